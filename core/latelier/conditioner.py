@@ -1,0 +1,69 @@
+"""The base class of conditioners. It needs torch, so it is apart from the kernel's contracts."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+from torch import Tensor, nn
+
+from latelier.kernel.condition import Part
+from latelier.kernel.contracts import Frame
+from latelier.kernel.inputs import read_input
+from latelier.kernel.slots import ConditionerConfig
+
+
+class Conditioner(nn.Module, ABC):
+    """A module with a frozen config that turns inputs into a part of a condition.
+
+    A subclass names its `Input`, and writes `prepare`, `forward` and `null`.
+    """
+
+    Input: ClassVar[type[BaseModel]]
+
+    def __init__(self, config: ConditionerConfig) -> None:
+        super().__init__()
+        self._config = config
+
+    @property
+    def config(self) -> ConditionerConfig:
+        """The configuration that it was built with."""
+        return self._config
+
+    @abstractmethod
+    def prepare(self, inputs: Sequence[Any], frame: Frame, /) -> dict[str, Tensor]:
+        """Return CPU tensors, first axis the batch, for a batch of `Input`s.
+
+        It draws no random numbers and touches no weights, so data workers can run it and its
+        result can be cached.
+        """
+
+    @abstractmethod
+    def forward(self, batch: Mapping[str, Tensor], /) -> Part:
+        """Return the part for a prepared batch. Differentiable."""
+
+    @abstractmethod
+    def null(self, batch: Mapping[str, Tensor], /) -> Part:
+        """Return the unconditional part, with the same slots, for as many rows as `batch` has."""
+
+    def encode(self, inputs: Sequence[Any], frame: Frame | None = None) -> Part:
+        """Return the part for inputs, or for the short form of them (see `read_input`).
+
+        Raises:
+            InvalidInputError: an input is not what `Input` asks for.
+        """
+        read = [read_input(self.Input, value, type(self).__name__) for value in inputs]
+        batch = self.prepare(read, frame or Frame((0, 0), (0, 0)))
+        device = next((p.device for p in self.parameters()), None)
+        part: Part = self({name: tensor.to(device) for name, tensor in batch.items()})
+        return part
+
+    def fit(self, inputs: Iterable[Any]) -> None:
+        """Learn from training inputs what must be known before the first step (a vocabulary)."""
+
+    def assets(self) -> dict[str, bytes]:
+        """Return what it needs beside its weights, by file name; saved with the pipeline."""
+        return {}
+
+    def set_assets(self, assets: Mapping[str, bytes]) -> None:
+        """Take back what `assets` returned."""

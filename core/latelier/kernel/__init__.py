@@ -1,0 +1,1 @@
+"""The kernel: registries, the plugin door, contracts. Imports nothing else of ours."""

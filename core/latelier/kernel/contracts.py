@@ -1,0 +1,183 @@
+"""The contracts between components, as typed protocols.
+
+Shapes: B images of a batch, C latent channels, h x w latent size, N tokens of width D.
+Sigma is the noise's standard deviation in units of x.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from pydantic import BaseModel
+
+from latelier.kernel.condition import Condition, Part
+from latelier.kernel.slots import ConditionerConfig, DenoiserConfig, FirstStageConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FrameOfReference = Literal["ve", "flow"]
+"""How a sampler sees x: 've' x = x0 + sigma * eps; 'flow' x = (1 - sigma) * x0 + sigma * eps."""
+
+Batch = "Mapping[str, Tensor]"
+"""What `Conditioner.prepare` returns: tensors whose first axis is the batch."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The picture that a condition is prepared for.
+
+    size: (H, W) in pixels. latent_size: (h, w). crop: window x0, y0, x1, y1 in 0..1 of the whole.
+    first_stage: given to conditioners that work on latents.
+    """
+
+    size: tuple[int, int]
+    latent_size: tuple[int, int]
+    crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    first_stage: "FirstStage | None" = None
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """What one call asks of a denoiser beside its condition. Nothing is patched into a module.
+
+    residuals: block name -> (B, C, h, w), added to that block's output (ControlNet, T2I-Adapter).
+    self_values: names of self-attention layers that pass their values through unattended
+        (perturbed-attention guidance, arXiv:2403.17377).
+    """
+
+    residuals: "Mapping[str, Tensor]" = field(default_factory=dict)
+    self_values: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step of a sampler: `x` at `sigma` after step `index`, and the x0 it was moved towards."""
+
+    index: int
+    sigma: float
+    x: "Tensor"
+    denoised: "Tensor"
+
+
+class Denoise(Protocol):
+    """The whole of what a sampler knows of a model."""
+
+    def __call__(self, x: "Tensor", sigma: "float | Tensor", /) -> "Tensor":
+        """Return the estimate of x0, (B, C, h, w), of `x` at `sigma` (a float or (B,), above 0)."""
+        ...
+
+
+class Noise(Protocol):
+    """Where samplers get their noise from: each image's own generator."""
+
+    def __call__(self, sigma_from: float, sigma_to: float, /) -> "Tensor":
+        """Return unit-variance float32 noise (B, C, h, w) for the step between two sigmas."""
+        ...
+
+
+class Grid(Protocol):
+    """The sigmas of a run: `steps + 1` strictly decreasing floats, and the frame they are in."""
+
+    @property
+    def sigmas(self) -> tuple[float, ...]: ...
+    @property
+    def frame(self) -> FrameOfReference: ...
+    @property
+    def steps(self) -> int: ...
+    def alpha(self, sigma: float, /) -> float:
+        """Return the factor of x0 in x."""
+        ...
+
+    def log_snr(self, sigma: float, /) -> float:
+        """Return log(alpha / sigma), half the log signal-to-noise ratio; may be infinite."""
+        ...
+
+
+class Sampler(Protocol):
+    """A generator function; further keyword arguments are its options."""
+
+    def __call__(
+        self, denoise: Denoise, x: "Tensor", grid: Grid, /, *, noise: Noise, **options: Any
+    ) -> Iterator[Step]:
+        """Yield a `Step` after each step from x at grid.sigmas[0] to the last sigma."""
+        ...
+
+
+class Schedule(Protocol):
+    """Chooses the sigmas of a run; keyword arguments are its options."""
+
+    def __call__(self, steps: int, process: Any, /, **options: Any) -> Grid:
+        """Return a grid of `steps` steps for a noise process."""
+        ...
+
+
+class Predict(Protocol):
+    """Evaluates several conditions of one x in as few denoiser calls as possible."""
+
+    def __call__(
+        self,
+        x: "Tensor",
+        sigma: "float | Tensor",
+        conditions: Sequence[Condition],
+        control: Control | None = None,
+        /,
+    ) -> "list[Tensor]":
+        """Return one estimate of x0 for each condition."""
+        ...
+
+
+class Guidance(Protocol):
+    """Makes a `denoise` out of conditions; built anew for each run, so it may hold run state."""
+
+    def __call__(
+        self, predict: Predict, condition: Condition, null: Condition, grid: Grid, /, **options: Any
+    ) -> Denoise:
+        """Return the guided denoise. `null` holds the unconditional part of every conditioner."""
+        ...
+
+
+class FirstStage(Protocol):
+    """Compresses images to latents and back. Images in [-1, 1]; latents already scaled."""
+
+    @property
+    def config(self) -> FirstStageConfig: ...
+    def encode(self, images: "Tensor", /) -> "Tensor":
+        """Return latents (B, C, H / f, W / f) of images (B, 3, H, W)."""
+        ...
+
+    def decode(self, latents: "Tensor", /) -> "Tensor":
+        """Return images (B, 3, H, W) of latents (B, C, H / f, W / f)."""
+        ...
+
+
+class Denoiser(Protocol):
+    """Predicts what its noise process asks it to (eps, x0, v or flow)."""
+
+    @property
+    def config(self) -> DenoiserConfig: ...
+    def __call__(
+        self, x: "Tensor", t: "Tensor", condition: Condition, control: Control | None = None
+    ) -> "Tensor":
+        """Return the prediction (B, C, h, w); t (B,) float32 is the process's `timestep`."""
+        ...
+
+
+class Conditioner(Protocol):
+    """Turns what a person gives into a part of a condition."""
+
+    Input: type[BaseModel]
+
+    @property
+    def config(self) -> ConditionerConfig: ...
+    def prepare(self, inputs: Sequence[Any], frame: Frame, /) -> "Mapping[str, Tensor]":
+        """Return CPU tensors for a batch of inputs; pure, so that data workers can do it."""
+        ...
+
+    def __call__(self, batch: "Mapping[str, Tensor]", /) -> Part:
+        """Return the part for a prepared batch."""
+        ...
+
+    def null(self, batch: "Mapping[str, Tensor]", /) -> Part:
+        """Return the unconditional part for as many rows as the batch has."""
+        ...
