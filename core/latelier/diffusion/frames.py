@@ -1,0 +1,38 @@
+"""The two frames in which samplers see x.
+
+Both read x = alpha(sigma) * x0 + sigma * eps, and in both dx/dsigma = (x - x0) / sigma.
+'ve': alpha = 1. 'flow': alpha = 1 - sigma, so that sigma stays in [0, 1] and pure noise is a
+finite point.
+"""
+
+import math
+from typing import TypeVar
+
+from torch import Tensor
+
+from latelier.kernel.contracts import FrameOfReference
+
+Sigma = TypeVar("Sigma", float, Tensor)
+
+
+def alpha(frame: FrameOfReference, sigma: Sigma) -> Sigma:
+    """Return the factor of x0 in x at `sigma`."""
+    return 0 * sigma + 1 if frame == "ve" else 1 - sigma
+
+
+def log_snr(frame: FrameOfReference, sigma: float) -> float:
+    """Return log(alpha / sigma): half the logarithm of the signal-to-noise ratio.
+
+    It is +inf at sigma 0 and, in the flow frame, -inf at sigma 1.
+    """
+    if sigma == 0:
+        return math.inf
+    a = alpha(frame, sigma)
+    return math.log(a / sigma) if a > 0 else -math.inf
+
+
+def per_image(sigma: float | Tensor, x: Tensor) -> float | Tensor:
+    """Return `sigma` so that it broadcasts over x (B, ...): a float, or (B,) made (B, 1, ...)."""
+    if isinstance(sigma, Tensor) and sigma.ndim:
+        return sigma.to(x.device, x.dtype).view(-1, *[1] * (x.ndim - 1))
+    return float(sigma)

@@ -1,0 +1,58 @@
+"""From a denoiser and its noise process to estimates of x0."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from latelier.diffusion import frames
+from latelier.diffusion.process import Process
+from latelier.kernel.condition import Condition, stacked
+from latelier.kernel.contracts import Control, Denoiser
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """`predict(x, sigma, conditions, control) -> [x0, ...]`, all conditions in one call.
+
+    The denoiser runs in `dtype`; x and the estimates keep the precision of x.
+    """
+
+    denoiser: Denoiser
+    process: Process
+    dtype: torch.dtype = torch.float32
+
+    def __call__(
+        self,
+        x: Tensor,
+        sigma: float | Tensor,
+        conditions: Sequence[Condition],
+        control: Control | None = None,
+    ) -> list[Tensor]:
+        """Return one estimate of x0 (B, C, h, w) for each condition."""
+        if not self._stackable(conditions):
+            return [self(x, sigma, [condition], control)[0] for condition in conditions]
+        k = len(conditions)
+        scale = self.process.input_scale(frames.per_image(sigma, x))
+        x_in = (x * scale).to(self.dtype).repeat(k, *[1] * (x.ndim - 1))
+        t = self.process.timestep(sigma).to(x.device).expand(len(x)).repeat(k)
+        output = self.denoiser(x_in, t, stacked(conditions), _repeated(control, k))
+        return [self.process.denoised(part.to(x.dtype), x, sigma) for part in output.chunk(k)]
+
+    def _stackable(self, conditions: Sequence[Condition]) -> bool:
+        """Conditions of unequal lengths need masks; a model without them sees each alone."""
+        if "masks" in self.denoiser.config.honours:
+            return True
+        lengths = [
+            {name: stream.tokens.shape[1] for name, stream in condition.streams.items()}
+            for condition in conditions
+        ]
+        return all(each == lengths[0] for each in lengths)
+
+
+def _repeated(control: Control | None, k: int) -> Control | None:
+    if control is None or k == 1:
+        return control
+    residuals = {name: tensor.repeat(k, 1, 1, 1) for name, tensor in control.residuals.items()}
+    return replace(control, residuals=residuals)
