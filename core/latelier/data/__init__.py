@@ -1,0 +1,1 @@
+"""Data sets: procedural scenes, image folders and shards."""

@@ -1,0 +1,31 @@
+"""Procedural scenes of pictograms: caption, boxes, masks and maps are all known exactly.
+
+The torch data set is in ``latelier.data.emoji_scenes.dataset``; nothing here imports torch.
+"""
+
+from latelier.data.emoji_scenes.backgrounds import BACKGROUND_KINDS, BackgroundInfo
+from latelier.data.emoji_scenes.glyphs import VOCABULARIES, Glyph, all_glyphs, vocabulary
+from latelier.data.emoji_scenes.palette import PALETTE, Color
+from latelier.data.emoji_scenes.scene import (
+    SEMANTIC_CLASSES,
+    Scene,
+    SceneConfig,
+    SceneObject,
+    compose,
+)
+
+__all__ = [
+    "BACKGROUND_KINDS",
+    "PALETTE",
+    "SEMANTIC_CLASSES",
+    "VOCABULARIES",
+    "BackgroundInfo",
+    "Color",
+    "Glyph",
+    "Scene",
+    "SceneConfig",
+    "SceneObject",
+    "all_glyphs",
+    "compose",
+    "vocabulary",
+]

@@ -1,0 +1,94 @@
+"""Where objects stand in the frame, and how two of them relate."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from latelier.data.emoji_scenes.artwork import Placement, extent
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom as fractions of the frame."""
+
+# Cells (x, y, share of the frame) that 2, 3 or 4 objects start from.
+_ARRANGEMENTS: dict[int, tuple[tuple[tuple[float, float, float], ...], ...]] = {
+    2: (
+        ((0.28, 0.5, 0.62), (0.72, 0.5, 0.62)),
+        ((0.5, 0.28, 0.62), (0.5, 0.72, 0.62)),
+        ((0.36, 0.6, 0.7), (0.66, 0.42, 0.7)),
+        ((0.5, 0.62, 0.42), (0.5, 0.5, 1.1)),
+    ),
+    3: (
+        ((0.27, 0.7, 0.55), (0.73, 0.7, 0.55), (0.5, 0.27, 0.55)),
+        ((0.25, 0.3, 0.5), (0.5, 0.7, 0.55), (0.75, 0.3, 0.5)),
+    ),
+    4: (((0.27, 0.27, 0.52), (0.73, 0.27, 0.52), (0.27, 0.73, 0.52), (0.73, 0.73, 0.52)),),
+}
+
+
+def place_objects(
+    glyphs: Sequence[int],
+    scale: tuple[float, float],
+    rotation: tuple[float, float],
+    mirror: bool,
+    rng: np.random.Generator,
+) -> list[Placement]:
+    """Draw one placement for each glyph (1 to 4), the front-most object first.
+
+    ``scale`` is the range of a lone object's longest side, as a fraction of the frame; several
+    objects take their share of it. ``rotation`` is a range of degrees.
+    """
+    if len(glyphs) == 1:
+        cells: tuple[tuple[float, float, float], ...] = ((0.5, 0.5, 1.0),)
+    else:
+        choices = _ARRANGEMENTS[len(glyphs)]
+        cells = choices[rng.integers(len(choices))]
+        # Any object may stand in any cell, except where the sizes say which is in front.
+        if len({cell[2] for cell in cells}) == 1:
+            cells = tuple(cells[i] for i in rng.permutation(len(cells)))
+    return [
+        _place(glyph, cell, scale, rotation, mirror, rng)
+        for glyph, cell in zip(glyphs, cells, strict=True)
+    ]
+
+
+def _place(
+    glyph: int,
+    cell: tuple[float, float, float],
+    scale: tuple[float, float],
+    rotation: tuple[float, float],
+    mirror: bool,
+    rng: np.random.Generator,
+) -> Placement:
+    """Place one glyph near the centre of its cell, wholly inside the frame where it fits."""
+    size = float(rng.uniform(*scale)) * cell[2]
+    angle = float(rng.uniform(*rotation))
+    half_width, half_height = (half * size for half in extent(glyph, angle))
+    jitter = rng.uniform(-0.04, 0.04, size=2)
+    mirrored = bool(rng.random() < 0.5) and mirror
+    x = _hold(cell[0] + jitter[0], half_width)
+    y = _hold(cell[1] + jitter[1], half_height)
+    return Placement(x, y, size, angle, mirrored)
+
+
+def _hold(center: float, half: float) -> float:
+    """Move a centre so that ``half`` on either side of it lies in 0..1, if it can."""
+    if half >= 0.5:
+        return 0.5
+    return float(min(max(center, half), 1 - half))
+
+
+def relation(first: Box, second: Box) -> str | None:
+    """Return how ``first`` (in front) stands to ``second``, or None if no words fit well."""
+    gap_x = max(first[0] - second[2], second[0] - first[2])
+    gap_y = max(first[1] - second[3], second[1] - first[3])
+    if gap_x < -0.03 and gap_y < -0.03:
+        inside = (
+            first[0] >= second[0]
+            and first[1] >= second[1]
+            and first[2] <= second[2]
+            and first[3] <= second[3]
+        )
+        return "inside the outline of" if inside else "overlapping"
+    if gap_x > gap_y:
+        return "to the left of" if first[0] < second[0] else "to the right of"
+    return "above" if first[1] < second[1] else "below"
