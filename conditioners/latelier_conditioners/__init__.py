@@ -1,0 +1,1 @@
+"""Conditioners: text and class labels."""

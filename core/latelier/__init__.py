@@ -1,0 +1,92 @@
+"""latelier: making images with latent diffusion, out of parts that anyone can add.
+
+Importing this package is cheap: names are looked up, and torch imported, when they are used.
+"""
+
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from latelier._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from latelier.conditioner import Conditioner
+    from latelier.kernel.atelier import Atelier
+    from latelier.kernel.condition import Condition, Part, Stream
+    from latelier.kernel.contracts import Frame, Guidance, Sampler, Schedule, Step
+    from latelier.kernel.errors import LatelierError
+    from latelier.kernel.frozen import Frozen
+    from latelier.kernel.hookspecs import hookimpl
+    from latelier.kernel.registry import Registry
+    from latelier.kernel.slots import ConditionerConfig, Gives
+    from latelier.pipeline import Pipeline, compose, load
+
+    conditioners: Registry[Callable[..., Any]]
+    guidances: Registry[Guidance]
+    samplers: Registry[Sampler]
+    schedules: Registry[Schedule]
+
+__all__ = [
+    "Atelier",
+    "Condition",
+    "Conditioner",
+    "ConditionerConfig",
+    "Frame",
+    "Frozen",
+    "Gives",
+    "LatelierError",
+    "Part",
+    "Pipeline",
+    "Step",
+    "Stream",
+    "__version__",
+    "compose",
+    "conditioners",
+    "default_atelier",
+    "guidances",
+    "hookimpl",
+    "load",
+    "samplers",
+    "schedules",
+]
+
+_HOMES = {
+    "Atelier": "latelier.kernel.atelier",
+    "Condition": "latelier.kernel.condition",
+    "Conditioner": "latelier.conditioner",
+    "ConditionerConfig": "latelier.kernel.slots",
+    "Frame": "latelier.kernel.contracts",
+    "Frozen": "latelier.kernel.frozen",
+    "Gives": "latelier.kernel.slots",
+    "LatelierError": "latelier.kernel.errors",
+    "Part": "latelier.kernel.condition",
+    "Pipeline": "latelier.pipeline",
+    "Step": "latelier.kernel.contracts",
+    "Stream": "latelier.kernel.condition",
+    "compose": "latelier.pipeline",
+    "hookimpl": "latelier.kernel.hookspecs",
+    "load": "latelier.pipeline",
+}
+_REGISTRIES = ("conditioners", "guidances", "samplers", "schedules")
+
+
+@cache
+def default_atelier() -> "Atelier":
+    """Return the atelier that is used where none is given: all installed plugins, made once."""
+    from latelier.kernel.atelier import Atelier
+
+    return Atelier()
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in _REGISTRIES:
+        return getattr(default_atelier(), name)
+    raise AttributeError(f"module 'latelier' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,26 @@
+"""The core's own components, registered through the same door as everybody's."""
+
+from latelier.kernel.hookspecs import hookimpl
+from latelier.kernel.registrar import Registrar
+
+
+class CorePlugin:
+    """Registers first stages, denoisers and guidance."""
+
+    @hookimpl
+    def latelier_register(self, registrar: Registrar) -> None:
+        """Register them."""
+        registrar.first_stage(
+            "autoencoder_kl",
+            factory="latelier.first_stages.autoencoder_kl:AutoencoderKL",
+            config="latelier.first_stages.autoencoder_kl_config:AutoencoderKLConfig",
+        )
+        registrar.denoiser(
+            "unet",
+            factory="latelier.denoisers.unet:UNet",
+            config="latelier.denoisers.unet_config:UNetConfig",
+        )
+        registrar.guidance("cfg", factory="latelier.diffusion.cfg:cfg")
+
+
+plugin = CorePlugin()

@@ -1,0 +1,1 @@
+"""Model files: weights as safetensors, and nothing that could run."""

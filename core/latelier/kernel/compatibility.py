@@ -1,0 +1,58 @@
+"""Do components fit together? Asked of their configurations, before any weight is read."""
+
+from collections.abc import Mapping
+
+from latelier.kernel.errors import CompatibilityError, suggestion
+from latelier.kernel.slots import ConditionerConfig, DenoiserConfig, FirstStageConfig, Gives, Takes
+
+
+def check_composition(
+    first_stage: FirstStageConfig,
+    denoiser: DenoiserConfig,
+    conditioners: Mapping[str, ConditionerConfig],
+) -> None:
+    """Check that channels, names and widths agree.
+
+    Raises:
+        CompatibilityError: lists everything that does not fit, and what would.
+    """
+    faults = []
+    if first_stage.latent_channels != denoiser.latent_channels:
+        faults.append(
+            f"the first stage gives latents of {first_stage.latent_channels} channels, "
+            f"the denoiser takes {denoiser.latent_channels}"
+        )
+    takes = denoiser.takes()
+    for name, config in conditioners.items():
+        faults += _mismatches(name, config.gives(), takes)
+    faults += [
+        f"the denoiser takes the spatial part '{name}', and no conditioner of that name is there"
+        for name in takes.spatial
+        if name not in conditioners
+    ]
+    if faults:
+        raise CompatibilityError("; ".join(faults))
+
+
+def _mismatches(name: str, gives: Gives, takes: Takes) -> list[str]:
+    wanted = {
+        "stream": {key: slot.width for key, slot in takes.streams.items()},
+        "spatial": takes.spatial,
+        "vector": takes.vectors,
+    }
+    faults = []
+    for slot, known in wanted.items():
+        given = getattr(gives, slot)
+        if given is None:
+            continue
+        if name not in known:
+            faults.append(
+                f"conditioner '{name}' gives a {slot} part, and the denoiser takes none of that "
+                f"name. {suggestion(name, known)}"
+            )
+        elif known[name] != given:
+            faults.append(
+                f"conditioner '{name}' gives a {slot} part of width {given}, "
+                f"the denoiser takes {known[name]}"
+            )
+    return faults

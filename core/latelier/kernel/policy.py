@@ -1,0 +1,104 @@
+"""Which plugins may be imported, and which of two claimants a bare name means.
+
+`LATELIER_PLUGINS_ALLOW` and `LATELIER_PLUGINS_DENY` hold comma-separated 'distribution' or
+'distribution:entry'; so do `allow` and `deny` of the table [plugins] in config.toml, whose
+[aliases] read "conditioner.text" = "distribution/text". They act before anything is imported.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from latelier.kernel.errors import InvalidConfigError, suggestion
+
+BUILT_IN = "latelier"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """allow: None for all. deny wins over allow. The built-ins are always allowed."""
+
+    allow: frozenset[str] | None = None
+    deny: frozenset[str] = frozenset()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def refusal(self, distribution: str, entry: str) -> str | None:
+        """Return why an entry point may not be imported, or None."""
+        names = {distribution, f"{distribution}:{entry}"}
+        if distribution == BUILT_IN:
+            return None
+        if self.deny & names:
+            return f"denied by name ({', '.join(sorted(self.deny & names))})"
+        if self.allow is not None and not self.allow & names:
+            return "not on the allow list"
+        return None
+
+    def aliases_of(self, kind: str) -> dict[str, str]:
+        """Return bare name -> id for one kind."""
+        return {
+            key.removeprefix(f"{kind}."): id_
+            for key, id_ in self.aliases.items()
+            if key.startswith(f"{kind}.")
+        }
+
+
+def config_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the path of config.toml, whether or not it exists."""
+    home = environment.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(home).expanduser() / "latelier" / "config.toml"
+
+
+def read_policy(environment: Mapping[str, str] = os.environ) -> Policy:
+    """Return the policy of the environment and of config.toml; the environment wins.
+
+    Raises:
+        InvalidConfigError: config.toml cannot be read, or holds what it should not.
+    """
+    path = config_file(environment)
+    tables = _read_toml(path)
+    plugins, aliases = tables.get("plugins", {}), tables.get("aliases", {})
+    _check_keys(path, tables, {"plugins", "aliases"})
+    _check_keys(path, plugins, {"allow", "deny"})
+    allow = _names(environment.get("LATELIER_PLUGINS_ALLOW"), plugins.get("allow"), path)
+    deny = _names(environment.get("LATELIER_PLUGINS_DENY"), plugins.get("deny"), path)
+    return Policy(allow, deny or frozenset(), dict(aliases))
+
+
+def normalised(distribution: str) -> str:
+    """Return a distribution's name as the package index spells it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def _read_toml(path: Path) -> dict[str, dict[str, object]]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise InvalidConfigError(f"{path}: cannot be read: {error}") from None
+
+
+def _check_keys(path: Path, table: Mapping[str, object], known: set[str]) -> None:
+    if not isinstance(table, Mapping):
+        raise InvalidConfigError(f"{path}: expected a table, found {table!r}")
+    for key in table:
+        if key not in known:
+            raise InvalidConfigError(f"{path}: there is no '{key}'. {suggestion(key, known)}")
+
+
+def _names(variable: str | None, setting: object, path: Path) -> frozenset[str] | None:
+    if variable is not None:
+        setting = [name.strip() for name in variable.split(",") if name.strip()]
+    if setting is None:
+        return None
+    if not isinstance(setting, list) or not all(isinstance(name, str) for name in setting):
+        raise InvalidConfigError(f"{path}: allow and deny are lists of names, not {setting!r}")
+    return frozenset(_entry(name) for name in setting)
+
+
+def _entry(name: str) -> str:
+    distribution, colon, entry = name.partition(":")
+    return normalised(distribution) + colon + entry

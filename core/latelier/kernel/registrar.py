@@ -1,0 +1,70 @@
+"""What a plugin's `latelier_register` is handed: it collects, and commits only on success."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from latelier.kernel.errors import PluginError
+from latelier.kernel.spec import ComponentSpec, Kind
+
+
+class Registrar:
+    """Collects the components of one plugin. Import strings read 'package.module:attribute'."""
+
+    def __init__(self, distribution: str, version: str) -> None:
+        self._distribution = distribution
+        self._version = version
+        self.specs: list[ComponentSpec] = []
+
+    def first_stage(self, name: str, *, factory: str, config: str) -> None:
+        """Register a first stage (see `contracts.FirstStage`)."""
+        self._add("first_stage", name, factory=factory, config=config)
+
+    def denoiser(self, name: str, *, factory: str, config: str) -> None:
+        """Register a denoiser (see `contracts.Denoiser`)."""
+        self._add("denoiser", name, factory=factory, config=config)
+
+    def conditioner(self, name: str, *, factory: str, config: str, input: str) -> None:  # noqa: A002
+        """Register a conditioner (see `contracts.Conditioner`).
+
+        The modules of `config` and `input` must not import torch: schemas, forms and validation
+        load only them.
+        """
+        self._add("conditioner", name, factory=factory, config=config, input=input)
+
+    def sampler(
+        self, name: str, *, factory: str, defaults: Mapping[str, Any] | None = None
+    ) -> None:
+        """Register a sampler (see `contracts.Sampler`); `defaults` are options under this name."""
+        self._add("sampler", name, factory=factory, defaults=defaults or {})
+
+    def schedule(
+        self, name: str, *, factory: str, defaults: Mapping[str, Any] | None = None
+    ) -> None:
+        """Register a schedule (see `contracts.Schedule`)."""
+        self._add("schedule", name, factory=factory, defaults=defaults or {})
+
+    def guidance(
+        self, name: str, *, factory: str, defaults: Mapping[str, Any] | None = None
+    ) -> None:
+        """Register a guidance rule (see `contracts.Guidance`)."""
+        self._add("guidance", name, factory=factory, defaults=defaults or {})
+
+    def _add(self, kind: Kind, name: str, **fields: Any) -> None:
+        try:
+            spec = ComponentSpec(
+                kind=kind,
+                name=name,
+                distribution=self._distribution,
+                version=self._version,
+                **fields,
+            )
+        except ValidationError as invalid:
+            fault = invalid.errors()[0]
+            raise PluginError(
+                f"{kind} '{name}': {fault['msg'].removeprefix('Value error, ')}: {fault['input']!r}"
+            ) from None
+        if any(other.kind == kind and other.name == name for other in self.specs):
+            raise PluginError(f"{kind} '{name}' is registered twice")
+        self.specs.append(spec)

@@ -1,0 +1,125 @@
+"""A registry: the components of one kind."""
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from latelier.kernel.errors import AmbiguousNameError, PluginError, UnknownNameError, suggestion
+from latelier.kernel.frozen import validated
+from latelier.kernel.spec import ComponentSpec, Kind, resolve
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """The components of one kind, by id ('distribution/name') or by bare name while unique.
+
+    A user alias settles a name that two distributions claim. Specs are names only: `get` imports.
+    """
+
+    def __init__(self, kind: Kind, aliases: Mapping[str, str] | None = None) -> None:
+        self.kind = kind
+        self._aliases = dict(aliases or {})
+        self._specs: dict[str, ComponentSpec] = {}
+
+    def add(self, spec: ComponentSpec) -> None:
+        """Add a component.
+
+        Raises:
+            PluginError: its id is taken.
+        """
+        if spec.id in self._specs:
+            raise PluginError(f"{self.kind} '{spec.id}' is registered already")
+        self._specs[spec.id] = spec
+
+    def __contains__(self, id_: str) -> bool:
+        """Tell whether the full id `id_` is registered."""
+        return id_ in self._specs
+
+    def specs(self) -> list[ComponentSpec]:
+        """Return the specs of all components, by id."""
+        return [self._specs[id_] for id_ in sorted(self._specs)]
+
+    def names(self) -> list[str]:
+        """Return the names to ask for: bare where unique, else full ids; aliases too."""
+        names = {
+            spec.name if len(self._owners(spec.name)) == 1 else spec.id
+            for spec in self._specs.values()
+        }
+        return sorted(names | self._aliases.keys())
+
+    def spec(self, name: str) -> ComponentSpec:
+        """Return the spec of a bare name, an alias or an id.
+
+        Raises:
+            UnknownNameError: nobody registered it; the nearest name is suggested.
+            AmbiguousNameError: several distributions did; all are listed.
+        """
+        name = self._aliases.get(name, name)
+        if name in self._specs:
+            return self._specs[name]
+        owners = self._owners(name)
+        if len(owners) == 1:
+            return owners[0]
+        what = self.kind.replace("_", " ")
+        if owners:
+            ids = " or ".join(f"'{spec.id}'" for spec in owners)
+            raise AmbiguousNameError(
+                f"{what} '{name}' is claimed by several plugins: ask for {ids}, or choose one in "
+                f"the [aliases] of config.toml: \"{self.kind}.{name}\" = \"{owners[0].id}\""
+            )
+        raise UnknownNameError(f"there is no {what} '{name}'. {suggestion(name, self.names())}")
+
+    def get(self, name: str) -> T:
+        """Return the class or function itself, imported now.
+
+        Raises:
+            UnknownNameError, AmbiguousNameError: see `spec`.
+            PluginError: its module cannot be imported.
+        """
+        spec = self.spec(name)
+        component: T = resolve(spec.factory, spec.id)
+        return component
+
+    def config_class(self, name: str) -> type[BaseModel]:
+        """Return the configuration class of a component; its factory is not imported."""
+        return self._class(name, "config")
+
+    def input_class(self, name: str) -> type[BaseModel]:
+        """Return the input class of a conditioner; its factory is not imported."""
+        return self._class(name, "input")
+
+    def config_schema(self, name: str) -> dict[str, Any]:
+        """Return the JSON schema of a component's configuration."""
+        return self.config_class(name).model_json_schema()
+
+    def input_schema(self, name: str) -> dict[str, Any]:
+        """Return the JSON schema of a conditioner's input."""
+        return self.input_class(name).model_json_schema()
+
+    def configured(self, name: str, config: Mapping[str, Any] | BaseModel) -> BaseModel:
+        """Return `config` validated as the component's configuration.
+
+        Raises:
+            InvalidConfigError: names the component, the field and what would be right.
+        """
+        model = self.config_class(name)
+        return validated(model, config, f"{self.kind.replace('_', ' ')} '{name}'")
+
+    def build(self, name: str, config: Mapping[str, Any] | BaseModel) -> Any:
+        """Return a new component built with `config`."""
+        validated_config = self.configured(name, config)
+        factory: Any = self.get(name)
+        return factory(validated_config)
+
+    def _owners(self, name: str) -> list[ComponentSpec]:
+        return [spec for spec in self.specs() if spec.name == name]
+
+    def _class(self, name: str, field: str) -> type[BaseModel]:
+        spec = self.spec(name)
+        text = getattr(spec, field)
+        if text is None:
+            raise UnknownNameError(f"{self.kind} '{spec.id}' has no {field} class")
+        model: type[BaseModel] = resolve(text, spec.id)
+        return model

@@ -1,0 +1,67 @@
+"""What is known of a component before it is imported."""
+
+import re
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Literal, get_args
+
+from pydantic import Field, field_validator
+
+from latelier.kernel.errors import PluginError
+from latelier.kernel.frozen import Frozen
+
+Kind = Literal["first_stage", "denoiser", "conditioner", "sampler", "schedule", "guidance"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_IMPORT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+class ComponentSpec(Frozen):
+    """A registered component: names only. `Registry` imports what they name when it is needed."""
+
+    kind: Kind
+    name: str = Field(description="bare name: lower case, digits, underscores")
+    distribution: str = Field(description="normalised name of the distribution that owns it")
+    version: str = Field(description="version of that distribution")
+    factory: str = Field(description="'module:attribute' of the class or function")
+    config: str | None = Field(None, description="'module:attribute' of the configuration class")
+    input: str | None = Field(None, description="'module:attribute' of the input class")
+    defaults: Mapping[str, Any] = Field(
+        default_factory=dict, description="options of a function under this of its names"
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise ValueError("a name is lower-case letters, digits and underscores")
+        return name
+
+    @field_validator("factory", "config", "input")
+    @classmethod
+    def _is_an_import(cls, text: str | None) -> str | None:
+        if text is not None and not _IMPORT.fullmatch(text):
+            raise ValueError("an import string looks like 'package.module:attribute'")
+        return text
+
+    @property
+    def id(self) -> str:
+        """'distribution/name': what artefacts store."""
+        return f"{self.distribution}/{self.name}"
+
+
+def resolve(text: str, owner: str) -> Any:
+    """Return the object that the import string `text` of the component `owner` names.
+
+    Raises:
+        PluginError: the import fails, or the module has no such attribute.
+    """
+    module, attribute = text.split(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            f"component '{owner}' cannot be loaded: '{text}' raised "
+            f"{type(error).__name__}: {error}"
+        ) from error
