@@ -43,8 +43,12 @@ class Conditioner(nn.Module, ABC):
         """Return the part for a prepared batch. Differentiable."""
 
     @abstractmethod
-    def null(self, batch: Mapping[str, Tensor], /) -> Part:
-        """Return the unconditional part, with the same slots, for as many rows as `batch` has."""
+    def null(self, rows: int, frame: Frame, /) -> Part:
+        """Return the unconditional part, with the same slots, for that many rows.
+
+        It stands where nothing was given, where training drops a condition, and on the other side
+        of guidance.
+        """
 
     def encode(self, inputs: Sequence[Any], frame: Frame | None = None) -> Part:
         """Return the part for inputs, or for the short form of them (see `read_input`).

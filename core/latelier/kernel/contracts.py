@@ -178,6 +178,6 @@ class Conditioner(Protocol):
         """Return the part for a prepared batch."""
         ...
 
-    def null(self, batch: "Mapping[str, Tensor]", /) -> Part:
-        """Return the unconditional part for as many rows as the batch has."""
+    def null(self, rows: int, frame: Frame, /) -> Part:
+        """Return the unconditional part, with the same slots, for that many rows."""
         ...

@@ -1,0 +1,163 @@
+"""One component on disk: its id, version and configuration, its weights, its other files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field
+from torch import nn
+
+from latelier.checkpoints.files import write_bytes, write_json
+from latelier.checkpoints.json_files import read_json
+from latelier.checkpoints.verified import verify
+from latelier.checkpoints.weights import load_into, read_weights, without_storage, write_weights
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.errors import ModelFileError, UnknownNameError
+from latelier.kernel.frozen import Frozen
+from latelier.kernel.spec import Kind
+
+COMPONENT_FILE = "component.json"
+
+
+class StoredFile(Frozen):
+    """A file of a model folder. path: relative to the folder."""
+
+    path: str
+    sha256: str
+
+
+class StoredComponent(Frozen):
+    """A component as a manifest names it."""
+
+    id: str = Field(description="'distribution/name'")
+    version: str = Field(description="version of the distribution that wrote it")
+    config: dict[str, Any]
+    weights: StoredFile | None = None
+    assets: dict[str, StoredFile] = Field(default_factory=dict)
+
+
+class StoredAlone(StoredComponent):
+    """A component in a folder of its own."""
+
+    kind: Kind
+
+
+@dataclass(frozen=True, eq=False)
+class Component:
+    """A built component and who owns it."""
+
+    kind: Kind
+    id: str
+    version: str
+    module: Any
+
+    @property
+    def config(self) -> BaseModel:
+        """The configuration that it was built with."""
+        config: BaseModel = self.module.config
+        return config
+
+
+def new_component(
+    kind: Kind, name: str, config: Mapping[str, Any] | BaseModel, atelier: Atelier
+) -> Component:
+    """Build a component with fresh weights.
+
+    Raises:
+        UnknownNameError, AmbiguousNameError, InvalidConfigError: see `Registry`.
+    """
+    registry = atelier.registry(kind)
+    spec = registry.spec(name)
+    return Component(kind, spec.id, spec.version, registry.build(name, config))
+
+
+def store(component: Component, folder: Path, name: str) -> StoredComponent:
+    """Write the weights and assets of a component to `folder`, files beginning with `name`."""
+    module: nn.Module = component.module
+    state = module.state_dict()
+    weights = None
+    if state:
+        path = f"{name}.safetensors"
+        weights = StoredFile(path=path, sha256=write_weights(folder / path, state))
+    assets = {}
+    for asset, data in _assets_of(module).items():
+        path = f"{name}.{asset}"
+        assets[asset] = StoredFile(path=path, sha256=write_bytes(folder / path, data))
+    return StoredComponent(
+        id=component.id,
+        version=component.version,
+        config=component.config.model_dump(mode="json"),
+        weights=weights,
+        assets=assets,
+    )
+
+
+def restore(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier) -> Component:
+    """Build the component that `stored` describes, with its weights mapped from disk.
+
+    Raises:
+        ModelFileError: its plugin is not installed, or a file is missing, damaged or changed.
+        InvalidConfigError: the installed plugin does not know the configuration.
+    """
+    registry = atelier.registry(kind)
+    try:
+        version = registry.spec(stored.id).version
+    except UnknownNameError as error:
+        raise ModelFileError(_not_installed(kind, stored, folder, atelier)) from error
+    with without_storage():
+        module = registry.build(stored.id, stored.config)
+    if stored.weights is not None:
+        path = verify(_inside(folder, stored.weights.path), stored.weights.sha256)
+        load_into(module, read_weights(path), f"{path}")
+    if stored.assets:
+        module.set_assets(
+            {
+                name: verify(_inside(folder, file.path), file.sha256).read_bytes()
+                for name, file in stored.assets.items()
+            }
+        )
+    module.eval().requires_grad_(False)
+    return Component(kind, stored.id, version, module)
+
+
+def save_component(folder: Path, component: Component) -> None:
+    """Write a component to a folder of its own; `component.json` comes last."""
+    stored = store(component, folder, component.kind)
+    alone = StoredAlone(kind=component.kind, **stored.model_dump())
+    write_json(folder / COMPONENT_FILE, alone.model_dump(mode="json"))
+
+
+def load_component(folder: Path, kind: Kind, atelier: Atelier) -> Component:
+    """Return the component of a folder that `save_component` wrote.
+
+    Raises:
+        ModelFileError: there is none, it is of another kind, or see `restore`.
+    """
+    stored = read_json(folder / COMPONENT_FILE, StoredAlone)
+    if stored.kind != kind:
+        raise ModelFileError(f"{folder}: holds a {stored.kind}, a {kind} is wanted")
+    return restore(kind, stored, folder, atelier)
+
+
+def _assets_of(module: Any) -> Mapping[str, bytes]:
+    assets: Mapping[str, bytes] = module.assets() if hasattr(module, "assets") else {}
+    return assets
+
+
+def _inside(folder: Path, path: str) -> Path:
+    """Return folder / path, which may not lead out of the folder."""
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        raise ModelFileError(f"{folder}: the manifest names the file '{path}' outside the folder")
+    return folder / path
+
+
+def _not_installed(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier) -> str:
+    distribution = stored.id.partition("/")[0]
+    what = f"{folder}: needs the {kind.replace('_', ' ')} '{stored.id}'"
+    for report in atelier.plugins:
+        if report.distribution == distribution and report.state != "ok":
+            return f"{what}, and plugin '{report.id}' is {report.state}: {report.cause}. {report.fix}"
+    installed = any(report.distribution == distribution for report in atelier.plugins)
+    action = "install --upgrade" if installed else "install"
+    return f"{what}: pip {action} '{distribution}>={stored.version}'"
