@@ -1,0 +1,189 @@
+"""Attention over the places of a feature map, and from them to a context.
+
+The names of the modules are those of the published checkpoints.
+"""
+
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import gelu, linear, scaled_dot_product_attention
+
+from latelier.denoisers.call import Call
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def zero_init(module: M) -> M:
+    """Return the module with all its parameters set to zero."""
+    for parameter in module.parameters():
+        nn.init.zeros_(parameter)
+    return module
+
+
+def heads_first(tokens: Tensor, heads: int) -> Tensor:
+    """Return (B, N, H * d) as (B, H, N, d), the head the outer index."""
+    b, n, width = tokens.shape
+    return tokens.view(b, n, heads, width // heads).transpose(1, 2)
+
+
+def heads_merged(values: Tensor) -> Tensor:
+    """Return (B, H, N, d) as (B, N, H * d)."""
+    return values.transpose(1, 2).flatten(2)
+
+
+class Attention(nn.Module):
+    """Multi-head attention of queries (B, Q, C) to a context (B, N, D)."""
+
+    def __init__(self, width: int, context_width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.to_q = nn.Linear(width, width, bias=False)
+        self.to_k = nn.Linear(context_width, width, bias=False)
+        self.to_v = nn.Linear(context_width, width, bias=False)
+        self.to_out = nn.Sequential(nn.Linear(width, width))
+
+    def forward(self, queries: Tensor, context: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Return (B, Q, C); `bias` (B or 1, 1, Q or 1, N) is added to the logits."""
+        q = heads_first(self.to_q(queries), self.heads)
+        k = heads_first(self.to_k(context), self.heads)
+        v = heads_first(self.to_v(context), self.heads)
+        values = scaled_dot_product_attention(q, k, v, bias)
+        out: Tensor = self.to_out(heads_merged(values))
+        return out
+
+    def values(self, context: Tensor) -> Tensor:
+        """Return (B, N, C): what forward gives where each place attends to itself alone."""
+        out: Tensor = self.to_out(self.to_v(context))
+        return out
+
+
+class AttentionBlock(nn.Module):
+    """Self-attention of the models without a context; q, k, v interleaved head by head."""
+
+    def __init__(self, width: int, heads: int, groups: int, name: str) -> None:
+        super().__init__()
+        self.heads = heads
+        self.self_attention_names = frozenset({name})
+        self.norm = nn.GroupNorm(groups, width)
+        self.qkv = nn.Conv1d(width, 3 * width, 1)
+        self.proj_out = zero_init(nn.Conv1d(width, width, 1))
+
+    def forward(self, x: Tensor, call: Call) -> Tensor:
+        """Return (B, C, h, w)."""
+        tokens = self.norm(x).flatten(2).transpose(1, 2)  # (B, C, h, w) -> (B, h * w, C)
+        b, n, width = tokens.shape
+        qkv = linear(tokens, self.qkv.weight[:, :, 0], self.qkv.bias)
+        # the published order: for each head its q, then its k, then its v
+        qkv = qkv.view(b, n, self.heads, 3, width // self.heads)
+        q, k, v = (part.transpose(1, 2) for part in qkv.unbind(3))
+        passes = not call.self_values.isdisjoint(self.self_attention_names)
+        values = v if passes else scaled_dot_product_attention(q, k, v)
+        out = linear(heads_merged(values), self.proj_out.weight[:, :, 0], self.proj_out.bias)
+        return x + out.transpose(1, 2).view_as(x)
+
+
+class GEGLU(nn.Module):
+    """Gated linear unit, the value first and its gate second (Shazeer 2020, arXiv:2002.05202)."""
+
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.proj = nn.Linear(width, 2 * inner)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return (B, N, inner)."""
+        value, gate = self.proj(tokens).chunk(2, dim=-1)
+        gated: Tensor = value * gelu(gate)
+        return gated
+
+
+class FeedForward(nn.Module):
+    """Two layers with a gated unit of four times the width."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            GEGLU(width, 4 * width), nn.Identity(), nn.Linear(4 * width, width)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return (B, N, C)."""
+        out: Tensor = self.net(tokens)
+        return out
+
+
+class TransformerBlock(nn.Module):
+    """Self-attention, cross-attention and feed-forward, each pre-normed and residual."""
+
+    def __init__(self, width: int, context_dim: int, heads: int, name: str) -> None:
+        super().__init__()
+        # "middle_block.1" stands for all that it holds, ".transformer_blocks.0.attn1" for one
+        outer = name.partition(".transformer_blocks")[0]
+        self.self_attention_names = frozenset({outer, f"{name}.attn1"})
+        self.attn1 = Attention(width, width, heads)
+        self.ff = FeedForward(width)
+        self.attn2 = Attention(width, context_dim, heads)
+        self.norm1 = nn.LayerNorm(width)
+        self.norm2 = nn.LayerNorm(width)
+        self.norm3 = nn.LayerNorm(width)
+
+    def forward(self, tokens: Tensor, grid: tuple[int, int], call: Call) -> Tensor:
+        """Return (B, h * w, C) for the tokens of a grid (h, w)."""
+        normed = self.norm1(tokens)
+        passes = not call.self_values.isdisjoint(self.self_attention_names)
+        attended = self.attn1.values(normed) if passes else self.attn1(normed, normed)
+        tokens = tokens + attended
+        if call.context is not None:
+            tokens = self._cross_attended(tokens, grid, call)
+        out: Tensor = tokens + self.ff(self.norm3(tokens))
+        return out
+
+    def _cross_attended(self, tokens: Tensor, grid: tuple[int, int], call: Call) -> Tensor:
+        assert call.context is not None
+        context = call.context.at(grid)
+        out: Tensor = self.attn2(self.norm2(tokens), context.tokens, context.bias)
+        if context.presence is None:
+            return tokens + out
+        return torch.addcmul(tokens, context.presence, out)
+
+
+class SpatialTransformer(nn.Module):
+    """Transformer blocks over the places of a feature map, with projections around them."""
+
+    def __init__(
+        self,
+        width: int,
+        context_dim: int,
+        heads: int,
+        depth: int,
+        groups: int,
+        linear_projections: bool,
+        name: str,
+    ) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(groups, width, eps=1e-6)
+        self.proj_in = _projection(width, linear_projections)
+        self.transformer_blocks = nn.ModuleList(
+            TransformerBlock(width, context_dim, heads, f"{name}.transformer_blocks.{i}")
+            for i in range(depth)
+        )
+        self.proj_out = zero_init(_projection(width, linear_projections))
+
+    def forward(self, x: Tensor, call: Call) -> Tensor:
+        """Return (B, C, h, w)."""
+        grid = (x.shape[2], x.shape[3])
+        tokens = self.norm(x).flatten(2).transpose(1, 2)  # (B, C, h, w) -> (B, h * w, C)
+        tokens = _projected(self.proj_in, tokens)
+        for block in self.transformer_blocks:
+            tokens = block(tokens, grid, call)
+        tokens = _projected(self.proj_out, tokens)
+        return x + tokens.transpose(1, 2).view_as(x)
+
+
+def _projection(width: int, is_linear: bool) -> nn.Linear | nn.Conv2d:
+    return nn.Linear(width, width) if is_linear else nn.Conv2d(width, width, 1)
+
+
+def _projected(projection: nn.Linear | nn.Conv2d, tokens: Tensor) -> Tensor:
+    """Apply the layer to tokens; a 1x1 convolution is the same linear map of each place."""
+    return linear(tokens, projection.weight.flatten(1), projection.bias)

@@ -1,0 +1,137 @@
+"""The UNet of latent diffusion, whose state dict has the names of the published checkpoints."""
+
+import torch
+from torch import Tensor, nn
+
+from latelier.denoisers.attention import AttentionBlock, TransformerBlock, zero_init
+from latelier.denoisers.call import Call
+from latelier.denoisers.condition_fit import check_condition
+from latelier.denoisers.injection import injected, stream_layers
+from latelier.denoisers.timestep_embedding import timestep_embedding
+from latelier.denoisers.unet_builder import UNetBuilder
+from latelier.denoisers.unet_config import UNetConfig
+from latelier.kernel.condition import Condition
+from latelier.kernel.contracts import Control
+from latelier.kernel.errors import ConditionError, InvalidInputError, suggestion
+
+
+class UNet(nn.Module):
+    """Predicts the noise, or what else its process asks for, from noisy latents.
+
+    Rombach et al. 2022, arXiv:2112.10752. It holds no state between calls, so many threads can
+    call it at once.
+    """
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self._config = config
+        self._takes = config.takes()
+        width = config.model_channels
+        self.time_embed = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width)
+        )
+        builder = UNetBuilder(config)
+        self.input_blocks = builder.input_blocks()
+        self.middle_block = builder.middle_block()
+        self.output_blocks = builder.output_blocks()
+        self.out = nn.Sequential(
+            nn.GroupNorm(config.num_groups, builder.channels),
+            nn.SiLU(),
+            zero_init(nn.Conv2d(builder.channels, config.out_channels, 3, padding=1)),
+        )
+        self.stream_projections, self.stream_embeddings = stream_layers(
+            config.streams, config.context_dim
+        )
+        self.vector_embeds = nn.ModuleDict(
+            {name: nn.Linear(given, 4 * width) for name, given in config.vectors.items()}
+        )
+        self._block_names = _block_names(len(self.input_blocks))
+        self._attention_names = _attention_names(self)
+
+    @property
+    def config(self) -> UNetConfig:
+        """The configuration that it was built with."""
+        return self._config
+
+    def forward(
+        self, x: Tensor, t: Tensor, condition: Condition, control: Control | None = None
+    ) -> Tensor:
+        """Return the prediction (B, C_out, h, w), as x's dtype.
+
+        x: (B, C, h, w) noisy latents. t: (B,), the process's timesteps. `control` may add
+        residuals to the outputs of "input_blocks.N", "middle_block" and "output_blocks.N", or to
+        "skips.N", what input block N hands to its output block (there ControlNet acts); and
+        pass the values through self-attentions, named as their modules.
+
+        Raises:
+            ConditionError: the condition is not what the configuration says, or the control names
+                what there is not.
+            InvalidInputError: x or t has a shape that the model cannot take.
+        """
+        control = control or Control()
+        self._check(x, t, condition, control)
+        context = injected(
+            condition, self._takes.streams, self.stream_projections, self.stream_embeddings
+        )
+        call = Call(self._embedded(x, t, condition), context, control.self_values)
+
+        def steered(name: str, h: Tensor) -> Tensor:
+            residual = control.residuals.get(name)
+            return h if residual is None else h + residual
+
+        h = x
+        if condition.spatial:
+            h = torch.cat([x, *(condition.spatial[name] for name in self._takes.spatial)], dim=1)
+        skips = []
+        for i, block in enumerate(self.input_blocks):
+            h = steered(f"input_blocks.{i}", block(h, call))
+            skips.append(steered(f"skips.{i}", h))
+        h = steered("middle_block", self.middle_block(h, call))
+        for i, block in enumerate(self.output_blocks):
+            h = steered(f"output_blocks.{i}", block(torch.cat([h, skips.pop()], dim=1), call))
+        prediction: Tensor = self.out(h)
+        return prediction.to(x.dtype)
+
+    def _embedded(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """Return the timestep embedding with the vectors added, after its SiLU: (B, E)."""
+        emb = self.time_embed(timestep_embedding(t, self._config.model_channels).to(x.dtype))
+        for name, vector in condition.vectors.items():
+            emb = emb + self.vector_embeds[name](vector)
+        return nn.functional.silu(emb)
+
+    def _check(self, x: Tensor, t: Tensor, condition: Condition, control: Control) -> None:
+        config = self._config
+        multiple = config.size_multiple
+        fits = x.ndim == 4 and x.shape[1] == config.in_channels
+        if not fits or x.shape[2] % multiple or x.shape[3] % multiple:
+            raise InvalidInputError(
+                f"x has the shape {tuple(x.shape)}; this denoiser takes "
+                f"(B, {config.in_channels}, h, w), h and w multiples of {multiple}"
+            )
+        if t.shape != x.shape[:1]:
+            raise InvalidInputError(f"t has the shape {tuple(t.shape)}; it must be ({len(x)},)")
+        check_condition(condition, self._takes, x)
+        for name in control.residuals:
+            if name not in self._block_names:
+                raise ConditionError(f"no block '{name}'. {suggestion(name, self._block_names)}")
+        for name in control.self_values:
+            if name not in self._attention_names:
+                raise ConditionError(
+                    f"no self-attention '{name}'. {suggestion(name, self._attention_names)}"
+                )
+
+
+def _block_names(blocks: int) -> frozenset[str]:
+    """Return the places where residuals can be added; as many input as output blocks."""
+    kinds = ("input_blocks", "skips", "output_blocks")
+    return frozenset({"middle_block", *(f"{kind}.{i}" for kind in kinds for i in range(blocks))})
+
+
+def _attention_names(model: nn.Module) -> frozenset[str]:
+    """Return the names of the self-attention layers."""
+    return frozenset(
+        name
+        for module in model.modules()
+        if isinstance(module, AttentionBlock | TransformerBlock)
+        for name in module.self_attention_names
+    )
