@@ -6,7 +6,7 @@ post_quant_conv).
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import silu
 
 from latelier.first_stages.autoencoder_kl_config import AutoencoderKLConfig
 from latelier.first_stages.layers import Downsample, Level, Middle, Upsample, group_norm
@@ -121,7 +121,7 @@ class Encoder(nn.Module):
             h = level(h)
             if hasattr(level, "downsample"):
                 h = level.downsample(h)
-        moments: Tensor = self.conv_out(F.silu(self.norm_out(self.mid(h))))
+        moments: Tensor = self.conv_out(silu(self.norm_out(self.mid(h))))
         return moments
 
 
@@ -161,7 +161,7 @@ class Decoder(nn.Module):
             h = level(h)
             if hasattr(level, "upsample"):
                 h = level.upsample(h)
-        images: Tensor = self.conv_out(F.silu(self.norm_out(h)))
+        images: Tensor = self.conv_out(silu(self.norm_out(h)))
         return images
 
 

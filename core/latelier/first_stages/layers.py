@@ -5,7 +5,7 @@ Attribute names are the keys of the published checkpoints.
 
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import interpolate, pad, scaled_dot_product_attention, silu
 
 
 def group_norm(channels: int, num_groups: int) -> nn.GroupNorm:
@@ -29,8 +29,8 @@ class ResnetBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, h, w) to (B, C', h, w)."""
-        h = self.conv1(F.silu(self.norm1(x)))
-        h = self.conv2(self.dropout(F.silu(self.norm2(h))))
+        h = self.conv1(silu(self.norm1(x)))
+        h = self.conv2(self.dropout(silu(self.norm2(h))))
         return self.nin_shortcut(x) + h
 
 
@@ -51,7 +51,7 @@ class AttnBlock(nn.Module):
         q, k, v = (
             rearrange(project(h), "b c h w -> b 1 (h w) c") for project in (self.q, self.k, self.v)
         )
-        h = F.scaled_dot_product_attention(q, k, v)
+        h = scaled_dot_product_attention(q, k, v)
         h = rearrange(h, "b 1 (h w) c -> b c h w", h=x.shape[2])
         return x + self.proj_out(h)
 
@@ -65,7 +65,7 @@ class Downsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, h, w) to (B, C, h / 2, w / 2)."""
-        padded = F.pad(x, (0, 1, 0, 1))
+        padded = pad(x, (0, 1, 0, 1))
         halved: Tensor = self.conv(padded)
         return halved
 
@@ -79,7 +79,7 @@ class Upsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, h, w) to (B, C, 2 h, 2 w)."""
-        doubled: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        doubled: Tensor = self.conv(interpolate(x, scale_factor=2.0, mode="nearest"))
         return doubled
 
 

@@ -1,0 +1,90 @@
+"""Checkpoints of a run: everything that the next step depends on, as safetensors and JSON.
+
+A checkpoint is a folder `step-NNNNNNNN`, written beside under another name and then renamed, so
+that one that exists is whole. The last two are kept.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from latelier.kernel.errors import ModelFileError
+
+_KEPT = 2
+_PREFIX = "step-"
+_PARTIAL = ".partial-"
+_FILES = ("weights", "ema", "optimizer")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a run after `step` steps.
+
+    optimizer: tensors named "<parameter>/<slot>". state: small values that go into the JSON file.
+    """
+
+    step: int
+    weights: dict[str, Tensor]
+    ema: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    state: dict[str, Any]
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint into `folder`, delete all but the last two, and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    final = folder / f"{_PREFIX}{checkpoint.step:08d}"
+    partial = folder / f"{_PARTIAL}{final.name}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    for name in _FILES:
+        tensors = {key: t.contiguous() for key, t in getattr(checkpoint, name).items()}
+        save_file(tensors, partial / f"{name}.safetensors")
+    state = {"step": checkpoint.step, **checkpoint.state}
+    (partial / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
+    for path in partial.iterdir():
+        _flushed(path)
+    if final.exists():
+        shutil.rmtree(final)
+    partial.rename(final)
+    _flushed(folder)
+    for old in checkpoints(folder)[:-_KEPT]:
+        shutil.rmtree(old)
+    return final
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Return the whole checkpoints in `folder`, the earliest first."""
+    return sorted(folder.glob(f"{_PREFIX}*")) if folder.is_dir() else []
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        ModelFileError: a file of it is missing or damaged.
+    """
+    try:
+        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        tensors = [load_file(path / f"{name}.safetensors") for name in _FILES]
+        return Checkpoint(int(state.pop("step")), *tensors, state)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise ModelFileError(
+            f"the checkpoint {path} cannot be read ({error}); delete it to resume from the one "
+            "before it"
+        ) from None
+
+
+def _flushed(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
