@@ -1,10 +1,14 @@
 """One component on disk: its id, version and configuration, its weights, its other files."""
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import BaseModel, Field
 from torch import nn
 
@@ -45,18 +49,32 @@ class StoredAlone(StoredComponent):
 
 @dataclass(frozen=True, eq=False)
 class Component:
-    """A built component and who owns it."""
+    """A built component and who owns it.
+
+    weights_sha256: of the file that its weights were read from, if they were.
+    """
 
     kind: Kind
     id: str
     version: str
     module: Any
+    weights_sha256: str | None = None
 
     @property
     def config(self) -> BaseModel:
         """The configuration that it was built with."""
         config: BaseModel = self.module.config
         return config
+
+    @property
+    def config_sha256(self) -> str:
+        """SHA-256 of the configuration, as JSON with sorted keys."""
+        values = json.dumps(self.config.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(values.encode()).hexdigest()
+
+    def moved(self, device: torch.device, dtype: torch.dtype) -> "Component":
+        """Return a copy on another device or in another precision."""
+        return replace(self, module=deepcopy(self.module).to(device, dtype))
 
 
 def new_component(
@@ -93,6 +111,19 @@ def store(component: Component, folder: Path, name: str) -> StoredComponent:
     )
 
 
+def configured(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier) -> BaseModel:
+    """Return the configuration of a stored component, validated; nothing is built.
+
+    Raises:
+        ModelFileError: its plugin is not installed; names the pip line.
+        InvalidConfigError: the installed plugin does not know the configuration.
+    """
+    try:
+        return atelier.registry(kind).configured(stored.id, stored.config)
+    except UnknownNameError as error:
+        raise ModelFileError(_not_installed(kind, stored, folder, atelier)) from error
+
+
 def restore(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier) -> Component:
     """Build the component that `stored` describes, with its weights mapped from disk.
 
@@ -100,13 +131,10 @@ def restore(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier)
         ModelFileError: its plugin is not installed, or a file is missing, damaged or changed.
         InvalidConfigError: the installed plugin does not know the configuration.
     """
+    config = configured(kind, stored, folder, atelier)
     registry = atelier.registry(kind)
-    try:
-        version = registry.spec(stored.id).version
-    except UnknownNameError as error:
-        raise ModelFileError(_not_installed(kind, stored, folder, atelier)) from error
     with without_storage():
-        module = registry.build(stored.id, stored.config)
+        module = registry.build(stored.id, config)
     if stored.weights is not None:
         path = verify(_inside(folder, stored.weights.path), stored.weights.sha256)
         load_into(module, read_weights(path), f"{path}")
@@ -118,7 +146,8 @@ def restore(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier)
             }
         )
     module.eval().requires_grad_(False)
-    return Component(kind, stored.id, version, module)
+    sha256 = stored.weights.sha256 if stored.weights else None
+    return Component(kind, stored.id, registry.spec(stored.id).version, module, sha256)
 
 
 def save_component(folder: Path, component: Component) -> None:
@@ -157,7 +186,9 @@ def _not_installed(kind: Kind, stored: StoredComponent, folder: Path, atelier: A
     what = f"{folder}: needs the {kind.replace('_', ' ')} '{stored.id}'"
     for report in atelier.plugins:
         if report.distribution == distribution and report.state != "ok":
-            return f"{what}, and plugin '{report.id}' is {report.state}: {report.cause}. {report.fix}"
+            return (
+                f"{what}, and plugin '{report.id}' is {report.state}: {report.cause}. {report.fix}"
+            )
     installed = any(report.distribution == distribution for report in atelier.plugins)
     action = "install --upgrade" if installed else "install"
     return f"{what}: pip {action} '{distribution}>={stored.version}'"

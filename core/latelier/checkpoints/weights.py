@@ -53,7 +53,9 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> No
         if tensors[name].shape != wanted[name].shape
     ][:5]
     if faults:
-        raise ModelFileError(f"{what}: the weights are not this configuration's: {'; '.join(faults)}")
+        raise ModelFileError(
+            f"{what}: the weights are not this configuration's: {'; '.join(faults)}"
+        )
     module.load_state_dict(dict(tensors), assign=True)
 
 

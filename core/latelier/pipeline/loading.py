@@ -1,0 +1,82 @@
+"""Loading a saved pipeline."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from latelier import default_atelier
+from latelier.checkpoints.component import Component, StoredComponent, configured, restore
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.compatibility import check_composition
+from latelier.kernel.spec import Kind
+from latelier.pipeline.manifest import Manifest, read_manifest
+from latelier.pipeline.pipeline import Pipeline
+from latelier.pipeline.placement import placement
+from latelier.pipeline.sources import find
+
+
+def load(
+    name: str | Path,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    *,
+    atelier: Atelier | None = None,
+) -> Pipeline:
+    """Return the pipeline called `name`: an embedded model, a path, or owner/name on the hub.
+
+    Args:
+        name: only the hub may use the network; owner/name@revision pins a revision.
+        device: 'auto', 'cpu', 'cuda' ...
+        dtype: 'auto', 'float32', 'bfloat16' ...
+        atelier: where components are looked up; the default one if None.
+
+    Raises:
+        UnknownNameError: there is no such model; the nearest embedded one is suggested.
+        ModelFileError: a file is missing, damaged or changed, or a plugin is not installed.
+    """
+    atelier = atelier or default_atelier()
+    place = placement(device, dtype)
+    source = find(str(name))
+    manifest = read_manifest(source.folder)
+    check_manifest(manifest, source.folder, atelier)
+
+    def restored(kind: Kind, stored: StoredComponent) -> Component:
+        component = restore(kind, stored, source.folder, atelier)
+        component.module.to(*place)
+        return component
+
+    pipeline = Pipeline(
+        atelier=atelier,
+        first_stage_component=restored("first_stage", manifest.first_stage),
+        denoiser_component=restored("denoiser", manifest.denoiser),
+        conditioner_components={
+            name: restored("conditioner", stored) for name, stored in manifest.conditioners.items()
+        },
+        process=manifest.process,
+        inputs=manifest.inputs,
+        defaults=manifest.defaults,
+        device=place[0],
+        dtype=place[1],
+        source=source,
+        description=manifest.description,
+        card=manifest.card,
+    )
+    atelier.announcer().tell("latelier_pipeline_composed", pipeline=pipeline)
+    return pipeline
+
+
+def check_manifest(manifest: Manifest, folder: Path, atelier: Atelier) -> None:
+    """Check that what a manifest names is installed and fits together; no weight is read.
+
+    Raises:
+        ModelFileError: a plugin is not installed.
+        InvalidConfigError, CompatibilityError: says what does not fit.
+    """
+    conditioners: Any = {
+        name: configured("conditioner", stored, folder, atelier)
+        for name, stored in manifest.conditioners.items()
+    }
+    first_stage: Any = configured("first_stage", manifest.first_stage, folder, atelier)
+    denoiser: Any = configured("denoiser", manifest.denoiser, folder, atelier)
+    check_composition(first_stage, denoiser, conditioners)

@@ -1,0 +1,53 @@
+"""What a run gives: previews on the way, pictures at the end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from torch import Tensor
+
+from latelier.pipeline.images import write_png
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A finished picture: the image, its seed, and how it was made."""
+
+    image: Image.Image
+    seed: int
+    provenance: dict[str, Any]
+
+    def save(self, path: str | Path) -> None:
+        """Write it as a PNG that carries its provenance."""
+        write_png(Path(path), self.image, self.provenance)
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """The state after step `step` of `steps` (counted from 1).
+
+    latents: the estimate of the finished latents, (B, C, h, w).
+    pictures: the finished pictures, after the last step only.
+    """
+
+    step: int
+    steps: int
+    sigma: float
+    latents: Tensor
+    decode: Callable[[Tensor], list[Image.Image]]
+    pictures: tuple[Picture, ...] = ()
+
+    @cached_property
+    def images(self) -> list[Image.Image]:
+        """The previews, decoded when they are first asked for."""
+        if self.pictures:
+            return [picture.image for picture in self.pictures]
+        return self.decode(self.latents)
+
+    @property
+    def image(self) -> Image.Image:
+        """The first of `images`."""
+        return self.images[0]

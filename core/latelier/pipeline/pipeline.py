@@ -1,0 +1,189 @@
+"""The pipeline: components that fit together, and the ways to run them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from latelier import __version__
+from latelier.checkpoints.component import Component, store
+from latelier.checkpoints.files import write_json
+from latelier.diffusion.process import Process
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.contracts import Conditioner, Denoise, Denoiser, FirstStage
+from latelier.pipeline.conditions import ConditionBuilder
+from latelier.pipeline.manifest import MANIFEST, Manifest
+from latelier.pipeline.picture import Picture, Preview
+from latelier.pipeline.placement import placement
+from latelier.pipeline.request import Defaults, Request, read_request
+from latelier.pipeline.run import Run
+from latelier.pipeline.sources import Source
+
+
+@dataclass(frozen=True, eq=False)
+class Pipeline:
+    """A first stage, a denoiser, named conditioners and a noise process. It never changes.
+
+    One pipeline serves many threads at once: a run keeps what it needs to itself.
+    """
+
+    atelier: Atelier
+    first_stage_component: Component
+    denoiser_component: Component
+    conditioner_components: Mapping[str, Component]
+    process: Process
+    inputs: Mapping[str, tuple[str, ...]]
+    defaults: Defaults
+    device: torch.device
+    dtype: torch.dtype
+    source: Source | None = None
+    description: str = ""
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def first_stage(self) -> FirstStage:
+        """Images in [-1, 1] to scaled latents, and back."""
+        module: FirstStage = self.first_stage_component.module
+        return module
+
+    @property
+    def denoiser(self) -> Denoiser:
+        """Predicts what `process` asks it to."""
+        module: Denoiser = self.denoiser_component.module
+        return module
+
+    @property
+    def conditioners(self) -> Mapping[str, Conditioner]:
+        """The conditioners by the names under which the denoiser knows them."""
+        return MappingProxyType(
+            {name: each.module for name, each in self.conditioner_components.items()}
+        )
+
+    def generate(
+        self,
+        *,
+        negative: Any = None,
+        n: int | None = None,
+        seed: int | None = None,
+        size: int | tuple[int, int] | None = None,
+        steps: int | None = None,
+        sampler: str | Mapping[str, Any] | None = None,
+        schedule: str | Mapping[str, Any] | None = None,
+        guidance: float | str | Mapping[str, Any] | None = None,
+        **inputs: Any,
+    ) -> list[Picture]:
+        """Make pictures. What is None takes the pipeline's default.
+
+        Args:
+            negative: what to steer away from: a value of the first public input, or a mapping.
+            n: pictures for each row of inputs.
+            seed: of the first picture; picture k has `seed + k`. None draws one.
+            size: (width, height) in pixels, or one number for both.
+            steps: sampling steps.
+            sampler: a name, or a mapping with `name` and options: {"name": "ddim", "eta": 1}.
+            schedule: likewise.
+            guidance: the scale of classifier-free guidance, or like `sampler`.
+            **inputs: by public input; a list holds one value for each row.
+
+        Raises:
+            UnknownNameError: a component, or a keyword that nothing takes.
+            InvalidInputError: a value that cannot be used.
+        """
+        run = self._run(
+            inputs,
+            negative=negative,
+            n=n,
+            seed=seed,
+            size=size,
+            steps=steps,
+            sampler=sampler,
+            schedule=schedule,
+            guidance=guidance,
+        )
+        *_, last = run.previews()
+        return list(last.pictures)
+
+    def stream(self, **asked: Any) -> Iterator[Preview]:
+        """Make pictures as `generate` does, and yield a `Preview` after each step.
+
+        The last one holds the finished pictures. To cancel, stop iterating. Faults in the request
+        raise at once, not at the first step.
+        """
+        keywords = Request.model_fields.keys() - {"inputs"}
+        inputs = {key: value for key, value in asked.items() if key not in keywords}
+        return self._run(
+            inputs, **{key: value for key, value in asked.items() if key in keywords}
+        ).previews()
+
+    def denoise_fn(
+        self,
+        *,
+        negative: Any = None,
+        n: int | None = None,
+        size: int | tuple[int, int] | None = None,
+        guidance: float | str | Mapping[str, Any] | None = None,
+        **inputs: Any,
+    ) -> Denoise:
+        """Return denoise(x, sigma) -> x0 under a condition, for a sampler of one's own.
+
+        x: (B, C, h, w), B the rows of the inputs times n; sigma: a float above 0, or (B,).
+        """
+        return self._run(inputs, negative=negative, n=n, size=size, guidance=guidance).denoise
+
+    def save(self, folder: str | Path) -> None:
+        """Write the pipeline: safetensors, other assets, and `latelier.json`, which comes last."""
+        folder = Path(folder)
+        manifest = Manifest(
+            latelier=__version__,
+            description=self.description,
+            first_stage=store(self.first_stage_component, folder, "first_stage"),
+            denoiser=store(self.denoiser_component, folder, "denoiser"),
+            conditioners={
+                name: store(component, folder, f"conditioner.{name}")
+                for name, component in self.conditioner_components.items()
+            },
+            process=self.process,  # type: ignore[arg-type]
+            inputs=dict(self.inputs),
+            defaults=self.defaults,
+            card=dict(self.card),
+        )
+        write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
+
+    def to(
+        self, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
+    ) -> "Pipeline":
+        """Return the pipeline on another device or in another precision; this one stays."""
+        device, dtype = placement(device or self.device, dtype or self.dtype)
+        return replace(
+            self,
+            first_stage_component=self.first_stage_component.moved(device, dtype),
+            denoiser_component=self.denoiser_component.moved(device, dtype),
+            conditioner_components={
+                name: component.moved(device, dtype)
+                for name, component in self.conditioner_components.items()
+            },
+            device=device,
+            dtype=dtype,
+        )
+
+    def components(self) -> dict[str, Component]:
+        """Return every component by the place it has in the pipeline."""
+        conditioners = {
+            f"conditioners.{name}": each for name, each in self.conditioner_components.items()
+        }
+        return {
+            "first_stage": self.first_stage_component,
+            "denoiser": self.denoiser_component,
+            **conditioners,
+        }
+
+    def condition_builder(self) -> ConditionBuilder:
+        """Return what makes conditions for this pipeline."""
+        return ConditionBuilder(self.conditioners, self.inputs, self.device, self.dtype)
+
+    def _run(self, inputs: Mapping[str, Any], **asked: Any) -> Run:
+        request = read_request(self.defaults, next(iter(self.inputs), None), inputs, asked)
+        return Run(self, request)

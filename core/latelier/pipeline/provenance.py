@@ -1,0 +1,77 @@
+"""How a picture was made: enough to make it again and to say what differs."""
+
+import platform
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from latelier import __version__
+from latelier.kernel.discovery import GROUP
+from latelier.pipeline.request import Request
+
+if TYPE_CHECKING:
+    from latelier.pipeline.pipeline import Pipeline
+
+
+def provenance_of(pipeline: "Pipeline", request: Request, count: int) -> dict[str, Any]:
+    """Return what all `count` pictures of a run share, as JSON values."""
+    return {
+        "latelier": __version__,
+        "api": GROUP,
+        "model": _model(pipeline),
+        "components": {
+            place: {
+                "id": component.id,
+                "version": component.version,
+                "config_sha256": component.config_sha256,
+                "weights_sha256": component.weights_sha256,
+            }
+            for place, component in pipeline.components().items()
+        },
+        "functions": _functions(pipeline, request),
+        "process": pipeline.process.model_dump(mode="json"),
+        "request": _readable(pipeline, request),
+        "count": count,
+        "machine": machine(pipeline.device, pipeline.dtype),
+    }
+
+
+def machine(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    """Return what the same bits depend on beside the request: five facts of the machine."""
+    return {
+        "type": platform.machine(),
+        "processor": torch.backends.cpu.get_cpu_capability()
+        if device.type == "cpu"
+        else torch.cuda.get_device_name(device),
+        "device": device.type,
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "precision": str(dtype).removeprefix("torch."),
+    }
+
+
+def _model(pipeline: "Pipeline") -> dict[str, Any]:
+    source = pipeline.source
+    return {
+        "name": source.name if source else None,
+        "revision": source.revision if source else None,
+    }
+
+
+def _functions(pipeline: "Pipeline", request: Request) -> dict[str, Any]:
+    atelier = pipeline.atelier
+    chosen = {
+        "sampler": atelier.samplers.spec(request.sampler.name),
+        "schedule": atelier.schedules.spec(request.schedule.name),
+        "guidance": atelier.guidances.spec(request.guidance.name),
+    }
+    return {place: {"id": spec.id, "version": spec.version} for place, spec in chosen.items()}
+
+
+def _readable(pipeline: "Pipeline", request: Request) -> dict[str, Any]:
+    """Return the request as JSON: inputs as their own models write themselves."""
+    values = request.model_dump(mode="json", exclude={"inputs", "negative"})
+    builder = pipeline.condition_builder()
+    values["inputs"] = builder.readable(request.inputs)
+    values["negative"] = builder.readable(request.negative)
+    return values

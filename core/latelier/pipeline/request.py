@@ -1,0 +1,68 @@
+"""What a person asks of a pipeline, validated and complete: enough to do it again."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from latelier.kernel.errors import InvalidInputError
+from latelier.kernel.frozen import Frozen, validated
+from latelier.pipeline.choice import Choice, GuidanceChoice
+
+
+def _pair(value: Any) -> Any:
+    return (value, value) if isinstance(value, int) else value
+
+
+Size = Annotated[tuple[int, int], BeforeValidator(_pair)]
+"""(width, height) in pixels; one number stands for both."""
+
+
+class Defaults(Frozen):
+    """What a pipeline does where a request says nothing."""
+
+    size: Size = Field(description="(width, height) in pixels: what it was trained on")
+    steps: int = Field(20, ge=1)
+    sampler: Choice = Choice(name="dpmpp_2m")
+    schedule: Choice = Choice(name="karras")
+    guidance: GuidanceChoice = GuidanceChoice(name="cfg")
+
+
+class Request(Frozen):
+    """One run: `n` pictures for each row of inputs, picture k with the seed `seed + k`."""
+
+    inputs: dict[str, Any] = Field(description="public input -> value, or a list of values")
+    negative: dict[str, Any] = Field(default_factory=dict, description="what to steer away from")
+    n: int = Field(1, ge=1)
+    seed: int = Field(ge=0, lt=2**63)
+    size: Size
+    steps: int = Field(ge=1, le=10_000)
+    sampler: Choice
+    schedule: Choice
+    guidance: GuidanceChoice
+
+
+def read_request(
+    defaults: Defaults, main_input: str | None, inputs: Mapping[str, Any], asked: Mapping[str, Any]
+) -> Request:
+    """Return the request for `inputs` and the other keywords `asked`, None meaning unsaid.
+
+    Args:
+        defaults: the pipeline's.
+        main_input: the public input that a bare `negative` is of.
+        inputs: public input -> value.
+        asked: the fields of `Request`, without `inputs`.
+
+    Raises:
+        InvalidInputError: a value that cannot be used; says which, and what would be right.
+    """
+    said = {key: value for key, value in asked.items() if value is not None}
+    said["inputs"] = {name: value for name, value in inputs.items() if value is not None}
+    said.setdefault("seed", secrets.randbelow(2**31))
+    if "negative" in said and not isinstance(said["negative"], Mapping):
+        if main_input is None:
+            raise InvalidInputError("negative: this pipeline takes no inputs")
+        said["negative"] = {main_input: said["negative"]}
+    values = {name: getattr(defaults, name) for name in Defaults.model_fields} | said
+    return validated(Request, values, "request", InvalidInputError)
