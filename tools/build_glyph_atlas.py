@@ -73,6 +73,7 @@ RENAMED = {
     "brick": "brick wall",
     "bubbles": "soap bubbles",
     "bug": "caterpillar",
+    "camping": "campsite",
     "carpentry saw": "saw",
     "cheese wedge": "wedge of cheese",
     "classical building": "greek temple",

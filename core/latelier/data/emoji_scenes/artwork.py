@@ -54,7 +54,7 @@ def _tile(index: int) -> Image.Image:
 @functools.cache
 def _artwork_box(index: int) -> tuple[int, int, int, int]:
     """Return the box of the tile's artwork (alpha above 1/8) in tile pixels, xyxy."""
-    alpha = _tile(index).getchannel("a").point(lambda value: 255 * (value > 32))
+    alpha = _tile(index).getchannel("a").point([0] * 33 + [255] * 223)
     box = alpha.getbbox()
     if box is None:
         raise ValueError(f"glyph {index} of the atlas has no visible pixels")
@@ -98,13 +98,9 @@ def draw_glyph(index: int, placement: Placement, size: int) -> Pixels:
     source_y = (top + bottom) / 2 * level / TILE + _RIM
     x, y = placement.x * size, placement.y * size
     matrix = (a, b, source_x - a * x - b * y, d, e, source_y - d * x - e * y)
-    drawn = image.transform(
-        (size, size), Image.Transform.AFFINE, matrix, resample=Image.Resampling.BICUBIC
-    )
-    pixels = np.asarray(drawn).copy()
-    # The kernel may overshoot: no colour channel can exceed alpha.
-    np.minimum(pixels[..., :3], pixels[..., 3:], out=pixels[..., :3])
-    return pixels
+    frame = (size, size)
+    bicubic = Image.Resampling.BICUBIC
+    return np.asarray(image.transform(frame, Image.Transform.AFFINE, matrix, resample=bicubic))
 
 
 @functools.cache

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latelier.data.emoji_scenes.palette import COLORS, PALETTE, lab_distance
-from latelier.data.emoji_scenes.places import PLACES, draw_place
+from latelier.data.emoji_scenes.places import PLACES, draw_place, pixel_centers
 
 BackgroundKind = Literal["plain", "gradient", "stripes", "dots", "checks", "place"]
 BACKGROUND_KINDS: tuple[BackgroundKind, ...] = get_args(BackgroundKind)
@@ -23,7 +23,7 @@ _COLOR_PAIRS = tuple(
     if lab_distance(first, second) > 45
 )
 
-Canvas: TypeAlias = NDArray[np.float32]
+Canvas: TypeAlias = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,8 @@ def _shade(color: Canvas) -> Canvas:
 @functools.cache
 def _grid(size: int) -> tuple[Canvas, Canvas]:
     """Return the x and y of the pixel centres as fractions of the frame, each (size, size)."""
-    axis = (np.arange(size, dtype=np.float32) + 0.5) / size
-    x, y = np.meshgrid(axis, axis)
-    return x, y
+    axis = pixel_centers(size)
+    return np.tile(axis, (size, 1)), np.tile(axis[:, None], (1, size))
 
 
 def _share_of_second(info: BackgroundInfo, size: int, rng: np.random.Generator) -> Canvas:
@@ -119,12 +118,18 @@ def _share_of_second(info: BackgroundInfo, size: int, rng: np.random.Generator) 
         square = np.maximum(_wave(u), _wave(v)) - 0.42
         shifted = np.maximum(_wave(u + 0.5), _wave(v + 0.5)) - 0.42
         distance = period * np.minimum(square, shifted) / 2
-    return np.clip(0.5 - distance * size, 0, 1)
+    return _unit(0.5 - distance * size)
 
 
 def _wave(t: Canvas) -> Canvas:
     """Return the triangle wave of period 1 that rises from 0 at whole numbers to 1 between."""
-    return np.abs(2 * (t - np.floor(t + 0.5)))
+    distance: Canvas = np.abs(2 * (t - np.floor(t + 0.5)))
+    return distance
+
+
+def _unit(t: Canvas) -> Canvas:
+    """Hold values in 0..1."""
+    return np.asarray(np.clip(t, 0, 1), dtype=np.float32)
 
 
 def _gradient(style: str, x: Canvas, y: Canvas) -> Canvas:
@@ -132,4 +137,4 @@ def _gradient(style: str, x: Canvas, y: Canvas) -> Canvas:
         return y
     if style == "horizontal":
         return x
-    return np.clip(np.hypot(x - 0.5, y - 0.5) / np.float32(0.66), 0, 1)
+    return _unit(np.hypot(x - 0.5, y - 0.5) / np.float32(0.66))

@@ -9,19 +9,19 @@ from latelier.data.emoji_scenes.places import PLACES
 
 # Plurals, masses and proper names: these take no article.
 _BARE_NAMES = """
-admission tickets | bacon | ballet shoes | beans | blueberries | bookmark tabs | books | bowling
-pins | briefs | broccoli | busts in silhouette | butter | card index dividers | chains |
+admission tickets | bacon | ballet shoes | beans | blueberries | bookmark tabs | books |
+bowling pins | briefs | broccoli | busts in silhouette | butter | card index dividers | chains |
 cherries | chopsticks | clapping hands | clinking beer mugs | clinking glasses | control knobs |
-cooked rice | coral | crossed fingers | curry rice | DNA | eyes | falafel | film frames | fire |
-fireworks | fleur-de-lis | flexed biceps | flower playing cards | fog | footprints | french
-fries | garlic | ginger root | glasses | gloves | grapes | headphones | heart hands | hot
-springs | houses | hundred points | Japanese dolls | jeans | lettuce | linked paperclips | lungs
-| maracas | men holding hands | money with wings | Mrs. Claus | musical notes | nesting dolls |
-no bicycles | no mobile phones | no pedestrians | oden | open hands | palms up together |
-pancakes | paw prints | peanuts | people hugging | people with bunny ears | pinched fingers |
-popcorn | raising hands | revolving hearts | sake | Santa Claus | scissors | shaved ice |
-shopping bags | shorts | ski goggles | skis | skull and crossbones | soap bubbles | socks |
-spaghetti | sparkles | sunglasses | sushi | sweat droplets | theater masks | thumbs down |
+cooked rice | coral | crossed fingers | curry rice | eyes | falafel | film frames | fire |
+fireworks | fleur-de-lis | flexed biceps | flower playing cards | fog | footprints |
+french fries | garlic | ginger root | glasses | gloves | grapes | headphones | heart hands |
+hot springs | houses | hundred points | Japanese dolls | jeans | lettuce | linked paperclips |
+lungs | maracas | men holding hands | money with wings | mount fuji | Mrs. Claus | musical notes |
+nesting dolls | no bicycles | no mobile phones | no pedestrians | oden | open hands |
+palms up together | pancakes | paw prints | peanuts | people hugging | people with bunny ears |
+pinched fingers | popcorn | raising hands | revolving hearts | sake | Santa Claus | scissors |
+shaved ice | shopping bags | shorts | ski goggles | skis | skull and crossbones | soap bubbles |
+socks | spaghetti | sparkles | sunglasses | sushi | sweat droplets | theater masks | thumbs down |
 thumbs up | two hearts | woman and man holding hands | woman's clothes | women holding hands |
 ZZZ
 """
@@ -30,6 +30,7 @@ _ARTICLES = {
     "euro banknote": "a",
     "hourglass": "an",
     "hourglass not done": "an",
+    "milky way": "the",
     "one-piece swimsuit": "a",
     "Statue of Liberty": "the",
     "unicorn": "a",
@@ -47,7 +48,7 @@ def article(name: str) -> str:
 
 
 def noun_phrase(name: str) -> str:
-    """Return the name with its article, as in "an umbrella", "the moon" or "grapes"."""
+    """Return the name with its article, as in "an umbrella" or "grapes"."""
     return f"{article(name)} {name}".strip()
 
 

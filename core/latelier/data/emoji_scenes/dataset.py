@@ -47,9 +47,9 @@ class EmojiScenes(Dataset[SceneItem]):
     def __getitem__(self, index: int) -> SceneItem:
         """Return the image, the caption and the class id of the main object."""
         scene = self.scene(index)
-        image = torch.from_numpy(scene.image).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
+        image = torch.tensor(scene.image, dtype=torch.float32)
         return {
-            "image": image.to(torch.float32) / 127.5 - 1,
+            "image": image.permute(2, 0, 1).contiguous() / 127.5 - 1,  # (H, W, 3) -> (3, H, W)
             "prompt": scene.caption,
             "class_label": scene.class_id,
             "index": index,

@@ -9,11 +9,13 @@ from latelier.data.emoji_scenes.artwork import Placement, extent
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom as fractions of the frame."""
 
-# Cells (x, y, share of the frame) that 2, 3 or 4 objects start from.
-_ARRANGEMENTS: dict[int, tuple[tuple[tuple[float, float, float], ...], ...]] = {
+Cell = tuple[float, float, float]
+"""Where an object starts from: x, y and its share of the frame."""
+
+_ARRANGEMENTS: dict[int, tuple[tuple[Cell, ...], ...]] = {
     2: (
-        ((0.28, 0.5, 0.62), (0.72, 0.5, 0.62)),
-        ((0.5, 0.28, 0.62), (0.5, 0.72, 0.62)),
+        ((0.28, 0.5, 0.66), (0.72, 0.5, 0.66)),
+        ((0.5, 0.28, 0.66), (0.5, 0.72, 0.66)),
         ((0.36, 0.6, 0.7), (0.66, 0.42, 0.7)),
         ((0.5, 0.62, 0.42), (0.5, 0.5, 1.1)),
     ),
@@ -38,13 +40,13 @@ def place_objects(
     objects take their share of it. ``rotation`` is a range of degrees.
     """
     if len(glyphs) == 1:
-        cells: tuple[tuple[float, float, float], ...] = ((0.5, 0.5, 1.0),)
+        cells: Sequence[Cell] = ((0.5, 0.5, 1.0),)
     else:
         choices = _ARRANGEMENTS[len(glyphs)]
         cells = choices[rng.integers(len(choices))]
         # Any object may stand in any cell, except where the sizes say which is in front.
         if len({cell[2] for cell in cells}) == 1:
-            cells = tuple(cells[i] for i in rng.permutation(len(cells)))
+            cells = [cells[int(i)] for i in rng.permutation(len(cells))]
     return [
         _place(glyph, cell, scale, rotation, mirror, rng)
         for glyph, cell in zip(glyphs, cells, strict=True)
@@ -53,7 +55,7 @@ def place_objects(
 
 def _place(
     glyph: int,
-    cell: tuple[float, float, float],
+    cell: Cell,
     scale: tuple[float, float],
     rotation: tuple[float, float],
     mirror: bool,
@@ -88,7 +90,7 @@ def relation(first: Box, second: Box) -> str | None:
             and first[2] <= second[2]
             and first[3] <= second[3]
         )
-        return "inside the outline of" if inside else "overlapping"
+        return "in front of" if inside else "overlapping"
     if gap_x > gap_y:
         return "to the left of" if first[0] < second[0] else "to the right of"
     return "above" if first[1] < second[1] else "below"

@@ -63,7 +63,8 @@ def srgb_to_lab(rgb: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def color_distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the CIE76 distance of two Lab arrays of shape (..., 3); about 2 is just visible."""
-    return np.sqrt(((first - second) ** 2).sum(axis=-1))
+    distance: NDArray[np.float64] = np.sqrt(((first - second) ** 2).sum(axis=-1))
+    return distance
 
 
 def lab_distance(first: Color, second: Color) -> float:

@@ -10,7 +10,7 @@ NONE, SKY, GROUND, WATER = 0, 1, 2, 3
 """Ids of the semantic map; the groups of the glyphs follow from 4."""
 
 RGB: TypeAlias = tuple[int, int, int]
-Canvas: TypeAlias = NDArray[np.float32]
+Canvas: TypeAlias = NDArray[np.floating]
 Classes: TypeAlias = NDArray[np.uint8]
 
 
@@ -99,7 +99,7 @@ PLACES = {
 def draw_place(name: str, size: int, rng: np.random.Generator) -> tuple[Canvas, Classes]:
     """Draw a place: its image (size, size, 3) in 0..255 and its semantic map (size, size)."""
     place = PLACES[name]
-    axis = (np.arange(size, dtype=np.float32) + 0.5) / size
+    axis = pixel_centers(size)
     level = np.float32(rng.uniform(*place.horizon))
     horizon = level + np.float32(place.waves) * _hills(axis, rng)  # (W,)
     depth = (axis[:, None] - horizon) * size  # (H, W), pixels below the horizon
@@ -112,11 +112,16 @@ def draw_place(name: str, size: int, rng: np.random.Generator) -> tuple[Canvas, 
         rows = (axis > level - 0.12) & (axis < level + 0.1)
         image[rows] = place.strip
         semantics[rows[:, None] & (depth <= 0)] = WATER
-    ground = _ramp(place.ground, (axis - level) / (1 - level))[:, None]
+    ground = _ramp(place.ground, (axis - level) / (np.float32(1) - level))[:, None]
     image += (ground - image) * np.clip(depth + 0.5, 0, 1)[..., None]
     if place.specks:
         _paint_specks(image, semantics, place, rng)
     return image, semantics
+
+
+def pixel_centers(size: int) -> Canvas:
+    """Return the centres of a row of pixels as fractions of the frame, shape (size,)."""
+    return np.linspace(0.5 / size, 1 - 0.5 / size, size, dtype=np.float32)
 
 
 def _hills(axis: Canvas, rng: np.random.Generator) -> Canvas:

@@ -39,6 +39,12 @@ def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
+def _not_empty(kinds: tuple[BackgroundKind, ...]) -> tuple[BackgroundKind, ...]:
+    if not kinds:
+        raise ValueError('at least one kind is needed; ("plain",) would be right')
+    return kinds
+
+
 Count = Annotated[int, Field(ge=1, le=4)]
 Share = Annotated[float, Field(ge=0.2, le=1.0)]
 Degrees = Annotated[float, Field(ge=-180, le=180)]
@@ -56,9 +62,8 @@ class SceneConfig(BaseModel):
     objects: Annotated[tuple[Count, Count], AfterValidator(_ordered)] = Field(
         default=(1, 1), description="Least and greatest number of objects, each 1..4."
     )
-    backgrounds: tuple[BackgroundKind, ...] = Field(
+    backgrounds: Annotated[tuple[BackgroundKind, ...], AfterValidator(_not_empty)] = Field(
         default=("plain", "plain", "gradient", "stripes", "dots", "checks", "place", "place"),
-        min_length=1,
         description="Kinds of background; one that is listed twice is drawn twice as often.",
     )
     scale: Annotated[tuple[Share, Share], AfterValidator(_ordered)] = Field(
@@ -112,7 +117,8 @@ class Scene:
 
     def mask(self, index: int = 0) -> NDArray[np.bool_]:
         """Return where ``objects[index]`` is seen, (H, W)."""
-        return self.instance_map == index + 1
+        mask: NDArray[np.bool_] = self.instance_map == index + 1
+        return mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,26 +222,29 @@ def _box(covers: NDArray[np.bool_]) -> Box:
 
 
 def _paint(
-    backdrop: NDArray[np.float32], drawn: Sequence[_Drawn], shadow: bool
+    backdrop: NDArray[np.floating], drawn: Sequence[_Drawn], shadow: bool
 ) -> NDArray[np.uint8]:
     """Paint the objects over the backdrop, back to front."""
-    image = backdrop
+    image = backdrop.copy()
     for layer in reversed(drawn):
+        light = 1 - layer.pixels[..., 3:] / np.float32(255)
         if shadow:
-            image = image * (1 - 0.4 * _shadow(layer.pixels[..., 3]))
-        alpha = layer.pixels[..., 3:].astype(np.float32) / 255
-        image = image * (1 - alpha) + layer.pixels[..., :3]
-    return np.clip(image + 0.5, 0, 255).astype(np.uint8)
+            light *= 1 - np.float32(0.4) * _shadow(layer.pixels[..., 3])
+        image *= light
+        image += layer.pixels[..., :3]
+    image += np.float32(0.5)
+    np.minimum(image, 255, out=image)
+    return image.astype(np.uint8)
 
 
-def _shadow(alpha: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _shadow(alpha: NDArray[np.uint8]) -> NDArray[np.floating]:
     """Return a soft shadow, 0..1 of shape (H, W, 1), a little below the object."""
     size = len(alpha)
     drop = max(1, round(0.03 * size))
     lowered = np.zeros_like(alpha)
     lowered[drop:] = alpha[:-drop]
     soft = Image.fromarray(lowered).filter(ImageFilter.BoxBlur(0.025 * size))
-    return np.asarray(soft, dtype=np.float32)[..., None] / 255
+    return np.asarray(soft, dtype=np.float32)[..., None] / np.float32(255)
 
 
 def _caption(

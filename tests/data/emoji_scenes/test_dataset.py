@@ -1,0 +1,61 @@
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from latelier.data.emoji_scenes import SceneConfig, vocabulary
+from latelier.data.emoji_scenes.dataset import EmojiScenes
+
+
+def test_items_follow_from_seed_and_index_alone() -> None:
+    first, second = EmojiScenes(seed=1), EmojiScenes(seed=1)
+    forwards = [first[index]["image"] for index in range(4)]
+    backwards = [second[index]["image"] for index in reversed(range(4))]
+    for one, other in zip(forwards, reversed(backwards), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_seed_and_index_both_matter() -> None:
+    items = [EmojiScenes(seed=seed)[index] for seed in range(3) for index in range(3)]
+    assert len({item["image"].numpy().tobytes() for item in items}) == 9
+
+
+def test_item_agrees_with_its_scene() -> None:
+    scenes = EmojiScenes(SceneConfig(size=32), seed=2)
+    scene, item = scenes.scene(9), scenes[9]
+    assert item["prompt"] == scene.caption
+    assert item["class_label"] == scene.class_id
+    assert item["index"] == 9
+    back = ((item["image"] + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0)
+    assert (back.numpy() == scene.image).all()
+
+
+def test_batches_collate() -> None:
+    batch = next(iter(DataLoader(EmojiScenes(), batch_size=4)))
+    assert batch["image"].shape == (4, 3, 64, 64)
+    assert batch["image"].dtype == torch.float32
+    assert -1 <= batch["image"].min() < batch["image"].max() <= 1
+    assert batch["class_label"].shape == (4,)
+    assert batch["index"].tolist() == [0, 1, 2, 3]
+    assert len(batch["prompt"]) == 4
+
+
+def test_all_classes_can_occur() -> None:
+    scenes = EmojiScenes(SceneConfig(size=16))
+    labels = [scenes.scene(index).class_id for index in range(600)]
+    assert 0 <= min(labels) < 10
+    assert len(vocabulary("basic")) - 10 < max(labels) < len(vocabulary("basic"))
+
+
+def test_length_bounds_the_index() -> None:
+    scenes = EmojiScenes(length=3)
+    assert len(list(scenes)) == 3
+    with pytest.raises(IndexError, match=r"outside 0\.\.2"):
+        scenes[3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"), [({"seed": -1}, "seed"), ({"length": 0}, "length")]
+)
+def test_bad_arguments_are_named(arguments: dict[str, int], field: str) -> None:
+    with pytest.raises(ValueError, match=field):
+        EmojiScenes(**arguments)

@@ -1,0 +1,209 @@
+import hashlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from latelier.data.emoji_scenes import SEMANTIC_CLASSES, Scene, SceneConfig, compose
+from latelier.data.emoji_scenes.artwork import hidden_share
+from latelier.data.emoji_scenes.backgrounds import BACKGROUND_KINDS
+from latelier.data.emoji_scenes.glyphs import vocabulary
+from latelier.data.emoji_scenes.palette import COLORS
+from latelier.data.emoji_scenes.places import PLACES
+
+
+def scenes(config: SceneConfig, number: int = 60) -> list[Scene]:
+    return [compose(config, np.random.default_rng(seed)) for seed in range(number)]
+
+
+@pytest.fixture(scope="module")
+def single() -> list[Scene]:
+    return scenes(SceneConfig())
+
+
+@pytest.fixture(scope="module")
+def several() -> list[Scene]:
+    return scenes(SceneConfig(objects=(2, 4), vocabulary="all", mirror=True))
+
+
+def test_shapes_and_ranges(single: list[Scene]) -> None:
+    for scene in single:
+        assert scene.image.shape == (64, 64, 3)
+        assert scene.image.dtype == scene.semantic_map.dtype == scene.instance_map.dtype == np.uint8
+        assert scene.semantic_map.shape == scene.instance_map.shape == (64, 64)
+        assert scene.semantic_map.max() < len(SEMANTIC_CLASSES) == 12
+        assert scene.image.std() > 5
+
+
+def test_class_id_is_the_position_in_the_vocabulary(several: list[Scene]) -> None:
+    for scene in several:
+        assert scene.class_id == scene.objects[0].class_id
+        for item in scene.objects:
+            assert vocabulary("all")[item.class_id] == item.glyph
+
+
+def test_number_of_objects(single: list[Scene], several: list[Scene]) -> None:
+    assert {len(scene.objects) for scene in single} == {1}
+    assert {len(scene.objects) for scene in several} == {2, 3, 4}
+
+
+def test_lone_object_fills_its_share_of_the_frame(single: list[Scene]) -> None:
+    for scene in single:
+        left, top, right, bottom = scene.objects[0].box
+        assert 0.4 < max(right - left, bottom - top) <= 1
+        assert abs((left + right) / 2 - 0.5) < 0.2
+        assert abs((top + bottom) / 2 - 0.5) < 0.2
+        assert scene.objects[0].visible == 1
+
+
+def test_masks_lie_tightly_in_their_boxes(single: list[Scene], several: list[Scene]) -> None:
+    for scene in single + several:
+        for i, item in enumerate(scene.objects):
+            rows, columns = np.nonzero(scene.mask(i))
+            extent = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) / 64
+            box = np.array(item.box)
+            assert (extent[:2] >= box[:2]).all()
+            assert (extent[2:] <= box[2:]).all()
+            if item.visible == 1:
+                np.testing.assert_array_equal(extent, box)
+
+
+def test_maps_agree(several: list[Scene]) -> None:
+    for scene in several:
+        assert set(np.unique(scene.instance_map)) - {0} == set(range(1, len(scene.objects) + 1))
+        for i, item in enumerate(scene.objects):
+            classes = np.unique(scene.semantic_map[scene.mask(i)])
+            assert [SEMANTIC_CLASSES[c] for c in classes] == [item.glyph.group]
+        rest = np.unique(scene.semantic_map[scene.instance_map == 0])
+        allowed = {1, 2, 3} if scene.background.kind == "place" else {0}
+        assert set(rest) <= allowed
+
+
+def test_no_object_is_mostly_hidden(several: list[Scene]) -> None:
+    assert all(item.visible >= 0.4 for scene in several for item in scene.objects)
+    assert any(item.visible < 1 for scene in several for item in scene.objects)
+
+
+def test_picture_shows_the_background_outside_the_masks() -> None:
+    for scene in scenes(SceneConfig(backgrounds=("plain",), shadow=False)):
+        color = np.array(COLORS[scene.background.colors[0]].rgb)
+        near = np.abs(scene.image.astype(int) - color).max(axis=-1) < 12
+        outside = scene.instance_map == 0
+        assert near[outside].mean() > 0.8
+        assert near[~outside].mean() < 0.6
+
+
+def test_shadow_darkens_only_the_background() -> None:
+    lit = scenes(SceneConfig(shadow=False), 20)
+    for plain, shaded in zip(lit, scenes(SceneConfig(), 20), strict=True):
+        difference = plain.image.astype(int) - shaded.image
+        assert difference.min() >= -1
+        assert difference[plain.instance_map == 0].sum() > 0
+        assert np.abs(difference[plain.instance_map == 1]).mean() < 6
+
+
+def test_objects_stand_out_from_their_background(single: list[Scene]) -> None:
+    for scene in single:
+        if scene.background.kind != "place":
+            glyph = scene.objects[0].glyph.index
+            assert max(hidden_share(glyph, tone) for tone in scene.background.tones) <= 0.4
+
+
+def test_hidden_share_knows_red_on_red() -> None:
+    tomato = next(glyph for glyph in vocabulary("basic") if glyph.name == "tomato")
+    assert hidden_share(tomato.index, COLORS["red"].rgb) > 0.4
+    assert hidden_share(tomato.index, COLORS["white"].rgb) < 0.1
+
+
+def test_captions_tell_the_truth(single: list[Scene], several: list[Scene]) -> None:
+    for scene in single + several:
+        assert all(item.glyph.name in scene.caption for item in scene.objects)
+        if "background" in scene.caption:
+            assert all(color in scene.caption for color in scene.background.colors)
+            assert scene.background.kind != "place"
+
+
+def test_captions_name_the_background_most_of_the_time() -> None:
+    config = SceneConfig(backgrounds=("plain",), size=16)
+    named = sum("background" in scene.caption for scene in scenes(config, 400))
+    assert 310 < named < 370
+    config = SceneConfig(captioned_background=0.0, size=16)
+    assert not any("background" in scene.caption for scene in scenes(config, 50))
+
+
+def test_relation_in_the_caption_holds() -> None:
+    found = 0
+    for scene in scenes(SceneConfig(objects=(2, 2)), 80):
+        first, second = (item.box for item in scene.objects)
+        if " to the left of " in scene.caption:
+            found += 1
+            assert first[0] < second[0]
+        elif " above " in scene.caption:
+            found += 1
+            assert first[1] < second[1]
+        elif " overlapping " in scene.caption:
+            found += 1
+            assert first[0] < second[2]
+            assert second[0] < first[2]
+    assert found > 5
+
+
+def test_every_kind_of_background_occurs() -> None:
+    seen = {(s.background.kind, s.background.style) for s in scenes(SceneConfig(size=16), 400)}
+    assert {kind for kind, _ in seen} == set(BACKGROUND_KINDS)
+    assert {style for kind, style in seen if kind == "place"} == set(PLACES)
+
+
+@pytest.mark.parametrize("size", [16, 33, 200])
+def test_other_sizes(size: int) -> None:
+    for scene in scenes(SceneConfig(size=size, objects=(1, 4)), 10):
+        assert scene.image.shape == (size, size, 3)
+
+
+DIGEST = """
+import hashlib
+import numpy as np
+from latelier.data.emoji_scenes import SceneConfig, compose
+config = SceneConfig(objects=(1, 4))
+digest = hashlib.sha256()
+for index in range(12):
+    scene = compose(config, np.random.Generator(np.random.Philox(key=[5, index])))
+    digest.update(scene.image.tobytes() + scene.instance_map.tobytes() + scene.caption.encode())
+"""
+
+
+def test_two_processes_draw_the_same_bytes() -> None:
+    variables: dict[str, object] = {}
+    exec(DIGEST, variables)
+    path = f"import sys; sys.path[:] = {sys.path!r}"
+    code = f"{path}\n{DIGEST}\nprint(digest.hexdigest(), 'torch' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    digest = variables["digest"]
+    assert isinstance(digest, type(hashlib.sha256()))
+    assert result.stdout.split() == [digest.hexdigest(), "False"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "advice"),
+    [
+        ("vocabulary", "big", "'basic' or 'all'"),
+        ("backgrounds", ("plaid",), "'plain', 'gradient', 'stripes', 'dots', 'checks' or 'place'"),
+        ("backgrounds", (), r'\("plain",\) would be right'),
+        ("size", 15, "greater than or equal to 16"),
+        ("objects", (3, 2), r"\(2, 3\) would be right"),
+        ("objects", (0, 2), "greater than or equal to 1"),
+        ("scale", (0.9, 0.5), r"\(0.5, 0.9\) would be right"),
+        ("colour", "red", "Extra inputs are not permitted"),
+    ],
+)
+def test_bad_config_names_the_field_and_what_would_be_right(
+    field: str, value: object, advice: str
+) -> None:
+    with pytest.raises(ValidationError, match=advice) as caught:
+        SceneConfig.model_validate({field: value})
+    (error,) = caught.value.errors()
+    assert error["loc"][0] == field
