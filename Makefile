@@ -1,0 +1,37 @@
+# The two commands of the README, and what CI adds to them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint types contracts clean
+
+demo: .venv/installed
+	$(BIN)/latelier generate "a red apple on a blue background" --seed 7 --output demo.png --force
+
+test: .venv/installed-dev
+	$(BIN)/pytest --quiet
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/installed-dev
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+contracts: .venv/installed-dev
+	$(BIN)/lint-imports
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(INSTALL) --editable .
+	touch $@
+
+.venv/installed-dev: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(INSTALL) --editable ".[dev]"
+	touch $@ .venv/installed
+
+clean:
+	rm -rf .venv dist build
