@@ -18,28 +18,35 @@ class UNetConfig(DenoiserConfig):
     channel_mult: tuple[Width, ...] = Field(
         min_length=1, description="multiple of model_channels at each level, full resolution first"
     )
-    num_res_blocks: int = Field(2, ge=1, description="residual blocks at each level")
+    num_res_blocks: int = Field(default=2, ge=1, description="residual blocks at each level")
     attention_resolutions: tuple[Width, ...] = Field(
-        (), description="downsampling factors (not pixels) at which there is attention"
+        default=(), description="downsampling factors (not pixels) at which there is attention"
     )
-    num_heads: int | None = Field(None, ge=1, description="heads of every attention")
+    num_heads: int | None = Field(default=None, ge=1, description="heads of every attention")
     num_head_channels: int | None = Field(
-        None, ge=1, description="channels a head, instead of num_heads"
+        default=None, ge=1, description="channels a head, instead of num_heads"
     )
-    transformer_depth: int = Field(1, ge=1, description="transformer blocks at each attention")
+    transformer_depth: int = Field(
+        default=1, ge=1, description="transformer blocks at each attention"
+    )
     context_dim: int | None = Field(
-        None, ge=1, description="width of the cross-attended context; None: self-attention only"
+        default=None,
+        ge=1,
+        description="width of the cross-attended context; None: self-attention only",
     )
-    dropout: float = Field(0.0, ge=0, lt=1, description="dropped share inside residual blocks")
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="dropped share inside residual blocks"
+    )
     use_scale_shift_norm: bool = Field(
-        False, description="the timestep scales and shifts the norm, instead of being added"
+        default=False, description="the timestep scales and shifts the norm, instead of being added"
     )
-    resblock_updown: bool = Field(False, description="change resolution in residual blocks")
-    conv_resample: bool = Field(True, description="convolve where the resolution changes")
+    resblock_updown: bool = Field(default=False, description="change resolution in residual blocks")
+    conv_resample: bool = Field(default=True, description="convolve where the resolution changes")
     use_linear_projections: bool = Field(
-        False, description="linear layers around the transformers, not 1x1 convolutions (SD 2)"
+        default=False,
+        description="linear layers around the transformers, not 1x1 convolutions (SD 2)",
     )
-    num_groups: int = Field(32, ge=1, description="groups of every group normalisation")
+    num_groups: int = Field(default=32, ge=1, description="groups of every group normalisation")
     streams: dict[str, StreamSlot] = Field(
         default_factory=dict, description="streams attended to, by name, in order"
     )
