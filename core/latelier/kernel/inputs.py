@@ -11,8 +11,14 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, GetCoreSchemaHandler, WithJsonSchema
-from pydantic import model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import core_schema
 
 from latelier.kernel.errors import InvalidInputError
@@ -41,12 +47,8 @@ class _ImageOf:
         )
 
 
-Image = Annotated[
-    Any, _ImageOf("RGB"), WithJsonSchema({"type": "string", "format": "image"})
-]
-Mask = Annotated[
-    Any, _ImageOf("L"), WithJsonSchema({"type": "string", "format": "mask"})
-]
+Image = Annotated[Any, _ImageOf("RGB"), WithJsonSchema({"type": "string", "format": "image"})]
+Mask = Annotated[Any, _ImageOf("L"), WithJsonSchema({"type": "string", "format": "mask"})]
 
 
 def _read_image(value: Any, mode: str) -> "Picture":

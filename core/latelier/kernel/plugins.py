@@ -81,9 +81,7 @@ class PluginLoader:
         else:
             try:
                 plugin = _imported(candidate)
-                specs = self._load(
-                    plugin, candidate.distribution, candidate.version, candidate.id
-                )
+                specs = self._load(plugin, candidate.distribution, candidate.version, candidate.id)
                 components = tuple(f"{spec.kind}:{spec.id}" for spec in specs)
             except _Fault as fault:
                 state, cause, fix = fault.state, fault.cause, fault.fix

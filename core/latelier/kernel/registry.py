@@ -67,7 +67,7 @@ class Registry(Generic[T]):
             ids = " or ".join(f"'{spec.id}'" for spec in owners)
             raise AmbiguousNameError(
                 f"{what} '{name}' is claimed by several plugins: ask for {ids}, or choose one in "
-                f"the [aliases] of config.toml: \"{self.kind}.{name}\" = \"{owners[0].id}\""
+                f'the [aliases] of config.toml: "{self.kind}.{name}" = "{owners[0].id}"'
             )
         raise UnknownNameError(f"there is no {what} '{name}'. {suggestion(name, self.names())}")
 

@@ -62,6 +62,5 @@ def resolve(text: str, owner: str) -> Any:
         return getattr(import_module(module), attribute)
     except (Exception, SystemExit) as error:
         raise PluginError(
-            f"component '{owner}' cannot be loaded: '{text}' raised "
-            f"{type(error).__name__}: {error}"
+            f"component '{owner}' cannot be loaded: '{text}' raised {type(error).__name__}: {error}"
         ) from error
