@@ -9,36 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from torch import nn
 
 from latelier.checkpoints.files import write_bytes, write_json
 from latelier.checkpoints.json_files import read_json
+from latelier.checkpoints.stored import StoredComponent, StoredFile
 from latelier.checkpoints.verified import verify
 from latelier.checkpoints.weights import load_into, read_weights, without_storage, write_weights
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.errors import ModelFileError, UnknownNameError
-from latelier.kernel.frozen import Frozen
 from latelier.kernel.spec import Kind
 
 COMPONENT_FILE = "component.json"
-
-
-class StoredFile(Frozen):
-    """A file of a model folder. path: relative to the folder."""
-
-    path: str
-    sha256: str
-
-
-class StoredComponent(Frozen):
-    """A component as a manifest names it."""
-
-    id: str = Field(description="'distribution/name'")
-    version: str = Field(description="version of the distribution that wrote it")
-    config: dict[str, Any]
-    weights: StoredFile | None = None
-    assets: dict[str, StoredFile] = Field(default_factory=dict)
 
 
 class StoredAlone(StoredComponent):
@@ -136,12 +119,12 @@ def restore(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier)
     with without_storage():
         module = registry.build(stored.id, config)
     if stored.weights is not None:
-        path = verify(_inside(folder, stored.weights.path), stored.weights.sha256)
+        path = verify(stored.weights.within(folder), stored.weights.sha256)
         load_into(module, read_weights(path), f"{path}")
     if stored.assets:
         module.set_assets(
             {
-                name: verify(_inside(folder, file.path), file.sha256).read_bytes()
+                name: verify(file.within(folder), file.sha256).read_bytes()
                 for name, file in stored.assets.items()
             }
         )
@@ -172,13 +155,6 @@ def load_component(folder: Path, kind: Kind, atelier: Atelier) -> Component:
 def _assets_of(module: Any) -> Mapping[str, bytes]:
     assets: Mapping[str, bytes] = module.assets() if hasattr(module, "assets") else {}
     return assets
-
-
-def _inside(folder: Path, path: str) -> Path:
-    """Return folder / path, which may not lead out of the folder."""
-    if Path(path).is_absolute() or ".." in Path(path).parts:
-        raise ModelFileError(f"{folder}: the manifest names the file '{path}' outside the folder")
-    return folder / path
 
 
 def _not_installed(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier) -> str:

@@ -1,6 +1,5 @@
 """Reading and writing weights: safetensors, checked before they are used."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +10,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from latelier.checkpoints.files import sha256_of, whole
+from latelier.checkpoints.header import read_header
 from latelier.kernel.errors import ModelFileError
-
-_HEADER_LIMIT = 8 * 2**20
-_TENSOR_LIMIT = 50_000
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> str:
@@ -30,7 +27,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         ModelFileError: the file is missing or damaged.
     """
-    _check_header(path)
+    read_header(path)
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -71,34 +68,3 @@ def _listed(what: str, names: set[str]) -> list[str]:
         return []
     shown = ", ".join(sorted(names)[:5])
     return [f"{len(names)} {what} ({shown}{', ...' if len(names) > 5 else ''})"]
-
-
-def _check_header(path: Path) -> None:
-    """Refuse what the safetensors reader lets pass: repeated keys, leading space, absurd sizes."""
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if length > _HEADER_LIMIT:
-                raise ModelFileError(
-                    f"{path}: damaged or not a safetensors file: its header would be {length} bytes"
-                )
-            header = file.read(length)
-    except FileNotFoundError:
-        raise ModelFileError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(header) != length or not header.startswith(b"{"):
-        raise ModelFileError(f"{path}: damaged or not a safetensors file: its header is cut short")
-    try:
-        names = json.loads(header, object_pairs_hook=_without_repeats)
-    except ValueError as error:
-        raise ModelFileError(f"{path}: damaged or not a safetensors file: {error}") from None
-    if len(names) > _TENSOR_LIMIT:
-        raise ModelFileError(f"{path}: {len(names)} tensors are more than any model has")
-
-
-def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    names = [name for name, _ in pairs]
-    if len(set(names)) != len(names):
-        raise ValueError("its header names a tensor twice")
-    return dict(pairs)

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 
 from latelier import default_atelier
-from latelier.checkpoints.component import Component, StoredComponent, configured, restore
+from latelier.checkpoints.component import Component, configured, restore
+from latelier.checkpoints.stored import StoredComponent
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.compatibility import check_composition
 from latelier.kernel.spec import Kind

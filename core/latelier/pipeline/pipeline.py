@@ -15,7 +15,8 @@ from latelier.diffusion.process import Process
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.contracts import Conditioner, Denoise, Denoiser, FirstStage
 from latelier.pipeline.conditions import ConditionBuilder
-from latelier.pipeline.manifest import MANIFEST, Manifest
+from latelier.pipeline.manifest import Manifest
+from latelier.pipeline.outline import MANIFEST
 from latelier.pipeline.picture import Picture, Preview
 from latelier.pipeline.placement import placement
 from latelier.pipeline.request import Defaults, Request, read_request

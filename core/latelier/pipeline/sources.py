@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from latelier.kernel.errors import ModelFileError, UnknownNameError, suggestion
-from latelier.pipeline.manifest import MANIFEST
+from latelier.pipeline.outline import MANIFEST
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 _PATTERNS = [MANIFEST, "*.safetensors", "*.model", "*.json", "*.txt"]
