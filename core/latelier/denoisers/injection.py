@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
+from latelier.denoisers.named_layers import named_layers
 from latelier.kernel.condition import Condition, Stream
 from latelier.kernel.slots import StreamSlot
 
@@ -87,12 +88,12 @@ def stream_layers(
     slots: Mapping[str, StreamSlot], context_dim: int | None
 ) -> tuple[nn.ModuleDict, nn.ParameterDict]:
     """Return a projection and a modality embedding for each named stream among `slots`."""
-    projections, embeddings = nn.ModuleDict(), nn.ParameterDict()
-    for name, slot in slots.items():
-        if slot.way == "named":
-            assert context_dim is not None
-            projections[name] = nn.Linear(slot.width, context_dim)
-            embeddings[name] = nn.Parameter(nn.init.normal_(torch.empty(context_dim), std=0.02))
+    widths = {name: slot.width for name, slot in slots.items() if slot.way == "named"}
+    width = context_dim or 0
+    projections = named_layers({name: nn.Linear(given, width) for name, given in widths.items()})
+    embeddings = nn.ParameterDict(
+        {name: nn.Parameter(nn.init.normal_(torch.empty(width), std=0.02)) for name in widths}
+    )
     return projections, embeddings
 
 

@@ -7,6 +7,7 @@ from latelier.denoisers.attention import AttentionBlock, TransformerBlock, zero_
 from latelier.denoisers.call import Call
 from latelier.denoisers.condition_fit import check_condition
 from latelier.denoisers.injection import injected, stream_layers
+from latelier.denoisers.named_layers import named_layers
 from latelier.denoisers.timestep_embedding import timestep_embedding
 from latelier.denoisers.unet_builder import UNetBuilder
 from latelier.denoisers.unet_config import UNetConfig
@@ -42,7 +43,7 @@ class UNet(nn.Module):
         self.stream_projections, self.stream_embeddings = stream_layers(
             config.streams, config.context_dim
         )
-        self.vector_embeds = nn.ModuleDict(
+        self.vector_embeds = named_layers(
             {name: nn.Linear(given, 4 * width) for name, given in config.vectors.items()}
         )
         self._block_names = _block_names(len(self.input_blocks))
@@ -77,7 +78,14 @@ class UNet(nn.Module):
 
         def steered(name: str, h: Tensor) -> Tensor:
             residual = control.residuals.get(name)
-            return h if residual is None else h + residual
+            if residual is None:
+                return h
+            if residual.shape != h.shape:
+                raise ConditionError(
+                    f"the residual for '{name}' has the shape {tuple(residual.shape)}; "
+                    f"it must be {tuple(h.shape)}"
+                )
+            return h + residual
 
         h = x
         if condition.spatial:

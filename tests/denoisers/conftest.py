@@ -1,0 +1,50 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from latelier.denoisers.unet import UNet
+from latelier.denoisers.unet_config import UNetConfig
+
+Build = Callable[..., UNet]
+
+
+@pytest.fixture
+def filled() -> Callable[[nn.Module], nn.Module]:
+    """Fills every parameter, the zero-initialised ones too, from a generator of its own."""
+
+    def fill(module: nn.Module, seed: int = 0) -> nn.Module:
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for name, parameter in module.named_parameters():
+                fan = parameter[0].numel() if parameter.ndim > 1 else 1
+                noise = torch.randn(parameter.shape, generator=generator)
+                is_gain = parameter.ndim == 1 and name.endswith("weight")
+                parameter.copy_(1 + 0.1 * noise if is_gain else 0.7 * noise / fan**0.5)
+        return module.eval()
+
+    return fill
+
+
+@pytest.fixture
+def small_unet(filled: Callable[[nn.Module], nn.Module]) -> Build:
+    """Builds a filled UNet of two levels with attention at both; options replace its config's."""
+
+    def build(**options: object) -> UNet:
+        values: dict[str, object] = {
+            "in_channels": 4,
+            "out_channels": 4,
+            "model_channels": 16,
+            "channel_mult": (1, 2),
+            "num_res_blocks": 1,
+            "attention_resolutions": (1, 2),
+            "num_heads": 2,
+            "num_groups": 4,
+        }
+        config = UNetConfig.model_validate({**values, **options})
+        model = filled(UNet(config))
+        assert isinstance(model, UNet)
+        return model
+
+    return build

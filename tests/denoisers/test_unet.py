@@ -1,0 +1,306 @@
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from latelier.denoisers.call import Call
+from latelier.denoisers.unet import UNet
+from latelier.denoisers.unet_config import UNetConfig
+from latelier.kernel.condition import Condition, Part, Stream, chosen, stacked
+from latelier.kernel.contracts import Control
+from latelier.kernel.errors import ConditionError
+
+STREAM = {"context_dim": 8, "streams": {"text": {"width": 8, "way": "native"}}}
+
+
+SMALL: dict[str, Any] = {
+    "in_channels": 4,
+    "out_channels": 4,
+    "model_channels": 16,
+    "channel_mult": (1, 2),
+    "num_res_blocks": 1,
+    "attention_resolutions": (1, 2),
+    "num_heads": 2,
+    "num_groups": 4,
+}
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def rows(condition: Condition, index: slice) -> Condition:
+    return Condition(
+        {
+            name: replace(
+                stream,
+                tokens=stream.tokens[index],
+                mask=None if stream.mask is None else stream.mask[index],
+            )
+            for name, stream in condition.streams.items()
+        },
+        {name: part[index] for name, part in condition.spatial.items()},
+        {name: vector[index] for name, vector in condition.vectors.items()},
+    )
+
+
+def test_a_new_model_predicts_zero() -> None:
+    model = UNet(UNetConfig.model_validate({**SMALL, **STREAM}))
+    text = Condition({"text": Stream(draw(2, 3, 8))})
+    assert model(draw(2, 4, 8, 8), torch.tensor([1.0, 900.0]), text).abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        STREAM,
+        {**STREAM, "use_linear_projections": True, "transformer_depth": 2},
+        {"use_scale_shift_norm": True, "resblock_updown": True},
+        {"conv_resample": False, "channel_mult": (1, 2, 2), "num_res_blocks": 2},
+        {"channel_mult": (2, 1), "out_channels": 6},
+        {"channel_mult": (1,), "attention_resolutions": ()},
+    ],
+)
+def test_the_prediction_has_the_size_of_x_and_feels_every_input(
+    small_unet: Any, options: dict[str, Any]
+) -> None:
+    model = small_unet(**options)
+    x, t = draw(2, 4, 8, 12), torch.tensor([10.0, 700.0])
+    y = model(x, t, Condition())
+    assert y.shape == (2, model.config.out_channels, 8, 12)
+    assert (model(x, t + 50, Condition()) - y).abs().amax() > 1e-4
+    assert (model(x + 0.1, t, Condition()) - y).abs().amax() > 1e-3
+
+
+def full_condition(batch: int) -> Condition:
+    mask = torch.zeros(batch, 5, dtype=torch.bool)
+    for row in range(batch):
+        mask[row, : row % 5 + 1] = True
+    return Condition(
+        {"text": Stream(draw(batch, 5, 8), mask), "palette": Stream(draw(batch, 2, 3))},
+        {"mask": draw(batch, 1, 8, 8)},
+        {"size": draw(batch, 6)},
+    )
+
+
+FULL: dict[str, Any] = {
+    "context_dim": 8,
+    "streams": {"text": {"width": 8, "way": "native"}, "palette": {"width": 3}},
+    "spatial": {"mask": 1},
+    "vectors": {"size": 6},
+}
+
+
+def test_a_row_does_not_depend_on_its_batch(small_unet: Any) -> None:
+    model, x, t = small_unet(**FULL), draw(4, 4, 8, 8), draw(4).abs() * 500
+    condition = full_condition(4)
+    together = model(x, t, condition)
+    for row in range(4):
+        one = slice(row, row + 1)
+        alone = model(x[one], t[one], rows(condition, one))
+        error = (alone - together[one]).norm() / together[one].norm()
+        assert error < 1e-5
+
+
+def test_stacked_conditions_give_what_each_gives(small_unet: Any) -> None:
+    """Guidance batches a condition and its null, which lacks streams and has other masks."""
+    model, x, t = small_unet(**FULL), draw(2, 4, 8, 8), torch.tensor([3.0, 500.0])
+    full = full_condition(2)
+    null = Condition({}, full.spatial)
+    both = model(x.repeat(2, 1, 1, 1), t.repeat(2), stacked([full, null]))
+    torch.testing.assert_close(both[:2], model(x, t, full), rtol=1e-4, atol=1e-5)
+    without = Condition({}, full.spatial, {"size": torch.zeros(2, 6)})
+    torch.testing.assert_close(both[2:], model(x, t, without), rtol=1e-4, atol=1e-5)
+
+
+def test_every_vector_moves_the_prediction(small_unet: Any) -> None:
+    model = small_unet(vectors={"size": 6, "crop": 2})
+    x, t = draw(1, 4, 8, 8), torch.tensor([40.0])
+    size, crop = {"size": draw(1, 6)}, {"crop": draw(1, 2)}
+    none = model(x, t, Condition())
+    one = model(x, t, Condition({}, {}, size))
+    both = model(x, t, Condition({}, {}, {**size, **crop}))
+    assert (one - none).abs().amax() > 1e-3
+    assert (both - one).abs().amax() > 1e-3
+    swapped = model(x, t, Condition({}, {}, {**crop, **size}))
+    torch.testing.assert_close(both, swapped, rtol=1e-4, atol=1e-5)
+
+
+def test_spatial_parts_are_concatenated_in_the_order_of_the_config(small_unet: Any) -> None:
+    a, b = draw(1, 2, 8, 8, seed=1), draw(1, 1, 8, 8, seed=2)
+    x, t = draw(1, 4, 8, 8), torch.tensor([40.0])
+    model = small_unet(spatial={"b": 1, "a": 2})
+    plain = small_unet(in_channels=7)
+    expected = plain(torch.cat([x, b, a], dim=1), t, Condition())
+    torch.testing.assert_close(model(x, t, Condition({}, {"a": a, "b": b})), expected)
+
+
+@pytest.mark.parametrize("options", [{}, STREAM])
+def test_it_trains_with_autocast_and_in_bfloat16(small_unet: Any, options: Any) -> None:
+    model, x, t = small_unet(**options), draw(2, 4, 8, 8), torch.tensor([10.0, 700.0])
+    mask = torch.tensor([[True, False], [False, False]])
+    condition = Condition({"text": Stream(draw(2, 2, 8), mask)} if options else {})
+    exact = model(x, t, condition)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = model(x, t, condition)
+    assert mixed.dtype == torch.float32
+    mixed.sum().backward()
+    assert (mixed - exact).norm() / exact.norm() < 0.05
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+    half = model.bfloat16()(x.bfloat16(), t, condition.to("cpu", torch.bfloat16))
+    assert half.dtype == torch.bfloat16
+    assert (half - exact).norm() / exact.norm() < 0.05
+
+
+def test_threads_get_the_bits_they_get_alone(small_unet: Any) -> None:
+    model, x, t = small_unet(**FULL), draw(2, 4, 8, 8), torch.tensor([3.0, 500.0])
+    condition = full_condition(2)
+    controls = [
+        None,
+        Control(self_values=frozenset({"middle_block.1"})),
+        Control(residuals={"middle_block": draw(2, 32, 4, 4)}),
+    ]
+
+    def run(index: int) -> Tensor:
+        with torch.inference_mode():
+            result: Tensor = model(x + index, t, condition, controls[index % 3])
+        return result
+
+    alone = [run(index) for index in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(run, range(24)))
+    assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+def test_a_call_leaves_nothing_behind(small_unet: Any) -> None:
+    model, x, t = small_unet(**FULL), draw(2, 4, 8, 8), torch.tensor([3.0, 500.0])
+    condition = full_condition(2)
+    before = model(x, t, condition)
+    control = Control({"middle_block": draw(2, 32, 4, 4)}, frozenset({"middle_block.1"}))
+    assert not torch.equal(model(x, t, condition, control), before)
+    assert torch.equal(model(x, t, condition), before)
+
+
+class TestResiduals:
+    def test_one_for_a_block_is_added_to_what_that_block_gives(self, small_unet: Any) -> None:
+        model, x, t = small_unet(), draw(1, 4, 8, 8), torch.tensor([30.0])
+        given: dict[str, Tensor] = {}
+        hook = model.middle_block.register_forward_hook(
+            lambda module, args, output: given.update(middle=output)
+        )
+        model(x, t, Condition())
+        hook.remove()
+        # what cancels the block's output leaves the decoder with zeros and the skips
+        control = Control({"middle_block": -given["middle"]})
+        seen: list[Tensor] = []
+        hook = model.output_blocks[0].register_forward_hook(
+            lambda module, args, output: seen.append(args[0])
+        )
+        model(x, t, Condition(), control)
+        hook.remove()
+        assert seen[0][:, :32].abs().max() == 0
+        assert seen[0][:, 32:].abs().max() > 0
+
+    @pytest.mark.parametrize(
+        ("name", "shape"),
+        [
+            ("input_blocks.0", (1, 16, 8, 8)),
+            ("input_blocks.3", (1, 32, 4, 4)),
+            ("skips.0", (1, 16, 8, 8)),
+            ("middle_block", (1, 32, 4, 4)),
+            ("output_blocks.3", (1, 16, 8, 8)),
+        ],
+    )
+    def test_every_place_takes_one(
+        self, small_unet: Any, name: str, shape: tuple[int, ...]
+    ) -> None:
+        model, x, t = small_unet(), draw(1, 4, 8, 8), torch.tensor([30.0])
+        plain = model(x, t, Condition())
+        moved = model(x, t, Condition(), Control({name: draw(*shape)}))
+        assert (moved - plain).abs().amax() > 1e-3
+        still = model(x, t, Condition(), Control({name: torch.zeros(shape)}))
+        assert torch.equal(still, plain)
+
+    def test_a_skip_leaves_the_encoder_as_it_was(self, small_unet: Any) -> None:
+        model, x, t = small_unet(), draw(1, 4, 8, 8), torch.tensor([30.0])
+        middles: list[Tensor] = []
+        hook = model.middle_block.register_forward_hook(
+            lambda module, args, output: middles.append(output)
+        )
+        residual = draw(1, 16, 8, 8)
+        for names in ((), ("skips.0",), ("input_blocks.0",)):
+            model(x, t, Condition(), Control(dict.fromkeys(names, residual)))
+        hook.remove()
+        assert torch.equal(middles[0], middles[1])
+        assert not torch.equal(middles[0], middles[2])
+
+    def test_one_of_the_wrong_shape_is_refused(self, small_unet: Any) -> None:
+        control = Control({"middle_block": torch.zeros(1, 32, 8, 8)})
+        with pytest.raises(
+            ConditionError, match=r"'middle_block' has .*\(1, 32, 4, 4\)"
+        ):
+            small_unet()(draw(1, 4, 8, 8), torch.zeros(1), Condition(), control)
+
+
+class TestSelfValues:
+    @pytest.mark.parametrize("options", [{}, STREAM])
+    def test_without_mixing_places_of_a_one_place_map_nothing_changes(
+        self, small_unet: Any, options: Any
+    ) -> None:
+        """At 2 x 2 latents the middle block has one place, which attends to itself anyway."""
+        model, x, t = small_unet(**options), draw(1, 4, 2, 2), torch.tensor([30.0])
+        control = Control(self_values=frozenset({"middle_block.1"}))
+        torch.testing.assert_close(
+            model(x, t, Condition(), control), model(x, t, Condition()), rtol=1e-4, atol=1e-5
+        )
+
+    @pytest.mark.parametrize("options", [{}, STREAM])
+    def test_values_stay_in_their_places(self, small_unet: Any, options: Any) -> None:
+        """Two places change places, which the group statistics do not see; the others stay."""
+        model = small_unet(**options)
+        block = model.middle_block[1]
+        call = self.call_with({"middle_block.1"})
+        x = draw(1, 32, 4, 4)
+        swapped = x.clone()
+        swapped[..., 0, 0], swapped[..., 3, 3] = x[..., 3, 3], x[..., 0, 0]
+        passed, after = block(x, call), block(swapped, call)
+        torch.testing.assert_close(passed[..., 1:3, :], after[..., 1:3, :], rtol=1e-4, atol=1e-5)
+        assert (block(x, self.call_with(set())) - passed).abs().amax() > 1e-3
+
+    def test_layers_are_named_as_modules(self, small_unet: Any) -> None:
+        model = small_unet(**STREAM, transformer_depth=2)
+        x, t = draw(1, 4, 8, 8), torch.tensor([30.0])
+        attentions = [name for name, _ in model.named_modules() if name.endswith(".attn1")]
+        assert len(attentions) == 14
+        plain = model(x, t, Condition())
+        outputs = [
+            model(x, t, Condition(), Control(self_values=frozenset({name}))) for name in attentions
+        ]
+        assert all((output - plain).abs().amax() > 1e-6 for output in outputs)
+        both = frozenset(name for name in attentions if name.startswith("middle_block.1."))
+        assert torch.equal(
+            model(x, t, Condition(), Control(self_values=both)),
+            model(x, t, Condition(), Control(self_values=frozenset({"middle_block.1"}))),
+        )
+
+    @staticmethod
+    def call_with(names: set[str]) -> Call:
+        return Call(torch.zeros(1, 64), None, frozenset(names))
+
+
+def test_dropping_a_condition_in_training_leaves_other_rows_alone(
+    small_unet: Any,
+) -> None:
+    model, x, t = small_unet(**STREAM), draw(2, 4, 8, 8), torch.tensor([3.0, 500.0])
+    given = Part(Stream(draw(2, 3, 8)))
+    null = Part(Stream(draw(2, 1, 8, seed=5)))
+    keep = torch.tensor([True, False])
+    mixed = model(x, t, Condition.of({"text": chosen(keep, given, null)}))
+    with_text = model(x, t, Condition.of({"text": given}))
+    with_null = model(x, t, Condition.of({"text": null}))
+    torch.testing.assert_close(mixed[0], with_text[0], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(mixed[1], with_null[1], rtol=1e-4, atol=1e-5)

@@ -1,0 +1,88 @@
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from latelier.denoisers.unet_config import UNetConfig
+
+
+def small_config(**options: Any) -> UNetConfig:
+    values = {
+        "in_channels": 4,
+        "out_channels": 4,
+        "model_channels": 32,
+        "channel_mult": (1, 2),
+        "attention_resolutions": (2,),
+        "num_heads": 4,
+    }
+    return UNetConfig.model_validate({**values, **options})
+
+
+def test_importing_it_does_not_import_torch() -> None:
+    code = "import sys, latelier.denoisers.unet_config; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_it_says_what_it_takes_in_order() -> None:
+    config = small_config(
+        context_dim=8,
+        streams={"text": {"width": 8, "way": "native"}, "palette": {"width": 3}},
+        spatial={"masked": 4, "mask": 1},
+        vectors={"size": 6},
+    )
+    takes = config.takes()
+    assert list(takes.streams) == ["text", "palette"]
+    assert takes.streams["palette"].way == "named"
+    assert list(takes.spatial.items()) == [("masked", 4), ("mask", 1)]
+    assert takes.vectors == {"size": 6}
+    assert config.latent_channels == 4
+    assert config.honours == {"masks", "regions", "residuals", "self_values"}
+
+
+@pytest.mark.parametrize(("mult", "multiple"), [((1,), 1), ((1, 2), 2), ((1, 2, 2, 4, 4), 16)])
+def test_the_size_multiple_is_that_of_the_deepest_level(
+    mult: tuple[int, ...], multiple: int
+) -> None:
+    assert small_config(channel_mult=mult).size_multiple == multiple
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_heads": None}, "exactly one of num_heads and num_head_channels"),
+        ({"num_head_channels": 8}, "exactly one of num_heads and num_head_channels"),
+        ({"model_channels": 40}, "40 channels .* num_groups=32"),
+        ({"num_heads": 5}, "level 1 has 64 channels, which num_heads=5 does not divide"),
+        (
+            {"num_heads": None, "num_head_channels": 24, "attention_resolutions": (1,)},
+            "level 0 has 32 channels, which num_head_channels=24 does not divide",
+        ),
+        ({"streams": {"text": {"width": 8}}}, r"streams \(text\) need a context_dim"),
+        ({"context_dim": 8}, "context_dim=8 needs at least one stream"),
+        (
+            {"context_dim": 8, "streams": {"text": {"width": 9, "way": "native"}}},
+            "native stream 'text' has width 9, but the context has context_dim=8",
+        ),
+        ({"vectors": {"a.b": 8}}, "'a.b' is no name for a condition"),
+        ({"spatial": {"mask": 0}}, "greater than or equal to 1"),
+        ({"channel_mult": ()}, "at least 1 item"),
+        ({"dropout": 1.0}, "less than 1"),
+        ({"channels_mult": (1,)}, "Extra inputs are not permitted"),
+    ],
+)
+def test_a_config_that_cannot_be_built_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        small_config(**options)
+
+
+def test_an_attention_at_an_unreached_resolution_is_no_error() -> None:
+    # the published semantic-synthesis model lists 32, 16 and 8, and has levels 1, 2 and 4
+    config = small_config(attention_resolutions=(32, 16, 8))
+    assert config.attention_resolutions == (32, 16, 8)
+
+
+def test_it_survives_json() -> None:
+    config = small_config(context_dim=8, streams={"text": {"width": 8, "way": "native"}})
+    assert UNetConfig.model_validate_json(config.model_dump_json()) == config
