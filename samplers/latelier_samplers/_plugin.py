@@ -1,0 +1,24 @@
+"""The samplers and schedules, registered through the same door as everybody's."""
+
+from latelier.kernel.hookspecs import hookimpl
+from latelier.kernel.registrar import Registrar
+
+
+class SamplersPlugin:
+    """Registers samplers under all their names, and schedules."""
+
+    @hookimpl
+    def latelier_register(self, registrar: Registrar) -> None:
+        """Register them."""
+        ddim = "latelier_samplers.ddim:ddim"
+        registrar.sampler("ddim", factory=ddim)
+        registrar.sampler("euler", factory=ddim)
+        registrar.sampler("euler_ancestral", factory=ddim, defaults={"eta": 1.0})
+        registrar.sampler("ddpm", factory=ddim, defaults={"eta": 1.0})
+        registrar.sampler("heun", factory="latelier_samplers.heun:heun")
+        registrar.sampler("dpmpp_2m", factory="latelier_samplers.dpmpp_2m:dpmpp_2m")
+        registrar.schedule("karras", factory="latelier_samplers.schedules.karras:karras")
+        registrar.schedule("model", factory="latelier_samplers.schedules.model:model")
+
+
+plugin = SamplersPlugin()
