@@ -93,9 +93,11 @@ class DenoiserTraining(Training):
     fit_samples: int = Field(
         20_000, ge=1, description="training samples that conditioners are fitted on"
     )
-    sampling: dict[str, Any] = Field(
-        default_factory=dict, description="keywords of `generate` for the sample sheets"
+    defaults: dict[str, Any] = Field(
+        default_factory=dict,
+        description="what the pipeline does unasked: steps, sampler, schedule, guidance",
     )
+    description: str = Field("", description="one line for people, stored with the pipeline")
 
 
 def read_training(path: str | Path, model: type[C]) -> C:

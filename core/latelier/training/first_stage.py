@@ -21,6 +21,10 @@ from latelier.training.objective import Objective
 from latelier.training.randomness import Draws, Purpose, seeded
 from latelier.training.sheets import grid, pictures
 
+_FIRST_LOGVAR = -6.0
+"""Log-variance of an untrained posterior. With torch's own initialisation it would be about 0, ten
+times the spread of the means, and the first hundreds of steps would go by on noise."""
+
 _SHEET_SCENES = 64
 _SHEET_COLUMNS = 8
 
@@ -43,6 +47,8 @@ def train_first_stage(
             f"first stage '{component.id}' has no Gaussian posterior to train: "
             "'latelier/autoencoder_kl' has"
         )
+    with torch.no_grad():
+        component.module.quant_conv.bias.chunk(2)[1].fill_(_FIRST_LOGVAR)
     dataset = scenes(config.data, config.data.seed, config.steps * config.batch_size)
     start = begin(config, resume)
     return train(Reconstruction(component, config), dataset, config, start)
