@@ -240,9 +240,7 @@ class TestResiduals:
 
     def test_one_of_the_wrong_shape_is_refused(self, small_unet: Any) -> None:
         control = Control({"middle_block": torch.zeros(1, 32, 8, 8)})
-        with pytest.raises(
-            ConditionError, match=r"'middle_block' has .*\(1, 32, 4, 4\)"
-        ):
+        with pytest.raises(ConditionError, match=r"'middle_block' has .*\(1, 32, 4, 4\)"):
             small_unet()(draw(1, 4, 8, 8), torch.zeros(1), Condition(), control)
 
 

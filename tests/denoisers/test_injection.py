@@ -1,0 +1,258 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from latelier.denoisers.injection import Attended, Context
+from latelier.denoisers.unet import UNet
+from latelier.kernel.condition import Condition, Stream
+
+T = torch.tensor([30.0, 600.0])
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def two_streams(small_unet: Any) -> UNet:
+    """A native stream of width 8 and a named one of width 3."""
+    model = small_unet(
+        context_dim=8, streams={"text": {"width": 8, "way": "native"}, "palette": {"width": 3}}
+    )
+    assert isinstance(model, UNet)
+    return model
+
+
+def text_stream(**options: Any) -> Stream:
+    return replace(Stream(noise(2, 3, 8, seed=1)), **options)
+
+
+def palette_stream(**options: Any) -> Stream:
+    return replace(Stream(noise(2, 2, 3, seed=2)), **options)
+
+
+def run(model: UNet, **streams: Stream) -> Tensor:
+    return model(noise(2, 4, 8, 8), T, Condition(streams))
+
+
+def masks(value: bool, n: int) -> Tensor:
+    return torch.full((2, n), value)
+
+
+ABSENT = {
+    "masked": {"mask": masks(False, 2)},
+    "scale 0": {"scale": 0.0},
+    "scales 0": {"scale": torch.zeros(2)},
+    "region 0": {"region": torch.zeros(2, 1, 16, 16)},
+}
+
+
+@pytest.mark.parametrize("options", ABSENT.values(), ids=ABSENT.keys())
+class TestAbsence:
+    def test_beside_another_stream(self, two_streams: UNet, options: dict[str, Any]) -> None:
+        alone = run(two_streams, text=text_stream())
+        beside = run(two_streams, text=text_stream(), palette=palette_stream(**options))
+        torch.testing.assert_close(beside, alone, rtol=1e-4, atol=1e-5)
+        other = run(
+            two_streams,
+            text=text_stream(),
+            palette=palette_stream(**options, tokens=noise(2, 2, 3, seed=9) * 5),
+        )
+        assert torch.equal(beside, other)
+
+    def test_as_the_only_stream(self, two_streams: UNet, options: dict[str, Any]) -> None:
+        assert torch.equal(run(two_streams, palette=palette_stream(**options)), run(two_streams))
+
+    @pytest.mark.parametrize("beside", [True, False])
+    def test_gradients_are_exactly_zero(
+        self, two_streams: UNet, options: dict[str, Any], beside: bool
+    ) -> None:
+        tokens = noise(2, 2, 3).requires_grad_()
+        streams = {"text": text_stream()} if beside else {}
+        run(
+            two_streams, **streams, palette=palette_stream(**options, tokens=tokens)
+        ).sum().backward()
+        assert tokens.grad is None or tokens.grad.abs().max() == 0
+        for name, parameter in two_streams.named_parameters():
+            grad = parameter.grad
+            assert grad is None or grad.isfinite().all(), name
+            if "stream_" in name or (".attn2." in name and not beside):
+                assert grad is None or grad.abs().max() == 0, name
+
+
+def test_rows_may_differ_in_what_they_have(two_streams: UNet) -> None:
+    mask = torch.tensor([[True, True, False], [False, False, False]])
+    y = run(two_streams, text=text_stream(mask=mask))
+    torch.testing.assert_close(
+        y[0],
+        run(two_streams, text=Stream(text_stream().tokens[:, :2]))[0],
+        rtol=1e-4,
+        atol=1e-5,
+    )
+    torch.testing.assert_close(y[1], run(two_streams)[1], rtol=1e-4, atol=1e-5)
+
+
+def test_the_output_bias_does_not_leak_from_an_absent_context(two_streams: UNet) -> None:
+    layer = two_streams.get_submodule("middle_block.1.transformer_blocks.0.attn2.to_out.0")
+    before = run(two_streams, text=text_stream(mask=masks(False, 3)))
+    with torch.no_grad():
+        layer.get_parameter("bias").fill_(1000)
+    assert torch.equal(run(two_streams, text=text_stream(mask=masks(False, 3))), before)
+    assert not torch.equal(run(two_streams, text=text_stream()), before)
+
+
+def test_masked_tokens_change_nothing(two_streams: UNet) -> None:
+    mask = torch.tensor([[True, True, False], [True, False, False]])
+    tokens = text_stream().tokens
+    changed = torch.where(mask[..., None], tokens, 7 * noise(2, 3, 8, seed=5))
+    assert torch.equal(
+        run(two_streams, text=Stream(tokens, mask)), run(two_streams, text=Stream(changed, mask))
+    )
+
+
+def test_masked_tokens_get_no_gradient(two_streams: UNet) -> None:
+    mask = torch.tensor([[True, True, False], [True, False, False]])
+    tokens = text_stream().tokens.clone().requires_grad_()
+    run(two_streams, text=Stream(tokens, mask)).square().sum().backward()
+    assert tokens.grad is not None
+    assert tokens.grad[~mask].abs().max() == 0
+    assert tokens.grad[mask].abs().min() > 0
+
+
+def test_a_mask_of_ones_is_no_mask(two_streams: UNet) -> None:
+    torch.testing.assert_close(
+        run(two_streams, text=text_stream(mask=masks(True, 3))),
+        run(two_streams, text=text_stream()),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+def test_every_stream_is_attended_to(two_streams: UNet) -> None:
+    text = run(two_streams, text=text_stream())
+    both = run(two_streams, text=text_stream(), palette=palette_stream())
+    assert (both - text).abs().amax() > 1e-3
+    assert (text - run(two_streams)).abs().amax() > 1e-3
+
+
+def test_a_named_stream_is_projected_and_gets_its_modality_embedding(two_streams: UNet) -> None:
+    palette = palette_stream()
+    projected = two_streams.stream_projections["palette"](palette.tokens)
+    tokens = projected + two_streams.stream_embeddings["palette"]
+    assert torch.equal(run(two_streams, palette=palette), run(two_streams, text=Stream(tokens)))
+    keys = set(two_streams.state_dict())
+    assert {
+        "stream_projections.palette.weight",
+        "stream_projections.palette.bias",
+        "stream_embeddings.palette",
+    } <= keys
+
+
+def test_native_streams_are_concatenated_in_declared_order(small_unet: Any) -> None:
+    slot = {"width": 8, "way": "native"}
+    model = small_unet(context_dim=8, streams={"b": slot, "a": slot})
+    a, b = Stream(noise(2, 3, 8, seed=1)), Stream(noise(2, 2, 8, seed=2))
+    seen: list[Tensor] = []
+    layer = model.get_submodule("middle_block.1.transformer_blocks.0.attn2")
+    layer.register_forward_hook(lambda module, args, output: seen.append(args[1]))
+    run(model, a=a, b=b)
+    assert torch.equal(seen[0], torch.cat([b.tokens, a.tokens], dim=1))
+
+
+class TestStrength:
+    """Scale and region, on a context alone and on the model."""
+
+    def attended(self, *streams: Stream, grid: tuple[int, int] = (2, 2)) -> Attended:
+        context = Context.of(streams)
+        assert context is not None
+        return context.at(grid)
+
+    def test_without_masks_regions_or_scales_there_is_no_bias(self) -> None:
+        attended = self.attended(text_stream(), text_stream())
+        assert attended.bias is None
+        assert attended.presence is None
+        assert attended.tokens.shape == (2, 6, 8)
+
+    def test_a_scale_is_a_factor_of_the_attention_weights(self) -> None:
+        attended = self.attended(text_stream(), text_stream(scale=0.25))
+        assert attended.bias is not None
+        weights = attended.bias.softmax(dim=-1)[0, 0, 0]
+        torch.testing.assert_close(weights, torch.tensor([1, 1, 1, 0.25, 0.25, 0.25]) / 3.75)
+        assert attended.presence is not None
+        assert attended.presence.flatten().tolist() == [1, 1]
+
+    def test_a_scale_may_differ_by_row(self) -> None:
+        scale = torch.tensor([1.0, 0.5])
+        attended = self.attended(text_stream(), text_stream(scale=scale))
+        assert attended.bias is not None
+        torch.testing.assert_close(attended.bias[:, 0, 0, 3].exp(), scale)
+
+    def test_a_stream_alone_fades_out_with_its_scale(self, two_streams: UNet) -> None:
+        attended = self.attended(text_stream(scale=0.3))
+        assert attended.presence is not None
+        torch.testing.assert_close(attended.presence.flatten(), torch.tensor([0.3, 0.3]))
+        absent = run(two_streams)
+        distances = [
+            (run(two_streams, text=text_stream(scale=scale)) - absent).norm().item()
+            for scale in (1.0, 0.5, 0.1, 0.001, 0.0)
+        ]
+        assert distances == sorted(distances, reverse=True)
+        assert distances[3] < 0.01 * distances[0]
+        assert distances[4] == 0
+
+    def test_a_region_is_averaged_to_the_grid(self) -> None:
+        region = torch.zeros(2, 1, 4, 8)
+        region[0, :, :2, :4] = 1  # the upper left quarter
+        region[1, :, :, :2] = 1  # half of the left half
+        attended = self.attended(text_stream(region=region))
+        assert attended.presence is not None
+        assert attended.presence[..., 0].tolist() == [[1, 0, 0, 0], [0.5, 0, 0.5, 0]]
+
+    def test_two_regions_share_the_picture(self, two_streams: UNet) -> None:
+        """Each query of a layer attends to the stream in whose region it is, and to no other."""
+        left = torch.zeros(2, 1, 4, 4)
+        left[..., :2] = 1
+        attended = self.attended(
+            text_stream(region=left), text_stream(region=1 - left), grid=(1, 2)
+        )
+        assert attended.bias is not None
+        weights = attended.bias.softmax(dim=-1)[0, 0]
+        torch.testing.assert_close(
+            weights, torch.tensor([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]]) / 3
+        )
+
+    def test_a_region_acts_where_it_is(self, small_unet: Any) -> None:
+        """With cross-attention at the first level only, the rest of a layer's output stays."""
+        model = small_unet(context_dim=8, streams={"text": {"width": 8, "way": "native"}})
+        block = model.input_blocks[1][1].transformer_blocks[0]
+        region = torch.zeros(2, 1, 8, 8)
+        region[..., :4] = 1
+        seen: list[Tensor] = []
+        block.attn2.register_forward_hook(lambda module, args, output: seen.append(output))
+        entering: list[Tensor] = []
+        block.norm2.register_forward_hook(lambda module, args, output: entering.append(args[0]))
+        block.norm3.register_forward_hook(lambda module, args, output: entering.append(args[0]))
+        run(model, text=text_stream(region=region))
+        added = (entering[1] - entering[0]).view(2, 8, 8, 16)
+        assert added[:, :, 4:].abs().max() == 0
+        assert added[:, :, :4].abs().amin() > 0
+
+    def test_a_region_of_ones_is_no_region(self, two_streams: UNet) -> None:
+        torch.testing.assert_close(
+            run(two_streams, text=text_stream(region=torch.ones(2, 1, 5, 3))),
+            run(two_streams, text=text_stream()),
+            rtol=1e-4,
+            atol=1e-5,
+        )
+
+    def test_biases_are_worked_out_once_for_each_grid(self) -> None:
+        context = Context.of((text_stream(region=torch.ones(2, 1, 8, 8)),))
+        assert context is not None
+        assert context.at((4, 4)) is context.at((4, 4))
+        assert context.at((2, 2)) is not context.at((4, 4))
+        masked = Context.of((text_stream(mask=masks(True, 3)),))
+        assert masked is not None
+        assert masked.at((4, 4)) is masked.at((2, 2))
