@@ -36,3 +36,7 @@ class StoredComponent(Frozen):
     config: dict[str, Any]
     weights: StoredFile | None = None
     assets: dict[str, StoredFile] = Field(default_factory=dict)
+
+    def files(self) -> list[StoredFile]:
+        """Return its weights and assets."""
+        return [*([self.weights] if self.weights else []), *self.assets.values()]

@@ -17,7 +17,10 @@ from latelier.kernel.errors import ModelFileError
 def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """Write tensors whole, as safetensors; return the file's SHA-256."""
     with whole(path) as beside:
+        beside.touch()
+        mode = beside.stat().st_mode  # save_file would leave a file that only its owner can read
         save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, beside)
+        beside.chmod(mode)
         return sha256_of(beside)
 
 
