@@ -48,7 +48,7 @@ def test_all_classes_can_occur() -> None:
 
 def test_length_bounds_the_index() -> None:
     scenes = EmojiScenes(length=3)
-    assert len(list(scenes)) == 3
+    assert [scenes[index]["index"] for index in range(len(scenes))] == [0, 1, 2]
     with pytest.raises(IndexError, match=r"outside 0\.\.2"):
         scenes[3]
 
@@ -58,4 +58,4 @@ def test_length_bounds_the_index() -> None:
 )
 def test_bad_arguments_are_named(arguments: dict[str, int], field: str) -> None:
     with pytest.raises(ValueError, match=field):
-        EmojiScenes(**arguments)
+        EmojiScenes(None, **arguments)

@@ -7,11 +7,13 @@ import pytest
 from pydantic import ValidationError
 
 from latelier.data.emoji_scenes import SEMANTIC_CLASSES, Scene, SceneConfig, compose
-from latelier.data.emoji_scenes.artwork import hidden_share
+from latelier.data.emoji_scenes import scene as scene_module
+from latelier.data.emoji_scenes.artwork import Placement, hidden_share
 from latelier.data.emoji_scenes.backgrounds import BACKGROUND_KINDS
 from latelier.data.emoji_scenes.glyphs import vocabulary
 from latelier.data.emoji_scenes.palette import COLORS
 from latelier.data.emoji_scenes.places import PLACES
+from latelier.data.emoji_scenes.scene import _Drawn, _paint, _shadow
 
 
 def scenes(config: SceneConfig, number: int = 60) -> list[Scene]:
@@ -84,6 +86,39 @@ def test_maps_agree(several: list[Scene]) -> None:
 def test_no_object_is_mostly_hidden(several: list[Scene]) -> None:
     assert all(item.visible >= 0.4 for scene in several for item in scene.objects)
     assert any(item.visible < 1 for scene in several for item in scene.objects)
+
+
+def test_the_main_object_stands_in_front(several: list[Scene]) -> None:
+    assert all(scene.objects[0].visible == 1 for scene in several)
+
+
+def test_arrangements_that_hide_an_object_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    covered = [Placement(0.5, 0.5, 0.6), Placement(0.5, 0.56, 0.6)]
+    apart = [Placement(0.3, 0.5, 0.4), Placement(0.7, 0.5, 0.4)]
+    offers = iter([covered[:], covered[:], apart])
+    monkeypatch.setattr(scene_module, "place_objects", lambda *_: next(offers))
+    scene = compose(SceneConfig(objects=(2, 2)), np.random.default_rng(0))
+    assert all(item.visible > 0.9 for item in scene.objects)
+
+
+def test_painting_runs_from_back_to_front() -> None:
+    layers: list[_Drawn] = []
+    for color in ((200, 0, 0), (0, 0, 200)):
+        pixels = np.zeros((16, 16, 4), dtype=np.uint8)
+        pixels[4:12, 4:12] = (*color, 255)
+        layers.append(_Drawn(pixels, pixels[..., 3] > 0))
+    image = _paint(np.full((16, 16, 3), 100, dtype=np.float32), layers, shadow=False)
+    assert image[8, 8].tolist() == [200, 0, 0]
+    assert image[0, 0].tolist() == [100, 100, 100]
+
+
+def test_shadow_lies_just_below_its_object() -> None:
+    alpha = np.zeros((64, 64), dtype=np.uint8)
+    alpha[20:40, 20:40] = 255
+    shadow = _shadow(alpha)[..., 0]
+    assert 0 < shadow[42, 30] < shadow[38, 30] == 1
+    assert shadow[19, 30] < 0.1
+    assert not shadow[50:].any()
 
 
 def test_picture_shows_the_background_outside_the_masks() -> None:
