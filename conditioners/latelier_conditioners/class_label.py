@@ -34,7 +34,8 @@ class ClassLabelConditioner(Conditioner):
         Raises:
             InvalidInputError: there is no such class.
         """
-        return {"label": torch.tensor([self._number(value.label) for value in inputs])}
+        numbers = [self._number(value.label) for value in inputs]
+        return {"label": torch.tensor(numbers, dtype=torch.int64)}
 
     def forward(self, batch: Mapping[str, Tensor], /) -> Part:
         """Return a stream of one token (B, 1, width), or a vector (B, width)."""
