@@ -4,15 +4,19 @@ A conditioner gives a `Part`. Named parts make a `Condition`. Nothing is routed 
 torch is imported by the functions that compute, so that importing this file is cheap.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from latelier.kernel.errors import ConditionError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+T = TypeVar("T")
+
+_FLOATING = "floating point"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +38,7 @@ class Stream:
         import torch
 
         _check(self.tokens.ndim == 3, "stream tokens", "(B, N, D)", self.tokens)
-        _check(self.tokens.is_floating_point(), "stream tokens", "floating point", self.tokens)
+        _check(self.tokens.is_floating_point(), "stream tokens", _FLOATING, self.tokens)
         b, n, _ = self.tokens.shape
         if self.mask is not None:
             _check(self.mask.shape == (b, n), "stream mask", f"({b}, {n})", self.mask)
@@ -42,28 +46,30 @@ class Stream:
         if self.region is not None:
             fits = self.region.ndim == 4 and self.region.shape[:2] == (b, 1)
             _check(fits, "stream region", f"({b}, 1, h, w)", self.region)
-            _check(self.region.is_floating_point(), "stream region", "floating point", self.region)
+            _check(self.region.is_floating_point(), "stream region", _FLOATING, self.region)
         if isinstance(self.scale, torch.Tensor):
             _check(self.scale.shape == (b,), "stream scale", f"a number or ({b},)", self.scale)
         for name in ("mask", "region", "scale"):
             _check_device(f"stream {name}", getattr(self, name), self.tokens)
 
     def padded(self, n: int) -> "Stream":
-        """Return the stream with `n` tokens, the new ones zero and masked."""
-        import torch
+        """Return the stream with `n` tokens, the new ones zero and masked.
+
+        Raises:
+            ConditionError: it has more than `n`.
+        """
         from torch.nn.functional import pad
 
-        b, length, _ = self.tokens.shape
-        if length == n:
+        extra = n - self.tokens.shape[1]
+        _check(extra >= 0, "a stream to be padded", f"at most {n} tokens long", self.tokens)
+        if extra == 0:
             return self
-        device = self.tokens.device
-        mask = self.mask
-        if mask is None:
-            mask = torch.ones(b, length, dtype=torch.bool, device=device)
-        extra = n - length
-        return replace(
-            self, tokens=pad(self.tokens, (0, 0, 0, extra)), mask=pad(mask, (0, extra), value=False)
-        )
+        tokens = pad(self.tokens, (0, 0, 0, extra))
+        return replace(self, tokens=tokens, mask=pad(_mask(self), (0, extra), value=False))
+
+    def to(self, device: "torch.device | str", dtype: "torch.dtype") -> "Stream":
+        """Return it on `device`, its floating-point tensors as `dtype`."""
+        return Stream(*(_moved(each, device, dtype) for each in vars(self).values()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,21 +86,26 @@ class Part:
     def __post_init__(self) -> None:
         if self.spatial is not None:
             _check(self.spatial.ndim == 4, "spatial part", "(B, C, h, w)", self.spatial)
+            _check(self.spatial.is_floating_point(), "spatial part", _FLOATING, self.spatial)
         if self.vector is not None:
             _check(self.vector.ndim == 2, "vector part", "(B, V)", self.vector)
-        if len({len(tensor) for tensor in self.tensors()}) > 1:
-            sizes = [tuple(tensor.shape) for tensor in self.tensors()]
-            raise ConditionError(f"a part mixes batch sizes: its tensors have the shapes {sizes}")
+            _check(self.vector.is_floating_point(), "vector part", _FLOATING, self.vector)
+        rows = {name: len(tensor) for name, tensor in self.tensors().items()}
+        if not rows:
+            raise ConditionError("a part gives nothing: neither stream nor spatial nor vector")
+        if len(set(rows.values())) > 1:
+            raise ConditionError(f"a part has different batch sizes: {rows}")
 
-    def tensors(self) -> "list[Tensor]":
-        """Return the tensors whose first axis is the batch."""
+    def tensors(self) -> "dict[str, Tensor]":
+        """Return the main tensor of every slot that it fills."""
         stream = None if self.stream is None else self.stream.tokens
-        return [tensor for tensor in (stream, self.spatial, self.vector) if tensor is not None]
+        slots = {"stream": stream, "spatial": self.spatial, "vector": self.vector}
+        return {name: tensor for name, tensor in slots.items() if tensor is not None}
 
     @property
     def batch(self) -> int:
         """Number of rows."""
-        return len(self.tensors()[0])
+        return len(next(iter(self.tensors().values())))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,15 +131,11 @@ class Condition:
 
     def __post_init__(self) -> None:
         tensors = dict(self.named_tensors())
-        if len({len(tensor) for tensor in tensors.values()}) > 1:
-            sizes = {name: len(tensor) for name, tensor in tensors.items()}
-            raise ConditionError(f"the parts of a condition have different batch sizes: {sizes}")
-        if len({tensor.device for tensor in tensors.values()}) > 1:
-            devices = {name: str(tensor.device) for name, tensor in tensors.items()}
-            raise ConditionError(f"the parts of a condition are on different devices: {devices}")
-        if len({tensor.dtype for tensor in tensors.values()}) > 1:
-            dtypes = {name: str(tensor.dtype) for name, tensor in tensors.items()}
-            raise ConditionError(f"the parts of a condition have different dtypes: {dtypes}")
+        for what, of in _AGREEMENTS.items():
+            found = {name: of(tensor) for name, tensor in tensors.items()}
+            if len(set(found.values())) > 1:
+                listed = ", ".join(f"{name} {value}" for name, value in found.items())
+                raise ConditionError(f"the parts of a condition have different {what}: {listed}")
 
     def named_tensors(self) -> "Iterable[tuple[str, Tensor]]":
         """Yield a name and the main tensor of every slot."""
@@ -166,147 +173,135 @@ class Condition:
         )
 
     def to(self, device: "torch.device | str", dtype: "torch.dtype") -> "Condition":
-        """Return the condition on `device`, its floating-point tensors as `dtype`."""
-
-        def moved(value: Any) -> Any:
-            if value is None or isinstance(value, float | int):
-                return value
-            return value.to(device, dtype if value.is_floating_point() else None)
-
+        """Return it on `device`, its floating-point tensors as `dtype`."""
         return Condition(
-            {
-                name: Stream(moved(s.tokens), moved(s.mask), moved(s.region), moved(s.scale))
-                for name, s in self.streams.items()
-            },
-            {name: moved(tensor) for name, tensor in self.spatial.items()},
-            {name: moved(tensor) for name, tensor in self.vectors.items()},
+            {name: stream.to(device, dtype) for name, stream in self.streams.items()},
+            {name: _moved(tensor, device, dtype) for name, tensor in self.spatial.items()},
+            {name: _moved(tensor, device, dtype) for name, tensor in self.vectors.items()},
         )
+
+
+_AGREEMENTS: "dict[str, Callable[[Tensor], object]]" = {
+    "batch sizes": len,
+    "devices": lambda tensor: tensor.device,
+    "dtypes": lambda tensor: tensor.dtype,
+}
 
 
 def stacked(conditions: Sequence[Condition]) -> Condition:
     """Return the conditions as one, their rows one after the other.
 
-    A stream that is shorter in one of them is padded under a mask; a stream or vector that one of
-    them lacks is wholly masked, or zero, in its rows.
+    A stream that is shorter in one of them is padded under a mask. Where one lacks a stream it is
+    wholly masked, and a vector zero. One that gives nothing at all has as many rows as the others.
 
     Raises:
-        ConditionError: a spatial part is missing from one of them (it has no neutral value).
+        ConditionError: one lacks a spatial part, which has no neutral value.
     """
     import torch
 
     if len(conditions) == 1:
         return conditions[0]
-    rows = [condition.batch or 0 for condition in conditions]
-    streams = {
-        name: _stacked_stream([c.streams.get(name) for c in conditions], rows)
-        for name in _names(condition.streams for condition in conditions)
-    }
-    vectors = {}
-    for name in _names(condition.vectors for condition in conditions):
-        model = next(c.vectors[name] for c in conditions if name in c.vectors)
-        vectors[name] = torch.cat(
-            [
-                c.vectors.get(name, model.new_zeros(b, model.shape[1]))
-                for c, b in zip(conditions, rows, strict=True)
-            ]
-        )
-    spatial = {}
-    for name in _names(condition.spatial for condition in conditions):
+    some = next((c.batch for c in conditions if c.batch is not None), 0)
+    rows = [some if condition.batch is None else condition.batch for condition in conditions]
+    streams = _gathered([condition.streams for condition in conditions], rows, _masked)
+    vectors = _gathered([condition.vectors for condition in conditions], rows, _zero)
+    for name in dict.fromkeys(name for condition in conditions for name in condition.spatial):
         if any(name not in condition.spatial for condition in conditions):
             raise ConditionError(f"spatial part '{name}' is missing from one of the conditions")
-        spatial[name] = torch.cat([condition.spatial[name] for condition in conditions])
-    return Condition(streams, spatial, vectors)
+    return Condition(
+        {name: _combined(several, torch.cat) for name, several in streams.items()},
+        {name: torch.cat([c.spatial[name] for c in conditions]) for name in conditions[0].spatial},
+        {name: torch.cat(several) for name, several in vectors.items()},
+    )
 
 
 def chosen(keep: "Tensor", part: Part, other: Part) -> Part:
     """Return the rows of `part` where `keep` (B,) bool is true, of `other` elsewhere.
 
     This is how training drops a condition: `other` is then its null part.
+
+    Raises:
+        ConditionError: the parts fill different slots or have different numbers of rows.
     """
     import torch
 
-    def rows(a: "Tensor | None", b: "Tensor | None") -> "Tensor | None":
-        if a is None or b is None:
-            return None
+    def rows(pair: "list[Tensor]") -> "Tensor":
+        a, b = pair
         return torch.where(keep.view(-1, *[1] * (a.ndim - 1)), a, b)
 
-    stream = part.stream
-    if part.stream is not None and other.stream is not None:
-        n = max(part.stream.tokens.shape[1], other.stream.tokens.shape[1])
-        a, b = part.stream.padded(n), other.stream.padded(n)
-        mask = None
-        if a.mask is not None or b.mask is not None:
-            mask = rows(_mask(a), _mask(b))
-        tokens = rows(a.tokens, b.tokens)
-        assert tokens is not None
-        stream = replace(a, tokens=tokens, mask=mask)
-    return Part(stream, rows(part.spatial, other.spatial), rows(part.vector, other.vector))
-
-
-def _stacked_stream(streams: Sequence[Stream | None], rows: Sequence[int]) -> Stream:
-    import torch
-
-    model = next(stream for stream in streams if stream is not None)
-    absent = {
-        b: Stream(
-            model.tokens.new_zeros(b, 1, model.tokens.shape[2]),
-            torch.zeros(b, 1, dtype=torch.bool, device=model.tokens.device),
+    slots, others = list(part.tensors()), list(other.tensors())
+    if slots != others or not len(keep) == part.batch == other.batch:
+        raise ConditionError(
+            f"cannot choose {len(keep)} rows from {part.batch} of {', '.join(slots)} and "
+            f"{other.batch} of {', '.join(others)}"
         )
-        for b, stream in zip(rows, streams, strict=True)
-        if stream is None
+    pairs: Any = {name: [getattr(part, name), getattr(other, name)] for name in slots}
+    stream = _combined(pairs.pop("stream"), rows) if "stream" in pairs else None
+    return Part(stream, **{name: rows(pair) for name, pair in pairs.items()})
+
+
+def _gathered(
+    slots: Sequence[Mapping[str, T]], rows: Sequence[int], absent: Callable[[T, int], T]
+) -> dict[str, list[T]]:
+    """Return every name with its value in each slot, or `absent` of another's and the rows."""
+    models = {name: value for slot in slots for name, value in slot.items()}
+    return {
+        name: [
+            slot[name] if name in slot else absent(model, count)
+            for slot, count in zip(slots, rows, strict=True)
+        ]
+        for name, model in models.items()
     }
-    present = [absent[b] if s is None else s for b, s in zip(rows, streams, strict=True)]
-    n = max(stream.tokens.shape[1] for stream in present)
-    padded = [stream.padded(n) for stream in present]
-    masked = any(stream.mask is not None for stream in padded)
+
+
+def _masked(model: Stream, rows: int) -> Stream:
+    """Return a stream like `model` of one token that does not count."""
+    tokens = model.tokens.new_zeros(rows, 1, model.tokens.shape[2])
+    return Stream(tokens, tokens.new_zeros(rows, 1).bool())
+
+
+def _zero(model: "Tensor", rows: int) -> "Tensor":
+    return model.new_zeros(rows, *model.shape[1:])
+
+
+def _combined(streams: Sequence[Stream], combine: "Callable[[list[Tensor]], Tensor]") -> Stream:
+    """Return one stream made of several: padded, and with what one of them alone has filled in."""
+    n = max(stream.tokens.shape[1] for stream in streams)
+    streams = [stream.padded(n) for stream in streams]
+    scale = streams[0].scale
+    regions = [stream.region for stream in streams if stream.region is not None]
+    one_scale = all(isinstance(s.scale, float | int) and s.scale == scale for s in streams)
     return Stream(
-        torch.cat([stream.tokens for stream in padded]),
-        torch.cat([_mask(stream) for stream in padded]) if masked else None,
-        _stacked_regions(padded),
-        _stacked_scales(padded),
+        combine([stream.tokens for stream in streams]),
+        None if all(s.mask is None for s in streams) else combine([_mask(s) for s in streams]),
+        combine([_region(stream, regions[0]) for stream in streams]) if regions else None,
+        scale if one_scale else combine([_scale(stream) for stream in streams]),
     )
 
 
 def _mask(stream: Stream) -> "Tensor":
-    import torch
-
     if stream.mask is not None:
         return stream.mask
-    return torch.ones(stream.tokens.shape[:2], dtype=torch.bool, device=stream.tokens.device)
+    return stream.tokens.new_ones(stream.tokens.shape[:2]).bool()
 
 
-def _stacked_regions(streams: Sequence[Stream]) -> "Tensor | None":
+def _region(stream: Stream, model: "Tensor") -> "Tensor":
+    if stream.region is not None:
+        return stream.region
+    return model.new_ones(len(stream.tokens), *model.shape[1:])
+
+
+def _scale(stream: Stream) -> "Tensor":
     import torch
 
-    model = next((stream.region for stream in streams if stream.region is not None), None)
-    if model is None:
-        return None
-    return torch.cat(
-        [
-            s.region if s.region is not None else model.new_ones(len(s.tokens), *model.shape[1:])
-            for s in streams
-        ]
-    )
+    scale = torch.as_tensor(stream.scale, dtype=torch.float32, device=stream.tokens.device)
+    return scale.expand(len(stream.tokens))
 
 
-def _stacked_scales(streams: Sequence[Stream]) -> "float | Tensor":
-    import torch
-
-    first = streams[0].scale
-    if all(isinstance(stream.scale, float | int) and stream.scale == first for stream in streams):
-        return first
-    return torch.cat(
-        [
-            torch.as_tensor(s.scale, dtype=torch.float32, device=s.tokens.device).expand(
-                len(s.tokens)
-            )
-            for s in streams
-        ]
-    )
-
-
-def _names(mappings: Iterable[Mapping[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(name for mapping in mappings for name in mapping))
+def _moved(value: Any, device: "torch.device | str", dtype: "torch.dtype") -> Any:
+    if value is None or isinstance(value, float | int):
+        return value
+    return value.to(device, dtype if value.is_floating_point() else None)
 
 
 def _check(fits: bool, what: str, right: str, tensor: "Tensor") -> None:
