@@ -1,0 +1,33 @@
+import math
+
+import pytest
+import torch
+
+from latelier.evaluation.psnr import psnr
+from latelier.kernel.errors import InvalidInputError
+
+
+def test_values_worked_out_by_hand() -> None:
+    black = torch.full((3, 1, 2, 2), -1.0)
+    images = black.clone()
+    images[0] = 1.0  # every level off by 255
+    images[1, 0, 0, 0] = -1 + 2 * 10 / 255  # one level of four off by 10
+    images[2] = -1 + 2 / 255  # every level off by 1
+    expected = [0.0, 10 * math.log10(255**2 / 25), 10 * math.log10(255**2)]
+    assert psnr(images, black).tolist() == pytest.approx(expected, abs=1e-4)
+
+
+def test_pictures_are_compared_as_saved() -> None:
+    white = torch.ones(1, 3, 4, 4)
+    assert psnr(white * 1.5, white).item() == math.inf
+    assert psnr(white - 0.4 / 127.5, white).item() == math.inf
+    assert psnr(white - 0.6 / 127.5, white).item() == pytest.approx(48.1308, abs=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 4, 5), (2, 3, 4, 4), (3, 4, 4)])
+def test_batches_that_do_not_match_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InvalidInputError, match="one shape"):
+        psnr(torch.zeros(shape), torch.zeros(1, 3, 4, 4))
+    if len(shape) == 3:
+        with pytest.raises(InvalidInputError, match="one shape"):
+            psnr(torch.zeros(shape), torch.zeros(shape))
