@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
 from latelier.conditioner import Conditioner
 from latelier.kernel.condition import Part, Stream
@@ -14,6 +13,8 @@ from latelier_conditioners.text_inputs import Text, TextConfig
 from latelier_conditioners.text_vocabulary import PAD, START, Vocabulary
 
 ASSET = "vocabulary.model"
+MASKED = -30000.0
+"""Logit of a token that does not count: its weight is exactly 0, in 16-bit formats too."""
 
 
 class TextConditioner(Conditioner):
@@ -140,7 +141,9 @@ class EncoderLayer(nn.Module):
         b, n, width = x.shape
         qkv = self.to_qkv(self.norm1(x)).view(b, n, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, H, N, d)
-        attended = scaled_dot_product_attention(q, k, v, mask)
+        # spelt out: texts are short, and on a CPU the fused kernel's 16-bit gradient is slow
+        logits = (q * q.shape[3] ** -0.5) @ k.transpose(2, 3)
+        attended = logits.masked_fill(~mask, MASKED).softmax(dim=3) @ v
         x = x + self.to_out(attended.transpose(1, 2).flatten(2))
         out: Tensor = x + self.feed_forward(self.norm2(x))
         return out
