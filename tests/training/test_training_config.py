@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+from latelier.kernel.errors import InvalidConfigError
+from latelier.training.config import (
+    DenoiserTraining,
+    FirstStageTraining,
+    read_training,
+    written,
+)
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "emoji-scenes"
+
+FIRST_STAGE = """
+out: somewhere
+steps: 10
+first_stage: {id: autoencoder_kl}
+"""
+
+
+def yaml_file(tmp_path, text):
+    path = tmp_path / "training.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    config = read_training(yaml_file(tmp_path, FIRST_STAGE), FirstStageTraining)
+    assert read_training(yaml_file(tmp_path, written(config)), FirstStageTraining) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (FIRST_STAGE + "batchsize: 3", "no field 'batchsize'. Did you mean 'batch_size'"),
+        (FIRST_STAGE.replace("10", "0"), "'steps'"),
+        (FIRST_STAGE + "optimizer: {lr: fast}", "'optimizer.lr'"),
+        ("steps: 10", "the field 'out' is required"),
+        ("- a list", "holds no mapping"),
+        ("steps: [", "is not YAML"),
+        ("", "holds no mapping"),
+    ],
+)
+def test_a_wrong_file_gives_one_error_that_names_file_and_field(tmp_path, text, words):
+    path = yaml_file(tmp_path, text)
+    with pytest.raises(InvalidConfigError, match=r"training\.yaml") as caught:
+        read_training(path, FirstStageTraining)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InvalidConfigError, match=r"cannot read .*nowhere\.yaml"):
+        read_training(tmp_path / "nowhere.yaml", DenoiserTraining)
+
+
+def test_the_shipped_configurations_are_valid():
+    for name, model in (("first-stage", FirstStageTraining), ("denoiser", DenoiserTraining)):
+        read_training(CONFIGS / f"{name}.yaml", model)
