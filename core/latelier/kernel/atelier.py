@@ -4,11 +4,12 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from latelier.kernel.announcer import Announcer
 from latelier.kernel.contracts import Guidance, Sampler, Schedule
 from latelier.kernel.discovery import Candidate, discover
-from latelier.kernel.errors import PluginError
+from latelier.kernel.errors import InvalidConfigError, PluginError, suggestion
 from latelier.kernel.plugins import PluginLoader, PluginReport
-from latelier.kernel.policy import BUILT_IN, Policy, read_policy
+from latelier.kernel.policy import BUILT_IN, Policy, normalised, read_policy
 from latelier.kernel.registry import Registry
 from latelier.kernel.spec import KINDS, ComponentSpec, Kind
 
@@ -22,6 +23,10 @@ class Atelier:
         policy: which plugins may load; read from the environment and config.toml by default.
         candidates: the entry points to load; by default those of all installed distributions.
         strict: raise where a plugin fails to load or a lifecycle hook fails, rather than report.
+
+    Raises:
+        InvalidConfigError: the policy cannot be read, or has an alias of an unknown kind.
+        PluginError: a built-in plugin fails to load, or, in strict mode, any.
     """
 
     def __init__(
@@ -31,15 +36,21 @@ class Atelier:
         candidates: Iterable[Candidate] | None = None,
         strict: bool = False,
     ) -> None:
-        self.strict = strict
         policy = read_policy() if policy is None else policy
+        for alias in policy.aliases:
+            kind = alias.partition(".")[0]
+            if kind not in KINDS:
+                hint = suggestion(kind, KINDS)
+                raise InvalidConfigError(f"alias '{alias}': there is no kind '{kind}'. {hint}")
+        self.strict = strict
         self._registries: dict[Kind, Registry[Any]] = {
             kind: Registry(kind, policy.aliases_of(kind)) for kind in KINDS
         }
         self._loader = PluginLoader(self._commit)
-        found = discover() if candidates is None else candidates
-        self.plugins: list[PluginReport] = self._loader.load_all(found, policy)
-        for report in self.plugins:
+        self.plugins: list[PluginReport] = []
+        for candidate in discover() if candidates is None else candidates:
+            report = self._loader.load(candidate, policy)
+            self.plugins.append(report)
             self._judge(report)
 
     def registry(self, kind: Kind) -> Registry[Any]:
@@ -83,9 +94,11 @@ class Atelier:
             PluginError: it misspells a hook or its registration fails; nothing is left behind.
         """
         name = getattr(plugin, "__name__", type(plugin).__name__)
-        self._loader.load(plugin, distribution, version, f"{distribution}:{name}")
+        owner = normalised(distribution)
+        report = PluginReport(f"{owner}:{name}", owner, version)
+        self.plugins.append(self._loader.register(plugin, report))
 
-    def announcer(self) -> "Announcer":
+    def announcer(self) -> Announcer:
         """Return what tells lifecycle hooks of one run."""
         return Announcer(self._loader.manager, self.strict)
 
@@ -99,48 +112,6 @@ class Atelier:
     def _judge(self, report: PluginReport) -> None:
         if report.state in ("ok", "disabled"):
             return
-        text = f"plugin '{report.id}' was left out ({report.state}): {report.cause}. {report.fix}"
         if self.strict or report.distribution == BUILT_IN:
-            raise PluginError(text)
-        _log.warning(text)
-
-
-class Announcer:
-    """Tells lifecycle hooks, one plugin at a time; one that fails is left out for the run."""
-
-    def __init__(self, manager: Any, strict: bool) -> None:
-        self._manager = manager
-        self._strict = strict
-        self._callers: dict[str, list[tuple[str, Any]]] = {}
-        self.quarantined: dict[str, str] = {}
-
-    def tell(self, hook: str, **arguments: Any) -> None:
-        """Call `hook` of every plugin that has it.
-
-        Raises:
-            PluginError: in strict mode, where one fails.
-        """
-        for id_, call in self._listeners(hook):
-            if id_ in self.quarantined:
-                continue
-            try:
-                call(**arguments)
-            except Exception as error:
-                fault = f"{hook} of plugin '{id_}' raised {type(error).__name__}: {error}"
-                if self._strict:
-                    raise PluginError(fault) from error
-                self.quarantined[id_] = fault
-                _log.warning("%s; the plugin is left out for the rest of this run", fault)
-
-    def _listeners(self, hook: str) -> list[tuple[str, Any]]:
-        if hook not in self._callers:
-            implementations = getattr(self._manager.hook, hook).get_hookimpls()
-            plugins = self._manager.get_plugins()
-            self._callers[hook] = [
-                (
-                    each.plugin_name,
-                    self._manager.subset_hook_caller(hook, plugins - {each.plugin}),
-                )
-                for each in implementations
-            ]
-        return self._callers[hook]
+            raise PluginError(str(report))
+        _log.warning("%s", report)

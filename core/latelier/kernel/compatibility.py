@@ -23,13 +23,17 @@ def check_composition(
             f"the denoiser takes {denoiser.latent_channels}"
         )
     takes = denoiser.takes()
-    for name, config in conditioners.items():
-        faults += _mismatches(name, config.gives(), takes)
-    faults += [
-        f"the denoiser takes the spatial part '{name}', and no conditioner of that name is there"
-        for name in takes.spatial
-        if name not in conditioners
-    ]
+    gives = {name: config.gives() for name, config in conditioners.items()}
+    for name, given in gives.items():
+        faults += _mismatches(name, given, takes)
+    for name in takes.spatial:
+        if name not in gives or gives[name].spatial is None:
+            who = (
+                "the conditioner of that name gives none"
+                if name in gives
+                else "no conditioner has that name"
+            )
+            faults.append(f"the denoiser takes the spatial part '{name}', and {who}")
     if faults:
         raise CompatibilityError("; ".join(faults))
 

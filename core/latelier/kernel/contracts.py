@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 FrameOfReference = Literal["ve", "flow"]
 """How a sampler sees x: 've' x = x0 + sigma * eps; 'flow' x = (1 - sigma) * x0 + sigma * eps."""
 
-Batch = "Mapping[str, Tensor]"
-"""What `Conditioner.prepare` returns: tensors whose first axis is the batch."""
-
 
 @dataclass(frozen=True)
 class Frame:
@@ -80,11 +77,20 @@ class Grid(Protocol):
     """The sigmas of a run: `steps + 1` strictly decreasing floats, and the frame they are in."""
 
     @property
-    def sigmas(self) -> tuple[float, ...]: ...
+    def sigmas(self) -> tuple[float, ...]:
+        """Decreasing, the last usually 0."""
+        ...
+
     @property
-    def frame(self) -> FrameOfReference: ...
+    def frame(self) -> FrameOfReference:
+        """How x is seen."""
+        ...
+
     @property
-    def steps(self) -> int: ...
+    def steps(self) -> int:
+        """Number of steps."""
+        ...
+
     def alpha(self, sigma: float, /) -> float:
         """Return the factor of x0 in x."""
         ...
@@ -141,7 +147,10 @@ class FirstStage(Protocol):
     """Compresses images to latents and back. Images in [-1, 1]; latents already scaled."""
 
     @property
-    def config(self) -> FirstStageConfig: ...
+    def config(self) -> FirstStageConfig:
+        """What it was built with."""
+        ...
+
     def encode(self, images: "Tensor", /) -> "Tensor":
         """Return latents (B, C, H / f, W / f) of images (B, 3, H, W)."""
         ...
@@ -155,7 +164,10 @@ class Denoiser(Protocol):
     """Predicts what its noise process asks it to (eps, x0, v or flow)."""
 
     @property
-    def config(self) -> DenoiserConfig: ...
+    def config(self) -> DenoiserConfig:
+        """What it was built with."""
+        ...
+
     def __call__(
         self, x: "Tensor", t: "Tensor", condition: Condition, control: Control | None = None
     ) -> "Tensor":
@@ -169,7 +181,10 @@ class Conditioner(Protocol):
     Input: type[BaseModel]
 
     @property
-    def config(self) -> ConditionerConfig: ...
+    def config(self) -> ConditionerConfig:
+        """What it was built with."""
+        ...
+
     def prepare(self, inputs: Sequence[Any], frame: Frame, /) -> "Mapping[str, Tensor]":
         """Return CPU tensors for a batch of inputs; pure, so that data workers can do it."""
         ...

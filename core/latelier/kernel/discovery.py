@@ -1,14 +1,29 @@
 """Finding plugins by metadata alone: nothing of theirs is imported here."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
+from typing import Literal
 
 from latelier.kernel.policy import Policy, normalised
 
 GROUP_PREFIX = "latelier.v"
 API_MAJOR = 1
 GROUP = f"{GROUP_PREFIX}{API_MAJOR}"
+
+State = Literal[
+    "ok",
+    "disabled",
+    "incompatible_api",
+    "missing_dependency",
+    "import_error",
+    "invalid_hook",
+    "registration_error",
+]
+"""What can become of a plugin."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -24,14 +39,12 @@ class Candidate:
         """'distribution:entry', the unit of loading."""
         return f"{self.distribution}:{self.entry_point.name}"
 
-    def obstacle(self, policy: Policy) -> tuple[str, str, str] | None:
+    def obstacle(self, policy: Policy) -> tuple[State, str, str] | None:
         """Return state, cause and fix where it may not be imported, else None."""
-        if self.entry_point.group != GROUP:
-            return (
-                "incompatible_api",
-                f"wants the plugin API '{self.entry_point.group}', this latelier offers '{GROUP}'",
-                _remedy(self.entry_point.group, self.distribution),
-            )
+        group = self.entry_point.group
+        if group != GROUP:
+            cause = f"wants the plugin API '{group}', this latelier offers '{GROUP}'"
+            return "incompatible_api", cause, _remedy(group, self.distribution)
         refusal = policy.refusal(self.distribution, self.entry_point.name)
         if refusal is None:
             return None
@@ -41,17 +54,28 @@ class Candidate:
 
 def discover(found: Iterable[Distribution] | None = None) -> list[Candidate]:
     """Return all candidates, sorted by id. A distribution that is on the path twice counts once."""
-    seen: set[str] = set()
-    candidates = []
+    first: dict[str, list[Candidate]] = {}
     for distribution in distributions() if found is None else found:
+        candidates = _candidates_of(distribution)
+        if candidates:
+            first.setdefault(candidates[0].distribution, candidates)
+    return sorted(
+        (each for candidates in first.values() for each in candidates),
+        key=lambda candidate: (candidate.id, candidate.entry_point.group),
+    )
+
+
+def _candidates_of(distribution: Distribution) -> list[Candidate]:
+    try:
         entry_points = [e for e in distribution.entry_points if e.group.startswith(GROUP_PREFIX)]
         if not entry_points:
-            continue
+            return []
         name = normalised(distribution.metadata["Name"] or "unknown")
-        if name not in seen:
-            seen.add(name)
-            candidates += [Candidate(name, distribution.version, each) for each in entry_points]
-    return sorted(candidates, key=lambda candidate: (candidate.id, candidate.entry_point.group))
+        version = distribution.version or "unknown"
+    except Exception as error:  # a damaged installation of anything at all must not stop the host
+        _log.warning("the metadata of %s cannot be read: %r", distribution.locate_file(""), error)
+        return []
+    return [Candidate(name, version, each) for each in entry_points]
 
 
 def _remedy(group: str, distribution: str) -> str:

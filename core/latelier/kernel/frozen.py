@@ -1,6 +1,6 @@
 """The one base of every configuration, spec and input: a frozen pydantic model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -40,10 +40,23 @@ def validated(
 
 
 def _fault(model: type[BaseModel], fault: Any) -> str:
-    field = ".".join(str(part) for part in fault["loc"]) or "value"
-    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
-        return f"there is no field '{field}'. {suggestion(field, model.model_fields)}"
+    *path, last = fault["loc"] or ("value",)
+    field = ".".join(str(part) for part in (*path, last))
+    if fault["type"] == "extra_forbidden":
+        owner = _at(model, path)
+        hint = f". {suggestion(str(last), owner.model_fields)}" if owner else ""
+        return f"there is no field '{field}'{hint}"
     if fault["type"] == "missing":
         return f"the field '{field}' is required"
     given = f" (given: {fault['input']!r:.80})"
     return f"'{field}': {fault['msg'].removeprefix('Value error, ')}{given}"
+
+
+def _at(model: type[BaseModel], path: Sequence[Any]) -> type[BaseModel] | None:
+    """Return the model of the field at `path`, or None where that is not plain."""
+    for part in path:
+        field = model.model_fields.get(part)
+        if field is None or not isinstance(field.annotation, type):
+            return None
+        model = field.annotation
+    return model if issubclass(model, BaseModel) else None

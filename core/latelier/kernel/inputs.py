@@ -8,8 +8,9 @@ Color: "#rrggbb"; given as that or as a CSS name (format "color").
 
 import base64
 import io
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -27,7 +28,10 @@ from latelier.kernel.frozen import Frozen, validated
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-_DATA_URI = "data:image/png;base64,"
+_PNG_URI = "data:image/png;base64,"
+_DATA_URI = re.compile(r"data:image/[\w.+-]+;base64,")
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class _ImageOf:
@@ -52,33 +56,30 @@ Mask = Annotated[Any, _ImageOf("L"), WithJsonSchema({"type": "string", "format":
 
 
 def _read_image(value: Any, mode: str) -> "Picture":
-    from PIL import Image as pillow
-    from PIL import UnidentifiedImageError
+    import PIL.Image
 
-    if isinstance(value, pillow.Image):
+    if isinstance(value, PIL.Image.Image):
         return value.convert(mode)
     if not isinstance(value, str | Path):
-        raise ValueError(f"an image is a PIL image, a path or a data URI, not {type(value)}")
+        raise ValueError(f"an image is a PIL image, a path or a data URI, not {value!r:.80}")
     text = str(value)
+    uri = _DATA_URI.match(text)
     try:
-        if text.startswith(_DATA_URI):
-            data = base64.b64decode(text.removeprefix(_DATA_URI), validate=True)
-            return pillow.open(io.BytesIO(data)).convert(mode)
-        return pillow.open(text).convert(mode)
-    except (OSError, ValueError, UnidentifiedImageError) as error:
+        source = io.BytesIO(base64.b64decode(text[uri.end() :], validate=True)) if uri else text
+        with PIL.Image.open(source) as image:
+            return image.convert(mode)
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
         raise ValueError(f"no image can be read from {text[:80]!r}: {error}") from None
 
 
 def _as_data_uri(image: "Picture") -> str:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
-    return _DATA_URI + base64.b64encode(buffer.getvalue()).decode()
+    return _PNG_URI + base64.b64encode(buffer.getvalue()).decode()
 
 
-class Box(Frozen):
+class Box(Frozen, json_schema_extra={"format": "box"}):
     """A rectangle of the picture: corners in 0..1, from the upper left. Also read from a list."""
-
-    model_config = {"json_schema_extra": {"format": "box"}}
 
     x0: float = Field(ge=0, le=1)
     y0: float = Field(ge=0, le=1)
@@ -116,7 +117,7 @@ Color = Annotated[
 ]
 
 
-def read_input(model: type[BaseModel], value: Any, what: str) -> BaseModel:
+def read_input(model: type[M], value: Any, what: str) -> M:
     """Return `value` as a `model`. A bare value fills the one required field.
 
     Raises:
@@ -124,9 +125,8 @@ def read_input(model: type[BaseModel], value: Any, what: str) -> BaseModel:
     """
     if isinstance(value, model):
         return value
-    if not isinstance(value, dict):
-        value = {bare_field(model, what): value}
-    return validated(model, value, what, InvalidInputError)
+    fields = value if isinstance(value, dict) else {bare_field(model, what): value}
+    return validated(model, fields, what, InvalidInputError)
 
 
 def bare_field(model: type[BaseModel], what: str) -> str:

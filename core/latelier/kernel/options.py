@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any
 
 from pydantic import BaseModel, create_model
 
@@ -15,14 +15,20 @@ _GIVEN_BY_THE_HOST = {"noise"}
 
 @cache
 def options_model(function: Callable[..., Any]) -> type[BaseModel]:
-    """Return the model of a function's options: names, types, ranges and defaults."""
-    hints = get_type_hints(function, include_extras=True)
+    """Return the model of a function's options: names, types, ranges and defaults.
+
+    Annotations are resolved one by one: those of other parameters may be for type checkers only.
+    """
+    empty = inspect.Parameter.empty
     fields: dict[str, Any] = {
-        name: (hints.get(name, Any), parameter.default)
+        name: (
+            Any if parameter.annotation is empty else parameter.annotation,
+            ... if parameter.default is empty else parameter.default,
+        )
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY and name not in _GIVEN_BY_THE_HOST
     }
-    return create_model("Options", __base__=Frozen, **fields)
+    return create_model("Options", __base__=Frozen, __module__=function.__module__, **fields)
 
 
 def read_options(

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from latelier.kernel.errors import InvalidConfigError, suggestion
 
@@ -60,11 +61,17 @@ def read_policy(environment: Mapping[str, str] = os.environ) -> Policy:
     path = config_file(environment)
     tables = _read_toml(path)
     plugins, aliases = tables.get("plugins", {}), tables.get("aliases", {})
-    _check_keys(path, tables, {"plugins", "aliases"})
-    _check_keys(path, plugins, {"allow", "deny"})
+    _check_table(path, tables, {"plugins", "aliases"})
+    _check_table(path, plugins, {"allow", "deny"})
+    _check_table(path, aliases)
+    for alias, id_ in aliases.items():
+        if not isinstance(id_, str):
+            raise InvalidConfigError(
+                f'{path}: an alias reads "kind.name" = "distribution/name", not {alias} = {id_!r}'
+            )
     allow = _names(environment.get("LATELIER_PLUGINS_ALLOW"), plugins.get("allow"), path)
     deny = _names(environment.get("LATELIER_PLUGINS_DENY"), plugins.get("deny"), path)
-    return Policy(allow, deny or frozenset(), dict(aliases))
+    return Policy(allow, deny or frozenset(), aliases)
 
 
 def normalised(distribution: str) -> str:
@@ -72,7 +79,7 @@ def normalised(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
-def _read_toml(path: Path) -> dict[str, dict[str, object]]:
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -81,11 +88,11 @@ def _read_toml(path: Path) -> dict[str, dict[str, object]]:
         raise InvalidConfigError(f"{path}: cannot be read: {error}") from None
 
 
-def _check_keys(path: Path, table: Mapping[str, object], known: set[str]) -> None:
-    if not isinstance(table, Mapping):
+def _check_table(path: Path, table: Any, known: set[str] | None = None) -> None:
+    if not isinstance(table, dict):
         raise InvalidConfigError(f"{path}: expected a table, found {table!r}")
     for key in table:
-        if key not in known:
+        if known is not None and key not in known:
             raise InvalidConfigError(f"{path}: there is no '{key}'. {suggestion(key, known)}")
 
 

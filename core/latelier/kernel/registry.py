@@ -7,9 +7,16 @@ from pydantic import BaseModel
 
 from latelier.kernel.errors import AmbiguousNameError, PluginError, UnknownNameError, suggestion
 from latelier.kernel.frozen import validated
+from latelier.kernel.slots import ConditionerConfig, DenoiserConfig, FirstStageConfig
 from latelier.kernel.spec import ComponentSpec, Kind, resolve
 
 T = TypeVar("T")
+
+_CONFIGS: dict[Kind, type[BaseModel]] = {
+    "first_stage": FirstStageConfig,
+    "denoiser": DenoiserConfig,
+    "conditioner": ConditionerConfig,
+}
 
 
 class Registry(Generic[T]):
@@ -19,18 +26,13 @@ class Registry(Generic[T]):
     """
 
     def __init__(self, kind: Kind, aliases: Mapping[str, str] | None = None) -> None:
-        self.kind = kind
+        self.kind: Kind = kind
         self._aliases = dict(aliases or {})
         self._specs: dict[str, ComponentSpec] = {}
 
     def add(self, spec: ComponentSpec) -> None:
-        """Add a component.
-
-        Raises:
-            PluginError: its id is taken.
-        """
-        if spec.id in self._specs:
-            raise PluginError(f"{self.kind} '{spec.id}' is registered already")
+        """Add a component, whose id is not taken."""
+        assert spec.id not in self._specs
         self._specs[spec.id] = spec
 
     def __contains__(self, id_: str) -> bool:
@@ -83,12 +85,17 @@ class Registry(Generic[T]):
         return component
 
     def config_class(self, name: str) -> type[BaseModel]:
-        """Return the configuration class of a component; its factory is not imported."""
-        return self._class(name, "config")
+        """Return the configuration class of a component; its factory is not imported.
+
+        Raises:
+            UnknownNameError, AmbiguousNameError: see `spec`.
+            PluginError: it cannot be imported, or is not of the base that its kind asks for.
+        """
+        return self._class(name, "config", _CONFIGS.get(self.kind, BaseModel))
 
     def input_class(self, name: str) -> type[BaseModel]:
         """Return the input class of a conditioner; its factory is not imported."""
-        return self._class(name, "input")
+        return self._class(name, "input", BaseModel)
 
     def config_schema(self, name: str) -> dict[str, Any]:
         """Return the JSON schema of a component's configuration."""
@@ -109,17 +116,20 @@ class Registry(Generic[T]):
 
     def build(self, name: str, config: Mapping[str, Any] | BaseModel) -> Any:
         """Return a new component built with `config`."""
-        validated_config = self.configured(name, config)
         factory: Any = self.get(name)
-        return factory(validated_config)
+        return factory(self.configured(name, config))
 
     def _owners(self, name: str) -> list[ComponentSpec]:
         return [spec for spec in self.specs() if spec.name == name]
 
-    def _class(self, name: str, field: str) -> type[BaseModel]:
+    def _class(self, name: str, field: str, base: type[BaseModel]) -> type[BaseModel]:
         spec = self.spec(name)
         text = getattr(spec, field)
         if text is None:
             raise UnknownNameError(f"{self.kind} '{spec.id}' has no {field} class")
-        model: type[BaseModel] = resolve(text, spec.id)
-        return model
+        found = resolve(text, spec.id)
+        if not (isinstance(found, type) and issubclass(found, base)):
+            raise PluginError(
+                f"component '{spec.id}' gives '{text}' as its {field}: that is no {base.__name__}"
+            )
+        return found

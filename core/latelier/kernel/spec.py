@@ -14,7 +14,7 @@ Kind = Literal["first_stage", "denoiser", "conditioner", "sampler", "schedule", 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_IMPORT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_IMPORT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
 class ComponentSpec(Frozen):

@@ -1,0 +1,58 @@
+"""Plugins are found by metadata alone, and damaged metadata hurts nobody."""
+
+import sys
+
+import pytest
+
+from latelier.kernel.policy import normalised
+
+NEVER = "raise AssertionError('imported')"
+
+
+def test_candidates_are_sorted_and_nothing_is_imported(site):
+    site.publish("Zoo_Plugin", NEVER)
+    site.publish("aaa_plugin", NEVER, version="2.3")
+    site.publish("unrelated", NEVER, group="console_scripts")
+    site.publish("tomorrow", NEVER, group="latelier.v9")
+    found = [(each.id, each.version) for each in site.candidates()]
+    assert found == [
+        ("aaa-plugin:main", "2.3"),
+        ("tomorrow:main", "1.0"),
+        ("zoo-plugin:main", "1.0"),
+    ]
+    assert not {"Zoo_Plugin", "aaa_plugin", "unrelated", "tomorrow"} & sys.modules.keys()
+
+
+def test_a_distribution_found_twice_on_the_path_counts_once(site, tmp_path):
+    site.publish("twice", NEVER, version="1.0")
+    later = tmp_path / "later"
+    later.mkdir()
+    first, site.folder = site.folder, later
+    site.publish("twice", NEVER, version="2.0")
+    site.folder = first
+    assert [each.version for each in site.candidates(later)] == ["1.0"]
+
+
+@pytest.mark.parametrize("damage", ["[latelier.v1]\nno equals sign\n", "[latelier.v1]\n= x\n"])
+def test_damaged_entry_points_do_not_hide_the_others(site, damage, caplog):
+    site.publish("broken", NEVER)
+    site.publish("sound", NEVER)
+    (site.folder / "broken-1.0.dist-info" / "entry_points.txt").write_text(damage)
+    assert "sound:main" in [each.id for each in site.candidates()]
+
+
+def test_an_entry_point_that_names_nothing_is_reported(site):
+    site.publish("garbled", NEVER, entries={"main": "not a module!"})
+    report = site.atelier().plugins[0]
+    assert (report.id, report.state) == ("garbled:main", "import_error")
+
+
+def test_metadata_that_is_missing(site):
+    site.publish("leftover", NEVER)
+    (site.folder / "leftover-1.0.dist-info" / "METADATA").unlink()
+    assert [each.version for each in site.candidates()] in ([], ["unknown"])
+
+
+@pytest.mark.parametrize("name", ["My_Plugin", "my.plugin", "my--plugin", "MY-PLUGIN"])
+def test_names_are_normalised(name):
+    assert normalised(name) == "my-plugin"

@@ -1,0 +1,317 @@
+"""The door: whatever a plugin does wrong, it alone is left out, and it is said what mends it."""
+
+import logging
+import sys
+from dataclasses import dataclass
+from textwrap import indent
+
+import pytest
+
+from latelier import hookimpl
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.errors import AmbiguousNameError, PluginError, UnknownNameError
+from latelier.kernel.policy import Policy
+
+REGISTER = """
+from latelier import hookimpl
+
+class Plugin:
+    @hookimpl
+    def latelier_register(self, registrar):
+{body}
+
+plugin = Plugin()
+"""
+
+
+def registering(*lines: str) -> str:
+    return REGISTER.format(body=indent("\n".join(lines), " " * 8))
+
+
+SAMPLER = 'registrar.sampler("{}", factory="a:b")'
+
+MISSPELT = """
+from latelier import hookimpl
+
+class Plugin:
+    @hookimpl
+    def latelier_regster(self, registrar): ...
+
+plugin = Plugin()
+"""
+WRONG_ARGUMENT = MISSPELT.replace("regster(self, registrar)", "register(self, registry)")
+NO_HOOKS = MISSPELT.replace("    @hookimpl\n", "")
+
+
+@dataclass(frozen=True)
+class Case:
+    code: str
+    state: str
+    cause: str
+    fix: str = "deny 'latelier-broken:main'"
+
+
+CASES = {
+    "import error": Case("1 / 0", "import_error", "ZeroDivisionError: division by zero"),
+    "syntax error": Case("def", "import_error", "SyntaxError"),
+    "SystemExit at import": Case("raise SystemExit(3)", "import_error", "SystemExit: 3"),
+    "missing dependency": Case(
+        "import nowhere.at_all",
+        "missing_dependency",
+        "needs the module 'nowhere', which is not installed",
+        "pip install --upgrade latelier-broken",
+    ),
+    "newer API": Case(
+        "import latelier.not_there",
+        "missing_dependency",
+        "needs the module 'latelier.not_there'",
+        "pip install --upgrade latelier-broken",
+    ),
+    "own module missing": Case(
+        "import latelier_broken.nothing",
+        "import_error",
+        "No module named 'latelier_broken.nothing'",
+    ),
+    "no such attribute": Case("other = 1", "import_error", "has no attribute 'plugin'"),
+    "raises half-way": Case(
+        registering(SAMPLER.format("half"), "raise RuntimeError('no\\nluck')"),
+        "registration_error",
+        "RuntimeError: no luck",
+        "report it to the author of latelier-broken",
+    ),
+    "exits half-way": Case(
+        registering(SAMPLER.format("half"), "raise SystemExit"), "registration_error", "SystemExit"
+    ),
+    "misspelt hook": Case(
+        MISSPELT,
+        "invalid_hook",
+        "there is no hook 'latelier_regster'. Did you mean 'latelier_register'?",
+    ),
+    "wrong argument": Case(WRONG_ARGUMENT, "invalid_hook", "registry"),
+    "no hooks": Case(NO_HOOKS, "invalid_hook", "implements no hook"),
+    "bad import string": Case(
+        registering(SAMPLER.format("half"), 'registrar.sampler("b", factory="a.b")'),
+        "registration_error",
+        "sampler 'b': an import string looks like 'package.module:attribute': 'a.b'",
+    ),
+    "bad component name": Case(
+        registering(SAMPLER.format("half"), SAMPLER.format("Big Name")),
+        "registration_error",
+        "sampler 'Big Name': a name is lower-case letters, digits and underscores",
+    ),
+    "duplicate in one plugin": Case(
+        registering(SAMPLER.format("half"), SAMPLER.format("half")),
+        "registration_error",
+        "sampler 'half' is registered twice",
+    ),
+    "unhashable plugin": Case(
+        registering(SAMPLER.format("half")) + "Plugin.__hash__ = None",
+        "registration_error",
+        "unhashable type",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_a_broken_plugin_alone_is_left_out(site, publish_healthy, caplog, case):
+    publish_healthy("a-healthy", "first")
+    site.publish("latelier-broken", case.code)
+    publish_healthy("z-healthy", "last")
+    with caplog.at_level(logging.WARNING, "latelier"):
+        atelier = site.atelier()
+    assert atelier.samplers.names() == ["first", "last"]
+    states = {report.id: report.state for report in atelier.plugins}
+    assert states == {
+        "a-healthy:main": "ok",
+        "latelier-broken:main": case.state,
+        "z-healthy:main": "ok",
+    }
+    report = atelier.plugins[1]
+    assert case.cause in report.cause
+    assert case.fix in report.fix
+    assert "\n" not in report.cause
+    assert report.components == ()
+    for text in ("latelier-broken:main", case.cause, case.fix):
+        assert text in caplog.text
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_strict_raises_for_a_broken_plugin(site, case):
+    site.publish("latelier-broken", case.code)
+    with pytest.raises(PluginError, match="plugin 'latelier-broken:main' is left out"):
+        site.atelier(strict=True)
+
+
+def test_a_broken_plugin_leaves_no_lifecycle_hook_behind(site):
+    hook = "    @hookimpl\n    def latelier_images_finished(self, pictures): raise ValueError\n\n"
+    code = registering("raise RuntimeError").replace("\nplugin =", f"{hook}\nplugin =")
+    site.publish("latelier-broken", code)
+    announcer = site.atelier().announcer()
+    announcer.tell("latelier_images_finished", pictures=())
+    assert announcer.quarantined == {}
+
+
+def test_an_interrupt_is_not_swallowed(site):
+    site.publish("latelier-slow", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        site.atelier()
+
+
+def test_a_broken_built_in_is_always_an_error(site):
+    site.publish("latelier", "1 / 0", module="built_in")
+    with pytest.raises(PluginError, match="ZeroDivisionError"):
+        site.atelier()
+
+
+@pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
+def test_two_plugins_that_claim_one_name(site, publish_healthy, order):
+    for distribution in order:
+        publish_healthy(distribution, "shared")
+    publish_healthy("other", "alone")
+    candidates = sorted(site.candidates(), key=lambda each: order[0] not in each.id)
+    samplers = Atelier(policy=Policy(), candidates=candidates).samplers
+    assert samplers.names() == ["alone", "one/shared", "two/shared"]
+    with pytest.raises(AmbiguousNameError) as caught:
+        samplers.spec("shared")
+    assert "ask for 'one/shared' or 'two/shared'" in str(caught.value)
+    assert '"sampler.shared" = "one/shared"' in str(caught.value)
+    assert samplers.spec("two/shared").distribution == "two"
+
+
+def test_an_alias_settles_a_claim(site, publish_healthy):
+    publish_healthy("one", "shared")
+    publish_healthy("two", "shared")
+    policy = Policy(aliases={"sampler.shared": "two/shared"})
+    assert site.atelier(policy).samplers.spec("shared").id == "two/shared"
+
+
+@pytest.mark.parametrize(
+    ("group", "fix"),
+    [
+        ("latelier.v2", "pip install --upgrade latelier, or an older latelier-other"),
+        ("latelier.v0", "pip install --upgrade latelier-other"),
+        ("latelier.vnext", "pip install --upgrade latelier-other"),
+    ],
+)
+def test_another_api_is_refused_without_an_import(site, publish_healthy, group, fix):
+    site.publish("latelier-other", registering(SAMPLER.format("other")), group=group)
+    publish_healthy()
+    atelier = site.atelier()
+    assert "latelier_other" not in sys.modules
+    assert atelier.samplers.names() == ["healthy"]
+    report = next(each for each in atelier.plugins if each.distribution == "latelier-other")
+    assert report.state == "incompatible_api"
+    assert report.cause == f"wants the plugin API '{group}', this latelier offers 'latelier.v1'"
+    assert report.fix == fix
+
+
+@pytest.mark.parametrize(
+    ("policy", "cause"),
+    [
+        (Policy(deny=frozenset({"latelier-other"})), "denied by name (latelier-other)"),
+        (Policy(deny=frozenset({"latelier-other:main"})), "denied by name (latelier-other:main)"),
+        (Policy(allow=frozenset({"latelier-healthy"})), "not on the allow list"),
+        (
+            Policy(
+                allow=frozenset({"latelier-healthy", "latelier-other"}),
+                deny=frozenset({"latelier-other"}),
+            ),
+            "denied by name (latelier-other)",
+        ),
+    ],
+)
+def test_what_the_policy_refuses_is_not_imported(site, publish_healthy, caplog, policy, cause):
+    site.publish("latelier-other", registering(SAMPLER.format("other")))
+    publish_healthy()
+    atelier = site.atelier(policy, strict=True)  # a refusal is no fault
+    assert "latelier_other" not in sys.modules
+    assert atelier.samplers.names() == ["healthy"]
+    report = next(each for each in atelier.plugins if each.distribution == "latelier-other")
+    assert (report.state, report.cause) == ("disabled", cause)
+    assert "LATELIER_PLUGINS_DENY" in report.fix
+    assert caplog.text == ""
+
+
+def test_one_entry_of_a_distribution_may_be_denied(site):
+    both = registering(SAMPLER.format("{}"))
+    site.publish(
+        "two-entries",
+        both.format("a") + both.replace("plugin =", "other =").format("b"),
+        entries={"one": "two_entries:plugin", "two": "two_entries:other"},
+    )
+    atelier = site.atelier(Policy(deny=frozenset({"two-entries:one"})))
+    assert atelier.samplers.names() == ["b"]
+
+
+def test_one_object_under_two_entries_registers_once(site):
+    site.publish(
+        "two-entries",
+        registering(SAMPLER.format("a")),
+        entries={"one": "two_entries:plugin", "two": "two_entries:plugin"},
+    )
+    atelier = site.atelier()
+    assert [each.state for each in atelier.plugins] == ["ok", "registration_error"]
+    assert "registered already" in atelier.plugins[1].cause
+    assert atelier.samplers.names() == ["a"]
+    assert len(atelier.announcer()._manager.get_plugins()) == 1
+
+
+def test_two_entries_of_a_distribution_that_claim_one_id(site):
+    code = registering(SAMPLER.format("a"))
+    site.publish(
+        "two-entries",
+        code + code.replace("plugin =", "other ="),
+        entries={"one": "two_entries:plugin", "two": "two_entries:other"},
+    )
+    atelier = site.atelier()
+    assert [each.state for each in atelier.plugins] == ["ok", "registration_error"]
+    assert "sampler 'two-entries/a' is registered already" in atelier.plugins[1].cause
+
+
+def test_components_are_reported_with_time(site, publish_healthy):
+    publish_healthy()
+    report = site.atelier().plugins[0]
+    assert report.components == ("sampler:latelier-healthy/healthy",)
+    assert report.version == "1.0"
+    assert 0 < report.seconds < 10
+
+
+def test_an_import_string_that_leads_nowhere_is_said_when_it_is_needed(site):
+    lines = ['registrar.sampler("gone", factory="nowhere:gone")', SAMPLER.format("b")]
+    site.publish("latelier-lazy", registering(*lines))
+    atelier = site.atelier()
+    assert atelier.plugins[0].state == "ok"
+    said = "'latelier-lazy/gone' cannot be loaded: 'nowhere:gone' raised ModuleNotFoundError"
+    with pytest.raises(PluginError, match=said):
+        atelier.samplers.get("gone")
+
+
+class Local:
+    @hookimpl
+    def latelier_register(self, registrar):
+        registrar.sampler("mine", factory="a:b")
+
+
+def test_a_plugin_object_of_ones_own():
+    atelier = Atelier(policy=Policy(), candidates=[])
+    atelier.register(Local(), "My_Things", "3")
+    assert atelier.samplers.spec("mine").id == "my-things/mine"
+    assert [report.id for report in atelier.plugins] == ["my-things:Local"]
+    with pytest.raises(PluginError, match="'my-things:Local' is left out"):
+        atelier.register(Local(), "My_Things")
+    assert len(atelier.plugins) == 1
+
+
+def test_a_plugin_object_that_fails_leaves_nothing():
+    class Fails(Local):
+        @hookimpl
+        def latelier_register(self, registrar):
+            registrar.sampler("mine", factory="a:b")
+            raise ValueError("no")
+
+    atelier = Atelier(policy=Policy(), candidates=[])
+    with pytest.raises(PluginError, match="ValueError: no"):
+        atelier.register(Fails())
+    assert atelier.plugins == []
+    with pytest.raises(UnknownNameError):
+        atelier.samplers.spec("mine")

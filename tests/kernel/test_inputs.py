@@ -1,0 +1,197 @@
+"""The standard inputs: read from what people and hosts have, written as JSON, shown as forms."""
+
+import base64
+import io
+import struct
+import zlib
+
+import pytest
+from PIL import Image as Pillow
+from pydantic import Field
+
+from latelier.kernel.errors import InvalidInputError
+from latelier.kernel.frozen import Frozen, validated
+from latelier.kernel.inputs import Box, Color, Image, Mask, bare_field, read_input
+
+
+class Everything(Frozen):
+    image: Image = Field(description="a picture")
+    mask: Mask | None = None
+    box: Box | None = None
+    color: Color = "black"
+
+
+PICTURE = Pillow.new("RGB", (3, 2), (10, 20, 30))
+
+
+def encoded(image, kind="PNG"):
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+def data_uri(data, kind="png"):
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def read(**values):
+    return validated(Everything, {"image": PICTURE, **values}, "input", InvalidInputError)
+
+
+def test_an_image_from_pillow_a_path_and_data_uris(tmp_path):
+    path = tmp_path / "picture.png"
+    PICTURE.save(path)
+    sources = [PICTURE, path, str(path), data_uri(encoded(PICTURE))]
+    assert {read(image=each).image.tobytes() for each in sources} == {PICTURE.tobytes()}
+    jpeg = read(image=data_uri(encoded(PICTURE, "JPEG"), "jpeg")).image
+    assert jpeg.size == (3, 2)
+
+
+@pytest.mark.parametrize(("given", "mode"), [("L", "RGB"), ("RGBA", "RGB"), ("P", "RGB")])
+def test_images_become_rgb_and_masks_grey(given, mode):
+    values = read(image=PICTURE.convert(given), mask=PICTURE.convert("1"))
+    assert values.image.mode == mode
+    assert values.mask.mode == "L"
+
+
+def test_a_mask_is_white_where_it_is_repainted():
+    mask = Pillow.new("1", (2, 1))
+    mask.putpixel((1, 0), 1)
+    assert list(read(mask=mask).mask.tobytes()) == [0, 255]
+
+
+def bomb():
+    """A PNG that claims 60,000 x 60,000 pixels."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    return b"\x89PNG\r\n\x1a\n" + chunk
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        3,
+        None,
+        b"bytes",
+        "",
+        "nowhere.png",
+        "a\0b",
+        "data:image/png;base64,%%%",
+        data_uri(b"no picture"),
+        data_uri(encoded(PICTURE)[:-30]),
+        data_uri(bomb()),
+    ],
+)
+def test_what_is_no_image_is_said(value):
+    with pytest.raises(InvalidInputError, match=r"'image': .*(image|picture|path)") as caught:
+        read(image=value)
+    assert len(str(caught.value)) < 500
+
+
+def test_a_directory_is_no_image(tmp_path):
+    with pytest.raises(InvalidInputError, match="no image can be read"):
+        read(image=tmp_path)
+
+
+def test_a_truncated_file_is_no_image(tmp_path):
+    noise = Pillow.effect_noise((64, 64), 50).convert("RGB")
+    path = tmp_path / "cut.png"
+    path.write_bytes(encoded(noise)[:2000])
+    with pytest.raises(InvalidInputError, match=r"no image can be read from .*cut\.png"):
+        read(image=path)
+
+
+def test_inputs_survive_json():
+    values = read(mask=PICTURE.convert("L"), box=[0.1, 0.2, 0.5, 1], color="tomato")
+    again = Everything.model_validate_json(values.model_dump_json())
+    assert again.image.tobytes() == PICTURE.tobytes()
+    assert again.mask.tobytes() == PICTURE.convert("L").tobytes()
+    assert again.box == Box(x0=0.1, y0=0.2, x1=0.5, y1=1)
+    assert again.color == "#ff6347"
+
+
+def test_the_schema_tells_a_host_what_form_to_draw():
+    properties = Everything.model_json_schema()["properties"]
+    assert properties["image"]["format"] == "image"
+    assert properties["image"]["description"] == "a picture"
+    assert properties["mask"]["anyOf"][0]["format"] == "mask"
+    assert properties["color"] == {
+        "default": "black",
+        "format": "color",
+        "title": "Color",
+        "type": "string",
+    }
+    assert Everything.model_json_schema()["$defs"]["Box"]["format"] == "box"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ([0, 0, 1], "a box is x0, y0, x1, y1, not 3 numbers"),
+        ([0, 0, 1.5, 1], "less than or equal to 1"),
+        ([-0.1, 0, 1, 1], "greater than or equal to 0"),
+        ([0.5, 0, 0.5, 1], "a box needs x0 < x1 and y0 < y1"),
+        ([0, 0.6, 1, 0.5], "a box needs x0 < x1 and y0 < y1"),
+        ([0, 0, 1, float("nan")], "'box"),
+        ({"x0": 0, "y0": 0, "x1": 1}, r"'box\.y1' is required"),
+        ("left", "'box'"),
+    ],
+)
+def test_boxes_that_are_none(value, said):
+    with pytest.raises(InvalidInputError, match=said):
+        read(box=value)
+
+
+@pytest.mark.parametrize(
+    ("value", "read_as"),
+    [("red", "#ff0000"), ("#0f0", "#00ff00"), ("#0000ff", "#0000ff"), ("rgb(1,2,3)", "#010203")],
+)
+def test_colors(value, read_as):
+    assert read(color=value).color == read_as
+
+
+@pytest.mark.parametrize("value", ["reddish", "#12", 3, None, ""])
+def test_colors_that_are_none(value):
+    with pytest.raises(InvalidInputError, match="a color is '#rrggbb' or a CSS name"):
+        read(color=value)
+
+
+class One(Frozen):
+    text: str
+    note: str = ""
+
+
+class Optional(Frozen):
+    scale: float = 1.0
+
+
+class Two(Frozen):
+    a: int
+    b: int
+
+
+def test_a_bare_value_fills_the_one_required_field():
+    assert read_input(One, "hi", "prompt") == One(text="hi")
+    assert read_input(One, {"text": "hi", "note": "x"}, "prompt") == One(text="hi", note="x")
+    assert read_input(Optional, 3, "scale") == Optional(scale=3)
+    value = One(text="hi")
+    assert read_input(One, value, "prompt") is value
+
+
+@pytest.mark.parametrize(
+    ("model", "value", "said"),
+    [
+        (Two, 3, "pair takes a mapping with the fields a, b"),
+        (One, 3, "pair: 'text': Input should be a valid string"),
+        (One, {"txt": "a"}, "there is no field 'txt'. Did you mean 'text'"),
+        (One, None, "'text': Input should be a valid string"),
+    ],
+)
+def test_inputs_that_do_not_fit(model, value, said):
+    with pytest.raises(InvalidInputError, match=said):
+        read_input(model, value, "pair")
+
+
+def test_the_bare_field_is_known_without_a_value():
+    assert bare_field(One, "x") == "text"
+    assert bare_field(Optional, "x") == "scale"

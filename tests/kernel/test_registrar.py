@@ -1,0 +1,55 @@
+"""What may be registered, and what it becomes."""
+
+import pytest
+
+from latelier.kernel.errors import PluginError
+from latelier.kernel.registrar import Registrar
+from latelier.kernel.spec import KINDS
+
+MODULE = {"factory": "a.b:C", "config": "a.c:D"}
+
+
+def test_every_kind_can_be_registered():
+    registrar = Registrar("my-dist", "1.2")
+    registrar.first_stage("vae", **MODULE)
+    registrar.denoiser("unet", **MODULE)
+    registrar.conditioner("text", **MODULE, input="a.c:E")
+    registrar.sampler("ddpm", factory="a:ddim", defaults={"eta": 1.0})
+    registrar.schedule("karras", factory="a:karras")
+    registrar.guidance("cfg", factory="a:cfg")
+    assert tuple(spec.kind for spec in registrar.specs) == KINDS
+    assert {spec.distribution for spec in registrar.specs} == {"my-dist"}
+    assert {spec.version for spec in registrar.specs} == {"1.2"}
+    assert registrar.specs[2].id == "my-dist/text"
+    assert registrar.specs[2].input == "a.c:E"
+    assert registrar.specs[3].defaults == {"eta": 1.0}
+    assert registrar.specs[4].defaults == {}
+
+
+def test_one_name_in_two_kinds_is_fine():
+    registrar = Registrar("d", "1")
+    registrar.schedule("model", factory="a:b")
+    registrar.sampler("model", factory="a:b")
+    assert len(registrar.specs) == 2
+
+
+@pytest.mark.parametrize("name", ["", "Big", "1st", "with-dash", "with space", "a/b", "a.b", "é"])
+def test_names_that_are_none(name):
+    with pytest.raises(PluginError, match=f"schedule '{name}': a name is lower-case letters"):
+        Registrar("d", "1").schedule(name, factory="a:b")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a", "a:", ":b", "a.b", "a:b:c", "a.:b", ".a:b", "a..b:c", "a b:c", "a:b()", "a:b\n"],
+)
+def test_import_strings_that_are_none(text):
+    with pytest.raises(PluginError, match="an import string looks like"):
+        Registrar("d", "1").schedule("name", factory=text)
+    with pytest.raises(PluginError, match="an import string looks like"):
+        Registrar("d", "1").denoiser("name", factory="a:b", config=text)
+
+
+def test_a_value_of_the_wrong_type():
+    with pytest.raises(PluginError, match="sampler 'x': Input should be a valid string"):
+        Registrar("d", "1").sampler("x", factory=print)  # type: ignore[arg-type]

@@ -1,0 +1,138 @@
+"""Registries: bare names, ids, aliases, suggestions, schemas, and classes that are not right."""
+
+import pytest
+
+from latelier.kernel.errors import (
+    AmbiguousNameError,
+    InvalidConfigError,
+    PluginError,
+    UnknownNameError,
+)
+from latelier.kernel.registry import Registry
+from latelier.kernel.slots import ConditionerConfig, Gives
+from latelier.kernel.spec import ComponentSpec
+
+HERE = "registry_components"
+COMPONENTS = """
+from pydantic import BaseModel, Field
+from latelier.kernel.slots import ConditionerConfig, Gives
+
+class Config(ConditionerConfig):
+    width: int = Field(ge=1)
+    def gives(self): return Gives(stream=self.width)
+
+class Input(BaseModel):
+    angle: float = Field(ge=0, lt=360, description="degrees")
+
+class Built:
+    def __init__(self, config): self.config = config
+
+number = 5
+"""
+
+
+@pytest.fixture
+def conditioners(site):
+    (site.folder / f"{HERE}.py").write_text(COMPONENTS)
+    registry = Registry("conditioner", {"short": "one/compass"})
+    registry.add(component("one", "compass"))
+    return registry
+
+
+def component(distribution, name, kind="conditioner", **fields):
+    places = {"factory": f"{HERE}:Built", "config": f"{HERE}:Config", "input": f"{HERE}:Input"}
+    return ComponentSpec(
+        kind=kind, name=name, distribution=distribution, version="1", **{**places, **fields}
+    )
+
+
+def test_a_component_by_bare_name_id_and_alias(conditioners):
+    specs = {conditioners.spec(name).id for name in ("compass", "one/compass", "short")}
+    assert specs == {"one/compass"}
+    assert conditioners.names() == ["compass", "short"]
+    assert "one/compass" in conditioners
+    assert "compass" not in conditioners
+
+
+@pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
+def test_a_bare_name_of_two_owners(order):
+    registry = Registry("first_stage")
+    for distribution in order:
+        registry.add(component(distribution, "vae", "first_stage"))
+    registry.add(component("two", "vq", "first_stage"))
+    assert registry.names() == ["one/vae", "two/vae", "vq"]
+    assert [spec.id for spec in registry.specs()] == ["one/vae", "two/vae", "two/vq"]
+    said = "first stage 'vae' is claimed by several plugins: ask for 'one/vae' or 'two/vae'"
+    with pytest.raises(AmbiguousNameError, match=said):
+        registry.spec("vae")
+
+
+def test_the_nearest_name_is_suggested(conditioners):
+    said = "there is no conditioner 'compas'. Did you mean 'compass'. Known: compass, short"
+    with pytest.raises(UnknownNameError, match=said):
+        conditioners.spec("compas")
+    with pytest.raises(UnknownNameError, match=r"no sampler 'x'\. There are none\."):
+        Registry("sampler").spec("x")
+
+
+def test_an_alias_of_what_is_not_there_names_it():
+    with pytest.raises(UnknownNameError, match="no sampler 'gone/ddim'"):
+        Registry("sampler", {"ddim": "gone/ddim"}).spec("ddim")
+
+
+def test_schemas_come_from_the_classes(conditioners):
+    assert conditioners.input_schema("compass")["properties"]["angle"]["description"] == "degrees"
+    assert conditioners.config_schema("compass")["properties"]["width"]["minimum"] == 1
+    assert conditioners.input_class("short") is conditioners.input_class("one/compass")
+
+
+def test_a_kind_without_configurations_says_so():
+    registry = Registry("sampler")
+    registry.add(component("one", "ddim", "sampler", config=None, input=None))
+    with pytest.raises(UnknownNameError, match="sampler 'one/ddim' has no config class"):
+        registry.config_class("ddim")
+
+
+def test_building_validates_the_configuration(conditioners):
+    built = conditioners.build("compass", {"width": 8})
+    assert built.config.width == 8
+    assert isinstance(built.config, ConditionerConfig)
+    assert built.config.gives() == Gives(stream=8)
+    assert conditioners.build("compass", built.config).config is built.config
+    with pytest.raises(InvalidConfigError, match="conditioner 'compass': 'width': Input should be"):
+        conditioners.build("compass", {"width": 0})
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (
+            {"config": f"{HERE}:Input"},
+            "'registry_components:Input' as its config: .* no Conditioner",
+        ),
+        ({"config": f"{HERE}:number"}, "as its config: that is no ConditionerConfig"),
+        ({"config": f"{HERE}:Nothing"}, "raised AttributeError"),
+        (
+            {"config": "nowhere:Config"},
+            "'two/bad' cannot be loaded: 'nowhere:Config' raised Module",
+        ),
+    ],
+)
+def test_a_configuration_class_that_is_none(conditioners, fields, said):
+    conditioners.add(component("two", "bad", **fields))
+    with pytest.raises(PluginError, match=said):
+        conditioners.config_class("bad")
+
+
+def test_an_input_class_that_is_none(conditioners):
+    conditioners.add(component("two", "bad", input=f"{HERE}:Built"))
+    with pytest.raises(PluginError, match="as its input: that is no BaseModel"):
+        conditioners.input_schema("bad")
+
+
+def test_a_factory_that_exits_at_import(site):
+    (site.folder / "exits.py").write_text("raise SystemExit(1)")
+    registry = Registry("sampler")
+    registry.add(component("two", "bad", "sampler", factory="exits:sampler"))
+    with pytest.raises(PluginError, match="'exits:sampler' raised SystemExit"):
+        registry.get("bad")
