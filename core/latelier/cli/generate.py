@@ -1,0 +1,203 @@
+"""`latelier generate`: make pictures."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from latelier.cli.lazy import LightCommand, new_app
+from latelier.cli.output import show_json
+
+if TYPE_CHECKING:
+    from latelier.kernel.atelier import Atelier
+    from latelier.pipeline.picture import Picture
+
+DEFAULT_MODEL = "emoji-scenes"
+PROMPT = "prompt"
+
+app = new_app()
+
+
+class GenerateCommand(LightCommand):
+    """Its help ends with what is installed; neither torch nor a weight is read for it."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write what there is to choose from."""
+        from latelier.cli.choices_help import write_choices
+
+        super().format_epilog(ctx, formatter)
+        write_choices(formatter, DEFAULT_MODEL)
+
+
+@app.command(cls=GenerateCommand)
+def generate(
+    prompt: Annotated[
+        str | None, typer.Argument(metavar="PROMPT", help="What the pictures show.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|FOLDER",
+            help="A .png, or a folder, where names are made of prompt and seed. "
+            "By default one picture is latelier-SEED.png.",
+        ),
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME",
+            help="An embedded name, a folder, or owner/name on the hub.",
+        ),
+    ] = DEFAULT_MODEL,
+    negative: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What to steer away from.")
+    ] = None,
+    count: Annotated[
+        int, typer.Option("-n", min=1, metavar="COUNT", help="How many pictures.")
+    ] = 1,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=2**63 - 1,
+            metavar="SEED",
+            help="Picture k has SEED + k. Drawn if not given.",
+        ),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="SIDE|WxH", help="Pixels: 64 or 96x64.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="COUNT", help="Sampling steps.")
+    ] = None,
+    sampler: Annotated[
+        str | None, typer.Option(metavar="NAME[:KEY=VALUE,...]", help="Such as ddim:eta=0.5.")
+    ] = None,
+    schedule: Annotated[
+        str | None, typer.Option(metavar="NAME[:KEY=VALUE,...]", help="Such as karras.")
+    ] = None,
+    guidance: Annotated[
+        str | None,
+        typer.Option(metavar="SCALE|NAME[:KEY=VALUE,...]", help="How closely to follow."),
+    ] = None,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE|NAME=@FILE",
+            help="A condition: JSON or text, or an image, or JSON in a .json file. Repeatable.",
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda ...")] = "auto",
+    dtype: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, float32, bfloat16 ...")
+    ] = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write paths, seeds and provenance as JSON.")
+    ] = False,
+) -> None:
+    """Make pictures, and write the path of each."""
+    from latelier.cli.application import atelier as new_atelier
+    from latelier.cli.destinations import destinations, save
+    from latelier.cli.watching import finished
+
+    seed = _drawn() if seed is None else seed
+    asked = _asked(negative, count, seed, size, steps, sampler, schedule, guidance)
+    words = prompt or " ".join(condition or ())
+    paths = destinations(output, words, [seed + k for k in range(count)], force=force)
+    atelier = new_atelier()
+    source, inputs = _inputs(model, prompt, condition or (), atelier)
+    _check_names(asked, atelier)
+
+    from latelier.pipeline import load
+
+    pipeline = load(source, device, dtype, atelier=atelier)
+    pictures = finished(pipeline.stream(**inputs, **asked))
+    save(pictures, paths)
+    if as_json:
+        show_json([_about(picture, path) for picture, path in zip(pictures, paths, strict=True)])
+    else:
+        for path in paths:
+            typer.echo(path)
+
+
+def _drawn() -> int:
+    import secrets
+
+    return secrets.randbelow(2**31)
+
+
+def _asked(
+    negative: str | None,
+    count: int,
+    seed: int,
+    size: str | None,
+    steps: int | None,
+    sampler: str | None,
+    schedule: str | None,
+    guidance: str | None,
+) -> dict[str, Any]:
+    """Return the keywords of `Pipeline.stream` beside the inputs; None is the model's default."""
+    from latelier.cli.values import read_choice, read_guidance, read_size
+
+    return {
+        "negative": negative,
+        "n": count,
+        "seed": seed,
+        "size": None if size is None else read_size(size),
+        "steps": steps,
+        "sampler": None if sampler is None else read_choice(sampler, "--sampler"),
+        "schedule": None if schedule is None else read_choice(schedule, "--schedule"),
+        "guidance": None if guidance is None else read_guidance(guidance),
+    }
+
+
+def _inputs(
+    model: str, prompt: str | None, texts: Sequence[str], atelier: "Atelier"
+) -> tuple[str, dict[str, Any]]:
+    """Return the name to load, and the inputs: one row each."""
+    from latelier.cli.schemas import input_classes
+    from latelier.cli.values import check_inputs, read_conditions
+    from latelier.kernel.errors import InvalidInputError
+    from latelier.pipeline.outline import read_outline
+    from latelier.pipeline.sources import find
+
+    source = find(model)
+    known = input_classes(read_outline(source.folder), atelier)
+    inputs = read_conditions(texts, known)
+    if prompt is not None:
+        if PROMPT not in known:
+            takes = ", ".join(known) or "nothing"
+            raise InvalidInputError(f"model '{model}' takes no {PROMPT}, but {takes}: --condition")
+        if PROMPT in inputs:
+            raise InvalidInputError(f"{PROMPT}: is given twice, also as --condition")
+        inputs[PROMPT] = prompt
+    check_inputs(inputs, known)
+    name = f"{source.name}@{source.revision}" if source.revision else model
+    return name, {public: [value] for public, value in inputs.items()}
+
+
+def _check_names(asked: Mapping[str, Any], atelier: "Atelier") -> None:
+    """Look up names before a model is loaded, so that a misspelt one is told at once."""
+    for key, registry in (
+        ("sampler", atelier.samplers),
+        ("schedule", atelier.schedules),
+        ("guidance", atelier.guidances),
+    ):
+        if isinstance(asked[key], Mapping):
+            registry.spec(asked[key]["name"])
+
+
+def _about(picture: "Picture", path: Path) -> dict[str, Any]:
+    return {
+        "path": str(path),
+        "seed": picture.seed,
+        "width": picture.image.width,
+        "height": picture.image.height,
+        "provenance": picture.provenance,
+    }

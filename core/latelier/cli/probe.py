@@ -1,0 +1,46 @@
+"""Run by the doctor in a process of its own: loads one plugin and writes down what came of it."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from latelier.kernel.discovery import discover
+from latelier.kernel.errors import PluginError
+from latelier.kernel.plugins import PluginLoader
+from latelier.kernel.policy import Policy
+from latelier.kernel.spec import ComponentSpec, resolve
+
+
+def probe(id_: str) -> dict[str, Any]:
+    """Return state, cause, fix, seconds and components of the plugin 'distribution:entry'."""
+    specs: list[ComponentSpec] = []
+    candidate = next(each for each in discover() if each.id == id_)
+    report = PluginLoader(specs.extend).load(candidate, Policy())
+    judged: tuple[str, str, str] = (report.state, report.cause, report.fix)
+    if report.state == "ok":
+        judged = _broken_promise(specs) or judged
+    found = dict(zip(("state", "cause", "fix"), judged))
+    return {**found, "seconds": report.seconds, "components": report.components}
+
+
+def _broken_promise(specs: Sequence[ComponentSpec]) -> tuple[str, str, str] | None:
+    """Return state, cause and fix where a loaded plugin is not what it promises."""
+    if "torch" in sys.modules:
+        fix = "its author should import torch only in the modules that `factory` names"
+        return "slow_import", "imports torch when it is loaded", fix
+    for spec in specs:
+        for text in filter(None, (spec.config, spec.input)):
+            try:
+                resolve(text, spec.id)
+            except PluginError as error:
+                return "component_error", str(error), f"report it to {spec.distribution}"
+            if "torch" in sys.modules:
+                fix = "its author should keep configurations and inputs free of torch"
+                return "slow_import", f"'{text}' imports torch", fix
+    return None
+
+
+if __name__ == "__main__":
+    Path(sys.argv[2]).write_text(json.dumps(probe(sys.argv[1])), encoding="utf-8")

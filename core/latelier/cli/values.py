@@ -1,0 +1,142 @@
+"""Reading what is typed: sizes, choices with options, conditions."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from latelier.kernel.errors import InvalidInputError, UnknownNameError, suggestion
+from latelier.kernel.inputs import bare_field, read_input
+
+Choice = dict[str, Any]
+"""'name' and 'options', as `Pipeline.generate` takes them."""
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """Return (width, height) of '64' or '64x48'.
+
+    Raises:
+        InvalidInputError: it is neither.
+    """
+    sides = re.fullmatch(r"(\d+)(?:[xX](\d+))?", text)
+    if sides is None:
+        raise InvalidInputError(f"--size: '{text}' is neither a number nor WIDTHxHEIGHT")
+    return int(sides[1]), int(sides[2] or sides[1])
+
+
+def read_choice(text: str, option: str) -> Choice:
+    """Return the choice that 'name' or 'name:key=value,key=value' stands for.
+
+    Raises:
+        InvalidInputError: it cannot be read so.
+    """
+    name, _, rest = text.partition(":")
+    options: dict[str, Any] = {}
+    for pair in rest.split(",") if rest else []:
+        key, equals, value = pair.partition("=")
+        if not (name and key and equals) or key in options:
+            raise InvalidInputError(
+                f"{option}: '{text}' cannot be read: write name:key=value,key=value"
+            )
+        options[key.strip()] = _json_or_text(value)
+    return {"name": name, "options": options}
+
+
+def read_guidance(text: str) -> float | Choice:
+    """Return the scale that a number stands for, or else a choice.
+
+    Raises:
+        InvalidInputError: it cannot be read so.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        return read_choice(text, "--guidance")
+
+
+def read_conditions(
+    texts: Sequence[str], known: Mapping[str, type[BaseModel] | None]
+) -> dict[str, Any]:
+    """Return name -> value for each 'NAME=VALUE' or 'NAME=@FILE'.
+
+    Args:
+        texts: as they were typed. A VALUE that is JSON is taken as that, else as text.
+        known: the public inputs and their classes.
+
+    Raises:
+        UnknownNameError: a name that the model does not take.
+        InvalidInputError: not NAME=VALUE, given twice, or a file that cannot be read.
+    """
+    conditions: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InvalidInputError(f"--condition: '{text}' is not NAME=VALUE or NAME=@FILE")
+        if name not in known:
+            raise UnknownNameError(f"this model takes no '{name}'. {suggestion(name, known)}")
+        if name in conditions:
+            raise InvalidInputError(f"--condition: '{name}' is given twice")
+        field = _bare_schema(known[name], name)
+        if value.startswith("@"):
+            conditions[name] = _file(name, Path(value[1:]).expanduser(), field)
+        else:
+            conditions[name] = _value(value, field)
+    return conditions
+
+
+def check_inputs(inputs: Mapping[str, Any], known: Mapping[str, type[BaseModel] | None]) -> None:
+    """Check values before a model is loaded.
+
+    Raises:
+        InvalidInputError: names the input, the field, and what would be right.
+    """
+    for name, value in inputs.items():
+        model = known[name]
+        if model is not None:
+            read_input(model, value, f"input '{name}'")
+
+
+def _bare_schema(model: type[BaseModel] | None, name: str) -> Mapping[str, Any]:
+    """Return the schema of the field that a bare value fills; empty where there is none."""
+    if model is None:
+        return {}
+    try:
+        field = bare_field(model, name)
+    except InvalidInputError:
+        return {}
+    schema: Mapping[str, Any] = model.model_json_schema()["properties"][field]
+    return schema
+
+
+def _file(name: str, path: Path, field: Mapping[str, Any]) -> Any:
+    if not path.is_file():
+        raise InvalidInputError(f"--condition {name}: there is no file '{path}'")
+    if path.suffix.lower() != ".json":
+        if field.get("format") not in ("image", "mask"):
+            raise InvalidInputError(
+                f"--condition {name}: takes no picture; give a value, or JSON as @FILE.json"
+            )
+        return str(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(
+            f"--condition {name}: '{path}' cannot be read as JSON: {error}"
+        ) from None
+
+
+def _value(text: str, field: Mapping[str, Any]) -> Any:
+    value = _json_or_text(text)
+    if field.get("type") == "string" and not isinstance(value, str | dict):
+        return text  # "7" is a text where one is asked for
+    return value
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,68 @@
+"""Provenance read back: what a picture says of how it was made."""
+
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+
+from latelier.kernel.errors import InvalidInputError
+from latelier.kernel.frozen import validated
+from latelier.pipeline.images import read_provenance
+from latelier.pipeline.request import Request
+
+
+class _Open(BaseModel):
+    """A value that may have fields which a later latelier added."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+
+class ModelRecord(_Open):
+    """Where the model was."""
+
+    name: str | None = None
+    revision: str | None = None
+
+
+class OwnedRecord(_Open):
+    """A component or function, and the version of the distribution that owns it."""
+
+    id: str
+    version: str
+
+    @property
+    def distribution(self) -> str:
+        """The distribution that owns it."""
+        return self.id.partition("/")[0]
+
+
+class ComponentRecord(OwnedRecord):
+    """A component of the model. weights_sha256: None where they came from no file."""
+
+    config_sha256: str
+    weights_sha256: str | None = None
+
+
+class Record(_Open):
+    """What `provenance_of` wrote, and what is the picture's own."""
+
+    latelier: str
+    model: ModelRecord
+    components: dict[str, ComponentRecord]
+    functions: dict[str, OwnedRecord] = Field(description="sampler, schedule, guidance")
+    process: dict[str, Any]
+    request: Request
+    machine: dict[str, Any]
+    index: int = Field(ge=0, description="which picture of the batch it is")
+    pixels_sha256: str
+
+
+def read_record(path: Path) -> tuple[Image.Image, Record]:
+    """Return a picture and its record.
+
+    Raises:
+        InvalidInputError: the file is missing, no picture, or its provenance cannot be read.
+    """
+    image, provenance = read_provenance(path)
+    return image, validated(Record, provenance, f"{path}: its provenance", InvalidInputError)

@@ -1,0 +1,208 @@
+"""Making a picture again from its provenance, and saying what differs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from latelier import __version__, default_atelier
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.errors import InvalidInputError, ModelFileError, UnknownNameError
+from latelier.kernel.registry import Registry
+from latelier.pipeline.images import pixel_hash
+from latelier.pipeline.loading import load
+from latelier.pipeline.picture import Picture
+from latelier.pipeline.pipeline import Pipeline
+from latelier.pipeline.provenance import machine
+from latelier.pipeline.record import Record, read_record
+from latelier.pipeline.run import Run
+
+TOLERANCE = 2
+"""Greatest difference of a pixel, of 255, that other machines and batch sizes may make."""
+
+Verdict = Literal["identical", "equal within tolerance", "different"]
+
+
+@dataclass(frozen=True)
+class ReplayReport:
+    """What came of making a picture again.
+
+    differences: what is not as it was when the picture was made, a line each.
+    greatest: the greatest difference of a pixel, of 255; None where the sizes differ.
+    altered: whether the file's pixels are not those that its provenance records.
+    picture: the one made now.
+    """
+
+    verdict: Verdict
+    differences: tuple[str, ...]
+    greatest: int | None
+    altered: bool
+    picture: Picture
+
+
+def replay(
+    path: str | Path,
+    *,
+    model: str | Path | None = None,
+    device: str = "auto",
+    anyway: bool = False,
+    atelier: Atelier | None = None,
+) -> ReplayReport:
+    """Make the picture at `path` again, in the batch that it was made in, and compare.
+
+    Args:
+        path: a PNG that latelier wrote.
+        model: where the model is now; by default where the provenance says.
+        device: 'auto' is the device that it was made on, if it is here.
+        anyway: go on where weights or configurations are not those that were recorded.
+        atelier: where components are looked up; the default one if None.
+
+    Raises:
+        InvalidInputError: no picture, no provenance, or one that cannot be followed.
+        UnknownNameError: the model is not where it was.
+        ModelFileError: a plugin is missing, or weights or configurations are not those that were
+            recorded; says which.
+    """
+    path = Path(path)
+    image, record = read_record(path)
+    atelier = atelier or default_atelier()
+    _check_functions(path, record, atelier)
+    pipeline = _loaded(path, record, model, device, atelier)
+    changed = list(_changed_components(record, pipeline))
+    if changed and not anyway:
+        raise ModelFileError(f"{path}: was made with another model: {'; '.join(changed)}")
+    picture = _made_again(path, record, pipeline)
+    altered = pixel_hash(image) != record.pixels_sha256
+    greatest = _greatest_difference(image, picture.image)
+    return ReplayReport(
+        _verdict(greatest),
+        (*changed, *_changed_versions(record, pipeline), *_changed_machine(record, pipeline)),
+        greatest,
+        altered,
+        picture,
+    )
+
+
+def _check_functions(path: Path, record: Record, atelier: Atelier) -> None:
+    """Check that sampler, schedule and guidance are installed."""
+    registries: dict[str, Registry[Any]] = {
+        "sampler": atelier.samplers,
+        "schedule": atelier.schedules,
+        "guidance": atelier.guidances,
+    }
+    for place, used in record.functions.items():
+        if place in registries and used.id not in registries[place]:
+            raise ModelFileError(
+                f"{path}: was made with the {place} '{used.id}', which is not installed: "
+                f"pip install '{used.distribution}>={used.version}'"
+            )
+
+
+def _loaded(
+    path: Path, record: Record, model: str | Path | None, device: str, atelier: Atelier
+) -> Pipeline:
+    name = str(model) if model is not None else _recorded_model(path, record)
+    precision = str(record.machine.get("precision", "auto"))
+    wanted = str(record.machine.get("device", "auto")) if device == "auto" else device
+    try:
+        return load(name, wanted, precision, atelier=atelier)
+    except UnknownNameError as error:
+        if model is not None:
+            raise
+        raise UnknownNameError(
+            f"{path}: was made with a model that is not there any more; say where it is with "
+            f"`model`: {error}"
+        ) from None
+    except InvalidInputError:
+        if device != "auto":
+            raise
+        return load(name, "auto", precision, atelier=atelier)
+
+
+def _recorded_model(path: Path, record: Record) -> str:
+    if record.model.name is None:
+        raise InvalidInputError(
+            f"{path}: was made with a model that was never saved; say with `model` where it is now"
+        )
+    if record.model.revision is None:
+        return record.model.name
+    return f"{record.model.name}@{record.model.revision}"
+
+
+def _made_again(path: Path, record: Record, pipeline: Pipeline) -> Picture:
+    *_, last = Run(pipeline, record.request).previews()
+    if record.index >= len(last.pictures):
+        raise InvalidInputError(
+            f"{path}: says that it is picture {record.index} of a batch of {len(last.pictures)}"
+        )
+    return last.pictures[record.index]
+
+
+def _changed_components(record: Record, pipeline: Pipeline) -> Iterator[str]:
+    """Yield what is not the model that was recorded."""
+    now = pipeline.components()
+    for place in sorted(record.components.keys() - now.keys()):
+        yield f"{place}: was part of the model, and is not now"
+    for place, component in now.items():
+        then = record.components.get(place)
+        if then is None:
+            yield f"{place}: is part of the model, and was not then"
+            continue
+        if then.id != component.id:
+            yield f"{place}: was '{then.id}', is '{component.id}'"
+        for what in ("weights", "config"):
+            before = getattr(then, f"{what}_sha256")
+            after = getattr(component, f"{what}_sha256")
+            if before != after:
+                yield f"{place}: its {what} had the SHA-256 {_short(before)}, now {_short(after)}"
+    if record.process != pipeline.process.model_dump(mode="json"):
+        yield "the noise process is not the one that was recorded"
+
+
+def _changed_versions(record: Record, pipeline: Pipeline) -> Iterator[str]:
+    if record.latelier != __version__:
+        yield f"latelier was {record.latelier}, is {__version__}"
+    atelier, request = pipeline.atelier, record.request
+    now = {place: component.version for place, component in pipeline.components().items()}
+    now["sampler"] = atelier.samplers.spec(request.sampler.name).version
+    now["schedule"] = atelier.schedules.spec(request.schedule.name).version
+    now["guidance"] = atelier.guidances.spec(request.guidance.name).version
+    for place, then in {**record.components, **record.functions}.items():
+        if place in now and now[place] != then.version:
+            yield f"{place}: '{then.id}' was of version {then.version}, is of {now[place]}"
+
+
+def _changed_machine(record: Record, pipeline: Pipeline) -> Iterator[str]:
+    for fact, now in machine(pipeline.device, pipeline.dtype).items():
+        then = record.machine.get(fact)
+        if then != now:
+            yield f"{_FACTS.get(fact, fact)}: was {then}, is {now}"
+
+
+_FACTS = {
+    "type": "machine type",
+    "processor": "processor",
+    "threads": "threads of torch (OMP_NUM_THREADS sets them)",
+}
+
+
+def _greatest_difference(a: Image.Image, b: Image.Image) -> int | None:
+    if a.size != b.size:
+        return None
+    one, other = (np.asarray(image.convert("RGB"), dtype=np.int16) for image in (a, b))
+    return int(np.abs(one - other).max())
+
+
+def _verdict(greatest: int | None) -> Verdict:
+    if greatest == 0:
+        return "identical"
+    if greatest is not None and greatest <= TOLERANCE:
+        return "equal within tolerance"
+    return "different"
+
+
+def _short(sha256: str | None) -> str:
+    return f"{sha256[:12]}..." if sha256 else "of no file"
