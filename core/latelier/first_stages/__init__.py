@@ -1,0 +1,1 @@
+"""First stages: images to latents and back."""

@@ -1,0 +1,1 @@
+"""Training: stage one, stage two, and the loop that they share."""
