@@ -1,0 +1,73 @@
+"""What may be imported when: each check in a process of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+KERNEL = """
+import importlib, pkgutil, latelier.kernel
+for module in pkgutil.iter_modules(latelier.kernel.__path__):
+    importlib.import_module(f"latelier.kernel.{module.name}")
+"""
+SCHEMAS = """
+import latelier
+from latelier.kernel.inputs import read_input
+
+atelier = latelier.default_atelier()
+for registry in (atelier.first_stages, atelier.denoisers, atelier.conditioners):
+    for name in registry.names():
+        assert registry.config_schema(name)["properties"]
+for name in latelier.conditioners.names():
+    assert latelier.conditioners.input_schema(name)["properties"]
+assert latelier.conditioners.input_schema("text")["required"] == ["text"]
+assert read_input(latelier.conditioners.input_class("text"), "a cat", "prompt").text == "a cat"
+assert "dpmpp_2m" in latelier.samplers.names() and "karras" in latelier.schedules.names()
+"""
+
+
+def modules_after(code: str) -> set[str]:
+    """Return the names in sys.modules after `code`."""
+    code += "\nimport sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_imports_hardly_anything():
+    modules = modules_after("import latelier; latelier.__version__; dir(latelier)")
+    assert not modules & {"torch", "pydantic", "pluggy", "numpy", "PIL"}
+    assert {each for each in modules if each.startswith("latelier")} == {
+        "latelier",
+        "latelier._version",
+    }
+
+
+@pytest.mark.parametrize("names", ["discovery, policy", "errors, spec, slots, frozen"])
+def test_metadata_and_errors_need_no_torch(names):
+    modules = modules_after(f"from latelier.kernel import {names}")
+    assert not modules & {"torch", "pluggy", "numpy", "PIL"}
+
+
+def test_listing_plugins_needs_no_pydantic():
+    modules = modules_after(
+        "from latelier.kernel.discovery import discover\n"
+        "from latelier.kernel.policy import read_policy\n"
+        "[each.obstacle(read_policy()) for each in discover()]"
+    )
+    assert not modules & {"torch", "pluggy", "pydantic"}
+    assert not any(each.endswith("_plugin") for each in modules)
+
+
+def test_the_kernel_imports_nothing_else_of_ours_and_no_torch():
+    modules = modules_after(KERNEL)
+    ours = {each for each in modules if each.partition(".")[0].startswith("latelier")}
+    assert {each for each in ours if not each.startswith("latelier.kernel")} == {
+        "latelier",
+        "latelier._version",
+    }
+    assert "torch" not in modules
+
+
+def test_schemas_forms_and_validation_need_no_torch():
+    assert "torch" not in modules_after(SCHEMAS)
