@@ -1,6 +1,7 @@
 import pytest
 import torch
 from diffusers import AutoencoderKL as ReferenceAutoencoder
+
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.autoencoder_kl_config import AutoencoderKLConfig
 from latelier.kernel.errors import InvalidConfigError, InvalidInputError

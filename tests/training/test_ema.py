@@ -1,7 +1,8 @@
 import pytest
 import torch
-from latelier.training.ema import Ema, decay_at
 from torch import nn
+
+from latelier.training.ema import Ema, decay_at
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
+
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.errors import InvalidConfigError, UnknownNameError
 from latelier.training import first_stage as stage
@@ -14,7 +16,6 @@ from latelier.training.checkpoint import checkpoints, load_checkpoint
 from latelier.training.config import FirstStageTraining
 from latelier.training.data import scenes
 from latelier.training.first_stage import train_first_stage
-from safetensors.torch import load_file
 
 TINY = {
     "steps": 6,

@@ -1,7 +1,9 @@
 import pytest
 import torch
+from torch.distributions import Normal
+from torch.distributions import kl_divergence as reference_kl
+
 from latelier.training.losses import absolute, denoising, edges, kl_divergence, squared
-from torch.distributions import Normal, kl_divergence as reference_kl
 
 
 def picture_pair() -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,5 +1,7 @@
 import pytest
 import torch
+from torch import nn
+
 from latelier.training.config import OptimizerSpec
 from latelier.training.optimization import (
     adamw,
@@ -7,7 +9,6 @@ from latelier.training.optimization import (
     optimizer_tensors,
     set_optimizer_tensors,
 )
-from torch import nn
 
 SPEC = OptimizerSpec(lr=0.1, warmup=10, final_lr=0.2)
 

@@ -1,4 +1,5 @@
 import torch
+
 from latelier.training.randomness import Draws, Purpose, seeded
 
 CPU = torch.device("cpu")

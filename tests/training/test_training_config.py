@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from latelier.kernel.errors import InvalidConfigError
 from latelier.training.config import (
     DenoiserTraining,

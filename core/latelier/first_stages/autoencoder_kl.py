@@ -4,12 +4,14 @@ Keys and numerics are those of the published checkpoints (encoder.*, decoder.*, 
 post_quant_conv).
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from latelier.first_stages.autoencoder_kl_config import AutoencoderKLConfig
-from latelier.first_stages.layers import Downsample, Level, Middle, Upsample, group_norm
+from latelier.first_stages.layers import DownLevel, Middle, UpLevel, group_norm
 from latelier.kernel.errors import InvalidInputError
 
 
@@ -97,19 +99,18 @@ class Encoder(nn.Module):
         attention = config.attn_type != "none"
         widths = [config.ch * mult for mult in config.ch_mult]
         self.conv_in = nn.Conv2d(config.in_channels, config.ch, 3, padding=1)
-        self.down = nn.ModuleList()
-        for index, (width, before) in enumerate(zip(widths, [config.ch, *widths], strict=False)):
-            level = Level(
+        self.down = nn.ModuleList(
+            DownLevel(
                 before,
                 width,
                 config.num_res_blocks,
                 groups,
                 dropout,
                 attention=attention and _attends(config, index),
+                last=index == len(widths) - 1,
             )
-            if index < len(widths) - 1:
-                level.downsample = Downsample(width)
-            self.down.append(level)
+            for index, (before, width) in enumerate(pairwise([config.ch, *widths]))
+        )
         self.mid = Middle(widths[-1], groups, dropout, attention=attention)
         self.norm_out = group_norm(widths[-1], groups)
         self.conv_out = nn.Conv2d(widths[-1], 2 * config.z_channels, 3, padding=1)
@@ -119,8 +120,6 @@ class Encoder(nn.Module):
         h = self.conv_in(images)
         for level in self.down:
             h = level(h)
-            if hasattr(level, "downsample"):
-                h = level.downsample(h)
         moments: Tensor = self.conv_out(silu(self.norm_out(self.mid(h))))
         return moments
 
@@ -138,19 +137,18 @@ class Decoder(nn.Module):
         widths = [config.ch * mult for mult in config.ch_mult]
         self.conv_in = nn.Conv2d(config.z_channels, widths[-1], 3, padding=1)
         self.mid = Middle(widths[-1], groups, dropout, attention=attention)
-        self.up = nn.ModuleList()
-        for index, (width, below) in enumerate(zip(widths, [*widths[1:], widths[-1]], strict=True)):
-            level = Level(
+        self.up = nn.ModuleList(
+            UpLevel(
                 below,
                 width,
                 config.num_res_blocks + 1,
                 groups,
                 dropout,
                 attention=attention and _attends(config, index),
+                last=index == 0,
             )
-            if index > 0:
-                level.upsample = Upsample(width)
-            self.up.append(level)
+            for index, (width, below) in enumerate(pairwise([*widths, widths[-1]]))
+        )
         self.norm_out = group_norm(widths[0], groups)
         self.conv_out = nn.Conv2d(widths[0], config.out_ch, 3, padding=1)
 
@@ -159,8 +157,6 @@ class Decoder(nn.Module):
         h = self.mid(self.conv_in(latents))
         for level in reversed(self.up):
             h = level(h)
-            if hasattr(level, "upsample"):
-                h = level.upsample(h)
         images: Tensor = self.conv_out(silu(self.norm_out(h)))
         return images
 

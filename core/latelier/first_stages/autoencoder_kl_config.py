@@ -10,30 +10,36 @@ from latelier.kernel.slots import FirstStageConfig
 class AutoencoderKLConfig(FirstStageConfig):
     """Shape of an `AutoencoderKL`. The defaults are those of the published kl-f8 model."""
 
-    ch: int = Field(128, ge=1, description="channels at full resolution, times ch_mult[0]")
+    ch: int = Field(default=128, ge=1, description="channels at full resolution, times ch_mult[0]")
     ch_mult: tuple[int, ...] = Field(
-        (1, 2, 4, 4), min_length=1, description="channels of each level, in units of ch"
+        default=(1, 2, 4, 4), min_length=1, description="channels of each level, in units of ch"
     )
     num_res_blocks: int = Field(
-        2, ge=1, description="residual blocks of a level; the decoder has one more"
+        default=2, ge=1, description="residual blocks of a level; the decoder has one more"
     )
     attn_resolutions: tuple[int, ...] = Field(
-        (), description="levels with attention, by their side in pixels at `resolution`"
+        default=(), description="levels with attention, by their side in pixels at `resolution`"
     )
     resolution: int = Field(
-        256, ge=1, description="nominal side of the images, which gives attn_resolutions a meaning"
+        default=256,
+        ge=1,
+        description="nominal side of the images, which gives attn_resolutions a meaning",
     )
-    in_channels: int = Field(3, ge=1, description="channels of the images given")
-    out_ch: int = Field(3, ge=1, description="channels of the images returned")
-    z_channels: int = Field(4, ge=1, description="channels between encoder or decoder and 1x1 conv")
-    embed_dim: int = Field(4, ge=1, description="channels of the latents")
-    dropout: float = Field(0.0, ge=0, lt=1, description="drop-out inside the residual blocks")
+    in_channels: int = Field(default=3, ge=1, description="channels of the images given")
+    out_ch: int = Field(default=3, ge=1, description="channels of the images returned")
+    z_channels: int = Field(
+        default=4, ge=1, description="channels between encoder or decoder and 1x1 conv"
+    )
+    embed_dim: int = Field(default=4, ge=1, description="channels of the latents")
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="drop-out inside the residual blocks"
+    )
     attn_type: Literal["vanilla", "none"] = Field(
-        "vanilla", description="none: no attention at all, not even in the middle"
+        default="vanilla", description="none: no attention at all, not even in the middle"
     )
-    num_groups: int = Field(32, ge=1, description="groups of every group norm")
+    num_groups: int = Field(default=32, ge=1, description="groups of every group norm")
     scale_factor: float = Field(
-        1.0, gt=0, description="latents are multiplied by it: 1 / their standard deviation"
+        default=1.0, gt=0, description="latents are multiplied by it: 1 / their standard deviation"
     )
 
     @model_validator(mode="after")

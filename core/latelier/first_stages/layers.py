@@ -31,7 +31,8 @@ class ResnetBlock(nn.Module):
         """Map (B, C, h, w) to (B, C', h, w)."""
         h = self.conv1(silu(self.norm1(x)))
         h = self.conv2(self.dropout(silu(self.norm2(h))))
-        return self.nin_shortcut(x) + h
+        out: Tensor = self.nin_shortcut(x) + h
+        return out
 
 
 class AttnBlock(nn.Module):
@@ -53,7 +54,8 @@ class AttnBlock(nn.Module):
         )
         h = scaled_dot_product_attention(q, k, v)
         h = rearrange(h, "b 1 (h w) c -> b c h w", h=x.shape[2])
-        return x + self.proj_out(h)
+        out: Tensor = x + self.proj_out(h)
+        return out
 
 
 class Downsample(nn.Module):
@@ -117,13 +119,57 @@ class Level(nn.Module):
             ResnetBlock(width, out_channels, num_groups, dropout) for width in widths[:-1]
         )
         self.attn = nn.ModuleList(
-            AttnBlock(out_channels, num_groups) for _ in range(blocks if attention else 0)
+            AttnBlock(out_channels, num_groups) if attention else nn.Identity() for _ in widths[1:]
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, h, w) to (B, C', h, w)."""
-        for index, block in enumerate(self.block):
-            x = block(x)
-            if len(self.attn):
-                x = self.attn[index](x)
+        for block, attn in zip(self.block, self.attn, strict=True):
+            x = attn(block(x))
         return x
+
+
+class DownLevel(Level):
+    """A level of the encoder; all but the last end by halving the sides."""
+
+    def __init__(
+        self,
+        channels: int,
+        out_channels: int,
+        blocks: int,
+        num_groups: int,
+        dropout: float,
+        *,
+        attention: bool,
+        last: bool,
+    ) -> None:
+        super().__init__(channels, out_channels, blocks, num_groups, dropout, attention=attention)
+        self.downsample = nn.Identity() if last else Downsample(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, h, w) to (B, C', h / 2, w / 2), or (B, C', h, w) in the last."""
+        out: Tensor = self.downsample(super().forward(x))
+        return out
+
+
+class UpLevel(Level):
+    """A level of the decoder; all but that of full resolution end by doubling the sides."""
+
+    def __init__(
+        self,
+        channels: int,
+        out_channels: int,
+        blocks: int,
+        num_groups: int,
+        dropout: float,
+        *,
+        attention: bool,
+        last: bool,
+    ) -> None:
+        super().__init__(channels, out_channels, blocks, num_groups, dropout, attention=attention)
+        self.upsample = nn.Identity() if last else Upsample(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, h, w) to (B, C', 2 h, 2 w), or (B, C', h, w) in the last."""
+        out: Tensor = self.upsample(super().forward(x))
+        return out

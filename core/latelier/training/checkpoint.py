@@ -73,8 +73,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     try:
         state = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        tensors = [load_file(path / f"{name}.safetensors") for name in _FILES]
-        return Checkpoint(int(state.pop("step")), *tensors, state)
+        weights, ema, optimizer = (load_file(path / f"{name}.safetensors") for name in _FILES)
+        return Checkpoint(int(state.pop("step")), weights, ema, optimizer, state)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ModelFileError(
             f"the checkpoint {path} cannot be read ({error}); delete it to resume from the one "

@@ -15,6 +15,10 @@ Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 """Lightning Fabric's names: weights are float32 in all; `mixed` computes in 16 bits."""
 
 
+TermName = Literal["absolute", "squared", "edges"]
+"""The terms of the reconstruction loss (see `losses`)."""
+
+
 class ComponentSpec(Frozen):
     """A component to build: its id in the registry and its configuration."""
 
@@ -27,51 +31,63 @@ class DataSpec(Frozen):
 
     dataset: Literal["emoji_scenes"] = "emoji_scenes"
     config: dict[str, Any] = Field(default_factory=dict, description="fields of its config")
-    seed: int = Field(0, ge=0, description="seed of the training scenes")
-    held_out_seed: int = Field(1_000_003, ge=0, description="seed of the scenes for sheets")
+    seed: int = Field(default=0, ge=0, description="seed of the training scenes")
+    held_out_seed: int = Field(default=1_000_003, ge=0, description="seed of the scenes for sheets")
 
 
 class OptimizerSpec(Frozen):
     """AdamW (arXiv:1711.05101) under linear warm-up and cosine decay."""
 
-    lr: float = Field(1e-4, gt=0, description="highest learning rate")
-    final_lr: float = Field(0.05, ge=0, le=1, description="last learning rate, in units of lr")
-    warmup: int = Field(500, ge=0, description="steps of linear warm-up")
+    lr: float = Field(default=1e-4, gt=0, description="highest learning rate")
+    final_lr: float = Field(
+        default=0.05, ge=0, le=1, description="last learning rate, in units of lr"
+    )
+    warmup: int = Field(default=500, ge=0, description="steps of linear warm-up")
     betas: tuple[float, float] = (0.9, 0.99)
-    weight_decay: float = Field(0.01, ge=0)
-    clip: float = Field(1.0, gt=0, description="greatest norm of the gradient")
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip: float = Field(default=1.0, gt=0, description="greatest norm of the gradient")
 
 
 class Training(Frozen):
     """What both trainings share."""
 
     out: Path = Field(description="folder of the run")
-    data: DataSpec = Field(default_factory=DataSpec)
-    seed: int = Field(0, ge=0, lt=2**64, description="of weights, times, noise and drop-out")
+    data: DataSpec = DataSpec()
+    seed: int = Field(
+        default=0, ge=0, lt=2**64, description="of weights, times, noise and drop-out"
+    )
     steps: int = Field(ge=1, description="optimizer steps")
-    batch_size: int = Field(64, ge=1)
-    optimizer: OptimizerSpec = Field(default_factory=OptimizerSpec)
+    batch_size: int = Field(default=64, ge=1)
+    optimizer: OptimizerSpec = OptimizerSpec()
     precision: Precision = "32-true"
-    channels_last: bool = Field(False, description="memory format of the convolutions")
-    ema_decay: float = Field(0.9999, ge=0, lt=1)
-    workers: int = Field(0, ge=0, description="processes that load data beside the main one")
-    accelerator: str = Field("auto", description="Lightning Fabric's accelerator: auto, cpu, cuda")
-    log_every: int = Field(50, ge=1, description="steps between two lines of the log")
-    checkpoint_seconds: float = Field(120.0, gt=0, description="seconds between two checkpoints")
-    sheet_every: int = Field(1000, ge=1, description="steps between two sample sheets")
+    channels_last: bool = Field(default=False, description="memory format of the convolutions")
+    ema_decay: float = Field(default=0.9999, ge=0, lt=1)
+    workers: int = Field(
+        default=0, ge=0, description="processes that load data beside the main one"
+    )
+    accelerator: str = Field(
+        default="auto", description="Lightning Fabric's accelerator: auto, cpu, cuda"
+    )
+    log_every: int = Field(default=50, ge=1, description="steps between two lines of the log")
+    checkpoint_seconds: float = Field(
+        default=120.0, gt=0, description="seconds between two checkpoints"
+    )
+    sheet_every: int = Field(default=1000, ge=1, description="steps between two sample sheets")
 
 
 class FirstStageTraining(Training):
     """Stage one: an autoencoder on images."""
 
     first_stage: ComponentSpec
-    terms: dict[Literal["absolute", "squared", "edges"], float] = Field(
-        default_factory=lambda: {"absolute": 1.0, "edges": 1.0},
+    terms: dict[TermName, float] = Field(
+        default={"absolute": 1.0, "edges": 1.0},
         description="weight of each term of the reconstruction loss",
     )
-    kl_weight: float = Field(1e-6, ge=0, description="weight of the mean KL of a latent number")
+    kl_weight: float = Field(
+        default=1e-6, ge=0, description="weight of the mean KL of a latent number"
+    )
     measured_scenes: int = Field(
-        512, ge=1, description="held-out scenes whose latents give scale_factor at the end"
+        default=512, ge=1, description="held-out scenes whose latents give scale_factor at the end"
     )
 
 
@@ -79,7 +95,9 @@ class ConditionerSpec(ComponentSpec):
     """A conditioner, where its inputs come from, and how often training drops it."""
 
     source: str = Field(description="field of a data sample that it is given, such as 'prompt'")
-    drop: float = Field(0.1, ge=0, le=1, description="probability of its null part in its place")
+    drop: float = Field(
+        default=0.1, ge=0, le=1, description="probability of its null part in its place"
+    )
 
 
 class DenoiserTraining(Training):
@@ -89,15 +107,19 @@ class DenoiserTraining(Training):
     denoiser: ComponentSpec
     conditioners: dict[str, ConditionerSpec] = Field(default_factory=dict)
     process: dict[str, Any] = Field(description="noise process: its kind and fields")
-    drop_all: float = Field(0.0, ge=0, le=1, description="probability of dropping all at once")
+    drop_all: float = Field(
+        default=0.0, ge=0, le=1, description="probability of dropping all at once"
+    )
     fit_samples: int = Field(
-        20_000, ge=1, description="training samples that conditioners are fitted on"
+        default=20_000, ge=1, description="training samples that conditioners are fitted on"
     )
     defaults: dict[str, Any] = Field(
         default_factory=dict,
         description="what the pipeline does unasked: steps, sampler, schedule, guidance",
     )
-    description: str = Field("", description="one line for people, stored with the pipeline")
+    description: str = Field(
+        default="", description="one line for people, stored with the pipeline"
+    )
 
 
 def read_training(path: str | Path, model: type[C]) -> C:

@@ -18,6 +18,7 @@ from latelier.kernel.atelier import Atelier
 from latelier.kernel.compatibility import check_composition
 from latelier.kernel.condition import Condition, chosen
 from latelier.kernel.contracts import Frame
+from latelier.kernel.errors import InvalidConfigError, suggestion
 from latelier.kernel.inputs import read_input
 from latelier.pipeline.composition import compose
 from latelier.pipeline.pipeline import Pipeline
@@ -59,6 +60,7 @@ def train_denoiser(
         {name: component.module.config for name, component in conditioners.items()},
     )
     dataset = scenes(config.data, config.data.seed, config.steps * config.batch_size)
+    _check_sources(config, dataset[0])
     start = begin(config, resume)
     _fit(conditioners, dataset, config)
     objective = Denoising(first_stage, denoiser, conditioners, config, atelier)
@@ -82,9 +84,7 @@ class Denoising(Objective):
         self.conditioners = nn.ModuleDict(
             {name: component.module for name, component in conditioners.items()}
         )
-        self.trained = nn.ModuleDict(
-            {"denoiser": self.denoiser, "conditioners": self.conditioners}
-        )
+        self.trained = nn.ModuleDict({"denoiser": self.denoiser, "conditioners": self.conditioners})
         self._components = (first_stage, denoiser, conditioners)
         self._config = config
         self._atelier = atelier
@@ -120,7 +120,7 @@ class Denoising(Objective):
 
     def sheet(self) -> tuple[Image, dict[str, float]]:
         """Return pictures of held-out inputs, and the loss over held-out scenes."""
-        given = {
+        given: dict[str, Any] = {
             spec.source: [sample[spec.source] for sample in self._held_out[:_SHEET_SCENES]]
             for spec in self._config.conditioners.values()
         }
@@ -197,6 +197,15 @@ def _fit(
         conditioner.fit(_inputs(conditioner, samples, config.conditioners[name].source))
         for file, data in conditioner.assets().items():
             write_bytes(folder / file, data)
+
+
+def _check_sources(config: DenoiserTraining, sample: Mapping[str, Any]) -> None:
+    for name, spec in config.conditioners.items():
+        if spec.source not in sample:
+            raise InvalidConfigError(
+                f"conditioner '{name}' wants '{spec.source}' of each data sample. "
+                f"{suggestion(spec.source, sample)}"
+            )
 
 
 def _inputs(conditioner: Any, samples: Any, source: str) -> Iterator[Any]:

@@ -14,7 +14,7 @@ class Ema:
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
         self.updates = 0
-        self._live = _averaged(module)
+        self._live: dict[str, Tensor] = dict(module.state_dict(keep_vars=True))
         self.weights: dict[str, Tensor] = {
             name: tensor.detach().clone() for name, tensor in self._live.items()
         }
@@ -44,7 +44,3 @@ class Ema:
 def decay_at(update: int, decay: float) -> float:
     """Return the decay of update number `update` (from 1)."""
     return min(decay, (1 + update) / (10 + update))
-
-
-def _averaged(module: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor for name, tensor in module.state_dict(keep_vars=True).items()}

@@ -48,7 +48,7 @@ def train_first_stage(
             "'latelier/autoencoder_kl' has"
         )
     with torch.no_grad():
-        component.module.quant_conv.bias.chunk(2)[1].fill_(_FIRST_LOGVAR)
+        component.module.state_dict()["quant_conv.bias"].chunk(2)[1].fill_(_FIRST_LOGVAR)
     dataset = scenes(config.data, config.data.seed, config.steps * config.batch_size)
     start = begin(config, resume)
     return train(Reconstruction(component, config), dataset, config, start)
@@ -77,11 +77,13 @@ class Reconstruction(Objective):
         latents = mean + torch.exp(0.5 * logvar) * noise
         scale = self.autoencoder.config.scale_factor
         reconstructions = self.autoencoder.decode(latents * scale).float()
-        values = {name: TERMS[name](reconstructions, images) for name in self._config.terms}
-        values["kl"] = kl_divergence(mean, logvar)
-        weights = {**self._config.terms, "kl": self._config.kl_weight}
-        loss = torch.stack([weights[name] * value for name, value in values.items()]).sum()
-        return {"loss": loss, **values}
+        kl = kl_divergence(mean, logvar)
+        loss = self._config.kl_weight * kl
+        values: dict[str, Tensor] = {}
+        for name, weight in self._config.terms.items():
+            values[name] = TERMS[name](reconstructions, images)
+            loss = loss + weight * values[name]
+        return {"loss": loss, **values, "kl": kl}
 
     def sheet(self) -> tuple[Image, dict[str, float]]:
         """Return held-out images above their reconstructions, and the PSNR in dB over them."""
@@ -111,7 +113,8 @@ class Reconstruction(Objective):
 
     def _latents(self) -> Tensor:
         images = self._held_out(self._config.measured_scenes)
-        return torch.cat([self.autoencoder.encode(part) for part in images.split(64)])
+        parts = [images[first : first + 64] for first in range(0, len(images), 64)]
+        return torch.cat([self.autoencoder.encode(part) for part in parts])
 
     def _held_out(self, count: int) -> Tensor:
         data = self._config.data

@@ -34,7 +34,7 @@ from latelier.training.randomness import seeded
 from latelier.training.sheets import save_sheet
 
 Resume = bool | Literal["auto"]
-"""False: start anew, in a folder without checkpoints; True: go on; "auto": go on if there is one."""
+"""False: start anew; True: go on from the last checkpoint; "auto": go on if there is one."""
 
 _MAY_CHANGE = {
     "out", "steps", "workers", "accelerator", "log_every", "checkpoint_seconds", "sheet_every",
@@ -94,9 +94,7 @@ def train(
         num_workers=config.workers,
         generator=torch.Generator(),  # workers' seeds; without it the global state would be used
     )
-    progress = TrainingProgress(
-        config.out / "log.jsonl", run.step, config.steps, config.batch_size
-    )
+    progress = TrainingProgress(config.out / "log.jsonl", run.step, config.steps, config.batch_size)
     sums: dict[str, Tensor] = {}
     saved = time.monotonic()
     with progress, interruptible() as interruption:

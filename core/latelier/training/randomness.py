@@ -48,7 +48,9 @@ class Draws:
 
     def _generator(self, index: int, purpose: int) -> np.random.Generator:
         counter = (index << 128) | (purpose << 192)
-        return np.random.Generator(np.random.Philox(key=(self.step << 64) | self.seed, counter=counter))
+        return np.random.Generator(
+            np.random.Philox(key=(self.step << 64) | self.seed, counter=counter)
+        )
 
 
 @contextmanager

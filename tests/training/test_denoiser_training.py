@@ -1,0 +1,225 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from latelier import default_atelier, load
+from latelier.checkpoints.component import load_component, new_component, save_component
+from latelier.kernel.errors import CompatibilityError, InvalidConfigError, ModelFileError
+from latelier.training import denoiser as stage
+from latelier.training.checkpoint import checkpoints, load_checkpoint
+from latelier.training.config import DenoiserTraining
+from latelier.training.data import scenes
+from latelier.training.denoiser import Denoising, train_denoiser
+
+TINY = {
+    "steps": 4,
+    "batch_size": 3,
+    "accelerator": "cpu",
+    "checkpoint_seconds": 1000,
+    "sheet_every": 100,
+    "log_every": 2,
+    "fit_samples": 300,
+    "data": {"config": {"size": 16}},
+    "optimizer": {"warmup": 2, "lr": 0.001},
+    "denoiser": {
+        "id": "unet",
+        "config": {
+            "in_channels": 4,
+            "out_channels": 4,
+            "model_channels": 8,
+            "channel_mult": [1, 2],
+            "num_res_blocks": 1,
+            "attention_resolutions": [2],
+            "num_heads": 2,
+            "num_groups": 4,
+            "context_dim": 8,
+            "streams": {"text": {"width": 8, "way": "native"}},
+            "vectors": {"class_label": 8},
+        },
+    },
+    "conditioners": {
+        "text": {
+            "id": "text",
+            "source": "prompt",
+            "config": {"width": 8, "layers": 1, "heads": 2, "vocab_size": 400},
+        },
+        "class_label": {
+            "id": "class_label",
+            "source": "class_label",
+            "config": {"num_classes": 512, "width": 8, "slot": "vector"},
+        },
+    },
+    "process": {"kind": "rectified_flow"},
+    "defaults": {"steps": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def tiny_first_stage(tmp_path_factory) -> Path:
+    config = {"ch": 8, "ch_mult": [1, 2], "num_res_blocks": 1, "num_groups": 4}
+    component = new_component("first_stage", "autoencoder_kl", config, default_atelier())
+    folder = tmp_path_factory.mktemp("first-stage")
+    save_component(folder, component)
+    return folder
+
+
+def tiny_denoiser_training(out: Path, first_stage: Path, **changes: object) -> DenoiserTraining:
+    values = {**TINY, "out": out, "first_stage": first_stage, **changes}
+    return DenoiserTraining.model_validate(values)
+
+
+def objective_of(config: DenoiserTraining) -> Denoising:
+    atelier = default_atelier()
+    parts = {
+        name: new_component("conditioner", spec.id, spec.config, atelier)
+        for name, spec in config.conditioners.items()
+    }
+    parts["text"].module.fit(
+        ["a red apple on a blue background", "a green pear in a yellow meadow"] * 40
+    )
+    return Denoising(
+        load_component(config.first_stage, "first_stage", atelier),
+        new_component("denoiser", config.denoiser.id, config.denoiser.config, atelier),
+        parts,
+        config,
+        atelier,
+    )
+
+
+def with_drops(text: float, class_label: float) -> dict[str, object]:
+    specs = json.loads(json.dumps(TINY["conditioners"]))
+    specs["text"]["drop"], specs["class_label"]["drop"] = text, class_label
+    specs["text"]["config"] |= {"vocab_size": 320, "max_length": 96}
+    return {"conditioners": specs}
+
+
+@pytest.fixture(scope="module")
+def straight_denoiser(tmp_path_factory, tiny_first_stage) -> DenoiserTraining:
+    config = tiny_denoiser_training(tmp_path_factory.mktemp("straight"), tiny_first_stage)
+    assert train_denoiser(config).finished
+    return config
+
+
+def test_the_result_is_a_pipeline_that_makes_pictures(straight_denoiser):
+    pipe = load(str(straight_denoiser.out / "result"))
+    pictures = pipe.generate(prompt="a cat", class_label=3, seed=1)
+    assert pictures[0].image.size == (16, 16)
+    assert set(pipe.inputs) == {"prompt", "class_label"}
+    assert (straight_denoiser.out / "sheets" / "step-00000004.png").exists()
+
+
+def test_the_result_holds_the_average_of_denoiser_and_conditioners(straight_denoiser):
+    pipe = load(str(straight_denoiser.out / "result"))
+    ema = load_checkpoint(checkpoints(straight_denoiser.out / "checkpoints")[-1]).ema
+    modules = {
+        "denoiser": pipe.denoiser,
+        **{f"conditioners.{n}": c for n, c in pipe.conditioners.items()},
+    }
+    found = {f"{k}.{name}": t for k, m in modules.items() for name, t in m.state_dict().items()}
+    assert found.keys() == ema.keys()
+    assert all(torch.equal(found[name], ema[name]) for name in ema)
+
+
+def test_an_interrupted_denoiser_resumes_to_the_same_bits(
+    tmp_path, tiny_first_stage, straight_denoiser, monkeypatch
+):
+    config = tiny_denoiser_training(tmp_path / "stopped", tiny_first_stage, checkpoint_seconds=1e-9)
+
+    def failing(spec, seed, length):
+        dataset = scenes(spec, seed, length)
+        if seed == spec.seed:
+            get = dataset.scene
+            calls = []
+
+            def scene(index):
+                calls.append(index)
+                if index == 7 and len(calls) > 12:  # the first pass is for the vocabulary
+                    raise RuntimeError("power cut")
+                return get(index)
+
+            dataset.scene = scene
+        return dataset
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "scenes", failing)
+        with pytest.raises(RuntimeError, match="power cut"):
+            train_denoiser(config)
+    assert train_denoiser(config, resume=True).finished
+    ends = [
+        load_checkpoint(checkpoints(each.out / "checkpoints")[-1])
+        for each in (straight_denoiser, config)
+    ]
+    for name, tensor in ends[0].weights.items():
+        assert torch.equal(tensor, ends[1].weights[name]), name
+
+
+@pytest.mark.parametrize(
+    ("drops", "drop_all", "dropped"),
+    [
+        ((0.0, 0.0), 0.0, set()),
+        ((1.0, 0.0), 0.0, {"text"}),
+        ((0.0, 1.0), 0.0, {"class_label"}),
+        ((0.0, 0.0), 1.0, {"text", "class_label"}),
+    ],
+)
+def test_dropped_rows_hold_the_null_part(tmp_path, tiny_first_stage, drops, drop_all, dropped):
+    config = tiny_denoiser_training(
+        tmp_path, tiny_first_stage, drop_all=drop_all, **with_drops(*drops)
+    )
+    objective = objective_of(config)
+    batch = objective.collate(objective._held_out[:3])
+    draws = stage.Draws(0, 0, batch["index"])
+    condition = objective._condition(batch, draws)
+    frame = objective._frame(batch["image"])
+    text, label = objective.conditioners["text"], objective.conditioners["class_label"]
+    null_text, null_label = text.null(3, frame).stream, label.null(3, frame).vector
+    is_null = torch.equal(condition.streams["text"].tokens, null_text.tokens)
+    assert is_null == ("text" in dropped)
+    assert torch.equal(condition.streams["text"].mask, null_text.mask) == ("text" in dropped)
+    assert torch.equal(condition.vectors["class_label"], null_label) == ("class_label" in dropped)
+
+
+def test_conditioners_are_dropped_independently_row_by_row(tmp_path, tiny_first_stage):
+    config = tiny_denoiser_training(tmp_path, tiny_first_stage, **with_drops(0.5, 0.5))
+    objective = objective_of(config)
+    batch = objective.collate(objective._held_out[:64])
+    condition = objective._condition(batch, stage.Draws(0, 0, batch["index"]))
+    text_gone = condition.streams["text"].mask.sum(1) == 1
+    null = objective.conditioners["class_label"].null(64, objective._frame(batch["image"])).vector
+    class_gone = (condition.vectors["class_label"] == null).all(1)
+    both, neither = text_gone & class_gone, ~text_gone & ~class_gone
+    one = text_gone ^ class_gone
+    assert min(both.sum(), neither.sum(), (one & text_gone).sum(), (one & class_gone).sum()) > 4
+
+
+def test_the_first_stage_stays_as_it_is(straight_denoiser, tiny_first_stage):
+    pipe = load(str(straight_denoiser.out / "result"))
+    before = load_component(tiny_first_stage, "first_stage", default_atelier()).module
+    assert all(
+        torch.equal(tensor, pipe.first_stage.state_dict()[name])
+        for name, tensor in before.state_dict().items()
+    )
+
+
+def test_parts_that_do_not_fit_are_refused_before_anything_is_written(tmp_path, tiny_first_stage):
+    changed = json.loads(json.dumps(TINY["denoiser"]))
+    changed["config"]["in_channels"] = 3
+    config = tiny_denoiser_training(tmp_path / "out", tiny_first_stage, denoiser=changed)
+    with pytest.raises(CompatibilityError, match="latents of 4 channels"):
+        train_denoiser(config)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_first_stage_is_named(tmp_path):
+    with pytest.raises(ModelFileError, match="nowhere"):
+        train_denoiser(tiny_denoiser_training(tmp_path / "out", tmp_path / "nowhere"))
+
+
+def test_a_source_that_the_data_lack_is_named(tmp_path, tiny_first_stage):
+    specs = json.loads(json.dumps(TINY["conditioners"]))
+    specs["text"]["source"] = "caption"
+    config = tiny_denoiser_training(tmp_path / "out", tiny_first_stage, conditioners=specs)
+    with pytest.raises(InvalidConfigError, match=r"'caption'.*prompt"):
+        train_denoiser(config)
