@@ -168,7 +168,7 @@ def test_the_result_is_the_average_with_latents_of_unit_variance(straight):
         autoencoder = stage.new_component(
             "first_stage", "autoencoder_kl", stored["config"], Atelier()
         ).module
-        autoencoder.load_state_dict(exported)
+        autoencoder.eval().load_state_dict(exported)
         held_out = scenes(straight.data, straight.data.held_out_seed, 4)
         latents = autoencoder.encode(torch.stack([held_out[k]["image"] for k in range(4)]))
     assert latents.std().item() == pytest.approx(1, abs=1e-3)
