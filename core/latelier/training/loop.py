@@ -2,36 +2,20 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from lightning_fabric import Fabric
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from latelier.kernel.errors import InvalidConfigError
-from latelier.training.checkpoint import (
-    Checkpoint,
-    checkpoints,
-    load_checkpoint,
-    save_checkpoint,
-)
+from latelier.training.checkpoint import checkpoints
 from latelier.training.config import Training, read_training, written
-from latelier.training.ema import Ema
 from latelier.training.interruption import interruptible
 from latelier.training.objective import Objective
-from latelier.training.optimization import (
-    adamw,
-    learning_rate,
-    optimizer_tensors,
-    set_optimizer_tensors,
-)
 from latelier.training.progress import TrainingProgress
-from latelier.training.randomness import seeded
-from latelier.training.sheets import save_sheet
+from latelier.training.run import Run
 
 Resume = bool | Literal["auto"]
 """False: start anew; True: go on from the last checkpoint; "auto": go on if there is one."""
@@ -80,123 +64,47 @@ def train(
     Step n takes the samples n * batch_size to (n + 1) * batch_size - 1 of the data set, and every
     random number of it derives from (seed, n, sample index): resuming is seeking.
     """
-    fabric = Fabric(accelerator=config.accelerator, devices=1, precision=config.precision)
-    if config.channels_last:
-        objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    module, optimizer = fabric.setup(objective, adamw(objective.trained, config.optimizer))
-    run = _Run(objective, optimizer.optimizer, Ema(objective.trained, config.ema_decay), config)
+    run = Run(objective, config)
     if start is not None:
-        run.restore(load_checkpoint(start))
-    loader = DataLoader(
-        dataset,
-        batch_sampler=_Batches(run.step, config.steps, config.batch_size),
-        collate_fn=objective.collate,
-        num_workers=config.workers,
-        generator=torch.Generator(),  # workers' seeds; without it the global state would be used
-    )
+        run.restore(start)
     progress = TrainingProgress(config.out / "log.jsonl", run.step, config.steps, config.batch_size)
-    sums: dict[str, Tensor] = {}
+    if start is not None:
+        progress.record({"event": "resumed", "step": run.step})
+        progress.say(f"resumed at step {run.step}")
     saved = time.monotonic()
     with progress, interruptible() as interruption:
-        if start is not None:
-            progress.record({"event": "resumed", "step": run.step})
-            progress.say(f"resumed at step {run.step}")
-        for batch in loader:
-            lr = learning_rate(config.optimizer, run.step, config.steps)
-            for group in optimizer.param_groups:
-                group["lr"] = lr
-            with seeded(config.seed, run.step, fabric.device):
-                terms = module(fabric.to_device(batch), run.step)
-            optimizer.zero_grad()
-            fabric.backward(terms["loss"])
-            fabric.clip_gradients(module, optimizer, max_norm=config.optimizer.clip)
-            optimizer.step()
-            run.ema.update()
-            run.step += 1
+        for batch in _loader(dataset, objective, run):
+            run.take_step(batch)
             progress.advance(run.step)
-            for name, value in terms.items():
-                sums[name] = sums.get(name, 0) + value.detach()
             if run.step % config.log_every == 0:
-                means = {name: value.item() / config.log_every for name, value in sums.items()}
-                progress.report(run.step, {**means, "lr": lr})
-                sums.clear()
-            if run.step % config.sheet_every == 0 or run.step == config.steps:
+                run.report(progress)
+            if run.step % config.sheet_every == 0 or run.finished:
                 run.draw_sheet(progress)
             due = time.monotonic() - saved > config.checkpoint_seconds
-            if due or interruption.requested or run.step == config.steps:
+            if due or run.finished or interruption.requested:
                 path = run.save()
                 saved = time.monotonic()
-            if interruption.requested and run.step < config.steps:
+            if interruption.requested and not run.finished:
                 progress.record({"event": "interrupted", "step": run.step})
                 progress.say(f"interrupted; saved {path}. The same command with --resume goes on.")
                 return TrainingResult(run.step, finished=False, result=None)
     return TrainingResult(run.step, finished=True, result=run.export(progress))
 
 
-class _Run:
-    """The state of a run, and what is written of it."""
-
-    def __init__(
-        self, objective: Objective, optimizer: torch.optim.Optimizer, ema: Ema, config: Training
-    ) -> None:
-        self.step = 0
-        self.objective = objective
-        self.optimizer = optimizer
-        self.ema = ema
-        self.config = config
-
-    def save(self) -> Path:
-        trained = self.objective.trained
-        checkpoint = Checkpoint(
-            self.step,
-            trained.state_dict(),
-            self.ema.weights,
-            optimizer_tensors(self.optimizer, trained),
-            {"ema_updates": self.ema.updates, "steps": self.config.steps},
-        )
-        return save_checkpoint(self.config.out / "checkpoints", checkpoint)
-
-    def restore(self, checkpoint: Checkpoint) -> None:
-        trained = self.objective.trained
-        trained.load_state_dict(checkpoint.weights)
-        set_optimizer_tensors(self.optimizer, trained, checkpoint.optimizer)
-        self.ema.set(checkpoint.ema, checkpoint.state["ema_updates"])
-        self.step = checkpoint.step
-
-    def draw_sheet(self, progress: TrainingProgress) -> None:
-        with self._averaged():
-            sheet, measured = self.objective.sheet()
-        save_sheet(sheet, self.config.out / "sheets" / f"step-{self.step:08d}.png")
-        if measured:
-            progress.record({"event": "sheet", "step": self.step, **measured})
-            shown = "  ".join(f"{name} {value:.5g}" for name, value in measured.items())
-            progress.say(f"step {self.step} sheet: {shown}")
-
-    def export(self, progress: TrainingProgress) -> Path:
-        folder = self.config.out / "result"
-        with self._averaged():
-            self.objective.export(folder)
-        progress.record({"event": "exported", "step": self.step})
-        progress.say(f"finished; the result is in {folder}")
-        return folder
-
-    @contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """Have the averaged weights in the modules, in evaluation mode, while inside."""
-        trained = self.objective.trained
-        live = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
-        trained.load_state_dict(self.ema.weights)
-        trained.eval()
-        try:
-            with torch.no_grad():
-                yield
-        finally:
-            trained.train()
-            trained.load_state_dict(live)
+def _loader(dataset: Dataset[Any], objective: Objective, run: Run) -> DataLoader[Any]:
+    """Return the batches of the steps that are left."""
+    config = run.config
+    return DataLoader(
+        dataset,
+        batch_sampler=_Batches(run.step, config.steps, config.batch_size),
+        collate_fn=objective.collate,
+        num_workers=config.workers,
+        generator=torch.Generator(),  # workers' seeds; without it the global state would be used
+    )
 
 
 class _Batches(Sampler[list[int]]):
-    """The indices of the samples of each remaining step."""
+    """The indices of the samples of each step that is left."""
 
     def __init__(self, first: int, steps: int, batch_size: int) -> None:
         self._steps = range(first, steps)
