@@ -83,6 +83,14 @@ class TestAbsence:
                 assert grad is None or grad.abs().max() == 0, name
 
 
+def test_a_stream_without_tokens_is_absent(two_streams: UNet) -> None:
+    nothing = Stream(torch.zeros(2, 0, 3))
+    assert torch.equal(run(two_streams, palette=nothing), run(two_streams))
+    assert torch.equal(
+        run(two_streams, text=text_stream(), palette=nothing), run(two_streams, text=text_stream())
+    )
+
+
 def test_rows_may_differ_in_what_they_have(two_streams: UNet) -> None:
     mask = torch.tensor([[True, True, False], [False, False, False]])
     y = run(two_streams, text=text_stream(mask=mask))

@@ -48,7 +48,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tenso
     logits = (q * q.shape[3] ** -0.5) @ k.transpose(2, 3)
     if bias is not None:
         logits = logits + bias.to(logits.dtype)
-    return logits.softmax(dim=3) @ v
+    values: Tensor = logits.softmax(dim=3) @ v
+    return values
 
 
 class Attention(nn.Module):

@@ -72,7 +72,9 @@ class Context:
         return attended
 
     def _attended(self, grid: tuple[int, int]) -> Attended:
-        if all(s.mask is None and s.region is None and _is_one(s.scale) for s in self.streams):
+        if all(
+            s.mask is None and s.region is None and _is_number(s.scale, 1) for s in self.streams
+        ):
             return Attended(self.tokens)
         strengths = [_token_strengths(stream, grid) for stream in self.streams]
         queries = max(strength.shape[1] for strength in strengths)
@@ -105,13 +107,13 @@ def injected(
 ) -> Context | None:
     """Return the context of a condition: its streams in the order of `slots`.
 
-    projections and embeddings hold one entry for each named stream. A stream that is absent, or
-    whose scale is the number 0, is left out.
+    projections and embeddings hold one entry for each named stream. A stream that is absent, has
+    no tokens, or whose scale is the number 0, is left out.
     """
     streams = []
     for name, slot in slots.items():
         stream = condition.streams.get(name)
-        if stream is None or (isinstance(stream.scale, float | int) and stream.scale == 0):
+        if stream is None or stream.tokens.shape[1] == 0 or _is_number(stream.scale, 0):
             continue
         if slot.way == "named":
             tokens = projections[name](stream.tokens) + embeddings[name]
@@ -120,8 +122,13 @@ def injected(
     return Context.of(tuple(streams))
 
 
-def _is_one(scale: float | Tensor) -> bool:
-    return isinstance(scale, float | int) and scale == 1
+def _is_everywhere(stream: Stream) -> bool:
+    """Return whether every token counts fully at every query."""
+    return stream.mask is None and stream.region is None and _is_number(stream.scale, 1)
+
+
+def _is_number(scale: float | Tensor, number: float) -> bool:
+    return isinstance(scale, float | int) and scale == number
 
 
 def _token_strengths(stream: Stream, grid: tuple[int, int]) -> Tensor:

@@ -43,8 +43,12 @@ class UNet(nn.Module):
         self.stream_projections, self.stream_embeddings = stream_layers(
             config.streams, config.context_dim
         )
+        # without a bias, so that a vector of zeros is the same as none
         self.vector_embeds = named_layers(
-            {name: nn.Linear(given, 4 * width) for name, given in config.vectors.items()}
+            {
+                name: nn.Linear(given, 4 * width, bias=False)
+                for name, given in config.vectors.items()
+            }
         )
         self._block_names = _block_names(len(self.input_blocks))
         self._attention_names = _attention_names(self)
@@ -76,35 +80,26 @@ class UNet(nn.Module):
         )
         call = Call(self._embedded(x, t, condition), context, control.self_values)
 
-        def steered(name: str, h: Tensor) -> Tensor:
-            residual = control.residuals.get(name)
-            if residual is None:
-                return h
-            if residual.shape != h.shape:
-                raise ConditionError(
-                    f"the residual for '{name}' has the shape {tuple(residual.shape)}; "
-                    f"it must be {tuple(h.shape)}"
-                )
-            return h + residual
-
         h = x
         if condition.spatial:
             h = torch.cat([x, *(condition.spatial[name] for name in self._takes.spatial)], dim=1)
         skips = []
         for i, block in enumerate(self.input_blocks):
-            h = steered(f"input_blocks.{i}", block(h, call))
-            skips.append(steered(f"skips.{i}", h))
-        h = steered("middle_block", self.middle_block(h, call))
+            h = _steered(control, f"input_blocks.{i}", block(h, call))
+            skips.append(_steered(control, f"skips.{i}", h))
+        h = _steered(control, "middle_block", self.middle_block(h, call))
         for i, block in enumerate(self.output_blocks):
-            h = steered(f"output_blocks.{i}", block(torch.cat([h, skips.pop()], dim=1), call))
+            h = block(torch.cat([h, skips.pop()], dim=1), call)
+            h = _steered(control, f"output_blocks.{i}", h)
         prediction: Tensor = self.out(h)
         return prediction.to(x.dtype)
 
     def _embedded(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """Return the timestep embedding with the vectors added, after its SiLU: (B, E)."""
         emb = self.time_embed(timestep_embedding(t, self._config.model_channels).to(x.dtype))
-        for name, vector in condition.vectors.items():
-            emb = emb + self.vector_embeds[name](vector)
+        for name, embed in self.vector_embeds.items():
+            if name in condition.vectors:
+                emb = emb + embed(condition.vectors[name])
         return nn.functional.silu(emb)
 
     def _check(self, x: Tensor, t: Tensor, condition: Condition, control: Control) -> None:
@@ -127,6 +122,19 @@ class UNet(nn.Module):
                 raise ConditionError(
                     f"no self-attention '{name}'. {suggestion(name, self._attention_names)}"
                 )
+
+
+def _steered(control: Control, name: str, h: Tensor) -> Tensor:
+    """Return what a block gave, with the residual for it added where there is one."""
+    residual = control.residuals.get(name)
+    if residual is None:
+        return h
+    if residual.shape != h.shape:
+        raise ConditionError(
+            f"the residual for '{name}' has the shape {tuple(residual.shape)}; "
+            f"it must be {tuple(h.shape)}"
+        )
+    return h + residual
 
 
 def _block_names(blocks: int) -> frozenset[str]:
