@@ -38,7 +38,9 @@ def _device(device: str | torch.device) -> torch.device:
     try:
         found = torch.device(device)
         torch.empty(0, device=found)
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).partition("\n")[0]
         raise InvalidInputError(f"device '{device}' cannot be used here: {reason}") from None
+    if found.type == "meta":
+        raise InvalidInputError("device 'meta' cannot be used here: it holds no numbers")
     return found
