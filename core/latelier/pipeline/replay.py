@@ -113,8 +113,7 @@ def _loaded(
         if model is not None:
             raise
         raise UnknownNameError(
-            f"{path}: was made with a model that is not there any more; say where it is with "
-            f"`model`: {error}"
+            f"{path}: its model is not where it was; name its place with `model`: {error}"
         ) from None
     except InvalidInputError:
         if device != "auto":
@@ -125,7 +124,7 @@ def _loaded(
 def _recorded_model(path: Path, record: Record) -> str:
     if record.model.name is None:
         raise InvalidInputError(
-            f"{path}: was made with a model that was never saved; say with `model` where it is now"
+            f"{path}: its model had not been saved; name its place with `model`"
         )
     if record.model.revision is None:
         return record.model.name

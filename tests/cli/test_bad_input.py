@@ -1,0 +1,207 @@
+"""Bad input: one clear line, exit status 2, and nothing written."""
+
+import json
+import shutil
+
+import pytest
+
+NO_PNG = "carries how they were made"
+
+CASES = {
+    "a misspelt command": (["genrate", "x"], "Did you mean 'generate'"),
+    "a misspelt subcommand": (["models", "lst"], "Did you mean 'list'"),
+    "a misspelt option": (["generate", "x", "--sede", "3"], "--seed"),
+    "a word where a number goes": (["generate", "x", "--steps", "many"], "--steps"),
+    "no picture at all": (["generate", "x", "-n", "0"], "-n"),
+    "no step at all": (["generate", "x", "--steps", "0"], "--steps"),
+    "far too many steps": (["generate", "x", "MODEL", "--steps", "10001"], "'steps'"),
+    "a negative seed": (["generate", "x", "--seed", "-1"], "--seed"),
+    "a seed beyond all": (["generate", "x", "--seed", str(2**63)], "--seed"),
+    "two prompts": (["generate", "x", "y"], "y"),
+    "an empty prompt": (["generate", "  ", "MODEL"], "the text is empty"),
+    "a prompt that is too long": (["generate", "cat " * 300, "MODEL"], "tokens, but at most 31"),
+    "a prompt that is far too long": (["generate", "x" * 2001, "MODEL"], "at most 2000"),
+    "a misspelt model": (["generate", "x", "-m", "emoji-scene"], "no model 'emoji-scene'"),
+    "a model that is a file": (["generate", "x", "-m", "FILE"], "no model"),
+    "a folder without a model": (["generate", "x", "-m", "FOLDER"], "latelier.json"),
+    "a misspelt sampler": (["generate", "x", "MODEL", "--sampler", "dim"], "Did you mean 'ddim'"),
+    "a misspelt schedule": (
+        ["generate", "x", "MODEL", "--schedule", "karas"],
+        "Did you mean 'karras'",
+    ),
+    "a misspelt guidance": (["generate", "x", "MODEL", "--guidance", "cgf"], "Did you mean 'cfg'"),
+    "a misspelt option of a sampler": (
+        ["generate", "x", "MODEL", "--sampler", "ddim:etta=1"],
+        "Did you mean 'eta'",
+    ),
+    "an option out of range": (["generate", "x", "MODEL", "--sampler", "ddim:eta=-1"], "'eta'"),
+    "an option without a value": (
+        ["generate", "x", "MODEL", "--sampler", "ddim:eta"],
+        "write name:key=value",
+    ),
+    "a guidance that is no number": (["generate", "x", "MODEL", "--guidance", "nan"], "scale"),
+    "a negative guidance": (["generate", "x", "MODEL", "--guidance", "-1"], "scale"),
+    "a size in words": (["generate", "x", "MODEL", "--size", "large"], "WIDTHxHEIGHT"),
+    "a size with a hole": (["generate", "x", "MODEL", "--size", "16x"], "WIDTHxHEIGHT"),
+    "a size of nothing": (["generate", "x", "MODEL", "--size", "0"], "multiple of 4"),
+    "a size that does not fit": (["generate", "x", "MODEL", "--size", "17"], "the nearest is 16"),
+    "a misspelt condition": (
+        ["generate", "MODEL", "--condition", "clas_label=1"],
+        "Did you mean 'class_label'",
+    ),
+    "a condition without a value": (["generate", "MODEL", "--condition", "prompt"], "NAME=VALUE"),
+    "a condition given twice": (
+        ["generate", "MODEL", "--condition", "prompt=a", "--condition", "prompt=b"],
+        "given twice",
+    ),
+    "a prompt given twice": (["generate", "x", "MODEL", "--condition", "prompt=a"], "given twice"),
+    "a class that is not there": (["generate", "MODEL", "--condition", "class_label=7"], "7"),
+    "a class by no name": (["generate", "MODEL", "--condition", "class_label=horse"], "horse"),
+    "a class of the wrong type": (
+        ["generate", "MODEL", "--condition", "class_label=[1, 2]"],
+        "valid integer",
+    ),
+    "a misspelt field": (
+        ["generate", "MODEL", "--condition", 'class_label={"lable": 1}'],
+        "Did you mean 'label'",
+    ),
+    "a file that is not there": (
+        ["generate", "MODEL", "--condition", "class_label=@gone.json"],
+        "there is no file 'gone.json'",
+    ),
+    "a file that is not JSON": (
+        ["generate", "MODEL", "--condition", "class_label=@BROKEN"],
+        "cannot be read as JSON",
+    ),
+    "a picture where none goes": (
+        ["generate", "MODEL", "--condition", "prompt=@PICTURE"],
+        "takes no picture",
+    ),
+    "a misspelt device": (["generate", "x", "MODEL", "--device", "cpuu"], "device 'cpuu'"),
+    "a misspelt precision": (["generate", "x", "MODEL", "--dtype", "float31"], "'float32'"),
+    "an output that is there": (["generate", "x", "MODEL", "-o", "FILE.png"], "is there already"),
+    "an output that is no PNG": (["generate", "x", "MODEL", "-o", "a.jpg"], NO_PNG),
+    "one file for two pictures": (
+        ["generate", "x", "MODEL", "-n", "2", "-o", "a.png"],
+        "cannot hold 2 pictures",
+    ),
+    "an output under a file": (["generate", "x", "MODEL", "-o", "FILE/a.png"], "is not a folder"),
+    "a replay of nothing": (["replay", "gone.png"], "there is no such file"),
+    "a replay of no picture": (["replay", "FILE"], "no picture can be read"),
+    "a replay of a foreign picture": (["replay", "PICTURE"], "carries no provenance"),
+    "a model to show that is not there": (["models", "show", "nowhere"], "no model 'nowhere'"),
+    "a folder to verify without a model": (["models", "verify", "FOLDER"], "latelier.json"),
+    "a background that is not there": (["data", "preview", "--background", "plan"], "'plain'"),
+    "a vocabulary that is not there": (["data", "preview", "--vocabulary", "small"], "'basic'"),
+    "scenes that are too small": (["data", "preview", "--size", "4"], "'size'"),
+    "a sheet that is no PNG": (["data", "preview", "-o", "a.jpg"], NO_PNG),
+    "a training without a configuration": (["train", "first-stage", "gone.yaml"], "gone.yaml"),
+    "a configuration that is no YAML": (["train", "denoiser", "BROKEN"], "no mapping"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_line_exit_status_2_and_nothing_written(cli, tiny_model, tmp_path, monkeypatch, case):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (tmp_path / "file").write_text("not a picture")
+    (tmp_path / "file.png").write_text("precious")
+    (tmp_path / "broken.json").write_text("nonsense")
+    (tmp_path / "folder").mkdir()
+    from PIL import Image
+
+    Image.new("RGB", (8, 8)).save(tmp_path / "picture.png")
+    before = sorted(tmp_path.rglob("*"))
+    arguments, said = CASES[case]
+    words = {
+        "MODEL": ["-m", tiny_model],
+        "FILE": ["file"],
+        "FOLDER": ["folder"],
+        "PICTURE": ["picture.png"],
+        "BROKEN": ["broken.json"],
+    }
+    typed = [each for word in arguments for each in words.get(word, [_in_place(word)])]
+    done = cli(*typed)
+    assert done.status == 2, done
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert done.err.splitlines()[-1].lower().startswith("error: ")
+    assert done.out == ""
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "file.png").read_text() == "precious"
+
+
+def _in_place(word: str) -> str:
+    for upper, lower in (
+        ("FILE", "file"),
+        ("PICTURE", "picture.png"),
+        ("BROKEN", "broken.json"),
+    ):
+        word = word.replace(upper, lower)
+    return word
+
+
+def edit(manifest, change):
+    values = json.loads(manifest.read_text())
+    change(values)
+    manifest.write_text(json.dumps(values))
+
+
+DAMAGES = {
+    "a truncated weight file": (
+        lambda folder: (folder / "denoiser.safetensors").write_bytes(
+            (folder / "denoiser.safetensors").read_bytes()[:-10]
+        ),
+        "denoiser.safetensors: its SHA-256 is",
+    ),
+    "a weight file with one bit changed": (
+        lambda folder: (folder / "first_stage.safetensors").write_bytes(
+            (folder / "first_stage.safetensors").read_bytes()[:-1] + b"\x01"
+        ),
+        "first_stage.safetensors: its SHA-256 is",
+    ),
+    "a weight file that is gone": (
+        lambda folder: (folder / "conditioner.text.safetensors").unlink(),
+        "conditioner.text.safetensors: cannot be read",
+    ),
+    "a manifest that is cut short": (
+        lambda folder: (folder / "latelier.json").write_text("{"),
+        "latelier.json: cannot be read as JSON",
+    ),
+    "a manifest with a misspelt field": (
+        lambda folder: edit(folder / "latelier.json", lambda values: values.update(card_=1)),
+        "Did you mean 'card'",
+    ),
+    "a plugin that is not installed": (
+        lambda folder: edit(
+            folder / "latelier.json",
+            lambda values: values["denoiser"].update(id="latelier-foo/vit", version="1.2"),
+        ),
+        "pip install 'latelier-foo>=1.2'",
+    ),
+    "a file outside the folder": (
+        lambda folder: edit(
+            folder / "latelier.json",
+            lambda values: values["denoiser"]["weights"].update(path="../denoiser.safetensors"),
+        ),
+        "outside the folder",
+    ),
+    "a configuration that the plugin does not know": (
+        lambda folder: edit(
+            folder / "latelier.json",
+            lambda values: values["denoiser"]["config"].update(modle_channels=8),
+        ),
+        "Did you mean 'model_channels'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGES)
+def test_a_damaged_model(cli, tiny_model, tmp_path, case):
+    damage, said = DAMAGES[case]
+    shutil.copytree(tiny_model, tmp_path / "model")
+    damage(tmp_path / "model")
+    done = cli("generate", "a cat", "-m", "model", "-o", "a.png")
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+    assert done.err.startswith("error: ")
+    assert not (tmp_path / "a.png").exists()

@@ -1,0 +1,57 @@
+"""Replaying through the command line: what it says, and its exit status."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latelier.pipeline.images import read_provenance, write_png
+
+
+@pytest.fixture
+def picture(cli, tiny_model, tmp_path):
+    cli("generate", "a cat", "-m", tiny_model, "--seed", 5, "-o", "a.png")
+    return tmp_path / "a.png"
+
+
+def test_the_same(cli, picture, tmp_path):
+    done = cli("replay", picture, "-o", "again.png")
+    assert (done.status, done.out.splitlines()) == (0, ["identical", "again.png"])
+    assert (tmp_path / "again.png").read_bytes() == picture.read_bytes()
+
+
+def test_json(cli, picture):
+    done = cli("replay", picture, "--json")
+    assert json.loads(done.out) == {
+        "verdict": "identical",
+        "greatest": 0,
+        "altered": False,
+        "differences": [],
+        "path": None,
+    }
+
+
+def test_an_altered_picture(cli, picture):
+    image, provenance = read_provenance(picture)
+    write_png(picture, Image.fromarray(255 - np.asarray(image)), provenance)
+    done = cli("replay", picture)
+    assert done.status == 1
+    assert done.out.startswith("different: pixels differ by at most ")
+    assert "the file was altered" in done.out
+
+
+def test_another_model(cli, picture):
+    image, provenance = read_provenance(picture)
+    provenance["components"]["denoiser"]["weights_sha256"] = "0" * 64
+    write_png(picture, image, provenance)
+    done = cli("replay", picture)
+    assert done.status == 2
+    assert "denoiser: its weights had the SHA-256 000000000000" in done.err
+    done = cli("replay", picture, "--anyway")
+    assert done.status == 0
+    assert "denoiser: its weights" in done.out
+
+
+def test_nothing_is_overwritten(cli, picture):
+    assert cli("replay", picture, "-o", picture).status == 2

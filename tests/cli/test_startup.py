@@ -1,0 +1,91 @@
+"""What commands must not import, and that a broken plugin does not stop them."""
+
+import subprocess
+import sys
+
+import pytest
+
+import latelier
+
+SCRIPT = """
+import sys
+from latelier.cli.main import main
+try:
+    main(sys.argv[1:])
+finally:
+    names = {name.partition(".")[0] for name in sys.modules}
+    print("IMPORTED", *sorted(names), file=sys.stderr)
+"""
+
+HEAVY = {"torch", "numpy", "PIL", "kornia", "diffusers"}
+NONE_OF_OURS = {"latelier_samplers", "latelier_conditioners", "rich", "pydantic", "pluggy"}
+
+
+def imported(*arguments: object) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.partition("IMPORTED")[2].split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "forbidden"),
+    [
+        (["--help"], HEAVY | NONE_OF_OURS),
+        (["--version"], HEAVY | NONE_OF_OURS),
+        (["plugins", "list"], HEAVY | NONE_OF_OURS),
+        (["generate", "--help"], HEAVY),
+        (["train", "denoiser", "--help"], HEAVY),
+        (["models", "list"], HEAVY),
+    ],
+)
+def test_what_is_not_imported(arguments, forbidden):
+    assert not imported(*arguments) & forbidden
+
+
+def test_showing_and_verifying_a_model_imports_no_torch(tiny_model):
+    assert "torch" not in imported("models", "show", tiny_model)
+    assert "torch" not in imported("models", "verify", tiny_model)
+
+
+def test_help_lists_every_command(cli):
+    done = cli("--help")
+    assert done.status == 0
+    for name in ("generate", "train", "data", "models", "plugins", "replay"):
+        assert f"\n  {name} " in done.out
+
+
+@pytest.mark.parametrize("command", ["generate", "train", "data", "models", "plugins", "replay"])
+def test_every_command_has_the_help_that_the_list_promises(cli, command):
+    done = cli(command, "--help")
+    assert done.status == 0
+    assert done.out.startswith(f"Usage: latelier {command}")
+    line = next(x for x in cli("--help").out.splitlines() if x.startswith(f"  {command} "))
+    assert line.split(maxsplit=1)[1].rstrip(".") in done.out
+
+
+def test_the_version(cli):
+    assert cli("--version").out == f"latelier {latelier.__version__}\n"
+
+
+def test_a_plugin_that_raises_is_listed_and_stops_no_help(install):
+    install("latelier-broken", "raise SystemExit(7)")
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, "plugins", "list"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "latelier-broken:main" in done.stdout
+    assert "latelier_broken" not in imported("--help")
+
+
+def test_the_help_of_generate_names_what_is_installed(cli):
+    out = cli("generate", "--help").out
+    for name in ("dpmpp_2m", "karras", "cfg", "class_label"):
+        assert name in out

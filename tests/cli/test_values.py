@@ -1,0 +1,83 @@
+"""Reading what is typed."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from latelier.cli.values import read_choice, read_conditions, read_guidance, read_size
+from latelier.kernel import inputs
+from latelier.kernel.errors import InvalidInputError
+from latelier.kernel.frozen import Frozen
+
+
+class Words(Frozen):
+    text: str
+
+
+class Sketch(Frozen):
+    image: inputs.Image
+    strength: float = 1.0
+
+
+class Places(Frozen):
+    boxes: list[inputs.Box]
+    words: list[str]
+
+
+KNOWN = {"words": Words, "sketch": Sketch, "places": Places, "gone": None}
+
+
+def test_sizes():
+    assert read_size("64") == (64, 64)
+    assert read_size("96x64") == read_size("96X64") == (96, 64)
+
+
+@pytest.mark.parametrize("text", ["", "64.5", "-8", "64x", "x64", "64x64x64", "64 x 64"])
+def test_what_is_no_size(text):
+    with pytest.raises(InvalidInputError, match="WIDTHxHEIGHT"):
+        read_size(text)
+
+
+def test_choices():
+    assert read_choice("ddim", "--sampler") == {"name": "ddim", "options": {}}
+    assert read_choice("a/ddim:eta=0.5,clip=true,kind=fast", "--sampler") == {
+        "name": "a/ddim",
+        "options": {"eta": 0.5, "clip": True, "kind": "fast"},
+    }
+    assert read_guidance("2.5") == 2.5
+    assert read_guidance("cfg:scale=3") == {"name": "cfg", "options": {"scale": 3}}
+
+
+@pytest.mark.parametrize("text", ["ddim:eta", "ddim:=1", ":eta=1", "ddim:eta=1,eta=2", "ddim:a=1,"])
+def test_what_is_no_choice(text):
+    with pytest.raises(InvalidInputError, match="--sampler: "):
+        read_choice(text, "--sampler")
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        ("words=a cat", "a cat"),
+        ("words=7", "7"),
+        ("words=null", "null"),
+        ("words=a=b", "a=b"),
+        ('words="@home"', "@home"),
+        ('words={"text": "a cat"}', {"text": "a cat"}),
+        ("gone=7", 7),
+        ('places={"boxes": [[0, 0, 1, 1]], "words": ["a"]}', None),
+    ],
+)
+def test_values(typed, value):
+    name, _, text = typed.partition("=")
+    assert read_conditions([typed], KNOWN)[name] == (json.loads(text) if value is None else value)
+
+
+def test_files(tmp_path):
+    picture, data = tmp_path / "a.png", tmp_path / "a.json"
+    Image.new("RGB", (2, 2)).save(picture)
+    data.write_text(json.dumps({"image": str(picture), "strength": 0.5}))
+    assert read_conditions([f"sketch=@{picture}"], KNOWN) == {"sketch": str(picture)}
+    assert read_conditions([f"sketch=@{data}"], KNOWN)["sketch"]["strength"] == 0.5
+    with pytest.raises(InvalidInputError, match="takes no picture"):
+        read_conditions([f"places=@{picture}"], KNOWN)
