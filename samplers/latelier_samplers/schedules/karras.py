@@ -9,7 +9,7 @@ from latelier.diffusion.grid import Grid
 from latelier.diffusion.process import Process
 from latelier.kernel.errors import InvalidInputError
 
-_HIGHEST_FLOW_RATIO = 40.0
+_HIGHEST_FLOW_RATIO = 60.0
 _LOWEST_FLOW_SIGMA = 0.01
 
 
@@ -19,7 +19,7 @@ def karras(
     /,
     *,
     rho: Annotated[
-        float, Field(gt=0, description="the higher, the more of the steps lie at low sigma")
+        float, Field(ge=1, description="the higher, the more of the steps lie at low sigma")
     ] = 7.0,
     sigma_min: Annotated[
         float | None, Field(gt=0, description="the last sigma before 0; by default the process's")
@@ -31,10 +31,11 @@ def karras(
     """Return `steps` sigmas, evenly spaced in sigma^(1 / rho), and a final 0.
 
     In the flow frame what is spaced is the noise-to-signal ratio sigma / (1 - sigma). At pure noise
-    that is infinite, so the spacing begins at a ratio of 40 at most, and its first point is then
-    moved to sigma_max; sigma_min is 0.01 unless the process's own is higher. (Among bounds from 5
-    to 160 these gave the least error at 10 to 20 steps on Gaussian mixtures of unit variance: half
-    of that of evenly spaced sigmas, a fifteenth of that of equation 5 on sigma itself.)
+    that is infinite, so the spacing begins at a ratio of 60 at most, and its first point is then
+    moved to sigma_max; sigma_min is 0.01 unless the process's own is higher. With the exact
+    denoiser of 1,500 small pictures and 10 or 20 steps the error is then a quarter of that of
+    evenly spaced sigmas. (Of the bounds 15 to 160, those from 40 to 80 did best; smoother or larger
+    pictures want higher ones.)
 
     Raises:
         InvalidInputError: steps below 1, or sigmas that do not fit the frame or each other.

@@ -1,0 +1,157 @@
+"""Against Gaussian data, for which the denoiser and the way of every x are known exactly."""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+
+import pytest
+import torch
+
+from latelier.diffusion import frames
+from latelier.diffusion.edm import EDM
+from latelier.diffusion.grid import Grid
+from latelier.diffusion.rectified_flow import RectifiedFlow
+from latelier.diffusion.vp import VP
+from latelier_samplers.ddim import ddim
+from latelier_samplers.dpmpp_2m import dpmpp_2m
+from latelier_samplers.heun import heun
+from latelier_samplers.schedules.karras import karras
+from latelier_samplers.schedules.model import model
+
+FRAMES = ["ve", "flow"]
+ZERO_SNR = VP(zero_terminal_snr=True, prediction="v")
+MEAN = torch.tensor([0.3, -0.5, 0.1, 0.8], dtype=torch.float64)
+STD = torch.tensor([0.1, 0.4, 0.9, 1.3], dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Independent normal numbers of MEAN and STD, seen in a frame."""
+
+    frame: str
+
+    def denoise(self, x, sigma):
+        a = frames.alpha(self.frame, sigma)
+        return MEAN + a * STD**2 / (a**2 * STD**2 + sigma**2) * (x - a * MEAN)
+
+    def at(self, z, sigma):
+        """Return x at `sigma` on the way that belongs to the standard normal z."""
+        a = frames.alpha(self.frame, sigma)
+        return a * MEAN + (a**2 * STD**2 + sigma**2).sqrt() * z
+
+
+def last(steps):
+    *_, step = steps
+    return step
+
+
+def from_10_to_005(frame, steps):
+    """Power-7 spacing of sigma / alpha."""
+    high, low = 10 ** (1 / 7), 0.05 ** (1 / 7)
+    ratios = [(high + i / steps * (low - high)) ** 7 for i in range(steps + 1)]
+    return Grid(ratios if frame == "ve" else [r / (1 + r) for r in ratios], frame)
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize(("sampler_", "order"), [(ddim, 1), (heun, 2), (dpmpp_2m, 2)])
+def test_observed_order(sampler_, order, frame):
+    problem = Gaussian(frame)
+    z = torch.randn(16, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    errors = []
+    for steps in (40, 80, 160, 320, 640):
+        grid = from_10_to_005(frame, steps)
+        x = problem.at(z, grid.sigmas[0])
+        step = last(sampler_(problem.denoise, x, grid, noise=None))
+        assert step.x.dtype == torch.float64
+        errors.append((step.x - problem.at(z, grid.sigmas[-1])).norm())
+    orders = [math.log2(a / b) for a, b in pairwise(errors)]
+    assert orders == pytest.approx([order] * 4, abs=0.1)
+
+
+@pytest.mark.parametrize("sampler_", [partial(ddim, eta=0.0), partial(ddim, eta=0.7), dpmpp_2m])
+def test_the_frame_makes_no_difference_to_ddim_and_dpmpp_2m(sampler_):
+    z = torch.randn(16, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    ends = []
+    for frame in FRAMES:
+        problem = Gaussian(frame)
+        grid = from_10_to_005(frame, 10)
+        x = problem.at(z, grid.sigmas[0])
+        step = last(sampler_(problem.denoise, x, grid, noise=lambda sigma, to: z.flip(0)))
+        ends.append(step.x / grid.alpha(step.sigma))
+    torch.testing.assert_close(*ends, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("process", [RectifiedFlow(), ZERO_SNR], ids=["flow", "zero-snr"])
+def test_ten_heun_steps_from_pure_noise(process):
+    problem = Gaussian("flow")
+    grid = karras(10, process)
+    assert grid.sigmas[0] == 1
+    noise = torch.randn(256, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x = last(heun(problem.denoise, process.initial(noise, 1.0), grid, noise=None)).x
+    exact = problem.at(noise, 0.0)
+    assert (x - exact).norm() / exact.norm() < 0.05
+
+
+@pytest.mark.parametrize("process", [RectifiedFlow(), ZERO_SNR], ids=["flow", "zero-snr"])
+@pytest.mark.parametrize("schedule", [karras, model])
+@pytest.mark.parametrize("steps", [1, 2, 3, 10])
+def test_no_sampler_stumbles_over_pure_noise(sampler, process, schedule, steps):
+    problem = Gaussian("flow")
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(256, 4, dtype=torch.float64, generator=generator)
+    done = list(
+        sampler(
+            problem.denoise,
+            x,
+            schedule(steps, process),
+            noise=lambda sigma, to: torch.randn(256, 4, generator=generator),
+        )
+    )
+    assert all(step.x.isfinite().all() for step in done)
+    torch.testing.assert_close(done[-1].x, done[-1].denoised)
+    if steps == 1:
+        torch.testing.assert_close(done[0].x, MEAN.expand(256, 4))
+    if steps == 10:
+        torch.testing.assert_close(done[-1].x.mean(0), MEAN, atol=0.25, rtol=0)
+
+
+@pytest.mark.parametrize("eta", [0.5, 1.0])
+@pytest.mark.parametrize(
+    "process", [EDM(), RectifiedFlow(), ZERO_SNR], ids=["edm", "flow", "zero-snr"]
+)
+def test_ddim_with_noise_comes_to_the_mean_and_covariance_of_the_data(process, eta):
+    """Exact, with no drawing: all is affine in the noises, so their coefficients are followed.
+
+    Row 0 of x is its mean, each further row the coefficient of one independent normal number.
+    """
+    mean = torch.tensor([0.7, -0.2], dtype=torch.float64)
+    covariance = torch.tensor([[1.0, 0.6], [0.6, 0.5]], dtype=torch.float64)
+
+    def errors(steps):
+        grid = karras(steps, process)
+        draws = []
+
+        def noise(sigma, to):
+            draw = torch.zeros(1 + 2 * steps, 2, dtype=torch.float64)
+            draw[1 + 2 * len(draws) : 3 + 2 * len(draws)] = torch.eye(2)
+            draws.append((sigma, to))
+            return draw
+
+        def denoise(x, sigma):
+            a = frames.alpha(process.frame, sigma)
+            seen = a**2 * covariance + sigma**2 * torch.eye(2, dtype=torch.float64)
+            gain = a * covariance @ seen.inverse()
+            x0 = x @ gain.T
+            x0[0] += mean - gain @ (a * mean)
+            return x0
+
+        x = process.initial(noise(0, 0), grid.sigmas[0])
+        x = last(ddim(denoise, x, grid, noise=noise, eta=eta)).x
+        assert draws[1:] == list(zip(grid.sigmas, grid.sigmas[1:]))[:-1]  # none for the step to 0
+        return (x[0] - mean).norm(), (x[1:].T @ x[1:] - covariance).norm()
+
+    coarse, fine = errors(60), errors(240)
+    assert fine[0] < 0.01  # EDM's first state leaves the mean out: one part in 80
+    assert fine[1] < 0.08
+    assert fine[1] < coarse[1] / 3  # first order: a quarter, once the steps are small enough
