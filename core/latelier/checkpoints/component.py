@@ -10,13 +10,18 @@ from typing import Any
 
 import torch
 from pydantic import BaseModel
-from torch import nn
+from torch import Tensor, nn
 
 from latelier.checkpoints.files import write_bytes, write_json
 from latelier.checkpoints.json_files import read_json
 from latelier.checkpoints.stored import StoredComponent, StoredFile
 from latelier.checkpoints.verified import verify
-from latelier.checkpoints.weights import load_into, read_weights, without_storage, write_weights
+from latelier.checkpoints.weights import (
+    built_for_weights,
+    load_into,
+    read_weights,
+    write_weights,
+)
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.errors import ModelFileError, UnknownNameError
 from latelier.kernel.spec import Kind
@@ -55,8 +60,11 @@ class Component:
         values = json.dumps(self.config.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(values.encode()).hexdigest()
 
-    def moved(self, device: torch.device, dtype: torch.dtype) -> "Component":
-        """Return a copy on another device or in another precision."""
+    def placed(self, device: torch.device, dtype: torch.dtype) -> "Component":
+        """Return it on a device and in a precision: itself if it is so already, else a copy."""
+        tensors = [*self.module.parameters(), *self.module.buffers()]
+        if all(_is_at(tensor, device, dtype) for tensor in tensors):
+            return self
         return replace(self, module=deepcopy(self.module).to(device, dtype))
 
 
@@ -116,12 +124,13 @@ def restore(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier)
     """
     config = configured(kind, stored, folder, atelier)
     registry = atelier.registry(kind)
-    with without_storage():
-        module = registry.build(stored.id, config)
+    module = built_for_weights(lambda: registry.build(stored.id, config))
     if stored.weights is not None:
         path = verify(stored.weights.within(folder), stored.weights.sha256)
         load_into(module, read_weights(path), f"{path}")
     if stored.assets:
+        if not hasattr(module, "set_assets"):
+            raise ModelFileError(f"{folder}: '{stored.id}' takes no files beside its weights")
         module.set_assets(
             {
                 name: verify(file.within(folder), file.sha256).read_bytes()
@@ -152,6 +161,11 @@ def load_component(folder: Path, kind: Kind, atelier: Atelier) -> Component:
     return restore(kind, stored, folder, atelier)
 
 
+def _is_at(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> bool:
+    same_device = tensor.device.type == device.type and device.index in (None, tensor.device.index)
+    return same_device and (tensor.dtype == dtype or not tensor.is_floating_point())
+
+
 def _assets_of(module: Any) -> Mapping[str, bytes]:
     assets: Mapping[str, bytes] = module.assets() if hasattr(module, "assets") else {}
     return assets
@@ -162,9 +176,7 @@ def _not_installed(kind: Kind, stored: StoredComponent, folder: Path, atelier: A
     what = f"{folder}: needs the {kind.replace('_', ' ')} '{stored.id}'"
     for report in atelier.plugins:
         if report.distribution == distribution and report.state != "ok":
-            return (
-                f"{what}, and plugin '{report.id}' is {report.state}: {report.cause}. {report.fix}"
-            )
+            return f"{what}, and {report}"
     installed = any(report.distribution == distribution for report in atelier.plugins)
     action = "install --upgrade" if installed else "install"
     return f"{what}: pip {action} '{distribution}>={stored.version}'"

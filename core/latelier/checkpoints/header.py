@@ -22,11 +22,16 @@ def read_header(path: Path) -> dict[str, dict[str, Any]]:
     text = _header_text(path)
     try:
         tensors = json.loads(text, object_pairs_hook=_without_repeats)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: damaged or not a safetensors file: {error}") from None
     tensors.pop("__metadata__", None)
     if len(tensors) > _TENSOR_LIMIT:
         raise ModelFileError(f"{path}: {len(tensors)} tensors are more than any model has")
+    for name, tensor in tensors.items():
+        if not (isinstance(tensor, dict) and {"dtype", "shape"} <= tensor.keys()):
+            raise ModelFileError(
+                f"{path}: damaged or not a safetensors file: '{name}' has no dtype and shape"
+            )
     return tensors  # type: ignore[no-any-return]
 
 

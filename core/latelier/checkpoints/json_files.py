@@ -22,7 +22,7 @@ def read_json(path: Path, model: type[M]) -> M:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelFileError(f"{path}: there is no such file") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: cannot be read as JSON: {error}") from None
     if not isinstance(values, dict):
         raise ModelFileError(f"{path}: holds {type(values).__name__}, not an object")

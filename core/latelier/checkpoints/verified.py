@@ -28,13 +28,13 @@ def verify(path: Path, sha256: str, *, again: bool = False) -> Path:
     """
     try:
         status = path.stat()
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from None
-    mark = [sha256, status.st_size, status.st_mtime_ns, status.st_ino]
-    large = status.st_size >= ALWAYS_BELOW
-    if large and not again and _known().get(str(path.resolve())) == mark:
-        return path
-    found = sha256_of(path)
+        mark = [sha256, status.st_size, status.st_mtime_ns, status.st_ino]
+        large = status.st_size >= ALWAYS_BELOW
+        if large and not again and _known().get(str(path.resolve())) == mark:
+            return path
+        found = sha256_of(path)
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"{path}: cannot be read: {error}") from None
     if found != sha256:
         raise ModelFileError(
             f"{path}: its SHA-256 is {found[:12]}..., the manifest says {sha256[:12]}...: the file "

@@ -1,8 +1,10 @@
 """Reading and writing weights: safetensors, checked before they are used."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -13,13 +15,15 @@ from latelier.checkpoints.files import sha256_of, whole
 from latelier.checkpoints.header import read_header
 from latelier.kernel.errors import ModelFileError
 
+M = TypeVar("M", bound=nn.Module)
+
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """Write tensors whole, as safetensors; return the file's SHA-256."""
     with whole(path) as beside:
         beside.touch()
         mode = beside.stat().st_mode  # save_file would leave a file that only its owner can read
-        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, beside)
+        save_file(_apart(tensors), beside)
         beside.chmod(mode)
         return sha256_of(beside)
 
@@ -39,10 +43,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
-    """Make `tensors` the weights of `module` (built on the meta device), without a copy.
+    """Make `tensors` the weights of `module`, without a copy.
 
     Raises:
-        ModelFileError: names or shapes differ; nothing is assigned.
+        ModelFileError: names, shapes or kinds of number differ; nothing is assigned.
     """
     wanted = module.state_dict()
     faults = _listed("missing", wanted.keys() - tensors.keys())
@@ -51,6 +55,11 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> No
         f"'{name}' has the shape {tuple(tensors[name].shape)}, not {tuple(wanted[name].shape)}"
         for name in sorted(wanted.keys() & tensors.keys())
         if tensors[name].shape != wanted[name].shape
+    ][:5]
+    faults += [
+        f"'{name}' is {tensors[name].dtype}, not {wanted[name].dtype}"
+        for name in sorted(wanted.keys() & tensors.keys())
+        if tensors[name].is_floating_point() != wanted[name].is_floating_point()
     ][:5]
     if faults:
         raise ModelFileError(
@@ -64,6 +73,39 @@ def without_storage() -> Iterator[None]:
     """Build modules on the meta device: their weights come from a file."""
     with torch.device("meta"):
         yield
+
+
+def built_for_weights(build: Callable[[], M]) -> M:
+    """Return `build()` without storage for the weights that a file is to fill.
+
+    A module that needs the values of its tensors as it is built, or that holds tensors which no
+    file restores (tables, buffers that are not persistent), is built for real.
+    """
+    try:
+        with without_storage():
+            module = build()
+    except (RuntimeError, TypeError):
+        return build()
+    return build() if _holds_more_than_weights(module) else module
+
+
+def _holds_more_than_weights(module: nn.Module) -> bool:
+    weights = module.state_dict().keys()
+    return any(
+        name not in weights for name, _ in chain(module.named_parameters(), module.named_buffers())
+    ) or any(isinstance(v, Tensor) for part in module.modules() for v in vars(part).values())
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return contiguous tensors of which no two share storage, as the format asks."""
+    found: dict[str, Tensor] = {}
+    storages: set[int] = set()
+    for name, tensor in tensors.items():
+        whole_tensor = tensor.detach().contiguous()
+        storage = whole_tensor.untyped_storage().data_ptr()
+        found[name] = whole_tensor.clone() if storage in storages else whole_tensor
+        storages.add(storage)
+    return found
 
 
 def _listed(what: str, names: set[str]) -> list[str]:

@@ -12,23 +12,23 @@ from latelier.diffusion.process import Process
 from latelier.diffusion.processes import process_from
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.compatibility import check_composition
-from latelier.kernel.errors import InvalidConfigError, suggestion
+from latelier.kernel.errors import CompatibilityError, InvalidConfigError, suggestion
 from latelier.kernel.frozen import validated
 from latelier.kernel.spec import Kind
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.placement import placement
-from latelier.pipeline.request import Defaults
+from latelier.pipeline.request import KEYWORDS, Defaults
 
-Part = Component | tuple[str, Mapping[str, Any] | BaseModel]
+Piece = Component | tuple[str, Mapping[str, Any] | BaseModel]
 """A built component, or a registered name and a configuration to build one from."""
 
 
 def compose(
     *,
-    first_stage: Part,
-    denoiser: Part,
+    first_stage: Piece,
+    denoiser: Piece,
     process: Process | Mapping[str, Any],
-    conditioners: Mapping[str, Part] | None = None,
+    conditioners: Mapping[str, Piece] | None = None,
     inputs: Mapping[str, str | Sequence[str]] | None = None,
     defaults: Defaults | Mapping[str, Any],
     device: str | torch.device = "auto",
@@ -39,7 +39,7 @@ def compose(
     """Return a pipeline. That its components fit together is checked before any is built.
 
     Args:
-        first_stage: of images; see `Part`.
+        first_stage: of images; see `Piece`. A built component is shared, unless it has to move.
         denoiser: of its latents.
         process: the noise process, or its fields with `kind`.
         conditioners: by the names under which the denoiser's configuration takes them.
@@ -53,24 +53,28 @@ def compose(
 
     Raises:
         UnknownNameError, InvalidConfigError, CompatibilityError: says what does not fit, and what
-            would.
+            would; nothing has been built then.
+        InvalidInputError: there is no such device or precision here.
     """
     atelier = atelier or default_atelier()
     conditioners = conditioners or {}
     if isinstance(process, Mapping):
         process = process_from(process)
     _check(atelier, first_stage, denoiser, conditioners)
+    public = _public_inputs(inputs, conditioners)
+    defaults = _defaults(defaults, atelier)
     place = placement(device, dtype)
     pipeline = Pipeline(
         atelier=atelier,
         first_stage_component=_built("first_stage", first_stage, atelier, place),
         denoiser_component=_built("denoiser", denoiser, atelier, place),
         conditioner_components={
-            name: _built("conditioner", part, atelier, place) for name, part in conditioners.items()
+            name: _built("conditioner", piece, atelier, place)
+            for name, piece in conditioners.items()
         },
         process=process,
-        inputs=_public_inputs(inputs, conditioners),
-        defaults=validated(Defaults, defaults, "defaults"),
+        inputs=public,
+        defaults=defaults,
         device=place[0],
         dtype=place[1],
         description=description,
@@ -80,35 +84,50 @@ def compose(
 
 
 def _check(
-    atelier: Atelier, first_stage: Part, denoiser: Part, conditioners: Mapping[str, Part]
+    atelier: Atelier, first_stage: Piece, denoiser: Piece, conditioners: Mapping[str, Piece]
 ) -> None:
     configs: Any = {
-        name: _config("conditioner", part, atelier) for name, part in conditioners.items()
+        name: _config("conditioner", piece, atelier) for name, piece in conditioners.items()
     }
     first_stage_config: Any = _config("first_stage", first_stage, atelier)
     denoiser_config: Any = _config("denoiser", denoiser, atelier)
     check_composition(first_stage_config, denoiser_config, configs)
 
 
-def _config(kind: Kind, part: Part, atelier: Atelier) -> BaseModel:
-    if isinstance(part, Component):
-        return part.config
-    return atelier.registry(kind).configured(*part)
+def _config(kind: Kind, piece: Piece, atelier: Atelier) -> BaseModel:
+    if not isinstance(piece, Component):
+        return atelier.registry(kind).configured(*piece)
+    if piece.kind != kind:
+        raise CompatibilityError(f"'{piece.id}' is a {piece.kind}, a {kind} is wanted")
+    return piece.config
 
 
 def _built(
-    kind: Kind, part: Part, atelier: Atelier, place: tuple[torch.device, torch.dtype]
+    kind: Kind, piece: Piece, atelier: Atelier, place: tuple[torch.device, torch.dtype]
 ) -> Component:
-    component = part if isinstance(part, Component) else new_component(kind, *part, atelier)
-    component.module.to(*place)
+    if isinstance(piece, Component):
+        return piece.placed(*place)
+    component = new_component(kind, *piece, atelier)
+    component.module.to(*place).eval()
     return component
 
 
+def _defaults(values: Defaults | Mapping[str, Any], atelier: Atelier) -> Defaults:
+    defaults = validated(Defaults, values, "defaults")
+    atelier.samplers.spec(defaults.sampler.name)
+    atelier.schedules.spec(defaults.schedule.name)
+    atelier.guidances.spec(defaults.guidance.name)
+    return defaults
+
+
 def _public_inputs(
-    inputs: Mapping[str, str | Sequence[str]] | None, conditioners: Mapping[str, Part]
+    inputs: Mapping[str, str | Sequence[str]] | None, conditioners: Mapping[str, Piece]
 ) -> dict[str, tuple[str, ...]]:
     if inputs is None:
-        return {name: (name,) for name in conditioners}
+        inputs = {name: name for name in conditioners}
+    for name in inputs:
+        if name in KEYWORDS:
+            raise InvalidConfigError(f"an input cannot be called '{name}': a keyword has that name")
     public = {name: (fed,) if isinstance(fed, str) else tuple(fed) for name, fed in inputs.items()}
     fed = [name for names in public.values() for name in names]
     for name in fed:

@@ -8,11 +8,11 @@ from pydantic import BaseModel
 
 from latelier.kernel.condition import Condition, Part
 from latelier.kernel.contracts import Conditioner, Frame
-from latelier.kernel.errors import InvalidInputError, UnknownNameError, suggestion
+from latelier.kernel.errors import InvalidInputError
 from latelier.kernel.inputs import bare_field, read_input
 
-Inputs = Mapping[str, Sequence[Any]]
-"""Public input -> one value for each row."""
+Rows = Mapping[str, Sequence[BaseModel]]
+"""Conditioner -> its input for each row."""
 
 
 class ConditionBuilder:
@@ -30,87 +30,89 @@ class ConditionBuilder:
         self._device = device
         self._dtype = dtype
 
-    def rows(self, given: Mapping[str, Any]) -> dict[str, list[Any]]:
-        """Return `given` with a list of values, equally many, for every public input.
+    def read(self, given: Mapping[str, Any]) -> dict[str, list[BaseModel]]:
+        """Return public inputs as rows, equally many for every conditioner.
 
-        A list is one value for each row, except where the input itself is a list: then a list of
-        lists or of mappings is.
+        A list is one value if the input itself can be that list, else one value for each row.
 
         Raises:
-            UnknownNameError: a keyword that no conditioner takes.
-            InvalidInputError: lists of different lengths, or an empty one.
+            InvalidInputError: lists of different lengths, an empty one, or a value that does not
+                fit; names the input, the field and what would be right.
         """
-        for name in given:
-            if name not in self._inputs:
-                raise UnknownNameError(
-                    f"nothing here takes '{name}'. {suggestion(name, self._inputs)}"
-                )
-        lists = {
-            name: list(value)
-            for name, value in given.items()
-            if isinstance(value, list | tuple) and self._holds_rows(name, value)
-        }
-        lengths = {name: len(values) for name, values in lists.items()}
+        lists = {name: self._values(name, value) for name, value in given.items()}
+        lengths = {name: len(values) for name, values in lists.items() if values is not None}
         if len(set(lengths.values())) > 1 or 0 in lengths.values():
             raise InvalidInputError(f"inputs need equally long, non-empty lists, not {lengths}")
-        count = next(iter(lengths.values()), 1)
-        return {name: lists.get(name, [value] * count) for name, value in given.items()}
+        rows = next(iter(lengths.values()), 1)
+        return {
+            name: [read_input(self._conditioners[name].Input, each, public) for each in values]
+            for public, values in (
+                (public, lists[public] or [given[public]] * rows) for public in given
+            )
+            for name in self._inputs[public]
+        }
 
-    def condition(self, inputs: Inputs, count: int, frame: Frame) -> Condition:
+    def condition(self, rows: Rows, count: int, frame: Frame) -> Condition:
         """Return the condition of `count` rows; what is not given takes its null part.
 
         Raises:
-            InvalidInputError: names the input, the field and what would be right.
+            InvalidInputError: a number of rows that does not go with `count`, or an input that its
+                conditioner refuses.
         """
-        return self._joined(
-            {
-                name: self._part(name, inputs[public], frame)
-                if public in inputs
-                else self._conditioners[name].null(count, frame)
-                for public, names in self._inputs.items()
-                for name in names
-            }
-        )
-
-    def readable(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return inputs as JSON values that can be given again."""
-        rows = self.rows(given)
-        return {
-            name: [self._dumped(name, value) for value in values] for name, values in rows.items()
-        }
-
-    def _dumped(self, name: str, value: Any) -> Any:
-        model = self._model(name)
-        values = read_input(model, value, f"input '{name}'").model_dump(mode="json")
-        return next(iter(values.values())) if len(values) == 1 else values
-
-    def _model(self, public: str) -> type[BaseModel]:
-        return self._conditioners[self._inputs[public][0]].Input
-
-    def _part(self, name: str, values: Sequence[Any], frame: Frame) -> Part:
-        conditioner = self._conditioners[name]
-        read = [read_input(conditioner.Input, value, f"input '{name}'") for value in values]
-        batch = conditioner.prepare(read, frame)
-        return conditioner({key: tensor.to(self._device) for key, tensor in batch.items()})
-
-    def _joined(self, parts: Mapping[str, Part]) -> Condition:
-        moved = {name: Condition.of({name: part}) for name, part in parts.items()}
         joined = Condition()
-        for condition in moved.values():
-            joined = joined.joined(condition.to(self._device, self._dtype))
+        for name, conditioner in self._conditioners.items():
+            if name in rows:
+                part = self._part(conditioner, _spread(name, rows[name], count), frame)
+            else:
+                part = conditioner.null(count, frame)
+            joined = joined.joined(Condition.of({name: part}).to(self._device, self._dtype))
         return joined
 
-    def _holds_rows(self, name: str, value: Sequence[Any]) -> bool:
-        model = self._model(name)
-        return not _takes_a_list(model, name) or all(
-            isinstance(each, list | tuple | dict | BaseModel) for each in value
-        )
+    def readable(self, rows: Rows) -> dict[str, list[Any]]:
+        """Return rows as public inputs, JSON values that `read` takes again."""
+        return {
+            public: [_dumped(value) for value in rows[names[0]]]
+            for public, names in self._inputs.items()
+            if names[0] in rows
+        }
+
+    def _part(self, conditioner: Conditioner, values: Sequence[Any], frame: Frame) -> Part:
+        batch = conditioner.prepare(values, frame)
+        return conditioner({key: tensor.to(self._device) for key, tensor in batch.items()})
+
+    def _values(self, public: str, value: Any) -> list[Any] | None:
+        """Return the values of the rows, or None where `value` is the one value of all."""
+        if not isinstance(value, list | tuple):
+            return None
+        model = self._conditioners[self._inputs[public][0]].Input
+        try:
+            read_input(model, value, public)
+        except InvalidInputError:
+            if _takes_a_list(model) and not all(
+                isinstance(each, list | tuple | dict) for each in value
+            ):
+                raise
+            return list(value)
+        return None
 
 
-def _takes_a_list(model: type[BaseModel], name: str) -> bool:
+def _takes_a_list(model: type[BaseModel]) -> bool:
     try:
-        field = bare_field(model, name)
+        field = model.model_json_schema()["properties"][bare_field(model, "")]
     except InvalidInputError:
         return False
-    schema = model.model_json_schema()["properties"][field]
-    return bool(schema.get("type") == "array")
+    return bool(field.get("type") == "array")
+
+
+def _spread(name: str, values: Sequence[Any], count: int) -> list[Any]:
+    """Return `count` values: each of `values` equally often, in order."""
+    if count % len(values):
+        raise InvalidInputError(f"{name}: {len(values)} values do not go with {count} pictures")
+    return [value for value in values for _ in range(count // len(values))]
+
+
+def _dumped(value: BaseModel) -> Any:
+    """Return the short form of an input where it has one that cannot be mistaken."""
+    values = value.model_dump(mode="json")
+    only = next(iter(values.values())) if len(values) == 1 else values
+    return values if isinstance(only, dict) else only

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
@@ -49,7 +49,7 @@ def read_provenance(path: Path) -> tuple[Image.Image, dict[str, Any]]:
         image.load()
     except FileNotFoundError:
         raise InvalidInputError(f"{path}: there is no such file") from None
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InvalidInputError(f"{path}: no picture can be read from it: {error}") from None
     text = image.info.get(PNG_KEY)
     try:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from latelier.checkpoints.json_files import read_json
 from latelier.checkpoints.stored import StoredComponent
@@ -31,6 +31,15 @@ class Outline(Frozen):
     card: dict[str, Any] = Field(
         default_factory=dict, description="facts for people: data, licence, measures"
     )
+
+    @field_validator("format", mode="before")
+    @classmethod
+    def _is_known(cls, value: Any) -> Any:
+        if isinstance(value, int) and value > 1:
+            raise ValueError(
+                f"format {value} is of a later latelier: pip install --upgrade latelier"
+            )
+        return value
 
     def components(self) -> dict[str, StoredComponent]:
         """Return every component by the place it has in the pipeline."""

@@ -19,7 +19,7 @@ from latelier.pipeline.manifest import Manifest
 from latelier.pipeline.outline import MANIFEST
 from latelier.pipeline.picture import Picture, Preview
 from latelier.pipeline.placement import placement
-from latelier.pipeline.request import Defaults, Request, read_request
+from latelier.pipeline.request import KEYWORDS, Defaults, read_request
 from latelier.pipeline.run import Run
 from latelier.pipeline.sources import Source
 
@@ -113,11 +113,8 @@ class Pipeline:
         The last one holds the finished pictures. To cancel, stop iterating. Faults in the request
         raise at once, not at the first step.
         """
-        keywords = Request.model_fields.keys() - {"inputs"}
-        inputs = {key: value for key, value in asked.items() if key not in keywords}
-        return self._run(
-            inputs, **{key: value for key, value in asked.items() if key in keywords}
-        ).previews()
+        keywords = {key: asked.pop(key) for key in KEYWORDS & asked.keys()}
+        return self._run(asked, **keywords).previews()
 
     def denoise_fn(
         self,
@@ -156,14 +153,17 @@ class Pipeline:
     def to(
         self, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
     ) -> "Pipeline":
-        """Return the pipeline on another device or in another precision; this one stays."""
+        """Return the pipeline on another device or in another precision; this one stays.
+
+        What does not have to move is shared.
+        """
         device, dtype = placement(device or self.device, dtype or self.dtype)
         return replace(
             self,
-            first_stage_component=self.first_stage_component.moved(device, dtype),
-            denoiser_component=self.denoiser_component.moved(device, dtype),
+            first_stage_component=self.first_stage_component.placed(device, dtype),
+            denoiser_component=self.denoiser_component.placed(device, dtype),
             conditioner_components={
-                name: component.moved(device, dtype)
+                name: component.placed(device, dtype)
                 for name, component in self.conditioner_components.items()
             },
             device=device,
@@ -186,5 +186,4 @@ class Pipeline:
         return ConditionBuilder(self.conditioners, self.inputs, self.device, self.dtype)
 
     def _run(self, inputs: Mapping[str, Any], **asked: Any) -> Run:
-        request = read_request(self.defaults, next(iter(self.inputs), None), inputs, asked)
-        return Run(self, request)
+        return Run(self, read_request(self.defaults, self.inputs, inputs, asked))

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def provenance_of(pipeline: "Pipeline", request: Request, count: int) -> dict[str, Any]:
-    """Return what all `count` pictures of a run share, as JSON values."""
+    """Return what all `count` pictures of a run share, as JSON values.
+
+    request: resolved, its inputs as JSON values (see `ConditionBuilder.readable`).
+    """
     return {
         "latelier": __version__,
         "api": GROUP,
@@ -30,7 +33,7 @@ def provenance_of(pipeline: "Pipeline", request: Request, count: int) -> dict[st
         },
         "functions": _functions(pipeline, request),
         "process": pipeline.process.model_dump(mode="json"),
-        "request": _readable(pipeline, request),
+        "request": request.model_dump(mode="json"),
         "count": count,
         "machine": machine(pipeline.device, pipeline.dtype),
     }
@@ -40,9 +43,9 @@ def machine(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
     """Return what the same bits depend on beside the request: five facts of the machine."""
     return {
         "type": platform.machine(),
-        "processor": torch.backends.cpu.get_cpu_capability()
-        if device.type == "cpu"
-        else torch.cuda.get_device_name(device),
+        "processor": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else torch.backends.cpu.get_cpu_capability(),
         "device": device.type,
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
@@ -66,12 +69,3 @@ def _functions(pipeline: "Pipeline", request: Request) -> dict[str, Any]:
         "guidance": atelier.guidances.spec(request.guidance.name),
     }
     return {place: {"id": spec.id, "version": spec.version} for place, spec in chosen.items()}
-
-
-def _readable(pipeline: "Pipeline", request: Request) -> dict[str, Any]:
-    """Return the request as JSON: inputs as their own models write themselves."""
-    values = request.model_dump(mode="json", exclude={"inputs", "negative"})
-    builder = pipeline.condition_builder()
-    values["inputs"] = builder.readable(request.inputs)
-    values["negative"] = builder.readable(request.negative)
-    return values

@@ -1,12 +1,12 @@
 """What a person asks of a pipeline, validated and complete: enough to do it again."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from latelier.kernel.errors import InvalidInputError
+from latelier.kernel.errors import InvalidInputError, UnknownNameError, suggestion
 from latelier.kernel.frozen import Frozen, validated
 from latelier.pipeline.choice import Choice, GuidanceChoice
 
@@ -43,26 +43,35 @@ class Request(Frozen):
     guidance: GuidanceChoice
 
 
+KEYWORDS = frozenset(Request.model_fields) - {"inputs"}
+"""What can be asked beside the inputs."""
+
+
 def read_request(
-    defaults: Defaults, main_input: str | None, inputs: Mapping[str, Any], asked: Mapping[str, Any]
+    defaults: Defaults, public: Collection[str], inputs: Mapping[str, Any], asked: Mapping[str, Any]
 ) -> Request:
     """Return the request for `inputs` and the other keywords `asked`, None meaning unsaid.
 
     Args:
         defaults: the pipeline's.
-        main_input: the public input that a bare `negative` is of.
+        public: the public inputs; a bare `negative` is of the first.
         inputs: public input -> value.
         asked: the fields of `Request`, without `inputs`.
 
     Raises:
+        UnknownNameError: a keyword that nothing takes.
         InvalidInputError: a value that cannot be used; says which, and what would be right.
     """
     said = {key: value for key, value in asked.items() if value is not None}
     said["inputs"] = {name: value for name, value in inputs.items() if value is not None}
     said.setdefault("seed", secrets.randbelow(2**31))
     if "negative" in said and not isinstance(said["negative"], Mapping):
-        if main_input is None:
+        if not public:
             raise InvalidInputError("negative: this pipeline takes no inputs")
-        said["negative"] = {main_input: said["negative"]}
+        said["negative"] = {next(iter(public)): said["negative"]}
+    for name in (*said["inputs"], *said.get("negative", ())):
+        if name not in public:
+            hint = suggestion(name, {*public, *KEYWORDS})
+            raise UnknownNameError(f"nothing here takes '{name}'. {hint}")
     values = {name: getattr(defaults, name) for name in Defaults.model_fields} | said
     return validated(Request, values, "request", InvalidInputError)

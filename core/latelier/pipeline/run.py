@@ -1,6 +1,6 @@
 """One run of a pipeline: everything that it needs to itself."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,8 +10,8 @@ from torch import Tensor
 from latelier.diffusion.noise import ImageNoise
 from latelier.diffusion.predict import Predictor
 from latelier.kernel.contracts import Denoise, Frame, Grid, Step
-from latelier.kernel.errors import InvalidInputError
-from latelier.pipeline.conditions import Inputs
+from latelier.kernel.errors import InvalidInputError, PluginError
+from latelier.pipeline.conditions import ConditionBuilder
 from latelier.pipeline.images import pixel_hash, to_images
 from latelier.pipeline.picture import Picture, Preview
 from latelier.pipeline.provenance import provenance_of
@@ -41,27 +41,22 @@ class Run:
         self._frame = _frame(pipeline, request)
         self._grid = _grid(pipeline, self.request)
         builder = pipeline.condition_builder()
-        given, negative = builder.rows(request.inputs), builder.rows(request.negative)
-        self._count = len(next(iter(given.values()), [None])) * request.n
-        self.denoise: Denoise = self._guided(
-            {name: _spread(name, values, self._count) for name, values in given.items()},
-            {name: _spread(name, values, self._count) for name, values in negative.items()},
-        )
+        self._given, self._negative = builder.read(request.inputs), builder.read(request.negative)
+        self._count = len(next(iter(self._given.values()), [None])) * request.n
+        self.denoise: Denoise = self._guided(builder)
 
     def previews(self) -> Iterator[Preview]:
         """Yield a preview after each step; the last holds the finished pictures."""
         steps = self._grid.steps
         sampling = self._sampling()
-        announcer = self._pipeline.atelier.announcer()
-        for index in range(1, steps + 1):
-            with torch.no_grad():
-                step = next(sampling)
-            if index < steps:
-                yield Preview(index, steps, step.sigma, step.denoised, self._decoded)
+        for index in range(1, steps):
+            step = self._next(sampling)
+            yield Preview(index, steps, step.sigma, step.denoised, self._decoded)
+        step = self._next(sampling)
         with torch.no_grad():
             latents = self._pipeline.process.finish(step.x, step.sigma)
         pictures = self._pictures(self._decoded(latents))
-        announcer.tell("latelier_images_finished", pictures=pictures)
+        self._pipeline.atelier.announcer().tell("latelier_images_finished", pictures=pictures)
         yield Preview(steps, steps, step.sigma, latents, self._decoded, pictures)
 
     def _sampling(self) -> Iterator[Step]:
@@ -73,12 +68,20 @@ class Run:
         sampler = pipeline.atelier.samplers.get(choice.name)
         return sampler(self.denoise, x, self._grid, noise=noise, **choice.options)
 
-    def _guided(self, given: Inputs, negative: Inputs) -> Denoise:
-        pipeline, choice = self._pipeline, self.request.guidance
-        builder = pipeline.condition_builder()
+    def _next(self, sampling: Iterator[Step]) -> Step:
         with torch.no_grad():
-            condition = builder.condition(given, self._count, self._frame)
-            null = builder.condition(negative, self._count, self._frame)
+            step = next(sampling, None)
+        if step is None:
+            raise PluginError(
+                f"the sampler '{self.request.sampler.name}' stopped before step {self._grid.steps}"
+            )
+        return step
+
+    def _guided(self, builder: ConditionBuilder) -> Denoise:
+        pipeline, choice = self._pipeline, self.request.guidance
+        with torch.no_grad():
+            condition = builder.condition(self._given, self._count, self._frame)
+            null = builder.condition(self._negative, self._count, self._frame)
         predict = Predictor(pipeline.denoiser, pipeline.process, pipeline.dtype)
         guidance = pipeline.atelier.guidances.get(choice.name)
         return guidance(predict, condition, null, self._grid, **choice.options)
@@ -89,7 +92,13 @@ class Run:
             return to_images(pipeline.first_stage.decode(latents.to(pipeline.dtype)))
 
     def _pictures(self, images: list[Image.Image]) -> tuple[Picture, ...]:
-        shared = provenance_of(self._pipeline, self.request, self._count)
+        builder = self._pipeline.condition_builder()
+        inputs = {
+            "inputs": builder.readable(self._given),
+            "negative": builder.readable(self._negative),
+        }
+        request = self.request.model_copy(update=inputs)
+        shared = provenance_of(self._pipeline, request, self._count)
         return tuple(
             Picture(image, self.request.seed + k, {**shared, **_own(image, self.request.seed, k)})
             for k, image in enumerate(images)
@@ -98,13 +107,6 @@ class Run:
 
 def _own(image: Image.Image, seed: int, k: int) -> dict[str, Any]:
     return {"index": k, "seed": seed + k, "pixels_sha256": pixel_hash(image)}
-
-
-def _spread(name: str, values: Sequence[Any], count: int) -> list[Any]:
-    """Return `count` values: each of `values` equally often, in order."""
-    if count % len(values):
-        raise InvalidInputError(f"{name}: {len(values)} values do not go with {count} pictures")
-    return [value for value in values for _ in range(count // len(values))]
 
 
 def _frame(pipeline: "Pipeline", request: Request) -> Frame:

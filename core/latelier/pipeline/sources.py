@@ -6,10 +6,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from latelier.kernel.errors import ModelFileError, UnknownNameError, suggestion
-from latelier.pipeline.outline import MANIFEST
+from latelier.pipeline.outline import MANIFEST, read_outline
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
-_PATTERNS = [MANIFEST, "*.safetensors", "*.model", "*.json", "*.txt"]
 
 
 @dataclass(frozen=True)
@@ -54,19 +53,25 @@ def find(name: str) -> Source:
 
 
 def _from_hub(name: str) -> Source:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
+    """Fetch the manifest, then the files that it names."""
     repository, _, revision = name.partition("@")
+    folder = _snapshot(repository, revision or None, [MANIFEST])
+    if not (folder / MANIFEST).is_file():
+        raise ModelFileError(f"'{repository}' on the hub is not a latelier model: no {MANIFEST}")
+    stored = read_outline(folder).components().values()
+    files = [file.path for each in stored for file in each.files()]
+    folder = _snapshot(repository, folder.name, [MANIFEST, *files])
+    return Source(repository, folder, folder.name)
+
+
+def _snapshot(repository: str, revision: str | None, files: list[str]) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
     try:
-        folder = Path(
-            snapshot_download(repository, revision=revision or None, allow_patterns=_PATTERNS)
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=files))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelFileError(
             f"there is no folder '{repository}', and it could not be fetched from the hub: {reason}"
         ) from None
-    if not (folder / MANIFEST).is_file():
-        raise ModelFileError(f"'{repository}' on the hub is not a latelier model: no {MANIFEST}")
-    return Source(repository, folder, folder.name)

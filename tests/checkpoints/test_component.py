@@ -1,0 +1,244 @@
+"""Components on disk: round trips, and everything that can be wrong with one."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from torch import nn
+
+from latelier import hookimpl
+from latelier.checkpoints.component import (
+    COMPONENT_FILE,
+    Component,
+    load_component,
+    new_component,
+    save_component,
+)
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.errors import InvalidConfigError, ModelFileError
+from latelier.kernel.policy import Policy
+from latelier.kernel.slots import ConditionerConfig, Gives
+
+VAE = {"ch": 8, "ch_mult": (1, 2), "num_res_blocks": 1, "num_groups": 4, "attn_type": "none"}
+
+
+@pytest.fixture
+def saved(tmp_path, built_ins):
+    """A folder that holds an autoencoder, and the component itself."""
+    component = new_component("first_stage", "autoencoder_kl", VAE, built_ins)
+    save_component(tmp_path / "vae", component)
+    return tmp_path / "vae", component
+
+
+def test_a_component_comes_back_as_it_was(saved, built_ins):
+    folder, component = saved
+    again = load_component(folder, "first_stage", built_ins)
+    assert (again.kind, again.id) == ("first_stage", "latelier/autoencoder_kl")
+    assert again.config == component.config
+    assert again.config_sha256 == component.config_sha256
+    state = again.module.state_dict()
+    for name, tensor in component.module.state_dict().items():
+        assert torch.equal(state[name], tensor)
+    assert not again.module.training
+    assert not any(parameter.requires_grad for parameter in again.module.parameters())
+
+
+def test_it_knows_the_hash_of_its_file_and_a_new_one_has_none(saved, built_ins):
+    folder, component = saved
+    stored = json.loads((folder / COMPONENT_FILE).read_text())
+    again = load_component(folder, "first_stage", built_ins)
+    assert again.weights_sha256 == stored["weights"]["sha256"]
+    assert component.weights_sha256 is None
+
+
+def test_the_hash_of_a_configuration_depends_on_its_values_alone(built_ins):
+    registry = built_ins.first_stages
+    one = registry.configured("autoencoder_kl", VAE)
+    other = registry.configured("autoencoder_kl", dict(reversed(VAE.items())))
+    changed = registry.configured("autoencoder_kl", {**VAE, "scale_factor": 2.0})
+    hashes = [
+        Component("first_stage", "x/y", "1", nn_with(config)).config_sha256
+        for config in (one, other, changed)
+    ]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def nn_with(config):
+    module = nn.Module()
+    module.config = config
+    return module
+
+
+def test_another_kind_is_wanted(saved, built_ins):
+    with pytest.raises(ModelFileError, match="holds a first_stage, a denoiser is wanted"):
+        load_component(saved[0], "denoiser", built_ins)
+
+
+def change_json(folder, change):
+    path = folder / COMPONENT_FILE
+    stored = json.loads(path.read_text())
+    change(stored)
+    path.write_text(json.dumps(stored))
+
+
+@pytest.mark.parametrize("path", ["../vae/first_stage.safetensors", "/etc/passwd", "a/../../b"])
+def test_a_path_that_leads_outside(saved, built_ins, path):
+    change_json(saved[0], lambda stored: stored["weights"].update(path=path))
+    with pytest.raises(ModelFileError, match="outside the folder"):
+        load_component(saved[0], "first_stage", built_ins)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        (
+            lambda s: s.update(id="latelier-palette/palette", version="2.1"),
+            ModelFileError,
+            r"the first stage 'latelier-palette/palette': pip install 'latelier-palette>=2\.1'",
+        ),
+        (
+            lambda s: s.update(id="latelier/autoencoder_vq", version="9.0"),
+            ModelFileError,
+            "'latelier/autoencoder_vq': pip install --upgrade 'latelier>=9.0'",
+        ),
+        (lambda s: s["config"].update(channels=3), InvalidConfigError, "no field 'channels'"),
+        (lambda s: s["config"].update(ch=16), ModelFileError, "weights are not this config"),
+        (lambda s: s.pop("id"), ModelFileError, "the field 'id' is required"),
+        (lambda s: s.update(kind="sampler2"), ModelFileError, "'kind'"),
+        (lambda s: s.update(code="evil.py"), ModelFileError, "there is no field 'code'"),
+        (lambda s: s["weights"].pop("sha256"), ModelFileError, "'weights.sha256' is required"),
+        (
+            lambda s: s.update(assets={"a": s["weights"]}),
+            ModelFileError,
+            "takes no files beside its weights",
+        ),
+    ],
+)
+def test_a_component_file_that_is_wrong(saved, built_ins, change, error, said):
+    change_json(saved[0], change)
+    with pytest.raises(error, match=said):
+        load_component(saved[0], "first_stage", built_ins)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"a": NaN', "[" * 100_000, "\x00\xff"])
+def test_a_component_file_that_is_not_json(saved, built_ins, text):
+    (saved[0] / COMPONENT_FILE).write_bytes(text.encode("latin-1"))
+    with pytest.raises(ModelFileError, match=r"component\.json: (cannot be read as JSON|holds)"):
+        load_component(saved[0], "first_stage", built_ins)
+
+
+def weights_of(folder):
+    return folder / "first_stage.safetensors"
+
+
+def flip_a_byte(path, at):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGE = {
+    "a flipped bit in the data": lambda path: flip_a_byte(path, -1),
+    "a flipped bit in the header": lambda path: flip_a_byte(path, 20),
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "empty": lambda path: path.write_bytes(b""),
+    "missing": lambda path: path.unlink(),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_damaged_weights(saved, built_ins, damage):
+    damage(weights_of(saved[0]))
+    with pytest.raises(ModelFileError, match=r"first_stage\.safetensors: (its SHA|cannot be read)"):
+        load_component(saved[0], "first_stage", built_ins)
+
+
+def test_the_plugin_was_left_out_and_that_is_said(saved, tmp_path, site):
+    site.publish("latelier-vae", "1 / 0")
+    change_json(saved[0], lambda stored: stored.update(id="latelier-vae/vae"))
+    said = "'latelier-vae/vae', and plugin 'latelier-vae:main' is left out .import_error.: Zero"
+    with pytest.raises(ModelFileError, match=said):
+        load_component(saved[0], "first_stage", site.atelier())
+
+
+def test_an_interrupted_save_leaves_no_component(tmp_path, built_ins, monkeypatch):
+    component = new_component("first_stage", "autoencoder_kl", VAE, built_ins)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("latelier.checkpoints.component.write_json", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save_component(tmp_path / "new", component)
+    with pytest.raises(ModelFileError, match="no such file"):
+        load_component(tmp_path / "new", "first_stage", built_ins)
+
+
+def test_a_component_that_is_where_it_should_be_is_shared(saved):
+    component = saved[1]
+    cpu = torch.device("cpu")
+    assert component.placed(cpu, torch.float32) is component
+    copy = component.placed(cpu, torch.bfloat16)
+    assert next(copy.module.parameters()).dtype == torch.bfloat16
+    assert next(component.module.parameters()).dtype == torch.float32
+
+
+class PaletteConfig(ConditionerConfig):
+    def gives(self):
+        return Gives(vector=3)
+
+
+class PaletteModule(nn.Module):
+    """Has no weights, a table of its own, and a file beside."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.table = torch.arange(3.0)
+        self.names = b""
+
+    def assets(self):
+        return {"names.txt": self.names} if self.names else {}
+
+    def set_assets(self, assets):
+        self.names = assets["names.txt"]
+
+
+@pytest.fixture
+def palette_atelier():
+    class Plugin:
+        @hookimpl
+        def latelier_register(self, registrar):
+            here = f"{__name__}:"
+            registrar.conditioner(
+                "palette",
+                factory=here + "PaletteModule",
+                config=here + "PaletteConfig",
+                input=here + "PaletteConfig",
+            )
+
+    atelier = Atelier(policy=Policy(), candidates=[])
+    atelier.register(Plugin(), "latelier-palette", "1.5")
+    return atelier
+
+
+def test_a_component_without_weights_and_with_a_file(tmp_path, palette_atelier):
+    component = new_component("conditioner", "palette", {}, palette_atelier)
+    component.module.names = b"red, green"
+    save_component(tmp_path, component)
+    again = load_component(tmp_path, "conditioner", palette_atelier)
+    assert again.module.names == b"red, green"
+    assert again.module.table.tolist() == [0, 1, 2]
+    assert again.weights_sha256 is None
+    assert again.version == "1.5"
+    assert not list(tmp_path.glob("*.safetensors"))
+    (tmp_path / "conditioner.names.txt").write_bytes(b"red, blue!")
+    with pytest.raises(ModelFileError, match=r"names\.txt: its SHA-256 is"):
+        load_component(tmp_path, "conditioner", palette_atelier)
+
+
+def test_a_folder_can_be_moved(saved, tmp_path, built_ins):
+    shutil.move(saved[0], tmp_path / "elsewhere")
+    load_component(tmp_path / "elsewhere", "first_stage", built_ins)

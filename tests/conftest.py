@@ -1,0 +1,179 @@
+"""Fixtures of several folders: a site of plugins, a pipeline that runs in milliseconds."""
+
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import distributions
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+import torch
+
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.discovery import GROUP, Candidate, discover
+from latelier.kernel.policy import Policy
+from latelier.pipeline import Pipeline, compose
+
+CLASSES = ("cat", "dog", "fish")
+CAPTIONS = [
+    f"a {color} {thing} {place}"
+    for color in ("red", "blue", "green")
+    for thing in ("cat", "dog", "fish")
+    for place in ("in a meadow", "on the sea")
+]
+
+
+def tiny_parts() -> dict[str, Any]:
+    """Return what `compose` needs: latents of 4 channels at half size, a text and a class.
+
+    Its levels have more channels than groups, without which the timestep would have no effect.
+    """
+    return {
+        "first_stage": (
+            "autoencoder_kl",
+            {"ch": 8, "ch_mult": (1, 2), "num_res_blocks": 1, "num_groups": 4, "attn_type": "none"},
+        ),
+        "denoiser": (
+            "unet",
+            {
+                "in_channels": 4,
+                "out_channels": 4,
+                "model_channels": 16,
+                "channel_mult": (1, 2),
+                "num_res_blocks": 1,
+                "attention_resolutions": (2,),
+                "num_heads": 2,
+                "num_groups": 4,
+                "context_dim": 16,
+                "streams": {"text": {"width": 16, "way": "native"}},
+                "vectors": {"label": 8},
+            },
+        ),
+        "conditioners": {
+            "text": ("text", {"width": 16, "layers": 1, "heads": 2, "max_length": 16}),
+            "label": (
+                "class_label",
+                {"num_classes": 3, "width": 8, "slot": "vector", "names": CLASSES},
+            ),
+        },
+        "inputs": {"prompt": "text", "label": "label"},
+        "process": {"kind": "rectified_flow"},
+        "defaults": {"size": 16, "steps": 3, "guidance": 3.0},
+    }
+
+
+def composed(atelier: Atelier, **changes: Any) -> Pipeline:
+    """Return a tiny pipeline with random weights everywhere, the zero-initialised ones included."""
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        pipeline = compose(**{**tiny_parts(), **changes}, device="cpu", atelier=atelier)
+        for component in pipeline.components().values():
+            for weights in component.module.parameters():
+                if not weights.any():
+                    weights.normal_(std=0.05)
+    text = pipeline.conditioner_components.get("text")
+    if text is not None:
+        text.module.fit(CAPTIONS)
+    return pipeline
+
+
+@pytest.fixture(scope="session")
+def built_ins() -> Atelier:
+    """The built-in plugins, whatever else is installed or configured."""
+    return Atelier(policy=Policy(allow=frozenset()))
+
+
+@pytest.fixture(scope="session")
+def tiny(built_ins: Atelier) -> Pipeline:
+    """One tiny pipeline for all tests: it never changes."""
+    return composed(built_ins)
+
+
+@pytest.fixture
+def compose_tiny(built_ins: Atelier) -> Callable[..., Pipeline]:
+    """Compose a tiny pipeline with other parts."""
+
+    def compose_it(atelier: Atelier | None = None, **changes: Any) -> Pipeline:
+        return composed(atelier or built_ins, **changes)
+
+    return compose_it
+
+
+@pytest.fixture
+def tiny_changes() -> Callable[[], dict[str, Any]]:
+    """What `compose` needs for a tiny pipeline, to be changed."""
+    return tiny_parts
+
+
+_REGISTERS = """
+    from latelier import hookimpl
+
+    class Plugin:
+        @hookimpl
+        def latelier_register(self, registrar):
+            {body}
+
+    plugin = Plugin()
+"""
+_HEALTHY = _REGISTERS.format(body='registrar.sampler("{name}", factory="healthy:sampler")')
+
+
+class Site:
+    """A folder of installed distributions, made by the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def publish(
+        self,
+        distribution: str,
+        code: str,
+        *,
+        module: str | None = None,
+        entries: dict[str, str] | None = None,
+        group: str = GROUP,
+        version: str = "1.0",
+    ) -> None:
+        """Install a distribution of one module, whose entry point is its `plugin`."""
+        module = module or distribution.replace("-", "_")
+        (self.folder / f"{module}.py").write_text(dedent(code))
+        info = self.folder / f"{distribution}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+        )
+        lines = [f"{k} = {v}" for k, v in (entries or {"main": f"{module}:plugin"}).items()]
+        (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
+
+    def candidates(self, *more: Path) -> list[Candidate]:
+        """Return what is installed here, then in the folders `more`."""
+        paths = [str(self.folder), *map(str, more)]
+        return discover(distributions(path=paths))
+
+    def atelier(self, policy: Policy | None = None, *, strict: bool = False) -> Atelier:
+        """Return an atelier with the plugins installed here alone."""
+        return Atelier(policy=policy or Policy(), candidates=self.candidates(), strict=strict)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """An empty site on sys.path; what is imported from it is forgotten afterwards."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    before = set(sys.modules)
+    yield Site(folder)
+    for name in set(sys.modules) - before:
+        if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def publish_healthy(site: Site) -> Callable[..., None]:
+    """Install a distribution that registers one sampler, of the name given."""
+
+    def publish(distribution: str = "latelier-healthy", sampler: str = "healthy") -> None:
+        site.publish(distribution, _HEALTHY.format(name=sampler))
+
+    return publish
