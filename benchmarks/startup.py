@@ -1,0 +1,132 @@
+"""How long does the command line take to answer, with 20 plugins installed?
+
+The plugins are distributions written to a temporary folder on PYTHONPATH; each registers a
+conditioner and a sampler. Each command is run a few times to fill the page cache, then --runs
+times, in turn with the others. `imports` names what the command imported of the packages that it
+should do without.
+
+python benchmarks/startup.py
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+COMMANDS = {"--help": 250, "plugins list": 300, "generate --help": 600}
+"""Command -> target, in ms."""
+
+WATCHED = ("torch", "numpy", "pydantic", "pluggy", "rich")
+
+MODULE = """
+import latelier
+
+
+class Plugin:
+    @latelier.hookimpl
+    def latelier_register(self, registrar):
+        registrar.conditioner(
+            "palette_{k}",
+            factory="latelier_dummy_{k}_inputs:Conditioner",
+            config="latelier_dummy_{k}_inputs:Config",
+            input="latelier_dummy_{k}_inputs:Palette",
+        )
+        registrar.sampler("leap_{k}", factory="latelier_dummy_{k}_inputs:leap")
+
+
+plugin = Plugin()
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--plugins", type=int, default=20)
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        for k in range(arguments.plugins):
+            write_plugin(Path(folder), k)
+        rows = measured(arguments.runs, {**os.environ, "PYTHONPATH": folder})
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+        return
+    print(f"{arguments.plugins} plugins, {arguments.runs} runs, load {os.getloadavg()[0]:.1f}")
+    for command, row in rows.items():
+        print(
+            f"latelier {command:16} median {row['median_ms']:4.0f} ms (target {row['target_ms']}), "
+            f"least {row['least_ms']:4.0f}, processor time {row['processor_ms']:4.0f}; "
+            f"imports {', '.join(row['imports']) or 'none of those watched'}"
+        )
+
+
+def write_plugin(folder: Path, k: int) -> None:
+    (folder / f"latelier_dummy_{k}.py").write_text(MODULE.replace("{k}", str(k)))
+    info = folder / f"latelier_dummy_{k}-1.0.dist-info"
+    info.mkdir()
+    head = f"Metadata-Version: 2.1\nName: latelier-dummy-{k}\nVersion: 1.0\n"
+    (info / "METADATA").write_text(head)
+    (info / "entry_points.txt").write_text(f"[latelier.v1]\nmain = latelier_dummy_{k}:plugin\n")
+
+
+def measured(runs: int, environment: dict[str, str]) -> dict[str, dict[str, object]]:
+    walls: dict[str, list[float]] = {command: [] for command in COMMANDS}
+    processor: dict[str, list[float]] = {command: [] for command in COMMANDS}
+    imports = {command: imported(command, environment) for command in COMMANDS}
+    for command in [*COMMANDS, *COMMANDS]:
+        run(command, environment)
+    for _ in range(runs):
+        for command in COMMANDS:
+            wall, used = run(command, environment)
+            walls[command].append(wall)
+            processor[command].append(used)
+    return {
+        command: {
+            "median_ms": 1000 * statistics.median(walls[command]),
+            "least_ms": 1000 * min(walls[command]),
+            "processor_ms": 1000 * statistics.median(processor[command]),
+            "target_ms": target,
+            "imports": imports[command],
+        }
+        for command, target in COMMANDS.items()
+    }
+
+
+def run(command: str, environment: dict[str, str]) -> tuple[float, float]:
+    """Return wall and processor time in seconds."""
+    before, start = children_time(), time.perf_counter()
+    program = Path(sys.executable).with_name("latelier")
+    subprocess.run([program, *command.split()], env=environment, check=True, capture_output=True)
+    return time.perf_counter() - start, children_time() - before
+
+
+def children_time() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def imported(command: str, environment: dict[str, str]) -> list[str]:
+    code = (
+        "import sys\nfrom latelier.cli.main import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "finally:\n    print(*(name for name in sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command.split()],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    modules = set(done.stderr.split())
+    return [name for name in WATCHED if name in modules]
+
+
+if __name__ == "__main__":
+    main()
