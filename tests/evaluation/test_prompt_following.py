@@ -76,6 +76,7 @@ def test_shares_and_worst_glyphs() -> None:
         "color": Proportion(1, 2),
         "kind": Proportion(2, 2),
     }
+    assert following(judged[1:2]).keys() == {"glyph", "glyph_top5"}
     assert [each.right for each in judged] == [True, False, False, False]
     missed = worst(judged)
     assert [each["glyph"] for each in missed] == ["owl", "cat"]

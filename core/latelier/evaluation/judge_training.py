@@ -27,17 +27,17 @@ class JudgeTraining(Frozen):
         default=7_100_000, ge=0, description="of the scenes, the weights and the order"
     )
     scenes: int = Field(
-        default=60_000, ge=1, description="rendered scenes, each seen in every epoch"
+        default=40_000, ge=1, description="rendered scenes, each seen in every epoch"
     )
-    epochs: int = Field(default=6, ge=1, description="times that each scene is seen, softened anew")
+    epochs: int = Field(default=4, ge=1, description="times that each scene is seen, softened anew")
     batch_size: int = Field(
         default=128, ge=32, description="scenes of a step; of fewer than 32, all may be places"
     )
     lr: float = Field(default=4e-3, gt=0, description="highest learning rate of AdamW")
     weight_decay: float = Field(default=0.02, ge=0)
-    warmup: int = Field(default=200, ge=1, description="steps of linear warm-up before the cosine")
+    warmup: int = Field(default=100, ge=1, description="steps of linear warm-up before the cosine")
     background_weight: float = Field(
-        default=0.3, ge=0, description="weight of each background loss"
+        default=1.0, ge=0, description="weight of each background loss"
     )
     smoothing: float = Field(
         default=0.05, ge=0, lt=1, description="label smoothing of the glyph loss"

@@ -88,15 +88,16 @@ def following(judged: Sequence[Judgement]) -> dict[str, Proportion]:
     """Return how often the prompt was followed.
 
     glyph: it is the judge's first choice; glyph_top5: it is among its first five. color and kind:
-    the background's, over the prompts that name a colour.
+    the background's, over the prompts that name a colour; left out if none does.
     """
-    named = [each for each in judged if each.prompt.color is not None]
-    return {
+    shares = {
         "glyph": Proportion.of(each.rank == 1 for each in judged),
         "glyph_top5": Proportion.of(each.rank <= 5 for each in judged),
-        "color": Proportion.of(each.color == each.prompt.color for each in named),
-        "kind": Proportion.of(each.kind == each.prompt.kind for each in named),
     }
+    if named := [each for each in judged if each.prompt.color is not None]:
+        shares["color"] = Proportion.of(each.color == each.prompt.color for each in named)
+        shares["kind"] = Proportion.of(each.kind == each.prompt.kind for each in named)
+    return shares
 
 
 def worst(judged: Sequence[Judgement], count: int = 20) -> list[dict[str, object]]:
