@@ -1,0 +1,343 @@
+"""Against diffusers' schedulers: the same sigmas, first state and model give the same x.
+
+The model is a small nonlinear one of (x, t), evaluated in float64 through `Predictor` and a
+process. Sigmas are the scheduler's own, which it keeps in float32; it casts x to float32 in each
+step too, hence 1e-5 and not 1e-12. Real differences have tests of their own at the end.
+"""
+
+from itertools import pairwise
+
+import pytest
+import torch
+
+from latelier.diffusion.grid import Grid
+from latelier.diffusion.predict import Predictor
+from latelier.diffusion.rectified_flow import RectifiedFlow
+from latelier.diffusion.vp import VP
+from latelier.kernel.condition import Condition
+from latelier.kernel.slots import DenoiserConfig
+from latelier_samplers.ddim import ddim
+from latelier_samplers.dpmpp_2m import dpmpp_2m
+from latelier_samplers.heun import heun
+from latelier_samplers.schedules.karras import karras
+from latelier_samplers.schedules.model import model
+
+BETAS = {"beta_start": 0.0015, "beta_end": 0.0195, "beta_schedule": "scaled_linear"}
+KINDS = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
+SHAPE = (2, 4, 8, 8)
+
+
+@pytest.fixture(scope="module")
+def diffusers():
+    import diffusers  # slow: not at collection
+
+    return diffusers
+
+
+class Model:
+    """Mixes the channels by a fixed matrix; depends on t or not."""
+
+    config = DenoiserConfig()
+
+    def __init__(self, timed):
+        generator = torch.Generator().manual_seed(1)
+        self.mix = torch.randn(4, 4, generator=generator, dtype=torch.float64) / 2
+        self.timed = timed
+
+    def __call__(self, x, t, condition=None, control=None):
+        assert x.dtype == torch.float64
+        bend = 1 + 0.5 * torch.cos(t.double() / 20) if self.timed else torch.ones(1)
+        mixed = torch.einsum("ij,bjhw->bihw", self.mix, x)
+        return torch.tanh(mixed * bend.view(-1, 1, 1, 1))
+
+
+@pytest.fixture(params=[False, True], ids=["t-independent", "t-dependent"])
+def network(request):
+    return Model(request.param)
+
+
+def first_noise(dtype=torch.float64):
+    return torch.randn(SHAPE, generator=torch.Generator().manual_seed(2), dtype=dtype)
+
+
+def theirs(scheduler, network, x, **options):
+    for t in scheduler.timesteps:
+        scaled = x
+        if hasattr(scheduler, "scale_model_input"):
+            scaled = scheduler.scale_model_input(x, t)
+        output = network(scaled.double(), t.expand(len(x)))
+        x = scheduler.step(output, t, x, **options).prev_sample
+    return x
+
+
+def ours(sampler, network, process, grid, x, **options):
+    predictor = Predictor(network, process, torch.float64)
+
+    def denoise(x, sigma):
+        return predictor(x, sigma, [Condition({}, {}, {})])[0]
+
+    *_, step = sampler(denoise, x, grid, **{"noise": None, **options})
+    return step.x
+
+
+def vp(prediction, options):
+    """Return the process whose t is whole where the scheduler's is."""
+    rounding = "interpolate" if "use_karras_sigmas" in options else "nearest"
+    return VP(prediction=KINDS[prediction], timestep_rounding=rounding)
+
+
+def grid_of(scheduler, frame="ve"):
+    """Return the scheduler's sigmas; those for Heun's method are listed twice there."""
+    return Grid(dict.fromkeys(scheduler.sigmas.tolist()), frame)
+
+
+def assert_same(x, reference):
+    assert (x - reference).norm() / reference.norm() < 1e-5
+
+
+def in_float64(ddim_scheduler):
+    ddim_scheduler.alphas_cumprod = ddim_scheduler.alphas_cumprod.double()
+    ddim_scheduler.final_alpha_cumprod = ddim_scheduler.final_alpha_cumprod.double()
+    return ddim_scheduler
+
+
+def ddim_grid(scheduler, frame):
+    abar = torch.stack(
+        [*scheduler.alphas_cumprod[scheduler.timesteps], scheduler.final_alpha_cumprod]
+    )
+    signal, noise = abar.sqrt(), (1 - abar).sqrt()
+    return Grid((noise / (signal if frame == "ve" else signal + noise)).tolist(), frame)
+
+
+@pytest.mark.parametrize("prediction", KINDS)
+@pytest.mark.parametrize("eta", [0.0, 0.6, 1.0])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timestep_spacing": "leading", "steps_offset": 1, "set_alpha_to_one": False},
+        {"timestep_spacing": "trailing"},
+    ],
+    ids=["paper", "trailing"],
+)
+def test_ddim(diffusers, network, prediction, eta, options):
+    scheduler = in_float64(
+        diffusers.DDIMScheduler(**BETAS, **options, prediction_type=prediction, clip_sample=False)
+    )
+    scheduler.set_timesteps(20)
+    process, grid = vp(prediction, options), ddim_grid(scheduler, "ve")
+    draws = torch.randn(20, *SHAPE, generator=torch.Generator().manual_seed(3))
+    pending, mine = iter(draws.double()), iter(draws)
+    x = reference = first_noise()
+    for t in scheduler.timesteps:
+        output = network(reference, t.expand(2))
+        noise = next(pending) if eta else None
+        step = scheduler.step(output, t, reference, eta=eta, variance_noise=noise)
+        reference = step.prev_sample
+    x = process.initial(x, grid.sigmas[0])
+    x = ours(ddim, network, process, grid, x, noise=lambda sigma, to: next(mine), eta=eta)
+    assert_same(process.finish(x, grid.sigmas[-1]), reference)
+
+
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_ddim_of_zero_terminal_snr(diffusers, network, eta):
+    scheduler = in_float64(
+        diffusers.DDIMScheduler(
+            **BETAS,
+            rescale_betas_zero_snr=True,
+            timestep_spacing="trailing",
+            prediction_type="v_prediction",
+            clip_sample=False,
+        )
+    )
+    scheduler.set_timesteps(20)
+    process = VP(prediction="v", zero_terminal_snr=True)
+    grid = ddim_grid(scheduler, "flow")
+    assert grid.sigmas[0] == pytest.approx(1, abs=1e-6)
+    draws = torch.randn(20, *SHAPE, generator=torch.Generator().manual_seed(3))
+    pending, mine = iter(draws.double()), iter(draws)
+    reference = first_noise()
+    x = process.initial(reference, grid.sigmas[0])
+    for t in scheduler.timesteps:
+        output = network(reference, t.expand(2))
+        noise = next(pending) if eta else None
+        step = scheduler.step(output, t, reference, eta=eta, variance_noise=noise)
+        reference = step.prev_sample
+    x = ours(ddim, network, process, grid, x, noise=lambda sigma, to: next(mine), eta=eta)
+    assert_same(x, reference)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timestep_spacing": "leading", "steps_offset": 1},
+        {"timestep_spacing": "trailing"},
+        {"use_karras_sigmas": True},
+        {"timestep_spacing": "leading", "steps_offset": 1, "final_sigmas_type": "sigma_min"},
+    ],
+    ids=["leading", "trailing", "karras", "sigma_min"],
+)
+def test_euler(diffusers, network, prediction, options):
+    scheduler = diffusers.EulerDiscreteScheduler(**BETAS, **options, prediction_type=prediction)
+    scheduler.set_timesteps(20)
+    process, grid = vp(prediction, options), grid_of(scheduler)
+    x = process.initial(first_noise(), grid.sigmas[0])
+    assert_same(ours(ddim, network, process, grid, x), theirs(scheduler, network, x))
+
+
+@pytest.mark.parametrize("prediction", KINDS)
+@pytest.mark.parametrize(
+    "options",
+    [{"timestep_spacing": "trailing"}, {"use_karras_sigmas": True}],
+    ids=["trailing", "karras"],
+)
+def test_heun(diffusers, network, prediction, options):
+    scheduler = diffusers.HeunDiscreteScheduler(**BETAS, **options, prediction_type=prediction)
+    scheduler.set_timesteps(20)
+    process, grid = vp(prediction, options), grid_of(scheduler)
+    assert grid.steps == 20
+    x = process.initial(first_noise(), grid.sigmas[0])
+    assert_same(ours(heun, network, process, grid, x), theirs(scheduler, network, x))
+
+
+@pytest.mark.parametrize("prediction", KINDS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timestep_spacing": "trailing"},
+        {"timestep_spacing": "leading", "steps_offset": 1},
+        {"timestep_spacing": "linspace"},
+        {"use_karras_sigmas": True},
+        {"timestep_spacing": "leading", "steps_offset": 1, "final_sigmas_type": "sigma_min"},
+    ],
+    ids=["trailing", "leading", "linspace", "karras", "sigma_min"],
+)
+def test_dpmpp_2m(diffusers, network, prediction, options):
+    scheduler = diffusers.DPMSolverMultistepScheduler(
+        **BETAS,
+        **options,
+        algorithm_type="dpmsolver++",
+        solver_order=2,
+        solver_type="midpoint",
+        lower_order_final=False,
+        prediction_type=prediction,
+    )
+    scheduler.set_timesteps(20)
+    # This scheduler rounds t with Karras' sigmas too, unlike Euler's and Heun's.
+    process = VP(prediction=KINDS[prediction], timestep_rounding="nearest")
+    grid, noise = grid_of(scheduler), first_noise()
+    x = process.initial(noise, grid.sigmas[0])
+    x = ours(dpmpp_2m, network, process, grid, x)
+    assert_same(process.finish(x, grid.sigmas[-1]), theirs(scheduler, network, noise))
+
+
+def test_dpmpp_2m_flow(diffusers, network):
+    scheduler = diffusers.DPMSolverMultistepScheduler(
+        prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
+    )
+    scheduler.set_timesteps(20)
+    # The scheduler cuts t to whole numbers; its sigmas are not cut.
+    scheduler.timesteps = (scheduler.sigmas[:-1] * 1000).double()
+    process, grid = RectifiedFlow(), grid_of(scheduler, "flow")
+    x = first_noise()
+    assert_same(ours(dpmpp_2m, network, process, grid, x), theirs(scheduler, network, x))
+
+
+@pytest.mark.parametrize("shift", [1.0, 3.0])
+def test_flow_match_euler(diffusers, network, shift):
+    scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=shift)
+    scheduler.set_timesteps(20)
+    grid, x = grid_of(scheduler, "flow"), first_noise()
+    assert grid.sigmas[0] == 1
+    assert_same(ours(ddim, network, RectifiedFlow(), grid, x), theirs(scheduler, network, x))
+
+
+@pytest.mark.parametrize("shift", [1.0, 3.0])
+def test_flow_match_heun(diffusers, network, shift):
+    scheduler = diffusers.FlowMatchHeunDiscreteScheduler(shift=shift)
+    scheduler.set_timesteps(20)
+    grid, x = grid_of(scheduler, "flow"), first_noise()
+    assert grid.steps == 20
+    assert_same(ours(heun, network, RectifiedFlow(), grid, x), theirs(scheduler, network, x))
+
+
+@pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
+def test_step_lists(diffusers, spacing):
+    scheduler, process = diffusers.DDIMScheduler(timestep_spacing=spacing), VP()
+    for steps in [*range(1, 70), 96, 100, 101, 176, 250, 333, 334, 500, 999, 1000]:
+        scheduler.set_timesteps(steps)
+        expected = scheduler.timesteps.tolist()
+        if (spacing, steps) == ("linspace", 1):
+            expected = [999]  # theirs is step 0: no noise at all to begin with
+        if spacing == "trailing":
+            expected = expected[:steps]  # theirs has 62 steps where 61 are asked for
+        grid = model(steps, process, spacing=spacing)
+        assert [process.timestep(sigma).item() for sigma in grid.sigmas[:-1]] == expected
+
+
+def test_karras_sigmas(diffusers):
+    scheduler = diffusers.EulerDiscreteScheduler(**BETAS, use_karras_sigmas=True)
+    scheduler.set_timesteps(20)
+    # Theirs come from float32 alphas: 4e-5 off where 1 - alpha is small.
+    assert karras(20, VP()).sigmas == pytest.approx(scheduler.sigmas.tolist(), rel=1e-4)
+
+
+def test_flow_match_sigmas(diffusers):
+    scheduler = diffusers.FlowMatchEulerDiscreteScheduler()
+    scheduler.set_timesteps(28)
+    grid = model(28, RectifiedFlow(), spacing="linspace")
+    assert grid.sigmas == pytest.approx(scheduler.sigmas.tolist(), abs=1e-6)
+
+
+class TestRealDifferences:
+    """What their schedulers do otherwise. Each shows that it does make a difference."""
+
+    def test_ddim_steps_by_the_stride_and_not_to_the_next_of_its_list(self, diffusers):
+        """Its previous t is t - T // S, which is not in the list where S does not divide T."""
+        scheduler = in_float64(
+            diffusers.DDIMScheduler(**BETAS, timestep_spacing="trailing", clip_sample=False)
+        )
+        scheduler.set_timesteps(30)
+        listed = scheduler.timesteps.tolist()
+        assert any(t - 1000 // 30 != following for t, following in pairwise(listed))
+        process, grid, network = VP(), ddim_grid(scheduler, "ve"), Model(timed=False)
+        x = process.initial(first_noise(), grid.sigmas[0])
+        x = ours(ddim, network, process, grid, x)
+        reference = theirs(scheduler, network, first_noise())
+        assert (x - reference).norm() / reference.norm() > 1e-3
+
+    def test_euler_linspace_takes_sigma_linear_in_t(self, diffusers):
+        """Ours is linear in log(sigma): at its sigmas our t is another, by 0.03 at most."""
+        scheduler = diffusers.EulerDiscreteScheduler(**BETAS, timestep_spacing="linspace")
+        scheduler.set_timesteps(20)
+        process, grid, network = VP(), grid_of(scheduler), Model(timed=True)
+        x = process.initial(first_noise(), grid.sigmas[0])
+        reference = theirs(scheduler, network, x)
+        t_of = dict(zip(grid.sigmas, scheduler.timesteps.tolist()))
+        mine = {s: process.timestep(s).item() for s in grid.sigmas[:-1]}
+        assert 1e-3 < max(abs(mine[s] - t_of[s]) for s in mine) < 0.1
+
+        class TheirTimes(VP):
+            def timestep(self, sigma):
+                return torch.tensor(t_of[sigma])
+
+        assert_same(ours(ddim, network, TheirTimes(), grid, x), reference)
+
+    def test_dpmpp_2m_flow_cuts_t(self, diffusers):
+        scheduler = diffusers.DPMSolverMultistepScheduler(
+            prediction_type="flow_prediction", use_flow_sigmas=True
+        )
+        scheduler.set_timesteps(30)
+        exact = scheduler.sigmas[:-1].double() * 1000
+        assert (exact - scheduler.timesteps).abs().max() > 0.5
+
+    def test_rounding_t_makes_a_difference(self, diffusers):
+        scheduler = diffusers.DPMSolverMultistepScheduler(**BETAS, use_karras_sigmas=True)
+        scheduler.set_timesteps(20)
+        grid, network = grid_of(scheduler), Model(timed=True)
+        ends = []
+        for rounding in ("nearest", "interpolate"):
+            process = VP(prediction="v", timestep_rounding=rounding)
+            x = process.initial(first_noise(), grid.sigmas[0])
+            ends.append(ours(dpmpp_2m, network, process, grid, x))
+        assert (ends[0] - ends[1]).norm() / ends[0].norm() > 1e-4
