@@ -51,7 +51,7 @@ def tiny_parts() -> dict[str, Any]:
             },
         ),
         "conditioners": {
-            "text": ("text", {"width": 16, "layers": 1, "heads": 2, "max_length": 16}),
+            "text": ("text", {"width": 16, "layers": 1, "heads": 2, "max_length": 32}),
             "label": (
                 "class_label",
                 {"num_classes": 3, "width": 8, "slot": "vector", "names": CLASSES},

@@ -89,7 +89,7 @@ class ConditionBuilder:
             read_input(model, value, public)
         except InvalidInputError:
             if _takes_a_list(model) and not all(
-                isinstance(each, list | tuple | dict) for each in value
+                isinstance(each, list | tuple | dict | BaseModel) for each in value
             ):
                 raise
             return list(value)

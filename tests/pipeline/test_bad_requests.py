@@ -1,0 +1,113 @@
+"""What cannot be asked is refused before the first step, and it is said what would be right."""
+
+import pytest
+
+from latelier.kernel.errors import InvalidInputError, LatelierError, PluginError, UnknownNameError
+
+CASES = {
+    "misspelt input": ({"promt": "a cat"}, "nothing here takes 'promt'. Did you mean 'prompt'"),
+    "misspelt option": ({"stepz": 3}, "nothing here takes 'stepz'. Did you mean 'steps'"),
+    "the conditioner's own name": ({"text": "a cat"}, "nothing here takes 'text'"),
+    "misspelt negative": ({"negative": {"lable": 1}}, "takes 'lable'. Did you mean 'label'"),
+    "misspelt sampler": ({"sampler": "huen"}, "there is no sampler 'huen'. Did you mean 'heun'"),
+    "misspelt schedule": ({"schedule": "karas"}, "no schedule 'karas'. Did you mean 'karras'"),
+    "misspelt guidance": ({"guidance": "cgf"}, "there is no guidance 'cgf'. Did you mean 'cfg'"),
+    "sampler of nobody": ({"sampler": "other/ddim"}, "there is no sampler 'other/ddim'"),
+    "misspelt sampler option": (
+        {"sampler": {"name": "ddim", "etta": 1}},
+        "sampler 'ddim': there is no field 'etta'. Did you mean 'eta'",
+    ),
+    "sampler option out of range": (
+        {"sampler": {"name": "ddim", "eta": 2}},
+        "sampler 'ddim': 'eta': .*less than or equal to 1",
+    ),
+    "option of another sampler": ({"sampler": {"name": "heun", "eta": 1}}, "no field 'eta'"),
+    "sampler without a name": ({"sampler": {"eta": 1}}, "sampler"),
+    "sampler that is a number": ({"sampler": 3}, "'sampler'"),
+    "negative guidance": ({"guidance": -1}, "guidance 'cfg': 'scale'"),
+    "guidance that is no number": ({"guidance": float("nan")}, "'scale'"),
+    "no steps": ({"steps": 0}, "'steps': .*greater than or equal to 1 .given: 0"),
+    "too many steps": ({"steps": 10_001}, "'steps': .*less than or equal to 10000"),
+    "steps in words": ({"steps": "many"}, "'steps': .*valid integer"),
+    "no pictures": ({"n": 0}, "'n': .*greater than or equal to 1"),
+    "negative seed": ({"seed": -1}, "'seed': .*greater than or equal to 0"),
+    "seed too large": ({"seed": 2**63}, "'seed': .*less than"),
+    "size not a multiple": ({"size": 18}, "the width 18 is not a multiple of 4.*nearest is 16"),
+    "height not a multiple": ({"size": (16, 21)}, "the height 21 is not .*the nearest is 20"),
+    "size too small": ({"size": 1}, "the width 1 .* the nearest is 4"),
+    "size zero": ({"size": 0}, "the nearest is 4"),
+    "negative size": ({"size": -16}, "the nearest is 4"),
+    "three sizes": ({"size": (1, 2, 3)}, "'size'"),
+    "empty prompt": ({"prompt": "  "}, "prompt: 'text': the text is empty"),
+    "prompt too long": ({"prompt": "cat " * 100}, "100 tokens|at most 31 fit"),
+    "prompt far too long": ({"prompt": "x" * 3000}, "at most 2000 characters"),
+    "prompt that is a number": ({"prompt": 3}, "prompt: 'text': .*valid string"),
+    "one bad prompt among good ones": ({"prompt": ["a cat", ""]}, "the text is empty"),
+    "unknown class": ({"label": "horse"}, "there is no class 'horse'"),
+    "class out of range": ({"label": 3}, "there is no class 3; the classes are 0 to 2"),
+    "misspelt field": ({"prompt": {"txt": "a cat"}}, "prompt: .*'txt'. Did you mean 'text'"),
+    "lists of different lengths": (
+        {"prompt": ["a", "b"], "label": [0, 1, 2]},
+        "equally long, non-empty lists, not {'prompt': 2, 'label': 3}",
+    ),
+    "an empty list": ({"prompt": []}, "non-empty lists, not {'prompt': 0}"),
+    "negatives that do not go with the pictures": (
+        {"prompt": ["a", "b"], "negative": ["c", "d", "e"]},
+        "text: 3 values do not go with 2 pictures",
+    ),
+    "schedule that the process has not": (
+        {"schedule": "model", "steps": 2000},
+        "1 to 1000 steps",
+    ),
+}
+
+
+@pytest.mark.parametrize(("asked", "said"), CASES.values(), ids=CASES.keys())
+def test_a_request_that_cannot_be_met(tiny, asked, said):
+    request = {"prompt": "a cat", "seed": 1, "steps": 1, **asked}
+    for run in (tiny.generate, tiny.stream):  # a stream refuses at once, not at its first step
+        with pytest.raises((InvalidInputError, UnknownNameError), match=said) as caught:
+            run(**request)
+        assert len(str(caught.value)) < 600
+
+
+def test_denoise_fn_refuses_too(tiny):
+    with pytest.raises(UnknownNameError, match="nothing here takes 'promt'"):
+        tiny.denoise_fn(promt="a cat")
+    with pytest.raises(InvalidInputError, match="the text is empty"):
+        tiny.denoise_fn(prompt="")
+
+
+def test_negative_where_there_are_no_inputs(compose_tiny, tiny_changes):
+    denoiser = {**tiny_changes()["denoiser"][1], "context_dim": None, "streams": {}, "vectors": {}}
+    pipeline = compose_tiny(denoiser=("unet", denoiser), conditioners={}, inputs=None)
+    with pytest.raises(InvalidInputError, match="negative: this pipeline takes no inputs"):
+        pipeline.generate(negative="a cat")
+
+
+def test_text_without_a_vocabulary(compose_tiny, monkeypatch):
+    monkeypatch.setattr("latelier_conditioners.text.TextConditioner.fit", lambda *_: None)
+    with pytest.raises(LatelierError, match="has no vocabulary"):
+        compose_tiny().generate(prompt="a cat")
+
+
+def stops_early(denoise, x, grid, /, *, noise):
+    from latelier.kernel.contracts import Step
+
+    yield Step(0, grid.sigmas[1], x, denoise(x, grid.sigmas[0]))
+
+
+def test_a_sampler_that_stops_early_is_named(compose_tiny):
+    from latelier import hookimpl
+    from latelier.kernel.atelier import Atelier
+    from latelier.kernel.policy import Policy
+
+    class Plugin:
+        @hookimpl
+        def latelier_register(self, registrar):
+            registrar.sampler("lazy", factory=f"{__name__}:stops_early")
+
+    atelier = Atelier(policy=Policy(allow=frozenset()))
+    atelier.register(Plugin(), "mine")
+    with pytest.raises(PluginError, match="the sampler 'mine/lazy' stopped before step 3"):
+        compose_tiny(atelier).generate(prompt="a cat", sampler="lazy")

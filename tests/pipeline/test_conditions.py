@@ -1,0 +1,130 @@
+"""From what a person gives to rows: lists, short forms, inputs that are lists themselves."""
+
+import pytest
+import torch
+from pydantic import Field
+
+from latelier.conditioner import Conditioner
+from latelier.kernel.condition import Part
+from latelier.kernel.contracts import Frame
+from latelier.kernel.errors import InvalidInputError
+from latelier.kernel.frozen import Frozen
+from latelier.kernel.inputs import Box, Color
+from latelier.kernel.slots import ConditionerConfig
+from latelier.pipeline.conditions import ConditionBuilder
+
+FRAME = Frame((16, 16), (8, 8))
+
+
+class Word(Frozen):
+    text: str
+
+
+class Palette(Frozen):
+    colors: list[Color] = Field(min_length=1)
+
+
+class Place(Frozen):
+    box: Box
+
+
+class Pair(Frozen):
+    a: int
+    b: int = 2
+
+
+class Counts(Conditioner):
+    """Gives a vector of one number for each row: how many times it was prepared."""
+
+    def __init__(self, model):
+        super().__init__(ConditionerConfig())
+        self.Input = model
+        self.prepared = []
+
+    def prepare(self, inputs, frame):
+        self.prepared.append(list(inputs))
+        return {"x": torch.arange(float(len(inputs)))[:, None]}
+
+    def forward(self, batch):
+        return Part(vector=batch["x"])
+
+    def null(self, rows, frame):
+        return Part(vector=torch.full((rows, 1), -1.0))
+
+
+def builder(**models):
+    conditioners = {name: Counts(model) for name, model in models.items()}
+    inputs = {name: (name,) for name in models}
+    return ConditionBuilder(conditioners, inputs, torch.device("cpu"), torch.float32)
+
+
+RED_BLUE = Palette(colors=["red", "blue"])
+
+
+@pytest.mark.parametrize(
+    ("model", "value", "rows"),
+    [
+        (Word, "cat", [Word(text="cat")]),
+        (Word, ["cat", "dog"], [Word(text="cat"), Word(text="dog")]),
+        (Word, ("cat", {"text": "dog"}), [Word(text="cat"), Word(text="dog")]),
+        (Palette, ["red", "blue"], [RED_BLUE]),
+        (Palette, [["red", "blue"], ["red"]], [RED_BLUE, Palette(colors=["red"])]),
+        (Palette, {"colors": ["red", "blue"]}, [RED_BLUE]),
+        (Palette, [RED_BLUE, RED_BLUE], [RED_BLUE, RED_BLUE]),
+        (Place, [0, 0, 1, 1], [Place(box=[0, 0, 1, 1])]),
+        (
+            Place,
+            [[0, 0, 1, 1], [0, 0, 0.5, 1]],
+            [Place(box=b) for b in ([0, 0, 1, 1], [0, 0, 0.5, 1])],
+        ),
+        (Pair, {"a": 1}, [Pair(a=1)]),
+        (Pair, [1, 2], [Pair(a=1), Pair(a=2)]),
+    ],
+)
+def test_one_value_or_one_for_each_row(model, value, rows):
+    built = builder(x=model)
+    assert built.read({"x": value}) == {"x": rows}
+    assert built.read(built.readable({"x": rows})) == {"x": rows}
+
+
+def test_what_is_readable_is_short_where_it_can_be():
+    built = builder(word=Word, place=Place, pair=Pair)
+    rows = built.read({"word": "cat", "place": [0, 0, 1, 1], "pair": 1})
+    assert built.readable(rows) == {
+        "word": ["cat"],
+        "place": [{"box": {"x0": 0, "y0": 0, "x1": 1, "y1": 1}}],
+        "pair": [{"a": 1, "b": 2}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"x": ["red", "rdd"]}, "x: 'colors.1': a color is"),
+        ({"x": [["red"], ["rdd"]]}, "x: 'colors.0': a color is"),
+        ({"x": []}, "x"),
+        ({"x": [["red"], ["red"]], "word": ["a", "b", "c"]}, "equally long"),
+    ],
+)
+def test_lists_that_do_not_fit(given, said):
+    with pytest.raises(InvalidInputError, match=said):
+        builder(x=Palette, word=Word).read(given)
+
+
+def test_rows_are_spread_over_the_pictures_and_what_is_absent_is_null():
+    built = builder(word=Word, other=Word)
+    condition = built.condition(built.read({"word": ["cat", "dog"]}), 4, FRAME)
+    assert condition.vectors["word"].flatten().tolist() == [0, 1, 2, 3]
+    assert condition.vectors["other"].flatten().tolist() == [-1] * 4
+    assert [each.text for each in built._conditioners["word"].prepared[0]] == [
+        "cat",
+        "cat",
+        "dog",
+        "dog",
+    ]
+
+
+def test_rows_that_do_not_go_with_the_pictures():
+    built = builder(word=Word)
+    with pytest.raises(InvalidInputError, match="word: 2 values do not go with 3 pictures"):
+        built.condition(built.read({"word": ["cat", "dog"]}), 3, FRAME)

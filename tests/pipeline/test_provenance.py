@@ -1,0 +1,166 @@
+"""Provenance: complete, JSON, carried by the PNG, and enough to ask again."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+import latelier
+from latelier.kernel.errors import InvalidInputError
+from latelier.pipeline.images import pixel_hash, read_provenance, to_images, write_png
+
+
+@pytest.fixture(scope="module")
+def pictures(tiny):
+    return tiny.generate(
+        prompt="a red cat",
+        label=["cat", "dog"],
+        negative="fog",
+        n=2,
+        seed=5,
+        sampler={"name": "ddim", "eta": 0.5},
+    )
+
+
+def test_it_says_everything_that_the_bits_depend_on(tiny, pictures):
+    said = pictures[1].provenance
+    assert said["latelier"] == latelier.__version__
+    assert said["api"] == "latelier.v1"
+    assert said["components"].keys() == {
+        "first_stage",
+        "denoiser",
+        "conditioners.text",
+        "conditioners.label",
+    }
+    unet = said["components"]["denoiser"]
+    assert unet["id"] == "latelier/unet"
+    assert unet["version"] == latelier.__version__
+    assert unet["config_sha256"] == tiny.denoiser_component.config_sha256
+    assert said["functions"] == {
+        place: {"id": f"latelier/{name}", "version": latelier.__version__}
+        for place, name in [("sampler", "ddim"), ("schedule", "karras"), ("guidance", "cfg")]
+    }
+    assert said["process"]["kind"] == "rectified_flow"
+    assert (said["index"], said["seed"], said["count"]) == (1, 6, 4)
+    assert said["machine"].keys() >= {"type", "device", "torch", "threads", "precision"}
+    assert said["machine"]["threads"] == torch.get_num_threads()
+    assert said["pixels_sha256"] == pixel_hash(pictures[1].image)
+
+
+def test_the_request_is_complete_with_every_default(pictures):
+    assert pictures[0].provenance["request"] == {
+        "inputs": {"prompt": ["a red cat", "a red cat"], "label": ["cat", "dog"]},
+        "negative": {"prompt": ["fog"]},
+        "n": 2,
+        "seed": 5,
+        "size": [16, 16],
+        "steps": 3,
+        "sampler": {"name": "latelier/ddim", "options": {"eta": 0.5}},
+        "schedule": {
+            "name": "latelier/karras",
+            "options": {"rho": 7.0, "sigma_min": None, "sigma_max": None},
+        },
+        "guidance": {"name": "latelier/cfg", "options": {"scale": 3.0}},
+    }
+
+
+def test_the_request_can_be_asked_again(tiny, pictures):
+    request = dict(pictures[0].provenance["request"])
+    again = tiny.generate(**request.pop("inputs"), **request)
+    assert [pixel_hash(each.image) for each in again] == [
+        picture.provenance["pixels_sha256"] for picture in pictures
+    ]
+
+
+def test_a_loaded_pipeline_says_where_it_was_and_its_hashes(tiny, tmp_path, built_ins):
+    tiny.save(tmp_path / "model")
+    loaded = latelier.load(tmp_path / "model", "cpu", atelier=built_ins)
+    said = loaded.generate(prompt="a cat", steps=1)[0].provenance
+    assert said["model"] == {"name": str(tmp_path / "model"), "revision": None}
+    manifest = json.loads((tmp_path / "model" / "latelier.json").read_text())
+    stored = manifest["denoiser"]["weights"]["sha256"]
+    assert said["components"]["denoiser"]["weights_sha256"] == stored
+
+
+def test_the_png_carries_it(pictures, tmp_path):
+    path = tmp_path / "folder" / "picture.png"
+    pictures[0].save(path)
+    image, provenance = read_provenance(path)
+    assert provenance == pictures[0].provenance
+    assert pixel_hash(image) == provenance["pixels_sha256"]
+    assert [each.name for each in path.parent.iterdir()] == ["picture.png"]
+
+
+def test_a_prompt_in_any_script_survives(tiny, tmp_path):
+    prompt = "ein Kätzchen 猫 🐈"
+    picture = tiny.generate(prompt=prompt, steps=1)[0]
+    picture.save(tmp_path / "a.png")
+    assert read_provenance(tmp_path / "a.png")[1]["request"]["inputs"]["prompt"] == [prompt]
+
+
+def no_file(path):
+    pass
+
+
+def no_picture(path):
+    path.write_text("text")
+
+
+def no_provenance(path):
+    Image.new("RGB", (2, 2)).save(path)
+
+
+def not_json(path):
+    write_png(path, Image.new("RGB", (2, 2)), None)
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    info.add_itxt("latelier", "{")
+    Image.new("RGB", (2, 2)).save(path, pnginfo=info)
+
+
+def bomb_of_text(path):
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    info.add_itxt("latelier", "x" * 70_000_000, zip=True)
+    Image.new("RGB", (2, 2)).save(path, pnginfo=info)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (no_file, "there is no such file"),
+        (no_picture, "no picture can be read from it"),
+        (no_provenance, "carries no provenance of latelier"),
+        (not_json, "carries no provenance of latelier"),
+        (bomb_of_text, "no picture can be read from it|carries no provenance"),
+    ],
+)
+def test_files_that_carry_none(tmp_path, make, said):
+    path = tmp_path / "picture.png"
+    make(path)
+    with pytest.raises(InvalidInputError, match=said):
+        read_provenance(path)
+
+
+def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Image.Image, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_png(tmp_path / "a.png", Image.new("RGB", (2, 2)), {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_levels_are_rounded_and_clipped():
+    values = torch.tensor([-2.0, -1.0, 0.0, 1.0, 3.0, 1 / 127.5]).view(1, 1, 1, 6)
+    image = to_images(values.expand(1, 3, 1, 6))[0]
+    assert list(image.tobytes()[::3]) == [0, 0, 128, 255, 255, 128]
+
+
+def test_the_hash_of_pixels_knows_the_shape():
+    wide, tall = Image.new("RGB", (4, 2)), Image.new("RGB", (2, 4))
+    assert pixel_hash(wide) != pixel_hash(tall)

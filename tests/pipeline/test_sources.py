@@ -1,0 +1,99 @@
+"""Where a model is: embedded, a path, or on the hub, which alone may use the network."""
+
+import shutil
+
+import pytest
+
+from latelier.kernel.errors import ModelFileError, UnknownNameError
+from latelier.pipeline.outline import MANIFEST
+from latelier.pipeline.sources import find
+
+LEAST = """{"latelier": "0", "process": {"kind": "vp"}, "defaults": {"size": 8},
+ "first_stage": {"id": "a/b", "version": "0", "config": {},
+   "weights": {"path": "first_stage.safetensors", "sha256": "0"}},
+ "denoiser": {"id": "a/c", "version": "0", "config": {},
+   "assets": {"names": {"path": "denoiser.names.csv", "sha256": "0"}}}}"""
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    """Any attempt to fetch fails the test, unless the test brings its own."""
+
+    def refuse(*_, **__):
+        raise AssertionError("used the network")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    folder = tmp_path / "models" / "mine"
+    folder.mkdir(parents=True)
+    (folder / MANIFEST).write_text(LEAST)
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def test_a_path_comes_before_the_hub(model):
+    for name in ("models/mine", "./models/mine", str(model), str(model / MANIFEST)):
+        source = find(name)
+        assert source.folder.resolve() == model
+        assert source.name == str(model)
+        assert source.revision is None
+
+
+@pytest.mark.parametrize("name", ["emoji-scene", "./gone", "../gone", "/gone/away", "a/b/c"])
+def test_what_is_neither_is_said_without_the_network(model, name):
+    with pytest.raises(UnknownNameError, match="there is no model"):
+        find(name)
+
+
+def test_the_hub_is_asked_for_the_manifest_and_the_files_that_it_names(
+    model, tmp_path, monkeypatch
+):
+    asked = []
+    commit = tmp_path / "snapshots" / ("c" * 40)
+
+    def snapshot(repository, revision, allow_patterns):
+        asked.append((repository, revision, sorted(allow_patterns)))
+        shutil.copytree(model, commit, dirs_exist_ok=True)
+        return str(commit)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    source = find("someone/model@v1")
+    assert (source.name, source.revision) == ("someone/model", "c" * 40)
+    assert asked == [
+        ("someone/model", "v1", [MANIFEST]),
+        (
+            "someone/model",
+            "c" * 40,
+            ["denoiser.names.csv", "first_stage.safetensors", MANIFEST],
+        ),
+    ]
+
+
+def test_a_repository_that_holds_no_model(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(tmp_path))
+    with pytest.raises(ModelFileError, match="'someone/model' on the hub is not a latelier model"):
+        find("someone/model")
+
+
+def failures():
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    return [
+        LocalEntryNotFoundError("offline"),
+        HFValidationError("bad name"),
+        ConnectionError("no route"),
+    ]
+
+
+@pytest.mark.parametrize("error", failures(), ids=lambda error: type(error).__name__)
+def test_a_hub_that_cannot_be_reached(monkeypatch, error):
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fails)
+    said = "no folder 'someone/model', and it could not be fetched from the hub: " + str(error)
+    with pytest.raises(ModelFileError, match=said):
+        find("someone/model")
