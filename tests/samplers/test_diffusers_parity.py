@@ -22,6 +22,8 @@ from latelier_samplers.heun import heun
 from latelier_samplers.schedules.karras import karras
 from latelier_samplers.schedules.model import model
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 BETAS = {"beta_start": 0.0015, "beta_end": 0.0195, "beta_schedule": "scaled_linear"}
 KINDS = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
 SHAPE = (2, 4, 8, 8)
@@ -60,13 +62,13 @@ def first_noise(dtype=torch.float64):
     return torch.randn(SHAPE, generator=torch.Generator().manual_seed(2), dtype=dtype)
 
 
-def theirs(scheduler, network, x, **options):
+def theirs(scheduler, network, x):
     for t in scheduler.timesteps:
         scaled = x
         if hasattr(scheduler, "scale_model_input"):
             scaled = scheduler.scale_model_input(x, t)
         output = network(scaled.double(), t.expand(len(x)))
-        x = scheduler.step(output, t, x, **options).prev_sample
+        x = scheduler.step(output, t, x).prev_sample
     return x
 
 

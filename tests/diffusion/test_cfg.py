@@ -1,0 +1,80 @@
+import pytest
+import torch
+
+from latelier.diffusion.cfg import cfg
+from latelier.diffusion.grid import Grid
+from latelier.kernel.condition import Condition, Stream
+from latelier.kernel.errors import InvalidInputError
+from latelier.kernel.options import read_options
+
+GRID = Grid((2.0, 1.0, 0.0), "ve")
+
+
+def told(text, label=None):
+    """Return a condition whose estimate below is the sum of its numbers."""
+    streams = {"text": Stream(torch.full((1, 1, 1), text))}
+    vectors = {} if label is None else {"label": torch.full((1, 1), label)}
+    return Condition(streams, {}, vectors)
+
+
+class Predict:
+    def __init__(self):
+        self.calls = []
+
+    def __call__(self, x, sigma, conditions, control=None, /):
+        self.calls.append((sigma, len(conditions)))
+        return [self.estimate(x, condition) for condition in conditions]
+
+    @staticmethod
+    def estimate(x, condition):
+        told = condition.streams["text"].tokens.sum()
+        return torch.sin(x) + told + sum(vector.sum() for vector in condition.vectors.values())
+
+
+@pytest.fixture
+def x():
+    return torch.randn(2, 4, 3, 3, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_formula_in_one_call(x):
+    predict = Predict()
+    estimate = cfg(predict, told(0.3), told(-0.2), GRID, scale=5.0)(x, 2.0)
+    expected = torch.sin(x) - 0.2 + 5 * 0.5
+    torch.testing.assert_close(estimate, expected)
+    assert predict.calls == [(2.0, 2)]
+
+
+def test_scale_1_is_the_condition_alone_and_asks_for_nothing_else(x):
+    predict = Predict()
+    estimate = cfg(predict, told(0.3), told(-0.2), GRID, scale=1.0)(x, 2.0)
+    assert torch.equal(estimate, Predict.estimate(x, told(0.3)))
+    assert predict.calls == [(2.0, 1)]
+
+
+def test_scale_0_is_the_null(x):
+    estimate = cfg(Predict(), told(0.3), told(-0.2), GRID, scale=0.0)(x, 2.0)
+    assert torch.equal(estimate, Predict.estimate(x, told(-0.2)))
+
+
+def test_what_the_null_does_not_name_stays_conditional(x):
+    condition, null = told(0.3, label=0.7), told(-0.2)
+    estimate = cfg(Predict(), condition, null, GRID, scale=2.0)(x, 2.0)
+    torch.testing.assert_close(estimate, torch.sin(x) + 0.7 - 0.2 + 2 * 0.5)
+
+
+def test_a_negative_prompt_in_place_of_the_null_is_moved_away_from(x):
+    estimate = cfg(Predict(), told(0.3), told(0.9), GRID, scale=3.0)(x, 2.0)
+    torch.testing.assert_close(estimate, torch.sin(x) + 0.9 + 3 * (0.3 - 0.9))
+
+
+def test_a_sigma_for_each_image_is_passed_on(x):
+    predict = Predict()
+    sigma = torch.tensor([2.0, 1.0])
+    cfg(predict, told(0.3), told(-0.2), GRID, scale=3.0)(x, sigma)
+    assert predict.calls[0][0] is sigma
+
+
+def test_options():
+    assert read_options(cfg, {}, "guidance 'cfg'") == {"scale": 5.0}
+    with pytest.raises(InvalidInputError, match="'scale'"):
+        read_options(cfg, {"scale": -1.0}, "guidance 'cfg'")

@@ -1,0 +1,138 @@
+import pytest
+import torch
+
+from latelier.diffusion.predict import Predictor
+from latelier.diffusion.rectified_flow import RectifiedFlow
+from latelier.diffusion.vp import VP
+from latelier.kernel.condition import Condition, Stream
+from latelier.kernel.contracts import Control
+from latelier.kernel.slots import DenoiserConfig
+
+
+class Plain(DenoiserConfig):
+    pass
+
+
+class Masked(DenoiserConfig):
+    @property
+    def honours(self):
+        return frozenset({"masks", "residuals"})
+
+
+class Network:
+    """Adds the mean of the tokens that count, a word of t, and the residual named 'mid'."""
+
+    def __init__(self, config):
+        self.config, self.rows, self.seen = config, [], []
+
+    def __call__(self, x, t, condition, control=None):
+        self.rows.append(len(x))
+        self.seen.append((x, t, control))
+        assert len(t) == len(x) == condition.batch
+        stream = condition.streams["text"]
+        counts = torch.ones(stream.tokens.shape[:2]) if stream.mask is None else stream.mask.float()
+        told = (stream.tokens.float() * counts[..., None]).sum((1, 2)) / counts.sum(1)
+        output = torch.tanh(x) + (told + torch.sin(t)).view(-1, 1, 1, 1)
+        if control is not None:
+            output = output + control.residuals["mid"].mean((1, 2, 3), keepdim=True)
+        return output.to(x.dtype)
+
+
+def condition(length, seed, rows=3, width=4):
+    generator = torch.Generator().manual_seed(seed)
+    return Condition(
+        {"text": Stream(torch.randn(rows, length, width, generator=generator))}, {}, {}
+    )
+
+
+@pytest.fixture
+def x():
+    return torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(params=[VP(prediction="v"), RectifiedFlow()], ids=["vp", "flow"])
+def process(request):
+    return request.param
+
+
+def assert_each_as_alone(predictor, x, sigma, conditions, control=None):
+    together = predictor(x, sigma, conditions, control)
+    alone = [predictor(x, sigma, [each], control)[0] for each in conditions]
+    assert len(together) == len(conditions)
+    for estimate, single in zip(together, alone, strict=True):
+        assert estimate.shape == x.shape
+        torch.testing.assert_close(estimate, single, rtol=1e-6, atol=1e-6)
+    assert (together[0] - together[1]).abs().max() > 1e-3
+
+
+def test_conditions_in_one_call_are_as_alone(x, process):
+    network = Network(Plain())
+    conditions = [condition(5, 1), condition(5, 2), condition(5, 3)]
+    assert_each_as_alone(Predictor(network, process), x, 0.7, conditions)
+    assert network.rows == [9, 3, 3, 3]
+
+
+def test_unequal_lengths_are_padded_under_masks_where_the_denoiser_has_them(x, process):
+    network = Network(Masked())
+    assert_each_as_alone(Predictor(network, process), x, 0.7, [condition(5, 1), condition(2, 2)])
+    assert network.rows == [6, 3, 3]
+
+
+def test_unequal_lengths_go_apart_where_it_has_none(x, process):
+    network = Network(Plain())
+    assert_each_as_alone(Predictor(network, process), x, 0.7, [condition(5, 1), condition(2, 2)])
+    assert network.rows == [3, 3, 3, 3]
+
+
+def test_a_sigma_for_each_image(x, process):
+    predictor = Predictor(Network(Plain()), process)
+    sigmas = [0.2, 0.7, 0.9]
+    conditions = [condition(5, 1), condition(5, 2)]
+    together = predictor(x, torch.tensor(sigmas, dtype=torch.float64), conditions)
+    for k, sigma in enumerate(sigmas):
+        for estimate, single in zip(together, predictor(x, sigma, conditions), strict=True):
+            torch.testing.assert_close(estimate[k], single[k], rtol=1e-5, atol=1e-5)
+
+
+def test_residuals_are_repeated_for_every_condition(x, process):
+    network = Network(Masked())
+    residual = torch.randn(3, 8, 2, 2, generator=torch.Generator().manual_seed(4))
+    control = Control(residuals={"mid": residual}, self_values=frozenset({"mid"}))
+    predictor = Predictor(network, process)
+    assert_each_as_alone(predictor, x, 0.7, [condition(5, 1), condition(5, 2)], control)
+    given = network.seen[0][2]
+    assert torch.equal(given.residuals["mid"], torch.cat([residual, residual]))
+    assert given.self_values == {"mid"}
+    assert network.seen[1][2] is control
+
+
+def test_what_the_denoiser_sees(x, process):
+    network = Network(Plain())
+    Predictor(network, process, torch.bfloat16)(x, 0.7, [condition(5, 1)])
+    seen, t, control = network.seen[0]
+    assert seen.dtype == torch.bfloat16
+    assert torch.equal(seen, (x * process.input_scale(0.7)).bfloat16())
+    assert t.dtype == torch.float32
+    assert torch.equal(t, process.timestep(0.7).expand(3))
+    assert control is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_estimates_have_the_precision_of_x(x, process, dtype):
+    predictor = Predictor(Network(Plain()), process, torch.bfloat16)
+    for estimate in predictor(x.to(dtype), 0.7, [condition(5, 1), condition(5, 2)]):
+        assert estimate.dtype == dtype
+
+
+def test_an_estimate_of_x0_comes_out(process):
+    """A network that knows the answer gives it back through the process."""
+    generator = torch.Generator().manual_seed(0)
+    x0, eps = torch.randn(2, 3, 2, 4, 4, generator=generator, dtype=torch.float64)
+
+    class Knows(Network):
+        def __call__(self, x, t, condition, control=None):
+            return process.target(x0, eps, 0.7)
+
+    x = process.noised(x0, eps, 0.7)
+    [estimate] = Predictor(Knows(Plain()), process, torch.float64)(x, 0.7, [condition(5, 1)])
+    torch.testing.assert_close(estimate, x0)
