@@ -13,7 +13,7 @@ from latelier.kernel.contracts import FrameOfReference
 
 
 class EDM(Process):
-    """x = x0 + sigma * eps, preconditioned so that the network's input and target have unit variance.
+    """x = x0 + sigma * eps, preconditioned: the network's input and target have unit variance.
 
     The network F is taken as a v-prediction of opposite sign, which for sigma_data 1 it is:
     D(x) = c_skip * x + c_out * F(c_in * x, c_noise).
