@@ -1,6 +1,6 @@
-"""Put a trained pipeline into the package, as the embedded model of a name.
+r"""Put a trained pipeline into the package, as the embedded model of a name.
 
-    python tools/embed_model.py runs/denoiser/result emoji-scenes \\
+    python tools/embed_model.py runs/denoiser/result emoji-scenes \
         --card configs/emoji-scenes/card.yaml
 
 Weights are stored in half precision, so that the wheel stays small; loading widens them again.
