@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from latelier.checkpoints.files import sha256_of, whole
 from latelier.checkpoints.header import read_header
@@ -68,10 +69,27 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> No
     module.load_state_dict(dict(tensors), assign=True)
 
 
+_DRAWING = {nn.init.normal_, Tensor.normal_, Tensor.erfinv_, Tensor.clamp_}
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves weights without storage undrawn.
+
+    These functions would do nothing to them, but only after importing torch's compiler, which
+    takes longer than all the rest of loading a small model.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        tensor = args[0] if args else (kwargs or {}).get("tensor")
+        if func in _DRAWING and tensor.is_meta:
+            return tensor
+        return func(*args, **(kwargs or {}))
+
+
 @contextmanager
 def without_storage() -> Iterator[None]:
     """Build modules on the meta device: their weights come from a file."""
-    with torch.device("meta"):
+    with torch.device("meta"), _Undrawn():
         yield
 
 
