@@ -80,10 +80,11 @@ class _Undrawn(TorchFunctionMode):
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        tensor = args[0] if args else (kwargs or {}).get("tensor")
-        if func in _DRAWING and tensor.is_meta:
+        kwargs = kwargs or {}
+        tensor = args[0] if args else kwargs.get("tensor")
+        if func in _DRAWING and isinstance(tensor, Tensor) and tensor.is_meta:
             return tensor
-        return func(*args, **(kwargs or {}))
+        return func(*args, **kwargs)
 
 
 @contextmanager
