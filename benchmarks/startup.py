@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 COMMANDS = {"--help": 250, "plugins list": 300, "generate --help": 600}
 """Command -> target, in ms."""
@@ -75,7 +76,7 @@ def write_plugin(folder: Path, k: int) -> None:
     (info / "entry_points.txt").write_text(f"[latelier.v1]\nmain = latelier_dummy_{k}:plugin\n")
 
 
-def measured(runs: int, environment: dict[str, str]) -> dict[str, dict[str, object]]:
+def measured(runs: int, environment: dict[str, str]) -> dict[str, dict[str, Any]]:
     walls: dict[str, list[float]] = {command: [] for command in COMMANDS}
     processor: dict[str, list[float]] = {command: [] for command in COMMANDS}
     imports = {command: imported(command, environment) for command in COMMANDS}

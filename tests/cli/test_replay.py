@@ -53,5 +53,16 @@ def test_another_model(cli, picture):
     assert "denoiser: its weights" in done.out
 
 
+def test_another_vocabulary(cli, picture):
+    image, provenance = read_provenance(picture)
+    assets = provenance["components"]["conditioners.text"]["assets_sha256"]
+    assert len(assets["vocabulary.model"]) == 64
+    assets["vocabulary.model"] = "0" * 64
+    write_png(picture, image, provenance)
+    done = cli("replay", picture)
+    assert done.status == 2
+    assert "its file 'vocabulary.model' is not the one that was recorded" in done.err
+
+
 def test_nothing_is_overwritten(cli, picture):
     assert cli("replay", picture, "-o", picture).status == 2

@@ -134,11 +134,11 @@ def test_what_differs_is_told(batch, where, then, said):
         ),
         (
             lambda p: p["components"]["denoiser"].update(config_sha256="0" * 64),
-            "denoiser: its config had the SHA-256 0000",
+            "denoiser: its configuration is not",
         ),
         (
             lambda p: p["components"].pop("conditioners.class_label"),
-            "conditioners.class_label: is part of the model, and was not then",
+            "conditioners.class_label: was no part of the model",
         ),
         (lambda p: p["process"].update(steps=999), "the noise process"),
     ],

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class Component:
     """A built component and who owns it.
 
     weights_sha256: of the file that its weights were read from, if they were.
+    assets_sha256: of each of its other files, if it was read from files.
     """
 
     kind: Kind
@@ -47,6 +48,7 @@ class Component:
     version: str
     module: Any
     weights_sha256: str | None = None
+    assets_sha256: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def config(self) -> BaseModel:
@@ -139,7 +141,8 @@ def restore(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier)
         )
     module.eval().requires_grad_(False)
     sha256 = stored.weights.sha256 if stored.weights else None
-    return Component(kind, stored.id, registry.spec(stored.id).version, module, sha256)
+    assets = {name: file.sha256 for name, file in stored.assets.items()}
+    return Component(kind, stored.id, registry.spec(stored.id).version, module, sha256, assets)
 
 
 def save_component(folder: Path, component: Component) -> None:

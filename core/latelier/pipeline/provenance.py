@@ -28,6 +28,7 @@ def provenance_of(pipeline: "Pipeline", request: Request, count: int) -> dict[st
                 "version": component.version,
                 "config_sha256": component.config_sha256,
                 "weights_sha256": component.weights_sha256,
+                "assets_sha256": dict(component.assets_sha256),
             }
             for place, component in pipeline.components().items()
         },

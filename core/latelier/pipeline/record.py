@@ -42,6 +42,7 @@ class ComponentRecord(OwnedRecord):
 
     config_sha256: str
     weights_sha256: str | None = None
+    assets_sha256: dict[str, str] = {}
 
 
 class Record(_Open):

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from latelier import __version__, default_atelier
+from latelier.checkpoints.component import Component
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.errors import InvalidInputError, ModelFileError, UnknownNameError
 from latelier.kernel.registry import Registry
@@ -17,7 +18,7 @@ from latelier.pipeline.loading import load
 from latelier.pipeline.picture import Picture
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.provenance import machine
-from latelier.pipeline.record import Record, read_record
+from latelier.pipeline.record import ComponentRecord, Record, read_record
 from latelier.pipeline.run import Run
 
 TOLERANCE = 2
@@ -143,22 +144,27 @@ def _made_again(path: Path, record: Record, pipeline: Pipeline) -> Picture:
 def _changed_components(record: Record, pipeline: Pipeline) -> Iterator[str]:
     """Yield what is not the model that was recorded."""
     now = pipeline.components()
-    for place in sorted(record.components.keys() - now.keys()):
-        yield f"{place}: was part of the model, and is not now"
-    for place, component in now.items():
-        then = record.components.get(place)
-        if then is None:
-            yield f"{place}: is part of the model, and was not then"
-            continue
-        if then.id != component.id:
-            yield f"{place}: was '{then.id}', is '{component.id}'"
-        for what in ("weights", "config"):
-            before = getattr(then, f"{what}_sha256")
-            after = getattr(component, f"{what}_sha256")
-            if before != after:
-                yield f"{place}: its {what} had the SHA-256 {_short(before)}, now {_short(after)}"
+    for place in sorted({*record.components, *now}):
+        for change in _changes(record.components.get(place), now.get(place)):
+            yield f"{place}: {change}"
     if record.process != pipeline.process.model_dump(mode="json"):
         yield "the noise process is not the one that was recorded"
+
+
+def _changes(then: ComponentRecord | None, now: Component | None) -> Iterator[str]:
+    if then is None or now is None:
+        yield "was no part of the model" if then is None else "is no part of the model any more"
+        return
+    if then.id != now.id:
+        yield f"was '{then.id}', is '{now.id}'"
+    if then.config_sha256 != now.config_sha256:
+        yield "its configuration is not the one that was recorded"
+    if then.weights_sha256 != now.weights_sha256:
+        before, after = _short(then.weights_sha256), _short(now.weights_sha256)
+        yield f"its weights had the SHA-256 {before}, now {after}"
+    for asset in sorted({*then.assets_sha256, *now.assets_sha256}):
+        if then.assets_sha256.get(asset) != now.assets_sha256.get(asset):
+            yield f"its file '{asset}' is not the one that was recorded"
 
 
 def _changed_versions(record: Record, pipeline: Pipeline) -> Iterator[str]:
