@@ -46,6 +46,8 @@ ABSENT = {
     "masked": {"mask": masks(False, 2)},
     "scale 0": {"scale": 0.0},
     "scales 0": {"scale": torch.zeros(2)},
+    "scale below 0": {"scale": -1.0},
+    "scale next to 0": {"scale": 1e-9},
     "region 0": {"region": torch.zeros(2, 1, 16, 16)},
 }
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
+from latelier.denoisers.attention import SpatialTransformer
 from latelier.denoisers.unet import UNet
 from latelier.denoisers.unet_config import UNetConfig
 
@@ -195,3 +197,13 @@ def test_a_resampling_residual_block_sits_where_the_resampling_layer_was() -> No
     assert "input_blocks.3.0.in_layers.2.weight" in keys
     assert "output_blocks.2.1.in_layers.2.weight" in keys
     assert "output_blocks.5.2.in_layers.2.weight" in keys
+
+
+@pytest.mark.parametrize("name", ["celeba256", "stable-diffusion-v1"])
+def test_only_the_norm_before_a_transformer_has_the_smaller_epsilon(name: str) -> None:
+    model = on_meta(PUBLISHED[name][0])
+    for path, norm in model.named_modules():
+        if isinstance(norm, nn.GroupNorm):
+            parent = model.get_submodule(path.rpartition(".")[0])
+            assert norm.eps == (1e-6 if isinstance(parent, SpatialTransformer) else 1e-5), path
+            assert norm.num_groups == 32
