@@ -74,7 +74,10 @@ def replay(
     pipeline = _loaded(path, record, model, device, atelier)
     changed = list(_changed_components(record, pipeline))
     if changed and not anyway:
-        raise ModelFileError(f"{path}: was made with another model: {'; '.join(changed)}")
+        raise ModelFileError(
+            f"{path}: was made with another model, by latelier {record.latelier}: "
+            f"{'; '.join(changed)}. `anyway` replays it with this one"
+        )
     picture = _made_again(path, record, pipeline)
     altered = pixel_hash(image) != record.pixels_sha256
     greatest = _greatest_difference(image, picture.image)
