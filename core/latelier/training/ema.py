@@ -24,14 +24,11 @@ class Ema:
         """Take one step towards the module's weights."""
         self.updates += 1
         weight = 1 - decay_at(self.updates, self.decay)
-        floating = [name for name, tensor in self.weights.items() if tensor.is_floating_point()]
-        torch._foreach_lerp_(
-            [self.weights[name] for name in floating],
-            [self._live[name] for name in floating],
-            weight,
-        )
-        for name in self.weights.keys() - set(floating):
-            self.weights[name].copy_(self._live[name])
+        for name, average in self.weights.items():
+            if average.is_floating_point():
+                average.lerp_(self._live[name], weight)
+            else:
+                average.copy_(self._live[name])
 
     @torch.no_grad()
     def set(self, weights: dict[str, Tensor], updates: int) -> None:

@@ -80,14 +80,14 @@ def train(
                 run.report(progress)
             if run.step % config.sheet_every == 0 or run.finished:
                 run.draw_sheet(progress)
-            due = time.monotonic() - saved > config.checkpoint_seconds
-            if due or run.finished or interruption.requested:
-                path = run.save()
-                saved = time.monotonic()
             if interruption.requested and not run.finished:
+                path = run.save()
                 progress.record({"event": "interrupted", "step": run.step})
                 progress.say(f"interrupted; saved {path}. The same command with --resume goes on.")
                 return TrainingResult(run.step, finished=False, result=None)
+            if run.finished or time.monotonic() - saved > config.checkpoint_seconds:
+                run.save()
+                saved = time.monotonic()
     return TrainingResult(run.step, finished=True, result=run.export(progress))
 
 
