@@ -64,6 +64,24 @@ def test_a_condition_from_a_json_file(cli, tiny_model, tmp_path):
     assert picture["provenance"]["request"]["inputs"] == {"class_label": ["cow"]}
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["a cat", "--sampler", "ddmi"],
+        ["a cat", "--schedule", "karas"],
+        ["a cat", "--condition", "label=1"],
+        [" "],
+        ["a cat", "-o", "a.jpg"],
+    ],
+)
+def test_faults_are_told_before_a_model_is_loaded(cli, tiny_model, monkeypatch, options):
+    def load(*_, **__):
+        raise AssertionError("loaded")
+
+    monkeypatch.setattr("latelier.pipeline.loading.load", load)
+    assert cli("generate", "-m", tiny_model, *options).status == 2
+
+
 def test_force_replaces(cli, tiny_model, tmp_path):
     old = tmp_path / "a.png"
     old.write_bytes(b"old")

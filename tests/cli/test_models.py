@@ -1,6 +1,7 @@
 """Listing, showing and verifying models."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -49,3 +50,17 @@ def test_every_file_that_is_wrong_is_named(cli, tiny_model, tmp_path, as_json):
     if as_json:
         wrong = [row["path"] for row in json.loads(done.out) if not row["ok"]]
         assert wrong == ["denoiser.safetensors", "conditioner.text.vocabulary.model"]
+
+
+def test_files_that_were_once_found_right_are_hashed_again(cli, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("latelier.checkpoints.verified.ALWAYS_BELOW", 0)
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    assert cli("models", "verify", folder).status == 0
+    weights = folder / "denoiser.safetensors"
+    before = weights.stat()
+    with weights.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\x55")
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert cli("models", "verify", folder).status == 2
