@@ -22,7 +22,11 @@ def karras(
         float, Field(ge=1, description="the higher, the more of the steps lie at low sigma")
     ] = 7.0,
     sigma_min: Annotated[
-        float | None, Field(gt=0, description="the last sigma before 0; by default the process's")
+        float | None,
+        Field(
+            gt=0,
+            description="the last sigma before 0; by default the process's (flow: 0.01 at least)",
+        ),
     ] = None,
     sigma_max: Annotated[
         float | None, Field(gt=0, description="the first sigma; by default the process's")

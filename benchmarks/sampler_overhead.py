@@ -1,0 +1,168 @@
+"""What does a sampler cost outside the model? Microseconds a step, against diffusers' schedulers.
+
+The model is free (it returns a tensor that is there already) and no noise is drawn. All variants
+run in turn, many times over, so that what else the machine does falls on all alike. diffusers'
+`step` also turns the model's output into x0, which here is the work of `Predictor`: compare it
+with both of our rows.
+
+python benchmarks/sampler_overhead.py --repeats 100
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from latelier.diffusion.predict import Predictor
+from latelier.diffusion.vp import VP
+from latelier.kernel.condition import Condition
+from latelier.kernel.contracts import Denoise, Sampler
+from latelier.kernel.slots import DenoiserConfig
+from latelier_samplers.ddim import ddim
+from latelier_samplers.dpmpp_2m import dpmpp_2m
+from latelier_samplers.heun import heun
+from latelier_samplers.schedules.model import model
+
+SHAPE = (1, 4, 64, 64)
+PROCESS = VP()
+SAMPLERS: dict[str, Sampler] = {"ddim": ddim, "heun": heun, "dpmpp_2m": dpmpp_2m}
+SCHEDULERS = {
+    "ddim": ("DDIMScheduler", "EulerDiscreteScheduler"),
+    "heun": ("HeunDiscreteScheduler",),
+    "dpmpp_2m": ("DPMSolverMultistepScheduler",),
+}
+
+Variant = Callable[[], float]
+"""Runs all steps once and returns the seconds that they took."""
+
+
+class FreeModel:
+    """A denoiser that does nothing."""
+
+    config = DenoiserConfig()
+
+    def __init__(self) -> None:
+        self.output = torch.randn(SHAPE, generator=torch.Generator().manual_seed(1))
+
+    def __call__(self, *_: Any) -> torch.Tensor:
+        """Return the same tensor whatever is asked."""
+        return self.output
+
+
+def main() -> None:
+    arguments = parse()
+    samples: dict[tuple[str, str], list[float]] = {}
+    variants = all_variants(arguments.steps)
+    with torch.inference_mode():
+        for _ in range(arguments.repeats):
+            for name, run in variants.items():
+                samples.setdefault(name, []).append(run() / arguments.steps * 1e6)
+    rows = [
+        {
+            "sampler": sampler,
+            "variant": variant,
+            "median_us": round(statistics.median(times), 1),
+            "min_us": round(min(times), 1),
+        }
+        for (sampler, variant), times in samples.items()
+    ]
+    if arguments.json:
+        print(json.dumps({"shape": SHAPE, "steps": arguments.steps, "rows": rows}, indent=2))
+    else:
+        show(rows, arguments)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--json", action="store_true", help="print JSON and not a table")
+    return parser.parse_args()
+
+
+def all_variants(steps: int) -> dict[tuple[str, str], Variant]:
+    variants: dict[tuple[str, str], Variant] = {}
+    for name, sampler in SAMPLERS.items():
+        free = FreeModel()
+        variants[name, "latelier"] = ours(sampler, steps, free)
+        variants[name, "latelier with Predictor"] = ours(sampler, steps, predicting(free))
+        variants[name, "latelier with Predictor, schedule"] = ours(
+            sampler, steps, predicting(free), scheduling=True
+        )
+        for scheduler in SCHEDULERS[name]:
+            variants[name, f"diffusers {scheduler}"] = theirs(scheduler, steps)
+            variants[name, f"diffusers {scheduler}, set_timesteps"] = theirs(
+                scheduler, steps, scheduling=True
+            )
+    return variants
+
+
+def predicting(free: FreeModel) -> Denoise:
+    predictor, conditions = Predictor(free, PROCESS), [Condition()]
+    return lambda x, sigma: predictor(x, sigma, conditions)[0]
+
+
+def ours(sampler: Sampler, steps: int, denoise: Denoise, scheduling: bool = False) -> Variant:
+    x, made = torch.randn(SHAPE, generator=torch.Generator().manual_seed(0)), model(steps, PROCESS)
+
+    def run() -> float:
+        began = time.perf_counter()
+        grid = model(steps, PROCESS) if scheduling else made
+        for _ in sampler(denoise, x, grid, noise=None):  # type: ignore[arg-type]
+            pass
+        return time.perf_counter() - began
+
+    return run
+
+
+def theirs(name: str, steps: int, scheduling: bool = False) -> Variant:
+    import diffusers
+
+    scheduler = getattr(diffusers, name)(
+        beta_start=PROCESS.beta_start,
+        beta_end=PROCESS.beta_end,
+        beta_schedule="scaled_linear",
+        timestep_spacing="trailing",
+        **({"clip_sample": False} if name == "DDIMScheduler" else {}),
+    )
+    first, output = (
+        torch.randn(SHAPE, generator=torch.Generator().manual_seed(0)),
+        FreeModel().output,
+    )
+
+    def run() -> float:
+        scheduler.set_timesteps(steps)
+        began = time.perf_counter()
+        if scheduling:
+            scheduler.set_timesteps(steps)
+        x = first
+        for t in scheduler.timesteps:
+            scheduler.scale_model_input(x, t)
+            x = scheduler.step(output, t, x, return_dict=False)[0]
+        return time.perf_counter() - began
+
+    return run
+
+
+def show(rows: list[dict[str, Any]], arguments: argparse.Namespace) -> None:
+    shape = "x".join(map(str, SHAPE))
+    table = Table(title=f"us a step, {shape}, {arguments.steps} steps, {arguments.repeats} runs")
+    for column in ("sampler", "variant"):
+        table.add_column(column)
+    for column in ("median", "min"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(
+            row["sampler"], row["variant"], f"{row['median_us']:.1f}", f"{row['min_us']:.1f}"
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+import subprocess
+import sys
+
+from latelier.kernel.registrar import Registrar
+from latelier_samplers._plugin import plugin
+
+
+def test_names():
+    registrar = Registrar("latelier", "0")
+    plugin.latelier_register(registrar)
+    names = {
+        kind: [s.name for s in registrar.specs if s.kind == kind]
+        for kind in ("sampler", "schedule")
+    }
+    assert names["sampler"] == ["ddim", "euler", "euler_ancestral", "ddpm", "heun", "dpmpp_2m"]
+    assert names["schedule"] == ["karras", "model"]
+    defaults = {spec.name: spec.defaults for spec in registrar.specs}
+    assert defaults["euler"] == {}
+    assert defaults["euler_ancestral"] == defaults["ddpm"] == {"eta": 1.0}
+
+
+def test_registering_imports_no_torch():
+    code = "import sys, latelier_samplers._plugin; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
