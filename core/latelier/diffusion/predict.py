@@ -35,8 +35,10 @@ class Predictor:
             return [self(x, sigma, [condition], control)[0] for condition in conditions]
         k = len(conditions)
         scale = self.process.input_scale(frames.per_image(sigma, x))
-        x_in = (x * scale).to(self.dtype).repeat(k, *[1] * (x.ndim - 1))
-        t = self.process.timestep(sigma).to(x.device).expand(len(x)).repeat(k)
+        x_in = (x * scale).to(self.dtype)
+        t = self.process.timestep(sigma).to(x.device).expand(len(x))
+        if k > 1:
+            x_in, t = x_in.repeat(k, *[1] * (x.ndim - 1)), t.repeat(k)
         output = self.denoiser(x_in, t, stacked(conditions), _repeated(control, k))
         return [self.process.denoised(part.to(x.dtype), x, sigma) for part in output.chunk(k)]
 
