@@ -6,7 +6,7 @@ import torch
 
 from latelier import default_atelier, load
 from latelier.checkpoints.component import load_component, new_component, save_component
-from latelier.kernel.errors import CompatibilityError, InvalidConfigError, ModelFileError
+from latelier.kernel.errors import CompatibilityError, InvalidConfigError, UnknownNameError
 from latelier.training import denoiser as stage
 from latelier.training.checkpoint import checkpoints, load_checkpoint
 from latelier.training.config import DenoiserTraining
@@ -65,8 +65,10 @@ def tiny_first_stage(tmp_path_factory) -> Path:
     return folder
 
 
-def tiny_denoiser_training(out: Path, first_stage: Path, **changes: object) -> DenoiserTraining:
-    values = {**TINY, "out": out, "first_stage": first_stage, **changes}
+def tiny_denoiser_training(
+    out: Path, first_stage: Path | str, **changes: object
+) -> DenoiserTraining:
+    values = {**TINY, "out": out, "first_stage": str(first_stage), **changes}
     return DenoiserTraining.model_validate(values)
 
 
@@ -80,7 +82,7 @@ def objective_of(config: DenoiserTraining) -> Denoising:
         ["a red apple on a blue background", "a green pear in a yellow meadow"] * 40
     )
     return Denoising(
-        load_component(config.first_stage, "first_stage", atelier),
+        load_component(Path(config.first_stage), "first_stage", atelier),
         new_component("denoiser", config.denoiser.id, config.denoiser.config, atelier),
         parts,
         config,
@@ -213,7 +215,7 @@ def test_parts_that_do_not_fit_are_refused_before_anything_is_written(tmp_path, 
 
 
 def test_a_missing_first_stage_is_named(tmp_path):
-    with pytest.raises(ModelFileError, match="nowhere"):
+    with pytest.raises(UnknownNameError, match="nowhere"):
         train_denoiser(tiny_denoiser_training(tmp_path / "out", tmp_path / "nowhere"))
 
 
@@ -222,4 +224,35 @@ def test_a_source_that_the_data_lack_is_named(tmp_path, tiny_first_stage):
     specs["text"]["source"] = "caption"
     config = tiny_denoiser_training(tmp_path / "out", tiny_first_stage, conditioners=specs)
     with pytest.raises(InvalidConfigError, match=r"'caption'.*prompt"):
+        train_denoiser(config)
+
+
+def test_a_run_can_start_from_a_model_and_use_its_first_stage(tmp_path, straight_denoiser):
+    model = str(straight_denoiser.out / "result")
+    config = tiny_denoiser_training(
+        tmp_path / "again", model, start_from=model, optimizer={"lr": 1e-12}, steps=1
+    )
+    train_denoiser(config)
+    before, after = load(model), load(str(config.out / "result"))
+    assert after.first_stage_component.weights_sha256 == (
+        before.first_stage_component.weights_sha256
+    )
+    assert after.conditioner_components["text"].assets_sha256 == (
+        before.conditioner_components["text"].assets_sha256
+    )
+    x, t = torch.randn(1, 4, 4, 4, generator=torch.Generator().manual_seed(0)), torch.ones(1)
+    told = [
+        pipe.denoiser(x, t, pipe.condition_builder().condition({"prompt": ["a cat"]}, 1, None))
+        for pipe in (before, after)
+    ]
+    assert told[0].abs().max() > 0
+    torch.testing.assert_close(*told, rtol=0, atol=1e-6)
+
+
+def test_a_model_of_another_configuration_cannot_be_started_from(tmp_path, straight_denoiser):
+    model = str(straight_denoiser.out / "result")
+    specs = json.loads(json.dumps(TINY["conditioners"]))
+    specs["text"]["config"]["max_length"] = 16
+    config = tiny_denoiser_training(tmp_path / "other", model, start_from=model, conditioners=specs)
+    with pytest.raises(InvalidConfigError, match="has no 'text' of this configuration"):
         train_denoiser(config)

@@ -92,7 +92,7 @@ def store(component: Component, folder: Path, name: str) -> StoredComponent:
         path = f"{name}.safetensors"
         weights = StoredFile(path=path, sha256=write_weights(folder / path, state))
     assets = {}
-    for asset, data in _assets_of(module).items():
+    for asset, data in assets_of(module).items():
         path = f"{name}.{asset}"
         assets[asset] = StoredFile(path=path, sha256=write_bytes(folder / path, data))
     return StoredComponent(
@@ -169,7 +169,8 @@ def _is_at(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> bool:
     return same_device and (tensor.dtype == dtype or not tensor.is_floating_point())
 
 
-def _assets_of(module: Any) -> Mapping[str, bytes]:
+def assets_of(module: Any) -> Mapping[str, bytes]:
+    """Return what a module needs beside its weights, by file name."""
     assets: Mapping[str, bytes] = module.assets() if hasattr(module, "assets") else {}
     return assets
 

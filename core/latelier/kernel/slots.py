@@ -13,9 +13,11 @@ from latelier.kernel.frozen import Frozen
 class Gives(Frozen):
     """What a conditioner gives: at most one part for each of the three slots."""
 
-    stream: int | None = Field(None, ge=1, description="width D of its tokens (B, N, D)")
-    spatial: int | None = Field(None, ge=1, description="channels C of its map (B, C, h, w)")
-    vector: int | None = Field(None, ge=1, description="width V of its vector (B, V)")
+    stream: int | None = Field(default=None, ge=1, description="width D of its tokens (B, N, D)")
+    spatial: int | None = Field(
+        default=None, ge=1, description="channels C of its map (B, C, h, w)"
+    )
+    vector: int | None = Field(default=None, ge=1, description="width V of its vector (B, V)")
 
 
 class StreamSlot(Frozen):

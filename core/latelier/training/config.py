@@ -103,7 +103,10 @@ class ConditionerSpec(ComponentSpec):
 class DenoiserTraining(Training):
     """Stage two: a denoiser and its conditioners on the latents of a trained first stage."""
 
-    first_stage: Path = Field(description="component folder of the first stage")
+    first_stage: str = Field(description="component folder, or a model that has the first stage")
+    start_from: str | None = Field(
+        default=None, description="model whose denoiser and conditioners to begin with"
+    )
     denoiser: ComponentSpec
     conditioners: dict[str, ConditionerSpec] = Field(default_factory=dict)
     process: dict[str, Any] = Field(description="noise process: its kind and fields")

@@ -10,7 +10,13 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from latelier import default_atelier
-from latelier.checkpoints.component import Component, load_component, new_component
+from latelier.checkpoints.component import (
+    COMPONENT_FILE,
+    Component,
+    assets_of,
+    load_component,
+    new_component,
+)
 from latelier.checkpoints.files import write_bytes
 from latelier.diffusion import frames
 from latelier.diffusion.processes import process_from
@@ -18,9 +24,11 @@ from latelier.kernel.atelier import Atelier
 from latelier.kernel.compatibility import check_composition
 from latelier.kernel.condition import Condition, chosen
 from latelier.kernel.contracts import Frame
+from latelier.kernel.errors import InvalidConfigError
 from latelier.kernel.errors import InvalidConfigError, suggestion
 from latelier.kernel.inputs import read_input
 from latelier.pipeline.composition import compose
+from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
 from latelier.training.config import DenoiserTraining
 from latelier.training.data import collated, scenes
@@ -41,13 +49,14 @@ def train_denoiser(
     """Train a denoiser, and leave a whole pipeline in `config.out`/result.
 
     Raises:
-        UnknownNameError: nobody registered a component.
+        UnknownNameError: nobody registered a component, or there is no such first stage or model.
         CompatibilityError: the components do not fit together.
         ModelFileError: the first stage cannot be read.
-        InvalidConfigError: a part of the configuration is wrong, or `out` and `resume` disagree.
+        InvalidConfigError: a part of the configuration is wrong, `out` and `resume` disagree, or the
+            model to start from is of another configuration.
     """
     atelier = atelier or default_atelier()
-    first_stage = load_component(config.first_stage, "first_stage", atelier)
+    first_stage = _first_stage(config.first_stage, atelier)
     with seeded(config.seed, 0, torch.device("cpu")):
         denoiser = new_component("denoiser", config.denoiser.id, config.denoiser.config, atelier)
         conditioners = {
@@ -62,6 +71,8 @@ def train_denoiser(
     dataset = scenes(config.data, config.data.seed, config.steps * config.batch_size)
     _check_sources(config, dataset[0])
     start = begin(config, resume)
+    if config.start_from is not None:
+        _begin_with(config.start_from, {"denoiser": denoiser, **conditioners}, config, atelier)
     _fit(conditioners, dataset, config)
     objective = Denoising(first_stage, denoiser, conditioners, config, atelier)
     return train(objective, dataset, config, start)
@@ -180,6 +191,35 @@ class Denoising(Objective):
             dtype=torch.float32,
             atelier=self._atelier,
         )
+
+
+def _first_stage(name: str, atelier: Atelier) -> Component:
+    folder = Path(name)
+    if (folder / COMPONENT_FILE).is_file():
+        return load_component(folder, "first_stage", atelier)
+    return load(name, device="cpu", dtype="float32", atelier=atelier).first_stage_component
+
+
+def _begin_with(
+    name: str, components: Mapping[str, Component], config: DenoiserTraining, atelier: Atelier
+) -> None:
+    """Give `components` the weights, and what was fitted, of the model `name`.
+
+    Raises:
+        InvalidConfigError: the model has no such component, or one of another configuration.
+    """
+    model = load(name, device="cpu", dtype="float32", atelier=atelier)
+    found = {"denoiser": model.denoiser_component, **model.conditioner_components}
+    for place, component in components.items():
+        if place not in found or found[place].config != component.config:
+            raise InvalidConfigError(
+                f"start_from: '{name}' has no '{place}' of this configuration; give '{place}' the "
+                "configuration that `latelier models show` prints, or leave start_from out"
+            )
+    for place, component in components.items():
+        component.module.load_state_dict(found[place].module.state_dict())
+        for file, data in assets_of(found[place].module).items():
+            write_bytes(config.out / "assets" / place / file, data)
 
 
 def _fit(
