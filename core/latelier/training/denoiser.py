@@ -24,7 +24,6 @@ from latelier.kernel.atelier import Atelier
 from latelier.kernel.compatibility import check_composition
 from latelier.kernel.condition import Condition, chosen
 from latelier.kernel.contracts import Frame
-from latelier.kernel.errors import InvalidConfigError
 from latelier.kernel.errors import InvalidConfigError, suggestion
 from latelier.kernel.inputs import read_input
 from latelier.pipeline.composition import compose
@@ -52,8 +51,8 @@ def train_denoiser(
         UnknownNameError: nobody registered a component, or there is no such first stage or model.
         CompatibilityError: the components do not fit together.
         ModelFileError: the first stage cannot be read.
-        InvalidConfigError: a part of the configuration is wrong, `out` and `resume` disagree, or the
-            model to start from is of another configuration.
+        InvalidConfigError: a part of the configuration is wrong, `out` and `resume` disagree, or
+            the model to start from is of another configuration.
     """
     atelier = atelier or default_atelier()
     first_stage = _first_stage(config.first_stage, atelier)
