@@ -83,6 +83,14 @@ def test_a_plugin_that_raises_is_listed_and_stops_no_help(install):
     assert done.returncode == 0
     assert "latelier-broken:main" in done.stdout
     assert "latelier_broken" not in imported("--help")
+    helped = subprocess.run(
+        [sys.executable, "-c", SCRIPT, "generate", "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert helped.returncode == 0
+    assert helped.stderr.startswith("warning: plugin 'latelier-broken:main'")
 
 
 def test_the_help_of_generate_names_what_is_installed(cli):
