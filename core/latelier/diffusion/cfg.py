@@ -17,7 +17,9 @@ def cfg(
     grid: Grid,  # noqa: ARG001
     /,
     *,
-    scale: Annotated[float, Field(ge=0, description="1: the condition alone, at half the cost")] = 5.0,
+    scale: Annotated[
+        float, Field(ge=0, description="1: the condition alone, at half the cost")
+    ] = 5.0,
 ) -> Denoise:
     """Return x0_null + scale * (x0 - x0_null), both from one call of the denoiser.
 

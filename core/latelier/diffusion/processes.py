@@ -25,7 +25,5 @@ def process_from(values: Mapping[str, Any]) -> Process:
     """
     kind = str(values.get("kind", ""))
     if kind not in _KINDS:
-        raise InvalidConfigError(
-            f"process: there is no kind '{kind}'. {suggestion(kind, _KINDS)}"
-        )
+        raise InvalidConfigError(f"process: there is no kind '{kind}'. {suggestion(kind, _KINDS)}")
     return validated(_KINDS[kind], values, f"process '{kind}'")

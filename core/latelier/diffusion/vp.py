@@ -56,9 +56,7 @@ class VP(Process):
     def _signal_and_noise(self) -> "tuple[np.ndarray, np.ndarray]":
         """sqrt(abar) and sqrt(1 - abar), (steps,) float64."""
         power = 0.5 if self.beta_schedule == "sqrt" else 1.0
-        betas = (
-            np.linspace(self.beta_start**power, self.beta_end**power, self.steps) ** (1 / power)
-        )
+        betas = np.linspace(self.beta_start**power, self.beta_end**power, self.steps) ** (1 / power)
         signal = np.sqrt(np.cumprod(1 - betas))
         if self.zero_terminal_snr:
             signal = (signal - signal[-1]) * signal[0] / (signal[0] - signal[-1])
