@@ -24,8 +24,9 @@ PROMPT = "a red apple on a blue background"
 PARTS = ("start", "import", "load", "sample", "decode", "save", "exit")
 
 SPLIT = """
-import json, sys, time
+import atexit, gc, json, sys, time
 from pathlib import Path
+atexit.register(gc.freeze)
 began, model, prompt, steps, guidance, folder = sys.argv[1:]
 marks = {"start": time.time()}
 from latelier.pipeline import load

@@ -1,5 +1,7 @@
 """The entry point of the command line."""
 
+import atexit
+import gc
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -37,4 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     0 is success, 1 a finding (a replay that differs, a plugin with a warning), 2 an error, 130 an
     interrupt.
     """
+    # What is alive at the end dies with the process: to look for cycles among torch's objects once
+    # more would take the interpreter half a second.
+    atexit.register(gc.freeze)
     get_command(app).main(arguments, prog_name="latelier")
