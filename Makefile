@@ -10,7 +10,7 @@ demo: .venv/installed
 	$(BIN)/latelier generate "a red apple on a blue background" --seed 7 --output demo.png --force
 
 test: .venv/installed-dev
-	$(BIN)/pytest --quiet
+	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet --numprocesses 2
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from latelier.kernel.contracts import FrameOfReference
 
-Sigma = TypeVar("Sigma", float, Tensor)
+Sigma = TypeVar("Sigma", float, Tensor, float | Tensor)
 
 
 def alpha(frame: FrameOfReference, sigma: Sigma) -> Sigma:

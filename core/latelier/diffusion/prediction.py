@@ -16,7 +16,9 @@ PredictionType = Literal["eps", "x0", "v", "flow"]
 Factor = float | Tensor
 
 
-def target(kind: PredictionType, x0: Tensor, eps: Tensor, alpha: Factor, sigma: Factor) -> Tensor:
+def prediction_target(
+    kind: PredictionType, x0: Tensor, eps: Tensor, alpha: Factor, sigma: Factor
+) -> Tensor:
     """Return what the denoiser should have said. Shapes (B, C, h, w)."""
     if kind == "eps":
         return eps

@@ -11,8 +11,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from latelier.diffusion import frames, prediction
-from latelier.diffusion.prediction import PredictionType
+from latelier.diffusion import frames
+from latelier.diffusion.prediction import PredictionType, prediction_target, to_x0
 from latelier.kernel.contracts import FrameOfReference
 from latelier.kernel.frozen import Frozen
 
@@ -79,14 +79,15 @@ class Process(Frozen, ABC):
     def target(self, x0: Tensor, eps: Tensor, sigma: float | Tensor) -> Tensor:
         """Return what the denoiser should say of `noised(x0, eps, sigma)`, (B, C, h, w)."""
         s = frames.per_image(sigma, x0)
-        return prediction.target(self.prediction, x0, eps, frames.alpha(self.frame, s), s)
+        return prediction_target(self.prediction, x0, eps, frames.alpha(self.frame, s), s)
 
     def denoised(self, output: Tensor, x: Tensor, sigma: float | Tensor) -> Tensor:
         """Return x0 given the denoiser's output for x at `sigma`, (B, C, h, w)."""
         s = frames.per_image(sigma, x)
-        return prediction.to_x0(self.prediction, output, x, frames.alpha(self.frame, s), s)
+        return to_x0(self.prediction, output, x, frames.alpha(self.frame, s), s)
 
 
 def normal_quantile(u: Tensor) -> Tensor:
     """Return standard normal numbers for uniform `u` in [0, 1)."""
-    return torch.special.ndtri(u.double().clamp(1e-6, 1 - 1e-6))
+    normal: Tensor = torch.special.ndtri(u.double().clamp(1e-6, 1 - 1e-6))
+    return normal

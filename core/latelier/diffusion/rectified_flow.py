@@ -1,5 +1,6 @@
 """Rectified flow (Liu et al., arXiv:2209.03003), trained as Esser et al. do (arXiv:2403.03206)."""
 
+import math
 from typing import Literal
 
 import torch
@@ -58,4 +59,4 @@ class RectifiedFlow(Process):
 
     def initial(self, noise: Tensor, sigma: float) -> Tensor:
         """Return noise of the variance that x has at `sigma` for unit-variance latents."""
-        return noise * ((1 - sigma) ** 2 + sigma**2) ** 0.5
+        return noise * math.hypot(1 - sigma, sigma)
