@@ -118,10 +118,16 @@ def test_what_the_denoiser_sees(x, process):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_estimates_have_the_precision_of_x(x, process, dtype):
-    predictor = Predictor(Network(Plain()), process, torch.bfloat16)
-    for estimate in predictor(x.to(dtype), 0.7, [condition(5, 1), condition(5, 2)]):
-        assert estimate.dtype == dtype
+def test_estimates_are_computed_in_the_precision_of_x(x, process, dtype):
+    said = torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(5)).bfloat16()
+
+    class Says(Network):
+        def __call__(self, x, t, condition, control=None):
+            return said
+
+    x = x.to(dtype)
+    [estimate] = Predictor(Says(Plain()), process, torch.bfloat16)(x, 0.7, [condition(5, 1)])
+    assert torch.equal(estimate, process.denoised(said.to(dtype), x, 0.7))
 
 
 def test_an_estimate_of_x0_comes_out(process):
