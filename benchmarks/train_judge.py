@@ -43,6 +43,7 @@ def main() -> None:
     seconds = round(time.monotonic() - began)
     judge = load_judge(arguments.out / JUDGE_WEIGHTS)
     held_out = render(EmojiScenes(seed=HELD_OUT_SEED, length=arguments.held_out), config.workers)
+    measured = accuracy(judge.judge(held_out.images()), held_out)
     record = {
         "weights": {"file": JUDGE_WEIGHTS, "sha256": digest},
         "training": config.model_dump(),
@@ -51,7 +52,7 @@ def main() -> None:
         "held_out": {
             "seed": HELD_OUT_SEED,
             "scenes": arguments.held_out,
-            **accuracy(judge.judge(held_out.images()), held_out),
+            **{name: round(share, 4) for name, share in measured.items()},
         },
     }
     write_json(arguments.out / "judge.json", record)

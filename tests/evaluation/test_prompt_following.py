@@ -39,27 +39,27 @@ def test_prompts_are_the_scenes_captions_and_truths() -> None:
         assert prompt == prompt_of(EmojiScenes(seed=77, length=300).scene(k))
         assert prompt.text == scene.caption
         assert prompt.glyph in prompt.text
-        assert (prompt.color is None) == (prompt.kind is None)
-        assert (prompt.color is not None) == ("background" in prompt.text)
-        if prompt.color is not None:
+        assert bool(prompt.colors) == (prompt.kind is not None)
+        assert bool(prompt.colors) == ("background" in prompt.text)
+        if prompt.colors:
             named += 1
-            assert prompt.color == scene.background.colors[0]
-            assert prompt.color in prompt.text
+            assert prompt.colors == scene.background.colors
+            assert all(color in prompt.text for color in prompt.colors)
             assert prompt.kind == scene.background.kind
     assert 150 < named < 240
 
 
 def test_a_caption_without_its_background_names_no_color() -> None:
     silent = EmojiScenes(SceneConfig(captioned_background=0), seed=1, length=20)
-    assert all(prompt_of(silent.scene(k)).color is None for k in range(20))
+    assert all(prompt_of(silent.scene(k)).colors == () for k in range(20))
 
 
 def test_shares_and_worst_glyphs() -> None:
     prompts = [
-        Prompt("a cat on a red background", "cat", "red", "plain"),
-        Prompt("a cat", "cat", None, None),
-        Prompt("a dog on a blue and red gradient background", "dog", "blue", "gradient"),
-        Prompt("an owl in the snow", "owl", None, None),
+        Prompt("a cat on a red background", "cat", ("red",), "plain"),
+        Prompt("a cat", "cat", (), None),
+        Prompt("a dog on a blue and red gradient background", "dog", ("blue", "red"), "gradient"),
+        Prompt("an owl in the snow", "owl", (), None),
     ]
     others = NAMES[:7]
     assert not {"cat", "dog", "owl"} & set(others)
@@ -74,6 +74,7 @@ def test_shares_and_worst_glyphs() -> None:
         "glyph": Proportion(2, 4),
         "glyph_top5": Proportion(3, 4),
         "color": Proportion(1, 2),
+        "color_named": Proportion(2, 2),
         "kind": Proportion(2, 2),
     }
     assert following(judged[1:2]).keys() == {"glyph", "glyph_top5"}

@@ -22,13 +22,14 @@ _COLORS = tuple(color.name for color in PALETTE)
 class Prompt:
     """A prompt and what a picture of it has to show.
 
-    color: the dominant background colour and kind: the kind of background, None where the prompt
-        names no colour.
+    colors: the background's colours as the prompt names them, the dominant one first; empty where
+        it names none.
+    kind: the kind of background, None where the prompt names no colour.
     """
 
     text: str
     glyph: str
-    color: str | None
+    colors: tuple[str, ...]
     kind: str | None
 
 
@@ -40,7 +41,7 @@ def prompt_of(scene: Scene) -> Prompt:
     return Prompt(
         text=scene.caption,
         glyph=scene.objects[0].glyph.name,
-        color=background.colors[0] if named else None,
+        colors=background.colors if named else (),
         kind=background.kind if named else None,
     )
 
@@ -62,7 +63,7 @@ class Judgement:
     @property
     def right(self) -> bool:
         """Whether both the glyph and the colour, if one is named, are as prompted."""
-        return self.rank == 1 and self.prompt.color in {None, self.color}
+        return self.rank == 1 and (not self.prompt.colors or self.color == self.prompt.colors[0])
 
 
 def judgements(prompts: Sequence[Prompt], verdict: Verdict) -> list[Judgement]:
@@ -87,15 +88,18 @@ def judgements(prompts: Sequence[Prompt], verdict: Verdict) -> list[Judgement]:
 def following(judged: Sequence[Judgement]) -> dict[str, Proportion]:
     """Return how often the prompt was followed.
 
-    glyph: it is the judge's first choice; glyph_top5: it is among its first five. color and kind:
-    the background's, over the prompts that name a colour; left out if none does.
+    glyph: it is the judge's first choice; glyph_top5: it is among its first five. Over the prompts
+    that name a colour, and left out if none does: color, the background's dominant colour is the
+    first that the prompt names; color_named, it is any that the prompt names (the first may hide:
+    in the middle of a radial gradient is the object); kind, the background's kind is as prompted.
     """
     shares = {
         "glyph": Proportion.of(each.rank == 1 for each in judged),
         "glyph_top5": Proportion.of(each.rank <= 5 for each in judged),
     }
-    if named := [each for each in judged if each.prompt.color is not None]:
-        shares["color"] = Proportion.of(each.color == each.prompt.color for each in named)
+    if named := [each for each in judged if each.prompt.colors]:
+        shares["color"] = Proportion.of(each.color == each.prompt.colors[0] for each in named)
+        shares["color_named"] = Proportion.of(each.color in each.prompt.colors for each in named)
         shares["kind"] = Proportion.of(each.kind == each.prompt.kind for each in named)
     return shares
 
