@@ -1,9 +1,10 @@
 """What does a sampler cost outside the model? Microseconds a step, against diffusers' schedulers.
 
 The model is free (it returns a tensor that is there already) and no noise is drawn. All variants
-run in turn, many times over, so that what else the machine does falls on all alike. diffusers'
-`step` also turns the model's output into x0, which here is the work of `Predictor`: compare it
-with both of our rows.
+run in turn, many times over, in one thread, and the clock counts that thread's processor time only,
+so that other work on the machine falls on all of them alike. diffusers' `step` also turns the
+model's output into x0. Here that is the work of `Predictor` (with t and the scale of the model's
+input), hence a row with it and one without.
 
 python benchmarks/sampler_overhead.py --repeats 100
 """
@@ -39,7 +40,7 @@ SCHEDULERS = {
 }
 
 Variant = Callable[[], float]
-"""Runs all steps once and returns the seconds that they took."""
+"""Runs all steps once and returns the seconds of processor time that they took."""
 
 
 class FreeModel:
@@ -112,11 +113,11 @@ def ours(sampler: Sampler, steps: int, denoise: Denoise, scheduling: bool = Fals
     x, made = torch.randn(SHAPE, generator=torch.Generator().manual_seed(0)), model(steps, PROCESS)
 
     def run() -> float:
-        began = time.perf_counter()
+        began = time.thread_time()
         grid = model(steps, PROCESS) if scheduling else made
         for _ in sampler(denoise, x, grid, noise=None):  # type: ignore[arg-type]
             pass
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     return run
 
@@ -138,14 +139,14 @@ def theirs(name: str, steps: int, scheduling: bool = False) -> Variant:
 
     def run() -> float:
         scheduler.set_timesteps(steps)
-        began = time.perf_counter()
+        began = time.thread_time()
         if scheduling:
             scheduler.set_timesteps(steps)
         x = first
         for t in scheduler.timesteps:
             scheduler.scale_model_input(x, t)
             x = scheduler.step(output, t, x, return_dict=False)[0]
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     return run
 
