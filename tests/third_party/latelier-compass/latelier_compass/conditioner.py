@@ -1,0 +1,26 @@
+import math
+
+import torch
+from torch import nn
+
+from latelier import Conditioner, Part, Stream
+from latelier_compass.inputs import Direction
+
+
+class Compass(Conditioner):
+    Input = Direction
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.embed = nn.Linear(2, config.width)
+        self.nowhere = nn.Parameter(torch.zeros(1, 1, config.width))
+
+    def prepare(self, inputs, frame):
+        angles = torch.tensor([math.radians(each.degrees) for each in inputs])
+        return {"direction": torch.stack([angles.sin(), angles.cos()], dim=1)}
+
+    def forward(self, batch):
+        return Part(stream=Stream(self.embed(batch["direction"])[:, None]))
+
+    def null(self, rows, frame):
+        return Part(stream=Stream(self.nowhere.expand(rows, -1, -1)))
