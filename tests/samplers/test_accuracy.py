@@ -142,7 +142,7 @@ def test_ddim_with_noise_comes_to_the_mean_and_covariance_of_the_data(process, e
             a = frames.alpha(process.frame, sigma)
             seen = a**2 * covariance + sigma**2 * torch.eye(2, dtype=torch.float64)
             gain = a * covariance @ seen.inverse()
-            x0 = x @ gain.T
+            x0 = (x[:, None] * gain).sum(-1)
             x0[0] += mean - gain @ (a * mean)
             return x0
 
