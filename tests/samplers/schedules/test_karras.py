@@ -1,5 +1,5 @@
 import math
-from itertools import pairwise, product
+from itertools import pairwise
 
 import pytest
 import torch
@@ -109,13 +109,13 @@ class Pictures:
 
 def test_in_the_flow_frame_it_is_better_than_simpler_spacings():
     problem = Pictures()
-    exact = problem.end(heun, karras(100, RectifiedFlow(), sigma_min=0.001))
+    exact = problem.end(heun, karras(60, RectifiedFlow(), sigma_min=0.001))
 
     def error(sigmas_of):
-        """Geometric mean over three samplers at 10 and 20 steps."""
+        """Geometric mean over the three samplers at 12 steps."""
         logs = []
-        for sampler_, steps in product((ddim, heun, dpmpp_2m), (10, 20)):
-            end = problem.end(sampler_, Grid(sigmas_of(steps), "flow"))
+        for sampler_ in (ddim, heun, dpmpp_2m):
+            end = problem.end(sampler_, Grid(sigmas_of(12), "flow"))
             logs.append(math.log(((end - exact).norm(dim=1) / exact.norm(dim=1)).mean()))
         return math.exp(sum(logs) / len(logs))
 
