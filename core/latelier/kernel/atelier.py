@@ -19,6 +19,9 @@ _log = logging.getLogger(__name__)
 class Atelier:
     """Plugins and registries. There is no global state: each application, or test, has its own.
 
+    first_stages, denoisers, conditioners, samplers, schedules, guidances: the registries.
+    plugins: what became of each, in the order of loading.
+
     Args:
         policy: which plugins may load; read from the environment and config.toml by default.
         candidates: the entry points to load; by default those of all installed distributions.
@@ -43,9 +46,16 @@ class Atelier:
                 hint = suggestion(kind, KINDS)
                 raise InvalidConfigError(f"alias '{alias}': there is no kind '{kind}'. {hint}")
         self.strict = strict
-        self._registries: dict[Kind, Registry[Any]] = {
-            kind: Registry(kind, policy.aliases_of(kind)) for kind in KINDS
-        }
+
+        def made(kind: Kind) -> Registry[Any]:
+            return Registry(kind, policy.aliases_of(kind))
+
+        self.first_stages: Registry[Callable[..., Any]] = made("first_stage")
+        self.denoisers: Registry[Callable[..., Any]] = made("denoiser")
+        self.conditioners: Registry[Callable[..., Any]] = made("conditioner")
+        self.samplers: Registry[Sampler] = made("sampler")
+        self.schedules: Registry[Schedule] = made("schedule")
+        self.guidances: Registry[Guidance] = made("guidance")
         self._loader = PluginLoader(self._commit)
         self.plugins: list[PluginReport] = []
         for candidate in discover() if candidates is None else candidates:
@@ -55,37 +65,8 @@ class Atelier:
 
     def registry(self, kind: Kind) -> Registry[Any]:
         """Return the registry of a kind."""
-        return self._registries[kind]
-
-    @property
-    def first_stages(self) -> Registry[Callable[..., Any]]:
-        """The registered first stages."""
-        return self._registries["first_stage"]
-
-    @property
-    def denoisers(self) -> Registry[Callable[..., Any]]:
-        """The registered denoisers."""
-        return self._registries["denoiser"]
-
-    @property
-    def conditioners(self) -> Registry[Callable[..., Any]]:
-        """The registered conditioners."""
-        return self._registries["conditioner"]
-
-    @property
-    def samplers(self) -> Registry[Sampler]:
-        """The registered samplers."""
-        return self._registries["sampler"]
-
-    @property
-    def schedules(self) -> Registry[Schedule]:
-        """The registered schedules."""
-        return self._registries["schedule"]
-
-    @property
-    def guidances(self) -> Registry[Guidance]:
-        """The registered guidance rules."""
-        return self._registries["guidance"]
+        registry: Registry[Any] = getattr(self, f"{kind}s")
+        return registry
 
     def register(self, plugin: object, distribution: str = "local", version: str = "0") -> None:
         """Register a plugin object of one's own, without an entry point.
@@ -104,10 +85,10 @@ class Atelier:
 
     def _commit(self, specs: Sequence[ComponentSpec]) -> None:
         for spec in specs:
-            if spec.id in self._registries[spec.kind]:
+            if spec.id in self.registry(spec.kind):
                 raise PluginError(f"{spec.kind} '{spec.id}' is registered already")
         for spec in specs:
-            self._registries[spec.kind].add(spec)
+            self.registry(spec.kind).add(spec)
 
     def _judge(self, report: PluginReport) -> None:
         if report.state in ("ok", "disabled"):
