@@ -31,6 +31,7 @@ from latelier.evaluation.prompt_following import (
     worst,
 )
 from latelier.pipeline import Pipeline
+from latelier.pipeline.picture import Picture
 
 JUDGE = Path(__file__).parent / "judge"
 
@@ -42,14 +43,17 @@ def main() -> None:
     scenes = EmojiScenes(seed=arguments.seed, length=arguments.prompts)
     prompts = [prompt_of(scenes.scene(k)) for k in range(arguments.prompts)]
     began = time.monotonic()
-    pictures = generate(pipe, prompts, arguments)
+    made = generate(pipe, prompts, arguments)
     seconds = time.monotonic() - began
+    pictures = [picture.image for picture in made]
     judged = judgements(prompts, judge.judge(as_images(pictures)))
+    request = made[0].provenance["request"]
     rendered = render(scenes)
     report = {
         "model": arguments.model,
         "seed": arguments.seed,
-        "settings": {name: getattr(arguments, name) for name in ("steps", "guidance", "sampler")},
+        "settings": {name: request[name] for name in ("steps", "sampler", "schedule", "guidance")},
+        "machine": made[0].provenance["machine"],
         "seconds_per_picture": round(seconds / len(prompts), 3),
         "generated": shares(judged),
         "judge": json.loads((arguments.judge / "judge.json").read_text())["held_out"],
@@ -79,19 +83,16 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def generate(
-    pipe: Pipeline, prompts: list[Prompt], arguments: argparse.Namespace
-) -> list[Image.Image]:
-    pictures: list[Image.Image] = []
+def generate(pipe: Pipeline, prompts: list[Prompt], arguments: argparse.Namespace) -> list[Picture]:
+    pictures: list[Picture] = []
     for first in range(0, len(prompts), arguments.batch):
-        made = pipe.generate(
+        pictures += pipe.generate(
             prompt=[prompt.text for prompt in prompts[first : first + arguments.batch]],
             seed=arguments.seed + first,
             steps=arguments.steps,
             guidance=arguments.guidance,
             sampler=arguments.sampler,
         )
-        pictures += [picture.image for picture in made]
     return pictures
 
 

@@ -17,7 +17,7 @@ def test_training_lowers_the_loss_and_repeats_itself(caplog: pytest.LogCaptureFi
     lines = [record.getMessage() for record in caplog.records if "loss" in record.getMessage()]
     losses = [float(line.split("loss ")[1].split()[0]) for line in lines]
     assert len(losses) == 4
-    assert losses[1] < losses[0]
+    assert losses[1] < losses[0] - 0.5
     assert losses[:2] == losses[2:]
     for name, weight in first.state_dict().items():
         assert torch.equal(weight, second.state_dict()[name]), name

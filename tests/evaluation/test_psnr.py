@@ -17,6 +17,13 @@ def test_values_worked_out_by_hand() -> None:
     assert psnr(images, black).tolist() == pytest.approx(expected, abs=1e-4)
 
 
+def test_all_channels_count_alike() -> None:
+    black = torch.full((1, 2, 2, 2), -1.0)
+    images = black.clone()
+    images[:, 1] = -1 + 2 * 10 / 255  # one channel of two off by 10
+    assert psnr(images, black).item() == pytest.approx(10 * math.log10(255**2 / 50), abs=1e-4)
+
+
 def test_pictures_are_compared_as_saved() -> None:
     white = torch.ones(1, 3, 4, 4)
     assert psnr(white * 1.5, white).item() == math.inf
