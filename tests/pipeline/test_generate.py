@@ -69,6 +69,24 @@ def test_a_sampler_of_ones_own_gets_the_same_latents(tiny, sampler):
     assert torch.equal(tiny.process.finish(step.x, step.sigma), latents)
 
 
+def test_a_run_that_ends_above_sigma_0_is_finished_on_the_models_scale(compose_tiny):
+    """The paper's sampler ends at the first training step's sigma, which is not 0."""
+    pipeline = compose_tiny(process={"kind": "vp"})
+    options = {"spacing": "leading", "offset": 1, "final": "first"}
+    schedule = {"name": "model", **options}
+    latents = latents_of(pipeline, **ASKED, schedule=schedule, sampler="ddim", guidance=1.0)
+    denoise = pipeline.denoise_fn(prompt=ASKED["prompt"], label="cat", guidance=1.0)
+    grid = pipeline.atelier.schedules.get("model")(3, pipeline.process, **options)
+    noise = ImageNoise([5], (4, 8, 8))
+    x = pipeline.process.initial(noise.initial(), grid.sigmas[0])
+    with torch.no_grad():
+        *_, step = pipeline.atelier.samplers.get("ddim")(denoise, x, grid, noise=noise)
+    assert step.sigma == pipeline.process.sigma_min > 0
+    assert torch.equal(latents, pipeline.process.finish(step.x, step.sigma))
+    assert not torch.equal(latents, step.x)
+    assert not torch.equal(latents, step.denoised)
+
+
 def test_denoise_takes_a_sigma_for_each_image(tiny):
     denoise = tiny.denoise_fn(prompt="a cat", n=2)
     x = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
