@@ -72,9 +72,7 @@ class Context:
         return attended
 
     def _attended(self, grid: tuple[int, int]) -> Attended:
-        if all(
-            s.mask is None and s.region is None and _is_number(s.scale, 1) for s in self.streams
-        ):
+        if all(_is_everywhere(stream) for stream in self.streams):
             return Attended(self.tokens)
         strengths = [_token_strengths(stream, grid) for stream in self.streams]
         queries = max(strength.shape[1] for strength in strengths)

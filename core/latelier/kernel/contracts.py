@@ -49,7 +49,7 @@ class Control:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One step of a sampler: `x` at `sigma` after step `index`, and the x0 it was moved towards."""
+    """One step of a sampler: `x` at `sigma` after step `index`, and the newest estimate of x0."""
 
     index: int
     sigma: float

@@ -70,7 +70,7 @@ def train_denoiser(
     dataset = scenes(config.data, config.data.seed, config.steps * config.batch_size)
     _check_sources(config, dataset[0])
     start = begin(config, resume)
-    if config.start_from is not None:
+    if config.start_from is not None and start is None:
         _begin_with(config.start_from, {"denoiser": denoiser, **conditioners}, config, atelier)
     _fit(conditioners, dataset, config)
     objective = Denoising(first_stage, denoiser, conditioners, config, atelier)
