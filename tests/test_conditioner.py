@@ -29,7 +29,7 @@ class Angles(Conditioner):
         self.frames.append(frame)
         return {"x": torch.tensor([[each.degrees] for each in inputs])}
 
-    def forward(self, batch):
+    def forward(self, batch, frame):
         return Part(vector=self.layer(batch["x"]))
 
     def null(self, rows, frame):
@@ -62,7 +62,7 @@ def test_encode_refuses_what_its_input_refuses():
 
 def test_batches_go_to_where_the_weights_are():
     class Where(Angles):
-        def forward(self, batch):
+        def forward(self, batch, frame):
             return Part(vector=torch.zeros(1, 2, device=batch["x"].device))
 
     assert Where().to("meta").encode([3]).vector.device.type == "meta"

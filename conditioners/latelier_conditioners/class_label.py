@@ -37,18 +37,18 @@ class ClassLabelConditioner(Conditioner):
         numbers = [self._number(value.label) for value in inputs]
         return {"label": torch.tensor(numbers, dtype=torch.int64)}
 
-    def forward(self, batch: Mapping[str, Tensor], /) -> Part:
+    def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
         """Return a stream of one token (B, 1, width), or a vector (B, width)."""
         rows: Tensor = self.embedding(batch["label"])
         if self._classes.slot == "stream":
             return Part(Stream(rows[:, None]))
         return Part(vector=rows)
 
-    def null(self, rows: int, _frame: Frame, /) -> Part:
+    def null(self, rows: int, frame: Frame, /) -> Part:
         """Return the row of no class for that many rows."""
         weight = self.embedding.weight
         label = torch.full((rows,), self._classes.num_classes, device=weight.device)
-        return self.forward({"label": label})
+        return self.forward({"label": label}, frame)
 
     def _number(self, label: int | str) -> int:
         if isinstance(label, str):

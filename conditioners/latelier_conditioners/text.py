@@ -77,7 +77,7 @@ class TextConditioner(Conditioner):
             mask[row, : len(ids)] = True
         return {"tokens": tokens, "mask": mask}
 
-    def forward(self, batch: Mapping[str, Tensor], /) -> Part:
+    def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
         """Return the stream (B, max_length, width) under its mask."""
         return Part(Stream(self._encoded(batch["tokens"], batch["mask"]), batch["mask"]))
 

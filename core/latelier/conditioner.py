@@ -39,8 +39,11 @@ class Conditioner(nn.Module, ABC):
         """
 
     @abstractmethod
-    def forward(self, batch: Mapping[str, Tensor], /) -> Part:
-        """Return the part for a prepared batch. Differentiable."""
+    def forward(self, batch: Mapping[str, Tensor], frame: Frame, /) -> Part:
+        """Return the part for a prepared batch, on the batch's device. Differentiable.
+
+        Here and in `null`, `frame.first_stage` is at hand for what works on latents.
+        """
 
     @abstractmethod
     def null(self, rows: int, frame: Frame, /) -> Part:
@@ -57,10 +60,18 @@ class Conditioner(nn.Module, ABC):
             InvalidInputError: an input is not what `Input` asks for.
         """
         read = [read_input(self.Input, value, type(self).__name__) for value in inputs]
-        batch = self.prepare(read, frame or Frame((0, 0), (0, 0)))
+        frame = frame or Frame((0, 0), (0, 0))
+        batch = self.prepare(read, frame)
         device = next((p.device for p in self.parameters()), None)
-        part: Part = self({name: tensor.to(device) for name, tensor in batch.items()})
+        part: Part = self({name: tensor.to(device) for name, tensor in batch.items()}, frame)
         return part
+
+    def picture_size(self, value: Any, /) -> tuple[int, int] | None:  # noqa: ARG002
+        """Return the (width, height) of the picture that an `Input` asks for; None if any does.
+
+        Where a request names no size, this is its size.
+        """
+        return None
 
     def fit(self, inputs: Iterable[Any]) -> None:
         """Learn from training inputs what must be known before the first step (a vocabulary)."""

@@ -82,9 +82,9 @@ def test_a_letter_never_seen_falls_back_to_its_bytes(text: TextConditioner) -> N
 
 def test_what_is_under_the_mask_changes_nothing(text: TextConditioner) -> None:
     batch = text.prepare([Text(text="a cat"), Text(text="a red apple")], FRAME)
-    tokens, mask = stream_of(text(batch))
+    tokens, mask = stream_of(text(batch, FRAME))
     garbled = torch.where(batch["mask"], batch["tokens"], 77)
-    other, _ = stream_of(text({**batch, "tokens": garbled}))
+    other, _ = stream_of(text({**batch, "tokens": garbled}, FRAME))
     assert torch.equal(other[mask], tokens[mask])
 
 
@@ -114,7 +114,7 @@ def test_texts_differ_and_so_does_their_order(text: TextConditioner) -> None:
 
 def test_the_null_part_is_the_empty_text(text: TextConditioner) -> None:
     empty = Text.model_construct(text="")
-    tokens, mask = stream_of(text(text.prepare([empty] * 3, FRAME)))
+    tokens, mask = stream_of(text(text.prepare([empty] * 3, FRAME), FRAME))
     null_tokens, null_mask = stream_of(text.null(3, FRAME))
     assert torch.equal(mask, null_mask)
     torch.testing.assert_close(null_tokens, tokens)

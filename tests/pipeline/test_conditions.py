@@ -28,6 +28,10 @@ class Place(Frozen):
     box: Box
 
 
+class Photo(Frozen):
+    size: tuple[int, int]
+
+
 class Pair(Frozen):
     a: int
     b: int = 2
@@ -45,11 +49,14 @@ class Counts(Conditioner):
         self.prepared.append(list(inputs))
         return {"x": torch.arange(float(len(inputs)))[:, None]}
 
-    def forward(self, batch):
+    def forward(self, batch, frame):
         return Part(vector=batch["x"])
 
     def null(self, rows, frame):
         return Part(vector=torch.full((rows, 1), -1.0))
+
+    def picture_size(self, value):
+        return getattr(value, "size", None)
 
 
 def builder(**models):
@@ -128,3 +135,17 @@ def test_rows_that_do_not_go_with_the_pictures():
     built = builder(word=Word)
     with pytest.raises(InvalidInputError, match="word: 2 values do not go with 3 pictures"):
         built.condition(built.read({"word": ["cat", "dog"]}), 3, FRAME)
+
+
+def test_inputs_ask_for_the_size_of_the_picture():
+    given = builder(photo=Photo, text=Word)
+    rows = given.read({"photo": [Photo(size=(8, 16))] * 2, "text": ["a", "b"]})
+    assert given.picture_size(rows) == (8, 16)
+    assert given.picture_size(given.read({"text": "a"})) is None
+
+
+def test_inputs_that_ask_for_different_sizes_are_refused():
+    given = builder(photo=Photo)
+    rows = given.read({"photo": [Photo(size=(8, 16)), Photo(size=(8, 8))]})
+    with pytest.raises(InvalidInputError, match="photo 8x16 and photo 8x8"):
+        given.picture_size(rows)

@@ -101,7 +101,7 @@ def train(pipe: Pipeline, generator: torch.Generator) -> None:
     for _ in range(STEPS):
         degrees = torch.randint(360, (BATCH,), generator=generator)
         inputs = [read_input(conditioner.Input, float(each), "compass") for each in degrees]
-        part = conditioner(conditioner.prepare(inputs, frame))
+        part = conditioner(conditioner.prepare(inputs, frame), frame)
         keep = torch.rand(BATCH, generator=generator) > 0.1
         part = chosen(keep, part, conditioner.null(BATCH, frame))
         x0 = pipe.first_stage.encode(scenes(degrees))

@@ -25,7 +25,7 @@ class Frame:
     """The picture that a condition is prepared for.
 
     size: (H, W) in pixels. latent_size: (h, w). crop: window x0, y0, x1, y1 in 0..1 of the whole.
-    first_stage: given to conditioners that work on latents.
+    first_stage: for conditioners that work on latents; `forward` and `null` have it, `prepare` not.
     """
 
     size: tuple[int, int]
@@ -189,8 +189,12 @@ class Conditioner(Protocol):
         """Return CPU tensors for a batch of inputs; pure, so that data workers can do it."""
         ...
 
-    def __call__(self, batch: "Mapping[str, Tensor]", /) -> Part:
+    def __call__(self, batch: "Mapping[str, Tensor]", frame: Frame, /) -> Part:
         """Return the part for a prepared batch."""
+        ...
+
+    def picture_size(self, value: Any, /) -> tuple[int, int] | None:
+        """Return the (width, height) that an input asks the picture to have; None if any does."""
         ...
 
     def null(self, rows: int, frame: Frame, /) -> Part:

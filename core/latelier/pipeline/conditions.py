@@ -1,6 +1,7 @@
 """From what a person gives to conditions."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -52,6 +53,25 @@ class ConditionBuilder:
             for name in self._inputs[public]
         }
 
+    def picture_size(self, rows: Rows) -> tuple[int, int] | None:
+        """Return the (width, height) that the inputs ask for; None where any will do.
+
+        Raises:
+            InvalidInputError: two of them ask for different sizes.
+        """
+        asked = {
+            size: f"{name} {size[0]}x{size[1]}"
+            for name, values in rows.items()
+            for size in map(self._conditioners[name].picture_size, values)
+            if size is not None
+        }
+        if len(asked) > 1:
+            raise InvalidInputError(
+                f"size: the inputs ask for different sizes, {' and '.join(asked.values())}; "
+                "give one, or make them alike"
+            )
+        return next(iter(asked), None)
+
     def condition(self, rows: Rows, count: int, frame: Frame) -> Condition:
         """Return the condition of `count` rows; what is not given takes its null part.
 
@@ -77,8 +97,8 @@ class ConditionBuilder:
         }
 
     def _part(self, conditioner: Conditioner, values: Sequence[Any], frame: Frame) -> Part:
-        batch = conditioner.prepare(values, frame)
-        return conditioner({key: tensor.to(self._device) for key, tensor in batch.items()})
+        batch = conditioner.prepare(values, replace(frame, first_stage=None))
+        return conditioner({key: tensor.to(self._device) for key, tensor in batch.items()}, frame)
 
     def _values(self, public: str, value: Any) -> list[Any] | None:
         """Return the values of the rows, or None where `value` is the one value of all."""

@@ -36,7 +36,7 @@ class Request(Frozen):
     negative: dict[str, Any] = Field(default_factory=dict, description="what to steer away from")
     n: int = Field(1, ge=1)
     seed: int = Field(ge=0, lt=2**63)
-    size: Size
+    size: Size | None = Field(None, description="(width, height); None: what the inputs ask for")
     steps: int = Field(ge=1, le=10_000)
     sampler: Choice
     schedule: Choice
@@ -73,5 +73,6 @@ def read_request(
         if name not in public:
             hint = suggestion(name, {*public, *KEYWORDS})
             raise UnknownNameError(f"nothing here takes '{name}'. {hint}")
-    values = {name: getattr(defaults, name) for name in Defaults.model_fields} | said
+    fallbacks = Defaults.model_fields.keys() - {"size"}
+    values = {name: getattr(defaults, name) for name in fallbacks} | said
     return validated(Request, values, "request", InvalidInputError)

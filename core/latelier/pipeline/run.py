@@ -30,18 +30,20 @@ class Run:
 
     def __init__(self, pipeline: "Pipeline", request: Request) -> None:
         atelier = pipeline.atelier
+        builder = pipeline.condition_builder()
         self._pipeline = pipeline
+        self._given, self._negative = builder.read(request.inputs), builder.read(request.negative)
+        size = request.size or builder.picture_size(self._given) or pipeline.defaults.size
         self.request = request.model_copy(
             update={
+                "size": size,
                 "sampler": request.sampler.resolved(atelier.samplers),
                 "schedule": request.schedule.resolved(atelier.schedules),
                 "guidance": request.guidance.resolved(atelier.guidances),
             }
         )
-        self._frame = _frame(pipeline, request)
+        self._frame = _frame(pipeline, size)
         self._grid = _grid(pipeline, self.request)
-        builder = pipeline.condition_builder()
-        self._given, self._negative = builder.read(request.inputs), builder.read(request.negative)
         self._count = len(next(iter(self._given.values()), [None])) * request.n
         self.denoise: Denoise = self._guided(builder)
 
@@ -109,8 +111,8 @@ def _own(image: Image.Image, seed: int, k: int) -> dict[str, Any]:
     return {"index": k, "seed": seed + k, "pixels_sha256": pixel_hash(image)}
 
 
-def _frame(pipeline: "Pipeline", request: Request) -> Frame:
-    width, height = request.size
+def _frame(pipeline: "Pipeline", size: tuple[int, int]) -> Frame:
+    width, height = size
     f = pipeline.first_stage.config.downsampling
     multiple = f * pipeline.denoiser.config.size_multiple
     for name, side in (("width", width), ("height", height)):

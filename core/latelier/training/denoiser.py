@@ -1,6 +1,7 @@
 """Stage two: a denoiser and its conditioners, on latents (arXiv:2112.10752, section 3.2)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ class Denoising(Objective):
     def collate(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Return images, indices, and what each conditioner prepared for its inputs."""
         batch = collated(samples)
-        frame = self._frame(batch["image"])
+        frame = replace(self._frame(batch["image"]), first_stage=None)
         batch["conditions"] = {
             name: self.conditioners[name].prepare(  # type: ignore[operator]
                 list(_inputs(self.conditioners[name], samples, spec.source)), frame
@@ -162,7 +163,7 @@ class Denoising(Objective):
         for position, (name, spec) in enumerate(self._config.conditioners.items()):
             conditioner: Any = self.conditioners[name]
             keep = (draws.uniform(Purpose.DROP_FIRST + position) >= spec.drop) & keep_any
-            part = conditioner(batch["conditions"][name])
+            part = conditioner(batch["conditions"][name], frame)
             given = chosen(keep.to(device), part, conditioner.null(rows, frame))
             joined = joined.joined(Condition.of({name: given}).to(device, torch.float32))
         return joined

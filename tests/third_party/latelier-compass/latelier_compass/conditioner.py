@@ -19,7 +19,7 @@ class Compass(Conditioner):
         angles = torch.tensor([math.radians(each.degrees) for each in inputs])
         return {"direction": torch.stack([angles.sin(), angles.cos()], dim=1)}
 
-    def forward(self, batch):
+    def forward(self, batch, frame):
         return Part(stream=Stream(self.embed(batch["direction"])[:, None]))
 
     def null(self, rows, frame):
