@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 from pydantic import BaseModel
 from torch import Tensor, nn
 
@@ -72,6 +73,26 @@ class Conditioner(nn.Module, ABC):
         Where a request names no size, this is its size.
         """
         return None
+
+    def augment(self, value: Any, rng: np.random.Generator, /) -> Any:  # noqa: ARG002
+        """Return the `Input` that training sees in place of `value`, drawn with `rng`.
+
+        For what is random by nature: the order of objects, the shape of a mask, a degradation.
+        """
+        return value
+
+    def window(
+        self,
+        batch: Mapping[str, Tensor],
+        box: tuple[float, float, float, float],
+        /,  # noqa: ARG002
+    ) -> Mapping[str, Tensor]:
+        """Return the batch for a window of the picture: x0, y0, x1, y1 in 0..1 of the whole.
+
+        For what a denoiser must be told anew of each window, such as the crop of a layout. A
+        spatial part is cropped in any case, and needs nothing here.
+        """
+        return batch
 
     def fit(self, inputs: Iterable[Any]) -> None:
         """Learn from training inputs what must be known before the first step (a vocabulary)."""

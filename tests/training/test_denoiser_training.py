@@ -256,3 +256,22 @@ def test_a_model_of_another_configuration_cannot_be_started_from(tmp_path, strai
     config = tiny_denoiser_training(tmp_path / "other", model, start_from=model, conditioners=specs)
     with pytest.raises(InvalidConfigError, match="has no 'text' of this configuration"):
         train_denoiser(config)
+
+
+def test_what_a_conditioner_augments_derives_from_the_seed_and_the_sample(
+    tmp_path, tiny_first_stage, monkeypatch
+):
+    drawn = {}
+
+    def augment(self, value, rng):
+        drawn.setdefault(value.text, []).append(rng.random())
+        return value
+
+    config = tiny_denoiser_training(tmp_path, tiny_first_stage)
+    objective = objective_of(config)
+    monkeypatch.setattr(type(objective.conditioners["text"]), "augment", augment)
+    samples = [scenes(config.data, config.data.seed, 8)[k] for k in range(3)]
+    objective.collate(samples)
+    objective.collate(samples[::-1])
+    assert all(first == again for first, again in drawn.values())
+    assert len({first for first, _ in drawn.values()}) == 3

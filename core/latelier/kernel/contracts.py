@@ -14,6 +14,7 @@ from latelier.kernel.condition import Condition, Part
 from latelier.kernel.slots import ConditionerConfig, DenoiserConfig, FirstStageConfig
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
 FrameOfReference = Literal["ve", "flow"]
@@ -195,6 +196,16 @@ class Conditioner(Protocol):
 
     def picture_size(self, value: Any, /) -> tuple[int, int] | None:
         """Return the (width, height) that an input asks the picture to have; None if any does."""
+        ...
+
+    def augment(self, value: Any, rng: "np.random.Generator", /) -> Any:
+        """Return the input that training sees in place of `value`."""
+        ...
+
+    def window(
+        self, batch: "Mapping[str, Tensor]", box: tuple[float, float, float, float], /
+    ) -> "Mapping[str, Tensor]":
+        """Return the batch for a window of the picture: x0, y0, x1, y1 in 0..1."""
         ...
 
     def null(self, rows: int, frame: Frame, /) -> Part:

@@ -35,7 +35,7 @@ from latelier.training.data import collated, scenes
 from latelier.training.loop import Resume, TrainingResult, begin, train
 from latelier.training.losses import denoising
 from latelier.training.objective import Objective
-from latelier.training.randomness import Draws, Purpose, seeded
+from latelier.training.randomness import Draws, Purpose, generator, seeded
 from latelier.training.sheets import grid
 
 _SHEET_SCENES = 24
@@ -109,7 +109,7 @@ class Denoising(Objective):
         frame = replace(self._frame(batch["image"]), first_stage=None)
         batch["conditions"] = {
             name: self.conditioners[name].prepare(  # type: ignore[operator]
-                list(_inputs(self.conditioners[name], samples, spec.source)), frame
+                list(self._augmented(name, samples)), frame
             )
             for name, spec in self._config.conditioners.items()
         }
@@ -167,6 +167,17 @@ class Denoising(Objective):
             given = chosen(keep.to(device), part, conditioner.null(rows, frame))
             joined = joined.joined(Condition.of({name: given}).to(device, torch.float32))
         return joined
+
+    def _augmented(self, name: str, samples: Sequence[dict[str, Any]]) -> Iterator[Any]:
+        """Yield what a conditioner is given of each sample; its draws derive from the sample."""
+        conditioner: Any = self.conditioners[name]
+        position = list(self.conditioners).index(name)
+        values = _inputs(conditioner, samples, self._config.conditioners[name].source)
+        for sample, value in zip(samples, values, strict=True):
+            purpose = Purpose.AUGMENT_FIRST + position
+            yield conditioner.augment(
+                value, generator(self._config.seed, 0, sample["index"], purpose)
+            )
 
     def _frame(self, images: Tensor) -> Frame:
         height, width = images.shape[2:]

@@ -24,6 +24,8 @@ class Purpose(IntEnum):
     DROP_ALL = 3
     DROP_FIRST = 16
     """Drop-out of the k-th conditioner is for purpose DROP_FIRST + k."""
+    AUGMENT_FIRST = 4096
+    """Augmentation of the k-th conditioner's input is for purpose AUGMENT_FIRST + k."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,13 @@ class Draws:
         return torch.from_numpy(rows)
 
     def _generator(self, index: int, purpose: int) -> np.random.Generator:
-        counter = (index << 128) | (purpose << 192)
-        return np.random.Generator(
-            np.random.Philox(key=(self.step << 64) | self.seed, counter=counter)
-        )
+        return generator(self.seed, self.step, index, purpose)
+
+
+def generator(seed: int, step: int, index: int, purpose: int) -> np.random.Generator:
+    """Return what draws the numbers of one sample for one purpose."""
+    counter = (index << 128) | (purpose << 192)
+    return np.random.Generator(np.random.Philox(key=(step << 64) | seed, counter=counter))
 
 
 @contextmanager
