@@ -12,6 +12,9 @@ demo: .venv/installed
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet --numprocesses 2
 
+test-zoo: .venv/installed-dev
+	$(BIN)/pytest --quiet -m zoo
+
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
