@@ -17,6 +17,7 @@ def test_every_kind_can_be_registered():
     registrar.sampler("ddpm", factory="a:ddim", defaults={"eta": 1.0})
     registrar.schedule("karras", factory="a:karras")
     registrar.guidance("cfg", factory="a:cfg")
+    registrar.importer("compvis", factory="a:CompVis")
     assert tuple(spec.kind for spec in registrar.specs) == KINDS
     assert {spec.distribution for spec in registrar.specs} == {"my-dist"}
     assert {spec.version for spec in registrar.specs} == {"1.2"}

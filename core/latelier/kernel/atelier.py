@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from latelier.kernel.announcer import Announcer
-from latelier.kernel.contracts import Guidance, Sampler, Schedule
+from latelier.kernel.contracts import Guidance, Importer, Sampler, Schedule
 from latelier.kernel.discovery import Candidate, discover
 from latelier.kernel.errors import InvalidConfigError, PluginError, suggestion
 from latelier.kernel.plugins import PluginLoader, PluginReport
@@ -19,7 +19,8 @@ _log = logging.getLogger(__name__)
 class Atelier:
     """Plugins and registries. There is no global state: each application, or test, has its own.
 
-    first_stages, denoisers, conditioners, samplers, schedules, guidances: the registries.
+    first_stages, denoisers, conditioners, samplers, schedules, guidances, importers: the
+        registries.
     plugins: what became of each, in the order of loading.
 
     Args:
@@ -56,6 +57,7 @@ class Atelier:
         self.samplers: Registry[Sampler] = made("sampler")
         self.schedules: Registry[Schedule] = made("schedule")
         self.guidances: Registry[Guidance] = made("guidance")
+        self.importers: Registry[Callable[[], Importer]] = made("importer")
         self._loader = PluginLoader(self._commit)
         self.plugins: list[PluginReport] = []
         for candidate in discover() if candidates is None else candidates:

@@ -6,6 +6,7 @@ Sigma is the noise's standard deviation in units of x.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel
@@ -210,4 +211,88 @@ class Conditioner(Protocol):
 
     def null(self, rows: int, frame: Frame, /) -> Part:
         """Return the unconditional part, with the same slots, for that many rows."""
+        ...
+
+
+class ImportSource(Protocol):
+    """Published weights as an importer is shown them: opened safely, and read when asked for."""
+
+    @property
+    def path(self) -> Path:
+        """The file or folder that was named."""
+        ...
+
+    @property
+    def config(self) -> Mapping[str, Any] | None:
+        """The YAML file of the weights, as plain values; None where there is none."""
+        ...
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What the person said beside: see the importer."""
+        ...
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Return the shape of each tensor by name, without reading one; a folder has none."""
+        ...
+
+    def tensors(self) -> "Mapping[str, Tensor]":
+        """Return the tensors of the file, mapped from disk; a folder has none."""
+        ...
+
+    def tensors_of(self, path: Path, /) -> "Mapping[str, Tensor]":
+        """Return the tensors of another file of the same model; a pickle is converted first."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedPart:
+    """A component as an importer found it.
+
+    id: 'distribution/name' of a registered component. config: its fields. tensors: its state dict,
+    complete. assets: its other files, by name.
+    """
+
+    id: str
+    config: Mapping[str, Any]
+    tensors: "Mapping[str, Tensor]" = field(default_factory=dict)
+    assets: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """A model as an importer found it.
+
+    parts: by place, "first_stage", "denoiser" and "conditioners.NAME"; or one of the first two
+        alone, which becomes a component folder.
+    process: the fields of the noise process with its `kind`; none for a component alone.
+    defaults: of the pipeline; `size` at least.
+    inputs: public input -> conditioner; one that is not named is an input itself.
+    notes: what was found and chosen, a line each, for people.
+    """
+
+    parts: Mapping[str, ImportedPart]
+    process: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class Importer(Protocol):
+    """Reads one format of published weights."""
+
+    def recognises(self, source: ImportSource, /) -> bool:
+        """Tell whether the source is of this format: by names, keys and shapes, reading no tensor.
+
+        Formats exclude each other: a source that two importers recognise is an error.
+        """
+        ...
+
+    def read(self, source: ImportSource, /) -> Imported:
+        """Return what there is; the weights stay mapped.
+
+        Raises:
+            ModelFileError: the weights are damaged, incomplete, or not what the format says.
+            InvalidConfigError: their configuration asks for what there is not here.
+        """
         ...

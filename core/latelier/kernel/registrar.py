@@ -51,6 +51,10 @@ class Registrar:
         """Register a guidance rule (see `contracts.Guidance`)."""
         self._add("guidance", name, factory=factory, defaults=defaults or {})
 
+    def importer(self, name: str, *, factory: str) -> None:
+        """Register an importer (see `contracts.Importer`): a class that takes no arguments."""
+        self._add("importer", name, factory=factory)
+
     def _add(self, kind: Kind, name: str, **fields: Any) -> None:
         try:
             spec = ComponentSpec(

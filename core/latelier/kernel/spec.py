@@ -10,7 +10,9 @@ from pydantic import Field, field_validator
 from latelier.kernel.errors import PluginError
 from latelier.kernel.frozen import Frozen
 
-Kind = Literal["first_stage", "denoiser", "conditioner", "sampler", "schedule", "guidance"]
+Kind = Literal[
+    "first_stage", "denoiser", "conditioner", "sampler", "schedule", "guidance", "importer"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -1,0 +1,1 @@
+"""Reading torch pickles without running them."""

@@ -1,0 +1,83 @@
+"""What the process that reads a pickle may use: little memory, little time, nothing else.
+
+The readers run nothing that a pickle says. These limits are for the case that one has a fault.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+_MEBIBYTE = 2**20
+_FORBIDDEN = (
+    "os.system",
+    "os.exec",
+    "os.fork",
+    "os.forkpty",
+    "os.posix_spawn",
+    "os.startfile",
+    "subprocess.Popen",
+    "socket.",
+    "ctypes.dlopen",
+    "shutil.",
+    "webbrowser.",
+)
+_CHANGING = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.chmod")
+
+
+def confine(length: int, folder: Path) -> None:
+    """Limit this process to what a file of `length` bytes needs, and to writing in `folder`.
+
+    Where the system has no limits on processes (Windows), only the second holds.
+    """
+    _limit(length)
+    within = str(folder.resolve())
+
+    def refuse(event: str, arguments: Any) -> None:
+        if event.startswith(_FORBIDDEN):
+            raise PermissionError(f"reading a pickle does not need '{event}'")
+        writes = event == "open" and _opens_to_write(arguments)
+        if (writes or event in _CHANGING) and not _is_within(arguments[0], within):
+            raise PermissionError(f"reading a pickle does not write '{arguments[0]}'")
+
+    sys.addaudithook(refuse)
+
+
+def _limit(length: int) -> None:
+    try:
+        import resource
+    except ImportError:
+        return
+    seconds = 120 + length // (10 * _MEBIBYTE)
+    limits = {
+        resource.RLIMIT_AS: _mapped() + 1024 * _MEBIBYTE + 6 * length,
+        resource.RLIMIT_CPU: int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2])) + seconds,
+        resource.RLIMIT_FSIZE: 64 * _MEBIBYTE + 4 * length,
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, most in limits.items():
+        _, hard = resource.getrlimit(kind)
+        bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (bound, bound))
+
+
+def _mapped() -> int:
+    """Return the bytes of address space in use, most of it the code of libraries."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except OSError:
+        return 16 * 1024 * _MEBIBYTE
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _opens_to_write(arguments: Any) -> bool:
+    _, mode, flags = arguments
+    if isinstance(mode, str) and set(mode) & set("wax+"):
+        return True
+    return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR))
+
+
+def _is_within(path: Any, folder: str) -> bool:
+    if not isinstance(path, str | bytes | os.PathLike):
+        return False
+    return Path(os.path.abspath(os.fsdecode(path))).is_relative_to(folder)  # noqa: PTH100

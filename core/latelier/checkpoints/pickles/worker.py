@@ -1,0 +1,72 @@
+"""The process that turns one pickle into one safetensors file."""
+
+import pickle
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from latelier.checkpoints.pickles.archive import Archive
+from latelier.checkpoints.pickles.confinement import confine
+from latelier.checkpoints.pickles.state_dict import state_dict_in
+from latelier.checkpoints.pickles.unpickler import unpickled
+from latelier.checkpoints.weights import write_weights
+from latelier.kernel.errors import LatelierError, ModelFileError
+
+REFUSED = 3
+"""Exit status where the file is to blame; the standard error says why."""
+
+
+def main(source: str, destination: str) -> None:
+    """Convert a file under limits; exit with `REFUSED` and a line where it cannot be done."""
+    confine(Path(source).stat().st_size, Path(destination).parent)
+    try:
+        convert(Path(source), Path(destination))
+    except MemoryError:
+        _refuse(f"{source}: takes more memory than a file of its size should")
+    except (LatelierError, PermissionError) as error:
+        _refuse(str(error))
+
+
+def convert(source: Path, destination: Path) -> None:
+    """Write the tensors of a checkpoint as safetensors.
+
+    Raises:
+        ModelFileError: it is damaged or hostile, or holds no tensors.
+    """
+    tensors = state_dict_in(held(source), str(source), source.stat().st_size)
+    write_weights(destination, tensors)
+
+
+def held(path: Path) -> Any:
+    """Return what a checkpoint holds: by torch's weights-only reader, else by our own.
+
+    Raises:
+        ModelFileError: neither can read it.
+    """
+    archive = Archive(path) if zipfile.is_zipfile(path) else None
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=archive is not None)
+    except MemoryError:
+        raise
+    except Exception as error:
+        if archive is None:
+            raise ModelFileError(
+                f"{path}: damaged, cut short, or not a checkpoint that can be read safely: "
+                f"{_first_line(error)}"
+            ) from None
+    try:
+        return unpickled(archive)
+    except pickle.UnpicklingError as error:
+        raise ModelFileError(f"{path}: its pickle is damaged or hostile: {error}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200]
+
+
+def _refuse(reason: str) -> None:
+    sys.stderr.write(reason + "\n")
+    sys.exit(REFUSED)

@@ -1,0 +1,161 @@
+"""Checkpoints of torch, as they are found in the wild, become the tensors that they hold."""
+
+import sys
+import types
+from collections import OrderedDict
+
+import pytest
+import torch
+
+from latelier.checkpoints.pickles import conversion
+from latelier.checkpoints.pickles.archive import Archive
+from latelier.checkpoints.pickles.unpickler import Inert, unpickled
+from latelier.checkpoints.pickles.worker import convert
+from latelier.checkpoints.reading import safe_weights, shapes_of, tensors_of
+from latelier.checkpoints.weights import write_weights
+from latelier.kernel.errors import ModelFileError
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Convert in this process, which is faster."""
+    monkeypatch.setattr(conversion, "_convert", convert)
+
+
+def noise(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def weights() -> dict[str, torch.Tensor]:
+    base = noise(40)
+    tied = noise(3, 4)
+    return {
+        "plain": noise(2, 3),
+        "view": base[7:19].view(3, 4),
+        "transposed": base[20:32].view(3, 4).t(),
+        "strided": base[::3],
+        "tied": tied,
+        "tied again": tied,
+        "half": noise(5).half(),
+        "brain": noise(5).bfloat16(),
+        "double": noise(5).double(),
+        "count": torch.tensor(7),
+        "yes": torch.tensor([True, False]),
+        "none": torch.empty(0, 3),
+    }
+
+
+@pytest.fixture
+def foreign():
+    """A class that pickles know, and that is gone when they are read."""
+    module = types.ModuleType("pytorch_lightning_like")
+
+    class Callback:
+        def __init__(self):
+            self.best = torch.ones(2)
+            self.things = {"a": [1, 2]}
+
+    class Attributes(dict):
+        def __setstate__(self, state):
+            raise AssertionError("ran")
+
+    for each in (Callback, Attributes):
+        each.__module__, each.__qualname__ = module.__name__, each.__name__
+        setattr(module, each.__name__, each)
+    sys.modules[module.__name__] = module
+    yield module
+    sys.modules.pop(module.__name__, None)
+
+
+def lightning(module) -> dict:
+    attributes = module.Attributes(rate=1e-4)
+    attributes.more = 1
+    return {
+        "epoch": 3,
+        "callbacks": {module.Callback: module.Callback(), "x": {module.Callback()}},
+        "hyper_parameters": attributes,
+        "state_dict": OrderedDict(weights()),
+    }
+
+
+def same(found: dict[str, torch.Tensor]) -> None:
+    assert found.keys() == weights().keys()
+    for name, tensor in weights().items():
+        assert found[name].dtype == tensor.dtype, name
+        assert torch.equal(found[name], tensor), name
+
+
+def test_a_lightning_file_whose_classes_are_not_here(tmp_path, foreign):
+    path = tmp_path / "last.ckpt"
+    torch.save(lightning(foreign), path)
+    with pytest.raises(Exception, match=r"Unsupported|Weights only"):
+        torch.load(path, weights_only=True)
+    del sys.modules[foreign.__name__]
+    held = unpickled(Archive(path))
+    same(held["state_dict"])
+    assert isinstance(held["hyper_parameters"], Inert)
+    same(tensors_of(path))
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+@pytest.mark.parametrize("legacy", [True, False])
+def test_a_state_dict_alone_or_wrapped(here, tmp_path, wrapped, legacy):
+    path = tmp_path / "w.pt"
+    value = {"state_dict": weights(), "global_step": 3} if wrapped else {**weights(), "step": 3}
+    torch.save(value, path, _use_new_zipfile_serialization=not legacy)
+    same(tensors_of(path))
+    assert shapes_of(path)["view"] == (3, 4)
+
+
+def test_a_parameter_is_its_tensor(tmp_path, foreign):
+    path = tmp_path / "w.pt"
+    torch.save({"w": torch.nn.Parameter(noise(3)), "x": foreign.Callback()}, path)
+    assert torch.equal(unpickled(Archive(path))["w"], noise(3))
+
+
+def test_a_conversion_is_made_once(here, tmp_path, monkeypatch, cache):
+    path = tmp_path / "w.pt"
+    torch.save(weights(), path)
+    first = safe_weights(path)
+    assert first.is_relative_to(cache)
+    monkeypatch.setattr(conversion, "_convert", lambda *_: pytest.fail("converted again"))
+    path.rename(tmp_path / "elsewhere.pt")
+    assert safe_weights(tmp_path / "elsewhere.pt") == first
+
+
+def test_safetensors_are_taken_as_they_are(tmp_path):
+    path = tmp_path / "w.ckpt"
+    write_weights(path, {"w": noise(3)})
+    assert safe_weights(path) == path
+    assert torch.equal(tensors_of(path)["w"], noise(3))
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ([noise(2)], "holds no tensors by name"),
+        ({"state_dict": {}}, "holds no tensors by name"),
+        ({"a": 1}, "holds no tensors by name"),
+        ({"x" * 600: noise(2)}, "has the name"),
+        ({"w": noise(4, 4).to_sparse()}, "is no plain tensor"),
+        ({f"w{i}": t for i, t in enumerate([noise(4000)] * 9)}, "larger than the file"),
+    ],
+)
+def test_files_that_hold_something_else(here, tmp_path, value, why):
+    path = tmp_path / "w.pt"
+    torch.save(value, path)
+    with pytest.raises(ModelFileError, match=why):
+        tensors_of(path)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ModelFileError, match="there is no such file"):
+        tensors_of(tmp_path / "w.pt")
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        tensors_of(tmp_path)
