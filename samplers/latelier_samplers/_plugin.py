@@ -14,9 +14,11 @@ class SamplersPlugin:
         registrar.sampler("ddim", factory=ddim)
         registrar.sampler("euler", factory=ddim)
         registrar.sampler("euler_ancestral", factory=ddim, defaults={"eta": 1.0})
-        registrar.sampler("ddpm", factory=ddim, defaults={"eta": 1.0})
+        registrar.sampler("ddpm", factory="latelier_samplers.ddpm:ddpm")
         registrar.sampler("heun", factory="latelier_samplers.heun:heun")
         registrar.sampler("dpmpp_2m", factory="latelier_samplers.dpmpp_2m:dpmpp_2m")
+        registrar.sampler("plms", factory="latelier_samplers.plms:plms")
+        registrar.schedule("compvis", factory="latelier_samplers.schedules.compvis:compvis")
         registrar.schedule("karras", factory="latelier_samplers.schedules.karras:karras")
         registrar.schedule("model", factory="latelier_samplers.schedules.model:model")
 

@@ -26,7 +26,7 @@ def ddim(
     """Yield the steps of equation (12), one call of `denoise` each, first order.
 
     With eta 0 this is Euler's method on dx/dsigma = (x - x0) / sigma ('euler'); with eta 1 it is
-    'euler_ancestral' and 'ddpm' (Ho et al., arXiv:2006.11239, with the smaller variance).
+    'euler_ancestral', and what 'ddpm' is by default (see there for its larger variances).
     """
     x = x.to(torch.promote_types(x.dtype, torch.float32))
     for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):

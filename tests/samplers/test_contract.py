@@ -13,6 +13,7 @@ from latelier.diffusion.vp import VP
 from latelier.kernel.contracts import Step
 from latelier.kernel.options import options_model
 from latelier_samplers.heun import heun
+from latelier_samplers.plms import plms
 from latelier_samplers.schedules.karras import karras
 from latelier_samplers.schedules.model import model
 
@@ -62,6 +63,8 @@ def test_number_of_evaluations(sampler, grid):
     if sampler.func is heun:
         assert len(denoise.sigmas) == STEPS + len(corrected)
         assert sorted(denoise.sigmas) == sorted([*grid.sigmas[:-1], *corrected])
+    elif sampler.func is plms:
+        assert denoise.sigmas == [grid.sigmas[0], *grid.sigmas[1:2], *grid.sigmas[1:-1]]
     else:
         assert denoise.sigmas == list(grid.sigmas[:-1])
 

@@ -17,8 +17,11 @@ from latelier.diffusion.vp import VP
 from latelier.kernel.condition import Condition
 from latelier.kernel.slots import DenoiserConfig
 from latelier_samplers.ddim import ddim
+from latelier_samplers.ddpm import ddpm
 from latelier_samplers.dpmpp_2m import dpmpp_2m
 from latelier_samplers.heun import heun
+from latelier_samplers.plms import plms
+from latelier_samplers.schedules.compvis import compvis
 from latelier_samplers.schedules.karras import karras
 from latelier_samplers.schedules.model import model
 
@@ -166,6 +169,44 @@ def test_ddim_of_zero_terminal_snr(diffusers, network, eta):
         reference = step.prev_sample
     x = ours(ddim, network, process, grid, x, noise=lambda sigma, to: next(mine), eta=eta)
     assert_same(x, reference)
+
+
+@pytest.mark.parametrize("prediction", KINDS)
+@pytest.mark.parametrize(("kind", "variance"), [("fixed_small", 0.0), ("fixed_large", 1.0)])
+def test_ddpm(diffusers, network, prediction, kind, variance, monkeypatch):
+    scheduler = diffusers.DDPMScheduler(
+        **BETAS, variance_type=kind, prediction_type=prediction, clip_sample=False
+    )
+    scheduler.alphas_cumprod = scheduler.alphas_cumprod.double()
+    scheduler.set_timesteps(20)
+    process, grid = vp(prediction, {}), model(20, VP(), spacing="leading")
+    assert scheduler.timesteps.tolist() == [process.timestep(s).item() for s in grid.sigmas[:-1]]
+    draws = torch.randn(20, *SHAPE, generator=torch.Generator().manual_seed(3))
+    pending, mine = iter(draws.double()), iter(draws)
+    monkeypatch.setattr(
+        "diffusers.schedulers.scheduling_ddpm.randn_tensor", lambda *_, **__: next(pending)
+    )
+    x = process.initial(first_noise(), grid.sigmas[0])
+    x = ours(ddpm, network, process, grid, x, noise=lambda sigma, to: next(mine), variance=variance)
+    assert_same(x, theirs(scheduler, network, first_noise()))
+
+
+@pytest.mark.parametrize("steps", [2, 4, 10, 20])
+def test_plms(diffusers, network, steps):
+    """Of a model of eps. Of one of v theirs combines several v, which the paper does not have."""
+    scheduler = diffusers.PNDMScheduler(
+        **BETAS,
+        skip_prk_steps=True,
+        set_alpha_to_one=False,
+        steps_offset=1,
+    )
+    scheduler.alphas_cumprod = scheduler.alphas_cumprod.double()
+    scheduler.final_alpha_cumprod = scheduler.final_alpha_cumprod.double()
+    scheduler.set_timesteps(steps)
+    process, grid = VP(), compvis(steps, VP())
+    x = process.initial(first_noise(), grid.sigmas[0])
+    x = ours(plms, network, process, grid, x)
+    assert_same(process.finish(x, grid.sigmas[-1]), theirs(scheduler, network, first_noise()))
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])

@@ -12,11 +12,19 @@ def test_names():
         kind: [s.name for s in registrar.specs if s.kind == kind]
         for kind in ("sampler", "schedule")
     }
-    assert names["sampler"] == ["ddim", "euler", "euler_ancestral", "ddpm", "heun", "dpmpp_2m"]
-    assert names["schedule"] == ["karras", "model"]
+    assert names["sampler"] == [
+        "ddim",
+        "euler",
+        "euler_ancestral",
+        "ddpm",
+        "heun",
+        "dpmpp_2m",
+        "plms",
+    ]
+    assert names["schedule"] == ["compvis", "karras", "model"]
     defaults = {spec.name: spec.defaults for spec in registrar.specs}
-    assert defaults["euler"] == {}
-    assert defaults["euler_ancestral"] == defaults["ddpm"] == {"eta": 1.0}
+    assert defaults["euler"] == defaults["ddpm"] == {}
+    assert defaults["euler_ancestral"] == {"eta": 1.0}
 
 
 def test_registering_imports_no_torch():
