@@ -5,7 +5,7 @@ from latelier.kernel.registrar import Registrar
 
 
 class BuiltinConditioners:
-    """Registers text and class labels."""
+    """Registers what pictures are conditioned on."""
 
     @hookimpl
     def latelier_register(self, registrar: Registrar) -> None:
@@ -21,6 +21,30 @@ class BuiltinConditioners:
             factory="latelier_conditioners.class_label:ClassLabelConditioner",
             config="latelier_conditioners.class_label_inputs:ClassLabelConfig",
             input="latelier_conditioners.class_label_inputs:ClassLabel",
+        )
+        registrar.conditioner(
+            "bert_text",
+            factory="latelier_conditioners.bert_text:BertTextConditioner",
+            config="latelier_conditioners.bert_text_inputs:BertTextConfig",
+            input="latelier_conditioners.text_inputs:Text",
+        )
+        registrar.conditioner(
+            "layout",
+            factory="latelier_conditioners.layout:LayoutConditioner",
+            config="latelier_conditioners.layout_inputs:LayoutConfig",
+            input="latelier_conditioners.layout_inputs:Layout",
+        )
+        registrar.conditioner(
+            "layout_fourier",
+            factory="latelier_conditioners.layout_fourier:LayoutFourierConditioner",
+            config="latelier_conditioners.layout_inputs:LayoutFourierConfig",
+            input="latelier_conditioners.layout_inputs:Layout",
+        )
+        registrar.conditioner(
+            "embedding",
+            factory="latelier_conditioners.embedding:EmbeddingConditioner",
+            config="latelier_conditioners.embedding_inputs:EmbeddingConfig",
+            input="latelier_conditioners.embedding_inputs:Embedding",
         )
 
 

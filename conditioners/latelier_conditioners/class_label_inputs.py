@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from latelier.kernel.frozen import Frozen
 from latelier.kernel.slots import ConditionerConfig, Gives
+from latelier_conditioners.class_label_names import check_names
 
 
 class ClassLabelConfig(ConditionerConfig):
@@ -17,6 +18,10 @@ class ClassLabelConfig(ConditionerConfig):
         default="stream",
         description="stream: one cross-attended token; vector: added to the timestep",
     )
+    null_class: bool = Field(
+        default=True,
+        description="the table has one row more, for no class; without it no class is no vector",
+    )
     names: tuple[str, ...] = Field(default=(), description="names of all the classes, in order")
 
     def gives(self) -> Gives:
@@ -26,12 +31,7 @@ class ClassLabelConfig(ConditionerConfig):
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
-        if self.names and len(self.names) != self.num_classes:
-            raise ValueError(f"{len(self.names)} names for num_classes={self.num_classes}")
-        folded = [name.casefold() for name in self.names]
-        twice = sorted({name for name in folded if folded.count(name) > 1})
-        if twice:
-            raise ValueError(f"several classes have the name '{twice[0]}'")
+        check_names(self.names, self.num_classes)
         return self
 
 

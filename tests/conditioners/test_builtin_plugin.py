@@ -27,7 +27,10 @@ def test_the_plugin_imports_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("name", ["text", "class_label"])
+@pytest.mark.parametrize(
+    "name",
+    ["text", "class_label", "bert_text", "layout", "layout_fourier", "embedding"],
+)
 def test_what_is_registered_exists(specs: dict[str, object], name: str) -> None:
     spec = specs[name]
     factory = resolved(spec.factory)

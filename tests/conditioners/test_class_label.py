@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from latelier.kernel.condition import Condition, chosen, stacked
 from latelier.kernel.contracts import Frame
 from latelier.kernel.errors import InvalidInputError
 from latelier_conditioners.class_label import ClassLabelConditioner
@@ -28,6 +29,37 @@ def test_the_table_is_that_of_the_published_model() -> None:
         conditioner = new_labels(num_classes=1000, width=512)
     shapes = {key: tuple(value.shape) for key, value in conditioner.state_dict().items()}
     assert shapes == {"embedding.weight": (1001, 512)}
+
+
+def test_a_published_table_without_a_null_row_can_be_held() -> None:
+    with torch.device("meta"):
+        conditioner = new_labels(num_classes=1000, width=512, null_class=False)
+    shapes = {key: tuple(value.shape) for key, value in conditioner.state_dict().items()}
+    assert shapes == {"embedding.weight": (1000, 512)}
+
+
+def test_without_a_null_row_the_null_part_contributes_nothing() -> None:
+    part = new_labels(null_class=False).null(2, FRAME)
+    assert part.stream is not None
+    assert part.stream.mask is not None
+    assert part.stream.tokens.shape == (2, 1, 8)
+    assert part.stream.mask.tolist() == [[False], [False]]
+    vector = new_labels(null_class=False, slot="vector").null(2, FRAME).vector
+    assert torch.equal(vector, torch.zeros(2, 8))
+
+
+@pytest.mark.parametrize("slot", ["stream", "vector"])
+def test_without_a_null_row_classes_can_be_dropped_and_guided(slot: str) -> None:
+    conditioner = new_labels(null_class=False, slot=slot)
+    given, null = conditioner.encode([0, 2]), conditioner.null(2, FRAME)
+    mixed = chosen(torch.tensor([True, False]), given, null)
+    both = stacked([Condition.of({"class_label": part}) for part in (given, null)])
+    if slot == "stream":
+        assert mixed.stream.mask.tolist() == [[True], [False]]
+        assert both.streams["class_label"].mask.tolist() == [[True], [True], [False], [False]]
+    else:
+        assert torch.equal(mixed.vector[1], torch.zeros(8))
+        assert both.vectors["class_label"].shape == (4, 8)
 
 
 def test_a_stream_has_one_token() -> None:

@@ -1,0 +1,103 @@
+"""The transformer encoder of the published text and layout models.
+
+Keys and numerics are those of their checkpoints (arXiv:2112.10752, appendix E.2.1).
+"""
+
+from torch import Tensor, nn
+
+HEADS = 8
+HEAD_WIDTH = 64
+"""Every published encoder attends with 8 x 64 = 512 channels, whatever its width."""
+
+EMBEDDING_STD = 0.02
+
+
+class TransformerEncoder(nn.Module):
+    """Encodes token ids: pre-normed, with learnt absolute positions, and without any mask.
+
+    Positions are added to the tokens as they are, unscaled.
+    """
+
+    def __init__(self, width: int, layers: int, vocab_size: int, length: int) -> None:
+        super().__init__()
+        self.token_emb = nn.Embedding(vocab_size, width)
+        self.pos_emb = AbsolutePositions(length, width)
+        self.attn_layers = AttentionLayers(width, layers)
+        self.norm = nn.LayerNorm(width)
+        nn.init.normal_(self.token_emb.weight, std=EMBEDDING_STD)
+        nn.init.normal_(self.pos_emb.emb.weight, std=EMBEDDING_STD)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return (B, length, width) of ids (B, length)."""
+        x = self.token_emb(tokens) + self.pos_emb.emb.weight
+        encoded: Tensor = self.norm(self.attn_layers(x))
+        return encoded
+
+
+class AbsolutePositions(nn.Module):
+    """One learnt vector for each position."""
+
+    def __init__(self, length: int, width: int) -> None:
+        super().__init__()
+        self.emb = nn.Embedding(length, width)
+
+
+class AttentionLayers(nn.Module):
+    """Pairs of residual layers: self-attention, then a feed-forward net."""
+
+    def __init__(self, width: int, layers: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(width), kind(width))
+            for _ in range(layers)
+            for kind in (SelfAttention, FeedForward)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, N, D)."""
+        for layer in self.layers:
+            x = x + layer(x)
+        return x
+
+
+class SelfAttention(nn.Module):
+    """Attention of all tokens to all tokens."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        inner = HEADS * HEAD_WIDTH
+        self.to_q = nn.Linear(width, inner, bias=False)
+        self.to_k = nn.Linear(width, inner, bias=False)
+        self.to_v = nn.Linear(width, inner, bias=False)
+        self.to_out = nn.Linear(inner, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, N, D)."""
+        q, k, v = (_heads_first(each(x)) for each in (self.to_q, self.to_k, self.to_v))
+        # spelt out: sequences are short, and on a CPU the fused kernel's 16-bit gradient is slow
+        logits = (q * HEAD_WIDTH**-0.5) @ k.transpose(2, 3)
+        attended = logits.softmax(dim=3) @ v
+        out: Tensor = self.to_out(attended.transpose(1, 2).flatten(2))
+        return out
+
+
+class FeedForward(nn.Module):
+    """Two layers of four times the width between them, with the exact (erf) GELU."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Sequential(nn.Linear(width, 4 * width), nn.GELU()),
+            nn.Identity(),  # the place of dropout in the published keys
+            nn.Linear(4 * width, width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, N, D)."""
+        out: Tensor = self.net(x)
+        return out
+
+
+def _heads_first(x: Tensor) -> Tensor:
+    """Return (B, N, H * d) as (B, H, N, d)."""
+    return x.view(*x.shape[:2], HEADS, HEAD_WIDTH).transpose(1, 2)
