@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from latelier.kernel.registry import Registry
     from latelier.kernel.slots import ConditionerConfig, Gives
     from latelier.pipeline import Pipeline, compose, load
+    from latelier.pipeline.importing import import_model
 
     conditioners: Registry[Callable[..., Any]]
     guidances: Registry[Guidance]
@@ -47,6 +48,7 @@ __all__ = [
     "default_atelier",
     "guidances",
     "hookimpl",
+    "import_model",
     "load",
     "samplers",
     "schedules",
@@ -67,6 +69,7 @@ _HOMES = {
     "Stream": "latelier.kernel.condition",
     "compose": "latelier.pipeline",
     "hookimpl": "latelier.kernel.hookspecs",
+    "import_model": "latelier.pipeline.importing",
     "load": "latelier.pipeline",
 }
 _REGISTRIES = ("conditioners", "guidances", "samplers", "schedules")

@@ -5,7 +5,7 @@ from latelier.kernel.registrar import Registrar
 
 
 class CorePlugin:
-    """Registers first stages, denoisers and guidance."""
+    """Registers first stages, denoisers, guidance and importers."""
 
     @hookimpl
     def latelier_register(self, registrar: Registrar) -> None:
@@ -21,6 +21,9 @@ class CorePlugin:
             config="latelier.denoisers.unet_config:UNetConfig",
         )
         registrar.guidance("cfg", factory="latelier.diffusion.cfg:cfg")
+        registrar.importer(
+            "compvis", factory="latelier.checkpoints.importers.compvis.importer:CompVis"
+        )
 
 
 plugin = CorePlugin()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,31 @@ def whole(path: Path) -> Iterator[Path]:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path` to fill; on success it takes the place of `path`.
+
+    On failure, or an interrupt, it is removed and `path` stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    former = path.with_name(f".{path.name}.{uuid4().hex}.former")
+    beside.mkdir()
+    try:
+        yield beside
+        if path.exists():
+            path.rename(former)
+        beside.rename(path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        if former.exists() and not path.exists():
+            former.rename(path)
+        if former.is_dir():
+            shutil.rmtree(former, ignore_errors=True)
+        else:
+            former.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> str:

@@ -244,6 +244,10 @@ class ImportSource(Protocol):
         """Return the tensors of another file of the same model; a pickle is converted first."""
         ...
 
+    def beside(self, name: str, /) -> bytes | None:
+        """Return a small file that lies with the weights, such as a vocabulary; None if none."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class ImportedPart:
@@ -280,6 +284,11 @@ class Imported:
 
 class Importer(Protocol):
     """Reads one format of published weights."""
+
+    @property
+    def options(self) -> frozenset[str]:
+        """Names of what a person may say beside the source."""
+        ...
 
     def recognises(self, source: ImportSource, /) -> bool:
         """Tell whether the source is of this format: by names, keys and shapes, reading no tensor.

@@ -1,0 +1,1 @@
+"""Reading published weights: formats, each behind one registered importer."""

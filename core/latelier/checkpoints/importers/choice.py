@@ -1,0 +1,42 @@
+"""Which importer reads a source."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.contracts import Importer, ImportSource
+from latelier.kernel.errors import ModelFileError, UnknownNameError, suggestion
+
+
+def chosen_importer(
+    source: ImportSource, name: str | None, options: Mapping[str, Any], atelier: Atelier
+) -> tuple[str, Importer]:
+    """Return the id of an importer, and the importer: the one called `name`, or that recognises.
+
+    Raises:
+        ModelFileError: none recognises the source, or several do.
+        UnknownNameError: there is no importer of that name, or it has no such option.
+    """
+    registry = atelier.importers
+    if name is not None:
+        found = [(registry.spec(name).id, registry.get(name)())]
+    else:
+        every = [(spec.id, registry.get(spec.id)()) for spec in registry.specs()]
+        found = [(id_, importer) for id_, importer in every if importer.recognises(source)]
+    if not found:
+        raise ModelFileError(
+            f"{source.path}: is of no format that is known ({', '.join(registry.names())}). A "
+            "checkpoint of CompVis needs its YAML beside it, or --config"
+        )
+    if len(found) > 1:
+        ids = " or ".join(id_ for id_, _ in found)
+        raise ModelFileError(
+            f"{source.path}: several importers take it; choose with --importer: {ids}"
+        )
+    id_, importer = found[0]
+    for option in options:
+        if option not in importer.options:
+            raise UnknownNameError(
+                f"importer '{id_}' has no option '{option}'. {suggestion(option, importer.options)}"
+            )
+    return id_, importer

@@ -1,0 +1,171 @@
+"""The conditioners of a CompVis YAML."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from latelier.checkpoints.importers.compvis.target import Target
+from latelier.kernel.contracts import ImportedPart
+from latelier.kernel.errors import InvalidConfigError
+
+_TRAINING = ("key", "device", "use_checkpoint", "ckpt_path", "freeze", "ucg_rate")
+
+IMAGENET_WITH_NULL = 1001
+"""Rows of a table of ImageNet's classes that has a last one for no class."""
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What a conditioner is found in. tensors: its own. way: "crossattn", "concat" or "hybrid".
+
+    context_dim: width that the denoiser attends to. extra_channels: the denoiser's input channels
+    beyond the latents. options, beside: see `ImportSource`.
+    """
+
+    tensors: Mapping[str, Tensor]
+    way: str
+    context_dim: int | None
+    extra_channels: int
+    options: Mapping[str, Any]
+    beside: Callable[[str], bytes | None]
+
+
+@dataclass(frozen=True)
+class FoundConditioner:
+    """A conditioner, the name it has in the pipeline, and what it gives."""
+
+    name: str
+    part: ImportedPart
+    stream: int | None = None
+    spatial: int | None = None
+    notes: tuple[str, ...] = ()
+    guidance: float = 1.0
+
+
+def class_embedder(target: Target, found: Conditioning) -> FoundConditioner:
+    """Return a table of classes. With 1001 rows, ImageNet's and one for no class, the last is that.
+
+    Raises:
+        InvalidConfigError: a parameter asks for what there is not here.
+    """
+    params = target.taken(("embed_dim", "n_classes"), {}, _TRAINING)
+    rows, width = params.get("n_classes", 1000), params.get("embed_dim")
+    has_null = found.options.get("null_class", rows == IMAGENET_WITH_NULL)
+    config = {"num_classes": rows - has_null, "width": width, "null_class": has_null}
+    part = ImportedPart("latelier/class_label", config, found.tensors)
+    last = "the last of which stands for no class" if has_null else "none of which is for no class"
+    return FoundConditioner(
+        "class_label",
+        part,
+        stream=width,
+        notes=(f"the table of classes has {rows} rows, {last}",),
+        guidance=3.0 if has_null else 1.0,
+    )
+
+
+def bert_embedder(target: Target, found: Conditioning) -> FoundConditioner:
+    """Return the paper's text encoder, or its layout encoder, which has no tokenizer.
+
+    Raises:
+        InvalidConfigError: a parameter asks for what there is not here.
+    """
+    wanted = ("n_embed", "n_layer", "vocab_size", "max_seq_len", "use_tokenizer")
+    params = target.taken(wanted, {"embedding_dropout": (0, 0.0)}, _TRAINING)
+    shape = ("n_embed", "n_layer", "vocab_size")
+    config: dict[str, Any] = {key: params[key] for key in shape if key in params}
+    tensors = {
+        name: tensor for name, tensor in found.tensors.items() if ".to_logits." not in f".{name}"
+    }
+    if params.get("use_tokenizer", target.name == "BERTEmbedder"):
+        return _bert_text(config, params, tensors, found.beside("vocab.txt"))
+    return _layout(config, params, tensors, found.options)
+
+
+def _bert_text(
+    config: dict[str, Any],
+    params: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    vocabulary: bytes | None,
+) -> FoundConditioner:
+    config["max_seq_len"] = params.get("max_seq_len", 77)
+    assets = {} if vocabulary is None else {"vocab.txt": vocabulary}
+    note = (
+        "the vocabulary was taken from vocab.txt"
+        if assets
+        else "no vocab.txt was found beside the weights: the text encoder needs that of "
+        "bert-base-uncased to read prompts; put it there and import again"
+    )
+    part = ImportedPart("latelier/bert_text", config, tensors, assets)
+    return FoundConditioner("text", part, stream=config["n_embed"], notes=(note,), guidance=5.0)
+
+
+def _layout(
+    config: dict[str, Any],
+    params: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    options: Mapping[str, Any],
+) -> FoundConditioner:
+    ids = config.get("vocab_size", 8192)
+    length = params.get("max_seq_len", 92)
+    if (length - 2) % 3:
+        raise InvalidConfigError(
+            f"max_seq_len: {length} is no layout: 3 tokens an object, and 2 for the crop"
+        )
+    classes = options.get("num_classes", ids - 1)
+    config |= {
+        "vocab_size": ids,
+        "max_objects_per_image": (length - 2) // 3,
+        "num_classes": classes,
+    }
+    note = f"the checkpoint does not say how many classes of objects there are: {classes} assumed"
+    return FoundConditioner(
+        "layout",
+        ImportedPart("latelier/layout", config, tensors),
+        stream=config["n_embed"],
+        notes=() if "num_classes" in options else (note,),
+    )
+
+
+def spatial_rescaler(target: Target, found: Conditioning) -> FoundConditioner:
+    """Return a semantic map that is halved and projected to a few channels.
+
+    Raises:
+        InvalidConfigError: a parameter asks for what there is not here.
+    """
+    wanted = ("n_stages", "in_channels", "out_channels", "multiplier", "method", "bias")
+    params = target.taken(
+        wanted, {"multiplier": (0.5,), "method": ("bilinear",), "bias": (False,)}, _TRAINING
+    )
+    channels = params.get("out_channels")
+    config = {
+        "num_classes": params.get("in_channels"),
+        "n_stages": params.get("n_stages"),
+        "out_channels": channels,
+    }
+    part = ImportedPart("latelier/semantic_map", config, found.tensors)
+    return FoundConditioner("semantic_map", part, spatial=channels)
+
+
+def pass_through(target: Target, found: Conditioning) -> FoundConditioner:
+    """Return what an `Identity` stands for: vectors of the caller, or the low-resolution image."""
+    del target
+    if found.way == "concat":
+        part = ImportedPart("latelier/image", {"channels": found.extra_channels})
+        return FoundConditioner("image", part, spatial=found.extra_channels)
+    width = found.context_dim
+    part = ImportedPart("latelier/embedding", {"width": width})
+    return FoundConditioner("embedding", part, stream=width, guidance=5.0)
+
+
+ConditionerReader = Callable[[Target, Conditioning], FoundConditioner]
+
+CONDITIONERS: Mapping[str, ConditionerReader] = {
+    "ClassEmbedder": class_embedder,
+    "BERTEmbedder": bert_embedder,
+    "TransformerEmbedder": bert_embedder,
+    "SpatialRescaler": spatial_rescaler,
+    "Identity": pass_through,
+}
+"""Class of the YAML -> what reads it."""

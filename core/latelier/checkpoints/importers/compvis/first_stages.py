@@ -1,0 +1,115 @@
+"""The first stages of a CompVis YAML. Their tensors have our names."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from latelier.checkpoints.importers.compvis.target import Target
+from latelier.kernel.contracts import ImportedPart
+
+_LAYERS = (
+    "ch",
+    "ch_mult",
+    "num_res_blocks",
+    "attn_resolutions",
+    "resolution",
+    "in_channels",
+    "out_ch",
+    "z_channels",
+    "dropout",
+    "attn_type",
+)
+_LAYERS_FIXED: Mapping[str, tuple[Any, ...]] = {
+    "tanh_out": (False,),
+    "give_pre_end": (False,),
+    "use_linear_attn": (False,),
+    "resamp_with_conv": (True,),
+}
+_TRAINING = (
+    "lossconfig",
+    "ckpt_path",
+    "ignore_keys",
+    "image_key",
+    "monitor",
+    "batch_resize_range",
+    "scheduler_config",
+    "lr_g_factor",
+    "use_ema",
+    "colorize_nlabels",
+    "ema_decay",
+    "learn_logvar",
+)
+
+
+def autoencoder_kl(
+    target: Target, tensors: Mapping[str, Tensor], scale_factor: float
+) -> ImportedPart:
+    """Return a KL-regularised autoencoder.
+
+    Raises:
+        InvalidConfigError: a parameter asks for what there is not here.
+    """
+    params = target.taken(("ddconfig", "embed_dim"), {}, _TRAINING)
+    config = _layers(target, double_z=True) | {
+        "embed_dim": params.get("embed_dim"),
+        "scale_factor": scale_factor,
+    }
+    return ImportedPart("latelier/autoencoder_kl", config, convolutional(weights(tensors)))
+
+
+def autoencoder_vq(
+    target: Target, tensors: Mapping[str, Tensor], scale_factor: float
+) -> ImportedPart:
+    """Return a vector-quantised autoencoder.
+
+    Raises:
+        InvalidConfigError: a parameter asks for what there is not here.
+    """
+    wanted = ("ddconfig", "embed_dim", "n_embed")
+    params = target.taken(wanted, {}, (*_TRAINING, "remap", "sane_index_shape"))
+    used = tensors.get("quantize.used")
+    config = _layers(target, double_z=False) | {
+        "embed_dim": params.get("embed_dim"),
+        "n_embed": params.get("n_embed"),
+        "remap": None if used is None else len(used),
+        "scale_factor": scale_factor,
+    }
+    return ImportedPart("latelier/autoencoder_vq", config, convolutional(weights(tensors)))
+
+
+def identity(target: Target, _tensors: Mapping[str, Tensor], scale_factor: float) -> ImportedPart:
+    """Return the first stage of models of pixels, which has no weights."""
+    config = {"channels": target.params["channels"], "scale_factor": scale_factor}
+    return ImportedPart("latelier/identity", config)
+
+
+FirstStageReader = Callable[[Target, Mapping[str, Tensor], float], ImportedPart]
+
+FIRST_STAGES: Mapping[str, FirstStageReader] = {
+    "AutoencoderKL": autoencoder_kl,
+    "VQModel": autoencoder_vq,
+    "VQModelInterface": autoencoder_vq,
+    "IdentityFirstStage": identity,
+}
+"""Class of the YAML -> what reads it."""
+
+
+def weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors without what only training needs: losses, averages, colour maps."""
+    training = ("loss.", "model_ema.", "colorize")
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith(training)}
+
+
+def convolutional(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors with attentions as 1x1 convolutions; some files have linear layers."""
+    ends = (".q.weight", ".k.weight", ".v.weight", ".proj_out.weight")
+    return {
+        name: tensor[:, :, None, None] if name.endswith(ends) and tensor.ndim == 2 else tensor
+        for name, tensor in tensors.items()
+    }
+
+
+def _layers(target: Target, *, double_z: bool) -> dict[str, Any]:
+    layers = Target("ddconfig", target.params.get("ddconfig") or {})
+    return layers.taken(_LAYERS, {**_LAYERS_FIXED, "double_z": (double_z,)}, ())

@@ -1,0 +1,222 @@
+"""Reads a checkpoint by its YAML."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from latelier.checkpoints.importers.compvis.conditioners import (
+    CONDITIONERS,
+    Conditioning,
+    FoundConditioner,
+)
+from latelier.checkpoints.importers.compvis.first_stages import FIRST_STAGES
+from latelier.checkpoints.importers.compvis.process import process_of
+from latelier.checkpoints.importers.compvis.target import Target, chosen
+from latelier.checkpoints.importers.compvis.tensors import (
+    BUFFERS,
+    COND_STAGE,
+    EMA,
+    FIRST_STAGE,
+    UNET,
+    averaged,
+    under,
+)
+from latelier.checkpoints.importers.compvis.unet import unet_part
+from latelier.checkpoints.importers.fit import refuse_leftovers
+from latelier.kernel.contracts import Imported, ImportedPart, ImportSource
+from latelier.kernel.errors import InvalidConfigError, suggestion
+
+UNCONDITIONAL = "__is_unconditional__"
+SHARED = "__is_first_stage__"
+
+_UNETS = ("UNetModel",)
+
+
+class CompVis:
+    """Checkpoints of latent-diffusion with their YAML: whole models, and first stages alone.
+
+    Options: null_class, whether the last row of a table of classes stands for no class;
+    num_classes, of a layout's objects.
+    """
+
+    options = frozenset({"null_class", "num_classes"})
+
+    def recognises(self, source: ImportSource, /) -> bool:
+        """Tell whether there is a YAML with a model of named classes."""
+        model = (source.config or {}).get("model")
+        return isinstance(model, Mapping) and "target" in model
+
+    def read(self, source: ImportSource, /) -> Imported:
+        """Return the model that the YAML describes.
+
+        Raises:
+            ModelFileError: the weights are not those of the YAML.
+            InvalidConfigError: it names classes or numbers that there are not here.
+        """
+        model = Target.of((source.config or {}).get("model"), "model")
+        tensors = source.tensors()
+        if model.name in FIRST_STAGES:
+            return _first_stage_alone(model, tensors)
+        if "unet_config" not in model.params:
+            hint = suggestion(model.name, ["LatentDiffusion", *FIRST_STAGES])
+            raise InvalidConfigError(
+                f"the YAML's model is of the class '{model.name}', which is not known here and has "
+                f"no unet_config to read. {hint}"
+            )
+        return LatentDiffusion(model, tensors, source).imported()
+
+
+def _first_stage_alone(model: Target, tensors: Mapping[str, Tensor]) -> Imported:
+    # a part of a whole model is accepted too
+    own = under(FIRST_STAGE, tensors) or tensors
+    if model.params.get("use_ema") and any(name.startswith(EMA) for name in own):
+        raw = {name: tensor for name, tensor in own.items() if not name.startswith(("loss.", EMA))}
+        own = averaged("", "", {**raw, **{n: t for n, t in own.items() if n.startswith(EMA)}})
+    part = FIRST_STAGES[model.name](model, own, 1.0)
+    return Imported({"first_stage": part}, notes=(f"a first stage alone, {model.name}",))
+
+
+class LatentDiffusion:
+    """One whole model: what its YAML and its tensors say together."""
+
+    def __init__(self, model: Target, tensors: Mapping[str, Tensor], source: ImportSource) -> None:
+        self._params = model.params
+        self._unet = Target.of(model.params["unet_config"], "unet_config")
+        chosen(self._unet, dict.fromkeys(_UNETS), "unet_config")
+        self._tensors = tensors
+        self._source = source
+        self._first_stage_target = self._target_of_first_stage()
+        self._notes: list[str] = [f"the model is a {model.name}"]
+
+    def imported(self) -> Imported:
+        """Return its parts, its process and its defaults."""
+        first_stage = self._first_stage()
+        latents = int(first_stage.config.get("embed_dim") or first_stage.config["channels"])
+        found = self._conditioners(latents)
+        denoiser = unet_part(
+            self._unet,
+            self._unet_tensors(),
+            latents,
+            {each.name: each.stream for each in found if each.stream is not None},
+            {each.name: each.spatial for each in found if each.spatial is not None},
+        )
+        self._check_channels(denoiser, latents)
+        self._check_leftovers(found)
+        for each in found:
+            self._notes.extend(each.notes)
+        return Imported(
+            {
+                "first_stage": first_stage,
+                "denoiser": denoiser,
+                **{f"conditioners.{each.name}": each.part for each in found},
+            },
+            process_of(self._params, self._tensors.get("betas")),
+            self._defaults(first_stage, found),
+            {"prompt": "text"} if any(each.name == "text" for each in found) else {},
+            tuple(self._notes),
+        )
+
+    def _target_of_first_stage(self) -> Target:
+        node = self._params.get("first_stage_config")
+        if node is None or Target.of(node, "first_stage_config").name == "IdentityFirstStage":
+            return Target("IdentityFirstStage", {"channels": self._unet.params["out_channels"]})
+        return Target.of(node, "first_stage_config")
+
+    def _first_stage(self) -> ImportedPart:
+        reader = chosen(self._first_stage_target, FIRST_STAGES, "first_stage_config")
+        part: ImportedPart = reader(
+            self._first_stage_target, under(FIRST_STAGE, self._tensors), self._scale_factor()
+        )
+        return part
+
+    def _scale_factor(self) -> float:
+        """Return the checkpoint's own number where it was measured in training, else the YAML's."""
+        stored = self._tensors.get("scale_factor")
+        if stored is not None:
+            self._notes.append(f"scale_factor {float(stored):.6g} is the checkpoint's own")
+            return float(stored)
+        return float(self._params.get("scale_factor", 1.0))
+
+    def _unet_tensors(self) -> dict[str, Tensor]:
+        has_average = any(name.startswith(EMA) and name not in BUFFERS for name in self._tensors)
+        wants_average = self._params.get("use_ema", True)
+        if has_average and wants_average:
+            self._notes.append("the averaged (EMA) weights of the denoiser were taken")
+            return averaged(UNET, "diffusion_model.", self._tensors)
+        why = "as the YAML says" if not wants_average else "the file has no averaged ones"
+        self._notes.append(f"the plain weights of the denoiser were taken: {why}")
+        return under(UNET, self._tensors)
+
+    def _way(self) -> str:
+        key = self._params.get("conditioning_key")
+        if key is None:
+            key = "concat" if self._params.get("concat_mode", True) else "crossattn"
+        if key not in ("concat", "crossattn", "hybrid"):
+            raise InvalidConfigError(
+                f"conditioning_key '{key}' is not known. "
+                f"{suggestion(str(key), ['concat', 'crossattn', 'hybrid'])}"
+            )
+        return str(key)
+
+    def _conditioners(self, latents: int) -> list[FoundConditioner]:
+        node = self._params.get("cond_stage_config", UNCONDITIONAL)
+        if node == UNCONDITIONAL:
+            return []
+        extra = int(self._unet.params["in_channels"]) - latents
+        if node == SHARED:
+            self._notes.append(
+                "the mask is conditioned through the first stage, which is stored once"
+            )
+            return [masked_image(latents, extra)]
+        target = Target.of(node, "cond_stage_config")
+        conditioning = Conditioning(
+            under(COND_STAGE, self._tensors),
+            self._way(),
+            self._unet.params.get("context_dim"),
+            extra,
+            self._source.options,
+            self._source.beside,
+        )
+        found = [chosen(target, CONDITIONERS, "cond_stage_config")(target, conditioning)]
+        if conditioning.way == "hybrid":
+            found.append(mask_first(latents, extra))
+        return found
+
+    def _check_channels(self, denoiser: ImportedPart, latents: int) -> None:
+        given = latents + sum(denoiser.config["spatial"].values())
+        if given != self._unet.params["in_channels"]:
+            raise InvalidConfigError(
+                f"the UNet takes {self._unet.params['in_channels']} channels; latents and "
+                f"conditions are {given}"
+            )
+
+    def _check_leftovers(self, found: list[FoundConditioner]) -> None:
+        read = [UNET, FIRST_STAGE, EMA]
+        if found:
+            read.append(COND_STAGE)
+        names = (name for name in self._tensors if not name.startswith(tuple(read)))
+        refuse_leftovers("the checkpoint", set(names) - BUFFERS)
+
+    def _defaults(self, first_stage: ImportedPart, found: list[FoundConditioner]) -> dict[str, Any]:
+        side = self._params.get("image_size", self._unet.params.get("image_size"))
+        levels = len(first_stage.config.get("ch_mult", (1,)))
+        return {
+            "size": int(side) * 2 ** (levels - 1),
+            "steps": 50,
+            "sampler": "ddim",
+            "schedule": "compvis",
+            "guidance": max((each.guidance for each in found), default=1.0),
+        }
+
+
+def masked_image(latents: int, extra: int) -> FoundConditioner:
+    """Return the condition of the paper's inpainting: the masked image's latents, then the mask."""
+    part = ImportedPart("latelier/mask", {"latent_channels": latents})
+    return FoundConditioner("mask", part, spatial=extra)
+
+
+def mask_first(latents: int, extra: int) -> FoundConditioner:
+    """Return the condition of Stable Diffusion's inpainting: the mask, then those latents."""
+    part = ImportedPart("latelier/mask", {"latent_channels": latents, "order": "mask_first"})
+    return FoundConditioner("mask", part, spatial=extra)

@@ -1,0 +1,61 @@
+"""The noise process of a CompVis YAML, checked against the table in the checkpoint."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latelier.kernel.errors import InvalidConfigError, ModelFileError, suggestion
+
+_SCHEDULES = {"linear": "sqrt", "sqrt_linear": "linear"}
+"""Their name -> ours. Their "linear" is linear in sqrt(beta)."""
+
+_PREDICTIONS = {"eps": "eps", "x0": "x0", "v": "v"}
+
+
+def process_of(params: Mapping[str, Any], betas: Tensor | None) -> dict[str, Any]:
+    """Return the fields of the process.
+
+    Args:
+        params: of the model, with the defaults of the original where they are silent.
+        betas: the checkpoint's own table (steps,), if it has one.
+
+    Raises:
+        InvalidConfigError: a schedule or a parameterization that is not known.
+        ModelFileError: the table is of another schedule.
+    """
+    schedule = params.get("beta_schedule", "linear")
+    parameterization = params.get("parameterization", "eps")
+    for what, name, known in (
+        ("beta_schedule", schedule, _SCHEDULES),
+        ("parameterization", parameterization, _PREDICTIONS),
+    ):
+        if name not in known:
+            raise InvalidConfigError(
+                f"{what} '{name}' is not known. {suggestion(str(name), known)}"
+            )
+    found = {
+        "kind": "vp",
+        "prediction": _PREDICTIONS[parameterization],
+        "steps": int(params.get("timesteps", 1000)),
+        "beta_start": float(params.get("linear_start", 1e-4)),
+        "beta_end": float(params.get("linear_end", 2e-2)),
+        "beta_schedule": _SCHEDULES[schedule],
+    }
+    if betas is not None:
+        _check(found, betas)
+    return found
+
+
+def _check(found: Mapping[str, Any], betas: Tensor) -> None:
+    power = 0.5 if found["beta_schedule"] == "sqrt" else 1.0
+    ends = found["beta_start"] ** power, found["beta_end"] ** power
+    wanted = torch.linspace(*ends, found["steps"], dtype=torch.float64) ** (1 / power)
+    table = betas.double().flatten()
+    if table.shape != wanted.shape or not torch.allclose(table, wanted, rtol=1e-3, atol=0):
+        raise ModelFileError(
+            f"the noise schedule of the weights has {len(table)} steps from {float(table[0]):.6g} "
+            f"to {float(table[-1]):.6g}; the YAML says {found['steps']} from "
+            f"{found['beta_start']:.6g} to {found['beta_end']:.6g}"
+        )

@@ -1,0 +1,100 @@
+"""The UNet of a CompVis YAML. Its tensors have our names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from latelier.checkpoints.importers.compvis.target import Target
+from latelier.kernel.contracts import ImportedPart
+
+_TAKEN = (
+    "out_channels",
+    "model_channels",
+    "channel_mult",
+    "num_res_blocks",
+    "attention_resolutions",
+    "dropout",
+    "use_scale_shift_norm",
+    "resblock_updown",
+    "conv_resample",
+)
+_WITH_CONTEXT = ("in_channels", "num_heads", "num_head_channels")
+_TRANSFORMER = ("use_spatial_transformer", "transformer_depth", "context_dim")
+_OTHER = ("use_linear_in_transformer", "use_new_attention_order")
+_FIXED: Mapping[str, tuple[Any, ...]] = {
+    "dims": (2,),
+    "num_classes": (None,),
+    "n_embed": (None,),
+    "num_heads_upsample": (-1,),
+    "disable_self_attentions": (None,),
+    "num_attention_blocks": (None,),
+    "disable_middle_self_attn": (False,),
+    "adm_in_channels": (None,),
+}
+_IGNORED = ("image_size", "use_checkpoint", "use_fp16", "use_bf16", "legacy")
+
+
+def unet_part(
+    target: Target,
+    tensors: Mapping[str, Tensor],
+    latent_channels: int,
+    streams: Mapping[str, int],
+    spatial: Mapping[str, int],
+) -> ImportedPart:
+    """Return the UNet of its parameters in the YAML.
+
+    Args:
+        target: class and parameters.
+        tensors: its own, raw or averaged.
+        latent_channels: of the first stage; the other input channels are spatial conditions.
+        streams: name -> width of the conditions that it attends to.
+        spatial: name -> channels of the conditions beside the latents, in their order.
+
+    Raises:
+        InvalidConfigError: a parameter asks for what there is not here.
+    """
+    wanted = (*_TAKEN, *_WITH_CONTEXT, *_TRANSFORMER, *_OTHER)
+    params = target.taken(wanted, _FIXED, _IGNORED)
+    config = {key: params[key] for key in _TAKEN if key in params}
+    config |= _heads(params)
+    config |= {"in_channels": latent_channels, "spatial": dict(spatial)}
+    if params.get("use_spatial_transformer"):
+        config |= _transformer(params, streams)
+    if params.get("use_new_attention_order"):
+        tensors = interleaved(tensors, params)
+    return ImportedPart("latelier/unet", config, tensors)
+
+
+def _heads(params: Mapping[str, Any]) -> dict[str, int]:
+    """Return the one of the two ways to count heads that is used: the channels a head win."""
+    channels = params.get("num_head_channels", -1)
+    if channels not in (-1, None):
+        return {"num_head_channels": channels}
+    return {"num_heads": params.get("num_heads", -1)}
+
+
+def _transformer(params: Mapping[str, Any], streams: Mapping[str, int]) -> dict[str, Any]:
+    width = params.get("context_dim")
+    if isinstance(width, list | tuple) and len(set(width)) == 1:
+        width = width[0]
+    return {
+        "transformer_depth": params.get("transformer_depth", 1),
+        "context_dim": width,
+        "use_linear_projections": params.get("use_linear_in_transformer", False),
+        "streams": {name: {"width": each, "way": "native"} for name, each in streams.items()},
+    }
+
+
+def interleaved(tensors: Mapping[str, Tensor], params: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the tensors with q, k and v head by head, where they were q, k, v of all heads."""
+    heads = _heads(params)
+    found = dict(tensors)
+    for name in tensors:
+        if ".qkv." in name:
+            whole = tensors[name]
+            width = len(whole) // 3
+            count = heads.get("num_heads") or width // heads["num_head_channels"]
+            split = whole.reshape(3, count, width // count, *whole.shape[1:])
+            found[name] = split.transpose(0, 1).reshape(whole.shape)
+    return found

@@ -1,0 +1,1 @@
+"""Folders of Hugging Face diffusers, in both directions."""

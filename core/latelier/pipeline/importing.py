@@ -1,0 +1,137 @@
+"""Published weights become a model folder of our own."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from latelier import default_atelier
+from latelier.checkpoints.component import Component, save_component
+from latelier.checkpoints.files import whole_folder
+from latelier.checkpoints.importers.building import built
+from latelier.checkpoints.importers.choice import chosen_importer
+from latelier.checkpoints.importers.fit import Published
+from latelier.checkpoints.importers.hub import located
+from latelier.checkpoints.importers.source import open_source
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.contracts import Imported
+from latelier.kernel.errors import InvalidInputError, ModelFileError
+from latelier.pipeline.composition import compose
+
+_PLACES = ("first_stage", "denoiser")
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import found and made.
+
+    folder: where the model is now. importer: full id. alone: the kind of a component that was
+    there without the rest of a model. components: place -> id and number of parameters. notes:
+    what was found and chosen, a line each.
+    """
+
+    folder: Path
+    importer: str
+    alone: str | None
+    components: Mapping[str, tuple[str, int]]
+    notes: tuple[str, ...]
+
+
+def import_model(
+    source: str | Path,
+    destination: str | Path,
+    *,
+    config: str | Path | None = None,
+    importer: str | None = None,
+    force: bool = False,
+    tell: Callable[[str], None] | None = None,
+    published: Published | None = None,
+    atelier: Atelier | None = None,
+    **options: Any,
+) -> ImportReport:
+    """Read published weights and save them as a model, or a component, of latelier.
+
+    Args:
+        source: a checkpoint with its YAML beside it, a folder of both, a folder of diffusers, or
+            owner/name[@revision] on the hub, which alone may use the network.
+        destination: the folder to make; it is whole or not there.
+        config: the YAML of a checkpoint, where it is not beside it.
+        importer: which registered importer reads it; by default the one that recognises it.
+        force: whether a folder that is there may be replaced.
+        tell: is told what is done, a few words at a time.
+        published: names the published configurations that weights would fit (see `fit`).
+        atelier: where importers and components are looked up; the default one if None.
+        options: for the importer.
+
+    Raises:
+        ModelFileError: the source is missing, damaged, of no known format, hostile, or its weights
+            are not those of its configuration; a plugin that it needs is not installed.
+        InvalidConfigError, CompatibilityError: it asks for what there is not here.
+        InvalidInputError: the destination is there already.
+        UnknownNameError: there is no such importer, or it has no such option.
+    """
+    atelier = atelier or default_atelier()
+    tell = tell or (lambda _: None)
+    folder = Path(destination).expanduser()
+    if folder.exists() and not force:
+        raise InvalidInputError(f"{folder}: is there already; --force replaces it")
+    tell("looking at the source")
+    path, name = located(str(source))
+    opened = open_source(path, Path(config) if config is not None else None, options)
+    id_, chosen = chosen_importer(opened, importer, options, atelier)
+    tell("reading the weights")
+    found = chosen.read(opened)
+    components = {}
+    for place, part in found.parts.items():
+        tell(f"checking {place}")
+        components[place] = built(place, part, atelier, published)
+    alone = _alone(found)
+    tell("writing")
+    with whole_folder(folder) as beside:
+        if alone is None:
+            _save_pipeline(beside, found, components, atelier, f"imported from {name}")
+        else:
+            save_component(beside, components[alone])
+    counts = {
+        place: (each.id, sum(p.numel() for p in each.module.parameters()))
+        for place, each in components.items()
+    }
+    return ImportReport(folder, id_, alone, counts, found.notes)
+
+
+def _alone(found: Imported) -> str | None:
+    """Return the place of a component that is all there is, or None for a whole model."""
+    places = [place for place in found.parts if place in _PLACES]
+    if places == list(_PLACES) or sorted(places) == sorted(_PLACES):
+        return None
+    if len(found.parts) != 1 or not places:
+        raise ModelFileError(f"the source holds {', '.join(found.parts)}: no whole model")
+    return places[0]
+
+
+def _save_pipeline(
+    folder: Path,
+    found: Imported,
+    components: Mapping[str, Component],
+    atelier: Atelier,
+    description: str,
+) -> None:
+    conditioners = {
+        place.removeprefix("conditioners."): component
+        for place, component in components.items()
+        if place not in _PLACES
+    }
+    renamed = {conditioner: public for public, conditioner in found.inputs.items()}
+    pipeline = compose(
+        first_stage=components["first_stage"],
+        denoiser=components["denoiser"],
+        process=found.process,
+        conditioners=conditioners,
+        inputs={renamed.get(name, name): name for name in conditioners},
+        defaults=found.defaults,
+        device="cpu",
+        dtype="float32",
+        description=description,
+        atelier=atelier,
+    )
+    pipeline.save(folder)

@@ -1,0 +1,351 @@
+"""Importing checkpoints of CompVis: what is chosen, and what is refused, and how that is said."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+import latelier
+from latelier.checkpoints.component import load_component
+from latelier.checkpoints.importers.building import built
+from latelier.checkpoints.importers.compvis.importer import CompVis
+from latelier.checkpoints.weights import write_weights
+from latelier.kernel.errors import InvalidConfigError, InvalidInputError, ModelFileError
+from latelier.pipeline.importing import import_model
+
+FIRST_STAGE = {
+    "target": "ldm.models.autoencoder.AutoencoderKL",
+    "params": {
+        "embed_dim": 4,
+        "ddconfig": {
+            "double_z": True,
+            "z_channels": 4,
+            "resolution": 32,
+            "in_channels": 3,
+            "out_ch": 3,
+            "ch": 32,
+            "ch_mult": [1, 2],
+            "num_res_blocks": 1,
+            "attn_resolutions": [16],
+        },
+        "lossconfig": {"target": "torch.nn.Identity"},
+    },
+}
+CLASSES = {
+    "target": "ldm.modules.encoders.modules.ClassEmbedder",
+    "params": {"embed_dim": 16, "key": "class_label", "n_classes": 1001},
+}
+
+
+def config_of(**changes: Any) -> dict[str, Any]:
+    """Return the YAML of a small class-conditional model; `unet` changes its UNet."""
+    unet = {
+        "image_size": 8,
+        "in_channels": 4,
+        "out_channels": 4,
+        "model_channels": 32,
+        "attention_resolutions": [2],
+        "num_res_blocks": 1,
+        "channel_mult": [1, 2],
+        "num_heads": 2,
+        "use_spatial_transformer": True,
+        "context_dim": 16,
+        **changes.pop("unet", {}),
+    }
+    params = {
+        "linear_start": 0.0015,
+        "linear_end": 0.0195,
+        "timesteps": 100,
+        "image_size": 8,
+        "conditioning_key": "crossattn",
+        "unet_config": {"target": "ldm.modules.x.UNetModel", "params": unet},
+        "first_stage_config": deepcopy(FIRST_STAGE),
+        "cond_stage_config": deepcopy(CLASSES),
+        **changes,
+    }
+    return {"model": {"target": "ldm.models.diffusion.ddpm.LatentDiffusion", "params": params}}
+
+
+UNCONDITIONAL = {
+    "cond_stage_config": "__is_unconditional__",
+    "conditioning_key": None,
+    "unet": {"use_spatial_transformer": False, "context_dim": None},
+}
+
+
+@pytest.fixture
+def checkpoint(compvis_checkpoint, drawn):
+    return lambda config: compvis_checkpoint(config, drawn)
+
+
+@pytest.fixture
+def read(given, checkpoint):
+    """Read a configuration and its checkpoint, changed by a function."""
+
+    def it(config, change=lambda tensors: None):
+        tensors = checkpoint(config)
+        change(tensors)
+        return CompVis().read(given(config, tensors)), tensors
+
+    return it
+
+
+def test_a_file_with_its_yaml_beside_it(tmp_path, checkpoint, built_ins):
+    config = config_of()
+    tensors = checkpoint(config)
+    write_weights(tmp_path / "model.safetensors", tensors)
+    (tmp_path / "model.yaml").write_text(yaml.safe_dump(config))
+    said: list[str] = []
+    report = import_model(
+        tmp_path / "model.safetensors", tmp_path / "out", tell=said.append, atelier=built_ins
+    )
+    assert said[-1] == "writing"
+    assert (report.importer, report.alone) == ("latelier/compvis", None)
+    assert report.components["conditioners.class_label"] == ("latelier/class_label", 1001 * 16)
+    pipe = latelier.load(tmp_path / "out", device="cpu", atelier=built_ins)
+    averaged = tensors["model_ema.diffusion_modelinput_blocks00weight"]
+    assert torch.equal(pipe.denoiser.state_dict()["input_blocks.0.0.weight"], averaged)
+    assert pipe.defaults.size == (16, 16)
+    assert pipe.defaults.schedule.name == "compvis"
+    assert pipe.process.prediction == "eps"
+    (picture,) = pipe.generate(class_label=7, seed=1, steps=2)
+    assert picture.image.size == (16, 16)
+
+
+def test_a_folder_of_a_lightning_pickle_and_a_yaml(tmp_path, checkpoint, built_ins):
+    config, folder = config_of(), tmp_path / "in"
+    folder.mkdir()
+    tensors = checkpoint(config)
+    torch.save({"state_dict": tensors, "epoch": 1}, folder / "last.ckpt")
+    (folder / "project.yaml").write_text(yaml.safe_dump(config))
+    import_model(folder, tmp_path / "out", atelier=built_ins)
+    pipe = latelier.load(tmp_path / "out", device="cpu", atelier=built_ins)
+    stored = tensors["first_stage_model.decoder.conv_out.bias"]
+    assert torch.equal(pipe.first_stage.state_dict()["decoder.conv_out.bias"], stored)
+
+
+def test_a_first_stage_alone_becomes_a_component(tmp_path, compvis_autoencoder, drawn, built_ins):
+    shapes = compvis_autoencoder(FIRST_STAGE["params"])
+    tensors = {name: drawn(shape) for name, shape in shapes.items()}
+    extra = {"loss.logvar": torch.zeros(()), "loss.discriminator.main.0.weight": torch.zeros(2, 2)}
+    write_weights(tmp_path / "kl.ckpt", {**tensors, **extra})
+    (tmp_path / "kl.yaml").write_text(yaml.safe_dump({"model": FIRST_STAGE}))
+    report = import_model(tmp_path / "kl.ckpt", tmp_path / "out", atelier=built_ins)
+    assert report.alone == "first_stage"
+    component = load_component(tmp_path / "out", "first_stage", built_ins)
+    state = component.module.state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in tensors.items())
+
+
+def test_the_yaml_says_whether_averages_are_taken(read):
+    for use_ema, prefix in ((True, "model_ema.diffusion_model"), (False, "model.diffusion_model.")):
+        found, tensors = read(config_of(use_ema=use_ema))
+        wanted = tensors.get(f"{prefix}out2bias", tensors.get(f"{prefix}out.2.bias"))
+        assert torch.equal(found.parts["denoiser"].tensors["out.2.bias"], wanted)
+    found, _ = read(config_of(), without("model_ema."))
+    assert any("no averaged ones" in note for note in found.notes)
+
+
+def without(*prefixes: str):
+    def change(tensors):
+        for name in [name for name in tensors if name.startswith(prefixes)]:
+            del tensors[name]
+
+    return change
+
+
+def test_averages_that_do_not_belong_to_the_weights(read):
+    with pytest.raises(ModelFileError, match=r"1 parameters without one \(out.2.bias\)"):
+        read(config_of(), without("model_ema.diffusion_modelout2bias"))
+    with pytest.raises(ModelFileError, match=r"1 averages of no parameter \(model_ema.stray\)"):
+        read(config_of(), lambda tensors: tensors.update({"model_ema.stray": torch.ones(1)}))
+
+
+def test_the_checkpoints_own_scale_factor_wins(read):
+    found, _ = read(config_of(scale_by_std=True, scale_factor=0.5))
+    assert found.parts["first_stage"].config["scale_factor"] == 0.25
+    found, _ = read(config_of(scale_factor=0.5))
+    assert found.parts["first_stage"].config["scale_factor"] == 0.5
+
+
+def test_the_schedule_is_checked_against_the_checkpoint(read):
+    def shifted(tensors):
+        tensors["betas"] = tensors["betas"] * 1.01
+
+    with pytest.raises(ModelFileError, match=r"has 100 steps from 0\.0015\d+ to .* the YAML says"):
+        read(config_of(), shifted)
+    found, _ = read(config_of(beta_schedule="linear"), without("betas"))
+    assert found.process["beta_schedule"] == "sqrt"
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "classes", "null"),
+    [(1001, {}, 1000, True), (1000, {}, 1000, False), (11, {"null_class": True}, 10, True)],
+)
+def test_the_null_class(given, checkpoint, rows, options, classes, null):
+    config = config_of()
+    config["model"]["params"]["cond_stage_config"]["params"]["n_classes"] = rows
+    source = given(config, checkpoint(config))
+    source.options.update(options)
+    part = CompVis().read(source).parts["conditioners.class_label"]
+    assert (part.config["num_classes"], part.config["null_class"]) == (classes, null)
+
+
+def test_missing_unexpected_and_misshapen_tensors_are_named(read, built_ins):
+    def damaged(tensors):
+        first = [name for name in sorted(tensors) if name.startswith("first_stage_model.encoder")]
+        for name in first[:12]:
+            del tensors[name]
+        tensors["first_stage_model.new"] = torch.ones(1)
+        tensors["first_stage_model.quant_conv.bias"] = torch.ones(3)
+
+    found, _ = read(config_of(), damaged)
+    asked = []
+
+    def published(place, shapes):
+        asked.append((place, shapes["new"]))
+        return ["kl-f9"]
+
+    with pytest.raises(ModelFileError) as error:
+        built("first_stage", found.parts["first_stage"], built_ins, published)
+    said = str(error.value)
+    assert said.count("encoder.") == 10
+    assert "12 missing (encoder.conv_in.bias, encoder.conv_in.weight" in said
+    assert "1 unexpected (new)" in said
+    assert "1 misshapen (quant_conv.bias is (3), not (8))" in said
+    assert said.endswith("The configuration of kl-f9 would fit")
+    assert asked == [("first_stage", (1,))]
+
+
+def test_what_belongs_to_no_part_is_named(read):
+    with pytest.raises(ModelFileError, match=r"2 unexpected \(control.a, control.b\)"):
+        read(config_of(), lambda t: t.update({"control.b": t["betas"], "control.a": t["betas"]}))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"unet_config": {"target": "a.UNetModle", "params": {}}}, "'UNetModle'.*'UNetModel'"),
+        ({"first_stage_config": {"target": "a.b.VQModle"}}, "'VQModle'.*Did you mean 'VQModel'"),
+        ({"cond_stage_config": {"target": "os.system"}}, "class 'system', which is not known"),
+        ({"cond_stage_config": {"params": {}}}, "names no 'target' class"),
+        ({"unet": {"model_chanels": 3}}, "'model_chanels'. Did you mean 'model_channels'"),
+        ({"unet": {"dims": 3}}, "dims: 3; only 2 can be imported"),
+        ({"unet": {"in_channels": 9}}, "takes 9 channels; latents and conditions are 4"),
+        ({"parameterization": "eps2"}, "parameterization 'eps2'"),
+        ({"beta_schedule": "cosine"}, "beta_schedule 'cosine'"),
+        ({"conditioning_key": "adm"}, "conditioning_key 'adm'"),
+    ],
+)
+def test_a_yaml_that_asks_for_what_there_is_not(read, given, checkpoint, change, why):
+    tensors = checkpoint(config_of())
+    with pytest.raises(InvalidConfigError, match=why):
+        CompVis().read(given(config_of(**change), tensors))
+
+
+def test_an_unknown_model_class_is_read_for_its_numbers(given, checkpoint):
+    config = config_of()
+    config["model"]["target"] = "my.fork.EvenBetterDiffusion"
+    found = CompVis().read(given(config, checkpoint(config_of())))
+    assert "the model is a EvenBetterDiffusion" in found.notes
+    with pytest.raises(InvalidConfigError, match=r"'Thing'.*no unet_config"):
+        CompVis().read(given({"model": {"target": "a.Thing"}}, {}))
+
+
+def test_nothing_of_a_yaml_is_imported_or_made(tmp_path, built_ins):
+    marker = tmp_path / "ran"
+    (tmp_path / "w.ckpt").write_bytes(b"PK\x03\x04")
+    (tmp_path / "w.yaml").write_text(f"model: !!python/object/apply:os.system ['touch {marker}']")
+    with pytest.raises(ModelFileError, match=r"w\.yaml: cannot be read as YAML"):
+        import_model(tmp_path / "w.ckpt", tmp_path / "out", atelier=built_ins)
+    assert not marker.exists()
+
+
+def test_sixteen_bits_are_widened(read, built_ins):
+    def narrow(tensors):
+        for name, tensor in tensors.items():
+            if name.startswith("first_stage_model."):
+                tensors[name] = tensor.half()
+
+    found, tensors = read(config_of(), narrow)
+    state = built("first_stage", found.parts["first_stage"], built_ins).module.state_dict()
+    assert state["decoder.conv_in.weight"].dtype == torch.float32
+    stored = tensors["first_stage_model.decoder.conv_in.weight"]
+    assert torch.equal(state["decoder.conv_in.weight"], stored.float())
+
+
+def test_attentions_may_be_stored_as_linear_layers(read, built_ins):
+    def flat(tensors):
+        for name, tensor in tensors.items():
+            if ".attn_1." in name and tensor.ndim == 4:
+                tensors[name] = tensor[:, :, 0, 0]
+
+    found, _ = read(config_of(), flat)
+    built("first_stage", found.parts["first_stage"], built_ins)
+
+
+def test_the_new_attention_order_becomes_the_old(read):
+    plain = {**UNCONDITIONAL, "use_ema": False}
+    old, tensors = read(config_of(**plain))
+    new_config = deepcopy(plain)
+    new_config["unet"]["use_new_attention_order"] = True
+
+    def reordered(changed):
+        changed.update(tensors)
+        name = "model.diffusion_model.middle_block.1.qkv.weight"
+        # heads outermost in the old order, q, k and v outermost in the new one
+        changed[name] = tensors[name].view(2, 3, 32, 64, 1).transpose(0, 1).reshape(192, 64, 1)
+
+    new, _ = read(config_of(**new_config), reordered)
+    name = "middle_block.1.qkv.weight"
+    assert torch.equal(new.parts["denoiser"].tensors[name], old.parts["denoiser"].tensors[name])
+
+
+def test_a_destination_is_whole_or_not_there(tmp_path, checkpoint, built_ins, monkeypatch):
+    config = config_of()
+    write_weights(tmp_path / "w.ckpt", checkpoint(config))
+    (tmp_path / "w.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "precious").touch()
+    with pytest.raises(InvalidInputError, match="is there already"):
+        import_model(tmp_path / "w.ckpt", tmp_path / "there", atelier=built_ins)
+
+    def fails(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("latelier.pipeline.pipeline.write_json", fails)
+        for name in ("there", "new"):
+            with pytest.raises(KeyboardInterrupt):
+                import_model(tmp_path / "w.ckpt", tmp_path / name, force=True, atelier=built_ins)
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["precious"]
+    assert {path.name for path in tmp_path.iterdir()} == {"w.ckpt", "w.yaml", "there"}
+    import_model(tmp_path / "w.ckpt", tmp_path / "there", force=True, atelier=built_ins)
+    assert (tmp_path / "there" / "latelier.json").is_file()
+    assert not (tmp_path / "there" / "precious").exists()
+
+
+def test_options_and_importers_that_there_are_not(tmp_path, checkpoint, built_ins):
+    write_weights(tmp_path / "w.ckpt", {"w": torch.ones(1)})
+    for asked, why in (
+        ({}, "is of no format that is known"),
+        ({"importer": "compvi"}, "no importer 'compvi'. Did you mean 'compvis'"),
+        ({"importer": "compvis", "nul_class": 1}, "no option 'nul_class'. Did you mean"),
+        ({"importer": "compvis"}, "names no 'target' class"),
+    ):
+        with pytest.raises(latelier.LatelierError, match=why):
+            import_model(tmp_path / "w.ckpt", tmp_path / "out", atelier=built_ins, **asked)
+
+
+def test_a_model_of_pixels(given, compvis_checkpoint, drawn):
+    config = config_of(**UNCONDITIONAL, use_ema=False)
+    tensors = compvis_checkpoint(config, drawn)
+    without("first_stage_model.")(tensors)
+    del config["model"]["params"]["first_stage_config"]
+    config["model"]["target"] = "ldm.models.diffusion.ddpm.DDPM"
+    found = CompVis().read(given(config, tensors))
+    assert found.parts["first_stage"].id == "latelier/identity"
+    assert found.parts["first_stage"].config["channels"] == 4
+    assert found.defaults["size"] == 8

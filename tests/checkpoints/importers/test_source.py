@@ -1,0 +1,130 @@
+"""Finding what is to be imported: files, folders, YAML, and repositories of the hub."""
+
+import pytest
+
+from latelier.checkpoints.importers.hub import located, wanted_files
+from latelier.checkpoints.importers.source import open_source, read_yaml
+from latelier.kernel.errors import ModelFileError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    def make(*names: str):
+        for name in names:
+            (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "in" / name).write_text(f"of: {name}")
+        return tmp_path / "in"
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("names", "named", "config"),
+    [
+        (("w.ckpt", "w.yaml", "config.yaml"), "w.ckpt", "w.yaml"),
+        (("w.ckpt", "v.yaml", "config.yaml"), "w.ckpt", "config.yaml"),
+        (("w.ckpt", "v.yaml"), "w.ckpt", None),
+        (("w.ckpt", "v.yaml"), "", "v.yaml"),
+        (("W.SAFETENSORS", "v.yml"), "", "v.yml"),
+        (("w.ckpt",), "", None),
+        (("model_index.json", "a.bin", "b.bin", "v.yaml"), "", None),
+    ],
+)
+def test_the_yaml_of_a_checkpoint(folder, names, named, config):
+    source = open_source(folder(*names) / named, None, {})
+    assert source.config == (config and {"of": config})
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        (("a.ckpt", "b.safetensors"), "several files of weights; name one of a.ckpt, b.safet"),
+        (("a.txt",), "holds no weights"),
+        (("a.ckpt", "a1.yaml", "a2.yaml"), "several YAML files; choose with --config: a1.yaml, a2"),
+    ],
+)
+def test_folders_that_leave_a_choice(folder, names, why):
+    with pytest.raises(ModelFileError, match=why):
+        open_source(folder(*names), None, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("- a", "is no configuration: it holds list"),
+        ("a: [", "cannot be read as YAML"),
+        ("a: !!python/name:os.system x", "cannot be read as YAML"),
+        ("a: " + "x" * 2**20, "is too large"),
+    ],
+)
+def test_files_that_are_no_configuration(tmp_path, text, why):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(ModelFileError, match=why):
+        read_yaml(tmp_path / "c.yaml")
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        read_yaml(tmp_path / "none.yaml")
+
+
+def test_files_beside_the_weights(folder):
+    path = folder("w.ckpt", "vocab.txt")
+    for named in (path, path / "w.ckpt"):
+        source = open_source(named, None, {})
+        assert source.beside("vocab.txt") == b"of: vocab.txt"
+        assert source.beside("other.txt") is None
+
+
+def test_paths_come_before_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "owner" / "name").mkdir(parents=True)
+    assert located("owner/name")[0].resolve() == tmp_path / "owner" / "name"
+    for name in ("./owner/other", "other", "/owner/other"):
+        with pytest.raises(ModelFileError, match="there is no such file or folder"):
+            located(name)
+
+
+DIFFUSERS = [
+    "README.md",
+    "model_index.json",
+    "v1-5-pruned.ckpt",
+    "unet/config.json",
+    "unet/diffusion_pytorch_model.bin",
+    "unet/diffusion_pytorch_model.safetensors",
+    "unet/diffusion_pytorch_model.fp16.safetensors",
+    "vae/config.json",
+    "vae/diffusion_pytorch_model.bin",
+    "tokenizer/vocab.json",
+    "tokenizer/merges.txt",
+]
+
+
+def test_each_component_of_diffusers_is_fetched_once():
+    wanted = wanted_files("a/b", DIFFUSERS)
+    assert [name for name in wanted if not name.endswith((".json", ".txt"))] == [
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/diffusion_pytorch_model.bin",
+    ]
+    assert "tokenizer/merges.txt" in wanted
+
+
+def test_one_checkpoint_is_fetched_with_its_yaml():
+    assert wanted_files("a/b", ["m.ckpt", "m.yaml", "x.md"]) == ["m.ckpt", "m.yaml"]
+    with pytest.raises(ModelFileError, match=r"has 2 checkpoints; name one: a/b/m\.ckpt, a"):
+        wanted_files("a/b", ["m.ckpt", "n.ckpt"])
+
+
+def test_a_repository_that_was_fetched_before_is_found_offline(tmp_path, monkeypatch):
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelFileError, match="could not be fetched from the hub"):
+        located("owner/model")
+    commit = "a" * 40
+    snapshot = tmp_path / "models--owner--model" / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    (snapshot / "w.ckpt").touch()
+    refs = tmp_path / "models--owner--model" / "refs"
+    refs.mkdir()
+    (refs / "main").write_text(commit)
+    assert located("owner/model")[0] == snapshot
+    assert located("owner/model/w.ckpt")[0] == snapshot / "w.ckpt"
