@@ -15,6 +15,21 @@ class CorePlugin:
             factory="latelier.first_stages.autoencoder_kl:AutoencoderKL",
             config="latelier.first_stages.autoencoder_kl_config:AutoencoderKLConfig",
         )
+        registrar.first_stage(
+            "autoencoder_vq",
+            factory="latelier.first_stages.autoencoder_vq:AutoencoderVQ",
+            config="latelier.first_stages.autoencoder_vq_config:AutoencoderVQConfig",
+        )
+        registrar.first_stage(
+            "identity",
+            factory="latelier.first_stages.identity:Identity",
+            config="latelier.first_stages.identity_config:IdentityConfig",
+        )
+        registrar.first_stage(
+            "tiny",
+            factory="latelier.first_stages.tiny:TinyAutoencoder",
+            config="latelier.first_stages.tiny_config:TinyAutoencoderConfig",
+        )
         registrar.denoiser(
             "unet",
             factory="latelier.denoisers.unet:UNet",

@@ -191,7 +191,7 @@ def test_latents_of_other_channels_are_refused():
         ({"ch": 16}, "num_groups 32 does not divide"),
         ({"chanels": 16}, "no field 'chanels'"),
         ({"dropout": 1.5}, "dropout"),
-        ({"attn_type": "linear"}, "attn_type"),
+        ({"attn_type": "flash"}, "attn_type"),
     ],
 )
 def test_wrong_configurations_are_refused(values, words):

@@ -1,0 +1,62 @@
+"""The two self-attentions of the autoencoders. Attribute names are checkpoint keys."""
+
+from typing import Literal
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+from latelier.first_stages.norm import group_norm
+
+AttentionType = Literal["vanilla", "linear", "none"]
+
+
+class AttnBlock(nn.Module):
+    """Self-attention of one head, as wide as the block, over all positions."""
+
+    def __init__(self, channels: int, num_groups: int) -> None:
+        super().__init__()
+        self.norm = group_norm(channels, num_groups)
+        self.q = nn.Conv2d(channels, channels, 1)
+        self.k = nn.Conv2d(channels, channels, 1)
+        self.v = nn.Conv2d(channels, channels, 1)
+        self.proj_out = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, h, w) to the same shape."""
+        h = self.norm(x)
+        q, k, v = (
+            rearrange(project(h), "b c h w -> b 1 (h w) c") for project in (self.q, self.k, self.v)
+        )
+        h = scaled_dot_product_attention(q, k, v)
+        h = rearrange(h, "b 1 (h w) c -> b c h w", h=x.shape[2])
+        out: Tensor = x + self.proj_out(h)
+        return out
+
+
+class LinearAttention(nn.Module):
+    """Attention without a softmax over pairs (Shen et al. 2018, arXiv:1812.01243), of one head.
+
+    As in the published autoencoders it has neither norm nor residual.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.to_qkv = nn.Conv2d(channels, 3 * channels, 1, bias=False)
+        self.to_out = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, h, w) to the same shape."""
+        q, k, v = self.to_qkv(x).flatten(2).chunk(3, dim=1)  # (B, C, h w) each
+        context = torch.einsum("bdn, ben -> bde", k.softmax(dim=-1), v)
+        h = torch.einsum("bde, bdn -> ben", context, q)
+        out: Tensor = self.to_out(rearrange(h, "b c (h w) -> b c h w", h=x.shape[2]))
+        return out
+
+
+def attention(kind: AttentionType, channels: int, num_groups: int) -> nn.Module:
+    """Return the attention of a kind; for "none" a module that does nothing."""
+    if kind == "none":
+        return nn.Identity()
+    return LinearAttention(channels) if kind == "linear" else AttnBlock(channels, num_groups)

@@ -1,0 +1,101 @@
+"""The small distilled autoencoder for previews and fast decoding, in the layout of TAESD.
+
+Keys are those of diffusers' AutoencoderTiny. It has no norms and no attention.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from latelier.first_stages.chain import sequential_chain
+from latelier.first_stages.shapes import check_images, check_latents
+from latelier.first_stages.tiled import run_tiled
+from latelier.first_stages.tiny_config import TinyAutoencoderConfig
+from latelier.first_stages.tiny_layers import Layers, TinyBlock
+
+
+class TinyAutoencoder(nn.Module):
+    """Encodes and decodes latents of a larger autoencoder, of which it is distilled."""
+
+    def __init__(self, config: TinyAutoencoderConfig) -> None:
+        super().__init__()
+        self._config = config
+        self.encoder = Layers(_encoder_layers(config))
+        self.decoder = Layers(_decoder_layers(config))
+
+    @property
+    def config(self) -> TinyAutoencoderConfig:
+        """The configuration that it was built with."""
+        return self._config
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return the latents (B, C, H / f, W / f) of images (B, 3, H, W) in [-1, 1].
+
+        Raises:
+            InvalidInputError: the images have a shape that it cannot take.
+        """
+        latents: Tensor = self.encoder(self._unit(images))
+        return latents * self.config.scale_factor
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Return the images (B, 3, H, W), about in [-1, 1], of latents (B, C, H / f, W / f).
+
+        Raises:
+            InvalidInputError: the latents do not have its number of channels.
+        """
+        images: Tensor = self.decoder(self._clamped(latents))
+        return 2 * images - 1
+
+    def encode_tiled(self, images: Tensor, *, tile: int, exact: bool) -> Tensor:
+        """Return what `encode` returns, in tiles; see `latelier.first_stages.tiling`."""
+        chain = sequential_chain(self.encoder.layers)
+        return run_tiled(chain, self._unit(images), tile, exact=exact) * self.config.scale_factor
+
+    def decode_tiled(self, latents: Tensor, *, tile: int, exact: bool) -> Tensor:
+        """Return what `decode` returns, in tiles; see `latelier.first_stages.tiling`."""
+        chain = sequential_chain(self.decoder.layers)
+        return 2 * run_tiled(chain, self._clamped(latents), tile, exact=exact) - 1
+
+    def scale_latents(self, latents: Tensor) -> Tensor:
+        """Return latents as values in 0..1, to be stored as an image; what is beyond is lost."""
+        config = self.config
+        return (latents / (2 * config.latent_magnitude) + config.latent_shift).clamp(0, 1)
+
+    def unscale_latents(self, values: Tensor) -> Tensor:
+        """Return the latents of what `scale_latents` returned."""
+        return (values - self.config.latent_shift) * (2 * self.config.latent_magnitude)
+
+    def _unit(self, images: Tensor) -> Tensor:
+        """Return images in 0..1, which is what the network was trained on."""
+        check_images(images, self.config.in_channels, self.config.downsampling)
+        return (images + 1) / 2
+
+    def _clamped(self, latents: Tensor) -> Tensor:
+        """Return unscaled latents, softly clamped to +-3 as in the published model."""
+        check_latents(latents, self.config.z_channels)
+        return 3 * torch.tanh(latents / (3 * self.config.scale_factor))
+
+
+def _encoder_layers(config: TinyAutoencoderConfig) -> Iterator[nn.Module]:
+    width = config.encoder_block_out_channels[0]
+    for stage, blocks in enumerate(config.num_encoder_blocks):
+        if stage == 0:
+            yield nn.Conv2d(config.in_channels, width, 3, padding=1)
+        else:
+            yield nn.Conv2d(width, width, 3, padding=1, stride=2, bias=False)
+        yield from (TinyBlock(width) for _ in range(blocks))
+    yield nn.Conv2d(width, config.z_channels, 3, padding=1)
+
+
+def _decoder_layers(config: TinyAutoencoderConfig) -> Iterator[nn.Module]:
+    width = config.decoder_block_out_channels[0]
+    yield nn.Conv2d(config.z_channels, width, 3, padding=1)
+    yield nn.ReLU()
+    *before, last = config.num_decoder_blocks
+    for blocks in before:
+        yield from (TinyBlock(width) for _ in range(blocks))
+        yield nn.Upsample(scale_factor=2)
+        yield nn.Conv2d(width, width, 3, padding=1, bias=False)
+    yield from (TinyBlock(width) for _ in range(last))
+    yield nn.Conv2d(width, config.out_channels, 3, padding=1)
