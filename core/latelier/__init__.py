@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from latelier.kernel.registry import Registry
     from latelier.kernel.slots import ConditionerConfig, Gives
     from latelier.pipeline import Pipeline, compose, load
+    from latelier.pipeline.exporting import export_model
     from latelier.pipeline.importing import import_model
 
     conditioners: Registry[Callable[..., Any]]
@@ -47,6 +48,7 @@ __all__ = [
     "conditioners",
     "default_atelier",
     "guidances",
+    "export_model",
     "hookimpl",
     "import_model",
     "load",
@@ -68,6 +70,7 @@ _HOMES = {
     "Step": "latelier.kernel.contracts",
     "Stream": "latelier.kernel.condition",
     "compose": "latelier.pipeline",
+    "export_model": "latelier.pipeline.exporting",
     "hookimpl": "latelier.kernel.hookspecs",
     "import_model": "latelier.pipeline.importing",
     "load": "latelier.pipeline",

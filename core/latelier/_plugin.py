@@ -39,6 +39,9 @@ class CorePlugin:
         registrar.importer(
             "compvis", factory="latelier.checkpoints.importers.compvis.importer:CompVis"
         )
+        registrar.importer(
+            "diffusers", factory="latelier.checkpoints.importers.diffusers.importer:Diffusers"
+        )
 
 
 plugin = CorePlugin()

@@ -13,6 +13,8 @@ COMMANDS = {
     "plugins": ("latelier.cli.plugins", "List, show and examine plugins."),
     "replay": ("latelier.cli.replay", "Make a picture again and say what differs."),
     "data": ("latelier.cli.data", "Look at the built-in data sets."),
+    "import": ("latelier.cli.import_", "Make a model of published weights."),
+    "export": ("latelier.cli.export", "Write a model as another program loads it."),
     "train": ("latelier.cli.train", "Train the parts of a model."),
 }
 """Name -> the module whose `app` it is, and one line of help."""

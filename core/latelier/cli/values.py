@@ -41,7 +41,7 @@ def read_choice(text: str, option: str) -> Choice:
             raise InvalidInputError(
                 f"{option}: '{text}' cannot be read: write name:key=value,key=value"
             )
-        options[key.strip()] = _json_or_text(value)
+        options[key.strip()] = json_or_text(value)
     return {"name": name, "options": options}
 
 
@@ -129,13 +129,14 @@ def _file(name: str, path: Path, field: Mapping[str, Any]) -> Any:
 
 
 def _value(text: str, field: Mapping[str, Any]) -> Any:
-    value = _json_or_text(text)
+    value = json_or_text(text)
     if field.get("type") == "string" and not isinstance(value, str | dict):
         return text  # "7" is a text where one is asked for
     return value
 
 
-def _json_or_text(text: str) -> Any:
+def json_or_text(text: str) -> Any:
+    """Return what a text is as JSON, or itself where it is none."""
     try:
         return json.loads(text)
     except ValueError:

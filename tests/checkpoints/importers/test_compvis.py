@@ -231,7 +231,7 @@ def test_what_belongs_to_no_part_is_named(read):
         ({"first_stage_config": {"target": "a.b.VQModle"}}, "'VQModle'.*Did you mean 'VQModel'"),
         ({"cond_stage_config": {"target": "os.system"}}, "class 'system', which is not known"),
         ({"cond_stage_config": {"params": {}}}, "names no 'target' class"),
-        ({"unet": {"model_chanels": 3}}, "'model_chanels'. Did you mean 'model_channels'"),
+        ({"unet": {"model_chanels": 3}}, "'model_chanels' that is not known"),
         ({"unet": {"dims": 3}}, "dims: 3; only 2 can be imported"),
         ({"unet": {"in_channels": 9}}, "takes 9 channels; latents and conditions are 4"),
         ({"parameterization": "eps2"}, "parameterization 'eps2'"),

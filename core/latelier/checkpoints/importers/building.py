@@ -33,9 +33,10 @@ def built(
         config = registry.configured(part.id, part.config)
     except UnknownNameError:
         distribution = part.id.partition("/")[0]
+        there = any(report.distribution == distribution for report in atelier.plugins)
         raise ModelFileError(
-            f"this model needs the {kind} '{part.id}', which is not installed: "
-            f"pip install {distribution}"
+            f"this model needs the {kind.replace('_', ' ')} '{part.id}', which is not installed: "
+            f"pip install {'--upgrade ' if there else ''}{distribution}"
         ) from None
     module: nn.Module = built_for_weights(lambda: registry.build(part.id, config))
     wanted = module.state_dict()

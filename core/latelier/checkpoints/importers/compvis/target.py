@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from latelier.checkpoints.importers.parameters import taken
 from latelier.kernel.errors import InvalidConfigError, suggestion
 
 
@@ -34,30 +35,12 @@ class Target:
         fixed: Mapping[str, Collection[Any]],
         ignored: Collection[str],
     ) -> dict[str, Any]:
-        """Return the parameters `wanted` that are given.
-
-        Args:
-            wanted: what the component here takes.
-            fixed: parameter -> the values under which it has no effect here.
-            ignored: parameters that do not change what the model computes.
+        """Return the parameters `wanted` that are given; see `parameters.taken`.
 
         Raises:
             InvalidConfigError: another parameter, or a fixed one of another value.
         """
-        for key, value in self.params.items():
-            if key in wanted or key in ignored:
-                continue
-            if key not in fixed:
-                known = {*wanted, *fixed, *ignored}
-                raise InvalidConfigError(
-                    f"the YAML gives '{self.name}' a '{key}'. {suggestion(key, known)}"
-                )
-            if value not in fixed[key]:
-                right = " or ".join(map(str, fixed[key]))
-                raise InvalidConfigError(
-                    f"the YAML gives '{self.name}' {key}: {value}; only {right} can be imported"
-                )
-        return {key: self.params[key] for key in wanted if key in self.params}
+        return taken(self.name, self.params, wanted, fixed, ignored)
 
 
 def chosen(target: Target, known: Mapping[str, Any], what: str) -> Any:

@@ -1,0 +1,55 @@
+"""Components of ours as diffusers loads them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from latelier.checkpoints.component import Component
+from latelier.checkpoints.importers.diffusers.autoencoder_layout import autoencoder_to_diffusers
+from latelier.checkpoints.importers.diffusers.first_stage_config import (
+    autoencoder_config_to_diffusers,
+    tiny_config_to_diffusers,
+)
+from latelier.checkpoints.importers.diffusers.folder import write_component
+from latelier.checkpoints.importers.diffusers.unet_config import unet_config_to_diffusers
+from latelier.checkpoints.importers.diffusers.unet_layout import unet_to_diffusers
+from latelier.kernel.errors import CompatibilityError
+
+
+def as_diffusers(
+    component: Component, sample_size: int
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return a component's config.json and state dict.
+
+    Args:
+        component: a first stage or a UNet.
+        sample_size: side of the latents, which a UNet's configuration names.
+
+    Raises:
+        CompatibilityError: diffusers has no such component.
+    """
+    config: Any = component.config
+    tensors: Mapping[str, Tensor] = component.module.state_dict()
+    if component.id == "latelier/unet":
+        return unet_config_to_diffusers(config, sample_size), unet_to_diffusers(config, tensors)
+    if component.id in ("latelier/autoencoder_kl", "latelier/autoencoder_vq"):
+        levels = len(config.ch_mult)
+        return autoencoder_config_to_diffusers(config), autoencoder_to_diffusers(tensors, levels)
+    if component.id == "latelier/tiny":
+        return tiny_config_to_diffusers(config), dict(tensors)
+    raise CompatibilityError(
+        f"diffusers has no equivalent of the {component.kind} '{component.id}'"
+    )
+
+
+def export_component(component: Component, folder: Path, sample_size: int) -> str:
+    """Write a component to a folder of its own; return its class in diffusers.
+
+    Raises:
+        CompatibilityError: diffusers has no such component.
+    """
+    config, tensors = as_diffusers(component, sample_size)
+    write_component(folder, config, tensors)
+    return str(config["_class_name"])

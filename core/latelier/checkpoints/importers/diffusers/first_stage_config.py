@@ -1,0 +1,174 @@
+"""The configurations of first stages, to and from those of diffusers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from latelier.checkpoints.importers.parameters import taken
+from latelier.kernel.errors import CompatibilityError, InvalidConfigError
+
+KL, VQ, TINY = "AutoencoderKL", "VQModel", "AutoencoderTiny"
+
+_LAYERS = (
+    "in_channels",
+    "out_channels",
+    "block_out_channels",
+    "down_block_types",
+    "up_block_types",
+    "layers_per_block",
+    "latent_channels",
+    "norm_num_groups",
+    "sample_size",
+    "scaling_factor",
+    "mid_block_add_attention",
+)
+_FIXED: Mapping[str, tuple[Any, ...]] = {"act_fn": ("silu",)}
+_FIXED_KL = {
+    **_FIXED,
+    "shift_factor": (None, 0, 0.0),
+    "use_quant_conv": (True,),
+    "use_post_quant_conv": (True,),
+}
+_FIXED_VQ = {**_FIXED, "norm_type": ("group",), "lookup_from_codebook": (False,)}
+_DEFAULTS: Mapping[str, Any] = {
+    "in_channels": 3,
+    "out_channels": 3,
+    "block_out_channels": (64,),
+    "down_block_types": ("DownEncoderBlock2D",),
+    "up_block_types": ("UpDecoderBlock2D",),
+    "layers_per_block": 1,
+    "norm_num_groups": 32,
+    "sample_size": 32,
+    "scaling_factor": 0.18215,
+    "mid_block_add_attention": True,
+}
+"""What diffusers assumes where a config.json is silent."""
+
+_TINY_SAME = (
+    "in_channels",
+    "out_channels",
+    "encoder_block_out_channels",
+    "decoder_block_out_channels",
+    "num_encoder_blocks",
+    "num_decoder_blocks",
+    "latent_magnitude",
+    "latent_shift",
+)
+_TINY_RENAMED = {"latent_channels": "z_channels", "scaling_factor": "scale_factor"}
+_FIXED_TINY: Mapping[str, tuple[Any, ...]] = {
+    "act_fn": ("relu",),
+    "upsample_fn": ("nearest",),
+    "upsampling_scaling_factor": (2,),
+    "shift_factor": (0, 0.0),
+    "block_out_channels": ((64, 64, 64, 64), [64, 64, 64, 64]),
+}
+
+
+def autoencoder_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an `autoencoder_kl` or `autoencoder_vq`.
+
+    Raises:
+        InvalidConfigError: a parameter asks for what there is not here.
+    """
+    name = config["_class_name"]
+    params = {key: value for key, value in config.items() if not key.startswith("_")}
+    if name == KL:
+        given = taken(name, params, _LAYERS, _FIXED_KL, ("force_upcast",))
+        given = {**_DEFAULTS, "latent_channels": 4, **given}
+        more = {"embed_dim": given["latent_channels"]}
+    else:
+        wanted = (*_LAYERS, "num_vq_embeddings", "vq_embed_dim")
+        given = taken(name, params, wanted, _FIXED_VQ, ("force_upcast",))
+        given = {**_DEFAULTS, "latent_channels": 3, "num_vq_embeddings": 256, **given}
+        more = {
+            "embed_dim": given.get("vq_embed_dim") or given["latent_channels"],
+            "n_embed": given["num_vq_embeddings"],
+        }
+    return _layers_from(name, given) | more
+
+
+def autoencoder_config_to_diffusers(config: Any) -> dict[str, Any]:
+    """Return the config.json of an `autoencoder_kl` or `autoencoder_vq`.
+
+    Raises:
+        CompatibilityError: diffusers has no such autoencoder; says what of it.
+    """
+    quantized = hasattr(config, "n_embed")
+    if config.attn_type == "linear" or (not quantized and config.embed_dim != config.z_channels):
+        raise CompatibilityError(
+            "diffusers has no autoencoder with linear attention, or of other embed_dim than "
+            "z_channels"
+        )
+    if quantized and config.remap is not None:
+        raise CompatibilityError("diffusers has no autoencoder with remapped codes")
+    attends = [
+        config.attn_type != "none" and config.attends(level) for level in range(len(config.ch_mult))
+    ]
+    found = {
+        "_class_name": VQ if quantized else KL,
+        "in_channels": config.in_channels,
+        "out_channels": config.out_ch,
+        "block_out_channels": [config.ch * multiple for multiple in config.ch_mult],
+        "down_block_types": [_type("Down", "Encoder", each) for each in attends],
+        "up_block_types": [_type("Up", "Decoder", each) for each in reversed(attends)],
+        "layers_per_block": config.num_res_blocks,
+        "latent_channels": config.z_channels,
+        "norm_num_groups": config.num_groups,
+        "sample_size": config.resolution,
+        "scaling_factor": config.scale_factor,
+        "mid_block_add_attention": config.attn_type != "none",
+    }
+    if quantized:
+        found |= {"num_vq_embeddings": config.n_embed, "vq_embed_dim": config.embed_dim}
+    return found
+
+
+def tiny_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a `tiny` first stage.
+
+    Raises:
+        InvalidConfigError: a parameter asks for what there is not here.
+    """
+    params = {key: value for key, value in config.items() if not key.startswith("_")}
+    wanted = (*_TINY_SAME, *_TINY_RENAMED)
+    given = taken(TINY, params, wanted, _FIXED_TINY, ("force_upcast",))
+    return {_TINY_RENAMED.get(key, key): value for key, value in given.items()}
+
+
+def tiny_config_to_diffusers(config: Any) -> dict[str, Any]:
+    """Return the config.json of a `tiny` first stage."""
+    renamed = {there: getattr(config, here) for there, here in _TINY_RENAMED.items()}
+    return {"_class_name": TINY, **{key: getattr(config, key) for key in _TINY_SAME}, **renamed}
+
+
+def _layers_from(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    widths = list(given["block_out_channels"])
+    attends = ["Attn" in kind for kind in given["down_block_types"]]
+    size = given["sample_size"]
+    resolution = size if isinstance(size, int) else size[0]
+    known = {_type("Down", "Encoder", True), _type("Down", "Encoder", False)}
+    for kind in given["down_block_types"]:
+        if kind not in known:
+            raise InvalidConfigError(f"'{name}' has a level of the type '{kind}', not known here")
+    if ["Attn" in kind for kind in reversed(given["up_block_types"])] != attends:
+        raise InvalidConfigError(f"'{name}' attends at other levels going up than going down")
+    if any(width % widths[0] for width in widths):
+        raise InvalidConfigError(f"'{name}' has levels of {widths}: not multiples of the first")
+    if not given["mid_block_add_attention"] and any(attends):
+        raise InvalidConfigError(f"'{name}' attends at levels, but not in the middle")
+    return {
+        "ch": widths[0],
+        "ch_mult": [width // widths[0] for width in widths],
+        "num_res_blocks": given["layers_per_block"],
+        "attn_resolutions": [resolution // 2**i for i, each in enumerate(attends) if each],
+        "resolution": resolution,
+        "in_channels": given["in_channels"],
+        "out_ch": given["out_channels"],
+        "z_channels": given["latent_channels"],
+        "num_groups": given["norm_num_groups"],
+        "attn_type": "vanilla" if given["mid_block_add_attention"] else "none",
+        "scale_factor": given["scaling_factor"],
+    }
+
+
+def _type(way: str, side: str, attends: bool) -> str:
+    return f"{'Attn' if attends else ''}{way}{side}Block2D"

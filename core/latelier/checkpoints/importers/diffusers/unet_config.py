@@ -1,0 +1,301 @@
+"""The configuration of a UNet, to and from those of diffusers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from latelier.checkpoints.importers.parameters import taken
+from latelier.denoisers.unet_config import UNetConfig
+from latelier.kernel.errors import CompatibilityError, InvalidConfigError
+
+PLAIN, CROSS = "UNet2DModel", "UNet2DConditionModel"
+
+_SHARED = (
+    "in_channels",
+    "out_channels",
+    "block_out_channels",
+    "down_block_types",
+    "up_block_types",
+    "layers_per_block",
+    "attention_head_dim",
+    "norm_num_groups",
+    "dropout",
+    "resnet_time_scale_shift",
+)
+_OF_PLAIN = (*_SHARED, "downsample_type", "upsample_type", "attn_norm_num_groups")
+_OF_CROSS = (
+    *_SHARED,
+    "cross_attention_dim",
+    "num_attention_heads",
+    "transformer_layers_per_block",
+    "use_linear_projection",
+)
+_FIXED: Mapping[str, tuple[Any, ...]] = {
+    "center_input_sample": (False,),
+    "flip_sin_to_cos": (True,),
+    "freq_shift": (0,),
+    "act_fn": ("silu",),
+    "norm_eps": (1e-5,),
+    "mid_block_scale_factor": (1,),
+    "downsample_padding": (1,),
+    "time_embedding_type": ("positional",),
+    "class_embed_type": (None,),
+    "num_class_embeds": (None,),
+    "time_embedding_dim": (None,),
+}
+_FIXED_PLAIN = {
+    **_FIXED,
+    "mid_block_type": ("UNetMidBlock2D",),
+    "add_attention": (True,),
+}
+_FIXED_CROSS = {
+    **_FIXED,
+    "mid_block_type": ("UNetMidBlock2DCrossAttn",),
+    "only_cross_attention": (False,),
+    "dual_cross_attention": (False,),
+    "attention_type": ("default",),
+    "conv_in_kernel": (3,),
+    "conv_out_kernel": (3,),
+    "resnet_skip_time_act": (False,),
+    "resnet_out_scale_factor": (1.0,),
+    "class_embeddings_concat": (False,),
+}
+_IGNORED = (
+    "sample_size",
+    "upcast_attention",
+    "num_train_timesteps",
+    "addition_embed_type_num_heads",
+)
+_RESIDUAL_TYPES = ("ResnetDownsampleBlock2D", "ResnetUpsampleBlock2D")
+_DOWN = {
+    "DownBlock2D": False,
+    "ResnetDownsampleBlock2D": False,
+    "AttnDownBlock2D": True,
+    "CrossAttnDownBlock2D": True,
+}
+"""Type of a level -> whether it attends."""
+
+
+def unet_config_from_diffusers(
+    config: Mapping[str, Any], stream: str | None, spatial: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return the fields of our configuration.
+
+    Args:
+        config: a config.json of diffusers, with its `_class_name`.
+        stream: name of the condition that a UNet2DConditionModel attends to.
+        spatial: name -> channels of the conditions among its input channels, the last of them.
+
+    Raises:
+        InvalidConfigError: a parameter asks for what there is not here.
+    """
+    name = config["_class_name"]
+    params = {key: value for key, value in config.items() if not key.startswith("_")}
+    cross = name == CROSS
+    wanted, fixed = (_OF_CROSS, _FIXED_CROSS) if cross else (_OF_PLAIN, _FIXED_PLAIN)
+    given = {**_DEFAULTS[name], **taken(name, params, wanted, fixed, _IGNORED)}
+    widths, types = list(given["block_out_channels"]), list(given["down_block_types"])
+    if any(width % widths[0] for width in widths):
+        raise InvalidConfigError(f"'{name}' has levels of {widths}: not multiples of the first")
+    found = {
+        "in_channels": given["in_channels"] - sum(spatial.values()),
+        "out_channels": given["out_channels"],
+        "model_channels": widths[0],
+        "channel_mult": [width // widths[0] for width in widths],
+        "num_res_blocks": given["layers_per_block"],
+        "attention_resolutions": _attending(name, types, list(given["up_block_types"])),
+        "num_groups": given["norm_num_groups"],
+        "dropout": given["dropout"],
+        "use_scale_shift_norm": given["resnet_time_scale_shift"] == "scale_shift",
+        "resblock_updown": _in_residual_blocks(name, given, types),
+        "spatial": dict(spatial),
+    }
+    return found | (_cross(given, stream) if cross else _plain_heads(given))
+
+
+def unet_config_to_diffusers(config: UNetConfig, sample_size: int) -> dict[str, Any]:
+    """Return a config.json of diffusers.
+
+    Args:
+        config: ours.
+        sample_size: side of the latents.
+
+    Raises:
+        CompatibilityError: diffusers has no such UNet; says what of it.
+    """
+    _check_exportable(config)
+    cross = config.context_dim is not None
+    widths = [config.model_channels * multiple for multiple in config.channel_mult]
+    attends = [2**level in config.attention_resolutions for level in range(len(widths))]
+    found = {
+        "_class_name": CROSS if cross else PLAIN,
+        "sample_size": sample_size,
+        "in_channels": config.in_channels + sum(config.spatial.values()),
+        "out_channels": config.out_channels,
+        "block_out_channels": widths,
+        "layers_per_block": config.num_res_blocks,
+        "norm_num_groups": config.num_groups,
+        "dropout": config.dropout,
+        "resnet_time_scale_shift": "scale_shift" if config.use_scale_shift_norm else "default",
+        **_types(config, attends),
+    }
+    heads = [config.heads(width) for width in widths]
+    if cross:
+        return found | {
+            "attention_head_dim": heads[0] if len(set(heads)) == 1 else heads,
+            "cross_attention_dim": config.context_dim,
+            "transformer_layers_per_block": config.transformer_depth,
+            "use_linear_projection": config.use_linear_projections,
+        }
+    if config.use_scale_shift_norm:
+        # without it the attention in the middle would have no norm there
+        found["attn_norm_num_groups"] = config.num_groups
+    return found | {"attention_head_dim": _channels_a_head(config, widths, attends)}
+
+
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    PLAIN: {
+        "in_channels": 3,
+        "out_channels": 3,
+        "block_out_channels": (224, 448, 672, 896),
+        "down_block_types": ("DownBlock2D", *["AttnDownBlock2D"] * 3),
+        "up_block_types": (*["AttnUpBlock2D"] * 3, "UpBlock2D"),
+        "layers_per_block": 2,
+        "attention_head_dim": 8,
+        "norm_num_groups": 32,
+        "dropout": 0.0,
+        "resnet_time_scale_shift": "default",
+        "downsample_type": "conv",
+        "upsample_type": "conv",
+        "attn_norm_num_groups": None,
+    },
+    CROSS: {
+        "in_channels": 4,
+        "out_channels": 4,
+        "block_out_channels": (320, 640, 1280, 1280),
+        "down_block_types": (*["CrossAttnDownBlock2D"] * 3, "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", *["CrossAttnUpBlock2D"] * 3),
+        "layers_per_block": 2,
+        "attention_head_dim": 8,
+        "norm_num_groups": 32,
+        "dropout": 0.0,
+        "resnet_time_scale_shift": "default",
+        "cross_attention_dim": 1280,
+        "num_attention_heads": None,
+        "transformer_layers_per_block": 1,
+        "use_linear_projection": False,
+    },
+}
+"""What diffusers assumes where a config.json is silent."""
+
+
+def _attending(name: str, down: Sequence[str], up: Sequence[str]) -> list[int]:
+    """Return the downsampling factors of the levels that attend."""
+    for kind in down:
+        if kind not in _DOWN:
+            raise InvalidConfigError(f"'{name}' has a level of the type '{kind}', not known here")
+    attends = [_DOWN[kind] for kind in down]
+    if ["Attn" in kind for kind in reversed(up)] != attends:
+        raise InvalidConfigError(f"'{name}' attends at other levels going up than going down")
+    return [2**level for level, each in enumerate(attends) if each]
+
+
+def _in_residual_blocks(name: str, given: Mapping[str, Any], types: Sequence[str]) -> bool:
+    """Return whether the size changes in residual blocks; each but the last level says so."""
+    by_type = [
+        kind in _RESIDUAL_TYPES
+        or ("Attn" in kind and given.get("downsample_type", "conv") == "resnet")
+        for kind in types[:-1]
+    ]
+    if len(set(by_type)) > 1:
+        raise InvalidConfigError(f"'{name}' changes size in residual blocks at some levels only")
+    return any(by_type)
+
+
+def _plain_heads(given: Mapping[str, Any]) -> dict[str, int]:
+    _check_middle_norm(given)
+    channels = given["attention_head_dim"]
+    return {"num_heads": 1} if channels is None else {"num_head_channels": channels}
+
+
+def _check_middle_norm(given: Mapping[str, Any]) -> None:
+    """Check that the attention in the middle has its norm: scale-shift models may lack it."""
+    groups, own = given["norm_num_groups"], given["attn_norm_num_groups"]
+    if own != groups and (own is not None or given["resnet_time_scale_shift"] == "scale_shift"):
+        raise InvalidConfigError(
+            f"'{PLAIN}' has attn_norm_num_groups: {own}; only {groups}, as norm_num_groups, can "
+            "be imported"
+        )
+
+
+def _cross(given: Mapping[str, Any], stream: str | None) -> dict[str, Any]:
+    width, depth = given["cross_attention_dim"], given["transformer_layers_per_block"]
+    if not isinstance(width, int) or not isinstance(depth, int):
+        raise InvalidConfigError(f"'{CROSS}' has levels that differ in their transformers")
+    return {
+        "context_dim": width,
+        "transformer_depth": depth,
+        "use_linear_projections": given["use_linear_projection"],
+        "streams": {stream or "text": {"width": width, "way": "native"}},
+        **_cross_heads(given),
+    }
+
+
+def _cross_heads(given: Mapping[str, Any]) -> dict[str, int]:
+    """Return how heads are counted. `attention_head_dim` is, against its name, their number."""
+    heads = given["num_attention_heads"] or given["attention_head_dim"]
+    if isinstance(heads, int):
+        return {"num_heads": heads}
+    channels = {
+        width // count for width, count in zip(given["block_out_channels"], heads, strict=True)
+    }
+    if len(channels) == 1:
+        return {"num_head_channels": channels.pop()}
+    if len(set(heads)) == 1:
+        return {"num_heads": heads[0]}
+    raise InvalidConfigError(f"'{CROSS}' has heads {heads}: neither their number nor size is fixed")
+
+
+def _check_exportable(config: UNetConfig) -> None:
+    ways = [slot.way for slot in config.streams.values()]
+    faults = {
+        "streams other than one native": config.context_dim is not None and ways != ["native"],
+        "vectors": bool(config.vectors),
+        "conv_resample: false": not config.conv_resample,
+        "residual up- and downsampling with a context": config.resblock_updown
+        and config.context_dim is not None
+        and bool(config.attention_resolutions),
+    }
+    named = [what for what, is_so in faults.items() if is_so]
+    if named:
+        raise CompatibilityError(f"diffusers has no UNet with {' and '.join(named)}")
+
+
+def _types(config: UNetConfig, attends: Sequence[bool]) -> dict[str, Any]:
+    attention = "CrossAttn" if config.context_dim is not None else "Attn"
+    plain = ("ResnetDownsample", "ResnetUpsample") if config.resblock_updown else ("Down", "Up")
+    types: dict[str, Any] = {
+        "down_block_types": [f"{attention}Down" if each else plain[0] for each in attends],
+        "up_block_types": [f"{attention}Up" if each else plain[1] for each in reversed(attends)],
+    }
+    types = {key: [f"{each}Block2D" for each in value] for key, value in types.items()}
+    if config.resblock_updown and config.context_dim is None:
+        types |= {"downsample_type": "resnet", "upsample_type": "resnet"}
+    return types
+
+
+def _channels_a_head(
+    config: UNetConfig, widths: Sequence[int], attends: Sequence[bool]
+) -> int | None:
+    """Return the channels a head, None for one head; the middle, of the last width, attends too."""
+    if config.num_head_channels is not None:
+        return config.num_head_channels
+    if config.num_heads == 1:
+        return None
+    attending = {widths[-1], *(w for w, each in zip(widths, attends, strict=True) if each)}
+    channels = {width // config.heads(width) for width in attending}
+    if len(channels) > 1:
+        raise CompatibilityError(
+            f"diffusers counts channels a head, and num_heads: {config.num_heads} gives "
+            f"{', '.join(map(str, sorted(channels)))} at different levels"
+        )
+    return channels.pop()

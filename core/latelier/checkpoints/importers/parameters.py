@@ -1,0 +1,37 @@
+"""Taking the parameters of a foreign configuration, and none silently."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from latelier.kernel.errors import InvalidConfigError, suggestion
+
+
+def taken(
+    name: str,
+    params: Mapping[str, Any],
+    wanted: Collection[str],
+    fixed: Mapping[str, Collection[Any]],
+    ignored: Collection[str],
+) -> dict[str, Any]:
+    """Return the parameters `wanted` that are given.
+
+    Args:
+        name: of the class that has the parameters.
+        params: all that are given; None is the same as not given where it is not known.
+        wanted: what the component here takes.
+        fixed: parameter -> the values under which it has no effect here.
+        ignored: parameters that do not change what the model computes.
+
+    Raises:
+        InvalidConfigError: another parameter, or a fixed one of another value.
+    """
+    for key, value in params.items():
+        if key in wanted or key in ignored or (key not in fixed and value is None):
+            continue
+        if key not in fixed:
+            hint = suggestion(key, {*wanted, *fixed, *ignored})
+            raise InvalidConfigError(f"'{name}' has a parameter '{key}' that is not known. {hint}")
+        if value not in fixed[key]:
+            right = " or ".join(map(str, fixed[key]))
+            raise InvalidConfigError(f"'{name}' has {key}: {value}; only {right} can be imported")
+    return {key: params[key] for key in wanted if key in params}

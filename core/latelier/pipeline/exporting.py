@@ -1,0 +1,121 @@
+"""A model, or a component, of ours becomes a folder that other programs load."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from latelier import default_atelier
+from latelier._version import __version__
+from latelier.checkpoints.component import COMPONENT_FILE, StoredAlone, load_component
+from latelier.checkpoints.files import whole_folder, write_json
+from latelier.checkpoints.importers.diffusers.export import export_component
+from latelier.checkpoints.importers.diffusers.folder import INDEX, SCHEDULER
+from latelier.checkpoints.importers.diffusers.scheduler import scheduler_to_diffusers
+from latelier.checkpoints.json_files import read_json
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.errors import InvalidInputError
+from latelier.pipeline.loading import load
+from latelier.pipeline.pipeline import Pipeline
+
+_ALONE_SIDE = 64
+"""Side of the latents that is written for a UNet alone; diffusers takes any."""
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export made. components: folder -> class in the other program; notes: for people."""
+
+    folder: Path
+    components: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def export_model(
+    source: str | Path,
+    destination: str | Path,
+    *,
+    force: bool = False,
+    tell: Callable[[str], None] | None = None,
+    atelier: Atelier | None = None,
+) -> ExportReport:
+    """Write a model as diffusers loads it.
+
+    Args:
+        source: a model's name or folder, or the folder of a component.
+        destination: the folder to make; it is whole or not there.
+        force: whether a folder that is there may be replaced.
+        tell: is told what is done, a few words at a time.
+        atelier: where components are looked up; the default one if None.
+
+    Raises:
+        UnknownNameError, ModelFileError: there is no such model, or it is damaged.
+        CompatibilityError: the format has no equivalent of the first stage, the denoiser or the
+            process.
+        InvalidInputError: the destination is there already.
+    """
+    atelier = atelier or default_atelier()
+    folder = Path(destination).expanduser()
+    if folder.exists() and not force:
+        raise InvalidInputError(f"{folder}: is there already; --force replaces it")
+    said = tell or (lambda _: None)
+    said("reading the model")
+    alone = Path(source).expanduser() / COMPONENT_FILE
+    if alone.is_file():
+        component = load_component(alone.parent, read_json(alone, StoredAlone).kind, atelier)
+        said("writing")
+        with whole_folder(folder) as beside:
+            name = export_component(component, beside, _ALONE_SIDE)
+        return ExportReport(folder, {".": name}, ())
+    pipeline = load(source, device="cpu", dtype="float32", atelier=atelier)
+    said("writing")
+    with whole_folder(folder) as beside:
+        components, notes = _export_pipeline(pipeline, beside)
+    return ExportReport(folder, components, notes)
+
+
+def _export_pipeline(pipeline: Pipeline, folder: Path) -> tuple[dict[str, str], tuple[str, ...]]:
+    first_stage: Any = pipeline.first_stage.config
+    side = pipeline.defaults.size[0] // first_stage.downsampling
+    scheduler = scheduler_to_diffusers(pipeline.process)
+    write_json(folder / "scheduler" / SCHEDULER, scheduler)
+    components = {"scheduler": str(scheduler["_class_name"])}
+    components["unet"] = export_component(pipeline.denoiser_component, folder / "unet", side)
+    index = _index(pipeline)
+    stage = "vae" if index is None else _FIRST_STAGE[index]
+    if pipeline.first_stage_component.id != "latelier/identity":
+        component = pipeline.first_stage_component
+        components[stage] = export_component(component, folder / stage, side)
+    notes = [
+        f"the conditioner '{name}' ({each.id}) has no equivalent there and was left out"
+        for name, each in pipeline.conditioner_components.items()
+        if each.module.state_dict()
+    ]
+    if index is None:
+        notes.append(f"no pipeline there is made of these parts: there is no {INDEX}")
+    else:
+        named = {name: ["diffusers", each] for name, each in sorted(components.items())}
+        write_json(
+            folder / INDEX, {"_class_name": index, "_latelier_version": __version__, **named}
+        )
+    return components, tuple(notes)
+
+
+_FIRST_STAGE = {
+    "LDMPipeline": "vqvae",
+    "LDMSuperResolutionPipeline": "vqvae",
+    "DDIMPipeline": "",
+}
+"""Pipeline there -> the name under which it has its first stage."""
+
+
+def _index(pipeline: Pipeline) -> str | None:
+    """Return the pipeline of diffusers that is made of these parts, or None."""
+    conditioners = {each.id for each in pipeline.conditioner_components.values()}
+    first_stage = pipeline.first_stage_component
+    if not conditioners:
+        return "DDIMPipeline" if first_stage.id == "latelier/identity" else "LDMPipeline"
+    scale = getattr(first_stage.config, "scale_factor", None)
+    if conditioners == {"latelier/image"} and scale == 1:
+        return "LDMSuperResolutionPipeline"
+    return None

@@ -1,0 +1,396 @@
+"""The same weights give the same pictures in diffusers and here, and travel both ways bit for bit.
+
+The reference is diffusers' own code.
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import latelier
+from latelier.checkpoints.component import load_component
+from latelier.checkpoints.importers.building import built
+from latelier.checkpoints.importers.diffusers.importer import Diffusers
+from latelier.checkpoints.importers.source import open_source
+from latelier.kernel.condition import Condition, Stream
+from latelier.kernel.errors import CompatibilityError, InvalidConfigError, ModelFileError
+from latelier.pipeline.exporting import export_model
+from latelier.pipeline.importing import import_model
+
+diffusers = pytest.importorskip("diffusers")
+
+
+def randomised(model: nn.Module) -> nn.Module:
+    """Give every parameter, the zero-initialised ones too, values that keep a deep network finite.
+
+    Norms are near the identity, and off it, so that a swapped one shows.
+    """
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            fan = parameter[0].numel() if parameter.ndim > 1 else 16
+            parameter.copy_(noise / fan**0.5 + (parameter.ndim == 1))
+    return model.eval()
+
+
+def noise(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def relative(found: Tensor, wanted: Tensor) -> float:
+    assert wanted.abs().max() > 1e-3
+    return float((found - wanted).abs().max() / wanted.abs().max())
+
+
+def plain_unet(widths: tuple[int, ...] = (32, 64), **changes: Any) -> nn.Module:
+    attends = [False, *[True] * (len(widths) - 1)]
+    down = [f"{'Attn' * each}DownBlock2D" for each in attends]
+    up = [f"{'Attn' * each}UpBlock2D" for each in reversed(attends)]
+    types = {"down_block_types": down, "up_block_types": up}
+    given = {"sample_size": 8, "layers_per_block": 1, **types, **changes}
+    return randomised(diffusers.UNet2DModel(block_out_channels=widths, **given))
+
+
+def cross_unet(widths: tuple[int, ...] = (32, 64), **changes: Any) -> nn.Module:
+    down = [*["CrossAttnDownBlock2D"] * (len(widths) - 1), "DownBlock2D"]
+    up = ["UpBlock2D", *["CrossAttnUpBlock2D"] * (len(widths) - 1)]
+    given = {"cross_attention_dim": 24, "layers_per_block": 1, "sample_size": 8, **changes}
+    model = diffusers.UNet2DConditionModel(
+        block_out_channels=widths, down_block_types=down, up_block_types=up, **given
+    )
+    return randomised(model)
+
+
+def autoencoder(
+    kind: str, widths: tuple[int, ...], attends: bool = False, **changes: Any
+) -> nn.Module:
+    last = f"{'Attn' * attends}"
+    down = [*["DownEncoderBlock2D"] * (len(widths) - 1), f"{last}DownEncoderBlock2D"]
+    up = [f"{last}UpDecoderBlock2D", *["UpDecoderBlock2D"] * (len(widths) - 1)]
+    model = getattr(diffusers, kind)(
+        block_out_channels=widths,
+        down_block_types=down,
+        up_block_types=up,
+        sample_size=32,
+        **{"layers_per_block": 1, **changes},
+    )
+    return randomised(model)
+
+
+@pytest.fixture
+def imported(tmp_path: Path, built_ins):
+    """Save a model of diffusers, and import it."""
+
+    def it(model: nn.Module, place: str, **save: Any) -> nn.Module:
+        folder = tmp_path / "theirs"
+        model.save_pretrained(folder, **save)
+        source = open_source(folder, None, {})
+        assert Diffusers().recognises(source)
+        return built(place, Diffusers().read(source).parts[place], built_ins).module
+
+    return it
+
+
+@pytest.fixture
+def travelled(tmp_path: Path, built_ins):
+    """Save a model of diffusers, import it, export it, and load it there."""
+
+    def it(model: nn.Module) -> nn.Module:
+        model.save_pretrained(tmp_path / "theirs")
+        import_model(tmp_path / "theirs", tmp_path / "ours", atelier=built_ins)
+        export_model(tmp_path / "ours", tmp_path / "back", atelier=built_ins)
+        return type(model).from_pretrained(tmp_path / "back")
+
+    return it
+
+
+RESIDUAL = {
+    "down_block_types": ["ResnetDownsampleBlock2D", "AttnDownBlock2D"],
+    "up_block_types": ["AttnUpBlock2D", "ResnetUpsampleBlock2D"],
+    "downsample_type": "resnet",
+    "upsample_type": "resnet",
+}
+SCALED = {"resnet_time_scale_shift": "scale_shift", "attn_norm_num_groups": 32}
+
+PLAIN = {
+    "as celeba": {"attention_head_dim": 16, "widths": (32, 64, 96), "layers_per_block": 2},
+    "one head": {"attention_head_dim": None},
+    "scale and shift": {"attention_head_dim": 8, **SCALED},
+    "residual sampling": {"attention_head_dim": 32, **RESIDUAL, **SCALED},
+}
+CROSS = {
+    "as SD 1": {"attention_head_dim": 2, "widths": (32, 64, 64)},
+    "as SD 2": {"attention_head_dim": (2, 4), "use_linear_projection": True},
+    "deep": {"attention_head_dim": 4, "transformer_layers_per_block": 2},
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_unets_without_a_context(imported, name):
+    theirs = plain_unet(**PLAIN[name])
+    ours = imported(theirs, "denoiser")
+    x, t = noise(2, 3, 8, 8), torch.tensor([3.0, 800.0])
+    with torch.no_grad():
+        assert relative(ours(x, t, Condition()), theirs(x, t).sample) < 1e-4
+
+
+@pytest.mark.parametrize("name", CROSS)
+def test_unets_with_a_context(imported, name):
+    theirs = cross_unet(**CROSS[name])
+    ours = imported(theirs, "denoiser")
+    x, t, context = noise(2, 4, 8, 8), torch.tensor([3.0, 800.0]), noise(2, 5, 24)
+    with torch.no_grad():
+        found = ours(x, t, Condition({"text": Stream(context)}))
+        assert relative(found, theirs(x, t, context).sample) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("widths", "attends", "latents"),
+    [((32, 64, 64), False, 3), ((32, 32, 64, 64), False, 4), ((32, 32, 32, 64, 64), True, 16)],
+    ids=["f4", "f8", "f16"],
+)
+def test_autoencoders_of_a_gaussian(imported, widths, attends, latents):
+    theirs = autoencoder("AutoencoderKL", widths, attends, latent_channels=latents)
+    ours = imported(theirs, "first_stage")
+    scale = theirs.config.scaling_factor
+    images, z = noise(1, 3, 32, 32), noise(1, latents, 4, 4)
+    with torch.no_grad():
+        wanted = theirs.encode(images).latent_dist.mean * scale
+        assert relative(ours.encode(images), wanted) < 1e-4
+        assert relative(ours.decode(z * scale), theirs.decode(z).sample) < 1e-4
+
+
+@pytest.mark.parametrize("attends", [True, False])
+def test_autoencoders_of_codes(imported, attends):
+    theirs = autoencoder("VQModel", (32, 64, 64), attends, num_vq_embeddings=50, scaling_factor=1.0)
+    ours = imported(theirs, "first_stage")
+    images, z = noise(1, 3, 16, 16), noise(1, 3, 8, 8)
+    with torch.no_grad():
+        assert relative(ours.encode(images), theirs.encode(images).latents) < 1e-4
+        assert relative(ours.decode(z), theirs.decode(z).sample) < 1e-4
+
+
+def test_an_autoencoder_without_attention(imported):
+    theirs = autoencoder("VQModel", (32, 64), mid_block_add_attention=False, scaling_factor=1.0)
+    ours = imported(theirs, "first_stage")
+    assert ours.config.attn_type == "none"
+    z = noise(1, 3, 8, 8)
+    with torch.no_grad():
+        assert relative(ours.decode(z), theirs.decode(z).sample) < 1e-4
+
+
+def test_tiny_autoencoders(imported):
+    theirs = randomised(diffusers.AutoencoderTiny(num_encoder_blocks=(1, 1, 1, 1)))
+    ours = imported(theirs, "first_stage")
+    images, z = noise(1, 3, 32, 32).clamp(-1, 1), noise(1, 4, 4, 4)
+    with torch.no_grad():
+        assert relative(ours.encode(images), theirs.encode(images).latents) < 1e-4
+        assert relative(ours.decode(z), theirs.decode(z).sample) < 1e-4
+
+
+TRAVELLERS = {
+    **{f"plain, {name}": partial(plain_unet, **given) for name, given in PLAIN.items()},
+    **{f"cross, {name}": partial(cross_unet, **given) for name, given in CROSS.items()},
+    "a gaussian": lambda: autoencoder("AutoencoderKL", (32, 64, 64), True),
+    "codes": lambda: autoencoder("VQModel", (32, 64), mid_block_add_attention=False),
+    "tiny": lambda: randomised(diffusers.AutoencoderTiny(num_decoder_blocks=(1, 1, 1, 1))),
+}
+
+
+@pytest.mark.parametrize("name", TRAVELLERS)
+def test_what_is_exported_is_the_same_bit_for_bit(travelled, name):
+    model = TRAVELLERS[name]()
+    back = travelled(model)
+    state, wanted = back.state_dict(), model.state_dict()
+    assert state.keys() == wanted.keys()
+    for key, tensor in wanted.items():
+        assert torch.equal(state[key], tensor), key
+    left = {"sample_size", "force_upcast", "attn_norm_num_groups", "vq_embed_dim"}
+    for key in model.config.keys() - left:
+        if not key.startswith("_"):
+            theirs, ours = model.config[key], back.config[key]
+            alike = [list(each) if isinstance(each, tuple) else each for each in (theirs, ours)]
+            assert alike[0] == alike[1], key
+
+
+@pytest.mark.parametrize("save", [{"safe_serialization": False}, {"max_shard_size": "20KB"}])
+def test_weights_as_a_pickle_or_in_shards(imported, save, monkeypatch):
+    from latelier.checkpoints.pickles import conversion, worker
+
+    monkeypatch.setattr(conversion, "_convert", worker.convert)
+    theirs = plain_unet(attention_head_dim=8)
+    ours = imported(theirs, "denoiser", **save)
+    wanted = theirs.conv_in.weight
+    assert torch.equal(ours.state_dict()["input_blocks.0.0.weight"], wanted)
+
+
+def test_attentions_under_their_former_names(imported, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    theirs = autoencoder("AutoencoderKL", (32, 64))
+    theirs.save_pretrained(tmp_path / "theirs")
+    path = tmp_path / "theirs" / "diffusion_pytorch_model.safetensors"
+    former = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    state = {}
+    for name, tensor in load_file(path).items():
+        new = next((each for each in former if f".{each}." in name), None)
+        state[name.replace(f".{new}.", f".{former[new]}.") if new else name] = tensor
+    save_file(state, path)
+    source = open_source(tmp_path / "theirs", None, {})
+    part = Diffusers().read(source).parts["first_stage"]
+    query = part.tensors["encoder.mid.attn_1.q.weight"][:, :, 0, 0]
+    assert torch.equal(query, theirs.encoder.mid_block.attentions[0].to_q.weight)
+
+
+def pipeline_folder(folder: Path, scheduler: Any = None) -> Path:
+    """Save an unconditional model of latents as diffusers does."""
+    scheduler = scheduler or diffusers.DDIMScheduler(
+        beta_start=0.0015,
+        beta_end=0.0195,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+        num_train_timesteps=100,
+    )
+    autoencoder("AutoencoderKL", (32, 64), latent_channels=4).save_pretrained(folder / "vae")
+    unet = plain_unet(attention_head_dim=8, in_channels=4, out_channels=4)
+    unet.save_pretrained(folder / "unet")
+    scheduler.save_pretrained(folder / "scheduler")
+    names = {"vae": "AutoencoderKL", "unet": "UNet2DModel", "scheduler": type(scheduler).__name__}
+    index = ", ".join(f'"{key}": ["diffusers", "{value}"]' for key, value in names.items())
+    (folder / "model_index.json").write_text(f'{{"_class_name": "LDMPipeline", {index}}}')
+    return folder
+
+
+def test_a_pipeline(tmp_path, built_ins):
+    folder = pipeline_folder(tmp_path / "theirs")
+    report = import_model(folder, tmp_path / "ours", atelier=built_ins)
+    assert (report.importer, report.alone) == ("latelier/diffusers", None)
+    pipe = latelier.load(tmp_path / "ours", device="cpu", atelier=built_ins)
+    assert pipe.defaults.size == (16, 16)
+    options = {"spacing": "leading", "offset": 1, "final": "first"}
+    assert pipe.defaults.schedule.model_dump() == {"name": "model", "options": options}
+    assert (pipe.process.beta_schedule, pipe.process.steps) == ("sqrt", 100)
+    assert pipe.generate(seed=0, steps=3)[0].image.size == (16, 16)
+
+    report = export_model(tmp_path / "ours", tmp_path / "back", atelier=built_ins)
+    assert report.components["unet"] == "UNet2DModel"
+    back = diffusers.LDMPipeline.from_pretrained(tmp_path / "back")
+    unet = diffusers.UNet2DModel.from_pretrained(folder / "unet")
+    assert all(
+        torch.equal(back.unet.state_dict()[name], tensor)
+        for name, tensor in unet.state_dict().items()
+    )
+    assert back.scheduler.config.beta_start == 0.0015
+    assert back.vqvae.config.scaling_factor == 0.18215
+
+
+def test_what_diffusers_has_no_equivalent_of(tiny, tmp_path, built_ins):
+    tiny.save(tmp_path / "ours")
+    with pytest.raises(CompatibilityError, match="the process 'rectified_flow' cannot"):
+        export_model(tmp_path / "ours", tmp_path / "back", atelier=built_ins)
+    assert not (tmp_path / "back").exists()
+
+
+SCHEDULERS = [
+    (diffusers.DDIMScheduler, {"beta_schedule": "scaled_linear"}),
+    (diffusers.DDPMScheduler, {"prediction_type": "v_prediction"}),
+    (diffusers.PNDMScheduler, {"beta_start": 0.00085, "beta_end": 0.012}),
+    (
+        diffusers.DDIMScheduler,
+        {"rescale_betas_zero_snr": True, "prediction_type": "sample"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("scheduler", "changes"), SCHEDULERS)
+def test_the_scheduler_becomes_the_process(scheduler, changes):
+    from latelier.checkpoints.importers.diffusers.scheduler import process_from_diffusers
+    from latelier.diffusion.processes import process_from
+
+    theirs = scheduler(**changes)
+    process = process_from(process_from_diffusers(dict(theirs.config)))
+    abar = theirs.alphas_cumprod.double()
+    sigmas = torch.tensor(process.sigmas, dtype=torch.float64)
+    if process.frame == "flow":
+        sigmas = sigmas / (1 - sigmas)
+    wanted = ((1 - abar) / abar).sqrt()
+    inside = slice(0, -1) if process.frame == "flow" else slice(None)
+    assert torch.allclose(sigmas[inside], wanted[inside], rtol=1e-3)
+    names = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
+    assert process.prediction == names[theirs.config.prediction_type]
+
+
+@pytest.mark.parametrize(
+    ("spacing", "offset"), [("leading", 1), ("leading", 0), ("trailing", 0), ("linspace", 0)]
+)
+def test_the_schedule_chooses_the_same_training_steps(spacing, offset, built_ins):
+    from latelier.checkpoints.importers.diffusers.scheduler import (
+        process_from_diffusers,
+        schedule_from_diffusers,
+    )
+    from latelier.diffusion.processes import process_from
+
+    theirs = diffusers.DDIMScheduler(
+        timestep_spacing=spacing, steps_offset=offset, set_alpha_to_one=False
+    )
+    theirs.set_timesteps(20)
+    config = dict(theirs.config) | {"_class_name": "DDIMScheduler"}
+    process, choice = process_from(process_from_diffusers(config)), schedule_from_diffusers(config)
+    grid = built_ins.schedules.get(choice["name"])(20, process, **choice["options"])
+    found = [float(process.timestep(sigma)) for sigma in grid.sigmas[:-1]]
+    assert found == [float(step) for step in theirs.timesteps]
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "why"),
+    [
+        ("unet/config.json", ('"silu"', '"mish"'), "act_fn: mish; only silu"),
+        ("unet/config.json", ('"UNet2DModel"', '"UNet3DModel"'), "'UNet3DModel', which is not"),
+        ("unet/config.json", ('"freq_shift": 0', '"freq_shift": 1'), "freq_shift: 1; only 0"),
+        ("unet/config.json", ('"add_attention"', '"ad_attention"'), "'ad_attention'.*Did you mean"),
+        ("unet/config.json", ('"AttnUpBlock2D"', '"UpBlock2D"'), "attends at other levels"),
+        ("scheduler/scheduler_config.json", ('"scaled_linear"', '"cosine"'), "beta_schedule 'cos"),
+        ("scheduler/scheduler_config.json", ('"leading"', '"lagging"'), "timestep_spacing 'lag"),
+    ],
+)
+def test_configurations_that_ask_for_what_there_is_not(tmp_path, built_ins, file, change, why):
+    folder = pipeline_folder(tmp_path / "theirs")
+    text = (folder / file).read_text()
+    assert change[0] in text
+    (folder / file).write_text(text.replace(*change))
+    with pytest.raises(InvalidConfigError, match=why):
+        import_model(folder, tmp_path / "ours", atelier=built_ins)
+
+
+def test_folders_that_are_not_whole(tmp_path, built_ins):
+    folder = pipeline_folder(tmp_path / "theirs")
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(tmp_path / "w")
+    with pytest.raises(ModelFileError, match="unet: holds no weights called diffusion_pytorch"):
+        import_model(folder, tmp_path / "ours", atelier=built_ins)
+    (folder / "unet" / "diffusion_pytorch_model.safetensors.index.json").write_text(
+        '{"weight_map": {"a": "../../elsewhere.safetensors"}}'
+    )
+    with pytest.raises(ModelFileError, match="outside the folder"):
+        import_model(folder, tmp_path / "ours", atelier=built_ins)
+
+
+def test_a_component_alone(tmp_path, built_ins):
+    theirs = autoencoder("AutoencoderKL", (32, 64))
+    theirs.save_pretrained(tmp_path / "theirs")
+    report = import_model(tmp_path / "theirs", tmp_path / "ours", atelier=built_ins)
+    assert report.alone == "first_stage"
+    assert (
+        load_component(tmp_path / "ours", "first_stage", built_ins).config.scale_factor == 0.18215
+    )
+    import_model(
+        tmp_path / "theirs", tmp_path / "ours", force=True, atelier=built_ins, scale_factor=0.5
+    )
+    assert load_component(tmp_path / "ours", "first_stage", built_ins).config.scale_factor == 0.5
