@@ -40,6 +40,10 @@ class CorePlugin:
             "compvis", factory="latelier.checkpoints.importers.compvis.importer:CompVis"
         )
         registrar.importer(
+            "stable_diffusion",
+            factory="latelier.checkpoints.importers.stable_diffusion.importer:StableDiffusion",
+        )
+        registrar.importer(
             "diffusers", factory="latelier.checkpoints.importers.diffusers.importer:Diffusers"
         )
 

@@ -382,6 +382,37 @@ def test_folders_that_are_not_whole(tmp_path, built_ins):
         import_model(folder, tmp_path / "ours", atelier=built_ins)
 
 
+def test_the_papers_text_encoder(tmp_path, built_ins):
+    from diffusers.pipelines.latent_diffusion.pipeline_latent_diffusion import (
+        LDMBertConfig,
+        LDMBertModel,
+    )
+
+    config = LDMBertConfig(
+        vocab_size=9, d_model=24, encoder_layers=2, encoder_ffn_dim=96, max_position_embeddings=7
+    )
+    theirs = randomised(LDMBertModel(config))
+    folder = pipeline_folder(tmp_path / "theirs")
+    theirs.save_pretrained(folder / "bert")
+    cross_unet(cross_attention_dim=24, attention_head_dim=2).save_pretrained(folder / "unet")
+    (folder / "tokenizer").mkdir()
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "red", "cat", "##s", "dog"]
+    (folder / "tokenizer" / "vocab.txt").write_text("\n".join(words) + "\n")
+    index = (folder / "model_index.json").read_text()
+    (folder / "model_index.json").write_text(
+        index.replace("{", '{"bert": ["x", "LDMBertModel"], "tokenizer": ["t", "B"],', 1)
+    )
+    report = import_model(folder, tmp_path / "ours", atelier=built_ins)
+    assert report.components["conditioners.text"][0] == "latelier/bert_text"
+    pipe = latelier.load(tmp_path / "ours", device="cpu", atelier=built_ins)
+    assert dict(pipe.inputs) == {"prompt": ("text",)}
+    tokens = torch.tensor([[2, 4, 5, 6, 7, 3, 0]])
+    with torch.no_grad():
+        found = pipe.conditioners["text"].encode(["a red cats"]).stream.tokens
+        assert relative(found, theirs.model(tokens).last_hidden_state) < 1e-4
+    assert pipe.generate(prompt="a red cat", seed=0, steps=2)[0].image.size == (16, 16)
+
+
 def test_a_component_alone(tmp_path, built_ins):
     theirs = autoencoder("AutoencoderKL", (32, 64))
     theirs.save_pretrained(tmp_path / "theirs")

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from latelier.checkpoints.importers.clip import clip_text_part
+from latelier.checkpoints.importers.clip_layout import clip_from_compvis, clip_from_open_clip
 from latelier.checkpoints.importers.compvis.target import Target
 from latelier.kernel.contracts import ImportedPart
 from latelier.kernel.errors import InvalidConfigError
@@ -159,6 +161,32 @@ def pass_through(target: Target, found: Conditioning) -> FoundConditioner:
     return FoundConditioner("embedding", part, stream=width, guidance=5.0)
 
 
+def clip_embedder(target: Target, found: Conditioning) -> FoundConditioner:
+    """Return the text encoder of Stable Diffusion 1: CLIP ViT-L/14, its last layer.
+
+    Raises:
+        InvalidConfigError: a parameter asks for what there is not here.
+    """
+    target.taken(("version",), {"max_length": (77,), "layer": ("last",)}, _TRAINING)
+    tensors = clip_from_compvis(found.tensors)
+    part = clip_text_part(tensors, found.beside, hidden_act="quick_gelu", layer="last")
+    return FoundConditioner("text", part, stream=found.context_dim, guidance=7.5)
+
+
+def open_clip_embedder(target: Target, found: Conditioning) -> FoundConditioner:
+    """Return the text encoder of Stable Diffusion 2: OpenCLIP ViT-H/14, the layer before the last.
+
+    Raises:
+        InvalidConfigError: a parameter asks for what there is not here.
+    """
+    fixed = {"max_length": (77,), "arch": ("ViT-H-14",)}
+    params = target.taken(("version", "layer"), fixed, _TRAINING)
+    tensors = clip_from_open_clip(found.tensors)
+    layer = params.get("layer", "last")
+    part = clip_text_part(tensors, found.beside, hidden_act="gelu", layer=layer)
+    return FoundConditioner("text", part, stream=found.context_dim, guidance=7.5)
+
+
 ConditionerReader = Callable[[Target, Conditioning], FoundConditioner]
 
 CONDITIONERS: Mapping[str, ConditionerReader] = {
@@ -167,5 +195,7 @@ CONDITIONERS: Mapping[str, ConditionerReader] = {
     "TransformerEmbedder": bert_embedder,
     "SpatialRescaler": spatial_rescaler,
     "Identity": pass_through,
+    "FrozenCLIPEmbedder": clip_embedder,
+    "FrozenOpenCLIPEmbedder": open_clip_embedder,
 }
 """Class of the YAML -> what reads it."""

@@ -112,4 +112,7 @@ def convolutional(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _layers(target: Target, *, double_z: bool) -> dict[str, Any]:
     layers = Target("ddconfig", target.params.get("ddconfig") or {})
-    return layers.taken(_LAYERS, {**_LAYERS_FIXED, "double_z": (double_z,)}, ())
+    found = layers.taken(_LAYERS, {**_LAYERS_FIXED, "double_z": (double_z,)}, ())
+    if found.get("attn_type") == "vanilla-xformers":
+        found["attn_type"] = "vanilla"
+    return found

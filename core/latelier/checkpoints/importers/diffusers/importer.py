@@ -21,6 +21,7 @@ from latelier.checkpoints.importers.diffusers.scheduler import (
     process_from_diffusers,
     schedule_from_diffusers,
 )
+from latelier.checkpoints.importers.diffusers.text_encoders import ldm_bert_part
 from latelier.kernel.contracts import Imported, ImportedPart, ImportSource
 from latelier.kernel.errors import InvalidConfigError, ModelFileError
 
@@ -129,6 +130,10 @@ class _Pipeline:
         if "image" in spatial:
             found["conditioners.image"] = ImportedPart(
                 "latelier/image", {"channels": spatial["image"]}
+            )
+        if self._has("bert"):
+            found["conditioners.text"] = ldm_bert_part(
+                self._source, self._folder("bert"), self._folder("tokenizer")
             )
         return found
 

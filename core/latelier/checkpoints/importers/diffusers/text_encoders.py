@@ -1,0 +1,81 @@
+"""Text encoders in pipelines of diffusers."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from latelier.checkpoints.importers.diffusers.folder import (
+    CONFIG,
+    read_json_object,
+    read_weights_of,
+)
+from latelier.checkpoints.importers.diffusers.ldm_bert_layout import ldm_bert_from_diffusers
+from latelier.checkpoints.importers.parameters import taken
+from latelier.kernel.contracts import ImportedPart, ImportSource
+from latelier.kernel.errors import ModelFileError
+
+_STEMS = ("model", "pytorch_model", "diffusion_pytorch_model")
+
+_BERT = ("d_model", "encoder_layers", "vocab_size", "max_position_embeddings")
+_BERT_FIXED: Mapping[str, tuple[Any, ...]] = {
+    "encoder_attention_heads": (8,),
+    "head_dim": (64,),
+    "activation_function": ("gelu",),
+    "scale_embedding": (False, 0),
+}
+_BERT_DEFAULTS = {
+    "d_model": 1280,
+    "encoder_layers": 32,
+    "vocab_size": 30522,
+    "max_position_embeddings": 77,
+}
+
+
+def ldm_bert_part(source: ImportSource, folder: Path, tokenizer: Path) -> ImportedPart:
+    """Return the paper's text encoder (`LDMBertModel`), with its vocabulary.
+
+    Raises:
+        ModelFileError: weights or vocabulary are missing or damaged.
+        InvalidConfigError: a parameter asks for what there is not here.
+    """
+    config = read_json_object(folder / CONFIG)
+    numbers = {key: config[key] for key in (*_BERT, *_BERT_FIXED) if key in config}
+    given = {**_BERT_DEFAULTS, **taken("LDMBertModel", numbers, _BERT, _BERT_FIXED, ())}
+    fields = {
+        "n_embed": given["d_model"],
+        "n_layer": given["encoder_layers"],
+        "vocab_size": given["vocab_size"],
+        "max_seq_len": given["max_position_embeddings"],
+    }
+    tensors = ldm_bert_from_diffusers(text_encoder_weights(source, folder))
+    vocabulary = small_file(tokenizer / "vocab.txt")
+    return ImportedPart("latelier/bert_text", fields, tensors, {"vocab.txt": vocabulary})
+
+
+def text_encoder_weights(source: ImportSource, folder: Path) -> Any:
+    """Return the weights of a text encoder, whose file has the name that transformers gives it.
+
+    Raises:
+        ModelFileError: there are none, or they are damaged.
+    """
+    for stem in _STEMS:
+        if any(folder.glob(f"{stem}.*")):
+            return read_weights_of(source, folder, stem)
+    raise ModelFileError(f"{folder}: holds no weights called {' or '.join(_STEMS)}")
+
+
+def small_file(path: Path) -> bytes:
+    """Return the bytes of a vocabulary.
+
+    Raises:
+        ModelFileError: it is missing or large.
+    """
+    try:
+        if path.stat().st_size > _SMALL:
+            raise ModelFileError(f"{path}: is too large for a vocabulary")
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+_SMALL = 64 * 2**20

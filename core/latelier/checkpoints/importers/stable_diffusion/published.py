@@ -1,0 +1,133 @@
+"""The configurations that belong to single files of Stable Diffusion, told by their shapes.
+
+They are the numbers of the YAML published with them (v1-inference, v2-inference and others).
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from latelier.kernel.errors import InvalidConfigError, ModelFileError, suggestion
+
+CONTEXT = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
+INPUT = "model.diffusion_model.input_blocks.0.0.weight"
+FIRST_STAGE = "first_stage_model.decoder.conv_in.weight"
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+VERSIONS = {768: 1, 1024: 2}
+"""Width of the context -> version."""
+
+_CHANNELS = {4: "text to image", 9: "inpainting"}
+_V = re.compile(r"768|[-_]v[-_.]|vpred|v[-_]pred", re.IGNORECASE)
+_EPS = re.compile(r"base|512", re.IGNORECASE)
+
+
+def is_stable_diffusion(shapes: Shapes) -> bool:
+    """Tell whether the names and shapes are those of version 1 or 2."""
+    if not shapes.keys() >= {CONTEXT, INPUT, FIRST_STAGE}:
+        return False
+    return shapes[CONTEXT][0] == shapes[INPUT][0] and shapes[CONTEXT][1] in VERSIONS
+
+
+def published_config(
+    shapes: Shapes, name: str, options: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the YAML that belongs to a file, and what was decided.
+
+    Args:
+        shapes: of the file.
+        name: of the file. What version 2 predicts cannot be seen in its weights; the name hints.
+        options: prediction, "eps" or "v"; use_ema, whether averages that are there are taken.
+
+    Raises:
+        ModelFileError: it is another kind of Stable Diffusion.
+        InvalidConfigError: an option of another value.
+    """
+    version, channels = VERSIONS[shapes[CONTEXT][1]], shapes[INPUT][1]
+    if channels not in _CHANNELS:
+        raise ModelFileError(
+            f"{name}: its UNet takes {channels} channels; of Stable Diffusion {version} those with "
+            f"{' or '.join(map(str, _CHANNELS))} are known"
+        )
+    prediction, why = _prediction(version, channels, name, options)
+    notes = (
+        f"Stable Diffusion {version}, {_CHANNELS[channels]}, told by the shapes",
+        f"it predicts {prediction}: {why}",
+    )
+    high = version == 2 and prediction == "v"
+    params = {
+        "linear_start": 0.00085,
+        "linear_end": 0.012,
+        "timesteps": 1000,
+        "image_size": 96 if high else 64,
+        "conditioning_key": "hybrid" if channels == 9 else "crossattn",
+        "scale_factor": 0.18215,
+        "use_ema": bool(options.get("use_ema", False)),
+        "parameterization": prediction,
+        "unet_config": {"target": "UNetModel", "params": _unet(version, shapes)},
+        "first_stage_config": {"target": "AutoencoderKL", "params": _KL_F8},
+        "cond_stage_config": _TEXT[version],
+    }
+    return {"model": {"target": "LatentDiffusion", "params": params}}, notes
+
+
+_KL_F8: Mapping[str, Any] = {
+    "embed_dim": 4,
+    "ddconfig": {
+        "double_z": True,
+        "z_channels": 4,
+        "resolution": 256,
+        "in_channels": 3,
+        "out_ch": 3,
+        "ch": 128,
+        "ch_mult": (1, 2, 4, 4),
+        "num_res_blocks": 2,
+        "attn_resolutions": (),
+    },
+}
+_TEXT: Mapping[int, Mapping[str, Any]] = {
+    1: {"target": "FrozenCLIPEmbedder"},
+    2: {"target": "FrozenOpenCLIPEmbedder", "params": {"layer": "penultimate"}},
+}
+
+
+def _unet(version: int, shapes: Shapes) -> dict[str, Any]:
+    heads = {"num_heads": 8} if version == 1 else {"num_head_channels": 64}
+    return {
+        "in_channels": shapes[INPUT][1],
+        "out_channels": 4,
+        "model_channels": shapes[INPUT][0],
+        "attention_resolutions": (4, 2, 1),
+        "num_res_blocks": 2,
+        "channel_mult": (1, 2, 4, 4),
+        "use_spatial_transformer": True,
+        "use_linear_in_transformer": version == 2,
+        "transformer_depth": 1,
+        "context_dim": shapes[CONTEXT][1],
+        **heads,
+    }
+
+
+def _prediction(
+    version: int, channels: int, name: str, options: Mapping[str, Any]
+) -> tuple[str, str]:
+    """Return what the model predicts, and why that is believed."""
+    if "prediction" in options:
+        known = ("eps", "v")
+        if options["prediction"] not in known:
+            hint = suggestion(str(options["prediction"]), known)
+            raise InvalidConfigError(f"there is no prediction '{options['prediction']}'. {hint}")
+        return options["prediction"], "the option 'prediction' says so"
+    if version == 1:
+        return "eps", "all of version 1 do"
+    if channels == 9:
+        return "eps", "the inpainting model of version 2 does"
+    if _V.search(name):
+        return "v", f"as models of 768 pixels do, which '{name}' points to"
+    if _EPS.search(name):
+        return "eps", f"as models of 512 pixels do, which '{name}' points to"
+    return "v", (
+        "as most of version 2 do; the weights do not show it: if pictures are grey or noise, "
+        "import again with --option prediction=eps"
+    )

@@ -1,0 +1,255 @@
+"""Single files of Stable Diffusion: recognised and decided by shapes and names, at full width."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from latelier.checkpoints.importers.building import built
+from latelier.checkpoints.importers.clip_layout import clip_from_compvis, clip_from_open_clip
+from latelier.checkpoints.importers.stable_diffusion.importer import StableDiffusion
+from latelier.checkpoints.importers.stable_diffusion.published import published_config
+from latelier.kernel.errors import InvalidConfigError, ModelFileError
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def layer(name: str, *shape: int) -> Shapes:
+    return {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+
+
+def clip_shapes(prefix: str = "transformer.text_model.") -> Shapes:
+    """Return names and shapes of CLIP ViT-L/14's text encoder as transformers has it."""
+    shapes: Shapes = {
+        f"{prefix}embeddings.token_embedding.weight": (49408, 768),
+        f"{prefix}embeddings.position_embedding.weight": (77, 768),
+        f"{prefix}embeddings.position_ids": (1, 77),
+        **layer(f"{prefix}final_layer_norm", 768),
+    }
+    for i in range(12):
+        block = f"{prefix}encoder.layers.{i}"
+        for each in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            shapes |= layer(f"{block}.self_attn.{each}", 768, 768)
+        shapes |= layer(f"{block}.mlp.fc1", 3072, 768) | layer(f"{block}.mlp.fc2", 768, 3072)
+        shapes |= layer(f"{block}.layer_norm1", 768) | layer(f"{block}.layer_norm2", 768)
+    return shapes
+
+
+def open_clip_shapes() -> Shapes:
+    """Return names and shapes of OpenCLIP ViT-H/14's text encoder."""
+    shapes: Shapes = {
+        "model.token_embedding.weight": (49408, 1024),
+        "model.positional_embedding": (77, 1024),
+        "model.text_projection": (1024, 1024),
+        "model.logit_scale": (),
+        **layer("model.ln_final", 1024),
+    }
+    for i in range(24):
+        block = f"model.transformer.resblocks.{i}"
+        shapes |= {
+            f"{block}.attn.in_proj_weight": (3072, 1024),
+            f"{block}.attn.in_proj_bias": (3072,),
+        }
+        shapes |= layer(f"{block}.attn.out_proj", 1024, 1024)
+        shapes |= layer(f"{block}.mlp.c_fc", 4096, 1024) | layer(f"{block}.mlp.c_proj", 1024, 4096)
+        shapes |= layer(f"{block}.ln_1", 1024) | layer(f"{block}.ln_2", 1024)
+    return shapes
+
+
+def empty(shape: tuple[int, ...]) -> Tensor:
+    return torch.empty(shape, device="meta")
+
+
+@pytest.fixture
+def single_file(compvis_checkpoint, given):
+    """Make a file of a version, its numbers left out. The UNet's shape is stated here anew."""
+
+    def make(version: int, channels: int = 4, **params: Any) -> Any:
+        unet = {
+            "in_channels": channels,
+            "out_channels": 4,
+            "model_channels": 320,
+            "attention_resolutions": [4, 2, 1],
+            "num_res_blocks": 2,
+            "channel_mult": [1, 2, 4, 4],
+            "use_spatial_transformer": True,
+            "use_linear_in_transformer": version == 2,
+            "context_dim": {1: 768, 2: 1024}[version],
+        }
+        layers = {
+            "double_z": True,
+            "z_channels": 4,
+            "resolution": 256,
+            "in_channels": 3,
+            "out_ch": 3,
+            "ch": 128,
+            "ch_mult": [1, 2, 4, 4],
+            "num_res_blocks": 2,
+            "attn_resolutions": [],
+        }
+        config = {
+            "model": {
+                "params": {
+                    "linear_start": 0.00085,
+                    "linear_end": 0.012,
+                    "timesteps": 1000,
+                    "use_ema": False,
+                    "unet_config": {"params": unet},
+                    "first_stage_config": {"params": {"embed_dim": 4, "ddconfig": layers}},
+                    **params,
+                }
+            }
+        }
+        tensors = compvis_checkpoint(config, empty)
+        text = clip_shapes() if version == 1 else open_clip_shapes()
+        tensors |= {f"cond_stage_model.{name}": empty(shape) for name, shape in text.items()}
+        return given(None, tensors)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("version", "size", "parameters"), [(1, 512, 859_520_964), (2, 768, 865_910_724)]
+)
+def test_every_name_is_read(single_file, built_ins, version, size, parameters):
+    source = single_file(version)
+    assert StableDiffusion().recognises(source)
+    found = StableDiffusion().read(source)
+    first_stage = built("first_stage", found.parts["first_stage"], built_ins).module
+    denoiser = built("denoiser", found.parts["denoiser"], built_ins).module
+    assert sum(p.numel() for p in first_stage.parameters()) == 83_653_863
+    assert sum(p.numel() for p in denoiser.parameters()) == parameters
+    assert first_stage.config.scale_factor == 0.18215
+    assert found.process["prediction"] == {1: "eps", 2: "v"}[version]
+    assert (found.process["beta_start"], found.process["beta_end"]) == (0.00085, 0.012)
+    assert found.defaults["size"] == size
+    assert found.inputs == {"prompt": "text"}
+    heads = denoiser.config.heads(1280)
+    assert heads == {1: 8, 2: 20}[version]
+
+
+def test_the_plugin_is_named_where_it_is_not_installed(single_file, built_ins):
+    found = StableDiffusion().read(single_file(1))
+    with pytest.raises(ModelFileError, match=r"clip_text'.*: pip install latelier-transformers$"):
+        built("conditioners.text", found.parts["conditioners.text"], built_ins)
+
+
+def shapes_of(source: Any) -> Mapping[str, tuple[int, ...]]:
+    return source.shapes()
+
+
+@pytest.mark.parametrize(
+    ("version", "channels", "name", "options", "prediction"),
+    [
+        (1, 4, "v1-5-pruned.ckpt", {}, "eps"),
+        (1, 4, "any-768-v.ckpt", {}, "eps"),
+        (1, 4, "x.ckpt", {"prediction": "v"}, "v"),
+        (2, 4, "v2-1_768-ema-pruned.ckpt", {}, "v"),
+        (2, 4, "v2-1_512-ema-pruned.ckpt", {}, "eps"),
+        (2, 4, "512-base-ema.safetensors", {}, "eps"),
+        (2, 4, "768-v-ema.safetensors", {}, "v"),
+        (2, 4, "mine.safetensors", {}, "v"),
+        (2, 4, "mine.safetensors", {"prediction": "eps"}, "eps"),
+        (2, 9, "512-inpainting-ema.ckpt", {}, "eps"),
+    ],
+)
+def test_what_the_model_predicts(single_file, version, channels, name, options, prediction):
+    config, notes = published_config(single_file(version, channels).shapes(), name, options)
+    params = config["model"]["params"]
+    assert params["parameterization"] == prediction
+    assert params["image_size"] == (96 if (version, prediction) == (2, "v") else 64)
+    assert any(f"it predicts {prediction}: " in note for note in notes)
+
+
+def test_files_of_another_kind(single_file, given):
+    with pytest.raises(ModelFileError, match="takes 7 channels; of Stable Diffusion 2 those with"):
+        published_config(single_file(2, 7).shapes(), "upscaler.ckpt", {})
+    with pytest.raises(InvalidConfigError, match="there is no prediction 'x0'"):
+        published_config(single_file(2).shapes(), "x.ckpt", {"prediction": "x0"})
+    for name in (
+        "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight",
+        "input_blocks.0.0.weight",
+    ):
+        tensors = single_file(1).tensors()
+        del tensors[f"model.diffusion_model.{name}"]
+        assert not StableDiffusion().recognises(given(None, tensors))
+    assert not StableDiffusion().recognises(given({"model": {}}, single_file(1).tensors()))
+
+
+def test_averages_are_taken_where_it_is_asked_for(single_file):
+    source = single_file(1, use_ema=True)
+    marked = source.options["tensors"]
+    name = "model_ema.diffusion_modelout2bias"
+    assert name in marked
+    found = StableDiffusion().read(source)
+    assert found.parts["denoiser"].tensors["out.2.bias"] is not marked[name]
+    source.options["use_ema"] = True
+    found = StableDiffusion().read(source)
+    assert found.parts["denoiser"].tensors["out.2.bias"] is marked[name]
+
+
+def small_clip() -> Any:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.CLIPTextConfig(
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        vocab_size=11,
+        max_position_embeddings=7,
+    )
+    return transformers.CLIPTextModel(config)
+
+
+def transformers_names(model: Any) -> dict[str, Tensor]:
+    """Return the state dict under the names of the files: later versions leave out a level."""
+    state = model.state_dict()
+    return {
+        name if name.startswith("text_model.") else f"text_model.{name}": tensor
+        for name, tensor in state.items()
+    }
+
+
+@pytest.mark.parametrize("prefix", ["transformer.text_model.", "transformer."])
+def test_names_of_the_text_encoder_of_version_1(prefix):
+    wanted = {name: t for name, t in transformers_names(small_clip()).items() if "ids" not in name}
+    theirs = {name.replace("text_model.", prefix, 1): t for name, t in wanted.items()}
+    theirs[f"{prefix}embeddings.position_ids"] = torch.arange(7)
+    found = clip_from_compvis(theirs)
+    assert found.keys() == wanted.keys()
+    assert all(found[name] is tensor for name, tensor in wanted.items())
+
+
+def test_names_of_the_text_encoder_of_version_2():
+    wanted = {name: t for name, t in transformers_names(small_clip()).items() if "ids" not in name}
+    shapes = {f"model.{name}": tuple(t.shape) for name, t in as_open_clip(wanted).items()}
+    theirs = {f"model.{name}": t for name, t in as_open_clip(wanted).items()}
+    assert shapes["model.transformer.resblocks.1.attn.in_proj_weight"] == (96, 32)
+    theirs |= {"model.text_projection": torch.ones(2, 2), "model.logit_scale": torch.ones(())}
+    found = clip_from_open_clip(theirs)
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in wanted.items())
+
+
+def as_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return transformers' state dict under open_clip's names, written here anew."""
+    found = {
+        "positional_embedding": tensors["text_model.embeddings.position_embedding.weight"],
+        "token_embedding.weight": tensors["text_model.embeddings.token_embedding.weight"],
+        "ln_final.weight": tensors["text_model.final_layer_norm.weight"],
+        "ln_final.bias": tensors["text_model.final_layer_norm.bias"],
+    }
+    for i in range(2):
+        theirs, ours = f"text_model.encoder.layers.{i}", f"transformer.resblocks.{i}"
+        for leaf in ("weight", "bias"):
+            joint = [tensors[f"{theirs}.self_attn.{each}_proj.{leaf}"] for each in "qkv"]
+            found[f"{ours}.attn.in_proj_{leaf}"] = torch.cat(joint)
+            out = tensors[f"{theirs}.self_attn.out_proj.{leaf}"]
+            found[f"{ours}.attn.out_proj.{leaf}"] = out
+            found[f"{ours}.mlp.c_fc.{leaf}"] = tensors[f"{theirs}.mlp.fc1.{leaf}"]
+            found[f"{ours}.mlp.c_proj.{leaf}"] = tensors[f"{theirs}.mlp.fc2.{leaf}"]
+            found[f"{ours}.ln_1.{leaf}"] = tensors[f"{theirs}.layer_norm1.{leaf}"]
+            found[f"{ours}.ln_2.{leaf}"] = tensors[f"{theirs}.layer_norm2.{leaf}"]
+    return found
