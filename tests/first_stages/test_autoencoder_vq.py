@@ -1,0 +1,102 @@
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from latelier.first_stages.autoencoder_vq import AutoencoderVQ
+from latelier.first_stages.autoencoder_vq_config import AutoencoderVQConfig
+from latelier.kernel.errors import InvalidInputError
+
+SMALL = AutoencoderVQConfig(
+    ch=16, ch_mult=(1, 2), num_res_blocks=1, num_groups=8, z_channels=4, embed_dim=3, n_embed=20
+)
+
+
+def small_autoencoder(**changes: Any) -> AutoencoderVQ:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        made = AutoencoderVQ(SMALL.model_copy(update=changes)).eval()
+        torch.nn.init.normal_(made.quantize.embedding.weight)
+        return made
+
+
+def noise(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(1))
+
+
+def test_latents_are_taken_before_quantisation():
+    autoencoder = small_autoencoder()
+    images = noise(2, 3, 8, 12)
+    with torch.no_grad():
+        latents = autoencoder.encode(images)
+        expected = autoencoder.quant_conv(autoencoder.encoder(images))
+    assert latents.shape == (2, 3, 4, 6)
+    assert torch.equal(latents, expected)
+
+
+def test_decoding_quantises_first_unless_told_not_to():
+    autoencoder = small_autoencoder()
+    latents = noise(1, 3, 4, 4)
+    with torch.no_grad():
+        codes = autoencoder.quantize.entries(autoencoder.quantize.nearest(latents))
+        decoded = autoencoder.decode(latents)
+        torch.testing.assert_close(decoded, autoencoder.decode(codes))
+        unquantised = autoencoder.decode(latents, force_not_quantize=True)
+        as_codes = autoencoder.decode(codes, force_not_quantize=True)
+    torch.testing.assert_close(decoded, as_codes)
+    assert (unquantised - decoded).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_latents_are_multiplied_by_the_scale_factor(force):
+    plain, scaled = small_autoencoder(), small_autoencoder(scale_factor=0.25)
+    images = noise(1, 3, 8, 8)
+    with torch.no_grad():
+        latents = plain.encode(images)
+        torch.testing.assert_close(scaled.encode(images), 0.25 * latents)
+        torch.testing.assert_close(
+            scaled.decode(0.25 * latents, force_not_quantize=force),
+            plain.decode(latents, force_not_quantize=force),
+        )
+        loss = plain.quantized(latents).loss
+        torch.testing.assert_close(scaled.quantized(0.25 * latents).loss, loss)
+
+
+def test_a_reconstruction_trains_encoder_codebook_and_decoder():
+    autoencoder = small_autoencoder()
+    images = noise(1, 3, 8, 8)
+    latents = autoencoder.encode(images)
+    loss = (autoencoder.decode(latents) - images).abs().mean()
+    (loss + autoencoder.quantized(latents).loss).backward()
+    untouched = [name for name, p in autoencoder.named_parameters() if p.grad is None]
+    assert untouched == []
+    assert autoencoder.encoder.conv_in.weight.grad.abs().sum() > 0
+
+
+def test_a_single_level_does_not_downsample():
+    autoencoder = small_autoencoder(ch_mult=(2,))
+    images = noise(1, 3, 5, 7)
+    with torch.no_grad():
+        latents = autoencoder.encode(images)
+        assert autoencoder.decode(latents).shape == images.shape
+    assert autoencoder.config.downsampling == 1
+    assert latents.shape == (1, 3, 5, 7)
+
+
+def test_the_codes_in_use_are_part_of_the_weights():
+    autoencoder = small_autoencoder(remap=5)
+    weights = autoencoder.state_dict()
+    assert weights["quantize.used"].tolist() == [0, 1, 2, 3, 4]
+    assert "quantize.used" not in small_autoencoder().state_dict()
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_latents_of_other_channels_are_refused(force):
+    with pytest.raises(InvalidInputError, match=r"\(B, 3, h, w\), not \(1, 4, 8, 8\)"):
+        small_autoencoder().decode(torch.zeros(1, 4, 8, 8), force_not_quantize=force)
+
+
+def test_images_that_cannot_be_encoded_are_refused():
+    with pytest.raises(InvalidInputError, match=r"multiples of 2.*nearest: 6x4 or 8x4"):
+        small_autoencoder().encode(torch.zeros(1, 3, 4, 7))

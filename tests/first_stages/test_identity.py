@@ -1,0 +1,35 @@
+import pytest
+import torch
+
+from latelier.first_stages.identity import Identity
+from latelier.first_stages.identity_config import IdentityConfig
+from latelier.kernel.errors import InvalidConfigError, InvalidInputError
+from latelier.kernel.frozen import validated
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_latents_are_the_images_times_the_factor(channels):
+    first_stage = Identity(IdentityConfig(channels=channels, scale_factor=0.5))
+    images = torch.randn(2, channels, 5, 7, generator=torch.Generator().manual_seed(0))
+    latents = first_stage.encode(images)
+    assert torch.equal(latents, 0.5 * images)
+    assert torch.equal(first_stage.decode(latents), images)
+
+
+def test_it_declares_what_it_is_and_has_no_weights():
+    first_stage = Identity(IdentityConfig())
+    assert (first_stage.config.downsampling, first_stage.config.latent_channels) == (1, 3)
+    assert first_stage.state_dict() == {}
+
+
+def test_other_channels_are_refused():
+    first_stage = Identity(IdentityConfig())
+    with pytest.raises(InvalidInputError, match=r"\(B, 3, H, W\), not \(1, 4, 8, 8\)"):
+        first_stage.encode(torch.zeros(1, 4, 8, 8))
+    with pytest.raises(InvalidInputError, match=r"\(B, 3, h, w\), not \(3, 8, 8\)"):
+        first_stage.decode(torch.zeros(3, 8, 8))
+
+
+def test_a_factor_of_zero_is_refused():
+    with pytest.raises(InvalidConfigError, match="scale_factor"):
+        validated(IdentityConfig, {"scale_factor": 0}, "first stage")
