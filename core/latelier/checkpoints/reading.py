@@ -13,6 +13,16 @@ _ZIP = b"PK\x03\x04"
 _PICKLE = b"\x80"
 
 
+def is_weights(path: Path) -> bool:
+    """Tell whether a file begins as safetensors or as a checkpoint of torch does."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+    except OSError:
+        return False
+    return start[8:] == b"{" or start.startswith((_ZIP, _PICKLE))
+
+
 def safe_weights(path: Path) -> Path:
     """Return `path` if it is a safetensors file; for a pickle, the safetensors file made of it.
 

@@ -263,6 +263,15 @@ def test_nothing_of_a_yaml_is_imported_or_made(tmp_path, built_ins):
     assert not marker.exists()
 
 
+def test_a_file_that_is_no_weights(tmp_path, built_ins):
+    (tmp_path / "w.ckpt").write_text("not found")
+    with pytest.raises(ModelFileError, match=r"w\.ckpt: is of no format that is known"):
+        import_model(tmp_path / "w.ckpt", tmp_path / "out", atelier=built_ins)
+    (tmp_path / "w.yaml").write_text(yaml.safe_dump(config_of()))
+    with pytest.raises(ModelFileError, match=r"w\.ckpt: is neither a safetensors file nor a chec"):
+        import_model(tmp_path / "w.ckpt", tmp_path / "out", atelier=built_ins)
+
+
 def test_sixteen_bits_are_widened(read, built_ins):
     def narrow(tensors):
         for name, tensor in tensors.items():

@@ -413,6 +413,68 @@ def test_the_papers_text_encoder(tmp_path, built_ins):
     assert pipe.generate(prompt="a red cat", seed=0, steps=2)[0].image.size == (16, 16)
 
 
+VOCABULARY = ["!", *"abcdefgh", *(f"{each}</w>" for each in "abcdefgh")]
+
+
+def stable_diffusion_folder(folder: Path, padding: str) -> tuple[Path, Any]:
+    """Save a small Stable Diffusion as diffusers does; return it with its text encoder."""
+    import json
+
+    transformers = pytest.importorskip("transformers")
+    names = [*VOCABULARY, "<|startoftext|>", "<|endoftext|>"]
+    config = transformers.CLIPTextConfig(
+        hidden_size=24,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=3,
+        vocab_size=len(names),
+        max_position_embeddings=7,
+        bos_token_id=0,
+        eos_token_id=2,
+        hidden_act="gelu",
+    )
+    encoder = randomised(transformers.CLIPTextModel(config))
+    pipeline_folder(folder)
+    encoder.save_pretrained(folder / "text_encoder")
+    cross_unet(attention_head_dim=2).save_pretrained(folder / "unet")
+    tokenizer = folder / "tokenizer"
+    tokenizer.mkdir()
+    ids = {name: number for number, name in enumerate(names)}
+    (tokenizer / "vocab.json").write_text(json.dumps(ids))
+    (tokenizer / "merges.txt").write_text("#version: 0.2\n")
+    (tokenizer / "special_tokens_map.json").write_text(json.dumps({"pad_token": padding}))
+    index = json.loads((folder / "model_index.json").read_text())
+    index |= {
+        "_class_name": "StableDiffusionPipeline",
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "safety_checker": [None, None],
+    }
+    (folder / "model_index.json").write_text(json.dumps(index))
+    return folder, encoder
+
+
+@pytest.mark.parametrize(("padding", "id_"), [("!", 0), ("<|endoftext|>", 18)])
+def test_stable_diffusion(tmp_path, with_clip, padding, id_):
+    folder, encoder = stable_diffusion_folder(tmp_path / "theirs", padding)
+    report = import_model(folder, tmp_path / "ours", atelier=with_clip)
+    assert report.components["conditioners.text"][0] == "latelier-transformers/clip_text"
+    pipe = latelier.load(tmp_path / "ours", device="cpu", atelier=with_clip)
+    assert dict(pipe.inputs) == {"prompt": ("text",)}
+    tokens = torch.tensor([[17, 9, 2, 11, 18, id_, id_]])  # start, "a", "bc", end, padding
+    with torch.no_grad():
+        found = pipe.conditioners["text"].encode(["a bc"]).stream.tokens
+        assert relative(found, encoder(tokens).last_hidden_state) < 1e-4
+    assert pipe.generate(prompt="a bc", seed=0, steps=2)[0].image.size == (16, 16)
+
+
+def test_stable_diffusion_without_the_plugin(tmp_path, built_ins):
+    folder, _ = stable_diffusion_folder(tmp_path / "theirs", "!")
+    with pytest.raises(ModelFileError, match=r"clip_text'.*: pip install latelier-transformers$"):
+        import_model(folder, tmp_path / "ours", atelier=built_ins)
+    assert not (tmp_path / "ours").exists()
+
+
 def test_a_component_alone(tmp_path, built_ins):
     theirs = autoencoder("AutoencoderKL", (32, 64))
     theirs.save_pretrained(tmp_path / "theirs")

@@ -136,8 +136,14 @@ def test_the_plugin_is_named_where_it_is_not_installed(single_file, built_ins):
         built("conditioners.text", found.parts["conditioners.text"], built_ins)
 
 
-def shapes_of(source: Any) -> Mapping[str, tuple[int, ...]]:
-    return source.shapes()
+@pytest.mark.parametrize(("version", "layers"), [(1, 12), (2, 24)])
+def test_every_name_of_the_text_encoder_is_read(single_file, with_clip, version, layers):
+    part = StableDiffusion().read(single_file(version)).parts["conditioners.text"]
+    config = built("conditioners.text", part, with_clip).config
+    assert config.num_hidden_layers == layers
+    assert config.layer == {1: "last", 2: "penultimate"}[version]
+    assert config.pad_token_id == {1: 49407, 2: 0}[version]
+    assert config.hidden_act == {1: "quick_gelu", 2: "gelu"}[version]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from latelier.kernel.contracts import ImportedPart
 CLIP_TEXT = "latelier-transformers/clip_text"
 TOKENIZER_FILES = ("vocab.json", "merges.txt")
 
+_LAYERS = "text_model.encoder.layers."
 _HEAD = 64
 """Channels a head in every CLIP text encoder that Stable Diffusion uses."""
 
@@ -21,19 +22,16 @@ _HEAD = 64
 def clip_text_part(
     tensors: Mapping[str, Tensor],
     beside: Callable[[str], bytes | None],
-    *,
-    hidden_act: str,
-    layer: str,
+    fields: Mapping[str, Any],
 ) -> ImportedPart:
     """Return the conditioner of a CLIP text encoder.
 
     Args:
         tensors: under transformers' names, "text_model." and on.
         beside: returns a file of the tokenizer, or None.
-        hidden_act: "quick_gelu" (OpenAI's CLIP) or "gelu" (open_clip's).
-        layer: "last" or "penultimate".
+        fields: of its configuration, beside what the shapes say.
     """
-    config = {**_sizes(tensors), "hidden_act": hidden_act, "layer": layer}
+    config = {**_sizes(tensors), **fields}
     files = {name: beside(name) for name in TOKENIZER_FILES}
     assets = {name: data for name, data in files.items() if data is not None}
     return ImportedPart(CLIP_TEXT, config, tensors, assets)
@@ -41,12 +39,11 @@ def clip_text_part(
 
 def _sizes(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     """Return what the shapes say."""
-    layers = "text_model.encoder.layers."
     embeddings = "text_model.embeddings."
-    count = {name.removeprefix(layers).partition(".")[0] for name in tensors if layers in name}
+    count = {name.removeprefix(_LAYERS).partition(".")[0] for name in tensors if _LAYERS in name}
     vocabulary = tensors.get(f"{embeddings}token_embedding.weight")
     positions = tensors.get(f"{embeddings}position_embedding.weight")
-    inner = tensors.get(f"{layers}0.mlp.fc1.weight")
+    inner = tensors.get(f"{_LAYERS}0.mlp.fc1.weight")
     found: dict[str, Any] = {"num_hidden_layers": len(count)}
     if vocabulary is not None:
         found |= {"vocab_size": vocabulary.shape[0], "hidden_size": vocabulary.shape[1]}

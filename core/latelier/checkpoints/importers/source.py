@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from torch import Tensor
 
-from latelier.checkpoints.reading import shapes_of, tensors_of
+from latelier.checkpoints.reading import is_weights, shapes_of, tensors_of
 from latelier.kernel.errors import ModelFileError
 
 WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
@@ -27,12 +27,14 @@ class Source:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each tensor by name; none for a folder without a file of weights.
+        """Return the shape of each tensor by name; none where there is no file of weights.
+
+        A file of another format has none here: a plugin may know more of it.
 
         Raises:
             ModelFileError: see `reading.safe_weights`.
         """
-        return shapes_of(self.file) if self.file else {}
+        return shapes_of(self.file) if self.file and is_weights(self.file) else {}
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors, mapped; none for a folder without a file of weights.

@@ -169,8 +169,8 @@ def clip_embedder(target: Target, found: Conditioning) -> FoundConditioner:
     """
     target.taken(("version",), {"max_length": (77,), "layer": ("last",)}, _TRAINING)
     tensors = clip_from_compvis(found.tensors)
-    part = clip_text_part(tensors, found.beside, hidden_act="quick_gelu", layer="last")
-    return FoundConditioner("text", part, stream=found.context_dim, guidance=7.5)
+    part = clip_text_part(tensors, found.beside, {"hidden_act": "quick_gelu", "layer": "last"})
+    return _clip(part, found)
 
 
 def open_clip_embedder(target: Target, found: Conditioning) -> FoundConditioner:
@@ -182,9 +182,17 @@ def open_clip_embedder(target: Target, found: Conditioning) -> FoundConditioner:
     fixed = {"max_length": (77,), "arch": ("ViT-H-14",)}
     params = target.taken(("version", "layer"), fixed, _TRAINING)
     tensors = clip_from_open_clip(found.tensors)
-    layer = params.get("layer", "last")
-    part = clip_text_part(tensors, found.beside, hidden_act="gelu", layer=layer)
-    return FoundConditioner("text", part, stream=found.context_dim, guidance=7.5)
+    fields = {"hidden_act": "gelu", "layer": params.get("layer", "last"), "pad_token_id": 0}
+    return _clip(clip_text_part(tensors, found.beside, fields), found)
+
+
+def _clip(part: ImportedPart, found: Conditioning) -> FoundConditioner:
+    note = (
+        "no vocab.json and merges.txt were found beside the weights: the text encoder needs those "
+        "of CLIP to read prompts; put them there and import again"
+    )
+    notes = () if part.assets else (note,)
+    return FoundConditioner("text", part, stream=found.context_dim, notes=notes, guidance=7.5)
 
 
 ConditionerReader = Callable[[Target, Conditioning], FoundConditioner]

@@ -21,7 +21,7 @@ from latelier.checkpoints.importers.diffusers.scheduler import (
     process_from_diffusers,
     schedule_from_diffusers,
 )
-from latelier.checkpoints.importers.diffusers.text_encoders import ldm_bert_part
+from latelier.checkpoints.importers.diffusers.text_encoders import clip_part, ldm_bert_part
 from latelier.kernel.contracts import Imported, ImportedPart, ImportSource
 from latelier.kernel.errors import InvalidConfigError, ModelFileError
 
@@ -134,6 +134,10 @@ class _Pipeline:
         if self._has("bert"):
             found["conditioners.text"] = ldm_bert_part(
                 self._source, self._folder("bert"), self._folder("tokenizer")
+            )
+        if self._has("text_encoder"):
+            found["conditioners.text"] = clip_part(
+                self._source, self._folder("text_encoder"), self._folder("tokenizer")
             )
         return found
 

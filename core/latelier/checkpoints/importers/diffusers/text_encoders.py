@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from latelier.checkpoints.importers.clip import clip_text_part
+from latelier.checkpoints.importers.clip_layout import clip_from_compvis
 from latelier.checkpoints.importers.diffusers.folder import (
     CONFIG,
     read_json_object,
@@ -14,6 +16,7 @@ from latelier.checkpoints.importers.parameters import taken
 from latelier.kernel.contracts import ImportedPart, ImportSource
 from latelier.kernel.errors import ModelFileError
 
+_START, _END = "<|startoftext|>", "<|endoftext|>"
 _STEMS = ("model", "pytorch_model", "diffusion_pytorch_model")
 
 _BERT = ("d_model", "encoder_layers", "vocab_size", "max_position_embeddings")
@@ -50,6 +53,42 @@ def ldm_bert_part(source: ImportSource, folder: Path, tokenizer: Path) -> Import
     tensors = ldm_bert_from_diffusers(text_encoder_weights(source, folder))
     vocabulary = small_file(tokenizer / "vocab.txt")
     return ImportedPart("latelier/bert_text", fields, tensors, {"vocab.txt": vocabulary})
+
+
+def clip_part(source: ImportSource, folder: Path, tokenizer: Path) -> ImportedPart:
+    """Return CLIP's text encoder, its last layer, with its tokenizer.
+
+    Raises:
+        ModelFileError: it is another text encoder, or a file is missing or damaged.
+    """
+    config = read_json_object(folder / CONFIG)
+    if config.get("model_type") != "clip_text_model":
+        raise ModelFileError(
+            f"{folder}: is a text encoder of the type '{config.get('model_type')}'; known is "
+            "clip_text_model"
+        )
+    tensors = clip_from_compvis(text_encoder_weights(source, folder))
+    known = ("hidden_act", "num_attention_heads", "layer_norm_eps")
+    fields = {key: config[key] for key in known if key in config}
+    fields |= {"layer": "last", **_special_tokens(tokenizer)}
+    return clip_text_part(tensors, lambda name: small_file(tokenizer / name), fields)
+
+
+def _special_tokens(tokenizer: Path) -> dict[str, int]:
+    """Return the ids of start, end and padding; those in the encoder's own config are not used.
+
+    Raises:
+        ModelFileError: a file is missing or damaged, or the vocabulary lacks one of them.
+    """
+    vocabulary = read_json_object(tokenizer / "vocab.json")
+    special = tokenizer / "special_tokens_map.json"
+    padding = read_json_object(special).get("pad_token", _END) if special.is_file() else _END
+    padding = str(padding["content"] if isinstance(padding, dict) else padding)
+    tokens = {"bos_token_id": _START, "eos_token_id": _END, "pad_token_id": padding}
+    for token in tokens.values():
+        if not isinstance(vocabulary.get(token), int):
+            raise ModelFileError(f"{tokenizer / 'vocab.json'}: there is no token '{token}'")
+    return {field: vocabulary[token] for field, token in tokens.items()}
 
 
 def text_encoder_weights(source: ImportSource, folder: Path) -> Any:

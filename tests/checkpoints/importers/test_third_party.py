@@ -1,0 +1,69 @@
+"""A plugin adds a format, and the host reads it without knowing it."""
+
+import pytest
+
+import latelier
+from latelier.kernel.errors import ModelFileError
+from latelier.kernel.policy import Policy
+from latelier.pipeline.importing import import_model
+
+CODE = """
+import torch
+from latelier import hookimpl
+from latelier.kernel.contracts import Imported, ImportedPart
+
+
+class Notes:
+    options = frozenset({"width"})
+
+    def recognises(self, source):
+        return source.path.suffix == ".notes"
+
+    def read(self, source):
+        width = source.options.get("width", int(source.path.read_text()))
+        table = torch.full((4, width), 7.0)
+        config = {"num_classes": 3, "width": width}
+        part = ImportedPart("latelier/class_label", config, {"embedding.weight": table})
+        kl = ImportedPart("latelier/identity", {"channels": width})
+        return Imported({"first_stage": kl} if width < 9 else {"conditioners.x": part})
+
+
+class Plugin:
+    @hookimpl
+    def latelier_register(self, registrar):
+        registrar.importer("notes", factory="latelier_notes:Notes")
+
+
+plugin = Plugin()
+"""
+
+
+@pytest.fixture
+def atelier(site):
+    from latelier.kernel.atelier import Atelier
+    from latelier.kernel.discovery import discover
+
+    site.publish("latelier-notes", CODE)
+    own = [each for each in discover() if each.distribution == "latelier"]
+    return Atelier(policy=Policy(), candidates=[*own, *site.candidates()])
+
+
+def test_a_format_of_a_plugin(atelier, tmp_path):
+    (tmp_path / "a.notes").write_text("3")
+    report = import_model(tmp_path / "a.notes", tmp_path / "out", atelier=atelier)
+    assert (report.importer, report.alone) == ("latelier-notes/notes", "first_stage")
+    assert atelier.importers.names() == ["compvis", "diffusers", "notes", "stable_diffusion"]
+
+
+def test_its_options_are_its_own(atelier, tmp_path):
+    (tmp_path / "a.notes").write_text("3")
+    import_model(tmp_path / "a.notes", tmp_path / "out", atelier=atelier, width=4)
+    with pytest.raises(latelier.LatelierError, match="no option 'widht'"):
+        import_model(tmp_path / "a.notes", tmp_path / "b", atelier=atelier, widht=4)
+
+
+def test_a_conditioner_alone_is_no_model(atelier, tmp_path):
+    (tmp_path / "a.notes").write_text("9")
+    with pytest.raises(ModelFileError, match=r"holds conditioners\.x: no whole model"):
+        import_model(tmp_path / "a.notes", tmp_path / "out", atelier=atelier)
+    assert not (tmp_path / "out").exists()
