@@ -1,0 +1,1 @@
+"""CLIP and T5 text conditioners for latelier, on the transformers library."""

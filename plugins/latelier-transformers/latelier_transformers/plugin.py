@@ -1,0 +1,27 @@
+"""The door through which the conditioners come in."""
+
+from latelier import hookimpl
+from latelier.kernel.registrar import Registrar
+
+
+class TransformersPlugin:
+    """Registers the text encoders."""
+
+    @hookimpl
+    def latelier_register(self, registrar: Registrar) -> None:
+        """Register the conditioners of this distribution."""
+        registrar.conditioner(
+            "clip_text",
+            factory="latelier_transformers.clip_text:ClipTextConditioner",
+            config="latelier_transformers.clip_text_inputs:ClipTextConfig",
+            input="latelier_transformers.text:Text",
+        )
+        registrar.conditioner(
+            "t5_text",
+            factory="latelier_transformers.t5_text:T5TextConditioner",
+            config="latelier_transformers.t5_text_inputs:T5TextConfig",
+            input="latelier_transformers.text:Text",
+        )
+
+
+plugin = TransformersPlugin()

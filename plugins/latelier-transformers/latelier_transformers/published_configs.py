@@ -1,0 +1,70 @@
+"""From the JSON files of published models to the configurations of this distribution.
+
+Pure functions without torch: importers call them before anything is built.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from latelier.kernel.errors import ModelFileError
+
+from latelier_transformers.clip_text_inputs import ClipTextConfig
+from latelier_transformers.t5_text_inputs import T5TextConfig
+
+_CLIP_SIZES = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
+_T5_SIZES = ("d_model", "d_ff", "num_layers", "num_heads")
+_START, _END = "<|startoftext|>", "<|endoftext|>"
+
+
+def clip_text_fields(
+    config: Mapping[str, Any],
+    vocab: Mapping[str, int],
+    special_tokens: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the fields of `ClipTextConfig` for a published CLIP text encoder.
+
+    The token ids come from the tokenizer: those in the published config.json (0, 2 and 1) are not
+    the ones that the models were trained with.
+
+    Args:
+        config: text_encoder/config.json.
+        vocab: tokenizer/vocab.json.
+        special_tokens: tokenizer/special_tokens_map.json, which names the padding token; without
+            one padding is the end token.
+
+    Raises:
+        ModelFileError: a size is missing from the configuration, or a token from the vocabulary.
+    """
+    padding = (special_tokens or {}).get("pad_token", _END)
+    tokens = {
+        "bos_token_id": _START,
+        "eos_token_id": _END,
+        "pad_token_id": padding["content"] if isinstance(padding, Mapping) else padding,
+    }
+    for token in tokens.values():
+        if token not in vocab:
+            raise ModelFileError(f"vocab.json: there is no token '{token}'")
+    known = ClipTextConfig.model_fields.keys() - tokens.keys() - {"layer"}
+    ids = {field: vocab[token] for field, token in tokens.items()}
+    return {**_known(config, _CLIP_SIZES, known), **ids}
+
+
+def t5_text_fields(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of `T5TextConfig` for a published T5's config.json.
+
+    Raises:
+        ModelFileError: a size is missing.
+    """
+    known = T5TextConfig.model_fields.keys() - {"max_length"}
+    # A T5 that does not say has the first version's feed-forward nets.
+    return {"feed_forward_proj": "relu", **_known(config, _T5_SIZES, known)}
+
+
+def _known(
+    config: Mapping[str, Any], sizes: Collection[str], known: Collection[str]
+) -> dict[str, Any]:
+    """Return the fields that are `known`; those left out have transformers' defaults here too."""
+    for size in sizes:
+        if size not in config:
+            raise ModelFileError(f"config.json: the field '{size}' is missing")
+    return {name: config[name] for name in config if name in known}
