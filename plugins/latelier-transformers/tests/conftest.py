@@ -83,6 +83,12 @@ def spiece() -> bytes:
 
 
 @pytest.fixture(scope="session")
+def new_spiece() -> Callable[..., bytes]:
+    """Make a sentencepiece model with other options."""
+    return t5_file
+
+
+@pytest.fixture(scope="session")
 def t5_config() -> dict[str, Any]:
     """Fields of a small T5 encoder whose heads do not add up to its width."""
     return {

@@ -22,9 +22,10 @@ def stream_of(part):
     return part.stream.tokens
 
 
-def reference(config, conditioner):
+def reference(conditioner):
     """Return transformers' own model with the conditioner's weights."""
-    model = CLIPTextModel(CLIPTextConfig(**config)).eval()
+    fields = conditioner.config.model_dump(exclude={"layer"})
+    model = CLIPTextModel(CLIPTextConfig(**fields)).eval()
     state = {k.removeprefix("text_model."): v for k, v in conditioner.state_dict().items()}
     model.load_state_dict(state)
     return model
@@ -57,22 +58,22 @@ def test_padding_is_the_configured_token(new_clip, clip_tokenizer, clip_config):
 
 
 @pytest.mark.parametrize("act", ["quick_gelu", "gelu"])
-def test_the_last_layer_is_that_of_transformers(new_clip, clip_tokenizer, clip_config, act):
+def test_the_last_layer_is_that_of_transformers(new_clip, clip_tokenizer, act):
     conditioner = new_clip(hidden_act=act)
     conditioner.set_assets(clip_tokenizer)
     batch = conditioner.prepare([Text(text=text) for text in TEXTS[:3]], FRAME)
-    model = reference({**clip_config, "hidden_act": act}, conditioner)
+    model = reference(conditioner)
     with torch.no_grad():
         theirs = model(input_ids=batch["tokens"]).last_hidden_state
         ours = stream_of(conditioner(batch, FRAME))
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
-def test_the_penultimate_layer_is_that_of_transformers(new_clip, clip_tokenizer, clip_config):
+def test_the_penultimate_layer_is_that_of_transformers(new_clip, clip_tokenizer):
     conditioner = new_clip(layer="penultimate")
     conditioner.set_assets(clip_tokenizer)
     batch = conditioner.prepare([Text(text=text) for text in TEXTS[:3]], FRAME)
-    model = reference(clip_config, conditioner)
+    model = reference(conditioner)
     with torch.no_grad():
         said = model(input_ids=batch["tokens"], output_hidden_states=True)
         theirs = model.final_layer_norm(said.hidden_states[-2])

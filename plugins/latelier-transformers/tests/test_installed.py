@@ -1,0 +1,92 @@
+"""As people have it: installed from its own pyproject.toml, found by its entry point."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The environment of a process in which latelier-transformers is installed."""
+    target = tmp_path_factory.mktemp("site")
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--upgrade"]
+    pip = [sys.executable, "-m", "pip", "install", *options, "--target", str(target), str(SOURCE)]
+    done = subprocess.run(pip, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {**os.environ, "PYTHONPATH": str(target), "OMP_NUM_THREADS": "1"}
+
+
+def run(environment, code):
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+DESCRIBED = """
+import json, sys, latelier, latelier_transformers
+from pathlib import Path
+from latelier.kernel.inputs import read_input
+
+atelier = latelier.default_atelier()
+report = next(each for each in atelier.plugins if each.distribution == "latelier-transformers")
+registry = latelier.conditioners
+print(json.dumps({
+    "state": report.state,
+    "components": report.components,
+    "widths": [
+        registry.configured("clip_text", {}).gives().stream,
+        registry.configured("t5_text", {"d_model": 8, "d_ff": 8, "num_layers": 1, "num_heads": 1})
+        .gives().stream,
+    ],
+    "schema": registry.input_schema("clip_text"),
+    "read": read_input(registry.input_class("t5_text"), " a cat ", "prompt").text,
+    "typed": Path(latelier_transformers.__file__).with_name("py.typed").exists(),
+    "heavy": sorted({"torch", "transformers", "sentencepiece"} & sys.modules.keys()),
+}))
+"""
+
+
+def test_it_is_discovered_described_and_validated_without_torch(installed):
+    said = run(installed, DESCRIBED)
+    assert said["state"] == "ok"
+    assert said["components"] == [
+        "conditioner:latelier-transformers/clip_text",
+        "conditioner:latelier-transformers/t5_text",
+    ]
+    assert said["widths"] == [768, 8]
+    assert said["schema"]["required"] == ["text"]
+    assert said["read"] == "a cat"
+    assert said["typed"]
+    assert said["heavy"] == []
+
+
+MISSING = """
+import json, sys
+sys.modules["transformers"] = None  # what makes an import of it fail
+import latelier
+
+faults = []
+for name, config in (
+    ("clip_text", {}),
+    ("t5_text", {"d_model": 8, "d_ff": 8, "num_layers": 1, "num_heads": 1}),
+):
+    try:
+        latelier.conditioners.build(name, config)
+    except latelier.LatelierError as error:
+        faults.append(str(error))
+print(json.dumps(faults))
+"""
+
+
+def test_without_transformers_the_error_names_the_pip_line(installed):
+    faults = run(installed, MISSING)
+    assert len(faults) == 2
+    assert all("pip install 'transformers>=5.6'" in fault for fault in faults)

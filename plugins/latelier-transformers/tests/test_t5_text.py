@@ -1,0 +1,166 @@
+import copy
+import pickle
+
+import pytest
+import torch
+from latelier import Frame
+from latelier.kernel.condition import chosen
+from latelier.kernel.errors import InvalidConfigError, InvalidInputError, ModelFileError
+from transformers import T5Config, T5EncoderModel
+
+from latelier_transformers.published_weights import t5_text_weights
+from latelier_transformers.t5_text import T5TextConditioner
+from latelier_transformers.t5_text_inputs import T5TextConfig
+from latelier_transformers.text import Text
+
+FRAME = Frame((64, 64), (16, 16))
+TEXTS = ["a red cat", "a dog", "a white meadow"]
+
+
+def reference(conditioner):
+    """Return transformers' own model with the conditioner's weights."""
+    fields = conditioner.config.model_dump(exclude={"max_length"})
+    model = T5EncoderModel(T5Config(**fields)).eval()
+    state = dict(conditioner.state_dict())
+    model.load_state_dict({**state, "shared.weight": state["encoder.embed_tokens.weight"]})
+    return model
+
+
+def test_a_row_is_the_pieces_the_end_and_padding(t5):
+    tokens = t5.prepare([Text(text=text) for text in TEXTS], FRAME)["tokens"]
+    assert tokens.shape == (3, 12)
+    assert tokens.dtype == torch.int64
+    assert [row.count(1) for row in tokens.tolist()] == [1, 1, 1]
+    for row in tokens.tolist():
+        end = row.index(1)
+        assert all(token > 2 for token in row[:end])
+        assert row[end + 1 :] == [0] * (11 - end)
+    assert t5.prepare([], FRAME)["tokens"].shape == (0, 12)
+
+
+@pytest.mark.parametrize("act", ["relu", "gated-gelu"])
+def test_it_is_the_encoder_of_transformers(new_t5, spiece, act):
+    conditioner = new_t5(feed_forward_proj=act)
+    conditioner.set_assets({"spiece.model": spiece})
+    batch = conditioner.prepare([Text(text=text) for text in TEXTS], FRAME)
+    model = reference(conditioner)
+    mask = batch["tokens"] != 0
+    with torch.no_grad():
+        theirs = model(input_ids=batch["tokens"], attention_mask=mask.long()).last_hidden_state
+        part = conditioner(batch, FRAME)
+    assert torch.equal(part.stream.mask, mask)
+    torch.testing.assert_close(part.stream.tokens[mask], theirs[mask], rtol=1e-5, atol=1e-5)
+
+
+def test_longer_padding_changes_nothing(t5, new_t5, spiece):
+    longer = new_t5(max_length=20)
+    longer.load_state_dict(t5.state_dict())
+    longer.set_assets({"spiece.model": spiece})
+    short, long = t5.encode(TEXTS[:1]).stream, longer.encode(TEXTS[:1]).stream
+    torch.testing.assert_close(long.tokens[:, :12][short.mask], short.tokens[short.mask])
+    assert long.mask.sum() == short.mask.sum()
+
+
+def test_one_text_is_encoded_as_it_is_in_a_batch(t5):
+    together = t5.encode(TEXTS).stream
+    for row, text in enumerate(TEXTS):
+        alone = t5.encode([text]).stream
+        close = (alone.tokens[0] - together.tokens[row])[alone.mask[0]].abs().max()
+        assert close < 1e-5
+
+
+def test_the_null_part_is_the_empty_text(t5):
+    empty = t5(t5.prepare([Text.model_construct(text="")], FRAME), FRAME)
+    null = t5.null(3, FRAME)
+    assert null.stream.mask.sum(1).tolist() == [1, 1, 1]
+    assert torch.equal(null.stream.mask[:1], empty.stream.mask)
+    for row in null.stream.tokens:
+        torch.testing.assert_close(row, empty.stream.tokens[0])
+    mixed = chosen(torch.tensor([True, False]), t5.encode(TEXTS[:2]), t5.null(2, FRAME))
+    assert mixed.stream.mask.sum(1)[1] == 1
+
+
+def test_no_weight_has_two_names(new_t5):
+    """A file would hold it twice, and loading would part the two."""
+    with torch.device("meta"):
+        model = new_t5()
+    named = [name for name, _ in (*model.named_parameters(), *model.named_buffers())]
+    assert named == list(model.state_dict())
+    assert all(tensor.is_meta for tensor in model.state_dict().values())
+
+
+def test_published_size():
+    """T5 v1.1 XXL, the text encoder of several published diffusion models."""
+    config = T5TextConfig(d_model=4096, d_ff=10240, num_layers=24, num_heads=64)
+    with torch.device("meta"):
+        ours = T5TextConditioner(config)
+        fields = config.model_dump(exclude={"max_length"})
+        theirs = T5EncoderModel(T5Config(**fields))
+    count = sum(p.numel() for p in ours.parameters())
+    assert count == sum(p.numel() for p in theirs.parameters()) == 4_762_310_656
+
+
+def test_published_weights_load(t5, new_t5):
+    state = dict(t5.state_dict())
+    table = state.pop("encoder.embed_tokens.weight")
+    decoder = {"decoder.final_layer_norm.weight": table, "lm_head.weight": table}
+    for published in (
+        {**state, "shared.weight": table},
+        {**state, "shared.weight": table, "encoder.embed_tokens.weight": table, **decoder},
+    ):
+        other = new_t5()
+        other.load_state_dict(t5_text_weights(published))
+        assert torch.equal(other.encoder.embed_tokens.weight, table)
+    theirs = t5_text_weights(reference(t5).state_dict())
+    assert theirs.keys() == t5.state_dict().keys()
+
+
+def test_it_is_differentiable(t5):
+    model = copy.deepcopy(t5)
+    stream = model.encode(["a cat"]).stream
+    stream.tokens[stream.mask].square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_training_mode_draws_nothing(t5):
+    model = copy.deepcopy(t5).train()
+    assert torch.equal(model.encode(TEXTS).stream.tokens, model.encode(TEXTS).stream.tokens)
+
+
+def test_it_survives_pickling(t5):
+    other = pickle.loads(pickle.dumps(t5))
+    assert torch.equal(other.encode(TEXTS).stream.tokens, t5.encode(TEXTS).stream.tokens)
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("value", "message"),
+        [
+            ("", "the text is empty"),
+            ("cat " * 12, "a text has 12 tokens, but at most 11 fit: 'cat cat cat"),
+        ],
+    )
+    def test_a_text_that_cannot_be_used(self, t5, value, message):
+        with pytest.raises(InvalidInputError, match=message):
+            t5.encode([value])
+
+    def test_no_tokenizer(self, new_t5):
+        conditioner = new_t5()
+        conditioner.set_assets({})
+        assert conditioner.assets() == {}
+        with pytest.raises(InvalidConfigError, match=r"no tokenizer: .*spiece.model with set_ass"):
+            conditioner.encode(["a cat"])
+
+    def test_a_damaged_tokenizer(self, new_t5):
+        with pytest.raises(ModelFileError, match="not a sentencepiece vocabulary"):
+            new_t5().set_assets({"spiece.model": b"damaged"})
+
+    def test_a_tokenizer_that_is_not_t5s(self, new_t5, new_spiece):
+        with pytest.raises(ModelFileError, match=r"padding and end are \(3, 2\), not \(0, 1\)"):
+            new_t5().set_assets(
+                {"spiece.model": new_spiece(pad_id=3, eos_id=2, unk_id=0, bos_id=1)}
+            )
+
+    def test_a_tokenizer_larger_than_the_table(self, new_t5, spiece):
+        with pytest.raises(InvalidConfigError, match=r"has \d+ tokens, more than vocab_size=8"):
+            new_t5(vocab_size=8).set_assets({"spiece.model": spiece})
