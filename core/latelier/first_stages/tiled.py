@@ -44,8 +44,8 @@ def _parts(chain: Sequence[Step], positions: int, tile: int) -> Iterator[tuple[b
         after = int(positions * scale(step) ** 2)
         at_once.append(everywhere(step) or max(positions, after) <= tile**2)
         positions = after
-    for index, part in groupby(range(len(chain)), key=at_once.__getitem__):
-        yield index, [chain[i] for i in part]
+    for whole, part in groupby(range(len(chain)), key=at_once.__getitem__):
+        yield whole, [chain[index] for index in part]
 
 
 def _check_tile(tile: int, f: int) -> None:
