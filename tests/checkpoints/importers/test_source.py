@@ -126,5 +126,32 @@ def test_a_repository_that_was_fetched_before_is_found_offline(tmp_path, monkeyp
     refs = tmp_path / "models--owner--model" / "refs"
     refs.mkdir()
     (refs / "main").write_text(commit)
-    assert located("owner/model")[0] == snapshot
+    assert located("owner/model") == (snapshot, f"owner/model@{commit}")
     assert located("owner/model/w.ckpt")[0] == snapshot / "w.ckpt"
+
+
+@pytest.mark.parametrize(
+    ("source", "revision", "patterns", "path"),
+    [
+        ("owner/model", None, ["m.ckpt", "m.yaml"], ""),
+        ("owner/model@v2", "v2", ["m.ckpt", "m.yaml"], ""),
+        ("owner/model/m.ckpt@v2", "v2", ["m.ckpt", "m.yaml"], "m.ckpt"),
+    ],
+)
+def test_what_is_fetched(tmp_path, monkeypatch, source, revision, patterns, path):
+    import huggingface_hub
+
+    monkeypatch.chdir(tmp_path)
+    asked = []
+
+    def fetch(repository, revision, allow_patterns):
+        asked.append((repository, revision, allow_patterns))
+        return str(tmp_path / "commit")
+
+    names = ["m.ckpt", "m.yaml", "README.md"]
+    monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", lambda *_, **__: names)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    found, name = located(source)
+    assert asked == [("owner/model", revision, patterns)]
+    assert found == tmp_path / "commit" / path
+    assert name.endswith("@commit")

@@ -14,6 +14,8 @@ _VARIANT = re.compile(r"\.(fp16|fp32|bf16|non_ema|ema)\.")
 def located(source: str) -> tuple[Path, str]:
     """Return where a source is on this machine, fetched if need be, and its name for people.
 
+    The name of what is on the hub ends in the commit that was fetched.
+
     A path that is there comes first. owner/name/FILE is one file of a repository and the YAML
     files beside it. With HF_HUB_OFFLINE set, or no network, what was fetched before is used.
 
@@ -28,7 +30,8 @@ def located(source: str) -> tuple[Path, str]:
         raise ModelFileError(f"{source}: there is no such file or folder")
     repository, file, revision = match["repository"], match["file"], match["revision"]
     folder = _fetched(repository, revision, file)
-    return (folder / file if file else folder), source
+    name = f"{source.partition('@')[0]}@{folder.name}"
+    return (folder / file if file else folder), name
 
 
 def _fetched(repository: str, revision: str | None, file: str | None) -> Path:
