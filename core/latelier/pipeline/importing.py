@@ -9,7 +9,7 @@ from latelier import default_atelier
 from latelier.checkpoints.component import Component, save_component
 from latelier.checkpoints.files import whole_folder
 from latelier.checkpoints.importers.building import built
-from latelier.checkpoints.importers.choice import chosen_importer
+from latelier.checkpoints.importers.choice import chosen_importer, read_by
 from latelier.checkpoints.importers.fit import Published
 from latelier.checkpoints.importers.hub import located
 from latelier.checkpoints.importers.source import open_source
@@ -80,7 +80,7 @@ def import_model(
     opened = open_source(path, Path(config) if config is not None else None, options)
     id_, chosen = chosen_importer(opened, importer, options, atelier)
     tell("reading the weights")
-    found = chosen.read(opened)
+    found = read_by(id_, chosen, opened)
     components = {}
     for place, part in found.parts.items():
         tell(f"checking {place}")

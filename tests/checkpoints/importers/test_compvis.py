@@ -10,6 +10,7 @@ import yaml
 import latelier
 from latelier.checkpoints.component import load_component
 from latelier.checkpoints.importers.building import built
+from latelier.checkpoints.importers.choice import read_by
 from latelier.checkpoints.importers.compvis.importer import CompVis
 from latelier.checkpoints.weights import write_weights
 from latelier.kernel.errors import InvalidConfigError, InvalidInputError, ModelFileError
@@ -137,6 +138,26 @@ def test_a_first_stage_alone_becomes_a_component(tmp_path, compvis_autoencoder, 
     component = load_component(tmp_path / "out", "first_stage", built_ins)
     state = component.module.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in tensors.items())
+
+
+@pytest.mark.parametrize("use_ema", [True, False])
+def test_the_averages_of_a_first_stage_alone(compvis_autoencoder, drawn, given, use_ema):
+    node = deepcopy(FIRST_STAGE)
+    node["target"] = "taming.models.vqgan.VQModel"
+    node["params"]["ddconfig"]["double_z"] = False
+    node["params"] |= {"n_embed": 16, "use_ema": use_ema}
+    names = compvis_autoencoder(node["params"])
+    tensors = {name: drawn(shape) for name, shape in names.items()}
+    tensors["loss.discriminator.main.0.weight"] = drawn((2, 2))
+    for name in list(tensors):
+        tensors[f"model_ema.{name.replace('.', '')}"] = drawn(tuple(tensors[name].shape))
+    tensors["model_ema.decay"] = torch.tensor(0.9999)
+    tensors["quantize.used"] = torch.arange(5)
+    part = CompVis().read(given({"model": node}, tensors)).parts["first_stage"]
+    wanted = tensors["model_ema.decoderconv_inweight" if use_ema else "decoder.conv_in.weight"]
+    assert torch.equal(part.tensors["decoder.conv_in.weight"], wanted)
+    assert part.tensors.keys() == names.keys() | {"quantize.used"}
+    assert part.config["remap"] == 5
 
 
 def test_the_yaml_says_whether_averages_are_taken(read):
@@ -358,3 +379,45 @@ def test_a_model_of_pixels(given, compvis_checkpoint, drawn):
     assert found.parts["first_stage"].id == "latelier/identity"
     assert found.parts["first_stage"].config["channels"] == 4
     assert found.defaults["size"] == 8
+
+
+MALFORMED = ["x", -1, None, [], {}, [["a"]], {"target": 3}]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("target",),
+        ("params",),
+        ("params", "linear_start"),
+        ("params", "timesteps"),
+        ("params", "image_size"),
+        ("params", "unet_config"),
+        ("params", "unet_config", "params"),
+        ("params", "unet_config", "params", "in_channels"),
+        ("params", "unet_config", "params", "channel_mult"),
+        ("params", "unet_config", "params", "context_dim"),
+        ("params", "unet_config", "params", "num_heads"),
+        ("params", "first_stage_config"),
+        ("params", "first_stage_config", "params", "ddconfig"),
+        ("params", "first_stage_config", "params", "embed_dim"),
+        ("params", "cond_stage_config", "params", "n_classes"),
+        ("params", "scale_factor"),
+        ("params", "beta_schedule"),
+    ],
+)
+def test_a_malformed_yaml_is_told_as_that(tmp_path, given, checkpoint, built_ins, path):
+    tensors = checkpoint(config_of())
+    for value in MALFORMED:
+        config = config_of()
+        node = config["model"]
+        for key in path[:-1]:
+            node = node[key]
+        node[path[-1]] = value
+        source = given(config, tensors)
+        try:
+            found = read_by("latelier/compvis", CompVis(), source)
+            for place, part in found.parts.items():
+                built(place, part, built_ins)
+        except latelier.LatelierError as error:
+            assert "\n" not in str(error)  # noqa: PT017

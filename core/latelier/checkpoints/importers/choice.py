@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.contracts import Importer, ImportSource
-from latelier.kernel.errors import ModelFileError, UnknownNameError, suggestion
+from latelier.kernel.contracts import Imported, Importer, ImportSource
+from latelier.kernel.errors import LatelierError, ModelFileError, UnknownNameError, suggestion
 
 
 def chosen_importer(
@@ -40,3 +40,24 @@ def chosen_importer(
                 f"importer '{id_}' has no option '{option}'. {suggestion(option, importer.options)}"
             )
     return id_, importer
+
+
+def read_by(id_: str, importer: Importer, source: ImportSource) -> Imported:
+    """Return what an importer reads in a source.
+
+    Configurations come from strangers: one whose values are of types that the importer did not
+    think of is told as that, with the importer's own error as the cause.
+
+    Raises:
+        ModelFileError: the weights are not those of their configuration, or that is malformed.
+        InvalidConfigError: it asks for what there is not here.
+    """
+    try:
+        return importer.read(source)
+    except LatelierError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ModelFileError(
+            f"{source.path}: importer '{id_}' cannot make sense of its configuration ({reason})"
+        ) from error

@@ -31,6 +31,8 @@ UNCONDITIONAL = "__is_unconditional__"
 SHARED = "__is_first_stage__"
 
 _UNETS = ("UNetModel",)
+_TRAINING = ("loss.", f"{EMA}loss")
+"""What a first stage's file holds of its training: the losses, and averages of their weights."""
 
 
 class CompVis:
@@ -70,10 +72,11 @@ class CompVis:
 def _first_stage_alone(model: Target, tensors: Mapping[str, Tensor]) -> Imported:
     # a part of a whole model is accepted too
     own = under(FIRST_STAGE, tensors) or tensors
-    if model.params.get("use_ema") and any(name.startswith(EMA) for name in own):
-        raw = {name: tensor for name, tensor in own.items() if not name.startswith(("loss.", EMA))}
-        own = averaged("", "", {**raw, **{n: t for n, t in own.items() if n.startswith(EMA)}})
-    part = FIRST_STAGES[model.name](model, own, 1.0)
+    weights = {name: tensor for name, tensor in own.items() if not name.startswith(_TRAINING)}
+    plain = {name: tensor for name, tensor in weights.items() if not name.startswith(EMA)}
+    if model.params.get("use_ema") and len(plain) < len(weights):
+        plain = averaged("", "", weights, among=plain)
+    part = FIRST_STAGES[model.name](model, plain, 1.0)
     return Imported({"first_stage": part}, notes=(f"a first stage alone, {model.name}",))
 
 

@@ -50,18 +50,33 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def averaged(prefix: str, inner: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def averaged(
+    prefix: str,
+    inner: str,
+    tensors: Mapping[str, Tensor],
+    among: Mapping[str, Tensor] | None = None,
+) -> dict[str, Tensor]:
     """Return the tensors under `prefix`, those that are averaged replaced by their average.
 
     An average is stored as "model_ema." and the name of the parameter inside the averaged module
     (`inner` and what follows the prefix) without its dots, which cannot be undone: it is built
-    forward from the raw names.
+    forward from the raw names. Whole numbers are buffers, which are not averaged.
+
+    Args:
+        prefix: of the raw names.
+        inner: what stands for the prefix inside the averaged module.
+        tensors: with the averages.
+        among: the raw tensors, where they are not all that have the prefix.
 
     Raises:
         ModelFileError: a parameter has no average, or an average belongs to no parameter.
     """
-    raw = under(prefix, tensors)
-    flat = {name: EMA + f"{inner}{name}".replace(".", "") for name in raw}
+    raw = under(prefix, tensors) if among is None else among
+    flat = {
+        name: EMA + f"{inner}{name}".replace(".", "")
+        for name, tensor in raw.items()
+        if tensor.is_floating_point()
+    }
     averages = {name for name in tensors if name.startswith(EMA)} - BUFFERS
     stray = sorted(averages - set(flat.values()))
     bare = sorted(name for name, key in flat.items() if key not in tensors)
@@ -69,4 +84,4 @@ def averaged(prefix: str, inner: str, tensors: Mapping[str, Tensor]) -> dict[str
     if any(faults):
         said = "; ".join(fault for fault in faults if fault)
         raise ModelFileError(f"the averages under '{EMA}' do not belong to the weights: {said}")
-    return {name: tensors[key] for name, key in flat.items()}
+    return {name: tensors[flat[name]] if name in flat else raw[name] for name in raw}
