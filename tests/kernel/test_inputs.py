@@ -5,13 +5,15 @@ import io
 import struct
 import zlib
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image as Pillow
 from pydantic import Field
 
 from latelier.kernel.errors import InvalidInputError
 from latelier.kernel.frozen import Frozen, validated
-from latelier.kernel.inputs import Box, Color, Image, Mask, bare_field, read_input
+from latelier.kernel.inputs import Box, Color, Image, Mask, SemanticMap, bare_field, read_input
 
 
 class Everything(Frozen):
@@ -58,6 +60,103 @@ def test_a_mask_is_white_where_it_is_repainted():
     mask = Pillow.new("1", (2, 1))
     mask.putpixel((1, 0), 1)
     assert list(read(mask=mask).mask.tobytes()) == [0, 255]
+
+
+def test_a_mask_of_0_and_1_is_one_of_0_and_255():
+    halves = np.array([[0, 1]], dtype=np.uint8)
+    for value in (halves, halves.astype(bool), Pillow.fromarray(halves), torch.tensor(halves)):
+        assert list(read(mask=value).mask.tobytes()) == [0, 255]
+    assert list(read(mask=np.array([[0, 7]], dtype=np.uint8)).mask.tobytes()) == [0, 7]
+
+
+def test_images_from_arrays_and_tensors():
+    levels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3) * 10
+    tensor = torch.tensor(levels, dtype=torch.float32).permute(2, 0, 1) / 127.5 - 1
+    for value in (levels, tensor, tensor.numpy(), tensor.double()):
+        image = read(image=value).image
+        assert image.size == (4, 2)
+        assert np.array_equal(np.asarray(image), levels)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("image", np.zeros((2, 3)), r"float \(3, H, W\) in \[-1, 1\] .*not float64 of .*\(2, 3\)"),
+        ("image", np.full((3, 2, 2), 1.5), r"\[-1, 1\], and this one from 1.5 to 1.5"),
+        ("image", np.full((3, 2, 2), np.nan), r"\[-1, 1\]"),
+        ("image", np.zeros((3, 0, 2)), "is empty"),
+        ("image", torch.zeros(3, 2, 2, requires_grad=True), "cannot be read"),
+        ("mask", np.zeros((2, 2)), r"bool or uint8 \(H, W\), not float64"),
+        ("mask", np.zeros((1, 2, 2), dtype=bool), r"bool of shape \(1, 2, 2\)"),
+    ],
+)
+def test_arrays_that_are_none(field, value, said):
+    with pytest.raises(InvalidInputError, match=said):
+        read(**{field: value})
+
+
+class Labelled(Frozen):
+    map: SemanticMap
+
+
+def labelled(value):
+    return read_input(Labelled, value, "semantic_map").map
+
+
+PALETTE_MAP = Pillow.fromarray(np.array([[0, 1, 2]], dtype=np.uint8), "P")
+PALETTE_MAP.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+
+
+@pytest.mark.parametrize(
+    ("value", "mode", "ids"),
+    [
+        (np.array([[0, 1, 181]]), "L", [0, 1, 181]),
+        (np.array([[0, 300, 65535]]), "I;16", [0, 300, 65535]),
+        (torch.tensor([[0, 1, 2]]), "L", [0, 1, 2]),
+        (np.array([[False, True]]), "L", [0, 1]),
+        (Pillow.fromarray(np.array([[0, 300, 2]], dtype=np.uint16)), "I;16", [0, 300, 2]),
+        (Pillow.fromarray(np.array([[0, 3, 2]], dtype=np.int32)), "L", [0, 3, 2]),
+        (Pillow.fromarray(np.array([[0, 3, 2]], dtype=np.uint8)), "L", [0, 3, 2]),
+        (Pillow.fromarray(np.array([[False, True]])), "L", [0, 1]),
+        (PALETTE_MAP, "P", [0, 1, 2]),
+    ],
+)
+def test_semantic_maps_of_labels(value, mode, ids, tmp_path):
+    image = labelled(value)
+    assert (image.mode, np.asarray(image)[0].tolist()) == (mode, ids)
+    again = Labelled.model_validate_json(Labelled(map=image).model_dump_json()).map
+    assert (again.mode, np.asarray(again)[0].tolist()) == (mode, ids)
+    image.save(tmp_path / "map.png")
+    assert np.asarray(labelled(tmp_path / "map.png"))[0].tolist() == ids
+
+
+def test_semantic_maps_of_colours():
+    colours = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    for value in (colours, Pillow.fromarray(colours), Pillow.fromarray(colours).convert("RGBA")):
+        image = labelled(value)
+        assert image.mode == "RGB"
+        assert np.array_equal(np.asarray(image), colours)
+
+
+def test_the_schema_of_a_semantic_map():
+    assert Labelled.model_json_schema()["properties"]["map"]["format"] == "semantic-map"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (np.array([[-1, 0, -1]]), "labels are from 0 to 65535; this map has -1 in 2 pixels"),
+        (np.array([[70000]]), "this map has 70000 in 1 pixels"),
+        (np.zeros((2, 2)), r"whole numbers \(H, W\) or uint8 \(H, W, 3\), not float64"),
+        (np.zeros((2, 2, 2), dtype=int), r"not int64 of shape \(2, 2, 2\)"),
+        (Pillow.new("F", (2, 2)), "not of mode F"),
+        ("nowhere.png", "no image can be read from 'nowhere.png'"),
+        ({}, "'map' is required"),
+    ],
+)
+def test_semantic_maps_that_are_none(value, said):
+    with pytest.raises(InvalidInputError, match=said):
+        labelled(value)
 
 
 def bomb():
