@@ -9,6 +9,8 @@ from latelier import default_atelier
 from latelier._version import __version__
 from latelier.checkpoints.component import COMPONENT_FILE, StoredAlone, load_component
 from latelier.checkpoints.files import whole_folder, write_json
+from latelier.checkpoints.importers.clip import CLIP_TEXT
+from latelier.checkpoints.importers.diffusers.clip_export import export_clip_text
 from latelier.checkpoints.importers.diffusers.export import export_component
 from latelier.checkpoints.importers.diffusers.folder import INDEX, SCHEDULER
 from latelier.checkpoints.importers.diffusers.scheduler import scheduler_to_diffusers
@@ -86,22 +88,33 @@ def _export_pipeline(pipeline: Pipeline, folder: Path) -> tuple[dict[str, str], 
     if pipeline.first_stage_component.id != "latelier/identity":
         component = pipeline.first_stage_component
         components[stage] = export_component(component, folder / stage, side)
+    if index == _STABLE_DIFFUSION:
+        (text,) = pipeline.conditioner_components.values()
+        components |= export_clip_text(text, folder)
     notes = [
         f"the conditioner '{name}' ({each.id}) has no equivalent there and was left out"
         for name, each in pipeline.conditioner_components.items()
-        if each.module.state_dict()
+        if each.module.state_dict() and index != _STABLE_DIFFUSION
     ]
     if index is None:
         notes.append(f"no pipeline there is made of these parts: there is no {INDEX}")
     else:
-        named = {name: ["diffusers", each] for name, each in sorted(components.items())}
+        named: dict[str, Any] = {
+            name: ["transformers" if "CLIP" in each else "diffusers", each]
+            for name, each in sorted(components.items())
+        }
+        if index == _STABLE_DIFFUSION:
+            named |= {name: [None, None] for name in ("safety_checker", "feature_extractor")}
+            named["requires_safety_checker"] = False
         write_json(
             folder / INDEX, {"_class_name": index, "_latelier_version": __version__, **named}
         )
     return components, tuple(notes)
 
 
+_STABLE_DIFFUSION = "StableDiffusionPipeline"
 _FIRST_STAGE = {
+    _STABLE_DIFFUSION: "vae",
     "LDMPipeline": "vqvae",
     "LDMSuperResolutionPipeline": "vqvae",
     "DDIMPipeline": "",
@@ -116,6 +129,8 @@ def _index(pipeline: Pipeline) -> str | None:
     if not conditioners:
         return "DDIMPipeline" if first_stage.id == "latelier/identity" else "LDMPipeline"
     scale = getattr(first_stage.config, "scale_factor", None)
+    if conditioners == {CLIP_TEXT} and first_stage.id == "latelier/autoencoder_kl":
+        return _STABLE_DIFFUSION
     if conditioners == {"latelier/image"} and scale == 1:
         return "LDMSuperResolutionPipeline"
     return None

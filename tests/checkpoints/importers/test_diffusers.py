@@ -467,6 +467,16 @@ def test_stable_diffusion(tmp_path, with_clip, padding, id_):
         assert relative(found, encoder(tokens).last_hidden_state) < 1e-4
     assert pipe.generate(prompt="a bc", seed=0, steps=2)[0].image.size == (16, 16)
 
+    export_model(tmp_path / "ours", tmp_path / "back", atelier=with_clip)
+    back = diffusers.StableDiffusionPipeline.from_pretrained(tmp_path / "back")
+    state = back.text_encoder.state_dict()
+    assert all(torch.equal(state[name], each) for name, each in encoder.state_dict().items())
+    filled = back.tokenizer("a bc", padding="max_length", max_length=7).input_ids
+    assert filled == tokens[0].tolist()
+    with torch.no_grad():
+        theirs = back.text_encoder(tokens).last_hidden_state
+        assert relative(theirs, encoder(tokens).last_hidden_state) < 1e-6
+
 
 def test_stable_diffusion_without_the_plugin(tmp_path, built_ins):
     folder, _ = stable_diffusion_folder(tmp_path / "theirs", "!")

@@ -1,0 +1,68 @@
+"""CLIP's text encoder as a pipeline of diffusers has it: an encoder and a tokenizer."""
+
+from pathlib import Path
+from typing import Any
+
+from latelier.checkpoints.component import Component, assets_of
+from latelier.checkpoints.files import write_bytes, write_json
+from latelier.checkpoints.importers.diffusers.folder import write_component
+from latelier.kernel.errors import CompatibilityError
+
+_SAME = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_attention_heads",
+    "max_position_embeddings",
+    "hidden_act",
+    "layer_norm_eps",
+    "bos_token_id",
+    "eos_token_id",
+    "pad_token_id",
+)
+_LAYERS = "text_model.encoder.layers."
+
+
+def export_clip_text(component: Component, folder: Path) -> dict[str, str]:
+    """Write `text_encoder` and `tokenizer` to a pipeline's folder; return their classes.
+
+    An encoder that gives its penultimate layer becomes one that is a layer shorter.
+
+    Raises:
+        CompatibilityError: it has no tokenizer.
+    """
+    config: Any = component.config
+    assets = assets_of(component.module)
+    if not assets:
+        raise CompatibilityError("the text encoder has no tokenizer, and diffusers needs one")
+    depth = config.num_hidden_layers - (config.layer == "penultimate")
+    beyond = f"{_LAYERS}{depth}."
+    tensors = {
+        name: tensor
+        for name, tensor in component.module.state_dict().items()
+        if not name.startswith(beyond)
+    }
+    fields = {
+        "model_type": "clip_text_model",
+        "architectures": ["CLIPTextModel"],
+        "num_hidden_layers": depth,
+        **{name: getattr(config, name) for name in _SAME},
+    }
+    write_component(folder / "text_encoder", fields, tensors, "model")
+    for name, data in assets.items():
+        write_bytes(folder / "tokenizer" / name, data)
+    padding = "!" if config.pad_token_id == 0 else "<|endoftext|>"
+    special = {
+        "bos_token": "<|startoftext|>",
+        "eos_token": "<|endoftext|>",
+        "unk_token": "<|endoftext|>",
+        "pad_token": padding,
+    }
+    write_json(folder / "tokenizer" / "special_tokens_map.json", special)
+    settings = {
+        "tokenizer_class": "CLIPTokenizer",
+        "model_max_length": config.max_position_embeddings,
+        **special,
+    }
+    write_json(folder / "tokenizer" / "tokenizer_config.json", settings)
+    return {"text_encoder": "CLIPTextModel", "tokenizer": "CLIPTokenizer"}
