@@ -66,12 +66,27 @@ def test_tricky_texts_have_the_ids_of_the_published_tokenizer(ours, theirs, text
 
 
 def test_random_texts_have_the_ids_of_the_published_tokenizer(ours, theirs) -> None:
+    for text in random_texts():
+        assert ours.encode(text) == theirs(text)["input_ids"], text
+
+
+def test_words_are_those_of_the_published_tokenizer() -> None:
+    """Seen before the lookup, where "[UNK]" would hide what differs."""
+    pytest.importorskip("tokenizers")
+    from tokenizers.normalizers import BertNormalizer
+    from tokenizers.pre_tokenizers import BertPreTokenizer
+
+    normalizer, splitter = BertNormalizer(lowercase=True), BertPreTokenizer()
+    for text in [*TRICKY, *random_texts()]:
+        expected = [w for w, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text))]
+        assert words(text) == expected, text
+
+
+def random_texts() -> list[str]:
     rng = random.Random(0)
     alphabet = [c for text in TRICKY for c in text] + [" "] * 40
     alphabet += [chr(c) for c in range(0x3000) if long_known(chr(c))]
-    for _ in range(300):
-        text = "".join(rng.choices(alphabet, k=rng.randrange(60)))
-        assert ours.encode(text) == theirs(text)["input_ids"], text
+    return ["".join(rng.choices(alphabet, k=rng.randrange(60))) for _ in range(300)]
 
 
 def long_known(character: str) -> bool:
@@ -102,6 +117,16 @@ def test_ids_are_the_lines_of_the_vocabulary(ours, text: str, pieces: list[str])
 def test_punctuation_and_han_stand_alone() -> None:
     assert words("Don't (stop)!") == ["don", "'", "t", "(", "stop", ")", "!"]
     assert words("a猫犬b") == ["a", "猫", "犬", "b"]
+
+
+def test_letters_lose_case_and_accents_and_what_cannot_be_seen() -> None:
+    assert words("ΟΔΟΣ É İ") == ["οδοσ", "e", "i"]
+    assert words("soft\u00adhyphen zero\u200bwidth nbsp\u00a0space") == [
+        "softhyphen",
+        "zerowidth",
+        "nbsp",
+        "space",
+    ]
 
 
 def test_lines_may_end_as_on_windows(ours) -> None:
