@@ -46,6 +46,24 @@ class BuiltinConditioners:
             config="latelier_conditioners.embedding_inputs:EmbeddingConfig",
             input="latelier_conditioners.embedding_inputs:Embedding",
         )
+        registrar.conditioner(
+            "semantic_map",
+            factory="latelier_conditioners.semantic_map:SemanticMapConditioner",
+            config="latelier_conditioners.semantic_map_inputs:SemanticMapConfig",
+            input="latelier_conditioners.semantic_map_inputs:Semantics",
+        )
+        registrar.conditioner(
+            "mask",
+            factory="latelier_conditioners.mask:MaskConditioner",
+            config="latelier_conditioners.mask_inputs:MaskConfig",
+            input="latelier_conditioners.mask_inputs:Inpainting",
+        )
+        registrar.conditioner(
+            "image",
+            factory="latelier_conditioners.image:ImageConditioner",
+            config="latelier_conditioners.image_inputs:ImageConfig",
+            input="latelier_conditioners.image_inputs:LowResolution",
+        )
 
 
 plugin = BuiltinConditioners()

@@ -29,7 +29,17 @@ def test_the_plugin_imports_no_torch() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["text", "class_label", "bert_text", "layout", "layout_fourier", "embedding"],
+    [
+        "text",
+        "class_label",
+        "bert_text",
+        "layout",
+        "layout_fourier",
+        "embedding",
+        "semantic_map",
+        "mask",
+        "image",
+    ],
 )
 def test_what_is_registered_exists(specs: dict[str, object], name: str) -> None:
     spec = specs[name]

@@ -1,0 +1,30 @@
+"""Between images and tensors, for the conditioners that give spatial parts."""
+
+import numpy as np
+import torch
+from PIL.Image import Image
+from torch import Tensor, nn
+
+from latelier.kernel.contracts import Frame
+
+
+def image_tensor(image: Image) -> Tensor:
+    """Return an RGB image as float32 (3, H, W) in [-1, 1]."""
+    levels = torch.tensor(np.asarray(image), dtype=torch.float32)
+    return levels.permute(2, 0, 1).contiguous() / 127.5 - 1  # (H, W, 3) -> (3, H, W)
+
+
+def first_stage_weight(frame: Frame) -> Tensor:
+    """Return a weight of the frame's first stage, for its device and dtype.
+
+    One on the CPU, of float32, where the first stage has none (pixel space).
+    """
+    module = frame.first_stage
+    weights = module.parameters() if isinstance(module, nn.Module) else iter(())
+    return next(weights, torch.empty(0))
+
+
+def zero_part(rows: int, channels: int, frame: Frame) -> Tensor:
+    """Return zeros (rows, channels, h, w) of the frame's latent size, beside the first stage."""
+    device = first_stage_weight(frame).device
+    return torch.zeros(rows, channels, *frame.latent_size, device=device)
