@@ -45,3 +45,12 @@ def test_a_configuration_chooses_the_attention_of_middle_and_levels(kind, block)
     images = torch.zeros(1, 3, 8, 8)
     assert autoencoder.decode(autoencoder.encode(images)).shape == images.shape
     assert type(attention(kind, 8, 4)) is block
+
+
+def test_attention_does_not_hold_the_scores_of_all_pairs():
+    """A fused kernel is taken: 4096 positions would be 64 MB of scores, and 64 MB of softmax."""
+    block, x = AttnBlock(8, 4), torch.zeros(1, 8, 64, 64)
+    with torch.no_grad(), torch.profiler.profile(profile_memory=True) as profiled:
+        block(x)
+    largest = max(event.self_cpu_memory_usage for event in profiled.events())
+    assert largest < 32e6

@@ -26,8 +26,10 @@ class AttnBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, h, w) to the same shape."""
         h = self.norm(x)
+        # Contiguous, or else torch holds the scores of all pairs: 2 GB at a latent size of 128x128.
         q, k, v = (
-            rearrange(project(h), "b c h w -> b 1 (h w) c") for project in (self.q, self.k, self.v)
+            rearrange(project(h), "b c h w -> b 1 (h w) c").contiguous()
+            for project in (self.q, self.k, self.v)
         )
         h = scaled_dot_product_attention(q, k, v)
         h = rearrange(h, "b 1 (h w) c -> b c h w", h=x.shape[2])
