@@ -1,0 +1,191 @@
+"""The spatial conditioners in whole pipelines: generating, saving, provenance, all at once."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from latelier.data.emoji_scenes.dataset import EmojiScenes
+from latelier.data.emoji_scenes.scene import SceneConfig
+from latelier.kernel.condition import chosen
+from latelier.kernel.contracts import Frame
+from latelier.kernel.errors import CompatibilityError, InvalidInputError
+from latelier.kernel.inputs import read_input
+from latelier.pipeline import load
+from latelier.pipeline.replay import replay
+
+RNG = np.random.default_rng(0)
+IMAGE = Image.fromarray(RNG.integers(0, 256, (16, 24, 3), dtype=np.uint8))
+SMALL = Image.fromarray(RNG.integers(0, 256, (8, 12, 3), dtype=np.uint8))
+MAP = RNG.integers(0, 5, (16, 24), dtype=np.uint8)
+HOLE = np.zeros((16, 24), dtype=bool)
+HOLE[4:12, 6:20] = True
+
+CASES: dict[str, tuple[dict[str, Any], int, Any, Any]] = {
+    "semantic_map": ({"num_classes": 5, "n_stages": 1, "out_channels": 3}, 3, MAP, 4 - MAP),
+    "mask": (
+        {"latent_channels": 4},
+        5,
+        {"image": IMAGE, "mask": HOLE},
+        {"image": IMAGE, "mask": ~HOLE},
+    ),
+    "image": ({"factor": 2}, 3, SMALL, SMALL.rotate(180)),
+}
+
+
+@pytest.fixture
+def compose_spatial(compose_tiny, tiny_changes):
+    """Compose a tiny pipeline with some of the cases, in that order, beside its text."""
+
+    def compose_it(*names):
+        parts = tiny_changes()
+        _, denoiser = parts["denoiser"]
+        spatial = {name: CASES[name][1] for name in names}
+        return compose_tiny(
+            denoiser=("unet", {**denoiser, "vectors": {}, "spatial": spatial}),
+            conditioners={
+                **{name: (name, CASES[name][0]) for name in CASES if name in names},
+                "text": parts["conditioners"]["text"],
+            },
+            inputs={"prompt": "text", **{name: name for name in names}},
+            defaults={**parts["defaults"], "guidance": 1.0},
+        )
+
+    return compose_it
+
+
+def pixels(pictures):
+    return [picture.image.tobytes() for picture in pictures]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_alone_is_saved_loaded_and_replayed(name, compose_spatial, tmp_path, built_ins):
+    pipeline = compose_spatial(name)
+    _, _, one, other = CASES[name]
+    pictures = pipeline.generate(prompt="a red cat", **{name: one}, seed=3)
+    assert pictures[0].image.size == (24, 16)
+    both = pipeline.generate(prompt="a red cat", **{name: [one, other]}, seed=3)
+    assert pixels(both)[0] != pixels(both)[1]
+    assert pixels(pictures) != pixels(pipeline.generate(prompt="a red cat", size=(24, 16), seed=3))
+
+    pipeline.save(tmp_path / "model")
+    loaded = load(tmp_path / "model", "cpu", atelier=built_ins)
+    again = loaded.generate(prompt="a red cat", **{name: one}, seed=3)
+    assert pixels(again) == pixels(pictures)
+    again[0].save(tmp_path / "picture.png")
+    assert replay(tmp_path / "picture.png", atelier=built_ins).verdict == "identical"
+
+    request = json.loads(json.dumps(again[0].provenance["request"]))
+    assert pixels(loaded.generate(**request.pop("inputs"), **request)) == pixels(pictures)
+
+
+def test_several_at_once_stand_in_the_order_of_the_denoiser(compose_spatial):
+    inputs = {name: one for name, (_, _, one, _) in CASES.items()}
+    for order in (("semantic_map", "mask", "image"), ("mask", "image", "semantic_map")):
+        pipeline = compose_spatial(*order)
+        seen = []
+        first = pipeline.denoiser.input_blocks[0]
+        hook = first.register_forward_pre_hook(lambda _, given, seen=seen: seen.append(given[0]))
+        pictures = pipeline.generate(prompt="a red cat", **inputs, seed=3, steps=1)
+        hook.remove()
+        assert pictures[0].image.size == (24, 16)
+        rows = pipeline.condition_builder().read(inputs)
+        frame_parts = condition_of(pipeline, rows).spatial
+        assert list(frame_parts) == list(CASES)
+        expected = torch.cat([frame_parts[name] for name in order], dim=1)
+        assert torch.equal(seen[0][:1, 4:], expected)
+
+
+def condition_of(pipeline, rows):
+    frame = Frame((16, 24), (8, 12), first_stage=pipeline.first_stage)
+    with torch.no_grad():
+        return pipeline.condition_builder().condition(rows, 1, frame)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_samples_of_emoji_scenes_train_it(name, compose_spatial):
+    """The way that training goes: read, augment, prepare, encode, drop some rows."""
+    scenes = EmojiScenes(SceneConfig(size=16))
+    sources: dict[str, Any] = {
+        "semantic_map": lambda k: torch.tensor(scenes.scene(k).semantic_map) % 5,
+        "mask": lambda k: scenes[k]["image"],
+        "image": lambda k: scenes[k]["image"],
+    }
+    pipeline = compose_spatial(name)
+    conditioner = pipeline.conditioners[name]
+    read = [read_input(conditioner.Input, sources[name](k), "the data") for k in range(2)]
+    drawn = [conditioner.augment(each, np.random.default_rng(7)) for each in read]
+    frame = Frame((16, 16), (8, 8))
+    batch = conditioner.prepare(drawn, frame)
+    assert all(len(tensor) == 2 for tensor in batch.values())
+    frame = Frame((16, 16), (8, 8), first_stage=pipeline.first_stage)
+    part, null = conditioner(batch, frame), conditioner.null(2, frame)
+    dropped = chosen(torch.tensor([True, False]), part, null).spatial
+    assert torch.equal(dropped[0], part.spatial[0])
+    assert torch.equal(dropped[1], null.spatial[1])
+    assert not torch.equal(part.spatial[1], null.spatial[1])
+
+
+def test_each_of_several_can_be_left_out(compose_spatial):
+    pipeline = compose_spatial("semantic_map", "mask")
+    given = {name: CASES[name][2] for name in ("semantic_map", "mask")}
+    made = [
+        pixels(pipeline.generate(prompt="a red cat", seed=3, size=(24, 16), steps=1, **some))[0]
+        for some in ({}, {"semantic_map": MAP}, {"mask": given["mask"]}, given)
+    ]
+    assert len(set(made)) == 4
+
+
+def test_it_works_in_half_precision(compose_spatial):
+    pipeline = compose_spatial(*CASES).to(dtype="bfloat16")
+    inputs = {name: one for name, (_, _, one, _) in CASES.items()}
+    assert len(pipeline.generate(prompt="a red cat", **inputs, steps=1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (
+            {"semantic_map": MAP, "mask": {"image": IMAGE.crop((0, 0, 16, 16)), "mask": HOLE[:, :16]}},
+            "semantic_map 24x16 and mask 16x16; give one",
+        ),
+        ({"semantic_map": MAP, "size": 16}, "map is 24x16 and the picture 16x16"),
+        ({"mask": CASES["mask"][2], "size": 16}, "inpaint is 24x16, but the picture 16x16"),
+        ({"mask": {"image": IMAGE, "mask": ~HOLE & HOLE}}, "mask: 'mask': the mask keeps every"),
+        ({"mask": {"image": IMAGE, "mask": HOLE[1:]}}, "the mask is 24x15 and the image 24x16"),
+        ({"semantic_map": MAP + 1}, r"labels that this model does not know: 5 \("),
+        ({"semantic_map": MAP[:15]}, "15 is not a multiple of 4"),
+    ],
+)  # fmt: skip
+def test_requests_that_cannot_be_met(compose_spatial, asked, said):
+    with pytest.raises(InvalidInputError, match=said):
+        compose_spatial("semantic_map", "mask").stream(prompt="a red cat", **asked)
+
+
+def test_channels_that_do_not_fit_are_found_before_anything_is_built(compose_tiny, tiny_changes):
+    _, denoiser = tiny_changes()["denoiser"]
+    with pytest.raises(CompatibilityError, match="'mask' gives a spatial part of width 4, the den"):
+        compose_tiny(
+            denoiser=(
+                "unet",
+                {**denoiser, "streams": {}, "context_dim": None, "spatial": {"mask": 5}},
+            ),
+            conditioners={"mask": ("mask", {"latent_channels": 3})},
+            inputs=None,
+        )
+
+
+def test_published_denoisers_take_what_published_conditioners_give(built_ins):
+    """The input channels of the zoo: 6 for maps and super-resolution, 7 and 9 for inpainting."""
+    conditioners = built_ins.conditioners
+    for name, config, channels in (
+        ("semantic_map", {"num_classes": 182, "n_stages": 2, "out_channels": 3}, 3 + 3),
+        ("image", {"factor": 4}, 3 + 3),
+        ("mask", {"latent_channels": 3}, 3 + 4),
+        ("mask", {"latent_channels": 4}, 4 + 5),
+    ):
+        latents = config.get("latent_channels", 3)
+        assert latents + conditioners.configured(name, config).gives().spatial == channels
