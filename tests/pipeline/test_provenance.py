@@ -55,6 +55,9 @@ def test_the_request_is_complete_with_every_default(pictures):
         "n": 2,
         "seed": 5,
         "size": [16, 16],
+        "init_image": None,
+        "strength": None,
+        "keep": None,
         "steps": 3,
         "sampler": {"name": "latelier/ddim", "options": {"eta": 0.5}},
         "schedule": {

@@ -1,6 +1,6 @@
 """From what a person gives to conditions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,18 +53,25 @@ class ConditionBuilder:
             for name in self._inputs[public]
         }
 
-    def picture_size(self, rows: Rows) -> tuple[int, int] | None:
+    def picture_size(
+        self, rows: Rows, others: Iterable[tuple[str, tuple[int, int]]] = ()
+    ) -> tuple[int, int] | None:
         """Return the (width, height) that the inputs ask for; None where any will do.
+
+        Args:
+            rows: the inputs.
+            others: further names, each with the size that it asks for.
 
         Raises:
             InvalidInputError: two of them ask for different sizes.
         """
-        asked = {
-            size: f"{name} {size[0]}x{size[1]}"
+        of_inputs = (
+            (name, size)
             for name, values in rows.items()
             for size in map(self._conditioners[name].picture_size, values)
             if size is not None
-        }
+        )
+        asked = {size: f"{name} {size[0]}x{size[1]}" for name, size in (*of_inputs, *others)}
         if len(asked) > 1:
             raise InvalidInputError(
                 f"size: the inputs ask for different sizes, {' and '.join(asked.values())}; "

@@ -74,19 +74,32 @@ class Pipeline:
         sampler: str | Mapping[str, Any] | None = None,
         schedule: str | Mapping[str, Any] | None = None,
         guidance: float | str | Mapping[str, Any] | None = None,
+        init_image: Any = None,
+        strength: float | None = None,
+        keep: Any = None,
         **inputs: Any,
     ) -> list[Picture]:
         """Make pictures. What is None takes the pipeline's default.
+
+        With `init_image` they are made from that picture: noised, and then sampled for the last
+        int(steps * strength) steps. With `keep` the pixels that stay come out as they were.
 
         Args:
             negative: what to steer away from: a value of the first public input, or a mapping.
             n: pictures for each row of inputs.
             seed: of the first picture; picture k has `seed + k`. None draws one.
-            size: (width, height) in pixels, or one number for both.
+            size: (width, height) in pixels, or one number for both. By default what the inputs
+                or `init_image` have; if given, `init_image` and `keep` are resized to it.
             steps: sampling steps.
             sampler: a name, or a mapping with `name` and options: {"name": "ddim", "eta": 1}.
             schedule: likewise.
             guidance: the scale of classifier-free guidance, or like `sampler`.
+            init_image: the picture to start from: a PIL image, a path or a data URI, or a list of
+                one for each row.
+            strength: above 0 and to 1, how far to go from it; 1 starts from pure noise. 0.8, or 1
+                with `keep`, if None.
+            keep: a mask of what stays of `init_image`, given likewise: white stays as it is, black
+                is made anew. (The input `mask` of inpainting models is the inverse.)
             **inputs: by public input; a list holds one value for each row.
 
         Raises:
@@ -103,6 +116,9 @@ class Pipeline:
             sampler=sampler,
             schedule=schedule,
             guidance=guidance,
+            init_image=init_image,
+            strength=strength,
+            keep=keep,
         )
         *_, last = run.previews()
         return list(last.pictures)

@@ -7,17 +7,23 @@ import torch
 
 from latelier import __version__
 from latelier.kernel.discovery import GROUP
+from latelier.pipeline.images import pixel_hash
 from latelier.pipeline.request import Request
 
 if TYPE_CHECKING:
     from latelier.pipeline.pipeline import Pipeline
 
 
-def provenance_of(pipeline: "Pipeline", request: Request, count: int) -> dict[str, Any]:
+def provenance_of(pipeline: "Pipeline", request: Request, count: int, steps: int) -> dict[str, Any]:
     """Return what all `count` pictures of a run share, as JSON values.
 
-    request: resolved, its inputs as JSON values (see `ConditionBuilder.readable`).
+    Args:
+        pipeline: what ran.
+        request: resolved, its inputs as JSON values (see `ConditionBuilder.readable`).
+        count: number of pictures.
+        steps: the steps that were made, which may be others than those asked for.
     """
+    given = {"init_image": request.init_image or (), "keep": request.keep or ()}
     return {
         "latelier": __version__,
         "api": GROUP,
@@ -35,7 +41,9 @@ def provenance_of(pipeline: "Pipeline", request: Request, count: int) -> dict[st
         "functions": _functions(pipeline, request),
         "process": pipeline.process.model_dump(mode="json"),
         "request": request.model_dump(mode="json"),
+        "pictures_sha256": {name: [pixel_hash(image) for image in given[name]] for name in given},
         "count": count,
+        "steps": steps,
         "machine": machine(pipeline.device, pipeline.dtype),
     }
 

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from latelier.kernel.errors import InvalidInputError, UnknownNameError, suggestion
 from latelier.kernel.frozen import Frozen, validated
+from latelier.kernel.inputs import Image, Mask
 from latelier.pipeline.choice import Choice, GuidanceChoice
 
 
@@ -15,8 +16,18 @@ def _pair(value: Any) -> Any:
     return (value, value) if isinstance(value, int) else value
 
 
-Size = Annotated[tuple[int, int], BeforeValidator(_pair)]
+def _listed(value: Any) -> Any:
+    return value if value is None or isinstance(value, list | tuple) else [value]
+
+
+Side = tuple[int, int]
+"""(width, height) in pixels."""
+
+Size = Annotated[Side, BeforeValidator(_pair)]
 """(width, height) in pixels; one number stands for both."""
+
+KEEP = "white stays as it is, black is made anew (a mask of what to repaint is the inverse)"
+"""Which way round the mask `keep` is."""
 
 
 class Defaults(Frozen):
@@ -37,6 +48,19 @@ class Request(Frozen):
     n: int = Field(1, ge=1)
     seed: int = Field(ge=0, lt=2**63)
     size: Size | None = Field(None, description="(width, height); None: what the inputs ask for")
+    init_image: Annotated[list[Image], BeforeValidator(_listed)] | None = Field(
+        None, min_length=1, description="the picture to start from, or one for each row"
+    )
+    strength: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="share of the steps that is run from init_image, the last of them; 1: from "
+        "pure noise. None: 0.8, or 1 with keep",
+    )
+    keep: Annotated[list[Mask], BeforeValidator(_listed)] | None = Field(
+        None, min_length=1, description=f"what stays of init_image, or one for each row: {KEEP}"
+    )
     steps: int = Field(ge=1, le=10_000)
     sampler: Choice
     schedule: Choice
