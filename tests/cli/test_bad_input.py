@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 NO_PNG = "carries how they were made"
@@ -77,6 +78,54 @@ CASES = {
         ["generate", "MODEL", "--condition", "prompt=@PICTURE"],
         "takes no picture",
     ),
+    "an array that is none": (
+        ["generate", "MODEL", "--condition", "class_label=@array.npy"],
+        "'array.npy' cannot be read as an array of numbers",
+    ),
+    "an array of words": (
+        ["generate", "MODEL", "--condition", "class_label=@words.npy"],
+        "only numbers are read",
+    ),
+    "a pickle": (
+        ["generate", "MODEL", "--condition", "class_label=@pickle.npy"],
+        "'pickle.npy' cannot be read as an array of numbers",
+    ),
+    "an array cut short": (
+        ["generate", "MODEL", "--condition", "class_label=@short.npy"],
+        "'short.npy' cannot be read as an array of numbers",
+    ),
+    "a picture to start from that is not there": (
+        ["generate", "x", "MODEL", "--init-image", "gone.png"],
+        "--init-image: 'image': no image can be read from 'gone.png'",
+    ),
+    "a start that is no picture": (
+        ["generate", "x", "MODEL", "--init-image", "FILE.png"],
+        "--init-image: 'image': no image can be read",
+    ),
+    "a mask that is no picture": (
+        ["generate", "x", "MODEL", "--init-image", "PICTURE", "--keep", "FILE.png"],
+        "--keep: 'image': no image can be read",
+    ),
+    "a strength of nothing": (
+        ["generate", "x", "MODEL", "--init-image", "PICTURE", "--strength", "0"],
+        "--strength: is above 0 and at most 1, not 0",
+    ),
+    "a strength above 1": (
+        ["generate", "x", "MODEL", "--init-image", "PICTURE", "--strength", "1.5"],
+        "not 1.5",
+    ),
+    "a strength without a picture": (
+        ["generate", "x", "MODEL", "--strength", "0.5"],
+        "strength: needs the picture to start from",
+    ),
+    "a mask of nothing": (
+        ["generate", "x", "MODEL", "--init-image", "PICTURE", "--keep", "PICTURE"],
+        "none of it is white, and white is what stays",
+    ),
+    "a step count that the paper's code fails at": (
+        ["generate", "x", "MODEL", "--schedule", "compvis"],
+        "is for the process 'vp', not 'rectified_flow'",
+    ),
     "a misspelt device": (["generate", "x", "MODEL", "--device", "cpuu"], "device 'cpuu'"),
     "a misspelt precision": (["generate", "x", "MODEL", "--dtype", "float31"], "'float32'"),
     "an output that is there": (["generate", "x", "MODEL", "-o", "FILE.png"], "is there already"),
@@ -110,6 +159,11 @@ def test_one_line_exit_status_2_and_nothing_written(cli, tiny_model, tmp_path, m
     from PIL import Image
 
     Image.new("RGB", (8, 8)).save(tmp_path / "picture.png")
+    (tmp_path / "array.npy").write_text("not an array")
+    np.save(tmp_path / "words.npy", np.array(["a", "b"]))
+    np.save(tmp_path / "pickle.npy", np.array([{"a": 1}]), allow_pickle=True)
+    np.save(tmp_path / "short.npy", np.zeros(100))
+    (tmp_path / "short.npy").write_bytes((tmp_path / "short.npy").read_bytes()[:-50])
     before = sorted(tmp_path.rglob("*"))
     arguments, said = CASES[case]
     words = {

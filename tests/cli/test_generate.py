@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -132,3 +133,49 @@ def test_debug_shows_the_traceback(cli, monkeypatch, variable):
     assert done.status == 2
     assert "Traceback" in done.err
     assert done.err.splitlines()[-1].startswith("error: there is no model 'nowhere'")
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A picture of 24 x 16, a mask of its left half, and a model-free array."""
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (16, 24, 3), dtype=np.uint8)).save(tmp_path / "in.png")
+    mask = np.zeros((16, 24), np.uint8)
+    mask[:, :12] = 255
+    Image.fromarray(mask).save(tmp_path / "keep.png")
+    return tmp_path
+
+
+def test_starting_from_a_picture_and_replaying_it(cli, tiny_model, files):
+    typed = ("generate", "a cat", "-m", tiny_model, "--seed", 1, "-n", 2, "--steps", 4)
+    done = cli(*typed, "--init-image", "in.png", "--strength", 0.5, "--keep", "keep.png", "--json")
+    assert done.status == 0, done
+    one, other = json.loads(done.out)
+    assert (one["width"], one["height"]) == (24, 16)
+    assert one["provenance"]["request"]["strength"] == 0.5
+    assert one["provenance"]["steps"] == 2
+    original = np.asarray(Image.open(files / "in.png"))
+    pictures = [np.asarray(Image.open(files / each["path"])) for each in (one, other)]
+    assert all((picture[:, :12] == original[:, :12]).all() for picture in pictures)
+    assert (pictures[0][:, 13:] != pictures[1][:, 13:]).any()
+    for name in ("in.png", "keep.png"):
+        (files / name).unlink()
+    for each in (one, other):
+        assert cli("replay", each["path"]).out == "identical\n"
+
+
+def test_a_picture_is_resized_to_the_size_that_is_asked_for(cli, tiny_model, files):
+    cli("generate", "-m", tiny_model, "--init-image", "in.png", "--size", "12x8", "-o", "a.png")
+    assert Image.open(files / "a.png").size == (12, 8)
+
+
+def test_the_help_says_which_way_round_the_mask_is(cli):
+    said = " ".join(cli("generate", "--help").out.split())
+    assert "white stays" in said
+
+
+def test_a_condition_from_an_array(cli, tiny_model, tmp_path):
+    np.save(tmp_path / "label.npy", np.array(2))
+    done = cli("generate", "-m", tiny_model, "--condition", "class_label=@label.npy", "--json")
+    (picture,) = json.loads(done.out)
+    assert picture["provenance"]["request"]["inputs"] == {"class_label": [2]}

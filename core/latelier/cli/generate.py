@@ -85,11 +85,31 @@ def generate(
         str | None,
         typer.Option(metavar="SCALE|NAME[:KEY=VALUE,...]", help="How closely to follow."),
     ] = None,
+    init_image: Annotated[
+        Path | None,
+        typer.Option("--init-image", metavar="FILE", help="A picture to start from."),
+    ] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(
+            metavar="0..1",
+            help="How far to go from --init-image: the share of the steps that is run. "
+            "0.8, or 1 with --keep.",
+        ),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A mask of what stays of --init-image: white stays as it is, black is made anew.",
+        ),
+    ] = None,
     condition: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE|NAME=@FILE",
-            help="A condition: JSON or text, or an image, or JSON in a .json file. Repeatable.",
+            help="A condition: JSON or text, or an image, or JSON in a .json file, or numbers in "
+            "a .npy file. Repeatable.",
         ),
     ] = None,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda ...")] = "auto",
@@ -108,6 +128,7 @@ def generate(
 
     seed = _drawn() if seed is None else seed
     asked = _asked(negative, count, seed, size, steps, sampler, schedule, guidance)
+    asked |= _started(init_image, strength, keep)
     words = prompt or " ".join(condition or ())
     paths = destinations(output, words, [seed + k for k in range(count)], force=force)
     atelier = new_atelier()
@@ -154,6 +175,17 @@ def _asked(
         "sampler": None if sampler is None else read_choice(sampler, "--sampler"),
         "schedule": None if schedule is None else read_choice(schedule, "--schedule"),
         "guidance": None if guidance is None else read_guidance(guidance),
+    }
+
+
+def _started(init_image: Path | None, strength: float | None, keep: Path | None) -> dict[str, Any]:
+    """Return the keywords of `Pipeline.stream` that start from a picture; each file is read."""
+    from latelier.cli.values import read_mask, read_picture, read_strength
+
+    return {
+        "init_image": None if init_image is None else read_picture(init_image, "--init-image"),
+        "strength": None if strength is None else read_strength(strength),
+        "keep": None if keep is None else read_mask(keep, "--keep"),
     }
 
 

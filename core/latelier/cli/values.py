@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from latelier.kernel.errors import InvalidInputError, UnknownNameError, suggestion
-from latelier.kernel.inputs import bare_field, read_input
+from latelier.kernel.frozen import Frozen
+from latelier.kernel.inputs import Image, Mask, bare_field, read_input
 
 Choice = dict[str, Any]
 """'name' and 'options', as `Pipeline.generate` takes them."""
@@ -55,6 +56,43 @@ def read_guidance(text: str) -> float | Choice:
         return float(text)
     except ValueError:
         return read_choice(text, "--guidance")
+
+
+class _Picture(Frozen):
+    image: Image
+
+
+class _Mask(Frozen):
+    image: Mask
+
+
+def read_picture(path: Path, option: str) -> Any:
+    """Return the PIL image in a file.
+
+    Raises:
+        InvalidInputError: none can be read; names the option.
+    """
+    return read_input(_Picture, str(path.expanduser()), option).image
+
+
+def read_mask(path: Path, option: str) -> Any:
+    """Return the PIL image of mode L in a file.
+
+    Raises:
+        InvalidInputError: none can be read; names the option.
+    """
+    return read_input(_Mask, str(path.expanduser()), option).image
+
+
+def read_strength(strength: float) -> float:
+    """Return it.
+
+    Raises:
+        InvalidInputError: it is not above 0 and at most 1.
+    """
+    if not 0 < strength <= 1:
+        raise InvalidInputError(f"--strength: is above 0 and at most 1, not {strength:g}")
+    return strength
 
 
 def read_conditions(
@@ -114,10 +152,13 @@ def _bare_schema(model: type[BaseModel] | None, name: str) -> Mapping[str, Any]:
 def _file(name: str, path: Path, field: Mapping[str, Any]) -> Any:
     if not path.is_file():
         raise InvalidInputError(f"--condition {name}: there is no file '{path}'")
+    if path.suffix.lower() == ".npy":
+        return _array(name, path)
     if path.suffix.lower() != ".json":
         if field.get("format") not in ("image", "mask"):
             raise InvalidInputError(
-                f"--condition {name}: takes no picture; give a value, or JSON as @FILE.json"
+                f"--condition {name}: takes no picture; give a value, JSON as @FILE.json, or "
+                "numbers as @FILE.npy"
             )
         return str(path)
     try:
@@ -126,6 +167,24 @@ def _file(name: str, path: Path, field: Mapping[str, Any]) -> Any:
         raise InvalidInputError(
             f"--condition {name}: '{path}' cannot be read as JSON: {error}"
         ) from None
+
+
+def _array(name: str, path: Path) -> Any:
+    """Return the numbers of a .npy file as nested lists. It is mapped, and never unpickled."""
+    import numpy as np
+    from numpy.lib.format import open_memmap
+
+    try:
+        array = open_memmap(path, mode="r")
+    except (OSError, ValueError, EOFError, OverflowError, SyntaxError) as error:
+        raise InvalidInputError(
+            f"--condition {name}: '{path}' cannot be read as an array of numbers: {error}"
+        ) from None
+    if array.dtype.kind not in "biuf":
+        raise InvalidInputError(
+            f"--condition {name}: '{path}' holds {array.dtype}, and only numbers are read"
+        )
+    return np.asarray(array).tolist()
 
 
 def _value(text: str, field: Mapping[str, Any]) -> Any:
