@@ -21,6 +21,7 @@ RNG = np.random.default_rng(0)
 IMAGE = Image.fromarray(RNG.integers(0, 256, (16, 24, 3), dtype=np.uint8))
 SMALL = Image.fromarray(RNG.integers(0, 256, (8, 12, 3), dtype=np.uint8))
 MAP = RNG.integers(0, 5, (16, 24), dtype=np.uint8)
+SQUARE = IMAGE.crop((0, 0, 16, 16))
 HOLE = np.zeros((16, 24), dtype=bool)
 HOLE[4:12, 6:20] = True
 
@@ -149,7 +150,7 @@ def test_it_works_in_half_precision(compose_spatial):
     ("asked", "said"),
     [
         (
-            {"semantic_map": MAP, "mask": {"image": IMAGE.crop((0, 0, 16, 16)), "mask": HOLE[:, :16]}},
+            {"semantic_map": MAP, "mask": {"image": SQUARE, "mask": HOLE[:, :16]}},
             "semantic_map 24x16 and mask 16x16; give one",
         ),
         ({"semantic_map": MAP, "size": 16}, "map is 24x16 and the picture 16x16"),
@@ -159,7 +160,7 @@ def test_it_works_in_half_precision(compose_spatial):
         ({"semantic_map": MAP + 1}, r"labels that this model does not know: 5 \("),
         ({"semantic_map": MAP[:15]}, "15 is not a multiple of 4"),
     ],
-)  # fmt: skip
+)
 def test_requests_that_cannot_be_met(compose_spatial, asked, said):
     with pytest.raises(InvalidInputError, match=said):
         compose_spatial("semantic_map", "mask").stream(prompt="a red cat", **asked)
