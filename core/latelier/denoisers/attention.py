@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, linear, scaled_dot_product_attention
 
 from latelier.denoisers.call import Call
+from latelier.denoisers.injection import Context
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -76,6 +77,17 @@ class Attention(nn.Module):
         """Return (B, N, C): what forward gives where each place attends to itself alone."""
         out: Tensor = self.to_out(self.to_v(context))
         return out
+
+
+def with_context(
+    tokens: Tensor, queries: Tensor, attention: Attention, context: Context, grid: tuple[int, int]
+) -> Tensor:
+    """Return tokens (B, h * w, C) of a grid (h, w) with what their queries find in the context."""
+    attended = context.at(grid)
+    out: Tensor = attention(queries, attended.tokens, attended.bias)
+    if attended.presence is None:
+        return tokens + out
+    return torch.addcmul(tokens, attended.presence, out)
 
 
 class AttentionBlock(nn.Module):
@@ -154,17 +166,9 @@ class TransformerBlock(nn.Module):
         attended = self.attn1.values(normed) if passes else self.attn1(normed, normed)
         tokens = tokens + attended
         if call.context is not None:
-            tokens = self._cross_attended(tokens, grid, call)
+            tokens = with_context(tokens, self.norm2(tokens), self.attn2, call.context, grid)
         out: Tensor = tokens + self.ff(self.norm3(tokens))
         return out
-
-    def _cross_attended(self, tokens: Tensor, grid: tuple[int, int], call: Call) -> Tensor:
-        assert call.context is not None
-        context = call.context.at(grid)
-        out: Tensor = self.attn2(self.norm2(tokens), context.tokens, context.bias)
-        if context.presence is None:
-            return tokens + out
-        return torch.addcmul(tokens, context.presence, out)
 
 
 class SpatialTransformer(nn.Module):

@@ -6,14 +6,15 @@ from torch import Tensor, nn
 from latelier.denoisers.attention import AttentionBlock, TransformerBlock, zero_init
 from latelier.denoisers.call import Call
 from latelier.denoisers.condition_fit import check_condition
+from latelier.denoisers.control_fit import check_control, residual_for
 from latelier.denoisers.injection import injected, stream_layers
-from latelier.denoisers.named_layers import named_layers
+from latelier.denoisers.input_fit import check_input
 from latelier.denoisers.timestep_embedding import timestep_embedding
 from latelier.denoisers.unet_builder import UNetBuilder
 from latelier.denoisers.unet_config import UNetConfig
+from latelier.denoisers.vectors import vector_layers, with_vectors
 from latelier.kernel.condition import Condition
 from latelier.kernel.contracts import Control
-from latelier.kernel.errors import ConditionError, InvalidInputError, suggestion
 
 
 class UNet(nn.Module):
@@ -27,9 +28,9 @@ class UNet(nn.Module):
         super().__init__()
         self._config = config
         self._takes = config.takes()
-        width = config.model_channels
+        width = config.embedding_width
         self.time_embed = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width)
+            nn.Linear(config.model_channels, width), nn.SiLU(), nn.Linear(width, width)
         )
         builder = UNetBuilder(config)
         self.input_blocks = builder.input_blocks()
@@ -43,13 +44,7 @@ class UNet(nn.Module):
         self.stream_projections, self.stream_embeddings = stream_layers(
             config.streams, config.context_dim
         )
-        # without a bias, so that a vector of zeros is the same as none
-        self.vector_embeds = named_layers(
-            {
-                name: nn.Linear(given, 4 * width, bias=False)
-                for name, given in config.vectors.items()
-            }
-        )
+        self.vector_embeds = vector_layers(config)
         self._block_names = _block_names(len(self.input_blocks))
         self._attention_names = _attention_names(self)
 
@@ -74,7 +69,9 @@ class UNet(nn.Module):
             InvalidInputError: x or t has a shape that the model cannot take.
         """
         control = control or Control()
-        self._check(x, t, condition, control)
+        check_input(x, t, self._config)
+        check_condition(condition, self._takes, x)
+        check_control(control, self._block_names, self._attention_names)
         context = injected(
             condition, self._takes.streams, self.stream_projections, self.stream_embeddings
         )
@@ -97,44 +94,14 @@ class UNet(nn.Module):
     def _embedded(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """Return the timestep embedding with the vectors added, after its SiLU: (B, E)."""
         emb = self.time_embed(timestep_embedding(t, self._config.model_channels).to(x.dtype))
-        for name, embed in self.vector_embeds.items():
-            if name in condition.vectors:
-                emb = emb + embed(condition.vectors[name])
+        emb = with_vectors(emb, condition, self._config, self.vector_embeds)
         return nn.functional.silu(emb)
-
-    def _check(self, x: Tensor, t: Tensor, condition: Condition, control: Control) -> None:
-        config = self._config
-        multiple = config.size_multiple
-        fits = x.ndim == 4 and x.shape[1] == config.in_channels
-        if not fits or x.shape[2] % multiple or x.shape[3] % multiple:
-            raise InvalidInputError(
-                f"x has the shape {tuple(x.shape)}; this denoiser takes "
-                f"(B, {config.in_channels}, h, w), h and w multiples of {multiple}"
-            )
-        if t.shape != x.shape[:1]:
-            raise InvalidInputError(f"t has the shape {tuple(t.shape)}; it must be ({len(x)},)")
-        check_condition(condition, self._takes, x)
-        for name in control.residuals:
-            if name not in self._block_names:
-                raise ConditionError(f"no block '{name}'. {suggestion(name, self._block_names)}")
-        for name in control.self_values:
-            if name not in self._attention_names:
-                raise ConditionError(
-                    f"no self-attention '{name}'. {suggestion(name, self._attention_names)}"
-                )
 
 
 def _steered(control: Control, name: str, h: Tensor) -> Tensor:
     """Return what a block gave, with the residual for it added where there is one."""
-    residual = control.residuals.get(name)
-    if residual is None:
-        return h
-    if residual.shape != h.shape:
-        raise ConditionError(
-            f"the residual for '{name}' has the shape {tuple(residual.shape)}; "
-            f"it must be {tuple(h.shape)}"
-        )
-    return h + residual
+    residual = residual_for(control, name, h.shape)
+    return h if residual is None else h + residual
 
 
 def _block_names(blocks: int) -> frozenset[str]:

@@ -22,8 +22,7 @@ class UNetBuilder:
     def input_blocks(self) -> nn.ModuleList:
         """Return the first convolution and, for each level, residual blocks and a downsampling."""
         config = self.config
-        given = config.in_channels + sum(config.spatial.values())
-        blocks = [Block([nn.Conv2d(given, self.channels, 3, padding=1)])]
+        blocks = [Block([nn.Conv2d(config.given_channels, self.channels, 3, padding=1)])]
         self.skips.append(self.channels)
         for level, multiple in enumerate(config.channel_mult):
             for _ in range(config.num_res_blocks):
@@ -67,7 +66,7 @@ class UNetBuilder:
         return ResBlock(
             in_channels,
             self.channels,
-            4 * self.config.model_channels,
+            self.config.embedding_width,
             groups=self.config.num_groups,
             dropout=self.config.dropout,
             scale_shift=self.config.use_scale_shift_norm,

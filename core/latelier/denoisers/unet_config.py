@@ -1,19 +1,23 @@
-"""The configuration of the UNet, under the names of the published configurations."""
+"""The configuration of the UNet, under the names of the published configurations.
 
-from typing import Annotated, Self
+Of their other fields, `image_size` is not needed (it takes any size), `use_spatial_transformer` is
+said by `context_dim`, and `legacy` and `use_checkpoint` change no number of a published model. A
+`num_classes` is a native vector, whose table (`label_emb`) belongs to the conditioner `class_label`
+as does every embedding of an input. The order of q, k and v that `use_new_attention_order` asks for
+differs by a permutation of the weights of `qkv`. `num_heads_upsample` and other kinds of middle
+blocks are in no published model.
+"""
+
+from typing import Self
 
 from pydantic import Field, model_validator
 
-from latelier.kernel.slots import DenoiserConfig, StreamSlot, Takes
-
-Width = Annotated[int, Field(ge=1)]
+from latelier.denoisers.conditioned_config import ConditionedConfig, Width
 
 
-class UNetConfig(DenoiserConfig):
+class UNetConfig(ConditionedConfig):
     """The UNet of latent diffusion (Rombach et al. 2022, arXiv:2112.10752, appendix E)."""
 
-    in_channels: int = Field(ge=1, description="latent channels; spatial conditions not counted")
-    out_channels: int = Field(ge=1, description="channels of the prediction")
     model_channels: int = Field(ge=1, description="channels at the first level, times its multiple")
     channel_mult: tuple[Width, ...] = Field(
         min_length=1, description="multiple of model_channels at each level, full resolution first"
@@ -29,11 +33,6 @@ class UNetConfig(DenoiserConfig):
     transformer_depth: int = Field(
         default=1, ge=1, description="transformer blocks at each attention"
     )
-    context_dim: int | None = Field(
-        default=None,
-        ge=1,
-        description="width of the cross-attended context; None: self-attention only",
-    )
     dropout: float = Field(
         default=0.0, ge=0, lt=1, description="dropped share inside residual blocks"
     )
@@ -47,34 +46,16 @@ class UNetConfig(DenoiserConfig):
         description="linear layers around the transformers, not 1x1 convolutions (SD 2)",
     )
     num_groups: int = Field(default=32, ge=1, description="groups of every group normalisation")
-    streams: dict[str, StreamSlot] = Field(
-        default_factory=dict, description="streams attended to, by name, in order"
-    )
-    spatial: dict[str, Width] = Field(
-        default_factory=dict, description="name -> channels, in the order of concatenation"
-    )
-    vectors: dict[str, Width] = Field(
-        default_factory=dict, description="name -> width, each added to the timestep embedding"
-    )
 
     @property
-    def latent_channels(self) -> int:
-        """Channels of the x it denoises, spatial conditions not counted."""
-        return self.in_channels
+    def embedding_width(self) -> int:
+        """Width of the timestep embedding."""
+        return 4 * self.model_channels
 
     @property
     def size_multiple(self) -> int:
         """Sides of x must be multiples of this: each level but the last halves them."""
         return int(2 ** (len(self.channel_mult) - 1))
-
-    @property
-    def honours(self) -> frozenset[str]:
-        """What it can obey."""
-        return frozenset({"masks", "regions", "residuals", "self_values"})
-
-    def takes(self) -> Takes:
-        """Return the conditions that it takes."""
-        return Takes(streams=self.streams, spatial=self.spatial, vectors=self.vectors)
 
     def heads(self, channels: int) -> int:
         """Return the number of attention heads at a width."""
@@ -105,28 +86,5 @@ class UNetConfig(DenoiserConfig):
                 raise ValueError(
                     f"the attention at level {level} has {width} channels, "
                     f"which {name}={divisor} does not divide"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _check_streams(self) -> Self:
-        if self.streams and self.context_dim is None:
-            raise ValueError(f"streams ({', '.join(self.streams)}) need a context_dim")
-        if self.context_dim is not None and not self.streams:
-            raise ValueError(f"context_dim={self.context_dim} needs at least one stream")
-        for name, slot in self.streams.items():
-            if slot.way == "native" and slot.width != self.context_dim:
-                raise ValueError(
-                    f"the native stream '{name}' has width {slot.width}, but the context "
-                    f"has context_dim={self.context_dim}; declare it as 'named', or match the two"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _check_names(self) -> Self:
-        for name in (*self.streams, *self.spatial, *self.vectors):
-            if not name.isidentifier():
-                raise ValueError(
-                    f"'{name}' is no name for a condition: use letters, digits and underscores"
                 )
         return self
