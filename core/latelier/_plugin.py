@@ -35,6 +35,11 @@ class CorePlugin:
             factory="latelier.denoisers.unet:UNet",
             config="latelier.denoisers.unet_config:UNetConfig",
         )
+        registrar.denoiser(
+            "transformer",
+            factory="latelier.denoisers.transformer:Transformer",
+            config="latelier.denoisers.transformer_config:TransformerConfig",
+        )
         registrar.guidance("cfg", factory="latelier.diffusion.cfg:cfg")
         registrar.importer(
             "compvis", factory="latelier.checkpoints.importers.compvis.importer:CompVis"
