@@ -4,10 +4,13 @@ import pytest
 import torch
 from torch import nn
 
+from latelier.denoisers.transformer import Transformer
+from latelier.denoisers.transformer_config import TransformerConfig
 from latelier.denoisers.unet import UNet
 from latelier.denoisers.unet_config import UNetConfig
 
 Build = Callable[..., UNet]
+BuildTransformer = Callable[..., Transformer]
 
 
 @pytest.fixture
@@ -45,6 +48,27 @@ def small_unet(filled: Callable[[nn.Module], nn.Module]) -> Build:
         config = UNetConfig.model_validate({**values, **options})
         model = filled(UNet(config))
         assert isinstance(model, UNet)
+        return model
+
+    return build
+
+
+@pytest.fixture
+def small_transformer(filled: Callable[[nn.Module], nn.Module]) -> BuildTransformer:
+    """Builds a filled transformer of two blocks; options replace its config's."""
+
+    def build(**options: object) -> Transformer:
+        values: dict[str, object] = {
+            "in_channels": 4,
+            "out_channels": 4,
+            "input_size": 8,
+            "hidden_size": 16,
+            "depth": 2,
+            "num_heads": 2,
+        }
+        config = TransformerConfig.model_validate({**values, **options})
+        model = filled(Transformer(config))
+        assert isinstance(model, Transformer)
         return model
 
     return build

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -6,23 +7,28 @@ import torch
 from torch import Tensor
 
 from latelier.denoisers.injection import Attended, Context
+from latelier.denoisers.transformer import Transformer
 from latelier.denoisers.unet import UNet
 from latelier.kernel.condition import Condition, Stream
 
 T = torch.tensor([30.0, 600.0])
+
+Model = UNet | Transformer
+
+CROSS_ATTENTION = re.compile(r"\.(attn2|cross_attn)\.")
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.fixture
-def two_streams(small_unet: Any) -> UNet:
-    """A native stream of width 8 and a named one of width 3."""
-    model = small_unet(
+@pytest.fixture(params=["unet", "transformer"])
+def two_streams(request: Any) -> Model:
+    """A denoiser with a native stream of width 8 and a named one of width 3."""
+    model = request.getfixturevalue(f"small_{request.param}")(
         context_dim=8, streams={"text": {"width": 8, "way": "native"}, "palette": {"width": 3}}
     )
-    assert isinstance(model, UNet)
+    assert isinstance(model, Model)
     return model
 
 
@@ -34,7 +40,7 @@ def palette_stream(**options: Any) -> Stream:
     return replace(Stream(noise(2, 2, 3, seed=2)), **options)
 
 
-def run(model: UNet, **streams: Stream) -> Tensor:
+def run(model: Model, **streams: Stream) -> Tensor:
     return model(noise(2, 4, 8, 8), T, Condition(streams))
 
 
@@ -54,7 +60,7 @@ ABSENT = {
 
 @pytest.mark.parametrize("options", ABSENT.values(), ids=ABSENT.keys())
 class TestAbsence:
-    def test_beside_another_stream(self, two_streams: UNet, options: dict[str, Any]) -> None:
+    def test_beside_another_stream(self, two_streams: Model, options: dict[str, Any]) -> None:
         alone = run(two_streams, text=text_stream())
         beside = run(two_streams, text=text_stream(), palette=palette_stream(**options))
         torch.testing.assert_close(beside, alone, rtol=1e-4, atol=1e-5)
@@ -65,12 +71,12 @@ class TestAbsence:
         )
         assert torch.equal(beside, other)
 
-    def test_as_the_only_stream(self, two_streams: UNet, options: dict[str, Any]) -> None:
+    def test_as_the_only_stream(self, two_streams: Model, options: dict[str, Any]) -> None:
         assert torch.equal(run(two_streams, palette=palette_stream(**options)), run(two_streams))
 
     @pytest.mark.parametrize("beside", [True, False])
     def test_gradients_are_exactly_zero(
-        self, two_streams: UNet, options: dict[str, Any], beside: bool
+        self, two_streams: Model, options: dict[str, Any], beside: bool
     ) -> None:
         tokens = noise(2, 2, 3).requires_grad_()
         streams = {"text": text_stream()} if beside else {}
@@ -81,11 +87,11 @@ class TestAbsence:
         for name, parameter in two_streams.named_parameters():
             grad = parameter.grad
             assert grad is None or grad.isfinite().all(), name
-            if "stream_" in name or (".attn2." in name and not beside):
+            if "stream_" in name or (CROSS_ATTENTION.search(name) and not beside):
                 assert grad is None or grad.abs().max() == 0, name
 
 
-def test_a_stream_without_tokens_is_absent(two_streams: UNet) -> None:
+def test_a_stream_without_tokens_is_absent(two_streams: Model) -> None:
     nothing = Stream(torch.zeros(2, 0, 3))
     assert torch.equal(run(two_streams, palette=nothing), run(two_streams))
     assert torch.equal(
@@ -93,7 +99,7 @@ def test_a_stream_without_tokens_is_absent(two_streams: UNet) -> None:
     )
 
 
-def test_rows_may_differ_in_what_they_have(two_streams: UNet) -> None:
+def test_rows_may_differ_in_what_they_have(two_streams: Model) -> None:
     mask = torch.tensor([[True, True, False], [False, False, False]])
     y = run(two_streams, text=text_stream(mask=mask))
     torch.testing.assert_close(
@@ -105,16 +111,17 @@ def test_rows_may_differ_in_what_they_have(two_streams: UNet) -> None:
     torch.testing.assert_close(y[1], run(two_streams)[1], rtol=1e-4, atol=1e-5)
 
 
-def test_the_output_bias_does_not_leak_from_an_absent_context(two_streams: UNet) -> None:
-    layer = two_streams.get_submodule("middle_block.1.transformer_blocks.0.attn2.to_out.0")
+def test_the_output_bias_does_not_leak_from_an_absent_context(two_streams: Model) -> None:
     before = run(two_streams, text=text_stream(mask=masks(False, 3)))
     with torch.no_grad():
-        layer.get_parameter("bias").fill_(1000)
+        for name, parameter in two_streams.named_parameters():
+            if CROSS_ATTENTION.search(name) and name.endswith("to_out.0.bias"):
+                parameter.fill_(1000)
     assert torch.equal(run(two_streams, text=text_stream(mask=masks(False, 3))), before)
     assert not torch.equal(run(two_streams, text=text_stream()), before)
 
 
-def test_masked_tokens_change_nothing(two_streams: UNet) -> None:
+def test_masked_tokens_change_nothing(two_streams: Model) -> None:
     mask = torch.tensor([[True, True, False], [True, False, False]])
     tokens = text_stream().tokens
     changed = torch.where(mask[..., None], tokens, 7 * noise(2, 3, 8, seed=5))
@@ -123,7 +130,7 @@ def test_masked_tokens_change_nothing(two_streams: UNet) -> None:
     )
 
 
-def test_masked_tokens_get_no_gradient(two_streams: UNet) -> None:
+def test_masked_tokens_get_no_gradient(two_streams: Model) -> None:
     mask = torch.tensor([[True, True, False], [True, False, False]])
     tokens = text_stream().tokens.clone().requires_grad_()
     run(two_streams, text=Stream(tokens, mask)).square().sum().backward()
@@ -132,7 +139,7 @@ def test_masked_tokens_get_no_gradient(two_streams: UNet) -> None:
     assert tokens.grad[mask].abs().min() > 0
 
 
-def test_a_mask_of_ones_is_no_mask(two_streams: UNet) -> None:
+def test_a_mask_of_ones_is_no_mask(two_streams: Model) -> None:
     torch.testing.assert_close(
         run(two_streams, text=text_stream(mask=masks(True, 3))),
         run(two_streams, text=text_stream()),
@@ -141,14 +148,14 @@ def test_a_mask_of_ones_is_no_mask(two_streams: UNet) -> None:
     )
 
 
-def test_every_stream_is_attended_to(two_streams: UNet) -> None:
+def test_every_stream_is_attended_to(two_streams: Model) -> None:
     text = run(two_streams, text=text_stream())
     both = run(two_streams, text=text_stream(), palette=palette_stream())
     assert (both - text).abs().amax() > 1e-3
     assert (text - run(two_streams)).abs().amax() > 1e-3
 
 
-def test_a_named_stream_is_projected_and_gets_its_modality_embedding(two_streams: UNet) -> None:
+def test_a_named_stream_is_projected_and_gets_its_modality_embedding(two_streams: Model) -> None:
     palette = palette_stream()
     projected = two_streams.stream_projections["palette"](palette.tokens)
     tokens = projected + two_streams.stream_embeddings["palette"]
@@ -200,7 +207,7 @@ class TestStrength:
         assert attended.bias is not None
         torch.testing.assert_close(attended.bias[:, 0, 0, 3].exp(), scale)
 
-    def test_a_stream_alone_fades_out_with_its_scale(self, two_streams: UNet) -> None:
+    def test_a_stream_alone_fades_out_with_its_scale(self, two_streams: Model) -> None:
         attended = self.attended(text_stream(scale=0.3))
         assert attended.presence is not None
         torch.testing.assert_close(attended.presence.flatten(), torch.tensor([0.3, 0.3]))
@@ -221,7 +228,7 @@ class TestStrength:
         assert attended.presence is not None
         assert attended.presence[..., 0].tolist() == [[1, 0, 0, 0], [0.5, 0, 0.5, 0]]
 
-    def test_two_regions_share_the_picture(self, two_streams: UNet) -> None:
+    def test_two_regions_share_the_picture(self, two_streams: Model) -> None:
         """Each query of a layer attends to the stream in whose region it is, and to no other."""
         left = torch.zeros(2, 1, 4, 4)
         left[..., :2] = 1
@@ -250,7 +257,7 @@ class TestStrength:
         assert added[:, :, 4:].abs().max() == 0
         assert added[:, :, :4].abs().amin() > 0
 
-    def test_a_region_of_ones_is_no_region(self, two_streams: UNet) -> None:
+    def test_a_region_of_ones_is_no_region(self, two_streams: Model) -> None:
         torch.testing.assert_close(
             run(two_streams, text=text_stream(region=torch.ones(2, 1, 5, 3))),
             run(two_streams, text=text_stream()),
