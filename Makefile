@@ -4,13 +4,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint types contracts clean
+.PHONY: demo test test-zoo lint types contracts clean
 
 demo: .venv/installed
 	$(BIN)/latelier generate "a red apple on a blue background" --seed 7 --output demo.png --force
 
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet --numprocesses 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet plugins/latelier-transformers
 
 test-zoo: .venv/installed-dev
 	$(BIN)/pytest --quiet -m zoo
@@ -21,7 +22,9 @@ lint: .venv/installed-dev
 
 types: .venv/installed-dev
 	$(BIN)/mypy
+	$(BIN)/mypy plugins/latelier-transformers/latelier_transformers
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-transformers/latelier_transformers
 
 contracts: .venv/installed-dev
 	$(BIN)/lint-imports
