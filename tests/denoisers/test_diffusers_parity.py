@@ -25,6 +25,7 @@ RES = {
 ENDS = {
     "time_embed.0": "time_embedding.linear_1",
     "time_embed.2": "time_embedding.linear_2",
+    "vector_embeds.size": "class_embedding",
     "input_blocks.0.0": "conv_in",
     "out.0": "conv_norm_out",
     "out.2": "conv_out",
@@ -92,103 +93,199 @@ def flat(weight: Tensor) -> Tensor:
     return weight.flatten(1) if weight.ndim > 1 else weight
 
 
-def inputs() -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(3)
-    return torch.randn(2, 4, 16, 16, generator=generator), torch.tensor([17.0, 803.0])
+def agree(
+    filled: Callable[..., nn.Module],
+    options: dict[str, Any],
+    theirs: Any,
+    added: dict[str, Tensor] | None = None,
+    **call: Tensor,
+) -> None:
+    """Compare ours of these options with theirs on one call.
 
-
-@pytest.mark.parametrize("linear", [False, True], ids=["SD 1", "SD 2"])
-def test_a_model_with_a_context(filled: Callable[..., nn.Module], linear: bool) -> None:
-    config = UNetConfig.model_validate(
-        {
-            "in_channels": 4,
-            "out_channels": 4,
-            "model_channels": 32,
-            "channel_mult": (1, 2, 3),
-            "attention_resolutions": (1, 2),
-            "num_heads": 4,
-            "num_groups": 8,
-            "context_dim": 24,
-            "use_linear_projections": linear,
-            "streams": {"text": {"width": 24, "way": "native"}},
-        }
-    )
-    ours = filled(UNet(config))
+    added: what theirs hold beside our weights. call: further arguments of theirs.
+    """
+    values: dict[str, Any] = {
+        "in_channels": 4,
+        "out_channels": 4,
+        "model_channels": 32,
+        "attention_resolutions": (1, 2),
+        "num_groups": 8,
+        **options,
+    }
+    ours = filled(UNet(UNetConfig.model_validate(values)))
     assert isinstance(ours, UNet)
-    theirs = unet_2d_condition.UNet2DConditionModel(
-        in_channels=4,
-        out_channels=4,
-        block_out_channels=(32, 64, 96),
-        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
-        layers_per_block=2,
-        cross_attention_dim=24,
-        attention_head_dim=4,  # in this class it means the number of heads
-        norm_num_groups=8,
-        use_linear_projection=linear,
-    )
-    theirs.load_state_dict(translated(ours))
-    x, t = inputs()
-    context = torch.randn(2, 5, 24, generator=torch.Generator().manual_seed(4))
+    theirs.load_state_dict({**translated(ours), **(added or {})})
+    generator = torch.Generator().manual_seed(3)
+    x, t = torch.randn(2, 4, 16, 24, generator=generator), torch.tensor([17.0, 803.0])
+    spatial = {
+        name: torch.randn(2, channels, 16, 24, generator=generator)
+        for name, channels in ours.config.spatial.items()
+    }
+    streams = {"text": Stream(call["encoder_hidden_states"])} if ours.config.streams else {}
+    vectors = {name: VECTORS[name] for name in ours.config.vectors}
     with torch.no_grad():
-        expected = theirs(x, t, context).sample
-        result = ours(x, t, Condition({"text": Stream(context)}))
+        expected = theirs(torch.cat([x, *spatial.values()], dim=1), t, **call).sample
+        result = ours(x, t, Condition(streams, spatial, vectors))
     assert expected.std() > 0.1
     torch.testing.assert_close(result, expected, rtol=1e-4, atol=2e-5)
 
 
+TABLE = torch.randn(5, 128, generator=torch.Generator().manual_seed(5))
+LABELS = torch.tensor([4, 1])
+SIZES = torch.randn(2, 6, generator=torch.Generator().manual_seed(6))
+VECTORS = {"class_label": TABLE[LABELS], "size": SIZES}
+CLASSES: dict[str, Any] = {"vectors": {"class_label": 128}, "native_vectors": ("class_label",)}
+
+
+CROSS = "CrossAttnDownBlock2D"
+FIRST_THREE = {
+    "block_out_channels": (32, 64, 96),
+    "down_block_types": (CROSS, CROSS, "DownBlock2D"),
+}
+LAST_TWO = {"block_out_channels": (32, 64, 96), "down_block_types": ("DownBlock2D", CROSS, CROSS)}
+WITH_A_CONTEXT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "SD 1": ({"num_heads": 4}, {**FIRST_THREE, "attention_head_dim": 4}),
+    "SD 2": (
+        {"num_head_channels": 8, "use_linear_projections": True},
+        {**FIRST_THREE, "attention_head_dim": (4, 8, 12), "use_linear_projection": True},
+    ),
+    "SD inpainting": (
+        {"num_heads": 4, "spatial": {"mask": 1, "masked_image": 4}},
+        {**FIRST_THREE, "attention_head_dim": 4, "in_channels": 9},
+    ),
+    "text2img256": (
+        {"num_head_channels": 16, "attention_resolutions": (4, 2)},
+        {**LAST_TWO, "attention_head_dim": (2, 4, 6)},
+    ),
+    "layout": (
+        {"num_head_channels": 16, "attention_resolutions": (4, 2), "transformer_depth": 3},
+        {**LAST_TWO, "attention_head_dim": (2, 4, 6), "transformer_layers_per_block": 3},
+    ),
+    "cin256-v2": (
+        {"num_heads": 1, "attention_resolutions": (4, 2)},
+        {**LAST_TWO, "attention_head_dim": 1},
+    ),
+    "scale-shift": (
+        {"num_heads": 4, "use_scale_shift_norm": True},
+        {**FIRST_THREE, "attention_head_dim": 4, "resnet_time_scale_shift": "scale_shift"},
+    ),
+}
+"""Options of ours and of theirs; in this class their attention_head_dim means the heads."""
+
+
 @pytest.mark.parametrize(
-    ("options", "their_options"),
-    [
-        ({}, {}),
-        (
-            {"use_scale_shift_norm": True, "resblock_updown": True},
-            {
-                "resnet_time_scale_shift": "scale_shift",
-                "downsample_type": "resnet",
-                "upsample_type": "resnet",
-            },
-        ),
-    ],
-    ids=["celeba", "churches"],
+    ("options", "their_options"), WITH_A_CONTEXT.values(), ids=WITH_A_CONTEXT.keys()
+)
+def test_a_model_with_a_context(
+    filled: Callable[..., nn.Module], options: dict[str, Any], their_options: dict[str, Any]
+) -> None:
+    agree(filled, {**CONTEXT, **options}, theirs_with_a_context(**their_options), **TEXT)
+
+
+CONTEXT: dict[str, Any] = {
+    "channel_mult": (1, 2, 3),
+    "context_dim": 24,
+    "streams": {"text": {"width": 24, "way": "native"}},
+}
+TEXT = {"encoder_hidden_states": torch.randn(2, 5, 24, generator=torch.Generator().manual_seed(4))}
+
+
+def theirs_with_a_context(**options: Any) -> Any:
+    ups = [name.replace("Down", "Up") for name in reversed(options["down_block_types"])]
+    values = {"in_channels": 4, "layers_per_block": 2, "cross_attention_dim": 24, **options}
+    return unet_2d_condition.UNet2DConditionModel(
+        out_channels=4, norm_num_groups=8, up_block_types=ups, **values
+    )
+
+
+def test_a_vector_passes_a_linear_layer(filled: Callable[..., nn.Module]) -> None:
+    theirs = theirs_with_a_context(
+        **FIRST_THREE,
+        attention_head_dim=4,
+        class_embed_type="simple_projection",
+        projection_class_embeddings_input_dim=6,
+    )
+    options = {**CONTEXT, "num_heads": 4, "vectors": {"size": 6}}
+    added = {"class_embedding.bias": torch.zeros(128)}
+    agree(filled, options, theirs, added, class_labels=SIZES, **TEXT)
+
+
+WITHOUT_A_CONTEXT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "celeba": (
+        {"num_head_channels": 16, "channel_mult": (1, 2, 3), "attention_resolutions": (4, 2)},
+        {"down_block_types": ("DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D")},
+    ),
+    "churches": (
+        {
+            "num_head_channels": 16,
+            "channel_mult": (1, 2),
+            "use_scale_shift_norm": True,
+            "resblock_updown": True,
+        },
+        {
+            "down_block_types": ("AttnDownBlock2D", "AttnDownBlock2D"),
+            "resnet_time_scale_shift": "scale_shift",
+            "downsample_type": "resnet",
+            "upsample_type": "resnet",
+        },
+    ),
+    "inpainting_big": (
+        {
+            "num_heads": 4,
+            "channel_mult": (1, 2),
+            "attention_resolutions": (2,),
+            "resblock_updown": True,
+            "spatial": {"masked_image": 3, "mask": 1},
+        },
+        {
+            "down_block_types": ("ResnetDownsampleBlock2D", "AttnDownBlock2D"),
+            "up_block_types": ("AttnUpBlock2D", "ResnetUpsampleBlock2D"),
+            "downsample_type": "resnet",
+            "upsample_type": "resnet",
+            "in_channels": 8,
+        },
+    ),
+    "semantic_synthesis": (
+        {
+            "num_heads": 8,
+            "channel_mult": (1, 4),
+            "attention_resolutions": (8,),
+            "spatial": {"semantic_map": 3},
+        },
+        {"down_block_types": ("DownBlock2D", "DownBlock2D"), "in_channels": 7},
+    ),
+    "class embedding": (
+        {"num_head_channels": 16, "channel_mult": (1, 2), **CLASSES},
+        {"down_block_types": ("AttnDownBlock2D", "AttnDownBlock2D"), "num_class_embeds": 5},
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "their_options"), WITHOUT_A_CONTEXT.values(), ids=WITHOUT_A_CONTEXT.keys()
 )
 def test_a_model_without_a_context(
     filled: Callable[..., nn.Module], options: dict[str, Any], their_options: dict[str, Any]
 ) -> None:
-    config = UNetConfig.model_validate(
-        {
-            "in_channels": 4,
-            "out_channels": 4,
-            "model_channels": 32,
-            "channel_mult": (1, 2),
-            "attention_resolutions": (1, 2),
-            "num_head_channels": 16,
-            "num_groups": 8,
-            **options,
-        }
-    )
-    ours = filled(UNet(config))
-    assert isinstance(ours, UNet)
-    theirs = unet_2d.UNet2DModel(
-        in_channels=4,
-        out_channels=4,
-        block_out_channels=(32, 64),
-        down_block_types=("AttnDownBlock2D", "AttnDownBlock2D"),
-        up_block_types=("AttnUpBlock2D", "AttnUpBlock2D"),
-        layers_per_block=2,
-        attention_head_dim=16,
-        norm_num_groups=8,
-        attn_norm_num_groups=8,
-        norm_eps=1e-5,
-        flip_sin_to_cos=True,
-        freq_shift=0,
-        downsample_padding=1,
+    downs = their_options["down_block_types"]
+    values = {
+        "in_channels": 4,
+        "out_channels": 4,
+        "block_out_channels": [32 * multiple for multiple in options["channel_mult"]],
+        "up_block_types": [name.replace("Down", "Up") for name in reversed(downs)],
+        "layers_per_block": 2,
+        "attention_head_dim": 16,
+        "norm_num_groups": 8,
+        "attn_norm_num_groups": 8,
+        "norm_eps": 1e-5,
+        "flip_sin_to_cos": True,
+        "freq_shift": 0,
+        "downsample_padding": 1,
         **their_options,
-    )
-    theirs.load_state_dict(translated(ours))
-    x, t = inputs()
-    with torch.no_grad():
-        expected = theirs(x, t).sample
-        result = ours(x, t, Condition())
-    assert expected.std() > 0.1
-    torch.testing.assert_close(result, expected, rtol=1e-4, atol=2e-5)
+    }
+    theirs = unet_2d.UNet2DModel(**values)
+    if "vectors" in options:
+        table = {"class_embedding.weight": TABLE}
+        agree(filled, options, theirs, table, class_labels=LABELS)
+    else:
+        agree(filled, options, theirs)
