@@ -1,12 +1,16 @@
 import math
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from latelier.denoisers.attention import GEGLU, AttentionBlock, attend
 from latelier.denoisers.call import Call
 from latelier.denoisers.injection import MASKED
+from latelier.kernel.condition import Condition, Stream
 
 
 def empty_call() -> Call:
@@ -57,3 +61,40 @@ def test_in_16_bits_training_gives_what_the_fused_kernel_gives(with_bias: bool) 
     if with_bias:
         assert inputs[2].grad is not None
         assert inputs[2].grad[:, :, 3:].abs().max() == 0
+
+
+class Largest(TorchDispatchMode):
+    """Notes how many numbers the largest tensor made holds."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for each in result if isinstance(result, tuple) else (result,):
+            if isinstance(each, Tensor):
+                self.numbers = max(self.numbers, each.numel())
+        return result
+
+
+PLACES = 1024
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("kind", ["unet", "unet without context", "transformer"])
+def test_no_tensor_holds_the_weights_of_all_pairs_of_places(
+    small_unet: Any, small_transformer: Any, kind: str, dtype: torch.dtype
+) -> None:
+    """What is to be kept is 4096 places at 512 x 512 pixels, whose pairs would take half a GB."""
+    stream = {"context_dim": 8, "streams": {"text": {"width": 8, "way": "native"}}}
+    model = {
+        "unet": lambda: small_unet(**stream, channel_mult=(1,), attention_resolutions=(1,)),
+        "unet without context": lambda: small_unet(channel_mult=(1,), attention_resolutions=(1,)),
+        "transformer": lambda: small_transformer(**stream, patch_size=1),
+    }[kind]()
+    mask = torch.tensor([[True, True, False]])
+    condition = Condition({"text": Stream(torch.zeros(1, 3, 8), mask)})
+    condition = Condition() if kind == "unet without context" else condition
+    model, x = model.to(dtype), torch.zeros(1, 4, 32, PLACES // 32, dtype=dtype)
+    with torch.inference_mode(), Largest() as largest:
+        model(x, torch.ones(1), condition.to("cpu", dtype))
+    assert 16 * PLACES <= largest.numbers < PLACES**2 / 4
