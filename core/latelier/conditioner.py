@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from PIL.Image import Image
 from pydantic import BaseModel
 from torch import Tensor, nn
 
@@ -74,6 +75,10 @@ class Conditioner(nn.Module, ABC):
         """
         return None
 
+    def finished(self, picture: Image, value: Any, /) -> Image:  # noqa: ARG002
+        """Return a generated picture as the `Input` wants it: what was to stay, put back."""
+        return picture
+
     def augment(self, value: Any, rng: np.random.Generator, /) -> Any:  # noqa: ARG002
         """Return the `Input` that training sees in place of `value`, drawn with `rng`.
 
@@ -84,8 +89,8 @@ class Conditioner(nn.Module, ABC):
     def window(
         self,
         batch: Mapping[str, Tensor],
-        box: tuple[float, float, float, float],
-        /,  # noqa: ARG002
+        box: tuple[float, float, float, float],  # noqa: ARG002
+        /,
     ) -> Mapping[str, Tensor]:
         """Return the batch for a window of the picture: x0, y0, x1, y1 in 0..1 of the whole.
 

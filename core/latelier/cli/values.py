@@ -155,7 +155,7 @@ def _file(name: str, path: Path, field: Mapping[str, Any]) -> Any:
     if path.suffix.lower() == ".npy":
         return _array(name, path)
     if path.suffix.lower() != ".json":
-        if field.get("format") not in ("image", "mask"):
+        if field.get("format") not in ("image", "mask", "semantic-map"):
             raise InvalidInputError(
                 f"--condition {name}: takes no picture; give a value, JSON as @FILE.json, or "
                 "numbers as @FILE.npy"

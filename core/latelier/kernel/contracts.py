@@ -16,6 +16,7 @@ from latelier.kernel.slots import ConditionerConfig, DenoiserConfig, FirstStageC
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL.Image import Image
     from torch import Tensor
 
 FrameOfReference = Literal["ve", "flow"]
@@ -197,6 +198,10 @@ class Conditioner(Protocol):
 
     def picture_size(self, value: Any, /) -> tuple[int, int] | None:
         """Return the (width, height) that an input asks the picture to have; None if any does."""
+        ...
+
+    def finished(self, picture: "Image", value: Any, /) -> "Image":
+        """Return a generated picture as an input wants it."""
         ...
 
     def augment(self, value: Any, rng: "np.random.Generator", /) -> Any:

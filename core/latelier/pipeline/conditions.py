@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from PIL.Image import Image
 from pydantic import BaseModel
 
 from latelier.kernel.condition import Condition, Part
@@ -94,6 +95,28 @@ class ConditionBuilder:
                 part = conditioner.null(count, frame)
             joined = joined.joined(Condition.of({name: part}).to(self._device, self._dtype))
         return joined
+
+    def steered_from(self, condition: Condition, negative: Rows, frame: Frame) -> Condition:
+        """Return the other side of guidance: `negative`, and null parts where it says nothing.
+
+        Spatial parts stay as they are in `condition` unless `negative` has them, as the published
+        inpainting and super-resolution models want it: they were never trained without.
+        """
+        other = self.condition(negative, condition.batch or 1, frame)
+        spatial = {
+            name: other.spatial[name] if name in negative else tensor
+            for name, tensor in condition.spatial.items()
+        }
+        return replace(other, spatial=spatial)
+
+    def finished(self, rows: Rows, pictures: Sequence[Image]) -> list[Image]:
+        """Return generated pictures as the inputs want them (see `Conditioner.finished`)."""
+        done = list(pictures)
+        for name, values in rows.items():
+            spread = _spread(name, values, len(done))
+            finish = self._conditioners[name].finished
+            done = [finish(picture, value) for picture, value in zip(done, spread, strict=True)]
+        return done
 
     def readable(self, rows: Rows) -> dict[str, list[Any]]:
         """Return rows as public inputs, JSON values that `read` takes again."""

@@ -110,7 +110,7 @@ class Run:
         pipeline, choice = self._pipeline, self.request.guidance
         with torch.no_grad():
             condition = builder.condition(self._given, self._count, self._frame)
-            null = builder.condition(self._negative, self._count, self._frame)
+            null = builder.steered_from(condition, self._negative, self._frame)
         predict = Predictor(pipeline.denoiser, pipeline.process, pipeline.dtype)
         guidance = pipeline.atelier.guidances.get(choice.name)
         return guidance(predict, condition, null, self._grid, **choice.options)
@@ -123,6 +123,7 @@ class Run:
 
     def _pictures(self, images: list[Image.Image]) -> tuple[Picture, ...]:
         builder = self._pipeline.condition_builder()
+        images = builder.finished(self._given, images)
         inputs = {
             "inputs": builder.readable(self._given),
             "negative": builder.readable(self._negative),

@@ -132,8 +132,8 @@ class Denoising(Objective):
     def sheet(self) -> tuple[Image, dict[str, float]]:
         """Return pictures of held-out inputs, and the loss over held-out scenes."""
         given: dict[str, Any] = {
-            spec.source: [sample[spec.source] for sample in self._held_out[:_SHEET_SCENES]]
-            for spec in self._config.conditioners.values()
+            spec.source: list(self._augmented(name, self._held_out[:_SHEET_SCENES]))
+            for name, spec in self._config.conditioners.items()
         }
         batch = self.collate(self._held_out)
         device = next(self.denoiser.parameters()).device

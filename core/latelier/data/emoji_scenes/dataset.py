@@ -1,6 +1,6 @@
 """Emoji scenes as a torch data set."""
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -10,11 +10,17 @@ from latelier.data.emoji_scenes.scene import Scene, SceneConfig, compose
 
 
 class SceneItem(TypedDict):
-    """One training item: ``image`` is float32 (3, H, W) in [-1, 1]."""
+    """One training item: ``image`` is float32 (3, H, W) in [-1, 1].
+
+    ``layout`` lists the objects, each a box x0, y0, x1, y1 in 0..1 and a label; ``semantic_map`` is
+    (H, W) uint8.
+    """
 
     image: torch.Tensor
     prompt: str
     class_label: int
+    layout: list[dict[str, Any]]
+    semantic_map: np.ndarray
     index: int
 
 
@@ -45,12 +51,14 @@ class EmojiScenes(Dataset[SceneItem]):
         return compose(self.config, generator)
 
     def __getitem__(self, index: int) -> SceneItem:
-        """Return the image, the caption and the class id of the main object."""
+        """Return the image, its caption, the class id of the main object, and where things are."""
         scene = self.scene(index)
         image = torch.tensor(scene.image, dtype=torch.float32)
         return {
             "image": image.permute(2, 0, 1).contiguous() / 127.5 - 1,  # (H, W, 3) -> (3, H, W)
             "prompt": scene.caption,
             "class_label": scene.class_id,
+            "layout": [{"box": each.box, "label": each.class_id} for each in scene.objects],
+            "semantic_map": scene.semantic_map,
             "index": index,
         }
