@@ -204,7 +204,7 @@ class TestResiduals:
         # what cancels the block's output leaves the decoder with zeros and the skips
         control = Control({"middle_block": -given["middle"]})
         seen: list[Tensor] = []
-        hook = model.output_blocks[0].register_forward_hook(
+        hook = model.output_blocks[0][0].register_forward_hook(
             lambda module, args, output: seen.append(args[0])
         )
         model(x, t, Condition(), control)

@@ -101,12 +101,18 @@ class Upsample(nn.Module):
         return out
 
 
+def applied(layer: nn.Module, x: Tensor, call: Call) -> Tensor:
+    """Return what a layer makes of x; it is given the call if it needs it."""
+    told = isinstance(layer, ResBlock | AttentionBlock | SpatialTransformer)
+    out: Tensor = layer(x, call) if told else layer(x)
+    return out
+
+
 class Block(nn.ModuleList):
-    """Layers in sequence; those that need the call are given it."""
+    """Layers in sequence."""
 
     def forward(self, x: Tensor, call: Call) -> Tensor:
         """Return the features after every layer."""
         for layer in self:
-            told = isinstance(layer, ResBlock | AttentionBlock | SpatialTransformer)
-            x = layer(x, call) if told else layer(x)
+            x = applied(layer, x, call)
         return x

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from latelier.denoisers.attention import AttentionBlock, TransformerBlock, zero_init
+from latelier.denoisers.blocks import applied
 from latelier.denoisers.call import Call
 from latelier.denoisers.condition_fit import check_condition
 from latelier.denoisers.control_fit import check_control, residual_for
@@ -86,7 +87,9 @@ class UNet(nn.Module):
             skips.append(_steered(control, f"skips.{i}", h))
         h = _steered(control, "middle_block", self.middle_block(h, call))
         for i, block in enumerate(self.output_blocks):
-            h = block(torch.cat([h, skips.pop()], dim=1), call)
+            h = torch.cat([h, skips.pop()], dim=1)
+            for layer in block.children():  # block(h) would hold the joined features to its end
+                h = applied(layer, h, call)
             h = _steered(control, f"output_blocks.{i}", h)
         prediction: Tensor = self.out(h)
         return prediction.to(x.dtype)
