@@ -9,6 +9,7 @@ from torch import Tensor
 
 from latelier.checkpoints.importers.building import built
 from latelier.checkpoints.importers.compvis.importer import CompVis
+from latelier.kernel.compatibility import check_composition
 
 LDM = "ldm.models.diffusion.ddpm.LatentDiffusion"
 
@@ -287,11 +288,16 @@ def test_every_published_model(compvis_checkpoint, given, built_ins, name):
     source = given(config, compvis_checkpoint(config, empty))
     assert CompVis().recognises(source)
     found = CompVis().read(source)
-    components = {
-        place: built(place, part, built_ins)
-        for place, part in found.parts.items()
-        if place == "first_stage" or place == "denoiser" or part.id in built_ins.conditioners
-    }
+    components = {place: built(place, part, built_ins) for place, part in found.parts.items()}
+    check_composition(
+        components["first_stage"].config,
+        components["denoiser"].config,
+        {
+            place.removeprefix("conditioners."): component.config
+            for place, component in components.items()
+            if place.startswith("conditioners.")
+        },
+    )
     denoiser = components["denoiser"].module
     assert sum(p.numel() for p in denoiser.parameters()) == parameters
     first, last = found.process["beta_start"], found.process["beta_end"]

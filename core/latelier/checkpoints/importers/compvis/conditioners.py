@@ -154,7 +154,7 @@ def pass_through(target: Target, found: Conditioning) -> FoundConditioner:
     """Return what an `Identity` stands for: vectors of the caller, or the low-resolution image."""
     del target
     if found.way == "concat":
-        part = ImportedPart("latelier/image", {"channels": found.extra_channels})
+        part = ImportedPart("latelier/image", {})
         return FoundConditioner("image", part, spatial=found.extra_channels)
     width = found.context_dim
     part = ImportedPart("latelier/embedding", {"width": width})

@@ -215,11 +215,12 @@ class LatentDiffusion:
 
 def masked_image(latents: int, extra: int) -> FoundConditioner:
     """Return the condition of the paper's inpainting: the masked image's latents, then the mask."""
-    part = ImportedPart("latelier/mask", {"latent_channels": latents})
+    published = {"mask_first": False, "mask_values": (-1.0, 1.0), "hole_value": -1.0}
+    part = ImportedPart("latelier/mask", {"latent_channels": latents, **published})
     return FoundConditioner("mask", part, spatial=extra)
 
 
 def mask_first(latents: int, extra: int) -> FoundConditioner:
     """Return the condition of Stable Diffusion's inpainting: the mask, then those latents."""
-    part = ImportedPart("latelier/mask", {"latent_channels": latents, "order": "mask_first"})
+    part = ImportedPart("latelier/mask", {"latent_channels": latents})
     return FoundConditioner("mask", part, spatial=extra)

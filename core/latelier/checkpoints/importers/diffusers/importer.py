@@ -128,9 +128,7 @@ class _Pipeline:
     def _conditioners(self, spatial: Mapping[str, int]) -> dict[str, ImportedPart]:
         found = {}
         if "image" in spatial:
-            found["conditioners.image"] = ImportedPart(
-                "latelier/image", {"channels": spatial["image"]}
-            )
+            found["conditioners.image"] = ImportedPart("latelier/image", {})
         if self._has("bert"):
             found["conditioners.text"] = ldm_bert_part(
                 self._source, self._folder("bert"), self._folder("tokenizer")
