@@ -98,9 +98,9 @@ def test_a_path_that_leads_outside(saved, built_ins, path):
             r"the first stage 'latelier-palette/palette': pip install 'latelier-palette>=2\.1'",
         ),
         (
-            lambda s: s.update(id="latelier/autoencoder_vq", version="9.0"),
+            lambda s: s.update(id="latelier/autoencoder_of_tomorrow", version="9.0"),
             ModelFileError,
-            "'latelier/autoencoder_vq': pip install --upgrade 'latelier>=9.0'",
+            "'latelier/autoencoder_of_tomorrow': pip install --upgrade 'latelier>=9.0'",
         ),
         (lambda s: s["config"].update(channels=3), InvalidConfigError, "no field 'channels'"),
         (lambda s: s["config"].update(ch=16), ModelFileError, "weights are not this config"),
