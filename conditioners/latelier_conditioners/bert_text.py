@@ -8,9 +8,9 @@ from torch import Tensor
 from latelier.conditioner import Conditioner
 from latelier.kernel.condition import Part, Stream
 from latelier.kernel.contracts import Frame
-from latelier.kernel.errors import InvalidConfigError, InvalidInputError
+from latelier.kernel.errors import InvalidConfigError
 from latelier_conditioners.bert_text_inputs import BertTextConfig
-from latelier_conditioners.text_inputs import Text
+from latelier_conditioners.text_inputs import Text, check_fits
 from latelier_conditioners.transformer_encoder import TransformerEncoder
 from latelier_conditioners.wordpiece import WordPiece
 
@@ -104,9 +104,5 @@ class BertTextConditioner(Conditioner):
         tokenizer = self._known()
         ids = tokenizer.encode(text)
         length = self._text.max_seq_len
-        if len(ids) > length:
-            start = text if len(text) <= 40 else f"{text[:40]}..."
-            raise InvalidInputError(
-                f"a text has {len(ids) - 2} tokens, but at most {length - 2} fit: '{start}'"
-            )
+        check_fits(text, len(ids) - 2, length - 2)
         return ids + [tokenizer.pad] * (length - len(ids))

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from latelier.conditioner import Conditioner
 from latelier.kernel.condition import Part, Stream
 from latelier.kernel.contracts import Frame
-from latelier.kernel.errors import InvalidConfigError, InvalidInputError
-from latelier_conditioners.text_inputs import Text, TextConfig
+from latelier.kernel.errors import InvalidConfigError
+from latelier_conditioners.text_inputs import Text, TextConfig, check_fits
 from latelier_conditioners.text_vocabulary import PAD, START, Vocabulary
 
 ASSET = "vocabulary.model"
@@ -113,12 +113,7 @@ class TextConditioner(Conditioner):
                 "or learn one from captions with fit()"
             )
         ids = self._vocabulary.encode(text)
-        most = self._text.max_length
-        if len(ids) > most:
-            start = text if len(text) <= 40 else f"{text[:40]}..."
-            raise InvalidInputError(
-                f"a text has {len(ids) - 1} tokens, but at most {most - 1} fit: '{start}'"
-            )
+        check_fits(text, len(ids) - 1, self._text.max_length - 1)
         return ids
 
 

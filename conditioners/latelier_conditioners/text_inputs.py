@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
+from latelier.kernel.errors import InvalidInputError
 from latelier.kernel.frozen import Frozen
 from latelier.kernel.slots import ConditionerConfig, Gives
 
@@ -46,3 +47,14 @@ class Text(Frozen):
         if not stripped:
             raise ValueError("the text is empty; leave it out for an unconditional picture")
         return stripped
+
+
+def check_fits(text: str, tokens: int, most: int) -> None:
+    """Refuse a text of more tokens than an encoder takes: nothing is cut off in silence.
+
+    Raises:
+        InvalidInputError: says how many there are, and how many fit.
+    """
+    if tokens > most:
+        start = text if len(text) <= 40 else f"{text[:40]}..."
+        raise InvalidInputError(f"a text has {tokens} tokens, but at most {most} fit: '{start}'")

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from PIL import Image
 from pydantic import Field
 
 from latelier.conditioner import Conditioner
@@ -149,3 +150,57 @@ def test_inputs_that_ask_for_different_sizes_are_refused():
     rows = given.read({"photo": [Photo(size=(8, 16)), Photo(size=(8, 8))]})
     with pytest.raises(InvalidInputError, match="photo 8x16 and photo 8x8"):
         given.picture_size(rows)
+
+
+class Map(Conditioner):
+    """Gives a map of its number, and puts the number into the first pixel of the picture."""
+
+    Input = Pair
+
+    def __init__(self):
+        super().__init__(ConditionerConfig())
+        self.nulls = 0
+
+    def prepare(self, inputs, frame):
+        return {"a": torch.tensor([float(each.a) for each in inputs])}
+
+    def forward(self, batch, frame):
+        return Part(spatial=batch["a"][:, None, None, None].expand(-1, 1, *frame.latent_size))
+
+    def null(self, rows, frame):
+        self.nulls += 1
+        return Part(spatial=torch.zeros(rows, 1, *frame.latent_size))
+
+    def finished(self, picture, value):
+        done = picture.copy()
+        done.putpixel((0, 0), value.a)
+        return done
+
+
+def steering():
+    conditioners = {"map": Map(), "text": Counts(Word)}
+    inputs = {name: (name,) for name in conditioners}
+    return conditioners, ConditionBuilder(conditioners, inputs, torch.device("cpu"), torch.float32)
+
+
+def test_the_other_side_of_guidance_keeps_spatial_parts_and_computes_no_null_for_them():
+    conditioners, given = steering()
+    condition = given.condition(given.read({"map": [{"a": 3}], "text": ["a"]}), 1, FRAME)
+    other = given.steered_from(condition, {}, FRAME)
+    assert torch.equal(other.spatial["map"], condition.spatial["map"])
+    assert torch.equal(other.vectors["text"], torch.full((1, 1), -1.0))
+    assert conditioners["map"].nulls == 0
+
+
+def test_a_negative_replaces_a_spatial_part():
+    _, given = steering()
+    condition = given.condition(given.read({"map": [{"a": 3}], "text": ["a"]}), 1, FRAME)
+    other = given.steered_from(condition, given.read({"map": [{"a": 5}]}), FRAME)
+    assert (other.spatial["map"] == 5).all()
+
+
+def test_each_picture_is_finished_by_the_input_of_its_row():
+    _, given = steering()
+    rows = given.read({"map": [{"a": 3}, {"a": 5}]})
+    done = given.finished(rows, [Image.new("L", (2, 2)) for _ in range(4)])
+    assert [picture.getpixel((0, 0)) for picture in done] == [3, 3, 5, 5]

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -18,6 +18,15 @@ def read_json(path: Path, model: type[M]) -> M:
     Raises:
         ModelFileError: it is missing, not JSON, or not what the model asks for.
     """
+    return validated(model, read_object(path), str(path), ModelFileError)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object of a file.
+
+    Raises:
+        ModelFileError: it is missing, damaged or no object.
+    """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -26,4 +35,4 @@ def read_json(path: Path, model: type[M]) -> M:
         raise ModelFileError(f"{path}: cannot be read as JSON: {error}") from None
     if not isinstance(values, dict):
         raise ModelFileError(f"{path}: holds {type(values).__name__}, not an object")
-    return validated(model, values, str(path), ModelFileError)
+    return values

@@ -87,8 +87,13 @@ class ConditionBuilder:
             InvalidInputError: a number of rows that does not go with `count`, or an input that its
                 conditioner refuses.
         """
+        return self._joined(self._conditioners, rows, count, frame)
+
+    def _joined(self, names: Iterable[str], rows: Rows, count: int, frame: Frame) -> Condition:
+        """Return the condition that these conditioners give."""
         joined = Condition()
-        for name, conditioner in self._conditioners.items():
+        for name in names:
+            conditioner = self._conditioners[name]
             if name in rows:
                 part = self._part(conditioner, _spread(name, rows[name], count), frame)
             else:
@@ -102,12 +107,11 @@ class ConditionBuilder:
         Spatial parts stay as they are in `condition` unless `negative` has them, as the published
         inpainting and super-resolution models want it: they were never trained without.
         """
-        other = self.condition(negative, condition.batch or 1, frame)
-        spatial = {
-            name: other.spatial[name] if name in negative else tensor
-            for name, tensor in condition.spatial.items()
-        }
-        return replace(other, spatial=spatial)
+        kept = {name: each for name, each in condition.spatial.items() if name not in negative}
+        alone = kept.keys() - condition.streams.keys() - condition.vectors.keys()
+        asked = [name for name in self._conditioners if name not in alone]
+        other = self._joined(asked, negative, condition.batch or 1, frame)
+        return replace(other, spatial={**other.spatial, **kept})
 
     def finished(self, rows: Rows, pictures: Sequence[Image]) -> list[Image]:
         """Return generated pictures as the inputs want them (see `Conditioner.finished`)."""

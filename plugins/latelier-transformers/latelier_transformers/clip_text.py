@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from latelier import Conditioner, Frame, Part, Stream
 from latelier.kernel.errors import InvalidConfigError
+from latelier_conditioners.text_inputs import Text, check_fits
 from torch import Tensor, nn
 
 from latelier_transformers.clip_text_inputs import ClipTextConfig
 from latelier_transformers.clip_vocabulary import ClipVocabulary
 from latelier_transformers.library import transformers
-from latelier_transformers.text import Text, check_fits
 
 
 class ClipTextConditioner(Conditioner):

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from latelier import Conditioner, Frame, Part, Stream
 from latelier.kernel.errors import InvalidConfigError
+from latelier_conditioners.text_inputs import Text, check_fits
 from torch import Tensor
 
 from latelier_transformers.library import transformers
 from latelier_transformers.t5_text_inputs import T5TextConfig
 from latelier_transformers.t5_vocabulary import END, PAD, T5Vocabulary
-from latelier_transformers.text import Text, check_fits
 
 ASSET = "spiece.model"
 

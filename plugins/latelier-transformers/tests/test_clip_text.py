@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 from latelier import Frame
+from latelier.checkpoints.importers.clip_layout import clip_from_compvis
 from latelier.kernel.errors import InvalidConfigError, InvalidInputError, ModelFileError
+from latelier_conditioners.text_inputs import Text
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from latelier_transformers.clip_text import ClipTextConditioner
 from latelier_transformers.clip_text_inputs import ClipTextConfig
-from latelier_transformers.published_weights import clip_text_weights
-from latelier_transformers.text import Text
 
 FRAME = Frame((64, 64), (16, 16))
 TEXTS = ["a red cat", "the blue dog on the sea!", "a", "A  Meadow,  ümlaut 7"]
@@ -139,7 +139,7 @@ def test_weights_of_every_version_of_transformers_load(clip, new_clip):
     nested = {**state, "text_model.embeddings.position_ids": torch.arange(12)[None]}
     flat = {name.removeprefix("text_model."): tensor for name, tensor in nested.items()}
     for published in (state, nested, flat):
-        new_clip().load_state_dict(clip_text_weights(published))
+        new_clip().load_state_dict(clip_from_compvis(published))
 
 
 def test_the_null_part_is_the_empty_text(clip):

@@ -3,11 +3,11 @@
 import pytest
 import torch
 from latelier import Frame
+from latelier.checkpoints.importers.clip_layout import clip_from_open_clip
 from torch import nn
 
 from latelier_transformers.clip_text import ClipTextConditioner
 from latelier_transformers.clip_text_inputs import ClipTextConfig
-from latelier_transformers.open_clip import from_open_clip
 
 FRAME = Frame((64, 64), (16, 16))
 
@@ -71,7 +71,7 @@ def ours(new_clip):
 
 
 def test_it_computes_the_same_after_import(theirs, ours):
-    ours.load_state_dict(from_open_clip(theirs.state_dict()))
+    ours.load_state_dict(clip_from_open_clip(theirs.state_dict()))
     tokens = torch.randint(100, (2, 12), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         given = ours({"tokens": tokens}, FRAME).stream.tokens
@@ -81,7 +81,7 @@ def test_it_computes_the_same_after_import(theirs, ours):
 def test_every_name_is_covered_and_nothing_is_changed_in_place(theirs, ours):
     state = theirs.state_dict()
     before = {name: tensor.clone() for name, tensor in state.items()}
-    assert from_open_clip(state).keys() == ours.state_dict().keys()
+    assert clip_from_open_clip(state).keys() == ours.state_dict().keys()
     assert state.keys() == before.keys()
     assert all(torch.equal(state[name], tensor) for name, tensor in before.items())
 
@@ -89,7 +89,7 @@ def test_every_name_is_covered_and_nothing_is_changed_in_place(theirs, ours):
 def test_names_that_are_not_open_clips_are_kept(theirs, ours):
     state = {**theirs.state_dict(), "transformer.resblocks.0.extra.weight": torch.ones(1)}
     with pytest.raises(RuntimeError, match=r"Unexpected key.*encoder\.layers\.0\.extra\.weight"):
-        ours.load_state_dict(from_open_clip({**state, "visual.proj": torch.ones(1)}))
+        ours.load_state_dict(clip_from_open_clip({**state, "visual.proj": torch.ones(1)}))
 
 
 def test_the_published_size():
@@ -107,7 +107,7 @@ def test_the_published_size():
                 layer="penultimate",
             )
         )
-    found = from_open_clip(theirs.state_dict())
+    found = clip_from_open_clip(theirs.state_dict())
     wanted = ours.state_dict()
     assert {name: t.shape for name, t in found.items()} == {n: t.shape for n, t in wanted.items()}
     run = [p.numel() for name, p in ours.named_parameters() if ".layers.23." not in name]

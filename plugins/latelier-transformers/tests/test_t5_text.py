@@ -6,12 +6,12 @@ import torch
 from latelier import Frame
 from latelier.kernel.condition import chosen
 from latelier.kernel.errors import InvalidConfigError, InvalidInputError, ModelFileError
+from latelier_conditioners.text_inputs import Text
 from transformers import T5Config, T5EncoderModel
 
 from latelier_transformers.published_weights import t5_text_weights
 from latelier_transformers.t5_text import T5TextConditioner
 from latelier_transformers.t5_text_inputs import T5TextConfig
-from latelier_transformers.text import Text
 
 FRAME = Frame((64, 64), (16, 16))
 TEXTS = ["a red cat", "a dog", "a white meadow"]

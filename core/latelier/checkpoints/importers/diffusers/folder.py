@@ -1,6 +1,5 @@
 """One component of diffusers on disk: a config.json and its weights."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from latelier.checkpoints.files import write_json
+from latelier.checkpoints.json_files import read_object
 from latelier.checkpoints.weights import write_weights
 from latelier.kernel.contracts import ImportSource
 from latelier.kernel.errors import ModelFileError
@@ -28,17 +28,9 @@ def read_json_object(path: Path) -> dict[str, Any]:
     Raises:
         ModelFileError: it is missing, damaged, absurdly large or no object.
     """
-    try:
-        if path.stat().st_size > _JSON_LIMIT:
-            raise ModelFileError(f"{path}: is too large for a configuration")
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelFileError(f"{path}: there is no such file") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path}: cannot be read as JSON: {error}") from None
-    if not isinstance(values, dict):
-        raise ModelFileError(f"{path}: holds {type(values).__name__}, not an object")
-    return values
+    if path.is_file() and path.stat().st_size > _JSON_LIMIT:
+        raise ModelFileError(f"{path}: is too large for a configuration")
+    return read_object(path)
 
 
 def read_weights_of(source: ImportSource, folder: Path, stem: str = STEM) -> dict[str, Tensor]:
