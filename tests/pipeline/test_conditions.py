@@ -204,3 +204,27 @@ def test_each_picture_is_finished_by_the_input_of_its_row():
     rows = given.read({"map": [{"a": 3}, {"a": 5}]})
     done = given.finished(rows, [Image.new("L", (2, 2)) for _ in range(4)])
     assert [picture.getpixel((0, 0)) for picture in done] == [3, 3, 5, 5]
+
+
+class Scene(Frozen):
+    places: tuple[Place, ...]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (
+            [{"box": [0, 0, 1, 1]}, {"box": [0.5, 0, 0.2, 1]}],
+            r"scene: 'places\.1\.box': a box needs",
+        ),
+        ([{"box": [0, 0, 1, 1]}, {"box": [0, 0, 2, 1]}], r"scene: 'places\.1\.box\.x1'"),
+        ([[{"box": [0, 0, 1, 1]}], [{"box": [0, 0, 2, 1]}]], r"scene: 'places\.0\.box\.x1'"),
+        ([{"places": [{"box": [0, 0, 2, 1]}]}], r"scene: 'places\.0\.box\.x1'"),
+    ],
+)
+def test_a_list_with_one_bad_item_names_the_item_and_the_field(value, said):
+    builder = ConditionBuilder(
+        {"scene": Counts(Scene)}, {"scene": ("scene",)}, torch.device("cpu"), torch.float32
+    )
+    with pytest.raises(InvalidInputError, match=said):
+        builder.read({"scene": value})

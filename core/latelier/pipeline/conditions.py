@@ -142,9 +142,7 @@ class ConditionBuilder:
         try:
             read_input(model, value, public)
         except InvalidInputError:
-            if _takes_a_list(model) and not all(
-                isinstance(each, list | tuple | dict | BaseModel) for each in value
-            ):
+            if _takes_a_list(model) and not all(_is_row(each, model) for each in value):
                 raise
             return list(value)
         return None
@@ -156,6 +154,13 @@ def _takes_a_list(model: type[BaseModel]) -> bool:
     except InvalidInputError:
         return False
     return bool(field.get("type") == "array")
+
+
+def _is_row(value: Any, model: type[BaseModel]) -> bool:
+    """Return whether `value`, in a list, stands for a whole input that itself takes a list."""
+    if isinstance(value, dict):
+        return bare_field(model, "") in value  # without it, it is one item of such a list
+    return isinstance(value, list | tuple | model)
 
 
 def _spread(name: str, values: Sequence[Any], count: int) -> list[Any]:
