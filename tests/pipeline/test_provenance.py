@@ -58,6 +58,10 @@ def test_the_request_is_complete_with_every_default(pictures):
         "init_image": None,
         "strength": None,
         "keep": None,
+        "window": None,
+        "overlap": None,
+        "window_batch": None,
+        "tile": 0,
         "steps": 3,
         "sampler": {"name": "latelier/ddim", "options": {"eta": 0.5}},
         "schedule": {

@@ -7,11 +7,13 @@ from typing import Any
 import torch
 from PIL.Image import Image
 from pydantic import BaseModel
+from torch.nn.functional import adaptive_avg_pool2d
 
-from latelier.kernel.condition import Condition, Part
+from latelier.kernel.condition import Condition, Part, Stream
 from latelier.kernel.contracts import Conditioner, Frame
-from latelier.kernel.errors import InvalidInputError
+from latelier.kernel.errors import ConditionError, InvalidInputError
 from latelier.kernel.inputs import bare_field, read_input
+from latelier.pipeline.windows import WHOLE, Window
 
 Rows = Mapping[str, Sequence[BaseModel]]
 """Conditioner -> its input for each row."""
@@ -113,6 +115,28 @@ class ConditionBuilder:
         other = self._joined(asked, negative, condition.batch or 1, frame)
         return replace(other, spatial={**other.spatial, **kept})
 
+    def seen(self, whole: Condition, rows: Rows, frame: Frame, window: Window) -> Condition:
+        """Return what `whole`, which was made of `rows` in `frame`, is through a window.
+
+        Spatial parts and the regions of streams are cropped. Conditioners that give streams or
+        vectors are asked again for the window, by `Conditioner.window` and `frame.crop`.
+
+        Raises:
+            ConditionError: a spatial part that is not of latent size.
+        """
+        for name, part in whole.spatial.items():
+            if part.shape[2:] != frame.latent_size:
+                raise ConditionError(
+                    f"the spatial part '{name}' has the size {tuple(part.shape[2:])}, which cannot "
+                    f"be cut to a window of latents of {frame.latent_size}"
+                )
+        told = {*whole.streams, *whole.vectors}
+        names = [name for name in self._conditioners if name in told]
+        anew = self._joined(names, rows, whole.batch or 1, replace(frame, crop=window.box))
+        streams = {name: _regional(stream, frame, window) for name, stream in anew.streams.items()}
+        spatial = {name: window.of(part) for name, part in whole.spatial.items()}
+        return Condition(streams, spatial, anew.vectors)
+
     def finished(self, rows: Rows, pictures: Sequence[Image]) -> list[Image]:
         """Return generated pictures as the inputs want them (see `Conditioner.finished`)."""
         done = list(pictures)
@@ -131,7 +155,9 @@ class ConditionBuilder:
         }
 
     def _part(self, conditioner: Conditioner, values: Sequence[Any], frame: Frame) -> Part:
-        batch = conditioner.prepare(values, replace(frame, first_stage=None))
+        batch = conditioner.prepare(values, replace(frame, crop=WHOLE, first_stage=None))
+        if frame.crop != WHOLE:
+            batch = conditioner.window(batch, frame.crop)
         return conditioner({key: tensor.to(self._device) for key, tensor in batch.items()}, frame)
 
     def _values(self, public: str, value: Any) -> list[Any] | None:
@@ -146,6 +172,13 @@ class ConditionBuilder:
                 raise
             return list(value)
         return None
+
+
+def _regional(stream: Stream, frame: Frame, window: Window) -> Stream:
+    """Return a stream with the window's part of its region, which may be of any resolution."""
+    if stream.region is None:
+        return stream
+    return replace(stream, region=window.of(adaptive_avg_pool2d(stream.region, frame.latent_size)))
 
 
 def _takes_a_list(model: type[BaseModel]) -> bool:

@@ -77,12 +77,19 @@ class Pipeline:
         init_image: Any = None,
         strength: float | None = None,
         keep: Any = None,
+        window: int | tuple[int, int] | None = None,
+        overlap: float | None = None,
+        window_batch: int | None = None,
+        tile: int | None = None,
         **inputs: Any,
     ) -> list[Picture]:
         """Make pictures. What is None takes the pipeline's default.
 
         With `init_image` they are made from that picture: noised, and then sampled for the last
         int(steps * strength) steps. With `keep` the pixels that stay come out as they were.
+
+        With `window` the picture is denoised in overlapping windows, blended at every step: for
+        pictures larger than what the model was trained on, with the memory of that size.
 
         Args:
             negative: what to steer away from: a value of the first public input, or a mapping.
@@ -100,6 +107,15 @@ class Pipeline:
                 with `keep`, if None.
             keep: a mask of what stays of `init_image`, given likewise: white stays as it is, black
                 is made anew. (The input `mask` of inpainting models is the inverse.)
+            window: (width, height) of the windows in pixels, or one number for both; best what the
+                model was trained on. A side beyond the picture's is as long as that.
+            overlap: from 0 to 0.9, the least share of a window that it has in common with the
+                next. 0.5 if None; less is faster and shows where the windows meet.
+            window_batch: the most windows of a picture in one call of the denoiser. If None, as
+                many as have 64 x 64 latent positions in all pictures together.
+            tile: side in pixels of the tiles in which the first stage encodes and decodes, which
+                agree with the whole; 0 for the whole at once. If None, 256 in pictures above
+                512 x 512 pixels.
             **inputs: by public input; a list holds one value for each row.
 
         Raises:
@@ -119,6 +135,10 @@ class Pipeline:
             init_image=init_image,
             strength=strength,
             keep=keep,
+            window=window,
+            overlap=overlap,
+            window_batch=window_batch,
+            tile=tile,
         )
         *_, last = run.previews()
         return list(last.pictures)
@@ -139,13 +159,26 @@ class Pipeline:
         n: int | None = None,
         size: int | tuple[int, int] | None = None,
         guidance: float | str | Mapping[str, Any] | None = None,
+        window: int | tuple[int, int] | None = None,
+        overlap: float | None = None,
+        window_batch: int | None = None,
         **inputs: Any,
     ) -> Denoise:
         """Return denoise(x, sigma) -> x0 under a condition, for a sampler of one's own.
 
         x: (B, C, h, w), B the rows of the inputs times n; sigma: a float above 0, or (B,).
         """
-        return self._run(inputs, negative=negative, n=n, size=size, guidance=guidance).denoise
+        run = self._run(
+            inputs,
+            negative=negative,
+            n=n,
+            size=size,
+            guidance=guidance,
+            window=window,
+            overlap=overlap,
+            window_batch=window_batch,
+        )
+        return run.denoise
 
     def save(self, folder: str | Path) -> None:
         """Write the pipeline: safetensors, other assets, and `latelier.json`, which comes last."""

@@ -61,6 +61,29 @@ class Request(Frozen):
     keep: Annotated[list[Mask], BeforeValidator(_listed)] | None = Field(
         None, min_length=1, description=f"what stays of init_image, or one for each row: {KEEP}"
     )
+    window: Size | None = Field(
+        None,
+        description="(width, height) of the windows that the picture is denoised in, blended at "
+        "every step; None: in one piece",
+    )
+    overlap: float | None = Field(
+        None,
+        ge=0,
+        le=0.9,
+        description="least share of a window's side that is the next one's too. None: 0.5",
+    )
+    window_batch: int | None = Field(
+        None,
+        ge=1,
+        description="most windows of a picture in one call of the denoiser; more are faster on "
+        "some devices and take more memory. None: as many as have 64 x 64 latent positions",
+    )
+    tile: int | None = Field(
+        None,
+        ge=0,
+        description="side in pixels of the tiles in which the first stage works, in agreement with "
+        "the whole; 0: the whole at once. None: tiles where the picture is above 512 x 512",
+    )
     steps: int = Field(ge=1, le=10_000)
     sampler: Choice
     schedule: Choice

@@ -1,6 +1,6 @@
 """One run of a pipeline: everything that it needs to itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,15 +9,20 @@ from torch import Tensor
 
 from latelier.diffusion.noise import ImageNoise
 from latelier.diffusion.predict import Predictor
-from latelier.kernel.contracts import Denoise, Frame, Grid, Step
-from latelier.kernel.errors import InvalidInputError, PluginError
+from latelier.kernel.condition import Condition, stacked
+from latelier.kernel.contracts import Denoise, FirstStage, Frame, Grid, Step
+from latelier.kernel.errors import PluginError
 from latelier.pipeline.canvas import Canvas, canvas
-from latelier.pipeline.conditions import ConditionBuilder
+from latelier.pipeline.conditions import ConditionBuilder, Rows
 from latelier.pipeline.images import pixel_hash, to_images
 from latelier.pipeline.picture import Picture, Preview
 from latelier.pipeline.provenance import provenance_of
 from latelier.pipeline.request import Request, Side
+from latelier.pipeline.sides import check_sides
 from latelier.pipeline.starting import Start, read_start, tail
+from latelier.pipeline.tiled_first_stage import in_tiles, read_tile
+from latelier.pipeline.windowed import Windowing, read_windowing, windowed
+from latelier.pipeline.windows import Window, windows
 
 if TYPE_CHECKING:
     from latelier.pipeline.pipeline import Pipeline
@@ -33,21 +38,27 @@ class Run:
     def __init__(self, pipeline: "Pipeline", request: Request) -> None:
         atelier = pipeline.atelier
         builder = pipeline.condition_builder()
+        multiple = pipeline.first_stage.config.downsampling * pipeline.denoiser.config.size_multiple
         self._pipeline = pipeline
         self._given, self._negative = builder.read(request.inputs), builder.read(request.negative)
         rows = len(next(iter(self._given.values()), [None]))
         start = read_start(request, rows)
         size = request.size or self._size_asked_for(builder, start) or pipeline.defaults.size
-        self._frame = _frame(pipeline, size, "init_image" if start and not request.size else "size")
-        started: dict[str, Any] = {}
+        _check_size(size, "init_image" if start and not request.size else "size", multiple)
+        tile = read_tile(request, size, pipeline.first_stage)
+        self._first_stage = in_tiles(pipeline.first_stage, tile)
+        self._frame = _frame(size, self._first_stage)
         if start is not None:
             start = start.resized(size)
-            started = vars(start)
             rows = max(rows, start.rows)
+        self._count = rows * request.n
+        windowing = read_windowing(request, self._frame, multiple, self._count)
         self.request = request.model_copy(
             update={
                 "size": size,
-                **started,
+                "tile": tile,
+                **({} if start is None else vars(start)),
+                **({} if windowing is None else vars(windowing)),
                 "sampler": request.sampler.resolved(atelier.samplers),
                 "schedule": request.schedule.resolved(atelier.schedules),
                 "guidance": request.guidance.resolved(atelier.guidances),
@@ -55,9 +66,8 @@ class Run:
         )
         grid = _grid(pipeline, self.request)
         self._grid = grid if start is None else tail(grid, start.strength)
-        self._count = rows * request.n
         self._canvas = None if start is None else self._encoded(start)
-        self.denoise: Denoise = self._guided(builder)
+        self.denoise: Denoise = self._guided(builder, windowing)
 
     def previews(self) -> Iterator[Preview]:
         """Yield a preview after each step; the last holds the finished pictures."""
@@ -104,21 +114,37 @@ class Run:
         pipeline = self._pipeline
         place = pipeline.device, pipeline.dtype
         with torch.no_grad():
-            return canvas(start, pipeline.first_stage, self._count, *place)
+            return canvas(start, self._first_stage, self._count, *place)
 
-    def _guided(self, builder: ConditionBuilder) -> Denoise:
+    @torch.no_grad()
+    def _guided(self, builder: ConditionBuilder, windowing: Windowing | None) -> Denoise:
+        condition = builder.condition(self._given, self._count, self._frame)
+        null = builder.steered_from(condition, self._negative, self._frame)
+        if windowing is None:
+            return self._guided_by(condition, null)
+
+        def seen(whole: Condition, rows: Rows, chunk: Sequence[Window]) -> Condition:
+            return stacked([builder.seen(whole, rows, self._frame, window) for window in chunk])
+
+        def denoise_of(chunk: Sequence[Window]) -> Denoise:
+            return self._guided_by(
+                seen(condition, self._given, chunk), seen(null, self._negative, chunk)
+            )
+
+        f = self._first_stage.config.downsampling
+        width, height = windowing.window
+        cut = windows(self._frame.latent_size, (height // f, width // f), windowing.overlap)
+        return windowed(cut, windowing.window_batch, denoise_of)
+
+    def _guided_by(self, condition: Condition, null: Condition) -> Denoise:
         pipeline, choice = self._pipeline, self.request.guidance
-        with torch.no_grad():
-            condition = builder.condition(self._given, self._count, self._frame)
-            null = builder.steered_from(condition, self._negative, self._frame)
         predict = Predictor(pipeline.denoiser, pipeline.process, pipeline.dtype)
         guidance = pipeline.atelier.guidances.get(choice.name)
         return guidance(predict, condition, null, self._grid, **choice.options)
 
     def _decoded(self, latents: Tensor) -> list[Image.Image]:
-        pipeline = self._pipeline
         with torch.no_grad():
-            images = pipeline.first_stage.decode(latents.to(pipeline.dtype))
+            images = self._first_stage.decode(latents.to(self._pipeline.dtype))
             return to_images(self._canvas.finished(images) if self._canvas else images)
 
     def _pictures(self, images: list[Image.Image]) -> tuple[Picture, ...]:
@@ -140,20 +166,16 @@ def _own(image: Image.Image, seed: int, k: int) -> dict[str, Any]:
     return {"index": k, "seed": seed + k, "pixels_sha256": pixel_hash(image)}
 
 
-def _frame(pipeline: "Pipeline", size: Side, what: str) -> Frame:
-    """Return the frame of `size`, which `what` asked for."""
-    width, height = size
-    f = pipeline.first_stage.config.downsampling
-    multiple = f * pipeline.denoiser.config.size_multiple
+def _check_size(size: Side, what: str, multiple: int) -> None:
+    """Refuse a size that the model cannot take; `what` asked for it."""
     hint = "" if what == "size" else ", and with a size given it is resized to that"
-    for name, side in (("width", width), ("height", height)):
-        if side < multiple or side % multiple:
-            nearest = max(multiple, round(side / multiple) * multiple)
-            raise InvalidInputError(
-                f"{what}: the {name} {side} is not a multiple of {multiple}, as this model needs; "
-                f"the nearest is {nearest}{hint}"
-            )
-    return Frame((height, width), (height // f, width // f), first_stage=pipeline.first_stage)
+    check_sides(what, dict(zip(("width", "height"), size)), multiple, hint)
+
+
+def _frame(size: Side, first_stage: FirstStage) -> Frame:
+    width, height = size
+    f = first_stage.config.downsampling
+    return Frame((height, width), (height // f, width // f), first_stage=first_stage)
 
 
 def _grid(pipeline: "Pipeline", request: Request) -> Grid:
