@@ -84,6 +84,18 @@ def built_ins() -> Atelier:
     return Atelier(policy=Policy(allow=frozenset()))
 
 
+@pytest.fixture
+def with_clip(monkeypatch: pytest.MonkeyPatch) -> Atelier:
+    """The built-in plugins and latelier-transformers, as if it were installed."""
+    pytest.importorskip("transformers")
+    root = Path(__file__).parents[1]
+    monkeypatch.syspath_prepend(root / "plugins" / "latelier-transformers")
+    plugin = pytest.importorskip("latelier_transformers.plugin").plugin
+    atelier = Atelier(policy=Policy(allow=frozenset()))
+    atelier.register(plugin, "latelier-transformers", "1.0")
+    return atelier
+
+
 @pytest.fixture(scope="session")
 def tiny(built_ins: Atelier) -> Pipeline:
     """One tiny pipeline for all tests: it never changes."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from latelier.kernel.registry import Registry
     from latelier.kernel.slots import ConditionerConfig, Gives
     from latelier.pipeline import Pipeline, compose, load
+    from latelier.pipeline.building import build
     from latelier.pipeline.exporting import export_model
     from latelier.pipeline.importing import import_model
 
@@ -44,6 +45,7 @@ __all__ = [
     "Step",
     "Stream",
     "__version__",
+    "build",
     "compose",
     "conditioners",
     "default_atelier",
@@ -69,6 +71,7 @@ _HOMES = {
     "Pipeline": "latelier.pipeline",
     "Step": "latelier.kernel.contracts",
     "Stream": "latelier.kernel.condition",
+    "build": "latelier.pipeline.building",
     "compose": "latelier.pipeline",
     "export_model": "latelier.pipeline.exporting",
     "hookimpl": "latelier.kernel.hookspecs",

@@ -7,7 +7,7 @@ from PIL import Image
 
 from latelier.cli.values import read_choice, read_conditions, read_guidance, read_size
 from latelier.kernel import inputs
-from latelier.kernel.errors import InvalidInputError
+from latelier.kernel.errors import InvalidInputError, UnknownNameError
 from latelier.kernel.frozen import Frozen
 
 
@@ -25,7 +25,12 @@ class Places(Frozen):
     words: list[str]
 
 
-KNOWN = {"words": Words, "sketch": Sketch, "places": Places, "gone": None}
+class Scene(Frozen):
+    map: inputs.SemanticMap
+    words: str = ""
+
+
+KNOWN = {"words": Words, "sketch": Sketch, "places": Places, "scene": Scene, "gone": None}
 
 
 def test_sizes():
@@ -81,3 +86,35 @@ def test_files(tmp_path):
     assert read_conditions([f"sketch=@{data}"], KNOWN)["sketch"]["strength"] == 0.5
     with pytest.raises(InvalidInputError, match="takes no picture"):
         read_conditions([f"places=@{picture}"], KNOWN)
+
+
+def test_a_semantic_map_is_a_picture(tmp_path):
+    picture = tmp_path / "map.png"
+    Image.new("L", (2, 2)).save(picture)
+    assert read_conditions([f"scene=@{picture}"], KNOWN) == {"scene": str(picture)}
+
+
+def test_fields_one_by_one(tmp_path):
+    picture = tmp_path / "sketch.png"
+    Image.new("RGB", (2, 2)).save(picture)
+    typed = [f"sketch.image=@{picture}", "sketch.strength=0.5", "scene.words=7"]
+    assert read_conditions(typed, KNOWN) == {
+        "sketch": {"image": str(picture), "strength": 0.5},
+        "scene": {"words": "7"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("typed", "error", "why"),
+    [
+        (["sketch.strenght=1"], UnknownNameError, r"no field 'strenght'. Did you mean 'strength'"),
+        (["skech.strength=1"], UnknownNameError, "takes no 'skech'"),
+        (["sketch.strength=1"] * 2, InvalidInputError, r"'sketch\.strength' is given twice"),
+        (["sketch.strength=1", 'sketch={"a": 1}'], InvalidInputError, "'sketch' is given twice"),
+        (["words=a", "words.text=b"], InvalidInputError, r"'words\.text' is given twice"),
+        (["sketch.image=@none.png"], InvalidInputError, r"sketch\.image: there is no file"),
+    ],
+)
+def test_what_is_no_field(typed, error, why):
+    with pytest.raises(error, match=why):
+        read_conditions(typed, KNOWN)

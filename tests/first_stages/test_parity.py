@@ -9,13 +9,14 @@ from diffusers import AutoencoderTiny as ReferenceTiny
 from diffusers import VQModel as ReferenceVQ
 from torch import Tensor, nn
 
+from latelier import default_atelier
 from latelier.first_stages.autoencoder_config import AutoencoderConfig
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.autoencoder_vq import AutoencoderVQ
 from latelier.first_stages.autoencoder_vq_config import AutoencoderVQConfig
-from latelier.first_stages.published import PUBLISHED
 from latelier.first_stages.tiny import TinyAutoencoder
 from latelier.first_stages.tiny_config import TinyAutoencoderConfig
+from latelier.presets import read_preset
 
 TOLERANCE = 1e-4
 REDUCED = {"ch": 16, "num_groups": 8}
@@ -103,10 +104,14 @@ def error(ours: Tensor, theirs: Tensor) -> float:
     return ((ours - theirs).abs().max() / theirs.abs().max()).item()
 
 
+def published(name: str) -> Any:
+    return default_atelier().first_stages.configured(*read_preset(name).first_stage.piece)
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", ["kl-f4", "kl-f8", "kl-f16", "kl-f32"])
 def test_the_kl_autoencoder_agrees(name, width):
-    config: Any = PUBLISHED[name].model_copy(update=width)
+    config = published(name).model_copy(update=width)
     ours = seeded(AutoencoderKL, config)
     theirs = ReferenceKL(**reference_options(config)).eval()
     theirs.load_state_dict(reference_weights(ours, len(config.ch_mult)))
@@ -123,7 +128,7 @@ def test_the_kl_autoencoder_agrees(name, width):
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", ["vq-f4", "vq-f4-noattn", "vq-f8", "vq-f16"])
 def test_the_vq_autoencoder_agrees(name, width):
-    config: Any = PUBLISHED[name].model_copy(update=width)
+    config = published(name).model_copy(update=width)
     assert isinstance(config, AutoencoderVQConfig)
     ours = seeded(AutoencoderVQ, config)
     theirs = ReferenceVQ(

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from latelier import default_atelier
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.autoencoder_vq import AutoencoderVQ
 from latelier.first_stages.autoencoder_vq_config import AutoencoderVQConfig
-from latelier.first_stages.published import PUBLISHED
+from latelier.presets import preset_names, read_preset
 
 # name: (f, parameters, of the encoder, of the decoder in millions)
 SIZES = {
@@ -40,8 +41,12 @@ LAYOUTS: dict[str, tuple[tuple[int, ...], tuple[int, ...], int, int | None]] = {
 Shapes = dict[str, tuple[int, ...]]
 
 
+def published(name: str) -> Any:
+    return default_atelier().first_stages.configured(*read_preset(name).first_stage.piece)
+
+
 def built(name: str) -> nn.Module:
-    config: Any = PUBLISHED[name]
+    config = published(name)
     factory = AutoencoderVQ if isinstance(config, AutoencoderVQConfig) else AutoencoderKL
     with torch.device("meta"):
         return factory(config)
@@ -105,7 +110,8 @@ def published_layout(
 
 
 def test_there_are_the_nine_published_first_stages():
-    assert set(PUBLISHED) == set(SIZES) == set(LAYOUTS)
+    alone = {name for name in preset_names() if read_preset(name).denoiser is None}
+    assert alone == set(SIZES) == set(LAYOUTS)
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -115,7 +121,7 @@ def test_parameters_are_those_of_the_published_model(name):
     assert parameters(model) == total
     assert round(parameters(model.encoder) / 1e6, 2) == encoder
     assert round(parameters(model.decoder) / 1e6, 2) == decoder
-    assert (PUBLISHED[name].downsampling, PUBLISHED[name].latent_channels) == (f, LAYOUTS[name][2])
+    assert (published(name).downsampling, published(name).latent_channels) == (f, LAYOUTS[name][2])
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

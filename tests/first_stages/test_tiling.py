@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 import latelier
+from latelier import default_atelier
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import SceneConfig
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
@@ -16,11 +17,11 @@ from latelier.first_stages.autoencoder_vq import AutoencoderVQ
 from latelier.first_stages.autoencoder_vq_config import AutoencoderVQConfig
 from latelier.first_stages.identity import Identity
 from latelier.first_stages.identity_config import IdentityConfig
-from latelier.first_stages.published import PUBLISHED
 from latelier.first_stages.tiling import decode_tiled, encode_tiled
 from latelier.first_stages.tiny import TinyAutoencoder
 from latelier.first_stages.tiny_config import TinyAutoencoderConfig
 from latelier.kernel.errors import CompatibilityError, InvalidInputError
+from latelier.presets import read_preset
 
 EXACT = 1e-4
 """Greatest difference, relative to the greatest value of the whole."""
@@ -30,8 +31,12 @@ FAST = 45.0
 REDUCED = {"ch": 16, "num_groups": 8}
 
 
+def published(name: str) -> Any:
+    return default_atelier().first_stages.configured(*read_preset(name).first_stage.piece)
+
+
 def autoencoder(name: str, **changes: Any) -> Any:
-    config: Any = PUBLISHED[name].model_copy(update=changes)
+    config = published(name).model_copy(update=changes)
     factory = AutoencoderVQ if isinstance(config, AutoencoderVQConfig) else AutoencoderKL
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -9,7 +9,7 @@ from typer.main import get_command
 
 COMMANDS = {
     "generate": ("latelier.cli.generate", "Make pictures."),
-    "models": ("latelier.cli.models", "List, show and verify models."),
+    "models": ("latelier.cli.models", "List, show, verify and build models."),
     "plugins": ("latelier.cli.plugins", "List, show and examine plugins."),
     "replay": ("latelier.cli.replay", "Make a picture again and say what differs."),
     "data": ("latelier.cli.data", "Look at the built-in data sets."),

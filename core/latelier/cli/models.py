@@ -1,4 +1,4 @@
-"""`latelier models`: what is there to generate with."""
+"""`latelier models`: what is there to generate with, and what can be built."""
 
 import json
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from latelier.cli import presets
 from latelier.cli.lazy import new_app
 from latelier.cli.output import show_columns, show_fields, show_json
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from latelier.checkpoints.stored import StoredComponent, StoredFile
     from latelier.pipeline.outline import Outline
 
-app = new_app(help="List, show and verify models.")
+app = new_app(help="List, show, verify and build models.")
+app.command()(presets.presets)
+app.command()(presets.build)
 
 Name = Annotated[str, typer.Argument(help="An embedded name, a folder, or owner/name on the hub.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]

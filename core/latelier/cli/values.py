@@ -100,28 +100,36 @@ def read_conditions(
 ) -> dict[str, Any]:
     """Return name -> value for each 'NAME=VALUE' or 'NAME=@FILE'.
 
+    Of an input with several fields each may be given by itself, as NAME.FIELD.
+
     Args:
         texts: as they were typed. A VALUE that is JSON is taken as that, else as text.
         known: the public inputs and their classes.
 
     Raises:
-        UnknownNameError: a name that the model does not take.
+        UnknownNameError: a name that the model does not take, or a field that it does not have.
         InvalidInputError: not NAME=VALUE, given twice, or a file that cannot be read.
     """
     conditions: dict[str, Any] = {}
     for text in texts:
-        name, equals, value = text.partition("=")
+        path, equals, value = text.partition("=")
+        name, dot, field = path.partition(".")
         if not equals:
             raise InvalidInputError(f"--condition: '{text}' is not NAME=VALUE or NAME=@FILE")
         if name not in known:
             raise UnknownNameError(f"this model takes no '{name}'. {suggestion(name, known)}")
-        if name in conditions:
-            raise InvalidInputError(f"--condition: '{name}' is given twice")
-        field = _bare_schema(known[name], name)
-        if value.startswith("@"):
-            conditions[name] = _file(name, Path(value[1:]).expanduser(), field)
+        if dot:
+            schema = _field_schema(known[name], name, field)
+            there = conditions.setdefault(name, {})
         else:
-            conditions[name] = _value(value, field)
+            schema = _bare_schema(known[name], name)
+            there, field = conditions, name
+        if not isinstance(there, dict) or field in there:
+            raise InvalidInputError(f"--condition: '{path}' is given twice")
+        if value.startswith("@"):
+            there[field] = _file(path, Path(value[1:]).expanduser(), schema)
+        else:
+            there[field] = _value(value, schema)
     return conditions
 
 
@@ -146,6 +154,15 @@ def _bare_schema(model: type[BaseModel] | None, name: str) -> Mapping[str, Any]:
     except InvalidInputError:
         return {}
     schema: Mapping[str, Any] = model.model_json_schema()["properties"][field]
+    return schema
+
+
+def _field_schema(model: type[BaseModel] | None, name: str, field: str) -> Mapping[str, Any]:
+    """Return the schema of a field, or raise an `UnknownNameError`."""
+    fields: Mapping[str, Any] = model.model_json_schema()["properties"] if model else {}
+    if model is not None and field not in fields:
+        raise UnknownNameError(f"'{name}' has no field '{field}'. {suggestion(field, fields)}")
+    schema: Mapping[str, Any] = fields.get(field, {})
     return schema
 
 

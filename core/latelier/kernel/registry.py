@@ -55,7 +55,8 @@ class Registry(Generic[T]):
         """Return the spec of a bare name, an alias or an id.
 
         Raises:
-            UnknownNameError: nobody registered it; the nearest name is suggested.
+            UnknownNameError: nobody registered it; the nearest name is suggested, or for an id of
+                a distribution without any, the pip line.
             AmbiguousNameError: several distributions did; all are listed.
         """
         name = self._aliases.get(name, name)
@@ -71,7 +72,7 @@ class Registry(Generic[T]):
                 f"{what} '{name}' is claimed by several plugins: ask for {ids}, or choose one in "
                 f'the [aliases] of config.toml: "{self.kind}.{name}" = "{owners[0].id}"'
             )
-        raise UnknownNameError(f"there is no {what} '{name}'. {suggestion(name, self.names())}")
+        raise UnknownNameError(f"there is no {what} '{name}'. {self._hint(name)}")
 
     def get(self, name: str) -> T:
         """Return the class or function itself, imported now.
@@ -118,6 +119,13 @@ class Registry(Generic[T]):
         """Return a new component built with `config`."""
         factory: Any = self.get(name)
         return factory(self.configured(name, config))
+
+    def _hint(self, name: str) -> str:
+        """Return what would mend an unknown name: the plugin of an id, or the nearest name."""
+        distribution, slash, _ = name.partition("/")
+        if slash and all(spec.distribution != distribution for spec in self._specs.values()):
+            return f"It is of a plugin that is not here: pip install {distribution}"
+        return suggestion(name, self.names())
 
     def _owners(self, name: str) -> list[ComponentSpec]:
         return [spec for spec in self.specs() if spec.name == name]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ from latelier.checkpoints.component import Component, save_component
 from latelier.checkpoints.files import whole_folder
 from latelier.checkpoints.importers.building import built
 from latelier.checkpoints.importers.choice import chosen_importer, read_by
-from latelier.checkpoints.importers.fit import Published
 from latelier.checkpoints.importers.hub import located
 from latelier.checkpoints.importers.source import open_source
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.contracts import Imported
 from latelier.kernel.errors import InvalidInputError, ModelFileError
 from latelier.pipeline.composition import compose
+from latelier.pipeline.fitting import fitting_presets
 
 _PLACES = ("first_stage", "denoiser")
 
@@ -45,7 +46,6 @@ def import_model(
     importer: str | None = None,
     force: bool = False,
     tell: Callable[[str], None] | None = None,
-    published: Published | None = None,
     atelier: Atelier | None = None,
     **options: Any,
 ) -> ImportReport:
@@ -59,7 +59,6 @@ def import_model(
         importer: which registered importer reads it; by default the one that recognises it.
         force: whether a folder that is there may be replaced.
         tell: is told what is done, a few words at a time.
-        published: names the published configurations that weights would fit (see `fit`).
         atelier: where importers and components are looked up; the default one if None.
         options: for the importer.
 
@@ -81,10 +80,11 @@ def import_model(
     id_, chosen = chosen_importer(opened, importer, options, atelier)
     tell("reading the weights")
     found = read_by(id_, chosen, opened)
+    fitting = partial(fitting_presets, atelier=atelier)
     components = {}
     for place, part in found.parts.items():
         tell(f"checking {place}")
-        components[place] = built(place, part, atelier, published)
+        components[place] = built(place, part, atelier, fitting)
     alone = _alone(found)
     tell("writing")
     with whole_folder(folder) as beside:

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import Field
 
-from latelier.kernel.errors import InvalidConfigError
+from latelier.checkpoints.yaml_files import read_yaml
 from latelier.kernel.frozen import Frozen, validated
 
 C = TypeVar("C", bound="Training")
@@ -133,15 +133,7 @@ def read_training(path: str | Path, model: type[C]) -> C:
             error names the file and the field.
     """
     file = Path(path)
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidConfigError(f"cannot read {file}: {error.strerror or error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidConfigError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict):
-        raise InvalidConfigError(f"{file} holds no mapping of fields to values")
-    return validated(model, values, str(file))
+    return validated(model, read_yaml(file), str(file))
 
 
 def written(config: Training) -> str:

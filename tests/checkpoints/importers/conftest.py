@@ -10,8 +10,6 @@ import torch
 from torch import Tensor
 
 from latelier.checkpoints.importers.source import Source
-from latelier.kernel.atelier import Atelier
-from latelier.kernel.policy import Policy
 
 Shapes = dict[str, tuple[int, ...]]
 TABLES = (
@@ -308,18 +306,6 @@ def given(tmp_path: Path) -> Callable[..., Given]:
         return Given(tmp_path, None, config, {"tensors": tensors})
 
     return make
-
-
-@pytest.fixture
-def with_clip(monkeypatch: pytest.MonkeyPatch) -> Atelier:
-    """The built-in plugins and latelier-transformers, as if it were installed."""
-    pytest.importorskip("transformers")
-    root = Path(__file__).parents[3]
-    monkeypatch.syspath_prepend(root / "plugins" / "latelier-transformers")
-    plugin = pytest.importorskip("latelier_transformers.plugin").plugin
-    atelier = Atelier(policy=Policy(allow=frozenset()))
-    atelier.register(plugin, "latelier-transformers", "1.0")
-    return atelier
 
 
 @pytest.fixture(autouse=True)

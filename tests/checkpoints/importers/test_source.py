@@ -3,7 +3,7 @@
 import pytest
 
 from latelier.checkpoints.importers.hub import located, wanted_files
-from latelier.checkpoints.importers.source import open_source, read_yaml
+from latelier.checkpoints.importers.source import open_source
 from latelier.kernel.errors import ModelFileError
 
 
@@ -46,23 +46,6 @@ def test_the_yaml_of_a_checkpoint(folder, names, named, config):
 def test_folders_that_leave_a_choice(folder, names, why):
     with pytest.raises(ModelFileError, match=why):
         open_source(folder(*names), None, {})
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("- a", "is no configuration: it holds list"),
-        ("a: [", "cannot be read as YAML"),
-        ("a: !!python/name:os.system x", "cannot be read as YAML"),
-        ("a: " + "x" * 2**20, "is too large"),
-    ],
-)
-def test_files_that_are_no_configuration(tmp_path, text, why):
-    (tmp_path / "c.yaml").write_text(text)
-    with pytest.raises(ModelFileError, match=why):
-        read_yaml(tmp_path / "c.yaml")
-    with pytest.raises(ModelFileError, match="cannot be read"):
-        read_yaml(tmp_path / "none.yaml")
 
 
 def test_files_beside_the_weights(folder):

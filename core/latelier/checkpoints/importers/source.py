@@ -5,15 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from torch import Tensor
 
 from latelier.checkpoints.reading import is_weights, shapes_of, tensors_of
+from latelier.checkpoints.yaml_files import read_yaml
 from latelier.kernel.errors import ModelFileError
 
 WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 _YAML = (".yaml", ".yml")
-_YAML_LIMIT = 2**20
 _SMALL = 64 * 2**20
 
 
@@ -85,25 +84,8 @@ def open_source(path: Path, config: Path | None, options: Mapping[str, Any]) -> 
         raise ModelFileError(f"{path}: there is no such file or folder")
     file = path if path.is_file() else _only_weights(path)
     beside = _yaml_beside(path, file) if config is None else config
-    return Source(path, file, read_yaml(beside) if beside else None, options)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Return a YAML file as plain values; tags that would make objects are refused.
-
-    Raises:
-        ModelFileError: it is missing, damaged, absurdly large or not a mapping.
-    """
-    try:
-        if path.stat().st_size > _YAML_LIMIT:
-            raise ModelFileError(f"{path}: is too large for a configuration")
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ModelFileError(f"{path}: cannot be read as YAML: {reason}") from None
-    if not isinstance(values, dict):
-        raise ModelFileError(f"{path}: is no configuration: it holds {type(values).__name__}")
-    return values
+    values = read_yaml(beside, ModelFileError) if beside else None
+    return Source(path, file, values, options)
 
 
 def _only_weights(folder: Path) -> Path | None:

@@ -6,6 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
+from latelier.checkpoints.importers.class_table import (
+    class_vectors,
+    has_null_row,
+    null_row_note,
+)
 from latelier.checkpoints.importers.clip import clip_text_part
 from latelier.checkpoints.importers.clip_layout import clip_from_compvis, clip_from_open_clip
 from latelier.checkpoints.importers.compvis.target import Target
@@ -13,9 +18,8 @@ from latelier.kernel.contracts import ImportedPart
 from latelier.kernel.errors import InvalidConfigError
 
 _TRAINING = ("key", "device", "use_checkpoint", "ckpt_path", "freeze", "ucg_rate")
-
-IMAGENET_WITH_NULL = 1001
-"""Rows of a table of ImageNet's classes that has a last one for no class."""
+NEIGHBOURS = 20
+"""Most neighbours whose vectors stand beside the text's (Blattmann et al., arXiv:2204.11824)."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class FoundConditioner:
     part: ImportedPart
     stream: int | None = None
     spatial: int | None = None
+    vector: int | None = None
     notes: tuple[str, ...] = ()
     guidance: float = 1.0
 
@@ -54,15 +59,29 @@ def class_embedder(target: Target, found: Conditioning) -> FoundConditioner:
     """
     params = target.taken(("embed_dim", "n_classes"), {}, _TRAINING)
     rows, width = params.get("n_classes", 1000), params.get("embed_dim")
-    has_null = found.options.get("null_class", rows == IMAGENET_WITH_NULL)
+    has_null = has_null_row(rows, found.options.get("null_class"))
     config = {"num_classes": rows - has_null, "width": width, "null_class": has_null}
     part = ImportedPart("latelier/class_label", config, found.tensors)
-    last = "the last of which stands for no class" if has_null else "none of which is for no class"
     return FoundConditioner(
         "class_label",
         part,
         stream=width,
-        notes=(f"the table of classes has {rows} rows, {last}",),
+        notes=(null_row_note(rows, has_null),),
+        guidance=3.0 if has_null else 1.0,
+    )
+
+
+def label_embedding(table: Tensor, options: Mapping[str, Any]) -> FoundConditioner:
+    """Return the table of classes (classes, width) that a UNet with `num_classes` holds itself.
+
+    With 1001 rows, ImageNet's and one for no class, the last is that.
+    """
+    has_null = has_null_row(len(table), options.get("null_class"))
+    return FoundConditioner(
+        "class_label",
+        class_vectors(table, has_null),
+        vector=table.shape[1],
+        notes=(null_row_note(len(table), has_null),),
         guidance=3.0 if has_null else 1.0,
     )
 
@@ -157,7 +176,8 @@ def pass_through(target: Target, found: Conditioning) -> FoundConditioner:
         part = ImportedPart("latelier/image", {})
         return FoundConditioner("image", part, spatial=found.extra_channels)
     width = found.context_dim
-    part = ImportedPart("latelier/embedding", {"width": width})
+    config = {"width": width, "max_vectors": 1 + NEIGHBOURS, "normalise": True}
+    part = ImportedPart("latelier/embedding", config)
     return FoundConditioner("embedding", part, stream=width, guidance=5.0)
 
 

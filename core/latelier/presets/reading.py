@@ -1,0 +1,76 @@
+"""Finding and reading presets: by name those of the package, by path those of a person."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from latelier.checkpoints.yaml_files import read_yaml
+from latelier.kernel.errors import InvalidConfigError, UnknownNameError, suggestion
+from latelier.kernel.frozen import validated
+from latelier.presets.preset import Preset
+
+_FOLDERS = ("first_stages", "models")
+
+
+def preset_names() -> tuple[str, ...]:
+    """Return the names of the package's presets: first stages, then models, in natural order."""
+    return tuple(_files())
+
+
+def read_preset(name: str | Path) -> Preset:
+    """Return the preset of a name, or of a YAML file of one's own.
+
+    Its `first_stage` may be `{preset: NAME, config: {...}}`: that preset's, with these fields
+    changed.
+
+    Raises:
+        UnknownNameError: there is none of that name; the nearest is suggested.
+        InvalidConfigError: the file is missing, no YAML, or has a field that is wrong.
+    """
+    path = _path(name)
+    values = read_yaml(path)
+    first_stage = values.get("first_stage")
+    if isinstance(first_stage, dict) and "preset" in first_stage:
+        values["first_stage"] = _changed(first_stage, str(path))
+    found = validated(Preset, values, str(path))
+    if found.denoiser is not None and not (found.process and found.defaults):
+        raise InvalidConfigError(f"{path}: a model needs a process and defaults")
+    if found.denoiser is None and found.conditioners:
+        raise InvalidConfigError(f"{path}: has conditioners, but no denoiser that they would feed")
+    return found
+
+
+def _files() -> dict[str, Path]:
+    root = Path(__file__).parent
+    found = {}
+    for folder in _FOLDERS:
+        files = sorted((root / folder).glob("*.yaml"), key=lambda path: _natural(path.stem))
+        found.update({path.stem: path for path in files})
+    return found
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a key by which f8 comes before f16."""
+    return [(int(each), "") if each.isdigit() else (0, each) for each in re.split(r"(\d+)", name)]
+
+
+def _path(name: str | Path) -> Path:
+    files = _files()
+    if str(name) in files:
+        return files[str(name)]
+    path = Path(name).expanduser()
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        return path
+    raise UnknownNameError(
+        f"there is no preset '{name}', nor such a .yaml file. {suggestion(str(name), files)}"
+    )
+
+
+def _changed(said: dict[str, Any], what: str) -> dict[str, Any]:
+    """Return the first stage of another preset with the fields that are said in its place."""
+    unknown = said.keys() - {"preset", "config"}
+    if unknown:
+        hint = suggestion(sorted(unknown)[0], ("preset", "config"))
+        raise InvalidConfigError(f"{what}: there is no field 'first_stage.{min(unknown)}'. {hint}")
+    base = read_preset(str(said["preset"])).first_stage
+    return {**base.model_dump(), "config": {**base.config, **(said.get("config") or {})}}

@@ -1,0 +1,71 @@
+"""Every preset of the package, on the meta device: it composes, and counts what it says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from latelier.checkpoints.importers.building import kind_of
+from latelier.diffusion.processes import process_from
+from latelier.kernel.compatibility import check_composition
+from latelier.pipeline.request import Defaults
+from latelier.presets import preset_names, read_preset
+
+ROW = r"^\| `([\w-]+)` (\|.*?)((?:\| [\d.]+ M )+.*)$"
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+@pytest.fixture(params=preset_names())
+def preset(request):
+    return read_preset(request.param)
+
+
+def test_each_part_has_as_many_parameters_as_it_says(preset, with_clip):
+    for place, part in preset.parts().items():
+        with torch.device("meta"):
+            module = with_clip.registry(kind_of(place)).build(*part.piece)
+        assert sum(p.numel() for p in module.parameters()) == part.parameters, place
+
+
+def test_the_parts_fit_together(preset, with_clip):
+    if preset.denoiser is None:
+        return
+    configs = {
+        place: with_clip.registry(kind_of(place)).configured(*part.piece)
+        for place, part in preset.parts().items()
+    }
+    conditioners = {name: configs[f"conditioners.{name}"] for name in preset.conditioners}
+    check_composition(configs["first_stage"], configs["denoiser"], conditioners)
+    process_from(preset.process)
+    multiple = configs["first_stage"].downsampling * configs["denoiser"].size_multiple
+    assert all(side % multiple == 0 for side in Defaults.model_validate(preset.defaults).size)
+
+
+def test_each_is_described(preset):
+    assert re.fullmatch(r"[A-Z].*\.", preset.description)
+    assert preset.task
+
+
+def test_readme_has_a_table_of_them():
+    rows = {row[0]: row[1:] for row in re.findall(ROW, README, re.MULTILINE)}
+    assert rows.keys() == set(preset_names())
+    for name, (middle, counts) in rows.items():
+        preset = read_preset(name)
+        parts = [part.parameters or 0 for part in preset.parts().values()]
+        shown = parts if preset.denoiser is None else [parts[1], sum(parts[2:])]
+        millions = [f"{count / 1e6:.1f} M" for count in shown if count >= 1e5]
+        assert re.findall(r"[\d.]+ M", counts) == millions, name
+        assert preset.denoiser is None or f"| {preset.task} |" in middle, name
+
+
+def test_reading_them_imports_no_torch():
+    code = (
+        "import sys\n"
+        "from latelier.presets import preset_names, read_preset\n"
+        "[read_preset(name) for name in preset_names()]\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
