@@ -18,6 +18,38 @@ ROW = r"^\| `([\w-]+)` (\|.*?)((?:\| [\d.]+ M )+.*)$"
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
+UNETS = {
+    "celeba256": 274_056_163,
+    "ffhq256": 274_056_163,
+    "lsun_beds256": 274_056_163,
+    "lsun_churches256": 294_966_916,
+    "cin256": 394_984_196,
+    "cin256-v2": 400_920_579,
+    "text2img256": 403_623_939,
+    "text2img-large": 872_300_484,
+    "layout2img-openimages256": 246_277_379,
+    "semantic_synthesis256": 215_229_315,
+    "semantic_synthesis512": 215_229_315,
+    "bsr_sr": 113_622_563,
+    "inpainting_big": 387_245_827,
+    "rdm768": 1_335_480_400,
+    "sd-v1": 859_520_964,
+    "sd-v1-inpainting": 859_535_364,
+    "sd-v2": 865_910_724,
+    "sd-v2-base": 865_910_724,
+    "sd-v2-inpainting": 865_925_124,
+    "ldm1-cin256": 396_835_971,  # the paper: 396 M
+}
+"""Totals of the published denoisers, by arithmetic from their YAML files."""
+
+ENCODERS = {
+    "text2img256": (186_154_682, 640, 30522),
+    "text2img-large": (581_994_042, 1280, 30522),
+    "layout2img-openimages256": (58_858_496, 512, 8192),
+}
+"""Totals of the published encoders with the logits that nothing uses; width and vocabulary."""
+
+
 @pytest.fixture(params=preset_names())
 def preset(request):
     return read_preset(request.param)
@@ -28,6 +60,15 @@ def test_each_part_has_as_many_parameters_as_it_says(preset, with_clip):
         with torch.device("meta"):
             module = with_clip.registry(kind_of(place)).build(*part.piece)
         assert sum(p.numel() for p in module.parameters()) == part.parameters, place
+
+
+def test_the_totals_are_the_published_ones():
+    models = {name: read_preset(name) for name in preset_names()}
+    found = {name: each.denoiser.parameters for name, each in models.items() if each.denoiser}
+    assert found == UNETS
+    for name, (total, width, vocabulary) in ENCODERS.items():
+        (encoder,) = models[name].conditioners.values()
+        assert encoder.parameters == total - vocabulary * (width + 1)
 
 
 def test_the_parts_fit_together(preset, with_clip):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from torch import Tensor
 
 from latelier.checkpoints.importers.source import Source
@@ -212,6 +213,44 @@ def bert_shapes(params: Mapping[str, Any]) -> Shapes:
     return shapes
 
 
+def clip_shapes(prefix: str = "transformer.text_model.") -> Shapes:
+    """Return names and shapes of CLIP ViT-L/14's text encoder as transformers has it."""
+    shapes: Shapes = {
+        f"{prefix}embeddings.token_embedding.weight": (49408, 768),
+        f"{prefix}embeddings.position_embedding.weight": (77, 768),
+        f"{prefix}embeddings.position_ids": (1, 77),
+        **layer(f"{prefix}final_layer_norm", 768),
+    }
+    for i in range(12):
+        block = f"{prefix}encoder.layers.{i}"
+        for each in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            shapes |= layer(f"{block}.self_attn.{each}", 768, 768)
+        shapes |= layer(f"{block}.mlp.fc1", 3072, 768) | layer(f"{block}.mlp.fc2", 768, 3072)
+        shapes |= layer(f"{block}.layer_norm1", 768) | layer(f"{block}.layer_norm2", 768)
+    return shapes
+
+
+def open_clip_shapes() -> Shapes:
+    """Return names and shapes of OpenCLIP ViT-H/14's text encoder."""
+    shapes: Shapes = {
+        "model.token_embedding.weight": (49408, 1024),
+        "model.positional_embedding": (77, 1024),
+        "model.text_projection": (1024, 1024),
+        "model.logit_scale": (),
+        **layer("model.ln_final", 1024),
+    }
+    for i in range(24):
+        block = f"model.transformer.resblocks.{i}"
+        shapes |= {
+            f"{block}.attn.in_proj_weight": (3072, 1024),
+            f"{block}.attn.in_proj_bias": (3072,),
+        }
+        shapes |= layer(f"{block}.attn.out_proj", 1024, 1024)
+        shapes |= layer(f"{block}.mlp.c_fc", 4096, 1024) | layer(f"{block}.mlp.c_proj", 1024, 4096)
+        shapes |= layer(f"{block}.ln_1", 1024) | layer(f"{block}.ln_2", 1024)
+    return shapes
+
+
 def conditioner_shapes(node: Any) -> Shapes:
     name, p = node["target"].rpartition(".")[2], node.get("params", {})
     if name == "ClassEmbedder":
@@ -220,6 +259,10 @@ def conditioner_shapes(node: Any) -> Shapes:
         return bert_shapes(p)
     if name == "SpatialRescaler":
         return {"channel_mapper.weight": (p["out_channels"], p["in_channels"], 1, 1)}
+    if name == "FrozenCLIPEmbedder":
+        return clip_shapes()
+    if name == "FrozenOpenCLIPEmbedder":
+        return open_clip_shapes()
     return {}
 
 
@@ -263,6 +306,18 @@ def checkpoint_of(
 def compvis_checkpoint() -> Callable[..., dict[str, Tensor]]:
     """`checkpoint_of`."""
     return checkpoint_of
+
+
+@pytest.fixture(scope="session")
+def published_yaml() -> Callable[[str], dict[str, Any]]:
+    """The numbers that a model was published with, by its name."""
+
+    def read(name: str) -> dict[str, Any]:
+        path = Path(__file__).parent / "published" / f"{name}.yaml"
+        values: dict[str, Any] = yaml.safe_load(path.read_text())
+        return values
+
+    return read
 
 
 @pytest.fixture(scope="session")

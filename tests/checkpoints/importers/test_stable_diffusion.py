@@ -13,49 +13,7 @@ from latelier.checkpoints.importers.stable_diffusion.importer import StableDiffu
 from latelier.checkpoints.importers.stable_diffusion.published import published_config
 from latelier.kernel.errors import InvalidConfigError, ModelFileError
 
-Shapes = dict[str, tuple[int, ...]]
-
-
-def layer(name: str, *shape: int) -> Shapes:
-    return {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
-
-
-def clip_shapes(prefix: str = "transformer.text_model.") -> Shapes:
-    """Return names and shapes of CLIP ViT-L/14's text encoder as transformers has it."""
-    shapes: Shapes = {
-        f"{prefix}embeddings.token_embedding.weight": (49408, 768),
-        f"{prefix}embeddings.position_embedding.weight": (77, 768),
-        f"{prefix}embeddings.position_ids": (1, 77),
-        **layer(f"{prefix}final_layer_norm", 768),
-    }
-    for i in range(12):
-        block = f"{prefix}encoder.layers.{i}"
-        for each in ("q_proj", "k_proj", "v_proj", "out_proj"):
-            shapes |= layer(f"{block}.self_attn.{each}", 768, 768)
-        shapes |= layer(f"{block}.mlp.fc1", 3072, 768) | layer(f"{block}.mlp.fc2", 768, 3072)
-        shapes |= layer(f"{block}.layer_norm1", 768) | layer(f"{block}.layer_norm2", 768)
-    return shapes
-
-
-def open_clip_shapes() -> Shapes:
-    """Return names and shapes of OpenCLIP ViT-H/14's text encoder."""
-    shapes: Shapes = {
-        "model.token_embedding.weight": (49408, 1024),
-        "model.positional_embedding": (77, 1024),
-        "model.text_projection": (1024, 1024),
-        "model.logit_scale": (),
-        **layer("model.ln_final", 1024),
-    }
-    for i in range(24):
-        block = f"model.transformer.resblocks.{i}"
-        shapes |= {
-            f"{block}.attn.in_proj_weight": (3072, 1024),
-            f"{block}.attn.in_proj_bias": (3072,),
-        }
-        shapes |= layer(f"{block}.attn.out_proj", 1024, 1024)
-        shapes |= layer(f"{block}.mlp.c_fc", 4096, 1024) | layer(f"{block}.mlp.c_proj", 1024, 4096)
-        shapes |= layer(f"{block}.ln_1", 1024) | layer(f"{block}.ln_2", 1024)
-    return shapes
+TEXT = {1: "FrozenCLIPEmbedder", 2: "FrozenOpenCLIPEmbedder"}
 
 
 def empty(shape: tuple[int, ...]) -> Tensor:
@@ -98,13 +56,12 @@ def single_file(compvis_checkpoint, given):
                     "use_ema": False,
                     "unet_config": {"params": unet},
                     "first_stage_config": {"params": {"embed_dim": 4, "ddconfig": layers}},
+                    "cond_stage_config": {"target": TEXT[version]},
                     **params,
                 }
             }
         }
         tensors = compvis_checkpoint(config, empty)
-        text = clip_shapes() if version == 1 else open_clip_shapes()
-        tensors |= {f"cond_stage_model.{name}": empty(shape) for name, shape in text.items()}
         return given(None, tensors)
 
     return make
