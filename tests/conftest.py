@@ -1,7 +1,8 @@
-"""Fixtures of several folders: a site of plugins, a pipeline that runs in milliseconds."""
+"""Fixtures of several folders: a site of plugins, a tiny pipeline, the command line."""
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 from textwrap import dedent
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from latelier.cli.main import main
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.discovery import GROUP, Candidate, discover
 from latelier.kernel.policy import Policy
@@ -189,3 +191,27 @@ def publish_healthy(site: Site) -> Callable[..., None]:
         site.publish(distribution, _HEALTHY.format(name=sampler))
 
     return publish
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(capsys, monkeypatch, tmp_path) -> Callable[..., Done]:
+    """Run a command line in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Done:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(each) for each in arguments])
+        out, err = capsys.readouterr()
+        return Done(int(ended.value.code or 0), out, err)
+
+    return run

@@ -1,13 +1,11 @@
-"""A tiny model, plugins written on the spot, and the command line in this process."""
+"""A tiny model, and plugins written on the spot."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import latelier
-from latelier.cli.main import main
 
 WIDTH = 16
 
@@ -55,30 +53,6 @@ def tiny_model(tmp_path_factory) -> Path:
     )
     pipeline.save(folder)
     return folder
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    status: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def cli(capsys, monkeypatch, tmp_path) -> Callable[..., Done]:
-    """Run a command line in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> Done:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(each) for each in arguments])
-        out, err = capsys.readouterr()
-        return Done(int(ended.value.code or 0), out, err)
-
-    return run
 
 
 @pytest.fixture
