@@ -5,20 +5,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from latelier import default_atelier
 from latelier._version import __version__
-from latelier.checkpoints.component import COMPONENT_FILE, StoredAlone, load_component
+from latelier.checkpoints.component import (
+    COMPONENT_FILE,
+    Component,
+    StoredAlone,
+    load_component,
+)
 from latelier.checkpoints.files import whole_folder, write_json
 from latelier.checkpoints.importers.clip import CLIP_TEXT
 from latelier.checkpoints.importers.diffusers.clip_export import export_clip_text
 from latelier.checkpoints.importers.diffusers.export import export_component
 from latelier.checkpoints.importers.diffusers.folder import INDEX, SCHEDULER
 from latelier.checkpoints.importers.diffusers.scheduler import scheduler_to_diffusers
+from latelier.checkpoints.importers.diffusers.unet_config import CLASSES
 from latelier.checkpoints.json_files import read_json
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.errors import InvalidInputError
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
+
+_LIKE_DIFFUSERS = "0.42.1"
+"""The version whose folders these are like; diffusers mends those of some old ones on loading."""
 
 _ALONE_SIDE = 64
 """Side of the latents that is written for a UNet alone; diffusers takes any."""
@@ -82,19 +93,24 @@ def _export_pipeline(pipeline: Pipeline, folder: Path) -> tuple[dict[str, str], 
     scheduler = scheduler_to_diffusers(pipeline.process)
     write_json(folder / "scheduler" / SCHEDULER, scheduler)
     components = {"scheduler": str(scheduler["_class_name"])}
-    components["unet"] = export_component(pipeline.denoiser_component, folder / "unet", side)
+    classes = _classes(pipeline)
+    components["unet"] = export_component(
+        pipeline.denoiser_component, folder / "unet", side, classes
+    )
     index = _index(pipeline)
     stage = "vae" if index is None else _FIRST_STAGE[index]
     if pipeline.first_stage_component.id != "latelier/identity":
         component = pipeline.first_stage_component
         components[stage] = export_component(component, folder / stage, side)
-    if index == _STABLE_DIFFUSION:
-        (text,) = pipeline.conditioner_components.values()
-        components |= export_clip_text(text, folder)
+    taken = {CLASSES} if classes is not None else set()
+    if index in _WITH_CLIP:
+        (text,) = (name for name, each in _conditioners(pipeline) if each.id == CLIP_TEXT)
+        components |= export_clip_text(pipeline.conditioner_components[text], folder)
+        taken.add(text)
     notes = [
         f"the conditioner '{name}' ({each.id}) has no equivalent there and was left out"
-        for name, each in pipeline.conditioner_components.items()
-        if each.module.state_dict() and index != _STABLE_DIFFUSION
+        for name, each in _conditioners(pipeline)
+        if each.module.state_dict() and name not in taken
     ]
     if index is None:
         notes.append(f"no pipeline there is made of these parts: there is no {INDEX}")
@@ -103,18 +119,20 @@ def _export_pipeline(pipeline: Pipeline, folder: Path) -> tuple[dict[str, str], 
             name: ["transformers" if "CLIP" in each else "diffusers", each]
             for name, each in sorted(components.items())
         }
-        if index == _STABLE_DIFFUSION:
+        if index in _WITH_CLIP:
             named |= {name: [None, None] for name in ("safety_checker", "feature_extractor")}
             named["requires_safety_checker"] = False
-        write_json(
-            folder / INDEX, {"_class_name": index, "_latelier_version": __version__, **named}
-        )
+        versions = {"_diffusers_version": _LIKE_DIFFUSERS, "_latelier_version": __version__}
+        write_json(folder / INDEX, {"_class_name": index, **versions, **named})
     return components, tuple(notes)
 
 
 _STABLE_DIFFUSION = "StableDiffusionPipeline"
+_INPAINTING = "StableDiffusionInpaintPipeline"
+_WITH_CLIP = (_STABLE_DIFFUSION, _INPAINTING)
 _FIRST_STAGE = {
     _STABLE_DIFFUSION: "vae",
+    _INPAINTING: "vae",
     "LDMPipeline": "vqvae",
     "LDMSuperResolutionPipeline": "vqvae",
     "DDIMPipeline": "",
@@ -122,15 +140,44 @@ _FIRST_STAGE = {
 """Pipeline there -> the name under which it has its first stage."""
 
 
+def _conditioners(pipeline: Pipeline) -> list[tuple[str, Component]]:
+    return list(pipeline.conditioner_components.items())
+
+
+def _classes(pipeline: Pipeline) -> Tensor | None:
+    """Return the table of classes whose rows are given to the denoiser as vectors, if it has one.
+
+    diffusers keeps it inside the UNet.
+    """
+    component = pipeline.conditioner_components.get(CLASSES)
+    told = pipeline.denoiser.config.takes().vectors
+    if component is None or component.id != "latelier/class_label" or CLASSES not in told:
+        return None
+    table: Tensor = component.module.state_dict()["embedding.weight"]
+    return table
+
+
 def _index(pipeline: Pipeline) -> str | None:
     """Return the pipeline of diffusers that is made of these parts, or None."""
-    conditioners = {each.id for each in pipeline.conditioner_components.values()}
+    by_id = {each.id: each for _, each in _conditioners(pipeline)}
+    conditioners = set(by_id)
     first_stage = pipeline.first_stage_component
     if not conditioners:
         return "DDIMPipeline" if first_stage.id == "latelier/identity" else "LDMPipeline"
     scale = getattr(first_stage.config, "scale_factor", None)
     if conditioners == {CLIP_TEXT} and first_stage.id == "latelier/autoencoder_kl":
         return _STABLE_DIFFUSION
+    if conditioners == {CLIP_TEXT, _MASK} and first_stage.id == "latelier/autoencoder_kl":
+        return _INPAINTING if _masks_alike(by_id[_MASK].config) else None
     if conditioners == {"latelier/image"} and scale == 1:
         return "LDMSuperResolutionPipeline"
     return None
+
+
+_MASK = "latelier/mask"
+
+
+def _masks_alike(config: Any) -> bool:
+    """Return whether masks are given to the denoiser as they are there."""
+    said = config.mask_first, config.mask_values, config.hole_value
+    return bool(said == (True, (0.0, 1.0), 0.0))

@@ -13,6 +13,7 @@ from latelier.checkpoints.importers.building import built
 from latelier.checkpoints.importers.choice import read_by
 from latelier.checkpoints.importers.compvis.importer import CompVis
 from latelier.checkpoints.weights import write_weights
+from latelier.kernel.condition import Condition
 from latelier.kernel.errors import InvalidConfigError, InvalidInputError, ModelFileError
 from latelier.pipeline.importing import import_model
 
@@ -421,3 +422,60 @@ def test_a_malformed_yaml_is_told_as_that(tmp_path, given, checkpoint, built_ins
                 built(place, part, built_ins)
         except latelier.LatelierError as error:
             assert "\n" not in str(error)  # noqa: PT017
+
+
+LABELLED: dict[str, Any] = {
+    "cond_stage_config": {"target": "torch.nn.Identity"},
+    "conditioning_key": "adm",
+    "unet": {"use_spatial_transformer": False, "context_dim": None, "num_classes": 5},
+}
+
+
+def with_labels(tensors, rows=5):
+    """Add the UNet's table of classes, of ones, and its average, of numbers."""
+    tensors["model.diffusion_model.label_emb.weight"] = torch.ones(rows, 128)
+    average = torch.arange(rows * 128.0).view(rows, 128)
+    tensors["model_ema.diffusion_modellabel_embweight"] = average
+
+
+def test_a_unet_with_a_table_of_classes(read, built_ins):
+    found, tensors = read(config_of(**LABELLED), with_labels)
+    part = found.parts["conditioners.class_label"]
+    average = tensors["model_ema.diffusion_modellabel_embweight"]
+    assert torch.equal(part.tensors["embedding.weight"], average)
+    labels = built("conditioners.class_label", part, built_ins).module
+    unet = built("denoiser", found.parts["denoiser"], built_ins).module
+    assert unet.config.native_vectors == ("class_label",)
+    vector = labels.encode([3]).vector
+    assert torch.equal(vector, average[3:4])
+    assert any("5 rows, none of which" in note for note in found.notes)
+    x, t = torch.randn(1, 4, 8, 8), torch.tensor([7.0])
+    with torch.no_grad():
+        told = [
+            unet(x, t, Condition({}, {}, {"class_label": each}))
+            for each in (vector, labels.encode([4]).vector)
+        ]
+    assert not torch.allclose(*told)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rows", "error", "why"),
+    [
+        ({}, 6, ModelFileError, r"num_classes of the UNet \(is: 5\) and a table"),
+        ({"cond_stage_config": CLASSES}, 5, InvalidConfigError, "the class 'ClassEmbedder' is not"),
+        ({"conditioning_key": "concat"}, 5, InvalidConfigError, "only models with conditioning_k"),
+        ({"cond_stage_config": "__is_unconditional__"}, 5, InvalidConfigError, "num_classes: 5"),
+    ],
+)
+def test_a_table_of_classes_that_nothing_uses(read, changes, rows, error, why):
+    with pytest.raises(error, match=why):
+        read(config_of(**{**LABELLED, **changes}), lambda tensors: with_labels(tensors, rows))
+
+
+def test_a_table_of_classes_that_the_yaml_does_not_name(given, checkpoint, built_ins):
+    config = config_of()
+    tensors = checkpoint(config)
+    with_labels(tensors)
+    found = CompVis().read(given(config, tensors))
+    with pytest.raises(ModelFileError, match=r"label_emb\.weight"):
+        built("denoiser", found.parts["denoiser"], built_ins)

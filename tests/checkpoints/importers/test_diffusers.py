@@ -485,6 +485,150 @@ def test_stable_diffusion_without_the_plugin(tmp_path, built_ins):
     assert not (tmp_path / "ours").exists()
 
 
+def inpainting_folder(folder: Path) -> Path:
+    """Save a small Stable Diffusion for inpainting, whose first stage has no noise to draw."""
+    import json
+
+    folder, _ = stable_diffusion_folder(folder, "!")
+    cross_unet(attention_head_dim=2, in_channels=9).save_pretrained(folder / "unet")
+    vae = diffusers.AutoencoderKL.from_pretrained(folder / "vae")
+    with torch.no_grad():
+        vae.quant_conv.weight[4:] = 0
+        vae.quant_conv.bias[4:] = -60
+    vae.save_pretrained(folder / "vae")
+    index = json.loads((folder / "model_index.json").read_text())
+    index |= {
+        "_class_name": "StableDiffusionInpaintPipeline",
+        "_diffusers_version": diffusers.__version__,
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "feature_extractor": [None, None],
+    }
+    (folder / "model_index.json").write_text(json.dumps(index))
+    return folder
+
+
+def picture_and_mask() -> tuple[Any, Any]:
+    """Return a picture of 16 x 16 pixels, and a mask that divides some latent cells."""
+    from PIL import Image
+
+    levels = torch.randint(0, 256, (16, 16, 3), generator=torch.Generator().manual_seed(1))
+    mask = Image.new("L", (16, 16))
+    mask.paste(255, (5, 2, 12, 9))
+    return Image.fromarray(levels.byte().numpy()), mask
+
+
+def test_inpainting_sees_what_it_sees_in_diffusers(tmp_path, with_clip):
+    folder = inpainting_folder(tmp_path / "theirs")
+    import_model(folder, tmp_path / "ours", atelier=with_clip)
+    pipe = latelier.load(tmp_path / "ours", device="cpu", atelier=with_clip)
+    assert pipe.denoiser.config.takes().spatial == {"mask": 5}
+    assert pipe.defaults.guidance.options["scale"] == 7.5
+
+    theirs = diffusers.StableDiffusionInpaintPipeline.from_pretrained(folder)
+    theirs.set_progress_bar_config(disable=True)
+    calls: list[Any] = []
+    theirs.unet.register_forward_hook(
+        lambda _, given, named, out: calls.append((*given, named, out[0])), with_kwargs=True
+    )
+    image, mask = picture_and_mask()
+    options: dict[str, Any] = {"guidance_scale": 1.0, "output_type": "latent"}
+    options["num_inference_steps"] = 1
+    context = noise(1, 7, 24)
+    options |= {"prompt_embeds": context, "height": 16, "width": 16}
+    theirs(image=image, mask_image=mask, **options)
+    seen, t, _, wanted = calls[0]
+
+    frame = latelier.Frame((16, 16), (8, 8), first_stage=pipe.first_stage)
+    with torch.no_grad():
+        part = pipe.conditioners["mask"].encode([{"image": image, "mask": mask}], frame).spatial
+        condition = Condition({"text": Stream(context)}, {"mask": part})
+        found = pipe.denoiser(seen[:, :4], t.float().view(1), condition)
+    assert part[:, :1].unique().tolist() == [0, 1]
+    assert torch.equal(part[:, :1], seen[:, 4:5])
+    assert relative(part[:, 1:], seen[:, 5:]) < 1e-4
+    assert relative(found, wanted) < 1e-4
+
+
+def test_inpainting_travels_both_ways(tmp_path, with_clip):
+    folder = inpainting_folder(tmp_path / "theirs")
+    import_model(folder, tmp_path / "ours", atelier=with_clip)
+    pipe = latelier.load(tmp_path / "ours", device="cpu", atelier=with_clip)
+    image, mask = picture_and_mask()
+    inputs = {"prompt": "a bc", "mask": {"image": image, "mask": mask}}
+    (picture,) = pipe.generate(**inputs, seed=0, steps=2)
+    kept = [(x, y) for x in range(16) for y in range(16) if not mask.getpixel((x, y))]
+    assert all(picture.image.getpixel(place) == image.getpixel(place) for place in kept)
+
+    report = export_model(tmp_path / "ours", tmp_path / "back", atelier=with_clip)
+    assert report.notes == ()
+    back = diffusers.StableDiffusionInpaintPipeline.from_pretrained(tmp_path / "back")
+    unet = diffusers.UNet2DConditionModel.from_pretrained(folder / "unet")
+    assert back.unet.config.in_channels == 9
+    state = back.unet.state_dict()
+    assert all(torch.equal(state[name], each) for name, each in unet.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("name", "channels"),
+    [("StableDiffusionInpaintPipeline", 8), ("StableDiffusionPipeline", 9)],
+)
+def test_input_channels_of_an_unknown_condition(tmp_path, with_clip, name, channels):
+    folder = inpainting_folder(tmp_path / "theirs")
+    cross_unet(attention_head_dim=2, in_channels=channels).save_pretrained(folder / "unet")
+    text = (folder / "model_index.json").read_text()
+    text = text.replace("StableDiffusionInpaintPipeline", name)
+    (folder / "model_index.json").write_text(text)
+    with pytest.raises(InvalidConfigError, match=f"{name} has {channels - 4} input channels"):
+        import_model(folder, tmp_path / "ours", atelier=with_clip)
+
+
+@pytest.mark.parametrize("rows", [5, 1001])
+def test_a_table_of_classes_in_the_unet(tmp_path, built_ins, rows):
+    folder = pipeline_folder(tmp_path / "theirs")
+    options = {"attention_head_dim": 8, "in_channels": 4, "out_channels": 4}
+    theirs = plain_unet(num_class_embeds=rows, **options)
+    theirs.save_pretrained(folder / "unet")
+    report = import_model(folder, tmp_path / "ours", atelier=built_ins)
+    assert any(f"has {rows} rows, " in note for note in report.notes)
+    pipe = latelier.load(tmp_path / "ours", device="cpu", atelier=built_ins)
+    conditioner = pipe.conditioners["class_label"]
+    assert conditioner.config.null_class == (rows == 1001)
+    assert pipe.defaults.guidance.options["scale"] == (4.0 if rows == 1001 else 1.0)
+    x, t, labels = noise(2, 4, 8, 8), torch.tensor([3.0, 800.0]), torch.tensor([1, 4])
+    with torch.no_grad():
+        condition = Condition.of({"class_label": conditioner.encode(labels.tolist())})
+        assert relative(pipe.denoiser(x, t, condition), theirs(x, t, labels).sample) < 1e-4
+    assert pipe.generate(class_label=3, seed=0, steps=2)[0].image.size == (16, 16)
+
+    export_model(tmp_path / "ours", tmp_path / "back", atelier=built_ins)
+    back = diffusers.UNet2DModel.from_pretrained(tmp_path / "back" / "unet").state_dict()
+    assert back.keys() == theirs.state_dict().keys()
+    assert all(torch.equal(back[name], each) for name, each in theirs.state_dict().items())
+
+
+def test_a_table_of_classes_beside_a_context(tmp_path, with_clip):
+    folder, _ = stable_diffusion_folder(tmp_path / "theirs", "!")
+    theirs = cross_unet(attention_head_dim=2, num_class_embeds=7)
+    theirs.save_pretrained(folder / "unet")
+    import_model(folder, tmp_path / "ours", atelier=with_clip, null_class=True)
+    pipe = latelier.load(tmp_path / "ours", device="cpu", atelier=with_clip)
+    labels = pipe.conditioners["class_label"]
+    assert (labels.config.num_classes, labels.config.null_class) == (6, True)
+    x, t, context = noise(1, 4, 8, 8), torch.tensor([30.0]), noise(1, 7, 24)
+    with torch.no_grad():
+        vector = labels.encode([5]).vector
+        found = pipe.denoiser(
+            x, t, Condition({"text": Stream(context)}, {}, {"class_label": vector})
+        )
+        assert relative(found, theirs(x, t, context, torch.tensor([5])).sample) < 1e-4
+
+
+def test_a_unet_alone_leaves_its_table_of_classes_out(tmp_path, built_ins):
+    plain_unet(attention_head_dim=8, num_class_embeds=5).save_pretrained(tmp_path / "theirs")
+    report = import_model(tmp_path / "theirs", tmp_path / "ours", atelier=built_ins)
+    assert any("its table of classes was left out" in note for note in report.notes)
+
+
 def test_a_component_alone(tmp_path, built_ins):
     theirs = autoencoder("AutoencoderKL", (32, 64))
     theirs.save_pretrained(tmp_path / "theirs")

@@ -9,6 +9,7 @@ from latelier.checkpoints.importers.compvis.conditioners import (
     CONDITIONERS,
     Conditioning,
     FoundConditioner,
+    label_embedding,
 )
 from latelier.checkpoints.importers.compvis.first_stages import FIRST_STAGES
 from latelier.checkpoints.importers.compvis.process import process_of
@@ -25,12 +26,16 @@ from latelier.checkpoints.importers.compvis.tensors import (
 from latelier.checkpoints.importers.compvis.unet import unet_part
 from latelier.checkpoints.importers.fit import refuse_leftovers
 from latelier.kernel.contracts import Imported, ImportedPart, ImportSource
-from latelier.kernel.errors import InvalidConfigError, suggestion
+from latelier.kernel.errors import InvalidConfigError, ModelFileError, suggestion
 
 UNCONDITIONAL = "__is_unconditional__"
 SHARED = "__is_first_stage__"
 
+LABELS = "label_emb.weight"
+"""The UNet's own table of classes, where its `num_classes` says that there is one."""
+
 _UNETS = ("UNetModel",)
+_WAYS = ("concat", "crossattn", "hybrid", "adm")
 _TRAINING = ("loss.", f"{EMA}loss")
 """What a first stage's file holds of its training: the losses, and averages of their weights."""
 
@@ -96,13 +101,17 @@ class LatentDiffusion:
         """Return its parts, its process and its defaults."""
         first_stage = self._first_stage()
         latents = int(first_stage.config.get("embed_dim") or first_stage.config["channels"])
-        found = self._conditioners(latents)
+        weights = self._unet_tensors()
+        told = self._unet.params.get("num_classes") is not None
+        classes = weights.pop(LABELS, None) if told else None
+        found = self._conditioners(latents, classes)
         denoiser = unet_part(
             self._unet,
-            self._unet_tensors(),
+            weights,
             latents,
             {each.name: each.stream for each in found if each.stream is not None},
             {each.name: each.spatial for each in found if each.spatial is not None},
+            {each.name: each.vector for each in found if each.vector is not None},
         )
         self._check_channels(denoiser, latents)
         self._check_leftovers(found)
@@ -155,17 +164,18 @@ class LatentDiffusion:
         key = self._params.get("conditioning_key")
         if key is None:
             key = "concat" if self._params.get("concat_mode", True) else "crossattn"
-        if key not in ("concat", "crossattn", "hybrid"):
+        if key not in _WAYS:
             raise InvalidConfigError(
-                f"conditioning_key '{key}' is not known. "
-                f"{suggestion(str(key), ['concat', 'crossattn', 'hybrid'])}"
+                f"conditioning_key '{key}' is not known. {suggestion(str(key), _WAYS)}"
             )
         return str(key)
 
-    def _conditioners(self, latents: int) -> list[FoundConditioner]:
+    def _conditioners(self, latents: int, classes: Tensor | None) -> list[FoundConditioner]:
         node = self._params.get("cond_stage_config", UNCONDITIONAL)
         if node == UNCONDITIONAL:
             return []
+        if self._way() == "adm":
+            return [self._told_of_classes(node, classes)]
         extra = int(self._unet.params["in_channels"]) - latents
         if node == SHARED:
             self._notes.append(
@@ -185,6 +195,22 @@ class LatentDiffusion:
         if conditioning.way == "hybrid":
             found.append(mask_first(latents, extra))
         return found
+
+    def _told_of_classes(self, node: Any, classes: Tensor | None) -> FoundConditioner:
+        """Return the classes of a UNet that is given their numbers and holds their table."""
+        name = Target.of(node, "cond_stage_config").name
+        if name != "Identity":
+            raise InvalidConfigError(
+                f"conditioning_key 'adm' with a cond_stage_config of the class '{name}' is not "
+                "known; with 'Identity' it is, for numbers of classes"
+            )
+        rows = self._unet.params.get("num_classes")
+        if classes is None or len(classes) != rows:
+            raise ModelFileError(
+                f"conditioning_key 'adm' needs num_classes of the UNet (is: {rows}) and a table "
+                f"'{UNET}{LABELS}' of as many rows in the checkpoint"
+            )
+        return label_embedding(classes, self._source.options)
 
     def _check_channels(self, denoiser: ImportedPart, latents: int) -> None:
         given = latents + sum(denoiser.config["spatial"].values())

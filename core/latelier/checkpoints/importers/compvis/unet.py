@@ -7,6 +7,7 @@ from torch import Tensor
 
 from latelier.checkpoints.importers.compvis.target import Target
 from latelier.kernel.contracts import ImportedPart
+from latelier.kernel.errors import InvalidConfigError
 
 _TAKEN = (
     "out_channels",
@@ -21,10 +22,9 @@ _TAKEN = (
 )
 _WITH_CONTEXT = ("in_channels", "num_heads", "num_head_channels")
 _TRANSFORMER = ("use_spatial_transformer", "transformer_depth", "context_dim")
-_OTHER = ("use_linear_in_transformer", "use_new_attention_order")
+_OTHER = ("use_linear_in_transformer", "use_new_attention_order", "num_classes")
 _FIXED: Mapping[str, tuple[Any, ...]] = {
     "dims": (2,),
-    "num_classes": (None,),
     "n_embed": (None,),
     "num_heads_upsample": (-1,),
     "disable_self_attentions": (None,),
@@ -41,6 +41,7 @@ def unet_part(
     latent_channels: int,
     streams: Mapping[str, int],
     spatial: Mapping[str, int],
+    vectors: Mapping[str, int],
 ) -> ImportedPart:
     """Return the UNet of its parameters in the YAML.
 
@@ -50,15 +51,22 @@ def unet_part(
         latent_channels: of the first stage; the other input channels are spatial conditions.
         streams: name -> width of the conditions that it attends to.
         spatial: name -> channels of the conditions beside the latents, in their order.
+        vectors: name -> width of the conditions that are added to the timestep.
 
     Raises:
         InvalidConfigError: a parameter asks for what there is not here.
     """
     wanted = (*_TAKEN, *_WITH_CONTEXT, *_TRANSFORMER, *_OTHER)
     params = target.taken(wanted, _FIXED, _IGNORED)
+    if params.get("num_classes") is not None and not vectors:
+        raise InvalidConfigError(
+            f"'{target.name}' has num_classes: {params['num_classes']}, which only models with "
+            "conditioning_key: adm are told of"
+        )
     config = {key: params[key] for key in _TAKEN if key in params}
     config |= _heads(params)
     config |= {"in_channels": latent_channels, "spatial": dict(spatial)}
+    config |= {"vectors": dict(vectors), "native_vectors": list(vectors)}
     if params.get("use_spatial_transformer"):
         config |= _transformer(params, streams)
     if params.get("use_new_attention_order"):

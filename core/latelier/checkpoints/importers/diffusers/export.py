@@ -14,18 +14,19 @@ from latelier.checkpoints.importers.diffusers.first_stage_config import (
 )
 from latelier.checkpoints.importers.diffusers.folder import write_component
 from latelier.checkpoints.importers.diffusers.unet_config import unet_config_to_diffusers
-from latelier.checkpoints.importers.diffusers.unet_layout import unet_to_diffusers
+from latelier.checkpoints.importers.diffusers.unet_layout import UNET_TABLE, unet_to_diffusers
 from latelier.kernel.errors import CompatibilityError
 
 
 def as_diffusers(
-    component: Component, sample_size: int
+    component: Component, sample_size: int, classes: Tensor | None = None
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return a component's config.json and state dict.
 
     Args:
         component: a first stage or a UNet.
         sample_size: side of the latents, which a UNet's configuration names.
+        classes: the table (classes, width) whose rows are given to a UNet, which holds it there.
 
     Raises:
         CompatibilityError: diffusers has no such component.
@@ -33,7 +34,10 @@ def as_diffusers(
     config: Any = component.config
     tensors: Mapping[str, Tensor] = component.module.state_dict()
     if component.id == "latelier/unet":
-        return unet_config_to_diffusers(config, sample_size), unet_to_diffusers(config, tensors)
+        rows = None if classes is None else len(classes)
+        held = {} if classes is None else {UNET_TABLE: classes}
+        fields = unet_config_to_diffusers(config, sample_size, rows)
+        return fields, {**unet_to_diffusers(config, tensors), **held}
     if component.id in ("latelier/autoencoder_kl", "latelier/autoencoder_vq"):
         levels = len(config.ch_mult)
         return autoencoder_config_to_diffusers(config), autoencoder_to_diffusers(tensors, levels)
@@ -44,12 +48,14 @@ def as_diffusers(
     )
 
 
-def export_component(component: Component, folder: Path, sample_size: int) -> str:
-    """Write a component to a folder of its own; return its class in diffusers.
+def export_component(
+    component: Component, folder: Path, sample_size: int, classes: Tensor | None = None
+) -> str:
+    """Write a component to a folder of its own; return its class in diffusers. See `as_diffusers`.
 
     Raises:
         CompatibilityError: diffusers has no such component.
     """
-    config, tensors = as_diffusers(component, sample_size)
+    config, tensors = as_diffusers(component, sample_size, classes)
     write_component(folder, config, tensors)
     return str(config["_class_name"])

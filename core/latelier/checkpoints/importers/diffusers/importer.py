@@ -4,6 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
+from latelier.checkpoints.importers.class_table import (
+    class_vectors,
+    has_null_row,
+    null_row_note,
+)
+from latelier.checkpoints.importers.diffusers.class_names import class_names
 from latelier.checkpoints.importers.diffusers.folder import (
     CONFIG,
     INDEX,
@@ -11,11 +19,12 @@ from latelier.checkpoints.importers.diffusers.folder import (
     read_json_object,
 )
 from latelier.checkpoints.importers.diffusers.parts import (
+    DENOISERS,
     FIRST_STAGES,
-    UNETS,
+    FoundDenoiser,
     class_config,
+    denoiser_part,
     first_stage_part,
-    unet_part,
 )
 from latelier.checkpoints.importers.diffusers.scheduler import (
     process_from_diffusers,
@@ -26,15 +35,17 @@ from latelier.kernel.contracts import Imported, ImportedPart, ImportSource
 from latelier.kernel.errors import InvalidConfigError, ModelFileError
 
 _SUPER_RESOLUTION = "LDMSuperResolutionPipeline"
+_INPAINTING = "StableDiffusionInpaintPipeline"
 
 
 class Diffusers:
     """Folders of diffusers: a model_index.json and what it names, or one component.
 
-    Options: scale_factor, of the latents, in place of the first stage's own.
+    Options: scale_factor, of the latents, in place of the first stage's own; null_class, whether
+    the last row of a table of classes stands for no class.
     """
 
-    options = frozenset({"scale_factor"})
+    options = frozenset({"scale_factor", "null_class"})
 
     def recognises(self, source: ImportSource, /) -> bool:
         """Tell whether there is a model_index.json, or the config.json of a class."""
@@ -53,13 +64,21 @@ class Diffusers:
         """
         if (source.path / INDEX).is_file():
             return _Pipeline(source).imported()
-        config = class_config(source.path, (*FIRST_STAGES, *UNETS))
+        config = class_config(source.path, (*FIRST_STAGES, *DENOISERS))
         name = config["_class_name"]
         note = (f"a component alone, {name}",)
-        if name in UNETS:
-            return Imported({"denoiser": unet_part(source, source.path, {})}, notes=note)
+        if name in DENOISERS:
+            found = denoiser_part(source, source.path, {})
+            left = () if found.classes is None else (_LEFT_OUT,)
+            return Imported({"denoiser": found.part}, notes=(*note, *found.notes, *left))
         part = first_stage_part(source, source.path, source.options.get("scale_factor"))
         return Imported({"first_stage": part}, notes=note)
+
+
+_LEFT_OUT = (
+    "its table of classes was left out: a denoiser alone is given the vectors of classes; a whole "
+    "pipeline keeps it"
+)
 
 
 class _Pipeline:
@@ -73,18 +92,20 @@ class _Pipeline:
 
     def imported(self) -> Imported:
         """Return its parts, its process and its defaults."""
-        unet_config = class_config(self._folder("unet"), UNETS)
-        first_stage = self._first_stage(unet_config)
+        folder = self._folder("unet", "transformer")
+        config = class_config(folder, DENOISERS)
+        first_stage = self._first_stage(config)
         latents = first_stage.config.get("embed_dim") or first_stage.config.get("z_channels")
         latents = latents or first_stage.config["channels"]
-        spatial = self._spatial(unet_config["in_channels"] - latents)
-        denoiser = unet_part(self._source, self._folder("unet"), spatial)
-        conditioners = self._conditioners(spatial)
+        spatial = self._spatial(config["in_channels"] - latents, latents)
+        denoiser = denoiser_part(self._source, folder, spatial)
+        self._notes.extend(denoiser.notes)
+        conditioners = self._conditioners(spatial, latents, denoiser)
         scheduler = read_json_object(self._folder("scheduler") / SCHEDULER)
         return Imported(
-            {"first_stage": first_stage, "denoiser": denoiser, **conditioners},
+            {"first_stage": first_stage, "denoiser": denoiser.part, **conditioners},
             process_from_diffusers(scheduler),
-            self._defaults(first_stage, unet_config, scheduler, conditioners),
+            self._defaults(first_stage, config, scheduler, conditioners),
             {"prompt": "text"} if "conditioners.text" in conditioners else {},
             tuple(self._notes),
         )
@@ -104,31 +125,39 @@ class _Pipeline:
         entry = self._index.get(name)
         return isinstance(entry, list) and bool(entry[0]) and (self._source.path / name).is_dir()
 
-    def _first_stage(self, unet: Mapping[str, Any]) -> ImportedPart:
+    def _first_stage(self, denoiser: Mapping[str, Any]) -> ImportedPart:
         if not self._has("vae") and not self._has("vqvae"):
             self._notes.append("there is no first stage: a model of pixels")
-            return ImportedPart("latelier/identity", {"channels": unet["out_channels"]})
+            return ImportedPart("latelier/identity", {"channels": denoiser["out_channels"]})
         scale = self._source.options.get("scale_factor")
         if scale is None and self._name == _SUPER_RESOLUTION:
             self._notes.append("latents are not scaled, as this pipeline does not")
             scale = 1.0
         return first_stage_part(self._source, self._folder("vae", "vqvae"), scale)
 
-    def _spatial(self, extra: int) -> dict[str, int]:
+    def _spatial(self, extra: int, latents: int) -> dict[str, int]:
         """Return the condition that the input channels beyond the latents are for."""
         if extra == 0:
             return {}
         if self._name == _SUPER_RESOLUTION:
             return {"image": extra}
+        if self._name == _INPAINTING and extra == latents + 1:
+            return {"mask": extra}
         raise InvalidConfigError(
-            f"the {self._name} has {extra} input channels beyond its latents; of such pipelines "
-            f"only these are known: {_SUPER_RESOLUTION}"
+            f"the {self._name} has {extra} input channels beyond its {latents} latents; known are "
+            f"{_SUPER_RESOLUTION}, and {_INPAINTING} with {latents + 1}"
         )
 
-    def _conditioners(self, spatial: Mapping[str, int]) -> dict[str, ImportedPart]:
+    def _conditioners(
+        self, spatial: Mapping[str, int], latents: int, denoiser: FoundDenoiser
+    ) -> dict[str, ImportedPart]:
         found = {}
         if "image" in spatial:
             found["conditioners.image"] = ImportedPart("latelier/image", {})
+        if "mask" in spatial:
+            found["conditioners.mask"] = ImportedPart("latelier/mask", {"latent_channels": latents})
+        if denoiser.classes is not None:
+            found["conditioners.class_label"] = self._classes(denoiser.classes, denoiser.null_class)
         if self._has("bert"):
             found["conditioners.text"] = ldm_bert_part(
                 self._source, self._folder("bert"), self._folder("tokenizer")
@@ -139,14 +168,20 @@ class _Pipeline:
             )
         return found
 
+    def _classes(self, table: Tensor, null_class: bool | None) -> ImportedPart:
+        has_null = has_null_row(len(table), self._source.options.get("null_class", null_class))
+        self._notes.append(null_row_note(len(table), has_null))
+        names = class_names(self._index.get("id2label"), len(table) - has_null)
+        return class_vectors(table, has_null, names)
+
     def _defaults(
         self,
         first_stage: ImportedPart,
-        unet: Mapping[str, Any],
+        denoiser: Mapping[str, Any],
         scheduler: Mapping[str, Any],
         conditioners: Mapping[str, ImportedPart],
     ) -> dict[str, Any]:
-        side = unet.get("sample_size") or 64
+        side = denoiser.get("sample_size") or 64
         side = side if isinstance(side, int) else side[-1]
         levels = len(first_stage.config.get("ch_mult", (1,)))
         return {
@@ -154,5 +189,12 @@ class _Pipeline:
             "steps": 50,
             "sampler": "ddim",
             "schedule": schedule_from_diffusers(scheduler),
-            "guidance": 7.5 if "conditioners.text" in conditioners else 1.0,
+            "guidance": _guidance(conditioners),
         }
+
+
+def _guidance(conditioners: Mapping[str, ImportedPart]) -> float:
+    if "conditioners.text" in conditioners:
+        return 7.5
+    classes = conditioners.get("conditioners.class_label")
+    return 4.0 if classes and classes.config["null_class"] else 1.0

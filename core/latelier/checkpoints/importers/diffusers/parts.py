@@ -1,10 +1,15 @@
-"""Components of diffusers as ours: first stages, UNets, text encoders."""
+"""Components of diffusers as ours: first stages and denoisers."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from latelier.checkpoints.importers.diffusers.autoencoder_layout import autoencoder_from_diffusers
+from latelier.checkpoints.importers.diffusers.dit_config import DITS, dit_config_from_diffusers
+from latelier.checkpoints.importers.diffusers.dit_layout import TABLE, dit_from_diffusers
 from latelier.checkpoints.importers.diffusers.first_stage_config import (
     KL,
     TINY,
@@ -22,7 +27,10 @@ from latelier.checkpoints.importers.diffusers.unet_config import (
     PLAIN,
     unet_config_from_diffusers,
 )
-from latelier.checkpoints.importers.diffusers.unet_layout import unet_from_diffusers
+from latelier.checkpoints.importers.diffusers.unet_layout import (
+    UNET_TABLE,
+    unet_from_diffusers,
+)
 from latelier.denoisers.unet_config import UNetConfig
 from latelier.kernel.contracts import ImportedPart, ImportSource
 from latelier.kernel.errors import InvalidConfigError, suggestion
@@ -31,6 +39,27 @@ from latelier.kernel.frozen import validated
 AUTOENCODERS = {KL: "latelier/autoencoder_kl", VQ: "latelier/autoencoder_vq"}
 FIRST_STAGES = (*AUTOENCODERS, TINY)
 UNETS = (PLAIN, CROSS)
+DENOISERS = (*UNETS, *DITS)
+
+_DIT_NOTES = (
+    "the norms' epsilon is 1e-6 and the timestep's sinusoids are those that the published "
+    "transformers were trained with; diffusers has others",
+    "the second half of the output, a variance, is stored and not used: samplers take eps alone",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class FoundDenoiser:
+    """A denoiser and what was decided.
+
+    classes: the table (classes, width) that its weights hold, if there is one. null_class: whether
+    its last row stands for no class, where that is known.
+    """
+
+    part: ImportedPart
+    classes: Tensor | None = None
+    null_class: bool | None = None
+    notes: tuple[str, ...] = ()
 
 
 def first_stage_part(
@@ -55,19 +84,41 @@ def first_stage_part(
     return ImportedPart(id_, fields, tensors)
 
 
-def unet_part(
+def denoiser_part(
     source: ImportSource, folder: Path, spatial: Mapping[str, int], stream: str = "text"
-) -> ImportedPart:
-    """Return the UNet in a folder.
+) -> FoundDenoiser:
+    """Return the denoiser in a folder.
+
+    Args:
+        source: what the folder belongs to.
+        folder: of the denoiser.
+        spatial: name -> channels of the conditions among its input channels, the last of them.
+        stream: name of the condition that it attends to, if it does.
 
     Raises:
         ModelFileError: its weights are missing or damaged.
         InvalidConfigError: it is of a class, or asks for something, that there is not here.
     """
-    fields = unet_config_from_diffusers(class_config(folder, UNETS), stream, spatial)
-    config = validated(UNetConfig, fields, f"{folder}")
-    return ImportedPart(
-        "latelier/unet", fields, unet_from_diffusers(config, read_weights_of(source, folder))
+    config = class_config(folder, DENOISERS)
+    if config["_class_name"] in DITS:
+        return _dit(source, folder, config)
+    fields = unet_config_from_diffusers(config, stream, spatial)
+    tensors = read_weights_of(source, folder)
+    classes = tensors.pop(UNET_TABLE, None) if fields.get("native_vectors") else None
+    ours = unet_from_diffusers(validated(UNetConfig, fields, f"{folder}"), tensors)
+    return FoundDenoiser(ImportedPart("latelier/unet", fields, ours), classes)
+
+
+def _dit(source: ImportSource, folder: Path, config: Mapping[str, Any]) -> FoundDenoiser:
+    fields = dit_config_from_diffusers(config)
+    tensors = dit_from_diffusers(read_weights_of(source, folder))
+    classes = tensors.pop(TABLE, None)
+    known = config.get("num_embeds_ada_norm")
+    return FoundDenoiser(
+        ImportedPart("latelier/transformer", fields, tensors),
+        classes,
+        None if classes is None or known is None else len(classes) == known + 1,
+        _DIT_NOTES if fields["learn_sigma"] else _DIT_NOTES[:1],
     )
 
 

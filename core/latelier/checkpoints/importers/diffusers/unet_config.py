@@ -8,6 +8,8 @@ from latelier.denoisers.unet_config import UNetConfig
 from latelier.kernel.errors import CompatibilityError, InvalidConfigError
 
 PLAIN, CROSS = "UNet2DModel", "UNet2DConditionModel"
+CLASSES = "class_label"
+"""The condition that a table of classes inside a UNet becomes."""
 
 _SHARED = (
     "in_channels",
@@ -20,6 +22,7 @@ _SHARED = (
     "norm_num_groups",
     "dropout",
     "resnet_time_scale_shift",
+    "num_class_embeds",
 )
 _OF_PLAIN = (*_SHARED, "downsample_type", "upsample_type", "attn_norm_num_groups")
 _OF_CROSS = (
@@ -39,7 +42,6 @@ _FIXED: Mapping[str, tuple[Any, ...]] = {
     "downsample_padding": (1,),
     "time_embedding_type": ("positional",),
     "class_embed_type": (None,),
-    "num_class_embeds": (None,),
     "time_embedding_dim": (None,),
 }
 _FIXED_PLAIN = {
@@ -109,20 +111,25 @@ def unet_config_from_diffusers(
         "resblock_updown": _in_residual_blocks(name, given, types),
         "spatial": dict(spatial),
     }
+    if given.get("num_class_embeds") is not None:
+        found |= {"vectors": {CLASSES: 4 * widths[0]}, "native_vectors": [CLASSES]}
     return found | (_cross(given, stream) if cross else _plain_heads(given))
 
 
-def unet_config_to_diffusers(config: UNetConfig, sample_size: int) -> dict[str, Any]:
+def unet_config_to_diffusers(
+    config: UNetConfig, sample_size: int, num_classes: int | None = None
+) -> dict[str, Any]:
     """Return a config.json of diffusers.
 
     Args:
         config: ours.
         sample_size: side of the latents.
+        num_classes: rows of the table of classes that goes with it, if there is one.
 
     Raises:
         CompatibilityError: diffusers has no such UNet; says what of it.
     """
-    _check_exportable(config)
+    _check_exportable(config, num_classes)
     cross = config.context_dim is not None
     widths = [config.model_channels * multiple for multiple in config.channel_mult]
     attends = [2**level in config.attention_resolutions for level in range(len(widths))]
@@ -138,6 +145,8 @@ def unet_config_to_diffusers(config: UNetConfig, sample_size: int) -> dict[str, 
         "resnet_time_scale_shift": "scale_shift" if config.use_scale_shift_norm else "default",
         **_types(config, attends),
     }
+    if num_classes is not None:
+        found["num_class_embeds"] = num_classes
     heads = [config.heads(width) for width in widths]
     if cross:
         return found | {
@@ -255,11 +264,13 @@ def _cross_heads(given: Mapping[str, Any]) -> dict[str, int]:
     raise InvalidConfigError(f"'{CROSS}' has heads {heads}: neither their number nor size is fixed")
 
 
-def _check_exportable(config: UNetConfig) -> None:
+def _check_exportable(config: UNetConfig, num_classes: int | None) -> None:
     ways = [slot.way for slot in config.streams.values()]
+    told = () if num_classes is None else (CLASSES,)
     faults = {
         "streams other than one native": config.context_dim is not None and ways != ["native"],
-        "vectors": bool(config.vectors),
+        "vectors that are no table of classes": tuple(config.vectors) != told
+        or config.native_vectors != told,
         "conv_resample: false": not config.conv_resample,
         "residual up- and downsampling with a context": config.resblock_updown
         and config.context_dim is not None

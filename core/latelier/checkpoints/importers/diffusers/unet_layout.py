@@ -19,6 +19,9 @@ class Layer(NamedTuple):
     width: int = 0
 
 
+UNET_TABLE = "class_embedding.weight"
+"""The table of classes that a UNet of theirs may hold; here it is the conditioner's."""
+
 _ENDS = {
     "time_embed.0": "time_embedding.linear_1",
     "time_embed.2": "time_embedding.linear_2",
