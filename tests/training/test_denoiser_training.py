@@ -275,3 +275,21 @@ def test_what_a_conditioner_augments_derives_from_the_seed_and_the_sample(
     objective.collate(samples[::-1])
     assert all(first == again for first, again in drawn.values())
     assert len({first for first, _ in drawn.values()}) == 3
+
+
+def test_the_sheet_is_of_what_the_conditioners_augment(tmp_path, tiny_first_stage, monkeypatch):
+    objective = objective_of(tiny_denoiser_training(tmp_path, tiny_first_stage))
+    text = type(objective.conditioners["text"])
+    monkeypatch.setattr(text, "augment", lambda self, value, rng: text.Input(text="augmented"))
+    prepared = []
+    prepare = text.prepare
+
+    def spied(self, inputs, frame):
+        prepared.append({value.text for value in inputs})
+        return prepare(self, inputs, frame)
+
+    monkeypatch.setattr(text, "prepare", spied)
+    with torch.no_grad():
+        objective.sheet()
+    assert all(texts == {"augmented"} for texts in prepared)
+    assert len(prepared) >= 2  # the loss, and the pictures

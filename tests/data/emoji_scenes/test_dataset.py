@@ -25,6 +25,10 @@ def test_item_agrees_with_its_scene() -> None:
     assert item["prompt"] == scene.caption
     assert item["class_label"] == scene.class_id
     assert item["index"] == 9
+    assert [(each["box"], each["label"]) for each in item["layout"]] == [
+        (each.box, each.class_id) for each in scene.objects
+    ]
+    assert (item["semantic_map"] == scene.semantic_map).all()
     back = ((item["image"] + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0)
     assert (back.numpy() == scene.image).all()
 
