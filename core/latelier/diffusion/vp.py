@@ -9,6 +9,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from latelier.diffusion.betas import BetaSchedule, betas
 from latelier.diffusion.prediction import PredictionType
 from latelier.diffusion.process import Process
 from latelier.kernel.contracts import FrameOfReference
@@ -26,10 +27,12 @@ class VP(Process):
     kind: Literal["vp"] = "vp"
     prediction: PredictionType = "eps"
     steps: int = Field(1000, ge=2, description="number of training steps")
-    beta_start: float = Field(0.0015, gt=0, lt=1)
-    beta_end: float = Field(0.0195, gt=0, lt=1)
-    beta_schedule: Literal["sqrt", "linear"] = Field(
-        "sqrt", description="sqrt: linear in sqrt(beta), the paper's; linear: linear in beta"
+    beta_start: float = Field(0.0015, gt=0, lt=1, description="without meaning for 'cosine'")
+    beta_end: float = Field(0.0195, gt=0, lt=1, description="without meaning for 'cosine'")
+    beta_schedule: BetaSchedule = Field(
+        "sqrt",
+        description="sqrt: linear in sqrt(beta), the paper's; linear: linear in beta; cosine: "
+        "abar falls as a squared cosine; root: the square root of linear betas",
     )
     zero_terminal_snr: bool = Field(
         False, description="rescale the schedule so that the last step is pure noise"
@@ -55,9 +58,8 @@ class VP(Process):
     @cached_property
     def _signal_and_noise(self) -> "tuple[np.ndarray, np.ndarray]":
         """sqrt(abar) and sqrt(1 - abar), (steps,) float64."""
-        power = 0.5 if self.beta_schedule == "sqrt" else 1.0
-        betas = np.linspace(self.beta_start**power, self.beta_end**power, self.steps) ** (1 / power)
-        signal = np.sqrt(np.cumprod(1 - betas))
+        table = betas(self.beta_schedule, self.beta_start, self.beta_end, self.steps)
+        signal = np.sqrt(np.cumprod(1 - table))
         if self.zero_terminal_snr:
             signal = (signal - signal[-1]) * signal[0] / (signal[0] - signal[-1])
         return signal, np.sqrt(1 - signal**2)

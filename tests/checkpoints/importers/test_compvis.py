@@ -1,6 +1,8 @@
 """Importing checkpoints of CompVis: what is chosen, and what is refused, and how that is said."""
 
 from copy import deepcopy
+from itertools import pairwise
+from math import cos, pi
 from typing import Any
 
 import pytest
@@ -202,6 +204,30 @@ def test_the_schedule_is_checked_against_the_checkpoint(read):
     assert found.process["beta_schedule"] == "sqrt"
 
 
+LINE = [0.0015 + 0.018 * k / 99 for k in range(100)]
+ROOTS = [0.0015**0.5 + (0.0195**0.5 - 0.0015**0.5) * k / 99 for k in range(100)]
+ABAR = [cos((k / 100 + 0.008) / 1.008 * pi / 2) ** 2 for k in range(101)]
+TABLES = {
+    ("linear", "sqrt"): [root**2 for root in ROOTS],
+    ("sqrt_linear", "linear"): LINE,
+    ("sqrt", "root"): [beta**0.5 for beta in LINE],
+    ("cosine", "cosine"): [min(1 - after / before, 0.999) for before, after in pairwise(ABAR)],
+}
+
+
+@pytest.mark.parametrize(("theirs", "ours"), TABLES)
+def test_schedules_under_the_names_of_the_original(read, theirs, ours):
+    def holding(table):
+        return lambda tensors: tensors.update(betas=torch.tensor(table))
+
+    found, _ = read(config_of(beta_schedule=theirs), holding(TABLES[theirs, ours]))
+    assert found.process["beta_schedule"] == ours
+    for other, table in TABLES.items():
+        if other != (theirs, ours):
+            with pytest.raises(ModelFileError, match="the noise schedule of the weights has 100"):
+                read(config_of(beta_schedule=theirs), holding(table))
+
+
 @pytest.mark.parametrize(
     ("rows", "options", "classes", "null"),
     [(1001, {}, 1000, True), (1000, {}, 1000, False), (11, {"null_class": True}, 10, True)],
@@ -257,7 +283,8 @@ def test_what_belongs_to_no_part_is_named(read):
         ({"unet": {"dims": 3}}, "dims: 3; only 2 can be imported"),
         ({"unet": {"in_channels": 9}}, "takes 9 channels; latents and conditions are 4"),
         ({"parameterization": "eps2"}, "parameterization 'eps2'"),
-        ({"beta_schedule": "cosine"}, "beta_schedule 'cosine'"),
+        ({"beta_schedule": "quad"}, "beta_schedule 'quad'"),
+        ({"beta_schedule": "cosine", "cosine_s": 0.01}, "cosine_s: 0.01 is not known"),
         ({"conditioning_key": "adm"}, "conditioning_key 'adm'"),
     ],
 )

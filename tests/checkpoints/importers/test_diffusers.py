@@ -301,6 +301,7 @@ def test_what_diffusers_has_no_equivalent_of(tiny, tmp_path, built_ins):
 SCHEDULERS = [
     (diffusers.DDIMScheduler, {"beta_schedule": "scaled_linear"}),
     (diffusers.DDPMScheduler, {"prediction_type": "v_prediction"}),
+    (diffusers.DDPMScheduler, {"beta_schedule": "squaredcos_cap_v2"}),
     (diffusers.PNDMScheduler, {"beta_start": 0.00085, "beta_end": 0.012}),
     (
         diffusers.DDIMScheduler,
@@ -325,6 +326,23 @@ def test_the_scheduler_becomes_the_process(scheduler, changes):
     assert torch.allclose(sigmas[inside], wanted[inside], rtol=1e-3)
     names = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
     assert process.prediction == names[theirs.config.prediction_type]
+
+
+def test_the_process_becomes_a_scheduler_again():
+    from latelier.checkpoints.importers.diffusers.scheduler import (
+        process_from_diffusers,
+        scheduler_to_diffusers,
+    )
+    from latelier.diffusion.vp import VP
+
+    process = VP(beta_schedule="cosine", prediction="v", steps=200)
+    there = diffusers.DDIMScheduler.from_config(scheduler_to_diffusers(process))
+    assert there.config.beta_schedule == "squaredcos_cap_v2"
+    assert process_from_diffusers(dict(there.config)) == process.model_dump(
+        exclude={"timestep_rounding"}
+    )
+    with pytest.raises(CompatibilityError, match="no beta_schedule 'root'"):
+        scheduler_to_diffusers(VP(beta_schedule="root"))
 
 
 @pytest.mark.parametrize(

@@ -6,20 +6,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latelier.diffusion.betas import betas
 from latelier.kernel.errors import InvalidConfigError, ModelFileError, suggestion
 
-_SCHEDULES = {"linear": "sqrt", "sqrt_linear": "linear"}
+_SCHEDULES = {"linear": "sqrt", "sqrt_linear": "linear", "cosine": "cosine", "sqrt": "root"}
 """Their name -> ours. Their "linear" is linear in sqrt(beta)."""
+
+_COSINE_OFFSET = 0.008
 
 _PREDICTIONS = {"eps": "eps", "x0": "x0", "v": "v"}
 
 
-def process_of(params: Mapping[str, Any], betas: Tensor | None) -> dict[str, Any]:
+def process_of(params: Mapping[str, Any], stored: Tensor | None) -> dict[str, Any]:
     """Return the fields of the process.
 
     Args:
         params: of the model, with the defaults of the original where they are silent.
-        betas: the checkpoint's own table (steps,), if it has one.
+        stored: the checkpoint's own table of betas (steps,), if it has one.
 
     Raises:
         InvalidConfigError: a schedule or a parameterization that is not known.
@@ -35,6 +38,9 @@ def process_of(params: Mapping[str, Any], betas: Tensor | None) -> dict[str, Any
             raise InvalidConfigError(
                 f"{what} '{name}' is not known. {suggestion(str(name), known)}"
             )
+    offset = params.get("cosine_s", _COSINE_OFFSET)
+    if schedule == "cosine" and offset != _COSINE_OFFSET:
+        raise InvalidConfigError(f"cosine_s: {offset} is not known; only {_COSINE_OFFSET} is")
     found = {
         "kind": "vp",
         "prediction": _PREDICTIONS[parameterization],
@@ -43,19 +49,18 @@ def process_of(params: Mapping[str, Any], betas: Tensor | None) -> dict[str, Any
         "beta_end": float(params.get("linear_end", 2e-2)),
         "beta_schedule": _SCHEDULES[schedule],
     }
-    if betas is not None:
-        _check(found, betas)
+    if stored is not None:
+        _check(found, stored)
     return found
 
 
-def _check(found: Mapping[str, Any], betas: Tensor) -> None:
-    power = 0.5 if found["beta_schedule"] == "sqrt" else 1.0
-    ends = found["beta_start"] ** power, found["beta_end"] ** power
-    wanted = torch.linspace(*ends, found["steps"], dtype=torch.float64) ** (1 / power)
-    table = betas.double().flatten()
+def _check(found: Mapping[str, Any], stored: Tensor) -> None:
+    ends = found["beta_start"], found["beta_end"]
+    wanted = torch.from_numpy(betas(found["beta_schedule"], *ends, found["steps"]))
+    table = stored.double().flatten()
     if table.shape != wanted.shape or not torch.allclose(table, wanted, rtol=1e-3, atol=0):
         raise ModelFileError(
             f"the noise schedule of the weights has {len(table)} steps from {float(table[0]):.6g} "
-            f"to {float(table[-1]):.6g}; the YAML says {found['steps']} from "
-            f"{found['beta_start']:.6g} to {found['beta_end']:.6g}"
+            f"to {float(table[-1]):.6g}; the YAML says {len(wanted)} from {float(wanted[0]):.6g} "
+            f"to {float(wanted[-1]):.6g}"
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 from latelier.kernel.errors import CompatibilityError, InvalidConfigError, suggestion
 
-_BETAS = {"linear": "linear", "scaled_linear": "sqrt"}
+_BETAS = {"linear": "linear", "scaled_linear": "sqrt", "squaredcos_cap_v2": "cosine"}
 _PREDICTIONS = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}
 _SPACINGS = ("leading", "trailing", "linspace")
 _LEADING = ("DDIMScheduler", "DDPMScheduler", "PNDMScheduler")
@@ -67,6 +67,8 @@ def scheduler_to_diffusers(process: Any) -> dict[str, Any]:
             f"the process '{process.kind}' cannot be exported to diffusers; only 'vp' can"
         )
     betas = {here: there for there, here in _BETAS.items()}
+    if process.beta_schedule not in betas:
+        raise CompatibilityError(f"diffusers has no beta_schedule '{process.beta_schedule}'")
     predictions = {here: there for there, here in _PREDICTIONS.items()}
     zero = process.zero_terminal_snr
     return {
