@@ -300,3 +300,57 @@ def test_inputs_that_do_not_fit(model, value, said):
 def test_the_bare_field_is_known_without_a_value():
     assert bare_field(One, "x") == "text"
     assert bare_field(Optional, "x") == "scale"
+
+
+def photographed(orientation, kind="PNG", mode="RGB"):
+    """Return the file of a picture, white at its upper left, held as a camera's EXIF says."""
+    held = Pillow.new(mode, (4, 2))
+    held.paste("white", (0, 0, 1, 1))
+    exif = Pillow.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    held.save(buffer, kind, exif=exif)
+    return buffer.getvalue()
+
+
+# orientation: size, and where the white pixel is, as viewers show it
+UPRIGHT = {
+    1: ((4, 2), (0, 0)),
+    2: ((4, 2), (3, 0)),
+    3: ((4, 2), (3, 1)),
+    4: ((4, 2), (0, 1)),
+    5: ((2, 4), (0, 0)),
+    6: ((2, 4), (1, 0)),
+    7: ((2, 4), (1, 3)),
+    8: ((2, 4), (0, 3)),
+}
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_pictures_are_turned_upright(tmp_path, orientation):
+    size, white = UPRIGHT[orientation]
+    data = photographed(orientation)
+    path = tmp_path / "photo.png"
+    path.write_bytes(data)
+    for each in (path, data_uri(data), Pillow.open(path)):
+        picture = read(image=each).image
+        assert picture.size == size
+        assert picture.getpixel(white) == (255, 255, 255)
+        again = read(image=Everything(image=each).model_dump(mode="json")["image"]).image
+        assert again.tobytes() == picture.tobytes()
+
+
+def test_masks_and_maps_are_turned_upright():
+    data = data_uri(photographed(6, mode="L"))
+    mask = read(mask=data).mask
+    assert (mask.size, mask.getpixel((1, 0))) == ((2, 4), 255)
+    labels = labelled(data)
+    assert (labels.size, labels.getpixel((1, 0))) == ((2, 4), 255)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("exif", [b"", b"Exif\0\0MM\0\x2a\0\0\0\x08\xff", b"\xff" * 40])
+def test_a_damaged_exif_says_nothing(exif):
+    buffer = io.BytesIO()
+    PICTURE.save(buffer, "PNG", exif=exif)
+    assert read(image=data_uri(buffer.getvalue())).image.tobytes() == PICTURE.tobytes()

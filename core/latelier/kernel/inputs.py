@@ -7,6 +7,7 @@ Mask: a PIL image of mode L, 255 = repaint, 0 = keep; given likewise, as an arra
 SemanticMap: a PIL image of label ids (mode L, I;16 or P, whose indices are the ids) or of colours
     (RGB); given likewise, as an array whole numbers (H, W) or uint8 (H, W, 3) (format
     "semantic-map").
+    All three are turned upright as their EXIF orientation says.
 Box: x0, y0, x1, y1 in 0..1, from the upper left corner (format "box").
 Color: "#rrggbb"; given as that or as a CSS name (format "color").
 """
@@ -14,6 +15,7 @@ Color: "#rrggbb"; given as that or as a CSS name (format "color").
 import base64
 import io
 import re
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 _PNG_URI = "data:image/png;base64,"
+_ORIENTATION = 0x0112
+"""The EXIF tag of how the camera was held; 1 is upright."""
+
 _DATA_URI = re.compile(r"data:image/[\w.+-]+;base64,")
 
 M = TypeVar("M", bound=BaseModel)
@@ -69,14 +74,14 @@ class _ImageOf:
         import PIL.Image
 
         if isinstance(value, PIL.Image.Image):
-            return self._converted(value)
+            return self._converted(_upright(value))
         if hasattr(value, "__array__"):
             return self._from_array(_array(value))
         if not isinstance(value, str | Path):
             raise ValueError(
                 f"an image is a PIL image, a path, a data URI or an array, not {value!r:.80}"
             )
-        return self._converted(_opened(str(value)))
+        return self._converted(_upright(_opened(str(value))))
 
 
 def _opened(text: str) -> "Picture":
@@ -91,6 +96,18 @@ def _opened(text: str) -> "Picture":
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
         raise ValueError(f"no image can be read from {text[:80]!r}: {error}") from None
     return image
+
+
+def _upright(image: "Picture") -> "Picture":
+    """Return an image as viewers show it: cameras store how they were held beside the pixels."""
+    from PIL import ImageOps
+
+    try:
+        if image.getexif().get(_ORIENTATION, 1) == 1:
+            return image
+        return ImageOps.exif_transpose(image)
+    except (OSError, ValueError, SyntaxError, struct.error):
+        return image  # what cannot be read says nothing of how it was held
 
 
 def _array(value: Any) -> "NDArray[Any]":
