@@ -6,6 +6,7 @@ import torch
 
 from latelier import default_atelier, load
 from latelier.checkpoints.component import load_component, new_component, save_component
+from latelier.denoisers.unet_config import UNetConfig
 from latelier.kernel.errors import CompatibilityError, InvalidConfigError, UnknownNameError
 from latelier.training import denoiser as stage
 from latelier.training.checkpoint import checkpoints, load_checkpoint
@@ -293,3 +294,26 @@ def test_the_sheet_is_of_what_the_conditioners_augment(tmp_path, tiny_first_stag
         objective.sheet()
     assert all(texts == {"augmented"} for texts in prepared)
     assert len(prepared) >= 2  # the loss, and the pictures
+
+
+def test_recomputing_changes_no_weight(tmp_path, tiny_first_stage):
+    made = []
+    for recompute in (False, True):
+        config = tiny_denoiser_training(
+            tmp_path / str(recompute), tiny_first_stage, recompute=recompute
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            objective = objective_of(config)
+        samples = [scenes(config.data, config.data.seed, 8)[k] for k in range(2)]
+        loss = objective(objective.collate(samples), 3)["loss"]
+        loss.backward()
+        made.append([p.grad for p in objective.denoiser.parameters() if p.grad is not None])
+    for plain, again in zip(*made, strict=True):
+        torch.testing.assert_close(again, plain, rtol=1e-6, atol=1e-9)
+
+
+def test_a_denoiser_that_cannot_recompute_is_refused(tmp_path, tiny_first_stage, monkeypatch):
+    monkeypatch.setattr(UNetConfig, "honours", frozenset())
+    with pytest.raises(CompatibilityError, match="recompute: the denoiser 'latelier/unet' cannot"):
+        objective_of(tiny_denoiser_training(tmp_path, tiny_first_stage, recompute=True))

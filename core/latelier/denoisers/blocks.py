@@ -104,7 +104,7 @@ class Upsample(nn.Module):
 def applied(layer: nn.Module, x: Tensor, call: Call) -> Tensor:
     """Return what a layer makes of x; it is given the call if it needs it."""
     told = isinstance(layer, ResBlock | AttentionBlock | SpatialTransformer)
-    out: Tensor = layer(x, call) if told else layer(x)
+    out: Tensor = call.applied(layer, x) if told else layer(x)
     return out
 
 

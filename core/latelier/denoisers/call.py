@@ -1,8 +1,10 @@
 """What the blocks of a denoiser share during one call."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from latelier.denoisers.injection import Context
 
@@ -14,8 +16,19 @@ class Call:
     emb: (B, E), the timestep embedding with every vector added, after its SiLU.
     context: what is cross-attended; None where no stream is given.
     self_values: names of the self-attention layers that pass their values through.
+    recompute: whether what is inside layers is made again in the backward pass.
     """
 
     emb: Tensor
     context: Context | None
     self_values: frozenset[str]
+    recompute: bool = False
+
+    def applied(self, layer: nn.Module, *features: Any) -> Tensor:
+        """Return what a layer that is told of the call makes of features."""
+        out: Tensor = (
+            checkpoint(layer, *features, self, use_reentrant=False)
+            if self.recompute
+            else layer(*features, self)
+        )
+        return out

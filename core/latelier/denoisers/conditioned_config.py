@@ -56,7 +56,7 @@ class ConditionedConfig(DenoiserConfig):
     @property
     def honours(self) -> frozenset[str]:
         """What it can obey."""
-        return frozenset({"masks", "regions", "residuals", "self_values"})
+        return frozenset({"masks", "regions", "residuals", "self_values", "recompute"})
 
     def takes(self) -> Takes:
         """Return the conditions that it takes."""

@@ -88,11 +88,12 @@ class Transformer(nn.Module):
         context = injected(
             condition, self._takes.streams, self.stream_projections, self.stream_embeddings
         )
-        call = Call(self._embedded(x, t, condition), context, control.self_values)
+        emb = self._embedded(x, t, condition)
+        call = Call(emb, context, control.self_values, control.recompute)
 
         tokens, grid = self._tokens(x, condition)
         for i, block in enumerate(self.blocks):
-            tokens = _steered(control, f"blocks.{i}", block(tokens, grid, call), grid)
+            tokens = _steered(control, f"blocks.{i}", call.applied(block, tokens, grid), grid)
         patches = self.final_layer(tokens, call)
         return self._prediction(patches, grid).to(x.dtype)
 

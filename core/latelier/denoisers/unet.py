@@ -76,7 +76,8 @@ class UNet(nn.Module):
         context = injected(
             condition, self._takes.streams, self.stream_projections, self.stream_embeddings
         )
-        call = Call(self._embedded(x, t, condition), context, control.self_values)
+        emb = self._embedded(x, t, condition)
+        call = Call(emb, context, control.self_values, control.recompute)
 
         h = x
         if condition.spatial:

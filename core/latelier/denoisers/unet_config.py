@@ -1,11 +1,11 @@
 """The configuration of the UNet, under the names of the published configurations.
 
 Of their other fields, `image_size` is not needed (it takes any size), `use_spatial_transformer` is
-said by `context_dim`, and `legacy` and `use_checkpoint` change no number of a published model. A
-`num_classes` is a native vector, whose table (`label_emb`) belongs to the conditioner `class_label`
-as does every embedding of an input. The order of q, k and v that `use_new_attention_order` asks for
-differs by a permutation of the weights of `qkv`. `num_heads_upsample` and other kinds of middle
-blocks are in no published model.
+said by `context_dim`, `use_checkpoint` is asked for call by call (see `Control`), and `legacy`
+changes no number of a published model. A `num_classes` is a native vector, whose table
+(`label_emb`) belongs to the conditioner `class_label`, as does every embedding of an input. The
+order of q, k and v that `use_new_attention_order` asks for differs by a permutation of the weights
+of `qkv`. `num_heads_upsample` and other kinds of middle blocks are in no published model.
 """
 
 from typing import Self

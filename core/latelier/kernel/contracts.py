@@ -44,10 +44,13 @@ class Control:
     residuals: block name -> (B, C, h, w), added to that block's output (ControlNet, T2I-Adapter).
     self_values: names of self-attention layers that pass their values through unattended
         (perturbed-attention guidance, arXiv:2403.17377).
+    recompute: whether the backward pass makes the activations inside blocks again, which otherwise
+        wait for it in memory (gradient checkpointing, arXiv:1604.06174). No number changes.
     """
 
     residuals: "Mapping[str, Tensor]" = field(default_factory=dict)
     self_values: frozenset[str] = frozenset()
+    recompute: bool = False
 
 
 @dataclass(frozen=True, eq=False)

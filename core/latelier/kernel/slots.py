@@ -70,7 +70,7 @@ class DenoiserConfig(Frozen):
 
     @property
     def honours(self) -> frozenset[str]:
-        """What it can obey: of 'masks', 'regions', 'residuals', 'self_values', 'adapters'."""
+        """What it can obey: 'masks', 'regions', 'residuals', 'self_values', 'recompute' ..."""
         return frozenset()
 
     def takes(self) -> Takes:

@@ -110,6 +110,11 @@ class DenoiserTraining(Training):
     denoiser: ComponentSpec
     conditioners: dict[str, ConditionerSpec] = Field(default_factory=dict)
     process: dict[str, Any] = Field(description="noise process: its kind and fields")
+    recompute: bool = Field(
+        default=False,
+        description="make the denoiser's activations again in the backward pass instead of keeping "
+        "them: far less memory for about a third more time",
+    )
     drop_all: float = Field(
         default=0.0, ge=0, le=1, description="probability of dropping all at once"
     )

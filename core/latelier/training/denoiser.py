@@ -24,8 +24,8 @@ from latelier.diffusion.processes import process_from
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.compatibility import check_composition
 from latelier.kernel.condition import Condition, chosen
-from latelier.kernel.contracts import Frame
-from latelier.kernel.errors import InvalidConfigError, suggestion
+from latelier.kernel.contracts import Control, Frame
+from latelier.kernel.errors import CompatibilityError, InvalidConfigError, suggestion
 from latelier.kernel.inputs import read_input
 from latelier.pipeline.composition import compose
 from latelier.pipeline.loading import load
@@ -90,6 +90,7 @@ class Denoising(Objective):
         atelier: Atelier,
     ) -> None:
         super().__init__()
+        _check_honours(denoiser, config)
         self.first_stage = first_stage.module
         self.denoiser = denoiser.module
         self.conditioners = nn.ModuleDict(
@@ -125,7 +126,9 @@ class Denoising(Objective):
         x = self._process.noised(latents, eps, sigmas)
         t = self._process.timestep(sigmas).to(latents.device)
         scale = self._process.input_scale(frames.per_image(sigmas, x))
-        prediction = self.denoiser(x * scale, t, self._condition(batch, draws))
+        condition = self._condition(batch, draws)
+        control = Control(recompute=self._config.recompute)
+        prediction = self.denoiser(x * scale, t, condition, control)
         target = self._process.target(latents, eps, sigmas)
         return {"loss": denoising(prediction, target).mean()}
 
@@ -257,6 +260,15 @@ def _check_sources(config: DenoiserTraining, sample: Mapping[str, Any]) -> None:
                 f"conditioner '{name}' wants '{spec.source}' of each data sample. "
                 f"{suggestion(spec.source, sample)}"
             )
+
+
+def _check_honours(denoiser: Component, config: DenoiserTraining) -> None:
+    honours = denoiser.module.config.honours
+    if config.recompute and "recompute" not in honours:
+        raise CompatibilityError(
+            f"recompute: the denoiser '{denoiser.id}' cannot make its activations again; "
+            "set it to false"
+        )
 
 
 def _inputs(conditioner: Any, samples: Any, source: str) -> Iterator[Any]:

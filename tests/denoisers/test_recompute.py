@@ -1,0 +1,82 @@
+"""Activations that are made again: the same gradients, of which far less is kept."""
+
+import pytest
+import torch
+from torch.autograd.graph import saved_tensors_hooks
+
+from latelier.denoisers.transformer import Transformer
+from latelier.denoisers.transformer_config import TransformerConfig
+from latelier.denoisers.unet import UNet
+from latelier.denoisers.unet_config import UNetConfig
+from latelier.kernel.condition import Condition, Stream
+from latelier.kernel.contracts import Control
+
+SHARED = {
+    "in_channels": 4,
+    "out_channels": 4,
+    "context_dim": 16,
+    "streams": {"text": {"width": 16, "way": "native"}},
+}
+UNET = {
+    **SHARED,
+    "model_channels": 16,
+    "channel_mult": (1, 2),
+    "attention_resolutions": (2,),
+    "num_heads": 2,
+    "num_groups": 4,
+    "dropout": 0.5,
+}
+TRANSFORMER = {**SHARED, "hidden_size": 32, "depth": 3, "num_heads": 2}
+
+
+@pytest.fixture(params=["unet", "transformer"])
+def model(request):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        made = (
+            UNet(UNetConfig.model_validate(UNET))
+            if request.param == "unet"
+            else Transformer(TransformerConfig.model_validate(TRANSFORMER))
+        )
+        for parameter in made.parameters():  # those that begin as zero would hide the rest
+            torch.nn.init.normal_(parameter, std=0.1)
+    return made
+
+
+def trained(model, control):
+    """Return the loss, every gradient, and the numbers kept between the passes."""
+    model.zero_grad()
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 4, 8, 8, generator=generator)
+    condition = Condition({"text": Stream(torch.randn(2, 5, 16, generator=generator))})
+    kept = 0
+
+    def count(tensor):
+        nonlocal kept
+        kept += tensor.numel() * (not isinstance(tensor, torch.nn.Parameter))
+        return tensor
+
+    with torch.random.fork_rng():
+        torch.manual_seed(1)  # of drop-out
+        with saved_tensors_hooks(count, lambda tensor: tensor):
+            loss = model(x, torch.tensor([3.0, 500.0]), condition, control).square().mean()
+        loss.backward()
+    return loss.item(), {n: p.grad for n, p in model.named_parameters()}, kept
+
+
+def test_gradients_are_the_same_and_far_less_is_kept(model):
+    loss, gradients, kept = trained(model, None)
+    again, found, left = trained(model, Control(recompute=True))
+    assert again == loss
+    assert gradients.keys() == found.keys()
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-6, atol=1e-9)
+    assert left < kept / 3
+
+
+def test_where_there_is_no_backward_pass_nothing_changes(model):
+    x, condition = torch.ones(1, 4, 8, 8), Condition({"text": Stream(torch.ones(1, 2, 16))})
+    model.eval()
+    with torch.no_grad():
+        plain = model(x, torch.ones(1), condition)
+        assert torch.equal(model(x, torch.ones(1), condition, Control(recompute=True)), plain)
