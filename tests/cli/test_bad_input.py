@@ -46,6 +46,21 @@ CASES = {
     "a size with a hole": (["generate", "x", "MODEL", "--size", "16x"], "WIDTHxHEIGHT"),
     "a size of nothing": (["generate", "x", "MODEL", "--size", "0"], "multiple of 4"),
     "a size that does not fit": (["generate", "x", "MODEL", "--size", "17"], "the nearest is 16"),
+    "a window in words": (["generate", "x", "MODEL", "--window", "small"], "--window: 'small'"),
+    "a window that does not fit": (
+        ["generate", "x", "MODEL", "--window", "10"],
+        "window: the width 10 is not a multiple of 4",
+    ),
+    "too much overlap": (
+        ["generate", "x", "MODEL", "--window", "8", "--overlap", "1"],
+        "--overlap",
+    ),
+    "an overlap of nothing": (["generate", "x", "MODEL", "--overlap", "0.5"], "needs the window"),
+    "no window at a time": (
+        ["generate", "x", "MODEL", "--window", "8", "--window-batch", "0"],
+        "--window-batch",
+    ),
+    "a tile that does not fit": (["generate", "x", "MODEL", "--tile", "7"], "the nearest is 8"),
     "a misspelt condition": (
         ["generate", "MODEL", "--condition", "clas_label=1"],
         "Did you mean 'class_label'",

@@ -45,6 +45,20 @@ def test_json_says_what_was_written_and_how(cli, tiny_model):
     assert (request["steps"], request["size"]) == (3, [24, 16])
 
 
+def test_a_large_picture_in_windows_and_tiles(cli, tiny_model, tmp_path):
+    done = cli(
+        *("generate", "a cat", "-m", tiny_model, "--seed", 3, "--size", "40x24", "--json"),
+        *("--window", "16x12", "--overlap", "0.25", "--window-batch", "2", "--tile", "8"),
+    )
+    (picture,) = json.loads(done.out)
+    assert Image.open(tmp_path / "latelier-3.png").size == (40, 24)
+    request = picture["provenance"]["request"]
+    assert (request["window"], request["overlap"]) == ([16, 12], 0.25)
+    assert (request["window_batch"], request["tile"]) == (2, 8)
+    again = cli("replay", "latelier-3.png")
+    assert (again.status, again.out) == (0, "identical\n")
+
+
 def test_a_seed_gives_the_same_picture_and_another_seed_another(cli, tiny_model, tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         cli("generate", "a cat", "-m", tiny_model, "--seed", seed, "-o", f"{name}.png")

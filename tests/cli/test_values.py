@@ -34,14 +34,14 @@ KNOWN = {"words": Words, "sketch": Sketch, "places": Places, "scene": Scene, "go
 
 
 def test_sizes():
-    assert read_size("64") == (64, 64)
-    assert read_size("96x64") == read_size("96X64") == (96, 64)
+    assert read_size("64", "--size") == (64, 64)
+    assert read_size("96x64", "--size") == read_size("96X64", "--size") == (96, 64)
 
 
 @pytest.mark.parametrize("text", ["", "64.5", "-8", "64x", "x64", "64x64x64", "64 x 64"])
 def test_what_is_no_size(text):
-    with pytest.raises(InvalidInputError, match="WIDTHxHEIGHT"):
-        read_size(text)
+    with pytest.raises(InvalidInputError, match=r"^--window: .*WIDTHxHEIGHT"):
+        read_size(text, "--window")
 
 
 def test_choices():

@@ -104,6 +104,41 @@ def generate(
             help="A mask of what stays of --init-image: white stays as it is, black is made anew.",
         ),
     ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIDE|WxH",
+            help="Denoise in overlapping windows of so many pixels: for pictures larger than what "
+            "the model was trained on.",
+        ),
+    ] = None,
+    overlap: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=0.9,
+            metavar="0..0.9",
+            help="Least share of a --window that is the next one's too. 0.5.",
+        ),
+    ] = None,
+    window_batch: Annotated[
+        int | None,
+        typer.Option(
+            "--window-batch",
+            min=1,
+            metavar="COUNT",
+            help="Most windows in one call of the denoiser.",
+        ),
+    ] = None,
+    tile: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="SIDE",
+            help="Encode and decode in tiles of so many pixels; 0: the whole at once. "
+            "256 above 512x512.",
+        ),
+    ] = None,
     condition: Annotated[
         list[str] | None,
         typer.Option(
@@ -129,6 +164,7 @@ def generate(
     seed = _drawn() if seed is None else seed
     asked = _asked(negative, count, seed, size, steps, sampler, schedule, guidance)
     asked |= _started(init_image, strength, keep)
+    asked |= _divided(window, overlap, window_batch, tile)
     words = prompt or " ".join(condition or ())
     paths = destinations(output, words, [seed + k for k in range(count)], force=force)
     atelier = new_atelier()
@@ -170,7 +206,7 @@ def _asked(
         "negative": negative,
         "n": count,
         "seed": seed,
-        "size": None if size is None else read_size(size),
+        "size": None if size is None else read_size(size, "--size"),
         "steps": steps,
         "sampler": None if sampler is None else read_choice(sampler, "--sampler"),
         "schedule": None if schedule is None else read_choice(schedule, "--schedule"),
@@ -186,6 +222,20 @@ def _started(init_image: Path | None, strength: float | None, keep: Path | None)
         "init_image": None if init_image is None else read_picture(init_image, "--init-image"),
         "strength": None if strength is None else read_strength(strength),
         "keep": None if keep is None else read_mask(keep, "--keep"),
+    }
+
+
+def _divided(
+    window: str | None, overlap: float | None, window_batch: int | None, tile: int | None
+) -> dict[str, Any]:
+    """Return the keywords of `Pipeline.stream` for windows and tiles."""
+    from latelier.cli.values import read_size
+
+    return {
+        "window": None if window is None else read_size(window, "--window"),
+        "overlap": overlap,
+        "window_batch": window_batch,
+        "tile": tile,
     }
 
 

@@ -16,15 +16,15 @@ Choice = dict[str, Any]
 """'name' and 'options', as `Pipeline.generate` takes them."""
 
 
-def read_size(text: str) -> tuple[int, int]:
+def read_size(text: str, option: str) -> tuple[int, int]:
     """Return (width, height) of '64' or '64x48'.
 
     Raises:
-        InvalidInputError: it is neither.
+        InvalidInputError: it is neither; names the option.
     """
     sides = re.fullmatch(r"(\d+)(?:[xX](\d+))?", text)
     if sides is None:
-        raise InvalidInputError(f"--size: '{text}' is neither a number nor WIDTHxHEIGHT")
+        raise InvalidInputError(f"{option}: '{text}' is neither a number nor WIDTHxHEIGHT")
     return int(sides[1]), int(sides[2] or sides[1])
 
 
