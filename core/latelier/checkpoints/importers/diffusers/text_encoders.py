@@ -1,5 +1,6 @@
 """Text encoders in pipelines of diffusers."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from latelier.checkpoints.importers.diffusers.folder import (
     read_weights_of,
 )
 from latelier.checkpoints.importers.diffusers.ldm_bert_layout import ldm_bert_from_diffusers
+from latelier.checkpoints.importers.diffusers.tokenizer_files import padding_token, tokenizer_file
 from latelier.checkpoints.importers.parameters import taken
 from latelier.kernel.contracts import ImportedPart, ImportSource
 from latelier.kernel.errors import ModelFileError
@@ -51,7 +53,7 @@ def ldm_bert_part(source: ImportSource, folder: Path, tokenizer: Path) -> Import
         "max_seq_len": given["max_position_embeddings"],
     }
     tensors = ldm_bert_from_diffusers(text_encoder_weights(source, folder))
-    vocabulary = small_file(tokenizer / "vocab.txt")
+    vocabulary = tokenizer_file(tokenizer, "vocab.txt")
     return ImportedPart("latelier/bert_text", fields, tensors, {"vocab.txt": vocabulary})
 
 
@@ -71,7 +73,7 @@ def clip_part(source: ImportSource, folder: Path, tokenizer: Path) -> ImportedPa
     known = ("hidden_act", "num_attention_heads", "layer_norm_eps")
     fields = {key: config[key] for key in known if key in config}
     fields |= {"layer": "last", **_special_tokens(tokenizer)}
-    return clip_text_part(tensors, lambda name: small_file(tokenizer / name), fields)
+    return clip_text_part(tensors, lambda name: tokenizer_file(tokenizer, name), fields)
 
 
 def _special_tokens(tokenizer: Path) -> dict[str, int]:
@@ -80,11 +82,12 @@ def _special_tokens(tokenizer: Path) -> dict[str, int]:
     Raises:
         ModelFileError: a file is missing or damaged, or the vocabulary lacks one of them.
     """
-    vocabulary = read_json_object(tokenizer / "vocab.json")
-    special = tokenizer / "special_tokens_map.json"
-    padding = read_json_object(special).get("pad_token", _END) if special.is_file() else _END
-    padding = str(padding["content"] if isinstance(padding, dict) else padding)
-    tokens = {"bos_token_id": _START, "eos_token_id": _END, "pad_token_id": padding}
+    try:
+        vocabulary = dict(json.loads(tokenizer_file(tokenizer, "vocab.json")))
+    except (ValueError, TypeError) as error:
+        raise ModelFileError(f"{tokenizer / 'vocab.json'}: cannot be read: {error}") from None
+    tokens = {"bos_token_id": _START, "eos_token_id": _END}
+    tokens["pad_token_id"] = padding_token(tokenizer, _END)
     for token in tokens.values():
         if not isinstance(vocabulary.get(token), int):
             raise ModelFileError(f"{tokenizer / 'vocab.json'}: there is no token '{token}'")
@@ -101,20 +104,3 @@ def text_encoder_weights(source: ImportSource, folder: Path) -> Any:
         if any(folder.glob(f"{stem}.*")):
             return read_weights_of(source, folder, stem)
     raise ModelFileError(f"{folder}: holds no weights called {' or '.join(_STEMS)}")
-
-
-def small_file(path: Path) -> bytes:
-    """Return the bytes of a vocabulary.
-
-    Raises:
-        ModelFileError: it is missing or large.
-    """
-    try:
-        if path.stat().st_size > _SMALL:
-            raise ModelFileError(f"{path}: is too large for a vocabulary")
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-_SMALL = 64 * 2**20
