@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from latelier.pipeline.images import read_provenance, write_png
+from latelier.pipeline.large_pictures import without_large_pictures
 
 
 @pytest.fixture
@@ -66,3 +67,19 @@ def test_another_vocabulary(cli, picture):
 
 def test_nothing_is_overwritten(cli, picture):
     assert cli("replay", picture, "-o", picture).status == 2
+
+
+def test_a_picture_that_it_was_made_from_is_asked_for(cli, tiny_model, tmp_path, monkeypatch):
+    def held(provenance):
+        return without_large_pictures(provenance, 2000)
+
+    monkeypatch.setattr("latelier.pipeline.images.without_large_pictures", held)
+    levels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(levels).save(tmp_path / "start.png")
+    options = ("--seed", 5, "--size", "32x32", "--init-image", "start.png")
+    cli("generate", "a cat", "-m", tiny_model, *options, "-o", "a.png")
+    refused = cli("replay", "a.png")
+    assert refused.status == 2
+    assert "give the file, with --picture: that of 32 x 32 pixels" in refused.err
+    done = cli("replay", "a.png", "--picture", "start.png")
+    assert (done.status, done.out) == (0, "identical\n")

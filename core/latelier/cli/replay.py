@@ -25,6 +25,14 @@ def replay(
         str | None,
         typer.Option(metavar="NAME", help="Where the model is now, if not where it was."),
     ] = None,
+    pictures: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--picture",
+            metavar="FILE",
+            help="A picture that it was made from, where that is not in it; repeatable.",
+        ),
+    ] = None,
     device: Annotated[
         str, typer.Option(metavar="NAME", help="auto is where the picture was made, if it is here.")
     ] = "auto",
@@ -43,7 +51,14 @@ def replay(
     from latelier.pipeline.replay import replay as replayed
 
     paths = [] if output is None else destinations(output, picture.stem, [0], force=force)
-    report = replayed(picture, model=model, device=device, anyway=anyway, atelier=atelier())
+    report = replayed(
+        picture,
+        model=model,
+        pictures=pictures or (),
+        device=device,
+        anyway=anyway,
+        atelier=atelier(),
+    )
     save([report.picture], paths)
     if as_json:
         show_json(_about(report, paths))

@@ -81,11 +81,15 @@ class _ImageOf:
             raise ValueError(
                 f"an image is a PIL image, a path, a data URI or an array, not {value!r:.80}"
             )
-        return self._converted(_upright(_opened(str(value))))
+        return self._converted(opened_picture(str(value)))
 
 
-def _opened(text: str) -> "Picture":
-    """Return the image at a path or in a data URI."""
+def opened_picture(text: str) -> "Picture":
+    """Return the image at a path or in a data URI, upright.
+
+    Raises:
+        ValueError: none can be read.
+    """
     import PIL.Image
 
     uri = _DATA_URI.match(text)
@@ -95,7 +99,7 @@ def _opened(text: str) -> "Picture":
             image.load()
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
         raise ValueError(f"no image can be read from {text[:80]!r}: {error}") from None
-    return image
+    return _upright(image)
 
 
 def _upright(image: "Picture") -> "Picture":

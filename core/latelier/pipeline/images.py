@@ -12,6 +12,7 @@ from torch import Tensor
 
 from latelier.checkpoints.files import whole
 from latelier.kernel.errors import InvalidInputError
+from latelier.pipeline.large_pictures import without_large_pictures
 
 PNG_KEY = "latelier"
 
@@ -30,10 +31,11 @@ def pixel_hash(image: Image.Image) -> str:
 
 
 def write_png(path: Path, image: Image.Image, provenance: dict[str, Any] | None) -> None:
-    """Write a PNG whole, with its provenance as JSON in an iTXt chunk."""
+    """Write a PNG whole, with its provenance as JSON in an iTXt chunk (see `large_pictures`)."""
     info = PngInfo()
     if provenance is not None:
-        info.add_itxt(PNG_KEY, json.dumps(provenance, ensure_ascii=False))
+        stored = without_large_pictures(provenance)
+        info.add_itxt(PNG_KEY, json.dumps(stored, ensure_ascii=False))
     with whole(path) as beside:
         image.save(beside, "PNG", pnginfo=info)
 

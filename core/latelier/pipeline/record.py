@@ -1,5 +1,6 @@
 """Provenance read back: what a picture says of how it was made."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from latelier.kernel.errors import InvalidInputError
 from latelier.kernel.frozen import validated
 from latelier.pipeline.images import read_provenance
+from latelier.pipeline.large_pictures import with_large_pictures
 from latelier.pipeline.request import Request
 
 
@@ -59,11 +61,17 @@ class Record(_Open):
     pixels_sha256: str
 
 
-def read_record(path: Path) -> tuple[Image.Image, Record]:
+def read_record(path: Path, pictures: Sequence[Path] = ()) -> tuple[Image.Image, Record]:
     """Return a picture and its record.
 
+    Args:
+        path: of the picture.
+        pictures: files of those that were given to its run and are too large to be stored in it.
+
     Raises:
-        InvalidInputError: the file is missing, no picture, or its provenance cannot be read.
+        InvalidInputError: the file is missing, no picture, or its provenance cannot be read; a
+            picture that it was made from is neither in it nor given.
     """
     image, provenance = read_provenance(path)
-    return image, validated(Record, provenance, f"{path}: its provenance", InvalidInputError)
+    whole = with_large_pictures(provenance, pictures, str(path))
+    return image, validated(Record, whole, f"{path}: its provenance", InvalidInputError)

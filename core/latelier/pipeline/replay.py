@@ -1,6 +1,6 @@
 """Making a picture again from its provenance, and saying what differs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -48,6 +48,7 @@ def replay(
     path: str | Path,
     *,
     model: str | Path | None = None,
+    pictures: Sequence[str | Path] = (),
     device: str = "auto",
     anyway: bool = False,
     atelier: Atelier | None = None,
@@ -57,18 +58,21 @@ def replay(
     Args:
         path: a PNG that latelier wrote.
         model: where the model is now; by default where the provenance says.
+        pictures: files of the pictures that were given to its run, such as init_image, where they
+            are too large to be stored in it.
         device: 'auto' is the device that it was made on, if it is here.
         anyway: go on where weights or configurations are not those that were recorded.
         atelier: where components are looked up; the default one if None.
 
     Raises:
-        InvalidInputError: no picture, no provenance, or one that cannot be followed.
+        InvalidInputError: no picture, no provenance, or one that cannot be followed; a picture
+            that it was made from is neither in it nor given.
         UnknownNameError: the model is not where it was.
         ModelFileError: a plugin is missing, or weights or configurations are not those that were
             recorded; says which.
     """
     path = Path(path)
-    image, record = read_record(path)
+    image, record = read_record(path, [Path(each) for each in pictures])
     atelier = atelier or default_atelier()
     _check_functions(path, record, atelier)
     pipeline = _loaded(path, record, model, device, atelier)
