@@ -11,13 +11,13 @@ class SamplersPlugin:
     def latelier_register(self, registrar: Registrar) -> None:
         """Register them."""
         ddim = "latelier_samplers.ddim:ddim"
-        registrar.sampler("ddim", factory=ddim)
-        registrar.sampler("euler", factory=ddim)
-        registrar.sampler("euler_ancestral", factory=ddim, defaults={"eta": 1.0})
-        registrar.sampler("ddpm", factory="latelier_samplers.ddpm:ddpm")
-        registrar.sampler("heun", factory="latelier_samplers.heun:heun")
-        registrar.sampler("dpmpp_2m", factory="latelier_samplers.dpmpp_2m:dpmpp_2m")
-        registrar.sampler("plms", factory="latelier_samplers.plms:plms")
+        registrar.sampler("ddim", factory=ddim, order=1)
+        registrar.sampler("euler", factory=ddim, order=1)
+        registrar.sampler("euler_ancestral", factory=ddim, defaults={"eta": 1.0}, stochastic=True)
+        registrar.sampler("ddpm", factory="latelier_samplers.ddpm:ddpm", stochastic=True)
+        registrar.sampler("heun", factory="latelier_samplers.heun:heun", order=2, calls=2)
+        registrar.sampler("dpmpp_2m", factory="latelier_samplers.dpmpp_2m:dpmpp_2m", order=2)
+        registrar.sampler("plms", factory="latelier_samplers.plms:plms", order=2, main_order=4)
         registrar.schedule("compvis", factory="latelier_samplers.schedules.compvis:compvis")
         registrar.schedule("karras", factory="latelier_samplers.schedules.karras:karras")
         registrar.schedule("model", factory="latelier_samplers.schedules.model:model")

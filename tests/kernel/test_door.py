@@ -92,12 +92,13 @@ CASES = {
     "bad import string": Case(
         registering(SAMPLER.format("half"), 'registrar.sampler("b", factory="a.b")'),
         "registration_error",
-        "sampler 'b': an import string looks like 'package.module:attribute': 'a.b'",
+        "sampler 'b': 'factory': an import string looks like 'package.module:attribute' "
+        "(given: 'a.b')",
     ),
     "bad component name": Case(
         registering(SAMPLER.format("half"), SAMPLER.format("Big Name")),
         "registration_error",
-        "sampler 'Big Name': a name is lower-case letters, digits and underscores",
+        "sampler 'Big Name': 'name': a name is lower-case letters, digits and underscores",
     ),
     "duplicate in one plugin": Case(
         registering(SAMPLER.format("half"), SAMPLER.format("half")),

@@ -4,6 +4,7 @@ import pytest
 
 from latelier.kernel.errors import PluginError
 from latelier.kernel.registrar import Registrar
+from latelier.kernel.spec import SamplerTraits
 from latelier.kernel.spec import KINDS
 
 MODULE = {"factory": "a.b:C", "config": "a.c:D"}
@@ -36,7 +37,9 @@ def test_one_name_in_two_kinds_is_fine():
 
 @pytest.mark.parametrize("name", ["", "Big", "1st", "with-dash", "with space", "a/b", "a.b", "é"])
 def test_names_that_are_none(name):
-    with pytest.raises(PluginError, match=f"schedule '{name}': a name is lower-case letters"):
+    with pytest.raises(
+        PluginError, match=f"schedule '{name}': 'name': a name is lower-case letters"
+    ):
         Registrar("d", "1").schedule(name, factory="a:b")
 
 
@@ -52,5 +55,15 @@ def test_import_strings_that_are_none(text):
 
 
 def test_a_value_of_the_wrong_type():
-    with pytest.raises(PluginError, match="sampler 'x': Input should be a valid string"):
+    with pytest.raises(PluginError, match="sampler 'x': 'factory': Input should be a valid string"):
         Registrar("d", "1").sampler("x", factory=print)  # type: ignore[arg-type]
+
+
+def test_traits_of_a_sampler():
+    registrar = Registrar("d", "1")
+    registrar.sampler("x", factory="a:b", order=2, calls=3)
+    assert registrar.specs[0].traits == SamplerTraits(order=2, calls=3)
+    registrar.schedule("x", factory="a:b")
+    assert registrar.specs[1].traits is None
+    with pytest.raises(PluginError, match=r"'x': .*'traits\.oder'. Did you mean 'order'"):
+        registrar.sampler("x", factory="a:b", oder=2)

@@ -1,7 +1,8 @@
 """The one base of every configuration, spec and input: a frozen pydantic model."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -56,7 +57,13 @@ def _at(model: type[BaseModel], path: Sequence[Any]) -> type[BaseModel] | None:
     """Return the model of the field at `path`, or None where that is not plain."""
     for part in path:
         field = model.model_fields.get(part)
-        if field is None or not isinstance(field.annotation, type):
+        models = [] if field is None else _models_in(field.annotation)
+        if len(models) != 1:
             return None
-        model = field.annotation
-    return model if issubclass(model, BaseModel) else None
+        model = models[0]
+    return model
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    members = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    return [each for each in members if isinstance(each, type) and issubclass(each, BaseModel)]

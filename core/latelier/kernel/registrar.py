@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from latelier.kernel.errors import PluginError
+from latelier.kernel.frozen import validated
 from latelier.kernel.spec import ComponentSpec, Kind
 
 
@@ -34,10 +33,18 @@ class Registrar:
         self._add("conditioner", name, factory=factory, config=config, input=input)
 
     def sampler(
-        self, name: str, *, factory: str, defaults: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        *,
+        factory: str,
+        defaults: Mapping[str, Any] | None = None,
+        **traits: Any,
     ) -> None:
-        """Register a sampler (see `contracts.Sampler`); `defaults` are options under this name."""
-        self._add("sampler", name, factory=factory, defaults=defaults or {})
+        """Register a sampler (see `contracts.Sampler`); `defaults` are options under this name.
+
+        `traits` are what it declares of itself: the fields of `SamplerTraits`.
+        """
+        self._add("sampler", name, factory=factory, defaults=defaults or {}, traits=traits)
 
     def schedule(
         self, name: str, *, factory: str, defaults: Mapping[str, Any] | None = None
@@ -56,19 +63,14 @@ class Registrar:
         self._add("importer", name, factory=factory)
 
     def _add(self, kind: Kind, name: str, **fields: Any) -> None:
-        try:
-            spec = ComponentSpec(
-                kind=kind,
-                name=name,
-                distribution=self._distribution,
-                version=self._version,
-                **fields,
-            )
-        except ValidationError as invalid:
-            fault = invalid.errors()[0]
-            raise PluginError(
-                f"{kind} '{name}': {fault['msg'].removeprefix('Value error, ')}: {fault['input']!r}"
-            ) from None
+        values = {
+            "kind": kind,
+            "name": name,
+            "distribution": self._distribution,
+            "version": self._version,
+            **fields,
+        }
+        spec = validated(ComponentSpec, values, f"{kind} '{name}'", PluginError)
         if any(other.kind == kind and other.name == name for other in self.specs):
             raise PluginError(f"{kind} '{name}' is registered twice")
         self.specs.append(spec)

@@ -19,6 +19,22 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _IMPORT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
+class SamplerTraits(Frozen):
+    """What a sampler declares of itself, to be listed and to be tested."""
+
+    order: int | None = Field(
+        None,
+        ge=1,
+        description="global order of accuracy, as implemented, its start included; None: none is "
+        "declared",
+    )
+    main_order: int | None = Field(
+        None, ge=1, description="order of its main step, those before it being exact; None: `order`"
+    )
+    calls: int = Field(1, ge=1, description="evaluations of the model a step, in general")
+    stochastic: bool = Field(False, description="whether it draws noise on the way")
+
+
 class ComponentSpec(Frozen):
     """A registered component: names only. `Registry` imports what they name when it is needed."""
 
@@ -32,6 +48,7 @@ class ComponentSpec(Frozen):
     defaults: Mapping[str, Any] = Field(
         default_factory=dict, description="options of a function under this of its names"
     )
+    traits: SamplerTraits | None = Field(None, description="of a sampler")
 
     @field_validator("name")
     @classmethod
