@@ -4,8 +4,7 @@ import pytest
 
 from latelier.kernel.errors import PluginError
 from latelier.kernel.registrar import Registrar
-from latelier.kernel.spec import SamplerTraits
-from latelier.kernel.spec import KINDS
+from latelier.kernel.spec import KINDS, SamplerTraits
 
 MODULE = {"factory": "a.b:C", "config": "a.c:D"}
 
