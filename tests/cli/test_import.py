@@ -77,8 +77,8 @@ def test_mistakes_are_one_line(cli, unconditional, tmp_path):
     (tmp_path / "w.ckpt").write_bytes(b"\x80\x02}q\x00.")
     for arguments, why in (
         (("import", "nothing", "ours"), "nothing: there is no such file or folder"),
-        (("import", "w.ckpt", "ours", "--config", "no.yaml"), "no.yaml: cannot be read as YAML"),
-        (("import", "w.ckpt", "w.ckpt"), "w.ckpt: is there already; --force replaces it"),
+        (("import", "w.ckpt", "ours", "--config", "no.yaml"), "no.yaml: there is no such file"),
+        (("import", "w.ckpt", "w.ckpt"), "w.ckpt: is there already, and is a file; name a folder"),
         (("export", unconditional, "theirs", "--format", "onnx"), "no format 'onnx'"),
         (("export", unconditional, "w.ckpt"), "is there already"),
     ):
@@ -86,6 +86,26 @@ def test_mistakes_are_one_line(cli, unconditional, tmp_path):
         assert done.status == 2
         assert len(done.err.splitlines()) == 1
         assert why in done.err
+
+
+def test_weights_of_another_configuration_are_told_which(cli, unconditional, tmp_path, monkeypatch):
+    asked = []
+
+    def fitting(place, shapes, atelier):
+        asked.append((place, len(shapes)))
+        return ["celeba256"]
+
+    monkeypatch.setattr("latelier.pipeline.importing.fitting_presets", fitting)
+    cli("export", unconditional, "theirs")
+    config = tmp_path / "theirs" / "unet" / "config.json"
+    config.write_text(config.read_text().replace('"out_channels": 4', '"out_channels": 8'))
+    done = cli("import", "theirs", "ours")
+    assert done.status == 2
+    assert "denoiser: the weights are not this configuration's: 2 misshapen" in done.err
+    assert done.err.rstrip().endswith("The configuration of celeba256 would fit")
+    weights = latelier.load(unconditional, device="cpu").denoiser.state_dict()
+    assert asked == [("denoiser", len(weights))]
+    assert not (tmp_path / "ours").exists()
 
 
 def test_options_that_are_typed():
