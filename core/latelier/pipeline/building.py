@@ -14,6 +14,7 @@ from latelier.kernel.errors import InvalidConfigError, InvalidInputError, sugges
 from latelier.pipeline.composition import compose
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.placement import placement
+from latelier.pipeline.replacing import check_destination
 from latelier.presets import read_preset
 
 Assets = Mapping[str, Mapping[str, bytes]]
@@ -88,17 +89,17 @@ def build_model(
         seed: of the weights.
         assets: see `build`.
         dtype: of the weights.
-        force: whether a folder that is there may be replaced.
+        force: whether a folder that is there may be replaced: one that holds a model or component,
+            or nothing.
         atelier: where names are looked up; the default one if None.
 
     Raises:
-        InvalidInputError: the destination is there already.
+        InvalidInputError: the destination is there already, or holds what is no model.
         LatelierError: see `build`.
     """
     atelier = atelier or default_atelier()
     folder = Path(destination).expanduser()
-    if folder.exists() and not force:
-        raise InvalidInputError(f"{folder}: is there already; --force replaces it")
+    check_destination(folder, force=force)
     found = read_preset(preset)
     if found.denoiser is None:
         with _seeded(seed):

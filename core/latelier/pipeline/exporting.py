@@ -19,20 +19,23 @@ from latelier.checkpoints.files import whole_folder, write_json
 from latelier.checkpoints.importers.clip import CLIP_TEXT
 from latelier.checkpoints.importers.diffusers.clip_export import export_clip_text
 from latelier.checkpoints.importers.diffusers.export import export_component
-from latelier.checkpoints.importers.diffusers.folder import INDEX, SCHEDULER
+from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, SCHEDULER
 from latelier.checkpoints.importers.diffusers.scheduler import scheduler_to_diffusers
 from latelier.checkpoints.importers.diffusers.unet_config import CLASSES
 from latelier.checkpoints.json_files import read_json
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.errors import InvalidInputError
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
+from latelier.pipeline.replacing import check_destination
 
 _LIKE_DIFFUSERS = "0.42.1"
 """The version whose folders these are like; diffusers mends those of some old ones on loading."""
 
 _ALONE_SIDE = 64
 """Side of the latents that is written for a UNet alone; diffusers takes any."""
+
+
+_EXPORTED = (INDEX, CONFIG, f"unet/{CONFIG}")
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ def export_model(
     Args:
         source: a model's name or folder, or the folder of a component.
         destination: the folder to make; it is whole or not there.
-        force: whether a folder that is there may be replaced.
+        force: whether a folder that is there may be replaced: one that holds a model of diffusers,
+            or nothing.
         tell: is told what is done, a few words at a time.
         atelier: where components are looked up; the default one if None.
 
@@ -65,12 +69,11 @@ def export_model(
         UnknownNameError, ModelFileError: there is no such model, or it is damaged.
         CompatibilityError: the format has no equivalent of the first stage, the denoiser or the
             process.
-        InvalidInputError: the destination is there already.
+        InvalidInputError: the destination is there already, or holds something else.
     """
     atelier = atelier or default_atelier()
     folder = Path(destination).expanduser()
-    if folder.exists() and not force:
-        raise InvalidInputError(f"{folder}: is there already; --force replaces it")
+    check_destination(folder, force=force, known=_EXPORTED, what="model of diffusers")
     said = tell or (lambda _: None)
     said("reading the model")
     alone = Path(source).expanduser() / COMPONENT_FILE

@@ -15,9 +15,10 @@ from latelier.checkpoints.importers.hub import located
 from latelier.checkpoints.importers.source import open_source
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.contracts import Imported
-from latelier.kernel.errors import InvalidInputError, ModelFileError
+from latelier.kernel.errors import ModelFileError
 from latelier.pipeline.composition import compose
 from latelier.pipeline.fitting import fitting_presets
+from latelier.pipeline.replacing import check_destination
 
 _PLACES = ("first_stage", "denoiser")
 
@@ -57,7 +58,8 @@ def import_model(
         destination: the folder to make; it is whole or not there.
         config: the YAML of a checkpoint, where it is not beside it.
         importer: which registered importer reads it; by default the one that recognises it.
-        force: whether a folder that is there may be replaced.
+        force: whether a folder that is there may be replaced: one that holds a model or component,
+            or nothing.
         tell: is told what is done, a few words at a time.
         atelier: where importers and components are looked up; the default one if None.
         options: for the importer.
@@ -66,14 +68,13 @@ def import_model(
         ModelFileError: the source is missing, damaged, of no known format, hostile, or its weights
             are not those of its configuration; a plugin that it needs is not installed.
         InvalidConfigError, CompatibilityError: it asks for what there is not here.
-        InvalidInputError: the destination is there already.
+        InvalidInputError: the destination is there already, or holds what is no model.
         UnknownNameError: there is no such importer, or it has no such option.
     """
     atelier = atelier or default_atelier()
     tell = tell or (lambda _: None)
     folder = Path(destination).expanduser()
-    if folder.exists() and not force:
-        raise InvalidInputError(f"{folder}: is there already; --force replaces it")
+    check_destination(folder, force=force)
     tell("looking at the source")
     path, name = located(str(source))
     opened = open_source(path, Path(config) if config is not None else None, options)

@@ -373,15 +373,19 @@ def test_a_destination_is_whole_or_not_there(tmp_path, checkpoint, built_ins, mo
     def fails(*_, **__):
         raise KeyboardInterrupt
 
+    with pytest.raises(InvalidInputError, match=r"there: is .*, and holds no model \(no"):
+        import_model(tmp_path / "w.ckpt", tmp_path / "there", force=True, atelier=built_ins)
+    (tmp_path / "there" / "latelier.json").touch()
     with monkeypatch.context() as patched:
         patched.setattr("latelier.pipeline.pipeline.write_json", fails)
         for name in ("there", "new"):
             with pytest.raises(KeyboardInterrupt):
                 import_model(tmp_path / "w.ckpt", tmp_path / name, force=True, atelier=built_ins)
-    assert [path.name for path in (tmp_path / "there").iterdir()] == ["precious"]
+    there = {path.name for path in (tmp_path / "there").iterdir()}
+    assert there == {"precious", "latelier.json"}
     assert {path.name for path in tmp_path.iterdir()} == {"w.ckpt", "w.yaml", "there"}
     import_model(tmp_path / "w.ckpt", tmp_path / "there", force=True, atelier=built_ins)
-    assert (tmp_path / "there" / "latelier.json").is_file()
+    assert (tmp_path / "there" / "latelier.json").stat().st_size
     assert not (tmp_path / "there" / "precious").exists()
 
 
