@@ -147,7 +147,9 @@ def test_it_is_exact_from_a_picture_of_which_a_part_stays(tiny, photo, left, str
 def test_a_window_that_covers_the_whole_gives_the_bits_of_the_whole(tiny, window):
     asked = {**ASKED, "label": 1, "negative": "fog", "size": (40, 24), "n": 2}
     whole = latents_of(tiny, **asked)
-    assert torch.equal(latents_of(tiny, **asked, window=window), whole)
+    *_, last = tiny.stream(**asked, window=window)
+    assert torch.equal(last.latents, whole)
+    assert last.pictures[0].provenance["request"]["window"] == [40, 24]
     assert not torch.equal(latents_of(tiny, **asked, window=16), whole)
 
 
