@@ -5,6 +5,7 @@ The readers run nothing that a pickle says. These limits are for the case that o
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,34 @@ _FORBIDDEN = (
 _CHANGING = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.chmod")
 
 
-def confine(length: int, folder: Path) -> None:
-    """Limit this process to what a file of `length` bytes needs, and to writing in `folder`.
+@dataclass(frozen=True)
+class Limits:
+    """What a process may use from now on.
+
+    memory: bytes of address space beside what is mapped already. seconds: of processor time.
+    written: bytes of one file.
+    """
+
+    memory: int
+    seconds: int
+    written: int
+
+
+def limits_for(length: int) -> Limits:
+    """Return what reading a file of `length` bytes may take at most."""
+    return Limits(
+        memory=1024 * _MEBIBYTE + 6 * length,
+        seconds=120 + length // (10 * _MEBIBYTE),
+        written=64 * _MEBIBYTE + 4 * length,
+    )
+
+
+def confine(limits: Limits, folder: Path) -> None:
+    """Hold this process to limits, and to writing in `folder`.
 
     Where the system has no limits on processes (Windows), only the second holds.
     """
-    _limit(length)
+    _limit(limits)
     within = str(folder.resolve())
 
     def refuse(event: str, arguments: Any) -> None:
@@ -43,19 +66,19 @@ def confine(length: int, folder: Path) -> None:
     sys.addaudithook(refuse)
 
 
-def _limit(length: int) -> None:
+def _limit(limits: Limits) -> None:
     try:
         import resource
     except ImportError:
         return
-    seconds = 120 + length // (10 * _MEBIBYTE)
-    limits = {
-        resource.RLIMIT_AS: _mapped() + 1024 * _MEBIBYTE + 6 * length,
-        resource.RLIMIT_CPU: int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2])) + seconds,
-        resource.RLIMIT_FSIZE: 64 * _MEBIBYTE + 4 * length,
+    spent = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
+    bounds = {
+        resource.RLIMIT_AS: _mapped() + limits.memory,
+        resource.RLIMIT_CPU: spent + limits.seconds,
+        resource.RLIMIT_FSIZE: limits.written,
         resource.RLIMIT_CORE: 0,
     }
-    for kind, most in limits.items():
+    for kind, most in bounds.items():
         _, hard = resource.getrlimit(kind)
         bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (bound, bound))

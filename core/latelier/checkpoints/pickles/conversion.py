@@ -37,13 +37,12 @@ def converted(path: Path) -> Path:
 
 def _convert(path: Path, destination: Path) -> None:
     command = [sys.executable, "-I", "-c", _PROGRAM, json.dumps(sys.path)]
-    seconds = 300 + path.stat().st_size / (2 * 2**20)
     try:
         done = subprocess.run(  # noqa: S603
             [*command, str(path.resolve()), str(destination.resolve())],
             capture_output=True,
             text=True,
-            timeout=seconds,
+            timeout=_seconds(path.stat().st_size),
             check=False,
             stdin=subprocess.DEVNULL,
         )
@@ -56,6 +55,11 @@ def _convert(path: Path, destination: Path) -> None:
     if done.returncode != 0 or not destination.is_file():
         last = done.stderr.strip().rpartition("\n")[2][:300] or f"status {done.returncode}"
         raise ModelFileError(f"{path}: cannot be read within limits of memory and time: {last}")
+
+
+def _seconds(length: int) -> float:
+    """Return how long reading a file of `length` bytes may take, waits for the disk included."""
+    return 300 + length / (2 * 2**20)
 
 
 def _cache() -> Path:

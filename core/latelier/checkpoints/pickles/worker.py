@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from latelier.checkpoints.pickles.archive import Archive
-from latelier.checkpoints.pickles.confinement import confine
+from latelier.checkpoints.pickles.confinement import confine, limits_for
 from latelier.checkpoints.pickles.state_dict import state_dict_in
 from latelier.checkpoints.pickles.unpickler import unpickled
 from latelier.checkpoints.weights import write_weights
@@ -21,7 +21,7 @@ REFUSED = 3
 
 def main(source: str, destination: str) -> None:
     """Convert a file under limits; exit with `REFUSED` and a line where it cannot be done."""
-    confine(Path(source).stat().st_size, Path(destination).parent)
+    confine(limits_for(Path(source).stat().st_size), Path(destination).parent)
     try:
         convert(Path(source), Path(destination))
     except MemoryError:
