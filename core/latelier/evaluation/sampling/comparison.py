@@ -1,0 +1,85 @@
+"""The error of samplers and schedules by the number of calls of the model."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+
+from torch import Tensor
+
+from latelier.evaluation.sampling.budget import calls_on, grid_within
+from latelier.evaluation.sampling.problem import Problem, relative_errors
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.contracts import Grid, Sampler
+from latelier.pipeline.choice import Choice
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One sampler on one schedule within one budget.
+
+    nfe: how often it called the model, `budget` times at most. error: the mean of the images'
+    relative L2 errors.
+    """
+
+    problem: str
+    sampler: str
+    schedule: str
+    budget: int
+    nfe: int
+    steps: int
+    error: float
+
+
+def compare(
+    problem: Problem,
+    exact: Tensor,
+    samplers: Sequence[Choice],
+    schedules: Sequence[Choice],
+    budgets: Sequence[int],
+    atelier: Atelier,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[Measured]:
+    """Yield the error of each sampler on each schedule within each budget of calls.
+
+    Args:
+        problem: what they solve.
+        exact: (B, *shape), where each starting point must end.
+        samplers: with options or without.
+        schedules: one that cannot make a grid within a budget is passed over for it.
+        budgets: calls of the model.
+        atelier: where names are looked up.
+        tell: is told what is measured.
+
+    Raises:
+        UnknownNameError, InvalidInputError: see `Choice.resolved`.
+    """
+    made = [(choice.name, sampler_of(choice, atelier)) for choice in samplers]
+    spaced = [(choice.name, schedule_of(choice, problem, atelier)) for choice in schedules]
+    for (name, sampler), (spacing, grid_of), budget in product(made, spaced, budgets):
+        grid = grid_within(budget, sampler, grid_of)
+        if grid is None:
+            continue
+        tell(f"{name}, {spacing}, {budget} calls")
+        error = float(relative_errors(problem.solved(sampler, grid), exact).mean())
+        nfe = calls_on(sampler, grid)
+        yield Measured(problem.name, name, spacing, budget, nfe, grid.steps, error)
+
+
+def reference(problem: Problem, atelier: Atelier, steps: int = 1000) -> Tensor:
+    """Return where the starting points of a problem end, by many steps of Heun's method."""
+    grid = schedule_of(Choice(name="karras"), problem, atelier)(steps)
+    return problem.solved(sampler_of(Choice(name="heun"), atelier), grid)
+
+
+def sampler_of(choice: Choice, atelier: Atelier) -> Sampler:
+    """Return a sampler with its options."""
+    resolved = choice.resolved(atelier.samplers)
+    return partial(atelier.samplers.get(resolved.name), **resolved.options)
+
+
+def schedule_of(choice: Choice, problem: Problem, atelier: Atelier) -> Callable[[int], Grid]:
+    """Return what makes the grid of a number of steps for a problem."""
+    resolved = choice.resolved(atelier.schedules)
+    schedule = atelier.schedules.get(resolved.name)
+    return lambda steps: schedule(steps, problem.process, **resolved.options)

@@ -1,0 +1,48 @@
+"""A mixture of Gaussians, of which the exact denoiser is known."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from latelier.diffusion import frames
+from latelier.diffusion.process import Process
+from latelier.evaluation.sampling.problem import Problem
+from latelier.kernel.contracts import Denoise, FrameOfReference
+
+_MODES = 8
+_STD = 0.05
+
+
+def mixture(
+    process: Process, seeds: Sequence[int], dimensions: int = 16, modes: int = _MODES
+) -> Problem:
+    """Return the problem of sampling narrow modes at random places, in float64.
+
+    The modes have a deviation of 0.05 about means of unit variance: as pictures do, the data fill
+    little of their space, and the ways of x are straight at first and bend where a mode is chosen.
+    """
+    generator = torch.Generator().manual_seed(0)
+    means = torch.randn(modes, dimensions, dtype=torch.float64, generator=generator)
+    denoise = exact_denoise(means, _STD, process.frame)
+    return Problem("mixture", process, denoise, seeds, (dimensions,), torch.float64)
+
+
+def exact_denoise(means: Tensor, std: float, frame: FrameOfReference) -> Denoise:
+    """Return E[x0 | x] for x0 of equally likely normal modes (K, D) of one deviation.
+
+    Given its mode k, x0 is normal with mean mu_k + g (x - alpha mu_k), where
+    g = alpha std^2 / (alpha^2 std^2 + sigma^2); k has the weight exp(-|x - alpha mu_k|^2 /
+    (2 (alpha^2 std^2 + sigma^2))).
+    """
+
+    def denoise(x: Tensor, sigma: float | Tensor, /) -> Tensor:
+        s = frames.per_image(sigma, x)
+        a = frames.alpha(frame, s)
+        variance = a**2 * std**2 + s**2
+        away = x[:, None] - (a[..., None] if isinstance(a, Tensor) else a) * means  # (B, K, D)
+        weights = (away.square().sum(-1) / (-2 * variance)).softmax(dim=1)
+        mode = weights @ means
+        return mode + a * std**2 / variance * (x - a * mode)
+
+    return denoise

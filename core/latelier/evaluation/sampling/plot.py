@@ -1,0 +1,38 @@
+"""Error against calls of the model, drawn."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from latelier.evaluation.sampling.comparison import Measured
+from latelier.kernel.errors import InvalidInputError
+
+
+def plot(measured: Sequence[Measured], path: Path) -> None:
+    """Draw a line for each sampler and schedule, both axes logarithmic; the suffix says how.
+
+    Raises:
+        InvalidInputError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InvalidInputError("a plot needs matplotlib: pip install 'latelier[plot]'") from None
+    lines: dict[str, list[Measured]] = defaultdict(list)
+    for each in measured:
+        lines[f"{each.sampler}, {each.schedule}"].append(each)
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    axes: Any = figure.subplots()
+    for name, points in sorted(lines.items(), key=lambda line: line[1][-1].error):
+        points.sort(key=lambda each: each.nfe)
+        axes.loglog(
+            [each.nfe for each in points], [each.error for each in points], "o-", label=name
+        )
+    budgets = sorted({each.budget for each in measured})
+    axes.set_xticks(budgets, [str(budget) for budget in budgets])
+    axes.minorticks_off()
+    axes.set(xlabel="calls of the model", ylabel="relative L2 error", title=measured[0].problem)
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(fontsize="x-small", ncols=2)
+    figure.savefig(path)

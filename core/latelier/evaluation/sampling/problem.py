@@ -1,0 +1,42 @@
+"""What samplers are compared on: a model, starting points, and how far from the truth an end is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latelier.diffusion.noise import ImageNoise
+from latelier.diffusion.process import Process
+from latelier.kernel.contracts import Denoise, Grid, Sampler
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The probability-flow ODE dx/dsigma = (x - x0(x, sigma)) / sigma of a model, from noise.
+
+    denoise: x0 of x (B, *shape) at sigma. seeds: of the B starting points, and of what samplers
+    draw on the way. dtype: of x.
+    """
+
+    name: str
+    process: Process
+    denoise: Denoise
+    seeds: Sequence[int]
+    shape: tuple[int, ...]
+    dtype: torch.dtype = torch.float32
+
+    def solved(self, sampler: Sampler, grid: Grid) -> Tensor:
+        """Return where a sampler ends on a grid, (B, *shape), in the model's scale."""
+        noise = ImageNoise(self.seeds, self.shape)
+        x = self.process.initial(noise.initial().to(self.dtype), grid.sigmas[0])
+        with torch.no_grad():
+            *_, step = sampler(self.denoise, x, grid, noise=noise)
+            end: Tensor = self.process.finish(step.x, step.sigma)
+        return end
+
+
+def relative_errors(ends: Tensor, exact: Tensor) -> Tensor:
+    """Return |end - exact| / |exact| of each image, (B,) float64; L2 over all of its numbers."""
+    ends, exact = ends.double().flatten(1), exact.double().flatten(1)
+    return (ends - exact).norm(dim=1) / exact.norm(dim=1)
