@@ -1,5 +1,6 @@
 """Importing checkpoints of CompVis: what is chosen, and what is refused, and how that is said."""
 
+import json
 from copy import deepcopy
 from itertools import pairwise
 from math import cos, pi
@@ -510,3 +511,24 @@ def test_a_table_of_classes_that_the_yaml_does_not_name(given, checkpoint, built
     found = CompVis().read(given(config, tensors))
     with pytest.raises(ModelFileError, match=r"label_emb\.weight"):
         built("denoiser", found.parts["denoiser"], built_ins)
+
+
+def test_a_vocabulary_in_one_file(tmp_path, read, built_ins):
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "cat", "##s"]
+    ids = {word: number for number, word in enumerate(words)}
+    params = {"n_embed": 16, "n_layer": 1, "vocab_size": 7, "use_tokenizer": True}
+    config = config_of(
+        cond_stage_config={"target": "ldm.modules.BERTEmbedder", "params": params},
+    )
+    found, _ = read(config)
+    assert any("no vocab.txt or tokenizer.json" in note for note in found.notes)
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": {"vocab": ids}}))
+    found, _ = read(config)
+    part = found.parts["conditioners.text"]
+    assert part.assets["vocab.txt"].decode().split() == words
+    text = built("conditioners.text", part, built_ins).module
+    (tokens,) = text.prepare([text.Input(text="a cats")], None).values()
+    assert tokens[0, :5].tolist() == [2, 4, 5, 6, 3]
+    (tmp_path / "tokenizer.json").write_text("[")
+    with pytest.raises(ModelFileError, match=r"tokenizer\.json: cannot be read as JSON"):
+        read(config)

@@ -90,7 +90,8 @@ def test_each_component_of_diffusers_is_fetched_once():
 
 
 def test_one_checkpoint_is_fetched_with_its_yaml():
-    assert wanted_files("a/b", ["m.ckpt", "m.yaml", "x.md"]) == ["m.ckpt", "m.yaml"]
+    beside = ["m.yaml", "vocab.txt", "tokenizer.json"]
+    assert wanted_files("a/b", ["m.ckpt", *beside, "x.md", "y.json"]) == ["m.ckpt", *beside]
     with pytest.raises(ModelFileError, match=r"has 2 checkpoints; name one: a/b/m\.ckpt, a"):
         wanted_files("a/b", ["m.ckpt", "n.ckpt"])
 

@@ -8,6 +8,7 @@ from latelier.checkpoints.importers.source import WEIGHTS
 from latelier.kernel.errors import ModelFileError
 
 _HUB_ID = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(/(?P<file>[^@]+))?(@(?P<revision>[\w.-]+))?")
+_TOKENIZER = ("vocab.txt", "vocab.json", "merges.txt", "tokenizer.json")
 _VARIANT = re.compile(r"\.(fp16|fp32|bf16|non_ema|ema)\.")
 
 
@@ -16,8 +17,9 @@ def located(source: str) -> tuple[Path, str]:
 
     The name of what is on the hub ends in the commit that was fetched.
 
-    A path that is there comes first. owner/name/FILE is one file of a repository and the YAML
-    files beside it. With HF_HUB_OFFLINE set, or no network, what was fetched before is used.
+    A path that is there comes first. owner/name/FILE is one file of a repository, and the YAML
+    and vocabulary files beside it. With HF_HUB_OFFLINE set, or no network, what was fetched before
+    is used.
 
     Raises:
         ModelFileError: there is no such path, and the hub has no such model or cannot be reached.
@@ -50,7 +52,7 @@ def _fetched(repository: str, revision: str | None, file: str | None) -> Path:
                 f"there is no file or folder '{repository}', and it could not be fetched from the "
                 f"hub: {reason}"
             ) from None
-    wanted = [file, *_yaml(names)] if file else wanted_files(repository, names)
+    wanted = [file, *_beside(names)] if file else wanted_files(repository, names)
     try:
         return Path(snapshot_download(repository, revision=revision, allow_patterns=wanted))
     except unreachable as error:
@@ -64,7 +66,7 @@ def wanted_files(repository: str, names: Sequence[str]) -> list[str]:
     """Return the files of a repository that an import reads.
 
     Of diffusers: configurations, vocabularies, and each component's weights once, as safetensors
-    where there are. Else the one checkpoint, with the YAML files.
+    where there are. Else the one checkpoint, with the YAML files and vocabularies.
 
     Raises:
         ModelFileError: there are several checkpoints, or none.
@@ -81,11 +83,12 @@ def wanted_files(repository: str, names: Sequence[str]) -> list[str]:
     if len(found) != 1:
         some = ", ".join(f"{repository}/{name}" for name in found[:10]) or "none"
         raise ModelFileError(f"'{repository}' has {len(found)} checkpoints; name one: {some}")
-    return [*found, *_yaml(names), *(name for name in small if name.endswith("vocab.txt"))]
+    return [*found, *_beside(names)]
 
 
-def _yaml(names: Sequence[str]) -> list[str]:
-    return [name for name in names if name.endswith((".yaml", ".yml"))]
+def _beside(names: Sequence[str]) -> list[str]:
+    """Return the files that are read beside a checkpoint."""
+    return [name for name in names if name.endswith((".yaml", ".yml", *_TOKENIZER))]
 
 
 def _folder(name: str) -> str:

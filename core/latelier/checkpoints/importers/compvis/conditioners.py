@@ -113,10 +113,10 @@ def _bert_text(
     config["max_seq_len"] = params.get("max_seq_len", 77)
     assets = {} if vocabulary is None else {"vocab.txt": vocabulary}
     note = (
-        "the vocabulary was taken from vocab.txt"
+        "the vocabulary was taken from the file beside the weights"
         if assets
-        else "no vocab.txt was found beside the weights: the text encoder needs that of "
-        "bert-base-uncased to read prompts; put it there and import again"
+        else "no vocab.txt or tokenizer.json was found beside the weights: the text encoder needs "
+        "that of bert-base-uncased to read prompts; put it there and import again"
     )
     part = ImportedPart("latelier/bert_text", config, tensors, assets)
     return FoundConditioner("text", part, stream=config["n_embed"], notes=(note,), guidance=5.0)
@@ -208,8 +208,8 @@ def open_clip_embedder(target: Target, found: Conditioning) -> FoundConditioner:
 
 def _clip(part: ImportedPart, found: Conditioning) -> FoundConditioner:
     note = (
-        "no vocab.json and merges.txt were found beside the weights: the text encoder needs those "
-        "of CLIP to read prompts; put them there and import again"
+        "no vocab.json and merges.txt, nor tokenizer.json, were found beside the weights: the text "
+        "encoder needs those of CLIP to read prompts; put them there and import again"
     )
     notes = () if part.assets else (note,)
     return FoundConditioner("text", part, stream=found.context_dim, notes=notes, guidance=7.5)

@@ -25,6 +25,7 @@ from latelier.checkpoints.importers.compvis.tensors import (
 )
 from latelier.checkpoints.importers.compvis.unet import unet_part
 from latelier.checkpoints.importers.fit import refuse_leftovers
+from latelier.checkpoints.importers.tokenizer_json import or_made
 from latelier.kernel.contracts import Imported, ImportedPart, ImportSource
 from latelier.kernel.errors import InvalidConfigError, ModelFileError, suggestion
 
@@ -189,7 +190,7 @@ class LatentDiffusion:
             self._unet.params.get("context_dim"),
             extra,
             self._source.options,
-            self._source.beside,
+            or_made(self._source.beside),
         )
         found = [chosen(target, CONDITIONERS, "cond_stage_config")(target, conditioning)]
         if conditioning.way == "hybrid":
