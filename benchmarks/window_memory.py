@@ -23,7 +23,7 @@ SIZES = ("512x512", "1024x1024", "2048x512")
 WAYS = {"whole": {"tile": 0}, "parts": {"window": 512, "tile": 256}}
 
 RUN = """
-import json, sys, time
+import ctypes, gc, json, sys, time
 from pathlib import Path
 import latelier
 
@@ -34,6 +34,8 @@ def memory(name):
     return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
 
 def measured(work):
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)  # what is free must not count as resident
     RESET.write_text("5")
     before, start = memory("VmRSS"), time.perf_counter()
     result = work()

@@ -95,7 +95,8 @@ class Conditioner(nn.Module, ABC):
         """Return the batch for a window of the picture: x0, y0, x1, y1 in 0..1 of the whole.
 
         For what a denoiser must be told anew of each window, such as the crop of a layout. A
-        spatial part is cropped in any case, and needs nothing here.
+        spatial part is cropped in any case, and needs nothing here. `forward` and `null` then have
+        the box as `frame.crop`; the frame's sizes stay those of the whole, as does a spatial part.
         """
         return batch
 

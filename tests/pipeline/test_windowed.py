@@ -113,6 +113,23 @@ def test_it_is_exact_where_an_estimate_sees_its_own_position_alone(size, overlap
     torch.testing.assert_close(denoise(x, sigma), pointwise(x, sigma, field))
 
 
+@pytest.mark.parametrize("size", [(32, 100), (100, 32), (70, 90)])
+@pytest.mark.parametrize("overlap", [0.25, 0.5, 0.75])
+def test_where_windows_disagree_there_is_no_seam(size, overlap):
+    """Each estimate is flat, 0 or 1. From position to position the blend changes gently."""
+    random = torch.Generator().manual_seed(0)
+
+    def denoise_of(chunk):
+        levels = torch.randint(2, (len(chunk), 1, 1, 1), generator=random).float()
+        return lambda x, sigma: levels.expand_as(x)
+
+    x0 = windowed(windows(size, (32, 32), overlap), 1, denoise_of)(noise(1, 1, *size), 1.0)
+    gentle = 2.5 / (32 * min(overlap, 0.5))
+    assert x0.max() - x0.min() > 0.5
+    assert x0.diff(dim=2).abs().max() < gentle
+    assert x0.diff(dim=3).abs().max() < gentle
+
+
 def test_a_call_has_at_most_so_many_windows_and_they_are_shared_out_evenly():
     def lengths(count, batch):
         cut = windows((8, 8 * count), (8, 8), 0)
