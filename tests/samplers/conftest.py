@@ -1,4 +1,8 @@
-"""Gives every test that asks for `sampler` each registered sampler, under each of its names."""
+"""Gives every test that asks for `sampler` each registered sampler, under each of its names.
+
+One that asks for `traits` too gets what it declares. Samplers that invert (from an image to its
+noise) are for tests that ask for `traits`.
+"""
 
 from functools import partial
 
@@ -14,6 +18,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     registrar = Registrar("latelier", "0")
     plugin.latelier_register(registrar)
-    specs = [spec for spec in registrar.specs if spec.kind == "sampler"]
+    both = "traits" in metafunc.fixturenames
+    specs = [s for s in registrar.specs if s.kind == "sampler" and (both or not s.traits.inverts)]
     samplers = [partial(resolve(spec.factory, spec.id), **spec.defaults) for spec in specs]
-    metafunc.parametrize("sampler", samplers, ids=[spec.name for spec in specs])
+    ids = [spec.name for spec in specs]
+    if both:
+        pairs = [(sampler, spec.traits) for sampler, spec in zip(samplers, specs)]
+        metafunc.parametrize(("sampler", "traits"), pairs, ids=ids)
+    else:
+        metafunc.parametrize("sampler", samplers, ids=ids)

@@ -6,13 +6,13 @@ from itertools import islice
 import pytest
 import torch
 
+from latelier.diffusion import frames
 from latelier.diffusion.edm import EDM
 from latelier.diffusion.noise import ImageNoise
 from latelier.diffusion.rectified_flow import RectifiedFlow
 from latelier.diffusion.vp import VP
 from latelier.kernel.contracts import Step
 from latelier.kernel.options import options_model
-from latelier_samplers.heun import heun
 from latelier_samplers.plms import plms
 from latelier_samplers.schedules.karras import karras
 from latelier_samplers.schedules.model import model
@@ -37,10 +37,11 @@ class Counted:
         self.sigmas = []
 
     def __call__(self, x, sigma):
-        assert type(sigma) is float
-        assert sigma > 0
+        at = [sigma] if type(sigma) is float else sigma.tolist()
+        assert len(at) in (1, len(x))
+        assert min(at) > 0
         self.sigmas.append(sigma)
-        return torch.tanh(4 * x / (1 + sigma))
+        return torch.tanh(4 * x / (1 + frames.per_image(sigma, x)))
 
 
 def run(sampler, denoise, grid, seeds, dtype=torch.float32):
@@ -48,40 +49,43 @@ def run(sampler, denoise, grid, seeds, dtype=torch.float32):
     return sampler(denoise, noise.initial().to(dtype), grid, noise=noise)
 
 
-def test_one_step_is_yielded_for_each_of_the_grid(sampler, grid):
+def test_one_step_is_yielded_for_each_of_the_grid(sampler, traits, grid):
     done = list(run(sampler, Counted(), grid, [0]))
     assert all(type(step) is Step for step in done)
     assert [step.index for step in done] == list(range(STEPS))
-    assert [step.sigma for step in done] == list(grid.sigmas[1:])
+    walked = grid.sigmas[::-1] if traits.inverts else grid.sigmas
+    assert [step.sigma for step in done] == list(walked[1:])
     assert all(step.x.shape == step.denoised.shape == (1, 4, 8, 8) for step in done)
 
 
-def test_number_of_evaluations(sampler, grid):
+def test_number_of_evaluations(sampler, traits, grid):
+    """One for a step to sigma 0, and as many as the sampler declares for every other."""
     denoise = Counted()
     list(run(sampler, denoise, grid, [0]))
-    corrected = [sigma for sigma in grid.sigmas[1:] if sigma > 0]
-    if sampler.func is heun:
-        assert len(denoise.sigmas) == STEPS + len(corrected)
-        assert sorted(denoise.sigmas) == sorted([*grid.sigmas[:-1], *corrected])
-    elif sampler.func is plms:
-        assert denoise.sigmas == [grid.sigmas[0], *grid.sigmas[1:2], *grid.sigmas[1:-1]]
-    else:
-        assert denoise.sigmas == list(grid.sigmas[:-1])
+    if traits.calls is None:
+        assert len(denoise.sigmas) >= STEPS
+        return
+    to_0 = 0 if traits.inverts else grid.sigmas.count(0)
+    more = 1 if sampler.func is plms else 0  # in its first step
+    assert len(denoise.sigmas) == traits.calls * (STEPS - to_0) + to_0 + more
+    if traits.calls == 1 and not more:
+        assert sorted(denoise.sigmas) == sorted(grid.sigmas[:-1])
 
 
-def test_closing_it_early_stops_the_work(sampler, grid):
-    denoise = Counted()
+def test_closing_it_early_stops_the_work(sampler, traits, grid):
+    denoise, whole = Counted(), Counted()
+    list(run(sampler, whole, grid, [0]))
     steps = run(sampler, denoise, grid, [0])
     assert denoise.sigmas == []
     begun = list(islice(steps, 2))
     calls = len(denoise.sigmas)
     steps.close()
-    assert len(denoise.sigmas) == calls < 2 * STEPS - 1
+    assert len(denoise.sigmas) == calls < len(whole.sigmas)
     for step, again in zip(begun, run(sampler, Counted(), grid, [0])):
         assert torch.equal(step.x, again.x)
 
 
-def test_no_tensor_is_changed_once_it_is_out_of_hand(sampler, grid):
+def test_no_tensor_is_changed_once_it_is_out_of_hand(sampler, traits, grid):
     seen, noise = [], ImageNoise([0], (4, 8, 8))
 
     def denoise(x, sigma):
@@ -105,7 +109,7 @@ def test_no_tensor_is_changed_once_it_is_out_of_hand(sampler, grid):
         (torch.float64, torch.float64),
     ],
 )
-def test_the_state_is_float32_at_least(sampler, grid, given, kept):
+def test_the_state_is_float32_at_least(sampler, traits, grid, given, kept):
     asked = set()
 
     def denoise(x, sigma):
@@ -116,7 +120,7 @@ def test_the_state_is_float32_at_least(sampler, grid, given, kept):
     assert asked == {kept} == {step.x.dtype for step in done}
 
 
-def test_an_image_is_the_same_alone_and_in_a_batch(sampler, grid):
+def test_an_image_is_the_same_alone_and_in_a_batch(sampler, traits, grid):
     together = list(run(sampler, Counted(), grid, [7, 8, 9]))
     for k, seed in enumerate([7, 8, 9]):
         alone = list(run(sampler, Counted(), grid, [seed]))
@@ -124,12 +128,12 @@ def test_an_image_is_the_same_alone_and_in_a_batch(sampler, grid):
             torch.testing.assert_close(step.x[k : k + 1], one.x, rtol=1e-5, atol=1e-6)
 
 
-def test_an_image_differs_from_its_neighbours(sampler, grid):
+def test_an_image_differs_from_its_neighbours(sampler, traits, grid):
     *_, step = run(sampler, Counted(), grid, [7, 8])
     assert (step.x[0] - step.x[1]).abs().max() > 0.1
 
 
-def test_eight_threads_get_the_same_bits_as_each_alone(sampler, grid):
+def test_eight_threads_get_the_same_bits_as_each_alone(sampler, traits, grid):
     def end(seed):
         *_, step = run(sampler, Counted(), grid, [seed])
         return step.x
@@ -139,7 +143,7 @@ def test_eight_threads_get_the_same_bits_as_each_alone(sampler, grid):
     assert all(torch.equal(x, end(seed)) for seed, x in enumerate(threaded))
 
 
-def test_its_options_have_defaults_and_descriptions(sampler):
+def test_its_options_have_defaults_and_descriptions(sampler, traits):
     fields = options_model(sampler.func).model_fields
     assert set(sampler.keywords) <= set(fields)
     assert all(field.description and not field.is_required() for field in fields.values())

@@ -31,8 +31,17 @@ class SamplerTraits(Frozen):
     main_order: int | None = Field(
         None, ge=1, description="order of its main step, those before it being exact; None: `order`"
     )
-    calls: int = Field(1, ge=1, description="evaluations of the model a step, in general")
+    calls: int | None = Field(
+        1,
+        ge=1,
+        description="evaluations of the model a step, in general; None: as many as its error needs",
+    )
     stochastic: bool = Field(False, description="whether it draws noise on the way")
+    inverts: bool = Field(
+        False,
+        description="whether it goes from an image to its noise: from the last sigma of the grid "
+        "to the first",
+    )
 
 
 class ComponentSpec(Frozen):
