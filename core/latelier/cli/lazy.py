@@ -11,6 +11,7 @@ COMMANDS = {
     "generate": ("latelier.cli.generate", "Make pictures."),
     "models": ("latelier.cli.models", "List, show, verify and build models."),
     "plugins": ("latelier.cli.plugins", "List, show and examine plugins."),
+    "samplers": ("latelier.cli.samplers", "List samplers and compare them."),
     "replay": ("latelier.cli.replay", "Make a picture again and say what differs."),
     "data": ("latelier.cli.data", "Look at the built-in data sets."),
     "import": ("latelier.cli.import_", "Make a model of published weights."),

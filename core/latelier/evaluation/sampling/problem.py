@@ -32,11 +32,11 @@ class Problem:
         x = self.process.initial(noise.initial().to(self.dtype), grid.sigmas[0])
         with torch.no_grad():
             *_, step = sampler(self.denoise, x, grid, noise=noise)
-            end: Tensor = self.process.finish(step.x, step.sigma)
-        return end
+            return self.process.finish(step.x, step.sigma)
 
 
 def relative_errors(ends: Tensor, exact: Tensor) -> Tensor:
     """Return |end - exact| / |exact| of each image, (B,) float64; L2 over all of its numbers."""
     ends, exact = ends.double().flatten(1), exact.double().flatten(1)
-    return (ends - exact).norm(dim=1) / exact.norm(dim=1)
+    errors: Tensor = (ends - exact).norm(dim=1) / exact.norm(dim=1)
+    return errors

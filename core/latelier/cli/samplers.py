@@ -1,0 +1,186 @@
+"""`latelier samplers`: what there is to sample with, and how good it is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from latelier.cli.lazy import new_app
+from latelier.cli.output import show_columns, show_json
+
+if TYPE_CHECKING:
+    from latelier.evaluation.sampling.comparison import Measured
+    from latelier.evaluation.sampling.problem import Problem
+    from latelier.kernel.atelier import Atelier
+
+MIXTURE = "mixture"
+
+app = new_app(help="List samplers and compare them.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the samplers that are installed: what they declare, and who they are from."""
+    from latelier.cli.application import atelier
+
+    rows: list[dict[str, Any]] = [
+        {"name": spec.name, "id": spec.id, **(spec.traits.model_dump() if spec.traits else {})}
+        for spec in atelier().samplers.specs()
+    ]
+    if as_json:
+        show_json(rows)
+        return
+    show_columns(
+        ("SAMPLER", "ORDER", "CALLS A STEP", "NOISE", "FROM"),
+        [
+            (
+                row["name"],
+                str(row.get("order") or ""),
+                str(row.get("calls", "")),
+                "yes" if row.get("stochastic") else "",
+                row["id"].partition("/")[0],
+            )
+            for row in rows
+        ],
+    )
+
+
+@app.command()
+def compare(
+    on: Annotated[
+        str,
+        typer.Option(
+            metavar="mixture|MODEL", help="A mixture of Gaussians, solved exactly, or a model."
+        ),
+    ] = MIXTURE,
+    sampler: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:KEY=VALUE,...]", help="Repeatable. By default all that draw no noise."
+        ),
+    ] = None,
+    schedule: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[:KEY=VALUE,...]", help="Repeatable. By default karras."),
+    ] = None,
+    nfe: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1, metavar="CALLS", help="Calls of the model. Repeatable. 5 8 10 15 20 50."
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, metavar="COUNT", help="Starting points.")] = 64,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE|NAME=@FILE", help="A condition of the model. Repeatable."),
+    ] = None,
+    guidance: Annotated[
+        str | None,
+        typer.Option(metavar="SCALE|NAME[:KEY=VALUE,...]", help="Of the model."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FOLDER", help="For errors.csv and errors.svg."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how far samplers end from the exact solution, by the calls of the model they make.
+
+    The exact solution is that of 1,000 steps of Heun's method. The error is the mean of the
+    relative L2 errors of all starting points.
+    """
+    from latelier.cli.application import atelier as new_atelier
+    from latelier.cli.stages import stages
+    from latelier.cli.values import read_choice
+    from latelier.evaluation.sampling.comparison import compare as compared
+    from latelier.evaluation.sampling.comparison import reference
+    from latelier.pipeline.choice import Choice
+
+    atelier = new_atelier()
+    samplers = [Choice.model_validate(read_choice(text, "--sampler")) for text in sampler or ()]
+    schedules = [
+        Choice.model_validate(read_choice(text, "--schedule")) for text in schedule or ("karras",)
+    ]
+    problem = _problem(on, seeds, condition or (), guidance, atelier)
+    with stages("comparing") as tell:
+        tell("the exact solution")
+        exact = reference(problem, atelier)
+        found = list(
+            compared(
+                problem,
+                exact,
+                samplers or _without_noise(atelier),
+                schedules,
+                sorted(nfe or (5, 8, 10, 15, 20, 50)),
+                atelier,
+                tell,
+            )
+        )
+    _show(found, as_json)
+    if output is not None:
+        _write(found, output)
+
+
+def _problem(
+    on: str, seeds: int, conditions: Sequence[str], guidance: str | None, atelier: "Atelier"
+) -> "Problem":
+    if on == MIXTURE:
+        from latelier.diffusion.processes import process_from
+        from latelier.evaluation.sampling.mixture import mixture
+
+        return mixture(process_from({"kind": "vp"}), range(seeds))
+    from latelier.cli.schemas import input_classes
+    from latelier.cli.values import check_inputs, read_conditions, read_guidance
+    from latelier.evaluation.sampling.pipelines import problem_of
+    from latelier.pipeline import load
+    from latelier.pipeline.outline import read_outline
+    from latelier.pipeline.sources import find
+
+    known = input_classes(read_outline(find(on).folder), atelier)
+    inputs = read_conditions(conditions, known)
+    check_inputs(inputs, known)
+    asked: dict[str, Any] = {name: [value] for name, value in inputs.items()}
+    if guidance is not None:
+        asked["guidance"] = read_guidance(guidance)
+    return problem_of(load(on, atelier=atelier), on, range(seeds), **asked)
+
+
+def _without_noise(atelier: "Atelier") -> list[Any]:
+    from latelier.pipeline.choice import Choice
+
+    specs = atelier.samplers.specs()
+    return [Choice(name=s.name) for s in specs if not (s.traits and s.traits.stochastic)]
+
+
+def _show(found: "list[Measured]", as_json: bool) -> None:
+    from dataclasses import asdict
+
+    if as_json:
+        show_json([asdict(each) for each in found])
+        return
+    budgets = sorted({each.budget for each in found})
+    lines: dict[tuple[str, str], dict[int, float]] = {}
+    for each in found:
+        lines.setdefault((each.sampler, each.schedule), {})[each.budget] = each.error
+    ordered = sorted(lines.items(), key=lambda line: line[1].get(budgets[-1], float("inf")))
+    show_columns(
+        ("SAMPLER", "SCHEDULE", *(f"{budget} CALLS" for budget in budgets)),
+        [
+            (*names, *(f"{errors[b]:.2e}" if b in errors else "" for b in budgets))
+            for names, errors in ordered
+        ],
+    )
+
+
+def _write(found: "list[Measured]", folder: Path) -> None:
+    from latelier.evaluation.sampling.plot import plot
+    from latelier.evaluation.sampling.table import write_csv
+
+    folder.mkdir(parents=True, exist_ok=True)
+    write_csv(found, folder / "errors.csv")
+    typer.echo(folder / "errors.csv")
+    plot(found, folder / "errors.svg")
+    typer.echo(folder / "errors.svg")

@@ -1,0 +1,19 @@
+"""A comparison as a table for other programs."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from latelier.checkpoints.files import write_bytes
+from latelier.evaluation.sampling.comparison import Measured
+
+
+def write_csv(measured: Sequence[Measured], path: Path) -> None:
+    """Write a line for each that was measured, under the names of its fields."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, [field.name for field in fields(Measured)], lineterminator="\n")
+    table.writeheader()
+    table.writerows(asdict(each) for each in measured)
+    write_bytes(path, text.getvalue().encode())

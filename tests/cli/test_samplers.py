@@ -1,0 +1,61 @@
+"""Listing samplers and comparing them."""
+
+import csv
+import json
+from functools import partial
+
+import pytest
+
+from latelier.evaluation.sampling import comparison
+
+SMALL = ("--seeds", 2, "--nfe", 4, "--nfe", 8)
+
+
+def test_samplers_are_listed_with_what_they_declare(cli):
+    rows = {row["name"]: row for row in json.loads(cli("samplers", "list", "--json").out)}
+    assert (rows["heun"]["order"], rows["heun"]["calls"]) == (2, 2)
+    assert rows["ddpm"]["stochastic"]
+    lines = cli("samplers", "list").out.splitlines()
+    assert len(lines) == 1 + len(rows)
+
+
+def test_a_comparison_is_shown_and_written(cli, tmp_path):
+    pytest.importorskip("matplotlib")
+    chosen = ("--sampler", "ddim", "--sampler", "dpmpp_2m", "--schedule", "model")
+    done = cli("samplers", "compare", *chosen, *SMALL, "-o", "out")
+    assert done.status == 0, done.err
+    head, *lines = done.out.splitlines()
+    assert head.split()[:2] == ["SAMPLER", "SCHEDULE"]
+    assert {line.split()[0] for line in lines[:2]} == {"dpmpp_2m", "ddim"}
+    errors = [float(line.split()[-1]) for line in lines[:2]]
+    assert errors == sorted(errors)
+    with (tmp_path / "out" / "errors.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["sampler"], row["nfe"]) for row in rows] == [
+        (name, nfe) for name in ("ddim", "dpmpp_2m") for nfe in ("4", "8")
+    ]
+    assert (tmp_path / "out" / "errors.svg").is_file()
+
+
+def test_on_a_model(cli, tiny_model, monkeypatch):
+    short = partial(comparison.reference, steps=20)
+    monkeypatch.setattr(comparison, "reference", short)
+    asked = ("--condition", "prompt=a cat", "--guidance", 5)
+    done = cli("samplers", "compare", "--on", tiny_model, "--sampler", "heun", *asked, *SMALL)
+    assert done.status == 0, done.err
+    assert done.out.splitlines()[1].split()[:2] == ["heun", "karras"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--sampler", "huen"), "Did you mean 'heun'"),
+        (("--sampler", "ddim:eta=2"), "'eta'"),
+        (("--schedule", "karas"), "Did you mean 'karras'"),
+        (("--on", "nowhere"), "no model 'nowhere'"),
+    ],
+)
+def test_mistakes_are_one_line(cli, arguments, why):
+    done = cli("samplers", "compare", *arguments, *SMALL)
+    assert done.status == 2
+    assert why in done.err

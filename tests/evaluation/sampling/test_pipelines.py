@@ -1,0 +1,38 @@
+"""A pipeline as a problem: its latents, its seeds, its guidance."""
+
+import torch
+
+from latelier.diffusion.noise import ImageNoise
+from latelier.evaluation.sampling.comparison import schedule_of
+from latelier.evaluation.sampling.pipelines import problem_of
+from latelier.pipeline.choice import Choice
+from latelier_samplers.heun import heun
+
+ASKED = {"prompt": ["a red cat in a meadow"], "guidance": 5.0}
+
+
+def test_it_ends_where_the_pipeline_does(tiny, built_ins):
+    problem = problem_of(tiny, "tiny", [7, 8], **ASKED)
+    grid = schedule_of(Choice(name="karras"), problem, built_ins)(3)
+    ends = problem.solved(heun, grid)
+    with torch.no_grad():
+        images = tiny.first_stage.decode(ends)
+    made = tiny.generate(**ASKED, n=2, seed=7, steps=3, sampler="heun", schedule="karras")
+    for picture, image in zip(made, images):
+        pixels = ((image.clamp(-1, 1) + 1) * 127.5).round().permute(1, 2, 0)
+        shown = torch.tensor(list(picture.image.get_flattened_data())).view(pixels.shape)
+        assert (pixels - shown).abs().max() <= 1
+
+
+def test_rows_of_inputs_are_shared_out_over_the_seeds(tiny):
+    prompts = ["a red cat in a meadow", "a blue dog on the sea"]
+    one = problem_of(tiny, "tiny", [1, 2, 3, 4], prompt=prompts)
+    x = ImageNoise([1, 2, 3, 4], one.shape).initial()
+    with torch.no_grad():
+        together = one.denoise(x, 0.5)
+        alone = problem_of(tiny, "tiny", [3], prompt=prompts[1:]).denoise(x[2:3], 0.5)
+    torch.testing.assert_close(together[2:3], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_size(tiny):
+    assert problem_of(tiny, "tiny", [0], size=(32, 16)).shape == (4, 8, 16)
