@@ -42,7 +42,7 @@ class ClipTextConditioner(Conditioner):
         return {} if self._vocabulary is None else self._vocabulary.files
 
     def set_assets(self, assets: Mapping[str, bytes]) -> None:
-        """Take a tokenizer: the files vocab.json and merges.txt that are published with CLIP.
+        """Take a tokenizer: vocab.json and merges.txt as published with CLIP, or tokenizer.json.
 
         Raises:
             ModelFileError: one of the two is missing or damaged.

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from latelier.checkpoints.importers.tokenizer_json import ALL, or_made
 from latelier.kernel.errors import InvalidConfigError, ModelFileError
 
 from latelier_transformers.clip_text_inputs import ClipTextConfig
@@ -25,13 +26,17 @@ class ClipVocabulary:
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        missing = [name for name in (VOCAB, MERGES) if name not in files]
+        named = or_made(files.get)
+        found = {name: named(name) for name in (VOCAB, MERGES)}
+        self.files = {name: data for name, data in found.items() if data is not None}
+        missing = [name for name in found if name not in self.files]
         if missing:
-            raise ModelFileError(f"a CLIP tokenizer needs {VOCAB} and {MERGES}; no {missing[0]}")
-        self.files = {name: files[name] for name in (VOCAB, MERGES)}
+            raise ModelFileError(
+                f"a CLIP tokenizer needs {VOCAB} and {MERGES}, or {ALL}; no {missing[0]}"
+            )
         try:
-            self._ids: dict[str, int] = json.loads(files[VOCAB])
-            self._tokenizer = _tokenizer(self._ids, files[MERGES].decode())
+            self._ids: dict[str, int] = json.loads(self.files[VOCAB])
+            self._tokenizer = _tokenizer(self._ids, self.files[MERGES].decode())
         except Exception as error:  # what the tokenizers library raises has no class of its own
             raise ModelFileError(f"not a CLIP tokenizer's {VOCAB} and {MERGES}: {error}") from None
 

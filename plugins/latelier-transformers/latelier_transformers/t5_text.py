@@ -10,9 +10,7 @@ from torch import Tensor
 
 from latelier_transformers.library import transformers
 from latelier_transformers.t5_text_inputs import T5TextConfig
-from latelier_transformers.t5_vocabulary import END, PAD, T5Vocabulary
-
-ASSET = "spiece.model"
+from latelier_transformers.t5_vocabulary import END, PAD, Vocabulary, t5_vocabulary
 
 
 class T5TextConditioner(Conditioner):
@@ -26,7 +24,7 @@ class T5TextConditioner(Conditioner):
     def __init__(self, config: T5TextConfig) -> None:
         super().__init__(config)
         self._t5 = config
-        self._vocabulary: T5Vocabulary | None = None
+        self._vocabulary: Vocabulary | None = None
         library = transformers()
         fields = config.model_dump(exclude={"max_length"})
         model = library.T5EncoderModel(library.T5Config(**fields, dropout_rate=0.0))
@@ -34,19 +32,19 @@ class T5TextConditioner(Conditioner):
         self.encoder = model.encoder
 
     def assets(self) -> dict[str, bytes]:
-        """Return spiece.model, if it has a tokenizer."""
-        return {} if self._vocabulary is None else {ASSET: self._vocabulary.model}
+        """Return spiece.model or tokenizer.json, if it has a tokenizer."""
+        return {} if self._vocabulary is None else dict(self._vocabulary.files)
 
     def set_assets(self, assets: Mapping[str, bytes]) -> None:
-        """Take a tokenizer: the file spiece.model that is published with T5.
+        """Take a tokenizer: the file spiece.model, or else tokenizer.json, published with T5.
 
         Raises:
             ModelFileError: it is damaged, or not T5's.
             InvalidConfigError: it has more tokens than the configuration says.
         """
-        if ASSET not in assets:
+        vocabulary = t5_vocabulary(assets)
+        if vocabulary is None:
             return
-        vocabulary = T5Vocabulary(assets[ASSET])
         if len(vocabulary) > self._t5.vocab_size:
             raise InvalidConfigError(
                 f"the tokenizer has {len(vocabulary)} tokens, "
@@ -86,7 +84,7 @@ class T5TextConditioner(Conditioner):
         if self._vocabulary is None:
             raise InvalidConfigError(
                 "this T5 text conditioner has no tokenizer: load one with its pipeline, or give "
-                "it T5's spiece.model with set_assets()"
+                "it T5's spiece.model, or tokenizer.json, with set_assets()"
             )
         ids = self._vocabulary.encode(text)
         check_fits(text, len(ids), self._t5.max_length - 1)

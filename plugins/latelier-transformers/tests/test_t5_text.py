@@ -2,12 +2,13 @@ import copy
 import pickle
 
 import pytest
+import sentencepiece
 import torch
 from latelier import Frame
 from latelier.kernel.condition import chosen
 from latelier.kernel.errors import InvalidConfigError, InvalidInputError, ModelFileError
 from latelier_conditioners.text_inputs import Text
-from transformers import T5Config, T5EncoderModel
+from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 from latelier_transformers.published_weights import t5_text_weights
 from latelier_transformers.t5_text import T5TextConditioner
@@ -132,6 +133,42 @@ def test_it_survives_pickling(t5):
     assert torch.equal(other.encode(TEXTS).stream.tokens, t5.encode(TEXTS).stream.tokens)
 
 
+@pytest.fixture(scope="module")
+def pieces(spiece):
+    """The same vocabulary as transformers has it."""
+    model = sentencepiece.SentencePieceProcessor(model_proto=spiece)
+    scored = [(model.id_to_piece(k), model.get_score(k)) for k in range(len(model))]
+    return T5Tokenizer(vocab=scored, extra_ids=0)
+
+
+def test_the_one_file_of_transformers(t5, new_t5, pieces, tmp_path):
+    pieces.save_pretrained(tmp_path)
+    assert not (tmp_path / "spiece.model").exists()
+    data = (tmp_path / "tokenizer.json").read_bytes()
+    conditioner = new_t5()
+    conditioner.set_assets({"tokenizer.json": data})
+    assert conditioner.assets() == {"tokenizer.json": data}
+    frame = Frame((64, 64), (16, 16))
+    for text in (*TEXTS, "A   cat,\tblue!", "a dog in the sea </s> on"):
+        (row,) = conditioner.prepare([Text(text=text)], frame)["tokens"].tolist()
+        ids = pieces(text).input_ids
+        assert row == [*ids, *[0] * (12 - len(ids))]
+    plain = conditioner.prepare([Text(text=text) for text in TEXTS], frame)["tokens"]
+    assert torch.equal(plain, t5.prepare([Text(text=text) for text in TEXTS], frame)["tokens"])
+    other = pickle.loads(pickle.dumps(conditioner))
+    assert torch.equal(other.encode(TEXTS).stream.tokens, conditioner.encode(TEXTS).stream.tokens)
+
+
+def test_stored_truncation_and_padding_are_not_obeyed(new_t5, pieces):
+    tokenizer = copy.deepcopy(pieces.backend_tokenizer)
+    tokenizer.enable_truncation(2)
+    tokenizer.enable_padding(length=30)
+    conditioner = new_t5()
+    conditioner.set_assets({"tokenizer.json": tokenizer.to_str().encode()})
+    (row,) = conditioner.prepare([Text(text=TEXTS[0])], FRAME)["tokens"].tolist()
+    assert row[: row.index(1)] == pieces(TEXTS[0]).input_ids[:-1]
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("value", "message"),
@@ -148,7 +185,7 @@ class TestErrors:
         conditioner = new_t5()
         conditioner.set_assets({})
         assert conditioner.assets() == {}
-        with pytest.raises(InvalidConfigError, match=r"no tokenizer: .*spiece.model with set_ass"):
+        with pytest.raises(InvalidConfigError, match=r"no tokenizer: .*spiece.model, or tok"):
             conditioner.encode(["a cat"])
 
     def test_a_damaged_tokenizer(self, new_t5):
@@ -160,6 +197,21 @@ class TestErrors:
             new_t5().set_assets(
                 {"spiece.model": new_spiece(pad_id=3, eos_id=2, unk_id=0, bos_id=1)}
             )
+
+    @pytest.mark.parametrize(
+        ("data", "message"),
+        [
+            (b"{", "not a tokenizer.json"),
+            (b"\xff", "not a tokenizer.json"),
+            (
+                b'{"model": {"type": "WordLevel", "vocab": {"<pad>": 1}, "unk_token": "<unk>"}}',
+                r"padding and end are \(1, None\)",
+            ),
+        ],
+    )
+    def test_one_file_that_is_not_t5s(self, new_t5, data, message):
+        with pytest.raises(ModelFileError, match=message):
+            new_t5().set_assets({"tokenizer.json": data})
 
     def test_a_tokenizer_larger_than_the_table(self, new_t5, spiece):
         with pytest.raises(InvalidConfigError, match=r"has \d+ tokens, more than vocab_size=8"):
