@@ -18,9 +18,19 @@ class SamplersPlugin:
         registrar.sampler("heun", factory="latelier_samplers.heun:heun", order=2, calls=2)
         registrar.sampler("dpmpp_2m", factory="latelier_samplers.dpmpp_2m:dpmpp_2m", order=2)
         registrar.sampler("plms", factory="latelier_samplers.plms:plms", order=2, main_order=4)
+        exponential = "latelier_samplers.schedules.exponential:exponential"
+        registrar.schedule(
+            "align_your_steps",
+            factory="latelier_samplers.schedules.align_your_steps:align_your_steps",
+        )
+        registrar.schedule("beta", factory="latelier_samplers.schedules.beta:beta")
         registrar.schedule("compvis", factory="latelier_samplers.schedules.compvis:compvis")
+        registrar.schedule("cosine", factory="latelier_samplers.schedules.cosine:cosine")
+        registrar.schedule("exponential", factory=exponential)
         registrar.schedule("karras", factory="latelier_samplers.schedules.karras:karras")
+        registrar.schedule("log_snr", factory=exponential)
         registrar.schedule("model", factory="latelier_samplers.schedules.model:model")
+        registrar.schedule("polyexponential", factory=exponential)
 
 
 plugin = SamplersPlugin()

@@ -21,7 +21,17 @@ def test_names():
         "dpmpp_2m",
         "plms",
     ]
-    assert names["schedule"] == ["compvis", "karras", "model"]
+    assert names["schedule"] == [
+        "align_your_steps",
+        "beta",
+        "compvis",
+        "cosine",
+        "exponential",
+        "karras",
+        "log_snr",
+        "model",
+        "polyexponential",
+    ]
     defaults = {spec.name: spec.defaults for spec in registrar.specs}
     assert defaults["euler"] == defaults["ddpm"] == {}
     assert defaults["euler_ancestral"] == {"eta": 1.0}

@@ -1,0 +1,44 @@
+"""Align Your Steps (Sabour et al., arXiv:2404.14507): sigmas optimised for a published model."""
+
+import numpy as np
+
+from latelier.diffusion.grid import Grid
+from latelier.diffusion.process import Process
+from latelier.diffusion.vp import VP
+from latelier.kernel.errors import InvalidInputError
+from latelier_samplers.schedules.ratios import check_steps
+
+# The authors' table of 10 steps for Stable Diffusion 1.5. Its last is that model's least sigma.
+_SIGMAS = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
+_TOLERANCE = 0.02
+
+
+def align_your_steps(steps: int, process: Process, /) -> Grid:
+    """Return the table's sigmas, or `steps` of the curve through them, and a final 0.
+
+    For other numbers of steps the logarithm of sigma is interpolated linearly over the run, as the
+    authors advise. The last of the curve becomes 0, so that the run ends without noise.
+
+    Raises:
+        InvalidInputError: steps below 1, or a process without the noise schedule that the table
+            was optimised for: VP of 1,000 steps, sqrt(beta) linear from sqrt(0.00085) to
+            sqrt(0.012).
+    """
+    check_steps("align_your_steps", steps)
+    if not _is_stable_diffusion(process):
+        raise InvalidInputError(
+            "the schedule 'align_your_steps' is for models with the noise schedule of Stable "
+            f"Diffusion 1.5, process 'vp' of sigma {_SIGMAS[-1]} to {_SIGMAS[0]}, not for "
+            f"'{process.kind}' in the '{process.frame}' frame of sigma {process.sigma_min:.3g} to "
+            f"{process.sigma_max:.4g}; use the schedule 'karras'"
+        )
+    at = np.linspace(0, len(_SIGMAS) - 1, steps + 1)
+    curve = np.exp(np.interp(at, np.arange(len(_SIGMAS)), np.log(_SIGMAS)))
+    return Grid((process.sigma_max, *curve[1:-1].tolist(), 0.0), process.frame)
+
+
+def _is_stable_diffusion(process: Process) -> bool:
+    if not isinstance(process, VP) or process.frame != "ve":
+        return False
+    pairs = ((process.sigma_min, _SIGMAS[-1]), (process.sigma_max, _SIGMAS[0]))
+    return all(abs(own / table - 1) < _TOLERANCE for own, table in pairs)

@@ -1,0 +1,38 @@
+"""Sigmas spaced in their logarithm, which has several names."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from latelier.diffusion.grid import Grid
+from latelier.diffusion.process import Process
+from latelier_samplers.schedules.ratios import SigmaMax, SigmaMin, spaced
+
+
+def exponential(
+    steps: int,
+    process: Process,
+    /,
+    *,
+    rho: Annotated[
+        float,
+        Field(gt=0, description="above 1 more of the steps lie at low sigma, below 1 at high"),
+    ] = 1.0,
+    sigma_min: SigmaMin = None,
+    sigma_max: SigmaMax = None,
+) -> Grid:
+    """Return `steps` sigmas whose logarithm falls as 1 - (1 - w)^rho over the run, and a final 0.
+
+    With rho 1 the sigmas are a geometric sequence ('exponential'), which is to be uniform in the
+    logarithm of the signal-to-noise ratio ('log_snr': Lu et al., arXiv:2206.00927, section 3.3),
+    since that is -2 log(sigma) in the 've' frame. With another it is 'polyexponential'. In the flow
+    frame what is spaced is sigma / (1 - sigma), with which all of this holds: see `spaced`.
+
+    Raises:
+        InvalidInputError: steps below 1, or sigmas that do not fit the frame or each other.
+    """
+
+    def ratio(w: float, highest: float, lowest: float) -> float:
+        return float(lowest * (highest / lowest) ** ((1 - w) ** rho))
+
+    return spaced("exponential", steps, process, sigma_min, sigma_max, ratio)
