@@ -3,6 +3,7 @@
 The reference is diffusers' own code.
 """
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -291,6 +292,20 @@ def test_a_pipeline(tmp_path, built_ins):
     assert back.vqvae.config.scaling_factor == 0.18215
 
 
+@pytest.mark.parametrize(("kind", "scale"), [("VQModel", 1.0), ("AutoencoderKL", 0.18215)])
+def test_a_first_stage_that_says_nothing_of_its_scale(tmp_path, built_ins, kind, scale):
+    folder = pipeline_folder(tmp_path / "theirs")
+    autoencoder(kind, (32, 64), latent_channels=4).save_pretrained(folder / "vae")
+    config = folder / "vae" / "config.json"
+    values = json.loads(config.read_text())
+    del values["scaling_factor"]
+    config.write_text(json.dumps(values))
+    report = import_model(folder, tmp_path / "ours", atelier=built_ins)
+    pipe = latelier.load(tmp_path / "ours", device="cpu", atelier=built_ins)
+    assert pipe.first_stage.config.scale_factor == scale
+    assert any("latents are not scaled" in note for note in report.notes) == (scale == 1)
+
+
 def test_what_diffusers_has_no_equivalent_of(tiny, tmp_path, built_ins):
     tiny.save(tmp_path / "ours")
     with pytest.raises(CompatibilityError, match="the process 'rectified_flow' cannot"):
@@ -436,8 +451,6 @@ VOCABULARY = ["!", *"abcdefgh", *(f"{each}</w>" for each in "abcdefgh")]
 
 def stable_diffusion_folder(folder: Path, padding: str) -> tuple[Path, Any]:
     """Save a small Stable Diffusion as diffusers does; return it with its text encoder."""
-    import json
-
     transformers = pytest.importorskip("transformers")
     names = [*VOCABULARY, "<|startoftext|>", "<|endoftext|>"]
     config = transformers.CLIPTextConfig(
@@ -505,8 +518,6 @@ def test_stable_diffusion_without_the_plugin(tmp_path, built_ins):
 
 def inpainting_folder(folder: Path) -> Path:
     """Save a small Stable Diffusion for inpainting, whose first stage has no noise to draw."""
-    import json
-
     folder, _ = stable_diffusion_folder(folder, "!")
     cross_unet(attention_head_dim=2, in_channels=9).save_pretrained(folder / "unet")
     vae = diffusers.AutoencoderKL.from_pretrained(folder / "vae")

@@ -43,6 +43,15 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 """What diffusers assumes where a config.json is silent."""
 
+_DEFAULTS_VQ: Mapping[str, Any] = {
+    "latent_channels": 3,
+    "num_vq_embeddings": 256,
+    "scaling_factor": 1.0,
+}
+"""What differs for codes. A folder that is silent of the scaling factor is older than that field,
+and none of the paper's models of codes is scaled; diffusers now takes 0.18215, and their pictures
+are spoilt (its issue 6725)."""
+
 _TINY_SAME = (
     "in_channels",
     "out_channels",
@@ -78,7 +87,7 @@ def autoencoder_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, An
     else:
         wanted = (*_LAYERS, "num_vq_embeddings", "vq_embed_dim")
         given = taken(name, params, wanted, _FIXED_VQ, ("force_upcast",))
-        given = {**_DEFAULTS, "latent_channels": 3, "num_vq_embeddings": 256, **given}
+        given = {**_DEFAULTS, **_DEFAULTS_VQ, **given}
         more = {
             "embed_dim": given.get("vq_embed_dim") or given["latent_channels"],
             "n_embed": given["num_vq_embeddings"],

@@ -12,6 +12,7 @@ from latelier.checkpoints.importers.class_table import (
     null_row_note,
 )
 from latelier.checkpoints.importers.diffusers.class_names import class_names
+from latelier.checkpoints.importers.diffusers.first_stage_config import VQ
 from latelier.checkpoints.importers.diffusers.folder import (
     CONFIG,
     INDEX,
@@ -133,7 +134,11 @@ class _Pipeline:
         if scale is None and self._name == _SUPER_RESOLUTION:
             self._notes.append("latents are not scaled, as this pipeline does not")
             scale = 1.0
-        return first_stage_part(self._source, self._folder("vae", "vqvae"), scale)
+        folder = self._folder("vae", "vqvae")
+        config = class_config(folder, FIRST_STAGES)
+        if scale is None and config["_class_name"] == VQ and "scaling_factor" not in config:
+            self._notes.append("latents are not scaled: the first stage says nothing of it")
+        return first_stage_part(self._source, folder, scale)
 
     def _spatial(self, extra: int, latents: int) -> dict[str, int]:
         """Return the condition that the input channels beyond the latents are for."""
