@@ -22,7 +22,7 @@ from latelier.pipeline.sides import check_sides
 from latelier.pipeline.starting import Start, read_start, tail
 from latelier.pipeline.tiled_first_stage import in_tiles, read_tile
 from latelier.pipeline.windowed import Windowing, read_windowing, windowed
-from latelier.pipeline.windows import Window, windows
+from latelier.pipeline.windows import Window
 
 if TYPE_CHECKING:
     from latelier.pipeline.pipeline import Pipeline
@@ -131,10 +131,7 @@ class Run:
                 seen(condition, self._given, chunk), seen(null, self._negative, chunk)
             )
 
-        f = self._first_stage.config.downsampling
-        width, height = windowing.window
-        cut = windows(self._frame.latent_size, (height // f, width // f), windowing.overlap)
-        return windowed(cut, windowing.window_batch, denoise_of)
+        return windowed(windowing.over(self._frame), windowing.window_batch, denoise_of)
 
     def _guided_by(self, condition: Condition, null: Condition) -> Denoise:
         pipeline, choice = self._pipeline, self.request.guidance

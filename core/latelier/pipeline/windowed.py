@@ -11,7 +11,7 @@ of a whole picture (the deviation of its x0, say) it works out of each window he
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, prod
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from latelier.kernel.contracts import Denoise, Frame
 from latelier.kernel.errors import InvalidInputError
 from latelier.pipeline.request import Request, Side
 from latelier.pipeline.sides import check_sides
-from latelier.pipeline.windows import Window
+from latelier.pipeline.windows import Sides, Window, windows
 
 OVERLAP = 0.5
 """The overlap where none is said: with it every position but those at the edges is in four."""
@@ -37,6 +37,10 @@ class Windowing:
     window: Side
     overlap: float
     window_batch: int
+
+    def over(self, frame: Frame) -> list[Window]:
+        """Return the windows of the picture."""
+        return windows(frame.latent_size, _latent_sides(self.window, frame), self.overlap)
 
 
 def read_windowing(
@@ -61,13 +65,18 @@ def read_windowing(
     check_sides("window", dict(zip(("width", "height"), request.window)), multiple)
     height, width = frame.size
     window = min(request.window[0], width), min(request.window[1], height)
-    f = height // frame.latent_size[0]
-    positions = (window[0] // f) * (window[1] // f) * pictures
+    positions = prod(_latent_sides(window, frame)) * pictures
     return Windowing(
         window,
         OVERLAP if request.overlap is None else request.overlap,
         request.window_batch or max(1, POSITIONS_AT_ONCE // positions),
     )
+
+
+def _latent_sides(window: Side, frame: Frame) -> Sides:
+    f = frame.size[0] // frame.latent_size[0]
+    width, height = window
+    return height // f, width // f
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,26 +92,26 @@ class Windowed:
     def __call__(self, x: Tensor, sigma: float | Tensor, /) -> Tensor:
         """Return the estimate of x0, (B, C, h, w), of `x` at `sigma` (a float or (B,))."""
         blended = torch.zeros_like(x)
-        for windows, denoise in self.chunks:
-            k = len(windows)
-            cut = torch.cat([window.of(x) for window in windows])  # (k * B, C, h, w)
+        for chunk, denoise in self.chunks:
+            k = len(chunk)
+            cut = torch.cat([window.of(x) for window in chunk])  # (k * B, C, h, w)
             of_each = sigma.repeat(k) if isinstance(sigma, Tensor) and sigma.ndim else sigma
-            for window, x0 in zip(windows, denoise(cut, of_each).chunk(k), strict=True):
+            for window, x0 in zip(chunk, denoise(cut, of_each).chunk(k), strict=True):
                 window.of(blended).add_(window.weights.to(x) * x0)
         return blended
 
 
 def windowed(
-    windows: Sequence[Window], batch: int, denoise_of: Callable[[Sequence[Window]], Denoise]
+    cut: Sequence[Window], batch: int, denoise_of: Callable[[Sequence[Window]], Denoise]
 ) -> Windowed:
     """Return the `denoise` of whole pictures.
 
     Args:
-        windows: that cover them.
+        cut: the windows that cover them.
         batch: the most windows of a picture in one call; they are shared out evenly.
         denoise_of: makes the `denoise` of some windows, of rows as `Windowed.chunks` has them.
     """
-    calls = ceil(len(windows) / batch)
-    size = ceil(len(windows) / calls)
-    chunks = [windows[start : start + size] for start in range(0, len(windows), size)]
+    calls = ceil(len(cut) / batch)
+    size = ceil(len(cut) / calls)
+    chunks = [cut[start : start + size] for start in range(0, len(cut), size)]
     return Windowed([(chunk, denoise_of(chunk)) for chunk in chunks])
