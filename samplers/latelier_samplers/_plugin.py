@@ -27,6 +27,7 @@ class SamplersPlugin:
         registrar.schedule("compvis", factory="latelier_samplers.schedules.compvis:compvis")
         registrar.schedule("cosine", factory="latelier_samplers.schedules.cosine:cosine")
         registrar.schedule("exponential", factory=exponential)
+        registrar.schedule("fixed", factory="latelier_samplers.schedules.fixed:fixed")
         registrar.schedule("karras", factory="latelier_samplers.schedules.karras:karras")
         registrar.schedule("log_snr", factory=exponential)
         registrar.schedule("model", factory="latelier_samplers.schedules.model:model")

@@ -118,3 +118,23 @@ def test_fields_one_by_one(tmp_path):
 def test_what_is_no_field(typed, error, why):
     with pytest.raises(error, match=why):
         read_conditions(typed, KNOWN)
+
+
+def test_a_choice_in_a_file(tmp_path):
+    file = tmp_path / "tuned.json"
+    file.write_text('{"name": "fixed", "options": {"sigmas": [1, 0]}}')
+    assert read_choice(f"@{file}", "--schedule") == {
+        "name": "fixed",
+        "options": {"sigmas": [1, 0]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("{", "as JSON"), ("[]", "is no choice"), ("{}", "name")]
+)
+def test_a_file_that_is_no_choice(tmp_path, text, why):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(InvalidInputError, match=f"--schedule: .*{why}"):
+        read_choice(f"@{tmp_path / 'a.json'}", "--schedule")
+    with pytest.raises(InvalidInputError, match="cannot be read"):
+        read_choice("@none.json", "--schedule")

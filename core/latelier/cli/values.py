@@ -29,11 +29,13 @@ def read_size(text: str, option: str) -> tuple[int, int]:
 
 
 def read_choice(text: str, option: str) -> Choice:
-    """Return the choice that 'name' or 'name:key=value,key=value' stands for.
+    """Return the choice that 'name' or 'name:key=value,key=value' stands for, or '@FILE.json'.
 
     Raises:
         InvalidInputError: it cannot be read so.
     """
+    if text.startswith("@"):
+        return _choice_in(Path(text[1:]).expanduser(), option)
     name, _, rest = text.partition(":")
     options: dict[str, Any] = {}
     for pair in rest.split(",") if rest else []:
@@ -44,6 +46,16 @@ def read_choice(text: str, option: str) -> Choice:
             )
         options[key.strip()] = json_or_text(value)
     return {"name": name, "options": options}
+
+
+def _choice_in(path: Path, option: str) -> Choice:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"{option}: '{path}' cannot be read as JSON: {error}") from None
+    if not (isinstance(value, dict) and isinstance(value.get("name"), str)):
+        raise InvalidInputError(f"{option}: '{path}' is no choice: it needs a name, and options")
+    return value
 
 
 def read_guidance(text: str) -> float | Choice:

@@ -1,0 +1,48 @@
+"""A tuned schedule errs less, also where it was not tuned, and stays a schedule."""
+
+import pytest
+
+from latelier.diffusion.rectified_flow import RectifiedFlow
+from latelier.diffusion.vp import VP
+from latelier.evaluation.sampling.comparison import reference
+from latelier.evaluation.sampling.mixture import mixture
+from latelier.evaluation.sampling.problem import relative_errors
+from latelier.evaluation.sampling.tuning import tuned
+from latelier_samplers.dpmpp_2m import dpmpp_2m
+from latelier_samplers.schedules.karras import karras
+from latelier_samplers.schedules.model import model
+
+
+@pytest.mark.parametrize("process", [VP(), RectifiedFlow()], ids=["ve", "flow"])
+def test_it_errs_less_on_seeds_it_never_saw(process, built_ins):
+    seen, unseen = mixture(process, range(1000, 1128)), mixture(process, range(256))
+    exact = reference(seen, built_ins, steps=200)
+    start, told = karras(8, process), []
+    grid, error = tuned(seen, dpmpp_2m, [start], exact, rounds=12, tell=told.append)
+    assert (grid.steps, grid.frame) == (8, process.frame)
+    assert (grid.sigmas[0], grid.sigmas[-1]) == (start.sigmas[0], 0)
+    assert error == relative_errors(seen.solved(dpmpp_2m, grid), exact).mean()
+    assert 1 <= len(told) <= 12
+    exact = reference(unseen, built_ins, steps=200)
+    before, after = (
+        relative_errors(unseen.solved(dpmpp_2m, each), exact).mean() for each in (start, grid)
+    )
+    assert after < 0.8 * before
+
+
+def test_the_best_start_is_taken(built_ins):
+    problem = mixture(VP(), range(16))
+    exact = reference(problem, built_ins, steps=200)
+    starts = [karras(8, problem.process), model(8, problem.process)]
+    errors = [relative_errors(problem.solved(dpmpp_2m, each), exact).mean() for each in starts]
+    for ordered in (starts, starts[::-1]):
+        _, error = tuned(problem, dpmpp_2m, ordered, exact, rounds=0)
+        assert error == min(errors)
+
+
+def test_it_stops_where_no_move_helps(built_ins):
+    problem = mixture(VP(), range(4))
+    grid = karras(3, problem.process)
+    exact = problem.solved(dpmpp_2m, grid)  # it is exact already
+    found, error = tuned(problem, dpmpp_2m, [grid], exact, rounds=100)
+    assert (found, error) == (grid, 0)
