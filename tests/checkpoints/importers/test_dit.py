@@ -14,6 +14,10 @@ from torch import nn
 
 import latelier
 from latelier.checkpoints.importers.diffusers.class_names import class_names
+from latelier.checkpoints.importers.diffusers.dit_config import dit_config_from_diffusers
+from latelier.checkpoints.importers.diffusers.dit_layout import dit_from_diffusers
+from latelier.denoisers.transformer import Transformer
+from latelier.denoisers.transformer_config import TransformerConfig
 from latelier.kernel.condition import Condition
 from latelier.kernel.errors import CompatibilityError, InvalidConfigError, ModelFileError
 from latelier.pipeline.exporting import export_model
@@ -130,3 +134,43 @@ def test_names_of_classes():
     two = {"0": "maillot", "1": "Maillot, tank suit", "2": "  oil\tfilter "}
     assert class_names(two, 3) == ("maillot", "Maillot, tank suit", "oil filter")
     assert class_names(two, 4) == class_names(None, 3) == ()
+
+
+PUBLISHED = {
+    "_class_name": "Transformer2DModel",
+    "_diffusers_version": "0.12.0.dev0",
+    "activation_fn": "gelu-approximate",
+    "attention_bias": True,
+    "attention_head_dim": 72,
+    "cross_attention_dim": None,
+    "dropout": 0.0,
+    "in_channels": 4,
+    "norm_elementwise_affine": False,
+    "norm_num_groups": 32,
+    "norm_type": "ada_norm_zero",
+    "num_attention_heads": 16,
+    "num_embeds_ada_norm": 1000,
+    "num_layers": 28,
+    "num_vector_embeds": None,
+    "only_cross_attention": False,
+    "out_channels": 8,
+    "patch_size": 2,
+    "sample_size": 32,
+    "upcast_attention": False,
+    "use_linear_projection": False,
+}
+
+
+def test_the_published_size():
+    """DiT-XL/2: every name and shape of diffusers' is one of ours."""
+    config = TransformerConfig.model_validate(dit_config_from_diffusers(PUBLISHED))
+    with torch.device("meta"):
+        ours = Transformer(config).state_dict()
+        theirs = diffusers.DiTTransformer2DModel(out_channels=8).state_dict()
+    blocks = [name for name in theirs if name.startswith("transformer_blocks.0.norm1.emb.")]
+    assert len(blocks) == 5
+    # torch.equal has no answer on this device; that blocks agree is tested above
+    once = {n: t for n, t in theirs.items() if ".norm1.emb." not in n or n in blocks}
+    found = dit_from_diffusers(once)
+    assert found.pop("y_embedder.embedding_table.weight").shape == (1001, 1152)
+    assert {n: t.shape for n, t in found.items()} == {n: t.shape for n, t in ours.items()}

@@ -50,7 +50,8 @@ def dit_from_diffusers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             continue
         if inside in _IN_EVERY_BLOCK:
             ours = f"{_IN_EVERY_BLOCK[inside]}.{leaf}"
-            if not torch.equal(found.setdefault(ours, tensor), tensor):
+            first = found.setdefault(ours, tensor)
+            if first is not tensor and not torch.equal(first, tensor):
                 raise ModelFileError(
                     f"'{name}' is not as in the first block: only transformers whose blocks share "
                     "the embeddings of timestep and class, as the published ones, can be imported"
