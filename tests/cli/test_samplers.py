@@ -46,6 +46,22 @@ def test_on_a_model(cli, tiny_model, monkeypatch):
     assert done.out.splitlines()[1].split()[:2] == ["heun", "karras"]
 
 
+def test_a_schedule_is_tuned_and_used(cli, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(comparison, "reference", partial(comparison.reference, steps=20))
+    tuning = ("samplers", "tune", tiny_model, "--steps", 3, "--seeds", 2, "-o", "tuned.json")
+    done = cli(*tuning)
+    assert done.status == 0, done.err
+    made = ("generate", "a cat", "--model", tiny_model, "--seed", 1, "-o", "cat.png")
+    assert cli(*made, "--schedule", "@tuned.json", "--steps", 3).status == 0
+    refused = cli(*made, "--schedule", "@tuned.json", "--steps", 4, "--force")
+    assert "4 sigmas, for 3 steps, not 4" in refused.err
+    again = cli(*tuning)
+    assert (again.status, again.err) == (
+        2,
+        "error: tuned.json: is there already; --force replaces it\n",
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [

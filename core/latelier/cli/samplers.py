@@ -15,10 +15,24 @@ if TYPE_CHECKING:
     from latelier.kernel.atelier import Atelier
 
 MIXTURE = "mixture"
+TUNING_SEED = 1_000_000
+"""The first of the starting points that schedules are tuned on: `compare` uses others."""
 
 app = new_app(help="List samplers and compare them.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+Seeds = Annotated[int, typer.Option(min=1, metavar="COUNT", help="Starting points.")]
+Conditions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--condition",
+        metavar="NAME=VALUE|NAME=@FILE",
+        help="A condition of the model. Repeatable.",
+    ),
+]
+GuidanceText = Annotated[
+    str | None, typer.Option(metavar="SCALE|NAME[:KEY=VALUE,...]", help="Of the model.")
+]
 
 
 @app.command("list")
@@ -72,15 +86,9 @@ def compare(
             min=1, metavar="CALLS", help="Calls of the model. Repeatable. 5 8 10 15 20 50."
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, metavar="COUNT", help="Starting points.")] = 64,
-    condition: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE|NAME=@FILE", help="A condition of the model. Repeatable."),
-    ] = None,
-    guidance: Annotated[
-        str | None,
-        typer.Option(metavar="SCALE|NAME[:KEY=VALUE,...]", help="Of the model."),
-    ] = None,
+    seeds: Seeds = 64,
+    condition: Conditions = None,
+    guidance: GuidanceText = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FOLDER", help="For errors.csv and errors.svg."),
@@ -104,7 +112,7 @@ def compare(
     schedules = [
         Choice.model_validate(read_choice(text, "--schedule")) for text in schedule or ("karras",)
     ]
-    problem = _problem(on, seeds, condition or (), guidance, atelier)
+    problem = _problem(on, range(seeds), condition or (), guidance, atelier)
     with stages("comparing") as tell:
         tell("the exact solution")
         exact = reference(problem, atelier)
@@ -124,14 +132,62 @@ def compare(
         _write(found, output)
 
 
+@app.command()
+def tune(
+    on: Annotated[str, typer.Argument(metavar="mixture|MODEL", help="What to tune for.")],
+    steps: Annotated[int, typer.Option(min=2, metavar="COUNT", help="Steps of the schedule.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE.json", help="The schedule.")
+    ],
+    sampler: Annotated[
+        str, typer.Option(metavar="NAME[:KEY=VALUE,...]", help="That it is for.")
+    ] = "dpmpp_2m",
+    seeds: Seeds = 64,
+    condition: Conditions = None,
+    guidance: GuidanceText = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Find the sigmas with which a sampler errs least on a model, in so many steps.
+
+    The file is for `latelier generate --schedule @FILE.json --steps COUNT`. The best schedule for
+    one model, condition and guidance is a good one for others like them.
+    """
+    from latelier.checkpoints.files import write_json
+    from latelier.cli.application import atelier as new_atelier
+    from latelier.cli.stages import stages
+    from latelier.cli.values import read_choice
+    from latelier.evaluation.sampling.comparison import reference, sampler_of
+    from latelier.evaluation.sampling.tuning import starting_grids, tuned
+    from latelier.kernel.errors import InvalidInputError
+    from latelier.pipeline.choice import Choice
+
+    if output.exists() and not force:
+        raise InvalidInputError(f"{output}: is there already; --force replaces it")
+    atelier = new_atelier()
+    chosen = sampler_of(Choice.model_validate(read_choice(sampler, "--sampler")), atelier)
+    points = range(TUNING_SEED, TUNING_SEED + seeds)
+    problem = _problem(on, points, condition or (), guidance, atelier)
+    with stages("tuning") as tell:
+        tell("the exact solution")
+        exact = reference(problem, atelier)
+        starts = starting_grids(problem, steps, atelier)
+        grid, error = tuned(problem, chosen, starts, exact, tell=tell)
+    write_json(output, {"name": "fixed", "options": {"sigmas": list(grid.sigmas)}})
+    typer.echo(f"{output}: error {error:.4g}")
+
+
 def _problem(
-    on: str, seeds: int, conditions: Sequence[str], guidance: str | None, atelier: "Atelier"
+    on: str,
+    seeds: Sequence[int],
+    conditions: Sequence[str],
+    guidance: str | None,
+    atelier: "Atelier",
 ) -> "Problem":
     if on == MIXTURE:
         from latelier.diffusion.processes import process_from
         from latelier.evaluation.sampling.mixture import mixture
 
-        return mixture(process_from({"kind": "vp"}), range(seeds))
+        return mixture(process_from({"kind": "vp"}), seeds)
     from latelier.cli.schemas import input_classes
     from latelier.cli.values import check_inputs, read_conditions, read_guidance
     from latelier.evaluation.sampling.pipelines import problem_of
@@ -145,7 +201,7 @@ def _problem(
     asked: dict[str, Any] = {name: [value] for name, value in inputs.items()}
     if guidance is not None:
         asked["guidance"] = read_guidance(guidance)
-    return problem_of(load(on, atelier=atelier), on, range(seeds), **asked)
+    return problem_of(load(on, atelier=atelier), on, seeds, **asked)
 
 
 def _without_noise(atelier: "Atelier") -> list[Any]:

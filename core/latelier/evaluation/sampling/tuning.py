@@ -6,8 +6,12 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from latelier.diffusion.grid import Grid
+from latelier.evaluation.sampling.comparison import schedule_of
 from latelier.evaluation.sampling.problem import Problem, relative_errors
+from latelier.kernel.atelier import Atelier
 from latelier.kernel.contracts import Sampler
+from latelier.kernel.errors import InvalidInputError
+from latelier.pipeline.choice import Choice
 
 GROW, SHRINK = 1.5, 0.5
 _FIRST_MOVE = 0.2
@@ -60,6 +64,19 @@ def tuned(
         if all(abs(move) < _LEAST_MOVE for move in moves.values()):
             break
     return grid, best
+
+
+def starting_grids(problem: Problem, steps: int, atelier: Atelier) -> list[Grid]:
+    """Return grids to begin with: each registered schedule that makes one of `steps` unasked."""
+    found = []
+    for spec in atelier.schedules.specs():
+        try:
+            grid = schedule_of(Choice(name=spec.id), problem, atelier)(steps)
+        except InvalidInputError:  # it is for other processes, or needs options
+            continue
+        if grid.steps == steps:
+            found.append(Grid(grid.sigmas, grid.frame))
+    return found
 
 
 def _moved(grid: Grid, k: int, move: float) -> Grid | None:
