@@ -3,6 +3,19 @@
 from latelier.kernel.hookspecs import hookimpl
 from latelier.kernel.registrar import Registrar
 
+STOCHASTIC = {
+    "dpm2_ancestral": 2,
+    "dpmpp_2m_sde": 1,
+    "dpmpp_2s_ancestral": 2,
+    "dpmpp_3m_sde": 1,
+    "dpmpp_sde": 2,
+    "edm_stochastic": 2,
+    "lcm": 1,
+    "restart": None,
+    "sa_solver": 1,
+}
+"""Samplers that bear their file's name: calls of the model in a step of each; None: it varies."""
+
 
 class SamplersPlugin:
     """Registers samplers under all their names, and schedules."""
@@ -18,6 +31,9 @@ class SamplersPlugin:
         registrar.sampler("heun", factory="latelier_samplers.heun:heun", order=2, calls=2)
         registrar.sampler("dpmpp_2m", factory="latelier_samplers.dpmpp_2m:dpmpp_2m", order=2)
         registrar.sampler("plms", factory="latelier_samplers.plms:plms", order=2, main_order=4)
+        for name, calls in STOCHASTIC.items():
+            factory = f"latelier_samplers.{name}:{name}"
+            registrar.sampler(name, factory=factory, calls=calls, stochastic=True)
         exponential = "latelier_samplers.schedules.exponential:exponential"
         registrar.schedule(
             "align_your_steps",

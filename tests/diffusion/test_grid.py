@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from latelier.diffusion import frames
 from latelier.diffusion.grid import Grid
 from latelier.kernel.errors import InvalidInputError
 
@@ -45,3 +46,14 @@ def test_pure_noise_has_no_signal():
     grid = Grid((1.0, 0.0), "flow")
     assert grid.alpha(1.0) == 0
     assert grid.log_snr(1.0) == -math.inf
+
+
+@pytest.mark.parametrize("frame", ["ve", "flow"])
+@pytest.mark.parametrize("sigma", [0.0, 1e-9, 0.3, 0.999])
+def test_sigma_at_undoes_log_snr(frame, sigma):
+    assert frames.sigma_at(frame, frames.log_snr(frame, sigma)) == pytest.approx(sigma, rel=1e-12)
+
+
+def test_where_pure_noise_lies():
+    assert frames.sigma_at("flow", -math.inf) == 1
+    assert frames.sigma_at("ve", -math.inf) == math.inf

@@ -20,6 +20,15 @@ def test_names():
         "heun",
         "dpmpp_2m",
         "plms",
+        "dpm2_ancestral",
+        "dpmpp_2m_sde",
+        "dpmpp_2s_ancestral",
+        "dpmpp_3m_sde",
+        "dpmpp_sde",
+        "edm_stochastic",
+        "lcm",
+        "restart",
+        "sa_solver",
     ]
     assert names["schedule"] == [
         "align_your_steps",

@@ -31,6 +31,17 @@ def log_snr(frame: FrameOfReference, sigma: float) -> float:
     return math.log(a / sigma) if a > 0 else -math.inf
 
 
+def sigma_at(frame: FrameOfReference, log_snr: float) -> float:
+    """Return the sigma at which log(alpha / sigma) is `log_snr`, which may be infinite.
+
+    In the 've' frame pure noise (-inf) lies at infinite sigma.
+    """
+    ratio = math.exp(-log_snr)
+    if frame == "ve":
+        return ratio
+    return ratio / (1 + ratio) if ratio < math.inf else 1.0
+
+
 def per_image(sigma: float | Tensor, x: Tensor) -> float | Tensor:
     """Return `sigma` so that it broadcasts over x (B, ...): a float, or (B,) made (B, 1, ...)."""
     if isinstance(sigma, Tensor) and sigma.ndim:
