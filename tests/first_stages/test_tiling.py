@@ -255,12 +255,26 @@ def test_a_first_stage_without_tiles_is_refused():
         decode_tiled(Whole(), noise(1, 3, 2, 2))
 
 
-@pytest.mark.zoo
-@pytest.mark.parametrize(("height", "width"), [(512, 512), (1024, 1024)])
-def test_the_published_kl_f8_agrees_with_the_whole(height, width):
-    first_stage = autoencoder("kl-f8")
-    latents = latents_of(first_stage, height, width)
+SIZES = pytest.mark.parametrize("size", [512, 1024])
+
+
+def check_decoding(first_stage: Any, latents: Tensor) -> None:
     with torch.no_grad():
         whole = first_stage.decode(latents)
     assert error(decode_tiled(first_stage, latents), whole) < EXACT
     assert psnr(decode_tiled(first_stage, latents, exact=False), whole) > FAST
+
+
+@pytest.mark.zoo
+@SIZES
+def test_the_published_kl_f8_agrees_with_the_whole(size):
+    first_stage = autoencoder("kl-f8")
+    check_decoding(first_stage, latents_of(first_stage, size, size))
+
+
+@pytest.mark.zoo
+@SIZES
+def test_the_embedded_autoencoder_agrees_at_sizes_that_need_tiles(size, embedded):
+    with torch.no_grad():
+        latents = embedded.encode(scenes(size, 1))
+    check_decoding(embedded, latents)

@@ -1,6 +1,6 @@
 """Published shapes at full width: diffusers' networks and ours, with the same random weights."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -115,43 +115,63 @@ def test_the_unet_of_celeba(built_ins):
     assert all(torch.equal(back[name], tensor) for name, tensor in state.items())
 
 
+class FirstStage(NamedTuple):
+    """One of diffusers. attends: how many of the last levels do; codes: of a codebook, if any."""
+
+    widths: tuple[int, ...]
+    attends: int
+    latents: int
+    parameters: int
+    codes: int | None = None
+    middle: bool = True
+
+
 AUTOENCODERS = {
-    "kl-f4": ("AutoencoderKL", (128, 256, 512), False, 3, 55_312_063),
-    "kl-f8": ("AutoencoderKL", (128, 256, 512, 512), False, 4, 83_653_863),
-    "kl-f16": ("AutoencoderKL", (128, 128, 256, 256, 512), True, 16, 69_610_963),
-    "vq-f4": ("VQModel", (128, 256, 512), False, 3, 55_322_782),
+    "kl-f4": FirstStage((128, 256, 512), 0, 3, 55_312_063),
+    "kl-f8": FirstStage((128, 256, 512, 512), 0, 4, 83_653_863),
+    "kl-f16": FirstStage((128, 128, 256, 256, 512), 1, 16, 69_610_963),
+    "kl-f32": FirstStage((128, 128, 256, 256, 512, 512), 2, 64, 103_880_131),
+    "vq-f4": FirstStage((128, 256, 512), 0, 3, 55_322_782, 8192),
+    "vq-f4-noattn": FirstStage((128, 256, 512), 0, 3, 53_219_486, 8192, middle=False),
+    "vq-f8": FirstStage((128, 256, 256, 512), 1, 4, 67_717_295, 16384),
+    "vq-f8-n256": FirstStage((128, 256, 256, 512), 1, 4, 67_652_783, 256),
+    "vq-f16": FirstStage((128, 128, 256, 256, 512), 1, 8, 69_593_371, 16384),
 }
+
+
+def of_diffusers(stage: FirstStage) -> nn.Module:
+    levels = len(stage.widths)
+    attends = ["Attn" * (level >= levels - stage.attends) for level in range(levels)]
+    options = {
+        "block_out_channels": stage.widths,
+        "down_block_types": [f"{each}DownEncoderBlock2D" for each in attends],
+        "up_block_types": [f"{each}UpDecoderBlock2D" for each in reversed(attends)],
+        "layers_per_block": 2,
+        "latent_channels": stage.latents,
+        "sample_size": 256,
+        "mid_block_add_attention": stage.middle,
+    }
+    if stage.codes is None:
+        return randomised(lambda: diffusers.AutoencoderKL(**options))
+    return randomised(lambda: diffusers.VQModel(num_vq_embeddings=stage.codes, **options))
 
 
 @pytest.mark.parametrize("name", AUTOENCODERS)
 def test_autoencoders(built_ins, name):
-    kind, widths, attends, latents, parameters = AUTOENCODERS[name]
-    last = "Attn" * attends
-    theirs = randomised(
-        lambda: getattr(diffusers, kind)(
-            block_out_channels=widths,
-            down_block_types=[
-                *["DownEncoderBlock2D"] * (len(widths) - 1),
-                f"{last}DownEncoderBlock2D",
-            ],
-            up_block_types=[f"{last}UpDecoderBlock2D", *["UpDecoderBlock2D"] * (len(widths) - 1)],
-            layers_per_block=2,
-            latent_channels=latents,
-            sample_size=256,
-            **({"num_vq_embeddings": 8192} if kind == "VQModel" else {}),
-        )
-    )
-    assert sum(p.numel() for p in theirs.parameters()) == parameters
+    stage = AUTOENCODERS[name]
+    theirs = of_diffusers(stage)
+    assert sum(p.numel() for p in theirs.parameters()) == stage.parameters
     fields = autoencoder_config_from_diffusers(config_of(theirs))
-    id_ = "autoencoder_vq" if kind == "VQModel" else "autoencoder_kl"
-    levels, state = len(widths), theirs.state_dict()
+    id_ = "autoencoder_kl" if stage.codes is None else "autoencoder_vq"
+    levels, state = len(stage.widths), theirs.state_dict()
     config = built_ins.first_stages.configured(id_, fields)
     ours = ours_of(built_ins, "first_stage", id_, config, autoencoder_from_diffusers(state, levels))
     images, scale = noise(1, 3, 64, 64), theirs.config.scaling_factor
-    z = noise(1, latents, 64 // 2 ** (levels - 1), 64 // 2 ** (levels - 1))
+    side = 64 // 2 ** (levels - 1)
+    z = noise(1, stage.latents, side, side)
     with torch.no_grad():
         encoded = theirs.encode(images)
-        wanted = encoded.latents if kind == "VQModel" else encoded.latent_dist.mean
+        wanted = encoded.latent_dist.mean if stage.codes is None else encoded.latents
         assert relative(ours.encode(images), wanted * scale) < 1e-4
         assert relative(ours.decode(z * scale), theirs.decode(z).sample) < 1e-4
     back = autoencoder_to_diffusers(ours.state_dict(), levels)
