@@ -1,7 +1,7 @@
 """Schedulers of diffusers as samplers, so that they solve the same problems as ours.
 
-They are given the denoiser, the starting point and the number of steps, and choose their own sigmas,
-those of Karras between the bounds of ours or, UniPC for flow models, their own.
+They are given the denoiser, the starting point and the number of steps, and choose the sigmas
+themselves: those of Karras between the bounds of ours or, UniPC for flow models, its own.
 """
 
 from collections.abc import Iterator
