@@ -1,6 +1,7 @@
 """Tables of betas against the formulas, one number at a time, and against diffusers."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -54,5 +55,28 @@ def test_a_process_with_the_cosine_schedule():
     before = math.cos((999 / 1000 + 0.008) / 1.008 * math.pi / 2) ** 2
     first = math.cos(0.008 / 1.008 * math.pi / 2) ** 2
     abar = before / first * 0.001
-    assert process.sigma_max == pytest.approx(math.sqrt((1 - abar) / abar), rel=1e-9)
-    assert all(process.timestep(process.sigma(t)).item() == t for t in (0, 500, 999))
+    assert process.frame == "flow"
+    ratio = process.sigma_max / (1 - process.sigma_max)
+    assert ratio == pytest.approx(math.sqrt((1 - abar) / abar), rel=1e-9)
+    assert all(a < b for a, b in pairwise(process.sigmas))
+    assert all(process.timestep(process.sigma(t)).item() == t for t in range(1000))
+
+
+def test_few_steps_of_heun_find_the_way_with_the_cosine_schedule():
+    heun = pytest.importorskip("latelier_samplers.heun").heun
+    schedule = pytest.importorskip("latelier_samplers.schedules.model").model
+    process = VP(beta_schedule="cosine")
+    spread = torch.tensor([0.2, 0.7, 1.5])
+
+    def denoise(x, sigma):
+        """The exact one for normal data of these standard deviations."""
+        alpha = 1 - sigma
+        return alpha * spread**2 / (alpha**2 * spread**2 + sigma**2) * x
+
+    noise = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    grid = schedule(20, process)
+    x = process.initial(noise, grid.sigmas[0])
+    *_, step = heun(denoise, x, grid, noise=lambda *_: torch.zeros_like(x))
+    torch.testing.assert_close(
+        process.finish(step.x, step.sigma), noise * spread, rtol=0.05, atol=0
+    )
