@@ -39,6 +39,8 @@ UNETS = {
     "sd-v2-base": 865_910_724,
     "sd-v2-inpainting": 865_925_124,
     "ldm1-cin256": 396_835_971,  # the paper: 396 M
+    "dit-xl-2-256": 675_129_632 - 1001 * 1152 - 256 * 1152,  # without its classes and positions
+    "dit-xl-2-512": 675_129_632 - 1001 * 1152 - 256 * 1152,
 }
 """Totals of the published denoisers, by arithmetic from their YAML files."""
 
