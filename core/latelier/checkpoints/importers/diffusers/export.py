@@ -43,6 +43,11 @@ def as_diffusers(
         return autoencoder_config_to_diffusers(config), autoencoder_to_diffusers(tensors, levels)
     if component.id == "latelier/tiny":
         return tiny_config_to_diffusers(config), dict(tensors)
+    if component.id == "latelier/transformer":
+        raise CompatibilityError(
+            "the denoiser 'latelier/transformer' cannot be exported: diffusers' gives the timestep "
+            "other sinusoids than the published models have, and would make other pictures"
+        )
     raise CompatibilityError(
         f"diffusers has no equivalent of the {component.kind} '{component.id}'"
     )
