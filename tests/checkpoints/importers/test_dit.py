@@ -92,9 +92,7 @@ def test_a_whole_pipeline(tmp_path, built_ins):
     assert pipe.conditioners["class_label"].config.null_class
     (picture,) = pipe.generate(class_label="newt", seed=0, steps=2)
     assert picture.image.size == (16, 16)
-    with pytest.raises(
-        CompatibilityError, match="transformer' cannot be exported: diffusers"
-    ):
+    with pytest.raises(CompatibilityError, match="transformer' cannot be exported: diffusers"):
         export_model(tmp_path / "out", tmp_path / "back", atelier=built_ins)
 
 
