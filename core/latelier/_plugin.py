@@ -40,7 +40,17 @@ class CorePlugin:
             factory="latelier.denoisers.transformer:Transformer",
             config="latelier.denoisers.transformer_config:TransformerConfig",
         )
-        registrar.guidance("cfg", factory="latelier.diffusion.cfg:cfg")
+        cfg = "latelier.diffusion.guidance.cfg:cfg"
+        registrar.guidance("apg", factory="latelier.diffusion.guidance.apg:apg")
+        registrar.guidance("cfg", factory=cfg)
+        registrar.guidance("cfg_interval", factory=cfg, defaults={"interval": (0.28, 5.42)})
+        registrar.guidance("cfg_rescale", factory=cfg, defaults={"rescale": 0.7})
+        registrar.guidance("cfgpp", factory="latelier.diffusion.guidance.cfgpp:cfgpp")
+        registrar.guidance("dynamic_thresholding", factory=cfg, defaults={"threshold": 0.995})
+        registrar.guidance("pag", factory="latelier.diffusion.guidance.pag:pag")
+        registrar.guidance(
+            "per_condition", factory="latelier.diffusion.guidance.per_condition:per_condition"
+        )
         registrar.importer(
             "compvis", factory="latelier.checkpoints.importers.compvis.importer:CompVis"
         )

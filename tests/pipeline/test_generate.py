@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from latelier.diffusion.noise import ImageNoise
+from latelier.kernel.errors import CompatibilityError
 
 ASKED = {"prompt": "a red cat in a meadow", "label": "cat", "seed": 5}
 
@@ -242,7 +243,18 @@ def test_no_gradients_are_kept(tiny):
 def test_a_pipeline_without_conditioners(compose_tiny, tiny_changes):
     denoiser = {**tiny_changes()["denoiser"][1], "context_dim": None, "streams": {}, "vectors": {}}
     pipeline = compose_tiny(denoiser=("unet", denoiser), conditioners={}, inputs=None)
-    assert len(pipeline.generate(n=2, seed=1)) == 2
+    assert len(pipeline.generate(n=2, seed=1, guidance=1.0)) == 2
+    with pytest.raises(CompatibilityError, match="no condition that has one; use guidance 1"):
+        pipeline.generate(seed=1, guidance=3.0)
+
+
+def test_a_pipeline_without_conditioners_is_not_guided_by_default(compose_tiny, tiny_changes):
+    parts = tiny_changes()
+    denoiser = {**parts["denoiser"][1], "context_dim": None, "streams": {}, "vectors": {}}
+    changes = {"denoiser": ("unet", denoiser), "conditioners": {}, "inputs": None}
+    pipeline = compose_tiny(**changes, defaults={"size": 16})
+    assert pipeline.defaults.guidance.options == {"scale": 1.0}
+    assert compose_tiny(defaults={"size": 16}).defaults.guidance.options == {}
 
 
 def test_lower_precision_is_near(tiny):

@@ -68,7 +68,10 @@ def test_the_request_is_complete_with_every_default(pictures):
             "name": "latelier/karras",
             "options": {"rho": 7.0, "sigma_min": None, "sigma_max": None},
         },
-        "guidance": {"name": "latelier/cfg", "options": {"scale": 3.0}},
+        "guidance": {
+            "name": "latelier/cfg",
+            "options": {"scale": 3.0, "interval": None, "rescale": 0.0, "threshold": None},
+        },
     }
 
 

@@ -39,6 +39,11 @@ class TransformerConfig(ConditionedConfig):
         return self.hidden_size
 
     @property
+    def middle_self_attention(self) -> str:
+        """The self-attention in the middle."""
+        return f"blocks.{self.depth // 2}.attn"
+
+    @property
     def size_multiple(self) -> int:
         """Sides of x must be multiples of this."""
         return self.patch_size

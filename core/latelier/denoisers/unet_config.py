@@ -53,6 +53,11 @@ class UNetConfig(ConditionedConfig):
         return 4 * self.model_channels
 
     @property
+    def middle_self_attention(self) -> str:
+        """The self-attention in the middle."""
+        return "middle_block.1"
+
+    @property
     def size_multiple(self) -> int:
         """Sides of x must be multiples of this: each level but the last halves them."""
         return int(2 ** (len(self.channel_mult) - 1))

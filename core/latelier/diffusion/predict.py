@@ -1,7 +1,8 @@
 """From a denoiser and its noise process to estimates of x0."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,19 +10,41 @@ from torch import Tensor
 from latelier.diffusion import frames
 from latelier.diffusion.process import Process
 from latelier.kernel.condition import Condition, stacked
-from latelier.kernel.contracts import Control, Denoiser
+from latelier.kernel.contracts import Control, Denoiser, FirstStage
+from latelier.kernel.errors import CompatibilityError
+from latelier.kernel.slots import DenoiserConfig
 
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
     """`predict(x, sigma, conditions, control) -> [x0, ...]`, all conditions in one call.
 
-    The denoiser runs in `dtype`; x and the estimates keep the precision of x.
+    The denoiser runs in `dtype`; x and the estimates keep the precision of x. `first_stage` and
+    `condition_for`, which makes the condition of another value of the first public input, are
+    what a run has beside.
     """
 
     denoiser: Denoiser
     process: Process
     dtype: torch.dtype = torch.float32
+    first_stage: FirstStage | None = None
+    condition_for: Callable[[Any], Condition] | None = None
+
+    @property
+    def config(self) -> DenoiserConfig:
+        """The denoiser's configuration."""
+        return self.denoiser.config
+
+    def told(self, value: Any) -> Condition:
+        """Return the condition with another value of the first public input.
+
+        Raises:
+            InvalidInputError: that input cannot take it.
+            CompatibilityError: there is no input.
+        """
+        if self.condition_for is None:
+            raise CompatibilityError("this run has no public input that could be given more values")
+        return self.condition_for(value)
 
     def __call__(
         self,

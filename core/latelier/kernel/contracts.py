@@ -125,7 +125,29 @@ class Schedule(Protocol):
 
 
 class Predict(Protocol):
-    """Evaluates several conditions of one x in as few denoiser calls as possible."""
+    """Evaluates several conditions of one x in as few denoiser calls as possible.
+
+    Beside that it says what a guidance may have to know of the run.
+    """
+
+    @property
+    def config(self) -> DenoiserConfig:
+        """The denoiser's configuration."""
+        ...
+
+    @property
+    def first_stage(self) -> "FirstStage | None":
+        """The first stage of the run, for guidance by pictures; None outside one."""
+        ...
+
+    def told(self, value: Any, /) -> Condition:
+        """Return the run's condition with another value of its first public input.
+
+        Raises:
+            InvalidInputError: that input cannot take it.
+            CompatibilityError: there is no such input.
+        """
+        ...
 
     def __call__(
         self,

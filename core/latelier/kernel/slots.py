@@ -73,6 +73,11 @@ class DenoiserConfig(Frozen):
         """What it can obey: 'masks', 'regions', 'residuals', 'self_values', 'recompute' ..."""
         return frozenset()
 
+    @property
+    def middle_self_attention(self) -> str | None:
+        """The self-attention in the middle, as `Control.self_values` names it; None: not said."""
+        return None
+
     def takes(self) -> Takes:
         """Return the conditions that it takes."""
         return Takes()

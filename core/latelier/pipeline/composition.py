@@ -62,7 +62,7 @@ def compose(
         process = process_from(process)
     _check(atelier, first_stage, denoiser, conditioners)
     public = _public_inputs(inputs, conditioners)
-    defaults = _defaults(defaults, atelier)
+    defaults = _defaults(defaults, conditioners, atelier)
     place = placement(device, dtype)
     pipeline = Pipeline(
         atelier=atelier,
@@ -112,12 +112,24 @@ def _built(
     return component
 
 
-def _defaults(values: Defaults | Mapping[str, Any], atelier: Atelier) -> Defaults:
+def _defaults(
+    values: Defaults | Mapping[str, Any], conditioners: Mapping[str, Piece], atelier: Atelier
+) -> Defaults:
+    if isinstance(values, Mapping) and not any(
+        _has_null(_config("conditioner", piece, atelier)) for piece in conditioners.values()
+    ):
+        values = {"guidance": 1.0, **values}
     defaults = validated(Defaults, values, "defaults")
     atelier.samplers.spec(defaults.sampler.name)
     atelier.schedules.spec(defaults.schedule.name)
     atelier.guidances.spec(defaults.guidance.name)
     return defaults
+
+
+def _has_null(config: Any) -> bool:
+    """Return whether guidance can steer away from what a conditioner gives (spatial parts not)."""
+    gives = config.gives()
+    return gives.stream is not None or gives.vector is not None
 
 
 def _public_inputs(

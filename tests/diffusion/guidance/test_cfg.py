@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from latelier.diffusion.cfg import cfg
 from latelier.diffusion.grid import Grid
+from latelier.diffusion.guidance.cfg import cfg
 from latelier.kernel.condition import Condition, Stream
 from latelier.kernel.errors import InvalidInputError
 from latelier.kernel.options import read_options
@@ -75,6 +75,11 @@ def test_a_sigma_for_each_image_is_passed_on(x):
 
 
 def test_options():
-    assert read_options(cfg, {}, "guidance 'cfg'") == {"scale": 5.0}
+    assert read_options(cfg, {}, "guidance 'cfg'") == {
+        "scale": 5.0,
+        "interval": None,
+        "rescale": 0.0,
+        "threshold": None,
+    }
     with pytest.raises(InvalidInputError, match="'scale'"):
         read_options(cfg, {"scale": -1.0}, "guidance 'cfg'")

@@ -1,0 +1,44 @@
+"""Classifier-free guidance (Ho and Salimans, arXiv:2207.12598)."""
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from latelier.diffusion.guidance.guided import Interval, Rescale, Threshold, conditional, guided
+from latelier.diffusion.guidance.sides import unconditional
+from latelier.kernel.condition import Condition
+from latelier.kernel.contracts import Denoise, Grid, Predict
+
+Scale = Annotated[float, Field(ge=0, description="1: the condition alone, at half the cost")]
+
+
+def cfg(
+    predict: Predict,
+    condition: Condition,
+    null: Condition,
+    grid: Grid,
+    /,
+    *,
+    scale: Scale = 5.0,
+    interval: Interval = None,
+    rescale: Rescale = 0.0,
+    threshold: Threshold = None,
+) -> Denoise:
+    """Return x0_null + scale * (x0 - x0_null), both from one call of the denoiser.
+
+    `null` may hold the parts of a negative prompt in place of the unconditional ones.
+
+    Raises:
+        CompatibilityError: the model has no null condition.
+    """
+    if scale == 1:
+        return conditional(predict, condition)
+    other = unconditional("cfg", condition, null)
+
+    def estimates(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
+        x0, x0_null = predict(x, sigma, [condition, other])
+        return x0, torch.lerp(x0_null, x0, scale)
+
+    return guided(predict, condition, grid, estimates, interval, rescale, threshold)

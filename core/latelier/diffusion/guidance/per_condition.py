@@ -1,0 +1,94 @@
+"""A guidance scale for each conditioner."""
+
+from collections.abc import Collection, Iterator, Mapping
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from latelier.diffusion.guidance.guided import Interval, Rescale, Threshold, conditional, guided
+from latelier.diffusion.guidance.sides import with_null, without
+from latelier.kernel.condition import Condition
+from latelier.kernel.contracts import Denoise, Grid, Predict
+from latelier.kernel.errors import InvalidInputError, suggestion
+
+
+def per_condition(
+    predict: Predict,
+    condition: Condition,
+    null: Condition,
+    grid: Grid,
+    /,
+    *,
+    scales: Annotated[
+        dict[str, Annotated[float, Field(ge=0)]],
+        Field(min_length=1, description='conditioner -> scale: {"text": 5, "layout": 2}'),
+    ],
+    form: Annotated[
+        Literal["joint", "nested"],
+        Field(
+            description="what a conditioner's scale multiplies: what it alone changes beside all "
+            "others (joint), or what it changes beside those named before it (nested)"
+        ),
+    ] = "joint",
+    interval: Interval = None,
+    rescale: Rescale = 0.0,
+    threshold: Threshold = None,
+) -> Denoise:
+    """Return the estimate with every named conditioner's influence on it scaled.
+
+    joint: x0 + the sum over k of (s_k - 1) * (x0 - x0 without k), which multiplies the posterior by
+    p(k | x, all others) to the power of s_k - 1. nested: x0 without any + the sum over k of
+    s_k * (x0 with the first k - x0 with the first k - 1), as of image and text in Brooks et al.
+    (arXiv:2211.09800, equation 3). With one conditioner both are classifier-free guidance, and with
+    all scales 1 the condition alone. What is not named is told in every estimate.
+
+    All estimates are of one call of the denoiser; those whose weight is 0 are not made.
+
+    Raises:
+        InvalidInputError: a name that is no conditioner's of the model, or of one without a null.
+    """
+    _check_names(scales, with_null(condition, null))
+    weights = dict(_joint(scales) if form == "joint" else _nested(scales))
+    # The whole condition is estimated in any case: it is what `guided` compares with.
+    whole = weights.pop((), 0.0)
+    others = {dropped: weight for dropped, weight in weights.items() if weight != 0}
+    if not others:
+        return conditional(predict, condition)
+    conditions = [condition, *(without(condition, null, dropped) for dropped in others)]
+
+    def estimates(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
+        x0, *rest = predict(x, sigma, conditions)
+        moved = x0 * whole
+        for each, weight in zip(rest, others.values(), strict=True):
+            moved = moved.add(each, alpha=weight)
+        return x0, moved
+
+    return guided(predict, condition, grid, estimates, interval, rescale, threshold)
+
+
+Weighed = Iterator[tuple[tuple[str, ...], float]]
+"""The conditioners that an estimate does without, and its weight."""
+
+
+def _joint(scales: Mapping[str, float]) -> Weighed:
+    yield (), 1 + sum(scale - 1 for scale in scales.values())
+    for name, scale in scales.items():
+        yield (name,), 1 - scale
+
+
+def _nested(scales: Mapping[str, float]) -> Weighed:
+    names = tuple(scales)
+    for first, (before, after) in enumerate(pairwise([1.0, *scales.values()])):
+        yield names[first:], before - after
+    yield (), scales[names[-1]]
+
+
+def _check_names(scales: Mapping[str, float], known: Collection[str]) -> None:
+    for name in scales:
+        if name not in known:
+            raise InvalidInputError(
+                f"guidance 'per_condition': there is no conditioner '{name}' with a null "
+                f"condition. {suggestion(name, known)}"
+            )

@@ -1,0 +1,96 @@
+import math
+from functools import partial
+from itertools import pairwise
+
+import pytest
+import torch
+
+from latelier.diffusion.grid import Grid
+from latelier.diffusion.guidance.cfgpp import cfgpp
+from latelier.kernel.condition import Condition
+from latelier.kernel.errors import CompatibilityError, InvalidInputError
+from latelier.kernel.options import read_options
+from latelier_samplers.ddim import ddim
+from latelier_samplers.dpmpp_2m import dpmpp_2m
+from latelier_samplers.heun import heun
+from latelier_samplers.plms import plms
+
+GRIDS = [
+    Grid((3.0, 2.0, 1.0, 0.5, 0.0), "ve"),
+    Grid((3.0, 2.0, 1.0, 0.5, 0.1), "ve"),
+    Grid((1.0, 0.8, 0.5, 0.2, 0.0), "flow"),
+]
+IDS = ["ve", "not to 0", "flow"]
+
+
+def by_hand(toy, x, grid, scale):
+    """Algorithm 2 with alpha and sigma of x at unit variance, as in the paper."""
+    for sigma, to in pairwise(grid.sigmas):
+        power, power_to = (math.hypot(grid.alpha(s), s) for s in (sigma, to))
+        x0, x0_null = toy.x0(0.7, -0.4, x=x), toy.x0(0.1, 0.2, x=x)
+        eps_null = (x / power - grid.alpha(sigma) / power * x0_null) / (sigma / power)
+        mixed = x0_null + scale * (x0 - x0_null)
+        x = (grid.alpha(to) / power_to * mixed + to / power_to * eps_null) * power_to
+    return x
+
+
+def run(sampler, denoise, x, grid):
+    noise = partial(torch.randn, x.shape, dtype=x.dtype)
+    *_, step = sampler(denoise, x, grid, noise=lambda *_: noise())
+    return step.x
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=IDS)
+@pytest.mark.parametrize("scale", [0.0, 0.6, 1.0])
+def test_with_ddim_it_is_algorithm_2(toy, told, null, grid, scale):
+    denoise = cfgpp(toy, told, null, grid, scale=scale)
+    end = run(ddim, denoise, toy.x, grid)
+    torch.testing.assert_close(end, by_hand(toy, toy.x, grid, scale))
+    assert toy.rows == [2] * 4
+    assert torch.equal(run(ddim, denoise, toy.x, grid), end)  # it begins anew
+
+
+def test_a_sigma_for_each_image(toy, told, null):
+    denoise, grid = cfgpp(toy, told, null, GRIDS[0]), GRIDS[0]
+    expected = denoise(toy.x, 3.0)
+    assert torch.equal(denoise(toy.x, torch.full((3,), grid.sigmas[0])), expected)
+
+
+def test_in_float32(make_toy, told, null):
+    toy = make_toy(shape=(3, 4, 8, 8))
+    toy.patterns = [each.float() for each in toy.patterns]
+    grid = Grid((80.0, 40.0, 10.0, 3.0, 1.0, 0.4, 0.1, 0.0), "ve")
+    run(ddim, cfgpp(toy, told, null, grid), toy.x.float() * 80, grid)
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [heun, plms, dpmpp_2m, partial(ddim, eta=0.5)],
+    ids=["heun", "plms", "dpmpp_2m", "with noise"],
+)
+def test_other_samplers_are_found_out(toy, told, null, sampler):
+    grid = GRIDS[0]
+    with pytest.raises(CompatibilityError, match="for the steps of the sampler 'ddim'"):
+        run(sampler, cfgpp(toy, told, null, grid), toy.x, grid)
+
+
+def test_a_sigma_between_those_of_the_grid(toy, told, null):
+    with pytest.raises(CompatibilityError, match="'ddim' with eta 0"):
+        cfgpp(toy, told, null, GRIDS[0])(toy.x, 2.5)
+
+
+def test_a_picture_that_is_held_in_part_is_no_other_sampler(toy, told, null):
+    denoise = cfgpp(toy, told, null, GRIDS[0])
+    held = torch.rand(toy.x.shape, generator=torch.Generator().manual_seed(1)) < 0.9
+
+    def keeping(x, sigma):
+        return denoise(torch.where(held, sigma * toy.patterns[3], x), sigma)
+
+    run(ddim, keeping, toy.x, GRIDS[0])
+
+
+def test_what_cannot_be_is_refused(toy, grid):
+    with pytest.raises(CompatibilityError, match="'cfgpp' steers"):
+        cfgpp(toy, Condition(), Condition(), grid)
+    with pytest.raises(InvalidInputError, match=r"'scale'.*less than or equal to 1"):
+        read_options(cfgpp, {"scale": 7.5}, "guidance 'cfgpp'")

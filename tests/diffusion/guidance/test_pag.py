@@ -1,0 +1,91 @@
+import functools
+
+import pytest
+import torch
+
+from latelier.diffusion.guidance.cfg import cfg
+from latelier.diffusion.guidance.pag import pag
+from latelier.kernel.condition import Condition
+from latelier.kernel.errors import CompatibilityError, InvalidInputError
+from latelier.kernel.options import read_options
+from latelier.kernel.slots import DenoiserConfig
+
+
+class Honours(DenoiserConfig):
+    @property
+    def honours(self):
+        return frozenset({"self_values"})
+
+
+def test_with_cfg(toy, told, null, grid):
+    estimate = pag(toy, told, null, grid, pag_scale=2.0, scale=4.0)(toy.x, 2.0)
+    x0, x0_null = toy.x0(0.7, -0.4), toy.x0(0.1, 0.2)
+    perturbed = toy.x0(0.7, -0.4, perturbed=True)
+    expected = x0_null + 4 * (x0 - x0_null) + 2 * (x0 - perturbed)
+    torch.testing.assert_close(estimate, expected)
+    assert toy.rows == [2, 1]
+    assert [control and control.self_values for *_, control in toy.calls] == [None, {"middle"}]
+
+
+def test_alone_it_needs_no_null(toy, told, grid):
+    estimate = pag(toy, told, Condition(), grid, pag_scale=2.0, scale=1.0)(toy.x, 2.0)
+    x0, perturbed = toy.x0(0.7, -0.4), toy.x0(0.7, -0.4, perturbed=True)
+    torch.testing.assert_close(estimate, x0 + 2 * (x0 - perturbed))
+    assert toy.rows == [1, 1]
+
+
+def test_without_it_it_is_cfg(toy, told, null, grid):
+    estimate = pag(toy, told, null, grid, pag_scale=0.0, scale=4.0)(toy.x, 2.0)
+    torch.testing.assert_close(estimate, cfg(toy, told, null, grid, scale=4.0)(toy.x, 2.0))
+    assert toy.rows == [2, 2]
+
+
+def test_both_off_is_the_condition_alone(toy, told, null, grid):
+    estimate = pag(toy, told, null, grid, pag_scale=0.0, scale=1.0)(toy.x, 2.0)
+    assert torch.equal(estimate, toy.x0(0.7, -0.4))
+    assert toy.rows == [1]
+
+
+def test_parity_with_diffusers(toy, told, null, grid):
+    guiders = pytest.importorskip("diffusers.guiders")
+    theirs = guiders.PerturbedAttentionGuidance(
+        guidance_scale=4.0,
+        perturbed_guidance_scale=2.0,
+        perturbed_guidance_layers=[0],
+        guidance_rescale=0.6,
+    )
+    sides = toy.x0(0.7, -0.4), toy.x0(0.1, 0.2), toy.x0(0.7, -0.4, perturbed=True)
+    estimate = pag(toy, told, null, grid, pag_scale=2.0, scale=4.0, rescale=0.6)(toy.x, 2.0)
+    torch.testing.assert_close(estimate, theirs.forward(*sides).pred, rtol=1e-5, atol=1e-5)
+
+
+def test_outside_its_interval_it_costs_one_call(toy, told, null, grid):
+    assert torch.equal(
+        pag(toy, told, null, grid, interval=(0.0, 1.0))(toy.x, 2.0), toy.x0(0.7, -0.4)
+    )
+    assert toy.rows == [1]
+
+
+def test_layers_of_ones_own(toy, told, null, grid):
+    pag(toy, told, null, grid, layers=("a", "b"))(toy.x, 2.0)
+    assert toy.calls[-1][2].self_values == {"a", "b"}
+
+
+def test_each_image_as_if_alone(toy, told, null, grid, check_rows):
+    check_rows(functools.partial(pag, toy, told, null, grid, threshold=0.9), toy.x)
+
+
+def test_a_model_that_cannot(make_toy, told, null, grid):
+    with pytest.raises(CompatibilityError, match="whose self-attentions can pass their values"):
+        pag(make_toy(config=DenoiserConfig()), told, null, grid)
+    with pytest.raises(CompatibilityError, match=r"which of its self-attentions.*option layers"):
+        pag(make_toy(config=Honours()), told, null, grid)
+    pag(make_toy(config=Honours()), told, null, grid, layers=("a",))
+    with pytest.raises(CompatibilityError, match="'pag' steers"):
+        pag(make_toy(), Condition(), Condition(), grid)
+
+
+@pytest.mark.parametrize("options", [{"layers": []}, {"pag_scale": -1.0}, {"layers": "middle"}])
+def test_what_cannot_be_is_refused(options):
+    with pytest.raises(InvalidInputError, match=next(iter(options))):
+        read_options(pag, options, "guidance 'pag'")
