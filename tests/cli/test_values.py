@@ -54,6 +54,20 @@ def test_choices():
     assert read_guidance("cfg:scale=3") == {"name": "cfg", "options": {"scale": 3}}
 
 
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ('a:scales={"text":5,"layout":2},b=1', {"scales": {"text": 5, "layout": 2}, "b": 1}),
+        ("a:interval=[0.3,5],b=[[1],[2,3]]", {"interval": [0.3, 5], "b": [[1], [2, 3]]}),
+        ('a:also={"a dog, x=1":4,"\\"}":-2}', {"also": {"a dog, x=1": 4, '"}': -2}}),
+        ('a:t="1,2",u=x"y,v= {"k": [1, {}]}', {"t": "1,2", "u": 'x"y', "v": {"k": [1, {}]}}),
+        ("a:t=[x", {"t": "[x"}),
+    ],
+)
+def test_options_may_be_json(text, options):
+    assert read_choice(text, "--guidance") == {"name": "a", "options": options}
+
+
 @pytest.mark.parametrize("text", ["ddim:eta", "ddim:=1", ":eta=1", "ddim:eta=1,eta=2", "ddim:a=1,"])
 def test_what_is_no_choice(text):
     with pytest.raises(InvalidInputError, match="--sampler: "):

@@ -38,7 +38,7 @@ def read_choice(text: str, option: str) -> Choice:
         return _choice_in(Path(text[1:]).expanduser(), option)
     name, _, rest = text.partition(":")
     options: dict[str, Any] = {}
-    for pair in rest.split(",") if rest else []:
+    for pair in _split(rest) if rest else []:
         key, equals, value = pair.partition("=")
         if not (name and key and equals) or key in options:
             raise InvalidInputError(
@@ -56,6 +56,29 @@ def _choice_in(path: Path, option: str) -> Choice:
     if not (isinstance(value, dict) and isinstance(value.get("name"), str)):
         raise InvalidInputError(f"{option}: '{path}' is no choice: it needs a name, and options")
     return value
+
+
+def _split(text: str) -> list[str]:
+    """Return the parts between commas, of which those inside of JSON are none."""
+    parts: list[str] = []
+    for part in text.split(","):
+        if parts and _is_open(parts[-1]):
+            parts[-1] += f",{part}"
+        else:
+            parts.append(part)
+    return parts
+
+
+def _is_open(pair: str) -> bool:
+    """Return whether the value of 'key=value' begins a JSON value that it does not end."""
+    value = pair.partition("=")[2].lstrip()
+    if not value.startswith(("{", "[", '"')):
+        return False
+    try:
+        json.JSONDecoder().raw_decode(value)
+    except ValueError:
+        return True
+    return False
 
 
 def read_guidance(text: str) -> float | Choice:
