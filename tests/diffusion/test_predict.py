@@ -6,6 +6,7 @@ from latelier.diffusion.rectified_flow import RectifiedFlow
 from latelier.diffusion.vp import VP
 from latelier.kernel.condition import Condition, Stream
 from latelier.kernel.contracts import Control
+from latelier.kernel.errors import CompatibilityError
 from latelier.kernel.slots import DenoiserConfig
 
 
@@ -142,3 +143,25 @@ def test_an_estimate_of_x0_comes_out(process):
     x = process.noised(x0, eps, 0.7)
     [estimate] = Predictor(Knows(Plain()), process, torch.float64)(x, 0.7, [condition(5, 1)])
     torch.testing.assert_close(estimate, x0)
+
+
+class Stage:
+    def decode(self, latents):
+        return latents * 2
+
+
+def test_what_a_run_has_beside(x):
+    """Images are decoded in the denoiser's precision, and come in that of the latents."""
+    asked = []
+    alone = Predictor(Network(Plain()), VP())
+    run = Predictor(
+        Network(Masked()), VP(), torch.bfloat16, Stage(), lambda value: asked.append(value)
+    )
+    assert run.config.honours == {"masks", "residuals"}
+    assert torch.equal(run.decoded(x), (x.bfloat16() * 2).float())
+    run.told("a dog")
+    assert asked == ["a dog"]
+    with pytest.raises(CompatibilityError, match="whole pictures.*without windows"):
+        alone.decoded(x)
+    with pytest.raises(CompatibilityError, match="no public input"):
+        alone.told("a dog")

@@ -21,7 +21,7 @@ class Predictor:
 
     The denoiser runs in `dtype`; x and the estimates keep the precision of x. `first_stage` and
     `condition_for`, which makes the condition of another value of the first public input, are
-    what a run has beside.
+    what a run of whole pictures has beside.
     """
 
     denoiser: Denoiser
@@ -34,6 +34,19 @@ class Predictor:
     def config(self) -> DenoiserConfig:
         """The denoiser's configuration."""
         return self.denoiser.config
+
+    def decoded(self, latents: Tensor) -> Tensor:
+        """Return the images (B, 3, H, W) of latents (B, C, h, w), in the precision of the latents.
+
+        Raises:
+            CompatibilityError: there is no first stage.
+        """
+        if self.first_stage is None:
+            raise CompatibilityError(
+                "this guidance looks at whole pictures, and here there are none: it is for runs of "
+                "a pipeline without windows"
+            )
+        return self.first_stage.decode(latents.to(self.dtype)).to(latents.dtype)
 
     def told(self, value: Any) -> Condition:
         """Return the condition with another value of the first public input.

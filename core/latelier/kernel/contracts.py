@@ -135,9 +135,12 @@ class Predict(Protocol):
         """The denoiser's configuration."""
         ...
 
-    @property
-    def first_stage(self) -> "FirstStage | None":
-        """The first stage of the run, for guidance by pictures; None outside one."""
+    def decoded(self, latents: "Tensor", /) -> "Tensor":
+        """Return the whole images (B, 3, H, W) of latents, differentiably.
+
+        Raises:
+            CompatibilityError: the run has no first stage, or sees windows of a picture.
+        """
         ...
 
     def told(self, value: Any, /) -> Condition:

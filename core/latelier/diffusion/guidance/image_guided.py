@@ -1,0 +1,85 @@
+"""The paper's guidance by a picture (Rombach et al., arXiv:2112.10752, appendix C)."""
+
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from latelier.diffusion.guidance.cfg import Scale, cfg
+from latelier.diffusion.guidance.energy import down_energy
+from latelier.kernel.condition import Condition
+from latelier.kernel.contracts import Denoise, Grid, Predict
+from latelier.kernel.errors import InvalidInputError
+from latelier.kernel.inputs import Image, opened_picture
+
+_PICTURE: TypeAdapter[Any] = TypeAdapter(Image)
+
+
+def _as_data_uri(value: Any) -> str:
+    uri: str = _PICTURE.dump_python(_PICTURE.validate_python(value), mode="json")
+    return uri
+
+
+PictureOption = Annotated[
+    str,
+    BeforeValidator(_as_data_uri),
+    WithJsonSchema({"type": "string", "format": "image"}),
+]
+"""A picture as an option: given as any `Image`, kept as a data URI, so that it can be recorded."""
+
+
+def image_guided(
+    predict: Predict,
+    condition: Condition,
+    null: Condition,
+    grid: Grid,
+    /,
+    *,
+    target: Annotated[
+        PictureOption,
+        Field(description="the picture, of any smaller size, that the result is to look like"),
+    ],
+    strength: Annotated[
+        float, Field(gt=0, description="of the squared distance to it; the paper's is 1")
+    ] = 1.0,
+    scale: Scale = 1.0,
+) -> Denoise:
+    """Return classifier-free guidance, led to pictures that look like `target` when made smaller.
+
+    So a small picture guides the making of a large one. The energy is half the sum of squares of
+    T(decoded x0) - target over the numbers of the target, in [-1, 1]; T is bicubic downsampling to
+    its size. See `down_energy` for the cost: the first stage is differentiated too.
+
+    Raises:
+        CompatibilityError: the model has no null condition for a scale other than 1; or, from
+            `denoise`, there are no whole pictures, or no gradient.
+        InvalidInputError: from `denoise`, the target is larger than the pictures.
+    """
+    y = _pixels(target)
+
+    def energy(x0: Tensor, _x: Tensor, _sigma: float | Tensor, /) -> Tensor:
+        images = predict.decoded(x0)
+        _check_size(y, images)
+        small = interpolate(images, y.shape[2:], mode="bicubic", antialias=True)
+        return (small - y.to(small)).square().sum((1, 2, 3)) / 2
+
+    denoise = cfg(predict, condition, null, grid, scale=scale)
+    return down_energy("image_guided", denoise, energy, grid.frame, strength)
+
+
+def _pixels(uri: str) -> Tensor:
+    """Return the picture (1, 3, H, W) in [-1, 1]."""
+    levels = np.asarray(opened_picture(uri).convert("RGB"), dtype=np.float32)
+    return torch.from_numpy(levels).permute(2, 0, 1)[None] / 127.5 - 1
+
+
+def _check_size(target: Tensor, images: Tensor) -> None:
+    (height, width), (of_height, of_width) = target.shape[2:], images.shape[2:]
+    if height > of_height or width > of_width:
+        raise InvalidInputError(
+            f"guidance 'image_guided': the target is {width}x{height}, larger than the pictures, "
+            f"{of_width}x{of_height}"
+        )

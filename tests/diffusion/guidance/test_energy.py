@@ -1,0 +1,100 @@
+import pytest
+import torch
+
+from latelier.diffusion.guidance.energy import down_energy
+from latelier.kernel.errors import CompatibilityError
+
+GAIN = 0.3
+
+
+@pytest.fixture
+def x():
+    return torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+@pytest.fixture
+def y():
+    return torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def denoise(x, sigma):
+    return GAIN * x
+
+
+def distance_to(y):
+    return lambda x0, x, sigma: (x0 - y[: len(x0)]).square().sum((1, 2, 3)) / 2
+
+
+@pytest.mark.parametrize(("frame", "alpha"), [("ve", 1.0), ("flow", 0.4)])
+def test_eps_gets_the_gradient_as_in_classifier_guidance(x, y, frame, alpha):
+    sigma, strength = 0.6, 2.5
+    moved = down_energy("e", denoise, distance_to(y), frame, strength)(x, sigma)
+    eps = (x - alpha * GAIN * x) / sigma
+    eps_moved = eps + strength * sigma * GAIN * (GAIN * x - y)
+    torch.testing.assert_close(moved, (x - sigma * eps_moved) / alpha)
+
+
+def test_a_gaussian_posterior_is_met(x, y):
+    """With data and a measurement of x0 that are Gaussian, the guided mean is that of Bayes' rule.
+
+    A measurement of x0 with variance v has the likelihood N(y; x0_hat, v + own variance) given x.
+    """
+    sigma, v = 0.7, 0.5
+    own = sigma**2 / (1 + sigma**2)  # of x0 ~ N(0, 1) given x
+
+    def mean(x, sigma):
+        return x / (1 + sigma**2)
+
+    def energy(x0, x, sigma):
+        return (x0 - y).square().sum((1, 2, 3)) / (2 * (v + own))
+
+    moved = down_energy("e", mean, energy, "ve", 1.0)(x, sigma)
+    posterior = (x / sigma**2 + y / v) / (1 + 1 / sigma**2 + 1 / v)
+    torch.testing.assert_close(moved, posterior)
+
+
+def test_an_energy_may_look_at_x_alone_as_noisy_classifiers_do(x):
+    def energy(x0, x, sigma):
+        return (x * torch.as_tensor(sigma).view(-1, 1, 1, 1)).square().sum((1, 2, 3)) / 2
+
+    sigma = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
+    moved = down_energy("e", denoise, energy, "ve", 1.0)(x, sigma)
+    torch.testing.assert_close(moved, GAIN * x - sigma.view(-1, 1, 1, 1) ** 4 * x)
+
+
+def test_at_pure_noise_nothing_is_moved(x, y):
+    moved = down_energy("e", denoise, distance_to(y), "flow", 1.0)(x, 1.0)
+    assert torch.equal(moved, GAIN * x)
+
+
+def test_it_leaves_no_graph_and_works_where_gradients_are_off(x, y):
+    guided = down_energy("e", denoise, distance_to(y), "ve", 1.0)
+    with torch.no_grad():
+        moved = guided(x, 0.6)
+    assert not moved.requires_grad
+    torch.testing.assert_close(moved, guided(x, 0.6))
+    assert not x.requires_grad
+
+
+def test_each_image_as_if_alone(x, y):
+    guided = down_energy("e", denoise, distance_to(y), "ve", 1.0)
+    torch.testing.assert_close(guided(x, 0.6)[:1], guided(x[:1], 0.6))
+
+
+@torch.no_grad()
+def constant(x, sigma):
+    return GAIN * x
+
+
+@pytest.mark.parametrize(
+    ("of", "energy"),
+    [
+        (constant, lambda x0, x, sigma: x0.square().sum((1, 2, 3))),
+        (denoise, lambda x0, x, sigma: (x0 > 0).double().sum((1, 2, 3))),
+        (denoise, lambda x0, x, sigma: torch.ones(len(x), requires_grad=True)),
+    ],
+    ids=["model", "energy", "elsewhere"],
+)
+def test_what_cannot_be_differentiated(x, of, energy):
+    with pytest.raises(CompatibilityError, match="'e' needs a gradient by x"):
+        down_energy("e", of, energy, "ve", 1.0)(x, 0.6)
