@@ -154,14 +154,12 @@ def test_what_a_run_has_beside(x):
     """Images are decoded in the denoiser's precision, and come in that of the latents."""
     asked = []
     alone = Predictor(Network(Plain()), VP())
-    run = Predictor(
-        Network(Masked()), VP(), torch.bfloat16, Stage(), lambda value: asked.append(value)
-    )
+    run = Predictor(Network(Masked()), VP(), torch.bfloat16, Stage(), asked.append)
     assert run.config.honours == {"masks", "residuals"}
     assert torch.equal(run.decoded(x), (x.bfloat16() * 2).float())
     run.told("a dog")
     assert asked == ["a dog"]
-    with pytest.raises(CompatibilityError, match="whole pictures.*without windows"):
+    with pytest.raises(CompatibilityError, match=r"whole pictures.*without windows"):
         alone.decoded(x)
     with pytest.raises(CompatibilityError, match="no public input"):
         alone.told("a dog")

@@ -8,7 +8,7 @@ from pydantic import Field
 from latelier.conditioner import Conditioner
 from latelier.kernel.condition import Part
 from latelier.kernel.contracts import Frame
-from latelier.kernel.errors import InvalidInputError
+from latelier.kernel.errors import CompatibilityError, InvalidInputError
 from latelier.kernel.frozen import Frozen
 from latelier.kernel.inputs import Box, Color
 from latelier.kernel.slots import ConditionerConfig
@@ -136,6 +136,19 @@ def test_rows_that_do_not_go_with_the_pictures():
     built = builder(word=Word)
     with pytest.raises(InvalidInputError, match="word: 2 values do not go with 3 pictures"):
         built.condition(built.read({"word": ["cat", "dog"]}), 3, FRAME)
+
+
+def test_another_value_of_the_first_input_goes_with_all_rows_of_the_others():
+    build = builder(word=Word, palette=Palette)
+    rows = build.read({"word": ["a", "b"], "palette": ["red", "blue"]})
+    other = build.with_first(rows, "c")
+    assert other["word"] == [Word(text="c")]
+    assert other["palette"] is rows["palette"]
+    assert build.condition(other, 4, FRAME).vectors["word"].shape == (4, 1)
+    with pytest.raises(InvalidInputError, match="text"):
+        build.with_first(rows, {"text": []})
+    with pytest.raises(CompatibilityError, match="no public input"):
+        builder().with_first({}, "c")
 
 
 def test_inputs_ask_for_the_size_of_the_picture():

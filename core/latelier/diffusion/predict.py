@@ -56,7 +56,9 @@ class Predictor:
             CompatibilityError: there is no input.
         """
         if self.condition_for is None:
-            raise CompatibilityError("this run has no public input that could be given more values")
+            raise CompatibilityError(
+                "this model has no public input that could be given more values"
+            )
         return self.condition_for(value)
 
     def __call__(

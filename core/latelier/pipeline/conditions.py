@@ -11,7 +11,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from latelier.kernel.condition import Condition, Part, Stream
 from latelier.kernel.contracts import Conditioner, Frame
-from latelier.kernel.errors import ConditionError, InvalidInputError
+from latelier.kernel.errors import CompatibilityError, ConditionError, InvalidInputError
 from latelier.kernel.inputs import bare_field, read_input
 from latelier.pipeline.windows import WHOLE, Window
 
@@ -55,6 +55,19 @@ class ConditionBuilder:
             )
             for name in self._inputs[public]
         }
+
+    def with_first(self, rows: Rows, value: Any) -> dict[str, Sequence[BaseModel]]:
+        """Return rows with `value` in all of them for the first public input.
+
+        Raises:
+            CompatibilityError: there is no public input.
+            InvalidInputError: that input cannot take it.
+        """
+        if not self._inputs:
+            raise CompatibilityError(
+                "this model has no public input that could be given more values"
+            )
+        return {**rows, **self.read({next(iter(self._inputs)): value})}
 
     def picture_size(
         self, rows: Rows, others: Iterable[tuple[str, tuple[int, int]]] = ()
