@@ -56,9 +56,7 @@ class Predictor:
             CompatibilityError: there is no input.
         """
         if self.condition_for is None:
-            raise CompatibilityError(
-                "this model has no public input that could be given more values"
-            )
+            raise CompatibilityError("this model has no public input to give other values")
         return self.condition_for(value)
 
     def __call__(

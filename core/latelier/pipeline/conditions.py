@@ -64,9 +64,7 @@ class ConditionBuilder:
             InvalidInputError: that input cannot take it.
         """
         if not self._inputs:
-            raise CompatibilityError(
-                "this model has no public input that could be given more values"
-            )
+            raise CompatibilityError("this model has no public input to give other values")
         return {**rows, **self.read({next(iter(self._inputs)): value})}
 
     def picture_size(
