@@ -75,17 +75,22 @@ def guided(
     `thresholded`. Each is of one image, whatever else is in its batch.
     """
 
-    def denoise(x: Tensor, sigma: float | Tensor, /) -> Tensor:
-        acts = _within(interval, grid, sigma)
-        if not acts.any():
-            return predict(x, sigma, [condition])[0]
+    def corrected(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
         x0, moved = estimates(x, sigma)
         if rescale > 0:
             moved = rescaled(moved, x0, rescale)
         if threshold is not None:
             moved = thresholded(moved, x0, threshold)
-        if acts.all():
-            return moved
+        return x0, moved
+
+    if interval is None:
+        return lambda x, sigma: corrected(x, sigma)[1]
+
+    def denoise(x: Tensor, sigma: float | Tensor, /) -> Tensor:
+        acts = _within(interval, grid, sigma)
+        if not acts.any():
+            return predict(x, sigma, [condition])[0]
+        x0, moved = corrected(x, sigma)
         return torch.where(acts.to(x.device).view(-1, *[1] * (x.ndim - 1)), moved, x0)
 
     return denoise
@@ -124,11 +129,8 @@ def is_at(sigma: float | Tensor, expected: float) -> bool:
     return all(math.isclose(each, expected, rel_tol=1e-6) for each in sigmas)
 
 
-def _within(interval: tuple[float, float] | None, grid: Grid, sigma: float | Tensor) -> Tensor:
-    """Return whether guidance acts at sigma, bool () or (B,)."""
-    if interval is None:
-        return torch.tensor(True)
+def _within(interval: tuple[float, float], grid: Grid, sigma: float | Tensor) -> Tensor:
+    """Return whether sigma / alpha is in the interval, bool () or (B,)."""
     s = torch.as_tensor(sigma, dtype=torch.float64)
-    # sigma / alpha between the two, multiplied out: alpha is 0 at pure noise.
-    alpha = frames.alpha(grid.frame, s)
+    alpha = frames.alpha(grid.frame, s)  # multiplied, not divided by: 0 at pure noise
     return (interval[0] * alpha <= s) & (s <= interval[1] * alpha)
