@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from torch import Tensor, nn
-from torch.nn.functional import silu
 
 from latelier.first_stages.attention import AttnBlock, LinearAttention
 from latelier.first_stages.decoder import Decoder
 from latelier.first_stages.encoder import Encoder
 from latelier.first_stages.layers import Downsample, ResnetBlock, Upsample
 from latelier.first_stages.levels import Level, Middle
+from latelier.first_stages.norm import activated
 from latelier.first_stages.tiny_layers import TinyBlock
 
 Normalize = Callable[[nn.GroupNorm, Tensor], Tensor]
@@ -31,7 +31,7 @@ class Normed:
 
     def __call__(self, x: Tensor, normalize: Normalize) -> Tensor:
         """Map (B, C, h, w) to (B, C', h, w)."""
-        out: Tensor = self.conv(silu(normalize(self.norm, x)))
+        out: Tensor = self.conv(activated(normalize(self.norm, x)))
         return out
 
 

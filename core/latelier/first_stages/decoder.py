@@ -3,11 +3,10 @@
 from itertools import pairwise
 
 from torch import Tensor, nn
-from torch.nn.functional import silu
 
 from latelier.first_stages.autoencoder_config import AutoencoderConfig
 from latelier.first_stages.levels import Middle, UpLevel
-from latelier.first_stages.norm import group_norm
+from latelier.first_stages.norm import activated, group_norm
 
 
 class Decoder(nn.Module):
@@ -33,5 +32,5 @@ class Decoder(nn.Module):
         h = self.mid(self.conv_in(features))
         for level in reversed(self.up):
             h = level(h)
-        images: Tensor = self.conv_out(silu(self.norm_out(h)))
+        images: Tensor = self.conv_out(activated(self.norm_out(h)))
         return images

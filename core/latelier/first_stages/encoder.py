@@ -3,11 +3,10 @@
 from itertools import pairwise
 
 from torch import Tensor, nn
-from torch.nn.functional import silu
 
 from latelier.first_stages.autoencoder_config import AutoencoderConfig
 from latelier.first_stages.levels import DownLevel, Middle
-from latelier.first_stages.norm import group_norm
+from latelier.first_stages.norm import activated, group_norm
 
 
 class Encoder(nn.Module):
@@ -30,5 +29,5 @@ class Encoder(nn.Module):
         h = self.conv_in(images)
         for level in self.down:
             h = level(h)
-        features: Tensor = self.conv_out(silu(self.norm_out(self.mid(h))))
+        features: Tensor = self.conv_out(activated(self.norm_out(self.mid(h))))
         return features

@@ -4,9 +4,9 @@ Attribute names are the keys of the published checkpoints.
 """
 
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pad, silu
+from torch.nn.functional import interpolate, pad
 
-from latelier.first_stages.norm import group_norm
+from latelier.first_stages.norm import activated, group_norm
 
 
 class ResnetBlock(nn.Module):
@@ -25,8 +25,8 @@ class ResnetBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, h, w) to (B, C', h, w)."""
-        h = self.conv1(silu(self.norm1(x)))
-        h = self.conv2(self.dropout(silu(self.norm2(h))))
+        h = self.conv1(activated(self.norm1(x)))
+        h = self.conv2(self.dropout(activated(self.norm2(h))))
         out: Tensor = self.nin_shortcut(x) + h
         return out
 
