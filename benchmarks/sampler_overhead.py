@@ -1,6 +1,6 @@
 """What does a sampler cost outside the model? Microseconds a step, against diffusers' schedulers.
 
-The model is free (it returns a tensor that is there already) and no noise is drawn. All variants
+The model is free (it returns a tensor that is there already), and so is noise. All variants
 run in turn, many times over, in one thread, and the clock counts that thread's processor time only,
 so that other work on the machine falls on all of them alike. diffusers' `step` also turns the
 model's output into x0. Here that is the work of `Predictor` (with t and the scale of the model's
@@ -12,8 +12,11 @@ python benchmarks/sampler_overhead.py --repeats 100
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -26,18 +29,54 @@ from latelier.kernel.condition import Condition
 from latelier.kernel.contracts import Denoise, Sampler
 from latelier.kernel.slots import DenoiserConfig
 from latelier_samplers.ddim import ddim
+from latelier_samplers.dpm2_ancestral import dpm2_ancestral
 from latelier_samplers.dpmpp_2m import dpmpp_2m
+from latelier_samplers.dpmpp_2m_sde import dpmpp_2m_sde
+from latelier_samplers.dpmpp_2s_ancestral import dpmpp_2s_ancestral
+from latelier_samplers.dpmpp_3m_sde import dpmpp_3m_sde
+from latelier_samplers.dpmpp_sde import dpmpp_sde
+from latelier_samplers.edm_stochastic import edm_stochastic
 from latelier_samplers.heun import heun
+from latelier_samplers.lcm import lcm
+from latelier_samplers.restart import restart
+from latelier_samplers.sa_solver import sa_solver
 from latelier_samplers.schedules.model import model
 
 SHAPE = (1, 4, 64, 64)
 PROCESS = VP()
-SAMPLERS: dict[str, Sampler] = {"ddim": ddim, "heun": heun, "dpmpp_2m": dpmpp_2m}
+NOISE = torch.randn(SHAPE, generator=torch.Generator().manual_seed(2))
+SAMPLERS: dict[str, Sampler] = {
+    "ddim": ddim,
+    "heun": heun,
+    "dpmpp_2m": dpmpp_2m,
+    "dpm2_ancestral": dpm2_ancestral,
+    "dpmpp_2m_sde": dpmpp_2m_sde,
+    "dpmpp_2s_ancestral": dpmpp_2s_ancestral,
+    "dpmpp_3m_sde": dpmpp_3m_sde,
+    "dpmpp_sde": dpmpp_sde,
+    "edm_stochastic": edm_stochastic,
+    "lcm": lcm,
+    "restart": restart,
+    "sa_solver": sa_solver,
+}
 SCHEDULERS = {
     "ddim": ("DDIMScheduler", "EulerDiscreteScheduler"),
     "heun": ("HeunDiscreteScheduler",),
     "dpmpp_2m": ("DPMSolverMultistepScheduler",),
+    "dpm2_ancestral": ("KDPM2AncestralDiscreteScheduler",),
+    "dpmpp_2m_sde": ("DPMSolverMultistepScheduler",),
+    "dpmpp_3m_sde": ("DPMSolverMultistepScheduler",),
+    "dpmpp_sde": ("DPMSolverSDEScheduler",),
+    "lcm": ("LCMScheduler",),
+    "sa_solver": ("SASolverScheduler",),
 }
+OPTIONS: dict[str, dict[str, Any]] = {
+    "ddim": {"clip_sample": False},
+    "dpmpp_2m_sde": {"algorithm_type": "sde-dpmsolver++"},
+    "dpmpp_3m_sde": {"algorithm_type": "sde-dpmsolver++", "solver_order": 3},
+    "lcm": {"clip_sample": False, "original_inference_steps": 1000},
+}
+"""Of the schedulers beside a sampler."""
 
 Variant = Callable[[], float]
 """Runs all steps once and returns the seconds of processor time that they took."""
@@ -96,10 +135,11 @@ def all_variants(steps: int) -> dict[tuple[str, str], Variant]:
         variants[name, "latelier with Predictor, schedule"] = ours(
             sampler, steps, predicting(free), scheduling=True
         )
-        for scheduler in SCHEDULERS[name]:
-            variants[name, f"diffusers {scheduler}"] = theirs(scheduler, steps)
+        for scheduler in SCHEDULERS.get(name, ()):
+            options = OPTIONS.get(name, {}) if scheduler != "EulerDiscreteScheduler" else {}
+            variants[name, f"diffusers {scheduler}"] = theirs(scheduler, steps, options)
             variants[name, f"diffusers {scheduler}, set_timesteps"] = theirs(
-                scheduler, steps, scheduling=True
+                scheduler, steps, options, scheduling=True
             )
     return variants
 
@@ -115,22 +155,20 @@ def ours(sampler: Sampler, steps: int, denoise: Denoise, scheduling: bool = Fals
     def run() -> float:
         began = time.thread_time()
         grid = model(steps, PROCESS) if scheduling else made
-        for _ in sampler(denoise, x, grid, noise=None):  # type: ignore[arg-type]
+        for _ in sampler(denoise, x, grid, noise=lambda *_: NOISE):
             pass
         return time.thread_time() - began
 
     return run
 
 
-def theirs(name: str, steps: int, scheduling: bool = False) -> Variant:
-    import diffusers
-
-    scheduler = getattr(diffusers, name)(
+def theirs(name: str, steps: int, options: dict[str, Any], scheduling: bool = False) -> Variant:
+    scheduler = scheduler_class(name)(
         beta_start=PROCESS.beta_start,
         beta_end=PROCESS.beta_end,
         beta_schedule="scaled_linear",
-        timestep_spacing="trailing",
-        **({"clip_sample": False} if name == "DDIMScheduler" else {}),
+        **({} if name == "LCMScheduler" else {"timestep_spacing": "trailing"}),
+        **options,
     )
     first, output = (
         torch.randn(SHAPE, generator=torch.Generator().manual_seed(0)),
@@ -142,6 +180,8 @@ def theirs(name: str, steps: int, scheduling: bool = False) -> Variant:
         began = time.thread_time()
         if scheduling:
             scheduler.set_timesteps(steps)
+        if name == "DPMSolverSDEScheduler":
+            scheduler.noise_sampler = lambda *_: NOISE
         x = first
         for t in scheduler.timesteps:
             scheduler.scale_model_input(x, t)
@@ -149,6 +189,20 @@ def theirs(name: str, steps: int, scheduling: bool = False) -> Variant:
         return time.thread_time() - began
 
     return run
+
+
+def scheduler_class(name: str) -> Any:
+    """Return one of diffusers', whose noise is now free; torchsde need not be there."""
+    import diffusers
+
+    sys.modules.setdefault("torchsde", ModuleType("torchsde"))
+    module = getattr(diffusers, name).__module__
+    if name == "DPMSolverSDEScheduler":
+        module = "diffusers.schedulers.scheduling_dpmsolver_sde"
+    loaded = import_module(module)
+    if hasattr(loaded, "randn_tensor"):
+        vars(loaded)["randn_tensor"] = lambda *_, **__: NOISE
+    return getattr(loaded, name)
 
 
 def show(rows: list[dict[str, Any]], arguments: argparse.Namespace) -> None:

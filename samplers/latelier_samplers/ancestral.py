@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import Tensor
 
 from latelier.diffusion import frames
@@ -30,4 +31,5 @@ def renoised(
 ) -> Tensor:
     """Return x at the higher `to` for x at `sigma`, by adding `amount` * eps of unit variance."""
     scale = grid.alpha(to) / grid.alpha(sigma)
-    return (x * scale).add_(eps, alpha=amount * math.sqrt(to**2 - (scale * sigma) ** 2))
+    std = amount * math.sqrt(to**2 - (scale * sigma) ** 2)
+    return torch.add(x, eps, alpha=std) if scale == 1 else (x * scale).add_(eps, alpha=std)

@@ -34,13 +34,15 @@ def dpm2_ancestral(
     for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
         down, fresh = ancestral(grid, sigma, to, eta)
         denoised = denoise(x, sigma)
-        slope = (x - denoised) / sigma
+        # Either way along the slope (x - x0) / sigma, here at sigma and then at half.
         if down > 0:
             half = math.sqrt(sigma * down)
-            x_half = torch.add(x, slope, alpha=half - sigma)
+            x_half = (x * (half / sigma)).add_(denoised, alpha=1 - half / sigma)
             denoised = denoise(x_half, half)
-            slope = (x_half - denoised) / half
-        x = torch.add(x, slope, alpha=down - sigma)
+            share = (down - sigma) / half
+            x = torch.add(x, x_half, alpha=share).sub_(denoised, alpha=share)
+        else:
+            x = denoised.to(x.dtype)
         if fresh * to > 0:
             x = renoised(x, grid, down, to, noise(sigma, to))
         yield Step(index, to, x, denoised)

@@ -20,7 +20,7 @@ class Interval(NamedTuple):
     steps: Annotated[int, Field(ge=1)]
     times: Annotated[int, Field(ge=1)]
     low: Annotated[float, Field(gt=0)]
-    high: Annotated[float, Field(gt=0)]
+    high: Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 def _rises(interval: Interval) -> Interval:
