@@ -10,8 +10,8 @@ from torch import Tensor
 
 from latelier.kernel.contracts import Denoise, Grid, Noise, Step
 
-# Adams-Bashforth: the weights of the newest slope and of those before it, by how many there are.
-_WEIGHTS = (
+# The weights of the newest slope and of those before it, by how many there are.
+ADAMS_BASHFORTH = (
     (1.0,),
     (3 / 2, -1 / 2),
     (23 / 12, -16 / 12, 5 / 12),
@@ -41,11 +41,11 @@ def plms(
     (where there is no model to call) is Euler's.
     """
     x = x.to(torch.promote_types(x.dtype, torch.float32))
-    slopes: deque[Tensor] = deque(maxlen=len(_WEIGHTS))
+    slopes: deque[Tensor] = deque(maxlen=len(ADAMS_BASHFORTH))
     for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
         denoised = denoise(x, sigma)
         slopes.appendleft((x - denoised) / sigma)
-        weights = _WEIGHTS[len(slopes) - 1]
+        weights = ADAMS_BASHFORTH[len(slopes) - 1]
         slope = sum((w * each for w, each in zip(weights, slopes)), torch.zeros_like(x))
         if index == 0 and to > 0:
             # The next t of the list, which is the same where the list has but one.

@@ -1,7 +1,8 @@
 """Gives every test that asks for `sampler` each registered sampler, under each of its names.
 
 One that asks for `traits` too gets what it declares. Samplers that invert (from an image to its
-noise) are for tests that ask for `traits`.
+noise) are for tests that ask for `traits`. One that asks for `ordered`, which is the same, gets
+those that have an order: they draw no noise, and do not choose their steps themselves.
 """
 
 from functools import partial
@@ -18,12 +19,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     registrar = Registrar("latelier", "0")
     plugin.latelier_register(registrar)
-    both = "traits" in metafunc.fixturenames
-    specs = [s for s in registrar.specs if s.kind == "sampler" and (both or not s.traits.inverts)]
+    specs = [spec for spec in registrar.specs if spec.kind == "sampler"]
+    asked = {"traits", "ordered"} & set(metafunc.fixturenames)
+    if "ordered" in asked:
+        specs = [s for s in specs if not s.traits.stochastic and s.traits.calls is not None]
+    elif not asked:
+        specs = [s for s in specs if not s.traits.inverts]
     samplers = [partial(resolve(spec.factory, spec.id), **spec.defaults) for spec in specs]
-    ids = [spec.name for spec in specs]
-    if both:
-        pairs = [(sampler, spec.traits) for sampler, spec in zip(samplers, specs)]
-        metafunc.parametrize(("sampler", "traits"), pairs, ids=ids)
-    else:
-        metafunc.parametrize("sampler", samplers, ids=ids)
+    values = [(s, *[spec.traits] * len(asked)) for s, spec in zip(samplers, specs)]
+    metafunc.parametrize(("sampler", *asked), values, ids=[spec.name for spec in specs])

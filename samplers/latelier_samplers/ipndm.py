@@ -1,0 +1,44 @@
+"""iPNDM: PLMS without its second call in the first step (Zhang and Chen, arXiv:2204.13902)."""
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from latelier.kernel.contracts import Denoise, Grid, Noise, Step
+from latelier_samplers.plms import ADAMS_BASHFORTH
+
+
+def ipndm(
+    denoise: Denoise,
+    x: Tensor,
+    grid: Grid,
+    /,
+    *,
+    noise: Noise,  # noqa: ARG001
+    order: Annotated[int, Field(ge=1, le=4, description="number of slopes that are combined")] = 4,
+) -> Iterator[Step]:
+    """Yield the steps of the method (its section 3.3): one call of `denoise` each.
+
+    The first steps are Adams-Bashforth steps of lower order, the very first is Euler's. The weights
+    are for even spacing and are used for any; with both, the whole is of second order with any
+    `order` above 1. ('lms' has weights for the spacing at hand.)
+
+    In the 've' frame the slope dx/dsigma = (x - x0) / sigma is eps, and a step is DDIM's with a
+    combination of eps. In the 'flow' frame it is the slope there that is combined, eps - x0, for a
+    combination of eps says nothing of x0 at pure noise.
+    """
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    slopes: deque[Tensor] = deque(maxlen=order)
+    for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
+        denoised = denoise(x, sigma)
+        slopes.appendleft((x - denoised) / sigma)
+        first, *others = ADAMS_BASHFORTH[len(slopes) - 1]
+        x = torch.add(x, slopes[0], alpha=(to - sigma) * first)
+        for weight, slope in zip(others, list(slopes)[1:]):
+            x.add_(slope, alpha=(to - sigma) * weight)
+        yield Step(index, to, x, denoised)

@@ -1,0 +1,57 @@
+"""The linear multistep method, as k-diffusion has it: Adams-Bashforth for any spacing."""
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from latelier.kernel.contracts import Denoise, Grid, Noise, Step
+
+
+def lms(
+    denoise: Denoise,
+    x: Tensor,
+    grid: Grid,
+    /,
+    *,
+    noise: Noise,  # noqa: ARG001
+    order: Annotated[
+        int, Field(ge=1, le=4, description="of the polynomial through the last slopes, plus 1")
+    ] = 4,
+) -> Iterator[Step]:
+    """Yield the steps of the method: one call of `denoise` each.
+
+    A step integrates the polynomial in sigma through the last `order` slopes dx/dsigma = (x - x0) /
+    sigma. The first steps have fewer of them: the first is Euler's, and the whole is of second
+    order with any `order` above 1. In the 've' frame the slope is eps, and this is the rhoAB-DEIS
+    of Zhang and Chen (arXiv:2204.13902, section 3).
+    """
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    slopes: deque[Tensor] = deque(maxlen=order)
+    for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
+        denoised = denoise(x, sigma)
+        slopes.appendleft((x - denoised) / sigma)
+        nodes = grid.sigmas[index + 1 - len(slopes) : index + 1][::-1]
+        first, *others = _weights(nodes, to)
+        x = torch.add(x, slopes[0], alpha=first)
+        for weight, slope in zip(others, list(slopes)[1:]):
+            x.add_(slope, alpha=weight)
+        yield Step(index, to, x, denoised)
+
+
+def _weights(nodes: Sequence[float], to: float) -> list[float]:
+    """Return the integrals, from the first node to `to`, of the Lagrange polynomials of the nodes.
+
+    Gauss' rule with two points is exact for them, which are cubic at most.
+    """
+    middle, half = (nodes[0] + to) / 2, (to - nodes[0]) / 2
+    points = middle - half / math.sqrt(3), middle + half / math.sqrt(3)
+    return [
+        half * sum(math.prod((p - o) / (node - o) for o in nodes if o != node) for p in points)
+        for node in nodes
+    ]
