@@ -36,7 +36,7 @@ def ddim_inversion(
     x = x.to(torch.promote_types(x.dtype, torch.float32))
     for index, (sigma, to) in enumerate(pairwise(grid.sigmas[::-1])):
         scale = math.hypot(grid.alpha(to), to) / math.hypot(grid.alpha(sigma), sigma)
-        x_to = x * scale
+        x_to, denoised = x * scale, x
         for _ in range(1 + refinements):
             denoised = denoise(x_to, to)
             x_to = torch.add(x, x_to - denoised, alpha=(to - sigma) / to)
