@@ -38,7 +38,6 @@ def align_your_steps(steps: int, process: Process, /) -> Grid:
 
 
 def _is_stable_diffusion(process: Process) -> bool:
-    if not isinstance(process, VP) or process.frame != "ve":
-        return False
     pairs = ((process.sigma_min, _SIGMAS[-1]), (process.sigma_max, _SIGMAS[0]))
-    return all(abs(own / table - 1) < _TOLERANCE for own, table in pairs)
+    near = all(abs(own / table - 1) < _TOLERANCE for own, table in pairs)
+    return near and isinstance(process, VP)
