@@ -193,3 +193,11 @@ def test_a_condition_from_an_array(cli, tiny_model, tmp_path):
     done = cli("generate", "-m", tiny_model, "--condition", "class_label=@label.npy", "--json")
     (picture,) = json.loads(done.out)
     assert picture["provenance"]["request"]["inputs"] == {"class_label": [2]}
+
+
+def test_the_kind_of_noise(cli, tiny_model):
+    done = cli("generate", "a cat", "-m", tiny_model, "--noise", "brownian", "--steps", 2, "--json")
+    assert json.loads(done.out)[0]["provenance"]["request"]["noise"] == "brownian"
+    done = cli("generate", "a cat", "-m", tiny_model, "--noise", "pink")
+    assert done.status == 2
+    assert "'independent' or 'brownian'" in done.err

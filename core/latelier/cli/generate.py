@@ -85,6 +85,14 @@ def generate(
         str | None,
         typer.Option(metavar="SCALE|NAME[:KEY=VALUE,...]", help="How closely to follow."),
     ] = None,
+    noise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="independent|brownian",
+            help="What a stochastic sampler draws; brownian: more steps come nearer to the same "
+            "picture.",
+        ),
+    ] = None,
     init_image: Annotated[
         Path | None,
         typer.Option("--init-image", metavar="FILE", help="A picture to start from."),
@@ -162,7 +170,7 @@ def generate(
     from latelier.cli.watching import finished
 
     seed = _drawn() if seed is None else seed
-    asked = _asked(negative, count, seed, size, steps, sampler, schedule, guidance)
+    asked = _asked(negative, count, seed, size, steps, sampler, schedule, guidance, noise)
     asked |= _started(init_image, strength, keep)
     asked |= _divided(window, overlap, window_batch, tile)
     words = prompt or " ".join(condition or ())
@@ -198,6 +206,7 @@ def _asked(
     sampler: str | None,
     schedule: str | None,
     guidance: str | None,
+    noise: str | None,
 ) -> dict[str, Any]:
     """Return the keywords of `Pipeline.stream` beside the inputs; None is the model's default."""
     from latelier.cli.values import read_choice, read_guidance, read_size
@@ -211,6 +220,7 @@ def _asked(
         "sampler": None if sampler is None else read_choice(sampler, "--sampler"),
         "schedule": None if schedule is None else read_choice(schedule, "--schedule"),
         "guidance": None if guidance is None else read_guidance(guidance),
+        "noise": noise,
     }
 
 

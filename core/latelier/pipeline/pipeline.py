@@ -74,6 +74,7 @@ class Pipeline:
         sampler: str | Mapping[str, Any] | None = None,
         schedule: str | Mapping[str, Any] | None = None,
         guidance: float | str | Mapping[str, Any] | None = None,
+        noise: str | None = None,
         init_image: Any = None,
         strength: float | None = None,
         keep: Any = None,
@@ -101,6 +102,9 @@ class Pipeline:
             sampler: a name, or a mapping with `name` and options: {"name": "ddim", "eta": 1}.
             schedule: likewise.
             guidance: the scale of classifier-free guidance, or like `sampler`.
+            noise: what a stochastic sampler draws: "independent" numbers at each step (also if
+                None), or with "brownian" the increments of one path: more steps then come nearer
+                to the same picture.
             init_image: the picture to start from: a PIL image, a path or a data URI, or a list of
                 one for each row.
             strength: above 0 and to 1, how far to go from it; 1 starts from pure noise. 0.8, or 1
@@ -132,6 +136,7 @@ class Pipeline:
             sampler=sampler,
             schedule=schedule,
             guidance=guidance,
+            noise=noise,
             init_image=init_image,
             strength=strength,
             keep=keep,

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -88,6 +88,11 @@ class Request(Frozen):
     sampler: Choice
     schedule: Choice
     guidance: GuidanceChoice
+    noise: Literal["independent", "brownian"] = Field(
+        "independent",
+        description="what a stochastic sampler draws: new numbers at each step, or the increments "
+        "of one path, so that more steps come nearer to the same picture",
+    )
 
 
 KEYWORDS = frozenset(Request.model_fields) - {"inputs"}

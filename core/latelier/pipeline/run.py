@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from latelier.diffusion.brownian import BrownianNoise
 from latelier.diffusion.noise import ImageNoise
 from latelier.diffusion.predict import Predictor
 from latelier.kernel.condition import Condition, stacked
@@ -87,7 +88,9 @@ class Run:
         pipeline, choice = self._pipeline, self.request.sampler
         seeds = [self.request.seed + k for k in range(self._count)]
         shape = (pipeline.first_stage.config.latent_channels, *self._frame.latent_size)
-        noise = ImageNoise(seeds, shape, pipeline.device)
+        noise: ImageNoise | BrownianNoise = ImageNoise(seeds, shape, pipeline.device)
+        if self.request.noise == "brownian":
+            noise = BrownianNoise(seeds, shape, self._grid.frame, pipeline.device)
         eps, sigma, denoise = noise.initial(), self._grid.sigmas[0], self.denoise
         if self._canvas is None:
             x = pipeline.process.initial(eps, sigma)

@@ -1,0 +1,46 @@
+"""Which noise a stochastic sampler draws."""
+
+import pytest
+import torch
+
+from latelier.kernel.errors import InvalidInputError
+
+ASKED = {"prompt": "a red cat in a meadow", "seed": 5, "sampler": "euler_ancestral"}
+
+
+def latents_of(pipeline, **asked):
+    *_, last = pipeline.stream(**{**ASKED, **asked})
+    return last.latents
+
+
+def test_independent_noise_unless_asked_otherwise(tiny):
+    independent = latents_of(tiny, steps=4)
+    assert torch.equal(independent, latents_of(tiny, steps=4, noise="independent"))
+    assert not torch.allclose(independent, latents_of(tiny, steps=4, noise="brownian"))
+
+
+@pytest.mark.parametrize("process", ["vp", "rectified_flow"])
+def test_with_brownian_noise_more_steps_come_nearer_to_one_picture(compose_tiny, process):
+    pipeline = compose_tiny(process={"kind": process})
+
+    def change(noise):
+        few, many = (latents_of(pipeline, steps=steps, noise=noise) for steps in (30, 60))
+        return (few - many).norm() / many.norm()
+
+    assert change("brownian") < change("independent") / 2
+
+
+def test_image_k_alone_has_the_path_of_image_k_in_a_batch(tiny):
+    both = latents_of(tiny, steps=4, n=2, noise="brownian")
+    alone = latents_of(tiny, steps=4, seed=6, noise="brownian")
+    torch.testing.assert_close(both[1:], alone, rtol=1e-4, atol=1e-4)
+
+
+def test_it_is_in_the_provenance(tiny):
+    [picture] = tiny.generate(**ASKED, steps=2, noise="brownian")
+    assert picture.provenance["request"]["noise"] == "brownian"
+
+
+def test_noise_that_there_is_not(tiny):
+    with pytest.raises(InvalidInputError, match=r"'noise': .*'independent' or 'brownian'"):
+        tiny.generate(**ASKED, steps=2, noise="pink")
