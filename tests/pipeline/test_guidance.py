@@ -6,6 +6,8 @@ import pytest
 import torch
 
 import latelier
+from latelier.diffusion.guidance.energy import down_energy
+from latelier.diffusion.noise import ImageNoise
 from latelier.kernel.errors import CompatibilityError, ConditionError, InvalidInputError
 
 CHOICES = {
@@ -58,6 +60,26 @@ def test_an_image_is_the_same_in_any_batch(pipe, name):
     together = latents_of(pipe, n=2, guidance=guidance)
     alone = latents_of(pipe, seed=8, guidance=guidance)
     assert (together[1:] - alone).norm() < 1e-4 * alone.norm()
+
+
+def test_an_energy_of_ones_own(pipe):
+    """The example of docs/guidance.md: pictures whose latents are lower on the left."""
+
+    def energy(x0, x, sigma):
+        left, right = x0.chunk(2, dim=-1)
+        return (left - right).sum((1, 2, 3))
+
+    grid = pipe.atelier.schedules.get("karras")(4, pipe.process)
+    x = pipe.process.initial(ImageNoise([7], (6, 16, 16)).initial(), grid.sigmas[0])
+
+    def difference(denoise):
+        *_, step = pipe.atelier.samplers.get("ddim")(denoise, x, grid, noise=None)
+        return float(energy(step.x, x, 0.0))
+
+    plain = pipe.denoise_fn(prompt="a cat", guidance=5.0)
+    guided = down_energy("lower_left", plain, energy, grid.frame, 0.1)
+    with torch.no_grad():
+        assert difference(guided) < difference(plain) - 5
 
 
 @pytest.mark.parametrize(

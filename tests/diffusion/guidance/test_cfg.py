@@ -74,6 +74,16 @@ def test_a_sigma_for_each_image_is_passed_on(x):
     assert predict.calls[0][0] is sigma
 
 
+@pytest.mark.parametrize("rescale", [0.0, 0.7])
+def test_parity_with_diffusers(x, rescale):
+    guiders = pytest.importorskip("diffusers.guiders")
+    theirs = guiders.ClassifierFreeGuidance(guidance_scale=5.0, guidance_rescale=rescale)
+    sides = [Predict.estimate(x, told(text)) for text in (0.3, -0.2)]
+    expected = theirs.forward(*sides).pred
+    estimate = cfg(Predict(), told(0.3), told(-0.2), GRID, scale=5.0, rescale=rescale)(x, 2.0)
+    torch.testing.assert_close(estimate, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_options():
     assert read_options(cfg, {}, "guidance 'cfg'") == {
         "scale": 5.0,

@@ -73,7 +73,7 @@ def test_it_leaves_no_graph_and_works_where_gradients_are_off(x, y):
         moved = guided(x, 0.6)
     elsewhere = guided(x, 0.6)
     assert torch.equal(moved, elsewhere)
-    assert not (x.requires_grad or moved.requires_grad or elsewhere.requires_grad)
+    assert not any(each.requires_grad for each in (x, moved, elsewhere))
 
 
 def test_each_image_as_if_alone(x, y):
