@@ -1,4 +1,4 @@
-"""DPM-Solver++(3M) SDE: third order in the way of arXiv:2211.01095, section 6 and appendix."""
+"""DPM-Solver++(3M) SDE: SDE-DPM-Solver++ (Lu et al., arXiv:2211.01095) of third order."""
 
 import math
 from collections import deque
@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from latelier.kernel.contracts import Denoise, Grid, Noise, Step
+from latelier_samplers.exponential import weights
 
 
 def dpmpp_3m_sde(
@@ -41,25 +42,12 @@ def dpmpp_3m_sde(
         at, alpha_to = grid.log_snr(sigma), grid.alpha(to)
         h = grid.log_snr(to) - at
         z = (1 + eta) * h
-        # Integrals of (1 + eta) exp(-(1 + eta) (h - u)) times 1, u and u^2 over the step.
-        phi_1 = -math.expm1(-z)
-        first = second = 0.0
-        if past and to > 0:
-            phi_2 = h * (1 - phi_1 / z)
-            h_1 = at - past[0][0]
-            first = phi_2 / h_1
-            if len(past) == 2:
-                phi_3 = h**2 - 2 * h * phi_2 / z
-                h_2 = past[0][0] - past[1][0]
-                second = (phi_3 + phi_2 * h_1) / (h_1 + h_2)
-                first += second / h_1
-                second /= h_2
+        known = past if to > 0 else ()
+        others = weights(z, [(u - at) / h for u, _ in known])
         keep = to / sigma * (math.exp(-eta * h) if eta else 1.0)
-        x = (x * keep).add_(denoised, alpha=alpha_to * (phi_1 + first))
-        # Divided differences of the estimates, written out as weights of each.
-        for weight, (_, estimate) in zip((-first - second, second), past):
-            if weight:
-                x.add_(estimate, alpha=alpha_to * weight)
+        x = (x * keep).add_(denoised, alpha=alpha_to * (-math.expm1(-z) - sum(others)))
+        for weight, (_, estimate) in zip(others, known):
+            x.add_(estimate, alpha=alpha_to * weight)
         fresh = math.sqrt(-math.expm1(-2 * eta * h)) if eta else 0.0
         if fresh * to > 0:
             x.add_(noise(sigma, to), alpha=fresh * to)

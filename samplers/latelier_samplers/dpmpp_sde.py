@@ -1,4 +1,4 @@
-"""SDE-DPM-Solver++ with two calls a step (after Lu et al., arXiv:2211.01095, section 6)."""
+"""SDE-DPM-Solver++ with two calls a step (after Lu et al., arXiv:2211.01095)."""
 
 import math
 from collections.abc import Iterator

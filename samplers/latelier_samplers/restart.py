@@ -1,4 +1,4 @@
-"""Restart sampling (Xu et al., arXiv:2306.14878, Algorithm 2)."""
+"""Restart sampling (Xu et al., arXiv:2306.14878)."""
 
 import math
 from collections.abc import Iterator

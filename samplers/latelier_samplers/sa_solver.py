@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Annotated
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from latelier.kernel.contracts import Denoise, Grid, Noise, Step
+from latelier_samplers.exponential import weights
 
 
 def sa_solver(
@@ -40,7 +40,7 @@ def sa_solver(
     """Yield the predictions of Algorithm 1: one call of `denoise` each.
 
     x0 is taken as the polynomial in log(alpha / sigma) through the last estimates and integrated
-    exactly against exp(-(1 + tau^2) * h) (equations 14 and 17). The next step begins by correcting
+    exactly against exp(-(1 + tau^2) * h) (sections 5.1 and 5.2). The next step begins by correcting
     the prediction with the estimate that was made of it, under the same noise. The first step and
     one to sigma 0 are of first order. An estimate made at pure noise, infinitely far off, is in no
     polynomial, and the step from there is not corrected. By default tau is as the paper has it for
@@ -52,10 +52,10 @@ def sa_solver(
     for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
         denoised = denoise(x, sigma)
         at = grid.log_snr(sigma)
-        if not past or not math.isfinite(past[0][0]):
+        if past and past[0][0] == -math.inf:
             past.clear()
         past.appendleft((at, denoised))
-        if index > 0 and corrector_order > 0 and math.isfinite(start):
+        if corrector_order > 0 and start > -math.inf:
             x = _integrated(rest, grid.alpha(sigma), [*past][:corrector_order], start, at, k)
         noisy = tau if s_tmin <= math.exp(-at) <= s_tmax else 0.0
         start, end, k = at, grid.log_snr(to), 1 + noisy**2
@@ -80,17 +80,13 @@ def _integrated(
 ) -> Tensor:
     """Return x + alpha * integral of k * exp(-k * (end - u)) * x0(u) from `start` to `end`.
 
-    x0(u) is the polynomial through `estimates`, pairs of u and x0.
+    x0(u) is the polynomial through `estimates`, pairs of u and x0: one, or one at `start` among
+    them.
     """
     h = end - start
-    integrals = [-math.expm1(-k * h)]
-    if len(estimates) == 1:
-        return torch.add(x, estimates[0][1], alpha=alpha * integrals[0])
-    # Integrals of the powers of (u - start) / h, by parts; the weights give them the same.
-    for power in range(1, len(estimates)):
-        integrals.append(1 - power / (k * h) * integrals[-1])
-    nodes = [(u - start) / h for u, _ in estimates]
-    weights = np.linalg.solve(np.vander(nodes, increasing=True).T, integrals)
-    for weight, (_, estimate) in zip(weights.tolist(), estimates):
-        x = torch.add(x, estimate, alpha=alpha * weight)
+    (_, nearest), *others = sorted(estimates, key=lambda each: abs(each[0] - start))
+    shares = weights(k * h, [(u - start) / h for u, _ in others])
+    x = torch.add(x, nearest, alpha=alpha * (-math.expm1(-k * h) - sum(shares)))
+    for share, (_, estimate) in zip(shares, others):
+        x.add_(estimate, alpha=alpha * share)
     return x

@@ -23,7 +23,7 @@ from latelier_samplers.edm_stochastic import edm_stochastic
 from latelier_samplers.lcm import lcm
 from latelier_samplers.sa_solver import sa_solver
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")
 
 BETAS = {"beta_start": 0.0015, "beta_end": 0.0195, "beta_schedule": "scaled_linear"}
 STEPS, SHAPE = 20, (2, 4, 8, 8)
