@@ -5,8 +5,11 @@ process. Sigmas are the scheduler's own, which it keeps in float32; it casts x t
 step too, hence 1e-5 and not 1e-12. Real differences have tests of their own at the end.
 """
 
+from importlib import import_module
 from itertools import pairwise
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,15 +20,24 @@ from latelier.diffusion.vp import VP
 from latelier.kernel.condition import Condition
 from latelier.kernel.slots import DenoiserConfig
 from latelier_samplers.ddim import ddim
+from latelier_samplers.ddim_inversion import ddim_inversion
 from latelier_samplers.ddpm import ddpm
+from latelier_samplers.deis import deis
+from latelier_samplers.dpm2 import dpm2
 from latelier_samplers.dpmpp_2m import dpmpp_2m
 from latelier_samplers.heun import heun
+from latelier_samplers.ipndm import ipndm
+from latelier_samplers.lms import lms
 from latelier_samplers.plms import plms
 from latelier_samplers.schedules.compvis import compvis
 from latelier_samplers.schedules.karras import karras
 from latelier_samplers.schedules.model import model
+from latelier_samplers.unipc import unipc
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:__array_wrap__ must accept:DeprecationWarning"),
+]
 
 BETAS = {"beta_start": 0.0015, "beta_end": 0.0195, "beta_schedule": "scaled_linear"}
 KINDS = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
@@ -104,6 +116,12 @@ def in_float64(ddim_scheduler):
     ddim_scheduler.alphas_cumprod = ddim_scheduler.alphas_cumprod.double()
     ddim_scheduler.final_alpha_cumprod = ddim_scheduler.final_alpha_cumprod.double()
     return ddim_scheduler
+
+
+def with_double_sigmas(scheduler, steps=20):
+    scheduler.set_timesteps(steps)
+    scheduler.sigmas = scheduler.sigmas.double()
+    return scheduler
 
 
 def ddim_grid(scheduler, frame):
@@ -304,6 +322,171 @@ def test_flow_match_heun(diffusers, network, shift):
     assert_same(ours(heun, network, RectifiedFlow(), grid, x), theirs(scheduler, network, x))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"timestep_spacing": "trailing"}, {"use_exponential_sigmas": True}],
+    ids=["trailing", "exponential"],
+)
+def test_dpm2(diffusers, network, options):
+    scheduler = diffusers.KDPM2DiscreteScheduler(**BETAS, **options, prediction_type="v_prediction")
+    scheduler.set_timesteps(20)
+    process, grid = VP(prediction="v"), grid_of(scheduler)
+    assert grid.steps == 20
+    x = process.initial(first_noise(), grid.sigmas[0])
+    assert_same(ours(dpm2, network, process, grid, x), theirs(scheduler, network, x))
+
+
+@pytest.fixture
+def lms_scheduler(diffusers, monkeypatch):
+    """Theirs wants scipy for one integral (and nothing else here wants it): numpy takes it over."""
+
+    def quad(function, start, end, epsrel):
+        points, weights = np.polynomial.legendre.leggauss(8)
+        middle, half = (start + end) / 2, (end - start) / 2
+        return half * sum(w * function(middle + half * p) for p, w in zip(points, weights)), 0
+
+    module = import_module("diffusers.schedulers.scheduling_lms_discrete")
+    monkeypatch.setattr(module, "integrate", SimpleNamespace(quad=quad), raising=False)
+    return module.LMSDiscreteScheduler
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "options",
+    [{"timestep_spacing": "trailing"}, {"use_karras_sigmas": True}],
+    ids=["trailing", "karras"],
+)
+def test_lms(lms_scheduler, network, options, order):
+    scheduler = lms_scheduler(**BETAS, **options, prediction_type="v_prediction")
+    with_double_sigmas(scheduler)
+    process, grid = vp("v_prediction", options), grid_of(scheduler)
+    x = reference = process.initial(first_noise(), grid.sigmas[0])
+    for t in scheduler.timesteps:
+        output = network(scheduler.scale_model_input(reference, t), t.expand(2))
+        reference = scheduler.step(output, t, reference, order=order).prev_sample
+    assert_same(ours(lms, network, process, grid, x, order=order), reference)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("spacing", ["trailing", "leading"])
+def test_deis(diffusers, network, spacing, order):
+    scheduler = diffusers.DEISMultistepScheduler(
+        **BETAS,
+        timestep_spacing=spacing,
+        steps_offset=1 if spacing == "leading" else 0,
+        solver_order=order,
+        prediction_type="v_prediction",
+    )
+    with_double_sigmas(scheduler)
+    if spacing == "trailing":
+        # The last t is 0 already, and their last sigma that of 0: a step of no length.
+        scheduler.sigmas[-1] = 0.03
+    process = VP(prediction="v", timestep_rounding="nearest")
+    grid, noise = grid_of(scheduler), first_noise()
+    x = process.initial(noise, grid.sigmas[0])
+    x = ours(deis, network, process, grid, x, order=order)
+    assert_same(process.finish(x, grid.sigmas[-1]), theirs(scheduler, network, noise))
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_deis_flow(diffusers, network, order):
+    scheduler = diffusers.DEISMultistepScheduler(
+        prediction_type="flow_prediction", use_flow_sigmas=True, solver_order=order
+    )
+    with_double_sigmas(scheduler)
+    scheduler.timesteps = scheduler.sigmas[:-1] * 1000  # theirs are cut to whole numbers
+    scheduler.sigmas[-1] = 0.01  # the last step is of no length
+    process, grid, x = RectifiedFlow(), grid_of(scheduler, "flow"), first_noise()
+    x_to = ours(deis, network, process, grid, x, order=order)
+    assert_same(x_to, theirs(scheduler, network, x))
+
+
+TO_SIGMA_MIN = {"final_sigmas_type": "sigma_min", "lower_order_final": False}
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("options", "variant"),
+    [
+        ({"timestep_spacing": "trailing"}, "bh2"),
+        ({"use_karras_sigmas": True}, "bh2"),
+        ({"timestep_spacing": "leading", "steps_offset": 1, **TO_SIGMA_MIN}, "bh2"),
+        ({"timestep_spacing": "leading", "steps_offset": 1, **TO_SIGMA_MIN}, "bh1"),
+    ],
+    ids=["trailing", "karras", "sigma_min", "sigma_min-bh1"],
+)
+def test_unipc(diffusers, network, options, order, variant):
+    scheduler = diffusers.UniPCMultistepScheduler(
+        **BETAS,
+        **options,
+        solver_order=order,
+        solver_type=variant,
+        prediction_type="v_prediction",
+    )
+    with_double_sigmas(scheduler)
+    process = VP(prediction="v", timestep_rounding="nearest")
+    grid, noise = grid_of(scheduler), first_noise()
+    x = process.initial(noise, grid.sigmas[0])
+    x = ours(unipc, network, process, grid, x, order=order, variant=variant)
+    assert_same(process.finish(x, grid.sigmas[-1]), theirs(scheduler, network, noise))
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize(("final", "variant"), [(0, "bh2"), (0.01, "bh2"), (0.01, "bh1")])
+def test_unipc_flow(diffusers, network, order, variant, final):
+    """Theirs begins a millionth below pure noise."""
+    scheduler = diffusers.UniPCMultistepScheduler(
+        prediction_type="flow_prediction",
+        use_flow_sigmas=True,
+        flow_shift=3.0,
+        solver_order=order,
+        solver_type=variant,
+        lower_order_final=final == 0,
+    )
+    with_double_sigmas(scheduler)
+    scheduler.timesteps = scheduler.sigmas[:-1] * 1000  # theirs are cut to whole numbers
+    scheduler.sigmas[-1] = final
+    process, grid, x = RectifiedFlow(), grid_of(scheduler, "flow"), first_noise()
+    x_to = ours(unipc, network, process, grid, x, order=order, variant=variant)
+    assert_same(x_to, theirs(scheduler, network, x))
+
+
+@pytest.mark.parametrize("steps", [1, 3, 4, 12])
+def test_ipndm(diffusers, steps):
+    """A model of v; theirs knows sines (of the noise) and cosines, and t between 0 and 1."""
+    scheduler = diffusers.IPNDMScheduler()
+    scheduler.set_timesteps(steps)
+    sines = torch.linspace(0.99, 0, steps + 1, dtype=torch.float64)
+    scheduler.betas, scheduler.alphas = sines, (1 - sines**2).sqrt()
+    grid = Grid((sines / scheduler.alphas).tolist(), "ve")
+    process, network, noise = VP(prediction="v"), Model(timed=False), first_noise()
+    x = process.initial(noise, grid.sigmas[0])
+    assert_same(ours(ipndm, network, process, grid, x), theirs(scheduler, network, noise))
+
+
+def inverse_scheduler(diffusers, **options):
+    scheduler = diffusers.DDIMInverseScheduler(
+        **BETAS, **options, timestep_spacing="leading", steps_offset=1, clip_sample=False
+    )
+    scheduler.alphas_cumprod = scheduler.alphas_cumprod.double()
+    scheduler.initial_alpha_cumprod = scheduler.initial_alpha_cumprod.double()
+    scheduler.set_timesteps(20)
+    return scheduler
+
+
+def inverted(network, process, final):
+    grid = model(20, process, spacing="leading", offset=1, final=final)
+    x = first_noise() / process.input_scale(grid.sigmas[-1])
+    return process.finish(ours(ddim_inversion, network, process, grid, x), grid.sigmas[0])
+
+
+@pytest.mark.parametrize("final", ["first", "zero"])
+def test_ddim_inversion(diffusers, network, final):
+    scheduler = inverse_scheduler(diffusers, set_alpha_to_one=final == "zero")
+    process = VP(timestep_rounding="nearest")
+    assert_same(inverted(network, process, final), theirs(scheduler, network, first_noise()))
+
+
 @pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
 def test_step_lists(diffusers, spacing):
     scheduler, process = diffusers.DDIMScheduler(timestep_spacing=spacing), VP()
@@ -384,3 +567,79 @@ class TestRealDifferences:
             x = process.initial(first_noise(), grid.sigmas[0])
             ends.append(ours(dpmpp_2m, network, process, grid, x))
         assert (ends[0] - ends[1]).norm() / ends[0].norm() > 1e-4
+
+    def test_unipc_lowers_its_order_before_any_last_sigma(self, diffusers):
+        """It has to before sigma 0. Before another it makes the last step Euler's, for nothing."""
+        options = {"timestep_spacing": "leading", "final_sigmas_type": "sigma_min"}
+        process, network = VP(timestep_rounding="nearest"), Model(timed=True)
+        ends = []
+        for lower in (True, False):
+            scheduler = diffusers.UniPCMultistepScheduler(
+                **BETAS, **options, steps_offset=1, solver_order=3, lower_order_final=lower
+            )
+            with_double_sigmas(scheduler)
+            ends.append(theirs(scheduler, network, first_noise()))
+        grid = grid_of(scheduler)
+        x = process.initial(first_noise(), grid.sigmas[0])
+        x = process.finish(ours(unipc, network, process, grid, x, order=3), grid.sigmas[-1])
+        assert_same(x, ends[1])
+        assert (x - ends[0]).norm() / x.norm() > 1e-4
+
+    def test_unipc_with_bh1_ends_in_nan_at_sigma_0(self, diffusers):
+        """There h is infinite, and their B(h) with it. Ours takes the newest estimate."""
+        scheduler = diffusers.UniPCMultistepScheduler(**BETAS, solver_type="bh1")
+        with_double_sigmas(scheduler)
+        process, network = VP(timestep_rounding="nearest"), Model(timed=True)
+        grid = grid_of(scheduler)
+        assert grid.sigmas[-1] == 0
+        assert theirs(scheduler, network, first_noise()).isnan().all()
+        x = process.initial(first_noise(), grid.sigmas[0])
+        assert ours(unipc, network, process, grid, x, variant="bh1").isfinite().all()
+
+    def test_deis_lowers_its_order_below_15_steps(self, diffusers):
+        """Though it never goes to sigma 0."""
+        process, network = VP(timestep_rounding="nearest"), Model(timed=True)
+        ends = []
+        for lower in (True, False):
+            scheduler = diffusers.DEISMultistepScheduler(
+                **BETAS, solver_order=3, lower_order_final=lower
+            )
+            with_double_sigmas(scheduler, 10)
+            ends.append(theirs(scheduler, network, first_noise()))
+        grid = grid_of(scheduler)
+        x = process.initial(first_noise(), grid.sigmas[0])
+        x = process.finish(ours(deis, network, process, grid, x, order=3), grid.sigmas[-1])
+        assert_same(x, ends[1])
+        assert (x - ends[0]).norm() / x.norm() > 1e-4
+
+    def test_deis_ends_with_a_step_of_no_length(self, diffusers):
+        """With Karras' sigmas the last stands there twice: one call of the model is for nothing."""
+        scheduler = diffusers.DEISMultistepScheduler(**BETAS, use_karras_sigmas=True)
+        scheduler.set_timesteps(20)
+        assert scheduler.sigmas[-1] == scheduler.sigmas[-2] > 0
+        assert len(scheduler.timesteps) == grid_of(scheduler).steps + 1
+
+    def test_ipndm_takes_no_notice_of_the_model_at_pure_noise(self, diffusers):
+        """A combination of eps, which there is x itself, says nothing of x0."""
+        x, ends = first_noise(), []
+        for output in (x, -x):
+            scheduler = diffusers.IPNDMScheduler()
+            scheduler.set_timesteps(10)
+            assert scheduler.betas[0] == 1
+            ends.append(scheduler.step(output, scheduler.timesteps[0], x))
+        torch.testing.assert_close(ends[0].prev_sample, ends[1].prev_sample)
+        grid = Grid([1.0, 0.9, 0.8], "flow")
+        mine = [next(ipndm(lambda x, sigma, x0=x0: x0, x, grid, noise=None)).x for x0 in (x, -x)]
+        assert (mine[0] - mine[1]).abs().max() > 0.1
+
+    @pytest.mark.parametrize("prediction", ["v_prediction", "sample"])
+    def test_the_inverse_of_ddim_reads_v_and_x0_at_another_t_than_it_asks_at(
+        self, diffusers, prediction
+    ):
+        """The model is asked at the t to come, and its answer read at that of x: for eps alone that
+        makes no difference."""
+        scheduler = inverse_scheduler(diffusers, set_alpha_to_one=False, prediction_type=prediction)
+        process = VP(prediction=KINDS[prediction], timestep_rounding="nearest")
+        reference = theirs(scheduler, Model(timed=True), first_noise())
+        x = inverted(Model(timed=True), process, "first")
+        assert (x - reference).norm() / reference.norm() > 1e-3
