@@ -129,6 +129,13 @@ def relative(found: Tensor, wanted: Tensor) -> float:
     return float((found - wanted).abs().max() / wanted.abs().max())
 
 
+def own_memory() -> int:
+    """Return the bytes that this process holds itself, mapped files not counted; 0 but on Linux."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A folder for gigabytes, which does not outlive the test."""
@@ -151,7 +158,9 @@ def test_a_single_file(
     del tensors
     done = cli("import", source / "model.safetensors", folder / "ours")
     assert done.status == 0, done.err
+    before = own_memory()
     ours = latelier.load(folder / "ours", device="cpu", dtype="float32", atelier=with_clip)
+    assert own_memory() - before < 64 * 2**20  # of 4 GB: they are mapped
     theirs = diffusers.StableDiffusionPipeline.from_single_file(
         source / "model.safetensors", config=str(there), local_files_only=True
     )
