@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -29,6 +30,9 @@ from latelier.kernel.condition import Condition
 from latelier.kernel.contracts import Denoise, Sampler
 from latelier.kernel.slots import DenoiserConfig
 from latelier_samplers.ddim import ddim
+from latelier_samplers.ddim_inversion import ddim_inversion
+from latelier_samplers.deis import deis
+from latelier_samplers.dpm2 import dpm2
 from latelier_samplers.dpm2_ancestral import dpm2_ancestral
 from latelier_samplers.dpmpp_2m import dpmpp_2m
 from latelier_samplers.dpmpp_2m_sde import dpmpp_2m_sde
@@ -37,10 +41,14 @@ from latelier_samplers.dpmpp_3m_sde import dpmpp_3m_sde
 from latelier_samplers.dpmpp_sde import dpmpp_sde
 from latelier_samplers.edm_stochastic import edm_stochastic
 from latelier_samplers.heun import heun
+from latelier_samplers.ipndm import ipndm
 from latelier_samplers.lcm import lcm
+from latelier_samplers.lms import lms
+from latelier_samplers.plms import plms
 from latelier_samplers.restart import restart
 from latelier_samplers.sa_solver import sa_solver
 from latelier_samplers.schedules.model import model
+from latelier_samplers.unipc import unipc
 
 SHAPE = (1, 4, 64, 64)
 PROCESS = VP()
@@ -49,6 +57,13 @@ SAMPLERS: dict[str, Sampler] = {
     "ddim": ddim,
     "heun": heun,
     "dpmpp_2m": dpmpp_2m,
+    "ddim_inversion": ddim_inversion,
+    "deis": deis,
+    "dpm2": dpm2,
+    "ipndm": ipndm,
+    "lms": lms,
+    "plms": plms,
+    "unipc": unipc,
     "dpm2_ancestral": dpm2_ancestral,
     "dpmpp_2m_sde": dpmpp_2m_sde,
     "dpmpp_2s_ancestral": dpmpp_2s_ancestral,
@@ -63,6 +78,13 @@ SCHEDULERS = {
     "ddim": ("DDIMScheduler", "EulerDiscreteScheduler"),
     "heun": ("HeunDiscreteScheduler",),
     "dpmpp_2m": ("DPMSolverMultistepScheduler",),
+    "ddim_inversion": ("DDIMInverseScheduler",),
+    "deis": ("DEISMultistepScheduler",),
+    "dpm2": ("KDPM2DiscreteScheduler",),
+    "ipndm": ("IPNDMScheduler",),
+    "lms": ("LMSDiscreteScheduler",),
+    "plms": ("PNDMScheduler",),
+    "unipc": ("UniPCMultistepScheduler",),
     "dpm2_ancestral": ("KDPM2AncestralDiscreteScheduler",),
     "dpmpp_2m_sde": ("DPMSolverMultistepScheduler",),
     "dpmpp_3m_sde": ("DPMSolverMultistepScheduler",),
@@ -72,6 +94,8 @@ SCHEDULERS = {
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "ddim": {"clip_sample": False},
+    "ddim_inversion": {"clip_sample": False},
+    "plms": {"skip_prk_steps": True},
     "dpmpp_2m_sde": {"algorithm_type": "sde-dpmsolver++"},
     "dpmpp_3m_sde": {"algorithm_type": "sde-dpmsolver++", "solver_order": 3},
     "lcm": {"clip_sample": False, "original_inference_steps": 1000},
@@ -98,7 +122,9 @@ class FreeModel:
 def main() -> None:
     arguments = parse()
     samples: dict[tuple[str, str], list[float]] = {}
-    variants = all_variants(arguments.steps)
+    variants = all_variants(
+        arguments.steps, {name: SAMPLERS[name] for name in arguments.sampler or SAMPLERS}
+    )
     with torch.inference_mode():
         for _ in range(arguments.repeats):
             for name, run in variants.items():
@@ -122,13 +148,14 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--sampler", action="append", choices=SAMPLERS, help="all if none")
     parser.add_argument("--json", action="store_true", help="print JSON and not a table")
     return parser.parse_args()
 
 
-def all_variants(steps: int) -> dict[tuple[str, str], Variant]:
+def all_variants(steps: int, chosen: dict[str, Sampler]) -> dict[tuple[str, str], Variant]:
     variants: dict[tuple[str, str], Variant] = {}
-    for name, sampler in SAMPLERS.items():
+    for name, sampler in chosen.items():
         free = FreeModel()
         variants[name, "latelier"] = ours(sampler, steps, free)
         variants[name, "latelier with Predictor"] = ours(sampler, steps, predicting(free))
@@ -136,6 +163,8 @@ def all_variants(steps: int) -> dict[tuple[str, str], Variant]:
             sampler, steps, predicting(free), scheduling=True
         )
         for scheduler in SCHEDULERS.get(name, ()):
+            if scheduler == "LMSDiscreteScheduler" and find_spec("scipy") is None:
+                continue  # it integrates with scipy
             options = OPTIONS.get(name, {}) if scheduler != "EulerDiscreteScheduler" else {}
             variants[name, f"diffusers {scheduler}"] = theirs(scheduler, steps, options)
             variants[name, f"diffusers {scheduler}, set_timesteps"] = theirs(
@@ -163,13 +192,13 @@ def ours(sampler: Sampler, steps: int, denoise: Denoise, scheduling: bool = Fals
 
 
 def theirs(name: str, steps: int, options: dict[str, Any], scheduling: bool = False) -> Variant:
-    scheduler = scheduler_class(name)(
-        beta_start=PROCESS.beta_start,
-        beta_end=PROCESS.beta_end,
-        beta_schedule="scaled_linear",
+    betas = {
+        "beta_start": PROCESS.beta_start,
+        "beta_end": PROCESS.beta_end,
+        "beta_schedule": "scaled_linear",
         **({} if name == "LCMScheduler" else {"timestep_spacing": "trailing"}),
-        **options,
-    )
+    }
+    scheduler = scheduler_class(name)(**({} if name == "IPNDMScheduler" else betas), **options)
     first, output = (
         torch.randn(SHAPE, generator=torch.Generator().manual_seed(0)),
         FreeModel().output,

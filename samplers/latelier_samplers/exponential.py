@@ -23,6 +23,8 @@ def weights(h: float, nodes: Sequence[float]) -> list[float]:
     for k in range(1, len(nodes) + 1):
         moment = 1 - k / h * moment  # by parts
         moments.append(moment)
+    if len(nodes) == 1:
+        return [moments[0] / nodes[0]]
     powers = np.vander(nodes, len(nodes) + 1, increasing=True)[:, 1:].T
     solution: list[float] = np.linalg.solve(powers, moments).tolist()
     return solution

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from latelier.kernel.contracts import Denoise, Grid, Noise, Step
-from latelier_samplers.plms import ADAMS_BASHFORTH
+from latelier_samplers.multistep import ADAMS_BASHFORTH, multistep
 
 
 def ipndm(
@@ -37,8 +37,5 @@ def ipndm(
     for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
         denoised = denoise(x, sigma)
         slopes.appendleft((x - denoised) / sigma)
-        first, *others = ADAMS_BASHFORTH[len(slopes) - 1]
-        x = torch.add(x, slopes[0], alpha=(to - sigma) * first)
-        for weight, slope in zip(others, list(slopes)[1:]):
-            x.add_(slope, alpha=(to - sigma) * weight)
+        x = multistep(x, slopes, [(to - sigma) * w for w in ADAMS_BASHFORTH[len(slopes) - 1]])
         yield Step(index, to, x, denoised)

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from latelier.kernel.contracts import Denoise, Grid, Noise, Step
+from latelier_samplers.multistep import multistep
 
 
 def lms(
@@ -37,10 +38,7 @@ def lms(
         denoised = denoise(x, sigma)
         slopes.appendleft((x - denoised) / sigma)
         nodes = grid.sigmas[index + 1 - len(slopes) : index + 1][::-1]
-        first, *others = _weights(nodes, to)
-        x = torch.add(x, slopes[0], alpha=first)
-        for weight, slope in zip(others, list(slopes)[1:]):
-            x.add_(slope, alpha=weight)
+        x = multistep(x, slopes, _weights(nodes, to))
         yield Step(index, to, x, denoised)
 
 

@@ -9,14 +9,7 @@ import torch
 from torch import Tensor
 
 from latelier.kernel.contracts import Denoise, Grid, Noise, Step
-
-# The weights of the newest slope and of those before it, by how many there are.
-ADAMS_BASHFORTH = (
-    (1.0,),
-    (3 / 2, -1 / 2),
-    (23 / 12, -16 / 12, 5 / 12),
-    (55 / 24, -59 / 24, 37 / 24, -9 / 24),
-)
+from latelier_samplers.multistep import ADAMS_BASHFORTH, multistep
 
 
 def plms(
@@ -45,14 +38,14 @@ def plms(
     for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
         denoised = denoise(x, sigma)
         slopes.appendleft((x - denoised) / sigma)
-        weights = ADAMS_BASHFORTH[len(slopes) - 1]
-        slope = sum((w * each for w, each in zip(weights, slopes)), torch.zeros_like(x))
         if index == 0 and to > 0:
             # The next t of the list, which is the same where the list has but one.
             at = to if grid.steps > 1 else sigma
             scale = math.hypot(grid.alpha(at), at) / math.hypot(grid.alpha(to), to)
-            x_at = torch.add(x, slope, alpha=to - sigma) * scale
+            x_at = torch.add(x, slopes[0], alpha=to - sigma) * scale
             denoised = denoise(x_at, at)
-            slope = (slope + (x_at - denoised) / at) / 2
-        x = torch.add(x, slope, alpha=to - sigma)
+            mean = (slopes[0] + (x_at - denoised) / at) / 2
+            x = torch.add(x, mean, alpha=to - sigma)
+        else:
+            x = multistep(x, slopes, [(to - sigma) * w for w in ADAMS_BASHFORTH[len(slopes) - 1]])
         yield Step(index, to, x, denoised)

@@ -1,0 +1,23 @@
+"""What linear multistep methods share: steps by the slopes of the last steps."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+ADAMS_BASHFORTH = (
+    (1.0,),
+    (3 / 2, -1 / 2),
+    (23 / 12, -16 / 12, 5 / 12),
+    (55 / 24, -59 / 24, 37 / 24, -9 / 24),
+)
+"""For even spacing: weights of the newest slope and of those before it, by how many there are."""
+
+
+def multistep(x: Tensor, slopes: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
+    """Return x plus the weighted slopes."""
+    newest, *older = slopes
+    x = torch.add(x, newest, alpha=weights[0])
+    for weight, slope in zip(weights[1:], older):
+        x.add_(slope, alpha=weight)
+    return x
