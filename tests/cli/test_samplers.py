@@ -6,7 +6,9 @@ from functools import partial
 
 import pytest
 
+from latelier.cli.samplers import _without_noise
 from latelier.evaluation.sampling import comparison
+from latelier.kernel.atelier import Atelier
 
 SMALL = ("--seeds", 2, "--nfe", 4, "--nfe", 8)
 
@@ -17,6 +19,17 @@ def test_samplers_are_listed_with_what_they_declare(cli):
     assert rows["ddpm"]["stochastic"]
     lines = cli("samplers", "list").out.splitlines()
     assert len(lines) == 1 + len(rows)
+
+
+def test_a_sampler_without_a_number_of_calls_shows_none(cli):
+    (line,) = (x for x in cli("samplers", "list").out.splitlines() if x.startswith("adaptive "))
+    assert line.split() == ["adaptive", "latelier"]
+
+
+def test_by_default_those_are_compared_that_make_pictures_in_a_known_number_of_calls():
+    names = {choice.name for choice in _without_noise(Atelier())}
+    assert {"ddim", "heun", "unipc"} <= names
+    assert not names & {"adaptive", "ddim_inversion", "ddpm"}
 
 
 def test_a_comparison_is_shown_and_written(cli, tmp_path):

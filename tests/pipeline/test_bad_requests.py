@@ -22,6 +22,10 @@ CASES = {
         "sampler 'ddim': 'eta': .*less than or equal to 1",
     ),
     "option of another sampler": ({"sampler": {"name": "heun", "eta": 1}}, "no field 'eta'"),
+    "sampler from an image to noise": (
+        {"sampler": "ddim_inversion"},
+        "the sampler 'ddim_inversion' goes from an image to its noise and makes no picture",
+    ),
     "sampler without a name": ({"sampler": {"eta": 1}}, "sampler"),
     "sampler that is a number": ({"sampler": 3}, "'sampler'"),
     "negative guidance": ({"guidance": -1}, "guidance 'cfg': 'scale'"),

@@ -53,7 +53,7 @@ def list_(as_json: AsJson = False) -> None:
             (
                 row["name"],
                 str(row.get("order") or ""),
-                str(row.get("calls", "")),
+                str(row.get("calls") or ""),
                 "yes" if row.get("stochastic") else "",
                 row["id"].partition("/")[0],
             )
@@ -205,10 +205,15 @@ def _problem(
 
 
 def _without_noise(atelier: "Atelier") -> list[Any]:
+    """Return those that draw no noise, make pictures, and whose calls can be foretold."""
     from latelier.pipeline.choice import Choice
 
-    specs = atelier.samplers.specs()
-    return [Choice(name=s.name) for s in specs if not (s.traits and s.traits.stochastic)]
+    specs = [(spec, spec.traits) for spec in atelier.samplers.specs()]
+    return [
+        Choice(name=spec.name)
+        for spec, traits in specs
+        if not (traits and (traits.stochastic or traits.inverts or traits.calls is None))
+    ]
 
 
 def _show(found: "list[Measured]", as_json: bool) -> None:

@@ -12,8 +12,9 @@ from latelier.diffusion.noise import ImageNoise
 from latelier.diffusion.predict import Predictor
 from latelier.kernel.condition import Condition, stacked
 from latelier.kernel.contracts import Denoise, FirstStage, Frame, Grid, Step
-from latelier.kernel.errors import PluginError
+from latelier.kernel.errors import InvalidInputError, PluginError
 from latelier.pipeline.canvas import Canvas, canvas
+from latelier.pipeline.choice import Choice
 from latelier.pipeline.conditions import ConditionBuilder, Rows
 from latelier.pipeline.images import pixel_hash, to_images
 from latelier.pipeline.picture import Picture, Preview
@@ -60,7 +61,7 @@ class Run:
                 "tile": tile,
                 **({} if start is None else vars(start)),
                 **({} if windowing is None else vars(windowing)),
-                "sampler": request.sampler.resolved(atelier.samplers),
+                "sampler": _sampler(pipeline, request),
                 "schedule": request.schedule.resolved(atelier.schedules),
                 "guidance": request.guidance.resolved(atelier.guidances),
             }
@@ -176,6 +177,18 @@ def _frame(size: Side, first_stage: FirstStage) -> Frame:
     width, height = size
     f = first_stage.config.downsampling
     return Frame((height, width), (height // f, width // f), first_stage=first_stage)
+
+
+def _sampler(pipeline: "Pipeline", request: Request) -> Choice:
+    """Return the choice by its full id, complete; refuse one that goes the other way."""
+    samplers, name = pipeline.atelier.samplers, request.sampler.name
+    traits = samplers.spec(name).traits
+    if traits is not None and traits.inverts:
+        raise InvalidInputError(
+            f"the sampler '{name}' goes from an image to its noise and makes no picture; it is for "
+            "latents and the pipeline's `denoise_fn`"
+        )
+    return request.sampler.resolved(samplers)
 
 
 def _grid(pipeline: "Pipeline", request: Request) -> Grid:
