@@ -41,7 +41,7 @@ def test_json_says_what_was_written_and_how(cli, tiny_model):
     assert request["inputs"] == {"prompt": ["a cat"], "class_label": ["dog"]}
     assert request["negative"] == {"prompt": ["a dog"]}
     assert request["sampler"] == {"name": "latelier/ddim", "options": {"eta": 0.5}}
-    assert request["guidance"]["options"] == {"scale": 2.5}
+    assert request["guidance"]["options"]["scale"] == 2.5
     assert (request["steps"], request["size"]) == (3, [24, 16])
 
 
