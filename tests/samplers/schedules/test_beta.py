@@ -13,6 +13,8 @@ from latelier.kernel.options import read_options
 from latelier_samplers.schedules.beta import beta
 from latelier_samplers.schedules.model import model
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 PROCESSES = [VP(), EDM(), RectifiedFlow(), VP(zero_terminal_snr=True, prediction="x0")]
 IDS = ["vp", "edm", "flow", "zero-snr"]
 

@@ -11,6 +11,8 @@ from latelier.kernel.errors import InvalidInputError
 from latelier.kernel.options import read_options
 from latelier_samplers.schedules.exponential import exponential
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 PROCESSES = [VP(), EDM(), RectifiedFlow(), VP(zero_terminal_snr=True, prediction="x0")]
 IDS = ["vp", "edm", "flow", "zero-snr"]
 
