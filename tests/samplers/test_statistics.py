@@ -7,7 +7,7 @@ in sigma / sqrt(alpha^2 + sigma^2), of data of about unit variance.
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from statistics import NormalDist
 
 import pytest
@@ -17,8 +17,15 @@ from latelier.diffusion import frames
 from latelier.diffusion.grid import Grid
 from latelier_samplers.ddim import ddim
 from latelier_samplers.ddpm import ddpm
+from latelier_samplers.dpm2_ancestral import dpm2_ancestral
+from latelier_samplers.dpmpp_2m_sde import dpmpp_2m_sde
+from latelier_samplers.dpmpp_2s_ancestral import dpmpp_2s_ancestral
+from latelier_samplers.dpmpp_3m_sde import dpmpp_3m_sde
+from latelier_samplers.dpmpp_sde import dpmpp_sde
+from latelier_samplers.edm_stochastic import edm_stochastic
 from latelier_samplers.lcm import lcm
 from latelier_samplers.restart import Interval, restart
+from latelier_samplers.sa_solver import sa_solver
 
 COUNT, STEPS = 20_000, 200
 
@@ -141,23 +148,42 @@ def test_mean_and_covariance(sampler, traits, target, dimension, frame):
         pytest.skip("deterministic: see the tests of its order")
     if sampler.func is lcm and target is Mixture:
         pytest.skip("where its ODE ends has no formula")
-    top = 0.6 if sampler.func in FIRST_ORDER else {"ve": 0.995, "flow": 1.0}[frame]
-    problem, grid = target(dimension), grid_in(frame, top)
+    options = OPTIONS.get(sampler.func, {})
+    assert_drawn_from(target(dimension), frame, partial(sampler, **options))
+
+
+@pytest.mark.parametrize("frame", ["ve", "flow"])
+@pytest.mark.parametrize(
+    "sampler_",
+    [
+        partial(dpm2_ancestral, eta=0.5),
+        partial(dpmpp_2m_sde, eta=0.5),
+        partial(dpmpp_2m_sde, eta=1.5, solver_type="heun"),
+        partial(dpmpp_2s_ancestral, eta=0.5),
+        partial(dpmpp_3m_sde, eta=0.5),
+        partial(dpmpp_sde, eta=0.5),
+        partial(dpmpp_sde, r=0.3),
+        partial(edm_stochastic, s_churn=80.0, s_tmin=0.0),
+        partial(sa_solver, predictor_order=3, corrector_order=4),
+        partial(sa_solver, tau=0.6, s_tmin=0.0, s_tmax=math.inf),
+    ],
+)
+def test_with_other_options(sampler_, frame):
+    assert_drawn_from(Mixture(2), frame, sampler_)
+
+
+def assert_drawn_from(problem, frame, sampler_):
+    top = 0.6 if sampler_.func in FIRST_ORDER else {"ve": 0.995, "flow": 1.0}[frame]
+    grid, dimension = grid_in(frame, top), problem.dimension
     generator = torch.Generator().manual_seed(1)
 
     def noise(sigma, to):
         return torch.randn(COUNT, dimension, generator=generator)
 
-    answer = problem.consistency if sampler.func is lcm else problem.denoise
+    answer = problem.consistency if sampler_.func is lcm else problem.denoise
     start = grid.sigmas[0]
     x = grid.alpha(start) * problem.draw(generator) + start * noise(start, start)
-    *_, step = sampler(
-        lambda x, sigma: answer(x, grid.alpha(sigma), sigma),
-        x,
-        grid,
-        noise=noise,
-        **OPTIONS.get(sampler.func, {}),
-    )
+    *_, step = sampler_(lambda x, sigma: answer(x, grid.alpha(sigma), sigma), x, grid, noise=noise)
     away = step.x.double() - problem.mean
     i, j = torch.tril_indices(dimension, dimension)
     products = away[:, i] * away[:, j]
