@@ -43,6 +43,7 @@ def test_names():
         "compvis",
         "cosine",
         "exponential",
+        "fixed",
         "karras",
         "log_snr",
         "model",
