@@ -46,7 +46,13 @@ class CorePlugin:
         registrar.guidance("cfg_interval", factory=cfg, defaults={"interval": (0.28, 5.42)})
         registrar.guidance("cfg_rescale", factory=cfg, defaults={"rescale": 0.7})
         registrar.guidance("cfgpp", factory="latelier.diffusion.guidance.cfgpp:cfgpp")
+        registrar.guidance(
+            "composable", factory="latelier.diffusion.guidance.composable:composable"
+        )
         registrar.guidance("dynamic_thresholding", factory=cfg, defaults={"threshold": 0.995})
+        registrar.guidance(
+            "image_guided", factory="latelier.diffusion.guidance.image_guided:image_guided"
+        )
         registrar.guidance("pag", factory="latelier.diffusion.guidance.pag:pag")
         registrar.guidance(
             "per_condition", factory="latelier.diffusion.guidance.per_condition:per_condition"

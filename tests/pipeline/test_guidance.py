@@ -2,8 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import latelier
 from latelier.diffusion.guidance.energy import down_energy
@@ -16,7 +18,9 @@ CHOICES = {
     "cfg_interval": {},
     "cfg_rescale": {},
     "cfgpp": {},
+    "composable": {"also": {"a cat": 3, "fog": -2}},
     "dynamic_thresholding": {},
+    "image_guided": {"target": Image.new("RGB", (16, 16), "red"), "strength": 5.0},
     "pag": {},
     "per_condition": {"scales": {"text": 5, "class_label": 2}, "form": "nested"},
 }
@@ -62,6 +66,30 @@ def test_an_image_is_the_same_in_any_batch(pipe, name):
     assert (together[1:] - alone).norm() < 1e-4 * alone.norm()
 
 
+def test_prompts_are_told_as_if_they_were_the_runs_own(pipe):
+    """With the weight of the run's own prompt at 0, what remains is guidance by another."""
+    also = {"name": "composable", "scale": 0.0, "also": {"a cat": 4.0}}
+    composed = latents_of(pipe, guidance=also)
+    torch.testing.assert_close(composed, latents_of(pipe, prompt="a cat", guidance=4.0))
+    in_windows = {"size": 96, "window": 64, "window_batch": 4, "steps": 1}
+    composed = latents_of(pipe, guidance=also, **in_windows)
+    plain = latents_of(pipe, prompt="a cat", guidance=4.0, **in_windows)
+    torch.testing.assert_close(composed, plain, rtol=1e-4, atol=1e-4)
+
+
+def test_a_picture_guides_to_one_that_looks_like_it_when_made_smaller(pipe):
+    target = Image.new("RGB", (16, 16), "green")
+    asked = {**ASKED, "steps": 6}
+
+    def distance(guidance):
+        picture = pipe.generate(**asked, guidance=guidance)[0].image
+        small = np.asarray(picture.resize((16, 16)), dtype=float)
+        return np.square(small - np.asarray(target)).mean()
+
+    guided = {"name": "image_guided", "target": target, "strength": 5.0}
+    assert distance(guided) < 0.5 * distance(1.0)
+
+
 def test_an_energy_of_ones_own(pipe):
     """The example of docs/guidance.md: pictures whose latents are lower on the left."""
 
@@ -92,6 +120,11 @@ def test_an_energy_of_ones_own(pipe):
             {"guidance": {"name": "per_condition", "scales": {"layout": 2}}},
             InvalidInputError,
             "no conditioner 'layout'.*class_label, text",
+        ),
+        (
+            {"guidance": {"name": "image_guided", **CHOICES["image_guided"]}, "window": 32},
+            CompatibilityError,
+            "a pipeline without windows",
         ),
         ({"guidance": {"name": "pag", "layers": ["mid"]}}, ConditionError, "no self-attention"),
     ],

@@ -1,6 +1,6 @@
 """One run of a pipeline: everything that it needs to itself."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -124,23 +124,37 @@ class Run:
     def _guided(self, builder: ConditionBuilder, windowing: Windowing | None) -> Denoise:
         condition = builder.condition(self._given, self._count, self._frame)
         null = builder.steered_from(condition, self._negative, self._frame)
+
+        def told(value: Any) -> tuple[Condition, Rows]:
+            rows = builder.with_first(self._given, value)
+            return builder.condition(rows, self._count, self._frame), rows
+
         if windowing is None:
-            return self._guided_by(condition, null)
+            predict = self._predictor(self._pipeline.first_stage, lambda value: told(value)[0])
+            return self._guided_by(predict, condition, null)
 
         def seen(whole: Condition, rows: Rows, chunk: Sequence[Window]) -> Condition:
             return stacked([builder.seen(whole, rows, self._frame, window) for window in chunk])
 
         def denoise_of(chunk: Sequence[Window]) -> Denoise:
+            predict = self._predictor(None, lambda value: seen(*told(value), chunk))
             return self._guided_by(
-                seen(condition, self._given, chunk), seen(null, self._negative, chunk)
+                predict, seen(condition, self._given, chunk), seen(null, self._negative, chunk)
             )
 
         return windowed(windowing.over(self._frame), windowing.window_batch, denoise_of)
 
-    def _guided_by(self, condition: Condition, null: Condition) -> Denoise:
-        pipeline, choice = self._pipeline, self.request.guidance
-        predict = Predictor(pipeline.denoiser, pipeline.process, pipeline.dtype)
-        guidance = pipeline.atelier.guidances.get(choice.name)
+    def _predictor(
+        self, first_stage: FirstStage | None, condition_for: Callable[[Any], Condition]
+    ) -> Predictor:
+        pipeline = self._pipeline
+        return Predictor(
+            pipeline.denoiser, pipeline.process, pipeline.dtype, first_stage, condition_for
+        )
+
+    def _guided_by(self, predict: Predictor, condition: Condition, null: Condition) -> Denoise:
+        choice = self.request.guidance
+        guidance = self._pipeline.atelier.guidances.get(choice.name)
         return guidance(predict, condition, null, self._grid, **choice.options)
 
     def _decoded(self, latents: Tensor) -> list[Image.Image]:
