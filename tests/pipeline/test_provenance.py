@@ -58,6 +58,7 @@ def test_the_request_is_complete_with_every_default(pictures):
         "init_image": None,
         "strength": None,
         "keep": None,
+        "resample": None,
         "window": None,
         "overlap": None,
         "window_batch": None,

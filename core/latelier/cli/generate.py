@@ -112,6 +112,14 @@ def generate(
             help="A mask of what stays of --init-image: white stays as it is, black is made anew.",
         ),
     ] = None,
+    resample: Annotated[
+        int | None,
+        typer.Option(
+            metavar="TIMES",
+            help="Make each stretch of the run so often, so that what is made and what stays by "
+            "--keep go together.",
+        ),
+    ] = None,
     window: Annotated[
         str | None,
         typer.Option(
@@ -171,7 +179,7 @@ def generate(
 
     seed = _drawn() if seed is None else seed
     asked = _asked(negative, count, seed, size, steps, sampler, schedule, guidance, noise)
-    asked |= _started(init_image, strength, keep)
+    asked |= _started(init_image, strength, keep) | {"resample": resample}
     asked |= _divided(window, overlap, window_batch, tile)
     words = prompt or " ".join(condition or ())
     paths = destinations(output, words, [seed + k for k in range(count)], force=force)

@@ -78,6 +78,7 @@ class Pipeline:
         init_image: Any = None,
         strength: float | None = None,
         keep: Any = None,
+        resample: int | None = None,
         window: int | tuple[int, int] | None = None,
         overlap: float | None = None,
         window_batch: int | None = None,
@@ -111,6 +112,8 @@ class Pipeline:
                 with `keep`, if None.
             keep: a mask of what stays of `init_image`, given likewise: white stays as it is, black
                 is made anew. (The input `mask` of inpainting models is the inverse.)
+            resample: how often each stretch of the run is made with `keep`, so that what is made
+                and what stays go together (RePaint); once if None. 10 in the paper.
             window: (width, height) of the windows in pixels, or one number for both; best what the
                 model was trained on. A side beyond the picture's is as long as that.
             overlap: from 0 to 0.9, the least share of a window that it has in common with the
@@ -140,6 +143,7 @@ class Pipeline:
             init_image=init_image,
             strength=strength,
             keep=keep,
+            resample=resample,
             window=window,
             overlap=overlap,
             window_batch=window_batch,

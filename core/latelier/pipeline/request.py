@@ -61,6 +61,13 @@ class Request(Frozen):
     keep: Annotated[list[Mask], BeforeValidator(_listed)] | None = Field(
         None, min_length=1, description=f"what stays of init_image, or one for each row: {KEEP}"
     )
+    resample: int | None = Field(
+        None,
+        ge=1,
+        le=100,
+        description="how often each stretch of the run is made, so that what is made and what "
+        "stays go together; it takes as many times as long. None: once",
+    )
     window: Size | None = Field(
         None,
         description="(width, height) of the windows that the picture is denoised in, blended at "

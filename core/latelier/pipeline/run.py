@@ -20,6 +20,7 @@ from latelier.pipeline.images import pixel_hash, to_images
 from latelier.pipeline.picture import Picture, Preview
 from latelier.pipeline.provenance import provenance_of
 from latelier.pipeline.request import Request, Side
+from latelier.pipeline.resampling import resampled
 from latelier.pipeline.sides import check_sides
 from latelier.pipeline.starting import Start, read_start, tail
 from latelier.pipeline.tiled_first_stage import in_tiles, read_tile
@@ -99,6 +100,8 @@ class Run:
             x = self._canvas.first(pipeline.process, eps, sigma)
             denoise = self._canvas.keeping(denoise, pipeline.process, eps)
         sampler = pipeline.atelier.samplers.get(choice.name)
+        if self.request.resample is not None:
+            sampler = resampled(sampler, self.request.resample)
         return sampler(denoise, x, self._grid, noise=noise, **choice.options)
 
     def _next(self, sampling: Iterator[Step]) -> Step:

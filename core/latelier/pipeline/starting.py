@@ -55,6 +55,13 @@ def read_start(request: Request, rows: int) -> Start | None:
             do not go together, or a mask that keeps all or nothing.
     """
     images, keep = request.init_image, request.keep
+    if request.resample is not None and keep is None:
+        raise InvalidInputError("resample: needs the mask of what stays, keep")
+    if request.resample is not None and request.noise == "brownian":
+        raise InvalidInputError(
+            "resample: draws noise anew between the same two sigmas, and 'brownian' noise is the "
+            "same there each time; use noise 'independent'"
+        )
     if images is None:
         for name in ("strength", "keep"):
             if getattr(request, name) is not None:
