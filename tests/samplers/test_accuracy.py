@@ -120,6 +120,26 @@ def test_no_sampler_stumbles_over_pure_noise(sampler, process, schedule, steps):
         torch.testing.assert_close(done[-1].x.mean(0), MEAN, atol=0.25, rtol=0)
 
 
+@pytest.mark.parametrize("process", [RectifiedFlow(), ZERO_SNR], ids=["flow", "zero-snr"])
+@pytest.mark.parametrize(
+    "sampler_",
+    [
+        partial(deis, order=3),
+        partial(unipc, order=1, variant="bh1"),
+        partial(unipc, order=2, variant="bh1"),
+        partial(unipc, order=3),
+        partial(unipc, order=3, variant="bh1"),
+    ],
+)
+def test_nor_with_other_options(sampler_, process):
+    """Steps in log(sigma / alpha), in which pure noise is infinitely far."""
+    problem, grid = Gaussian("flow"), karras(20, process)
+    x = torch.randn(256, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    end = last(sampler_(problem.denoise, x, grid, noise=None)).x
+    exact = problem.at(x, 0.0)
+    assert (end - exact).norm() / exact.norm() < 0.05
+
+
 @pytest.mark.parametrize(
     "sampler_",
     [partial(ddim, eta=0.5), partial(ddim, eta=1.0), partial(ddpm, variance=0.5)],
