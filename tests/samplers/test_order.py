@@ -24,7 +24,7 @@ from latelier_samplers.plms import plms
 from latelier_samplers.unipc import unipc
 
 FRAMES = ["ve", "flow"]
-COUNTS = (40, 80, 160, 320)
+COUNTS = (160, 320)
 GAUSSIAN = torch.tensor([[0.3, -0.5, 0.1, 0.8], [0.1, 0.4, 0.9, 1.3]], dtype=torch.float64)
 MIXTURE = torch.tensor([[-1.2, 0.1, 1.5], [0.5, 0.3, 0.6], [0.3, 0.45, 0.25]], dtype=torch.float64)
 
