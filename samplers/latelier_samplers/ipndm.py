@@ -22,7 +22,7 @@ def ipndm(
     noise: Noise,  # noqa: ARG001
     order: Annotated[int, Field(ge=1, le=4, description="number of slopes that are combined")] = 4,
 ) -> Iterator[Step]:
-    """Yield the steps of the method (its section 3.3): one call of `denoise` each.
+    """Yield the steps of the method: one call of `denoise` each.
 
     The first steps are Adams-Bashforth steps of lower order, the very first is Euler's. The weights
     are for even spacing and are used for any; with both, the whole is of second order with any

@@ -29,8 +29,9 @@ def lms(
 
     A step integrates the polynomial in sigma through the last `order` slopes dx/dsigma = (x - x0) /
     sigma. The first steps have fewer of them: the first is Euler's, and the whole is of second
-    order with any `order` above 1. In the 've' frame the slope is eps, and this is the rhoAB-DEIS
-    of Zhang and Chen (arXiv:2204.13902, section 3).
+    order with any `order` above 1. (A first step of Heun's makes it of third order, but for as many
+    calls, 8 to 30, the error was no smaller.) In the 've' frame the slope is eps, and this is the
+    rhoAB-DEIS of Zhang and Chen (arXiv:2204.13902).
     """
     x = x.to(torch.promote_types(x.dtype, torch.float32))
     slopes: deque[Tensor] = deque(maxlen=order)
