@@ -29,11 +29,10 @@ def dpm2(
     x = x.to(torch.promote_types(x.dtype, torch.float32))
     for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
         denoised = denoise(x, sigma)
-        slope = (x - denoised) / sigma
+        at, x_at = sigma, x
         if to > 0:
-            middle = math.sqrt(sigma * to)
-            x_middle = torch.add(x, slope, alpha=middle - sigma)
-            denoised = denoise(x_middle, middle)
-            slope = (x_middle - denoised) / middle
-        x = torch.add(x, slope, alpha=to - sigma)
+            at = math.sqrt(sigma * to)
+            x_at = torch.add(x, x - denoised, alpha=(at - sigma) / sigma)
+            denoised = denoise(x_at, at)
+        x = torch.add(x, x_at - denoised, alpha=(to - sigma) / at)
         yield Step(index, to, x, denoised)
