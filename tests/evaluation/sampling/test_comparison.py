@@ -67,6 +67,15 @@ def test_errors_fall_as_the_order_says(built_ins, exact):
     assert found[2].nfe == 39
 
 
+def test_options_tell_samplers_and_schedules_apart(built_ins, exact):
+    samplers = [Choice(name="lms"), Choice(name="lms", options={"order": 2})]
+    schedules = [Choice(name="karras", options={"rho": 3.0})]
+    found = list(compare(PROBLEM, exact, samplers, schedules, [10], built_ins))
+    assert [each.sampler for each in found] == ["lms", "lms:order=2"]
+    assert {each.schedule for each in found} == {"karras:rho=3.0"}
+    assert found[0].error != found[1].error
+
+
 def test_a_name_stands_for_its_own_options(built_ins):
     sampler = sampler_of(Choice(name="euler_ancestral"), built_ins)
     assert sampler.keywords["eta"] == 1

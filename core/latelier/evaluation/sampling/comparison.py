@@ -16,7 +16,7 @@ from latelier.pipeline.choice import Choice
 
 @dataclass(frozen=True)
 class Measured:
-    """One sampler on one schedule within one budget.
+    """One sampler on one schedule, each as it was asked for, within one budget.
 
     nfe: how often it called the model, `budget` times at most. error: the mean of the images'
     relative L2 errors.
@@ -54,8 +54,8 @@ def compare(
     Raises:
         UnknownNameError, InvalidInputError: see `Choice.resolved`.
     """
-    made = [(choice.name, sampler_of(choice, atelier)) for choice in samplers]
-    spaced = [(choice.name, schedule_of(choice, problem, atelier)) for choice in schedules]
+    made = [(labelled(choice), sampler_of(choice, atelier)) for choice in samplers]
+    spaced = [(labelled(choice), schedule_of(choice, problem, atelier)) for choice in schedules]
     for (name, sampler), (spacing, grid_of), budget in product(made, spaced, budgets):
         grid = grid_within(budget, sampler, grid_of)
         if grid is None:
@@ -70,6 +70,12 @@ def reference(problem: Problem, atelier: Atelier, steps: int = 1000) -> Tensor:
     """Return where the starting points of a problem end, by many steps of Heun's method."""
     grid = schedule_of(Choice(name="karras"), problem, atelier)(steps)
     return problem.solved(sampler_of(Choice(name="heun"), atelier), grid)
+
+
+def labelled(choice: Choice) -> str:
+    """Return a choice as it is typed, but for long values."""
+    options = ",".join(f"{name}={value!s:.12}" for name, value in choice.options.items())
+    return f"{choice.name}:{options}" if options else choice.name
 
 
 def sampler_of(choice: Choice, atelier: Atelier) -> Sampler:
