@@ -24,11 +24,12 @@ def heun(
     x = x.to(torch.promote_types(x.dtype, torch.float32))
     for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
         denoised = denoise(x, sigma)
-        slope = (x - denoised) / sigma
-        x_to = torch.add(x, slope, alpha=to - sigma)
+        keep = to / sigma
+        x_to = (x * keep).add_(denoised, alpha=1 - keep)  # x + (to - sigma) * slope
         if to > 0:
             denoised = denoise(x_to, to)
-            slope_to = (x_to - denoised) / to
-            x_to = torch.add(x, slope + slope_to, alpha=(to - sigma) / 2)
+            # x and half a step along each slope; the first half ends between x and x_to
+            half = (to - sigma) / (2 * to)
+            x_to = torch.lerp(x, x_to, 0.5).add_(x_to - denoised, alpha=half)
         x = x_to
         yield Step(index, to, x, denoised)
