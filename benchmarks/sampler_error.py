@@ -2,14 +2,16 @@
 
 On a mixture of Gaussians (VP), and on the embedded model (rectified flow) unguided and at guidance
 5, for 64 held-out captions and starting points. All solve the same ODE from the same noise and may
-call the model as often as one another. `--tune` adds our dpmpp_2m on schedules tuned on other
-captions and starting points. The exact solutions, which take long, are kept in the output folder.
+call the model as often as one another. `--tune` adds our dpmpp_2m and unipc on schedules tuned on
+other captions and starting points. The exact solutions take long and are kept in the output folder.
 
 python benchmarks/sampler_error.py --tune 8 12 --output runs/sampler-error
 """
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from latelier.kernel.atelier import Atelier
 from latelier.pipeline.choice import Choice
 
 SEED, TUNING_SEED = 2_000_000, 3_000_000
+TUNED = ("dpmpp_2m", "unipc")
 PROBLEMS = ("mixture", "unguided", "guided")
 console = Console()
 
@@ -56,25 +59,28 @@ def measure(name: str, arguments: Any, atelier: Atelier) -> Sequence[Measured]:
     names = arguments.samplers or [
         spec.name
         for spec in atelier.samplers.specs()
-        if spec.traits and spec.traits.order and not spec.traits.stochastic
+        if spec.traits and spec.traits.order and not spec.traits.inverts and spec.name != "euler"
     ]
     samplers = [Choice(name=each) for each in names]
     schedules = [Choice(name=each) for each in arguments.schedules]
     found = list(
         compare(problem, exact, samplers, schedules, arguments.nfe, atelier, console.print)
     )
-    for steps in arguments.tune:
-        choice = tuned_schedule(name, steps, arguments, atelier)
-        found += compare(problem, exact, [Choice(name="dpmpp_2m")], [choice], [steps], atelier)
+    for sampler, steps in product(map(Choice.model_validate, TUNED), arguments.tune):
+        choice = tuned_schedule(name, sampler, steps, arguments, atelier)
+        on_tuned = compare(problem, exact, [sampler], [choice], [steps], atelier)
+        found += [replace(each, schedule="tuned") for each in on_tuned]
     return found
 
 
-def tuned_schedule(name: str, steps: int, arguments: Any, atelier: Atelier) -> Choice:
-    """Return the sigmas for dpmpp_2m that are best on other captions and starting points."""
+def tuned_schedule(
+    name: str, choice: Choice, steps: int, arguments: Any, atelier: Atelier
+) -> Choice:
+    """Return the sigmas for a sampler that are best on other captions and starting points."""
     problem = problem_called(name, TUNING_SEED, arguments.seeds)
     path = arguments.output / f"{name}.tuning.exact.safetensors"
     exact = exact_of(problem, path, atelier)
-    sampler = sampler_of(Choice(name="dpmpp_2m"), atelier)
+    sampler = sampler_of(choice, atelier)
     starts = starting_grids(problem, steps, atelier)
     grid, _ = tuned(problem, sampler, starts, exact, tell=console.print)
     return Choice(name="fixed", options={"sigmas": list(grid.sigmas)})
