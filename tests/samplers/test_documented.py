@@ -43,7 +43,7 @@ def test_it_has_the_order_and_the_calls_that_it_declares(atelier):
     z = torch.tensor([[1.0, 0.2], [-0.7, 2.0]], dtype=torch.float64)
     errors = []
     for steps in (40, 80):
-        grid = Grid([10 * (0.005) ** (k / steps) for k in range(steps + 1)], "ve")
+        grid = Grid([(2 - k / steps) ** 3 for k in range(steps + 1)], "ve")
         x = mean + math.hypot(std, grid.sigmas[0]) * z
         *_, last = midpoint(exact_denoise(mean, std, "ve"), x, grid, noise=None)
         errors.append((last.x - mean - math.hypot(std, grid.sigmas[-1]) * z).norm())
