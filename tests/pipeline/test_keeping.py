@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from latelier import default_atelier
 from latelier.diffusion.edm import EDM
 from latelier.diffusion.rectified_flow import RectifiedFlow
 from latelier.diffusion.vp import VP
@@ -20,7 +21,11 @@ from latelier_samplers.heun import heun
 from latelier_samplers.plms import plms
 from latelier_samplers.schedules.karras import karras
 
-SAMPLERS = ["ddim", "ddpm", "euler_ancestral", "heun", "dpmpp_2m", "plms"]
+SAMPLERS = [
+    spec.name
+    for spec in default_atelier().samplers.specs()
+    if spec.distribution == "latelier" and not (spec.traits and spec.traits.inverts)
+]
 ASKED = {"prompt": "a red cat in a meadow", "seed": 5, "steps": 4}
 
 

@@ -5,12 +5,17 @@ import pytest
 import torch
 from PIL import Image
 
+from latelier import default_atelier
 from latelier.diffusion.grid import Grid
 from latelier.diffusion.noise import ImageNoise
 from latelier.kernel.errors import InvalidInputError, UnknownNameError
 from latelier.pipeline.starting import tail
 
-SAMPLERS = ["ddim", "ddpm", "euler_ancestral", "heun", "dpmpp_2m", "plms"]
+SAMPLERS = [
+    spec.name
+    for spec in default_atelier().samplers.specs()
+    if spec.distribution == "latelier" and not (spec.traits and spec.traits.inverts)
+]
 ASKED = {"prompt": "a red cat in a meadow", "seed": 5, "steps": 10}
 
 
