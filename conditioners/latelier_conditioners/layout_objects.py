@@ -44,11 +44,17 @@ class ObjectsConditioner(Conditioner):
         self._check_count(layout.objects)
         found = []
         for position, each in enumerate(layout.objects):
-            number = self._names.number(each.label)
+            number = self._number(position, each)
             self._check_object(f"object {position} ('{each.label}')", each, attributes)
             if _meets(each, crop):
                 found.append((number, each))
         return found
+
+    def _number(self, position: int, each: LayoutObject) -> int:
+        try:
+            return self._names.number(each.label)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"object {position}: {error}") from None
 
     def _check_count(self, objects: Sequence[LayoutObject]) -> None:
         least, most = self._bounds.min_objects_per_image, self._bounds.max_objects_per_image

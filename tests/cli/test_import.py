@@ -81,6 +81,8 @@ def test_mistakes_are_one_line(cli, unconditional, tmp_path):
         (("import", "w.ckpt", "w.ckpt"), "w.ckpt: is there already, and is a file; name a folder"),
         (("export", unconditional, "theirs", "--format", "onnx"), "no format 'onnx'"),
         (("export", unconditional, "w.ckpt"), "is there already"),
+        (("import", unconditional, "ours"), "is a model or component of latelier already"),
+        (("generate", "a cat", "--model", unconditional), "takes no prompt, nor anything else"),
     ):
         done = cli(*arguments)
         assert done.status == 2

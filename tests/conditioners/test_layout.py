@@ -288,7 +288,7 @@ class TestBoth:
             ([{**CAT, "box": [0, 1]}], r"'objects\.0\.box': a box is x0, y0, x1, y1, not 2"),
             ([CAT] * 5, "a layout has 5 objects, but at most 4 fit"),
             ([], "a layout has 0 objects, but this model needs 1 or more; leave"),
-            ([{**CAT, "label": 3}], "there is no class 3; the classes are 0 to 2"),
+            ([CAT, {**CAT, "label": 3}], "object 1: there is no class 3; the classes are 0 to 2"),
             ([{**CAT, "label": -1}], "there is no class -1; the classes are 0 to 2"),
             ([{**CAT, "label": "red aple"}], "no class 'red aple'. Did you mean 'red apple'"),
             ([{"box": [0, 0, 1, 1]}], r"'objects\.0\.label' is required"),

@@ -95,6 +95,16 @@ CASES = {
         InvalidConfigError,
         "inputs feed 'txt', which is no conditioner. Did you mean 'text'",
     ),
+    "size that the networks cannot take": (
+        {"defaults": {"size": (16, 17)}},
+        InvalidInputError,
+        "defaults: size: the height 17 is not a multiple of",
+    ),
+    "option of a default": (
+        {"defaults": {"size": 16, "guidance": -1.0}},
+        InvalidInputError,
+        "guidance 'cfg': 'scale'",
+    ),
     "conditioner that nothing feeds": (
         {"inputs": {"prompt": "text"}},
         InvalidConfigError,

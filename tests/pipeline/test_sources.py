@@ -42,6 +42,11 @@ def test_a_path_comes_before_the_hub(model):
         assert source.revision is None
 
 
+def test_the_name_of_a_preset_is_told_how_to_build_it(model):
+    with pytest.raises(UnknownNameError, match="`latelier models build cin256 cin256` makes it"):
+        find("cin256")
+
+
 @pytest.mark.parametrize("name", ["emoji-scene", "./gone", "../gone", "/gone/away", "a/b/c"])
 def test_what_is_neither_is_said_without_the_network(model, name):
     with pytest.raises(UnknownNameError, match="there is no model"):

@@ -60,6 +60,7 @@ def test_an_unknown_name_is_told_the_nearest():
         (MODEL.replace("defaults: {size: 64}\n", ""), "a model needs a process and defaults"),
         ("first_stage: {id: identity}\nconditioners: {a: {id: b}}", "has conditioners, but no"),
         ("first_stage: {preset: kl-f8, confg: {}}", "no field 'first_stage.confg'. Did you mean"),
+        ("first_stage: {preset: kl-f8, config: [1]}", "'first_stage.config' holds no fields: [1]"),
         ("first_stage: {preset: kl-f9}", "there is no preset 'kl-f9'"),
         ("- a", "is no configuration"),
     ],

@@ -272,8 +272,8 @@ def _inputs(
     inputs = read_conditions(texts, known)
     if prompt is not None:
         if PROMPT not in known:
-            takes = ", ".join(known) or "nothing"
-            raise InvalidInputError(f"model '{model}' takes no {PROMPT}, but {takes}: --condition")
+            takes = f"but {', '.join(known)}: --condition" if known else "nor anything else"
+            raise InvalidInputError(f"model '{model}' takes no {PROMPT}, {takes}")
         if PROMPT in inputs:
             raise InvalidInputError(f"{PROMPT}: is given twice, also as --condition")
         inputs[PROMPT] = prompt

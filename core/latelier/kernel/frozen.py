@@ -41,6 +41,8 @@ def validated(
 
 
 def _fault(model: type[BaseModel], fault: Any) -> str:
+    if not fault["loc"] and isinstance(fault["input"], Mapping):
+        return str(fault["msg"].removeprefix("Value error, "))  # of fields together, not of one
     *path, last = fault["loc"] or ("value",)
     field = ".".join(str(part) for part in (*path, last))
     if fault["type"] == "extra_forbidden":

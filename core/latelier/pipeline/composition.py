@@ -18,6 +18,7 @@ from latelier.kernel.spec import Kind
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.placement import placement
 from latelier.pipeline.request import KEYWORDS, Defaults
+from latelier.pipeline.sides import check_sides
 
 Piece = Component | tuple[str, Mapping[str, Any] | BaseModel]
 """A built component, or a registered name and a configuration to build one from."""
@@ -60,9 +61,10 @@ def compose(
     conditioners = conditioners or {}
     if isinstance(process, Mapping):
         process = process_from(process)
-    _check(atelier, first_stage, denoiser, conditioners)
+    multiple = _checked(atelier, first_stage, denoiser, conditioners)
     public = _public_inputs(inputs, conditioners)
     defaults = _defaults(defaults, conditioners, atelier)
+    check_sides("defaults: size", dict(zip(("width", "height"), defaults.size)), multiple)
     place = placement(device, dtype)
     pipeline = Pipeline(
         atelier=atelier,
@@ -83,15 +85,18 @@ def compose(
     return pipeline
 
 
-def _check(
+def _checked(
     atelier: Atelier, first_stage: Piece, denoiser: Piece, conditioners: Mapping[str, Piece]
-) -> None:
+) -> int:
+    """Check that the pieces fit together; return what the sides of pictures are multiples of."""
     configs: Any = {
         name: _config("conditioner", piece, atelier) for name, piece in conditioners.items()
     }
     first_stage_config: Any = _config("first_stage", first_stage, atelier)
     denoiser_config: Any = _config("denoiser", denoiser, atelier)
     check_composition(first_stage_config, denoiser_config, configs)
+    multiple: int = first_stage_config.downsampling * denoiser_config.size_multiple
+    return multiple
 
 
 def _config(kind: Kind, piece: Piece, atelier: Atelier) -> BaseModel:
@@ -120,9 +125,9 @@ def _defaults(
     ):
         values = {"guidance": 1.0, **values}
     defaults = validated(Defaults, values, "defaults")
-    atelier.samplers.spec(defaults.sampler.name)
-    atelier.schedules.spec(defaults.schedule.name)
-    atelier.guidances.spec(defaults.guidance.name)
+    defaults.sampler.resolved(atelier.samplers)
+    defaults.schedule.resolved(atelier.schedules)
+    defaults.guidance.resolved(atelier.guidances)
     return defaults
 
 

@@ -18,7 +18,7 @@ from latelier.kernel.contracts import Imported
 from latelier.kernel.errors import ModelFileError
 from latelier.pipeline.composition import compose
 from latelier.pipeline.fitting import fitting_presets
-from latelier.pipeline.replacing import check_destination
+from latelier.pipeline.replacing import MODEL_FILES, check_destination
 
 _PLACES = ("first_stage", "denoiser")
 
@@ -77,6 +77,8 @@ def import_model(
     check_destination(folder, force=force)
     tell("looking at the source")
     path, name = located(str(source))
+    if any((path / file).is_file() for file in MODEL_FILES):
+        raise ModelFileError(f"{path}: is a model or component of latelier already")
     opened = open_source(path, Path(config) if config is not None else None, options)
     id_, chosen = chosen_importer(opened, importer, options, atelier)
     tell("reading the weights")

@@ -47,9 +47,12 @@ def find(name: str) -> Source:
         return Source(str(path.parent.resolve()), path.parent)
     if _HUB_ID.fullmatch(name) and not name.startswith("."):
         return _from_hub(name)
-    raise UnknownNameError(
-        f"there is no model '{name}', and no folder of that name. {suggestion(name, embedded())}"
-    )
+    from latelier.presets import preset_names
+
+    hint = suggestion(name, embedded())
+    if name in preset_names():
+        hint = f"`latelier models build {name} {name}` makes it, with fresh weights."
+    raise UnknownNameError(f"there is no model '{name}', and no folder of that name. {hint}")
 
 
 def _from_hub(name: str) -> Source:

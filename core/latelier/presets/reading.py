@@ -72,5 +72,8 @@ def _changed(said: dict[str, Any], what: str) -> dict[str, Any]:
     if unknown:
         hint = suggestion(sorted(unknown)[0], ("preset", "config"))
         raise InvalidConfigError(f"{what}: there is no field 'first_stage.{min(unknown)}'. {hint}")
+    changes = said.get("config") or {}
+    if not isinstance(changes, dict):
+        raise InvalidConfigError(f"{what}: 'first_stage.config' holds no fields: {changes!r:.80}")
     base = read_preset(str(said["preset"])).first_stage
-    return {**base.model_dump(), "config": {**base.config, **(said.get("config") or {})}}
+    return {**base.model_dump(), "config": {**base.config, **changes}}

@@ -242,6 +242,26 @@ def test_the_null_class(given, checkpoint, rows, options, classes, null):
     assert (part.config["num_classes"], part.config["null_class"]) == (classes, null)
 
 
+def test_an_option_that_is_neither_true_nor_false(given, checkpoint):
+    source = given(config_of(), checkpoint(config_of()))
+    source.options["null_class"] = "False"
+    with pytest.raises(InvalidConfigError, match="'null_class' is true or false, not 'False'"):
+        CompVis().read(source)
+
+
+def test_a_yaml_that_lacks_what_is_needed(given, checkpoint):
+    tensors = checkpoint(config_of())
+    for place, key in (("unet_config", "in_channels"), ("first_stage_config", "embed_dim")):
+        config = config_of()
+        del config["model"]["params"][place]["params"][key]
+        with pytest.raises(ModelFileError, match=rf"its configuration \(it lacks '{key}'\)"):
+            read_by("latelier/compvis", CompVis(), given(config, tensors))
+    config = config_of()
+    del config["model"]["params"]["unet_config"]
+    with pytest.raises(InvalidConfigError, match="'LatentDiffusion' has no unet_config"):
+        CompVis().read(given(config, tensors))
+
+
 def test_missing_unexpected_and_misshapen_tensors_are_named(read, built_ins):
     def damaged(tensors):
         first = [name for name in sorted(tensors) if name.startswith("first_stage_model.encoder")]

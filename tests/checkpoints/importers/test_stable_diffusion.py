@@ -131,6 +131,8 @@ def test_files_of_another_kind(single_file, given):
         published_config(single_file(2, 7).shapes(), "upscaler.ckpt", {})
     with pytest.raises(InvalidConfigError, match="there is no prediction 'x0'"):
         published_config(single_file(2).shapes(), "x.ckpt", {"prediction": "x0"})
+    with pytest.raises(InvalidConfigError, match="'use_ema' is true or false, not 'False'"):
+        published_config(single_file(2).shapes(), "x.ckpt", {"use_ema": "False"})
     for name in (
         "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight",
         "input_blocks.0.0.weight",
@@ -138,6 +140,8 @@ def test_files_of_another_kind(single_file, given):
         tensors = single_file(1).tensors()
         del tensors[f"model.diffusion_model.{name}"]
         assert not StableDiffusion().recognises(given(None, tensors))
+        with pytest.raises(ModelFileError, match="has not the names and shapes of Stable"):
+            StableDiffusion().read(given(None, tensors))
     assert not StableDiffusion().recognises(given({"model": {}}, single_file(1).tensors()))
 
 

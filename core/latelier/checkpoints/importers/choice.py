@@ -57,7 +57,8 @@ def read_by(id_: str, importer: Importer, source: ImportSource) -> Imported:
     except LatelierError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
+        lacks = isinstance(error, KeyError)
+        reason = f"it lacks {error}" if lacks else f"{type(error).__name__}: {error}"
         raise ModelFileError(
             f"{source.path}: importer '{id_}' cannot make sense of its configuration ({reason})"
         ) from error

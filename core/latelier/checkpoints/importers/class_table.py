@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from latelier.checkpoints.importers.parameters import told
 from latelier.kernel.contracts import ImportedPart
 
 IMAGENET_WITH_NULL = 1001
@@ -12,8 +13,12 @@ IMAGENET_WITH_NULL = 1001
 
 
 def has_null_row(rows: int, said: Any = None) -> bool:
-    """Return whether the last row stands for no class: as `said`, or where there are 1001."""
-    return rows == IMAGENET_WITH_NULL if said is None else bool(said)
+    """Return whether the last row stands for no class: as `said`, or where there are 1001.
+
+    Raises:
+        InvalidConfigError: what is said, by the option 'null_class', is neither true nor false.
+    """
+    return rows == IMAGENET_WITH_NULL if said is None else told("null_class", said)
 
 
 def null_row_note(rows: int, has_null: bool) -> str:

@@ -6,6 +6,17 @@ from typing import Any
 from latelier.kernel.errors import InvalidConfigError, suggestion
 
 
+def told(name: str, value: Any) -> bool:
+    """Return the value of an option that says yes or no.
+
+    Raises:
+        InvalidConfigError: it is anything else, such as the text "False", which would count as yes.
+    """
+    if not isinstance(value, bool):
+        raise InvalidConfigError(f"the option '{name}' is true or false, not {value!r:.80}")
+    return value
+
+
 def taken(
     name: str,
     params: Mapping[str, Any],

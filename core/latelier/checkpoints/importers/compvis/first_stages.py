@@ -52,7 +52,7 @@ def autoencoder_kl(
     """
     params = target.taken(("ddconfig", "embed_dim"), {}, _TRAINING)
     config = _layers(target, double_z=True) | {
-        "embed_dim": params.get("embed_dim"),
+        "embed_dim": params["embed_dim"],
         "scale_factor": scale_factor,
     }
     return ImportedPart("latelier/autoencoder_kl", config, convolutional(weights(tensors)))
@@ -70,8 +70,8 @@ def autoencoder_vq(
     params = target.taken(wanted, {}, (*_TRAINING, "remap", "sane_index_shape"))
     used = tensors.get("quantize.used")
     config = _layers(target, double_z=False) | {
-        "embed_dim": params.get("embed_dim"),
-        "n_embed": params.get("n_embed"),
+        "embed_dim": params["embed_dim"],
+        "n_embed": params["n_embed"],
         "remap": None if used is None else len(used),
         "scale_factor": scale_factor,
     }

@@ -67,10 +67,9 @@ class CompVis:
         if model.name in FIRST_STAGES:
             return _first_stage_alone(model, tensors)
         if "unet_config" not in model.params:
-            hint = suggestion(model.name, ["LatentDiffusion", *FIRST_STAGES])
             raise InvalidConfigError(
-                f"the YAML's model is of the class '{model.name}', which is not known here and has "
-                f"no unet_config to read. {hint}"
+                f"the YAML's model '{model.name}' has no unet_config to read, and is no first "
+                f"stage. Known: {', '.join(FIRST_STAGES)}."
             )
         return LatentDiffusion(model, tensors, source).imported()
 

@@ -12,6 +12,7 @@ from latelier.checkpoints.importers.stable_diffusion.published import (
     published_config,
 )
 from latelier.kernel.contracts import Imported, ImportSource
+from latelier.kernel.errors import ModelFileError
 
 
 class StableDiffusion:
@@ -31,10 +32,16 @@ class StableDiffusion:
         """Return the model.
 
         Raises:
-            ModelFileError: it is another kind of Stable Diffusion, or its weights are not whole.
+            ModelFileError: it is something else, another kind of Stable Diffusion, or its weights
+                are not whole.
             InvalidConfigError: an option of another value.
         """
-        config, notes = published_config(source.shapes(), source.path.name, source.options)
+        shapes = source.shapes()
+        if not is_stable_diffusion(shapes):
+            raise ModelFileError(
+                f"{source.path}: has not the names and shapes of Stable Diffusion 1 or 2"
+            )
+        config, notes = published_config(shapes, source.path.name, source.options)
         found = CompVis().read(_Configured(source, config))
         return replace(found, notes=(*notes, *found.notes[1:]))
 
