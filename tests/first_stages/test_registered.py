@@ -43,6 +43,20 @@ def test_a_first_stage_is_built_used_stored_and_taken_back(name, built_ins, tmp_
         assert torch.equal(back.module.decode(latents), decoded)
 
 
+@pytest.mark.parametrize("name", ["autoencoder_kl", "autoencoder_vq"])
+@pytest.mark.parametrize("f", [1, 2, 4, 8, 16, 32])
+def test_every_factor_of_the_paper(name, f, built_ins):
+    """Table 8 of arXiv:2112.10752 has factors from 2 to 32; 1 keeps the sides."""
+    config = {**SMALL[name], "ch_mult": (1,) * f.bit_length(), "num_res_blocks": 1}
+    module = built_ins.first_stages.build(name, config).eval()
+    assert module.config.downsampling == f
+    images = torch.rand(1, 3, 32, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        latents = module.encode(images)
+        assert latents.shape == (1, module.config.latent_channels, 32 // f, 64 // f)
+        assert module.decode(latents).shape == images.shape
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_the_configuration_has_a_schema_that_says_what_each_field_is(name, built_ins):
     schema = built_ins.first_stages.config_schema(name)

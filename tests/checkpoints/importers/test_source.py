@@ -75,6 +75,8 @@ DIFFUSERS = [
     "unet/diffusion_pytorch_model.fp16.safetensors",
     "vae/config.json",
     "vae/diffusion_pytorch_model.bin",
+    "safety_checker/config.json",
+    "safety_checker/model.safetensors",
     "tokenizer/vocab.json",
     "tokenizer/merges.txt",
 ]

@@ -10,6 +10,8 @@ from latelier.kernel.errors import ModelFileError
 _HUB_ID = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(/(?P<file>[^@]+))?(@(?P<revision>[\w.-]+))?")
 _TOKENIZER = ("vocab.txt", "vocab.json", "merges.txt", "tokenizer.json")
 _VARIANT = re.compile(r"\.(fp16|fp32|bf16|non_ema|ema)\.")
+_UNREAD = ("safety_checker/", "image_encoder/")
+"""Folders of diffusers whose weights, of a gigabyte or more, no part of a model here is made of."""
 
 
 def located(source: str) -> tuple[Path, str]:
@@ -74,7 +76,8 @@ def wanted_files(repository: str, names: Sequence[str]) -> list[str]:
     small = [name for name in names if name.endswith((".json", ".txt", ".model"))]
     if {"model_index.json", "config.json"} & set(names):
         nested = "model_index.json" in names
-        weights = [name for name in names if name.endswith(WEIGHTS) and ("/" in name) == nested]
+        read = [name for name in names if not name.startswith(_UNREAD)]
+        weights = [name for name in read if name.endswith(WEIGHTS) and ("/" in name) == nested]
         plain = [name for name in weights if not _VARIANT.search(name)] or weights
         folders = {_folder(name) for name in plain if name.endswith(".safetensors")}
         safe = [n for n in plain if n.endswith(".safetensors") or _folder(n) not in folders]
