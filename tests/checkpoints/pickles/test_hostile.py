@@ -205,6 +205,14 @@ def test_a_pickle_that_asks_for_much_memory_gets_none(tmp_path):
         tensors_of(archive(tmp_path / "huge.ckpt", grow))
 
 
+def test_nobody_is_advised_to_read_it_unsafely(tmp_path):
+    path = tmp_path / "evil.ckpt"
+    path.write_bytes(pickle.dumps(range(3), protocol=2))
+    with pytest.raises(ModelFileError, match="holds more than tensors") as caught:
+        held(path)
+    assert "weights_only" not in str(caught.value)
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
 def test_a_file_that_was_cut_short(tmp_path, share):
     path = tmp_path / "w.ckpt"

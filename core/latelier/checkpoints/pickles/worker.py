@@ -64,6 +64,8 @@ def held(path: Path) -> Any:
 
 
 def _first_line(error: Exception) -> str:
+    if isinstance(error, pickle.UnpicklingError):  # torch's own text advises an unsafe reading
+        return "its pickle is damaged, or holds more than tensors"
     return str(error).strip().partition("\n")[0][:200]
 
 
