@@ -46,6 +46,10 @@ CASES = {
     "a size with a hole": (["generate", "x", "MODEL", "--size", "16x"], "WIDTHxHEIGHT"),
     "a size of nothing": (["generate", "x", "MODEL", "--size", "0"], "multiple of 4"),
     "a size that does not fit": (["generate", "x", "MODEL", "--size", "17"], "the nearest is 16"),
+    "a size beyond all memory": (
+        ["generate", "x", "MODEL", "--size", "100000000"],
+        "there is not enough memory",
+    ),
     "a window in words": (["generate", "x", "MODEL", "--window", "small"], "--window: 'small'"),
     "a window that does not fit": (
         ["generate", "x", "MODEL", "--window", "10"],

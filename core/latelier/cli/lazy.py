@@ -85,3 +85,20 @@ class LazyGroup(LightGroup):
                 traceback.print_exc()
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(2) from None
+        except (MemoryError, RuntimeError) as error:
+            if ctx.params["debug"] or not _is_of_memory(error):
+                raise
+            typer.echo(f"error: there is not enough memory: {_first_line(error)}", err=True)
+            raise typer.Exit(2) from None
+
+
+def _is_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Tell whether memory has run out; torch is not imported to ask for its classes."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return "DefaultCPUAllocator" in str(error)
+
+
+def _first_line(error: Exception) -> str:
+    line = str(error).strip().partition("\n")[0]
+    return line.rpartition("DefaultCPUAllocator: ")[2] or "none is left"
