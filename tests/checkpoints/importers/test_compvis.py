@@ -288,6 +288,12 @@ def test_missing_unexpected_and_misshapen_tensors_are_named(read, built_ins):
     assert asked == [("first_stage", (1,))]
 
 
+def test_weights_of_a_conditioner_that_has_none(read):
+    config = config_of(cond_stage_config={"target": "torch.nn.Identity"})
+    with pytest.raises(ModelFileError, match=r"1 unexpected \(cond_stage_model\.w\)"):
+        read(config, lambda t: t.update({"cond_stage_model.w": t["betas"]}))
+
+
 def test_what_belongs_to_no_part_is_named(read):
     with pytest.raises(ModelFileError, match=r"2 unexpected \(control.a, control.b\)"):
         read(config_of(), lambda t: t.update({"control.b": t["betas"], "control.a": t["betas"]}))

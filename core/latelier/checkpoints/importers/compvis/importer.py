@@ -222,7 +222,8 @@ class LatentDiffusion:
 
     def _check_leftovers(self, found: list[FoundConditioner]) -> None:
         read = [UNET, FIRST_STAGE, EMA]
-        if found:
+        is_shared = self._params.get("cond_stage_config") == SHARED  # the first stage once more
+        if is_shared or any(each.part.tensors for each in found):
             read.append(COND_STAGE)
         names = (name for name in self._tensors if not name.startswith(tuple(read)))
         refuse_leftovers("the checkpoint", set(names) - BUFFERS)
