@@ -108,7 +108,7 @@ class ConditionBuilder:
         for name in names:
             conditioner = self._conditioners[name]
             if name in rows:
-                part = self._part(conditioner, _spread(name, rows[name], count), frame)
+                part = self._part(name, _spread(name, rows[name], count), frame)
             else:
                 part = conditioner.null(count, frame)
             joined = joined.joined(Condition.of({name: part}).to(self._device, self._dtype))
@@ -165,8 +165,13 @@ class ConditionBuilder:
             if names[0] in rows
         }
 
-    def _part(self, conditioner: Conditioner, values: Sequence[Any], frame: Frame) -> Part:
-        batch = conditioner.prepare(values, replace(frame, crop=WHOLE, first_stage=None))
+    def _part(self, name: str, values: Sequence[Any], frame: Frame) -> Part:
+        conditioner = self._conditioners[name]
+        try:
+            batch = conditioner.prepare(values, replace(frame, crop=WHOLE, first_stage=None))
+        except InvalidInputError as error:
+            public = next(public for public, fed in self._inputs.items() if name in fed)
+            raise InvalidInputError(f"input '{public}': {error}") from None
         if frame.crop != WHOLE:
             batch = conditioner.window(batch, frame.crop)
         return conditioner({key: tensor.to(self._device) for key, tensor in batch.items()}, frame)
