@@ -20,7 +20,7 @@ CASES = {
     "a seed beyond all": (["generate", "x", "--seed", str(2**63)], "--seed"),
     "two prompts": (["generate", "x", "y"], "y"),
     "an empty prompt": (["generate", "  ", "MODEL"], "the text is empty"),
-    "a prompt that is too long": (["generate", "cat " * 300, "MODEL"], "input 'prompt': a text has"),
+    "a prompt that is too long": (["generate", "cat " * 300, "MODEL"], "tokens, but at most 31"),
     "a prompt that is far too long": (["generate", "x" * 2001, "MODEL"], "at most 2000"),
     "a misspelt model": (["generate", "x", "-m", "emoji-scene"], "no model 'emoji-scene'"),
     "a model that is a file": (["generate", "x", "-m", "FILE"], "no model"),
@@ -75,7 +75,10 @@ CASES = {
         "given twice",
     ),
     "a prompt given twice": (["generate", "x", "MODEL", "--condition", "prompt=a"], "given twice"),
-    "a class that is not there": (["generate", "MODEL", "--condition", "class_label=7"], "input 'class_label': there is"),
+    "a class that is not there": (
+        ["generate", "MODEL", "--condition", "class_label=7"],
+        "input 'class_label': ",
+    ),
     "a class by no name": (["generate", "MODEL", "--condition", "class_label=horse"], "horse"),
     "a class of the wrong type": (
         ["generate", "MODEL", "--condition", "class_label=[1, 2]"],
