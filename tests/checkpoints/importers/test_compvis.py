@@ -558,3 +558,11 @@ def test_a_vocabulary_in_one_file(tmp_path, read, built_ins):
     (tmp_path / "tokenizer.json").write_text("[")
     with pytest.raises(ModelFileError, match=r"tokenizer\.json: cannot be read as JSON"):
         read(config)
+
+
+def test_a_mistyped_parameter_of_the_model_is_refused_and_a_foreign_one_is_told(read):
+    said = "'parametrization' that is not known. Did you mean 'parameterization'"
+    with pytest.raises(InvalidConfigError, match=said):
+        read(config_of(parametrization="v"))
+    found, _ = read(config_of(personalization_config={"target": "x"}, given_betas=None))
+    assert "parameters that are not known here: personalization_config" in found.notes

@@ -1,6 +1,7 @@
 """Taking the parameters of a foreign configuration, and none silently."""
 
 from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from latelier.kernel.errors import InvalidConfigError, suggestion
@@ -15,6 +16,22 @@ def told(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise InvalidConfigError(f"the option '{name}' is true or false, not {value!r:.80}")
     return value
+
+
+def unread(name: str, params: Mapping[str, Any], known: Collection[str]) -> list[str]:
+    """Return the parameters that nothing here knows, for a class of which there are many forks.
+
+    Raises:
+        InvalidConfigError: one is all but the same as a known one, which it was meant to be.
+    """
+    others = [key for key, value in params.items() if key not in known and value is not None]
+    for key in others:
+        near = get_close_matches(key, known, n=1, cutoff=0.85)
+        if near:
+            raise InvalidConfigError(
+                f"'{name}' has a parameter '{key}' that is not known. Did you mean '{near[0]}'?"
+            )
+    return others
 
 
 def taken(

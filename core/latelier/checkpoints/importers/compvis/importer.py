@@ -25,6 +25,7 @@ from latelier.checkpoints.importers.compvis.tensors import (
 )
 from latelier.checkpoints.importers.compvis.unet import unet_part
 from latelier.checkpoints.importers.fit import refuse_leftovers
+from latelier.checkpoints.importers.parameters import unread
 from latelier.checkpoints.importers.tokenizer_json import or_made
 from latelier.kernel.contracts import Imported, ImportedPart, ImportSource
 from latelier.kernel.errors import InvalidConfigError, ModelFileError, suggestion
@@ -36,6 +37,52 @@ LABELS = "label_emb.weight"
 """The UNet's own table of classes, where its `num_classes` says that there is one."""
 
 _UNETS = ("UNetModel",)
+_KNOWN = frozenset(
+    [
+        "unet_config",
+        "first_stage_config",
+        "cond_stage_config",
+        "first_stage_key",
+        "cond_stage_key",
+        "cond_stage_trainable",
+        "cond_stage_forward",
+        "concat_mode",
+        "conditioning_key",
+        "scale_factor",
+        "scale_by_std",
+        "image_size",
+        "channels",
+        "timesteps",
+        "num_timesteps_cond",
+        "beta_schedule",
+        "linear_start",
+        "linear_end",
+        "cosine_s",
+        "given_betas",
+        "parameterization",
+        "v_posterior",
+        "clip_denoised",
+        "use_ema",
+        "loss_type",
+        "l_simple_weight",
+        "original_elbo_weight",
+        "learn_logvar",
+        "logvar_init",
+        "monitor",
+        "log_every_t",
+        "ckpt_path",
+        "ignore_keys",
+        "load_only_unet",
+        "scheduler_config",
+        "finetune_keys",
+        "concat_keys",
+        "masked_image_key",
+        "keep_finetune_dims",
+        "use_positional_encodings",
+    ]
+)
+"""Parameters of the model's class and of its kin; those that only training needs are not read."""
+
 _WAYS = ("concat", "crossattn", "hybrid", "adm")
 _TRAINING = ("loss.", f"{EMA}loss")
 """What a first stage's file holds of its training: the losses, and averages of their weights."""
@@ -96,6 +143,9 @@ class LatentDiffusion:
         self._source = source
         self._first_stage_target = self._target_of_first_stage()
         self._notes: list[str] = [f"the model is a {model.name}"]
+        others = unread(model.name, model.params, _KNOWN)
+        if others:
+            self._notes.append(f"parameters that are not known here: {', '.join(others)}")
 
     def imported(self) -> Imported:
         """Return its parts, its process and its defaults."""
