@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from latelier.kernel.frozen import Frozen
 from latelier.kernel.slots import ConditionerConfig, Gives
-from latelier_conditioners.class_label_names import check_names
+from latelier_conditioners.class_label_names import Label, check_names
 
 
 class ClassLabelConfig(ConditionerConfig):
@@ -38,7 +38,7 @@ class ClassLabelConfig(ConditionerConfig):
 class ClassLabel(Frozen):
     """A class."""
 
-    label: int | str = Field(
+    label: Label = Field(
         description="its number, from 0, or its name where the model has names"
     )
 

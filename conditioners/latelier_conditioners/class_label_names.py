@@ -2,8 +2,21 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from latelier.kernel.errors import InvalidInputError
+
+
+def _no_truth(value: Any) -> Any:
+    if isinstance(value, bool):  # which Python takes for 0 or 1
+        raise ValueError("a class is a number or a name, not true or false")
+    return value
+
+
+Label = Annotated[int | str, BeforeValidator(_no_truth)]
+"""A class as a person gives it."""
 
 
 def check_names(names: Sequence[str], num_classes: int) -> None:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from latelier.kernel.frozen import Frozen
 from latelier.kernel.inputs import Box
 from latelier.kernel.slots import ConditionerConfig, Gives
-from latelier_conditioners.class_label_names import check_names
+from latelier_conditioners.class_label_names import Label, check_names
 
 Attribute = Literal["group", "occluded", "depiction", "inside"]
 ATTRIBUTES: dict[Attribute, int] = {"group": 1, "occluded": 2, "depiction": 4, "inside": 8}
@@ -126,7 +126,7 @@ class LayoutFourierConfig(ObjectsConfig):
 class LayoutObject(Frozen):
     """One object of a layout."""
 
-    label: int | str = Field(
+    label: Label = Field(
         description="its class: the number, from 0, or the name where the model has names"
     )
     box: Box = Field(description="where it is in the picture")

@@ -122,6 +122,7 @@ def test_an_empty_batch_has_no_labels() -> None:
         ((), 3, "there is no class 3; the classes are 0 to 2"),
         ((), "3", "there is no class 3; the classes are 0 to 2"),
         ((), -1, "'label': classes are numbered from 0"),
+        ((), True, "'label': a class is a number or a name, not true or false"),
         ((), "cat", "no class 'cat'. The classes of this model have no names; give a number"),
         (("cat", "apple", "dog"), "appel", "no class 'appel'. Did you mean 'apple'?"),
         (("cat", "apple", "dog"), "zzz", "no class 'zzz'. Some that there are: cat, apple, dog"),
