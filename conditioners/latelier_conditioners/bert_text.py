@@ -96,7 +96,8 @@ class BertTextConditioner(Conditioner):
         if self._tokenizer is None:
             raise InvalidConfigError(
                 "this text conditioner has no vocabulary, and learns none: give it the vocab.txt "
-                "of bert-base-uncased, with set_assets({'vocab.txt': its bytes})"
+                "of bert-base-uncased, beside the weights of an import, by `latelier models build "
+                "--asset text=vocab.txt`, or with set_assets({'vocab.txt': its bytes})"
             )
         return self._tokenizer
 

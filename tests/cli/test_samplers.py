@@ -2,12 +2,11 @@
 
 import csv
 import json
-from functools import partial
 
 import pytest
 
+from latelier.cli import samplers
 from latelier.cli.samplers import _without_noise
-from latelier.evaluation.sampling import comparison
 from latelier.kernel.atelier import Atelier
 
 SMALL = ("--seeds", 2, "--nfe", 4, "--nfe", 8)
@@ -51,8 +50,7 @@ def test_a_comparison_is_shown_and_written(cli, tmp_path):
 
 
 def test_on_a_model(cli, tiny_model, monkeypatch):
-    short = partial(comparison.reference, steps=20)
-    monkeypatch.setattr(comparison, "reference", short)
+    monkeypatch.setattr(samplers, "_exact_steps", lambda on: 20)
     asked = ("--condition", "prompt=a cat", "--guidance", 5)
     done = cli("samplers", "compare", "--on", tiny_model, "--sampler", "heun", *asked, *SMALL)
     assert done.status == 0, done.err
@@ -60,7 +58,7 @@ def test_on_a_model(cli, tiny_model, monkeypatch):
 
 
 def test_a_schedule_is_tuned_and_used(cli, tiny_model, tmp_path, monkeypatch):
-    monkeypatch.setattr(comparison, "reference", partial(comparison.reference, steps=20))
+    monkeypatch.setattr(samplers, "_exact_steps", lambda on: 20)
     tuning = ("samplers", "tune", tiny_model, "--steps", 3, "--seeds", 2, "-o", "tuned.json")
     done = cli(*tuning)
     assert done.status == 0, done.err
@@ -88,3 +86,11 @@ def test_mistakes_are_one_line(cli, arguments, why):
     done = cli("samplers", "compare", *arguments, *SMALL)
     assert done.status == 2
     assert why in done.err
+
+
+def test_that_no_plot_can_be_drawn_is_told_before_the_work(cli, monkeypatch, tmp_path):
+    monkeypatch.setattr("latelier.evaluation.sampling.plot.find_spec", lambda name: None)
+    done = cli("samplers", "compare", *SMALL, "-o", "out")
+    assert done.status == 2
+    assert "pip install 'latelier[plot]'" in done.err
+    assert not (tmp_path / "out").exists()

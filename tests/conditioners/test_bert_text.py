@@ -134,7 +134,7 @@ class TestErrors:
     def test_without_a_vocabulary_each_way_says_what_to_do(self) -> None:
         conditioner = new_conditioner()
         conditioner.set_assets({})
-        message = r"no vocabulary, .* vocab\.txt of bert-base-uncased, with set_assets"
+        message = r"no vocabulary, .* vocab\.txt of bert-base-uncased.*--asset text.*set_assets"
         for what in (
             lambda: conditioner.encode(["a cat"]),
             lambda: conditioner.null(1, FRAME),

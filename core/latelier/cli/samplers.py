@@ -21,7 +21,14 @@ TUNING_SEED = 1_000_000
 app = new_app(help="List samplers and compare them.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
-Seeds = Annotated[int, typer.Option(min=1, metavar="COUNT", help="Starting points.")]
+Seeds = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="COUNT",
+        help="Starting points. By default 64, on a model 8.",
+    ),
+]
 Conditions = Annotated[
     list[str] | None,
     typer.Option(
@@ -86,7 +93,7 @@ def compare(
             min=1, metavar="CALLS", help="Calls of the model. Repeatable. 5 8 10 15 20 50."
         ),
     ] = None,
-    seeds: Seeds = 64,
+    seeds: Seeds = None,
     condition: Conditions = None,
     guidance: GuidanceText = None,
     output: Annotated[
@@ -97,25 +104,28 @@ def compare(
 ) -> None:
     """Measure how far samplers end from the exact solution, by the calls of the model they make.
 
-    The exact solution is that of 1,000 steps of Heun's method. The error is the mean of the
-    relative L2 errors of all starting points.
+    The exact solution is that of 1,000 steps of Heun's method, on a model of 200. The error is the
+    mean of the relative L2 errors of all starting points.
     """
     from latelier.cli.application import atelier as new_atelier
     from latelier.cli.stages import stages
     from latelier.cli.values import read_choice
     from latelier.evaluation.sampling.comparison import compare as compared
     from latelier.evaluation.sampling.comparison import reference
+    from latelier.evaluation.sampling.plot import check_plotting
     from latelier.pipeline.choice import Choice
 
+    if output is not None:
+        check_plotting()
     atelier = new_atelier()
     samplers = [Choice.model_validate(read_choice(text, "--sampler")) for text in sampler or ()]
     schedules = [
         Choice.model_validate(read_choice(text, "--schedule")) for text in schedule or ("karras",)
     ]
-    problem = _problem(on, range(seeds), condition or (), guidance, atelier)
+    problem = _problem(on, range(_count(on, seeds)), condition or (), guidance, atelier)
     with stages("comparing") as tell:
         tell("the exact solution")
-        exact = reference(problem, atelier)
+        exact = reference(problem, atelier, _exact_steps(on))
         found = list(
             compared(
                 problem,
@@ -142,7 +152,7 @@ def tune(
     sampler: Annotated[
         str, typer.Option(metavar="NAME[:KEY=VALUE,...]", help="That it is for.")
     ] = "dpmpp_2m",
-    seeds: Seeds = 64,
+    seeds: Seeds = None,
     condition: Conditions = None,
     guidance: GuidanceText = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
@@ -165,15 +175,23 @@ def tune(
         raise InvalidInputError(f"{output}: is there already; --force replaces it")
     atelier = new_atelier()
     chosen = sampler_of(Choice.model_validate(read_choice(sampler, "--sampler")), atelier)
-    points = range(TUNING_SEED, TUNING_SEED + seeds)
+    points = range(TUNING_SEED, TUNING_SEED + _count(on, seeds))
     problem = _problem(on, points, condition or (), guidance, atelier)
     with stages("tuning") as tell:
         tell("the exact solution")
-        exact = reference(problem, atelier)
+        exact = reference(problem, atelier, _exact_steps(on))
         starts = starting_grids(problem, steps, atelier)
         grid, error = tuned(problem, chosen, starts, exact, tell=tell)
     write_json(output, {"name": "fixed", "options": {"sigmas": list(grid.sigmas)}})
     typer.echo(f"{output}: error {error:.4g}")
+
+
+def _count(on: str, seeds: int | None) -> int:
+    return seeds or (64 if on == MIXTURE else 8)
+
+
+def _exact_steps(on: str) -> int:
+    return 1000 if on == MIXTURE else 200
 
 
 def _problem(

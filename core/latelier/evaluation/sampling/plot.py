@@ -2,11 +2,22 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from latelier.evaluation.sampling.comparison import Measured
 from latelier.kernel.errors import InvalidInputError
+
+
+def check_plotting() -> None:
+    """Check that plots can be drawn, before what they show is worked out.
+
+    Raises:
+        InvalidInputError: matplotlib is not installed.
+    """
+    if find_spec("matplotlib") is None:
+        raise InvalidInputError("a plot needs matplotlib: pip install 'latelier[plot]'")
 
 
 def plot(measured: Sequence[Measured], path: Path) -> None:
@@ -15,10 +26,9 @@ def plot(measured: Sequence[Measured], path: Path) -> None:
     Raises:
         InvalidInputError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InvalidInputError("a plot needs matplotlib: pip install 'latelier[plot]'") from None
+    check_plotting()
+    from matplotlib.figure import Figure
+
     lines: dict[str, list[Measured]] = defaultdict(list)
     for each in measured:
         lines[f"{each.sampler}, {each.schedule}"].append(each)

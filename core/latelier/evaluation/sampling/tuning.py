@@ -24,7 +24,7 @@ def tuned(
     sampler: Sampler,
     starts: Sequence[Grid],
     exact: Tensor,
-    rounds: int = 40,
+    rounds: int = 12,
     tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[Grid, float]:
     """Return the grid with which a sampler comes nearest to the exact ends, and its error there.
@@ -40,7 +40,7 @@ def tuned(
         sampler: with its options.
         starts: grids to begin with, all of one number of steps.
         exact: (B, *shape), where each starting point must end.
-        rounds: how often each sigma is moved at most.
+        rounds: how often each sigma is moved at most; most is gained in the first ten.
         tell: is told the error after each round.
     """
 
