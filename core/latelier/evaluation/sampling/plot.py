@@ -27,6 +27,7 @@ def plot(measured: Sequence[Measured], path: Path) -> None:
         InvalidInputError: matplotlib is not installed.
     """
     check_plotting()
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
 
     lines: dict[str, list[Measured]] = defaultdict(list)
@@ -34,11 +35,11 @@ def plot(measured: Sequence[Measured], path: Path) -> None:
         lines[f"{each.sampler}, {each.schedule}"].append(each)
     figure = Figure(figsize=(9, 6), layout="constrained")
     axes: Any = figure.subplots()
+    palette: Any = colormaps["tab20"]
+    axes.set_prop_cycle(color=palette.colors, marker=["o", "x"] * (len(palette.colors) // 2))
     for name, points in sorted(lines.items(), key=lambda line: line[1][-1].error):
         points.sort(key=lambda each: each.nfe)
-        axes.loglog(
-            [each.nfe for each in points], [each.error for each in points], "o-", label=name
-        )
+        axes.loglog([each.nfe for each in points], [each.error for each in points], label=name)
     budgets = sorted({each.budget for each in measured})
     axes.set_xticks(budgets, [str(budget) for budget in budgets])
     axes.minorticks_off()
