@@ -1,6 +1,6 @@
 """`latelier generate`: make pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from latelier.pipeline.picture import Picture
 
 DEFAULT_MODEL = "emoji-scenes"
-PROMPT = "prompt"
 
 app = new_app()
 
@@ -175,6 +174,7 @@ def generate(
     """Make pictures, and write the path of each."""
     from latelier.cli.application import atelier as new_atelier
     from latelier.cli.destinations import destinations, save
+    from latelier.cli.model_inputs import read_inputs
     from latelier.cli.watching import finished
 
     seed = _drawn() if seed is None else seed
@@ -184,7 +184,7 @@ def generate(
     words = prompt or " ".join(condition or ())
     paths = destinations(output, words, [seed + k for k in range(count)], force=force)
     atelier = new_atelier()
-    source, inputs = _inputs(model, prompt, condition or (), atelier)
+    source, inputs = read_inputs(model, prompt, condition or (), atelier)
     _check_names(asked, atelier)
 
     from latelier.pipeline import load
@@ -255,31 +255,6 @@ def _divided(
         "window_batch": window_batch,
         "tile": tile,
     }
-
-
-def _inputs(
-    model: str, prompt: str | None, texts: Sequence[str], atelier: "Atelier"
-) -> tuple[str, dict[str, Any]]:
-    """Return the name to load, and the inputs: one row each."""
-    from latelier.cli.schemas import input_classes
-    from latelier.cli.values import check_inputs, read_conditions
-    from latelier.kernel.errors import InvalidInputError
-    from latelier.pipeline.outline import read_outline
-    from latelier.pipeline.sources import find
-
-    source = find(model)
-    known = input_classes(read_outline(source.folder), atelier)
-    inputs = read_conditions(texts, known)
-    if prompt is not None:
-        if PROMPT not in known:
-            takes = f"but {', '.join(known)}: --condition" if known else "nor anything else"
-            raise InvalidInputError(f"model '{model}' takes no {PROMPT}, {takes}")
-        if PROMPT in inputs:
-            raise InvalidInputError(f"{PROMPT}: is given twice, also as --condition")
-        inputs[PROMPT] = prompt
-    check_inputs(inputs, known)
-    name = f"{source.name}@{source.revision}" if source.revision else model
-    return name, {public: [value] for public, value in inputs.items()}
 
 
 def _check_names(asked: Mapping[str, Any], atelier: "Atelier") -> None:

@@ -206,20 +206,15 @@ def _problem(
         from latelier.evaluation.sampling.mixture import mixture
 
         return mixture(process_from({"kind": "vp"}), seeds)
-    from latelier.cli.schemas import input_classes
-    from latelier.cli.values import check_inputs, read_conditions, read_guidance
+    from latelier.cli.model_inputs import read_inputs
+    from latelier.cli.values import read_guidance
     from latelier.evaluation.sampling.pipelines import problem_of
     from latelier.pipeline import load
-    from latelier.pipeline.outline import read_outline
-    from latelier.pipeline.sources import find
 
-    known = input_classes(read_outline(find(on).folder), atelier)
-    inputs = read_conditions(conditions, known)
-    check_inputs(inputs, known)
-    asked: dict[str, Any] = {name: [value] for name, value in inputs.items()}
+    source, asked = read_inputs(on, None, conditions, atelier)
     if guidance is not None:
         asked["guidance"] = read_guidance(guidance)
-    return problem_of(load(on, atelier=atelier), on, seeds, **asked)
+    return problem_of(load(source, atelier=atelier), on, seeds, **asked)
 
 
 def _without_noise(atelier: "Atelier") -> list[Any]:
