@@ -12,6 +12,7 @@ from torch import Tensor
 from latelier.diffusion import frames
 from latelier.kernel.contracts import Denoise, Grid, Noise, Step
 from latelier_samplers.ancestral import renoised
+from latelier_samplers.heun import heun_step
 
 
 def edm_stochastic(
@@ -49,12 +50,5 @@ def edm_stochastic(
         if gamma > 0 and s_tmin <= math.exp(-log_snr) <= s_tmax and math.isfinite(log_snr):
             hat = frames.sigma_at(grid.frame, log_snr - math.log1p(gamma))
             x = renoised(x, grid, sigma, hat, noise(sigma, hat), s_noise)
-        denoised = denoise(x, hat)
-        slope = (x - denoised) / hat
-        x_to = torch.add(x, slope, alpha=to - hat)
-        if to > 0:
-            denoised = denoise(x_to, to)
-            slope_to = (x_to - denoised) / to
-            x_to = torch.add(x, slope + slope_to, alpha=(to - hat) / 2)
-        x = x_to
+        x, denoised = heun_step(denoise, x, hat, to)
         yield Step(index, to, x, denoised)

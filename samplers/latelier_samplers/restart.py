@@ -12,6 +12,7 @@ from torch import Tensor
 from latelier.diffusion import frames
 from latelier.kernel.contracts import Denoise, Grid, Noise, Step
 from latelier_samplers.ancestral import renoised
+from latelier_samplers.heun import heun_step
 
 
 class Interval(NamedTuple):
@@ -50,7 +51,7 @@ def restart(
     """
     x = x.to(torch.promote_types(x.dtype, torch.float32))
     for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
-        x, denoised = _heun(denoise, x, sigma, to)
+        x, denoised = heun_step(denoise, x, sigma, to)
         for interval in intervals:
             if index + 1 != _place(grid, interval):
                 continue
@@ -58,20 +59,8 @@ def restart(
             for _ in range(interval.times):
                 x = renoised(x, grid, to, way[0], noise(to, way[0]))
                 for high, low in pairwise(way):
-                    x, denoised = _heun(denoise, x, high, low)
+                    x, denoised = heun_step(denoise, x, high, low)
         yield Step(index, to, x, denoised)
-
-
-def _heun(denoise: Denoise, x: Tensor, sigma: float, to: float) -> tuple[Tensor, Tensor]:
-    """Return x after a step of `heun`, and the newest estimate of x0."""
-    denoised = denoise(x, sigma)
-    slope = (x - denoised) / sigma
-    x_to = torch.add(x, slope, alpha=to - sigma)
-    if to > 0:
-        denoised = denoise(x_to, to)
-        slope_to = (x_to - denoised) / to
-        x_to = torch.add(x, slope + slope_to, alpha=(to - sigma) / 2)
-    return x_to, denoised
 
 
 def _place(grid: Grid, interval: Interval) -> int | None:
