@@ -94,3 +94,20 @@ def test_that_no_plot_can_be_drawn_is_told_before_the_work(cli, monkeypatch, tmp
     assert done.status == 2
     assert "pip install 'latelier[plot]'" in done.err
     assert not (tmp_path / "out").exists()
+
+
+def test_tuning_and_comparing_have_starting_points_of_their_own(cli, tiny_model, monkeypatch):
+    monkeypatch.setattr(samplers, "_exact_steps", lambda on: 20)
+    asked = []
+    problem = samplers._problem
+
+    def spied(on, seeds, *rest):
+        asked.append(set(seeds))
+        return problem(on, seeds, *rest)
+
+    monkeypatch.setattr(samplers, "_problem", spied)
+    cli("samplers", "compare", "--on", tiny_model, "--sampler", "heun", *SMALL)
+    cli("samplers", "tune", tiny_model, "--steps", 3, "--seeds", 2, "-o", "tuned.json")
+    compared, tuned = asked
+    assert len(compared) == len(tuned) == 2
+    assert not compared & tuned

@@ -305,8 +305,13 @@ def test_recomputing_changes_no_weight(tmp_path, tiny_first_stage):
         with torch.random.fork_rng():
             torch.manual_seed(0)
             objective = objective_of(config)
+        asked = []
+        objective.denoiser.register_forward_pre_hook(
+            lambda _, given, asked=asked: asked.append(given[3].recompute)
+        )
         samples = [scenes(config.data, config.data.seed, 8)[k] for k in range(2)]
         loss = objective(objective.collate(samples), 3)["loss"]
+        assert asked == [recompute]
         loss.backward()
         made.append([p.grad for p in objective.denoiser.parameters() if p.grad is not None])
     for plain, again in zip(*made, strict=True):
