@@ -2,8 +2,9 @@
 
 On a mixture of Gaussians (VP), and on the embedded model (rectified flow) unguided and at guidance
 5, for 64 held-out captions and starting points. All solve the same ODE from the same noise and may
-call the model as often as one another. `--tune` adds our dpmpp_2m and unipc on schedules tuned on
-other captions and starting points. The exact solutions take long and are kept in the output folder.
+call the model as often as one another. `--tune` adds some of ours on schedules tuned on other
+captions and starting points. What takes long, the exact solutions and the tuned schedules, is kept
+in the output folder.
 
 python benchmarks/sampler_error.py --tune 8 12 --output runs/sampler-error
 """
@@ -21,6 +22,7 @@ from sampler_peers import register
 from torch import Tensor
 
 import latelier
+from latelier.checkpoints.files import write_json
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.diffusion.processes import process_from
 from latelier.evaluation.sampling.comparison import Measured, compare, reference, sampler_of
@@ -34,7 +36,7 @@ from latelier.kernel.atelier import Atelier
 from latelier.pipeline.choice import Choice
 
 SEED, TUNING_SEED = 2_000_000, 3_000_000
-TUNED = ("dpmpp_2m", "unipc")
+TUNED = ("dpmpp_2m", "ipndm", "unipc")
 PROBLEMS = ("mixture", "unguided", "guided")
 console = Console()
 
@@ -76,14 +78,22 @@ def measure(name: str, arguments: Any, atelier: Atelier) -> Sequence[Measured]:
 def tuned_schedule(
     name: str, choice: Choice, steps: int, arguments: Any, atelier: Atelier
 ) -> Choice:
-    """Return the sigmas for a sampler that are best on other captions and starting points."""
-    problem = problem_called(name, TUNING_SEED, arguments.seeds)
-    path = arguments.output / f"{name}.tuning.exact.safetensors"
-    exact = exact_of(problem, path, atelier)
-    sampler = sampler_of(choice, atelier)
-    starts = starting_grids(problem, steps, atelier)
-    grid, _ = tuned(problem, sampler, starts, exact, tell=console.print)
-    return Choice(name="fixed", options={"sigmas": list(grid.sigmas)})
+    """Return the sigmas for a sampler that are best on other captions and starting points.
+
+    They are kept in a file that `latelier generate --schedule @FILE` takes too.
+    """
+    path = arguments.output / f"{name}.{choice.name}.{steps}.json"
+    if not path.is_file():
+        problem = problem_called(name, TUNING_SEED, arguments.tuning_seeds)
+        known = arguments.output / f"{name}.tuning.exact.safetensors"
+        exact = exact_of(problem, known, atelier)
+        console.print(f"{name}: tuning {steps} steps of {choice.name}")
+        starts = starting_grids(problem, steps, atelier)
+        sampler, followed = sampler_of(choice, atelier), arguments.starts
+        grid, _ = tuned(problem, sampler, starts, exact, followed=followed, tell=console.print)
+        fixed = Choice(name="fixed", options={"sigmas": list(grid.sigmas)})
+        write_json(path, fixed.model_dump())
+    return Choice.model_validate_json(path.read_text())
 
 
 def problem_called(name: str, seed: int, count: int) -> Problem:
@@ -114,6 +124,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--nfe", nargs="+", type=int, default=[5, 8, 10, 12, 15, 20, 50])
     parser.add_argument("--tune", nargs="*", type=int, default=[], help="steps to tune for")
     parser.add_argument("--seeds", type=int, default=64)
+    parser.add_argument("--tuning-seeds", type=int, default=32)
+    parser.add_argument("--starts", type=int, default=1, help="schedules to tune from")
     parser.add_argument("--output", type=Path, default=Path("runs/sampler-error"))
     return parser.parse_args()
 

@@ -155,6 +155,15 @@ def tune(
     seeds: Seeds = None,
     condition: Conditions = None,
     guidance: GuidanceText = None,
+    starts: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="COUNT",
+            help="How many of the known schedules to begin from, the best first: more may end lower "
+            "and take as many times as long.",
+        ),
+    ] = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Find the sigmas with which a sampler errs least on a model, in so many steps.
@@ -180,8 +189,8 @@ def tune(
     with stages("tuning") as tell:
         tell("the exact solution")
         exact = reference(problem, atelier, _exact_steps(on))
-        starts = starting_grids(problem, steps, atelier)
-        grid, error = tuned(problem, chosen, starts, exact, tell=tell)
+        known = starting_grids(problem, steps, atelier)
+        grid, error = tuned(problem, chosen, known, exact, followed=starts, tell=tell)
     write_json(output, {"name": "fixed", "options": {"sigmas": list(grid.sigmas)}})
     typer.echo(f"{output}: error {error:.4g}")
 

@@ -7,7 +7,7 @@ from latelier.diffusion.vp import VP
 from latelier.evaluation.sampling.comparison import reference
 from latelier.evaluation.sampling.mixture import mixture
 from latelier.evaluation.sampling.problem import relative_errors
-from latelier.evaluation.sampling.tuning import tuned
+from latelier.evaluation.sampling.tuning import starting_grids, tuned
 from latelier_samplers.dpmpp_2m import dpmpp_2m
 from latelier_samplers.schedules.karras import karras
 from latelier_samplers.schedules.model import model
@@ -46,3 +46,20 @@ def test_it_stops_where_no_move_helps(built_ins):
     exact = problem.solved(dpmpp_2m, grid)  # it is exact already
     found, error = tuned(problem, dpmpp_2m, [grid], exact, rounds=100)
     assert (found, error) == (grid, 0)
+
+
+def test_another_start_may_end_lower(built_ins):
+    problem = mixture(VP(), range(1000, 1032))
+    exact = reference(problem, built_ins, steps=200)
+    starts = starting_grids(problem, 5, built_ins)
+    ends = [tuned(problem, dpmpp_2m, [start], exact, rounds=6)[1] for start in starts]
+    _, first = tuned(problem, dpmpp_2m, starts, exact, rounds=6)
+    _, found = tuned(problem, dpmpp_2m, starts, exact, rounds=6, followed=len(starts))
+    assert found == min(ends) < first
+
+
+def test_starts_are_of_the_number_of_steps_and_differ(built_ins):
+    starts = starting_grids(mixture(VP(), range(4)), 8, built_ins)
+    assert len(starts) >= 5
+    assert {start.steps for start in starts} == {8}
+    assert len({start.sigmas for start in starts}) == len(starts)

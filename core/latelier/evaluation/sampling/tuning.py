@@ -25,14 +25,15 @@ def tuned(
     starts: Sequence[Grid],
     exact: Tensor,
     rounds: int = 12,
+    followed: int = 1,
     tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[Grid, float]:
     """Return the grid with which a sampler comes nearest to the exact ends, and its error there.
 
     The bounds of arXiv:2404.14507 are for any sampler and any samples; here the error itself is
-    made small, of this sampler, on the starting points of the problem. The best of `starts` is
-    taken, and its inner sigmas are moved one at a time: a move that helps is made larger the next
-    time, one that does not is turned round and made smaller. The first sigma and the last stay.
+    made small, of this sampler, on the starting points of the problem. The inner sigmas of the
+    best of `starts` are moved one at a time: a move that helps is made larger the next time, one
+    that does not is turned round and made smaller. The first sigma and the last stay.
 
     Args:
         problem: with starting points that no comparison uses, 16 at least: with fewer the
@@ -41,6 +42,7 @@ def tuned(
         starts: grids to begin with, all of one number of steps.
         exact: (B, *shape), where each starting point must end.
         rounds: how often each sigma is moved at most; most is gained in the first ten.
+        followed: how many of the starts are moved, the best first: each ends in a minimum near it.
         tell: is told the error after each round.
     """
 
@@ -48,7 +50,20 @@ def tuned(
         found = float(relative_errors(problem.solved(sampler, grid), exact).mean())
         return found if math.isfinite(found) else math.inf
 
-    best, grid = min(((error(start), start) for start in starts), key=lambda pair: pair[0])
+    ranked = sorted(((error(start), start) for start in starts), key=lambda pair: pair[0])
+    moved = [_descended(error, start, found, rounds, tell) for found, start in ranked[:followed]]
+    found, grid = min(moved, key=lambda pair: pair[0])
+    return grid, found
+
+
+def _descended(
+    error: Callable[[Grid], float],
+    grid: Grid,
+    best: float,
+    rounds: int,
+    tell: Callable[[str], None],
+) -> tuple[float, Grid]:
+    """Return the least error that moves of single sigmas lead to from a grid, and its grid."""
     moves = dict.fromkeys(range(1, grid.steps), _FIRST_MOVE)
     for index in range(rounds):
         for k in moves:
@@ -63,18 +78,18 @@ def tuned(
         tell(f"round {index + 1}, error {best:.4g}")
         if all(abs(move) < _LEAST_MOVE for move in moves.values()):
             break
-    return grid, best
+    return best, grid
 
 
 def starting_grids(problem: Problem, steps: int, atelier: Atelier) -> list[Grid]:
-    """Return grids to begin with: each registered schedule that makes one of `steps` unasked."""
+    """Return grids to begin with: those of `steps` that registered schedules make unasked."""
     found = []
     for spec in atelier.schedules.specs():
         try:
             grid = schedule_of(Choice(name=spec.id), problem, atelier)(steps)
         except InvalidInputError:  # it is for other processes, or needs options
             continue
-        if grid.steps == steps:
+        if grid.steps == steps and all(grid.sigmas != other.sigmas for other in found):
             found.append(Grid(grid.sigmas, grid.frame))
     return found
 
