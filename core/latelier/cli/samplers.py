@@ -160,8 +160,8 @@ def tune(
         typer.Option(
             min=1,
             metavar="COUNT",
-            help="How many of the known schedules to begin from, the best first: more may end lower "
-            "and take as many times as long.",
+            help="How many of the known schedules to begin from, the best first: more may end "
+            "lower, and take as many times as long.",
         ),
     ] = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
