@@ -24,7 +24,8 @@ def test_it_says_what_it_takes_and_obeys() -> None:
     )
     assert config.size_multiple == 4
     assert config.latent_channels == 4
-    assert config.honours == {"masks", "regions", "residuals", "self_values", "recompute"}
+    obeyed = {"masks", "regions", "residuals", "self_values", "recompute", "adapters"}
+    assert config.honours == obeyed
     assert list(config.takes().streams) == ["text"]
     assert config.takes().vectors == {"size": 6}
 

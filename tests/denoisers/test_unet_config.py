@@ -38,7 +38,8 @@ def test_it_says_what_it_takes_in_order() -> None:
     assert list(takes.spatial.items()) == [("masked", 4), ("mask", 1)]
     assert takes.vectors == {"size": 6}
     assert config.latent_channels == 4
-    assert config.honours == {"masks", "regions", "residuals", "self_values", "recompute"}
+    obeyed = {"masks", "regions", "residuals", "self_values", "recompute", "adapters"}
+    assert config.honours == obeyed
 
 
 @pytest.mark.parametrize(("mult", "multiple"), [((1,), 1), ((1, 2), 2), ((1, 2, 2, 4, 4), 16)])

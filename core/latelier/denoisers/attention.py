@@ -3,14 +3,15 @@
 The names of the modules are those of the published checkpoints.
 """
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, linear, scaled_dot_product_attention
 
+from latelier.denoisers.adapter import Adapted
 from latelier.denoisers.call import Call
-from latelier.denoisers.injection import Context
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -43,7 +44,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tenso
     Where a CPU trains in 16 bits it is spelt out: the gradient of torch's fused kernel takes 4 to
     10 times as long there at the lengths of small latents (torch 2.13, 16 to 256 places).
     """
-    trains_in_16_bits = q.requires_grad and q.element_size() == 2 and q.device.type == "cpu"
+    trains = q.requires_grad or k.requires_grad
+    trains_in_16_bits = trains and q.element_size() == 2 and q.device.type == "cpu"
     if not trains_in_16_bits or k.shape[2] > MOST_KEYS_SPELT_OUT:
         return scaled_dot_product_attention(q, k, v, bias)
     logits = (q * q.shape[3] ** -0.5) @ k.transpose(2, 3)
@@ -66,12 +68,23 @@ class Attention(nn.Module):
 
     def forward(self, queries: Tensor, context: Tensor, bias: Tensor | None = None) -> Tensor:
         """Return (B, Q, C); `bias` (B or 1, 1, Q or 1, N) is added to the logits."""
-        q = heads_first(self.to_q(queries), self.heads)
+        out: Tensor = self.to_out(self.found(self.queries(queries), context, bias))
+        return out
+
+    def queries(self, tokens: Tensor) -> Tensor:
+        """Return the queries of tokens (B, Q, C), the heads first: (B, H, Q, d)."""
+        return heads_first(self.to_q(tokens), self.heads)
+
+    def found(self, q: Tensor, context: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Return what queries (B, H, Q, d) find, (B, Q, C), before the last layer."""
         k = heads_first(self.to_k(context), self.heads)
         v = heads_first(self.to_v(context), self.heads)
-        values = attend(q, k, v, bias)
-        out: Tensor = self.to_out(heads_merged(values))
-        return out
+        return heads_merged(attend(q, k, v, bias))
+
+    def out_of(self, values: Tensor) -> Tensor:
+        """Return values (B, Q, C) through the last layer without its bias: of zeros, zeros."""
+        last: nn.Linear = self.to_out[0]  # type: ignore[assignment]
+        return linear(values, last.weight)
 
     def values(self, context: Tensor) -> Tensor:
         """Return (B, N, C): what forward gives where each place attends to itself alone."""
@@ -79,15 +92,62 @@ class Attention(nn.Module):
         return out
 
 
-def with_context(
-    tokens: Tensor, queries: Tensor, attention: Attention, context: Context, grid: tuple[int, int]
+def cross_attended(
+    tokens: Tensor,
+    queries: Tensor,
+    attention: Attention,
+    name: str,
+    call: Call,
+    grid: tuple[int, int],
 ) -> Tensor:
-    """Return tokens (B, h * w, C) of a grid (h, w) with what their queries find in the context."""
-    attended = context.at(grid)
+    """Return tokens (B, h * w, C) of a grid (h, w) with what their queries find.
+
+    They look in the context, and in the adapters that serve the attention, whose name this is.
+    """
+    adapters = [each for each in call.adapters if each.serves(name)]
+    if adapters:
+        return _attended_beside(adapters, tokens, queries, attention, name, call, grid)
+    if call.context is None:
+        return tokens
+    attended = call.context.at(grid)
     out: Tensor = attention(queries, attended.tokens, attended.bias)
     if attended.presence is None:
         return tokens + out
     return torch.addcmul(tokens, attended.presence, out)
+
+
+def _attended_beside(
+    adapters: Sequence[Adapted],
+    tokens: Tensor,
+    queries: Tensor,
+    attention: Attention,
+    name: str,
+    call: Call,
+    grid: tuple[int, int],
+) -> Tensor:
+    """Return what `cross_attended` does, of which adapters find a part."""
+    q = attention.queries(queries)
+    beside = _found_by(adapters, q, name, grid)
+    if call.context is None:
+        return tokens + attention.out_of(beside)
+    attended = call.context.at(grid)
+    own = attention.found(q, attended.tokens, attended.bias)
+    if attended.presence is None:
+        out: Tensor = attention.to_out(own + beside)
+        return tokens + out
+    out = torch.addcmul(tokens, attended.presence, attention.to_out(own))
+    return out + attention.out_of(beside)
+
+
+def _found_by(adapters: Sequence[Adapted], q: Tensor, name: str, grid: tuple[int, int]) -> Tensor:
+    """Return (B, h * w, C), the sum of what queries (B, H, h * w, d) find in each adapter."""
+    parts = []
+    for each in adapters:
+        attended = each.context.at(grid)
+        found = each.adapter.keys_values(name, attended.tokens)
+        k, v = (heads_first(part, q.shape[1]) for part in found)
+        parts.append(each.weighed(heads_merged(attend(q, k, v, attended.bias)), attended))
+    return sum(parts[1:], parts[0])
 
 
 class AttentionBlock(nn.Module):
@@ -149,6 +209,7 @@ class TransformerBlock(nn.Module):
 
     def __init__(self, width: int, context_dim: int, heads: int, name: str) -> None:
         super().__init__()
+        self.cross_attention_name = f"{name}.attn2"
         # "middle_block.1" stands for all that it holds, ".transformer_blocks.0.attn1" for one
         outer = name.partition(".transformer_blocks")[0]
         self.self_attention_names = frozenset({outer, f"{name}.attn1"})
@@ -165,8 +226,9 @@ class TransformerBlock(nn.Module):
         passes = not call.self_values.isdisjoint(self.self_attention_names)
         attended = self.attn1.values(normed) if passes else self.attn1(normed, normed)
         tokens = tokens + attended
-        if call.context is not None:
-            tokens = with_context(tokens, self.norm2(tokens), self.attn2, call.context, grid)
+        if call.attends:
+            name, queries = self.cross_attention_name, self.norm2(tokens)
+            tokens = cross_attended(tokens, queries, self.attn2, name, call, grid)
         out: Tensor = tokens + self.ff(self.norm3(tokens))
         return out
 

@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from latelier.denoisers.adapter import Adapted
 from latelier.denoisers.injection import Context
 
 
@@ -17,12 +18,19 @@ class Call:
     context: what is cross-attended; None where no stream is given.
     self_values: names of the self-attention layers that pass their values through.
     recompute: whether what is inside layers is made again in the backward pass.
+    adapters: what is cross-attended beside the context.
     """
 
     emb: Tensor
     context: Context | None
     self_values: frozenset[str]
     recompute: bool = False
+    adapters: tuple[Adapted, ...] = ()
+
+    @property
+    def attends(self) -> bool:
+        """Whether there is anything to cross-attend to."""
+        return self.context is not None or bool(self.adapters)
 
     def applied(self, layer: nn.Module, *features: Any) -> Tensor:
         """Return what a layer that is told of the call makes of features."""

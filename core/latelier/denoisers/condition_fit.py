@@ -6,31 +6,57 @@ from typing import Any
 from torch import Tensor
 
 from latelier.kernel.condition import Condition
+from latelier.kernel.contracts import ScaledAdapter
 from latelier.kernel.errors import ConditionError, suggestion
 from latelier.kernel.slots import Takes
 
 
-def check_condition(condition: Condition, takes: Takes, x: Tensor) -> None:
+def check_condition(
+    condition: Condition, takes: Takes, x: Tensor, adapters: Mapping[str, ScaledAdapter]
+) -> None:
     """Check a condition against what the denoiser of x (B, C, h, w) takes.
 
     Streams and vectors may be absent. Spatial parts may not: they have no neutral value.
 
+    Args:
+        condition: all that is given.
+        takes: what the denoiser takes by itself.
+        x: what it denoises.
+        adapters: each takes a stream of its name.
+
     Raises:
         ConditionError: a name, width, size or batch that does not fit; lists what would.
     """
+    streams = {name: slot.width for name, slot in takes.streams.items()}
+    for name, use in adapters.items():
+        if name in streams:
+            raise ConditionError(
+                f"an adapter is called '{name}', as is a stream that this denoiser takes itself; "
+                "give the adapter another name"
+            )
+        _check_scale(name, use, x)
+    streams |= {name: use.module.config.width for name, use in adapters.items()}
     for kind, given, taken in (
-        ("stream", condition.streams, takes.streams),
+        ("stream", condition.streams, streams),
         ("spatial part", condition.spatial, takes.spatial),
         ("vector", condition.vectors, takes.vectors),
     ):
         _check_names(kind, given, taken)
     for name, stream in condition.streams.items():
-        _check_width("stream", name, stream.tokens.shape[2], takes.streams[name].width)
+        _check_width("stream", name, stream.tokens.shape[2], streams[name])
     for name, vector in condition.vectors.items():
         _check_width("vector", name, vector.shape[1], takes.vectors[name])
     _check_spatial(condition.spatial, takes.spatial, x)
     if condition.batch not in (None, len(x)):
         raise ConditionError(f"the condition has {condition.batch} rows, but x has {len(x)}")
+
+
+def _check_scale(name: str, use: ScaledAdapter, x: Tensor) -> None:
+    if isinstance(use.scale, Tensor) and use.scale.shape != (len(x),):
+        raise ConditionError(
+            f"the scale of the adapter '{name}' has the shape {tuple(use.scale.shape)}; it is a "
+            f"number, or ({len(x)},)"
+        )
 
 
 def _check_names(kind: str, given: Mapping[str, Any], taken: Mapping[str, Any]) -> None:

@@ -56,7 +56,8 @@ class ConditionedConfig(DenoiserConfig):
     @property
     def honours(self) -> frozenset[str]:
         """What it can obey."""
-        return frozenset({"masks", "regions", "residuals", "self_values", "recompute"})
+        always = {"masks", "regions", "residuals", "self_values", "recompute"}
+        return frozenset(always if self.context_dim is None else {*always, "adapters"})
 
     def takes(self) -> Takes:
         """Return the conditions that it takes."""

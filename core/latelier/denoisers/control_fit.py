@@ -1,15 +1,20 @@
 """Whether a control asks for what a denoiser has, and the residuals of one that does."""
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 from torch import Tensor
 
+from latelier.denoisers.adapter_fit import misfit
 from latelier.kernel.contracts import Control
 from latelier.kernel.errors import ConditionError, suggestion
 
 
 def check_control(
-    control: Control, blocks: AbstractSet[str], self_attentions: AbstractSet[str]
+    control: Control,
+    blocks: AbstractSet[str],
+    self_attentions: AbstractSet[str],
+    cross_attentions: Mapping[str, int],
 ) -> None:
     """Check the names in a control against those of a denoiser.
 
@@ -22,6 +27,10 @@ def check_control(
     for name in control.self_values:
         if name not in self_attentions:
             raise ConditionError(f"no self-attention '{name}'. {suggestion(name, self_attentions)}")
+    for name, use in control.adapters.items():
+        fault = misfit(use.module.config, cross_attentions)
+        if fault is not None:
+            raise ConditionError(f"the adapter '{name}' {fault}")
 
 
 def residual_for(control: Control, name: str, shape: tuple[int, ...]) -> Tensor | None:

@@ -111,13 +111,18 @@ def injected(
     streams = []
     for name, slot in slots.items():
         stream = condition.streams.get(name)
-        if stream is None or stream.tokens.shape[1] == 0 or _is_number(stream.scale, 0):
+        if stream is None or not counts(stream):
             continue
         if slot.way == "named":
             tokens = projections[name](stream.tokens) + embeddings[name]
             stream = replace(stream, tokens=tokens)
         streams.append(stream)
     return Context.of(tuple(streams))
+
+
+def counts(stream: Stream) -> bool:
+    """Return whether a stream has tokens, and a scale that is not the number 0."""
+    return stream.tokens.shape[1] > 0 and not _is_number(stream.scale, 0)
 
 
 def _is_everywhere(stream: Stream) -> bool:

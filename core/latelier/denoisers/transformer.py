@@ -1,8 +1,12 @@
 """The diffusion transformer, whose state dict has the names of the published checkpoints."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import torch
 from torch import Tensor, nn
 
+from latelier.denoisers.adapter import adapted
 from latelier.denoisers.attention import zero_init
 from latelier.denoisers.call import Call
 from latelier.denoisers.condition_fit import check_condition
@@ -60,7 +64,16 @@ class Transformer(nn.Module):
         self.vector_embeds = vector_layers(config)
         self._block_names = frozenset(f"blocks.{i}" for i in range(config.depth))
         self._attention_names = frozenset(f"{name}.attn" for name in self._block_names)
+        names = (f"blocks.{i}.cross_attn" for i in range(config.depth))
+        self._cross_attentions = MappingProxyType(
+            {} if config.context_dim is None else dict.fromkeys(names, width)
+        )
         self._initialise()
+
+    @property
+    def cross_attentions(self) -> Mapping[str, int]:
+        """The cross-attention layers that adapters may serve, and the width of their queries."""
+        return self._cross_attentions
 
     @property
     def config(self) -> TransformerConfig:
@@ -83,13 +96,14 @@ class Transformer(nn.Module):
         """
         control = control or Control()
         check_input(x, t, self._config)
-        check_condition(condition, self._takes, x)
-        check_control(control, self._block_names, self._attention_names)
+        check_condition(condition, self._takes, x, control.adapters)
+        check_control(control, self._block_names, self._attention_names, self._cross_attentions)
         context = injected(
             condition, self._takes.streams, self.stream_projections, self.stream_embeddings
         )
         emb = self._embedded(x, t, condition)
-        call = Call(emb, context, control.self_values, control.recompute)
+        adapters = adapted(control.adapters, condition)
+        call = Call(emb, context, control.self_values, control.recompute, adapters)
 
         tokens, grid = self._tokens(x, condition)
         for i, block in enumerate(self.blocks):

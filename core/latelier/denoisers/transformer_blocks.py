@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from latelier.denoisers.attention import (
     Attention,
     attend,
+    cross_attended,
     heads_first,
     heads_merged,
-    with_context,
 )
 from latelier.denoisers.call import Call
 
@@ -69,6 +69,7 @@ class DiTBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.self_attention_name = f"{name}.attn"
+        self.cross_attention_name = f"{name}.cross_attn"
         self.norm1 = plain_norm(width)
         self.attn = SelfAttention(width, heads)
         if context_dim is not None:
@@ -86,9 +87,9 @@ class DiTBlock(nn.Module):
         passes = self.self_attention_name in call.self_values
         attended = self.attn(modulated(self.norm1(tokens), shift, scale), passes)
         tokens = torch.addcmul(tokens, gate[:, None], attended)
-        if call.context is not None:
-            queries = self.norm_cross(tokens)
-            tokens = with_context(tokens, queries, self.cross_attn, call.context, grid)
+        if call.attends:
+            name, queries = self.cross_attention_name, self.norm_cross(tokens)
+            tokens = cross_attended(tokens, queries, self.cross_attn, name, call, grid)
         fed = self.mlp(modulated(self.norm2(tokens), mlp_shift, mlp_scale))
         return torch.addcmul(tokens, mlp_gate[:, None], fed)
 

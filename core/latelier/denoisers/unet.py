@@ -1,8 +1,12 @@
 """The UNet of latent diffusion, whose state dict has the names of the published checkpoints."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import torch
 from torch import Tensor, nn
 
+from latelier.denoisers.adapter import adapted
 from latelier.denoisers.attention import AttentionBlock, TransformerBlock, zero_init
 from latelier.denoisers.blocks import applied
 from latelier.denoisers.call import Call
@@ -48,6 +52,12 @@ class UNet(nn.Module):
         self.vector_embeds = vector_layers(config)
         self._block_names = _block_names(len(self.input_blocks))
         self._attention_names = _attention_names(self)
+        self._cross_attentions = _cross_attentions(self)
+
+    @property
+    def cross_attentions(self) -> Mapping[str, int]:
+        """The cross-attention layers that adapters may serve, and the width of their queries."""
+        return self._cross_attentions
 
     @property
     def config(self) -> UNetConfig:
@@ -71,13 +81,14 @@ class UNet(nn.Module):
         """
         control = control or Control()
         check_input(x, t, self._config)
-        check_condition(condition, self._takes, x)
-        check_control(control, self._block_names, self._attention_names)
+        check_condition(condition, self._takes, x, control.adapters)
+        check_control(control, self._block_names, self._attention_names, self._cross_attentions)
         context = injected(
             condition, self._takes.streams, self.stream_projections, self.stream_embeddings
         )
         emb = self._embedded(x, t, condition)
-        call = Call(emb, context, control.self_values, control.recompute)
+        adapters = adapted(control.adapters, condition)
+        call = Call(emb, context, control.self_values, control.recompute, adapters)
 
         h = x
         if condition.spatial:
@@ -112,6 +123,17 @@ def _block_names(blocks: int) -> frozenset[str]:
     """Return the places where residuals can be added; as many input as output blocks."""
     kinds = ("input_blocks", "skips", "output_blocks")
     return frozenset({"middle_block", *(f"{kind}.{i}" for kind in kinds for i in range(blocks))})
+
+
+def _cross_attentions(model: nn.Module) -> Mapping[str, int]:
+    """Return the widths of the cross-attention layers by name, in the order of the blocks."""
+    return MappingProxyType(
+        {
+            module.cross_attention_name: module.attn2.to_q.in_features
+            for module in model.modules()
+            if isinstance(module, TransformerBlock)
+        }
+    )
 
 
 def _attention_names(model: nn.Module) -> frozenset[str]:

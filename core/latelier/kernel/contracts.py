@@ -38,6 +38,22 @@ class Frame:
 
 
 @dataclass(frozen=True, eq=False)
+class ScaledAdapter:
+    """An adapter (see `latelier.denoisers.adapter`), and how much it counts in a call.
+
+    module: has its `config`. scale: a number or (B,); 0 is the same as none.
+    """
+
+    module: Any
+    scale: "float | Tensor" = 1.0
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it counts nowhere; told without a look at a tensor's numbers."""
+        return isinstance(self.scale, float | int) and self.scale == 0
+
+
+@dataclass(frozen=True, eq=False)
 class Control:
     """What one call asks of a denoiser beside its condition. Nothing is patched into a module.
 
@@ -46,11 +62,14 @@ class Control:
         (perturbed-attention guidance, arXiv:2403.17377).
     recompute: whether the backward pass makes the activations inside blocks again, which otherwise
         wait for it in memory (gradient checkpointing, arXiv:1604.06174). No number changes.
+    adapters: name -> what is added to cross-attentions (IP-Adapter, arXiv:2308.06721). What an
+        adapter is told is the condition's stream of the same name.
     """
 
     residuals: "Mapping[str, Tensor]" = field(default_factory=dict)
     self_values: frozenset[str] = frozenset()
     recompute: bool = False
+    adapters: Mapping[str, ScaledAdapter] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -70,7 +70,10 @@ class DenoiserConfig(Frozen):
 
     @property
     def honours(self) -> frozenset[str]:
-        """What it can obey: 'masks', 'regions', 'residuals', 'self_values', 'recompute' ..."""
+        """What it can obey.
+
+        That is of 'masks', 'regions', 'residuals', 'self_values', 'recompute' and 'adapters'.
+        """
         return frozenset()
 
     @property
