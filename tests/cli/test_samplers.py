@@ -111,3 +111,35 @@ def test_tuning_and_comparing_have_starting_points_of_their_own(cli, tiny_model,
     compared, tuned = asked
     assert len(compared) == len(tuned) == 2
     assert not compared & tuned
+
+
+def test_a_sampler_is_shown_with_the_options_under_its_name(cli):
+    shown = cli("samplers", "show", "euler_ancestral")
+    assert shown.status == 0
+    lines = shown.out.splitlines()
+    assert lines[0].split() == ["sampler", "latelier/euler_ancestral"]
+    assert ["stochastic", "True"] in [line.split() for line in lines]
+    assert lines[-1].split()[:3] == ["eta", "1.0", "number;"]
+    [ddim] = json.loads(cli("samplers", "show", "ddim", "--json").out)
+    assert ddim["options"]["properties"]["eta"]["default"] == 0
+    assert (ddim["kind"], ddim["traits"]["order"]) == ("sampler", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("karras", "rho 7.0 number; the higher, the more of the steps lie at low sigma"),
+        ("restart", "intervals [[4, 2, 0.1, 2.0]] list of Interval;"),
+        ("apg", "interval null [number, number] or null;"),
+        ("heun", "It takes no options."),
+    ],
+)
+def test_schedules_and_guidance_are_shown_too(cli, name, line):
+    shown = cli("samplers", "show", name)
+    assert line in " ".join(shown.out.split())
+
+
+def test_a_name_that_nothing_has(cli):
+    shown = cli("samplers", "show", "heum")
+    assert shown.status == 2
+    assert "no sampler, schedule or guidance 'heum'. Did you mean 'heun'?" in shown.err

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latelier.cli.lazy import new_app
-from latelier.cli.output import show_columns, show_json
+from latelier.cli.output import show_columns, show_fields, show_json
 
 if TYPE_CHECKING:
     from latelier.evaluation.sampling.comparison import Measured
@@ -18,7 +18,7 @@ MIXTURE = "mixture"
 TUNING_SEED = 1_000_000
 """The first of the starting points that schedules are tuned on: `compare` uses others."""
 
-app = new_app(help="List samplers and compare them.")
+app = new_app(help="List samplers, show their options, and compare them.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 Seeds = Annotated[
@@ -67,6 +67,29 @@ def list_(as_json: AsJson = False) -> None:
             for row in rows
         ],
     )
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Of a sampler, a schedule or a guidance rule.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what one is and the options that it takes: `--sampler NAME:KEY=VALUE,...`."""
+    from latelier.cli.application import atelier
+    from latelier.cli.functions import called, in_words
+
+    found = called(name, atelier())
+    if as_json:
+        show_json([each.model_dump(mode="json") for each in found])
+        return
+    for each in found:
+        lines = {"": each.about, "version": each.version, **each.traits}
+        show_fields([(each.kind, each.id), *lines.items()])
+        options = in_words(each)
+        if options:
+            show_columns(("OPTION", "DEFAULT", "MEANING"), options)
+        else:
+            typer.echo("It takes no options.")
 
 
 @app.command()

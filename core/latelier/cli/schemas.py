@@ -63,6 +63,8 @@ def _type(field: Schema, definitions: Schema) -> str:
         return " or ".join(_type(each, definitions) for each in field["anyOf"])
     if "enum" in field:
         return " or ".join(map(str, field["enum"]))
+    if "prefixItems" in field:
+        return f"[{', '.join(_type(each, definitions) for each in field['prefixItems'])}]"
     if field.get("type") == "array":
         return f"list of {_type(field.get('items', {}), definitions)}"
     return str(field.get("format") or field.get("type") or "any value")
