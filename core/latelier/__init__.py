@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from latelier.kernel.errors import LatelierError
     from latelier.kernel.frozen import Frozen
     from latelier.kernel.hookspecs import hookimpl
+    from latelier.kernel.inputs import Box, Color, Image, Mask, SemanticMap
     from latelier.kernel.registry import Registry
     from latelier.kernel.slots import ConditionerConfig, Gives
     from latelier.pipeline import Pipeline, compose, load
@@ -33,15 +34,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Atelier",
+    "Box",
+    "Color",
     "Condition",
     "Conditioner",
     "ConditionerConfig",
     "Frame",
     "Frozen",
     "Gives",
+    "Image",
     "LatelierError",
+    "Mask",
     "Part",
     "Pipeline",
+    "SemanticMap",
     "Step",
     "Stream",
     "__version__",
@@ -60,15 +66,20 @@ __all__ = [
 
 _HOMES = {
     "Atelier": "latelier.kernel.atelier",
+    "Box": "latelier.kernel.inputs",
+    "Color": "latelier.kernel.inputs",
     "Condition": "latelier.kernel.condition",
     "Conditioner": "latelier.conditioner",
     "ConditionerConfig": "latelier.kernel.slots",
     "Frame": "latelier.kernel.contracts",
     "Frozen": "latelier.kernel.frozen",
     "Gives": "latelier.kernel.slots",
+    "Image": "latelier.kernel.inputs",
     "LatelierError": "latelier.kernel.errors",
+    "Mask": "latelier.kernel.inputs",
     "Part": "latelier.kernel.condition",
     "Pipeline": "latelier.pipeline",
+    "SemanticMap": "latelier.kernel.inputs",
     "Step": "latelier.kernel.contracts",
     "Stream": "latelier.kernel.condition",
     "build": "latelier.pipeline.building",

@@ -228,6 +228,18 @@ class Pipeline:
             dtype=dtype,
         )
 
+    def input_schemas(self) -> dict[str, dict[str, Any]]:
+        """Return the JSON schema of each public input: what a host needs to draw its form.
+
+        A bare value stands for the one required field. What a field is, `format` says where the
+        type does not: image, mask, semantic-map, box, color.
+        """
+        conditioners = self.conditioners
+        return {
+            public: conditioners[fed[0]].Input.model_json_schema()
+            for public, fed in self.inputs.items()
+        }
+
     def components(self) -> dict[str, Component]:
         """Return every component by the place it has in the pipeline."""
         conditioners = {

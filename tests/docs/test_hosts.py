@@ -1,0 +1,60 @@
+"""The blocks of docs/hosts.md run, one after another, and do what the page says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import latelier
+
+PAGE = (Path(__file__).parents[2] / "docs" / "hosts.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def after(tmp_path_factory):
+    """What the blocks leave behind, and what they wrote."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert len(blocks) == 7
+    names = {}
+    lines = []
+    names["print"] = lambda *values: lines.append(" ".join(map(str, values)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("host"))
+        for block in blocks:
+            exec(compile(block, "hosts.md", "exec"), names)
+        assert Path("cat.png").is_file()
+    return names, lines
+
+
+def test_what_is_printed_is_what_the_comments_say(after):
+    _, lines = after
+    assert lines[0] == "['prompt', 'class_label']"
+    assert lines[2:6] == ["1 of 4", "2 of 4", "3 of 4", "4 of 4"]
+    assert lines[6].startswith("there is no sampler 'heum'. Did you mean 'heun'? Known: ")
+
+
+def test_it_stops_where_the_host_does(after):
+    assert after[0]["preview"].step == 2
+
+
+def test_threads_make_what_one_makes_alone(after):
+    names, _ = after
+    for prompt, picture in zip(names["prompts"], names["pictures"]):
+        [alone] = names["pipe"].generate(prompt=prompt, seed=7, steps=2)
+        assert alone.image.tobytes() == picture.image.tobytes()
+
+
+def test_a_sampler_of_the_host(after):
+    names, _ = after
+    sampler = names["picture"].provenance["functions"]["sampler"]
+    assert sampler == {"id": "our-studio/ours", "version": "1.0"}
+    assert names["ours"].atelier.samplers.names() != latelier.samplers.names()
+
+
+def test_every_format_of_its_table_is_one_that_inputs_have():
+    from pydantic import TypeAdapter
+
+    inputs = (latelier.Image, latelier.Mask, latelier.SemanticMap, latelier.Box, latelier.Color)
+    formats = [TypeAdapter(each).json_schema()["format"] for each in inputs]
+    table = PAGE.partition("| `format` |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `([\w-]+)`", table, re.MULTILINE) == formats
