@@ -48,7 +48,7 @@ class Case:
     code: str
     state: str
     cause: str
-    fix: str = "deny 'latelier-broken:main'"
+    fix: str = "`latelier plugins disable latelier-broken:main`"
 
 
 CASES = {
@@ -229,7 +229,7 @@ def test_what_the_policy_refuses_is_not_imported(site, publish_healthy, caplog, 
     assert atelier.samplers.names() == ["healthy"]
     report = next(each for each in atelier.plugins if each.distribution == "latelier-other")
     assert (report.state, report.cause) == ("disabled", cause)
-    assert "LATELIER_PLUGINS_DENY" in report.fix
+    assert report.fix == "`latelier plugins enable latelier-other:main`"
     assert caplog.text == ""
 
 

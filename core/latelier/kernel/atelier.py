@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import Distribution
 from typing import Any
 
 from latelier.kernel.announcer import Announcer
 from latelier.kernel.contracts import Guidance, Importer, Sampler, Schedule
 from latelier.kernel.discovery import Candidate, discover
 from latelier.kernel.errors import InvalidConfigError, PluginError, suggestion
+from latelier.kernel.fingerprint import Fingerprint, fingerprint
 from latelier.kernel.plugins import PluginLoader, PluginReport
 from latelier.kernel.policy import BUILT_IN, Policy, normalised, read_policy
 from latelier.kernel.registry import Registry
@@ -29,7 +31,8 @@ class Atelier:
         strict: raise where a plugin fails to load or a lifecycle hook fails, rather than report.
 
     Raises:
-        InvalidConfigError: the policy cannot be read, or has an alias of an unknown kind.
+        InvalidConfigError: the policy or its lock cannot be read, or it has an alias of an unknown
+            kind.
         PluginError: a built-in plugin fails to load, or, in strict mode, any.
     """
 
@@ -61,7 +64,11 @@ class Atelier:
         self._loader = PluginLoader(self._commit)
         self.plugins: list[PluginReport] = []
         for candidate in discover() if candidates is None else candidates:
+        self._distributions: dict[str, Distribution] = {}
+        self._fingerprints: dict[str, Fingerprint | None] = {}
             report = self._loader.load(candidate, policy)
+            if candidate.entry_point.dist is not None:
+                self._distributions[candidate.distribution] = candidate.entry_point.dist
             self.plugins.append(report)
             self._judge(report)
 
@@ -86,6 +93,22 @@ class Atelier:
         return Announcer(self._loader.manager, self.strict)
 
     def _commit(self, specs: Sequence[ComponentSpec]) -> None:
+    def fingerprint(self, distribution: str) -> Fingerprint | None:
+        """Return the files of a plugin's distribution, hashed when they are first asked for.
+
+        None where it was not installed, but registered as an object.
+
+        Raises:
+            PluginError: a file of it cannot be read.
+        """
+        if distribution not in self._fingerprints:
+            found = self._distributions.get(distribution)
+            try:
+                self._fingerprints[distribution] = fingerprint(found) if found else None
+            except OSError as error:
+                raise PluginError(f"the files of {distribution} cannot be read: {error}") from None
+        return self._fingerprints[distribution]
+
         for spec in specs:
             if spec.id in self.registry(spec.kind):
                 raise PluginError(f"{spec.kind} '{spec.id}' is registered already")

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import Literal
 
-from latelier.kernel.policy import Policy, normalised
+from latelier._version import __version__
+from latelier.kernel.policy import BUILT_IN, Policy, normalised
+from latelier.kernel.requirement import asked_for, is_met
 
 GROUP_PREFIX = "latelier.v"
 API_MAJOR = 1
@@ -16,6 +18,7 @@ State = Literal[
     "ok",
     "disabled",
     "incompatible_api",
+    "changed_since_locked",
     "missing_dependency",
     "import_error",
     "invalid_hook",
@@ -28,11 +31,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Candidate:
-    """An entry point of a distribution, in a group whose name begins with 'latelier.v'."""
+    """An entry point of a distribution, in a group whose name begins with 'latelier.v'.
+
+    asks: the versions of latelier that the distribution asks for, such as '>=1.2'; '' for any.
+    """
 
     distribution: str
     version: str
     entry_point: EntryPoint
+    asks: str = ""
 
     @property
     def id(self) -> str:
@@ -40,16 +47,37 @@ class Candidate:
         return f"{self.distribution}:{self.entry_point.name}"
 
     def obstacle(self, policy: Policy) -> tuple[State, str, str] | None:
-        """Return state, cause and fix where it may not be imported, else None."""
+        """Return state, cause and fix where it may not be imported, else None.
+
+        Raises:
+            InvalidConfigError: the lock of the policy cannot be read.
+        """
         group = self.entry_point.group
         if group != GROUP:
             cause = f"wants the plugin API '{group}', this latelier offers '{GROUP}'"
             return "incompatible_api", cause, _remedy(group, self.distribution)
+        if not is_met(self.asks, __version__):
+            cause = f"asks for latelier{self.asks}, this is {__version__}"
+            fix = f"pip install 'latelier{self.asks}', or another {self.distribution}"
+            return "incompatible_api", cause, fix
         refusal = policy.refusal(self.distribution, self.entry_point.name)
-        if refusal is None:
+        if refusal is not None:
+            return "disabled", refusal, policy.remedy(self.distribution, self.entry_point.name)
+        return self._changed(policy)
+
+    def _changed(self, policy: Policy) -> tuple[State, str, str] | None:
+        if policy.lock is None or self.distribution == BUILT_IN:
             return None
-        fix = "change LATELIER_PLUGINS_ALLOW, LATELIER_PLUGINS_DENY or [plugins] in config.toml"
-        return "disabled", refusal, fix
+        from latelier.kernel.lock import difference  # hashing is for those who lock
+
+        cause = difference(policy.locked, self.distribution, self.entry_point.dist)
+        if cause is None:
+            return None
+        fix = (
+            f"if that is meant, `latelier plugins lock --output {policy.lock}`; if not, install "
+            f"again what was locked, or `latelier plugins disable {self.id}`"
+        )
+        return "changed_since_locked", cause, fix
 
 
 def discover(found: Iterable[Distribution] | None = None) -> list[Candidate]:
@@ -70,12 +98,14 @@ def _candidates_of(distribution: Distribution) -> list[Candidate]:
         entry_points = [e for e in distribution.entry_points if e.group.startswith(GROUP_PREFIX)]
         if not entry_points:
             return []
-        name = normalised(distribution.metadata["Name"] or "unknown")
-        version = distribution.version or "unknown"
+        metadata = distribution.metadata
+        name = normalised(metadata["Name"] or "unknown")
+        version = metadata["Version"] or "unknown"
+        asks = asked_for(metadata.get_all("Requires-Dist") or ())
     except Exception as error:  # a damaged installation of anything at all must not stop the host
         _log.warning("the metadata of %s cannot be read: %r", distribution.locate_file(""), error)
         return []
-    return [Candidate(name, version, each) for each in entry_points]
+    return [Candidate(name, version, each, asks) for each in entry_points]
 
 
 def _remedy(group: str, distribution: str) -> str:

@@ -1,18 +1,23 @@
 """Loading plugins: one at a time, under a guard, all or nothing."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any
 
 import pluggy
 
 from latelier.kernel import hookspecs
+from latelier.kernel.deprecation import warn_of_hook
 from latelier.kernel.discovery import Candidate, State
 from latelier.kernel.errors import PluginError, suggestion
 from latelier.kernel.policy import Policy
 from latelier.kernel.registrar import Registrar
 from latelier.kernel.spec import ComponentSpec
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,15 +47,33 @@ class LeftOutError(PluginError):
 
 
 class PluginLoader:
-    """Loads plugins into a pluggy manager and hands their components to `commit`."""
+    """Loads plugins into a pluggy manager and hands their components to `commit`.
 
-    def __init__(self, commit: Callable[[Sequence[ComponentSpec]], None]) -> None:
+    Args:
+        commit: takes the components of one plugin; all of them, or it raises.
+        hooks: the module of the hook specifications.
+        registrar: what a plugin's `latelier_register` is handed.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[Sequence[ComponentSpec]], None],
+        hooks: ModuleType = hookspecs,
+        registrar: type[Registrar] = Registrar,
+    ) -> None:
         self.manager = pluggy.PluginManager(hookspecs.PROJECT)
-        self.manager.add_hookspecs(hookspecs)
+        self.manager.add_hookspecs(hooks)
         self._commit = commit
+        self._hooks = hooks
+        self._registrar = registrar
 
     def load(self, candidate: Candidate, policy: Policy) -> PluginReport:
-        """Import and register a candidate if the policy admits it; return what became of it."""
+        """Import and register a candidate if the policy admits it; return what became of it.
+
+        Raises:
+            InvalidConfigError: the lock of the policy cannot be read.
+            KeyboardInterrupt: it was interrupted; who was being imported is logged.
+        """
         start = time.perf_counter()
         report = PluginReport(candidate.id, candidate.distribution, candidate.version)
         try:
@@ -60,6 +83,14 @@ class PluginLoader:
             report = self.register(_imported(candidate, report), report)
         except LeftOutError as error:
             report = error.report
+        except KeyboardInterrupt:
+            _log.warning(
+                "interrupted while plugin '%s' was being imported; if it never ends, "
+                "`latelier plugins disable %s` leaves it out",
+                candidate.id,
+                candidate.id,
+            )
+            raise
         return replace(report, seconds=time.perf_counter() - start)
 
     def register(self, plugin: object, report: PluginReport) -> PluginReport:
@@ -68,8 +99,8 @@ class PluginLoader:
         Raises:
             LeftOutError: it misspells a hook, its registration raises, or an id is taken.
         """
-        registrar = Registrar(report.distribution, report.version)
-        fix = f"report it to the author of {report.distribution}, or deny '{report.id}'"
+        registrar = self._registrar(report.distribution, report.version, report.id)
+        fix = f"report it to the author of {report.distribution}, or {_disable(report.id)}"
         if self.manager.has_plugin(report.id) or self.manager.is_registered(plugin):
             cause = f"{plugin!r} or its id is registered already"
             raise LeftOutError(report, "registration_error", cause, fix)
@@ -91,12 +122,23 @@ class PluginLoader:
         callers = self.manager.get_hookcallers(plugin) or []
         if not callers:
             raise PluginError("implements no hook: mark its methods with @latelier.hookimpl")
-        known = [name for name in vars(hookspecs) if name.startswith(f"{hookspecs.PROJECT}_")]
         for caller in callers:
-            if not caller.has_spec():
-                raise PluginError(
-                    f"there is no hook '{caller.name}'. {suggestion(caller.name, known)}"
-                )
+            for implementation in caller.get_hookimpls():
+                if implementation.plugin is plugin:
+                    self._check_hook(caller, implementation)
+
+    def _check_hook(self, caller: pluggy.HookCaller, implementation: pluggy.HookImpl) -> None:
+        if implementation.wrapper or implementation.hookwrapper:
+            raise PluginError(
+                f"'{caller.name}' is marked as a wrapper: plugins are called one at a time, so "
+                "there is nothing to wrap"
+            )
+        if caller.spec is not None:
+            warn_of_hook(implementation.plugin_name, caller.spec.function, implementation.argnames)
+        elif not implementation.optionalhook:
+            known = [name for name in vars(self._hooks) if name.startswith(f"{hookspecs.PROJECT}_")]
+            hint = suggestion(caller.name, known)
+            raise PluginError(f"there is no hook '{caller.name}'. {hint}")
 
     def _forget(self, plugin: object) -> None:
         if self.manager.is_registered(plugin):
@@ -110,7 +152,7 @@ def only(manager: pluggy.PluginManager, hook: str, plugin: object) -> Callable[.
 
 
 def _imported(candidate: Candidate, report: PluginReport) -> object:
-    fix = f"pip install --upgrade {report.distribution}, or deny '{report.id}'"
+    fix = f"pip install --upgrade {report.distribution}, or {_disable(report.id)}"
     try:
         return candidate.entry_point.load()
     except ModuleNotFoundError as error:
@@ -121,6 +163,10 @@ def _imported(candidate: Candidate, report: PluginReport) -> object:
         raise LeftOutError(report, "missing_dependency", cause, fix) from error
     except (Exception, SystemExit) as error:
         raise LeftOutError(report, "import_error", _described(error), fix) from error
+
+
+def _disable(id_: str) -> str:
+    return f"`latelier plugins disable {id_}`"
 
 
 def _described(error: BaseException) -> str:

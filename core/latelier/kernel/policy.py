@@ -2,7 +2,8 @@
 
 `LATELIER_PLUGINS_ALLOW` and `LATELIER_PLUGINS_DENY` hold comma-separated 'distribution' or
 'distribution:entry'; so do `allow` and `deny` of the table [plugins] in config.toml, whose
-[aliases] read "conditioner.text" = "distribution/text". They act before anything is imported.
+[aliases] read "conditioner.text" = "distribution/text". `LATELIER_LOCK`, or `lock` in [plugins],
+is the path of a lock (see `lock`). They act before anything is imported.
 """
 
 import os
@@ -10,21 +11,45 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from latelier.kernel.errors import InvalidConfigError, suggestion
 
+if TYPE_CHECKING:
+    from latelier.kernel.fingerprint import Fingerprint
+
 BUILT_IN = "latelier"
+ALLOW_VARIABLE = "LATELIER_PLUGINS_ALLOW"
+DENY_VARIABLE = "LATELIER_PLUGINS_DENY"
+LOCK_VARIABLE = "LATELIER_LOCK"
 
 
 @dataclass(frozen=True)
 class Policy:
-    """allow: None for all. deny wins over allow. The built-ins are always allowed."""
+    """allow: None for all. deny wins over allow. The built-ins are always allowed.
+
+    lock: the path of the lock that is in force, if one is.
+    by_variable: those of the environment's variables that it was made of.
+    """
 
     allow: frozenset[str] | None = None
     deny: frozenset[str] = frozenset()
     aliases: Mapping[str, str] = field(default_factory=dict)
+    lock: Path | None = None
+    by_variable: frozenset[str] = frozenset()
+
+    @cached_property
+    def locked(self) -> "Mapping[str, Fingerprint]":
+        """What the lock holds, read when it is first asked for.
+
+        Raises:
+            InvalidConfigError: it cannot be read.
+        """
+        from latelier.kernel.lock import read_lock
+
+        return read_lock(self.lock) if self.lock else {}
 
     def refusal(self, distribution: str, entry: str) -> str | None:
         """Return why an entry point may not be imported, or None."""
@@ -36,6 +61,14 @@ class Policy:
         if self.allow is not None and not self.allow & names:
             return "not on the allow list"
         return None
+
+    def remedy(self, distribution: str, entry: str) -> str:
+        """Return what would let an entry point in that is refused."""
+        denied = bool(self.deny & {distribution, f"{distribution}:{entry}"})
+        variable = DENY_VARIABLE if denied else ALLOW_VARIABLE
+        if variable in self.by_variable:
+            return f"take it off {variable}" if denied else f"put it on {variable}"
+        return f"`latelier plugins enable {distribution}:{entry}`"
 
     def aliases_of(self, kind: str) -> dict[str, str]:
         """Return bare name -> id for one kind."""
@@ -59,19 +92,31 @@ def read_policy(environment: Mapping[str, str] = os.environ) -> Policy:
         InvalidConfigError: config.toml cannot be read, or holds what it should not.
     """
     path = config_file(environment)
+    plugins, aliases = read_settings(path)
+    allow = _names(environment.get(ALLOW_VARIABLE), plugins.get("allow"), path)
+    deny = _names(environment.get(DENY_VARIABLE), plugins.get("deny"), path)
+    variables = {ALLOW_VARIABLE, DENY_VARIABLE, LOCK_VARIABLE} & environment.keys()
+    lock = _lock(environment.get(LOCK_VARIABLE), plugins.get("lock"), path)
+    return Policy(allow, deny or frozenset(), aliases, lock, frozenset(variables))
+
+
+def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the tables [plugins] and [aliases] of config.toml; empty where there is no file.
+
+    Raises:
+        InvalidConfigError: it cannot be read, or holds what it should not.
+    """
     tables = _read_toml(path)
     plugins, aliases = tables.get("plugins", {}), tables.get("aliases", {})
     _check_table(path, tables, {"plugins", "aliases"})
-    _check_table(path, plugins, {"allow", "deny"})
+    _check_table(path, plugins, {"allow", "deny", "lock"})
     _check_table(path, aliases)
     for alias, id_ in aliases.items():
         if not isinstance(id_, str):
             raise InvalidConfigError(
                 f'{path}: an alias reads "kind.name" = "distribution/name", not {alias} = {id_!r}'
             )
-    allow = _names(environment.get("LATELIER_PLUGINS_ALLOW"), plugins.get("allow"), path)
-    deny = _names(environment.get("LATELIER_PLUGINS_DENY"), plugins.get("deny"), path)
-    return Policy(allow, deny or frozenset(), aliases)
+    return plugins, aliases
 
 
 def normalised(distribution: str) -> str:
@@ -103,9 +148,21 @@ def _names(variable: str | None, setting: object, path: Path) -> frozenset[str] 
         return None
     if not isinstance(setting, list) or not all(isinstance(name, str) for name in setting):
         raise InvalidConfigError(f"{path}: allow and deny are lists of names, not {setting!r}")
-    return frozenset(_entry(name) for name in setting)
+    return frozenset(normalised_entry(name) for name in setting)
 
 
-def _entry(name: str) -> str:
+def normalised_entry(name: str) -> str:
+    """Return 'distribution' or 'distribution:entry' with the distribution's name normalised."""
     distribution, colon, entry = name.partition(":")
     return normalised(distribution) + colon + entry
+
+
+def _lock(variable: str | None, setting: object, path: Path) -> Path | None:
+    """Return the path of a lock; one of config.toml begins at its folder. '' is none."""
+    if variable is not None:
+        return Path(variable).expanduser() if variable else None
+    if setting is None:
+        return None
+    if not isinstance(setting, str):
+        raise InvalidConfigError(f"{path}: lock is the path of a lock, not {setting!r}")
+    return path.parent / Path(setting).expanduser() if setting else None

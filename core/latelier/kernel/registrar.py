@@ -9,9 +9,13 @@ from latelier.kernel.spec import ComponentSpec, Kind
 
 
 class Registrar:
-    """Collects the components of one plugin. Import strings read 'package.module:attribute'."""
+    """Collects the components of one plugin. Import strings read 'package.module:attribute'.
 
-    def __init__(self, distribution: str, version: str) -> None:
+    plugin: the id of the plugin that it is for, by which warnings name it.
+    """
+
+    def __init__(self, distribution: str, version: str, plugin: str | None = None) -> None:
+        self.plugin = plugin or distribution
         self._distribution = distribution
         self._version = version
         self.specs: list[ComponentSpec] = []

@@ -51,3 +51,22 @@ class Preview:
     def image(self) -> Image.Image:
         """The first of `images`."""
         return self.images[0]
+
+
+class Snapshot:
+    """Where a run stands after a step, for plugins that are told of it.
+
+    Everything is a copy, made when it is asked for: what a plugin does to it reaches no run.
+    """
+
+    def __init__(self, latents: Tensor, decode: Callable[[Tensor], list[Image.Image]]) -> None:
+        self._latents = latents
+        self._decode = decode
+
+    def latents(self) -> Tensor:
+        """Return a copy of the estimate of the finished latents, (B, C, h, w)."""
+        return self._latents.detach().clone()
+
+    def images(self) -> list[Image.Image]:
+        """Return what it looks like, decoded now."""
+        return self._decode(self.latents())

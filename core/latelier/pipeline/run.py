@@ -17,7 +17,7 @@ from latelier.pipeline.canvas import Canvas, canvas
 from latelier.pipeline.choice import Choice
 from latelier.pipeline.conditions import ConditionBuilder, Rows
 from latelier.pipeline.images import pixel_hash, to_images
-from latelier.pipeline.picture import Picture, Preview
+from latelier.pipeline.picture import Picture, Preview, Snapshot
 from latelier.pipeline.provenance import provenance_of
 from latelier.pipeline.request import Request, Side
 from latelier.pipeline.resampling import resampled
@@ -73,17 +73,28 @@ class Run:
         self.denoise: Denoise = self._guided(builder, windowing)
 
     def previews(self) -> Iterator[Preview]:
-        """Yield a preview after each step; the last holds the finished pictures."""
-        steps = self._grid.steps
+        """Yield a preview after each step; the last holds the finished pictures.
+
+        Plugins are told of each step before and after it.
+        """
+        steps, sigmas = self._grid.steps, self._grid.sigmas
+        announcer = self._pipeline.atelier.announcer()
         sampling = self._sampling()
-        for index in range(1, steps):
+        for index in range(1, steps + 1):
+            announcer.tell("latelier_before_step", step=index, steps=steps, sigma=sigmas[index - 1])
             step = self._next(sampling)
-            yield Preview(index, steps, step.sigma, step.denoised, self._decoded)
-        step = self._next(sampling)
-        with torch.no_grad():
-            latents = self._pipeline.process.finish(step.x, step.sigma)
+            latents = step.denoised if index < steps else self._finished(step)
+            announcer.tell(
+                "latelier_after_step",
+                step=index,
+                steps=steps,
+                sigma=step.sigma,
+                snapshot=Snapshot(latents, self._decoded),
+            )
+            if index < steps:
+                yield Preview(index, steps, step.sigma, latents, self._decoded)
         pictures = self._pictures(self._decoded(latents))
-        self._pipeline.atelier.announcer().tell("latelier_images_finished", pictures=pictures)
+        announcer.tell("latelier_images_finished", pictures=pictures)
         yield Preview(steps, steps, step.sigma, latents, self._decoded, pictures)
 
     def _sampling(self) -> Iterator[Step]:
@@ -112,6 +123,10 @@ class Run:
                 f"the sampler '{self.request.sampler.name}' stopped before step {self._grid.steps}"
             )
         return step
+
+    @torch.no_grad()
+    def _finished(self, step: Step) -> Tensor:
+        return self._pipeline.process.finish(step.x, step.sigma)
 
     def _size_asked_for(self, builder: ConditionBuilder, start: Start | None) -> Side | None:
         images = () if start is None else start.init_image

@@ -75,7 +75,7 @@ def train_denoiser(
         _begin_with(config.start_from, {"denoiser": denoiser, **conditioners}, config, atelier)
     _fit(conditioners, dataset, config)
     objective = Denoising(first_stage, denoiser, conditioners, config, atelier)
-    return train(objective, dataset, config, start)
+    return train(objective, dataset, config, start, atelier)
 
 
 class Denoising(Objective):

@@ -9,6 +9,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from latelier import default_atelier
 from latelier.checkpoints.component import Component, new_component, save_component
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.kernel.atelier import Atelier
@@ -39,9 +40,10 @@ def train_first_stage(
         CompatibilityError: it has no Gaussian posterior, which this training needs.
         InvalidConfigError: a part of the configuration is wrong, or `out` and `resume` disagree.
     """
+    atelier = atelier or default_atelier()
     spec = config.first_stage
     with seeded(config.seed, 0, torch.device("cpu")):
-        component = new_component("first_stage", spec.id, spec.config, atelier or Atelier())
+        component = new_component("first_stage", spec.id, spec.config, atelier)
     if not isinstance(component.module, AutoencoderKL):
         raise CompatibilityError(
             f"first stage '{component.id}' has no Gaussian posterior to train: "
@@ -51,7 +53,7 @@ def train_first_stage(
         component.module.state_dict()["quant_conv.bias"].chunk(2)[1].fill_(_FIRST_LOGVAR)
     dataset = scenes(config.data, config.data.seed, config.steps * config.batch_size)
     start = begin(config, resume)
-    return train(Reconstruction(component, config), dataset, config, start)
+    return train(Reconstruction(component, config), dataset, config, start, atelier)
 
 
 class Reconstruction(Objective):

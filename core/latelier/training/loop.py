@@ -1,14 +1,18 @@
 """The loop that both stages of training share."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from latelier import default_atelier
+from latelier.kernel.atelier import Atelier
 from latelier.kernel.errors import InvalidConfigError
 from latelier.training.checkpoint import checkpoints
 from latelier.training.config import Training, read_training, written
@@ -57,13 +61,20 @@ def begin(config: Training, resume: Resume) -> Path | None:
 
 
 def train(
-    objective: Objective, dataset: Dataset[Any], config: Training, start: Path | None
+    objective: Objective,
+    dataset: Dataset[Any],
+    config: Training,
+    start: Path | None,
+    atelier: Atelier | None = None,
 ) -> TrainingResult:
     """Train `objective` from the checkpoint `start`, or from the first step, to the last.
 
     Step n takes the samples n * batch_size to (n + 1) * batch_size - 1 of the data set, and every
     random number of it derives from (seed, n, sample index): resuming is seeking.
+
+    The plugins of `atelier`, the default one if None, are told of each step and checkpoint.
     """
+    announcer = (atelier or default_atelier()).announcer()
     run = Run(objective, config)
     if start is not None:
         run.restore(start)
@@ -74,7 +85,9 @@ def train(
     saved = time.monotonic()
     with progress, interruptible() as interruption:
         for batch in _loader(dataset, objective, run):
-            run.take_step(batch)
+            losses = run.take_step(batch)
+            about = {"step": run.step, "steps": config.steps}
+            announcer.tell("latelier_batch_trained", **about, losses=partial(_numbers, losses))
             progress.advance(run.step)
             if run.step % config.log_every == 0:
                 run.report(progress)
@@ -82,11 +95,12 @@ def train(
                 run.draw_sheet(progress)
             if interruption.requested and not run.finished:
                 path = run.save()
+                announcer.tell("latelier_checkpoint_saved", **about, path=path)
                 progress.record({"event": "interrupted", "step": run.step})
                 progress.say(f"interrupted; saved {path}. The same command with --resume goes on.")
                 return TrainingResult(run.step, finished=False, result=None)
             if run.finished or time.monotonic() - saved > config.checkpoint_seconds:
-                run.save()
+                announcer.tell("latelier_checkpoint_saved", **about, path=run.save())
                 saved = time.monotonic()
     return TrainingResult(run.step, finished=True, result=run.export(progress))
 
@@ -101,6 +115,10 @@ def _loader(dataset: Dataset[Any], objective: Objective, run: Run) -> DataLoader
         num_workers=config.workers,
         generator=torch.Generator(),  # workers' seeds; without it the global state would be used
     )
+
+
+def _numbers(losses: Mapping[str, Tensor]) -> dict[str, float]:
+    return {name: value.item() for name, value in losses.items()}
 
 
 class _Batches(Sampler[list[int]]):

@@ -46,8 +46,8 @@ class Run:
         """Whether there is no step left."""
         return self.step >= self.config.steps
 
-    def take_step(self, batch: dict[str, Any]) -> None:
-        """Take one step of the optimizer, and of the average."""
+    def take_step(self, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """Take one step of the optimizer, and of the average; return the loss and its terms."""
         rate = learning_rate(self.config.optimizer, self.step, self.config.steps)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
@@ -62,8 +62,10 @@ class Run:
         self._ema.update()
         self.step += 1
         self._summed += 1
-        for name, value in terms.items():
-            self._sums[name] = self._sums.get(name, 0) + value.detach()
+        losses = {name: value.detach() for name, value in terms.items()}
+        for name, value in losses.items():
+            self._sums[name] = self._sums.get(name, 0) + value
+        return losses
 
     def report(self, progress: TrainingProgress) -> None:
         """Report the means since the last report."""
