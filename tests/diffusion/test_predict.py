@@ -5,7 +5,7 @@ from latelier.diffusion.predict import Predictor
 from latelier.diffusion.rectified_flow import RectifiedFlow
 from latelier.diffusion.vp import VP
 from latelier.kernel.condition import Condition, Stream
-from latelier.kernel.contracts import Control
+from latelier.kernel.contracts import Control, ScaledAdapter
 from latelier.kernel.errors import CompatibilityError
 from latelier.kernel.slots import DenoiserConfig
 
@@ -163,3 +163,20 @@ def test_what_a_run_has_beside(x):
         alone.decoded(x)
     with pytest.raises(CompatibilityError, match="no public input"):
         alone.told("a dog")
+
+
+def test_adapters_are_part_of_every_call_and_their_scales_of_every_row(x):
+    network = Network(Plain())
+    scales = torch.tensor([0.1, 0.2, 0.3])
+    own = {"palette": ScaledAdapter("a module", scales), "sketch": ScaledAdapter("another", 0.5)}
+    predict = Predictor(network, RectifiedFlow(), adapters=own)
+    mid = {"mid": torch.ones(3, 2, 1, 1)}
+    predict(x, 0.7, [condition(5, 1)] * 2, Control(residuals=mid))
+    control = network.seen[-1][2]
+    assert control.adapters["palette"].module == "a module"
+    assert torch.equal(control.adapters["palette"].scale, scales.repeat(2))
+    assert control.adapters["sketch"] is own["sketch"]
+    assert len(control.residuals["mid"]) == 6
+    other = {"sketch": ScaledAdapter("another", 0.9)}
+    predict(x, 0.7, [condition(5, 1)], Control(residuals=mid, adapters=other))
+    assert network.seen[-1][2].adapters == {**own, **other}

@@ -18,6 +18,7 @@ def test_every_kind_can_be_registered():
     registrar.schedule("karras", factory="a:karras")
     registrar.guidance("cfg", factory="a:cfg")
     registrar.importer("compvis", factory="a:CompVis")
+    registrar.adapter("palette", folder="my_dist.data:adapters/palette-v1.5")
     assert tuple(spec.kind for spec in registrar.specs) == KINDS
     assert {spec.distribution for spec in registrar.specs} == {"my-dist"}
     assert {spec.version for spec in registrar.specs} == {"1.2"}
@@ -25,6 +26,7 @@ def test_every_kind_can_be_registered():
     assert registrar.specs[2].input == "a.c:E"
     assert registrar.specs[3].defaults == {"eta": 1.0}
     assert registrar.specs[4].defaults == {}
+    assert registrar.specs[-1].folder == "my_dist.data:adapters/palette-v1.5"
 
 
 def test_one_name_in_two_kinds_is_fine():
@@ -51,6 +53,14 @@ def test_import_strings_that_are_none(text):
         Registrar("d", "1").schedule("name", factory=text)
     with pytest.raises(PluginError, match="an import string looks like"):
         Registrar("d", "1").denoiser("name", factory="a:b", config=text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "a:", ":b", "a:/b", "a:../b", "a:b/../c", "a:.b", "a:b/", "a b:c", "a:b\\c"]
+)
+def test_folders_that_are_none(text):
+    with pytest.raises(PluginError, match="a folder of a package looks like"):
+        Registrar("d", "1").adapter("name", folder=text)
 
 
 def test_a_value_of_the_wrong_type():

@@ -1,5 +1,8 @@
 """Registries: bare names, ids, aliases, suggestions, schemas, and classes that are not right."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from latelier.kernel.errors import (
@@ -8,6 +11,7 @@ from latelier.kernel.errors import (
     PluginError,
     UnknownNameError,
 )
+from latelier.kernel.registrar import Registrar
 from latelier.kernel.registry import Registry
 from latelier.kernel.slots import ConditionerConfig, Gives
 from latelier.kernel.spec import ComponentSpec
@@ -136,3 +140,42 @@ def test_a_factory_that_exits_at_import(site):
     registry.add(component("two", "bad", "sampler", factory="exits:sampler"))
     with pytest.raises(PluginError, match="'exits:sampler' raised SystemExit"):
         registry.get("bad")
+
+
+class TestData:
+    """An adapter is a folder in a package: found, and nothing imported."""
+
+    @pytest.fixture
+    def registry(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry[Any]:
+        (tmp_path / "outer_pkg" / "data" / "palette").mkdir(parents=True)
+        (tmp_path / "outer_pkg" / "__init__.py").write_text("raise SystemExit('imported')")
+        monkeypatch.syspath_prepend(tmp_path)
+        registrar = Registrar("outer", "1")
+        registrar.adapter("palette", folder="outer_pkg:data/palette")
+        registrar.adapter("lost", folder="outer_pkg:data/lost")
+        registrar.adapter("nobodys", folder="no_such_pkg:data")
+        registrar.adapter("inner", folder="outer_pkg.inner:data")
+        registry: Registry[Any] = Registry("adapter")
+        for spec in registrar.specs:
+            registry.add(spec)
+        return registry
+
+    def test_is_found_without_an_import(self, registry: Registry[Any], tmp_path: Path) -> None:
+        assert registry.folder("palette") == tmp_path / "outer_pkg" / "data" / "palette"
+
+    @pytest.mark.parametrize("name", ["lost", "nobodys", "inner"])
+    def test_what_is_not_there(self, registry: Registry[Any], name: str) -> None:
+        with pytest.raises(PluginError, match=f"component 'outer/{name}' cannot be found"):
+            registry.folder(name)
+
+    def test_is_not_imported(self, registry: Registry[Any]) -> None:
+        with pytest.raises(PluginError, match="'outer/palette' is a folder of data"):
+            registry.get("palette")
+
+    def test_code_is_no_folder(self) -> None:
+        registry: Registry[Any] = Registry("schedule")
+        registrar = Registrar("outer", "1")
+        registrar.schedule("karras", factory="a:b")
+        registry.add(registrar.specs[0])
+        with pytest.raises(PluginError, match="'outer/karras' is code"):
+            registry.folder("karras")

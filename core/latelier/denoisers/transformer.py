@@ -65,15 +65,13 @@ class Transformer(nn.Module):
         self._block_names = frozenset(f"blocks.{i}" for i in range(config.depth))
         self._attention_names = frozenset(f"{name}.attn" for name in self._block_names)
         names = (f"blocks.{i}.cross_attn" for i in range(config.depth))
-        self._cross_attentions = MappingProxyType(
-            {} if config.context_dim is None else dict.fromkeys(names, width)
-        )
+        self._cross_attentions = {} if config.context_dim is None else dict.fromkeys(names, width)
         self._initialise()
 
     @property
     def cross_attentions(self) -> Mapping[str, int]:
         """The cross-attention layers that adapters may serve, and the width of their queries."""
-        return self._cross_attentions
+        return MappingProxyType(self._cross_attentions)
 
     @property
     def config(self) -> TransformerConfig:

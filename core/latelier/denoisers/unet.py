@@ -57,7 +57,7 @@ class UNet(nn.Module):
     @property
     def cross_attentions(self) -> Mapping[str, int]:
         """The cross-attention layers that adapters may serve, and the width of their queries."""
-        return self._cross_attentions
+        return MappingProxyType(self._cross_attentions)
 
     @property
     def config(self) -> UNetConfig:
@@ -125,15 +125,13 @@ def _block_names(blocks: int) -> frozenset[str]:
     return frozenset({"middle_block", *(f"{kind}.{i}" for kind in kinds for i in range(blocks))})
 
 
-def _cross_attentions(model: nn.Module) -> Mapping[str, int]:
+def _cross_attentions(model: nn.Module) -> dict[str, int]:
     """Return the widths of the cross-attention layers by name, in the order of the blocks."""
-    return MappingProxyType(
-        {
-            module.cross_attention_name: module.attn2.to_q.in_features
-            for module in model.modules()
-            if isinstance(module, TransformerBlock)
-        }
-    )
+    return {
+        module.cross_attention_name: module.attn2.to_q.in_features
+        for module in model.modules()
+        if isinstance(module, TransformerBlock)
+    }
 
 
 def _attention_names(model: nn.Module) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """From a denoiser and its noise process to estimates of x0."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from latelier.diffusion import frames
 from latelier.diffusion.process import Process
 from latelier.kernel.condition import Condition, stacked
-from latelier.kernel.contracts import Control, Denoiser, FirstStage
+from latelier.kernel.contracts import Control, Denoiser, FirstStage, ScaledAdapter
 from latelier.kernel.errors import CompatibilityError
 from latelier.kernel.slots import DenoiserConfig
 
@@ -21,7 +21,7 @@ class Predictor:
 
     The denoiser runs in `dtype`; x and the estimates keep the precision of x. `first_stage` and
     `condition_for`, which makes the condition of another value of the first public input, are
-    what a run of whole pictures has beside.
+    what a run of whole pictures has beside. `adapters` are part of every call.
     """
 
     denoiser: Denoiser
@@ -29,6 +29,7 @@ class Predictor:
     dtype: torch.dtype = torch.float32
     first_stage: FirstStage | None = None
     condition_for: Callable[[Any], Condition] | None = None
+    adapters: Mapping[str, ScaledAdapter] = field(default_factory=dict)
 
     @property
     def config(self) -> DenoiserConfig:
@@ -67,8 +68,18 @@ class Predictor:
         control: Control | None = None,
     ) -> list[Tensor]:
         """Return one estimate of x0 (B, C, h, w) for each condition."""
+        control = self._with_adapters(control)
+        return self._estimates(x, sigma, conditions, control)
+
+    def _estimates(
+        self,
+        x: Tensor,
+        sigma: float | Tensor,
+        conditions: Sequence[Condition],
+        control: Control | None,
+    ) -> list[Tensor]:
         if not self._stackable(conditions):
-            return [self(x, sigma, [condition], control)[0] for condition in conditions]
+            return [self._estimates(x, sigma, [each], control)[0] for each in conditions]
         k = len(conditions)
         scale = self.process.input_scale(frames.per_image(sigma, x))
         x_in = (x * scale).to(self.dtype)
@@ -77,6 +88,12 @@ class Predictor:
             x_in, t = x_in.repeat(k, *[1] * (x.ndim - 1)), t.repeat(k)
         output = self.denoiser(x_in, t, stacked(conditions), _repeated(control, k))
         return [self.process.denoised(part.to(x.dtype), x, sigma) for part in output.chunk(k)]
+
+    def _with_adapters(self, control: Control | None) -> Control | None:
+        if not self.adapters:
+            return control
+        control = control or Control()
+        return replace(control, adapters={**self.adapters, **control.adapters})
 
     def _stackable(self, conditions: Sequence[Condition]) -> bool:
         """Conditions of unequal lengths need masks; a model without them sees each alone."""
@@ -93,4 +110,9 @@ def _repeated(control: Control | None, k: int) -> Control | None:
     if control is None or k == 1:
         return control
     residuals = {name: tensor.repeat(k, 1, 1, 1) for name, tensor in control.residuals.items()}
-    return replace(control, residuals=residuals)
+    adapters = {name: _of_rows(use, k) for name, use in control.adapters.items()}
+    return replace(control, residuals=residuals, adapters=adapters)
+
+
+def _of_rows(use: ScaledAdapter, k: int) -> ScaledAdapter:
+    return replace(use, scale=use.scale.repeat(k)) if isinstance(use.scale, Tensor) else use

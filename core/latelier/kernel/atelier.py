@@ -21,8 +21,8 @@ _log = logging.getLogger(__name__)
 class Atelier:
     """Plugins and registries. There is no global state: each application, or test, has its own.
 
-    first_stages, denoisers, conditioners, samplers, schedules, guidances, importers: the
-        registries.
+    first_stages, denoisers, conditioners, samplers, schedules, guidances, importers, adapters:
+        the registries.
     plugins: what became of each, in the order of loading.
 
     Args:
@@ -61,6 +61,7 @@ class Atelier:
         self.schedules: Registry[Schedule] = made("schedule")
         self.guidances: Registry[Guidance] = made("guidance")
         self.importers: Registry[Callable[[], Importer]] = made("importer")
+        self.adapters: Registry[Any] = made("adapter")
         self._loader = PluginLoader(self._commit)
         self.plugins: list[PluginReport] = []
         for candidate in discover() if candidates is None else candidates:

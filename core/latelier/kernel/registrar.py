@@ -66,6 +66,14 @@ class Registrar:
         """Register an importer (see `contracts.Importer`): a class that takes no arguments."""
         self._add("importer", name, factory=factory)
 
+    def adapter(self, name: str, *, folder: str) -> None:
+        """Register an adapter: a folder that `latelier train adapter` wrote, shipped in a package.
+
+        `folder` reads 'package:folder' and is data: it is looked up, and nothing is imported.
+        Adapters for denoisers of several shapes have a name each.
+        """
+        self._add("adapter", name, folder=folder)
+
     def _add(self, kind: Kind, name: str, **fields: Any) -> None:
         values = {
             "kind": kind,

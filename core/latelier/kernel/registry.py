@@ -1,6 +1,7 @@
 """A registry: the components of one kind."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -8,7 +9,7 @@ from pydantic import BaseModel
 from latelier.kernel.errors import AmbiguousNameError, PluginError, UnknownNameError, suggestion
 from latelier.kernel.frozen import validated
 from latelier.kernel.slots import ConditionerConfig, DenoiserConfig, FirstStageConfig
-from latelier.kernel.spec import ComponentSpec, Kind, resolve
+from latelier.kernel.spec import ComponentSpec, Kind, located, resolve
 
 T = TypeVar("T")
 
@@ -79,11 +80,25 @@ class Registry(Generic[T]):
 
         Raises:
             UnknownNameError, AmbiguousNameError: see `spec`.
-            PluginError: its module cannot be imported.
+            PluginError: its module cannot be imported, or it is data.
         """
         spec = self.spec(name)
+        if spec.factory is None:
+            raise PluginError(f"{self.kind} '{spec.id}' is a folder of data, and nothing to import")
         component: T = resolve(spec.factory, spec.id)
         return component
+
+    def folder(self, name: str) -> Path:
+        """Return the folder of a component that is data; nothing of it is read or imported.
+
+        Raises:
+            UnknownNameError, AmbiguousNameError: see `spec`.
+            PluginError: it is not there, or the component is no data.
+        """
+        spec = self.spec(name)
+        if spec.folder is None:
+            raise PluginError(f"{self.kind} '{spec.id}' is code, and no folder of data")
+        return located(spec.folder, spec.id)
 
     def config_class(self, name: str) -> type[BaseModel]:
         """Return the configuration class of a component; its factory is not imported.

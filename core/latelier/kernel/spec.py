@@ -3,19 +3,29 @@
 import re
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Literal, get_args
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from latelier.kernel.errors import PluginError
 from latelier.kernel.frozen import Frozen
 
 Kind = Literal[
-    "first_stage", "denoiser", "conditioner", "sampler", "schedule", "guidance", "importer"
+    "first_stage",
+    "denoiser",
+    "conditioner",
+    "sampler",
+    "schedule",
+    "guidance",
+    "importer",
+    "adapter",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_FOLDER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:\w[\w.-]*(/\w[\w.-]*)*")
 _IMPORT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -51,7 +61,10 @@ class ComponentSpec(Frozen):
     name: str = Field(description="bare name: lower case, digits, underscores")
     distribution: str = Field(description="normalised name of the distribution that owns it")
     version: str = Field(description="version of that distribution")
-    factory: str = Field(description="'module:attribute' of the class or function")
+    factory: str | None = Field(None, description="'module:attribute' of the class or function")
+    folder: str | None = Field(
+        None, description="'package:folder', of what is data and no code: an adapter"
+    )
     config: str | None = Field(None, description="'module:attribute' of the configuration class")
     input: str | None = Field(None, description="'module:attribute' of the input class")
     defaults: Mapping[str, Any] = Field(
@@ -73,6 +86,19 @@ class ComponentSpec(Frozen):
             raise ValueError("an import string looks like 'package.module:attribute'")
         return text
 
+    @field_validator("folder")
+    @classmethod
+    def _is_a_folder(cls, text: str | None) -> str | None:
+        if text is not None and not _FOLDER.fullmatch(text):
+            raise ValueError("a folder of a package looks like 'package:folder/inner'")
+        return text
+
+    @model_validator(mode="after")
+    def _is_code_or_data(self) -> Self:
+        if (self.factory is None) == (self.folder is None):
+            raise ValueError("a component is either a factory or a folder")
+        return self
+
     @property
     def id(self) -> str:
         """'distribution/name': what artefacts store."""
@@ -92,3 +118,25 @@ def resolve(text: str, owner: str) -> Any:
         raise PluginError(
             f"component '{owner}' cannot be loaded: '{text}' raised {type(error).__name__}: {error}"
         ) from error
+
+
+def located(text: str, owner: str) -> Path:
+    """Return the folder that `text`, 'package:folder' of the component `owner`, names.
+
+    The package is looked up and not imported; one within another has that imported.
+
+    Raises:
+        PluginError: there is no such package or folder.
+    """
+    package, folder = text.split(":")
+    try:
+        found = find_spec(package)
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            f"component '{owner}' cannot be found: '{text}' raised {type(error).__name__}: {error}"
+        ) from error
+    for place in (found.submodule_search_locations or ()) if found else ():
+        path = Path(place) / folder
+        if path.is_dir():
+            return path
+    raise PluginError(f"component '{owner}' cannot be found: there is no folder '{text}'")

@@ -11,6 +11,7 @@ from latelier.checkpoints.stored import StoredComponent
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.compatibility import check_composition
 from latelier.kernel.spec import Kind
+from latelier.pipeline.adapters import saved_adapter
 from latelier.pipeline.manifest import Manifest, read_manifest
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.placement import placement
@@ -47,10 +48,15 @@ def load(
         component.module.to(*place)
         return component
 
+    denoiser = restored("denoiser", manifest.denoiser)
+    adapters = {
+        name: saved_adapter(stored, denoiser.module, source.folder, place, atelier)
+        for name, stored in manifest.adapters.items()
+    }
     pipeline = Pipeline(
         atelier=atelier,
         first_stage_component=restored("first_stage", manifest.first_stage),
-        denoiser_component=restored("denoiser", manifest.denoiser),
+        denoiser_component=denoiser,
         conditioner_components={
             name: restored("conditioner", stored) for name, stored in manifest.conditioners.items()
         },
@@ -62,6 +68,7 @@ def load(
         source=source,
         description=manifest.description,
         card=manifest.card,
+        adapters=adapters,
     )
     atelier.announcer().tell("latelier_pipeline_composed", pipeline=pipeline)
     return pipeline

@@ -7,11 +7,24 @@ from pydantic import Field, field_validator
 
 from latelier.checkpoints.json_files import read_json
 from latelier.checkpoints.stored import StoredComponent
+from latelier.checkpoints.stored_adapter import StoredAdapter
 from latelier.kernel.errors import ModelFileError
 from latelier.kernel.frozen import Frozen
 from latelier.pipeline.request import Defaults
 
 MANIFEST = "latelier.json"
+
+
+class SavedAdapter(StoredAdapter):
+    """An adapter that a model was saved with."""
+
+    scale: float = Field(ge=0, description="how much it counts")
+    source: str | None = Field(None, description="where it was found: an id, or a folder")
+    version: str | None = Field(None, description="of the distribution of that id")
+
+    def components(self, name: str) -> dict[str, StoredComponent]:
+        """Return its parts by the places that they have in a pipeline, where it is called so."""
+        return {f"adapters.{name}": self.adapter, f"adapters.{name}.conditioner": self.conditioner}
 
 
 class Outline(Frozen):
@@ -23,6 +36,9 @@ class Outline(Frozen):
     first_stage: StoredComponent
     denoiser: StoredComponent
     conditioners: dict[str, StoredComponent] = Field(default_factory=dict)
+    adapters: dict[str, SavedAdapter] = Field(
+        default_factory=dict, description="what is added to the denoiser, by the names of inputs"
+    )
     process: Any = Field(description="the noise process")
     inputs: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="public input -> the conditioners that it feeds"
@@ -44,7 +60,15 @@ class Outline(Frozen):
     def components(self) -> dict[str, StoredComponent]:
         """Return every component by the place it has in the pipeline."""
         conditioners = {f"conditioners.{name}": each for name, each in self.conditioners.items()}
-        return {"first_stage": self.first_stage, "denoiser": self.denoiser, **conditioners}
+        found = {"first_stage": self.first_stage, "denoiser": self.denoiser, **conditioners}
+        for name, adapter in self.adapters.items():
+            found |= adapter.components(name)
+        return found
+
+    def fed(self, public: str) -> StoredComponent:
+        """Return the conditioner that a public input feeds, the first where it feeds several."""
+        name = self.inputs[public][0]
+        return self.adapters[name].conditioner if name in self.adapters else self.conditioners[name]
 
 
 def read_outline(folder: Path) -> Outline:

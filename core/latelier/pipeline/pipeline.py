@@ -1,6 +1,6 @@
 """The pipeline: components that fit together, and the ways to run them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -9,11 +9,13 @@ from typing import Any
 import torch
 
 from latelier import __version__
+from latelier.checkpoints.adapter import LoadedAdapter
 from latelier.checkpoints.component import Component, store
 from latelier.checkpoints.files import write_json
 from latelier.diffusion.process import Process
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.contracts import Conditioner, Denoise, Denoiser, FirstStage
+from latelier.pipeline.adapters import AttachedAdapter, attached, check_name
 from latelier.pipeline.conditions import ConditionBuilder
 from latelier.pipeline.manifest import Manifest
 from latelier.pipeline.outline import MANIFEST
@@ -43,6 +45,7 @@ class Pipeline:
     source: Source | None = None
     description: str = ""
     card: Mapping[str, Any] = field(default_factory=dict)
+    adapters: Mapping[str, AttachedAdapter] = field(default_factory=dict)
 
     @property
     def first_stage(self) -> FirstStage:
@@ -58,9 +61,51 @@ class Pipeline:
 
     @property
     def conditioners(self) -> Mapping[str, Conditioner]:
-        """The conditioners by the names under which the denoiser knows them."""
-        return MappingProxyType(
-            {name: each.module for name, each in self.conditioner_components.items()}
+        """The conditioners by the names under which the denoiser knows them; adapters' too."""
+        own = {name: each.module for name, each in self.conditioner_components.items()}
+        of_adapters = {name: each.loaded.conditioner for name, each in self.adapters.items()}
+        return MappingProxyType(own | {name: each.module for name, each in of_adapters.items()})
+
+    def with_adapter(
+        self, adapter: str | Path | LoadedAdapter, scale: float = 1.0, *, as_: str | None = None
+    ) -> "Pipeline":
+        """Return a view of this pipeline that has another input, which an adapter brings.
+
+        The view shares all weights, and has the adapter's own beside. Views of views have several.
+        This pipeline stays as it is, and both serve threads at once. A run that is told nothing by
+        that input is one without the adapter, to the bit.
+
+            pipe.with_adapter("palette", scale=0.8).generate(prompt="a cat", palette=["#f00"])
+
+        Args:
+            adapter: a registered name, the folder of one, or an adapter of another view.
+            scale: how much it counts, 0 or more; 1 is as it was trained, 0 the same as none.
+            as_: the name of the input; by default the adapter's own.
+
+        Raises:
+            UnknownNameError: there is no such adapter; lists those that are registered.
+            CompatibilityError: it is for another denoiser, or its name is taken; says what differs.
+            ModelFileError: a file of it is missing, damaged or changed; a plugin is missing.
+            InvalidInputError: a scale or name that cannot be used.
+        """
+        found = attached(self, adapter, scale)
+        name = found.loaded.name if as_ is None else as_
+        check_name(self, name)
+        return replace(
+            self,
+            inputs={**self.inputs, name: (name,)},
+            adapters={**self.adapters, name: found},
+        )
+
+    def telling(self, inputs: Collection[str]) -> "Pipeline":
+        """Return the pipeline without the adapters that none of these public inputs tells."""
+        silent = self.adapters.keys() - set(inputs)
+        if not silent:
+            return self
+        return replace(
+            self,
+            inputs={name: fed for name, fed in self.inputs.items() if name not in silent},
+            adapters={name: each for name, each in self.adapters.items() if name not in silent},
         )
 
     def generate(
@@ -201,6 +246,7 @@ class Pipeline:
                 name: store(component, folder, f"conditioner.{name}")
                 for name, component in self.conditioner_components.items()
             },
+            adapters={name: each.stored(name, folder) for name, each in self.adapters.items()},
             process=self.process,  # type: ignore[arg-type]
             inputs=dict(self.inputs),
             defaults=self.defaults,
@@ -224,6 +270,7 @@ class Pipeline:
                 name: component.placed(device, dtype)
                 for name, component in self.conditioner_components.items()
             },
+            adapters={name: each.placed(device, dtype) for name, each in self.adapters.items()},
             device=device,
             dtype=dtype,
         )
@@ -245,11 +292,14 @@ class Pipeline:
         conditioners = {
             f"conditioners.{name}": each for name, each in self.conditioner_components.items()
         }
-        return {
+        found = {
             "first_stage": self.first_stage_component,
             "denoiser": self.denoiser_component,
             **conditioners,
         }
+        for name, each in self.adapters.items():
+            found |= each.components(name)
+        return found
 
     def condition_builder(self) -> ConditionBuilder:
         """Return what makes conditions for this pipeline."""

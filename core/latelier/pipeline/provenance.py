@@ -11,6 +11,7 @@ from latelier.pipeline.images import pixel_hash
 from latelier.pipeline.request import Request
 
 if TYPE_CHECKING:
+    from latelier.pipeline.adapters import AttachedAdapter
     from latelier.pipeline.pipeline import Pipeline
 
 
@@ -38,6 +39,7 @@ def provenance_of(pipeline: "Pipeline", request: Request, count: int, steps: int
             }
             for place, component in pipeline.components().items()
         },
+        "adapters": {name: _adapter(each) for name, each in pipeline.adapters.items()},
         "functions": _functions(pipeline, request),
         "process": pipeline.process.model_dump(mode="json"),
         "request": request.model_dump(mode="json"),
@@ -67,6 +69,16 @@ def _model(pipeline: "Pipeline") -> dict[str, Any]:
     return {
         "name": source.name if source else None,
         "revision": source.revision if source else None,
+    }
+
+
+def _adapter(attached: "AttachedAdapter") -> dict[str, Any]:
+    source, trained_on = attached.source, attached.loaded.trained_on
+    return {
+        "source": source.name if source else None,
+        "version": source.version if source else None,
+        "scale": attached.scale,
+        "trained_on": trained_on.model_dump(mode="json") if trained_on else None,
     }
 
 

@@ -47,12 +47,21 @@ class ComponentRecord(OwnedRecord):
     assets_sha256: dict[str, str] = {}
 
 
+class AdapterRecord(_Open):
+    """An adapter. source: an id or a folder; None where it was in memory alone."""
+
+    source: str | None = None
+    version: str | None = None
+    scale: float = 1.0
+
+
 class Record(_Open):
     """What `provenance_of` wrote, and what is the picture's own."""
 
     latelier: str
     model: ModelRecord
     components: dict[str, ComponentRecord]
+    adapters: dict[str, AdapterRecord] = {}
     functions: dict[str, OwnedRecord] = Field(description="sampler, schedule, guidance")
     process: dict[str, Any]
     request: Request

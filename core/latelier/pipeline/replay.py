@@ -75,7 +75,7 @@ def replay(
     image, record = read_record(path, [Path(each) for each in pictures])
     atelier = atelier or default_atelier()
     _check_functions(path, record, atelier)
-    pipeline = _loaded(path, record, model, device, atelier)
+    pipeline = _adapted(path, record, _loaded(path, record, model, device, atelier))
     changed = list(_changed_components(record, pipeline))
     if changed and not anyway:
         raise ModelFileError(
@@ -127,6 +127,19 @@ def _loaded(
         if device != "auto":
             raise
         return load(name, "auto", precision, atelier=atelier)
+
+
+def _adapted(path: Path, record: Record, pipeline: Pipeline) -> Pipeline:
+    """Return the pipeline with the adapters that were told something, at their scales."""
+    pipeline = pipeline.telling(record.adapters)
+    for name, used in record.adapters.items():
+        own = pipeline.adapters.get(name)
+        if own is None and used.source is None:
+            raise InvalidInputError(f"{path}: its adapter '{name}' had not been saved")
+        without = pipeline.telling(pipeline.adapters.keys() - {name})
+        found = own.loaded if own else str(used.source)
+        pipeline = without.with_adapter(found, used.scale, as_=name)
+    return pipeline
 
 
 def _recorded_model(path: Path, record: Record) -> str:

@@ -40,6 +40,7 @@ class Run:
 
     def __init__(self, pipeline: "Pipeline", request: Request) -> None:
         atelier = pipeline.atelier
+        pipeline = pipeline.telling({*request.inputs, *request.negative})
         builder = pipeline.condition_builder()
         multiple = pipeline.first_stage.config.downsampling * pipeline.denoiser.config.size_multiple
         self._pipeline = pipeline
@@ -167,7 +168,12 @@ class Run:
     ) -> Predictor:
         pipeline = self._pipeline
         return Predictor(
-            pipeline.denoiser, pipeline.process, pipeline.dtype, first_stage, condition_for
+            pipeline.denoiser,
+            pipeline.process,
+            pipeline.dtype,
+            first_stage,
+            condition_for,
+            {name: each.use for name, each in pipeline.adapters.items()},
         )
 
     def _guided_by(self, predict: Predictor, condition: Condition, null: Condition) -> Denoise:

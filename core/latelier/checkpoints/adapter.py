@@ -1,0 +1,148 @@
+"""An adapter on disk and in memory: a conditioner, and keys and values for a denoiser."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from latelier import __version__
+from latelier.checkpoints.component import Component, configured, restore, store
+from latelier.checkpoints.files import write_json
+from latelier.checkpoints.stored import StoredComponent
+from latelier.checkpoints.stored_adapter import (
+    ADAPTER_FILE,
+    ADAPTER_ID,
+    StoredAdapter,
+    TrainedOn,
+)
+from latelier.checkpoints.verified import verify
+from latelier.checkpoints.weights import built_for_weights, load_into, read_weights
+from latelier.denoisers.adapter import Adapter
+from latelier.denoisers.adapter_config import AdapterConfig
+from latelier.denoisers.adapter_fit import misfit
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.errors import CompatibilityError, ModelFileError
+from latelier.kernel.frozen import validated
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedAdapter:
+    """An adapter whose weights are in memory.
+
+    conditioner: gives a stream. adapter: an `Adapter` for that stream, as a component.
+    """
+
+    name: str
+    conditioner: Component
+    adapter: Component
+    description: str = ""
+    trained_on: TrainedOn | None = None
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    def placed(self, device: torch.device, dtype: torch.dtype) -> "LoadedAdapter":
+        """Return it on a device and in a precision; what is so already is shared."""
+        return replace(
+            self,
+            conditioner=self.conditioner.placed(device, dtype),
+            adapter=self.adapter.placed(device, dtype),
+        )
+
+
+def adapter_component(module: Adapter) -> Component:
+    """Return keys and values as a component."""
+    return Component("adapter", ADAPTER_ID, __version__, module)
+
+
+def store_adapter(adapter: LoadedAdapter, folder: Path, prefix: str = "") -> StoredAdapter:
+    """Write the weights and assets of both parts to `folder`, names beginning with `prefix`."""
+    return StoredAdapter(
+        latelier=__version__,
+        name=adapter.name,
+        description=adapter.description,
+        conditioner=store(adapter.conditioner, folder, f"{prefix}conditioner"),
+        adapter=store(adapter.adapter, folder, f"{prefix}adapter"),
+        trained_on=adapter.trained_on,
+        card=dict(adapter.card),
+    )
+
+
+def save_adapter(adapter: LoadedAdapter, folder: Path) -> None:
+    """Write an adapter to a folder of its own; `adapter.json` comes last."""
+    stored = store_adapter(adapter, folder)
+    write_json(folder / ADAPTER_FILE, stored.model_dump(mode="json"))
+
+
+def check_adapter(stored: StoredAdapter, denoiser: Any, folder: Path, atelier: Atelier) -> None:
+    """Check that a stored adapter fits a denoiser; no weight is read.
+
+    Raises:
+        CompatibilityError: it does not; names the layers and widths.
+        ModelFileError: the plugin of its conditioner is not installed.
+        InvalidConfigError: a configuration in it is wrong.
+    """
+    conditioner: Any = configured("conditioner", stored.conditioner, folder, atelier)
+    config = _config(stored.adapter, folder)
+    check_fit(stored.name, config, conditioner, denoiser)
+
+
+def check_fit(name: str, config: AdapterConfig, conditioner: Any, denoiser: Any) -> None:
+    """Check that an adapter fits its conditioner and a denoiser.
+
+    Args:
+        name: the adapter's.
+        config: of the adapter.
+        conditioner: the configuration of the conditioner.
+        denoiser: the denoiser itself.
+
+    Raises:
+        CompatibilityError: names the layers and widths.
+    """
+    given = {slot: width for slot, width in conditioner.gives() if width is not None}
+    if given != {"stream": config.width}:
+        said = ", ".join(f"a {slot} of {width}" for slot, width in given.items()) or "nothing"
+        raise CompatibilityError(
+            f"adapter '{name}': takes a stream of width {config.width} alone, and its conditioner "
+            f"gives {said}"
+        )
+    there: Mapping[str, int] = getattr(denoiser, "cross_attentions", {})
+    fault = misfit(config, there if "adapters" in denoiser.config.honours else {})
+    if fault is not None:
+        raise CompatibilityError(f"adapter '{name}' {fault}")
+
+
+def restore_adapter(stored: StoredAdapter, folder: Path, atelier: Atelier) -> LoadedAdapter:
+    """Build what `stored` describes, with its weights mapped from disk. No code in it is run.
+
+    Raises:
+        ModelFileError: a plugin is not installed, or a file is missing, damaged or changed.
+        InvalidConfigError: the installed plugin does not know a configuration.
+    """
+    return LoadedAdapter(
+        stored.name,
+        restore("conditioner", stored.conditioner, folder, atelier),
+        _restored(stored.adapter, folder),
+        stored.description,
+        stored.trained_on,
+        stored.card,
+    )
+
+
+def _restored(stored: StoredComponent, folder: Path) -> Component:
+    config = _config(stored, folder)
+    if stored.weights is None:
+        raise ModelFileError(f"{folder}: {ADAPTER_FILE} names no weights of the adapter")
+    path = verify(stored.weights.within(folder), stored.weights.sha256)
+    module = built_for_weights(lambda: Adapter(config))
+    load_into(module, read_weights(path), f"{path}")
+    module.eval().requires_grad_(False)
+    return Component("adapter", stored.id, stored.version, module, stored.weights.sha256)
+
+
+def _config(stored: StoredComponent, folder: Path) -> AdapterConfig:
+    if stored.id != ADAPTER_ID:
+        raise ModelFileError(
+            f"{folder}: an adapter '{stored.id}' is not known here: pip install --upgrade latelier"
+        )
+    return validated(AdapterConfig, stored.config, f"{folder}: adapter")

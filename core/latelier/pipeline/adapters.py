@@ -1,0 +1,141 @@
+"""Adapters of a pipeline: where they are found, and what a view has of them."""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from latelier.checkpoints.adapter import (
+    LoadedAdapter,
+    check_adapter,
+    check_fit,
+    restore_adapter,
+    store_adapter,
+)
+from latelier.checkpoints.component import Component
+from latelier.checkpoints.stored_adapter import StoredAdapter
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.contracts import ScaledAdapter
+from latelier.kernel.errors import CompatibilityError, InvalidInputError
+from latelier.pipeline.adapter_sources import AdapterSource, find_adapter
+from latelier.pipeline.outline import SavedAdapter
+from latelier.pipeline.request import KEYWORDS
+
+if TYPE_CHECKING:
+    from latelier.pipeline.pipeline import Pipeline
+
+
+@dataclass(frozen=True, eq=False)
+class AttachedAdapter:
+    """An adapter in a pipeline, and how much it counts.
+
+    source: where it was found; None where it came from memory.
+    """
+
+    loaded: LoadedAdapter
+    scale: float = 1.0
+    source: AdapterSource | None = None
+
+    def placed(self, device: torch.device, dtype: torch.dtype) -> "AttachedAdapter":
+        """Return it on a device and in a precision."""
+        return replace(self, loaded=self.loaded.placed(device, dtype))
+
+    @property
+    def use(self) -> ScaledAdapter:
+        """What a call of the denoiser is given of it."""
+        return ScaledAdapter(self.loaded.adapter.module, self.scale)
+
+    def stored(self, name: str, folder: Path) -> SavedAdapter:
+        """Write it to the folder of a model, where it is called `name`."""
+        stored = store_adapter(self.loaded, folder, f"adapter.{name}.")
+        source = self.source
+        return SavedAdapter(
+            **stored.model_dump(),
+            scale=self.scale,
+            source=None if source is None else source.name,
+            version=None if source is None else source.version,
+        )
+
+    def components(self, name: str) -> dict[str, Component]:
+        """Return its parts by the places that they have in a pipeline, where it is called so."""
+        return {
+            f"adapters.{name}": self.loaded.adapter,
+            f"adapters.{name}.conditioner": self.loaded.conditioner,
+        }
+
+
+def attached(
+    pipeline: "Pipeline", adapter: str | Path | LoadedAdapter, scale: float
+) -> AttachedAdapter:
+    """Return an adapter for a pipeline, on its device; that it fits is checked before it is read.
+
+    Args:
+        pipeline: what it is for.
+        adapter: a registered name, a folder, or one in memory.
+        scale: 0 or more.
+
+    Raises:
+        UnknownNameError: there is no such adapter; lists those that are registered.
+        CompatibilityError: it is for another denoiser; names the layers and widths.
+        ModelFileError: a file of it is missing, damaged or changed.
+        InvalidInputError: the scale is no number, or below 0.
+    """
+    if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 <= scale < math.inf:
+        raise InvalidInputError(f"scale: of an adapter is a number, 0 or more, not {scale!r}")
+    place = pipeline.device, pipeline.dtype
+    if isinstance(adapter, LoadedAdapter):
+        configs: tuple[Any, Any] = adapter.adapter.config, adapter.conditioner.config
+        check_fit(adapter.name, *configs, pipeline.denoiser)
+        return AttachedAdapter(adapter.placed(*place), float(scale))
+    source, stored = find_adapter(adapter, pipeline.atelier)
+    check_adapter(stored, pipeline.denoiser, source.folder, pipeline.atelier)
+    loaded = _restored(stored, source.folder, place, pipeline.atelier)
+    return AttachedAdapter(loaded, float(scale), source)
+
+
+def check_name(pipeline: "Pipeline", name: str) -> None:
+    """Check that an adapter can be called `name` in a pipeline.
+
+    Raises:
+        InvalidInputError: it is no name, or a keyword of `generate`.
+        CompatibilityError: something there has the name already.
+    """
+    if not name.isidentifier() or name in KEYWORDS:
+        raise InvalidInputError(
+            f"an adapter cannot be called '{name}': a name is letters, digits and underscores, and "
+            "no keyword of generate"
+        )
+    taken = {*pipeline.inputs, *pipeline.conditioners, *pipeline.denoiser.config.takes().streams}
+    if name in taken:
+        raise CompatibilityError(
+            f"this pipeline has something called '{name}' already; call the adapter something else "
+            "with as_"
+        )
+
+
+def saved_adapter(
+    saved: SavedAdapter,
+    denoiser: Any,
+    folder: Path,
+    place: tuple[torch.device, torch.dtype],
+    atelier: Atelier,
+) -> AttachedAdapter:
+    """Return an adapter that a model was saved with.
+
+    Raises:
+        CompatibilityError, ModelFileError, InvalidConfigError: see `attached`.
+    """
+    check_adapter(saved, denoiser, folder, atelier)
+    source = None if saved.source is None else AdapterSource(saved.source, folder, saved.version)
+    return AttachedAdapter(_restored(saved, folder, place, atelier), saved.scale, source)
+
+
+def _restored(
+    stored: StoredAdapter, folder: Path, place: tuple[torch.device, torch.dtype], atelier: Atelier
+) -> LoadedAdapter:
+    loaded = restore_adapter(stored, folder, atelier)
+    for component in (loaded.conditioner, loaded.adapter):
+        component.module.to(*place)
+    return loaded

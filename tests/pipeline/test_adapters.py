@@ -1,0 +1,457 @@
+"""Views with adapters: they share all weights, and the pipeline stays as it is."""
+
+import hashlib
+import json
+import pickle
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from latelier.checkpoints.adapter import LoadedAdapter, adapter_component, save_adapter
+from latelier.checkpoints.component import new_component
+from latelier.checkpoints.stored_adapter import TrainedOn
+from latelier.denoisers.adapter import Adapter, adapter_for
+from latelier.denoisers.adapter_config import AdapterConfig, ProjectionConfig
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.errors import (
+    CompatibilityError,
+    InvalidInputError,
+    ModelFileError,
+    UnknownNameError,
+)
+from latelier.kernel.hookspecs import hookimpl
+from latelier.kernel.policy import Policy
+from latelier.pipeline import load
+from latelier.pipeline.replay import replay
+
+PROMPT = "a red cat in a meadow"
+RED, BLUE = [[1.0, 0.0, 0.0]], [[0.0, 0.0, 1.0], [0.0, 1.0, 1.0]]
+
+
+def adapter_of(pipeline, name="palette", seed=0, width=3):
+    """An adapter with random weights everywhere, told vectors of width 3."""
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(seed)
+        module = adapter_for(pipeline.denoiser, width, ProjectionConfig(width=16))
+        for weights in module.parameters():
+            if not weights.any():
+                weights.normal_(std=0.3)
+    conditioner = new_component(
+        "conditioner", "embedding", {"width": width, "max_vectors": 4}, pipeline.atelier
+    )
+    conditioner.module.eval()
+    component = adapter_component(module.eval().requires_grad_(False))
+    trained_on = TrainedOn(
+        model="tiny", denoiser="latelier/unet", config_sha256="0", process="rectified_flow"
+    )
+    return LoadedAdapter(name, conditioner, component, "of colours", trained_on, {"licence": "CC0"})
+
+
+@pytest.fixture(scope="module")
+def palette(tiny):
+    return adapter_of(tiny)
+
+
+@pytest.fixture(scope="module")
+def folder(palette, tmp_path_factory):
+    path = tmp_path_factory.mktemp("adapters") / "palette"
+    path.mkdir()
+    save_adapter(palette, path)
+    return path
+
+
+@pytest.fixture
+def copy(folder, tmp_path):
+    """A copy of the saved adapter that a test may spoil."""
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
+
+
+def edited(folder, change):
+    path = folder / "adapter.json"
+    values = json.loads(path.read_text())
+    change(values)
+    path.write_text(json.dumps(values))
+    return folder
+
+
+def pixels(pipeline, **asked):
+    made = pipeline.generate(**{"prompt": PROMPT, "seed": 3, **asked})
+    return [picture.image.tobytes() for picture in made]
+
+
+def test_a_view_has_the_adapters_input_and_its_pictures_follow_it(tiny, folder):
+    view = tiny.with_adapter(folder)
+    assert list(view.inputs) == [*tiny.inputs, "palette"]
+    assert view.conditioners["palette"].config.width == 3
+    assert "vectors" in str(view.input_schemas()["palette"])
+    plain, red, blue = pixels(tiny), pixels(view, palette=RED), pixels(view, palette=BLUE)
+    assert len({plain[0], red[0], blue[0]}) == 3
+    assert pixels(view, palette=RED) == red
+
+
+def test_the_pipeline_stays_as_it_is(tiny, folder):
+    before = {n: t.clone() for n, t in tiny.denoiser.state_dict().items()}
+    inputs, plain = dict(tiny.inputs), pixels(tiny)
+    view = tiny.with_adapter(folder)
+    pixels(view, palette=RED)
+    assert tiny.inputs == inputs
+    assert not tiny.adapters
+    assert pixels(tiny) == plain
+    after = tiny.denoiser.state_dict()
+    assert all(torch.equal(after[n], before[n]) for n in before)
+    with pytest.raises(UnknownNameError, match="nothing here takes 'palette'"):
+        tiny.generate(prompt=PROMPT, palette=RED)
+
+
+def test_a_view_shares_all_weights(tiny, folder):
+    view = tiny.with_adapter(folder, 0.5)
+    for place, component in tiny.components().items():
+        assert view.components()[place].module is component.module
+    assert view.to("cpu", "float32").components().keys() == view.components().keys()
+
+
+@pytest.mark.parametrize("guidance", [1.0, 3.0, {"name": "pag", "scale": 2.0}])
+def test_what_is_not_told_or_of_scale_0_is_bit_equal_to_no_adapter(tiny, folder, guidance):
+    plain = pixels(tiny, guidance=guidance)
+    assert pixels(tiny.with_adapter(folder), guidance=guidance) == plain
+    assert pixels(tiny.with_adapter(folder, 0), guidance=guidance, palette=RED) == plain
+    assert pixels(tiny.with_adapter(folder), guidance=guidance, palette=RED) != plain
+
+
+def test_the_scale_says_how_much_it_counts(tiny, folder):
+    def latents(scale):
+        view = tiny.with_adapter(folder, scale)
+        denoise = view.denoise_fn(prompt=PROMPT, palette=RED, guidance=1.0)
+        x = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            return denoise(x, 0.7)
+
+    none, some, whole = (latents(scale) for scale in (0, 0.05, 1.0))
+    assert 0 < (some - none).norm() < (whole - none).norm()
+
+
+def test_guidance_steers_from_the_null_part_of_its_conditioner(tiny, folder):
+    """Of an image's vector zeros, as IP-Adapter has it; so zeros told are the null part."""
+    view = tiny.with_adapter(folder)
+    told = pixels(view, palette=RED, guidance=4.0)
+    assert pixels(view, palette=RED, guidance=4.0, negative={"palette": [[0.0] * 3]}) == told
+    assert pixels(view, palette=RED, guidance=4.0, negative={"palette": BLUE}) != told
+
+
+def test_views_nest(tiny, folder, palette):
+    both = tiny.with_adapter(folder).with_adapter(palette, 0.5, as_="accents")
+    assert list(both.adapters) == ["palette", "accents"]
+    alone = pixels(tiny.with_adapter(folder), palette=RED)
+    assert pixels(both, palette=RED) == alone
+    assert pixels(both, palette=RED, accents=BLUE) != alone
+
+
+def test_rows_have_their_own(tiny, folder):
+    view = tiny.with_adapter(folder)
+    together = view.generate(prompt=PROMPT, palette=[RED, BLUE], seed=3)
+    for row, (picture, colours) in enumerate(zip(together, (RED, BLUE), strict=True)):
+        alone = view.generate(prompt=PROMPT, palette=colours, seed=3 + row)[0]
+        pair = (torch.tensor(list(each.image.tobytes())) for each in (picture, alone))
+        one, other = pair
+        assert (one - other).abs().max() <= 2
+
+
+def test_windows_see_it(tiny, folder):
+    view = tiny.with_adapter(folder)
+    asked = {"size": (32, 16), "window": 16, "palette": RED}
+    assert pixels(view, **asked) != pixels(view, **{**asked, "palette": BLUE})
+    plain = pixels(tiny, size=(32, 16), window=16)
+    assert pixels(tiny.with_adapter(folder, 0), **asked) == plain
+
+
+def test_threads_with_different_adapters_share_one_pipeline(tiny):
+    views = [tiny, *(tiny.with_adapter(adapter_of(tiny, seed=k)) for k in range(3))]
+
+    def made(k):
+        view = views[k % 4]
+        return pixels(view, **({"palette": RED} if view.adapters else {}))
+
+    expected = [made(k) for k in range(4)]
+    assert len({each[0] for each in expected}) == 4
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(made, range(12))) == [expected[k % 4] for k in range(12)]
+
+
+class TestSaving:
+    def test_an_adapter_is_the_same_again(self, tiny, folder, palette, tmp_path):
+        view = tiny.with_adapter(folder)
+        assert pixels(view, palette=RED) == pixels(tiny.with_adapter(palette), palette=RED)
+        (tmp_path / "again").mkdir()
+        save_adapter(view.adapters["palette"].loaded, tmp_path / "again")
+        for path in folder.iterdir():
+            assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+    def test_a_view_is_the_same_again(self, tiny, folder, palette, tmp_path, built_ins):
+        view = tiny.with_adapter(folder, 0.6).with_adapter(palette, 0.3, as_="accents")
+        view.save(tmp_path)
+        loaded = load(tmp_path, "cpu", atelier=built_ins)
+        asked = {"palette": RED, "accents": BLUE}
+        assert pixels(loaded, **asked) == pixels(view, **asked)
+        assert pixels(loaded) == pixels(tiny)
+        assert {name: each.scale for name, each in loaded.adapters.items()} == {
+            "palette": 0.6,
+            "accents": 0.3,
+        }
+        assert loaded.adapters["palette"].loaded.card == {"licence": "CC0"}
+
+    def test_it_moves(self, tiny, folder):
+        view = tiny.with_adapter(folder).to(dtype="bfloat16")
+        weights = view.adapters["palette"].loaded.adapter.module.parameters()
+        assert {each.dtype for each in weights} == {torch.bfloat16}
+        assert len(pixels(view, palette=RED)) == 1
+        half = tiny.to(dtype="bfloat16").with_adapter(folder)
+        assert pixels(half, palette=RED) == pixels(view, palette=RED)
+
+
+class TestProvenance:
+    @pytest.fixture
+    def saved(self, tiny, tmp_path, built_ins):
+        tiny.save(tmp_path / "model")
+        return load(tmp_path / "model", "cpu", atelier=built_ins)
+
+    def test_says_what_took_part(self, saved, folder):
+        view = saved.with_adapter(folder, 0.7)
+        about = view.generate(prompt=PROMPT, palette=RED)[0].provenance
+        assert about["adapters"] == {
+            "palette": {
+                "source": str(folder),
+                "version": None,
+                "scale": 0.7,
+                "trained_on": {
+                    "model": "tiny",
+                    "denoiser": "latelier/unet",
+                    "config_sha256": "0",
+                    "weights_sha256": None,
+                    "process": "rectified_flow",
+                },
+            }
+        }
+        stored = json.loads((folder / "adapter.json").read_text())
+        recorded = about["components"]["adapters.palette"]["weights_sha256"]
+        assert recorded == stored["adapter"]["weights"]["sha256"]
+        conditioner = about["components"]["adapters.palette.conditioner"]
+        assert conditioner["id"] == "latelier/embedding"
+        assert about["request"]["inputs"]["palette"] == [[RED[0]]]
+
+    def test_says_nothing_of_one_that_was_told_nothing(self, saved, folder):
+        about = saved.with_adapter(folder).generate(prompt=PROMPT)[0].provenance
+        assert about["adapters"] == {}
+        assert not any(place.startswith("adapters") for place in about["components"])
+
+    @pytest.mark.parametrize("inside", [False, True])
+    def test_a_picture_is_made_again(self, saved, folder, palette, tmp_path, built_ins, inside):
+        view = saved.with_adapter(folder, 0.7).with_adapter(folder, 0.2, as_="accents")
+        if inside:
+            view.save(tmp_path / "view")
+            view = load(tmp_path / "view", "cpu", atelier=built_ins)
+        path = tmp_path / "picture.png"
+        view.generate(prompt=PROMPT, accents=BLUE, palette=RED, seed=4)[0].save(path)
+        report = replay(path, atelier=built_ins)
+        assert report.verdict == "identical"
+        assert not report.differences
+        view.generate(prompt=PROMPT, accents=BLUE, seed=4)[0].save(path)
+        assert replay(path, atelier=built_ins).verdict == "identical"
+
+    def test_other_weights_are_told(self, saved, copy, palette, tiny, tmp_path, built_ins):
+        path = tmp_path / "picture.png"
+        saved.with_adapter(copy).generate(prompt=PROMPT, palette=RED, seed=4)[0].save(path)
+        save_adapter(adapter_of(tiny, seed=9), copy)
+        with pytest.raises(ModelFileError, match=r"adapters.palette: its weights had the SHA-256"):
+            replay(path, atelier=built_ins)
+
+    def test_one_that_is_gone_is_told(self, saved, copy, tmp_path, built_ins):
+        path = tmp_path / "picture.png"
+        saved.with_adapter(copy).generate(prompt=PROMPT, palette=RED, seed=4)[0].save(path)
+        shutil.rmtree(copy)
+        with pytest.raises(UnknownNameError, match=f"no adapter '{copy}'"):
+            replay(path, atelier=built_ins)
+
+    def test_one_of_memory_alone_is_told(self, saved, palette, tmp_path, built_ins):
+        path = tmp_path / "picture.png"
+        saved.with_adapter(palette).generate(prompt=PROMPT, palette=RED)[0].save(path)
+        with pytest.raises(InvalidInputError, match="its adapter 'palette' had not been saved"):
+            replay(path, atelier=built_ins)
+
+
+class TestRegistered:
+    @pytest.fixture
+    def publishing(self, folder, tmp_path, monkeypatch):
+        """An atelier in which a distribution has registered the adapter."""
+        package = tmp_path / "site" / "some_palette"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("raise SystemExit('imported')")
+        shutil.copytree(folder, package / "adapter")
+        monkeypatch.syspath_prepend(tmp_path / "site")
+
+        class Plugin:
+            @hookimpl
+            def latelier_register(self, registrar):
+                registrar.adapter("palette", folder="some_palette:adapter")
+
+        atelier = Atelier(policy=Policy(allow=frozenset()))
+        atelier.register(Plugin(), "some-palette", "1.2")
+        return atelier
+
+    @pytest.mark.parametrize("name", ["palette", "some-palette/palette"])
+    def test_is_found_by_name(self, tiny, publishing, name):
+        view = replace(tiny, atelier=publishing).with_adapter(name)
+        about = view.generate(prompt=PROMPT, palette=RED)[0].provenance["adapters"]["palette"]
+        assert (about["source"], about["version"]) == ("some-palette/palette", "1.2")
+
+    def test_one_that_nobody_registered(self, tiny, publishing):
+        with pytest.raises(UnknownNameError, match=r"no adapter 'pallete'. Did you mean 'palette'"):
+            replace(tiny, atelier=publishing).with_adapter("pallete")
+
+    def test_one_of_a_plugin_that_is_not_here(self, tiny, publishing):
+        with pytest.raises(UnknownNameError, match="pip install latelier-sketch"):
+            replace(tiny, atelier=publishing).with_adapter("latelier-sketch/sketch")
+
+
+class TestFaults:
+    def test_a_denoiser_of_another_width(self, compose_tiny, tiny_changes, folder):
+        changes = tiny_changes()["denoiser"][1] | {"model_channels": 32}
+        other = compose_tiny(denoiser=("unet", changes))
+        with pytest.raises(CompatibilityError, match=r"adapter 'palette' is for another.*of width"):
+            other.with_adapter(folder)
+
+    def test_it_is_told_before_a_weight_is_read(self, compose_tiny, tiny_changes, copy):
+        (copy / "adapter.safetensors").unlink()
+        changes = tiny_changes()["denoiser"][1] | {"channel_mult": (1, 2, 2)}
+        other = compose_tiny(denoiser=("unet", changes))
+        with pytest.raises(CompatibilityError, match="which this denoiser has not"):
+            other.with_adapter(copy)
+
+    def test_a_denoiser_without_cross_attention(self, compose_tiny, tiny_changes, folder):
+        changes = tiny_changes()
+        denoiser = changes["denoiser"][1] | {"context_dim": None, "streams": {}}
+        conditioners = {"label": changes["conditioners"]["label"]}
+        other = compose_tiny(
+            denoiser=("unet", denoiser), conditioners=conditioners, inputs={"label": "label"}
+        )
+        with pytest.raises(CompatibilityError, match="this denoiser has none"):
+            other.with_adapter(folder)
+
+    def test_another_base_of_the_same_shapes_may_do(self, compose_tiny, folder):
+        other = compose_tiny(process={"kind": "vp"})
+        assert len(pixels(other.with_adapter(folder), palette=RED)) == 1
+
+    @pytest.mark.parametrize("name", ["text", "label", "prompt"])
+    def test_a_name_that_is_taken(self, tiny, folder, name):
+        with pytest.raises(CompatibilityError, match=f"called '{name}' already.*as_"):
+            tiny.with_adapter(folder, as_=name)
+
+    def test_the_same_adapter_twice(self, tiny, folder):
+        with pytest.raises(CompatibilityError, match="called 'palette' already"):
+            tiny.with_adapter(folder).with_adapter(folder)
+
+    @pytest.mark.parametrize("name", ["seed", "a b", ""])
+    def test_a_name_that_is_none(self, tiny, folder, name):
+        with pytest.raises(InvalidInputError, match="an adapter cannot be called"):
+            tiny.with_adapter(folder, as_=name)
+
+    @pytest.mark.parametrize("scale", [-1, float("nan"), float("inf"), "1", True, None])
+    def test_a_scale_that_is_none(self, tiny, folder, scale):
+        with pytest.raises(InvalidInputError, match="scale: of an adapter is a number"):
+            tiny.with_adapter(folder, scale)
+
+    def test_no_such_folder(self, tiny, tmp_path):
+        with pytest.raises(ModelFileError, match="there is no such folder"):
+            tiny.with_adapter(tmp_path / "nowhere")
+
+    def test_a_folder_of_something_else(self, tiny, tmp_path):
+        with pytest.raises(ModelFileError, match=r"holds no adapter.json"):
+            tiny.with_adapter(tmp_path)
+
+    def test_a_file(self, tiny, folder):
+        with pytest.raises(ModelFileError, match="is a file; an adapter is a folder"):
+            tiny.with_adapter(folder / "adapter.safetensors")
+        assert tiny.with_adapter(folder / "adapter.json").adapters
+
+    def test_a_changed_weight(self, tiny, copy):
+        path = copy / "adapter.safetensors"
+        path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
+        with pytest.raises(ModelFileError, match="its SHA-256 is"):
+            tiny.with_adapter(copy)
+
+    def test_a_missing_file(self, tiny, copy):
+        (copy / "adapter.safetensors").unlink()
+        with pytest.raises(ModelFileError, match=r"adapter.safetensors: cannot be read"):
+            tiny.with_adapter(copy)
+
+    @pytest.mark.parametrize("path", ["../adapter.safetensors", "/etc/passwd", "a/../../b"])
+    def test_files_outside(self, tiny, copy, path):
+        edited(copy, lambda values: values["adapter"]["weights"].update(path=path))
+        with pytest.raises(ModelFileError, match="outside the folder"):
+            tiny.with_adapter(copy)
+
+    def test_weights_of_another_configuration(self, tiny, copy):
+        edited(copy, lambda values: values["adapter"]["config"].update(projection=None))
+        with pytest.raises(ModelFileError, match="not this configuration's"):
+            tiny.with_adapter(copy)
+
+    def test_a_conditioner_of_another_width(self, tiny, copy):
+        edited(copy, lambda values: values["conditioner"]["config"].update(width=4))
+        with pytest.raises(CompatibilityError, match=r"stream of width 3 alone.*a stream of 4"):
+            tiny.with_adapter(copy)
+
+    def test_no_weights_at_all(self, tiny, copy):
+        edited(copy, lambda values: values["adapter"].update(weights=None))
+        with pytest.raises(ModelFileError, match="names no weights"):
+            tiny.with_adapter(copy)
+
+    def test_a_later_format(self, tiny, copy):
+        edited(copy, lambda values: values.update(format=2))
+        with pytest.raises(ModelFileError, match="format 2 is of a later latelier"):
+            tiny.with_adapter(copy)
+
+    def test_a_kind_of_adapter_that_is_not_known(self, tiny, copy):
+        edited(copy, lambda values: values["adapter"].update(id="latelier/lora"))
+        with pytest.raises(ModelFileError, match="'latelier/lora' is not known here"):
+            tiny.with_adapter(copy)
+
+    def test_a_conditioner_that_is_not_installed(self, tiny, copy):
+        edited(copy, lambda values: values["conditioner"].update(id="latelier-hum/hum"))
+        with pytest.raises(ModelFileError, match="pip install 'latelier-hum>="):
+            tiny.with_adapter(copy)
+
+    def test_json_that_is_none(self, tiny, copy):
+        (copy / "adapter.json").write_text("{")
+        with pytest.raises(ModelFileError, match=r"adapter.json: cannot be read as JSON"):
+            tiny.with_adapter(copy)
+
+    def test_pickles_are_not_read(self, tiny, copy):
+        class Trap:
+            def __reduce__(self):
+                return (pytest.fail, ("it was run",))
+
+        data = pickle.dumps(Trap())
+        (copy / "adapter.safetensors").write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()
+        edited(copy, lambda values: values["adapter"]["weights"].update(sha256=digest))
+        with pytest.raises(ModelFileError, match="not a safetensors file"):
+            tiny.with_adapter(copy)
+
+    def test_one_in_memory_for_another_denoiser(self, tiny, palette):
+        other = adapter_component(Adapter(AdapterConfig(width=3, layers={"a.b": 4})))
+        with pytest.raises(CompatibilityError, match=r"has the layers 'a.b'"):
+            tiny.with_adapter(replace(palette, adapter=other))
+
+
+def test_a_saved_view_that_does_not_fit_is_told(tiny, folder, tmp_path, built_ins):
+    tiny.with_adapter(folder).save(tmp_path)
+    path = tmp_path / "latelier.json"
+    values = json.loads(path.read_text())
+    layers = values["adapters"]["palette"]["adapter"]["config"]["layers"]
+    layers[next(iter(layers))] = 99
+    path.write_text(json.dumps(values))
+    with pytest.raises(CompatibilityError, match="of width 99, which is 32 here"):
+        load(tmp_path, "cpu", atelier=built_ins)
