@@ -59,7 +59,8 @@ class SemanticMapConditioner(Conditioner):
     def null(self, rows: int, frame: Frame, /) -> Part:
         """Return zeros: the convolution, which has no bias, of no label at all."""
         channels = self._semantics.out_channels or self._semantics.num_classes
-        return Part(spatial=zero_part(rows, channels, frame))
+        zeros = zero_part(rows, channels, frame)
+        return Part(spatial=zeros.to(next(self.parameters(), zeros)))
 
     def _check(self, frame: Frame) -> None:
         halvings = 2**self._semantics.n_stages

@@ -51,8 +51,8 @@ def _fault(model: type[BaseModel], fault: Any) -> str:
         return f"there is no field '{field}'{hint}"
     if fault["type"] == "missing":
         return f"the field '{field}' is required"
-    given = f" (given: {fault['input']!r:.80})"
-    return f"'{field}': {fault['msg'].removeprefix('Value error, ')}{given}"
+    given = " ".join(repr(fault["input"]).split())  # that of an array has several lines
+    return f"'{field}': {fault['msg'].removeprefix('Value error, ')} (given: {given:.80})"
 
 
 def _at(model: type[BaseModel], path: Sequence[Any]) -> type[BaseModel] | None:

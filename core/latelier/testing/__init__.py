@@ -1,0 +1,54 @@
+"""The conformance kit: what every component keeps to, as test classes for a plugin's own tests.
+
+A plugin author subclasses the contract of a kind in a test file of about ten lines, and pytest
+runs every check of it:
+
+    from latelier.testing import ConditionerContract
+
+    class TestPalette(ConditionerContract):
+        component = "latelier-palette/palette"
+        config = {"width": 128}
+        inputs = [["#ff0000"], ["#00ff00", "#0000ff"]]
+        bad_inputs = [["no colour"]]
+
+It needs pytest, which comes with `pip install "latelier[testing]"`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+try:
+    import pytest
+except ModuleNotFoundError:
+    raise ModuleNotFoundError(
+        "latelier.testing needs pytest: pip install 'latelier[testing]'", name="pytest"
+    ) from None
+
+if TYPE_CHECKING:
+    from latelier.testing.conditioner import ConditionerContract
+    from latelier.testing.sampler import SamplerContract
+
+__all__ = [
+    "ConditionerContract",
+    "SamplerContract",
+]
+
+_HOMES = {
+    "ConditionerContract": "latelier.testing.conditioner",
+    "SamplerContract": "latelier.testing.sampler",
+}
+
+# So that a failing check shows its values, also where the plugin is not loaded.
+pytest.register_assert_rewrite(
+    *_HOMES.values(), "latelier.testing.component", "latelier.testing.module"
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'latelier.testing' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

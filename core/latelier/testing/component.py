@@ -1,0 +1,80 @@
+"""What every registered component keeps to, of whatever kind."""
+
+from typing import Any, ClassVar
+
+import latelier
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.options import options_model
+from latelier.kernel.registry import Registry
+from latelier.kernel.spec import ComponentSpec, Kind
+from latelier.testing.probe import torch_after_registering
+
+
+class ComponentContract:
+    """Base of all contracts.
+
+    component: the full id, 'distribution/name', or the bare name while it is unique.
+    """
+
+    kind: ClassVar[Kind]
+    component: ClassVar[str]
+
+    def atelier(self) -> Atelier:
+        """Return where the component is looked up: the installed plugins, unless overridden."""
+        return latelier.default_atelier()
+
+    @property
+    def registry(self) -> Registry[Any]:
+        """The registry of its kind."""
+        return self.atelier().registry(self.kind)
+
+    @property
+    def spec(self) -> ComponentSpec:
+        """What it registered.
+
+        Raises:
+            UnknownNameError: nothing of that name is registered; install the plugin first.
+        """
+        return self.registry.spec(self.component)
+
+    def test_registering_it_does_not_import_torch(self) -> None:
+        """Listing plugins, help and schemas load every entry point, and must stay fast."""
+        owner = self.spec.distribution
+        assert not torch_after_registering(owner), (
+            f"loading the entry points of {owner} imports torch: register import strings, and "
+            "import nothing but latelier.hookimpl in the plugin's module and its package"
+        )
+
+
+class FunctionContract(ComponentContract):
+    """Base of the contracts of functions with options: samplers, schedules and guidance.
+
+    options: the options to test it with, beside those that it is registered with.
+    """
+
+    options: ClassVar[dict[str, Any]] = {}
+
+    @property
+    def function(self) -> Any:
+        """The function itself, imported now."""
+        return self.registry.get(self.component)
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The options of a call."""
+        return {**self.spec.defaults, **self.options}
+
+    def test_its_options_are_described(self) -> None:
+        """Hosts draw a form from the options: each says what it means, and has a default or none.
+
+        Options are the keyword-only parameters. The host reads them, so there is no `**options`,
+        which would take a misspelt one in silence.
+        """
+        fields = options_model(self.function).model_fields
+        mute = [name for name, field in fields.items() if not field.description]
+        assert not mute, (
+            f"the options {', '.join(mute)} have no description: write them as "
+            "`name: Annotated[float, Field(description=...)] = default`, after a `*`"
+        )
+        unknown = [name for name in self.chosen if name not in fields]
+        assert not unknown, f"there is no option {', '.join(unknown)}; known: {', '.join(fields)}"

@@ -1,0 +1,61 @@
+"""The random numbers of others: the global state that nobody may use, and draws of torch's."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+
+@contextmanager
+def seeded(seed: int = 0) -> Iterator[None]:
+    """Set the global random state of Python, numpy and torch, and put it back afterwards."""
+    before = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])
+
+
+class GlobalState:
+    """The global random state as it was when this was made."""
+
+    def __init__(self) -> None:
+        self._state = self._now()
+
+    def changed(self) -> list[str]:
+        """Return whose state is another now: 'random', 'numpy', 'torch'."""
+        return [name for name, state in self._now().items() if state != self._state[name]]
+
+    @staticmethod
+    def _now() -> dict[str, Any]:
+        kind, keys, *rest = np.random.get_state()
+        return {
+            "random": random.getstate(),
+            "numpy": (kind, np.asarray(keys).tobytes(), *rest),
+            "torch": torch.get_rng_state().numpy().tobytes(),
+        }
+
+
+class Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sees every random number that torch draws inside, from whatever generator.
+
+    found: the operators that drew.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            self.found.append(str(func))
+        return func(*args, **(kwargs or {}))
