@@ -15,9 +15,13 @@ from tempfile import TemporaryDirectory
 from latelier.kernel.discovery import Candidate
 from latelier.kernel.policy import Policy, read_policy
 
+SLOW_SECONDS = 0.25
+"""An import that takes longer is slow. A light plugin takes a few milliseconds, and a command that
+loads plugins is to answer in 600 with twenty of them: this is nearly half of it for one."""
+
 _AT_ONCE = 2
 _FINE = {"ok", "disabled"}
-_WARNINGS = {"slow_import", "collision"}
+_WARNINGS = {"slow_import", "collision", "deprecated"}
 
 
 @dataclass(frozen=True)
@@ -41,16 +45,58 @@ def diagnose(candidates: Sequence[Candidate], timeout: float) -> list[Finding]:
     return _with_collisions(examine(candidates, timeout), read_policy())
 
 
+def missing(candidates: Sequence[Candidate]) -> list[Finding]:
+    """Return a finding for each distribution that is locked and of which `candidates` has none.
+
+    Raises:
+        InvalidConfigError: the lock cannot be read.
+    """
+    policy = read_policy()
+    gone = policy.locked.keys() - {candidate.distribution for candidate in candidates}
+    return [
+        Finding(
+            name,
+            name,
+            policy.locked[name].version,
+            "not_installed",
+            f"is in the lock {policy.lock}, and is not installed",
+            f"pip install '{name}=={policy.locked[name].version}', or write the lock anew",
+            severity=2,
+        )
+        for name in sorted(gone)
+    ]
+
+
 def examine(candidates: Sequence[Candidate], timeout: float) -> list[Finding]:
     """Return a finding for each candidate, in order; none is imported into this process."""
     policy = read_policy()
 
     def examined(candidate: Candidate) -> Finding:
         obstacle = candidate.obstacle(policy)
-        return _finding(candidate, *obstacle) if obstacle else _probed(candidate, timeout)
+        if obstacle:
+            return _finding(candidate, *obstacle)
+        found = _probed(candidate, timeout)
+        # once more: the first time Python compiles it, and reads it from a cold disk
+        return _judged_slow(_probed(candidate, timeout)) if _is_slow(found) else found
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(examined, candidates))
+
+
+def _is_slow(finding: Finding) -> bool:
+    return finding.state == "ok" and finding.seconds > SLOW_SECONDS
+
+
+def _judged_slow(finding: Finding) -> Finding:
+    if not _is_slow(finding):
+        return finding
+    return replace(
+        finding,
+        state="slow_import",
+        cause=f"takes {finding.seconds:.2f} s to be imported; more than {SLOW_SECONDS:g} s is slow",
+        fix="its author should import what is heavy only in the modules that `factory` names",
+        severity=1,
+    )
 
 
 def _probed(candidate: Candidate, timeout: float) -> Finding:
@@ -103,8 +149,8 @@ def _finding(
 
 def _fix(candidate: Candidate) -> str:
     return (
-        f"pip install --upgrade {candidate.distribution}, "
-        f"or deny it: LATELIER_PLUGINS_DENY={candidate.id}"
+        f"`latelier plugins disable {candidate.id}` gets latelier running without it, or "
+        f"pip install --upgrade {candidate.distribution}"
     )
 
 

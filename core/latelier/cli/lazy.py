@@ -10,9 +10,10 @@ from typer.main import get_command
 COMMANDS = {
     "generate": ("latelier.cli.generate", "Make pictures."),
     "models": ("latelier.cli.models", "List, show, verify and build models."),
-    "plugins": ("latelier.cli.plugins", "List, show and examine plugins."),
+    "plugins": ("latelier.cli.plugins", "List, show, examine, switch and lock plugins."),
     "samplers": ("latelier.cli.samplers", "List samplers and compare them."),
     "replay": ("latelier.cli.replay", "Make a picture again and say what differs."),
+    "strip": ("latelier.cli.strip", "Write pictures without provenance."),
     "data": ("latelier.cli.data", "Look at the built-in data sets."),
     "import": ("latelier.cli.import_", "Make a model of published weights."),
     "export": ("latelier.cli.export", "Write a model as another program loads it."),

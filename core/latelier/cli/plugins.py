@@ -1,7 +1,8 @@
-"""`latelier plugins`: what is installed, and whether it works."""
+"""`latelier plugins`: what is installed, whether it works, and which of it may load."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,9 +12,11 @@ from latelier.cli.output import show_columns, show_fields, show_json
 
 if TYPE_CHECKING:
     from latelier.kernel.discovery import Candidate
+    from latelier.kernel.policy import Policy
 
-app = new_app(help="List, show and examine plugins.")
+app = new_app(help="List, show, examine, switch and lock plugins.")
 
+Names = Annotated[list[str], typer.Argument(help="'distribution' or 'distribution:entry'.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 Seconds = Annotated[
     float, typer.Option(min=0.1, help="Seconds that a plugin may take to be imported.")
@@ -27,10 +30,7 @@ def list_(as_json: AsJson = False) -> None:
     from latelier.kernel.policy import read_policy
 
     policy = read_policy()
-    rows = []
-    for candidate in discover():
-        state, cause, fix = candidate.obstacle(policy) or ("installed", "", "")
-        rows.append({**_metadata(candidate), "state": state, "cause": cause, "fix": fix})
+    rows = [_row(candidate, policy) for candidate in discover()]
     if as_json:
         show_json(rows)
     else:
@@ -74,11 +74,14 @@ def doctor(
 ) -> None:
     """Import each plugin in a process of its own, and say what is wrong and what would mend it.
 
+    To import one may take 0.25 s; beyond it is slow, for every command that needs plugins waits.
+
     Exit status: 0 where nothing is wrong, 1 for warnings, 2 where a plugin does not work.
     """
-    from latelier.cli.doctor import diagnose
+    from latelier.cli.doctor import diagnose, missing
 
-    findings = diagnose(_called(names or []), timeout)
+    called = _called(names or [])
+    findings = [*diagnose(called, timeout), *([] if names else missing(called))]
     if as_json:
         show_json([asdict(finding) for finding in findings])
     else:
@@ -93,27 +96,144 @@ def doctor(
     raise typer.Exit(max((finding.severity for finding in findings), default=0))
 
 
-def _called(names: Sequence[str]) -> "list[Candidate]":
+@app.command(cls=LightCommand)
+def disable(names: Names, as_json: AsJson = False) -> None:
+    """Leave plugins out from now on: config.toml denies them. None is imported for this.
+
+    Exit status: 1 where one stays enabled because LATELIER_PLUGINS_DENY is set.
+    """
+    from latelier.kernel.errors import InvalidInputError
+    from latelier.kernel.policy import BUILT_IN, config_file
+    from latelier.kernel.settings import disable as put_on_deny_list
+
+    called = _called(names)
+    if any(candidate.distribution == BUILT_IN for candidate in called):
+        raise InvalidInputError("the plugins of latelier itself cannot be disabled")
+    put_on_deny_list(config_file(), _normalised(names))
+    _show_switched(called, as_json, disabled=True)
+
+
+@app.command(cls=LightCommand)
+def enable(names: Names, as_json: AsJson = False) -> None:
+    """Let plugins in again: config.toml denies them no more. None is imported for this.
+
+    Exit status: 1 where one stays disabled because of a variable of the environment.
+    """
+    from latelier.kernel.policy import config_file, read_settings
+    from latelier.kernel.settings import enable as take_off_deny_list
+
+    path = config_file()
+    entries = _normalised(names)
+    denied = _normalised(read_settings(path)[0].get("deny", []))
+    called = _called(names, denied)
+    take_off_deny_list(path, entries)
+    _show_switched(called, as_json, disabled=False)
+
+
+@app.command(cls=LightCommand)
+def lock(
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="By default the lock in force, or latelier.lock here.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write down the plugins that may load, their versions and the hashes of their files.
+
+    While LATELIER_LOCK, or `lock` in [plugins] of config.toml, names the file, a plugin that
+    differs from it, or is not in it, is left out before anything of it is imported.
+    """
+    from latelier.kernel.discovery import discover
+    from latelier.kernel.errors import InvalidInputError
+    from latelier.kernel.lock import locked, read_lock, write_lock
+    from latelier.kernel.policy import BUILT_IN, LOCK_VARIABLE, read_policy
+
+    policy = read_policy()
+    path = output or policy.lock or Path("latelier.lock")
+    if path.exists():
+        read_lock(path)
+    unlocked = replace(policy, lock=None)
+    distributions = {
+        each.distribution: each.entry_point.dist
+        for each in discover()
+        if each.distribution != BUILT_IN and not each.obstacle(unlocked) and each.entry_point.dist
+    }
+    try:
+        plugins = locked(distributions)
+        write_lock(path, plugins)
+    except OSError as error:
+        raise InvalidInputError(f"{path}: cannot be written: {error}") from None
+    rows = [
+        (name, each.version, len(each.files), "yes" if each.editable else "no", each.sha256)
+        for name, each in plugins.items()
+    ]
+    keys = ("distribution", "version", "files", "editable", "sha256")
+    if as_json:
+        show_json([dict(zip(keys, row)) for row in rows])
+    else:
+        show_columns([key.upper() for key in keys], rows)
+    if policy.lock is None or policy.lock.resolve() != path.resolve():
+        typer.echo(f"{LOCK_VARIABLE}={path.resolve()} puts it in force", err=True)
+
+
+def _row(candidate: "Candidate", policy: "Policy") -> dict[str, Any]:
+    state, cause, fix = candidate.obstacle(policy) or ("installed", "", "")
+    return {**_metadata(candidate), "state": state, "cause": cause, "fix": fix}
+
+
+def _show_switched(called: "Sequence[Candidate]", as_json: bool, *, disabled: bool) -> None:
+    """Show what became of plugins that were switched; exit with 1 if the switch has no effect."""
+    from latelier.kernel.policy import DENY_VARIABLE, read_policy
+
+    policy = read_policy()
+    rows = [_row(candidate, policy) for candidate in called]
+    if as_json:
+        show_json(rows)
+    unmoved = [row for row in rows if (row["state"] == "disabled") != disabled]
+    for row in rows:
+        if row not in unmoved and not as_json:
+            typer.echo(f"{row['id']}: {row['state']}")
+    for row in unmoved:
+        why = f"{DENY_VARIABLE} is set, and it alone counts then; put it there"
+        stays = f"stays enabled: {why}"
+        if not disabled:
+            stays = f"stays disabled: {row['cause']}; {row['fix']}"
+        typer.echo(f"warning: {row['id']} {stays}", err=True)
+    raise typer.Exit(1 if unmoved else 0)
+
+
+def _normalised(names: Sequence[str]) -> list[str]:
+    from latelier.kernel.policy import normalised_entry
+
+    return [normalised_entry(name) for name in names]
+
+
+def _called(names: Sequence[str], known: Sequence[str] = ()) -> "list[Candidate]":
     """Return the installed candidates that are called by id or distribution; all for no names.
 
+    Args:
+        names: of plugins.
+        known: what else may be called, although nothing installed has that name.
+
     Raises:
-        UnknownNameError: a name that nothing installed has.
+        UnknownNameError: a name that nothing has.
     """
     from latelier.kernel.discovery import discover
     from latelier.kernel.errors import UnknownNameError, suggestion
-    from latelier.kernel.policy import normalised
 
     found = discover()
     if not names:
         return found
-    known = {name for each in found for name in (each.id, each.distribution)}
-    wanted = set()
-    for name in names:
-        distribution, colon, entry = name.partition(":")
-        id_ = normalised(distribution) + colon + entry
-        if id_ not in known:
-            raise UnknownNameError(f"no plugin '{name}' is installed. {suggestion(name, known)}")
-        wanted.add(id_)
+    all_known = {*known, *(name for each in found for name in (each.id, each.distribution))}
+    wanted = set(_normalised(names))
+    for unknown in sorted(wanted - all_known):
+        hint = suggestion(unknown, all_known)
+        raise UnknownNameError(f"no plugin '{unknown}' is installed. {hint}")
     return [each for each in found if wanted & {each.id, each.distribution}]
 
 

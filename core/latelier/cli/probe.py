@@ -2,10 +2,12 @@
 
 import json
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from latelier.kernel.deprecation import PluginDeprecationWarning
 from latelier.kernel.discovery import discover
 from latelier.kernel.errors import PluginError
 from latelier.kernel.plugins import PluginLoader
@@ -17,10 +19,16 @@ def probe(id_: str) -> dict[str, Any]:
     """Return state, cause, fix, seconds and components of the plugin 'distribution:entry'."""
     specs: list[ComponentSpec] = []
     candidate = next(each for each in discover() if each.id == id_)
-    report = PluginLoader(specs.extend).load(candidate, Policy())
-    judged: tuple[str, str, str] = (report.state, report.cause, report.fix)
-    if report.state == "ok":
-        judged = _broken_promise(specs) or judged
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", PluginDeprecationWarning)
+        report = PluginLoader(specs.extend).load(candidate, Policy())
+        judged: tuple[str, str, str] = (report.state, report.cause, report.fix)
+        if report.state == "ok":
+            judged = _broken_promise(specs) or judged
+    said = [w.message for w in caught if isinstance(w.message, PluginDeprecationWarning)]
+    if judged[0] == "ok" and said:
+        fix = f"pip install --upgrade {candidate.distribution}, or tell its author"
+        judged = ("deprecated", "; ".join(map(str, said)), fix)
     found = dict(zip(("state", "cause", "fix"), judged))
     return {**found, "seconds": report.seconds, "components": report.components}
 

@@ -64,12 +64,12 @@ class Atelier:
         self.adapters: Registry[Any] = made("adapter")
         self._loader = PluginLoader(self._commit)
         self.plugins: list[PluginReport] = []
-        for candidate in discover() if candidates is None else candidates:
         self._distributions: dict[str, Distribution] = {}
         self._fingerprints: dict[str, Fingerprint | None] = {}
-            report = self._loader.load(candidate, policy)
+        for candidate in discover() if candidates is None else candidates:
             if candidate.entry_point.dist is not None:
                 self._distributions[candidate.distribution] = candidate.entry_point.dist
+            report = self._loader.load(candidate, policy)
             self.plugins.append(report)
             self._judge(report)
 
@@ -93,23 +93,21 @@ class Atelier:
         """Return what tells lifecycle hooks of one run."""
         return Announcer(self._loader.manager, self.strict)
 
-    def _commit(self, specs: Sequence[ComponentSpec]) -> None:
     def fingerprint(self, distribution: str) -> Fingerprint | None:
         """Return the files of a plugin's distribution, hashed when they are first asked for.
 
-        None where it was not installed, but registered as an object.
-
-        Raises:
-            PluginError: a file of it cannot be read.
+        None where it was not installed, but registered as an object, or cannot be read.
         """
         if distribution not in self._fingerprints:
             found = self._distributions.get(distribution)
             try:
                 self._fingerprints[distribution] = fingerprint(found) if found else None
             except OSError as error:
-                raise PluginError(f"the files of {distribution} cannot be read: {error}") from None
+                _log.warning("the files of %s cannot be read: %s", distribution, error)
+                self._fingerprints[distribution] = None
         return self._fingerprints[distribution]
 
+    def _commit(self, specs: Sequence[ComponentSpec]) -> None:
         for spec in specs:
             if spec.id in self.registry(spec.kind):
                 raise PluginError(f"{spec.kind} '{spec.id}' is registered already")

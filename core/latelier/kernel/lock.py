@@ -49,17 +49,18 @@ def read_lock(path: Path) -> dict[str, Fingerprint]:
     Raises:
         InvalidConfigError: it is missing, cannot be read, or is of another format.
     """
-    mend = f"`latelier plugins lock --output {path}` writes it anew"
+    write = f"`latelier plugins lock --output {path}` writes it"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["lock"] != FORMAT:
-            found = content["lock"]
-            raise InvalidConfigError(f"{path}: a lock of format {found}, not {FORMAT}: {mend}")
+            raise ValueError(f"it is of format {content['lock']}, not {FORMAT}")
         return {name: _entry(values) for name, values in content["plugins"].items()}
+    except FileNotFoundError:
+        raise InvalidConfigError(f"{path}: there is no such lock; {write}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, InvalidConfigError):
-            raise
-        raise InvalidConfigError(f"{path}: this lock cannot be read ({error!r}): {mend}") from None
+        raise InvalidConfigError(
+            f"{path}: this is no lock that can be read ({error!r}); delete it, and {write} anew"
+        ) from None
 
 
 def difference(plugins: Locked, name: str, distribution: Distribution | None) -> str | None:

@@ -74,10 +74,10 @@ class PluginLoader:
             InvalidConfigError: the lock of the policy cannot be read.
             KeyboardInterrupt: it was interrupted; who was being imported is logged.
         """
-        start = time.perf_counter()
         report = PluginReport(candidate.id, candidate.distribution, candidate.version)
+        obstacle = candidate.obstacle(policy)
+        start = time.perf_counter()
         try:
-            obstacle = candidate.obstacle(policy)
             if obstacle:
                 raise LeftOutError(report, *obstacle)
             report = self.register(_imported(candidate, report), report)

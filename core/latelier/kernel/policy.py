@@ -64,11 +64,12 @@ class Policy:
 
     def remedy(self, distribution: str, entry: str) -> str:
         """Return what would let an entry point in that is refused."""
-        denied = bool(self.deny & {distribution, f"{distribution}:{entry}"})
+        id_ = f"{distribution}:{entry}"
+        denied = bool(self.deny & {distribution, id_})
         variable = DENY_VARIABLE if denied else ALLOW_VARIABLE
         if variable in self.by_variable:
             return f"take it off {variable}" if denied else f"put it on {variable}"
-        return f"`latelier plugins enable {distribution}:{entry}`"
+        return f"`latelier plugins enable {distribution if distribution in self.deny else id_}`"
 
     def aliases_of(self, kind: str) -> dict[str, str]:
         """Return bare name -> id for one kind."""

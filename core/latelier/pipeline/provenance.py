@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from latelier import __version__
+from latelier.kernel.announcer import Announcer
 from latelier.kernel.discovery import GROUP
 from latelier.pipeline.images import pixel_hash
+from latelier.pipeline.participants import participants
 from latelier.pipeline.request import Request
 
 if TYPE_CHECKING:
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
     from latelier.pipeline.pipeline import Pipeline
 
 
-def provenance_of(pipeline: "Pipeline", request: Request, count: int, steps: int) -> dict[str, Any]:
+def provenance_of(
+    pipeline: "Pipeline", request: Request, count: int, steps: int, announcer: Announcer
+) -> dict[str, Any]:
     """Return what all `count` pictures of a run share, as JSON values.
 
     Args:
@@ -23,7 +27,9 @@ def provenance_of(pipeline: "Pipeline", request: Request, count: int, steps: int
         request: resolved, its inputs as JSON values (see `ConditionBuilder.readable`).
         count: number of pictures.
         steps: the steps that were made, which may be others than those asked for.
+        announcer: what told plugins of the run.
     """
+    functions = _functions(pipeline, request)
     given = {"init_image": request.init_image or (), "keep": request.keep or ()}
     return {
         "latelier": __version__,
@@ -40,7 +46,8 @@ def provenance_of(pipeline: "Pipeline", request: Request, count: int, steps: int
             for place, component in pipeline.components().items()
         },
         "adapters": {name: _adapter(each) for name, each in pipeline.adapters.items()},
-        "functions": _functions(pipeline, request),
+        "functions": functions,
+        "plugins": participants(pipeline, functions, announcer),
         "process": pipeline.process.model_dump(mode="json"),
         "request": request.model_dump(mode="json"),
         "pictures_sha256": {name: [pixel_hash(image) for image in given[name]] for name in given},

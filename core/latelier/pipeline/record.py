@@ -55,6 +55,15 @@ class AdapterRecord(_Open):
     scale: float = 1.0
 
 
+class PluginRecord(_Open):
+    """A plugin that took part. sha256: over its files; None where it was not installed."""
+
+    version: str
+    sha256: str | None = None
+    parts: tuple[str, ...] = Field((), description="places of the components that it made")
+    told: tuple[str, ...] = Field((), description="hooks by which it was told")
+
+
 class Record(_Open):
     """What `provenance_of` wrote, and what is the picture's own."""
 
@@ -63,6 +72,7 @@ class Record(_Open):
     components: dict[str, ComponentRecord]
     adapters: dict[str, AdapterRecord] = {}
     functions: dict[str, OwnedRecord] = Field(description="sampler, schedule, guidance")
+    plugins: dict[str, PluginRecord] = {}
     process: dict[str, Any]
     request: Request
     machine: dict[str, Any]

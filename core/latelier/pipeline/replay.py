@@ -13,6 +13,7 @@ from latelier.checkpoints.component import Component
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.errors import InvalidInputError, ModelFileError, UnknownNameError
 from latelier.kernel.registry import Registry
+from latelier.pipeline import participants
 from latelier.pipeline.images import pixel_hash
 from latelier.pipeline.loading import load
 from latelier.pipeline.picture import Picture
@@ -61,19 +62,20 @@ def replay(
         pictures: files of the pictures that were given to its run, such as init_image, where they
             are too large to be stored in it.
         device: 'auto' is the device that it was made on, if it is here.
-        anyway: go on where weights or configurations are not those that were recorded.
+        anyway: go on where plugins, weights or configurations are not those that were recorded.
         atelier: where components are looked up; the default one if None.
 
     Raises:
         InvalidInputError: no picture, no provenance, or one that cannot be followed; a picture
             that it was made from is neither in it nor given.
         UnknownNameError: the model is not where it was.
-        ModelFileError: a plugin is missing, or weights or configurations are not those that were
-            recorded; says which.
+        ModelFileError: a plugin is missing, or plugins, weights or configurations are not those
+            that were recorded; says which.
     """
     path = Path(path)
     image, record = read_record(path, [Path(each) for each in pictures])
     atelier = atelier or default_atelier()
+    other = _other_plugins(path, record, atelier, anyway=anyway)
     _check_functions(path, record, atelier)
     pipeline = _adapted(path, record, _loaded(path, record, model, device, atelier))
     changed = list(_changed_components(record, pipeline))
@@ -87,11 +89,32 @@ def replay(
     greatest = _greatest_difference(image, picture.image)
     return ReplayReport(
         _verdict(greatest),
-        (*changed, *_changed_versions(record, pipeline), *_changed_machine(record, pipeline)),
+        (
+            *other,
+            *changed,
+            *_changed_versions(record, pipeline),
+            *_changed_machine(record, pipeline),
+        ),
         greatest,
         altered,
         picture,
     )
+
+
+def _other_plugins(path: Path, record: Record, atelier: Atelier, *, anyway: bool) -> list[str]:
+    """Return what differs of the plugins; refuse where they made a part of the picture."""
+    missing = list(participants.absent(record.plugins, atelier))
+    if missing:
+        raise ModelFileError(
+            f"{path}: was made with plugins that are not here: {'; '.join(missing)}"
+        )
+    other = list(participants.changed(record.plugins, atelier))
+    if other and not anyway:
+        raise ModelFileError(
+            f"{path}: was made with other plugins: {'; '.join(other)}. `anyway` replays it with "
+            "these"
+        )
+    return [*other, *participants.changed_listeners(record.plugins, atelier)]
 
 
 def _check_functions(path: Path, record: Record, atelier: Atelier) -> None:
@@ -196,6 +219,8 @@ def _changed_versions(record: Record, pipeline: Pipeline) -> Iterator[str]:
     now["schedule"] = atelier.schedules.spec(request.schedule.name).version
     now["guidance"] = atelier.guidances.spec(request.guidance.name).version
     for place, then in {**record.components, **record.functions}.items():
+        if then.distribution in record.plugins:
+            continue  # told already, of the plugin
         if place in now and now[place] != then.version:
             yield f"{place}: '{then.id}' was of version {then.version}, is of {now[place]}"
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from latelier.diffusion.brownian import BrownianNoise
 from latelier.diffusion.noise import ImageNoise
 from latelier.diffusion.predict import Predictor
+from latelier.kernel.announcer import Announcer
 from latelier.kernel.condition import Condition, stacked
 from latelier.kernel.contracts import Denoise, FirstStage, Frame, Grid, Step
 from latelier.kernel.errors import InvalidInputError, PluginError
@@ -94,7 +95,7 @@ class Run:
             )
             if index < steps:
                 yield Preview(index, steps, step.sigma, latents, self._decoded)
-        pictures = self._pictures(self._decoded(latents))
+        pictures = self._pictures(self._decoded(latents), announcer)
         announcer.tell("latelier_images_finished", pictures=pictures)
         yield Preview(steps, steps, step.sigma, latents, self._decoded, pictures)
 
@@ -186,7 +187,7 @@ class Run:
             images = self._first_stage.decode(latents.to(self._pipeline.dtype))
             return to_images(self._canvas.finished(images) if self._canvas else images)
 
-    def _pictures(self, images: list[Image.Image]) -> tuple[Picture, ...]:
+    def _pictures(self, images: list[Image.Image], announcer: Announcer) -> tuple[Picture, ...]:
         builder = self._pipeline.condition_builder()
         images = builder.finished(self._given, images)
         inputs = {
@@ -194,7 +195,8 @@ class Run:
             "negative": builder.readable(self._negative),
         }
         request = self.request.model_copy(update=inputs)
-        shared = provenance_of(self._pipeline, request, self._count, self._grid.steps)
+        steps = self._grid.steps
+        shared = provenance_of(self._pipeline, request, self._count, steps, announcer)
         return tuple(
             Picture(image, self.request.seed + k, {**shared, **_own(image, self.request.seed, k)})
             for k, image in enumerate(images)

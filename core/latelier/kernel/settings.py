@@ -1,0 +1,121 @@
+"""Changing the lists of [plugins] in config.toml; everything else in the file stays as it is.
+
+The text is changed where the list stands, so comments and order are kept, but for comments inside
+the list itself. What comes out is read again before it is written: where it would not say exactly
+what is meant, the file stays as it was and the line to write by hand is told.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from latelier.kernel.errors import InvalidConfigError
+from latelier.kernel.policy import normalised_entry, read_settings
+from latelier.kernel.writing import write_text
+
+_HEADER = re.compile(r"^[ \t]*\[[ \t]*plugins[ \t]*\][ \t]*(?:#.*)?$", re.MULTILINE)
+_NEXT_HEADER = re.compile(r"^[ \t]*\[", re.MULTILINE)
+_STRING_OR_COMMENT = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|'[^'\n]*'|#[^\n]*")
+
+
+def disable(path: Path, names: Iterable[str]) -> None:
+    """Put names on the deny list of the config.toml at `path`.
+
+    Raises:
+        InvalidConfigError: the file cannot be read, changed or written; it is as it was.
+    """
+    denied = _names(path, "deny")
+    _write(path, {"deny": [*denied, *(each for each in names if each not in denied)]})
+
+
+def enable(path: Path, names: Iterable[str]) -> None:
+    """Take names off the deny list at `path`, a distribution's with its entries.
+
+    Where there is an allow list, they are put on it.
+
+    Raises:
+        InvalidConfigError: as for `disable`.
+    """
+    names = list(names)
+    denied = [each for each in _names(path, "deny") if not _is_one_of(each, names)]
+    lists = {"deny": denied}
+    if "allow" in read_settings(path)[0]:
+        allowed = _names(path, "allow")
+        lists["allow"] = [*allowed, *(each for each in names if not _is_one_of(each, allowed))]
+    _write(path, lists)
+
+
+def _is_one_of(entry: str, names: Collection[str]) -> bool:
+    """Tell whether `entry`, or the distribution that it is of, is among `names`."""
+    return entry in names or entry.partition(":")[0] in names
+
+
+def _names(path: Path, key: str) -> list[str]:
+    found = read_settings(path)[0].get(key, [])
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise InvalidConfigError(f"{path}: {key} is a list of names, not {found!r}")
+    return list(dict.fromkeys(normalised_entry(name) for name in found))
+
+
+def _write(path: Path, lists: dict[str, list[str]]) -> None:
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    changed = text
+    for key, names in lists.items():
+        if names != tomllib.loads(changed).get("plugins", {}).get(key, []):
+            changed = _with_list(changed, key, names)
+    wanted = tomllib.loads(text)
+    wanted["plugins"] = {**wanted.get("plugins", {}), **lists}
+    if _parsed(changed) not in (wanted, _without_empty(wanted, tomllib.loads(text))):
+        lines = " and ".join(f"{key} = {json.dumps(names)}" for key, names in lists.items())
+        raise InvalidConfigError(
+            f"{path}: [plugins] is written in a way that is not changed here; write there by hand: "
+            f"{lines}"
+        )
+    if changed == text:
+        return
+    try:
+        write_text(path, changed)
+    except OSError as error:
+        raise InvalidConfigError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _without_empty(wanted: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """Return `wanted` without lists that are empty and were not there before."""
+    former = before.get("plugins", {})
+    plugins = {key: each for key, each in wanted["plugins"].items() if each or key in former}
+    rest = {key: each for key, each in wanted.items() if key != "plugins"}
+    return {**rest, "plugins": plugins} if plugins or "plugins" in before else rest
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+def _with_list(text: str, key: str, names: Iterable[str]) -> str:
+    """Return the text with the list `key` of [plugins] replaced, or written where it was not."""
+    line = f"{key} = {json.dumps(list(names), ensure_ascii=False)}"
+    header = _HEADER.search(text)
+    if header is None:
+        gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
+        return f"{text}{gap}[plugins]\n{line}\n"
+    following = _NEXT_HEADER.search(text, header.end())
+    end = following.start() if following else len(text)
+    found = re.compile(rf"^[ \t]*{key}[ \t]*=[ \t]*(?=\[)", re.MULTILINE).search(
+        text, header.end(), end
+    )
+    if found is None:
+        return f"{text[: header.end()]}\n{line}{text[header.end() :]}"
+    return f"{text[: found.start()]}{line}{text[_end_of_list(text, found.end()) :]}"
+
+
+def _end_of_list(text: str, start: int) -> int:
+    """Return where the list that begins at `start` ends; brackets in strings do not count."""
+    blanked = _STRING_OR_COMMENT.sub(lambda match: " " * len(match[0]), text[start:])
+    closing = blanked.find("]")
+    return len(text) if closing < 0 else start + closing + 1
