@@ -1,0 +1,87 @@
+"""The palette conditioner: one token for each colour."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from latelier import Conditioner, Frame, Part, Stream
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from latelier_palette.inputs import Palette, PaletteConfig
+from latelier_palette.lab import lab_of
+
+_FORGOTTEN = 0.5
+"""How often training hides a part of what it knows: the shares, or some of the colours."""
+
+
+class PaletteConditioner(Conditioner):
+    """Embeds each colour by itself: tokens have no positions, so their order does not matter.
+
+    A colour is seen in CIE L*a*b*, where equal distances look about equally large, in a few octaves
+    (Fourier features, arXiv:2006.10739), beside its share of the picture.
+    """
+
+    Input = Palette
+
+    def __init__(self, config: PaletteConfig) -> None:
+        super().__init__(config)
+        self._palette = config
+        seen = 3 * (1 + 2 * config.octaves) + 2
+        self.embed = nn.Sequential(
+            nn.Linear(seen, config.width),
+            nn.SiLU(),
+            nn.Linear(config.width, config.width),
+            nn.SiLU(),
+            nn.Linear(config.width, config.width),
+            nn.LayerNorm(config.width),
+        )
+
+    def prepare(self, inputs: Sequence[Palette], _frame: Frame, /) -> dict[str, Tensor]:
+        """Return "colors" (B, N, 5) float32 and "mask" (B, N) bool, N as of the longest palette.
+
+        Of each colour: L, a and b in about -1..1, its share in 0..1 and whether that is known.
+        """
+        rows = [_features(value) for value in inputs]
+        counts = torch.tensor([len(row) for row in rows])
+        colors = pad_sequence(rows, batch_first=True) if rows else torch.zeros(0, 1, 5)
+        return {"colors": colors, "mask": torch.arange(colors.shape[1]) < counts[:, None]}
+
+    def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
+        """Return a stream of one token a colour, (B, N, width)."""
+        lab, share = batch["colors"].to(self._weight.dtype).split([3, 2], dim=2)
+        octaves = 2 ** torch.arange(self._palette.octaves, device=lab.device)
+        angles = (math.pi / 2 * lab[..., None] * octaves).flatten(2)  # (B, N, 3 * octaves)
+        seen = torch.cat([lab, angles.sin(), angles.cos(), share], dim=2)
+        return Part(Stream(self.embed(seen), batch["mask"]))
+
+    def null(self, rows: int, _frame: Frame, /) -> Part:
+        """Return one masked token, which adds nothing: no palette is the model without adapter."""
+        weight = self._weight
+        mask = torch.zeros(rows, 1, dtype=torch.bool, device=weight.device)
+        return Part(Stream(weight.new_zeros(rows, 1, self._palette.width), mask))
+
+    def augment(self, value: Palette, rng: np.random.Generator, /) -> Palette:
+        """Return what a person might give of a picture's palette: fewer colours, or no shares."""
+        shares = value.shares
+        kept = np.arange(len(value.colors))
+        if rng.random() < _FORGOTTEN:
+            odds = None if shares is None else np.array(shares) / sum(shares)
+            kept = rng.choice(kept, rng.integers(1, len(kept) + 1), replace=False, p=odds)
+        if shares is not None:
+            shares = None if rng.random() < _FORGOTTEN else tuple(shares[k] for k in kept)
+        return Palette(colors=tuple(value.colors[k] for k in kept), shares=shares)
+
+    @property
+    def _weight(self) -> Tensor:
+        weight: Tensor = self.embed[0].weight  # type: ignore[assignment]
+        return weight
+
+
+def _features(value: Palette) -> Tensor:
+    """Return (N, 5): L, a, b, share, whether the share is known."""
+    lab = lab_of(value.colors) / torch.tensor([50.0, 64.0, 64.0]) - torch.tensor([1.0, 0.0, 0.0])
+    shares = torch.tensor(value.shares or [0.0] * len(lab))[:, None]
+    known = torch.full_like(shares, float(value.shares is not None))
+    return torch.cat([lab, shares, known], dim=1)

@@ -1,0 +1,80 @@
+"""What is this conditioner's own; what all conditioners keep to is in test_conformance.py."""
+
+import numpy as np
+import pytest
+import torch
+from latelier import Frame
+from latelier.kernel.inputs import read_input
+
+from latelier_palette.conditioner import PaletteConditioner
+from latelier_palette.inputs import Palette, PaletteConfig
+
+FRAME = Frame((64, 64), (16, 16))
+COLORS = ["#1d3557", "#e63946", "#f1faee"]
+SHARES = [0.6, 0.3, 0.1]
+
+
+@pytest.fixture(scope="module")
+def conditioner():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return PaletteConditioner(PaletteConfig(width=16)).eval()
+
+
+def tokens(conditioner, *values):
+    with torch.no_grad():
+        return conditioner.encode(list(values), FRAME).stream.tokens
+
+
+def test_the_order_of_the_colours_does_not_matter(conditioner):
+    turned = tokens(conditioner, {"colors": COLORS[::-1], "shares": SHARES[::-1]})
+    expected = tokens(conditioner, {"colors": COLORS, "shares": SHARES})
+    assert torch.allclose(turned.flip(1), expected, atol=1e-5)
+
+
+def test_shares_count_and_so_does_not_knowing_them(conditioner):
+    known = tokens(conditioner, {"colors": COLORS, "shares": SHARES})
+    other = tokens(conditioner, {"colors": COLORS, "shares": [0.1, 0.3, 0.6]})
+    unknown = tokens(conditioner, COLORS)
+    moved = (known - other).abs().amax(dim=2)[0]
+    assert moved[0] > 1e-3
+    assert moved[1] == 0
+    assert (known - unknown).abs().amax(dim=2).min() > 1e-3
+
+
+def test_a_share_of_nothing_known_is_not_a_share_of_zero(conditioner):
+    faint = tokens(conditioner, {"colors": ["red"], "shares": [1e-6]})
+    assert (faint - tokens(conditioner, ["red"])).abs().max() > 1e-3
+
+
+def test_no_palette_counts_for_nothing(conditioner):
+    null = conditioner.null(3, FRAME).stream
+    assert null.tokens.shape == (3, 1, 16)
+    assert not null.mask.any()
+
+
+def test_training_sees_what_a_person_might_give(conditioner):
+    value = read_input(Palette, {"colors": COLORS, "shares": SHARES}, "palette")
+    given = [conditioner.augment(value, np.random.default_rng(k)) for k in range(400)]
+    shares = dict(zip(value.colors, SHARES))
+    for each in given:
+        assert len(set(each.colors)) == len(each.colors) <= 3
+        assert each.shares is None or each.shares == tuple(shares[c] for c in each.colors)
+    assert np.mean([each.shares is None for each in given]) == pytest.approx(0.5, abs=0.1)
+    assert np.mean([len(each.colors) == 3 for each in given]) == pytest.approx(2 / 3, abs=0.1)
+    alone = [each.colors[0] for each in given if len(each.colors) == 1]
+    assert alone.count(value.colors[0]) > alone.count(value.colors[2]) > 0
+
+
+def test_a_palette_without_shares_stays_without():
+    conditioner = PaletteConditioner(PaletteConfig(width=4))
+    value = Palette(colors=tuple(COLORS))
+    given = [conditioner.augment(value, np.random.default_rng(k)) for k in range(20)]
+    assert all(each.shares is None for each in given)
+    assert {len(each.colors) for each in given} == {1, 2, 3}
+
+
+def test_gradients_reach_every_weight(conditioner):
+    part = conditioner.encode([{"colors": COLORS, "shares": SHARES}, ["gold"]], FRAME)
+    part.stream.tokens.square().sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in conditioner.parameters())
