@@ -10,7 +10,7 @@ from typer.main import get_command
 COMMANDS = {
     "generate": ("latelier.cli.generate", "Make pictures."),
     "models": ("latelier.cli.models", "List, show, verify and build models."),
-    "plugins": ("latelier.cli.plugins", "List, show, examine, switch and lock plugins."),
+    "plugins": ("latelier.cli.plugins", "Start, list, show, examine, switch and lock plugins."),
     "samplers": ("latelier.cli.samplers", "List samplers and compare them."),
     "replay": ("latelier.cli.replay", "Make a picture again and say what differs."),
     "strip": ("latelier.cli.strip", "Write pictures without provenance."),

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latelier.cli.lazy import LightCommand, new_app
+from latelier.cli.new_plugin import new
 from latelier.cli.output import show_columns, show_fields, show_json
 
 if TYPE_CHECKING:
     from latelier.kernel.discovery import Candidate
     from latelier.kernel.policy import Policy
 
-app = new_app(help="List, show, examine, switch and lock plugins.")
+app = new_app(help="Start, list, show, examine, switch and lock plugins.")
+app.command()(new)
 
 Names = Annotated[list[str], typer.Argument(help="'distribution' or 'distribution:entry'.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
