@@ -3,6 +3,7 @@
 import pytest
 
 from latelier import hookimpl
+from latelier.kernel import announcer as announcing
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.errors import PluginError
 from latelier.kernel.policy import Policy
@@ -66,3 +67,100 @@ def test_an_interrupt_passes():
     announcer = atelier(failing=Listener(KeyboardInterrupt())).announcer()
     with pytest.raises(KeyboardInterrupt):
         announcer.tell("latelier_images_finished", pictures=())
+
+
+class Counter:
+    """Takes no argument but those it names, in an order of its own."""
+
+    def __init__(self):
+        self.told = []
+
+    @hookimpl
+    def latelier_after_step(self, sigma, step):
+        self.told.append((step, sigma))
+
+    @hookimpl
+    def latelier_before_step(self, run):
+        self.told.append(run)
+
+
+def test_a_plugin_takes_the_arguments_that_it_needs():
+    counter = Counter()
+    announcer = atelier(counter=counter).announcer()
+    announcer.tell("latelier_before_step", step=1, steps=2, sigma=1.0)
+    announcer.tell("latelier_after_step", step=1, steps=2, sigma=0.5, snapshot=None)
+    assert counter.told == [announcer.run, (1, 0.5)]
+
+
+def test_every_run_has_a_name_of_its_own():
+    made = atelier()
+    assert len({made.announcer().run for _ in range(9)}) == 9
+
+
+class Sleeper:
+    @hookimpl
+    def latelier_before_step(self, step):
+        announcing.perf_counter.now += 0.3 if step < 4 else 0.0
+
+    @hookimpl
+    def latelier_after_step(self, step):
+        announcing.perf_counter.now += 0.3 if step < 4 else 0.0
+
+
+class Clock:
+    """Stands still but for those who take time."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    found = Clock()
+    monkeypatch.setattr(announcing, "perf_counter", found)
+    return found
+
+
+def steps(announcer, clock, between):
+    for step in (1, 2, 3, 4, 5):
+        announcer.tell("latelier_before_step", step=step, steps=5, sigma=1.0)
+        clock.now += between
+        announcer.tell("latelier_after_step", step=step, steps=5, sigma=1.0, snapshot=None)
+
+
+def test_a_slow_plugin_is_named_once_and_goes_on_being_told(caplog, clock):
+    announcer = atelier(sleepy=Sleeper(), quick=Counter()).announcer()
+    steps(announcer, clock, between=0.1)
+    assert announcer.seconds["sleepy:Sleeper"] == pytest.approx(1.8)
+    assert announcer.seconds["quick:Counter"] == 0
+    assert announcer.quarantined == {}
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "the hooks of plugin 'sleepy:Sleeper' are slow: they have taken 0.6 s of 0.7 s of this "
+        "run, the last of them latelier_after_step; `latelier plugins disable sleepy:Sleeper` "
+        "leaves it out"
+    )
+
+
+def test_a_small_share_of_a_long_run_is_not_slow(caplog, clock):
+    announcer = atelier(sleepy=Sleeper()).announcer()
+    clock.now += 60
+    steps(announcer, clock, between=1)
+    assert announcer.seconds["sleepy:Sleeper"] > announcing.BUDGET_SECONDS
+    assert caplog.text == ""
+
+
+def test_a_plugin_that_takes_its_time_and_fails_is_charged(clock):
+    class Both(Sleeper):
+        @hookimpl
+        def latelier_before_step(self, step):
+            announcing.perf_counter.now += 2
+            raise ValueError
+
+    announcer = atelier(both=Both()).announcer()
+    steps(announcer, clock, between=0.1)
+    assert announcer.seconds == {"both:Both": 2}
+    assert list(announcer.quarantined) == ["both:Both"]

@@ -40,6 +40,16 @@ class Plugin:
 plugin = Plugin()
 """
 WRONG_ARGUMENT = MISSPELT.replace("regster(self, registrar)", "register(self, registry)")
+WRAPPER = """
+from latelier import hookimpl
+
+class Plugin:
+    @hookimpl(wrapper=True)
+    def latelier_before_step(self, step):
+        return (yield)
+
+plugin = Plugin()
+"""
 NO_HOOKS = MISSPELT.replace("    @hookimpl\n", "")
 
 
@@ -89,6 +99,7 @@ CASES = {
     ),
     "wrong argument": Case(WRONG_ARGUMENT, "invalid_hook", "registry"),
     "no hooks": Case(NO_HOOKS, "invalid_hook", "implements no hook"),
+    "wrapper": Case(WRAPPER, "invalid_hook", "'latelier_before_step' is marked as a wrapper"),
     "bad import string": Case(
         registering(SAMPLER.format("half"), 'registrar.sampler("b", factory="a.b")'),
         "registration_error",
@@ -152,10 +163,19 @@ def test_a_broken_plugin_leaves_no_lifecycle_hook_behind(site):
     assert announcer.quarantined == {}
 
 
-def test_an_interrupt_is_not_swallowed(site):
+def test_an_interrupt_is_not_swallowed_and_names_who_was_imported(site, caplog):
     site.publish("latelier-slow", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         site.atelier()
+    assert "interrupted while plugin 'latelier-slow:main' was being imported" in caplog.text
+    assert "`latelier plugins disable latelier-slow:main`" in caplog.text
+
+
+def test_a_hook_of_a_later_minor_may_be_optional(site):
+    hook = "    @hookimpl(optionalhook=True)\n    def latelier_tomorrow(self, x): ...\n\n"
+    code = registering(SAMPLER.format("early")).replace("plugin =", f"{hook}plugin =")
+    site.publish("latelier-early", code)
+    assert site.atelier(strict=True).samplers.names() == ["early"]
 
 
 def test_a_broken_built_in_is_always_an_error(site):
@@ -229,7 +249,7 @@ def test_what_the_policy_refuses_is_not_imported(site, publish_healthy, caplog, 
     assert atelier.samplers.names() == ["healthy"]
     report = next(each for each in atelier.plugins if each.distribution == "latelier-other")
     assert (report.state, report.cause) == ("disabled", cause)
-    assert report.fix == "`latelier plugins enable latelier-other:main`"
+    assert report.fix.startswith("`latelier plugins enable latelier-other")
     assert caplog.text == ""
 
 

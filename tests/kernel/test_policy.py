@@ -67,6 +67,7 @@ def test_the_built_ins_cannot_be_denied():
         ("[plugins]\nallow = [1]\n", "allow and deny are lists of names"),
         ("[aliases]\nsampler.ddim = 'x/ddim'\n", "an alias reads .* not sampler = {'ddim'"),
         ("aliases = []\n", "expected a table"),
+        ("[plugins]\nlock = ['a']\n", "lock is the path of a lock, not"),
     ],
 )
 def test_a_file_that_is_wrong(home, text, said):
@@ -86,3 +87,36 @@ def test_an_atelier_reads_the_policy_of_the_environment(site, publish_healthy, m
     publish_healthy()
     monkeypatch.setenv("LATELIER_PLUGINS_DENY", "latelier_healthy")
     assert Atelier(candidates=site.candidates()).plugins[0].state == "disabled"
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "remedy"),
+    [
+        ('deny = ["a"]', {}, "`latelier plugins enable a`"),
+        ('deny = ["a:main"]', {}, "`latelier plugins enable a:main`"),
+        ('allow = ["b"]', {}, "`latelier plugins enable a:main`"),
+        ("", {"LATELIER_PLUGINS_DENY": "a"}, "take it off LATELIER_PLUGINS_DENY"),
+        ("", {"LATELIER_PLUGINS_ALLOW": "b"}, "put it on LATELIER_PLUGINS_ALLOW"),
+    ],
+)
+def test_what_would_let_it_in(home, text, variables, remedy):
+    write(home, f"[plugins]\n{text}\n")
+    policy = read_policy({**home, **variables})
+    assert policy.refusal("a", "main")
+    assert policy.remedy("a", "main") == remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "lock"),
+    [
+        ("", {}, None),
+        ('lock = "mine.lock"', {}, "{home}/latelier/mine.lock"),
+        ('lock = "/etc/mine.lock"', {}, "/etc/mine.lock"),
+        ('lock = "mine.lock"', {"LATELIER_LOCK": "/other.lock"}, "/other.lock"),
+        ('lock = "mine.lock"', {"LATELIER_LOCK": ""}, None),
+    ],
+)
+def test_which_lock_is_in_force(home, text, variables, lock):
+    write(home, f"[plugins]\n{text}\n")
+    found = read_policy({**home, **variables}).lock
+    assert (found and str(found)) == (lock and lock.format(home=home["XDG_CONFIG_HOME"]))

@@ -1,0 +1,91 @@
+"""What does it cost a run to tell plugins of its steps?
+
+Registers --plugins plugins that hear before and after each sampling step and do nothing, and makes
+the calls that a run of --steps steps makes. The time of all of them together is what a run pays; it
+has nothing to do with the model. The first row is without any plugin.
+
+python benchmarks/hook_overhead.py
+"""
+
+import argparse
+import json
+import statistics
+import time
+from typing import Any
+
+import torch
+
+from latelier import hookimpl
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.policy import Policy
+from latelier.pipeline.picture import Snapshot
+
+TARGET_MS = 2.0
+"""For 5 plugins, 2 hooks and 50 steps."""
+
+
+class Listener:
+    """Hears of steps and does nothing."""
+
+    @hookimpl
+    def latelier_before_step(self, run: str, step: int, steps: int, sigma: float) -> None:
+        """Hear of one that begins."""
+
+    @hookimpl
+    def latelier_after_step(
+        self, run: str, step: int, steps: int, sigma: float, snapshot: Snapshot
+    ) -> None:
+        """Hear of one that is done."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--plugins", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    rows = [measured(count, arguments.steps, arguments.runs) for count in (0, arguments.plugins)]
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        print(
+            f"{row['plugins']:2} plugins x 2 hooks x {row['steps']} steps: median "
+            f"{row['median_ms']:.3f} ms, least {row['least_ms']:.3f}, most {row['most_ms']:.3f} "
+            f"(target {TARGET_MS:g} for 5)"
+        )
+
+
+def measured(plugins: int, steps: int, runs: int) -> dict[str, Any]:
+    atelier = Atelier(policy=Policy(), candidates=[])
+    for k in range(plugins):
+        atelier.register(Listener(), f"listener-{k}")
+    walls = [1000 * one_run(atelier, steps) for _ in range(runs)]
+    return {
+        "plugins": plugins,
+        "steps": steps,
+        "median_ms": statistics.median(walls),
+        "least_ms": min(walls),
+        "most_ms": max(walls),
+    }
+
+
+def one_run(atelier: Atelier, steps: int) -> float:
+    """Return the seconds of all that is told in a run, the announcer's making included."""
+    latents = torch.zeros(1, 4, 8, 8)
+    start = time.perf_counter()
+    announcer = atelier.announcer()
+    for step in range(1, steps + 1):
+        announcer.tell("latelier_before_step", step=step, steps=steps, sigma=1.0)
+        snapshot = Snapshot(latents, decoded)
+        announcer.tell("latelier_after_step", step=step, steps=steps, sigma=0.9, snapshot=snapshot)
+    return time.perf_counter() - start
+
+
+def decoded(latents: torch.Tensor) -> list[Any]:
+    raise AssertionError(f"nobody asked for a picture of {latents.shape}")
+
+
+if __name__ == "__main__":
+    main()
