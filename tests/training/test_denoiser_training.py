@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -7,12 +8,14 @@ import torch
 from latelier import default_atelier, load
 from latelier.checkpoints.component import load_component, new_component, save_component
 from latelier.denoisers.unet_config import UNetConfig
+from latelier.kernel.condition import Condition
 from latelier.kernel.errors import CompatibilityError, InvalidConfigError, UnknownNameError
 from latelier.training import denoiser as stage
 from latelier.training.checkpoint import checkpoints, load_checkpoint
 from latelier.training.config import DenoiserTraining
 from latelier.training.data import scenes
 from latelier.training.denoiser import Denoising, train_denoiser
+from latelier.training.randomness import Draws
 
 TINY = {
     "steps": 4,
@@ -89,6 +92,12 @@ def objective_of(config: DenoiserTraining) -> Denoising:
         config,
         atelier,
     )
+
+
+def condition_of(objective: Denoising, batch: dict[str, Any], draws: Draws) -> Condition:
+    frame = objective._frame(batch["image"])
+    cpu = torch.device("cpu")
+    return objective._conditioning.condition(batch["conditions"], draws, frame, cpu)
 
 
 def with_drops(text: float, class_label: float) -> dict[str, object]:
@@ -174,7 +183,7 @@ def test_dropped_rows_hold_the_null_part(tmp_path, tiny_first_stage, drops, drop
     objective = objective_of(config)
     batch = objective.collate(objective._held_out[:3])
     draws = stage.Draws(0, 0, batch["index"])
-    condition = objective._condition(batch, draws)
+    condition = condition_of(objective, batch, draws)
     frame = objective._frame(batch["image"])
     text, label = objective.conditioners["text"], objective.conditioners["class_label"]
     null_text, null_label = text.null(3, frame).stream, label.null(3, frame).vector
@@ -188,7 +197,7 @@ def test_conditioners_are_dropped_independently_row_by_row(tmp_path, tiny_first_
     config = tiny_denoiser_training(tmp_path, tiny_first_stage, **with_drops(0.5, 0.5))
     objective = objective_of(config)
     batch = objective.collate(objective._held_out[:64])
-    condition = objective._condition(batch, stage.Draws(0, 0, batch["index"]))
+    condition = condition_of(objective, batch, stage.Draws(0, 0, batch["index"]))
     text_gone = condition.streams["text"].mask.sum(1) == 1
     null = objective.conditioners["class_label"].null(64, objective._frame(batch["image"])).vector
     class_gone = (condition.vectors["class_label"] == null).all(1)

@@ -1,4 +1,4 @@
-"""`latelier train`: the two stages of a latent diffusion model."""
+"""`latelier train`: the two stages of a latent diffusion model, and what is added to one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -51,6 +51,21 @@ def denoiser(config: Config, resume: Resume = None) -> None:
 
     read = read_training(config, DenoiserTraining)
     _report(train_denoiser(read, resume=_resume(resume), atelier=atelier()))
+
+
+@app.command()
+def adapter(config: Config, resume: Resume = None) -> None:
+    """Train an adapter: a new condition for a finished model, which stays as it is.
+
+    The path of the adapter's folder is written at the end.
+    """
+    _check_installed()
+    from latelier.cli.application import atelier
+    from latelier.training.adapter import train_adapter
+    from latelier.training.config import AdapterTraining, read_training
+
+    read = read_training(config, AdapterTraining)
+    _report(train_adapter(read, resume=_resume(resume), atelier=atelier()))
 
 
 def _check_installed() -> None:

@@ -18,6 +18,7 @@ from latelier.denoisers.adapter_config import AdapterConfig, ProjectionConfig
 from latelier.denoisers.injection import Attended, Context, counts
 from latelier.kernel.condition import Condition, Stream
 from latelier.kernel.contracts import ScaledAdapter
+from latelier.kernel.errors import CompatibilityError
 
 
 class TokenProjection(nn.Module):
@@ -134,8 +135,13 @@ def adapter_for(
         denoiser: one that says its `cross_attentions`, and honours "adapters".
         width: of the stream's tokens.
         projection: what makes other tokens of them.
+
+    Raises:
+        CompatibilityError: it has no cross-attention.
     """
-    layers: Mapping[str, int] = denoiser.cross_attentions  # type: ignore[assignment]
+    layers: Mapping[str, int] = getattr(denoiser, "cross_attentions", {})
+    if not layers:
+        raise CompatibilityError("an adapter needs cross-attentions, and this denoiser has none")
     adapter = Adapter(AdapterConfig(width=width, projection=projection, layers=dict(layers)))
     modules = dict(denoiser.named_modules())
     with torch.no_grad():

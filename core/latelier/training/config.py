@@ -1,4 +1,4 @@
-"""Configurations of the two trainings, and their reading from YAML."""
+"""Configurations of the trainings, and their reading from YAML."""
 
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -7,6 +7,7 @@ import yaml
 from pydantic import Field
 
 from latelier.checkpoints.yaml_files import read_yaml
+from latelier.denoisers.adapter_config import ProjectionConfig
 from latelier.kernel.frozen import Frozen, validated
 
 C = TypeVar("C", bound="Training")
@@ -49,7 +50,7 @@ class OptimizerSpec(Frozen):
 
 
 class Training(Frozen):
-    """What both trainings share."""
+    """What all trainings share."""
 
     out: Path = Field(description="folder of the run")
     data: DataSpec = DataSpec()
@@ -91,13 +92,17 @@ class FirstStageTraining(Training):
     )
 
 
-class ConditionerSpec(ComponentSpec):
-    """A conditioner, where its inputs come from, and how often training drops it."""
+class InputSpec(Frozen):
+    """Where an input comes from, and how often training drops it."""
 
     source: str = Field(description="field of a data sample that it is given, such as 'prompt'")
     drop: float = Field(
         default=0.1, ge=0, le=1, description="probability of its null part in its place"
     )
+
+
+class ConditionerSpec(ComponentSpec, InputSpec):
+    """A conditioner, where its inputs come from, and how often training drops it."""
 
 
 class DenoiserTraining(Training):
@@ -127,6 +132,36 @@ class DenoiserTraining(Training):
     )
     description: str = Field(
         default="", description="one line for people, stored with the pipeline"
+    )
+
+
+class AdapterTraining(Training):
+    """An adapter, and its conditioner, for the denoiser of a finished model."""
+
+    model: str = Field(description="embedded name or folder of the model it is for; it is frozen")
+    name: str = Field(description="of the adapter, and of the input that it brings")
+    conditioner: ConditionerSpec = Field(description="gives a stream, which the adapter takes")
+    projection: ProjectionConfig | None = Field(
+        default=None, description="makes other tokens of the stream's; null: they are taken as is"
+    )
+    inputs: dict[str, InputSpec] = Field(
+        default_factory=dict,
+        description="the model's own inputs that it is told beside; the others are always null",
+    )
+    recompute: bool = Field(
+        default=False,
+        description="make the denoiser's activations again in the backward pass instead of keeping "
+        "them: far less memory for about a third more time",
+    )
+    drop_all: float = Field(
+        default=0.05, ge=0, le=1, description="probability of dropping all at once"
+    )
+    fit_samples: int = Field(
+        default=20_000, ge=1, description="training samples that the conditioner is fitted on"
+    )
+    description: str = Field(default="", description="one line for people, stored with the adapter")
+    card: dict[str, Any] = Field(
+        default_factory=dict, description="facts for people: data, licence, measures"
     )
 
 
