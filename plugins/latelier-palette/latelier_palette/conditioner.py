@@ -50,7 +50,8 @@ class PaletteConditioner(Conditioner):
 
     def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
         """Return a stream of one token a colour, (B, N, width)."""
-        lab, share = batch["colors"].to(self._weight.dtype).split([3, 2], dim=2)
+        colors = batch["colors"].to(self._weight.dtype)
+        lab, share = colors[..., :3], colors[..., 3:]
         octaves = 2 ** torch.arange(self._palette.octaves, device=lab.device)
         angles = (math.pi / 2 * lab[..., None] * octaves).flatten(2)  # (B, N, 3 * octaves)
         seen = torch.cat([lab, angles.sin(), angles.cos(), share], dim=2)

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from PIL.Image import Image, Resampling
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from latelier_palette.lab import hex_of, lab_from_rgb
 
@@ -29,10 +30,10 @@ def dominant_colors(picture: Image) -> dict[str, float]:
     """
     colors, pixels = _histogram(picture.convert("RGB"))
     centers = _starts(colors, pixels)
+    members = _members(colors, pixels, centers)
     for _ in range(_ROUNDS):
-        nearest = torch.cdist(colors, centers).argmin(dim=1)
-        members = torch.nn.functional.one_hot(nearest, len(centers)) * pixels[:, None]  # (N, K)
         centers = (members.T @ colors) / members.sum(dim=0).clamp_min(1e-9)[:, None]
+        members = _members(colors, pixels, centers)
     shares = members.sum(dim=0) / pixels.sum()
     found: dict[str, float] = {}
     for color, share in zip(hex_of(centers), shares.tolist(), strict=True):
@@ -52,6 +53,12 @@ def _histogram(picture: Image) -> tuple[Tensor, Tensor]:
     sums = np.stack([np.bincount(inverse, seen[:, channel]) for channel in range(3)], axis=1)
     rgb = torch.from_numpy(sums / counts[:, None] / 255).float()
     return lab_from_rgb(rgb), torch.from_numpy(counts).float()
+
+
+def _members(colors: Tensor, pixels: Tensor, centers: Tensor) -> Tensor:
+    """Return how many pixels of each colour belong to each centre, (N, K)."""
+    nearest = torch.cdist(colors, centers).argmin(dim=1)
+    return one_hot(nearest, len(centers)) * pixels[:, None]
 
 
 def _starts(colors: Tensor, pixels: Tensor) -> Tensor:

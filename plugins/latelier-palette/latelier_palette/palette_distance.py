@@ -40,7 +40,8 @@ def _differences(found: Mapping[str, float], asked: Mapping[str, float]) -> Numb
 
 def _scaled(palette: Mapping[str, float]) -> Numbers:
     shares = np.array(list(palette.values()), dtype=np.float64)
-    return shares / shares.sum()
+    scaled: Numbers = shares / shares.sum()
+    return scaled
 
 
 def _transport(cost: Numbers, supply: Numbers, demand: Numbers) -> float:
