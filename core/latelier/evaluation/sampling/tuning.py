@@ -83,7 +83,7 @@ def _descended(
 
 def starting_grids(problem: Problem, steps: int, atelier: Atelier) -> list[Grid]:
     """Return grids to begin with: those of `steps` that registered schedules make unasked."""
-    found = []
+    found: list[Grid] = []
     for spec in atelier.schedules.specs():
         try:
             grid = schedule_of(Choice(name=spec.id), problem, atelier)(steps)
