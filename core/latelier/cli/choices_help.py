@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from pydantic import BaseModel
+
+from latelier.cli.adapters import adapter_inputs
 from latelier.cli.application import atelier as new_atelier
 from latelier.cli.schemas import in_words, input_schemas
 from latelier.kernel.errors import LatelierError
@@ -24,6 +27,10 @@ def write_choices(formatter: Any, model: str) -> None:
     if schemas:
         with formatter.section(f"Conditions of {model}"):
             formatter.write_dl([(name, in_words(schema)) for name, schema in schemas.items()])
+    adapters = adapter_inputs(atelier)
+    if adapters:
+        with formatter.section("Adapters"):
+            formatter.write_dl([(name, _adapter(about)) for name, about in adapters.items()])
     names = {
         "samplers": atelier.samplers.names(),
         "schedules": atelier.schedules.names(),
@@ -32,3 +39,11 @@ def write_choices(formatter: Any, model: str) -> None:
     }
     with formatter.section("Installed"):
         formatter.write_dl([(kind, ", ".join(each)) for kind, each in names.items()])
+
+
+def _adapter(about: tuple[str, type[BaseModel] | None] | str) -> str:
+    """Return the condition that an adapter brings, in words."""
+    if isinstance(about, str):
+        return about
+    name, model = about
+    return f"{name}: {in_words(None if model is None else model.model_json_schema())}"

@@ -162,6 +162,13 @@ def generate(
             "a .npy file. Repeatable.",
         ),
     ] = None,
+    adapter: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:scale=0.8]",
+            help="An adapter to add, registered or a folder; it brings a condition. Repeatable.",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda ...")] = "auto",
     dtype: Annotated[
         str, typer.Option(metavar="NAME", help="auto, float32, bfloat16 ...")
@@ -172,6 +179,7 @@ def generate(
     ] = False,
 ) -> None:
     """Make pictures, and write the path of each."""
+    from latelier.cli.adapters import read_adapters, with_adapters
     from latelier.cli.application import atelier as new_atelier
     from latelier.cli.destinations import destinations, save
     from latelier.cli.model_inputs import read_inputs
@@ -184,12 +192,13 @@ def generate(
     words = prompt or " ".join(condition or ())
     paths = destinations(output, words, [seed + k for k in range(count)], force=force)
     atelier = new_atelier()
-    source, inputs = read_inputs(model, prompt, condition or (), atelier)
+    adapters = read_adapters(adapter or (), atelier)
+    source, inputs = read_inputs(model, prompt, condition or (), atelier, adapters)
     _check_names(asked, atelier)
 
     from latelier.pipeline import load
 
-    pipeline = load(source, device, dtype, atelier=atelier)
+    pipeline = with_adapters(load(source, device, dtype, atelier=atelier), adapters)
     pictures = finished(pipeline.stream(**inputs, **asked))
     save(pictures, paths)
     if as_json:

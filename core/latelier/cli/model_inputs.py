@@ -4,13 +4,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from latelier.cli.adapters import AskedAdapter
     from latelier.kernel.atelier import Atelier
 
 PROMPT = "prompt"
 
 
 def read_inputs(
-    model: str, prompt: str | None, texts: Sequence[str], atelier: "Atelier"
+    model: str,
+    prompt: str | None,
+    texts: Sequence[str],
+    atelier: "Atelier",
+    adapters: Sequence["AskedAdapter"] = (),
 ) -> tuple[str, dict[str, Any]]:
     """Return the name to load, of the revision that was looked at, and the inputs: one row each.
 
@@ -19,6 +24,7 @@ def read_inputs(
         prompt: for the public input of that name; None where none was given.
         texts: conditions, 'NAME=VALUE' or 'NAME=@FILE'.
         atelier: where the classes of inputs are looked up.
+        adapters: what is added to the model; each has an input.
 
     Raises:
         UnknownNameError, ModelFileError: there is no such model or input, or it is damaged.
@@ -32,6 +38,7 @@ def read_inputs(
 
     source = find(model)
     known = input_classes(read_outline(source.folder), atelier)
+    known |= {each.called: each.input for each in adapters if each.called not in known}
     inputs = read_conditions(texts, known)
     if prompt is not None:
         if PROMPT not in known:

@@ -17,9 +17,9 @@ Schema = Mapping[str, Any]
 def input_classes(outline: "Outline", atelier: "Atelier") -> dict[str, type[BaseModel] | None]:
     """Return the class of every public input of a model; None where its plugin is not there."""
     classes: dict[str, type[BaseModel] | None] = {}
-    for public, fed in outline.inputs.items():
+    for public in outline.inputs:
         try:
-            classes[public] = atelier.conditioners.input_class(outline.conditioners[fed[0]].id)
+            classes[public] = atelier.conditioners.input_class(outline.fed(public).id)
         except (LatelierError, KeyError, IndexError):
             classes[public] = None  # loading the model says what is missing, and what to install
     return classes
