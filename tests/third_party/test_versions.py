@@ -1,0 +1,236 @@
+"""A plugin of an older minor goes on working, and what this latelier cannot serve is refused."""
+
+import importlib
+import sys
+import types
+import warnings
+from pathlib import Path
+
+import pytest
+
+from latelier import __version__
+from latelier.kernel import deprecation, hookspecs
+from latelier.kernel.announcer import Announcer
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.deprecation import (
+    Deprecation,
+    PluginDeprecationWarning,
+    deprecated_arguments,
+    deprecated_hook,
+    deprecated_keyword,
+    warn_of_name,
+)
+from latelier.kernel.discovery import GROUP, discover
+from latelier.kernel.plugins import LeftOutError, PluginLoader, PluginReport
+from latelier.kernel.policy import BUILT_IN, Policy
+from latelier.kernel.registrar import Registrar
+
+OLDER = Path(__file__).with_name("plugin_of_minor_0_1.py")
+
+
+def installed(site, name="latelier-older", requires="latelier>=0.1", group=GROUP):
+    """Install the plugin of the first minor."""
+    site.publish(name, OLDER.read_text(), version="0.1", group=group)
+    metadata = site.folder / f"{name}-0.1.dist-info" / "METADATA"
+    metadata.write_text(f"{metadata.read_text()}Requires-Dist: {requires}\n")
+
+
+def with_built_ins(site):
+    """Return an atelier with latelier's own plugins and what is installed on the site."""
+    own = [each for each in discover() if each.distribution == BUILT_IN]
+    return Atelier(policy=Policy(), candidates=[*own, *site.candidates()], strict=True)
+
+
+def test_an_older_plugin_makes_pictures_and_is_told(site, compose_tiny, tiny_changes):
+    installed(site)
+    name, unet = tiny_changes()["denoiser"]
+    pipeline = compose_tiny(
+        with_built_ins(site),
+        denoiser=(name, {**unet, "streams": {"mood": {"width": 16}}, "vectors": {}}),
+        conditioners={"mood": ("mood", {"width": 16})},
+        inputs={"mood": "mood"},
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", PluginDeprecationWarning)
+        (picture,) = pipeline.generate(
+            mood=0.5, seed=1, steps=2, sampler="stride", guidance="halfway"
+        )
+    assert sys.modules["latelier_older"].plugin.told == [
+        "composed",
+        "before 1",
+        "after 1: (1, 4, 8, 8)",
+        "before 2",
+        "after 2: (1, 4, 8, 8)",
+        "1 pictures",
+    ]
+    said = picture.provenance["plugins"]["latelier-older"]
+    assert said["parts"] == ["conditioners.mood", "sampler", "guidance"]
+    assert said["version"] == "0.1"
+
+
+@pytest.mark.parametrize(
+    ("requires", "group", "state"),
+    [
+        ("latelier>=0.0.1", GROUP, "ok"),
+        ("latelier", GROUP, "ok"),
+        (f"latelier>={__version__}", GROUP, "ok"),
+        (f"latelier~={__version__}", GROUP, "ok"),
+        (f"latelier>{__version__}", GROUP, "incompatible_api"),
+        ("latelier>=99.1", GROUP, "incompatible_api"),
+        ("latelier", "latelier.v0", "incompatible_api"),
+        ("latelier", "latelier.v2", "incompatible_api"),
+        ("latelier>=99.1", "latelier.v2", "incompatible_api"),
+    ],
+)
+def test_older_equal_newer_minor_newer_major(site, requires, group, state):
+    installed(site, requires=requires, group=group)
+    report = PluginLoader(list).load(site.candidates()[0], Policy())
+    assert report.state == state, report.cause
+    assert ("latelier_older" in sys.modules) == (state == "ok")
+    assert ("pip install" in report.fix) == (state != "ok")
+
+
+# What a later minor may look like: more arguments, another hook, a keyword that was renamed.
+
+SOON = Deprecation(since="1.4", gone="1.6", instead="take `pictures`")
+
+
+def next_hooks():
+    later = types.ModuleType("later")
+    vars(later).update({k: v for k, v in vars(hookspecs).items() if k.startswith("latelier_")})
+
+    @hookspecs.hookspec
+    def latelier_images_finished(run, pictures, seconds): ...
+
+    @hookspecs.hookspec
+    def latelier_everything_over(run): ...
+
+    later.latelier_images_finished = latelier_images_finished
+    later.latelier_everything_over = latelier_everything_over
+    return later
+
+
+class NextRegistrar(Registrar):
+    def sampler(self, name, *, factory, defaults=None, cost="known", **traits):
+        super().sampler(name, factory=factory, defaults=defaults, **traits)
+
+    @deprecated_keyword("settings", SOON, lambda value: {"defaults": value})
+    def schedule(self, name, *, factory, defaults=None):
+        super().schedule(name, factory=factory, defaults=defaults)
+
+
+def next_loader(hooks=None, commit=list):
+    return PluginLoader(commit, hooks or next_hooks(), NextRegistrar)
+
+
+def test_an_older_plugin_loads_under_a_later_minor(site):
+    installed(site)
+    specs = []
+    loader = next_loader(commit=specs.extend)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", PluginDeprecationWarning)
+        report = loader.load(site.candidates()[0], Policy())
+    assert (report.state, len(report.components)) == ("ok", 4)
+    announcer = Announcer(loader.manager, strict=True)
+    announcer.tell("latelier_images_finished", pictures=[1, 2], seconds=3.0)
+    announcer.tell("latelier_everything_over")
+    assert sys.modules["latelier_older"].plugin.told == ["2 pictures"]
+
+
+def told_of(hooks, **methods):
+    """Return the warnings that a plugin of these hook implementations gets, when loaded twice."""
+    marked = {name: hookspecs.hookimpl(method) for name, method in methods.items()}
+    said = []
+    for _ in range(2):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            report = PluginReport("latelier-late:main", "latelier-late", "1")
+            next_loader(hooks).register(type("Late", (), marked)(), report)
+        said += [str(each.message) for each in caught]
+    return said
+
+
+@pytest.fixture(autouse=True)
+def nothing_said_yet():
+    deprecation._warn_once.cache_clear()
+
+
+def test_a_deprecated_hook_warns_once_and_names_the_plugin():
+    hooks = next_hooks()
+    deprecated_hook(SOON)(hooks.latelier_everything_over)
+    assert told_of(hooks, latelier_everything_over=lambda self: None) == [
+        "plugin 'latelier-late:main' implements the hook 'latelier_everything_over', deprecated "
+        "since latelier 1.4 and gone in 1.6: take `pictures`"
+    ]
+    assert told_of(hooks, latelier_images_finished=lambda self: None) == []
+
+
+def test_a_deprecated_argument_warns_who_takes_it():
+    hooks = next_hooks()
+    deprecated_arguments(seconds=SOON)(hooks.latelier_images_finished)
+    assert told_of(hooks, latelier_images_finished=lambda self, pictures, seconds: None) == [
+        "plugin 'latelier-late:main' takes the argument 'seconds' of the hook "
+        "'latelier_images_finished', deprecated since latelier 1.4 and gone in 1.6: take `pictures`"
+    ]
+    deprecation._warn_once.cache_clear()
+    assert told_of(hooks, latelier_images_finished=lambda self, pictures: None) == []
+
+
+def test_a_deprecated_keyword_works_and_warns_once():
+    def latelier_register(self, registrar):
+        registrar.schedule("one", factory="a:b", settings={"x": 1})
+        registrar.schedule("two", factory="a:b", settings={"x": 2})
+        registrar.schedule("three", factory="a:b", defaults={"x": 3})
+        kept.extend(registrar.specs)
+
+    kept = []
+    assert told_of(None, latelier_register=latelier_register) == [
+        "plugin 'latelier-late:main' gives the keyword 'settings' to registrar.schedule, "
+        "deprecated since latelier 1.4 and gone in 1.6: take `pictures`"
+    ]
+    assert [spec.defaults for spec in kept[:3]] == [{"x": 1}, {"x": 2}, {"x": 3}]
+
+
+@pytest.mark.parametrize("line", ["from host_api import Old", "import host_api; host_api.Old"])
+def test_a_deprecated_name_warns_and_names_the_plugin(site, monkeypatch, line):
+    host = types.ModuleType("host_api")
+    host.__path__ = []  # a package, of which an import asks twice
+
+    def looked_up(name):
+        if name != "Old":
+            raise AttributeError(name)
+        warn_of_name("host_api.Old", SOON)
+        return "still here"
+
+    host.__getattr__ = looked_up
+    monkeypatch.setitem(sys.modules, "host_api", host)
+    site.publish("latelier-late", f"def used():\n    {line}\n")
+    (site.folder / "stranger.py").write_text(f"def used():\n    {line}\n")
+    for module, named in (("latelier_late", "latelier-late:main"), ("stranger", "stranger")):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            importlib.import_module(module).used()
+            importlib.import_module(module).used()
+        assert [str(each.message) for each in caught] == [
+            f"plugin '{named}' uses the name 'host_api.Old', deprecated since latelier 1.4 and "
+            "gone in 1.6: take `pictures`"
+        ]
+
+
+def test_an_author_who_makes_warnings_errors_gets_one():
+    hooks = next_hooks()
+    deprecated_hook(SOON)(hooks.latelier_everything_over)
+    late = type("Late", (), {"latelier_everything_over": hookspecs.hookimpl(lambda self: None)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", PluginDeprecationWarning)
+        for _ in range(2):
+            with pytest.raises(LeftOutError, match="deprecated since"):
+                next_loader(hooks).register(late(), PluginReport("late:main", "late", "1"))
+
+
+def test_nothing_that_is_shipped_is_deprecated_yet():
+    """A reminder to write the first deprecation down in docs/plugin-api.md."""
+    specifications = [v for k, v in vars(hookspecs).items() if k.startswith("latelier_")]
+    assert len(specifications) == 7
+    for each in specifications:
+        assert not {"deprecation", "deprecated_arguments"} & vars(each).keys()
