@@ -67,6 +67,10 @@ class CorePlugin:
         registrar.importer(
             "diffusers", factory="latelier.checkpoints.importers.diffusers.importer:Diffusers"
         )
+        registrar.importer(
+            "ip_adapter",
+            factory="latelier.checkpoints.importers.ip_adapter.importer:IPAdapter",
+        )
 
 
 plugin = CorePlugin()

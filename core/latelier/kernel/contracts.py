@@ -320,10 +320,12 @@ class Imported:
     """A model as an importer found it.
 
     parts: by place, "first_stage", "denoiser" and "conditioners.NAME"; or one of the first two
-        alone, which becomes a component folder.
+        alone, which becomes a component folder; or "adapter" and "conditioner", which become the
+        folder of an adapter.
     process: the fields of the noise process with its `kind`; none for a component alone.
     defaults: of the pipeline; `size` at least.
-    inputs: public input -> conditioner; one that is not named is an input itself.
+    inputs: public input -> conditioner; one that is not named is an input itself. Of an adapter
+        its name -> "conditioner".
     notes: what was found and chosen, a line each, for people.
     """
 

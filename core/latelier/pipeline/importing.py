@@ -1,15 +1,16 @@
 """Published weights become a model folder of our own."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from latelier import default_atelier
+from latelier.checkpoints.adapter import save_adapter
 from latelier.checkpoints.component import Component, save_component
 from latelier.checkpoints.files import whole_folder
-from latelier.checkpoints.importers.building import built
+from latelier.checkpoints.importers.building import built, built_adapter
 from latelier.checkpoints.importers.choice import chosen_importer, read_by
 from latelier.checkpoints.importers.hub import located
 from latelier.checkpoints.importers.source import open_source
@@ -28,8 +29,8 @@ class ImportReport:
     """What an import found and made.
 
     folder: where the model is now. importer: full id. alone: the kind of a component that was
-    there without the rest of a model. components: place -> id and number of parameters. notes:
-    what was found and chosen, a line each.
+    there without the rest of a model, or "adapter". components: place -> id and number of
+    parameters. notes: what was found and chosen, a line each.
     """
 
     folder: Path
@@ -50,7 +51,7 @@ def import_model(
     atelier: Atelier | None = None,
     **options: Any,
 ) -> ImportReport:
-    """Read published weights and save them as a model, or a component, of latelier.
+    """Read published weights and save them as a model, a component or an adapter of latelier.
 
     Args:
         source: a checkpoint with its YAML beside it, a folder of both, a folder of diffusers, or
@@ -83,6 +84,32 @@ def import_model(
     id_, chosen = chosen_importer(opened, importer, options, atelier)
     tell("reading the weights")
     found = read_by(id_, chosen, opened)
+    write = _write_adapter if "adapter" in found.parts else _write_model
+    alone, components = write(folder, found, f"imported from {name}", tell, atelier)
+    counts = {
+        place: (each.id, sum(p.numel() for p in each.module.parameters()))
+        for place, each in components.items()
+    }
+    return ImportReport(folder, id_, alone, counts, found.notes)
+
+
+def _write_adapter(
+    folder: Path, found: Imported, description: str, tell: Callable[[str], None], atelier: Atelier
+) -> tuple[str | None, dict[str, Component]]:
+    """Write an adapter; return what there is of a model, and the parts by place."""
+    (name,) = found.inputs
+    tell("checking the adapter")
+    adapter = replace(built_adapter(found.parts, name, atelier), description=description)
+    tell("writing")
+    with whole_folder(folder) as beside:
+        save_adapter(adapter, beside)
+    return "adapter", {"adapter": adapter.adapter, "conditioner": adapter.conditioner}
+
+
+def _write_model(
+    folder: Path, found: Imported, description: str, tell: Callable[[str], None], atelier: Atelier
+) -> tuple[str | None, dict[str, Component]]:
+    """Write a model, or a component alone; return the place of that, and the parts by place."""
     fitting = partial(fitting_presets, atelier=atelier)
     components = {}
     for place, part in found.parts.items():
@@ -92,14 +119,10 @@ def import_model(
     tell("writing")
     with whole_folder(folder) as beside:
         if alone is None:
-            _save_pipeline(beside, found, components, atelier, f"imported from {name}")
+            _save_pipeline(beside, found, components, atelier, description)
         else:
             save_component(beside, components[alone])
-    counts = {
-        place: (each.id, sum(p.numel() for p in each.module.parameters()))
-        for place, each in components.items()
-    }
-    return ImportReport(folder, id_, alone, counts, found.notes)
+    return alone, components
 
 
 def _alone(found: Imported) -> str | None:

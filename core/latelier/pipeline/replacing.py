@@ -4,11 +4,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 from latelier.checkpoints.component import COMPONENT_FILE
+from latelier.checkpoints.stored_adapter import ADAPTER_FILE
 from latelier.kernel.errors import InvalidInputError
 from latelier.pipeline.outline import MANIFEST
 
-MODEL_FILES = (MANIFEST, COMPONENT_FILE)
-"""A folder that holds one of these is a model, or a component, of ours."""
+MODEL_FILES = (MANIFEST, COMPONENT_FILE, ADAPTER_FILE)
+"""A folder that holds one of these is a model, a component or an adapter of ours."""
 
 
 def check_destination(

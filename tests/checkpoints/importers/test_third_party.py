@@ -52,7 +52,8 @@ def test_a_format_of_a_plugin(atelier, tmp_path):
     (tmp_path / "a.notes").write_text("3")
     report = import_model(tmp_path / "a.notes", tmp_path / "out", atelier=atelier)
     assert (report.importer, report.alone) == ("latelier-notes/notes", "first_stage")
-    assert atelier.importers.names() == ["compvis", "diffusers", "notes", "stable_diffusion"]
+    own = ["compvis", "diffusers", "ip_adapter", "stable_diffusion"]
+    assert atelier.importers.names() == sorted([*own, "notes"])
 
 
 def test_its_options_are_its_own(atelier, tmp_path):

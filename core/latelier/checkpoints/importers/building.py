@@ -1,13 +1,19 @@
 """From what an importer found to a component: built, checked, its weights assigned."""
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
+from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
 from latelier.checkpoints.component import Component
 from latelier.checkpoints.importers.fit import Published, check_fit
 from latelier.checkpoints.weights import built_for_weights
+from latelier.denoisers.adapter import Adapter
+from latelier.denoisers.adapter_config import AdapterConfig
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.contracts import ImportedPart
 from latelier.kernel.errors import ModelFileError, UnknownNameError
+from latelier.kernel.frozen import validated
 from latelier.kernel.spec import Kind
 
 
@@ -39,6 +45,29 @@ def built(
             f"pip install {'--upgrade ' if there else ''}{distribution}"
         ) from None
     module: nn.Module = built_for_weights(lambda: registry.build(part.id, config))
+    _fill(module, place, part, published)
+    spec = registry.spec(part.id)
+    return Component(kind, spec.id, spec.version, module)
+
+
+def built_adapter(parts: Mapping[str, ImportedPart], name: str, atelier: Atelier) -> LoadedAdapter:
+    """Return an adapter, of which "adapter" and "conditioner" were found.
+
+    Raises:
+        ModelFileError, InvalidConfigError: see `built`.
+    """
+    part = parts["adapter"]
+    config = validated(AdapterConfig, part.config, "adapter")
+    module = built_for_weights(lambda: Adapter(config))
+    _fill(module, "adapter", part)
+    conditioner = built("conditioner", parts["conditioner"], atelier)
+    return LoadedAdapter(name, conditioner, adapter_component(module))
+
+
+def _fill(
+    module: nn.Module, place: str, part: ImportedPart, published: Published | None = None
+) -> None:
+    """Give a module the tensors and assets of a part."""
     wanted = module.state_dict()
     shapes = {name: tuple(tensor.shape) for name, tensor in part.tensors.items()}
     check_fit(place, shapes, {name: tuple(t.shape) for name, t in wanted.items()}, published)
@@ -47,8 +76,6 @@ def built(
     if part.assets:
         module.set_assets(part.assets)  # type: ignore[operator]
     module.eval().requires_grad_(False)
-    spec = registry.spec(part.id)
-    return Component(kind, spec.id, spec.version, module)
 
 
 def _as(wanted: Tensor, tensor: Tensor) -> Tensor:

@@ -1,0 +1,135 @@
+"""Reads IP-Adapter: a picture's CLIP vector, attended to by a finished UNet."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from latelier.checkpoints.importers.fit import refuse_leftovers
+from latelier.checkpoints.importers.ip_adapter.layout import (
+    Shapes,
+    check_projection,
+    in_file_order,
+    is_ip_adapter,
+    key_shapes,
+    renames,
+)
+from latelier.checkpoints.json_files import read_object
+from latelier.checkpoints.stored_adapter import ADAPTER_ID
+from latelier.checkpoints.weights import without_storage
+from latelier.denoisers.unet import UNet
+from latelier.denoisers.unet_config import UNetConfig
+from latelier.kernel.contracts import Imported, ImportedPart, ImportSource
+from latelier.kernel.errors import InvalidConfigError, ModelFileError
+from latelier.kernel.frozen import validated
+
+_MANIFEST = "latelier.json"
+_NAME = "image_vector"
+
+
+class IPAdapter:
+    """Single files of IP-Adapter (Ye et al., arXiv:2308.06721) for UNets.
+
+    Its input is the vector of a picture that CLIP gives, which is made elsewhere.
+
+    Options: base, the folder of the model that it is for, where that has not the blocks of Stable
+    Diffusion 1 and 2; name, of the input.
+    """
+
+    options = frozenset({"base", "name"})
+
+    def recognises(self, source: ImportSource, /) -> bool:
+        """Tell whether there is nothing but image_proj and ip_adapter."""
+        return is_ip_adapter(source.shapes())
+
+    def read(self, source: ImportSource, /) -> Imported:
+        """Return the adapter and its conditioner.
+
+        Raises:
+            ModelFileError: it is another kind of IP-Adapter, is not whole, or not for the base.
+            InvalidConfigError: an option that cannot be used.
+        """
+        shapes = source.shapes()
+        check_projection(shapes)
+        layers, base = _layers(shapes, source)
+        names = renames(layers)
+        refuse_leftovers(f"{source.path}", shapes.keys() - names.keys())
+        key_width = key_shapes(shapes)[0][1]
+        projected, width = shapes["image_proj.proj.weight"]
+        tokens = projected // key_width
+        config = {
+            "width": width,
+            "projection": {"width": key_width, "tokens": tokens},
+            "layers": layers,
+        }
+        tensors = {names[name]: tensor for name, tensor in source.tensors().items()}
+        vector = {"width": width, "max_vectors": 1}
+        return Imported(
+            {
+                "adapter": ImportedPart(ADAPTER_ID, config, tensors),
+                "conditioner": ImportedPart("latelier/embedding", vector),
+            },
+            inputs={_name(source.options): "conditioner"},
+            notes=(
+                f"IP-Adapter for {base}: {len(layers)} cross-attentions, tokens of {key_width}",
+                f"its input is a vector of {width} numbers, of which it makes {tokens} tokens",
+            ),
+        )
+
+
+def _layers(shapes: Shapes, source: ImportSource) -> tuple[dict[str, int], str]:
+    """Return the layers in the order of the file, with their widths, and what they are of."""
+    widths = [width for width, _ in key_shapes(shapes)]
+    if "base" in source.options:
+        folder = Path(str(source.options["base"])).expanduser()
+        config, base = _config_of(folder), f"{folder}"
+    else:
+        config, base = _stable_diffusion(widths[0]), "the blocks of Stable Diffusion"
+    with without_storage():
+        there = UNet(config).cross_attentions
+    layers = {name: there[name] for name in in_file_order(there)}
+    if list(layers.values()) != widths:
+        named = "base" in source.options
+        hint = "" if named else ". --option base=FOLDER names the model that it is for"
+        raise ModelFileError(
+            f"{source.path}: its cross-attentions have the widths {_short(widths)}, and those of "
+            f"{base} {_short(list(layers.values()))}{hint}"
+        )
+    return layers, base
+
+
+def _config_of(folder: Path) -> UNetConfig:
+    """Return the configuration of a model's UNet."""
+    denoiser: Any = read_object(folder / _MANIFEST).get("denoiser")
+    if not isinstance(denoiser, dict) or denoiser.get("id") != "latelier/unet":
+        raise InvalidConfigError(f"base: the denoiser of '{folder}' is no UNet")
+    values: dict[str, Any] = denoiser.get("config", {})
+    return validated(UNetConfig, values, f"base: '{folder}'")
+
+
+def _stable_diffusion(model_channels: int) -> UNetConfig:
+    """Return a UNet of the blocks of versions 1 and 2; heads change no name or width."""
+    return UNetConfig.model_validate(
+        {
+            "in_channels": 4,
+            "out_channels": 4,
+            "model_channels": model_channels,
+            "channel_mult": (1, 2, 4, 4),
+            "num_res_blocks": 2,
+            "attention_resolutions": (4, 2, 1),
+            "num_heads": 1,
+            "num_groups": 1,
+            "context_dim": 1,
+            "streams": {"text": {"width": 1, "way": "native"}},
+        }
+    )
+
+
+def _name(options: Mapping[str, Any]) -> str:
+    name = options.get("name", _NAME)
+    if not isinstance(name, str) or not name.isidentifier():
+        raise InvalidConfigError(f"name: is letters, digits and underscores, not {name!r}")
+    return name
+
+
+def _short(widths: list[int]) -> str:
+    return f"{', '.join(map(str, widths[:20]))}{' ...' if len(widths) > 20 else ''}"
