@@ -26,16 +26,31 @@ except ModuleNotFoundError:
 
 if TYPE_CHECKING:
     from latelier.testing.conditioner import ConditionerContract
+    from latelier.testing.denoiser import DenoiserContract
+    from latelier.testing.first_stage import FirstStageContract
+    from latelier.testing.guidance import GuidanceContract
+    from latelier.testing.importer import ImporterContract
     from latelier.testing.sampler import SamplerContract
+    from latelier.testing.schedule import ScheduleContract
 
 __all__ = [
     "ConditionerContract",
+    "DenoiserContract",
+    "FirstStageContract",
+    "GuidanceContract",
+    "ImporterContract",
     "SamplerContract",
+    "ScheduleContract",
 ]
 
 _HOMES = {
     "ConditionerContract": "latelier.testing.conditioner",
+    "DenoiserContract": "latelier.testing.denoiser",
+    "FirstStageContract": "latelier.testing.first_stage",
+    "GuidanceContract": "latelier.testing.guidance",
+    "ImporterContract": "latelier.testing.importer",
     "SamplerContract": "latelier.testing.sampler",
+    "ScheduleContract": "latelier.testing.schedule",
 }
 
 # So that a failing check shows its values, also where the plugin is not loaded.

@@ -1,10 +1,14 @@
 """What every registered component keeps to, of whatever kind."""
 
+import inspect
 from typing import Any, ClassVar
+
+import pytest
 
 import latelier
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.options import options_model
+from latelier.kernel.errors import InvalidInputError
+from latelier.kernel.options import options_model, read_options
 from latelier.kernel.registry import Registry
 from latelier.kernel.spec import ComponentSpec, Kind
 from latelier.testing.probe import torch_after_registering
@@ -60,21 +64,31 @@ class FunctionContract(ComponentContract):
         return self.registry.get(self.component)
 
     @property
-    def chosen(self) -> dict[str, Any]:
-        """The options of a call."""
+    def given(self) -> dict[str, Any]:
+        """The options that are given: those of its name, and those of the test."""
         return {**self.spec.defaults, **self.options}
 
-    def test_its_options_are_described(self) -> None:
-        """Hosts draw a form from the options: each says what it means, and has a default or none.
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """All options of a call, as a host reads them."""
+        return read_options(self.function, self.given, f"{self.kind} '{self.component}'")
 
-        Options are the keyword-only parameters. The host reads them, so there is no `**options`,
-        which would take a misspelt one in silence.
-        """
+    def test_its_options_are_described(self) -> None:
+        """Hosts draw a form from the options, the keyword-only parameters: each says what it is."""
         fields = options_model(self.function).model_fields
         mute = [name for name, field in fields.items() if not field.description]
         assert not mute, (
             f"the options {', '.join(mute)} have no description: write them as "
             "`name: Annotated[float, Field(description=...)] = default`, after a `*`"
         )
-        unknown = [name for name in self.chosen if name not in fields]
+        unknown = [name for name in self.given if name not in fields]
         assert not unknown, f"there is no option {', '.join(unknown)}; known: {', '.join(fields)}"
+
+    def test_it_refuses_options_that_it_does_not_have(self) -> None:
+        """A misspelt option is an error that lists those there are."""
+        kinds = {each.kind for each in inspect.signature(self.function).parameters.values()}
+        assert inspect.Parameter.VAR_KEYWORD not in kinds, (
+            "it takes **options, and with them any misspelt one: name its options after a `*`"
+        )
+        with pytest.raises(InvalidInputError, match="no field 'no_such_option'"):
+            read_options(self.function, {"no_such_option": 1}, f"{self.kind} '{self.component}'")

@@ -338,7 +338,7 @@ class ConditionerContract(ModuleContract):
         with torch.no_grad(), seeded():
             batch = self.given(component, self.rows)
             seen = dict(component.window(batch, WHOLE))
-            expected, made = self.made(component, batch), self.made(component, seen)
+            expected, made = self.made(component, batch), self.made(self.build(), seen)
         for name, tensor in expected.items():
             assert is_close(made[name], tensor), (
                 f"{name} is another through a window of the whole picture: a window is x0, y0, x1, "

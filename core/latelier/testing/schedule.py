@@ -1,0 +1,127 @@
+"""What every schedule keeps to."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import ClassVar
+
+import pytest
+
+from latelier.diffusion.edm import EDM
+from latelier.diffusion.process import Process
+from latelier.diffusion.rectified_flow import RectifiedFlow
+from latelier.diffusion.vp import VP
+from latelier.kernel.contracts import Grid
+from latelier.kernel.errors import InvalidInputError
+from latelier.testing.component import FunctionContract
+
+
+def _processes() -> dict[str, Process]:
+    return {
+        "paper": VP.model_validate({}),
+        "stable diffusion": VP.model_validate({"beta_start": 0.00085, "beta_end": 0.012}),
+        "cosine": VP.model_validate({"beta_schedule": "cosine"}),
+        "zero snr": VP.model_validate({"zero_terminal_snr": True, "prediction": "v"}),
+        "edm": EDM.model_validate({}),
+        "flow": RectifiedFlow.model_validate({}),
+    }
+
+
+class ScheduleContract(FunctionContract):
+    """The contract of schedules. A plugin's own test file:
+
+        from latelier.testing import ScheduleContract
+
+        class TestQuadratic(ScheduleContract):
+            component = "latelier-quadratic/quadratic"
+
+    component: the full id, 'distribution/name', or the bare name while it is unique.
+    options: the options to test it with; those that have no default at least.
+    steps: numbers of steps to ask for.
+    processes: those to ask it for. It makes a grid of each, or says in one error that it does not
+        fit; it fits one at least.
+    """  # noqa: D415
+
+    kind = "schedule"
+    steps: ClassVar[Sequence[int]] = (1, 2, 5, 10, 50)
+    processes: ClassVar[Mapping[str, Process]] = _processes()
+
+    def grid(self, steps: int, process: Process) -> Grid:
+        """Return the grid of the options."""
+        grid: Grid = self.function(steps, process, **self.chosen)
+        return grid
+
+    def grids(self) -> Iterator[tuple[str, int, Process, Grid]]:
+        """Yield the grid of every process that it fits, for every number of steps."""
+        for name, process in self.processes.items():
+            for steps in self.steps:
+                try:
+                    grid = self.grid(steps, process)
+                except Exception:  # noqa: S112  # of what kind it is, another check tells
+                    continue
+                yield f"{steps} steps of '{name}'", steps, process, grid
+
+    def test_it_fits_a_process(self) -> None:
+        """There is a model that it makes grids for."""
+        assert any(True for _ in self.grids()), "it makes a grid for no process at all"
+
+    def test_a_process_that_does_not_fit_is_one_clear_error(self) -> None:
+        """It is an InvalidInputError in one line, which a host can show."""
+        for name, process in self.processes.items():
+            for steps in self.steps:
+                try:
+                    self.grid(steps, process)
+                except InvalidInputError as error:
+                    text = str(error)
+                    one_line = bool(text) and "\n" not in text
+                except Exception as error:
+                    pytest.fail(
+                        f"{steps} steps of '{name}' raise {type(error).__name__} ({error}): raise "
+                        "InvalidInputError, and say what would fit"
+                    )
+                else:
+                    continue
+                assert one_line, f"the error for '{name}' is not one line: {text!r}"
+
+    def test_a_grid_has_the_steps_that_are_asked_for(self) -> None:
+        """Of n steps there are n + 1 sigmas."""
+        for what, steps, _, grid in self.grids():
+            assert len(grid.sigmas) == steps + 1, f"{what}: {len(grid.sigmas)} sigmas"
+            assert grid.steps == steps, f"{what}: the grid says {grid.steps} steps"
+
+    def test_sigmas_decrease(self) -> None:
+        """Strictly: between two equal sigmas a step divides by 0."""
+        for what, _, _, grid in self.grids():
+            falls = all(sigma > to for sigma, to in pairwise(grid.sigmas))
+            assert falls, f"{what}: the sigmas do not decrease strictly"
+
+    def test_sigmas_are_finite_floats(self) -> None:
+        """Python floats, for reading one from a tensor costs more than a step; none below 0."""
+        for what, _, _, grid in self.grids():
+            assert all(type(sigma) is float for sigma in grid.sigmas), f"{what}: not floats"
+            assert all(math.isfinite(sigma) for sigma in grid.sigmas), f"{what}: not finite"
+            assert min(grid.sigmas) >= 0, f"{what}: the last sigma is below 0"
+
+    def test_sigmas_lie_where_the_model_was_trained(self) -> None:
+        """Between the process's sigma_min and sigma_max, but for the last."""
+        for what, _, process, grid in self.grids():
+            highest, lowest = grid.sigmas[0], grid.sigmas[-2]
+            assert highest <= process.sigma_max * (1 + 1e-9), f"{what}: begins at {highest}"
+            assert lowest >= process.sigma_min * (1 - 1e-9), f"{what}: has {lowest} before the last"
+
+    def test_its_frame_is_that_of_the_process(self) -> None:
+        """A sigma means something else in another frame."""
+        for what, _, process, grid in self.grids():
+            assert grid.frame == process.frame, f"{what}: the frame is '{grid.frame}'"
+
+    def test_the_same_arguments_give_the_same_grid(self) -> None:
+        """A picture is made again with the sigmas that it was made with."""
+        first = [grid for *_, grid in self.grids()]
+        assert [grid for *_, grid in self.grids()] == first
+
+    @pytest.mark.parametrize("steps", [0, -1])
+    def test_fewer_steps_than_one_are_refused(self, steps: int) -> None:
+        """With an InvalidInputError."""
+        for process in self.processes.values():
+            with pytest.raises(InvalidInputError):
+                self.grid(steps, process)

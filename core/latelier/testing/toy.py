@@ -1,0 +1,93 @@
+"""A toy model for guidance: linear in x, and told a text and a label that act on each other."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latelier.diffusion import frames
+from latelier.kernel.condition import Condition, Stream
+from latelier.kernel.contracts import Control
+from latelier.kernel.slots import DenoiserConfig, StreamSlot, Takes
+
+SHAPE = (4, 6, 5)
+
+
+class ToyConfig(DenoiserConfig):
+    """What the toy says of itself."""
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of x."""
+        return SHAPE[0]
+
+    @property
+    def honours(self) -> frozenset[str]:
+        """Masks need no heed: its streams have one token."""
+        return frozenset({"masks", "self_values"})
+
+    @property
+    def middle_self_attention(self) -> str:
+        """The layer that perturbed-attention guidance perturbs."""
+        return "middle"
+
+    def takes(self) -> Takes:
+        """Return the conditions that it takes."""
+        return Takes(streams={"text": StreamSlot(width=1, way="named")}, vectors={"label": 1})
+
+
+class Toy:
+    """`predict`: x0 = x / (1 + sigma) + text * A + label * B + text * label * C - perturbed * D.
+
+    calls: of how many conditions an estimate was asked for, call after call.
+    given: the tensors that it was given and that it returned, each with a copy of what it was.
+    """
+
+    config = ToyConfig()
+
+    def __init__(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.patterns = torch.randn(4, *SHAPE, generator=generator, dtype=torch.float64)
+        self.calls: list[int] = []
+        self.given: list[tuple[Tensor, Tensor]] = []
+
+    def __call__(
+        self,
+        x: Tensor,
+        sigma: float | Tensor,
+        conditions: Sequence[Condition],
+        control: Control | None = None,
+        /,
+    ) -> list[Tensor]:
+        """Return one estimate of x0 for each condition."""
+        self.calls.append(len(conditions))
+        perturbed = control is not None and bool(control.self_values)
+        estimates = [self._x0(x, sigma, condition, perturbed) for condition in conditions]
+        self.given.extend((each, each.detach().clone()) for each in (x, *estimates))
+        return estimates
+
+    def decoded(self, latents: Tensor, /) -> Tensor:
+        """Return images of twice the size."""
+        return latents[:, :3].repeat_interleave(2, 2).repeat_interleave(2, 3).tanh()
+
+    def told(self, value: Any, /) -> Condition:
+        """Return another condition, of any text, for three images."""
+        return condition_of(0.1 + 0.2 * (len(str(value)) % 5), 0.5, 3)
+
+    def _x0(
+        self, x: Tensor, sigma: float | Tensor, condition: Condition, perturbed: bool
+    ) -> Tensor:
+        a, b, both, attention = self.patterns.to(x.dtype)
+        text = condition.streams["text"].tokens.to(x.dtype)[:, :1, :, None]  # (B, 1, 1, 1)
+        label = condition.vectors["label"].to(x.dtype)[..., None, None]
+        x0: Tensor = (
+            x / (1 + frames.per_image(sigma, x)) + text * a + label * b + text * label * both
+        )
+        return x0 - attention if perturbed else x0
+
+
+def condition_of(text: float, label: float, rows: int) -> Condition:
+    """Return the condition of a text and a label, each a number, the same for every row."""
+    stream = Stream(torch.full((rows, 1, 1), text, dtype=torch.float64))
+    return Condition({"text": stream}, {}, {"label": torch.full((rows, 1), label).double()})

@@ -1,0 +1,51 @@
+"""The conformance kit over every denoiser that is registered here."""
+
+from latelier._plugin import plugin
+from latelier.kernel.registrar import Registrar
+from latelier.testing import DenoiserContract
+
+CONDITIONS = {
+    "context_dim": 16,
+    "streams": {"text": {"width": 16, "way": "native"}, "layout": {"width": 6, "way": "named"}},
+    "spatial": {"mask": 2},
+    "vectors": {"label": 5},
+}
+
+
+def test_every_denoiser_is_tried():
+    registrar = Registrar("latelier", "0")
+    plugin.latelier_register(registrar)
+    tried = {each.component for each in DenoiserContract.__subclasses__()}
+    assert {spec.id for spec in registrar.specs if spec.kind == "denoiser"} <= tried
+
+
+class TestUNet(DenoiserContract):
+    component = "latelier/unet"
+    config = {
+        "in_channels": 4,
+        "out_channels": 4,
+        "model_channels": 16,
+        "channel_mult": (1, 2),
+        "num_res_blocks": 1,
+        "attention_resolutions": (1, 2),
+        "num_heads": 2,
+        "num_groups": 4,
+        **CONDITIONS,
+    }
+
+
+class TestUNetWithoutConditions(TestUNet):
+    config = {name: value for name, value in TestUNet.config.items() if name not in CONDITIONS}
+
+
+class TestTransformer(DenoiserContract):
+    component = "latelier/transformer"
+    config = {
+        "in_channels": 4,
+        "out_channels": 4,
+        "input_size": 8,
+        "hidden_size": 16,
+        "depth": 2,
+        "num_heads": 2,
+        **CONDITIONS,
+    }

@@ -1,0 +1,39 @@
+"""The conformance kit over every first stage that is registered here."""
+
+from latelier._plugin import plugin
+from latelier.kernel.registrar import Registrar
+from latelier.testing import FirstStageContract
+
+
+def test_every_first_stage_is_tried():
+    registrar = Registrar("latelier", "0")
+    plugin.latelier_register(registrar)
+    tried = {each.component for each in FirstStageContract.__subclasses__()}
+    assert {spec.id for spec in registrar.specs if spec.kind == "first_stage"} <= tried
+
+
+class TestAutoencoderKL(FirstStageContract):
+    component = "latelier/autoencoder_kl"
+    config = {"ch": 8, "ch_mult": (1, 2), "num_res_blocks": 1, "num_groups": 4}
+
+
+class TestAutoencoderVQ(FirstStageContract):
+    component = "latelier/autoencoder_vq"
+    config = {"ch": 8, "ch_mult": (1, 2), "num_groups": 4, "n_embed": 16, "remap": 5}
+    apart = ("quantize.embedding.weight",)
+
+
+class TestIdentity(FirstStageContract):
+    component = "latelier/identity"
+    config = {"scale_factor": 0.5}
+    exact = 1e-6
+
+
+class TestTiny(FirstStageContract):
+    component = "latelier/tiny"
+    config = {
+        "encoder_block_out_channels": (8, 8),
+        "decoder_block_out_channels": (8, 8),
+        "num_encoder_blocks": (1, 2),
+        "num_decoder_blocks": (2, 1),
+    }
