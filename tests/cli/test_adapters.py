@@ -10,7 +10,9 @@ import torch
 from latelier import default_atelier, load
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component, save_adapter
 from latelier.checkpoints.component import new_component
+from latelier.cli.probe import _check_data
 from latelier.denoisers.adapter import adapter_for
+from latelier.kernel.errors import ModelFileError, PluginError
 from latelier.kernel.registrar import Registrar
 from latelier.kernel.registry import Registry
 from latelier.pipeline.images import read_provenance
@@ -140,3 +142,21 @@ def test_a_model_saved_with_one_shows_it(cli, tiny_model, adapter, tmp_path):
     assert "adapter.colours.adapter.safetensors" in verified.out
     done = cli("generate", "a cat", "-m", tmp_path / "view", "--condition", "colours=[1,0,0]")
     assert done.status == 0, done.err
+
+
+class TestDoctor:
+    """What the doctor looks at in a process of its own."""
+
+    def test_one_that_is_whole(self, registered):
+        _check_data(default_atelier().adapters.spec("paint"))
+
+    def test_one_that_was_damaged(self, registered, tmp_path):
+        path = tmp_path / "site" / "paint_pkg" / "data" / "adapter.safetensors"
+        path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
+        with pytest.raises(ModelFileError, match="its SHA-256 is"):
+            _check_data(default_atelier().adapters.spec("paint"))
+
+    def test_one_that_is_not_there(self, registered, tmp_path):
+        shutil.rmtree(tmp_path / "site" / "paint_pkg" / "data")
+        with pytest.raises(PluginError, match="there is no folder 'paint_pkg:data'"):
+            _check_data(default_atelier().adapters.spec("paint"))

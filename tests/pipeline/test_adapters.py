@@ -307,6 +307,13 @@ class TestRegistered:
         about = view.generate(prompt=PROMPT, palette=RED)[0].provenance["adapters"]["palette"]
         assert (about["source"], about["version"]) == ("some-palette/palette", "1.2")
 
+    def test_its_plugin_took_part(self, tiny, publishing):
+        view = replace(tiny, atelier=publishing).with_adapter("palette")
+        plugins = view.generate(prompt=PROMPT, palette=RED)[0].provenance["plugins"]
+        assert plugins["some-palette"]["version"] == "1.2"
+        assert plugins["some-palette"]["parts"] == ["adapters.palette"]
+        assert view.generate(prompt=PROMPT)[0].provenance["plugins"] == {}
+
     def test_one_that_nobody_registered(self, tiny, publishing):
         with pytest.raises(UnknownNameError, match=r"no adapter 'pallete'. Did you mean 'palette'"):
             replace(tiny, atelier=publishing).with_adapter("pallete")

@@ -9,10 +9,10 @@ from typing import Any
 
 from latelier.kernel.deprecation import PluginDeprecationWarning
 from latelier.kernel.discovery import discover
-from latelier.kernel.errors import PluginError
+from latelier.kernel.errors import LatelierError, PluginError
 from latelier.kernel.plugins import PluginLoader
 from latelier.kernel.policy import Policy
-from latelier.kernel.spec import ComponentSpec, resolve
+from latelier.kernel.spec import ComponentSpec, located, resolve
 
 
 def probe(id_: str) -> dict[str, Any]:
@@ -39,6 +39,10 @@ def _broken_promise(specs: Sequence[ComponentSpec]) -> tuple[str, str, str] | No
         fix = "its author should import torch only in the modules that `factory` names"
         return "slow_import", "imports torch when it is loaded", fix
     for spec in specs:
+        try:
+            _check_data(spec)
+        except LatelierError as error:
+            return "component_error", str(error), f"report it to {spec.distribution}"
         for text in filter(None, (spec.config, spec.input)):
             try:
                 resolve(text, spec.id)
@@ -48,6 +52,22 @@ def _broken_promise(specs: Sequence[ComponentSpec]) -> tuple[str, str, str] | No
                 fix = "its author should keep configurations and inputs free of torch"
                 return "slow_import", f"'{text}' imports torch", fix
     return None
+
+
+def _check_data(spec: ComponentSpec) -> None:
+    """Check the folder of an adapter: that it is there, and that its files are those it names.
+
+    Raises:
+        PluginError, ModelFileError: it is not, or they are not.
+    """
+    if spec.folder is None:
+        return
+    from latelier.checkpoints.stored_adapter import read_adapter
+    from latelier.checkpoints.verified import verify
+
+    folder = located(spec.folder, spec.id)
+    for file in read_adapter(folder).files():
+        verify(file.within(folder), file.sha256)
 
 
 if __name__ == "__main__":
