@@ -10,10 +10,13 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from latelier_palette.inputs import Palette, PaletteConfig
-from latelier_palette.lab import lab_of
+from latelier_palette.lab import hex_of, lab_of
 
-_FORGOTTEN = 0.5
-"""How often training hides a part of what it knows: the shares, or some of the colours."""
+_HALF = 0.5
+"""How often training hides the shares, leaves out colours, or shifts them."""
+
+_SHIFT = 15.0
+"""Most that colours are shifted, as a standard deviation of L, a and b."""
 
 
 class PaletteConditioner(Conditioner):
@@ -64,20 +67,30 @@ class PaletteConditioner(Conditioner):
         return Part(Stream(weight.new_zeros(rows, 1, self._palette.width), mask))
 
     def augment(self, value: Palette, rng: np.random.Generator, /) -> Palette:
-        """Return what a person might give of a picture's palette: fewer colours, or no shares."""
-        shares = value.shares
-        kept = np.arange(len(value.colors))
-        if rng.random() < _FORGOTTEN:
+        """Return what a person might give in place of a picture's own palette.
+
+        That is fewer colours, or no shares, or colours near to the picture's: pictures of training
+        have few colours, and others are to be met by the nearest of them.
+        """
+        kept, shares, colors = np.arange(len(value.colors)), value.shares, value.colors
+        if rng.random() < _HALF:
             odds = None if shares is None else np.array(shares) / sum(shares)
             kept = rng.choice(kept, rng.integers(1, len(kept) + 1), replace=False, p=odds)
         if shares is not None:
-            shares = None if rng.random() < _FORGOTTEN else tuple(shares[k] for k in kept)
-        return Palette(colors=tuple(value.colors[k] for k in kept), shares=shares)
+            shares = None if rng.random() < _HALF else tuple(shares[k] for k in kept)
+        if rng.random() < _HALF:
+            colors = _shifted(colors, rng.uniform(0, _SHIFT), rng)
+        return Palette(colors=tuple(colors[k] for k in kept), shares=shares)
 
     @property
     def _weight(self) -> Tensor:
         weight: Tensor = self.embed[0].weight  # type: ignore[assignment]
         return weight
+
+
+def _shifted(colors: Sequence[str], deviation: float, rng: np.random.Generator) -> tuple[str, ...]:
+    shift = rng.normal(0, deviation, (len(colors), 3)).astype(np.float32)
+    return tuple(hex_of(lab_of(colors) + torch.from_numpy(shift)))
 
 
 def _features(value: Palette) -> Tensor:

@@ -47,11 +47,13 @@ class Palette(Frozen):
         if not isinstance(fields, Mapping) or "colors" not in fields:
             return fields
         colors = fields["colors"]
-        if _is_color(colors):
-            return {**fields, "colors": [colors]}
-        if isinstance(colors, list | tuple):
+        alone = isinstance(colors, list | tuple) and len(colors) == 1
+        given = colors[0] if alone else colors  # a host's one row is a list
+        if _is_color(given):
+            return {**fields, "colors": [given]}
+        if isinstance(given, list | tuple):
             return fields
-        return {**_taken_from(colors), **{k: v for k, v in fields.items() if k != "colors"}}
+        return {**_taken_from(given), **{k: v for k, v in fields.items() if k != "colors"}}
 
     @model_validator(mode="after")
     def _check_shares(self) -> Self:

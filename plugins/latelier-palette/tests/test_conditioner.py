@@ -8,6 +8,7 @@ from latelier.kernel.inputs import read_input
 
 from latelier_palette.conditioner import PaletteConditioner
 from latelier_palette.inputs import Palette, PaletteConfig
+from latelier_palette.lab import lab_of
 
 FRAME = Frame((64, 64), (16, 16))
 COLORS = ["#1d3557", "#e63946", "#f1faee"]
@@ -56,18 +57,28 @@ def test_no_palette_counts_for_nothing(conditioner):
 def test_training_sees_what_a_person_might_give(conditioner):
     value = read_input(Palette, {"colors": COLORS, "shares": SHARES}, "palette")
     given = [conditioner.augment(value, np.random.default_rng(k)) for k in range(400)]
-    shares = dict(zip(value.colors, SHARES))
-    for each in given:
+    exact = [each for each in given if set(each.colors) <= set(COLORS)]
+    shares = dict(zip(COLORS, SHARES))
+    for each in exact:
         assert len(set(each.colors)) == len(each.colors) <= 3
         assert each.shares is None or each.shares == tuple(shares[c] for c in each.colors)
+    assert len(exact) / len(given) == pytest.approx(0.5, abs=0.1)
     assert np.mean([each.shares is None for each in given]) == pytest.approx(0.5, abs=0.1)
     assert np.mean([len(each.colors) == 3 for each in given]) == pytest.approx(2 / 3, abs=0.1)
-    alone = [each.colors[0] for each in given if len(each.colors) == 1]
-    assert alone.count(value.colors[0]) > alone.count(value.colors[2]) > 0
+    alone = [each.colors[0] for each in exact if len(each.colors) == 1]
+    assert alone.count(COLORS[0]) > alone.count(COLORS[2]) > 0
 
 
-def test_a_palette_without_shares_stays_without():
-    conditioner = PaletteConditioner(PaletteConfig(width=4))
+def test_shifted_colours_are_near(conditioner):
+    value = read_input(Palette, ["#808080"], "palette")
+    found = [conditioner.augment(value, np.random.default_rng(k)).colors[0] for k in range(200)]
+    middle = lab_of(["#808080"])
+    distance = (lab_of([each for each in found if each != "#808080"]) - middle).norm(dim=1)
+    assert 5 < distance.mean() < 20
+    assert distance.max() < 60
+
+
+def test_a_palette_without_shares_stays_without(conditioner):
     value = Palette(colors=tuple(COLORS))
     given = [conditioner.augment(value, np.random.default_rng(k)) for k in range(20)]
     assert all(each.shares is None for each in given)

@@ -46,9 +46,9 @@ def test_a_picture_gives_its_colors_and_shares(form, tmp_path):
         "tensor": torch.tensor(levels).permute(2, 0, 1) / 127.5 - 1,
         "uri": _Shown(image=picture).model_dump(mode="json")["image"],
     }[form]
-    found = read(given)
-    assert found.colors == ("#ff0000", "#0000ff")
-    assert found.shares == pytest.approx((0.75, 0.25))
+    for found in (read(given), read([given]), read({"colors": given})):
+        assert found.colors == ("#ff0000", "#0000ff")
+        assert found.shares == pytest.approx((0.75, 0.25))
 
 
 def test_shares_of_ones_own_for_the_colors_of_a_picture():
@@ -67,6 +67,8 @@ def test_what_is_read_is_read_again_from_json(value):
         ([], "at least 1 item"),
         (["red"] * 9, "at most 8 items"),
         (["red", "reddish"], r"'colors.1': a color is '#rrggbb' or a CSS name, not 'reddish'"),
+        (["nowhere.png"], r"a list of .*, or a picture, not 'nowhere.png'"),
+        ([["red"]], r"'colors.0'"),
         ("nowhere.png", r"a list of .*, or a picture, not 'nowhere.png'"),
         (7, r"a list of .*, or a picture, not 7"),
         ({"colors": ["red"], "shares": [0.5, 0.5]}, r"equally many, not 1 and 2"),
