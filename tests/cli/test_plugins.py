@@ -1,9 +1,14 @@
 """Listing and examining plugins, broken ones among them."""
 
 import json
+import re
 import time
+from pathlib import Path
+from typing import get_args
 
 import pytest
+
+from latelier.kernel.discovery import State
 
 GOOD = """
 import latelier
@@ -50,6 +55,14 @@ WICKED = {
         "component_error",
         "nowhere:Config",
     ),
+    "slow": ("import time; time.sleep(0.3)\n" + GOOD.format(name="slow"), "slow_import", "0.25 s"),
+    "outdated": (
+        "from latelier.kernel.deprecation import Deprecation\n"
+        "Deprecation('1.4', '1.6', 'no').warn('latelier-outdated:main', 'uses the name x')\n"
+        + GOOD.format(name="outdated"),
+        "deprecated",
+        "plugin 'latelier-outdated:main' uses the name x, deprecated since latelier 1.4",
+    ),
     "noisy": ("print('{')\n" + GOOD.format(name="noisy"), "ok", ""),
 }
 
@@ -63,8 +76,75 @@ def test_the_doctor_names_state_cause_and_fix_of_each(cli, install):
         finding = found[f"latelier-{name}"]
         assert (finding["state"], cause in finding["cause"]) == (state, True), finding
         assert bool(finding["fix"]) == (state != "ok")
+        assert state in STATES[finding["severity"]]
     assert found["latelier"]["state"] == "ok"
     assert done.status == 2
+
+
+FIELDS = {
+    "id": str,
+    "distribution": str,
+    "version": str,
+    "state": str,
+    "cause": str,
+    "fix": str,
+    "seconds": float,
+    "components": list,
+    "severity": int,
+}
+"""What programs rely on: a field may be added, none taken away or changed."""
+METADATA = {"group": str, "entry_point": str}
+STATES = {
+    0: {"ok", "disabled"},
+    1: {"slow_import", "collision", "deprecated"},
+    2: {
+        "incompatible_api",
+        "changed_since_locked",
+        "not_installed",
+        "missing_dependency",
+        "import_error",
+        "invalid_hook",
+        "registration_error",
+        "component_error",
+        "crashed",
+        "timed_out",
+    },
+}
+"""Severity -> states, as docs/cli.md has them."""
+
+
+def assert_fields(row, fields):
+    assert row.keys() >= fields.keys()
+    for name, kind in fields.items():
+        assert isinstance(row[name], kind), (name, row)
+
+
+def test_what_programs_read_is_stable(cli, install):
+    install("latelier-broken", "1 / 0")
+    install("latelier-fine", GOOD.format(name="fine"))
+    names = ("latelier-broken", "latelier-fine")
+    for row in json.loads(cli("plugins", "doctor", *names, "--json").out):
+        assert_fields(row, FIELDS)
+        assert set(row) == set(FIELDS)
+    for row in json.loads(cli("plugins", "list", "--json").out):
+        assert_fields(row, {k: FIELDS[k] for k in ("id", "version", "state", "cause", "fix")})
+        assert_fields(row, METADATA)
+    (row,) = json.loads(cli("plugins", "show", "latelier-fine", "--json").out)
+    assert_fields(row, {**FIELDS, **METADATA, "requires": list})
+
+
+def test_every_state_has_its_severity_and_a_line_in_the_docs():
+    docs = Path(__file__).parents[2] / "docs" / "cli.md"
+    table = {
+        state: int(severity)
+        for line in docs.read_text().splitlines()
+        if (match := re.fullmatch(r"\| (`\w+`(?:, `\w+`)*) \|.*\| ([012]) \|", line))
+        for states, severity in [match.groups()]
+        for state in re.findall(r"`(\w+)`", states)
+    }
+    assert table == {state: severity for severity, states in STATES.items() for state in states}
+    written = {state for states in STATES.values() for state in states}
+    assert set(get_args(State)) <= written
 
 
 def test_a_plugin_that_never_ends_is_timed_out(cli, install):

@@ -1,6 +1,8 @@
 """A plugin of an older minor goes on working, and what this latelier cannot serve is refused."""
 
 import importlib
+import inspect
+import re
 import sys
 import types
 import warnings
@@ -226,6 +228,16 @@ def test_an_author_who_makes_warnings_errors_gets_one():
         for _ in range(2):
             with pytest.raises(LeftOutError, match="deprecated since"):
                 next_loader(hooks).register(late(), PluginReport("late:main", "late", "1"))
+
+
+def test_the_docs_list_every_lifecycle_hook_with_its_arguments():
+    docs = Path(__file__).parents[2] / "docs" / "plugin-api.md"
+    rows = re.findall(r"^\| `(latelier_\w+)` \| (`[^|]*`) \|", docs.read_text(), re.MULTILINE)
+    assert {hook: tuple(re.findall(r"`(\w+)`", names)) for hook, names in rows} == {
+        name: tuple(inspect.signature(each).parameters)
+        for name, each in vars(hookspecs).items()
+        if name.startswith("latelier_") and name != "latelier_register"
+    }
 
 
 def test_nothing_that_is_shipped_is_deprecated_yet():
