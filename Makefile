@@ -4,7 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-zoo lint types contracts clean
+PALETTE := .venv-palette/bin
+
+.PHONY: demo test test-palette test-zoo lint types contracts clean
 
 demo: .venv/installed
 	$(BIN)/latelier generate "a red apple on a blue background" --seed 7 --output demo.png --force
@@ -12,6 +14,10 @@ demo: .venv/installed
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet --numprocesses 2
 	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet plugins/latelier-transformers
+
+# latelier-palette as its users have it: installed by pip from its folder, apart from all else.
+test-palette: .venv-palette/installed
+	cd plugins/latelier-palette && OMP_NUM_THREADS=1 ../../$(PALETTE)/pytest --quiet
 
 test-zoo: .venv/installed-dev
 	$(BIN)/pytest --quiet -m zoo
@@ -23,8 +29,10 @@ lint: .venv/installed-dev
 types: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/mypy plugins/latelier-transformers/latelier_transformers
+	$(BIN)/mypy plugins/latelier-palette/latelier_palette
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-transformers/latelier_transformers
+	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-palette/latelier_palette
 
 contracts: .venv/installed-dev
 	$(BIN)/lint-imports
@@ -39,5 +47,14 @@ contracts: .venv/installed-dev
 	$(INSTALL) --editable ".[dev]"
 	touch $@ .venv/installed
 
+.venv-palette/installed: pyproject.toml constraints.txt \
+    $(wildcard plugins/latelier-palette/* plugins/latelier-palette/latelier_palette/*)
+	$(PYTHON) -m venv .venv-palette
+	$(PALETTE)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	    --editable ".[testing]"
+	$(PALETTE)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	    plugins/latelier-palette
+	touch $@
+
 clean:
-	rm -rf .venv dist build
+	rm -rf .venv .venv-palette dist build
