@@ -1,11 +1,12 @@
 """How long does the command line take to answer, with 20 plugins installed?
 
 The plugins are distributions written to a temporary folder on PYTHONPATH; each registers a
-conditioner and a sampler. Each command is run a few times to fill the page cache, then --runs
-times, in turn with the others. `imports` names what the command imported of the packages that it
-should do without.
+conditioner and a sampler, and hears of sampling steps. Each command is run a few times to fill the
+page cache, then --runs times, in turn with the others. `imports` names what the command imported of
+the packages that it should do without. With --lock a lock is in force, and every plugin is hashed.
 
 python benchmarks/startup.py
+python benchmarks/startup.py --lock
 """
 
 import argparse
@@ -40,6 +41,10 @@ class Plugin:
         )
         registrar.sampler("leap_{k}", factory="latelier_dummy_{k}_inputs:leap")
 
+    @latelier.hookimpl
+    def latelier_after_step(self, step, sigma):
+        pass
+
 
 plugin = Plugin()
 """
@@ -49,16 +54,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plugins", type=int, default=20)
     parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--lock", action="store_true")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for k in range(arguments.plugins):
             write_plugin(Path(folder), k)
-        rows = measured(arguments.runs, {**os.environ, "PYTHONPATH": folder})
+        environment = {**os.environ, "PYTHONPATH": folder}
+        if arguments.lock:
+            lock = str(Path(folder) / "latelier.lock")
+            run(f"plugins lock --output {lock}", environment)
+            environment["LATELIER_LOCK"] = lock
+        rows = measured(arguments.runs, environment)
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return
-    print(f"{arguments.plugins} plugins, {arguments.runs} runs, load {os.getloadavg()[0]:.1f}")
+    plugins = f"{arguments.plugins} {'locked ' if arguments.lock else ''}plugins"
+    print(f"{plugins}, {arguments.runs} runs, load {os.getloadavg()[0]:.1f}")
     for command, row in rows.items():
         print(
             f"latelier {command:16} median {row['median_ms']:4.0f} ms (target {row['target_ms']}), "
@@ -72,8 +84,9 @@ def write_plugin(folder: Path, k: int) -> None:
     info = folder / f"latelier_dummy_{k}-1.0.dist-info"
     info.mkdir()
     head = f"Metadata-Version: 2.1\nName: latelier-dummy-{k}\nVersion: 1.0\n"
-    (info / "METADATA").write_text(head)
+    (info / "METADATA").write_text(f"{head}Requires-Dist: latelier>=0.1\n")
     (info / "entry_points.txt").write_text(f"[latelier.v1]\nmain = latelier_dummy_{k}:plugin\n")
+    (info / "RECORD").write_text(f"latelier_dummy_{k}.py,,\n{info.name}/RECORD,,\n")
 
 
 def measured(runs: int, environment: dict[str, str]) -> dict[str, dict[str, Any]]:
