@@ -43,7 +43,7 @@ def run(environment, *arguments):
 
 
 def test_it_is_short():
-    files = list(SOURCE.rglob("*.py"))
+    files = list((SOURCE / "latelier_compass").rglob("*.py"))
     lines = [line for file in files for line in file.read_text().splitlines() if line.strip()]
     assert len(files) == 3
     assert len(lines) <= 40
@@ -51,14 +51,22 @@ def test_it_is_short():
 
 def test_it_is_what_contributing_teaches():
     taught = re.findall(
-        r"```python\n# (latelier_compass/\S+)\n(.*?)```", CONTRIBUTING.read_text(), re.S
+        r"```python\n# ((?:latelier_compass|tests)/\S+)\n(.*?)```", CONTRIBUTING.read_text(), re.S
     )
     assert {name: (SOURCE / name).read_text() for name, _ in taught} == dict(taught)
-    assert len(taught) == 3
+    assert len(taught) == 4
     toml = re.search(r"```toml\n# pyproject\.toml\n(.*?)```", CONTRIBUTING.read_text(), re.S)
     assert toml is not None
     ours = tomllib.loads((SOURCE / "pyproject.toml").read_text())
-    assert tomllib.loads(toml[1]).items() <= ours.items()
+    assert tomllib.loads(toml[1])["project"].items() <= ours["project"].items()
+
+
+def test_it_passes_the_kit(installed):
+    test = SOURCE / "tests" / "test_conformance.py"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test)]
+    done = subprocess.run(command, env=installed, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "failed" not in done.stdout
 
 
 DESCRIBED = """

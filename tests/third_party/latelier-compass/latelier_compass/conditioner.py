@@ -20,7 +20,8 @@ class Compass(Conditioner):
         return {"direction": torch.stack([angles.sin(), angles.cos()], dim=1)}
 
     def forward(self, batch, frame):
-        return Part(stream=Stream(self.embed(batch["direction"])[:, None]))
+        direction = batch["direction"].to(self.nowhere)  # weights may be of 16 bits
+        return Part(stream=Stream(self.embed(direction)[:, None]))
 
     def null(self, rows, frame):
         return Part(stream=Stream(self.nowhere.expand(rows, -1, -1)))
