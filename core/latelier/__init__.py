@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from latelier.kernel.frozen import Frozen
     from latelier.kernel.hookspecs import hookimpl
     from latelier.kernel.inputs import Box, Color, Image, Mask, SemanticMap
+    from latelier.kernel.registrar import Registrar
     from latelier.kernel.registry import Registry
     from latelier.kernel.slots import ConditionerConfig, Gives
     from latelier.pipeline import Pipeline, compose, load
@@ -47,6 +48,7 @@ __all__ = [
     "Mask",
     "Part",
     "Pipeline",
+    "Registrar",
     "SemanticMap",
     "Step",
     "Stream",
@@ -79,6 +81,7 @@ _HOMES = {
     "Mask": "latelier.kernel.inputs",
     "Part": "latelier.kernel.condition",
     "Pipeline": "latelier.pipeline",
+    "Registrar": "latelier.kernel.registrar",
     "SemanticMap": "latelier.kernel.inputs",
     "Step": "latelier.kernel.contracts",
     "Stream": "latelier.kernel.condition",
