@@ -61,6 +61,11 @@ class Asked:
     palettes: Sequence[Colors]
     shares: bool = True
 
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The captions."""
+        return tuple(scene.caption for scene in self.scenes)
+
     def value(self, k: int) -> dict[str, Any]:
         """Return the palette of prompt k as an input."""
         palette = self.palettes[k]
@@ -81,13 +86,11 @@ def main() -> None:
         "scales": {},
     }
     sets = [each for each in asked(arguments) if each.name in arguments.sets]
-    plain: dict[int, list[Image.Image]] = {}
+    without: dict[tuple[str, ...], list[Image.Image]] = {}
     for each in sets:
-        if id(each.scenes) not in plain:
-            plain[id(each.scenes)] = generate(pipe, each, arguments.seed, told=False)
-    without = {each.name: plain[id(each.scenes)] for each in sets}
-    for each in sets:
-        report["without"][each.name] = measured(without[each.name], each, judge)
+        if each.prompts not in without:
+            without[each.prompts] = generate(pipe, each, arguments.seed, told=False)
+        report["without"][each.name] = measured(without[each.prompts], each, judge)
     for scale in arguments.scales:
         view = pipe.with_adapter(arguments.adapter, scale=scale)
         for each in sets:
@@ -96,7 +99,7 @@ def main() -> None:
             report["scales"].setdefault(f"{scale:g}", {})[each.name] = found
             print(json.dumps({"scale": scale, "asked": each.name, **found}), flush=True)
             path = arguments.out / f"{each.name}-{scale:g}.png"
-            sheet(without[each.name], made, each).save(path)
+            sheet(without[each.prompts], made, each).save(path)
     write_json(arguments.out / "palette_distance.json", report)
 
 
@@ -140,7 +143,7 @@ def generate(pipe: Pipeline, asked: Asked, seed: int, *, told: bool) -> list[Ima
     for first in range(0, len(asked.scenes), BATCH):
         rows = range(first, min(first + BATCH, len(asked.scenes)))
         palettes = {"palette": [asked.value(k) for k in rows]} if told else {}
-        prompts = [asked.scenes[k].caption for k in rows]
+        prompts = list(asked.prompts[rows.start : rows.stop])
         made = pipe.generate(prompt=prompts, seed=seed + first, **palettes)
         pictures += [each.image for each in made]
     return pictures
