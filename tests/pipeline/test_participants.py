@@ -2,6 +2,8 @@
 
 import json
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,7 +11,9 @@ from latelier.kernel.atelier import Atelier
 from latelier.kernel.discovery import discover
 from latelier.kernel.errors import ModelFileError
 from latelier.kernel.policy import BUILT_IN, Policy
+from latelier.pipeline.adapter_sources import AdapterSource
 from latelier.pipeline.images import read_provenance
+from latelier.pipeline.participants import participants
 from latelier.pipeline.replay import replay
 
 STRIDE = """
@@ -110,6 +114,21 @@ def test_it_names_version_files_parts_and_hooks(site, atelier, picture):
 def test_without_plugins_there_are_none(tiny):
     (made,) = tiny.generate(prompt="a cat", steps=1)
     assert made.provenance["plugins"] == {}
+
+
+def test_who_ships_an_adapter_takes_part(tiny, built_ins):
+    shipped = SimpleNamespace(source=AdapterSource("latelier-palette/palette", Path(), "1.1"))
+    folder = SimpleNamespace(source=AdapterSource("/my/adapter", Path(), None))
+    memory = SimpleNamespace(source=None)
+    pipeline = SimpleNamespace(
+        atelier=built_ins,
+        components=tiny.components,
+        adapters={"palette": shipped, "mine": folder, "new": memory},
+    )
+    found = participants(pipeline, {}, built_ins.announcer())
+    assert {name: each["parts"] for name, each in found.items()} == {
+        "latelier-palette": ["adapters.palette"]
+    }
 
 
 def test_a_plugin_object_has_no_files(built_ins, compose_tiny):
