@@ -42,7 +42,7 @@ def import_(
 ) -> None:
     """Make a model of published weights.
 
-    Known are checkpoints of CompVis and Stable Diffusion, and folders of diffusers.
+    Known are checkpoints of CompVis and Stable Diffusion, folders of diffusers, and IP-Adapters.
 
     Pickles are read in a process of their own and nothing in them is run.
     """
