@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from latelier import export_model
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component, save_adapter
 from latelier.checkpoints.component import new_component
 from latelier.checkpoints.stored_adapter import TrainedOn
@@ -142,6 +143,13 @@ def test_guidance_steers_from_the_null_part_of_its_conditioner(tiny, folder):
     assert pixels(view, palette=RED, guidance=4.0, negative={"palette": BLUE}) != told
 
 
+def test_guidance_can_weigh_it_by_itself(tiny, folder):
+    view = tiny.with_adapter(folder)
+    rules = [{"name": "per_condition", "scales": {"text": 2.0, "palette": s}} for s in (1.0, 3.0)]
+    one, other = (pixels(view, palette=RED, guidance=rule) for rule in rules)
+    assert one != other
+
+
 def test_views_nest(tiny, folder, palette):
     both = tiny.with_adapter(folder).with_adapter(palette, 0.5, as_="accents")
     assert list(both.adapters) == ["palette", "accents"]
@@ -210,6 +218,20 @@ class TestSaving:
         assert len(pixels(view, palette=RED)) == 1
         half = tiny.to(dtype="bfloat16").with_adapter(folder)
         assert pixels(half, palette=RED) == pixels(view, palette=RED)
+
+    def test_an_export_says_that_it_is_left_out(
+        self, compose_tiny, tiny_changes, folder, tmp_path, built_ins
+    ):
+        parts = tiny_changes()
+        exportable = compose_tiny(
+            process={"kind": "vp"},
+            denoiser=("unet", {**parts["denoiser"][1], "vectors": {}}),
+            conditioners={"text": parts["conditioners"]["text"]},
+            inputs={"prompt": "text"},
+        )
+        exportable.with_adapter(folder).save(tmp_path / "view")
+        report = export_model(tmp_path / "view", tmp_path / "theirs", atelier=built_ins)
+        assert "the adapter 'palette' was left out" in report.notes
 
 
 class TestProvenance:

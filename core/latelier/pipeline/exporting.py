@@ -115,6 +115,7 @@ def _export_pipeline(pipeline: Pipeline, folder: Path) -> tuple[dict[str, str], 
         for name, each in _conditioners(pipeline)
         if each.module.state_dict() and name not in taken
     ]
+    notes += [f"the adapter '{name}' was left out" for name in pipeline.adapters]
     if index is None:
         notes.append(f"no pipeline there is made of these parts: there is no {INDEX}")
     else:
