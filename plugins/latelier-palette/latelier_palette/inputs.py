@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from latelier import ConditionerConfig, Frozen, Gives
-from latelier.kernel.inputs import Color, Image
+from latelier import Color, ConditionerConfig, Frozen, Gives, Image
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 MOST_COLORS = 8

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from latelier import Frozen, LatelierError
-from latelier.kernel.inputs import Image as ImageInput
+from latelier import Image as ImageInput
 from latelier.kernel.inputs import read_input
 from PIL import Image
 
