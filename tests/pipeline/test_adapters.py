@@ -484,3 +484,25 @@ def test_a_saved_view_that_does_not_fit_is_told(tiny, folder, tmp_path, built_in
     path.write_text(json.dumps(values))
     with pytest.raises(CompatibilityError, match="of width 99, which is 32 here"):
         load(tmp_path, "cpu", atelier=built_ins)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda values: values["inputs"].pop("palette"),
+        lambda values: values["inputs"].update(palette=["text"]),
+        lambda values: [
+            values["adapters"].update(text=values["adapters"].pop("palette")),
+            values["inputs"].update(text=["text"]),
+        ],
+    ],
+    ids=["no input", "another's input", "the name of a conditioner"],
+)
+def test_a_manifest_that_does_not_hang_together_is_told(tiny, folder, tmp_path, built_ins, change):
+    tiny.with_adapter(folder).save(tmp_path)
+    path = tmp_path / "latelier.json"
+    values = json.loads(path.read_text())
+    change(values)
+    path.write_text(json.dumps(values))
+    with pytest.raises(CompatibilityError, match="needs an input of its own"):
+        load(tmp_path, "cpu", atelier=built_ins)

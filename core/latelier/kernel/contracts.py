@@ -211,7 +211,11 @@ class FirstStage(Protocol):
 
 
 class Denoiser(Protocol):
-    """Predicts what its noise process asks it to (eps, x0, v or flow)."""
+    """Predicts what its noise process asks it to (eps, x0, v or flow).
+
+    One that honours "adapters" has beside `cross_attentions`: the name of each of its
+    cross-attentions -> the width of the queries.
+    """
 
     @property
     def config(self) -> DenoiserConfig:

@@ -10,6 +10,7 @@ from latelier.checkpoints.component import Component, configured, restore
 from latelier.checkpoints.stored import StoredComponent
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.compatibility import check_composition
+from latelier.kernel.errors import CompatibilityError
 from latelier.kernel.spec import Kind
 from latelier.pipeline.adapters import saved_adapter
 from latelier.pipeline.manifest import Manifest, read_manifest
@@ -88,3 +89,11 @@ def check_manifest(manifest: Manifest, folder: Path, atelier: Atelier) -> None:
     first_stage: Any = configured("first_stage", manifest.first_stage, folder, atelier)
     denoiser: Any = configured("denoiser", manifest.denoiser, folder, atelier)
     check_composition(first_stage, denoiser, conditioners)
+    for name in manifest.adapters:
+        if manifest.inputs.get(name) != (name,) or name in {
+            *conditioners,
+            *denoiser.takes().streams,
+        }:
+            raise CompatibilityError(
+                f"{folder}: the adapter '{name}' needs an input of its own, of that name"
+            )
