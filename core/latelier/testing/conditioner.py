@@ -72,7 +72,12 @@ class ConditionerContract(ModuleContract):
         return read_input(self.registry.input_class(self.component), value, self.component)
 
     def given(self, component: Any, rows: Sequence[int], /) -> dict[str, Tensor]:
-        """Return the prepared batch of these inputs."""
+        """Return the tensors of the prepared batch of these inputs."""
+        batch = self.prepared(component, rows)
+        return {name: each for name, each in batch.items() if isinstance(each, Tensor)}
+
+    def prepared(self, component: Any, rows: Sequence[int]) -> dict[str, Any]:
+        """Return what `prepare` makes of these inputs."""
         values = [self.read(self.inputs[row]) for row in rows]
         return dict(component.prepare(values, replace(self.frame, first_stage=None)))
 
@@ -168,7 +173,7 @@ class ConditionerContract(ModuleContract):
 
     def test_prepare_gives_cpu_tensors(self) -> None:
         """A data worker runs it, far from the device."""
-        batch = self.given(self.build(), self.rows)
+        batch = self.prepared(self.build(), self.rows)
         assert batch, "prepare returns no tensor"
         for name, tensor in batch.items():
             assert isinstance(tensor, Tensor), f"prepare returns {name}, which is no tensor"
@@ -240,7 +245,7 @@ class ConditionerContract(ModuleContract):
     def test_inputs_that_differ_give_parts_that_differ(self) -> None:
         """Otherwise the model cannot tell them apart."""
         for one, other in combinations(self.rows, 2):
-            assert _differ(tensors_of(self.part([one])), tensors_of(self.part([other]))), (
+            assert _differ(self.part([one]), self.part([other])), (
                 f"inputs {one} and {other} give the same part: what differs in them is ignored"
             )
 
@@ -251,7 +256,7 @@ class ConditionerContract(ModuleContract):
             masks = [part.stream.mask for part in parts if part.stream is not None]
             if not any(mask is not None and not mask.all() for mask in masks):
                 continue
-            assert _differ(*(read(part) for part in parts)), (
+            assert _apart(*(read(part) for part in parts)), (
                 f"what differs between inputs {one} and {other} is masked: in a mask True is a "
                 "token that counts, False is padding"
             )
@@ -322,13 +327,16 @@ class ConditionerContract(ModuleContract):
             assert is_close(tensor, one[name].expand_as(tensor)), f"rows of null's {name} differ"
 
     def test_guidance_1_is_the_condition_alone(self) -> None:
-        """Guidance of scale 1 gives the bits of the condition alone, null or no null."""
-        condition = Condition.of({"it": self.part()})
-        null = Condition.of({"it": self.null()})
-        x = torch.zeros(len(self.rows), 1)
+        """Guidance of scale 1 gives the bits of the condition alone, though null is made too."""
+        component, x = self.build(), torch.zeros(len(self.rows), 1)
         predict, grid = _Reads(), Grid((1.0, 0.0), "ve")
+        condition = Condition.of({"it": self.part(component=component)})
+        expected = predict(x, 1.0, [condition])[0]
+        null = Condition.of({"it": self.null(component=component)})
         guided = cfg(predict, condition, null, grid, scale=1.0)(x, 1.0)
-        assert same_bits(guided, predict(x, 1.0, [condition])[0])
+        assert same_bits(guided, expected), (
+            "a part is another once null is made: give each call tensors of its own"
+        )
 
     # ---------------------------------------------------------------------- places and training
 
@@ -350,7 +358,7 @@ class ConditionerContract(ModuleContract):
         for value in self._with_boxes():
             for one, other in _BOX_PAIRS:
                 parts = [self.part_of([with_box(value, b)]) for b in (one, other)]
-                assert _differ(*map(tensors_of, parts)), (
+                assert _differ(*parts), (
                     f"the boxes {one!r} and {other!r} give one part: a box is x0, y0, x1, y1 in "
                     "0..1 from the upper left, not x, y, width, height"
                 )
@@ -455,13 +463,23 @@ class _Reads:
         return torch.stack([each.flatten(1).sum(1) for each in read(part).values()]).sum(0)
 
 
-def _differ(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
-    """Tell whether any tensor differs enough to be noticed, or in shape."""
-    if one.keys() != other.keys():
+def _differ(one: Part, other: Part) -> bool:
+    """Tell whether two parts differ enough to be noticed.
+
+    Streams of unlike lengths are compared by what is read of them: equal tokens are as one.
+    """
+    tensors = tensors_of(one), tensors_of(other)
+    if tensors[0].keys() != tensors[1].keys():
         return True
+    if any(a.shape != tensors[1][name].shape for name, a in tensors[0].items()):
+        return _apart(read(one), read(other))
+    return _apart(*tensors)
+
+
+def _apart(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
     return any(
-        a.shape != b.shape or bool((a.double() - b.double()).abs().max() > LEAST)
-        for a, b in ((one[name], other[name]) for name in one)
+        a.shape != other[name].shape or bool((a.double() - other[name]).abs().max() > LEAST)
+        for name, a in one.items()
     )
 
 

@@ -1,0 +1,87 @@
+"""A faultless first stage, and faulty ones made of it."""
+
+import torch
+from torch import nn
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+
+from latelier.kernel.errors import InvalidInputError
+
+
+class Blocks(nn.Module):
+    """Faultless: the pixels of a block are the channels of its latent, times learnt gains."""
+
+    def __init__(self, config):
+        super().__init__()
+        self._config = config
+        self.gain = nn.Parameter(torch.ones(3 * config.block**2))
+
+    @property
+    def config(self):
+        return self._config
+
+    def check(self, images):
+        f = self._config.block
+        if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] % f or images.shape[3] % f:
+            raise InvalidInputError(f"images are (B, 3, H, W), sides multiples of {f}")
+
+    def encode(self, images):
+        self.check(images)
+        latents = pixel_unshuffle(images, self._config.block)
+        return latents * self.gain[:, None, None] * self._config.scale_factor
+
+    def decode(self, latents):
+        blocks = latents / self._config.scale_factor / self.gain[:, None, None]
+        return pixel_shuffle(blocks, self._config.block)
+
+
+class ForgetsItsScale(Blocks):
+    """For a scale of 1, which is the default, it is right."""
+
+    def decode(self, latents):
+        return super().decode(latents * self._config.scale_factor)
+
+
+class ZeroToOne(Blocks):
+    def decode(self, latents):
+        return super().decode(latents) / 2 + 0.5
+
+
+class Boasting(Blocks):
+    pass
+
+
+class CropsTheEdge(Blocks):
+    def decode(self, latents):
+        return super().decode(latents)[..., : -self._config.block]
+
+
+class OfTheBatch(Blocks):
+    def encode(self, images):
+        return super().encode(images - images.mean(0, keepdim=True) * (len(images) > 1))
+
+    def decode(self, latents):
+        return super().decode(latents)
+
+
+class Same(Blocks):
+    def encode(self, images):
+        return super().encode(torch.full_like(images, 0.5))
+
+
+class DecodesDetached(Blocks):
+    def decode(self, latents):
+        with torch.no_grad():
+            return super().decode(latents)
+
+    def encode(self, images):
+        return super().encode(images)
+
+
+class TakesAnything(Blocks):
+    def check(self, images):
+        pass
+
+    def encode(self, images):
+        if images.ndim == 3:
+            images = images[None]
+        return super().encode(images[:, :3])

@@ -1,0 +1,123 @@
+"""A faultless importer, and faulty ones made of it."""
+
+import socket
+import subprocess
+from pathlib import Path
+
+from latelier.kernel.contracts import Imported, ImportedPart
+from latelier.kernel.errors import ModelFileError
+
+
+class Notes:
+    """Faultless: a first stage whose one tensor is called `blocks.gain.NAME`."""
+
+    options = frozenset()
+    key = "blocks.gain.notes"
+
+    def recognises(self, source, /):
+        return set(source.shapes()) == {self.key}
+
+    def gain(self, source):
+        tensors = source.tensors()
+        if self.key not in tensors:
+            raise ModelFileError(f"{source.path}: lacks the tensor '{self.key}'")
+        return tensors[self.key]
+
+    def read(self, source, /):
+        part = ImportedPart("latelier-mutants/blocks", {}, {"gain": self.gain(source)})
+        return Imported({"first_stage": part})
+
+
+class NotesAlone(Notes):
+    """Faultless, and of a format that nobody else reads."""
+
+    key = "blocks.gain.alone"
+
+
+class RecognisesNothing(Notes):
+    key = "blocks.gain.nothing"
+
+    def recognises(self, source, /):
+        return False
+
+
+class ReadsToRecognise(Notes):
+    key = "blocks.gain.reads"
+
+    def recognises(self, source, /):
+        return source.path.suffix == ".safetensors" and self.key in source.tensors()
+
+
+class Greedy(Notes):
+    """Takes whatever is text."""
+
+    key = "blocks.gain.greedy"
+
+    def recognises(self, source, /):
+        return super().recognises(source) or source.path.suffix == ".txt"
+
+
+class Twin(Notes):
+    """Its format is also that of another."""
+
+    key = "blocks.gain.notes"
+
+
+class HalfRead(Notes):
+    key = "blocks.gain.half"
+
+    def read(self, source, /):
+        part = ImportedPart("latelier-mutants/blocks", {}, {"gains": self.gain(source)})
+        return Imported({"first_stage": part})
+
+
+class WithoutAProcess(Notes):
+    key = "blocks.gain.process"
+
+    def read(self, source, /):
+        stage = ImportedPart("latelier-mutants/blocks", {}, {"gain": self.gain(source)})
+        bare = ImportedPart("latelier-mutants/stateless", {})
+        return Imported({"first_stage": stage, "denoiser": bare})
+
+
+class Remembers(Notes):
+    key = "blocks.gain.remembers"
+
+    def __init__(self):
+        self.seen = []
+
+    def read(self, source, /):
+        self.seen.append(source.path.name)
+        found = super().read(source)
+        return Imported(found.parts, defaults={"names": list(self.seen)})
+
+
+class KeyErrors(Notes):
+    key = "blocks.gain.keys"
+
+    def gain(self, source):
+        return source.tensors()[self.key]
+
+
+class Fetches(Notes):
+    key = "blocks.gain.fetches"
+
+    def read(self, source, /):
+        socket.socket().close()
+        return super().read(source)
+
+
+class Converts(Notes):
+    key = "blocks.gain.converts"
+
+    def read(self, source, /):
+        subprocess.run(["true"], check=True)
+        return super().read(source)
+
+
+class Caches(Notes):
+    key = "blocks.gain.caches"
+
+    def read(self, source, /):
+        Path("~/.latelier-mutant").expanduser().write_text("cache")
+        return super().read(source)

@@ -1,0 +1,79 @@
+"""Configs and inputs of the conditioners, faultless and faulty."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from latelier.kernel.frozen import Frozen
+from latelier.kernel.inputs import Box, Color
+from latelier.kernel.slots import ConditionerConfig, Gives
+
+
+class BeadsConfig(ConditionerConfig):
+    width: int = Field(8, ge=1, description="width of the tokens")
+
+    def gives(self) -> Gives:
+        return Gives(stream=self.width)
+
+
+class Beads(Frozen):
+    colors: tuple[Color, ...] = Field(min_length=1, max_length=4, description="the colours")
+
+
+class TileConfig(BeadsConfig):
+    pass
+
+
+class Tile(Frozen):
+    color: Color = Field(description="its colour")
+    box: Box = Field(description="where it is")
+
+
+class PlaneConfig(ConditionerConfig):
+    channels: int = Field(3, ge=1, description="red, green, blue")
+
+    def gives(self) -> Gives:
+        return Gives(spatial=self.channels)
+
+
+class Plane(Frozen):
+    color: Color = Field(description="of the whole picture")
+
+
+# Faults of configs and inputs.
+
+
+class LaxConfig(BeadsConfig):
+    model_config = ConfigDict(extra="ignore")
+
+
+class MuteConfig(BeadsConfig):
+    width: int = 8
+
+
+class ForgetfulConfig(BeadsConfig):
+    order: int = Field(0, exclude=True, description="which comes first")
+
+
+class PromisingConfig(BeadsConfig):
+    def gives(self) -> Gives:
+        return Gives(stream=self.width, vector=self.width)
+
+
+class LaxBeads(Beads):
+    model_config = ConfigDict(extra="ignore")
+
+
+class MuteBeads(Frozen):
+    colors: tuple[Color, ...] = Field(min_length=1, max_length=4)
+
+
+class ForgetfulBeads(Beads):
+    order: int = Field(0, exclude=True, description="which comes first")
+
+
+class EndlessBeads(Frozen):
+    colors: tuple[Color, ...] = Field(min_length=1, description="the colours")
+
+
+class OtherBeads(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    colors: tuple[Color, ...] = Field(min_length=1, max_length=4, description="the colours")

@@ -1,0 +1,46 @@
+"""Configs of the first stages and denoisers, faultless and faulty."""
+
+from pydantic import Field
+
+from latelier.kernel.slots import DenoiserConfig, FirstStageConfig, StreamSlot, Takes
+
+
+class BlocksConfig(FirstStageConfig):
+    block: int = Field(2, ge=1, description="pixels along the side of a block")
+    scale_factor: float = Field(1.0, gt=0, description="latents are multiplied by it")
+
+    @property
+    def downsampling(self) -> int:
+        return self.block
+
+    @property
+    def latent_channels(self) -> int:
+        return 3 * self.block**2
+
+
+class BoastingConfig(BlocksConfig):
+    @property
+    def latent_channels(self) -> int:
+        return 4
+
+
+class MixerConfig(DenoiserConfig):
+    width: int = Field(8, ge=1, description="width of its only layer")
+
+    @property
+    def latent_channels(self) -> int:
+        return 4
+
+    @property
+    def honours(self) -> frozenset[str]:
+        return frozenset({"masks"})
+
+    def takes(self) -> Takes:
+        stream = StreamSlot(width=6, way="named")
+        return Takes(streams={"text": stream}, spatial={"map": 2}, vectors={"label": 5})
+
+
+class UnmaskedConfig(MixerConfig):
+    @property
+    def honours(self) -> frozenset[str]:
+        return frozenset()

@@ -1,0 +1,199 @@
+"""Registers everything here through the door; imports no torch."""
+
+from latelier import hookimpl
+
+BEADS = [
+    "beads",
+    "wrong_width",
+    "drops_doubles",
+    "batch_second",
+    "constant",
+    "fixed_length",
+    "ignores_mask",
+    "inverts_mask",
+    "not_a_number",
+    "normalises_over_batch",
+    "null_of_the_last",
+    "null_of_another_slot",
+    "null_that_counts",
+    "scales_its_cache",
+    "shares_a_scratch",
+    "differs_each_time",
+    "uses_global_state",
+    "draws_in_prepare",
+    "augments_by_global_state",
+    "null_on_cpu",
+    "null_in_float32",
+    "plain_attribute",
+    "without_gradient",
+    "prepares_with_weights",
+    "writes_home",
+    "opens_socket",
+    "starts_process",
+    "cuts_off",
+    "naked_error",
+    "window_dims",
+    "reuses_its_output",
+    "prepares_names",
+]
+CONFIGS = {
+    "lax_config": "LaxConfig",
+    "mute_config": "MuteConfig",
+    "forgetful_config": "ForgetfulConfig",
+    "promising_config": "PromisingConfig",
+}
+INPUTS = {"cuts_off": "EndlessBeads", "naked_error": "EndlessBeads"}
+FAULTY_INPUTS = {
+    "lax_input": "LaxBeads",
+    "mute_input": "MuteBeads",
+    "forgetful_input": "ForgetfulBeads",
+}
+TILES = ["tile", "box_as_size", "corners_as_size"]
+PLANES = ["plane", "picture_size"]
+
+
+ORDERED = {"order": 1}
+SAMPLERS = {
+    "euler": ORDERED,
+    "heun": {"order": 2, "calls": 2},
+    "ancestral": {"stochastic": True},
+    "calls_twice": ORDERED,
+    "at_sigma_0": {"order": 1, "calls": 2},
+    "tells_where_it_was": ORDERED,
+    "one_step_too_few": {},
+    "looks_before_it_is_asked": ORDERED,
+    "works_in_place": ORDERED,
+    "adams": {"order": 3},
+    "nan_preview": ORDERED,
+    "half_precision": ORDERED,
+    "collapses": {},
+    "over_the_batch": {},
+    "keeps_in_module": {},
+    "noise_of_its_own": {},
+    "undeclared_noise": {},
+    "mute_option": ORDERED,
+    "needed_option": ORDERED,
+    "any_option": ORDERED,
+}
+SCHEDULES = [
+    "geometric",
+    "not_decreasing",
+    "one_too_many",
+    "tensors",
+    "beyond",
+    "other_frame",
+    "another_each_time",
+    "fits_nothing",
+    "naked_error",
+    "zero_steps",
+]
+GUIDANCES = [
+    "extrapolated",
+    "both_at_1",
+    "other_precision",
+    "nan_at_the_end",
+    "does_nothing",
+    "of_the_batch",
+    "one_sigma",
+    "keeps_momentum",
+    "in_place",
+    "dithers",
+]
+FIRST_STAGES = {
+    "blocks": "Blocks",
+    "forgets_its_scale": "ForgetsItsScale",
+    "zero_to_one": "ZeroToOne",
+    "boasting": "Boasting",
+    "crops_the_edge": "CropsTheEdge",
+    "of_the_batch_stage": "OfTheBatch",
+    "same": "Same",
+    "decodes_detached": "DecodesDetached",
+    "takes_anything": "TakesAnything",
+}
+DENOISERS = [
+    "mixer",
+    "absent_has_a_bias",
+    "sees_masked",
+    "nan_backward",
+    "deaf_to_the_label",
+    "twice_the_channels",
+    "mean_of_the_batch",
+    "ignores_the_unknown",
+    "ignores_controls",
+    "stateless",
+]
+IMPORTERS = [
+    "notes",
+    "notes_alone",
+    "recognises_nothing",
+    "reads_to_recognise",
+    "greedy",
+    "twin",
+    "half_read",
+    "without_a_process",
+    "remembers",
+    "key_errors",
+    "fetches",
+    "converts",
+    "caches",
+]
+
+
+def class_of(name):
+    return name.title().replace("_", "")
+
+
+class MutantsPlugin:
+    @hookimpl
+    def latelier_register(self, registrar):
+        for name in BEADS:
+            conditioner(registrar, name, input_=INPUTS.get(name, "Beads"))
+        for name, config in CONFIGS.items():
+            conditioner(registrar, name, "Beads", config)
+        for name, input_ in FAULTY_INPUTS.items():
+            conditioner(registrar, name, input_=input_)
+        conditioner(registrar, "other_input", "Beads", input_="OtherBeads")
+        conditioner(registrar, "torch_inputs", "Beads", module="torch_inputs")
+        for name in TILES:
+            conditioner(registrar, name, config="TileConfig", input_="Tile")
+        for name in PLANES:
+            conditioner(registrar, name, config="PlaneConfig", input_="Plane")
+        for name, traits in SAMPLERS.items():
+            registrar.sampler(name, factory=f"latelier_mutants.samplers:{name}", **traits)
+        registrar.sampler(
+            "wrong_main_order", factory="latelier_mutants.samplers:euler", order=1, main_order=2
+        )
+        for name in SCHEDULES:
+            factory = f"latelier_mutants.schedules:{name}"
+            registrar.schedule(f"schedule_{name}", factory=factory)
+        for name in GUIDANCES:
+            registrar.guidance(name, factory=f"latelier_mutants.guidances:{name}")
+        for name, factory in FIRST_STAGES.items():
+            config = "BoastingConfig" if name == "boasting" else "BlocksConfig"
+            registrar.first_stage(
+                name,
+                factory=f"latelier_mutants.first_stages:{factory}",
+                config=f"latelier_mutants.model_configs:{config}",
+            )
+        for name in DENOISERS:
+            registrar.denoiser(
+                name,
+                factory=f"latelier_mutants.denoisers:{class_of(name)}",
+                config="latelier_mutants.model_configs:MixerConfig",
+            )
+        for name in IMPORTERS:
+            registrar.importer(name, factory=f"latelier_mutants.importers:{class_of(name)}")
+
+
+def conditioner(
+    registrar, name, factory=None, config="BeadsConfig", input_="Beads", module="inputs"
+):
+    registrar.conditioner(
+        name,
+        factory=f"latelier_mutants.conditioners:{factory or class_of(name)}",
+        config=f"latelier_mutants.{module}:{config}",
+        input=f"latelier_mutants.{module}:{input_}",
+    )
+
+
+plugin = MutantsPlugin()

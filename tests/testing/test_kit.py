@@ -1,0 +1,136 @@
+"""The kit itself: what it needs, what it imports, what it shows."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import latelier.testing
+from latelier.kernel.inputs import Box
+from latelier.testing.audit import watched
+from latelier.testing.boxes import box, boxes_in, with_box
+from latelier_conditioners.layout_inputs import Layout
+
+AS_PUBLISHED = """
+from latelier.testing import ConditionerContract
+
+class TestClassLabel(ConditionerContract):
+    component = "class_label"
+    config = {"num_classes": 3, "width": 4}
+    inputs = [0, 2]
+    bad_inputs = [3]
+"""
+
+
+def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_contract_has_an_example():
+    for name in latelier.testing.__all__:
+        contract = getattr(latelier.testing, name)
+        assert f"from latelier.testing import {name}" in contract.__doc__
+
+
+def test_without_pytest_there_is_one_clear_error(tmp_path):
+    (tmp_path / "pytest.py").write_text("raise ModuleNotFoundError(\"No module named 'pytest'\")")
+    done = python("-c", "import latelier.testing", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.endswith("latelier.testing needs pytest: pip install 'latelier[testing]'")
+    assert "During handling" not in done.stderr
+
+
+def test_the_plugin_imports_nothing_heavy():
+    code = "import sys, latelier.testing.plugin; print(*sys.modules)"
+    modules = set(python("-c", code).stdout.split())
+    assert "latelier.testing.plugin" in modules
+    assert not modules & {"torch", "pydantic", "numpy", "PIL", "latelier.kernel"}
+
+
+def test_nothing_else_in_the_core_imports_it():
+    code = "import sys, latelier.cli.application, latelier.pipeline; print(*sys.modules)"
+    assert not any(
+        name.startswith("latelier.testing") for name in python("-c", code).stdout.split()
+    )
+
+
+def test_a_file_of_ten_lines_runs_it_and_tells_what_it_costs(tmp_path):
+    (tmp_path / "test_published.py").write_text(AS_PUBLISHED)
+    arguments = ["-p", "no:cacheprovider", "-p", "latelier.testing.plugin", "-q", str(tmp_path)]
+    done = python("-m", "pytest", *arguments)
+    assert done.returncode == 0, done.stdout
+    assert "what latelier's components cost" in done.stdout
+    assert "latelier/class_label            16 parameters" in done.stdout
+
+
+def test_a_failing_check_says_the_rule_and_shows_values(tmp_path):
+    text = AS_PUBLISHED.replace("bad_inputs = [3]", "bad_inputs = [2]").replace("[0, 2]", "[0, 0]")
+    (tmp_path / "test_wrong.py").write_text(text)
+    done = python("-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=short", str(tmp_path))
+    assert "2 failed" in done.stdout, done.stdout
+    assert "inputs 0 and 1 give the same part" in done.stdout
+    assert "the bad input 2 is taken" in done.stdout
+
+
+class TestBoxes:
+    LAYOUT = Layout.model_validate({"objects": [{"label": 1, "box": [0, 0, 0.5, 0.5]}]})
+
+    def test_they_are_found_however_deep(self):
+        assert list(boxes_in(self.LAYOUT)) == [box(0, 0, 0.5, 0.5)]
+
+    def test_they_are_put_elsewhere_in_another_value(self):
+        moved = with_box(self.LAYOUT, box(0.5, 0, 1, 1))
+        assert list(boxes_in(moved)) == [Box(x0=0.5, y0=0, x1=1, y1=1)]
+        assert list(boxes_in(self.LAYOUT)) == [box(0, 0, 0.5, 0.5)]
+
+
+class TestAudit:
+    def test_files_under_the_folder_may_be_written(self, tmp_path):
+        with watched(tmp_path) as deeds:
+            (tmp_path / "a.txt").write_text("a")
+            (tmp_path / "b").mkdir()
+        assert deeds.writes == []
+
+    @pytest.mark.parametrize("deed", ["write", "mkdir", "rename", "remove"])
+    def test_files_elsewhere_may_not(self, tmp_path, deed):
+        folder, other = tmp_path / "folder", tmp_path / "other"
+        folder.mkdir()
+        other.write_text("a")
+        with watched(folder) as deeds:
+            if deed == "write":
+                other.write_text("b")
+            elif deed == "mkdir":
+                (tmp_path / "new").mkdir()
+            elif deed == "rename":
+                other.rename(tmp_path / "moved")
+            else:
+                other.unlink()
+        assert deeds.writes
+
+    def test_reading_is_no_deed(self, tmp_path):
+        other = tmp_path / "other"
+        other.write_text("a")
+        with watched(tmp_path / "folder") as deeds:
+            assert Path(other).read_text() == "a"
+        assert (deeds.writes, deeds.connections, deeds.processes) == ([], [], [])
+
+    def test_a_process_is_stopped_before_it_starts(self, tmp_path):
+        with watched(tmp_path) as deeds:
+            subprocess.run([sys.executable, "-c", "open('made', 'w')"], cwd=tmp_path, check=True)
+        assert len(deeds.processes) == 1
+        assert not (tmp_path / "made").exists()
+
+    def test_what_comes_after_is_not_watched(self, tmp_path):
+        with watched(tmp_path / "folder") as deeds:
+            pass
+        (tmp_path / "a.txt").write_text("a")
+        assert deeds.writes == []
