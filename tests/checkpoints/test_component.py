@@ -9,12 +9,12 @@ from torch import nn
 
 from latelier import hookimpl
 from latelier.checkpoints.component import (
-    COMPONENT_FILE,
     Component,
     load_component,
     new_component,
     save_component,
 )
+from latelier.checkpoints.stored import COMPONENT_FILE
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.errors import InvalidConfigError, ModelFileError
 from latelier.kernel.policy import Policy

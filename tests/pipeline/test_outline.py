@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from latelier.checkpoints.stored import COMPONENT_FILE
+from latelier.checkpoints.stored_adapter import ADAPTER_FILE
 from latelier.kernel.errors import ModelFileError
 from latelier.pipeline.outline import MANIFEST, read_outline
 
@@ -49,4 +51,14 @@ def test_the_least_that_a_manifest_needs(tmp_path):
 def test_a_manifest_that_is_wrong(tmp_path, text, said):
     (tmp_path / MANIFEST).write_text(text)
     with pytest.raises(ModelFileError, match=said):
+        read_outline(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [(COMPONENT_FILE, "a component alone"), (ADAPTER_FILE, "an adapter, which another model")],
+)
+def test_a_part_of_a_model_is_said_to_be_one(file, what, tmp_path):
+    (tmp_path / file).write_text("{}")
+    with pytest.raises(ModelFileError, match=f"is no whole model; it holds {what}"):
         read_outline(tmp_path)

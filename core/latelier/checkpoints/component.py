@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from latelier.checkpoints.files import write_bytes, write_json
 from latelier.checkpoints.json_files import read_json
-from latelier.checkpoints.stored import StoredComponent, StoredFile
+from latelier.checkpoints.stored import COMPONENT_FILE, StoredComponent, StoredFile
 from latelier.checkpoints.verified import verify
 from latelier.checkpoints.weights import (
     built_for_weights,
@@ -25,8 +25,6 @@ from latelier.checkpoints.weights import (
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.errors import ModelFileError, UnknownNameError
 from latelier.kernel.spec import Kind
-
-COMPONENT_FILE = "component.json"
 
 
 class StoredAlone(StoredComponent):

@@ -8,6 +8,9 @@ from pydantic import Field
 from latelier.kernel.errors import ModelFileError
 from latelier.kernel.frozen import Frozen
 
+COMPONENT_FILE = "component.json"
+"""In the folder of a component alone, in place of the manifest of a model."""
+
 
 class StoredFile(Frozen):
     """A file of a model folder. path: relative to the folder."""

@@ -10,7 +10,6 @@ from torch import Tensor
 from latelier import default_atelier
 from latelier._version import __version__
 from latelier.checkpoints.component import (
-    COMPONENT_FILE,
     Component,
     StoredAlone,
     load_component,
@@ -23,6 +22,7 @@ from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, SCHED
 from latelier.checkpoints.importers.diffusers.scheduler import scheduler_to_diffusers
 from latelier.checkpoints.importers.diffusers.unet_config import CLASSES
 from latelier.checkpoints.json_files import read_json
+from latelier.checkpoints.stored import COMPONENT_FILE
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline

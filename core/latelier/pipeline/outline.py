@@ -6,8 +6,8 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from latelier.checkpoints.json_files import read_json
-from latelier.checkpoints.stored import StoredComponent
-from latelier.checkpoints.stored_adapter import StoredAdapter
+from latelier.checkpoints.stored import COMPONENT_FILE, StoredComponent
+from latelier.checkpoints.stored_adapter import ADAPTER_FILE, StoredAdapter
 from latelier.kernel.errors import ModelFileError
 from latelier.kernel.frozen import Frozen
 from latelier.pipeline.request import Defaults
@@ -75,8 +75,21 @@ def read_outline(folder: Path) -> Outline:
     """Return the outline of a model folder.
 
     Raises:
-        ModelFileError: there is none, or it is damaged or of a later format.
+        ModelFileError: there is none, or it is damaged or of a later format; or the folder holds a
+            part of a model.
     """
     if not folder.is_dir():
         raise ModelFileError(f"{folder}: there is no such folder")
+    if not (folder / MANIFEST).exists():
+        _check_whole(folder)
     return read_json(folder / MANIFEST, Outline)
+
+
+def _check_whole(folder: Path) -> None:
+    parts = {
+        COMPONENT_FILE: "a component alone: `latelier.compose` makes a model of components",
+        ADAPTER_FILE: "an adapter, which another model is given: --adapter, or `with_adapter`",
+    }
+    for file, what in parts.items():
+        if (folder / file).exists():
+            raise ModelFileError(f"{folder}: is no whole model; it holds {what}")

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from latelier.checkpoints.component import COMPONENT_FILE
+from latelier.checkpoints.stored import COMPONENT_FILE
 from latelier.checkpoints.stored_adapter import ADAPTER_FILE
 from latelier.kernel.errors import InvalidInputError
 from latelier.pipeline.outline import MANIFEST

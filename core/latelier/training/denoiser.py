@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from latelier import default_atelier
 from latelier.checkpoints.component import (
-    COMPONENT_FILE,
     Component,
     assets_of,
     load_component,
     new_component,
 )
 from latelier.checkpoints.files import write_bytes
+from latelier.checkpoints.stored import COMPONENT_FILE
 from latelier.diffusion.processes import process_from
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.compatibility import check_composition
