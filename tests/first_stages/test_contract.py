@@ -29,6 +29,13 @@ class TestIdentity(FirstStageContract):
     exact = 1e-6
 
 
+class TestIdentityOfTwoChannels(FirstStageContract):
+    component = "latelier/identity"
+    config = {"channels": 2}
+    channels = 2
+    exact = 0.0
+
+
 class TestTiny(FirstStageContract):
     component = "latelier/tiny"
     config = {

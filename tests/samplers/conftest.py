@@ -1,8 +1,7 @@
 """Gives every test that asks for `sampler` each registered sampler, under each of its names.
 
 One that asks for `traits` too gets what it declares. Samplers that invert (from an image to its
-noise) are for tests that ask for `traits`. One that asks for `ordered`, which is the same, gets
-those that have an order: they draw no noise, and do not choose their steps themselves.
+noise) are for tests that ask for `traits`.
 """
 
 from functools import partial
@@ -20,10 +19,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     registrar = Registrar("latelier", "0")
     plugin.latelier_register(registrar)
     specs = [spec for spec in registrar.specs if spec.kind == "sampler"]
-    asked = {"traits", "ordered"} & set(metafunc.fixturenames)
-    if "ordered" in asked:
-        specs = [s for s in specs if not s.traits.stochastic and s.traits.calls is not None]
-    elif not asked:
+    asked = {"traits"} & set(metafunc.fixturenames)
+    if not asked:
         specs = [s for s in specs if not s.traits.inverts]
     samplers = [partial(resolve(spec.factory, spec.id), **spec.defaults) for spec in specs]
     values = [(s, *[spec.traits] * len(asked)) for s, spec in zip(samplers, specs)]
