@@ -93,11 +93,10 @@ class Run:
                 sigma=step.sigma,
                 snapshot=Snapshot(latents, self._decoded),
             )
-            if index < steps:
-                yield Preview(index, steps, step.sigma, latents, self._decoded)
-        pictures = self._pictures(self._decoded(latents), announcer)
-        announcer.tell("latelier_images_finished", pictures=pictures)
-        yield Preview(steps, steps, step.sigma, latents, self._decoded, pictures)
+            pictures = self._pictures(latents, announcer) if index == steps else ()
+            if pictures:
+                announcer.tell("latelier_images_finished", pictures=pictures)
+            yield Preview(index, steps, step.sigma, latents, self._decoded, pictures)
 
     def _sampling(self) -> Iterator[Step]:
         pipeline, choice = self._pipeline, self.request.sampler
@@ -187,9 +186,9 @@ class Run:
             images = self._first_stage.decode(latents.to(self._pipeline.dtype))
             return to_images(self._canvas.finished(images) if self._canvas else images)
 
-    def _pictures(self, images: list[Image.Image], announcer: Announcer) -> tuple[Picture, ...]:
+    def _pictures(self, latents: Tensor, announcer: Announcer) -> tuple[Picture, ...]:
         builder = self._pipeline.condition_builder()
-        images = builder.finished(self._given, images)
+        images = builder.finished(self._given, self._decoded(latents))
         inputs = {
             "inputs": builder.readable(self._given),
             "negative": builder.readable(self._negative),
