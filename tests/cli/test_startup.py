@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 import latelier
 
@@ -52,14 +53,21 @@ def test_showing_and_verifying_a_model_imports_no_torch(tiny_model):
     assert "torch" not in imported("models", "verify", tiny_model)
 
 
+def test_stripping_a_picture_imports_no_torch(tmp_path):
+    Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
+    assert not imported("strip", tmp_path / "a.png", "--force") & HEAVY
+
+
 def test_help_lists_every_command(cli):
     done = cli("--help")
     assert done.status == 0
-    for name in ("generate", "train", "data", "models", "plugins", "replay"):
+    for name in ("generate", "train", "data", "models", "plugins", "replay", "strip"):
         assert f"\n  {name} " in done.out
 
 
-@pytest.mark.parametrize("command", ["generate", "train", "data", "models", "plugins", "replay"])
+@pytest.mark.parametrize(
+    "command", ["generate", "train", "data", "models", "plugins", "replay", "strip"]
+)
 def test_every_command_has_the_help_that_the_list_promises(cli, command):
     done = cli(command, "--help")
     assert done.status == 0

@@ -37,7 +37,8 @@ def replay(
         str, typer.Option(metavar="NAME", help="auto is where the picture was made, if it is here.")
     ] = "auto",
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Go on where the model is not the one recorded.")
+        bool,
+        typer.Option("--anyway", help="Go on where model or plugins are not those recorded."),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
