@@ -132,13 +132,14 @@ class SamplerContract(FunctionContract):
         list(self.steps(whole, grid))
         steps: Any = self.steps(asked, grid)
         assert not asked.sigmas, "the model is asked before the first step is"
-        begun, calls = list(islice(steps, 2)), len(asked.sigmas)
+        begun = [step.x.clone() for step in islice(steps, 2)]
+        calls = len(asked.sigmas)
         steps.close()
         assert len(asked.sigmas) == calls < len(whole.sigmas), (
             "closed after two steps, it has asked for more: yield after each step"
         )
-        for step, again in zip(begun, self.steps(pixelwise, grid), strict=False):
-            assert torch.equal(step.x, again.x), "begun anew, its steps are others"
+        for x, again in zip(begun, self.steps(pixelwise, grid), strict=False):
+            assert torch.equal(x, again.x), "begun anew, its steps are others"
 
     @every_grid
     def test_no_tensor_is_changed_once_it_is_out_of_hand(self, grid: Grid) -> None:
