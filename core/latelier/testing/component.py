@@ -44,7 +44,10 @@ class ComponentContract:
     def test_registering_it_does_not_import_torch(self) -> None:
         """Listing plugins, help and schemas load every entry point, and must stay fast."""
         owner = self.spec.distribution
-        assert not torch_after_registering(owner), (
+        imports_torch = torch_after_registering(owner)
+        if imports_torch is None:
+            pytest.skip(f"{owner} is registered by the test: it has no entry point installed")
+        assert not imports_torch, (
             f"loading the entry points of {owner} imports torch: register import strings, and "
             "import nothing but latelier.hookimpl in the plugin's module and its package"
         )

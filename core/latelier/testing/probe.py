@@ -22,11 +22,11 @@ from latelier.kernel.policy import Policy
 
 owned = [each for each in discover() if each.distribution == sys.argv[1]]
 Atelier(policy=Policy(), candidates=owned)
-print("torch" in sys.modules)
+print("torch" in sys.modules if owned else None)
 """
 
 
-def torch_after_importing(*modules: str) -> bool:
+def torch_after_importing(*modules: str) -> bool | None:
     """Tell whether torch is imported by these modules.
 
     Raises:
@@ -35,8 +35,8 @@ def torch_after_importing(*modules: str) -> bool:
     return _answer(_MODULES, *modules)
 
 
-def torch_after_registering(distribution: str) -> bool:
-    """Tell whether torch is imported by a distribution's entry points and what they register.
+def torch_after_registering(distribution: str) -> bool | None:
+    """Tell whether torch is imported by a distribution's entry points; None where it has none.
 
     Raises:
         RuntimeError: the process fails; with what it said.
@@ -45,7 +45,7 @@ def torch_after_registering(distribution: str) -> bool:
 
 
 @cache
-def _answer(code: str, *arguments: str) -> bool:
+def _answer(code: str, *arguments: str) -> bool | None:
     path = os.pathsep.join(each for each in sys.path if each)
     done = subprocess.run(  # noqa: S603  # the code is above, the rest names modules
         [sys.executable, "-c", code, *arguments],
@@ -57,4 +57,4 @@ def _answer(code: str, *arguments: str) -> bool:
     )
     if done.returncode != 0:
         raise RuntimeError(f"importing {', '.join(arguments)} failed: {done.stderr.strip()}")
-    return done.stdout.strip().endswith("True")
+    return {"True": True, "False": False, "None": None}[done.stdout.split()[-1]]
