@@ -1,0 +1,39 @@
+"""The conformance kit over both text encoders."""
+
+from typing import Any
+
+import pytest
+from latelier import Atelier
+from latelier.kernel.policy import Policy
+from latelier.testing import ConditionerContract
+
+from latelier_transformers.plugin import plugin
+
+
+class TextContract(ConditionerContract):
+    inputs = ("a red cat", {"text": "the sea"}, "a white dog in a meadow")
+    bad_inputs = ("", 7, {"txt": "a cat"}, "cat " * 30)
+
+    def atelier(self) -> Atelier:
+        atelier = Atelier(policy=Policy(allow=frozenset()))
+        atelier.register(plugin, "latelier-transformers", "1.0")
+        return atelier
+
+    def equip(self, component: Any) -> None:
+        component.set_assets(self.files)
+
+
+class TestClipText(TextContract):
+    component = "latelier-transformers/clip_text"
+
+    @pytest.fixture(autouse=True)
+    def small(self, clip_config: dict[str, Any], clip_tokenizer: dict[str, bytes]) -> None:
+        self.config, self.files = clip_config, clip_tokenizer
+
+
+class TestT5Text(TextContract):
+    component = "latelier-transformers/t5_text"
+
+    @pytest.fixture(autouse=True)
+    def small(self, t5_config: dict[str, Any], spiece: bytes) -> None:
+        self.config, self.files = t5_config, {"spiece.model": spiece}
