@@ -65,7 +65,7 @@ def test_nothing_else_in_the_core_imports_it():
 
 def test_a_file_of_ten_lines_runs_it_and_tells_what_it_costs(tmp_path):
     (tmp_path / "test_published.py").write_text(AS_PUBLISHED)
-    arguments = ["-p", "no:cacheprovider", "-p", "latelier.testing.plugin", "-q", str(tmp_path)]
+    arguments = ["-p", "no:cacheprovider", "-q", str(tmp_path)]
     done = python("-m", "pytest", *arguments)
     assert done.returncode == 0, done.stdout
     assert "what latelier's components cost" in done.stdout
