@@ -20,7 +20,9 @@ from latelier.denoisers.adapter_config import AdapterConfig, ProjectionConfig
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.errors import (
     CompatibilityError,
+    InvalidConfigError,
     InvalidInputError,
+    LatelierError,
     ModelFileError,
     UnknownNameError,
 )
@@ -77,6 +79,13 @@ def edited(folder, change):
     change(values)
     path.write_text(json.dumps(values))
     return folder
+
+
+def renamed(manifest, name):
+    """Call the adapter of a manifest, and its input, something else."""
+    manifest["adapters"][name] = manifest["adapters"].pop("palette")
+    manifest["inputs"].pop("palette")
+    manifest["inputs"][name] = [name]
 
 
 def pixels(pipeline, **asked):
@@ -280,6 +289,8 @@ class TestProvenance:
         report = replay(path, atelier=built_ins)
         assert report.verdict == "identical"
         assert not report.differences
+        about = view.generate(prompt=PROMPT, accents=BLUE, palette=RED)[0].provenance
+        assert report.picture.provenance["adapters"] == about["adapters"]
         view.generate(prompt=PROMPT, accents=BLUE, seed=4)[0].save(path)
         assert replay(path, atelier=built_ins).verdict == "identical"
 
@@ -336,6 +347,17 @@ class TestRegistered:
         assert plugins["some-palette"]["parts"] == ["adapters.palette"]
         assert view.generate(prompt=PROMPT)[0].provenance["plugins"] == {}
 
+    def test_one_that_a_model_was_saved_with_needs_its_plugin_no_more(
+        self, tiny, publishing, tmp_path, built_ins
+    ):
+        replace(tiny, atelier=publishing).with_adapter("palette").save(tmp_path / "view")
+        loaded = load(tmp_path / "view", "cpu", atelier=built_ins)
+        picture = loaded.generate(prompt=PROMPT, palette=RED, seed=4)[0]
+        assert picture.provenance["plugins"] == {}
+        assert picture.provenance["adapters"]["palette"]["source"] == "some-palette/palette"
+        picture.save(tmp_path / "picture.png")
+        assert replay(tmp_path / "picture.png", atelier=built_ins).verdict == "identical"
+
     def test_one_that_nobody_registered(self, tiny, publishing):
         with pytest.raises(UnknownNameError, match=r"no adapter 'pallete'. Did you mean 'palette'"):
             replace(tiny, atelier=publishing).with_adapter("pallete")
@@ -382,7 +404,7 @@ class TestFaults:
         with pytest.raises(CompatibilityError, match="called 'palette' already"):
             tiny.with_adapter(folder).with_adapter(folder)
 
-    @pytest.mark.parametrize("name", ["seed", "a b", ""])
+    @pytest.mark.parametrize("name", ["seed", "a b", "", "a\nb", 5])
     def test_a_name_that_is_none(self, tiny, folder, name):
         with pytest.raises(InvalidInputError, match="an adapter cannot be called"):
             tiny.with_adapter(folder, as_=name)
@@ -392,9 +414,29 @@ class TestFaults:
         with pytest.raises(InvalidInputError, match="scale: of an adapter is a number"):
             tiny.with_adapter(folder, scale)
 
-    def test_no_such_folder(self, tiny, tmp_path):
-        with pytest.raises(ModelFileError, match="there is no such folder"):
-            tiny.with_adapter(tmp_path / "nowhere")
+    def test_a_name_of_python_itself_is_one(self, tiny, folder):
+        view = tiny.with_adapter(folder, as_="self")
+        told = {"prompt": PROMPT, "self": RED, "seed": 3}
+        made = view.generate(**told)[0].image.tobytes()
+        assert made == pixels(tiny.with_adapter(folder), palette=RED)[0]
+        *_, last = view.stream(**told)
+        assert last.pictures[0].image.tobytes() == made
+        assert view.denoise_fn(prompt=PROMPT, self=RED)
+
+    @pytest.mark.parametrize("adapter", [None, 5, b"palette", ["palette"]])
+    def test_what_names_no_adapter(self, tiny, adapter):
+        with pytest.raises(InvalidInputError, match="is a registered name or a folder, not"):
+            tiny.with_adapter(adapter)
+
+    @pytest.mark.parametrize("name", ["nowhere", "/nowhere", "~nobody-at-all/x"])
+    def test_a_name_of_nothing(self, tiny, name):
+        with pytest.raises(UnknownNameError, match=r"there is no folder '.*', and there is no"):
+            tiny.with_adapter(name)
+
+    @pytest.mark.parametrize("path", ["nowhere", "nowhere/adapter.json"])
+    def test_no_such_folder(self, tiny, tmp_path, path):
+        with pytest.raises(ModelFileError, match="nowhere: there is no such folder"):
+            tiny.with_adapter(tmp_path / path)
 
     def test_a_folder_of_something_else(self, tiny, tmp_path):
         with pytest.raises(ModelFileError, match=r"holds no adapter.json"):
@@ -425,6 +467,14 @@ class TestFaults:
     def test_weights_of_another_configuration(self, tiny, copy):
         edited(copy, lambda values: values["adapter"]["config"].update(projection=None))
         with pytest.raises(ModelFileError, match="not this configuration's"):
+            tiny.with_adapter(copy)
+
+    @pytest.mark.parametrize("field", ["width", "tokens"])
+    def test_numbers_that_no_tensor_has(self, tiny, copy, field):
+        edited(
+            copy, lambda values: values["adapter"]["config"]["projection"].update({field: 10**19})
+        )
+        with pytest.raises(InvalidConfigError, match=f"'projection.{field}'.*less than or"):
             tiny.with_adapter(copy)
 
     def test_a_conditioner_of_another_width(self, tiny, copy):
@@ -487,22 +537,46 @@ def test_a_saved_view_that_does_not_fit_is_told(tiny, folder, tmp_path, built_in
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "says"),
     [
-        lambda values: values["inputs"].pop("palette"),
-        lambda values: values["inputs"].update(palette=["text"]),
-        lambda values: [
-            values["adapters"].update(text=values["adapters"].pop("palette")),
-            values["inputs"].update(text=["text"]),
-        ],
+        (lambda values: values["inputs"].pop("palette"), "needs an input of its own"),
+        (lambda values: values["inputs"].update(palette=["text"]), "needs an input of its own"),
+        (lambda values: renamed(values, "text"), "needs an input of its own"),
+        (lambda values: renamed(values, "seed"), "a keyword has that name"),
+        (
+            lambda values: values["inputs"].update(prompt=["text", "palette"]),
+            "'palette' is fed by 2 public inputs",
+        ),
+        (lambda values: values["inputs"].update(other=[]), "'other' feeds no conditioner"),
+        (lambda values: values["inputs"].update(other=["sound"]), "'sound', which is no cond"),
+        (
+            lambda values: values["adapters"]["palette"].update(scale=float("inf")),
+            "'adapters.palette.scale': Input should be a finite number",
+        ),
     ],
-    ids=["no input", "another's input", "the name of a conditioner"],
+    ids=[
+        "no input",
+        "another's input",
+        "the name of a conditioner",
+        "the name of a keyword",
+        "two inputs",
+        "an input of nothing",
+        "an input of what there is not",
+        "scale",
+    ],
 )
-def test_a_manifest_that_does_not_hang_together_is_told(tiny, folder, tmp_path, built_ins, change):
+def test_a_manifest_that_does_not_hang_together_is_told(
+    tiny, folder, tmp_path, built_ins, change, says
+):
     tiny.with_adapter(folder).save(tmp_path)
     path = tmp_path / "latelier.json"
     values = json.loads(path.read_text())
     change(values)
     path.write_text(json.dumps(values))
-    with pytest.raises(CompatibilityError, match="needs an input of its own"):
+    with pytest.raises(LatelierError, match=says):
         load(tmp_path, "cpu", atelier=built_ins)
+
+
+def test_an_adapter_is_no_model(folder, built_ins):
+    with pytest.raises(ModelFileError, match="is no whole model; it holds an adapter"):
+        load(folder, "cpu", atelier=built_ins)

@@ -12,6 +12,7 @@ from latelier.kernel.discovery import discover
 from latelier.kernel.errors import ModelFileError
 from latelier.kernel.policy import BUILT_IN, Policy
 from latelier.pipeline.adapter_sources import AdapterSource
+from latelier.pipeline.adapters import AttachedAdapter
 from latelier.pipeline.images import read_provenance
 from latelier.pipeline.participants import participants
 from latelier.pipeline.replay import replay
@@ -117,13 +118,15 @@ def test_without_plugins_there_are_none(tiny):
 
 
 def test_who_ships_an_adapter_takes_part(tiny, built_ins):
-    shipped = SimpleNamespace(source=AdapterSource("latelier-palette/palette", Path(), "1.1"))
-    folder = SimpleNamespace(source=AdapterSource("/my/adapter", Path(), None))
-    memory = SimpleNamespace(source=None)
+    source = AdapterSource("latelier-palette/palette", Path(), "1.1")
+    shipped = AttachedAdapter(None, source=source)
+    saved = AttachedAdapter(None, source=source, saved=True)
+    folder = AttachedAdapter(None, source=AdapterSource("/my/adapter", Path(), None))
+    memory = AttachedAdapter(None)
     pipeline = SimpleNamespace(
         atelier=built_ins,
         components=tiny.components,
-        adapters={"palette": shipped, "mine": folder, "new": memory},
+        adapters={"palette": shipped, "kept": saved, "mine": folder, "new": memory},
     )
     found = participants(pipeline, {}, built_ins.announcer())
     assert {name: each["parts"] for name, each in found.items()} == {

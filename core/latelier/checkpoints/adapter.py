@@ -132,7 +132,7 @@ def restore_adapter(stored: StoredAdapter, folder: Path, atelier: Atelier) -> Lo
 def _restored(stored: StoredComponent, folder: Path) -> Component:
     config = _config(stored, folder)
     if stored.weights is None:
-        raise ModelFileError(f"{folder}: {ADAPTER_FILE} names no weights of the adapter")
+        raise ModelFileError(f"{folder}: its adapter names no weights")
     path = verify(stored.weights.within(folder), stored.weights.sha256)
     module = built_for_weights(lambda: Adapter(config))
     load_into(module, read_weights(path), f"{path}")

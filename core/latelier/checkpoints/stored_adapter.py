@@ -67,9 +67,8 @@ def read_adapter(folder: Path) -> StoredAdapter:
     Raises:
         ModelFileError: there is no such folder, it holds no adapter, or a damaged one.
     """
-    if folder.is_file() and folder.name != ADAPTER_FILE:
+    if folder.is_file():
         raise ModelFileError(f"{folder}: is a file; an adapter is a folder with {ADAPTER_FILE}")
-    folder = folder.parent if folder.is_file() else folder
     if not folder.is_dir():
         raise ModelFileError(f"{folder}: there is no such folder")
     if not (folder / ADAPTER_FILE).is_file():

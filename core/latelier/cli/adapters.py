@@ -83,7 +83,9 @@ def _read(text: str, atelier: "Atelier") -> AskedAdapter:
         model: type[BaseModel] | None = atelier.conditioners.input_class(stored.conditioner.id)
     except LatelierError:
         model = None  # adding the adapter says what is missing, and what to install
-    return AskedAdapter(name, options.scale, options.input or stored.name, model)
+    return AskedAdapter(
+        name, options.scale, stored.name if options.input is None else options.input, model
+    )
 
 
 def _options(name: str, given: Mapping[str, Any]) -> _Options:

@@ -6,16 +6,17 @@ from pydantic import Field
 
 from latelier.kernel.frozen import Frozen
 
-Width = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=1, le=65_536)]
 
 
 class ProjectionConfig(Frozen):
     """What makes tokens for the keys and values of the tokens of a stream."""
 
-    width: int = Field(ge=1, description="width of the tokens it makes")
+    width: Width = Field(description="width of the tokens it makes")
     tokens: int = Field(
         default=1,
         ge=1,
+        le=1024,
         description="how many it makes of each token of the stream: IP-Adapter makes 4 of an "
         "image's vector",
     )
@@ -24,7 +25,7 @@ class ProjectionConfig(Frozen):
 class AdapterConfig(Frozen):
     """Decoupled cross-attention (IP-Adapter, arXiv:2308.06721, section 3.2)."""
 
-    width: int = Field(ge=1, description="width D of the stream's tokens (B, N, D)")
+    width: Width = Field(description="width D of the stream's tokens (B, N, D)")
     projection: ProjectionConfig | None = Field(
         default=None, description="a linear layer and a norm; None: the tokens as they are"
     )

@@ -31,12 +31,20 @@ if TYPE_CHECKING:
 class AttachedAdapter:
     """An adapter in a pipeline, and how much it counts.
 
-    source: where it was found; None where it came from memory.
+    source: where it was found; None where it came from memory. saved: whether the model was saved
+    with it, so that its weights are the model's and no plugin's.
     """
 
     loaded: LoadedAdapter
     scale: float = 1.0
     source: AdapterSource | None = None
+    saved: bool = False
+
+    @property
+    def registered(self) -> AdapterSource | None:
+        """Where a plugin has it, if that is where it came from."""
+        found = None if self.saved else self.source
+        return found if found is not None and found.version is not None else None
 
     def placed(self, device: torch.device, dtype: torch.dtype) -> "AttachedAdapter":
         """Return it on a device and in a precision."""
@@ -80,14 +88,14 @@ def attached(
         UnknownNameError: there is no such adapter; lists those that are registered.
         CompatibilityError: it is for another denoiser; names the layers and widths.
         ModelFileError: a file of it is missing, damaged or changed.
-        InvalidInputError: the scale is no number, or below 0.
+        InvalidInputError: the scale is no number, or below 0; `adapter` is none of the three.
     """
     if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 <= scale < math.inf:
         raise InvalidInputError(f"scale: of an adapter is a number, 0 or more, not {scale!r}")
     place = pipeline.device, pipeline.dtype
     if isinstance(adapter, LoadedAdapter):
-        configs: tuple[Any, Any] = adapter.adapter.config, adapter.conditioner.config
-        check_fit(adapter.name, *configs, pipeline.denoiser)
+        config, told_by = adapter.adapter.module.config, adapter.conditioner.config
+        check_fit(adapter.name, config, told_by, pipeline.denoiser)
         return AttachedAdapter(adapter.placed(*place), float(scale))
     source, stored = find_adapter(adapter, pipeline.atelier)
     check_adapter(stored, pipeline.denoiser, source.folder, pipeline.atelier)
@@ -102,9 +110,9 @@ def check_name(pipeline: "Pipeline", name: str) -> None:
         InvalidInputError: it is no name, or a keyword of `generate`.
         CompatibilityError: something there has the name already.
     """
-    if not name.isidentifier() or name in KEYWORDS:
+    if not isinstance(name, str) or not name.isidentifier() or name in KEYWORDS:
         raise InvalidInputError(
-            f"an adapter cannot be called '{name}': a name is letters, digits and underscores, and "
+            f"an adapter cannot be called {name!r}: a name is letters, digits and underscores, and "
             "no keyword of generate"
         )
     taken = {*pipeline.inputs, *pipeline.conditioners, *pipeline.denoiser.config.takes().streams}
@@ -129,7 +137,9 @@ def saved_adapter(
     """
     check_adapter(saved, denoiser, folder, atelier)
     source = None if saved.source is None else AdapterSource(saved.source, folder, saved.version)
-    return AttachedAdapter(_restored(saved, folder, place, atelier), saved.scale, source)
+    return AttachedAdapter(
+        _restored(saved, folder, place, atelier), saved.scale, source, saved=True
+    )
 
 
 def _restored(

@@ -1,6 +1,6 @@
 """Putting components together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -62,7 +62,7 @@ def compose(
     if isinstance(process, Mapping):
         process = process_from(process)
     multiple = _checked(atelier, first_stage, denoiser, conditioners)
-    public = _public_inputs(inputs, conditioners)
+    public = public_inputs(inputs, conditioners)
     defaults = _defaults(defaults, conditioners, atelier)
     check_sides("defaults: size", dict(zip(("width", "height"), defaults.size)), multiple)
     place = placement(device, dtype)
@@ -137,15 +137,24 @@ def _has_null(config: Any) -> bool:
     return gives.stream is not None or gives.vector is not None
 
 
-def _public_inputs(
-    inputs: Mapping[str, str | Sequence[str]] | None, conditioners: Mapping[str, Piece]
+def public_inputs(
+    inputs: Mapping[str, str | Sequence[str]] | None, conditioners: Collection[str]
 ) -> dict[str, tuple[str, ...]]:
+    """Return the conditioners that each public input feeds; None: each is an input itself.
+
+    Raises:
+        InvalidConfigError: an input has the name of a keyword or feeds none of the conditioners, or
+            a conditioner is not fed by one input.
+    """
     if inputs is None:
         inputs = {name: name for name in conditioners}
     for name in inputs:
         if name in KEYWORDS:
             raise InvalidConfigError(f"an input cannot be called '{name}': a keyword has that name")
     public = {name: (fed,) if isinstance(fed, str) else tuple(fed) for name, fed in inputs.items()}
+    for name, names in public.items():
+        if not names:
+            raise InvalidConfigError(f"the input '{name}' feeds no conditioner")
     fed = [name for names in public.values() for name in names]
     for name in fed:
         if name not in conditioners:

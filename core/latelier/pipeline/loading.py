@@ -13,6 +13,7 @@ from latelier.kernel.compatibility import check_composition
 from latelier.kernel.errors import CompatibilityError
 from latelier.kernel.spec import Kind
 from latelier.pipeline.adapters import saved_adapter
+from latelier.pipeline.composition import public_inputs
 from latelier.pipeline.manifest import Manifest, read_manifest
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.placement import placement
@@ -89,11 +90,10 @@ def check_manifest(manifest: Manifest, folder: Path, atelier: Atelier) -> None:
     first_stage: Any = configured("first_stage", manifest.first_stage, folder, atelier)
     denoiser: Any = configured("denoiser", manifest.denoiser, folder, atelier)
     check_composition(first_stage, denoiser, conditioners)
+    taken = {*conditioners, *denoiser.takes().streams}
     for name in manifest.adapters:
-        if manifest.inputs.get(name) != (name,) or name in {
-            *conditioners,
-            *denoiser.takes().streams,
-        }:
+        if manifest.inputs.get(name) != (name,) or name in taken:
             raise CompatibilityError(
                 f"{folder}: the adapter '{name}' needs an input of its own, of that name"
             )
+    public_inputs(manifest.inputs, {*conditioners, *manifest.adapters})

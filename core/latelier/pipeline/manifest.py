@@ -7,8 +7,7 @@ from pydantic import Field
 
 from latelier.checkpoints.json_files import read_json
 from latelier.diffusion.processes import AnyProcess
-from latelier.kernel.errors import ModelFileError
-from latelier.pipeline.outline import MANIFEST, Outline
+from latelier.pipeline.outline import MANIFEST, Outline, check_whole
 
 
 class Manifest(Outline):
@@ -21,8 +20,8 @@ def read_manifest(folder: Path) -> Manifest:
     """Return the manifest of a model folder.
 
     Raises:
-        ModelFileError: there is none, or it is damaged or of a later format.
+        ModelFileError: there is none, or it is damaged or of a later format; or the folder holds a
+            part of a model.
     """
-    if not folder.is_dir():
-        raise ModelFileError(f"{folder}: there is no such folder")
+    check_whole(folder)
     return read_json(folder / MANIFEST, Manifest)

@@ -18,7 +18,7 @@ MANIFEST = "latelier.json"
 class SavedAdapter(StoredAdapter):
     """An adapter that a model was saved with."""
 
-    scale: float = Field(ge=0, description="how much it counts")
+    scale: float = Field(ge=0, allow_inf_nan=False, description="how much it counts")
     source: str | None = Field(None, description="where it was found: an id, or a folder")
     version: str | None = Field(None, description="of the distribution of that id")
 
@@ -78,14 +78,20 @@ def read_outline(folder: Path) -> Outline:
         ModelFileError: there is none, or it is damaged or of a later format; or the folder holds a
             part of a model.
     """
-    if not folder.is_dir():
-        raise ModelFileError(f"{folder}: there is no such folder")
-    if not (folder / MANIFEST).exists():
-        _check_whole(folder)
+    check_whole(folder)
     return read_json(folder / MANIFEST, Outline)
 
 
-def _check_whole(folder: Path) -> None:
+def check_whole(folder: Path) -> None:
+    """Check that a folder is there, and holds no part of a model in place of one.
+
+    Raises:
+        ModelFileError: it is not, or does.
+    """
+    if not folder.is_dir():
+        raise ModelFileError(f"{folder}: there is no such folder")
+    if (folder / MANIFEST).exists():
+        return
     parts = {
         COMPONENT_FILE: "a component alone: `latelier.compose` makes a model of components",
         ADAPTER_FILE: "an adapter, which another model is given: --adapter, or `with_adapter`",

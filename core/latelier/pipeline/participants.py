@@ -37,8 +37,8 @@ def participants(
     places = {place: component.id for place, component in pipeline.components().items()}
     places |= {place: function["id"] for place, function in functions.items()}
     for name, adapter in pipeline.adapters.items():
-        if adapter.source is not None and adapter.source.version is not None:  # a registered one
-            places[f"adapters.{name}"] = adapter.source.name
+        if adapter.registered is not None:
+            places[f"adapters.{name}"] = adapter.registered.name
     for place, id_ in places.items():
         parts.setdefault(id_.partition("/")[0], []).append(place)
     told: dict[str, list[str]] = {}

@@ -110,6 +110,7 @@ class Pipeline:
 
     def generate(
         self,
+        /,
         *,
         negative: Any = None,
         n: int | None = None,
@@ -197,7 +198,7 @@ class Pipeline:
         *_, last = run.previews()
         return list(last.pictures)
 
-    def stream(self, **asked: Any) -> Iterator[Preview]:
+    def stream(self, /, **asked: Any) -> Iterator[Preview]:
         """Make pictures as `generate` does, and yield a `Preview` after each step.
 
         The last one holds the finished pictures. To cancel, stop iterating. Faults in the request
@@ -208,6 +209,7 @@ class Pipeline:
 
     def denoise_fn(
         self,
+        /,
         *,
         negative: Any = None,
         n: int | None = None,

@@ -52,7 +52,7 @@ class AdapterRecord(_Open):
 
     source: str | None = None
     version: str | None = None
-    scale: float = 1.0
+    scale: float = Field(1.0, ge=0, allow_inf_nan=False)
 
 
 class PluginRecord(_Open):

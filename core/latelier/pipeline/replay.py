@@ -1,7 +1,7 @@
 """Making a picture again from its provenance, and saying what differs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -154,14 +154,16 @@ def _loaded(
 
 def _adapted(path: Path, record: Record, pipeline: Pipeline) -> Pipeline:
     """Return the pipeline with the adapters that were told something, at their scales."""
-    pipeline = pipeline.telling(record.adapters)
+    own = pipeline.adapters.keys() & record.adapters.keys()
+    pipeline = pipeline.telling(own)
     for name, used in record.adapters.items():
-        own = pipeline.adapters.get(name)
-        if own is None and used.source is None:
+        if name in own:
+            weighed = replace(pipeline.adapters[name], scale=used.scale)
+            pipeline = replace(pipeline, adapters={**pipeline.adapters, name: weighed})
+        elif used.source is None:
             raise InvalidInputError(f"{path}: its adapter '{name}' had not been saved")
-        without = pipeline.telling(pipeline.adapters.keys() - {name})
-        found = own.loaded if own else str(used.source)
-        pipeline = without.with_adapter(found, used.scale, as_=name)
+        else:
+            pipeline = pipeline.with_adapter(used.source, used.scale, as_=name)
     return pipeline
 
 
