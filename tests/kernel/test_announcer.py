@@ -56,6 +56,17 @@ def test_a_failing_plugin_is_left_out_for_the_rest_of_the_run(caplog, error):
     assert failing.told == [[1], [3]]
 
 
+class UnspeakableError(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def test_an_error_that_cannot_say_what_it_is(caplog):
+    announcer = atelier(failing=Listener(UnspeakableError())).announcer()
+    announcer.tell("latelier_images_finished", pictures=())
+    assert "raised UnspeakableError: its message cannot be read" in caplog.text
+
+
 def test_strict_raises():
     announcer = atelier(strict=True, failing=Listener(ValueError("broken"))).announcer()
     said = "latelier_images_finished of plugin 'failing:Listener' raised ValueError: broken"

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from latelier.kernel.policy import normalised
+from latelier.kernel.policy import Policy, normalised
 
 NEVER = "raise AssertionError('imported')"
 
@@ -45,6 +45,14 @@ def test_an_entry_point_that_names_nothing_is_reported(site):
     site.publish("garbled", NEVER, entries={"main": "not a module!"})
     report = site.atelier().plugins[0]
     assert (report.id, report.state) == ("garbled:main", "import_error")
+    assert report.cause == "its entry point says 'not a module!', which is no 'module:object'"
+
+
+def test_what_is_denied_is_disabled_whatever_else_is_wrong_with_it(site):
+    site.publish("tomorrow", NEVER, group="latelier.v9")
+    site.publish("garbled", NEVER, entries={"main": "not a module!"})
+    denied = Policy(deny=frozenset({"tomorrow", "garbled"}))
+    assert [each.state for each in site.atelier(denied).plugins] == ["disabled", "disabled"]
 
 
 def test_metadata_that_is_missing(site):

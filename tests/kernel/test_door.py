@@ -65,6 +65,11 @@ CASES = {
     "import error": Case("1 / 0", "import_error", "ZeroDivisionError: division by zero"),
     "syntax error": Case("def", "import_error", "SyntaxError"),
     "SystemExit at import": Case("raise SystemExit(3)", "import_error", "SystemExit: 3"),
+    "an error without a message": Case(
+        "class Mute(Exception):\n    def __str__(self):\n        raise ValueError\nraise Mute",
+        "import_error",
+        "Mute: its message cannot be read",
+    ),
     "missing dependency": Case(
         "import nowhere.at_all",
         "missing_dependency",

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pluggy
 
 from latelier.kernel.errors import PluginError
+from latelier.kernel.foreign import described
 
 BUDGET_SECONDS = 0.5
 BUDGET_SHARE = 0.05
@@ -67,7 +68,7 @@ class Announcer:
             self._charge(hook, id_, began)
 
     def _quarantine(self, hook: str, id_: str, error: BaseException) -> None:
-        fault = f"{hook} of plugin '{id_}' raised {type(error).__name__}: {error}"
+        fault = f"{hook} of plugin '{id_}' raised {described(error)}"
         if self._strict:
             raise PluginError(fault) from error
         self.quarantined[id_] = fault

@@ -119,9 +119,9 @@ def _users() -> Iterator[str]:
 
 def _plugin_of(package: str) -> str:
     """Return the id of the plugin whose entry point is in a package, or else the package."""
-    from latelier.kernel.discovery import discover
+    from latelier.kernel.discovery import discover, module_of
 
     for candidate in discover():
-        if candidate.entry_point.module.partition(".")[0] == package:
+        if (module_of(candidate.entry_point) or "").partition(".")[0] == package:
             return candidate.id
     return package

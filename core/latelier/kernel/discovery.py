@@ -52,6 +52,9 @@ class Candidate:
         Raises:
             InvalidConfigError: the lock of the policy cannot be read.
         """
+        refusal = policy.refusal(self.distribution, self.entry_point.name)
+        if refusal is not None:
+            return "disabled", refusal, policy.remedy(self.distribution, self.entry_point.name)
         group = self.entry_point.group
         if group != GROUP:
             cause = f"wants the plugin API '{group}', this latelier offers '{GROUP}'"
@@ -60,9 +63,10 @@ class Candidate:
             cause = f"asks for latelier{self.asks}, this is {__version__}"
             fix = f"pip install 'latelier{self.asks}', or another {self.distribution}"
             return "incompatible_api", cause, fix
-        refusal = policy.refusal(self.distribution, self.entry_point.name)
-        if refusal is not None:
-            return "disabled", refusal, policy.remedy(self.distribution, self.entry_point.name)
+        if module_of(self.entry_point) is None:
+            cause = f"its entry point says '{self.entry_point.value}', which is no 'module:object'"
+            fix = f"report it to its author, or `latelier plugins disable {self.id}`"
+            return "import_error", cause, fix
         return self._changed(policy)
 
     def _changed(self, policy: Policy) -> tuple[State, str, str] | None:
@@ -91,6 +95,14 @@ def discover(found: Iterable[Distribution] | None = None) -> list[Candidate]:
         (each for candidates in first.values() for each in candidates),
         key=lambda candidate: (candidate.id, candidate.entry_point.group),
     )
+
+
+def module_of(entry_point: EntryPoint) -> str | None:
+    """Return the module that an entry point names, or None where it is not written as one."""
+    try:
+        return entry_point.module
+    except (AttributeError, ValueError):  # which of them depends on the version of Python
+        return None
 
 
 def _candidates_of(distribution: Distribution) -> list[Candidate]:

@@ -13,6 +13,7 @@ from latelier.kernel import hookspecs
 from latelier.kernel.deprecation import warn_of_hook
 from latelier.kernel.discovery import Candidate, State
 from latelier.kernel.errors import PluginError, suggestion
+from latelier.kernel.foreign import described, message
 from latelier.kernel.policy import Policy
 from latelier.kernel.registrar import Registrar
 from latelier.kernel.spec import ComponentSpec
@@ -102,19 +103,19 @@ class PluginLoader:
         registrar = self._registrar(report.distribution, report.version, report.id)
         fix = f"report it to the author of {report.distribution}, or {_disable(report.id)}"
         if self.manager.has_plugin(report.id) or self.manager.is_registered(plugin):
-            cause = f"{plugin!r} or its id is registered already"
+            cause = "its id, or the object that it names, is registered already"
             raise LeftOutError(report, "registration_error", cause, fix)
         try:
             self._add_hooks(plugin, report.id)
         except Exception as error:
             self._forget(plugin)
-            raise LeftOutError(report, "invalid_hook", _one_line(error), fix) from error
+            raise LeftOutError(report, "invalid_hook", message(error), fix) from error
         try:
             only(self.manager, "latelier_register", plugin)(registrar=registrar)
             self._commit(registrar.specs)
         except (Exception, SystemExit) as error:
             self._forget(plugin)
-            raise LeftOutError(report, "registration_error", _described(error), fix) from error
+            raise LeftOutError(report, "registration_error", described(error), fix) from error
         return replace(report, components=tuple(f"{s.kind}:{s.id}" for s in registrar.specs))
 
     def _add_hooks(self, plugin: object, id_: str) -> None:
@@ -158,20 +159,12 @@ def _imported(candidate: Candidate, report: PluginReport) -> object:
     except ModuleNotFoundError as error:
         own = candidate.entry_point.module.partition(".")[0]
         if not error.name or error.name.partition(".")[0] == own:
-            raise LeftOutError(report, "import_error", _described(error), fix) from error
+            raise LeftOutError(report, "import_error", described(error), fix) from error
         cause = f"needs the module '{error.name}', which is not installed"
         raise LeftOutError(report, "missing_dependency", cause, fix) from error
     except (Exception, SystemExit) as error:
-        raise LeftOutError(report, "import_error", _described(error), fix) from error
+        raise LeftOutError(report, "import_error", described(error), fix) from error
 
 
 def _disable(id_: str) -> str:
     return f"`latelier plugins disable {id_}`"
-
-
-def _described(error: BaseException) -> str:
-    return f"{type(error).__name__}: {_one_line(error)}"
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
