@@ -2,7 +2,11 @@
 
 import hashlib
 import json
+import os
+import sys
+from importlib.machinery import ModuleSpec
 from importlib.metadata import distributions
+from importlib.util import spec_from_file_location
 
 import pytest
 
@@ -135,6 +139,72 @@ def test_of_a_shared_namespace_the_own_package_is_covered(site):
         "shared/mine/__init__.py",
         "shared/mine/plugin.py",
     }
+
+
+def test_an_editable_package_of_a_namespace_is_covered_where_a_finder_says_it_is(
+    site, tmp_path, monkeypatch
+):
+    """As setuptools installs it: no folder on the path, and a finder that knows the package."""
+    package = tmp_path / "source" / "elsewhere"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "plugin.py").write_text("plugin = 1")
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == "found_space":
+                spec = ModuleSpec(name, None)
+                spec.submodule_search_locations = ["no such folder"]
+                return spec
+            origin = str(package / "__init__.py")
+            return spec_from_file_location(name, origin) if name == "found_space.mine" else None
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder])
+    site.publish(
+        "latelier-found", "", module="unused", entries={"main": "found_space.mine.plugin:p"}
+    )
+    try:
+        assert taken(site).files.keys() == {
+            "entry_points.txt",
+            "found_space/mine/__init__.py",
+            "found_space/mine/plugin.py",
+        }
+        assert "found_space.mine" not in sys.modules
+    finally:
+        sys.modules.pop("found_space", None)
+
+
+def test_links_are_followed_to_packages_and_to_no_other_folders(installed, tmp_path):
+    package = tmp_path / "linked"
+    (package / "deep").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "deep" / "data.bin").write_text("1")
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "huge.bin").write_text("1")
+    inner = installed.folder / "inner"
+    (inner / "sub").symlink_to(package)
+    (inner / "again").symlink_to(inner)
+    (inner / "store").symlink_to(tmp_path / "store")
+    found = taken(installed)
+    assert {path for path in found.files if path.startswith("inner/s")} == {
+        "inner/sub/__init__.py",
+        "inner/sub/deep/data.bin",
+    }
+    assert not [path for path in found.files if "again" in path]
+    (package / "deep" / "data.bin").write_text("2")
+    assert taken(installed).sha256 != found.sha256
+
+
+def test_a_name_that_is_no_utf8(installed):
+    (installed.folder / "inner" / os.fsdecode(b"\xff.bin")).write_text("")
+    assert len(taken(installed).sha256) == 64
+
+
+@pytest.mark.parametrize("value", ["foo-bar:plugin", "", "?"])
+def test_an_entry_point_that_is_none(site, value):
+    site.publish("latelier-lost", "", module="unused", entries={"main": value})
+    assert taken(site).files.keys() == {"entry_points.txt"}
 
 
 def test_an_entry_point_that_leads_nowhere(site):

@@ -4,21 +4,24 @@ Covered are its entry points, the files that its installer recorded, and whateve
 packages that its entry points name, so that an added module is noticed too. Not covered are
 bytecode, the records of the installer itself, and scripts outside the folder of installed
 packages, whose first line names an interpreter. Of an editable installation the packages that its
-entry points name are covered where they lie.
+entry points name are covered where they lie. Links in a package are followed to files and to
+packages, not to folders of data, which may be of any size.
 
 This tells a change from what was seen before. It is no defence against somebody who can write to
 the environment, and so could change latelier itself.
 """
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
+from importlib.machinery import ModuleSpec
 from importlib.metadata import Distribution
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from latelier.kernel.discovery import GROUP_PREFIX
+from latelier.kernel.discovery import GROUP_PREFIX, module_of
 
 _ENTRY_POINTS = "entry_points.txt"
 
@@ -38,11 +41,11 @@ class Fingerprint:
     def sha256(self) -> str:
         """Return one hash for all of them: of their lines as sha256sum writes them, by path."""
         lines = (f"{self.files[path]}  {path}\n" for path in sorted(self.files))
-        return sha256("".join(lines).encode()).hexdigest()
+        return sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 def fingerprint(distribution: Distribution) -> Fingerprint:
-    """Return the fingerprint of an installed distribution; nothing of it is imported.
+    """Return the fingerprint of an installed distribution; no code of it is run.
 
     Raises:
         OSError: a file of it cannot be read.
@@ -50,8 +53,9 @@ def fingerprint(distribution: Distribution) -> Fingerprint:
     editable = _is_editable(distribution)
     paths = {} if editable else dict(_recorded(distribution))
     for entry_point in distribution.entry_points:
-        if entry_point.group.startswith(GROUP_PREFIX):
-            paths |= _files_of(entry_point.module)
+        module = module_of(entry_point)
+        if entry_point.group.startswith(GROUP_PREFIX) and module is not None:
+            paths |= _files_of(module)
     entry_points = distribution.read_text(_ENTRY_POINTS) or ""
     files = {name: _sha256(path) for name, path in paths.items() if path.is_file()}
     files[_ENTRY_POINTS] = sha256(entry_points.encode()).hexdigest()
@@ -78,34 +82,49 @@ def _recorded(distribution: Distribution) -> Iterator[tuple[str, Path]]:
 def _files_of(module: str) -> dict[str, Path]:
     """Return the files of the package, or else the module, that an import of `module` would find.
 
-    The topmost regular package is taken: one without `__init__.py` is shared by distributions.
+    The topmost regular package is taken. Above it are at most namespaces, which distributions
+    share; to look into one it is imported, which runs no code, for it has none.
     """
-    name, *rest = module.split(".")
-    try:
-        spec = find_spec(name)
-    except (ImportError, ValueError):
-        return {}
-    if spec is None or not spec.submodule_search_locations:
-        return {Path(spec.origin).name: Path(spec.origin)} if spec and spec.origin else {}
-    files: dict[str, Path] = {}
-    for location in spec.submodule_search_locations:
-        folder, below = Path(location), list(rest)
-        parts = [name]
-        while below and folder.is_dir() and not (folder / "__init__.py").exists():
-            parts.append(below.pop(0))
-            folder /= parts[-1]
-        prefix = "/".join(parts)
-        if folder.is_dir():
-            files |= {f"{prefix}/{path}": folder / path for path in _below(folder)}
-        elif folder.with_suffix(".py").is_file():
-            files[f"{prefix}.py"] = folder.with_suffix(".py")
-    return files
+    parts = module.split(".")
+    for depth in range(1, len(parts) + 1):
+        try:
+            spec = find_spec(".".join(parts[:depth]))
+        except (ImportError, ValueError):
+            return {}
+        if spec is None or spec.origin is not None:
+            return dict(_found(spec)) if spec else {}
+    return {}
+
+
+def _found(spec: ModuleSpec) -> Iterator[tuple[str, Path]]:
+    """Yield the files of a regular package or a module: path, as in the wheel, and where it is."""
+    if spec.submodule_search_locations is None:
+        origin = Path(str(spec.origin))
+        yield PurePosixPath((spec.parent or "").replace(".", "/"), origin.name).as_posix(), origin
+        return
+    for folder in map(Path, spec.submodule_search_locations):
+        for path in _below(folder):
+            yield f"{spec.name.replace('.', '/')}/{path}", folder / path
 
 
 def _below(folder: Path) -> Iterator[str]:
-    for path in folder.rglob("*"):
-        if _counts(path.name) and "__pycache__" not in path.parts:
-            yield path.relative_to(folder).as_posix()
+    """Yield the files below a folder; of the links to folders those to packages are followed."""
+    seen = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        folders[:] = sorted(each for each in folders if _is_own(Path(parent, each)))
+        if real in seen:
+            folders.clear()  # a link that leads back
+            continue
+        seen.add(real)
+        for name in filter(_counts, names):
+            yield Path(parent, name).relative_to(folder).as_posix()
+
+
+def _is_own(folder: Path) -> bool:
+    """Tell whether a folder is code or data of a package, not a link to a store of data."""
+    linked_data = folder.is_symlink() and not (folder / "__init__.py").is_file()
+    return folder.name != "__pycache__" and not linked_data
 
 
 def _counts(name: str) -> bool:
