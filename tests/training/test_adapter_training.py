@@ -9,6 +9,7 @@ from latelier import compose, load
 from latelier.kernel.errors import (
     CompatibilityError,
     InvalidConfigError,
+    InvalidInputError,
     UnknownNameError,
 )
 from latelier.training import adapter as stage
@@ -176,7 +177,7 @@ def test_an_untrained_one_has_the_loss_of_the_model(configured, objective_of):
     objective = objective_of(configured())
     batch = batch_of(objective)
     with torch.no_grad():
-        losses = [objective._losses(batch, 0, scale) for scale in (1.0, 0.0)]
+        losses = [objective.losses(batch, 0, objective._scaled(s)) for s in (1.0, 0.0)]
     assert torch.equal(*losses)
 
 
@@ -295,6 +296,8 @@ class TestFaults:
                 "gives no stream",
             ),
             ({"name": "text"}, CompatibilityError, "called 'text' already"),
+            ({"name": "seed"}, InvalidInputError, "cannot be called 'seed'"),
+            ({"name": "keys"}, InvalidConfigError, "cannot be named 'keys': torch uses"),
             ({"model": "emoji-scene"}, UnknownNameError, "mean 'emoji-scenes'"),
             ({"conditioner": {**KIND, "id": "hum"}}, UnknownNameError, "no conditioner 'hum'"),
         ],

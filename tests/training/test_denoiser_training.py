@@ -1,17 +1,21 @@
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 import torch
 
 from latelier import default_atelier, load
 from latelier.checkpoints.component import load_component, new_component, save_component
+from latelier.checkpoints.files import write_bytes
 from latelier.denoisers.unet_config import UNetConfig
 from latelier.kernel.condition import Condition
 from latelier.kernel.errors import CompatibilityError, InvalidConfigError, UnknownNameError
+from latelier.training import conditioning
 from latelier.training import denoiser as stage
 from latelier.training.checkpoint import checkpoints, load_checkpoint
+from latelier.training.conditioning import fit
 from latelier.training.config import DenoiserTraining
 from latelier.training.data import scenes
 from latelier.training.denoiser import Denoising, train_denoiser
@@ -182,7 +186,7 @@ def test_dropped_rows_hold_the_null_part(tmp_path, tiny_first_stage, drops, drop
     )
     objective = objective_of(config)
     batch = objective.collate(objective._held_out[:3])
-    draws = stage.Draws(0, 0, batch["index"])
+    draws = Draws(0, 0, batch["index"])
     condition = condition_of(objective, batch, draws)
     frame = objective._frame(batch["image"])
     text, label = objective.conditioners["text"], objective.conditioners["class_label"]
@@ -197,7 +201,7 @@ def test_conditioners_are_dropped_independently_row_by_row(tmp_path, tiny_first_
     config = tiny_denoiser_training(tmp_path, tiny_first_stage, **with_drops(0.5, 0.5))
     objective = objective_of(config)
     batch = objective.collate(objective._held_out[:64])
-    condition = condition_of(objective, batch, stage.Draws(0, 0, batch["index"]))
+    condition = condition_of(objective, batch, Draws(0, 0, batch["index"]))
     text_gone = condition.streams["text"].mask.sum(1) == 1
     null = objective.conditioners["class_label"].null(64, objective._frame(batch["image"])).vector
     class_gone = (condition.vectors["class_label"] == null).all(1)
@@ -222,6 +226,63 @@ def test_parts_that_do_not_fit_are_refused_before_anything_is_written(tmp_path, 
     with pytest.raises(CompatibilityError, match="latents of 4 channels"):
         train_denoiser(config)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_name_that_torch_needs_is_refused_before_anything_is_written(tmp_path, tiny_first_stage):
+    specs = json.loads(json.dumps(TINY["conditioners"]))
+    changed = json.loads(json.dumps(TINY["denoiser"]))
+    changed["config"]["streams"]["keys"] = changed["config"]["streams"].pop("text")
+    specs["keys"] = specs.pop("text")
+    config = tiny_denoiser_training(
+        tmp_path / "out", tiny_first_stage, conditioners=specs, denoiser=changed
+    )
+    with pytest.raises(InvalidConfigError, match="cannot be named 'keys'"):
+        train_denoiser(config)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_process_that_there_is_not_is_refused_before_anything_is_written(
+    tmp_path, tiny_first_stage
+):
+    config = tiny_denoiser_training(tmp_path / "out", tiny_first_stage, process={"kind": "heat"})
+    with pytest.raises(InvalidConfigError, match="process"):
+        train_denoiser(config)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_was_fitted_is_kept_whole_or_not_at_all(tmp_path, monkeypatch):
+    """Else a run that was stopped in between would take back a part of it."""
+
+    class Fitted:
+        wanted: ClassVar = {"a.txt": b"1", "b.txt": b"2"}
+
+        def fit(self, inputs):
+            assert not list(inputs)
+            self.kept = self.wanted
+
+        def assets(self):
+            return self.kept
+
+        def set_assets(self, assets):
+            self.kept = dict(assets)
+
+    def fit_it():
+        component = SimpleNamespace(module=Fitted())
+        fit({"it": component}, {"it": SimpleNamespace(source="")}, [], 1, tmp_path)
+        return component.module.kept
+
+    def failing(path, data):
+        if path.name == "b.txt":
+            raise RuntimeError("power cut")
+        return write_bytes(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(conditioning, "write_bytes", failing)
+        with pytest.raises(RuntimeError, match="power cut"):
+            fit_it()
+    assert fit_it() == Fitted.wanted
+    monkeypatch.setattr(Fitted, "fit", lambda *_: pytest.fail("it was fitted again"))
+    assert fit_it() == Fitted.wanted
 
 
 def test_a_missing_first_stage_is_named(tmp_path):

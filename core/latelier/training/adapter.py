@@ -1,6 +1,6 @@
 """Adapters: a conditioner for a finished denoiser, which stays frozen (arXiv:2308.06721)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,22 +15,20 @@ from latelier.checkpoints.component import new_component
 from latelier.checkpoints.stored_adapter import TrainedOn
 from latelier.denoisers.adapter import adapter_for
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.contracts import Control, Frame, ScaledAdapter
+from latelier.kernel.contracts import ScaledAdapter
 from latelier.kernel.errors import CompatibilityError, UnknownNameError, suggestion
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
-from latelier.training.conditioning import Conditioning, check_sources, fit, moved
+from latelier.training.conditioning import check_sources, fit
 from latelier.training.config import AdapterTraining, InputSpec
 from latelier.training.data import collated, scenes
 from latelier.training.loop import Resume, TrainingResult, begin, train
-from latelier.training.objective import Objective
-from latelier.training.prediction_loss import check_recompute, prediction_losses
-from latelier.training.randomness import Draws, seeded
+from latelier.training.prediction_loss import Predicting
+from latelier.training.randomness import seeded
 from latelier.training.sheets import grid, pictures
 
 _SHEET_SCENES = 16
 _SHEET_COLUMNS = 8
-_MEASURED_SCENES = 128
 
 
 def train_adapter(
@@ -44,18 +42,19 @@ def train_adapter(
             else than a stream, or the name is taken.
         ModelFileError: the model cannot be read.
         InvalidConfigError: a part of the configuration is wrong, or `out` and `resume` disagree.
+        InvalidInputError: the name is none, or a keyword of `generate`.
     """
     atelier = atelier or default_atelier()
     base = load(config.model, device="cpu", dtype="float32", atelier=atelier)
-    check_recompute(base.denoiser_component, config.recompute)
     adapter = _new_adapter(base, config, atelier)
     dataset = scenes(config.data, config.data.seed, config.steps * config.batch_size)
     check_sources({config.name: config.conditioner}, dataset[0], "conditioner")
     check_sources(config.inputs, dataset[0], "input")
+    objective = Adapting(base, adapter, config)
     start = begin(config, resume)
     own = {config.name: config.conditioner}
     fit({config.name: adapter.conditioner}, own, dataset, config.fit_samples, config.out)
-    return train(Adapting(base, adapter, config), dataset, config, start, atelier)
+    return train(objective, dataset, config, start, atelier)
 
 
 def _new_adapter(base: Pipeline, config: AdapterTraining, atelier: Atelier) -> LoadedAdapter:
@@ -95,52 +94,43 @@ def _new_adapter(base: Pipeline, config: AdapterTraining, atelier: Atelier) -> L
     return adapter
 
 
-class Adapting(Objective):
+class Adapting(Predicting):
     """The loss of the model that is adapted, of which nothing else is trained."""
 
     def __init__(self, base: Pipeline, adapter: LoadedAdapter, config: AdapterTraining) -> None:
-        super().__init__()
-        conditioners = {name: each.module for name, each in base.conditioner_components.items()}
-        self.first_stage = base.first_stage_component.module
-        self.denoiser = base.denoiser_component.module
-        self.conditioners = nn.ModuleDict({**conditioners, config.name: adapter.conditioner.module})
+        super().__init__(
+            base.first_stage_component,
+            base.denoiser_component,
+            {**base.conditioner_components, config.name: adapter.conditioner},
+            base.process,
+            _specs(base, config),
+            config,
+        )
         self.adapter = adapter.adapter.module
         self.trained = nn.ModuleDict(
             {"adapter": self.adapter, "conditioner": adapter.conditioner.module}
         )
-        specs = _specs(base, config)
-        self._conditioning = Conditioning(self.conditioners, specs, config.drop_all, config.seed)
         self._base = base
         self._loaded = adapter
         self._config = config
-        held_out = scenes(config.data, config.data.held_out_seed, _MEASURED_SCENES)
-        self._held_out = [held_out[k] for k in range(_MEASURED_SCENES)]
-
-    def collate(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Return images, indices, and what each conditioner prepared for its inputs."""
-        batch = collated(samples)
-        frame = replace(self._frame(batch["image"]), first_stage=None)
-        batch["conditions"] = self._conditioning.prepared(samples, frame)
-        return batch
 
     def forward(self, batch: dict[str, Any], step: int) -> dict[str, Tensor]:
         """Return the loss: the mean over samples of their mean squared error."""
-        return {"loss": self._losses(batch, step, scale=1.0).mean()}
+        return {"loss": self.losses(batch, step, self._scaled(1.0)).mean()}
 
     def sheet(self) -> tuple[Image, dict[str, float]]:
         """Return held-out images above pictures of their inputs.
 
         Measured are the loss over held-out scenes, and what it is without the adapter.
         """
-        device = next(self.denoiser.parameters()).device
-        batch = moved(self.collate(self._held_out), device)
+        batch = self.measured()
         measured = {
-            "held_out_loss": float(self._losses(batch, 0, scale=1.0).mean()),
-            "loss_without": float(self._losses(batch, 0, scale=0.0).mean()),
+            "held_out_loss": float(self.losses(batch, 0, self._scaled(1.0)).mean()),
+            "loss_without": float(self.losses(batch, 0, self._scaled(0.0)).mean()),
         }
         shown = self._held_out[:_SHEET_SCENES]
         originals = pictures(collated(shown)["image"])
-        view = replace(self._base, device=device).with_adapter(self._loaded)
+        view = replace(self._base, device=self.device).with_adapter(self._loaded)
         made = [picture.image for picture in view.generate(**self._given(shown), seed=0)]
         rows = [
             each[first : first + _SHEET_COLUMNS]
@@ -153,21 +143,8 @@ class Adapting(Objective):
         """Write the adapter."""
         save_adapter(self._loaded, folder)
 
-    def _losses(self, batch: Mapping[str, Any], step: int, scale: float) -> Tensor:
-        images = batch["image"]
-        with torch.no_grad():
-            latents = self.first_stage.encode(images).float()
-        draws = Draws(self._config.seed, step, batch["index"])
-        condition = self._conditioning.condition(
-            batch["conditions"], draws, self._frame(images), latents.device
-        )
-        control = Control(
-            recompute=self._config.recompute,
-            adapters={self._config.name: ScaledAdapter(self.adapter, scale)},
-        )
-        return prediction_losses(
-            self.denoiser, self._base.process, latents, draws, condition, control
-        )
+    def _scaled(self, scale: float) -> dict[str, ScaledAdapter]:
+        return {self._config.name: ScaledAdapter(self.adapter, scale)}
 
     def _given(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Return the public inputs of data samples."""
@@ -177,11 +154,6 @@ class Adapting(Objective):
         }
         name = self._config.name
         return {**given, name: list(self._conditioning.augmented(name, samples))}
-
-    def _frame(self, images: Tensor) -> Frame:
-        height, width = images.shape[2:]
-        f = self.first_stage.config.downsampling
-        return Frame((height, width), (height // f, width // f), first_stage=self.first_stage)
 
 
 def _specs(base: Pipeline, config: AdapterTraining) -> dict[str, InputSpec]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from latelier.checkpoints.component import Component
-from latelier.checkpoints.files import write_bytes
+from latelier.checkpoints.files import whole_folder, write_bytes
 from latelier.kernel.condition import Condition, chosen
 from latelier.kernel.contracts import Frame
 from latelier.kernel.errors import InvalidConfigError, suggestion
@@ -102,8 +102,11 @@ def fit(
         count = min(most, len(dataset))  # type: ignore[arg-type]
         samples = (dataset[k] for k in range(count))
         conditioner.fit(inputs_of(conditioner, samples, specs[name].source))
-        for file, data in conditioner.assets().items():
-            write_bytes(folder / file, data)
+        assets = conditioner.assets()
+        if assets:
+            with whole_folder(folder) as beside:
+                for file, data in assets.items():
+                    write_bytes(beside / file, data)
 
 
 def check_sources(specs: Mapping[str, InputSpec], sample: Mapping[str, Any], what: str) -> None:

@@ -105,16 +105,9 @@ class ConditionerSpec(ComponentSpec, InputSpec):
     """A conditioner, where its inputs come from, and how often training drops it."""
 
 
-class DenoiserTraining(Training):
-    """Stage two: a denoiser and its conditioners on the latents of a trained first stage."""
+class PredictionTraining(Training):
+    """What trainings on a denoiser's predictions share."""
 
-    first_stage: str = Field(description="component folder, or a model that has the first stage")
-    start_from: str | None = Field(
-        default=None, description="model whose denoiser and conditioners to begin with"
-    )
-    denoiser: ComponentSpec
-    conditioners: dict[str, ConditionerSpec] = Field(default_factory=dict)
-    process: dict[str, Any] = Field(description="noise process: its kind and fields")
     recompute: bool = Field(
         default=False,
         description="make the denoiser's activations again in the backward pass instead of keeping "
@@ -126,6 +119,18 @@ class DenoiserTraining(Training):
     fit_samples: int = Field(
         default=20_000, ge=1, description="training samples that conditioners are fitted on"
     )
+
+
+class DenoiserTraining(PredictionTraining):
+    """Stage two: a denoiser and its conditioners on the latents of a trained first stage."""
+
+    first_stage: str = Field(description="component folder, or a model that has the first stage")
+    start_from: str | None = Field(
+        default=None, description="model whose denoiser and conditioners to begin with"
+    )
+    denoiser: ComponentSpec
+    conditioners: dict[str, ConditionerSpec] = Field(default_factory=dict)
+    process: dict[str, Any] = Field(description="noise process: its kind and fields")
     defaults: dict[str, Any] = Field(
         default_factory=dict,
         description="what the pipeline does unasked: steps, sampler, schedule, guidance",
@@ -135,7 +140,7 @@ class DenoiserTraining(Training):
     )
 
 
-class AdapterTraining(Training):
+class AdapterTraining(PredictionTraining):
     """An adapter, and its conditioner, for the denoiser of a finished model."""
 
     model: str = Field(description="embedded name or folder of the model it is for; it is frozen")
@@ -148,16 +153,8 @@ class AdapterTraining(Training):
         default_factory=dict,
         description="the model's own inputs that it is told beside; the others are always null",
     )
-    recompute: bool = Field(
-        default=False,
-        description="make the denoiser's activations again in the backward pass instead of keeping "
-        "them: far less memory for about a third more time",
-    )
     drop_all: float = Field(
         default=0.05, ge=0, le=1, description="probability of dropping all at once"
-    )
-    fit_samples: int = Field(
-        default=20_000, ge=1, description="training samples that the conditioner is fitted on"
     )
     description: str = Field(default="", description="one line for people, stored with the adapter")
     card: dict[str, Any] = Field(

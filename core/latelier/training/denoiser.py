@@ -1,7 +1,6 @@
 """Stage two: a denoiser and its conditioners, on latents (arXiv:2112.10752, section 3.2)."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +20,20 @@ from latelier.checkpoints.stored import COMPONENT_FILE
 from latelier.diffusion.processes import process_from
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.compatibility import check_composition
-from latelier.kernel.contracts import Control, Frame
 from latelier.kernel.errors import InvalidConfigError
 from latelier.pipeline.composition import compose
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
-from latelier.training.conditioning import Conditioning, check_sources, fit, moved
+from latelier.training.conditioning import check_sources, fit
 from latelier.training.config import DenoiserTraining
-from latelier.training.data import collated, scenes
+from latelier.training.data import scenes
 from latelier.training.loop import Resume, TrainingResult, begin, train
-from latelier.training.objective import Objective
-from latelier.training.prediction_loss import check_recompute, prediction_losses
-from latelier.training.randomness import Draws, seeded
+from latelier.training.prediction_loss import Predicting
+from latelier.training.randomness import seeded
 from latelier.training.sheets import grid
 
 _SHEET_SCENES = 24
 _SHEET_COLUMNS = 8
-_MEASURED_SCENES = 128
 
 
 def train_denoiser(
@@ -67,16 +63,16 @@ def train_denoiser(
     )
     dataset = scenes(config.data, config.data.seed, config.steps * config.batch_size)
     check_sources(config.conditioners, dataset[0], "conditioner")
+    objective = Denoising(first_stage, denoiser, conditioners, config, atelier)
     start = begin(config, resume)
     if config.start_from is not None and start is None:
         _begin_with(config.start_from, {"denoiser": denoiser, **conditioners}, config, atelier)
     fit(conditioners, config.conditioners, dataset, config.fit_samples, config.out)
-    objective = Denoising(first_stage, denoiser, conditioners, config, atelier)
     return train(objective, dataset, config, start, atelier)
 
 
-class Denoising(Objective):
-    """The mean squared error of the prediction that the noise process asks for."""
+class Denoising(Predicting):
+    """The mean squared error of the prediction, of which everything but the latents is trained."""
 
     def __init__(
         self,
@@ -86,41 +82,16 @@ class Denoising(Objective):
         config: DenoiserTraining,
         atelier: Atelier,
     ) -> None:
-        super().__init__()
-        check_recompute(denoiser, config.recompute)
-        self.first_stage = first_stage.module
-        self.denoiser = denoiser.module
-        self.conditioners = nn.ModuleDict(
-            {name: component.module for name, component in conditioners.items()}
-        )
+        process = process_from(config.process)
+        super().__init__(first_stage, denoiser, conditioners, process, config.conditioners, config)
         self.trained = nn.ModuleDict({"denoiser": self.denoiser, "conditioners": self.conditioners})
-        self._conditioning = Conditioning(
-            self.conditioners, config.conditioners, config.drop_all, config.seed
-        )
         self._components = (first_stage, denoiser, conditioners)
         self._config = config
         self._atelier = atelier
-        self._process = process_from(config.process)
-        held_out = scenes(config.data, config.data.held_out_seed, _MEASURED_SCENES)
-        self._held_out = [held_out[k] for k in range(_MEASURED_SCENES)]
-
-    def collate(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Return images, indices, and what each conditioner prepared for its inputs."""
-        batch = collated(samples)
-        frame = replace(self._frame(batch["image"]), first_stage=None)
-        batch["conditions"] = self._conditioning.prepared(samples, frame)
-        return batch
 
     def forward(self, batch: dict[str, Any], step: int) -> dict[str, Tensor]:
         """Return the loss: the mean over samples of their mean squared error."""
-        with torch.no_grad():
-            latents = self.first_stage.encode(batch["image"]).float()
-        draws = Draws(self._config.seed, step, batch["index"])
-        frame = self._frame(batch["image"])
-        condition = self._conditioning.condition(batch["conditions"], draws, frame, latents.device)
-        control = Control(recompute=self._config.recompute)
-        losses = prediction_losses(self.denoiser, self._process, latents, draws, condition, control)
-        return {"loss": losses.mean()}
+        return {"loss": self.losses(batch, step, {}).mean()}
 
     def sheet(self) -> tuple[Image, dict[str, float]]:
         """Return pictures of held-out inputs, and the loss over held-out scenes."""
@@ -128,9 +99,7 @@ class Denoising(Objective):
             spec.source: list(self._conditioning.augmented(name, self._held_out[:_SHEET_SCENES]))
             for name, spec in self._config.conditioners.items()
         }
-        batch = self.collate(self._held_out)
-        device = next(self.denoiser.parameters()).device
-        loss = self(moved(batch, device), 0)["loss"]
+        loss = self(self.measured(), 0)["loss"]
         made = self._pipeline().generate(**given, seed=0)
         images = [picture.image for picture in made]
         rows = [
@@ -142,11 +111,6 @@ class Denoising(Objective):
     def export(self, folder: Path) -> None:
         """Write the pipeline."""
         self._pipeline().save(folder)
-
-    def _frame(self, images: Tensor) -> Frame:
-        height, width = images.shape[2:]
-        f = self.first_stage.config.downsampling
-        return Frame((height, width), (height // f, width // f), first_stage=self.first_stage)
 
     def _pipeline(self) -> Pipeline:
         first_stage, denoiser, conditioners = self._components
@@ -162,7 +126,7 @@ class Denoising(Objective):
             inputs=feeds,
             defaults={"size": (width, height), **self._config.defaults},
             description=self._config.description,
-            device=next(self.denoiser.parameters()).device,
+            device=self.device,
             dtype=torch.float32,
             atelier=self._atelier,
         )
