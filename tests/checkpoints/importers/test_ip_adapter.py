@@ -227,6 +227,24 @@ FAULTS: dict[str, tuple[Any, str]] = {
         lambda w: w["ip_adapter"].update({"3.to_v_ip.weight": torch.ones(32, 5)}),
         "1 misshapen",
     ),
+    "vectors for keys": (
+        lambda w: w["ip_adapter"].update({"3.to_k_ip.weight": torch.ones(32)}),
+        r"a matrix 'ip_adapter.3.to_k_ip.weight', and this file \(32,\)",
+    ),
+    "keys of nothing": (
+        lambda w: w["ip_adapter"].update({"1.to_k_ip.weight": torch.ones(0, 16)}),
+        r"a matrix 'ip_adapter.1.to_k_ip.weight', and this file \(0, 16\)",
+    ),
+    "a number in other words": (
+        lambda w: w["ip_adapter"].update(
+            {"01.to_k_ip.weight": w["ip_adapter"].pop("1.to_k_ip.weight")}
+        ),
+        "a matrix 'ip_adapter.1.to_k_ip.weight', and this file none",
+    ),
+    "a vector for the projection": (
+        lambda w: w["image_proj"].update({"proj.weight": torch.ones(64)}),
+        "a matrix 'image_proj.proj.weight'",
+    ),
     "no norm": (lambda w: w["image_proj"].pop("norm.bias"), "not all of them"),
 }
 

@@ -11,6 +11,7 @@ from latelier.checkpoints.importers.ip_adapter.layout import (
     in_file_order,
     is_ip_adapter,
     key_shapes,
+    matrix,
     renames,
 )
 from latelier.checkpoints.json_files import read_object
@@ -54,7 +55,7 @@ class IPAdapter:
         names = renames(layers)
         refuse_leftovers(f"{source.path}", shapes.keys() - names.keys())
         key_width = key_shapes(shapes)[0][1]
-        projected, width = shapes["image_proj.proj.weight"]
+        projected, width = matrix(shapes, "image_proj.proj.weight")
         tokens = projected // key_width
         config = {
             "width": width,

@@ -32,15 +32,27 @@ def key_shapes(shapes: Shapes) -> list[tuple[int, int]]:
     """Return (width of the queries, width of the tokens) of each cross-attention, in file order.
 
     Raises:
-        ModelFileError: they are not counted 1, 3, 5 ...
+        ModelFileError: they are not counted 1, 3, 5 ..., or one is no matrix.
     """
     numbers = sorted(int(found[1]) for found in map(_KEYS.fullmatch, shapes) if found)
     if not numbers or numbers != list(range(1, 2 * len(numbers), 2)):
         raise ModelFileError(
             f"IP-Adapter counts its cross-attentions 1, 3, 5 ..., and this file {numbers[:10]}"
         )
-    found = [shapes[f"ip_adapter.{number}.to_k_ip.weight"] for number in numbers]
-    return [(width, tokens) for width, tokens in found]
+    return [matrix(shapes, f"ip_adapter.{number}.to_k_ip.weight") for number in numbers]
+
+
+def matrix(shapes: Shapes, name: str) -> tuple[int, int]:
+    """Return the rows and columns of a weight.
+
+    Raises:
+        ModelFileError: it is not there, or is no matrix.
+    """
+    shape = shapes.get(name, ())
+    if len(shape) != 2 or 0 in shape:
+        raise ModelFileError(f"IP-Adapter has a matrix '{name}', and this file {shape or 'none'}")
+    rows, columns = shape
+    return rows, columns
 
 
 def in_file_order(cross_attentions: Collection[str]) -> list[str]:
