@@ -109,6 +109,17 @@ def test_a_locked_plugin_that_is_gone_is_a_row_of_its_own(cli, plugins, tmp_path
     assert "pip install 'latelier-lost==1.0'" in row["fix"]
 
 
+def test_a_plugin_that_cannot_be_read_is_named(cli, plugins, monkeypatch, tmp_path):
+    def refused(_):
+        raise PermissionError(13, "Permission denied", "some/file.py")
+
+    monkeypatch.setattr("latelier.kernel.lock.fingerprint", refused)
+    done = cli("plugins", "lock")
+    assert done.status == 2
+    assert "the files of latelier-one cannot be read: " in done.err
+    assert not (tmp_path / "latelier.lock").exists()
+
+
 def test_disabled_plugins_are_not_locked(cli, plugins, tmp_path):
     cli("plugins", "disable", "latelier-two")
     cli("plugins", "lock")

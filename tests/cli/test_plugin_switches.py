@@ -114,6 +114,15 @@ def test_what_the_environment_decides_is_said(
     assert done.err == f"warning: latelier-ends:main {said}\n"
 
 
+def test_one_that_could_not_be_loaded_anyway_is_disabled_and_enabled(cli, install):
+    install("latelier-tomorrow", ENDS_THE_PROCESS, group="latelier.v9")
+    assert states(cli) == {"latelier-tomorrow:main": "incompatible_api"}
+    done = cli("plugins", "disable", "latelier-tomorrow")
+    assert (done.status, done.out) == (0, "latelier-tomorrow:main: disabled\n")
+    done = cli("plugins", "enable", "latelier-tomorrow")
+    assert (done.status, done.out) == (0, "latelier-tomorrow:main: incompatible_api\n")
+
+
 def test_an_entry_of_a_denied_distribution_says_what_to_enable(cli, wicked):
     cli("plugins", "disable", "latelier-ends")
     done = cli("plugins", "enable", "latelier-ends:main")

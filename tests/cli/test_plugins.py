@@ -2,6 +2,9 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import get_args
@@ -63,6 +66,12 @@ WICKED = {
         "deprecated",
         "plugin 'latelier-outdated:main' uses the name x, deprecated since latelier 1.4",
     ),
+    "mumbles": (
+        "import os; os.write(2, b'\\xff\\x00\\x1b[31m' * 50_000); os._exit(1)",
+        "crashed",
+        "exited with status 1: \ufffd\\x00\\x1b[31m",
+    ),
+    "escapes": ("raise ValueError('\\udcff')", "import_error", r"ValueError: \udcff"),
     "noisy": ("print('{')\n" + GOOD.format(name="noisy"), "ok", ""),
 }
 
@@ -156,6 +165,69 @@ def test_a_plugin_that_never_ends_is_timed_out(cli, install):
     assert time.monotonic() - began < 10
 
 
+FORKS = """
+import os, time
+child = os.fork()
+if child == 0:
+    time.sleep(600)
+    os._exit(0)
+open({path!r}, "w").write(str(child))
+"""
+
+
+def test_what_a_plugin_starts_ends_with_its_examination(cli, install, tmp_path):
+    path = tmp_path / "child"
+    install("latelier-forks", FORKS.format(path=str(path)) + GOOD.format(name="forks"))
+    (finding,) = json.loads(cli("plugins", "doctor", "latelier-forks", "--json").out)
+    assert finding["state"] == "ok"
+    assert ends(int(path.read_text()))
+
+
+def ends(process):
+    """Tell whether a process is gone in a moment, or waits for whoever takes over orphans."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_plugin_whose_process_goes_on_is_timed_out(cli, install):
+    thread = "import threading\nthreading.Thread(target=threading.Event().wait).start()\n"
+    install("latelier-goes-on", thread + GOOD.format(name="goes_on"))
+    done = cli("plugins", "doctor", "latelier-goes-on", "--timeout", "2", "--json")
+    (finding,) = json.loads(done.out)
+    assert (finding["state"], finding["cause"]) == (
+        "timed_out",
+        "imported, but its process goes on after 2 s",
+    )
+
+
+def test_an_interrupt_ends_the_examination_and_the_plugin(install, tmp_path):
+    path = tmp_path / "process"
+    install(
+        "latelier-endless",
+        f"""
+import os, time
+open({str(path)!r}, "w").write(str(os.getpid()))
+while True:
+    time.sleep(0.01)
+""",
+    )
+    code = "from latelier.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "plugins", "doctor", "latelier-endless"]
+    with subprocess.Popen([*command, "--timeout", "100"], stderr=subprocess.DEVNULL) as doctor:
+        while not (path.exists() and path.read_text()):
+            time.sleep(0.02)
+        doctor.send_signal(signal.SIGINT)
+        assert doctor.wait(20) == 130
+    assert ends(int(path.read_text()))
+
+
 def test_a_plugin_of_a_later_api_is_refused_without_being_imported(cli, install):
     install("latelier-later", "import os; os._exit(3)", group="latelier.v2")
     (listed,) = [
@@ -207,6 +279,16 @@ def test_showing_a_plugin(cli):
     text = cli("plugins", "show", "latelier").out
     assert "latelier:samplers" in text
     assert "sampler:latelier/ddim" in text
+
+
+def test_showing_a_plugin_whose_folder_has_another_name(cli, install):
+    install("latelier-renamed", GOOD.format(name="renamed"))
+    import latelier_renamed
+
+    folder = Path(latelier_renamed.__file__).parent
+    (folder / "latelier_renamed-1.0.dist-info").rename(folder / "other_name-1.0.dist-info")
+    (row,) = json.loads(cli("plugins", "show", "latelier-renamed", "--json").out)
+    assert (row["state"], row["requires"]) == ("ok", [])
 
 
 @pytest.mark.parametrize("command", ["show", "doctor"])

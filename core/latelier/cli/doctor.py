@@ -4,7 +4,6 @@ So a plugin that exits, crashes or never ends while it is imported is a finding 
 """
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from latelier.cli.sessions import Sessions
 from latelier.kernel.discovery import Candidate
+from latelier.kernel.foreign import one_line
 from latelier.kernel.policy import Policy, read_policy
 
 SLOW_SECONDS = 0.25
@@ -69,18 +70,23 @@ def missing(candidates: Sequence[Candidate]) -> list[Finding]:
 
 def examine(candidates: Sequence[Candidate], timeout: float) -> list[Finding]:
     """Return a finding for each candidate, in order; none is imported into this process."""
-    policy = read_policy()
+    policy, sessions = read_policy(), Sessions()
 
     def examined(candidate: Candidate) -> Finding:
         obstacle = candidate.obstacle(policy)
         if obstacle:
             return _finding(candidate, *obstacle)
-        found = _probed(candidate, timeout)
+        found = _probed(candidate, sessions, timeout)
         # once more: the first time Python compiles it, and reads it from a cold disk
-        return _judged_slow(_probed(candidate, timeout)) if _is_slow(found) else found
+        again = _is_slow(found)
+        return _judged_slow(_probed(candidate, sessions, timeout)) if again else found
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(examined, candidates))
+        try:
+            return list(pool.map(examined, candidates))
+        except BaseException:
+            sessions.end()
+            raise
 
 
 def _is_slow(finding: Finding) -> bool:
@@ -99,28 +105,23 @@ def _judged_slow(finding: Finding) -> Finding:
     )
 
 
-def _probed(candidate: Candidate, timeout: float) -> Finding:
-    with TemporaryDirectory() as folder:
+def _probed(candidate: Candidate, sessions: Sessions, timeout: float) -> Finding:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         report, errors = Path(folder, "report.json"), Path(folder, "errors.txt")
         # -P: the working directory is no place to import from
         command = [sys.executable, "-P", "-m", "latelier.cli.probe", candidate.id, str(report)]
-        try:
-            with errors.open("wb") as stderr:
-                done = subprocess.run(  # noqa: S603
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=stderr,
-                    timeout=timeout,
-                    check=False,
-                )
-        except subprocess.TimeoutExpired:
-            cause = f"not imported after {timeout:g} s"
-            return _finding(candidate, "timed_out", cause, _fix(candidate), timeout)
+        with errors.open("wb") as stderr:
+            status = sessions.status(command, stderr, timeout)
         try:
             values = json.loads(report.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            cause = _last_words(done.returncode, errors.read_text(errors="replace"))
+            values = None
+        if status is None:
+            doing = "not imported" if values is None else "imported, but its process goes on"
+            cause = f"{doing} after {timeout:g} s"
+            return _finding(candidate, "timed_out", cause, _fix(candidate), timeout)
+        if values is None:
+            cause = _last_words(status, errors.read_text(errors="replace"))
             return _finding(candidate, "crashed", cause, _fix(candidate))
     return _finding(candidate, **values)
 
@@ -160,7 +161,7 @@ def _last_words(status: int, errors: str) -> str:
     # a fatal error of the interpreter says what it is in its first line, an exception in its last
     fatal = [line for line in lines if line.startswith("Fatal Python error")]
     said = (fatal or lines[-1:])[:1]
-    return f"the process that imported it {how}" + "".join(f": {line}" for line in said)
+    return f"the process that imported it {how}" + "".join(f": {one_line(line)}" for line in said)
 
 
 def _with_collisions(findings: Sequence[Finding], policy: Policy) -> list[Finding]:

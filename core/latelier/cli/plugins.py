@@ -51,9 +51,8 @@ def show(
     from latelier.cli.doctor import examine
 
     candidates = _called([name])
-    about = _about(candidates[0].distribution)
     rows = [
-        {**_metadata(candidate), **about, **asdict(finding)}
+        {**_metadata(candidate), **_about(candidate), **asdict(finding)}
         for candidate, finding in zip(candidates, examine(candidates, timeout), strict=True)
     ]
     if as_json:
@@ -165,8 +164,8 @@ def lock(
         for each in discover()
         if each.distribution != BUILT_IN and not each.obstacle(unlocked) and each.entry_point.dist
     }
+    plugins = locked(distributions)
     try:
-        plugins = locked(distributions)
         write_lock(path, plugins)
     except OSError as error:
         raise InvalidInputError(f"{path}: cannot be written: {error}") from None
@@ -249,12 +248,12 @@ def _metadata(candidate: "Candidate") -> dict[str, Any]:
     }
 
 
-def _about(distribution: str) -> dict[str, Any]:
-    from importlib.metadata import metadata
-
-    found = metadata(distribution)
-    requires = found.get_all("Requires-Dist") or []
+def _about(candidate: "Candidate") -> dict[str, Any]:
+    distribution = candidate.entry_point.dist
+    if distribution is None:
+        return {"summary": None, "requires": []}
+    requires = distribution.requires or []
     return {
-        "summary": found["Summary"],
+        "summary": distribution.metadata["Summary"],
         "requires": sorted(each for each in requires if "extra ==" not in each),
     }

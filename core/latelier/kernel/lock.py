@@ -10,7 +10,7 @@ from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
 
-from latelier.kernel.errors import InvalidConfigError
+from latelier.kernel.errors import InvalidConfigError, PluginError
 from latelier.kernel.fingerprint import Fingerprint, fingerprint
 from latelier.kernel.writing import write_text
 
@@ -22,8 +22,18 @@ Locked = Mapping[str, Fingerprint]
 
 
 def locked(distributions: Mapping[str, Distribution]) -> dict[str, Fingerprint]:
-    """Return the fingerprints of distributions by their names."""
-    return {name: fingerprint(distributions[name]) for name in sorted(distributions)}
+    """Return the fingerprints of distributions by their names.
+
+    Raises:
+        PluginError: the files of one cannot be read.
+    """
+    found = {}
+    for name in sorted(distributions):
+        try:
+            found[name] = fingerprint(distributions[name])
+        except OSError as error:
+            raise PluginError(f"the files of {name} cannot be read: {error}") from None
+    return found
 
 
 def write_lock(path: Path, plugins: Locked) -> None:
