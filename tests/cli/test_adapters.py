@@ -104,6 +104,8 @@ def test_the_help_has_no_section_where_there_are_none(cli, monkeypatch):
         ("paint:scal=1", "--adapter paint: there is no field 'scal'. Did you mean 'scale'?"),
         ("paint:scale=-1", "--adapter paint: 'scale': Input should be greater than or equal to 0"),
         ("paint:scale", "--adapter: 'paint:scale' cannot be read"),
+        ("paint:input=", "--adapter paint: 'input': String should have at least 1 character"),
+        ("paint:input=prompt", "this model has an input 'prompt' already; name the adapter's"),
     ],
 )
 def test_faults_are_told_before_a_model_is_loaded(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 class _Options(Frozen):
     scale: float = Field(1.0, ge=0, allow_inf_nan=False)
-    input: str | None = None
+    input: str | None = Field(None, min_length=1)
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,7 @@ def _read(text: str, atelier: "Atelier") -> AskedAdapter:
         model: type[BaseModel] | None = atelier.conditioners.input_class(stored.conditioner.id)
     except LatelierError:
         model = None  # adding the adapter says what is missing, and what to install
-    return AskedAdapter(
-        name, options.scale, stored.name if options.input is None else options.input, model
-    )
+    return AskedAdapter(name, options.scale, options.input or stored.name, model)
 
 
 def _options(name: str, given: Mapping[str, Any]) -> _Options:

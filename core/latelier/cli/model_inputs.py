@@ -38,7 +38,13 @@ def read_inputs(
 
     source = find(model)
     known = input_classes(read_outline(source.folder), atelier)
-    known |= {each.called: each.input for each in adapters if each.called not in known}
+    for each in adapters:
+        if each.called in known:
+            raise InvalidInputError(
+                f"--adapter {each.name}: this model has an input '{each.called}' already; name the "
+                "adapter's differently with :input=NAME"
+            )
+        known[each.called] = each.input
     inputs = read_conditions(texts, known)
     if prompt is not None:
         if PROMPT not in known:
