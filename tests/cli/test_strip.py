@@ -48,6 +48,7 @@ def test_in_place_only_with_force(cli, pictures):
         (["a.png", "b.png", "-o", "one.png"], "one file cannot hold 2 pictures"),
         (["a.png", "sub/../a.png", "-o", "clean"], "two of the pictures have the same name"),
         (["none.png", "-o", "clean"], "none.png: cannot be read"),
+        (["a.png", "none.png", "-o", "clean"], "none.png: cannot be read"),
         (["a.png", "-o", "b.png"], "b.png: is there already"),
     ],
 )
@@ -55,6 +56,7 @@ def test_what_cannot_be_done(cli, pictures, arguments, said):
     done = cli("strip", *arguments)
     assert done.status == 2
     assert said in done.err
+    assert not (pictures / "clean").exists()
 
 
 def test_a_picture_that_is_generated_tells_nothing_afterwards(cli, tiny_model, tmp_path):

@@ -24,6 +24,10 @@ def test_without_a_file_everything_is_allowed(home):
     assert Policy().refusal("any", "main") is None
 
 
+def test_a_home_that_is_no_folder_holds_no_file():
+    assert read_policy({"XDG_CONFIG_HOME": "/dev/null"}) == Policy()
+
+
 def test_lists_and_aliases_of_the_file(home):
     write(
         home,

@@ -80,6 +80,24 @@ def test_where_the_list_is_written(path, text, left):
     assert path.read_text() == left
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("# mine\r\n", '# mine\r\n\r\n[plugins]\r\ndeny = ["x"]\r\n'),
+        (
+            "[plugins] # the gate\r\n[aliases]\r\n",
+            '[plugins] # the gate\r\ndeny = ["x"]\r\n[aliases]\r\n',
+        ),
+        ('[plugins]\r\ndeny = [\r\n "a", # a\r\n]\r\n', '[plugins]\r\ndeny = ["a", "x"]\r\n'),
+    ],
+)
+def test_ends_of_lines_stay_what_they_are(path, text, left):
+    path.parent.mkdir()
+    path.write_bytes(text.encode())
+    disable(path, ["x"])
+    assert path.read_bytes() == left.encode()
+
+
 def test_what_was_disabled_is_enabled_again(path):
     disable(path, ["one", "two:a", "two:b", "three"])
     disable(path, ["one"])

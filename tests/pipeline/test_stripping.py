@@ -1,5 +1,6 @@
 """Provenance can be taken out: nothing of it remains in the file, and the pixels are the same."""
 
+import stat
 import struct
 import zlib
 
@@ -66,6 +67,16 @@ def test_in_place(written):
     assert set(names(written)) == {"IHDR", "pHYs", "IDAT", "IEND"}
     assert Image.open(written).tobytes() == before
     assert [each.name for each in written.parent.iterdir()] == ["a.png"]
+
+
+def test_in_place_the_mode_stays_and_a_link_is_followed(written):
+    link = written.with_name("link.png")
+    link.symlink_to(written)
+    written.chmod(0o600)
+    strip(link)
+    assert link.is_symlink()
+    assert SECRET.encode() not in written.read_bytes()
+    assert stat.S_IMODE(written.stat().st_mode) == 0o600
 
 
 def test_a_picture_of_ours_carries_none_afterwards(tiny, tmp_path):

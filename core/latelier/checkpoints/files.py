@@ -9,20 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; on success it takes the place of `path`.
-
-    On failure, or an interrupt, it is removed and `path` stays as it was.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid4().hex}.part")
-    try:
-        yield beside
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+from latelier.kernel.writing import whole
 
 
 @contextmanager

@@ -31,12 +31,15 @@ def strip(
     Prompt, seed, model and all else that tells how they were made go; the pixels stay.
     """
     from latelier.kernel.errors import InvalidInputError
+    from latelier.pipeline.stripping import bare
     from latelier.pipeline.stripping import strip as stripped
 
     targets = _targets(pictures, output)
     for target in targets:
         if target.exists() and not force:
             raise InvalidInputError(f"{target}: is there already; --force replaces it")
+    for picture in pictures:
+        bare(picture)  # one that is damaged is told before any is written
     for picture, target in zip(pictures, targets, strict=True):
         try:
             stripped(picture, target)

@@ -12,7 +12,8 @@ from typing import Any
 
 from latelier.kernel.errors import InvalidConfigError, PluginError
 from latelier.kernel.fingerprint import Fingerprint, fingerprint
-from latelier.kernel.writing import write_text
+from latelier.kernel.foreign import described
+from latelier.kernel.writing import rewrite
 
 FORMAT = 1
 _TOLD = 3
@@ -50,7 +51,8 @@ def write_lock(path: Path, plugins: Locked) -> None:
         }
         for name, each in sorted(plugins.items())
     }
-    write_text(path, json.dumps({"lock": FORMAT, "plugins": entries}, indent=1) + "\n")
+    text = json.dumps({"lock": FORMAT, "plugins": entries}, indent=1) + "\n"
+    rewrite(path, text.encode())
 
 
 def read_lock(path: Path) -> dict[str, Fingerprint]:
@@ -63,13 +65,14 @@ def read_lock(path: Path) -> dict[str, Fingerprint]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["lock"] != FORMAT:
-            raise ValueError(f"it is of format {content['lock']}, not {FORMAT}")
+            raise ValueError(f"it is of format {content['lock']!r}, this latelier reads {FORMAT}")
         return {name: _entry(values) for name, values in content["plugins"].items()}
     except FileNotFoundError:
         raise InvalidConfigError(f"{path}: there is no such lock; {write}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidConfigError(
-            f"{path}: this is no lock that can be read ({error!r}); delete it, and {write} anew"
+            f"{path}: this is no lock that can be read ({described(error)}); delete it, and "
+            f"{write} anew"
         ) from None
 
 

@@ -128,7 +128,7 @@ def normalised(distribution: str) -> str:
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a home may be /dev/null
         return {}
     except (OSError, ValueError) as error:
         raise InvalidConfigError(f"{path}: cannot be read: {error}") from None

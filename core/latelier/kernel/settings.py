@@ -14,9 +14,9 @@ from typing import Any
 
 from latelier.kernel.errors import InvalidConfigError
 from latelier.kernel.policy import normalised_entry, read_settings
-from latelier.kernel.writing import write_text
+from latelier.kernel.writing import rewrite
 
-_HEADER = re.compile(r"^[ \t]*\[[ \t]*plugins[ \t]*\][ \t]*(?:#.*)?$", re.MULTILINE)
+_HEADER = re.compile(r"^[ \t]*\[[ \t]*plugins[ \t]*\][ \t]*(?:#[^\r\n]*)?(?=\r?$)", re.MULTILINE)
 _NEXT_HEADER = re.compile(r"^[ \t]*\[", re.MULTILINE)
 _STRING_OR_COMMENT = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|'[^'\n]*'|#[^\n]*")
 
@@ -61,7 +61,7 @@ def _names(path: Path, key: str) -> list[str]:
 
 
 def _write(path: Path, lists: dict[str, list[str]]) -> None:
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = path.read_bytes().decode() if path.exists() else ""
     changed = text
     for key, names in lists.items():
         if names != tomllib.loads(changed).get("plugins", {}).get(key, []):
@@ -77,7 +77,7 @@ def _write(path: Path, lists: dict[str, list[str]]) -> None:
     if changed == text:
         return
     try:
-        write_text(path, changed)
+        rewrite(path, changed.encode())
     except OSError as error:
         raise InvalidConfigError(f"{path}: cannot be written: {error.strerror}") from None
 
@@ -100,17 +100,18 @@ def _parsed(text: str) -> dict[str, Any] | None:
 def _with_list(text: str, key: str, names: Iterable[str]) -> str:
     """Return the text with the list `key` of [plugins] replaced, or written where it was not."""
     line = f"{key} = {json.dumps(list(names), ensure_ascii=False)}"
+    end_of_line = "\r\n" if "\r\n" in text else "\n"
     header = _HEADER.search(text)
     if header is None:
-        gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
-        return f"{text}{gap}[plugins]\n{line}\n"
+        gap = end_of_line * (0 if not text else 1 if text.endswith("\n") else 2)
+        return f"{text}{gap}[plugins]{end_of_line}{line}{end_of_line}"
     following = _NEXT_HEADER.search(text, header.end())
     end = following.start() if following else len(text)
     found = re.compile(rf"^[ \t]*{key}[ \t]*=[ \t]*(?=\[)", re.MULTILINE).search(
         text, header.end(), end
     )
     if found is None:
-        return f"{text[: header.end()]}\n{line}{text[header.end() :]}"
+        return f"{text[: header.end()]}{end_of_line}{line}{text[header.end() :]}"
     return f"{text[: found.start()]}{line}{text[_end_of_list(text, found.end()) :]}"
 
 

@@ -10,8 +10,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from latelier.checkpoints.files import whole
 from latelier.kernel.errors import InvalidInputError
+from latelier.kernel.writing import whole
 from latelier.pipeline.large_pictures import without_large_pictures
 
 PNG_KEY = "latelier"

@@ -9,13 +9,14 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from latelier.checkpoints.files import write_bytes
 from latelier.kernel.errors import InvalidInputError
+from latelier.kernel.writing import rewrite
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SHOWN_BY = {
     *(b"IHDR", b"PLTE", b"IDAT", b"IEND"),
-    *(b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"bKGD", b"pHYs"),
+    *(b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"bKGD", b"pHYs"),
+    *(b"cICP", b"mDCV", b"cLLI"),  # of high dynamic range
     *(b"acTL", b"fcTL", b"fdAT"),  # of an animation
 }
 
@@ -31,13 +32,20 @@ def strip(path: str | Path, output: str | Path | None = None) -> None:
         InvalidInputError: the file is missing, no PNG or damaged; it stays as it was.
         OSError: it cannot be written.
     """
-    path = Path(path)
+    rewrite(Path(path if output is None else output), bare(Path(path)))
+
+
+def bare(path: Path) -> bytes:
+    """Return the bytes of a PNG that are the picture.
+
+    Raises:
+        InvalidInputError: the file is missing, no PNG or damaged.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise InvalidInputError(f"{path}: cannot be read: {error.strerror}") from None
-    kept = b"".join(chunk for name, chunk in _chunks(path, data) if name in _SHOWN_BY)
-    write_bytes(path if output is None else Path(output), _SIGNATURE + kept)
+    return _SIGNATURE + b"".join(chunk for name, chunk in _chunks(path, data) if name in _SHOWN_BY)
 
 
 def _chunks(path: Path, data: bytes) -> Iterator[tuple[bytes, bytes]]:
