@@ -103,6 +103,24 @@ def test_a_plugin_takes_the_arguments_that_it_needs():
     assert counter.told == [announcer.run, (1, 0.5)]
 
 
+def test_first_and_last_are_told_first_and_last():
+    told = []
+
+    def listener(name, **options):
+        class Ordered:
+            @hookimpl(**options)
+            def latelier_before_step(self):
+                told.append(name)
+
+        return Ordered()
+
+    announcer = atelier(
+        a=listener("last", trylast=True), b=listener("any"), c=listener("first", tryfirst=True)
+    ).announcer()
+    announcer.tell("latelier_before_step", step=1, steps=1, sigma=1.0)
+    assert told == ["first", "any", "last"]
+
+
 def test_every_run_has_a_name_of_its_own():
     made = atelier()
     assert len({made.announcer().run for _ in range(9)}) == 9

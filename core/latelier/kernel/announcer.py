@@ -37,9 +37,10 @@ class Announcer:
         self._slow: set[str] = set()
 
     def listeners(self, hook: str) -> list[pluggy.HookImpl]:
-        """Return the implementations of `hook`, as they were when the run first asked."""
+        """Return the implementations of `hook` in order, as they were when the run first asked."""
         if hook not in self._listening:
-            self._listening[hook] = getattr(self._manager.hook, hook).get_hookimpls()
+            # pluggy keeps them as it calls them: the last one first
+            self._listening[hook] = getattr(self._manager.hook, hook).get_hookimpls()[::-1]
         return self._listening[hook]
 
     def tell(self, hook: str, **arguments: Any) -> None:

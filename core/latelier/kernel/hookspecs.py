@@ -49,7 +49,10 @@ def latelier_after_step(run: str, step: int, steps: int, sigma: float, snapshot:
 
 @hookspec
 def latelier_images_finished(run: str, pictures: "Sequence[Any]") -> None:
-    """Tell that a run is over: its `Picture`s, in order, with seeds and provenance."""
+    """Tell that a run is over: its `Picture`s, in order, with seeds and provenance.
+
+    Each is a copy, made when it is taken out of `pictures`.
+    """
 
 
 @hookspec

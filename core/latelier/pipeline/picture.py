@@ -1,10 +1,11 @@
 """What a run gives: previews on the way, pictures at the end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from PIL import Image
 from torch import Tensor
@@ -23,6 +24,10 @@ class Picture:
     def save(self, path: str | Path) -> None:
         """Write it as a PNG that carries its provenance."""
         write_png(Path(path), self.image, self.provenance)
+
+    def copy(self) -> "Picture":
+        """Return one that shares nothing with it."""
+        return Picture(self.image.copy(), self.seed, deepcopy(self.provenance))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,3 +75,26 @@ class Snapshot:
     def images(self) -> list[Image.Image]:
         """Return what it looks like, decoded now."""
         return self._decode(self.latents())
+
+
+class Copies(Sequence[Picture]):
+    """Finished pictures, for plugins that are told of them: whoever looks at one gets a copy."""
+
+    def __init__(self, pictures: Sequence[Picture]) -> None:
+        self._pictures = pictures
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._pictures)
+
+    @overload
+    def __getitem__(self, index: int) -> Picture: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Copies": ...
+
+    def __getitem__(self, index: int | slice) -> "Picture | Copies":
+        """Return a copy of one, or several that are copied likewise."""
+        if isinstance(index, slice):
+            return Copies(self._pictures[index])
+        return self._pictures[index].copy()

@@ -18,7 +18,7 @@ from latelier.pipeline.canvas import Canvas, canvas
 from latelier.pipeline.choice import Choice
 from latelier.pipeline.conditions import ConditionBuilder, Rows
 from latelier.pipeline.images import pixel_hash, to_images
-from latelier.pipeline.picture import Picture, Preview, Snapshot
+from latelier.pipeline.picture import Copies, Picture, Preview, Snapshot
 from latelier.pipeline.provenance import provenance_of
 from latelier.pipeline.request import Request, Side
 from latelier.pipeline.resampling import resampled
@@ -95,7 +95,7 @@ class Run:
             )
             pictures = self._pictures(latents, announcer) if index == steps else ()
             if pictures:
-                announcer.tell("latelier_images_finished", pictures=pictures)
+                announcer.tell("latelier_images_finished", pictures=Copies(pictures))
             yield Preview(index, steps, step.sigma, latents, self._decoded, pictures)
 
     def _sampling(self) -> Iterator[Step]:
