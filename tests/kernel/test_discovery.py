@@ -23,6 +23,13 @@ def test_candidates_are_sorted_and_nothing_is_imported(site):
     assert not {"Zoo_Plugin", "aaa_plugin", "unrelated", "tomorrow"} & sys.modules.keys()
 
 
+def test_of_one_that_is_made_for_several_majors_the_one_of_this_latelier_is_taken(site):
+    site.publish("several", NEVER)
+    info = site.folder / "several-1.0.dist-info" / "entry_points.txt"
+    info.write_text(f"{info.read_text()}[latelier.v2]\nmain = several.later:plugin\n")
+    assert [each.entry_point.group for each in site.candidates()] == ["latelier.v1"]
+
+
 def test_a_distribution_found_twice_on_the_path_counts_once(site, tmp_path):
     site.publish("twice", NEVER, version="1.0")
     later = tmp_path / "later"

@@ -117,7 +117,8 @@ def _candidates_of(distribution: Distribution) -> list[Candidate]:
     except Exception as error:  # a damaged installation of anything at all must not stop the host
         _log.warning("the metadata of %s cannot be read: %r", distribution.locate_file(""), error)
         return []
-    return [Candidate(name, version, each, asks) for each in entry_points]
+    ours = [each for each in entry_points if each.group == GROUP]  # others are for another latelier
+    return [Candidate(name, version, each, asks) for each in ours or entry_points]
 
 
 def _remedy(group: str, distribution: str) -> str:
