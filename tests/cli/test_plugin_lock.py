@@ -134,6 +134,17 @@ def test_a_file_that_is_no_lock_is_not_replaced(cli, plugins, tmp_path):
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
+def test_where_no_lock_can_be(cli, plugins, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    for output, said in (
+        ("folder", "error: folder: cannot be read: Is a directory\n"),
+        ("file/a.lock", "error: file/a.lock: cannot be written: File exists\n"),
+    ):
+        done = cli("plugins", "lock", "-o", output)
+        assert (done.status, done.out, done.err) == (2, "", said)
+
+
 def test_a_lock_that_is_missing_stops_every_import(cli, plugins, monkeypatch):
     monkeypatch.setenv("LATELIER_LOCK", "nowhere.lock")
     for command in (["plugins", "list"], ["plugins", "doctor"]):

@@ -29,6 +29,11 @@ WICKED = {
     "exits": ("import sys; sys.exit(0)", "import_error", "SystemExit"),
     "vanishes": ("import os; os._exit(3)", "crashed", "exited with status 3"),
     "vanishes-quietly": ("import os; os._exit(0)", "crashed", "exited with status 0"),
+    "ends-badly": (
+        "import atexit, os; atexit.register(os._exit, 7)\n" + GOOD.format(name="ends_badly"),
+        "crashed",
+        "exited with status 7",
+    ),
     "crashes": (
         "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
         "crashed",

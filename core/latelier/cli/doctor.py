@@ -120,7 +120,7 @@ def _probed(candidate: Candidate, sessions: Sessions, timeout: float) -> Finding
             doing = "not imported" if values is None else "imported, but its process goes on"
             cause = f"{doing} after {timeout:g} s"
             return _finding(candidate, "timed_out", cause, _fix(candidate), timeout)
-        if values is None:
+        if values is None or (status != 0 and values["state"] == "ok"):
             cause = _last_words(status, errors.read_text(errors="replace"))
             return _finding(candidate, "crashed", cause, _fix(candidate))
     return _finding(candidate, **values)

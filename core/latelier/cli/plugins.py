@@ -168,7 +168,7 @@ def lock(
     try:
         write_lock(path, plugins)
     except OSError as error:
-        raise InvalidInputError(f"{path}: cannot be written: {error}") from None
+        raise InvalidInputError(f"{path}: cannot be written: {error.strerror}") from None
     rows = [
         (name, each.version, len(each.files), "yes" if each.editable else "no", each.sha256)
         for name, each in plugins.items()

@@ -69,7 +69,9 @@ def read_lock(path: Path) -> dict[str, Fingerprint]:
         return {name: _entry(values) for name, values in content["plugins"].items()}
     except FileNotFoundError:
         raise InvalidConfigError(f"{path}: there is no such lock; {write}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise InvalidConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidConfigError(
             f"{path}: this is no lock that can be read ({described(error)}); delete it, and "
             f"{write} anew"
