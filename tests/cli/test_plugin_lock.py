@@ -56,12 +56,12 @@ def test_a_lock_names_each_plugin_with_version_and_hash(cli, plugins, tmp_path):
     rows = json.loads(done.out)
     assert [row["distribution"] for row in rows] == ["latelier-one", "latelier-two"]
     assert [(row["version"], row["files"], row["editable"]) for row in rows] == [
-        ("1.0", 2, "no"),
-        ("1.0", 2, "no"),
+        ("1.0", 2, False),
+        ("1.0", 2, False),
     ]
     assert done.err == f"LATELIER_LOCK={tmp_path / 'latelier.lock'} puts it in force\n"
     text = cli("plugins", "lock").out
-    assert rows[0]["sha256"] in text
+    assert f"no        {rows[0]['sha256']}" in text
 
 
 def test_one_changed_byte_is_refused_before_anything_is_imported(

@@ -12,7 +12,10 @@ from latelier.cli.new_plugin import new
 from latelier.cli.output import show_columns, show_fields, show_json
 
 if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
     from latelier.kernel.discovery import Candidate
+    from latelier.kernel.lock import Locked
     from latelier.kernel.policy import Policy
 
 app = new_app(help="Start, list, show, examine, switch and lock plugins.")
@@ -149,37 +152,49 @@ def lock(
     While LATELIER_LOCK, or `lock` in [plugins] of config.toml, names the file, a plugin that
     differs from it, or is not in it, is left out before anything of it is imported.
     """
-    from latelier.kernel.discovery import discover
     from latelier.kernel.errors import InvalidInputError
     from latelier.kernel.lock import locked, read_lock, write_lock
-    from latelier.kernel.policy import BUILT_IN, LOCK_VARIABLE, read_policy
+    from latelier.kernel.policy import LOCK_VARIABLE, read_policy
 
     policy = read_policy()
     path = output or policy.lock or Path("latelier.lock")
     if path.exists():
         read_lock(path)
-    unlocked = replace(policy, lock=None)
-    distributions = {
-        each.distribution: each.entry_point.dist
-        for each in discover()
-        if each.distribution != BUILT_IN and not each.obstacle(unlocked) and each.entry_point.dist
-    }
-    plugins = locked(distributions)
+    plugins = locked(_that_may_load(replace(policy, lock=None)))
     try:
         write_lock(path, plugins)
     except OSError as error:
         raise InvalidInputError(f"{path}: cannot be written: {error.strerror}") from None
+    _show_locked(plugins, as_json)
+    if policy.lock is None or policy.lock.resolve() != path.resolve():
+        typer.echo(f"{LOCK_VARIABLE}={path.resolve()} puts it in force", err=True)
+
+
+def _that_may_load(policy: "Policy") -> "dict[str, Distribution]":
+    """Return the distributions of plugins that a policy admits, by name."""
+    from latelier.kernel.discovery import discover
+    from latelier.kernel.policy import BUILT_IN
+
+    return {
+        each.distribution: each.entry_point.dist
+        for each in discover()
+        if each.distribution != BUILT_IN and not each.obstacle(policy) and each.entry_point.dist
+    }
+
+
+def _show_locked(plugins: "Locked", as_json: bool) -> None:
+    keys = ("distribution", "version", "files", "editable", "sha256")
     rows = [
-        (name, each.version, len(each.files), "yes" if each.editable else "no", each.sha256)
+        (name, each.version, len(each.files), each.editable, each.sha256)
         for name, each in plugins.items()
     ]
-    keys = ("distribution", "version", "files", "editable", "sha256")
     if as_json:
         show_json([dict(zip(keys, row)) for row in rows])
     else:
-        show_columns([key.upper() for key in keys], rows)
-    if policy.lock is None or policy.lock.resolve() != path.resolve():
-        typer.echo(f"{LOCK_VARIABLE}={path.resolve()} puts it in force", err=True)
+        words = {True: "yes", False: "no"}
+        show_columns(
+            [key.upper() for key in keys], [(*row[:3], words[row[3]], row[4]) for row in rows]
+        )
 
 
 def _row(candidate: "Candidate", policy: "Policy") -> dict[str, Any]:
