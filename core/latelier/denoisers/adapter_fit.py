@@ -16,18 +16,16 @@ def misfit(config: AdapterConfig, cross_attentions: Mapping[str, int]) -> str | 
     """
     if not cross_attentions:
         return "is added to cross-attentions, and this denoiser has none"
-    missing = [name for name in config.layers if name not in cross_attentions]
+    missing = [f"'{name}'" for name in config.layers if name not in cross_attentions]
     if missing:
-        return f"has {_listed(missing)}, which this denoiser has not; {_there(cross_attentions)}"
+        there = _there(cross_attentions)
+        return f"has the layers {_listed(missing)}, which this denoiser has not; {there}"
     other = [
         f"'{name}' of width {width}, which is {cross_attentions[name]} here"
         for name, width in config.layers.items()
         if width != cross_attentions[name]
     ]
-    if not other:
-        return None
-    more = f" (and {len(other) - _SHOWN} more)" if len(other) > _SHOWN else ""
-    return f"is for another denoiser: it has {', '.join(other[:_SHOWN])}{more}"
+    return f"is for another denoiser: it has {_listed(other)}" if other else None
 
 
 def _there(cross_attentions: Mapping[str, int]) -> str:
@@ -35,6 +33,6 @@ def _there(cross_attentions: Mapping[str, int]) -> str:
     return f"its {len(cross_attentions)} cross-attentions are named such as '{first}'"
 
 
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return "the layers " + ", ".join(f"'{name}'" for name in names[:_SHOWN]) + more
+def _listed(layers: list[str]) -> str:
+    more = f" and {len(layers) - _SHOWN} more" if len(layers) > _SHOWN else ""
+    return ", ".join(layers[:_SHOWN]) + more

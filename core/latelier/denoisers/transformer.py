@@ -85,7 +85,8 @@ class Transformer(nn.Module):
 
         x: (B, C, h, w) noisy latents. t: (B,), the process's timesteps. `control` may add
         residuals (B, hidden_size, h / patch_size, w / patch_size) to the outputs of "blocks.N",
-        and pass the values through the self-attentions "blocks.N.attn".
+        pass the values through the self-attentions "blocks.N.attn", and add what adapters find to
+        `cross_attentions`.
 
         Raises:
             ConditionError: the condition is not what the configuration says, or the control names

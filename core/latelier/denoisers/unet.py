@@ -71,8 +71,9 @@ class UNet(nn.Module):
 
         x: (B, C, h, w) noisy latents. t: (B,), the process's timesteps. `control` may add
         residuals to the outputs of "input_blocks.N", "middle_block" and "output_blocks.N", or to
-        "skips.N", what input block N hands to its output block (there ControlNet acts); and
-        pass the values through self-attentions, named as their modules.
+        "skips.N", what input block N hands to its output block (there ControlNet acts); pass
+        the values through self-attentions, named as their modules; and add what adapters find to
+        `cross_attentions`.
 
         Raises:
             ConditionError: the condition is not what the configuration says, or the control names
