@@ -75,6 +75,16 @@ def test_a_plugin_that_was_removed_since_can_be_enabled(cli, config):
     assert config.read_text() == "[plugins]\ndeny = []\n"
 
 
+@pytest.mark.parametrize("command", ["enable", "disable"])
+@pytest.mark.parametrize("lists", ["deny = [1]", "deny = 'gone'", "allow = {}"])
+def test_a_file_with_wrong_lists_is_said_to_be_wrong(cli, wicked, config, command, lists):
+    config.parent.mkdir()
+    config.write_text(f"[plugins]\n{lists}\n")
+    done = cli("plugins", command, "latelier-ends")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith(f"error: {config}: allow and deny are lists of names, not ")
+
+
 def test_the_built_ins_cannot_be_disabled(cli, config):
     done = cli("plugins", "disable", "latelier:core")
     assert done.status == 2

@@ -44,5 +44,8 @@ class Sessions:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    if not hasattr(os, "killpg"):  # where there are no sessions
+        process.kill()
+        return
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -94,8 +94,8 @@ def read_policy(environment: Mapping[str, str] = os.environ) -> Policy:
     """
     path = config_file(environment)
     plugins, aliases = read_settings(path)
-    allow = _names(environment.get(ALLOW_VARIABLE), plugins.get("allow"), path)
-    deny = _names(environment.get(DENY_VARIABLE), plugins.get("deny"), path)
+    allow = _names(environment.get(ALLOW_VARIABLE), plugins.get("allow"))
+    deny = _names(environment.get(DENY_VARIABLE), plugins.get("deny"))
     variables = {ALLOW_VARIABLE, DENY_VARIABLE, LOCK_VARIABLE} & environment.keys()
     lock = _lock(environment.get(LOCK_VARIABLE), plugins.get("lock"), path)
     return Policy(allow, deny or frozenset(), aliases, lock, frozenset(variables))
@@ -111,6 +111,8 @@ def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     plugins, aliases = tables.get("plugins", {}), tables.get("aliases", {})
     _check_table(path, tables, {"plugins", "aliases"})
     _check_table(path, plugins, {"allow", "deny", "lock"})
+    for key in ("allow", "deny"):
+        _check_names(path, plugins.get(key, []))
     _check_table(path, aliases)
     for alias, id_ in aliases.items():
         if not isinstance(id_, str):
@@ -142,14 +144,15 @@ def _check_table(path: Path, table: Any, known: set[str] | None = None) -> None:
             raise InvalidConfigError(f"{path}: there is no '{key}'. {suggestion(key, known)}")
 
 
-def _names(variable: str | None, setting: object, path: Path) -> frozenset[str] | None:
+def _check_names(path: Path, names: object) -> None:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InvalidConfigError(f"{path}: allow and deny are lists of names, not {names!r}")
+
+
+def _names(variable: str | None, setting: list[str] | None) -> frozenset[str] | None:
     if variable is not None:
         setting = [name.strip() for name in variable.split(",") if name.strip()]
-    if setting is None:
-        return None
-    if not isinstance(setting, list) or not all(isinstance(name, str) for name in setting):
-        raise InvalidConfigError(f"{path}: allow and deny are lists of names, not {setting!r}")
-    return frozenset(normalised_entry(name) for name in setting)
+    return None if setting is None else frozenset(normalised_entry(name) for name in setting)
 
 
 def normalised_entry(name: str) -> str:

@@ -55,8 +55,6 @@ def _is_one_of(entry: str, names: Collection[str]) -> bool:
 
 def _names(path: Path, key: str) -> list[str]:
     found = read_settings(path)[0].get(key, [])
-    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-        raise InvalidConfigError(f"{path}: {key} is a list of names, not {found!r}")
     return list(dict.fromkeys(normalised_entry(name) for name in found))
 
 
