@@ -105,6 +105,16 @@ CASES = {
     "wrong argument": Case(WRONG_ARGUMENT, "invalid_hook", "registry"),
     "no hooks": Case(NO_HOOKS, "invalid_hook", "implements no hook"),
     "wrapper": Case(WRAPPER, "invalid_hook", "'latelier_before_step' is marked as a wrapper"),
+    "asynchronous": Case(
+        registering(SAMPLER.format("half")).replace("def ", "async def "),
+        "invalid_hook",
+        "'latelier_register' is asynchronous or has a `yield`",
+    ),
+    "generator": Case(
+        registering(SAMPLER.format("half"), "yield"),
+        "invalid_hook",
+        "'latelier_register' is asynchronous or has a `yield`",
+    ),
     "bad import string": Case(
         registering(SAMPLER.format("half"), 'registrar.sampler("b", factory="a.b")'),
         "registration_error",
@@ -148,8 +158,11 @@ def test_a_broken_plugin_alone_is_left_out(site, publish_healthy, caplog, case):
     assert case.fix in report.fix
     assert "\n" not in report.cause
     assert report.components == ()
-    for text in ("latelier-broken:main", case.cause, case.fix):
+    with pytest.raises(UnknownNameError) as unknown:
+        atelier.samplers.spec("latelier-broken/half")
+    for text in ("latelier-broken:main", case.cause.removesuffix("."), case.fix):
         assert text in caplog.text
+        assert text in str(unknown.value)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +20,9 @@ from latelier.kernel.registrar import Registrar
 from latelier.kernel.spec import ComponentSpec
 
 _log = logging.getLogger(__name__)
+
+_DEFERRED = (isgeneratorfunction, iscoroutinefunction, isasyncgenfunction)
+"""What of a function, when it is called, does not run its body."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class PluginReport:
 
     def __str__(self) -> str:
         """Return a line for people."""
-        return f"plugin '{self.id}' is left out ({self.state}): {self.cause}. {self.fix}"
+        cause = self.cause.removesuffix(".")
+        return f"plugin '{self.id}' is left out ({self.state}): {cause}. {self.fix}"
 
 
 class LeftOutError(PluginError):
@@ -133,6 +138,11 @@ class PluginLoader:
             raise PluginError(
                 f"'{caller.name}' is marked as a wrapper: plugins are called one at a time, so "
                 "there is nothing to wrap"
+            )
+        if any(is_deferred(implementation.function) for is_deferred in _DEFERRED):
+            raise PluginError(
+                f"'{caller.name}' is asynchronous or has a `yield`: hooks are called and no more, so "
+                "it would never run"
             )
         if caller.spec is not None:
             warn_of_hook(implementation.plugin_name, caller.spec.function, implementation.argnames)
