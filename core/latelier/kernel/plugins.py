@@ -141,8 +141,8 @@ class PluginLoader:
             )
         if any(is_deferred(implementation.function) for is_deferred in _DEFERRED):
             raise PluginError(
-                f"'{caller.name}' is asynchronous or has a `yield`: hooks are called and no more, so "
-                "it would never run"
+                f"'{caller.name}' is asynchronous or has a `yield`: a hook is called, and no more, "
+                "so it would never run"
             )
         if caller.spec is not None:
             warn_of_hook(implementation.plugin_name, caller.spec.function, implementation.argnames)
