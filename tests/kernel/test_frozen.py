@@ -1,10 +1,13 @@
 """Errors of configurations: one line for each fault, with what would be right."""
 
+from typing import Annotated
+
 import pytest
 from pydantic import Field, ValidationError, model_validator
 
 from latelier.kernel.errors import InvalidConfigError, ModelFileError, suggestion
 from latelier.kernel.frozen import Frozen, validated
+from latelier.kernel.inputs import Image
 
 
 class Inner(Frozen):
@@ -75,3 +78,40 @@ def test_a_long_value_is_cut():
 )
 def test_suggestions(name, known, said):
     assert suggestion(name, known) == said
+
+
+class Note(Frozen):
+    pitch: int = Field(le=127)
+
+
+class Melody(Frozen):
+    notes: Annotated[list[Note], Field(min_length=1)] | Image
+    voices: dict[str, Note] = Field(default_factory=dict)
+    tempo: int | None = None
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (
+            {"notes": [{"pitch": 1}, {"pitch": 160}]},
+            "'notes.1.pitch': Input should be less than or",
+        ),
+        ({"notes": [{"pitch": 1, "beat": 2}]}, "there is no field 'notes.0.beat'"),
+        ({"notes": [60]}, "'notes.0': Input should be a valid dictionary or instance of Note"),
+        ({"notes": [{"pitch": 1}], "tempo": "fast"}, "'tempo': Input should be a valid integer"),
+        ({"notes": [{"pitch": 1}], "voices": {"Note": {}}}, "the field 'voices.Note.pitch' is"),
+    ],
+)
+def test_of_several_types_the_nearest_is_told(values, told):
+    with pytest.raises(InvalidConfigError) as fault:
+        validated(Melody, values, "melody")
+    assert str(fault.value).startswith(f"melody: {told}")
+    assert ";" not in str(fault.value)
+
+
+def test_where_none_is_nearest_all_are_told():
+    with pytest.raises(InvalidConfigError) as fault:
+        validated(Melody, {"notes": 3}, "melody")
+    assert "'notes': Input should be a valid list" in str(fault.value)
+    assert "'notes': an image is a PIL image, a path, a data URI" in str(fault.value)

@@ -52,7 +52,7 @@ class Atelier:
         self.strict = strict
 
         def made(kind: Kind) -> Registry[Any]:
-            return Registry(kind, policy.aliases_of(kind))
+            return Registry(kind, policy.aliases_of(kind), self._left_out)
 
         self.first_stages: Registry[Callable[..., Any]] = made("first_stage")
         self.denoisers: Registry[Callable[..., Any]] = made("denoiser")
@@ -113,6 +113,12 @@ class Atelier:
                 raise PluginError(f"{spec.kind} '{spec.id}' is registered already")
         for spec in specs:
             self.registry(spec.kind).add(spec)
+
+    def _left_out(self, distribution: str) -> str:
+        for report in self.plugins:
+            if report.distribution == distribution and report.state != "ok":
+                return str(report)
+        return ""
 
     def _judge(self, report: PluginReport) -> None:
         if report.state in ("ok", "disabled"):

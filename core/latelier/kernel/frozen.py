@@ -1,8 +1,8 @@
 """The one base of every configuration, spec and input: a frozen pydantic model."""
 
-from collections.abc import Mapping, Sequence
-from types import UnionType
-from typing import Any, TypeVar, get_args
+from collections.abc import Iterator, Mapping, Sequence, Set
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -36,8 +36,44 @@ def validated(
     try:
         return model.model_validate(values)
     except ValidationError as invalid:
-        faults = [_fault(model, fault) for fault in invalid.errors()]
+        faults = [_fault(model, fault) for fault in _of_nearest_types(model, invalid.errors())]
         raise error(f"{what}: {'; '.join(faults)}") from None
+
+
+def _of_nearest_types(model: type[BaseModel], faults: Sequence[Any]) -> list[Any]:
+    """Return the faults, of a field that may be of several types those of the nearest alone.
+
+    pydantic tells of every type that was tried, and names it in the path: nearest is the one that
+    was followed furthest. The names of types are no part of what was given, and are left out.
+    """
+    fields: dict[Any, list[Any]] = {}
+    for fault in faults:
+        fields.setdefault(fault["loc"][:1], []).append(fault)
+    nearest = []
+    for path, told in fields.items():
+        field = model.model_fields.get(*path) if path else None
+        tried = set(_tried(field.annotation)) if field else set()
+        deepest = max(len(fault["loc"]) for fault in told)
+        for fault in told:
+            if not tried:
+                nearest.append(fault)
+            elif len(fault["loc"]) == deepest:
+                plain = tuple(part for part in fault["loc"] if not _is_type(part, tried))
+                nearest.append({**fault, "loc": plain})
+    return nearest
+
+
+def _tried(annotation: Any) -> Iterator[str]:
+    """Yield the names of the types among which an annotation lets pydantic choose."""
+    members = get_args(annotation)
+    if get_origin(annotation) in (Union, UnionType) and NoneType not in members:
+        yield from (getattr(member, "__name__", "") for member in members)
+    for member in members:
+        yield from _tried(member)
+
+
+def _is_type(part: str | int, tried: Set[str]) -> bool:
+    return isinstance(part, str) and ("[" in part or part in tried)
 
 
 def _fault(model: type[BaseModel], fault: Any) -> str:

@@ -1,6 +1,6 @@
 """A registry: the components of one kind."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -24,11 +24,22 @@ class Registry(Generic[T]):
     """The components of one kind, by id ('distribution/name') or by bare name while unique.
 
     A user alias settles a name that two distributions claim. Specs are names only: `get` imports.
+
+    Args:
+        kind: of all of them.
+        aliases: name -> id.
+        left_out: says of a distribution why what it registers is not here, or ''.
     """
 
-    def __init__(self, kind: Kind, aliases: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        aliases: Mapping[str, str] | None = None,
+        left_out: Callable[[str], str] = lambda _: "",
+    ) -> None:
         self.kind: Kind = kind
         self._aliases = dict(aliases or {})
+        self._left_out = left_out
         self._specs: dict[str, ComponentSpec] = {}
 
     def add(self, spec: ComponentSpec) -> None:
@@ -57,7 +68,7 @@ class Registry(Generic[T]):
 
         Raises:
             UnknownNameError: nobody registered it; the nearest name is suggested, or for an id of
-                a distribution without any, the pip line.
+                a distribution without any, the pip line or why it was left out.
             AmbiguousNameError: several distributions did; all are listed.
         """
         name = self._aliases.get(name, name)
@@ -139,7 +150,8 @@ class Registry(Generic[T]):
         """Return what would mend an unknown name: the plugin of an id, or the nearest name."""
         distribution, slash, _ = name.partition("/")
         if slash and all(spec.distribution != distribution for spec in self._specs.values()):
-            return f"It is of a plugin that is not here: pip install {distribution}"
+            left_out = self._left_out(distribution)
+            return left_out or f"It is of a plugin that is not here: pip install {distribution}"
         return suggestion(name, self.names())
 
     def _owners(self, name: str) -> list[ComponentSpec]:
