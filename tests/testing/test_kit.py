@@ -9,6 +9,7 @@ import pytest
 
 import latelier.testing
 from latelier.kernel.inputs import Box
+from latelier.testing import ConditionerContract
 from latelier.testing.audit import watched
 from latelier.testing.boxes import box, boxes_in, with_box
 from latelier_conditioners.layout_inputs import Layout
@@ -79,6 +80,28 @@ def test_a_failing_check_says_the_rule_and_shows_values(tmp_path):
     assert "2 failed" in done.stdout, done.stdout
     assert "inputs 0 and 1 give the same part" in done.stdout
     assert "the bad input 2 is taken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("attributes", "told"),
+    [
+        ({}, "TestIt has to say its component and its inputs"),
+        ({"component": "a/b"}, "TestIt has to say its inputs"),
+        (
+            {"component": "a/b", "inputs": [1, 2], "bad_input": [3]},
+            "TestIt.bad_input: is 'bad_inputs' meant?",
+        ),
+    ],
+)
+def test_a_contract_that_is_not_filled_in_is_told_at_once(attributes, told):
+    with pytest.raises(TypeError) as fault:
+        type("TestIt", (ConditionerContract,), attributes)
+    assert str(fault.value) == told
+
+
+def test_what_a_test_class_has_beside_is_its_own():
+    own = {"component": "a/b", "inputs": [1, 2], "palette": 3, "test_more": None}
+    assert type("TestIt", (ConditionerContract,), own).palette == 3
 
 
 class TestBoxes:

@@ -1,6 +1,7 @@
 """What every registered component keeps to, of whatever kind."""
 
 import inspect
+from difflib import get_close_matches
 from typing import Any, ClassVar
 
 import pytest
@@ -22,6 +23,16 @@ class ComponentContract:
 
     kind: ClassVar[Kind]
     component: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ("component",)
+    """What a test class has to name."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.__name__.startswith("Test"):  # what pytest collects
+            _check_spelling(cls)
+            missing = [name for name in cls.needs if not hasattr(cls, name)]
+            if missing:
+                raise TypeError(f"{cls.__name__} has to say its {' and its '.join(missing)}")
 
     def atelier(self) -> Atelier:
         """Return where the component is looked up: the installed plugins, unless overridden."""
@@ -51,6 +62,16 @@ class ComponentContract:
             f"loading the entry points of {owner} imports torch: register import strings, and "
             "import nothing but latelier.hookimpl in the plugin's module and its package"
         )
+
+
+def _check_spelling(cls: type) -> None:
+    """Refuse an attribute whose name is all but one that the contract looks at."""
+    inherited = {name for base in cls.__mro__[1:] for name in vars(base)}
+    known = [name for name in inherited if not name.startswith(("_", "test"))]
+    for name, value in vars(cls).items():
+        if name not in inherited and not callable(value):
+            for meant in get_close_matches(name, known, 1, 0.85):
+                raise TypeError(f"{cls.__name__}.{name}: is '{meant}' meant?")
 
 
 class FunctionContract(ComponentContract):

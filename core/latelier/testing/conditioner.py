@@ -57,6 +57,7 @@ class ConditionerContract(ModuleContract):
     """  # noqa: D415
 
     kind = "conditioner"
+    needs = ("component", "inputs")
     inputs: ClassVar[Sequence[Any]]
     bad_inputs: ClassVar[Sequence[Any]] = ()
     frame: ClassVar[Frame] = Frame((64, 64), (16, 16))
@@ -145,6 +146,8 @@ class ConditionerContract(ModuleContract):
 
     def test_a_bad_input_is_refused(self) -> None:
         """Nothing is corrected in silence, and nothing is left to fail inside of the model."""
+        if not self.bad_inputs:
+            pytest.skip("give `bad_inputs`: what a person might well give, and it cannot take")
         component = self.build()
         for value in self.bad_inputs:
             try:
@@ -182,7 +185,7 @@ class ConditionerContract(ModuleContract):
     def test_prepare_has_the_batch_first(self) -> None:
         """Rows are chosen and joined along the first axis."""
         component = self.build()
-        for rows in (self.rows, self.rows[:1]):
+        for rows in (self.rows, self.rows[:1], [*self.rows, *self.rows]):
             for name, tensor in self.given(component, rows).items():
                 assert tensor.shape[:1] == (len(rows),), (
                     f"prepare returns {name} of shape {tuple(tensor.shape)} for {len(rows)} "

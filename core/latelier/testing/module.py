@@ -103,7 +103,7 @@ class ModuleContract(ComponentContract):
         modules = sorted({text.partition(":")[0] for text in texts})
         assert not torch_after_importing(*modules), (
             f"importing {' or '.join(modules)} imports torch: keep config and input in modules "
-            "apart from the one that computes, and leave the package's __init__ empty"
+            "apart from the one that computes, and import nothing heavy in the package's __init__"
         )
 
     # ------------------------------------------------------------------------- what it computes
