@@ -4,7 +4,15 @@
 def test_it_writes_a_distribution_and_its_path(cli, tmp_path):
     made = cli("plugins", "new", "palette", "--kind", "sampler", "--author", "Ada")
     assert (made.status, made.out) == (0, "latelier-palette\n")
+    assert made.err == "next: cd latelier-palette; pip install -e '.[dev]'; pytest\n"
     assert (tmp_path / "latelier-palette" / "pyproject.toml").is_file()
     again = cli("plugins", "new", "palette", "--kind", "sampler")
     assert (again.status, again.out) == (2, "")
     assert again.err == "error: latelier-palette: exists already; nothing was written\n"
+
+
+def test_a_name_that_a_built_in_has(cli, tmp_path):
+    refused = cli("plugins", "new", "text", "--kind", "conditioner")
+    assert (refused.status, refused.out) == (2, "")
+    assert refused.err.startswith("error: 'text' is a conditioner of latelier already; choose")
+    assert not list(tmp_path.glob("latelier-*"))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from latelier.scaffold.writing import PluginKind
+from latelier.scaffold.kinds import PluginKind
 
 
 def new(
@@ -20,6 +20,16 @@ def new(
 
     The path of its folder is written; nothing that is there is replaced.
     """
+    from latelier.cli.application import atelier
+    from latelier.kernel.errors import InvalidInputError
     from latelier.scaffold.writing import write_plugin
 
-    typer.echo(write_plugin(name, kind, folder, author))
+    registry = atelier().registry(kind.replace("-", "_"))  # type: ignore[arg-type]
+    if name in registry.names():
+        raise InvalidInputError(
+            f"'{name}' is a {kind} of {registry.spec(name).distribution} already; choose another "
+            "name, or everybody has to write the full id"
+        )
+    made = write_plugin(name, kind, folder, author)
+    typer.echo(made)
+    typer.echo(f"next: cd {made}; pip install -e '.[dev]'; pytest", err=True)

@@ -6,13 +6,11 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 from latelier import __version__
 from latelier.kernel.discovery import GROUP
 from latelier.kernel.errors import InvalidInputError
-
-PluginKind = Literal["conditioner", "sampler", "first-stage", "denoiser", "importer"]
+from latelier.scaffold.kinds import PluginKind
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")

@@ -185,7 +185,7 @@ class ConditionerContract(ModuleContract):
     def test_prepare_has_the_batch_first(self) -> None:
         """Rows are chosen and joined along the first axis."""
         component = self.build()
-        for rows in (self.rows, self.rows[:1], [*self.rows, *self.rows]):
+        for rows in (self.rows, self.rows[:1], self.rows[:2]):
             for name, tensor in self.given(component, rows).items():
                 assert tensor.shape[:1] == (len(rows),), (
                     f"prepare returns {name} of shape {tuple(tensor.shape)} for {len(rows)} "
