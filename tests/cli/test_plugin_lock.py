@@ -11,7 +11,7 @@ import latelier
 class Plugin:
     @latelier.hookimpl
     def latelier_register(self, registrar):
-        registrar.sampler("{name}", factory="nowhere:nothing")
+        registrar.sampler("{name}", factory="latelier_samplers.heun:heun")
 
 plugin = Plugin()
 """

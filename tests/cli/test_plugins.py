@@ -19,7 +19,7 @@ import latelier
 class Plugin:
     @latelier.hookimpl
     def latelier_register(self, registrar):
-        registrar.sampler("{name}", factory="nowhere:nothing")
+        registrar.sampler("{name}", factory="latelier_samplers.heun:heun")
 
 plugin = Plugin()
 """
@@ -45,7 +45,7 @@ WICKED = {
     "half": (
         GOOD.format(name="half")
         .replace("plugin =", "    raise_ = 1\nplugin =")
-        .replace('"nowhere:nothing")', '"nowhere:nothing"); 1 / 0'),
+        .replace('"latelier_samplers.heun:heun")', '"latelier_samplers.heun:heun"); 1 / 0'),
         "registration_error",
         "ZeroDivisionError",
     ),
@@ -57,11 +57,22 @@ WICKED = {
     ),
     "misdirected": (
         GOOD.format(name="x").replace(
-            'sampler("x", factory="nowhere:nothing"',
-            'denoiser("x", factory="nowhere:nothing", config="nowhere:Config"',
+            'sampler("x", factory="latelier_samplers.heun:heun"',
+            'denoiser("x", factory="latelier_samplers.heun:heun", config="nowhere:Config"',
         ),
         "component_error",
         "nowhere:Config",
+    ),
+    "misspelt": (
+        GOOD.format(name="misspelt").replace("heun:heun", "heun:huen"),
+        "component_error",
+        "component 'latelier-misspelt/misspelt': 'latelier_samplers.heun' has no 'huen'. Did you "
+        "mean 'heun'?",
+    ),
+    "homeless": (
+        GOOD.format(name="homeless").replace("latelier_samplers.heun", "latelier_samplers.nowhere"),
+        "component_error",
+        "component 'latelier-homeless/homeless': there is no module 'latelier_samplers.nowhere'",
     ),
     "slow": ("import time; time.sleep(0.3)\n" + GOOD.format(name="slow"), "slow_import", "0.25 s"),
     "outdated": (
@@ -204,11 +215,11 @@ def ends(process):
 def test_a_plugin_whose_process_goes_on_is_timed_out(cli, install):
     thread = "import threading\nthreading.Thread(target=threading.Event().wait).start()\n"
     install("latelier-goes-on", thread + GOOD.format(name="goes_on"))
-    done = cli("plugins", "doctor", "latelier-goes-on", "--timeout", "2", "--json")
+    done = cli("plugins", "doctor", "latelier-goes-on", "--timeout", "6", "--json")
     (finding,) = json.loads(done.out)
     assert (finding["state"], finding["cause"]) == (
         "timed_out",
-        "imported, but its process goes on after 2 s",
+        "imported, but its process goes on after 6 s",
     )
 
 

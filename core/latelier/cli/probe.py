@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from latelier.cli.factories import check_factory
 from latelier.kernel.deprecation import PluginDeprecationWarning
 from latelier.kernel.discovery import discover
 from latelier.kernel.errors import LatelierError, PluginError
@@ -40,6 +41,7 @@ def _broken_promise(specs: Sequence[ComponentSpec]) -> tuple[str, str, str] | No
         return "slow_import", "imports torch when it is loaded", fix
     for spec in specs:
         try:
+            check_factory(spec)
             _check_data(spec)
         except LatelierError as error:
             return "component_error", str(error), f"report it to {spec.distribution}"
