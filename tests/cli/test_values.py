@@ -102,6 +102,16 @@ def test_files(tmp_path):
         read_conditions([f"places=@{picture}"], KNOWN)
 
 
+class Melody(Frozen):
+    notes: list[int] | inputs.Image
+
+
+def test_what_may_be_a_picture_takes_one(tmp_path):
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (2, 2)).save(picture)
+    assert read_conditions([f"melody=@{picture}"], {"melody": Melody}) == {"melody": str(picture)}
+
+
 def test_a_semantic_map_is_a_picture(tmp_path):
     picture = tmp_path / "map.png"
     Image.new("L", (2, 2)).save(picture)

@@ -193,3 +193,26 @@ def test_a_plugin_that_takes_its_time_and_fails_is_charged(clock):
     steps(announcer, clock, between=0.1)
     assert announcer.seconds == {"both:Both": 2}
     assert list(announcer.quarantined) == ["both:Both"]
+
+
+class Recursive:
+    """Starts a run of its own whenever it is told of one."""
+
+    def __init__(self):
+        self.told = 0
+        self.atelier = None
+
+    @hookimpl
+    def latelier_images_finished(self, pictures):  # noqa: ARG002
+        self.told += 1
+        self.atelier.announcer().tell("latelier_images_finished", pictures=())
+
+
+def test_nobody_is_told_of_a_run_that_a_hook_starts():
+    plugin, other = Recursive(), Listener()
+    plugin.atelier = atelier(plugin=plugin, other=other)
+    announcer = plugin.atelier.announcer()
+    for _ in range(2):
+        announcer.tell("latelier_images_finished", pictures=(1,))
+    assert plugin.told == 2
+    assert other.told == [[1], [1]]

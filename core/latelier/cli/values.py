@@ -130,6 +130,9 @@ def read_strength(strength: float) -> float:
     return strength
 
 
+_PICTURES = ("image", "mask", "semantic-map")
+
+
 def read_conditions(
     texts: Sequence[str], known: Mapping[str, type[BaseModel] | None]
 ) -> dict[str, Any]:
@@ -207,7 +210,7 @@ def _file(name: str, path: Path, field: Mapping[str, Any]) -> Any:
     if path.suffix.lower() == ".npy":
         return _array(name, path)
     if path.suffix.lower() != ".json":
-        if field.get("format") not in ("image", "mask", "semantic-map"):
+        if not any(each.get("format") in _PICTURES for each in (field, *field.get("anyOf", ()))):
             raise InvalidInputError(
                 f"--condition {name}: takes no picture; give a value, JSON as @FILE.json, or "
                 "numbers as @FILE.npy"

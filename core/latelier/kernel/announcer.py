@@ -1,6 +1,8 @@
 """Telling plugins what has happened, one at a time."""
 
 import logging
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from time import perf_counter
 from typing import Any
 from uuid import uuid4
@@ -16,6 +18,8 @@ BUDGET_SHARE = 0.05
 more. Beyond it they are told of as slow."""
 
 _log = logging.getLogger(__name__)
+
+_telling: ContextVar[bool] = ContextVar("_telling", default=False)
 
 
 class Announcer:
@@ -47,15 +51,25 @@ class Announcer:
         """Call `hook` of every plugin that has it; where none has, this costs next to nothing.
 
         What a hook asks for of `arguments` and `run` is handed to it. KeyboardInterrupt, and what
-        else is no `Exception`, passes through; SystemExit is a fault like any other.
+        else is no `Exception`, passes through; SystemExit is a fault like any other. Of a run that
+        a hook starts nobody is told: it would be told of its own without end.
 
         Raises:
             PluginError: in strict mode, where one fails.
         """
         listeners = self.listeners(hook)
-        if not listeners:
+        if not listeners or _telling.get():
             return
         arguments["run"] = self.run
+        token = _telling.set(True)
+        try:
+            self._tell(hook, listeners, arguments)
+        finally:
+            _telling.reset(token)
+
+    def _tell(
+        self, hook: str, listeners: Sequence[pluggy.HookImpl], arguments: Mapping[str, Any]
+    ) -> None:
         for listener in listeners:
             id_ = listener.plugin_name
             if id_ in self.quarantined:
