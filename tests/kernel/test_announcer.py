@@ -203,7 +203,7 @@ class Recursive:
         self.atelier = None
 
     @hookimpl
-    def latelier_images_finished(self, pictures):  # noqa: ARG002
+    def latelier_images_finished(self, pictures):
         self.told += 1
         self.atelier.announcer().tell("latelier_images_finished", pictures=())
 
