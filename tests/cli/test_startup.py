@@ -105,3 +105,10 @@ def test_the_help_of_generate_names_what_is_installed(cli):
     out = cli("generate", "--help").out
     for name in ("dpmpp_2m", "karras", "cfg", "class_label"):
         assert name in out
+
+
+def test_it_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "latelier", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"latelier {latelier.__version__}\n"
