@@ -36,7 +36,6 @@ from latelier.kernel.atelier import Atelier
 from latelier.pipeline.choice import Choice
 
 SEED, TUNING_SEED = 2_000_000, 3_000_000
-TUNED = ("dpmpp_2m", "ipndm", "unipc")
 PROBLEMS = ("mixture", "unguided", "guided")
 console = Console()
 
@@ -68,7 +67,7 @@ def measure(name: str, arguments: Any, atelier: Atelier) -> Sequence[Measured]:
     found = list(
         compare(problem, exact, samplers, schedules, arguments.nfe, atelier, console.print)
     )
-    for sampler, steps in product(map(Choice.model_validate, TUNED), arguments.tune):
+    for sampler, steps in product(map(Choice.model_validate, arguments.tuned), arguments.tune):
         choice = tuned_schedule(name, sampler, steps, arguments, atelier)
         on_tuned = compare(problem, exact, [sampler], [choice], [steps], atelier)
         found += [replace(each, schedule="tuned") for each in on_tuned]
@@ -124,6 +123,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--nfe", nargs="+", type=int, default=[5, 8, 10, 12, 15, 20, 50])
     parser.add_argument("--tune", nargs="*", type=int, default=[], help="steps to tune for")
     parser.add_argument("--seeds", type=int, default=64)
+    parser.add_argument("--tuned", nargs="+", default=["dpmpp_2m", "ipndm", "unipc"])
     parser.add_argument("--tuning-seeds", type=int, default=32)
     parser.add_argument("--starts", type=int, default=1, help="schedules to tune from")
     parser.add_argument("--output", type=Path, default=Path("runs/sampler-error"))
