@@ -1,5 +1,6 @@
 """Fixtures of several folders: a site of plugins, a tiny pipeline, the command line."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -78,6 +79,17 @@ def composed(atelier: Atelier, **changes: Any) -> Pipeline:
     if text is not None:
         text.module.fit(CAPTIONS)
     return pipeline
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Processes that are started can be interrupted, also where this one runs in the background.
+
+    A shell has those ignore SIGINT, and what they start inherits that.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

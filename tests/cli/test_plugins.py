@@ -223,6 +223,7 @@ def test_a_plugin_whose_process_goes_on_is_timed_out(cli, install):
     )
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_the_examination_and_the_plugin(install, tmp_path):
     path = tmp_path / "process"
     install(

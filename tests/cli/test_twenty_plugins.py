@@ -128,6 +128,7 @@ def host(tmp_path):
     )
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_it_is_listed_examined_mended_and_makes_pictures(host, tiny_model, tmp_path):
     rows = json.loads(host.run("plugins", "list", "--json").stdout)
     assert len([row for row in rows if row["distribution"] != "latelier"]) == 20
