@@ -78,7 +78,8 @@ class Pipeline:
             pipe.with_adapter("palette", scale=0.8).generate(prompt="a cat", palette=["#f00"])
 
         Args:
-            adapter: a registered name, the folder of one, or an adapter of another view.
+            adapter: a registered name, the folder of one, or one in memory, such as
+                `view.adapters[name].loaded`: its pictures cannot be replayed before it is saved.
             scale: how much it counts, 0 or more; 1 is as it was trained, 0 the same as none.
             as_: the name of the input; by default the adapter's own.
 
