@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from latelier.checkpoints.files import sha256_of, write_bytes, write_json
+from latelier.checkpoints.files import write_bytes, write_json
+from latelier.kernel.hashing import sha256_of
 
 
 def test_a_file_and_its_folders_appear_whole(tmp_path):

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from latelier.checkpoints.files import sha256_of
 from latelier.checkpoints.weights import (
     built_for_weights,
     load_into,
@@ -16,6 +15,7 @@ from latelier.checkpoints.weights import (
     write_weights,
 )
 from latelier.kernel.errors import ModelFileError
+from latelier.kernel.hashing import sha256_of
 
 
 def tensors():

@@ -19,6 +19,7 @@ try:
     import fast
 except ImportError:
     fallback = None
+    def rescue(): ...
 else:
     chosen = 1
 if VALUE:
@@ -39,6 +40,7 @@ THERE = [
     "Class",
     "fast",
     "fallback",
+    "rescue",
     "chosen",
     "conditional",
     "step",

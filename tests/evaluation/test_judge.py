@@ -58,7 +58,7 @@ def test_the_committed_judge_bears_softness(judge: Judge, held_out: LabelledScen
 
 
 def test_the_committed_weights_are_those_of_the_record() -> None:
-    from latelier.checkpoints.files import sha256_of
+    from latelier.kernel.hashing import sha256_of
 
     record = json.loads((JUDGE / "judge.json").read_text())["weights"]
     assert sha256_of(JUDGE / record["file"]) == record["sha256"]

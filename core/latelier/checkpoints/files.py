@@ -47,9 +47,3 @@ def write_bytes(path: Path, data: bytes) -> str:
 def write_json(path: Path, value: Any) -> str:
     """Write `value` as indented JSON, whole; return its SHA-256."""
     return write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

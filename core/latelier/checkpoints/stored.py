@@ -1,15 +1,25 @@
 """How a manifest names a component and its files. Readable without torch."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from latelier.kernel.errors import ModelFileError
 from latelier.kernel.frozen import Frozen
 
 COMPONENT_FILE = "component.json"
 """In the folder of a component alone, in place of the manifest of a model."""
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, int) and value > 1:
+        raise ValueError(f"format {value} is of a later latelier: pip install --upgrade latelier")
+    return value
+
+
+Format = Annotated[Literal[1], BeforeValidator(_known)]
+"""Of what latelier writes; a later one is refused with the pip line."""
 
 
 class StoredFile(Frozen):

@@ -1,12 +1,12 @@
 """`adapter.json`: what an adapter on disk consists of. Readable without torch; it runs nothing."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, field_validator
 
 from latelier.checkpoints.json_files import read_json
-from latelier.checkpoints.stored import StoredComponent, StoredFile
+from latelier.checkpoints.stored import Format, StoredComponent, StoredFile
 from latelier.kernel.errors import ModelFileError
 from latelier.kernel.frozen import Frozen
 
@@ -29,7 +29,7 @@ class TrainedOn(Frozen):
 class StoredAdapter(Frozen):
     """A conditioner, and the keys and values by which a denoiser attends to what it gives."""
 
-    format: Literal[1] = 1
+    format: Format = 1
     latelier: str = Field(description="version of latelier that wrote it")
     name: str = Field(description="of its input, unless it is given another")
     description: str = ""
@@ -39,15 +39,6 @@ class StoredAdapter(Frozen):
     card: dict[str, Any] = Field(
         default_factory=dict, description="facts for people: data, licence, measures"
     )
-
-    @field_validator("format", mode="before")
-    @classmethod
-    def _is_known(cls, value: Any) -> Any:
-        if isinstance(value, int) and value > 1:
-            raise ValueError(
-                f"format {value} is of a later latelier: pip install --upgrade latelier"
-            )
-        return value
 
     @field_validator("name")
     @classmethod

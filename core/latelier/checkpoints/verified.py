@@ -8,8 +8,9 @@ import json
 import os
 from pathlib import Path
 
-from latelier.checkpoints.files import sha256_of, write_json
+from latelier.checkpoints.files import write_json
 from latelier.kernel.errors import ModelFileError
+from latelier.kernel.hashing import sha256_of
 
 ALWAYS_BELOW = 64 * 2**20
 """Bytes below which a file is hashed each time."""

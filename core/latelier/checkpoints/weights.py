@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from latelier.checkpoints.files import sha256_of
 from latelier.checkpoints.header import read_header
 from latelier.kernel.errors import ModelFileError
+from latelier.kernel.hashing import sha256_of
 from latelier.kernel.writing import whole
 
 M = TypeVar("M", bound=nn.Module)

@@ -52,7 +52,7 @@ class Atelier:
         self.strict = strict
 
         def made(kind: Kind) -> Registry[Any]:
-            return Registry(kind, policy.aliases_of(kind), self._left_out)
+            return Registry(kind, policy.aliases_of(kind), self.left_out)
 
         self.first_stages: Registry[Callable[..., Any]] = made("first_stage")
         self.denoisers: Registry[Callable[..., Any]] = made("denoiser")
@@ -114,7 +114,8 @@ class Atelier:
         for spec in specs:
             self.registry(spec.kind).add(spec)
 
-    def _left_out(self, distribution: str) -> str:
+    def left_out(self, distribution: str) -> str:
+        """Return why what a distribution registers is not here; '' where nothing of it failed."""
         for report in self.plugins:
             if report.distribution == distribution and report.state != "ok":
                 return str(report)

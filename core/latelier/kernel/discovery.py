@@ -113,7 +113,8 @@ def _candidates_of(distribution: Distribution) -> list[Candidate]:
         metadata = distribution.metadata
         name = normalised(metadata["Name"] or "unknown")
         version = metadata["Version"] or "unknown"
-        asks = asked_for(metadata.get_all("Requires-Dist") or ())
+        # what the built-ins ask of latelier are its extras, and reading them takes an import
+        asks = "" if name == BUILT_IN else asked_for(metadata.get_all("Requires-Dist") or ())
     except Exception as error:  # a damaged installation of anything at all must not stop the host
         _log.warning("the metadata of %s cannot be read: %r", distribution.locate_file(""), error)
         return []

@@ -15,13 +15,14 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from importlib.machinery import ModuleSpec
 from importlib.metadata import Distribution
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from latelier.kernel.discovery import GROUP_PREFIX, module_of
+from latelier.kernel.hashing import sha256_of
 
 _ENTRY_POINTS = "entry_points.txt"
 
@@ -57,7 +58,7 @@ def fingerprint(distribution: Distribution) -> Fingerprint:
         if entry_point.group.startswith(GROUP_PREFIX) and module is not None:
             paths |= _files_of(module)
     entry_points = distribution.read_text(_ENTRY_POINTS) or ""
-    files = {name: _sha256(path) for name, path in paths.items() if path.is_file()}
+    files = {name: sha256_of(path) for name, path in paths.items() if path.is_file()}
     files[_ENTRY_POINTS] = sha256(entry_points.encode()).hexdigest()
     return Fingerprint(distribution.version, editable, files)
 
@@ -129,8 +130,3 @@ def _is_own(folder: Path) -> bool:
 
 def _counts(name: str) -> bool:
     return not name.endswith((".pyc", ".pyo"))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

@@ -1,12 +1,12 @@
 """What `latelier.json` says that can be read without torch: all but the noise process."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from latelier.checkpoints.json_files import read_json
-from latelier.checkpoints.stored import COMPONENT_FILE, StoredComponent
+from latelier.checkpoints.stored import COMPONENT_FILE, Format, StoredComponent
 from latelier.checkpoints.stored_adapter import ADAPTER_FILE, StoredAdapter
 from latelier.kernel.errors import ModelFileError
 from latelier.kernel.frozen import Frozen
@@ -30,7 +30,7 @@ class SavedAdapter(StoredAdapter):
 class Outline(Frozen):
     """The components by full id and version, their configurations, files and hashes."""
 
-    format: Literal[1] = 1
+    format: Format = 1
     latelier: str = Field(description="version of latelier that wrote it")
     description: str = ""
     first_stage: StoredComponent
@@ -47,15 +47,6 @@ class Outline(Frozen):
     card: dict[str, Any] = Field(
         default_factory=dict, description="facts for people: data, licence, measures"
     )
-
-    @field_validator("format", mode="before")
-    @classmethod
-    def _is_known(cls, value: Any) -> Any:
-        if isinstance(value, int) and value > 1:
-            raise ValueError(
-                f"format {value} is of a later latelier: pip install --upgrade latelier"
-            )
-        return value
 
     def components(self) -> dict[str, StoredComponent]:
         """Return every component by the place it has in the pipeline."""

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from latelier.checkpoints.files import sha256_of
 from latelier.checkpoints.pickles.worker import REFUSED
 from latelier.kernel.errors import ModelFileError
+from latelier.kernel.hashing import sha256_of
 
 _PROGRAM = """
 import json, sys
