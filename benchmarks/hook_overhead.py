@@ -17,7 +17,7 @@ import torch
 
 from latelier import hookimpl
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.policy import Policy
+from latelier.kernel.trust.policy import Policy
 from latelier.pipeline.picture import Snapshot
 
 TARGET_MS = 2.0

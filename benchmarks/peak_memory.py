@@ -135,7 +135,7 @@ def make(arguments: argparse.Namespace) -> Memory:
     )
     pipeline.save_pretrained(folder / "diffusers")
     del pipeline
-    from latelier.pipeline.importing import import_model
+    from latelier.conversion.importing import import_model
 
     import_model(folder / "diffusers", folder / "latelier", atelier=atelier())
     return {}
@@ -157,7 +157,7 @@ def write_vocabulary(folder: Path) -> None:
 def atelier() -> Any:
     """Return the built-in plugins and this checkout's latelier-transformers."""
     from latelier.kernel.atelier import Atelier
-    from latelier.kernel.policy import Policy
+    from latelier.kernel.trust.policy import Policy
 
     sys.path.insert(0, str(PLUGIN))
     from latelier_transformers.plugin import plugin

@@ -16,10 +16,9 @@ from PIL import Image
 from torch import Tensor
 
 import latelier
-from latelier.checkpoints.files import write_json
 from latelier.data.contact_sheet import contact_sheet
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.evaluation.judge import JUDGE_WEIGHTS, Judge, load_judge
+from latelier.evaluation.classifier.model import JUDGE_WEIGHTS, Judge, load_judge
 from latelier.evaluation.labelled_scenes import LabelledScenes, render
 from latelier.evaluation.prompt_following import (
     Judgement,
@@ -30,6 +29,7 @@ from latelier.evaluation.prompt_following import (
     prompt_of,
     worst,
 )
+from latelier.io.atomic import write_json
 from latelier.pipeline import Pipeline
 from latelier.pipeline.picture import Picture
 

@@ -13,12 +13,12 @@ import torch
 
 import latelier
 from latelier.checkpoints.component import COMPONENT_FILE, load_component
-from latelier.checkpoints.files import write_json
+from latelier.contracts.components import FirstStage
 from latelier.data.contact_sheet import contact_sheet
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.labelled_scenes import render
 from latelier.evaluation.psnr import psnr
-from latelier.kernel.contracts import FirstStage
+from latelier.io.atomic import write_json
 from latelier.pipeline.images import to_images
 
 

@@ -22,9 +22,8 @@ from sampler_peers import register
 from torch import Tensor
 
 import latelier
-from latelier.checkpoints.files import write_json
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.diffusion.processes import process_from
+from latelier.diffusion.processes.kinds import process_from
 from latelier.evaluation.sampling.comparison import Measured, compare, reference, sampler_of
 from latelier.evaluation.sampling.mixture import mixture
 from latelier.evaluation.sampling.pipelines import problem_of
@@ -32,8 +31,9 @@ from latelier.evaluation.sampling.plot import plot
 from latelier.evaluation.sampling.problem import Problem
 from latelier.evaluation.sampling.table import write_csv
 from latelier.evaluation.sampling.tuning import starting_grids, tuned
+from latelier.io.atomic import write_json
 from latelier.kernel.atelier import Atelier
-from latelier.pipeline.choice import Choice
+from latelier.pipeline.request import Choice
 
 SEED, TUNING_SEED = 2_000_000, 3_000_000
 PROBLEMS = ("mixture", "unguided", "guided")

@@ -24,11 +24,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from latelier.contracts.condition import Condition
+from latelier.contracts.configs import DenoiserConfig
+from latelier.contracts.sampling import Denoise, Sampler
 from latelier.diffusion.predict import Predictor
-from latelier.diffusion.vp import VP
-from latelier.kernel.condition import Condition
-from latelier.kernel.contracts import Denoise, Sampler
-from latelier.kernel.slots import DenoiserConfig
+from latelier.diffusion.processes.vp import VP
 from latelier_samplers.ddim import ddim
 from latelier_samplers.ddim_inversion import ddim_inversion
 from latelier_samplers.deis import deis

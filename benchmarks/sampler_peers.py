@@ -11,7 +11,8 @@ import diffusers
 from diffusers import EDMDPMSolverMultistepScheduler, UniPCMultistepScheduler
 from torch import Tensor
 
-from latelier.kernel.contracts import Denoise, Grid, Noise, Step
+from latelier.contracts.sampling import Denoise, Noise, Step
+from latelier.contracts.sigma_grid import Grid
 from latelier.kernel.hookspecs import hookimpl
 from latelier.kernel.registrar import Registrar
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import torch
 
-from latelier.checkpoints.files import write_json
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.evaluation.judge import JUDGE_WEIGHTS, load_judge, save_judge
-from latelier.evaluation.judge_training import JudgeTraining, train_judge
-from latelier.evaluation.judging import accuracy
+from latelier.evaluation.classifier.accuracy import accuracy
+from latelier.evaluation.classifier.model import JUDGE_WEIGHTS, load_judge, save_judge
+from latelier.evaluation.classifier.training import JudgeTraining, train_judge
 from latelier.evaluation.labelled_scenes import render
+from latelier.io.atomic import write_json
 
 HELD_OUT_SEED = 7_200_000
 

@@ -14,8 +14,9 @@ import torch
 
 from latelier.cli.main import main
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.discovery import GROUP, Candidate, discover
-from latelier.kernel.policy import Policy
+from latelier.kernel.discovery import Candidate, discover
+from latelier.kernel.trust.entry_points import GROUP
+from latelier.kernel.trust.policy import Policy
 from latelier.pipeline import Pipeline, compose
 
 CLASSES = ("cat", "dog", "fish")

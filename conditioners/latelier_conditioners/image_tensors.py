@@ -5,7 +5,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from latelier.kernel.contracts import Frame
+from latelier.contracts.components import Frame
 
 
 def image_tensor(image: Image) -> Tensor:

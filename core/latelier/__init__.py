@@ -12,21 +12,23 @@ from latelier._version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from latelier.conditioner import Conditioner
+    from latelier.contracts.components import Frame
+    from latelier.contracts.condition import Condition, Part, Stream
+    from latelier.contracts.conditioner import Conditioner
+    from latelier.contracts.configs import ConditionerConfig, Gives
+    from latelier.contracts.errors import LatelierError
+    from latelier.contracts.frozen import Frozen
+    from latelier.contracts.image_types import Image, Mask, SemanticMap
+    from latelier.contracts.inputs import Box, Color
+    from latelier.contracts.sampling import Guidance, Sampler, Schedule, Step
+    from latelier.conversion.building import build
+    from latelier.conversion.exporting import export_model
+    from latelier.conversion.importing import import_model
     from latelier.kernel.atelier import Atelier
-    from latelier.kernel.condition import Condition, Part, Stream
-    from latelier.kernel.contracts import Frame, Guidance, Sampler, Schedule, Step
-    from latelier.kernel.errors import LatelierError
-    from latelier.kernel.frozen import Frozen
     from latelier.kernel.hookspecs import hookimpl
-    from latelier.kernel.inputs import Box, Color, Image, Mask, SemanticMap
     from latelier.kernel.registrar import Registrar
     from latelier.kernel.registry import Registry
-    from latelier.kernel.slots import ConditionerConfig, Gives
     from latelier.pipeline import Pipeline, compose, load
-    from latelier.pipeline.building import build
-    from latelier.pipeline.exporting import export_model
-    from latelier.pipeline.importing import import_model
 
     conditioners: Registry[Callable[..., Any]]
     guidances: Registry[Guidance]
@@ -68,28 +70,28 @@ __all__ = [
 
 _HOMES = {
     "Atelier": "latelier.kernel.atelier",
-    "Box": "latelier.kernel.inputs",
-    "Color": "latelier.kernel.inputs",
-    "Condition": "latelier.kernel.condition",
-    "Conditioner": "latelier.conditioner",
-    "ConditionerConfig": "latelier.kernel.slots",
-    "Frame": "latelier.kernel.contracts",
-    "Frozen": "latelier.kernel.frozen",
-    "Gives": "latelier.kernel.slots",
-    "Image": "latelier.kernel.inputs",
-    "LatelierError": "latelier.kernel.errors",
-    "Mask": "latelier.kernel.inputs",
-    "Part": "latelier.kernel.condition",
+    "Box": "latelier.contracts.inputs",
+    "Color": "latelier.contracts.inputs",
+    "Condition": "latelier.contracts.condition",
+    "Conditioner": "latelier.contracts.conditioner",
+    "ConditionerConfig": "latelier.contracts.configs",
+    "Frame": "latelier.contracts.components",
+    "Frozen": "latelier.contracts.frozen",
+    "Gives": "latelier.contracts.configs",
+    "Image": "latelier.contracts.image_types",
+    "LatelierError": "latelier.contracts.errors",
+    "Mask": "latelier.contracts.image_types",
+    "Part": "latelier.contracts.condition",
     "Pipeline": "latelier.pipeline",
     "Registrar": "latelier.kernel.registrar",
-    "SemanticMap": "latelier.kernel.inputs",
-    "Step": "latelier.kernel.contracts",
-    "Stream": "latelier.kernel.condition",
-    "build": "latelier.pipeline.building",
+    "SemanticMap": "latelier.contracts.image_types",
+    "Step": "latelier.contracts.sampling",
+    "Stream": "latelier.contracts.condition",
+    "build": "latelier.conversion.building",
     "compose": "latelier.pipeline",
-    "export_model": "latelier.pipeline.exporting",
+    "export_model": "latelier.conversion.exporting",
     "hookimpl": "latelier.kernel.hookspecs",
-    "import_model": "latelier.pipeline.importing",
+    "import_model": "latelier.conversion.importing",
     "load": "latelier.pipeline",
 }
 _REGISTRIES = ("conditioners", "guidances", "samplers", "schedules")

@@ -13,32 +13,32 @@ class CorePlugin:
         registrar.first_stage(
             "autoencoder_kl",
             factory="latelier.first_stages.autoencoder_kl:AutoencoderKL",
-            config="latelier.first_stages.autoencoder_kl_config:AutoencoderKLConfig",
+            config="latelier.first_stages.configs:AutoencoderKLConfig",
         )
         registrar.first_stage(
             "autoencoder_vq",
             factory="latelier.first_stages.autoencoder_vq:AutoencoderVQ",
-            config="latelier.first_stages.autoencoder_vq_config:AutoencoderVQConfig",
+            config="latelier.first_stages.configs:AutoencoderVQConfig",
         )
         registrar.first_stage(
             "identity",
             factory="latelier.first_stages.identity:Identity",
-            config="latelier.first_stages.identity_config:IdentityConfig",
+            config="latelier.first_stages.configs:IdentityConfig",
         )
         registrar.first_stage(
             "tiny",
             factory="latelier.first_stages.tiny:TinyAutoencoder",
-            config="latelier.first_stages.tiny_config:TinyAutoencoderConfig",
+            config="latelier.first_stages.configs:TinyAutoencoderConfig",
         )
         registrar.denoiser(
             "unet",
             factory="latelier.denoisers.unet:UNet",
-            config="latelier.denoisers.unet_config:UNetConfig",
+            config="latelier.denoisers.configs:UNetConfig",
         )
         registrar.denoiser(
             "transformer",
             factory="latelier.denoisers.transformer:Transformer",
-            config="latelier.denoisers.transformer_config:TransformerConfig",
+            config="latelier.denoisers.configs:TransformerConfig",
         )
         cfg = "latelier.diffusion.guidance.cfg:cfg"
         registrar.guidance("apg", factory="latelier.diffusion.guidance.apg:apg")

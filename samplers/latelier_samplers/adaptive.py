@@ -9,8 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from latelier.diffusion.frames import per_image
-from latelier.kernel.contracts import Denoise, Grid, Noise, Step
+from latelier.contracts.frames import per_image
+from latelier.contracts.sampling import Denoise, Noise, Step
+from latelier.contracts.sigma_grid import Grid
 
 _SHORTEST = 1e-3
 

@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from latelier.diffusion import frames
-from latelier.kernel.contracts import Grid
+from latelier.contracts import frames
+from latelier.contracts.sigma_grid import Grid
 
 
 def ancestral(grid: Grid, sigma: float, to: float, eta: float) -> tuple[float, float]:

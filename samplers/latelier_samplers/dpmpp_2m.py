@@ -7,7 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from latelier.kernel.contracts import Denoise, Grid, Noise, Step
+from latelier.contracts.sampling import Denoise, Noise, Step
+from latelier.contracts.sigma_grid import Grid
 
 
 def dpmpp_2m(

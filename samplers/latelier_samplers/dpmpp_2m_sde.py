@@ -9,7 +9,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from latelier.kernel.contracts import Denoise, Grid, Noise, Step
+from latelier.contracts.sampling import Denoise, Noise, Step
+from latelier.contracts.sigma_grid import Grid
 
 
 def dpmpp_2m_sde(

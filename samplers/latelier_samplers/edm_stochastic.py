@@ -9,8 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from latelier.diffusion import frames
-from latelier.kernel.contracts import Denoise, Grid, Noise, Step
+from latelier.contracts import frames
+from latelier.contracts.sampling import Denoise, Noise, Step
+from latelier.contracts.sigma_grid import Grid
 from latelier_samplers.ancestral import renoised
 from latelier_samplers.heun import heun_step
 

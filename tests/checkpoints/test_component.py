@@ -14,11 +14,11 @@ from latelier.checkpoints.component import (
     new_component,
     save_component,
 )
-from latelier.checkpoints.stored import COMPONENT_FILE
+from latelier.checkpoints.manifests import COMPONENT_FILE
+from latelier.contracts.configs import ConditionerConfig, Gives
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.errors import InvalidConfigError, ModelFileError
-from latelier.kernel.policy import Policy
-from latelier.kernel.slots import ConditionerConfig, Gives
+from latelier.kernel.trust.policy import Policy
 
 VAE = {"ch": 8, "ch_mult": (1, 2), "num_res_blocks": 1, "num_groups": 4, "attn_type": "none"}
 

@@ -4,9 +4,9 @@ from importlib import import_module
 
 import pytest
 
-from latelier.conditioner import Conditioner
+from latelier.contracts.conditioner import Conditioner
+from latelier.contracts.configs import ConditionerConfig
 from latelier.kernel.registrar import Registrar
-from latelier.kernel.slots import ConditionerConfig
 from latelier_conditioners._plugin import plugin
 
 

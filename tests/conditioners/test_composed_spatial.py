@@ -8,14 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
+from latelier.contracts.components import Frame
+from latelier.contracts.condition import chosen
+from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier.contracts.inputs import read_input
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import SceneConfig
-from latelier.kernel.condition import chosen
-from latelier.kernel.contracts import Frame
-from latelier.kernel.errors import CompatibilityError, InvalidInputError
-from latelier.kernel.inputs import read_input
 from latelier.pipeline import load
-from latelier.pipeline.replay import replay
+from latelier.pipeline.replay.replay import replay
 
 RNG = np.random.default_rng(0)
 IMAGE = Image.fromarray(RNG.integers(0, 256, (16, 24, 3), dtype=np.uint8))

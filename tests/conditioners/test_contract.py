@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from latelier.kernel.contracts import Frame
+from latelier.contracts.components import Frame
 from latelier.kernel.registrar import Registrar
 from latelier.testing import ConditionerContract
 from latelier_conditioners._plugin import plugin
-from latelier_conditioners.text_inputs import TextConfig
+from latelier_conditioners.text.inputs import TextConfig
 
 RNG = np.random.default_rng(0)
 CAPTIONS = [f"a {color} {thing}" for color in ("red", "green", "blue") for thing in ("cat", "dog")]
@@ -28,7 +28,7 @@ BAD_OBJECTS = [[], [CAT] * 5, [{**CAT, "label": 3}], [{**CAT, "box": [0.5, 0, 0.
 
 @cache
 def vocabulary() -> dict[str, bytes]:
-    from latelier_conditioners.text import TextConditioner
+    from latelier_conditioners.text.conditioner import TextConditioner
 
     learner = TextConditioner(TextConfig(width=16, layers=0))
     learner.fit(CAPTIONS)

@@ -4,10 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from latelier.denoisers.configs import TransformerConfig, UNetConfig
 from latelier.denoisers.transformer import Transformer
-from latelier.denoisers.transformer_config import TransformerConfig
 from latelier.denoisers.unet import UNet
-from latelier.denoisers.unet_config import UNetConfig
 
 Build = Callable[..., UNet]
 BuildTransformer = Callable[..., Transformer]

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from latelier.contracts.components import Control, ScaledAdapter
+from latelier.contracts.condition import Condition, Stream
+from latelier.contracts.errors import ConditionError
 from latelier.denoisers.adapter import Adapter, adapter_for
-from latelier.denoisers.adapter_config import AdapterConfig, ProjectionConfig
+from latelier.denoisers.configs import AdapterConfig, ProjectionConfig
 from latelier.denoisers.transformer import Transformer
 from latelier.denoisers.unet import UNet
-from latelier.kernel.condition import Condition, Stream
-from latelier.kernel.contracts import Control, ScaledAdapter
-from latelier.kernel.errors import ConditionError
 
 Model = UNet | Transformer
 

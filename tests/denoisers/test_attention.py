@@ -7,10 +7,10 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from latelier.contracts.condition import Condition, Stream
 from latelier.denoisers.attention import GEGLU, AttentionBlock, attend
-from latelier.denoisers.call import Call
+from latelier.denoisers.forward_context import Call
 from latelier.denoisers.injection import MASKED
-from latelier.kernel.condition import Condition, Stream
 
 
 def empty_call() -> Call:

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from latelier.contracts.condition import Condition, Stream
+from latelier.denoisers.configs import UNetConfig
 from latelier.denoisers.unet import UNet
-from latelier.denoisers.unet_config import UNetConfig
-from latelier.kernel.condition import Condition, Stream
 
 unet_2d = pytest.importorskip("diffusers.models.unets.unet_2d")
 unet_2d_condition = pytest.importorskip("diffusers.models.unets.unet_2d_condition")

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from latelier.contracts.condition import Condition, Stream
 from latelier.denoisers.injection import Attended, Context
 from latelier.denoisers.transformer import Transformer
 from latelier.denoisers.unet import UNet
-from latelier.kernel.condition import Condition, Stream
 
 T = torch.tensor([30.0, 600.0])
 

@@ -8,8 +8,8 @@ import pytest
 RUN = """
 import sys, torch
 from latelier.denoisers.unet import UNet
-from latelier.denoisers.unet_config import UNetConfig
-from latelier.kernel.condition import Condition, Stream
+from latelier.denoisers.configs import UNetConfig
+from latelier.contracts.condition import Condition, Stream
 
 def peak():
     with open("/proc/self/status") as status:

@@ -3,13 +3,12 @@
 import pytest
 import torch
 
+from latelier.contracts.components import Control
+from latelier.contracts.condition import Condition
+from latelier.contracts.configs import DenoiserConfig
+from latelier.denoisers.configs import TransformerConfig, UNetConfig
 from latelier.denoisers.transformer import Transformer
-from latelier.denoisers.transformer_config import TransformerConfig
 from latelier.denoisers.unet import UNet
-from latelier.denoisers.unet_config import UNetConfig
-from latelier.kernel.condition import Condition
-from latelier.kernel.contracts import Control
-from latelier.kernel.slots import DenoiserConfig
 
 UNET = UNetConfig(
     in_channels=2,

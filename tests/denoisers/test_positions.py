@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from latelier.denoisers.positions import coordinates, position_embedding
+from latelier.denoisers.embeddings import coordinates, position_embedding
 
 CPU = torch.device("cpu")
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+from latelier.denoisers.configs import TransformerConfig
 from latelier.denoisers.transformer import Transformer
-from latelier.denoisers.transformer_config import TransformerConfig
 
 WIDTHS = {"S": (384, 12, 6), "B": (768, 12, 12), "L": (1024, 24, 16), "XL": (1152, 28, 16)}
 PUBLISHED = {

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from latelier.denoisers.attention import SpatialTransformer
+from latelier.denoisers.configs import UNetConfig
 from latelier.denoisers.unet import UNet
-from latelier.denoisers.unet_config import UNetConfig
 
 
 def native(width: int) -> dict[str, Any]:

@@ -4,12 +4,11 @@ import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
+from latelier.contracts.components import Control
+from latelier.contracts.condition import Condition, Stream
+from latelier.denoisers.configs import TransformerConfig, UNetConfig
 from latelier.denoisers.transformer import Transformer
-from latelier.denoisers.transformer_config import TransformerConfig
 from latelier.denoisers.unet import UNet
-from latelier.denoisers.unet_config import UNetConfig
-from latelier.kernel.condition import Condition, Stream
-from latelier.kernel.contracts import Control
 
 SHARED = {
     "in_channels": 4,

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from latelier.denoisers.timestep_embedding import timestep_embedding
+from latelier.denoisers.embeddings import timestep_embedding
 
 
 def test_cosines_come_first_and_frequencies_fall_from_one() -> None:

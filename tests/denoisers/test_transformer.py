@@ -5,14 +5,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, layer_norm, scaled_dot_product_attention
 
-from latelier.denoisers.call import Call
+from latelier.contracts.components import Control
+from latelier.contracts.condition import Condition, Stream, stacked
+from latelier.contracts.errors import ConditionError, InvalidInputError
+from latelier.denoisers.configs import TransformerConfig
+from latelier.denoisers.forward_context import Call
 from latelier.denoisers.injection import Context
 from latelier.denoisers.transformer import Transformer
 from latelier.denoisers.transformer_blocks import DiTBlock
-from latelier.denoisers.transformer_config import TransformerConfig
-from latelier.kernel.condition import Condition, Stream, stacked
-from latelier.kernel.contracts import Control
-from latelier.kernel.errors import ConditionError, InvalidInputError
 
 STREAM: dict[str, Any] = {
     "context_dim": 8,

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from latelier.denoisers.transformer_config import TransformerConfig
+from latelier.denoisers.configs import TransformerConfig
 
 
 def small_config(**options: Any) -> TransformerConfig:

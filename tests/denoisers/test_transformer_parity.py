@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from latelier.contracts.condition import Condition
+from latelier.denoisers.configs import TransformerConfig
 from latelier.denoisers.transformer import Transformer
-from latelier.denoisers.transformer_config import TransformerConfig
-from latelier.kernel.condition import Condition
 
 dit = pytest.importorskip("diffusers.models.transformers.dit_transformer_2d")
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from latelier.denoisers.call import Call
+from latelier.contracts.components import Control
+from latelier.contracts.condition import Condition, Part, Stream, chosen, stacked
+from latelier.contracts.errors import ConditionError
+from latelier.denoisers.configs import UNetConfig
+from latelier.denoisers.forward_context import Call
 from latelier.denoisers.unet import UNet
-from latelier.denoisers.unet_config import UNetConfig
-from latelier.kernel.condition import Condition, Part, Stream, chosen, stacked
-from latelier.kernel.contracts import Control
-from latelier.kernel.errors import ConditionError
 
 STREAM = {"context_dim": 8, "streams": {"text": {"width": 8, "way": "native"}}}
 

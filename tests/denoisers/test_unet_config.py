@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from latelier.denoisers.unet_config import UNetConfig
+from latelier.denoisers.configs import UNetConfig
 
 
 def small_config(**options: Any) -> UNetConfig:

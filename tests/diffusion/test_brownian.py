@@ -4,8 +4,8 @@ from itertools import pairwise
 import pytest
 import torch
 
+from latelier.contracts.sigma_grid import Grid
 from latelier.diffusion.brownian import BrownianNoise
-from latelier.diffusion.grid import Grid
 from latelier.diffusion.noise import ImageNoise
 from latelier_samplers.ddim import ddim
 

@@ -1,13 +1,13 @@
 import pytest
 import torch
 
+from latelier.contracts.components import Control, ScaledAdapter
+from latelier.contracts.condition import Condition, Stream
+from latelier.contracts.configs import DenoiserConfig
+from latelier.contracts.errors import CompatibilityError
 from latelier.diffusion.predict import Predictor
-from latelier.diffusion.rectified_flow import RectifiedFlow
-from latelier.diffusion.vp import VP
-from latelier.kernel.condition import Condition, Stream
-from latelier.kernel.contracts import Control, ScaledAdapter
-from latelier.kernel.errors import CompatibilityError
-from latelier.kernel.slots import DenoiserConfig
+from latelier.diffusion.processes.rectified_flow import RectifiedFlow
+from latelier.diffusion.processes.vp import VP
 
 
 class Plain(DenoiserConfig):

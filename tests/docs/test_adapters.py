@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from latelier.checkpoints.stored_adapter import StoredAdapter
+from latelier.checkpoints.manifests import StoredAdapter
 from latelier.training.config import AdapterTraining
 
 PAGE = (Path(__file__).parents[2] / "docs" / "adapters.md").read_text()

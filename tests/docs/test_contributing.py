@@ -10,9 +10,9 @@ import torch
 from pydantic import Field, TypeAdapter, field_validator
 
 from latelier import Frozen, Image, Step
-from latelier.diffusion.grid import Grid
-from latelier.kernel.errors import InvalidInputError
-from latelier.kernel.inputs import read_input
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.inputs import read_input
+from latelier.contracts.sigma_grid import Grid
 
 BLOCKS = re.findall(
     r"```python\n(.*?)```",

@@ -8,7 +8,7 @@ import torch
 
 import latelier
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.policy import Policy
+from latelier.kernel.trust.policy import Policy
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "own-data.md").read_text()

@@ -4,7 +4,7 @@ from PIL import Image
 
 from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE, SceneConfig
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.evaluation.judge import GLYPHS, Verdict
+from latelier.evaluation.classifier.model import GLYPHS, Verdict
 from latelier.evaluation.prompt_following import (
     Prompt,
     as_images,

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
+from latelier.contracts.errors import InvalidInputError
 from latelier.evaluation.psnr import psnr
-from latelier.kernel.errors import InvalidInputError
 
 
 def test_values_worked_out_by_hand() -> None:

@@ -4,7 +4,7 @@ from torch import nn
 
 from latelier.first_stages.attention import AttnBlock, LinearAttention, attention
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
-from latelier.first_stages.autoencoder_kl_config import AutoencoderKLConfig
+from latelier.first_stages.configs import AutoencoderKLConfig
 
 
 def test_linear_attention_is_its_formula():

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
+from latelier.contracts.errors import InvalidConfigError, InvalidInputError
+from latelier.contracts.frozen import validated
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
-from latelier.first_stages.autoencoder_kl_config import AutoencoderKLConfig
-from latelier.kernel.errors import InvalidConfigError, InvalidInputError
-from latelier.kernel.frozen import validated
+from latelier.first_stages.configs import AutoencoderKLConfig
 
 SMALL = AutoencoderKLConfig(
     ch=16, ch_mult=(1, 2, 2), num_res_blocks=1, z_channels=4, embed_dim=3, num_groups=8

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from latelier.contracts.errors import InvalidInputError
 from latelier.first_stages.autoencoder_vq import AutoencoderVQ
-from latelier.first_stages.autoencoder_vq_config import AutoencoderVQConfig
-from latelier.kernel.errors import InvalidInputError
+from latelier.first_stages.configs import AutoencoderVQConfig
 
 SMALL = AutoencoderVQConfig(
     ch=16, ch_mult=(1, 2), num_res_blocks=1, num_groups=8, z_channels=4, embed_dim=3, n_embed=20

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
+from latelier.contracts.errors import InvalidConfigError, InvalidInputError
+from latelier.contracts.frozen import validated
+from latelier.first_stages.configs import IdentityConfig
 from latelier.first_stages.identity import Identity
-from latelier.first_stages.identity_config import IdentityConfig
-from latelier.kernel.errors import InvalidConfigError, InvalidInputError
-from latelier.kernel.frozen import validated
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

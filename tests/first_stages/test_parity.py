@@ -10,12 +10,14 @@ from diffusers import VQModel as ReferenceVQ
 from torch import Tensor, nn
 
 from latelier import default_atelier
-from latelier.first_stages.autoencoder_config import AutoencoderConfig
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.autoencoder_vq import AutoencoderVQ
-from latelier.first_stages.autoencoder_vq_config import AutoencoderVQConfig
+from latelier.first_stages.configs import (
+    AutoencoderConfig,
+    AutoencoderVQConfig,
+    TinyAutoencoderConfig,
+)
 from latelier.first_stages.tiny import TinyAutoencoder
-from latelier.first_stages.tiny_config import TinyAutoencoderConfig
 from latelier.presets import read_preset
 
 TOLERANCE = 1e-4

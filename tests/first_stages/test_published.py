@@ -9,7 +9,7 @@ from torch import nn
 from latelier import default_atelier
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.autoencoder_vq import AutoencoderVQ
-from latelier.first_stages.autoencoder_vq_config import AutoencoderVQConfig
+from latelier.first_stages.configs import AutoencoderVQConfig
 from latelier.presets import preset_names, read_preset
 
 # name: (f, parameters, of the encoder, of the decoder in millions)

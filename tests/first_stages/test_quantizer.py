@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from latelier.first_stages.autoencoder_vq_config import AutoencoderVQConfig
+from latelier.contracts.errors import InvalidConfigError, InvalidInputError
+from latelier.contracts.frozen import validated
+from latelier.first_stages.configs import AutoencoderVQConfig
 from latelier.first_stages.quantizer import VectorQuantizer
-from latelier.kernel.errors import InvalidConfigError, InvalidInputError
-from latelier.kernel.frozen import validated
 
 USED = [2, 5, 9]
 

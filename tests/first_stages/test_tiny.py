@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from latelier.contracts.errors import InvalidConfigError, InvalidInputError
+from latelier.contracts.frozen import validated
+from latelier.first_stages.configs import TinyAutoencoderConfig
 from latelier.first_stages.tiny import TinyAutoencoder
-from latelier.first_stages.tiny_config import TinyAutoencoderConfig
-from latelier.kernel.errors import InvalidConfigError, InvalidInputError
-from latelier.kernel.frozen import validated
 
 
 def small(**changes: Any) -> TinyAutoencoder:

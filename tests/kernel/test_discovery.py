@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from latelier.kernel.policy import Policy, normalised
+from latelier.kernel.trust.entry_points import normalised
+from latelier.kernel.trust.policy import Policy
 
 NEVER = "raise AssertionError('imported')"
 

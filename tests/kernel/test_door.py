@@ -8,9 +8,9 @@ from textwrap import indent
 import pytest
 
 from latelier import hookimpl
+from latelier.contracts.errors import AmbiguousNameError, PluginError, UnknownNameError
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.errors import AmbiguousNameError, PluginError, UnknownNameError
-from latelier.kernel.policy import Policy
+from latelier.kernel.trust.policy import Policy
 
 REGISTER = """
 from latelier import hookimpl

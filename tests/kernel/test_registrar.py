@@ -2,7 +2,7 @@
 
 import pytest
 
-from latelier.kernel.errors import PluginError
+from latelier.contracts.errors import PluginError
 from latelier.kernel.registrar import Registrar
 from latelier.kernel.spec import KINDS, SamplerTraits
 

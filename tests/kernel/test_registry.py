@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from latelier.kernel.errors import (
+from latelier.contracts.configs import ConditionerConfig, Gives
+from latelier.contracts.errors import (
     AmbiguousNameError,
     InvalidConfigError,
     PluginError,
@@ -13,13 +14,12 @@ from latelier.kernel.errors import (
 )
 from latelier.kernel.registrar import Registrar
 from latelier.kernel.registry import Registry
-from latelier.kernel.slots import ConditionerConfig, Gives
 from latelier.kernel.spec import ComponentSpec
 
 HERE = "registry_components"
 COMPONENTS = """
 from pydantic import BaseModel, Field
-from latelier.kernel.slots import ConditionerConfig, Gives
+from latelier.contracts.configs import ConditionerConfig, Gives
 
 class Config(ConditionerConfig):
     width: int = Field(ge=1)

@@ -6,7 +6,7 @@ import pytest
 
 import latelier
 from latelier.pipeline.images import pixel_hash
-from latelier.pipeline.replay import replay
+from latelier.pipeline.replay.replay import replay
 from latelier.pipeline.sources import embedded
 
 

@@ -14,11 +14,8 @@ import torch
 from latelier import export_model
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component, save_adapter
 from latelier.checkpoints.component import new_component
-from latelier.checkpoints.stored_adapter import TrainedOn
-from latelier.denoisers.adapter import Adapter, adapter_for
-from latelier.denoisers.adapter_config import AdapterConfig, ProjectionConfig
-from latelier.kernel.atelier import Atelier
-from latelier.kernel.errors import (
+from latelier.checkpoints.manifests import TrainedOn
+from latelier.contracts.errors import (
     CompatibilityError,
     InvalidConfigError,
     InvalidInputError,
@@ -26,10 +23,13 @@ from latelier.kernel.errors import (
     ModelFileError,
     UnknownNameError,
 )
+from latelier.denoisers.adapter import Adapter, adapter_for
+from latelier.denoisers.configs import AdapterConfig, ProjectionConfig
+from latelier.kernel.atelier import Atelier
 from latelier.kernel.hookspecs import hookimpl
-from latelier.kernel.policy import Policy
+from latelier.kernel.trust.policy import Policy
 from latelier.pipeline import load
-from latelier.pipeline.replay import replay
+from latelier.pipeline.replay.replay import replay
 
 PROMPT = "a red cat in a meadow"
 RED, BLUE = [[1.0, 0.0, 0.0]], [[0.0, 0.0, 1.0], [0.0, 1.0, 1.0]]

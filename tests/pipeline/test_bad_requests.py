@@ -2,7 +2,12 @@
 
 import pytest
 
-from latelier.kernel.errors import InvalidInputError, LatelierError, PluginError, UnknownNameError
+from latelier.contracts.errors import (
+    InvalidInputError,
+    LatelierError,
+    PluginError,
+    UnknownNameError,
+)
 
 CASES = {
     "misspelt input": ({"promt": "a cat"}, "nothing here takes 'promt'. Did you mean 'prompt'"),
@@ -90,13 +95,15 @@ def test_negative_where_there_are_no_inputs(compose_tiny, tiny_changes):
 
 
 def test_text_without_a_vocabulary(compose_tiny, monkeypatch):
-    monkeypatch.setattr("latelier_conditioners.text.TextConditioner.fit", lambda *_: None)
+    monkeypatch.setattr(
+        "latelier_conditioners.text.conditioner.TextConditioner.fit", lambda *_: None
+    )
     with pytest.raises(LatelierError, match="has no vocabulary"):
         compose_tiny().generate(prompt="a cat")
 
 
 def stops_early(denoise, x, grid, /, *, noise):
-    from latelier.kernel.contracts import Step
+    from latelier.contracts.sampling import Step
 
     yield Step(0, grid.sigmas[1], x, denoise(x, grid.sigmas[0]))
 
@@ -104,7 +111,7 @@ def stops_early(denoise, x, grid, /, *, noise):
 def test_a_sampler_that_stops_early_is_named(compose_tiny):
     from latelier import hookimpl
     from latelier.kernel.atelier import Atelier
-    from latelier.kernel.policy import Policy
+    from latelier.kernel.trust.policy import Policy
 
     class Plugin:
         @hookimpl

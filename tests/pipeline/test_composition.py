@@ -7,16 +7,16 @@ import torch
 
 from latelier import hookimpl
 from latelier.checkpoints.component import new_component
-from latelier.kernel.atelier import Atelier
-from latelier.kernel.errors import (
+from latelier.contracts.errors import (
     CompatibilityError,
     InvalidConfigError,
     InvalidInputError,
     LatelierError,
     UnknownNameError,
 )
-from latelier.kernel.policy import Policy
+from latelier.kernel.atelier import Atelier
 from latelier.kernel.registry import Registry
+from latelier.kernel.trust.policy import Policy
 from latelier.pipeline import compose
 
 

@@ -5,13 +5,13 @@ import torch
 from PIL import Image
 from pydantic import Field
 
-from latelier.conditioner import Conditioner
-from latelier.kernel.condition import Part
-from latelier.kernel.contracts import Frame
-from latelier.kernel.errors import CompatibilityError, InvalidInputError
-from latelier.kernel.frozen import Frozen
-from latelier.kernel.inputs import Box, Color
-from latelier.kernel.slots import ConditionerConfig
+from latelier.contracts.components import Frame
+from latelier.contracts.condition import Part
+from latelier.contracts.conditioner import Conditioner
+from latelier.contracts.configs import ConditionerConfig
+from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier.contracts.frozen import Frozen
+from latelier.contracts.inputs import Box, Color
 from latelier.pipeline.conditions import ConditionBuilder
 
 FRAME = Frame((16, 16), (8, 8))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from latelier.contracts.errors import CompatibilityError
 from latelier.diffusion.noise import ImageNoise
-from latelier.kernel.errors import CompatibilityError
 
 ASKED = {"prompt": "a red cat in a meadow", "label": "cat", "seed": 5}
 

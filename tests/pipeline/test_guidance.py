@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 import latelier
+from latelier.contracts.errors import CompatibilityError, ConditionError, InvalidInputError
 from latelier.diffusion.guidance.energy import down_energy
 from latelier.diffusion.noise import ImageNoise
-from latelier.kernel.errors import CompatibilityError, ConditionError, InvalidInputError
 
 CHOICES = {
     "apg": {},

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
 
 ASKED = {"prompt": "a red cat in a meadow", "seed": 5, "sampler": "euler_ancestral"}
 

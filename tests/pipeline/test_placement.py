@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
 from latelier.pipeline.placement import placement
 
 

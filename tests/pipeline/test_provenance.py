@@ -7,8 +7,9 @@ import torch
 from PIL import Image
 
 import latelier
-from latelier.kernel.errors import InvalidInputError
-from latelier.pipeline.images import pixel_hash, read_provenance, to_images, write_png
+from latelier.contracts.errors import InvalidInputError
+from latelier.pipeline.images import pixel_hash, to_images
+from latelier.provenance.png import read_provenance, write_png
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from latelier.kernel.errors import CompatibilityError, InvalidConfigError, ModelFileError
+from latelier.contracts.errors import CompatibilityError, InvalidConfigError, ModelFileError
 from latelier.pipeline import load
-from latelier.pipeline.outline import MANIFEST
+from latelier.pipeline.manifest_header import MANIFEST
 
 ASKED = {"prompt": "a red cat in a meadow", "label": "cat", "seed": 5, "n": 2}
 

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from latelier.kernel.errors import ModelFileError, UnknownNameError
-from latelier.pipeline.outline import MANIFEST
+from latelier.contracts.errors import ModelFileError, UnknownNameError
+from latelier.pipeline.manifest_header import MANIFEST
 from latelier.pipeline.sources import find
 
 LEAST = """{"latelier": "0", "process": {"kind": "vp"}, "defaults": {"size": 8},

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from latelier import hookimpl
+from latelier.contracts.errors import PluginError
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.errors import PluginError
-from latelier.kernel.policy import Policy
+from latelier.kernel.trust.policy import Policy
 from latelier.pipeline.images import pixel_hash
 
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from latelier.checkpoints.importers.building import kind_of
-from latelier.diffusion.processes import process_from
-from latelier.kernel.compatibility import check_composition
+from latelier.diffusion.processes.kinds import process_from
+from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.request import Defaults
 from latelier.presets import preset_names, read_preset
 

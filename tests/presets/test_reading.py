@@ -2,7 +2,7 @@
 
 import pytest
 
-from latelier.kernel.errors import InvalidConfigError, UnknownNameError
+from latelier.contracts.errors import InvalidConfigError, UnknownNameError
 from latelier.presets import preset_names, read_preset
 
 MODEL = """

@@ -6,11 +6,11 @@ from functools import partial
 import pytest
 import torch
 
-from latelier.diffusion import frames
-from latelier.diffusion.edm import EDM
-from latelier.diffusion.grid import Grid
-from latelier.diffusion.rectified_flow import RectifiedFlow
-from latelier.diffusion.vp import VP
+from latelier.contracts import frames
+from latelier.contracts.sigma_grid import Grid
+from latelier.diffusion.processes.edm import EDM
+from latelier.diffusion.processes.rectified_flow import RectifiedFlow
+from latelier.diffusion.processes.vp import VP
 from latelier_samplers.adaptive import adaptive
 from latelier_samplers.ddim import ddim
 from latelier_samplers.ddpm import ddpm

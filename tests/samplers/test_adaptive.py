@@ -5,14 +5,14 @@ import math
 import pytest
 import torch
 
-from latelier.diffusion import frames
-from latelier.diffusion.edm import EDM
-from latelier.diffusion.grid import Grid
+from latelier.contracts import frames
+from latelier.contracts.condition import Condition
+from latelier.contracts.configs import DenoiserConfig
+from latelier.contracts.sigma_grid import Grid
 from latelier.diffusion.predict import Predictor
-from latelier.diffusion.rectified_flow import RectifiedFlow
-from latelier.diffusion.vp import VP
-from latelier.kernel.condition import Condition
-from latelier.kernel.slots import DenoiserConfig
+from latelier.diffusion.processes.edm import EDM
+from latelier.diffusion.processes.rectified_flow import RectifiedFlow
+from latelier.diffusion.processes.vp import VP
 from latelier_samplers.adaptive import adaptive
 from latelier_samplers.schedules.karras import karras
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from latelier.contracts.condition import Condition
+from latelier.contracts.configs import DenoiserConfig
 from latelier.diffusion.predict import Predictor
-from latelier.diffusion.vp import VP
-from latelier.kernel.condition import Condition
-from latelier.kernel.slots import DenoiserConfig
+from latelier.diffusion.processes.vp import VP
 from latelier_samplers.ddim import ddim
 from latelier_samplers.ddpm import ddpm
 from latelier_samplers.plms import plms

@@ -6,11 +6,11 @@ Beside it the exact number of evaluations, of which the kit leaves first and las
 import pytest
 import torch
 
-from latelier.diffusion import frames
-from latelier.diffusion.edm import EDM
+from latelier.contracts import frames
 from latelier.diffusion.noise import ImageNoise
-from latelier.diffusion.rectified_flow import RectifiedFlow
-from latelier.diffusion.vp import VP
+from latelier.diffusion.processes.edm import EDM
+from latelier.diffusion.processes.rectified_flow import RectifiedFlow
+from latelier.diffusion.processes.vp import VP
 from latelier.kernel.registrar import Registrar
 from latelier.testing import SamplerContract
 from latelier_samplers._plugin import plugin

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from latelier.diffusion.edm import EDM
+from latelier.contracts.condition import Condition
+from latelier.contracts.configs import DenoiserConfig
 from latelier.diffusion.predict import Predictor
-from latelier.diffusion.rectified_flow import RectifiedFlow
-from latelier.diffusion.vp import VP
-from latelier.kernel.condition import Condition
-from latelier.kernel.slots import DenoiserConfig
+from latelier.diffusion.processes.edm import EDM
+from latelier.diffusion.processes.rectified_flow import RectifiedFlow
+from latelier.diffusion.processes.vp import VP
 from latelier_samplers.ddim import ddim
 from latelier_samplers.ddim_inversion import ddim_inversion
 from latelier_samplers.schedules.karras import karras

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from latelier.diffusion.grid import Grid
+from latelier.contracts.condition import Condition
+from latelier.contracts.configs import DenoiserConfig
+from latelier.contracts.sigma_grid import Grid
 from latelier.diffusion.predict import Predictor
-from latelier.diffusion.rectified_flow import RectifiedFlow
-from latelier.diffusion.vp import VP
-from latelier.kernel.condition import Condition
-from latelier.kernel.slots import DenoiserConfig
+from latelier.diffusion.processes.rectified_flow import RectifiedFlow
+from latelier.diffusion.processes.vp import VP
 from latelier_samplers.ddim import ddim
 from latelier_samplers.ddim_inversion import ddim_inversion
 from latelier_samplers.ddpm import ddpm

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from latelier.diffusion.grid import Grid
+from latelier.contracts.sigma_grid import Grid
 from latelier.evaluation.sampling.budget import calls_on
 from latelier.evaluation.sampling.mixture import exact_denoise
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.policy import Policy
 from latelier.kernel.spec import resolve
+from latelier.kernel.trust.policy import Policy
 from latelier_samplers.heun import heun
 
 PAGE = (Path(__file__).parents[2] / "docs" / "samplers.md").read_text()

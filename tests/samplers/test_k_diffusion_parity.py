@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from latelier.diffusion.grid import Grid
+from latelier.contracts.sigma_grid import Grid
 from latelier_samplers.ddim import ddim
 from latelier_samplers.dpm2 import dpm2
 from latelier_samplers.dpm2_ancestral import dpm2_ancestral

@@ -2,8 +2,8 @@
 
 import pytest
 
-from latelier.kernel.errors import InvalidInputError
-from latelier.kernel.options import read_options
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.options import read_options
 from latelier_samplers.adaptive import adaptive
 from latelier_samplers.ddim_inversion import ddim_inversion
 from latelier_samplers.deis import deis

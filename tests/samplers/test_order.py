@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from latelier.diffusion.grid import Grid
+from latelier.contracts.sigma_grid import Grid
 from latelier.testing.problems import Gaussian, Mixture, Straight, even, logarithmic
 from latelier.testing.problems import observed_orders as observed
 from latelier_samplers.ddim_inversion import ddim_inversion

@@ -13,8 +13,8 @@ from statistics import NormalDist
 import pytest
 import torch
 
-from latelier.diffusion import frames
-from latelier.diffusion.grid import Grid
+from latelier.contracts import frames
+from latelier.contracts.sigma_grid import Grid
 from latelier_samplers.ddim import ddim
 from latelier_samplers.ddpm import ddpm
 from latelier_samplers.dpm2_ancestral import dpm2_ancestral

@@ -7,11 +7,11 @@ from itertools import pairwise
 import pytest
 import torch
 
-from latelier.diffusion import frames
+from latelier.contracts import frames
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.options import read_options
+from latelier.contracts.sigma_grid import Grid
 from latelier.diffusion.brownian import BrownianNoise
-from latelier.diffusion.grid import Grid
-from latelier.kernel.errors import InvalidInputError
-from latelier.kernel.options import read_options
 from latelier_samplers.ddim import ddim
 from latelier_samplers.dpm2 import dpm2
 from latelier_samplers.dpm2_ancestral import dpm2_ancestral

@@ -14,7 +14,7 @@ from importlib import import_module
 import pytest
 import torch
 
-from latelier.diffusion.grid import Grid
+from latelier.contracts.sigma_grid import Grid
 from latelier_samplers.dpm2_ancestral import dpm2_ancestral
 from latelier_samplers.dpmpp_2m_sde import dpmpp_2m_sde
 from latelier_samplers.dpmpp_3m_sde import dpmpp_3m_sde

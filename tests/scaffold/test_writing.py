@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
 from latelier.scaffold.writing import write_plugin
 
 KINDS = ("conditioner", "sampler", "first-stage", "denoiser", "importer")

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import latelier.testing
-from latelier.kernel.inputs import Box
+from latelier.contracts.inputs import Box
 from latelier.testing import ConditionerContract
 from latelier.testing.audit import watched
 from latelier.testing.boxes import box, boxes_in, with_box
-from latelier_conditioners.layout_inputs import Layout
+from latelier_conditioners.layout.inputs import Layout
 
 AS_PUBLISHED = """
 from latelier.testing import ConditionerContract
@@ -58,7 +58,7 @@ def test_the_plugin_imports_nothing_heavy():
 
 
 def test_nothing_else_in_the_core_imports_it():
-    code = "import sys, latelier.cli.application, latelier.pipeline; print(*sys.modules)"
+    code = "import sys, latelier.cli.support.application, latelier.pipeline; print(*sys.modules)"
     assert not any(
         name.startswith("latelier.testing") for name in python("-c", code).stdout.split()
     )

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from latelier import Pipeline, compose, hookimpl
+from latelier.contracts.components import Frame
+from latelier.contracts.condition import Condition, chosen
+from latelier.contracts.configs import FirstStageConfig
+from latelier.contracts.inputs import read_input
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.condition import Condition, chosen
-from latelier.kernel.contracts import Frame
-from latelier.kernel.inputs import read_input
-from latelier.kernel.slots import FirstStageConfig
 
 SIDE = 8
 STEPS = 200

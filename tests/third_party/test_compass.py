@@ -71,7 +71,7 @@ def test_it_passes_the_kit(installed):
 
 DESCRIBED = """
 import json, sys, latelier
-from latelier.kernel.inputs import read_input
+from latelier.contracts.inputs import read_input
 
 atelier = latelier.default_atelier()
 report = next(each for each in atelier.plugins if each.distribution == "latelier-compass")

@@ -12,7 +12,6 @@ import pytest
 
 from latelier import __version__
 from latelier.kernel import deprecation, hookspecs
-from latelier.kernel.announcer import Announcer
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.deprecation import (
     Deprecation,
@@ -22,10 +21,12 @@ from latelier.kernel.deprecation import (
     deprecated_keyword,
     warn_of_name,
 )
-from latelier.kernel.discovery import GROUP, discover
-from latelier.kernel.plugins import LeftOutError, PluginLoader, PluginReport
-from latelier.kernel.policy import BUILT_IN, Policy
+from latelier.kernel.discovery import discover
+from latelier.kernel.dispatcher import Announcer
+from latelier.kernel.loader import LeftOutError, PluginLoader, PluginReport
 from latelier.kernel.registrar import Registrar
+from latelier.kernel.trust.entry_points import BUILT_IN, GROUP
+from latelier.kernel.trust.policy import Policy
 
 OLDER = Path(__file__).with_name("plugin_of_minor_0_1.py")
 

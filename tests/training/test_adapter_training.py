@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from latelier import compose, load
-from latelier.kernel.errors import (
+from latelier.contracts.errors import (
     CompatibilityError,
     InvalidConfigError,
     InvalidInputError,

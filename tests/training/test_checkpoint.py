@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 from latelier.training import checkpoint as checkpoint_module
 from latelier.training.checkpoint import (
     Checkpoint,

@@ -8,10 +8,10 @@ import torch
 
 from latelier import default_atelier, load
 from latelier.checkpoints.component import load_component, new_component, save_component
-from latelier.checkpoints.files import write_bytes
-from latelier.denoisers.unet_config import UNetConfig
-from latelier.kernel.condition import Condition
-from latelier.kernel.errors import CompatibilityError, InvalidConfigError, UnknownNameError
+from latelier.contracts.condition import Condition
+from latelier.contracts.errors import CompatibilityError, InvalidConfigError, UnknownNameError
+from latelier.denoisers.configs import UNetConfig
+from latelier.io.atomic import write_bytes
 from latelier.training import conditioning
 from latelier.training import denoiser as stage
 from latelier.training.checkpoint import checkpoints, load_checkpoint

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from latelier.contracts.errors import InvalidConfigError, UnknownNameError
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.errors import InvalidConfigError, UnknownNameError
 from latelier.training import first_stage as stage
 from latelier.training.checkpoint import checkpoints, load_checkpoint
 from latelier.training.config import FirstStageTraining

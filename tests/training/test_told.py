@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from latelier import hookimpl
+from latelier.contracts.errors import PluginError
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.errors import PluginError
-from latelier.kernel.policy import Policy
+from latelier.kernel.trust.policy import Policy
 from latelier.training.checkpoint import checkpoints, load_checkpoint
 from latelier.training.config import FirstStageTraining
 from latelier.training.first_stage import train_first_stage

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from latelier.kernel.errors import InvalidConfigError
+from latelier.contracts.errors import InvalidConfigError
 from latelier.training.config import (
     DenoiserTraining,
     FirstStageTraining,

@@ -9,22 +9,22 @@ import torch
 
 from latelier import __version__
 from latelier.checkpoints.component import Component, configured, restore, store
-from latelier.checkpoints.files import write_json
-from latelier.checkpoints.stored import StoredComponent
-from latelier.checkpoints.stored_adapter import (
+from latelier.checkpoints.io.verified import verify
+from latelier.checkpoints.io.weights import built_for_weights, load_into, read_weights
+from latelier.checkpoints.manifests import (
     ADAPTER_FILE,
     ADAPTER_ID,
     StoredAdapter,
+    StoredComponent,
     TrainedOn,
 )
-from latelier.checkpoints.verified import verify
-from latelier.checkpoints.weights import built_for_weights, load_into, read_weights
+from latelier.contracts.errors import CompatibilityError, ModelFileError
+from latelier.contracts.frozen import validated
 from latelier.denoisers.adapter import Adapter
-from latelier.denoisers.adapter_config import AdapterConfig
-from latelier.denoisers.adapter_fit import misfit
+from latelier.denoisers.checks import misfit
+from latelier.denoisers.configs import AdapterConfig
+from latelier.io.atomic import write_json
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.errors import CompatibilityError, ModelFileError
-from latelier.kernel.frozen import validated
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,18 +12,18 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-from latelier.checkpoints.files import write_bytes, write_json
-from latelier.checkpoints.json_files import read_json
-from latelier.checkpoints.stored import COMPONENT_FILE, StoredComponent, StoredFile
-from latelier.checkpoints.verified import verify
-from latelier.checkpoints.weights import (
+from latelier.checkpoints.io.json_files import read_json
+from latelier.checkpoints.io.verified import verify
+from latelier.checkpoints.io.weights import (
     built_for_weights,
     load_into,
     read_weights,
     write_weights,
 )
+from latelier.checkpoints.manifests import COMPONENT_FILE, StoredComponent, StoredFile
+from latelier.contracts.errors import ModelFileError, UnknownNameError
+from latelier.io.atomic import write_bytes, write_json
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.errors import ModelFileError, UnknownNameError
 from latelier.kernel.spec import Kind
 
 

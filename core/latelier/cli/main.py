@@ -9,7 +9,7 @@ import typer
 from typer.main import get_command
 
 from latelier._version import __version__
-from latelier.cli.lazy import LazyGroup, new_app
+from latelier.cli.support.lazy import LazyGroup, new_app
 
 app = new_app(cls=LazyGroup)
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from latelier.denoisers.adapter_config import AdapterConfig, ProjectionConfig
+from latelier.contracts.components import ScaledAdapter
+from latelier.contracts.condition import Condition, Stream
+from latelier.contracts.errors import CompatibilityError
+from latelier.denoisers.configs import AdapterConfig, ProjectionConfig
 from latelier.denoisers.injection import Attended, Context, counts
-from latelier.kernel.condition import Condition, Stream
-from latelier.kernel.contracts import ScaledAdapter
-from latelier.kernel.errors import CompatibilityError
 
 
 class TokenProjection(nn.Module):

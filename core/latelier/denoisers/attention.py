@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, linear, scaled_dot_product_attention
 
 from latelier.denoisers.adapter import Adapted
-from latelier.denoisers.call import Call
+from latelier.denoisers.forward_context import Call
 
 M = TypeVar("M", bound=nn.Module)
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from latelier.denoisers.attention import AttentionBlock, SpatialTransformer, zero_init
-from latelier.denoisers.call import Call
+from latelier.denoisers.forward_context import Call
 
 Resampling = Literal["up", "down"]
 

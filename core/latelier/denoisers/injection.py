@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
-from latelier.denoisers.named_layers import named_layers
-from latelier.kernel.condition import Condition, Stream
-from latelier.kernel.slots import StreamSlot
+from latelier.contracts.condition import Condition, Stream
+from latelier.contracts.configs import StreamSlot
+from latelier.denoisers.vectors import named_layers
 
 MASKED = -30000.0
 """Logit bias of a token that does not count. Its softmax weight underflows to exactly 0, and unlike

@@ -6,25 +6,22 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
+from latelier.contracts.components import Control
+from latelier.contracts.condition import Condition
 from latelier.denoisers.adapter import adapted
 from latelier.denoisers.attention import zero_init
-from latelier.denoisers.call import Call
-from latelier.denoisers.condition_fit import check_condition
-from latelier.denoisers.control_fit import check_control, residual_for
+from latelier.denoisers.checks import check_condition, check_control, check_input, residual_for
+from latelier.denoisers.configs import TransformerConfig
+from latelier.denoisers.embeddings import position_embedding, timestep_embedding
+from latelier.denoisers.forward_context import Call
 from latelier.denoisers.injection import injected, stream_layers
-from latelier.denoisers.input_fit import check_input
-from latelier.denoisers.positions import position_embedding
-from latelier.denoisers.timestep_embedding import timestep_embedding
 from latelier.denoisers.transformer_blocks import (
     DiTBlock,
     FinalLayer,
     PatchEmbedder,
     TimestepEmbedder,
 )
-from latelier.denoisers.transformer_config import TransformerConfig
 from latelier.denoisers.vectors import vector_layers, with_vectors
-from latelier.kernel.condition import Condition
-from latelier.kernel.contracts import Control
 
 SINUSOIDS = 256
 """Width of the sinusoidal embedding of the timestep, the same in every published model."""

@@ -10,7 +10,7 @@ from latelier.denoisers.attention import (
     heads_first,
     heads_merged,
 )
-from latelier.denoisers.call import Call
+from latelier.denoisers.forward_context import Call
 
 
 def modulated(tokens: Tensor, shift: Tensor, scale: Tensor) -> Tensor:

@@ -6,20 +6,18 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
+from latelier.contracts.components import Control
+from latelier.contracts.condition import Condition
 from latelier.denoisers.adapter import adapted
 from latelier.denoisers.attention import AttentionBlock, TransformerBlock, zero_init
 from latelier.denoisers.blocks import applied
-from latelier.denoisers.call import Call
-from latelier.denoisers.condition_fit import check_condition
-from latelier.denoisers.control_fit import check_control, residual_for
+from latelier.denoisers.checks import check_condition, check_control, check_input, residual_for
+from latelier.denoisers.configs import UNetConfig
+from latelier.denoisers.embeddings import timestep_embedding
+from latelier.denoisers.forward_context import Call
 from latelier.denoisers.injection import injected, stream_layers
-from latelier.denoisers.input_fit import check_input
-from latelier.denoisers.timestep_embedding import timestep_embedding
 from latelier.denoisers.unet_builder import UNetBuilder
-from latelier.denoisers.unet_config import UNetConfig
 from latelier.denoisers.vectors import vector_layers, with_vectors
-from latelier.kernel.condition import Condition
-from latelier.kernel.contracts import Control
 
 
 class UNet(nn.Module):

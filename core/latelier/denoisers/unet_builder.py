@@ -4,7 +4,7 @@ from torch import nn
 
 from latelier.denoisers.attention import AttentionBlock, SpatialTransformer
 from latelier.denoisers.blocks import Block, Downsample, Resampling, ResBlock, Upsample
-from latelier.denoisers.unet_config import UNetConfig
+from latelier.denoisers.configs import UNetConfig
 
 
 class UNetBuilder:

@@ -1,10 +1,29 @@
 """How the vectors of a condition enter a denoiser: added to the embedding of the timestep."""
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
-from latelier.denoisers.conditioned_config import ConditionedConfig
-from latelier.denoisers.named_layers import named_layers
-from latelier.kernel.condition import Condition
+from latelier.contracts.condition import Condition
+from latelier.contracts.errors import InvalidConfigError
+from latelier.denoisers.configs import ConditionedConfig
+
+
+def named_layers(layers: Mapping[str, nn.Module]) -> nn.ModuleDict:
+    """Return a container of the layers.
+
+    Raises:
+        InvalidConfigError: a name that torch's containers need for themselves, such as "keys".
+    """
+    container = nn.ModuleDict()
+    for name, layer in layers.items():
+        try:
+            container[name] = layer
+        except KeyError:
+            raise InvalidConfigError(
+                f"a condition cannot be named '{name}': torch uses this name; choose another"
+            ) from None
+    return container
 
 
 def vector_layers(config: ConditionedConfig) -> nn.ModuleDict:

@@ -7,9 +7,9 @@ from hashlib import blake2b
 import torch
 from torch import Tensor
 
-from latelier.diffusion import frames
+from latelier.contracts import frames
+from latelier.contracts.frames import FrameOfReference
 from latelier.diffusion.noise import ImageNoise
-from latelier.kernel.contracts import FrameOfReference
 
 _REACH = 16.0  # of log(alpha / sigma): sigma from 1e-7 to 1e7
 _DEPTH = 20  # its halvings: points that are nearer than 3e-5 are drawn as if on their own

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latelier.diffusion import frames
-from latelier.diffusion.process import Process
-from latelier.kernel.condition import Condition, stacked
-from latelier.kernel.contracts import Control, Denoiser, FirstStage, ScaledAdapter
-from latelier.kernel.errors import CompatibilityError
-from latelier.kernel.slots import DenoiserConfig
+from latelier.contracts import frames
+from latelier.contracts.components import Control, Denoiser, FirstStage, ScaledAdapter
+from latelier.contracts.condition import Condition, stacked
+from latelier.contracts.configs import DenoiserConfig
+from latelier.contracts.errors import CompatibilityError
+from latelier.diffusion.processes.process import Process
 
 
 @dataclass(frozen=True, eq=False)

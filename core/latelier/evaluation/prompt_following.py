@@ -12,7 +12,7 @@ from torch import Tensor
 from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE
 from latelier.data.emoji_scenes.captions import background_phrase, background_tag
 from latelier.data.emoji_scenes.scene import Scene
-from latelier.evaluation.judge import GLYPHS, Verdict
+from latelier.evaluation.classifier.model import GLYPHS, Verdict
 from latelier.evaluation.proportion import Proportion
 
 _COLORS = tuple(color.name for color in PALETTE)

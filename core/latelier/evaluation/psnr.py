@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
 
 
 def psnr(images: Tensor, references: Tensor) -> Tensor:

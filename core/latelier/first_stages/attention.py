@@ -7,7 +7,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from latelier.first_stages.norm import group_norm
+from latelier.first_stages.layers import group_norm
 
 AttentionType = Literal["vanilla", "linear", "none"]
 

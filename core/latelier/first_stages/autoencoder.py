@@ -4,12 +4,11 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from latelier.first_stages.autoencoder_config import AutoencoderConfig
-from latelier.first_stages.chain import decoder_chain, encoder_chain
-from latelier.first_stages.decoder import Decoder
-from latelier.first_stages.encoder import Encoder
+from latelier.first_stages.configs import AutoencoderConfig
+from latelier.first_stages.encoder_decoder import Decoder, Encoder
 from latelier.first_stages.shapes import check_images, check_latents
-from latelier.first_stages.tiled import run_tiled
+from latelier.first_stages.tiling.chain import decoder_chain, encoder_chain
+from latelier.first_stages.tiling.tiled import run_tiled
 
 
 class Autoencoder(nn.Module, ABC):
@@ -61,12 +60,12 @@ class Autoencoder(nn.Module, ABC):
         return images
 
     def encode_tiled(self, images: Tensor, *, tile: int, exact: bool) -> Tensor:
-        """Return what `encode` returns, in tiles; see `latelier.first_stages.tiling`."""
+        """Return what `encode` returns, in tiles; see `latelier.first_stages.tiling.tiling`."""
         self._check_images(images)
         return self._latents(run_tiled(encoder_chain(self.encoder), images, tile, exact=exact))
 
     def decode_tiled(self, latents: Tensor, *, tile: int, exact: bool) -> Tensor:
-        """Return what `decode` returns, in tiles; see `latelier.first_stages.tiling`."""
+        """Return what `decode` returns, in tiles; see `latelier.first_stages.tiling.tiling`."""
         check_latents(latents, self.config.embed_dim)
         features = self._features(latents)
         return run_tiled(decoder_chain(self.decoder), features, tile, exact=exact)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from latelier.first_stages.autoencoder import Autoencoder
-from latelier.first_stages.autoencoder_kl_config import AutoencoderKLConfig
+from latelier.first_stages.configs import AutoencoderKLConfig
 
 
 class AutoencoderKL(Autoencoder):

@@ -7,7 +7,7 @@ diffusion works on latents before quantisation.
 from torch import Tensor
 
 from latelier.first_stages.autoencoder import Autoencoder
-from latelier.first_stages.autoencoder_vq_config import AutoencoderVQConfig
+from latelier.first_stages.configs import AutoencoderVQConfig
 from latelier.first_stages.quantizer import Quantized, VectorQuantizer
 from latelier.first_stages.shapes import check_latents
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from latelier.first_stages.identity_config import IdentityConfig
+from latelier.first_stages.configs import IdentityConfig
 from latelier.first_stages.shapes import check_images, check_latents
 
 

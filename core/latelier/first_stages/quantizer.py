@@ -9,8 +9,8 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from latelier.first_stages.autoencoder_vq_config import AutoencoderVQConfig
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
+from latelier.first_stages.configs import AutoencoderVQConfig
 
 _AT_ONCE = 4096
 """Positions whose distances to all codes are held at one time: 256 MB for 16384 codes."""

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
 
 
 def check_images(images: Tensor, channels: int, f: int) -> None:

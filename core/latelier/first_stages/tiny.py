@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from latelier.first_stages.chain import sequential_chain
+from latelier.first_stages.configs import TinyAutoencoderConfig
+from latelier.first_stages.layers import Layers, TinyBlock
 from latelier.first_stages.shapes import check_images, check_latents
-from latelier.first_stages.tiled import run_tiled
-from latelier.first_stages.tiny_config import TinyAutoencoderConfig
-from latelier.first_stages.tiny_layers import Layers, TinyBlock
+from latelier.first_stages.tiling.chain import sequential_chain
+from latelier.first_stages.tiling.tiled import run_tiled
 
 
 class TinyAutoencoder(nn.Module):
@@ -48,12 +48,12 @@ class TinyAutoencoder(nn.Module):
         return 2 * images - 1
 
     def encode_tiled(self, images: Tensor, *, tile: int, exact: bool) -> Tensor:
-        """Return what `encode` returns, in tiles; see `latelier.first_stages.tiling`."""
+        """Return what `encode` returns, in tiles; see `latelier.first_stages.tiling.tiling`."""
         chain = sequential_chain(self.encoder.layers)
         return run_tiled(chain, self._unit(images), tile, exact=exact) * self.config.scale_factor
 
     def decode_tiled(self, latents: Tensor, *, tile: int, exact: bool) -> Tensor:
-        """Return what `decode` returns, in tiles; see `latelier.first_stages.tiling`."""
+        """Return what `decode` returns, in tiles; see `latelier.first_stages.tiling.tiling`."""
         chain = sequential_chain(self.decoder.layers)
         return 2 * run_tiled(chain, self._clamped(latents), tile, exact=exact) - 1
 

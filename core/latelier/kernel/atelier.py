@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import Distribution
 from typing import Any
 
-from latelier.kernel.announcer import Announcer
-from latelier.kernel.contracts import Guidance, Importer, Sampler, Schedule
+from latelier.contracts.errors import InvalidConfigError, PluginError, suggestion
+from latelier.contracts.importing import Importer
+from latelier.contracts.sampling import Guidance, Sampler, Schedule
 from latelier.kernel.discovery import Candidate, discover
-from latelier.kernel.errors import InvalidConfigError, PluginError, suggestion
-from latelier.kernel.fingerprint import Fingerprint, fingerprint
-from latelier.kernel.plugins import PluginLoader, PluginReport
-from latelier.kernel.policy import BUILT_IN, Policy, normalised, read_policy
+from latelier.kernel.dispatcher import Announcer
+from latelier.kernel.loader import PluginLoader, PluginReport
 from latelier.kernel.registry import Registry
 from latelier.kernel.spec import KINDS, ComponentSpec, Kind
+from latelier.kernel.trust.entry_points import BUILT_IN, normalised
+from latelier.kernel.trust.fingerprint import Fingerprint, fingerprint
+from latelier.kernel.trust.policy import Policy, read_policy
 
 _log = logging.getLogger(__name__)
 

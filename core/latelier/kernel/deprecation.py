@@ -119,7 +119,8 @@ def _users() -> Iterator[str]:
 
 def _plugin_of(package: str) -> str:
     """Return the id of the plugin whose entry point is in a package, or else the package."""
-    from latelier.kernel.discovery import discover, module_of
+    from latelier.kernel.discovery import discover
+    from latelier.kernel.trust.entry_points import module_of
 
     for candidate in discover():
         if (module_of(candidate.entry_point) or "").partition(".")[0] == package:

@@ -4,27 +4,18 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
-from typing import Literal
 
 from latelier._version import __version__
-from latelier.kernel.policy import BUILT_IN, Policy, normalised
-from latelier.kernel.requirement import asked_for, is_met
-
-GROUP_PREFIX = "latelier.v"
-API_MAJOR = 1
-GROUP = f"{GROUP_PREFIX}{API_MAJOR}"
-
-State = Literal[
-    "ok",
-    "disabled",
-    "incompatible_api",
-    "changed_since_locked",
-    "missing_dependency",
-    "import_error",
-    "invalid_hook",
-    "registration_error",
-]
-"""What can become of a plugin."""
+from latelier.kernel.trust.admission import State, asked_for, is_met
+from latelier.kernel.trust.entry_points import (
+    API_MAJOR,
+    BUILT_IN,
+    GROUP,
+    GROUP_PREFIX,
+    module_of,
+    normalised,
+)
+from latelier.kernel.trust.policy import Policy
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +63,7 @@ class Candidate:
     def _changed(self, policy: Policy) -> tuple[State, str, str] | None:
         if policy.lock is None or self.distribution == BUILT_IN:
             return None
-        from latelier.kernel.lock import difference  # hashing is for those who lock
+        from latelier.kernel.trust.lock import difference  # hashing is for those who lock
 
         cause = difference(policy.locked, self.distribution, self.entry_point.dist)
         if cause is None:
@@ -95,14 +86,6 @@ def discover(found: Iterable[Distribution] | None = None) -> list[Candidate]:
         (each for candidates in first.values() for each in candidates),
         key=lambda candidate: (candidate.id, candidate.entry_point.group),
     )
-
-
-def module_of(entry_point: EntryPoint) -> str | None:
-    """Return the module that an entry point names, or None where it is not written as one."""
-    try:
-        return entry_point.module
-    except (AttributeError, ValueError):  # which of them depends on the version of Python
-        return None
 
 
 def _candidates_of(distribution: Distribution) -> list[Candidate]:

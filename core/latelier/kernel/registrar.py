@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from latelier.kernel.errors import PluginError
-from latelier.kernel.frozen import validated
+from latelier.contracts.errors import PluginError
+from latelier.contracts.frozen import validated
 from latelier.kernel.spec import ComponentSpec, Kind
 
 

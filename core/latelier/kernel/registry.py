@@ -6,9 +6,9 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from latelier.kernel.errors import AmbiguousNameError, PluginError, UnknownNameError, suggestion
-from latelier.kernel.frozen import validated
-from latelier.kernel.slots import ConditionerConfig, DenoiserConfig, FirstStageConfig
+from latelier.contracts.configs import ConditionerConfig, DenoiserConfig, FirstStageConfig
+from latelier.contracts.errors import AmbiguousNameError, PluginError, UnknownNameError, suggestion
+from latelier.contracts.frozen import validated
 from latelier.kernel.spec import ComponentSpec, Kind, located, resolve
 
 T = TypeVar("T")

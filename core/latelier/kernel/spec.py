@@ -9,8 +9,8 @@ from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from latelier.kernel.errors import PluginError
-from latelier.kernel.frozen import Frozen
+from latelier.contracts.errors import PluginError
+from latelier.contracts.frozen import Frozen
 
 Kind = Literal[
     "first_stage",

@@ -8,17 +8,16 @@ from pydantic import BaseModel
 
 from latelier import default_atelier
 from latelier.checkpoints.component import Component, new_component
-from latelier.diffusion.process import Process
-from latelier.diffusion.processes import process_from
+from latelier.contracts.errors import CompatibilityError, InvalidConfigError, suggestion
+from latelier.contracts.frozen import validated
+from latelier.diffusion.processes.kinds import process_from
+from latelier.diffusion.processes.process import Process
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.compatibility import check_composition
-from latelier.kernel.errors import CompatibilityError, InvalidConfigError, suggestion
-from latelier.kernel.frozen import validated
 from latelier.kernel.spec import Kind
+from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.placement import placement
-from latelier.pipeline.request import KEYWORDS, Defaults
-from latelier.pipeline.sides import check_sides
+from latelier.pipeline.request import KEYWORDS, Defaults, check_sides
 
 Piece = Component | tuple[str, Mapping[str, Any] | BaseModel]
 """A built component, or a registered name and a configuration to build one from."""

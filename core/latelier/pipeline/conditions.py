@@ -7,13 +7,15 @@ from typing import Any
 import torch
 from PIL.Image import Image
 from pydantic import BaseModel
+from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from latelier.kernel.condition import Condition, Part, Stream
-from latelier.kernel.contracts import Conditioner, Frame
-from latelier.kernel.errors import CompatibilityError, ConditionError, InvalidInputError
-from latelier.kernel.inputs import bare_field, read_input
-from latelier.pipeline.windows import WHOLE, Window
+from latelier.contracts.components import Frame
+from latelier.contracts.condition import Condition, Part, Stream
+from latelier.contracts.conditioner import Conditioner
+from latelier.contracts.errors import CompatibilityError, ConditionError, InvalidInputError
+from latelier.contracts.inputs import bare_field, read_input
+from latelier.pipeline.tiling.windows import WHOLE, Window
 
 Rows = Mapping[str, Sequence[BaseModel]]
 """Conditioner -> its input for each row."""
@@ -168,7 +170,9 @@ class ConditionBuilder:
     def _part(self, name: str, values: Sequence[Any], frame: Frame) -> Part:
         conditioner = self._conditioners[name]
         try:
-            batch = conditioner.prepare(values, replace(frame, crop=WHOLE, first_stage=None))
+            batch: Mapping[str, Tensor] = conditioner.prepare(
+                values, replace(frame, crop=WHOLE, first_stage=None)
+            )
         except InvalidInputError as error:
             public = next(public for public, fed in self._inputs.items() if name in fed)
             raise InvalidInputError(f"input '{public}': {error}") from None

@@ -7,12 +7,12 @@ import torch
 
 from latelier import default_atelier
 from latelier.checkpoints.component import Component, configured, restore
-from latelier.checkpoints.stored import StoredComponent
+from latelier.checkpoints.manifests import StoredComponent
+from latelier.contracts.errors import CompatibilityError
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.compatibility import check_composition
-from latelier.kernel.errors import CompatibilityError
 from latelier.kernel.spec import Kind
 from latelier.pipeline.adapters import saved_adapter
+from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.composition import public_inputs
 from latelier.pipeline.manifest import Manifest, read_manifest
 from latelier.pipeline.pipeline import Pipeline

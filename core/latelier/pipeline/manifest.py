@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from latelier.checkpoints.json_files import read_json
-from latelier.diffusion.processes import AnyProcess
-from latelier.pipeline.outline import MANIFEST, Outline, check_whole
+from latelier.checkpoints.io.json_files import read_json
+from latelier.diffusion.processes.kinds import AnyProcess
+from latelier.pipeline.manifest_header import MANIFEST, Outline, check_whole
 
 
 class Manifest(Outline):

@@ -10,7 +10,7 @@ from typing import Any, overload
 from PIL import Image
 from torch import Tensor
 
-from latelier.pipeline.images import write_png
+from latelier.provenance.png import write_png
 
 
 @dataclass(frozen=True)

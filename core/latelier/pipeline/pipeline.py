@@ -11,14 +11,16 @@ import torch
 from latelier import __version__
 from latelier.checkpoints.adapter import LoadedAdapter
 from latelier.checkpoints.component import Component, store
-from latelier.checkpoints.files import write_json
-from latelier.diffusion.process import Process
+from latelier.contracts.components import Denoiser, FirstStage
+from latelier.contracts.conditioner import Conditioner
+from latelier.contracts.sampling import Denoise
+from latelier.diffusion.processes.process import Process
+from latelier.io.atomic import write_json
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.contracts import Conditioner, Denoise, Denoiser, FirstStage
 from latelier.pipeline.adapters import AttachedAdapter, attached, check_name
 from latelier.pipeline.conditions import ConditionBuilder
 from latelier.pipeline.manifest import Manifest
-from latelier.pipeline.outline import MANIFEST
+from latelier.pipeline.manifest_header import MANIFEST
 from latelier.pipeline.picture import Picture, Preview
 from latelier.pipeline.placement import placement
 from latelier.pipeline.request import KEYWORDS, Defaults, read_request

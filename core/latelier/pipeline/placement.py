@@ -2,7 +2,7 @@
 
 import torch
 
-from latelier.kernel.errors import InvalidInputError, suggestion
+from latelier.contracts.errors import InvalidInputError, suggestion
 
 _PRECISIONS = {
     "float32": torch.float32,

@@ -1,20 +1,73 @@
 """How a picture was made: enough to make it again and to say what differs."""
 
 import platform
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from latelier import __version__
-from latelier.kernel.announcer import Announcer
-from latelier.kernel.discovery import GROUP
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.dispatcher import Announcer
+from latelier.kernel.trust.entry_points import BUILT_IN, GROUP
 from latelier.pipeline.images import pixel_hash
-from latelier.pipeline.participants import participants
 from latelier.pipeline.request import Request
 
 if TYPE_CHECKING:
     from latelier.pipeline.adapters import AttachedAdapter
     from latelier.pipeline.pipeline import Pipeline
+
+
+TOLD = (
+    "latelier_pipeline_composed",
+    "latelier_before_step",
+    "latelier_after_step",
+    "latelier_images_finished",
+)
+"""The hooks of a run that makes pictures."""
+
+
+def participants(
+    pipeline: "Pipeline", functions: Mapping[str, Any], announcer: Announcer
+) -> dict[str, dict[str, Any]]:
+    """Return, by distribution, the plugins that take part in a run, as JSON values.
+
+    Args:
+        pipeline: what ran.
+        functions: sampler, schedule and guidance, each with its `id`.
+        announcer: of the run.
+    """
+    parts: dict[str, list[str]] = {}
+    places = {place: component.id for place, component in pipeline.components().items()}
+    places |= {place: function["id"] for place, function in functions.items()}
+    for name, adapter in pipeline.adapters.items():
+        if adapter.registered is not None:
+            places[f"adapters.{name}"] = adapter.registered.name
+    for place, id_ in places.items():
+        parts.setdefault(id_.partition("/")[0], []).append(place)
+    told: dict[str, list[str]] = {}
+    for hook in TOLD:
+        for listener in announcer.listeners(hook):
+            hooks = told.setdefault(listener.plugin_name.partition(":")[0], [])
+            hooks.extend([hook] if hook not in hooks else [])
+    return {
+        name: {
+            **plugin_identity(name, pipeline.atelier),
+            "parts": parts.get(name, []),
+            "told": told.get(name, []),
+        }
+        for name in sorted({*parts, *told} - {BUILT_IN})
+    }
+
+
+def plugin_identity(name: str, atelier: Atelier) -> dict[str, Any]:
+    """Return the version and the hash of the files of a plugin."""
+    files = atelier.fingerprint(name)
+    return {
+        "version": plugin_version(name, atelier),
+        "sha256": files.sha256 if files else None,
+        "editable": files.editable if files else False,
+    }
 
 
 def provenance_of(
@@ -97,3 +150,9 @@ def _functions(pipeline: "Pipeline", request: Request) -> dict[str, Any]:
         "guidance": atelier.guidances.spec(request.guidance.name),
     }
     return {place: {"id": spec.id, "version": spec.version} for place, spec in chosen.items()}
+
+
+def plugin_version(name: str, atelier: Atelier) -> str | None:
+    """Return the version of a plugin that loaded."""
+    loaded = [each for each in atelier.plugins if each.state == "ok"]
+    return next((each.version for each in loaded if each.distribution == name), None)

@@ -4,12 +4,76 @@ import secrets
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from latelier.kernel.errors import InvalidInputError, UnknownNameError, suggestion
-from latelier.kernel.frozen import Frozen, validated
-from latelier.kernel.inputs import Image, Mask
-from latelier.pipeline.choice import Choice, GuidanceChoice
+from latelier.contracts.errors import InvalidInputError, UnknownNameError, suggestion
+from latelier.contracts.frozen import Frozen, validated
+from latelier.contracts.image_types import Image, Mask
+from latelier.contracts.options import read_options
+from latelier.kernel.registry import Registry
+
+
+class Choice(Frozen):
+    """A registered name and options: read from 'ddim' or {'name': 'ddim', 'eta': 0.5}."""
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_short_form(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, dict) and "name" in value and "options" not in value:
+            return {
+                "name": value["name"],
+                "options": {key: each for key, each in value.items() if key != "name"},
+            }
+        return value
+
+    def resolved(self, registry: Registry[Any]) -> "Choice":
+        """Return the choice by its full id, its options validated and complete.
+
+        Raises:
+            UnknownNameError, AmbiguousNameError: see `Registry.spec`.
+            InvalidInputError: an option that it does not have, or one out of range.
+        """
+        spec = registry.spec(self.name)
+        what = f"{spec.kind} '{self.name}'"
+        options = read_options(registry.get(spec.id), {**spec.defaults, **self.options}, what)
+        return Choice(name=spec.id, options=options)
+
+
+class GuidanceChoice(Choice):
+    """A guidance rule; a bare number is the scale of classifier-free guidance."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, value: Any) -> Any:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return {"name": "cfg", "options": {"scale": value}}
+        return value
+
+
+def check_sides(what: str, sides: Mapping[str, int], multiple: int, hint: str = "") -> None:
+    """Refuse sides that are not multiples of `multiple`, or below it.
+
+    Args:
+        what: what has these sides, as the person knows it.
+        sides: name -> pixels.
+        multiple: of the model.
+        hint: what the error ends with.
+
+    Raises:
+        InvalidInputError: names the side and the nearest that is allowed.
+    """
+    for name, side in sides.items():
+        if side < multiple or side % multiple:
+            nearest = max(multiple, round(side / multiple) * multiple)
+            raise InvalidInputError(
+                f"{what}: the {name} {side} is not a multiple of {multiple}, as this model needs; "
+                f"the nearest is {nearest}{hint}"
+            )
 
 
 def _pair(value: Any) -> Any:

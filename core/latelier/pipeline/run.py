@@ -7,26 +7,26 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from latelier.contracts.components import FirstStage, Frame
+from latelier.contracts.condition import Condition, stacked
+from latelier.contracts.errors import InvalidInputError, PluginError
+from latelier.contracts.sampling import Denoise, Step
+from latelier.contracts.sigma_grid import Grid
 from latelier.diffusion.brownian import BrownianNoise
 from latelier.diffusion.noise import ImageNoise
 from latelier.diffusion.predict import Predictor
-from latelier.kernel.announcer import Announcer
-from latelier.kernel.condition import Condition, stacked
-from latelier.kernel.contracts import Denoise, FirstStage, Frame, Grid, Step
-from latelier.kernel.errors import InvalidInputError, PluginError
-from latelier.pipeline.canvas import Canvas, canvas
-from latelier.pipeline.choice import Choice
+from latelier.kernel.dispatcher import Announcer
 from latelier.pipeline.conditions import ConditionBuilder, Rows
+from latelier.pipeline.editing.init_image import Start, read_start, tail
+from latelier.pipeline.editing.inpaint import Canvas, canvas
+from latelier.pipeline.editing.repaint import resampled
 from latelier.pipeline.images import pixel_hash, to_images
 from latelier.pipeline.picture import Copies, Picture, Preview, Snapshot
 from latelier.pipeline.provenance import provenance_of
-from latelier.pipeline.request import Request, Side
-from latelier.pipeline.resampling import resampled
-from latelier.pipeline.sides import check_sides
-from latelier.pipeline.starting import Start, read_start, tail
-from latelier.pipeline.tiled_first_stage import in_tiles, read_tile
-from latelier.pipeline.windowed import Windowing, read_windowing, windowed
-from latelier.pipeline.windows import Window
+from latelier.pipeline.request import Choice, Request, Side, check_sides
+from latelier.pipeline.tiling.multidiffusion import Windowing, read_windowing, windowed
+from latelier.pipeline.tiling.tiled_first_stage import in_tiles, read_tile
+from latelier.pipeline.tiling.windows import Window
 
 if TYPE_CHECKING:
     from latelier.pipeline.pipeline import Pipeline

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from latelier.kernel.errors import ModelFileError, UnknownNameError, suggestion
-from latelier.pipeline.outline import MANIFEST, read_outline
+from latelier.contracts.errors import ModelFileError, UnknownNameError, suggestion
+from latelier.pipeline.manifest_header import MANIFEST, read_outline
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 

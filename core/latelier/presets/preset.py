@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from latelier.kernel.frozen import Frozen
+from latelier.contracts.frozen import Frozen
 
 
 class PresetPart(Frozen):

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from latelier.checkpoints.yaml_files import read_yaml
-from latelier.kernel.errors import InvalidConfigError, UnknownNameError, suggestion
-from latelier.kernel.frozen import validated
+from latelier.checkpoints.io.yaml_files import read_yaml
+from latelier.contracts.errors import InvalidConfigError, UnknownNameError, suggestion
+from latelier.contracts.frozen import validated
 from latelier.presets.preset import Preset
 
 _FOLDERS = ("first_stages", "models")

@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 
 from latelier import __version__
-from latelier.kernel.discovery import GROUP
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
+from latelier.kernel.trust.entry_points import GROUP
 from latelier.scaffold.kinds import PluginKind
 
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from latelier.kernel.inputs import Box
+from latelier.contracts.inputs import Box
 
 
 def boxes_in(value: Any) -> Iterator[Box]:

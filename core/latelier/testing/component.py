@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import pytest
 
 import latelier
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.options import options_model, read_options
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.errors import InvalidInputError
-from latelier.kernel.options import options_model, read_options
 from latelier.kernel.registry import Registry
 from latelier.kernel.spec import ComponentSpec, Kind
 from latelier.testing.probe import torch_after_registering

@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from latelier.diffusion.grid import Grid
+from latelier.contracts.components import Control, Frame
+from latelier.contracts.condition import Condition, Part, chosen, stacked
+from latelier.contracts.configs import DenoiserConfig, Gives
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.inputs import Box, read_input
+from latelier.contracts.sigma_grid import Grid
 from latelier.diffusion.guidance.cfg import cfg
-from latelier.kernel.condition import Condition, Part, chosen, stacked
-from latelier.kernel.contracts import Control, Frame
-from latelier.kernel.errors import InvalidInputError
-from latelier.kernel.inputs import Box, read_input
-from latelier.kernel.slots import DenoiserConfig, Gives
 from latelier.testing.boxes import box, boxes_in, with_box
 from latelier.testing.module import (
     ModuleContract,

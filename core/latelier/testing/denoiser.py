@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from latelier.kernel.condition import Condition, Stream
-from latelier.kernel.contracts import Control
-from latelier.kernel.errors import LatelierError
-from latelier.kernel.slots import DenoiserConfig
+from latelier.contracts.components import Control
+from latelier.contracts.condition import Condition, Stream
+from latelier.contracts.configs import DenoiserConfig
+from latelier.contracts.errors import LatelierError
 from latelier.testing.module import ModuleContract, is_close
 from latelier.testing.randomness import seeded
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from latelier.kernel.errors import LatelierError
-from latelier.kernel.slots import FirstStageConfig
+from latelier.contracts.configs import FirstStageConfig
+from latelier.contracts.errors import LatelierError
 from latelier.testing.module import ModuleContract, is_close
 from latelier.testing.randomness import seeded
 

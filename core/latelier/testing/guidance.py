@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from latelier.diffusion.grid import Grid
-from latelier.kernel.contracts import Denoise
-from latelier.kernel.options import read_options
+from latelier.contracts.options import read_options
+from latelier.contracts.sampling import Denoise
+from latelier.contracts.sigma_grid import Grid
 from latelier.testing.component import FunctionContract
 from latelier.testing.randomness import Draws, GlobalState
 from latelier.testing.toy import SHAPE, Toy, condition_of

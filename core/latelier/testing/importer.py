@@ -12,10 +12,10 @@ from torch import Tensor
 
 from latelier.checkpoints.importers.building import built, built_adapter
 from latelier.checkpoints.importers.source import open_source
-from latelier.diffusion.process import Process
-from latelier.diffusion.processes import process_from
-from latelier.kernel.contracts import Imported, Importer, ImportSource
-from latelier.kernel.errors import LatelierError
+from latelier.contracts.errors import LatelierError
+from latelier.contracts.importing import Imported, Importer, ImportSource
+from latelier.diffusion.processes.kinds import process_from
+from latelier.diffusion.processes.process import Process
 from latelier.testing.audit import Deeds, watched
 from latelier.testing.component import ComponentContract
 

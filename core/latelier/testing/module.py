@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from torch import Tensor, nn
 
 from latelier.checkpoints.component import Component, load_component, save_component
-from latelier.kernel.errors import LatelierError
-from latelier.kernel.frozen import validated
+from latelier.contracts.errors import LatelierError
+from latelier.contracts.frozen import validated
 from latelier.testing.audit import Deeds, watched
 from latelier.testing.component import ComponentContract
 from latelier.testing.placement import META, weights_dtype

@@ -18,7 +18,7 @@ _REGISTRATION = """
 import sys
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.discovery import discover
-from latelier.kernel.policy import Policy
+from latelier.kernel.trust.policy import Policy
 
 owned = [each for each in discover() if each.distribution == sys.argv[1]]
 Atelier(policy=Policy(), candidates=owned)

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from latelier.diffusion import frames
-from latelier.diffusion.grid import Grid
-from latelier.kernel.contracts import FrameOfReference
+from latelier.contracts import frames
+from latelier.contracts.frames import FrameOfReference
+from latelier.contracts.sigma_grid import Grid
 
 GAUSSIAN = torch.tensor([[0.3, -0.5, 0.1, 0.8], [0.1, 0.4, 0.9, 1.3]], dtype=torch.float64)
 """Means and standard deviations."""

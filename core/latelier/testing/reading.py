@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from latelier.kernel.condition import Part, Stream
+from latelier.contracts.condition import Part, Stream
 
 QUERIES = 5
 

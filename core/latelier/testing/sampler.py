@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from latelier.diffusion import frames
-from latelier.diffusion.grid import Grid
+from latelier.contracts import frames
+from latelier.contracts.options import options_model
+from latelier.contracts.sampling import Denoise, Step
+from latelier.contracts.sigma_grid import Grid
 from latelier.diffusion.noise import ImageNoise
-from latelier.kernel.contracts import Denoise, Step
-from latelier.kernel.options import options_model
 from latelier.kernel.spec import SamplerTraits
 from latelier.testing.component import FunctionContract
 from latelier.testing.problems import (

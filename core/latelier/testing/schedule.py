@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import pytest
 
-from latelier.diffusion.edm import EDM
-from latelier.diffusion.process import Process
-from latelier.diffusion.rectified_flow import RectifiedFlow
-from latelier.diffusion.vp import VP
-from latelier.kernel.contracts import Grid
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.sigma_grid import Grid
+from latelier.diffusion.processes.edm import EDM
+from latelier.diffusion.processes.process import Process
+from latelier.diffusion.processes.rectified_flow import RectifiedFlow
+from latelier.diffusion.processes.vp import VP
 from latelier.testing.component import FunctionContract
 
 

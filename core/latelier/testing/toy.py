@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latelier.diffusion import frames
-from latelier.kernel.condition import Condition, Stream
-from latelier.kernel.contracts import Control
-from latelier.kernel.slots import DenoiserConfig, StreamSlot, Takes
+from latelier.contracts import frames
+from latelier.contracts.components import Control
+from latelier.contracts.condition import Condition, Stream
+from latelier.contracts.configs import DenoiserConfig, StreamSlot, Takes
 
 SHAPE = (4, 6, 5)
 

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 _KEPT = 2
 _PREFIX = "step-"

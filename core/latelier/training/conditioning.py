@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from latelier.checkpoints.component import Component
-from latelier.checkpoints.files import whole_folder, write_bytes
-from latelier.kernel.condition import Condition, chosen
-from latelier.kernel.contracts import Frame
-from latelier.kernel.errors import InvalidConfigError, suggestion
-from latelier.kernel.inputs import read_input
+from latelier.contracts.components import Frame
+from latelier.contracts.condition import Condition, chosen
+from latelier.contracts.errors import InvalidConfigError, suggestion
+from latelier.contracts.inputs import read_input
+from latelier.io.atomic import whole_folder, write_bytes
 from latelier.training.config import InputSpec
 from latelier.training.randomness import Draws, Purpose, generator
 

@@ -6,9 +6,9 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import Field
 
-from latelier.checkpoints.yaml_files import read_yaml
-from latelier.denoisers.adapter_config import ProjectionConfig
-from latelier.kernel.frozen import Frozen, validated
+from latelier.checkpoints.io.yaml_files import read_yaml
+from latelier.contracts.frozen import Frozen, validated
+from latelier.denoisers.configs import ProjectionConfig
 
 C = TypeVar("C", bound="Training")
 

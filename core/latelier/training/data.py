@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
+from latelier.contracts.frozen import validated
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import SceneConfig
-from latelier.kernel.frozen import validated
 from latelier.training.config import DataSpec
 
 

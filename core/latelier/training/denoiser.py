@@ -15,12 +15,12 @@ from latelier.checkpoints.component import (
     load_component,
     new_component,
 )
-from latelier.checkpoints.files import write_bytes
-from latelier.checkpoints.stored import COMPONENT_FILE
-from latelier.diffusion.processes import process_from
+from latelier.checkpoints.manifests import COMPONENT_FILE
+from latelier.contracts.errors import InvalidConfigError
+from latelier.diffusion.processes.kinds import process_from
+from latelier.io.atomic import write_bytes
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.compatibility import check_composition
-from latelier.kernel.errors import InvalidConfigError
+from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.composition import compose
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline

@@ -12,14 +12,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from latelier import default_atelier
+from latelier.contracts.errors import InvalidConfigError
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.errors import InvalidConfigError
 from latelier.training.checkpoint import checkpoints
 from latelier.training.config import Training, read_training, written
 from latelier.training.interruption import interruptible
 from latelier.training.objective import Objective
 from latelier.training.progress import TrainingProgress
-from latelier.training.run import Run
+from latelier.training.state import Run
 
 Resume = bool | Literal["auto"]
 """False: start anew; True: go on from the last checkpoint; "auto": go on if there is one."""

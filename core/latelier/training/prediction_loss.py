@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from latelier.checkpoints.component import Component
-from latelier.denoisers.named_layers import named_layers
-from latelier.diffusion import frames
-from latelier.diffusion.process import Process
-from latelier.kernel.contracts import Control, Frame, ScaledAdapter
-from latelier.kernel.errors import CompatibilityError
+from latelier.contracts import frames
+from latelier.contracts.components import Control, Frame, ScaledAdapter
+from latelier.contracts.errors import CompatibilityError
+from latelier.denoisers.vectors import named_layers
+from latelier.diffusion.processes.process import Process
 from latelier.training.conditioning import Conditioning, moved
 from latelier.training.config import InputSpec, PredictionTraining
 from latelier.training.data import collated, scenes

@@ -35,12 +35,12 @@ from typing import Any
 import latelier
 import numpy as np
 from latelier import Pipeline
-from latelier.checkpoints.files import write_json
 from latelier.data.contact_sheet import contact_sheet
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import Scene, SceneConfig
-from latelier.evaluation.judge import JUDGE_WEIGHTS, Judge, load_judge
+from latelier.evaluation.classifier.model import JUDGE_WEIGHTS, Judge, load_judge
 from latelier.evaluation.prompt_following import as_images, following, judgements, prompt_of
+from latelier.io.atomic import write_json
 from PIL import Image
 
 from latelier_palette.dominant_colors import dominant_colors

@@ -3,7 +3,7 @@
 import latelier
 import numpy as np
 import pytest
-from latelier.pipeline.replay import replay
+from latelier.pipeline.replay.replay import replay
 from PIL import Image
 
 from latelier_palette.dominant_colors import dominant_colors

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from latelier import Frame
-from latelier.kernel.inputs import read_input
+from latelier.contracts.inputs import read_input
 
 from latelier_palette.conditioner import PaletteConditioner
 from latelier_palette.inputs import Palette, PaletteConfig

@@ -3,7 +3,7 @@ import pytest
 import torch
 from latelier import Frozen, LatelierError
 from latelier import Image as ImageInput
-from latelier.kernel.inputs import read_input
+from latelier.contracts.inputs import read_input
 from PIL import Image
 
 from latelier_palette.inputs import Palette

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 from latelier import Conditioner, Frame, Part, Stream
-from latelier.kernel.errors import InvalidConfigError
-from latelier_conditioners.text_inputs import Text, check_fits
+from latelier.contracts.errors import InvalidConfigError
+from latelier_conditioners.text.inputs import Text, check_fits
 from torch import Tensor, nn
 
 from latelier_transformers.clip_text_inputs import ClipTextConfig

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from latelier.checkpoints.importers.tokenizer_json import ALL, or_made
-from latelier.kernel.errors import InvalidConfigError, ModelFileError
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
 
 from latelier_transformers.clip_text_inputs import ClipTextConfig
 from latelier_transformers.library import transformers

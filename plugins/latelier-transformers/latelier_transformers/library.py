@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from latelier.kernel.errors import PluginError
+from latelier.contracts.errors import PluginError
 
 
 def transformers() -> Any:

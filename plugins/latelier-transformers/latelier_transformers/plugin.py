@@ -14,13 +14,13 @@ class TransformersPlugin:
             "clip_text",
             factory="latelier_transformers.clip_text:ClipTextConditioner",
             config="latelier_transformers.clip_text_inputs:ClipTextConfig",
-            input="latelier_conditioners.text_inputs:Text",
+            input="latelier_conditioners.text.inputs:Text",
         )
         registrar.conditioner(
             "t5_text",
             factory="latelier_transformers.t5_text:T5TextConditioner",
             config="latelier_transformers.t5_text_inputs:T5TextConfig",
-            input="latelier_conditioners.text_inputs:Text",
+            input="latelier_conditioners.text.inputs:Text",
         )
 
 

@@ -6,7 +6,7 @@ Pure functions without torch: importers call them before anything is built.
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 from latelier_transformers.clip_text_inputs import ClipTextConfig
 from latelier_transformers.t5_text_inputs import T5TextConfig

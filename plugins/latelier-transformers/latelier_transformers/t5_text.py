@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from latelier import Conditioner, Frame, Part, Stream
-from latelier.kernel.errors import InvalidConfigError
-from latelier_conditioners.text_inputs import Text, check_fits
+from latelier.contracts.errors import InvalidConfigError
+from latelier_conditioners.text.inputs import Text, check_fits
 from torch import Tensor
 
 from latelier_transformers.library import transformers

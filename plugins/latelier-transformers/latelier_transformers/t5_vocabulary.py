@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import sentencepiece
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 PAD, END = 0, 1
 """Ids of the tokens that are no text, the same in every T5."""

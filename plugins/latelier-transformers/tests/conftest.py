@@ -9,7 +9,7 @@ import pytest
 import sentencepiece
 import torch
 from latelier import Atelier
-from latelier.kernel.policy import Policy
+from latelier.kernel.trust.policy import Policy
 from tokenizers.pre_tokenizers import ByteLevel
 
 from latelier_transformers.clip_text import ClipTextConditioner

@@ -7,8 +7,8 @@ import pytest
 import torch
 from latelier import Frame
 from latelier.checkpoints.importers.clip_layout import clip_from_compvis
-from latelier.kernel.errors import InvalidConfigError, InvalidInputError, ModelFileError
-from latelier_conditioners.text_inputs import Text
+from latelier.contracts.errors import InvalidConfigError, InvalidInputError, ModelFileError
+from latelier_conditioners.text.inputs import Text
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from latelier_transformers.clip_text import ClipTextConditioner

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from latelier import Atelier
-from latelier.kernel.policy import Policy
+from latelier.kernel.trust.policy import Policy
 from latelier.testing import ConditionerContract
 
 from latelier_transformers.plugin import plugin

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from latelier import compose, load
-from latelier.kernel.errors import InvalidConfigError, InvalidInputError
-from latelier.pipeline.replay import replay
+from latelier.contracts.errors import InvalidConfigError, InvalidInputError
+from latelier.pipeline.replay.replay import replay
 
 ASKED = {"prompt": "a red cat in the meadow", "seed": 5}
 

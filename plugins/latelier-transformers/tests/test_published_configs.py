@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 import pytest
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 from latelier_transformers.clip_text_inputs import ClipTextConfig
 from latelier_transformers.published_configs import clip_text_fields, t5_text_fields

@@ -5,9 +5,9 @@ import pytest
 import sentencepiece
 import torch
 from latelier import Frame
-from latelier.kernel.condition import chosen
-from latelier.kernel.errors import InvalidConfigError, InvalidInputError, ModelFileError
-from latelier_conditioners.text_inputs import Text
+from latelier.contracts.condition import chosen
+from latelier.contracts.errors import InvalidConfigError, InvalidInputError, ModelFileError
+from latelier_conditioners.text.inputs import Text
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 from latelier_transformers.published_weights import t5_text_weights

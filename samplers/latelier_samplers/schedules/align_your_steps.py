@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from latelier.diffusion.grid import Grid
-from latelier.diffusion.process import Process
-from latelier.diffusion.vp import VP
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.sigma_grid import Grid
+from latelier.diffusion.processes.process import Process
+from latelier.diffusion.processes.vp import VP
 from latelier_samplers.schedules.ratios import check_steps
 
 # The authors' table of 10 steps for Stable Diffusion 1.5. Its last is that model's least sigma.

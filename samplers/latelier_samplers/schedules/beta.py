@@ -5,10 +5,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from latelier.diffusion.grid import Grid
-from latelier.diffusion.process import Process
-from latelier.diffusion.vp import VP
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.sigma_grid import Grid
+from latelier.diffusion.processes.process import Process
+from latelier.diffusion.processes.vp import VP
 from latelier_samplers.schedules.beta_quantile import beta_quantile
 from latelier_samplers.schedules.ratios import check_steps
 

@@ -2,8 +2,8 @@
 
 import math
 
-from latelier.diffusion.grid import Grid
-from latelier.diffusion.process import Process
+from latelier.contracts.sigma_grid import Grid
+from latelier.diffusion.processes.process import Process
 from latelier_samplers.schedules.ratios import SigmaMax, SigmaMin, spaced
 
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from latelier.diffusion.grid import Grid
-from latelier.diffusion.process import Process
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.sigma_grid import Grid
+from latelier.diffusion.processes.process import Process
 
 
 def fixed(

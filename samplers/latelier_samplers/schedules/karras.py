@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from latelier.diffusion.grid import Grid
-from latelier.diffusion.process import Process
+from latelier.contracts.sigma_grid import Grid
+from latelier.diffusion.processes.process import Process
 from latelier_samplers.schedules.ratios import SigmaMax, SigmaMin, spaced
 
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from latelier.diffusion.grid import Grid
-from latelier.diffusion.process import Process
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.sigma_grid import Grid
+from latelier.diffusion.processes.process import Process
 
 _HIGHEST_FLOW_RATIO = 60.0
 _LOWEST_FLOW_SIGMA = 0.01

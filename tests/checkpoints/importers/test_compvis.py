@@ -15,10 +15,10 @@ from latelier.checkpoints.component import load_component
 from latelier.checkpoints.importers.building import built
 from latelier.checkpoints.importers.choice import read_by
 from latelier.checkpoints.importers.compvis.importer import CompVis
-from latelier.checkpoints.weights import write_weights
-from latelier.kernel.condition import Condition
-from latelier.kernel.errors import InvalidConfigError, InvalidInputError, ModelFileError
-from latelier.pipeline.importing import import_model
+from latelier.checkpoints.io.weights import write_weights
+from latelier.contracts.condition import Condition
+from latelier.contracts.errors import InvalidConfigError, InvalidInputError, ModelFileError
+from latelier.conversion.importing import import_model
 
 FIRST_STAGE = {
     "target": "ldm.models.autoencoder.AutoencoderKL",

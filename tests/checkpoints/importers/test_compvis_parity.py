@@ -8,7 +8,7 @@ from torch import Tensor
 
 from latelier.checkpoints.importers.building import built
 from latelier.checkpoints.importers.compvis.importer import CompVis
-from latelier.kernel.condition import Condition, Stream
+from latelier.contracts.condition import Condition, Stream
 
 diffusers = pytest.importorskip("diffusers")
 single_file = pytest.importorskip("diffusers.loaders.single_file_utils")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latelier.checkpoints.importers.building import built, kind_of
 from latelier.checkpoints.importers.compvis.importer import CompVis
-from latelier.diffusion.processes import process_from
+from latelier.diffusion.processes.kinds import process_from
 from latelier.pipeline.request import Defaults
 from latelier.presets import preset_names, read_preset
 

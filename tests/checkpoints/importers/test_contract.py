@@ -7,7 +7,7 @@ import torch
 import yaml
 
 from latelier._plugin import plugin
-from latelier.checkpoints.weights import write_weights
+from latelier.checkpoints.io.weights import write_weights
 from latelier.kernel.registrar import Registrar
 from latelier.testing import ImporterContract
 

@@ -17,10 +17,10 @@ from latelier.checkpoints.component import load_component
 from latelier.checkpoints.importers.building import built
 from latelier.checkpoints.importers.diffusers.importer import Diffusers
 from latelier.checkpoints.importers.source import open_source
-from latelier.kernel.condition import Condition, Stream
-from latelier.kernel.errors import CompatibilityError, InvalidConfigError, ModelFileError
-from latelier.pipeline.exporting import export_model
-from latelier.pipeline.importing import import_model
+from latelier.contracts.condition import Condition, Stream
+from latelier.contracts.errors import CompatibilityError, InvalidConfigError, ModelFileError
+from latelier.conversion.exporting import export_model
+from latelier.conversion.importing import import_model
 
 diffusers = pytest.importorskip("diffusers")
 
@@ -328,7 +328,7 @@ SCHEDULERS = [
 @pytest.mark.parametrize(("scheduler", "changes"), SCHEDULERS)
 def test_the_scheduler_becomes_the_process(scheduler, changes):
     from latelier.checkpoints.importers.diffusers.scheduler import process_from_diffusers
-    from latelier.diffusion.processes import process_from
+    from latelier.diffusion.processes.kinds import process_from
 
     theirs = scheduler(**changes)
     process = process_from(process_from_diffusers(dict(theirs.config)))
@@ -348,7 +348,7 @@ def test_the_process_becomes_a_scheduler_again():
         process_from_diffusers,
         scheduler_to_diffusers,
     )
-    from latelier.diffusion.vp import VP
+    from latelier.diffusion.processes.vp import VP
 
     process = VP(beta_schedule="cosine", prediction="v", steps=200)
     there = diffusers.DDIMScheduler.from_config(scheduler_to_diffusers(process))
@@ -368,7 +368,7 @@ def test_the_schedule_chooses_the_same_training_steps(spacing, offset, built_ins
         process_from_diffusers,
         schedule_from_diffusers,
     )
-    from latelier.diffusion.processes import process_from
+    from latelier.diffusion.processes.kinds import process_from
 
     theirs = diffusers.DDIMScheduler(
         timestep_spacing=spacing, steps_offset=offset, set_alpha_to_one=False

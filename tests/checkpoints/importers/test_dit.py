@@ -16,12 +16,12 @@ import latelier
 from latelier.checkpoints.importers.diffusers.class_names import class_names
 from latelier.checkpoints.importers.diffusers.dit_config import dit_config_from_diffusers
 from latelier.checkpoints.importers.diffusers.dit_layout import dit_from_diffusers
+from latelier.contracts.condition import Condition
+from latelier.contracts.errors import CompatibilityError, InvalidConfigError, ModelFileError
+from latelier.conversion.exporting import export_model
+from latelier.conversion.importing import import_model
+from latelier.denoisers.configs import TransformerConfig
 from latelier.denoisers.transformer import Transformer
-from latelier.denoisers.transformer_config import TransformerConfig
-from latelier.kernel.condition import Condition
-from latelier.kernel.errors import CompatibilityError, InvalidConfigError, ModelFileError
-from latelier.pipeline.exporting import export_model
-from latelier.pipeline.importing import import_model
 
 diffusers = pytest.importorskip("diffusers")
 

@@ -11,14 +11,14 @@ from torch import Tensor
 from latelier import import_model
 from latelier.checkpoints.adapter import LoadedAdapter, restore_adapter
 from latelier.checkpoints.importers.diffusers.unet_layout import unet_from_diffusers
-from latelier.checkpoints.stored_adapter import read_adapter
-from latelier.checkpoints.weights import write_weights
+from latelier.checkpoints.io.weights import write_weights
+from latelier.checkpoints.manifests import read_adapter
+from latelier.contracts.components import Control, Frame, ScaledAdapter
+from latelier.contracts.condition import Condition
+from latelier.contracts.errors import InvalidConfigError, LatelierError, ModelFileError
+from latelier.denoisers.configs import UNetConfig
 from latelier.denoisers.unet import UNet
-from latelier.denoisers.unet_config import UNetConfig
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.condition import Condition
-from latelier.kernel.contracts import Control, Frame, ScaledAdapter
-from latelier.kernel.errors import InvalidConfigError, LatelierError, ModelFileError
 
 unet_2d_condition = pytest.importorskip("diffusers.models.unets.unet_2d_condition")
 

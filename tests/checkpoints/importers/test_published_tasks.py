@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import latelier
-from latelier.pipeline.building import build_model
+from latelier.conversion.building import build_model
 from latelier.presets import Preset, preset_names, read_preset
 
 PAGE = (Path(__file__).parents[3] / "docs" / "tasks.md").read_text()

@@ -4,7 +4,7 @@ import pytest
 
 from latelier.checkpoints.importers.hub import located, wanted_files
 from latelier.checkpoints.importers.source import open_source
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 
 @pytest.fixture

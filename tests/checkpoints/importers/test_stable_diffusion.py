@@ -11,7 +11,7 @@ from latelier.checkpoints.importers.building import built
 from latelier.checkpoints.importers.clip_layout import clip_from_compvis, clip_from_open_clip
 from latelier.checkpoints.importers.stable_diffusion.importer import StableDiffusion
 from latelier.checkpoints.importers.stable_diffusion.published import published_config
-from latelier.kernel.errors import InvalidConfigError, ModelFileError
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
 
 TEXT = {1: "FrozenCLIPEmbedder", 2: "FrozenOpenCLIPEmbedder"}
 

@@ -3,14 +3,14 @@
 import pytest
 
 import latelier
-from latelier.kernel.errors import ModelFileError
-from latelier.kernel.policy import Policy
-from latelier.pipeline.importing import import_model
+from latelier.contracts.errors import ModelFileError
+from latelier.conversion.importing import import_model
+from latelier.kernel.trust.policy import Policy
 
 CODE = """
 import torch
 from latelier import hookimpl
-from latelier.kernel.contracts import Imported, ImportedPart
+from latelier.contracts.importing import Imported, ImportedPart
 
 
 class Notes:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from latelier.checkpoints.importers.diffusers.tokenizer_files import padding_token, tokenizer_file
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 transformers = pytest.importorskip("transformers")
 

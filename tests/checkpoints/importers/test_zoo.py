@@ -19,8 +19,8 @@ from latelier.checkpoints.importers.diffusers.unet_layout import (
     unet_from_diffusers,
     unet_to_diffusers,
 )
-from latelier.denoisers.unet_config import UNetConfig
-from latelier.kernel.condition import Condition, Stream
+from latelier.contracts.condition import Condition, Stream
+from latelier.denoisers.configs import UNetConfig
 
 diffusers = pytest.importorskip("diffusers")
 

@@ -16,9 +16,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import latelier
-from latelier.checkpoints.weights import write_weights
+from latelier.checkpoints.io.weights import write_weights
+from latelier.contracts.condition import Condition, Stream
 from latelier.diffusion.noise import ImageNoise
-from latelier.kernel.condition import Condition, Stream
 from latelier.pipeline import Pipeline
 
 diffusers = pytest.importorskip("diffusers")

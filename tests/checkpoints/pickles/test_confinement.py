@@ -5,10 +5,10 @@ import sys
 import pytest
 import torch
 
+from latelier.checkpoints.io.reading import tensors_of
 from latelier.checkpoints.pickles import conversion
 from latelier.checkpoints.pickles.confinement import limits_for
-from latelier.checkpoints.reading import tensors_of
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it has no limits on processes")
 

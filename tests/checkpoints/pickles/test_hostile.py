@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from latelier.checkpoints.io.reading import tensors_of
 from latelier.checkpoints.pickles import conversion
 from latelier.checkpoints.pickles.archive import Archive
 from latelier.checkpoints.pickles.unpickler import unpickled
 from latelier.checkpoints.pickles.worker import convert, held
-from latelier.checkpoints.reading import tensors_of
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 
 @pytest.fixture(autouse=True)

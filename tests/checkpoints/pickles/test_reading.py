@@ -7,13 +7,13 @@ from collections import OrderedDict
 import pytest
 import torch
 
+from latelier.checkpoints.io.reading import safe_weights, shapes_of, tensors_of
+from latelier.checkpoints.io.weights import write_weights
 from latelier.checkpoints.pickles import conversion
 from latelier.checkpoints.pickles.archive import Archive
 from latelier.checkpoints.pickles.unpickler import Inert, unpickled
 from latelier.checkpoints.pickles.worker import convert
-from latelier.checkpoints.reading import safe_weights, shapes_of, tensors_of
-from latelier.checkpoints.weights import write_weights
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 
 @pytest.fixture(autouse=True)

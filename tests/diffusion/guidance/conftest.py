@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from latelier.diffusion.grid import Grid
-from latelier.kernel.condition import Condition, Stream
-from latelier.kernel.contracts import Control
-from latelier.kernel.slots import DenoiserConfig
+from latelier.contracts.components import Control
+from latelier.contracts.condition import Condition, Stream
+from latelier.contracts.configs import DenoiserConfig
+from latelier.contracts.sigma_grid import Grid
 
 SHAPE = (3, 2, 4, 5)
 

@@ -3,10 +3,10 @@ import functools
 import pytest
 import torch
 
+from latelier.contracts.condition import Condition
+from latelier.contracts.errors import CompatibilityError
 from latelier.diffusion.guidance.apg import apg
 from latelier.diffusion.guidance.cfg import cfg
-from latelier.kernel.condition import Condition
-from latelier.kernel.errors import CompatibilityError
 
 PLAIN = {"eta": 1.0, "norm_threshold": None, "momentum": 0.0}
 

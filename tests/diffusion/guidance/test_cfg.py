@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from latelier.diffusion.grid import Grid
+from latelier.contracts.condition import Condition, Stream
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.options import read_options
+from latelier.contracts.sigma_grid import Grid
 from latelier.diffusion.guidance.cfg import cfg
-from latelier.kernel.condition import Condition, Stream
-from latelier.kernel.errors import InvalidInputError
-from latelier.kernel.options import read_options
 
 GRID = Grid((2.0, 1.0, 0.0), "ve")
 

@@ -5,11 +5,11 @@ from itertools import pairwise
 import pytest
 import torch
 
-from latelier.diffusion.grid import Grid
+from latelier.contracts.condition import Condition
+from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier.contracts.options import read_options
+from latelier.contracts.sigma_grid import Grid
 from latelier.diffusion.guidance.cfgpp import cfgpp
-from latelier.kernel.condition import Condition
-from latelier.kernel.errors import CompatibilityError, InvalidInputError
-from latelier.kernel.options import read_options
 from latelier_samplers.ddim import ddim
 from latelier_samplers.dpmpp_2m import dpmpp_2m
 from latelier_samplers.heun import heun

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from latelier.contracts.errors import CompatibilityError
 from latelier.diffusion.guidance.energy import down_energy
-from latelier.kernel.errors import CompatibilityError
 
 GAIN = 0.3
 

@@ -3,12 +3,12 @@ import functools
 import pytest
 import torch
 
+from latelier.contracts.condition import Condition
+from latelier.contracts.configs import DenoiserConfig
+from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier.contracts.options import read_options
 from latelier.diffusion.guidance.cfg import cfg
 from latelier.diffusion.guidance.pag import pag
-from latelier.kernel.condition import Condition
-from latelier.kernel.errors import CompatibilityError, InvalidInputError
-from latelier.kernel.options import read_options
-from latelier.kernel.slots import DenoiserConfig
 
 
 class Honours(DenoiserConfig):

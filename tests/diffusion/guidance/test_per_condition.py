@@ -3,10 +3,10 @@ import functools
 import pytest
 import torch
 
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.options import read_options
 from latelier.diffusion.guidance.cfg import cfg
 from latelier.diffusion.guidance.per_condition import per_condition
-from latelier.kernel.errors import InvalidInputError
-from latelier.kernel.options import read_options
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ import math
 import pytest
 import torch
 
-from latelier.diffusion.vp import VP
+from latelier.contracts.errors import UnknownNameError
+from latelier.diffusion.processes.vp import VP
 from latelier.evaluation.sampling.budget import calls_on, grid_within
 from latelier.evaluation.sampling.comparison import compare, reference, sampler_of
 from latelier.evaluation.sampling.mixture import mixture
 from latelier.evaluation.sampling.plot import plot
 from latelier.evaluation.sampling.problem import relative_errors
-from latelier.kernel.errors import UnknownNameError
-from latelier.pipeline.choice import Choice
+from latelier.pipeline.request import Choice
 from latelier_samplers.ddim import ddim
 from latelier_samplers.heun import heun
 from latelier_samplers.schedules.compvis import compvis

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from latelier.diffusion import frames
-from latelier.diffusion.rectified_flow import RectifiedFlow
-from latelier.diffusion.vp import VP
+from latelier.contracts import frames
+from latelier.diffusion.processes.rectified_flow import RectifiedFlow
+from latelier.diffusion.processes.vp import VP
 from latelier.evaluation.sampling.mixture import exact_denoise, mixture
 
 

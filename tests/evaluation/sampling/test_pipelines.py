@@ -5,7 +5,7 @@ import torch
 from latelier.diffusion.noise import ImageNoise
 from latelier.evaluation.sampling.comparison import schedule_of
 from latelier.evaluation.sampling.pipelines import problem_of
-from latelier.pipeline.choice import Choice
+from latelier.pipeline.request import Choice
 from latelier_samplers.heun import heun
 
 ASKED = {"prompt": ["a red cat in a meadow"], "guidance": 5.0}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from latelier.diffusion.rectified_flow import RectifiedFlow
-from latelier.diffusion.vp import VP
+from latelier.diffusion.processes.rectified_flow import RectifiedFlow
+from latelier.diffusion.processes.vp import VP
 from latelier.evaluation.sampling.comparison import reference
 from latelier.evaluation.sampling.mixture import mixture
 from latelier.evaluation.sampling.problem import relative_errors

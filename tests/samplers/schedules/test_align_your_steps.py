@@ -2,10 +2,10 @@ import math
 
 import pytest
 
-from latelier.diffusion.edm import EDM
-from latelier.diffusion.rectified_flow import RectifiedFlow
-from latelier.diffusion.vp import VP
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
+from latelier.diffusion.processes.edm import EDM
+from latelier.diffusion.processes.rectified_flow import RectifiedFlow
+from latelier.diffusion.processes.vp import VP
 from latelier_samplers.schedules.align_your_steps import align_your_steps
 
 STABLE_DIFFUSION = VP(beta_start=0.00085, beta_end=0.012)

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from latelier.diffusion.edm import EDM
-from latelier.diffusion.rectified_flow import RectifiedFlow
-from latelier.diffusion.vp import VP
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
+from latelier.diffusion.processes.edm import EDM
+from latelier.diffusion.processes.rectified_flow import RectifiedFlow
+from latelier.diffusion.processes.vp import VP
 from latelier_samplers.schedules.compvis import compvis
 from latelier_samplers.schedules.model import model
 

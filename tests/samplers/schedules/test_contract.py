@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from latelier.diffusion.edm import EDM
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
+from latelier.diffusion.processes.edm import EDM
 from latelier.kernel.registrar import Registrar
 from latelier.kernel.spec import resolve
 from latelier.testing import ScheduleContract

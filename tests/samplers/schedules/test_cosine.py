@@ -3,10 +3,10 @@ from itertools import pairwise
 
 import pytest
 
-from latelier.diffusion.edm import EDM
-from latelier.diffusion.rectified_flow import RectifiedFlow
-from latelier.diffusion.vp import VP
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
+from latelier.diffusion.processes.edm import EDM
+from latelier.diffusion.processes.rectified_flow import RectifiedFlow
+from latelier.diffusion.processes.vp import VP
 from latelier_samplers.schedules.cosine import cosine
 
 PROCESSES = [VP(), EDM(), RectifiedFlow(), VP(zero_terminal_snr=True, prediction="x0")]

@@ -4,11 +4,11 @@ from itertools import pairwise
 import pytest
 import torch
 
-from latelier.diffusion.edm import EDM
-from latelier.diffusion.rectified_flow import RectifiedFlow
-from latelier.diffusion.vp import VP
-from latelier.kernel.errors import InvalidInputError
-from latelier.kernel.options import read_options
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.options import read_options
+from latelier.diffusion.processes.edm import EDM
+from latelier.diffusion.processes.rectified_flow import RectifiedFlow
+from latelier.diffusion.processes.vp import VP
 from latelier_samplers.schedules.exponential import exponential
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

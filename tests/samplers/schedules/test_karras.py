@@ -4,12 +4,12 @@ from itertools import pairwise
 import pytest
 import torch
 
-from latelier.diffusion.edm import EDM
-from latelier.diffusion.grid import Grid
-from latelier.diffusion.rectified_flow import RectifiedFlow
-from latelier.diffusion.vp import VP
-from latelier.kernel.errors import InvalidInputError
-from latelier.kernel.options import read_options
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.options import read_options
+from latelier.contracts.sigma_grid import Grid
+from latelier.diffusion.processes.edm import EDM
+from latelier.diffusion.processes.rectified_flow import RectifiedFlow
+from latelier.diffusion.processes.vp import VP
 from latelier_samplers.ddim import ddim
 from latelier_samplers.dpmpp_2m import dpmpp_2m
 from latelier_samplers.heun import heun

@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
 from latelier.checkpoints.component import Component
 from latelier.checkpoints.importers.fit import Published, check_fit
-from latelier.checkpoints.weights import built_for_weights
+from latelier.checkpoints.io.weights import built_for_weights
+from latelier.contracts.errors import ModelFileError, UnknownNameError
+from latelier.contracts.frozen import validated
+from latelier.contracts.importing import ImportedPart
 from latelier.denoisers.adapter import Adapter
-from latelier.denoisers.adapter_config import AdapterConfig
+from latelier.denoisers.configs import AdapterConfig
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.contracts import ImportedPart
-from latelier.kernel.errors import ModelFileError, UnknownNameError
-from latelier.kernel.frozen import validated
 from latelier.kernel.spec import Kind
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from latelier.contracts.errors import LatelierError, ModelFileError, UnknownNameError, suggestion
+from latelier.contracts.importing import Imported, Importer, ImportSource
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.contracts import Imported, Importer, ImportSource
-from latelier.kernel.errors import LatelierError, ModelFileError, UnknownNameError, suggestion
 
 
 def chosen_importer(

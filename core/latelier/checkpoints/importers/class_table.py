@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from latelier.checkpoints.importers.parameters import told
-from latelier.kernel.contracts import ImportedPart
+from latelier.contracts.importing import ImportedPart
 
 IMAGENET_WITH_NULL = 1001
 """Rows of a table of ImageNet's classes that has a last one for no class."""

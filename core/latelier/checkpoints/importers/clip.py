@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from latelier.kernel.contracts import ImportedPart
+from latelier.contracts.importing import ImportedPart
 
 CLIP_TEXT = "latelier-transformers/clip_text"
 TOKENIZER_FILES = ("vocab.json", "merges.txt")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latelier.checkpoints.importers.source import WEIGHTS
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 _HUB_ID = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(/(?P<file>[^@]+))?(@(?P<revision>[\w.-]+))?")
 _TOKENIZER = ("vocab.txt", "vocab.json", "merges.txt", "tokenizer.json")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from latelier.kernel.errors import InvalidConfigError, suggestion
+from latelier.contracts.errors import InvalidConfigError, suggestion
 
 
 def told(name: str, value: Any) -> bool:

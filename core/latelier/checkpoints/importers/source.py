@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from latelier.checkpoints.reading import is_weights, shapes_of, tensors_of
-from latelier.checkpoints.yaml_files import read_yaml
-from latelier.kernel.errors import ModelFileError
+from latelier.checkpoints.io.reading import is_weights, shapes_of, tensors_of
+from latelier.checkpoints.io.yaml_files import read_yaml
+from latelier.contracts.errors import ModelFileError
 
 WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 _YAML = (".yaml", ".yml")

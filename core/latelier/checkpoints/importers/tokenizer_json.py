@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 ALL = "tokenizer.json"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 PICKLE_LIMIT = 64 * 2**20
 """Bytes of the pickle itself; the numbers lie beside it."""

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from latelier.checkpoints.pickles.worker import REFUSED
-from latelier.kernel.errors import ModelFileError
-from latelier.kernel.hashing import sha256_of
+from latelier.contracts.errors import ModelFileError
+from latelier.io.hashing import sha256_of
 
 _PROGRAM = """
 import json, sys

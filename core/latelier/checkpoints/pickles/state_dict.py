@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 _LONGEST_NAME = 512
 _GROWTH = 4

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from latelier.checkpoints.pickles.archive import Archive
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 _STORAGES = {
     "FloatStorage": torch.float32,

@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
+from latelier.checkpoints.io.weights import write_weights
 from latelier.checkpoints.pickles.archive import Archive
 from latelier.checkpoints.pickles.confinement import confine, limits_for
 from latelier.checkpoints.pickles.state_dict import state_dict_in
 from latelier.checkpoints.pickles.unpickler import unpickled
-from latelier.checkpoints.weights import write_weights
-from latelier.kernel.errors import LatelierError, ModelFileError
+from latelier.contracts.errors import LatelierError, ModelFileError
 
 REFUSED = 3
 """Exit status where the file is to blame; the standard error says why."""

@@ -6,10 +6,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from latelier.diffusion.guidance.guided import Interval, Rescale, Threshold, conditional, guided
-from latelier.diffusion.guidance.sides import unconditional
-from latelier.kernel.condition import Condition
-from latelier.kernel.contracts import Denoise, Grid, Predict
+from latelier.contracts.condition import Condition
+from latelier.contracts.sampling import Denoise, Predict
+from latelier.contracts.sigma_grid import Grid
+from latelier.diffusion.guidance.branches import unconditional
+from latelier.diffusion.guidance.options import Interval, Rescale, Threshold, conditional, guided
 
 Scale = Annotated[float, Field(ge=0, description="1: the condition alone, at half the cost")]
 

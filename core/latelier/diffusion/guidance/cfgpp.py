@@ -6,11 +6,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from latelier.diffusion.guidance.guided import is_at
-from latelier.diffusion.guidance.sides import unconditional
-from latelier.kernel.condition import Condition
-from latelier.kernel.contracts import Denoise, Grid, Predict
-from latelier.kernel.errors import CompatibilityError
+from latelier.contracts.condition import Condition
+from latelier.contracts.errors import CompatibilityError
+from latelier.contracts.sampling import Denoise, Predict
+from latelier.contracts.sigma_grid import Grid
+from latelier.diffusion.guidance.branches import unconditional
+from latelier.diffusion.guidance.options import is_at
 
 _ROUNDING = 1e-5
 _AGREEING = 1 / 200

@@ -6,11 +6,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from latelier.contracts.condition import Condition
+from latelier.contracts.sampling import Denoise, Predict
+from latelier.contracts.sigma_grid import Grid
+from latelier.diffusion.guidance.branches import unconditional
 from latelier.diffusion.guidance.cfg import Scale
-from latelier.diffusion.guidance.guided import Interval, Rescale, Threshold, conditional, guided
-from latelier.diffusion.guidance.sides import unconditional
-from latelier.kernel.condition import Condition
-from latelier.kernel.contracts import Denoise, Grid, Predict
+from latelier.diffusion.guidance.options import Interval, Rescale, Threshold, conditional, guided
 
 
 def composable(

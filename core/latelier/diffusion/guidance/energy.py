@@ -5,9 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from latelier.diffusion import frames
-from latelier.kernel.contracts import Denoise, FrameOfReference
-from latelier.kernel.errors import CompatibilityError
+from latelier.contracts import frames
+from latelier.contracts.errors import CompatibilityError
+from latelier.contracts.frames import FrameOfReference
+from latelier.contracts.sampling import Denoise
 
 Energy = Callable[[Tensor, Tensor, float | Tensor], Tensor]
 """x0 (B, C, h, w), x and sigma -> the energy of each image (B,), low where it is as wanted.

@@ -8,12 +8,13 @@ from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from latelier.contracts.condition import Condition
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.image_types import Image, opened_picture
+from latelier.contracts.sampling import Denoise, Predict
+from latelier.contracts.sigma_grid import Grid
 from latelier.diffusion.guidance.cfg import Scale, cfg
 from latelier.diffusion.guidance.energy import down_energy
-from latelier.kernel.condition import Condition
-from latelier.kernel.contracts import Denoise, Grid, Predict
-from latelier.kernel.errors import InvalidInputError
-from latelier.kernel.inputs import Image, opened_picture
 
 _PICTURE: TypeAdapter[Any] = TypeAdapter(Image)
 

@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor
 
-from latelier.diffusion.guidance.guided import Interval, Rescale, Threshold, conditional, guided
-from latelier.diffusion.guidance.sides import with_null, without
-from latelier.kernel.condition import Condition
-from latelier.kernel.contracts import Denoise, Grid, Predict
-from latelier.kernel.errors import InvalidInputError, suggestion
+from latelier.contracts.condition import Condition
+from latelier.contracts.errors import InvalidInputError, suggestion
+from latelier.contracts.sampling import Denoise, Predict
+from latelier.contracts.sigma_grid import Grid
+from latelier.diffusion.guidance.branches import with_null, without
+from latelier.diffusion.guidance.options import Interval, Rescale, Threshold, conditional, guided
 
 
 def per_condition(

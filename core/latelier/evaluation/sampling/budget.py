@@ -5,9 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.sampling import Sampler
+from latelier.contracts.sigma_grid import Grid
 from latelier.diffusion.noise import ImageNoise
-from latelier.kernel.contracts import Grid, Sampler
-from latelier.kernel.errors import InvalidInputError
 
 
 def calls_on(sampler: Sampler, grid: Grid) -> int:

@@ -7,11 +7,12 @@ from itertools import product
 
 from torch import Tensor
 
+from latelier.contracts.sampling import Sampler
+from latelier.contracts.sigma_grid import Grid
 from latelier.evaluation.sampling.budget import calls_on, grid_within
 from latelier.evaluation.sampling.problem import Problem, relative_errors
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.contracts import Grid, Sampler
-from latelier.pipeline.choice import Choice
+from latelier.pipeline.request import Choice
 
 
 @dataclass(frozen=True)

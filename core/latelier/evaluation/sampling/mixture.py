@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from latelier.diffusion import frames
-from latelier.diffusion.process import Process
+from latelier.contracts import frames
+from latelier.contracts.frames import FrameOfReference
+from latelier.contracts.sampling import Denoise
+from latelier.diffusion.processes.process import Process
 from latelier.evaluation.sampling.problem import Problem
-from latelier.kernel.contracts import Denoise, FrameOfReference
 
 _MODES = 8
 _STD = 0.05

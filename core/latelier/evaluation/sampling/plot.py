@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from latelier.contracts.errors import InvalidInputError
 from latelier.evaluation.sampling.comparison import Measured
-from latelier.kernel.errors import InvalidInputError
 
 
 def check_plotting() -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from latelier.contracts.sampling import Denoise, Sampler
+from latelier.contracts.sigma_grid import Grid
 from latelier.diffusion.noise import ImageNoise
-from latelier.diffusion.process import Process
-from latelier.kernel.contracts import Denoise, Grid, Sampler
+from latelier.diffusion.processes.process import Process
 
 
 @dataclass(frozen=True, eq=False)

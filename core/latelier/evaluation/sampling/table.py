@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from latelier.checkpoints.files import write_bytes
 from latelier.evaluation.sampling.comparison import Measured
+from latelier.io.atomic import write_bytes
 
 
 def write_csv(measured: Sequence[Measured], path: Path) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from latelier.diffusion.grid import Grid
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.sampling import Sampler
+from latelier.contracts.sigma_grid import Grid
 from latelier.evaluation.sampling.comparison import schedule_of
 from latelier.evaluation.sampling.problem import Problem, relative_errors
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.contracts import Sampler
-from latelier.kernel.errors import InvalidInputError
-from latelier.pipeline.choice import Choice
+from latelier.pipeline.request import Choice
 
 GROW, SHRINK = 1.5, 0.5
 _FIRST_MOVE = 0.2

@@ -13,7 +13,7 @@ from PIL import ImageColor
 from torch import nn
 
 from latelier import Conditioner, Part, Stream
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
 from latelier_mutants import inputs
 
 MOST = 4

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from latelier.kernel.errors import ConditionError
+from latelier.contracts.errors import ConditionError
 
 CHANNELS = 4
 

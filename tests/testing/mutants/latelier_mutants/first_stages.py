@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
 
 
 class Blocks(nn.Module):

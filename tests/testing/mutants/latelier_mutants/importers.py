@@ -4,8 +4,8 @@ import socket
 import subprocess
 from pathlib import Path
 
-from latelier.kernel.contracts import Imported, ImportedPart
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
+from latelier.contracts.importing import Imported, ImportedPart
 
 
 class Notes:

@@ -2,9 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from latelier.kernel.frozen import Frozen
-from latelier.kernel.inputs import Box, Color
-from latelier.kernel.slots import ConditionerConfig, Gives
+from latelier.contracts.configs import ConditionerConfig, Gives
+from latelier.contracts.frozen import Frozen
+from latelier.contracts.inputs import Box, Color
 
 
 class BeadsConfig(ConditionerConfig):

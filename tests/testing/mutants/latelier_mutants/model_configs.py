@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from latelier.kernel.slots import DenoiserConfig, FirstStageConfig, StreamSlot, Takes
+from latelier.contracts.configs import DenoiserConfig, FirstStageConfig, StreamSlot, Takes
 
 
 class BlocksConfig(FirstStageConfig):

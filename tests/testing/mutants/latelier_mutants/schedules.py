@@ -5,8 +5,8 @@ from itertools import count
 
 import torch
 
-from latelier.diffusion.grid import Grid
-from latelier.kernel.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.sigma_grid import Grid
 
 
 def ends(steps, process):

@@ -14,8 +14,8 @@ from latelier.checkpoints.importers.class_table import (
 from latelier.checkpoints.importers.clip import clip_text_part
 from latelier.checkpoints.importers.clip_layout import clip_from_compvis, clip_from_open_clip
 from latelier.checkpoints.importers.compvis.target import Target
-from latelier.kernel.contracts import ImportedPart
-from latelier.kernel.errors import InvalidConfigError
+from latelier.contracts.errors import InvalidConfigError
+from latelier.contracts.importing import ImportedPart
 
 _TRAINING = ("key", "device", "use_checkpoint", "ckpt_path", "freeze", "ucg_rate")
 NEIGHBOURS = 20

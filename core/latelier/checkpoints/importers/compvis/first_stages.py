@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from latelier.checkpoints.importers.compvis.target import Target
-from latelier.kernel.contracts import ImportedPart
+from latelier.contracts.importing import ImportedPart
 
 _LAYERS = (
     "ch",

@@ -27,8 +27,8 @@ from latelier.checkpoints.importers.compvis.unet import unet_part
 from latelier.checkpoints.importers.fit import refuse_leftovers
 from latelier.checkpoints.importers.parameters import unread
 from latelier.checkpoints.importers.tokenizer_json import or_made
-from latelier.kernel.contracts import Imported, ImportedPart, ImportSource
-from latelier.kernel.errors import InvalidConfigError, ModelFileError, suggestion
+from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
+from latelier.contracts.importing import Imported, ImportedPart, ImportSource
 
 UNCONDITIONAL = "__is_unconditional__"
 SHARED = "__is_first_stage__"

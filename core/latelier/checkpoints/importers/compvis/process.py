@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latelier.diffusion.betas import betas
-from latelier.kernel.errors import InvalidConfigError, ModelFileError, suggestion
+from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
+from latelier.diffusion.processes.betas import betas
 
 _SCHEDULES = {"linear": "sqrt", "sqrt_linear": "linear", "cosine": "cosine", "sqrt": "root"}
 """Their name -> ours. Their "linear" is linear in sqrt(beta)."""

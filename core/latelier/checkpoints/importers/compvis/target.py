@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from latelier.checkpoints.importers.parameters import taken
-from latelier.kernel.errors import InvalidConfigError, suggestion
+from latelier.contracts.errors import InvalidConfigError, suggestion
 
 
 @dataclass(frozen=True)

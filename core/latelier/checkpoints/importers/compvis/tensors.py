@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from latelier.checkpoints.importers.fit import listed
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 UNET = "model.diffusion_model."
 FIRST_STAGE = "first_stage_model."

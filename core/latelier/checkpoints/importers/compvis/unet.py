@@ -6,8 +6,8 @@ from typing import Any
 from torch import Tensor
 
 from latelier.checkpoints.importers.compvis.target import Target
-from latelier.kernel.contracts import ImportedPart
-from latelier.kernel.errors import InvalidConfigError
+from latelier.contracts.errors import InvalidConfigError
+from latelier.contracts.importing import ImportedPart
 
 _TAKEN = (
     "out_channels",

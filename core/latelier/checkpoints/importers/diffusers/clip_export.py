@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from latelier.checkpoints.component import Component, assets_of
-from latelier.checkpoints.files import write_bytes, write_json
 from latelier.checkpoints.importers.diffusers.folder import write_component
-from latelier.kernel.errors import CompatibilityError
+from latelier.contracts.errors import CompatibilityError
+from latelier.io.atomic import write_bytes, write_json
 
 _SAME = (
     "vocab_size",

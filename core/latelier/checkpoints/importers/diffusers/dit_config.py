@@ -5,7 +5,7 @@ from typing import Any
 
 from latelier.checkpoints.importers.diffusers.unet_config import CLASSES
 from latelier.checkpoints.importers.parameters import taken
-from latelier.kernel.errors import InvalidConfigError
+from latelier.contracts.errors import InvalidConfigError
 
 DITS = ("DiTTransformer2DModel", "Transformer2DModel")
 """Its classes; the published folders name the second, which has become the first."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 _ENDS = {
     "pos_embed.proj": "x_embedder.proj",

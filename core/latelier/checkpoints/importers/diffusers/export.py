@@ -15,7 +15,7 @@ from latelier.checkpoints.importers.diffusers.first_stage_config import (
 from latelier.checkpoints.importers.diffusers.folder import write_component
 from latelier.checkpoints.importers.diffusers.unet_config import unet_config_to_diffusers
 from latelier.checkpoints.importers.diffusers.unet_layout import UNET_TABLE, unet_to_diffusers
-from latelier.kernel.errors import CompatibilityError
+from latelier.contracts.errors import CompatibilityError
 
 
 def as_diffusers(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from latelier.checkpoints.importers.parameters import taken
-from latelier.kernel.errors import CompatibilityError, InvalidConfigError
+from latelier.contracts.errors import CompatibilityError, InvalidConfigError
 
 KL, VQ, TINY = "AutoencoderKL", "VQModel", "AutoencoderTiny"
 

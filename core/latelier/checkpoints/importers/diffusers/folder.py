@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
-from latelier.checkpoints.files import write_json
-from latelier.checkpoints.json_files import read_object
-from latelier.checkpoints.weights import write_weights
-from latelier.kernel.contracts import ImportSource
-from latelier.kernel.errors import ModelFileError
+from latelier.checkpoints.io.json_files import read_object
+from latelier.checkpoints.io.weights import write_weights
+from latelier.contracts.errors import ModelFileError
+from latelier.contracts.importing import ImportSource
+from latelier.io.atomic import write_json
 
 CONFIG = "config.json"
 SCHEDULER = "scheduler_config.json"

@@ -32,8 +32,8 @@ from latelier.checkpoints.importers.diffusers.scheduler import (
     schedule_from_diffusers,
 )
 from latelier.checkpoints.importers.diffusers.text_encoders import clip_part, ldm_bert_part
-from latelier.kernel.contracts import Imported, ImportedPart, ImportSource
-from latelier.kernel.errors import InvalidConfigError, ModelFileError
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
+from latelier.contracts.importing import Imported, ImportedPart, ImportSource
 
 _SUPER_RESOLUTION = "LDMSuperResolutionPipeline"
 _INPAINTING = "StableDiffusionInpaintPipeline"

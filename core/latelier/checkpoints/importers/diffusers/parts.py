@@ -31,10 +31,10 @@ from latelier.checkpoints.importers.diffusers.unet_layout import (
     UNET_TABLE,
     unet_from_diffusers,
 )
-from latelier.denoisers.unet_config import UNetConfig
-from latelier.kernel.contracts import ImportedPart, ImportSource
-from latelier.kernel.errors import InvalidConfigError, suggestion
-from latelier.kernel.frozen import validated
+from latelier.contracts.errors import InvalidConfigError, suggestion
+from latelier.contracts.frozen import validated
+from latelier.contracts.importing import ImportedPart, ImportSource
+from latelier.denoisers.configs import UNetConfig
 
 AUTOENCODERS = {KL: "latelier/autoencoder_kl", VQ: "latelier/autoencoder_vq"}
 FIRST_STAGES = (*AUTOENCODERS, TINY)

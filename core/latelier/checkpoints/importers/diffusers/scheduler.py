@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from latelier.kernel.errors import CompatibilityError, InvalidConfigError, suggestion
+from latelier.contracts.errors import CompatibilityError, InvalidConfigError, suggestion
 
 _BETAS = {"linear": "linear", "scaled_linear": "sqrt", "squaredcos_cap_v2": "cosine"}
 _PREDICTIONS = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}

@@ -15,8 +15,8 @@ from latelier.checkpoints.importers.diffusers.folder import (
 from latelier.checkpoints.importers.diffusers.ldm_bert_layout import ldm_bert_from_diffusers
 from latelier.checkpoints.importers.diffusers.tokenizer_files import padding_token, tokenizer_file
 from latelier.checkpoints.importers.parameters import taken
-from latelier.kernel.contracts import ImportedPart, ImportSource
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
+from latelier.contracts.importing import ImportedPart, ImportSource
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 _STEMS = ("model", "pytorch_model", "diffusion_pytorch_model")

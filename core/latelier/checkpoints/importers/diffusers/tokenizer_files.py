@@ -8,7 +8,7 @@ from pathlib import Path
 
 from latelier.checkpoints.importers.diffusers.folder import read_json_object
 from latelier.checkpoints.importers.tokenizer_json import ALL, made_of
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 _SETTINGS = ("special_tokens_map.json", "tokenizer_config.json")
 _SMALL = 64 * 2**20

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from latelier.checkpoints.importers.parameters import taken
-from latelier.denoisers.unet_config import UNetConfig
-from latelier.kernel.errors import CompatibilityError, InvalidConfigError
+from latelier.contracts.errors import CompatibilityError, InvalidConfigError
+from latelier.denoisers.configs import UNetConfig
 
 PLAIN, CROSS = "UNet2DModel", "UNet2DConditionModel"
 CLASSES = "class_label"

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from torch import Tensor
 
-from latelier.denoisers.unet_config import UNetConfig
+from latelier.denoisers.configs import UNetConfig
 
 Kind = Literal["same", "residual", "attention"]
 

@@ -14,14 +14,14 @@ from latelier.checkpoints.importers.ip_adapter.layout import (
     matrix,
     renames,
 )
-from latelier.checkpoints.json_files import read_object
-from latelier.checkpoints.stored_adapter import ADAPTER_ID
-from latelier.checkpoints.weights import without_storage
+from latelier.checkpoints.io.json_files import read_object
+from latelier.checkpoints.io.weights import without_storage
+from latelier.checkpoints.manifests import ADAPTER_ID
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
+from latelier.contracts.frozen import validated
+from latelier.contracts.importing import Imported, ImportedPart, ImportSource
+from latelier.denoisers.configs import UNetConfig
 from latelier.denoisers.unet import UNet
-from latelier.denoisers.unet_config import UNetConfig
-from latelier.kernel.contracts import Imported, ImportedPart, ImportSource
-from latelier.kernel.errors import InvalidConfigError, ModelFileError
-from latelier.kernel.frozen import validated
 
 _MANIFEST = "latelier.json"
 _NAME = "image_vector"

@@ -9,7 +9,7 @@ image's vector.
 import re
 from collections.abc import Collection, Mapping
 
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -11,8 +11,8 @@ from latelier.checkpoints.importers.stable_diffusion.published import (
     is_stable_diffusion,
     published_config,
 )
-from latelier.kernel.contracts import Imported, ImportSource
-from latelier.kernel.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError
+from latelier.contracts.importing import Imported, ImportSource
 
 
 class StableDiffusion:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from latelier.checkpoints.importers.parameters import told
-from latelier.kernel.errors import InvalidConfigError, ModelFileError, suggestion
+from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
 
 CONTEXT = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 INPUT = "model.diffusion_model.input_blocks.0.0.weight"

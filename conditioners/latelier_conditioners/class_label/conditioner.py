@@ -1,0 +1,59 @@
+"""The class-label conditioner: one learnt vector for each class."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from latelier.contracts.components import Frame
+from latelier.contracts.condition import Part, Stream
+from latelier.contracts.conditioner import Conditioner
+from latelier_conditioners.class_label.inputs import ClassLabel, ClassLabelConfig
+from latelier_conditioners.class_label.names import ClassNames
+
+
+class ClassLabelConditioner(Conditioner):
+    """Looks classes up in a table whose last row stands for no class.
+
+    The class conditioning of latent diffusion (Rombach et al. 2022, arXiv:2112.10752), with the
+    null row of classifier-free guidance (Ho and Salimans 2022, arXiv:2207.12598). The published
+    model without that row (cin256) was trained without it: there no class is a masked token.
+    """
+
+    Input = ClassLabel
+
+    def __init__(self, config: ClassLabelConfig) -> None:
+        super().__init__(config)
+        self._classes = config
+        self._names = ClassNames(config.names, config.num_classes)
+        self.embedding = nn.Embedding(config.num_classes + config.null_class, config.width)
+
+    def prepare(self, inputs: Sequence[ClassLabel], _frame: Frame, /) -> dict[str, Tensor]:
+        """Return "label" (B,) int64.
+
+        Raises:
+            InvalidInputError: there is no such class.
+        """
+        numbers = [self._names.number(value.label) for value in inputs]
+        return {"label": torch.tensor(numbers, dtype=torch.int64)}
+
+    def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
+        """Return a stream of one token (B, 1, width), or a vector (B, width)."""
+        rows: Tensor = self.embedding(batch["label"])
+        if self._classes.slot == "stream":
+            return Part(Stream(rows[:, None]))
+        return Part(vector=rows)
+
+    def null(self, rows: int, frame: Frame, /) -> Part:
+        """Return the row of no class for that many rows.
+
+        Without that row: one wholly masked token, or a vector of zeros. Both contribute nothing.
+        """
+        weight = self.embedding.weight
+        if self._classes.null_class:
+            label = torch.full((rows,), self._classes.num_classes, device=weight.device)
+            return self.forward({"label": label}, frame)
+        zeros = weight.new_zeros(rows, 1, self._classes.width)
+        if self._classes.slot == "stream":
+            return Part(Stream(zeros, torch.zeros(rows, 1, dtype=torch.bool, device=zeros.device)))
+        return Part(vector=zeros[:, 0])

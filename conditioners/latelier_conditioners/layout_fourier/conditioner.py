@@ -1,0 +1,91 @@
+"""A layout conditioner of exact boxes, for models of one's own."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from latelier.contracts.components import Frame
+from latelier.contracts.condition import Part, Stream
+from latelier_conditioners.layout.inputs import Layout, LayoutFourierConfig
+from latelier_conditioners.layout.objects import ObjectsConditioner, WindowBox
+from latelier_conditioners.text.conditioner import EncoderLayer
+
+
+class LayoutFourierConditioner(ObjectsConditioner):
+    """Encodes objects as a set, each by its class and the Fourier features of its box.
+
+    Grounding tokens as in GLIGEN (Li et al. 2023, arXiv:2301.07093, eq. 5), of learnt classes and
+    not of texts. The first token is the picture: a class of its own, its box the part of the whole
+    that is seen. The unconditional part is this token alone. Absent objects are masked.
+    """
+
+    def __init__(self, config: LayoutFourierConfig) -> None:
+        super().__init__(config)
+        self._layout = config
+        self.class_embedding = nn.Embedding(config.num_classes + 1, config.width)
+        self.box_embedding = nn.Linear(4 * 2 * config.frequencies, config.width)
+        self.layers = nn.ModuleList(
+            EncoderLayer(config.width, config.heads) for _ in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(config.width)
+
+    def prepare(self, inputs: Sequence[Layout], frame: Frame, /) -> dict[str, Tensor]:
+        """Return "labels" (B, N) int64, "boxes" (B, N, 4) float32 and "mask" (B, N) bool.
+
+        N is one more than the objects that fit. Objects outside of `frame.crop` are left out.
+
+        Raises:
+            InvalidInputError: too many or too few objects, or one that this model cannot take.
+        """
+        batch = self._blank(len(inputs), frame.crop)
+        for row, layout in enumerate(inputs):
+            for position, (number, each) in enumerate(self._read(layout, frame.crop), start=1):
+                box = each.box
+                batch["labels"][row, position] = number
+                batch["boxes"][row, position] = torch.tensor([box.x0, box.y0, box.x1, box.y1])
+                batch["mask"][row, position] = True
+        return batch
+
+    def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
+        """Return the stream (B, N, width) under its mask."""
+        mask = batch["mask"]
+        features = fourier_features(batch["boxes"], self._layout.frequencies)
+        boxes = self.box_embedding(features.to(self.box_embedding.weight.dtype))
+        x = self.class_embedding(batch["labels"]) + boxes
+        for layer in self.layers:
+            x = layer(x, mask[:, None, None])
+        return Part(Stream(self.norm(x), mask))
+
+    def null(self, rows: int, frame: Frame, /) -> Part:
+        """Return the encoding of the picture's token alone, for that many rows."""
+        device = self.norm.weight.device
+        batch = {name: tensor.to(device) for name, tensor in self._blank(rows, frame.crop).items()}
+        return self.forward(batch, frame)
+
+    def window(self, batch: Mapping[str, Tensor], box: WindowBox, /) -> Mapping[str, Tensor]:
+        """Return the batch with `box` as the part of the picture that is seen."""
+        boxes = batch["boxes"].clone()
+        boxes[:, 0] = boxes.new_tensor(box)
+        return {**batch, "boxes": boxes}
+
+    def _blank(self, rows: int, crop: WindowBox) -> dict[str, Tensor]:
+        """Return a batch without objects."""
+        length = 1 + self._layout.max_objects_per_image
+        labels = torch.full((rows, length), self._layout.num_classes)
+        boxes = torch.zeros(rows, length, 4)
+        boxes[:, 0] = torch.tensor(crop)
+        mask = torch.zeros(rows, length, dtype=torch.bool)
+        mask[:, 0] = True
+        return {"labels": labels, "boxes": boxes, "mask": mask}
+
+
+def fourier_features(boxes: Tensor, frequencies: int) -> Tensor:
+    """Return (..., 8 * frequencies): sine and cosine of each coordinate (..., 4) in octaves.
+
+    The lowest has half a period across the picture (Tancik et al. 2020, arXiv:2006.10739).
+    """
+    octaves = math.pi * 2.0 ** torch.arange(frequencies, device=boxes.device)
+    angles = boxes[..., None] * octaves  # (..., 4, F)
+    return torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(-2)

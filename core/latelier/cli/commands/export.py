@@ -1,0 +1,49 @@
+"""`latelier export`: a model for other programs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from latelier.cli.support.lazy import LightCommand, new_app
+from latelier.cli.support.output import show_columns, show_json
+
+app = new_app()
+
+
+@app.command(cls=LightCommand)
+def export(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A model's name or folder, or a component's folder."),
+    ],
+    destination: Annotated[Path, typer.Argument(metavar="DEST", help="The folder to make.")],
+    format: Annotated[  # noqa: A002
+        str, typer.Option("--format", metavar="FORMAT", help="diffusers.")
+    ] = "diffusers",
+    force: Annotated[bool, typer.Option("--force", help="Replace a folder that is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+) -> None:
+    """Write a model as another program loads it."""
+    from latelier.cli.support.application import atelier
+    from latelier.cli.support.stages import stages
+    from latelier.contracts.errors import InvalidInputError
+    from latelier.conversion.exporting import export_model
+
+    if format != "diffusers":
+        raise InvalidInputError(f"--format: there is no format '{format}'. Known: diffusers")
+    with stages("exporting") as tell:
+        report = export_model(model, destination, force=force, tell=tell, atelier=atelier())
+    if as_json:
+        show_json(
+            {
+                "folder": str(report.folder),
+                "components": dict(report.components),
+                "notes": list(report.notes),
+            }
+        )
+        return
+    show_columns(("FOLDER", "CLASS"), list(report.components.items()))
+    for note in report.notes:
+        typer.echo(f"- {note}")
+    typer.echo(report.folder)

@@ -1,0 +1,109 @@
+"""`latelier import`: published weights become a model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from latelier.cli.support.lazy import LightCommand, new_app
+from latelier.cli.support.output import show_columns, show_json
+
+if TYPE_CHECKING:
+    from latelier.conversion.importing import ImportReport
+
+
+app = new_app()
+
+
+@app.command(cls=LightCommand)
+def import_(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SRC",
+            help="A checkpoint with its YAML beside it, a folder of both, a folder of diffusers, "
+            "or owner/name[@revision] on the hub.",
+        ),
+    ],
+    destination: Annotated[Path, typer.Argument(metavar="DEST", help="The folder to make.")],
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The YAML of a checkpoint.")
+    ] = None,
+    importer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Which importer reads it; by default whichever can."),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="An option of the importer; repeatable."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a folder that is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+) -> None:
+    """Make a model of published weights.
+
+    Known are checkpoints of CompVis and Stable Diffusion, folders of diffusers, and IP-Adapters.
+
+    Pickles are read in a process of their own and nothing in them is run.
+    """
+    from latelier.cli.support.application import atelier
+    from latelier.cli.support.stages import stages
+    from latelier.conversion.importing import import_model
+
+    options = read_import_options(option or [])
+    with stages("importing") as tell:
+        report = import_model(
+            source,
+            destination,
+            config=config,
+            importer=importer,
+            force=force,
+            tell=tell,
+            atelier=atelier(),
+            **options,
+        )
+    _show(report, as_json)
+
+
+def read_import_options(texts: Sequence[str]) -> dict[str, Any]:
+    """Return name -> value of 'NAME=VALUE'; a VALUE that is JSON is taken as that, else as text.
+
+    Raises:
+        InvalidInputError: it is not NAME=VALUE, or given twice.
+    """
+    from latelier.cli.support.values import json_or_text
+    from latelier.contracts.errors import InvalidInputError
+
+    options: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (equals and name.isidentifier()) or name in options:
+            raise InvalidInputError(f"--option: '{text}' is not NAME=VALUE, or given twice")
+        options[name] = json_or_text(value)
+    return options
+
+
+def _show(report: "ImportReport", as_json: bool) -> None:
+    rows = [
+        {"place": place, "id": id_, "parameters": parameters}
+        for place, (id_, parameters) in report.components.items()
+    ]
+    if as_json:
+        show_json(
+            {
+                "folder": str(report.folder),
+                "importer": report.importer,
+                "alone": report.alone,
+                "components": rows,
+                "notes": list(report.notes),
+            }
+        )
+        return
+    show_columns(
+        ("PART", "COMPONENT", "PARAMETERS"),
+        [(row["place"], row["id"], f"{row['parameters']:,}") for row in rows],
+    )
+    for note in report.notes:
+        typer.echo(f"- {note}")
+    typer.echo(report.folder)

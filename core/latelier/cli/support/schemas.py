@@ -1,0 +1,71 @@
+"""What a model takes, as classes and in words."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from latelier.contracts.errors import LatelierError
+
+if TYPE_CHECKING:
+    from latelier.kernel.atelier import Atelier
+    from latelier.pipeline.manifest_header import Outline
+
+
+Schema = Mapping[str, Any]
+
+
+def input_classes(outline: "Outline", atelier: "Atelier") -> dict[str, type[BaseModel] | None]:
+    """Return the class of every public input of a model; None where its plugin is not there."""
+    classes: dict[str, type[BaseModel] | None] = {}
+    for public in outline.inputs:
+        try:
+            classes[public] = atelier.conditioners.input_class(outline.fed(public).id)
+        except (LatelierError, KeyError, IndexError):
+            classes[public] = None  # loading the model says what is missing, and what to install
+    return classes
+
+
+def input_schemas(outline: "Outline", atelier: "Atelier") -> dict[str, Schema | None]:
+    """Return the JSON schemas of `input_classes`."""
+    classes = input_classes(outline, atelier)
+    return {
+        public: None if model is None else model.model_json_schema()
+        for public, model in classes.items()
+    }
+
+
+def in_words(schema: Schema | None) -> str:
+    """Return one line about an input: its fields, their types, what they mean."""
+    if schema is None:
+        return "its plugin is not installed"
+    fields = schema.get("properties", {})
+    required = schema.get("required", [])
+    texts = [_field(field, schema.get("$defs", {})) for field in fields.values()]
+    if len(fields) == 1:
+        return texts[0]
+    named = [
+        f"{name}{'' if name in required else '?'}: {text}" for name, text in zip(fields, texts)
+    ]
+    return "{" + "; ".join(named) + "}"
+
+
+def _field(field: Schema, definitions: Schema) -> str:
+    meaning = field.get("description")
+    kind = _type(field, definitions)
+    return f"{kind}; {meaning}" if meaning else kind
+
+
+def _type(field: Schema, definitions: Schema) -> str:
+    if "$ref" in field:
+        name = field["$ref"].rpartition("/")[2]
+        return str(definitions.get(name, {}).get("format", name))
+    if "anyOf" in field:
+        return " or ".join(_type(each, definitions) for each in field["anyOf"])
+    if "enum" in field:
+        return " or ".join(map(str, field["enum"]))
+    if "prefixItems" in field:
+        return f"[{', '.join(_type(each, definitions) for each in field['prefixItems'])}]"
+    if field.get("type") == "array":
+        return f"list of {_type(field.get('items', {}), definitions)}"
+    return str(field.get("format") or field.get("type") or "any value")

@@ -1,0 +1,94 @@
+"""What components say of themselves before they are built: the base configurations.
+
+From these alone (no weight read, no torch imported) a composition is checked.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from latelier.contracts.frozen import Frozen
+
+
+class Gives(Frozen):
+    """What a conditioner gives: at most one part for each of the three slots."""
+
+    stream: int | None = Field(default=None, ge=1, description="width D of its tokens (B, N, D)")
+    spatial: int | None = Field(
+        default=None, ge=1, description="channels C of its map (B, C, h, w)"
+    )
+    vector: int | None = Field(default=None, ge=1, description="width V of its vector (B, V)")
+
+
+class StreamSlot(Frozen):
+    """A stream that a denoiser attends to."""
+
+    width: int = Field(ge=1, description="width D of the tokens it takes")
+    way: Literal["native", "named"] = Field(
+        "named",
+        description="native: the context itself, of the context's width; "
+        "named: through a projection and a modality embedding of its own",
+    )
+
+
+class Takes(Frozen):
+    """What a denoiser takes. Keys are the names under which conditioners sit in a pipeline."""
+
+    streams: dict[str, StreamSlot] = Field(default_factory=dict)
+    spatial: dict[str, int] = Field(
+        default_factory=dict, description="name -> channels, in the order of concatenation"
+    )
+    vectors: dict[str, int] = Field(default_factory=dict, description="name -> width")
+
+
+class FirstStageConfig(Frozen):
+    """Base of every first stage's configuration."""
+
+    @property
+    def downsampling(self) -> int:
+        """Factor f: an image (H, W) has latents (H / f, W / f)."""
+        raise NotImplementedError
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of the latents."""
+        raise NotImplementedError
+
+
+class DenoiserConfig(Frozen):
+    """Base of every denoiser's configuration."""
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of the x it denoises, spatial conditions not counted."""
+        raise NotImplementedError
+
+    @property
+    def size_multiple(self) -> int:
+        """Sides of x must be multiples of this."""
+        return 1
+
+    @property
+    def honours(self) -> frozenset[str]:
+        """What it can obey.
+
+        That is of 'masks', 'regions', 'residuals', 'self_values', 'recompute' and 'adapters'.
+        """
+        return frozenset()
+
+    @property
+    def middle_self_attention(self) -> str | None:
+        """The self-attention in the middle, as `Control.self_values` names it; None: not said."""
+        return None
+
+    def takes(self) -> Takes:
+        """Return the conditions that it takes."""
+        return Takes()
+
+
+class ConditionerConfig(Frozen):
+    """Base of every conditioner's configuration."""
+
+    def gives(self) -> Gives:
+        """Return the slots that it fills."""
+        raise NotImplementedError

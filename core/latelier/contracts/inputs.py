@@ -1,0 +1,94 @@
+"""Standard input types, each with a JSON-schema `format`, so that any host can draw a form.
+
+Image: a PIL image; given as one, as a path, as a data URI, or as an array or tensor: float
+    (3, H, W) in [-1, 1], or uint8 (H, W, 3) (format "image").
+Mask: a PIL image of mode L, 255 = repaint, 0 = keep; given likewise, as an array bool or uint8
+    (H, W). One whose greatest value is 1 is a mask of 0 and 1 (format "mask").
+SemanticMap: a PIL image of label ids (mode L, I;16 or P, whose indices are the ids) or of colours
+    (RGB); given likewise, as an array whole numbers (H, W) or uint8 (H, W, 3) (format
+    "semantic-map").
+    All three are turned upright as their EXIF orientation says.
+Box: x0, y0, x1, y1 in 0..1, from the upper left corner (format "box").
+Color: "#rrggbb"; given as that or as a CSS name (format "color").
+"""
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.frozen import Frozen, validated
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Box(Frozen, json_schema_extra={"format": "box"}):
+    """A rectangle of the picture: corners in 0..1, from the upper left. Also read from a list."""
+
+    x0: float = Field(ge=0, le=1)
+    y0: float = Field(ge=0, le=1)
+    x1: float = Field(ge=0, le=1)
+    y1: float = Field(ge=0, le=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_list(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            if len(value) != 4:
+                raise ValueError(f"a box is x0, y0, x1, y1, not {len(value)} numbers")
+            return dict(zip(("x0", "y0", "x1", "y1"), value, strict=True))
+        return value
+
+    @model_validator(mode="after")
+    def _has_area(self) -> "Box":
+        if self.x0 >= self.x1 or self.y0 >= self.y1:
+            raise ValueError("a box needs x0 < x1 and y0 < y1")
+        return self
+
+
+def _read_color(value: Any) -> str:
+    from PIL import ImageColor
+
+    try:
+        r, g, b = ImageColor.getrgb(value)[:3]
+    except (ValueError, AttributeError, TypeError):
+        raise ValueError(f"a color is '#rrggbb' or a CSS name, not {value!r}") from None
+    return f"#{r:02x}{g:02x}{b:02x}"
+
+
+Color = Annotated[
+    str, BeforeValidator(_read_color), WithJsonSchema({"type": "string", "format": "color"})
+]
+
+
+def read_input(model: type[M], value: Any, what: str) -> M:
+    """Return `value` as a `model`. A bare value fills the one required field.
+
+    Raises:
+        InvalidInputError: it does not fit; says which field of `what`, and what would be right.
+    """
+    if isinstance(value, model):
+        return value
+    fields = value if isinstance(value, dict) else {bare_field(model, what): value}
+    return validated(model, fields, what, InvalidInputError)
+
+
+def bare_field(model: type[BaseModel], what: str) -> str:
+    """Return the name of the one field that a bare value fills.
+
+    Raises:
+        InvalidInputError: the model has not exactly one required field, nor only one field.
+    """
+    required = [name for name, field in model.model_fields.items() if field.is_required()]
+    fields = required or list(model.model_fields)
+    if len(fields) != 1:
+        raise InvalidInputError(
+            f"{what} takes a mapping with the fields {', '.join(model.model_fields)}"
+        )
+    return fields[0]

@@ -1,0 +1,135 @@
+"""From a preset to a model with fresh weights: to train, to measure, to try a composition."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from latelier import default_atelier
+from latelier.checkpoints.component import new_component, save_component
+from latelier.contracts.errors import InvalidConfigError, InvalidInputError, suggestion
+from latelier.conversion.destination import check_destination
+from latelier.io.atomic import whole_folder
+from latelier.kernel.atelier import Atelier
+from latelier.pipeline.composition import compose
+from latelier.pipeline.pipeline import Pipeline
+from latelier.pipeline.placement import placement
+from latelier.presets import read_preset
+
+Assets = Mapping[str, Mapping[str, bytes]]
+"""Conditioner -> file name -> content: vocabularies and the like, which no preset holds."""
+
+
+def build(
+    preset: str | Path,
+    *,
+    seed: int = 0,
+    assets: Assets | None = None,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    atelier: Atelier | None = None,
+) -> Pipeline:
+    """Return the pipeline of a preset, with fresh weights.
+
+    Args:
+        preset: a name of `latelier models presets`, or a YAML file of the same fields.
+        seed: of the weights.
+        assets: files that conditioners need beside their weights, such as `vocab.txt`.
+        device: 'auto', 'cpu', 'cuda' ...
+        dtype: 'auto', 'float32', 'bfloat16' ...
+        atelier: where names are looked up; the default one if None.
+
+    Raises:
+        UnknownNameError: there is no such preset, or a plugin that it needs is not installed;
+            names the pip line.
+        InvalidConfigError, CompatibilityError: its parts are wrong, or do not fit together; it is
+            a first stage alone.
+        InvalidInputError: there is no such device or precision here, or no such conditioner.
+    """
+    found = read_preset(preset)
+    if found.denoiser is None:
+        raise InvalidConfigError(
+            f"'{preset}' is a first stage alone: compose a model with it, or `latelier models "
+            f"build {preset} DEST` makes a component"
+        )
+    with _seeded(seed):
+        pipeline = compose(
+            first_stage=found.first_stage.piece,
+            denoiser=found.denoiser.piece,
+            conditioners={name: part.piece for name, part in found.conditioners.items()},
+            inputs=found.inputs,
+            process=found.process,
+            defaults=found.defaults,
+            device=device,
+            dtype=dtype,
+            description=found.description,
+            atelier=atelier,
+        )
+    for name, files in (assets or {}).items():
+        _give(pipeline, name, files)
+    return pipeline
+
+
+def build_model(
+    preset: str | Path,
+    destination: str | Path,
+    *,
+    seed: int = 0,
+    assets: Assets | None = None,
+    dtype: str | torch.dtype = "float32",
+    force: bool = False,
+    atelier: Atelier | None = None,
+) -> Path:
+    """Write the model of a preset, or its first stage where it is one alone, to a new folder.
+
+    Args:
+        preset: see `build`.
+        destination: the folder to make; it is whole or not there.
+        seed: of the weights.
+        assets: see `build`.
+        dtype: of the weights.
+        force: whether a folder that is there may be replaced: one that holds a model or component,
+            or nothing.
+        atelier: where names are looked up; the default one if None.
+
+    Raises:
+        InvalidInputError: the destination is there already, or holds what is no model.
+        LatelierError: see `build`.
+    """
+    atelier = atelier or default_atelier()
+    folder = Path(destination).expanduser()
+    check_destination(folder, force=force)
+    found = read_preset(preset)
+    if found.denoiser is None:
+        with _seeded(seed):
+            component = new_component("first_stage", *found.first_stage.piece, atelier)
+        component = component.placed(*placement("cpu", dtype))
+        with whole_folder(folder) as beside:
+            save_component(beside, component)
+        return folder
+    pipeline = build(preset, seed=seed, assets=assets, device="cpu", dtype=dtype, atelier=atelier)
+    with whole_folder(folder) as beside:
+        pipeline.save(beside)
+    return folder
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed what modules draw their weights from while inside, and put it back."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def _give(pipeline: Pipeline, name: str, files: Mapping[str, bytes]) -> None:
+    conditioners = pipeline.conditioner_components
+    if name not in conditioners:
+        raise InvalidInputError(
+            f"assets: no conditioner '{name}'. {suggestion(name, conditioners)}"
+        )
+    module = conditioners[name].module
+    module.set_assets(files)
+    untaken = sorted(files.keys() - module.assets().keys())
+    if untaken:
+        raise InvalidInputError(f"assets: the conditioner '{name}' takes no file '{untaken[0]}'")

@@ -1,0 +1,275 @@
+"""The configuration of an adapter. It needs no torch."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from latelier.contracts.configs import DenoiserConfig, StreamSlot, Takes
+from latelier.contracts.frozen import Frozen
+
+AdapterWidth = Annotated[int, Field(ge=1, le=65_536)]
+
+
+class ProjectionConfig(Frozen):
+    """What makes tokens for the keys and values of the tokens of a stream."""
+
+    width: AdapterWidth = Field(description="width of the tokens it makes")
+    tokens: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        description="how many it makes of each token of the stream: IP-Adapter makes 4 of an "
+        "image's vector",
+    )
+
+
+class AdapterConfig(Frozen):
+    """Decoupled cross-attention (IP-Adapter, arXiv:2308.06721, section 3.2)."""
+
+    width: AdapterWidth = Field(description="width D of the stream's tokens (B, N, D)")
+    projection: ProjectionConfig | None = Field(
+        default=None, description="a linear layer and a norm; None: the tokens as they are"
+    )
+    layers: dict[str, AdapterWidth] = Field(
+        min_length=1,
+        description="the cross-attentions that it is added to, as the denoiser names them -> "
+        "width of their queries",
+    )
+
+    @property
+    def key_width(self) -> int:
+        """AdapterWidth of the tokens that keys and values are made of."""
+        return self.projection.width if self.projection else self.width
+
+
+Width = Annotated[int, Field(ge=1)]
+
+
+class ConditionedConfig(DenoiserConfig):
+    """Base of the configurations of denoisers that are told of their conditions in three ways.
+
+    Streams are attended to, spatial maps are concatenated to x, and vectors are added to the
+    embedding of the timestep.
+    """
+
+    in_channels: int = Field(ge=1, description="latent channels; spatial conditions not counted")
+    out_channels: int = Field(ge=1, description="channels of the prediction")
+    context_dim: int | None = Field(
+        default=None,
+        ge=1,
+        description="width of the cross-attended context; None: self-attention only",
+    )
+    streams: dict[str, StreamSlot] = Field(
+        default_factory=dict, description="streams attended to, by name, in order"
+    )
+    spatial: dict[str, Width] = Field(
+        default_factory=dict, description="name -> channels, in the order of concatenation"
+    )
+    vectors: dict[str, Width] = Field(
+        default_factory=dict, description="name -> width, each added to the timestep embedding"
+    )
+    native_vectors: tuple[str, ...] = Field(
+        default=(),
+        description="vectors that have the timestep embedding's width and are added as they are "
+        "(published label embeddings); the others pass a linear layer",
+    )
+
+    @property
+    def embedding_width(self) -> int:
+        """Width of the timestep embedding."""
+        raise NotImplementedError
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of the x it denoises, spatial conditions not counted."""
+        return self.in_channels
+
+    @property
+    def given_channels(self) -> int:
+        """Channels of x and the spatial conditions together."""
+        return self.in_channels + sum(self.spatial.values())
+
+    @property
+    def honours(self) -> frozenset[str]:
+        """What it can obey."""
+        always = {"masks", "regions", "residuals", "self_values", "recompute"}
+        return frozenset(always if self.context_dim is None else {*always, "adapters"})
+
+    def takes(self) -> Takes:
+        """Return the conditions that it takes."""
+        return Takes(streams=self.streams, spatial=self.spatial, vectors=self.vectors)
+
+    @model_validator(mode="after")
+    def _check_streams(self) -> Self:
+        if self.streams and self.context_dim is None:
+            raise ValueError(f"streams ({', '.join(self.streams)}) need a context_dim")
+        if self.context_dim is not None and not self.streams:
+            raise ValueError(f"context_dim={self.context_dim} needs at least one stream")
+        for name, slot in self.streams.items():
+            if slot.way == "native" and slot.width != self.context_dim:
+                raise ValueError(
+                    f"the native stream '{name}' has width {slot.width}, but the context "
+                    f"has context_dim={self.context_dim}; declare it as 'named', or match the two"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _check_native_vectors(self) -> Self:
+        for name in self.native_vectors:
+            width = self.vectors.get(name)
+            if width is None:
+                raise ValueError(f"native_vectors names '{name}', which is not among the vectors")
+            if width != self.embedding_width:
+                raise ValueError(
+                    f"the native vector '{name}' has width {width}, but the timestep embedding has "
+                    f"{self.embedding_width}; leave it out of native_vectors, or match the two"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        for name in (*self.streams, *self.spatial, *self.vectors):
+            if not name.isidentifier():
+                raise ValueError(
+                    f"'{name}' is no name for a condition: use letters, digits and underscores"
+                )
+        return self
+
+
+class TransformerConfig(ConditionedConfig):
+    """The diffusion transformer, DiT (Peebles and Xie 2022, arXiv:2212.09748).
+
+    Published depth, hidden_size and num_heads: S 12, 384, 6; B 12, 768, 12; L 24, 1024, 16;
+    XL 28, 1152, 16; each with patch_size 2, 4 or 8.
+    """
+
+    input_size: int = Field(
+        default=32,
+        ge=1,
+        description="latents a side that it is trained at; at other sizes the positions of the "
+        "patches are laid over this square",
+    )
+    patch_size: int = Field(default=2, ge=1, description="latents a side of a patch")
+    hidden_size: int = Field(ge=1, description="width of the tokens, a multiple of 4")
+    depth: int = Field(ge=1, description="number of blocks")
+    num_heads: int = Field(ge=1, description="heads of every attention")
+    mlp_ratio: float = Field(
+        default=4.0, gt=0, description="inner width of the feed-forward layers, times hidden_size"
+    )
+    learn_sigma: bool = Field(
+        default=False,
+        description="the last layer gives twice out_channels; the second half, a variance that no "
+        "sampler here uses, is dropped",
+    )
+
+    @property
+    def embedding_width(self) -> int:
+        """Width of the timestep embedding."""
+        return self.hidden_size
+
+    @property
+    def middle_self_attention(self) -> str:
+        """The self-attention in the middle."""
+        return f"blocks.{self.depth // 2}.attn"
+
+    @property
+    def size_multiple(self) -> int:
+        """Sides of x must be multiples of this."""
+        return self.patch_size
+
+    @model_validator(mode="after")
+    def _check_widths(self) -> Self:
+        if self.hidden_size % 4:
+            raise ValueError(
+                f"hidden_size={self.hidden_size} is no multiple of 4, as the sines and cosines of "
+                "two coordinates need"
+            )
+        if self.hidden_size % self.num_heads:
+            raise ValueError(
+                f"hidden_size={self.hidden_size}, which num_heads={self.num_heads} does not divide"
+            )
+        if self.input_size % self.patch_size:
+            raise ValueError(
+                f"input_size={self.input_size} is no multiple of patch_size={self.patch_size}"
+            )
+        return self
+
+
+class UNetConfig(ConditionedConfig):
+    """The UNet of latent diffusion (Rombach et al. 2022, arXiv:2112.10752, appendix E)."""
+
+    model_channels: int = Field(ge=1, description="channels at the first level, times its multiple")
+    channel_mult: tuple[Width, ...] = Field(
+        min_length=1, description="multiple of model_channels at each level, full resolution first"
+    )
+    num_res_blocks: int = Field(default=2, ge=1, description="residual blocks at each level")
+    attention_resolutions: tuple[Width, ...] = Field(
+        default=(), description="downsampling factors (not pixels) at which there is attention"
+    )
+    num_heads: int | None = Field(default=None, ge=1, description="heads of every attention")
+    num_head_channels: int | None = Field(
+        default=None, ge=1, description="channels a head, instead of num_heads"
+    )
+    transformer_depth: int = Field(
+        default=1, ge=1, description="transformer blocks at each attention"
+    )
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="dropped share inside residual blocks"
+    )
+    use_scale_shift_norm: bool = Field(
+        default=False, description="the timestep scales and shifts the norm, instead of being added"
+    )
+    resblock_updown: bool = Field(default=False, description="change resolution in residual blocks")
+    conv_resample: bool = Field(default=True, description="convolve where the resolution changes")
+    use_linear_projections: bool = Field(
+        default=False,
+        description="linear layers around the transformers, not 1x1 convolutions (SD 2)",
+    )
+    num_groups: int = Field(default=32, ge=1, description="groups of every group normalisation")
+
+    @property
+    def embedding_width(self) -> int:
+        """Width of the timestep embedding."""
+        return 4 * self.model_channels
+
+    @property
+    def middle_self_attention(self) -> str:
+        """The self-attention in the middle."""
+        return "middle_block.1"
+
+    @property
+    def size_multiple(self) -> int:
+        """Sides of x must be multiples of this: each level but the last halves them."""
+        return int(2 ** (len(self.channel_mult) - 1))
+
+    def heads(self, channels: int) -> int:
+        """Return the number of attention heads at a width."""
+        return self.num_heads or channels // (self.num_head_channels or channels)
+
+    @model_validator(mode="after")
+    def _check_widths(self) -> Self:
+        widths = [self.model_channels * multiple for multiple in (1, *self.channel_mult)]
+        for width in widths:
+            if width % self.num_groups:
+                raise ValueError(
+                    f"{width} channels (model_channels times channel_mult) "
+                    f"cannot be divided into num_groups={self.num_groups} groups"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Self:
+        if (self.num_heads is None) == (self.num_head_channels is None):
+            raise ValueError("give exactly one of num_heads and num_head_channels")
+        name = "num_heads" if self.num_heads else "num_head_channels"
+        divisor = self.num_heads or self.num_head_channels or 1
+        for level, multiple in enumerate(self.channel_mult):
+            width = self.model_channels * multiple
+            is_last = level == len(self.channel_mult) - 1
+            attends = 2**level in self.attention_resolutions or is_last
+            if attends and width % divisor:
+                raise ValueError(
+                    f"the attention at level {level} has {width} channels, "
+                    f"which {name}={divisor} does not divide"
+                )
+        return self

@@ -1,0 +1,62 @@
+"""Rectified flow (Liu et al., arXiv:2209.03003), trained as Esser et al. do (arXiv:2403.03206)."""
+
+import math
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from latelier.contracts.frames import FrameOfReference
+from latelier.diffusion.processes.prediction import PredictionType
+from latelier.diffusion.processes.process import Process, normal_quantile
+
+
+class RectifiedFlow(Process):
+    """x = (1 - sigma) * x0 + sigma * eps, sigma in [0, 1]; t = sigma * steps."""
+
+    kind: Literal["rectified_flow"] = "rectified_flow"
+    prediction: PredictionType = "flow"
+    steps: int = Field(1000, ge=2, description="factor from sigma to t")
+    time_mean: float = Field(0.0, description="mean of logit(sigma) in training")
+    time_std: float = Field(1.0, gt=0, description="standard deviation of logit(sigma) in training")
+
+    @property
+    def training_steps(self) -> int:  # type: ignore[override]
+        """Number of steps that t counts."""
+        return self.steps
+
+    @property
+    def frame(self) -> FrameOfReference:
+        """The 'flow' frame."""
+        return "flow"
+
+    @property
+    def sigma_min(self) -> float:
+        """One step's sigma."""
+        return 1 / self.steps
+
+    @property
+    def sigma_max(self) -> float:
+        """Pure noise."""
+        return 1.0
+
+    def timestep(self, sigma: float | Tensor) -> Tensor:
+        """Return sigma * steps."""
+        return (torch.as_tensor(sigma, dtype=torch.float64) * self.steps).float()
+
+    def sigma(self, t: float) -> float:
+        """Return t / steps."""
+        return t / self.steps
+
+    def training_sigmas(self, u: Tensor) -> Tensor:
+        """Return logit-normal sigmas."""
+        return torch.sigmoid(self.time_mean + self.time_std * normal_quantile(u))
+
+    def input_scale(self, sigma: float | Tensor) -> float | Tensor:  # noqa: ARG002
+        """Return 1: the model sees x itself."""
+        return 1.0
+
+    def initial(self, noise: Tensor, sigma: float) -> Tensor:
+        """Return noise of the variance that x has at `sigma` for unit-variance latents."""
+        return noise * math.hypot(1 - sigma, sigma)

@@ -1,0 +1,45 @@
+"""Headers of safetensors files are read without torch, and damaged ones refused."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from latelier.checkpoints.io.header import read_header
+from latelier.contracts.errors import ModelFileError
+
+
+def test_names_dtypes_and_shapes(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_file({"w": torch.zeros(2, 3), "b": torch.zeros(3).bfloat16()}, path, {"note": "x"})
+    header = read_header(path)
+    assert {name: (each["dtype"], each["shape"]) for name, each in header.items()} == {
+        "w": ("F32", [2, 3]),
+        "b": ("BF16", [3]),
+    }
+
+
+def with_header(text: bytes) -> bytes:
+    return len(text).to_bytes(8, "little") + text
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "cut short"),
+        (b"\xff" * 16, "header would be"),
+        (with_header(b"{}")[:-1], "cut short"),
+        (with_header(b" {}"), "cut short"),
+        (with_header(b"{nonsense}"), "damaged"),
+        (with_header(b'{"a": 1, "a": 2}'), "names a tensor twice"),
+    ],
+)
+def test_damaged_headers(tmp_path, data, said):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(ModelFileError, match=said):
+        read_header(path)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(ModelFileError, match="there is no such file"):
+        read_header(tmp_path / "a.safetensors")

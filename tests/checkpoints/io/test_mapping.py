@@ -1,0 +1,38 @@
+"""Weights are mapped from disk, not copied: they take no memory of their own."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from latelier.checkpoints.io.weights import (
+    built_for_weights,
+    load_into,
+    read_weights,
+    write_weights,
+)
+
+STATUS = Path("/proc/self/status")
+MEBIBYTE = 2**20
+
+
+def own_memory() -> int:
+    """Return the bytes that this process holds itself, mapped files not counted."""
+    line = next(x for x in STATUS.read_text().splitlines() if x.startswith("RssAnon"))
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells")
+def test_loaded_weights_are_the_file(tmp_path):
+    write_weights(tmp_path / "w.safetensors", {"weight": torch.ones(4096, 8192)})
+    before = own_memory()
+    module = built_for_weights(lambda: nn.Linear(8192, 4096, bias=False))
+    load_into(module, read_weights(tmp_path / "w.safetensors"), "w")
+    with torch.no_grad():
+        assert float(module.weight[::64].sum()) == 64 * 8192
+        assert float(module(torch.ones(1, 8192)).mean()) == 8192
+    assert own_memory() - before < 32 * MEBIBYTE
+    held = module.weight.clone()
+    assert own_memory() - before > 64 * MEBIBYTE  # what a copy would have taken
+    del held

@@ -1,0 +1,203 @@
+"""Generating through the command line."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latelier.provenance.png import read_provenance
+
+
+def test_one_picture_is_named_by_its_seed(cli, tiny_model, tmp_path):
+    done = cli("generate", "a red cat", "-m", tiny_model, "--seed", 7)
+    assert (done.status, done.out, done.err) == (0, "latelier-7.png\n", "")
+    image, provenance = read_provenance(tmp_path / "latelier-7.png")
+    assert image.size == (16, 16)
+    assert provenance["request"]["inputs"] == {"prompt": ["a red cat"]}
+    assert provenance["seed"] == 7
+
+
+def test_several_pictures_in_a_folder_are_named_by_prompt_and_seed(cli, tiny_model, tmp_path):
+    done = cli("generate", "A red, RED cat!", "-m", tiny_model, "--seed", 7, "-n", 2, "-o", "out")
+    assert done.out.splitlines() == ["out/a-red-red-cat-7.png", "out/a-red-red-cat-8.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "a-red-red-cat-7.png",
+        "a-red-red-cat-8.png",
+    ]
+
+
+def test_json_says_what_was_written_and_how(cli, tiny_model):
+    done = cli(
+        *("generate", "a cat", "-m", tiny_model, "--seed", 3, "--json", "-n", 2),
+        *("--condition", "class_label=dog", "--sampler", "ddim:eta=0.5", "--steps", 3),
+        *("--guidance", "2.5", "--size", "24x16", "--negative", "a dog"),
+    )
+    pictures = json.loads(done.out)
+    assert [picture["path"] for picture in pictures] == ["a-cat-3.png", "a-cat-4.png"]
+    assert [picture["seed"] for picture in pictures] == [3, 4]
+    assert (pictures[0]["width"], pictures[0]["height"]) == (24, 16)
+    request = pictures[1]["provenance"]["request"]
+    assert request["inputs"] == {"prompt": ["a cat"], "class_label": ["dog"]}
+    assert request["negative"] == {"prompt": ["a dog"]}
+    assert request["sampler"] == {"name": "latelier/ddim", "options": {"eta": 0.5}}
+    assert request["guidance"]["options"]["scale"] == 2.5
+    assert (request["steps"], request["size"]) == (3, [24, 16])
+
+
+def test_a_large_picture_in_windows_and_tiles(cli, tiny_model, tmp_path):
+    done = cli(
+        *("generate", "a cat", "-m", tiny_model, "--seed", 3, "--size", "40x24", "--json"),
+        *("--window", "16x12", "--overlap", "0.25", "--window-batch", "2", "--tile", "8"),
+    )
+    (picture,) = json.loads(done.out)
+    assert Image.open(tmp_path / "latelier-3.png").size == (40, 24)
+    request = picture["provenance"]["request"]
+    assert (request["window"], request["overlap"]) == ([16, 12], 0.25)
+    assert (request["window_batch"], request["tile"]) == (2, 8)
+    again = cli("replay", "latelier-3.png")
+    assert (again.status, again.out) == (0, "identical\n")
+
+
+def test_a_seed_gives_the_same_picture_and_another_seed_another(cli, tiny_model, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        cli("generate", "a cat", "-m", tiny_model, "--seed", seed, "-o", f"{name}.png")
+    a, b, c = (Image.open(tmp_path / f"{name}.png").tobytes() for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_a_class_alone_is_enough_and_so_is_nothing(cli, tiny_model):
+    assert cli("generate", "-m", tiny_model, "--condition", "class_label=2").status == 0
+    assert cli("generate", "-m", tiny_model).status == 0
+
+
+def test_a_condition_from_a_json_file(cli, tiny_model, tmp_path):
+    (tmp_path / "label.json").write_text('{"label": "cow"}')
+    done = cli("generate", "-m", tiny_model, "--condition", "class_label=@label.json", "--json")
+    (picture,) = json.loads(done.out)
+    assert picture["provenance"]["request"]["inputs"] == {"class_label": ["cow"]}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["a cat", "--sampler", "ddmi"],
+        ["a cat", "--schedule", "karas"],
+        ["a cat", "--condition", "label=1"],
+        [" "],
+        ["a cat", "-o", "a.jpg"],
+    ],
+)
+def test_faults_are_told_before_a_model_is_loaded(cli, tiny_model, monkeypatch, options):
+    def load(*_, **__):
+        raise AssertionError("loaded")
+
+    monkeypatch.setattr("latelier.pipeline.loading.load", load)
+    assert cli("generate", "-m", tiny_model, *options).status == 2
+
+
+def test_force_replaces(cli, tiny_model, tmp_path):
+    old = tmp_path / "a.png"
+    old.write_bytes(b"old")
+    command = ("generate", "a cat", "-m", tiny_model, "-o", "a.png")
+    assert cli(*command).status == 2
+    assert old.read_bytes() == b"old"
+    assert cli(*command, "--force").status == 0
+    assert read_provenance(old)
+
+
+def test_an_interrupt_leaves_no_file_behind(cli, tiny_model, tmp_path, monkeypatch):
+    def interrupted(self, path, *rest, **options):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Image.Image, "save", interrupted)
+    done = cli("generate", "a cat", "-m", tiny_model, "-o", "out/a.png")
+    assert done.status == 130
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_disk_that_refuses_is_an_error_and_not_a_traceback(
+    cli, tiny_model, tmp_path, monkeypatch
+):
+    def full(self, path, *rest, **options):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    done = cli("generate", "a cat", "-m", tiny_model, "-o", "a.png")
+    assert (done.status, done.err) == (
+        2,
+        "error: a.png: cannot be written: No space left on device\n",
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bar_is_shown_to_a_person_only(cli, tiny_model, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert cli("generate", "a cat", "-m", tiny_model).status == 0
+
+
+@pytest.mark.parametrize("variable", [False, True])
+def test_debug_shows_the_traceback(cli, monkeypatch, variable):
+    if variable:
+        monkeypatch.setenv("LATELIER_DEBUG", "1")
+    done = cli(*([] if variable else ["--debug"]), "generate", "a cat", "-m", "nowhere")
+    assert done.status == 2
+    assert "Traceback" in done.err
+    assert done.err.splitlines()[-1].startswith("error: there is no model 'nowhere'")
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A picture of 24 x 16, a mask of its left half, and a model-free array."""
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (16, 24, 3), dtype=np.uint8)).save(tmp_path / "in.png")
+    mask = np.zeros((16, 24), np.uint8)
+    mask[:, :12] = 255
+    Image.fromarray(mask).save(tmp_path / "keep.png")
+    return tmp_path
+
+
+def test_starting_from_a_picture_and_replaying_it(cli, tiny_model, files):
+    typed = ("generate", "a cat", "-m", tiny_model, "--seed", 1, "-n", 2, "--steps", 4)
+    done = cli(*typed, "--init-image", "in.png", "--strength", 0.5, "--keep", "keep.png", "--json")
+    assert done.status == 0, done
+    one, other = json.loads(done.out)
+    assert (one["width"], one["height"]) == (24, 16)
+    assert one["provenance"]["request"]["strength"] == 0.5
+    assert one["provenance"]["steps"] == 2
+    original = np.asarray(Image.open(files / "in.png"))
+    pictures = [np.asarray(Image.open(files / each["path"])) for each in (one, other)]
+    assert all((picture[:, :12] == original[:, :12]).all() for picture in pictures)
+    assert (pictures[0][:, 13:] != pictures[1][:, 13:]).any()
+    for name in ("in.png", "keep.png"):
+        (files / name).unlink()
+    for each in (one, other):
+        assert cli("replay", each["path"]).out == "identical\n"
+
+
+def test_a_picture_is_resized_to_the_size_that_is_asked_for(cli, tiny_model, files):
+    cli("generate", "-m", tiny_model, "--init-image", "in.png", "--size", "12x8", "-o", "a.png")
+    assert Image.open(files / "a.png").size == (12, 8)
+
+
+def test_the_help_says_which_way_round_the_mask_is(cli):
+    said = " ".join(cli("generate", "--help").out.split())
+    assert "white stays" in said
+
+
+def test_a_condition_from_an_array(cli, tiny_model, tmp_path):
+    np.save(tmp_path / "label.npy", np.array(2))
+    done = cli("generate", "-m", tiny_model, "--condition", "class_label=@label.npy", "--json")
+    (picture,) = json.loads(done.out)
+    assert picture["provenance"]["request"]["inputs"] == {"class_label": [2]}
+
+
+def test_the_kind_of_noise(cli, tiny_model):
+    done = cli("generate", "a cat", "-m", tiny_model, "--noise", "brownian", "--steps", 2, "--json")
+    assert json.loads(done.out)[0]["provenance"]["request"]["noise"] == "brownian"
+    done = cli("generate", "a cat", "-m", tiny_model, "--noise", "pink")
+    assert done.status == 2
+    assert "'independent' or 'brownian'" in done.err

@@ -1,0 +1,130 @@
+"""Models go out to diffusers and come in again, each by one line."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import latelier
+from latelier.cli.commands.import_ import read_import_options
+from latelier.contracts.errors import InvalidInputError
+
+
+@pytest.fixture(scope="module")
+def unconditional(tmp_path_factory):
+    """The folder of a model that diffusers has an equivalent of: 16 x 16 pixels."""
+    folder = tmp_path_factory.mktemp("models") / "unconditional"
+    latelier.compose(
+        first_stage=("autoencoder_kl", {"ch": 8, "ch_mult": (1, 2), "num_groups": 4}),
+        denoiser=(
+            "unet",
+            {
+                "in_channels": 4,
+                "out_channels": 4,
+                "model_channels": 16,
+                "channel_mult": (1, 2),
+                "num_res_blocks": 1,
+                "num_heads": 1,
+                "num_groups": 4,
+            },
+        ),
+        process={"kind": "vp"},
+        defaults={"size": 16, "steps": 2, "sampler": "ddim", "schedule": "compvis"},
+        device="cpu",
+    ).save(folder)
+    return folder
+
+
+def test_out_and_in_again(cli, unconditional, tmp_path):
+    done = cli("export", unconditional, "theirs")
+    assert done.status == 0, done.err
+    assert done.out.splitlines()[0].split() == ["FOLDER", "CLASS"]
+    assert (tmp_path / "theirs" / "unet" / "config.json").is_file()
+    done = cli("import", "theirs", "ours")
+    assert done.status == 0, done.err
+    assert "the pipeline is a LDMPipeline" in done.out
+    assert done.out.splitlines()[-1] == "ours"
+    one, two = latelier.load(unconditional, device="cpu"), latelier.load("ours", device="cpu")
+    for place, component in one.components().items():
+        state = two.components()[place].module.state_dict()
+        for name, tensor in component.module.state_dict().items():
+            assert torch.equal(state[name], tensor)
+    assert two.process == one.process
+    assert cli("generate", "--model", "ours", "--seed", 1, "--steps", 2, "-o", "a.png").status == 0
+
+
+def test_what_was_made_as_json(cli, unconditional):
+    made = json.loads(cli("export", unconditional, "theirs", "--json").out)
+    assert made["components"]["unet"] == "UNet2DModel"
+    found = json.loads(cli("import", "theirs", "ours", "--json").out)
+    assert found["importer"] == "latelier/diffusers"
+    assert [row["place"] for row in found["components"]] == ["first_stage", "denoiser"]
+
+
+def test_an_option_of_the_importer(cli, unconditional):
+    cli("export", unconditional, "theirs")
+    done = cli("import", "theirs", "ours", "--option", "scale_factor=0.5")
+    assert done.status == 0, done.err
+    assert latelier.load("ours", device="cpu").first_stage.config.scale_factor == 0.5
+    done = cli("import", "theirs", "ours", "--force", "--option", "scale_facto=0.5")
+    assert done.status == 2
+    assert "no option 'scale_facto'. Did you mean 'scale_factor'" in done.err
+
+
+def test_mistakes_are_one_line(cli, unconditional, tmp_path):
+    (tmp_path / "w.ckpt").write_bytes(b"\x80\x02}q\x00.")
+    for arguments, why in (
+        (("import", "nothing", "ours"), "nothing: there is no such file or folder"),
+        (("import", "w.ckpt", "ours", "--config", "no.yaml"), "no.yaml: there is no such file"),
+        (("import", "w.ckpt", "w.ckpt"), "w.ckpt: is there already, and is a file; name a folder"),
+        (("export", unconditional, "theirs", "--format", "onnx"), "no format 'onnx'"),
+        (("export", unconditional, "w.ckpt"), "is there already"),
+        (("import", unconditional, "ours"), "is a model or component of latelier already"),
+        (("generate", "a cat", "--model", unconditional), "takes no prompt, nor anything else"),
+    ):
+        done = cli(*arguments)
+        assert done.status == 2
+        assert len(done.err.splitlines()) == 1
+        assert why in done.err
+
+
+def test_weights_of_another_configuration_are_told_which(cli, unconditional, tmp_path, monkeypatch):
+    asked = []
+
+    def fitting(place, shapes, atelier):
+        asked.append((place, len(shapes)))
+        return ["celeba256"]
+
+    monkeypatch.setattr("latelier.conversion.importing.fitting_presets", fitting)
+    cli("export", unconditional, "theirs")
+    config = tmp_path / "theirs" / "unet" / "config.json"
+    config.write_text(config.read_text().replace('"out_channels": 4', '"out_channels": 8'))
+    done = cli("import", "theirs", "ours")
+    assert done.status == 2
+    assert "denoiser: the weights are not this configuration's: 2 misshapen" in done.err
+    assert done.err.rstrip().endswith("The configuration of celeba256 would fit")
+    weights = latelier.load(unconditional, device="cpu").denoiser.state_dict()
+    assert asked == [("denoiser", len(weights))]
+    assert not (tmp_path / "ours").exists()
+
+
+def test_options_that_are_typed():
+    assert read_import_options(["a=1", "b=true", "c=x=y"]) == {"a": 1, "b": True, "c": "x=y"}
+    for texts in (["a"], ["=1"], ["a=1", "a=2"], ["a b=1"]):
+        with pytest.raises(InvalidInputError, match="is not NAME=VALUE"):
+            read_import_options(texts)
+
+
+@pytest.mark.parametrize("command", ["import", "export"])
+def test_the_help_imports_no_torch(cli, command):
+    code = (
+        "import sys\nfrom latelier.cli.main import main\n"
+        f"try: main(['{command}', '--help'])\n"
+        "finally: print('torch' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == "False"
+    line = next(x for x in cli("--help").out.splitlines() if x.startswith(f"  {command} "))
+    assert line.split(maxsplit=1)[1].rstrip(".") in done.stdout

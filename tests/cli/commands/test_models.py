@@ -1,0 +1,66 @@
+"""Listing, showing and verifying models."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+
+def test_embedded_models_are_listed(cli, tiny_model, monkeypatch):
+    monkeypatch.setattr(
+        "latelier.pipeline.sources.embedded", lambda: {"tiny": tiny_model}, raising=True
+    )
+    (row,) = json.loads(cli("models", "list", "--json").out)
+    assert (row["name"], row["description"], row["size"]) == ("tiny", "a tiny one", [16, 16])
+    assert row["inputs"] == ["prompt", "class_label"]
+    assert row["bytes"] == sum(
+        path.stat().st_size for path in tiny_model.iterdir() if path.suffix != ".json"
+    )
+    head, line = cli("models", "list").out.splitlines()
+    assert head.split()[0] == "MODEL"
+    assert "16x16" in line
+
+
+def test_showing_a_model(cli, tiny_model):
+    shown = json.loads(cli("models", "show", tiny_model, "--json").out)
+    assert shown["inputs"]["prompt"]["schema"]["properties"]["text"]["type"] == "string"
+    text = shown["components"]["conditioners.class_label"]
+    assert (text["id"], text["parameters"], text["dtypes"]) == ("latelier/class_label", 64, ["F32"])
+    assert shown["components"]["denoiser"]["config"]["model_channels"] == 8
+    out = cli("models", "show", tiny_model).out
+    assert "class_label  integer or string" in out
+    assert "64 parameters (F32)" in out
+
+
+def test_a_model_that_is_whole(cli, tiny_model):
+    done = cli("models", "verify", tiny_model)
+    assert done.status == 0
+    assert done.out.count("  ok  ") == 5
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_every_file_that_is_wrong_is_named(cli, tiny_model, tmp_path, as_json):
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    (folder / "denoiser.safetensors").write_bytes(b"x")
+    (folder / "conditioner.text.vocabulary.model").unlink()
+    done = cli("models", "verify", folder, *(["--json"] if as_json else []))
+    assert done.status == 2
+    assert done.err.count("error: ") == 2
+    if as_json:
+        wrong = [row["path"] for row in json.loads(done.out) if not row["ok"]]
+        assert wrong == ["denoiser.safetensors", "conditioner.text.vocabulary.model"]
+
+
+def test_files_that_were_once_found_right_are_hashed_again(cli, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("latelier.checkpoints.io.verified.ALWAYS_BELOW", 0)
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    assert cli("models", "verify", folder).status == 0
+    weights = folder / "denoiser.safetensors"
+    before = weights.stat()
+    with weights.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\x55")
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert cli("models", "verify", folder).status == 2

@@ -1,0 +1,85 @@
+"""Replaying through the command line: what it says, and its exit status."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latelier.provenance.large_pictures import without_large_pictures
+from latelier.provenance.png import read_provenance, write_png
+
+
+@pytest.fixture
+def picture(cli, tiny_model, tmp_path):
+    cli("generate", "a cat", "-m", tiny_model, "--seed", 5, "-o", "a.png")
+    return tmp_path / "a.png"
+
+
+def test_the_same(cli, picture, tmp_path):
+    done = cli("replay", picture, "-o", "again.png")
+    assert (done.status, done.out.splitlines()) == (0, ["identical", "again.png"])
+    assert (tmp_path / "again.png").read_bytes() == picture.read_bytes()
+
+
+def test_json(cli, picture):
+    done = cli("replay", picture, "--json")
+    assert json.loads(done.out) == {
+        "verdict": "identical",
+        "greatest": 0,
+        "altered": False,
+        "differences": [],
+        "path": None,
+    }
+
+
+def test_an_altered_picture(cli, picture):
+    image, provenance = read_provenance(picture)
+    write_png(picture, Image.fromarray(255 - np.asarray(image)), provenance)
+    done = cli("replay", picture)
+    assert done.status == 1
+    assert done.out.startswith("different: pixels differ by at most ")
+    assert "the file was altered" in done.out
+
+
+def test_another_model(cli, picture):
+    image, provenance = read_provenance(picture)
+    provenance["components"]["denoiser"]["weights_sha256"] = "0" * 64
+    write_png(picture, image, provenance)
+    done = cli("replay", picture)
+    assert done.status == 2
+    assert "denoiser: its weights had the SHA-256 000000000000" in done.err
+    done = cli("replay", picture, "--anyway")
+    assert done.status == 0
+    assert "denoiser: its weights" in done.out
+
+
+def test_another_vocabulary(cli, picture):
+    image, provenance = read_provenance(picture)
+    assets = provenance["components"]["conditioners.text"]["assets_sha256"]
+    assert len(assets["vocabulary.model"]) == 64
+    assets["vocabulary.model"] = "0" * 64
+    write_png(picture, image, provenance)
+    done = cli("replay", picture)
+    assert done.status == 2
+    assert "its file 'vocabulary.model' is not the one that was recorded" in done.err
+
+
+def test_nothing_is_overwritten(cli, picture):
+    assert cli("replay", picture, "-o", picture).status == 2
+
+
+def test_a_picture_that_it_was_made_from_is_asked_for(cli, tiny_model, tmp_path, monkeypatch):
+    def held(provenance):
+        return without_large_pictures(provenance, 2000)
+
+    monkeypatch.setattr("latelier.provenance.png.without_large_pictures", held)
+    levels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(levels).save(tmp_path / "start.png")
+    options = ("--seed", 5, "--size", "32x32", "--init-image", "start.png")
+    cli("generate", "a cat", "-m", tiny_model, *options, "-o", "a.png")
+    refused = cli("replay", "a.png")
+    assert refused.status == 2
+    assert "give the file, with --picture: that of 32 x 32 pixels" in refused.err
+    done = cli("replay", "a.png", "--picture", "start.png")
+    assert (done.status, done.out) == (0, "identical\n")

@@ -1,0 +1,164 @@
+"""Adapters on the command line."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from latelier import default_atelier, load
+from latelier.checkpoints.adapter import LoadedAdapter, adapter_component, save_adapter
+from latelier.checkpoints.component import new_component
+from latelier.cli.support.probe import _check_data
+from latelier.contracts.errors import ModelFileError, PluginError
+from latelier.denoisers.adapter import adapter_for
+from latelier.kernel.registrar import Registrar
+from latelier.kernel.registry import Registry
+from latelier.provenance.png import read_provenance
+
+
+@pytest.fixture
+def adapter(tiny_model, tmp_path) -> Path:
+    """The folder of an adapter 'colours' for the tiny model, told vectors of width 3."""
+    denoiser = load(tiny_model, "cpu").denoiser_component.module
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = adapter_for(denoiser, 3)
+        for weights in module.parameters():
+            torch.nn.init.normal_(weights)
+    conditioner = new_component("conditioner", "embedding", {"width": 3}, default_atelier())
+    folder = tmp_path / "colours"
+    folder.mkdir()
+    save_adapter(LoadedAdapter("colours", conditioner, adapter_component(module)), folder)
+    return folder
+
+
+@pytest.fixture
+def registered(adapter, tmp_path, monkeypatch):
+    """The adapter, registered as 'paint' in the default atelier."""
+    package = tmp_path / "site" / "paint_pkg"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    shutil.copytree(adapter, package / "data")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    registrar = Registrar("latelier-paint", "1.0")
+    registrar.adapter("paint", folder="paint_pkg:data")
+    registry = Registry("adapter")
+    registry.add(registrar.specs[0])
+    monkeypatch.setattr(default_atelier(), "adapters", registry)
+
+
+def test_an_adapter_brings_a_condition(cli, tiny_model, adapter, tmp_path):
+    told = ("generate", "a cat", "-m", tiny_model, "--seed", 7, "--condition")
+    done = cli(*told, "colours=[1, 0, 0]", "--adapter", f"{adapter}:scale=0.5")
+    assert (done.status, done.out, done.err) == (0, "latelier-7.png\n", "")
+    _, provenance = read_provenance(tmp_path / "latelier-7.png")
+    assert provenance["adapters"]["colours"]["scale"] == 0.5
+    assert provenance["request"]["inputs"]["colours"] == [[[1.0, 0.0, 0.0]]]
+    assert cli("replay", "latelier-7.png").out == "identical\n"
+
+
+def test_its_input_can_have_another_name_and_there_can_be_several(
+    cli, tiny_model, adapter, tmp_path
+):
+    done = cli(
+        *("generate", "a cat", "-m", tiny_model, "--seed", 7),
+        *("--adapter", adapter, "--adapter", f"{adapter}:input=accents,scale=0.2"),
+        *("--condition", "colours=[1, 0, 0]", "--condition", "accents=[0, 1, 0]"),
+    )
+    assert done.status == 0, done.err
+    _, provenance = read_provenance(tmp_path / "latelier-7.png")
+    scales = {name: each["scale"] for name, each in provenance["adapters"].items()}
+    assert scales == {"colours": 1.0, "accents": 0.2}
+
+
+def test_a_registered_one_is_asked_for_by_name(cli, tiny_model, registered):
+    told = ("generate", "a cat", "-m", tiny_model, "--seed", 7)
+    done = cli(*told, "--adapter", "paint", "--condition", "colours=[1, 0, 0]", "--json")
+    (picture,) = json.loads(done.out)
+    assert picture["provenance"]["adapters"]["colours"]["source"] == "latelier-paint/paint"
+
+
+def test_the_help_lists_those_that_are_registered_and_what_they_take(cli, registered):
+    said = " ".join(cli("generate", "--help").out.split())
+    assert "Adapters: paint colours: list of list of number; one vector, or several" in said
+
+
+def test_the_help_tells_of_one_that_cannot_be_read(cli, registered, tmp_path):
+    (tmp_path / "site" / "paint_pkg" / "data" / "adapter.json").write_text("{}")
+    done = cli("generate", "--help")
+    assert done.status == 0
+    assert "the field 'name' is required" in " ".join(done.out.split())
+
+
+def test_the_help_has_no_section_where_there_are_none(cli, monkeypatch):
+    monkeypatch.setattr(default_atelier(), "adapters", Registry("adapter"))
+    assert "Adapters:" not in cli("generate", "--help").out
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("pant", "there is no adapter 'pant'. Did you mean 'paint'?"),
+        ("paint:scal=1", "--adapter paint: there is no field 'scal'. Did you mean 'scale'?"),
+        ("paint:scale=-1", "--adapter paint: 'scale': Input should be greater than or equal to 0"),
+        ("paint:scale", "--adapter: 'paint:scale' cannot be read"),
+        ("paint:input=", "--adapter paint: 'input': String should have at least 1 character"),
+        ("paint:input=prompt", "this model has an input 'prompt' already; name the adapter's"),
+    ],
+)
+def test_faults_are_told_before_a_model_is_loaded(
+    cli, registered, tiny_model, tmp_path, option, says
+):
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    (model / "denoiser.safetensors").unlink()
+    done = cli("generate", "a cat", "-m", model, "--adapter", option)
+    assert done.status == 2
+    assert says in done.err
+
+
+def test_two_inputs_of_one_name(cli, tiny_model, adapter):
+    done = cli("generate", "a cat", "-m", tiny_model, "--adapter", adapter, "--adapter", adapter)
+    assert "--adapter: two have the input 'colours'" in done.err
+
+
+def test_a_value_that_its_input_refuses(cli, tiny_model, adapter):
+    told = ("generate", "a cat", "-m", tiny_model, "--adapter", adapter, "--condition")
+    assert "input 'colours': 'vectors'" in cli(*told, "colours=red").err
+
+
+def test_a_file(cli, tiny_model, adapter):
+    file = adapter / "adapter.safetensors"
+    done = cli("generate", "a cat", "-m", tiny_model, "--adapter", file)
+    assert "is a file; an adapter is a folder" in done.err
+
+
+def test_a_model_saved_with_one_shows_it(cli, tiny_model, adapter, tmp_path):
+    load(tiny_model, "cpu").with_adapter(adapter, 0.5).save(tmp_path / "view")
+    about = json.loads(cli("models", "show", tmp_path / "view", "--json").out)
+    assert about["inputs"]["colours"]["schema"]["title"] == "Embedding"
+    assert "adapters.colours" in about["components"]
+    verified = cli("models", "verify", tmp_path / "view")
+    assert verified.status == 0
+    assert "adapter.colours.adapter.safetensors" in verified.out
+    done = cli("generate", "a cat", "-m", tmp_path / "view", "--condition", "colours=[1,0,0]")
+    assert done.status == 0, done.err
+
+
+class TestDoctor:
+    """What the doctor looks at in a process of its own."""
+
+    def test_one_that_is_whole(self, registered):
+        _check_data(default_atelier().adapters.spec("paint"))
+
+    def test_one_that_was_damaged(self, registered, tmp_path):
+        path = tmp_path / "site" / "paint_pkg" / "data" / "adapter.safetensors"
+        path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
+        with pytest.raises(ModelFileError, match="its SHA-256 is"):
+            _check_data(default_atelier().adapters.spec("paint"))
+
+    def test_one_that_is_not_there(self, registered, tmp_path):
+        shutil.rmtree(tmp_path / "site" / "paint_pkg" / "data")
+        with pytest.raises(PluginError, match="there is no folder 'paint_pkg:data'"):
+            _check_data(default_atelier().adapters.spec("paint"))

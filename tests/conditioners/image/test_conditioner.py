@@ -1,0 +1,96 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from latelier.contracts.components import Frame
+from latelier.contracts.errors import InvalidInputError
+from latelier.data.emoji_scenes.dataset import EmojiScenes
+from latelier_conditioners.image.conditioner import ImageConditioner
+from latelier_conditioners.image.inputs import ImageConfig, LowResolution
+from latelier_conditioners.image_tensors import image_tensor
+
+FRAME = Frame((16, 24), (4, 6))
+SMALL = Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8))
+
+
+def new_images(**config: Any) -> ImageConditioner:
+    return ImageConditioner(ImageConfig.model_validate(config))
+
+
+def part(conditioner: ImageConditioner, frame: Frame = FRAME) -> torch.Tensor:
+    spatial = conditioner.encode([SMALL], frame).spatial
+    assert spatial is not None
+    return spatial
+
+
+def test_images_become_tensors() -> None:
+    pixels = image_tensor(SMALL)
+    assert pixels.shape == (3, 4, 6)
+    assert pixels[1, 3, 5] == SMALL.getpixel((5, 3))[1] / 127.5 - 1  # type: ignore[index]
+
+
+def test_the_published_model_sees_the_pixels_as_they_are() -> None:
+    assert torch.equal(part(new_images())[0], image_tensor(SMALL))
+    assert new_images().config.gives().spatial == 3
+
+
+@pytest.mark.parametrize("latent", [(8, 12), (2, 3)])
+def test_elsewhere_it_is_resized_as_pillow_does_it(latent: tuple[int, int]) -> None:
+    soft = SMALL.point([64 + level // 2 for level in range(256)] * 3)  # nothing is clipped
+    batch = new_images().prepare([LowResolution(image=soft)], Frame((16, 24), latent))
+    given = batch["image"]
+    expected = soft.resize(latent[::-1], Image.Resampling.BICUBIC)
+    assert part(new_images(), Frame((16, 24), latent)).abs().max() <= 1
+    assert (given[0] - image_tensor(expected)).abs().max() < 1.01 * 2 / 255
+
+
+def test_the_picture_is_the_image_times_the_factor() -> None:
+    assert new_images().picture_size(LowResolution(image=SMALL)) == (24, 16)
+    assert new_images(factor=2).picture_size(LowResolution(image=SMALL)) == (12, 8)
+
+
+def test_another_size_is_refused() -> None:
+    said = "enlarges 4 times, an image of 6x4 to 24x16, not 48x32; leave the size out"
+    with pytest.raises(InvalidInputError, match=said):
+        new_images().encode([SMALL], Frame((32, 48), (8, 12)))
+
+
+def test_the_null_part_is_grey() -> None:
+    null = new_images().null(2, FRAME).spatial
+    assert null is not None
+    assert torch.equal(null, torch.zeros(2, 3, 4, 6))
+
+
+@pytest.mark.parametrize("degradation", ["bsr_light", "bicubic"])
+def test_training_degrades_the_picture(degradation: str) -> None:
+    conditioner = new_images(degradation=degradation)
+    whole = LowResolution(image=EmojiScenes()[0]["image"])
+    small = conditioner.augment(whole, np.random.default_rng(1))
+    assert small.image.size == (16, 16)
+    assert small == conditioner.augment(whole, np.random.default_rng(1))
+    other = conditioner.augment(whole, np.random.default_rng(2))
+    assert (small == other) == (degradation == "bicubic")
+    batch = conditioner.prepare([small], Frame((64, 64), (16, 16)))
+    assert batch["image"].shape == (1, 3, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("nowhere.png", "no image can be read"),
+        ({}, "'image' is required"),
+        (3, "an image is a PIL"),
+    ],
+)
+def test_what_is_no_image(value: Any, said: str) -> None:
+    with pytest.raises(InvalidInputError, match=said):
+        new_images().encode([value], FRAME)
+
+
+@pytest.mark.parametrize("config", [{"factor": 0}, {"degradation": "nearest"}])
+def test_a_config_that_is_wrong(config: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(config))):
+        new_images(**config)

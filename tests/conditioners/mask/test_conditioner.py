@@ -1,0 +1,168 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from latelier.contracts.components import Frame
+from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier.data.emoji_scenes.dataset import EmojiScenes
+from latelier_conditioners.image_tensors import image_tensor
+from latelier_conditioners.mask.conditioner import MaskConditioner
+from latelier_conditioners.mask.inputs import Inpainting, MaskConfig
+
+SD: dict[str, Any] = {"latent_channels": 3}
+PAPER = {**SD, "mask_first": False, "mask_values": (-1, 1), "hole_value": -1}
+
+
+class Halving(torch.nn.Module):
+    """A first stage that keeps every other pixel, in the precision of its weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        assert images.dtype == self.weight.dtype
+        return images[:, :, ::2, ::2] * self.weight
+
+
+FRAME = Frame((4, 6), (2, 3), first_stage=Halving())
+PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8))
+HOLE = np.zeros((4, 6), dtype=bool)
+HOLE[:3, 2:] = True
+
+
+def new_masks(**config: Any) -> MaskConditioner:
+    return MaskConditioner(MaskConfig.model_validate(config or SD))
+
+
+def part(conditioner: MaskConditioner, mask: Any = HOLE, frame: Frame = FRAME) -> torch.Tensor:
+    spatial = conditioner.encode([{"image": PICTURE, "mask": mask}], frame).spatial
+    assert spatial is not None
+    return spatial
+
+
+@pytest.mark.parametrize(
+    ("config", "hole", "values", "mask_at"), [(SD, 0, (0, 1), 0), (PAPER, -1, (-1, 1), 3)]
+)
+def test_the_channels_are_those_of_the_published_models(
+    config: dict[str, Any], hole: float, values: tuple[float, float], mask_at: int
+) -> None:
+    conditioner = new_masks(**config)
+    given = part(conditioner)
+    assert given.shape == (1, 4, 2, 3)
+    assert conditioner.config.gives().spatial == 4
+    mask = given[0, mask_at]
+    latents = given[0, [k for k in range(4) if k != mask_at]]
+    holes = torch.tensor(HOLE)
+    assert torch.equal(mask, torch.where(holes[::2, ::2], *map(float, reversed(values))))
+    masked = torch.where(holes, float(hole), image_tensor(PICTURE))
+    assert torch.equal(latents, masked[:, ::2, ::2])
+
+
+@pytest.mark.parametrize(("config", "hole", "value"), [(SD, 0, 1), (PAPER, -1, 1)])
+def test_the_null_part_is_all_hole(config: dict[str, Any], hole: float, value: float) -> None:
+    conditioner = new_masks(**config)
+    null = conditioner.null(3, FRAME).spatial
+    assert null is not None
+    assert torch.equal(null, part(conditioner, np.ones((4, 6), dtype=bool)).expand(3, -1, -1, -1))
+    assert sorted(set(null.flatten().tolist())) == sorted({float(hole), float(value)})
+
+
+def test_it_works_in_the_precision_of_the_first_stage_without_training_it() -> None:
+    frame = Frame((4, 6), (2, 3), first_stage=Halving().to(torch.bfloat16))
+    given = part(new_masks(), frame=frame)
+    assert given.dtype == torch.bfloat16
+    assert not given.requires_grad
+
+
+def test_greys_go_to_the_nearer_of_black_and_white() -> None:
+    grey = np.array([[0, 127, 128, 255]], dtype=np.uint8)
+    value = Inpainting(image=PICTURE.resize((4, 1)), mask=grey)
+    assert list(value.mask.tobytes()) == [0, 0, 255, 255]
+
+
+def test_masks_of_0_and_1() -> None:
+    assert torch.equal(part(new_masks(), HOLE.astype(np.uint8)), part(new_masks()))
+    assert torch.equal(part(new_masks(), Image.fromarray(HOLE)), part(new_masks()))
+
+
+def test_the_image_asks_for_its_size() -> None:
+    assert new_masks().picture_size(Inpainting(image=PICTURE, mask=HOLE)) == (6, 4)
+
+
+def test_the_schema_asks_for_both_and_says_which_way_round_the_mask_is() -> None:
+    schema = Inpainting.model_json_schema()
+    assert schema["required"] == ["image", "mask"]
+    assert schema["properties"]["mask"]["format"] == "mask"
+    assert "white (255, or 1 in a mask of 0 and 1) is repainted" in str(schema)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"image": PICTURE, "mask": ~HOLE & HOLE}, "nothing to repaint: white is repainted"),
+        ({"image": PICTURE, "mask": np.full((4, 6), 100, np.uint8)}, "keeps everything"),
+        ({"image": PICTURE, "mask": HOLE[:3]}, "the mask is 6x3 and the image 6x4"),
+        ({"image": PICTURE}, "needs a mask beside the image"),
+        (PICTURE, "needs a mask beside the image"),
+        ({"mask": HOLE}, "'image' is required"),
+        ({"image": PICTURE, "mask": None}, "'mask': an image is"),
+        ({"image": PICTURE, "maks": HOLE}, "Did you mean 'mask'"),
+        (
+            {"image": PICTURE.resize((6, 6)), "mask": np.ones((6, 6), bool)},
+            "the image to inpaint is 6x6, but the picture 6x4; leave the size out",
+        ),
+    ],
+)
+def test_inputs_that_cannot_be_inpainted(value: Any, said: str) -> None:
+    with pytest.raises(InvalidInputError, match=said):
+        new_masks().encode([value], FRAME)
+
+
+def test_a_first_stage_that_does_not_fit() -> None:
+    with pytest.raises(CompatibilityError, match="latents of 3 channels, not latent_channels=4"):
+        part(new_masks(latent_channels=4))
+    with pytest.raises(CompatibilityError, match="the frame needs a first stage"):
+        part(new_masks(), frame=Frame((4, 6), (2, 3)))
+
+
+@pytest.mark.parametrize("share", [(0.5, 0.4), (0.5, 0.52), (0, 0.5), (0.5, 1)])
+def test_shares_that_are_none(share: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="drawn_share"):
+        new_masks(**SD, drawn_share=share)
+
+
+def test_training_draws_a_mask_for_a_bare_image() -> None:
+    image = EmojiScenes()[0]["image"]
+    conditioner = new_masks()
+    value = Inpainting(image=image)
+    drawn = conditioner.augment(value, np.random.default_rng(1))
+    again = conditioner.augment(value, np.random.default_rng(1))
+    assert drawn == again
+    assert drawn != conditioner.augment(value, np.random.default_rng(2))
+    assert drawn.mask.size == (64, 64)
+    assert conditioner.augment(drawn, np.random.default_rng(2)) is drawn
+
+
+def test_the_masks_of_emoji_scenes_can_be_given() -> None:
+    scene = EmojiScenes().scene(3)
+    value = Inpainting(image=scene.image, mask=scene.mask())
+    batch = new_masks().prepare([value], Frame((64, 64), (32, 32)))
+    assert np.array_equal(batch["hole"][0, 0].numpy(), scene.mask())
+    assert torch.equal(batch["image"][0], EmojiScenes()[3]["image"])
+
+
+def test_a_finished_picture_has_the_pixels_that_are_kept() -> None:
+    made = Image.new("RGB", (6, 4), "red")
+    finished = np.asarray(new_masks().finished(made, Inpainting(image=PICTURE, mask=HOLE)))
+    assert np.array_equal(finished[~HOLE], np.asarray(PICTURE)[~HOLE])
+    assert (finished[HOLE] == (255, 0, 0)).all()
+
+
+def test_what_is_composited_is_of_one_size() -> None:
+    value = Inpainting(image=PICTURE, mask=HOLE)
+    with pytest.raises(InvalidInputError, match="not picture 3x3, image 6x4, mask 6x4"):
+        new_masks().finished(Image.new("RGB", (3, 3)), value)

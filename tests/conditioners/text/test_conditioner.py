@@ -1,0 +1,237 @@
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from latelier.contracts.components import Frame
+from latelier.contracts.condition import Part, chosen
+from latelier.contracts.errors import InvalidConfigError, InvalidInputError, ModelFileError
+from latelier_conditioners.text.conditioner import TextConditioner
+from latelier_conditioners.text.inputs import Text, TextConfig
+
+FRAME = Frame((64, 64), (16, 16))
+CAPTIONS = [
+    f"a {color} {thing} on a {ground} background"
+    for color in ("red", "green", "blue")
+    for thing in ("apple", "cat", "dog", "pear")
+    for ground in ("white", "black", "striped")
+]
+
+
+def new_conditioner(**options: Any) -> TextConditioner:
+    config: dict[str, Any] = {"width": 16, "layers": 2, "heads": 2, "max_length": 12}
+    return TextConditioner(TextConfig.model_validate({**config, **options})).eval()
+
+
+@pytest.fixture(scope="module")
+def text() -> TextConditioner:
+    conditioner = new_conditioner()
+    conditioner.fit(CAPTIONS)
+    return conditioner
+
+
+def stream_of(part: Part) -> tuple[Tensor, Tensor]:
+    assert part.stream is not None
+    assert part.stream.mask is not None
+    return part.stream.tokens, part.stream.mask
+
+
+def test_it_gives_a_masked_stream_of_its_width(text: TextConditioner) -> None:
+    tokens, mask = stream_of(text.encode(["a cat", "a red apple on a white background"]))
+    assert text.config.gives().stream == 16
+    assert tokens.shape == (2, 12, 16)
+    assert mask.sum(1).tolist() == [3, 8]
+    assert mask[:, 0].all()
+
+
+def test_a_prepared_batch_has_no_need_of_weights_and_is_cpu(text: TextConditioner) -> None:
+    batch = text.prepare([Text(text="a cat")], FRAME)
+    assert batch["tokens"].dtype == torch.int64
+    assert batch["mask"].dtype == torch.bool
+    assert batch["tokens"].shape == batch["mask"].shape == (1, 12)
+    assert batch["tokens"][0, 0] == 1
+    assert (batch["tokens"][~batch["mask"]] == 0).all()
+    assert len(text.prepare([], FRAME)["tokens"]) == 0
+
+
+def test_case_and_width_of_letters_do_not_matter(text: TextConditioner) -> None:
+    batch = text.prepare([Text(text="A Red CAT"), Text(text="a red ｃａｔ")], FRAME)
+    assert torch.equal(*batch["tokens"])
+    assert (
+        batch["tokens"][0].tolist()
+        == text.prepare([Text(text="a red cat")], FRAME)["tokens"][0].tolist()
+    )
+
+
+def test_a_letter_never_seen_falls_back_to_its_bytes(text: TextConditioner) -> None:
+    batch = text.prepare([Text(text="猫"), Text(text="犬")], FRAME)
+    assert 2 not in batch["tokens"]
+    assert not torch.equal(*batch["tokens"])
+
+
+def test_what_is_under_the_mask_changes_nothing(text: TextConditioner) -> None:
+    batch = text.prepare([Text(text="a cat"), Text(text="a red apple")], FRAME)
+    tokens, mask = stream_of(text(batch, FRAME))
+    garbled = torch.where(batch["mask"], batch["tokens"], 77)
+    other, _ = stream_of(text({**batch, "tokens": garbled}, FRAME))
+    assert torch.equal(other[mask], tokens[mask])
+
+
+def test_longer_padding_changes_nothing(text: TextConditioner) -> None:
+    longer = new_conditioner(max_length=30)
+    state = text.state_dict()
+    position = longer.state_dict()["position_embedding.weight"]
+    position[:12] = state["position_embedding.weight"]
+    longer.load_state_dict({**state, "position_embedding.weight": position})
+    longer.set_assets(text.assets())
+    short, mask = stream_of(text.encode(["a red cat"]))
+    long, _ = stream_of(longer.encode(["a red cat"]))
+    torch.testing.assert_close(long[:, :12][mask], short[mask])
+
+
+def test_one_text_is_encoded_as_it_is_in_a_batch(text: TextConditioner) -> None:
+    texts = ["a cat", "a red apple on a white background", "dog", "blue pear"]
+    together, _ = stream_of(text.encode(texts))
+    for row, value in enumerate(texts):
+        torch.testing.assert_close(stream_of(text.encode([value]))[0][0], together[row])
+
+
+def test_texts_differ_and_so_does_their_order(text: TextConditioner) -> None:
+    tokens, _ = stream_of(text.encode(["red cat blue dog", "blue cat red dog"]))
+    assert (tokens[0, 1:] - tokens[1, 1:]).abs().amax(1)[:4].min() > 1e-3
+
+
+def test_the_null_part_is_the_empty_text(text: TextConditioner) -> None:
+    empty = Text.model_construct(text="")
+    tokens, mask = stream_of(text(text.prepare([empty] * 3, FRAME), FRAME))
+    null_tokens, null_mask = stream_of(text.null(3, FRAME))
+    assert torch.equal(mask, null_mask)
+    torch.testing.assert_close(null_tokens, tokens)
+    assert null_mask.sum(1).tolist() == [1, 1, 1]
+
+
+def test_dropping_a_text_gives_the_null_part(text: TextConditioner) -> None:
+    given, null = text.encode(["a cat", "a dog"]), text.null(2, FRAME)
+    mixed, mask = stream_of(chosen(torch.tensor([True, False]), given, null))
+    assert torch.equal(mixed[0], stream_of(given)[0][0])
+    assert torch.equal(mixed[1], stream_of(null)[0][1])
+    assert mask.sum(1).tolist() == [3, 1]
+
+
+def test_it_is_differentiable_and_padding_gets_no_gradient(text: TextConditioner) -> None:
+    model = copy.deepcopy(text)
+    tokens, mask = stream_of(model.encode(["a cat"]))
+    tokens[mask].square().sum().backward()
+    grad = model.position_embedding.weight.grad
+    assert grad is not None
+    assert (grad.abs().amax(1) > 0).tolist() == [True] * 3 + [False] * 9
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_it_builds_on_the_meta_device() -> None:
+    with torch.device("meta"):
+        model = new_conditioner()
+    assert all(parameter.is_meta for parameter in model.parameters())
+
+
+def test_threads_tokenize_as_one_does(text: TextConditioner) -> None:
+    texts = [Text(text=caption) for caption in CAPTIONS] * 8
+    alone = [text.prepare([value], FRAME)["tokens"] for value in texts]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda value: text.prepare([value], FRAME)["tokens"], texts))
+    assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+class TestVocabulary:
+    def test_the_same_captions_give_the_same_bytes(self, text: TextConditioner) -> None:
+        again = new_conditioner()
+        again.fit([Text(text=caption) for caption in CAPTIONS])
+        assert again.assets() == text.assets()
+
+    def test_the_words_of_the_captions_are_whole(self, text: TextConditioner) -> None:
+        for caption in CAPTIONS:
+            batch = text.prepare([Text(text=caption)], FRAME)
+            assert batch["mask"].sum() == 1 + len(caption.split())
+
+    def test_it_survives_assets(self, text: TextConditioner) -> None:
+        assets = text.assets()
+        assert list(assets) == ["vocabulary.model"]
+        other = new_conditioner()
+        other.load_state_dict(text.state_dict())
+        other.set_assets(assets)
+        torch.testing.assert_close(
+            stream_of(other.encode(["a cat"]))[0], stream_of(text.encode(["a cat"]))[0]
+        )
+        assert other.assets() == assets
+
+    def test_it_survives_pickling(self, text: TextConditioner) -> None:
+        """Data workers are given conditioners this way."""
+        other = pickle.loads(pickle.dumps(text))
+        assert torch.equal(
+            other.prepare([Text(text="a cat")], FRAME)["tokens"],
+            text.prepare([Text(text="a cat")], FRAME)["tokens"],
+        )
+
+    def test_without_one_there_are_no_assets(self) -> None:
+        conditioner = new_conditioner()
+        conditioner.set_assets({})
+        assert conditioner.assets() == {}
+
+    def test_its_size_is_bounded(self) -> None:
+        conditioner = new_conditioner(vocab_size=320)
+        conditioner.fit(
+            f"{a}{b}{c} {c}{a}{b}" for a in "abcdefgh" for b in "ijklmnop" for c in "qrstuvwx"
+        )
+        assert (conditioner.prepare([Text(text="aiq qai")], FRAME)["tokens"] < 320).all()
+        assert conditioner._vocabulary is not None
+        assert 300 < len(conditioner._vocabulary) <= 320
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("value", "message"),
+        [
+            ("", "the text is empty"),
+            (" \n", "the text is empty"),
+            ("a" * 2001, "'text': String should have at most 2000 characters"),
+            (7, "'text': Input should be a valid string"),
+            ({"txt": "a cat"}, "there is no field 'txt'. Did you mean 'text'"),
+            ("cat " * 12, "a text has 12 tokens, but at most 11 fit: 'cat cat cat"),
+        ],
+    )
+    def test_a_text_that_cannot_be_used(
+        self, text: TextConditioner, value: Any, message: str
+    ) -> None:
+        with pytest.raises(InvalidInputError, match=message):
+            text.encode([value])
+
+    def test_no_vocabulary(self) -> None:
+        with pytest.raises(InvalidConfigError, match=r"has no vocabulary: .* fit\(\)"):
+            new_conditioner().encode(["a cat"])
+
+    def test_no_captions_to_learn_from(self) -> None:
+        with pytest.raises(InvalidConfigError, match="there are no texts"):
+            new_conditioner().fit([])
+
+    def test_more_letters_than_the_vocabulary_has_room_for(self) -> None:
+        letters = "".join(map(chr, range(0x4E00, 0x4E00 + 400)))
+        with pytest.raises(InvalidConfigError, match="no vocabulary of 320 tokens can be learnt"):
+            new_conditioner(vocab_size=320).fit([letters])
+
+    def test_a_damaged_vocabulary(self) -> None:
+        with pytest.raises(ModelFileError, match="not a sentencepiece vocabulary"):
+            new_conditioner().set_assets({"vocabulary.model": b"damaged"})
+
+    def test_a_vocabulary_larger_than_the_table(self) -> None:
+        large = new_conditioner(vocab_size=400)
+        large.fit("".join(map(chr, range(0x4E00, 0x4E00 + 120))) for _ in range(3))
+        with pytest.raises(InvalidConfigError, match=r"has \d+ tokens, more than vocab_size=320"):
+            new_conditioner(vocab_size=320).set_assets(large.assets())
+
+    def test_heads_that_do_not_divide_the_width(self) -> None:
+        with pytest.raises(ValueError, match="heads=3 does not divide width=16"):
+            TextConfig(width=16, heads=3)

@@ -1,0 +1,251 @@
+"""Streams, parts and conditions: what they refuse, and how their rows are put together."""
+
+import pytest
+import torch
+
+from latelier.contracts.condition import Condition, Part, Stream, chosen, stacked
+from latelier.contracts.errors import ConditionError
+
+
+def tokens(b=2, n=3, d=4, value=1.0):
+    return torch.full((b, n, d), float(value))
+
+
+def ones_mask(b=2, n=3):
+    return torch.ones(b, n, dtype=torch.bool)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"tokens": torch.zeros(2, 4)}, r"stream tokens must be \(B, N, D\)"),
+        ({"tokens": torch.zeros(2, 3, 4, dtype=torch.long)}, "stream tokens must be floating"),
+        ({"mask": torch.ones(2, 4, dtype=torch.bool)}, r"stream mask must be \(2, 3\)"),
+        ({"mask": torch.ones(2, 3)}, "stream mask must be bool, not torch.float32"),
+        ({"region": torch.ones(2, 8, 8)}, r"stream region must be \(2, 1, h, w\)"),
+        ({"region": torch.ones(1, 1, 8, 8)}, r"stream region must be \(2, 1, h, w\)"),
+        ({"region": torch.ones(2, 1, 8, 8, dtype=torch.long)}, "stream region must be floating"),
+        ({"scale": torch.ones(3)}, r"stream scale must be a number or \(2,\)"),
+        ({"mask": ones_mask().to("meta")}, "stream mask is on meta, the tokens are on cpu"),
+        ({"region": torch.ones(2, 1, 8, 8, device="meta")}, "stream region is on meta"),
+        ({"scale": torch.ones(2, device="meta")}, "stream scale is on meta"),
+    ],
+)
+def test_a_stream_refuses(fields, said):
+    with pytest.raises(ConditionError, match=said):
+        Stream(**{"tokens": tokens(), **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "a part gives nothing"),
+        ({"spatial": torch.ones(2, 4, 4)}, r"spatial part must be \(B, C, h, w\)"),
+        ({"spatial": torch.ones(2, 1, 4, 4).long()}, "spatial part must be floating point"),
+        ({"vector": torch.ones(2)}, r"vector part must be \(B, V\)"),
+        ({"vector": torch.ones(2, 4).long()}, "vector part must be floating point"),
+        (
+            {"stream": Stream(tokens(b=2)), "vector": torch.ones(3, 4)},
+            r"different batch sizes: \{'stream': 2, 'vector': 3\}",
+        ),
+    ],
+)
+def test_a_part_refuses(fields, said):
+    with pytest.raises(ConditionError, match=said):
+        Part(**fields)
+
+
+def test_a_part_knows_its_batch():
+    assert Part(vector=torch.ones(5, 4)).batch == 5
+    assert Part(Stream(tokens(b=3)), vector=torch.ones(3, 4)).batch == 3
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (torch.ones(3, 4), "different batch sizes: streams.text 2, vectors.label 3"),
+        (
+            torch.ones(2, 4, device="meta"),
+            "different devices: streams.text cpu, vectors.label meta",
+        ),
+        (torch.ones(2, 4).half(), "different dtypes: streams.text torch.float32, vectors.label"),
+    ],
+)
+def test_the_parts_of_a_condition_agree(other, said):
+    with pytest.raises(ConditionError, match=said):
+        Condition.of({"text": Part(Stream(tokens())), "label": Part(vector=other)})
+
+
+def test_of_sorts_parts_into_slots():
+    part = Part(Stream(tokens()), torch.ones(2, 1, 4, 4), torch.ones(2, 5))
+    condition = Condition.of({"all": part, "label": Part(vector=torch.zeros(2, 7))})
+    assert list(condition.streams) == ["all"]
+    assert list(condition.spatial) == ["all"]
+    assert list(condition.vectors) == ["all", "label"]
+    assert condition.batch == 2
+    assert Condition().batch is None
+
+
+def test_joining_is_union_and_equal_names_are_refused():
+    text = Condition.of({"text": Part(Stream(tokens()))})
+    label = Condition.of({"text": Part(vector=torch.ones(2, 4))})
+    joined = text.joined(label)  # one name in two slots: one conditioner may fill both
+    assert list(joined.streams) == list(joined.vectors) == ["text"]
+    with pytest.raises(ConditionError, match=r"two conditions both give streams\.text"):
+        joined.joined(text)
+
+
+def test_replaced_takes_what_the_other_gives():
+    one = Condition({"a": Stream(tokens(value=1)), "b": Stream(tokens(value=2))})
+    other = Condition({"b": Stream(tokens(value=3))})
+    replaced = one.replaced(other)
+    assert replaced.streams["a"].tokens[0, 0, 0] == 1
+    assert replaced.streams["b"].tokens[0, 0, 0] == 3
+    assert one.streams["b"].tokens[0, 0, 0] == 2
+
+
+def test_to_changes_only_floating_point_tensors():
+    stream = Stream(tokens(), ones_mask(), torch.ones(2, 1, 4, 4), torch.ones(2))
+    moved = Condition({"t": stream}, {"s": torch.ones(2, 1, 4, 4)}, {"v": torch.ones(2, 3)}).to(
+        "cpu", torch.bfloat16
+    )
+    assert moved.streams["t"].mask is not None
+    assert moved.streams["t"].mask.dtype == torch.bool
+    floats = [
+        moved.streams["t"].tokens,
+        moved.streams["t"].region,
+        moved.streams["t"].scale,
+        moved.spatial["s"],
+        moved.vectors["v"],
+    ]
+    assert {each.dtype for each in floats} == {torch.bfloat16}
+
+
+def test_padding_adds_zero_tokens_under_a_mask():
+    padded = Stream(tokens(n=3)).padded(5)
+    assert padded.tokens.shape == (2, 5, 4)
+    assert padded.tokens[:, 3:].abs().sum() == 0
+    assert padded.mask.tolist() == [[True] * 3 + [False] * 2] * 2
+
+
+def test_padding_keeps_a_mask_and_what_is_long_enough():
+    mask = torch.tensor([[True, False, False], [True, True, False]])
+    assert Stream(tokens(), mask).padded(4).mask.tolist() == [
+        [True, False, False, False],
+        [True, True, False, False],
+    ]
+    stream = Stream(tokens())
+    assert stream.padded(3) is stream
+
+
+def test_padding_never_cuts():
+    with pytest.raises(ConditionError, match="at most 2 tokens long"):
+        Stream(tokens(n=3)).padded(2)
+
+
+def test_stacked_puts_rows_one_after_the_other():
+    one = Condition(
+        {"t": Stream(tokens(b=2, value=1))}, {"s": torch.ones(2, 1, 4, 4)}, {"v": torch.ones(2, 3)}
+    )
+    two = Condition(
+        {"t": Stream(tokens(b=3, value=2))},
+        {"s": torch.zeros(3, 1, 4, 4)},
+        {"v": torch.zeros(3, 3)},
+    )
+    both = stacked([one, two])
+    assert both.batch == 5
+    assert both.streams["t"].tokens[:, 0, 0].tolist() == [1, 1, 2, 2, 2]
+    assert both.streams["t"].mask is None
+    assert both.streams["t"].scale == 1
+    assert both.spatial["s"][:, 0, 0, 0].tolist() == [1, 1, 0, 0, 0]
+    assert both.vectors["v"][:, 0].tolist() == [1, 1, 0, 0, 0]
+    assert stacked([one]) is one
+
+
+def test_stacked_pads_the_shorter_stream_under_a_mask():
+    both = stacked([Condition({"t": Stream(tokens(1, 3))}), Condition({"t": Stream(tokens(1, 1))})])
+    assert both.streams["t"].mask.tolist() == [[True, True, True], [True, False, False]]
+
+
+def test_stacked_masks_a_stream_that_one_lacks():
+    one = Condition({"t": Stream(tokens(2)), "u": Stream(tokens(2, d=5))})
+    other = Condition({"t": Stream(tokens(1))})
+    both = stacked([one, other])
+    assert both.streams["u"].mask.tolist() == [[True] * 3, [True] * 3, [False] * 3]
+    assert both.streams["u"].tokens[2].abs().sum() == 0
+    assert stacked([other, one]).streams["u"].mask[0].tolist() == [False] * 3
+
+
+def test_a_condition_that_gives_nothing_has_as_many_rows_as_the_others():
+    both = stacked([Condition(), Condition({"t": Stream(tokens(2))})])
+    assert both.batch == 4
+    assert both.streams["t"].mask.any(dim=1).tolist() == [False, False, True, True]
+    assert stacked([Condition(), Condition()]).batch is None
+
+
+def test_stacked_fills_in_regions_and_scales():
+    region = torch.rand(1, 1, 4, 4)
+    one = Condition({"t": Stream(tokens(1), region=region, scale=0.5)})
+    two = Condition({"t": Stream(tokens(2), scale=torch.tensor([2.0, 3.0]))})
+    both = stacked([one, two]).streams["t"]
+    assert torch.equal(both.region, torch.cat([region, torch.ones(2, 1, 4, 4)]))
+    assert both.scale.tolist() == [0.5, 2.0, 3.0]
+    half = Condition({"t": Stream(tokens(1), scale=0.5)})
+    assert stacked([half, half]).streams["t"].scale == 0.5
+
+
+def test_a_vector_that_one_lacks_is_zero():
+    both = stacked([Condition(), Condition({}, {}, {"v": torch.ones(2, 3)})])
+    assert both.vectors["v"][:, 0].tolist() == [0, 0, 1, 1]
+
+
+def test_a_spatial_part_has_no_neutral_value():
+    full = Condition({}, {"s": torch.ones(2, 1, 4, 4)}, {"v": torch.ones(2, 3)})
+    lacking = Condition({}, {}, {"v": torch.ones(2, 3)})
+    for conditions in ([full, lacking], [lacking, full]):
+        with pytest.raises(ConditionError, match="spatial part 's' is missing"):
+            stacked(conditions)
+
+
+KEEP = torch.tensor([True, False])
+
+
+def test_chosen_takes_rows_of_one_or_the_other():
+    part = Part(Stream(tokens(value=1)), torch.ones(2, 1, 4, 4), torch.ones(2, 3))
+    other = Part(Stream(tokens(value=0)), torch.zeros(2, 1, 4, 4), torch.zeros(2, 3))
+    mixed = chosen(KEEP, part, other)
+    assert mixed.stream.tokens[:, 0, 0].tolist() == [1, 0]
+    assert mixed.stream.mask is None
+    assert mixed.spatial[:, 0, 0, 0].tolist() == [1, 0]
+    assert mixed.vector[:, 0].tolist() == [1, 0]
+
+
+def test_chosen_aligns_lengths_masks_regions_and_scales():
+    region = torch.zeros(2, 1, 4, 4)
+    part = Part(Stream(tokens(n=3), region=region, scale=0.5))
+    mixed = chosen(KEEP, part, Part(Stream(tokens(n=1)))).stream
+    assert mixed.mask.tolist() == [[True] * 3, [True, False, False]]
+    assert mixed.region[:, 0, 0, 0].tolist() == [0, 1]  # the dropped row acts everywhere
+    assert mixed.scale.tolist() == [0.5, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("keep", "other", "said"),
+    [
+        (KEEP, Part(vector=torch.zeros(2, 3)), "2 rows from 2 of stream and 2 of vector"),
+        (KEEP, Part(Stream(tokens(b=1))), "2 rows from 2 of stream and 1 of stream"),
+        (KEEP[:1], Part(Stream(tokens())), "cannot choose 1 rows"),
+    ],
+)
+def test_chosen_refuses_parts_that_do_not_correspond(keep, other, said):
+    with pytest.raises(ConditionError, match=said):
+        chosen(keep, Part(Stream(tokens())), other)
+
+
+def test_chosen_lets_gradients_through_to_both():
+    null = torch.zeros(1, 1, 4, requires_grad=True)
+    given = tokens(n=1).requires_grad_()
+    mixed = chosen(KEEP, Part(Stream(given)), Part(Stream(null.expand(2, -1, -1))))
+    mixed.stream.tokens.sum().backward()
+    assert given.grad[:, 0, 0].tolist() == [1, 0]
+    assert null.grad[0, 0, 0] == 1

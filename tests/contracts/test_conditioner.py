@@ -1,0 +1,84 @@
+"""The base class of conditioners."""
+
+import pytest
+import torch
+from torch import nn
+
+from latelier import Conditioner, ConditionerConfig, Frame, Frozen, Gives, Part
+from latelier.contracts.errors import InvalidInputError
+
+
+class Angle(Frozen):
+    degrees: float
+
+
+class AngleConfig(ConditionerConfig):
+    def gives(self):
+        return Gives(vector=2)
+
+
+class Angles(Conditioner):
+    Input = Angle
+
+    def __init__(self, config=None):
+        super().__init__(config or AngleConfig())
+        self.layer = nn.Linear(1, 2)
+        self.frames = []
+
+    def prepare(self, inputs, frame):
+        self.frames.append(frame)
+        return {"x": torch.tensor([[each.degrees] for each in inputs])}
+
+    def forward(self, batch, frame):
+        return Part(vector=self.layer(batch["x"]))
+
+    def null(self, rows, frame):
+        return Part(vector=torch.zeros(rows, 2))
+
+
+def test_encode_reads_short_forms_prepares_and_computes():
+    angles = Angles()
+    part = angles.encode([3, {"degrees": 4}, Angle(degrees=5)])
+    expected = angles.layer(torch.tensor([[3.0], [4.0], [5.0]]))
+    assert torch.equal(part.vector, expected)
+    assert part.vector.requires_grad
+
+
+def test_encode_passes_the_frame_on():
+    angles = Angles()
+    frame = Frame((64, 32), (8, 4))
+    angles.encode([3], frame)
+    assert angles.frames == [frame]
+
+
+def test_encode_refuses_what_its_input_refuses():
+    with pytest.raises(
+        InvalidInputError, match="Angles: 'degrees': Input should be a valid number"
+    ):
+        Angles().encode(["north"])
+    with pytest.raises(InvalidInputError, match="Did you mean 'degrees'"):
+        Angles().encode([{"degree": 3}])
+
+
+def test_batches_go_to_where_the_weights_are():
+    class Where(Angles):
+        def forward(self, batch, frame):
+            return Part(vector=torch.zeros(1, 2, device=batch["x"].device))
+
+    assert Where().to("meta").encode([3]).vector.device.type == "meta"
+
+
+def test_what_is_not_asked_of_a_conditioner_has_a_default():
+    angles = Angles()
+    angles.fit([3])
+    assert angles.assets() == {}
+    angles.set_assets({})
+    assert angles.config.gives() == Gives(vector=2)
+
+
+@pytest.mark.parametrize("missing", ["prepare", "forward", "null"])
+def test_what_is_asked_of_a_conditioner_has_none(missing):
+    body = {name: getattr(Angles, name) for name in ("prepare", "forward", "null")}
+    del body[missing]
+    with pytest.raises(TypeError, match=f"abstract method.*{missing}"):
+        type("Partial", (Conditioner,), body)(AngleConfig())

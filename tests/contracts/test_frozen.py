@@ -1,0 +1,117 @@
+"""Errors of configurations: one line for each fault, with what would be right."""
+
+from typing import Annotated
+
+import pytest
+from pydantic import Field, ValidationError, model_validator
+
+from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
+from latelier.contracts.frozen import Frozen, validated
+from latelier.contracts.image_types import Image
+
+
+class Inner(Frozen):
+    width: int = 1
+
+
+class Outer(Frozen):
+    channels: int = Field(ge=1)
+    inner: Inner = Inner()
+    by_name: dict[str, Inner] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits(self):
+        if self.channels == 13:
+            raise ValueError("13 is unlucky")
+        return self
+
+
+def test_a_frozen_value_stays():
+    inner = Inner()
+    with pytest.raises(ValidationError):
+        inner.width = 2
+
+
+def test_an_instance_passes_through():
+    outer = Outer(channels=1)
+    assert validated(Outer, outer, "x") is outer
+    assert validated(Outer, {"channels": 2}, "x").channels == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "outer: the field 'channels' is required"),
+        ({"channels": 0}, r"'channels': Input should be greater than or equal to 1 \(given: 0\)"),
+        ({"channels": 1, "inne": {}}, "there is no field 'inne'. Did you mean 'inner'"),
+        ({"channels": 1, "inner": {"widht": 2}}, r"'inner\.widht'. Did you mean 'width'"),
+        ({"channels": 1, "by_name": {"a": {"widht": 2}}}, r"no field 'by_name\.a\.widht'"),
+        ({"channels": 13}, "^outer: 13 is unlucky$"),
+        ({"channels": 0, "a": 1}, "equal to 1 .*; there is no field 'a'"),
+        (3, "'value': Input should be a valid dictionary"),
+    ],
+)
+def test_faults_are_told_in_one_line(values, said):
+    with pytest.raises(InvalidConfigError, match=said) as caught:
+        validated(Outer, values, "outer")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_type_of_the_error_is_the_callers():
+    with pytest.raises(ModelFileError):
+        validated(Outer, {}, "file", ModelFileError)
+
+
+def test_a_long_value_is_cut():
+    with pytest.raises(InvalidConfigError) as caught:
+        validated(Outer, {"channels": "x" * 10_000}, "outer")
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "said"),
+    [
+        ("huen", ["heun", "ddim"], "Did you mean 'heun'? Known: ddim, heun."),
+        ("zzz", ["heun", "ddim"], "Known: ddim, heun."),
+        ("zzz", [], "There are none."),
+    ],
+)
+def test_suggestions(name, known, said):
+    assert suggestion(name, known) == said
+
+
+class Note(Frozen):
+    pitch: int = Field(le=127)
+
+
+class Melody(Frozen):
+    notes: Annotated[list[Note], Field(min_length=1)] | Image
+    voices: dict[str, Note] = Field(default_factory=dict)
+    tempo: int | None = None
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (
+            {"notes": [{"pitch": 1}, {"pitch": 160}]},
+            "'notes.1.pitch': Input should be less than or",
+        ),
+        ({"notes": [{"pitch": 1, "beat": 2}]}, "there is no field 'notes.0.beat'"),
+        ({"notes": [60]}, "'notes.0': Input should be a valid dictionary or instance of Note"),
+        ({"notes": [{"pitch": 1}], "tempo": "fast"}, "'tempo': Input should be a valid integer"),
+        ({"notes": [{"pitch": 1}], "voices": {"Note": {}}}, "the field 'voices.Note.pitch' is"),
+    ],
+)
+def test_of_several_types_the_nearest_is_told(values, told):
+    with pytest.raises(InvalidConfigError) as fault:
+        validated(Melody, values, "melody")
+    assert str(fault.value).startswith(f"melody: {told}")
+    assert ";" not in str(fault.value)
+
+
+def test_where_none_is_nearest_all_are_told():
+    with pytest.raises(InvalidConfigError) as fault:
+        validated(Melody, {"notes": 3}, "melody")
+    assert "'notes': Input should be a valid list" in str(fault.value)
+    assert "'notes': an image is a PIL image, a path, a data URI" in str(fault.value)

@@ -1,0 +1,61 @@
+"""Which folders --force replaces."""
+
+import pytest
+
+import latelier
+from latelier.checkpoints.component import new_component, save_component
+from latelier.contracts.errors import InvalidInputError
+from latelier.conversion.destination import check_destination
+from latelier.conversion.exporting import export_model
+
+IDENTITY = ("first_stage", "identity", {"channels": 3})
+
+
+def test_a_new_folder(tmp_path):
+    check_destination(tmp_path / "new", force=False)
+    check_destination(tmp_path / "new", force=True)
+
+
+def test_a_folder_is_replaced_only_where_that_is_asked_for(tmp_path):
+    with pytest.raises(InvalidInputError, match="is there already; --force replaces it"):
+        check_destination(tmp_path, force=False)
+    check_destination(tmp_path, force=True)  # it is empty
+
+
+def test_models_and_components_are_replaced(tmp_path, tiny, built_ins):
+    tiny.save(tmp_path / "model")
+    save_component(tmp_path / "component", new_component(*IDENTITY, built_ins))
+    check_destination(tmp_path / "model", force=True)
+    check_destination(tmp_path / "component", force=True)
+
+
+def test_what_is_no_model_is_never_replaced(tmp_path):
+    (tmp_path / "holiday.jpg").touch()
+    with pytest.raises(InvalidInputError, match=r"holds no model \(no latelier\.json or comp"):
+        check_destination(tmp_path, force=True)
+    with pytest.raises(InvalidInputError, match="is there already, and is a file"):
+        check_destination(tmp_path / "holiday.jpg", force=True)
+    assert (tmp_path / "holiday.jpg").is_file()
+
+
+def test_an_export_replaces_an_export_and_nothing_else(tmp_path, compose_tiny, built_ins):
+    pipeline = compose_tiny(
+        denoiser=("unet", UNET), conditioners={}, inputs={}, process={"kind": "vp"}
+    )
+    pipeline.save(tmp_path / "model")
+    for _ in range(2):
+        export_model(tmp_path / "model", tmp_path / "out", force=True, atelier=built_ins)
+    with pytest.raises(InvalidInputError, match="holds no model of diffusers"):
+        export_model(tmp_path / "model", tmp_path / "model", force=True, atelier=built_ins)
+    assert latelier.load(tmp_path / "model", device="cpu", atelier=built_ins)
+
+
+UNET = {
+    "in_channels": 4,
+    "out_channels": 4,
+    "model_channels": 8,
+    "channel_mult": (1, 2),
+    "num_res_blocks": 1,
+    "num_heads": 1,
+    "num_groups": 4,
+}

@@ -1,0 +1,159 @@
+"""Changing the lists of config.toml: what else is in it stays."""
+
+import os
+import stat
+import tomllib
+
+import pytest
+
+from latelier.contracts.errors import InvalidConfigError
+from latelier.kernel.trust.config_file import disable, enable, read_settings
+
+WRITTEN = """\
+# my own
+[aliases]  # who means what
+"sampler.ddim" = "x/ddim"
+
+[ plugins ] # the gate
+# careful with these
+deny = ["a", 'b:]#"x'] # for a reason
+allow = [
+    "a",  # a comment in here
+    "c",
+]
+# the end
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "latelier" / "config.toml"
+
+
+@pytest.fixture
+def written(path):
+    path.parent.mkdir()
+    path.write_text(WRITTEN)
+    return path
+
+
+def test_the_file_is_made_where_there_is_none(path):
+    disable(path, ["latelier-foo:main", "bar"])
+    assert path.read_text() == '[plugins]\ndeny = ["latelier-foo:main", "bar"]\n'
+    assert [each.name for each in path.parent.iterdir()] == ["config.toml"]
+
+
+def test_everything_else_stays(written):
+    disable(written, ["new"])
+    assert written.read_text() == WRITTEN.replace("""["a", 'b:]#"x']""", r'["a", "b:]#\"x", "new"]')
+
+
+def test_a_list_over_several_lines(written):
+    enable(written, ["d"])
+    text = written.read_text()
+    assert tomllib.loads(text)["plugins"] == {"deny": ["a", 'b:]#"x'], "allow": ["a", "c", "d"]}
+    assert text.endswith("\n# the end\n")
+    assert text.startswith(WRITTEN[: WRITTEN.index("allow")])
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("", '[plugins]\ndeny = ["x"]\n'),
+        ("# only a comment", '# only a comment\n\n[plugins]\ndeny = ["x"]\n'),
+        ("[aliases]\n", '[aliases]\n\n[plugins]\ndeny = ["x"]\n'),
+        (
+            "[plugins]\nlock = 'a.lock'\n[aliases]\n",
+            "[plugins]\ndeny = [\"x\"]\nlock = 'a.lock'\n[aliases]\n",
+        ),
+        (
+            '[aliases]\n"sampler.deny" = "deny = [1]"\n[plugins]\n',
+            '[aliases]\n"sampler.deny" = "deny = [1]"\n[plugins]\ndeny = ["x"]\n',
+        ),
+    ],
+)
+def test_where_the_list_is_written(path, text, left):
+    path.parent.mkdir()
+    path.write_text(text)
+    disable(path, ["x"])
+    assert path.read_text() == left
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("# mine\r\n", '# mine\r\n\r\n[plugins]\r\ndeny = ["x"]\r\n'),
+        (
+            "[plugins] # the gate\r\n[aliases]\r\n",
+            '[plugins] # the gate\r\ndeny = ["x"]\r\n[aliases]\r\n',
+        ),
+        ('[plugins]\r\ndeny = [\r\n "a", # a\r\n]\r\n', '[plugins]\r\ndeny = ["a", "x"]\r\n'),
+    ],
+)
+def test_ends_of_lines_stay_what_they_are(path, text, left):
+    path.parent.mkdir()
+    path.write_bytes(text.encode())
+    disable(path, ["x"])
+    assert path.read_bytes() == left.encode()
+
+
+def test_what_was_disabled_is_enabled_again(path):
+    disable(path, ["one", "two:a", "two:b", "three"])
+    disable(path, ["one"])
+    assert read_settings(path)[0]["deny"] == ["one", "two:a", "two:b", "three"]
+    enable(path, ["two", "three"])
+    assert path.read_text() == '[plugins]\ndeny = ["one"]\n'
+    enable(path, ["one", "never"])
+    assert path.read_text() == "[plugins]\ndeny = []\n"
+
+
+def test_enabling_without_a_file_writes_none(path):
+    enable(path, ["x"])
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plugins = {deny = ['a']}\n",
+        "plugins.deny = ['a']\n",
+        '[plugins]\n"deny" = ["a"]\n',
+    ],
+)
+def test_what_cannot_be_changed_safely_is_left_and_the_line_is_told(path, text):
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(InvalidConfigError, match=r'by hand: deny = \["a", "x"\]'):
+        disable(path, ["x"])
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("text", ["[plugins", "[plugins]\ndeny = 'x'\n", "[plugin]\n"])
+def test_a_file_that_is_wrong_stays_as_it_is(path, text):
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(InvalidConfigError):
+        disable(path, ["x"])
+    assert path.read_text() == text
+
+
+def test_a_link_is_followed_and_the_mode_kept(written, tmp_path):
+    real = tmp_path / "dotfiles.toml"
+    written.rename(real)
+    real.chmod(0o600)
+    written.symlink_to(real)
+    disable(written, ["new"])
+    assert written.is_symlink()
+    assert "new" in real.read_text()
+    assert stat.S_IMODE(real.stat().st_mode) == 0o600
+
+
+def test_a_failed_write_leaves_the_file_as_it_was(written, monkeypatch):
+    def refused(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refused)
+    with pytest.raises(InvalidConfigError, match=r"config\.toml: cannot be written"):
+        disable(written, ["new"])
+    assert written.read_text() == WRITTEN
+    assert [each.name for each in written.parent.iterdir()] == ["config.toml"]

@@ -1,0 +1,270 @@
+"""Starting from a picture: how strength picks the first step, sizes, lists, seeds, replays."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from latelier import default_atelier
+from latelier.contracts.errors import InvalidInputError, UnknownNameError
+from latelier.contracts.sigma_grid import Grid
+from latelier.diffusion.noise import ImageNoise
+from latelier.pipeline.editing.init_image import tail
+
+SAMPLERS = [
+    spec.name
+    for spec in default_atelier().samplers.specs()
+    if spec.distribution == "latelier" and not (spec.traits and spec.traits.inverts)
+]
+ASKED = {"prompt": "a red cat in a meadow", "seed": 5, "steps": 10}
+
+
+def levels(picture):
+    return np.asarray(picture.image, dtype=np.int16)
+
+
+def latents_of(pipeline, **asked):
+    *_, last = pipeline.stream(**asked)
+    return last.latents
+
+
+def encoded(pipeline, image):
+    pixels = torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)[None] / 127.5 - 1
+    with torch.no_grad():
+        return pipeline.first_stage.encode(pixels)
+
+
+@pytest.mark.parametrize(
+    ("steps", "strength", "run"),
+    [(20, 0.8, 16), (20, 1, 20), (20, 0.05, 1), (10, 0.99, 9), (10, 0.01, 1), (1, 0.5, 1)],
+)
+def test_the_last_int_of_steps_times_strength_are_run_and_one_at_least(steps, strength, run):
+    grid = Grid([float(k) for k in range(steps, -1, -1)], "ve")
+    assert tail(grid, strength).sigmas == grid.sigmas[-run - 1 :]
+    assert tail(grid, strength).frame == "ve"
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_run_is_the_sampler_from_the_noised_latents_on_the_grids_tail(tiny, photo, sampler):
+    denoise = tiny.denoise_fn(prompt=ASKED["prompt"], size=(24, 16))
+    grid = tail(tiny.atelier.schedules.get("karras")(10, tiny.process), 0.4)
+    assert grid.steps == 4
+    noise = ImageNoise([5], (4, 8, 12))
+    x = tiny.process.noised(encoded(tiny, photo), noise.initial(), grid.sigmas[0])
+    spec = tiny.atelier.samplers.spec(sampler)
+    function = tiny.atelier.samplers.get(sampler)
+    with torch.no_grad():
+        *_, step = function(denoise, x, grid, noise=noise, **spec.defaults)
+    latents = latents_of(tiny, **ASKED, init_image=photo, strength=0.4, sampler=sampler)
+    assert torch.equal(tiny.process.finish(step.x, step.sigma), latents)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("process", ["vp", "edm", "rectified_flow"])
+def test_with_next_to_no_strength_the_picture_comes_nearly_back(
+    compose_tiny, photo, sampler, process
+):
+    """Whatever the model says: one step from the lowest sigma but one."""
+    pipeline = compose_tiny(process={"kind": process})
+    schedule = {"name": "karras", "sigma_max": 0.2, "sigma_min": 0.01}
+    latents = latents_of(
+        pipeline, **ASKED, init_image=photo, strength=0.01, sampler=sampler, schedule=schedule
+    )
+    original = encoded(pipeline, photo)
+    near = (latents - original).norm() / original.norm()
+    far = latents_of(
+        pipeline, **ASKED, init_image=photo, strength=0.9, sampler=sampler, schedule=schedule
+    )
+    assert near < 0.2
+    assert near < (far - original).norm() / original.norm()
+
+
+def test_strength_1_starts_from_noise_alone(tiny, photo, other_photo):
+    one = latents_of(tiny, **ASKED, init_image=photo, strength=1)
+    assert torch.equal(one, latents_of(tiny, **ASKED, init_image=other_photo, strength=1))
+    assert torch.equal(one, latents_of(tiny, **ASKED, size=(24, 16)))
+
+
+def test_the_default_strength_is_08_and_1_with_keep(tiny, photo, left):
+    assert torch.equal(
+        latents_of(tiny, **ASKED, init_image=photo),
+        latents_of(tiny, **ASKED, init_image=photo, strength=0.8),
+    )
+    assert torch.equal(
+        latents_of(tiny, **ASKED, init_image=photo, keep=left),
+        latents_of(tiny, **ASKED, init_image=photo, keep=left, strength=1),
+    )
+
+
+def test_previews_count_the_steps_that_are_run(tiny, photo):
+    previews = list(tiny.stream(**ASKED, init_image=photo, strength=0.4))
+    assert [(each.step, each.steps) for each in previews] == [(k, 4) for k in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize(("asked", "made"), [(81, 84), (4, 4)])
+def test_the_true_number_of_steps_is_reported(compose_tiny, asked, made):
+    """The schedule of the paper's code makes 84 steps where 81 are asked for."""
+    pipeline = compose_tiny(process={"kind": "vp"})
+    previews = list(pipeline.stream(prompt="a cat", steps=asked, schedule="compvis", guidance=1.0))
+    assert [each.step for each in previews] == list(range(1, made + 1))
+    assert {each.steps for each in previews} == {made}
+    provenance = previews[-1].pictures[0].provenance
+    assert (provenance["steps"], provenance["request"]["steps"]) == (made, asked)
+
+
+@pytest.mark.parametrize("change", [{"seed": 6}, {"strength": 0.4}, {"prompt": "a blue dog"}])
+def test_everything_that_is_asked_matters(tiny, photo, other_photo, change):
+    asked = {**ASKED, "strength": 0.7}
+    latents = latents_of(tiny, **asked, init_image=photo)
+    assert not torch.equal(latents, latents_of(tiny, **{**asked, **change}, init_image=photo))
+    assert not torch.equal(latents, latents_of(tiny, **asked, init_image=other_photo))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_picture_of_a_batch_is_the_one_made_alone(tiny, photo, other_photo, left, sampler):
+    """Two rows of two, each row with a picture of its own; all with the same mask."""
+    asked = {**ASKED, "steps": 4, "strength": 0.8, "sampler": sampler, "keep": left}
+    together = tiny.generate(**asked, init_image=[photo, other_photo], n=2)
+    assert [picture.seed for picture in together] == [5, 6, 7, 8]
+    for k in (0, 1, 3):
+        own = {**asked, "seed": 5 + k, "init_image": [photo, photo, None, other_photo][k]}
+        (alone,) = tiny.generate(**own)
+        assert np.abs(levels(together[k]) - levels(alone)).max() <= 2
+
+
+def test_one_value_stands_for_all_rows(tiny, photo, other_photo, left):
+    prompts = {**ASKED, "prompt": ["a cat", "a dog"], "steps": 2}
+    both = tiny.generate(**prompts, init_image=photo, keep=left)
+    each = tiny.generate(**prompts, init_image=[photo, photo], keep=[left, left])
+    assert all(np.abs(levels(a) - levels(b)).max() <= 2 for a, b in zip(both, each))
+    pictures = tiny.generate(**{**ASKED, "steps": 2}, init_image=[photo, other_photo])
+    assert len(pictures) == 2
+    assert len(tiny.generate(seed=1, steps=1, init_image=[photo, other_photo], n=2)) == 4
+
+
+def test_the_size_is_the_pictures_unless_one_is_asked_for(tiny, photo, left):
+    assert tiny.generate(**ASKED, init_image=photo)[0].image.size == (24, 16)
+    asked = {**ASKED, "keep": left, "init_image": photo}
+    (picture,) = tiny.generate(**asked, size=(48, 32))
+    assert picture.image.size == (48, 32)
+    doubled = photo.resize((48, 32), Image.Resampling.LANCZOS)
+    assert (levels(picture)[:, :18] == np.asarray(doubled)[:, :18]).all()
+    of_two_sizes = [photo, photo.resize((8, 8))]
+    assert len(tiny.generate(**ASKED, init_image=of_two_sizes, size=16)) == 2
+
+
+def test_a_path_and_a_data_uri_are_pictures_too(tiny, photo, tmp_path):
+    photo.save(tmp_path / "photo.png")
+    expected = latents_of(tiny, **ASKED, init_image=photo)
+    for given in (tmp_path / "photo.png", str(tmp_path / "photo.png")):
+        assert torch.equal(latents_of(tiny, **ASKED, init_image=given), expected)
+    (picture,) = tiny.generate(**ASKED, init_image=photo)
+    (uri,) = picture.provenance["request"]["init_image"]
+    assert uri.startswith("data:image/png;base64,")
+    assert torch.equal(latents_of(tiny, **ASKED, init_image=uri), expected)
+
+
+def test_provenance_holds_the_pictures_as_they_were_used(tiny, photo, left):
+    asked = {**ASKED, "n": 2, "steps": 4, "strength": 0.5, "size": (12, 8)}
+    pictures = tiny.generate(**asked, init_image=photo, keep=left)
+    provenance = pictures[1].provenance
+    request = dict(provenance["request"])
+    assert (request["strength"], provenance["steps"]) == (0.5, 2)
+    assert {name: len(each) for name, each in provenance["pictures_sha256"].items()} == {
+        "init_image": 1,
+        "keep": 1,
+    }
+    again = tiny.generate(**request.pop("inputs"), **request)
+    assert [a.image.tobytes() for a in again] == [b.image.tobytes() for b in pictures]
+    assert again[1].provenance == provenance
+
+
+def test_without_a_picture_to_start_from_provenance_has_none(tiny):
+    provenance = tiny.generate(**ASKED)[0].provenance
+    assert provenance["pictures_sha256"] == {"init_image": [], "keep": []}
+
+
+def test_nothing_touches_the_global_random_state(tiny, photo, left):
+    state = torch.get_rng_state()
+    tiny.generate(**ASKED, init_image=photo, keep=left, sampler="ddpm")
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_no_gradients_are_kept(tiny, photo, left):
+    previews = tiny.stream(**ASKED, init_image=photo, keep=left)
+    assert not any(each.latents.requires_grad for each in previews)
+
+
+def sized(width, height):
+    return Image.new("RGB", (width, height))
+
+
+BLACK, WHITE = Image.new("L", (16, 16)), Image.new("L", (16, 16), 255)
+DOT = Image.new("L", (16, 16))
+DOT.putpixel((3, 3), 255)
+CASES = {
+    "misspelt": ({"init_imag": sized(16, 16)}, "'init_imag'. Did you mean 'init_image'"),
+    "strength alone": ({"strength": 0.5}, "strength: needs .* init_image"),
+    "keep alone": ({"keep": WHITE}, "keep: needs .* init_image"),
+    "no strength": ({"init_image": sized(16, 16), "strength": 0}, "'strength': .*greater than 0"),
+    "too much": ({"init_image": sized(16, 16), "strength": 1.1}, "'strength': .*equal to 1"),
+    "no number": ({"init_image": sized(16, 16), "strength": float("nan")}, "'strength'"),
+    "no picture": ({"init_image": 3}, "'init_image.0': an image is a PIL image, a path"),
+    "no file": ({"init_image": "gone.png"}, "'init_image.0': no image can be read from 'gone.png'"),
+    "no mask": ({"init_image": sized(16, 16), "keep": "gone.png"}, "'keep.0': no image can be"),
+    "an empty list": ({"init_image": []}, "'init_image'"),
+    "not a multiple": (
+        {"init_image": sized(18, 16)},
+        "init_image: the width 18 is not a multiple of 4.*the nearest is 16, and with a size given",
+    ),
+    "nor the height": ({"init_image": sized(16, 21)}, "the height 21 .*the nearest is 20"),
+    "a size that does not fit": ({"init_image": sized(16, 16), "size": 18}, "size: the width 18"),
+    "a mask of another size": (
+        {"init_image": sized(16, 16), "keep": BLACK.resize((8, 8))},
+        "keep: is 8x8, and init_image 16x16",
+    ),
+    "all is kept": (
+        {"init_image": sized(16, 16), "keep": WHITE},
+        "keep: all of it is white, and white is what stays.*paint black what is to be made anew",
+    ),
+    "nothing is kept": (
+        {"init_image": sized(16, 16), "keep": BLACK},
+        "keep: none of it is white, and white is what stays.*paint white what is to stay",
+    ),
+    "one of two masks": (
+        {"init_image": sized(16, 16), "keep": [DOT, BLACK]},
+        "keep: none of it is white",
+    ),
+    "less than a cell is kept": (
+        {"init_image": sized(16, 16), "keep": DOT},
+        "keep: its white nowhere fills a cell of 2 x 2 pixels",
+    ),
+    "pictures of two sizes": (
+        {"init_image": [sized(16, 16), sized(8, 8)]},
+        "different sizes, init_image 16x16 and init_image 8x8",
+    ),
+    "more pictures than prompts": (
+        {"init_image": [sized(16, 16)] * 4, "prompt": ["a", "b"]},
+        "the rows do not go together: the inputs 2, init_image 4, keep 1; one is for all",
+    ),
+    "more masks than pictures": (
+        {"init_image": [sized(16, 16)] * 2, "keep": [DOT] * 3},
+        "the inputs 1, init_image 2, keep 3",
+    ),
+}
+
+
+@pytest.mark.parametrize(("asked", "said"), CASES.values(), ids=CASES.keys())
+def test_a_request_that_cannot_be_met(tiny, asked, said):
+    for run in (tiny.generate, tiny.stream):  # a stream refuses at once
+        with pytest.raises((InvalidInputError, UnknownNameError), match=said) as caught:
+            run(**{"prompt": "a cat", "seed": 1, "steps": 1, **asked})
+        assert len(str(caught.value)) < 600
+
+
+def test_inputs_and_the_picture_must_agree_on_a_size(tiny, photo, monkeypatch):
+    text = tiny.conditioners["text"]
+    monkeypatch.setattr(type(text), "picture_size", lambda *_: (16, 16))
+    with pytest.raises(InvalidInputError, match="text 16x16 and init_image 24x16"):
+        tiny.generate(**ASKED, init_image=photo)
+    assert tiny.generate(**ASKED, init_image=photo, size=(24, 16))[0].image.size == (24, 16)

@@ -1,0 +1,95 @@
+"""Whether components fit together is asked of their configurations alone."""
+
+import pytest
+
+from latelier.contracts.configs import (
+    ConditionerConfig,
+    DenoiserConfig,
+    FirstStageConfig,
+    Gives,
+    StreamSlot,
+    Takes,
+)
+from latelier.contracts.errors import CompatibilityError
+from latelier.pipeline.compatibility import check_composition
+
+
+class FourChannels(FirstStageConfig):
+    @property
+    def latent_channels(self):
+        return 4
+
+
+class Denoises(DenoiserConfig):
+    channels: int = 4
+    wants: Takes = Takes()
+
+    @property
+    def latent_channels(self):
+        return self.channels
+
+    def takes(self):
+        return self.wants
+
+
+class Conditions(ConditionerConfig):
+    given: Gives
+
+    def gives(self):
+        return self.given
+
+
+def check(takes=None, channels=4, **gives):
+    conditioners = {name: Conditions(given=Gives(**each)) for name, each in gives.items()}
+    check_composition(
+        FourChannels(), Denoises(channels=channels, wants=takes or Takes()), conditioners
+    )
+
+
+TEXT = Takes(streams={"text": StreamSlot(width=8)})
+ALL = Takes(streams={"a": StreamSlot(width=8)}, spatial={"a": 3}, vectors={"a": 5})
+
+
+def test_what_fits():
+    check()
+    check(TEXT, text={"stream": 8})
+    check(ALL, a={"stream": 8, "spatial": 3, "vector": 5})
+
+
+def test_a_stream_or_vector_that_nobody_gives_is_fine():
+    check(TEXT)
+    check(Takes(vectors={"size": 4}))
+
+
+@pytest.mark.parametrize(
+    ("takes", "gives", "said"),
+    [
+        (TEXT, {"text": {"stream": 9}}, "'text' gives a stream part of width 9, .* takes 8"),
+        (ALL, {"a": {"spatial": 4}}, "'a' gives a spatial part of width 4, the denoiser takes 3"),
+        (ALL, {"a": {"spatial": 3, "vector": 4}}, "a vector part of width 4, the denoiser takes 5"),
+        (TEXT, {"txt": {"stream": 8}}, "takes none of that name. Did you mean 'text'"),
+        (TEXT, {"text": {"vector": 8}}, "'text' gives a vector part, .* none of that name"),
+        (Takes(spatial={"mask": 1}), {}, "takes the spatial part 'mask', and no conditioner has"),
+    ],
+)
+def test_what_does_not_fit(takes, gives, said):
+    with pytest.raises(CompatibilityError, match=said):
+        check(takes, **gives)
+
+
+def test_latent_channels_agree():
+    with pytest.raises(CompatibilityError, match="latents of 4 channels, the denoiser takes 3"):
+        check(channels=3)
+
+
+def test_all_faults_are_listed_at_once():
+    with pytest.raises(CompatibilityError) as caught:
+        check(TEXT, channels=3, text={"stream": 9}, other={"vector": 1})
+    assert len(str(caught.value).split("; ")) == 3
+
+
+def test_a_spatial_name_that_a_stream_fills():
+    said = "takes the spatial part 'mask', and the conditioner of that name gives none"
+    takes = Takes(spatial={"mask": 1}, streams={"mask": StreamSlot(width=8)})
+    with pytest.raises(CompatibilityError, match=said):
+        check(takes, mask={"stream": 8})

@@ -1,0 +1,63 @@
+"""A manifest is read without torch, and what is wrong with one is said."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from latelier.checkpoints.manifests import ADAPTER_FILE, COMPONENT_FILE
+from latelier.contracts.errors import ModelFileError
+from latelier.pipeline.manifest_header import MANIFEST, read_outline
+
+STORED = {"id": "latelier/unet", "version": "0", "config": {}}
+LEAST = {
+    "latelier": "0",
+    "first_stage": STORED,
+    "denoiser": STORED,
+    "process": {"kind": "vp"},
+    "defaults": {"size": 64},
+}
+
+
+def test_reading_an_outline_and_finding_a_model_import_no_torch():
+    code = (
+        "import sys, latelier.pipeline.manifest_header, latelier.pipeline.sources, "
+        "latelier.checkpoints.io.header, latelier.checkpoints.io.verified; "
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_the_least_that_a_manifest_needs(tmp_path):
+    (tmp_path / MANIFEST).write_text(json.dumps(LEAST))
+    outline = read_outline(tmp_path)
+    assert outline.defaults.size == (64, 64)
+    assert list(outline.components()) == ["first_stage", "denoiser"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("[]", "holds list, not an object"),
+        (json.dumps({**LEAST, "defalts": {}}), "Did you mean 'defaults'"),
+        (json.dumps({**LEAST, "format": 2}), "'format'"),
+        (json.dumps({"latelier": "0"}), "the field 'first_stage' is required"),
+    ],
+)
+def test_a_manifest_that_is_wrong(tmp_path, text, said):
+    (tmp_path / MANIFEST).write_text(text)
+    with pytest.raises(ModelFileError, match=said):
+        read_outline(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [(COMPONENT_FILE, "a component alone"), (ADAPTER_FILE, "an adapter, which another model")],
+)
+def test_a_part_of_a_model_is_said_to_be_one(file, what, tmp_path):
+    (tmp_path / file).write_text("{}")
+    with pytest.raises(ModelFileError, match=f"is no whole model; it holds {what}"):
+        read_outline(tmp_path)

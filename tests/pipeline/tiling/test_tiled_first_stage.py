@@ -1,0 +1,194 @@
+"""When a first stage works in tiles, who then works through them, and that nothing else changes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from latelier.contracts.configs import FirstStageConfig
+from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier.first_stages.configs import IdentityConfig
+from latelier.first_stages.identity import Identity
+from latelier.pipeline.request import Defaults, read_request
+from latelier.pipeline.tiling import tiled_first_stage
+from latelier.pipeline.tiling.tiled_first_stage import TiledFirstStage, in_tiles, read_tile
+
+ASKED = {"prompt": "a red cat in a meadow", "seed": 5, "steps": 2}
+
+
+def request(tile=None):
+    return read_request(Defaults(size=16), [], {}, {"tile": tile})
+
+
+class Factor(FirstStageConfig):
+    f: int
+
+    @property
+    def downsampling(self):
+        return self.f
+
+
+class Tiling(Identity):
+    """In tiles, of whatever factor."""
+
+    def __init__(self, f):
+        super().__init__(IdentityConfig())
+        self._config = Factor(f=f)
+
+
+class Plain(nn.Module):
+    """A first stage of somebody's that cannot work in tiles: a wrapper without the two methods."""
+
+    def __init__(self, first_stage):
+        super().__init__()
+        self.first_stage, self.config = first_stage, first_stage.config
+
+    def encode(self, images):
+        return self.first_stage.encode(images)
+
+    def decode(self, latents):
+        return self.first_stage.decode(latents)
+
+
+def with_plain(pipeline):
+    component = replace(pipeline.first_stage_component, module=Plain(pipeline.first_stage))
+    return replace(pipeline, first_stage_component=component)
+
+
+@pytest.fixture
+def recorded(compose_tiny, monkeypatch):
+    """A pipeline, and what its first stage was asked to do: the method, its rows and its tile."""
+    pipeline, done = compose_tiny(), []
+
+    def record(name):
+        method = getattr(pipeline.first_stage, name)
+
+        def recording(rows, **options):
+            done.append((name, len(rows), options.get("tile")))
+            return method(rows, **options)
+
+        monkeypatch.setattr(pipeline.first_stage, name, recording)
+
+    for name in ("encode", "decode", "encode_tiled", "decode_tiled"):
+        record(name)
+    return pipeline, done
+
+
+@pytest.mark.parametrize(
+    ("size", "tile"),
+    [((512, 512), 0), ((64, 64), 0), ((1024, 256), 0), ((520, 512), 256), ((2048, 512), 256)],
+)
+def test_left_to_itself_pictures_above_512_x_512_are_worked_on_in_tiles(tiny, size, tile):
+    assert read_tile(request(), size, tiny.first_stage) == tile
+
+
+@pytest.mark.parametrize(("f", "tile"), [(1, 256), (8, 256), (6, 252), (300, 300)])
+def test_the_tile_is_one_that_the_first_stage_can_take(f, tile):
+    assert read_tile(request(), (3600, 3600), Tiling(f)) == tile
+
+
+def test_what_is_asked_for_is_done(tiny):
+    assert read_tile(request(0), (2048, 2048), tiny.first_stage) == 0
+    assert read_tile(request(8), (16, 16), tiny.first_stage) == 8
+
+
+def test_a_first_stage_without_tiles_works_whole_unless_they_are_asked_for(tiny):
+    plain = Plain(tiny.first_stage)
+    assert read_tile(request(), (2048, 2048), plain) == 0
+    assert read_tile(request(0), (2048, 2048), plain) == 0
+    with pytest.raises(CompatibilityError, match=r"^tile: the first stage Plain cannot work in"):
+        read_tile(request(8), (2048, 2048), plain)
+
+
+def test_a_pipeline_of_one_makes_large_pictures(tiny, monkeypatch):
+    monkeypatch.setattr(tiled_first_stage, "LARGEST_WHOLE", 16 * 16)
+    pipeline = with_plain(tiny)
+    one, other = (each.generate(**ASKED, size=(40, 24)) for each in (pipeline, tiny))
+    assert (one[0].provenance["request"]["tile"], other[0].provenance["request"]["tile"]) == (
+        0,
+        256,
+    )
+    levels = [np.asarray(each[0].image, dtype=int) for each in (one, other)]
+    assert np.abs(levels[0] - levels[1]).max() <= 1
+    with pytest.raises(CompatibilityError, match="cannot work in tiles"):
+        pipeline.stream(**ASKED, tile=8)
+
+
+def test_pictures_are_decoded_one_after_the_other(recorded):
+    pipeline, done = recorded
+    pipeline.generate(**ASKED, n=3, tile=8)
+    assert done == [("decode_tiled", 1, 8)] * 3
+
+
+def test_previews_are_decoded_in_tiles_too(recorded):
+    pipeline, done = recorded
+    first = next(pipeline.stream(**ASKED, tile=8))
+    assert first.image.size == (16, 16)
+    assert done == [("decode_tiled", 1, 8)]
+
+
+def test_what_it_starts_from_is_encoded_in_tiles(recorded, photo, other_photo):
+    pipeline, done = recorded
+    pipeline.stream(**ASKED, init_image=[photo, other_photo], tile=8)
+    assert done == [("encode_tiled", 1, 8)] * 2
+    done.clear()
+    pipeline.stream(**ASKED, init_image=[photo, other_photo])
+    assert done == [("encode", 2, None)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_what_a_conditioner_encodes_is_encoded_in_tiles(
+    compose_tiny, tiny_changes, photo, left, monkeypatch, dtype
+):
+    parts = tiny_changes()
+    _, denoiser = parts["denoiser"]
+    pipeline = compose_tiny(
+        denoiser=("unet", {**denoiser, "vectors": {}, "spatial": {"mask": 5}}),
+        conditioners={
+            "text": parts["conditioners"]["text"],
+            "mask": ("mask", {"latent_channels": 4}),
+        },
+        inputs={"prompt": "text", "mask": "mask"},
+    ).to("cpu", dtype)
+    given = {"image": photo, "mask": left}
+    whole = pipeline.generate(**ASKED, mask=given, tile=0)[0]
+
+    def never(_):
+        raise AssertionError("as a whole")
+
+    monkeypatch.setattr(pipeline.first_stage, "encode", never)
+    tiled = pipeline.generate(**ASKED, mask=given, tile=8)[0]
+    levels = [np.asarray(each.image, dtype=int) for each in (whole, tiled)]
+    assert np.abs(levels[0] - levels[1]).max() <= (2 if dtype == "float32" else 16)
+
+
+def test_it_gives_what_the_whole_gives(tiny):
+    tiled = TiledFirstStage(tiny.first_stage, 8)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand((3, 3, 40, 24), generator=generator) * 2 - 1
+    with torch.no_grad():
+        latents = tiny.first_stage.encode(images)
+        torch.testing.assert_close(tiled.encode(images), latents, rtol=1e-4, atol=1e-4)
+        decoded = tiny.first_stage.decode(latents)
+        torch.testing.assert_close(tiled.decode(latents), decoded, rtol=1e-4, atol=1e-4)
+    assert tiled.config is tiny.first_stage.config
+
+
+def test_without_tiles_it_is_the_first_stage_itself(tiny):
+    assert in_tiles(tiny.first_stage, 0) is tiny.first_stage
+
+
+@pytest.mark.parametrize(
+    ("tile", "said"),
+    [
+        (7, "^tile: the side 7 is not a multiple of 2, as this model needs; the nearest is 8$"),
+        (1, "the nearest is 2$"),
+        (-8, "'tile': .*greater than or equal to 0"),
+        ("large", "'tile': .*valid integer"),
+    ],
+)
+def test_a_tile_that_it_cannot_take_is_refused_at_once(tiny, tile, said):
+    with pytest.raises(InvalidInputError, match=said):
+        tiny.stream(**ASKED, tile=tile)
