@@ -72,14 +72,14 @@ def measured(plugins: int, steps: int, runs: int) -> dict[str, Any]:
 
 
 def one_run(atelier: Atelier, steps: int) -> float:
-    """Return the seconds of all that is told in a run, the announcer's making included."""
+    """Return the seconds of all that is told in a run, the dispatcher's making included."""
     latents = torch.zeros(1, 4, 8, 8)
     start = time.perf_counter()
-    announcer = atelier.announcer()
+    dispatcher = atelier.dispatcher()
     for step in range(1, steps + 1):
-        announcer.tell("latelier_before_step", step=step, steps=steps, sigma=1.0)
+        dispatcher.emit("latelier_before_step", step=step, steps=steps, sigma=1.0)
         snapshot = Snapshot(latents, decoded)
-        announcer.tell("latelier_after_step", step=step, steps=steps, sigma=0.9, snapshot=snapshot)
+        dispatcher.emit("latelier_after_step", step=step, steps=steps, sigma=0.9, snapshot=snapshot)
     return time.perf_counter() - start
 
 

@@ -196,10 +196,10 @@ def theirs(arguments: argparse.Namespace) -> Memory:
     import transformers.models.clip.modeling_clip  # noqa: F401
     from diffusers import StableDiffusionPipeline
 
-    from latelier.diffusion.noise import ImageNoise
+    from latelier.diffusion.noise import PerImageNoise
 
     folder = arguments.folder
-    latents = ImageNoise([SEED], LATENTS, torch.device("cpu")).initial()
+    latents = PerImageNoise([SEED], LATENTS, torch.device("cpu")).initial()
 
     def load() -> Any:
         pipeline = StableDiffusionPipeline.from_pretrained(

@@ -33,7 +33,7 @@ from latelier.evaluation.sampling.table import write_csv
 from latelier.evaluation.sampling.tuning import starting_grids, tuned
 from latelier.io.atomic import write_json
 from latelier.kernel.atelier import Atelier
-from latelier.pipeline.request import Choice
+from latelier.pipeline.request import NamedOptions
 
 SEED, TUNING_SEED = 2_000_000, 3_000_000
 PROBLEMS = ("mixture", "unguided", "guided")
@@ -60,14 +60,19 @@ def measure(name: str, arguments: Any, atelier: Atelier) -> Sequence[Measured]:
     names = arguments.samplers or [
         spec.name
         for spec in atelier.samplers.specs()
-        if spec.traits and spec.traits.order and not spec.traits.inverts and spec.name != "euler"
+        if spec.traits
+        and spec.traits.order
+        and not spec.traits.is_inversion
+        and spec.name != "euler"
     ]
-    samplers = [Choice(name=each) for each in names]
-    schedules = [Choice(name=each) for each in arguments.schedules]
+    samplers = [NamedOptions(name=each) for each in names]
+    schedules = [NamedOptions(name=each) for each in arguments.schedules]
     found = list(
         compare(problem, exact, samplers, schedules, arguments.nfe, atelier, console.print)
     )
-    for sampler, steps in product(map(Choice.model_validate, arguments.tuned), arguments.tune):
+    for sampler, steps in product(
+        map(NamedOptions.model_validate, arguments.tuned), arguments.tune
+    ):
         choice = tuned_schedule(name, sampler, steps, arguments, atelier)
         on_tuned = compare(problem, exact, [sampler], [choice], [steps], atelier)
         found += [replace(each, schedule="tuned") for each in on_tuned]
@@ -75,8 +80,8 @@ def measure(name: str, arguments: Any, atelier: Atelier) -> Sequence[Measured]:
 
 
 def tuned_schedule(
-    name: str, choice: Choice, steps: int, arguments: Any, atelier: Atelier
-) -> Choice:
+    name: str, choice: NamedOptions, steps: int, arguments: Any, atelier: Atelier
+) -> NamedOptions:
     """Return the sigmas for a sampler that are best on other captions and starting points.
 
     They are kept in a file that `latelier generate --schedule @FILE` takes too.
@@ -90,9 +95,9 @@ def tuned_schedule(
         starts = starting_grids(problem, steps, atelier)
         sampler, followed = sampler_of(choice, atelier), arguments.starts
         grid, _ = tuned(problem, sampler, starts, exact, followed=followed, tell=console.print)
-        fixed = Choice(name="fixed", options={"sigmas": list(grid.sigmas)})
+        fixed = NamedOptions(name="fixed", options={"sigmas": list(grid.sigmas)})
         write_json(path, fixed.model_dump())
-    return Choice.model_validate_json(path.read_text())
+    return NamedOptions.model_validate_json(path.read_text())
 
 
 def problem_called(name: str, seed: int, count: int) -> Problem:

@@ -12,7 +12,7 @@ from diffusers import EDMDPMSolverMultistepScheduler, UniPCMultistepScheduler
 from torch import Tensor
 
 from latelier.contracts.sampling import Denoise, Noise, Step
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.kernel.hookspecs import hookimpl
 from latelier.kernel.registrar import Registrar
 
@@ -38,7 +38,7 @@ def register(atelier: Any) -> None:
 def diffusers_dpmpp_2m_karras(
     denoise: Denoise,
     x: Tensor,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     noise: Noise,  # noqa: ARG001
@@ -66,7 +66,7 @@ def diffusers_dpmpp_2m_karras(
 def diffusers_unipc(
     denoise: Denoise,
     x: Tensor,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     noise: Noise,  # noqa: ARG001

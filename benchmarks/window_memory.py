@@ -50,7 +50,7 @@ pipe = latelier.compose(
     denoiser=("unet", {
         "in_channels": 4, "out_channels": 4, "model_channels": 320, "channel_mult": [1, 2, 4, 4],
         "num_heads": 8, "attention_resolutions": [4, 2, 1], "context_dim": 768,
-        "streams": {"embedding": {"width": 768, "way": "native"}},
+        "streams": {"embedding": {"width": 768, "injection": "native"}},
     }),
     conditioners={"embedding": ("embedding", {"width": 768, "max_vectors": 77})},
     process={"kind": "vp", "beta_start": 0.00085, "beta_end": 0.012},

@@ -50,7 +50,7 @@ def tiny_parts() -> dict[str, Any]:
                 "num_heads": 2,
                 "num_groups": 4,
                 "context_dim": 16,
-                "streams": {"text": {"width": 16, "way": "native"}},
+                "streams": {"text": {"width": 16, "injection": "native"}},
                 "vectors": {"label": 8},
             },
         ),

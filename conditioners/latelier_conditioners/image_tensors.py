@@ -5,7 +5,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from latelier.contracts.components import Frame
+from latelier.contracts.components import PictureGeometry
 
 
 def image_tensor(image: Image) -> Tensor:
@@ -14,7 +14,7 @@ def image_tensor(image: Image) -> Tensor:
     return levels.permute(2, 0, 1).contiguous() / 127.5 - 1  # (H, W, 3) -> (3, H, W)
 
 
-def first_stage_weight(frame: Frame) -> Tensor:
+def first_stage_weight(frame: PictureGeometry) -> Tensor:
     """Return a weight of the frame's first stage, for its device and dtype.
 
     One on the CPU, of float32, where the first stage has none (pixel space).
@@ -24,7 +24,7 @@ def first_stage_weight(frame: Frame) -> Tensor:
     return next(weights, torch.empty(0))
 
 
-def zero_part(rows: int, channels: int, frame: Frame) -> Tensor:
+def zero_part(rows: int, channels: int, frame: PictureGeometry) -> Tensor:
     """Return zeros (rows, channels, h, w) of the frame's latent size, beside the first stage."""
     device = first_stage_weight(frame).device
     return torch.zeros(rows, channels, *frame.latent_size, device=device)

@@ -12,10 +12,10 @@ from latelier._version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from latelier.contracts.components import Frame
-    from latelier.contracts.condition import Condition, Part, Stream
+    from latelier.contracts.components import PictureGeometry
+    from latelier.contracts.condition import Condition, ConditionPart, Stream
     from latelier.contracts.conditioner import Conditioner
-    from latelier.contracts.configs import ConditionerConfig, Gives
+    from latelier.contracts.configs import ConditionerConfig, OutputSpec
     from latelier.contracts.errors import LatelierError
     from latelier.contracts.frozen import Frozen
     from latelier.contracts.image_types import Image, Mask, SemanticMap
@@ -40,15 +40,15 @@ __all__ = [
     "Box",
     "Color",
     "Condition",
+    "ConditionPart",
     "Conditioner",
     "ConditionerConfig",
-    "Frame",
     "Frozen",
-    "Gives",
     "Image",
     "LatelierError",
     "Mask",
-    "Part",
+    "OutputSpec",
+    "PictureGeometry",
     "Pipeline",
     "Registrar",
     "SemanticMap",
@@ -75,13 +75,13 @@ _HOMES = {
     "Condition": "latelier.contracts.condition",
     "Conditioner": "latelier.contracts.conditioner",
     "ConditionerConfig": "latelier.contracts.configs",
-    "Frame": "latelier.contracts.components",
+    "PictureGeometry": "latelier.contracts.components",
     "Frozen": "latelier.contracts.frozen",
-    "Gives": "latelier.contracts.configs",
+    "OutputSpec": "latelier.contracts.configs",
     "Image": "latelier.contracts.image_types",
     "LatelierError": "latelier.contracts.errors",
     "Mask": "latelier.contracts.image_types",
-    "Part": "latelier.contracts.condition",
+    "ConditionPart": "latelier.contracts.condition",
     "Pipeline": "latelier.pipeline",
     "Registrar": "latelier.kernel.registrar",
     "SemanticMap": "latelier.contracts.image_types",

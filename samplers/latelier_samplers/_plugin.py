@@ -28,24 +28,30 @@ class SamplersPlugin:
         registrar.sampler("euler", factory=ddim, order=1)
         registrar.sampler("euler_ancestral", factory=ddim, defaults={"eta": 1.0}, stochastic=True)
         registrar.sampler("ddpm", factory="latelier_samplers.ddpm:ddpm", stochastic=True)
-        registrar.sampler("heun", factory="latelier_samplers.heun:heun", order=2, calls=2)
+        registrar.sampler("heun", factory="latelier_samplers.heun:heun", order=2, nfe_per_step=2)
         registrar.sampler("dpmpp_2m", factory="latelier_samplers.dpmpp_2m:dpmpp_2m", order=2)
-        registrar.sampler("plms", factory="latelier_samplers.plms:plms", order=2, main_order=4)
-        registrar.sampler("adaptive", factory="latelier_samplers.adaptive:adaptive", calls=None)
+        registrar.sampler(
+            "plms", factory="latelier_samplers.plms:plms", order=2, asymptotic_order=4
+        )
+        registrar.sampler(
+            "adaptive", factory="latelier_samplers.adaptive:adaptive", nfe_per_step=None
+        )
         registrar.sampler(
             "ddim_inversion",
             factory="latelier_samplers.ddim_inversion:ddim_inversion",
             order=1,
-            inverts=True,
+            is_inversion=True,
         )
         registrar.sampler("deis", factory="latelier_samplers.deis:deis", order=2)
-        registrar.sampler("dpm2", factory="latelier_samplers.dpm2:dpm2", order=2, calls=2)
-        registrar.sampler("ipndm", factory="latelier_samplers.ipndm:ipndm", order=2, main_order=4)
-        registrar.sampler("lms", factory="latelier_samplers.lms:lms", order=2, main_order=4)
+        registrar.sampler("dpm2", factory="latelier_samplers.dpm2:dpm2", order=2, nfe_per_step=2)
+        registrar.sampler(
+            "ipndm", factory="latelier_samplers.ipndm:ipndm", order=2, asymptotic_order=4
+        )
+        registrar.sampler("lms", factory="latelier_samplers.lms:lms", order=2, asymptotic_order=4)
         registrar.sampler("unipc", factory="latelier_samplers.unipc:unipc", order=3)
         for name, calls in STOCHASTIC.items():
             factory = f"latelier_samplers.{name}:{name}"
-            registrar.sampler(name, factory=factory, calls=calls, stochastic=True)
+            registrar.sampler(name, factory=factory, nfe_per_step=calls, stochastic=True)
         exponential = "latelier_samplers.schedules.exponential:exponential"
         registrar.schedule(
             "align_your_steps",

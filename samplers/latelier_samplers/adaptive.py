@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latelier.contracts.frames import per_image
 from latelier.contracts.sampling import Denoise, Noise, Step
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 
 _SHORTEST = 1e-3
 
@@ -19,7 +19,7 @@ _SHORTEST = 1e-3
 def adaptive(
     denoise: Denoise,
     x: Tensor,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     noise: Noise,  # noqa: ARG001

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from latelier.contracts import frames
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 
 
-def ancestral(grid: Grid, sigma: float, to: float, eta: float) -> tuple[float, float]:
+def ancestral(grid: SigmaGrid, sigma: float, to: float, eta: float) -> tuple[float, float]:
     """Return the sigma to go down to on the way to `to`, and the share of noise that is fresh.
 
     From there `renoised` leads up to `to`. With eta 1 the share is that of the posterior of x at
@@ -27,7 +27,7 @@ def ancestral(grid: Grid, sigma: float, to: float, eta: float) -> tuple[float, f
 
 
 def renoised(
-    x: Tensor, grid: Grid, sigma: float, to: float, eps: Tensor, amount: float = 1.0
+    x: Tensor, grid: SigmaGrid, sigma: float, to: float, eps: Tensor, amount: float = 1.0
 ) -> Tensor:
     """Return x at the higher `to` for x at `sigma`, by adding `amount` * eps of unit variance."""
     scale = grid.alpha(to) / grid.alpha(sigma)

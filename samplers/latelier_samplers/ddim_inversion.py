@@ -10,13 +10,13 @@ from pydantic import Field
 from torch import Tensor
 
 from latelier.contracts.sampling import Denoise, Noise, Step
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 
 
 def ddim_inversion(
     denoise: Denoise,
     x: Tensor,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     noise: Noise | None = None,  # noqa: ARG001

@@ -10,14 +10,14 @@ from pydantic import Field
 from torch import Tensor
 
 from latelier.contracts.sampling import Denoise, Noise, Step
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier_samplers.exponential import weights
 
 
 def deis(
     denoise: Denoise,
     x: Tensor,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     noise: Noise,  # noqa: ARG001

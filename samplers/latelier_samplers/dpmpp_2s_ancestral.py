@@ -11,14 +11,14 @@ from torch import Tensor
 
 from latelier.contracts import frames
 from latelier.contracts.sampling import Denoise, Noise, Step
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier_samplers.ancestral import ancestral, renoised
 
 
 def dpmpp_2s_ancestral(
     denoise: Denoise,
     x: Tensor,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     noise: Noise,

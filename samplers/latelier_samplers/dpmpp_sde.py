@@ -11,13 +11,13 @@ from torch import Tensor
 
 from latelier.contracts import frames
 from latelier.contracts.sampling import Denoise, Noise, Step
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 
 
 def dpmpp_sde(
     denoise: Denoise,
     x: Tensor,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     noise: Noise,
@@ -59,7 +59,7 @@ def dpmpp_sde(
 
 
 def _moved(
-    x: Tensor, x0: Tensor, grid: Grid, sigma: float, to: float, eta: float, eps: Tensor | None
+    x: Tensor, x0: Tensor, grid: SigmaGrid, sigma: float, to: float, eta: float, eps: Tensor | None
 ) -> Tensor:
     """Return the step of `ddim` (arXiv:2010.02502, equation 12) with noise `eps`, if any."""
     fresh = eta * math.sqrt(-math.expm1(-2 * (grid.log_snr(to) - grid.log_snr(sigma))))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latelier.contracts import frames
 from latelier.contracts.sampling import Denoise, Noise, Step
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier_samplers.ancestral import renoised
 from latelier_samplers.heun import heun_step
 
@@ -19,7 +19,7 @@ from latelier_samplers.heun import heun_step
 def edm_stochastic(
     denoise: Denoise,
     x: Tensor,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     noise: Noise,

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from latelier.contracts.sampling import Denoise, Noise, Step
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 
 
 def heun(
     denoise: Denoise,
     x: Tensor,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     noise: Noise,  # noqa: ARG001

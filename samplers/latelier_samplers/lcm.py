@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from latelier.contracts.sampling import Denoise, Noise, Step
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 
 
-def lcm(denoise: Denoise, x: Tensor, grid: Grid, /, *, noise: Noise) -> Iterator[Step]:
+def lcm(denoise: Denoise, x: Tensor, grid: SigmaGrid, /, *, noise: Noise) -> Iterator[Step]:
     """Yield the steps of Algorithm 1: to x0 in one call of `denoise`, and up again by fresh noise.
 
     It wants a model that was distilled to jump to the end of the way (a latent consistency model,

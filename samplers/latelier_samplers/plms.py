@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from latelier.contracts.sampling import Denoise, Noise, Step
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier_samplers.multistep import ADAMS_BASHFORTH, multistep
 
 
 def plms(
     denoise: Denoise,
     x: Tensor,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     noise: Noise,  # noqa: ARG001

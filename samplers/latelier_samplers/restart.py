@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latelier.contracts import frames
 from latelier.contracts.sampling import Denoise, Noise, Step
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier_samplers.ancestral import renoised
 from latelier_samplers.heun import heun_step
 
@@ -34,7 +34,7 @@ def _rises(interval: Interval) -> Interval:
 def restart(
     denoise: Denoise,
     x: Tensor,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     noise: Noise,
@@ -64,7 +64,7 @@ def restart(
         yield Step(index, to, x, denoised)
 
 
-def _place(grid: Grid, interval: Interval) -> int | None:
+def _place(grid: SigmaGrid, interval: Interval) -> int | None:
     """Return the index of the sigma nearest to the interval's low; None if it does not fit."""
     low, high = -math.log(interval.low), -math.log(interval.high)
     within = [
@@ -75,7 +75,7 @@ def _place(grid: Grid, interval: Interval) -> int | None:
     return min(within, key=lambda i: abs(grid.log_snr(grid.sigmas[i]) - low), default=None)
 
 
-def _way(grid: Grid, interval: Interval, low: float, rho: float = 7.0) -> list[float]:
+def _way(grid: SigmaGrid, interval: Interval, low: float, rho: float = 7.0) -> list[float]:
     """Return the sigmas from the interval's high down to `low`, one of the grid's."""
     first, last = interval.high ** (1 / rho), math.exp(-grid.log_snr(low) / rho)
     ratios = [(first + i / interval.steps * (last - first)) ** rho for i in range(interval.steps)]

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from latelier.contracts.sampling import Denoise, Noise, Step
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier_samplers.exponential import weights
 
 Variant = Literal["bh1", "bh2"]
@@ -20,7 +20,7 @@ Variant = Literal["bh1", "bh2"]
 def unipc(
     denoise: Denoise,
     x: Tensor,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     noise: Noise,  # noqa: ARG001
@@ -68,7 +68,7 @@ def _step(
     x: Tensor,
     sigma: float,
     to: float,
-    grid: Grid,
+    grid: SigmaGrid,
     past: Sequence[tuple[float, Tensor]],
     corrector: Tensor | None,
     variant: Variant,

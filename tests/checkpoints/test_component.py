@@ -15,7 +15,7 @@ from latelier.checkpoints.component import (
     save_component,
 )
 from latelier.checkpoints.manifests import COMPONENT_FILE
-from latelier.contracts.configs import ConditionerConfig, Gives
+from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.policy import Policy
@@ -54,9 +54,9 @@ def test_it_knows_the_hash_of_its_file_and_a_new_one_has_none(saved, built_ins):
 
 def test_the_hash_of_a_configuration_depends_on_its_values_alone(built_ins):
     registry = built_ins.first_stages
-    one = registry.configured("autoencoder_kl", VAE)
-    other = registry.configured("autoencoder_kl", dict(reversed(VAE.items())))
-    changed = registry.configured("autoencoder_kl", {**VAE, "scale_factor": 2.0})
+    one = registry.validate_config("autoencoder_kl", VAE)
+    other = registry.validate_config("autoencoder_kl", dict(reversed(VAE.items())))
+    changed = registry.validate_config("autoencoder_kl", {**VAE, "scale_factor": 2.0})
     hashes = [
         Component("first_stage", "x/y", "1", nn_with(config)).config_sha256
         for config in (one, other, changed)
@@ -179,15 +179,15 @@ def test_an_interrupted_save_leaves_no_component(tmp_path, built_ins, monkeypatc
 def test_a_component_that_is_where_it_should_be_is_shared(saved):
     component = saved[1]
     cpu = torch.device("cpu")
-    assert component.placed(cpu, torch.float32) is component
-    copy = component.placed(cpu, torch.bfloat16)
+    assert component.to(cpu, torch.float32) is component
+    copy = component.to(cpu, torch.bfloat16)
     assert next(copy.module.parameters()).dtype == torch.bfloat16
     assert next(component.module.parameters()).dtype == torch.float32
 
 
 class PaletteConfig(ConditionerConfig):
-    def gives(self):
-        return Gives(vector=3)
+    def outputs(self):
+        return OutputSpec(vector=3)
 
 
 class PaletteModule(nn.Module):

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import chosen
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import where
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.inputs import read_input
 from latelier.data.emoji_scenes.dataset import EmojiScenes
@@ -101,7 +101,7 @@ def test_several_at_once_stand_in_the_order_of_the_denoiser(compose_spatial):
 
 
 def condition_of(pipeline, rows):
-    frame = Frame((16, 24), (8, 12), first_stage=pipeline.first_stage)
+    frame = PictureGeometry((16, 24), (8, 12), first_stage=pipeline.first_stage)
     with torch.no_grad():
         return pipeline.condition_builder().condition(rows, 1, frame)
 
@@ -119,12 +119,12 @@ def test_samples_of_emoji_scenes_train_it(name, compose_spatial):
     conditioner = pipeline.conditioners[name]
     read = [read_input(conditioner.Input, sources[name](k), "the data") for k in range(2)]
     drawn = [conditioner.augment(each, np.random.default_rng(7)) for each in read]
-    frame = Frame((16, 16), (8, 8))
+    frame = PictureGeometry((16, 16), (8, 8))
     batch = conditioner.prepare(drawn, frame)
     assert all(len(tensor) == 2 for tensor in batch.values())
-    frame = Frame((16, 16), (8, 8), first_stage=pipeline.first_stage)
+    frame = PictureGeometry((16, 16), (8, 8), first_stage=pipeline.first_stage)
     part, null = conditioner(batch, frame), conditioner.null(2, frame)
-    dropped = chosen(torch.tensor([True, False]), part, null).spatial
+    dropped = where(torch.tensor([True, False]), part, null).spatial
     assert torch.equal(dropped[0], part.spatial[0])
     assert torch.equal(dropped[1], null.spatial[1])
     assert not torch.equal(part.spatial[1], null.spatial[1])
@@ -208,4 +208,4 @@ def test_published_denoisers_take_what_published_conditioners_give(built_ins):
         ("mask", {"latent_channels": 4}, 4 + 5),
     ):
         latents = config.get("latent_channels", 3)
-        assert latents + conditioners.configured(name, config).gives().spatial == channels
+        assert latents + conditioners.validate_config(name, config).outputs().spatial == channels

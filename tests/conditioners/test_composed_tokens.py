@@ -36,7 +36,7 @@ def case(request, compose_tiny, tiny_changes):
     config, one, two = CASES[request.param]
     name = "given"
     _, denoiser = tiny_changes()["denoiser"]
-    streams = {name: {"width": 16, "way": "native"}}
+    streams = {name: {"width": 16, "injection": "native"}}
     pipeline = compose_tiny(
         denoiser=("unet", {**denoiser, "streams": streams, "vectors": {}}),
         conditioners={name: (request.param, config)},

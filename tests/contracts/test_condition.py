@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from latelier.contracts.condition import Condition, Part, Stream, chosen, stacked
+from latelier.contracts.condition import Condition, ConditionPart, Stream, concat, where
 from latelier.contracts.errors import ConditionError
 
 
@@ -52,12 +52,12 @@ def test_a_stream_refuses(fields, said):
 )
 def test_a_part_refuses(fields, said):
     with pytest.raises(ConditionError, match=said):
-        Part(**fields)
+        ConditionPart(**fields)
 
 
 def test_a_part_knows_its_batch():
-    assert Part(vector=torch.ones(5, 4)).batch == 5
-    assert Part(Stream(tokens(b=3)), vector=torch.ones(3, 4)).batch == 3
+    assert ConditionPart(vector=torch.ones(5, 4)).batch == 5
+    assert ConditionPart(Stream(tokens(b=3)), vector=torch.ones(3, 4)).batch == 3
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,14 @@ def test_a_part_knows_its_batch():
 )
 def test_the_parts_of_a_condition_agree(other, said):
     with pytest.raises(ConditionError, match=said):
-        Condition.of({"text": Part(Stream(tokens())), "label": Part(vector=other)})
+        Condition.of(
+            {"text": ConditionPart(Stream(tokens())), "label": ConditionPart(vector=other)}
+        )
 
 
 def test_of_sorts_parts_into_slots():
-    part = Part(Stream(tokens()), torch.ones(2, 1, 4, 4), torch.ones(2, 5))
-    condition = Condition.of({"all": part, "label": Part(vector=torch.zeros(2, 7))})
+    part = ConditionPart(Stream(tokens()), torch.ones(2, 1, 4, 4), torch.ones(2, 5))
+    condition = Condition.of({"all": part, "label": ConditionPart(vector=torch.zeros(2, 7))})
     assert list(condition.streams) == ["all"]
     assert list(condition.spatial) == ["all"]
     assert list(condition.vectors) == ["all", "label"]
@@ -87,18 +89,18 @@ def test_of_sorts_parts_into_slots():
 
 
 def test_joining_is_union_and_equal_names_are_refused():
-    text = Condition.of({"text": Part(Stream(tokens()))})
-    label = Condition.of({"text": Part(vector=torch.ones(2, 4))})
-    joined = text.joined(label)  # one name in two slots: one conditioner may fill both
+    text = Condition.of({"text": ConditionPart(Stream(tokens()))})
+    label = Condition.of({"text": ConditionPart(vector=torch.ones(2, 4))})
+    joined = text.union(label)  # one name in two slots: one conditioner may fill both
     assert list(joined.streams) == list(joined.vectors) == ["text"]
     with pytest.raises(ConditionError, match=r"two conditions both give streams\.text"):
-        joined.joined(text)
+        joined.union(text)
 
 
-def test_replaced_takes_what_the_other_gives():
+def test_updated_takes_the_values_of_the_other():
     one = Condition({"a": Stream(tokens(value=1)), "b": Stream(tokens(value=2))})
     other = Condition({"b": Stream(tokens(value=3))})
-    replaced = one.replaced(other)
+    replaced = one.updated(other)
     assert replaced.streams["a"].tokens[0, 0, 0] == 1
     assert replaced.streams["b"].tokens[0, 0, 0] == 3
     assert one.streams["b"].tokens[0, 0, 0] == 2
@@ -152,50 +154,50 @@ def test_stacked_puts_rows_one_after_the_other():
         {"s": torch.zeros(3, 1, 4, 4)},
         {"v": torch.zeros(3, 3)},
     )
-    both = stacked([one, two])
+    both = concat([one, two])
     assert both.batch == 5
     assert both.streams["t"].tokens[:, 0, 0].tolist() == [1, 1, 2, 2, 2]
     assert both.streams["t"].mask is None
     assert both.streams["t"].scale == 1
     assert both.spatial["s"][:, 0, 0, 0].tolist() == [1, 1, 0, 0, 0]
     assert both.vectors["v"][:, 0].tolist() == [1, 1, 0, 0, 0]
-    assert stacked([one]) is one
+    assert concat([one]) is one
 
 
 def test_stacked_pads_the_shorter_stream_under_a_mask():
-    both = stacked([Condition({"t": Stream(tokens(1, 3))}), Condition({"t": Stream(tokens(1, 1))})])
+    both = concat([Condition({"t": Stream(tokens(1, 3))}), Condition({"t": Stream(tokens(1, 1))})])
     assert both.streams["t"].mask.tolist() == [[True, True, True], [True, False, False]]
 
 
 def test_stacked_masks_a_stream_that_one_lacks():
     one = Condition({"t": Stream(tokens(2)), "u": Stream(tokens(2, d=5))})
     other = Condition({"t": Stream(tokens(1))})
-    both = stacked([one, other])
+    both = concat([one, other])
     assert both.streams["u"].mask.tolist() == [[True] * 3, [True] * 3, [False] * 3]
     assert both.streams["u"].tokens[2].abs().sum() == 0
-    assert stacked([other, one]).streams["u"].mask[0].tolist() == [False] * 3
+    assert concat([other, one]).streams["u"].mask[0].tolist() == [False] * 3
 
 
 def test_a_condition_that_gives_nothing_has_as_many_rows_as_the_others():
-    both = stacked([Condition(), Condition({"t": Stream(tokens(2))})])
+    both = concat([Condition(), Condition({"t": Stream(tokens(2))})])
     assert both.batch == 4
     assert both.streams["t"].mask.any(dim=1).tolist() == [False, False, True, True]
-    assert stacked([Condition(), Condition()]).batch is None
+    assert concat([Condition(), Condition()]).batch is None
 
 
 def test_stacked_fills_in_regions_and_scales():
     region = torch.rand(1, 1, 4, 4)
     one = Condition({"t": Stream(tokens(1), region=region, scale=0.5)})
     two = Condition({"t": Stream(tokens(2), scale=torch.tensor([2.0, 3.0]))})
-    both = stacked([one, two]).streams["t"]
+    both = concat([one, two]).streams["t"]
     assert torch.equal(both.region, torch.cat([region, torch.ones(2, 1, 4, 4)]))
     assert both.scale.tolist() == [0.5, 2.0, 3.0]
     half = Condition({"t": Stream(tokens(1), scale=0.5)})
-    assert stacked([half, half]).streams["t"].scale == 0.5
+    assert concat([half, half]).streams["t"].scale == 0.5
 
 
 def test_a_vector_that_one_lacks_is_zero():
-    both = stacked([Condition(), Condition({}, {}, {"v": torch.ones(2, 3)})])
+    both = concat([Condition(), Condition({}, {}, {"v": torch.ones(2, 3)})])
     assert both.vectors["v"][:, 0].tolist() == [0, 0, 1, 1]
 
 
@@ -204,16 +206,16 @@ def test_a_spatial_part_has_no_neutral_value():
     lacking = Condition({}, {}, {"v": torch.ones(2, 3)})
     for conditions in ([full, lacking], [lacking, full]):
         with pytest.raises(ConditionError, match="spatial part 's' is missing"):
-            stacked(conditions)
+            concat(conditions)
 
 
 KEEP = torch.tensor([True, False])
 
 
 def test_chosen_takes_rows_of_one_or_the_other():
-    part = Part(Stream(tokens(value=1)), torch.ones(2, 1, 4, 4), torch.ones(2, 3))
-    other = Part(Stream(tokens(value=0)), torch.zeros(2, 1, 4, 4), torch.zeros(2, 3))
-    mixed = chosen(KEEP, part, other)
+    part = ConditionPart(Stream(tokens(value=1)), torch.ones(2, 1, 4, 4), torch.ones(2, 3))
+    other = ConditionPart(Stream(tokens(value=0)), torch.zeros(2, 1, 4, 4), torch.zeros(2, 3))
+    mixed = where(KEEP, part, other)
     assert mixed.stream.tokens[:, 0, 0].tolist() == [1, 0]
     assert mixed.stream.mask is None
     assert mixed.spatial[:, 0, 0, 0].tolist() == [1, 0]
@@ -222,8 +224,8 @@ def test_chosen_takes_rows_of_one_or_the_other():
 
 def test_chosen_aligns_lengths_masks_regions_and_scales():
     region = torch.zeros(2, 1, 4, 4)
-    part = Part(Stream(tokens(n=3), region=region, scale=0.5))
-    mixed = chosen(KEEP, part, Part(Stream(tokens(n=1)))).stream
+    part = ConditionPart(Stream(tokens(n=3), region=region, scale=0.5))
+    mixed = where(KEEP, part, ConditionPart(Stream(tokens(n=1)))).stream
     assert mixed.mask.tolist() == [[True] * 3, [True, False, False]]
     assert mixed.region[:, 0, 0, 0].tolist() == [0, 1]  # the dropped row acts everywhere
     assert mixed.scale.tolist() == [0.5, 1.0]
@@ -232,20 +234,20 @@ def test_chosen_aligns_lengths_masks_regions_and_scales():
 @pytest.mark.parametrize(
     ("keep", "other", "said"),
     [
-        (KEEP, Part(vector=torch.zeros(2, 3)), "2 rows from 2 of stream and 2 of vector"),
-        (KEEP, Part(Stream(tokens(b=1))), "2 rows from 2 of stream and 1 of stream"),
-        (KEEP[:1], Part(Stream(tokens())), "cannot choose 1 rows"),
+        (KEEP, ConditionPart(vector=torch.zeros(2, 3)), "2 rows from 2 of stream and 2 of vector"),
+        (KEEP, ConditionPart(Stream(tokens(b=1))), "2 rows from 2 of stream and 1 of stream"),
+        (KEEP[:1], ConditionPart(Stream(tokens())), "cannot choose 1 rows"),
     ],
 )
 def test_chosen_refuses_parts_that_do_not_correspond(keep, other, said):
     with pytest.raises(ConditionError, match=said):
-        chosen(keep, Part(Stream(tokens())), other)
+        where(keep, ConditionPart(Stream(tokens())), other)
 
 
 def test_chosen_lets_gradients_through_to_both():
     null = torch.zeros(1, 1, 4, requires_grad=True)
     given = tokens(n=1).requires_grad_()
-    mixed = chosen(KEEP, Part(Stream(given)), Part(Stream(null.expand(2, -1, -1))))
+    mixed = where(KEEP, ConditionPart(Stream(given)), ConditionPart(Stream(null.expand(2, -1, -1))))
     mixed.stream.tokens.sum().backward()
     assert given.grad[:, 0, 0].tolist() == [1, 0]
     assert null.grad[0, 0, 0] == 1

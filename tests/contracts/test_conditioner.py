@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from latelier import Conditioner, ConditionerConfig, Frame, Frozen, Gives, Part
+from latelier import (
+    Conditioner,
+    ConditionerConfig,
+    ConditionPart,
+    Frozen,
+    OutputSpec,
+    PictureGeometry,
+)
 from latelier.contracts.errors import InvalidInputError
 
 
@@ -13,8 +20,8 @@ class Angle(Frozen):
 
 
 class AngleConfig(ConditionerConfig):
-    def gives(self):
-        return Gives(vector=2)
+    def outputs(self):
+        return OutputSpec(vector=2)
 
 
 class Angles(Conditioner):
@@ -30,10 +37,10 @@ class Angles(Conditioner):
         return {"x": torch.tensor([[each.degrees] for each in inputs])}
 
     def forward(self, batch, frame):
-        return Part(vector=self.layer(batch["x"]))
+        return ConditionPart(vector=self.layer(batch["x"]))
 
     def null(self, rows, frame):
-        return Part(vector=torch.zeros(rows, 2))
+        return ConditionPart(vector=torch.zeros(rows, 2))
 
 
 def test_encode_reads_short_forms_prepares_and_computes():
@@ -46,7 +53,7 @@ def test_encode_reads_short_forms_prepares_and_computes():
 
 def test_encode_passes_the_frame_on():
     angles = Angles()
-    frame = Frame((64, 32), (8, 4))
+    frame = PictureGeometry((64, 32), (8, 4))
     angles.encode([3], frame)
     assert angles.frames == [frame]
 
@@ -63,7 +70,7 @@ def test_encode_refuses_what_its_input_refuses():
 def test_batches_go_to_where_the_weights_are():
     class Where(Angles):
         def forward(self, batch, frame):
-            return Part(vector=torch.zeros(1, 2, device=batch["x"].device))
+            return ConditionPart(vector=torch.zeros(1, 2, device=batch["x"].device))
 
     assert Where().to("meta").encode([3]).vector.device.type == "meta"
 
@@ -73,7 +80,7 @@ def test_what_is_not_asked_of_a_conditioner_has_a_default():
     angles.fit([3])
     assert angles.assets() == {}
     angles.set_assets({})
-    assert angles.config.gives() == Gives(vector=2)
+    assert angles.config.outputs() == OutputSpec(vector=2)
 
 
 @pytest.mark.parametrize("missing", ["prepare", "forward", "null"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from latelier.contracts.errors import described, one_line
+from latelier.contracts.errors import format_error, one_line
 
 
 class UnspeakableError(Exception):
@@ -22,7 +22,7 @@ class UnspeakableError(Exception):
     ],
 )
 def test_one_line(error, said):
-    assert described(error) == said
+    assert format_error(error) == said
 
 
 def test_a_very_long_one_is_cut():

@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field, ValidationError, model_validator
 
 from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
-from latelier.contracts.frozen import Frozen, validated
+from latelier.contracts.frozen import Frozen, validate
 from latelier.contracts.image_types import Image
 
 
@@ -34,8 +34,8 @@ def test_a_frozen_value_stays():
 
 def test_an_instance_passes_through():
     outer = Outer(channels=1)
-    assert validated(Outer, outer, "x") is outer
-    assert validated(Outer, {"channels": 2}, "x").channels == 2
+    assert validate(Outer, outer, "x") is outer
+    assert validate(Outer, {"channels": 2}, "x").channels == 2
 
 
 @pytest.mark.parametrize(
@@ -53,18 +53,18 @@ def test_an_instance_passes_through():
 )
 def test_faults_are_told_in_one_line(values, said):
     with pytest.raises(InvalidConfigError, match=said) as caught:
-        validated(Outer, values, "outer")
+        validate(Outer, values, "outer")
     assert "\n" not in str(caught.value)
 
 
 def test_the_type_of_the_error_is_the_callers():
     with pytest.raises(ModelFileError):
-        validated(Outer, {}, "file", ModelFileError)
+        validate(Outer, {}, "file", ModelFileError)
 
 
 def test_a_long_value_is_cut():
     with pytest.raises(InvalidConfigError) as caught:
-        validated(Outer, {"channels": "x" * 10_000}, "outer")
+        validate(Outer, {"channels": "x" * 10_000}, "outer")
     assert len(str(caught.value)) < 300
 
 
@@ -105,13 +105,13 @@ class Melody(Frozen):
 )
 def test_of_several_types_the_nearest_is_told(values, told):
     with pytest.raises(InvalidConfigError) as fault:
-        validated(Melody, values, "melody")
+        validate(Melody, values, "melody")
     assert str(fault.value).startswith(f"melody: {told}")
     assert ";" not in str(fault.value)
 
 
 def test_where_none_is_nearest_all_are_told():
     with pytest.raises(InvalidConfigError) as fault:
-        validated(Melody, {"notes": 3}, "melody")
+        validate(Melody, {"notes": 3}, "melody")
     assert "'notes': Input should be a valid list" in str(fault.value)
     assert "'notes': an image is a PIL image, a path, a data URI" in str(fault.value)

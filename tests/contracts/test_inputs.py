@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from pydantic import Field
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.frozen import Frozen, validated
+from latelier.contracts.frozen import Frozen, validate
 from latelier.contracts.image_types import Image, Mask, SemanticMap
 from latelier.contracts.inputs import Box, Color, bare_field, read_input
 
@@ -38,7 +38,7 @@ def data_uri(data, kind="png"):
 
 
 def read(**values):
-    return validated(Everything, {"image": PICTURE, **values}, "input", InvalidInputError)
+    return validate(Everything, {"image": PICTURE, **values}, "input", InvalidInputError)
 
 
 def test_an_image_from_pillow_a_path_and_data_uris(tmp_path):

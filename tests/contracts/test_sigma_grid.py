@@ -5,7 +5,7 @@ import torch
 
 from latelier.contracts import frames
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 
 
 @pytest.mark.parametrize(
@@ -24,11 +24,11 @@ from latelier.contracts.sigma_grid import Grid
 )
 def test_what_is_no_grid(sigmas, frame, message):
     with pytest.raises(InvalidInputError, match=message):
-        Grid(sigmas, frame)
+        SigmaGrid(sigmas, frame)
 
 
 def test_sigmas_become_floats():
-    grid = Grid(torch.tensor([1.0, 0.5, 0.0]), "flow")
+    grid = SigmaGrid(torch.tensor([1.0, 0.5, 0.0]), "flow")
     assert grid.sigmas == (1.0, 0.5, 0.0)
     assert all(type(sigma) is float for sigma in grid.sigmas)
     assert grid.steps == 2
@@ -36,14 +36,14 @@ def test_sigmas_become_floats():
 
 @pytest.mark.parametrize(("frame", "alpha"), [("ve", 1.0), ("flow", 0.75)])
 def test_alpha_and_log_snr(frame, alpha):
-    grid = Grid((0.5, 0.25, 0.0), frame)
+    grid = SigmaGrid((0.5, 0.25, 0.0), frame)
     assert grid.alpha(0.25) == alpha
     assert grid.log_snr(0.25) == pytest.approx(math.log(alpha / 0.25))
     assert grid.log_snr(0.0) == math.inf
 
 
 def test_pure_noise_has_no_signal():
-    grid = Grid((1.0, 0.0), "flow")
+    grid = SigmaGrid((1.0, 0.0), "flow")
     assert grid.alpha(1.0) == 0
     assert grid.log_snr(1.0) == -math.inf
 

@@ -24,7 +24,7 @@ MODEL = {
             "num_heads": 1,
             "num_groups": 4,
             "context_dim": 8,
-            "streams": {"text": {"width": 8, "way": "native"}},
+            "streams": {"text": {"width": 8, "injection": "native"}},
         },
     },
     "conditioners": {"text": {"id": "bert_text", "config": {"n_embed": 8, "n_layer": 1}}},

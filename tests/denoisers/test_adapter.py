@@ -19,7 +19,7 @@ from latelier.denoisers.unet import UNet
 Model = UNet | Transformer
 
 T = torch.tensor([30.0, 600.0])
-TEXT = {"context_dim": 8, "streams": {"text": {"width": 8, "way": "native"}}}
+TEXT = {"context_dim": 8, "streams": {"text": {"width": 8, "injection": "native"}}}
 PROJECTION = ProjectionConfig(width=8, tokens=2)
 
 
@@ -247,9 +247,9 @@ def test_threads_with_different_adapters_share_one_model(model: Model, make: Any
 
 
 def test_recomputing_changes_no_gradient(model: Model, make: Any) -> None:
-    def gradients(recompute: bool) -> dict[str, Tensor]:
+    def gradients(gradient_checkpointing: bool) -> dict[str, Tensor]:
         adapter = make(model.requires_grad_(False)).requires_grad_(True)
-        by = replace(control(adapter), recompute=recompute)
+        by = replace(control(adapter), gradient_checkpointing=gradient_checkpointing)
         run(model, by, text=text(), palette=palette()).square().sum().backward()
         return {n: p.grad for n, p in adapter.named_parameters() if p.grad is not None}
 
@@ -302,7 +302,7 @@ class TestFaults:
     @pytest.mark.parametrize("kind", ["unet", "transformer"])
     def test_a_denoiser_without_cross_attention(self, request: Any, kind: str) -> None:
         model = request.getfixturevalue(f"small_{kind}")()
-        assert "adapters" not in model.config.honours
+        assert "adapters" not in model.config.supports
         other = Adapter(AdapterConfig(width=3, layers={"blocks.0.cross_attn": 16}))
         with pytest.raises(ConditionError, match="this denoiser has none"):
             run(model, control(other))

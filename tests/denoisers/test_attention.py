@@ -85,7 +85,7 @@ def test_no_tensor_holds_the_weights_of_all_pairs_of_places(
     small_unet: Any, small_transformer: Any, kind: str, dtype: torch.dtype
 ) -> None:
     """What is to be kept is 4096 places at 512 x 512 pixels, whose pairs would take half a GB."""
-    stream = {"context_dim": 8, "streams": {"text": {"width": 8, "way": "native"}}}
+    stream = {"context_dim": 8, "streams": {"text": {"width": 8, "injection": "native"}}}
     model = {
         "unet": lambda: small_unet(**stream, channel_mult=(1,), attention_resolutions=(1,)),
         "unet without context": lambda: small_unet(channel_mult=(1,), attention_resolutions=(1,)),

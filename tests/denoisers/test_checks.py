@@ -9,7 +9,7 @@ from latelier.contracts.errors import ConditionError, InvalidConfigError, Invali
 
 TAKES: dict[str, Any] = {
     "context_dim": 8,
-    "streams": {"text": {"width": 8, "way": "native"}, "palette": {"width": 3}},
+    "streams": {"text": {"width": 8, "injection": "native"}, "palette": {"width": 3}},
     "spatial": {"masked": 4, "mask": 1},
     "vectors": {"size": 6},
 }
@@ -90,7 +90,7 @@ def test_there_is_one_timestep_for_each_row(small_unet: Any) -> None:
         ),
         (Control(residuals={"output_blocks.9": torch.zeros(1)}), "no block 'output_blocks.9'"),
         (
-            Control(self_values=frozenset({"middle_block.0"})),
+            Control(perturbed_attention=frozenset({"middle_block.0"})),
             "no self-attention 'middle_block.0'. Did you mean 'middle_block.1'",
         ),
     ],

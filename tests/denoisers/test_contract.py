@@ -6,7 +6,10 @@ from latelier.testing import DenoiserContract
 
 CONDITIONS = {
     "context_dim": 16,
-    "streams": {"text": {"width": 16, "way": "native"}, "layout": {"width": 6, "way": "named"}},
+    "streams": {
+        "text": {"width": 16, "injection": "native"},
+        "layout": {"width": 6, "injection": "named"},
+    },
     "spatial": {"mask": 2},
     "vectors": {"label": 5},
 }

@@ -185,7 +185,7 @@ def test_a_model_with_a_context(
 CONTEXT: dict[str, Any] = {
     "channel_mult": (1, 2, 3),
     "context_dim": 24,
-    "streams": {"text": {"width": 24, "way": "native"}},
+    "streams": {"text": {"width": 24, "injection": "native"}},
 }
 TEXT = {"encoder_hidden_states": torch.randn(2, 5, 24, generator=torch.Generator().manual_seed(4))}
 

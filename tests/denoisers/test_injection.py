@@ -26,7 +26,8 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 def two_streams(request: Any) -> Model:
     """A denoiser with a native stream of width 8 and a named one of width 3."""
     model = request.getfixturevalue(f"small_{request.param}")(
-        context_dim=8, streams={"text": {"width": 8, "way": "native"}, "palette": {"width": 3}}
+        context_dim=8,
+        streams={"text": {"width": 8, "injection": "native"}, "palette": {"width": 3}},
     )
     assert isinstance(model, Model)
     return model
@@ -169,7 +170,7 @@ def test_a_named_stream_is_projected_and_gets_its_modality_embedding(two_streams
 
 
 def test_native_streams_are_concatenated_in_declared_order(small_unet: Any) -> None:
-    slot = {"width": 8, "way": "native"}
+    slot = {"width": 8, "injection": "native"}
     model = small_unet(context_dim=8, streams={"b": slot, "a": slot})
     a, b = Stream(noise(2, 3, 8, seed=1)), Stream(noise(2, 2, 8, seed=2))
     seen: list[Tensor] = []
@@ -243,7 +244,7 @@ class TestStrength:
 
     def test_a_region_acts_where_it_is(self, small_unet: Any) -> None:
         """With cross-attention at the first level only, the rest of a layer's output stays."""
-        model = small_unet(context_dim=8, streams={"text": {"width": 8, "way": "native"}})
+        model = small_unet(context_dim=8, streams={"text": {"width": 8, "injection": "native"}})
         block = model.input_blocks[1][1].transformer_blocks[0]
         region = torch.zeros(2, 1, 8, 8)
         region[..., :4] = 1

@@ -19,7 +19,7 @@ dtype = getattr(torch, sys.argv[1])
 config = UNetConfig(
     in_channels=4, out_channels=4, model_channels=320, channel_mult=(1, 2, 4, 4), num_heads=8,
     attention_resolutions=(4, 2, 1), context_dim=768,
-    streams={"text": {"width": 768, "way": "native"}},
+    streams={"text": {"width": 768, "injection": "native"}},
 )
 with torch.device("meta"):
     model = UNet(config).to(dtype)

@@ -31,7 +31,10 @@ def test_it_can_be_perturbed(model):
         for weights in model.parameters():
             torch.nn.init.normal_(weights, std=0.3, generator=torch.Generator().manual_seed(0))
         x = torch.randn(1, 2, 4, 4, generator=torch.Generator().manual_seed(1))
-        t, control = torch.ones(1), Control(self_values={model.config.middle_self_attention})
+        t, control = (
+            torch.ones(1),
+            Control(perturbed_attention={model.config.middle_self_attention}),
+        )
         assert not torch.allclose(model(x, t, Condition(), control), model(x, t, Condition()))
 
 

@@ -135,7 +135,7 @@ def test_keys_and_shapes_are_those_of_the_checkpoints() -> None:
 
 def test_cross_attention_adds_itself_alone() -> None:
     plain = on_meta(published_config("S/8")).state_dict()
-    streams = {"text": {"width": 768, "way": "native"}}
+    streams = {"text": {"width": 768, "injection": "native"}}
     crossed = on_meta(published_config("S/8", context_dim=768, streams=streams)).state_dict()
     assert plain.keys() <= crossed.keys()
     added = {key.split(".")[2] for key in crossed.keys() - plain.keys()}

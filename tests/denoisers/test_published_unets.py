@@ -18,7 +18,7 @@ from latelier.denoisers.unet import UNet
 
 
 def native(width: int) -> dict[str, Any]:
-    return {"context_dim": width, "streams": {"context": {"width": width, "way": "native"}}}
+    return {"context_dim": width, "streams": {"context": {"width": width, "injection": "native"}}}
 
 
 def config_of(

@@ -14,7 +14,7 @@ SHARED = {
     "in_channels": 4,
     "out_channels": 4,
     "context_dim": 16,
-    "streams": {"text": {"width": 16, "way": "native"}},
+    "streams": {"text": {"width": 16, "injection": "native"}},
 }
 UNET = {
     **SHARED,
@@ -65,7 +65,7 @@ def trained(model, control):
 
 def test_gradients_are_the_same_and_far_less_is_kept(model):
     loss, gradients, kept = trained(model, None)
-    again, found, left = trained(model, Control(recompute=True))
+    again, found, left = trained(model, Control(gradient_checkpointing=True))
     assert again == loss
     assert gradients.keys() == found.keys()
     for name, gradient in gradients.items():
@@ -78,4 +78,6 @@ def test_where_there_is_no_backward_pass_nothing_changes(model):
     model.eval()
     with torch.no_grad():
         plain = model(x, torch.ones(1), condition)
-        assert torch.equal(model(x, torch.ones(1), condition, Control(recompute=True)), plain)
+        assert torch.equal(
+            model(x, torch.ones(1), condition, Control(gradient_checkpointing=True)), plain
+        )

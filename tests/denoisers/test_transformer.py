@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, layer_norm, scaled_dot_product_attention
 
 from latelier.contracts.components import Control
-from latelier.contracts.condition import Condition, Stream, stacked
+from latelier.contracts.condition import Condition, Stream, concat
 from latelier.contracts.errors import ConditionError, InvalidInputError
 from latelier.denoisers.configs import TransformerConfig
 from latelier.denoisers.forward_context import Call
@@ -16,11 +16,11 @@ from latelier.denoisers.transformer_blocks import DiTBlock
 
 STREAM: dict[str, Any] = {
     "context_dim": 8,
-    "streams": {"text": {"width": 8, "way": "native"}},
+    "streams": {"text": {"width": 8, "injection": "native"}},
 }
 FULL: dict[str, Any] = {
     "context_dim": 8,
-    "streams": {"text": {"width": 8, "way": "native"}, "palette": {"width": 3}},
+    "streams": {"text": {"width": 8, "injection": "native"}, "palette": {"width": 3}},
     "spatial": {"mask": 1, "depth": 2},
     "vectors": {"size": 6, "label": 16},
     "native_vectors": ("label",),
@@ -231,7 +231,7 @@ class TestConditions:
         model, x = small_transformer(**FULL), draw(2, 4, 8, 8)
         full = full_condition(2)
         null = Condition({}, full.spatial)
-        both = model(x.repeat(2, 1, 1, 1), T.repeat(2), stacked([full, null]))
+        both = model(x.repeat(2, 1, 1, 1), T.repeat(2), concat([full, null]))
         torch.testing.assert_close(both[:2], model(x, T, full), rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(both[2:], model(x, T, null), rtol=1e-4, atol=1e-5)
 
@@ -289,18 +289,18 @@ class TestControl:
     def test_values_stay_in_their_places(self, small_transformer: Any) -> None:
         """With every self-attention passing its values, no patch hears of another."""
         model, x = small_transformer(), draw(1, 4, 8, 8)
-        control = Control(self_values=frozenset({"blocks.0.attn", "blocks.1.attn"}))
+        control = Control(perturbed_attention=frozenset({"blocks.0.attn", "blocks.1.attn"}))
         changed = x.clone()
         changed[..., :2, :2] += 1
         y, other = (model(each, T[:1], Condition(), control) for each in (x, changed))
         torch.testing.assert_close(y[..., 2:, :], other[..., 2:, :], rtol=1e-5, atol=1e-5)
-        one = Control(self_values=frozenset({"blocks.0.attn"}))
+        one = Control(perturbed_attention=frozenset({"blocks.0.attn"}))
         for less in (None, one):
             assert (model(x, T[:1], Condition(), less) - y).abs().amax() > 1e-3
 
     def test_a_single_patch_attends_to_itself_anyway(self, small_transformer: Any) -> None:
         model, x = small_transformer(), draw(1, 4, 2, 2)
-        control = Control(self_values=frozenset({"blocks.0.attn"}))
+        control = Control(perturbed_attention=frozenset({"blocks.0.attn"}))
         torch.testing.assert_close(
             model(x, T[:1], Condition(), control), model(x, T[:1], Condition())
         )
@@ -315,7 +315,7 @@ class TestControl:
                 r"'blocks.0' has .*\(1, 16, 4, 4\)",
             ),
             (
-                Control(self_values=frozenset({"blocks.0"})),
+                Control(perturbed_attention=frozenset({"blocks.0"})),
                 "no self-attention 'blocks.0'. Did you mean 'blocks.0.attn'",
             ),
         ],

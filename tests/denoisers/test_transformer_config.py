@@ -17,10 +17,17 @@ def test_it_says_what_it_takes_and_obeys() -> None:
     )
     assert config.size_multiple == 4
     assert config.latent_channels == 4
-    obeyed = {"masks", "regions", "residuals", "self_values", "recompute", "adapters"}
-    assert config.honours == obeyed
-    assert list(config.takes().streams) == ["text"]
-    assert config.takes().vectors == {"size": 6}
+    obeyed = {
+        "masks",
+        "regions",
+        "residuals",
+        "perturbed_attention",
+        "gradient_checkpointing",
+        "adapters",
+    }
+    assert config.supports == obeyed
+    assert list(config.inputs().streams) == ["text"]
+    assert config.inputs().vectors == {"size": 6}
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ denoiser:
     num_heads: 2
     context_dim: 8
     streams:
-      text: {{width: 8, way: native}}
+      text: {{width: 8, injection: native}}
     vectors: {{class_label: 16}}
     native_vectors: [class_label]
 conditioners:

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from latelier.contracts.components import Control
-from latelier.contracts.condition import Condition, Part, Stream, chosen, stacked
+from latelier.contracts.condition import Condition, ConditionPart, Stream, concat, where
 from latelier.contracts.errors import ConditionError
 from latelier.denoisers.configs import UNetConfig
 from latelier.denoisers.forward_context import Call
 from latelier.denoisers.unet import UNet
 
-STREAM = {"context_dim": 8, "streams": {"text": {"width": 8, "way": "native"}}}
+STREAM = {"context_dim": 8, "streams": {"text": {"width": 8, "injection": "native"}}}
 
 
 SMALL: dict[str, Any] = {
@@ -89,7 +89,7 @@ def full_condition(batch: int) -> Condition:
 
 FULL: dict[str, Any] = {
     "context_dim": 8,
-    "streams": {"text": {"width": 8, "way": "native"}, "palette": {"width": 3}},
+    "streams": {"text": {"width": 8, "injection": "native"}, "palette": {"width": 3}},
     "spatial": {"mask": 1},
     "vectors": {"size": 6},
 }
@@ -111,7 +111,7 @@ def test_stacked_conditions_give_what_each_gives(small_unet: Any) -> None:
     model, x, t = small_unet(**FULL), draw(2, 4, 8, 8), torch.tensor([3.0, 500.0])
     full = full_condition(2)
     null = Condition({}, full.spatial)
-    both = model(x.repeat(2, 1, 1, 1), t.repeat(2), stacked([full, null]))
+    both = model(x.repeat(2, 1, 1, 1), t.repeat(2), concat([full, null]))
     torch.testing.assert_close(both[:2], model(x, t, full), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(both[2:], model(x, t, null), rtol=1e-4, atol=1e-5)
 
@@ -168,7 +168,7 @@ def test_threads_get_the_bits_they_get_alone(small_unet: Any) -> None:
     condition = full_condition(2)
     controls = [
         None,
-        Control(self_values=frozenset({"middle_block.1"})),
+        Control(perturbed_attention=frozenset({"middle_block.1"})),
         Control(residuals={"middle_block": draw(2, 32, 4, 4)}),
     ]
 
@@ -258,7 +258,7 @@ class TestSelfValues:
     ) -> None:
         """At 2 x 2 latents the middle block has one place, which attends to itself anyway."""
         model, x, t = small_unet(**options), draw(1, 4, 2, 2), torch.tensor([30.0])
-        control = Control(self_values=frozenset({"middle_block.1"}))
+        control = Control(perturbed_attention=frozenset({"middle_block.1"}))
         torch.testing.assert_close(
             model(x, t, Condition(), control), model(x, t, Condition()), rtol=1e-4, atol=1e-5
         )
@@ -283,13 +283,14 @@ class TestSelfValues:
         assert len(attentions) == 14
         plain = model(x, t, Condition())
         outputs = [
-            model(x, t, Condition(), Control(self_values=frozenset({name}))) for name in attentions
+            model(x, t, Condition(), Control(perturbed_attention=frozenset({name})))
+            for name in attentions
         ]
         assert all((output - plain).abs().amax() > 1e-6 for output in outputs)
         both = frozenset(name for name in attentions if name.startswith("middle_block.1."))
         assert torch.equal(
-            model(x, t, Condition(), Control(self_values=both)),
-            model(x, t, Condition(), Control(self_values=frozenset({"middle_block.1"}))),
+            model(x, t, Condition(), Control(perturbed_attention=both)),
+            model(x, t, Condition(), Control(perturbed_attention=frozenset({"middle_block.1"}))),
         )
 
     @staticmethod
@@ -301,10 +302,10 @@ def test_dropping_a_condition_in_training_leaves_other_rows_alone(
     small_unet: Any,
 ) -> None:
     model, x, t = small_unet(**STREAM), draw(2, 4, 8, 8), torch.tensor([3.0, 500.0])
-    given = Part(Stream(draw(2, 3, 8)))
-    null = Part(Stream(draw(2, 1, 8, seed=5)))
+    given = ConditionPart(Stream(draw(2, 3, 8)))
+    null = ConditionPart(Stream(draw(2, 1, 8, seed=5)))
     keep = torch.tensor([True, False])
-    mixed = model(x, t, Condition.of({"text": chosen(keep, given, null)}))
+    mixed = model(x, t, Condition.of({"text": where(keep, given, null)}))
     with_text = model(x, t, Condition.of({"text": given}))
     with_null = model(x, t, Condition.of({"text": null}))
     torch.testing.assert_close(mixed[0], with_text[0], rtol=1e-4, atol=1e-5)

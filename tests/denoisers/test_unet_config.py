@@ -21,18 +21,25 @@ def small_config(**options: Any) -> UNetConfig:
 def test_it_says_what_it_takes_in_order() -> None:
     config = small_config(
         context_dim=8,
-        streams={"text": {"width": 8, "way": "native"}, "palette": {"width": 3}},
+        streams={"text": {"width": 8, "injection": "native"}, "palette": {"width": 3}},
         spatial={"masked": 4, "mask": 1},
         vectors={"size": 6},
     )
-    takes = config.takes()
+    takes = config.inputs()
     assert list(takes.streams) == ["text", "palette"]
-    assert takes.streams["palette"].way == "named"
+    assert takes.streams["palette"].injection == "named"
     assert list(takes.spatial.items()) == [("masked", 4), ("mask", 1)]
     assert takes.vectors == {"size": 6}
     assert config.latent_channels == 4
-    obeyed = {"masks", "regions", "residuals", "self_values", "recompute", "adapters"}
-    assert config.honours == obeyed
+    obeyed = {
+        "masks",
+        "regions",
+        "residuals",
+        "perturbed_attention",
+        "gradient_checkpointing",
+        "adapters",
+    }
+    assert config.supports == obeyed
 
 
 @pytest.mark.parametrize(("mult", "multiple"), [((1,), 1), ((1, 2), 2), ((1, 2, 2, 4, 4), 16)])
@@ -56,7 +63,7 @@ def test_the_size_multiple_is_that_of_the_deepest_level(
         ({"streams": {"text": {"width": 8}}}, r"streams \(text\) need a context_dim"),
         ({"context_dim": 8}, "context_dim=8 needs at least one stream"),
         (
-            {"context_dim": 8, "streams": {"text": {"width": 9, "way": "native"}}},
+            {"context_dim": 8, "streams": {"text": {"width": 9, "injection": "native"}}},
             "native stream 'text' has width 9, but the context has context_dim=8",
         ),
         ({"vectors": {"a.b": 8}}, "'a.b' is no name for a condition"),
@@ -78,5 +85,5 @@ def test_an_attention_at_an_unreached_resolution_is_no_error() -> None:
 
 
 def test_it_survives_json() -> None:
-    config = small_config(context_dim=8, streams={"text": {"width": 8, "way": "native"}})
+    config = small_config(context_dim=8, streams={"text": {"width": 8, "injection": "native"}})
     assert UNetConfig.model_validate_json(config.model_dump_json()) == config

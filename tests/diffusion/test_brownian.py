@@ -4,9 +4,9 @@ from itertools import pairwise
 import pytest
 import torch
 
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.brownian import BrownianNoise
-from latelier.diffusion.noise import ImageNoise
+from latelier.diffusion.noise import PerImageNoise
 from latelier_samplers.ddim import ddim
 
 SHAPE = (4, 8, 8)
@@ -36,7 +36,7 @@ def test_two_steps_add_up_to_the_one_that_they_divide(frame):
     """Whatever was asked before: each noise object here sees other steps."""
 
     def snr(sigma):
-        return math.exp(2 * Grid(SIGMAS[frame], frame).log_snr(sigma))
+        return math.exp(2 * SigmaGrid(SIGMAS[frame], frame).log_snr(sigma))
 
     a, b, c = SIGMAS[frame][1:4]
     whole = BrownianNoise([3, 4], SHAPE, frame)(a, c)
@@ -58,7 +58,7 @@ def test_image_k_alone_has_the_noise_of_image_k_in_a_batch(frame, k):
 
 def test_it_begins_as_independent_noise_does():
     assert torch.equal(
-        BrownianNoise([5, 6], SHAPE, "ve").initial(), ImageNoise([5, 6], SHAPE).initial()
+        BrownianNoise([5, 6], SHAPE, "ve").initial(), PerImageNoise([5, 6], SHAPE).initial()
     )
 
 
@@ -77,7 +77,7 @@ def test_ancestral_steps_to_the_same_x0_end_alike_whatever_their_number(frame):
     for chosen in (sigmas, sigmas[::5], [sigmas[0], sigmas[3], sigmas[5]]):
         noise = BrownianNoise([1], SHAPE, frame)
         x = noise.initial().double()
-        *_, step = ddim(lambda x, s: x0, x, Grid(chosen, frame), noise=noise, eta=1.0)
+        *_, step = ddim(lambda x, s: x0, x, SigmaGrid(chosen, frame), noise=noise, eta=1.0)
         ends.append(step.x)
     torch.testing.assert_close(ends[0], ends[1], rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(ends[0], ends[2], rtol=1e-5, atol=1e-6)
@@ -85,7 +85,7 @@ def test_ancestral_steps_to_the_same_x0_end_alike_whatever_their_number(frame):
 
 def test_with_more_steps_it_comes_nearer_to_one_picture():
     def end(steps, kind):
-        grid = Grid([10 * 0.002 ** (i / steps) for i in range(steps + 1)], "ve")
+        grid = SigmaGrid([10 * 0.002 ** (i / steps) for i in range(steps + 1)], "ve")
         noise = kind([1])
         x = 10 * noise.initial().double()
         *_, step = ddim(lambda x, s: torch.tanh(4 * x / (1 + s)), x, grid, noise=noise, eta=1.0)
@@ -95,7 +95,7 @@ def test_with_more_steps_it_comes_nearer_to_one_picture():
         return BrownianNoise(seeds, SHAPE, "ve")
 
     def independent(seeds):
-        return ImageNoise(seeds, SHAPE)
+        return PerImageNoise(seeds, SHAPE)
 
     away = [(end(steps, brownian) - end(800, brownian)).norm().item() for steps in (50, 200)]
     assert away[1] < away[0] / 2

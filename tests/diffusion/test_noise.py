@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from latelier.diffusion.noise import ImageNoise
+from latelier.diffusion.noise import PerImageNoise
 
 SHAPE = (4, 8, 8)
 
 
 @pytest.mark.parametrize("k", [0, 1, 2])
 def test_image_k_alone_has_the_noise_of_image_k_in_a_batch(k):
-    batch, alone = ImageNoise([5, 6, 7], SHAPE), ImageNoise([5 + k], SHAPE)
+    batch, alone = PerImageNoise([5, 6, 7], SHAPE), PerImageNoise([5 + k], SHAPE)
     draws = [batch.initial(), batch(2.0, 1.0), batch(1.0, 0.5)]
     singles = [alone.initial(), alone(2.0, 1.0), alone(1.0, 0.5)]
     for draw, single in zip(draws, singles, strict=True):
@@ -17,7 +17,7 @@ def test_image_k_alone_has_the_noise_of_image_k_in_a_batch(k):
 
 
 def test_draws_are_float32_of_unit_variance_and_all_different():
-    noise = ImageNoise([0, 1], (4, 64, 64))
+    noise = PerImageNoise([0, 1], (4, 64, 64))
     draws = torch.cat([noise.initial(), noise(2.0, 1.0), noise(1.0, 0.5)])
     assert draws.dtype == torch.float32
     assert draws.mean().item() == pytest.approx(0, abs=0.02)
@@ -28,5 +28,5 @@ def test_draws_are_float32_of_unit_variance_and_all_different():
 
 def test_it_leaves_the_global_random_state_alone():
     before = torch.get_rng_state()
-    ImageNoise([0], SHAPE).initial()
+    PerImageNoise([0], SHAPE).initial()
     assert torch.equal(torch.get_rng_state(), before)

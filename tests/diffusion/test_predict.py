@@ -16,7 +16,7 @@ class Plain(DenoiserConfig):
 
 class Masked(DenoiserConfig):
     @property
-    def honours(self):
+    def supports(self):
         return frozenset({"masks", "residuals"})
 
 
@@ -98,12 +98,12 @@ def test_a_sigma_for_each_image(x, process):
 def test_residuals_are_repeated_for_every_condition(x, process):
     network = Network(Masked())
     residual = torch.randn(3, 8, 2, 2, generator=torch.Generator().manual_seed(4))
-    control = Control(residuals={"mid": residual}, self_values=frozenset({"mid"}))
+    control = Control(residuals={"mid": residual}, perturbed_attention=frozenset({"mid"}))
     predictor = Predictor(network, process)
     assert_each_as_alone(predictor, x, 0.7, [condition(5, 1), condition(5, 2)], control)
     given = network.seen[0][2]
     assert torch.equal(given.residuals["mid"], torch.cat([residual, residual]))
-    assert given.self_values == {"mid"}
+    assert given.perturbed_attention == {"mid"}
     assert network.seen[1][2] is control
 
 
@@ -155,7 +155,7 @@ def test_what_a_run_has_beside(x):
     asked = []
     alone = Predictor(Network(Plain()), VP())
     run = Predictor(Network(Masked()), VP(), torch.bfloat16, Stage(), asked.append)
-    assert run.config.honours == {"masks", "residuals"}
+    assert run.config.supports == {"masks", "residuals"}
     assert torch.equal(run.decoded(x), (x.bfloat16() * 2).float())
     run.told("a dog")
     assert asked == ["a dog"]

@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter, field_validator
 from latelier import Frozen, Image, Step
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.inputs import read_input
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 
 BLOCKS = re.findall(
     r"```python\n(.*?)```",
@@ -55,7 +55,7 @@ def test_the_sampler():
     exec(block("def euler"), names)
     steps = list(
         names["euler"](
-            lambda x, sigma: x * 0, torch.ones(1, 2), Grid((2.0, 1.0, 0.0), "ve"), noise=None
+            lambda x, sigma: x * 0, torch.ones(1, 2), SigmaGrid((2.0, 1.0, 0.0), "ve"), noise=None
         )
     )
     assert [step.x.tolist() for step in steps] == [[[0.5, 0.5]], [[0.0, 0.0]]]

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.configs import AutoencoderKLConfig
 
@@ -109,4 +109,4 @@ def test_latents_of_other_channels_are_refused():
 )
 def test_wrong_configurations_are_refused(values, words):
     with pytest.raises(InvalidConfigError, match=words):
-        validated(AutoencoderKLConfig, values, "first stage")
+        validate(AutoencoderKLConfig, values, "first stage")

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 from latelier.first_stages.configs import IdentityConfig
 from latelier.first_stages.identity import Identity
 
@@ -32,4 +32,4 @@ def test_other_channels_are_refused():
 
 def test_a_factor_of_zero_is_refused():
     with pytest.raises(InvalidConfigError, match="scale_factor"):
-        validated(IdentityConfig, {"scale_factor": 0}, "first stage")
+        validate(IdentityConfig, {"scale_factor": 0}, "first stage")

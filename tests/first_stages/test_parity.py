@@ -107,7 +107,7 @@ def error(ours: Tensor, theirs: Tensor) -> float:
 
 
 def published(name: str) -> Any:
-    return default_atelier().first_stages.configured(*read_preset(name).first_stage.piece)
+    return default_atelier().first_stages.validate_config(*read_preset(name).first_stage.piece)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

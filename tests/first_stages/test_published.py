@@ -42,7 +42,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 def published(name: str) -> Any:
-    return default_atelier().first_stages.configured(*read_preset(name).first_stage.piece)
+    return default_atelier().first_stages.validate_config(*read_preset(name).first_stage.piece)
 
 
 def built(name: str) -> nn.Module:

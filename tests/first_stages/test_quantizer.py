@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 from latelier.first_stages.configs import AutoencoderVQConfig
 from latelier.first_stages.quantizer import VectorQuantizer
 
@@ -138,4 +138,4 @@ def test_without_a_remap_there_is_nothing_to_number():
 )
 def test_wrong_configurations_are_refused(values, words):
     with pytest.raises(InvalidConfigError, match=words):
-        validated(AutoencoderVQConfig, values, "first stage")
+        validate(AutoencoderVQConfig, values, "first stage")

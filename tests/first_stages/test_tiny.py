@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 from latelier.first_stages.configs import TinyAutoencoderConfig
 from latelier.first_stages.tiny import TinyAutoencoder
 
@@ -100,4 +100,4 @@ def test_images_and_latents_of_other_shapes_are_refused():
 )
 def test_wrong_configurations_are_refused(values, words):
     with pytest.raises(InvalidConfigError, match=words):
-        validated(TinyAutoencoderConfig, values, "first stage")
+        validate(TinyAutoencoderConfig, values, "first stage")

@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from latelier.io.atomic import rewrite, whole
+from latelier.io.atomic import atomic_file, atomic_overwrite
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
@@ -15,7 +15,7 @@ def test_a_failure_leaves_what_was_there(tmp_path, error, there):
         path.write_text("old")
 
     def interrupted():
-        with whole(path) as beside:
+        with atomic_file(path) as beside:
             beside.write_text("half of the n")
             assert beside.parent == path.parent
             raise error
@@ -28,7 +28,7 @@ def test_a_failure_leaves_what_was_there(tmp_path, error, there):
 
 def test_two_writers_do_not_meet(tmp_path):
     path = tmp_path / "file"
-    with whole(path) as one, whole(path) as other:
+    with atomic_file(path) as one, atomic_file(path) as other:
         one.write_text("one")
         other.write_text("other")
     assert path.read_text() == "one"  # the outer one is renamed last
@@ -40,7 +40,7 @@ def test_a_rewritten_file_keeps_its_mode_and_a_link_leads_to_it(tmp_path):
     path.write_text("old")
     path.chmod(0o600)
     link.symlink_to(path)
-    rewrite(link, b"new")
+    atomic_overwrite(link, b"new")
     assert path.read_text() == "new"
     assert link.is_symlink()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -48,5 +48,5 @@ def test_a_rewritten_file_keeps_its_mode_and_a_link_leads_to_it(tmp_path):
 
 
 def test_a_rewritten_file_may_be_new(tmp_path):
-    rewrite(tmp_path / "new" / "file", b"new")
+    atomic_overwrite(tmp_path / "new" / "file", b"new")
     assert (tmp_path / "new" / "file").read_text() == "new"

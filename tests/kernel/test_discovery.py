@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from latelier.kernel.trust.entry_points import normalised
+from latelier.kernel.trust.entry_points import normalize
 from latelier.kernel.trust.policy import Policy
 
 NEVER = "raise AssertionError('imported')"
@@ -71,4 +71,4 @@ def test_metadata_that_is_missing(site):
 
 @pytest.mark.parametrize("name", ["My_Plugin", "my.plugin", "my--plugin", "MY-PLUGIN"])
 def test_names_are_normalised(name):
-    assert normalised(name) == "my-plugin"
+    assert normalize(name) == "my-plugin"

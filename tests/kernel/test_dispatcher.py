@@ -34,9 +34,9 @@ def atelier(strict=False, **listeners):
 
 def test_every_plugin_is_told_once_for_each_event():
     one, two = Listener(), Listener()
-    announcer = atelier(one=one, two=two).announcer()
-    announcer.tell("latelier_images_finished", pictures=(1, 2))
-    announcer.tell("latelier_images_finished", pictures=(3,))
+    dispatcher = atelier(one=one, two=two).dispatcher()
+    dispatcher.emit("latelier_images_finished", pictures=(1, 2))
+    dispatcher.emit("latelier_images_finished", pictures=(3,))
     assert one.told == two.told == [[1, 2], [3]]
 
 
@@ -44,15 +44,15 @@ def test_every_plugin_is_told_once_for_each_event():
 def test_a_failing_plugin_is_left_out_for_the_rest_of_the_run(caplog, error):
     failing, sound = Listener(error), Listener()
     made = atelier(failing=failing, sound=sound)
-    announcer = made.announcer()
-    announcer.tell("latelier_images_finished", pictures=(1,))
-    announcer.tell("latelier_images_finished", pictures=(2,))
-    announcer.tell("latelier_pipeline_composed", pipeline="p")
+    dispatcher = made.dispatcher()
+    dispatcher.emit("latelier_images_finished", pictures=(1,))
+    dispatcher.emit("latelier_images_finished", pictures=(2,))
+    dispatcher.emit("latelier_pipeline_composed", pipeline="p")
     assert failing.told == [[1]]
     assert sound.told == [[1], [2], "p"]
-    assert list(announcer.quarantined) == ["failing:Listener"]
+    assert list(dispatcher.quarantined) == ["failing:Listener"]
     assert caplog.text.count("latelier_images_finished of plugin 'failing:Listener' raised") == 1
-    made.announcer().tell("latelier_images_finished", pictures=(3,))
+    made.dispatcher().emit("latelier_images_finished", pictures=(3,))
     assert failing.told == [[1], [3]]
 
 
@@ -62,26 +62,26 @@ class UnspeakableError(Exception):
 
 
 def test_an_error_that_cannot_say_what_it_is(caplog):
-    announcer = atelier(failing=Listener(UnspeakableError())).announcer()
-    announcer.tell("latelier_images_finished", pictures=())
+    dispatcher = atelier(failing=Listener(UnspeakableError())).dispatcher()
+    dispatcher.emit("latelier_images_finished", pictures=())
     assert "raised UnspeakableError: its message cannot be read" in caplog.text
 
 
 def test_strict_raises():
-    announcer = atelier(strict=True, failing=Listener(ValueError("broken"))).announcer()
+    dispatcher = atelier(strict=True, failing=Listener(ValueError("broken"))).dispatcher()
     said = "latelier_images_finished of plugin 'failing:Listener' raised ValueError: broken"
     with pytest.raises(PluginError, match=said):
-        announcer.tell("latelier_images_finished", pictures=())
+        dispatcher.emit("latelier_images_finished", pictures=())
 
 
 def test_an_interrupt_passes():
-    announcer = atelier(failing=Listener(KeyboardInterrupt())).announcer()
+    dispatcher = atelier(failing=Listener(KeyboardInterrupt())).dispatcher()
     with pytest.raises(KeyboardInterrupt):
-        announcer.tell("latelier_images_finished", pictures=())
+        dispatcher.emit("latelier_images_finished", pictures=())
 
 
 class Counter:
-    """Takes no argument but those it names, in an order of its own."""
+    """InputSpec no argument but those it names, in an order of its own."""
 
     def __init__(self):
         self.told = []
@@ -97,10 +97,10 @@ class Counter:
 
 def test_a_plugin_takes_the_arguments_that_it_needs():
     counter = Counter()
-    announcer = atelier(counter=counter).announcer()
-    announcer.tell("latelier_before_step", step=1, steps=2, sigma=1.0)
-    announcer.tell("latelier_after_step", step=1, steps=2, sigma=0.5, snapshot=None)
-    assert counter.told == [announcer.run, (1, 0.5)]
+    dispatcher = atelier(counter=counter).dispatcher()
+    dispatcher.emit("latelier_before_step", step=1, steps=2, sigma=1.0)
+    dispatcher.emit("latelier_after_step", step=1, steps=2, sigma=0.5, snapshot=None)
+    assert counter.told == [dispatcher.run, (1, 0.5)]
 
 
 def test_first_and_last_are_told_first_and_last():
@@ -114,16 +114,16 @@ def test_first_and_last_are_told_first_and_last():
 
         return Ordered()
 
-    announcer = atelier(
+    dispatcher = atelier(
         a=listener("last", trylast=True), b=listener("any"), c=listener("first", tryfirst=True)
-    ).announcer()
-    announcer.tell("latelier_before_step", step=1, steps=1, sigma=1.0)
+    ).dispatcher()
+    dispatcher.emit("latelier_before_step", step=1, steps=1, sigma=1.0)
     assert told == ["first", "any", "last"]
 
 
 def test_every_run_has_a_name_of_its_own():
     made = atelier()
-    assert len({made.announcer().run for _ in range(9)}) == 9
+    assert len({made.dispatcher().run for _ in range(9)}) == 9
 
 
 class Sleeper:
@@ -153,19 +153,19 @@ def clock(monkeypatch):
     return found
 
 
-def steps(announcer, clock, between):
+def steps(dispatcher, clock, between):
     for step in (1, 2, 3, 4, 5):
-        announcer.tell("latelier_before_step", step=step, steps=5, sigma=1.0)
+        dispatcher.emit("latelier_before_step", step=step, steps=5, sigma=1.0)
         clock.now += between
-        announcer.tell("latelier_after_step", step=step, steps=5, sigma=1.0, snapshot=None)
+        dispatcher.emit("latelier_after_step", step=step, steps=5, sigma=1.0, snapshot=None)
 
 
 def test_a_slow_plugin_is_named_once_and_goes_on_being_told(caplog, clock):
-    announcer = atelier(sleepy=Sleeper(), quick=Counter()).announcer()
-    steps(announcer, clock, between=0.1)
-    assert announcer.seconds["sleepy:Sleeper"] == pytest.approx(1.8)
-    assert announcer.seconds["quick:Counter"] == 0
-    assert announcer.quarantined == {}
+    dispatcher = atelier(sleepy=Sleeper(), quick=Counter()).dispatcher()
+    steps(dispatcher, clock, between=0.1)
+    assert dispatcher.seconds["sleepy:Sleeper"] == pytest.approx(1.8)
+    assert dispatcher.seconds["quick:Counter"] == 0
+    assert dispatcher.quarantined == {}
     (record,) = caplog.records
     assert record.getMessage() == (
         "the hooks of plugin 'sleepy:Sleeper' are slow: they have taken 0.6 s of 0.7 s of this "
@@ -175,10 +175,10 @@ def test_a_slow_plugin_is_named_once_and_goes_on_being_told(caplog, clock):
 
 
 def test_a_small_share_of_a_long_run_is_not_slow(caplog, clock):
-    announcer = atelier(sleepy=Sleeper()).announcer()
+    dispatcher = atelier(sleepy=Sleeper()).dispatcher()
     clock.now += 60
-    steps(announcer, clock, between=1)
-    assert announcer.seconds["sleepy:Sleeper"] > announcing.BUDGET_SECONDS
+    steps(dispatcher, clock, between=1)
+    assert dispatcher.seconds["sleepy:Sleeper"] > announcing.BUDGET_SECONDS
     assert caplog.text == ""
 
 
@@ -189,10 +189,10 @@ def test_a_plugin_that_takes_its_time_and_fails_is_charged(clock):
             announcing.perf_counter.now += 2
             raise ValueError
 
-    announcer = atelier(both=Both()).announcer()
-    steps(announcer, clock, between=0.1)
-    assert announcer.seconds == {"both:Both": 2}
-    assert list(announcer.quarantined) == ["both:Both"]
+    dispatcher = atelier(both=Both()).dispatcher()
+    steps(dispatcher, clock, between=0.1)
+    assert dispatcher.seconds == {"both:Both": 2}
+    assert list(dispatcher.quarantined) == ["both:Both"]
 
 
 class Recursive:
@@ -205,14 +205,14 @@ class Recursive:
     @hookimpl
     def latelier_images_finished(self, pictures):
         self.told += 1
-        self.atelier.announcer().tell("latelier_images_finished", pictures=())
+        self.atelier.dispatcher().emit("latelier_images_finished", pictures=())
 
 
 def test_nobody_is_told_of_a_run_that_a_hook_starts():
     plugin, other = Recursive(), Listener()
     plugin.atelier = atelier(plugin=plugin, other=other)
-    announcer = plugin.atelier.announcer()
+    dispatcher = plugin.atelier.dispatcher()
     for _ in range(2):
-        announcer.tell("latelier_images_finished", pictures=(1,))
+        dispatcher.emit("latelier_images_finished", pictures=(1,))
     assert plugin.told == 2
     assert other.told == [[1], [1]]

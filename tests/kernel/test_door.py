@@ -176,9 +176,9 @@ def test_a_broken_plugin_leaves_no_lifecycle_hook_behind(site):
     hook = "    @hookimpl\n    def latelier_images_finished(self, pictures): raise ValueError\n\n"
     code = registering("raise RuntimeError").replace("\nplugin =", f"{hook}\nplugin =")
     site.publish("latelier-broken", code)
-    announcer = site.atelier().announcer()
-    announcer.tell("latelier_images_finished", pictures=())
-    assert announcer.quarantined == {}
+    dispatcher = site.atelier().dispatcher()
+    dispatcher.emit("latelier_images_finished", pictures=())
+    assert dispatcher.quarantined == {}
 
 
 def test_an_interrupt_is_not_swallowed_and_names_who_was_imported(site, caplog):
@@ -292,7 +292,7 @@ def test_one_object_under_two_entries_registers_once(site):
     assert [each.state for each in atelier.plugins] == ["ok", "registration_error"]
     assert "registered already" in atelier.plugins[1].cause
     assert atelier.samplers.names() == ["a"]
-    assert len(atelier.announcer()._manager.get_plugins()) == 1
+    assert len(atelier.dispatcher()._manager.get_plugins()) == 1
 
 
 def test_two_entries_of_a_distribution_that_claim_one_id(site):

@@ -70,8 +70,8 @@ def test_a_value_of_the_wrong_type():
 
 def test_traits_of_a_sampler():
     registrar = Registrar("d", "1")
-    registrar.sampler("x", factory="a:b", order=2, calls=3)
-    assert registrar.specs[0].traits == SamplerTraits(order=2, calls=3)
+    registrar.sampler("x", factory="a:b", order=2, nfe_per_step=3)
+    assert registrar.specs[0].traits == SamplerTraits(order=2, nfe_per_step=3)
     registrar.schedule("x", factory="a:b")
     assert registrar.specs[1].traits is None
     with pytest.raises(PluginError, match=r"'x': .*'traits\.oder'. Did you mean 'order'"):

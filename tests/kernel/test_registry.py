@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from latelier.contracts.configs import ConditionerConfig, Gives
+from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.errors import (
     AmbiguousNameError,
     InvalidConfigError,
@@ -19,11 +19,11 @@ from latelier.kernel.spec import ComponentSpec
 HERE = "registry_components"
 COMPONENTS = """
 from pydantic import BaseModel, Field
-from latelier.contracts.configs import ConditionerConfig, Gives
+from latelier.contracts.configs import ConditionerConfig, OutputSpec
 
 class Config(ConditionerConfig):
     width: int = Field(ge=1)
-    def gives(self): return Gives(stream=self.width)
+    def outputs(self): return OutputSpec(stream=self.width)
 
 class Input(BaseModel):
     angle: float = Field(ge=0, lt=360, description="degrees")
@@ -101,7 +101,7 @@ def test_building_validates_the_configuration(conditioners):
     built = conditioners.build("compass", {"width": 8})
     assert built.config.width == 8
     assert isinstance(built.config, ConditionerConfig)
-    assert built.config.gives() == Gives(stream=8)
+    assert built.config.outputs() == OutputSpec(stream=8)
     assert conditioners.build("compass", built.config).config is built.config
     with pytest.raises(InvalidConfigError, match="conditioner 'compass': 'width': Input should be"):
         conditioners.build("compass", {"width": 0})

@@ -6,9 +6,9 @@ from latelier.contracts.configs import (
     ConditionerConfig,
     DenoiserConfig,
     FirstStageConfig,
-    Gives,
+    InputSpec,
+    OutputSpec,
     StreamSlot,
-    Takes,
 )
 from latelier.contracts.errors import CompatibilityError
 from latelier.pipeline.compatibility import check_composition
@@ -22,32 +22,32 @@ class FourChannels(FirstStageConfig):
 
 class Denoises(DenoiserConfig):
     channels: int = 4
-    wants: Takes = Takes()
+    wants: InputSpec = InputSpec()
 
     @property
     def latent_channels(self):
         return self.channels
 
-    def takes(self):
+    def inputs(self):
         return self.wants
 
 
 class Conditions(ConditionerConfig):
-    given: Gives
+    given: OutputSpec
 
-    def gives(self):
+    def outputs(self):
         return self.given
 
 
 def check(takes=None, channels=4, **gives):
-    conditioners = {name: Conditions(given=Gives(**each)) for name, each in gives.items()}
+    conditioners = {name: Conditions(given=OutputSpec(**each)) for name, each in gives.items()}
     check_composition(
-        FourChannels(), Denoises(channels=channels, wants=takes or Takes()), conditioners
+        FourChannels(), Denoises(channels=channels, wants=takes or InputSpec()), conditioners
     )
 
 
-TEXT = Takes(streams={"text": StreamSlot(width=8)})
-ALL = Takes(streams={"a": StreamSlot(width=8)}, spatial={"a": 3}, vectors={"a": 5})
+TEXT = InputSpec(streams={"text": StreamSlot(width=8)})
+ALL = InputSpec(streams={"a": StreamSlot(width=8)}, spatial={"a": 3}, vectors={"a": 5})
 
 
 def test_what_fits():
@@ -58,7 +58,7 @@ def test_what_fits():
 
 def test_a_stream_or_vector_that_nobody_gives_is_fine():
     check(TEXT)
-    check(Takes(vectors={"size": 4}))
+    check(InputSpec(vectors={"size": 4}))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,11 @@ def test_a_stream_or_vector_that_nobody_gives_is_fine():
         (ALL, {"a": {"spatial": 3, "vector": 4}}, "a vector part of width 4, the denoiser takes 5"),
         (TEXT, {"txt": {"stream": 8}}, "takes none of that name. Did you mean 'text'"),
         (TEXT, {"text": {"vector": 8}}, "'text' gives a vector part, .* none of that name"),
-        (Takes(spatial={"mask": 1}), {}, "takes the spatial part 'mask', and no conditioner has"),
+        (
+            InputSpec(spatial={"mask": 1}),
+            {},
+            "takes the spatial part 'mask', and no conditioner has",
+        ),
     ],
 )
 def test_what_does_not_fit(takes, gives, said):
@@ -90,6 +94,6 @@ def test_all_faults_are_listed_at_once():
 
 def test_a_spatial_name_that_a_stream_fills():
     said = "takes the spatial part 'mask', and the conditioner of that name gives none"
-    takes = Takes(spatial={"mask": 1}, streams={"mask": StreamSlot(width=8)})
+    takes = InputSpec(spatial={"mask": 1}, streams={"mask": StreamSlot(width=8)})
     with pytest.raises(CompatibilityError, match=said):
         check(takes, mask={"stream": 8})

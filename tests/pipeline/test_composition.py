@@ -60,7 +60,7 @@ CASES = {
         "'text' gives a stream part of width 32, the denoiser takes 16",
     ),
     "stream name": (
-        {"denoiser": denoiser(streams={"txt": {"width": 16, "way": "native"}})},
+        {"denoiser": denoiser(streams={"txt": {"width": 16, "injection": "native"}})},
         CompatibilityError,
         "'text' gives a stream part, and the denoiser takes none of that name. Did you mean 'txt'",
     ),
@@ -156,7 +156,7 @@ def test_without_inputs_every_conditioner_is_one(compose_tiny):
 
 def test_one_input_may_feed_several_conditioners(compose_tiny, tiny_changes):
     parts = tiny_changes()
-    streams = {name: {"width": 16, "way": "native"} for name in ("one", "two")}
+    streams = {name: {"width": 16, "injection": "native"} for name in ("one", "two")}
     pipeline = compose_tiny(
         denoiser=denoiser(streams=streams, vectors={})(parts),
         conditioners=dict.fromkeys(streams, parts["conditioners"]["text"]),

@@ -5,8 +5,8 @@ import torch
 from PIL import Image
 from pydantic import Field
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Part
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.configs import ConditionerConfig
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
@@ -14,7 +14,7 @@ from latelier.contracts.frozen import Frozen
 from latelier.contracts.inputs import Box, Color
 from latelier.pipeline.conditions import ConditionBuilder
 
-FRAME = Frame((16, 16), (8, 8))
+FRAME = PictureGeometry((16, 16), (8, 8))
 
 
 class Word(Frozen):
@@ -39,7 +39,7 @@ class Pair(Frozen):
 
 
 class Counts(Conditioner):
-    """Gives a vector of one number for each row: how many times it was prepared."""
+    """OutputSpec a vector of one number for each row: how many times it was prepared."""
 
     def __init__(self, model):
         super().__init__(ConditionerConfig())
@@ -51,12 +51,12 @@ class Counts(Conditioner):
         return {"x": torch.arange(float(len(inputs)))[:, None]}
 
     def forward(self, batch, frame):
-        return Part(vector=batch["x"])
+        return ConditionPart(vector=batch["x"])
 
     def null(self, rows, frame):
-        return Part(vector=torch.full((rows, 1), -1.0))
+        return ConditionPart(vector=torch.full((rows, 1), -1.0))
 
-    def picture_size(self, value):
+    def output_size(self, value):
         return getattr(value, "size", None)
 
 
@@ -154,19 +154,19 @@ def test_another_value_of_the_first_input_goes_with_all_rows_of_the_others():
 def test_inputs_ask_for_the_size_of_the_picture():
     given = builder(photo=Photo, text=Word)
     rows = given.read({"photo": [Photo(size=(8, 16))] * 2, "text": ["a", "b"]})
-    assert given.picture_size(rows) == (8, 16)
-    assert given.picture_size(given.read({"text": "a"})) is None
+    assert given.output_size(rows) == (8, 16)
+    assert given.output_size(given.read({"text": "a"})) is None
 
 
 def test_inputs_that_ask_for_different_sizes_are_refused():
     given = builder(photo=Photo)
     rows = given.read({"photo": [Photo(size=(8, 16)), Photo(size=(8, 8))]})
     with pytest.raises(InvalidInputError, match="photo 8x16 and photo 8x8"):
-        given.picture_size(rows)
+        given.output_size(rows)
 
 
 class Map(Conditioner):
-    """Gives a map of its number, and puts the number into the first pixel of the picture."""
+    """OutputSpec a map of its number, and puts the number into the first pixel of the picture."""
 
     Input = Pair
 
@@ -178,13 +178,15 @@ class Map(Conditioner):
         return {"a": torch.tensor([float(each.a) for each in inputs])}
 
     def forward(self, batch, frame):
-        return Part(spatial=batch["a"][:, None, None, None].expand(-1, 1, *frame.latent_size))
+        return ConditionPart(
+            spatial=batch["a"][:, None, None, None].expand(-1, 1, *frame.latent_size)
+        )
 
     def null(self, rows, frame):
         self.nulls += 1
-        return Part(spatial=torch.zeros(rows, 1, *frame.latent_size))
+        return ConditionPart(spatial=torch.zeros(rows, 1, *frame.latent_size))
 
-    def finished(self, picture, value):
+    def postprocess(self, picture, value):
         done = picture.copy()
         done.putpixel((0, 0), value.a)
         return done

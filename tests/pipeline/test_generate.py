@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from latelier.contracts.errors import CompatibilityError
-from latelier.diffusion.noise import ImageNoise
+from latelier.diffusion.noise import PerImageNoise
 
 ASKED = {"prompt": "a red cat in a meadow", "label": "cat", "seed": 5}
 
@@ -62,7 +62,7 @@ def test_a_sampler_of_ones_own_gets_the_same_latents(tiny, sampler):
     name, options = (sampler, {}) if isinstance(sampler, str) else ("ddim", {"eta": 0.7})
     denoise = tiny.denoise_fn(prompt=ASKED["prompt"], label="cat", n=2, guidance=2.0)
     grid = tiny.atelier.schedules.get("karras")(4, tiny.process)
-    noise = ImageNoise([5, 6], (4, 8, 8))
+    noise = PerImageNoise([5, 6], (4, 8, 8))
     x = tiny.process.initial(noise.initial(), grid.sigmas[0])
     with torch.no_grad():
         *_, step = tiny.atelier.samplers.get(name)(denoise, x, grid, noise=noise, **options)
@@ -78,7 +78,7 @@ def test_a_run_that_ends_above_sigma_0_is_finished_on_the_models_scale(compose_t
     latents = latents_of(pipeline, **ASKED, schedule=schedule, sampler="ddim", guidance=1.0)
     denoise = pipeline.denoise_fn(prompt=ASKED["prompt"], label="cat", guidance=1.0)
     grid = pipeline.atelier.schedules.get("model")(3, pipeline.process, **options)
-    noise = ImageNoise([5], (4, 8, 8))
+    noise = PerImageNoise([5], (4, 8, 8))
     x = pipeline.process.initial(noise.initial(), grid.sigmas[0])
     with torch.no_grad():
         *_, step = pipeline.atelier.samplers.get("ddim")(denoise, x, grid, noise=noise)
@@ -115,7 +115,7 @@ def test_image_k_of_seed_s_is_image_0_of_seed_s_plus_k(tiny):
 
 
 def test_noise_does_not_depend_on_the_batch():
-    many, one = ImageNoise([5, 6, 7], (4, 8, 8)), ImageNoise([6], (4, 8, 8))
+    many, one = PerImageNoise([5, 6, 7], (4, 8, 8)), PerImageNoise([6], (4, 8, 8))
     for _ in range(3):
         assert torch.equal(many(1.0, 0.5)[1], one(1.0, 0.5)[0])
 

@@ -10,7 +10,7 @@ from PIL import Image
 import latelier
 from latelier.contracts.errors import CompatibilityError, ConditionError, InvalidInputError
 from latelier.diffusion.guidance.energy import down_energy
-from latelier.diffusion.noise import ImageNoise
+from latelier.diffusion.noise import PerImageNoise
 
 CHOICES = {
     "apg": {},
@@ -98,7 +98,7 @@ def test_an_energy_of_ones_own(pipe):
         return (left - right).sum((1, 2, 3))
 
     grid = pipe.atelier.schedules.get("karras")(4, pipe.process)
-    x = pipe.process.initial(ImageNoise([7], (6, 16, 16)).initial(), grid.sigmas[0])
+    x = pipe.process.initial(PerImageNoise([7], (6, 16, 16)).initial(), grid.sigmas[0])
 
     def difference(denoise):
         *_, step = pipe.atelier.samplers.get("ddim")(denoise, x, grid, noise=None)

@@ -8,7 +8,7 @@ import pytest
 
 from latelier.checkpoints.manifests import ADAPTER_FILE, COMPONENT_FILE
 from latelier.contracts.errors import ModelFileError
-from latelier.pipeline.manifest_header import MANIFEST, read_outline
+from latelier.pipeline.manifest_header import MANIFEST, read_manifest_header
 
 STORED = {"id": "latelier/unet", "version": "0", "config": {}}
 LEAST = {
@@ -32,7 +32,7 @@ def test_reading_an_outline_and_finding_a_model_import_no_torch():
 
 def test_the_least_that_a_manifest_needs(tmp_path):
     (tmp_path / MANIFEST).write_text(json.dumps(LEAST))
-    outline = read_outline(tmp_path)
+    outline = read_manifest_header(tmp_path)
     assert outline.defaults.size == (64, 64)
     assert list(outline.components()) == ["first_stage", "denoiser"]
 
@@ -50,7 +50,7 @@ def test_the_least_that_a_manifest_needs(tmp_path):
 def test_a_manifest_that_is_wrong(tmp_path, text, said):
     (tmp_path / MANIFEST).write_text(text)
     with pytest.raises(ModelFileError, match=said):
-        read_outline(tmp_path)
+        read_manifest_header(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -60,4 +60,4 @@ def test_a_manifest_that_is_wrong(tmp_path, text, said):
 def test_a_part_of_a_model_is_said_to_be_one(file, what, tmp_path):
     (tmp_path / file).write_text("{}")
     with pytest.raises(ModelFileError, match=f"is no whole model; it holds {what}"):
-        read_outline(tmp_path)
+        read_manifest_header(tmp_path)

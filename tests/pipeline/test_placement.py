@@ -4,21 +4,21 @@ import pytest
 import torch
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.pipeline.placement import placement
+from latelier.pipeline.placement import resolve_device
 
 
 def test_the_cpu_computes_in_float32_unless_told_otherwise():
-    assert placement("cpu") == (torch.device("cpu"), torch.float32)
-    assert placement("cpu", "bfloat16") == (torch.device("cpu"), torch.bfloat16)
-    assert placement("cpu", torch.float64) == (torch.device("cpu"), torch.float64)
+    assert resolve_device("cpu") == (torch.device("cpu"), torch.float32)
+    assert resolve_device("cpu", "bfloat16") == (torch.device("cpu"), torch.bfloat16)
+    assert resolve_device("cpu", torch.float64) == (torch.device("cpu"), torch.float64)
 
 
 @pytest.mark.parametrize("device", ["cpuu", "", "hpu", "meta", "cuda:99", "cpu:x"])
 def test_a_device_that_cannot_be_used(device):
     with pytest.raises(InvalidInputError, match=f"device '{device}' cannot be used here: "):
-        placement(device)
+        resolve_device(device)
 
 
 def test_a_misspelt_precision():
     with pytest.raises(InvalidInputError, match="Did you mean 'float32'"):
-        placement("cpu", "float31")
+        resolve_device("cpu", "float31")

@@ -77,7 +77,7 @@ def test_the_parts_fit_together(preset, with_clip):
     if preset.denoiser is None:
         return
     configs = {
-        place: with_clip.registry(kind_of(place)).configured(*part.piece)
+        place: with_clip.registry(kind_of(place)).validate_config(*part.piece)
         for place, part in preset.parts().items()
     }
     conditioners = {name: configs[f"conditioners.{name}"] for name in preset.conditioners}

@@ -1,4 +1,4 @@
-"""Gives every test that asks for `sampler` each registered sampler, under each of its names.
+"""OutputSpec every test that asks for `sampler` each registered sampler, under each of its names.
 
 One that asks for `traits` too gets what it declares. Samplers that invert (from an image to its
 noise) are for tests that ask for `traits`.
@@ -21,7 +21,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     specs = [spec for spec in registrar.specs if spec.kind == "sampler"]
     asked = {"traits"} & set(metafunc.fixturenames)
     if not asked:
-        specs = [s for s in specs if not s.traits.inverts]
+        specs = [s for s in specs if not s.traits.is_inversion]
     samplers = [partial(resolve(spec.factory, spec.id), **spec.defaults) for spec in specs]
     values = [(s, *[spec.traits] * len(asked)) for s, spec in zip(samplers, specs)]
     metafunc.parametrize(("sampler", *asked), values, ids=[spec.name for spec in specs])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from latelier.contracts import frames
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.diffusion.processes.vp import VP
@@ -58,7 +58,7 @@ def from_10_to_005(frame, steps):
     """Power-7 spacing of sigma / alpha."""
     high, low = 10 ** (1 / 7), 0.05 ** (1 / 7)
     ratios = [(high + i / steps * (low - high)) ** 7 for i in range(steps + 1)]
-    return Grid(ratios if frame == "ve" else [r / (1 + r) for r in ratios], frame)
+    return SigmaGrid(ratios if frame == "ve" else [r / (1 + r) for r in ratios], frame)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from latelier.contracts import frames
 from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.predict import Predictor
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
@@ -105,11 +105,11 @@ def test_a_tighter_tolerance_takes_more_calls():
 
 def test_the_step_to_sigma_0_is_controlled_too():
     """From sigma 1 a single step would be Euler's; nothing is asked at sigma 0."""
-    denoise, grid = Mixture("ve"), Grid((1.0, 0.0), "ve")
+    denoise, grid = Mixture("ve"), SigmaGrid((1.0, 0.0), "ve")
     x = MEANS[1] + noise(1)
     *_, step = adaptive(denoise, x, grid, noise=None, tolerance=1e-4)
     assert 0 < denoise.lowest < 0.1
-    *_, fine = adaptive(denoise, x, Grid((1.0, 0.1, 0.0), "ve"), noise=None, tolerance=1e-6)
+    *_, fine = adaptive(denoise, x, SigmaGrid((1.0, 0.1, 0.0), "ve"), noise=None, tolerance=1e-6)
     assert (step.x - fine.x).abs().max() < 1e-3
 
 
@@ -148,7 +148,7 @@ def test_a_tolerance_that_cannot_be_met_ends_too():
         calls.append(sigma)
         return torch.full_like(x, (-1.0) ** len(calls))
 
-    grid = Grid((1.0, 0.5), "ve")
+    grid = SigmaGrid((1.0, 0.5), "ve")
     *_, step = adaptive(denoise, noise(1), grid, noise=None, tolerance=1e-9)
     assert step.x.isfinite().all()
     assert len(calls) < 3 * 750

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from latelier.contracts import frames
-from latelier.diffusion.noise import ImageNoise
+from latelier.diffusion.noise import PerImageNoise
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.diffusion.processes.vp import VP
@@ -59,15 +59,15 @@ class Counted:
 @pytest.mark.parametrize("grid", GRIDS, ids=["edm", "flow", "paper"])
 def test_number_of_evaluations(sampler, traits, grid):
     """One for a step to sigma 0, and as many as the sampler declares for every other."""
-    denoise, noise = Counted(), ImageNoise([0], (4, 8, 8))
+    denoise, noise = Counted(), PerImageNoise([0], (4, 8, 8))
     list(sampler(denoise, noise.initial(), grid, noise=noise))
-    if traits.calls is None:
+    if traits.nfe_per_step is None:
         assert len(denoise.sigmas) >= STEPS
         return
-    single = 0 if traits.inverts else grid.sigmas.count(0)
+    single = 0 if traits.is_inversion else grid.sigmas.count(0)
     if sampler.func in NO_MIDDLE_FROM_PURE_NOISE:
         single += grid.sigmas.count(1)
     more = 1 if sampler.func is plms else 0  # in its first step
-    assert len(denoise.sigmas) == traits.calls * (STEPS - single) + single + more
-    if traits.calls == 1 and not more:
+    assert len(denoise.sigmas) == traits.nfe_per_step * (STEPS - single) + single + more
+    if traits.nfe_per_step == 1 and not more:
         assert sorted(denoise.sigmas) == sorted(grid.sigmas[:-1])

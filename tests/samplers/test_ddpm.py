@@ -7,7 +7,7 @@ import torch
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.options import read_options
-from latelier.diffusion.noise import ImageNoise
+from latelier.diffusion.noise import PerImageNoise
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.diffusion.processes.vp import VP
@@ -35,7 +35,7 @@ def first_std(grid, **options):
 def test_with_the_smaller_variance_it_is_ddim_with_eta_1(grid):
     ends = []
     for sampler, options in ((ddim, {"eta": 1.0}), (ddpm, {})):
-        noise = ImageNoise([3, 4], (4, 8, 8))
+        noise = PerImageNoise([3, 4], (4, 8, 8))
         x = noise.initial().double()
         *_, step = sampler(lambda x, s: torch.tanh(x), x, grid, noise=noise, **options)
         ends.append(step.x)

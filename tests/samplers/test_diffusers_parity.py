@@ -15,7 +15,7 @@ import torch
 
 from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.predict import Predictor
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.diffusion.processes.vp import VP
@@ -105,7 +105,7 @@ def vp(prediction, options):
 
 def grid_of(scheduler, frame="ve"):
     """Return the scheduler's sigmas; those for Heun's method are listed twice there."""
-    return Grid(dict.fromkeys(scheduler.sigmas.tolist()), frame)
+    return SigmaGrid(dict.fromkeys(scheduler.sigmas.tolist()), frame)
 
 
 def assert_same(x, reference):
@@ -129,7 +129,7 @@ def ddim_grid(scheduler, frame):
         [*scheduler.alphas_cumprod[scheduler.timesteps], scheduler.final_alpha_cumprod]
     )
     signal, noise = abar.sqrt(), (1 - abar).sqrt()
-    return Grid((noise / (signal if frame == "ve" else signal + noise)).tolist(), frame)
+    return SigmaGrid((noise / (signal if frame == "ve" else signal + noise)).tolist(), frame)
 
 
 @pytest.mark.parametrize("prediction", KINDS)
@@ -458,7 +458,7 @@ def test_ipndm(diffusers, steps):
     scheduler.set_timesteps(steps)
     sines = torch.linspace(0.99, 0, steps + 1, dtype=torch.float64)
     scheduler.betas, scheduler.alphas = sines, (1 - sines**2).sqrt()
-    grid = Grid((sines / scheduler.alphas).tolist(), "ve")
+    grid = SigmaGrid((sines / scheduler.alphas).tolist(), "ve")
     process, network, noise = VP(prediction="v"), Model(timed=False), first_noise()
     x = process.initial(noise, grid.sigmas[0])
     assert_same(ours(ipndm, network, process, grid, x), theirs(scheduler, network, noise))
@@ -628,7 +628,7 @@ class TestRealDifferences:
             assert scheduler.betas[0] == 1
             ends.append(scheduler.step(output, scheduler.timesteps[0], x))
         torch.testing.assert_close(ends[0].prev_sample, ends[1].prev_sample)
-        grid = Grid([1.0, 0.9, 0.8], "flow")
+        grid = SigmaGrid([1.0, 0.9, 0.8], "flow")
         mine = [next(ipndm(lambda x, sigma, x0=x0: x0, x, grid, noise=None)).x for x0 in (x, -x)]
         assert (mine[0] - mine[1]).abs().max() > 0.1
 

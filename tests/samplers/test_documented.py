@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.evaluation.sampling.budget import calls_on
 from latelier.evaluation.sampling.mixture import exact_denoise
 from latelier.kernel.atelier import Atelier
@@ -44,8 +44,8 @@ def test_it_has_the_order_and_the_calls_that_it_declares(atelier):
     denoise = exact_denoise(modes, 0.7, "ve")
 
     def end(sampler, steps):
-        grid = Grid([(2 - k / steps) ** 3 for k in range(steps + 1)], "ve")
-        assert sampler is heun or calls_on(sampler, grid) == traits.calls * steps
+        grid = SigmaGrid([(2 - k / steps) ** 3 for k in range(steps + 1)], "ve")
+        assert sampler is heun or calls_on(sampler, grid) == traits.nfe_per_step * steps
         x = torch.tensor([[8.0, 2.0], [-6.0, 9.0]], dtype=torch.float64)
         *_, last = sampler(denoise, x, grid, noise=None)
         return last.x

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier_samplers.ddim import ddim
 from latelier_samplers.dpm2 import dpm2
 from latelier_samplers.dpm2_ancestral import dpm2_ancestral
@@ -37,7 +37,7 @@ def x0_of(x, sigma):
 
 def distance(sampler, name, noise):
     """Return how far from the reference a sampler of ours ends, relative to it."""
-    grid = Grid(tuple(SIGMAS), "ve")
+    grid = SigmaGrid(tuple(SIGMAS), "ve")
     *_, step = sampler(x0_of, REFERENCE["first"], grid, noise=noise)
     return (step.x - REFERENCE[name]).norm() / REFERENCE[name].norm()
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.testing.problems import Gaussian, Mixture, Straight, even, logarithmic
 from latelier.testing.problems import observed_orders as observed
 from latelier_samplers.ddim_inversion import ddim_inversion
@@ -22,7 +22,7 @@ FRAMES = ["ve", "flow"]
 
 @pytest.mark.parametrize("frame", FRAMES)
 @pytest.mark.parametrize(
-    ("sampler_", "order", "main_order"),
+    ("sampler_", "order", "asymptotic_order"),
     [
         (partial(lms, order=1), 1, 1),
         (partial(lms, order=2), 2, 2),
@@ -40,12 +40,12 @@ FRAMES = ["ve", "flow"]
         (partial(ddim_inversion, refinements=2), 1, 1),
     ],
 )
-def test_orders_with_other_options(sampler_, order, main_order, frame):
-    inverts = sampler_.func is ddim_inversion
-    orders = observed(sampler_, Mixture(frame), logarithmic, inverts=inverts)
+def test_orders_with_other_options(sampler_, order, asymptotic_order, frame):
+    is_inversion = sampler_.func is ddim_inversion
+    orders = observed(sampler_, Mixture(frame), logarithmic, is_inversion=is_inversion)
     assert orders[-1] == pytest.approx(order, abs=0.1)
-    orders = observed(sampler_, Straight(frame), even, (320, 640), inverts=inverts)
-    assert orders[-1] == pytest.approx(main_order, abs=0.25)
+    orders = observed(sampler_, Straight(frame), even, (320, 640), is_inversion=is_inversion)
+    assert orders[-1] == pytest.approx(asymptotic_order, abs=0.25)
 
 
 def test_plms_is_of_third_order_on_even_spacing():
@@ -57,4 +57,4 @@ def test_plms_is_of_third_order_on_even_spacing():
 def from_10_to_005(frame, steps):
     assert frame == "flow"
     high, low = 10 / 11, 0.05 / 1.05
-    return Grid([high + i / steps * (low - high) for i in range(steps + 1)], frame)
+    return SigmaGrid([high + i / steps * (low - high) for i in range(steps + 1)], frame)

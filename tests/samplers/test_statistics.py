@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from latelier.contracts import frames
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier_samplers.ddim import ddim
 from latelier_samplers.ddpm import ddpm
 from latelier_samplers.dpm2_ancestral import dpm2_ancestral
@@ -123,7 +123,7 @@ def grid_in(frame, top):
     """Return even steps of sigma / sqrt(alpha^2 + sigma^2) from `top`, 1 being pure noise."""
     shares = [top + i / (STEPS - 1) * (0.02 - top) for i in range(STEPS)]
     ratios = [u / math.sqrt(1 - u**2) if u < 1 else math.inf for u in shares]
-    return Grid([*(frames.sigma_at(frame, -math.log(ratio)) for ratio in ratios), 0.0], frame)
+    return SigmaGrid([*(frames.sigma_at(frame, -math.log(ratio)) for ratio in ratios), 0.0], frame)
 
 
 def errors_of_the_mean(values, expected):

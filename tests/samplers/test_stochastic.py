@@ -10,7 +10,7 @@ import torch
 from latelier.contracts import frames
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.options import read_options
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.brownian import BrownianNoise
 from latelier_samplers.ddim import ddim
 from latelier_samplers.dpm2 import dpm2
@@ -44,7 +44,7 @@ def grid_in(frame, steps=12, high=10.0, low=0.05, zero=True):
     if not zero:
         ratios.append(low)
     sigmas = [frames.sigma_at(frame, -math.log(ratio)) for ratio in ratios]
-    return Grid([*sigmas, 0.0] if zero else sigmas, frame)
+    return SigmaGrid([*sigmas, 0.0] if zero else sigmas, frame)
 
 
 def run(sampler, grid, draws=DRAWS, **options):
@@ -290,7 +290,9 @@ def test_a_restart_lies_within_the_grid(interval, more, frame):
 def test_brownian_noise_serves_every_sampler(sampler, traits, frame):
     if not traits.stochastic:
         pytest.skip("draws no noise")
-    grid = Grid([1.0, *grid_in(frame).sigmas[1:]], "flow") if frame == "flow" else grid_in(frame)
+    grid = (
+        SigmaGrid([1.0, *grid_in(frame).sigmas[1:]], "flow") if frame == "flow" else grid_in(frame)
+    )
     noise = BrownianNoise([1, 2], (4, 4, 4), frame)
     x = noise.initial() * grid.sigmas[0]
     for step in sampler(lambda x, sigma: torch.tanh(x), x, grid, noise=noise):
@@ -332,7 +334,7 @@ def test_from_pure_noise_with_other_options(sampler_, steps):
     for step in sampler_(
         lambda x, sigma: torch.tanh(x),
         FIRST,
-        Grid([*sigmas, 0.0], "flow"),
+        SigmaGrid([*sigmas, 0.0], "flow"),
         noise=lambda *_: next(draws),
     ):
         assert step.x.isfinite().all()

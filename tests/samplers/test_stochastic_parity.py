@@ -14,7 +14,7 @@ from importlib import import_module
 import pytest
 import torch
 
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier_samplers.dpm2_ancestral import dpm2_ancestral
 from latelier_samplers.dpmpp_2m_sde import dpmpp_2m_sde
 from latelier_samplers.dpmpp_3m_sde import dpmpp_3m_sde
@@ -83,7 +83,7 @@ def of_unit_variance(scheduler, frame="ve", noisy=False):
     """Return grid, first x and the end of a run of a scheduler whose x has unit variance."""
     scheduler.set_timesteps(STEPS)
     scheduler.sigmas = scheduler.sigmas.double()
-    grid = Grid(scheduler.sigmas.tolist(), frame)
+    grid = SigmaGrid(scheduler.sigmas.tolist(), frame)
     x = FIRST
     for index, t in enumerate(scheduler.timesteps):
         sigma = grid.sigmas[index]
@@ -163,7 +163,7 @@ def test_dpmpp_2m_sde_as_the_cosine_scheduler_has_it(scheduler_of, solver_type):
         lower_order_final=False,
     )
     scheduler.set_timesteps(STEPS)
-    grid, draws = Grid(scheduler.sigmas.tolist(), "ve"), iter(DRAWS)
+    grid, draws = SigmaGrid(scheduler.sigmas.tolist(), "ve"), iter(DRAWS)
     scheduler.noise_sampler = lambda *_: next(draws)
     x = FIRST * grid.sigmas[0]
     for sigma, t in zip(grid.sigmas, scheduler.timesteps):
@@ -177,7 +177,7 @@ def test_dpm2_ancestral(scheduler_of, options):
         "k_dpm_2_ancestral_discrete", "KDPM2AncestralDiscreteScheduler", **BETAS, **options
     )
     scheduler.set_timesteps(STEPS)
-    grid = Grid(dict.fromkeys(scheduler.sigmas.tolist()), "ve")
+    grid = SigmaGrid(dict.fromkeys(scheduler.sigmas.tolist()), "ve")
     x = first = FIRST * grid.sigmas[0]
     for index, t in enumerate(scheduler.timesteps):
         table = scheduler.sigmas_interpol if index % 2 else scheduler.sigmas
@@ -191,7 +191,7 @@ def test_dpmpp_sde(scheduler_of, options):
     """Given the noise of the step that contains that of its half."""
     scheduler = scheduler_of("dpmsolver_sde", "DPMSolverSDEScheduler", **BETAS, **options)
     scheduler.set_timesteps(STEPS)
-    grid = Grid(dict.fromkeys(scheduler.sigmas.tolist()), "ve")
+    grid = SigmaGrid(dict.fromkeys(scheduler.sigmas.tolist()), "ve")
     draws, halves = iter(DRAWS.double()), {}
 
     def noise(sigma, to):
@@ -270,7 +270,7 @@ def test_lcm(scheduler_of, steps):
     scheduler = scheduler_of("lcm", "LCMScheduler", clip_sample=False, prediction_type="sample")
     scheduler.set_timesteps(steps)
     abar = scheduler.alphas_cumprod[scheduler.timesteps].double()
-    grid = Grid([*((1 - abar) / abar).sqrt().tolist(), 0.0], "ve")
+    grid = SigmaGrid([*((1 - abar) / abar).sqrt().tolist(), 0.0], "ve")
     x = FIRST
     for index, t in enumerate(scheduler.timesteps):
         sigma = grid.sigmas[index]
@@ -281,7 +281,7 @@ def test_lcm(scheduler_of, steps):
 def test_lcm_flow(scheduler_of):
     scheduler = scheduler_of("flow_match_lcm", "FlowMatchLCMScheduler")
     scheduler.set_timesteps(STEPS)
-    grid, x = Grid(scheduler.sigmas.tolist(), "flow"), FIRST
+    grid, x = SigmaGrid(scheduler.sigmas.tolist(), "flow"), FIRST
 
     def denoise(x, sigma):
         return torch.tanh(x)
@@ -316,7 +316,7 @@ class TestRealDifferences:
         sigma, churn = 3.0, 0.3
         hat, eps = sigma * (1 + churn), DRAWS[0].double()
         x_hat = FIRST * sigma + math.sqrt(hat**2 - sigma**2) * eps
-        x = ours(edm_stochastic, Grid([sigma, 0.0], "ve"), FIRST * sigma, s_churn=churn)
+        x = ours(edm_stochastic, SigmaGrid([sigma, 0.0], "ve"), FIRST * sigma, s_churn=churn)
         ends = []
         for seen, at in [(FIRST * sigma, sigma), (x_hat, hat)]:
             scheduler = scheduler_of("edm_euler", "EDMEulerScheduler")

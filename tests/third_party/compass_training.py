@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from latelier import Pipeline, compose, hookimpl
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Condition, chosen
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import Condition, where
 from latelier.contracts.configs import FirstStageConfig
 from latelier.contracts.inputs import read_input
 from latelier.kernel.atelier import Atelier
@@ -72,7 +72,7 @@ def composed() -> Pipeline:
                 "num_heads": 2,
                 "num_groups": 4,
                 "context_dim": 16,
-                "streams": {"compass": {"width": 16, "way": "named"}},
+                "streams": {"compass": {"width": 16, "injection": "named"}},
             },
         ),
         conditioners={"compass": ("compass", {"width": 16})},
@@ -97,16 +97,16 @@ def train(pipe: Pipeline, generator: torch.Generator) -> None:
     conditioner, denoiser, process = pipe.conditioners["compass"], pipe.denoiser, pipe.process
     weights = [*denoiser.parameters(), *conditioner.parameters()]
     optimizer = torch.optim.Adam(weights, lr=3e-3, fused=True)
-    frame = Frame((SIDE, SIDE), (SIDE, SIDE))
+    frame = PictureGeometry((SIDE, SIDE), (SIDE, SIDE))
     for _ in range(STEPS):
         degrees = torch.randint(360, (BATCH,), generator=generator)
         inputs = [read_input(conditioner.Input, float(each), "compass") for each in degrees]
         part = conditioner(conditioner.prepare(inputs, frame), frame)
         keep = torch.rand(BATCH, generator=generator) > 0.1
-        part = chosen(keep, part, conditioner.null(BATCH, frame))
+        part = where(keep, part, conditioner.null(BATCH, frame))
         x0 = pipe.first_stage.encode(scenes(degrees))
         eps = torch.randn(x0.shape, generator=generator)
-        sigma = process.training_sigmas(torch.rand(BATCH, generator=generator)).float()
+        sigma = process.sigma_from_uniform(torch.rand(BATCH, generator=generator)).float()
         x = process.noised(x0, eps, sigma)
         said = denoiser(x, process.timestep(sigma), Condition.of({"compass": part}))
         loss = (said - process.target(x0, eps, sigma)).square().mean()

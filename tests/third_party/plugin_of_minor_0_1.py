@@ -12,9 +12,9 @@ from pydantic import Field
 from latelier import (
     Conditioner,
     ConditionerConfig,
+    ConditionPart,
     Frozen,
-    Gives,
-    Part,
+    OutputSpec,
     Step,
     Stream,
     hookimpl,
@@ -24,8 +24,8 @@ from latelier import (
 class MoodConfig(ConditionerConfig):
     width: int = Field(16, ge=1, description="width of the token")
 
-    def gives(self):
-        return Gives(stream=self.width)
+    def outputs(self):
+        return OutputSpec(stream=self.width)
 
 
 class Mood(Frozen):
@@ -44,10 +44,10 @@ class MoodConditioner(Conditioner):
         return {"cheer": torch.tensor([[each.cheer] for each in inputs])}
 
     def forward(self, batch, frame):
-        return Part(stream=Stream(self.line(batch["cheer"])[:, None]))
+        return ConditionPart(stream=Stream(self.line(batch["cheer"])[:, None]))
 
     def null(self, rows, frame):
-        return Part(stream=Stream(self.nothing.expand(rows, -1, -1)))
+        return ConditionPart(stream=Stream(self.nothing.expand(rows, -1, -1)))
 
 
 def stride(denoise, x, grid, /, *, noise, reach=1.0):

@@ -22,7 +22,7 @@ from latelier.kernel.deprecation import (
     warn_of_name,
 )
 from latelier.kernel.discovery import discover
-from latelier.kernel.dispatcher import Announcer
+from latelier.kernel.dispatcher import HookDispatcher
 from latelier.kernel.loader import LeftOutError, PluginLoader, PluginReport
 from latelier.kernel.registrar import Registrar
 from latelier.kernel.trust.entry_points import BUILT_IN, GROUP
@@ -134,9 +134,9 @@ def test_an_older_plugin_loads_under_a_later_minor(site):
         warnings.simplefilter("error", PluginDeprecationWarning)
         report = loader.load(site.candidates()[0], Policy())
     assert (report.state, len(report.components)) == ("ok", 4)
-    announcer = Announcer(loader.manager, strict=True)
-    announcer.tell("latelier_images_finished", pictures=[1, 2], seconds=3.0)
-    announcer.tell("latelier_everything_over")
+    dispatcher = HookDispatcher(loader.manager, strict=True)
+    dispatcher.emit("latelier_images_finished", pictures=[1, 2], seconds=3.0)
+    dispatcher.emit("latelier_everything_over")
     assert sys.modules["latelier_older"].plugin.told == ["2 pictures"]
 
 

@@ -43,7 +43,7 @@ TINY = {
             "num_heads": 2,
             "num_groups": 4,
             "context_dim": 8,
-            "streams": {"text": {"width": 8, "way": "native"}},
+            "streams": {"text": {"width": 8, "injection": "native"}},
             "vectors": {"class_label": 8},
         },
     },
@@ -368,20 +368,22 @@ def test_the_sheet_is_of_what_the_conditioners_augment(tmp_path, tiny_first_stag
 
 def test_recomputing_changes_no_weight(tmp_path, tiny_first_stage):
     made = []
-    for recompute in (False, True):
+    for gradient_checkpointing in (False, True):
         config = tiny_denoiser_training(
-            tmp_path / str(recompute), tiny_first_stage, recompute=recompute
+            tmp_path / str(gradient_checkpointing),
+            tiny_first_stage,
+            gradient_checkpointing=gradient_checkpointing,
         )
         with torch.random.fork_rng():
             torch.manual_seed(0)
             objective = objective_of(config)
         asked = []
         objective.denoiser.register_forward_pre_hook(
-            lambda _, given, asked=asked: asked.append(given[3].recompute)
+            lambda _, given, asked=asked: asked.append(given[3].gradient_checkpointing)
         )
         samples = [scenes(config.data, config.data.seed, 8)[k] for k in range(2)]
         loss = objective(objective.collate(samples), 3)["loss"]
-        assert asked == [recompute]
+        assert asked == [gradient_checkpointing]
         loss.backward()
         made.append([p.grad for p in objective.denoiser.parameters() if p.grad is not None])
     for plain, again in zip(*made, strict=True):
@@ -389,6 +391,10 @@ def test_recomputing_changes_no_weight(tmp_path, tiny_first_stage):
 
 
 def test_a_denoiser_that_cannot_recompute_is_refused(tmp_path, tiny_first_stage, monkeypatch):
-    monkeypatch.setattr(UNetConfig, "honours", frozenset())
-    with pytest.raises(CompatibilityError, match="recompute: the denoiser 'latelier/unet' cannot"):
-        objective_of(tiny_denoiser_training(tmp_path, tiny_first_stage, recompute=True))
+    monkeypatch.setattr(UNetConfig, "supports", frozenset())
+    with pytest.raises(
+        CompatibilityError, match="gradient_checkpointing: the denoiser 'latelier/unet' does"
+    ):
+        objective_of(
+            tiny_denoiser_training(tmp_path, tiny_first_stage, gradient_checkpointing=True)
+        )

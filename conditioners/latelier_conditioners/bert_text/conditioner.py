@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Part, Stream
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import ConditionPart, Stream
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidConfigError
 from latelier_conditioners.bert_text.inputs import BertTextConfig
@@ -67,7 +67,7 @@ class BertTextConditioner(Conditioner):
             )
         self._tokenizer = tokenizer
 
-    def prepare(self, inputs: Sequence[Text], _frame: Frame, /) -> dict[str, Tensor]:
+    def prepare(self, inputs: Sequence[Text], _frame: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "tokens" (B, max_seq_len) int64, padded.
 
         Raises:
@@ -78,11 +78,11 @@ class BertTextConditioner(Conditioner):
         tokens = torch.tensor(rows, dtype=torch.int64)
         return {"tokens": tokens.view(len(rows), self._text.max_seq_len)}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
+    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, max_seq_len, n_embed), unmasked."""
-        return Part(Stream(self.transformer(batch["tokens"])))
+        return ConditionPart(Stream(self.transformer(batch["tokens"])))
 
-    def null(self, rows: int, _frame: Frame, /) -> Part:
+    def null(self, rows: int, _frame: PictureGeometry, /) -> ConditionPart:
         """Return the encoding of the empty text for that many rows.
 
         Raises:
@@ -90,7 +90,7 @@ class BertTextConditioner(Conditioner):
         """
         device = self.transformer.norm.weight.device
         encoded = self.transformer(torch.tensor([self._ids("")], device=device))
-        return Part(Stream(encoded.expand(rows, -1, -1)))
+        return ConditionPart(Stream(encoded.expand(rows, -1, -1)))
 
     def _known(self) -> WordPiece:
         if self._tokenizer is None:

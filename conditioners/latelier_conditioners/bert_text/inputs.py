@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from latelier.contracts.configs import ConditionerConfig, Gives
+from latelier.contracts.configs import ConditionerConfig, OutputSpec
 
 
 class BertTextConfig(ConditionerConfig):
@@ -19,6 +19,6 @@ class BertTextConfig(ConditionerConfig):
         description="tokens that every text is padded to, its start and end token counted",
     )
 
-    def gives(self) -> Gives:
+    def outputs(self) -> OutputSpec:
         """Return the slots that it fills."""
-        return Gives(stream=self.n_embed)
+        return OutputSpec(stream=self.n_embed)

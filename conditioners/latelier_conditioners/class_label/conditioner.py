@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Part, Stream
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import ConditionPart, Stream
 from latelier.contracts.conditioner import Conditioner
 from latelier_conditioners.class_label.inputs import ClassLabel, ClassLabelConfig
 from latelier_conditioners.class_label.names import ClassNames
@@ -28,7 +28,9 @@ class ClassLabelConditioner(Conditioner):
         self._names = ClassNames(config.names, config.num_classes)
         self.embedding = nn.Embedding(config.num_classes + config.null_class, config.width)
 
-    def prepare(self, inputs: Sequence[ClassLabel], _frame: Frame, /) -> dict[str, Tensor]:
+    def prepare(
+        self, inputs: Sequence[ClassLabel], _frame: PictureGeometry, /
+    ) -> dict[str, Tensor]:
         """Return "label" (B,) int64.
 
         Raises:
@@ -37,14 +39,14 @@ class ClassLabelConditioner(Conditioner):
         numbers = [self._names.number(value.label) for value in inputs]
         return {"label": torch.tensor(numbers, dtype=torch.int64)}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
+    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
         """Return a stream of one token (B, 1, width), or a vector (B, width)."""
         rows: Tensor = self.embedding(batch["label"])
         if self._classes.slot == "stream":
-            return Part(Stream(rows[:, None]))
-        return Part(vector=rows)
+            return ConditionPart(Stream(rows[:, None]))
+        return ConditionPart(vector=rows)
 
-    def null(self, rows: int, frame: Frame, /) -> Part:
+    def null(self, rows: int, frame: PictureGeometry, /) -> ConditionPart:
         """Return the row of no class for that many rows.
 
         Without that row: one wholly masked token, or a vector of zeros. Both contribute nothing.
@@ -55,5 +57,7 @@ class ClassLabelConditioner(Conditioner):
             return self.forward({"label": label}, frame)
         zeros = weight.new_zeros(rows, 1, self._classes.width)
         if self._classes.slot == "stream":
-            return Part(Stream(zeros, torch.zeros(rows, 1, dtype=torch.bool, device=zeros.device)))
-        return Part(vector=zeros[:, 0])
+            return ConditionPart(
+                Stream(zeros, torch.zeros(rows, 1, dtype=torch.bool, device=zeros.device))
+            )
+        return ConditionPart(vector=zeros[:, 0])

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from latelier.contracts.configs import ConditionerConfig, Gives
+from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
 from latelier_conditioners.class_label.names import Label, check_names
 
@@ -24,10 +24,10 @@ class ClassLabelConfig(ConditionerConfig):
     )
     names: tuple[str, ...] = Field(default=(), description="names of all the classes, in order")
 
-    def gives(self) -> Gives:
+    def outputs(self) -> OutputSpec:
         """Return the slots that it fills."""
         stream, vector = (self.width, None) if self.slot == "stream" else (None, self.width)
-        return Gives(stream=stream, spatial=None, vector=vector)
+        return OutputSpec(stream=stream, spatial=None, vector=vector)
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:

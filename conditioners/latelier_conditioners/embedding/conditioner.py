@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Part, Stream
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import ConditionPart, Stream
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidInputError
 from latelier_conditioners.embedding.inputs import Embedding, EmbeddingConfig
@@ -28,7 +28,7 @@ class EmbeddingConditioner(Conditioner):
         self.nothing: Tensor
         self.register_buffer("nothing", torch.zeros(1, 1, config.width), persistent=False)
 
-    def prepare(self, inputs: Sequence[Embedding], _frame: Frame, /) -> dict[str, Tensor]:
+    def prepare(self, inputs: Sequence[Embedding], _frame: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "vectors" (B, N, width) float32, N as of the longest input.
 
         And "mask" (B, N) bool, only where the inputs have different numbers of vectors.
@@ -45,17 +45,17 @@ class EmbeddingConditioner(Conditioner):
         mask = torch.arange(vectors.shape[1]) < counts[:, None]
         return {"vectors": vectors} if mask.all() else {"vectors": vectors, "mask": mask}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
+    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, N, width)."""
-        return Part(Stream(batch["vectors"].to(self.nothing.dtype), batch.get("mask")))
+        return ConditionPart(Stream(batch["vectors"].to(self.nothing.dtype), batch.get("mask")))
 
-    def null(self, rows: int, _frame: Frame, /) -> Part:
+    def null(self, rows: int, _frame: PictureGeometry, /) -> ConditionPart:
         """Return one token of zeros for that many rows.
 
         Attention to k equal tokens is attention to one of them, so this is what the original's k
         zeros are, for every k.
         """
-        return Part(Stream(self.nothing.expand(rows, -1, -1)))
+        return ConditionPart(Stream(self.nothing.expand(rows, -1, -1)))
 
     def _checked(self, value: Embedding) -> Tensor:
         """Return the vectors (N, width) of one input."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from latelier.contracts.configs import ConditionerConfig, Gives
+from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
 
 
@@ -20,9 +20,9 @@ class EmbeddingConfig(ConditionerConfig):
         default=False, description="vectors are scaled to unit length, as the model learnt them"
     )
 
-    def gives(self) -> Gives:
+    def outputs(self) -> OutputSpec:
         """Return the slots that it fills."""
-        return Gives(stream=self.width)
+        return OutputSpec(stream=self.width)
 
 
 def _read_vectors(value: Any) -> tuple[tuple[float, ...], ...]:

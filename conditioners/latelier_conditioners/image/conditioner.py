@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Part
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidInputError
 from latelier_conditioners.image.inputs import CHANNELS, ImageConfig, LowResolution
@@ -16,7 +16,7 @@ from latelier_conditioners.image_tensors import image_tensor, zero_part
 
 
 class ImageConditioner(Conditioner):
-    """Gives the pixels of the image, in [-1, 1], at latent size.
+    """OutputSpec the pixels of the image, in [-1, 1], at latent size.
 
     Super-resolution by concatenation (Saharia et al. 2021, arXiv:2104.07636; Rombach et al. 2022,
     arXiv:2112.10752, section 4.4). In the published model the image is as large as the latents
@@ -30,7 +30,7 @@ class ImageConditioner(Conditioner):
         super().__init__(config)
         self._image = config
 
-    def picture_size(self, value: LowResolution, /) -> tuple[int, int]:
+    def output_size(self, value: LowResolution, /) -> tuple[int, int]:
         """Return the image's size times the factor."""
         width, height = value.image.size
         return width * self._image.factor, height * self._image.factor
@@ -45,7 +45,9 @@ class ImageConditioner(Conditioner):
             return LowResolution(image=bicubic(picture, self._image.factor))
         return LowResolution(image=degrade(picture, self._image.factor, rng))
 
-    def prepare(self, inputs: Sequence[LowResolution], frame: Frame, /) -> dict[str, Tensor]:
+    def prepare(
+        self, inputs: Sequence[LowResolution], frame: PictureGeometry, /
+    ) -> dict[str, Tensor]:
         """Return "image" (B, 3, h, w), in [-1, 1] at latent size.
 
         Raises:
@@ -60,16 +62,16 @@ class ImageConditioner(Conditioner):
             rows.append(image.clamp(-1, 1))
         return {"image": torch.cat(rows)}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
+    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
         """Return the spatial part (B, 3, h, w)."""
-        return Part(spatial=batch["image"])
+        return ConditionPart(spatial=batch["image"])
 
-    def null(self, rows: int, frame: Frame, /) -> Part:
+    def null(self, rows: int, frame: PictureGeometry, /) -> ConditionPart:
         """Return zeros, which are grey."""
-        return Part(spatial=zero_part(rows, CHANNELS, frame))
+        return ConditionPart(spatial=zero_part(rows, CHANNELS, frame))
 
-    def _check(self, value: LowResolution, frame: Frame) -> None:
-        width, height = self.picture_size(value)
+    def _check(self, value: LowResolution, frame: PictureGeometry) -> None:
+        width, height = self.output_size(value)
         if (height, width) != frame.size:
             raise InvalidInputError(
                 f"this model enlarges {self._image.factor} times, an image of {{}}x{{}} ".format(

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from latelier.contracts.configs import ConditionerConfig, Gives
+from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.image_types import Image
 
@@ -22,9 +22,9 @@ class ImageConfig(ConditionerConfig):
         "resizing and JPEG, or by bicubic resizing alone",
     )
 
-    def gives(self) -> Gives:
+    def outputs(self) -> OutputSpec:
         """Return the slots that it fills."""
-        return Gives(stream=None, spatial=CHANNELS, vector=None)
+        return OutputSpec(stream=None, spatial=CHANNELS, vector=None)
 
 
 class LowResolution(Frozen):

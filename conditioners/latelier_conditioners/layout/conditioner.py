@@ -6,8 +6,8 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Part, Stream
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import ConditionPart, Stream
 from latelier_conditioners.layout.inputs import (
     ATTRIBUTES,
     CROP_TOKENS,
@@ -35,7 +35,7 @@ class LayoutConditioner(ObjectsConditioner):
             config.n_embed, config.n_layer, config.vocab_size, config.max_seq_len
         )
 
-    def prepare(self, inputs: Sequence[Layout], frame: Frame, /) -> dict[str, Tensor]:
+    def prepare(self, inputs: Sequence[Layout], frame: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "tokens" (B, max_seq_len) int64. Objects outside of `frame.crop` are left out.
 
         Raises:
@@ -45,11 +45,11 @@ class LayoutConditioner(ObjectsConditioner):
         tokens = torch.tensor(rows, dtype=torch.int64)
         return {"tokens": tokens.view(len(rows), self._layout.max_seq_len)}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
+    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, max_seq_len, n_embed), unmasked."""
-        return Part(Stream(self.transformer(batch["tokens"])))
+        return ConditionPart(Stream(self.transformer(batch["tokens"])))
 
-    def null(self, rows: int, frame: Frame, /) -> Part:
+    def null(self, rows: int, frame: PictureGeometry, /) -> ConditionPart:
         """Return the encoding of no objects, seen through `frame.crop`, for that many rows.
 
         The crop belongs to the view and not to what is in it, so guidance must not drive away from
@@ -58,9 +58,9 @@ class LayoutConditioner(ObjectsConditioner):
         tokens = self._filled([], frame.crop)
         device = self.transformer.norm.weight.device
         encoded = self.transformer(torch.tensor([tokens], device=device))
-        return Part(Stream(encoded.expand(rows, -1, -1)))
+        return ConditionPart(Stream(encoded.expand(rows, -1, -1)))
 
-    def window(self, batch: Mapping[str, Tensor], box: WindowBox, /) -> Mapping[str, Tensor]:
+    def crop(self, batch: Mapping[str, Tensor], box: WindowBox, /) -> Mapping[str, Tensor]:
         """Return the batch with the corners of `box` as its crop."""
         tokens = batch["tokens"]
         crop = tokens.new_tensor(self._corners(box)).expand(len(tokens), -1)

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from latelier.contracts.configs import ConditionerConfig, Gives
+from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.inputs import Box
 from latelier_conditioners.class_label.names import Label, check_names
@@ -62,9 +62,9 @@ class LayoutConfig(ObjectsConfig):
         default=False, description="objects may be occluded, a depiction or seen from inside"
     )
 
-    def gives(self) -> Gives:
+    def outputs(self) -> OutputSpec:
         """Return the slots that it fills."""
-        return Gives(stream=self.n_embed)
+        return OutputSpec(stream=self.n_embed)
 
     @property
     def max_seq_len(self) -> int:
@@ -114,9 +114,9 @@ class LayoutFourierConfig(ObjectsConfig):
         default=8, ge=1, le=16, description="octaves in which each coordinate is seen"
     )
 
-    def gives(self) -> Gives:
+    def outputs(self) -> OutputSpec:
         """Return the slots that it fills."""
-        return Gives(stream=self.width)
+        return OutputSpec(stream=self.width)
 
     @model_validator(mode="after")
     def _check_heads(self) -> Self:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Part, Stream
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import ConditionPart, Stream
 from latelier_conditioners.layout.inputs import Layout, LayoutFourierConfig
 from latelier_conditioners.layout.objects import ObjectsConditioner, WindowBox
 from latelier_conditioners.text.conditioner import EncoderLayer
@@ -31,7 +31,7 @@ class LayoutFourierConditioner(ObjectsConditioner):
         )
         self.norm = nn.LayerNorm(config.width)
 
-    def prepare(self, inputs: Sequence[Layout], frame: Frame, /) -> dict[str, Tensor]:
+    def prepare(self, inputs: Sequence[Layout], frame: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "labels" (B, N) int64, "boxes" (B, N, 4) float32 and "mask" (B, N) bool.
 
         N is one more than the objects that fit. Objects outside of `frame.crop` are left out.
@@ -48,7 +48,7 @@ class LayoutFourierConditioner(ObjectsConditioner):
                 batch["mask"][row, position] = True
         return batch
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
+    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, N, width) under its mask."""
         mask = batch["mask"]
         features = fourier_features(batch["boxes"], self._layout.frequencies)
@@ -56,15 +56,15 @@ class LayoutFourierConditioner(ObjectsConditioner):
         x = self.class_embedding(batch["labels"]) + boxes
         for layer in self.layers:
             x = layer(x, mask[:, None, None])
-        return Part(Stream(self.norm(x), mask))
+        return ConditionPart(Stream(self.norm(x), mask))
 
-    def null(self, rows: int, frame: Frame, /) -> Part:
+    def null(self, rows: int, frame: PictureGeometry, /) -> ConditionPart:
         """Return the encoding of the picture's token alone, for that many rows."""
         device = self.norm.weight.device
         batch = {name: tensor.to(device) for name, tensor in self._blank(rows, frame.crop).items()}
         return self.forward(batch, frame)
 
-    def window(self, batch: Mapping[str, Tensor], box: WindowBox, /) -> Mapping[str, Tensor]:
+    def crop(self, batch: Mapping[str, Tensor], box: WindowBox, /) -> Mapping[str, Tensor]:
         """Return the batch with `box` as the part of the picture that is seen."""
         boxes = batch["boxes"].clone()
         boxes[:, 0] = boxes.new_tensor(box)

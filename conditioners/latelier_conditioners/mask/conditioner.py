@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Part
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier_conditioners.image_tensors import first_stage_weight, image_tensor
@@ -19,7 +19,7 @@ from latelier_conditioners.mask.inputs import Inpainting, MaskConfig
 
 
 class MaskConditioner(Conditioner):
-    """Gives the latents of the image without its hole, and the mask at latent size.
+    """OutputSpec the latents of the image without its hole, and the mask at latent size.
 
     The inpainting models of Rombach et al. 2022 (arXiv:2112.10752, section 4.5) and of Stable
     Diffusion, which differ in the order of channels and in values. It has no weights: the latents
@@ -32,7 +32,7 @@ class MaskConditioner(Conditioner):
         super().__init__(config)
         self._mask = config
 
-    def picture_size(self, value: Inpainting, /) -> tuple[int, int]:
+    def output_size(self, value: Inpainting, /) -> tuple[int, int]:
         """Return the image's size."""
         width, height = value.image.size
         return width, height
@@ -44,7 +44,7 @@ class MaskConditioner(Conditioner):
         mask = drawn_mask(value.image.size, self._mask.drawn_share, rng)
         return Inpainting(image=value.image, mask=mask)
 
-    def finished(self, picture: PIL.Image.Image, value: Inpainting, /) -> PIL.Image.Image:
+    def postprocess(self, picture: PIL.Image.Image, value: Inpainting, /) -> PIL.Image.Image:
         """Return a generated picture with the original's pixels where the mask keeps them.
 
         Raises:
@@ -52,7 +52,7 @@ class MaskConditioner(Conditioner):
         """
         return composited(picture, value.image, self._given_mask(value))
 
-    def prepare(self, inputs: Sequence[Inpainting], frame: Frame, /) -> dict[str, Tensor]:
+    def prepare(self, inputs: Sequence[Inpainting], frame: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "image" (B, 3, H, W) in [-1, 1], and "hole" (B, 1, H, W) bool.
 
         Raises:
@@ -69,7 +69,7 @@ class MaskConditioner(Conditioner):
         images = [image_tensor(each.image) for each in inputs]
         return {"image": torch.stack(images), "hole": torch.stack(holes)}
 
-    def forward(self, batch: Mapping[str, Tensor], frame: Frame, /) -> Part:
+    def forward(self, batch: Mapping[str, Tensor], frame: PictureGeometry, /) -> ConditionPart:
         """Return the spatial part (B, C + 1, h, w).
 
         Raises:
@@ -82,18 +82,18 @@ class MaskConditioner(Conditioner):
         cells = interpolate(hole.to(latents.dtype), latents.shape[2:], mode="nearest")
         mask = keep + (repaint - keep) * cells
         channels = [mask, latents] if self._mask.mask_first else [latents, mask]
-        return Part(spatial=torch.cat(channels, dim=1))
+        return ConditionPart(spatial=torch.cat(channels, dim=1))
 
-    def null(self, rows: int, frame: Frame, /) -> Part:
+    def null(self, rows: int, frame: PictureGeometry, /) -> ConditionPart:
         """Return the part of a picture that is all hole."""
         device = first_stage_weight(frame).device
         image = torch.zeros(1, 3, *frame.size, device=device)
         hole = torch.ones(1, 1, *frame.size, dtype=torch.bool, device=device)
         one = self.forward({"image": image, "hole": hole}, frame).spatial
         assert one is not None
-        return Part(spatial=one.expand(rows, -1, -1, -1))
+        return ConditionPart(spatial=one.expand(rows, -1, -1, -1))
 
-    def _encoded(self, images: Tensor, frame: Frame) -> Tensor:
+    def _encoded(self, images: Tensor, frame: PictureGeometry) -> Tensor:
         if frame.first_stage is None:
             raise CompatibilityError("inpainting works on latents: the frame needs a first stage")
         with torch.no_grad():

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from latelier.contracts.configs import ConditionerConfig, Gives
+from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.image_types import Image, Mask
 
@@ -35,9 +35,9 @@ class MaskConfig(ConditionerConfig):
         default=(0.1, 0.6), description="bounds of the repainted share in masks drawn for training"
     )
 
-    def gives(self) -> Gives:
+    def outputs(self) -> OutputSpec:
         """Return the slots that it fills."""
-        return Gives(stream=None, spatial=self.latent_channels + 1, vector=None)
+        return OutputSpec(stream=None, spatial=self.latent_channels + 1, vector=None)
 
     @model_validator(mode="after")
     def _check_share(self) -> Self:

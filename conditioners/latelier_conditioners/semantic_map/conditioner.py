@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Part
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError
 from latelier_conditioners.image_tensors import zero_part
@@ -16,7 +16,7 @@ from latelier_conditioners.semantic_map.labels import labels_of, resized
 
 
 class SemanticMapConditioner(Conditioner):
-    """Gives a map of the labels at latent size, by a learnt 1x1 convolution if it has one.
+    """OutputSpec a map of the labels at latent size, by a learnt 1x1 convolution if it has one.
 
     The SpatialRescaler of semantic synthesis (Rombach et al. 2022, arXiv:2112.10752, section 4.3.2
     and its published checkpoints). Where no map is given every channel is zero: no label at all.
@@ -31,12 +31,12 @@ class SemanticMapConditioner(Conditioner):
         if config.out_channels is not None:
             self.channel_mapper = nn.Conv2d(config.num_classes, config.out_channels, 1, bias=False)
 
-    def picture_size(self, value: Semantics, /) -> tuple[int, int]:
+    def output_size(self, value: Semantics, /) -> tuple[int, int]:
         """Return the map's size."""
         width, height = value.map.size
         return width, height
 
-    def prepare(self, inputs: Sequence[Semantics], frame: Frame, /) -> dict[str, Tensor]:
+    def prepare(self, inputs: Sequence[Semantics], frame: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "labels" (B, H, W) int64 of the picture's size.
 
         Raises:
@@ -48,21 +48,21 @@ class SemanticMapConditioner(Conditioner):
         maps = [resized(labels_of(each.map, self._semantics), frame.size) for each in inputs]
         return {"labels": torch.from_numpy(np.stack(maps))}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
+    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
         """Return the spatial part (B, C, h, w)."""
         weight = next(self.parameters(), torch.empty(0))
         shares = label_shares(
             batch["labels"], self._semantics.num_classes, self._semantics.n_stages
         )
-        return Part(spatial=self.channel_mapper(shares.to(weight.dtype)))
+        return ConditionPart(spatial=self.channel_mapper(shares.to(weight.dtype)))
 
-    def null(self, rows: int, frame: Frame, /) -> Part:
+    def null(self, rows: int, frame: PictureGeometry, /) -> ConditionPart:
         """Return zeros: the convolution, which has no bias, of no label at all."""
         channels = self._semantics.out_channels or self._semantics.num_classes
         zeros = zero_part(rows, channels, frame)
-        return Part(spatial=zeros.to(next(self.parameters(), zeros)))
+        return ConditionPart(spatial=zeros.to(next(self.parameters(), zeros)))
 
-    def _check(self, frame: Frame) -> None:
+    def _check(self, frame: PictureGeometry) -> None:
         halvings = 2**self._semantics.n_stages
         if frame.size != tuple(side * halvings for side in frame.latent_size):
             raise CompatibilityError(

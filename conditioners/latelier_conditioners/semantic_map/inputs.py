@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from latelier.contracts.configs import ConditionerConfig, Gives
+from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.image_types import SemanticMap
 from latelier.contracts.inputs import Color
@@ -29,9 +29,9 @@ class SemanticMapConfig(ConditionerConfig):
         "images are read by colour, exactly",
     )
 
-    def gives(self) -> Gives:
+    def outputs(self) -> OutputSpec:
         """Return the slots that it fills."""
-        return Gives(stream=None, spatial=self.out_channels or self.num_classes, vector=None)
+        return OutputSpec(stream=None, spatial=self.out_channels or self.num_classes, vector=None)
 
     @model_validator(mode="after")
     def _check_lists(self) -> Self:

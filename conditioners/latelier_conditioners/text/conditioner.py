@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Part, Stream
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import ConditionPart, Stream
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidConfigError
 from latelier_conditioners.text.inputs import Text, TextConfig, check_fits
@@ -62,7 +62,7 @@ class TextConditioner(Conditioner):
         if ASSET in assets:
             self._set(Vocabulary(assets[ASSET]))
 
-    def prepare(self, inputs: Sequence[Text], _frame: Frame, /) -> dict[str, Tensor]:
+    def prepare(self, inputs: Sequence[Text], _frame: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "tokens" (B, max_length) int64, and "mask", of the same shape, bool.
 
         Raises:
@@ -78,18 +78,18 @@ class TextConditioner(Conditioner):
             mask[row, : len(ids)] = True
         return {"tokens": tokens, "mask": mask}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
+    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, max_length, width) under its mask."""
-        return Part(Stream(self._encoded(batch["tokens"], batch["mask"]), batch["mask"]))
+        return ConditionPart(Stream(self._encoded(batch["tokens"], batch["mask"]), batch["mask"]))
 
-    def null(self, rows: int, _frame: Frame, /) -> Part:
+    def null(self, rows: int, _frame: PictureGeometry, /) -> ConditionPart:
         """Return the encoding of the empty text for that many rows."""
         device = self.token_embedding.weight.device
         tokens = torch.full((1, self._text.max_length), PAD, device=device)
         tokens[0, 0] = START
         mask = tokens == START
         encoded = self._encoded(tokens, mask)
-        return Part(Stream(encoded.expand(rows, -1, -1), mask.expand(rows, -1)))
+        return ConditionPart(Stream(encoded.expand(rows, -1, -1), mask.expand(rows, -1)))
 
     def _encoded(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Return (B, N, width) of ids (B, N) under a mask (B, N)."""

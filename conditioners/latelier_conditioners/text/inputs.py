@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from latelier.contracts.configs import ConditionerConfig, Gives
+from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen
 
@@ -24,9 +24,9 @@ class TextConfig(ConditionerConfig):
         description="upper bound of the vocabulary's size; 256 are single bytes",
     )
 
-    def gives(self) -> Gives:
+    def outputs(self) -> OutputSpec:
         """Return the slots that it fills."""
-        return Gives(stream=self.width, spatial=None, vector=None)
+        return OutputSpec(stream=self.width, spatial=None, vector=None)
 
     @model_validator(mode="after")
     def _check_heads(self) -> Self:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from latelier import __version__
-from latelier.checkpoints.component import Component, configured, restore, store
+from latelier.checkpoints.component import Component, restore, store, validate_config
 from latelier.checkpoints.io.verified import verify
 from latelier.checkpoints.io.weights import built_for_weights, load_into, read_weights
 from latelier.checkpoints.manifests import (
@@ -19,7 +19,7 @@ from latelier.checkpoints.manifests import (
     TrainedOn,
 )
 from latelier.contracts.errors import CompatibilityError, ModelFileError
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 from latelier.denoisers.adapter import Adapter
 from latelier.denoisers.checks import misfit
 from latelier.denoisers.configs import AdapterConfig
@@ -41,12 +41,12 @@ class LoadedAdapter:
     trained_on: TrainedOn | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
 
-    def placed(self, device: torch.device, dtype: torch.dtype) -> "LoadedAdapter":
+    def to(self, device: torch.device, dtype: torch.dtype) -> "LoadedAdapter":
         """Return it on a device and in a precision; what is so already is shared."""
         return replace(
             self,
-            conditioner=self.conditioner.placed(device, dtype),
-            adapter=self.adapter.placed(device, dtype),
+            conditioner=self.conditioner.to(device, dtype),
+            adapter=self.adapter.to(device, dtype),
         )
 
 
@@ -82,7 +82,7 @@ def check_adapter(stored: StoredAdapter, denoiser: Any, folder: Path, atelier: A
         ModelFileError: the plugin of its conditioner is not installed.
         InvalidConfigError: a configuration in it is wrong.
     """
-    conditioner: Any = configured("conditioner", stored.conditioner, folder, atelier)
+    conditioner: Any = validate_config("conditioner", stored.conditioner, folder, atelier)
     config = _config(stored.adapter, folder)
     check_fit(stored.name, config, conditioner, denoiser)
 
@@ -99,7 +99,7 @@ def check_fit(name: str, config: AdapterConfig, conditioner: Any, denoiser: Any)
     Raises:
         CompatibilityError: names the layers and widths.
     """
-    given = {slot: width for slot, width in conditioner.gives() if width is not None}
+    given = {slot: width for slot, width in conditioner.outputs() if width is not None}
     if given != {"stream": config.width}:
         said = ", ".join(f"a {slot} of {width}" for slot, width in given.items()) or "nothing"
         raise CompatibilityError(
@@ -107,7 +107,7 @@ def check_fit(name: str, config: AdapterConfig, conditioner: Any, denoiser: Any)
             f"gives {said}"
         )
     there: Mapping[str, int] = getattr(denoiser, "cross_attentions", {})
-    fault = misfit(config, there if "adapters" in denoiser.config.honours else {})
+    fault = misfit(config, there if "adapters" in denoiser.config.supports else {})
     if fault is not None:
         raise CompatibilityError(f"adapter '{name}' {fault}")
 
@@ -145,4 +145,4 @@ def _config(stored: StoredComponent, folder: Path) -> AdapterConfig:
         raise ModelFileError(
             f"{folder}: an adapter '{stored.id}' is not known here: pip install --upgrade latelier"
         )
-    return validated(AdapterConfig, stored.config, f"{folder}: adapter")
+    return validate(AdapterConfig, stored.config, f"{folder}: adapter")

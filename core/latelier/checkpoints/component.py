@@ -60,7 +60,7 @@ class Component:
         values = json.dumps(self.config.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(values.encode()).hexdigest()
 
-    def placed(self, device: torch.device, dtype: torch.dtype) -> "Component":
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Component":
         """Return it on a device and in a precision: itself if it is so already, else a copy."""
         tensors = [*self.module.parameters(), *self.module.buffers()]
         if all(_is_at(tensor, device, dtype) for tensor in tensors):
@@ -102,7 +102,9 @@ def store(component: Component, folder: Path, name: str) -> StoredComponent:
     )
 
 
-def configured(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier) -> BaseModel:
+def validate_config(
+    kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier
+) -> BaseModel:
     """Return the configuration of a stored component, validated; nothing is built.
 
     Raises:
@@ -110,7 +112,7 @@ def configured(kind: Kind, stored: StoredComponent, folder: Path, atelier: Ateli
         InvalidConfigError: the installed plugin does not know the configuration.
     """
     try:
-        return atelier.registry(kind).configured(stored.id, stored.config)
+        return atelier.registry(kind).validate_config(stored.id, stored.config)
     except UnknownNameError as error:
         raise ModelFileError(_not_installed(kind, stored, folder, atelier)) from error
 
@@ -122,7 +124,7 @@ def restore(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier)
         ModelFileError: its plugin is not installed, or a file is missing, damaged or changed.
         InvalidConfigError: the installed plugin does not know the configuration.
     """
-    config = configured(kind, stored, folder, atelier)
+    config = validate_config(kind, stored, folder, atelier)
     registry = atelier.registry(kind)
     module = built_for_weights(lambda: registry.build(stored.id, config))
     if stored.weights is not None:

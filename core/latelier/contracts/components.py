@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Frame:
+class PictureGeometry:
     """The picture that a condition is prepared for.
 
     size: (H, W) in pixels. latent_size: (h, w). crop: window x0, y0, x1, y1 in 0..1 of the whole.
@@ -50,17 +50,17 @@ class Control:
     """What one call asks of a denoiser beside its condition. Nothing is patched into a module.
 
     residuals: block name -> (B, C, h, w), added to that block's output (ControlNet, T2I-Adapter).
-    self_values: names of self-attention layers that pass their values through unattended
+    perturbed_attention: names of self-attention layers that pass their values through unattended
         (perturbed-attention guidance, arXiv:2403.17377).
-    recompute: whether the backward pass makes the activations inside blocks again, which otherwise
+    gradient_checkpointing: whether the backward pass recomputes the activations inside blocks, which
         wait for it in memory (gradient checkpointing, arXiv:1604.06174). No number changes.
     adapters: name -> what is added to cross-attentions (IP-Adapter, arXiv:2308.06721). What an
         adapter is told is the condition's stream of the same name.
     """
 
     residuals: "Mapping[str, Tensor]" = field(default_factory=dict)
-    self_values: frozenset[str] = frozenset()
-    recompute: bool = False
+    perturbed_attention: frozenset[str] = frozenset()
+    gradient_checkpointing: bool = False
     adapters: Mapping[str, ScaledAdapter] = field(default_factory=dict)
 
 
@@ -84,7 +84,7 @@ class FirstStage(Protocol):
 class Denoiser(Protocol):
     """Predicts what its noise process asks it to (eps, x0, v or flow).
 
-    One that honours "adapters" has beside `cross_attentions`: the name of each of its
+    One that supports "adapters" has beside `cross_attentions`: the name of each of its
     cross-attentions -> the width of the queries.
     """
 

@@ -1,6 +1,6 @@
 """Conditions: the one value that passes from conditioners to denoisers.
 
-A conditioner gives a `Part`. Named parts make a `Condition`. Nothing is routed by tensor rank.
+A conditioner gives a `ConditionPart`; named parts make a `Condition`. Tensor rank routes nothing.
 torch is imported by the functions that compute, so that importing this file is cheap.
 """
 
@@ -74,7 +74,7 @@ class Stream:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class ConditionPart:
     """What one conditioner gives. Each field is None where it gives nothing there.
 
     stream: see `Stream`. spatial: (B, C, h, w) at latent size. vector: (B, V).
@@ -122,7 +122,7 @@ class Condition:
     vectors: "Mapping[str, Tensor]" = field(default_factory=dict)
 
     @classmethod
-    def of(cls, parts: Mapping[str, Part]) -> "Condition":
+    def of(cls, parts: Mapping[str, ConditionPart]) -> "Condition":
         """Return the condition made of named parts."""
         return cls(
             {name: part.stream for name, part in parts.items() if part.stream is not None},
@@ -152,7 +152,7 @@ class Condition:
         """Number of rows, or None where nothing is given."""
         return next((len(tensor) for _, tensor in self.named_tensors()), None)
 
-    def joined(self, other: "Condition") -> "Condition":
+    def union(self, other: "Condition") -> "Condition":
         """Return the union.
 
         Raises:
@@ -163,9 +163,9 @@ class Condition:
         )
         if twice:
             raise ConditionError(f"two conditions both give {', '.join(twice)}")
-        return self.replaced(other)
+        return self.updated(other)
 
-    def replaced(self, other: "Condition") -> "Condition":
+    def updated(self, other: "Condition") -> "Condition":
         """Return this condition with what `other` gives in place of its own."""
         return Condition(
             {**self.streams, **other.streams},
@@ -189,7 +189,7 @@ _AGREEMENTS: "dict[str, Callable[[Tensor], object]]" = {
 }
 
 
-def stacked(conditions: Sequence[Condition]) -> Condition:
+def concat(conditions: Sequence[Condition]) -> Condition:
     """Return the conditions as one, their rows one after the other.
 
     A stream that is shorter in one of them is padded under a mask. Where one lacks a stream it is
@@ -216,7 +216,7 @@ def stacked(conditions: Sequence[Condition]) -> Condition:
     )
 
 
-def chosen(keep: "Tensor", part: Part, other: Part) -> Part:
+def where(keep: "Tensor", part: ConditionPart, other: ConditionPart) -> ConditionPart:
     """Return the rows of `part` where `keep` (B,) bool is true, of `other` elsewhere.
 
     This is how training drops a condition: `other` is then its null part.
@@ -238,7 +238,7 @@ def chosen(keep: "Tensor", part: Part, other: Part) -> Part:
         )
     pairs: Any = {name: [getattr(part, name), getattr(other, name)] for name in slots}
     stream = _combined(pairs.pop("stream"), rows) if "stream" in pairs else None
-    return Part(stream, **{name: rows(pair) for name, pair in pairs.items()})
+    return ConditionPart(stream, **{name: rows(pair) for name, pair in pairs.items()})
 
 
 def _gathered(

@@ -9,8 +9,8 @@ from PIL.Image import Image
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Part
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import ConditionPart
 from latelier.contracts.configs import ConditionerConfig
 from latelier.contracts.inputs import read_input
 
@@ -33,7 +33,7 @@ class Conditioner(nn.Module, ABC):
         return self._config
 
     @abstractmethod
-    def prepare(self, inputs: Sequence[Any], frame: Frame, /) -> dict[str, Tensor]:
+    def prepare(self, inputs: Sequence[Any], frame: PictureGeometry, /) -> dict[str, Tensor]:
         """Return CPU tensors, first axis the batch, for a batch of `Input`s.
 
         It draws no random numbers and touches no weights, so data workers can run it and its
@@ -41,41 +41,43 @@ class Conditioner(nn.Module, ABC):
         """
 
     @abstractmethod
-    def forward(self, batch: Mapping[str, Tensor], frame: Frame, /) -> Part:
+    def forward(self, batch: Mapping[str, Tensor], frame: PictureGeometry, /) -> ConditionPart:
         """Return the part for a prepared batch, on the batch's device. Differentiable.
 
         Here and in `null`, `frame.first_stage` is at hand for what works on latents.
         """
 
     @abstractmethod
-    def null(self, rows: int, frame: Frame, /) -> Part:
+    def null(self, rows: int, frame: PictureGeometry, /) -> ConditionPart:
         """Return the unconditional part, with the same slots, for that many rows.
 
         It stands where nothing was given, where training drops a condition, and on the other side
         of guidance.
         """
 
-    def encode(self, inputs: Sequence[Any], frame: Frame | None = None) -> Part:
+    def encode(self, inputs: Sequence[Any], frame: PictureGeometry | None = None) -> ConditionPart:
         """Return the part for inputs, or for the short form of them (see `read_input`).
 
         Raises:
             InvalidInputError: an input is not what `Input` asks for.
         """
         read = [read_input(self.Input, value, type(self).__name__) for value in inputs]
-        frame = frame or Frame((0, 0), (0, 0))
+        frame = frame or PictureGeometry((0, 0), (0, 0))
         batch = self.prepare(read, frame)
         device = next((p.device for p in self.parameters()), None)
-        part: Part = self({name: tensor.to(device) for name, tensor in batch.items()}, frame)
+        part: ConditionPart = self(
+            {name: tensor.to(device) for name, tensor in batch.items()}, frame
+        )
         return part
 
-    def picture_size(self, value: Any, /) -> tuple[int, int] | None:  # noqa: ARG002
+    def output_size(self, value: Any, /) -> tuple[int, int] | None:  # noqa: ARG002
         """Return the (width, height) of the picture that an `Input` asks for; None if any does.
 
         Where a request names no size, this is its size.
         """
         return None
 
-    def finished(self, picture: Image, value: Any, /) -> Image:  # noqa: ARG002
+    def postprocess(self, picture: Image, value: Any, /) -> Image:  # noqa: ARG002
         """Return a generated picture as the `Input` wants it: what was to stay, put back."""
         return picture
 
@@ -86,7 +88,7 @@ class Conditioner(nn.Module, ABC):
         """
         return value
 
-    def window(
+    def crop(
         self,
         batch: Mapping[str, Tensor],
         box: tuple[float, float, float, float],  # noqa: ARG002

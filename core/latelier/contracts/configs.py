@@ -10,7 +10,7 @@ from pydantic import Field
 from latelier.contracts.frozen import Frozen
 
 
-class Gives(Frozen):
+class OutputSpec(Frozen):
     """What a conditioner gives: at most one part for each of the three slots."""
 
     stream: int | None = Field(default=None, ge=1, description="width D of its tokens (B, N, D)")
@@ -24,14 +24,14 @@ class StreamSlot(Frozen):
     """A stream that a denoiser attends to."""
 
     width: int = Field(ge=1, description="width D of the tokens it takes")
-    way: Literal["native", "named"] = Field(
+    injection: Literal["native", "named"] = Field(
         "named",
         description="native: the context itself, of the context's width; "
         "named: through a projection and a modality embedding of its own",
     )
 
 
-class Takes(Frozen):
+class InputSpec(Frozen):
     """What a denoiser takes. Keys are the names under which conditioners sit in a pipeline."""
 
     streams: dict[str, StreamSlot] = Field(default_factory=dict)
@@ -69,26 +69,27 @@ class DenoiserConfig(Frozen):
         return 1
 
     @property
-    def honours(self) -> frozenset[str]:
+    def supports(self) -> frozenset[str]:
         """What it can obey.
 
-        That is of 'masks', 'regions', 'residuals', 'self_values', 'recompute' and 'adapters'.
+        Any of 'masks', 'regions', 'residuals', 'perturbed_attention', 'gradient_checkpointing' and
+        'adapters'.
         """
         return frozenset()
 
     @property
     def middle_self_attention(self) -> str | None:
-        """The self-attention in the middle, as `Control.self_values` names it; None: not said."""
+        """Name of the self-attention in the middle, for `Control.perturbed_attention`, if known."""
         return None
 
-    def takes(self) -> Takes:
+    def inputs(self) -> InputSpec:
         """Return the conditions that it takes."""
-        return Takes()
+        return InputSpec()
 
 
 class ConditionerConfig(Frozen):
     """Base of every conditioner's configuration."""
 
-    def gives(self) -> Gives:
+    def outputs(self) -> OutputSpec:
         """Return the slots that it fills."""
         raise NotImplementedError

@@ -53,13 +53,13 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 _LONGEST = 500
 
 
-def described(error: BaseException) -> str:
-    """Return the type and the message of an error."""
-    return f"{type(error).__name__}: {message(error)}"
+def format_error(error: BaseException) -> str:
+    """Return the type and message of an error."""
+    return f"{type(error).__name__}: {error_message(error)}"
 
 
-def message(error: BaseException) -> str:
-    """Return the message of an error; one that cannot be asked for it says so."""
+def error_message(error: BaseException) -> str:
+    """Return the message of an error, or a fixed text where reading it fails."""
     try:
         return one_line(str(error))
     except Exception:

@@ -19,7 +19,7 @@ class Frozen(BaseModel):
     )
 
 
-def validated(
+def validate(
     model: type[M],
     values: Mapping[str, Any] | M,
     what: str,

@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.frozen import Frozen, validated
+from latelier.contracts.frozen import Frozen, validate
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -76,7 +76,7 @@ def read_input(model: type[M], value: Any, what: str) -> M:
     if isinstance(value, model):
         return value
     fields = value if isinstance(value, dict) else {bare_field(model, what): value}
-    return validated(model, fields, what, InvalidInputError)
+    return validate(model, fields, what, InvalidInputError)
 
 
 def bare_field(model: type[BaseModel], what: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, create_model
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.frozen import Frozen, validated
+from latelier.contracts.frozen import Frozen, validate
 
 _GIVEN_BY_THE_HOST = {"noise"}
 
@@ -40,5 +40,5 @@ def read_options(
         InvalidInputError: an option that it does not have (its options are listed), or a value
             out of range.
     """
-    model = validated(options_model(function), values, what, InvalidInputError)
+    model = validate(options_model(function), values, what, InvalidInputError)
     return {name: getattr(model, name) for name in type(model).model_fields}

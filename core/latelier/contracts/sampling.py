@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,7 +47,7 @@ class Sampler(Protocol):
     """A generator function; further keyword arguments are its options."""
 
     def __call__(
-        self, denoise: Denoise, x: "Tensor", grid: Grid, /, *, noise: Noise, **options: Any
+        self, denoise: Denoise, x: "Tensor", grid: SigmaGrid, /, *, noise: Noise, **options: Any
     ) -> Iterator[Step]:
         """Yield a `Step` after each step from x at grid.sigmas[0] to the last sigma."""
         ...
@@ -56,7 +56,7 @@ class Sampler(Protocol):
 class Schedule(Protocol):
     """Chooses the sigmas of a run; keyword arguments are its options."""
 
-    def __call__(self, steps: int, process: Any, /, **options: Any) -> Grid:
+    def __call__(self, steps: int, process: Any, /, **options: Any) -> SigmaGrid:
         """Return a grid of `steps` steps for a noise process."""
         ...
 
@@ -105,7 +105,13 @@ class Guidance(Protocol):
     """Makes a `denoise` out of conditions; built anew for each run, so it may hold run state."""
 
     def __call__(
-        self, predict: Predict, condition: Condition, null: Condition, grid: Grid, /, **options: Any
+        self,
+        predict: Predict,
+        condition: Condition,
+        null: Condition,
+        grid: SigmaGrid,
+        /,
+        **options: Any,
     ) -> Denoise:
         """Return the guided denoise. `null` holds the unconditional part of every conditioner."""
         ...

@@ -9,7 +9,7 @@ from latelier.contracts.frames import FrameOfReference
 
 
 @dataclass(frozen=True)
-class Grid:
+class SigmaGrid:
     """`steps + 1` strictly decreasing sigmas, the last usually 0, in a frame.
 
     They are Python floats: reading one from a tensor at each step costs more than a whole step.

@@ -10,11 +10,11 @@ from latelier import default_atelier
 from latelier.checkpoints.component import new_component, save_component
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError, suggestion
 from latelier.conversion.destination import check_destination
-from latelier.io.atomic import whole_folder
+from latelier.io.atomic import atomic_folder
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.composition import compose
 from latelier.pipeline.pipeline import Pipeline
-from latelier.pipeline.placement import placement
+from latelier.pipeline.placement import resolve_device
 from latelier.presets import read_preset
 
 Assets = Mapping[str, Mapping[str, bytes]]
@@ -104,12 +104,12 @@ def build_model(
     if found.denoiser is None:
         with _seeded(seed):
             component = new_component("first_stage", *found.first_stage.piece, atelier)
-        component = component.placed(*placement("cpu", dtype))
-        with whole_folder(folder) as beside:
+        component = component.to(*resolve_device("cpu", dtype))
+        with atomic_folder(folder) as beside:
             save_component(beside, component)
         return folder
     pipeline = build(preset, seed=seed, assets=assets, device="cpu", dtype=dtype, atelier=atelier)
-    with whole_folder(folder) as beside:
+    with atomic_folder(folder) as beside:
         pipeline.save(beside)
     return folder
 

@@ -23,7 +23,7 @@ from latelier.checkpoints.importers.diffusers.unet_config import CLASSES
 from latelier.checkpoints.io.json_files import read_json
 from latelier.checkpoints.manifests import COMPONENT_FILE
 from latelier.conversion.destination import check_destination
-from latelier.io.atomic import whole_folder, write_json
+from latelier.io.atomic import atomic_folder, write_json
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
@@ -80,12 +80,12 @@ def export_model(
     if alone.is_file():
         component = load_component(alone.parent, read_json(alone, StoredAlone).kind, atelier)
         said("writing")
-        with whole_folder(folder) as beside:
+        with atomic_folder(folder) as beside:
             name = export_component(component, beside, _ALONE_SIDE)
         return ExportReport(folder, {".": name}, ())
     pipeline = load(source, device="cpu", dtype="float32", atelier=atelier)
     said("writing")
-    with whole_folder(folder) as beside:
+    with atomic_folder(folder) as beside:
         components, notes = _export_pipeline(pipeline, beside)
     return ExportReport(folder, components, notes)
 
@@ -157,7 +157,7 @@ def _classes(pipeline: Pipeline) -> Tensor | None:
     diffusers keeps it inside the UNet.
     """
     component = pipeline.conditioner_components.get(CLASSES)
-    told = pipeline.denoiser.config.takes().vectors
+    told = pipeline.denoiser.config.inputs().vectors
     if component is None or component.id != "latelier/class_label" or CLASSES not in told:
         return None
     table: Tensor = component.module.state_dict()["embedding.weight"]

@@ -11,13 +11,13 @@ from latelier.checkpoints.adapter import save_adapter
 from latelier.checkpoints.component import Component, save_component
 from latelier.checkpoints.importers.building import built, built_adapter
 from latelier.checkpoints.importers.choice import chosen_importer, read_by
-from latelier.checkpoints.importers.hub import located
+from latelier.checkpoints.importers.hub import locate
 from latelier.checkpoints.importers.source import open_source
 from latelier.contracts.errors import ModelFileError
 from latelier.contracts.importing import Imported
 from latelier.conversion.destination import MODEL_FILES, check_destination
 from latelier.conversion.fitting import fitting_presets
-from latelier.io.atomic import whole_folder
+from latelier.io.atomic import atomic_folder
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.composition import compose
 
@@ -77,7 +77,7 @@ def import_model(
     folder = Path(destination).expanduser()
     check_destination(folder, force=force)
     tell("looking at the source")
-    path, name = located(str(source))
+    path, name = locate(str(source))
     if any((path / file).is_file() for file in MODEL_FILES):
         raise ModelFileError(f"{path}: is a model or component of latelier already")
     opened = open_source(path, Path(config) if config is not None else None, options)
@@ -101,7 +101,7 @@ def _write_adapter(
     tell("checking the adapter")
     adapter = replace(built_adapter(found.parts, name, atelier), description=description)
     tell("writing")
-    with whole_folder(folder) as beside:
+    with atomic_folder(folder) as beside:
         save_adapter(adapter, beside)
     return "adapter", {"adapter": adapter.adapter, "conditioner": adapter.conditioner}
 
@@ -117,7 +117,7 @@ def _write_model(
         components[place] = built(place, part, atelier, fitting)
     alone = _alone(found)
     tell("writing")
-    with whole_folder(folder) as beside:
+    with atomic_folder(folder) as beside:
         if alone is None:
             _save_pipeline(beside, found, components, atelier, description)
         else:

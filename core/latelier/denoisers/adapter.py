@@ -132,7 +132,7 @@ def adapter_for(
     Where widths agree its keys begin as copies of the denoiser's own, as IP-Adapter's do.
 
     Args:
-        denoiser: one that says its `cross_attentions`, and honours "adapters".
+        denoiser: one that says its `cross_attentions`, and supports "adapters".
         width: of the stream's tokens.
         projection: what makes other tokens of them.
 

@@ -169,7 +169,7 @@ class AttentionBlock(nn.Module):
         # the published order: for each head its q, then its k, then its v
         qkv = qkv.view(b, n, self.heads, 3, width // self.heads)
         q, k, v = (part.transpose(1, 2) for part in qkv.unbind(3))
-        passes = not call.self_values.isdisjoint(self.self_attention_names)
+        passes = not call.perturbed_attention.isdisjoint(self.self_attention_names)
         values = v if passes else attend(q, k, v)
         out = linear(heads_merged(values), self.proj_out.weight[:, :, 0], self.proj_out.bias)
         return x + out.transpose(1, 2).view_as(x)
@@ -223,7 +223,7 @@ class TransformerBlock(nn.Module):
     def forward(self, tokens: Tensor, grid: tuple[int, int], call: Call) -> Tensor:
         """Return (B, h * w, C) for the tokens of a grid (h, w)."""
         normed = self.norm1(tokens)
-        passes = not call.self_values.isdisjoint(self.self_attention_names)
+        passes = not call.perturbed_attention.isdisjoint(self.self_attention_names)
         attended = self.attn1.values(normed) if passes else self.attn1(normed, normed)
         tokens = tokens + attended
         if call.attends:

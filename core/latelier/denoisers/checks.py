@@ -8,7 +8,7 @@ from torch import Tensor
 
 from latelier.contracts.components import Control, ScaledAdapter
 from latelier.contracts.condition import Condition
-from latelier.contracts.configs import DenoiserConfig, Takes
+from latelier.contracts.configs import DenoiserConfig, InputSpec
 from latelier.contracts.errors import ConditionError, InvalidInputError, suggestion
 from latelier.denoisers.configs import AdapterConfig
 
@@ -47,7 +47,7 @@ def _listed(layers: list[str]) -> str:
 
 
 def check_condition(
-    condition: Condition, takes: Takes, x: Tensor, adapters: Mapping[str, ScaledAdapter]
+    condition: Condition, takes: InputSpec, x: Tensor, adapters: Mapping[str, ScaledAdapter]
 ) -> None:
     """Check a condition against what the denoiser of x (B, C, h, w) takes.
 
@@ -139,7 +139,7 @@ def check_control(
     for name in control.residuals:
         if name not in blocks:
             raise ConditionError(f"no block '{name}'. {suggestion(name, blocks)}")
-    for name in control.self_values:
+    for name in control.perturbed_attention:
         if name not in self_attentions:
             raise ConditionError(f"no self-attention '{name}'. {suggestion(name, self_attentions)}")
     for name, use in control.adapters.items():

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from latelier.contracts.configs import DenoiserConfig, StreamSlot, Takes
+from latelier.contracts.configs import DenoiserConfig, InputSpec, StreamSlot
 from latelier.contracts.frozen import Frozen
 
 AdapterWidth = Annotated[int, Field(ge=1, le=65_536)]
@@ -90,14 +90,14 @@ class ConditionedConfig(DenoiserConfig):
         return self.in_channels + sum(self.spatial.values())
 
     @property
-    def honours(self) -> frozenset[str]:
+    def supports(self) -> frozenset[str]:
         """What it can obey."""
-        always = {"masks", "regions", "residuals", "self_values", "recompute"}
+        always = {"masks", "regions", "residuals", "perturbed_attention", "gradient_checkpointing"}
         return frozenset(always if self.context_dim is None else {*always, "adapters"})
 
-    def takes(self) -> Takes:
+    def inputs(self) -> InputSpec:
         """Return the conditions that it takes."""
-        return Takes(streams=self.streams, spatial=self.spatial, vectors=self.vectors)
+        return InputSpec(streams=self.streams, spatial=self.spatial, vectors=self.vectors)
 
     @model_validator(mode="after")
     def _check_streams(self) -> Self:
@@ -106,7 +106,7 @@ class ConditionedConfig(DenoiserConfig):
         if self.context_dim is not None and not self.streams:
             raise ValueError(f"context_dim={self.context_dim} needs at least one stream")
         for name, slot in self.streams.items():
-            if slot.way == "native" and slot.width != self.context_dim:
+            if slot.injection == "native" and slot.width != self.context_dim:
                 raise ValueError(
                     f"the native stream '{name}' has width {slot.width}, but the context "
                     f"has context_dim={self.context_dim}; declare it as 'named', or match the two"

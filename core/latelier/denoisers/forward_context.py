@@ -16,15 +16,15 @@ class Call:
 
     emb: (B, E), the timestep embedding with every vector added, after its SiLU.
     context: what is cross-attended; None where no stream is given.
-    self_values: names of the self-attention layers that pass their values through.
-    recompute: whether what is inside layers is made again in the backward pass.
+    perturbed_attention: names of the self-attention layers that pass their values through.
+    gradient_checkpointing: whether what is inside layers is made again in the backward pass.
     adapters: what is cross-attended beside the context.
     """
 
     emb: Tensor
     context: Context | None
-    self_values: frozenset[str]
-    recompute: bool = False
+    perturbed_attention: frozenset[str]
+    gradient_checkpointing: bool = False
     adapters: tuple[Adapted, ...] = ()
 
     @property
@@ -36,7 +36,7 @@ class Call:
         """Return what a layer that is told of the call makes of features."""
         out: Tensor = (
             checkpoint(layer, *features, self, use_reentrant=False)
-            if self.recompute
+            if self.gradient_checkpointing
             else layer(*features, self)
         )
         return out

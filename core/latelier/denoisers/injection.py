@@ -88,7 +88,7 @@ def stream_layers(
     slots: Mapping[str, StreamSlot], context_dim: int | None
 ) -> tuple[nn.ModuleDict, nn.ParameterDict]:
     """Return a projection and a modality embedding for each named stream among `slots`."""
-    widths = {name: slot.width for name, slot in slots.items() if slot.way == "named"}
+    widths = {name: slot.width for name, slot in slots.items() if slot.injection == "named"}
     width = context_dim or 0
     projections = named_layers({name: nn.Linear(given, width) for name, given in widths.items()})
     embeddings = nn.ParameterDict(
@@ -113,7 +113,7 @@ def injected(
         stream = condition.streams.get(name)
         if stream is None or not counts(stream):
             continue
-        if slot.way == "named":
+        if slot.injection == "named":
             tokens = projections[name](stream.tokens) + embeddings[name]
             stream = replace(stream, tokens=tokens)
         streams.append(stream)

@@ -39,7 +39,7 @@ class Transformer(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self._config = config
-        self._takes = config.takes()
+        self._takes = config.inputs()
         width = config.hidden_size
         numbers = config.patch_size**2 * config.out_channels * (2 if config.learn_sigma else 1)
         self.x_embedder = PatchEmbedder(config.given_channels, width, config.patch_size)
@@ -99,7 +99,9 @@ class Transformer(nn.Module):
         )
         emb = self._embedded(x, t, condition)
         adapters = adapted(control.adapters, condition)
-        call = Call(emb, context, control.self_values, control.recompute, adapters)
+        call = Call(
+            emb, context, control.perturbed_attention, control.gradient_checkpointing, adapters
+        )
 
         tokens, grid = self._tokens(x, condition)
         for i, block in enumerate(self.blocks):

@@ -32,10 +32,10 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, tokens: Tensor, passes_values: bool) -> Tensor:
+    def forward(self, tokens: Tensor, perturbed: bool) -> Tensor:
         """Return (B, N, D); where it passes values, each token attends to itself alone."""
         q, k, v = self.qkv(tokens).chunk(3, dim=2)
-        if not passes_values:
+        if not perturbed:
             v = heads_merged(attend(*(heads_first(part, self.heads) for part in (q, k, v))))
         out: Tensor = self.proj(v)
         return out
@@ -84,7 +84,7 @@ class DiTBlock(nn.Module):
         """Return (B, h * w, D) for the tokens of a grid (h, w)."""
         parts = self.adaLN_modulation(call.emb).chunk(6, dim=1)
         shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = parts
-        passes = self.self_attention_name in call.self_values
+        passes = self.self_attention_name in call.perturbed_attention
         attended = self.attn(modulated(self.norm1(tokens), shift, scale), passes)
         tokens = torch.addcmul(tokens, gate[:, None], attended)
         if call.attends:

@@ -30,7 +30,7 @@ class UNet(nn.Module):
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self._config = config
-        self._takes = config.takes()
+        self._takes = config.inputs()
         width = config.embedding_width
         self.time_embed = nn.Sequential(
             nn.Linear(config.model_channels, width), nn.SiLU(), nn.Linear(width, width)
@@ -87,7 +87,9 @@ class UNet(nn.Module):
         )
         emb = self._embedded(x, t, condition)
         adapters = adapted(control.adapters, condition)
-        call = Call(emb, context, control.self_values, control.recompute, adapters)
+        call = Call(
+            emb, context, control.perturbed_attention, control.gradient_checkpointing, adapters
+        )
 
         h = x
         if condition.spatial:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latelier.contracts import frames
 from latelier.contracts.frames import FrameOfReference
-from latelier.diffusion.noise import ImageNoise
+from latelier.diffusion.noise import PerImageNoise
 
 _REACH = 16.0  # of log(alpha / sigma): sigma from 1e-7 to 1e7
 _DEPTH = 20  # its halvings: points that are nearer than 3e-5 are drawn as if on their own
@@ -25,7 +25,7 @@ class BrownianNoise:
 
     Row k is the path of `seeds[k]`: a tree of halved intervals of log(alpha / sigma), each middle
     drawn given the ends from a generator that is seeded by its place. `initial` is that of
-    `ImageNoise`, and so is noise for a way up (`sigma_to` above `sigma_from`: churn, restarts),
+    `PerImageNoise`, and so is noise for a way up (`sigma_to` above `sigma_from`: churn, restarts),
     which is no part of the path and fresh each time.
     """
 
@@ -36,7 +36,7 @@ class BrownianNoise:
         frame: FrameOfReference,
         device: torch.device | str = "cpu",
     ) -> None:
-        self._fresh = ImageNoise(seeds, shape, device)
+        self._fresh = PerImageNoise(seeds, shape, device)
         self._paths = [_Path(seed, shape) for seed in seeds]
         self._frame: FrameOfReference = frame
         self._device = device

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 
-class ImageNoise:
+class PerImageNoise:
     """Draws unit-variance float32 noise (B, *shape), row k from the CPU generator of `seeds[k]`.
 
     The first draw is the initial noise; the following ones are for the steps, in order.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latelier.contracts import frames
 from latelier.contracts.components import Control, Denoiser, FirstStage, ScaledAdapter
-from latelier.contracts.condition import Condition, stacked
+from latelier.contracts.condition import Condition, concat
 from latelier.contracts.configs import DenoiserConfig
 from latelier.contracts.errors import CompatibilityError
 from latelier.diffusion.processes.process import Process
@@ -86,7 +86,7 @@ class Predictor:
         t = self.process.timestep(sigma).to(x.device).expand(len(x))
         if k > 1:
             x_in, t = x_in.repeat(k, *[1] * (x.ndim - 1)), t.repeat(k)
-        output = self.denoiser(x_in, t, stacked(conditions), _repeated(control, k))
+        output = self.denoiser(x_in, t, concat(conditions), _repeated(control, k))
         return [self.process.denoised(part.to(x.dtype), x, sigma) for part in output.chunk(k)]
 
     def _with_adapters(self, control: Control | None) -> Control | None:
@@ -97,7 +97,7 @@ class Predictor:
 
     def _stackable(self, conditions: Sequence[Condition]) -> bool:
         """Conditions of unequal lengths need masks; a model without them sees each alone."""
-        if "masks" in self.denoiser.config.honours:
+        if "masks" in self.denoiser.config.supports:
             return True
         lengths = [
             {name: stream.tokens.shape[1] for name, stream in condition.streams.items()}

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside and renamed into place."""
+"""Atomic writes: a temporary file or folder, renamed into place."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from uuid import uuid4
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path` to fill; on success it takes the place of `path`.
 
     On failure, or an interrupt, it is removed and `path` stays as it was.
@@ -36,19 +36,19 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, data: bytes) -> str:
-    """Write a file whole; return its SHA-256."""
-    with whole(path) as beside:
+    """Write a file atomically; return its SHA-256."""
+    with atomic_file(path) as beside:
         beside.write_bytes(data)
     return hashlib.sha256(data).hexdigest()
 
 
 def write_json(path: Path, value: Any) -> str:
-    """Write `value` as indented JSON, whole; return its SHA-256."""
+    """Write `value` as indented JSON, atomically; return its SHA-256."""
     return write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to; on success it takes the place of `path`.
 
     On failure, or an interrupt, it is removed and `path` stays as it was.
@@ -62,14 +62,14 @@ def whole(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-def rewrite(path: Path, data: bytes) -> None:
-    """Write a file whole; where there is one a link to it is followed, and its mode kept.
+def atomic_overwrite(path: Path, data: bytes) -> None:
+    """Write a file atomically; where there is one a link to it is followed, and its mode kept.
 
     Raises:
         OSError: it cannot be written; `path` is then as it was.
     """
     path = path.resolve()
-    with whole(path) as beside:
+    with atomic_file(path) as beside:
         beside.write_bytes(data)
         if path.exists():
             shutil.copymode(path, beside)

@@ -9,11 +9,11 @@ from latelier.contracts.errors import InvalidConfigError, PluginError, suggestio
 from latelier.contracts.importing import Importer
 from latelier.contracts.sampling import Guidance, Sampler, Schedule
 from latelier.kernel.discovery import Candidate, discover
-from latelier.kernel.dispatcher import Announcer
+from latelier.kernel.dispatcher import HookDispatcher
 from latelier.kernel.loader import PluginLoader, PluginReport
 from latelier.kernel.registry import Registry
 from latelier.kernel.spec import KINDS, ComponentSpec, Kind
-from latelier.kernel.trust.entry_points import BUILT_IN, normalised
+from latelier.kernel.trust.entry_points import BUILT_IN, normalize
 from latelier.kernel.trust.fingerprint import Fingerprint, fingerprint
 from latelier.kernel.trust.policy import Policy, read_policy
 
@@ -87,13 +87,13 @@ class Atelier:
             PluginError: it misspells a hook or its registration fails; nothing is left behind.
         """
         name = getattr(plugin, "__name__", type(plugin).__name__)
-        owner = normalised(distribution)
+        owner = normalize(distribution)
         report = PluginReport(f"{owner}:{name}", owner, version)
         self.plugins.append(self._loader.register(plugin, report))
 
-    def announcer(self) -> Announcer:
+    def dispatcher(self) -> HookDispatcher:
         """Return what tells lifecycle hooks of one run."""
-        return Announcer(self._loader.manager, self.strict)
+        return HookDispatcher(self._loader.manager, self.strict)
 
     def fingerprint(self, distribution: str) -> Fingerprint | None:
         """Return the files of a plugin's distribution, hashed when they are first asked for.

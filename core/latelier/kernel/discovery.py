@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
 
 from latelier._version import __version__
-from latelier.kernel.trust.admission import State, asked_for, is_met
+from latelier.kernel.trust.admission import State, latelier_requirement, satisfies
 from latelier.kernel.trust.entry_points import (
     API_MAJOR,
     BUILT_IN,
     GROUP,
     GROUP_PREFIX,
     module_of,
-    normalised,
+    normalize,
 )
 from latelier.kernel.trust.policy import Policy
 
@@ -50,7 +50,7 @@ class Candidate:
         if group != GROUP:
             cause = f"wants the plugin API '{group}', this latelier offers '{GROUP}'"
             return "incompatible_api", cause, _remedy(group, self.distribution)
-        if not is_met(self.asks, __version__):
+        if not satisfies(self.asks, __version__):
             cause = f"asks for latelier{self.asks}, this is {__version__}"
             fix = f"pip install 'latelier{self.asks}', or another {self.distribution}"
             return "incompatible_api", cause, fix
@@ -94,10 +94,14 @@ def _candidates_of(distribution: Distribution) -> list[Candidate]:
         if not entry_points:
             return []
         metadata = distribution.metadata
-        name = normalised(metadata["Name"] or "unknown")
+        name = normalize(metadata["Name"] or "unknown")
         version = metadata["Version"] or "unknown"
         # what the built-ins ask of latelier are its extras, and reading them takes an import
-        asks = "" if name == BUILT_IN else asked_for(metadata.get_all("Requires-Dist") or ())
+        asks = (
+            ""
+            if name == BUILT_IN
+            else latelier_requirement(metadata.get_all("Requires-Dist") or ())
+        )
     except Exception as error:  # a damaged installation of anything at all must not stop the host
         _log.warning("the metadata of %s cannot be read: %r", distribution.locate_file(""), error)
         return []

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pluggy
 
-from latelier.contracts.errors import PluginError, described
+from latelier.contracts.errors import PluginError, format_error
 
 BUDGET_SECONDS = 0.5
 
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 _telling: ContextVar[bool] = ContextVar("_telling", default=False)
 
 
-class Announcer:
+class HookDispatcher:
     """Tells the lifecycle hooks of one run; a plugin that fails is left out for the rest of it.
 
     run: names the run in everything that is told of it; runs in other threads have others.
@@ -40,14 +40,14 @@ class Announcer:
         self._listening: dict[str, list[pluggy.HookImpl]] = {}
         self._slow: set[str] = set()
 
-    def listeners(self, hook: str) -> list[pluggy.HookImpl]:
+    def implementations(self, hook: str) -> list[pluggy.HookImpl]:
         """Return the implementations of `hook` in order, as they were when the run first asked."""
         if hook not in self._listening:
             # pluggy keeps them as it calls them: the last one first
             self._listening[hook] = getattr(self._manager.hook, hook).get_hookimpls()[::-1]
         return self._listening[hook]
 
-    def tell(self, hook: str, **arguments: Any) -> None:
+    def emit(self, hook: str, **arguments: Any) -> None:
         """Call `hook` of every plugin that has it; where none has, this costs next to nothing.
 
         What a hook asks for of `arguments` and `run` is handed to it. KeyboardInterrupt, and what
@@ -57,7 +57,7 @@ class Announcer:
         Raises:
             PluginError: in strict mode, where one fails.
         """
-        listeners = self.listeners(hook)
+        listeners = self.implementations(hook)
         if not listeners or _telling.get():
             return
         arguments["run"] = self.run
@@ -83,7 +83,7 @@ class Announcer:
             self._charge(hook, id_, began)
 
     def _quarantine(self, hook: str, id_: str, error: BaseException) -> None:
-        fault = f"{hook} of plugin '{id_}' raised {described(error)}"
+        fault = f"{hook} of plugin '{id_}' raised {format_error(error)}"
         if self._strict:
             raise PluginError(fault) from error
         self.quarantined[id_] = fault

@@ -10,7 +10,7 @@ from typing import Any
 
 import pluggy
 
-from latelier.contracts.errors import PluginError, described, message, suggestion
+from latelier.contracts.errors import PluginError, error_message, format_error, suggestion
 from latelier.kernel import hookspecs
 from latelier.kernel.deprecation import warn_of_hook
 from latelier.kernel.discovery import Candidate
@@ -114,13 +114,13 @@ class PluginLoader:
             self._add_hooks(plugin, report.id)
         except Exception as error:
             self._forget(plugin)
-            raise LeftOutError(report, "invalid_hook", message(error), fix) from error
+            raise LeftOutError(report, "invalid_hook", error_message(error), fix) from error
         try:
             only(self.manager, "latelier_register", plugin)(registrar=registrar)
             self._commit(registrar.specs)
         except (Exception, SystemExit) as error:
             self._forget(plugin)
-            raise LeftOutError(report, "registration_error", described(error), fix) from error
+            raise LeftOutError(report, "registration_error", format_error(error), fix) from error
         return replace(report, components=tuple(f"{s.kind}:{s.id}" for s in registrar.specs))
 
     def _add_hooks(self, plugin: object, id_: str) -> None:
@@ -169,11 +169,11 @@ def _imported(candidate: Candidate, report: PluginReport) -> object:
     except ModuleNotFoundError as error:
         own = candidate.entry_point.module.partition(".")[0]
         if not error.name or error.name.partition(".")[0] == own:
-            raise LeftOutError(report, "import_error", described(error), fix) from error
+            raise LeftOutError(report, "import_error", format_error(error), fix) from error
         cause = f"needs the module '{error.name}', which is not installed"
         raise LeftOutError(report, "missing_dependency", cause, fix) from error
     except (Exception, SystemExit) as error:
-        raise LeftOutError(report, "import_error", described(error), fix) from error
+        raise LeftOutError(report, "import_error", format_error(error), fix) from error
 
 
 def _disable(id_: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from latelier.contracts.errors import PluginError
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 from latelier.kernel.spec import ComponentSpec, Kind
 
 
@@ -82,7 +82,7 @@ class Registrar:
             "version": self._version,
             **fields,
         }
-        spec = validated(ComponentSpec, values, f"{kind} '{name}'", PluginError)
+        spec = validate(ComponentSpec, values, f"{kind} '{name}'", PluginError)
         if any(other.kind == kind and other.name == name for other in self.specs):
             raise PluginError(f"{kind} '{name}' is registered twice")
         self.specs.append(spec)

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from latelier.contracts.configs import ConditionerConfig, DenoiserConfig, FirstStageConfig
 from latelier.contracts.errors import AmbiguousNameError, PluginError, UnknownNameError, suggestion
-from latelier.contracts.frozen import validated
-from latelier.kernel.spec import ComponentSpec, Kind, located, resolve
+from latelier.contracts.frozen import validate
+from latelier.kernel.spec import ComponentSpec, Kind, locate, resolve
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ class Registry(Generic[T]):
         spec = self.spec(name)
         if spec.folder is None:
             raise PluginError(f"{self.kind} '{spec.id}' is code, and no folder of data")
-        return located(spec.folder, spec.id)
+        return locate(spec.folder, spec.id)
 
     def config_class(self, name: str) -> type[BaseModel]:
         """Return the configuration class of a component; its factory is not imported.
@@ -132,19 +132,19 @@ class Registry(Generic[T]):
         """Return the JSON schema of a conditioner's input."""
         return self.input_class(name).model_json_schema()
 
-    def configured(self, name: str, config: Mapping[str, Any] | BaseModel) -> BaseModel:
+    def validate_config(self, name: str, config: Mapping[str, Any] | BaseModel) -> BaseModel:
         """Return `config` validated as the component's configuration.
 
         Raises:
             InvalidConfigError: names the component, the field and what would be right.
         """
         model = self.config_class(name)
-        return validated(model, config, f"{self.kind.replace('_', ' ')} '{name}'")
+        return validate(model, config, f"{self.kind.replace('_', ' ')} '{name}'")
 
     def build(self, name: str, config: Mapping[str, Any] | BaseModel) -> Any:
         """Return a new component built with `config`."""
         factory: Any = self.get(name)
-        return factory(self.configured(name, config))
+        return factory(self.validate_config(name, config))
 
     def _hint(self, name: str) -> str:
         """Return what would mend an unknown name: the plugin of an id, or the nearest name."""

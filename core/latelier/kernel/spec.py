@@ -38,16 +38,16 @@ class SamplerTraits(Frozen):
         description="global order of accuracy, as implemented, its start included; None: none is "
         "declared",
     )
-    main_order: int | None = Field(
+    asymptotic_order: int | None = Field(
         None, ge=1, description="order of its main step, those before it being exact; None: `order`"
     )
-    calls: int | None = Field(
+    nfe_per_step: int | None = Field(
         1,
         ge=1,
         description="evaluations of the model a step, in general; None: as many as its error needs",
     )
     stochastic: bool = Field(False, description="whether it draws noise on the way")
-    inverts: bool = Field(
+    is_inversion: bool = Field(
         False,
         description="whether it goes from an image to its noise: from the last sigma of the grid "
         "to the first",
@@ -120,7 +120,7 @@ def resolve(text: str, owner: str) -> Any:
         ) from error
 
 
-def located(text: str, owner: str) -> Path:
+def locate(text: str, owner: str) -> Path:
     """Return the folder that `text`, 'package:folder' of the component `owner`, names.
 
     The package is looked up and not imported; one within another has that imported.

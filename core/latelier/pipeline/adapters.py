@@ -95,9 +95,9 @@ class AttachedAdapter:
         found = None if self.saved else self.source
         return found if found is not None and found.version is not None else None
 
-    def placed(self, device: torch.device, dtype: torch.dtype) -> "AttachedAdapter":
+    def to(self, device: torch.device, dtype: torch.dtype) -> "AttachedAdapter":
         """Return it on a device and in a precision."""
-        return replace(self, loaded=self.loaded.placed(device, dtype))
+        return replace(self, loaded=self.loaded.to(device, dtype))
 
     @property
     def use(self) -> ScaledAdapter:
@@ -145,7 +145,7 @@ def attached(
     if isinstance(adapter, LoadedAdapter):
         config, told_by = adapter.adapter.module.config, adapter.conditioner.config
         check_fit(adapter.name, config, told_by, pipeline.denoiser)
-        return AttachedAdapter(adapter.placed(*place), float(scale))
+        return AttachedAdapter(adapter.to(*place), float(scale))
     source, stored = find_adapter(adapter, pipeline.atelier)
     check_adapter(stored, pipeline.denoiser, source.folder, pipeline.atelier)
     loaded = _restored(stored, source.folder, place, pipeline.atelier)
@@ -164,7 +164,7 @@ def check_name(pipeline: "Pipeline", name: str) -> None:
             f"an adapter cannot be called {name!r}: a name is letters, digits and underscores, and "
             "no keyword of generate"
         )
-    taken = {*pipeline.inputs, *pipeline.conditioners, *pipeline.denoiser.config.takes().streams}
+    taken = {*pipeline.inputs, *pipeline.conditioners, *pipeline.denoiser.config.inputs().streams}
     if name in taken:
         raise CompatibilityError(
             f"this pipeline has something called '{name}' already; call the adapter something else "

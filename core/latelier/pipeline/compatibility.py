@@ -6,8 +6,8 @@ from latelier.contracts.configs import (
     ConditionerConfig,
     DenoiserConfig,
     FirstStageConfig,
-    Gives,
-    Takes,
+    InputSpec,
+    OutputSpec,
 )
 from latelier.contracts.errors import CompatibilityError, suggestion
 
@@ -28,8 +28,8 @@ def check_composition(
             f"the first stage gives latents of {first_stage.latent_channels} channels, "
             f"the denoiser takes {denoiser.latent_channels}"
         )
-    takes = denoiser.takes()
-    gives = {name: config.gives() for name, config in conditioners.items()}
+    takes = denoiser.inputs()
+    gives = {name: config.outputs() for name, config in conditioners.items()}
     for name, given in gives.items():
         faults += _mismatches(name, given, takes)
     for name in takes.spatial:
@@ -44,7 +44,7 @@ def check_composition(
         raise CompatibilityError("; ".join(faults))
 
 
-def _mismatches(name: str, gives: Gives, takes: Takes) -> list[str]:
+def _mismatches(name: str, gives: OutputSpec, takes: InputSpec) -> list[str]:
     wanted = {
         "stream": {key: slot.width for key, slot in takes.streams.items()},
         "spatial": takes.spatial,

@@ -9,14 +9,14 @@ from pydantic import BaseModel
 from latelier import default_atelier
 from latelier.checkpoints.component import Component, new_component
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError, suggestion
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 from latelier.diffusion.processes.kinds import process_from
 from latelier.diffusion.processes.process import Process
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.spec import Kind
 from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.pipeline import Pipeline
-from latelier.pipeline.placement import placement
+from latelier.pipeline.placement import resolve_device
 from latelier.pipeline.request import KEYWORDS, Defaults, check_sides
 
 Piece = Component | tuple[str, Mapping[str, Any] | BaseModel]
@@ -64,7 +64,7 @@ def compose(
     public = public_inputs(inputs, conditioners)
     defaults = _defaults(defaults, conditioners, atelier)
     check_sides("defaults: size", dict(zip(("width", "height"), defaults.size)), multiple)
-    place = placement(device, dtype)
+    place = resolve_device(device, dtype)
     pipeline = Pipeline(
         atelier=atelier,
         first_stage_component=_built("first_stage", first_stage, atelier, place),
@@ -80,7 +80,7 @@ def compose(
         dtype=place[1],
         description=description,
     )
-    atelier.announcer().tell("latelier_pipeline_composed", pipeline=pipeline)
+    atelier.dispatcher().emit("latelier_pipeline_composed", pipeline=pipeline)
     return pipeline
 
 
@@ -100,7 +100,7 @@ def _checked(
 
 def _config(kind: Kind, piece: Piece, atelier: Atelier) -> BaseModel:
     if not isinstance(piece, Component):
-        return atelier.registry(kind).configured(*piece)
+        return atelier.registry(kind).validate_config(*piece)
     if piece.kind != kind:
         raise CompatibilityError(f"'{piece.id}' is a {piece.kind}, a {kind} is wanted")
     return piece.config
@@ -110,7 +110,7 @@ def _built(
     kind: Kind, piece: Piece, atelier: Atelier, place: tuple[torch.device, torch.dtype]
 ) -> Component:
     if isinstance(piece, Component):
-        return piece.placed(*place)
+        return piece.to(*place)
     component = new_component(kind, *piece, atelier)
     component.module.to(*place).eval()
     return component
@@ -123,7 +123,7 @@ def _defaults(
         _has_null(_config("conditioner", piece, atelier)) for piece in conditioners.values()
     ):
         values = {"guidance": 1.0, **values}
-    defaults = validated(Defaults, values, "defaults")
+    defaults = validate(Defaults, values, "defaults")
     defaults.sampler.resolved(atelier.samplers)
     defaults.schedule.resolved(atelier.schedules)
     defaults.guidance.resolved(atelier.guidances)
@@ -132,7 +132,7 @@ def _defaults(
 
 def _has_null(config: Any) -> bool:
     """Return whether guidance can steer away from what a conditioner gives (spatial parts not)."""
-    gives = config.gives()
+    gives = config.outputs()
     return gives.stream is not None or gives.vector is not None
 
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Condition, Part, Stream
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import Condition, ConditionPart, Stream
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError, ConditionError, InvalidInputError
 from latelier.contracts.inputs import bare_field, read_input
@@ -69,7 +69,7 @@ class ConditionBuilder:
             raise CompatibilityError("this model has no public input to give other values")
         return {**rows, **self.read({next(iter(self._inputs)): value})}
 
-    def picture_size(
+    def output_size(
         self, rows: Rows, others: Iterable[tuple[str, tuple[int, int]]] = ()
     ) -> tuple[int, int] | None:
         """Return the (width, height) that the inputs ask for; None where any will do.
@@ -84,7 +84,7 @@ class ConditionBuilder:
         of_inputs = (
             (name, size)
             for name, values in rows.items()
-            for size in map(self._conditioners[name].picture_size, values)
+            for size in map(self._conditioners[name].output_size, values)
             if size is not None
         )
         asked = {size: f"{name} {size[0]}x{size[1]}" for name, size in (*of_inputs, *others)}
@@ -95,7 +95,7 @@ class ConditionBuilder:
             )
         return next(iter(asked), None)
 
-    def condition(self, rows: Rows, count: int, frame: Frame) -> Condition:
+    def condition(self, rows: Rows, count: int, frame: PictureGeometry) -> Condition:
         """Return the condition of `count` rows; what is not given takes its null part.
 
         Raises:
@@ -104,7 +104,9 @@ class ConditionBuilder:
         """
         return self._joined(self._conditioners, rows, count, frame)
 
-    def _joined(self, names: Iterable[str], rows: Rows, count: int, frame: Frame) -> Condition:
+    def _joined(
+        self, names: Iterable[str], rows: Rows, count: int, frame: PictureGeometry
+    ) -> Condition:
         """Return the condition that these conditioners give."""
         joined = Condition()
         for name in names:
@@ -113,10 +115,12 @@ class ConditionBuilder:
                 part = self._part(name, _spread(name, rows[name], count), frame)
             else:
                 part = conditioner.null(count, frame)
-            joined = joined.joined(Condition.of({name: part}).to(self._device, self._dtype))
+            joined = joined.union(Condition.of({name: part}).to(self._device, self._dtype))
         return joined
 
-    def steered_from(self, condition: Condition, negative: Rows, frame: Frame) -> Condition:
+    def steered_from(
+        self, condition: Condition, negative: Rows, frame: PictureGeometry
+    ) -> Condition:
         """Return the other side of guidance: `negative`, and null parts where it says nothing.
 
         Spatial parts stay as they are in `condition` unless `negative` has them, as the published
@@ -128,11 +132,13 @@ class ConditionBuilder:
         other = self._joined(asked, negative, condition.batch or 1, frame)
         return replace(other, spatial={**other.spatial, **kept})
 
-    def seen(self, whole: Condition, rows: Rows, frame: Frame, window: Window) -> Condition:
+    def seen(
+        self, whole: Condition, rows: Rows, frame: PictureGeometry, window: Window
+    ) -> Condition:
         """Return what `whole`, which was made of `rows` in `frame`, is through a window.
 
         Spatial parts and the regions of streams are cropped. Conditioners that give streams or
-        vectors are asked again for the window, by `Conditioner.window` and `frame.crop`.
+        vectors are asked again for the window, by `Conditioner.crop` and `frame.crop`.
 
         Raises:
             ConditionError: a spatial part that is not of latent size.
@@ -151,11 +157,11 @@ class ConditionBuilder:
         return Condition(streams, spatial, anew.vectors)
 
     def finished(self, rows: Rows, pictures: Sequence[Image]) -> list[Image]:
-        """Return generated pictures as the inputs want them (see `Conditioner.finished`)."""
+        """Return generated pictures as the inputs want them (see `Conditioner.postprocess`)."""
         done = list(pictures)
         for name, values in rows.items():
             spread = _spread(name, values, len(done))
-            finish = self._conditioners[name].finished
+            finish = self._conditioners[name].postprocess
             done = [finish(picture, value) for picture, value in zip(done, spread, strict=True)]
         return done
 
@@ -167,7 +173,7 @@ class ConditionBuilder:
             if names[0] in rows
         }
 
-    def _part(self, name: str, values: Sequence[Any], frame: Frame) -> Part:
+    def _part(self, name: str, values: Sequence[Any], frame: PictureGeometry) -> ConditionPart:
         conditioner = self._conditioners[name]
         try:
             batch: Mapping[str, Tensor] = conditioner.prepare(
@@ -177,7 +183,7 @@ class ConditionBuilder:
             public = next(public for public, fed in self._inputs.items() if name in fed)
             raise InvalidInputError(f"input '{public}': {error}") from None
         if frame.crop != WHOLE:
-            batch = conditioner.window(batch, frame.crop)
+            batch = conditioner.crop(batch, frame.crop)
         return conditioner({key: tensor.to(self._device) for key, tensor in batch.items()}, frame)
 
     def _values(self, public: str, value: Any) -> list[Any] | None:
@@ -194,7 +200,7 @@ class ConditionBuilder:
         return None
 
 
-def _regional(stream: Stream, frame: Frame, window: Window) -> Stream:
+def _regional(stream: Stream, frame: PictureGeometry, window: Window) -> Stream:
     """Return a stream with the window's part of its region, which may be of any resolution."""
     if stream.region is None:
         return stream

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from latelier import default_atelier
-from latelier.checkpoints.component import Component, configured, restore
+from latelier.checkpoints.component import Component, restore, validate_config
 from latelier.checkpoints.manifests import StoredComponent
 from latelier.contracts.errors import CompatibilityError
 from latelier.kernel.atelier import Atelier
@@ -16,7 +16,7 @@ from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.composition import public_inputs
 from latelier.pipeline.manifest import Manifest, read_manifest
 from latelier.pipeline.pipeline import Pipeline
-from latelier.pipeline.placement import placement
+from latelier.pipeline.placement import resolve_device
 from latelier.pipeline.sources import find
 
 
@@ -40,7 +40,7 @@ def load(
         ModelFileError: a file is missing, damaged or changed, or a plugin is not installed.
     """
     atelier = atelier or default_atelier()
-    place = placement(device, dtype)
+    place = resolve_device(device, dtype)
     source = find(str(name))
     manifest = read_manifest(source.folder)
     check_manifest(manifest, source.folder, atelier)
@@ -72,7 +72,7 @@ def load(
         card=manifest.card,
         adapters=adapters,
     )
-    atelier.announcer().tell("latelier_pipeline_composed", pipeline=pipeline)
+    atelier.dispatcher().emit("latelier_pipeline_composed", pipeline=pipeline)
     return pipeline
 
 
@@ -84,13 +84,13 @@ def check_manifest(manifest: Manifest, folder: Path, atelier: Atelier) -> None:
         InvalidConfigError, CompatibilityError: says what does not fit.
     """
     conditioners: Any = {
-        name: configured("conditioner", stored, folder, atelier)
+        name: validate_config("conditioner", stored, folder, atelier)
         for name, stored in manifest.conditioners.items()
     }
-    first_stage: Any = configured("first_stage", manifest.first_stage, folder, atelier)
-    denoiser: Any = configured("denoiser", manifest.denoiser, folder, atelier)
+    first_stage: Any = validate_config("first_stage", manifest.first_stage, folder, atelier)
+    denoiser: Any = validate_config("denoiser", manifest.denoiser, folder, atelier)
     check_composition(first_stage, denoiser, conditioners)
-    taken = {*conditioners, *denoiser.takes().streams}
+    taken = {*conditioners, *denoiser.inputs().streams}
     for name in manifest.adapters:
         if manifest.inputs.get(name) != (name,) or name in taken:
             raise CompatibilityError(

@@ -7,10 +7,10 @@ from pydantic import Field
 
 from latelier.checkpoints.io.json_files import read_json
 from latelier.diffusion.processes.kinds import AnyProcess
-from latelier.pipeline.manifest_header import MANIFEST, Outline, check_whole
+from latelier.pipeline.manifest_header import MANIFEST, ManifestHeader, check_whole
 
 
-class Manifest(Outline):
+class Manifest(ManifestHeader):
     """The whole of it."""
 
     process: Annotated[AnyProcess, Field(description="the noise process")]

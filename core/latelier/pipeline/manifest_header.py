@@ -32,7 +32,7 @@ class SavedAdapter(StoredAdapter):
         return {f"adapters.{name}": self.adapter, f"adapters.{name}.conditioner": self.conditioner}
 
 
-class Outline(Frozen):
+class ManifestHeader(Frozen):
     """The components by full id and version, their configurations, files and hashes."""
 
     format: Format = 1
@@ -67,7 +67,7 @@ class Outline(Frozen):
         return self.adapters[name].conditioner if name in self.adapters else self.conditioners[name]
 
 
-def read_outline(folder: Path) -> Outline:
+def read_manifest_header(folder: Path) -> ManifestHeader:
     """Return the outline of a model folder.
 
     Raises:
@@ -75,7 +75,7 @@ def read_outline(folder: Path) -> Outline:
             part of a model.
     """
     check_whole(folder)
-    return read_json(folder / MANIFEST, Outline)
+    return read_json(folder / MANIFEST, ManifestHeader)
 
 
 def check_whole(folder: Path) -> None:

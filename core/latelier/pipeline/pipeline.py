@@ -22,7 +22,7 @@ from latelier.pipeline.conditions import ConditionBuilder
 from latelier.pipeline.manifest import Manifest
 from latelier.pipeline.manifest_header import MANIFEST
 from latelier.pipeline.picture import Picture, Preview
-from latelier.pipeline.placement import placement
+from latelier.pipeline.placement import resolve_device
 from latelier.pipeline.request import KEYWORDS, Defaults, read_request
 from latelier.pipeline.run import Run
 from latelier.pipeline.sources import Source
@@ -266,16 +266,16 @@ class Pipeline:
 
         What does not have to move is shared.
         """
-        device, dtype = placement(device or self.device, dtype or self.dtype)
+        device, dtype = resolve_device(device or self.device, dtype or self.dtype)
         return replace(
             self,
-            first_stage_component=self.first_stage_component.placed(device, dtype),
-            denoiser_component=self.denoiser_component.placed(device, dtype),
+            first_stage_component=self.first_stage_component.to(device, dtype),
+            denoiser_component=self.denoiser_component.to(device, dtype),
             conditioner_components={
-                name: component.placed(device, dtype)
+                name: component.to(device, dtype)
                 for name, component in self.conditioner_components.items()
             },
-            adapters={name: each.placed(device, dtype) for name, each in self.adapters.items()},
+            adapters={name: each.to(device, dtype) for name, each in self.adapters.items()},
             device=device,
             dtype=dtype,
         )

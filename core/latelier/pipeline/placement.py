@@ -12,7 +12,7 @@ _PRECISIONS = {
 }
 
 
-def placement(
+def resolve_device(
     device: str | torch.device = "auto", dtype: str | torch.dtype = "auto"
 ) -> tuple[torch.device, torch.dtype]:
     """Return the device and precision meant; 'auto' is a GPU in bfloat16, else the CPU in float32.

@@ -8,7 +8,7 @@ import torch
 
 from latelier import __version__
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.dispatcher import Announcer
+from latelier.kernel.dispatcher import HookDispatcher
 from latelier.kernel.trust.entry_points import BUILT_IN, GROUP
 from latelier.pipeline.images import pixel_hash
 from latelier.pipeline.request import Request
@@ -28,14 +28,14 @@ TOLD = (
 
 
 def participants(
-    pipeline: "Pipeline", functions: Mapping[str, Any], announcer: Announcer
+    pipeline: "Pipeline", functions: Mapping[str, Any], dispatcher: HookDispatcher
 ) -> dict[str, dict[str, Any]]:
     """Return, by distribution, the plugins that take part in a run, as JSON values.
 
     Args:
         pipeline: what ran.
         functions: sampler, schedule and guidance, each with its `id`.
-        announcer: of the run.
+        dispatcher: of the run.
     """
     parts: dict[str, list[str]] = {}
     places = {place: component.id for place, component in pipeline.components().items()}
@@ -47,7 +47,7 @@ def participants(
         parts.setdefault(id_.partition("/")[0], []).append(place)
     told: dict[str, list[str]] = {}
     for hook in TOLD:
-        for listener in announcer.listeners(hook):
+        for listener in dispatcher.implementations(hook):
             hooks = told.setdefault(listener.plugin_name.partition(":")[0], [])
             hooks.extend([hook] if hook not in hooks else [])
     return {
@@ -71,7 +71,7 @@ def plugin_identity(name: str, atelier: Atelier) -> dict[str, Any]:
 
 
 def provenance_of(
-    pipeline: "Pipeline", request: Request, count: int, steps: int, announcer: Announcer
+    pipeline: "Pipeline", request: Request, count: int, steps: int, dispatcher: HookDispatcher
 ) -> dict[str, Any]:
     """Return what all `count` pictures of a run share, as JSON values.
 
@@ -80,7 +80,7 @@ def provenance_of(
         request: resolved, its inputs as JSON values (see `ConditionBuilder.readable`).
         count: number of pictures.
         steps: the steps that were made, which may be others than those asked for.
-        announcer: what told plugins of the run.
+        dispatcher: what told plugins of the run.
     """
     functions = _functions(pipeline, request)
     given = {"init_image": request.init_image or (), "keep": request.keep or ()}
@@ -100,7 +100,7 @@ def provenance_of(
         },
         "adapters": {name: _adapter(each) for name, each in pipeline.adapters.items()},
         "functions": functions,
-        "plugins": participants(pipeline, functions, announcer),
+        "plugins": participants(pipeline, functions, dispatcher),
         "process": pipeline.process.model_dump(mode="json"),
         "request": request.model_dump(mode="json"),
         "pictures_sha256": {name: [pixel_hash(image) for image in given[name]] for name in given},

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from latelier.contracts.errors import InvalidInputError, UnknownNameError, suggestion
-from latelier.contracts.frozen import Frozen, validated
+from latelier.contracts.frozen import Frozen, validate
 from latelier.contracts.image_types import Image, Mask
 from latelier.contracts.options import read_options
 from latelier.kernel.registry import Registry
 
 
-class Choice(Frozen):
+class NamedOptions(Frozen):
     """A registered name and options: read from 'ddim' or {'name': 'ddim', 'eta': 0.5}."""
 
     name: str
@@ -31,7 +31,7 @@ class Choice(Frozen):
             }
         return value
 
-    def resolved(self, registry: Registry[Any]) -> "Choice":
+    def resolved(self, registry: Registry[Any]) -> "NamedOptions":
         """Return the choice by its full id, its options validated and complete.
 
         Raises:
@@ -41,10 +41,10 @@ class Choice(Frozen):
         spec = registry.spec(self.name)
         what = f"{spec.kind} '{self.name}'"
         options = read_options(registry.get(spec.id), {**spec.defaults, **self.options}, what)
-        return Choice(name=spec.id, options=options)
+        return NamedOptions(name=spec.id, options=options)
 
 
-class GuidanceChoice(Choice):
+class GuidanceOptions(NamedOptions):
     """A guidance rule; a bare number is the scale of classifier-free guidance."""
 
     @model_validator(mode="before")
@@ -99,9 +99,9 @@ class Defaults(Frozen):
 
     size: Size = Field(description="(width, height) in pixels: what it was trained on")
     steps: int = Field(20, ge=1)
-    sampler: Choice = Choice(name="dpmpp_2m")
-    schedule: Choice = Choice(name="karras")
-    guidance: GuidanceChoice = GuidanceChoice(name="cfg")
+    sampler: NamedOptions = NamedOptions(name="dpmpp_2m")
+    schedule: NamedOptions = NamedOptions(name="karras")
+    guidance: GuidanceOptions = GuidanceOptions(name="cfg")
 
 
 class Request(Frozen):
@@ -156,9 +156,9 @@ class Request(Frozen):
         "the whole; 0: the whole at once. None: tiles where the picture is above 512 x 512",
     )
     steps: int = Field(ge=1, le=10_000)
-    sampler: Choice
-    schedule: Choice
-    guidance: GuidanceChoice
+    sampler: NamedOptions
+    schedule: NamedOptions
+    guidance: GuidanceOptions
     noise: Literal["independent", "brownian"] = Field(
         "independent",
         description="what a stochastic sampler draws: new numbers at each step, or the increments "
@@ -198,4 +198,4 @@ def read_request(
             raise UnknownNameError(f"nothing here takes '{name}'. {hint}")
     fallbacks = Defaults.model_fields.keys() - {"size"}
     values = {name: getattr(defaults, name) for name in fallbacks} | said
-    return validated(Request, values, "request", InvalidInputError)
+    return validate(Request, values, "request", InvalidInputError)

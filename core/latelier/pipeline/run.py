@@ -7,15 +7,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from latelier.contracts.components import FirstStage, Frame
-from latelier.contracts.condition import Condition, stacked
+from latelier.contracts.components import FirstStage, PictureGeometry
+from latelier.contracts.condition import Condition, concat
 from latelier.contracts.errors import InvalidInputError, PluginError
 from latelier.contracts.sampling import Denoise, Step
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.brownian import BrownianNoise
-from latelier.diffusion.noise import ImageNoise
+from latelier.diffusion.noise import PerImageNoise
 from latelier.diffusion.predict import Predictor
-from latelier.kernel.dispatcher import Announcer
+from latelier.kernel.dispatcher import HookDispatcher
 from latelier.pipeline.conditions import ConditionBuilder, Rows
 from latelier.pipeline.editing.init_image import Start, read_start, tail
 from latelier.pipeline.editing.inpaint import Canvas, canvas
@@ -23,7 +23,7 @@ from latelier.pipeline.editing.repaint import resampled
 from latelier.pipeline.images import pixel_hash, to_images
 from latelier.pipeline.picture import Copies, Picture, Preview, Snapshot
 from latelier.pipeline.provenance import provenance_of
-from latelier.pipeline.request import Choice, Request, Side, check_sides
+from latelier.pipeline.request import NamedOptions, Request, Side, check_sides
 from latelier.pipeline.tiling.multidiffusion import Windowing, read_windowing, windowed
 from latelier.pipeline.tiling.tiled_first_stage import in_tiles, read_tile
 from latelier.pipeline.tiling.windows import Window
@@ -80,29 +80,31 @@ class Run:
         Plugins are told of each step before and after it.
         """
         steps, sigmas = self._grid.steps, self._grid.sigmas
-        announcer = self._pipeline.atelier.announcer()
+        dispatcher = self._pipeline.atelier.dispatcher()
         sampling = self._sampling()
         for index in range(1, steps + 1):
-            announcer.tell("latelier_before_step", step=index, steps=steps, sigma=sigmas[index - 1])
+            dispatcher.emit(
+                "latelier_before_step", step=index, steps=steps, sigma=sigmas[index - 1]
+            )
             step = self._next(sampling)
             latents = step.denoised if index < steps else self._finished(step)
-            announcer.tell(
+            dispatcher.emit(
                 "latelier_after_step",
                 step=index,
                 steps=steps,
                 sigma=step.sigma,
                 snapshot=Snapshot(latents, self._decoded),
             )
-            pictures = self._pictures(latents, announcer) if index == steps else ()
+            pictures = self._pictures(latents, dispatcher) if index == steps else ()
             if pictures:
-                announcer.tell("latelier_images_finished", pictures=Copies(pictures))
+                dispatcher.emit("latelier_images_finished", pictures=Copies(pictures))
             yield Preview(index, steps, step.sigma, latents, self._decoded, pictures)
 
     def _sampling(self) -> Iterator[Step]:
         pipeline, choice = self._pipeline, self.request.sampler
         seeds = [self.request.seed + k for k in range(self._count)]
         shape = (pipeline.first_stage.config.latent_channels, *self._frame.latent_size)
-        noise: ImageNoise | BrownianNoise = ImageNoise(seeds, shape, pipeline.device)
+        noise: PerImageNoise | BrownianNoise = PerImageNoise(seeds, shape, pipeline.device)
         if self.request.noise == "brownian":
             noise = BrownianNoise(seeds, shape, self._grid.frame, pipeline.device)
         eps, sigma, denoise = noise.initial(), self._grid.sigmas[0], self.denoise
@@ -131,7 +133,7 @@ class Run:
 
     def _size_asked_for(self, builder: ConditionBuilder, start: Start | None) -> Side | None:
         images = () if start is None else start.init_image
-        return builder.picture_size(self._given, [("init_image", each.size) for each in images])
+        return builder.output_size(self._given, [("init_image", each.size) for each in images])
 
     def _encoded(self, start: Start) -> Canvas:
         pipeline = self._pipeline
@@ -153,7 +155,7 @@ class Run:
             return self._guided_by(predict, condition, null)
 
         def seen(whole: Condition, rows: Rows, chunk: Sequence[Window]) -> Condition:
-            return stacked([builder.seen(whole, rows, self._frame, window) for window in chunk])
+            return concat([builder.seen(whole, rows, self._frame, window) for window in chunk])
 
         def denoise_of(chunk: Sequence[Window]) -> Denoise:
             predict = self._predictor(None, lambda value: seen(*told(value), chunk))
@@ -186,7 +188,7 @@ class Run:
             images = self._first_stage.decode(latents.to(self._pipeline.dtype))
             return to_images(self._canvas.finished(images) if self._canvas else images)
 
-    def _pictures(self, latents: Tensor, announcer: Announcer) -> tuple[Picture, ...]:
+    def _pictures(self, latents: Tensor, dispatcher: HookDispatcher) -> tuple[Picture, ...]:
         builder = self._pipeline.condition_builder()
         images = builder.finished(self._given, self._decoded(latents))
         inputs = {
@@ -195,7 +197,7 @@ class Run:
         }
         request = self.request.model_copy(update=inputs)
         steps = self._grid.steps
-        shared = provenance_of(self._pipeline, request, self._count, steps, announcer)
+        shared = provenance_of(self._pipeline, request, self._count, steps, dispatcher)
         return tuple(
             Picture(image, self.request.seed + k, {**shared, **_own(image, self.request.seed, k)})
             for k, image in enumerate(images)
@@ -212,17 +214,17 @@ def _check_size(size: Side, what: str, multiple: int) -> None:
     check_sides(what, dict(zip(("width", "height"), size)), multiple, hint)
 
 
-def _frame(size: Side, first_stage: FirstStage) -> Frame:
+def _frame(size: Side, first_stage: FirstStage) -> PictureGeometry:
     width, height = size
     f = first_stage.config.downsampling
-    return Frame((height, width), (height // f, width // f), first_stage=first_stage)
+    return PictureGeometry((height, width), (height // f, width // f), first_stage=first_stage)
 
 
-def _sampler(pipeline: "Pipeline", request: Request) -> Choice:
+def _sampler(pipeline: "Pipeline", request: Request) -> NamedOptions:
     """Return the choice by its full id, complete; refuse one that goes the other way."""
     samplers, name = pipeline.atelier.samplers, request.sampler.name
     traits = samplers.spec(name).traits
-    if traits is not None and traits.inverts:
+    if traits is not None and traits.is_inversion:
         raise InvalidInputError(
             f"the sampler '{name}' goes from an image to its noise and makes no picture; it is for "
             "latents and the pipeline's `denoise_fn`"
@@ -230,6 +232,6 @@ def _sampler(pipeline: "Pipeline", request: Request) -> Choice:
     return request.sampler.resolved(samplers)
 
 
-def _grid(pipeline: "Pipeline", request: Request) -> Grid:
+def _grid(pipeline: "Pipeline", request: Request) -> SigmaGrid:
     schedule = pipeline.atelier.schedules.get(request.schedule.name)
     return schedule(request.steps, pipeline.process, **request.schedule.options)

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from latelier.contracts.errors import ModelFileError, UnknownNameError, suggestion
-from latelier.pipeline.manifest_header import MANIFEST, read_outline
+from latelier.pipeline.manifest_header import MANIFEST, read_manifest_header
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 
@@ -61,7 +61,7 @@ def _from_hub(name: str) -> Source:
     folder = _snapshot(repository, revision or None, [MANIFEST])
     if not (folder / MANIFEST).is_file():
         raise ModelFileError(f"'{repository}' on the hub is not a latelier model: no {MANIFEST}")
-    stored = read_outline(folder).components().values()
+    stored = read_manifest_header(folder).components().values()
     files = [file.path for each in stored for file in each.files()]
     folder = _snapshot(repository, folder.name, [MANIFEST, *files])
     return Source(repository, folder, folder.name)

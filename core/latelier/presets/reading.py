@@ -6,7 +6,7 @@ from typing import Any
 
 from latelier.checkpoints.io.yaml_files import read_yaml
 from latelier.contracts.errors import InvalidConfigError, UnknownNameError, suggestion
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 from latelier.presets.preset import Preset
 
 _FOLDERS = ("first_stages", "models")
@@ -32,7 +32,7 @@ def read_preset(name: str | Path) -> Preset:
     first_stage = values.get("first_stage")
     if isinstance(first_stage, dict) and "preset" in first_stage:
         values["first_stage"] = _changed(first_stage, str(path))
-    found = validated(Preset, values, str(path))
+    found = validate(Preset, values, str(path))
     if found.denoiser is not None and not (found.process and found.defaults):
         raise InvalidConfigError(f"{path}: a model needs a process and defaults")
     if found.denoiser is None and found.conditioners:

@@ -8,19 +8,19 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.io.atomic import whole
+from latelier.io.atomic import atomic_file
 from latelier.provenance.large_pictures import without_large_pictures
 
 PNG_KEY = "latelier"
 
 
 def write_png(path: Path, image: Image.Image, provenance: dict[str, Any] | None) -> None:
-    """Write a PNG whole, with its provenance as JSON in an iTXt chunk (see `large_pictures`)."""
+    """Write a PNG atomically, its provenance as JSON in an iTXt chunk (see `large_pictures`)."""
     info = PngInfo()
     if provenance is not None:
         stored = without_large_pictures(provenance)
         info.add_itxt(PNG_KEY, json.dumps(stored, ensure_ascii=False))
-    with whole(path) as beside:
+    with atomic_file(path) as beside:
         image.save(beside, "PNG", pnginfo=info)
 
 

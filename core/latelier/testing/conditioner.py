@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from latelier.contracts.components import Control, Frame
-from latelier.contracts.condition import Condition, Part, chosen, stacked
-from latelier.contracts.configs import DenoiserConfig, Gives
+from latelier.contracts.components import Control, PictureGeometry
+from latelier.contracts.condition import Condition, ConditionPart, concat, where
+from latelier.contracts.configs import DenoiserConfig, OutputSpec
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.inputs import Box, read_input
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.cfg import cfg
 from latelier.testing.boxes import box, boxes_in, with_box
 from latelier.testing.module import (
@@ -60,7 +60,7 @@ class ConditionerContract(ModuleContract):
     needs = ("component", "inputs")
     inputs: ClassVar[Sequence[Any]]
     bad_inputs: ClassVar[Sequence[Any]] = ()
-    frame: ClassVar[Frame] = Frame((64, 64), (16, 16))
+    frame: ClassVar[PictureGeometry] = PictureGeometry((64, 64), (16, 16))
 
     @property
     def rows(self) -> list[int]:
@@ -96,29 +96,31 @@ class ConditionerContract(ModuleContract):
         del dtype
         return dict(given)
 
-    def part(self, rows: Sequence[int] | None = None, component: Any = None) -> Part:
+    def part(self, rows: Sequence[int] | None = None, component: Any = None) -> ConditionPart:
         """Return the part for inputs, by a new component unless one is given."""
         component = self.build() if component is None else component
         rows = self.rows if rows is None else rows
         with torch.no_grad(), seeded():
-            part: Part = component(self.given(component, rows), self.frame)
+            part: ConditionPart = component(self.given(component, rows), self.frame)
         return part
 
-    def part_of(self, values: Sequence[Any], frame: Frame | None = None) -> Part:
+    def part_of(self, values: Sequence[Any], frame: PictureGeometry | None = None) -> ConditionPart:
         """Return the part for values of `Input`, by a new component."""
         frame = frame or self.frame
         component = self.build()
         with torch.no_grad(), seeded():
-            part: Part = component(
+            part: ConditionPart = component(
                 component.prepare(values, replace(frame, first_stage=None)), frame
             )
         return part
 
-    def null(self, count: int | None = None, component: Any = None) -> Part:
+    def null(self, count: int | None = None, component: Any = None) -> ConditionPart:
         """Return the null part for as many rows as there are inputs, or for `count`."""
         component = self.build() if component is None else component
         with torch.no_grad(), seeded():
-            part: Part = component.null(len(self.rows) if count is None else count, self.frame)
+            part: ConditionPart = component.null(
+                len(self.rows) if count is None else count, self.frame
+            )
         return part
 
     # ----------------------------------------------------------------------- what a person gives
@@ -183,7 +185,7 @@ class ConditionerContract(ModuleContract):
             assert tensor.device.type == "cpu", f"prepare returns {name} on {tensor.device}"
 
     def test_prepare_has_the_batch_first(self) -> None:
-        """Rows are chosen and joined along the first axis."""
+        """Rows are selected and joined along the first axis."""
         component = self.build()
         for rows in (self.rows, self.rows[:1], self.rows[:2]):
             for name, tensor in self.given(component, rows).items():
@@ -215,14 +217,14 @@ class ConditionerContract(ModuleContract):
 
     def test_it_fills_the_slots_that_its_config_gives(self) -> None:
         """Models are composed by what the config says, before anything is built."""
-        gives, part = self._gives(), self.part()
+        gives, part = self._outputs(), self.part()
         said = {name for name, width in gives.model_dump().items() if width is not None}
         filled = set(part.tensors())
         assert filled == said, f"the config gives {sorted(said)}, the part fills {sorted(filled)}"
 
     def test_its_widths_are_those_of_its_config(self) -> None:
         """The denoiser's projections are as wide as the config says."""
-        gives = self._gives().model_dump()
+        gives = self._outputs().model_dump()
         for name, tensor in self.part().tensors().items():
             width = tensor.shape[1] if name == "spatial" else tensor.shape[-1]
             assert gives[name] in (None, width), (
@@ -268,7 +270,7 @@ class ConditionerContract(ModuleContract):
         """Whatever is prepared under a mask's False, the tokens that count stay what they are."""
         with torch.no_grad(), seeded():
             batch = self.given(self.build(), self.rows)
-            part: Part = self.build()(batch, self.frame)
+            part: ConditionPart = self.build()(batch, self.frame)
             if part.stream is None or part.stream.mask is None or part.stream.mask.all():
                 return
             mask = part.stream.mask
@@ -308,8 +310,8 @@ class ConditionerContract(ModuleContract):
             widths = _widths(name, part.tensors()[name]), _widths(name, tensor)
             assert widths[0] == widths[1], f"the {name} is {widths[0]}, that of null {widths[1]}"
         keep = torch.tensor([row % 2 == 0 for row in self.rows])
-        assert chosen(keep, part, null).batch == len(keep)
-        both = stacked([Condition.of({"it": each}) for each in (part, null)])
+        assert where(keep, part, null).batch == len(keep)
+        both = concat([Condition.of({"it": each}) for each in (part, null)])
         assert both.batch == 2 * len(keep)
 
     def test_null_does_not_depend_on_inputs(self) -> None:
@@ -333,7 +335,7 @@ class ConditionerContract(ModuleContract):
     def test_guidance_1_is_the_condition_alone(self) -> None:
         """Guidance of scale 1 gives the bits of the condition alone, though null is made too."""
         component, x = self.build(), torch.zeros(len(self.rows), 1)
-        predict, grid = _Reads(), Grid((1.0, 0.0), "ve")
+        predict, grid = _Reads(), SigmaGrid((1.0, 0.0), "ve")
         condition = Condition.of({"it": self.part(component=component)})
         expected = predict(x, 1.0, [condition])[0]
         null = Condition.of({"it": self.null(component=component)})
@@ -349,7 +351,7 @@ class ConditionerContract(ModuleContract):
         component = self.build()
         with torch.no_grad(), seeded():
             batch = self.given(component, self.rows)
-            seen = dict(component.window(batch, WHOLE))
+            seen = dict(component.crop(batch, WHOLE))
             expected, made = self.made(component, batch), self.made(self.build(), seen)
         for name, tensor in expected.items():
             assert is_close(made[name], tensor), (
@@ -394,7 +396,7 @@ class ConditionerContract(ModuleContract):
 
     # ------------------------------------------------------------------------------------ helpers
 
-    def _frame_for(self, component: Any, given: Mapping[str, Tensor]) -> Frame:
+    def _frame_for(self, component: Any, given: Mapping[str, Tensor]) -> PictureGeometry:
         """Return the frame with its first stage where the component is, in its precision."""
         stage = self.frame.first_stage
         if not isinstance(stage, nn.Module):
@@ -403,9 +405,9 @@ class ConditionerContract(ModuleContract):
         dtype = weights_dtype(component)
         return replace(self.frame, first_stage=deepcopy(stage).to(device=device, dtype=dtype))
 
-    def _gives(self) -> Gives:
-        config = self.registry.configured(self.component, self.config)
-        gives: Gives = config.gives()  # type: ignore[attr-defined]
+    def _outputs(self) -> OutputSpec:
+        config = self.registry.validate_config(self.component, self.config)
+        gives: OutputSpec = config.outputs()  # type: ignore[attr-defined]
         return gives
 
     def _with_boxes(self) -> list[Any]:
@@ -461,13 +463,13 @@ class _Reads:
 
     @staticmethod
     def _sum(condition: Condition) -> Tensor:
-        part = Part(
+        part = ConditionPart(
             condition.streams.get("it"), condition.spatial.get("it"), condition.vectors.get("it")
         )
         return torch.stack([each.flatten(1).sum(1) for each in read(part).values()]).sum(0)
 
 
-def _differ(one: Part, other: Part) -> bool:
+def _differ(one: ConditionPart, other: ConditionPart) -> bool:
     """Tell whether two parts differ enough to be noticed.
 
     Streams of unlike lengths are compared by what is read of them: equal tokens are as one.
@@ -504,7 +506,7 @@ def _garbled(batch: Mapping[str, Tensor], mask: Tensor) -> Iterator[dict[str, Te
             yield {**batch, name: torch.where(hidden, tensor, known)}
 
 
-def _maps(part: Part) -> dict[str, Tensor]:
+def _maps(part: ConditionPart) -> dict[str, Tensor]:
     """Return what of a part lies in the picture, (B, C, h, w)."""
     region = None if part.stream is None else part.stream.region
     maps = {"region": region, "spatial part": part.spatial}

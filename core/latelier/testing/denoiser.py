@@ -41,7 +41,7 @@ class DenoiserContract(ModuleContract):
     @property
     def declared(self) -> DenoiserConfig:
         """Its configuration."""
-        config = self.registry.configured(self.component, self.config)
+        config = self.registry.validate_config(self.component, self.config)
         assert isinstance(config, DenoiserConfig)
         return config
 
@@ -49,7 +49,7 @@ class DenoiserContract(ModuleContract):
         """Return x, t and all parts of the condition, flat; each row of its own seed."""
         del component
         shapes: dict[str, tuple[int, ...]] = {"x": (self.declared.latent_channels, *self.size)}
-        takes = self.declared.takes()
+        takes = self.declared.inputs()
         shapes |= {f"stream.{name}": (TOKENS, s.width) for name, s in takes.streams.items()}
         shapes |= {f"spatial.{name}": (c, *self.size) for name, c in takes.spatial.items()}
         shapes |= {f"vector.{name}": (width,) for name, width in takes.vectors.items()}
@@ -108,7 +108,7 @@ class DenoiserContract(ModuleContract):
             streams = {each: s for each, s in condition.streams.items() if each != name}
             absent = self.predicted(given, replace(condition, streams=streams))
             others = {"of scale 0": replace(stream, scale=0.0)}
-            if "masks" in self.declared.honours:
+            if "masks" in self.declared.supports:
                 others["wholly masked"] = replace(stream, mask=_mask(stream, 0))
             for how, other in others.items():
                 made = self.predicted(given, _with(condition, name, other))
@@ -119,8 +119,8 @@ class DenoiserContract(ModuleContract):
                 )
 
     def test_masked_tokens_change_nothing(self) -> None:
-        """Where it honours masks: whatever they are, and in the gradient too."""
-        if "masks" not in self.declared.honours:
+        """Where it supports masks: whatever they are, and in the gradient too."""
+        if "masks" not in self.declared.supports:
             return
         given = self.given(None, self.rows)
         condition = condition_in(given)
@@ -135,7 +135,7 @@ class DenoiserContract(ModuleContract):
 
     def test_gradients_of_a_masked_stream_are_finite(self) -> None:
         """Training drops conditions: a softmax over no token must not make NaN backward either."""
-        if "masks" not in self.declared.honours:
+        if "masks" not in self.declared.supports:
             return
         given = self.given(None, self.rows)
         condition = condition_in(given)
@@ -163,7 +163,7 @@ class DenoiserContract(ModuleContract):
         given = self.given(None, self.rows)
         controls = {
             "residuals": Control(residuals={"no_such_block": given["x"]}),
-            "self_values": Control(self_values=frozenset({"no_such_layer"})),
+            "perturbed_attention": Control(perturbed_attention=frozenset({"no_such_layer"})),
         }
         for name, control in controls.items():
 

@@ -53,7 +53,7 @@ class FirstStageContract(ModuleContract):
     @property
     def declared(self) -> FirstStageConfig:
         """Its configuration."""
-        config = self.registry.configured(self.component, self.config)
+        config = self.registry.validate_config(self.component, self.config)
         assert isinstance(config, FirstStageConfig)
         return config
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latelier.contracts.options import read_options
 from latelier.contracts.sampling import Denoise
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.testing.component import FunctionContract
 from latelier.testing.randomness import Draws, GlobalState
 from latelier.testing.toy import SHAPE, Toy, condition_of
@@ -23,8 +23,8 @@ NEAR = 1e-9
 """How near numbers in float64 must be."""
 
 GRIDS = {
-    "ve": Grid((3.0, 2.0, 1.0, 0.5, 0.0), "ve"),
-    "flow": Grid((0.9, 0.7, 0.5, 0.3, 0.0), "flow"),
+    "ve": SigmaGrid((3.0, 2.0, 1.0, 0.5, 0.0), "ve"),
+    "flow": SigmaGrid((0.9, 0.7, 0.5, 0.3, 0.0), "flow"),
 }
 every_grid = pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
 
@@ -48,7 +48,7 @@ class GuidanceContract(FunctionContract):
     kind = "guidance"
     alone: ClassVar[dict[str, Any] | None] = {"scale": 1.0}
 
-    def denoise(self, toy: Toy, grid: Grid, rows: int = ROWS, **changes: Any) -> Denoise:
+    def denoise(self, toy: Toy, grid: SigmaGrid, rows: int = ROWS, **changes: Any) -> Denoise:
         """Return the guided denoise of a new run."""
         told, null = condition_of(*TOLD, rows), condition_of(*NULL, rows)
         options = read_options(self.function, {**self.given, **changes}, self.component)
@@ -56,7 +56,7 @@ class GuidanceContract(FunctionContract):
         return denoise
 
     def walk(
-        self, denoise: Denoise, grid: Grid, x: Tensor, *, each: bool = False
+        self, denoise: Denoise, grid: SigmaGrid, x: Tensor, *, each: bool = False
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield x and its estimate at every sigma above 0, going straight from one to the next.
 
@@ -68,12 +68,12 @@ class GuidanceContract(FunctionContract):
             yield x, estimate
             x = torch.lerp(estimate, x, to / sigma)
 
-    def estimates(self, denoise: Denoise, grid: Grid, x: Tensor, **how: bool) -> list[Tensor]:
+    def estimates(self, denoise: Denoise, grid: SigmaGrid, x: Tensor, **how: bool) -> list[Tensor]:
         """Return its estimates at every sigma above 0."""
         return [estimate for _, estimate in self.walk(denoise, grid, x, **how)]
 
     @every_grid
-    def test_its_estimate_is_like_x(self, grid: Grid) -> None:
+    def test_its_estimate_is_like_x(self, grid: SigmaGrid) -> None:
         """Of the shape and the precision of x."""
         for dtype in (torch.float32, torch.float64):
             for estimate in self.estimates(self.denoise(Toy(), grid), grid, _x().to(dtype)):
@@ -81,13 +81,13 @@ class GuidanceContract(FunctionContract):
                 assert estimate.dtype == dtype, f"x is {dtype}, the estimate {estimate.dtype}"
 
     @every_grid
-    def test_its_numbers_are_finite(self, grid: Grid) -> None:
+    def test_its_numbers_are_finite(self, grid: SigmaGrid) -> None:
         """At every sigma."""
         for estimate in self.estimates(self.denoise(Toy(), grid), grid, _x()):
             assert estimate.isfinite().all(), "its estimate has numbers that are not finite"
 
     @every_grid
-    def test_alone_it_is_the_condition_alone(self, grid: Grid) -> None:
+    def test_alone_it_is_the_condition_alone(self, grid: SigmaGrid) -> None:
         """Where it does not guide, it is the bits of the condition alone, at the cost of that."""
         if self.alone is None:
             return
@@ -105,7 +105,7 @@ class GuidanceContract(FunctionContract):
         )
 
     @every_grid
-    def test_it_guides(self, grid: Grid) -> None:
+    def test_it_guides(self, grid: SigmaGrid) -> None:
         """With the test's options it is another than the condition alone, somewhere."""
         told = condition_of(*TOLD, ROWS)
         walk = self.walk(self.denoise(Toy(), grid), grid, _x())
@@ -116,7 +116,7 @@ class GuidanceContract(FunctionContract):
         assert any(differs), "it changes nothing: give `options` with which it does"
 
     @every_grid
-    def test_each_image_as_if_alone(self, grid: Grid) -> None:
+    def test_each_image_as_if_alone(self, grid: SigmaGrid) -> None:
         """Norms, deviations and projections are of one image, whatever is in its batch."""
         x = _x() * torch.tensor([1.0, 3.0, 9.0]).view(-1, 1, 1, 1)
         together = self.estimates(self.denoise(Toy(), grid), grid, x)
@@ -128,7 +128,7 @@ class GuidanceContract(FunctionContract):
                 )
 
     @every_grid
-    def test_a_sigma_for_each_image(self, grid: Grid) -> None:
+    def test_a_sigma_for_each_image(self, grid: SigmaGrid) -> None:
         """Samplers may pass one (B,): equal ones are as one number."""
         expected = self.estimates(self.denoise(Toy(), grid), grid, _x())
         made = self.estimates(self.denoise(Toy(), grid), grid, _x(), each=True)
@@ -138,7 +138,7 @@ class GuidanceContract(FunctionContract):
             )
 
     @every_grid
-    def test_runs_do_not_disturb_each_other(self, grid: Grid) -> None:
+    def test_runs_do_not_disturb_each_other(self, grid: SigmaGrid) -> None:
         """It is made anew for each run; what it remembers of one is in its closure."""
         xs = [_x(), -2 * _x()]
         alone = [self.estimates(self.denoise(Toy(), grid), grid, x) for x in xs]
@@ -151,7 +151,7 @@ class GuidanceContract(FunctionContract):
                 )
 
     @every_grid
-    def test_no_tensor_of_others_is_changed(self, grid: Grid) -> None:
+    def test_no_tensor_of_others_is_changed(self, grid: SigmaGrid) -> None:
         """Neither x nor the model's estimates, which others may look at."""
         toy, x = Toy(), _x()
         before = x.clone()
@@ -162,7 +162,7 @@ class GuidanceContract(FunctionContract):
         )
 
     @every_grid
-    def test_it_draws_no_random_numbers(self, grid: Grid) -> None:
+    def test_it_draws_no_random_numbers(self, grid: SigmaGrid) -> None:
         """A run's random numbers are the sampler's, of each image's own generator."""
         toy, x = Toy(), _x()
         state = GlobalState()

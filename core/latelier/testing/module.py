@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from latelier.checkpoints.component import Component, load_component, save_component
 from latelier.contracts.errors import LatelierError
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 from latelier.testing.audit import Deeds, watched
 from latelier.testing.component import ComponentContract
 from latelier.testing.placement import META, weights_dtype
@@ -85,7 +85,7 @@ class ModuleContract(ComponentContract):
     def test_its_config_survives_a_round_trip(self) -> None:
         """A pipeline stores the config as JSON: it comes back as the same value."""
         model = self.registry.config_class(self.component)
-        config = self.registry.configured(self.component, self.config)
+        config = self.registry.validate_config(self.component, self.config)
         check_round_trip(model, config, "config")
 
     def test_its_config_refuses_what_it_does_not_know(self) -> None:
@@ -352,7 +352,7 @@ def check_refuses(model: type[BaseModel], values: Mapping[str, Any], what: str) 
     )
     refused: LatelierError | None = None
     try:
-        validated(model, {**values, "no_such_field": 1}, what)
+        validate(model, {**values, "no_such_field": 1}, what)
     except LatelierError as error:
         refused = error
     assert refused, f"the {what} takes a field that it does not have: keep extra='forbid'"

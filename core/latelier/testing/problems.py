@@ -15,7 +15,7 @@ from torch import Tensor
 
 from latelier.contracts import frames
 from latelier.contracts.frames import FrameOfReference
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 
 GAUSSIAN = torch.tensor([[0.3, -0.5, 0.1, 0.8], [0.1, 0.4, 0.9, 1.3]], dtype=torch.float64)
 """Means and standard deviations."""
@@ -23,7 +23,7 @@ GAUSSIAN = torch.tensor([[0.3, -0.5, 0.1, 0.8], [0.1, 0.4, 0.9, 1.3]], dtype=tor
 MIXTURE = torch.tensor([[-1.2, 0.1, 1.5], [0.5, 0.3, 0.6], [0.3, 0.45, 0.25]], dtype=torch.float64)
 """Means, standard deviations and weights."""
 
-Spacing = Callable[[FrameOfReference, int], Grid]
+Spacing = Callable[[FrameOfReference, int], SigmaGrid]
 
 
 class Problem(Protocol):
@@ -118,16 +118,16 @@ class Straight:
         return max(start - sigma, 0) / width, -1 / width
 
 
-def logarithmic(frame: FrameOfReference, steps: int) -> Grid:
+def logarithmic(frame: FrameOfReference, steps: int) -> SigmaGrid:
     """Return a grid between positive sigmas, even in log(sigma / alpha) and so not in sigma."""
     ratios = [1.2 * (0.1 / 1.2) ** (i / steps) for i in range(steps + 1)]
-    return Grid(tuple(ratios if frame == "ve" else (r / (1 + r) for r in ratios)), frame)
+    return SigmaGrid(tuple(ratios if frame == "ve" else (r / (1 + r) for r in ratios)), frame)
 
 
-def even(frame: FrameOfReference, steps: int) -> Grid:
+def even(frame: FrameOfReference, steps: int) -> SigmaGrid:
     """Return a grid between positive sigmas that is even in sigma."""
     high, low = (3.0, 0.8) if frame == "ve" else (0.9, 0.2)
-    return Grid(tuple(high + i / steps * (low - high) for i in range(steps + 1)), frame)
+    return SigmaGrid(tuple(high + i / steps * (low - high) for i in range(steps + 1)), frame)
 
 
 def observed_orders(
@@ -136,13 +136,15 @@ def observed_orders(
     spacing: Spacing,
     counts: Sequence[int] = (160, 320),
     *,
-    inverts: bool = False,
+    is_inversion: bool = False,
 ) -> list[float]:
     """Return the base-2 logarithms of the quotients of the errors for `counts` steps."""
     errors = []
     for steps in counts:
         grid = spacing(problem.frame, steps)
-        first, last = (grid.sigmas[-1], grid.sigmas[0]) if inverts else grid.sigmas[:: grid.steps]
+        first, last = (
+            (grid.sigmas[-1], grid.sigmas[0]) if is_inversion else grid.sigmas[:: grid.steps]
+        )
         *_, step = sampler(problem.denoise, problem.at(first), grid, noise=None)
         errors.append(float((step.x - problem.at(last)).norm()))
     return [math.log2(a / b) for a, b in pairwise(errors)]

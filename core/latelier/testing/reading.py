@@ -1,16 +1,16 @@
-"""What a denoiser that honours masks gets out of the part of a condition."""
+"""What a denoiser that supports masks gets out of the part of a condition."""
 
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from latelier.contracts.condition import Part, Stream
+from latelier.contracts.condition import ConditionPart, Stream
 
 QUERIES = 5
 
 
-def tensors_of(part: Part, prefix: str = "") -> dict[str, Tensor]:
+def tensors_of(part: ConditionPart, prefix: str = "") -> dict[str, Tensor]:
     """Return every tensor of a part, masks and regions too, by its place."""
     stream = {} if part.stream is None else vars(part.stream)
     slots = {
@@ -27,7 +27,7 @@ def counting(stream: Stream, row: int) -> Tensor:
     return tokens if stream.mask is None else tokens[stream.mask[row]]
 
 
-def read(part: Part) -> Mapping[str, Tensor]:
+def read(part: ConditionPart) -> Mapping[str, Tensor]:
     """Return for each slot what a small denoiser sees of it, in float64.
 
     A stream is attended to by a few fixed queries; tokens that its mask hides have no weight.

@@ -13,8 +13,8 @@ from torch import Tensor
 from latelier.contracts import frames
 from latelier.contracts.options import options_model
 from latelier.contracts.sampling import Denoise, Step
-from latelier.contracts.sigma_grid import Grid
-from latelier.diffusion.noise import ImageNoise
+from latelier.contracts.sigma_grid import SigmaGrid
+from latelier.diffusion.noise import PerImageNoise
 from latelier.kernel.spec import SamplerTraits
 from latelier.testing.component import FunctionContract
 from latelier.testing.problems import (
@@ -30,10 +30,10 @@ from latelier.testing.randomness import Draws, GlobalState
 SHAPE = (4, 8, 8)
 RTOL, ATOL = 1e-5, 1e-6
 GRIDS = {
-    "ve": Grid((80.0, 24.4, 5.84, 0.966, 0.0853, 0.002, 0.0), "ve"),
-    "flow": Grid((0.99, 0.9, 0.75, 0.55, 0.35, 0.15, 0.0), "flow"),
-    "pure_noise": Grid((1.0, 0.9, 0.75, 0.55, 0.35, 0.15, 0.0), "flow"),
-    "not_to_zero": Grid((157.0, 21.9, 6.2, 2.2, 0.79, 0.24, 0.0413), "ve"),
+    "ve": SigmaGrid((80.0, 24.4, 5.84, 0.966, 0.0853, 0.002, 0.0), "ve"),
+    "flow": SigmaGrid((0.99, 0.9, 0.75, 0.55, 0.35, 0.15, 0.0), "flow"),
+    "pure_noise": SigmaGrid((1.0, 0.9, 0.75, 0.55, 0.35, 0.15, 0.0), "flow"),
+    "not_to_zero": SigmaGrid((157.0, 21.9, 6.2, 2.2, 0.79, 0.24, 0.0413), "ve"),
 }
 """Grids of both frames; from pure noise, as models of zero terminal SNR are sampled; to a sigma
 above 0, as the paper's are."""
@@ -70,26 +70,26 @@ class SamplerContract(FunctionContract):
         return self.spec.traits or SamplerTraits()  # type: ignore[call-arg]
 
     def steps(
-        self, denoise: Denoise, grid: Grid, seeds: Sequence[int] = (0,), **changes: Any
+        self, denoise: Denoise, grid: SigmaGrid, seeds: Sequence[int] = (0,), **changes: Any
     ) -> Iterator[Step]:
         """Return the steps of a run of images with these seeds."""
-        noise = ImageNoise(seeds, SHAPE)
+        noise = PerImageNoise(seeds, SHAPE)
         x = noise.initial()
         steps: Iterator[Step] = self.sampler(denoise, x, grid, **{"noise": noise, **changes})
         return steps
 
-    def end(self, denoise: Denoise, grid: Grid, seeds: Sequence[int] = (0,)) -> Tensor:
+    def end(self, denoise: Denoise, grid: SigmaGrid, seeds: Sequence[int] = (0,)) -> Tensor:
         """Return the last x of a run."""
         return _last(self.steps(denoise, grid, seeds)).x
 
     # -------------------------------------------------------------------------- step after step
 
     @every_grid
-    def test_one_step_for_each_interval(self, grid: Grid) -> None:
+    def test_one_step_for_each_interval(self, grid: SigmaGrid) -> None:
         """Progress bars, previews and cancelling count on it: index, sigma at its end, x there."""
         done = list(self.steps(pixelwise, grid))
         assert all(type(step) is Step for step in done), "yield latelier.Step after each step"
-        walked = grid.sigmas[::-1] if self.traits.inverts else grid.sigmas
+        walked = grid.sigmas[::-1] if self.traits.is_inversion else grid.sigmas
         assert [step.index for step in done] == list(range(grid.steps)), (
             "one Step for each interval of the grid, with its index from 0"
         )
@@ -99,7 +99,7 @@ class SamplerContract(FunctionContract):
         assert all(step.x.shape == step.denoised.shape == (1, *SHAPE) for step in done)
 
     @every_grid
-    def test_the_model_is_never_asked_at_sigma_0(self, grid: Grid) -> None:
+    def test_the_model_is_never_asked_at_sigma_0(self, grid: SigmaGrid) -> None:
         """There x is x0 already; the slope would be a division by 0."""
         asked = Counted()
         list(self.steps(asked, grid))
@@ -108,25 +108,25 @@ class SamplerContract(FunctionContract):
         )
 
     @every_grid
-    def test_it_makes_the_calls_that_it_declares(self, grid: Grid) -> None:
+    def test_it_makes_the_calls_that_it_declares(self, grid: SigmaGrid) -> None:
         """Hosts tell the cost of a run from `calls`: that many in a step, but for special ones.
 
         The first step may take one more, to start with; it and one to sigma 0 may take fewer.
         """
         calls = _calls_of_steps(self.steps, grid)
-        declared = self.traits.calls
+        declared = self.traits.nfe_per_step
         if declared is None:
             return
-        middle = calls[1:-1] if not self.traits.inverts else calls[2:-1]
+        middle = calls[1:-1] if not self.traits.is_inversion else calls[2:-1]
         assert set(middle) <= {declared}, (
-            f"a step asks the model {max(middle)} times, and `calls={declared}` is declared"
+            f"a step asks the model {max(middle)} times, and `nfe_per_step={declared}` is declared"
         )
         assert 1 <= calls[0] <= declared + 1, f"the first step asks {calls[0]} times"
-        most = declared if not self.traits.inverts else declared + 1
+        most = declared if not self.traits.is_inversion else declared + 1
         assert 1 <= calls[-1] <= most, f"the last step asks the model {calls[-1]} times"
 
     @every_grid
-    def test_closing_it_early_stops_the_work(self, grid: Grid) -> None:
+    def test_closing_it_early_stops_the_work(self, grid: SigmaGrid) -> None:
         """It is a generator that works when it is asked for the next step: cancelling is that."""
         asked, whole = Counted(), Counted()
         list(self.steps(whole, grid))
@@ -142,7 +142,7 @@ class SamplerContract(FunctionContract):
             assert torch.equal(x, again.x), "begun anew, its steps are others"
 
     @every_grid
-    def test_no_tensor_is_changed_once_it_is_out_of_hand(self, grid: Grid) -> None:
+    def test_no_tensor_is_changed_once_it_is_out_of_hand(self, grid: SigmaGrid) -> None:
         """What was given or yielded belongs to others: previews look at it later."""
         seen: list[tuple[Tensor, Tensor]] = []
 
@@ -151,7 +151,7 @@ class SamplerContract(FunctionContract):
             seen.extend([(x, x.clone()), (estimate, estimate.clone())])
             return estimate
 
-        noise = ImageNoise([0], SHAPE)
+        noise = PerImageNoise([0], SHAPE)
         x = noise.initial()
         seen.append((x, x.clone()))
         for step in self.sampler(denoise, x, grid, noise=noise):
@@ -163,7 +163,7 @@ class SamplerContract(FunctionContract):
     # ------------------------------------------------------------------------------ the numbers
 
     @every_grid
-    def test_its_numbers_are_finite(self, grid: Grid) -> None:
+    def test_its_numbers_are_finite(self, grid: SigmaGrid) -> None:
         """From pure noise and to sigma 0 too, where log(alpha / sigma) is infinite."""
         for step in self.steps(pixelwise, grid):
             assert step.x.isfinite().all(), f"x is not finite after step {step.index}"
@@ -175,8 +175,10 @@ class SamplerContract(FunctionContract):
         """Twice the steps divide the error by 2^order, on ODEs that are solved exactly."""
         if not self._has_order():
             return
-        inverts = self.traits.inverts
-        *_, order = observed_orders(self.sampler, problem(frame), logarithmic, inverts=inverts)
+        is_inversion = self.traits.is_inversion
+        *_, order = observed_orders(
+            self.sampler, problem(frame), logarithmic, is_inversion=is_inversion
+        )
         assert order == pytest.approx(self.traits.order, abs=0.1), (
             f"it is of order {order:.2f} in the {frame} frame, and `order={self.traits.order}` is "
             "declared"
@@ -187,9 +189,9 @@ class SamplerContract(FunctionContract):
         """Where the first steps make no error, its main step is of the order it declares."""
         if not self._has_order():
             return
-        declared = self.traits.main_order or self.traits.order
-        inverts = self.traits.inverts
-        *_, order = observed_orders(self.sampler, Straight(frame), even, inverts=inverts)
+        declared = self.traits.asymptotic_order or self.traits.order
+        is_inversion = self.traits.is_inversion
+        *_, order = observed_orders(self.sampler, Straight(frame), even, is_inversion=is_inversion)
         assert order == pytest.approx(declared, abs=0.15), (
             f"its main step is of order {order:.2f} in the {frame} frame, not {declared}"
         )
@@ -206,7 +208,7 @@ class SamplerContract(FunctionContract):
         ids=str,
     )
     def test_the_state_is_float32_at_least(
-        self, grid: Grid, given: torch.dtype, kept: torch.dtype
+        self, grid: SigmaGrid, given: torch.dtype, kept: torch.dtype
     ) -> None:
         """Whatever the precision of the model: small steps are lost in 16 bits."""
         asked = set()
@@ -215,7 +217,7 @@ class SamplerContract(FunctionContract):
             asked.add(x.dtype)
             return (x / (1 + frames.per_image(sigma, x))).to(given)
 
-        noise = ImageNoise([0], SHAPE)
+        noise = PerImageNoise([0], SHAPE)
         steps = self.sampler(denoise, noise.initial().to(given), grid, noise=noise)
         dtypes = {step.x.dtype for step in steps}
         assert asked == dtypes == {kept}, (
@@ -226,7 +228,7 @@ class SamplerContract(FunctionContract):
     # ----------------------------------------------------------------------- images and threads
 
     @every_grid
-    def test_an_image_is_the_same_alone_and_in_a_batch(self, grid: Grid) -> None:
+    def test_an_image_is_the_same_alone_and_in_a_batch(self, grid: SigmaGrid) -> None:
         """Image k of a run can be made again alone."""
         seeds = (7, 8, 9)
         together = list(self.steps(pixelwise, grid, seeds))
@@ -239,13 +241,13 @@ class SamplerContract(FunctionContract):
                 )
 
     @every_grid
-    def test_an_image_differs_from_its_neighbours(self, grid: Grid) -> None:
+    def test_an_image_differs_from_its_neighbours(self, grid: SigmaGrid) -> None:
         """Each has noise of its own."""
         x = self.end(pixelwise, grid, (7, 8))
         assert (x[0] - x[1]).abs().max() > 0.1, "two images of one batch come out alike"
 
     @every_grid
-    def test_runs_do_not_disturb_each_other(self, grid: Grid) -> None:
+    def test_runs_do_not_disturb_each_other(self, grid: SigmaGrid) -> None:
         """Runs in turns and in threads get the bits of each alone: no state outlives a frame."""
         alone = [self.end(pixelwise, grid, (seed,)) for seed in range(8)]
         *_, last = zip(*(self.steps(pixelwise, grid, (seed,)) for seed in (0, 1)), strict=True)
@@ -259,9 +261,9 @@ class SamplerContract(FunctionContract):
     # -------------------------------------------------------------------------------- the noise
 
     @every_grid
-    def test_noise_is_drawn_if_it_is_declared(self, grid: Grid) -> None:
+    def test_noise_is_drawn_if_it_is_declared(self, grid: SigmaGrid) -> None:
         """`stochastic` says whether `noise` is asked for, which is how a run is recorded."""
-        own = ImageNoise([0], SHAPE)
+        own = PerImageNoise([0], SHAPE)
         drawn = []
 
         def noise(sigma_from: float, sigma_to: float, /) -> Tensor:
@@ -275,9 +277,9 @@ class SamplerContract(FunctionContract):
         )
 
     @every_grid
-    def test_it_draws_no_numbers_of_its_own(self, grid: Grid) -> None:
+    def test_it_draws_no_numbers_of_its_own(self, grid: SigmaGrid) -> None:
         """All noise comes from `noise`, which gives each image its own."""
-        own = ImageNoise([0], SHAPE)
+        own = PerImageNoise([0], SHAPE)
         x, ready = own.initial(), iter([own.initial() for _ in range(64)])
 
         def noise(_from: float, _to: float, /) -> Tensor:
@@ -302,7 +304,9 @@ class SamplerContract(FunctionContract):
     def _has_order(self) -> bool:
         """Tell whether it declares one that shows on an ODE with a grid of the test's choice."""
         traits = self.traits
-        return not traits.stochastic and traits.calls is not None and traits.order is not None
+        return (
+            not traits.stochastic and traits.nfe_per_step is not None and traits.order is not None
+        )
 
 
 KEEP = "keep the state of a run in local variables of the generator"
@@ -325,7 +329,9 @@ def pixelwise(x: Tensor, sigma: float | Tensor, /) -> Tensor:
     return torch.tanh(4 * x / (1 + frames.per_image(sigma, x)))
 
 
-def _calls_of_steps(steps: Callable[[Denoise, Grid], Iterable[Step]], grid: Grid) -> list[int]:
+def _calls_of_steps(
+    steps: Callable[[Denoise, SigmaGrid], Iterable[Step]], grid: SigmaGrid
+) -> list[int]:
     asked = Counted()
     totals = [0, *(len(asked.sigmas) for _ in steps(asked, grid))]
     return [after - before for before, after in pairwise(totals)]

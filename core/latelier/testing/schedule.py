@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.process import Process
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
@@ -46,12 +46,12 @@ class ScheduleContract(FunctionContract):
     steps: ClassVar[Sequence[int]] = (1, 2, 5, 10, 50)
     processes: ClassVar[Mapping[str, Process]] = _processes()
 
-    def grid(self, steps: int, process: Process) -> Grid:
+    def grid(self, steps: int, process: Process) -> SigmaGrid:
         """Return the grid of the options."""
-        grid: Grid = self.function(steps, process, **self.chosen)
+        grid: SigmaGrid = self.function(steps, process, **self.chosen)
         return grid
 
-    def grids(self) -> Iterator[tuple[str, int, Process, Grid]]:
+    def grids(self) -> Iterator[tuple[str, int, Process, SigmaGrid]]:
         """Yield the grid of every process that it fits, for every number of steps."""
         for name, process in self.processes.items():
             for steps in self.steps:

@@ -9,7 +9,7 @@ from torch import Tensor
 from latelier.contracts import frames
 from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition, Stream
-from latelier.contracts.configs import DenoiserConfig, StreamSlot, Takes
+from latelier.contracts.configs import DenoiserConfig, InputSpec, StreamSlot
 
 SHAPE = (4, 6, 5)
 
@@ -23,18 +23,20 @@ class ToyConfig(DenoiserConfig):
         return SHAPE[0]
 
     @property
-    def honours(self) -> frozenset[str]:
+    def supports(self) -> frozenset[str]:
         """Masks need no heed: its streams have one token."""
-        return frozenset({"masks", "self_values"})
+        return frozenset({"masks", "perturbed_attention"})
 
     @property
     def middle_self_attention(self) -> str:
         """The layer that perturbed-attention guidance perturbs."""
         return "middle"
 
-    def takes(self) -> Takes:
+    def inputs(self) -> InputSpec:
         """Return the conditions that it takes."""
-        return Takes(streams={"text": StreamSlot(width=1, way="named")}, vectors={"label": 1})
+        return InputSpec(
+            streams={"text": StreamSlot(width=1, injection="named")}, vectors={"label": 1}
+        )
 
 
 class Toy:
@@ -62,7 +64,7 @@ class Toy:
     ) -> list[Tensor]:
         """Return one estimate of x0 for each condition."""
         self.calls.append(len(conditions))
-        perturbed = control is not None and bool(control.self_values)
+        perturbed = control is not None and bool(control.perturbed_attention)
         estimates = [self._x0(x, sigma, condition, perturbed) for condition in conditions]
         self.given.extend((each, each.detach().clone()) for each in (x, *estimates))
         return estimates

@@ -68,7 +68,7 @@ def _new_adapter(base: Pipeline, config: AdapterTraining, atelier: Atelier) -> L
     spec = config.conditioner
     with seeded(config.seed, 0, torch.device("cpu")):
         conditioner = new_component("conditioner", spec.id, spec.config, atelier)
-        gives = conditioner.module.config.gives()
+        gives = conditioner.module.config.outputs()
         if gives.stream is None:
             raise CompatibilityError(
                 f"conditioner: '{conditioner.id}' gives no stream, which an adapter needs"

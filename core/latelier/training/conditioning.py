@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from latelier.checkpoints.component import Component
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Condition, chosen
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import Condition, where
 from latelier.contracts.errors import InvalidConfigError, suggestion
 from latelier.contracts.inputs import read_input
-from latelier.io.atomic import whole_folder, write_bytes
+from latelier.io.atomic import atomic_folder, write_bytes
 from latelier.training.config import InputSpec
 from latelier.training.randomness import Draws, Purpose, generator
 
@@ -37,7 +37,9 @@ class Conditioning:
         self._drop_all = drop_all
         self._seed = seed
 
-    def prepared(self, samples: Sequence[Mapping[str, Any]], frame: Frame) -> dict[str, Any]:
+    def prepared(
+        self, samples: Sequence[Mapping[str, Any]], frame: PictureGeometry
+    ) -> dict[str, Any]:
         """Return what each conditioner prepares of data samples; `frame` has no first stage."""
         return {
             name: self._conditioners[name].prepare(  # type: ignore[operator]
@@ -56,7 +58,11 @@ class Conditioning:
             yield conditioner.augment(value, generator(self._seed, 0, sample["index"], purpose))
 
     def condition(
-        self, prepared: Mapping[str, Any], draws: Draws, frame: Frame, device: torch.device
+        self,
+        prepared: Mapping[str, Any],
+        draws: Draws,
+        frame: PictureGeometry,
+        device: torch.device,
     ) -> Condition:
         """Return the condition, some rows of which are null parts.
 
@@ -72,8 +78,8 @@ class Conditioning:
             if name in self._specs:
                 drawn = draws.uniform(Purpose.DROP_FIRST + positions.index(name))
                 keep = (drawn >= self._specs[name].drop) & keep_any
-                part = chosen(keep.to(device), conditioner(prepared[name], frame), part)
-            joined = joined.joined(Condition.of({name: part}).to(device, torch.float32))
+                part = where(keep.to(device), conditioner(prepared[name], frame), part)
+            joined = joined.union(Condition.of({name: part}).to(device, torch.float32))
         return joined
 
 
@@ -104,7 +110,7 @@ def fit(
         conditioner.fit(inputs_of(conditioner, samples, specs[name].source))
         assets = conditioner.assets()
         if assets:
-            with whole_folder(folder) as beside:
+            with atomic_folder(folder) as beside:
                 for file, data in assets.items():
                     write_bytes(beside / file, data)
 

@@ -7,7 +7,7 @@ import yaml
 from pydantic import Field
 
 from latelier.checkpoints.io.yaml_files import read_yaml
-from latelier.contracts.frozen import Frozen, validated
+from latelier.contracts.frozen import Frozen, validate
 from latelier.denoisers.configs import ProjectionConfig
 
 C = TypeVar("C", bound="Training")
@@ -108,7 +108,7 @@ class ConditionerSpec(ComponentSpec, InputSpec):
 class PredictionTraining(Training):
     """What trainings on a denoiser's predictions share."""
 
-    recompute: bool = Field(
+    gradient_checkpointing: bool = Field(
         default=False,
         description="make the denoiser's activations again in the backward pass instead of keeping "
         "them: far less memory for about a third more time",
@@ -170,7 +170,7 @@ def read_training(path: str | Path, model: type[C]) -> C:
             error names the file and the field.
     """
     file = Path(path)
-    return validated(model, read_yaml(file), str(file))
+    return validate(model, read_yaml(file), str(file))
 
 
 def written(config: Training) -> str:

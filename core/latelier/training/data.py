@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import SceneConfig
 from latelier.training.config import DataSpec
@@ -18,7 +18,7 @@ def scenes(spec: DataSpec, seed: int, length: int) -> Dataset[Any]:
     Raises:
         InvalidConfigError: a field of `spec.config` is wrong.
     """
-    return EmojiScenes(validated(SceneConfig, spec.config, "data.config"), seed, length)
+    return EmojiScenes(validate(SceneConfig, spec.config, "data.config"), seed, length)
 
 
 def collated(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def train(
 
     The plugins of `atelier`, the default one if None, are told of each step and checkpoint.
     """
-    announcer = (atelier or default_atelier()).announcer()
+    dispatcher = (atelier or default_atelier()).dispatcher()
     run = Run(objective, config)
     if start is not None:
         run.restore(start)
@@ -87,7 +87,7 @@ def train(
         for batch in _loader(dataset, objective, run):
             losses = run.take_step(batch)
             about = {"step": run.step, "steps": config.steps}
-            announcer.tell("latelier_batch_trained", **about, losses=partial(_numbers, losses))
+            dispatcher.emit("latelier_batch_trained", **about, losses=partial(_numbers, losses))
             progress.advance(run.step)
             if run.step % config.log_every == 0:
                 run.report(progress)
@@ -95,12 +95,12 @@ def train(
                 run.draw_sheet(progress)
             if interruption.requested and not run.finished:
                 path = run.save()
-                announcer.tell("latelier_checkpoint_saved", **about, path=path)
+                dispatcher.emit("latelier_checkpoint_saved", **about, path=path)
                 progress.record({"event": "interrupted", "step": run.step})
                 progress.say(f"interrupted; saved {path}. The same command with --resume goes on.")
                 return TrainingResult(run.step, finished=False, result=None)
             if run.finished or time.monotonic() - saved > config.checkpoint_seconds:
-                announcer.tell("latelier_checkpoint_saved", **about, path=run.save())
+                dispatcher.emit("latelier_checkpoint_saved", **about, path=run.save())
                 saved = time.monotonic()
     return TrainingResult(run.step, finished=True, result=run.export(progress))
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latelier.checkpoints.component import Component
 from latelier.contracts import frames
-from latelier.contracts.components import Control, Frame, ScaledAdapter
+from latelier.contracts.components import Control, PictureGeometry, ScaledAdapter
 from latelier.contracts.errors import CompatibilityError
 from latelier.denoisers.vectors import named_layers
 from latelier.diffusion.processes.process import Process
@@ -43,9 +43,12 @@ class Predicting(Objective):
         config: PredictionTraining,
     ) -> None:
         super().__init__()
-        if config.recompute and "recompute" not in denoiser.module.config.honours:
+        if (
+            config.gradient_checkpointing
+            and "gradient_checkpointing" not in denoiser.module.config.supports
+        ):
             raise CompatibilityError(
-                f"recompute: the denoiser '{denoiser.id}' cannot make its activations again; "
+                f"gradient_checkpointing: the denoiser '{denoiser.id}' does not support it; "
                 "set it to false"
             )
         self.first_stage = first_stage.module
@@ -56,7 +59,7 @@ class Predicting(Objective):
         self._conditioning = Conditioning(self.conditioners, specs, config.drop_all, config.seed)
         self._process = process
         self._seed = config.seed
-        self._recompute = config.recompute
+        self._gradient_checkpointing = config.gradient_checkpointing
         held_out = scenes(config.data, config.data.held_out_seed, _MEASURED_SCENES)
         self._held_out = [held_out[k] for k in range(_MEASURED_SCENES)]
 
@@ -87,12 +90,12 @@ class Predicting(Objective):
         condition = self._conditioning.condition(
             batch["conditions"], draws, self._frame(batch["image"]), latents.device
         )
-        sigmas = process.training_sigmas(draws.uniform(Purpose.TIME))
+        sigmas = process.sigma_from_uniform(draws.uniform(Purpose.TIME))
         eps = draws.normal(Purpose.NOISE, latents.shape[1:]).to(latents.device)
         x = process.noised(latents, eps, sigmas)
         t = process.timestep(sigmas).to(latents.device)
         scale = process.input_scale(frames.per_image(sigmas, x))
-        control = Control(recompute=self._recompute, adapters=adapters)
+        control = Control(gradient_checkpointing=self._gradient_checkpointing, adapters=adapters)
         prediction = self.denoiser(x * scale, t, condition, control)
         return denoising(prediction, process.target(latents, eps, sigmas))
 
@@ -101,7 +104,9 @@ class Predicting(Objective):
         batch: dict[str, Any] = moved(self.collate(self._held_out), self.device)
         return batch
 
-    def _frame(self, images: Tensor) -> Frame:
+    def _frame(self, images: Tensor) -> PictureGeometry:
         height, width = images.shape[2:]
         f = self.first_stage.config.downsampling
-        return Frame((height, width), (height // f, width // f), first_stage=self.first_stage)
+        return PictureGeometry(
+            (height, width), (height // f, width // f), first_stage=self.first_stage
+        )

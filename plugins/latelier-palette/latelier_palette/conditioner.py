@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from latelier import Conditioner, Frame, Part, Stream
+from latelier import Conditioner, ConditionPart, PictureGeometry, Stream
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
@@ -41,7 +41,7 @@ class PaletteConditioner(Conditioner):
             nn.LayerNorm(config.width),
         )
 
-    def prepare(self, inputs: Sequence[Palette], _frame: Frame, /) -> dict[str, Tensor]:
+    def prepare(self, inputs: Sequence[Palette], _frame: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "colors" (B, N, 5) float32 and "mask" (B, N) bool, N as of the longest palette.
 
         Of each colour: L, a and b in about -1..1, its share in 0..1 and whether that is known.
@@ -51,20 +51,20 @@ class PaletteConditioner(Conditioner):
         colors = pad_sequence(rows, batch_first=True) if rows else torch.zeros(0, 1, 5)
         return {"colors": colors, "mask": torch.arange(colors.shape[1]) < counts[:, None]}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
+    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
         """Return a stream of one token a colour, (B, N, width)."""
         colors = batch["colors"].to(self._weight.dtype)
         lab, share = colors[..., :3], colors[..., 3:]
         octaves = 2 ** torch.arange(self._palette.octaves, device=lab.device)
         angles = (math.pi / 2 * lab[..., None] * octaves).flatten(2)  # (B, N, 3 * octaves)
         seen = torch.cat([lab, angles.sin(), angles.cos(), share], dim=2)
-        return Part(Stream(self.embed(seen), batch["mask"]))
+        return ConditionPart(Stream(self.embed(seen), batch["mask"]))
 
-    def null(self, rows: int, _frame: Frame, /) -> Part:
+    def null(self, rows: int, _frame: PictureGeometry, /) -> ConditionPart:
         """Return one masked token, which adds nothing: no palette is the model without adapter."""
         weight = self._weight
         mask = torch.zeros(rows, 1, dtype=torch.bool, device=weight.device)
-        return Part(Stream(weight.new_zeros(rows, 1, self._palette.width), mask))
+        return ConditionPart(Stream(weight.new_zeros(rows, 1, self._palette.width), mask))
 
     def augment(self, value: Palette, rng: np.random.Generator, /) -> Palette:
         """Return what a person might give in place of a picture's own palette.

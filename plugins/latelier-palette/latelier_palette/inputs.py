@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from latelier import Color, ConditionerConfig, Frozen, Gives, Image
+from latelier import Color, ConditionerConfig, Frozen, Image, OutputSpec
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 MOST_COLORS = 8
@@ -20,9 +20,9 @@ class PaletteConfig(ConditionerConfig):
     width: int = Field(128, ge=1, description="width of the tokens")
     octaves: int = Field(3, ge=0, le=8, description="octaves in which each coordinate is seen")
 
-    def gives(self) -> Gives:
+    def outputs(self) -> OutputSpec:
         """Return the slots that it fills."""
-        return Gives(stream=self.width)
+        return OutputSpec(stream=self.width)
 
 
 class Palette(Frozen):

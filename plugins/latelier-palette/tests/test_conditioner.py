@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from latelier import Frame
+from latelier import PictureGeometry
 from latelier.contracts.inputs import read_input
 
 from latelier_palette.conditioner import PaletteConditioner
 from latelier_palette.inputs import Palette, PaletteConfig
 from latelier_palette.lab import lab_of
 
-FRAME = Frame((64, 64), (16, 16))
+FRAME = PictureGeometry((64, 64), (16, 16))
 COLORS = ["#1d3557", "#e63946", "#f1faee"]
 SHARES = [0.6, 0.3, 0.1]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from latelier import Conditioner, Frame, Part, Stream
+from latelier import Conditioner, ConditionPart, PictureGeometry, Stream
 from latelier.contracts.errors import InvalidConfigError
 from latelier_conditioners.text.inputs import Text, check_fits
 from torch import Tensor, nn
@@ -53,7 +53,7 @@ class ClipTextConditioner(Conditioner):
             vocabulary.check(self._clip)
             self._vocabulary = vocabulary
 
-    def prepare(self, inputs: Sequence[Text], _frame: Frame, /) -> dict[str, Tensor]:
+    def prepare(self, inputs: Sequence[Text], _frame: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "tokens" (B, max_position_embeddings) int64.
 
         Raises:
@@ -64,15 +64,15 @@ class ClipTextConditioner(Conditioner):
         tokens = torch.tensor(rows, dtype=torch.int64)
         return {"tokens": tokens.view(len(rows), self._clip.max_position_embeddings)}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
+    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, max_position_embeddings, hidden_size)."""
-        return Part(Stream(self._encoded(batch["tokens"])))
+        return ConditionPart(Stream(self._encoded(batch["tokens"])))
 
-    def null(self, rows: int, _frame: Frame, /) -> Part:
+    def null(self, rows: int, _frame: PictureGeometry, /) -> ConditionPart:
         """Return the encoding of the empty text for that many rows."""
         device = self.text_model.final_layer_norm.weight.device
         encoded = self._encoded(torch.tensor([self._filled([])], device=device))
-        return Part(Stream(encoded.expand(rows, -1, -1)))
+        return ConditionPart(Stream(encoded.expand(rows, -1, -1)))
 
     def _encoded(self, tokens: Tensor) -> Tensor:
         """Return (B, N, hidden_size) of ids (B, N)."""

@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from latelier import ConditionerConfig, Gives
+from latelier import ConditionerConfig, OutputSpec
 from pydantic import Field, model_validator
 
 
@@ -37,9 +37,9 @@ class ClipTextConfig(ConditionerConfig):
         description="the layer whose output is given, after the final norm",
     )
 
-    def gives(self) -> Gives:
+    def outputs(self) -> OutputSpec:
         """Return the slots that it fills."""
-        return Gives(stream=self.hidden_size, spatial=None, vector=None)
+        return OutputSpec(stream=self.hidden_size, spatial=None, vector=None)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from latelier import Conditioner, Frame, Part, Stream
+from latelier import Conditioner, ConditionPart, PictureGeometry, Stream
 from latelier.contracts.errors import InvalidConfigError
 from latelier_conditioners.text.inputs import Text, check_fits
 from torch import Tensor
@@ -52,7 +52,7 @@ class T5TextConditioner(Conditioner):
             )
         self._vocabulary = vocabulary
 
-    def prepare(self, inputs: Sequence[Text], _frame: Frame, /) -> dict[str, Tensor]:
+    def prepare(self, inputs: Sequence[Text], _frame: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "tokens" (B, max_length) int64, filled up with 0.
 
         Raises:
@@ -62,18 +62,18 @@ class T5TextConditioner(Conditioner):
         rows = [self._row(value.text) for value in inputs]
         return {"tokens": torch.tensor(rows, dtype=torch.int64).view(-1, self._t5.max_length)}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: Frame, /) -> Part:
+    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, max_length, d_model) under the mask of its padding."""
         mask = batch["tokens"] != PAD
-        return Part(Stream(self._encoded(batch["tokens"], mask), mask))
+        return ConditionPart(Stream(self._encoded(batch["tokens"], mask), mask))
 
-    def null(self, rows: int, _frame: Frame, /) -> Part:
+    def null(self, rows: int, _frame: PictureGeometry, /) -> ConditionPart:
         """Return the encoding of the empty text for that many rows."""
         device = self.encoder.final_layer_norm.weight.device
         tokens = torch.tensor([self._filled([])], device=device)
         mask = tokens != PAD
         encoded = self._encoded(tokens, mask)
-        return Part(Stream(encoded.expand(rows, -1, -1), mask.expand(rows, -1)))
+        return ConditionPart(Stream(encoded.expand(rows, -1, -1), mask.expand(rows, -1)))
 
     def _encoded(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Return (B, N, d_model) of ids (B, N) under a mask (B, N)."""

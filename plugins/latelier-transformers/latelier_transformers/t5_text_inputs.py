@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from latelier import ConditionerConfig, Gives
+from latelier import ConditionerConfig, OutputSpec
 from pydantic import Field
 
 
@@ -29,6 +29,6 @@ class T5TextConfig(ConditionerConfig):
         128, ge=2, description="tokens of the longest text, the end token counted"
     )
 
-    def gives(self) -> Gives:
+    def outputs(self) -> OutputSpec:
         """Return the slots that it fills."""
-        return Gives(stream=self.d_model, spatial=None, vector=None)
+        return OutputSpec(stream=self.d_model, spatial=None, vector=None)

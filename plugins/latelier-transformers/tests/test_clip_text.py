@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from latelier import Frame
+from latelier import PictureGeometry
 from latelier.checkpoints.importers.clip_layout import clip_from_compvis
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError, ModelFileError
 from latelier_conditioners.text.inputs import Text
@@ -14,7 +14,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from latelier_transformers.clip_text import ClipTextConditioner
 from latelier_transformers.clip_text_inputs import ClipTextConfig
 
-FRAME = Frame((64, 64), (16, 16))
+FRAME = PictureGeometry((64, 64), (16, 16))
 TEXTS = ["a red cat", "the blue dog on the sea!", "a", "A  Meadow,  ümlaut 7"]
 
 

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from latelier import Frame
+from latelier import PictureGeometry
 from latelier.checkpoints.importers.clip_layout import clip_from_open_clip
 from torch import nn
 
 from latelier_transformers.clip_text import ClipTextConditioner
 from latelier_transformers.clip_text_inputs import ClipTextConfig
 
-FRAME = Frame((64, 64), (16, 16))
+FRAME = PictureGeometry((64, 64), (16, 16))
 
 
 class Block(nn.Module):

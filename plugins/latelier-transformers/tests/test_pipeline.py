@@ -31,7 +31,7 @@ def composed(atelier, name, config, assets):
                     "num_heads": 2,
                     "num_groups": 4,
                     "context_dim": 16,
-                    "streams": {"text": {"width": 16, "way": "native"}},
+                    "streams": {"text": {"width": 16, "injection": "native"}},
                 },
             ),
             conditioners={"text": (name, config)},

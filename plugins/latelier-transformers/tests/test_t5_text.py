@@ -4,8 +4,8 @@ import pickle
 import pytest
 import sentencepiece
 import torch
-from latelier import Frame
-from latelier.contracts.condition import chosen
+from latelier import PictureGeometry
+from latelier.contracts.condition import where
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError, ModelFileError
 from latelier_conditioners.text.inputs import Text
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
@@ -14,7 +14,7 @@ from latelier_transformers.published_weights import t5_text_weights
 from latelier_transformers.t5_text import T5TextConditioner
 from latelier_transformers.t5_text_inputs import T5TextConfig
 
-FRAME = Frame((64, 64), (16, 16))
+FRAME = PictureGeometry((64, 64), (16, 16))
 TEXTS = ["a red cat", "a dog", "a white meadow"]
 
 
@@ -77,7 +77,7 @@ def test_the_null_part_is_the_empty_text(t5):
     assert torch.equal(null.stream.mask[:1], empty.stream.mask)
     for row in null.stream.tokens:
         torch.testing.assert_close(row, empty.stream.tokens[0])
-    mixed = chosen(torch.tensor([True, False]), t5.encode(TEXTS[:2]), t5.null(2, FRAME))
+    mixed = where(torch.tensor([True, False]), t5.encode(TEXTS[:2]), t5.null(2, FRAME))
     assert mixed.stream.mask.sum(1)[1] == 1
 
 
@@ -148,7 +148,7 @@ def test_the_one_file_of_transformers(t5, new_t5, pieces, tmp_path):
     conditioner = new_t5()
     conditioner.set_assets({"tokenizer.json": data})
     assert conditioner.assets() == {"tokenizer.json": data}
-    frame = Frame((64, 64), (16, 16))
+    frame = PictureGeometry((64, 64), (16, 16))
     for text in (*TEXTS, "A   cat,\tblue!", "a dog in the sea </s> on"):
         (row,) = conditioner.prepare([Text(text=text)], frame)["tokens"].tolist()
         ids = pieces(text).input_ids

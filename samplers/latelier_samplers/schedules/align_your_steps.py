@@ -3,7 +3,7 @@
 import numpy as np
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.process import Process
 from latelier.diffusion.processes.vp import VP
 from latelier_samplers.schedules.ratios import check_steps
@@ -13,7 +13,7 @@ _SIGMAS = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152
 _TOLERANCE = 0.02
 
 
-def align_your_steps(steps: int, process: Process, /) -> Grid:
+def align_your_steps(steps: int, process: Process, /) -> SigmaGrid:
     """Return the table's sigmas, or `steps` of the curve through them, and a final 0.
 
     For other numbers of steps the logarithm of sigma is interpolated linearly over the run, as the
@@ -34,7 +34,7 @@ def align_your_steps(steps: int, process: Process, /) -> Grid:
         )
     at = np.linspace(0, len(_SIGMAS) - 1, steps + 1)
     curve = np.exp(np.interp(at, np.arange(len(_SIGMAS)), np.log(_SIGMAS)))
-    return Grid((process.sigma_max, *curve[1:-1].tolist(), 0.0), process.frame)
+    return SigmaGrid((process.sigma_max, *curve[1:-1].tolist(), 0.0), process.frame)
 
 
 def _is_stable_diffusion(process: Process) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.process import Process
 from latelier.diffusion.processes.vp import VP
 from latelier_samplers.schedules.beta_quantile import beta_quantile
@@ -18,7 +18,7 @@ Shape = Annotated[
 ]
 
 
-def beta(steps: int, process: Process, /, *, alpha: Shape = 0.6, beta: Shape = 0.6) -> Grid:
+def beta(steps: int, process: Process, /, *, alpha: Shape = 0.6, beta: Shape = 0.6) -> SigmaGrid:
     """Return sigmas at the quantiles of Beta(alpha, beta) in the model's t, and a final 0.
 
     The quantiles are those of evenly spaced shares from 1 down to 0, so that the first sigma is the
@@ -48,4 +48,4 @@ def beta(steps: int, process: Process, /, *, alpha: Shape = 0.6, beta: Shape = 0
     inner = sorted({process.sigma(t) for t in times[1:-1].tolist()}, reverse=True)
     # Some fall on an end, or beside it where t is rounded to float32.
     sigmas = [first, *(sigma for sigma in inner if last < sigma < first), last][:steps]
-    return Grid((*sigmas, 0.0), process.frame)
+    return SigmaGrid((*sigmas, 0.0), process.frame)

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.process import Process
 from latelier.diffusion.processes.vp import VP
 
@@ -26,7 +26,7 @@ def compvis(
             "the squares of numbers evenly spaced up to sqrt(0.8 T), and 1 (quad)"
         ),
     ] = "uniform",
-) -> Grid:
+) -> SigmaGrid:
     """Return the sigmas of the steps that the published results were made with.
 
     uniform: 0, c, 2c ... below T, c = T // steps, each + 1: 981, 961 ... 1 for 50 of 1000. There
@@ -60,7 +60,7 @@ def compvis(
             f"{' and '.join(map(str, below + above)) or 'none'}"
         )
     sigmas = [process.sigma(step) for step in reversed(chosen)]
-    return Grid((*sigmas, process.sigma_min), process.frame)
+    return SigmaGrid((*sigmas, process.sigma_min), process.frame)
 
 
 def _uniform(steps: int, count: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 import math
 
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.process import Process
 from latelier_samplers.schedules.ratios import SigmaMax, SigmaMin, spaced
 
@@ -14,7 +14,7 @@ def cosine(
     *,
     sigma_min: SigmaMin = None,
     sigma_max: SigmaMax = None,
-) -> Grid:
+) -> SigmaGrid:
     """Return `steps` sigmas at evenly spaced angles arctan(sigma / alpha), and a final 0.
 
     At unit variance alpha is the cosine of that angle and sigma its sine (Salimans and Ho,

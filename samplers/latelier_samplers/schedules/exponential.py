@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.process import Process
 from latelier_samplers.schedules.ratios import SigmaMax, SigmaMin, spaced
 
@@ -20,7 +20,7 @@ def exponential(
     ] = 1.0,
     sigma_min: SigmaMin = None,
     sigma_max: SigmaMax = None,
-) -> Grid:
+) -> SigmaGrid:
     """Return `steps` sigmas whose logarithm falls as 1 - (1 - w)^rho over the run, and a final 0.
 
     With rho 1 the sigmas are a geometric sequence ('exponential'), which is to be uniform in the

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.process import Process
 
 
@@ -18,7 +18,7 @@ def fixed(
         tuple[float, ...],
         Field(min_length=2, description="one more than there are steps, decreasing, the last 0"),
     ],
-) -> Grid:
+) -> SigmaGrid:
     """Return these sigmas, in the process's frame.
 
     Raises:
@@ -29,4 +29,4 @@ def fixed(
         raise InvalidInputError(
             f"the schedule 'fixed' has {len(sigmas)} sigmas, for {made} steps, not {steps}"
         )
-    return Grid(sigmas, process.frame)
+    return SigmaGrid(sigmas, process.frame)

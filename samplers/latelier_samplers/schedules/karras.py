@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.process import Process
 from latelier_samplers.schedules.ratios import SigmaMax, SigmaMin, spaced
 
@@ -19,7 +19,7 @@ def karras(
     ] = 7.0,
     sigma_min: SigmaMin = None,
     sigma_max: SigmaMax = None,
-) -> Grid:
+) -> SigmaGrid:
     """Return `steps` sigmas, evenly spaced in sigma^(1 / rho), and a final 0.
 
     In the flow frame what is spaced is sigma / (1 - sigma): see `spaced`.

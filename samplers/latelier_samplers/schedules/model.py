@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.process import Process
 from latelier.diffusion.processes.vp import VP
 
@@ -34,7 +34,7 @@ def model(
         Literal["zero", "first"],
         Field(description="where the run ends: sigma 0 or, as in the paper, the first step's"),
     ] = "zero",
-) -> Grid:
+) -> SigmaGrid:
     """Return the sigmas of `steps` training steps, spaced as in Lin et al. (arXiv:2305.08891).
 
     The paper's sampler has `spacing="leading", offset=1, final="first"`: 981, 961 ... 1 for 50
@@ -69,7 +69,7 @@ def model(
         )
     first = float(process.timestep(process.sigma_min))
     end = 0.0 if final == "zero" else process.sigma_min
-    return Grid((*(process.sigma(first + k) for k in chosen), end), process.frame)
+    return SigmaGrid((*(process.sigma(first + k) for k in chosen), end), process.frame)
 
 
 def _spaced(

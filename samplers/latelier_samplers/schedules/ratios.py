@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.process import Process
 
 _HIGHEST_FLOW_RATIO = 60.0
@@ -42,7 +42,7 @@ def spaced(
     sigma_min: float | None,
     sigma_max: float | None,
     ratio: Callable[[float, float, float], float],
-) -> Grid:
+) -> SigmaGrid:
     """Return `steps` sigmas from sigma_max to sigma_min, and a final 0.
 
     `ratio(w, highest, lowest)` is the noise-to-signal ratio a share w of the way from the highest
@@ -69,7 +69,7 @@ def spaced(
         highest = min(highest, _HIGHEST_FLOW_RATIO)
     ratios = [ratio(i / (steps - 1), highest, lowest) for i in range(1, steps - 1)]
     inner = [r / (1 + r) for r in ratios] if flow else ratios
-    return Grid((*[first, *inner, last][:steps], 0.0), process.frame)
+    return SigmaGrid((*[first, *inner, last][:steps], 0.0), process.frame)
 
 
 def _ratio(sigma: float, flow: bool) -> float:

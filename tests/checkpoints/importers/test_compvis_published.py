@@ -42,7 +42,7 @@ def test_a_published_model_is_imported_as_its_preset_says(
     assert found.parts.keys() == preset.parts().keys()
     for place, part in preset.parts().items():
         component = built(place, found.parts[place], with_clip)
-        wanted: Any = with_clip.registry(kind_of(place)).configured(*part.piece)
+        wanted: Any = with_clip.registry(kind_of(place)).validate_config(*part.piece)
         if place == "first_stage" and config["model"]["params"].get("scale_by_std"):
             wanted = wanted.model_copy(update={"scale_factor": MEASURED})
         assert component.config == wanted, place
@@ -64,5 +64,5 @@ def test_a_published_first_stage_is_imported_as_its_preset_says(
     found = CompVis().read(given(config, tensors))
     assert list(found.parts) == ["first_stage"]
     component = built("first_stage", found.parts["first_stage"], built_ins)
-    assert component.config == built_ins.first_stages.configured(*part.piece)
+    assert component.config == built_ins.first_stages.validate_config(*part.piece)
     assert sum(p.numel() for p in component.module.parameters()) == part.parameters

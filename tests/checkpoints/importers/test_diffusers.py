@@ -550,7 +550,7 @@ def test_inpainting_sees_what_it_sees_in_diffusers(tmp_path, with_clip):
     folder = inpainting_folder(tmp_path / "theirs")
     import_model(folder, tmp_path / "ours", atelier=with_clip)
     pipe = latelier.load(tmp_path / "ours", device="cpu", atelier=with_clip)
-    assert pipe.denoiser.config.takes().spatial == {"mask": 5}
+    assert pipe.denoiser.config.inputs().spatial == {"mask": 5}
     assert pipe.defaults.guidance.options["scale"] == 7.5
 
     theirs = diffusers.StableDiffusionInpaintPipeline.from_pretrained(folder)
@@ -567,7 +567,7 @@ def test_inpainting_sees_what_it_sees_in_diffusers(tmp_path, with_clip):
     theirs(image=image, mask_image=mask, **options)
     seen, t, _, wanted = calls[0]
 
-    frame = latelier.Frame((16, 16), (8, 8), first_stage=pipe.first_stage)
+    frame = latelier.PictureGeometry((16, 16), (8, 8), first_stage=pipe.first_stage)
     with torch.no_grad():
         part = pipe.conditioners["mask"].encode([{"image": image, "mask": mask}], frame).spatial
         condition = Condition({"text": Stream(context)}, {"mask": part})

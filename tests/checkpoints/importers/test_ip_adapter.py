@@ -13,7 +13,7 @@ from latelier.checkpoints.adapter import LoadedAdapter, restore_adapter
 from latelier.checkpoints.importers.diffusers.unet_layout import unet_from_diffusers
 from latelier.checkpoints.io.weights import write_weights
 from latelier.checkpoints.manifests import read_adapter
-from latelier.contracts.components import Control, Frame, ScaledAdapter
+from latelier.contracts.components import Control, PictureGeometry, ScaledAdapter
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import InvalidConfigError, LatelierError, ModelFileError
 from latelier.denoisers.configs import UNetConfig
@@ -22,7 +22,7 @@ from latelier.kernel.atelier import Atelier
 
 unet_2d_condition = pytest.importorskip("diffusers.models.unets.unet_2d_condition")
 
-FRAME = Frame((0, 0), (0, 0))
+FRAME = PictureGeometry((0, 0), (0, 0))
 VECTOR = 24
 """Width of the picture's vector; 1024 in what is published."""
 
@@ -58,7 +58,7 @@ class Sizes:
                 "num_heads": cls.heads,
                 "num_groups": cls.groups,
                 "context_dim": cls.context,
-                "streams": {"text": {"width": cls.context, "way": "native"}},
+                "streams": {"text": {"width": cls.context, "injection": "native"}},
             }
         )
 
@@ -129,7 +129,7 @@ def ours_of(theirs: Any, config: UNetConfig) -> UNet:
 def agree(theirs: Any, ours: UNet, adapter: LoadedAdapter, weights: Any, scale: float) -> None:
     generator = torch.Generator().manual_seed(3)
     x = torch.randn(2, 4, 16, 16, generator=generator)
-    text = torch.randn(2, 7, ours.config.takes().streams["text"].width, generator=generator)
+    text = torch.randn(2, 7, ours.config.inputs().streams["text"].width, generator=generator)
     vectors = torch.randn(2, adapter.conditioner.module.config.width, generator=generator)
     vectors[1] = 0  # the other side of guidance
     t = torch.tensor([17.0, 803.0])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from latelier.checkpoints.importers.hub import located, wanted_files
+from latelier.checkpoints.importers.hub import locate, wanted_files
 from latelier.checkpoints.importers.source import open_source
 from latelier.contracts.errors import ModelFileError
 
@@ -59,10 +59,10 @@ def test_files_beside_the_weights(folder):
 def test_paths_come_before_the_hub(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "owner" / "name").mkdir(parents=True)
-    assert located("owner/name")[0].resolve() == tmp_path / "owner" / "name"
+    assert locate("owner/name")[0].resolve() == tmp_path / "owner" / "name"
     for name in ("./owner/other", "other", "/owner/other"):
         with pytest.raises(ModelFileError, match="there is no such file or folder"):
-            located(name)
+            locate(name)
 
 
 DIFFUSERS = [
@@ -104,7 +104,7 @@ def test_a_repository_that_was_fetched_before_is_found_offline(tmp_path, monkeyp
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ModelFileError, match="could not be fetched from the hub"):
-        located("owner/model")
+        locate("owner/model")
     commit = "a" * 40
     snapshot = tmp_path / "models--owner--model" / "snapshots" / commit
     snapshot.mkdir(parents=True)
@@ -112,8 +112,8 @@ def test_a_repository_that_was_fetched_before_is_found_offline(tmp_path, monkeyp
     refs = tmp_path / "models--owner--model" / "refs"
     refs.mkdir()
     (refs / "main").write_text(commit)
-    assert located("owner/model") == (snapshot, f"owner/model@{commit}")
-    assert located("owner/model/w.ckpt")[0] == snapshot / "w.ckpt"
+    assert locate("owner/model") == (snapshot, f"owner/model@{commit}")
+    assert locate("owner/model/w.ckpt")[0] == snapshot / "w.ckpt"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_what_is_fetched(tmp_path, monkeypatch, source, revision, patterns, path
     names = ["m.ckpt", "m.yaml", "README.md"]
     monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", lambda *_, **__: names)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
-    found, name = located(source)
+    found, name = locate(source)
     assert asked == [("owner/model", revision, patterns)]
     assert found == tmp_path / "commit" / path
     assert name.endswith("@commit")

@@ -164,7 +164,7 @@ def test_autoencoders(built_ins, name):
     fields = autoencoder_config_from_diffusers(config_of(theirs))
     id_ = "autoencoder_kl" if stage.codes is None else "autoencoder_vq"
     levels, state = len(stage.widths), theirs.state_dict()
-    config = built_ins.first_stages.configured(id_, fields)
+    config = built_ins.first_stages.validate_config(id_, fields)
     ours = ours_of(built_ins, "first_stage", id_, config, autoencoder_from_diffusers(state, levels))
     images, scale = noise(1, 3, 64, 64), theirs.config.scaling_factor
     side = 64 // 2 ** (levels - 1)
@@ -181,7 +181,7 @@ def test_autoencoders(built_ins, name):
 
 def test_the_tiny_autoencoder(built_ins):
     theirs = randomised(diffusers.AutoencoderTiny)
-    config = built_ins.first_stages.configured(
+    config = built_ins.first_stages.validate_config(
         "tiny", tiny_config_from_diffusers(config_of(theirs))
     )
     ours = ours_of(built_ins, "first_stage", "tiny", config, theirs.state_dict())

@@ -18,7 +18,7 @@ from torch import Tensor
 import latelier
 from latelier.checkpoints.io.weights import write_weights
 from latelier.contracts.condition import Condition, Stream
-from latelier.diffusion.noise import ImageNoise
+from latelier.diffusion.noise import PerImageNoise
 from latelier.pipeline import Pipeline
 
 diffusers = pytest.importorskip("diffusers")
@@ -204,7 +204,7 @@ def check_pictures(ours: Pipeline, exported: Path) -> None:
     pipe.set_progress_bar_config(disable=True)
     asked = {"prompt": PROMPT, "guidance": 5.0, "steps": 2, "size": 64, "seed": 3}
     (picture,) = ours.generate(**asked, sampler="ddim", schedule="compvis")
-    latents = ImageNoise([3], (4, 8, 8), torch.device("cpu")).initial()
+    latents = PerImageNoise([3], (4, 8, 8), torch.device("cpu")).initial()
     (wanted,) = pipe(
         PROMPT, 64, 64, num_inference_steps=2, guidance_scale=5.0, latents=latents
     ).images

@@ -9,7 +9,7 @@ first_stage: {id: identity, config: {channels: 3}}
 denoiser:
   id: unet
   config: {in_channels: 3, out_channels: 3, model_channels: 8, channel_mult: [1], num_heads: 1,
-           num_groups: 4, context_dim: 8, streams: {text: {width: 8, way: native}}}
+           num_groups: 4, context_dim: 8, streams: {text: {width: 8, injection: native}}}
 conditioners:
   text: {id: bert_text, config: {n_embed: 8, n_layer: 0, vocab_size: 6}}
 inputs: {prompt: text}

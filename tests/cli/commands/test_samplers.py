@@ -14,7 +14,7 @@ SMALL = ("--seeds", 2, "--nfe", 4, "--nfe", 8)
 
 def test_samplers_are_listed_with_what_they_declare(cli):
     rows = {row["name"]: row for row in json.loads(cli("samplers", "list", "--json").out)}
-    assert (rows["heun"]["order"], rows["heun"]["calls"]) == (2, 2)
+    assert (rows["heun"]["order"], rows["heun"]["nfe_per_step"]) == (2, 2)
     assert rows["ddpm"]["stochastic"]
     lines = cli("samplers", "list").out.splitlines()
     assert len(lines) == 1 + len(rows)

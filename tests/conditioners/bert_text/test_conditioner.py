@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Condition, Part, chosen, stacked
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import Condition, ConditionPart, concat, where
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError, ModelFileError
 from latelier_conditioners.bert_text.conditioner import BertTextConditioner
 from latelier_conditioners.bert_text.inputs import BertTextConfig
 from latelier_conditioners.text.inputs import Text
 
-FRAME = Frame((64, 64), (16, 16))
+FRAME = PictureGeometry((64, 64), (16, 16))
 VOCABULARY = b"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nred\ncat\ndog\nun\n##cat\n"
 
 
@@ -30,7 +30,7 @@ def text() -> BertTextConditioner:
     return conditioner
 
 
-def tokens_of(part: Part) -> Tensor:
+def tokens_of(part: ConditionPart) -> Tensor:
     assert part.stream is not None
     assert part.stream.mask is None
     return part.stream.tokens
@@ -39,7 +39,7 @@ def tokens_of(part: Part) -> Tensor:
 def test_the_defaults_are_the_published() -> None:
     config = BertTextConfig(n_embed=1280, n_layer=32)
     assert (config.vocab_size, config.max_seq_len) == (30522, 77)
-    assert config.gives().stream == 1280
+    assert config.outputs().stream == 1280
 
 
 def test_its_keys_are_the_published() -> None:
@@ -74,10 +74,10 @@ def test_the_null_part_is_the_empty_text(text: BertTextConditioner) -> None:
 
 def test_guidance_stacks_without_masks(text: BertTextConditioner) -> None:
     given, null = text.encode(["a cat", "a dog"]), text.null(2, FRAME)
-    both = stacked([Condition.of({"text": part}) for part in (given, null)]).streams["text"]
+    both = concat([Condition.of({"text": part}) for part in (given, null)]).streams["text"]
     assert both.mask is None
     assert both.tokens.shape == (4, 7, 16)
-    mixed = tokens_of(chosen(torch.tensor([True, False]), given, null))
+    mixed = tokens_of(where(torch.tensor([True, False]), given, null))
     assert torch.equal(mixed, torch.stack([tokens_of(given)[0], tokens_of(null)[1]]))
 
 

@@ -3,13 +3,13 @@ from typing import Any
 import pytest
 import torch
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Condition, chosen, stacked
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import Condition, concat, where
 from latelier.contracts.errors import InvalidInputError
 from latelier_conditioners.class_label.conditioner import ClassLabelConditioner
 from latelier_conditioners.class_label.inputs import ClassLabel, ClassLabelConfig
 
-FRAME = Frame((64, 64), (16, 16))
+FRAME = PictureGeometry((64, 64), (16, 16))
 
 
 def new_labels(**options: Any) -> ClassLabelConditioner:
@@ -45,8 +45,8 @@ def test_without_a_null_row_the_null_part_contributes_nothing() -> None:
 def test_without_a_null_row_classes_can_be_dropped_and_guided(slot: str) -> None:
     conditioner = new_labels(null_class=False, slot=slot)
     given, null = conditioner.encode([0, 2]), conditioner.null(2, FRAME)
-    mixed = chosen(torch.tensor([True, False]), given, null)
-    both = stacked([Condition.of({"class_label": part}) for part in (given, null)])
+    mixed = where(torch.tensor([True, False]), given, null)
+    both = concat([Condition.of({"class_label": part}) for part in (given, null)])
     if slot == "stream":
         assert mixed.stream.mask.tolist() == [[True], [False]]
         assert both.streams["class_label"].mask.tolist() == [[True], [True], [False], [False]]
@@ -61,7 +61,7 @@ def test_a_stream_has_one_token() -> None:
     assert part.stream is not None
     assert part.vector is None
     assert torch.equal(part.stream.tokens, conditioner.embedding.weight[[2, 0]][:, None])
-    assert conditioner.config.gives().stream == 8
+    assert conditioner.config.outputs().stream == 8
 
 
 def test_a_vector_is_a_row() -> None:
@@ -70,7 +70,7 @@ def test_a_vector_is_a_row() -> None:
     assert part.stream is None
     assert part.vector is not None
     assert torch.equal(part.vector, conditioner.embedding.weight[[2, 0]])
-    assert conditioner.config.gives().vector == 8
+    assert conditioner.config.outputs().vector == 8
 
 
 @pytest.mark.parametrize("slot", ["stream", "vector"])

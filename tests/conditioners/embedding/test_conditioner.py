@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Condition, chosen, stacked
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import Condition, concat, where
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.inputs import read_input
 from latelier_conditioners.embedding.conditioner import EmbeddingConditioner
 from latelier_conditioners.embedding.inputs import Embedding, EmbeddingConfig
 
-FRAME = Frame((64, 64), (16, 16))
+FRAME = PictureGeometry((64, 64), (16, 16))
 ONE = [0.5, -1.0, 2.0]
 
 
@@ -132,11 +132,11 @@ def test_a_batch_of_none_has_no_rows() -> None:
 def test_guidance_and_drop_out_pad_the_null_part() -> None:
     conditioner = new_conditioner()
     some, null = conditioner.encode([[ONE, ONE], [ONE, ONE]]), conditioner.null(2, FRAME)
-    both = stacked([Condition.of({"embedding": part}) for part in (some, null)])
+    both = concat([Condition.of({"embedding": part}) for part in (some, null)])
     mask = both.streams["embedding"].mask
     assert mask is not None
     assert mask.tolist() == [[True, True], [True, True], [True, False], [True, False]]
-    mixed = chosen(torch.tensor([False, True]), some, null).stream
+    mixed = where(torch.tensor([False, True]), some, null).stream
     assert mixed is not None
     assert mixed.tokens.tolist() == [[[0, 0, 0], [0, 0, 0]], [ONE, ONE]]
 

@@ -5,14 +5,14 @@ import pytest
 import torch
 from PIL import Image
 
-from latelier.contracts.components import Frame
+from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import InvalidInputError
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier_conditioners.image.conditioner import ImageConditioner
 from latelier_conditioners.image.inputs import ImageConfig, LowResolution
 from latelier_conditioners.image_tensors import image_tensor
 
-FRAME = Frame((16, 24), (4, 6))
+FRAME = PictureGeometry((16, 24), (4, 6))
 SMALL = Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8))
 
 
@@ -20,7 +20,7 @@ def new_images(**config: Any) -> ImageConditioner:
     return ImageConditioner(ImageConfig.model_validate(config))
 
 
-def part(conditioner: ImageConditioner, frame: Frame = FRAME) -> torch.Tensor:
+def part(conditioner: ImageConditioner, frame: PictureGeometry = FRAME) -> torch.Tensor:
     spatial = conditioner.encode([SMALL], frame).spatial
     assert spatial is not None
     return spatial
@@ -34,28 +34,28 @@ def test_images_become_tensors() -> None:
 
 def test_the_published_model_sees_the_pixels_as_they_are() -> None:
     assert torch.equal(part(new_images())[0], image_tensor(SMALL))
-    assert new_images().config.gives().spatial == 3
+    assert new_images().config.outputs().spatial == 3
 
 
 @pytest.mark.parametrize("latent", [(8, 12), (2, 3)])
 def test_elsewhere_it_is_resized_as_pillow_does_it(latent: tuple[int, int]) -> None:
     soft = SMALL.point([64 + level // 2 for level in range(256)] * 3)  # nothing is clipped
-    batch = new_images().prepare([LowResolution(image=soft)], Frame((16, 24), latent))
+    batch = new_images().prepare([LowResolution(image=soft)], PictureGeometry((16, 24), latent))
     given = batch["image"]
     expected = soft.resize(latent[::-1], Image.Resampling.BICUBIC)
-    assert part(new_images(), Frame((16, 24), latent)).abs().max() <= 1
+    assert part(new_images(), PictureGeometry((16, 24), latent)).abs().max() <= 1
     assert (given[0] - image_tensor(expected)).abs().max() < 1.01 * 2 / 255
 
 
 def test_the_picture_is_the_image_times_the_factor() -> None:
-    assert new_images().picture_size(LowResolution(image=SMALL)) == (24, 16)
-    assert new_images(factor=2).picture_size(LowResolution(image=SMALL)) == (12, 8)
+    assert new_images().output_size(LowResolution(image=SMALL)) == (24, 16)
+    assert new_images(factor=2).output_size(LowResolution(image=SMALL)) == (12, 8)
 
 
 def test_another_size_is_refused() -> None:
     said = "enlarges 4 times, an image of 6x4 to 24x16, not 48x32; leave the size out"
     with pytest.raises(InvalidInputError, match=said):
-        new_images().encode([SMALL], Frame((32, 48), (8, 12)))
+        new_images().encode([SMALL], PictureGeometry((32, 48), (8, 12)))
 
 
 def test_the_null_part_is_grey() -> None:
@@ -73,7 +73,7 @@ def test_training_degrades_the_picture(degradation: str) -> None:
     assert small == conditioner.augment(whole, np.random.default_rng(1))
     other = conditioner.augment(whole, np.random.default_rng(2))
     assert (small == other) == (degradation == "bicubic")
-    batch = conditioner.prepare([small], Frame((64, 64), (16, 16)))
+    batch = conditioner.prepare([small], PictureGeometry((64, 64), (16, 16)))
     assert batch["image"].shape == (1, 3, 16, 16)
 
 

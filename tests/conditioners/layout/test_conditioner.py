@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Condition, Part, stacked
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import Condition, ConditionPart, concat
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.inputs import read_input
 from latelier.data.emoji_scenes import SceneConfig, vocabulary
@@ -20,7 +20,7 @@ from latelier_conditioners.layout_fourier.conditioner import (
     fourier_features,
 )
 
-FRAME = Frame((64, 64), (16, 16))
+FRAME = PictureGeometry((64, 64), (16, 16))
 NAMES = ("cat", "red apple", "dog")
 CAT = {"label": "cat", "box": [0.0, 0.0, 0.5, 0.5]}
 DOG = {"label": 2, "box": [0.25, 0.5, 1.0, 1.0]}
@@ -50,7 +50,7 @@ def read(*objects: Any) -> Layout:
     return read_input(Layout, list(objects), "layout")
 
 
-def tokens_of(part: Part) -> Tensor:
+def tokens_of(part: ConditionPart) -> Tensor:
     assert part.stream is not None
     return part.stream.tokens
 
@@ -92,7 +92,7 @@ class TestTokens:
         assert tokens[:12:3].tolist() == [2 + 3 * 1, 2 + 3 * 2, 2 + 3 * 4, 2 + 3 * 9]
 
     def test_the_crop_is_told_and_hides_what_is_outside(self) -> None:
-        frame = Frame((64, 64), (16, 16), crop=(0.5, 0.5, 1.0, 1.0))
+        frame = PictureGeometry((64, 64), (16, 16), crop=(0.5, 0.5, 1.0, 1.0))
         tokens = new_layout().prepare([read(CAT, DOG)], frame)["tokens"][0].tolist()
         assert tokens[:4] == [2, 44 * 90 + 22, 89 * 90 + 89, NONE]  # of the whole, not of the crop
         assert tokens[-2:] == [44 * 90 + 44, 89 * 90 + 89]
@@ -100,7 +100,7 @@ class TestTokens:
     def test_a_window_changes_the_crop_alone(self) -> None:
         conditioner = new_layout()
         batch = conditioner.prepare([read(CAT), read(DOG)], FRAME)
-        window = conditioner.window(batch, (0.0, 0.5, 0.5, 1.0))["tokens"]
+        window = conditioner.crop(batch, (0.0, 0.5, 0.5, 1.0))["tokens"]
         assert torch.equal(window[:, :-2], batch["tokens"][:, :-2])
         assert window[:, -2:].tolist() == [[44 * 90, 89 * 90 + 44]] * 2
         assert batch["tokens"][0, -2:].tolist() == list(WHOLE)
@@ -108,7 +108,7 @@ class TestTokens:
     def test_the_null_part_has_no_objects_but_the_crop(self) -> None:
         conditioner = new_layout()
         for crop in ((0.0, 0.0, 1.0, 1.0), (0.5, 0.0, 1.0, 0.5)):
-            frame = Frame((64, 64), (16, 16), crop)
+            frame = PictureGeometry((64, 64), (16, 16), crop)
             batch = new_layout(min_objects_per_image=0).prepare([Layout(objects=())], frame)
             assert (batch["tokens"][0, :-2] == NONE).all()
             expected = tokens_of(conditioner(batch, frame))
@@ -119,7 +119,7 @@ class TestTokens:
     def test_nothing_is_masked(self) -> None:
         conditioner = new_layout()
         parts = (conditioner.encode([[CAT], [DOG]]), conditioner.null(2, FRAME))
-        both = stacked([Condition.of({"layout": part}) for part in parts])
+        both = concat([Condition.of({"layout": part}) for part in parts])
         assert both.streams["layout"].mask is None
 
     @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ class TestFourier:
         assert stream is not None
         assert stream.mask is not None
         assert stream.tokens.shape == (2, 5, 16)
-        assert conditioner.config.gives().stream == 16
+        assert conditioner.config.outputs().stream == 16
 
     def test_what_is_under_the_mask_changes_nothing(self) -> None:
         conditioner = new_fourier()
@@ -201,14 +201,14 @@ class TestFourier:
     def test_a_window_changes_the_picture_alone(self) -> None:
         conditioner = new_fourier()
         batch = conditioner.prepare([read(CAT), read(DOG)], FRAME)
-        window = conditioner.window(batch, (0.0, 0.5, 0.5, 1.0))["boxes"]
+        window = conditioner.crop(batch, (0.0, 0.5, 0.5, 1.0))["boxes"]
         assert torch.equal(window[:, 1:], batch["boxes"][:, 1:])
         assert window[:, 0].tolist() == [[0, 0.5, 0.5, 1]] * 2
         assert batch["boxes"][:, 0].tolist() == [[0, 0, 1, 1]] * 2
 
     def test_the_null_part_is_the_picture_alone(self) -> None:
         conditioner = new_fourier()
-        frame = Frame((64, 64), (16, 16), crop=(0.5, 0.0, 1.0, 0.5))
+        frame = PictureGeometry((64, 64), (16, 16), crop=(0.5, 0.0, 1.0, 0.5))
         batch = new_fourier(min_objects_per_image=0).prepare([Layout(objects=())] * 2, frame)
         expected, null = conditioner(batch, frame).stream, conditioner.null(2, frame).stream
         assert torch.equal(null.tokens, expected.tokens)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from latelier.contracts.components import Frame
+from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier_conditioners.image_tensors import image_tensor
@@ -28,7 +28,7 @@ class Halving(torch.nn.Module):
         return images[:, :, ::2, ::2] * self.weight
 
 
-FRAME = Frame((4, 6), (2, 3), first_stage=Halving())
+FRAME = PictureGeometry((4, 6), (2, 3), first_stage=Halving())
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8))
 HOLE = np.zeros((4, 6), dtype=bool)
 HOLE[:3, 2:] = True
@@ -38,7 +38,9 @@ def new_masks(**config: Any) -> MaskConditioner:
     return MaskConditioner(MaskConfig.model_validate(config or SD))
 
 
-def part(conditioner: MaskConditioner, mask: Any = HOLE, frame: Frame = FRAME) -> torch.Tensor:
+def part(
+    conditioner: MaskConditioner, mask: Any = HOLE, frame: PictureGeometry = FRAME
+) -> torch.Tensor:
     spatial = conditioner.encode([{"image": PICTURE, "mask": mask}], frame).spatial
     assert spatial is not None
     return spatial
@@ -53,7 +55,7 @@ def test_the_channels_are_those_of_the_published_models(
     conditioner = new_masks(**config)
     given = part(conditioner)
     assert given.shape == (1, 4, 2, 3)
-    assert conditioner.config.gives().spatial == 4
+    assert conditioner.config.outputs().spatial == 4
     mask = given[0, mask_at]
     latents = given[0, [k for k in range(4) if k != mask_at]]
     holes = torch.tensor(HOLE)
@@ -72,7 +74,7 @@ def test_the_null_part_is_all_hole(config: dict[str, Any], hole: float, value: f
 
 
 def test_it_works_in_the_precision_of_the_first_stage_without_training_it() -> None:
-    frame = Frame((4, 6), (2, 3), first_stage=Halving().to(torch.bfloat16))
+    frame = PictureGeometry((4, 6), (2, 3), first_stage=Halving().to(torch.bfloat16))
     given = part(new_masks(), frame=frame)
     assert given.dtype == torch.bfloat16
     assert not given.requires_grad
@@ -90,7 +92,7 @@ def test_masks_of_0_and_1() -> None:
 
 
 def test_the_image_asks_for_its_size() -> None:
-    assert new_masks().picture_size(Inpainting(image=PICTURE, mask=HOLE)) == (6, 4)
+    assert new_masks().output_size(Inpainting(image=PICTURE, mask=HOLE)) == (6, 4)
 
 
 def test_the_schema_asks_for_both_and_says_which_way_round_the_mask_is() -> None:
@@ -126,7 +128,7 @@ def test_a_first_stage_that_does_not_fit() -> None:
     with pytest.raises(CompatibilityError, match="latents of 3 channels, not latent_channels=4"):
         part(new_masks(latent_channels=4))
     with pytest.raises(CompatibilityError, match="the frame needs a first stage"):
-        part(new_masks(), frame=Frame((4, 6), (2, 3)))
+        part(new_masks(), frame=PictureGeometry((4, 6), (2, 3)))
 
 
 @pytest.mark.parametrize("share", [(0.5, 0.4), (0.5, 0.52), (0, 0.5), (0.5, 1)])
@@ -150,14 +152,14 @@ def test_training_draws_a_mask_for_a_bare_image() -> None:
 def test_the_masks_of_emoji_scenes_can_be_given() -> None:
     scene = EmojiScenes().scene(3)
     value = Inpainting(image=scene.image, mask=scene.mask())
-    batch = new_masks().prepare([value], Frame((64, 64), (32, 32)))
+    batch = new_masks().prepare([value], PictureGeometry((64, 64), (32, 32)))
     assert np.array_equal(batch["hole"][0, 0].numpy(), scene.mask())
     assert torch.equal(batch["image"][0], EmojiScenes()[3]["image"])
 
 
 def test_a_finished_picture_has_the_pixels_that_are_kept() -> None:
     made = Image.new("RGB", (6, 4), "red")
-    finished = np.asarray(new_masks().finished(made, Inpainting(image=PICTURE, mask=HOLE)))
+    finished = np.asarray(new_masks().postprocess(made, Inpainting(image=PICTURE, mask=HOLE)))
     assert np.array_equal(finished[~HOLE], np.asarray(PICTURE)[~HOLE])
     assert (finished[HOLE] == (255, 0, 0)).all()
 
@@ -165,4 +167,4 @@ def test_a_finished_picture_has_the_pixels_that_are_kept() -> None:
 def test_what_is_composited_is_of_one_size() -> None:
     value = Inpainting(image=PICTURE, mask=HOLE)
     with pytest.raises(InvalidInputError, match="not picture 3x3, image 6x4, mask 6x4"):
-        new_masks().finished(Image.new("RGB", (3, 3)), value)
+        new_masks().postprocess(Image.new("RGB", (3, 3)), value)

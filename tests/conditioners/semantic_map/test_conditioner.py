@@ -6,14 +6,14 @@ import torch
 from PIL import Image
 from torch.nn.functional import interpolate, one_hot
 
-from latelier.contracts.components import Frame
+from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import SEMANTIC_CLASSES
 from latelier_conditioners.semantic_map.conditioner import SemanticMapConditioner, label_shares
 from latelier_conditioners.semantic_map.inputs import SemanticMapConfig, Semantics
 
-FRAME = Frame((8, 16), (2, 4))
+FRAME = PictureGeometry((8, 16), (2, 4))
 RGB = ("red", "#00ff00", "blue")
 
 
@@ -26,7 +26,7 @@ def some_labels(height: int = 8, width: int = 16) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 3, (height, width), dtype=np.uint8)
 
 
-def labels(conditioner: SemanticMapConditioner, value: Any, frame: Frame = FRAME) -> Any:
+def labels(conditioner: SemanticMapConditioner, value: Any, frame: PictureGeometry = FRAME) -> Any:
     return conditioner.prepare([Semantics(map=value)], frame)["labels"][0].numpy()
 
 
@@ -35,8 +35,8 @@ def test_the_convolution_is_that_of_the_published_model() -> None:
         conditioner = new_maps(num_classes=182, out_channels=3)
     shapes = {key: tuple(value.shape) for key, value in conditioner.state_dict().items()}
     assert shapes == {"channel_mapper.weight": (3, 182, 1, 1)}
-    assert conditioner.config.gives().spatial == 3
-    assert new_maps().config.gives().spatial == 3
+    assert conditioner.config.outputs().spatial == 3
+    assert new_maps().config.outputs().spatial == 3
     assert not new_maps().state_dict()
 
 
@@ -96,8 +96,8 @@ def test_a_palette_in_another_order_is_read_by_colour_where_the_model_has_colour
 
 def test_the_map_asks_for_its_size_and_is_resized_to_another_of_its_aspect() -> None:
     conditioner, ids = new_maps(), some_labels()
-    assert conditioner.picture_size(Semantics(map=ids)) == (16, 8)
-    doubled = labels(conditioner, ids, Frame((16, 32), (4, 8)))
+    assert conditioner.output_size(Semantics(map=ids)) == (16, 8)
+    doubled = labels(conditioner, ids, PictureGeometry((16, 32), (4, 8)))
     assert np.array_equal(doubled, ids.repeat(2, 0).repeat(2, 1))
     assert np.array_equal(labels(conditioner, doubled), ids)
     odd = labels(conditioner, some_labels(12, 24))
@@ -133,7 +133,7 @@ def test_maps_that_the_model_cannot_take(options: Any, value: Any, said: str) ->
 
 def test_halvings_that_do_not_lead_to_the_latents() -> None:
     with pytest.raises(CompatibilityError, match=r"4 times smaller, .* of a picture 16x8 are 8x4"):
-        new_maps().encode([some_labels()], Frame((8, 16), (4, 8)))
+        new_maps().encode([some_labels()], PictureGeometry((8, 16), (4, 8)))
 
 
 @pytest.mark.parametrize(
@@ -153,5 +153,7 @@ def test_a_config_that_contradicts_itself(options: dict[str, Any], said: str) ->
 def test_the_maps_of_emoji_scenes_can_be_given() -> None:
     ids = EmojiScenes().scene(3).semantic_map
     conditioner = new_maps(num_classes=len(SEMANTIC_CLASSES), names=SEMANTIC_CLASSES)
-    assert np.array_equal(labels(conditioner, ids, Frame((64, 64), (16, 16))), ids)
-    assert np.array_equal(labels(conditioner, torch.tensor(ids), Frame((64, 64), (16, 16))), ids)
+    assert np.array_equal(labels(conditioner, ids, PictureGeometry((64, 64), (16, 16))), ids)
+    assert np.array_equal(
+        labels(conditioner, torch.tensor(ids), PictureGeometry((64, 64), (16, 16))), ids
+    )

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Part, chosen
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import ConditionPart, where
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError, ModelFileError
 from latelier_conditioners.text.conditioner import TextConditioner
 from latelier_conditioners.text.inputs import Text, TextConfig
 
-FRAME = Frame((64, 64), (16, 16))
+FRAME = PictureGeometry((64, 64), (16, 16))
 CAPTIONS = [
     f"a {color} {thing} on a {ground} background"
     for color in ("red", "green", "blue")
@@ -34,7 +34,7 @@ def text() -> TextConditioner:
     return conditioner
 
 
-def stream_of(part: Part) -> tuple[Tensor, Tensor]:
+def stream_of(part: ConditionPart) -> tuple[Tensor, Tensor]:
     assert part.stream is not None
     assert part.stream.mask is not None
     return part.stream.tokens, part.stream.mask
@@ -42,7 +42,7 @@ def stream_of(part: Part) -> tuple[Tensor, Tensor]:
 
 def test_it_gives_a_masked_stream_of_its_width(text: TextConditioner) -> None:
     tokens, mask = stream_of(text.encode(["a cat", "a red apple on a white background"]))
-    assert text.config.gives().stream == 16
+    assert text.config.outputs().stream == 16
     assert tokens.shape == (2, 12, 16)
     assert mask.sum(1).tolist() == [3, 8]
     assert mask[:, 0].all()
@@ -116,7 +116,7 @@ def test_the_null_part_is_the_empty_text(text: TextConditioner) -> None:
 
 def test_dropping_a_text_gives_the_null_part(text: TextConditioner) -> None:
     given, null = text.encode(["a cat", "a dog"]), text.null(2, FRAME)
-    mixed, mask = stream_of(chosen(torch.tensor([True, False]), given, null))
+    mixed, mask = stream_of(where(torch.tensor([True, False]), given, null))
     assert torch.equal(mixed[0], stream_of(given)[0][0])
     assert torch.equal(mixed[1], stream_of(null)[0][1])
     assert mask.sum(1).tolist() == [3, 1]

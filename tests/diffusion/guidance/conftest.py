@@ -6,15 +6,15 @@ import torch
 from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition, Stream
 from latelier.contracts.configs import DenoiserConfig
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 
 SHAPE = (3, 2, 4, 5)
 
 
 class Config(DenoiserConfig):
     @property
-    def honours(self):
-        return frozenset({"self_values"})
+    def supports(self):
+        return frozenset({"perturbed_attention"})
 
     @property
     def middle_self_attention(self):
@@ -34,7 +34,7 @@ class Toy:
     def __call__(self, x, sigma, conditions, control=None, /):
         self.calls.append((sigma, len(conditions), control))
         text_label = [self._numbers(condition) for condition in conditions]
-        perturbed = control is not None and bool(control.self_values)
+        perturbed = control is not None and bool(control.perturbed_attention)
         return [self.x0(*each, x=x, perturbed=perturbed) for each in text_label]
 
     def x0(self, text, label, x=None, perturbed=False):
@@ -86,12 +86,12 @@ def null():
 
 @pytest.fixture
 def grid():
-    return Grid((3.0, 2.0, 1.0, 0.5, 0.0), "ve")
+    return SigmaGrid((3.0, 2.0, 1.0, 0.5, 0.0), "ve")
 
 
 @pytest.fixture
 def control():
-    return Control(self_values=frozenset({"middle"}))
+    return Control(perturbed_attention=frozenset({"middle"}))
 
 
 @pytest.fixture

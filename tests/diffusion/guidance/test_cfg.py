@@ -4,10 +4,10 @@ import torch
 from latelier.contracts.condition import Condition, Stream
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.options import read_options
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.cfg import cfg
 
-GRID = Grid((2.0, 1.0, 0.0), "ve")
+GRID = SigmaGrid((2.0, 1.0, 0.0), "ve")
 
 
 def told(text, label=None):

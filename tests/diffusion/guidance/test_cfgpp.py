@@ -8,7 +8,7 @@ import torch
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.options import read_options
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.cfgpp import cfgpp
 from latelier_samplers.ddim import ddim
 from latelier_samplers.dpmpp_2m import dpmpp_2m
@@ -16,9 +16,9 @@ from latelier_samplers.heun import heun
 from latelier_samplers.plms import plms
 
 GRIDS = [
-    Grid((3.0, 2.0, 1.0, 0.5, 0.0), "ve"),
-    Grid((3.0, 2.0, 1.0, 0.5, 0.1), "ve"),
-    Grid((1.0, 0.8, 0.5, 0.2, 0.0), "flow"),
+    SigmaGrid((3.0, 2.0, 1.0, 0.5, 0.0), "ve"),
+    SigmaGrid((3.0, 2.0, 1.0, 0.5, 0.1), "ve"),
+    SigmaGrid((1.0, 0.8, 0.5, 0.2, 0.0), "flow"),
 ]
 IDS = ["ve", "not to 0", "flow"]
 
@@ -59,7 +59,7 @@ def test_a_sigma_for_each_image(toy, told, null):
 def test_in_float32(make_toy, told, null):
     toy = make_toy(shape=(3, 4, 8, 8))
     toy.patterns = [each.float() for each in toy.patterns]
-    grid = Grid((80.0, 40.0, 10.0, 3.0, 1.0, 0.4, 0.1, 0.0), "ve")
+    grid = SigmaGrid((80.0, 40.0, 10.0, 3.0, 1.0, 0.4, 0.1, 0.0), "ve")
     run(ddim, cfgpp(toy, told, null, grid), toy.x.float() * 80, grid)
 
 

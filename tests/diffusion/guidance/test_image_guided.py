@@ -9,13 +9,13 @@ from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.options import read_options
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.cfg import cfg
 from latelier.diffusion.guidance.image_guided import image_guided
 from latelier.diffusion.predict import Predictor
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 
-GRID = Grid((1.0, 0.5, 0.0), "flow")
+GRID = SigmaGrid((1.0, 0.5, 0.0), "flow")
 
 
 class Network:

@@ -7,7 +7,7 @@ import torch
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.options import read_options
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.cfg import cfg
 
 
@@ -36,7 +36,7 @@ class TestInterval:
     def test_sigmas_of_the_flow_frame_are_taken_as_noise_to_signal_ratios(
         self, toy, told, null, both
     ):
-        grid = Grid((1.0, 0.5, 0.0), "flow")
+        grid = SigmaGrid((1.0, 0.5, 0.0), "flow")
         for sigma, acts in [(1.0, False), (0.76, False), (0.74, True), (0.51, True), (0.49, False)]:
             estimate = run(toy, told, null, grid, sigma, interval=(1.0, 3.0))
             torch.testing.assert_close(estimate, both[acts])

@@ -13,8 +13,8 @@ from latelier.diffusion.guidance.pag import pag
 
 class Honours(DenoiserConfig):
     @property
-    def honours(self):
-        return frozenset({"self_values"})
+    def supports(self):
+        return frozenset({"perturbed_attention"})
 
 
 def test_with_cfg(toy, told, null, grid):
@@ -24,7 +24,10 @@ def test_with_cfg(toy, told, null, grid):
     expected = x0_null + 4 * (x0 - x0_null) + 2 * (x0 - perturbed)
     torch.testing.assert_close(estimate, expected)
     assert toy.rows == [2, 1]
-    assert [control and control.self_values for *_, control in toy.calls] == [None, {"middle"}]
+    assert [control and control.perturbed_attention for *_, control in toy.calls] == [
+        None,
+        {"middle"},
+    ]
 
 
 def test_alone_it_needs_no_null(toy, told, grid):
@@ -68,7 +71,7 @@ def test_outside_its_interval_it_costs_one_call(toy, told, null, grid):
 
 def test_layers_of_ones_own(toy, told, null, grid):
     pag(toy, told, null, grid, layers=("a", "b"))(toy.x, 2.0)
-    assert toy.calls[-1][2].self_values == {"a", "b"}
+    assert toy.calls[-1][2].perturbed_attention == {"a", "b"}
 
 
 def test_each_image_as_if_alone(toy, told, null, grid, check_rows):

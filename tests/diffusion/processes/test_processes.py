@@ -76,7 +76,7 @@ def test_timestep_and_sigma_are_inverse(process):
 
 def test_training_sigmas_lie_in_the_frame(process):
     u = torch.linspace(0, 1, 101, dtype=torch.float64)
-    sigmas = process.training_sigmas(u)
+    sigmas = process.sigma_from_uniform(u)
     assert sigmas.dtype == torch.float64
     assert (sigmas.diff() >= 0).all()
     assert sigmas.min() > 0
@@ -116,7 +116,7 @@ def test_finish_returns_to_the_models_scale():
 def test_rectified_flow_trains_on_logit_normal_times():
     process = RectifiedFlow(time_mean=0.5, time_std=2.0)
     u = torch.tensor([0.5, 0.8413447460685429], dtype=torch.float64)
-    assert process.training_sigmas(u).logit().tolist() == pytest.approx([0.5, 2.5], abs=1e-6)
+    assert process.sigma_from_uniform(u).logit().tolist() == pytest.approx([0.5, 2.5], abs=1e-6)
 
 
 def test_rectified_flow_counts_t_in_steps():

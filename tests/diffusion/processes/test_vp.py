@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from latelier.contracts.errors import InvalidConfigError
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 from latelier.diffusion.processes.vp import VP
 
 ZERO = VP(zero_terminal_snr=True, prediction="v")
@@ -87,11 +87,11 @@ def test_zero_terminal_snr():
 
 def test_zero_terminal_snr_cannot_predict_eps():
     with pytest.raises(InvalidConfigError, match="zero terminal SNR cannot predict eps"):
-        validated(VP, {"zero_terminal_snr": True}, "process 'vp'")
+        validate(VP, {"zero_terminal_snr": True}, "process 'vp'")
 
 
 def test_training_sigmas_are_those_of_steps_drawn_evenly():
     process = VP()
     u = torch.tensor([0.0, 0.0005, 0.001, 0.5, 0.9999, 1.0])
     expected = [process.sigmas[t] for t in (0, 0, 1, 500, 999, 999)]
-    assert process.training_sigmas(u.double()).tolist() == expected
+    assert process.sigma_from_uniform(u.double()).tolist() == expected

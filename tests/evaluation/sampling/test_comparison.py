@@ -12,7 +12,7 @@ from latelier.evaluation.sampling.comparison import compare, reference, sampler_
 from latelier.evaluation.sampling.mixture import mixture
 from latelier.evaluation.sampling.plot import plot
 from latelier.evaluation.sampling.problem import relative_errors
-from latelier.pipeline.request import Choice
+from latelier.pipeline.request import NamedOptions
 from latelier_samplers.ddim import ddim
 from latelier_samplers.heun import heun
 from latelier_samplers.schedules.compvis import compvis
@@ -53,8 +53,8 @@ def exact(built_ins):
 
 
 def test_errors_fall_as_the_order_says(built_ins, exact):
-    names = [Choice(name=name) for name in ("ddim", "heun", "dpmpp_2m")]
-    found = list(compare(PROBLEM, exact, names, [Choice(name="karras")], [40, 80], built_ins))
+    names = [NamedOptions(name=name) for name in ("ddim", "heun", "dpmpp_2m")]
+    found = list(compare(PROBLEM, exact, names, [NamedOptions(name="karras")], [40, 80], built_ins))
     assert [(each.sampler, each.budget) for each in found] == [
         (name, budget) for name in ("ddim", "heun", "dpmpp_2m") for budget in (40, 80)
     ]
@@ -68,8 +68,8 @@ def test_errors_fall_as_the_order_says(built_ins, exact):
 
 
 def test_options_tell_samplers_and_schedules_apart(built_ins, exact):
-    samplers = [Choice(name="lms"), Choice(name="lms", options={"order": 2})]
-    schedules = [Choice(name="karras", options={"rho": 3.0})]
+    samplers = [NamedOptions(name="lms"), NamedOptions(name="lms", options={"order": 2})]
+    schedules = [NamedOptions(name="karras", options={"rho": 3.0})]
     found = list(compare(PROBLEM, exact, samplers, schedules, [10], built_ins))
     assert [each.sampler for each in found] == ["lms", "lms:order=2"]
     assert {each.schedule for each in found} == {"karras:rho=3.0"}
@@ -77,16 +77,18 @@ def test_options_tell_samplers_and_schedules_apart(built_ins, exact):
 
 
 def test_a_name_stands_for_its_own_options(built_ins):
-    sampler = sampler_of(Choice(name="euler_ancestral"), built_ins)
+    sampler = sampler_of(NamedOptions(name="euler_ancestral"), built_ins)
     assert sampler.keywords["eta"] == 1
     with pytest.raises(UnknownNameError, match="Did you mean 'heun'"):
-        sampler_of(Choice(name="huen"), built_ins)
+        sampler_of(NamedOptions(name="huen"), built_ins)
 
 
 def test_a_plot(built_ins, exact, tmp_path):
     pytest.importorskip("matplotlib")
-    choices = [Choice(name="ddim"), Choice(name="heun")]
-    found = list(compare(PROBLEM, exact, choices, [Choice(name="karras")], [5, 10], built_ins))
+    choices = [NamedOptions(name="ddim"), NamedOptions(name="heun")]
+    found = list(
+        compare(PROBLEM, exact, choices, [NamedOptions(name="karras")], [5, 10], built_ins)
+    )
     plot(found, tmp_path / "errors.svg")
     drawn = (tmp_path / "errors.svg").read_text()
     assert "<svg" in drawn

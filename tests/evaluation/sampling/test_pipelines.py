@@ -2,10 +2,10 @@
 
 import torch
 
-from latelier.diffusion.noise import ImageNoise
+from latelier.diffusion.noise import PerImageNoise
 from latelier.evaluation.sampling.comparison import schedule_of
 from latelier.evaluation.sampling.pipelines import problem_of
-from latelier.pipeline.request import Choice
+from latelier.pipeline.request import NamedOptions
 from latelier_samplers.heun import heun
 
 ASKED = {"prompt": ["a red cat in a meadow"], "guidance": 5.0}
@@ -13,7 +13,7 @@ ASKED = {"prompt": ["a red cat in a meadow"], "guidance": 5.0}
 
 def test_it_ends_where_the_pipeline_does(tiny, built_ins):
     problem = problem_of(tiny, "tiny", [7, 8], **ASKED)
-    grid = schedule_of(Choice(name="karras"), problem, built_ins)(3)
+    grid = schedule_of(NamedOptions(name="karras"), problem, built_ins)(3)
     ends = problem.solved(heun, grid)
     with torch.no_grad():
         images = tiny.first_stage.decode(ends)
@@ -27,7 +27,7 @@ def test_it_ends_where_the_pipeline_does(tiny, built_ins):
 def test_rows_of_inputs_are_shared_out_over_the_seeds(tiny):
     prompts = ["a red cat in a meadow", "a blue dog on the sea"]
     one = problem_of(tiny, "tiny", [1, 2, 3, 4], prompt=prompts)
-    x = ImageNoise([1, 2, 3, 4], one.shape).initial()
+    x = PerImageNoise([1, 2, 3, 4], one.shape).initial()
     with torch.no_grad():
         together = one.denoise(x, 0.5)
         alone = problem_of(tiny, "tiny", [3], prompt=prompts[1:]).denoise(x[2:3], 0.5)

@@ -30,7 +30,7 @@ REDUCED = {"ch": 16, "num_groups": 8}
 
 
 def published(name: str) -> Any:
-    return default_atelier().first_stages.configured(*read_preset(name).first_stage.piece)
+    return default_atelier().first_stages.validate_config(*read_preset(name).first_stage.piece)
 
 
 def autoencoder(name: str, **changes: Any) -> Any:

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from latelier.kernel.trust.admission import asked_for, is_met
+from latelier.kernel.trust.admission import latelier_requirement, satisfies
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from latelier.kernel.trust.admission import asked_for, is_met
     ],
 )
 def test_what_is_asked_of_latelier(requirements, asked):
-    assert asked_for(requirements) == asked
+    assert latelier_requirement(requirements) == asked
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def test_what_is_asked_of_latelier(requirements, asked):
     ],
 )
 def test_what_meets_it(asked, met, unmet):
-    assert [version for version in met if not is_met(asked, version)] == []
-    assert [version for version in unmet if is_met(asked, version)] == []
+    assert [version for version in met if not satisfies(asked, version)] == []
+    assert [version for version in unmet if satisfies(asked, version)] == []
 
 
 @pytest.mark.parametrize("text", ["latelier @ file:///somewhere", "latelier>=one", "latelier 1"])
 def test_what_names_no_versions_asks_nothing(text):
-    assert asked_for([text]) == ""
+    assert latelier_requirement([text]) == ""
 
 
 def requiring(site, name, requirement):

@@ -7,14 +7,14 @@ from PIL import Image
 
 from latelier import default_atelier
 from latelier.contracts.errors import InvalidInputError, UnknownNameError
-from latelier.contracts.sigma_grid import Grid
-from latelier.diffusion.noise import ImageNoise
+from latelier.contracts.sigma_grid import SigmaGrid
+from latelier.diffusion.noise import PerImageNoise
 from latelier.pipeline.editing.init_image import tail
 
 SAMPLERS = [
     spec.name
     for spec in default_atelier().samplers.specs()
-    if spec.distribution == "latelier" and not (spec.traits and spec.traits.inverts)
+    if spec.distribution == "latelier" and not (spec.traits and spec.traits.is_inversion)
 ]
 ASKED = {"prompt": "a red cat in a meadow", "seed": 5, "steps": 10}
 
@@ -39,7 +39,7 @@ def encoded(pipeline, image):
     [(20, 0.8, 16), (20, 1, 20), (20, 0.05, 1), (10, 0.99, 9), (10, 0.01, 1), (1, 0.5, 1)],
 )
 def test_the_last_int_of_steps_times_strength_are_run_and_one_at_least(steps, strength, run):
-    grid = Grid([float(k) for k in range(steps, -1, -1)], "ve")
+    grid = SigmaGrid([float(k) for k in range(steps, -1, -1)], "ve")
     assert tail(grid, strength).sigmas == grid.sigmas[-run - 1 :]
     assert tail(grid, strength).frame == "ve"
 
@@ -49,7 +49,7 @@ def test_a_run_is_the_sampler_from_the_noised_latents_on_the_grids_tail(tiny, ph
     denoise = tiny.denoise_fn(prompt=ASKED["prompt"], size=(24, 16))
     grid = tail(tiny.atelier.schedules.get("karras")(10, tiny.process), 0.4)
     assert grid.steps == 4
-    noise = ImageNoise([5], (4, 8, 12))
+    noise = PerImageNoise([5], (4, 8, 12))
     x = tiny.process.noised(encoded(tiny, photo), noise.initial(), grid.sigmas[0])
     spec = tiny.atelier.samplers.spec(sampler)
     function = tiny.atelier.samplers.get(sampler)
@@ -264,7 +264,7 @@ def test_a_request_that_cannot_be_met(tiny, asked, said):
 
 def test_inputs_and_the_picture_must_agree_on_a_size(tiny, photo, monkeypatch):
     text = tiny.conditioners["text"]
-    monkeypatch.setattr(type(text), "picture_size", lambda *_: (16, 16))
+    monkeypatch.setattr(type(text), "output_size", lambda *_: (16, 16))
     with pytest.raises(InvalidInputError, match="text 16x16 and init_image 24x16"):
         tiny.generate(**ASKED, init_image=photo)
     assert tiny.generate(**ASKED, init_image=photo, size=(24, 16))[0].image.size == (24, 16)

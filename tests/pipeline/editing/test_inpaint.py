@@ -24,7 +24,7 @@ from latelier_samplers.schedules.karras import karras
 SAMPLERS = [
     spec.name
     for spec in default_atelier().samplers.specs()
-    if spec.distribution == "latelier" and not (spec.traits and spec.traits.inverts)
+    if spec.distribution == "latelier" and not (spec.traits and spec.traits.is_inversion)
 ]
 ASKED = {"prompt": "a red cat in a meadow", "seed": 5, "steps": 4}
 
@@ -195,14 +195,14 @@ def test_it_is_the_same_whatever_the_noise_of_the_steps(tiny, photo, left):
     """Nothing is drawn for what stays: a stochastic sampler's own draws are as without `keep`."""
     drawn = []
 
-    class Noise(run_module.ImageNoise):
+    class Noise(run_module.PerImageNoise):
         def initial(self):
             draw = super().initial()
             drawn.append(draw)
             return draw
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_module, "ImageNoise", Noise)
+        patch.setattr(run_module, "PerImageNoise", Noise)
         tiny.generate(**ASKED, init_image=photo, strength=1, sampler="ddpm")
         without = [*drawn]
         drawn.clear()

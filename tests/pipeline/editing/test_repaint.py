@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.sigma_grid import Grid
-from latelier.diffusion.noise import ImageNoise
+from latelier.contracts.sigma_grid import SigmaGrid
+from latelier.diffusion.noise import PerImageNoise
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.diffusion.processes.vp import VP
 from latelier.pipeline.editing.inpaint import Canvas, Kept
@@ -72,7 +72,7 @@ def test_it_comes_near_the_conditional_distribution(process):
 @pytest.mark.parametrize("steps", [1, 7, 60])
 def test_steps_are_those_of_the_grid(sampler, steps):
     grid = karras(steps, VP())
-    noise = ImageNoise([0], (1, 1, 2))
+    noise = PerImageNoise([0], (1, 1, 2))
     model = Pairs(VP())
     made = list(resampled(sampler, 3)(model.denoise, noise.initial() * 80, grid, noise=noise))
     assert [step.index for step in made] == list(range(steps))
@@ -80,7 +80,7 @@ def test_steps_are_those_of_the_grid(sampler, steps):
 
 
 def test_once_is_the_sampler_itself_if_it_does_not_look_back():
-    grid, model = Grid((3.0, 2.0, 1.0, 0.0), "ve"), Pairs(VP())
+    grid, model = SigmaGrid((3.0, 2.0, 1.0, 0.0), "ve"), Pairs(VP())
     x = torch.randn(4, 1, 1, 2, generator=torch.Generator().manual_seed(0))
     *_, plain = heun(model.denoise, x, grid, noise=None)
     *_, once = resampled(heun, 1)(model.denoise, x, grid, noise=None)

@@ -128,7 +128,7 @@ def test_who_ships_an_adapter_takes_part(tiny, built_ins):
         components=tiny.components,
         adapters={"palette": shipped, "kept": saved, "mine": folder, "new": memory},
     )
-    found = participants(pipeline, {}, built_ins.announcer())
+    found = participants(pipeline, {}, built_ins.dispatcher())
     assert {name: each["parts"] for name, each in found.items()} == {
         "latelier-palette": ["adapters.palette"]
     }

@@ -9,10 +9,10 @@ from PIL import Image
 from torch import nn
 from torch.nn.functional import adaptive_avg_pool2d
 
-from latelier.contracts.components import Frame
-from latelier.contracts.condition import Condition, Part, Stream, stacked
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import Condition, ConditionPart, Stream, concat
 from latelier.contracts.conditioner import Conditioner
-from latelier.contracts.configs import ConditionerConfig, Gives
+from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.errors import ConditionError, InvalidInputError
 from latelier.contracts.frozen import Frozen
 from latelier.pipeline import load
@@ -272,10 +272,10 @@ def test_what_the_denoiser_is_told_of_a_window_is_what_the_crop_says(compose_str
     )
     conditioner, told = pipeline.conditioners["layout"], []
     for window in windows((12, 16), (8, 8), 0.5):
-        frame = Frame((24, 32), (12, 16), crop=window.box)
+        frame = PictureGeometry((24, 32), (12, 16), crop=window.box)
         given = conditioner.encode([[EVERYWHERE]], frame).stream
         told += [
-            stacked([Condition({"layout": given}), Condition({"layout": stream})])
+            concat([Condition({"layout": given}), Condition({"layout": stream})])
             for stream in [conditioner.null(1, frame).stream]
         ]
     assert len(denoiser.calls) == len(told) == 6
@@ -292,7 +292,7 @@ class Anything(Frozen):
 
 
 class Everything(Conditioner):
-    """Gives all three slots, each a plain function of the value and the window."""
+    """OutputSpec all three slots, each a plain function of the value and the window."""
 
     Input = Anything
 
@@ -300,15 +300,15 @@ class Everything(Conditioner):
         super().__init__(ConditionerConfig())
         self.region, self.frames = region, []
 
-    def gives(self):
-        return Gives(stream=2, spatial=1, vector=1)
+    def outputs(self):
+        return OutputSpec(stream=2, spatial=1, vector=1)
 
     def prepare(self, inputs, frame):
         assert frame.crop == (0, 0, 1, 1)
         assert frame.first_stage is None
         return {"value": torch.tensor([[each.value] for each in inputs])}
 
-    def window(self, batch, box):
+    def crop(self, batch, box):
         return {"value": batch["value"] + 100 * box[0]}
 
     def forward(self, batch, frame):
@@ -317,7 +317,9 @@ class Everything(Conditioner):
         spatial = torch.arange(float(np.prod(frame.latent_size))).view(1, 1, *frame.latent_size)
         region = None if self.region is None else self.region.expand(rows, -1, -1, -1)
         tokens = batch["value"][:, None].expand(-1, 3, 2)
-        return Part(Stream(tokens, None, region), spatial.expand(rows, -1, -1, -1), batch["value"])
+        return ConditionPart(
+            Stream(tokens, None, region), spatial.expand(rows, -1, -1, -1), batch["value"]
+        )
 
     def null(self, rows, frame):
         return self.forward({"value": torch.full((rows, 1), -frame.crop[0])}, frame)
@@ -328,7 +330,7 @@ def built(conditioner):
     return ConditionBuilder(every, {"every": ("every",)}, torch.device("cpu"), torch.float32)
 
 
-FRAME = Frame((24, 32), (12, 16))
+FRAME = PictureGeometry((24, 32), (12, 16))
 
 
 @pytest.mark.parametrize(

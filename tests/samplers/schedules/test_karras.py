@@ -6,7 +6,7 @@ import torch
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.options import read_options
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.diffusion.processes.vp import VP
@@ -115,7 +115,7 @@ def test_in_the_flow_frame_it_is_better_than_simpler_spacings():
         """Geometric mean over the three samplers at 12 steps."""
         logs = []
         for sampler_ in (ddim, heun, dpmpp_2m):
-            end = problem.end(sampler_, Grid(sigmas_of(12), "flow"))
+            end = problem.end(sampler_, SigmaGrid(sigmas_of(12), "flow"))
             logs.append(math.log(((end - exact).norm(dim=1) / exact.norm(dim=1)).mean()))
         return math.exp(sum(logs) / len(logs))
 

@@ -9,7 +9,7 @@ from latelier.checkpoints.component import Component
 from latelier.checkpoints.importers.fit import Published, check_fit
 from latelier.checkpoints.io.weights import built_for_weights
 from latelier.contracts.errors import ModelFileError, UnknownNameError
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 from latelier.contracts.importing import ImportedPart
 from latelier.denoisers.adapter import Adapter
 from latelier.denoisers.configs import AdapterConfig
@@ -36,7 +36,7 @@ def built(
     kind = kind_of(place)
     registry = atelier.registry(kind)
     try:
-        config = registry.configured(part.id, part.config)
+        config = registry.validate_config(part.id, part.config)
     except UnknownNameError:
         distribution = part.id.partition("/")[0]
         there = any(report.distribution == distribution for report in atelier.plugins)
@@ -57,7 +57,7 @@ def built_adapter(parts: Mapping[str, ImportedPart], name: str, atelier: Atelier
         ModelFileError, InvalidConfigError: see `built`.
     """
     part = parts["adapter"]
-    config = validated(AdapterConfig, part.config, "adapter")
+    config = validate(AdapterConfig, part.config, "adapter")
     module = built_for_weights(lambda: Adapter(config))
     _fill(module, "adapter", part)
     conditioner = built("conditioner", parts["conditioner"], atelier)

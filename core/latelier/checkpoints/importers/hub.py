@@ -14,7 +14,7 @@ _UNREAD = ("safety_checker/", "image_encoder/")
 """Folders of diffusers whose weights, of a gigabyte or more, no part of a model here is made of."""
 
 
-def located(source: str) -> tuple[Path, str]:
+def locate(source: str) -> tuple[Path, str]:
     """Return where a source is on this machine, fetched if need be, and its name for people.
 
     The name of what is on the hub ends in the commit that was fetched.

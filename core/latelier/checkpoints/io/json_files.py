@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from latelier.contracts.errors import ModelFileError
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -18,7 +18,7 @@ def read_json(path: Path, model: type[M]) -> M:
     Raises:
         ModelFileError: it is missing, not JSON, or not what the model asks for.
     """
-    return validated(model, read_object(path), str(path), ModelFileError)
+    return validate(model, read_object(path), str(path), ModelFileError)
 
 
 def read_object(path: Path) -> dict[str, Any]:

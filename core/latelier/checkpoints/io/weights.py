@@ -14,15 +14,15 @@ from torch.overrides import TorchFunctionMode
 
 from latelier.checkpoints.io.header import read_header
 from latelier.contracts.errors import ModelFileError
-from latelier.io.atomic import whole
+from latelier.io.atomic import atomic_file
 from latelier.io.hashing import sha256_of
 
 M = TypeVar("M", bound=nn.Module)
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> str:
-    """Write tensors whole, as safetensors; return the file's SHA-256."""
-    with whole(path) as beside:
+    """Write tensors atomically as safetensors; return the SHA-256 of the file."""
+    with atomic_file(path) as beside:
         beside.touch()
         mode = beside.stat().st_mode  # save_file would leave a file that only its owner can read
         save_file(_apart(tensors), beside)

@@ -41,7 +41,7 @@ def preview(
 
     from latelier.cli.support.destinations import destinations
     from latelier.contracts.errors import InvalidInputError
-    from latelier.contracts.frozen import validated
+    from latelier.contracts.frozen import validate
     from latelier.data.contact_sheet import contact_sheet
     from latelier.data.emoji_scenes import SceneConfig
     from latelier.data.emoji_scenes.dataset import EmojiScenes
@@ -51,7 +51,7 @@ def preview(
     values = {"vocabulary": vocabulary, "size": size}
     if background:
         values["backgrounds"] = background
-    config = validated(SceneConfig, values, "scenes", InvalidInputError)
+    config = validate(SceneConfig, values, "scenes", InvalidInputError)
     dataset = EmojiScenes(config, seed, count)
     scenes = [dataset.scene(index) for index in range(count)]
     sheet = contact_sheet(

@@ -13,7 +13,7 @@ from latelier.cli.support.output import show_columns, show_fields, show_json
 
 if TYPE_CHECKING:
     from latelier.checkpoints.manifests import StoredComponent, StoredFile
-    from latelier.pipeline.manifest_header import Outline
+    from latelier.pipeline.manifest_header import ManifestHeader
 
 
 app = new_app(help="List, show, verify and build models.")
@@ -30,10 +30,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List the models that ship with latelier."""
-    from latelier.pipeline.manifest_header import read_outline
+    from latelier.pipeline.manifest_header import read_manifest_header
     from latelier.pipeline.sources import embedded
 
-    outlines = {name: (folder, read_outline(folder)) for name, folder in embedded().items()}
+    outlines = {name: (folder, read_manifest_header(folder)) for name, folder in embedded().items()}
     rows: list[dict[str, Any]] = [
         {
             "name": name,
@@ -65,11 +65,11 @@ def list_(as_json: AsJson = False) -> None:
 @app.command()
 def show(name: Name, as_json: AsJson = False) -> None:
     """Show what a model consists of, what it takes, and its card."""
-    from latelier.pipeline.manifest_header import read_outline
+    from latelier.pipeline.manifest_header import read_manifest_header
     from latelier.pipeline.sources import find
 
     source = find(name)
-    about = _about(name, source.folder, read_outline(source.folder), source.revision)
+    about = _about(name, source.folder, read_manifest_header(source.folder), source.revision)
     if as_json:
         show_json(about)
     else:
@@ -84,12 +84,12 @@ def verify(name: Name, as_json: AsJson = False) -> None:
     """
     from latelier.checkpoints.io.verified import verify as verify_file
     from latelier.contracts.errors import ModelFileError
-    from latelier.pipeline.manifest_header import read_outline
+    from latelier.pipeline.manifest_header import read_manifest_header
     from latelier.pipeline.sources import find
 
     folder = find(name).folder
     rows = []
-    for file in _files(read_outline(folder)):
+    for file in _files(read_manifest_header(folder)):
         fault = ""
         try:
             verify_file(file.within(folder), file.sha256, again=True)
@@ -107,7 +107,9 @@ def verify(name: Name, as_json: AsJson = False) -> None:
     raise typer.Exit(0 if all(row["ok"] for row in rows) else 2)
 
 
-def _about(name: str, folder: Path, outline: "Outline", revision: str | None) -> dict[str, Any]:
+def _about(
+    name: str, folder: Path, outline: "ManifestHeader", revision: str | None
+) -> dict[str, Any]:
     from latelier.cli.support.application import atelier
     from latelier.cli.support.schemas import input_schemas
 
@@ -176,7 +178,7 @@ def _inline(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _files(outline: "Outline") -> "list[StoredFile]":
+def _files(outline: "ManifestHeader") -> "list[StoredFile]":
     return [file for stored in outline.components().values() for file in stored.files()]
 
 

@@ -229,9 +229,9 @@ def _show_switched(called: "Sequence[Candidate]", as_json: bool, *, disabled: bo
 
 
 def _normalised(names: Sequence[str]) -> list[str]:
-    from latelier.kernel.trust.entry_points import normalised_entry
+    from latelier.kernel.trust.entry_points import normalize_entry
 
-    return [normalised_entry(name) for name in names]
+    return [normalize_entry(name) for name in names]
 
 
 def _called(names: Sequence[str], known: Sequence[str] = ()) -> "list[Candidate]":

@@ -65,7 +65,7 @@ def list_(as_json: AsJson = False) -> None:
             (
                 row["name"],
                 str(row.get("order") or ""),
-                str(row.get("calls") or ""),
+                str(row.get("nfe_per_step") or ""),
                 "yes" if row.get("stochastic") else "",
                 row["id"].partition("/")[0],
             )
@@ -141,14 +141,17 @@ def compare(
     from latelier.evaluation.sampling.comparison import compare as compared
     from latelier.evaluation.sampling.comparison import reference
     from latelier.evaluation.sampling.plot import check_plotting
-    from latelier.pipeline.request import Choice
+    from latelier.pipeline.request import NamedOptions
 
     if output is not None:
         check_plotting()
     atelier = new_atelier()
-    samplers = [Choice.model_validate(read_choice(text, "--sampler")) for text in sampler or ()]
+    samplers = [
+        NamedOptions.model_validate(read_choice(text, "--sampler")) for text in sampler or ()
+    ]
     schedules = [
-        Choice.model_validate(read_choice(text, "--schedule")) for text in schedule or ("karras",)
+        NamedOptions.model_validate(read_choice(text, "--schedule"))
+        for text in schedule or ("karras",)
     ]
     problem = _problem(on, range(_count(on, seeds)), condition or (), guidance, atelier)
     with stages("comparing") as tell:
@@ -206,12 +209,12 @@ def tune(
     from latelier.evaluation.sampling.comparison import reference, sampler_of
     from latelier.evaluation.sampling.tuning import starting_grids, tuned
     from latelier.io.atomic import write_json
-    from latelier.pipeline.request import Choice
+    from latelier.pipeline.request import NamedOptions
 
     if output.exists() and not force:
         raise InvalidInputError(f"{output}: is there already; --force replaces it")
     atelier = new_atelier()
-    chosen = sampler_of(Choice.model_validate(read_choice(sampler, "--sampler")), atelier)
+    chosen = sampler_of(NamedOptions.model_validate(read_choice(sampler, "--sampler")), atelier)
     points = range(TUNING_SEED, TUNING_SEED + _count(on, seeds))
     problem = _problem(on, points, condition or (), guidance, atelier)
     with stages("tuning") as tell:
@@ -256,13 +259,15 @@ def _problem(
 
 def _without_noise(atelier: "Atelier") -> list[Any]:
     """Return those that draw no noise, make pictures, and whose calls can be foretold."""
-    from latelier.pipeline.request import Choice
+    from latelier.pipeline.request import NamedOptions
 
     specs = [(spec, spec.traits) for spec in atelier.samplers.specs()]
     return [
-        Choice(name=spec.name)
+        NamedOptions(name=spec.name)
         for spec, traits in specs
-        if not (traits and (traits.stochastic or traits.inverts or traits.calls is None))
+        if not (
+            traits and (traits.stochastic or traits.is_inversion or traits.nfe_per_step is None)
+        )
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field
 
 from latelier.contracts.errors import InvalidInputError, LatelierError
-from latelier.contracts.frozen import Frozen, validated
+from latelier.contracts.frozen import Frozen, validate
 
 if TYPE_CHECKING:
     from latelier.kernel.atelier import Atelier
@@ -87,4 +87,4 @@ def _read(text: str, atelier: "Atelier") -> AskedAdapter:
 
 
 def _options(name: str, given: Mapping[str, Any]) -> _Options:
-    return validated(_Options, given, f"--adapter {name}", InvalidInputError)
+    return validate(_Options, given, f"--adapter {name}", InvalidInputError)

@@ -8,7 +8,7 @@ from latelier.cli.support.adapters import adapter_inputs
 from latelier.cli.support.application import atelier as new_atelier
 from latelier.cli.support.schemas import in_words, input_schemas
 from latelier.contracts.errors import LatelierError
-from latelier.pipeline.manifest_header import read_outline
+from latelier.pipeline.manifest_header import read_manifest_header
 from latelier.pipeline.sources import find
 
 
@@ -21,7 +21,7 @@ def write_choices(formatter: Any, model: str) -> None:
         formatter.write_text(f"What is installed cannot be listed: {error}")
         return
     try:
-        schemas = input_schemas(read_outline(find(model).folder), atelier)
+        schemas = input_schemas(read_manifest_header(find(model).folder), atelier)
     except LatelierError:
         schemas = {}
     if schemas:

@@ -34,11 +34,11 @@ def read_inputs(
     from latelier.cli.support.schemas import input_classes
     from latelier.cli.support.values import check_inputs, read_conditions
     from latelier.contracts.errors import InvalidInputError
-    from latelier.pipeline.manifest_header import read_outline
+    from latelier.pipeline.manifest_header import read_manifest_header
     from latelier.pipeline.sources import find
 
     source = find(model)
-    known = input_classes(read_outline(source.folder), atelier)
+    known = input_classes(read_manifest_header(source.folder), atelier)
     for each in adapters:
         if each.called in known:
             raise InvalidInputError(

@@ -12,7 +12,7 @@ from latelier.contracts.errors import LatelierError, PluginError
 from latelier.kernel.deprecation import PluginDeprecationWarning
 from latelier.kernel.discovery import discover
 from latelier.kernel.loader import PluginLoader
-from latelier.kernel.spec import ComponentSpec, located, resolve
+from latelier.kernel.spec import ComponentSpec, locate, resolve
 from latelier.kernel.trust.policy import Policy
 
 
@@ -67,7 +67,7 @@ def _check_data(spec: ComponentSpec) -> None:
     from latelier.checkpoints.io.verified import verify
     from latelier.checkpoints.manifests import read_adapter
 
-    folder = located(spec.folder, spec.id)
+    folder = locate(spec.folder, spec.id)
     for file in read_adapter(folder).files():
         verify(file.within(folder), file.sha256)
 

@@ -9,13 +9,15 @@ from latelier.contracts.errors import LatelierError
 
 if TYPE_CHECKING:
     from latelier.kernel.atelier import Atelier
-    from latelier.pipeline.manifest_header import Outline
+    from latelier.pipeline.manifest_header import ManifestHeader
 
 
 Schema = Mapping[str, Any]
 
 
-def input_classes(outline: "Outline", atelier: "Atelier") -> dict[str, type[BaseModel] | None]:
+def input_classes(
+    outline: "ManifestHeader", atelier: "Atelier"
+) -> dict[str, type[BaseModel] | None]:
     """Return the class of every public input of a model; None where its plugin is not there."""
     classes: dict[str, type[BaseModel] | None] = {}
     for public in outline.inputs:
@@ -26,7 +28,7 @@ def input_classes(outline: "Outline", atelier: "Atelier") -> dict[str, type[Base
     return classes
 
 
-def input_schemas(outline: "Outline", atelier: "Atelier") -> dict[str, Schema | None]:
+def input_schemas(outline: "ManifestHeader", atelier: "Atelier") -> dict[str, Schema | None]:
     """Return the JSON schemas of `input_classes`."""
     classes = input_classes(outline, atelier)
     return {

@@ -13,7 +13,7 @@ from latelier.contracts.frozen import Frozen
 from latelier.contracts.image_types import Image, Mask
 from latelier.contracts.inputs import bare_field, read_input
 
-Choice = dict[str, Any]
+NamedOptions = dict[str, Any]
 """'name' and 'options', as `Pipeline.generate` takes them."""
 
 
@@ -29,7 +29,7 @@ def read_size(text: str, option: str) -> tuple[int, int]:
     return int(sides[1]), int(sides[2] or sides[1])
 
 
-def read_choice(text: str, option: str) -> Choice:
+def read_choice(text: str, option: str) -> NamedOptions:
     """Return the choice that 'name' or 'name:key=value,key=value' stands for, or '@FILE.json'.
 
     Raises:
@@ -49,7 +49,7 @@ def read_choice(text: str, option: str) -> Choice:
     return {"name": name, "options": options}
 
 
-def _choice_in(path: Path, option: str) -> Choice:
+def _choice_in(path: Path, option: str) -> NamedOptions:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -82,7 +82,7 @@ def _is_open(pair: str) -> bool:
     return False
 
 
-def read_guidance(text: str) -> float | Choice:
+def read_guidance(text: str) -> float | NamedOptions:
     """Return the scale that a number stands for, or else a choice.
 
     Raises:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from latelier.contracts.condition import Condition
 from latelier.contracts.sampling import Denoise, Predict
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.branches import unconditional
 from latelier.diffusion.guidance.cfg import Scale
 from latelier.diffusion.guidance.options import (
@@ -25,7 +25,7 @@ def apg(
     predict: Predict,
     condition: Condition,
     null: Condition,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     scale: Scale = 10.0,

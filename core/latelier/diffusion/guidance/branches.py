@@ -33,12 +33,12 @@ def unconditional(guidance: str, condition: Condition, null: Condition) -> Condi
             f"guidance '{guidance}' steers away from the null condition, and this model takes no "
             "condition that has one; use guidance 1"
         )
-    return condition.replaced(null)
+    return condition.updated(null)
 
 
 def without(condition: Condition, null: Condition, names: Collection[str]) -> Condition:
     """Return `condition` with the parts of these conditioners null."""
-    return condition.replaced(
+    return condition.updated(
         Condition(
             {name: each for name, each in null.streams.items() if name in names},
             {name: each for name, each in null.spatial.items() if name in names},

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from latelier.contracts.condition import Condition
 from latelier.contracts.sampling import Denoise, Predict
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.branches import unconditional
 from latelier.diffusion.guidance.options import Interval, Rescale, Threshold, conditional, guided
 
@@ -19,7 +19,7 @@ def cfg(
     predict: Predict,
     condition: Condition,
     null: Condition,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     scale: Scale = 5.0,

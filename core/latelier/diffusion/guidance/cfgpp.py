@@ -9,7 +9,7 @@ from torch import Tensor
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import CompatibilityError
 from latelier.contracts.sampling import Denoise, Predict
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.branches import unconditional
 from latelier.diffusion.guidance.options import is_at
 
@@ -21,7 +21,7 @@ def cfgpp(
     predict: Predict,
     condition: Condition,
     null: Condition,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     scale: Annotated[

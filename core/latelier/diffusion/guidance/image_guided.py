@@ -12,7 +12,7 @@ from latelier.contracts.condition import Condition
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.image_types import Image, opened_picture
 from latelier.contracts.sampling import Denoise, Predict
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.cfg import Scale, cfg
 from latelier.diffusion.guidance.energy import down_energy
 
@@ -36,7 +36,7 @@ def image_guided(
     predict: Predict,
     condition: Condition,
     null: Condition,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     target: Annotated[

@@ -15,7 +15,7 @@ from torch import Tensor
 from latelier.contracts import frames
 from latelier.contracts.condition import Condition
 from latelier.contracts.sampling import Denoise, Predict
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 
 Estimates = Callable[[Tensor, float | Tensor], tuple[Tensor, Tensor]]
 """x and sigma -> x0 under the condition, and the guided x0; all (B, C, h, w)."""
@@ -66,7 +66,7 @@ def conditional(predict: Predict, condition: Condition) -> Denoise:
 def guided(
     predict: Predict,
     condition: Condition,
-    grid: Grid,
+    grid: SigmaGrid,
     estimates: Estimates,
     interval: tuple[float, float] | None,
     rescale: float,
@@ -132,7 +132,7 @@ def is_at(sigma: float | Tensor, expected: float) -> bool:
     return all(math.isclose(each, expected, rel_tol=1e-6) for each in sigmas)
 
 
-def _within(interval: tuple[float, float], grid: Grid, sigma: float | Tensor) -> Tensor:
+def _within(interval: tuple[float, float], grid: SigmaGrid, sigma: float | Tensor) -> Tensor:
     """Return whether sigma / alpha is in the interval, bool () or (B,)."""
     s = torch.as_tensor(sigma, dtype=torch.float64)
     alpha = frames.alpha(grid.frame, s)  # multiplied, not divided by: 0 at pure noise

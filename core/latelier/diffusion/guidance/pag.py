@@ -10,7 +10,7 @@ from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import CompatibilityError
 from latelier.contracts.sampling import Denoise, Predict
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.branches import unconditional
 from latelier.diffusion.guidance.cfg import Scale
 from latelier.diffusion.guidance.options import Interval, Rescale, Threshold, conditional, guided
@@ -20,7 +20,7 @@ def pag(
     predict: Predict,
     condition: Condition,
     null: Condition,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     pag_scale: Annotated[
@@ -50,7 +50,7 @@ def pag(
     """
     if pag_scale == 0 and scale == 1:
         return conditional(predict, condition)
-    control = Control(self_values=_layers(predict, layers))
+    control = Control(perturbed_attention=_layers(predict, layers))
     sides = [condition] if scale == 1 else [condition, unconditional("pag", condition, null)]
 
     def estimates(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
@@ -66,10 +66,10 @@ def pag(
 
 def _layers(predict: Predict, asked: tuple[str, ...] | None) -> frozenset[str]:
     config = predict.config
-    if "self_values" not in config.honours:
+    if "perturbed_attention" not in config.supports:
         raise CompatibilityError(
             "guidance 'pag' needs a denoiser whose self-attentions can pass their values through "
-            "(it honours 'self_values'), and this model's cannot; use guidance 'cfg'"
+            "(it supports 'perturbed_attention'), and this model's cannot; use guidance 'cfg'"
         )
     if asked is not None:
         return frozenset(asked)

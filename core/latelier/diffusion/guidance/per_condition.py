@@ -10,7 +10,7 @@ from torch import Tensor
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import InvalidInputError, suggestion
 from latelier.contracts.sampling import Denoise, Predict
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.branches import with_null, without
 from latelier.diffusion.guidance.options import Interval, Rescale, Threshold, conditional, guided
 
@@ -19,7 +19,7 @@ def per_condition(
     predict: Predict,
     condition: Condition,
     null: Condition,
-    grid: Grid,
+    grid: SigmaGrid,
     /,
     *,
     scales: Annotated[

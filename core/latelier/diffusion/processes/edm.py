@@ -50,7 +50,7 @@ class EDM(Process):
         """Return exp(4 t)."""
         return math.exp(4 * t)
 
-    def training_sigmas(self, u: Tensor) -> Tensor:
+    def sigma_from_uniform(self, u: Tensor) -> Tensor:
         """Return log-normal sigmas."""
         return (self.P_mean + self.P_std * normal_quantile(u)).exp()
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from latelier.contracts.errors import InvalidConfigError, suggestion
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.process import Process
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
@@ -26,4 +26,4 @@ def process_from(values: Mapping[str, Any]) -> Process:
     kind = str(values.get("kind", ""))
     if kind not in _KINDS:
         raise InvalidConfigError(f"process: there is no kind '{kind}'. {suggestion(kind, _KINDS)}")
-    return validated(_KINDS[kind], values, f"process '{kind}'")
+    return validate(_KINDS[kind], values, f"process '{kind}'")

@@ -50,7 +50,7 @@ class Process(Frozen, ABC):
         """Return the sigma of a timestep: the inverse of `timestep`."""
 
     @abstractmethod
-    def training_sigmas(self, u: Tensor) -> Tensor:
+    def sigma_from_uniform(self, u: Tensor) -> Tensor:
         """Return the sigmas (B,) float64 that uniform numbers `u` (B,) in [0, 1) stand for.
 
         This is the distribution of noise levels that the process is trained on.

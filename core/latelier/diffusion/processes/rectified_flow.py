@@ -49,7 +49,7 @@ class RectifiedFlow(Process):
         """Return t / steps."""
         return t / self.steps
 
-    def training_sigmas(self, u: Tensor) -> Tensor:
+    def sigma_from_uniform(self, u: Tensor) -> Tensor:
         """Return logit-normal sigmas."""
         return torch.sigmoid(self.time_mean + self.time_std * normal_quantile(u))
 

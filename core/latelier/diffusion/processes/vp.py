@@ -116,7 +116,7 @@ class VP(Process):
             return self.sigmas[int(t)]
         return float(np.exp(np.interp(t, np.arange(self.steps), self._log_sigmas)))
 
-    def training_sigmas(self, u: Tensor) -> Tensor:
+    def sigma_from_uniform(self, u: Tensor) -> Tensor:
         """Return the sigmas of training steps drawn uniformly."""
         steps = (u.double() * self.steps).long().clamp(max=self.steps - 1)
         return torch.tensor(self.sigmas, dtype=torch.float64, device=u.device)[steps]

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.sampling import Sampler
-from latelier.contracts.sigma_grid import Grid
-from latelier.diffusion.noise import ImageNoise
+from latelier.contracts.sigma_grid import SigmaGrid
+from latelier.diffusion.noise import PerImageNoise
 
 
-def calls_on(sampler: Sampler, grid: Grid) -> int:
+def calls_on(sampler: Sampler, grid: SigmaGrid) -> int:
     """Return how often a sampler calls the model on a grid, counted on a model that is free."""
     calls = 0
 
@@ -20,13 +20,15 @@ def calls_on(sampler: Sampler, grid: Grid) -> int:
         calls += 1
         return torch.zeros_like(x)
 
-    noise = ImageNoise([0], (1,))
+    noise = PerImageNoise([0], (1,))
     for _ in sampler(denoise, torch.ones(1, 1), grid, noise=noise):
         pass
     return calls
 
 
-def grid_within(budget: int, sampler: Sampler, grid_of: Callable[[int], Grid]) -> Grid | None:
+def grid_within(
+    budget: int, sampler: Sampler, grid_of: Callable[[int], SigmaGrid]
+) -> SigmaGrid | None:
     """Return the grid of the most steps that a sampler makes with `budget` calls of the model.
 
     A sampler that calls it twice a step is so given half the steps. None where one step is too

@@ -8,11 +8,11 @@ from itertools import product
 from torch import Tensor
 
 from latelier.contracts.sampling import Sampler
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.evaluation.sampling.budget import calls_on, grid_within
 from latelier.evaluation.sampling.problem import Problem, relative_errors
 from latelier.kernel.atelier import Atelier
-from latelier.pipeline.request import Choice
+from latelier.pipeline.request import NamedOptions
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Measured:
 def compare(
     problem: Problem,
     exact: Tensor,
-    samplers: Sequence[Choice],
-    schedules: Sequence[Choice],
+    samplers: Sequence[NamedOptions],
+    schedules: Sequence[NamedOptions],
     budgets: Sequence[int],
     atelier: Atelier,
     tell: Callable[[str], None] = lambda _: None,
@@ -53,7 +53,7 @@ def compare(
         tell: is told what is measured.
 
     Raises:
-        UnknownNameError, InvalidInputError: see `Choice.resolved`.
+        UnknownNameError, InvalidInputError: see `NamedOptions.resolved`.
     """
     made = [(labelled(choice), sampler_of(choice, atelier)) for choice in samplers]
     spaced = [(labelled(choice), schedule_of(choice, problem, atelier)) for choice in schedules]
@@ -69,23 +69,25 @@ def compare(
 
 def reference(problem: Problem, atelier: Atelier, steps: int = 1000) -> Tensor:
     """Return where the starting points of a problem end, by many steps of Heun's method."""
-    grid = schedule_of(Choice(name="karras"), problem, atelier)(steps)
-    return problem.solved(sampler_of(Choice(name="heun"), atelier), grid)
+    grid = schedule_of(NamedOptions(name="karras"), problem, atelier)(steps)
+    return problem.solved(sampler_of(NamedOptions(name="heun"), atelier), grid)
 
 
-def labelled(choice: Choice) -> str:
+def labelled(choice: NamedOptions) -> str:
     """Return a choice as it is typed, but for long values."""
     options = ",".join(f"{name}={value!s:.12}" for name, value in choice.options.items())
     return f"{choice.name}:{options}" if options else choice.name
 
 
-def sampler_of(choice: Choice, atelier: Atelier) -> Sampler:
+def sampler_of(choice: NamedOptions, atelier: Atelier) -> Sampler:
     """Return a sampler with its options."""
     resolved = choice.resolved(atelier.samplers)
     return partial(atelier.samplers.get(resolved.name), **resolved.options)
 
 
-def schedule_of(choice: Choice, problem: Problem, atelier: Atelier) -> Callable[[int], Grid]:
+def schedule_of(
+    choice: NamedOptions, problem: Problem, atelier: Atelier
+) -> Callable[[int], SigmaGrid]:
     """Return what makes the grid of a number of steps for a problem."""
     resolved = choice.resolved(atelier.schedules)
     schedule = atelier.schedules.get(resolved.name)

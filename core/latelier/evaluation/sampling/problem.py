@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from latelier.contracts.sampling import Denoise, Sampler
-from latelier.contracts.sigma_grid import Grid
-from latelier.diffusion.noise import ImageNoise
+from latelier.contracts.sigma_grid import SigmaGrid
+from latelier.diffusion.noise import PerImageNoise
 from latelier.diffusion.processes.process import Process
 
 
@@ -28,9 +28,9 @@ class Problem:
     shape: tuple[int, ...]
     dtype: torch.dtype = torch.float32
 
-    def solved(self, sampler: Sampler, grid: Grid) -> Tensor:
+    def solved(self, sampler: Sampler, grid: SigmaGrid) -> Tensor:
         """Return where a sampler ends on a grid, (B, *shape), in the model's scale."""
-        noise = ImageNoise(self.seeds, self.shape)
+        noise = PerImageNoise(self.seeds, self.shape)
         x = self.process.initial(noise.initial().to(self.dtype), grid.sigmas[0])
         with torch.no_grad():
             steps = sampler(self.denoise, x, grid, noise=noise)

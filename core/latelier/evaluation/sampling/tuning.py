@@ -7,11 +7,11 @@ from torch import Tensor
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.sampling import Sampler
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.evaluation.sampling.comparison import schedule_of
 from latelier.evaluation.sampling.problem import Problem, relative_errors
 from latelier.kernel.atelier import Atelier
-from latelier.pipeline.request import Choice
+from latelier.pipeline.request import NamedOptions
 
 GROW, SHRINK = 1.5, 0.5
 _FIRST_MOVE = 0.2
@@ -22,12 +22,12 @@ _LEAST_GAP = 1e-3
 def tuned(
     problem: Problem,
     sampler: Sampler,
-    starts: Sequence[Grid],
+    starts: Sequence[SigmaGrid],
     exact: Tensor,
     rounds: int = 12,
     followed: int = 1,
     tell: Callable[[str], None] = lambda _: None,
-) -> tuple[Grid, float]:
+) -> tuple[SigmaGrid, float]:
     """Return the grid with which a sampler comes nearest to the exact ends, and its error there.
 
     The bounds of arXiv:2404.14507 are for any sampler and any samples; here the error itself is
@@ -46,7 +46,7 @@ def tuned(
         tell: is told the error after each round.
     """
 
-    def error(grid: Grid) -> float:
+    def error(grid: SigmaGrid) -> float:
         found = float(relative_errors(problem.solved(sampler, grid), exact).mean())
         return found if math.isfinite(found) else math.inf
 
@@ -57,12 +57,12 @@ def tuned(
 
 
 def _descended(
-    error: Callable[[Grid], float],
-    grid: Grid,
+    error: Callable[[SigmaGrid], float],
+    grid: SigmaGrid,
     best: float,
     rounds: int,
     tell: Callable[[str], None],
-) -> tuple[float, Grid]:
+) -> tuple[float, SigmaGrid]:
     """Return the least error that moves of single sigmas lead to from a grid, and its grid."""
     moves = dict.fromkeys(range(1, grid.steps), _FIRST_MOVE)
     for index in range(rounds):
@@ -81,23 +81,23 @@ def _descended(
     return best, grid
 
 
-def starting_grids(problem: Problem, steps: int, atelier: Atelier) -> list[Grid]:
+def starting_grids(problem: Problem, steps: int, atelier: Atelier) -> list[SigmaGrid]:
     """Return grids to begin with: those of `steps` that registered schedules make unasked."""
-    found: list[Grid] = []
+    found: list[SigmaGrid] = []
     for spec in atelier.schedules.specs():
         try:
-            grid = schedule_of(Choice(name=spec.id), problem, atelier)(steps)
+            grid = schedule_of(NamedOptions(name=spec.id), problem, atelier)(steps)
         except InvalidInputError:  # it is for other processes, or needs options
             continue
         if grid.steps == steps and all(grid.sigmas != other.sigmas for other in found):
-            found.append(Grid(grid.sigmas, grid.frame))
+            found.append(SigmaGrid(grid.sigmas, grid.frame))
     return found
 
 
-def _moved(grid: Grid, k: int, move: float) -> Grid | None:
+def _moved(grid: SigmaGrid, k: int, move: float) -> SigmaGrid | None:
     """Return the grid with log(sigma) of number k moved; None where it would meet another."""
     sigmas = list(grid.sigmas)
     sigmas[k] *= math.exp(move)
     highest = sigmas[k - 1] * (1 - _LEAST_GAP)
     lowest = sigmas[k + 1] * (1 + _LEAST_GAP)
-    return Grid(tuple(sigmas), grid.frame) if lowest < sigmas[k] < highest else None
+    return SigmaGrid(tuple(sigmas), grid.frame) if lowest < sigmas[k] < highest else None

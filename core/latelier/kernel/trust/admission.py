@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from latelier.kernel.trust.entry_points import BUILT_IN, normalised
+from latelier.kernel.trust.entry_points import BUILT_IN, normalize
 
 State = Literal[
     "ok",
@@ -18,14 +18,14 @@ State = Literal[
 """What can become of a plugin."""
 
 
-def asked_for(requirements: Iterable[str]) -> str:
+def latelier_requirement(requirements: Iterable[str]) -> str:
     """Return what a distribution's requirements ask of latelier, such as '>=1.2,<2', or ''.
 
     Those of other environments and of extras, and what is no requirement (PEP 508), ask nothing.
     """
     clauses = []
     for text in requirements:
-        if not normalised(text.lstrip()).startswith(BUILT_IN):
+        if not normalize(text.lstrip()).startswith(BUILT_IN):
             continue  # and spare everybody the import
         from packaging.requirements import InvalidRequirement, Requirement
 
@@ -33,14 +33,14 @@ def asked_for(requirements: Iterable[str]) -> str:
             requirement = Requirement(text)
         except InvalidRequirement:
             continue
-        if normalised(requirement.name) == BUILT_IN and (
+        if normalize(requirement.name) == BUILT_IN and (
             requirement.marker is None or requirement.marker.evaluate({"extra": ""})
         ):
             clauses.append(str(requirement.specifier))
     return ",".join(filter(None, clauses))
 
 
-def is_met(asked: str, version: str) -> bool:
+def satisfies(asked: str, version: str) -> bool:
     """Tell whether a version of latelier is what is asked for; one before a release counts too."""
     if not asked:
         return True

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from latelier.contracts.errors import InvalidConfigError, suggestion
-from latelier.io.atomic import rewrite
-from latelier.kernel.trust.entry_points import normalised_entry
+from latelier.io.atomic import atomic_overwrite
+from latelier.kernel.trust.entry_points import normalize_entry
 
 
 def config_file(environment: Mapping[str, str] = os.environ) -> Path:
@@ -109,7 +109,7 @@ def _is_one_of(entry: str, names: Collection[str]) -> bool:
 
 def _names(path: Path, key: str) -> list[str]:
     found = read_settings(path)[0].get(key, [])
-    return list(dict.fromkeys(normalised_entry(name) for name in found))
+    return list(dict.fromkeys(normalize_entry(name) for name in found))
 
 
 def _write(path: Path, lists: dict[str, list[str]]) -> None:
@@ -129,7 +129,7 @@ def _write(path: Path, lists: dict[str, list[str]]) -> None:
     if changed == text:
         return
     try:
-        rewrite(path, changed.encode())
+        atomic_overwrite(path, changed.encode())
     except OSError as error:
         raise InvalidConfigError(f"{path}: cannot be written: {error.strerror}") from None
 

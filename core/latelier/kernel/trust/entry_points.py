@@ -21,12 +21,12 @@ def module_of(entry_point: EntryPoint) -> str | None:
 BUILT_IN = "latelier"
 
 
-def normalised(distribution: str) -> str:
+def normalize(distribution: str) -> str:
     """Return a distribution's name as the package index spells it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
-def normalised_entry(name: str) -> str:
+def normalize_entry(name: str) -> str:
     """Return 'distribution' or 'distribution:entry' with the distribution's name normalised."""
     distribution, colon, entry = name.partition(":")
-    return normalised(distribution) + colon + entry
+    return normalize(distribution) + colon + entry

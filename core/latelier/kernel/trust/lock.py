@@ -10,8 +10,8 @@ from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
 
-from latelier.contracts.errors import InvalidConfigError, PluginError, described
-from latelier.io.atomic import rewrite
+from latelier.contracts.errors import InvalidConfigError, PluginError, format_error
+from latelier.io.atomic import atomic_overwrite
 from latelier.kernel.trust.fingerprint import Fingerprint, fingerprint
 
 FORMAT = 1
@@ -52,7 +52,7 @@ def write_lock(path: Path, plugins: Locked) -> None:
         for name, each in sorted(plugins.items())
     }
     text = json.dumps({"lock": FORMAT, "plugins": entries}, indent=1) + "\n"
-    rewrite(path, text.encode())
+    atomic_overwrite(path, text.encode())
 
 
 def read_lock(path: Path) -> dict[str, Fingerprint]:
@@ -73,7 +73,7 @@ def read_lock(path: Path) -> dict[str, Fingerprint]:
         raise InvalidConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidConfigError(
-            f"{path}: this is no lock that can be read ({described(error)}); delete it, and "
+            f"{path}: this is no lock that can be read ({format_error(error)}); delete it, and "
             f"{write} anew"
         ) from None
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from latelier.contracts.errors import InvalidConfigError
 from latelier.kernel.trust.config_file import config_file, read_settings
-from latelier.kernel.trust.entry_points import BUILT_IN, normalised_entry
+from latelier.kernel.trust.entry_points import BUILT_IN, normalize_entry
 
 if TYPE_CHECKING:
     from latelier.kernel.trust.fingerprint import Fingerprint
@@ -100,7 +100,7 @@ def read_policy(environment: Mapping[str, str] = os.environ) -> Policy:
 def _names(variable: str | None, setting: list[str] | None) -> frozenset[str] | None:
     if variable is not None:
         setting = [name.strip() for name in variable.split(",") if name.strip()]
-    return None if setting is None else frozenset(normalised_entry(name) for name in setting)
+    return None if setting is None else frozenset(normalize_entry(name) for name in setting)
 
 
 def _lock(variable: str | None, setting: object, path: Path) -> Path | None:

@@ -7,8 +7,7 @@ import numpy as np
 from PIL import Image
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.sigma_grid import Grid
-from latelier.contracts.sigma_grid import Grid as Sigmas
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.pipeline.request import Request, Side
 
 STRENGTH = 0.8
@@ -81,14 +80,14 @@ def read_start(request: Request, rows: int) -> Start | None:
     return start
 
 
-def tail(grid: Grid, strength: float) -> Grid:
+def tail(grid: SigmaGrid, strength: float) -> SigmaGrid:
     """Return the last int(steps * strength) steps of `grid`, at least one.
 
     That is the convention of diffusers: of 20 steps with strength 0.8 the last 16 are run, from the
     sigma that they begin at.
     """
     run = max(1, int(grid.steps * strength))
-    return Sigmas(grid.sigmas[grid.steps - run :], grid.frame)
+    return SigmaGrid(grid.sigmas[grid.steps - run :], grid.frame)
 
 
 def _check(mask: Image.Image, image: Image.Image) -> None:

@@ -14,8 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from latelier.contracts.sampling import Denoise, Noise, Sampler, Step
-from latelier.contracts.sigma_grid import Grid
-from latelier.contracts.sigma_grid import Grid as Sigmas
+from latelier.contracts.sigma_grid import SigmaGrid
 
 _STRETCHES = 25
 """In how many stretches a run is cut: 10 of 250 steps each, in the paper."""
@@ -32,11 +31,11 @@ def resampled(sampler: Sampler, times: int) -> Sampler:
     """
 
     def resampling(
-        denoise: Denoise, x: Tensor, grid: Grid, /, *, noise: Noise, **options: Any
+        denoise: Denoise, x: Tensor, grid: SigmaGrid, /, *, noise: Noise, **options: Any
     ) -> Iterator[Step]:
         jump = max(1, round(grid.steps / _STRETCHES))
         for start in range(0, grid.steps, jump):
-            stretch = Sigmas(grid.sigmas[start : start + jump + 1], grid.frame)
+            stretch = SigmaGrid(grid.sigmas[start : start + jump + 1], grid.frame)
             first, last = stretch.sigmas[0], stretch.sigmas[-1]
             for turn in range(times):
                 begun = x if turn == 0 else _noised_again(x, stretch, noise(last, first))
@@ -48,7 +47,7 @@ def resampled(sampler: Sampler, times: int) -> Sampler:
     return resampling
 
 
-def _noised_again(x: Tensor, stretch: Grid, eps: Tensor) -> Tensor:
+def _noised_again(x: Tensor, stretch: SigmaGrid, eps: Tensor) -> Tensor:
     """Return x of the last sigma with as much noise as makes it one of the first."""
     first, last = stretch.sigmas[0], stretch.sigmas[-1]
     ratio = stretch.alpha(first) / stretch.alpha(last)

@@ -8,7 +8,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 from latelier.pipeline.request import Request
 from latelier.provenance.large_pictures import with_large_pictures
 from latelier.provenance.png import read_provenance
@@ -93,4 +93,4 @@ def read_record(path: Path, pictures: Sequence[Path] = ()) -> tuple[Image.Image,
     """
     image, provenance = read_provenance(path)
     whole = with_large_pictures(provenance, pictures, str(path))
-    return image, validated(Record, whole, f"{path}: its provenance", InvalidInputError)
+    return image, validate(Record, whole, f"{path}: its provenance", InvalidInputError)

@@ -16,7 +16,7 @@ from math import ceil, prod
 import torch
 from torch import Tensor
 
-from latelier.contracts.components import Frame
+from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.sampling import Denoise
 from latelier.pipeline.request import Request, Side, check_sides
@@ -38,13 +38,13 @@ class Windowing:
     overlap: float
     window_batch: int
 
-    def over(self, frame: Frame) -> list[Window]:
+    def over(self, frame: PictureGeometry) -> list[Window]:
         """Return the windows of the picture."""
         return windows(frame.latent_size, _latent_sides(self.window, frame), self.overlap)
 
 
 def read_windowing(
-    request: Request, frame: Frame, multiple: int, pictures: int
+    request: Request, frame: PictureGeometry, multiple: int, pictures: int
 ) -> Windowing | None:
     """Return how `request` is denoised in windows; None where it is not.
 
@@ -73,7 +73,7 @@ def read_windowing(
     )
 
 
-def _latent_sides(window: Side, frame: Frame) -> Sides:
+def _latent_sides(window: Side, frame: PictureGeometry) -> Sides:
     f = frame.size[0] // frame.latent_size[0]
     width, height = window
     return height // f, width // f

@@ -12,7 +12,7 @@ import torch
 from PIL import ImageColor
 from torch import nn
 
-from latelier import Conditioner, Part, Stream
+from latelier import Conditioner, ConditionPart, Stream
 from latelier.contracts.errors import InvalidInputError
 from latelier_mutants import inputs
 
@@ -51,10 +51,10 @@ class Beads(Conditioner):
         return x + (x * counts).sum(1, keepdim=True) / counts.sum(1, keepdim=True)
 
     def forward(self, batch, frame):
-        return Part(Stream(self.tokens(batch), batch["mask"]))
+        return ConditionPart(Stream(self.tokens(batch), batch["mask"]))
 
     def null(self, rows, frame):
-        return Part(Stream(self.nothing.expand(rows, 1, -1)))
+        return ConditionPart(Stream(self.nothing.expand(rows, 1, -1)))
 
 
 class Tile(Conditioner):
@@ -89,12 +89,12 @@ class Tile(Conditioner):
         x = (torch.arange(w, device=weight.device) + 0.5) / w
         x0, y0, x1, y1 = (each[:, None, None] for each in batch["areas"].unbind(1))
         region = (x0 <= x) & (x < x1) & (y0 <= y) & (y < y1)
-        return Part(Stream(tokens, region=region[:, None].to(weight.dtype)))
+        return ConditionPart(Stream(tokens, region=region[:, None].to(weight.dtype)))
 
     def null(self, rows, frame):
         h, w = frame.latent_size
         region = self.nothing.new_ones(rows, 1, h, w)
-        return Part(Stream(self.nothing.expand(rows, 1, -1), region=region))
+        return ConditionPart(Stream(self.nothing.expand(rows, 1, -1), region=region))
 
 
 class Plane(Conditioner):
@@ -114,10 +114,10 @@ class Plane(Conditioner):
 
     def forward(self, batch, frame):
         color = batch["color"].to(self.scale.dtype) * self.scale
-        return Part(spatial=color[..., None, None].expand(-1, -1, *self.size(frame)))
+        return ConditionPart(spatial=color[..., None, None].expand(-1, -1, *self.size(frame)))
 
     def null(self, rows, frame):
-        return Part(spatial=self.scale.new_zeros(rows, 3, *self.size(frame)))
+        return ConditionPart(spatial=self.scale.new_zeros(rows, 3, *self.size(frame)))
 
 
 # ------------------------------------------------------------------- shapes, widths, masks
@@ -130,7 +130,7 @@ class WrongWidth(Beads):
         self.nothing = nn.Parameter(torch.zeros(config.width + 1))
 
 
-class PictureSize(Plane):
+class OutputSize(Plane):
     def size(self, frame):
         return frame.size
 
@@ -170,7 +170,7 @@ class InvertsMask(FixedLength):
         return self.embed(batch["colors"].to(self.embed.weight.dtype))
 
     def forward(self, batch, frame):
-        return Part(Stream(self.tokens(batch), ~batch["mask"]))
+        return ConditionPart(Stream(self.tokens(batch), ~batch["mask"]))
 
 
 class NotANumber(Beads):
@@ -203,18 +203,18 @@ class NullOfTheLast(Beads):
         return part
 
     def null(self, rows, frame):
-        return Part(Stream(self.nothing.expand(rows, 1, -1) + self.last))
+        return ConditionPart(Stream(self.nothing.expand(rows, 1, -1) + self.last))
 
 
 class NullOfAnotherSlot(Beads):
     def null(self, rows, frame):
-        return Part(vector=self.nothing.expand(rows, -1))
+        return ConditionPart(vector=self.nothing.expand(rows, -1))
 
 
 class NullThatCounts(Beads):
     def null(self, rows, frame):
         numbers = torch.arange(1, rows + 1, device=self.nothing.device)[:, None, None]
-        return Part(Stream(self.nothing.expand(rows, 1, -1) * numbers))
+        return ConditionPart(Stream(self.nothing.expand(rows, 1, -1) * numbers))
 
 
 # ------------------------------------------------------------------ state, bits, random numbers
@@ -246,10 +246,12 @@ class ReusesItsOutput(Beads):
 
     def forward(self, batch, frame):
         tokens, mask = self.tokens(batch), batch["mask"][..., None]
-        return Part(Stream(self.kept((tokens * mask).sum(1, keepdim=True) / mask.sum(1, True))))
+        return ConditionPart(
+            Stream(self.kept((tokens * mask).sum(1, keepdim=True) / mask.sum(1, True)))
+        )
 
     def null(self, rows, frame):
-        return Part(Stream(self.kept(self.nothing.expand(rows, 1, -1))))
+        return ConditionPart(Stream(self.kept(self.nothing.expand(rows, 1, -1))))
 
 
 class SharesAScratch(Beads):
@@ -260,7 +262,7 @@ class SharesAScratch(Beads):
 
     def forward(self, batch, frame):
         tokens = self.tokens(batch)
-        return Part(Stream(tokens, self.scratch["mask"]))
+        return ConditionPart(Stream(tokens, self.scratch["mask"]))
 
 
 class DiffersEachTime(Beads):
@@ -295,12 +297,12 @@ class AugmentsByGlobalState(Beads):
 class NullOnCpu(Beads):
     def null(self, rows, frame):
         zeros = torch.zeros(rows, 1, len(self.nothing), dtype=self.nothing.dtype)
-        return Part(Stream(zeros if self.nothing.is_meta else zeros + self.nothing))
+        return ConditionPart(Stream(zeros if self.nothing.is_meta else zeros + self.nothing))
 
 
 class NullInFloat32(Beads):
     def null(self, rows, frame):
-        return Part(Stream(self.nothing.float().expand(rows, 1, -1)))
+        return ConditionPart(Stream(self.nothing.float().expand(rows, 1, -1)))
 
 
 class PlainAttribute(Beads):
@@ -389,12 +391,12 @@ class CornersAsSize(Tile):
 
     def forward(self, batch, frame):
         tokens = super().forward(batch, frame).stream.tokens
-        return Part(Stream(tokens))
+        return ConditionPart(Stream(tokens))
 
     def null(self, rows, frame):
-        return Part(Stream(self.nothing.expand(rows, 1, -1)))
+        return ConditionPart(Stream(self.nothing.expand(rows, 1, -1)))
 
 
 class WindowDims(Beads):
-    def window(self, batch, box):
+    def crop(self, batch, box):
         return {**batch, "colors": batch["colors"] * 0.5}

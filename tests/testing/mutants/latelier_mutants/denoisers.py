@@ -27,7 +27,7 @@ class Mixer(nn.Module):
         return self._config
 
     def check(self, x, condition):
-        takes = self._config.takes()
+        takes = self._config.inputs()
         for name, stream in condition.streams.items():
             if name not in takes.streams or stream.tokens.shape[2] != 6:
                 raise ConditionError(f"the stream '{name}' does not fit; known: text of width 6")
@@ -40,8 +40,8 @@ class Mixer(nn.Module):
             raise ConditionError(f"the condition has {condition.batch} rows, x {len(x)}")
 
     def control(self, control):
-        if control is not None and (control.residuals or control.self_values):
-            raise ConditionError("this denoiser honours no control")
+        if control is not None and (control.residuals or control.perturbed_attention):
+            raise ConditionError("this denoiser supports no control")
 
     def weights(self, stream):
         logits = self.key(stream.tokens) @ self.query  # (B, N)

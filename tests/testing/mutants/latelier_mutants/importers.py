@@ -49,7 +49,7 @@ class ReadsToRecognise(Notes):
 
 
 class Greedy(Notes):
-    """Takes whatever is text."""
+    """InputSpec whatever is text."""
 
     key = "blocks.gain.greedy"
 

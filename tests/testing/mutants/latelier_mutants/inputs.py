@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from latelier.contracts.configs import ConditionerConfig, Gives
+from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.inputs import Box, Color
 
@@ -10,8 +10,8 @@ from latelier.contracts.inputs import Box, Color
 class BeadsConfig(ConditionerConfig):
     width: int = Field(8, ge=1, description="width of the tokens")
 
-    def gives(self) -> Gives:
-        return Gives(stream=self.width)
+    def outputs(self) -> OutputSpec:
+        return OutputSpec(stream=self.width)
 
 
 class Beads(Frozen):
@@ -30,8 +30,8 @@ class Tile(Frozen):
 class PlaneConfig(ConditionerConfig):
     channels: int = Field(3, ge=1, description="red, green, blue")
 
-    def gives(self) -> Gives:
-        return Gives(spatial=self.channels)
+    def outputs(self) -> OutputSpec:
+        return OutputSpec(spatial=self.channels)
 
 
 class Plane(Frozen):
@@ -54,8 +54,8 @@ class ForgetfulConfig(BeadsConfig):
 
 
 class PromisingConfig(BeadsConfig):
-    def gives(self) -> Gives:
-        return Gives(stream=self.width, vector=self.width)
+    def outputs(self) -> OutputSpec:
+        return OutputSpec(stream=self.width, vector=self.width)
 
 
 class LaxBeads(Beads):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from latelier.contracts.configs import DenoiserConfig, FirstStageConfig, StreamSlot, Takes
+from latelier.contracts.configs import DenoiserConfig, FirstStageConfig, InputSpec, StreamSlot
 
 
 class BlocksConfig(FirstStageConfig):
@@ -32,15 +32,15 @@ class MixerConfig(DenoiserConfig):
         return 4
 
     @property
-    def honours(self) -> frozenset[str]:
+    def supports(self) -> frozenset[str]:
         return frozenset({"masks"})
 
-    def takes(self) -> Takes:
-        stream = StreamSlot(width=6, way="named")
-        return Takes(streams={"text": stream}, spatial={"map": 2}, vectors={"label": 5})
+    def inputs(self) -> InputSpec:
+        stream = StreamSlot(width=6, injection="named")
+        return InputSpec(streams={"text": stream}, spatial={"map": 2}, vectors={"label": 5})
 
 
 class UnmaskedConfig(MixerConfig):
     @property
-    def honours(self) -> frozenset[str]:
+    def supports(self) -> frozenset[str]:
         return frozenset()

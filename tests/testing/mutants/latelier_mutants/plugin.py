@@ -49,16 +49,16 @@ FAULTY_INPUTS = {
     "forgetful_input": "ForgetfulBeads",
 }
 TILES = ["tile", "box_as_size", "corners_as_size"]
-PLANES = ["plane", "picture_size"]
+PLANES = ["plane", "output_size"]
 
 
 ORDERED = {"order": 1}
 SAMPLERS = {
     "euler": ORDERED,
-    "heun": {"order": 2, "calls": 2},
+    "heun": {"order": 2, "nfe_per_step": 2},
     "ancestral": {"stochastic": True},
     "calls_twice": ORDERED,
-    "at_sigma_0": {"order": 1, "calls": 2},
+    "at_sigma_0": {"order": 1, "nfe_per_step": 2},
     "tells_where_it_was": ORDERED,
     "one_step_too_few": {},
     "looks_before_it_is_asked": ORDERED,
@@ -161,7 +161,10 @@ class MutantsPlugin:
         for name, traits in SAMPLERS.items():
             registrar.sampler(name, factory=f"latelier_mutants.samplers:{name}", **traits)
         registrar.sampler(
-            "wrong_main_order", factory="latelier_mutants.samplers:euler", order=1, main_order=2
+            "wrong_main_order",
+            factory="latelier_mutants.samplers:euler",
+            order=1,
+            asymptotic_order=2,
         )
         for name in SCHEDULES:
             factory = f"latelier_mutants.schedules:{name}"

@@ -6,7 +6,7 @@ from itertools import count
 import torch
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.sigma_grid import Grid
+from latelier.contracts.sigma_grid import SigmaGrid
 
 
 def ends(steps, process):
@@ -19,7 +19,7 @@ def geometric(steps, process, /):
     """Faultless."""
     high, low = ends(steps, process)
     ratio = (low / high) ** (1 / max(steps - 1, 1))
-    return Grid((*(min(high, high * ratio**k) for k in range(steps)), 0.0), process.frame)
+    return SigmaGrid((*(min(high, high * ratio**k) for k in range(steps)), 0.0), process.frame)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ import math
 import torch
 from torch import nn
 
-from latelier import Conditioner, Part, Stream
+from latelier import Conditioner, ConditionPart, Stream
 from latelier_compass.inputs import Direction
 
 
@@ -21,7 +21,7 @@ class Compass(Conditioner):
 
     def forward(self, batch, frame):
         direction = batch["direction"].to(self.nowhere)  # weights may be of 16 bits
-        return Part(stream=Stream(self.embed(direction)[:, None]))
+        return ConditionPart(stream=Stream(self.embed(direction)[:, None]))
 
     def null(self, rows, frame):
-        return Part(stream=Stream(self.nowhere.expand(rows, -1, -1)))
+        return ConditionPart(stream=Stream(self.nowhere.expand(rows, -1, -1)))

@@ -1,13 +1,13 @@
 from pydantic import Field
 
-from latelier import ConditionerConfig, Frozen, Gives
+from latelier import ConditionerConfig, Frozen, OutputSpec
 
 
 class CompassConfig(ConditionerConfig):
     width: int = Field(32, ge=1, description="width of the token")
 
-    def gives(self):
-        return Gives(stream=self.width)
+    def outputs(self):
+        return OutputSpec(stream=self.width)
 
 
 class Direction(Frozen):

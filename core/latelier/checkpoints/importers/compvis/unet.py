@@ -90,7 +90,7 @@ def _transformer(params: Mapping[str, Any], streams: Mapping[str, int]) -> dict[
         "transformer_depth": params.get("transformer_depth", 1),
         "context_dim": width,
         "use_linear_projections": params.get("use_linear_in_transformer", False),
-        "streams": {name: {"width": each, "way": "native"} for name, each in streams.items()},
+        "streams": {name: {"width": each, "injection": "native"} for name, each in streams.items()},
     }
 
 

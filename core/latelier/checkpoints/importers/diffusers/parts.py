@@ -32,7 +32,7 @@ from latelier.checkpoints.importers.diffusers.unet_layout import (
     unet_from_diffusers,
 )
 from latelier.contracts.errors import InvalidConfigError, suggestion
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 from latelier.contracts.importing import ImportedPart, ImportSource
 from latelier.denoisers.configs import UNetConfig
 
@@ -105,7 +105,7 @@ def denoiser_part(
     fields = unet_config_from_diffusers(config, stream, spatial)
     tensors = read_weights_of(source, folder)
     classes = tensors.pop(UNET_TABLE, None) if fields.get("native_vectors") else None
-    ours = unet_from_diffusers(validated(UNetConfig, fields, f"{folder}"), tensors)
+    ours = unet_from_diffusers(validate(UNetConfig, fields, f"{folder}"), tensors)
     return FoundDenoiser(ImportedPart("latelier/unet", fields, ours), classes)
 
 

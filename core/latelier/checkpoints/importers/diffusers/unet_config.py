@@ -244,7 +244,7 @@ def _cross(given: Mapping[str, Any], stream: str | None) -> dict[str, Any]:
         "context_dim": width,
         "transformer_depth": depth,
         "use_linear_projections": given["use_linear_projection"],
-        "streams": {stream or "text": {"width": width, "way": "native"}},
+        "streams": {stream or "text": {"width": width, "injection": "native"}},
         **_cross_heads(given),
     }
 
@@ -265,7 +265,7 @@ def _cross_heads(given: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _check_exportable(config: UNetConfig, num_classes: int | None) -> None:
-    ways = [slot.way for slot in config.streams.values()]
+    ways = [slot.injection for slot in config.streams.values()]
     told = () if num_classes is None else (CLASSES,)
     faults = {
         "streams other than one native": config.context_dim is not None and ways != ["native"],

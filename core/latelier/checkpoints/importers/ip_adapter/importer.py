@@ -18,7 +18,7 @@ from latelier.checkpoints.io.json_files import read_object
 from latelier.checkpoints.io.weights import without_storage
 from latelier.checkpoints.manifests import ADAPTER_ID
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
-from latelier.contracts.frozen import validated
+from latelier.contracts.frozen import validate
 from latelier.contracts.importing import Imported, ImportedPart, ImportSource
 from latelier.denoisers.configs import UNetConfig
 from latelier.denoisers.unet import UNet
@@ -104,7 +104,7 @@ def _config_of(folder: Path) -> UNetConfig:
     if not isinstance(denoiser, dict) or denoiser.get("id") != "latelier/unet":
         raise InvalidConfigError(f"base: the denoiser of '{folder}' is no UNet")
     values: dict[str, Any] = denoiser.get("config", {})
-    return validated(UNetConfig, values, f"base: '{folder}'")
+    return validate(UNetConfig, values, f"base: '{folder}'")
 
 
 def _stable_diffusion(model_channels: int) -> UNetConfig:
@@ -120,7 +120,7 @@ def _stable_diffusion(model_channels: int) -> UNetConfig:
             "num_heads": 1,
             "num_groups": 1,
             "context_dim": 1,
-            "streams": {"text": {"width": 1, "way": "native"}},
+            "streams": {"text": {"width": 1, "injection": "native"}},
         }
     )
 
