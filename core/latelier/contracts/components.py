@@ -52,7 +52,7 @@ class Control:
     residuals: block name -> (B, C, h, w), added to that block's output (ControlNet, T2I-Adapter).
     perturbed_attention: names of self-attention layers that pass their values through unattended
         (perturbed-attention guidance, arXiv:2403.17377).
-    gradient_checkpointing: whether the backward pass recomputes the activations inside blocks, which
+    gradient_checkpointing: whether the backward pass recomputes the activations inside blocks, that
         wait for it in memory (gradient checkpointing, arXiv:1604.06174). No number changes.
     adapters: name -> what is added to cross-attentions (IP-Adapter, arXiv:2308.06721). What an
         adapter is told is the condition's stream of the same name.
