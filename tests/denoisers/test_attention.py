@@ -8,9 +8,8 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from latelier.contracts.condition import Condition, Stream
-from latelier.denoisers.attention import GEGLU, AttentionBlock, attend
+from latelier.denoisers.attention import GEGLU, AttentionBlock
 from latelier.denoisers.forward_context import Call
-from latelier.denoisers.injection import MASKED
 
 
 def empty_call() -> Call:
@@ -39,28 +38,6 @@ def test_the_gate_is_the_second_half() -> None:
     x = torch.randn(1, 4, 3)
     value, gate = unit.proj(x).split(2, dim=2)
     torch.testing.assert_close(unit(x), value * functional.gelu(gate))
-
-
-@pytest.mark.parametrize("with_bias", [False, True])
-def test_in_16_bits_training_gives_what_the_fused_kernel_gives(with_bias: bool) -> None:
-    generator = torch.Generator().manual_seed(0)
-    exact = [torch.randn(2, 2, n, 8, generator=generator) for n in (6, 5, 5)]
-    bias = torch.where(torch.arange(5) < 3, 0, MASKED).expand(2, 1, 1, 5) if with_bias else None
-    inputs = [part.bfloat16().requires_grad_() for part in exact]
-    references = [part.detach().float().requires_grad_() for part in inputs]
-    result = attend(*inputs, bias)
-    expected = functional.scaled_dot_product_attention(*references, bias)
-    assert result.dtype == torch.bfloat16
-    torch.testing.assert_close(result.float(), expected, rtol=0.03, atol=0.03)
-    result.square().sum().backward()
-    expected.square().sum().backward()
-    for part, reference in zip(inputs, references, strict=True):
-        assert part.grad is not None
-        assert reference.grad is not None
-        torch.testing.assert_close(part.grad.float(), reference.grad, rtol=0.1, atol=0.1)
-    if with_bias:
-        assert inputs[2].grad is not None
-        assert inputs[2].grad[:, :, 3:].abs().max() == 0
 
 
 class Largest(TorchDispatchMode):

@@ -4,55 +4,15 @@ The names of the modules are those of the published checkpoints.
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, linear, scaled_dot_product_attention
+from torch.nn.functional import gelu, linear
 
 from latelier.denoisers.adapter import Adapted
 from latelier.denoisers.forward_context import Call
-
-M = TypeVar("M", bound=nn.Module)
-
-
-def zero_init(module: M) -> M:
-    """Return the module with all its parameters set to zero."""
-    for parameter in module.parameters():
-        nn.init.zeros_(parameter)
-    return module
-
-
-def heads_first(tokens: Tensor, heads: int) -> Tensor:
-    """Return (B, N, H * d) as (B, H, N, d), the head the outer index."""
-    b, n, width = tokens.shape
-    return tokens.view(b, n, heads, width // heads).transpose(1, 2)
-
-
-def heads_merged(values: Tensor) -> Tensor:
-    """Return (B, H, N, d) as (B, N, H * d)."""
-    return values.transpose(1, 2).flatten(2)
-
-
-MOST_KEYS_SPELT_OUT = 1024
-"""Above this the logits of attention that is spelt out take too much memory."""
-
-
-def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return softmax(q k^T / sqrt(d) + bias) v, (B, H, Q, d), of q (B, H, Q, d), k, v (B, H, N, d).
-
-    Where a CPU trains in 16 bits it is spelt out: the gradient of torch's fused kernel takes 4 to
-    10 times as long there at the lengths of small latents (torch 2.13, 16 to 256 places).
-    """
-    trains = q.requires_grad or k.requires_grad
-    trains_in_16_bits = trains and q.element_size() == 2 and q.device.type == "cpu"
-    if not trains_in_16_bits or k.shape[2] > MOST_KEYS_SPELT_OUT:
-        return scaled_dot_product_attention(q, k, v, bias)
-    logits = (q * q.shape[3] ** -0.5) @ k.transpose(2, 3)
-    if bias is not None:
-        logits = logits + bias.to(logits.dtype)
-    values: Tensor = logits.softmax(dim=3) @ v
-    return values
+from latelier.nn.attention import attend, merge_heads, split_heads
+from latelier.nn.layers import zero_init
 
 
 class Attention(nn.Module):
@@ -73,13 +33,13 @@ class Attention(nn.Module):
 
     def queries(self, tokens: Tensor) -> Tensor:
         """Return the queries of tokens (B, Q, C), the heads first: (B, H, Q, d)."""
-        return heads_first(self.to_q(tokens), self.heads)
+        return split_heads(self.to_q(tokens), self.heads)
 
     def found(self, q: Tensor, context: Tensor, bias: Tensor | None = None) -> Tensor:
         """Return what queries (B, H, Q, d) find, (B, Q, C), before the last layer."""
-        k = heads_first(self.to_k(context), self.heads)
-        v = heads_first(self.to_v(context), self.heads)
-        return heads_merged(attend(q, k, v, bias))
+        k = split_heads(self.to_k(context), self.heads)
+        v = split_heads(self.to_v(context), self.heads)
+        return merge_heads(attend(q, k, v, bias))
 
     def out_of(self, values: Tensor) -> Tensor:
         """Return values (B, Q, C) through the last layer without its bias: of zeros, zeros."""
@@ -145,8 +105,8 @@ def _found_by(adapters: Sequence[Adapted], q: Tensor, name: str, grid: tuple[int
     for each in adapters:
         attended = each.context.at(grid)
         found = each.adapter.keys_values(name, attended.tokens)
-        k, v = (heads_first(part, q.shape[1]) for part in found)
-        parts.append(each.weighed(heads_merged(attend(q, k, v, attended.bias)), attended))
+        k, v = (split_heads(part, q.shape[1]) for part in found)
+        parts.append(each.weighed(merge_heads(attend(q, k, v, attended.bias)), attended))
     return sum(parts[1:], parts[0])
 
 
@@ -171,7 +131,7 @@ class AttentionBlock(nn.Module):
         q, k, v = (part.transpose(1, 2) for part in qkv.unbind(3))
         passes = not call.perturbed_attention.isdisjoint(self.self_attention_names)
         values = v if passes else attend(q, k, v)
-        out = linear(heads_merged(values), self.proj_out.weight[:, :, 0], self.proj_out.bias)
+        out = linear(merge_heads(values), self.proj_out.weight[:, :, 0], self.proj_out.bias)
         return x + out.transpose(1, 2).view_as(x)
 
 

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
-from latelier.denoisers.attention import AttentionBlock, SpatialTransformer, zero_init
+from latelier.denoisers.attention import AttentionBlock, SpatialTransformer
 from latelier.denoisers.forward_context import Call
+from latelier.nn.layers import zero_init
 
 Resampling = Literal["up", "down"]
 

@@ -19,10 +19,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from latelier.contracts.condition import Condition, Stream
 from latelier.contracts.configs import StreamSlot
 from latelier.denoisers.vectors import named_layers
-
-MASKED = -30000.0
-"""Logit bias of a token that does not count. Its softmax weight underflows to exactly 0, and unlike
-minus infinity it leaves no NaN where no token counts. Representable in 16-bit formats."""
+from latelier.nn.attention import MASKED
 
 FAINTEST = 1e-8
 """Strengths below this count as 0."""

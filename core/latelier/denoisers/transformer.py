@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition
 from latelier.denoisers.adapter import adapted
-from latelier.denoisers.attention import zero_init
 from latelier.denoisers.checks import check_condition, check_control, check_input, residual_for
 from latelier.denoisers.configs import TransformerConfig
 from latelier.denoisers.embeddings import position_embedding, timestep_embedding
@@ -22,6 +21,7 @@ from latelier.denoisers.transformer_blocks import (
     TimestepEmbedder,
 )
 from latelier.denoisers.vectors import vector_layers, with_vectors
+from latelier.nn.layers import zero_init
 
 SINUSOIDS = 256
 """Width of the sinusoidal embedding of the timestep, the same in every published model."""

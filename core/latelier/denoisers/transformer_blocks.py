@@ -3,14 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from latelier.denoisers.attention import (
-    Attention,
-    attend,
-    cross_attended,
-    heads_first,
-    heads_merged,
-)
+from latelier.denoisers.attention import Attention, cross_attended
 from latelier.denoisers.forward_context import Call
+from latelier.nn.attention import attend, merge_heads, split_heads
 
 
 def modulated(tokens: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -36,7 +31,7 @@ class SelfAttention(nn.Module):
         """Return (B, N, D); where it passes values, each token attends to itself alone."""
         q, k, v = self.qkv(tokens).chunk(3, dim=2)
         if not perturbed:
-            v = heads_merged(attend(*(heads_first(part, self.heads) for part in (q, k, v))))
+            v = merge_heads(attend(*(split_heads(part, self.heads) for part in (q, k, v))))
         out: Tensor = self.proj(v)
         return out
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition
 from latelier.denoisers.adapter import adapted
-from latelier.denoisers.attention import AttentionBlock, TransformerBlock, zero_init
+from latelier.denoisers.attention import AttentionBlock, TransformerBlock
 from latelier.denoisers.blocks import applied
 from latelier.denoisers.checks import check_condition, check_control, check_input, residual_for
 from latelier.denoisers.configs import UNetConfig
@@ -18,6 +18,7 @@ from latelier.denoisers.forward_context import Call
 from latelier.denoisers.injection import injected, stream_layers
 from latelier.denoisers.unet_builder import UNetBuilder
 from latelier.denoisers.vectors import vector_layers, with_vectors
+from latelier.nn.layers import zero_init
 
 
 class UNet(nn.Module):

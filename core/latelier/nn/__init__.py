@@ -1,0 +1,1 @@
+"""Building blocks that denoisers and conditioners share."""
