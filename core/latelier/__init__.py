@@ -3,7 +3,6 @@
 Importing this package is cheap: names are looked up, and torch imported, when they are used.
 """
 
-from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +20,12 @@ if TYPE_CHECKING:
     from latelier.contracts.image_types import Image, Mask, SemanticMap
     from latelier.contracts.inputs import Box, Color
     from latelier.contracts.sampling import Guidance, Sampler, Schedule, Step
+    from latelier.contracts.sigma_grid import SigmaGrid
     from latelier.conversion.building import build
     from latelier.conversion.exporting import export_model
     from latelier.conversion.importing import import_model
     from latelier.kernel.atelier import Atelier
+    from latelier.kernel.default import default_atelier
     from latelier.kernel.hookspecs import hookimpl
     from latelier.kernel.registrar import Registrar
     from latelier.kernel.registry import Registry
@@ -52,6 +53,7 @@ __all__ = [
     "Pipeline",
     "Registrar",
     "SemanticMap",
+    "SigmaGrid",
     "Step",
     "Stream",
     "__version__",
@@ -85,10 +87,12 @@ _HOMES = {
     "Pipeline": "latelier.pipeline",
     "Registrar": "latelier.kernel.registrar",
     "SemanticMap": "latelier.contracts.image_types",
+    "SigmaGrid": "latelier.contracts.sigma_grid",
     "Step": "latelier.contracts.sampling",
     "Stream": "latelier.contracts.condition",
     "build": "latelier.conversion.building",
     "compose": "latelier.pipeline",
+    "default_atelier": "latelier.kernel.default",
     "export_model": "latelier.conversion.exporting",
     "hookimpl": "latelier.kernel.hookspecs",
     "import_model": "latelier.conversion.importing",
@@ -97,18 +101,12 @@ _HOMES = {
 _REGISTRIES = ("conditioners", "guidances", "samplers", "schedules")
 
 
-@cache
-def default_atelier() -> "Atelier":
-    """Return the atelier that is used where none is given: all installed plugins, made once."""
-    from latelier.kernel.atelier import Atelier
-
-    return Atelier()
-
-
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     if name in _REGISTRIES:
+        from latelier.kernel.default import default_atelier
+
         return getattr(default_atelier(), name)
     raise AttributeError(f"module 'latelier' has no attribute '{name}'")
 

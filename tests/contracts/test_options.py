@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.options import options_model, read_options
+from latelier.contracts.options import bind, options_model, read_options, takes_noise
 
 LATE = """
 from __future__ import annotations
@@ -74,3 +74,26 @@ def test_annotations_for_type_checkers_only_do_no_harm(site):
     assert read_options(late_annotations.late, {}, "x") == {"eta": 0.5}
     with pytest.raises(InvalidInputError, match="less than or equal to 1"):
         read_options(late_annotations.late, {"eta": 2}, "x")
+
+
+def test_bound_defaults_are_those_of_the_options():
+    bound = bind(sampler, {"eta": 0.5})
+    assert bound.__name__ == "sampler"
+    assert options_model(bound).model_json_schema()["properties"]["eta"]["default"] == 0.5
+    assert read_options(bound, {}, "sampler")["eta"] == 0.5
+    assert read_options(bound, {"eta": 1}, "sampler")["eta"] == 1
+    assert read_options(sampler, {}, "sampler")["eta"] == 0
+    with pytest.raises(InvalidInputError, match=r"'eta': .*less than or equal to 1"):
+        read_options(bind(sampler, {"eta": 2}), {}, "sampler")
+
+
+@pytest.mark.parametrize("name", ["etta", "x", "denoise"])
+def test_only_options_can_be_bound(name):
+    with pytest.raises(TypeError, match=f"sampler has no option '{name}'"):
+        bind(sampler, {name: 1})
+
+
+def test_a_sampler_that_names_noise_takes_it():
+    assert takes_noise(sampler)
+    assert takes_noise(bind(sampler, {"eta": 1}))
+    assert not takes_noise(lambda denoise, x, grid, /, *, eta=0.0: None)

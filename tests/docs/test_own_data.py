@@ -22,7 +22,7 @@ def atelier(monkeypatch):
 
     made = Atelier(policy=Policy(allow=frozenset()), strict=True)
     made.register(plugin, "latelier-compass", "0.1.0")
-    monkeypatch.setattr("latelier.default_atelier", lambda: made)
+    monkeypatch.setattr("latelier.kernel.default.default_atelier", lambda: made)
     for module in ("composition", "loading"):
         monkeypatch.setattr(f"latelier.pipeline.{module}.default_atelier", lambda: made)
     return made

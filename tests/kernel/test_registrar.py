@@ -74,5 +74,7 @@ def test_traits_of_a_sampler():
     assert registrar.specs[0].traits == SamplerTraits(order=2, nfe_per_step=3)
     registrar.schedule("x", factory="a:b")
     assert registrar.specs[1].traits is None
-    with pytest.raises(PluginError, match=r"'x': .*'traits\.oder'. Did you mean 'order'"):
-        registrar.sampler("x", factory="a:b", oder=2)
+    with pytest.raises(PluginError, match=r"'y': 'traits\.order': .*greater than or equal to 1"):
+        registrar.sampler("y", factory="a:b", order=0)
+    with pytest.raises(TypeError, match="'oder'"):
+        registrar.sampler("y", factory="a:b", oder=2)  # type: ignore[call-arg]

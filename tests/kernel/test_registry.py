@@ -179,3 +179,45 @@ class TestData:
         registry.add(registrar.specs[0])
         with pytest.raises(PluginError, match="'outer/karras' is code"):
             registry.folder("karras")
+
+
+OPTIONS = """
+from collections.abc import Iterator
+
+def walk(x, /, *, by: int = 1, to: int = 0):
+    "Walk."
+    return x, by, to
+"""
+
+
+def function_registry(site, **names):
+    (site.folder / "registry_functions.py").write_text(OPTIONS)
+    registry = Registry("guidance")
+    for name, defaults in names.items():
+        registry.add(
+            ComponentSpec(
+                kind="guidance",
+                name=name,
+                distribution="one",
+                version="1",
+                factory="registry_functions:walk",
+                defaults=defaults,
+            )
+        )
+    return registry
+
+
+def test_a_function_has_the_defaults_of_its_name(site):
+    registry = function_registry(site, walk={}, run={"by": 3})
+    assert registry.get("walk")(0) == (0, 1, 0)
+    run = registry.get("run")
+    assert run(0) == (0, 3, 0)
+    assert run(0, to=7, by=4) == (0, 4, 7)
+    assert (run.__name__, run.__doc__) == ("walk", "Walk.")
+    assert registry.get("one/run") is run
+
+
+def test_a_default_for_an_option_that_the_function_does_not_have(site):
+    registry = function_registry(site, run={"bye": 3})
+    with pytest.raises(PluginError, match=r"guidance 'one/run': .*walk has no option 'bye'"):
+        registry.get("run")

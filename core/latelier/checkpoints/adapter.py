@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from latelier import __version__
+from latelier._version import __version__
 from latelier.checkpoints.component import Component, restore, store, validate_config
 from latelier.checkpoints.io.verified import verify
 from latelier.checkpoints.io.weights import built_for_weights, load_into, read_weights

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from pydantic import BaseModel, create_model
@@ -10,7 +10,12 @@ from pydantic import BaseModel, create_model
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen, validate
 
-_GIVEN_BY_THE_HOST = {"noise"}
+_NOISE = "noise"
+"""The keyword of a sampler that the host gives, if it has one; no option."""
+
+
+class _Options(Frozen, validate_default=True):
+    """Base of all models of options. A default may come from a registration: it is validated."""
 
 
 @cache
@@ -26,9 +31,33 @@ def options_model(function: Callable[..., Any]) -> type[BaseModel]:
             ... if parameter.default is empty else parameter.default,
         )
         for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in _GIVEN_BY_THE_HOST
+        if parameter.kind is parameter.KEYWORD_ONLY and name != _NOISE
     }
-    return create_model("Options", __base__=Frozen, __module__=function.__module__, **fields)
+    return create_model("Options", __base__=_Options, __module__=_module_of(function), **fields)
+
+
+def takes_noise(sampler: Callable[..., Any]) -> bool:
+    """Return whether a sampler has the keyword `noise`; only then a host gives it."""
+    return _NOISE in inspect.signature(sampler).parameters
+
+
+def bind(function: Callable[..., Any], defaults: Mapping[str, Any]) -> partial[Any]:
+    """Return `function` with other defaults for some of its options.
+
+    The result has the name, the documentation and, but for the defaults, the signature of
+    `function`.
+
+    Raises:
+        TypeError: a default is for a keyword that `function` does not have.
+    """
+    keywords = inspect.signature(function).parameters
+    for name in defaults:
+        if name not in keywords or keywords[name].kind is not inspect.Parameter.KEYWORD_ONLY:
+            raise TypeError(f"{function.__name__} has no option '{name}'")
+    bound = partial(function, **defaults)
+    for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
+        setattr(bound, attribute, getattr(function, attribute, None))
+    return bound
 
 
 def read_options(
@@ -42,3 +71,10 @@ def read_options(
     """
     model = validate(options_model(function), values, what, InvalidInputError)
     return {name: getattr(model, name) for name in type(model).model_fields}
+
+
+def _module_of(function: Callable[..., Any]) -> str:
+    """Return the module whose names the annotations of `function` use."""
+    while isinstance(function, partial):
+        function = function.func
+    return function.__module__

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import torch
 
-from latelier import default_atelier
 from latelier.checkpoints.component import new_component, save_component
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError, suggestion
 from latelier.conversion.destination import check_destination
 from latelier.io.atomic import atomic_folder
 from latelier.kernel.atelier import Atelier
+from latelier.kernel.default import default_atelier
 from latelier.pipeline.composition import compose
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.placement import resolve_device

@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import Tensor
 
-from latelier import default_atelier
 from latelier._version import __version__
 from latelier.checkpoints.component import (
     Component,
@@ -25,6 +24,7 @@ from latelier.checkpoints.manifests import COMPONENT_FILE
 from latelier.conversion.destination import check_destination
 from latelier.io.atomic import atomic_folder, write_json
 from latelier.kernel.atelier import Atelier
+from latelier.kernel.default import default_atelier
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
 

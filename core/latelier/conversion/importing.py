@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from latelier import default_atelier
 from latelier.checkpoints.adapter import save_adapter
 from latelier.checkpoints.component import Component, save_component
 from latelier.checkpoints.importers.building import built, built_adapter
@@ -19,6 +18,7 @@ from latelier.conversion.destination import MODEL_FILES, check_destination
 from latelier.conversion.fitting import fitting_presets
 from latelier.io.atomic import atomic_folder
 from latelier.kernel.atelier import Atelier
+from latelier.kernel.default import default_atelier
 from latelier.pipeline.composition import compose
 
 _PLACES = ("first_stage", "denoiser")

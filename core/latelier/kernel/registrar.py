@@ -42,12 +42,34 @@ class Registrar:
         *,
         factory: str,
         defaults: Mapping[str, Any] | None = None,
-        **traits: Any,
+        order: int | None = None,
+        asymptotic_order: int | None = None,
+        nfe_per_step: int | None = 1,
+        stochastic: bool = False,
+        is_inversion: bool = False,
     ) -> None:
-        """Register a sampler (see `contracts.Sampler`); `defaults` are options under this name.
+        """Register a sampler (see `latelier.contracts.sampling.Sampler`).
 
-        `traits` are what it declares of itself: the fields of `SamplerTraits`.
+        Args:
+            name: its bare name.
+            factory: import string of the generator function.
+            defaults: options of the function under this name.
+            order: global order of accuracy as implemented, its start included; None: not declared.
+            asymptotic_order: order of its main step where the steps before it are exact; None:
+                `order`.
+            nfe_per_step: evaluations of the model in a step, in general; None: it varies.
+            stochastic: whether it draws noise on the way under these defaults. Its function then
+                has the keyword `noise`.
+            is_inversion: whether it goes from a picture to its noise: from the last sigma of the
+                grid to the first.
         """
+        traits = {
+            "order": order,
+            "asymptotic_order": asymptotic_order,
+            "nfe_per_step": nfe_per_step,
+            "stochastic": stochastic,
+            "is_inversion": is_inversion,
+        }
         self._add("sampler", name, factory=factory, defaults=defaults or {}, traits=traits)
 
     def schedule(

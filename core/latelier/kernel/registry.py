@@ -1,6 +1,7 @@
 """A registry: the components of one kind."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel
 from latelier.contracts.configs import ConditionerConfig, DenoiserConfig, FirstStageConfig
 from latelier.contracts.errors import AmbiguousNameError, PluginError, UnknownNameError, suggestion
 from latelier.contracts.frozen import validate
+from latelier.contracts.options import bind
 from latelier.kernel.spec import ComponentSpec, Kind, locate, resolve
 
 T = TypeVar("T")
@@ -41,6 +43,7 @@ class Registry(Generic[T]):
         self._aliases = dict(aliases or {})
         self._left_out = left_out
         self._specs: dict[str, ComponentSpec] = {}
+        self._bound: dict[str, partial[Any]] = {}
 
     def add(self, spec: ComponentSpec) -> None:
         """Add a component, whose id is not taken."""
@@ -87,17 +90,22 @@ class Registry(Generic[T]):
         raise UnknownNameError(f"there is no {what} '{name}'. {self._hint(name)}")
 
     def get(self, name: str) -> T:
-        """Return the class or function itself, imported now.
+        """Return the class or function of a name, imported now.
+
+        A function has the defaults that it was registered with: `get("euler_ancestral")` and
+        `get("ddim")` differ in their default of `eta`.
 
         Raises:
-            UnknownNameError, AmbiguousNameError: see `spec`.
-            PluginError: its module cannot be imported, or it is data.
+            UnknownNameError: see `spec`.
+            AmbiguousNameError: see `spec`.
+            PluginError: its module cannot be imported, it does not have an option that it was
+                registered with, or it is data.
         """
         spec = self.spec(name)
         if spec.factory is None:
-            raise PluginError(f"{self.kind} '{spec.id}' is a folder of data, and nothing to import")
-        component: T = resolve(spec.factory, spec.id)
-        return component
+            raise PluginError(f"{self.kind} '{spec.id}' is a folder of data, not code to import")
+        component = resolve(spec.factory, spec.id)
+        return self._with_defaults(spec, component) if spec.defaults else component
 
     def folder(self, name: str) -> Path:
         """Return the folder of a component that is data; nothing of it is read or imported.
@@ -153,6 +161,16 @@ class Registry(Generic[T]):
             left_out = self._left_out(distribution)
             return left_out or f"It is of a plugin that is not here: pip install {distribution}"
         return suggestion(name, self.names())
+
+    def _with_defaults(self, spec: ComponentSpec, function: Any) -> Any:
+        bound = self._bound.get(spec.id)
+        if bound is None or bound.func is not function:
+            try:
+                bound = bind(function, spec.defaults)
+            except (TypeError, ValueError) as error:
+                raise PluginError(f"{self.kind} '{spec.id}': invalid default: {error}") from None
+            self._bound[spec.id] = bound  # one object, so that its model of options is made once
+        return bound
 
     def _owners(self, name: str) -> list[ComponentSpec]:
         return [spec for spec in self.specs() if spec.name == name]

@@ -6,13 +6,13 @@ from typing import Any
 import torch
 from pydantic import BaseModel
 
-from latelier import default_atelier
 from latelier.checkpoints.component import Component, new_component
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError, suggestion
 from latelier.contracts.frozen import validate
 from latelier.diffusion.processes.kinds import process_from
 from latelier.diffusion.processes.process import Process
 from latelier.kernel.atelier import Atelier
+from latelier.kernel.default import default_atelier
 from latelier.kernel.spec import Kind
 from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.pipeline import Pipeline

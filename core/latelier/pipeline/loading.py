@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 
-from latelier import default_atelier
 from latelier.checkpoints.component import Component, restore, validate_config
 from latelier.checkpoints.manifests import StoredComponent
 from latelier.contracts.errors import CompatibilityError
 from latelier.kernel.atelier import Atelier
+from latelier.kernel.default import default_atelier
 from latelier.kernel.spec import Kind
 from latelier.pipeline.adapters import saved_adapter
 from latelier.pipeline.compatibility import check_composition

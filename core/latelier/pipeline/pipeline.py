@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from latelier import __version__
+from latelier._version import __version__
 from latelier.checkpoints.adapter import LoadedAdapter
 from latelier.checkpoints.component import Component, store
 from latelier.contracts.components import Denoiser, FirstStage

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from latelier import __version__
+from latelier._version import __version__
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.dispatcher import HookDispatcher
 from latelier.kernel.trust.entry_points import BUILT_IN, GROUP

@@ -40,7 +40,7 @@ class NamedOptions(Frozen):
         """
         spec = registry.spec(self.name)
         what = f"{spec.kind} '{self.name}'"
-        options = read_options(registry.get(spec.id), {**spec.defaults, **self.options}, what)
+        options = read_options(registry.get(spec.id), self.options, what)
         return NamedOptions(name=spec.id, options=options)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from latelier import __version__
+from latelier._version import __version__
 from latelier.contracts.errors import InvalidInputError
 from latelier.kernel.trust.entry_points import GROUP
 from latelier.scaffold.kinds import PluginKind

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-import latelier
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.options import options_model, read_options
 from latelier.kernel.atelier import Atelier
+from latelier.kernel.default import default_atelier
 from latelier.kernel.registry import Registry
 from latelier.kernel.spec import ComponentSpec, Kind
 from latelier.testing.probe import torch_after_registering
@@ -36,7 +36,7 @@ class ComponentContract:
 
     def atelier(self) -> Atelier:
         """Return where the component is looked up: the installed plugins, unless overridden."""
-        return latelier.default_atelier()
+        return default_atelier()
 
     @property
     def registry(self) -> Registry[Any]:

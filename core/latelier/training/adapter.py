@@ -9,7 +9,6 @@ import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from latelier import default_atelier
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component, save_adapter
 from latelier.checkpoints.component import new_component
 from latelier.checkpoints.manifests import TrainedOn
@@ -17,6 +16,7 @@ from latelier.contracts.components import ScaledAdapter
 from latelier.contracts.errors import CompatibilityError, UnknownNameError, suggestion
 from latelier.denoisers.adapter import adapter_for
 from latelier.kernel.atelier import Atelier
+from latelier.kernel.default import default_atelier
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
 from latelier.training.conditioning import check_sources, fit

@@ -8,7 +8,6 @@ import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from latelier import default_atelier
 from latelier.checkpoints.component import (
     Component,
     assets_of,
@@ -20,6 +19,7 @@ from latelier.contracts.errors import InvalidConfigError
 from latelier.diffusion.processes.kinds import process_from
 from latelier.io.atomic import write_bytes
 from latelier.kernel.atelier import Atelier
+from latelier.kernel.default import default_atelier
 from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.composition import compose
 from latelier.pipeline.loading import load

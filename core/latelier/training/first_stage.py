@@ -9,11 +9,11 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from latelier import default_atelier
 from latelier.checkpoints.component import Component, new_component, save_component
 from latelier.contracts.errors import CompatibilityError
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.kernel.atelier import Atelier
+from latelier.kernel.default import default_atelier
 from latelier.training.config import FirstStageTraining
 from latelier.training.data import collated, scenes
 from latelier.training.loop import Resume, TrainingResult, begin, train

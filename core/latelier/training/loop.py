@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from latelier import default_atelier
 from latelier.contracts.errors import InvalidConfigError
 from latelier.kernel.atelier import Atelier
+from latelier.kernel.default import default_atelier
 from latelier.training.checkpoint import checkpoints
 from latelier.training.config import Training, read_training, written
 from latelier.training.interruption import interruptible

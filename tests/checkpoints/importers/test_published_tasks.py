@@ -141,7 +141,7 @@ def files_for(preset: Preset, *, whole: bool) -> Mapping[str, bytes]:
 @pytest.fixture
 def at_hand(cli, tmp_path, monkeypatch, with_clip):
     """The files that the page speaks of, in the folder of the command line; a plugin's too."""
-    monkeypatch.setattr(latelier, "default_atelier", lambda: with_clip)
+    monkeypatch.setattr("latelier.kernel.default.default_atelier", lambda: with_clip)
     monkeypatch.setattr("latelier.pipeline.loading.default_atelier", lambda: with_clip)
 
     def prepare(preset: Preset) -> None:

@@ -147,7 +147,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def test_a_single_file(
     name, folder, cli, with_clip, monkeypatch, compvis_checkpoint, published_yaml, drawn
 ):
-    monkeypatch.setattr(latelier, "default_atelier", lambda: with_clip)
+    monkeypatch.setattr("latelier.kernel.default.default_atelier", lambda: with_clip)
     source, there = folder / "source", folder / "reference"
     source.mkdir(parents=True)
     write_reference(there, PUBLISHED[name])

@@ -19,7 +19,7 @@ class _Warnings(logging.Handler):
 
 def atelier() -> "Atelier":
     """Return the default atelier; a plugin that it leaves out is warned of."""
-    from latelier import default_atelier
+    from latelier.kernel.default import default_atelier
 
     logger = logging.getLogger("latelier")
     if not any(isinstance(handler, _Warnings) for handler in logger.handlers):

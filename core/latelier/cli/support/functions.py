@@ -61,8 +61,6 @@ def _function(spec: ComponentSpec, atelier: Atelier) -> Function:
     function = atelier.registry(spec.kind).get(spec.id)
     schema = options_model(function).model_json_schema()
     told = inspect.getdoc(inspect.getmodule(function)) or inspect.getdoc(function) or ""
-    for name, default in spec.defaults.items():
-        schema["properties"][name]["default"] = default
     traits = spec.traits.model_dump(exclude_none=True) if spec.traits else {}
     return Function(
         kind=spec.kind,

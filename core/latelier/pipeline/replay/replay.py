@@ -8,10 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from latelier import __version__, default_atelier
+from latelier._version import __version__
 from latelier.checkpoints.component import Component
 from latelier.contracts.errors import InvalidInputError, ModelFileError, UnknownNameError
 from latelier.kernel.atelier import Atelier
+from latelier.kernel.default import default_atelier
 from latelier.kernel.registry import Registry
 from latelier.pipeline.images import pixel_hash
 from latelier.pipeline.loading import load

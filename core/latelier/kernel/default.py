@@ -1,0 +1,11 @@
+"""The atelier of a process that makes none of its own."""
+
+from functools import cache
+
+from latelier.kernel.atelier import Atelier
+
+
+@cache
+def default_atelier() -> Atelier:
+    """Return the atelier with all installed plugins; it is made once, on the first call."""
+    return Atelier()
