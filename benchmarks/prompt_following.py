@@ -1,4 +1,4 @@
-"""Does the picture follow the prompt? A judge that never saw a generated picture says how often.
+"""Measure how often pictures follow their prompts, by a classifier of rendered scenes.
 
 Writes figures (prompt_following.json) and a contact sheet (prompt_following.png) to --out:
 
@@ -18,35 +18,39 @@ from torch import Tensor
 import latelier
 from latelier.data.contact_sheet import contact_sheet
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.evaluation.classifier.model import JUDGE_WEIGHTS, Judge, load_judge
+from latelier.evaluation.classifier.model import (
+    CLASSIFIER_WEIGHTS,
+    SceneClassifier,
+    load_classifier,
+)
 from latelier.evaluation.labelled_scenes import LabelledScenes, render
 from latelier.evaluation.prompt_following import (
-    Judgement,
     Prompt,
-    as_images,
-    following,
-    judgements,
-    prompt_of,
-    worst,
+    PromptResult,
+    find_worst_glyphs,
+    make_prompt,
+    measure_following,
+    pair_with_predictions,
+    pictures_to_tensor,
 )
 from latelier.io.atomic import write_json
 from latelier.pipeline import Pipeline
 from latelier.pipeline.picture import Picture
 
-JUDGE = Path(__file__).parent / "judge"
+CLASSIFIER = Path(__file__).parent / "classifier"
 
 
 def main() -> None:
     arguments = parse()
     pipe = latelier.load(arguments.model, device=arguments.device)
-    judge = load_judge(arguments.judge / JUDGE_WEIGHTS)
+    classifier = load_classifier(arguments.classifier / CLASSIFIER_WEIGHTS)
     scenes = EmojiScenes(seed=arguments.seed, length=arguments.prompts)
-    prompts = [prompt_of(scenes.scene(k)) for k in range(arguments.prompts)]
+    prompts = [make_prompt(scenes.scene(k)) for k in range(arguments.prompts)]
     began = time.monotonic()
     made = generate(pipe, prompts, arguments)
     seconds = time.monotonic() - began
     pictures = [picture.image for picture in made]
-    judged = judgements(prompts, judge.judge(as_images(pictures)))
+    results = pair_with_predictions(prompts, classifier.predict(pictures_to_tensor(pictures)))
     request = made[0].provenance["request"]
     rendered = render(scenes)
     report = {
@@ -55,15 +59,21 @@ def main() -> None:
         "settings": {name: request[name] for name in ("steps", "sampler", "schedule", "guidance")},
         "machine": made[0].provenance["machine"],
         "seconds_per_picture": round(seconds / len(prompts), 3),
-        "generated": shares(judged),
-        "judge": json.loads((arguments.judge / "judge.json").read_text())["held_out"],
-        "judge_on_rendered": shares(judgements(prompts, judge.judge(rendered.images()))),
-        "judge_on_reconstructed": shares(on_reconstructions(pipe, judge, prompts, rendered)),
-        "worst_glyphs": worst(judged),
+        "generated": shares(results),
+        "classifier": json.loads((arguments.classifier / "classifier.json").read_text())[
+            "held_out"
+        ],
+        "classifier_on_rendered": shares(
+            pair_with_predictions(prompts, classifier.predict(rendered.images()))
+        ),
+        "classifier_on_reconstructed": shares(
+            on_reconstructions(pipe, classifier, prompts, rendered)
+        ),
+        "worst_glyphs": find_worst_glyphs(results),
     }
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_json(arguments.out / "prompt_following.json", report)
-    sheet(pictures, judged, arguments.sheet).save(arguments.out / "prompt_following.png")
+    sheet(pictures, results, arguments.sheet).save(arguments.out / "prompt_following.png")
     print(json.dumps(report, indent=2))
 
 
@@ -71,7 +81,9 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="emoji-scenes", help="embedded name or folder")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--judge", type=Path, default=JUDGE, help="folder of the judge")
+    parser.add_argument(
+        "--classifier", type=Path, default=CLASSIFIER, help="folder of the classifier"
+    )
     parser.add_argument("--prompts", type=int, default=500)
     parser.add_argument("--seed", type=int, default=7_300_000, help="of the scenes and pictures")
     parser.add_argument("--batch", type=int, default=25)
@@ -98,24 +110,24 @@ def generate(pipe: Pipeline, prompts: list[Prompt], arguments: argparse.Namespac
 
 @torch.inference_mode()
 def on_reconstructions(
-    pipe: Pipeline, judge: Judge, prompts: list[Prompt], rendered: LabelledScenes
-) -> list[Judgement]:
+    pipe: Pipeline, classifier: SceneClassifier, prompts: list[Prompt], rendered: LabelledScenes
+) -> list[PromptResult]:
     def again(images: Tensor) -> Tensor:
         images = images.to(pipe.device, pipe.dtype)
         return pipe.first_stage.decode(pipe.first_stage.encode(images)).clamp(-1, 1).float().cpu()
 
     images = torch.cat([again(part) for part in torch.split(rendered.images(), 50)])
-    return judgements(prompts, judge.judge(images))
+    return pair_with_predictions(prompts, classifier.predict(images))
 
 
-def shares(judged: list[Judgement]) -> dict[str, Any]:
-    return {name: share.as_json() for name, share in following(judged).items()}
+def shares(results: list[PromptResult]) -> dict[str, Any]:
+    return {name: share.to_json() for name, share in measure_following(results).items()}
 
 
-def sheet(pictures: list[Image.Image], judged: list[Judgement], count: int) -> Image.Image:
+def sheet(pictures: list[Image.Image], results: list[PromptResult], count: int) -> Image.Image:
     captions = [
-        f"{each.prompt.text} [{'yes' if each.right else 'no'}: {each.ranked[0]}, {each.color}]"
-        for each in judged[:count]
+        f"{each.prompt.text} [{'yes' if each.is_correct else 'no'}: {each.ranked[0]}, {each.color}]"
+        for each in results[:count]
     ]
     return contact_sheet(pictures[:count], captions)
 

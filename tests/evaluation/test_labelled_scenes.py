@@ -20,7 +20,7 @@ def test_pictures_and_labels_are_those_of_the_scenes() -> None:
     assert {"place", "plain"} <= {BACKGROUND_KINDS[int(kind)] for kind in rendered.kind}
 
 
-def test_worker_processes_change_nothing() -> None:
+def test_rendering_in_workers_gives_the_same() -> None:
     scenes = EmojiScenes(seed=12, length=300)
     alone, helped = render(scenes), render(scenes, workers=2)
     assert torch.equal(alone.pictures, helped.pictures)

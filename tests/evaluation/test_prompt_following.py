@@ -4,14 +4,14 @@ from PIL import Image
 
 from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE, SceneConfig
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.evaluation.classifier.model import GLYPHS, Verdict
+from latelier.evaluation.classifier.model import GLYPHS, Prediction
 from latelier.evaluation.prompt_following import (
     Prompt,
-    as_images,
-    following,
-    judgements,
-    prompt_of,
-    worst,
+    find_worst_glyphs,
+    make_prompt,
+    measure_following,
+    pair_with_predictions,
+    pictures_to_tensor,
 )
 from latelier.evaluation.proportion import Proportion
 
@@ -19,24 +19,24 @@ COLORS = [color.name for color in PALETTE]
 NAMES = [glyph.name for glyph in GLYPHS]
 
 
-def verdict_on(*seen: tuple[list[str], str, str]) -> Verdict:
-    """A verdict that ranks the named glyphs first, in this order."""
-    glyph = torch.zeros(len(seen), len(NAMES))
-    for row, (ranked, _, _) in zip(glyph, seen):
+def make_prediction(*rows: tuple[list[str], str, str]) -> Prediction:
+    """A prediction that ranks the named glyphs first, in this order."""
+    glyph = torch.zeros(len(rows), len(NAMES))
+    for row, (ranked, _, _) in zip(glyph, rows):
         for place, name in enumerate(ranked):
             row[NAMES.index(name)] = 10 - place
-    color = torch.eye(16)[[COLORS.index(color) for _, color, _ in seen]]
-    kind = torch.eye(6)[[BACKGROUND_KINDS.index(kind) for _, _, kind in seen]]
-    return Verdict(glyph, kind, color)
+    color = torch.eye(16)[[COLORS.index(color) for _, color, _ in rows]]
+    kind = torch.eye(6)[[BACKGROUND_KINDS.index(kind) for _, _, kind in rows]]
+    return Prediction(glyph, kind, color)
 
 
-def test_prompts_are_the_scenes_captions_and_truths() -> None:
+def test_a_prompt_has_its_scenes_caption_and_facts() -> None:
     scenes = EmojiScenes(seed=77, length=300)
     named = 0
     for k in range(300):
         scene = scenes.scene(k)
-        prompt = prompt_of(scene)
-        assert prompt == prompt_of(EmojiScenes(seed=77, length=300).scene(k))
+        prompt = make_prompt(scene)
+        assert prompt == make_prompt(EmojiScenes(seed=77, length=300).scene(k))
         assert prompt.text == scene.caption
         assert prompt.glyph in prompt.text
         assert bool(prompt.colors) == (prompt.kind is not None)
@@ -50,8 +50,8 @@ def test_prompts_are_the_scenes_captions_and_truths() -> None:
 
 
 def test_a_caption_without_its_background_names_no_color() -> None:
-    silent = EmojiScenes(SceneConfig(captioned_background=0), seed=1, length=20)
-    assert all(prompt_of(silent.scene(k)).colors == () for k in range(20))
+    scenes = EmojiScenes(SceneConfig(captioned_background=0), seed=1, length=20)
+    assert all(make_prompt(scenes.scene(k)).colors == () for k in range(20))
 
 
 def test_shares_and_worst_glyphs() -> None:
@@ -63,37 +63,37 @@ def test_shares_and_worst_glyphs() -> None:
     ]
     others = NAMES[:7]
     assert not {"cat", "dog", "owl"} & set(others)
-    verdict = verdict_on(
+    prediction = make_prediction(
         (["cat"], "red", "plain"),
         (["dog", "cat"], "red", "plain"),
         (["dog"], "red", "gradient"),
         ([*others, "owl"], "white", "place"),
     )
-    judged = judgements(prompts, verdict)
-    assert following(judged) == {
+    results = pair_with_predictions(prompts, prediction)
+    assert measure_following(results) == {
         "glyph": Proportion(2, 4),
         "glyph_top5": Proportion(3, 4),
         "color": Proportion(1, 2),
         "color_named": Proportion(2, 2),
         "kind": Proportion(2, 2),
     }
-    assert following(judged[1:2]).keys() == {"glyph", "glyph_top5"}
-    assert [each.right for each in judged] == [True, False, False, False]
-    missed = worst(judged)
+    assert measure_following(results[1:2]).keys() == {"glyph", "glyph_top5"}
+    assert [each.is_correct for each in results] == [True, False, False, False]
+    missed = find_worst_glyphs(results)
     assert [each["glyph"] for each in missed] == ["owl", "cat"]
     assert missed[0]["ranks"] == [8]
     assert missed[1] == {
-        "glyph": "cat", "missed": 1, "asked": 2, "seen_instead": ["dog"], "ranks": [2],
+        "glyph": "cat", "missed": 1, "prompted": 2, "predicted": ["dog"], "ranks": [2],
     }  # fmt: skip
 
 
-def test_every_picture_needs_a_prompt() -> None:
+def test_each_picture_needs_a_prompt() -> None:
     with pytest.raises(ValueError, match="longer"):
-        judgements([], verdict_on((["cat"], "red", "plain")))
+        pair_with_predictions([], make_prediction((["cat"], "red", "plain")))
 
 
-def test_pictures_become_tensors() -> None:
+def test_pictures_are_scaled_to_one() -> None:
     picture = Image.new("RGBA", (4, 2), (255, 0, 51, 255))
-    images = as_images([picture, picture])
+    images = pictures_to_tensor([picture, picture])
     assert images.shape == (2, 3, 2, 4)
     assert images[1, :, 0, 0].tolist() == pytest.approx([1.0, -1.0, -0.6])

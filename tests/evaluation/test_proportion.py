@@ -18,11 +18,11 @@ def test_intervals(hits: int, trials: int, low: float, high: float) -> None:
 
 
 def test_outcomes_are_counted() -> None:
-    assert Proportion.of([True, False, True, True]) == Proportion(3, 4)
-    assert Proportion(3, 4).as_json()["share"] == 0.75
+    assert Proportion.from_outcomes([True, False, True, True]) == Proportion(3, 4)
+    assert Proportion(3, 4).to_json()["share"] == 0.75
 
 
 @pytest.mark.parametrize(("hits", "trials"), [(0, 0), (5, 4), (-1, 4)])
-def test_impossible_counts_are_refused(hits: int, trials: int) -> None:
-    with pytest.raises(ValueError, match="no share"):
+def test_impossible_counts_are_an_error(hits: int, trials: int) -> None:
+    with pytest.raises(ValueError, match="invalid proportion"):
         Proportion(hits, trials)

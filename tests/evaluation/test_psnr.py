@@ -17,7 +17,7 @@ def test_values_worked_out_by_hand() -> None:
     assert psnr(images, black).tolist() == pytest.approx(expected, abs=1e-4)
 
 
-def test_all_channels_count_alike() -> None:
+def test_all_channels_have_the_same_weight() -> None:
     black = torch.full((1, 2, 2, 2), -1.0)
     images = black.clone()
     images[:, 1] = -1 + 2 * 10 / 255  # one channel of two off by 10
@@ -32,7 +32,7 @@ def test_pictures_are_compared_as_saved() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 4, 5), (2, 3, 4, 4), (3, 4, 4)])
-def test_batches_that_do_not_match_are_refused(shape: tuple[int, ...]) -> None:
+def test_batches_of_other_shapes_are_an_error(shape: tuple[int, ...]) -> None:
     with pytest.raises(InvalidInputError, match="one shape"):
         psnr(torch.zeros(shape), torch.zeros(1, 3, 4, 4))
     if len(shape) == 3:

@@ -1,1 +1,1 @@
-"""Measures of what a model makes."""
+"""Measures of models: reconstruction, prompt following, and the error of samplers."""

@@ -1,4 +1,4 @@
-"""Rendered scenes with the answers that a judge should give about them."""
+"""Rendered scenes with the labels that a classifier should predict."""
 
 from dataclasses import dataclass
 
@@ -11,17 +11,20 @@ from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import Scene
 
 NO_COLOR = -1
-"""The colour label of a place, which names no colour."""
+"""The colour label of a painted place, whose background has no named colour."""
 
 _COLORS = [color.name for color in PALETTE]
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledScenes:
-    """N rendered scenes.
+    """N rendered scenes and their labels, numbered as in the classifier's `Prediction`.
 
-    pictures: uint8 (N, 3, H, W).
-    glyph, kind, color: int64 (N,), in the order of the judge's `Verdict`; `NO_COLOR` for a place.
+    Attributes:
+        pictures: uint8 (N, 3, H, W).
+        glyph: int64 (N,), position in the vocabulary.
+        kind: int64 (N,), position in `BACKGROUND_KINDS`.
+        color: int64 (N,), position in `PALETTE` of the dominant colour, or `NO_COLOR`.
     """
 
     pictures: Tensor
@@ -34,35 +37,35 @@ class LabelledScenes:
         return self.pictures.float() / 127.5 - 1
 
 
-def labels_of(scene: Scene) -> tuple[int, int, int]:
-    """Return a scene's glyph, kind of background and dominant background colour as label ids."""
+def label_scene(scene: Scene) -> tuple[int, int, int]:
+    """Return a scene's labels: glyph, kind of background, dominant background colour."""
     background = scene.background
     color = _COLORS.index(background.colors[0]) if background.colors else NO_COLOR
     return scene.class_id, BACKGROUND_KINDS.index(background.kind), color
 
 
 def render(scenes: EmojiScenes, workers: int = 0) -> LabelledScenes:
-    """Render all of `scenes`, in `workers` processes beside this one."""
+    """Render all scenes, in this process or in `workers` others; the result is the same."""
     loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(
-        _Rendered(scenes),
+        _RenderedScenes(scenes),
         batch_size=256,
         num_workers=workers,
-        generator=torch.Generator(),  # the default is to draw from the global state
+        generator=torch.Generator(),  # without it the global random state would be used
     )
     pictures = torch.empty(
         len(scenes), 3, scenes.config.size, scenes.config.size, dtype=torch.uint8
     )
     labels = torch.empty(len(scenes), 3, dtype=torch.int64)
     done = 0
-    for some_pictures, some_labels in loader:
-        end = done + len(some_labels)
-        pictures[done:end], labels[done:end] = some_pictures, some_labels
+    for batch_pictures, batch_labels in loader:
+        end = done + len(batch_labels)
+        pictures[done:end], labels[done:end] = batch_pictures, batch_labels
         done = end
     glyph, kind, color = labels.unbind(1)
     return LabelledScenes(pictures, glyph, kind, color)
 
 
-class _Rendered(Dataset[tuple[Tensor, Tensor]]):
+class _RenderedScenes(Dataset[tuple[Tensor, Tensor]]):
     """Picture uint8 (3, H, W) and labels int64 (3,) of each scene."""
 
     def __init__(self, scenes: EmojiScenes) -> None:
@@ -74,4 +77,4 @@ class _Rendered(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         scene = self.scenes.scene(index)
         picture = torch.from_numpy(scene.image).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
-        return picture, torch.tensor(labels_of(scene))
+        return picture, torch.tensor(label_scene(scene))

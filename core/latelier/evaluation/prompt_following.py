@@ -1,4 +1,4 @@
-"""Does a picture show what its prompt asks for?"""
+"""How often pictures show what their prompts ask for, by the scene classifier."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from torch import Tensor
 from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE
 from latelier.data.emoji_scenes.captions import background_phrase, background_tag
 from latelier.data.emoji_scenes.scene import Scene
-from latelier.evaluation.classifier.model import GLYPHS, Verdict
+from latelier.evaluation.classifier.model import GLYPHS, Prediction
 from latelier.evaluation.proportion import Proportion
 
 _COLORS = tuple(color.name for color in PALETTE)
@@ -20,11 +20,13 @@ _COLORS = tuple(color.name for color in PALETTE)
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt and what a picture of it has to show.
+    """A prompt, and what a picture that follows it shows.
 
-    colors: the background's colours as the prompt names them, the dominant one first; empty where
-        it names none.
-    kind: the kind of background, None where the prompt names no colour.
+    Attributes:
+        text: The prompt.
+        glyph: Name of the glyph.
+        colors: Background colours that the prompt names, the dominant one first; may be empty.
+        kind: Kind of the background; None if the prompt names no colour.
     """
 
     text: str
@@ -33,22 +35,29 @@ class Prompt:
     kind: str | None
 
 
-def prompt_of(scene: Scene) -> Prompt:
-    """Return a scene's caption as a prompt, with what it says of the scene."""
+def make_prompt(scene: Scene) -> Prompt:
+    """Make a prompt of a scene's caption and of what the caption says about the scene."""
     background = scene.background
-    worded = (background_phrase(background), background_tag(background))
-    named = bool(background.colors) and any(words in scene.caption for words in worded)
+    phrases = (background_phrase(background), background_tag(background))
+    names_colors = bool(background.colors) and any(words in scene.caption for words in phrases)
     return Prompt(
         text=scene.caption,
         glyph=scene.objects[0].glyph.name,
-        colors=background.colors if named else (),
-        kind=background.kind if named else None,
+        colors=background.colors if names_colors else (),
+        kind=background.kind if names_colors else None,
     )
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What the judge says of one picture. ranked: the names of all glyphs, the likeliest first."""
+class PromptResult:
+    """A prompt, and what the classifier sees in its picture.
+
+    Attributes:
+        prompt: What was asked for.
+        ranked: Names of all glyphs, the most likely first.
+        color: The most likely dominant background colour.
+        kind: The most likely kind of background.
+    """
 
     prompt: Prompt
     ranked: tuple[str, ...]
@@ -57,25 +66,25 @@ class Judgement:
 
     @property
     def rank(self) -> int:
-        """Place of the prompted glyph among the judge's choices, counted from 1."""
+        """Rank of the prompt's glyph among the predictions, from 1."""
         return self.ranked.index(self.prompt.glyph) + 1
 
     @property
-    def right(self) -> bool:
-        """Whether both the glyph and the colour, if one is named, are as prompted."""
+    def is_correct(self) -> bool:
+        """Whether the glyph, and the dominant colour if the prompt names one, are as prompted."""
         return self.rank == 1 and (not self.prompt.colors or self.color == self.prompt.colors[0])
 
 
-def judgements(prompts: Sequence[Prompt], verdict: Verdict) -> list[Judgement]:
-    """Put the verdict on picture k beside prompt k.
+def pair_with_predictions(prompts: Sequence[Prompt], prediction: Prediction) -> list[PromptResult]:
+    """Pair prompt k with row k of a prediction.
 
     Raises:
-        ValueError: there are not as many pictures as prompts.
+        ValueError: The numbers of prompts and of rows differ.
     """
-    orders = verdict.glyph.argsort(dim=1, descending=True).tolist()
-    colors, kinds = verdict.color.argmax(1).tolist(), verdict.kind.argmax(1).tolist()
+    orders = prediction.glyph.argsort(dim=1, descending=True).tolist()
+    colors, kinds = prediction.color.argmax(1).tolist(), prediction.kind.argmax(1).tolist()
     return [
-        Judgement(
+        PromptResult(
             prompt,
             tuple(GLYPHS[glyph].name for glyph in order),
             _COLORS[color],
@@ -85,30 +94,35 @@ def judgements(prompts: Sequence[Prompt], verdict: Verdict) -> list[Judgement]:
     ]
 
 
-def following(judged: Sequence[Judgement]) -> dict[str, Proportion]:
-    """Return how often the prompt was followed.
+def measure_following(results: Sequence[PromptResult]) -> dict[str, Proportion]:
+    """Return the shares of pictures that follow their prompts.
 
-    glyph: it is the judge's first choice; glyph_top5: it is among its first five. Over the prompts
-    that name a colour, and left out if none does: color, the background's dominant colour is the
-    first that the prompt names; color_named, it is any that the prompt names (the first may hide:
-    in the middle of a radial gradient is the object); kind, the background's kind is as prompted.
+    "glyph": the prompt's glyph is the top prediction. "glyph_top5": it is among the first five.
+    The other three are over prompts that name a colour, and absent if none does. "color": the
+    dominant colour is the first that the prompt names. "color_named": it is any that the prompt
+    names (the object may hide the middle of a radial gradient). "kind": the background's kind is
+    as prompted.
     """
     shares = {
-        "glyph": Proportion.of(each.rank == 1 for each in judged),
-        "glyph_top5": Proportion.of(each.rank <= 5 for each in judged),
+        "glyph": Proportion.from_outcomes(each.rank == 1 for each in results),
+        "glyph_top5": Proportion.from_outcomes(each.rank <= 5 for each in results),
     }
-    if named := [each for each in judged if each.prompt.colors]:
-        shares["color"] = Proportion.of(each.color == each.prompt.colors[0] for each in named)
-        shares["color_named"] = Proportion.of(each.color in each.prompt.colors for each in named)
-        shares["kind"] = Proportion.of(each.kind == each.prompt.kind for each in named)
+    colored = [each for each in results if each.prompt.colors]
+    if colored:
+        outcomes = {
+            "color": [each.color == each.prompt.colors[0] for each in colored],
+            "color_named": [each.color in each.prompt.colors for each in colored],
+            "kind": [each.kind == each.prompt.kind for each in colored],
+        }
+        shares |= {name: Proportion.from_outcomes(hits) for name, hits in outcomes.items()}
     return shares
 
 
-def worst(judged: Sequence[Judgement], count: int = 20) -> list[dict[str, object]]:
-    """Return the glyphs missed most, those farthest down the judge's list first among equals."""
-    asked = Counter(each.prompt.glyph for each in judged)
-    missed: dict[str, list[Judgement]] = {}
-    for each in judged:
+def find_worst_glyphs(results: Sequence[PromptResult], count: int = 20) -> list[dict[str, object]]:
+    """Return the glyphs missed most often; among equals, the one with the worst rank first."""
+    prompted = Counter(each.prompt.glyph for each in results)
+    missed: dict[str, list[PromptResult]] = {}
+    for each in results:
         if each.rank > 1:
             missed.setdefault(each.prompt.glyph, []).append(each)
     by_misses = sorted(
@@ -118,16 +132,16 @@ def worst(judged: Sequence[Judgement], count: int = 20) -> list[dict[str, object
         {
             "glyph": glyph,
             "missed": len(misses),
-            "asked": asked[glyph],
-            "seen_instead": [each.ranked[0] for each in misses],
+            "prompted": prompted[glyph],
+            "predicted": [each.ranked[0] for each in misses],
             "ranks": [each.rank for each in misses],
         }
         for glyph, misses in reversed(by_misses[-count:])
     ]
 
 
-def as_images(pictures: Sequence[Image.Image]) -> Tensor:
-    """Return RGB pictures of one size as a tensor (N, 3, H, W) in [-1, 1]."""
+def pictures_to_tensor(pictures: Sequence[Image.Image]) -> Tensor:
+    """Stack pictures of one size as RGB, float32 (N, 3, H, W) in [-1, 1]."""
     arrays = [np.array(picture.convert("RGB")) for picture in pictures]
     levels = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)  # (N, H, W, 3) -> (N, 3, H, W)
     return levels.float() / 127.5 - 1

@@ -1,33 +1,37 @@
-"""A measured share and how far it can be trusted."""
+"""A measured share and its confidence interval."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 _Z = 1.959964
-"""Two-sided 95 % of the normal distribution."""
+"""Two-sided 95 % quantile of the normal distribution."""
 
 
 @dataclass(frozen=True)
 class Proportion:
-    """`hits` of `trials`, each trial independent."""
+    """The number of hits among independent trials.
+
+    Raises:
+        ValueError: There are no trials, or more hits than trials.
+    """
 
     hits: int
     trials: int
 
     def __post_init__(self) -> None:
         if not 0 <= self.hits <= self.trials or self.trials == 0:
-            raise ValueError(f"{self.hits} hits of {self.trials} trials is no share")
+            raise ValueError(f"invalid proportion: {self.hits} hits of {self.trials} trials")
 
     @classmethod
-    def of(cls, outcomes: Iterable[bool]) -> "Proportion":
+    def from_outcomes(cls, outcomes: Iterable[bool]) -> "Proportion":
         """Count the outcomes that are true."""
         listed = [bool(outcome) for outcome in outcomes]
         return cls(sum(listed), len(listed))
 
     @property
     def share(self) -> float:
-        """Hits over trials."""
+        """Hits over trials, in [0, 1]."""
         return self.hits / self.trials
 
     @property
@@ -38,7 +42,7 @@ class Proportion:
         reach = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
         return max(0.0, middle - reach), min(1.0, middle + reach)
 
-    def as_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """Return share, interval and counts."""
         low, high = self.interval
         return {

@@ -4,7 +4,7 @@ Generates pictures of held-out prompts with and without the adapter, from the sa
 the model's own settings, and measures both. Writes palette_distance.json and contact sheets to
 --out:
 
-python benchmarks/palette_distance.py --judge ../../benchmarks/judge --out runs/palette
+python benchmarks/palette_distance.py --classifier ../../benchmarks/classifier --out runs/palette
 
 What is asked, fixed before anything was trained:
 
@@ -21,8 +21,8 @@ named: captions that name their background, with the palette of their scene: whe
 distance: `palette_distance` of the picture's dominant colours to the palette: the mean CIEDE2000 of
     the cheapest way to make the one of the other, shares included.
 nearest: the mean over the picture's dominant colours, by share, of CIEDE2000 to the nearest asked.
-glyph, color, kind ...: shares of prompts followed, by the judge of latelier's own benchmarks, a
-    classifier that was trained on rendered scenes alone.
+glyph, color, kind ...: shares of pictures that follow their prompts, by the scene classifier of
+    latelier's benchmarks, which was trained on rendered scenes only.
 """
 
 import argparse
@@ -38,8 +38,17 @@ from latelier import Pipeline
 from latelier.data.contact_sheet import contact_sheet
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import Scene, SceneConfig
-from latelier.evaluation.classifier.model import JUDGE_WEIGHTS, Judge, load_judge
-from latelier.evaluation.prompt_following import as_images, following, judgements, prompt_of
+from latelier.evaluation.classifier.model import (
+    CLASSIFIER_WEIGHTS,
+    SceneClassifier,
+    load_classifier,
+)
+from latelier.evaluation.prompt_following import (
+    make_prompt,
+    measure_following,
+    pair_with_predictions,
+    pictures_to_tensor,
+)
 from latelier.io.atomic import write_json
 from PIL import Image
 
@@ -75,7 +84,7 @@ class Asked:
 def main() -> None:
     arguments = parse()
     pipe = latelier.load("emoji-scenes", device="cpu", dtype="float32")
-    judge = load_judge(arguments.judge / JUDGE_WEIGHTS)
+    classifier = load_classifier(arguments.classifier / CLASSIFIER_WEIGHTS)
     arguments.out.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {
         "adapter": arguments.adapter,
@@ -90,14 +99,14 @@ def main() -> None:
     for each in sets:
         if each.prompts not in without:
             without[each.prompts] = generate(pipe, each, arguments.seed, told=False)
-        report["without"][each.name] = measured(without[each.prompts], each, judge)
+        report["without"][each.name] = measured(without[each.prompts], each, classifier)
     for scale in arguments.scales:
         view = pipe.with_adapter(arguments.adapter, scale=scale)
         for each in sets:
             made = generate(view, each, arguments.seed, told=True)
-            found = measured(made, each, judge)
+            found = measured(made, each, classifier)
             report["scales"].setdefault(f"{scale:g}", {})[each.name] = found
-            print(json.dumps({"scale": scale, "asked": each.name, **found}), flush=True)
+            print(json.dumps({"scale": scale, "set": each.name, **found}), flush=True)
             path = arguments.out / f"{each.name}-{scale:g}.png"
             sheet(without[each.prompts], made, each).save(path)
     write_json(arguments.out / "palette_distance.json", report)
@@ -108,7 +117,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--adapter", default="palette", help="a registered name or a folder")
     parser.add_argument("--scales", type=float, nargs="+", default=[1.0])
     parser.add_argument("--sets", nargs="+", default=SETS)
-    parser.add_argument("--judge", type=Path, required=True, help="folder of the judge")
+    parser.add_argument("--classifier", type=Path, required=True, help="folder of the classifier")
     parser.add_argument("--prompts", type=int, default=200)
     parser.add_argument("--seed", type=int, default=7_500_000, help="of the scenes and pictures")
     parser.add_argument("--out", type=Path, default=Path("runs/palette"))
@@ -149,14 +158,16 @@ def generate(pipe: Pipeline, asked: Asked, seed: int, *, told: bool) -> list[Ima
     return pictures
 
 
-def measured(pictures: Pictures, asked: Asked, judge: Judge) -> dict[str, Any]:
+def measured(pictures: Pictures, asked: Asked, classifier: SceneClassifier) -> dict[str, Any]:
     found = [dominant_colors(picture) for picture in pictures]
-    prompts = [prompt_of(scene) for scene in asked.scenes]
-    followed = following(judgements(prompts, judge.judge(as_images(pictures))))
+    prompts = [make_prompt(scene) for scene in asked.scenes]
+    followed = measure_following(
+        pair_with_predictions(prompts, classifier.predict(pictures_to_tensor(pictures)))
+    )
     return {
         **_mean("distance", map(palette_distance, found, asked.palettes)),
         **_mean("nearest", map(nearest_distance, found, asked.palettes)),
-        **{name: share.as_json() for name, share in followed.items()},
+        **{name: share.to_json() for name, share in followed.items()},
     }
 
 

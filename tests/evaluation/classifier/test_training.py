@@ -4,15 +4,17 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from latelier.evaluation.classifier.training import JudgeTraining, train_judge
+from latelier.evaluation.classifier.training import ClassifierTraining, train_classifier
 
-TINY = JudgeTraining(seed=3, scenes=32, epochs=4, batch_size=32, warmup=1, workers=0, log_every=2)
+TINY = ClassifierTraining(
+    seed=3, scenes=32, epochs=4, batch_size=32, warmup=1, workers=0, log_every=2
+)
 
 
-def test_training_lowers_the_loss_and_repeats_itself(caplog: pytest.LogCaptureFixture) -> None:
+def test_training_lowers_the_loss_and_is_reproducible(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="latelier.evaluation.classifier.training")
     state = torch.get_rng_state()
-    first, second = train_judge(TINY), train_judge(TINY)
+    first, second = train_classifier(TINY), train_classifier(TINY)
     assert torch.equal(torch.get_rng_state(), state)
     lines = [record.getMessage() for record in caplog.records if "loss" in record.getMessage()]
     losses = [float(line.split("loss ")[1].split()[0]) for line in lines]
@@ -31,6 +33,6 @@ def test_training_lowers_the_loss_and_repeats_itself(caplog: pytest.LogCaptureFi
         ({"epoch": 3}, "not permitted"),
     ],
 )
-def test_impossible_trainings_are_refused(values: dict[str, int], words: str) -> None:
+def test_an_impossible_training_is_an_error(values: dict[str, int], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
-        JudgeTraining.model_validate(values)
+        ClassifierTraining.model_validate(values)

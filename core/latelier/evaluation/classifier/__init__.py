@@ -1,0 +1,1 @@
+"""A classifier of emoji scenes, which measures whether pictures follow their prompts."""

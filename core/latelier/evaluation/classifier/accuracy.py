@@ -1,21 +1,25 @@
-"""How often a judge is right."""
+"""The accuracy of the scene classifier."""
 
 from torch import Tensor
 
-from latelier.evaluation.classifier.model import Verdict
+from latelier.evaluation.classifier.model import Prediction
 from latelier.evaluation.labelled_scenes import NO_COLOR, LabelledScenes
 
 
-def correct(verdict: Verdict, labels: LabelledScenes) -> dict[str, Tensor]:
-    """Return where the first choices are right, bool (N,); colours only where one is named."""
-    named = labels.color != NO_COLOR
+def compare_with_labels(prediction: Prediction, labels: LabelledScenes) -> dict[str, Tensor]:
+    """Return where the top-1 predictions equal the labels, bool (N,).
+
+    "color" has a row only for each scene whose background has a named colour.
+    """
+    has_color = labels.color != NO_COLOR
     return {
-        "glyph": verdict.glyph.argmax(1) == labels.glyph,
-        "kind": verdict.kind.argmax(1) == labels.kind,
-        "color": (verdict.color.argmax(1) == labels.color)[named],
+        "glyph": prediction.glyph.argmax(1) == labels.glyph,
+        "kind": prediction.kind.argmax(1) == labels.kind,
+        "color": (prediction.color.argmax(1) == labels.color)[has_color],
     }
 
 
-def accuracy(verdict: Verdict, labels: LabelledScenes) -> dict[str, float]:
-    """Return the share of first choices that are right: "glyph", "kind" and "color"."""
-    return {name: float(hits.float().mean()) for name, hits in correct(verdict, labels).items()}
+def accuracy(prediction: Prediction, labels: LabelledScenes) -> dict[str, float]:
+    """Return the top-1 accuracy in [0, 1] of "glyph", "kind" and "color"."""
+    correct = compare_with_labels(prediction, labels)
+    return {name: float(rows.float().mean()) for name, rows in correct.items()}

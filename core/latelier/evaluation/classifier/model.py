@@ -1,7 +1,7 @@
-"""A judge of pictures: which glyph they show, and on what background.
+"""A classifier of emoji scenes: the glyph, the kind of background and its dominant colour.
 
-It is a classifier of rendered scenes. It never saw a generated picture, so that what it says of one
-is evidence of nothing but the picture.
+It is trained on rendered scenes only, never on generated pictures, so it cannot have learnt the
+faults of the model that it measures.
 """
 
 from dataclasses import dataclass
@@ -16,21 +16,22 @@ from latelier.contracts.errors import InvalidInputError
 from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE, vocabulary
 
 GLYPHS = vocabulary("basic")
-"""The glyphs that the judge knows; a position in it is a class id."""
+"""The glyphs that the classifier knows; the position of a glyph is its class id."""
 
-JUDGE_WEIGHTS = "judge.safetensors"
+CLASSIFIER_WEIGHTS = "classifier.safetensors"
 
 SIDE = 64
-"""Side in pixels of the pictures that it judges."""
+"""Side in pixels of the pictures that it takes."""
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
-    """Logits for B pictures; the largest of a row is the judge's first choice.
+class Prediction:
+    """Logits for B pictures.
 
-    glyph: (B, 512), in the order of `GLYPHS`.
-    kind: (B, 6), in the order of `BACKGROUND_KINDS`.
-    color: (B, 16), the background's dominant colour, in the order of `PALETTE`.
+    Attributes:
+        glyph: (B, 512), in the order of `GLYPHS`.
+        kind: (B, 6), in the order of `BACKGROUND_KINDS`.
+        color: (B, 16), the background's dominant colour, in the order of `PALETTE`.
     """
 
     glyph: Tensor
@@ -38,8 +39,8 @@ class Verdict:
     color: Tensor
 
 
-class Judge(nn.Module):
-    """A small residual network (arXiv:1512.03385) with one head for the glyph, one for the rest."""
+class SceneClassifier(nn.Module):
+    """A small residual network (arXiv:1512.03385): a head for the glyph, one for the background."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,31 +53,31 @@ class Judge(nn.Module):
         )
         self.top = _Convolution(128, 224, stride=2)
         self.glyph = nn.Linear(224, len(GLYPHS))
-        # The order of a gradient's colours is its direction: this head sees where things are.
+        # The order of a gradient's colours is its direction: this head needs positions, so no mean.
         self.surround = _Convolution(128, 48, stride=2)
         self.background = nn.Linear(48 * 4 * 4, len(BACKGROUND_KINDS) + len(PALETTE))
 
-    def forward(self, images: Tensor) -> Verdict:
-        """Judge pictures (B, 3, 64, 64) in [-1, 1].
+    def forward(self, images: Tensor) -> Prediction:
+        """Classify pictures (B, 3, 64, 64) in [-1, 1].
 
         Raises:
-            InvalidInputError: they have another shape.
+            InvalidInputError: The pictures have another shape.
         """
         if images.shape[1:] != (3, SIDE, SIDE):
             raise InvalidInputError(
-                f"the judge takes pictures (B, 3, {SIDE}, {SIDE}), not {tuple(images.shape)}"
+                f"the classifier expects pictures (B, 3, {SIDE}, {SIDE}), got {tuple(images.shape)}"
             )
         features = self.body(self.stem(images))  # (B, 128, 8, 8)
         glyph = self.glyph(self.top(features).mean((2, 3)))
         background = self.background(self.surround(features).flatten(1))
         kinds = len(BACKGROUND_KINDS)
-        return Verdict(glyph, kind=background[:, :kinds], color=background[:, kinds:])
+        return Prediction(glyph, kind=background[:, :kinds], color=background[:, kinds:])
 
     @torch.no_grad()
-    def judge(self, images: Tensor, batch: int = 256) -> Verdict:
-        """Judge any number of pictures (N, 3, 64, 64) in [-1, 1], `batch` at a time."""
-        parts = [self(part) for part in torch.split(images, batch)]
-        return Verdict(
+    def predict(self, images: Tensor, batch_size: int = 256) -> Prediction:
+        """Classify any number of pictures (N, 3, 64, 64) in [-1, 1], `batch_size` at a time."""
+        parts = [self(part) for part in torch.split(images, batch_size)]
+        return Prediction(
             glyph=torch.cat([part.glyph for part in parts]),
             kind=torch.cat([part.kind for part in parts]),
             color=torch.cat([part.color for part in parts]),
@@ -103,22 +104,22 @@ class _Residual(nn.Module):
         return relu(h + self.norm(self.conv(h)))
 
 
-def save_judge(path: Path, judge: Judge) -> str:
-    """Write a judge's weights, in float16 but for running means and variances; return SHA-256."""
-    learnt = {name for name, _ in judge.named_parameters()}
-    state = judge.state_dict()
+def save_classifier(path: Path, classifier: SceneClassifier) -> str:
+    """Write the parameters in float16 and the running statistics as they are; return SHA-256."""
+    parameters = {name for name, _ in classifier.named_parameters()}
+    state = classifier.state_dict()
     return write_weights(
-        path, {name: each.half() if name in learnt else each for name, each in state.items()}
+        path, {name: each.half() if name in parameters else each for name, each in state.items()}
     )
 
 
-def load_judge(path: Path) -> Judge:
-    """Return the judge whose weights `save_judge` wrote, ready to judge in float32.
+def load_classifier(path: Path) -> SceneClassifier:
+    """Load weights that `save_classifier` wrote, widened to float32, in evaluation mode.
 
     Raises:
-        ModelFileError: the file is missing, damaged or not a judge's.
+        ModelFileError: The file is missing, damaged or of another module.
     """
     with without_storage():
-        judge = Judge()
-    load_into(judge, read_weights(path), str(path))
-    return judge.float().eval().requires_grad_(False)
+        classifier = SceneClassifier()
+    load_into(classifier, read_weights(path), str(path))
+    return classifier.float().eval().requires_grad_(False)

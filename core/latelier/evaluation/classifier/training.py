@@ -1,4 +1,4 @@
-"""Training the judge: plain supervised learning on rendered scenes."""
+"""Supervised training of the scene classifier on rendered scenes."""
 
 import logging
 import math
@@ -13,27 +13,27 @@ from torch.nn.functional import cross_entropy
 from latelier.contracts.frozen import Frozen
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.classifier.accuracy import accuracy
-from latelier.evaluation.classifier.augment import softened
-from latelier.evaluation.classifier.model import Judge, Verdict
+from latelier.evaluation.classifier.augment import augment
+from latelier.evaluation.classifier.model import Prediction, SceneClassifier
 from latelier.evaluation.labelled_scenes import NO_COLOR, LabelledScenes, render
 
 _log = logging.getLogger(__name__)
 
 
-class JudgeTraining(Frozen):
-    """How a judge is trained; the defaults are those of the judge in benchmarks/judge."""
+class ClassifierTraining(Frozen):
+    """Hyperparameters; the defaults made the weights in benchmarks/classifier."""
 
     seed: int = Field(
-        default=7_100_000, ge=0, description="of the scenes, the weights and the order"
+        default=7_100_000, ge=0, description="seed of scenes, weights and their order"
     )
-    scenes: int = Field(
-        default=40_000, ge=1, description="rendered scenes, each seen in every epoch"
-    )
-    epochs: int = Field(default=4, ge=1, description="times that each scene is seen, softened anew")
+    scenes: int = Field(default=40_000, ge=1, description="number of rendered scenes")
+    epochs: int = Field(default=4, ge=1, description="passes over the scenes")
     batch_size: int = Field(
-        default=128, ge=32, description="scenes of a step; of fewer than 32, all may be places"
+        default=128,
+        ge=32,
+        description="scenes of a step; at least 32, so that some have a background colour",
     )
-    lr: float = Field(default=4e-3, gt=0, description="highest learning rate of AdamW")
+    lr: float = Field(default=4e-3, gt=0, description="peak learning rate of AdamW")
     weight_decay: float = Field(default=0.02, ge=0)
     warmup: int = Field(default=100, ge=1, description="steps of linear warm-up before the cosine")
     background_weight: float = Field(
@@ -42,89 +42,92 @@ class JudgeTraining(Frozen):
     smoothing: float = Field(
         default=0.05, ge=0, lt=1, description="label smoothing of the glyph loss"
     )
-    workers: int = Field(default=2, ge=0, description="processes that render beside the main one")
-    log_every: int = Field(default=50, ge=1, description="steps between two lines of the log")
+    workers: int = Field(default=2, ge=0, description="processes that render scenes")
+    log_every: int = Field(default=50, ge=1, description="steps between two log lines")
 
     @model_validator(mode="after")
-    def _fills_a_batch(self) -> "JudgeTraining":
+    def _check_scenes(self) -> "ClassifierTraining":
         if self.scenes < self.batch_size:
             raise ValueError(f"{self.scenes} scenes do not fill a batch of {self.batch_size}")
         return self
 
     @property
     def steps(self) -> int:
-        """Optimizer steps of the run; the scenes left over in an epoch are not used in it."""
+        """Optimizer steps of the run; an epoch drops its last, incomplete batch."""
         return self.scenes // self.batch_size * self.epochs
 
 
-def train_judge(config: JudgeTraining) -> Judge:
-    """Train a judge on scenes of `config.seed`; progress goes to the log."""
-    began = time.monotonic()
+def train_classifier(config: ClassifierTraining) -> SceneClassifier:
+    """Train a classifier on the scenes of `config.seed`, and log the progress."""
+    start = time.monotonic()
     scenes = render(EmojiScenes(seed=config.seed, length=config.scenes), config.workers)
-    _log.info("rendered %d scenes in %.0f s", config.scenes, time.monotonic() - began)
-    judge = _untrained(config.seed)
+    _log.info("rendered %d scenes in %.0f s", config.scenes, time.monotonic() - start)
+    classifier = _init_classifier(config.seed)
     optimizer = torch.optim.AdamW(
-        judge.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
+        classifier.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _share_of_lr(step, config))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _lr_factor(step, config))
     generator = torch.Generator().manual_seed(config.seed)
-    figures: list[dict[str, float]] = []
+    metrics: list[dict[str, float]] = []
     for step, rows in enumerate(_batches(config, generator), start=1):
-        figures.append(_train_step(judge, _take(scenes, rows), config, generator))
+        metrics.append(_backward(classifier, _select(scenes, rows), config, generator))
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
         if step % config.log_every == 0:
-            shown = _averages(figures[-config.log_every :])
-            _log.info("step %d/%d %s %.0f s", step, config.steps, shown, time.monotonic() - began)
-    return judge.eval().requires_grad_(False)
+            means = _format_means(metrics[-config.log_every :])
+            _log.info("step %d/%d %s %.0f s", step, config.steps, means, time.monotonic() - start)
+    return classifier.eval().requires_grad_(False)
 
 
-def _untrained(seed: int) -> Judge:
+def _init_classifier(seed: int) -> SceneClassifier:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        judge = Judge()
-    judge.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return judge
+        classifier = SceneClassifier()
+    classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return classifier
 
 
-def _batches(config: JudgeTraining, generator: torch.Generator) -> Iterator[Tensor]:
-    """Yield the scenes of each step, in a new order each epoch."""
+def _batches(config: ClassifierTraining, generator: torch.Generator) -> Iterator[Tensor]:
+    """Yield the scene indices of each step, shuffled in each epoch."""
     for _ in range(config.epochs):
         order = torch.randperm(config.scenes, generator=generator)
-        whole = config.scenes // config.batch_size * config.batch_size
-        yield from torch.split(order[:whole], config.batch_size)
+        used = config.scenes // config.batch_size * config.batch_size
+        yield from torch.split(order[:used], config.batch_size)
 
 
-def _train_step(
-    judge: Judge, batch: LabelledScenes, config: JudgeTraining, generator: torch.Generator
+def _backward(
+    classifier: SceneClassifier,
+    batch: LabelledScenes,
+    config: ClassifierTraining,
+    generator: torch.Generator,
 ) -> dict[str, float]:
-    """Add the gradients of one batch; return its loss and its accuracies."""
-    images = softened(batch.images(), generator).to(memory_format=torch.channels_last)
+    """Accumulate the gradients of a batch; return its loss and accuracy."""
+    images = augment(batch.images(), generator).to(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
-        verdict = judge(images)
-    verdict = Verdict(verdict.glyph.float(), verdict.kind.float(), verdict.color.float())
-    glyph = cross_entropy(verdict.glyph, batch.glyph, label_smoothing=config.smoothing)
-    kind = cross_entropy(verdict.kind, batch.kind)
-    color = cross_entropy(verdict.color, batch.color, ignore_index=NO_COLOR)
+        logits = classifier(images)
+    prediction = Prediction(logits.glyph.float(), logits.kind.float(), logits.color.float())
+    glyph = cross_entropy(prediction.glyph, batch.glyph, label_smoothing=config.smoothing)
+    kind = cross_entropy(prediction.kind, batch.kind)
+    color = cross_entropy(prediction.color, batch.color, ignore_index=NO_COLOR)
     loss = glyph + config.background_weight * (kind + color)
     loss.backward()  # type: ignore[no-untyped-call]
-    return {"loss": float(loss.detach()), **accuracy(verdict, batch)}
+    return {"loss": float(loss.detach()), **accuracy(prediction, batch)}
 
 
-def _take(scenes: LabelledScenes, rows: Tensor) -> LabelledScenes:
+def _select(scenes: LabelledScenes, rows: Tensor) -> LabelledScenes:
     return LabelledScenes(
         scenes.pictures[rows], scenes.glyph[rows], scenes.kind[rows], scenes.color[rows]
     )
 
 
-def _averages(figures: Sequence[dict[str, float]]) -> str:
-    means = {name: sum(each[name] for each in figures) / len(figures) for name in figures[0]}
+def _format_means(metrics: Sequence[dict[str, float]]) -> str:
+    means = {name: sum(each[name] for each in metrics) / len(metrics) for name in metrics[0]}
     return " ".join(f"{name} {value:.3f}" for name, value in means.items())
 
 
-def _share_of_lr(step: int, config: JudgeTraining) -> float:
-    """Rise linearly during the warm-up, then fall to 0 along a cosine."""
+def _lr_factor(step: int, config: ClassifierTraining) -> float:
+    """Return the learning rate in units of `lr`: linear warm-up, then a cosine down to 0."""
     if step < config.warmup:
         return (step + 1) / config.warmup
     done = (step - config.warmup) / max(1, config.steps - config.warmup)

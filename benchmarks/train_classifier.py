@@ -1,6 +1,8 @@
-"""Train the judge and measure it on held-out scenes: weights, judge.json, training.log.
+"""Train the scene classifier and measure it on held-out scenes.
 
-OMP_NUM_THREADS=1 nice -n 10 python benchmarks/train_judge.py --out benchmarks/judge
+Writes classifier.safetensors, classifier.json and training.log to --out:
+
+OMP_NUM_THREADS=1 nice -n 10 python benchmarks/train_classifier.py --out benchmarks/classifier
 """
 
 import argparse
@@ -13,8 +15,12 @@ import torch
 
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.classifier.accuracy import accuracy
-from latelier.evaluation.classifier.model import JUDGE_WEIGHTS, load_judge, save_judge
-from latelier.evaluation.classifier.training import JudgeTraining, train_judge
+from latelier.evaluation.classifier.model import (
+    CLASSIFIER_WEIGHTS,
+    load_classifier,
+    save_classifier,
+)
+from latelier.evaluation.classifier.training import ClassifierTraining, train_classifier
 from latelier.evaluation.labelled_scenes import render
 from latelier.io.atomic import write_json
 
@@ -23,9 +29,9 @@ HELD_OUT_SEED = 7_200_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "judge")
-    parser.add_argument("--scenes", type=int, default=JudgeTraining().scenes)
-    parser.add_argument("--epochs", type=int, default=JudgeTraining().epochs)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "classifier")
+    parser.add_argument("--scenes", type=int, default=ClassifierTraining().scenes)
+    parser.add_argument("--epochs", type=int, default=ClassifierTraining().epochs)
     parser.add_argument("--held-out", type=int, default=5000)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -37,15 +43,15 @@ def main() -> None:
             logging.FileHandler(arguments.out / "training.log", mode="w"),
         ],
     )
-    config = JudgeTraining(scenes=arguments.scenes, epochs=arguments.epochs)
+    config = ClassifierTraining(scenes=arguments.scenes, epochs=arguments.epochs)
     began = time.monotonic()
-    digest = save_judge(arguments.out / JUDGE_WEIGHTS, train_judge(config))
+    digest = save_classifier(arguments.out / CLASSIFIER_WEIGHTS, train_classifier(config))
     seconds = round(time.monotonic() - began)
-    judge = load_judge(arguments.out / JUDGE_WEIGHTS)
+    classifier = load_classifier(arguments.out / CLASSIFIER_WEIGHTS)
     held_out = render(EmojiScenes(seed=HELD_OUT_SEED, length=arguments.held_out), config.workers)
-    measured = accuracy(judge.judge(held_out.images()), held_out)
+    measured = accuracy(classifier.predict(held_out.images()), held_out)
     record = {
-        "weights": {"file": JUDGE_WEIGHTS, "sha256": digest},
+        "weights": {"file": CLASSIFIER_WEIGHTS, "sha256": digest},
         "training": config.model_dump(),
         "seconds": seconds,
         "torch": torch.__version__,
@@ -55,7 +61,7 @@ def main() -> None:
             **{name: round(share, 4) for name, share in measured.items()},
         },
     }
-    write_json(arguments.out / "judge.json", record)
+    write_json(arguments.out / "classifier.json", record)
     logging.getLogger(__name__).info("held-out scenes: %s", record["held_out"])
 
 
