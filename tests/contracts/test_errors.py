@@ -2,7 +2,9 @@
 
 import pytest
 
-from latelier.contracts.errors import format_error, one_line
+from latelier.contracts.errors import InvalidInputError, format_error, one_line
+from latelier.contracts.frozen import Frozen, validate
+from latelier.contracts.inputs import read_input
 
 
 class UnspeakableError(Exception):
@@ -29,3 +31,22 @@ def test_a_very_long_one_is_cut():
     line = one_line("x" * 10_000_000)
     assert len(line) < 1000
     assert line.endswith("x ...")
+
+
+def test_an_error_names_the_field_that_is_at_fault():
+    class Pair(Frozen):
+        a: int
+        b: tuple[int, ...] = ()
+
+    def field_of(value):
+        with pytest.raises(InvalidInputError) as caught:
+            read_input(Pair, value, "pair")
+        return caught.value.field
+
+    assert field_of({"a": "x"}) == "pair.a"
+    assert field_of({"a": 1, "b": [2, "x"]}) == "pair.b.1"
+    assert field_of({"c": 1, "a": 1}) == "pair.c"
+    with pytest.raises(InvalidInputError) as caught:
+        validate(Pair, {"a": None}, "a pair", InvalidInputError)
+    assert caught.value.field == "a"
+    assert InvalidInputError("of nothing in particular").field is None

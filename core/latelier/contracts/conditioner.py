@@ -81,6 +81,13 @@ class Conditioner(nn.Module, ABC):
         """Return a generated picture as the `Input` wants it: what was to stay, put back."""
         return picture
 
+    def check(self, value: Any, /) -> Sequence[str]:  # noqa: ARG002
+        """Return warnings about an `Input`: what of it has no effect, a sentence each.
+
+        A run is made all the same; an input that cannot be used is an error of `Input` or `prepare`.
+        """
+        return ()
+
     def augment(self, value: Any, rng: np.random.Generator, /) -> Any:  # noqa: ARG002
         """Return the `Input` that training sees in place of `value`, drawn with `rng`.
 

@@ -93,3 +93,12 @@ class ConditionerConfig(Frozen):
     def outputs(self) -> OutputSpec:
         """Return the slots that it fills."""
         raise NotImplementedError
+
+    @property
+    def is_inpainting(self) -> bool:
+        """Whether the conditioner takes the picture that a run edits, and the mask of the edit.
+
+        It is then no public input: a run gives it `init_image` and `mask`. Its `Input` has the
+        fields `image` and `mask`.
+        """
+        return False

@@ -5,7 +5,16 @@ from difflib import get_close_matches
 
 
 class LatelierError(Exception):
-    """Base of all errors below: catch it to catch everything that is the user's to mend."""
+    """Base of all errors below. Catch it to catch every error that a user can fix.
+
+    Attributes:
+        field: the value at fault, as a dotted path such as 'size' or 'prompt.text', so that a host
+            can mark it in a form; None where the error is of no single value.
+    """
+
+    def __init__(self, *args: object, field: str | None = None) -> None:
+        super().__init__(*args)
+        self.field = field
 
 
 class UnknownNameError(LatelierError, LookupError):

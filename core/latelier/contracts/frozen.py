@@ -29,15 +29,18 @@ def validate(
 
     Raises:
         LatelierError: of the type `error`, in one line for each fault: `what`, the field, what is
-            wrong with it and, for a field that does not exist, the nearest that does.
+            wrong with it and, for a field that does not exist, the nearest that does. Its `field`
+            is the first of them.
     """
     if isinstance(values, model):
         return values
     try:
         return model.model_validate(values)
     except ValidationError as invalid:
-        faults = [_fault(model, fault) for fault in _of_nearest_types(model, invalid.errors())]
-        raise error(f"{what}: {'; '.join(faults)}") from None
+        found = _of_nearest_types(model, invalid.errors())
+        faults = [_fault(model, fault) for fault in found]
+        field = ".".join(str(part) for part in found[0]["loc"]) or None
+        raise error(f"{what}: {'; '.join(faults)}", field=field) from None
 
 
 def _of_nearest_types(model: type[BaseModel], faults: Sequence[Any]) -> list[Any]:

@@ -75,8 +75,12 @@ def read_input(model: type[M], value: Any, what: str) -> M:
     """
     if isinstance(value, model):
         return value
-    fields = value if isinstance(value, dict) else {bare_field(model, what): value}
-    return validate(model, fields, what, InvalidInputError)
+    try:
+        fields = value if isinstance(value, dict) else {bare_field(model, what): value}
+        return validate(model, fields, what, InvalidInputError)
+    except InvalidInputError as error:
+        error.field = what if error.field is None else f"{what}.{error.field}"
+        raise
 
 
 def bare_field(model: type[BaseModel], what: str) -> str:
