@@ -23,7 +23,7 @@ LEAST = {
 def test_reading_an_outline_and_finding_a_model_import_no_torch():
     code = (
         "import sys, latelier.pipeline.manifest_header, latelier.pipeline.sources, "
-        "latelier.checkpoints.io.header, latelier.checkpoints.io.verified; "
+        "latelier.checkpoints.io.header, latelier.checkpoints.io.verification; "
         "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

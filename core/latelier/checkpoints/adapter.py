@@ -9,8 +9,8 @@ import torch
 
 from latelier._version import __version__
 from latelier.checkpoints.component import Component, restore, store, validate_config
-from latelier.checkpoints.io.verified import verify
-from latelier.checkpoints.io.weights import built_for_weights, load_into, read_weights
+from latelier.checkpoints.io.verification import verify
+from latelier.checkpoints.io.weights import build_on_meta, load_into, read_weights
 from latelier.checkpoints.manifests import (
     ADAPTER_FILE,
     ADAPTER_ID,
@@ -134,7 +134,7 @@ def _restored(stored: StoredComponent, folder: Path) -> Component:
     if stored.weights is None:
         raise ModelFileError(f"{folder}: its adapter names no weights")
     path = verify(stored.weights.within(folder), stored.weights.sha256)
-    module = built_for_weights(lambda: Adapter(config))
+    module = build_on_meta(lambda: Adapter(config))
     load_into(module, read_weights(path), f"{path}")
     module.eval().requires_grad_(False)
     return Component("adapter", stored.id, stored.version, module, stored.weights.sha256)

@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from torch import Tensor, nn
 
 from latelier.checkpoints.io.json_files import read_json
-from latelier.checkpoints.io.verified import verify
+from latelier.checkpoints.io.verification import verify
 from latelier.checkpoints.io.weights import (
-    built_for_weights,
+    build_on_meta,
     load_into,
     read_weights,
     write_weights,
@@ -126,7 +126,7 @@ def restore(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier)
     """
     config = validate_config(kind, stored, folder, atelier)
     registry = atelier.registry(kind)
-    module = built_for_weights(lambda: registry.build(stored.id, config))
+    module = build_on_meta(lambda: registry.build(stored.id, config))
     if stored.weights is not None:
         path = verify(stored.weights.within(folder), stored.weights.sha256)
         load_into(module, read_weights(path), f"{path}")

@@ -43,7 +43,7 @@ class ImportSource(Protocol):
         """Return the tensors of another file of the same model; a pickle is converted first."""
         ...
 
-    def beside(self, name: str, /) -> bytes | None:
+    def sibling(self, name: str, /) -> bytes | None:
         """Return a small file that lies with the weights, such as a vocabulary; None if none."""
         ...
 

@@ -14,11 +14,11 @@ from latelier.checkpoints.component import (
     load_component,
 )
 from latelier.checkpoints.importers.clip import CLIP_TEXT
-from latelier.checkpoints.importers.diffusers.clip_export import export_clip_text
-from latelier.checkpoints.importers.diffusers.export import export_component
+from latelier.checkpoints.importers.diffusers.configs.scheduler import scheduler_to_diffusers
+from latelier.checkpoints.importers.diffusers.configs.unet import CLASSES
+from latelier.checkpoints.importers.diffusers.export.clip_text import export_clip_text
+from latelier.checkpoints.importers.diffusers.export.component import export_component
 from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, SCHEDULER
-from latelier.checkpoints.importers.diffusers.scheduler import scheduler_to_diffusers
-from latelier.checkpoints.importers.diffusers.unet_config import CLASSES
 from latelier.checkpoints.io.json_files import read_json
 from latelier.checkpoints.manifests import COMPONENT_FILE
 from latelier.conversion.destination import check_destination

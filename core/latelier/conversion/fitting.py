@@ -4,7 +4,7 @@ from math import prod
 
 from latelier.checkpoints.importers.building import kind_of
 from latelier.checkpoints.importers.fit import Shapes
-from latelier.checkpoints.io.weights import without_storage
+from latelier.checkpoints.io.weights import meta_device
 from latelier.kernel.atelier import Atelier
 from latelier.presets import PresetPart, preset_names, read_preset
 
@@ -35,6 +35,6 @@ def _shapes(place: str, part: PresetPart, atelier: Atelier) -> list[tuple[int, .
     registry = atelier.registry(kind_of(place))
     if part.id not in registry:
         return []
-    with without_storage():
+    with meta_device():
         module = registry.build(*part.piece)
     return sorted(tuple(tensor.shape) for tensor in module.state_dict().values())

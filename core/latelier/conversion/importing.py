@@ -8,8 +8,8 @@ from typing import Any
 
 from latelier.checkpoints.adapter import save_adapter
 from latelier.checkpoints.component import Component, save_component
-from latelier.checkpoints.importers.building import built, built_adapter
-from latelier.checkpoints.importers.choice import chosen_importer, read_by
+from latelier.checkpoints.importers.building import build_adapter, build_part
+from latelier.checkpoints.importers.choosing import choose_importer, run_importer
 from latelier.checkpoints.importers.hub import locate
 from latelier.checkpoints.importers.source import open_source
 from latelier.contracts.errors import ModelFileError
@@ -81,9 +81,9 @@ def import_model(
     if any((path / file).is_file() for file in MODEL_FILES):
         raise ModelFileError(f"{path}: is a model or component of latelier already")
     opened = open_source(path, Path(config) if config is not None else None, options)
-    id_, chosen = chosen_importer(opened, importer, options, atelier)
+    id_, chosen = choose_importer(opened, importer, options, atelier)
     tell("reading the weights")
-    found = read_by(id_, chosen, opened)
+    found = run_importer(id_, chosen, opened)
     write = _write_adapter if "adapter" in found.parts else _write_model
     alone, components = write(folder, found, f"imported from {name}", tell, atelier)
     counts = {
@@ -99,7 +99,7 @@ def _write_adapter(
     """Write an adapter; return what there is of a model, and the parts by place."""
     (name,) = found.inputs
     tell("checking the adapter")
-    adapter = replace(built_adapter(found.parts, name, atelier), description=description)
+    adapter = replace(build_adapter(found.parts, name, atelier), description=description)
     tell("writing")
     with atomic_folder(folder) as beside:
         save_adapter(adapter, beside)
@@ -114,7 +114,7 @@ def _write_model(
     components = {}
     for place, part in found.parts.items():
         tell(f"checking {place}")
-        components[place] = built(place, part, atelier, fitting)
+        components[place] = build_part(place, part, atelier, fitting)
     alone = _alone(found)
     tell("writing")
     with atomic_folder(folder) as beside:

@@ -1,6 +1,6 @@
 """The published models as configurations, one YAML file a model; no weights."""
 
 from latelier.presets.preset import Preset, PresetPart
-from latelier.presets.reading import preset_names, read_preset
+from latelier.presets.reader import preset_names, read_preset
 
 __all__ = ["Preset", "PresetPart", "preset_names", "read_preset"]

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from latelier.checkpoints.importers.building import built, built_adapter
+from latelier.checkpoints.importers.building import build_adapter, build_part
 from latelier.checkpoints.importers.source import open_source
 from latelier.contracts.errors import LatelierError
 from latelier.contracts.importing import Imported, Importer, ImportSource
@@ -158,7 +158,7 @@ class ImporterContract(ComponentContract):
         return deeds
 
     def test_it_opens_no_connection(self, deeds: Deeds) -> None:
-        """All it reads lies with the weights: `source.beside`, `source.tensors_of`."""
+        """All it reads lies with the weights: `source.sibling`, `source.tensors_of`."""
         assert not deeds.connections, f"it uses the network: {'; '.join(deeds.connections)}"
 
     def test_it_starts_no_process(self, deeds: Deeds) -> None:
@@ -172,10 +172,10 @@ class ImporterContract(ComponentContract):
     def _build(self, imported: Imported) -> None:
         """Build what was read."""
         if imported.parts.keys() == _ADAPTER:
-            built_adapter(imported.parts, "it", self.atelier())
+            build_adapter(imported.parts, "it", self.atelier())
             return
         for place, part in imported.parts.items():
-            built(place, part, self.atelier())
+            build_part(place, part, self.atelier())
 
 
 @dataclass(frozen=True)
@@ -215,9 +215,9 @@ class Guarded:
         self.read.append(f"tensors_of({path.name})")
         return {} if self.empty else self.source.tensors_of(path)
 
-    def beside(self, name: str, /) -> bytes | None:
+    def sibling(self, name: str, /) -> bytes | None:
         """Return a file that lies with the weights."""
-        return self.source.beside(name)
+        return self.source.sibling(name)
 
 
 def _outline(imported: Imported) -> Any:

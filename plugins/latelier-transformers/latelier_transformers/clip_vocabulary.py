@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from latelier.checkpoints.importers.tokenizer_json import ALL, or_made
+from latelier.checkpoints.importers.tokenizer_json import ALL, with_fallback
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 
 from latelier_transformers.clip_text_inputs import ClipTextConfig
@@ -26,7 +26,7 @@ class ClipVocabulary:
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        named = or_made(files.get)
+        named = with_fallback(files.get)
         found = {name: named(name) for name in (VOCAB, MERGES)}
         self.files = {name: data for name, data in found.items() if data is not None}
         missing = [name for name in found if name not in self.files]

@@ -12,8 +12,8 @@ import yaml
 
 import latelier
 from latelier.checkpoints.component import load_component
-from latelier.checkpoints.importers.building import built
-from latelier.checkpoints.importers.choice import read_by
+from latelier.checkpoints.importers.building import build_part
+from latelier.checkpoints.importers.choosing import run_importer
 from latelier.checkpoints.importers.compvis.importer import CompVis
 from latelier.checkpoints.io.weights import write_weights
 from latelier.contracts.condition import Condition
@@ -255,7 +255,7 @@ def test_a_yaml_that_lacks_what_is_needed(given, checkpoint):
         config = config_of()
         del config["model"]["params"][place]["params"][key]
         with pytest.raises(ModelFileError, match=rf"its configuration \(it lacks '{key}'\)"):
-            read_by("latelier/compvis", CompVis(), given(config, tensors))
+            run_importer("latelier/compvis", CompVis(), given(config, tensors))
     config = config_of()
     del config["model"]["params"]["unet_config"]
     with pytest.raises(InvalidConfigError, match="'LatentDiffusion' has no unet_config"):
@@ -278,7 +278,7 @@ def test_missing_unexpected_and_misshapen_tensors_are_named(read, built_ins):
         return ["kl-f9"]
 
     with pytest.raises(ModelFileError) as error:
-        built("first_stage", found.parts["first_stage"], built_ins, published)
+        build_part("first_stage", found.parts["first_stage"], built_ins, published)
     said = str(error.value)
     assert said.count("encoder.") == 10
     assert "12 missing (encoder.conv_in.bias, encoder.conv_in.weight" in said
@@ -355,7 +355,7 @@ def test_sixteen_bits_are_widened(read, built_ins):
                 tensors[name] = tensor.half()
 
     found, tensors = read(config_of(), narrow)
-    state = built("first_stage", found.parts["first_stage"], built_ins).module.state_dict()
+    state = build_part("first_stage", found.parts["first_stage"], built_ins).module.state_dict()
     assert state["decoder.conv_in.weight"].dtype == torch.float32
     stored = tensors["first_stage_model.decoder.conv_in.weight"]
     assert torch.equal(state["decoder.conv_in.weight"], stored.float())
@@ -368,7 +368,7 @@ def test_attentions_may_be_stored_as_linear_layers(read, built_ins):
                 tensors[name] = tensor[:, :, 0, 0]
 
     found, _ = read(config_of(), flat)
-    built("first_stage", found.parts["first_stage"], built_ins)
+    build_part("first_stage", found.parts["first_stage"], built_ins)
 
 
 def test_the_new_attention_order_becomes_the_old(read):
@@ -475,9 +475,9 @@ def test_a_malformed_yaml_is_told_as_that(tmp_path, given, checkpoint, built_ins
         node[path[-1]] = value
         source = given(config, tensors)
         try:
-            found = read_by("latelier/compvis", CompVis(), source)
+            found = run_importer("latelier/compvis", CompVis(), source)
             for place, part in found.parts.items():
-                built(place, part, built_ins)
+                build_part(place, part, built_ins)
         except latelier.LatelierError as error:
             assert "\n" not in str(error)  # noqa: PT017
 
@@ -501,8 +501,8 @@ def test_a_unet_with_a_table_of_classes(read, built_ins):
     part = found.parts["conditioners.class_label"]
     average = tensors["model_ema.diffusion_modellabel_embweight"]
     assert torch.equal(part.tensors["embedding.weight"], average)
-    labels = built("conditioners.class_label", part, built_ins).module
-    unet = built("denoiser", found.parts["denoiser"], built_ins).module
+    labels = build_part("conditioners.class_label", part, built_ins).module
+    unet = build_part("denoiser", found.parts["denoiser"], built_ins).module
     assert unet.config.native_vectors == ("class_label",)
     vector = labels.encode([3]).vector
     assert torch.equal(vector, average[3:4])
@@ -536,7 +536,7 @@ def test_a_table_of_classes_that_the_yaml_does_not_name(given, checkpoint, built
     with_labels(tensors)
     found = CompVis().read(given(config, tensors))
     with pytest.raises(ModelFileError, match=r"label_emb\.weight"):
-        built("denoiser", found.parts["denoiser"], built_ins)
+        build_part("denoiser", found.parts["denoiser"], built_ins)
 
 
 def test_a_vocabulary_in_one_file(tmp_path, read, built_ins):
@@ -552,7 +552,7 @@ def test_a_vocabulary_in_one_file(tmp_path, read, built_ins):
     found, _ = read(config)
     part = found.parts["conditioners.text"]
     assert part.assets["vocab.txt"].decode().split() == words
-    text = built("conditioners.text", part, built_ins).module
+    text = build_part("conditioners.text", part, built_ins).module
     (tokens,) = text.prepare([text.Input(text="a cats")], None).values()
     assert tokens[0, :5].tolist() == [2, 4, 5, 6, 3]
     (tmp_path / "tokenizer.json").write_text("[")

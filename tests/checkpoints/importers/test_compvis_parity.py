@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from latelier.checkpoints.importers.building import built
+from latelier.checkpoints.importers.building import build_part
 from latelier.checkpoints.importers.compvis.importer import CompVis
 from latelier.contracts.condition import Condition, Stream
 
@@ -96,7 +96,7 @@ def test_the_unet(compvis_checkpoint, given, drawn, built_ins, context, ours, th
     config = config_of(context, **ours)
     tensors = compvis_checkpoint(config, drawn)
     found = CompVis().read(given(config, tensors))
-    model = built("denoiser", found.parts["denoiser"], built_ins).module
+    model = build_part("denoiser", found.parts["denoiser"], built_ins).module
     reference = theirs_unet(tensors, context, **theirs)
     x, t, tokens = noise(2, 4, 8, 8), torch.tensor([1.0, 700.0]), noise(2, 5, context)
     with torch.no_grad():
@@ -108,7 +108,7 @@ def test_the_first_stage(compvis_checkpoint, given, drawn, built_ins):
     config = config_of(24, num_heads=4)
     tensors = compvis_checkpoint(config, drawn)
     found = CompVis().read(given(config, tensors))
-    model = built("first_stage", found.parts["first_stage"], built_ins).module
+    model = build_part("first_stage", found.parts["first_stage"], built_ins).module
     reference = diffusers.AutoencoderKL(
         block_out_channels=(32, 64, 64, 64),
         down_block_types=["DownEncoderBlock2D"] * 4,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from latelier.checkpoints.importers.building import built, kind_of
+from latelier.checkpoints.importers.building import build_part, kind_of
 from latelier.checkpoints.importers.compvis.importer import CompVis
 from latelier.diffusion.processes.kinds import process_from
 from latelier.pipeline.request import Defaults
@@ -41,7 +41,7 @@ def test_a_published_model_is_imported_as_its_preset_says(
     found = CompVis().read(source)
     assert found.parts.keys() == preset.parts().keys()
     for place, part in preset.parts().items():
-        component = built(place, found.parts[place], with_clip)
+        component = build_part(place, found.parts[place], with_clip)
         wanted: Any = with_clip.registry(kind_of(place)).validate_config(*part.piece)
         if place == "first_stage" and config["model"]["params"].get("scale_by_std"):
             wanted = wanted.model_copy(update={"scale_factor": MEASURED})
@@ -63,6 +63,6 @@ def test_a_published_first_stage_is_imported_as_its_preset_says(
     tensors["loss.logvar"] = empty(())
     found = CompVis().read(given(config, tensors))
     assert list(found.parts) == ["first_stage"]
-    component = built("first_stage", found.parts["first_stage"], built_ins)
+    component = build_part("first_stage", found.parts["first_stage"], built_ins)
     assert component.config == built_ins.first_stages.validate_config(*part.piece)
     assert sum(p.numel() for p in component.module.parameters()) == part.parameters

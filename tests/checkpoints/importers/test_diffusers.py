@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import latelier
 from latelier.checkpoints.component import load_component
-from latelier.checkpoints.importers.building import built
+from latelier.checkpoints.importers.building import build_part
 from latelier.checkpoints.importers.diffusers.importer import Diffusers
 from latelier.checkpoints.importers.source import open_source
 from latelier.contracts.condition import Condition, Stream
@@ -92,7 +92,7 @@ def imported(tmp_path: Path, built_ins):
         model.save_pretrained(folder, **save)
         source = open_source(folder, None, {})
         assert Diffusers().recognises(source)
-        return built(place, Diffusers().read(source).parts[place], built_ins).module
+        return build_part(place, Diffusers().read(source).parts[place], built_ins).module
 
     return it
 
@@ -327,7 +327,7 @@ SCHEDULERS = [
 
 @pytest.mark.parametrize(("scheduler", "changes"), SCHEDULERS)
 def test_the_scheduler_becomes_the_process(scheduler, changes):
-    from latelier.checkpoints.importers.diffusers.scheduler import process_from_diffusers
+    from latelier.checkpoints.importers.diffusers.configs.scheduler import process_from_diffusers
     from latelier.diffusion.processes.kinds import process_from
 
     theirs = scheduler(**changes)
@@ -344,7 +344,7 @@ def test_the_scheduler_becomes_the_process(scheduler, changes):
 
 
 def test_the_process_becomes_a_scheduler_again():
-    from latelier.checkpoints.importers.diffusers.scheduler import (
+    from latelier.checkpoints.importers.diffusers.configs.scheduler import (
         process_from_diffusers,
         scheduler_to_diffusers,
     )
@@ -364,7 +364,7 @@ def test_the_process_becomes_a_scheduler_again():
     ("spacing", "offset"), [("leading", 1), ("leading", 0), ("trailing", 0), ("linspace", 0)]
 )
 def test_the_schedule_chooses_the_same_training_steps(spacing, offset, built_ins):
-    from latelier.checkpoints.importers.diffusers.scheduler import (
+    from latelier.checkpoints.importers.diffusers.configs.scheduler import (
         process_from_diffusers,
         schedule_from_diffusers,
     )

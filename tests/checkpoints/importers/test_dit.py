@@ -14,8 +14,8 @@ from torch import nn
 
 import latelier
 from latelier.checkpoints.importers.diffusers.class_names import class_names
-from latelier.checkpoints.importers.diffusers.dit_config import dit_config_from_diffusers
-from latelier.checkpoints.importers.diffusers.dit_layout import dit_from_diffusers
+from latelier.checkpoints.importers.diffusers.configs.transformer import dit_config_from_diffusers
+from latelier.checkpoints.importers.diffusers.layouts.transformer import dit_from_diffusers
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError, ModelFileError
 from latelier.conversion.exporting import export_model

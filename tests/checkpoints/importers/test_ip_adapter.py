@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latelier import import_model
 from latelier.checkpoints.adapter import LoadedAdapter, restore_adapter
-from latelier.checkpoints.importers.diffusers.unet_layout import unet_from_diffusers
+from latelier.checkpoints.importers.diffusers.layouts.unet import unet_from_diffusers
 from latelier.checkpoints.io.weights import write_weights
 from latelier.checkpoints.manifests import read_adapter
 from latelier.contracts.components import Control, PictureGeometry, ScaledAdapter

@@ -52,8 +52,8 @@ def test_files_beside_the_weights(folder):
     path = folder("w.ckpt", "vocab.txt")
     for named in (path, path / "w.ckpt"):
         source = open_source(named, None, {})
-        assert source.beside("vocab.txt") == b"of: vocab.txt"
-        assert source.beside("other.txt") is None
+        assert source.sibling("vocab.txt") == b"of: vocab.txt"
+        assert source.sibling("other.txt") is None
 
 
 def test_paths_come_before_the_hub(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from latelier.checkpoints.importers.building import built
+from latelier.checkpoints.importers.building import build_part
 from latelier.checkpoints.importers.clip_layout import clip_from_compvis, clip_from_open_clip
 from latelier.checkpoints.importers.stable_diffusion.importer import StableDiffusion
 from latelier.checkpoints.importers.stable_diffusion.published import published_config
@@ -74,8 +74,8 @@ def test_every_name_is_read(single_file, built_ins, version, size, parameters):
     source = single_file(version)
     assert StableDiffusion().recognises(source)
     found = StableDiffusion().read(source)
-    first_stage = built("first_stage", found.parts["first_stage"], built_ins).module
-    denoiser = built("denoiser", found.parts["denoiser"], built_ins).module
+    first_stage = build_part("first_stage", found.parts["first_stage"], built_ins).module
+    denoiser = build_part("denoiser", found.parts["denoiser"], built_ins).module
     assert sum(p.numel() for p in first_stage.parameters()) == 83_653_863
     assert sum(p.numel() for p in denoiser.parameters()) == parameters
     assert first_stage.config.scale_factor == 0.18215
@@ -90,13 +90,13 @@ def test_every_name_is_read(single_file, built_ins, version, size, parameters):
 def test_the_plugin_is_named_where_it_is_not_installed(single_file, built_ins):
     found = StableDiffusion().read(single_file(1))
     with pytest.raises(ModelFileError, match=r"clip_text'.*: pip install latelier-transformers$"):
-        built("conditioners.text", found.parts["conditioners.text"], built_ins)
+        build_part("conditioners.text", found.parts["conditioners.text"], built_ins)
 
 
 @pytest.mark.parametrize(("version", "layers"), [(1, 12), (2, 24)])
 def test_every_name_of_the_text_encoder_is_read(single_file, with_clip, version, layers):
     part = StableDiffusion().read(single_file(version)).parts["conditioners.text"]
-    config = built("conditioners.text", part, with_clip).config
+    config = build_part("conditioners.text", part, with_clip).config
     assert config.num_hidden_layers == layers
     assert config.layer == {1: "last", 2: "penultimate"}[version]
     assert config.pad_token_id == {1: 49407, 2: 0}[version]

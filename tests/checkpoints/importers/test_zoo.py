@@ -6,16 +6,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from latelier.checkpoints.importers.diffusers.autoencoder_layout import (
-    autoencoder_from_diffusers,
-    autoencoder_to_diffusers,
-)
-from latelier.checkpoints.importers.diffusers.first_stage_config import (
+from latelier.checkpoints.importers.diffusers.configs.first_stage import (
     autoencoder_config_from_diffusers,
     tiny_config_from_diffusers,
 )
-from latelier.checkpoints.importers.diffusers.unet_config import unet_config_from_diffusers
-from latelier.checkpoints.importers.diffusers.unet_layout import (
+from latelier.checkpoints.importers.diffusers.configs.unet import unet_config_from_diffusers
+from latelier.checkpoints.importers.diffusers.layouts.autoencoder import (
+    autoencoder_from_diffusers,
+    autoencoder_to_diffusers,
+)
+from latelier.checkpoints.importers.diffusers.layouts.unet import (
     unet_from_diffusers,
     unet_to_diffusers,
 )

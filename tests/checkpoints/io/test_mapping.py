@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from latelier.checkpoints.io.weights import (
-    built_for_weights,
+    build_on_meta,
     load_into,
     read_weights,
     write_weights,
@@ -27,7 +27,7 @@ def own_memory() -> int:
 def test_loaded_weights_are_the_file(tmp_path):
     write_weights(tmp_path / "w.safetensors", {"weight": torch.ones(4096, 8192)})
     before = own_memory()
-    module = built_for_weights(lambda: nn.Linear(8192, 4096, bias=False))
+    module = build_on_meta(lambda: nn.Linear(8192, 4096, bias=False))
     load_into(module, read_weights(tmp_path / "w.safetensors"), "w")
     with torch.no_grad():
         assert float(module.weight[::64].sum()) == 64 * 8192

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from latelier.checkpoints.io.weights import (
-    built_for_weights,
+    build_on_meta,
     load_into,
+    meta_device,
     read_weights,
-    without_storage,
     write_weights,
 )
 from latelier.contracts.errors import ModelFileError
@@ -142,7 +142,7 @@ def test_a_missing_file_and_a_folder(tmp_path):
 
 
 def linear():
-    with without_storage():
+    with meta_device():
         return nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
 
 
@@ -224,13 +224,13 @@ class NeedsArrays(Plain):
 
 def test_a_plain_module_is_built_once_without_storage():
     Plain.built = 0
-    assert built_for_weights(Plain).weight.is_meta
+    assert build_on_meta(Plain).weight.is_meta
     assert Plain.built == 1
 
 
 @pytest.mark.parametrize("kind", [WithTable, WithBuffer, NeedsValues, NeedsArrays])
 def test_a_module_with_more_than_weights_is_built_for_real(kind):
-    module = built_for_weights(kind)
+    module = build_on_meta(kind)
     assert [float(value) for value in module.table] == [0, 1, 2]
     load_into(module, weights_of(module), "file")
     assert not module.weight.any()
@@ -241,4 +241,4 @@ def test_a_module_that_cannot_be_built_says_why():
         raise TypeError("no width")
 
     with pytest.raises(TypeError, match="no width"):
-        built_for_weights(broken)
+        build_on_meta(broken)

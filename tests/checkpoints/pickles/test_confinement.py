@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from latelier.checkpoints.io.reading import tensors_of
+from latelier.checkpoints.io.weight_files import tensors_of
 from latelier.checkpoints.pickles import conversion
 from latelier.checkpoints.pickles.confinement import limits_for
 from latelier.contracts.errors import ModelFileError

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from latelier.checkpoints.io.reading import tensors_of
+from latelier.checkpoints.io.weight_files import tensors_of
 from latelier.checkpoints.pickles import conversion
 from latelier.checkpoints.pickles.archive import Archive
-from latelier.checkpoints.pickles.unpickler import unpickled
-from latelier.checkpoints.pickles.worker import convert, held
+from latelier.checkpoints.pickles.unpickler import unpickle
+from latelier.checkpoints.pickles.worker import convert, load_any
 from latelier.contracts.errors import ModelFileError
 
 
@@ -87,7 +87,7 @@ def test_none_runs_in_the_restricted_reader(tmp_path, name, protocol):
     marker = tmp_path / "ran"
     path = archive(tmp_path / "h.ckpt", pickle.dumps(hostile(marker)[name], protocol))
     with suppress(pickle.UnpicklingError):
-        unpickled(Archive(path))
+        unpickle(Archive(path))
     assert not marker.exists()
 
 
@@ -99,7 +99,7 @@ def test_none_runs_in_either_reader(tmp_path, name):
     plain.write_bytes(data)
     for path in (archive(tmp_path / "zip.ckpt", data), plain):
         with suppress(ModelFileError):
-            held(path)
+            load_any(path)
         assert not marker.exists()
 
 
@@ -122,7 +122,7 @@ def test_no_module_is_imported(tmp_path, monkeypatch):
         b"\x80\x02csideeffect\nT\n)R.",
     ):
         assert [opcode.name for opcode, _, _ in pickletools.genops(data)][-1] == "STOP"
-        held(archive(tmp_path / "h.ckpt", data))
+        load_any(archive(tmp_path / "h.ckpt", data))
     assert not marker.exists()
     assert "sideeffect" not in sys.modules
 
@@ -137,7 +137,7 @@ STATEFUL = {
 @pytest.mark.parametrize("name", STATEFUL)
 def test_what_may_be_called_cannot_be_changed(tmp_path, name):
     with pytest.raises(pickle.UnpicklingError, match="the pickle changes"):
-        unpickled(Archive(archive(tmp_path / "h.ckpt", STATEFUL[name])))
+        unpickle(Archive(archive(tmp_path / "h.ckpt", STATEFUL[name])))
 
 
 def tensor_pickle(offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> bytes:
@@ -153,7 +153,7 @@ def tensor_pickle(offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -
 
 def test_a_tensor_within_its_storage(tmp_path):
     path = archive(tmp_path / "w.ckpt", tensor_pickle(1, (2,), (2,)))
-    assert torch.equal(unpickled(Archive(path))["w"], torch.tensor([2.0, 4.0]))
+    assert torch.equal(unpickle(Archive(path))["w"], torch.tensor([2.0, 4.0]))
 
 
 @pytest.mark.parametrize(
@@ -170,13 +170,13 @@ def test_a_tensor_within_its_storage(tmp_path):
 def test_a_tensor_that_reaches_out_of_its_storage(tmp_path, offset, size, stride, why):
     path = archive(tmp_path / "w.ckpt", tensor_pickle(offset, size, stride))
     with pytest.raises(pickle.UnpicklingError, match=why):
-        unpickled(Archive(path))
+        unpickle(Archive(path))
 
 
 def test_a_storage_shorter_than_it_says(tmp_path):
     data = tensor_pickle(0, (4,), (1,)).replace(b"I4\ntQ", b"I400\ntQ")
     with pytest.raises(ModelFileError, match="storage '0' is missing or cut short"):
-        unpickled(Archive(archive(tmp_path / "w.ckpt", data)))
+        unpickle(Archive(archive(tmp_path / "w.ckpt", data)))
 
 
 def test_a_zip_bomb(here, tmp_path):
@@ -209,7 +209,7 @@ def test_nobody_is_advised_to_read_it_unsafely(tmp_path):
     path = tmp_path / "evil.ckpt"
     path.write_bytes(pickle.dumps(range(3), protocol=2))
     with pytest.raises(ModelFileError, match="holds more than tensors") as caught:
-        held(path)
+        load_any(path)
     assert "weights_only" not in str(caught.value)
 
 
@@ -219,7 +219,7 @@ def test_a_file_that_was_cut_short(tmp_path, share):
     torch.save({"w": torch.randn(500)}, path)
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     with pytest.raises(ModelFileError, match=r"w\.ckpt: "):
-        held(path)
+        load_any(path)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80", b"not a model", b"\x80\x02" + b"]" * 9, bytes(64)])

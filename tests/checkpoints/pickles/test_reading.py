@@ -7,11 +7,11 @@ from collections import OrderedDict
 import pytest
 import torch
 
-from latelier.checkpoints.io.reading import safe_weights, shapes_of, tensors_of
+from latelier.checkpoints.io.weight_files import as_safetensors, read_shapes, tensors_of
 from latelier.checkpoints.io.weights import write_weights
 from latelier.checkpoints.pickles import conversion
 from latelier.checkpoints.pickles.archive import Archive
-from latelier.checkpoints.pickles.unpickler import Inert, unpickled
+from latelier.checkpoints.pickles.unpickler import Inert, unpickle
 from latelier.checkpoints.pickles.worker import convert
 from latelier.contracts.errors import ModelFileError
 
@@ -97,7 +97,7 @@ def test_a_lightning_file_whose_classes_are_not_here(tmp_path, foreign):
     with pytest.raises(Exception, match=r"Unsupported|Weights only"):
         torch.load(path, weights_only=True)
     del sys.modules[foreign.__name__]
-    held = unpickled(Archive(path))
+    held = unpickle(Archive(path))
     same(held["state_dict"])
     assert isinstance(held["hyper_parameters"], Inert)
     same(tensors_of(path))
@@ -110,29 +110,29 @@ def test_a_state_dict_alone_or_wrapped(here, tmp_path, wrapped, legacy):
     value = {"state_dict": weights(), "global_step": 3} if wrapped else {**weights(), "step": 3}
     torch.save(value, path, _use_new_zipfile_serialization=not legacy)
     same(tensors_of(path))
-    assert shapes_of(path)["view"] == (3, 4)
+    assert read_shapes(path)["view"] == (3, 4)
 
 
 def test_a_parameter_is_its_tensor(tmp_path, foreign):
     path = tmp_path / "w.pt"
     torch.save({"w": torch.nn.Parameter(noise(3)), "x": foreign.Callback()}, path)
-    assert torch.equal(unpickled(Archive(path))["w"], noise(3))
+    assert torch.equal(unpickle(Archive(path))["w"], noise(3))
 
 
 def test_a_conversion_is_made_once(here, tmp_path, monkeypatch, cache):
     path = tmp_path / "w.pt"
     torch.save(weights(), path)
-    first = safe_weights(path)
+    first = as_safetensors(path)
     assert first.is_relative_to(cache)
     monkeypatch.setattr(conversion, "_convert", lambda *_: pytest.fail("converted again"))
     path.rename(tmp_path / "elsewhere.pt")
-    assert safe_weights(tmp_path / "elsewhere.pt") == first
+    assert as_safetensors(tmp_path / "elsewhere.pt") == first
 
 
 def test_safetensors_are_taken_as_they_are(tmp_path):
     path = tmp_path / "w.ckpt"
     write_weights(path, {"w": noise(3)})
-    assert safe_weights(path) == path
+    assert as_safetensors(path) == path
     assert torch.equal(tensors_of(path)["w"], noise(3))
 
 

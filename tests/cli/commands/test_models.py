@@ -54,7 +54,7 @@ def test_every_file_that_is_wrong_is_named(cli, tiny_model, tmp_path, as_json):
 
 def test_files_that_were_once_found_right_are_hashed_again(cli, tiny_model, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("latelier.checkpoints.io.verified.ALWAYS_BELOW", 0)
+    monkeypatch.setattr("latelier.checkpoints.io.verification.ALWAYS_BELOW", 0)
     folder = shutil.copytree(tiny_model, tmp_path / "model")
     assert cli("models", "verify", folder).status == 0
     weights = folder / "denoiser.safetensors"

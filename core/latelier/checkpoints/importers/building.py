@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
 from latelier.checkpoints.component import Component
 from latelier.checkpoints.importers.fit import Published, check_fit
-from latelier.checkpoints.io.weights import built_for_weights
+from latelier.checkpoints.io.weights import build_on_meta
 from latelier.contracts.errors import ModelFileError, UnknownNameError
 from latelier.contracts.frozen import validate
 from latelier.contracts.importing import ImportedPart
@@ -24,7 +24,7 @@ def kind_of(place: str) -> Kind:
     return "denoiser" if place == "denoiser" else "conditioner"
 
 
-def built(
+def build_part(
     place: str, part: ImportedPart, atelier: Atelier, published: Published | None = None
 ) -> Component:
     """Return a part as a component, its weights mapped where they need no widening.
@@ -44,13 +44,13 @@ def built(
             f"this model needs the {kind.replace('_', ' ')} '{part.id}', which is not installed: "
             f"pip install {'--upgrade ' if there else ''}{distribution}"
         ) from None
-    module: nn.Module = built_for_weights(lambda: registry.build(part.id, config))
+    module: nn.Module = build_on_meta(lambda: registry.build(part.id, config))
     _fill(module, place, part, published)
     spec = registry.spec(part.id)
     return Component(kind, spec.id, spec.version, module)
 
 
-def built_adapter(parts: Mapping[str, ImportedPart], name: str, atelier: Atelier) -> LoadedAdapter:
+def build_adapter(parts: Mapping[str, ImportedPart], name: str, atelier: Atelier) -> LoadedAdapter:
     """Return an adapter, of which "adapter" and "conditioner" were found.
 
     Raises:
@@ -58,9 +58,9 @@ def built_adapter(parts: Mapping[str, ImportedPart], name: str, atelier: Atelier
     """
     part = parts["adapter"]
     config = validate(AdapterConfig, part.config, "adapter")
-    module = built_for_weights(lambda: Adapter(config))
+    module = build_on_meta(lambda: Adapter(config))
     _fill(module, "adapter", part)
-    conditioner = built("conditioner", parts["conditioner"], atelier)
+    conditioner = build_part("conditioner", parts["conditioner"], atelier)
     return LoadedAdapter(name, conditioner, adapter_component(module))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from latelier.checkpoints.importers.parameters import told
+from latelier.checkpoints.importers.parameters import require_bool
 from latelier.contracts.importing import ImportedPart
 
 IMAGENET_WITH_NULL = 1001
@@ -18,7 +18,7 @@ def has_null_row(rows: int, said: Any = None) -> bool:
     Raises:
         InvalidConfigError: what is said, by the option 'null_class', is neither true nor false.
     """
-    return rows == IMAGENET_WITH_NULL if said is None else told("null_class", said)
+    return rows == IMAGENET_WITH_NULL if said is None else require_bool("null_class", said)
 
 
 def null_row_note(rows: int, has_null: bool) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from latelier.contracts.errors import InvalidConfigError, suggestion
 
 
-def told(name: str, value: Any) -> bool:
+def require_bool(name: str, value: Any) -> bool:
     """Return the value of an option that says yes or no.
 
     Raises:
@@ -18,7 +18,7 @@ def told(name: str, value: Any) -> bool:
     return value
 
 
-def unread(name: str, params: Mapping[str, Any], known: Collection[str]) -> list[str]:
+def unknown_params(name: str, params: Mapping[str, Any], known: Collection[str]) -> list[str]:
     """Return the parameters that nothing here knows, for a class of which there are many forks.
 
     Raises:
@@ -34,7 +34,7 @@ def unread(name: str, params: Mapping[str, Any], known: Collection[str]) -> list
     return others
 
 
-def taken(
+def pick_params(
     name: str,
     params: Mapping[str, Any],
     wanted: Collection[str],

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from latelier.checkpoints.io.reading import is_weights, shapes_of, tensors_of
+from latelier.checkpoints.io.weight_files import is_weights, read_shapes, tensors_of
 from latelier.checkpoints.io.yaml_files import read_yaml
 from latelier.contracts.errors import ModelFileError
 
@@ -31,15 +31,15 @@ class Source:
         A file of another format has none here: a plugin may know more of it.
 
         Raises:
-            ModelFileError: see `reading.safe_weights`.
+            ModelFileError: see `reading.as_safetensors`.
         """
-        return shapes_of(self.file) if self.file and is_weights(self.file) else {}
+        return read_shapes(self.file) if self.file and is_weights(self.file) else {}
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors, mapped; none for a folder without a file of weights.
 
         Raises:
-            ModelFileError: see `reading.safe_weights`.
+            ModelFileError: see `reading.as_safetensors`.
         """
         return self.tensors_of(self.file) if self.file else {}
 
@@ -47,11 +47,11 @@ class Source:
         """Return the tensors of another file, mapped.
 
         Raises:
-            ModelFileError: see `reading.safe_weights`.
+            ModelFileError: see `reading.as_safetensors`.
         """
         return tensors_of(path)
 
-    def beside(self, name: str, /) -> bytes | None:
+    def sibling(self, name: str, /) -> bytes | None:
         """Return a file that lies with the weights, None where there is none.
 
         Raises:

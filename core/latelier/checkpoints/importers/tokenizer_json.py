@@ -33,7 +33,7 @@ def made_of(values: Mapping[str, Any], name: str, what: str) -> bytes:
         raise ModelFileError(f"{what}: holds nothing to make a {name} of") from None
 
 
-def or_made(beside: Beside) -> Beside:
+def with_fallback(beside: Beside) -> Beside:
     """Return `beside`, with a file of a tokenizer that is missing made of its tokenizer.json."""
 
     def it(name: str) -> bytes | None:

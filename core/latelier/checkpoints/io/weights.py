@@ -25,7 +25,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> str:
     with atomic_file(path) as beside:
         beside.touch()
         mode = beside.stat().st_mode  # save_file would leave a file that only its owner can read
-        save_file(_apart(tensors), beside)
+        save_file(_without_shared_storage(tensors), beside)
         beside.chmod(mode)
         return sha256_of(beside)
 
@@ -73,7 +73,7 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> No
 _DRAWING = {nn.init.normal_, Tensor.normal_, Tensor.erfinv_, Tensor.clamp_}
 
 
-class _Undrawn(TorchFunctionMode):
+class _SkipInit(TorchFunctionMode):
     """Leaves weights without storage undrawn.
 
     These functions would do nothing to them, but only after importing torch's compiler, which
@@ -89,20 +89,20 @@ class _Undrawn(TorchFunctionMode):
 
 
 @contextmanager
-def without_storage() -> Iterator[None]:
+def meta_device() -> Iterator[None]:
     """Build modules on the meta device: their weights come from a file."""
-    with torch.device("meta"), _Undrawn():
+    with torch.device("meta"), _SkipInit():
         yield
 
 
-def built_for_weights(build: Callable[[], M]) -> M:
+def build_on_meta(build: Callable[[], M]) -> M:
     """Return `build()` without storage for the weights that a file is to fill.
 
     A module that needs the values of its tensors as it is built, or that holds tensors which no
     file restores (tables, buffers that are not persistent), is built for real.
     """
     try:
-        with without_storage():
+        with meta_device():
             module = build()
     except (RuntimeError, TypeError):
         return build()
@@ -116,7 +116,7 @@ def _holds_more_than_weights(module: nn.Module) -> bool:
     ) or any(isinstance(v, Tensor) for part in module.modules() for v in vars(part).values())
 
 
-def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _without_shared_storage(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return contiguous tensors of which no two share storage, as the format asks."""
     found: dict[str, Tensor] = {}
     storages: set[int] = set()

@@ -18,10 +18,10 @@ main(*sys.argv[2:])
 """
 
 
-def converted(path: Path) -> Path:
+def convert_pickle(path: Path) -> Path:
     """Return the safetensors file of a pickle's weights, made now or found in the cache.
 
-    The pickle is never unpickled freely, nor in this process. See `worker`.
+    The pickle is never unpickle freely, nor in this process. See `worker`.
 
     Raises:
         ModelFileError: it is damaged or hostile, or takes more memory or time than its size

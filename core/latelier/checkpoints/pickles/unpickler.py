@@ -31,7 +31,7 @@ _STORAGES = {
 }
 
 
-def unpickled(archive: Archive) -> Any:
+def unpickle(archive: Archive) -> Any:
     """Return what the pickle of a checkpoint holds, its storages mapped.
 
     Raises:

@@ -12,7 +12,7 @@ from latelier.checkpoints.io.weights import write_weights
 from latelier.checkpoints.pickles.archive import Archive
 from latelier.checkpoints.pickles.confinement import confine, limits_for
 from latelier.checkpoints.pickles.state_dict import state_dict_in
-from latelier.checkpoints.pickles.unpickler import unpickled
+from latelier.checkpoints.pickles.unpickler import unpickle
 from latelier.contracts.errors import LatelierError, ModelFileError
 
 REFUSED = 3
@@ -36,11 +36,11 @@ def convert(source: Path, destination: Path) -> None:
     Raises:
         ModelFileError: it is damaged or hostile, or holds no tensors.
     """
-    tensors = state_dict_in(held(source), str(source), source.stat().st_size)
+    tensors = state_dict_in(load_any(source), str(source), source.stat().st_size)
     write_weights(destination, tensors)
 
 
-def held(path: Path) -> Any:
+def load_any(path: Path) -> Any:
     """Return what a checkpoint holds: by torch's weights-only reader, else by our own.
 
     Raises:
@@ -58,7 +58,7 @@ def held(path: Path) -> Any:
                 f"{_first_line(error)}"
             ) from None
     try:
-        return unpickled(archive)
+        return unpickle(archive)
     except pickle.UnpicklingError as error:
         raise ModelFileError(f"{path}: its pickle is damaged or hostile: {error}") from None
 

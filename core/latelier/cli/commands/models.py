@@ -82,7 +82,7 @@ def verify(name: Name, as_json: AsJson = False) -> None:
 
     Exit status: 0 where all match, 2 where one does not.
     """
-    from latelier.checkpoints.io.verified import verify as verify_file
+    from latelier.checkpoints.io.verification import verify as verify_file
     from latelier.contracts.errors import ModelFileError
     from latelier.pipeline.manifest_header import read_manifest_header
     from latelier.pipeline.sources import find

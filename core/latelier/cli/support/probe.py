@@ -64,7 +64,7 @@ def _check_data(spec: ComponentSpec) -> None:
     """
     if spec.folder is None:
         return
-    from latelier.checkpoints.io.verified import verify
+    from latelier.checkpoints.io.verification import verify
     from latelier.checkpoints.manifests import read_adapter
 
     folder = locate(spec.folder, spec.id)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from latelier.checkpoints.io.weights import load_into, read_weights, without_storage, write_weights
+from latelier.checkpoints.io.weights import load_into, meta_device, read_weights, write_weights
 from latelier.contracts.errors import InvalidInputError
 from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE, vocabulary
 
@@ -119,7 +119,7 @@ def load_classifier(path: Path) -> SceneClassifier:
     Raises:
         ModelFileError: The file is missing, damaged or of another module.
     """
-    with without_storage():
+    with meta_device():
         classifier = SceneClassifier()
     load_into(classifier, read_weights(path), str(path))
     return classifier.float().eval().requires_grad_(False)

@@ -27,7 +27,7 @@ class Conditioning:
     """What a conditioner is found in. tensors: its own. way: "crossattn", "concat" or "hybrid".
 
     context_dim: width that the denoiser attends to. extra_channels: the denoiser's input channels
-    beyond the latents. options, beside: see `ImportSource`.
+    beyond the latents. options, sibling: see `ImportSource`.
     """
 
     tensors: Mapping[str, Tensor]
@@ -35,7 +35,7 @@ class Conditioning:
     context_dim: int | None
     extra_channels: int
     options: Mapping[str, Any]
-    beside: Callable[[str], bytes | None]
+    sibling: Callable[[str], bytes | None]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def class_embedder(target: Target, found: Conditioning) -> FoundConditioner:
     Raises:
         InvalidConfigError: a parameter asks for what there is not here.
     """
-    params = target.taken(("embed_dim", "n_classes"), {}, _TRAINING)
+    params = target.pick_params(("embed_dim", "n_classes"), {}, _TRAINING)
     rows, width = params.get("n_classes", 1000), params.get("embed_dim")
     has_null = has_null_row(rows, found.options.get("null_class"))
     config = {"num_classes": rows - has_null, "width": width, "null_class": has_null}
@@ -93,14 +93,14 @@ def bert_embedder(target: Target, found: Conditioning) -> FoundConditioner:
         InvalidConfigError: a parameter asks for what there is not here.
     """
     wanted = ("n_embed", "n_layer", "vocab_size", "max_seq_len", "use_tokenizer")
-    params = target.taken(wanted, {"embedding_dropout": (0, 0.0)}, _TRAINING)
+    params = target.pick_params(wanted, {"embedding_dropout": (0, 0.0)}, _TRAINING)
     shape = ("n_embed", "n_layer", "vocab_size")
     config: dict[str, Any] = {key: params[key] for key in shape if key in params}
     tensors = {
         name: tensor for name, tensor in found.tensors.items() if ".to_logits." not in f".{name}"
     }
     if params.get("use_tokenizer", target.name == "BERTEmbedder"):
-        return _bert_text(config, params, tensors, found.beside("vocab.txt"))
+        return _bert_text(config, params, tensors, found.sibling("vocab.txt"))
     return _layout(config, params, tensors, found.options)
 
 
@@ -156,7 +156,7 @@ def spatial_rescaler(target: Target, found: Conditioning) -> FoundConditioner:
         InvalidConfigError: a parameter asks for what there is not here.
     """
     wanted = ("n_stages", "in_channels", "out_channels", "multiplier", "method", "bias")
-    params = target.taken(
+    params = target.pick_params(
         wanted, {"multiplier": (0.5,), "method": ("bilinear",), "bias": (False,)}, _TRAINING
     )
     channels = params.get("out_channels")
@@ -187,9 +187,9 @@ def clip_embedder(target: Target, found: Conditioning) -> FoundConditioner:
     Raises:
         InvalidConfigError: a parameter asks for what there is not here.
     """
-    target.taken(("version",), {"max_length": (77,), "layer": ("last",)}, _TRAINING)
+    target.pick_params(("version",), {"max_length": (77,), "layer": ("last",)}, _TRAINING)
     tensors = clip_from_compvis(found.tensors)
-    part = clip_text_part(tensors, found.beside, {"hidden_act": "quick_gelu", "layer": "last"})
+    part = clip_text_part(tensors, found.sibling, {"hidden_act": "quick_gelu", "layer": "last"})
     return _clip(part, found)
 
 
@@ -200,10 +200,10 @@ def open_clip_embedder(target: Target, found: Conditioning) -> FoundConditioner:
         InvalidConfigError: a parameter asks for what there is not here.
     """
     fixed = {"max_length": (77,), "arch": ("ViT-H-14",)}
-    params = target.taken(("version", "layer"), fixed, _TRAINING)
+    params = target.pick_params(("version", "layer"), fixed, _TRAINING)
     tensors = clip_from_open_clip(found.tensors)
     fields = {"hidden_act": "gelu", "layer": params.get("layer", "last"), "pad_token_id": 0}
-    return _clip(clip_text_part(tensors, found.beside, fields), found)
+    return _clip(clip_text_part(tensors, found.sibling, fields), found)
 
 
 def _clip(part: ImportedPart, found: Conditioning) -> FoundConditioner:

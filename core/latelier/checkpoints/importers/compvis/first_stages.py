@@ -50,7 +50,7 @@ def autoencoder_kl(
     Raises:
         InvalidConfigError: a parameter asks for what there is not here.
     """
-    params = target.taken(("ddconfig", "embed_dim"), {}, _TRAINING)
+    params = target.pick_params(("ddconfig", "embed_dim"), {}, _TRAINING)
     config = _layers(target, double_z=True) | {
         "embed_dim": params["embed_dim"],
         "scale_factor": scale_factor,
@@ -67,7 +67,7 @@ def autoencoder_vq(
         InvalidConfigError: a parameter asks for what there is not here.
     """
     wanted = ("ddconfig", "embed_dim", "n_embed")
-    params = target.taken(wanted, {}, (*_TRAINING, "remap", "sane_index_shape"))
+    params = target.pick_params(wanted, {}, (*_TRAINING, "remap", "sane_index_shape"))
     used = tensors.get("quantize.used")
     config = _layers(target, double_z=False) | {
         "embed_dim": params["embed_dim"],
@@ -112,7 +112,7 @@ def convolutional(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _layers(target: Target, *, double_z: bool) -> dict[str, Any]:
     layers = Target("ddconfig", target.params.get("ddconfig") or {})
-    found = layers.taken(_LAYERS, {**_LAYERS_FIXED, "double_z": (double_z,)}, ())
+    found = layers.pick_params(_LAYERS, {**_LAYERS_FIXED, "double_z": (double_z,)}, ())
     if found.get("attn_type") == "vanilla-xformers":
         found["attn_type"] = "vanilla"
     return found

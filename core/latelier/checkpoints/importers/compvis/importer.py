@@ -25,8 +25,8 @@ from latelier.checkpoints.importers.compvis.tensors import (
 )
 from latelier.checkpoints.importers.compvis.unet import unet_part
 from latelier.checkpoints.importers.fit import refuse_leftovers
-from latelier.checkpoints.importers.parameters import unread
-from latelier.checkpoints.importers.tokenizer_json import or_made
+from latelier.checkpoints.importers.parameters import unknown_params
+from latelier.checkpoints.importers.tokenizer_json import with_fallback
 from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
 from latelier.contracts.importing import Imported, ImportedPart, ImportSource
 
@@ -143,7 +143,7 @@ class LatentDiffusion:
         self._source = source
         self._first_stage_target = self._target_of_first_stage()
         self._notes: list[str] = [f"the model is a {model.name}"]
-        others = unread(model.name, model.params, _KNOWN)
+        others = unknown_params(model.name, model.params, _KNOWN)
         if others:
             self._notes.append(f"parameters that are not known here: {', '.join(others)}")
 
@@ -239,7 +239,7 @@ class LatentDiffusion:
             self._unet.params.get("context_dim"),
             extra,
             self._source.options,
-            or_made(self._source.beside),
+            with_fallback(self._source.sibling),
         )
         found = [chosen(target, CONDITIONERS, "cond_stage_config")(target, conditioning)]
         if conditioning.way == "hybrid":

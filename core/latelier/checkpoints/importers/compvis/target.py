@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from latelier.checkpoints.importers.parameters import taken
+from latelier.checkpoints.importers.parameters import pick_params
 from latelier.contracts.errors import InvalidConfigError, suggestion
 
 
@@ -29,18 +29,18 @@ class Target:
             raise InvalidConfigError(f"the YAML's {what} has 'params' that are no mapping")
         return cls(node["target"].rpartition(".")[2], params)
 
-    def taken(
+    def pick_params(
         self,
         wanted: Collection[str],
         fixed: Mapping[str, Collection[Any]],
         ignored: Collection[str],
     ) -> dict[str, Any]:
-        """Return the parameters `wanted` that are given; see `parameters.taken`.
+        """Return the parameters `wanted` that are given; see `parameters.pick_params`.
 
         Raises:
             InvalidConfigError: another parameter, or a fixed one of another value.
         """
-        return taken(self.name, self.params, wanted, fixed, ignored)
+        return pick_params(self.name, self.params, wanted, fixed, ignored)
 
 
 def chosen(target: Target, known: Mapping[str, Any], what: str) -> Any:

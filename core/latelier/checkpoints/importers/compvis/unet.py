@@ -57,7 +57,7 @@ def unet_part(
         InvalidConfigError: a parameter asks for what there is not here.
     """
     wanted = (*_TAKEN, *_WITH_CONTEXT, *_TRANSFORMER, *_OTHER)
-    params = target.taken(wanted, _FIXED, _IGNORED)
+    params = target.pick_params(wanted, _FIXED, _IGNORED)
     if params.get("num_classes") is not None and not vectors:
         raise InvalidConfigError(
             f"'{target.name}' has num_classes: {params['num_classes']}, which only models with "

@@ -12,14 +12,7 @@ from latelier.checkpoints.importers.class_table import (
     null_row_note,
 )
 from latelier.checkpoints.importers.diffusers.class_names import class_names
-from latelier.checkpoints.importers.diffusers.first_stage_config import VQ
-from latelier.checkpoints.importers.diffusers.folder import (
-    CONFIG,
-    INDEX,
-    SCHEDULER,
-    read_json_object,
-)
-from latelier.checkpoints.importers.diffusers.parts import (
+from latelier.checkpoints.importers.diffusers.components import (
     DENOISERS,
     FIRST_STAGES,
     FoundDenoiser,
@@ -27,9 +20,16 @@ from latelier.checkpoints.importers.diffusers.parts import (
     denoiser_part,
     first_stage_part,
 )
-from latelier.checkpoints.importers.diffusers.scheduler import (
+from latelier.checkpoints.importers.diffusers.configs.first_stage import VQ
+from latelier.checkpoints.importers.diffusers.configs.scheduler import (
     process_from_diffusers,
     schedule_from_diffusers,
+)
+from latelier.checkpoints.importers.diffusers.folder import (
+    CONFIG,
+    INDEX,
+    SCHEDULER,
+    read_json_object,
 )
 from latelier.checkpoints.importers.diffusers.text_encoders import clip_part, ldm_bert_part
 from latelier.contracts.errors import InvalidConfigError, ModelFileError

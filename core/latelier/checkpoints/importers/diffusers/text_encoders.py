@@ -12,9 +12,9 @@ from latelier.checkpoints.importers.diffusers.folder import (
     read_json_object,
     read_weights_of,
 )
-from latelier.checkpoints.importers.diffusers.ldm_bert_layout import ldm_bert_from_diffusers
+from latelier.checkpoints.importers.diffusers.layouts.ldm_bert import ldm_bert_from_diffusers
 from latelier.checkpoints.importers.diffusers.tokenizer_files import padding_token, tokenizer_file
-from latelier.checkpoints.importers.parameters import taken
+from latelier.checkpoints.importers.parameters import pick_params
 from latelier.contracts.errors import ModelFileError
 from latelier.contracts.importing import ImportedPart, ImportSource
 
@@ -45,7 +45,7 @@ def ldm_bert_part(source: ImportSource, folder: Path, tokenizer: Path) -> Import
     """
     config = read_json_object(folder / CONFIG)
     numbers = {key: config[key] for key in (*_BERT, *_BERT_FIXED) if key in config}
-    given = {**_BERT_DEFAULTS, **taken("LDMBertModel", numbers, _BERT, _BERT_FIXED, ())}
+    given = {**_BERT_DEFAULTS, **pick_params("LDMBertModel", numbers, _BERT, _BERT_FIXED, ())}
     fields = {
         "n_embed": given["d_model"],
         "n_layer": given["encoder_layers"],

@@ -15,7 +15,7 @@ from latelier.checkpoints.importers.ip_adapter.layout import (
     renames,
 )
 from latelier.checkpoints.io.json_files import read_object
-from latelier.checkpoints.io.weights import without_storage
+from latelier.checkpoints.io.weights import meta_device
 from latelier.checkpoints.manifests import ADAPTER_ID
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.contracts.frozen import validate
@@ -85,7 +85,7 @@ def _layers(shapes: Shapes, source: ImportSource) -> tuple[dict[str, int], str]:
         config, base = _config_of(folder), f"{folder}"
     else:
         config, base = _stable_diffusion(widths[0]), "the blocks of Stable Diffusion"
-    with without_storage():
+    with meta_device():
         there = UNet(config).cross_attentions
     layers = {name: there[name] for name in in_file_order(there)}
     if list(layers.values()) != widths:

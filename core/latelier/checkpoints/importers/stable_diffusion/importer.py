@@ -70,5 +70,5 @@ class _Configured:
     def tensors_of(self, path: Path, /) -> dict[str, Tensor]:
         return dict(self.source.tensors_of(path))
 
-    def beside(self, name: str, /) -> bytes | None:
-        return self.source.beside(name)
+    def sibling(self, name: str, /) -> bytes | None:
+        return self.source.sibling(name)

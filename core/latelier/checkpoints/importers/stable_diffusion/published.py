@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from latelier.checkpoints.importers.parameters import told
+from latelier.checkpoints.importers.parameters import require_bool
 from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
 
 CONTEXT = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
@@ -64,7 +64,7 @@ def published_config(
         "image_size": 96 if high else 64,
         "conditioning_key": "hybrid" if channels == 9 else "crossattn",
         "scale_factor": 0.18215,
-        "use_ema": told("use_ema", options.get("use_ema", False)),
+        "use_ema": require_bool("use_ema", options.get("use_ema", False)),
         "parameterization": prediction,
         "unet_config": {"target": "UNetModel", "params": _unet(version, shapes)},
         "first_stage_config": {"target": "AutoencoderKL", "params": _KL_F8},

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from latelier.checkpoints.importers.diffusers.unet_config import CLASSES
-from latelier.checkpoints.importers.parameters import taken
+from latelier.checkpoints.importers.diffusers.configs.unet import CLASSES
+from latelier.checkpoints.importers.parameters import pick_params
 from latelier.contracts.errors import InvalidConfigError
 
 DITS = ("DiTTransformer2DModel", "Transformer2DModel")
@@ -51,7 +51,7 @@ def dit_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
             f"'{name}' has norm_type: {params.get('norm_type')}; only ada_norm_zero, that of DiT, "
             "can be imported"
         )
-    given = {**_DEFAULTS, **taken(name, params, tuple(_DEFAULTS), _FIXED, _IGNORED)}
+    given = {**_DEFAULTS, **pick_params(name, params, tuple(_DEFAULTS), _FIXED, _IGNORED)}
     latents, out = given["in_channels"], given["out_channels"] or given["in_channels"]
     if out not in (latents, 2 * latents):
         raise InvalidConfigError(

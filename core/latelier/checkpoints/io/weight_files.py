@@ -6,7 +6,7 @@ from torch import Tensor
 
 from latelier.checkpoints.io.header import read_header
 from latelier.checkpoints.io.weights import read_weights
-from latelier.checkpoints.pickles.conversion import converted
+from latelier.checkpoints.pickles.conversion import convert_pickle
 from latelier.contracts.errors import ModelFileError
 
 _ZIP = b"PK\x03\x04"
@@ -24,7 +24,7 @@ def is_weights(path: Path) -> bool:
     return start[8:] == b"{" or start.startswith((_ZIP, _PICKLE))
 
 
-def safe_weights(path: Path) -> Path:
+def as_safetensors(path: Path) -> Path:
     """Return `path` if it is a safetensors file; for a pickle, the safetensors file made of it.
 
     Raises:
@@ -40,17 +40,17 @@ def safe_weights(path: Path) -> Path:
     if start[8:] == b"{":
         return path
     if start.startswith((_ZIP, _PICKLE)):
-        return converted(path)
+        return convert_pickle(path)
     raise ModelFileError(f"{path}: is neither a safetensors file nor a checkpoint of torch")
 
 
-def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
+def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Return the shape of each tensor in a file of weights, by name.
 
     Raises:
-        ModelFileError: see `safe_weights`.
+        ModelFileError: see `as_safetensors`.
     """
-    header = read_header(safe_weights(path))
+    header = read_header(as_safetensors(path))
     return {name: tuple(tensor["shape"]) for name, tensor in header.items()}
 
 
@@ -58,6 +58,6 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a file of weights, mapped from disk, on the CPU.
 
     Raises:
-        ModelFileError: see `safe_weights`.
+        ModelFileError: see `as_safetensors`.
     """
-    return read_weights(safe_weights(path))
+    return read_weights(as_safetensors(path))

@@ -7,14 +7,14 @@ from typing import Any
 from torch import Tensor
 
 from latelier.checkpoints.component import Component
-from latelier.checkpoints.importers.diffusers.autoencoder_layout import autoencoder_to_diffusers
-from latelier.checkpoints.importers.diffusers.first_stage_config import (
+from latelier.checkpoints.importers.diffusers.configs.first_stage import (
     autoencoder_config_to_diffusers,
     tiny_config_to_diffusers,
 )
+from latelier.checkpoints.importers.diffusers.configs.unet import unet_config_to_diffusers
 from latelier.checkpoints.importers.diffusers.folder import write_component
-from latelier.checkpoints.importers.diffusers.unet_config import unet_config_to_diffusers
-from latelier.checkpoints.importers.diffusers.unet_layout import UNET_TABLE, unet_to_diffusers
+from latelier.checkpoints.importers.diffusers.layouts.autoencoder import autoencoder_to_diffusers
+from latelier.checkpoints.importers.diffusers.layouts.unet import UNET_TABLE, unet_to_diffusers
 from latelier.contracts.errors import CompatibilityError
 
 

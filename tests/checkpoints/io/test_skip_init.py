@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from latelier.checkpoints.io.weights import without_storage
+from latelier.checkpoints.io.weights import meta_device
 
 LIGHT = """
 import sys
 from torch import nn
-from latelier.checkpoints.io.weights import without_storage
-with without_storage():
+from latelier.checkpoints.io.weights import meta_device
+with meta_device():
     weight = nn.Embedding(4, 4).weight
     for draw in (nn.init.normal_, nn.init.kaiming_normal_, nn.init.trunc_normal_):
         assert draw(weight) is weight and weight.is_meta
@@ -29,6 +29,6 @@ def test_the_compiler_is_not_imported():
 
 @pytest.mark.parametrize("draw", [nn.init.normal_, nn.init.trunc_normal_])
 def test_tensors_with_storage_are_drawn_as_ever(draw):
-    with without_storage():
+    with meta_device():
         drawn = draw(torch.zeros(64, device="cpu"))
     assert drawn.std() > 0.5

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from latelier.checkpoints.io import verified
-from latelier.checkpoints.io.verified import verify
+from latelier.checkpoints.io import verification
+from latelier.checkpoints.io.verification import verify
 from latelier.contracts.errors import ModelFileError
 
 DATA = b"some weights"
@@ -31,7 +31,7 @@ def hashed(monkeypatch):
         seen.append(path)
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
-    monkeypatch.setattr(verified, "sha256_of", counted)
+    monkeypatch.setattr(verification, "sha256_of", counted)
     return seen
 
 
@@ -43,7 +43,7 @@ def test_small_files_are_hashed_each_time(file, hashed, tmp_path):
 
 @pytest.fixture
 def large(file, monkeypatch):
-    monkeypatch.setattr(verified, "ALWAYS_BELOW", 1)
+    monkeypatch.setattr(verification, "ALWAYS_BELOW", 1)
     return file
 
 

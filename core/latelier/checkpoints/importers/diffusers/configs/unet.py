@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from latelier.checkpoints.importers.parameters import taken
+from latelier.checkpoints.importers.parameters import pick_params
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError
 from latelier.denoisers.configs import UNetConfig
 
@@ -94,7 +94,7 @@ def unet_config_from_diffusers(
     params = {key: value for key, value in config.items() if not key.startswith("_")}
     cross = name == CROSS
     wanted, fixed = (_OF_CROSS, _FIXED_CROSS) if cross else (_OF_PLAIN, _FIXED_PLAIN)
-    given = {**_DEFAULTS[name], **taken(name, params, wanted, fixed, _IGNORED)}
+    given = {**_DEFAULTS[name], **pick_params(name, params, wanted, fixed, _IGNORED)}
     widths, types = list(given["block_out_channels"]), list(given["down_block_types"])
     if any(width % widths[0] for width in widths):
         raise InvalidConfigError(f"'{name}' has levels of {widths}: not multiples of the first")

@@ -42,7 +42,7 @@ def autoencoder_to_diffusers(tensors: Mapping[str, Tensor], levels: int) -> dict
     for name, tensor in tensors.items():
         there = _substituted(_up_reversed(name, levels), _NAMES)
         if ".attentions." in there:
-            path, inside, leaf = _apart(there)
+            path, inside, leaf = _without_shared_storage(there)
             there = f"{path}.{_ATTENTION[inside]}.{leaf}"
             tensor = tensor[:, :, 0, 0] if tensor.ndim == 4 else tensor  # noqa: PLW2901
         found[there.replace("nin_shortcut", "conv_shortcut")] = tensor
@@ -56,7 +56,7 @@ def autoencoder_from_diffusers(tensors: Mapping[str, Tensor], levels: int) -> di
     for name, tensor in tensors.items():
         here = name.replace("conv_shortcut", "nin_shortcut")
         if ".attentions." in here:
-            path, inside, leaf = _apart(here)
+            path, inside, leaf = _without_shared_storage(here)
             inside = _FORMER.get(inside, inside)
             here = f"{path}.{back.get(inside, inside)}.{leaf}"
             tensor = tensor[:, :, None, None] if tensor.ndim == 2 else tensor  # noqa: PLW2901
@@ -72,7 +72,7 @@ def _up_reversed(name: str, levels: int) -> str:
     return f"{match[1]}{levels - 1 - int(match[2])}{match[3]}"
 
 
-def _apart(name: str) -> tuple[str, str, str]:
+def _without_shared_storage(name: str) -> tuple[str, str, str]:
     """Return the path of an attention, the layer in it, and the tensor."""
     match = re.fullmatch(r"(.*\.attentions\.\d+)\.(.+)\.(\w+)", name)
     assert match is not None, name

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from latelier.checkpoints.importers.parameters import taken
+from latelier.checkpoints.importers.parameters import pick_params
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError
 
 KL, VQ, TINY = "AutoencoderKL", "VQModel", "AutoencoderTiny"
@@ -81,12 +81,12 @@ def autoencoder_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, An
     name = config["_class_name"]
     params = {key: value for key, value in config.items() if not key.startswith("_")}
     if name == KL:
-        given = taken(name, params, _LAYERS, _FIXED_KL, ("force_upcast",))
+        given = pick_params(name, params, _LAYERS, _FIXED_KL, ("force_upcast",))
         given = {**_DEFAULTS, "latent_channels": 4, **given}
         more = {"embed_dim": given["latent_channels"]}
     else:
         wanted = (*_LAYERS, "num_vq_embeddings", "vq_embed_dim")
-        given = taken(name, params, wanted, _FIXED_VQ, ("force_upcast",))
+        given = pick_params(name, params, wanted, _FIXED_VQ, ("force_upcast",))
         given = {**_DEFAULTS, **_DEFAULTS_VQ, **given}
         more = {
             "embed_dim": given.get("vq_embed_dim") or given["latent_channels"],
@@ -139,7 +139,7 @@ def tiny_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     params = {key: value for key, value in config.items() if not key.startswith("_")}
     wanted = (*_TINY_SAME, *_TINY_RENAMED)
-    given = taken(TINY, params, wanted, _FIXED_TINY, ("force_upcast",))
+    given = pick_params(TINY, params, wanted, _FIXED_TINY, ("force_upcast",))
     return {_TINY_RENAMED.get(key, key): value for key, value in given.items()}
 
 

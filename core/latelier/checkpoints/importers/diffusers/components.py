@@ -7,27 +7,30 @@ from typing import Any
 
 from torch import Tensor
 
-from latelier.checkpoints.importers.diffusers.autoencoder_layout import autoencoder_from_diffusers
-from latelier.checkpoints.importers.diffusers.dit_config import DITS, dit_config_from_diffusers
-from latelier.checkpoints.importers.diffusers.dit_layout import TABLE, dit_from_diffusers
-from latelier.checkpoints.importers.diffusers.first_stage_config import (
+from latelier.checkpoints.importers.diffusers.configs.first_stage import (
     KL,
     TINY,
     VQ,
     autoencoder_config_from_diffusers,
     tiny_config_from_diffusers,
 )
+from latelier.checkpoints.importers.diffusers.configs.transformer import (
+    DITS,
+    dit_config_from_diffusers,
+)
+from latelier.checkpoints.importers.diffusers.configs.unet import (
+    CROSS,
+    PLAIN,
+    unet_config_from_diffusers,
+)
 from latelier.checkpoints.importers.diffusers.folder import (
     CONFIG,
     read_json_object,
     read_weights_of,
 )
-from latelier.checkpoints.importers.diffusers.unet_config import (
-    CROSS,
-    PLAIN,
-    unet_config_from_diffusers,
-)
-from latelier.checkpoints.importers.diffusers.unet_layout import (
+from latelier.checkpoints.importers.diffusers.layouts.autoencoder import autoencoder_from_diffusers
+from latelier.checkpoints.importers.diffusers.layouts.transformer import TABLE, dit_from_diffusers
+from latelier.checkpoints.importers.diffusers.layouts.unet import (
     UNET_TABLE,
     unet_from_diffusers,
 )

@@ -8,7 +8,7 @@ from latelier.contracts.importing import Imported, Importer, ImportSource
 from latelier.kernel.atelier import Atelier
 
 
-def chosen_importer(
+def choose_importer(
     source: ImportSource, name: str | None, options: Mapping[str, Any], atelier: Atelier
 ) -> tuple[str, Importer]:
     """Return the id of an importer, and the importer: the one called `name`, or that recognises.
@@ -42,7 +42,7 @@ def chosen_importer(
     return id_, importer
 
 
-def read_by(id_: str, importer: Importer, source: ImportSource) -> Imported:
+def run_importer(id_: str, importer: Importer, source: ImportSource) -> Imported:
     """Return what an importer reads in a source.
 
     Configurations come from strangers: one whose values are of types that the importer did not
