@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.options import bind, options_model, read_options, takes_noise
+from latelier.contracts.options import bind, options_model, read_options
 
 LATE = """
 from __future__ import annotations
@@ -91,9 +91,3 @@ def test_bound_defaults_are_those_of_the_options():
 def test_only_options_can_be_bound(name):
     with pytest.raises(TypeError, match=f"sampler has no option '{name}'"):
         bind(sampler, {name: 1})
-
-
-def test_a_sampler_that_names_noise_takes_it():
-    assert takes_noise(sampler)
-    assert takes_noise(bind(sampler, {"eta": 1}))
-    assert not takes_noise(lambda denoise, x, grid, /, *, eta=0.0: None)

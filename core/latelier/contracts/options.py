@@ -11,7 +11,7 @@ from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen, validate
 
 _NOISE = "noise"
-"""The keyword of a sampler that the host gives, if it has one; no option."""
+"""The keyword that a host gives to a sampler; it is not an option."""
 
 
 class _Options(Frozen, validate_default=True):
@@ -34,11 +34,6 @@ def options_model(function: Callable[..., Any]) -> type[BaseModel]:
         if parameter.kind is parameter.KEYWORD_ONLY and name != _NOISE
     }
     return create_model("Options", __base__=_Options, __module__=_module_of(function), **fields)
-
-
-def takes_noise(sampler: Callable[..., Any]) -> bool:
-    """Return whether a sampler has the keyword `noise`; only then a host gives it."""
-    return _NOISE in inspect.signature(sampler).parameters
 
 
 def bind(function: Callable[..., Any], defaults: Mapping[str, Any]) -> partial[Any]:

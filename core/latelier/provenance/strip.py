@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.io.atomic import atomic_overwrite
+from latelier.io.atomic import write_bytes
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -33,7 +33,7 @@ def strip(path: str | Path, output: str | Path | None = None) -> None:
         InvalidInputError: the file is missing, no PNG or damaged; it stays as it was.
         OSError: it cannot be written.
     """
-    atomic_overwrite(Path(path if output is None else output), bare(Path(path)))
+    write_bytes(Path(path if output is None else output), bare(Path(path)))
 
 
 def bare(path: Path) -> bytes:

@@ -2,13 +2,13 @@
 
 import keyword
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from latelier._version import __version__
 from latelier.contracts.errors import InvalidInputError
+from latelier.io.atomic import atomic_folder
 from latelier.kernel.trust.entry_points import GROUP
 from latelier.scaffold.kinds import PluginKind
 
@@ -45,13 +45,10 @@ def write_plugin(name: str, kind: PluginKind, parent: Path, author: str) -> Path
     folder = parent / words["distribution"]
     if folder.exists():
         raise InvalidInputError(f"{folder}: exists already; nothing was written")
-    parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=parent, prefix=f".{folder.name}-") as beside:
-        root = Path(beside, folder.name)
+    with atomic_folder(folder, replace=False) as temporary:
         for path, text in _files(kind, words):
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(text, encoding="utf-8")
-        root.rename(folder)
+            (temporary / path).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / path).write_text(text, encoding="utf-8")
     return folder
 
 

@@ -5,7 +5,6 @@ that one that exists is whole. The last two are kept.
 """
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from latelier.contracts.errors import ModelFileError
+from latelier.io.atomic import atomic_folder
 
 _KEPT = 2
 _PREFIX = "step-"
-_PARTIAL = ".partial-"
 _FILES = ("weights", "ema", "optimizer")
 
 
@@ -39,22 +38,13 @@ class Checkpoint:
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write a checkpoint into `folder`, delete all but the last two, and return its path."""
-    folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"{_PREFIX}{checkpoint.step:08d}"
-    partial = folder / f"{_PARTIAL}{final.name}"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    for name in _FILES:
-        tensors = {key: t.contiguous() for key, t in getattr(checkpoint, name).items()}
-        save_file(tensors, partial / f"{name}.safetensors")
-    state = {"step": checkpoint.step, **checkpoint.state}
-    (partial / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
-    for path in partial.iterdir():
-        _flushed(path)
-    if final.exists():
-        shutil.rmtree(final)
-    partial.rename(final)
-    _flushed(folder)
+    with atomic_folder(final) as temporary:
+        for name in _FILES:
+            tensors = {key: t.contiguous() for key, t in getattr(checkpoint, name).items()}
+            save_file(tensors, temporary / f"{name}.safetensors")
+        state = {"step": checkpoint.step, **checkpoint.state}
+        (temporary / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
     for old in checkpoints(folder)[:-_KEPT]:
         shutil.rmtree(old)
     return final
@@ -80,11 +70,3 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"the checkpoint {path} cannot be read ({error}); delete it to resume from the one "
             "before it"
         ) from None
-
-
-def _flushed(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from latelier.contracts.errors import InvalidConfigError
+from latelier.io.atomic import write_bytes
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.training.checkpoint import checkpoints
@@ -55,8 +56,7 @@ def begin(config: Training, resume: Resume) -> Path | None:
     copy = config.out / "config.yaml"
     if found and copy.exists():
         _check_same(config, read_training(copy, type(config)), copy)
-    config.out.mkdir(parents=True, exist_ok=True)
-    copy.write_text(written(config), encoding="utf-8")
+    write_bytes(copy, written(config).encode())
     return found[-1] if found else None
 
 

@@ -6,6 +6,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from latelier.io.atomic import atomic_file
+
 
 def pictures(images: Tensor) -> list[Image.Image]:
     """Return images (B, 3, H, W) in [-1, 1] as pictures; values outside are clipped."""
@@ -29,8 +31,6 @@ def grid(rows: list[list[Image.Image]], zoom: int = 1, gap: int = 4) -> Image.Im
 
 
 def save_sheet(sheet: Image.Image, path: Path) -> None:
-    """Write a sheet as PNG, beside and then renamed, so that it is whole where it exists."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{path.name}")
-    sheet.save(partial, "PNG")
-    partial.rename(path)
+    """Write a sheet as PNG, atomically."""
+    with atomic_file(path) as temporary:
+        sheet.save(temporary, "PNG")

@@ -102,7 +102,7 @@ def test_a_mismatch_is_not_remembered(large, hashed):
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"x": 3}', "\xff"])
 def test_a_damaged_cache_only_costs_time(large, tmp_path, content):
-    cache = tmp_path / "cache" / "latelier" / "verified.json"
+    cache = tmp_path / "cache" / "latelier" / "verified" / "files.json"
     cache.parent.mkdir(parents=True)
     cache.write_bytes(content.encode("latin-1"))
     verify(large, SHA256)

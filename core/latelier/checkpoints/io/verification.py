@@ -5,12 +5,12 @@ modification time and inode, so that loading it again stays mapped and lazy.
 """
 
 import json
-import os
 from pathlib import Path
 
 from latelier.contracts.errors import ModelFileError
 from latelier.io.atomic import write_json
 from latelier.io.hashing import sha256_of
+from latelier.io.user_folders import cache_folder
 
 ALWAYS_BELOW = 64 * 2**20
 """Bytes below which a file is hashed each time."""
@@ -47,8 +47,7 @@ def verify(path: Path, sha256: str, *, again: bool = False) -> Path:
 
 
 def _file() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(home).expanduser() / "latelier" / "verified.json"
+    return cache_folder("verified") / "files.json"
 
 
 def _known() -> dict[str, list[object]]:

@@ -1,7 +1,6 @@
 """Turning a pickle into safetensors, once, in a process of its own."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from latelier.checkpoints.pickles.worker import REFUSED
 from latelier.contracts.errors import ModelFileError
 from latelier.io.hashing import sha256_of
+from latelier.io.user_folders import cache_folder
 
 _PROGRAM = """
 import json, sys
@@ -28,9 +28,8 @@ def convert_pickle(path: Path) -> Path:
             would explain.
     """
     sha256 = sha256_of(path)
-    cached = _cache() / f"{sha256}.safetensors"
+    cached = cache_folder("converted") / f"{sha256}.safetensors"
     if not cached.is_file():
-        cached.parent.mkdir(parents=True, exist_ok=True)
         _convert(path, cached)
     return cached
 
@@ -60,8 +59,3 @@ def _convert(path: Path, destination: Path) -> None:
 def _seconds(length: int) -> float:
     """Return how long reading a file of `length` bytes may take, waits for the disk included."""
     return 300 + length / (2 * 2**20)
-
-
-def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(home).expanduser() / "latelier" / "converted"

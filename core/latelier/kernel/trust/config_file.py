@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from latelier.contracts.errors import InvalidConfigError, suggestion
-from latelier.io.atomic import atomic_overwrite
+from latelier.io.atomic import write_bytes
 from latelier.kernel.trust.entry_points import normalize_entry
 
 
@@ -129,7 +129,7 @@ def _write(path: Path, lists: dict[str, list[str]]) -> None:
     if changed == text:
         return
     try:
-        atomic_overwrite(path, changed.encode())
+        write_bytes(path, changed.encode())
     except OSError as error:
         raise InvalidConfigError(f"{path}: cannot be written: {error.strerror}") from None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from latelier.contracts.errors import InvalidConfigError, PluginError, format_error
-from latelier.io.atomic import atomic_overwrite
+from latelier.io.atomic import write_bytes
 from latelier.kernel.trust.fingerprint import Fingerprint, fingerprint
 
 FORMAT = 1
@@ -52,7 +52,7 @@ def write_lock(path: Path, plugins: Locked) -> None:
         for name, each in sorted(plugins.items())
     }
     text = json.dumps({"lock": FORMAT, "plugins": entries}, indent=1) + "\n"
-    atomic_overwrite(path, text.encode())
+    write_bytes(path, text.encode())
 
 
 def read_lock(path: Path) -> dict[str, Fingerprint]:
