@@ -1,4 +1,4 @@
-"""Training an adapter: the model stays as it is, and the result is a view's other half."""
+"""Training an adapter: the model stays frozen, and the result loads into a view of it."""
 
 import json
 
@@ -13,10 +13,10 @@ from latelier.contracts.errors import (
     UnknownNameError,
 )
 from latelier.training import adapter as stage
-from latelier.training.adapter import Adapting, train_adapter
-from latelier.training.checkpoint import checkpoints, load_checkpoint
+from latelier.training.adapter import AdapterObjective, train_adapter
+from latelier.training.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.config import AdapterTraining
-from latelier.training.data import scenes
+from latelier.training.data import make_dataset
 from latelier.training.randomness import Draws, Purpose
 
 KIND = {
@@ -85,7 +85,7 @@ def trained(base, tmp_path_factory):
 def objective_of(monkeypatch):
     """Makes the objective of a configuration, as it is before the first step."""
 
-    def objective(config) -> Adapting:
+    def objective(config) -> AdapterObjective:
         made = []
         with monkeypatch.context() as patch:
             patch.setattr(stage, "train", lambda objective, *_: made.append(objective))
@@ -96,7 +96,7 @@ def objective_of(monkeypatch):
 
 
 def batch_of(objective, count=3):
-    samples = scenes(objective._config.data, 0, 100)
+    samples = make_dataset(objective.config.data, 0, 100)
     return objective.collate([samples[k] for k in range(count)])
 
 
@@ -107,9 +107,9 @@ def base_modules(objective):
 
 def test_the_result_is_an_adapter_of_the_model(trained, base):
     view = load(base, "cpu").with_adapter(trained.out / "result")
-    told = view.generate(prompt="a cat", kind=3, seed=1)[0]
-    assert told.image.size == (16, 16)
-    assert told.image.tobytes() != view.generate(prompt="a cat", seed=1)[0].image.tobytes()
+    picture = view.generate(prompt="a cat", kind=3, seed=1)[0]
+    assert picture.image.size == (16, 16)
+    assert picture.image.tobytes() != view.generate(prompt="a cat", seed=1)[0].image.tobytes()
     assert (trained.out / "sheets" / "step-00000004.png").exists()
     stored = json.loads((trained.out / "result" / "adapter.json").read_text())
     manifest = json.loads((base / "latelier.json").read_text())
@@ -125,7 +125,7 @@ def test_the_result_is_an_adapter_of_the_model(trained, base):
 
 
 def test_the_result_holds_the_average(trained, base):
-    ema = load_checkpoint(checkpoints(trained.out / "checkpoints")[-1]).ema
+    ema = load_checkpoint(list_checkpoints(trained.out / "checkpoints")[-1]).ema
     found = load(base, "cpu").with_adapter(trained.out / "result").adapters["kind"].loaded
     modules = {"adapter": found.adapter.module, "conditioner": found.conditioner.module}
     tensors = {
@@ -137,7 +137,7 @@ def test_the_result_holds_the_average(trained, base):
     assert all(torch.equal(tensor, ema[name]) for name, tensor in tensors.items())
 
 
-def test_the_model_stays_as_it_is_to_the_bit(configured, objective_of, monkeypatch):
+def test_the_model_stays_the_same_to_the_bit(configured, objective_of, monkeypatch):
     objective = objective_of(configured("first"))
     before = [
         {name: tensor.clone() for name, tensor in module.state_dict().items()}
@@ -177,13 +177,15 @@ def test_an_untrained_one_has_the_loss_of_the_model(configured, objective_of):
     objective = objective_of(configured())
     batch = batch_of(objective)
     with torch.no_grad():
-        losses = [objective.losses(batch, 0, objective._scaled(s)) for s in (1.0, 0.0)]
+        losses = [
+            objective.compute_losses(batch, 0, objective.scale_adapter(s)) for s in (1.0, 0.0)
+        ]
     assert torch.equal(*losses)
 
 
 def test_a_resumed_run_ends_on_the_same_bits(trained, configured, monkeypatch):
     config = configured("resumed")
-    get = Adapting.forward
+    get = AdapterObjective.forward
 
     def failing(self, batch, step):
         if step == 2:
@@ -191,13 +193,14 @@ def test_a_resumed_run_ends_on_the_same_bits(trained, configured, monkeypatch):
         return get(self, batch, step)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Adapting, "forward", failing)
+        patch.setattr(AdapterObjective, "forward", failing)
         with pytest.raises(RuntimeError, match="power cut"):
             train_adapter(config.model_copy(update={"checkpoint_seconds": 1e-9}))
     again = config.model_copy(update={"checkpoint_seconds": 1000})
     assert train_adapter(again, resume="auto").finished
     ends = [
-        load_checkpoint(checkpoints(each.out / "checkpoints")[-1]) for each in (trained, config)
+        load_checkpoint(list_checkpoints(each.out / "checkpoints")[-1])
+        for each in (trained, config)
     ]
     assert all(torch.equal(t, ends[1].weights[name]) for name, t in ends[0].weights.items())
 
@@ -220,14 +223,14 @@ def test_each_is_dropped_by_itself_and_all_at_once(
         drop_all=drop_all,
     )
     objective = objective_of(config)
-    batch, frame = batch_of(objective), None
-    frame = objective._frame(batch["image"])
-    condition = objective._conditioning.condition(
-        batch["conditions"], Draws(0, 0, batch["index"]), frame, torch.device("cpu")
+    batch, geometry = batch_of(objective), None
+    geometry = objective.make_geometry(batch["image"])
+    condition = objective.conditioning.encode(
+        batch["conditions"], Draws(0, 0, batch["index"]), geometry, torch.device("cpu")
     )
     found = set()
     for name, module in objective.conditioners.items():
-        part = module.null(3, frame)
+        part = module.null(3, geometry)
         if part.stream is None:
             same = torch.equal(condition.vectors[name], part.vector)
         else:
@@ -242,7 +245,7 @@ def test_each_is_dropped_by_itself_and_all_at_once(
     assert found == null
 
 
-def test_the_model_is_told_what_the_configuration_says(configured, objective_of):
+def test_the_inputs_are_those_of_the_configuration(configured, objective_of):
     objective = objective_of(configured())
     assert set(batch_of(objective)["conditions"]) == {"text", "kind"}
     everything = {name: {"source": s} for name, s in {"prompt": "prompt"}.items()}
@@ -250,23 +253,22 @@ def test_the_model_is_told_what_the_configuration_says(configured, objective_of)
     assert set(batch_of(objective_of(configured("none", inputs={})))["conditions"]) == {"kind"}
 
 
-def test_augmentation_is_the_conditioners(configured, objective_of, monkeypatch):
-    """What a plugin derives from the picture, say, it derives in `augment` or `prepare`."""
+def test_the_conditioner_augments_its_input(configured, objective_of, monkeypatch):
     config = configured()
     objective = objective_of(config)
     conditioner = type(objective.trained["conditioner"])
-    seen = []
+    drawn = []
 
     def augment(self, value, rng):
-        seen.append(int(rng.integers(1 << 30)))
+        drawn.append(int(rng.integers(1 << 30)))
         return value
 
     monkeypatch.setattr(conditioner, "augment", augment)
     batch_of(objective)
-    first = list(seen)
+    first = list(drawn)
     batch_of(objective)
     assert len(set(first)) == 3
-    assert seen == first * 2
+    assert drawn == first * 2
 
 
 def test_sheets_show_the_adapter_and_measure_what_it_gives(trained):
@@ -283,12 +285,12 @@ class TestFaults:
             (
                 {"inputs": {"prompt": {"source": "caption"}}},
                 InvalidConfigError,
-                "input 'prompt' wants 'caption'",
+                "input 'prompt': the data samples have no field 'caption'",
             ),
             (
                 {"conditioner": {**KIND, "source": "sound"}},
                 InvalidConfigError,
-                "conditioner 'kind' wants 'sound'",
+                "conditioner 'kind': the data samples have no field 'sound'",
             ),
             (
                 {"conditioner": {**KIND, "config": {**KIND["config"], "slot": "vector"}}},
@@ -302,7 +304,7 @@ class TestFaults:
             ({"conditioner": {**KIND, "id": "hum"}}, UnknownNameError, "no conditioner 'hum'"),
         ],
     )
-    def test_are_told_before_anything_is_written(self, configured, changes, error, says):
+    def test_are_errors_before_anything_is_written(self, configured, changes, error, says):
         config = configured(**changes)
         with pytest.raises(error, match=says):
             train_adapter(config)
@@ -325,5 +327,5 @@ def test_purposes_of_drop_out_do_not_overlap(configured, objective_of):
     objective = objective_of(configured())
     draws = Draws(0, 0, list(range(64)))
     text, kind = (draws.uniform(Purpose.DROP_FIRST + k) for k in range(2))
-    assert list(objective._conditioning._specs) == ["text", "kind"]
+    assert list(objective.conditioning.sources) == ["text", "kind"]
     assert not torch.equal(text, kind)

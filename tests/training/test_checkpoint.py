@@ -5,7 +5,7 @@ from latelier.contracts.errors import ModelFileError
 from latelier.training import checkpoint as checkpoint_module
 from latelier.training.checkpoint import (
     Checkpoint,
-    checkpoints,
+    list_checkpoints,
     load_checkpoint,
     save_checkpoint,
 )
@@ -16,7 +16,7 @@ def checkpoint_at(step: int) -> Checkpoint:
     return Checkpoint(step, tensors, tensors, {"a/step": torch.tensor(step)}, {"ema_updates": step})
 
 
-def test_a_checkpoint_comes_back(tmp_path):
+def test_a_checkpoint_is_read_back(tmp_path):
     path = save_checkpoint(tmp_path, checkpoint_at(3))
     loaded = load_checkpoint(path)
     assert (loaded.step, loaded.state) == (3, {"ema_updates": 3})
@@ -27,10 +27,10 @@ def test_a_checkpoint_comes_back(tmp_path):
 def test_the_last_two_are_kept(tmp_path):
     for step in (1, 2, 10):
         save_checkpoint(tmp_path, checkpoint_at(step))
-    assert [path.name for path in checkpoints(tmp_path)] == ["step-00000002", "step-00000010"]
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["step-00000002", "step-00000010"]
 
 
-def test_a_failure_while_writing_leaves_the_checkpoints_alone(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_the_other_checkpoints(tmp_path, monkeypatch):
     save_checkpoint(tmp_path, checkpoint_at(1))
 
     def full_disk(*_: object) -> None:
@@ -39,10 +39,10 @@ def test_a_failure_while_writing_leaves_the_checkpoints_alone(tmp_path, monkeypa
     monkeypatch.setattr(checkpoint_module, "save_file", full_disk)
     with pytest.raises(OSError, match="no space"):
         save_checkpoint(tmp_path, checkpoint_at(2))
-    assert [path.name for path in checkpoints(tmp_path)] == ["step-00000001"]
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["step-00000001"]
 
 
-def test_a_damaged_checkpoint_says_what_to_do(tmp_path):
+def test_a_damaged_checkpoint_is_an_error_with_a_fix(tmp_path):
     path = save_checkpoint(tmp_path, checkpoint_at(1))
     weights = path / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-3])

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from latelier import default_atelier, load
+from latelier import compose, default_atelier, load
 from latelier.checkpoints.component import load_component, new_component, save_component
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError, UnknownNameError
@@ -14,11 +14,11 @@ from latelier.denoisers.configs import UNetConfig
 from latelier.io.atomic import write_bytes
 from latelier.training import conditioning
 from latelier.training import denoiser as stage
-from latelier.training.checkpoint import checkpoints, load_checkpoint
-from latelier.training.conditioning import fit
+from latelier.training.checkpoint import list_checkpoints, load_checkpoint
+from latelier.training.conditioning import fit_conditioners
 from latelier.training.config import DenoiserTraining
-from latelier.training.data import scenes
-from latelier.training.denoiser import Denoising, train_denoiser
+from latelier.training.data import make_dataset
+from latelier.training.denoiser import DenoiserObjective, train_denoiser
 from latelier.training.randomness import Draws
 
 TINY = {
@@ -80,7 +80,7 @@ def tiny_denoiser_training(
     return DenoiserTraining.model_validate(values)
 
 
-def objective_of(config: DenoiserTraining) -> Denoising:
+def objective_of(config: DenoiserTraining) -> DenoiserObjective:
     atelier = default_atelier()
     parts = {
         name: new_component("conditioner", spec.id, spec.config, atelier)
@@ -89,7 +89,7 @@ def objective_of(config: DenoiserTraining) -> Denoising:
     parts["text"].module.fit(
         ["a red apple on a blue background", "a green pear in a yellow meadow"] * 40
     )
-    return Denoising(
+    return DenoiserObjective(
         load_component(Path(config.first_stage), "first_stage", atelier),
         new_component("denoiser", config.denoiser.id, config.denoiser.config, atelier),
         parts,
@@ -98,10 +98,10 @@ def objective_of(config: DenoiserTraining) -> Denoising:
     )
 
 
-def condition_of(objective: Denoising, batch: dict[str, Any], draws: Draws) -> Condition:
-    frame = objective._frame(batch["image"])
+def condition_of(objective: DenoiserObjective, batch: dict[str, Any], draws: Draws) -> Condition:
+    geometry = objective.make_geometry(batch["image"])
     cpu = torch.device("cpu")
-    return objective._conditioning.condition(batch["conditions"], draws, frame, cpu)
+    return objective.conditioning.encode(batch["conditions"], draws, geometry, cpu)
 
 
 def with_drops(text: float, class_label: float) -> dict[str, object]:
@@ -128,7 +128,7 @@ def test_the_result_is_a_pipeline_that_makes_pictures(straight_denoiser):
 
 def test_the_result_holds_the_average_of_denoiser_and_conditioners(straight_denoiser):
     pipe = load(str(straight_denoiser.out / "result"))
-    ema = load_checkpoint(checkpoints(straight_denoiser.out / "checkpoints")[-1]).ema
+    ema = load_checkpoint(list_checkpoints(straight_denoiser.out / "checkpoints")[-1]).ema
     modules = {
         "denoiser": pipe.denoiser,
         **{f"conditioners.{n}": c for n, c in pipe.conditioners.items()},
@@ -144,7 +144,7 @@ def test_an_interrupted_denoiser_resumes_to_the_same_bits(
     config = tiny_denoiser_training(tmp_path / "stopped", tiny_first_stage, checkpoint_seconds=1e-9)
 
     def failing(spec, seed, length):
-        dataset = scenes(spec, seed, length)
+        dataset = make_dataset(spec, seed, length)
         if seed == spec.seed:
             get = dataset.scene
             calls = []
@@ -159,12 +159,12 @@ def test_an_interrupted_denoiser_resumes_to_the_same_bits(
         return dataset
 
     with monkeypatch.context() as patch:
-        patch.setattr(stage, "scenes", failing)
+        patch.setattr(stage, "make_dataset", failing)
         with pytest.raises(RuntimeError, match="power cut"):
             train_denoiser(config)
     assert train_denoiser(config, resume=True).finished
     ends = [
-        load_checkpoint(checkpoints(each.out / "checkpoints")[-1])
+        load_checkpoint(list_checkpoints(each.out / "checkpoints")[-1])
         for each in (straight_denoiser, config)
     ]
     for name, tensor in ends[0].weights.items():
@@ -185,25 +185,43 @@ def test_dropped_rows_hold_the_null_part(tmp_path, tiny_first_stage, drops, drop
         tmp_path, tiny_first_stage, drop_all=drop_all, **with_drops(*drops)
     )
     objective = objective_of(config)
-    batch = objective.collate(objective._held_out[:3])
+    batch = objective.collate(objective.held_out[:3])
     draws = Draws(0, 0, batch["index"])
     condition = condition_of(objective, batch, draws)
-    frame = objective._frame(batch["image"])
+    geometry = objective.make_geometry(batch["image"])
     text, label = objective.conditioners["text"], objective.conditioners["class_label"]
-    null_text, null_label = text.null(3, frame).stream, label.null(3, frame).vector
+    null_text, null_label = text.null(3, geometry).stream, label.null(3, geometry).vector
     is_null = torch.equal(condition.streams["text"].tokens, null_text.tokens)
     assert is_null == ("text" in dropped)
     assert torch.equal(condition.streams["text"].mask, null_text.mask) == ("text" in dropped)
     assert torch.equal(condition.vectors["class_label"], null_label) == ("class_label" in dropped)
 
 
+def test_a_sheet_does_not_stop_the_training(tmp_path, tiny_first_stage, monkeypatch):
+    """A pipeline freezes its modules; those of a sheet are still in training."""
+
+    def freeze(**parts):
+        pipe = compose(**parts)
+        for module in (pipe.denoiser, *pipe.conditioners.values()):
+            module.requires_grad_(False)
+        return pipe
+
+    monkeypatch.setattr(stage, "compose", freeze)
+    config = tiny_denoiser_training(tmp_path, tiny_first_stage, sheet_every=1)
+    assert train_denoiser(config).finished
+
+
 def test_conditioners_are_dropped_independently_row_by_row(tmp_path, tiny_first_stage):
     config = tiny_denoiser_training(tmp_path, tiny_first_stage, **with_drops(0.5, 0.5))
     objective = objective_of(config)
-    batch = objective.collate(objective._held_out[:64])
+    batch = objective.collate(objective.held_out[:64])
     condition = condition_of(objective, batch, Draws(0, 0, batch["index"]))
     text_gone = condition.streams["text"].mask.sum(1) == 1
-    null = objective.conditioners["class_label"].null(64, objective._frame(batch["image"])).vector
+    null = (
+        objective.conditioners["class_label"]
+        .null(64, objective.make_geometry(batch["image"]))
+        .vector
+    )
     class_gone = (condition.vectors["class_label"] == null).all(1)
     both, neither = text_gone & class_gone, ~text_gone & ~class_gone
     one = text_gone ^ class_gone
@@ -219,7 +237,7 @@ def test_the_first_stage_stays_as_it_is(straight_denoiser, tiny_first_stage):
     )
 
 
-def test_parts_that_do_not_fit_are_refused_before_anything_is_written(tmp_path, tiny_first_stage):
+def test_parts_that_do_not_fit_are_an_error_before_anything_is_written(tmp_path, tiny_first_stage):
     changed = json.loads(json.dumps(TINY["denoiser"]))
     changed["config"]["in_channels"] = 3
     config = tiny_denoiser_training(tmp_path / "out", tiny_first_stage, denoiser=changed)
@@ -228,7 +246,7 @@ def test_parts_that_do_not_fit_are_refused_before_anything_is_written(tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
-def test_a_name_that_torch_needs_is_refused_before_anything_is_written(tmp_path, tiny_first_stage):
+def test_a_name_that_torch_reserves_is_an_error(tmp_path, tiny_first_stage):
     specs = json.loads(json.dumps(TINY["conditioners"]))
     changed = json.loads(json.dumps(TINY["denoiser"]))
     changed["config"]["streams"]["keys"] = changed["config"]["streams"].pop("text")
@@ -241,17 +259,15 @@ def test_a_name_that_torch_needs_is_refused_before_anything_is_written(tmp_path,
     assert not (tmp_path / "out").exists()
 
 
-def test_a_process_that_there_is_not_is_refused_before_anything_is_written(
-    tmp_path, tiny_first_stage
-):
+def test_an_unknown_process_is_an_error_before_anything_is_written(tmp_path, tiny_first_stage):
     config = tiny_denoiser_training(tmp_path / "out", tiny_first_stage, process={"kind": "heat"})
     with pytest.raises(InvalidConfigError, match="process"):
         train_denoiser(config)
     assert not (tmp_path / "out").exists()
 
 
-def test_what_was_fitted_is_kept_whole_or_not_at_all(tmp_path, monkeypatch):
-    """Else a run that was stopped in between would take back a part of it."""
+def test_assets_are_stored_completely_or_not_at_all(tmp_path, monkeypatch):
+    """Otherwise a run that was stopped in between would restore a part of them."""
 
     class Fitted:
         wanted: ClassVar = {"a.txt": b"1", "b.txt": b"2"}
@@ -268,7 +284,7 @@ def test_what_was_fitted_is_kept_whole_or_not_at_all(tmp_path, monkeypatch):
 
     def fit_it():
         component = SimpleNamespace(module=Fitted())
-        fit({"it": component}, {"it": SimpleNamespace(source="")}, [], 1, tmp_path)
+        fit_conditioners({"it": component}, {"it": SimpleNamespace(source="")}, [], 1, tmp_path)
         return component.module.kept
 
     def failing(path, data):
@@ -290,7 +306,7 @@ def test_a_missing_first_stage_is_named(tmp_path):
         train_denoiser(tiny_denoiser_training(tmp_path / "out", tmp_path / "nowhere"))
 
 
-def test_a_source_that_the_data_lack_is_named(tmp_path, tiny_first_stage):
+def test_a_source_that_the_data_lack_is_an_error(tmp_path, tiny_first_stage):
     specs = json.loads(json.dumps(TINY["conditioners"]))
     specs["text"]["source"] = "caption"
     config = tiny_denoiser_training(tmp_path / "out", tiny_first_stage, conditioners=specs)
@@ -312,12 +328,12 @@ def test_a_run_can_start_from_a_model_and_use_its_first_stage(tmp_path, straight
         before.conditioner_components["text"].assets_sha256
     )
     x, t = torch.randn(1, 4, 4, 4, generator=torch.Generator().manual_seed(0)), torch.ones(1)
-    told = [
+    outputs = [
         pipe.denoiser(x, t, pipe.condition_builder().condition({"prompt": ["a cat"]}, 1, None))
         for pipe in (before, after)
     ]
-    assert told[0].abs().max() > 0
-    torch.testing.assert_close(*told, rtol=0, atol=1e-6)
+    assert outputs[0].abs().max() > 0
+    torch.testing.assert_close(*outputs, rtol=0, atol=1e-6)
 
 
 def test_a_model_of_another_configuration_cannot_be_started_from(tmp_path, straight_denoiser):
@@ -329,9 +345,7 @@ def test_a_model_of_another_configuration_cannot_be_started_from(tmp_path, strai
         train_denoiser(config)
 
 
-def test_what_a_conditioner_augments_derives_from_the_seed_and_the_sample(
-    tmp_path, tiny_first_stage, monkeypatch
-):
+def test_augmentation_depends_on_the_seed_and_the_sample(tmp_path, tiny_first_stage, monkeypatch):
     drawn = {}
 
     def augment(self, value, rng):
@@ -341,33 +355,33 @@ def test_what_a_conditioner_augments_derives_from_the_seed_and_the_sample(
     config = tiny_denoiser_training(tmp_path, tiny_first_stage)
     objective = objective_of(config)
     monkeypatch.setattr(type(objective.conditioners["text"]), "augment", augment)
-    samples = [scenes(config.data, config.data.seed, 8)[k] for k in range(3)]
+    samples = [make_dataset(config.data, config.data.seed, 8)[k] for k in range(3)]
     objective.collate(samples)
     objective.collate(samples[::-1])
     assert all(first == again for first, again in drawn.values())
     assert len({first for first, _ in drawn.values()}) == 3
 
 
-def test_the_sheet_is_of_what_the_conditioners_augment(tmp_path, tiny_first_stage, monkeypatch):
+def test_the_sheet_shows_augmented_inputs(tmp_path, tiny_first_stage, monkeypatch):
     objective = objective_of(tiny_denoiser_training(tmp_path, tiny_first_stage))
     text = type(objective.conditioners["text"])
     monkeypatch.setattr(text, "augment", lambda self, value, rng: text.Input(text="augmented"))
     prepared = []
     prepare = text.prepare
 
-    def spied(self, inputs, frame):
+    def record(self, inputs, geometry):
         prepared.append({value.text for value in inputs})
-        return prepare(self, inputs, frame)
+        return prepare(self, inputs, geometry)
 
-    monkeypatch.setattr(text, "prepare", spied)
+    monkeypatch.setattr(text, "prepare", record)
     with torch.no_grad():
-        objective.sheet()
+        objective.draw_sheet()
     assert all(texts == {"augmented"} for texts in prepared)
     assert len(prepared) >= 2  # the loss, and the pictures
 
 
-def test_recomputing_changes_no_weight(tmp_path, tiny_first_stage):
-    made = []
+def test_gradient_checkpointing_changes_no_gradient(tmp_path, tiny_first_stage):
+    gradients = []
     for gradient_checkpointing in (False, True):
         config = tiny_denoiser_training(
             tmp_path / str(gradient_checkpointing),
@@ -377,20 +391,20 @@ def test_recomputing_changes_no_weight(tmp_path, tiny_first_stage):
         with torch.random.fork_rng():
             torch.manual_seed(0)
             objective = objective_of(config)
-        asked = []
+        requested = []
         objective.denoiser.register_forward_pre_hook(
-            lambda _, given, asked=asked: asked.append(given[3].gradient_checkpointing)
+            lambda _, given, requested=requested: requested.append(given[3].gradient_checkpointing)
         )
-        samples = [scenes(config.data, config.data.seed, 8)[k] for k in range(2)]
+        samples = [make_dataset(config.data, config.data.seed, 8)[k] for k in range(2)]
         loss = objective(objective.collate(samples), 3)["loss"]
-        assert asked == [gradient_checkpointing]
+        assert requested == [gradient_checkpointing]
         loss.backward()
-        made.append([p.grad for p in objective.denoiser.parameters() if p.grad is not None])
-    for plain, again in zip(*made, strict=True):
+        gradients.append([p.grad for p in objective.denoiser.parameters() if p.grad is not None])
+    for plain, again in zip(*gradients, strict=True):
         torch.testing.assert_close(again, plain, rtol=1e-6, atol=1e-9)
 
 
-def test_a_denoiser_that_cannot_recompute_is_refused(tmp_path, tiny_first_stage, monkeypatch):
+def test_gradient_checkpointing_must_be_supported(tmp_path, tiny_first_stage, monkeypatch):
     monkeypatch.setattr(UNetConfig, "supports", frozenset())
     with pytest.raises(
         CompatibilityError, match="gradient_checkpointing: the denoiser 'latelier/unet' does"

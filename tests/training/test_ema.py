@@ -33,9 +33,60 @@ def test_average_is_no_view_of_the_weights():
     assert torch.equal(ema.weights["weight"], before)
 
 
-def test_whole_number_buffers_are_copied():
+class Moving(nn.Module):
+    """A parameter, and a buffer of numbers that are not whole."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(2))
+        self.register_buffer("mean", torch.zeros(2))
+
+
+def test_buffers_are_copied_whatever_their_dtype():
     module = nn.BatchNorm1d(2)
     ema = Ema(module, 0.9)
     module.num_batches_tracked.fill_(7)
+    module.running_mean.fill_(3.0)
     ema.update()
     assert ema.weights["num_batches_tracked"].item() == 7
+    assert ema.weights["running_mean"].tolist() == [3.0, 3.0]
+
+
+def test_tensors_that_an_assigning_load_replaces_are_averaged():
+    module = Moving()
+    ema = Ema(module, 0.0)
+    module.load_state_dict({"weight": torch.ones(2), "mean": torch.ones(2)}, assign=True)
+    ema.update()
+    assert ema.weights["weight"].tolist() == pytest.approx([1.0, 1.0])
+    assert ema.weights["mean"].tolist() == [1.0, 1.0]
+
+
+def test_a_module_may_change_its_precision_and_the_average_keeps_its_own():
+    module = Moving()
+    ema = Ema(module, 0.0)
+    module.to(torch.float64)
+    with torch.no_grad():
+        module.weight.fill_(1.0)
+        module.mean.fill_(2.0)
+    ema.update()
+    assert ema.weights["weight"].tolist() == [1.0, 1.0]
+    assert ema.weights["mean"].tolist() == [2.0, 2.0]
+    assert ema.weights["weight"].dtype == torch.float32
+
+
+def test_the_average_moves_to_the_modules_device():
+    module = Moving()
+    ema = Ema(module, 0.5)
+    module.to("meta")
+    ema.update()
+    assert {average.device.type for average in ema.weights.values()} == {"meta"}
+
+
+def test_a_state_is_restored():
+    module = nn.Linear(2, 2)
+    ema, other = Ema(module, 0.9), Ema(module, 0.9)
+    module.weight.data.add_(1)
+    ema.update()
+    other.load_state(ema.weights, ema.updates)
+    assert other.updates == 1
+    assert torch.equal(other.weights["weight"], ema.weights["weight"])

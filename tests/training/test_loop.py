@@ -12,9 +12,9 @@ from safetensors.torch import load_file
 from latelier.contracts.errors import InvalidConfigError, UnknownNameError
 from latelier.kernel.atelier import Atelier
 from latelier.training import first_stage as stage
-from latelier.training.checkpoint import checkpoints, load_checkpoint
+from latelier.training.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.config import FirstStageTraining
-from latelier.training.data import scenes
+from latelier.training.data import make_dataset
 from latelier.training.first_stage import train_first_stage
 
 TINY = {
@@ -40,7 +40,7 @@ TINY = {
     },
 }
 
-KILLED_AT_SAMPLE = """
+KILL_AT_SAMPLE = """
 import os, signal
 from latelier.training import first_stage as stage
 class Killing:
@@ -49,13 +49,13 @@ class Killing:
     def __getitem__(self, index):
         if index == 9: os.kill(os.getpid(), signal.SIGKILL)
         return self.dataset[index]
-whole = stage.scenes
-stage.scenes = lambda spec, seed, length: (
+whole = stage.make_dataset
+stage.make_dataset = lambda spec, seed, length: (
     Killing(whole(spec, seed, length)) if seed == spec.seed else whole(spec, seed, length)
 )
 """
 
-KILLED_WHILE_WRITING = """
+KILL_WHILE_WRITING = """
 import os, signal
 from latelier.training import checkpoint
 whole, calls = checkpoint.save_file, []
@@ -81,7 +81,7 @@ def tiny_training(out: Path, **changes: object) -> FirstStageTraining:
 
 
 def last_checkpoint(config: FirstStageTraining):
-    return load_checkpoint(checkpoints(config.out / "checkpoints")[-1])
+    return load_checkpoint(list_checkpoints(config.out / "checkpoints")[-1])
 
 
 def assert_same_run(a: FirstStageTraining, b: FirstStageTraining) -> None:
@@ -95,13 +95,13 @@ def assert_same_run(a: FirstStageTraining, b: FirstStageTraining) -> None:
 
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory) -> FirstStageTraining:
-    """A run that nobody disturbed."""
+    """A run without interruption."""
     config = tiny_training(tmp_path_factory.mktemp("straight"))
     assert train_first_stage(config).finished
     return config
 
 
-@pytest.mark.parametrize("death", [KILLED_AT_SAMPLE, KILLED_WHILE_WRITING], ids=["data", "write"])
+@pytest.mark.parametrize("death", [KILL_AT_SAMPLE, KILL_WHILE_WRITING], ids=["data", "write"])
 def test_a_killed_run_resumes_to_the_same_bits(tmp_path, straight, death):
     config = tiny_training(tmp_path / "killed")
     given = json.dumps(config.model_dump(mode="json"))
@@ -120,10 +120,10 @@ def test_another_seed_gives_other_weights(tmp_path, straight):
     assert not torch.equal(a.weights["quant_conv.weight"], b.weights["quant_conv.weight"])
 
 
-def test_an_interrupted_run_saves_and_says_so(tmp_path, straight, monkeypatch, capfd):
+def test_an_interrupted_run_saves_and_says_how_to_continue(tmp_path, straight, monkeypatch, capfd):
     config = tiny_training(tmp_path / "interrupted", checkpoint_seconds=1000)
     with monkeypatch.context() as patch:
-        patch.setattr(stage, "scenes", interrupting_scenes)
+        patch.setattr(stage, "make_dataset", interrupting_dataset)
         result = train_first_stage(config)
     assert (result.finished, result.step) == (False, 3)
     assert "--resume" in capfd.readouterr().err
@@ -133,8 +133,8 @@ def test_an_interrupted_run_saves_and_says_so(tmp_path, straight, monkeypatch, c
     assert_same_run(straight, config)
 
 
-def interrupting_scenes(spec, seed, length):
-    dataset = scenes(spec, seed, length)
+def interrupting_dataset(spec, seed, length):
+    dataset = make_dataset(spec, seed, length)
     if seed == spec.seed:
         get = dataset.scene
 
@@ -147,12 +147,12 @@ def interrupting_scenes(spec, seed, length):
     return dataset
 
 
-def test_what_a_run_leaves(straight):
+def test_the_files_of_a_run(straight):
     folder = straight.out
     assert {path.name for path in folder.iterdir()} == {
         "config.yaml", "log.jsonl", "sheets", "checkpoints", "result",
     }  # fmt: skip
-    assert not [path for path in folder.rglob("*") if "partial" in path.name]
+    assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "loss" in line] == [2, 4, 6]
     assert any("psnr" in line for line in lines)
@@ -169,7 +169,7 @@ def test_the_result_is_the_average_with_latents_of_unit_variance(straight):
             "first_stage", "autoencoder_kl", stored["config"], Atelier()
         ).module
         autoencoder.eval().load_state_dict(exported)
-        held_out = scenes(straight.data, straight.data.held_out_seed, 4)
+        held_out = make_dataset(straight.data, straight.data.held_out_seed, 4)
         latents = autoencoder.encode(torch.stack([held_out[k]["image"] for k in range(4)]))
     assert latents.std().item() == pytest.approx(1, abs=1e-3)
 
@@ -197,6 +197,23 @@ def test_another_configuration_does_not_resume(straight):
         train_first_stage(changed, resume=True)
 
 
+def test_out_must_be_a_folder(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("a file")
+    with pytest.raises(InvalidConfigError, match=r"out: .*file is a file, expected a folder"):
+        train_first_stage(tiny_training(file))
+    with pytest.raises(InvalidConfigError, match=r"out: cannot write to .*inside"):
+        train_first_stage(tiny_training(file / "inside"))
+    assert file.read_text() == "a file"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_an_accelerator_that_is_missing_is_an_error_before_anything_is_written(tmp_path):
+    with pytest.raises(InvalidConfigError, match="accelerator 'cuda' with precision"):
+        train_first_stage(tiny_training(tmp_path / "out", accelerator="cuda"))
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
@@ -209,7 +226,7 @@ def test_another_configuration_does_not_resume(straight):
         ({"data": {"config": {"sise": 16}}}, InvalidConfigError, "no field 'sise'"),
     ],
 )
-def test_wrong_parts_are_named_before_anything_is_written(tmp_path, changes, error, words):
+def test_an_invalid_part_is_an_error_before_anything_is_written(tmp_path, changes, error, words):
     with pytest.raises(error, match=words):
         train_first_stage(tiny_training(tmp_path / "wrong", **changes))
     assert not (tmp_path / "wrong").exists()

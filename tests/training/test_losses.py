@@ -3,7 +3,13 @@ import torch
 from torch.distributions import Normal
 from torch.distributions import kl_divergence as reference_kl
 
-from latelier.training.losses import absolute, denoising, edges, kl_divergence, squared
+from latelier.training.losses import (
+    absolute_error,
+    denoising_loss,
+    edge_error,
+    kl_divergence,
+    squared_error,
+)
 
 
 def picture_pair() -> tuple[torch.Tensor, torch.Tensor]:
@@ -13,7 +19,7 @@ def picture_pair() -> tuple[torch.Tensor, torch.Tensor]:
     )
 
 
-@pytest.mark.parametrize("term", [absolute, squared, edges])
+@pytest.mark.parametrize("term", [absolute_error, squared_error, edge_error])
 def test_terms_vanish_for_equal_images_only(term):
     a, b = picture_pair()
     assert term(a, a).item() == 0
@@ -25,8 +31,8 @@ def test_edges_ignore_a_shift_of_all_values_and_punish_blur():
     image[..., 8:] = 1.0
     blurred = image.clone()
     blurred[..., 7:9] = 0.5
-    assert edges(image + 0.3, image).item() == pytest.approx(0, abs=1e-6)
-    assert edges(blurred, image) > 2 * absolute(blurred, image)
+    assert edge_error(image + 0.3, image).item() == pytest.approx(0, abs=1e-6)
+    assert edge_error(blurred, image) > 2 * absolute_error(blurred, image)
 
 
 def test_kl_divergence_is_the_mean_over_latent_numbers():
@@ -40,4 +46,4 @@ def test_kl_divergence_is_the_mean_over_latent_numbers():
 def test_denoising_loss_is_one_number_a_sample():
     target = torch.zeros(2, 4, 2, 2)
     prediction = torch.stack([torch.full((4, 2, 2), 1.0), torch.full((4, 2, 2), 3.0)])
-    assert denoising(prediction.bfloat16(), target).tolist() == [1.0, 9.0]
+    assert denoising_loss(prediction.bfloat16(), target).tolist() == [1.0, 9.0]

@@ -2,15 +2,15 @@ import pytest
 import torch
 from torch import nn
 
-from latelier.training.config import OptimizerSpec
+from latelier.training.config import OptimizerConfig
 from latelier.training.optimization import (
-    adamw,
+    get_optimizer_state,
     learning_rate,
-    optimizer_tensors,
-    set_optimizer_tensors,
+    load_optimizer_state,
+    make_adamw,
 )
 
-SPEC = OptimizerSpec(lr=0.1, warmup=10, final_lr=0.2)
+SPEC = OptimizerConfig(lr=0.1, warmup=10, final_lr=0.2)
 
 
 @pytest.mark.parametrize(
@@ -26,15 +26,15 @@ def a_step(module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     optimizer.step()
 
 
-def test_optimizer_state_goes_to_tensors_and_back():
+def test_optimizer_state_is_restored_from_tensors():
     torch.manual_seed(0)
     module, twin = nn.Linear(3, 2), nn.Linear(3, 2)
-    optimizer, other = adamw(module, SPEC), adamw(twin, SPEC)
+    optimizer, other = make_adamw(module, SPEC), make_adamw(twin, SPEC)
     a_step(module, optimizer)
     twin.load_state_dict(module.state_dict())
-    tensors = optimizer_tensors(optimizer, module)
+    tensors = get_optimizer_state(optimizer, module)
     assert {"weight/exp_avg", "bias/exp_avg_sq", "bias/step"} <= tensors.keys()
-    set_optimizer_tensors(other, twin, {key: t.clone() for key, t in tensors.items()})
+    load_optimizer_state(other, twin, {key: t.clone() for key, t in tensors.items()})
     a_step(module, optimizer)
     a_step(twin, other)
     assert torch.equal(module.weight, twin.weight)

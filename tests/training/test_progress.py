@@ -6,7 +6,7 @@ from latelier.training import progress as progress_module
 from latelier.training.progress import TrainingProgress
 
 
-def test_a_report_gives_rate_and_time_left(tmp_path, monkeypatch, capfd):
+def test_a_report_has_rate_and_time_left(tmp_path, monkeypatch, capfd):
     clock = iter([100.0, 104.0])
     monkeypatch.setattr(progress_module.time, "perf_counter", lambda: next(clock))
     with TrainingProgress(tmp_path / "log.jsonl", first=10, steps=110, batch_size=8) as progress:
@@ -19,8 +19,8 @@ def test_a_report_gives_rate_and_time_left(tmp_path, monkeypatch, capfd):
     assert logged["images_per_second"] == pytest.approx(40.0)
 
 
-def test_the_log_of_a_resumed_run_goes_on(tmp_path):
+def test_a_resumed_run_appends_to_its_log(tmp_path):
     for event in ("started", "resumed"):
-        TrainingProgress(tmp_path / "log.jsonl", 0, 10, 1).record({"event": event})
+        TrainingProgress(tmp_path / "log.jsonl", 0, 10, 1).log({"event": event})
     lines = (tmp_path / "log.jsonl").read_text().splitlines()
     assert [json.loads(line)["event"] for line in lines] == ["started", "resumed"]

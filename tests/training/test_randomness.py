@@ -1,6 +1,6 @@
 import torch
 
-from latelier.training.randomness import Draws, Purpose, seeded
+from latelier.training.randomness import Draws, Purpose, seed_torch
 
 CPU = torch.device("cpu")
 
@@ -21,7 +21,7 @@ def test_draws_do_not_depend_on_what_was_drawn_before():
     assert torch.equal(draws.normal(Purpose.NOISE, (8,)), first)
 
 
-def test_seed_step_index_and_purpose_each_matter():
+def test_each_of_seed_step_index_and_purpose_changes_the_numbers():
     values = {
         Draws(seed, step, [index]).uniform(purpose).item()
         for seed in (0, 1)
@@ -43,13 +43,13 @@ def test_noise_has_unit_variance_and_uniforms_fill_the_unit_interval():
     assert uniform.max() < 1
 
 
-def test_seeded_is_a_function_of_seed_and_step_and_puts_the_global_state_back():
+def test_seed_torch_depends_on_seed_and_step_and_restores_the_global_state():
     before = torch.random.get_rng_state()
-    with seeded(1, 2, CPU):
+    with seed_torch(1, 2, CPU):
         first = torch.rand(4)
-    with seeded(1, 2, CPU):
+    with seed_torch(1, 2, CPU):
         again = torch.rand(4)
-    with seeded(1, 3, CPU):
+    with seed_torch(1, 3, CPU):
         other = torch.rand(4)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)

@@ -1,1 +1,1 @@
-"""Training: stage one, stage two, and the loop that they share."""
+"""Training of first stages, denoisers and adapters, in one loop that resumes bit for bit."""

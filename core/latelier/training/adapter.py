@@ -1,4 +1,4 @@
-"""Adapters: a conditioner for a finished denoiser, which stays frozen (arXiv:2308.06721)."""
+"""Adapters: a new condition for a finished denoiser, which stays frozen (arXiv:2308.06721)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,15 +17,16 @@ from latelier.contracts.errors import CompatibilityError, UnknownNameError, sugg
 from latelier.denoisers.adapter import adapter_for
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
+from latelier.pipeline.images import to_images
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
-from latelier.training.conditioning import check_sources, fit
-from latelier.training.config import AdapterTraining, InputSpec
-from latelier.training.data import collated, scenes
-from latelier.training.loop import Resume, TrainingResult, begin, train
-from latelier.training.prediction_loss import Predicting
-from latelier.training.randomness import seeded
-from latelier.training.sheets import grid, pictures
+from latelier.training.conditioning import check_sources, fit_conditioners
+from latelier.training.config import AdapterTraining, InputSource
+from latelier.training.data import collate, make_dataset
+from latelier.training.loop import Resume, TrainingResult, prepare_run, train
+from latelier.training.prediction import PredictionObjective
+from latelier.training.randomness import seed_torch
+from latelier.training.sheets import split_rows, tile_images
 
 _SHEET_SCENES = 16
 _SHEET_COLUMNS = 8
@@ -34,46 +35,48 @@ _SHEET_COLUMNS = 8
 def train_adapter(
     config: AdapterTraining, *, resume: Resume = False, atelier: Atelier | None = None
 ) -> TrainingResult:
-    """Train an adapter and its conditioner, and leave both in `config.out`/result.
+    """Train an adapter and its conditioner, and write both to `config.out`/result.
 
     Raises:
-        UnknownNameError: there is no such model, conditioner or input.
-        CompatibilityError: the denoiser has no cross-attention, the conditioner gives something
-            else than a stream, or the name is taken.
-        ModelFileError: the model cannot be read.
-        InvalidConfigError: a part of the configuration is wrong, or `out` and `resume` disagree.
-        InvalidInputError: the name is none, or a keyword of `generate`.
+        UnknownNameError: The model, the conditioner or an input is not found.
+        CompatibilityError: The denoiser has no cross-attention, the conditioner gives no stream,
+            or the name is taken.
+        ModelFileError: The model cannot be read.
+        InvalidConfigError: A part of the configuration is invalid, or `out` and `resume` disagree.
+        InvalidInputError: The name is invalid, or a keyword of `generate`.
     """
     atelier = atelier or default_atelier()
+    # build and check everything before anything is written
     base = load(config.model, device="cpu", dtype="float32", atelier=atelier)
     adapter = _new_adapter(base, config, atelier)
-    dataset = scenes(config.data, config.data.seed, config.steps * config.batch_size)
+    dataset = make_dataset(config.data, config.data.seed, config.steps * config.batch_size)
     check_sources({config.name: config.conditioner}, dataset[0], "conditioner")
     check_sources(config.inputs, dataset[0], "input")
-    objective = Adapting(base, adapter, config)
-    start = begin(config, resume)
-    own = {config.name: config.conditioner}
-    fit({config.name: adapter.conditioner}, own, dataset, config.fit_samples, config.out)
-    return train(objective, dataset, config, start, atelier)
+    objective = AdapterObjective(base, adapter, config)
+
+    checkpoint = prepare_run(config, resume)
+    conditioners, sources = {config.name: adapter.conditioner}, {config.name: config.conditioner}
+    fit_conditioners(conditioners, sources, dataset, config.fit_samples, config.out)
+    return train(objective, dataset, config, checkpoint, atelier)
 
 
 def _new_adapter(base: Pipeline, config: AdapterTraining, atelier: Atelier) -> LoadedAdapter:
-    """Return a new adapter for a model, of which it is checked that it fits."""
+    """Return an untrained adapter for a model, after checking that it fits."""
     for name in config.inputs:
         if name not in base.inputs:
             raise UnknownNameError(
-                f"inputs: the model '{config.model}' takes no '{name}'. "
+                f"inputs: the model '{config.model}' has no input '{name}'. "
                 f"{suggestion(name, base.inputs)}"
             )
-    spec = config.conditioner
-    with seeded(config.seed, 0, torch.device("cpu")):
-        conditioner = new_component("conditioner", spec.id, spec.config, atelier)
-        gives = conditioner.module.config.outputs()
-        if gives.stream is None:
+    choice = config.conditioner
+    with seed_torch(config.seed, 0, torch.device("cpu")):
+        conditioner = new_component("conditioner", choice.id, choice.config, atelier)
+        outputs = conditioner.module.config.outputs()
+        if outputs.stream is None:
             raise CompatibilityError(
-                f"conditioner: '{conditioner.id}' gives no stream, which an adapter needs"
+                f"conditioner: '{conditioner.id}' gives no stream; an adapter needs one"
             )
-        module = adapter_for(base.denoiser_component.module, gives.stream, config.projection)
+        module = adapter_for(base.denoiser_component.module, outputs.stream, config.projection)
     denoiser = base.denoiser_component
     trained_on = TrainedOn(
         model=config.model,
@@ -90,12 +93,14 @@ def _new_adapter(base: Pipeline, config: AdapterTraining, atelier: Atelier) -> L
         trained_on,
         config.card,
     )
-    base.with_adapter(adapter)
+    base.with_adapter(adapter)  # raises if it does not fit
     return adapter
 
 
-class Adapting(Predicting):
-    """The loss of the model that is adapted, of which nothing else is trained."""
+class AdapterObjective(PredictionObjective):
+    """The loss of a frozen model with an adapter; the adapter and its conditioner are trained."""
+
+    config: AdapterTraining
 
     def __init__(self, base: Pipeline, adapter: LoadedAdapter, config: AdapterTraining) -> None:
         super().__init__(
@@ -103,7 +108,7 @@ class Adapting(Predicting):
             base.denoiser_component,
             {**base.conditioner_components, config.name: adapter.conditioner},
             base.process,
-            _specs(base, config),
+            _collect_sources(base, config),
             config,
         )
         self.adapter = adapter.adapter.module
@@ -112,55 +117,51 @@ class Adapting(Predicting):
         )
         self._base = base
         self._loaded = adapter
-        self._config = config
 
     def forward(self, batch: dict[str, Any], step: int) -> dict[str, Tensor]:
-        """Return the loss: the mean over samples of their mean squared error."""
-        return {"loss": self.losses(batch, step, self._scaled(1.0)).mean()}
+        """Return the loss, averaged over samples."""
+        return {"loss": self.compute_losses(batch, step, self.scale_adapter(1.0)).mean()}
 
-    def sheet(self) -> tuple[Image, dict[str, float]]:
-        """Return held-out images above pictures of their inputs.
+    def draw_sheet(self) -> tuple[Image, dict[str, float]]:
+        """Return rows of held-out images, each above pictures of the same inputs.
 
-        Measured are the loss over held-out scenes, and what it is without the adapter.
+        The metrics are "held_out_loss", and "loss_without" the adapter.
         """
-        batch = self.measured()
-        measured = {
-            "held_out_loss": float(self.losses(batch, 0, self._scaled(1.0)).mean()),
-            "loss_without": float(self.losses(batch, 0, self._scaled(0.0)).mean()),
+        batch = self.collate_held_out()
+        metrics = {
+            "held_out_loss": float(self.compute_losses(batch, 0, self.scale_adapter(1.0)).mean()),
+            "loss_without": float(self.compute_losses(batch, 0, self.scale_adapter(0.0)).mean()),
         }
-        shown = self._held_out[:_SHEET_SCENES]
-        originals = pictures(collated(shown)["image"])
+        samples = self.held_out[:_SHEET_SCENES]
+        originals = split_rows(to_images(collate(samples)["image"]), _SHEET_COLUMNS)
         view = replace(self._base, device=self.device).with_adapter(self._loaded)
-        made = [picture.image for picture in view.generate(**self._given(shown), seed=0)]
-        rows = [
-            each[first : first + _SHEET_COLUMNS]
-            for first in range(0, len(shown), _SHEET_COLUMNS)
-            for each in (originals, made)
-        ]
-        return grid(rows, zoom=2), measured
+        pictures = view.generate(**self._read_public_inputs(samples), seed=0)
+        generated = split_rows([picture.image for picture in pictures], _SHEET_COLUMNS)
+        rows = [row for pair in zip(originals, generated, strict=True) for row in pair]
+        return tile_images(rows, zoom=2), metrics
 
     def export(self, folder: Path) -> None:
         """Write the adapter."""
         save_adapter(self._loaded, folder)
 
-    def _scaled(self, scale: float) -> dict[str, ScaledAdapter]:
-        return {self._config.name: ScaledAdapter(self.adapter, scale)}
+    def scale_adapter(self, scale: float) -> dict[str, ScaledAdapter]:
+        """Return the adapter at a strength, as the denoiser's control takes it."""
+        return {self.config.name: ScaledAdapter(self.adapter, scale)}
 
-    def _given(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Return the public inputs of data samples."""
-        given: dict[str, Any] = {
-            public: list(self._conditioning.augmented(self._base.inputs[public][0], samples))
-            for public in self._config.inputs
+    def _read_public_inputs(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        inputs: dict[str, Any] = {
+            public: list(self.conditioning.augment(self._base.inputs[public][0], samples))
+            for public in self.config.inputs
         }
-        name = self._config.name
-        return {**given, name: list(self._conditioning.augmented(name, samples))}
+        name = self.config.name
+        return {**inputs, name: list(self.conditioning.augment(name, samples))}
 
 
-def _specs(base: Pipeline, config: AdapterTraining) -> dict[str, InputSpec]:
-    """Return what each conditioner is given, the adapter's last."""
-    specs: dict[str, InputSpec] = {
-        conditioner: spec
-        for public, spec in config.inputs.items()
+def _collect_sources(base: Pipeline, config: AdapterTraining) -> dict[str, InputSource]:
+    """Return the source of each conditioner's input, the adapter's last."""
+    sources: dict[str, InputSource] = {
+        conditioner: source
+        for public, source in config.inputs.items()
         for conditioner in base.inputs[public]
     }
-    return {**specs, config.name: config.conditioner}
+    return {**sources, config.name: config.conditioner}

@@ -1,7 +1,7 @@
-"""Checkpoints of a run: everything that the next step depends on, as safetensors and JSON.
+"""Checkpoints of a run: all that the next step depends on, as safetensors and JSON.
 
-A checkpoint is a folder `step-NNNNNNNN`, written beside under another name and then renamed, so
-that one that exists is whole. The last two are kept.
+A checkpoint is a folder `step-NNNNNNNN`. It is written atomically, so it is complete if it exists.
+The last two are kept.
 """
 
 import json
@@ -24,9 +24,14 @@ _FILES = ("weights", "ema", "optimizer")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a run after `step` steps.
+    """The state of a run.
 
-    optimizer: tensors named "<parameter>/<slot>". state: small values that go into the JSON file.
+    Attributes:
+        step: Number of steps taken.
+        weights: State dict of the trained modules.
+        ema: Their average.
+        optimizer: Tensors named "<parameter>/<slot>".
+        state: Small values, stored as JSON.
     """
 
     step: int
@@ -39,19 +44,20 @@ class Checkpoint:
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write a checkpoint into `folder`, delete all but the last two, and return its path."""
     final = folder / f"{_PREFIX}{checkpoint.step:08d}"
-    with atomic_folder(final) as temporary:
+    _delete_partial(folder)
+    with atomic_folder(final) as partial:
         for name in _FILES:
             tensors = {key: t.contiguous() for key, t in getattr(checkpoint, name).items()}
-            save_file(tensors, temporary / f"{name}.safetensors")
+            save_file(tensors, partial / f"{name}.safetensors")
         state = {"step": checkpoint.step, **checkpoint.state}
-        (temporary / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
-    for old in checkpoints(folder)[:-_KEPT]:
+        (partial / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
+    for old in list_checkpoints(folder)[:-_KEPT]:
         shutil.rmtree(old)
     return final
 
 
-def checkpoints(folder: Path) -> list[Path]:
-    """Return the whole checkpoints in `folder`, the earliest first."""
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints in `folder`, the earliest first."""
     return sorted(folder.glob(f"{_PREFIX}*")) if folder.is_dir() else []
 
 
@@ -59,7 +65,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        ModelFileError: a file of it is missing or damaged.
+        ModelFileError: A file of the checkpoint is missing or damaged.
     """
     try:
         state = json.loads((path / "state.json").read_text(encoding="utf-8"))
@@ -70,3 +76,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"the checkpoint {path} cannot be read ({error}); delete it to resume from the one "
             "before it"
         ) from None
+
+
+def _delete_partial(folder: Path) -> None:
+    """Delete what a killed process left behind; only one run at a time writes into `folder`."""
+    for partial in folder.glob(".*.part"):
+        shutil.rmtree(partial)

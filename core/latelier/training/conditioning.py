@@ -1,4 +1,4 @@
-"""What conditioners make of data samples in training: prepared, encoded, dropped now and then."""
+"""Conditions of training batches: inputs read, augmented, prepared, encoded, and dropped."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,90 +14,94 @@ from latelier.contracts.condition import Condition, where
 from latelier.contracts.errors import InvalidConfigError, suggestion
 from latelier.contracts.inputs import read_input
 from latelier.io.atomic import atomic_folder, write_bytes
-from latelier.training.config import InputSpec
-from latelier.training.randomness import Draws, Purpose, generator
+from latelier.training.config import InputSource
+from latelier.training.randomness import Draws, Purpose, make_generator
 
 
 class Conditioning:
     """The conditioners of a training.
 
-    specs: where the inputs of each come from, and how often it is dropped. One without always gives
-    its null part.
+    Attributes:
+        sources: Source and drop-out of each conditioner's input, by the conditioner's name. A
+            conditioner without a source always gives its null part.
     """
 
     def __init__(
         self,
         conditioners: nn.ModuleDict,
-        specs: Mapping[str, InputSpec],
+        sources: Mapping[str, InputSource],
         drop_all: float,
         seed: int,
     ) -> None:
+        self.sources = sources
         self._conditioners = conditioners
-        self._specs = specs
         self._drop_all = drop_all
         self._seed = seed
 
-    def prepared(
-        self, samples: Sequence[Mapping[str, Any]], frame: PictureGeometry
+    def prepare(
+        self, samples: Sequence[Mapping[str, Any]], geometry: PictureGeometry
     ) -> dict[str, Any]:
-        """Return what each conditioner prepares of data samples; `frame` has no first stage."""
+        """Return what each conditioner prepares for data samples, by name.
+
+        Data workers call it, so `geometry` has no first stage.
+        """
         return {
             name: self._conditioners[name].prepare(  # type: ignore[operator]
-                list(self.augmented(name, samples)), frame
+                list(self.augment(name, samples)), geometry
             )
-            for name in self._specs
+            for name in self.sources
         }
 
-    def augmented(self, name: str, samples: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
-        """Yield what a conditioner is given of each sample; its draws derive from the sample."""
+    def augment(self, name: str, samples: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+        """Yield a conditioner's augmented input for each sample, random by the sample's index."""
         conditioner: Any = self._conditioners[name]
-        position = list(self._specs).index(name)
-        values = inputs_of(conditioner, samples, self._specs[name].source)
-        for sample, value in zip(samples, values, strict=True):
-            purpose = Purpose.AUGMENT_FIRST + position
-            yield conditioner.augment(value, generator(self._seed, 0, sample["index"], purpose))
+        purpose = Purpose.AUGMENT_FIRST + list(self.sources).index(name)
+        inputs = read_inputs(conditioner, samples, self.sources[name].source)
+        for sample, value in zip(samples, inputs, strict=True):
+            generator = make_generator(self._seed, 0, sample["index"], purpose)
+            yield conditioner.augment(value, generator)
 
-    def condition(
+    def encode(
         self,
         prepared: Mapping[str, Any],
         draws: Draws,
-        frame: PictureGeometry,
+        geometry: PictureGeometry,
         device: torch.device,
     ) -> Condition:
-        """Return the condition, some rows of which are null parts.
+        """Return the condition of a batch; null parts replace the dropped rows.
 
-        Each conditioner is dropped on its own, with its own probability; and all at once, with
-        `drop_all`, so that the unconditional model that guidance needs is trained well.
+        Each conditioner is dropped independently with its own probability, and all are dropped at
+        once with `drop_all`, which trains the unconditional model that guidance needs.
         """
-        rows, positions = len(draws.indices), list(self._specs)
+        rows, positions = len(draws.indices), list(self.sources)
         keep_any = draws.uniform(Purpose.DROP_ALL) >= self._drop_all
-        joined = Condition()
+        condition = Condition()
         for name in self._conditioners:
             conditioner: Any = self._conditioners[name]
-            part = conditioner.null(rows, frame)
-            if name in self._specs:
-                drawn = draws.uniform(Purpose.DROP_FIRST + positions.index(name))
-                keep = (drawn >= self._specs[name].drop) & keep_any
-                part = where(keep.to(device), conditioner(prepared[name], frame), part)
-            joined = joined.union(Condition.of({name: part}).to(device, torch.float32))
-        return joined
+            part = conditioner.null(rows, geometry)
+            if name in self.sources:
+                uniform = draws.uniform(Purpose.DROP_FIRST + positions.index(name))
+                keep = (uniform >= self.sources[name].drop) & keep_any
+                part = where(keep.to(device), conditioner(prepared[name], geometry), part)
+            condition = condition.union(Condition.of({name: part}).to(device, torch.float32))
+        return condition
 
 
-def fit(
+def fit_conditioners(
     conditioners: Mapping[str, Component],
-    specs: Mapping[str, InputSpec],
+    sources: Mapping[str, InputSource],
     dataset: Dataset[Any],
-    most: int,
+    max_samples: int,
     out: Path,
 ) -> None:
-    """Fit the conditioners on the first training samples, or take back what was fitted before.
+    """Fit conditioners on the first training samples, or restore what an earlier call fitted.
 
     Args:
-        conditioners: name -> component.
-        specs: where the inputs of each come from.
-        dataset: the training samples.
-        most: how many of them are looked at.
-        out: folder of the run, which keeps what was fitted.
+        conditioners: Conditioners by name.
+        sources: Sources of their inputs, by the same names.
+        dataset: The training samples.
+        max_samples: Number of samples to fit on, at most.
+        out: Folder of the run; what is fitted is stored in its folder "assets".
     """
     for name, component in conditioners.items():
         conditioner = component.module
@@ -105,44 +109,48 @@ def fit(
         if folder.is_dir():
             conditioner.set_assets({path.name: path.read_bytes() for path in folder.iterdir()})
             continue
-        count = min(most, len(dataset))  # type: ignore[arg-type]
+        count = min(max_samples, len(dataset))  # type: ignore[arg-type]
         samples = (dataset[k] for k in range(count))
-        conditioner.fit(inputs_of(conditioner, samples, specs[name].source))
+        conditioner.fit(read_inputs(conditioner, samples, sources[name].source))
         assets = conditioner.assets()
         if assets:
-            with atomic_folder(folder) as beside:
+            with atomic_folder(folder) as partial:
                 for file, data in assets.items():
-                    write_bytes(beside / file, data)
+                    write_bytes(partial / file, data)
 
 
-def check_sources(specs: Mapping[str, InputSpec], sample: Mapping[str, Any], what: str) -> None:
-    """Check that a data sample has every field that is asked for; `what` asks, by name.
+def check_sources(
+    sources: Mapping[str, InputSource], sample: Mapping[str, Any], label: str
+) -> None:
+    """Check that data samples have the source of each input; `label` says what the names are.
 
     Raises:
-        InvalidConfigError: it has not; lists what it has.
+        InvalidConfigError: A source is no field of the sample.
     """
-    for name, spec in specs.items():
-        if spec.source not in sample:
+    for name, each in sources.items():
+        if each.source not in sample:
             raise InvalidConfigError(
-                f"{what} '{name}' wants '{spec.source}' of each data sample. "
-                f"{suggestion(spec.source, sample)}"
+                f"{label} '{name}': the data samples have no field '{each.source}'. "
+                f"{suggestion(each.source, sample)}"
             )
 
 
-def inputs_of(conditioner: Any, samples: Iterable[Mapping[str, Any]], source: str) -> Iterator[Any]:
-    """Yield a field of each sample as an input of a conditioner.
+def read_inputs(
+    conditioner: Any, samples: Iterable[Mapping[str, Any]], source: str
+) -> Iterator[Any]:
+    """Yield the field `source` of each sample as the conditioner's `Input`.
 
     Raises:
-        InvalidInputError: it is not what the conditioner's `Input` asks for.
+        InvalidInputError: The field's value is no valid input.
     """
     for sample in samples:
         yield read_input(conditioner.Input, sample[source], f"'{source}' of the data")
 
 
-def moved(batch: Any, device: torch.device) -> Any:
-    """Return a batch, tensors in mappings, on a device."""
+def to_device(batch: Any, device: torch.device) -> Any:
+    """Return a batch of nested dicts with its tensors on a device."""
     if isinstance(batch, Tensor):
         return batch.to(device)
     if isinstance(batch, dict):
-        return {key: moved(value, device) for key, value in batch.items()}
+        return {key: to_device(value, device) for key, value in batch.items()}
     return batch

@@ -1,40 +1,49 @@
-"""The exponential moving average of weights, which is what a trained model ships."""
+"""The exponential moving average of weights; a trained model ships it."""
 
 import torch
 from torch import Tensor, nn
 
 
 class Ema:
-    """Averages the trainable parameters of a module; buffers are copied.
+    """Averages the parameters of a module and copies its buffers.
 
-    The decay warms up as min(decay, (1 + n) / (10 + n)) over the updates n, counted from 1
-    (Rombach et al. 2022, as in the published code).
+    The decay warms up as min(decay, (1 + n) / (10 + n)) over the updates n = 1, 2, ... as in the
+    published code of Rombach et al., arXiv:2112.10752.
+
+    Attributes:
+        decay: Largest decay, in [0, 1).
+        updates: Number of updates taken.
+        weights: The average, by the names of the module's state dict.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
         self.updates = 0
-        self._live: dict[str, Tensor] = dict(module.state_dict(keep_vars=True))
         self.weights: dict[str, Tensor] = {
-            name: tensor.detach().clone() for name, tensor in self._live.items()
+            name: tensor.detach().clone() for name, tensor in module.state_dict().items()
         }
+        self._module = module
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take one step towards the module's weights."""
+        """Move the average towards the module's weights."""
         self.updates += 1
         weight = 1 - decay_at(self.updates, self.decay)
-        for name, average in self.weights.items():
-            if average.is_floating_point():
-                average.lerp_(self._live[name], weight)
+        buffers = {name for name, _ in self._module.named_buffers(remove_duplicate=False)}
+        # The tensors are looked up at each update: `.to()` and an assigning load replace them.
+        for name, current in self._module.state_dict().items():
+            average = self.weights[name].to(current.device)
+            if name in buffers:
+                average.copy_(current)
             else:
-                average.copy_(self._live[name])
+                average.lerp_(current.to(average.dtype), weight)
+            self.weights[name] = average
 
     @torch.no_grad()
-    def set(self, weights: dict[str, Tensor], updates: int) -> None:
-        """Take back `weights` and the number of updates that made them."""
-        for name, tensor in self.weights.items():
-            tensor.copy_(weights[name])
+    def load_state(self, weights: dict[str, Tensor], updates: int) -> None:
+        """Restore an average and the number of updates that made it."""
+        for name, average in self.weights.items():
+            average.copy_(weights[name])
         self.updates = updates
 
 

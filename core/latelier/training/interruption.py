@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request that the loop obeys between two steps."""
+"""SIGINT and SIGTERM as requests to stop, which the loop obeys between two steps."""
 
 import signal
 import threading
@@ -7,30 +7,36 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class Interruption:
-    """Whether somebody asked the run to stop."""
+class StopRequest:
+    """Whether a signal asked the run to stop.
+
+    Attributes:
+        received: True after the first signal.
+    """
 
     def __init__(self) -> None:
-        self.requested = False
+        self.received = False
 
-    def request(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Ask for it; the handler of a signal."""
-        self.requested = True
+    def handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Handle a signal; the signature is that of the `signal` module."""
+        self.received = True
 
 
 @contextmanager
-def interruptible() -> Iterator[Interruption]:
-    """Turn SIGINT and SIGTERM into requests while inside (in the main thread only)."""
-    interruption = Interruption()
+def catch_signals() -> Iterator[StopRequest]:
+    """Turn SIGINT and SIGTERM into requests while inside.
+
+    Python allows signal handlers in the main thread only; in any other thread nothing is caught.
+    """
+    request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
-        yield interruption
+        yield request
         return
-    before = {
-        number: signal.signal(number, interruption.request)
-        for number in (signal.SIGINT, signal.SIGTERM)
+    former = {
+        number: signal.signal(number, request.handle) for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        yield interruption
+        yield request
     finally:
-        for number, handler in before.items():
+        for number, handler in former.items():
             signal.signal(number, handler)

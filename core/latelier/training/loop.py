@@ -1,4 +1,4 @@
-"""The loop that both stages of training share."""
+"""The training loop."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -15,48 +15,62 @@ from latelier.contracts.errors import InvalidConfigError
 from latelier.io.atomic import write_bytes
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
-from latelier.training.checkpoint import checkpoints
-from latelier.training.config import Training, read_training, written
-from latelier.training.interruption import interruptible
+from latelier.training.checkpoint import list_checkpoints
+from latelier.training.config import Training, read_training, to_yaml
+from latelier.training.interruption import catch_signals
 from latelier.training.objective import Objective
 from latelier.training.progress import TrainingProgress
-from latelier.training.state import Run
+from latelier.training.state import TrainingState, make_fabric
 
 Resume = bool | Literal["auto"]
-"""False: start anew; True: go on from the last checkpoint; "auto": go on if there is one."""
+"""False: a new run. True: continue from the last checkpoint. "auto": continue if there is one."""
 
 _MAY_CHANGE = {
     "out", "steps", "workers", "accelerator", "log_every", "checkpoint_seconds", "sheet_every",
 }  # fmt: skip
+"""Fields that a resumed run may change."""
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How a run ended: after `step` steps, finished or interrupted, with `result` exported."""
+    """The end of a run.
+
+    Attributes:
+        step: Number of steps taken.
+        finished: False after an interruption.
+        result: The exported result; None after an interruption.
+    """
 
     step: int
     finished: bool
     result: Path | None
 
 
-def begin(config: Training, resume: Resume) -> Path | None:
-    """Prepare the run's folder, and return the checkpoint to go on from.
+def prepare_run(config: Training, resume: Resume) -> Path | None:
+    """Check and create the run's folder, and return the checkpoint to continue from.
 
     Raises:
-        InvalidConfigError: the folder has checkpoints and `resume` is false; it has none and
-            `resume` is true; or the configuration is not that of the run that is there.
+        InvalidConfigError: `out` is a file; it has checkpoints and `resume` is false, or none and
+            `resume` is true; its run has another configuration; it cannot be written; or the
+            accelerator is not available.
     """
-    found = checkpoints(config.out / "checkpoints")
+    if config.out.exists() and not config.out.is_dir():
+        raise InvalidConfigError(f"out: {config.out} is a file, expected a folder")
+    make_fabric(config)
+    found = list_checkpoints(config.out / "checkpoints")
     if found and not resume:
         raise InvalidConfigError(
             f"{config.out} already holds a run at {found[-1].name}: resume it, or name another out"
         )
     if resume is True and not found:
         raise InvalidConfigError(f"{config.out} holds no checkpoint to resume from")
-    copy = config.out / "config.yaml"
-    if found and copy.exists():
-        _check_same(config, read_training(copy, type(config)), copy)
-    write_bytes(copy, written(config).encode())
+    stored = config.out / "config.yaml"
+    if found and stored.exists():
+        _check_same(config, read_training(stored, type(config)), stored)
+    try:
+        write_bytes(stored, to_yaml(config).encode())
+    except OSError as error:
+        raise InvalidConfigError(f"out: cannot write to {config.out} ({error})") from None
     return found[-1] if found else None
 
 
@@ -64,65 +78,78 @@ def train(
     objective: Objective,
     dataset: Dataset[Any],
     config: Training,
-    start: Path | None,
+    checkpoint: Path | None,
     atelier: Atelier | None = None,
 ) -> TrainingResult:
-    """Train `objective` from the checkpoint `start`, or from the first step, to the last.
+    """Train `objective` from a checkpoint, or from the start, to the last step.
 
-    Step n takes the samples n * batch_size to (n + 1) * batch_size - 1 of the data set, and every
-    random number of it derives from (seed, n, sample index): resuming is seeking.
+    Step n takes the samples n * batch_size to (n + 1) * batch_size - 1 of the data set, and its
+    random numbers derive from (seed, n, sample index) alone. So a resumed run ends with the same
+    weights as one that was never interrupted.
 
-    The plugins of `atelier`, the default one if None, are told of each step and checkpoint.
+    The plugins of `atelier`, by default the default one, observe each step and checkpoint.
     """
     dispatcher = (atelier or default_atelier()).dispatcher()
-    run = Run(objective, config)
-    if start is not None:
-        run.restore(start)
-    progress = TrainingProgress(config.out / "log.jsonl", run.step, config.steps, config.batch_size)
-    if start is not None:
-        progress.record({"event": "resumed", "step": run.step})
-        progress.say(f"resumed at step {run.step}")
-    saved = time.monotonic()
-    with progress, interruptible() as interruption:
-        for batch in _loader(dataset, objective, run):
-            losses = run.take_step(batch)
-            about = {"step": run.step, "steps": config.steps}
-            dispatcher.emit("latelier_batch_trained", **about, losses=partial(_numbers, losses))
-            progress.advance(run.step)
-            if run.step % config.log_every == 0:
-                run.report(progress)
-            if run.step % config.sheet_every == 0 or run.finished:
-                run.draw_sheet(progress)
-            if interruption.requested and not run.finished:
-                path = run.save()
-                dispatcher.emit("latelier_checkpoint_saved", **about, path=path)
-                progress.record({"event": "interrupted", "step": run.step})
-                progress.say(f"interrupted; saved {path}. The same command with --resume goes on.")
-                return TrainingResult(run.step, finished=False, result=None)
-            if run.finished or time.monotonic() - saved > config.checkpoint_seconds:
-                dispatcher.emit("latelier_checkpoint_saved", **about, path=run.save())
-                saved = time.monotonic()
-    return TrainingResult(run.step, finished=True, result=run.export(progress))
+    state = TrainingState(objective, config)
+    if checkpoint is not None:
+        state.restore(checkpoint)
+    progress = TrainingProgress(
+        config.out / "log.jsonl", state.step, config.steps, config.batch_size
+    )
+    if checkpoint is not None:
+        progress.log({"event": "resumed", "step": state.step})
+        progress.print(f"resumed at step {state.step}")
+    last_save = time.monotonic()
+    with progress, catch_signals() as stop:
+        for batch in _make_loader(dataset, objective, state):
+            losses = state.take_step(batch)
+
+            # let plugins observe the step
+            position = {"step": state.step, "steps": config.steps}
+            dispatcher.emit("latelier_batch_trained", **position, losses=partial(_items, losses))
+
+            # show progress
+            progress.advance(state.step)
+            if state.step % config.log_every == 0:
+                state.report(progress)
+
+            # draw samples
+            if state.step % config.sheet_every == 0 or state.is_finished:
+                state.draw_sheet(progress)
+
+            # save
+            is_due = time.monotonic() - last_save > config.checkpoint_seconds
+            if stop.received or state.is_finished or is_due:
+                path = state.save()
+                dispatcher.emit("latelier_checkpoint_saved", **position, path=path)
+                last_save = time.monotonic()
+
+            # stop if a signal asked for it
+            if stop.received and not state.is_finished:
+                progress.log({"event": "interrupted", "step": state.step})
+                progress.print(
+                    f"interrupted; saved {path}. The same command with --resume continues."
+                )
+                return TrainingResult(state.step, finished=False, result=None)
+    return TrainingResult(state.step, finished=True, result=state.export(progress))
 
 
-def _loader(dataset: Dataset[Any], objective: Objective, run: Run) -> DataLoader[Any]:
-    """Return the batches of the steps that are left."""
-    config = run.config
+def _make_loader(
+    dataset: Dataset[Any], objective: Objective, state: TrainingState
+) -> DataLoader[Any]:
+    """Return the batches of the remaining steps."""
+    config = state.config
     return DataLoader(
         dataset,
-        batch_sampler=_Batches(run.step, config.steps, config.batch_size),
+        batch_sampler=_RemainingBatches(state.step, config.steps, config.batch_size),
         collate_fn=objective.collate,
         num_workers=config.workers,
         generator=torch.Generator(),  # workers' seeds; without it the global state would be used
     )
 
 
-def _numbers(losses: Mapping[str, Tensor]) -> dict[str, float]:
-    return {name: value.item() for name, value in losses.items()}
-
-
-class _Batches(Sampler[list[int]]):
-    """The indices of the samples of each step that is left."""
+class _RemainingBatches(Sampler[list[int]]):
+    """The sample indices of each remaining step."""
 
     def __init__(self, first: int, steps: int, batch_size: int) -> None:
         self._steps = range(first, steps)
@@ -136,11 +163,15 @@ class _Batches(Sampler[list[int]]):
         return len(self._steps)
 
 
-def _check_same(config: Training, before: Training, copy: Path) -> None:
-    now, then = (each.model_dump(exclude=_MAY_CHANGE) for each in (config, before))
+def _items(losses: Mapping[str, Tensor]) -> dict[str, float]:
+    return {name: value.item() for name, value in losses.items()}
+
+
+def _check_same(config: Training, stored: Training, path: Path) -> None:
+    now, then = (each.model_dump(exclude=_MAY_CHANGE) for each in (config, stored))
     changed = sorted(name for name in now if now[name] != then[name])
     if changed:
         raise InvalidConfigError(
-            f"the run in {copy.parent} has another {', '.join(changed)} (see {copy}): "
-            "resume with that, or name another out"
+            f"{path} has another {', '.join(changed)}: resume with the same values, or name "
+            "another out"
         )

@@ -1,4 +1,4 @@
-"""What training minimises. Images are (B, 3, H, W) in [-1, 1]; every loss is a scalar or (B,)."""
+"""Loss functions. Images are (B, 3, H, W) in [-1, 1]; a loss is a scalar or (B,)."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,18 +9,23 @@ Term = Callable[[Tensor, Tensor], Tensor]
 """A term of the reconstruction loss: (reconstructions, images) -> scalar."""
 
 
-def absolute(reconstructions: Tensor, images: Tensor) -> Tensor:
+def absolute_error(reconstructions: Tensor, images: Tensor) -> Tensor:
     """Return the mean absolute error."""
     return (reconstructions - images).abs().mean()
 
 
-def edges(reconstructions: Tensor, images: Tensor, scales: int = 3) -> Tensor:
+def squared_error(reconstructions: Tensor, images: Tensor) -> Tensor:
+    """Return the mean squared error."""
+    return (reconstructions - images).square().mean()
+
+
+def edge_error(reconstructions: Tensor, images: Tensor, scales: int = 3) -> Tensor:
     """Return the mean absolute error of the image gradients, summed over halved sizes.
 
-    The gradient is linear, so it is taken of the difference. Blur costs more here than in
-    `absolute`: it needs no downloaded network, unlike a perceptual loss.
+    It punishes blur more than `absolute_error` does, without the pretrained network that a
+    perceptual loss needs.
     """
-    difference = reconstructions - images
+    difference = reconstructions - images  # the gradient is linear: that of the difference will do
     total = difference.new_zeros(())
     for scale in range(scales):
         if scale:
@@ -29,23 +34,19 @@ def edges(reconstructions: Tensor, images: Tensor, scales: int = 3) -> Tensor:
     return total
 
 
-def squared(reconstructions: Tensor, images: Tensor) -> Tensor:
-    """Return the mean squared error."""
-    return (reconstructions - images).square().mean()
-
-
-TERMS: Mapping[str, Term] = {"absolute": absolute, "squared": squared, "edges": edges}
-"""The terms of the reconstruction loss by their names in a configuration.
-
-A perceptual or an adversarial term takes the same two arguments and joins here.
-"""
+TERMS: Mapping[str, Term] = {
+    "absolute": absolute_error,
+    "squared": squared_error,
+    "edges": edge_error,
+}
+"""The terms of the reconstruction loss by their names in a configuration."""
 
 
 def kl_divergence(mean: Tensor, logvar: Tensor) -> Tensor:
-    """Return KL(N(mean, exp(logvar)) || N(0, 1)) per latent number, averaged: a scalar."""
+    """Return KL(N(mean, exp(logvar)) || N(0, 1)), averaged over all latent numbers: a scalar."""
     return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
 
 
-def denoising(prediction: Tensor, target: Tensor) -> Tensor:
+def denoising_loss(prediction: Tensor, target: Tensor) -> Tensor:
     """Return the mean squared error of each sample, (B,) (Rombach et al. 2022, eq. 2)."""
     return (prediction.float() - target).square().flatten(1).mean(1)

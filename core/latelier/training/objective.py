@@ -1,4 +1,4 @@
-"""What the loop asks of a stage of training."""
+"""The interface between the training loop and what is trained."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 
 class Objective(nn.Module, ABC):
-    """A module whose forward is the loss of one step.
+    """A module whose forward returns the loss of one step.
 
-    `trained` is the part of it that is optimised, averaged and saved in checkpoints.
+    Attributes:
+        trained: The part of it that is optimised, averaged and saved in checkpoints.
     """
 
     trained: nn.Module
@@ -21,17 +22,17 @@ class Objective(nn.Module, ABC):
     def collate(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Return the batch of data samples: tensors, and "index", the list of their indices.
 
-        It runs in data workers.
+        Data workers call it.
         """
 
     @abstractmethod
     def forward(self, batch: dict[str, Any], step: int) -> dict[str, Tensor]:
-        """Return named scalars; "loss" is minimised, the others are shown."""
+        """Return named scalars: "loss", which is minimised, and terms to report."""
 
     @abstractmethod
-    def sheet(self) -> tuple[Image, dict[str, float]]:
-        """Return a sample sheet and what was measured on it. Called with the averaged weights."""
+    def draw_sheet(self) -> tuple[Image, dict[str, float]]:
+        """Return a sample sheet and its metrics. The averaged weights are loaded."""
 
     @abstractmethod
     def export(self, folder: Path) -> None:
-        """Write the result into `folder`. Called once, with the averaged weights."""
+        """Write the result into `folder`. The averaged weights are loaded."""

@@ -1,4 +1,4 @@
-"""What a run shows while it goes on: a bar in a terminal, plain lines elsewhere, and a log file."""
+"""Progress of a run: a bar in a terminal, plain lines elsewhere, and a log file."""
 
 import json
 import time
@@ -11,14 +11,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class TrainingProgress:
-    """Reports losses, images a second and time left; appends each report to a JSON-lines file."""
+    """Shows metrics, images per second and time left, and appends them to a JSON-lines file."""
 
     def __init__(self, log: Path, first: int, steps: int, batch_size: int) -> None:
         self._console = Console(stderr=True)
         self._log = log
         self._steps = steps
         self._batch_size = batch_size
-        self._since = (first, time.perf_counter())
+        self._last_report = (first, time.perf_counter())
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -45,31 +45,37 @@ class TrainingProgress:
         """Move the bar to `step`."""
         self._bar.update(self._task, completed=step)
 
-    def report(self, step: int, values: dict[str, float]) -> None:
-        """Show and log the values of the steps since the last report."""
-        before, then = self._since
+    def report(self, step: int, metrics: dict[str, float]) -> None:
+        """Show and log the metrics of the steps since the last report."""
+        last_step, last_time = self._last_report
         now = time.perf_counter()
-        self._since = (step, now)
-        seconds = max(now - then, 1e-9)
-        rate = (step - before) * self._batch_size / seconds
-        left = (self._steps - step) * seconds / max(step - before, 1)
-        self.record({"step": step, **values, "images_per_second": round(rate, 2)})
-        shown = "  ".join(f"{name} {value:.5g}" for name, value in values.items())
-        line = f"step {step}/{self._steps}  {shown}  {rate:.1f} images/s  {_clock(left)} left"
+        self._last_report = (step, now)
+        seconds = max(now - last_time, 1e-9)
+        rate = (step - last_step) * self._batch_size / seconds
+        left = (self._steps - step) * seconds / max(step - last_step, 1)
+        self.log({"step": step, **metrics, "images_per_second": round(rate, 2)})
+        shown = format_metrics(metrics)
         if self._console.is_terminal:
             self._bar.update(self._task, description=f"{shown}  {rate:.1f} images/s")
         else:
-            self.say(line)
+            self.print(
+                f"step {step}/{self._steps}  {shown}  {rate:.1f} images/s  {_clock(left)} left"
+            )
 
-    def record(self, values: dict[str, Any]) -> None:
+    def log(self, values: dict[str, Any]) -> None:
         """Append one line to the log file."""
         line = json.dumps({**values, "time": round(time.time(), 1)})
         with self._log.open("a", encoding="utf-8") as log:
             log.write(line + "\n")
 
-    def say(self, line: str) -> None:
+    def print(self, line: str) -> None:
         """Show a line."""
         self._console.print(line, highlight=False, soft_wrap=True)
+
+
+def format_metrics(metrics: dict[str, float]) -> str:
+    """Return metrics as text, such as "loss 0.5  kl 3"."""
+    return "  ".join(f"{name} {value:.5g}" for name, value in metrics.items())
 
 
 def _clock(seconds: float) -> str:

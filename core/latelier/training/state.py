@@ -1,4 +1,4 @@
-"""One run: the state that a step changes, and what is written of it."""
+"""The state of a training run: what a step changes, and what is saved of it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,50 +9,61 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from latelier.contracts.errors import InvalidConfigError
 from latelier.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from latelier.training.config import Training
 from latelier.training.ema import Ema
 from latelier.training.objective import Objective
 from latelier.training.optimization import (
-    adamw,
+    get_optimizer_state,
     learning_rate,
-    optimizer_tensors,
-    set_optimizer_tensors,
+    load_optimizer_state,
+    make_adamw,
 )
-from latelier.training.progress import TrainingProgress
-from latelier.training.randomness import seeded
+from latelier.training.progress import TrainingProgress, format_metrics
+from latelier.training.randomness import seed_torch
 from latelier.training.sheets import save_sheet
 
 
-class Run:
-    """An objective, its optimizer and its average, after `step` steps."""
+class TrainingState:
+    """An objective, its optimizer and the average of its weights.
+
+    Attributes:
+        config: The training's configuration.
+        step: Number of steps taken.
+    """
 
     def __init__(self, objective: Objective, config: Training) -> None:
         self.step = 0
         self.config = config
         self._objective = objective
-        self._fabric = Fabric(accelerator=config.accelerator, devices=1, precision=config.precision)
+        self._fabric = make_fabric(config)
         if config.channels_last:
             objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._module, self._optimizer = self._fabric.setup(
-            objective, adamw(objective.trained, config.optimizer)
+            objective, make_adamw(objective.trained, config.optimizer)
         )
         self._ema = Ema(objective.trained, config.ema_decay)
-        self._sums: dict[str, Tensor] = {}
-        self._summed = 0
+        self._loss_sums: dict[str, Tensor] = {}
+        self._summed_steps = 0
 
     @property
-    def finished(self) -> bool:
-        """Whether there is no step left."""
+    def is_finished(self) -> bool:
+        """Whether all steps are taken."""
         return self.step >= self.config.steps
 
     def take_step(self, batch: dict[str, Any]) -> dict[str, Tensor]:
-        """Take one step of the optimizer, and of the average; return the loss and its terms."""
+        """Update the weights and their average; return the loss and its terms."""
+        # learning rate
         rate = learning_rate(self.config.optimizer, self.step, self.config.steps)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        with seeded(self.config.seed, self.step, self._fabric.device):
+
+        # forward; drop-out layers use the global random state
+        with seed_torch(self.config.seed, self.step, self._fabric.device):
             terms = self._module(self._fabric.to_device(batch), self.step)
+
+        # backward and update
         self._optimizer.zero_grad()
         self._fabric.backward(terms["loss"])
         self._fabric.clip_gradients(
@@ -61,64 +72,70 @@ class Run:
         self._optimizer.step()
         self._ema.update()
         self.step += 1
-        self._summed += 1
+
+        # sums for the next report
+        self._summed_steps += 1
         losses = {name: value.detach() for name, value in terms.items()}
         for name, value in losses.items():
-            self._sums[name] = self._sums.get(name, 0) + value
+            self._loss_sums[name] = self._loss_sums.get(name, 0) + value
         return losses
 
     def report(self, progress: TrainingProgress) -> None:
-        """Report the means since the last report."""
-        means = {name: value.item() / self._summed for name, value in self._sums.items()}
+        """Report the mean losses since the last report."""
+        means = {name: value.item() / self._summed_steps for name, value in self._loss_sums.items()}
         rate = learning_rate(self.config.optimizer, self.step - 1, self.config.steps)
         progress.report(self.step, {**means, "lr": rate})
-        self._sums.clear()
-        self._summed = 0
+        self._loss_sums.clear()
+        self._summed_steps = 0
 
     def save(self) -> Path:
-        """Write a checkpoint, and return its path."""
+        """Write a checkpoint and return its path."""
         trained = self._objective.trained
         checkpoint = Checkpoint(
             self.step,
             trained.state_dict(),
             self._ema.weights,
-            optimizer_tensors(self._optimizer.optimizer, trained),
+            get_optimizer_state(self._optimizer.optimizer, trained),
             {"ema_updates": self._ema.updates, "steps": self.config.steps},
         )
         return save_checkpoint(self.config.out / "checkpoints", checkpoint)
 
     def restore(self, path: Path) -> None:
-        """Go back to a checkpoint."""
+        """Restore the state from a checkpoint.
+
+        Raises:
+            ModelFileError: The checkpoint cannot be read.
+        """
         checkpoint = load_checkpoint(path)
         trained = self._objective.trained
         trained.load_state_dict(checkpoint.weights)
-        set_optimizer_tensors(self._optimizer.optimizer, trained, checkpoint.optimizer)
-        self._ema.set(checkpoint.ema, checkpoint.state["ema_updates"])
+        load_optimizer_state(self._optimizer.optimizer, trained, checkpoint.optimizer)
+        self._ema.load_state(checkpoint.ema, checkpoint.state["ema_updates"])
         self.step = checkpoint.step
 
     def draw_sheet(self, progress: TrainingProgress) -> None:
-        """Write a sample sheet, and report what was measured on it."""
-        with self._averaged():
-            sheet, measured = self._objective.sheet()
+        """Write a sample sheet and report its metrics."""
+        with self._use_average():
+            sheet, metrics = self._objective.draw_sheet()
         save_sheet(sheet, self.config.out / "sheets" / f"step-{self.step:08d}.png")
-        progress.record({"event": "sheet", "step": self.step, **measured})
-        shown = "  ".join(f"{name} {value:.5g}" for name, value in measured.items())
-        progress.say(f"step {self.step} sheet: {shown}")
+        progress.log({"event": "sheet", "step": self.step, **metrics})
+        progress.print(f"step {self.step} sheet: {format_metrics(metrics)}")
 
     def export(self, progress: TrainingProgress) -> Path:
-        """Write the result, and return its folder."""
+        """Write the result and return its folder."""
         folder = self.config.out / "result"
-        with self._averaged():
+        with self._use_average():
             self._objective.export(folder)
-        progress.record({"event": "exported", "step": self.step})
-        progress.say(f"finished; the result is in {folder}")
+        progress.log({"event": "exported", "step": self.step})
+        progress.print(f"finished; the result is in {folder}")
         return folder
 
     @contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """Have the averaged weights in the modules, in evaluation mode, while inside."""
+    def _use_average(self) -> Iterator[None]:
+        """Load the averaged weights, in evaluation mode, while inside."""
         trained = self._objective.trained
-        live = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
+        weights = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
+        trainable = [each for each in trained.parameters() if each.requires_grad]
         trained.load_state_dict(self._ema.weights)
         trained.eval()
         try:
@@ -126,4 +143,21 @@ class Run:
                 yield
         finally:
             trained.train()
-            trained.load_state_dict(live)
+            trained.load_state_dict(weights)
+            for parameter in trainable:
+                parameter.requires_grad_()  # a composed pipeline freezes its modules
+
+
+def make_fabric(config: Training) -> Fabric:
+    """Return Lightning Fabric for a configuration.
+
+    Raises:
+        InvalidConfigError: This machine lacks the accelerator, or it lacks the precision.
+    """
+    try:
+        return Fabric(accelerator=config.accelerator, devices=1, precision=config.precision)
+    except (RuntimeError, ValueError) as error:
+        raise InvalidConfigError(
+            f"accelerator '{config.accelerator}' with precision '{config.precision}' is not "
+            f"available: {error}"
+        ) from None

@@ -1,4 +1,4 @@
-"""Plugins are told of a training's steps and checkpoints, and change nothing of it."""
+"""Plugins observe the steps and checkpoints of a training, and cannot change it."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from latelier import hookimpl
 from latelier.contracts.errors import PluginError
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.policy import Policy
-from latelier.training.checkpoint import checkpoints, load_checkpoint
+from latelier.training.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.config import FirstStageTraining
 from latelier.training.first_stage import train_first_stage
 
@@ -63,7 +63,7 @@ def witnessed(tmp_path_factory):
     return witness, config
 
 
-def test_every_step_is_told_with_its_losses(witnessed):
+def test_each_step_is_observed_with_its_losses(witnessed):
     witness, _ = witnessed
     assert [(step, steps) for step, steps, _ in witness.batches] == [(k, 2) for k in (1, 2)]
     for _, _, losses in witness.batches:
@@ -73,7 +73,7 @@ def test_every_step_is_told_with_its_losses(witnessed):
     assert len(witness.runs) == 1
 
 
-def test_every_checkpoint_is_told_when_it_is_whole(witnessed):
+def test_each_checkpoint_is_observed_when_complete(witnessed):
     witness, config = witnessed
     folder = config.out / "checkpoints"
     assert witness.saved == [(k, 2, folder / f"step-{k:08d}", k) for k in (1, 2)]
@@ -86,20 +86,20 @@ class Failing(Witness):
         raise OSError("the dashboard is down")
 
 
-def test_a_failing_plugin_costs_nothing_and_the_weights_are_the_same(witnessed, tmp_path, caplog):
+def test_a_failing_plugin_is_disabled_and_the_weights_are_the_same(witnessed, tmp_path, caplog):
     _, config = witnessed
     failing, alone = Failing(), training(tmp_path)
     assert train_first_stage(alone, atelier=atelier(failing)).finished
     assert (failing.batches, failing.saved) == ([1], [])
-    said = "latelier_batch_trained of plugin 'witness:Failing' raised OSError: the dashboard is"
-    assert caplog.text.count(said) == 1
+    message = "latelier_batch_trained of plugin 'witness:Failing' raised OSError: the dashboard is"
+    assert caplog.text.count(message) == 1
     one, other = (
-        load_checkpoint(checkpoints(each.out / "checkpoints")[-1]) for each in (config, alone)
+        load_checkpoint(list_checkpoints(each.out / "checkpoints")[-1]) for each in (config, alone)
     )
     assert [name for name in one.ema if not torch.equal(one.ema[name], other.ema[name])] == []
     assert [n for n in one.weights if not torch.equal(one.weights[n], other.weights[n])] == []
 
 
-def test_strict_raises(tmp_path):
+def test_a_strict_atelier_raises(tmp_path):
     with pytest.raises(PluginError, match="the dashboard is down"):
         train_first_stage(training(tmp_path), atelier=atelier(Failing(), strict=True))

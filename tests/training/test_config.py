@@ -7,7 +7,7 @@ from latelier.training.config import (
     DenoiserTraining,
     FirstStageTraining,
     read_training,
-    written,
+    to_yaml,
 )
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "emoji-scenes"
@@ -25,9 +25,9 @@ def yaml_file(tmp_path, text):
     return path
 
 
-def test_what_is_written_is_read_back(tmp_path):
+def test_a_configuration_is_read_back_from_yaml(tmp_path):
     config = read_training(yaml_file(tmp_path, FIRST_STAGE), FirstStageTraining)
-    assert read_training(yaml_file(tmp_path, written(config)), FirstStageTraining) == config
+    assert read_training(yaml_file(tmp_path, to_yaml(config)), FirstStageTraining) == config
 
 
 @pytest.mark.parametrize(
@@ -36,13 +36,14 @@ def test_what_is_written_is_read_back(tmp_path):
         (FIRST_STAGE + "batchsize: 3", "no field 'batchsize'. Did you mean 'batch_size'"),
         (FIRST_STAGE.replace("10", "0"), "'steps'"),
         (FIRST_STAGE + "optimizer: {lr: fast}", "'optimizer.lr'"),
+        (FIRST_STAGE + "accelerator: gpus", "'accelerator'"),
         ("steps: 10", "the field 'out' is required"),
         ("- a list", "is no configuration: it holds list"),
         ("steps: [", "cannot be read as YAML"),
         ("", "is no configuration: it holds NoneType"),
     ],
 )
-def test_a_wrong_file_gives_one_error_that_names_file_and_field(tmp_path, text, words):
+def test_an_invalid_file_is_one_error_with_file_and_field(tmp_path, text, words):
     path = yaml_file(tmp_path, text)
     with pytest.raises(InvalidConfigError, match=r"training\.yaml") as caught:
         read_training(path, FirstStageTraining)
@@ -55,6 +56,13 @@ def test_a_missing_file_is_named(tmp_path):
         read_training(tmp_path / "nowhere.yaml", DenoiserTraining)
 
 
-def test_the_shipped_configurations_are_valid():
-    for name, model in (("first-stage", FirstStageTraining), ("denoiser", DenoiserTraining)):
-        read_training(CONFIGS / f"{name}.yaml", model)
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("first-stage", FirstStageTraining),
+        ("denoiser", DenoiserTraining),
+        ("denoiser-conditions", DenoiserTraining),
+    ],
+)
+def test_the_shipped_configurations_are_valid(name, model):
+    read_training(CONFIGS / f"{name}.yaml", model)
