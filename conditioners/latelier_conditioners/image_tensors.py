@@ -14,17 +14,17 @@ def image_tensor(image: Image) -> Tensor:
     return levels.permute(2, 0, 1).contiguous() / 127.5 - 1  # (H, W, 3) -> (3, H, W)
 
 
-def first_stage_weight(frame: PictureGeometry) -> Tensor:
-    """Return a weight of the frame's first stage, for its device and dtype.
+def first_stage_weight(geometry: PictureGeometry) -> Tensor:
+    """Return a weight of the geometry's first stage, for its device and dtype.
 
     One on the CPU, of float32, where the first stage has none (pixel space).
     """
-    module = frame.first_stage
+    module = geometry.first_stage
     weights = module.parameters() if isinstance(module, nn.Module) else iter(())
     return next(weights, torch.empty(0))
 
 
-def zero_part(rows: int, channels: int, frame: PictureGeometry) -> Tensor:
-    """Return zeros (rows, channels, h, w) of the frame's latent size, beside the first stage."""
-    device = first_stage_weight(frame).device
-    return torch.zeros(rows, channels, *frame.latent_size, device=device)
+def zero_part(rows: int, channels: int, geometry: PictureGeometry) -> Tensor:
+    """Return zeros (rows, channels, h, w) of the geometry's latent size, beside the first stage."""
+    device = first_stage_weight(geometry).device
+    return torch.zeros(rows, channels, *geometry.latent_size, device=device)

@@ -101,9 +101,9 @@ def test_several_at_once_stand_in_the_order_of_the_denoiser(compose_spatial):
 
 
 def condition_of(pipeline, rows):
-    frame = PictureGeometry((16, 24), (8, 12), first_stage=pipeline.first_stage)
+    geometry = PictureGeometry((16, 24), (8, 12), first_stage=pipeline.first_stage)
     with torch.no_grad():
-        return pipeline.condition_builder().condition(rows, 1, frame)
+        return pipeline.condition_builder().condition(rows, 1, geometry)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -119,11 +119,11 @@ def test_samples_of_emoji_scenes_train_it(name, compose_spatial):
     conditioner = pipeline.conditioners[name]
     read = [read_input(conditioner.Input, sources[name](k), "the data") for k in range(2)]
     drawn = [conditioner.augment(each, np.random.default_rng(7)) for each in read]
-    frame = PictureGeometry((16, 16), (8, 8))
-    batch = conditioner.prepare(drawn, frame)
+    geometry = PictureGeometry((16, 16), (8, 8))
+    batch = conditioner.prepare(drawn, geometry)
     assert all(len(tensor) == 2 for tensor in batch.values())
-    frame = PictureGeometry((16, 16), (8, 8), first_stage=pipeline.first_stage)
-    part, null = conditioner(batch, frame), conditioner.null(2, frame)
+    geometry = PictureGeometry((16, 16), (8, 8), first_stage=pipeline.first_stage)
+    part, null = conditioner(batch, geometry), conditioner.null(2, geometry)
     dropped = where(torch.tensor([True, False]), part, null).spatial
     assert torch.equal(dropped[0], part.spatial[0])
     assert torch.equal(dropped[1], null.spatial[1])

@@ -123,7 +123,7 @@ class TestEmbedding(ConditionerContract):
 class TestSemanticMap(ConditionerContract):
     component = "latelier/semantic_map"
     config = {"num_classes": 4, "n_stages": 2, "out_channels": 3}
-    frame = PictureGeometry((16, 32), (4, 8), first_stage=Halving())  # type: ignore[arg-type]
+    geometry = PictureGeometry((16, 32), (4, 8), first_stage=Halving())  # type: ignore[arg-type]
     inputs = [RNG.integers(0, 4, (16, 32), dtype=np.uint8) for _ in range(2)]
     bad_inputs = [np.full((16, 32), 4, np.uint8), "no/such.png", {"mpa": np.zeros((16, 32))}]
 
@@ -135,7 +135,7 @@ class TestSemanticMapOneHot(TestSemanticMap):
 class TestMask(ConditionerContract):
     component = "latelier/mask"
     config = {"latent_channels": 3}
-    frame = PictureGeometry((8, 12), (4, 6), first_stage=Halving())  # type: ignore[arg-type]
+    geometry = PictureGeometry((8, 12), (4, 6), first_stage=Halving())  # type: ignore[arg-type]
     inputs = [
         {"image": picture(8, 12), "mask": RNG.integers(0, 2, (8, 12)).astype(bool)}
         for _ in range(2)
@@ -152,6 +152,6 @@ class TestMask(ConditionerContract):
 class TestImage(ConditionerContract):
     component = "latelier/image"
     config = {"factor": 4, "degradation": "bicubic"}
-    frame = PictureGeometry((64, 64), (16, 16), first_stage=Halving())  # type: ignore[arg-type]
+    geometry = PictureGeometry((64, 64), (16, 16), first_stage=Halving())  # type: ignore[arg-type]
     inputs = [picture(16, 16), {"image": picture(16, 16)}]
     bad_inputs = [picture(15, 16), "no/such.png", {"imgae": picture(16, 16)}]

@@ -30,16 +30,16 @@ class Angles(Conditioner):
     def __init__(self, config=None):
         super().__init__(config or AngleConfig())
         self.layer = nn.Linear(1, 2)
-        self.frames = []
+        self.geometries = []
 
-    def prepare(self, inputs, frame):
-        self.frames.append(frame)
+    def prepare(self, inputs, geometry):
+        self.geometries.append(geometry)
         return {"x": torch.tensor([[each.degrees] for each in inputs])}
 
-    def forward(self, batch, frame):
+    def forward(self, batch, geometry):
         return ConditionPart(vector=self.layer(batch["x"]))
 
-    def null(self, rows, frame):
+    def null(self, rows, geometry):
         return ConditionPart(vector=torch.zeros(rows, 2))
 
 
@@ -51,11 +51,11 @@ def test_encode_reads_short_forms_prepares_and_computes():
     assert part.vector.requires_grad
 
 
-def test_encode_passes_the_frame_on():
+def test_encode_passes_the_geometry_on():
     angles = Angles()
-    frame = PictureGeometry((64, 32), (8, 4))
-    angles.encode([3], frame)
-    assert angles.frames == [frame]
+    geometry = PictureGeometry((64, 32), (8, 4))
+    angles.encode([3], geometry)
+    assert angles.geometries == [geometry]
 
 
 def test_encode_refuses_what_its_input_refuses():
@@ -69,7 +69,7 @@ def test_encode_refuses_what_its_input_refuses():
 
 def test_batches_go_to_where_the_weights_are():
     class Where(Angles):
-        def forward(self, batch, frame):
+        def forward(self, batch, geometry):
             return ConditionPart(vector=torch.zeros(1, 2, device=batch["x"].device))
 
     assert Where().to("meta").encode([3]).vector.device.type == "meta"

@@ -97,13 +97,13 @@ def train(pipe: Pipeline, generator: torch.Generator) -> None:
     conditioner, denoiser, process = pipe.conditioners["compass"], pipe.denoiser, pipe.process
     weights = [*denoiser.parameters(), *conditioner.parameters()]
     optimizer = torch.optim.Adam(weights, lr=3e-3, fused=True)
-    frame = PictureGeometry((SIDE, SIDE), (SIDE, SIDE))
+    geometry = PictureGeometry((SIDE, SIDE), (SIDE, SIDE))
     for _ in range(STEPS):
         degrees = torch.randint(360, (BATCH,), generator=generator)
         inputs = [read_input(conditioner.Input, float(each), "compass") for each in degrees]
-        part = conditioner(conditioner.prepare(inputs, frame), frame)
+        part = conditioner(conditioner.prepare(inputs, geometry), geometry)
         keep = torch.rand(BATCH, generator=generator) > 0.1
-        part = where(keep, part, conditioner.null(BATCH, frame))
+        part = where(keep, part, conditioner.null(BATCH, geometry))
         x0 = pipe.first_stage.encode(scenes(degrees))
         eps = torch.randn(x0.shape, generator=generator)
         sigma = process.sigma_from_uniform(torch.rand(BATCH, generator=generator)).float()

@@ -40,13 +40,13 @@ class MoodConditioner(Conditioner):
         self.line = torch.nn.Linear(1, config.width)
         self.nothing = torch.nn.Parameter(torch.zeros(1, 1, config.width))
 
-    def prepare(self, inputs, frame):
+    def prepare(self, inputs, geometry):
         return {"cheer": torch.tensor([[each.cheer] for each in inputs])}
 
-    def forward(self, batch, frame):
+    def forward(self, batch, geometry):
         return ConditionPart(stream=Stream(self.line(batch["cheer"])[:, None]))
 
-    def null(self, rows, frame):
+    def null(self, rows, geometry):
         return ConditionPart(stream=Stream(self.nothing.expand(rows, -1, -1)))
 
 

@@ -67,7 +67,7 @@ class BertTextConditioner(Conditioner):
             )
         self._tokenizer = tokenizer
 
-    def prepare(self, inputs: Sequence[Text], _frame: PictureGeometry, /) -> dict[str, Tensor]:
+    def prepare(self, inputs: Sequence[Text], _geometry: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "tokens" (B, max_seq_len) int64, padded.
 
         Raises:
@@ -78,11 +78,11 @@ class BertTextConditioner(Conditioner):
         tokens = torch.tensor(rows, dtype=torch.int64)
         return {"tokens": tokens.view(len(rows), self._text.max_seq_len)}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
+    def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, max_seq_len, n_embed), unmasked."""
         return ConditionPart(Stream(self.transformer(batch["tokens"])))
 
-    def null(self, rows: int, _frame: PictureGeometry, /) -> ConditionPart:
+    def null(self, rows: int, _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the encoding of the empty text for that many rows.
 
         Raises:

@@ -29,7 +29,7 @@ class ClassLabelConditioner(Conditioner):
         self.embedding = nn.Embedding(config.num_classes + config.null_class, config.width)
 
     def prepare(
-        self, inputs: Sequence[ClassLabel], _frame: PictureGeometry, /
+        self, inputs: Sequence[ClassLabel], _geometry: PictureGeometry, /
     ) -> dict[str, Tensor]:
         """Return "label" (B,) int64.
 
@@ -39,14 +39,14 @@ class ClassLabelConditioner(Conditioner):
         numbers = [self._names.number(value.label) for value in inputs]
         return {"label": torch.tensor(numbers, dtype=torch.int64)}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
+    def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return a stream of one token (B, 1, width), or a vector (B, width)."""
         rows: Tensor = self.embedding(batch["label"])
         if self._classes.slot == "stream":
             return ConditionPart(Stream(rows[:, None]))
         return ConditionPart(vector=rows)
 
-    def null(self, rows: int, frame: PictureGeometry, /) -> ConditionPart:
+    def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
         """Return the row of no class for that many rows.
 
         Without that row: one wholly masked token, or a vector of zeros. Both contribute nothing.
@@ -54,7 +54,7 @@ class ClassLabelConditioner(Conditioner):
         weight = self.embedding.weight
         if self._classes.null_class:
             label = torch.full((rows,), self._classes.num_classes, device=weight.device)
-            return self.forward({"label": label}, frame)
+            return self.forward({"label": label}, geometry)
         zeros = weight.new_zeros(rows, 1, self._classes.width)
         if self._classes.slot == "stream":
             return ConditionPart(

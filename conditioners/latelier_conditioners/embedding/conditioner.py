@@ -28,7 +28,9 @@ class EmbeddingConditioner(Conditioner):
         self.nothing: Tensor
         self.register_buffer("nothing", torch.zeros(1, 1, config.width), persistent=False)
 
-    def prepare(self, inputs: Sequence[Embedding], _frame: PictureGeometry, /) -> dict[str, Tensor]:
+    def prepare(
+        self, inputs: Sequence[Embedding], _geometry: PictureGeometry, /
+    ) -> dict[str, Tensor]:
         """Return "vectors" (B, N, width) float32, N as of the longest input.
 
         And "mask" (B, N) bool, only where the inputs have different numbers of vectors.
@@ -45,11 +47,11 @@ class EmbeddingConditioner(Conditioner):
         mask = torch.arange(vectors.shape[1]) < counts[:, None]
         return {"vectors": vectors} if mask.all() else {"vectors": vectors, "mask": mask}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
+    def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, N, width)."""
         return ConditionPart(Stream(batch["vectors"].to(self.nothing.dtype), batch.get("mask")))
 
-    def null(self, rows: int, _frame: PictureGeometry, /) -> ConditionPart:
+    def null(self, rows: int, _geometry: PictureGeometry, /) -> ConditionPart:
         """Return one token of zeros for that many rows.
 
         Attention to k equal tokens is attention to one of them, so this is what the original's k

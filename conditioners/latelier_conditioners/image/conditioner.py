@@ -46,7 +46,7 @@ class ImageConditioner(Conditioner):
         return LowResolution(image=degrade(picture, self._image.factor, rng))
 
     def prepare(
-        self, inputs: Sequence[LowResolution], frame: PictureGeometry, /
+        self, inputs: Sequence[LowResolution], geometry: PictureGeometry, /
     ) -> dict[str, Tensor]:
         """Return "image" (B, 3, h, w), in [-1, 1] at latent size.
 
@@ -55,27 +55,27 @@ class ImageConditioner(Conditioner):
         """
         rows = []
         for each in inputs:
-            self._check(each, frame)
+            self._check(each, geometry)
             image = image_tensor(each.image)[None]
-            if image.shape[2:] != frame.latent_size:
-                image = interpolate(image, frame.latent_size, mode="bicubic", antialias=True)
+            if image.shape[2:] != geometry.latent_size:
+                image = interpolate(image, geometry.latent_size, mode="bicubic", antialias=True)
             rows.append(image.clamp(-1, 1))
         return {"image": torch.cat(rows)}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
+    def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the spatial part (B, 3, h, w)."""
         return ConditionPart(spatial=batch["image"])
 
-    def null(self, rows: int, frame: PictureGeometry, /) -> ConditionPart:
+    def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
         """Return zeros, which are grey."""
-        return ConditionPart(spatial=zero_part(rows, CHANNELS, frame))
+        return ConditionPart(spatial=zero_part(rows, CHANNELS, geometry))
 
-    def _check(self, value: LowResolution, frame: PictureGeometry) -> None:
+    def _check(self, value: LowResolution, geometry: PictureGeometry) -> None:
         width, height = self.output_size(value)
-        if (height, width) != frame.size:
+        if (height, width) != geometry.size:
+            given_width, given_height = value.image.size
             raise InvalidInputError(
-                f"this model enlarges {self._image.factor} times, an image of {{}}x{{}} ".format(
-                    *value.image.size
-                )
-                + f"to {width}x{height}, not {frame.size[1]}x{frame.size[0]}; leave the size out"
+                f"this model enlarges {self._image.factor} times, an image of "
+                f"{given_width}x{given_height} to {width}x{height}, not "
+                f"{geometry.size[1]}x{geometry.size[0]}; leave the size out"
             )

@@ -35,27 +35,27 @@ class LayoutConditioner(ObjectsConditioner):
             config.n_embed, config.n_layer, config.vocab_size, config.max_seq_len
         )
 
-    def prepare(self, inputs: Sequence[Layout], frame: PictureGeometry, /) -> dict[str, Tensor]:
-        """Return "tokens" (B, max_seq_len) int64. Objects outside of `frame.crop` are left out.
+    def prepare(self, inputs: Sequence[Layout], geometry: PictureGeometry, /) -> dict[str, Tensor]:
+        """Return "tokens" (B, max_seq_len) int64. Objects outside of `geometry.crop` are left out.
 
         Raises:
             InvalidInputError: too many or too few objects, or one that this model cannot take.
         """
-        rows = [self._tokens(layout, frame.crop) for layout in inputs]
+        rows = [self._tokens(layout, geometry.crop) for layout in inputs]
         tokens = torch.tensor(rows, dtype=torch.int64)
         return {"tokens": tokens.view(len(rows), self._layout.max_seq_len)}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
+    def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, max_seq_len, n_embed), unmasked."""
         return ConditionPart(Stream(self.transformer(batch["tokens"])))
 
-    def null(self, rows: int, frame: PictureGeometry, /) -> ConditionPart:
-        """Return the encoding of no objects, seen through `frame.crop`, for that many rows.
+    def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
+        """Return the encoding of no objects, seen through `geometry.crop`, for that many rows.
 
         The crop belongs to the view and not to what is in it, so guidance must not drive away from
         it. The published model was trained without a null part; this is the nearest that it knows.
         """
-        tokens = self._filled([], frame.crop)
+        tokens = self._filled([], geometry.crop)
         device = self.transformer.norm.weight.device
         encoded = self.transformer(torch.tensor([tokens], device=device))
         return ConditionPart(Stream(encoded.expand(rows, -1, -1)))

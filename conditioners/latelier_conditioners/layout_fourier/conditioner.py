@@ -31,24 +31,24 @@ class LayoutFourierConditioner(ObjectsConditioner):
         )
         self.norm = nn.LayerNorm(config.width)
 
-    def prepare(self, inputs: Sequence[Layout], frame: PictureGeometry, /) -> dict[str, Tensor]:
+    def prepare(self, inputs: Sequence[Layout], geometry: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "labels" (B, N) int64, "boxes" (B, N, 4) float32 and "mask" (B, N) bool.
 
-        N is one more than the objects that fit. Objects outside of `frame.crop` are left out.
+        N is one more than the objects that fit. Objects outside of `geometry.crop` are left out.
 
         Raises:
             InvalidInputError: too many or too few objects, or one that this model cannot take.
         """
-        batch = self._blank(len(inputs), frame.crop)
+        batch = self._blank(len(inputs), geometry.crop)
         for row, layout in enumerate(inputs):
-            for position, (number, each) in enumerate(self._read(layout, frame.crop), start=1):
+            for position, (number, each) in enumerate(self._read(layout, geometry.crop), start=1):
                 box = each.box
                 batch["labels"][row, position] = number
                 batch["boxes"][row, position] = torch.tensor([box.x0, box.y0, box.x1, box.y1])
                 batch["mask"][row, position] = True
         return batch
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
+    def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, N, width) under its mask."""
         mask = batch["mask"]
         features = fourier_features(batch["boxes"], self._layout.frequencies)
@@ -58,11 +58,13 @@ class LayoutFourierConditioner(ObjectsConditioner):
             x = layer(x, mask[:, None, None])
         return ConditionPart(Stream(self.norm(x), mask))
 
-    def null(self, rows: int, frame: PictureGeometry, /) -> ConditionPart:
+    def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
         """Return the encoding of the picture's token alone, for that many rows."""
         device = self.norm.weight.device
-        batch = {name: tensor.to(device) for name, tensor in self._blank(rows, frame.crop).items()}
-        return self.forward(batch, frame)
+        batch = {
+            name: tensor.to(device) for name, tensor in self._blank(rows, geometry.crop).items()
+        }
+        return self.forward(batch, geometry)
 
     def crop(self, batch: Mapping[str, Tensor], box: WindowBox, /) -> Mapping[str, Tensor]:
         """Return the batch with `box` as the part of the picture that is seen."""

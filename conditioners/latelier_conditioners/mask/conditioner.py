@@ -52,7 +52,9 @@ class MaskConditioner(Conditioner):
         """
         return composited(picture, value.image, self._given_mask(value))
 
-    def prepare(self, inputs: Sequence[Inpainting], frame: PictureGeometry, /) -> dict[str, Tensor]:
+    def prepare(
+        self, inputs: Sequence[Inpainting], geometry: PictureGeometry, /
+    ) -> dict[str, Tensor]:
         """Return "image" (B, 3, H, W) in [-1, 1], and "hole" (B, 1, H, W) bool.
 
         Raises:
@@ -61,22 +63,23 @@ class MaskConditioner(Conditioner):
         holes = [torch.tensor(np.asarray(self._given_mask(each)) > 0)[None] for each in inputs]
         for each in inputs:
             width, height = each.image.size
-            if (height, width) != frame.size:
+            if (height, width) != geometry.size:
                 raise InvalidInputError(
-                    f"the image to inpaint is {width}x{height}, but the picture "
-                    f"{frame.size[1]}x{frame.size[0]}; leave the size out, or resize image and mask"
+                    f"the image to inpaint is {width}x{height}, but the picture is "
+                    f"{geometry.size[1]}x{geometry.size[0]}; leave the size out, or resize image "
+                    "and mask"
                 )
         images = [image_tensor(each.image) for each in inputs]
         return {"image": torch.stack(images), "hole": torch.stack(holes)}
 
-    def forward(self, batch: Mapping[str, Tensor], frame: PictureGeometry, /) -> ConditionPart:
+    def forward(self, batch: Mapping[str, Tensor], geometry: PictureGeometry, /) -> ConditionPart:
         """Return the spatial part (B, C + 1, h, w).
 
         Raises:
-            CompatibilityError: the frame has no first stage, or one with other latents.
+            CompatibilityError: the geometry has no first stage, or one with other latents.
         """
         hole = batch["hole"]
-        latents = self._encoded(batch["image"].masked_fill(hole, self._mask.hole_value), frame)
+        latents = self._encoded(batch["image"].masked_fill(hole, self._mask.hole_value), geometry)
         keep, repaint = self._mask.mask_values
         # nearest: the upper left pixel of each cell, as in the published models
         cells = interpolate(hole.to(latents.dtype), latents.shape[2:], mode="nearest")
@@ -84,20 +87,22 @@ class MaskConditioner(Conditioner):
         channels = [mask, latents] if self._mask.mask_first else [latents, mask]
         return ConditionPart(spatial=torch.cat(channels, dim=1))
 
-    def null(self, rows: int, frame: PictureGeometry, /) -> ConditionPart:
+    def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
         """Return the part of a picture that is all hole."""
-        device = first_stage_weight(frame).device
-        image = torch.zeros(1, 3, *frame.size, device=device)
-        hole = torch.ones(1, 1, *frame.size, dtype=torch.bool, device=device)
-        one = self.forward({"image": image, "hole": hole}, frame).spatial
+        device = first_stage_weight(geometry).device
+        image = torch.zeros(1, 3, *geometry.size, device=device)
+        hole = torch.ones(1, 1, *geometry.size, dtype=torch.bool, device=device)
+        one = self.forward({"image": image, "hole": hole}, geometry).spatial
         assert one is not None
         return ConditionPart(spatial=one.expand(rows, -1, -1, -1))
 
-    def _encoded(self, images: Tensor, frame: PictureGeometry) -> Tensor:
-        if frame.first_stage is None:
-            raise CompatibilityError("inpainting works on latents: the frame needs a first stage")
+    def _encoded(self, images: Tensor, geometry: PictureGeometry) -> Tensor:
+        if geometry.first_stage is None:
+            raise CompatibilityError(
+                "inpainting works on latents: the geometry needs a first stage"
+            )
         with torch.no_grad():
-            latents = frame.first_stage.encode(images.to(first_stage_weight(frame).dtype))
+            latents = geometry.first_stage.encode(images.to(first_stage_weight(geometry).dtype))
         if latents.shape[1] != self._mask.latent_channels:
             raise CompatibilityError(
                 f"the first stage gives latents of {latents.shape[1]} channels, "

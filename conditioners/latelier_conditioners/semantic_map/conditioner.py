@@ -36,7 +36,9 @@ class SemanticMapConditioner(Conditioner):
         width, height = value.map.size
         return width, height
 
-    def prepare(self, inputs: Sequence[Semantics], frame: PictureGeometry, /) -> dict[str, Tensor]:
+    def prepare(
+        self, inputs: Sequence[Semantics], geometry: PictureGeometry, /
+    ) -> dict[str, Tensor]:
         """Return "labels" (B, H, W) int64 of the picture's size.
 
         Raises:
@@ -44,11 +46,11 @@ class SemanticMapConditioner(Conditioner):
                 another aspect than the picture.
             CompatibilityError: the halvings do not lead from the picture's size to the latents'.
         """
-        self._check(frame)
-        maps = [resized(labels_of(each.map, self._semantics), frame.size) for each in inputs]
+        self._check(geometry)
+        maps = [resized(labels_of(each.map, self._semantics), geometry.size) for each in inputs]
         return {"labels": torch.from_numpy(np.stack(maps))}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
+    def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the spatial part (B, C, h, w)."""
         weight = next(self.parameters(), torch.empty(0))
         shares = label_shares(
@@ -56,19 +58,19 @@ class SemanticMapConditioner(Conditioner):
         )
         return ConditionPart(spatial=self.channel_mapper(shares.to(weight.dtype)))
 
-    def null(self, rows: int, frame: PictureGeometry, /) -> ConditionPart:
+    def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
         """Return zeros: the convolution, which has no bias, of no label at all."""
         channels = self._semantics.out_channels or self._semantics.num_classes
-        zeros = zero_part(rows, channels, frame)
+        zeros = zero_part(rows, channels, geometry)
         return ConditionPart(spatial=zeros.to(next(self.parameters(), zeros)))
 
-    def _check(self, frame: PictureGeometry) -> None:
+    def _check(self, geometry: PictureGeometry) -> None:
         halvings = 2**self._semantics.n_stages
-        if frame.size != tuple(side * halvings for side in frame.latent_size):
+        if geometry.size != tuple(side * halvings for side in geometry.latent_size):
             raise CompatibilityError(
                 f"n_stages={self._semantics.n_stages} makes a semantic map {halvings} times "
-                f"smaller, but the latents of a picture {frame.size[1]}x{frame.size[0]} are "
-                f"{frame.latent_size[1]}x{frame.latent_size[0]}"
+                f"smaller, but the latents of a picture {geometry.size[1]}x{geometry.size[0]} are "
+                f"{geometry.latent_size[1]}x{geometry.latent_size[0]}"
             )
 
 

@@ -62,7 +62,7 @@ class TextConditioner(Conditioner):
         if ASSET in assets:
             self._set(Vocabulary(assets[ASSET]))
 
-    def prepare(self, inputs: Sequence[Text], _frame: PictureGeometry, /) -> dict[str, Tensor]:
+    def prepare(self, inputs: Sequence[Text], _geometry: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "tokens" (B, max_length) int64, and "mask", of the same shape, bool.
 
         Raises:
@@ -78,11 +78,11 @@ class TextConditioner(Conditioner):
             mask[row, : len(ids)] = True
         return {"tokens": tokens, "mask": mask}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
+    def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, max_length, width) under its mask."""
         return ConditionPart(Stream(self._encoded(batch["tokens"], batch["mask"]), batch["mask"]))
 
-    def null(self, rows: int, _frame: PictureGeometry, /) -> ConditionPart:
+    def null(self, rows: int, _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the encoding of the empty text for that many rows."""
         device = self.token_embedding.weight.device
         tokens = torch.full((1, self._text.max_length), PAD, device=device)

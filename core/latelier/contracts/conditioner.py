@@ -1,95 +1,110 @@
-"""The base class of conditioners. It needs torch, so it is apart from the kernel's contracts."""
+"""The base class of conditioners. Unlike the other contracts it imports torch."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic
 
 import numpy as np
 from PIL.Image import Image
 from pydantic import BaseModel
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.configs import ConditionerConfig
 from latelier.contracts.inputs import read_input
 
+Config = TypeVar("Config", bound=ConditionerConfig, default=ConditionerConfig, covariant=True)
+"""The configuration class of a conditioner; `Conditioner` alone stands for any."""
 
-class Conditioner(nn.Module, ABC):
+
+class Conditioner(nn.Module, ABC, Generic[Config]):
     """A module with a frozen config that turns inputs into a part of a condition.
 
-    A subclass names its `Input`, and writes `prepare`, `forward` and `null`.
+    A subclass names its `Input` and implements `prepare`, `forward` and `null`. The other methods
+    are optional.
     """
 
     Input: ClassVar[type[BaseModel]]
 
-    def __init__(self, config: ConditionerConfig) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
         self._config = config
 
     @property
-    def config(self) -> ConditionerConfig:
+    def config(self) -> Config:
         """The configuration that it was built with."""
         return self._config
 
     @abstractmethod
-    def prepare(self, inputs: Sequence[Any], frame: PictureGeometry, /) -> dict[str, Tensor]:
-        """Return CPU tensors, first axis the batch, for a batch of `Input`s.
+    def prepare(self, inputs: Sequence[Any], geometry: PictureGeometry, /) -> dict[str, Tensor]:
+        """Return CPU tensors for a batch of `Input`s; the first axis is the batch.
 
-        It draws no random numbers and touches no weights, so data workers can run it and its
-        result can be cached.
+        It draws no random numbers and reads no weights, so data workers can run it and its result
+        can be cached.
         """
 
     @abstractmethod
-    def forward(self, batch: Mapping[str, Tensor], frame: PictureGeometry, /) -> ConditionPart:
+    def forward(self, batch: Mapping[str, Tensor], geometry: PictureGeometry, /) -> ConditionPart:
         """Return the part for a prepared batch, on the batch's device. Differentiable.
 
-        Here and in `null`, `frame.first_stage` is at hand for what works on latents.
+        Here and in `null`, `geometry.first_stage` encodes images for conditioners that work on
+        latents.
         """
 
     @abstractmethod
-    def null(self, rows: int, frame: PictureGeometry, /) -> ConditionPart:
-        """Return the unconditional part, with the same slots, for that many rows.
+    def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
+        """Return the unconditional part for `rows` rows, with the slots of `forward`.
 
-        It stands where nothing was given, where training drops a condition, and on the other side
-        of guidance.
+        It replaces a missing input, a condition that training drops, and the unconditional side of
+        guidance.
         """
 
-    def encode(self, inputs: Sequence[Any], frame: PictureGeometry | None = None) -> ConditionPart:
+    def encode(
+        self, inputs: Sequence[Any], geometry: PictureGeometry | None = None
+    ) -> ConditionPart:
         """Return the part for inputs, or for the short form of them (see `read_input`).
 
         Raises:
-            InvalidInputError: an input is not what `Input` asks for.
+            InvalidInputError: `inputs` has a value that does not fit `Input`.
         """
-        read = [read_input(self.Input, value, type(self).__name__) for value in inputs]
-        frame = frame or PictureGeometry((0, 0), (0, 0))
-        batch = self.prepare(read, frame)
+        values = [read_input(self.Input, value, type(self).__name__) for value in inputs]
+        geometry = geometry or PictureGeometry((0, 0), (0, 0))
+        batch = self.prepare(values, geometry)
         device = next((p.device for p in self.parameters()), None)
         part: ConditionPart = self(
-            {name: tensor.to(device) for name, tensor in batch.items()}, frame
+            {name: tensor.to(device) for name, tensor in batch.items()}, geometry
         )
         return part
 
-    def output_size(self, value: Any, /) -> tuple[int, int] | None:  # noqa: ARG002
-        """Return the (width, height) of the picture that an `Input` asks for; None if any does.
+    def check(self, value: Any, /) -> Sequence[str]:  # noqa: ARG002
+        """Return warnings about an `Input` that is valid but may not do what a person expects.
 
-        Where a request names no size, this is its size.
+        They do not stop a run. Example: a prompt with words outside the model's vocabulary.
+        """
+        return ()
+
+    def vocabulary(self) -> Sequence[str]:
+        """Return the words or labels that this model knows, empty where they are not limited."""
+        return ()
+
+    def output_size(self, value: Any, /) -> tuple[int, int] | None:  # noqa: ARG002
+        """Return the (width, height) of the picture that an `Input` implies, None if any will do.
+
+        A request without a size takes this one.
         """
         return None
 
     def postprocess(self, picture: Image, value: Any, /) -> Image:  # noqa: ARG002
-        """Return a generated picture as the `Input` wants it: what was to stay, put back."""
+        """Return a generated picture after the last changes that an `Input` implies.
+
+        Example: inpainting puts the original pixels back outside the mask.
+        """
         return picture
 
-    def check(self, value: Any, /) -> Sequence[str]:  # noqa: ARG002
-        """Return warnings about an `Input`: what of it has no effect, a sentence each.
-
-        A run is made all the same; an input that cannot be used is an error of `Input` or `prepare`.
-        """
-        return ()
-
     def augment(self, value: Any, rng: np.random.Generator, /) -> Any:  # noqa: ARG002
-        """Return the `Input` that training sees in place of `value`, drawn with `rng`.
+        """Return the `Input` for one training step, drawn from `value` with `rng`.
 
         For what is random by nature: the order of objects, the shape of a mask, a degradation.
         """
@@ -103,18 +118,18 @@ class Conditioner(nn.Module, ABC):
     ) -> Mapping[str, Tensor]:
         """Return the batch for a window of the picture: x0, y0, x1, y1 in 0..1 of the whole.
 
-        For what a denoiser must be told anew of each window, such as the crop of a layout. A
-        spatial part is cropped in any case, and needs nothing here. `forward` and `null` then have
-        the box as `frame.crop`; the frame's sizes stay those of the whole, as does a spatial part.
+        For conditions that depend on the window, such as the crop of a layout. The pipeline crops
+        spatial parts itself. `forward` and `null` then get the box as `geometry.crop`; the sizes
+        in `geometry`, and spatial parts, remain those of the whole picture.
         """
         return batch
 
     def fit(self, inputs: Iterable[Any]) -> None:
-        """Learn from training inputs what must be known before the first step (a vocabulary)."""
+        """Learn what training needs before its first step, such as a vocabulary."""
 
     def assets(self) -> dict[str, bytes]:
-        """Return what it needs beside its weights, by file name; saved with the pipeline."""
+        """Return the files that it needs besides its weights, by name; saved with the pipeline."""
         return {}
 
     def set_assets(self, assets: Mapping[str, bytes]) -> None:
-        """Take back what `assets` returned."""
+        """Restore from the files that `assets` returned."""

@@ -3,7 +3,7 @@
 From these alone (no weight read, no torch imported) a composition is checked.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -102,3 +102,14 @@ class ConditionerConfig(Frozen):
         fields `image` and `mask`.
         """
         return False
+
+    def input_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the JSON schema of the conditioner's `Input` for this model.
+
+        Override it to add what only the configuration knows and a host must show: names of
+        labels, colours, limits.
+
+        Args:
+            schema: of the `Input` class, the same for every model. The method may change it.
+        """
+        return schema

@@ -283,13 +283,15 @@ class Pipeline:
     def input_schemas(self) -> dict[str, dict[str, Any]]:
         """Return the JSON schema of each public input: what a host needs to draw its form.
 
-        A bare value stands for the one required field. What a field is, `format` says where the
-        type does not: image, mask, semantic-map, box, color.
+        A bare value stands for the one required field. Where a type does not say what a field
+        holds, `format` does: image, mask, semantic-map, box, color. The schema has the labels and
+        colours of this model.
         """
         conditioners = self.conditioners
+        fed = {public: conditioners[names[0]] for public, names in self.inputs.items()}
         return {
-            public: conditioners[fed[0]].Input.model_json_schema()
-            for public, fed in self.inputs.items()
+            public: each.config.input_schema(each.Input.model_json_schema())
+            for public, each in fed.items()
         }
 
     def components(self) -> dict[str, Component]:

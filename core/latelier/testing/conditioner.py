@@ -51,7 +51,7 @@ class ConditionerContract(ModuleContract):
     config: the fields to build it with; small, so that the tests are fast.
     inputs: at least two that differ, as a person gives them, in the short form or the long one.
     bad_inputs: what it must refuse.
-    frame: the picture that inputs are prepared for; with a first stage where it needs one.
+    geometry: the picture that inputs are prepared for; with a first stage where it needs one.
 
     Override `equip` for what it needs beside its config, such as a vocabulary.
     """  # noqa: D415
@@ -60,7 +60,7 @@ class ConditionerContract(ModuleContract):
     needs = ("component", "inputs")
     inputs: ClassVar[Sequence[Any]]
     bad_inputs: ClassVar[Sequence[Any]] = ()
-    frame: ClassVar[PictureGeometry] = PictureGeometry((64, 64), (16, 16))
+    geometry: ClassVar[PictureGeometry] = PictureGeometry((64, 64), (16, 16))
 
     @property
     def rows(self) -> list[int]:
@@ -80,15 +80,15 @@ class ConditionerContract(ModuleContract):
     def prepared(self, component: Any, rows: Sequence[int]) -> dict[str, Any]:
         """Return what `prepare` makes of these inputs."""
         values = [self.read(self.inputs[row]) for row in rows]
-        return dict(component.prepare(values, replace(self.frame, first_stage=None)))
+        return dict(component.prepare(values, replace(self.geometry, first_stage=None)))
 
     def made(self, component: Any, given: Mapping[str, Tensor], /) -> dict[str, Tensor]:
         """Return the tensors of the part."""
-        return tensors_of(component(given, self._frame_for(component, given)))
+        return tensors_of(component(given, self._geometry_for(component, given)))
 
     def everything(self, component: Any, given: Mapping[str, Tensor], /) -> dict[str, Tensor]:
         """Return the tensors of the null part and of the part."""
-        null = component.null(len(self.rows), self._frame_for(component, given))
+        null = component.null(len(self.rows), self._geometry_for(component, given))
         return {**tensors_of(null, "null."), **self.made(component, given)}
 
     def in_precision(self, given: Mapping[str, Tensor], dtype: torch.dtype, /) -> dict[str, Tensor]:
@@ -101,16 +101,18 @@ class ConditionerContract(ModuleContract):
         component = self.build() if component is None else component
         rows = self.rows if rows is None else rows
         with torch.no_grad(), seeded():
-            part: ConditionPart = component(self.given(component, rows), self.frame)
+            part: ConditionPart = component(self.given(component, rows), self.geometry)
         return part
 
-    def part_of(self, values: Sequence[Any], frame: PictureGeometry | None = None) -> ConditionPart:
+    def part_of(
+        self, values: Sequence[Any], geometry: PictureGeometry | None = None
+    ) -> ConditionPart:
         """Return the part for values of `Input`, by a new component."""
-        frame = frame or self.frame
+        geometry = geometry or self.geometry
         component = self.build()
         with torch.no_grad(), seeded():
             part: ConditionPart = component(
-                component.prepare(values, replace(frame, first_stage=None)), frame
+                component.prepare(values, replace(geometry, first_stage=None)), geometry
             )
         return part
 
@@ -119,7 +121,7 @@ class ConditionerContract(ModuleContract):
         component = self.build() if component is None else component
         with torch.no_grad(), seeded():
             part: ConditionPart = component.null(
-                len(self.rows) if count is None else count, self.frame
+                len(self.rows) if count is None else count, self.geometry
             )
         return part
 
@@ -154,7 +156,7 @@ class ConditionerContract(ModuleContract):
         for value in self.bad_inputs:
             try:
                 with torch.no_grad():
-                    component.encode([value], self.frame)
+                    component.encode([value], self.geometry)
             except Exception:  # noqa: S112  # of what kind it is, another check tells
                 continue
             pytest.fail(f"the bad input {value!r:.200} is taken: refuse it with InvalidInputError")
@@ -165,7 +167,7 @@ class ConditionerContract(ModuleContract):
         for value in self.bad_inputs:
             try:
                 with torch.no_grad():
-                    component.encode([value], self.frame)
+                    component.encode([value], self.geometry)
             except InvalidInputError as error:
                 self._check_text(str(error), value)
             except Exception as error:
@@ -238,13 +240,13 @@ class ConditionerContract(ModuleContract):
             assert part.batch == len(rows), f"{len(rows)} inputs made {part.batch} rows"
 
     def test_a_map_is_of_latent_size(self) -> None:
-        """A spatial part is concatenated to the latents, so it has the frame's latent size."""
+        """A spatial part is concatenated to the latents, so it has the geometry's latent size."""
         for part in (self.part(), self.null()):
             if part.spatial is not None:
                 size = tuple(part.spatial.shape[2:])
-                assert size == self.frame.latent_size, (
-                    f"the spatial part is {size}, the latents are {self.frame.latent_size}: "
-                    "resize it to frame.latent_size"
+                assert size == self.geometry.latent_size, (
+                    f"the spatial part is {size}, the latents are {self.geometry.latent_size}: "
+                    "resize it to geometry.latent_size"
                 )
 
     def test_inputs_that_differ_give_parts_that_differ(self) -> None:
@@ -270,11 +272,11 @@ class ConditionerContract(ModuleContract):
         """Whatever is prepared under a mask's False, the tokens that count stay what they are."""
         with torch.no_grad(), seeded():
             batch = self.given(self.build(), self.rows)
-            part: ConditionPart = self.build()(batch, self.frame)
+            part: ConditionPart = self.build()(batch, self.geometry)
             if part.stream is None or part.stream.mask is None or part.stream.mask.all():
                 return
             mask = part.stream.mask
-            others = [self.build()(each, self.frame).stream for each in _garbled(batch, mask)]
+            others = [self.build()(each, self.geometry).stream for each in _garbled(batch, mask)]
         for other in others:
             if not torch.equal(other.mask, mask):
                 continue  # what was put there is what tells padding apart
@@ -396,14 +398,14 @@ class ConditionerContract(ModuleContract):
 
     # ------------------------------------------------------------------------------------ helpers
 
-    def _frame_for(self, component: Any, given: Mapping[str, Tensor]) -> PictureGeometry:
-        """Return the frame with its first stage where the component is, in its precision."""
-        stage = self.frame.first_stage
+    def _geometry_for(self, component: Any, given: Mapping[str, Tensor]) -> PictureGeometry:
+        """Return the geometry with its first stage where the component is, in its precision."""
+        stage = self.geometry.first_stage
         if not isinstance(stage, nn.Module):
-            return self.frame
+            return self.geometry
         device = next((each.device for each in given.values()), torch.device("cpu"))
         dtype = weights_dtype(component)
-        return replace(self.frame, first_stage=deepcopy(stage).to(device=device, dtype=dtype))
+        return replace(self.geometry, first_stage=deepcopy(stage).to(device=device, dtype=dtype))
 
     def _outputs(self) -> OutputSpec:
         config = self.registry.validate_config(self.component, self.config)

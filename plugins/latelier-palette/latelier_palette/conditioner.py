@@ -41,7 +41,9 @@ class PaletteConditioner(Conditioner):
             nn.LayerNorm(config.width),
         )
 
-    def prepare(self, inputs: Sequence[Palette], _frame: PictureGeometry, /) -> dict[str, Tensor]:
+    def prepare(
+        self, inputs: Sequence[Palette], _geometry: PictureGeometry, /
+    ) -> dict[str, Tensor]:
         """Return "colors" (B, N, 5) float32 and "mask" (B, N) bool, N as of the longest palette.
 
         Of each colour: L, a and b in about -1..1, its share in 0..1 and whether that is known.
@@ -51,7 +53,7 @@ class PaletteConditioner(Conditioner):
         colors = pad_sequence(rows, batch_first=True) if rows else torch.zeros(0, 1, 5)
         return {"colors": colors, "mask": torch.arange(colors.shape[1]) < counts[:, None]}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
+    def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return a stream of one token a colour, (B, N, width)."""
         colors = batch["colors"].to(self._weight.dtype)
         lab, share = colors[..., :3], colors[..., 3:]
@@ -60,7 +62,7 @@ class PaletteConditioner(Conditioner):
         seen = torch.cat([lab, angles.sin(), angles.cos(), share], dim=2)
         return ConditionPart(Stream(self.embed(seen), batch["mask"]))
 
-    def null(self, rows: int, _frame: PictureGeometry, /) -> ConditionPart:
+    def null(self, rows: int, _geometry: PictureGeometry, /) -> ConditionPart:
         """Return one masked token, which adds nothing: no palette is the model without adapter."""
         weight = self._weight
         mask = torch.zeros(rows, 1, dtype=torch.bool, device=weight.device)

@@ -10,7 +10,7 @@ from latelier_palette.conditioner import PaletteConditioner
 from latelier_palette.inputs import Palette, PaletteConfig
 from latelier_palette.lab import lab_of
 
-FRAME = PictureGeometry((64, 64), (16, 16))
+GEOMETRY = PictureGeometry((64, 64), (16, 16))
 COLORS = ["#1d3557", "#e63946", "#f1faee"]
 SHARES = [0.6, 0.3, 0.1]
 
@@ -24,7 +24,7 @@ def conditioner():
 
 def tokens(conditioner, *values):
     with torch.no_grad():
-        return conditioner.encode(list(values), FRAME).stream.tokens
+        return conditioner.encode(list(values), GEOMETRY).stream.tokens
 
 
 def test_the_order_of_the_colours_does_not_matter(conditioner):
@@ -49,7 +49,7 @@ def test_a_share_of_nothing_known_is_not_a_share_of_zero(conditioner):
 
 
 def test_no_palette_counts_for_nothing(conditioner):
-    null = conditioner.null(3, FRAME).stream
+    null = conditioner.null(3, GEOMETRY).stream
     assert null.tokens.shape == (3, 1, 16)
     assert not null.mask.any()
 
@@ -86,6 +86,6 @@ def test_a_palette_without_shares_stays_without(conditioner):
 
 
 def test_gradients_reach_every_weight(conditioner):
-    part = conditioner.encode([{"colors": COLORS, "shares": SHARES}, ["gold"]], FRAME)
+    part = conditioner.encode([{"colors": COLORS, "shares": SHARES}, ["gold"]], GEOMETRY)
     part.stream.tokens.square().sum().backward()
     assert all(p.grad is not None and p.grad.any() for p in conditioner.parameters())

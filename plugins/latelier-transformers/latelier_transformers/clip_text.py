@@ -53,7 +53,7 @@ class ClipTextConditioner(Conditioner):
             vocabulary.check(self._clip)
             self._vocabulary = vocabulary
 
-    def prepare(self, inputs: Sequence[Text], _frame: PictureGeometry, /) -> dict[str, Tensor]:
+    def prepare(self, inputs: Sequence[Text], _geometry: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "tokens" (B, max_position_embeddings) int64.
 
         Raises:
@@ -64,11 +64,11 @@ class ClipTextConditioner(Conditioner):
         tokens = torch.tensor(rows, dtype=torch.int64)
         return {"tokens": tokens.view(len(rows), self._clip.max_position_embeddings)}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
+    def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, max_position_embeddings, hidden_size)."""
         return ConditionPart(Stream(self._encoded(batch["tokens"])))
 
-    def null(self, rows: int, _frame: PictureGeometry, /) -> ConditionPart:
+    def null(self, rows: int, _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the encoding of the empty text for that many rows."""
         device = self.text_model.final_layer_norm.weight.device
         encoded = self._encoded(torch.tensor([self._filled([])], device=device))

@@ -52,7 +52,7 @@ class T5TextConditioner(Conditioner):
             )
         self._vocabulary = vocabulary
 
-    def prepare(self, inputs: Sequence[Text], _frame: PictureGeometry, /) -> dict[str, Tensor]:
+    def prepare(self, inputs: Sequence[Text], _geometry: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "tokens" (B, max_length) int64, filled up with 0.
 
         Raises:
@@ -62,12 +62,12 @@ class T5TextConditioner(Conditioner):
         rows = [self._row(value.text) for value in inputs]
         return {"tokens": torch.tensor(rows, dtype=torch.int64).view(-1, self._t5.max_length)}
 
-    def forward(self, batch: Mapping[str, Tensor], _frame: PictureGeometry, /) -> ConditionPart:
+    def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, max_length, d_model) under the mask of its padding."""
         mask = batch["tokens"] != PAD
         return ConditionPart(Stream(self._encoded(batch["tokens"], mask), mask))
 
-    def null(self, rows: int, _frame: PictureGeometry, /) -> ConditionPart:
+    def null(self, rows: int, _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the encoding of the empty text for that many rows."""
         device = self.encoder.final_layer_norm.weight.device
         tokens = torch.tensor([self._filled([])], device=device)

@@ -14,7 +14,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from latelier_transformers.clip_text import ClipTextConditioner
 from latelier_transformers.clip_text_inputs import ClipTextConfig
 
-FRAME = PictureGeometry((64, 64), (16, 16))
+GEOMETRY = PictureGeometry((64, 64), (16, 16))
 TEXTS = ["a red cat", "the blue dog on the sea!", "a", "A  Meadow,  ümlaut 7"]
 
 
@@ -43,7 +43,7 @@ def tokens_of_transformers(folder, files, config, texts):
 def test_tokens_are_those_of_transformers(clip, clip_tokenizer, clip_config, tmp_path):
     texts = [*TEXTS[:3], "white café!!", "cat<|endoftext|>dog"]
     theirs = tokens_of_transformers(tmp_path, clip_tokenizer, clip_config, texts)
-    ours = clip.prepare([Text(text=text) for text in texts], FRAME)["tokens"]
+    ours = clip.prepare([Text(text=text) for text in texts], GEOMETRY)["tokens"]
     assert torch.equal(ours, theirs)
     assert ours.dtype == torch.int64
 
@@ -58,7 +58,7 @@ def test_the_one_file_of_transformers(new_clip, clip_tokenizer, tmp_path):
     assert conditioner.assets().keys() == clip_tokenizer.keys()
     assert json.loads(conditioner.assets()["vocab.json"]) == vocab
     for text in TEXTS[:3]:
-        (row,) = conditioner.prepare([Text(text=text)], FRAME)["tokens"].tolist()
+        (row,) = conditioner.prepare([Text(text=text)], GEOMETRY)["tokens"].tolist()
         ids = theirs(text).input_ids
         assert row[: len(ids)] == ids
 
@@ -66,7 +66,7 @@ def test_the_one_file_of_transformers(new_clip, clip_tokenizer, tmp_path):
 def test_padding_is_the_configured_token(new_clip, clip_tokenizer, clip_config):
     other = new_clip(pad_token_id=0)
     other.set_assets(clip_tokenizer)
-    row = other.prepare([Text(text="!! cat")], FRAME)["tokens"][0]
+    row = other.prepare([Text(text="!! cat")], GEOMETRY)["tokens"][0]
     end = (row == clip_config["eos_token_id"]).nonzero()
     assert len(end) == 1
     assert (row[end[0, 0] + 1 :] == 0).all()
@@ -77,23 +77,23 @@ def test_padding_is_the_configured_token(new_clip, clip_tokenizer, clip_config):
 def test_the_last_layer_is_that_of_transformers(new_clip, clip_tokenizer, act):
     conditioner = new_clip(hidden_act=act)
     conditioner.set_assets(clip_tokenizer)
-    batch = conditioner.prepare([Text(text=text) for text in TEXTS[:3]], FRAME)
+    batch = conditioner.prepare([Text(text=text) for text in TEXTS[:3]], GEOMETRY)
     model = reference(conditioner)
     with torch.no_grad():
         theirs = model(input_ids=batch["tokens"]).last_hidden_state
-        ours = stream_of(conditioner(batch, FRAME))
+        ours = stream_of(conditioner(batch, GEOMETRY))
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
 def test_the_penultimate_layer_is_that_of_transformers(new_clip, clip_tokenizer):
     conditioner = new_clip(layer="penultimate")
     conditioner.set_assets(clip_tokenizer)
-    batch = conditioner.prepare([Text(text=text) for text in TEXTS[:3]], FRAME)
+    batch = conditioner.prepare([Text(text=text) for text in TEXTS[:3]], GEOMETRY)
     model = reference(conditioner)
     with torch.no_grad():
         said = model(input_ids=batch["tokens"], output_hidden_states=True)
         theirs = model.final_layer_norm(said.hidden_states[-2])
-        ours = stream_of(conditioner(batch, FRAME))
+        ours = stream_of(conditioner(batch, GEOMETRY))
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
     assert (ours - said.last_hidden_state).abs().max() > 1e-2
 
@@ -159,11 +159,11 @@ def test_weights_of_every_version_of_transformers_load(clip, new_clip):
 
 
 def test_the_null_part_is_the_empty_text(clip):
-    empty = clip.prepare([Text.model_construct(text="")], FRAME)
-    null = stream_of(clip.null(3, FRAME))
+    empty = clip.prepare([Text.model_construct(text="")], GEOMETRY)
+    null = stream_of(clip.null(3, GEOMETRY))
     assert null.shape == (3, 12, 16)
     for row in null:
-        torch.testing.assert_close(row, stream_of(clip(empty, FRAME))[0])
+        torch.testing.assert_close(row, stream_of(clip(empty, GEOMETRY))[0])
 
 
 def test_one_text_is_encoded_as_it_is_in_a_batch(clip):
@@ -175,7 +175,7 @@ def test_one_text_is_encoded_as_it_is_in_a_batch(clip):
 
 
 def test_no_texts_are_no_rows(clip):
-    assert clip.prepare([], FRAME)["tokens"].shape == (0, 12)
+    assert clip.prepare([], GEOMETRY)["tokens"].shape == (0, 12)
 
 
 def test_it_is_differentiable(clip):
@@ -196,10 +196,10 @@ def test_it_survives_pickling_after_a_run(new_clip, clip_tokenizer, layer):
 
 def test_threads_encode_as_one_does(clip):
     texts = TEXTS[:3] * 8
-    alone = [clip.prepare([Text(text=text)], FRAME)["tokens"] for text in texts]
+    alone = [clip.prepare([Text(text=text)], GEOMETRY)["tokens"] for text in texts]
     with ThreadPoolExecutor(8) as pool:
         together = list(
-            pool.map(lambda text: clip.prepare([Text(text=text)], FRAME)["tokens"], texts)
+            pool.map(lambda text: clip.prepare([Text(text=text)], GEOMETRY)["tokens"], texts)
         )
     assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
 
@@ -227,7 +227,7 @@ class TestErrors:
         assert conditioner.assets() == {}
         with pytest.raises(InvalidConfigError, match=r"no tokenizer: .*merges.txt with set_assets"):
             conditioner.encode(["a cat"])
-        assert conditioner.null(1, FRAME).stream.tokens.isfinite().all()
+        assert conditioner.null(1, GEOMETRY).stream.tokens.isfinite().all()
 
     @pytest.mark.parametrize("name", ["vocab.json", "merges.txt"])
     def test_half_a_tokenizer(self, new_clip, clip_tokenizer, name):

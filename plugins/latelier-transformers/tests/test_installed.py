@@ -43,8 +43,9 @@ print(json.dumps({
     "components": report.components,
     "widths": [
         registry.validate_config("clip_text", {}).outputs().stream,
-        registry.validate_config("t5_text", {"d_model": 8, "d_ff": 8, "num_layers": 1, "num_heads": 1})
-        .outputs().stream,
+        registry.validate_config(
+            "t5_text", {"d_model": 8, "d_ff": 8, "num_layers": 1, "num_heads": 1}
+        ).outputs().stream,
     ],
     "schema": registry.input_schema("clip_text"),
     "read": read_input(registry.input_class("t5_text"), " a cat ", "prompt").text,

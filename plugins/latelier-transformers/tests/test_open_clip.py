@@ -9,7 +9,7 @@ from torch import nn
 from latelier_transformers.clip_text import ClipTextConditioner
 from latelier_transformers.clip_text_inputs import ClipTextConfig
 
-FRAME = PictureGeometry((64, 64), (16, 16))
+GEOMETRY = PictureGeometry((64, 64), (16, 16))
 
 
 class Block(nn.Module):
@@ -74,7 +74,7 @@ def test_it_computes_the_same_after_import(theirs, ours):
     ours.load_state_dict(clip_from_open_clip(theirs.state_dict()))
     tokens = torch.randint(100, (2, 12), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        given = ours({"tokens": tokens}, FRAME).stream.tokens
+        given = ours({"tokens": tokens}, GEOMETRY).stream.tokens
         torch.testing.assert_close(given, theirs(tokens), rtol=1e-5, atol=1e-5)
 
 

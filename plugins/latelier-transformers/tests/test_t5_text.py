@@ -14,7 +14,7 @@ from latelier_transformers.published_weights import t5_text_weights
 from latelier_transformers.t5_text import T5TextConditioner
 from latelier_transformers.t5_text_inputs import T5TextConfig
 
-FRAME = PictureGeometry((64, 64), (16, 16))
+GEOMETRY = PictureGeometry((64, 64), (16, 16))
 TEXTS = ["a red cat", "a dog", "a white meadow"]
 
 
@@ -28,7 +28,7 @@ def reference(conditioner):
 
 
 def test_a_row_is_the_pieces_the_end_and_padding(t5):
-    tokens = t5.prepare([Text(text=text) for text in TEXTS], FRAME)["tokens"]
+    tokens = t5.prepare([Text(text=text) for text in TEXTS], GEOMETRY)["tokens"]
     assert tokens.shape == (3, 12)
     assert tokens.dtype == torch.int64
     assert [row.count(1) for row in tokens.tolist()] == [1, 1, 1]
@@ -36,19 +36,19 @@ def test_a_row_is_the_pieces_the_end_and_padding(t5):
         end = row.index(1)
         assert all(token > 2 for token in row[:end])
         assert row[end + 1 :] == [0] * (11 - end)
-    assert t5.prepare([], FRAME)["tokens"].shape == (0, 12)
+    assert t5.prepare([], GEOMETRY)["tokens"].shape == (0, 12)
 
 
 @pytest.mark.parametrize("act", ["relu", "gated-gelu"])
 def test_it_is_the_encoder_of_transformers(new_t5, spiece, act):
     conditioner = new_t5(feed_forward_proj=act)
     conditioner.set_assets({"spiece.model": spiece})
-    batch = conditioner.prepare([Text(text=text) for text in TEXTS], FRAME)
+    batch = conditioner.prepare([Text(text=text) for text in TEXTS], GEOMETRY)
     model = reference(conditioner)
     mask = batch["tokens"] != 0
     with torch.no_grad():
         theirs = model(input_ids=batch["tokens"], attention_mask=mask.long()).last_hidden_state
-        part = conditioner(batch, FRAME)
+        part = conditioner(batch, GEOMETRY)
     assert torch.equal(part.stream.mask, mask)
     torch.testing.assert_close(part.stream.tokens[mask], theirs[mask], rtol=1e-5, atol=1e-5)
 
@@ -71,13 +71,13 @@ def test_one_text_is_encoded_as_it_is_in_a_batch(t5):
 
 
 def test_the_null_part_is_the_empty_text(t5):
-    empty = t5(t5.prepare([Text.model_construct(text="")], FRAME), FRAME)
-    null = t5.null(3, FRAME)
+    empty = t5(t5.prepare([Text.model_construct(text="")], GEOMETRY), GEOMETRY)
+    null = t5.null(3, GEOMETRY)
     assert null.stream.mask.sum(1).tolist() == [1, 1, 1]
     assert torch.equal(null.stream.mask[:1], empty.stream.mask)
     for row in null.stream.tokens:
         torch.testing.assert_close(row, empty.stream.tokens[0])
-    mixed = where(torch.tensor([True, False]), t5.encode(TEXTS[:2]), t5.null(2, FRAME))
+    mixed = where(torch.tensor([True, False]), t5.encode(TEXTS[:2]), t5.null(2, GEOMETRY))
     assert mixed.stream.mask.sum(1)[1] == 1
 
 
@@ -148,13 +148,13 @@ def test_the_one_file_of_transformers(t5, new_t5, pieces, tmp_path):
     conditioner = new_t5()
     conditioner.set_assets({"tokenizer.json": data})
     assert conditioner.assets() == {"tokenizer.json": data}
-    frame = PictureGeometry((64, 64), (16, 16))
+    geometry = PictureGeometry((64, 64), (16, 16))
     for text in (*TEXTS, "A   cat,\tblue!", "a dog in the sea </s> on"):
-        (row,) = conditioner.prepare([Text(text=text)], frame)["tokens"].tolist()
+        (row,) = conditioner.prepare([Text(text=text)], geometry)["tokens"].tolist()
         ids = pieces(text).input_ids
         assert row == [*ids, *[0] * (12 - len(ids))]
-    plain = conditioner.prepare([Text(text=text) for text in TEXTS], frame)["tokens"]
-    assert torch.equal(plain, t5.prepare([Text(text=text) for text in TEXTS], frame)["tokens"])
+    plain = conditioner.prepare([Text(text=text) for text in TEXTS], geometry)["tokens"]
+    assert torch.equal(plain, t5.prepare([Text(text=text) for text in TEXTS], geometry)["tokens"])
     other = pickle.loads(pickle.dumps(conditioner))
     assert torch.equal(other.encode(TEXTS).stream.tokens, conditioner.encode(TEXTS).stream.tokens)
 
@@ -165,7 +165,7 @@ def test_stored_truncation_and_padding_are_not_obeyed(new_t5, pieces):
     tokenizer.enable_padding(length=30)
     conditioner = new_t5()
     conditioner.set_assets({"tokenizer.json": tokenizer.to_str().encode()})
-    (row,) = conditioner.prepare([Text(text=TEXTS[0])], FRAME)["tokens"].tolist()
+    (row,) = conditioner.prepare([Text(text=TEXTS[0])], GEOMETRY)["tokens"].tolist()
     assert row[: row.index(1)] == pieces(TEXTS[0]).input_ids[:-1]
 
 

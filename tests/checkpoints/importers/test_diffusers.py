@@ -334,10 +334,10 @@ def test_the_scheduler_becomes_the_process(scheduler, changes):
     process = process_from(process_from_diffusers(dict(theirs.config)))
     abar = theirs.alphas_cumprod.double()
     sigmas = torch.tensor(process.sigmas, dtype=torch.float64)
-    if process.frame == "flow":
+    if process.geometry == "flow":
         sigmas = sigmas / (1 - sigmas)
     wanted = ((1 - abar) / abar).sqrt()
-    inside = slice(0, -1) if process.frame == "flow" else slice(None)
+    inside = slice(0, -1) if process.geometry == "flow" else slice(None)
     assert torch.allclose(sigmas[inside], wanted[inside], rtol=1e-3)
     names = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
     assert process.prediction == names[theirs.config.prediction_type]
@@ -567,9 +567,9 @@ def test_inpainting_sees_what_it_sees_in_diffusers(tmp_path, with_clip):
     theirs(image=image, mask_image=mask, **options)
     seen, t, _, wanted = calls[0]
 
-    frame = latelier.PictureGeometry((16, 16), (8, 8), first_stage=pipe.first_stage)
+    geometry = latelier.PictureGeometry((16, 16), (8, 8), first_stage=pipe.first_stage)
     with torch.no_grad():
-        part = pipe.conditioners["mask"].encode([{"image": image, "mask": mask}], frame).spatial
+        part = pipe.conditioners["mask"].encode([{"image": image, "mask": mask}], geometry).spatial
         condition = Condition({"text": Stream(context)}, {"mask": part})
         found = pipe.denoiser(seen[:, :4], t.float().view(1), condition)
     assert part[:, :1].unique().tolist() == [0, 1]

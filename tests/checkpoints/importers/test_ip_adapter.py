@@ -22,7 +22,7 @@ from latelier.kernel.atelier import Atelier
 
 unet_2d_condition = pytest.importorskip("diffusers.models.unets.unet_2d_condition")
 
-FRAME = PictureGeometry((0, 0), (0, 0))
+GEOMETRY = PictureGeometry((0, 0), (0, 0))
 VECTOR = 24
 """Width of the picture's vector; 1024 in what is published."""
 
@@ -140,7 +140,7 @@ def agree(theirs: Any, ours: UNet, adapter: LoadedAdapter, weights: Any, scale: 
     conditioner = adapter.conditioner.module
     with torch.no_grad():
         given = conditioner.encode([vectors[0].tolist()]).stream
-        null = conditioner.null(1, FRAME).stream
+        null = conditioner.null(1, GEOMETRY).stream
         tokens = torch.cat([given.tokens, null.tokens])
         expected = theirs(x, t, text, added_cond_kwargs={"image_embeds": [vectors[:, None]]}).sample
         control = Control(adapters={"image": ScaledAdapter(adapter.adapter.module, scale)})

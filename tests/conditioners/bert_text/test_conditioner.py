@@ -14,7 +14,7 @@ from latelier_conditioners.bert_text.conditioner import BertTextConditioner
 from latelier_conditioners.bert_text.inputs import BertTextConfig
 from latelier_conditioners.text.inputs import Text
 
-FRAME = PictureGeometry((64, 64), (16, 16))
+GEOMETRY = PictureGeometry((64, 64), (16, 16))
 VOCABULARY = b"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nred\ncat\ndog\nun\n##cat\n"
 
 
@@ -51,10 +51,10 @@ def test_its_keys_are_the_published() -> None:
 
 
 def test_texts_are_padded_to_one_length(text: BertTextConditioner) -> None:
-    batch = text.prepare([Text(text="A red CAT"), Text(text="uncat")], FRAME)
+    batch = text.prepare([Text(text="A red CAT"), Text(text="uncat")], GEOMETRY)
     assert batch["tokens"].tolist() == [[2, 4, 5, 6, 3, 0, 0], [2, 8, 9, 3, 0, 0, 0]]
-    assert tokens_of(text(batch, FRAME)).shape == (2, 7, 16)
-    assert text.prepare([], FRAME)["tokens"].shape == (0, 7)
+    assert tokens_of(text(batch, GEOMETRY)).shape == (2, 7, 16)
+    assert text.prepare([], GEOMETRY)["tokens"].shape == (0, 7)
 
 
 def test_padding_is_not_masked(text: BertTextConditioner) -> None:
@@ -66,14 +66,14 @@ def test_padding_is_not_masked(text: BertTextConditioner) -> None:
 
 
 def test_the_null_part_is_the_empty_text(text: BertTextConditioner) -> None:
-    empty = text.prepare([Text.model_construct(text="")], FRAME)
+    empty = text.prepare([Text.model_construct(text="")], GEOMETRY)
     assert empty["tokens"].tolist() == [[2, 3, 0, 0, 0, 0, 0]]
-    null = tokens_of(text.null(3, FRAME))
-    torch.testing.assert_close(null, tokens_of(text(empty, FRAME)).expand(3, -1, -1))
+    null = tokens_of(text.null(3, GEOMETRY))
+    torch.testing.assert_close(null, tokens_of(text(empty, GEOMETRY)).expand(3, -1, -1))
 
 
 def test_guidance_stacks_without_masks(text: BertTextConditioner) -> None:
-    given, null = text.encode(["a cat", "a dog"]), text.null(2, FRAME)
+    given, null = text.encode(["a cat", "a dog"]), text.null(2, GEOMETRY)
     both = concat([Condition.of({"text": part}) for part in (given, null)]).streams["text"]
     assert both.mask is None
     assert both.tokens.shape == (4, 7, 16)
@@ -115,7 +115,9 @@ def test_it_survives_pickling(text: BertTextConditioner) -> None:
     """Data workers are given conditioners this way."""
     other = pickle.loads(pickle.dumps(text))
     value = [Text(text="a cat")]
-    assert torch.equal(other.prepare(value, FRAME)["tokens"], text.prepare(value, FRAME)["tokens"])
+    assert torch.equal(
+        other.prepare(value, GEOMETRY)["tokens"], text.prepare(value, GEOMETRY)["tokens"]
+    )
 
 
 class TestErrors:
@@ -130,7 +132,7 @@ class TestErrors:
         message = r"no vocabulary, .* vocab\.txt of bert-base-uncased.*--asset text.*set_assets"
         for what in (
             lambda: conditioner.encode(["a cat"]),
-            lambda: conditioner.null(1, FRAME),
+            lambda: conditioner.null(1, GEOMETRY),
             lambda: conditioner.fit(["a cat"]),
         ):
             with pytest.raises(InvalidConfigError, match=message):

@@ -9,7 +9,7 @@ from latelier.contracts.errors import InvalidInputError
 from latelier_conditioners.class_label.conditioner import ClassLabelConditioner
 from latelier_conditioners.class_label.inputs import ClassLabel, ClassLabelConfig
 
-FRAME = PictureGeometry((64, 64), (16, 16))
+GEOMETRY = PictureGeometry((64, 64), (16, 16))
 
 
 def new_labels(**options: Any) -> ClassLabelConditioner:
@@ -32,19 +32,19 @@ def test_a_published_table_without_a_null_row_can_be_held() -> None:
 
 
 def test_without_a_null_row_the_null_part_contributes_nothing() -> None:
-    part = new_labels(null_class=False).null(2, FRAME)
+    part = new_labels(null_class=False).null(2, GEOMETRY)
     assert part.stream is not None
     assert part.stream.mask is not None
     assert part.stream.tokens.shape == (2, 1, 8)
     assert part.stream.mask.tolist() == [[False], [False]]
-    vector = new_labels(null_class=False, slot="vector").null(2, FRAME).vector
+    vector = new_labels(null_class=False, slot="vector").null(2, GEOMETRY).vector
     assert torch.equal(vector, torch.zeros(2, 8))
 
 
 @pytest.mark.parametrize("slot", ["stream", "vector"])
 def test_without_a_null_row_classes_can_be_dropped_and_guided(slot: str) -> None:
     conditioner = new_labels(null_class=False, slot=slot)
-    given, null = conditioner.encode([0, 2]), conditioner.null(2, FRAME)
+    given, null = conditioner.encode([0, 2]), conditioner.null(2, GEOMETRY)
     mixed = where(torch.tensor([True, False]), given, null)
     both = concat([Condition.of({"class_label": part}) for part in (given, null)])
     if slot == "stream":
@@ -76,7 +76,7 @@ def test_a_vector_is_a_row() -> None:
 @pytest.mark.parametrize("slot", ["stream", "vector"])
 def test_the_null_part_is_the_last_row(slot: str) -> None:
     conditioner = new_labels(slot=slot)
-    part = conditioner.null(4, FRAME)
+    part = conditioner.null(4, GEOMETRY)
     rows = part.vector if part.stream is None else part.stream.tokens
     assert rows is not None
     assert torch.equal(rows.reshape(4, 8), conditioner.embedding.weight[[3, 3, 3, 3]])
@@ -94,19 +94,19 @@ def test_it_is_differentiable() -> None:
 @pytest.mark.parametrize("value", ["red apple", "Red Apple", " red apple ", 1, "1"])
 def test_a_class_has_a_number_and_may_have_a_name(value: Any) -> None:
     conditioner = new_labels(names=("cat", "red apple", "dog"))
-    batch = conditioner.prepare([ClassLabel(label=value)], FRAME)
+    batch = conditioner.prepare([ClassLabel(label=value)], GEOMETRY)
     assert batch["label"].tolist() == [1]
     assert batch["label"].dtype == torch.int64
 
 
 def test_a_name_that_looks_like_a_number_is_a_name() -> None:
     conditioner = new_labels(names=("2", "1", "0"))
-    batch = conditioner.prepare([ClassLabel(label="2"), ClassLabel(label=2)], FRAME)
+    batch = conditioner.prepare([ClassLabel(label="2"), ClassLabel(label=2)], GEOMETRY)
     assert batch["label"].tolist() == [0, 2]
 
 
 def test_an_empty_batch_has_no_labels() -> None:
-    assert new_labels().prepare([], FRAME)["label"].dtype == torch.int64
+    assert new_labels().prepare([], GEOMETRY)["label"].dtype == torch.int64
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from latelier.contracts.inputs import read_input
 from latelier_conditioners.embedding.conditioner import EmbeddingConditioner
 from latelier_conditioners.embedding.inputs import Embedding, EmbeddingConfig
 
-FRAME = PictureGeometry((64, 64), (16, 16))
+GEOMETRY = PictureGeometry((64, 64), (16, 16))
 ONE = [0.5, -1.0, 2.0]
 
 
@@ -81,14 +81,14 @@ def test_vectors_may_be_scaled_to_unit_length() -> None:
 
 
 def test_the_null_part_is_one_token_of_zeros() -> None:
-    part = new_conditioner().null(5, FRAME)
+    part = new_conditioner().null(5, GEOMETRY)
     assert part.stream is not None
     assert part.stream.mask is None
     assert torch.equal(part.stream.tokens, torch.zeros(5, 1, 3))
 
 
 def test_attention_to_one_zero_is_attention_to_many() -> None:
-    null = new_conditioner().null(2, FRAME).stream
+    null = new_conditioner().null(2, GEOMETRY).stream
     assert null is not None
     queries = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(0))
     keys, values = torch.eye(3) * 2, torch.ones(3, 3)
@@ -100,7 +100,7 @@ def test_attention_to_one_zero_is_attention_to_many() -> None:
 
 
 def test_the_null_part_moves_with_the_conditioner() -> None:
-    part = new_conditioner().to(torch.bfloat16).null(1, FRAME)
+    part = new_conditioner().to(torch.bfloat16).null(1, GEOMETRY)
     assert part.stream is not None
     assert part.stream.tokens.dtype == torch.bfloat16
     assert new_conditioner().state_dict() == {}
@@ -126,12 +126,12 @@ def test_a_row_does_not_depend_on_its_batch() -> None:
 
 
 def test_a_batch_of_none_has_no_rows() -> None:
-    assert new_conditioner().prepare([], FRAME)["vectors"].shape == (0, 1, 3)
+    assert new_conditioner().prepare([], GEOMETRY)["vectors"].shape == (0, 1, 3)
 
 
 def test_guidance_and_drop_out_pad_the_null_part() -> None:
     conditioner = new_conditioner()
-    some, null = conditioner.encode([[ONE, ONE], [ONE, ONE]]), conditioner.null(2, FRAME)
+    some, null = conditioner.encode([[ONE, ONE], [ONE, ONE]]), conditioner.null(2, GEOMETRY)
     both = concat([Condition.of({"embedding": part}) for part in (some, null)])
     mask = both.streams["embedding"].mask
     assert mask is not None

@@ -12,7 +12,7 @@ from latelier_conditioners.image.conditioner import ImageConditioner
 from latelier_conditioners.image.inputs import ImageConfig, LowResolution
 from latelier_conditioners.image_tensors import image_tensor
 
-FRAME = PictureGeometry((16, 24), (4, 6))
+GEOMETRY = PictureGeometry((16, 24), (4, 6))
 SMALL = Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8))
 
 
@@ -20,8 +20,8 @@ def new_images(**config: Any) -> ImageConditioner:
     return ImageConditioner(ImageConfig.model_validate(config))
 
 
-def part(conditioner: ImageConditioner, frame: PictureGeometry = FRAME) -> torch.Tensor:
-    spatial = conditioner.encode([SMALL], frame).spatial
+def part(conditioner: ImageConditioner, geometry: PictureGeometry = GEOMETRY) -> torch.Tensor:
+    spatial = conditioner.encode([SMALL], geometry).spatial
     assert spatial is not None
     return spatial
 
@@ -59,7 +59,7 @@ def test_another_size_is_refused() -> None:
 
 
 def test_the_null_part_is_grey() -> None:
-    null = new_images().null(2, FRAME).spatial
+    null = new_images().null(2, GEOMETRY).spatial
     assert null is not None
     assert torch.equal(null, torch.zeros(2, 3, 4, 6))
 
@@ -87,7 +87,7 @@ def test_training_degrades_the_picture(degradation: str) -> None:
 )
 def test_what_is_no_image(value: Any, said: str) -> None:
     with pytest.raises(InvalidInputError, match=said):
-        new_images().encode([value], FRAME)
+        new_images().encode([value], GEOMETRY)
 
 
 @pytest.mark.parametrize("config", [{"factor": 0}, {"degradation": "nearest"}])

@@ -20,7 +20,7 @@ from latelier_conditioners.layout_fourier.conditioner import (
     fourier_features,
 )
 
-FRAME = PictureGeometry((64, 64), (16, 16))
+GEOMETRY = PictureGeometry((64, 64), (16, 16))
 NAMES = ("cat", "red apple", "dog")
 CAT = {"label": "cat", "box": [0.0, 0.0, 0.5, 0.5]}
 DOG = {"label": 2, "box": [0.25, 0.5, 1.0, 1.0]}
@@ -70,7 +70,7 @@ class TestTokens:
         assert sum(value.numel() for value in state.values()) + unused_logits == 58_858_496
 
     def test_an_object_is_three_tokens_and_the_crop_two(self) -> None:
-        batch = new_layout().prepare([read(CAT, DOG)], FRAME)
+        batch = new_layout().prepare([read(CAT, DOG)], GEOMETRY)
         # 0.5 * 89 = 44.5 and 0.25 * 89 = 22.25; halves are rounded to the even number
         cat = [0, 0, 44 * 90 + 44]
         dog = [2, 44 * 90 + 22, 89 * 90 + 89]
@@ -78,7 +78,7 @@ class TestTokens:
         assert batch["tokens"].dtype == torch.int64
 
     def test_without_inputs_there_are_no_rows(self) -> None:
-        assert new_layout().prepare([], FRAME)["tokens"].shape == (0, 14)
+        assert new_layout().prepare([], GEOMETRY)["tokens"].shape == (0, 14)
 
     def test_attributes_are_bits_above_the_class(self) -> None:
         conditioner = new_layout(use_group_parameter=True, use_additional_parameters=True)
@@ -88,18 +88,18 @@ class TestTokens:
             {**DOG, "depiction": True},
             {**DOG, "inside": True, "group": True},
         )
-        tokens = conditioner.prepare([layout], FRAME)["tokens"][0]
+        tokens = conditioner.prepare([layout], GEOMETRY)["tokens"][0]
         assert tokens[:12:3].tolist() == [2 + 3 * 1, 2 + 3 * 2, 2 + 3 * 4, 2 + 3 * 9]
 
     def test_the_crop_is_told_and_hides_what_is_outside(self) -> None:
-        frame = PictureGeometry((64, 64), (16, 16), crop=(0.5, 0.5, 1.0, 1.0))
-        tokens = new_layout().prepare([read(CAT, DOG)], frame)["tokens"][0].tolist()
+        geometry = PictureGeometry((64, 64), (16, 16), crop=(0.5, 0.5, 1.0, 1.0))
+        tokens = new_layout().prepare([read(CAT, DOG)], geometry)["tokens"][0].tolist()
         assert tokens[:4] == [2, 44 * 90 + 22, 89 * 90 + 89, NONE]  # of the whole, not of the crop
         assert tokens[-2:] == [44 * 90 + 44, 89 * 90 + 89]
 
     def test_a_window_changes_the_crop_alone(self) -> None:
         conditioner = new_layout()
-        batch = conditioner.prepare([read(CAT), read(DOG)], FRAME)
+        batch = conditioner.prepare([read(CAT), read(DOG)], GEOMETRY)
         window = conditioner.crop(batch, (0.0, 0.5, 0.5, 1.0))["tokens"]
         assert torch.equal(window[:, :-2], batch["tokens"][:, :-2])
         assert window[:, -2:].tolist() == [[44 * 90, 89 * 90 + 44]] * 2
@@ -108,17 +108,17 @@ class TestTokens:
     def test_the_null_part_has_no_objects_but_the_crop(self) -> None:
         conditioner = new_layout()
         for crop in ((0.0, 0.0, 1.0, 1.0), (0.5, 0.0, 1.0, 0.5)):
-            frame = PictureGeometry((64, 64), (16, 16), crop)
-            batch = new_layout(min_objects_per_image=0).prepare([Layout(objects=())], frame)
+            geometry = PictureGeometry((64, 64), (16, 16), crop)
+            batch = new_layout(min_objects_per_image=0).prepare([Layout(objects=())], geometry)
             assert (batch["tokens"][0, :-2] == NONE).all()
-            expected = tokens_of(conditioner(batch, frame))
-            null = tokens_of(conditioner.null(3, frame))
+            expected = tokens_of(conditioner(batch, geometry))
+            null = tokens_of(conditioner.null(3, geometry))
             assert null.shape == (3, 14, 16)
             torch.testing.assert_close(null, expected.expand(3, -1, -1))
 
     def test_nothing_is_masked(self) -> None:
         conditioner = new_layout()
-        parts = (conditioner.encode([[CAT], [DOG]]), conditioner.null(2, FRAME))
+        parts = (conditioner.encode([[CAT], [DOG]]), conditioner.null(2, GEOMETRY))
         both = concat([Condition.of({"layout": part}) for part in parts])
         assert both.streams["layout"].mask is None
 
@@ -153,11 +153,11 @@ class TestFourier:
     """The coding of exact boxes."""
 
     def test_the_picture_is_the_first_token_and_absent_objects_are_masked(self) -> None:
-        batch = new_fourier().prepare([read(CAT, DOG), read(DOG)], FRAME)
+        batch = new_fourier().prepare([read(CAT, DOG), read(DOG)], GEOMETRY)
         assert batch["labels"].tolist() == [[3, 0, 2, 3, 3], [3, 2, 3, 3, 3]]
         assert batch["boxes"][0, :3].tolist() == [[0, 0, 1, 1], CAT["box"], DOG["box"]]
         assert batch["mask"].sum(1).tolist() == [3, 2]
-        assert new_fourier().prepare([], FRAME)["boxes"].shape == (0, 5, 4)
+        assert new_fourier().prepare([], GEOMETRY)["boxes"].shape == (0, 5, 4)
 
     def test_it_gives_a_masked_stream(self) -> None:
         conditioner = new_fourier()
@@ -169,14 +169,14 @@ class TestFourier:
 
     def test_what_is_under_the_mask_changes_nothing(self) -> None:
         conditioner = new_fourier()
-        batch = conditioner.prepare([read(CAT)], FRAME)
+        batch = conditioner.prepare([read(CAT)], GEOMETRY)
         mask = batch["mask"]
         garbled = {
             "labels": torch.where(mask, batch["labels"], 1),
             "boxes": torch.where(mask[..., None], batch["boxes"], 0.7),
             "mask": mask,
         }
-        a, b = tokens_of(conditioner(batch, FRAME)), tokens_of(conditioner(garbled, FRAME))
+        a, b = tokens_of(conditioner(batch, GEOMETRY)), tokens_of(conditioner(garbled, GEOMETRY))
         assert torch.equal(a[mask], b[mask])
 
     def test_the_order_of_objects_does_not_matter(self) -> None:
@@ -200,7 +200,7 @@ class TestFourier:
 
     def test_a_window_changes_the_picture_alone(self) -> None:
         conditioner = new_fourier()
-        batch = conditioner.prepare([read(CAT), read(DOG)], FRAME)
+        batch = conditioner.prepare([read(CAT), read(DOG)], GEOMETRY)
         window = conditioner.crop(batch, (0.0, 0.5, 0.5, 1.0))["boxes"]
         assert torch.equal(window[:, 1:], batch["boxes"][:, 1:])
         assert window[:, 0].tolist() == [[0, 0.5, 0.5, 1]] * 2
@@ -208,9 +208,9 @@ class TestFourier:
 
     def test_the_null_part_is_the_picture_alone(self) -> None:
         conditioner = new_fourier()
-        frame = PictureGeometry((64, 64), (16, 16), crop=(0.5, 0.0, 1.0, 0.5))
-        batch = new_fourier(min_objects_per_image=0).prepare([Layout(objects=())] * 2, frame)
-        expected, null = conditioner(batch, frame).stream, conditioner.null(2, frame).stream
+        geometry = PictureGeometry((64, 64), (16, 16), crop=(0.5, 0.0, 1.0, 0.5))
+        batch = new_fourier(min_objects_per_image=0).prepare([Layout(objects=())] * 2, geometry)
+        expected, null = conditioner(batch, geometry).stream, conditioner.null(2, geometry).stream
         assert torch.equal(null.tokens, expected.tokens)
         assert null.mask.tolist() == [[True, False, False, False, False]] * 2
 
@@ -240,7 +240,7 @@ class TestBoth:
     def test_it_runs_in_half_precision(self, new: Any) -> None:
         conditioner = new().to(torch.bfloat16)
         assert tokens_of(conditioner.encode([[CAT]])).dtype == torch.bfloat16
-        assert tokens_of(conditioner.null(1, FRAME)).dtype == torch.bfloat16
+        assert tokens_of(conditioner.null(1, GEOMETRY)).dtype == torch.bfloat16
 
     def test_training_shuffles_objects_and_drops_the_smallest(self, new: Any) -> None:
         conditioner: ObjectsConditioner = new()
@@ -268,7 +268,7 @@ class TestBoth:
             numbers = [{"box": each.box, "label": each.class_id} for each in objects]
             named = [{"box": each.box, "label": each.glyph.name} for each in objects]
             batches = [
-                conditioner.prepare([read(*each)], FRAME) for each in (numbers, tuple(named))
+                conditioner.prepare([read(*each)], GEOMETRY) for each in (numbers, tuple(named))
             ]
             assert all(torch.equal(batches[0][key], batches[1][key]) for key in batches[0])
 

@@ -28,7 +28,7 @@ class Halving(torch.nn.Module):
         return images[:, :, ::2, ::2] * self.weight
 
 
-FRAME = PictureGeometry((4, 6), (2, 3), first_stage=Halving())
+GEOMETRY = PictureGeometry((4, 6), (2, 3), first_stage=Halving())
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8))
 HOLE = np.zeros((4, 6), dtype=bool)
 HOLE[:3, 2:] = True
@@ -39,9 +39,9 @@ def new_masks(**config: Any) -> MaskConditioner:
 
 
 def part(
-    conditioner: MaskConditioner, mask: Any = HOLE, frame: PictureGeometry = FRAME
+    conditioner: MaskConditioner, mask: Any = HOLE, geometry: PictureGeometry = GEOMETRY
 ) -> torch.Tensor:
-    spatial = conditioner.encode([{"image": PICTURE, "mask": mask}], frame).spatial
+    spatial = conditioner.encode([{"image": PICTURE, "mask": mask}], geometry).spatial
     assert spatial is not None
     return spatial
 
@@ -67,15 +67,15 @@ def test_the_channels_are_those_of_the_published_models(
 @pytest.mark.parametrize(("config", "hole", "value"), [(SD, 0, 1), (PAPER, -1, 1)])
 def test_the_null_part_is_all_hole(config: dict[str, Any], hole: float, value: float) -> None:
     conditioner = new_masks(**config)
-    null = conditioner.null(3, FRAME).spatial
+    null = conditioner.null(3, GEOMETRY).spatial
     assert null is not None
     assert torch.equal(null, part(conditioner, np.ones((4, 6), dtype=bool)).expand(3, -1, -1, -1))
     assert sorted(set(null.flatten().tolist())) == sorted({float(hole), float(value)})
 
 
 def test_it_works_in_the_precision_of_the_first_stage_without_training_it() -> None:
-    frame = PictureGeometry((4, 6), (2, 3), first_stage=Halving().to(torch.bfloat16))
-    given = part(new_masks(), frame=frame)
+    geometry = PictureGeometry((4, 6), (2, 3), first_stage=Halving().to(torch.bfloat16))
+    given = part(new_masks(), geometry=geometry)
     assert given.dtype == torch.bfloat16
     assert not given.requires_grad
 
@@ -121,14 +121,14 @@ def test_the_schema_asks_for_both_and_says_which_way_round_the_mask_is() -> None
 )
 def test_inputs_that_cannot_be_inpainted(value: Any, said: str) -> None:
     with pytest.raises(InvalidInputError, match=said):
-        new_masks().encode([value], FRAME)
+        new_masks().encode([value], GEOMETRY)
 
 
 def test_a_first_stage_that_does_not_fit() -> None:
     with pytest.raises(CompatibilityError, match="latents of 3 channels, not latent_channels=4"):
         part(new_masks(latent_channels=4))
-    with pytest.raises(CompatibilityError, match="the frame needs a first stage"):
-        part(new_masks(), frame=PictureGeometry((4, 6), (2, 3)))
+    with pytest.raises(CompatibilityError, match="the geometry needs a first stage"):
+        part(new_masks(), geometry=PictureGeometry((4, 6), (2, 3)))
 
 
 @pytest.mark.parametrize("share", [(0.5, 0.4), (0.5, 0.52), (0, 0.5), (0.5, 1)])

@@ -13,7 +13,7 @@ from latelier.data.emoji_scenes.scene import SEMANTIC_CLASSES
 from latelier_conditioners.semantic_map.conditioner import SemanticMapConditioner, label_shares
 from latelier_conditioners.semantic_map.inputs import SemanticMapConfig, Semantics
 
-FRAME = PictureGeometry((8, 16), (2, 4))
+GEOMETRY = PictureGeometry((8, 16), (2, 4))
 RGB = ("red", "#00ff00", "blue")
 
 
@@ -26,8 +26,10 @@ def some_labels(height: int = 8, width: int = 16) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 3, (height, width), dtype=np.uint8)
 
 
-def labels(conditioner: SemanticMapConditioner, value: Any, frame: PictureGeometry = FRAME) -> Any:
-    return conditioner.prepare([Semantics(map=value)], frame)["labels"][0].numpy()
+def labels(
+    conditioner: SemanticMapConditioner, value: Any, geometry: PictureGeometry = GEOMETRY
+) -> Any:
+    return conditioner.prepare([Semantics(map=value)], geometry)["labels"][0].numpy()
 
 
 def test_the_convolution_is_that_of_the_published_model() -> None:
@@ -53,7 +55,7 @@ def test_shares_are_the_one_hot_map_halved_bilinearly(n_stages: int) -> None:
 
 def test_the_part_is_the_convolution_of_the_shares() -> None:
     conditioner = new_maps(out_channels=2)
-    part = conditioner.encode([some_labels(), some_labels()[::-1].copy()], FRAME)
+    part = conditioner.encode([some_labels(), some_labels()[::-1].copy()], GEOMETRY)
     assert part.spatial is not None
     shares = label_shares(torch.tensor(some_labels()).long()[None], 3, 2)
     expected = torch.einsum("ok,bkhw->bohw", conditioner.channel_mapper.weight[..., 0, 0], shares)
@@ -64,7 +66,7 @@ def test_the_part_is_the_convolution_of_the_shares() -> None:
 
 
 def test_it_works_in_half_precision() -> None:
-    part = new_maps(out_channels=2).to(torch.bfloat16).encode([some_labels()], FRAME)
+    part = new_maps(out_channels=2).to(torch.bfloat16).encode([some_labels()], GEOMETRY)
     assert part.spatial is not None
     assert part.spatial.dtype == torch.bfloat16
 
@@ -72,7 +74,7 @@ def test_it_works_in_half_precision() -> None:
 @pytest.mark.parametrize("out_channels", [None, 2])
 def test_the_null_part_is_no_label_at_all(out_channels: int | None) -> None:
     conditioner = new_maps(out_channels=out_channels)
-    null = conditioner.null(3, FRAME).spatial
+    null = conditioner.null(3, GEOMETRY).spatial
     assert null is not None
     assert torch.equal(null, torch.zeros(3, out_channels or 3, 2, 4))
 
@@ -128,7 +130,7 @@ def test_the_map_asks_for_its_size_and_is_resized_to_another_of_its_aspect() -> 
 )
 def test_maps_that_the_model_cannot_take(options: Any, value: Any, said: str) -> None:
     with pytest.raises(InvalidInputError, match=said):
-        new_maps(**options).encode([value], FRAME)
+        new_maps(**options).encode([value], GEOMETRY)
 
 
 def test_halvings_that_do_not_lead_to_the_latents() -> None:

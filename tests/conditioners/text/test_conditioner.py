@@ -13,7 +13,7 @@ from latelier.contracts.errors import InvalidConfigError, InvalidInputError, Mod
 from latelier_conditioners.text.conditioner import TextConditioner
 from latelier_conditioners.text.inputs import Text, TextConfig
 
-FRAME = PictureGeometry((64, 64), (16, 16))
+GEOMETRY = PictureGeometry((64, 64), (16, 16))
 CAPTIONS = [
     f"a {color} {thing} on a {ground} background"
     for color in ("red", "green", "blue")
@@ -49,35 +49,35 @@ def test_it_gives_a_masked_stream_of_its_width(text: TextConditioner) -> None:
 
 
 def test_a_prepared_batch_has_no_need_of_weights_and_is_cpu(text: TextConditioner) -> None:
-    batch = text.prepare([Text(text="a cat")], FRAME)
+    batch = text.prepare([Text(text="a cat")], GEOMETRY)
     assert batch["tokens"].dtype == torch.int64
     assert batch["mask"].dtype == torch.bool
     assert batch["tokens"].shape == batch["mask"].shape == (1, 12)
     assert batch["tokens"][0, 0] == 1
     assert (batch["tokens"][~batch["mask"]] == 0).all()
-    assert len(text.prepare([], FRAME)["tokens"]) == 0
+    assert len(text.prepare([], GEOMETRY)["tokens"]) == 0
 
 
 def test_case_and_width_of_letters_do_not_matter(text: TextConditioner) -> None:
-    batch = text.prepare([Text(text="A Red CAT"), Text(text="a red ｃａｔ")], FRAME)
+    batch = text.prepare([Text(text="A Red CAT"), Text(text="a red ｃａｔ")], GEOMETRY)
     assert torch.equal(*batch["tokens"])
     assert (
         batch["tokens"][0].tolist()
-        == text.prepare([Text(text="a red cat")], FRAME)["tokens"][0].tolist()
+        == text.prepare([Text(text="a red cat")], GEOMETRY)["tokens"][0].tolist()
     )
 
 
 def test_a_letter_never_seen_falls_back_to_its_bytes(text: TextConditioner) -> None:
-    batch = text.prepare([Text(text="猫"), Text(text="犬")], FRAME)
+    batch = text.prepare([Text(text="猫"), Text(text="犬")], GEOMETRY)
     assert 2 not in batch["tokens"]
     assert not torch.equal(*batch["tokens"])
 
 
 def test_what_is_under_the_mask_changes_nothing(text: TextConditioner) -> None:
-    batch = text.prepare([Text(text="a cat"), Text(text="a red apple")], FRAME)
-    tokens, mask = stream_of(text(batch, FRAME))
+    batch = text.prepare([Text(text="a cat"), Text(text="a red apple")], GEOMETRY)
+    tokens, mask = stream_of(text(batch, GEOMETRY))
     garbled = torch.where(batch["mask"], batch["tokens"], 77)
-    other, _ = stream_of(text({**batch, "tokens": garbled}, FRAME))
+    other, _ = stream_of(text({**batch, "tokens": garbled}, GEOMETRY))
     assert torch.equal(other[mask], tokens[mask])
 
 
@@ -107,15 +107,15 @@ def test_texts_differ_and_so_does_their_order(text: TextConditioner) -> None:
 
 def test_the_null_part_is_the_empty_text(text: TextConditioner) -> None:
     empty = Text.model_construct(text="")
-    tokens, mask = stream_of(text(text.prepare([empty] * 3, FRAME), FRAME))
-    null_tokens, null_mask = stream_of(text.null(3, FRAME))
+    tokens, mask = stream_of(text(text.prepare([empty] * 3, GEOMETRY), GEOMETRY))
+    null_tokens, null_mask = stream_of(text.null(3, GEOMETRY))
     assert torch.equal(mask, null_mask)
     torch.testing.assert_close(null_tokens, tokens)
     assert null_mask.sum(1).tolist() == [1, 1, 1]
 
 
 def test_dropping_a_text_gives_the_null_part(text: TextConditioner) -> None:
-    given, null = text.encode(["a cat", "a dog"]), text.null(2, FRAME)
+    given, null = text.encode(["a cat", "a dog"]), text.null(2, GEOMETRY)
     mixed, mask = stream_of(where(torch.tensor([True, False]), given, null))
     assert torch.equal(mixed[0], stream_of(given)[0][0])
     assert torch.equal(mixed[1], stream_of(null)[0][1])
@@ -140,9 +140,9 @@ def test_it_builds_on_the_meta_device() -> None:
 
 def test_threads_tokenize_as_one_does(text: TextConditioner) -> None:
     texts = [Text(text=caption) for caption in CAPTIONS] * 8
-    alone = [text.prepare([value], FRAME)["tokens"] for value in texts]
+    alone = [text.prepare([value], GEOMETRY)["tokens"] for value in texts]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda value: text.prepare([value], FRAME)["tokens"], texts))
+        together = list(pool.map(lambda value: text.prepare([value], GEOMETRY)["tokens"], texts))
     assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
 
 
@@ -154,7 +154,7 @@ class TestVocabulary:
 
     def test_the_words_of_the_captions_are_whole(self, text: TextConditioner) -> None:
         for caption in CAPTIONS:
-            batch = text.prepare([Text(text=caption)], FRAME)
+            batch = text.prepare([Text(text=caption)], GEOMETRY)
             assert batch["mask"].sum() == 1 + len(caption.split())
 
     def test_it_survives_assets(self, text: TextConditioner) -> None:
@@ -172,8 +172,8 @@ class TestVocabulary:
         """Data workers are given conditioners this way."""
         other = pickle.loads(pickle.dumps(text))
         assert torch.equal(
-            other.prepare([Text(text="a cat")], FRAME)["tokens"],
-            text.prepare([Text(text="a cat")], FRAME)["tokens"],
+            other.prepare([Text(text="a cat")], GEOMETRY)["tokens"],
+            text.prepare([Text(text="a cat")], GEOMETRY)["tokens"],
         )
 
     def test_without_one_there_are_no_assets(self) -> None:
@@ -186,7 +186,7 @@ class TestVocabulary:
         conditioner.fit(
             f"{a}{b}{c} {c}{a}{b}" for a in "abcdefgh" for b in "ijklmnop" for c in "qrstuvwx"
         )
-        assert (conditioner.prepare([Text(text="aiq qai")], FRAME)["tokens"] < 320).all()
+        assert (conditioner.prepare([Text(text="aiq qai")], GEOMETRY)["tokens"] < 320).all()
         assert conditioner._vocabulary is not None
         assert 300 < len(conditioner._vocabulary) <= 320
 

@@ -1,6 +1,7 @@
 """What a model takes, as classes and in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 
 Schema = Mapping[str, Any]
+
+
+MAX_LISTED = 8
+"""Values of an enumeration that help lists; more are counted."""
 
 
 def input_classes(
@@ -29,12 +34,17 @@ def input_classes(
 
 
 def input_schemas(outline: "ManifestHeader", atelier: "Atelier") -> dict[str, Schema | None]:
-    """Return the JSON schemas of `input_classes`."""
-    classes = input_classes(outline, atelier)
-    return {
-        public: None if model is None else model.model_json_schema()
-        for public, model in classes.items()
-    }
+    """Return the JSON schemas of `input_classes`, with the labels of this model."""
+    schemas: dict[str, Schema | None] = {}
+    for public, model in input_classes(outline, atelier).items():
+        schema = None if model is None else model.model_json_schema()
+        if schema is not None:
+            stored = outline.fed(public)
+            with suppress(LatelierError):  # loading the model reports a configuration that is wrong
+                config: Any = atelier.conditioners.validate_config(stored.id, stored.config)
+                schema = config.input_schema(schema)
+        schemas[public] = schema
+    return schemas
 
 
 def in_words(schema: Schema | None) -> str:
@@ -65,9 +75,15 @@ def _type(field: Schema, definitions: Schema) -> str:
     if "anyOf" in field:
         return " or ".join(_type(each, definitions) for each in field["anyOf"])
     if "enum" in field:
-        return " or ".join(map(str, field["enum"]))
+        return _listed(field["enum"])
     if "prefixItems" in field:
         return f"[{', '.join(_type(each, definitions) for each in field['prefixItems'])}]"
     if field.get("type") == "array":
         return f"list of {_type(field.get('items', {}), definitions)}"
     return str(field.get("format") or field.get("type") or "any value")
+
+
+def _listed(values: Sequence[Any]) -> str:
+    if len(values) > MAX_LISTED:
+        return f"one of {len(values)} names such as {values[0]!r}"
+    return " or ".join(map(str, values))

@@ -36,7 +36,7 @@ class Beads(Conditioner):
     def length(self, values):
         return max((len(value.colors) for value in values), default=1)
 
-    def prepare(self, values, frame):
+    def prepare(self, values, geometry):
         colors = torch.zeros(len(values), self.length(values), 3)
         mask = torch.zeros(colors.shape[:2], dtype=torch.bool)
         for row, value in enumerate(values):
@@ -50,10 +50,10 @@ class Beads(Conditioner):
         counts = batch["mask"][..., None]
         return x + (x * counts).sum(1, keepdim=True) / counts.sum(1, keepdim=True)
 
-    def forward(self, batch, frame):
+    def forward(self, batch, geometry):
         return ConditionPart(Stream(self.tokens(batch), batch["mask"]))
 
-    def null(self, rows, frame):
+    def null(self, rows, geometry):
         return ConditionPart(Stream(self.nothing.expand(rows, 1, -1)))
 
 
@@ -73,7 +73,7 @@ class Tile(Conditioner):
     def area(self, box):
         return box.x0, box.y0, box.x1, box.y1
 
-    def prepare(self, values, frame):
+    def prepare(self, values, geometry):
         rows = [[*rgb(value.color), *self.corners(value.box)] for value in values]
         areas = [list(self.area(value.box)) for value in values]
         return {
@@ -81,18 +81,18 @@ class Tile(Conditioner):
             "areas": torch.tensor(areas).view(len(values), 4),
         }
 
-    def forward(self, batch, frame):
+    def forward(self, batch, geometry):
         weight = self.embed.weight
         tokens = self.embed(batch["rows"].to(weight.dtype))[:, None]
-        h, w = frame.latent_size
+        h, w = geometry.latent_size
         y = (torch.arange(h, device=weight.device) + 0.5)[:, None] / h
         x = (torch.arange(w, device=weight.device) + 0.5) / w
         x0, y0, x1, y1 = (each[:, None, None] for each in batch["areas"].unbind(1))
         region = (x0 <= x) & (x < x1) & (y0 <= y) & (y < y1)
         return ConditionPart(Stream(tokens, region=region[:, None].to(weight.dtype)))
 
-    def null(self, rows, frame):
-        h, w = frame.latent_size
+    def null(self, rows, geometry):
+        h, w = geometry.latent_size
         region = self.nothing.new_ones(rows, 1, h, w)
         return ConditionPart(Stream(self.nothing.expand(rows, 1, -1), region=region))
 
@@ -106,18 +106,18 @@ class Plane(Conditioner):
         super().__init__(config)
         self.scale = nn.Parameter(torch.ones(config.channels))
 
-    def size(self, frame):
-        return frame.latent_size
+    def size(self, geometry):
+        return geometry.latent_size
 
-    def prepare(self, values, frame):
+    def prepare(self, values, geometry):
         return {"color": torch.tensor([rgb(value.color) for value in values]).view(-1, 3)}
 
-    def forward(self, batch, frame):
+    def forward(self, batch, geometry):
         color = batch["color"].to(self.scale.dtype) * self.scale
-        return ConditionPart(spatial=color[..., None, None].expand(-1, -1, *self.size(frame)))
+        return ConditionPart(spatial=color[..., None, None].expand(-1, -1, *self.size(geometry)))
 
-    def null(self, rows, frame):
-        return ConditionPart(spatial=self.scale.new_zeros(rows, 3, *self.size(frame)))
+    def null(self, rows, geometry):
+        return ConditionPart(spatial=self.scale.new_zeros(rows, 3, *self.size(geometry)))
 
 
 # ------------------------------------------------------------------- shapes, widths, masks
@@ -131,22 +131,22 @@ class WrongWidth(Beads):
 
 
 class OutputSize(Plane):
-    def size(self, frame):
-        return frame.size
+    def size(self, geometry):
+        return geometry.size
 
 
 class DropsDoubles(Beads):
-    def prepare(self, values, frame):
-        return super().prepare(list(dict.fromkeys(values)), frame)
+    def prepare(self, values, geometry):
+        return super().prepare(list(dict.fromkeys(values)), geometry)
 
 
 class BatchSecond(Beads):
-    def prepare(self, values, frame):
-        batch = super().prepare(values, frame)
+    def prepare(self, values, geometry):
+        batch = super().prepare(values, geometry)
         return {**batch, "colors": batch["colors"].transpose(0, 1)}
 
-    def forward(self, batch, frame):
-        return super().forward({**batch, "colors": batch["colors"].transpose(0, 1)}, frame)
+    def forward(self, batch, geometry):
+        return super().forward({**batch, "colors": batch["colors"].transpose(0, 1)}, geometry)
 
 
 class Constant(Beads):
@@ -169,7 +169,7 @@ class InvertsMask(FixedLength):
     def tokens(self, batch):
         return self.embed(batch["colors"].to(self.embed.weight.dtype))
 
-    def forward(self, batch, frame):
+    def forward(self, batch, geometry):
         return ConditionPart(Stream(self.tokens(batch), ~batch["mask"]))
 
 
@@ -185,8 +185,8 @@ class NormalisesOverBatch(Beads):
 
 
 class PreparesNames(Beads):
-    def prepare(self, values, frame):
-        return {**super().prepare(values, frame), "names": [value.colors for value in values]}
+    def prepare(self, values, geometry):
+        return {**super().prepare(values, geometry), "names": [value.colors for value in values]}
 
 
 # --------------------------------------------------------------------------------- null
@@ -197,22 +197,22 @@ class NullOfTheLast(Beads):
         super().__init__(config)
         self.last = 0.0
 
-    def forward(self, batch, frame):
-        part = super().forward(batch, frame)
+    def forward(self, batch, geometry):
+        part = super().forward(batch, geometry)
         self.last = part.stream.tokens.detach().mean()
         return part
 
-    def null(self, rows, frame):
+    def null(self, rows, geometry):
         return ConditionPart(Stream(self.nothing.expand(rows, 1, -1) + self.last))
 
 
 class NullOfAnotherSlot(Beads):
-    def null(self, rows, frame):
+    def null(self, rows, geometry):
         return ConditionPart(vector=self.nothing.expand(rows, -1))
 
 
 class NullThatCounts(Beads):
-    def null(self, rows, frame):
+    def null(self, rows, geometry):
         numbers = torch.arange(1, rows + 1, device=self.nothing.device)[:, None, None]
         return ConditionPart(Stream(self.nothing.expand(rows, 1, -1) * numbers))
 
@@ -244,13 +244,13 @@ class ReusesItsOutput(Beads):
         self.outputs.setdefault(key, torch.empty_like(tokens).detach())
         return self.outputs[key].copy_(tokens)
 
-    def forward(self, batch, frame):
+    def forward(self, batch, geometry):
         tokens, mask = self.tokens(batch), batch["mask"][..., None]
         return ConditionPart(
             Stream(self.kept((tokens * mask).sum(1, keepdim=True) / mask.sum(1, True)))
         )
 
-    def null(self, rows, frame):
+    def null(self, rows, geometry):
         return ConditionPart(Stream(self.kept(self.nothing.expand(rows, 1, -1))))
 
 
@@ -260,7 +260,7 @@ class SharesAScratch(Beads):
         time.sleep(0.005)
         return super().tokens(self.scratch)
 
-    def forward(self, batch, frame):
+    def forward(self, batch, geometry):
         tokens = self.tokens(batch)
         return ConditionPart(Stream(tokens, self.scratch["mask"]))
 
@@ -280,8 +280,8 @@ class UsesGlobalState(Beads):
 
 
 class DrawsInPrepare(Beads):
-    def prepare(self, values, frame):
-        batch = super().prepare(values, frame)
+    def prepare(self, values, geometry):
+        batch = super().prepare(values, geometry)
         noise = np.random.default_rng().normal(size=batch["colors"].shape)
         return {**batch, "colors": batch["colors"] + 1e-6 * torch.tensor(noise).float()}
 
@@ -295,13 +295,13 @@ class AugmentsByGlobalState(Beads):
 
 
 class NullOnCpu(Beads):
-    def null(self, rows, frame):
+    def null(self, rows, geometry):
         zeros = torch.zeros(rows, 1, len(self.nothing), dtype=self.nothing.dtype)
         return ConditionPart(Stream(zeros if self.nothing.is_meta else zeros + self.nothing))
 
 
 class NullInFloat32(Beads):
-    def null(self, rows, frame):
+    def null(self, rows, geometry):
         return ConditionPart(Stream(self.nothing.float().expand(rows, 1, -1)))
 
 
@@ -321,31 +321,31 @@ class WithoutGradient(Beads):
 
 
 class PreparesWithWeights(Beads):
-    def prepare(self, values, frame):
+    def prepare(self, values, geometry):
         if not self.embed.weight.isfinite().all():
             raise InvalidInputError("colors: the weights are damaged")
-        return super().prepare(values, frame)
+        return super().prepare(values, geometry)
 
 
 # ------------------------------------------------------------------------------ the machine
 
 
 class WritesHome(Beads):
-    def prepare(self, values, frame):
+    def prepare(self, values, geometry):
         Path("~/.latelier-mutant").expanduser().write_text("cache")
-        return super().prepare(values, frame)
+        return super().prepare(values, geometry)
 
 
 class OpensSocket(Beads):
-    def prepare(self, values, frame):
+    def prepare(self, values, geometry):
         socket.socket().close()
-        return super().prepare(values, frame)
+        return super().prepare(values, geometry)
 
 
 class StartsProcess(Beads):
-    def prepare(self, values, frame):
+    def prepare(self, values, geometry):
         subprocess.run(["true"], check=True)
-        return super().prepare(values, frame)
+        return super().prepare(values, geometry)
 
 
 # ------------------------------------------------------------------------------ inputs, boxes
@@ -354,18 +354,18 @@ class StartsProcess(Beads):
 class CutsOff(Beads):
     Input = inputs.EndlessBeads
 
-    def prepare(self, values, frame):
+    def prepare(self, values, geometry):
         cut = [value.model_copy(update={"colors": value.colors[:MOST]}) for value in values]
-        return super().prepare(cut, frame)
+        return super().prepare(cut, geometry)
 
 
 class NakedError(Beads):
     Input = inputs.EndlessBeads
 
-    def prepare(self, values, frame):
+    def prepare(self, values, geometry):
         if any(len(value.colors) > MOST for value in values):
             raise ValueError("too many colors")
-        return super().prepare(values, frame)
+        return super().prepare(values, geometry)
 
 
 class LaxInput(Beads):
@@ -389,11 +389,11 @@ class CornersAsSize(Tile):
     def corners(self, box):
         return box.x0, box.y0, min(box.x0 + box.x1, 1), min(box.y0 + box.y1, 1)
 
-    def forward(self, batch, frame):
-        tokens = super().forward(batch, frame).stream.tokens
+    def forward(self, batch, geometry):
+        tokens = super().forward(batch, geometry).stream.tokens
         return ConditionPart(Stream(tokens))
 
-    def null(self, rows, frame):
+    def null(self, rows, geometry):
         return ConditionPart(Stream(self.nothing.expand(rows, 1, -1)))
 
 

@@ -15,13 +15,13 @@ class Compass(Conditioner):
         self.embed = nn.Linear(2, config.width)
         self.nowhere = nn.Parameter(torch.zeros(1, 1, config.width))
 
-    def prepare(self, inputs, frame):
+    def prepare(self, inputs, geometry):
         angles = torch.tensor([math.radians(each.degrees) for each in inputs])
         return {"direction": torch.stack([angles.sin(), angles.cos()], dim=1)}
 
-    def forward(self, batch, frame):
+    def forward(self, batch, geometry):
         direction = batch["direction"].to(self.nowhere)  # weights may be of 16 bits
         return ConditionPart(stream=Stream(self.embed(direction)[:, None]))
 
-    def null(self, rows, frame):
+    def null(self, rows, geometry):
         return ConditionPart(stream=Stream(self.nowhere.expand(rows, -1, -1)))
