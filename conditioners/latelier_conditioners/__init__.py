@@ -1,1 +1,1 @@
-"""Conditioners: text and class labels."""
+"""The built-in conditioners, one folder each: inputs.py without torch, conditioner.py with it."""

@@ -1,15 +1,14 @@
-"""The door through which the built-in conditioners come in."""
+"""Plugin entry point of the built-in conditioners."""
 
 from latelier.kernel.hookspecs import hookimpl
 from latelier.kernel.registrar import Registrar
 
 
 class BuiltinConditioners:
-    """Registers what pictures are conditioned on."""
+    """Registers the built-in conditioners."""
 
     @hookimpl
     def latelier_register(self, registrar: Registrar) -> None:
-        """Register the conditioners of this distribution."""
         registrar.conditioner(
             "text",
             factory="latelier_conditioners.text.conditioner:TextConditioner",
@@ -37,7 +36,7 @@ class BuiltinConditioners:
         registrar.conditioner(
             "layout_fourier",
             factory="latelier_conditioners.layout_fourier.conditioner:LayoutFourierConditioner",
-            config="latelier_conditioners.layout.inputs:LayoutFourierConfig",
+            config="latelier_conditioners.layout_fourier.inputs:LayoutFourierConfig",
             input="latelier_conditioners.layout.inputs:Layout",
         )
         registrar.conditioner(

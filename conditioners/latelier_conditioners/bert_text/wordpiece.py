@@ -10,8 +10,8 @@ PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 
 _SPECIAL = (PAD, UNKNOWN, START, END, "[MASK]")
 
-LONGEST_WORD = 100
-"""Characters of the longest word that is looked up; a longer one is unknown."""
+MAX_WORD_LENGTH = 100
+"""A word of more characters is unknown."""
 
 _HAN = (
     (0x3400, 0x4DBF),
@@ -23,20 +23,20 @@ _HAN = (
     (0x2B920, 0x2CEAF),
     (0x2F800, 0x2FA1F),
 )
-"""Blocks of characters each of which is a word, as the published tokenizer has them."""
+"""Unicode blocks of Han characters. Each character is a word of its own, as published."""
 
 
 class WordPiece:
-    """Turns texts into the token ids that bert-base-uncased gives them.
+    """Turns texts into the token ids of bert-base-uncased.
 
-    It never changes, and threads may share it. Its ids are the line numbers of `vocab.txt`.
+    It is immutable, and threads may share it. The ids are the line numbers of `vocab.txt`.
     """
 
     def __init__(self, vocabulary: bytes) -> None:
         """Read a `vocab.txt`: one token a line, in UTF-8.
 
         Raises:
-            ModelFileError: it is not text, or lacks one of the special tokens.
+            ModelFileError: `vocabulary` is not UTF-8 text, or lacks one of the special tokens.
         """
         self.vocabulary = vocabulary
         try:
@@ -60,31 +60,36 @@ class WordPiece:
 
     @property
     def pad(self) -> int:
-        """Id of the token that fills a text up."""
+        """Id of the padding token."""
         return self._ids[PAD]
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text between those of [CLS] and [SEP].
 
-        A special token that is spelt out in the text, such as "[MASK]", stands for itself, as it
-        does for the published models.
+        A special token in the text, such as "[MASK]", stands for itself, as in the published
+        models.
         """
         pieces = [START, *self._pieces(text), END]
         return [self._ids[piece] for piece in pieces]
+
+    def unknown(self, text: str) -> tuple[str, ...]:
+        """Return the words of a text that become [UNK], each once."""
+        found = dict.fromkeys(split_words(text))
+        return tuple(word for word in found if self._pieces_of_word(word) == [UNKNOWN])
 
     def _pieces(self, text: str) -> Iterator[str]:
         for index, part in enumerate(self._special.split(text)):
             if index % 2:
                 yield part
             else:
-                for word in words(part):
+                for word in split_words(part):
                     yield from self._pieces_of_word(word)
 
     def _pieces_of_word(self, word: str) -> list[str]:
-        """Return the longest known beginning, then that of the rest, and so on."""
+        """Return the longest prefix in the vocabulary, then that of the rest, and so on."""
         pieces: list[str] = []
         start = 0
-        while start < len(word) <= LONGEST_WORD:
+        while start < len(word) <= MAX_WORD_LENGTH:
             prefix = "##" if start else ""
             ends = range(len(word), start, -1)
             end = next((end for end in ends if prefix + word[start:end] in self._ids), None)
@@ -95,17 +100,20 @@ class WordPiece:
         return pieces if start == len(word) else [UNKNOWN]
 
 
-def words(text: str) -> list[str]:
-    """Return the words of a text: lower case, without accents, punctuation and Han alone."""
-    cleaned = "".join(_cleaned(character) for character in text)
+def split_words(text: str) -> list[str]:
+    """Return the words of a text, lower-cased and without accents.
+
+    Each punctuation mark and each Han character is a word.
+    """
+    cleaned = "".join(_clean(character) for character in text)
     letters = (c for c in unicodedata.normalize("NFD", cleaned) if unicodedata.category(c) != "Mn")
-    # letter by letter, so that a final sigma is like any other
+    # letter by letter: str.lower treats a sigma at the end of a word differently
     lowered = (c.lower() for c in letters)
     return "".join(f" {c} " if _is_punctuation(c) else c for c in lowered).split()
 
 
-def _cleaned(character: str) -> str:
-    """Return what a character of the text becomes before it is split: Han is set apart."""
+def _clean(character: str) -> str:
+    """Return a character normalised for splitting: plain spaces, spaces around Han characters."""
     if character in "\t\n\r":
         return " "
     if character == "\ufffd" or unicodedata.category(character) in ("Cc", "Cf", "Co"):
@@ -120,7 +128,7 @@ def _is_han(code: int) -> bool:
 
 
 def _is_punctuation(character: str) -> bool:
-    """Tell whether it is punctuation in Unicode or, such as "$", among the ASCII characters."""
+    """Return whether a character is punctuation in Unicode, or an ASCII symbol such as "$"."""
     if character.isascii():
         return character.isprintable() and not character.isalnum() and character != " "
     return unicodedata.category(character).startswith("P")

@@ -1,33 +1,39 @@
-"""What the class-label conditioner is configured with and what a person gives it."""
+"""Configuration and input of the class-label conditioner."""
 
-from typing import Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
-from latelier_conditioners.class_label.names import Label, check_names
+from latelier_conditioners.common.labels import Label, check_names, label_schema
 
 
 class ClassLabelConfig(ConditionerConfig):
     """A table of learnt vectors, one for each class and one for no class."""
 
-    num_classes: int = Field(ge=1, description="classes; the null class is not counted")
+    num_classes: int = Field(ge=1, description="number of classes, without the null class")
     width: int = Field(ge=1, description="width of the vectors")
     slot: Literal["stream", "vector"] = Field(
         default="stream",
-        description="stream: one cross-attended token; vector: added to the timestep",
+        description="stream: one cross-attended token; vector: added to the timestep embedding",
     )
     null_class: bool = Field(
         default=True,
-        description="the table has one row more, for no class; without it no class is no vector",
+        description="add a row for no class; without it, no class contributes nothing",
     )
     names: tuple[str, ...] = Field(default=(), description="names of all the classes, in order")
 
     def outputs(self) -> OutputSpec:
-        """Return the slots that it fills."""
-        stream, vector = (self.width, None) if self.slot == "stream" else (None, self.width)
-        return OutputSpec(stream=stream, spatial=None, vector=vector)
+        return OutputSpec(**{self.slot: self.width})
+
+    def input_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        schema["properties"]["label"] |= label_schema(self.names, self.num_classes)
+        return schema
+
+    def vocabulary(self, _assets: Mapping[str, bytes]) -> Sequence[str]:
+        return self.names
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:

@@ -11,39 +11,35 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidInputError
+from latelier_conditioners.common.spatial import image_tensor, zero_map
 from latelier_conditioners.image.inputs import CHANNELS, ImageConfig, LowResolution
-from latelier_conditioners.image_tensors import image_tensor, zero_part
 
 
-class ImageConditioner(Conditioner):
-    """OutputSpec the pixels of the image, in [-1, 1], at latent size.
+class ImageConditioner(Conditioner[ImageConfig]):
+    """Concatenates the pixels of the image, in [-1, 1] and at latent size, to the latents.
 
-    Super-resolution by concatenation (Saharia et al. 2021, arXiv:2104.07636; Rombach et al. 2022,
-    arXiv:2112.10752, section 4.4). In the published model the image is as large as the latents
-    (factor 4 and a first stage of 4); elsewhere it is resized, bicubic and antialiased. Where no
-    image is given every pixel is 0.
+    Super-resolution of Saharia et al. 2021 (arXiv:2104.07636) and Rombach et al. 2022
+    (arXiv:2112.10752, section 4.4). In the published model the image has the size of the latents
+    (factor 4 and a first stage of 4); otherwise it is resized, bicubic and antialiased. Without an
+    image every pixel is 0.
     """
 
     Input = LowResolution
 
-    def __init__(self, config: ImageConfig) -> None:
-        super().__init__(config)
-        self._image = config
-
     def output_size(self, value: LowResolution, /) -> tuple[int, int]:
         """Return the image's size times the factor."""
         width, height = value.image.size
-        return width * self._image.factor, height * self._image.factor
+        return width * self.config.factor, height * self.config.factor
 
     def augment(self, value: LowResolution, rng: np.random.Generator, /) -> LowResolution:
-        """Return the low-resolution image of a picture."""
-        # kornia takes two seconds to import, and only training needs it
+        """Return a picture degraded to the image that it would be restored from."""
+        # here, because kornia takes two seconds to import and only training needs it
         from latelier_conditioners.image.degradation import bicubic, degrade
 
         picture = image_tensor(value.image)
-        if self._image.degradation == "bicubic":
-            return LowResolution(image=bicubic(picture, self._image.factor))
-        return LowResolution(image=degrade(picture, self._image.factor, rng))
+        if self.config.degradation == "bicubic":
+            return LowResolution(image=bicubic(picture, self.config.factor))
+        return LowResolution(image=degrade(picture, self.config.factor, rng))
 
     def prepare(
         self, inputs: Sequence[LowResolution], geometry: PictureGeometry, /
@@ -51,11 +47,11 @@ class ImageConditioner(Conditioner):
         """Return "image" (B, 3, h, w), in [-1, 1] at latent size.
 
         Raises:
-            InvalidInputError: the picture is not `factor` times as large as an image.
+            InvalidInputError: an image is not exactly `factor` times smaller than the picture.
         """
         rows = []
         for each in inputs:
-            self._check(each, geometry)
+            self._check_size(each, geometry)
             image = image_tensor(each.image)[None]
             if image.shape[2:] != geometry.latent_size:
                 image = interpolate(image, geometry.latent_size, mode="bicubic", antialias=True)
@@ -67,15 +63,15 @@ class ImageConditioner(Conditioner):
         return ConditionPart(spatial=batch["image"])
 
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
-        """Return zeros, which are grey."""
-        return ConditionPart(spatial=zero_part(rows, CHANNELS, geometry))
+        """Return zeros (rows, 3, h, w), which are grey."""
+        return ConditionPart(spatial=zero_map(rows, CHANNELS, geometry))
 
-    def _check(self, value: LowResolution, geometry: PictureGeometry) -> None:
+    def _check_size(self, value: LowResolution, geometry: PictureGeometry) -> None:
         width, height = self.output_size(value)
         if (height, width) != geometry.size:
             given_width, given_height = value.image.size
             raise InvalidInputError(
-                f"this model enlarges {self._image.factor} times, an image of "
+                f"this model enlarges {self.config.factor} times, an image of "
                 f"{given_width}x{given_height} to {width}x{height}, not "
                 f"{geometry.size[1]}x{geometry.size[0]}; leave the size out"
             )

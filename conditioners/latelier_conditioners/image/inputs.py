@@ -1,4 +1,4 @@
-"""What the super-resolution conditioner is configured with and what a person gives it."""
+"""Configuration and input of the super-resolution conditioner."""
 
 from typing import Literal
 
@@ -18,16 +18,15 @@ class ImageConfig(ConditionerConfig):
     factor: int = Field(default=4, ge=1, description="picture side / image side")
     degradation: Literal["bsr_light", "bicubic"] = Field(
         default="bsr_light",
-        description="how training makes the image from the picture: by random blur, noise, "
-        "resizing and JPEG, or by bicubic resizing alone",
+        description="how training degrades a picture to the image: bsr_light by random blur, "
+        "noise, resizing and JPEG; bicubic by resizing alone",
     )
 
     def outputs(self) -> OutputSpec:
-        """Return the slots that it fills."""
-        return OutputSpec(stream=None, spatial=CHANNELS, vector=None)
+        return OutputSpec(spatial=CHANNELS)
 
 
 class LowResolution(Frozen):
-    """An image to enlarge. In training it is the picture itself."""
+    """An image to enlarge. Training gives the picture itself, and `augment` degrades it."""
 
     image: Image = Field(description="the image to enlarge")

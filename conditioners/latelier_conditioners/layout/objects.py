@@ -1,54 +1,57 @@
-"""What both layout conditioners do with objects."""
+"""The base of both layout conditioners."""
 
 from collections.abc import Sequence
 
 import numpy as np
+from typing_extensions import TypeVar
 
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidInputError
-from latelier_conditioners.class_label.names import ClassNames
+from latelier_conditioners.common.labels import ClassNames
 from latelier_conditioners.layout.inputs import Attribute, Layout, LayoutObject, ObjectsConfig
 
 WindowBox = tuple[float, float, float, float]
 """x0, y0, x1, y1 in 0..1 of the whole."""
 
+Config = TypeVar("Config", bound=ObjectsConfig, default=ObjectsConfig, covariant=True)
 
-class ObjectsConditioner(Conditioner):
-    """Base of the layout conditioners. Boxes are those of the whole, also where it is cropped."""
+
+class ObjectsConditioner(Conditioner[Config]):
+    """Checks and selects the objects of layouts. Boxes refer to the whole picture, not the crop."""
 
     Input = Layout
 
-    def __init__(self, config: ObjectsConfig) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self._bounds = config
         self._names = ClassNames(config.names, config.num_classes)
 
     def augment(self, value: Layout, rng: np.random.Generator, /) -> Layout:
-        """Return the layout without its smallest objects, the others in an order drawn with `rng`.
+        """Return the layout without objects below `min_object_area`, in random order.
 
-        Layouts with too many or too few objects are the data's to leave out.
+        It does not change the number of objects otherwise: the data set drops layouts with too many
+        or too few.
         """
-        objects = [o for o in value.objects if o.area >= self._bounds.min_object_area]
-        drawn = tuple(objects[k] for k in rng.permutation(len(objects)))
-        return value.model_copy(update={"objects": drawn})
+        objects = [each for each in value.objects if each.area >= self.config.min_object_area]
+        shuffled = tuple(objects[k] for k in rng.permutation(len(objects)))
+        return value.model_copy(update={"objects": shuffled})
 
-    def _read(
+    def _visible_objects(
         self, layout: Layout, crop: WindowBox, attributes: frozenset[Attribute] = frozenset()
     ) -> list[tuple[int, LayoutObject]]:
-        """Return the objects that are seen in the crop, each with the number of its class.
+        """Return the objects that overlap the crop, each after the number of its class.
 
         Raises:
-            InvalidInputError: too many or too few, one that is too small, of no known class, or
-                with an attribute that is not among `attributes`.
+            InvalidInputError: the layout has too many or too few objects, or an object that is too
+                small, of an unknown class, or with an attribute that `attributes` lacks.
         """
         self._check_count(layout.objects)
-        found = []
+        visible = []
         for position, each in enumerate(layout.objects):
             number = self._number(position, each)
             self._check_object(f"object {position} ('{each.label}')", each, attributes)
-            if _meets(each, crop):
-                found.append((number, each))
-        return found
+            if _overlaps(each, crop):
+                visible.append((number, each))
+        return visible
 
     def _number(self, position: int, each: LayoutObject) -> int:
         try:
@@ -57,7 +60,7 @@ class ObjectsConditioner(Conditioner):
             raise InvalidInputError(f"object {position}: {error}") from None
 
     def _check_count(self, objects: Sequence[LayoutObject]) -> None:
-        least, most = self._bounds.min_objects_per_image, self._bounds.max_objects_per_image
+        least, most = self.config.min_objects_per_image, self.config.max_objects_per_image
         if len(objects) > most:
             raise InvalidInputError(
                 f"a layout has {len(objects)} objects, but at most {most} fit in this model"
@@ -68,20 +71,24 @@ class ObjectsConditioner(Conditioner):
                 "leave the layout out for a picture without one"
             )
 
-    def _check_object(self, which: str, each: LayoutObject, known: frozenset[Attribute]) -> None:
-        least = self._bounds.min_object_area
+    def _check_object(
+        self, which: str, each: LayoutObject, supported: frozenset[Attribute]
+    ) -> None:
+        least = self.config.min_object_area
         if each.area < least:
             raise InvalidInputError(
                 f"{which} covers {each.area:.3g} of the picture, but this model takes no object "
                 f"below {least:.3g}"
             )
-        unknown = [name for name in each.attributes if name not in known]
+        unknown = [name for name in each.attributes if name not in supported]
         if unknown:
-            takes = f"it knows {', '.join(sorted(known))}" if known else "it knows no attributes"
-            raise InvalidInputError(f"{which} is '{unknown[0]}', unknown to this model; {takes}")
+            listed = ", ".join(sorted(supported)) or "no attributes"
+            raise InvalidInputError(
+                f"{which} is '{unknown[0]}', unknown to this model; it knows {listed}"
+            )
 
 
-def _meets(each: LayoutObject, crop: WindowBox) -> bool:
+def _overlaps(each: LayoutObject, crop: WindowBox) -> bool:
     x0, y0, x1, y1 = crop
     box = each.box
     return box.x0 < x1 and x0 < box.x1 and box.y0 < y1 and y0 < box.y1

@@ -1,4 +1,4 @@
-"""A layout conditioner of exact boxes, for models of one's own."""
+"""A layout conditioner with exact boxes, for new models."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,22 +8,23 @@ from torch import Tensor, nn
 
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart, Stream
-from latelier_conditioners.layout.inputs import Layout, LayoutFourierConfig
+from latelier.nn.layers import EncoderLayer
+from latelier_conditioners.layout.inputs import Layout
 from latelier_conditioners.layout.objects import ObjectsConditioner, WindowBox
-from latelier_conditioners.text.conditioner import EncoderLayer
+from latelier_conditioners.layout_fourier.inputs import LayoutFourierConfig
 
 
-class LayoutFourierConditioner(ObjectsConditioner):
+class LayoutFourierConditioner(ObjectsConditioner[LayoutFourierConfig]):
     """Encodes objects as a set, each by its class and the Fourier features of its box.
 
-    Grounding tokens as in GLIGEN (Li et al. 2023, arXiv:2301.07093, eq. 5), of learnt classes and
-    not of texts. The first token is the picture: a class of its own, its box the part of the whole
-    that is seen. The unconditional part is this token alone. Absent objects are masked.
+    Grounding tokens as in GLIGEN (Li et al. 2023, arXiv:2301.07093, eq. 5), with a learnt embedding
+    of the class in place of GLIGEN's text. The first token stands for the picture: it has its own
+    class, and the crop as its box. The unconditional part is this token alone. Absent objects are
+    masked.
     """
 
     def __init__(self, config: LayoutFourierConfig) -> None:
         super().__init__(config)
-        self._layout = config
         self.class_embedding = nn.Embedding(config.num_classes + 1, config.width)
         self.box_embedding = nn.Linear(4 * 2 * config.frequencies, config.width)
         self.layers = nn.ModuleList(
@@ -34,14 +35,17 @@ class LayoutFourierConditioner(ObjectsConditioner):
     def prepare(self, inputs: Sequence[Layout], geometry: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "labels" (B, N) int64, "boxes" (B, N, 4) float32 and "mask" (B, N) bool.
 
-        N is one more than the objects that fit. Objects outside of `geometry.crop` are left out.
+        N is 1 + max_objects_per_image. Objects outside `geometry.crop` are dropped.
 
         Raises:
-            InvalidInputError: too many or too few objects, or one that this model cannot take.
+            InvalidInputError: a layout has too many or too few objects, or an object that this
+                model does not support.
         """
-        batch = self._blank(len(inputs), geometry.crop)
+        batch = self._empty(len(inputs), geometry.crop)
         for row, layout in enumerate(inputs):
-            for position, (number, each) in enumerate(self._read(layout, geometry.crop), start=1):
+            for position, (number, each) in enumerate(
+                self._visible_objects(layout, geometry.crop), start=1
+            ):
                 box = each.box
                 batch["labels"][row, position] = number
                 batch["boxes"][row, position] = torch.tensor([box.x0, box.y0, box.x1, box.y1])
@@ -51,7 +55,7 @@ class LayoutFourierConditioner(ObjectsConditioner):
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, N, width) under its mask."""
         mask = batch["mask"]
-        features = fourier_features(batch["boxes"], self._layout.frequencies)
+        features = fourier_features(batch["boxes"], self.config.frequencies)
         boxes = self.box_embedding(features.to(self.box_embedding.weight.dtype))
         x = self.class_embedding(batch["labels"]) + boxes
         for layer in self.layers:
@@ -59,23 +63,23 @@ class LayoutFourierConditioner(ObjectsConditioner):
         return ConditionPart(Stream(self.norm(x), mask))
 
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
-        """Return the encoding of the picture's token alone, for that many rows."""
+        """Return the encoding of the picture's token alone, for `rows` rows."""
         device = self.norm.weight.device
         batch = {
-            name: tensor.to(device) for name, tensor in self._blank(rows, geometry.crop).items()
+            name: tensor.to(device) for name, tensor in self._empty(rows, geometry.crop).items()
         }
         return self.forward(batch, geometry)
 
     def crop(self, batch: Mapping[str, Tensor], box: WindowBox, /) -> Mapping[str, Tensor]:
-        """Return the batch with `box` as the part of the picture that is seen."""
+        """Return the batch with `box` as the crop."""
         boxes = batch["boxes"].clone()
         boxes[:, 0] = boxes.new_tensor(box)
         return {**batch, "boxes": boxes}
 
-    def _blank(self, rows: int, crop: WindowBox) -> dict[str, Tensor]:
+    def _empty(self, rows: int, crop: WindowBox) -> dict[str, Tensor]:
         """Return a batch without objects."""
-        length = 1 + self._layout.max_objects_per_image
-        labels = torch.full((rows, length), self._layout.num_classes)
+        length = 1 + self.config.max_objects_per_image
+        labels = torch.full((rows, length), self.config.num_classes)
         boxes = torch.zeros(rows, length, 4)
         boxes[:, 0] = torch.tensor(crop)
         mask = torch.zeros(rows, length, dtype=torch.bool)

@@ -1,23 +1,23 @@
-"""Putting the original back where an inpainted picture keeps it."""
+"""Puts the original pixels back outside the mask of an inpainted picture."""
 
+import PIL.Image
 from PIL.Image import Image
-from PIL.Image import composite as mixed
 
 from latelier.contracts.errors import InvalidInputError
 
 
-def composited(picture: Image, image: Image, mask: Image) -> Image:
+def composite(picture: Image, image: Image, mask: Image) -> Image:
     """Return `picture` where `mask` is white (255), and `image` where it is black (0).
 
-    Decoding changes the pixels that an inpainting model is told to keep; this gives them back.
+    Decoding also changes pixels outside the mask. This restores them.
 
     Raises:
-        InvalidInputError: the three are not of one size.
+        InvalidInputError: `picture`, `image` and `mask` differ in size.
     """
     if not picture.size == image.size == mask.size:
         sizes = ", ".join(
             "{} {}x{}".format(name, *each.size)
             for name, each in (("picture", picture), ("image", image), ("mask", mask))
         )
-        raise InvalidInputError(f"what is composited must be of one size, not {sizes}")
-    return mixed(picture, image, mask)
+        raise InvalidInputError(f"compositing needs one size, not {sizes}")
+    return PIL.Image.composite(picture, image, mask)

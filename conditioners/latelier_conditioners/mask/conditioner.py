@@ -1,4 +1,4 @@
-"""The inpainting conditioner: the masked image as latents, and the mask."""
+"""The inpainting conditioner: the latents of the masked image, and the mask."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,25 +12,21 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
-from latelier_conditioners.image_tensors import first_stage_weight, image_tensor
-from latelier_conditioners.mask.compositing import composited
-from latelier_conditioners.mask.drawing import drawn_mask
+from latelier_conditioners.common.spatial import first_stage_weight, image_tensor
+from latelier_conditioners.mask.compositing import composite
 from latelier_conditioners.mask.inputs import Inpainting, MaskConfig
+from latelier_conditioners.mask.random_masks import random_mask
 
 
-class MaskConditioner(Conditioner):
-    """OutputSpec the latents of the image without its hole, and the mask at latent size.
+class MaskConditioner(Conditioner[MaskConfig]):
+    """Concatenates the latents of the masked image, and the mask, to the noisy latents.
 
     The inpainting models of Rombach et al. 2022 (arXiv:2112.10752, section 4.5) and of Stable
-    Diffusion, which differ in the order of channels and in values. It has no weights: the latents
-    are the first stage's, which is not trained with it. Where nothing is given all is hole.
+    Diffusion, which differ in the order of channels and in values. It has no weights: the first
+    stage, which is not trained with it, encodes the image. Without an input, everything is masked.
     """
 
     Input = Inpainting
-
-    def __init__(self, config: MaskConfig) -> None:
-        super().__init__(config)
-        self._mask = config
 
     def output_size(self, value: Inpainting, /) -> tuple[int, int]:
         """Return the image's size."""
@@ -38,29 +34,29 @@ class MaskConditioner(Conditioner):
         return width, height
 
     def augment(self, value: Inpainting, rng: np.random.Generator, /) -> Inpainting:
-        """Return the input with a mask drawn for it, if it has none."""
+        """Return the input, with a random mask if it has none."""
         if value.mask is not None:
             return value
-        mask = drawn_mask(value.image.size, self._mask.drawn_share, rng)
+        mask = random_mask(value.image.size, self.config.drawn_share, rng)
         return Inpainting(image=value.image, mask=mask)
 
     def postprocess(self, picture: PIL.Image.Image, value: Inpainting, /) -> PIL.Image.Image:
-        """Return a generated picture with the original's pixels where the mask keeps them.
+        """Return a generated picture with the original pixels where the mask is black.
 
         Raises:
-            InvalidInputError: the picture is not as large as the original, or there is no mask.
+            InvalidInputError: `picture` and the original differ in size, or the input has no mask.
         """
-        return composited(picture, value.image, self._given_mask(value))
+        return composite(picture, value.image, self._require_mask(value))
 
     def prepare(
         self, inputs: Sequence[Inpainting], geometry: PictureGeometry, /
     ) -> dict[str, Tensor]:
-        """Return "image" (B, 3, H, W) in [-1, 1], and "hole" (B, 1, H, W) bool.
+        """Return "image" (B, 3, H, W) in [-1, 1] and "mask" (B, 1, H, W) bool, True = repaint.
 
         Raises:
-            InvalidInputError: an image that is not as large as the picture, or without a mask.
+            InvalidInputError: an image and the picture differ in size, or an input has no mask.
         """
-        holes = [torch.tensor(np.asarray(self._given_mask(each)) > 0)[None] for each in inputs]
+        masks = [torch.tensor(np.asarray(self._require_mask(each)) > 0)[None] for each in inputs]
         for each in inputs:
             width, height = each.image.size
             if (height, width) != geometry.size:
@@ -70,51 +66,50 @@ class MaskConditioner(Conditioner):
                     "and mask"
                 )
         images = [image_tensor(each.image) for each in inputs]
-        return {"image": torch.stack(images), "hole": torch.stack(holes)}
+        return {"image": torch.stack(images), "mask": torch.stack(masks)}
 
     def forward(self, batch: Mapping[str, Tensor], geometry: PictureGeometry, /) -> ConditionPart:
         """Return the spatial part (B, C + 1, h, w).
 
         Raises:
-            CompatibilityError: the geometry has no first stage, or one with other latents.
+            CompatibilityError: `geometry` has no first stage, or one with other latent channels.
         """
-        hole = batch["hole"]
-        latents = self._encoded(batch["image"].masked_fill(hole, self._mask.hole_value), geometry)
-        keep, repaint = self._mask.mask_values
+        mask = batch["mask"]
+        latents = self._encode(batch["image"].masked_fill(mask, self.config.hole_value), geometry)
+        kept, repainted = self.config.mask_values
         # nearest: the upper left pixel of each cell, as in the published models
-        cells = interpolate(hole.to(latents.dtype), latents.shape[2:], mode="nearest")
-        mask = keep + (repaint - keep) * cells
-        channels = [mask, latents] if self._mask.mask_first else [latents, mask]
+        cells = interpolate(mask.to(latents.dtype), latents.shape[2:], mode="nearest")
+        channel = kept + (repainted - kept) * cells
+        channels = [channel, latents] if self.config.mask_first else [latents, channel]
         return ConditionPart(spatial=torch.cat(channels, dim=1))
 
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
-        """Return the part of a picture that is all hole."""
+        """Return the part of a picture that is masked everywhere."""
         device = first_stage_weight(geometry).device
         image = torch.zeros(1, 3, *geometry.size, device=device)
-        hole = torch.ones(1, 1, *geometry.size, dtype=torch.bool, device=device)
-        one = self.forward({"image": image, "hole": hole}, geometry).spatial
+        mask = torch.ones(1, 1, *geometry.size, dtype=torch.bool, device=device)
+        one = self.forward({"image": image, "mask": mask}, geometry).spatial
         assert one is not None
         return ConditionPart(spatial=one.expand(rows, -1, -1, -1))
 
-    def _encoded(self, images: Tensor, geometry: PictureGeometry) -> Tensor:
+    def _encode(self, images: Tensor, geometry: PictureGeometry) -> Tensor:
         if geometry.first_stage is None:
             raise CompatibilityError(
-                "inpainting works on latents: the geometry needs a first stage"
+                "inpainting works on latents, but the geometry has no first stage"
             )
         with torch.no_grad():
             latents = geometry.first_stage.encode(images.to(first_stage_weight(geometry).dtype))
-        if latents.shape[1] != self._mask.latent_channels:
+        if latents.shape[1] != self.config.latent_channels:
             raise CompatibilityError(
                 f"the first stage gives latents of {latents.shape[1]} channels, "
-                f"not latent_channels={self._mask.latent_channels}"
+                f"not latent_channels={self.config.latent_channels}"
             )
         return latents
 
-    def _given_mask(self, value: Inpainting) -> PIL.Image.Image:
+    def _require_mask(self, value: Inpainting) -> PIL.Image.Image:
         if value.mask is None:
             raise InvalidInputError(
-                "inpainting needs a mask beside the image: {'image': ..., 'mask': ...}, white "
-                "where it is repainted"
+                "inpainting needs an image and a mask: {'image': ..., 'mask': ...}; white in the "
+                "mask is repainted"
             )
-        mask: PIL.Image.Image = value.mask
-        return mask
+        return value.mask

@@ -10,23 +10,23 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError
-from latelier_conditioners.image_tensors import zero_part
+from latelier_conditioners.common.spatial import zero_map
 from latelier_conditioners.semantic_map.inputs import SemanticMapConfig, Semantics
-from latelier_conditioners.semantic_map.labels import labels_of, resized
+from latelier_conditioners.semantic_map.labels import labels_of, resize_labels
 
 
-class SemanticMapConditioner(Conditioner):
-    """OutputSpec a map of the labels at latent size, by a learnt 1x1 convolution if it has one.
+class SemanticMapConditioner(Conditioner[SemanticMapConfig]):
+    """Concatenates a one-hot map of the labels, at latent size, to the latents.
 
     The SpatialRescaler of semantic synthesis (Rombach et al. 2022, arXiv:2112.10752, section 4.3.2
-    and its published checkpoints). Where no map is given every channel is zero: no label at all.
+    and its published checkpoints), with its optional 1x1 convolution. Without a map every channel
+    is zero.
     """
 
     Input = Semantics
 
     def __init__(self, config: SemanticMapConfig) -> None:
         super().__init__(config)
-        self._semantics = config
         self.channel_mapper: nn.Module = nn.Identity()
         if config.out_channels is not None:
             self.channel_mapper = nn.Conv2d(config.num_classes, config.out_channels, 1, bias=False)
@@ -42,43 +42,41 @@ class SemanticMapConditioner(Conditioner):
         """Return "labels" (B, H, W) int64 of the picture's size.
 
         Raises:
-            InvalidInputError: a map with labels or colours that the model does not know, or of
-                another aspect than the picture.
-            CompatibilityError: the halvings do not lead from the picture's size to the latents'.
+            InvalidInputError: a map has labels or colours that the model does not know, or another
+                aspect than the picture.
+            CompatibilityError: `n_stages` halvings of the picture do not give the latent size.
         """
-        self._check(geometry)
-        maps = [resized(labels_of(each.map, self._semantics), geometry.size) for each in inputs]
+        self._check_size(geometry)
+        maps = [resize_labels(labels_of(each.map, self.config), geometry.size) for each in inputs]
         return {"labels": torch.from_numpy(np.stack(maps))}
 
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the spatial part (B, C, h, w)."""
         weight = next(self.parameters(), torch.empty(0))
-        shares = label_shares(
-            batch["labels"], self._semantics.num_classes, self._semantics.n_stages
-        )
+        shares = label_shares(batch["labels"], self.config.num_classes, self.config.n_stages)
         return ConditionPart(spatial=self.channel_mapper(shares.to(weight.dtype)))
 
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
-        """Return zeros: the convolution, which has no bias, of no label at all."""
-        channels = self._semantics.out_channels or self._semantics.num_classes
-        zeros = zero_part(rows, channels, geometry)
+        """Return zeros (rows, C, h, w): no label, through a convolution without bias."""
+        channels = self.config.out_channels or self.config.num_classes
+        zeros = zero_map(rows, channels, geometry)
         return ConditionPart(spatial=zeros.to(next(self.parameters(), zeros)))
 
-    def _check(self, geometry: PictureGeometry) -> None:
-        halvings = 2**self._semantics.n_stages
+    def _check_size(self, geometry: PictureGeometry) -> None:
+        halvings = 2**self.config.n_stages
         if geometry.size != tuple(side * halvings for side in geometry.latent_size):
             raise CompatibilityError(
-                f"n_stages={self._semantics.n_stages} makes a semantic map {halvings} times "
+                f"n_stages={self.config.n_stages} makes a semantic map {halvings} times "
                 f"smaller, but the latents of a picture {geometry.size[1]}x{geometry.size[0]} are "
                 f"{geometry.latent_size[1]}x{geometry.latent_size[0]}"
             )
 
 
 def label_shares(labels: Tensor, num_classes: int, n_stages: int) -> Tensor:
-    """Return the share (B, K, h, w) that each label has of each block of 2**n_stages pixels.
+    """Return the share (B, K, h, w) of each label in each block of 2**n_stages pixels a side.
 
-    Bilinear halving is the mean of 2 x 2 pixels, so this is the one-hot map (B, K, H, W) halved
-    `n_stages` times, without ever holding that at full size: it has 182 channels in COCO-Stuff.
+    Bilinear halving is the mean of 2 x 2 pixels, so this equals the one-hot map (B, K, H, W) halved
+    `n_stages` times. It never holds that map at full size, with its 182 channels in COCO-Stuff.
 
     Args:
         labels: (B, H, W) int64; the sides are multiples of 2**n_stages.

@@ -1,6 +1,7 @@
-"""What the semantic-map conditioner is configured with and what a person gives it."""
+"""Configuration and input of the semantic-map conditioner."""
 
-from typing import Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -11,36 +12,49 @@ from latelier.contracts.inputs import Color
 
 
 class SemanticMapConfig(ConditionerConfig):
-    """Labels, one-hot and rescaled to latent size by halvings."""
+    """One-hot labels, halved to latent size."""
 
-    num_classes: int = Field(ge=1, description="labels, numbered from 0")
+    num_classes: int = Field(ge=1, description="number of labels, which count from 0")
     n_stages: int = Field(ge=0, description="halvings from picture size to latent size")
     out_channels: int | None = Field(
         default=None,
         ge=1,
-        description="channels that a learnt 1x1 convolution gives; None: one for each label",
+        description="output channels of a learnt 1x1 convolution; None: no convolution, one "
+        "channel for each label",
     )
     names: tuple[str, ...] = Field(
-        default=(), description="names of all the labels, in order, for those who paint"
+        default=(), description="names of all labels, in order, for painting tools"
     )
     colors: tuple[Color, ...] = Field(
         default=(),
-        description="colours of all the labels, in order; with them colour images and palette "
-        "images are read by colour, exactly",
+        description="colours of all labels, in order; if set, colour and palette images are read "
+        "by exact colour",
     )
 
     def outputs(self) -> OutputSpec:
-        """Return the slots that it fills."""
-        return OutputSpec(stream=None, spatial=self.out_channels or self.num_classes, vector=None)
+        return OutputSpec(spatial=self.out_channels or self.num_classes)
+
+    def input_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the schema with "labels" of the map: each has a value, and a name and a color."""
+        names = [{"name": name} for name in self.names] or [{}] * self.num_classes
+        colors = [{"color": color} for color in self.colors] or [{}] * self.num_classes
+        schema["properties"]["map"]["labels"] = [
+            {"value": value, **name, **color}
+            for value, (name, color) in enumerate(zip(names, colors, strict=True))
+        ]
+        return schema
+
+    def vocabulary(self, _assets: Mapping[str, bytes]) -> Sequence[str]:
+        return self.names
 
     @model_validator(mode="after")
     def _check_lists(self) -> Self:
         for field, values in (("names", self.names), ("colors", self.colors)):
             if values and len(values) != self.num_classes:
                 raise ValueError(f"{len(values)} {field} for num_classes={self.num_classes}")
-            twice = sorted({value for value in values if values.count(value) > 1})
-            if twice:
-                raise ValueError(f"several labels have '{twice[0]}' in {field}")
+            duplicates = sorted({value for value in values if values.count(value) > 1})
+            if duplicates:
+                raise ValueError(f"several labels have '{duplicates[0]}' in {field}")
         return self
 
 
@@ -48,6 +62,6 @@ class Semantics(Frozen):
     """A semantic map."""
 
     map: SemanticMap = Field(
-        description="what is where: an image whose grey levels or palette indices are the labels, "
-        "or of the model's colours; as large as the picture, or of its aspect"
+        description="an image whose grey levels or palette indices are the labels, or whose "
+        "colours are those of the model; it has the size of the picture, or its aspect"
     )

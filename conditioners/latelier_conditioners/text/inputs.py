@@ -1,5 +1,6 @@
-"""What the text conditioner is configured with and what a person gives it."""
+"""Configuration and input of the text conditioner."""
 
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
@@ -7,26 +8,33 @@ from pydantic import Field, field_validator, model_validator
 from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen
+from latelier_conditioners.text.words import CaptionWords
+
+WORDS_FILE = "words.txt"
+"""Asset with the words of the captions in training."""
 
 
 class TextConfig(ConditionerConfig):
     """A vocabulary learnt from the captions, and a transformer encoder over its tokens."""
 
-    width: int = Field(ge=1, description="width of the tokens it gives, and of the encoder")
+    width: int = Field(ge=1, description="width of the encoder and of its tokens")
     layers: int = Field(default=4, ge=0, description="transformer layers")
-    heads: int = Field(default=4, ge=1, description="attention heads; they divide the width")
+    heads: int = Field(default=4, ge=1, description="attention heads; must divide the width")
     max_length: int = Field(
-        default=32, ge=2, description="tokens of the longest text, the start token counted"
+        default=32, ge=2, description="tokens of the longest text, including the start token"
     )
     vocab_size: int = Field(
         default=2048,
         ge=320,
-        description="upper bound of the vocabulary's size; 256 are single bytes",
+        description="largest size of the vocabulary; 256 of its tokens are single bytes",
     )
 
     def outputs(self) -> OutputSpec:
-        """Return the slots that it fills."""
-        return OutputSpec(stream=self.width, spatial=None, vector=None)
+        return OutputSpec(stream=self.width)
+
+    def vocabulary(self, assets: Mapping[str, bytes]) -> Sequence[str]:
+        """Return the words of the captions in training, empty if the model did not keep them."""
+        return CaptionWords.from_bytes(assets.get(WORDS_FILE, b"")).words
 
     @model_validator(mode="after")
     def _check_heads(self) -> Self:
@@ -49,12 +57,12 @@ class Text(Frozen):
         return stripped
 
 
-def check_fits(text: str, tokens: int, most: int) -> None:
-    """Refuse a text of more tokens than an encoder takes: nothing is cut off in silence.
+def check_length(text: str, tokens: int, limit: int) -> None:
+    """Check that a text fits, so that no conditioner cuts one off in silence.
 
     Raises:
-        InvalidInputError: says how many there are, and how many fit.
+        InvalidInputError: `tokens` is above `limit`.
     """
-    if tokens > most:
+    if tokens > limit:
         start = text if len(text) <= 40 else f"{text[:40]}..."
-        raise InvalidInputError(f"a text has {tokens} tokens, but at most {most} fit: '{start}'")
+        raise InvalidInputError(f"a text has {tokens} tokens, but at most {limit} fit: '{start}'")

@@ -1,4 +1,4 @@
-"""The vocabulary of the text conditioner: a sentencepiece model, kept in memory."""
+"""The tokenizer of the text conditioner: a sentencepiece model, kept in memory."""
 
 import io
 from collections.abc import Iterable
@@ -8,19 +8,19 @@ import sentencepiece
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 
 PAD, START, UNKNOWN = 0, 1, 2
-"""Ids of the tokens that are no text. The start token is there even in an empty text."""
+"""Ids of the special tokens. Every text begins with the start token, an empty one too."""
 
-LONGEST = 16384
-"""Bytes of the longest caption that training takes; longer ones would be skipped silently."""
+MAX_CAPTION_BYTES = 16384
+"""Sentencepiece's training skips longer captions without a message."""
 
 
 class Vocabulary:
-    """Turns texts into token ids. It never changes, and threads may share it.
+    """Turns texts into token ids. It is immutable, and threads may share it.
 
     Byte-pair merges (Sennrich et al. 2016, arXiv:1508.07909), which keep the words of captions
-    whole: sentencepiece's unigram model takes no word as one token that is part of no other word,
-    however often it occurs, and needs half as many tokens again. Texts are normalised (NFKC) and
-    lower-cased; a character that was never seen falls back to its bytes.
+    whole. Sentencepiece's unigram model does not: it makes one token of a word only where the word
+    is part of others too, and needs half as many tokens again. Texts are normalised (NFKC) and
+    lower-cased; a character outside the vocabulary falls back to its bytes.
     """
 
     def __init__(self, model: bytes) -> None:
@@ -33,19 +33,19 @@ class Vocabulary:
             ) from None
 
     @classmethod
-    def learnt(cls, texts: Iterable[str], size: int) -> "Vocabulary":
+    def learn(cls, texts: Iterable[str], size: int) -> "Vocabulary":
         """Return a vocabulary of at most `size` tokens. The same texts give the same bytes.
 
         Raises:
-            InvalidConfigError: there are no texts, or their letters alone need more tokens.
+            InvalidConfigError: `texts` is empty, or its characters alone need more tokens.
         """
-        known = list(texts)
-        if not known:
+        captions = list(texts)
+        if not captions:
             raise InvalidConfigError("there are no texts to learn a vocabulary from")
         model = io.BytesIO()
         try:
             sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=iter(known),
+                sentence_iterator=iter(captions),
                 model_writer=model,
                 model_type="bpe",
                 vocab_size=size,
@@ -53,7 +53,7 @@ class Vocabulary:
                 byte_fallback=True,
                 normalization_rule_name="nmt_nfkc_cf",
                 character_coverage=1.0,
-                max_sentence_length=LONGEST,
+                max_sentence_length=MAX_CAPTION_BYTES,
                 shuffle_input_sentence=False,
                 num_threads=1,
                 pad_id=PAD,

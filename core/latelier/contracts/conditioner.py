@@ -86,8 +86,8 @@ class Conditioner(nn.Module, ABC, Generic[Config]):
         return ()
 
     def vocabulary(self) -> Sequence[str]:
-        """Return the words or labels that this model knows, empty where they are not limited."""
-        return ()
+        """Return the words or labels that inputs may use, empty where they are not limited."""
+        return self.config.vocabulary(self.assets())
 
     def output_size(self, value: Any, /) -> tuple[int, int] | None:  # noqa: ARG002
         """Return the (width, height) of the picture that an `Input` implies, None if any will do.

@@ -3,6 +3,7 @@
 From these alone (no weight read, no torch imported) a composition is checked.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -113,3 +114,11 @@ class ConditionerConfig(Frozen):
             schema: of the `Input` class, the same for every model. The method may change it.
         """
         return schema
+
+    def vocabulary(self, assets: Mapping[str, bytes]) -> Sequence[str]:  # noqa: ARG002
+        """Return the words or labels that inputs may use, empty where they are not limited.
+
+        Args:
+            assets: files of the conditioner, by name (see `Conditioner.assets`).
+        """
+        return ()

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from latelier import Conditioner, ConditionPart, PictureGeometry, Stream
 from latelier.contracts.errors import InvalidConfigError
-from latelier_conditioners.text.inputs import Text, check_fits
+from latelier_conditioners.text.inputs import Text, check_length
 from torch import Tensor, nn
 
 from latelier_transformers.clip_text_inputs import ClipTextConfig
@@ -87,7 +87,7 @@ class ClipTextConditioner(Conditioner):
                 "it CLIP's vocab.json and merges.txt with set_assets()"
             )
         ids = self._vocabulary.encode(text)
-        check_fits(text, len(ids), self._clip.max_position_embeddings - 2)
+        check_length(text, len(ids), self._clip.max_position_embeddings - 2)
         return self._filled(ids)
 
     def _filled(self, ids: Sequence[int]) -> list[int]:

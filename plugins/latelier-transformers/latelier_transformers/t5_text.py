@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from latelier import Conditioner, ConditionPart, PictureGeometry, Stream
 from latelier.contracts.errors import InvalidConfigError
-from latelier_conditioners.text.inputs import Text, check_fits
+from latelier_conditioners.text.inputs import Text, check_length
 from torch import Tensor
 
 from latelier_transformers.library import transformers
@@ -87,7 +87,7 @@ class T5TextConditioner(Conditioner):
                 "it T5's spiece.model, or tokenizer.json, with set_assets()"
             )
         ids = self._vocabulary.encode(text)
-        check_fits(text, len(ids), self._t5.max_length - 1)
+        check_length(text, len(ids), self._t5.max_length - 1)
         return self._filled(ids)
 
     def _filled(self, ids: Sequence[int]) -> list[int]:

@@ -153,3 +153,10 @@ class TestErrors:
     def test_a_text_must_not_be_empty(self, text: BertTextConditioner) -> None:
         with pytest.raises(InvalidInputError, match="the text is empty; leave it out"):
             text.encode([" "])
+
+
+def test_a_warning_lists_words_that_the_vocabulary_cannot_spell(text: BertTextConditioner) -> None:
+    assert text.check(Text(text="a red uncat")) == ()
+    (message,) = text.check(Text(text="a zebra, a cat and a zebra"))
+    assert message == "the vocabulary cannot spell these words of the text: 'zebra', ',', 'and'"
+    assert new_conditioner().check(Text(text="zebra")) == ()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from latelier.contracts.errors import ModelFileError
-from latelier_conditioners.bert_text.wordpiece import WordPiece, words
+from latelier_conditioners.bert_text.wordpiece import WordPiece, split_words
 
 PIECES = """
 [PAD] [unused0] [UNK] [CLS] [SEP] [MASK] a b c d e i n o r s t u ##a ##b ##c ##d ##e ##i ##n ##o
@@ -79,7 +79,7 @@ def test_words_are_those_of_the_published_tokenizer() -> None:
     normalizer, splitter = BertNormalizer(lowercase=True), BertPreTokenizer()
     for text in [*TRICKY, *random_texts()]:
         expected = [w for w, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text))]
-        assert words(text) == expected, text
+        assert split_words(text) == expected, text
 
 
 def random_texts() -> list[str]:
@@ -115,13 +115,13 @@ def test_ids_are_the_lines_of_the_vocabulary(ours, text: str, pieces: list[str])
 
 
 def test_punctuation_and_han_stand_alone() -> None:
-    assert words("Don't (stop)!") == ["don", "'", "t", "(", "stop", ")", "!"]
-    assert words("a猫犬b") == ["a", "猫", "犬", "b"]
+    assert split_words("Don't (stop)!") == ["don", "'", "t", "(", "stop", ")", "!"]
+    assert split_words("a猫犬b") == ["a", "猫", "犬", "b"]
 
 
 def test_letters_lose_case_and_accents_and_what_cannot_be_seen() -> None:
-    assert words("ΟΔΟΣ É İ") == ["οδοσ", "e", "i"]
-    assert words("soft\u00adhyphen zero\u200bwidth nbsp\u00a0space") == [
+    assert split_words("ΟΔΟΣ É İ") == ["οδοσ", "e", "i"]
+    assert split_words("soft\u00adhyphen zero\u200bwidth nbsp\u00a0space") == [
         "softhyphen",
         "zerowidth",
         "nbsp",

@@ -118,7 +118,7 @@ def test_an_empty_batch_has_no_labels() -> None:
         ((), True, "'label': a class is a number or a name, not true or false"),
         ((), "cat", "no class 'cat'. The classes of this model have no names; give a number"),
         (("cat", "apple", "dog"), "appel", "no class 'appel'. Did you mean 'apple'?"),
-        (("cat", "apple", "dog"), "zzz", "no class 'zzz'. Some that there are: cat, apple, dog"),
+        (("cat", "apple", "dog"), "zzz", "no class 'zzz'. Some of the classes: cat, apple, dog"),
         ((), 1.5, "'label"),
     ],
 )
@@ -139,3 +139,23 @@ def test_a_class_that_does_not_exist(names: tuple[str, ...], value: Any, message
 def test_a_config_that_contradicts_itself(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         new_labels(**options)
+
+
+def test_the_schema_lists_the_names_and_the_range_of_numbers() -> None:
+    schema = ClassLabel.model_json_schema()
+    named = new_labels(names=["cat", "dog", "owl"]).config.input_schema(schema)
+    assert named["properties"]["label"]["anyOf"] == [
+        {"type": "string", "enum": ["cat", "dog", "owl"]},
+        {"type": "integer", "minimum": 0, "maximum": 2},
+    ]
+    assert named["properties"]["label"]["description"]
+
+
+def test_a_model_without_names_has_numbers_alone() -> None:
+    label = new_labels().config.input_schema(ClassLabel.model_json_schema())["properties"]["label"]
+    assert label["anyOf"] == [{"type": "integer", "minimum": 0, "maximum": 2}]
+
+
+def test_names_are_its_vocabulary() -> None:
+    assert new_labels(names=["cat", "dog", "owl"]).vocabulary() == ("cat", "dog", "owl")
+    assert new_labels().vocabulary() == ()

@@ -8,9 +8,9 @@ from PIL import Image
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import InvalidInputError
 from latelier.data.emoji_scenes.dataset import EmojiScenes
+from latelier_conditioners.common.spatial import image_tensor
 from latelier_conditioners.image.conditioner import ImageConditioner
 from latelier_conditioners.image.inputs import ImageConfig, LowResolution
-from latelier_conditioners.image_tensors import image_tensor
 
 GEOMETRY = PictureGeometry((16, 24), (4, 6))
 SMALL = Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8))

@@ -9,13 +9,13 @@ from PIL import Image
 
 from latelier_conditioners.image import degradation
 from latelier_conditioners.image.degradation import (
+    add_noise,
     bicubic,
-    blurred,
+    blur,
     degrade,
     gaussian,
     jpeg,
-    noised,
-    randomly_resized,
+    resize_randomly,
 )
 
 
@@ -88,7 +88,7 @@ def test_the_last_thing_is_a_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_random_resizing_comes_before_the_last() -> None:
-    orders = [tuple(degradation._order(np.random.default_rng(k))) for k in range(2000)]
+    orders = [tuple(degradation.slot_order(np.random.default_rng(k))) for k in range(2000)]
     assert all(order.index(1) < order.index(2) for order in orders)
     assert all(sorted(order) == [0, 1, 2, 3, 4] for order in orders)
     assert len(set(orders)) == 60
@@ -108,7 +108,7 @@ def test_noise_has_the_published_levels_and_kinds() -> None:
     grey = torch.full((3, 96, 96), 0.5)
     kinds = {"grey": 0, "colour": 0, "correlated": 0}
     for seed in range(400):
-        noise = noised(grey, np.random.default_rng(seed)) - 0.5
+        noise = add_noise(grey, np.random.default_rng(seed)) - 0.5
         deviation = noise.std(dim=(1, 2)) * 255
         level = deviation.mean().round()
         assert abs(float(noise.mean()) * 255) < 0.15
@@ -126,7 +126,7 @@ def test_blur_lessens_high_frequencies_and_keeps_the_mean() -> None:
     x = random_image() / 2 + 0.5
     ratios = []
     for seed in range(60):
-        soft = blurred(x, 4, np.random.default_rng(seed))
+        soft = blur(x, 4, np.random.default_rng(seed))
         assert soft.mean() == pytest.approx(float(x.mean()), abs=0.01)
         assert soft.min() >= 0
         ratios.append(high_frequencies(soft) / high_frequencies(x))
@@ -156,7 +156,7 @@ def test_thinning_moves_nothing(factor: int) -> None:
     ramp = torch.linspace(0, 1, 96).expand(3, 96, 96).clone()
     ramp[1] = ramp[0].T
     means = ramp.view(3, 96 // factor, factor, 96 // factor, factor).mean(dim=(2, 4))
-    tried = [randomly_resized(ramp, factor, np.random.default_rng(seed)) for seed in range(60)]
+    tried = [resize_randomly(ramp, factor, np.random.default_rng(seed)) for seed in range(60)]
     thinned = [small for small in tried if small.shape == means.shape]
     assert thinned
     border = 14 // factor + 1
@@ -169,7 +169,7 @@ def test_thinning_moves_nothing(factor: int) -> None:
 
 def test_random_resizing_makes_it_smaller() -> None:
     sizes = [
-        randomly_resized(random_image(), 4, np.random.default_rng(k)).shape[1] for k in range(300)
+        resize_randomly(random_image(), 4, np.random.default_rng(k)).shape[1] for k in range(300)
     ]
     thinned = sizes.count(16) / 300
     assert 0.15 < thinned < 0.35

@@ -13,12 +13,13 @@ from latelier.contracts.inputs import read_input
 from latelier.data.emoji_scenes import SceneConfig, vocabulary
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier_conditioners.layout.conditioner import LayoutConditioner
-from latelier_conditioners.layout.inputs import Layout, LayoutConfig, LayoutFourierConfig
+from latelier_conditioners.layout.inputs import Layout, LayoutConfig
 from latelier_conditioners.layout.objects import ObjectsConditioner
 from latelier_conditioners.layout_fourier.conditioner import (
     LayoutFourierConditioner,
     fourier_features,
 )
+from latelier_conditioners.layout_fourier.inputs import LayoutFourierConfig
 
 GEOMETRY = PictureGeometry((64, 64), (16, 16))
 NAMES = ("cat", "red apple", "dog")
@@ -309,3 +310,12 @@ class TestBoth:
 def test_one_object_may_stand_alone() -> None:
     assert read_input(Layout, CAT, "layout") == read(CAT)
     assert read_input(Layout, {"objects": [CAT]}, "layout") == read(CAT)
+
+
+@BOTH
+def test_the_schema_lists_the_names_of_the_classes(new: Any) -> None:
+    schema = new().config.input_schema(Layout.model_json_schema())
+    label = schema["$defs"]["LayoutObject"]["properties"]["label"]
+    assert label["anyOf"][0] == {"type": "string", "enum": list(NAMES)}
+    assert schema["properties"]["objects"]["maxItems"] == 4
+    assert new().vocabulary() == NAMES

@@ -8,7 +8,7 @@ from PIL import Image
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier_conditioners.image_tensors import image_tensor
+from latelier_conditioners.common.spatial import image_tensor
 from latelier_conditioners.mask.conditioner import MaskConditioner
 from latelier_conditioners.mask.inputs import Inpainting, MaskConfig
 
@@ -65,7 +65,9 @@ def test_the_channels_are_those_of_the_published_models(
 
 
 @pytest.mark.parametrize(("config", "hole", "value"), [(SD, 0, 1), (PAPER, -1, 1)])
-def test_the_null_part_is_all_hole(config: dict[str, Any], hole: float, value: float) -> None:
+def test_the_null_part_is_masked_everywhere(
+    config: dict[str, Any], hole: float, value: float
+) -> None:
     conditioner = new_masks(**config)
     null = conditioner.null(3, GEOMETRY).spatial
     assert null is not None
@@ -105,17 +107,17 @@ def test_the_schema_asks_for_both_and_says_which_way_round_the_mask_is() -> None
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ({"image": PICTURE, "mask": ~HOLE & HOLE}, "nothing to repaint: white is repainted"),
-        ({"image": PICTURE, "mask": np.full((4, 6), 100, np.uint8)}, "keeps everything"),
+        ({"image": PICTURE, "mask": ~HOLE & HOLE}, "nothing is repainted: white is repainted"),
+        ({"image": PICTURE, "mask": np.full((4, 6), 100, np.uint8)}, "black everywhere"),
         ({"image": PICTURE, "mask": HOLE[:3]}, "the mask is 6x3 and the image 6x4"),
-        ({"image": PICTURE}, "needs a mask beside the image"),
-        (PICTURE, "needs a mask beside the image"),
+        ({"image": PICTURE}, "needs an image and a mask"),
+        (PICTURE, "needs an image and a mask"),
         ({"mask": HOLE}, "'image' is required"),
         ({"image": PICTURE, "mask": None}, "'mask': an image is"),
         ({"image": PICTURE, "maks": HOLE}, "Did you mean 'mask'"),
         (
             {"image": PICTURE.resize((6, 6)), "mask": np.ones((6, 6), bool)},
-            "the image to inpaint is 6x6, but the picture 6x4; leave the size out",
+            "the image to inpaint is 6x6, but the picture is 6x4; leave the size out",
         ),
     ],
 )
@@ -127,12 +129,12 @@ def test_inputs_that_cannot_be_inpainted(value: Any, said: str) -> None:
 def test_a_first_stage_that_does_not_fit() -> None:
     with pytest.raises(CompatibilityError, match="latents of 3 channels, not latent_channels=4"):
         part(new_masks(latent_channels=4))
-    with pytest.raises(CompatibilityError, match="the geometry needs a first stage"):
+    with pytest.raises(CompatibilityError, match="the geometry has no first stage"):
         part(new_masks(), geometry=PictureGeometry((4, 6), (2, 3)))
 
 
 @pytest.mark.parametrize("share", [(0.5, 0.4), (0.5, 0.52), (0, 0.5), (0.5, 1)])
-def test_shares_that_are_none(share: tuple[float, float]) -> None:
+def test_a_range_of_shares_that_is_too_narrow_or_outside_0_1(share: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="drawn_share"):
         new_masks(**SD, drawn_share=share)
 
@@ -153,7 +155,7 @@ def test_the_masks_of_emoji_scenes_can_be_given() -> None:
     scene = EmojiScenes().scene(3)
     value = Inpainting(image=scene.image, mask=scene.mask())
     batch = new_masks().prepare([value], PictureGeometry((64, 64), (32, 32)))
-    assert np.array_equal(batch["hole"][0, 0].numpy(), scene.mask())
+    assert np.array_equal(batch["mask"][0, 0].numpy(), scene.mask())
     assert torch.equal(batch["image"][0], EmojiScenes()[3]["image"])
 
 
@@ -164,7 +166,7 @@ def test_a_finished_picture_has_the_pixels_that_are_kept() -> None:
     assert (finished[HOLE] == (255, 0, 0)).all()
 
 
-def test_what_is_composited_is_of_one_size() -> None:
+def test_compositing_needs_one_size() -> None:
     value = Inpainting(image=PICTURE, mask=HOLE)
     with pytest.raises(InvalidInputError, match="not picture 3x3, image 6x4, mask 6x4"):
         new_masks().postprocess(Image.new("RGB", (3, 3)), value)

@@ -159,3 +159,18 @@ def test_the_maps_of_emoji_scenes_can_be_given() -> None:
     assert np.array_equal(
         labels(conditioner, torch.tensor(ids), PictureGeometry((64, 64), (16, 16))), ids
     )
+
+
+def test_the_schema_lists_labels_with_names_and_colours() -> None:
+    config = new_maps(names=["sky", "sea", "sand"], colors=RGB).config
+    assert config.input_schema(Semantics.model_json_schema())["properties"]["map"]["labels"] == [
+        {"value": 0, "name": "sky", "color": "#ff0000"},
+        {"value": 1, "name": "sea", "color": "#00ff00"},
+        {"value": 2, "name": "sand", "color": "#0000ff"},
+    ]
+    bare = new_maps().config.input_schema(Semantics.model_json_schema())
+    assert bare["properties"]["map"]["labels"] == [{"value": 0}, {"value": 1}, {"value": 2}]
+
+
+def test_names_are_its_vocabulary() -> None:
+    assert new_maps(names=["sky", "sea", "sand"]).vocabulary() == ("sky", "sea", "sand")

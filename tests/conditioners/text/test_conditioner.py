@@ -12,6 +12,7 @@ from latelier.contracts.condition import ConditionPart, where
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError, ModelFileError
 from latelier_conditioners.text.conditioner import TextConditioner
 from latelier_conditioners.text.inputs import Text, TextConfig
+from latelier_conditioners.text.vocabulary import Vocabulary
 
 GEOMETRY = PictureGeometry((64, 64), (16, 16))
 CAPTIONS = [
@@ -159,7 +160,7 @@ class TestVocabulary:
 
     def test_it_survives_assets(self, text: TextConditioner) -> None:
         assets = text.assets()
-        assert list(assets) == ["vocabulary.model"]
+        assert list(assets) == ["vocabulary.model", "words.txt"]
         other = new_conditioner()
         other.load_state_dict(text.state_dict())
         other.set_assets(assets)
@@ -187,8 +188,43 @@ class TestVocabulary:
             f"{a}{b}{c} {c}{a}{b}" for a in "abcdefgh" for b in "ijklmnop" for c in "qrstuvwx"
         )
         assert (conditioner.prepare([Text(text="aiq qai")], GEOMETRY)["tokens"] < 320).all()
-        assert conditioner._vocabulary is not None
-        assert 300 < len(conditioner._vocabulary) <= 320
+        vocabulary = Vocabulary(conditioner.assets()["vocabulary.model"])
+        assert 300 < len(vocabulary) <= 320
+
+
+class TestWords:
+    def test_the_words_of_the_captions_are_listed(self, text: TextConditioner) -> None:
+        assert {"a", "cat", "striped", "background"} <= set(text.vocabulary())
+        assert list(text.vocabulary()) == sorted(set(" ".join(CAPTIONS).split()))
+
+    def test_words_of_the_captions_give_no_warning(self, text: TextConditioner) -> None:
+        assert text.check(Text(text="A blue PEAR, on a cat!")) == ()
+
+    def test_a_warning_lists_unknown_words_with_the_nearest(self, text: TextConditioner) -> None:
+        (message,) = text.check(Text(text="two dogs on a zeppelin, two dogs"))
+        assert message == (
+            "the model was trained without these words of the text: "
+            "'two', 'dogs' (nearest: 'dog'), 'zeppelin'"
+        )
+
+    def test_scripts_without_spaces_give_no_warning(self, text: TextConditioner) -> None:
+        assert text.check(Text(text="一只猫")) == ()
+        assert text.check(Text(text="3 猫")) != ()
+
+    def test_they_survive_assets(self, text: TextConditioner) -> None:
+        other = new_conditioner()
+        other.set_assets(text.assets())
+        assert other.vocabulary() == text.vocabulary()
+
+    def test_without_them_there_is_no_warning(self, text: TextConditioner) -> None:
+        other = new_conditioner()
+        other.set_assets({"vocabulary.model": text.assets()["vocabulary.model"]})
+        assert other.vocabulary() == ()
+        assert other.check(Text(text="two dogs")) == ()
+
+    def test_a_damaged_list(self, text: TextConditioner) -> None:
+        with pytest.raises(ModelFileError, match="expected words in UTF-8"):
+            new_conditioner().set_assets({**text.assets(), "words.txt": b"\xff\xfe"})
 
 
 class TestErrors:

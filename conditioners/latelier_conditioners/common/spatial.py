@@ -1,4 +1,4 @@
-"""Between images and tensors, for the conditioners that give spatial parts."""
+"""Helpers of the conditioners that fill the spatial slot."""
 
 import numpy as np
 import torch
@@ -15,16 +15,16 @@ def image_tensor(image: Image) -> Tensor:
 
 
 def first_stage_weight(geometry: PictureGeometry) -> Tensor:
-    """Return a weight of the geometry's first stage, for its device and dtype.
+    """Return a weight of the first stage, as the reference for device and dtype.
 
-    One on the CPU, of float32, where the first stage has none (pixel space).
+    A first stage without weights (pixel space) gives an empty float32 tensor on the CPU.
     """
     module = geometry.first_stage
     weights = module.parameters() if isinstance(module, nn.Module) else iter(())
     return next(weights, torch.empty(0))
 
 
-def zero_part(rows: int, channels: int, geometry: PictureGeometry) -> Tensor:
-    """Return zeros (rows, channels, h, w) of the geometry's latent size, beside the first stage."""
+def zero_map(rows: int, channels: int, geometry: PictureGeometry) -> Tensor:
+    """Return zeros (rows, channels, h, w) of latent size, on the device of the first stage."""
     device = first_stage_weight(geometry).device
     return torch.zeros(rows, channels, *geometry.latent_size, device=device)

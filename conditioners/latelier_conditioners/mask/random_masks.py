@@ -1,8 +1,8 @@
-"""Masks drawn at random, to train inpainting with.
+"""Random masks for the training of inpainting.
 
-Irregular strokes and boxes, after the manner of LaMa (Suvorov et al. 2022, arXiv:2109.07161,
-section 2.4), which the paper trained with; lengths are shares of the picture, so that masks look
-alike at every size.
+Irregular strokes and boxes as in LaMa (Suvorov et al. 2022, arXiv:2109.07161, section 2.4), with
+which the paper was trained. Lengths are relative to the picture, so that masks look alike at every
+size.
 """
 
 import math
@@ -15,15 +15,15 @@ from PIL import ImageDraw
 _ATTEMPTS = 32
 
 
-def drawn_mask(
+def random_mask(
     size: tuple[int, int], share: tuple[float, float], rng: np.random.Generator
 ) -> PIL.Image.Image:
-    """Return a mask of mode L, 255 where it is to be repainted.
+    """Return a mask of mode L: 255 is repainted, 0 is kept.
 
     Args:
         size: (width, height).
-        share: bounds of the repainted share of the area, above 0 and below 1.
-        rng: what draws it.
+        share: range of the repainted area, within (0, 1); 1 is the whole picture.
+        rng: source of random numbers.
     """
     low, high = share
     target = rng.uniform(low, high)
@@ -32,17 +32,17 @@ def drawn_mask(
     for _ in range(_ATTEMPTS):
         grown = mask.copy()
         shape(grown, rng)
-        covered = _covered(grown)
+        covered = _covered_share(grown)
         if covered > high:
             continue
         mask = grown
         if covered >= target:
             return mask
-    return mask if _covered(mask) >= low else _rows_of(size, target)
+    return mask if _covered_share(mask) >= low else _upper_rows(size, target)
 
 
 def _stroke(mask: PIL.Image.Image, rng: np.random.Generator) -> None:
-    """Paint a broken line of one to eight round-ended pieces, each of its own direction."""
+    """Paint a polyline of one to eight segments with round ends and random directions."""
     side = min(mask.size)
     width = max(2, round(side * rng.uniform(0.04, 0.2)))
     draw = ImageDraw.Draw(mask)
@@ -58,7 +58,7 @@ def _stroke(mask: PIL.Image.Image, rng: np.random.Generator) -> None:
 
 
 def _box(mask: PIL.Image.Image, rng: np.random.Generator) -> None:
-    """Paint a box whose sides are a tenth to six tenths of the picture's."""
+    """Paint a box whose sides are 0.1 to 0.6 of those of the picture."""
     corners = [
         _interval(length, max(1, round(length * rng.uniform(0.1, 0.6))), rng)
         for length in mask.size
@@ -72,13 +72,13 @@ def _interval(length: int, inside: int, rng: np.random.Generator) -> tuple[int, 
     return start, start + inside
 
 
-def _rows_of(size: tuple[int, int], share: float) -> PIL.Image.Image:
-    """Return a mask of the upper pixels, in reading order: the share is met to one pixel."""
+def _upper_rows(size: tuple[int, int], share: float) -> PIL.Image.Image:
+    """Return a mask of the first pixels in reading order; its share is exact to one pixel."""
     width, height = size
     pixels: NDArray[np.uint8] = np.zeros(width * height, dtype=np.uint8)
     pixels[: max(1, round(share * len(pixels)))] = 255
     return PIL.Image.fromarray(pixels.reshape(height, width))
 
 
-def _covered(mask: PIL.Image.Image) -> float:
+def _covered_share(mask: PIL.Image.Image) -> float:
     return mask.histogram()[255] / (mask.width * mask.height)

@@ -1,4 +1,4 @@
-"""Classes by number or by name."""
+"""Classes that people give by number or by name."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -9,32 +9,43 @@ from pydantic import BeforeValidator
 from latelier.contracts.errors import InvalidInputError
 
 
-def _no_truth(value: Any) -> Any:
-    if isinstance(value, bool):  # which Python takes for 0 or 1
+def _refuse_bool(value: Any) -> Any:
+    if isinstance(value, bool):  # Python counts True and False as integers
         raise ValueError("a class is a number or a name, not true or false")
     return value
 
 
-Label = Annotated[int | str, BeforeValidator(_no_truth)]
-"""A class as a person gives it."""
+Label = Annotated[int | str, BeforeValidator(_refuse_bool)]
+"""A class, by its number or its name."""
 
 
 def check_names(names: Sequence[str], num_classes: int) -> None:
-    """Check that the names, if there are any, are one for each class.
+    """Check that there is one name for each class, or none at all.
 
     Raises:
-        ValueError: there are too few or too many, or two that differ in case alone.
+        ValueError: `names` has another length than `num_classes`, or two names differ in case only.
     """
     if names and len(names) != num_classes:
         raise ValueError(f"{len(names)} names for num_classes={num_classes}")
     folded = [name.casefold() for name in names]
-    twice = sorted({name for name in folded if folded.count(name) > 1})
-    if twice:
-        raise ValueError(f"several classes have the name '{twice[0]}'")
+    duplicates = sorted({name for name in folded if folded.count(name) > 1})
+    if duplicates:
+        raise ValueError(f"several classes have the name '{duplicates[0]}'")
+
+
+def label_schema(names: Sequence[str], num_classes: int) -> dict[str, Any]:
+    """Return the JSON schema of a `Label` of one model: its numbers, and its names if it has any.
+
+    Args:
+        names: of all classes, in order, or empty.
+        num_classes: number of classes.
+    """
+    number = {"type": "integer", "minimum": 0, "maximum": num_classes - 1}
+    return {"anyOf": [{"type": "string", "enum": list(names)}, number] if names else [number]}
 
 
 class ClassNames:
-    """Finds the number of a class."""
+    """Looks up the number of a class."""
 
     def __init__(self, names: Sequence[str], num_classes: int) -> None:
         self._names = names
@@ -42,15 +53,15 @@ class ClassNames:
         self._numbers = {name.casefold(): number for number, name in enumerate(names)}
 
     def number(self, label: int | str) -> int:
-        """Return the number, from 0, of a class given by its number or its name.
+        """Return the number of a class, counted from 0.
 
         Raises:
-            InvalidInputError: there is no such class; names the nearest.
+            InvalidInputError: `label` is no class of this model; the text has the nearest names.
         """
         if isinstance(label, str):
-            named = self._numbers.get(label.strip().casefold())
-            if named is not None:
-                return named
+            number = self._numbers.get(label.strip().casefold())
+            if number is not None:
+                return number
             if not label.strip().isdecimal():
                 raise InvalidInputError(f"there is no class '{label}'. {self._hint(label)}")
             label = int(label)
@@ -67,4 +78,4 @@ class ClassNames:
         close = get_close_matches(label.strip().casefold(), self._numbers, n=3, cutoff=0.5)
         if close:
             return f"Did you mean {' or '.join(map(repr, close))}?"
-        return f"Some that there are: {', '.join(self._names[:10])}."
+        return f"Some of the classes: {', '.join(self._names[:10])}."

@@ -5,6 +5,8 @@ Keys and numerics are those of their checkpoints (arXiv:2112.10752, appendix E.2
 
 from torch import Tensor, nn
 
+from latelier.nn.attention import attend_explicitly, merge_heads, split_heads
+
 HEADS = 8
 HEAD_WIDTH = 64
 """Every published encoder attends with 8 x 64 = 512 channels, whatever its width."""
@@ -13,9 +15,9 @@ EMBEDDING_STD = 0.02
 
 
 class TransformerEncoder(nn.Module):
-    """Encodes token ids: pre-normed, with learnt absolute positions, and without any mask.
+    """Pre-norm encoder of token ids, with learnt absolute positions and no mask.
 
-    Positions are added to the tokens as they are, unscaled.
+    Positions are added to the tokens unscaled.
     """
 
     def __init__(self, width: int, layers: int, vocab_size: int, length: int) -> None:
@@ -30,8 +32,7 @@ class TransformerEncoder(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (B, length, width) of ids (B, length)."""
         x = self.token_emb(tokens) + self.pos_emb.emb.weight
-        encoded: Tensor = self.norm(self.attn_layers(x))
-        return encoded
+        return self.norm(self.attn_layers(x))
 
 
 class AbsolutePositions(nn.Module):
@@ -43,7 +44,7 @@ class AbsolutePositions(nn.Module):
 
 
 class AttentionLayers(nn.Module):
-    """Pairs of residual layers: self-attention, then a feed-forward net."""
+    """Residual layers in pairs: self-attention, then a feed-forward network."""
 
     def __init__(self, width: int, layers: int) -> None:
         super().__init__()
@@ -61,7 +62,11 @@ class AttentionLayers(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Attention of all tokens to all tokens."""
+    """Attention of all tokens to all tokens.
+
+    It is explicit: sequences are short, and on a CPU the 16-bit gradient of the fused kernel is
+    slow.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -73,31 +78,21 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, N, D)."""
-        q, k, v = (_heads_first(each(x)) for each in (self.to_q, self.to_k, self.to_v))
-        # spelt out: sequences are short, and on a CPU the fused kernel's 16-bit gradient is slow
-        logits = (q * HEAD_WIDTH**-0.5) @ k.transpose(2, 3)
-        attended = logits.softmax(dim=3) @ v
-        out: Tensor = self.to_out(attended.transpose(1, 2).flatten(2))
-        return out
+        q, k, v = (split_heads(layer(x), HEADS) for layer in (self.to_q, self.to_k, self.to_v))
+        return self.to_out(merge_heads(attend_explicitly(q, k, v)))
 
 
 class FeedForward(nn.Module):
-    """Two layers of four times the width between them, with the exact (erf) GELU."""
+    """Two linear layers with four times the width between them, and the exact (erf) GELU."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.net = nn.Sequential(
             nn.Sequential(nn.Linear(width, 4 * width), nn.GELU()),
-            nn.Identity(),  # the place of dropout in the published keys
+            nn.Identity(),  # published keys count a dropout layer here
             nn.Linear(4 * width, width),
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, N, D)."""
-        out: Tensor = self.net(x)
-        return out
-
-
-def _heads_first(x: Tensor) -> Tensor:
-    """Return (B, N, H * d) as (B, H, N, d)."""
-    return x.view(*x.shape[:2], HEADS, HEAD_WIDTH).transpose(1, 2)
+        return self.net(x)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from latelier_conditioners.transformer_encoder import TransformerEncoder
+from latelier.nn.transformer_encoder import TransformerEncoder
 
 WIDTH, LAYERS, VOCABULARY, LENGTH = 24, 2, 40, 11
 
