@@ -38,6 +38,10 @@ class MaskConfig(ConditionerConfig):
     def outputs(self) -> OutputSpec:
         return OutputSpec(spatial=self.latent_channels + 1)
 
+    @property
+    def is_inpainting(self) -> bool:
+        return True
+
     @model_validator(mode="after")
     def _check_share(self) -> Self:
         low, high = self.drawn_share

@@ -334,10 +334,10 @@ def test_the_scheduler_becomes_the_process(scheduler, changes):
     process = process_from(process_from_diffusers(dict(theirs.config)))
     abar = theirs.alphas_cumprod.double()
     sigmas = torch.tensor(process.sigmas, dtype=torch.float64)
-    if process.geometry == "flow":
+    if process.frame == "flow":
         sigmas = sigmas / (1 - sigmas)
     wanted = ((1 - abar) / abar).sqrt()
-    inside = slice(0, -1) if process.geometry == "flow" else slice(None)
+    inside = slice(0, -1) if process.frame == "flow" else slice(None)
     assert torch.allclose(sigmas[inside], wanted[inside], rtol=1e-3)
     names = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
     assert process.prediction == names[theirs.config.prediction_type]

@@ -29,14 +29,14 @@ def test_showing_a_model(cli, tiny_model):
     assert (text["id"], text["parameters"], text["dtypes"]) == ("latelier/class_label", 64, ["F32"])
     assert shown["components"]["denoiser"]["config"]["model_channels"] == 8
     out = cli("models", "show", tiny_model).out
-    assert "class_label  integer or string" in out
+    assert "class_label  cat or dog or cow or integer" in out
     assert "64 parameters (F32)" in out
 
 
 def test_a_model_that_is_whole(cli, tiny_model):
     done = cli("models", "verify", tiny_model)
     assert done.status == 0
-    assert done.out.count("  ok  ") == 5
+    assert done.out.count("  ok  ") == 6
 
 
 @pytest.mark.parametrize("as_json", [False, True])
