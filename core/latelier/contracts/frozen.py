@@ -1,18 +1,21 @@
-"""The one base of every configuration, spec and input: a frozen pydantic model."""
+"""The base class of every configuration, spec and input: a frozen pydantic model."""
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo
+from pydantic.fields import FieldInfo
 
 from latelier.contracts.errors import InvalidConfigError, LatelierError, suggestion
 
 M = TypeVar("M", bound=BaseModel)
 
+_TRUSTED = "trusted"
+
 
 class Frozen(BaseModel):
-    """A value that never changes and refuses fields that it does not have."""
+    """A value that cannot be changed and refuses unknown fields."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", arbitrary_types_allowed=True, protected_namespaces=()
@@ -24,78 +27,103 @@ def validate(
     values: Mapping[str, Any] | M,
     what: str,
     error: type[LatelierError] = InvalidConfigError,
+    *,
+    trusted: bool = True,
 ) -> M:
     """Return `values` as a `model`.
 
+    Args:
+        model: the class.
+        values: field -> value.
+        what: what the values are for; errors begin with it.
+        error: the class of errors.
+        trusted: False for values from a client: they name no files (see `is_trusted`).
+
     Raises:
-        LatelierError: of the type `error`, in one line for each fault: `what`, the field, what is
-            wrong with it and, for a field that does not exist, the nearest that does. Its `field`
-            is the first of them.
+        LatelierError: of the class `error`. It names every field at fault, what is wrong with it
+            and, for an unknown field, the nearest that exists. Its `field` is the first of them.
     """
     if isinstance(values, model):
         return values
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, context={_TRUSTED: trusted})
     except ValidationError as invalid:
-        found = _of_nearest_types(model, invalid.errors())
-        faults = [_fault(model, fault) for fault in found]
-        field = ".".join(str(part) for part in found[0]["loc"]) or None
-        raise error(f"{what}: {'; '.join(faults)}", field=field) from None
+        faults = _nearest_faults(model, invalid.errors())
+        text = "; ".join(_describe(model, fault) for fault in faults)
+        field = ".".join(map(str, faults[0]["loc"])) or None
+        raise error(f"{what}: {text}", field=field) from None
 
 
-def _of_nearest_types(model: type[BaseModel], faults: Sequence[Any]) -> list[Any]:
-    """Return the faults, of a field that may be of several types those of the nearest alone.
+def is_trusted(info: ValidationInfo) -> bool:
+    """Return whether a validator may open a file that its value names.
 
-    pydantic tells of every type that was tried, and names it in the path: nearest is the one that
-    was followed furthest. The names of types are no part of what was given, and are left out.
+    It may not for values that `validate` was called with as untrusted, nor for JSON that pydantic
+    parses itself, unless its context says {"trusted": True}: a client could read any file of the
+    host.
     """
-    fields: dict[Any, list[Any]] = {}
+    context = info.context if isinstance(info.context, dict) else {}
+    return bool(context.get(_TRUSTED, info.mode == "python"))
+
+
+def _nearest_faults(model: type[BaseModel], faults: Iterable[Any]) -> list[Any]:
+    """Return the faults of each field; of a field of several types, those of the nearest alone."""
+    by_field: dict[Any, list[Any]] = {}
     for fault in faults:
-        fields.setdefault(fault["loc"][:1], []).append(fault)
-    nearest = []
-    for path, told in fields.items():
-        field = model.model_fields.get(*path) if path else None
-        tried = set(_tried(field.annotation)) if field else set()
-        deepest = max(len(fault["loc"]) for fault in told)
-        for fault in told:
-            if not tried:
-                nearest.append(fault)
-            elif len(fault["loc"]) == deepest:
-                plain = tuple(part for part in fault["loc"] if not _is_type(part, tried))
-                nearest.append({**fault, "loc": plain})
-    return nearest
+        by_field.setdefault(fault["loc"][:1], []).append(fault)
+    return [
+        fault
+        for path, each in by_field.items()
+        for fault in _of_nearest_type(model.model_fields.get(*path) if path else None, each)
+    ]
 
 
-def _tried(annotation: Any) -> Iterator[str]:
+def _of_nearest_type(field: FieldInfo | None, faults: list[Any]) -> list[Any]:
+    """Return the faults of the type that was followed furthest, without its name in their paths.
+
+    pydantic lists the faults of every type of a union, and puts the type's name into the path.
+    """
+    types = set(_union_members(field.annotation)) if field else set()
+    if not types:
+        return faults
+    depth = max(len(fault["loc"]) for fault in faults)
+    return [
+        {**fault, "loc": tuple(part for part in fault["loc"] if not _is_type(part, types))}
+        for fault in faults
+        if len(fault["loc"]) == depth
+    ]
+
+
+def _union_members(annotation: Any) -> Iterator[str]:
     """Yield the names of the types among which an annotation lets pydantic choose."""
     members = get_args(annotation)
     if get_origin(annotation) in (Union, UnionType) and NoneType not in members:
         yield from (getattr(member, "__name__", "") for member in members)
     for member in members:
-        yield from _tried(member)
+        yield from _union_members(member)
 
 
-def _is_type(part: str | int, tried: Set[str]) -> bool:
-    return isinstance(part, str) and ("[" in part or part in tried)
+def _is_type(part: str | int, types: Set[str]) -> bool:
+    return isinstance(part, str) and ("[" in part or part in types)
 
 
-def _fault(model: type[BaseModel], fault: Any) -> str:
+def _describe(model: type[BaseModel], fault: Any) -> str:
+    message = fault["msg"].removeprefix("Value error, ")
     if not fault["loc"] and isinstance(fault["input"], Mapping):
-        return str(fault["msg"].removeprefix("Value error, "))  # of fields together, not of one
+        return str(message)  # it is about several fields together
     *path, last = fault["loc"] or ("value",)
-    field = ".".join(str(part) for part in (*path, last))
+    field = ".".join(map(str, (*path, last)))
     if fault["type"] == "extra_forbidden":
-        owner = _at(model, path)
+        owner = _model_at(model, path)
         hint = f". {suggestion(str(last), owner.model_fields)}" if owner else ""
         return f"there is no field '{field}'{hint}"
     if fault["type"] == "missing":
         return f"the field '{field}' is required"
-    given = " ".join(repr(fault["input"]).split())  # that of an array has several lines
-    return f"'{field}': {fault['msg'].removeprefix('Value error, ')} (given: {given:.80})"
+    given = " ".join(repr(fault["input"]).split())  # an array has several lines
+    return f"'{field}': {message} (given: {given:.80})"
 
 
-def _at(model: type[BaseModel], path: Sequence[Any]) -> type[BaseModel] | None:
-    """Return the model of the field at `path`, or None where that is not plain."""
+def _model_at(model: type[BaseModel], path: Sequence[Any]) -> type[BaseModel] | None:
+    """Return the model of the field at `path`, or None where it is not one model."""
     for part in path:
         field = model.model_fields.get(part)
         models = [] if field is None else _models_in(field.annotation)

@@ -1,13 +1,5 @@
-"""Standard input types, each with a JSON-schema `format`, so that any host can draw a form.
+"""Reading the inputs of conditioners; boxes and colours, for their fields.
 
-Image: a PIL image; given as one, as a path, as a data URI, or as an array or tensor: float
-    (3, H, W) in [-1, 1], or uint8 (H, W, 3) (format "image").
-Mask: a PIL image of mode L, 255 = repaint, 0 = keep; given likewise, as an array bool or uint8
-    (H, W). One whose greatest value is 1 is a mask of 0 and 1 (format "mask").
-SemanticMap: a PIL image of label ids (mode L, I;16 or P, whose indices are the ids) or of colours
-    (RGB); given likewise, as an array whole numbers (H, W) or uint8 (H, W, 3) (format
-    "semantic-map").
-    All three are turned upright as their EXIF orientation says.
 Box: x0, y0, x1, y1 in 0..1, from the upper left corner (format "box").
 Color: "#rrggbb"; given as that or as a CSS name (format "color").
 """
@@ -67,27 +59,34 @@ Color = Annotated[
 ]
 
 
-def read_input(model: type[M], value: Any, what: str) -> M:
-    """Return `value` as a `model`. A bare value fills the one required field.
+def read_input(model: type[M], value: Any, what: str, *, trusted: bool = True) -> M:
+    """Return `value` as a `model`. A value that is not a mapping fills the one required field.
+
+    Args:
+        model: the class.
+        value: a `model`, a mapping of its fields, or the value of its one required field.
+        what: the input's name; errors begin with it.
+        trusted: False for a value from a client, such as the JSON of a request: pictures are
+            data URIs, no path is opened, and their size is checked before they are decoded.
 
     Raises:
-        InvalidInputError: it does not fit; says which field of `what`, and what would be right.
+        InvalidInputError: the value does not fit. `field` is the path of the value at fault.
     """
     if isinstance(value, model):
         return value
     try:
         fields = value if isinstance(value, dict) else {bare_field(model, what): value}
-        return validate(model, fields, what, InvalidInputError)
+        return validate(model, fields, what, InvalidInputError, trusted=trusted)
     except InvalidInputError as error:
         error.field = what if error.field is None else f"{what}.{error.field}"
         raise
 
 
 def bare_field(model: type[BaseModel], what: str) -> str:
-    """Return the name of the one field that a bare value fills.
+    """Return the name of the field that a value without a field's name fills.
 
     Raises:
-        InvalidInputError: the model has not exactly one required field, nor only one field.
+        InvalidInputError: the model has several fields, and not exactly one is required.
     """
     required = [name for name, field in model.model_fields.items() if field.is_required()]
     fields = required or list(model.model_fields)

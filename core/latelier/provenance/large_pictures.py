@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.image_types import opened_picture
+from latelier.contracts.image_reading import open_picture
 
 LIMIT = 16 * 2**20
 """Most characters of a provenance in a file."""
@@ -83,7 +83,7 @@ def with_large_pictures(
 
 
 def _reference(uri: str) -> dict[str, Any]:
-    image = opened_picture(uri)
+    image = open_picture(uri)
     return {_HASH: _sha256(image), "mode": image.mode, "size": list(image.size)}
 
 
@@ -104,7 +104,7 @@ def _as_recorded(picture: Image.Image, recorded: dict[str, Any]) -> Image.Image 
 
 def _opened(file: Path) -> Image.Image:
     try:
-        return opened_picture(str(file.expanduser()))
+        return open_picture(str(file.expanduser()))
     except ValueError as error:
         raise InvalidInputError(str(error)) from None
 

@@ -33,7 +33,7 @@ def run(environment, code):
 DESCRIBED = """
 import json, sys, latelier, latelier_transformers
 from pathlib import Path
-from latelier.contracts.image_types import read_input
+from latelier.contracts.inputs import read_input
 
 atelier = latelier.default_atelier()
 report = next(each for each in atelier.plugins if each.distribution == "latelier-transformers")

@@ -10,7 +10,8 @@ from torch.nn.functional import interpolate
 
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.image_types import Image, opened_picture
+from latelier.contracts.image_reading import open_picture
+from latelier.contracts.image_types import Image
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.cfg import Scale, cfg
@@ -73,7 +74,7 @@ def image_guided(
 
 def _pixels(uri: str) -> Tensor:
     """Return the picture (1, 3, H, W) in [-1, 1]."""
-    levels = np.asarray(opened_picture(uri).convert("RGB"), dtype=np.float32)
+    levels = np.asarray(open_picture(uri).convert("RGB"), dtype=np.float32)
     return torch.from_numpy(levels).permute(2, 0, 1)[None] / 127.5 - 1
 
 

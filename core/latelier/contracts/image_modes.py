@@ -1,0 +1,175 @@
+"""Pictures of every mode, and arrays, as one of three things: RGB, a mask, a semantic map."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+_DEEP = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+"""Modes of grey pictures with more than 8 bits."""
+
+_LABELS = ("1", *_DEEP)
+
+_OPAQUE = {"RGBA": "RGB", "RGBX": "RGB", "LA": "L"}
+"""Modes with a channel that a semantic map does not use, and the same ones without it."""
+
+
+def to_rgb(image: "Image") -> "Image":
+    """Return a picture as RGB. Transparent pixels are composited over white, as viewers show them.
+
+    Raises:
+        ValueError: the mode has no known range or conversion.
+    """
+    import PIL.Image
+
+    image = _to_8_bits(image)
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    white = PIL.Image.new("RGBA", image.size, "white")
+    return PIL.Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+
+
+def to_mask(image: "Image") -> "Image":
+    """Return a picture as a mask, of mode L.
+
+    A mask drawn in one colour on a transparent canvas is its alpha channel. In several colours, the
+    canvas is black. A mask whose greatest level is 1 is one of 0 and 1, which become 0 and 255.
+
+    Raises:
+        ValueError: the mode has no known range or conversion.
+    """
+    import numpy as np
+    import PIL.Image
+
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        if _is_drawn_in_one_colour(rgba):
+            return rgba.getchannel("A")
+        black = PIL.Image.new("RGBA", image.size, "black")
+        image = PIL.Image.alpha_composite(black, rgba)
+    if image.mode in _DEEP and np.asarray(image).max() == 1:
+        image = PIL.Image.fromarray(np.asarray(image).astype(np.uint8))
+    grey = _to_8_bits(image).convert("L")
+    return grey.point([0] + 255 * [255]) if grey.getextrema()[1] == 1 else grey
+
+
+def to_semantic_map(image: "Image") -> "Image":
+    """Return a picture of label ids (mode L, I;16 or P) or of colours (RGB).
+
+    Raises:
+        ValueError: the mode has no labels, or an id is out of range.
+    """
+    import numpy as np
+
+    if image.mode in ("L", "P", "RGB"):
+        return image.copy()
+    if image.mode in _OPAQUE:
+        return image.convert(_OPAQUE[image.mode])
+    if image.mode in _LABELS:
+        return semantic_map_from_array(np.asarray(image))
+    raise ValueError(
+        "a semantic map is an image of label ids (grey or palette) or of colours, "
+        f"not of mode {image.mode}"
+    )
+
+
+def image_from_array(array: "NDArray[Any]") -> "Image":
+    """Return the RGB picture of an array: float (3, H, W) in [-1, 1], or uint8 (H, W, 3).
+
+    Raises:
+        ValueError: the array has another shape, dtype or range.
+    """
+    import numpy as np
+    import PIL.Image
+    import torch
+
+    from latelier.contracts.pixels import tensor_to_pil
+
+    if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3:
+        return PIL.Image.fromarray(array)
+    if array.dtype.kind != "f" or array.ndim != 3 or array.shape[0] != 3:
+        raise ValueError(
+            "an array that is an image is float (3, H, W) in [-1, 1] or uint8 (H, W, 3), "
+            f"not {array.dtype} of shape {array.shape}"
+        )
+    if not (abs(array) <= 1).all():
+        raise ValueError(
+            f"an image of floats is in [-1, 1], and this one from {array.min()} to {array.max()}"
+        )
+    return tensor_to_pil(torch.tensor(array.astype(np.float32))[None])[0]
+
+
+def mask_from_array(array: "NDArray[Any]") -> "Image":
+    """Return the mask of an array, bool or uint8 (H, W); see `to_mask`.
+
+    Raises:
+        ValueError: the array has another shape or dtype.
+    """
+    import numpy as np
+    import PIL.Image
+
+    if array.dtype not in (np.bool_, np.uint8) or array.ndim != 2:
+        raise ValueError(
+            "an array that is a mask is bool or uint8 (H, W), "
+            f"not {array.dtype} of shape {array.shape}"
+        )
+    return to_mask(PIL.Image.fromarray(array.astype(np.uint8)))
+
+
+def semantic_map_from_array(array: "NDArray[Any]") -> "Image":
+    """Return the semantic map of an array: whole numbers (H, W), or uint8 colours (H, W, 3).
+
+    Raises:
+        ValueError: the array has another shape or dtype, or an id outside 0..65535.
+    """
+    import numpy as np
+    import PIL.Image
+
+    if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3:
+        return PIL.Image.fromarray(array)
+    if array.dtype.kind not in "biu" or array.ndim != 2:
+        raise ValueError(
+            "an array that is a semantic map is whole numbers (H, W) or uint8 (H, W, 3), "
+            f"not {array.dtype} of shape {array.shape}"
+        )
+    lowest, highest = int(array.min()), int(array.max())
+    if lowest < 0 or highest > 65535:
+        wrong = lowest if lowest < 0 else highest
+        pixels = int((array == wrong).sum())
+        raise ValueError(f"labels are from 0 to 65535; this map has {wrong} in {pixels} pixels")
+    return PIL.Image.fromarray(array.astype(np.uint8 if highest < 256 else np.uint16))
+
+
+def _to_8_bits(image: "Image") -> "Image":
+    """Return a grey picture of 16 bits with 8, scaled: Pillow itself clips it to white.
+
+    One of mode I, for which Pillow knows no range, is taken as 16 bits where it exceeds 8.
+
+    Raises:
+        ValueError: the picture has levels above 16 bits, below 0, or of floating point.
+    """
+    import numpy as np
+    import PIL.Image
+
+    if image.mode == "F":
+        raise ValueError("an image of floating point (mode F) has no known range; save it as RGB")
+    if image.mode not in _DEEP:
+        return image
+    levels = np.asarray(image)
+    lowest, highest = int(levels.min()), int(levels.max())
+    if lowest < 0 or highest > 65535:
+        raise ValueError(f"levels are from 0 to 65535, not from {lowest} to {highest}")
+    if image.mode != "I" or highest > 255:
+        levels = np.rint(levels / 257)  # 65535 / 255
+    return PIL.Image.fromarray(levels.astype(np.uint8))
+
+
+def _is_drawn_in_one_colour(rgba: "Image") -> bool:
+    """Return whether the alpha channel varies, and the colour of what can be seen does not."""
+    import numpy as np
+
+    pixels = np.asarray(rgba)
+    alpha = pixels[..., 3]
+    colours = pixels[alpha > 0][:, :3]
+    return bool((alpha != alpha.flat[0]).any() and (colours == colours[0]).all())

@@ -1,0 +1,80 @@
+"""Opening pictures: from a path, or from a data URI."""
+
+import base64
+import io
+import re
+import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_UNTRUSTED_PIXELS = 2**25
+"""Most pixels of a picture from an untrusted source, such as a request to a server: 33 million."""
+
+_UNTRUSTED_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+"""What an untrusted source may send. Pillow opens more, some by way of other programs."""
+
+_DATA_URI = re.compile(r"data:image/[\w.+-]+;base64,")
+
+_PNG_URI = "data:image/png;base64,"
+
+_ORIENTATION = 0x0112
+"""The EXIF tag of how the camera was held; 1 is upright."""
+
+
+def open_picture(text: str, *, trusted: bool = True) -> "Image":
+    """Return the picture at a path or in a data URI: upright, and the first of an animation.
+
+    Args:
+        text: the path or the data URI.
+        trusted: False: accept a data URI only, so that no file is opened, and check its format and
+            its size before it is decoded.
+
+    Raises:
+        ValueError: there is no picture, or it is not accepted from an untrusted source.
+    """
+    import PIL.Image
+
+    uri = _DATA_URI.match(text)
+    if not trusted and uri is None:
+        raise ValueError(
+            "expected a picture as a data URI, 'data:image/png;base64,...': "
+            "a path or a URL is not opened for a client"
+        )
+    try:
+        source = io.BytesIO(base64.b64decode(text[uri.end() :], validate=True)) if uri else text
+        with PIL.Image.open(source, formats=None if trusted else _UNTRUSTED_FORMATS) as image:
+            if not trusted:
+                _check_size(image)
+            image.load()
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+        raise ValueError(f"no image can be read from {text[:80]!r}: {error}") from None
+    return turn_upright(image)
+
+
+def turn_upright(image: "Image") -> "Image":
+    """Return a picture as viewers show it: turned as its EXIF orientation says."""
+    from PIL import ImageOps
+
+    try:
+        if image.getexif().get(_ORIENTATION, 1) == 1:
+            return image
+        return ImageOps.exif_transpose(image)
+    except (OSError, ValueError, SyntaxError, struct.error):
+        return image  # damaged EXIF data have no orientation
+
+
+def to_data_uri(image: "Image") -> str:
+    """Return a picture as a PNG in a data URI."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return _PNG_URI + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _check_size(image: "Image") -> None:
+    if image.width * image.height > MAX_UNTRUSTED_PIXELS:
+        raise ValueError(
+            f"it has {image.width} x {image.height} pixels; a client may send at most "
+            f"{MAX_UNTRUSTED_PIXELS} pixels"
+        )
