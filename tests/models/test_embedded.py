@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 import latelier
+from latelier.data.emoji_scenes import vocabulary
+from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.pipeline.images import pixel_hash
 from latelier.pipeline.replay.replay import replay
 from latelier.pipeline.sources import embedded
+from latelier_conditioners.text.inputs import Text
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,32 @@ def test_text_and_class_both_change_the_picture(pipe):
     asked = [{}, {"prompt": "a cat on a red background"}, {"class_label": 3}]
     hashes = {pixel_hash(pipe.generate(seed=7, steps=4, **each)[0].image) for each in asked}
     assert len(hashes) == len(asked)
+
+
+def test_a_class_has_the_name_of_its_pictogram(pipe):
+    names = [glyph.name for glyph in vocabulary("basic")]
+    assert pipe.conditioners["class_label"].vocabulary() == tuple(names)
+    label = pipe.input_schemas()["class_label"]["properties"]["label"]
+    assert label["anyOf"][0]["enum"] == names
+    asked = ["cat", names.index("cat")]
+    hashes = {
+        pixel_hash(pipe.generate(class_label=each, seed=7, steps=2)[0].image) for each in asked
+    }
+    assert len(hashes) == 1
+
+
+def test_every_word_of_its_captions_is_known(pipe):
+    text = pipe.conditioners["text"]
+    scenes = EmojiScenes(seed=11)
+    for index in range(40):
+        assert text.check(Text(text=scenes[index]["prompt"])) == ()
+    for glyph in vocabulary("basic"):
+        assert text.check(Text(text=glyph.name)) == ()
+
+
+def test_it_warns_of_words_that_it_does_not_know(pipe):
+    (message,) = pipe.conditioners["text"].check(Text(text="two dogs"))
+    assert "'two', 'dogs' (nearest: 'dog'" in message
 
 
 def test_a_named_background_is_drawn(pipe):

@@ -44,7 +44,7 @@ class ClassLabelConfig(ConditionerConfig):
 class ClassLabel(Frozen):
     """A class."""
 
-    label: Label = Field(description="its number, from 0, or its name where the model has names")
+    label: Label = Field(description="number, from 0, or name if the model has names")
 
     @field_validator("label")
     @classmethod

@@ -33,6 +33,15 @@ def test_showing_a_model(cli, tiny_model):
     assert "64 parameters (F32)" in out
 
 
+def test_showing_what_a_model_knows(cli, tiny_model):
+    inputs = json.loads(cli("models", "show", tiny_model, "--json").out)["inputs"]
+    assert inputs["class_label"]["vocabulary"] == ["cat", "dog", "cow"]
+    assert "cat" in inputs["prompt"]["vocabulary"]
+    assert inputs["prompt"]["vocabulary"] == sorted(inputs["prompt"]["vocabulary"])
+    out = cli("models", "show", tiny_model).out
+    assert "class_label knows 3 names or words\n  cat, dog, cow\n" in out
+
+
 def test_a_model_that_is_whole(cli, tiny_model):
     done = cli("models", "verify", tiny_model)
     assert done.status == 0

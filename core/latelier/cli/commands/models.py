@@ -1,6 +1,7 @@
 """`latelier models`: what is there to generate with, and what can be built."""
 
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,9 @@ app = new_app(help="List, show, verify and build models.")
 app.command()(presets.presets)
 
 app.command()(presets.build)
+
+MAX_INLINE = 32
+"""Values of a list that `show` prints in full; it counts those of a longer one."""
 
 Name = Annotated[str, typer.Argument(help="An embedded name, a folder, or owner/name on the hub.")]
 
@@ -111,9 +115,10 @@ def _about(
     name: str, folder: Path, outline: "ManifestHeader", revision: str | None
 ) -> dict[str, Any]:
     from latelier.cli.support.application import atelier
-    from latelier.cli.support.schemas import input_schemas
+    from latelier.cli.support.schemas import input_schemas, vocabularies
 
     schemas = input_schemas(outline, atelier())
+    words = vocabularies(outline, folder, atelier())
     return {
         "name": name,
         "folder": str(folder),
@@ -121,7 +126,11 @@ def _about(
         "latelier": outline.latelier,
         "description": outline.description,
         "inputs": {
-            public: {"feeds": list(fed), "schema": schemas[public]}
+            public: {
+                "feeds": list(fed),
+                "schema": schemas[public],
+                "vocabulary": words.get(public, []),
+            }
             for public, fed in outline.inputs.items()
         },
         "defaults": outline.defaults.model_dump(mode="json"),
@@ -161,6 +170,10 @@ def _show_about(about: dict[str, Any]) -> None:
         ("process", about["process"]),
     ):
         _show_section(head, fields)
+    for public, each in about["inputs"].items():
+        if each["vocabulary"]:
+            typer.echo(f"\n{public} knows {len(each['vocabulary'])} names or words")
+            typer.echo(textwrap.indent(textwrap.fill(", ".join(each["vocabulary"]), 98), "  "))
     for place, each in about["components"].items():
         dtypes = ", ".join(each["dtypes"]) or "no weights"
         head = f"{place}: {each['id']} {each['version']}, {each['parameters']:,} parameters"
@@ -175,6 +188,8 @@ def _show_section(head: str, fields: dict[str, Any]) -> None:
 
 
 def _inline(value: Any) -> str:
+    if isinstance(value, list | tuple) and len(value) > MAX_INLINE:
+        return f"{len(value)} values"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -1,14 +1,16 @@
 """What a model takes, as classes and in words."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from latelier.checkpoints.io.verification import verify
 from latelier.contracts.errors import LatelierError
 
 if TYPE_CHECKING:
+    from latelier.checkpoints.manifests import StoredComponent
     from latelier.kernel.atelier import Atelier
     from latelier.pipeline.manifest_header import ManifestHeader
 
@@ -38,13 +40,37 @@ def input_schemas(outline: "ManifestHeader", atelier: "Atelier") -> dict[str, Sc
     schemas: dict[str, Schema | None] = {}
     for public, model in input_classes(outline, atelier).items():
         schema = None if model is None else model.model_json_schema()
-        if schema is not None:
-            stored = outline.fed(public)
-            with suppress(LatelierError):  # loading the model reports a configuration that is wrong
-                config: Any = atelier.conditioners.validate_config(stored.id, stored.config)
-                schema = config.input_schema(schema)
-        schemas[public] = schema
+        config = None if schema is None else _config_of(outline.fed(public), atelier)
+        schemas[public] = schema if config is None else config.input_schema(schema)
     return schemas
+
+
+def vocabularies(
+    outline: "ManifestHeader", folder: Path, atelier: "Atelier"
+) -> dict[str, list[str]]:
+    """Return the words or labels that each public input of a model folder may use.
+
+    Raises:
+        ModelFileError: an asset is missing or damaged.
+    """
+    found = {}
+    for public, model in input_classes(outline, atelier).items():
+        stored = None if model is None else outline.fed(public)
+        config = None if stored is None else _config_of(stored, atelier)
+        if stored is not None and config is not None:
+            assets = {
+                name: verify(file.within(folder), file.sha256).read_bytes()
+                for name, file in stored.assets.items()
+            }
+            found[public] = list(config.vocabulary(assets))
+    return found
+
+
+def _config_of(stored: "StoredComponent", atelier: "Atelier") -> Any:
+    try:
+        return atelier.conditioners.validate_config(stored.id, stored.config)
+    except LatelierError:
+        return None  # loading the model reports what is wrong
 
 
 def in_words(schema: Schema | None) -> str:
