@@ -10,8 +10,8 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from latelier.contracts.components import Control, ScaledAdapter
 from latelier.contracts.condition import Condition, Stream
-from latelier.contracts.errors import ConditionError
-from latelier.denoisers.adapter import Adapter, adapter_for
+from latelier.contracts.errors import CompatibilityError, ConditionError
+from latelier.denoisers.adapter import Adapter, create_adapter
 from latelier.denoisers.configs import AdapterConfig, ProjectionConfig
 from latelier.denoisers.transformer import Transformer
 from latelier.denoisers.unet import UNet
@@ -41,7 +41,7 @@ def make(filled: Any) -> Any:
 
     def made(model: nn.Module, seed: int = 5, width: int = 3, **options: Any) -> Adapter:
         options = {"projection": PROJECTION, **options}
-        adapter = filled(adapter_for(model, width, **options), seed)
+        adapter = filled(create_adapter(model, width, **options), seed)
         assert isinstance(adapter, Adapter)
         return adapter
 
@@ -65,13 +65,13 @@ def run(model: Model, by: Control | None = None, **streams: Stream) -> Tensor:
 
 
 def test_a_new_adapter_changes_no_number(model: Model) -> None:
-    adapter = adapter_for(model, 3, PROJECTION)
+    adapter = create_adapter(model, 3, PROJECTION)
     alone = run(model, text=text())
     assert torch.equal(run(model, control(adapter), text=text(), palette=palette()), alone)
 
 
 def test_a_new_adapter_learns_from_its_first_step(model: Model) -> None:
-    adapter = adapter_for(model, 3, PROJECTION)
+    adapter = create_adapter(model, 3, PROJECTION)
     run(model, control(adapter), text=text(), palette=palette()).square().sum().backward()
     values = {n: p.grad for n, p in adapter.named_parameters() if n.endswith("to_v.weight")}
     assert len(values) == len(adapter.config.layers)
@@ -81,10 +81,10 @@ def test_a_new_adapter_learns_from_its_first_step(model: Model) -> None:
 def test_its_keys_begin_as_the_denoisers_own_where_widths_agree(model: Model) -> None:
     name = next(iter(model.cross_attentions))
     own = model.get_submodule(name).to_k.weight
-    same = adapter_for(model, 3, PROJECTION).layers.get_submodule(name).to_k.weight
+    same = create_adapter(model, 3, PROJECTION).layer(name).to_k.weight
     assert torch.equal(same, own)
     assert same.data_ptr() != own.data_ptr()
-    assert adapter_for(model, 3).layers.get_submodule(name).to_k.weight.shape[1] == 3
+    assert create_adapter(model, 3).layer(name).to_k.weight.shape[1] == 3
 
 
 def test_it_serves_every_cross_attention(model: Model) -> None:
@@ -94,7 +94,7 @@ def test_it_serves_every_cross_attention(model: Model) -> None:
         if name.endswith(("attn2", "cross_attn"))
     }
     assert dict(model.cross_attentions) == found
-    assert adapter_for(model, 3).config.layers == found
+    assert create_adapter(model, 3).config.layers == found
 
 
 def test_a_trained_one_acts_and_the_model_stays_as_it_was(model: Model, make: Any) -> None:
@@ -119,7 +119,7 @@ def test_each_attention_is_the_papers_equation(small_unet: Any, make: Any) -> No
     block.norm3.register_forward_hook(lambda _m, args, _out: seen.update(after=args[0]))
     run(model, control(adapter, 0.7), text=text(), palette=palette())
 
-    layer, own = adapter.layers.get_submodule(name), block.attn2
+    layer, own = adapter.layer(name), block.attn2
 
     def attend(k: Tensor, v: Tensor) -> Tensor:
         parts = (t.unflatten(2, (2, -1)).transpose(1, 2) for t in (own.to_q(seen["q"]), k, v))
@@ -290,13 +290,13 @@ class TestFaults:
 
     def test_layers_of_another_denoiser(self, model: Model) -> None:
         other = Adapter(AdapterConfig(width=3, layers={"input_blocks.9.1.attn2": 16}))
-        with pytest.raises(ConditionError, match="adapter 'palette' has the layers 'input_blocks"):
+        with pytest.raises(CompatibilityError, match="adapter 'palette' has the layers"):
             run(model, control(other), text=text(), palette=palette())
 
     def test_layers_of_another_width(self, model: Model) -> None:
         layers = {name: width + 16 for name, width in model.cross_attentions.items()}
         other = Adapter(AdapterConfig(width=3, layers=layers))
-        with pytest.raises(ConditionError, match=r"for another denoiser: it has .* of width"):
+        with pytest.raises(CompatibilityError, match=r"for another denoiser: it has .* of width"):
             run(model, control(other), text=text(), palette=palette())
 
     @pytest.mark.parametrize("kind", ["unet", "transformer"])
@@ -304,5 +304,5 @@ class TestFaults:
         model = request.getfixturevalue(f"small_{kind}")()
         assert "adapters" not in model.config.supports
         other = Adapter(AdapterConfig(width=3, layers={"blocks.0.cross_attn": 16}))
-        with pytest.raises(ConditionError, match="this denoiser has none"):
+        with pytest.raises(CompatibilityError, match="this denoiser has none"):
             run(model, control(other))

@@ -8,12 +8,13 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from latelier.contracts.condition import Condition, Stream
-from latelier.denoisers.attention import GEGLU, AttentionBlock
-from latelier.denoisers.forward_context import Call
+from latelier.denoisers.attention import AttentionBlock
+from latelier.denoisers.forward_context import ForwardContext
+from latelier.denoisers.spatial_transformer import GEGLU
 
 
-def empty_call() -> Call:
-    return Call(torch.zeros(1, 1), None, frozenset())
+def empty_context() -> ForwardContext:
+    return ForwardContext(torch.zeros(1, 1))
 
 
 def test_each_head_has_its_own_q_k_and_v_in_turn() -> None:
@@ -30,7 +31,7 @@ def test_each_head_has_its_own_q_k_and_v_in_turn() -> None:
             weights = torch.softmax(q.T @ k / math.sqrt(8), dim=1)  # (queries, keys)
             heads.append(v @ weights.T)
         expected = x + block.proj_out(torch.cat(heads)[None]).view_as(x)
-        torch.testing.assert_close(block(x, empty_call()), expected)
+        torch.testing.assert_close(block(x, empty_context()), expected)
 
 
 def test_the_gate_is_the_second_half() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from latelier.contracts.condition import Condition, Stream
-from latelier.denoisers.injection import Attended, Context
+from latelier.denoisers.injection import Context, LayerContext
 from latelier.denoisers.transformer import Transformer
 from latelier.denoisers.unet import UNet
 
@@ -173,45 +173,43 @@ def test_native_streams_are_concatenated_in_declared_order(small_unet: Any) -> N
     slot = {"width": 8, "injection": "native"}
     model = small_unet(context_dim=8, streams={"b": slot, "a": slot})
     a, b = Stream(noise(2, 3, 8, seed=1)), Stream(noise(2, 2, 8, seed=2))
-    seen: list[Tensor] = []
-    layer = model.get_submodule("middle_block.1.transformer_blocks.0.attn2")
-    layer.register_forward_hook(lambda module, args, output: seen.append(args[1]))
+    contexts: list[Tensor] = []
+    layer = model.get_submodule("middle_block.1.transformer_blocks.0.attn2.to_k")
+    layer.register_forward_hook(lambda module, args, output: contexts.append(args[0]))
     run(model, a=a, b=b)
-    assert torch.equal(seen[0], torch.cat([b.tokens, a.tokens], dim=1))
+    assert torch.equal(contexts[0], torch.cat([b.tokens, a.tokens], dim=1))
 
 
 class TestStrength:
     """Scale and region, on a context alone and on the model."""
 
-    def attended(self, *streams: Stream, grid: tuple[int, int] = (2, 2)) -> Attended:
-        context = Context.of(streams)
-        assert context is not None
-        return context.at(grid)
+    def layer_context(self, *streams: Stream, size: tuple[int, int] = (2, 2)) -> LayerContext:
+        return Context.of(*streams).for_layer(size)
 
     def test_without_masks_regions_or_scales_there_is_no_bias(self) -> None:
-        attended = self.attended(text_stream(), text_stream())
-        assert attended.bias is None
-        assert attended.presence is None
-        assert attended.tokens.shape == (2, 6, 8)
+        context = self.layer_context(text_stream(), text_stream())
+        assert context.bias is None
+        assert context.gate is None
+        assert context.tokens.shape == (2, 6, 8)
 
     def test_a_scale_is_a_factor_of_the_attention_weights(self) -> None:
-        attended = self.attended(text_stream(), text_stream(scale=0.25))
-        assert attended.bias is not None
-        weights = attended.bias.softmax(dim=-1)[0, 0, 0]
+        context = self.layer_context(text_stream(), text_stream(scale=0.25))
+        assert context.bias is not None
+        weights = context.bias.softmax(dim=-1)[0, 0, 0]
         torch.testing.assert_close(weights, torch.tensor([1, 1, 1, 0.25, 0.25, 0.25]) / 3.75)
-        assert attended.presence is not None
-        assert attended.presence.flatten().tolist() == [1, 1]
+        assert context.gate is not None
+        assert context.gate.flatten().tolist() == [1, 1]
 
     def test_a_scale_may_differ_by_row(self) -> None:
         scale = torch.tensor([1.0, 0.5])
-        attended = self.attended(text_stream(), text_stream(scale=scale))
-        assert attended.bias is not None
-        torch.testing.assert_close(attended.bias[:, 0, 0, 3].exp(), scale)
+        context = self.layer_context(text_stream(), text_stream(scale=scale))
+        assert context.bias is not None
+        torch.testing.assert_close(context.bias[:, 0, 0, 3].exp(), scale)
 
     def test_a_stream_alone_fades_out_with_its_scale(self, two_streams: Model) -> None:
-        attended = self.attended(text_stream(scale=0.3))
-        assert attended.presence is not None
-        torch.testing.assert_close(attended.presence.flatten(), torch.tensor([0.3, 0.3]))
+        context = self.layer_context(text_stream(scale=0.3))
+        assert context.gate is not None
+        torch.testing.assert_close(context.gate.flatten(), torch.tensor([0.3, 0.3]))
         absent = run(two_streams)
         distances = [
             (run(two_streams, text=text_stream(scale=scale)) - absent).norm().item()
@@ -225,19 +223,19 @@ class TestStrength:
         region = torch.zeros(2, 1, 4, 8)
         region[0, :, :2, :4] = 1  # the upper left quarter
         region[1, :, :, :2] = 1  # half of the left half
-        attended = self.attended(text_stream(region=region))
-        assert attended.presence is not None
-        assert attended.presence[..., 0].tolist() == [[1, 0, 0, 0], [0.5, 0, 0.5, 0]]
+        context = self.layer_context(text_stream(region=region))
+        assert context.gate is not None
+        assert context.gate[..., 0].tolist() == [[1, 0, 0, 0], [0.5, 0, 0.5, 0]]
 
     def test_two_regions_share_the_picture(self, two_streams: Model) -> None:
         """Each query of a layer attends to the stream in whose region it is, and to no other."""
         left = torch.zeros(2, 1, 4, 4)
         left[..., :2] = 1
-        attended = self.attended(
-            text_stream(region=left), text_stream(region=1 - left), grid=(1, 2)
+        context = self.layer_context(
+            text_stream(region=left), text_stream(region=1 - left), size=(1, 2)
         )
-        assert attended.bias is not None
-        weights = attended.bias.softmax(dim=-1)[0, 0]
+        assert context.bias is not None
+        weights = context.bias.softmax(dim=-1)[0, 0]
         torch.testing.assert_close(
             weights, torch.tensor([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]]) / 3
         )
@@ -248,8 +246,6 @@ class TestStrength:
         block = model.input_blocks[1][1].transformer_blocks[0]
         region = torch.zeros(2, 1, 8, 8)
         region[..., :4] = 1
-        seen: list[Tensor] = []
-        block.attn2.register_forward_hook(lambda module, args, output: seen.append(output))
         entering: list[Tensor] = []
         block.norm2.register_forward_hook(lambda module, args, output: entering.append(args[0]))
         block.norm3.register_forward_hook(lambda module, args, output: entering.append(args[0]))
@@ -266,11 +262,9 @@ class TestStrength:
             atol=1e-5,
         )
 
-    def test_biases_are_worked_out_once_for_each_grid(self) -> None:
-        context = Context.of((text_stream(region=torch.ones(2, 1, 8, 8)),))
-        assert context is not None
-        assert context.at((4, 4)) is context.at((4, 4))
-        assert context.at((2, 2)) is not context.at((4, 4))
-        masked = Context.of((text_stream(mask=masks(True, 3)),))
-        assert masked is not None
-        assert masked.at((4, 4)) is masked.at((2, 2))
+    def test_biases_are_computed_once_for_each_size(self) -> None:
+        context = Context.of(text_stream(region=torch.ones(2, 1, 8, 8)))
+        assert context.for_layer((4, 4)) is context.for_layer((4, 4))
+        assert context.for_layer((2, 2)) is not context.for_layer((4, 4))
+        masked = Context.of(text_stream(mask=masks(True, 3)))
+        assert masked.for_layer((4, 4)) is masked.for_layer((2, 2))

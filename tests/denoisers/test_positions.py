@@ -3,17 +3,17 @@ import math
 import pytest
 import torch
 
-from latelier.denoisers.embeddings import coordinates, position_embedding
+from latelier.denoisers.embeddings import embed_positions, patch_coordinates
 
 CPU = torch.device("cpu")
 
 
 def test_at_the_trained_size_patches_are_counted() -> None:
-    assert coordinates(4, 4, 4, CPU).tolist() == [0, 1, 2, 3]
+    assert patch_coordinates(4, 4, 4, CPU).tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(
-    ("grid", "rows", "columns"),
+    ("size", "rows", "columns"),
     [
         ((8, 8), [-0.25, 3.25], [-0.25, 3.25]),  # twice as fine: half a patch apart
         ((2, 2), [0.5, 2.5], [0.5, 2.5]),
@@ -23,23 +23,23 @@ def test_at_the_trained_size_patches_are_counted() -> None:
     ],
 )
 def test_at_others_the_picture_is_laid_over_the_trained_square(
-    grid: tuple[int, int], rows: list[float], columns: list[float]
+    size: tuple[int, int], rows: list[float], columns: list[float]
 ) -> None:
-    for side, ends in zip(grid, (rows, columns), strict=True):
-        found = coordinates(side, max(grid), 4, CPU)
+    for side, ends in zip(size, (rows, columns), strict=True):
+        found = patch_coordinates(side, max(size), 4, CPU)
         assert [found[0].item(), found[-1].item()] == ends
         assert len(found) == side
 
 
 def test_patches_are_as_far_apart_in_both_directions() -> None:
     for side in (3, 12):
-        steps = coordinates(side, 12, 8, CPU).diff()
+        steps = patch_coordinates(side, 12, 8, CPU).diff()
         torch.testing.assert_close(steps, torch.full((side - 1,), 8 / 12))
 
 
 def test_column_and_row_by_sine_then_cosine() -> None:
-    """Patch (2, 1) of a grid (3, 4) that was trained at 4: row 2.5, column 1."""
-    found = position_embedding((3, 4), 8, 4, CPU)
+    """Patch (2, 1) of a size (3, 4) that was trained at 4: row 2.5, column 1."""
+    found = embed_positions((3, 4), 8, 4, CPU)
     assert found.shape == (12, 8)
     expected = [f(at * w) for at in (1, 2.5) for f in (math.sin, math.cos) for w in (1, 0.01)]
     torch.testing.assert_close(found[2 * 4 + 1], torch.tensor(expected))
@@ -48,5 +48,5 @@ def test_column_and_row_by_sine_then_cosine() -> None:
 def test_it_is_what_diffusers_computes_at_the_trained_size() -> None:
     embeddings = pytest.importorskip("diffusers.models.embeddings")
     expected = embeddings.get_2d_sincos_pos_embed(64, 16, base_size=16, output_type="pt")
-    result = position_embedding((16, 16), 64, 16, CPU)
+    result = embed_positions((16, 16), 64, 16, CPU)
     torch.testing.assert_close(result, expected.float(), rtol=1e-5, atol=1e-5)

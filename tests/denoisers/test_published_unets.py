@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from latelier.denoisers.attention import SpatialTransformer
 from latelier.denoisers.configs import UNetConfig
+from latelier.denoisers.spatial_transformer import SpatialTransformer
 from latelier.denoisers.unet import UNet
 
 

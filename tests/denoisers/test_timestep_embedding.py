@@ -3,11 +3,11 @@ import math
 import pytest
 import torch
 
-from latelier.denoisers.embeddings import timestep_embedding
+from latelier.denoisers.embeddings import embed_timesteps
 
 
 def test_cosines_come_first_and_frequencies_fall_from_one() -> None:
-    embedding = timestep_embedding(torch.tensor([0.0, 250.5]), 8)
+    embedding = embed_timesteps(torch.tensor([0.0, 250.5]), 8)
     frequencies = [10000 ** (-i / 4) for i in range(4)]
     angles = [250.5 * frequency for frequency in frequencies]
     expected = [math.cos(a) for a in angles] + [math.sin(a) for a in angles]
@@ -16,11 +16,11 @@ def test_cosines_come_first_and_frequencies_fall_from_one() -> None:
 
 
 def test_an_odd_width_ends_with_a_zero() -> None:
-    embedding = timestep_embedding(torch.tensor([7.0]), 5)
+    embedding = embed_timesteps(torch.tensor([7.0]), 5)
     assert embedding.shape == (1, 5)
     assert embedding[0, 4] == 0
 
 
 def test_it_is_float32_for_any_timestep() -> None:
-    assert timestep_embedding(torch.tensor([3]), 4).dtype == torch.float32
-    assert timestep_embedding(torch.tensor([3.0], dtype=torch.float64), 4).dtype == torch.float32
+    assert embed_timesteps(torch.tensor([3]), 4).dtype == torch.float32
+    assert embed_timesteps(torch.tensor([3.0], dtype=torch.float64), 4).dtype == torch.float32

@@ -9,7 +9,7 @@ from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition, Stream, concat
 from latelier.contracts.errors import ConditionError, InvalidInputError
 from latelier.denoisers.configs import TransformerConfig
-from latelier.denoisers.forward_context import Call
+from latelier.denoisers.forward_context import ForwardContext
 from latelier.denoisers.injection import Context
 from latelier.denoisers.transformer import Transformer
 from latelier.denoisers.transformer_blocks import DiTBlock
@@ -55,10 +55,10 @@ class TestANewModel:
         """adaLN-Zero: each block is the identity at first, cross-attention included."""
         model = new_transformer(**STREAM)
         tokens = draw(2, 16, 16)
-        context = Context.of((Stream(draw(2, 3, 8)),))
-        call = Call(draw(2, 16), context, frozenset())
+        context = Context.of(Stream(draw(2, 3, 8)))
+        ctx = ForwardContext(draw(2, 16), context)
         for block in model.blocks:
-            assert torch.equal(block(tokens, (4, 4), call), tokens)
+            assert torch.equal(block(tokens, (4, 4), ctx), tokens)
 
     def test_is_drawn_as_published(self) -> None:
         with torch.random.fork_rng():
@@ -155,7 +155,7 @@ def test_a_block_is_what_the_paper_says(small_transformer: Any) -> None:
         inner = gelu(block.mlp.fc1(h), approximate="tanh")
         assert inner.shape == (2, 6, 48)
         expected = x + alpha2 * block.mlp.fc2(inner)
-        result = block(tokens, (2, 3), Call(emb, None, frozenset()))
+        result = block(tokens, (2, 3), ForwardContext(emb))
     torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
 
 
@@ -167,9 +167,9 @@ def test_cross_attention_stands_between_the_two(small_transformer: Any) -> None:
         getattr(block, name).register_forward_hook(
             lambda module, args, output, name=name: entered.update({name: args[0]})
         )
-    context = Context.of((Stream(text),))
+    context = Context.of(Stream(text))
     with torch.no_grad():
-        block(tokens, (2, 3), Call(draw(2, 16, seed=1), context, frozenset()))
+        block(tokens, (2, 3), ForwardContext(draw(2, 16, seed=1), context))
         cross = block.cross_attn
         h = block.norm_cross(before := entered["norm_cross"])
         q, k, v = (
@@ -203,11 +203,13 @@ class TestConditions:
         model = small_transformer(**FULL)
         assert list(model.vector_embeds) == ["size"]
         label = full_condition(2).vectors["label"]
-        emb = model._embedded(draw(2, 4, 8, 8), T, Condition())
-        told = model._embedded(draw(2, 4, 8, 8), T, Condition({}, {}, {"label": label}))
-        moved = torch.nn.functional.silu(label + model.t_embedder(self.sinusoids()))
-        torch.testing.assert_close(told, moved)
-        assert not torch.equal(told, emb)
+        spatial = full_condition(2).spatial
+        x, condition = draw(2, 4, 8, 8), Condition({}, spatial, {"label": label})
+        emb = model.prepare_call(x, T, condition, None).emb
+        expected = torch.nn.functional.silu(label + model.t_embedder(self.sinusoids()))
+        torch.testing.assert_close(emb, expected)
+        without_label = model.prepare_call(x, T, Condition({}, spatial), None)
+        assert not torch.equal(emb, without_label.emb)
 
     @staticmethod
     def sinusoids() -> Tensor:

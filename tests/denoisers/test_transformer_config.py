@@ -33,9 +33,9 @@ def test_it_says_what_it_takes_and_obeys() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"hidden_size": 18}, "hidden_size=18 is no multiple of 4"),
-        ({"num_heads": 3}, "hidden_size=16, which num_heads=3 does not divide"),
-        ({"input_size": 30, "patch_size": 4}, "input_size=30 is no multiple of patch_size=4"),
+        ({"hidden_size": 18}, "hidden_size=18 must be a multiple of 4"),
+        ({"num_heads": 3}, "num_heads=3 does not divide hidden_size=16"),
+        ({"input_size": 30, "patch_size": 4}, "input_size=30 must be a multiple of patch_size=4"),
         ({"streams": {"text": {"width": 8}}}, r"streams \(text\) need a context_dim"),
         ({"native_vectors": ("label",)}, "names 'label', which is not among the vectors"),
         (

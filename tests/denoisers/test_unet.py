@@ -10,7 +10,7 @@ from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition, ConditionPart, Stream, concat, where
 from latelier.contracts.errors import ConditionError
 from latelier.denoisers.configs import UNetConfig
-from latelier.denoisers.forward_context import Call
+from latelier.denoisers.forward_context import ForwardContext
 from latelier.denoisers.unet import UNet
 
 STREAM = {"context_dim": 8, "streams": {"text": {"width": 8, "injection": "native"}}}
@@ -268,13 +268,13 @@ class TestSelfValues:
         """Two places change places, which the group statistics do not see; the others stay."""
         model = small_unet(**options)
         block = model.middle_block[1]
-        call = self.call_with({"middle_block.1"})
+        ctx = self.context_with({"middle_block.1"})
         x = draw(1, 32, 4, 4)
         swapped = x.clone()
         swapped[..., 0, 0], swapped[..., 3, 3] = x[..., 3, 3], x[..., 0, 0]
-        passed, after = block(x, call), block(swapped, call)
+        passed, after = block(x, ctx), block(swapped, ctx)
         torch.testing.assert_close(passed[..., 1:3, :], after[..., 1:3, :], rtol=1e-4, atol=1e-5)
-        assert (block(x, self.call_with(set())) - passed).abs().amax() > 1e-3
+        assert (block(x, self.context_with(set())) - passed).abs().amax() > 1e-3
 
     def test_layers_are_named_as_modules(self, small_unet: Any) -> None:
         model = small_unet(**STREAM, transformer_depth=2)
@@ -294,8 +294,9 @@ class TestSelfValues:
         )
 
     @staticmethod
-    def call_with(names: set[str]) -> Call:
-        return Call(torch.zeros(1, 64), None, frozenset(names))
+    def context_with(names: set[str]) -> ForwardContext:
+        control = Control(perturbed_attention=frozenset(names))
+        return ForwardContext(torch.zeros(1, 64), control=control)
 
 
 def test_dropping_a_condition_in_training_leaves_other_rows_alone(

@@ -66,7 +66,7 @@ def test_the_size_multiple_is_that_of_the_deepest_level(
             {"context_dim": 8, "streams": {"text": {"width": 9, "injection": "native"}}},
             "native stream 'text' has width 9, but the context has context_dim=8",
         ),
-        ({"vectors": {"a.b": 8}}, "'a.b' is no name for a condition"),
+        ({"vectors": {"a.b": 8}}, "invalid name 'a.b' of a condition"),
         ({"spatial": {"mask": 0}}, "greater than or equal to 1"),
         ({"channel_mult": ()}, "at least 1 item"),
         ({"dropout": 1.0}, "less than 1"),

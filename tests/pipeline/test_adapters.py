@@ -23,7 +23,7 @@ from latelier.contracts.errors import (
     ModelFileError,
     UnknownNameError,
 )
-from latelier.denoisers.adapter import Adapter, adapter_for
+from latelier.denoisers.adapter import Adapter, create_adapter
 from latelier.denoisers.configs import AdapterConfig, ProjectionConfig
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.hookspecs import hookimpl
@@ -39,7 +39,7 @@ def adapter_of(pipeline, name="palette", seed=0, width=3):
     """An adapter with random weights everywhere, told vectors of width 3."""
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
-        module = adapter_for(pipeline.denoiser, width, ProjectionConfig(width=16))
+        module = create_adapter(pipeline.denoiser, width, ProjectionConfig(width=16))
         for weights in module.parameters():
             if not weights.any():
                 weights.normal_(std=0.3)

@@ -21,7 +21,7 @@ from latelier.checkpoints.manifests import (
 from latelier.contracts.errors import CompatibilityError, ModelFileError
 from latelier.contracts.frozen import validate
 from latelier.denoisers.adapter import Adapter
-from latelier.denoisers.checks import misfit
+from latelier.denoisers.checks import check_adapter as check_layers
 from latelier.denoisers.configs import AdapterConfig
 from latelier.io.atomic import write_json
 from latelier.kernel.atelier import Atelier
@@ -107,9 +107,7 @@ def check_fit(name: str, config: AdapterConfig, conditioner: Any, denoiser: Any)
             f"gives {said}"
         )
     there: Mapping[str, int] = getattr(denoiser, "cross_attentions", {})
-    fault = misfit(config, there if "adapters" in denoiser.config.supports else {})
-    if fault is not None:
-        raise CompatibilityError(f"adapter '{name}' {fault}")
+    check_layers(name, config, there if "adapters" in denoiser.config.supports else {})
 
 
 def restore_adapter(stored: StoredAdapter, folder: Path, atelier: Atelier) -> LoadedAdapter:

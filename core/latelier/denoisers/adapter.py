@@ -1,11 +1,11 @@
-"""Adapters: a stream that enters a finished denoiser through keys and values of its own.
+"""Attention adapters: a stream enters a finished denoiser through additional keys and values.
 
-Decoupled cross-attention (IP-Adapter, Ye et al., arXiv:2308.06721, equation 5). Beside the keys and
-values of the context, a cross-attention has those of each adapter, and its output is
+Decoupled cross-attention (IP-Adapter, Ye et al., arXiv:2308.06721, equation 5). A cross-attention
+attends to its context and to each adapter:
 
     to_out(attend(q, K, V) + sum over adapters of scale * attend(q, K_a, V_a)).
 
-Nothing of the denoiser changes, and nothing is put into it: an adapter comes with the call.
+Adapters are arguments of a call: no weight of the denoiser changes, and nothing is patched into it.
 """
 
 from collections.abc import Mapping
@@ -18,11 +18,13 @@ from latelier.contracts.components import ScaledAdapter
 from latelier.contracts.condition import Condition, Stream
 from latelier.contracts.errors import CompatibilityError
 from latelier.denoisers.configs import AdapterConfig, ProjectionConfig
-from latelier.denoisers.injection import Attended, Context, counts
+from latelier.denoisers.injection import Context, is_active
+from latelier.nn.attention import attend, merge_heads, split_heads
+from latelier.nn.module import ConfiguredModule
 
 
 class TokenProjection(nn.Module):
-    """A linear layer that makes some tokens of each token of a stream, and a norm of each."""
+    """Makes k tokens of each token of a stream, by a linear layer, and normalises them."""
 
     def __init__(self, width: int, config: ProjectionConfig) -> None:
         super().__init__()
@@ -33,12 +35,11 @@ class TokenProjection(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (B, N * k, C) of tokens (B, N, D)."""
         b, n, _ = tokens.shape
-        made: Tensor = self.norm(self.proj(tokens).view(b, n * self._tokens, -1))
-        return made
+        return self.norm(self.proj(tokens).view(b, n * self._tokens, -1))
 
 
 class KeysValues(nn.Module):
-    """The keys and values of one cross-attention."""
+    """The keys and values for one cross-attention."""
 
     def __init__(self, key_width: int, width: int) -> None:
         super().__init__()
@@ -50,16 +51,14 @@ class KeysValues(nn.Module):
         return self.to_k(tokens), self.to_v(tokens)
 
 
-class Adapter(nn.Module):
+class Adapter(ConfiguredModule[AdapterConfig]):
     """The keys and values of one stream for the cross-attentions of a denoiser.
 
-    New values are zero: an untrained adapter changes no number, and its first steps of training
-    start from what the denoiser makes without it.
+    A new adapter's values are zero, so that training starts from the unchanged denoiser.
     """
 
     def __init__(self, config: AdapterConfig) -> None:
-        super().__init__()
-        self._config = config
+        super().__init__(config)
         self.projection = (
             TokenProjection(config.width, config.projection) if config.projection else None
         )
@@ -67,77 +66,84 @@ class Adapter(nn.Module):
         for name, width in config.layers.items():
             layer = KeysValues(config.key_width, width)
             nn.init.zeros_(layer.to_v.weight)
-            _put(self.layers, name, layer)
-
-    @property
-    def config(self) -> AdapterConfig:
-        """The configuration that it was built with."""
-        return self._config
+            _add_submodule(self.layers, name, layer)
 
     def forward(self, stream: Stream) -> Context:
-        """Return what its layers attend to."""
-        if self.projection is None or self._config.projection is None:
-            return Context((stream,), stream.tokens)
+        """Return the context of the adapter's layers."""
+        if self.projection is None or self.config.projection is None:
+            return Context.of(stream)
         tokens, mask = self.projection(stream.tokens), stream.mask
         if mask is not None:
-            mask = mask.repeat_interleave(self._config.projection.tokens, dim=1)
-        return Context((replace(stream, tokens=tokens, mask=mask),), tokens)
+            mask = mask.repeat_interleave(self.config.projection.tokens, dim=1)
+        return Context.of(replace(stream, tokens=tokens, mask=mask))
 
-    def keys_values(self, layer: str, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Return keys and values (B, N, C) of its tokens for a cross-attention that it serves."""
-        found: tuple[Tensor, Tensor] = self.layers.get_submodule(layer)(tokens)
-        return found
+    def layer(self, name: str) -> KeysValues:
+        """Return the keys and values for a cross-attention that the adapter serves."""
+        layer = self.layers.get_submodule(name)
+        assert isinstance(layer, KeysValues)
+        return layer
 
 
 @dataclass(frozen=True, eq=False)
-class Adapted:
-    """An adapter during one call: what its layers attend to, and how much that counts."""
+class ActiveAdapter:
+    """An adapter in one forward pass.
+
+    Attributes:
+        adapter: its weights.
+        context: the tokens that it attends to.
+        scale: a number, or one for each row, (B,).
+    """
 
     adapter: Adapter
     context: Context
     scale: float | Tensor
 
     def serves(self, layer: str) -> bool:
-        """Return whether it is added to a cross-attention."""
+        """Return whether the adapter has keys and values for a cross-attention."""
         return layer in self.adapter.config.layers
 
-    def weighed(self, values: Tensor, attended: Attended) -> Tensor:
-        """Return values (B, Q, C) times scale and presence."""
+    def attend(self, layer: str, q: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return (B, h * w, C), to add before the output layer, for queries (B, H, h * w, d)."""
+        context = self.context.for_layer(size)
+        keys, values = self.adapter.layer(layer)(context.tokens)
+        k, v = (split_heads(part, heads=q.shape[1]) for part in (keys, values))
+        out = merge_heads(attend(q, k, v, context.bias))
         if isinstance(self.scale, Tensor):
-            values = values * self.scale.to(values.dtype).view(-1, 1, 1)
+            out = out * self.scale.to(out.dtype).view(-1, 1, 1)
         elif self.scale != 1:
-            values = values * self.scale
-        return values if attended.presence is None else values * attended.presence
+            out = out * self.scale
+        return out if context.gate is None else out * context.gate
 
 
-def adapted(adapters: Mapping[str, ScaledAdapter], condition: Condition) -> tuple[Adapted, ...]:
-    """Return the adapters that act on a call with this condition.
+def activate_adapters(
+    adapters: Mapping[str, ScaledAdapter], condition: Condition
+) -> tuple[ActiveAdapter, ...]:
+    """Return the adapters that act on a forward pass with this condition.
 
-    One whose scale is the number 0, or whose stream is absent or does not count, is left out.
+    An adapter whose scale is the number 0, or whose stream is absent or not active, is left out.
     """
-    found = []
-    for name, use in adapters.items():
+    active = []
+    for name, scaled in adapters.items():
         stream = condition.streams.get(name)
-        if stream is None or not counts(stream) or use.is_off:
-            continue
-        found.append(Adapted(use.module, use.module(stream), use.scale))
-    return tuple(found)
+        if stream is not None and is_active(stream) and not scaled.is_off:
+            active.append(ActiveAdapter(scaled.module, scaled.module(stream), scaled.scale))
+    return tuple(active)
 
 
-def adapter_for(
+def create_adapter(
     denoiser: nn.Module, width: int, projection: ProjectionConfig | None = None
 ) -> Adapter:
     """Return a new adapter for all cross-attentions of a denoiser.
 
-    Where widths agree its keys begin as copies of the denoiser's own, as IP-Adapter's do.
+    Where widths agree its keys start as copies of the denoiser's, like those of IP-Adapter.
 
     Args:
-        denoiser: one that says its `cross_attentions`, and supports "adapters".
+        denoiser: has `cross_attentions` and supports "adapters".
         width: of the stream's tokens.
-        projection: what makes other tokens of them.
+        projection: of the stream's tokens; None leaves them as they are.
 
     Raises:
-        CompatibilityError: it has no cross-attention.
+        CompatibilityError: the denoiser has no cross-attention.
     """
     layers: Mapping[str, int] = getattr(denoiser, "cross_attentions", {})
     if not layers:
@@ -146,15 +152,15 @@ def adapter_for(
     modules = dict(denoiser.named_modules())
     with torch.no_grad():
         for name in layers:
-            own = getattr(modules.get(name), "to_k", None)
-            new: KeysValues = adapter.layers.get_submodule(name)  # type: ignore[assignment]
-            if own is not None and own.weight.shape == new.to_k.weight.shape:
-                new.to_k.weight.copy_(own.weight)
+            source = getattr(modules.get(name), "to_k", None)
+            target = adapter.layer(name).to_k
+            if source is not None and source.weight.shape == target.weight.shape:
+                target.weight.copy_(source.weight)
     return adapter
 
 
-def _put(root: nn.Module, name: str, layer: nn.Module) -> None:
-    """Register a layer under a name with dots, in modules within modules."""
+def _add_submodule(root: nn.Module, name: str, layer: nn.Module) -> None:
+    """Add a layer under a dotted name, and the modules on the way to it."""
     *path, last = name.split(".")
     for part in path:
         if part not in dict(root.named_children()):

@@ -1,180 +1,220 @@
-"""Whether an adapter was made for cross-attentions such as a denoiser has."""
+"""Checks of the arguments of a denoiser's forward pass."""
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
 
 from latelier.contracts.components import Control, ScaledAdapter
 from latelier.contracts.condition import Condition
-from latelier.contracts.configs import DenoiserConfig, InputSpec
-from latelier.contracts.errors import ConditionError, InvalidInputError, suggestion
+from latelier.contracts.configs import InputSpec
+from latelier.contracts.errors import (
+    CompatibilityError,
+    ConditionError,
+    InvalidInputError,
+    suggestion,
+)
 from latelier.denoisers.configs import AdapterConfig
 
-_SHOWN = 3
+_MAX_LISTED = 3
 
 
-def misfit(config: AdapterConfig, cross_attentions: Mapping[str, int]) -> str | None:
-    """Return what is wrong with an adapter for a denoiser, or None where it fits.
+@dataclass(frozen=True)
+class CallSpec:
+    """What a denoiser accepts in a forward pass.
 
-    Args:
-        config: the adapter's.
-        cross_attentions: name -> width of the denoiser's.
+    Attributes:
+        latent_channels: of x, without spatial conditions.
+        size_multiple: h and w of x are multiples of it.
+        inputs: the conditions.
+        blocks: names of the blocks to whose outputs residuals can be added.
+        self_attentions: names of the self-attentions that can be perturbed.
+        cross_attentions: name -> width of the cross-attentions that adapters can serve.
     """
-    if not cross_attentions:
-        return "is added to cross-attentions, and this denoiser has none"
-    missing = [f"'{name}'" for name in config.layers if name not in cross_attentions]
-    if missing:
-        there = _there(cross_attentions)
-        return f"has the layers {_listed(missing)}, which this denoiser has not; {there}"
-    other = [
-        f"'{name}' of width {width}, which is {cross_attentions[name]} here"
-        for name, width in config.layers.items()
-        if width != cross_attentions[name]
-    ]
-    return f"is for another denoiser: it has {_listed(other)}" if other else None
+
+    latent_channels: int
+    size_multiple: int
+    inputs: InputSpec
+    blocks: frozenset[str]
+    self_attentions: frozenset[str]
+    cross_attentions: Mapping[str, int] = field(default_factory=dict)
 
 
-def _there(cross_attentions: Mapping[str, int]) -> str:
-    first, *_ = cross_attentions
-    return f"its {len(cross_attentions)} cross-attentions are named such as '{first}'"
+def check_call(
+    x: Tensor, t: Tensor, condition: Condition, control: Control, spec: CallSpec
+) -> None:
+    """Check all arguments of a forward pass.
+
+    Raises:
+        InvalidInputError: x or t has a wrong shape.
+        ConditionError: a part of the condition, or a name in the control, is unknown or does not
+            fit.
+        CompatibilityError: an adapter was made for another denoiser.
+    """
+    check_input(x, t, spec)
+    check_condition(condition, control.adapters, x, spec.inputs)
+    check_control(control, spec)
 
 
-def _listed(layers: list[str]) -> str:
-    more = f" and {len(layers) - _SHOWN} more" if len(layers) > _SHOWN else ""
-    return ", ".join(layers[:_SHOWN]) + more
+def check_input(x: Tensor, t: Tensor, spec: CallSpec) -> None:
+    """Check that x is (B, C, h, w) and t is (B,).
+
+    Raises:
+        InvalidInputError: names the shape that is accepted.
+    """
+    multiple = spec.size_multiple
+    fits = x.ndim == 4 and x.shape[1] == spec.latent_channels
+    if not fits or x.shape[2] % multiple or x.shape[3] % multiple:
+        raise InvalidInputError(
+            f"x has the shape {tuple(x.shape)}; this denoiser takes "
+            f"(B, {spec.latent_channels}, h, w), h and w multiples of {multiple}"
+        )
+    if t.shape != x.shape[:1]:
+        raise InvalidInputError(f"t has the shape {tuple(t.shape)}; it must be ({len(x)},)")
 
 
 def check_condition(
-    condition: Condition, takes: InputSpec, x: Tensor, adapters: Mapping[str, ScaledAdapter]
+    condition: Condition, adapters: Mapping[str, ScaledAdapter], x: Tensor, inputs: InputSpec
 ) -> None:
-    """Check a condition against what the denoiser of x (B, C, h, w) takes.
+    """Check that a condition fits x (B, C, h, w) and the inputs of its denoiser.
 
     Streams and vectors may be absent. Spatial parts may not: they have no neutral value.
 
     Args:
-        condition: all that is given.
-        takes: what the denoiser takes by itself.
-        x: what it denoises.
-        adapters: each takes a stream of its name.
+        condition: every part of it must be known.
+        adapters: each takes the stream of its name.
+        x: what the denoiser denoises.
+        inputs: what the denoiser takes without adapters.
 
     Raises:
-        ConditionError: a name, width, size or batch that does not fit; lists what would.
+        ConditionError: a name, width, size or batch size does not fit; lists what would.
     """
-    streams = {name: slot.width for name, slot in takes.streams.items()}
-    for name, use in adapters.items():
+    streams = {name: slot.width for name, slot in inputs.streams.items()}
+    for name, scaled in adapters.items():
         if name in streams:
             raise ConditionError(
-                f"an adapter is called '{name}', as is a stream that this denoiser takes itself; "
-                "give the adapter another name"
+                f"an adapter is called '{name}', which is also the name of a stream of this "
+                "denoiser; give the adapter another name"
             )
-        _check_scale(name, use, x)
-    streams |= {name: use.module.config.width for name, use in adapters.items()}
-    for kind, given, taken in (
-        ("stream", condition.streams, streams),
-        ("spatial part", condition.spatial, takes.spatial),
-        ("vector", condition.vectors, takes.vectors),
-    ):
-        _check_names(kind, given, taken)
+        _check_scale(name, scaled, x)
+        streams[name] = scaled.module.config.width
+    _check_names("stream", condition.streams, streams)
+    _check_names("spatial part", condition.spatial, inputs.spatial)
+    _check_names("vector", condition.vectors, inputs.vectors)
     for name, stream in condition.streams.items():
         _check_width("stream", name, stream.tokens.shape[2], streams[name])
     for name, vector in condition.vectors.items():
-        _check_width("vector", name, vector.shape[1], takes.vectors[name])
-    _check_spatial(condition.spatial, takes.spatial, x)
+        _check_width("vector", name, vector.shape[1], inputs.vectors[name])
+    _check_spatial(condition.spatial, inputs.spatial, x)
     if condition.batch not in (None, len(x)):
         raise ConditionError(f"the condition has {condition.batch} rows, but x has {len(x)}")
 
 
-def _check_scale(name: str, use: ScaledAdapter, x: Tensor) -> None:
-    if isinstance(use.scale, Tensor) and use.scale.shape != (len(x),):
-        raise ConditionError(
-            f"the scale of the adapter '{name}' has the shape {tuple(use.scale.shape)}; it is a "
-            f"number, or ({len(x)},)"
-        )
-
-
-def _check_names(kind: str, given: Mapping[str, Any], taken: Mapping[str, Any]) -> None:
-    for name in given:
-        if name not in taken:
-            raise ConditionError(
-                f"this denoiser takes no {kind} '{name}'. {suggestion(name, taken)}"
-            )
-
-
-def _check_width(kind: str, name: str, given: int, taken: int) -> None:
-    if given != taken:
-        raise ConditionError(
-            f"the {kind} '{name}' has width {given}, but this denoiser takes {taken}"
-        )
-
-
-def _check_spatial(given: Mapping[str, Tensor], taken: Mapping[str, int], x: Tensor) -> None:
-    missing = [name for name in taken if name not in given]
-    if missing:
-        needs = ", ".join(f"{name} ({channels} channels)" for name, channels in taken.items())
-        raise ConditionError(
-            f"the spatial part '{missing[0]}' is missing; this denoiser needs {needs}"
-        )
-    for name, part in given.items():
-        right = (taken[name], *x.shape[2:])
-        if part.shape[1:] != right:
-            raise ConditionError(
-                f"the spatial part '{name}' has the shape {tuple(part.shape[1:])}, "
-                f"but this denoiser takes {tuple(right)} here"
-            )
-
-
-def check_control(
-    control: Control,
-    blocks: AbstractSet[str],
-    self_attentions: AbstractSet[str],
-    cross_attentions: Mapping[str, int],
-) -> None:
-    """Check the names in a control against those of a denoiser.
+def check_control(control: Control, spec: CallSpec) -> None:
+    """Check the names and adapters of a control.
 
     Raises:
-        ConditionError: a name that there is not; lists those that there are.
+        ConditionError: a name is unknown; lists the known ones.
+        CompatibilityError: an adapter was made for another denoiser.
     """
     for name in control.residuals:
-        if name not in blocks:
-            raise ConditionError(f"no block '{name}'. {suggestion(name, blocks)}")
+        if name not in spec.blocks:
+            raise ConditionError(f"no block '{name}'. {suggestion(name, spec.blocks)}")
     for name in control.perturbed_attention:
-        if name not in self_attentions:
-            raise ConditionError(f"no self-attention '{name}'. {suggestion(name, self_attentions)}")
-    for name, use in control.adapters.items():
-        fault = misfit(use.module.config, cross_attentions)
-        if fault is not None:
-            raise ConditionError(f"the adapter '{name}' {fault}")
+        if name not in spec.self_attentions:
+            raise ConditionError(
+                f"no self-attention '{name}'. {suggestion(name, spec.self_attentions)}"
+            )
+    for name, scaled in control.adapters.items():
+        check_adapter(name, scaled.module.config, spec.cross_attentions)
 
 
-def residual_for(control: Control, name: str, shape: tuple[int, ...]) -> Tensor | None:
-    """Return the residual for a block whose output has the shape (B, C, h, w); None without one.
+def check_adapter(name: str, config: AdapterConfig, cross_attentions: Mapping[str, int]) -> None:
+    """Check that a denoiser has the cross-attentions that an adapter serves.
+
+    Args:
+        name: of the adapter.
+        config: of the adapter.
+        cross_attentions: name -> width of the denoiser's.
 
     Raises:
-        ConditionError: it has another shape.
+        CompatibilityError: a layer is missing or has another width.
     """
-    residual = control.residuals.get(name)
-    if residual is not None and residual.shape != shape:
+    if not cross_attentions:
+        raise CompatibilityError(
+            f"adapter '{name}' needs cross-attentions, and this denoiser has none"
+        )
+    missing = [f"'{layer}'" for layer in config.layers if layer not in cross_attentions]
+    if missing:
+        raise CompatibilityError(
+            f"adapter '{name}' has the layers {_list_some(missing)}, which this denoiser has not; "
+            f"its {len(cross_attentions)} cross-attentions have names such as "
+            f"'{next(iter(cross_attentions))}'"
+        )
+    different = [
+        f"'{layer}' of width {width}, which is {cross_attentions[layer]} here"
+        for layer, width in config.layers.items()
+        if width != cross_attentions[layer]
+    ]
+    if different:
+        raise CompatibilityError(
+            f"adapter '{name}' is for another denoiser: it has {_list_some(different)}"
+        )
+
+
+def check_residual(name: str, residual: Tensor, shape: tuple[int, ...]) -> None:
+    """Check that a residual has the shape (B, C, h, w) of the output of its block.
+
+    Raises:
+        ConditionError: names both shapes.
+    """
+    if residual.shape != shape:
         raise ConditionError(
             f"the residual for '{name}' has the shape {tuple(residual.shape)}; "
             f"it must be {tuple(shape)}"
         )
-    return residual
 
 
-def check_input(x: Tensor, t: Tensor, config: DenoiserConfig) -> None:
-    """Check x, which must be (B, C, h, w), and t, which must be (B,).
-
-    Raises:
-        InvalidInputError: a shape that the denoiser cannot take; says which it can.
-    """
-    multiple = config.size_multiple
-    fits = x.ndim == 4 and x.shape[1] == config.latent_channels
-    if not fits or x.shape[2] % multiple or x.shape[3] % multiple:
-        raise InvalidInputError(
-            f"x has the shape {tuple(x.shape)}; this denoiser takes "
-            f"(B, {config.latent_channels}, h, w), h and w multiples of {multiple}"
+def _check_scale(name: str, scaled: ScaledAdapter, x: Tensor) -> None:
+    if isinstance(scaled.scale, Tensor) and scaled.scale.shape != (len(x),):
+        raise ConditionError(
+            f"the scale of the adapter '{name}' has the shape {tuple(scaled.scale.shape)}; it must "
+            f"be a number or ({len(x)},)"
         )
-    if t.shape != x.shape[:1]:
-        raise InvalidInputError(f"t has the shape {tuple(t.shape)}; it must be ({len(x)},)")
+
+
+def _check_names(kind: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    for name in given:
+        if name not in known:
+            raise ConditionError(
+                f"this denoiser takes no {kind} '{name}'. {suggestion(name, known)}"
+            )
+
+
+def _check_width(kind: str, name: str, width: int, expected: int) -> None:
+    if width != expected:
+        raise ConditionError(
+            f"the {kind} '{name}' has width {width}, but this denoiser takes {expected}"
+        )
+
+
+def _check_spatial(given: Mapping[str, Tensor], known: Mapping[str, int], x: Tensor) -> None:
+    missing = [name for name in known if name not in given]
+    if missing:
+        needs = ", ".join(f"{name} ({channels} channels)" for name, channels in known.items())
+        raise ConditionError(
+            f"the spatial part '{missing[0]}' is missing; this denoiser needs {needs}"
+        )
+    for name, part in given.items():
+        expected = (known[name], *x.shape[2:])
+        if part.shape[1:] != expected:
+            raise ConditionError(
+                f"the spatial part '{name}' has the shape {tuple(part.shape[1:])}, "
+                f"but this denoiser takes {expected} here"
+            )
+
+
+def _list_some(layers: list[str]) -> str:
+    more = f" and {len(layers) - _MAX_LISTED} more" if len(layers) > _MAX_LISTED else ""
+    return ", ".join(layers[:_MAX_LISTED]) + more

@@ -1,4 +1,4 @@
-"""The configuration of an adapter. It needs no torch."""
+"""The configurations of the denoisers and of their adapters. They need no torch."""
 
 from typing import Annotated, Self
 
@@ -7,52 +7,20 @@ from pydantic import Field, model_validator
 from latelier.contracts.configs import DenoiserConfig, InputSpec, StreamSlot
 from latelier.contracts.frozen import Frozen
 
-AdapterWidth = Annotated[int, Field(ge=1, le=65_536)]
-
-
-class ProjectionConfig(Frozen):
-    """What makes tokens for the keys and values of the tokens of a stream."""
-
-    width: AdapterWidth = Field(description="width of the tokens it makes")
-    tokens: int = Field(
-        default=1,
-        ge=1,
-        le=1024,
-        description="how many it makes of each token of the stream: IP-Adapter makes 4 of an "
-        "image's vector",
-    )
-
-
-class AdapterConfig(Frozen):
-    """Decoupled cross-attention (IP-Adapter, arXiv:2308.06721, section 3.2)."""
-
-    width: AdapterWidth = Field(description="width D of the stream's tokens (B, N, D)")
-    projection: ProjectionConfig | None = Field(
-        default=None, description="a linear layer and a norm; None: the tokens as they are"
-    )
-    layers: dict[str, AdapterWidth] = Field(
-        min_length=1,
-        description="the cross-attentions that it is added to, as the denoiser names them -> "
-        "width of their queries",
-    )
-
-    @property
-    def key_width(self) -> int:
-        """AdapterWidth of the tokens that keys and values are made of."""
-        return self.projection.width if self.projection else self.width
-
-
 Width = Annotated[int, Field(ge=1)]
+
+AdapterWidth = Annotated[int, Field(ge=1, le=65_536)]
+"""Has an upper bound because adapter files come from others."""
 
 
 class ConditionedConfig(DenoiserConfig):
-    """Base of the configurations of denoisers that are told of their conditions in three ways.
+    """Base of the configurations of denoisers with the three kinds of conditions.
 
-    Streams are attended to, spatial maps are concatenated to x, and vectors are added to the
-    embedding of the timestep.
+    Streams are cross-attended, spatial maps are concatenated to x, and vectors are added to the
+    timestep embedding.
     """
 
-    in_channels: int = Field(ge=1, description="latent channels; spatial conditions not counted")
+    in_channels: int = Field(ge=1, description="latent channels, without spatial conditions")
     out_channels: int = Field(ge=1, description="channels of the prediction")
     context_dim: int | None = Field(
         default=None,
@@ -60,7 +28,8 @@ class ConditionedConfig(DenoiserConfig):
         description="width of the cross-attended context; None: self-attention only",
     )
     streams: dict[str, StreamSlot] = Field(
-        default_factory=dict, description="streams attended to, by name, in order"
+        default_factory=dict,
+        description="cross-attended streams by name, in the order of concatenation",
     )
     spatial: dict[str, Width] = Field(
         default_factory=dict, description="name -> channels, in the order of concatenation"
@@ -70,7 +39,7 @@ class ConditionedConfig(DenoiserConfig):
     )
     native_vectors: tuple[str, ...] = Field(
         default=(),
-        description="vectors that have the timestep embedding's width and are added as they are "
+        description="vectors of the timestep embedding's width, which are added as they are "
         "(published label embeddings); the others pass a linear layer",
     )
 
@@ -81,22 +50,22 @@ class ConditionedConfig(DenoiserConfig):
 
     @property
     def latent_channels(self) -> int:
-        """Channels of the x it denoises, spatial conditions not counted."""
+        """Channels of x, without spatial conditions."""
         return self.in_channels
 
     @property
     def given_channels(self) -> int:
-        """Channels of x and the spatial conditions together."""
+        """Channels of x and of the spatial conditions."""
         return self.in_channels + sum(self.spatial.values())
 
     @property
     def supports(self) -> frozenset[str]:
-        """What it can obey."""
+        """The controls that the denoiser supports."""
         always = {"masks", "regions", "residuals", "perturbed_attention", "gradient_checkpointing"}
         return frozenset(always if self.context_dim is None else {*always, "adapters"})
 
     def inputs(self) -> InputSpec:
-        """Return the conditions that it takes."""
+        """Return the conditions that the denoiser takes."""
         return InputSpec(streams=self.streams, spatial=self.spatial, vectors=self.vectors)
 
     @model_validator(mode="after")
@@ -131,67 +100,8 @@ class ConditionedConfig(DenoiserConfig):
         for name in (*self.streams, *self.spatial, *self.vectors):
             if not name.isidentifier():
                 raise ValueError(
-                    f"'{name}' is no name for a condition: use letters, digits and underscores"
+                    f"invalid name '{name}' of a condition: use letters, digits and underscores"
                 )
-        return self
-
-
-class TransformerConfig(ConditionedConfig):
-    """The diffusion transformer, DiT (Peebles and Xie 2022, arXiv:2212.09748).
-
-    Published depth, hidden_size and num_heads: S 12, 384, 6; B 12, 768, 12; L 24, 1024, 16;
-    XL 28, 1152, 16; each with patch_size 2, 4 or 8.
-    """
-
-    input_size: int = Field(
-        default=32,
-        ge=1,
-        description="latents a side that it is trained at; at other sizes the positions of the "
-        "patches are laid over this square",
-    )
-    patch_size: int = Field(default=2, ge=1, description="latents a side of a patch")
-    hidden_size: int = Field(ge=1, description="width of the tokens, a multiple of 4")
-    depth: int = Field(ge=1, description="number of blocks")
-    num_heads: int = Field(ge=1, description="heads of every attention")
-    mlp_ratio: float = Field(
-        default=4.0, gt=0, description="inner width of the feed-forward layers, times hidden_size"
-    )
-    learn_sigma: bool = Field(
-        default=False,
-        description="the last layer gives twice out_channels; the second half, a variance that no "
-        "sampler here uses, is dropped",
-    )
-
-    @property
-    def embedding_width(self) -> int:
-        """Width of the timestep embedding."""
-        return self.hidden_size
-
-    @property
-    def middle_self_attention(self) -> str:
-        """The self-attention in the middle."""
-        return f"blocks.{self.depth // 2}.attn"
-
-    @property
-    def size_multiple(self) -> int:
-        """Sides of x must be multiples of this."""
-        return self.patch_size
-
-    @model_validator(mode="after")
-    def _check_widths(self) -> Self:
-        if self.hidden_size % 4:
-            raise ValueError(
-                f"hidden_size={self.hidden_size} is no multiple of 4, as the sines and cosines of "
-                "two coordinates need"
-            )
-        if self.hidden_size % self.num_heads:
-            raise ValueError(
-                f"hidden_size={self.hidden_size}, which num_heads={self.num_heads} does not divide"
-            )
-        if self.input_size % self.patch_size:
-            raise ValueError(
-                f"input_size={self.input_size} is no multiple of patch_size={self.patch_size}"
-            )
         return self
 
 
@@ -234,7 +144,7 @@ class UNetConfig(ConditionedConfig):
 
     @property
     def middle_self_attention(self) -> str:
-        """The self-attention in the middle."""
+        """The self-attention that perturbed-attention guidance perturbs."""
         return "middle_block.1"
 
     @property
@@ -273,3 +183,94 @@ class UNetConfig(ConditionedConfig):
                     f"which {name}={divisor} does not divide"
                 )
         return self
+
+
+class TransformerConfig(ConditionedConfig):
+    """The diffusion transformer, DiT (Peebles and Xie 2022, arXiv:2212.09748).
+
+    Published depth, hidden_size and num_heads: S 12, 384, 6; B 12, 768, 12; L 24, 1024, 16;
+    XL 28, 1152, 16; each with patch_size 2, 4 or 8.
+    """
+
+    input_size: int = Field(
+        default=32,
+        ge=1,
+        description="side in latents at training; at other sizes the positions of the patches are "
+        "scaled to this square",
+    )
+    patch_size: int = Field(default=2, ge=1, description="side of a patch, in latents")
+    hidden_size: int = Field(ge=1, description="width of the tokens, a multiple of 4")
+    depth: int = Field(ge=1, description="number of blocks")
+    num_heads: int = Field(ge=1, description="heads of every attention")
+    mlp_ratio: float = Field(
+        default=4.0, gt=0, description="inner width of the feed-forward layers, times hidden_size"
+    )
+    learn_sigma: bool = Field(
+        default=False,
+        description="the last layer has twice out_channels; the second half, a variance that no "
+        "sampler here uses, is dropped",
+    )
+
+    @property
+    def embedding_width(self) -> int:
+        """Width of the timestep embedding."""
+        return self.hidden_size
+
+    @property
+    def middle_self_attention(self) -> str:
+        """The self-attention that perturbed-attention guidance perturbs."""
+        return f"blocks.{self.depth // 2}.attn"
+
+    @property
+    def size_multiple(self) -> int:
+        """Sides of x must be multiples of this."""
+        return self.patch_size
+
+    @model_validator(mode="after")
+    def _check_widths(self) -> Self:
+        if self.hidden_size % 4:
+            raise ValueError(
+                f"hidden_size={self.hidden_size} must be a multiple of 4, for the sines and "
+                "cosines of two coordinates"
+            )
+        if self.hidden_size % self.num_heads:
+            raise ValueError(
+                f"num_heads={self.num_heads} does not divide hidden_size={self.hidden_size}"
+            )
+        if self.input_size % self.patch_size:
+            raise ValueError(
+                f"input_size={self.input_size} must be a multiple of patch_size={self.patch_size}"
+            )
+        return self
+
+
+class ProjectionConfig(Frozen):
+    """Projects the tokens of a stream before keys and values are computed."""
+
+    width: AdapterWidth = Field(description="width of the projected tokens")
+    tokens: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        description="projected tokens for each token of the stream; IP-Adapter has 4 for an "
+        "image's vector",
+    )
+
+
+class AdapterConfig(Frozen):
+    """Decoupled cross-attention (IP-Adapter, arXiv:2308.06721, section 3.2)."""
+
+    width: AdapterWidth = Field(description="width D of the stream's tokens (B, N, D)")
+    projection: ProjectionConfig | None = Field(
+        default=None, description="a linear layer and a norm; None leaves the tokens as they are"
+    )
+    layers: dict[str, AdapterWidth] = Field(
+        min_length=1,
+        description="cross-attentions that the adapter serves, by the denoiser's names -> width of "
+        "their queries",
+    )
+
+    @property
+    def key_width(self) -> int:
+        """Width of the tokens that keys and values are computed from."""
+        return self.projection.width if self.projection else self.width

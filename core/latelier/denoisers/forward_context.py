@@ -1,42 +1,77 @@
-"""What the blocks of a denoiser share during one call."""
+"""What the layers of a denoiser share during one forward pass."""
 
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import Any
 
+from einops import rearrange
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from latelier.denoisers.adapter import Adapted
+from latelier.contracts.components import Control
+from latelier.denoisers.adapter import ActiveAdapter
+from latelier.denoisers.checks import check_residual
 from latelier.denoisers.injection import Context
 
 
-@dataclass(frozen=True, eq=False)
-class Call:
-    """Made anew for each forward pass, so that a denoiser holds no state.
+class ContextLayer(nn.Module):
+    """Base of the layers whose `forward` takes a `ForwardContext` as its last argument."""
 
-    emb: (B, E), the timestep embedding with every vector added, after its SiLU.
-    context: what is cross-attended; None where no stream is given.
-    perturbed_attention: names of the self-attention layers that pass their values through.
-    gradient_checkpointing: whether what is inside layers is made again in the backward pass.
-    adapters: what is cross-attended beside the context.
+
+@dataclass(frozen=True, eq=False)
+class ForwardContext:
+    """Created for each forward pass, so that a denoiser holds no state between calls.
+
+    Attributes:
+        emb: (B, E), SiLU of the timestep embedding plus all vectors.
+        context: of the cross-attentions; None where no stream is active.
+        adapters: the cross-attentions attend to these too.
+        control: the caller's.
     """
 
     emb: Tensor
-    context: Context | None
-    perturbed_attention: frozenset[str]
-    gradient_checkpointing: bool = False
-    adapters: tuple[Adapted, ...] = ()
+    context: Context | None = None
+    adapters: tuple[ActiveAdapter, ...] = ()
+    control: Control = field(default_factory=Control)
 
     @property
-    def attends(self) -> bool:
-        """Whether there is anything to cross-attend to."""
+    def has_context(self) -> bool:
+        """Whether cross-attentions have anything to attend to."""
         return self.context is not None or bool(self.adapters)
 
-    def applied(self, layer: nn.Module, *features: Any) -> Tensor:
-        """Return what a layer that is told of the call makes of features."""
-        out: Tensor = (
-            checkpoint(layer, *features, self, use_reentrant=False)
-            if self.gradient_checkpointing
-            else layer(*features, self)
-        )
-        return out
+    def is_perturbed(self, names: AbstractSet[str]) -> bool:
+        """Return whether a self-attention with any of these names is perturbed."""
+        return not self.control.perturbed_attention.isdisjoint(names)
+
+    def run_layer(self, layer: nn.Module, *features: Any) -> Tensor:
+        """Return the output of a layer; its activations are recomputed backward if asked for."""
+        if not isinstance(layer, ContextLayer):
+            return layer(*features)
+        if self.control.gradient_checkpointing:
+            return checkpoint(layer, *features, self, use_reentrant=False)
+        return layer(*features, self)
+
+    def add_residual(self, name: str, h: Tensor) -> Tensor:
+        """Return the output h (B, C, h, w) of a block plus its residual, if there is one.
+
+        Raises:
+            ConditionError: the residual has another shape.
+        """
+        residual = self.control.residuals.get(name)
+        if residual is None:
+            return h
+        check_residual(name, residual, h.shape)
+        return h + residual
+
+    def add_token_residual(self, name: str, tokens: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return the output (B, h * w, D) of a block plus its residual (B, D, h, w), if any.
+
+        Raises:
+            ConditionError: the residual has another shape.
+        """
+        residual = self.control.residuals.get(name)
+        if residual is None:
+            return tokens
+        b, _, width = tokens.shape
+        check_residual(name, residual, (b, width, *size))
+        return tokens + rearrange(residual, "b d h w -> b (h w) d")

@@ -1,147 +1,100 @@
 """The diffusion transformer, whose state dict has the names of the published checkpoints."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition
-from latelier.denoisers.adapter import adapted
-from latelier.denoisers.checks import check_condition, check_control, check_input, residual_for
+from latelier.denoisers.checks import CallSpec
+from latelier.denoisers.conditioned import ConditionedDenoiser
 from latelier.denoisers.configs import TransformerConfig
-from latelier.denoisers.embeddings import position_embedding, timestep_embedding
-from latelier.denoisers.forward_context import Call
-from latelier.denoisers.injection import injected, stream_layers
+from latelier.denoisers.embeddings import embed_positions, embed_timesteps
+from latelier.denoisers.injection import build_stream_layers
 from latelier.denoisers.transformer_blocks import (
     DiTBlock,
     FinalLayer,
     PatchEmbedder,
     TimestepEmbedder,
 )
-from latelier.denoisers.vectors import vector_layers, with_vectors
+from latelier.denoisers.vectors import build_vector_layers
 from latelier.nn.layers import zero_init
 
 SINUSOIDS = 256
 """Width of the sinusoidal embedding of the timestep, the same in every published model."""
 
 
-class Transformer(nn.Module):
-    """Predicts the noise, or what else its process asks for, from the patches of noisy latents.
+class Transformer(ConditionedDenoiser[TransformerConfig]):
+    """Predicts what its noise process is trained on (noise, v, ...) from patches of noisy latents.
 
-    Peebles and Xie 2022, arXiv:2212.09748. The published models are told of a class by a native
-    vector. Their checkpoints hold beside these weights its table (`y_embedder`, here the
-    conditioner's) and the positions (`pos_embed`, here computed). It holds no state between calls,
-    so many threads can call it at once.
+    Peebles and Xie 2022, arXiv:2212.09748. The class of the published models is a native vector.
+    Their checkpoints also hold its table (`y_embedder`, here the conditioner's) and the positions
+    (`pos_embed`, here computed). It holds no state between calls, so that threads can share it.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self._config = config
-        self._takes = config.inputs()
-        width = config.hidden_size
-        numbers = config.patch_size**2 * config.out_channels * (2 if config.learn_sigma else 1)
-        self.x_embedder = PatchEmbedder(config.given_channels, width, config.patch_size)
+        super().__init__(config)
+        width, p = config.hidden_size, config.patch_size
+        channels = 2 * config.out_channels if config.learn_sigma else config.out_channels
+        self.x_embedder = PatchEmbedder(config.given_channels, width, p)
         self.t_embedder = TimestepEmbedder(SINUSOIDS, width)
-        self.blocks = nn.ModuleList(
-            DiTBlock(
-                width,
-                config.num_heads,
-                int(width * config.mlp_ratio),
-                config.context_dim,
-                f"blocks.{i}",
-            )
-            for i in range(config.depth)
-        )
-        self.final_layer = FinalLayer(width, numbers)
-        self.stream_projections, self.stream_embeddings = stream_layers(
-            config.streams, config.context_dim
-        )
-        self.vector_embeds = vector_layers(config)
-        self._block_names = frozenset(f"blocks.{i}" for i in range(config.depth))
-        self._attention_names = frozenset(f"{name}.attn" for name in self._block_names)
-        names = (f"blocks.{i}.cross_attn" for i in range(config.depth))
-        self._cross_attentions = {} if config.context_dim is None else dict.fromkeys(names, width)
-        self._initialise()
-
-    @property
-    def cross_attentions(self) -> Mapping[str, int]:
-        """The cross-attention layers that adapters may serve, and the width of their queries."""
-        return MappingProxyType(self._cross_attentions)
-
-    @property
-    def config(self) -> TransformerConfig:
-        """The configuration that it was built with."""
-        return self._config
+        self.blocks = nn.ModuleList(DiTBlock(config, f"blocks.{i}") for i in range(config.depth))
+        self.final_layer = FinalLayer(width, patch_dim=p * p * channels)
+        self.stream_projections, self.stream_embeddings = build_stream_layers(config)
+        self.vector_embeds = build_vector_layers(config)
+        self.spec = _describe(config)
+        self._init_weights()
 
     def forward(
         self, x: Tensor, t: Tensor, condition: Condition, control: Control | None = None
     ) -> Tensor:
-        """Return the prediction (B, C_out, h, w), as x's dtype.
+        """Return the prediction (B, C_out, h, w), in x's dtype.
 
-        x: (B, C, h, w) noisy latents. t: (B,), the process's timesteps. `control` may add
-        residuals (B, hidden_size, h / patch_size, w / patch_size) to the outputs of "blocks.N",
-        pass the values through the self-attentions "blocks.N.attn", and add what adapters find to
-        `cross_attentions`.
+        Args:
+            x: noisy latents (B, C, h, w).
+            t: the process's timesteps (B,).
+            condition: as the configuration says.
+            control: residuals (B, D, h / p, w / p) for the outputs of "blocks.N"; self-attentions
+                "blocks.N.attn" to perturb; adapters for `cross_attentions`.
 
         Raises:
-            ConditionError: the condition is not what the configuration says, or the control names
-                what there is not.
-            InvalidInputError: x or t has a shape that the model cannot take.
+            ConditionError: a part of the condition, or a name in the control, is unknown or does
+                not fit.
+            CompatibilityError: an adapter was made for another denoiser.
+            InvalidInputError: x or t has a wrong shape.
         """
-        control = control or Control()
-        check_input(x, t, self._config)
-        check_condition(condition, self._takes, x, control.adapters)
-        check_control(control, self._block_names, self._attention_names, self._cross_attentions)
-        context = injected(
-            condition, self._takes.streams, self.stream_projections, self.stream_embeddings
-        )
-        emb = self._embedded(x, t, condition)
-        adapters = adapted(control.adapters, condition)
-        call = Call(
-            emb, context, control.perturbed_attention, control.gradient_checkpointing, adapters
-        )
-
-        tokens, grid = self._tokens(x, condition)
+        ctx = self.prepare_call(x, t, condition, control)
+        patches = self.x_embedder(self.concat_spatial(x, condition))  # (B, D, h / p, w / p)
+        size = (patches.shape[2], patches.shape[3])
+        tokens = rearrange(patches, "b d h w -> b (h w) d") + self._positions(size, patches)
         for i, block in enumerate(self.blocks):
-            tokens = _steered(control, f"blocks.{i}", call.applied(block, tokens, grid), grid)
-        patches = self.final_layer(tokens, call)
-        return self._prediction(patches, grid).to(x.dtype)
+            tokens = ctx.run_layer(block, tokens, size)  # (B, N, D)
+            tokens = ctx.add_token_residual(f"blocks.{i}", tokens, size)
+        patches = self.final_layer(tokens, ctx.emb)  # (B, N, p * p * channels)
+        return self._unpatchify(patches, size).to(x.dtype)  # (B, C_out, h, w)
 
-    def _embedded(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """Return the timestep embedding with the vectors added, after its SiLU: (B, D)."""
-        emb = self.t_embedder(timestep_embedding(t, SINUSOIDS).to(x.dtype))
-        emb = with_vectors(emb, condition, self._config, self.vector_embeds)
-        return nn.functional.silu(emb)
+    def embed_timesteps(self, t: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return the timestep embedding (B, D) of timesteps t (B,)."""
+        return self.t_embedder(embed_timesteps(t, SINUSOIDS).to(dtype))
 
-    def _tokens(self, x: Tensor, condition: Condition) -> tuple[Tensor, tuple[int, int]]:
-        """Return the tokens (B, h * w, D) of the patches, and their grid (h, w)."""
-        config = self._config
-        given = torch.cat([x, *(condition.spatial[name] for name in config.spatial)], dim=1)
-        patches = self.x_embedder(given)
-        grid = (patches.shape[2], patches.shape[3])
-        trained_side = config.input_size // config.patch_size
-        positions = position_embedding(grid, config.hidden_size, trained_side, x.device)
-        tokens = patches.flatten(2).transpose(1, 2)  # (B, D, h, w) -> (B, h * w, D)
-        return tokens + positions.to(tokens.dtype), grid
+    def _positions(self, size: tuple[int, int], like: Tensor) -> Tensor:
+        """Return the embedding (N, D) of the positions of h x w patches."""
+        trained_side = self.config.input_size // self.config.patch_size
+        return embed_positions(size, self.config.hidden_size, trained_side, like.device).to(like)
 
-    def _prediction(self, patches: Tensor, grid: tuple[int, int]) -> Tensor:
-        """Return (B, C_out, h * p, w * p) of patches (B, h * w, p * p * C), the channel innermost.
+    def _unpatchify(self, patches: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return (B, C_out, h * p, w * p) of h x w patches; further channels are dropped."""
+        p = self.config.patch_size
+        pixels = rearrange(patches, "b n (p q c) -> b n p q c", p=p, q=p)
+        pixels = pixels[..., : self.config.out_channels]
+        return rearrange(pixels, "b (h w) p q c -> b c (h p) (w q)", h=size[0])
 
-        Of more channels than C_out the first are the prediction.
-        """
-        (h, w), p = grid, self._config.patch_size
-        split = patches.view(len(patches), h, w, p, p, -1)[..., : self._config.out_channels]
-        # (B, h, w, p, p, C) -> (B, C, h, p, w, p)
-        return split.permute(0, 5, 1, 3, 2, 4).reshape(len(patches), -1, h * p, w * p)
+    def _init_weights(self) -> None:
+        """Initialise as the published models: Glorot weights and zero biases.
 
-    def _initialise(self) -> None:
-        """Draw the weights as the published models were: after Glorot, with biases of zero.
-
-        The patches' convolution is drawn as the linear layer that it is; the layers of the timestep
-        have a deviation of 0.02. Zero are the modulations and the last layer (adaLN-Zero,
-        arXiv:2212.09748, section 3.2), and here the outputs of cross-attention.
+        The patches' convolution counts as the linear layer that it is; the timestep's layers have a
+        deviation of 0.02. The modulations and the last layer start at zero (adaLN-Zero,
+        arXiv:2212.09748, section 3.2), as do the outputs of cross-attention.
         """
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
@@ -156,8 +109,14 @@ class Transformer(nn.Module):
                 zero_init(module)
 
 
-def _steered(control: Control, name: str, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Return what a block gave, with the residual for it added where there is one."""
-    b, _, width = tokens.shape
-    residual = residual_for(control, name, (b, width, *grid))
-    return tokens if residual is None else tokens + residual.flatten(2).transpose(1, 2)
+def _describe(config: TransformerConfig) -> CallSpec:
+    blocks = [f"blocks.{i}" for i in range(config.depth)]
+    cross_attentions = {f"{block}.cross_attn": config.hidden_size for block in blocks}
+    return CallSpec(
+        latent_channels=config.latent_channels,
+        size_multiple=config.size_multiple,
+        inputs=config.inputs(),
+        blocks=frozenset(blocks),
+        self_attentions=frozenset(f"{block}.attn" for block in blocks),
+        cross_attentions={} if config.context_dim is None else cross_attentions,
+    )

@@ -1,25 +1,29 @@
-"""The layers of the diffusion transformer, under the names of the published checkpoints."""
+"""The layers of the diffusion transformer, under the names of the published checkpoints.
+
+Shapes: B rows of a batch, N tokens of width D.
+"""
 
 import torch
 from torch import Tensor, nn
 
-from latelier.denoisers.attention import Attention, cross_attended
-from latelier.denoisers.forward_context import Call
+from latelier.denoisers.attention import CrossAttention
+from latelier.denoisers.configs import TransformerConfig
+from latelier.denoisers.forward_context import ContextLayer, ForwardContext
 from latelier.nn.attention import attend, merge_heads, split_heads
 
 
-def modulated(tokens: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """Return tokens (B, N, D) scaled by 1 + scale and shifted; shift and scale are (B, D)."""
-    return torch.addcmul(shift[:, None], tokens, 1 + scale[:, None])
+def modulate(tokens: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """Return tokens (B, N, D) times 1 + scale plus shift, both (B, 1, D)."""
+    return torch.addcmul(shift, tokens, 1 + scale)
 
 
 def plain_norm(width: int) -> nn.LayerNorm:
-    """Return a layer normalisation whose scale and shift come from elsewhere."""
+    """Return a layer norm whose scale and shift come from `modulate`."""
     return nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
 
 
-class SelfAttention(nn.Module):
-    """Attention among the tokens; one layer gives all heads' q, then all k, then all v."""
+class DiTSelfAttention(nn.Module):
+    """Attention among the tokens; one layer returns all heads' q, then all k, then all v."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -27,13 +31,16 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, tokens: Tensor, perturbed: bool) -> Tensor:
-        """Return (B, N, D); where it passes values, each token attends to itself alone."""
-        q, k, v = self.qkv(tokens).chunk(3, dim=2)
-        if not perturbed:
-            v = merge_heads(attend(*(split_heads(part, self.heads) for part in (q, k, v))))
-        out: Tensor = self.proj(v)
-        return out
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return (B, N, D)."""
+        parts = self.qkv(tokens).chunk(3, dim=2)
+        q, k, v = (split_heads(part, self.heads) for part in parts)
+        return self.proj(merge_heads(attend(q, k, v)))
+
+    def forward_identity(self, tokens: Tensor) -> Tensor:
+        """Return (B, N, D) with the identity as attention map (arXiv:2403.17377)."""
+        _, _, v = self.qkv(tokens).chunk(3, dim=2)
+        return self.proj(v)
 
 
 class Mlp(nn.Module):
@@ -47,66 +54,62 @@ class Mlp(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (B, N, D)."""
-        out: Tensor = self.fc2(self.act(self.fc1(tokens)))
-        return out
+        return self.fc2(self.act(self.fc1(tokens)))
 
 
-class DiTBlock(nn.Module):
-    """Self-attention and feed-forward under adaLN-Zero (arXiv:2212.09748, section 3.2).
+class DiTBlock(ContextLayer):
+    """Self-attention and feed-forward network under adaLN-Zero (arXiv:2212.09748, section 3.2).
 
-    The embedding shifts and scales what enters each, and gates what leaves it; the gates are zero
-    at first, so that a new block passes its tokens on unchanged. Where there is a context,
-    cross-attention stands between the two, ungated, its output zero at first.
+    The embedding shifts and scales the input of each, and gates its output. The gates start at
+    zero, so that a new block returns its tokens unchanged. With a context, cross-attention stands
+    between the two, without a gate; its output starts at zero.
     """
 
-    def __init__(
-        self, width: int, heads: int, inner: int, context_dim: int | None, name: str
-    ) -> None:
+    def __init__(self, config: TransformerConfig, name: str) -> None:
         super().__init__()
-        self.self_attention_name = f"{name}.attn"
-        self.cross_attention_name = f"{name}.cross_attn"
+        width, heads = config.hidden_size, config.num_heads
+        self.self_attention_names = frozenset({f"{name}.attn"})
         self.norm1 = plain_norm(width)
-        self.attn = SelfAttention(width, heads)
-        if context_dim is not None:
+        self.attn = DiTSelfAttention(width, heads)
+        if config.context_dim is not None:
             self.norm_cross = nn.LayerNorm(width, eps=1e-6)
-            self.cross_attn = Attention(width, context_dim, heads)
+            self.cross_attn = CrossAttention(width, config.context_dim, heads, f"{name}.cross_attn")
         self.norm2 = plain_norm(width)
-        self.mlp = Mlp(width, inner)
-        # index 0 is the SiLU of the embedding, applied once for all blocks (see Call.emb)
+        self.mlp = Mlp(width, int(width * config.mlp_ratio))
+        # index 0 is the SiLU of the embedding, applied once for all blocks: ForwardContext.emb
         self.adaLN_modulation = nn.Sequential(nn.Identity(), nn.Linear(width, 6 * width))
 
-    def forward(self, tokens: Tensor, grid: tuple[int, int], call: Call) -> Tensor:
-        """Return (B, h * w, D) for the tokens of a grid (h, w)."""
-        parts = self.adaLN_modulation(call.emb).chunk(6, dim=1)
-        shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = parts
-        passes = self.self_attention_name in call.perturbed_attention
-        attended = self.attn(modulated(self.norm1(tokens), shift, scale), passes)
-        tokens = torch.addcmul(tokens, gate[:, None], attended)
-        if call.attends:
-            name, queries = self.cross_attention_name, self.norm_cross(tokens)
-            tokens = cross_attended(tokens, queries, self.cross_attn, name, call, grid)
-        fed = self.mlp(modulated(self.norm2(tokens), mlp_shift, mlp_scale))
-        return torch.addcmul(tokens, mlp_gate[:, None], fed)
+    def forward(self, tokens: Tensor, size: tuple[int, int], ctx: ForwardContext) -> Tensor:
+        """Return (B, h * w, D) for the tokens of h x w patches."""
+        modulation = self.adaLN_modulation(ctx.emb)[:, None].chunk(6, dim=2)  # (B, 1, D) each
+        shift_msa, scale_msa, gate_msa, shift_mlp, scale_mlp, gate_mlp = modulation
+        h = modulate(self.norm1(tokens), shift_msa, scale_msa)
+        is_perturbed = ctx.is_perturbed(self.self_attention_names)
+        h = self.attn.forward_identity(h) if is_perturbed else self.attn(h)
+        tokens = torch.addcmul(tokens, gate_msa, h)
+        if ctx.has_context:
+            tokens = self.cross_attn(tokens, self.norm_cross(tokens), size, ctx)
+        h = self.mlp(modulate(self.norm2(tokens), shift_mlp, scale_mlp))
+        return torch.addcmul(tokens, gate_mlp, h)
 
 
 class FinalLayer(nn.Module):
-    """The last normalisation under adaLN, and the layer to the latents of each patch."""
+    """The last norm under adaLN, and a layer from each token to the latents of its patch."""
 
-    def __init__(self, width: int, patch_numbers: int) -> None:
+    def __init__(self, width: int, patch_dim: int) -> None:
         super().__init__()
         self.norm_final = plain_norm(width)
-        self.linear = nn.Linear(width, patch_numbers)
+        self.linear = nn.Linear(width, patch_dim)
         self.adaLN_modulation = nn.Sequential(nn.Identity(), nn.Linear(width, 2 * width))
 
-    def forward(self, tokens: Tensor, call: Call) -> Tensor:
-        """Return (B, N, patch_numbers)."""
-        shift, scale = self.adaLN_modulation(call.emb).chunk(2, dim=1)
-        out: Tensor = self.linear(modulated(self.norm_final(tokens), shift, scale))
-        return out
+    def forward(self, tokens: Tensor, emb: Tensor) -> Tensor:
+        """Return (B, N, patch_dim)."""
+        shift, scale = self.adaLN_modulation(emb)[:, None].chunk(2, dim=2)
+        return self.linear(modulate(self.norm_final(tokens), shift, scale))
 
 
 class PatchEmbedder(nn.Module):
-    """One token for each square patch."""
+    """Makes one token of each square patch."""
 
     def __init__(self, channels: int, width: int, patch_size: int) -> None:
         super().__init__()
@@ -114,8 +117,7 @@ class PatchEmbedder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, D, h / p, w / p) of x (B, C, h, w)."""
-        out: Tensor = self.proj(x)
-        return out
+        return self.proj(x)
 
 
 class TimestepEmbedder(nn.Module):
@@ -127,5 +129,4 @@ class TimestepEmbedder(nn.Module):
 
     def forward(self, sinusoids: Tensor) -> Tensor:
         """Return (B, D)."""
-        out: Tensor = self.mlp(sinusoids)
-        return out
+        return self.mlp(sinusoids)

@@ -14,7 +14,7 @@ from latelier.checkpoints.component import new_component
 from latelier.checkpoints.manifests import TrainedOn
 from latelier.contracts.components import ScaledAdapter
 from latelier.contracts.errors import CompatibilityError, UnknownNameError, suggestion
-from latelier.denoisers.adapter import adapter_for
+from latelier.denoisers.adapter import create_adapter
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.pipeline.images import to_images
@@ -76,7 +76,7 @@ def _new_adapter(base: Pipeline, config: AdapterTraining, atelier: Atelier) -> L
             raise CompatibilityError(
                 f"conditioner: '{conditioner.id}' gives no stream; an adapter needs one"
             )
-        module = adapter_for(base.denoiser_component.module, outputs.stream, config.projection)
+        module = create_adapter(base.denoiser_component.module, outputs.stream, config.projection)
     denoiser = base.denoiser_component
     trained_on = TrainedOn(
         model=config.model,

@@ -11,8 +11,8 @@ from latelier.checkpoints.component import Component
 from latelier.contracts import frames
 from latelier.contracts.components import Control, PictureGeometry, ScaledAdapter
 from latelier.contracts.errors import CompatibilityError
-from latelier.denoisers.vectors import named_layers
 from latelier.diffusion.processes.process import Process
+from latelier.nn.module import to_module_dict
 from latelier.training.conditioning import Conditioning, to_device
 from latelier.training.config import InputSource, PredictionTraining
 from latelier.training.data import collate, make_dataset
@@ -51,7 +51,7 @@ class PredictionObjective(Objective):
         self.config = config
         self.first_stage = first_stage.module
         self.denoiser = denoiser.module
-        self.conditioners = named_layers(
+        self.conditioners = to_module_dict(
             {name: component.module for name, component in conditioners.items()}
         )
         self.conditioning = Conditioning(self.conditioners, sources, config.drop_all, config.seed)

@@ -12,7 +12,7 @@ from latelier.checkpoints.adapter import LoadedAdapter, adapter_component, save_
 from latelier.checkpoints.component import new_component
 from latelier.cli.support.probe import _check_data
 from latelier.contracts.errors import ModelFileError, PluginError
-from latelier.denoisers.adapter import adapter_for
+from latelier.denoisers.adapter import create_adapter
 from latelier.kernel.registrar import Registrar
 from latelier.kernel.registry import Registry
 from latelier.provenance.png import read_provenance
@@ -24,7 +24,7 @@ def adapter(tiny_model, tmp_path) -> Path:
     denoiser = load(tiny_model, "cpu").denoiser_component.module
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        module = adapter_for(denoiser, 3)
+        module = create_adapter(denoiser, 3)
         for weights in module.parameters():
             torch.nn.init.normal_(weights)
     conditioner = new_component("conditioner", "embedding", {"width": 3}, default_atelier())
