@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -9,13 +10,16 @@ import typer
 from typer.main import get_command
 
 from latelier._version import __version__
-from latelier.cli.support.lazy import LazyGroup, new_app
+from latelier.cli.support.lazy import LazyGroup, LightTyper
 
-app = new_app(cls=LazyGroup)
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it: 128 and the number of the signal."""
+
+app = LightTyper(cls=LazyGroup)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"latelier {__version__}")
         raise typer.Exit
 
@@ -30,16 +34,19 @@ def latelier(
         bool, typer.Option("--debug", envvar="LATELIER_DEBUG", help="Show tracebacks of errors.")
     ] = False,
 ) -> None:
-    """Make images with latent diffusion, out of parts that anyone can add."""
+    """Generate images with latent diffusion, from components that anyone can add."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line, and exit with its status.
+    """Run the command line and exit with its status.
 
     0 is success, 1 a finding (a replay that differs, a plugin with a warning), 2 an error, 130 an
     interrupt.
     """
-    # What is alive at the end dies with the process: to look for cycles among torch's objects once
-    # more would take the interpreter half a second.
+    # Everything dies with the process: without this the interpreter spends half a second at its
+    # end on a search for cycles among torch's objects.
     atexit.register(gc.freeze)
-    get_command(app).main(arguments, prog_name="latelier")
+    try:
+        get_command(app).main(arguments, prog_name="latelier")
+    except KeyboardInterrupt:  # outside of the command, such as while an error is printed
+        sys.exit(INTERRUPTED)

@@ -14,13 +14,19 @@ from latelier.provenance.large_pictures import without_large_pictures
 PNG_KEY = "latelier"
 
 
-def write_png(path: Path, image: Image.Image, provenance: dict[str, Any] | None) -> None:
-    """Write a PNG atomically, its provenance as JSON in an iTXt chunk (see `large_pictures`)."""
+def write_png(
+    path: Path, image: Image.Image, provenance: dict[str, Any] | None, *, replace: bool = True
+) -> None:
+    """Write a PNG atomically, its provenance as JSON in an iTXt chunk (see `large_pictures`).
+
+    Raises:
+        FileExistsError: the file exists and `replace` is False.
+    """
     info = PngInfo()
     if provenance is not None:
         stored = without_large_pictures(provenance)
         info.add_itxt(PNG_KEY, json.dumps(stored, ensure_ascii=False))
-    with atomic_file(path) as beside:
+    with atomic_file(path, replace=replace) as beside:
         image.save(beside, "PNG", pnginfo=info)
 
 

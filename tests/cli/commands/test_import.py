@@ -82,7 +82,7 @@ def test_mistakes_are_one_line(cli, unconditional, tmp_path):
         (("export", unconditional, "theirs", "--format", "onnx"), "no format 'onnx'"),
         (("export", unconditional, "w.ckpt"), "is there already"),
         (("import", unconditional, "ours"), "is a model or component of latelier already"),
-        (("generate", "a cat", "--model", unconditional), "takes no prompt, nor anything else"),
+        (("generate", "a cat", "--model", unconditional), "takes no prompt, nor any other input"),
     ):
         done = cli(*arguments)
         assert done.status == 2

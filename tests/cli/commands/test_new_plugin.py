@@ -14,5 +14,5 @@ def test_it_writes_a_distribution_and_its_path(cli, tmp_path):
 def test_a_name_that_a_built_in_has(cli, tmp_path):
     refused = cli("plugins", "new", "text", "--kind", "conditioner")
     assert (refused.status, refused.out) == (2, "")
-    assert refused.err.startswith("error: 'text' is a conditioner of latelier already; choose")
+    assert refused.err.startswith("error: 'text' is already a conditioner of latelier; choose")
     assert not list(tmp_path.glob("latelier-*"))

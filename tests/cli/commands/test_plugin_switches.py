@@ -48,7 +48,7 @@ def test_the_doctor_tells_the_command_that_gets_the_host_running(cli, wicked):
     for id_, state in (("latelier-ends:main", "crashed"), ("latelier-endless:main", "timed_out")):
         assert found[id_]["state"] == state
         assert found[id_]["fix"].startswith(
-            f"`latelier plugins disable {id_}` gets latelier running without it"
+            f"`latelier plugins disable {id_}` makes latelier run without it"
         )
 
 

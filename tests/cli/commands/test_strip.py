@@ -36,7 +36,7 @@ def test_into_a_file(cli, pictures):
 def test_in_place_only_with_force(cli, pictures):
     done = cli("strip", "a.png", "b.png")
     assert done.status == 2
-    assert "a.png: is there already; --force replaces it" in done.err
+    assert "a.png: already exists; --force replaces it" in done.err
     assert all(texts(pictures / "a.png", pictures / "b.png"))
     assert cli("strip", "a.png", "b.png", "--force").status == 0
     assert texts(pictures / "a.png", pictures / "b.png") == [{}, {}]
@@ -49,7 +49,7 @@ def test_in_place_only_with_force(cli, pictures):
         (["a.png", "sub/../a.png", "-o", "clean"], "two of the pictures have the same name"),
         (["none.png", "-o", "clean"], "none.png: cannot be read"),
         (["a.png", "none.png", "-o", "clean"], "none.png: cannot be read"),
-        (["a.png", "-o", "b.png"], "b.png: is there already"),
+        (["a.png", "-o", "b.png"], "b.png: already exists"),
     ],
 )
 def test_what_cannot_be_done(cli, pictures, arguments, said):

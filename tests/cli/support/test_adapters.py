@@ -10,7 +10,7 @@ import torch
 from latelier import default_atelier, load
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component, save_adapter
 from latelier.checkpoints.component import new_component
-from latelier.cli.support.probe import _check_data
+from latelier.cli.doctor.probe import check_adapter_files
 from latelier.contracts.errors import ModelFileError, PluginError
 from latelier.denoisers.adapter import create_adapter
 from latelier.kernel.registrar import Registrar
@@ -103,9 +103,9 @@ def test_the_help_has_no_section_where_there_are_none(cli, monkeypatch):
         ("pant", "there is no adapter 'pant'. Did you mean 'paint'?"),
         ("paint:scal=1", "--adapter paint: there is no field 'scal'. Did you mean 'scale'?"),
         ("paint:scale=-1", "--adapter paint: 'scale': Input should be greater than or equal to 0"),
-        ("paint:scale", "--adapter: 'paint:scale' cannot be read"),
+        ("paint:scale", "--adapter: expected name:key=value,key=value, got 'paint:scale'"),
         ("paint:input=", "--adapter paint: 'input': String should have at least 1 character"),
-        ("paint:input=prompt", "this model has an input 'prompt' already; name the adapter's"),
+        ("paint:input=prompt", "this model already has an input 'prompt'; rename the adapter's"),
     ],
 )
 def test_faults_are_told_before_a_model_is_loaded(
@@ -120,7 +120,7 @@ def test_faults_are_told_before_a_model_is_loaded(
 
 def test_two_inputs_of_one_name(cli, tiny_model, adapter):
     done = cli("generate", "a cat", "-m", tiny_model, "--adapter", adapter, "--adapter", adapter)
-    assert "--adapter: two have the input 'colours'" in done.err
+    assert "--adapter: two adapters add the input 'colours'" in done.err
 
 
 def test_a_value_that_its_input_refuses(cli, tiny_model, adapter):
@@ -150,15 +150,15 @@ class TestDoctor:
     """What the doctor looks at in a process of its own."""
 
     def test_one_that_is_whole(self, registered):
-        _check_data(default_atelier().adapters.spec("paint"))
+        check_adapter_files(default_atelier().adapters.spec("paint"))
 
     def test_one_that_was_damaged(self, registered, tmp_path):
         path = tmp_path / "site" / "paint_pkg" / "data" / "adapter.safetensors"
         path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
         with pytest.raises(ModelFileError, match="its SHA-256 is"):
-            _check_data(default_atelier().adapters.spec("paint"))
+            check_adapter_files(default_atelier().adapters.spec("paint"))
 
     def test_one_that_is_not_there(self, registered, tmp_path):
         shutil.rmtree(tmp_path / "site" / "paint_pkg" / "data")
         with pytest.raises(PluginError, match="there is no folder 'paint_pkg:data'"):
-            _check_data(default_atelier().adapters.spec("paint"))
+            check_adapter_files(default_atelier().adapters.spec("paint"))

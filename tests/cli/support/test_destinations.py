@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from latelier.cli.support.destinations import destinations
+from latelier.cli.support.destinations import plan_destinations
 from latelier.contracts.errors import InvalidInputError
 
 
@@ -28,25 +28,25 @@ def an_empty_folder(tmp_path, monkeypatch):
     ],
 )
 def test_names(output, words, seeds, paths):
-    chosen = destinations(Path(output) if output else None, words, seeds, force=False)
+    chosen = plan_destinations(Path(output) if output else None, words, seeds, force=False)
     assert chosen == [Path(path) for path in paths]
 
 
 def test_a_folder_with_a_dot_in_its_name_is_one_if_it_is_there():
-    with pytest.raises(InvalidInputError, match=r"'out\.png', or an existing folder"):
-        destinations(Path("out.v1"), "a", [1], force=False)
+    with pytest.raises(InvalidInputError, match=r"such as 'out\.png', .* or an existing folder"):
+        plan_destinations(Path("out.v1"), "a", [1], force=False)
     Path("out.v1").mkdir()
-    assert destinations(Path("out.v1"), "a", [1], force=False) == [Path("out.v1/a-1.png")]
+    assert plan_destinations(Path("out.v1"), "a", [1], force=False) == [Path("out.v1/a-1.png")]
 
 
 def test_nothing_is_replaced_unasked():
     Path("a-2.png").touch()
-    with pytest.raises(InvalidInputError, match=r"a-2\.png: is there already"):
-        destinations(None, "a", [1, 2], force=False)
-    assert len(destinations(None, "a", [1, 2], force=True)) == 2
+    with pytest.raises(InvalidInputError, match=r"a-2\.png: already exists"):
+        plan_destinations(None, "a", [1, 2], force=False)
+    assert len(plan_destinations(None, "a", [1, 2], force=True)) == 2
 
 
 def test_a_folder_is_never_replaced():
     Path("latelier-1.png").mkdir()
     with pytest.raises(InvalidInputError, match="is a folder"):
-        destinations(None, "a", [1], force=True)
+        plan_destinations(None, "a", [1], force=True)

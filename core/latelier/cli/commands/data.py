@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from latelier.cli.support.lazy import new_app
+from latelier.cli.support.destinations import Force
+from latelier.cli.support.lazy import LightTyper
+from latelier.cli.support.output import show_line
 
-app = new_app(help="Look at the built-in data sets.")
-
-_FILE = Path("emoji-scenes.png")
+app = LightTyper(help="Look at the built-in data sets.")
 
 
 @app.callback()
@@ -21,33 +21,34 @@ def data() -> None:
 def preview(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The PNG to write.")
-    ] = _FILE,
+    ] = Path("emoji-scenes.png"),
     vocabulary: Annotated[str, typer.Option(metavar="NAME", help="basic or all.")] = "basic",
-    count: Annotated[int, typer.Option("-n", min=1, max=1024, metavar="COUNT")] = 32,
+    count: Annotated[
+        int, typer.Option("-n", min=1, max=1024, metavar="COUNT", help="Number of scenes.")
+    ] = 32,
     seed: Annotated[int, typer.Option(min=0, metavar="SEED", help="Seed of the scenes.")] = 0,
     size: Annotated[int, typer.Option(metavar="SIDE", help="Side of a scene in pixels.")] = 64,
     background: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KIND",
-            help="plain, gradient, stripes, dots, checks or place; "
-            "repeatable, one that is given twice is drawn twice as often.",
+            help="plain, gradient, stripes, dots, checks or place. Repeatable; a kind that is "
+            "given twice is drawn twice as often.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Force = False,
 ) -> None:
     """Draw a contact sheet of emoji scenes, each with its caption."""
     from PIL import Image
 
-    from latelier.cli.support.destinations import destinations
+    from latelier.cli.support.destinations import plan_destinations, save_image
     from latelier.contracts.errors import InvalidInputError
     from latelier.contracts.frozen import validate
     from latelier.data.contact_sheet import contact_sheet
     from latelier.data.emoji_scenes import SceneConfig
     from latelier.data.emoji_scenes.dataset import EmojiScenes
-    from latelier.provenance.png import write_png
 
-    (path,) = destinations(output, "emoji-scenes", [seed], force=force)
+    (path,) = plan_destinations(output, "emoji-scenes", [seed], force=force)
     values = {"vocabulary": vocabulary, "size": size}
     if background:
         values["backgrounds"] = background
@@ -59,5 +60,5 @@ def preview(
         [scene.caption for scene in scenes],
         tile=max(128, size),
     )
-    write_png(path, sheet, None)
-    typer.echo(path)
+    save_image(sheet, path, force=force)
+    show_line(path)

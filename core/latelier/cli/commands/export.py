@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from latelier.cli.support.lazy import LightCommand, new_app
-from latelier.cli.support.output import show_columns, show_json
+from latelier.cli.support.lazy import LightTyper
+from latelier.cli.support.output import show_columns, show_json, show_line
 
-app = new_app()
+app = LightTyper()
 
 
-@app.command(cls=LightCommand)
+@app.command()
 def export(
     model: Annotated[
         str,
@@ -25,15 +25,15 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
     """Write a model as another program loads it."""
-    from latelier.cli.support.application import atelier
-    from latelier.cli.support.stages import stages
+    from latelier.cli.support.application import load_atelier
+    from latelier.cli.support.progress import spinner
     from latelier.contracts.errors import InvalidInputError
     from latelier.conversion.exporting import export_model
 
     if format != "diffusers":
         raise InvalidInputError(f"--format: there is no format '{format}'. Known: diffusers")
-    with stages("exporting") as tell:
-        report = export_model(model, destination, force=force, tell=tell, atelier=atelier())
+    with spinner("exporting") as tell:
+        report = export_model(model, destination, force=force, tell=tell, atelier=load_atelier())
     if as_json:
         show_json(
             {
@@ -45,5 +45,5 @@ def export(
         return
     show_columns(("FOLDER", "CLASS"), list(report.components.items()))
     for note in report.notes:
-        typer.echo(f"- {note}")
-    typer.echo(report.folder)
+        show_line(f"- {note}")
+    show_line(report.folder)

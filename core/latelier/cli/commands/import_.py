@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latelier.cli.support.lazy import LightCommand, new_app
-from latelier.cli.support.output import show_columns, show_json
+from latelier.cli.support.lazy import LightTyper
+from latelier.cli.support.output import show_columns, show_json, show_line
 
 if TYPE_CHECKING:
     from latelier.conversion.importing import ImportReport
 
 
-app = new_app()
+app = LightTyper()
 
 
-@app.command(cls=LightCommand)
+@app.command()
 def import_(
     source: Annotated[
         str,
@@ -47,12 +47,12 @@ def import_(
 
     Pickles are read in a process of their own and nothing in them is run.
     """
-    from latelier.cli.support.application import atelier
-    from latelier.cli.support.stages import stages
+    from latelier.cli.support.application import load_atelier
+    from latelier.cli.support.progress import spinner
     from latelier.conversion.importing import import_model
 
     options = read_import_options(option or [])
-    with stages("importing") as tell:
+    with spinner("importing") as tell:
         report = import_model(
             source,
             destination,
@@ -60,7 +60,7 @@ def import_(
             importer=importer,
             force=force,
             tell=tell,
-            atelier=atelier(),
+            atelier=load_atelier(),
             **options,
         )
     _show(report, as_json)
@@ -105,5 +105,5 @@ def _show(report: "ImportReport", as_json: bool) -> None:
         [(row["place"], row["id"], f"{row['parameters']:,}") for row in rows],
     )
     for note in report.notes:
-        typer.echo(f"- {note}")
-    typer.echo(report.folder)
+        show_line(f"- {note}")
+    show_line(report.folder)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latelier.cli.commands import presets
-from latelier.cli.support.lazy import new_app
-from latelier.cli.support.output import show_columns, show_fields, show_json
+from latelier.cli.support.lazy import LightTyper
+from latelier.cli.support.output import show_columns, show_fields, show_json, show_line
 
 if TYPE_CHECKING:
     from latelier.checkpoints.manifests import StoredComponent, StoredFile
     from latelier.pipeline.manifest_header import ManifestHeader
 
 
-app = new_app(help="List, show, verify and build models.")
+app = LightTyper(help="List, show, verify and build models.")
 
 app.command()(presets.presets)
 
@@ -114,11 +114,12 @@ def verify(name: Name, as_json: AsJson = False) -> None:
 def _about(
     name: str, folder: Path, outline: "ManifestHeader", revision: str | None
 ) -> dict[str, Any]:
-    from latelier.cli.support.application import atelier
+    from latelier.cli.support.application import load_atelier
     from latelier.cli.support.schemas import input_schemas, vocabularies
 
-    schemas = input_schemas(outline, atelier())
-    words = vocabularies(outline, folder, atelier())
+    atelier = load_atelier()
+    schemas = input_schemas(outline, atelier)
+    words = vocabularies(outline, folder, atelier)
     return {
         "name": name,
         "folder": str(folder),
@@ -160,10 +161,10 @@ def _component(stored: "StoredComponent", folder: Path) -> dict[str, Any]:
 
 
 def _show_about(about: dict[str, Any]) -> None:
-    from latelier.cli.support.schemas import in_words
+    from latelier.cli.support.schemas import describe_input
 
     show_fields([(key, about[key]) for key in ("name", "description", "folder", "revision")])
-    inputs = {public: in_words(each["schema"]) for public, each in about["inputs"].items()}
+    inputs = {public: describe_input(each["schema"]) for public, each in about["inputs"].items()}
     for head, fields in (
         ("inputs", inputs),
         ("defaults", about["defaults"]),
@@ -183,7 +184,7 @@ def _show_about(about: dict[str, Any]) -> None:
 
 def _show_section(head: str, fields: dict[str, Any]) -> None:
     if fields:
-        typer.echo(f"\n{head}")
+        show_line(f"\n{head}")
         show_fields([(name, _inline(value)) for name, value in fields.items()], indent=2)
 
 

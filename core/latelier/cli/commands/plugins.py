@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latelier.cli.commands.new_plugin import new
-from latelier.cli.support.lazy import LightCommand, new_app
-from latelier.cli.support.output import show_columns, show_fields, show_json
+from latelier.cli.support.lazy import LightTyper
+from latelier.cli.support.output import show_columns, show_fields, show_json, show_line
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from latelier.kernel.trust.policy import Policy
 
 
-app = new_app(help="Start, list, show, examine, switch and lock plugins.")
+app = LightTyper(help="Create, list, examine, enable, disable and lock plugins.")
 
 app.command()(new)
 
@@ -32,7 +32,7 @@ Seconds = Annotated[
 ]
 
 
-@app.command("list", cls=LightCommand)
+@app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List what is installed, from metadata alone: no plugin is imported."""
     from latelier.kernel.discovery import discover
@@ -55,7 +55,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one plugin: its metadata, whether it loads, and its components."""
-    from latelier.cli.commands.doctor import examine
+    from latelier.cli.doctor.examination import examine
 
     candidates = _called([name])
     rows = [
@@ -86,10 +86,10 @@ def doctor(
 
     Exit status: 0 where nothing is wrong, 1 for warnings, 2 where a plugin does not work.
     """
-    from latelier.cli.commands.doctor import diagnose, missing
+    from latelier.cli.doctor.examination import diagnose, find_missing
 
     called = _called(names or [])
-    findings = [*diagnose(called, timeout), *([] if names else missing(called))]
+    findings = [*diagnose(called, timeout), *([] if names else find_missing(called))]
     if as_json:
         show_json([asdict(finding) for finding in findings])
     else:
@@ -100,11 +100,11 @@ def doctor(
         )
         for finding in findings:
             if finding.cause:
-                typer.echo(f"\n{finding.id}: {finding.cause}\n  fix: {finding.fix}")
+                show_line(f"\n{finding.id}: {finding.cause}\n  fix: {finding.fix}")
     raise typer.Exit(max((finding.severity for finding in findings), default=0))
 
 
-@app.command(cls=LightCommand)
+@app.command()
 def disable(names: Names, as_json: AsJson = False) -> None:
     """Leave plugins out from now on: config.toml denies them. None is imported for this.
 
@@ -122,7 +122,7 @@ def disable(names: Names, as_json: AsJson = False) -> None:
     _show_switched(called, as_json, disabled=True)
 
 
-@app.command(cls=LightCommand)
+@app.command()
 def enable(names: Names, as_json: AsJson = False) -> None:
     """Let plugins in again: config.toml denies them no more. None is imported for this.
 
@@ -139,7 +139,7 @@ def enable(names: Names, as_json: AsJson = False) -> None:
     _show_switched(called, as_json, disabled=False)
 
 
-@app.command(cls=LightCommand)
+@app.command()
 def lock(
     output: Annotated[
         Path | None,
@@ -218,7 +218,7 @@ def _show_switched(called: "Sequence[Candidate]", as_json: bool, *, disabled: bo
     unmoved = [row for row in rows if (row["state"] == "disabled") != disabled]
     for row in rows:
         if row not in unmoved and not as_json:
-            typer.echo(f"{row['id']}: {row['state']}")
+            show_line(f"{row['id']}: {row['state']}")
     for row in unmoved:
         why = f"{DENY_VARIABLE} is set, and it alone counts then; put it there"
         stays = f"stays enabled: {why}"

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from latelier.cli.support.output import show_columns, show_json
+from latelier.cli.support.output import show_columns, show_json, show_line
 
 
 def presets(
@@ -73,12 +73,12 @@ def build(
 
     A first stage alone becomes a component, which `latelier train` takes.
     """
-    from latelier.cli.support.application import atelier
-    from latelier.cli.support.stages import stages
+    from latelier.cli.support.application import load_atelier
+    from latelier.cli.support.progress import spinner
     from latelier.conversion.building import build_model
 
     assets = read_assets(asset or ())
-    with stages("building"):
+    with spinner("building"):
         folder = build_model(
             preset,
             destination,
@@ -86,9 +86,9 @@ def build(
             assets=assets,
             dtype=dtype,
             force=force,
-            atelier=atelier(),
+            atelier=load_atelier(),
         )
-    typer.echo(folder)
+    show_line(folder)
 
 
 def read_assets(texts: Sequence[str]) -> dict[str, dict[str, bytes]]:

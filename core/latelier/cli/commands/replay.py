@@ -1,75 +1,80 @@
-"""`latelier replay`: make a picture again."""
+"""`latelier replay`: make a picture again and compare the two."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latelier.cli.support.lazy import new_app
-from latelier.cli.support.output import show_json
+from latelier.cli.support.destinations import Force
+from latelier.cli.support.lazy import LightTyper
+from latelier.cli.support.output import AsJson, show_json, show_line
 
 if TYPE_CHECKING:
     from latelier.pipeline.replay.replay import ReplayReport
 
-
-app = new_app()
+app = LightTyper()
 
 
 @app.command()
 def replay(
-    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="A PNG that latelier wrote.")],
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="A PNG written by latelier.")],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Where to write the new picture."),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Where the model is now, if not where it was."),
+        typer.Option(metavar="NAME", help="Name or folder of the model, if it has moved."),
     ] = None,
     pictures: Annotated[
         list[Path] | None,
         typer.Option(
             "--picture",
             metavar="FILE",
-            help="A picture that it was made from, where that is not in it; repeatable.",
+            help="An input picture of the run that is too large to be stored in PICTURE. "
+            "Repeatable.",
         ),
     ] = None,
     device: Annotated[
-        str, typer.Option(metavar="NAME", help="auto is where the picture was made, if it is here.")
+        str,
+        typer.Option(
+            metavar="NAME", help="auto is the device of the original run, if it is available."
+        ),
     ] = "auto",
     anyway: Annotated[
         bool,
-        typer.Option("--anyway", help="Go on where model or plugins are not those recorded."),
+        typer.Option("--anyway", help="Go on if the model or a plugin differs from the record."),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Make a picture again and say what differs.
+    """Make a picture again and compare the two.
 
-    Exit status: 0 where it is identical, or equal within tolerance; 1 where it differs.
+    Exit status: 0 if they are identical or equal within tolerance, 1 if they differ.
     """
-    from latelier.cli.support.application import atelier
-    from latelier.cli.support.destinations import destinations, save
-    from latelier.pipeline.replay.replay import replay as replayed
+    from latelier.cli.support.application import load_atelier
+    from latelier.cli.support.destinations import plan_destinations, save_picture
+    from latelier.pipeline.replay.replay import replay as replay_picture
 
-    paths = [] if output is None else destinations(output, picture.stem, [0], force=force)
-    report = replayed(
+    paths = [] if output is None else plan_destinations(output, picture.stem, [0], force=force)
+    report = replay_picture(
         picture,
         model=model,
         pictures=pictures or (),
         device=device,
         anyway=anyway,
-        atelier=atelier(),
+        atelier=load_atelier(),
     )
-    save([report.picture], paths)
+    for path in paths:
+        save_picture(report.picture, path, force=force)
     if as_json:
-        show_json(_about(report, paths))
+        show_json(_to_json(report, paths))
     else:
         _show(report, paths)
     raise typer.Exit(1 if report.verdict == "different" else 0)
 
 
-def _about(report: "ReplayReport", paths: list[Path]) -> dict[str, Any]:
+def _to_json(report: "ReplayReport", paths: list[Path]) -> dict[str, Any]:
     return {
         "verdict": report.verdict,
         "greatest": report.greatest,
@@ -81,15 +86,15 @@ def _about(report: "ReplayReport", paths: list[Path]) -> dict[str, Any]:
 
 def _show(report: "ReplayReport", paths: list[Path]) -> None:
     if report.greatest is None:
-        size = "the sizes are not the same"
+        detail = "the sizes are not the same"
     else:
-        size = f"pixels differ by at most {report.greatest} of 255"
-    typer.echo(report.verdict if report.verdict == "identical" else f"{report.verdict}: {size}")
+        detail = f"pixels differ by at most {report.greatest} of 255"
+    show_line(report.verdict if report.verdict == "identical" else f"{report.verdict}: {detail}")
     if report.altered:
-        typer.echo("  the file was altered: its pixels are not those that it records")
+        show_line("  the file was altered: its pixels are not those that it records")
     for line in report.differences:
-        typer.echo(f"  {line}")
+        show_line(f"  {line}")
     if report.verdict == "different" and not (report.differences or report.altered):
-        typer.echo("  nothing that is recorded has changed")
+        show_line("  nothing that is recorded has changed")
     for path in paths:
-        typer.echo(path)
+        show_line(path)

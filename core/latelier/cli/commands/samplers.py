@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latelier.cli.support.lazy import new_app
-from latelier.cli.support.output import show_columns, show_fields, show_json
+from latelier.cli.support.lazy import LightTyper
+from latelier.cli.support.output import show_columns, show_fields, show_json, show_line
 
 if TYPE_CHECKING:
     from latelier.evaluation.sampling.comparison import Measured
@@ -20,7 +20,7 @@ MIXTURE = "mixture"
 TUNING_SEED = 1_000_000
 """The first of the starting points that schedules are tuned on: `compare` uses others."""
 
-app = new_app(help="List samplers, show their options, and compare them.")
+app = LightTyper(help="List samplers, show their options, and compare them.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
@@ -50,11 +50,11 @@ GuidanceText = Annotated[
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List the samplers that are installed: what they declare, and who they are from."""
-    from latelier.cli.support.application import atelier
+    from latelier.cli.support.application import load_atelier
 
     rows: list[dict[str, Any]] = [
         {"name": spec.name, "id": spec.id, **(spec.traits.model_dump() if spec.traits else {})}
-        for spec in atelier().samplers.specs()
+        for spec in load_atelier().samplers.specs()
     ]
     if as_json:
         show_json(rows)
@@ -80,21 +80,21 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show what one is and the options that it takes: `--sampler NAME:KEY=VALUE,...`."""
-    from latelier.cli.support.application import atelier
-    from latelier.cli.support.functions import called, in_words
+    from latelier.cli.support.application import load_atelier
+    from latelier.cli.support.functions import describe_options, find_functions
 
-    found = called(name, atelier())
+    found = find_functions(name, load_atelier())
     if as_json:
         show_json([each.model_dump(mode="json") for each in found])
         return
     for each in found:
         lines = {"": each.about, "version": each.version, **each.traits}
         show_fields([(each.kind, each.id), *lines.items()])
-        options = in_words(each)
+        options = describe_options(each)
         if options:
             show_columns(("OPTION", "DEFAULT", "MEANING"), options)
         else:
-            typer.echo("It takes no options.")
+            show_line("It takes no options.")
 
 
 @app.command()
@@ -135,9 +135,9 @@ def compare(
     The exact solution is that of 1,000 steps of Heun's method, on a model of 200. The error is the
     mean of the relative L2 errors of all starting points.
     """
-    from latelier.cli.support.application import atelier as new_atelier
-    from latelier.cli.support.stages import stages
-    from latelier.cli.support.values import read_choice
+    from latelier.cli.support.application import load_atelier
+    from latelier.cli.support.progress import spinner
+    from latelier.cli.support.values import read_named_options
     from latelier.evaluation.sampling.comparison import compare as compared
     from latelier.evaluation.sampling.comparison import reference
     from latelier.evaluation.sampling.plot import check_plotting
@@ -145,16 +145,16 @@ def compare(
 
     if output is not None:
         check_plotting()
-    atelier = new_atelier()
+    atelier = load_atelier()
     samplers = [
-        NamedOptions.model_validate(read_choice(text, "--sampler")) for text in sampler or ()
+        NamedOptions.model_validate(read_named_options(text, "--sampler")) for text in sampler or ()
     ]
     schedules = [
-        NamedOptions.model_validate(read_choice(text, "--schedule"))
+        NamedOptions.model_validate(read_named_options(text, "--schedule"))
         for text in schedule or ("karras",)
     ]
     problem = _problem(on, range(_count(on, seeds)), condition or (), guidance, atelier)
-    with stages("comparing") as tell:
+    with spinner("comparing") as tell:
         tell("the exact solution")
         exact = reference(problem, atelier, _exact_steps(on))
         found = list(
@@ -202,9 +202,9 @@ def tune(
     The file is for `latelier generate --schedule @FILE.json --steps COUNT`. The best schedule for
     one model, condition and guidance is a good one for others like them.
     """
-    from latelier.cli.support.application import atelier as new_atelier
-    from latelier.cli.support.stages import stages
-    from latelier.cli.support.values import read_choice
+    from latelier.cli.support.application import load_atelier
+    from latelier.cli.support.progress import spinner
+    from latelier.cli.support.values import read_named_options
     from latelier.contracts.errors import InvalidInputError
     from latelier.evaluation.sampling.comparison import reference, sampler_of
     from latelier.evaluation.sampling.tuning import starting_grids, tuned
@@ -213,17 +213,19 @@ def tune(
 
     if output.exists() and not force:
         raise InvalidInputError(f"{output}: is there already; --force replaces it")
-    atelier = new_atelier()
-    chosen = sampler_of(NamedOptions.model_validate(read_choice(sampler, "--sampler")), atelier)
+    atelier = load_atelier()
+    chosen = sampler_of(
+        NamedOptions.model_validate(read_named_options(sampler, "--sampler")), atelier
+    )
     points = range(TUNING_SEED, TUNING_SEED + _count(on, seeds))
     problem = _problem(on, points, condition or (), guidance, atelier)
-    with stages("tuning") as tell:
+    with spinner("tuning") as tell:
         tell("the exact solution")
         exact = reference(problem, atelier, _exact_steps(on))
         known = starting_grids(problem, steps, atelier)
         grid, error = tuned(problem, chosen, known, exact, followed=starts, tell=tell)
     write_json(output, {"name": "fixed", "options": {"sigmas": list(grid.sigmas)}})
-    typer.echo(f"{output}: error {error:.4g}")
+    show_line(f"{output}: error {error:.4g}")
 
 
 def _count(on: str, seeds: int | None) -> int:
@@ -246,12 +248,12 @@ def _problem(
         from latelier.evaluation.sampling.mixture import mixture
 
         return mixture(process_from({"kind": "vp"}), seeds)
-    from latelier.cli.support.model_inputs import read_inputs
+    from latelier.cli.support.model_inputs import read_model_inputs
     from latelier.cli.support.values import read_guidance
     from latelier.evaluation.sampling.pipelines import problem_of
     from latelier.pipeline import load
 
-    source, asked = read_inputs(on, None, conditions, atelier)
+    source, asked = read_model_inputs(on, None, conditions, atelier)
     if guidance is not None:
         asked["guidance"] = read_guidance(guidance)
     return problem_of(load(source, atelier=atelier), on, seeds, **asked)
@@ -297,6 +299,6 @@ def _write(found: "list[Measured]", folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     write_csv(found, folder / "errors.csv")
-    typer.echo(folder / "errors.csv")
+    show_line(folder / "errors.csv")
     plot(found, folder / "errors.svg")
-    typer.echo(folder / "errors.svg")
+    show_line(folder / "errors.svg")

@@ -1,17 +1,18 @@
-"""`latelier strip`: pictures without what is written in them."""
+"""`latelier strip`: remove provenance and other metadata from pictures."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from latelier.cli.support.lazy import LightCommand, new_app
-from latelier.cli.support.output import show_json
+from latelier.cli.support.destinations import Force
+from latelier.cli.support.lazy import LightTyper
+from latelier.cli.support.output import AsJson, show_json, show_line
 
-app = new_app()
+app = LightTyper()
 
 
-@app.command(cls=LightCommand)
+@app.command()
 def strip(
     pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE...", help="PNG files.")],
     output: Annotated[
@@ -20,40 +21,41 @@ def strip(
             "--output",
             "-o",
             metavar="FILE|FOLDER",
-            help="Where to write; by default in place of each, with --force.",
+            help="Where to write. By default the files themselves are replaced, with --force.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Write pictures without provenance or any other text, and the path of each.
+    """Remove provenance from pictures and print the path of each copy.
 
-    Prompt, seed, model and all else that tells how they were made go; the pixels stay.
+    Prompt, seed, model and all other metadata are removed; the pixels stay the same.
     """
+    from latelier.cli.support.destinations import unwritable
     from latelier.contracts.errors import InvalidInputError
     from latelier.provenance.strip import bare
-    from latelier.provenance.strip import strip as stripped
+    from latelier.provenance.strip import strip as strip_picture
 
-    targets = _targets(pictures, output)
+    targets = _plan_targets(pictures, output)
     for target in targets:
         if target.exists() and not force:
-            raise InvalidInputError(f"{target}: is there already; --force replaces it")
+            raise InvalidInputError(f"{target}: already exists; --force replaces it")
     for picture in pictures:
-        bare(picture)  # one that is damaged is told before any is written
+        bare(picture)  # a damaged picture is an error before the first file is written
     for picture, target in zip(pictures, targets, strict=True):
         try:
-            stripped(picture, target)
+            strip_picture(picture, target)
         except OSError as error:
-            reason = error.strerror or error
-            raise InvalidInputError(f"{target}: cannot be written: {reason}") from None
+            raise unwritable(target, error) from None
     if as_json:
         show_json([{"path": str(target)} for target in targets])
     else:
         for target in targets:
-            typer.echo(target)
+            show_line(target)
 
 
-def _targets(pictures: list[Path], output: Path | None) -> list[Path]:
+def _plan_targets(pictures: list[Path], output: Path | None) -> list[Path]:
+    """Return the path of each stripped picture."""
     from latelier.contracts.errors import InvalidInputError
 
     if output is None:

@@ -1,26 +1,28 @@
-"""`latelier train`: the two stages of a latent diffusion model, and what is added to one."""
+"""`latelier train`: train the two stages of a latent diffusion model, or an adapter."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from latelier.cli.support.lazy import new_app
+from latelier.cli.support.lazy import LightTyper
+from latelier.cli.support.output import show_line
 
 if TYPE_CHECKING:
     from latelier.training.loop import TrainingResult
 
+app = LightTyper(help="Train the parts of a model.")
 
-app = new_app(help="Train the parts of a model.")
-
-Config = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="What to train, and how.")]
+Config = Annotated[
+    Path, typer.Argument(metavar="CONFIG.yaml", help="The configuration of the training run.")
+]
 
 Resume = Annotated[
     bool | None,
     typer.Option(
         "--resume/--fresh",
-        help="Go on from the last checkpoint, or refuse to. "
-        "Without either: go on if there is a checkpoint.",
+        help="Require a checkpoint to resume from, or refuse one. "
+        "By default the run resumes if there is a checkpoint.",
     ),
 ]
 
@@ -29,45 +31,45 @@ Resume = Annotated[
 def first_stage(config: Config, resume: Resume = None) -> None:
     """Train an autoencoder.
 
-    The path of the component folder that it ends up in is written at the end.
+    Print the path of its component folder at the end.
     """
     _check_installed()
-    from latelier.cli.support.application import atelier
+    from latelier.cli.support.application import load_atelier
     from latelier.training.config import FirstStageTraining, read_training
     from latelier.training.first_stage import train_first_stage
 
-    read = read_training(config, FirstStageTraining)
-    _report(train_first_stage(read, resume=_resume(resume), atelier=atelier()))
+    run = read_training(config, FirstStageTraining)
+    _report(train_first_stage(run, resume=_resume_mode(resume), atelier=load_atelier()))
 
 
 @app.command()
 def denoiser(config: Config, resume: Resume = None) -> None:
     """Train a denoiser and its conditioners.
 
-    The path of the model's folder is written at the end.
+    Print the path of the model's folder at the end.
     """
     _check_installed()
-    from latelier.cli.support.application import atelier
+    from latelier.cli.support.application import load_atelier
     from latelier.training.config import DenoiserTraining, read_training
     from latelier.training.denoiser import train_denoiser
 
-    read = read_training(config, DenoiserTraining)
-    _report(train_denoiser(read, resume=_resume(resume), atelier=atelier()))
+    run = read_training(config, DenoiserTraining)
+    _report(train_denoiser(run, resume=_resume_mode(resume), atelier=load_atelier()))
 
 
 @app.command()
 def adapter(config: Config, resume: Resume = None) -> None:
-    """Train an adapter: a new condition for a finished model, which stays as it is.
+    """Train an adapter: a new condition for a finished model, whose weights stay the same.
 
-    The path of the adapter's folder is written at the end.
+    Print the path of the adapter's folder at the end.
     """
     _check_installed()
-    from latelier.cli.support.application import atelier
+    from latelier.cli.support.application import load_atelier
     from latelier.training.adapter import train_adapter
     from latelier.training.config import AdapterTraining, read_training
 
-    read = read_training(config, AdapterTraining)
-    _report(train_adapter(read, resume=_resume(resume), atelier=atelier()))
+    run = read_training(config, AdapterTraining)
+    _report(train_adapter(run, resume=_resume_mode(resume), atelier=load_atelier()))
 
 
 def _check_installed() -> None:
@@ -79,11 +81,13 @@ def _check_installed() -> None:
         raise LatelierError("training needs Lightning Fabric: pip install 'latelier[train]'")
 
 
-def _resume(asked: bool | None) -> bool | Literal["auto"]:
-    return "auto" if asked is None else asked
+def _resume_mode(flag: bool | None) -> bool | Literal["auto"]:
+    return "auto" if flag is None else flag
 
 
 def _report(result: "TrainingResult") -> None:
+    from latelier.cli.main import INTERRUPTED
+
     if not result.finished:
-        raise typer.Exit(130)
-    typer.echo(result.result)
+        raise typer.Exit(INTERRUPTED)
+    show_line(result.result)

@@ -1,4 +1,4 @@
-"""What is typed for adapters: their names, scales and inputs, checked before a model is loaded."""
+"""The --adapter option: name, strength and input of each adapter, checked before loading."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,71 +20,77 @@ class _Options(Frozen):
 
 
 @dataclass(frozen=True)
-class AskedAdapter:
-    """An adapter to be added to a model.
+class AdapterRequest:
+    """An adapter to attach to a model.
 
-    name: registered, or of a folder. scale: how much it counts. called: the name of its input.
-    input: the class of that; None where its plugin is not there.
+    Attributes:
+        name: a registered name, or the path of a folder.
+        scale: strength, 0 or more; 1 is the strength of training.
+        input: name of the public input that the adapter adds.
+        input_class: class of that input; None if its plugin is not installed.
     """
 
     name: str
     scale: float
-    called: str
-    input: type[BaseModel] | None
+    input: str
+    input_class: type[BaseModel] | None
 
 
-def read_adapters(texts: Sequence[str], atelier: "Atelier") -> list[AskedAdapter]:
-    """Return what 'NAME', or 'NAME:scale=0.8,input=INPUT', stand for. No weight is read.
+def read_adapters(texts: Sequence[str], atelier: "Atelier") -> list[AdapterRequest]:
+    """Parse 'NAME' or 'NAME:scale=0.8,input=INPUT'. No weights are read.
 
     Raises:
-        UnknownNameError, AmbiguousNameError: there is no one such adapter.
-        ModelFileError: it is damaged.
-        InvalidInputError: it cannot be read so, or two have inputs of one name.
+        UnknownNameError: no adapter has this name.
+        AmbiguousNameError: several plugins register the name.
+        ModelFileError: the adapter's files are damaged.
+        InvalidInputError: the text does not parse, or two adapters add the same input.
     """
-    found = [_read(text, atelier) for text in texts]
-    names = [each.called for each in found]
+    requests = [_read(text, atelier) for text in texts]
+    names = [each.input for each in requests]
     for name in names:
         if names.count(name) > 1:
             raise InvalidInputError(
-                f"--adapter: two have the input '{name}'; name one differently with :input=NAME"
+                f"--adapter: two adapters add the input '{name}'; rename one with :input=NAME"
             )
-    return found
+    return requests
 
 
 def adapter_inputs(atelier: "Atelier") -> dict[str, tuple[str, type[BaseModel] | None] | str]:
-    """Return the input of every registered adapter and its class, or why it cannot be read."""
+    """Return (input, class) of each registered adapter, or the error text if it is unreadable."""
     found: dict[str, tuple[str, type[BaseModel] | None] | str] = {}
     for name in atelier.adapters.names():
         try:
-            asked = _read(name, atelier)
+            request = _read(name, atelier)
         except LatelierError as error:
             found[name] = str(error)
         else:
-            found[name] = (asked.called, asked.input)
+            found[name] = (request.input, request.input_class)
     return found
 
 
-def with_adapters(pipeline: "Pipeline", adapters: Sequence[AskedAdapter]) -> "Pipeline":
-    """Return a view of a pipeline with adapters."""
+def attach_adapters(pipeline: "Pipeline", adapters: Sequence[AdapterRequest]) -> "Pipeline":
+    """Return a view of a pipeline with the adapters attached."""
     for each in adapters:
-        pipeline = pipeline.with_adapter(each.name, each.scale, as_=each.called)
+        pipeline = pipeline.with_adapter(each.name, each.scale, as_=each.input)
     return pipeline
 
 
-def _read(text: str, atelier: "Atelier") -> AskedAdapter:
-    from latelier.cli.support.values import read_choice
+def _read(text: str, atelier: "Atelier") -> AdapterRequest:
+    from latelier.cli.support.values import read_named_options
     from latelier.pipeline.adapters import find_adapter
 
-    choice = read_choice(text, "--adapter")
-    name: str = choice["name"]
-    options = _options(name, choice["options"])
+    named = read_named_options(text, "--adapter")
+    name: str = named["name"]
+    options = _read_options(name, named["options"])
     _, stored = find_adapter(name, atelier)
     try:
-        model: type[BaseModel] | None = atelier.conditioners.input_class(stored.conditioner.id)
+        input_class: type[BaseModel] | None = atelier.conditioners.input_class(
+            stored.conditioner.id
+        )
     except LatelierError:
-        model = None  # adding the adapter says what is missing, and what to install
-    return AskedAdapter(name, options.scale, options.input or stored.name, model)
+        input_class = None  # attaching the adapter reports what to install
+    return AdapterRequest(name, options.scale, options.input or stored.name, input_class)
 
 
-def _options(name: str, given: Mapping[str, Any]) -> _Options:
-    return validate(_Options, given, f"--adapter {name}", InvalidInputError)
+def _read_options(name: str, values: Mapping[str, Any]) -> _Options:
+    return validate(_Options, values, f"--adapter {name}", InvalidInputError)

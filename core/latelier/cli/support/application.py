@@ -1,4 +1,4 @@
-"""The atelier of a command, and what it warns of."""
+"""The atelier of a command; its warnings go to the standard error."""
 
 import logging
 from typing import TYPE_CHECKING
@@ -9,19 +9,17 @@ if TYPE_CHECKING:
     from latelier.kernel.atelier import Atelier
 
 
-class _Warnings(logging.Handler):
-    """Writes what the package logs to the standard error, a line each."""
-
+class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one."""
+        """Write one line per record."""
         typer.echo(f"{record.levelname.lower()}: {record.getMessage()}", err=True)
 
 
-def atelier() -> "Atelier":
-    """Return the default atelier; a plugin that it leaves out is warned of."""
+def load_atelier() -> "Atelier":
+    """Return the default atelier, with a warning for each plugin that it cannot load."""
     from latelier.kernel.default import default_atelier
 
     logger = logging.getLogger("latelier")
-    if not any(isinstance(handler, _Warnings) for handler in logger.handlers):
-        logger.addHandler(_Warnings(logging.WARNING))
+    if not any(isinstance(handler, _StderrHandler) for handler in logger.handlers):
+        logger.addHandler(_StderrHandler(logging.WARNING))
     return default_atelier()

@@ -1,70 +1,140 @@
-"""Where pictures are written. Nothing that is there is overwritten unasked."""
+"""Destinations of pictures. An existing file is replaced only on request."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from latelier.cli.support.failures import explain_os_error
 from latelier.contracts.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from latelier.pipeline.picture import Picture
 
+Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
+"""The option --force of the commands that write files."""
 
-_LONGEST_SLUG = 40
+_MAX_SLUG = 40
 
 
-def destinations(
+def plan_destinations(
     output: Path | None, words: str, seeds: Sequence[int], *, force: bool
 ) -> list[Path]:
     """Return the path of each picture.
 
-    One picture without `output` is 'latelier-SEED.png'. Several, or those in a folder, are named
-    by the prompt and their seeds.
+    One picture without `output` is 'latelier-SEED.png'. Several pictures, and those in a folder,
+    are named by the prompt and their seeds.
 
     Args:
-        output: a file that ends in .png, or a folder; None for the current one.
-        words: what the pictures show.
-        seeds: one for each picture.
-        force: whether files may be replaced.
+        output: a file that ends in .png, or a folder; None for the current folder.
+        words: description of the pictures.
+        seeds: one per picture.
+        force: whether existing files may be replaced.
 
     Raises:
-        InvalidInputError: one file for several pictures, a file that is not a PNG, or one that
-            is there already.
+        InvalidInputError: one file for several pictures, a file that is not a PNG, or a file
+            that already exists.
     """
-    paths = _paths(output, words, seeds)
+    paths = _name_files(output, words, seeds)
     for path in paths:
-        if path.is_dir():
-            raise InvalidInputError(f"{path}: is a folder")
-        if path.exists() and not force:
-            raise InvalidInputError(f"{path}: is there already; --force replaces it")
-        _check_parents(path)
+        check_destination(path, force=force)
     return paths
 
 
-def save(pictures: "Sequence[Picture]", paths: Sequence[Path]) -> None:
-    """Write each picture to its path, whole or not at all.
+def check_destination(path: Path, *, force: bool) -> None:
+    """Check that a file can be created at a path.
 
     Raises:
-        InvalidInputError: a file cannot be written.
+        InvalidInputError: the path is a folder, already exists, or its parent is not a folder.
     """
-    for picture, path in zip(pictures, paths):
+    if path.is_dir():
+        raise InvalidInputError(f"{path}: is a folder")
+    if path.exists() and not force:
+        raise InvalidInputError(f"{path}: already exists; --force replaces it")
+    try:
+        nearest = next(parent for parent in path.absolute().parents if parent.exists())
+    except (OSError, StopIteration):
+        raise InvalidInputError(f"{path}: the current folder no longer exists") from None
+    if not nearest.is_dir():
+        raise InvalidInputError(f"{path}: cannot be written: '{nearest}' is not a folder")
+
+
+def check_sheet(path: Path | None, *, force: bool) -> None:
+    """Check the path of a contact sheet, if there is one.
+
+    Raises:
+        InvalidInputError: the file is not a PNG, or cannot be created.
+    """
+    if path is None:
+        return
+    if path.suffix.lower() != ".png":
+        raise InvalidInputError(f"--sheet: expected a .png file, got '{path}'")
+    check_destination(path, force=force)
+
+
+def save_picture(picture: "Picture", path: Path, *, force: bool) -> None:
+    """Write a picture with its provenance, as `save_image` does."""
+    save_image(picture.image, path, picture.provenance, force=force)
+
+
+def save_image(
+    image: "Image", path: Path, provenance: dict[str, Any] | None = None, *, force: bool
+) -> None:
+    """Write an image as a PNG, atomically.
+
+    Raises:
+        InvalidInputError: the file cannot be written, or it exists and `force` is not set. In the
+            second case the image is in a new file beside it, which the error names.
+    """
+    from latelier.provenance.png import write_png
+
+    try:
+        write_png(path, image, provenance, replace=force)
+    except FileExistsError:
+        spare = _write_beside(image, path, provenance)
+        raise InvalidInputError(
+            f"{path}: was created during this run and is left as it is; the picture is in '{spare}'"
+        ) from None
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
+def unwritable(path: Path, error: OSError) -> InvalidInputError:
+    """Return the error for a file that cannot be written."""
+    reason = error.strerror or explain_os_error(error)
+    return InvalidInputError(f"{path}: cannot be written: {reason}")
+
+
+def _write_beside(image: "Image", path: Path, provenance: dict[str, Any] | None) -> Path:
+    """Write an image to the first free of 'STEM-2.png', 'STEM-3.png' ... and return its path."""
+    from latelier.provenance.png import write_png
+
+    number = 2
+    while True:
+        spare = path.with_name(f"{path.stem}-{number}{path.suffix}")
         try:
-            picture.save(path)
+            write_png(spare, image, provenance, replace=False)
+        except FileExistsError:
+            number += 1
         except OSError as error:
-            reason = error.strerror or error
-            raise InvalidInputError(f"{path}: cannot be written: {reason}") from None
+            raise unwritable(spare, error) from None
+        else:
+            return spare
 
 
-def _paths(output: Path | None, words: str, seeds: Sequence[int]) -> list[Path]:
+def _name_files(output: Path | None, words: str, seeds: Sequence[int]) -> list[Path]:
     if output is None and len(seeds) == 1:
         return [Path(f"latelier-{seeds[0]}.png")]
-    if output is None or _is_folder(output):
+    if output is None or output.is_dir() or not output.suffix:
         return [(output or Path()) / f"{_slug(words)}-{seed}.png" for seed in seeds]
     if output.suffix.lower() != ".png":
         raise InvalidInputError(
-            f"{output}: pictures are written as PNG, which carries how they were made: "
-            f"'{output.with_suffix('.png')}', or an existing folder, would do"
+            f"{output}: expected a .png file such as '{output.with_suffix('.png')}', which can "
+            "carry the provenance, or an existing folder"
         )
     if len(seeds) > 1:
         raise InvalidInputError(
@@ -73,16 +143,6 @@ def _paths(output: Path | None, words: str, seeds: Sequence[int]) -> list[Path]:
     return [output]
 
 
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() or not path.suffix
-
-
-def _check_parents(path: Path) -> None:
-    nearest = next(parent for parent in path.absolute().parents if parent.exists())
-    if not nearest.is_dir():
-        raise InvalidInputError(f"{path}: cannot be written: '{nearest}' is not a folder")
-
-
 def _slug(words: str) -> str:
-    slug = re.sub(r"[\W_]+", "-", words.lower()).strip("-")[:_LONGEST_SLUG]
+    slug = re.sub(r"[\W_]+", "-", words.lower()).strip("-")[:_MAX_SLUG]
     return slug.strip("-") or "latelier"

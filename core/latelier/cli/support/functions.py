@@ -1,10 +1,10 @@
-"""What a sampler, a schedule or a guidance rule is, and which options it takes."""
+"""Registered samplers, schedules and guidance rules, described with their options."""
 
 import inspect
 import json
 from typing import Any
 
-from latelier.cli.support.schemas import in_words as schema_in_words
+from latelier.cli.support.schemas import describe_input
 from latelier.contracts.errors import UnknownNameError, suggestion
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.options import options_model
@@ -14,8 +14,17 @@ from latelier.kernel.spec import ComponentSpec, Kind
 KINDS: tuple[Kind, ...] = ("sampler", "schedule", "guidance")
 
 
-class Function(Frozen):
-    """A registered function. options: their JSON schema, with the defaults under this name."""
+class RegisteredFunction(Frozen):
+    """A registered sampler, schedule or guidance rule.
+
+    Attributes:
+        kind: "sampler", "schedule" or "guidance".
+        id: "distribution/name".
+        version: of the distribution.
+        about: the first line of its documentation.
+        traits: declared properties, such as the order of a sampler.
+        options: JSON schema of the options, with the defaults of this registration.
+    """
 
     kind: Kind
     id: str
@@ -25,17 +34,17 @@ class Function(Frozen):
     options: dict[str, Any]
 
 
-def called(name: str, atelier: Atelier) -> list[Function]:
-    """Return what has a name, of each kind.
+def find_functions(name: str, atelier: Atelier) -> list[RegisteredFunction]:
+    """Return the functions registered under a name, at most one of each kind.
 
     Raises:
-        UnknownNameError: nothing has it.
-        AmbiguousNameError: several plugins have it for one kind.
+        UnknownNameError: no function has this name.
+        AmbiguousNameError: several plugins register the name for the same kind.
     """
     found, known = [], set[str]()
     for kind in KINDS:
         try:
-            found.append(_function(atelier.registry(kind).spec(name), atelier))
+            found.append(_describe(atelier.registry(kind).spec(name), atelier))
         except UnknownNameError:
             known.update(atelier.registry(kind).names())
     if not found:
@@ -44,29 +53,28 @@ def called(name: str, atelier: Atelier) -> list[Function]:
     return found
 
 
-def in_words(function: Function) -> list[tuple[str, str, str]]:
-    """Return name, default and meaning of each option."""
+def describe_options(function: RegisteredFunction) -> list[tuple[str, str, str]]:
+    """Return (name, default, meaning) of each option."""
     definitions = function.options.get("$defs", {})
     return [
         (
             name,
             json.dumps(option["default"]) if "default" in option else "",
-            schema_in_words({"properties": {name: option}, "$defs": definitions}),
+            describe_input({"properties": {name: option}, "$defs": definitions}),
         )
         for name, option in function.options.get("properties", {}).items()
     ]
 
 
-def _function(spec: ComponentSpec, atelier: Atelier) -> Function:
+def _describe(spec: ComponentSpec, atelier: Atelier) -> RegisteredFunction:
     function = atelier.registry(spec.kind).get(spec.id)
     schema = options_model(function).model_json_schema()
-    told = inspect.getdoc(inspect.getmodule(function)) or inspect.getdoc(function) or ""
-    traits = spec.traits.model_dump(exclude_none=True) if spec.traits else {}
-    return Function(
+    documentation = inspect.getdoc(inspect.getmodule(function)) or inspect.getdoc(function) or ""
+    return RegisteredFunction(
         kind=spec.kind,
         id=spec.id,
         version=spec.version,
-        about=told.partition("\n")[0],
-        traits=traits,
+        about=documentation.partition("\n")[0],
+        traits=spec.traits.model_dump(exclude_none=True) if spec.traits else {},
         options=schema,
     )

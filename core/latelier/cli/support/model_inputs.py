@@ -1,59 +1,75 @@
-"""What is typed for a model: its name, and its inputs, checked before it is loaded."""
+"""The model and its inputs, checked before any weights are loaded."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from latelier.cli.support.adapters import AskedAdapter
+    from latelier.cli.support.adapters import AdapterRequest
     from latelier.kernel.atelier import Atelier
-
 
 PROMPT = "prompt"
 
 
-def read_inputs(
+def check_names(request: Mapping[str, Any], atelier: "Atelier") -> None:
+    """Look up the sampler, schedule and guidance rule before a model is loaded.
+
+    Raises:
+        UnknownNameError: a name is not registered.
+        AmbiguousNameError: several plugins register a name.
+    """
+    for field, registry in (
+        ("sampler", atelier.samplers),
+        ("schedule", atelier.schedules),
+        ("guidance", atelier.guidances),
+    ):
+        if field in request:
+            registry.spec(request[field].name)
+
+
+def read_model_inputs(
     model: str,
     prompt: str | None,
     texts: Sequence[str],
     atelier: "Atelier",
-    adapters: Sequence["AskedAdapter"] = (),
+    adapters: Sequence["AdapterRequest"] = (),
 ) -> tuple[str, dict[str, Any]]:
-    """Return the name to load, of the revision that was looked at, and the inputs: one row each.
+    """Return the model's name, with its revision on the hub, and its inputs, one row each.
 
     Args:
         model: an embedded name, a folder, or owner/name on the hub.
-        prompt: for the public input of that name; None where none was given.
+        prompt: value of the public input "prompt", or None.
         texts: conditions, 'NAME=VALUE' or 'NAME=@FILE'.
-        atelier: where the classes of inputs are looked up.
-        adapters: what is added to the model; each has an input.
+        atelier: where input classes are looked up.
+        adapters: adapters to attach; each adds an input.
 
     Raises:
-        UnknownNameError, ModelFileError: there is no such model or input, or it is damaged.
-        InvalidInputError: a value that cannot be used; says which, and what would be right.
+        UnknownNameError: the model or an input does not exist.
+        ModelFileError: the model's files are damaged.
+        InvalidInputError: a value is invalid.
     """
+    from latelier.cli.support.conditions import check_inputs, read_conditions
     from latelier.cli.support.schemas import input_classes
-    from latelier.cli.support.values import check_inputs, read_conditions
     from latelier.contracts.errors import InvalidInputError
     from latelier.pipeline.manifest_header import read_manifest_header
     from latelier.pipeline.sources import find
 
     source = find(model)
-    known = input_classes(read_manifest_header(source.folder), atelier)
+    classes = input_classes(read_manifest_header(source.folder), atelier)
     for each in adapters:
-        if each.called in known:
+        if each.input in classes:
             raise InvalidInputError(
-                f"--adapter {each.name}: this model has an input '{each.called}' already; name the "
-                "adapter's differently with :input=NAME"
+                f"--adapter {each.name}: this model already has an input '{each.input}'; rename "
+                "the adapter's with :input=NAME"
             )
-        known[each.called] = each.input
-    inputs = read_conditions(texts, known)
+        classes[each.input] = each.input_class
+    inputs = read_conditions(texts, classes)
     if prompt is not None:
-        if PROMPT not in known:
-            takes = f"but {', '.join(known)}: --condition" if known else "nor anything else"
+        if PROMPT not in classes:
+            takes = f"but {', '.join(classes)}: --condition" if classes else "nor any other input"
             raise InvalidInputError(f"model '{model}' takes no {PROMPT}, {takes}")
         if PROMPT in inputs:
-            raise InvalidInputError(f"{PROMPT}: is given twice, also as --condition")
+            raise InvalidInputError(f"{PROMPT}: given twice, also as --condition")
         inputs[PROMPT] = prompt
-    check_inputs(inputs, known)
+    check_inputs(inputs, classes)
     name = f"{source.name}@{source.revision}" if source.revision else model
     return name, {public: [value] for public, value in inputs.items()}

@@ -1,29 +1,57 @@
-"""What commands write to the standard output: JSON, or columns that other tools can cut."""
+"""Standard output of commands: lines, JSON, or columns that other tools can cut.
+
+Standard output carries results only. While a command runs, everything else that prints to it
+(plugins, libraries) goes to standard error, so that JSON stays JSON.
+"""
 
 import json
-from collections.abc import Sequence
-from typing import Any
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
+from typing import Annotated, Any, TextIO
 
 import typer
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+"""The option --json of many commands."""
+
+_results: ContextVar[TextIO | None] = ContextVar("results", default=None)
+
+
+@contextmanager
+def reserve_stdout() -> Iterator[None]:
+    """Keep standard output for the functions below; other prints go to standard error."""
+    token = _results.set(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _results.reset(token)
+
+
+def show_line(value: object) -> None:
+    """Print one line."""
+    typer.echo(value, file=_results.get())
+
 
 def show_json(value: Any) -> None:
-    """Write a value as indented JSON."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print a value as indented JSON."""
+    show_line(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def show_columns(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Write rows under their heads, each column as wide as its widest cell."""
+    """Print a table, each column as wide as its widest cell."""
     lines = [[str(cell) for cell in row] for row in (heads, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        typer.echo("  ".join(cells).rstrip())
+        show_line("  ".join(cells).rstrip())
 
 
 def show_fields(fields: Sequence[tuple[str, Any]], indent: int = 0) -> None:
-    """Write names and values, one to a line; a field without a value is left out."""
+    """Print names and values, one pair per line, without empty values."""
     width = max((len(name) for name, _ in fields), default=0)
     for name, value in fields:
         if value not in (None, ""):
-            typer.echo(f"{' ' * indent}{name.ljust(width)}  {value}")
+            show_line(f"{' ' * indent}{name.ljust(width)}  {value}")

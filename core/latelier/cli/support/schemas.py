@@ -1,4 +1,4 @@
-"""What a model takes, as classes and in words."""
+"""The inputs of a model: their classes, their JSON schemas, and one line of text for each."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,39 +14,40 @@ if TYPE_CHECKING:
     from latelier.kernel.atelier import Atelier
     from latelier.pipeline.manifest_header import ManifestHeader
 
-
 Schema = Mapping[str, Any]
-
 
 MAX_LISTED = 8
 """Values of an enumeration that help lists; more are counted."""
 
 
 def input_classes(
-    outline: "ManifestHeader", atelier: "Atelier"
+    header: "ManifestHeader", atelier: "Atelier"
 ) -> dict[str, type[BaseModel] | None]:
-    """Return the class of every public input of a model; None where its plugin is not there."""
+    """Return the class of each public input; None if its plugin is not installed."""
     classes: dict[str, type[BaseModel] | None] = {}
-    for public in outline.inputs:
+    for public in header.inputs:
         try:
-            classes[public] = atelier.conditioners.input_class(outline.fed(public).id)
+            classes[public] = atelier.conditioners.input_class(header.fed(public).id)
         except (LatelierError, KeyError, IndexError):
-            classes[public] = None  # loading the model says what is missing, and what to install
+            classes[public] = None  # loading the model reports what to install
     return classes
 
 
-def input_schemas(outline: "ManifestHeader", atelier: "Atelier") -> dict[str, Schema | None]:
-    """Return the JSON schemas of `input_classes`, with the labels of this model."""
+def input_schemas(header: "ManifestHeader", atelier: "Atelier") -> dict[str, Schema | None]:
+    """Return the JSON schema of each public input, with the labels of this model.
+
+    A schema is None if its plugin is not installed.
+    """
     schemas: dict[str, Schema | None] = {}
-    for public, model in input_classes(outline, atelier).items():
+    for public, model in input_classes(header, atelier).items():
         schema = None if model is None else model.model_json_schema()
-        config = None if schema is None else _config_of(outline.fed(public), atelier)
+        config = None if schema is None else _config_of(header.fed(public), atelier)
         schemas[public] = schema if config is None else config.input_schema(schema)
     return schemas
 
 
 def vocabularies(
-    outline: "ManifestHeader", folder: Path, atelier: "Atelier"
+    header: "ManifestHeader", folder: Path, atelier: "Atelier"
 ) -> dict[str, list[str]]:
     """Return the words or labels that each public input of a model folder may use.
 
@@ -54,8 +55,8 @@ def vocabularies(
         ModelFileError: an asset is missing or damaged.
     """
     found = {}
-    for public, model in input_classes(outline, atelier).items():
-        stored = None if model is None else outline.fed(public)
+    for public, model in input_classes(header, atelier).items():
+        stored = None if model is None else header.fed(public)
         config = None if stored is None else _config_of(stored, atelier)
         if stored is not None and config is not None:
             assets = {
@@ -79,7 +80,7 @@ def in_words(schema: Schema | None) -> str:
         return "its plugin is not installed"
     fields = schema.get("properties", {})
     required = schema.get("required", [])
-    texts = [_field(field, schema.get("$defs", {})) for field in fields.values()]
+    texts = [_describe_field(field, schema.get("$defs", {})) for field in fields.values()]
     if len(fields) == 1:
         return texts[0]
     named = [
@@ -88,28 +89,27 @@ def in_words(schema: Schema | None) -> str:
     return "{" + "; ".join(named) + "}"
 
 
-def _field(field: Schema, definitions: Schema) -> str:
-    meaning = field.get("description")
-    kind = _type(field, definitions)
+def _describe_field(field: Schema, definitions: Schema) -> str:
+    kind, meaning = _type_name(field, definitions), field.get("description")
     return f"{kind}; {meaning}" if meaning else kind
 
 
-def _type(field: Schema, definitions: Schema) -> str:
+def _type_name(field: Schema, definitions: Schema) -> str:
     if "$ref" in field:
         name = field["$ref"].rpartition("/")[2]
         return str(definitions.get(name, {}).get("format", name))
     if "anyOf" in field:
-        return " or ".join(_type(each, definitions) for each in field["anyOf"])
+        return " or ".join(_type_name(each, definitions) for each in field["anyOf"])
     if "enum" in field:
-        return _listed(field["enum"])
+        return _list_values(field["enum"])
     if "prefixItems" in field:
-        return f"[{', '.join(_type(each, definitions) for each in field['prefixItems'])}]"
+        return f"[{', '.join(_type_name(each, definitions) for each in field['prefixItems'])}]"
     if field.get("type") == "array":
-        return f"list of {_type(field.get('items', {}), definitions)}"
+        return f"list of {_type_name(field.get('items', {}), definitions)}"
     return str(field.get("format") or field.get("type") or "any value")
 
 
-def _listed(values: Sequence[Any]) -> str:
+def _list_values(values: Sequence[Any]) -> str:
     if len(values) > MAX_LISTED:
         return f"one of {len(values)} names such as {values[0]!r}"
     return " or ".join(map(str, values))

@@ -1,4 +1,4 @@
-"""Whether the factory of a component is there, without importing it: that would import torch."""
+"""Check that the factory of a component exists, without importing it (that may import torch)."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -10,28 +10,23 @@ from latelier.kernel.spec import ComponentSpec
 
 
 def check_factory(spec: ComponentSpec) -> None:
-    """Check that the module of a factory is there, and that its source names what is asked of it.
+    """Check that the module of a factory exists and that its source binds the factory's name.
 
-    What has no source, or makes names as it goes, is taken at its word.
+    A module without Python source, or one that creates names dynamically, passes unchecked.
 
     Raises:
-        PluginError: it is not; says what is.
+        PluginError: the module or the name does not exist.
     """
     if spec.factory is None:
         return
     module, attribute = spec.factory.split(":")
-    try:
-        found = find_spec(module)
-    except ImportError:
-        found = None
-    if found is None:
-        raise PluginError(f"component '{spec.id}': there is no module '{module}'")
-    if found.origin is None or not found.origin.endswith(".py"):
+    source = _find_source(module, spec)
+    if source is None:
         return
     try:
-        names = set(_named(ast.parse(Path(found.origin).read_bytes()).body))
+        names = set(_bound_names(ast.parse(source.read_bytes()).body))
     except (SyntaxError, ValueError) as error:
-        raise PluginError(f"component '{spec.id}': {found.origin}: {error}") from None
+        raise PluginError(f"component '{spec.id}': {source}: {error}") from None
     if attribute not in names and names.isdisjoint({"*", "__getattr__"}):
         public = [name for name in names if not name.startswith("_")]
         raise PluginError(
@@ -40,8 +35,19 @@ def check_factory(spec: ComponentSpec) -> None:
         )
 
 
-def _named(body: Sequence[ast.stmt]) -> Iterator[str]:
-    """Yield the names that a module's statements bind."""
+def _find_source(module: str, spec: ComponentSpec) -> Path | None:
+    """Return the Python file of a module, or None if it has no Python source."""
+    try:
+        found = find_spec(module)
+    except ImportError:
+        found = None
+    if found is None:
+        raise PluginError(f"component '{spec.id}': there is no module '{module}'")
+    return Path(found.origin) if found.origin and found.origin.endswith(".py") else None
+
+
+def _bound_names(body: Sequence[ast.stmt]) -> Iterator[str]:
+    """Yield the names that the statements of a module bind."""
     for statement in body:
         match statement:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
@@ -57,6 +63,6 @@ def _named(body: Sequence[ast.stmt]) -> Iterator[str]:
                     if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
                 )
                 for part in ("body", "orelse", "finalbody"):
-                    yield from _named(getattr(statement, part, []))
+                    yield from _bound_names(getattr(statement, part, []))
                 for handler in getattr(statement, "handlers", []):
-                    yield from _named(handler.body)
+                    yield from _bound_names(handler.body)

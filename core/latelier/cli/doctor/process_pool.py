@@ -1,4 +1,4 @@
-"""Running commands of which nothing lives on, whatever they start."""
+"""Run subprocesses and kill their whole process group."""
 
 import os
 import signal
@@ -8,18 +8,18 @@ from contextlib import suppress
 from typing import IO
 
 
-class Sessions:
-    """Runs commands, in several threads at once.
+class ProcessPool:
+    """Runs commands from several threads, each in a session of its own.
 
-    Each has a session of its own: it can ask for nothing at the terminal, and whatever it starts
-    ends with it, but for what leaves that session.
+    A command has no terminal and no input. When it ends or times out, its whole process group is
+    killed, and with it every child that stayed in that session.
     """
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[bytes]] = set()
 
-    def status(self, command: Sequence[str], stderr: IO[bytes], timeout: float) -> int | None:
-        """Return how a command ended, or None if it took longer than `timeout` seconds."""
+    def run(self, command: Sequence[str], stderr: IO[bytes], timeout: float) -> int | None:
+        """Run a command and return its exit status, or None if it exceeds `timeout` seconds."""
         process = subprocess.Popen(  # noqa: S603
             command,
             stdin=subprocess.DEVNULL,
@@ -34,17 +34,17 @@ class Sessions:
             return None
         finally:
             self._running.discard(process)
-            _end(process)
+            _kill_group(process)
             process.wait()
 
-    def end(self) -> None:
-        """End all that run: an interrupt at the terminal does not reach them."""
+    def kill(self) -> None:
+        """Kill every running command: Ctrl-C at the terminal does not reach their sessions."""
         for process in tuple(self._running):
-            _end(process)
+            _kill_group(process)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if not hasattr(os, "killpg"):  # where there are no sessions
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    if not hasattr(os, "killpg"):  # Windows has no process groups
         process.kill()
         return
     with suppress(ProcessLookupError, PermissionError):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from latelier.cli.support.factories import check_factory
+from latelier.cli.doctor.factories import check_factory
 from latelier.contracts.errors import PluginError
 from latelier.kernel.spec import ComponentSpec
 

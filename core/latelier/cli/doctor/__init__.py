@@ -1,0 +1,1 @@
+"""Examination of installed plugins, each imported in a process of its own."""

@@ -1,0 +1,152 @@
+"""The --condition option: NAME=VALUE, NAME=@FILE, NAME.FIELD=VALUE or NAME.FIELD=@FILE."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from latelier.cli.support.values import json_or_text, read_json_file, read_picture
+from latelier.contracts.errors import InvalidInputError, UnknownNameError, suggestion
+from latelier.contracts.inputs import bare_field, read_input
+
+InputClass = type[BaseModel] | None
+"""The class of a public input; None if its plugin is not installed."""
+
+_PICTURE_FORMATS = ("image", "mask", "semantic-map")
+
+
+def read_conditions(texts: Sequence[str], classes: Mapping[str, InputClass]) -> dict[str, Any]:
+    """Return the value of each public input.
+
+    Args:
+        texts: 'NAME=VALUE' for a whole input or 'NAME.FIELD=VALUE' for one field of it. A VALUE
+            that parses as JSON is JSON, otherwise text; '@FILE' reads it from a file.
+        classes: public input -> its class.
+
+    Raises:
+        UnknownNameError: the model has no such input, or the input no such field.
+        InvalidInputError: the text does not parse, an input is given twice, or a file is invalid.
+    """
+    conditions: dict[str, Any] = {}
+    for text in texts:
+        path, equals, value = text.partition("=")
+        name, dot, field = path.partition(".")
+        if not equals:
+            raise InvalidInputError(f"--condition: expected NAME=VALUE or NAME=@FILE, got '{text}'")
+        if name not in classes:
+            raise UnknownNameError(f"this model takes no '{name}'. {suggestion(name, classes)}")
+        target = _Target.find(path, classes[name], name, field if dot else None)
+        values, key = (conditions.setdefault(name, {}), field) if dot else (conditions, name)
+        if not isinstance(values, dict) or key in values:
+            raise InvalidInputError(f"--condition: '{path}' is given twice")
+        values[key] = target.read(value)
+    return conditions
+
+
+def check_inputs(inputs: Mapping[str, Any], classes: Mapping[str, InputClass]) -> None:
+    """Validate inputs before a model is loaded.
+
+    Raises:
+        InvalidInputError: a value is invalid; names the input and the field.
+    """
+    for name, value in inputs.items():
+        model = classes[name]
+        if model is not None:
+            read_input(model, value, f"input '{name}'")
+
+
+@dataclass(frozen=True)
+class _Target:
+    """The field that a condition fills.
+
+    Attributes:
+        path: NAME or NAME.FIELD, as typed.
+        model: class of the input.
+        field: name of the field; None if the value is a mapping of all fields.
+    """
+
+    path: str
+    model: InputClass
+    field: str | None
+
+    @classmethod
+    def find(cls, path: str, model: InputClass, name: str, field: str | None) -> "_Target":
+        if model is None:
+            return cls(path, None, field)
+        if field is None:
+            try:
+                return cls(path, model, bare_field(model, name))
+            except InvalidInputError:  # several required fields: the value must be a mapping
+                return cls(path, model, None)
+        if field not in model.model_fields:
+            hint = suggestion(field, model.model_fields)
+            raise UnknownNameError(f"'{name}' has no field '{field}'. {hint}")
+        return cls(path, model, field)
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """JSON schema of the field; empty if unknown."""
+        if self.model is None or self.field is None:
+            return {}
+        schema: Mapping[str, Any] = self.model.model_json_schema()["properties"][self.field]
+        return schema
+
+    def read(self, text: str) -> Any:
+        """Return the value of 'VALUE' or '@FILE'."""
+        if text.startswith("@"):
+            return self._read_file(Path(text[1:]).expanduser())
+        value = json_or_text(text)
+        if self.schema.get("type") == "string" and not isinstance(value, str | dict):
+            return text  # "7" stays text where the field is text
+        return value
+
+    def _read_file(self, path: Path) -> Any:
+        option = f"--condition {self.path}"
+        if not path.is_file():
+            raise InvalidInputError(f"{option}: file '{path}' not found")
+        match path.suffix.lower():
+            case ".json":
+                return read_json_file(path, option)
+            case ".npy":
+                return _read_array(path, option)
+        schema = self.schema
+        formats = {each.get("format") for each in (schema, *schema.get("anyOf", ()))}
+        if self.model is None or not formats.isdisjoint(_PICTURE_FORMATS):
+            return str(path)
+        picture = read_picture(path, option)
+        if not self._accepts(picture):
+            raise InvalidInputError(
+                f"{option}: takes no picture; give a value, JSON as @FILE.json, or numbers as "
+                "@FILE.npy"
+            )
+        return picture
+
+    def _accepts(self, picture: Any) -> bool:
+        """Return whether the input takes a picture although its JSON schema names none."""
+        if self.model is None or self.field is None:
+            return False
+        try:
+            self.model.model_validate({self.field: picture})
+        except ValidationError as error:
+            return all(each["type"] == "missing" for each in error.errors())
+        return True
+
+
+def _read_array(path: Path, option: str) -> Any:
+    """Return the numbers of a .npy file as nested lists. The file is mapped, never unpickled."""
+    import numpy as np
+    from numpy.lib.format import open_memmap
+
+    try:
+        array = open_memmap(path, mode="r")
+    except (OSError, ValueError, EOFError, OverflowError, SyntaxError) as error:
+        raise InvalidInputError(
+            f"{option}: '{path}' cannot be read as an array of numbers: {error}"
+        ) from None
+    if array.dtype.kind not in "biuf":
+        raise InvalidInputError(
+            f"{option}: expected an array of numbers, got one of {array.dtype} in '{path}'"
+        )
+    return np.asarray(array).tolist()

@@ -1,0 +1,108 @@
+"""The help and the arguments of `latelier generate`."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from latelier.cli.support.adapters import adapter_inputs
+from latelier.cli.support.application import load_atelier
+from latelier.cli.support.lazy import LightCommand
+from latelier.cli.support.schemas import describe_input, input_schemas
+from latelier.contracts.errors import InvalidInputError, LatelierError
+from latelier.pipeline.manifest_header import read_manifest_header
+from latelier.pipeline.sources import find
+
+DEFAULT_MODEL = "emoji-scenes"
+
+
+class GenerateCommand(LightCommand):
+    """A command whose help shows the model's defaults and lists what is installed."""
+
+    allow_extra_args = True
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line; explain a prompt without quotes.
+
+        Raises:
+            InvalidInputError: more than one argument.
+        """
+        rest = super().parse_args(ctx, args)
+        if ctx.args:
+            words = " ".join([ctx.params["prompt"], *ctx.args])
+            raise InvalidInputError(
+                f"expected one prompt, got {1 + len(ctx.args)} arguments; put the prompt in "
+                f'quotes: "{words}"'
+            )
+        return rest
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options with the defaults of the default model; no weights are read."""
+        defaults = _model_defaults(DEFAULT_MODEL)
+        for each in self.params:
+            if each.name in defaults:
+                text, bracket, bounds = each.help.partition("  [")  # type: ignore[attr-defined]
+                value = f"{defaults[each.name]} for {DEFAULT_MODEL}"
+                each.help = f"{text} Default: the model's, {value}.{bracket}{bounds}"  # type: ignore[attr-defined]
+        super().format_options(ctx, formatter)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the conditions, adapters, samplers, schedules and guidance rules."""
+        super().format_epilog(ctx, formatter)
+        write_choices(formatter, DEFAULT_MODEL)
+
+
+def _model_defaults(model: str) -> dict[str, str]:
+    """Return option -> the default that a model sets; empty if the model is not readable."""
+    try:
+        defaults = read_manifest_header(find(model).folder).defaults
+    except LatelierError:
+        return {}
+    return {name: _describe_default(value) for name, value in defaults}
+
+
+def write_choices(formatter: Any, model: str) -> None:
+    """Write the conditions of `model`, and the registered names."""
+    try:
+        atelier = load_atelier()
+    except LatelierError as error:
+        formatter.write_paragraph()
+        formatter.write_text(f"The installed plugins cannot be listed: {error}")
+        return
+    try:
+        schemas = input_schemas(read_manifest_header(find(model).folder), atelier)
+    except LatelierError:
+        schemas = {}
+    if schemas:
+        with formatter.section(f"Conditions of {model}"):
+            formatter.write_dl([(name, describe_input(each)) for name, each in schemas.items()])
+    adapters = adapter_inputs(atelier)
+    if adapters:
+        with formatter.section("Adapters"):
+            formatter.write_dl([(name, _describe_adapter(it)) for name, it in adapters.items()])
+    names = {
+        "samplers": atelier.samplers.names(),
+        "schedules": atelier.schedules.names(),
+        "guidance": atelier.guidances.names(),
+        "conditioners": atelier.conditioners.names(),
+    }
+    with formatter.section("Installed"):
+        formatter.write_dl([(kind, ", ".join(each)) for kind, each in names.items()])
+
+
+def _describe_default(value: Any) -> str:
+    """Return a default as it is typed: '64x64', '20', 'cfg:scale=5.0'."""
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
+    if isinstance(value, BaseModel):
+        name, options = value.name, value.options  # type: ignore[attr-defined]
+        pairs = ",".join(f"{key}={option}" for key, option in options.items())
+        return f"{name}:{pairs}" if pairs else str(name)
+    return str(value)
+
+
+def _describe_adapter(adapter: tuple[str, type[BaseModel] | None] | str) -> str:
+    """Return the input that an adapter adds, or the error text."""
+    if isinstance(adapter, str):
+        return adapter
+    name, model = adapter
+    return f"{name}: {describe_input(None if model is None else model.model_json_schema())}"

@@ -1,0 +1,50 @@
+"""Progress of long commands on the standard error, shown only where that is a terminal."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from latelier.pipeline.picture import Picture, Preview
+
+
+@contextmanager
+def spinner(title: str) -> Iterator[Callable[[str], None]]:
+    """Show a spinner while a command runs; yield a function that names the current stage."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda stage: progress.update(task, description=f"{title}: {stage}")
+
+
+def consume_with_progress(previews: "Iterator[Preview]") -> "Iterator[Picture]":
+    """Run `previews` behind a progress bar; yield each picture as soon as it is finished."""
+    if not sys.stderr.isatty():
+        for preview in previews:
+            yield from preview.pictures
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("sampling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("sampling", total=None)
+        for preview in previews:
+            progress.update(task, total=preview.steps, completed=preview.step)
+            if preview.pictures:
+                progress.stop()  # the caller prints: a live bar would overwrite its lines
+                yield from preview.pictures
+                progress.start()

@@ -1,0 +1,107 @@
+"""Parsing conditions."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from latelier.cli.support.conditions import read_conditions
+from latelier.contracts import image_types, inputs
+from latelier.contracts.errors import InvalidInputError, UnknownNameError
+from latelier.contracts.frozen import Frozen
+
+
+class Words(Frozen):
+    text: str
+
+
+class Sketch(Frozen):
+    image: image_types.Image
+    strength: float = 1.0
+
+
+class Places(Frozen):
+    boxes: list[inputs.Box]
+    words: list[str]
+
+
+class Scene(Frozen):
+    map: image_types.SemanticMap
+    words: str = ""
+
+
+KNOWN = {"words": Words, "sketch": Sketch, "places": Places, "scene": Scene, "gone": None}
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        ("words=a cat", "a cat"),
+        ("words=7", "7"),
+        ("words=null", "null"),
+        ("words=a=b", "a=b"),
+        ('words="@home"', "@home"),
+        ('words={"text": "a cat"}', {"text": "a cat"}),
+        ("gone=7", 7),
+        ('places={"boxes": [[0, 0, 1, 1]], "words": ["a"]}', None),
+    ],
+)
+def test_values(typed, value):
+    name, _, text = typed.partition("=")
+    assert read_conditions([typed], KNOWN)[name] == (json.loads(text) if value is None else value)
+
+
+def test_files(tmp_path):
+    picture, data = tmp_path / "a.png", tmp_path / "a.json"
+    Image.new("RGB", (2, 2)).save(picture)
+    data.write_text(json.dumps({"image": str(picture), "strength": 0.5}))
+    assert read_conditions([f"sketch=@{picture}"], KNOWN) == {"sketch": str(picture)}
+    assert read_conditions([f"sketch=@{data}"], KNOWN)["sketch"]["strength"] == 0.5
+    with pytest.raises(InvalidInputError, match="takes no picture"):
+        read_conditions([f"places=@{picture}"], KNOWN)
+
+
+class Melody(Frozen):
+    notes: list[int] | image_types.Image
+
+
+def test_what_may_be_a_picture_takes_one(tmp_path):
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (2, 2)).save(picture)
+    assert read_conditions([f"melody=@{picture}"], {"melody": Melody}) == {"melody": str(picture)}
+
+
+def test_a_semantic_map_is_a_picture(tmp_path):
+    picture = tmp_path / "map.png"
+    Image.new("L", (2, 2)).save(picture)
+    assert read_conditions([f"scene=@{picture}"], KNOWN) == {"scene": str(picture)}
+
+
+def test_fields_one_by_one(tmp_path):
+    picture = tmp_path / "sketch.png"
+    Image.new("RGB", (2, 2)).save(picture)
+    typed = [f"sketch.image=@{picture}", "sketch.strength=0.5", "scene.words=7"]
+    assert read_conditions(typed, KNOWN) == {
+        "sketch": {"image": str(picture), "strength": 0.5},
+        "scene": {"words": "7"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("typed", "error", "why"),
+    [
+        (["sketch.strenght=1"], UnknownNameError, r"no field 'strenght'. Did you mean 'strength'"),
+        (["skech.strength=1"], UnknownNameError, "takes no 'skech'"),
+        (["sketch.strength=1"] * 2, InvalidInputError, r"'sketch\.strength' is given twice"),
+        (["sketch.strength=1", 'sketch={"a": 1}'], InvalidInputError, "'sketch' is given twice"),
+        (["words=a", "words.text=b"], InvalidInputError, r"'words\.text' is given twice"),
+        (
+            ["sketch.image=@none.png"],
+            InvalidInputError,
+            r"file 'none\.png' not found",
+        ),
+    ],
+)
+def test_what_is_no_field(typed, error, why):
+    with pytest.raises(error, match=why):
+        read_conditions(typed, KNOWN)
