@@ -74,8 +74,8 @@ def _config_of(stored: "StoredComponent", atelier: "Atelier") -> Any:
         return None  # loading the model reports what is wrong
 
 
-def in_words(schema: Schema | None) -> str:
-    """Return one line about an input: its fields, their types, what they mean."""
+def describe_input(schema: Schema | None) -> str:
+    """Return one line: the fields of an input, their types and descriptions."""
     if schema is None:
         return "its plugin is not installed"
     fields = schema.get("properties", {})
