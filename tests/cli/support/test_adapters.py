@@ -82,7 +82,7 @@ def test_a_registered_one_is_asked_for_by_name(cli, tiny_model, registered):
 
 def test_the_help_lists_those_that_are_registered_and_what_they_take(cli, registered):
     said = " ".join(cli("generate", "--help").out.split())
-    assert "Adapters: paint colours: list of list of number; one vector, or several" in said
+    assert "Adapters: paint colours: list of list of number; one vector or several" in said
 
 
 def test_the_help_tells_of_one_that_cannot_be_read(cli, registered, tmp_path):

@@ -173,8 +173,8 @@ def _show_about(about: dict[str, Any]) -> None:
         _show_section(head, fields)
     for public, each in about["inputs"].items():
         if each["vocabulary"]:
-            typer.echo(f"\n{public} knows {len(each['vocabulary'])} names or words")
-            typer.echo(textwrap.indent(textwrap.fill(", ".join(each["vocabulary"]), 98), "  "))
+            show_line(f"\n{public} knows {len(each['vocabulary'])} names or words")
+            show_line(textwrap.indent(textwrap.fill(", ".join(each["vocabulary"]), 98), "  "))
     for place, each in about["components"].items():
         dtypes = ", ".join(each["dtypes"]) or "no weights"
         head = f"{place}: {each['id']} {each['version']}, {each['parameters']:,} parameters"
