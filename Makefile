@@ -6,7 +6,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint c
 
 PALETTE := .venv-palette/bin
 
-.PHONY: demo test test-palette test-zoo lint types contracts clean
+.PHONY: demo test test-palette test-zoo lint types contracts docs clean
 
 demo: .venv/installed
 	$(BIN)/latelier generate "a red apple on a blue background" --seed 7 --output demo.png --force
@@ -36,6 +36,10 @@ types: .venv/installed-dev
 
 contracts: .venv/installed-dev
 	$(BIN)/lint-imports
+
+# The site, in build/site. It needs no network and fails on a broken link.
+docs: .venv/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

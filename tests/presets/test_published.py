@@ -15,7 +15,7 @@ from latelier.pipeline.request import Defaults
 from latelier.presets import preset_names, read_preset
 
 ROW = r"^\| `([\w-]+)` (\|.*?)((?:\| [\d.]+ M )+.*)$"
-README = (Path(__file__).parents[2] / "README.md").read_text()
+TABLE = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
 
 
 UNETS = {
@@ -92,8 +92,8 @@ def test_each_is_described(preset):
     assert preset.task
 
 
-def test_readme_has_a_table_of_them():
-    rows = {row[0]: row[1:] for row in re.findall(ROW, README, re.MULTILINE)}
+def test_the_table_of_models_is_right():
+    rows = {row[0]: row[1:] for row in re.findall(ROW, TABLE, re.MULTILINE)}
     assert rows.keys() == set(preset_names())
     for name, (middle, counts) in rows.items():
         preset = read_preset(name)
