@@ -12,7 +12,7 @@ import torch
 import latelier
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.policy import Policy
-from latelier.training.config import DenoiserTraining, FirstStageTraining, read_training
+from latelier.training.configs.trainings import DenoiserTraining, FirstStageTraining, read_training
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "README.md").read_text()

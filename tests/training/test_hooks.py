@@ -8,7 +8,7 @@ from latelier.contracts.errors import PluginError
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.policy import Policy
 from latelier.training.checkpoint import list_checkpoints, load_checkpoint
-from latelier.training.config import FirstStageTraining
+from latelier.training.configs.trainings import FirstStageTraining
 from latelier.training.first_stage import train_first_stage
 
 TINY = {

@@ -13,7 +13,7 @@ from latelier.contracts.errors import InvalidConfigError, UnknownNameError
 from latelier.kernel.atelier import Atelier
 from latelier.training import first_stage as stage
 from latelier.training.checkpoint import list_checkpoints, load_checkpoint
-from latelier.training.config import FirstStageTraining
+from latelier.training.configs.trainings import FirstStageTraining
 from latelier.training.data import make_dataset
 from latelier.training.first_stage import train_first_stage
 
@@ -70,7 +70,7 @@ checkpoint.save_file = save_file
 
 RUN = """
 import json, sys
-from latelier.training.config import FirstStageTraining
+from latelier.training.configs.trainings import FirstStageTraining
 from latelier.training.first_stage import train_first_stage
 train_first_stage(FirstStageTraining(**json.loads(sys.argv[1])))
 """

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from latelier.training.config import OptimizerConfig
+from latelier.training.configs.parts import OptimizerConfig
 from latelier.training.optimization import (
     get_optimizer_state,
     learning_rate,

@@ -20,11 +20,12 @@ from latelier.kernel.default import default_atelier
 from latelier.pipeline.images import to_images
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
-from latelier.training.conditioning import check_sources, fit_conditioners
-from latelier.training.config import AdapterTraining, InputSource
+from latelier.training.configs.parts import InputSource
+from latelier.training.configs.trainings import AdapterTraining
 from latelier.training.data import collate, make_dataset
 from latelier.training.loop import Resume, TrainingResult, prepare_run, train
-from latelier.training.prediction import PredictionObjective
+from latelier.training.objectives.conditioning import check_sources, fit_conditioners
+from latelier.training.objectives.prediction import PredictionObjective
 from latelier.training.randomness import seed_torch
 from latelier.training.sheets import split_rows, tile_images
 

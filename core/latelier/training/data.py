@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 from latelier.contracts.frozen import validate
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import SceneConfig
-from latelier.training.config import DataConfig
+from latelier.training.configs.parts import DataConfig
 
 
 def make_dataset(config: DataConfig, seed: int, length: int) -> Dataset[Any]:

@@ -24,11 +24,11 @@ from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.composition import compose
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
-from latelier.training.conditioning import check_sources, fit_conditioners
-from latelier.training.config import DenoiserTraining
+from latelier.training.configs.trainings import DenoiserTraining
 from latelier.training.data import make_dataset
 from latelier.training.loop import Resume, TrainingResult, prepare_run, train
-from latelier.training.prediction import PredictionObjective
+from latelier.training.objectives.conditioning import check_sources, fit_conditioners
+from latelier.training.objectives.prediction import PredictionObjective
 from latelier.training.randomness import seed_torch
 from latelier.training.sheets import split_rows, tile_images
 

@@ -15,11 +15,11 @@ from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.pipeline.images import to_images
-from latelier.training.config import FirstStageTraining
+from latelier.training.configs.trainings import FirstStageTraining
 from latelier.training.data import collate, make_dataset
 from latelier.training.loop import Resume, TrainingResult, prepare_run, train
-from latelier.training.losses import TERMS, kl_divergence
-from latelier.training.objective import Objective
+from latelier.training.objectives.losses import TERMS, kl_divergence
+from latelier.training.objectives.objective import Objective
 from latelier.training.randomness import Draws, Purpose, seed_torch
 from latelier.training.sheets import split_rows, tile_images
 

@@ -16,9 +16,9 @@ from latelier.io.atomic import write_bytes
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.training.checkpoint import list_checkpoints
-from latelier.training.config import Training, read_training, to_yaml
+from latelier.training.configs.trainings import Training, read_training, to_yaml
 from latelier.training.interruption import catch_signals
-from latelier.training.objective import Objective
+from latelier.training.objectives.objective import Objective
 from latelier.training.progress import TrainingProgress
 from latelier.training.state import TrainingState, make_fabric
 

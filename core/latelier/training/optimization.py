@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from latelier.training.config import OptimizerConfig
+from latelier.training.configs.parts import OptimizerConfig
 
 
 def make_adamw(module: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from latelier.contracts.errors import InvalidConfigError
 from latelier.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from latelier.training.config import Training
+from latelier.training.configs.trainings import Training
 from latelier.training.ema import Ema
-from latelier.training.objective import Objective
+from latelier.training.objectives.objective import Objective
 from latelier.training.optimization import (
     get_optimizer_state,
     learning_rate,

@@ -35,7 +35,7 @@ def first_stage(config: Config, resume: Resume = None) -> None:
     """
     _check_installed()
     from latelier.cli.support.application import load_atelier
-    from latelier.training.config import FirstStageTraining, read_training
+    from latelier.training.configs.trainings import FirstStageTraining, read_training
     from latelier.training.first_stage import train_first_stage
 
     run = read_training(config, FirstStageTraining)
@@ -50,7 +50,7 @@ def denoiser(config: Config, resume: Resume = None) -> None:
     """
     _check_installed()
     from latelier.cli.support.application import load_atelier
-    from latelier.training.config import DenoiserTraining, read_training
+    from latelier.training.configs.trainings import DenoiserTraining, read_training
     from latelier.training.denoiser import train_denoiser
 
     run = read_training(config, DenoiserTraining)
@@ -66,7 +66,7 @@ def adapter(config: Config, resume: Resume = None) -> None:
     _check_installed()
     from latelier.cli.support.application import load_atelier
     from latelier.training.adapter import train_adapter
-    from latelier.training.config import AdapterTraining, read_training
+    from latelier.training.configs.trainings import AdapterTraining, read_training
 
     run = read_training(config, AdapterTraining)
     _report(train_adapter(run, resume=_resume_mode(resume), atelier=load_atelier()))

@@ -12,13 +12,13 @@ from latelier.contracts.condition import Condition
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError, UnknownNameError
 from latelier.denoisers.configs import UNetConfig
 from latelier.io.atomic import write_bytes
-from latelier.training import conditioning
 from latelier.training import denoiser as stage
 from latelier.training.checkpoint import list_checkpoints, load_checkpoint
-from latelier.training.conditioning import fit_conditioners
-from latelier.training.config import DenoiserTraining
+from latelier.training.configs.trainings import DenoiserTraining
 from latelier.training.data import make_dataset
 from latelier.training.denoiser import DenoiserObjective, train_denoiser
+from latelier.training.objectives import conditioning
+from latelier.training.objectives.conditioning import fit_conditioners
 from latelier.training.randomness import Draws
 
 TINY = {

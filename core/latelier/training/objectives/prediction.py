@@ -13,11 +13,12 @@ from latelier.contracts.components import Control, PictureGeometry, ScaledAdapte
 from latelier.contracts.errors import CompatibilityError
 from latelier.diffusion.processes.process import Process
 from latelier.nn.module import to_module_dict
-from latelier.training.conditioning import Conditioning, to_device
-from latelier.training.config import InputSource, PredictionTraining
+from latelier.training.configs.parts import InputSource
+from latelier.training.configs.trainings import PredictionTraining
 from latelier.training.data import collate, make_dataset
-from latelier.training.losses import denoising_loss
-from latelier.training.objective import Objective
+from latelier.training.objectives.conditioning import Conditioning, to_device
+from latelier.training.objectives.losses import denoising_loss
+from latelier.training.objectives.objective import Objective
 from latelier.training.randomness import Draws, Purpose
 
 _HELD_OUT_SCENES = 128

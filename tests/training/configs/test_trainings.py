@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 
 from latelier.contracts.errors import InvalidConfigError
-from latelier.training.config import (
+from latelier.training.configs.trainings import (
     DenoiserTraining,
     FirstStageTraining,
     read_training,
     to_yaml,
 )
 
-CONFIGS = Path(__file__).parents[2] / "configs" / "emoji-scenes"
+CONFIGS = Path(__file__).parents[3] / "configs" / "emoji-scenes"
 
 FIRST_STAGE = """
 out: somewhere

@@ -14,7 +14,7 @@ from latelier.contracts.condition import Condition, where
 from latelier.contracts.errors import InvalidConfigError, suggestion
 from latelier.contracts.inputs import read_input
 from latelier.io.atomic import atomic_folder, write_bytes
-from latelier.training.config import InputSource
+from latelier.training.configs.parts import InputSource
 from latelier.training.randomness import Draws, Purpose, make_generator
 
 

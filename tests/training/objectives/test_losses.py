@@ -3,7 +3,7 @@ import torch
 from torch.distributions import Normal
 from torch.distributions import kl_divergence as reference_kl
 
-from latelier.training.losses import (
+from latelier.training.objectives.losses import (
     absolute_error,
     denoising_loss,
     edge_error,

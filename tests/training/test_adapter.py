@@ -15,7 +15,7 @@ from latelier.contracts.errors import (
 from latelier.training import adapter as stage
 from latelier.training.adapter import AdapterObjective, train_adapter
 from latelier.training.checkpoint import list_checkpoints, load_checkpoint
-from latelier.training.config import AdapterTraining
+from latelier.training.configs.trainings import AdapterTraining
 from latelier.training.data import make_dataset
 from latelier.training.randomness import Draws, Purpose
 
@@ -299,7 +299,7 @@ class TestFaults:
             ),
             ({"name": "text"}, CompatibilityError, "called 'text' already"),
             ({"name": "seed"}, InvalidInputError, "cannot be called 'seed'"),
-            ({"name": "keys"}, InvalidConfigError, "cannot be named 'keys': torch uses"),
+            ({"name": "keys"}, InvalidConfigError, "cannot be named 'keys': torch reserves"),
             ({"model": "emoji-scene"}, UnknownNameError, "mean 'emoji-scenes'"),
             ({"conditioner": {**KIND, "id": "hum"}}, UnknownNameError, "no conditioner 'hum'"),
         ],
