@@ -10,25 +10,32 @@ from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier_transformers.clip_text_inputs import ClipTextConfig
 from latelier_transformers.library import transformers
 
-VOCAB, MERGES = "vocab.json", "merges.txt"
+VOCAB, MERGES, ADDED = "vocab.json", "merges.txt", "added_tokens.json"
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
 class ClipVocabulary:
-    """Turns texts into token ids. It never changes, and threads may share it.
+    """Turns texts into token ids. It is immutable, and threads may share it.
 
-    Byte-pair merges (Sennrich et al. 2016, arXiv:1508.07909) of lower-cased texts. Padding is not
-    its business: as a special token the '!' that pads in Stable Diffusion 2.x would break up
-    every '!!' of a text.
+    Byte-pair merges (Sennrich et al. 2016, arXiv:1508.07909) of lower-cased texts. It does not pad:
+    as a special token, the '!' that pads in Stable Diffusion 2.x would split every '!!' of a text.
 
-    Raises:
-        ModelFileError: a file is missing or damaged.
+    Attributes:
+        files: vocab.json and merges.txt, and added_tokens.json if there are words that textual
+            inversion added (token -> id, for ids after those of vocab.json).
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
+        """Read the files of a tokenizer.
+
+        Raises:
+            ModelFileError: a file is missing or damaged.
+        """
         named = with_fallback(files.get)
         found = {name: named(name) for name in (VOCAB, MERGES)}
         self.files = {name: data for name, data in found.items() if data is not None}
+        if ADDED in files:
+            self.files[ADDED] = files[ADDED]
         missing = [name for name in found if name not in self.files]
         if missing:
             raise ModelFileError(
@@ -36,21 +43,22 @@ class ClipVocabulary:
             )
         try:
             self._ids: dict[str, int] = json.loads(self.files[VOCAB])
-            self._tokenizer = _tokenizer(self._ids, self.files[MERGES].decode())
-        except Exception as error:  # what the tokenizers library raises has no class of its own
+            self._tokenizer = _new_tokenizer(self._ids, self.files[MERGES].decode())
+            self._add_tokens(json.loads(self.files.get(ADDED, b"{}")))
+        except Exception as error:  # the tokenizers library raises plain exceptions
             raise ModelFileError(f"not a CLIP tokenizer's {VOCAB} and {MERGES}: {error}") from None
 
     def check(self, config: ClipTextConfig) -> None:
-        """Compare its ids with those of a configuration.
+        """Compare the token ids with those of a configuration.
 
         Raises:
-            InvalidConfigError: they differ, or there are more than the configuration has room for.
+            InvalidConfigError: the ids differ, or the largest is not below `vocab_size`.
         """
         for token, field in ((START, "bos_token_id"), (END, "eos_token_id")):
-            number, wanted = self._ids.get(token), getattr(config, field)
-            if number != wanted:
+            number, expected = self._ids.get(token), getattr(config, field)
+            if number != expected:
                 raise InvalidConfigError(
-                    f"'{token}' is {number} in the tokenizer, not {field}={wanted}"
+                    f"'{token}' is {number} in the tokenizer, not {field}={expected}"
                 )
         if max(self._ids.values()) >= config.vocab_size:
             raise InvalidConfigError(
@@ -60,12 +68,20 @@ class ClipVocabulary:
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text, without start and end."""
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        return ids
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def _add_tokens(self, added: Mapping[str, int]) -> None:
+        """Add words to the tokenizer, and check that it gives them the ids that files state."""
+        for token, number in sorted(added.items(), key=lambda item: item[1]):
+            self._tokenizer.add_tokens([token])
+            expected = self._tokenizer.token_to_id(token)
+            if number != expected:
+                raise ValueError(f"the id of '{token}' is {number}, expected {expected}")
+            self._ids[token] = number
 
 
-def _tokenizer(ids: dict[str, int], merges: str) -> Any:
-    """Return the library's tokenizer proper, which unlike its wrapper has no state to share."""
+def _new_tokenizer(ids: dict[str, int], merges: str) -> Any:
+    """Return the inner tokenizer of the library, which unlike its wrapper has no mutable state."""
     pairs = [tuple(line.split()) for line in merges.splitlines() if line.strip()]
     if pairs and pairs[0][0] == "#version:":
         pairs = pairs[1:]

@@ -1,4 +1,4 @@
-"""The transformers library, imported when an encoder is built and not before."""
+"""The transformers library, imported only when an encoder is built."""
 
 from importlib import import_module
 from typing import Any
@@ -7,10 +7,10 @@ from latelier.contracts.errors import PluginError
 
 
 def transformers() -> Any:
-    """Return the library's module.
+    """Return the module of the library.
 
     Raises:
-        PluginError: it cannot be imported; names the pip line.
+        PluginError: the library cannot be imported.
     """
     try:
         return import_module("transformers")

@@ -1,4 +1,4 @@
-"""The door through which the conditioners come in."""
+"""Plugin entry point."""
 
 from latelier import hookimpl
 from latelier.kernel.registrar import Registrar
@@ -9,7 +9,6 @@ class TransformersPlugin:
 
     @hookimpl
     def latelier_register(self, registrar: Registrar) -> None:
-        """Register the conditioners of this distribution."""
         registrar.conditioner(
             "clip_text",
             factory="latelier_transformers.clip_text:ClipTextConditioner",

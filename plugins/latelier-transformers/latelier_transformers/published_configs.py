@@ -1,7 +1,4 @@
-"""From the JSON files of published models to the configurations of this distribution.
-
-Pure functions without torch: importers call them before anything is built.
-"""
+"""Converts the JSON files of published models to configurations. Pure functions without torch."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -23,17 +20,16 @@ def clip_text_fields(
 ) -> dict[str, Any]:
     """Return the fields of `ClipTextConfig` for a published CLIP text encoder.
 
-    The token ids come from the tokenizer: those in the published config.json (0, 2 and 1) are not
-    the ones that the models were trained with.
+    The token ids come from the tokenizer, because the published config.json has wrong ones.
 
     Args:
         config: text_encoder/config.json.
         vocab: tokenizer/vocab.json.
         special_tokens: tokenizer/special_tokens_map.json, which names the padding token; without
-            one padding is the end token.
+            one, padding is the end token.
 
     Raises:
-        ModelFileError: a size is missing from the configuration, or a token from the vocabulary.
+        ModelFileError: `config` lacks a size, or `vocab` a special token.
     """
     padding = (special_tokens or {}).get("pad_token", _END)
     tokens = {
@@ -46,24 +42,24 @@ def clip_text_fields(
             raise ModelFileError(f"vocab.json: there is no token '{token}'")
     known = ClipTextConfig.model_fields.keys() - tokens.keys() - {"layer"}
     ids = {field: vocab[token] for field, token in tokens.items()}
-    return {**_known(config, _CLIP_SIZES, known), **ids}
+    return {**_pick(config, _CLIP_SIZES, known), **ids}
 
 
 def t5_text_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of `T5TextConfig` for a published T5's config.json.
 
     Raises:
-        ModelFileError: a size is missing.
+        ModelFileError: `config` lacks a size.
     """
     known = T5TextConfig.model_fields.keys() - {"max_length"}
-    # A T5 that does not say has the first version's feed-forward nets.
-    return {"feed_forward_proj": "relu", **_known(config, _T5_SIZES, known)}
+    # a configuration without this field is of T5's first version
+    return {"feed_forward_proj": "relu", **_pick(config, _T5_SIZES, known)}
 
 
-def _known(
+def _pick(
     config: Mapping[str, Any], sizes: Collection[str], known: Collection[str]
 ) -> dict[str, Any]:
-    """Return the fields that are `known`; those left out have transformers' defaults here too."""
+    """Return the `known` fields of `config`. The others have the defaults of transformers."""
     for size in sizes:
         if size not in config:
             raise ModelFileError(f"config.json: the field '{size}' is missing")

@@ -1,4 +1,4 @@
-"""Published weights under the names that this distribution uses."""
+"""Renames the weights of published models."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,10 @@ from torch import Tensor
 
 
 def t5_text_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a state of transformers' `T5EncoderModel` as one of `T5TextConditioner`.
+    """Return the state of `T5TextConditioner` for a state of transformers' `T5EncoderModel`.
 
-    The token table has one name here; files hold it under either of two, or both. The decoder of
-    a whole T5 is left out.
+    Files hold the token table under one of two names, or under both; here it has one. The decoder
+    of a whole T5 is left out.
     """
     return {
         "encoder.embed_tokens.weight" if name == "shared.weight" else name: tensor

@@ -7,16 +7,19 @@ import sentencepiece
 from latelier.contracts.errors import ModelFileError
 
 PAD, END = 0, 1
-"""Ids of the tokens that are no text, the same in every T5."""
+"""Ids of the padding and of the end token, the same in every T5."""
 
-MODEL, ALL = "spiece.model", "tokenizer.json"
+SENTENCEPIECE_FILE, TOKENIZER_FILE = "spiece.model", "tokenizer.json"
 
 
 class Vocabulary(Protocol):
-    """Turns texts into token ids. It never changes, and threads may share it."""
+    """Turns texts into token ids. It is immutable, and threads may share it.
+
+    Attributes:
+        files: the file that it was read from, by name.
+    """
 
     files: Mapping[str, bytes]
-    """What it was made of, by name."""
 
     def __len__(self) -> int:
         """Return the number of tokens."""
@@ -28,25 +31,26 @@ class Vocabulary(Protocol):
 
 
 def t5_vocabulary(files: Mapping[str, bytes]) -> Vocabulary | None:
-    """Return the vocabulary in files: of spiece.model, else of tokenizer.json; None without either.
+    """Return the vocabulary in spiece.model, else that in tokenizer.json; None without both files.
 
     Raises:
-        ModelFileError: it is damaged, or not T5's.
+        ModelFileError: the file is damaged, or is no tokenizer of T5.
     """
-    if MODEL in files:
-        return SentencePieces(files[MODEL])
-    return TokenizerFile(files[ALL]) if ALL in files else None
+    if SENTENCEPIECE_FILE in files:
+        return SentencePieces(files[SENTENCEPIECE_FILE])
+    return TokenizerFile(files[TOKENIZER_FILE]) if TOKENIZER_FILE in files else None
 
 
 class SentencePieces:
-    """The vocabulary of spiece.model.
-
-    Raises:
-        ModelFileError: the bytes are not T5's tokenizer.
-    """
+    """The vocabulary of spiece.model."""
 
     def __init__(self, model: bytes) -> None:
-        self.files: Mapping[str, bytes] = {MODEL: model}
+        """Read the file.
+
+        Raises:
+            ModelFileError: `model` is no tokenizer of T5.
+        """
+        self.files: Mapping[str, bytes] = {SENTENCEPIECE_FILE: model}
         try:
             self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
         except RuntimeError:
@@ -60,20 +64,20 @@ class SentencePieces:
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text, without the end token."""
-        ids: list[int] = self._processor.encode(text)
-        return ids
+        return list(self._processor.encode(text))
 
 
 class TokenizerFile:
-    """The vocabulary of tokenizer.json.
-
-    Raises:
-        ModelFileError: the bytes are not T5's tokenizer.
-    """
+    """The vocabulary of tokenizer.json."""
 
     def __init__(self, data: bytes) -> None:
-        self.files: Mapping[str, bytes] = {ALL: data}
-        self._tokenizer = _tokenizer(data)
+        """Read the file.
+
+        Raises:
+            ModelFileError: `data` is no tokenizer of T5.
+        """
+        self.files: Mapping[str, bytes] = {TOKENIZER_FILE: data}
+        self._tokenizer = _new_tokenizer(data)
         _check(*(self._tokenizer.token_to_id(token) for token in ("<pad>", "</s>")))
 
     def __len__(self) -> int:
@@ -81,17 +85,16 @@ class TokenizerFile:
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text, without the end token."""
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        return ids
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-def _tokenizer(data: bytes) -> Any:
+def _new_tokenizer(data: bytes) -> Any:
     from tokenizers import Tokenizer
 
     try:
         found = Tokenizer.from_str(data.decode())
-    except Exception as error:  # what the library raises has no class of its own
-        raise ModelFileError(f"not a {ALL}: {error}") from None
+    except Exception as error:  # the library raises plain exceptions
+        raise ModelFileError(f"not a {TOKENIZER_FILE}: {error}") from None
     found.no_truncation()
     found.no_padding()
     return found

@@ -63,6 +63,27 @@ def test_the_one_file_of_transformers(new_clip, clip_tokenizer, tmp_path):
         assert row[: len(ids)] == ids
 
 
+def test_words_of_textual_inversion_are_tokens(new_clip, clip_tokenizer, clip_config):
+    size = clip_config["vocab_size"]
+    added = {"added_tokens.json": json.dumps({"<b>": size + 1, "<Toy>": size}).encode()}
+    conditioner = new_clip(vocab_size=size + 2)
+    conditioner.set_assets({**clip_tokenizer, **added})
+    row = conditioner.prepare([Text(text="red<toy> <b>cat")], GEOMETRY)["tokens"][0].tolist()
+    plain = conditioner.prepare([Text(text="red cat")], GEOMETRY)["tokens"][0].tolist()
+    assert row[:5] == [plain[0], plain[1], size, size + 1, plain[2]]
+    other = new_clip(vocab_size=size + 2)
+    other.set_assets(conditioner.assets())
+    assert other.assets() == {**clip_tokenizer, **added}
+    with pytest.raises(InvalidConfigError, match=f"ids go up to {size + 1}, but vocab_size={size}"):
+        new_clip().set_assets({**clip_tokenizer, **added})
+
+
+@pytest.mark.parametrize("data", [b"damaged", b"[1]", b'{"<toy>": 7}', b'{"<toy>": 100000}'])
+def test_added_tokens_that_cannot_be_used(new_clip, clip_tokenizer, data):
+    with pytest.raises(ModelFileError, match="not a CLIP tokenizer"):
+        new_clip().set_assets({**clip_tokenizer, "added_tokens.json": data})
+
+
 def test_padding_is_the_configured_token(new_clip, clip_tokenizer, clip_config):
     other = new_clip(pad_token_id=0)
     other.set_assets(clip_tokenizer)

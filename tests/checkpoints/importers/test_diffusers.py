@@ -509,6 +509,61 @@ def test_stable_diffusion(tmp_path, with_clip, padding, id_):
         assert relative(theirs, encoder(tokens).last_hidden_state) < 1e-6
 
 
+ADDED_TOKENS = {
+    "added_tokens.json": {"<toy>": 19, "<Style>": 20},
+    "tokenizer_config.json": {
+        "added_tokens_decoder": {"19": {"content": "<toy>"}, "20": {"content": "<Style>"}}
+    },
+    "tokenizer.json": {
+        "added_tokens": [
+            {"id": 18, "content": "<|endoftext|>"},
+            {"id": 19, "content": "<toy>"},
+            {"id": 20, "content": "<Style>"},
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("file", ADDED_TOKENS)
+def test_words_of_textual_inversion_are_used(tmp_path, with_clip, file):
+    folder, encoder = stable_diffusion_folder(tmp_path / "theirs", "<|endoftext|>")
+    encoder.resize_token_embeddings(21)
+    encoder.save_pretrained(folder / "text_encoder")
+    (folder / "tokenizer" / file).write_text(json.dumps(ADDED_TOKENS[file]))
+    import_model(folder, tmp_path / "ours", atelier=with_clip)
+    pipe = latelier.load(tmp_path / "ours", device="cpu", atelier=with_clip)
+    tokens = torch.tensor([[17, 9, 19, 20, 11, 18, 18]])
+    with torch.no_grad():
+        found = pipe.conditioners["text"].encode(["a<toy> <style>c"]).stream.tokens
+        assert relative(found, encoder(tokens).last_hidden_state) < 1e-4
+
+    export_model(tmp_path / "ours", tmp_path / "back", atelier=with_clip)
+    back = diffusers.StableDiffusionPipeline.from_pretrained(tmp_path / "back")
+    assert back.tokenizer("a <toy>").input_ids == [17, 9, 19, 18]
+
+
+def test_a_configuration_with_fewer_layers_than_the_file_is_followed(tmp_path, with_clip):
+    folder, encoder = stable_diffusion_folder(tmp_path / "theirs", "!")
+    config = folder / "text_encoder" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "num_hidden_layers": 1}))
+    import_model(folder, tmp_path / "ours", atelier=with_clip)
+    pipe = latelier.load(tmp_path / "ours", device="cpu", atelier=with_clip)
+    assert pipe.conditioners["text"].config.num_hidden_layers == 1
+    tokens = torch.tensor([[17, 9, 2, 11, 18, 0, 0]])
+    shallow = type(encoder).from_pretrained(folder / "text_encoder")
+    with torch.no_grad():
+        found = pipe.conditioners["text"].encode(["a bc"]).stream.tokens
+        assert relative(found, shallow(tokens).last_hidden_state) < 1e-4
+
+
+def test_a_configuration_with_more_layers_than_the_file_is_an_error(tmp_path, with_clip):
+    folder, _ = stable_diffusion_folder(tmp_path / "theirs", "!")
+    config = folder / "text_encoder" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "num_hidden_layers": 3}))
+    with pytest.raises(ModelFileError, match="layers"):
+        import_model(folder, tmp_path / "ours", atelier=with_clip)
+
+
 def test_stable_diffusion_without_the_plugin(tmp_path, built_ins):
     folder, _ = stable_diffusion_folder(tmp_path / "theirs", "!")
     with pytest.raises(ModelFileError, match=r"clip_text'.*: pip install latelier-transformers$"):

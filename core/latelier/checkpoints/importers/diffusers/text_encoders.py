@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from latelier.checkpoints.importers.clip import clip_text_part
 from latelier.checkpoints.importers.clip_layout import clip_from_compvis
@@ -13,12 +16,18 @@ from latelier.checkpoints.importers.diffusers.folder import (
     read_weights_of,
 )
 from latelier.checkpoints.importers.diffusers.layouts.ldm_bert import ldm_bert_from_diffusers
-from latelier.checkpoints.importers.diffusers.tokenizer_files import padding_token, tokenizer_file
+from latelier.checkpoints.importers.diffusers.tokenizer_files import (
+    ADDED_TOKENS,
+    added_tokens,
+    padding_token,
+    tokenizer_file,
+)
 from latelier.checkpoints.importers.parameters import pick_params
 from latelier.contracts.errors import ModelFileError
 from latelier.contracts.importing import ImportedPart, ImportSource
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
+_CLIP_LAYERS = "text_model.encoder.layers."
 _STEMS = ("model", "pytorch_model", "diffusion_pytorch_model")
 
 _BERT = ("d_model", "encoder_layers", "vocab_size", "max_position_embeddings")
@@ -70,10 +79,29 @@ def clip_part(source: ImportSource, folder: Path, tokenizer: Path) -> ImportedPa
             "clip_text_model"
         )
     tensors = clip_from_compvis(text_encoder_weights(source, folder))
-    known = ("hidden_act", "num_attention_heads", "layer_norm_eps")
+    known = ("hidden_act", "num_attention_heads", "layer_norm_eps", "num_hidden_layers")
     fields = {key: config[key] for key in known if key in config}
+    if "num_hidden_layers" in fields:
+        tensors = _without_later_layers(tensors, fields["num_hidden_layers"])
     fields |= {"layer": "last", **_special_tokens(tokenizer)}
-    return clip_text_part(tensors, lambda name: tokenizer_file(tokenizer, name), fields)
+    part = clip_text_part(tensors, lambda name: tokenizer_file(tokenizer, name), fields)
+    added = added_tokens(tokenizer)
+    if not added:
+        return part
+    return replace(part, assets={**part.assets, ADDED_TOKENS: json.dumps(added).encode()})
+
+
+def _without_later_layers(tensors: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """Return the weights of the first `layers` layers, and all that belong to no layer.
+
+    A configuration with fewer layers than the file is the usual way to skip CLIP's last layers.
+    """
+
+    def is_kept(name: str) -> bool:
+        index = name.removeprefix(_CLIP_LAYERS).partition(".")[0]
+        return not (name.startswith(_CLIP_LAYERS) and index.isdecimal() and int(index) >= layers)
+
+    return {name: tensor for name, tensor in tensors.items() if is_kept(name)}
 
 
 def _special_tokens(tokenizer: Path) -> dict[str, int]:
