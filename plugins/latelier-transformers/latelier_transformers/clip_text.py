@@ -32,7 +32,7 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
         if config.layer == "penultimate":
             layers = self.text_model.encoder.layers
             layers[-1] = SkippedLayer(layers[-1])
-        # `_encode` passes positions itself. No weight file holds this table, so to keep it would mean
+        # `_encode` passes positions itself. No weight file holds this table; to keep it would mean
         # to initialise all weights before a file is mapped over them.
         del self.text_model.embeddings.position_ids
 

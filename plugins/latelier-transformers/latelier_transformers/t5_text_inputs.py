@@ -13,7 +13,7 @@ class T5TextConfig(ConditionerConfig):
     d_ff: int = Field(ge=1, description="inner width of the feed-forward networks")
     num_layers: int = Field(ge=1, description="transformer layers")
     num_heads: int = Field(ge=1, description="attention heads")
-    d_kv: int = Field(64, ge=1, description="width of a head; all heads may differ from d_model")
+    d_kv: int = Field(64, ge=1, description="width of a head; their sum may differ from d_model")
     feed_forward_proj: Literal["relu", "gated-gelu"] = Field(
         "gated-gelu", description="relu: T5; gated-gelu: T5 v1.1"
     )
