@@ -1,4 +1,4 @@
-# The two commands of the README, and what CI adds to them.
+# The two commands of the README, and the checks of CI.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,7 +15,7 @@ test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet --numprocesses 2
 	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet plugins/latelier-transformers
 
-# latelier-palette as its users have it: installed by pip from its folder, apart from all else.
+# latelier-palette as users have it: installed from its folder, in its own environment.
 test-palette: .venv-palette/installed
 	cd plugins/latelier-palette && OMP_NUM_THREADS=1 ../../$(PALETTE)/pytest --quiet
 

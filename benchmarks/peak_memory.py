@@ -1,18 +1,17 @@
-"""How much memory does a picture take beside the weights, against diffusers with the same weights?
+"""Measure the memory of generating a picture, against diffusers with the same weights.
 
-A model of Stable Diffusion 1.5's size and random weights is made once by diffusers and imported
-here. Each then makes a picture of it, 512 x 512, with DDIM, guidance 7.5 and the same first noise,
-in float32 on the CPU, --runs times in turn, each time in a process of its own. That the two
-pictures agree shows that the runs are the same.
+diffusers makes a model of Stable Diffusion 1.5's size with random weights, and latelier imports it.
+Both then generate the same picture: 512 x 512, DDIM, guidance 7.5, the same initial noise, float32
+on the CPU. They take turns, --runs times, each in a new process. The two pictures are compared.
 
-Weights that are mapped from their files are in memory once for all processes and can be dropped at
-any time, so that they are told from the rest (Linux, /proc/self):
+Weights that are mapped from their files are in memory once for all processes, and the system can
+drop them at any time. So they are counted apart (Linux, /proc/self):
 
-- peak above the weights: VmHWM, the kernel's own record of the process's most resident memory, less
-  what is resident of the safetensors files at the end (Rss of their mappings in smaps, all of them
-  touched by then but for the encoder of the first stage). The libraries' code is in it.
-- peak of RssAnon: memory that belongs to no file, sampled every 2 ms by a thread, while loading and
-  while running. What is copied from a file and not mapped shows here.
+- peak above the weights: VmHWM, the kernel's record of the process's peak resident memory, minus
+  the resident part of the safetensors files at the end (Rss of their mappings in smaps; all but the
+  encoder of the first stage is resident by then). It includes the code of the libraries.
+- peak of RssAnon: memory that belongs to no file, sampled every 2 ms by a thread while loading and
+  while generating. Weights that are copied instead of mapped are in it.
 
 python benchmarks/peak_memory.py --folder /tmp/sd15 --runs 3
 """
@@ -42,7 +41,7 @@ TOKENS = 49408
 """Size of CLIP's vocabulary."""
 
 Memory = dict[str, float]
-"""What is measured, by name: seconds, or MiB."""
+"""Measurements by name, in MiB; those that end in _s in seconds."""
 
 
 def main() -> None:
@@ -53,15 +52,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         if not (folder / "latelier").exists():
-            alone(folder, arguments, "make")
+            run_in_process(folder, arguments, "make")
         rows: dict[str, list[Memory]] = {name: [] for name in ("latelier", "diffusers")}
         for _ in range(arguments.runs):
             for name, measured in rows.items():
-                measured.append(alone(folder, arguments, name))
+                measured.append(run_in_process(folder, arguments, name))
         report = {
-            "medians": {name: medians(measured) for name, measured in rows.items()},
+            "medians": {name: compute_medians(measured) for name, measured in rows.items()},
             "runs": rows,
-            "greatest_difference_of_255": difference(folder),
+            "largest_difference_of_255": compare_pictures(folder),
             "threads": os.environ.get("OMP_NUM_THREADS", f"all of {os.cpu_count()}"),
         }
     if arguments.json:
@@ -72,16 +71,20 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--folder", type=Path, help="where the models are, or are made and kept")
+    parser.add_argument(
+        "--folder", type=Path, help="folder of the models, made if missing"
+    )
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--steps", type=int, default=2)
-    parser.add_argument("--only", choices=RUNS, help="one of them, in this process, as JSON")
+    parser.add_argument(
+        "--only", choices=RUNS, help="run one in this process, print JSON"
+    )
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
 
-def alone(folder: Path, arguments: argparse.Namespace, name: str) -> Memory:
-    """Return what a run in a process of its own measured."""
+def run_in_process(folder: Path, arguments: argparse.Namespace, name: str) -> Memory:
+    """Return the measurements of a run in a new process."""
     options = ["--folder", str(folder), "--steps", str(arguments.steps), "--only", name]
     done = subprocess.run(
         [sys.executable, __file__, *options], check=True, stdout=subprocess.PIPE, text=True
@@ -90,7 +93,7 @@ def alone(folder: Path, arguments: argparse.Namespace, name: str) -> Memory:
     return measured
 
 
-def make(arguments: argparse.Namespace) -> Memory:
+def make_model(arguments: argparse.Namespace) -> Memory:
     """Write the model with random weights, and import it."""
     import diffusers
     import torch
@@ -137,12 +140,12 @@ def make(arguments: argparse.Namespace) -> Memory:
     del pipeline
     from latelier.conversion.importing import import_model
 
-    import_model(folder / "diffusers", folder / "latelier", atelier=atelier())
+    import_model(folder / "diffusers", folder / "latelier", atelier=make_atelier())
     return {}
 
 
 def write_vocabulary(folder: Path) -> None:
-    """Write CLIP's tokenizer without merges, every letter a token, as large as the published."""
+    """Write a tokenizer of CLIP's size without merges: each letter is a token."""
     from tokenizers.pre_tokenizers import ByteLevel
 
     letters = sorted(ByteLevel.alphabet())
@@ -154,8 +157,8 @@ def write_vocabulary(folder: Path) -> None:
     (folder / "merges.txt").write_text("#version: 0.2\n")
 
 
-def atelier() -> Any:
-    """Return the built-in plugins and this checkout's latelier-transformers."""
+def make_atelier() -> Any:
+    """Return an atelier with the built-in plugins and this checkout's latelier-transformers."""
     from latelier.kernel.atelier import Atelier
     from latelier.kernel.trust.policy import Policy
 
@@ -167,13 +170,13 @@ def atelier() -> Any:
     return found
 
 
-def ours(arguments: argparse.Namespace) -> Memory:
-    """Measure one picture of ours."""
+def run_latelier(arguments: argparse.Namespace) -> Memory:
+    """Measure a picture of latelier."""
     import transformers.models.clip.modeling_clip  # noqa: F401
 
     import latelier.pipeline
 
-    plugins, folder = atelier(), arguments.folder
+    plugins, folder = make_atelier(), arguments.folder
 
     def load() -> Any:
         return latelier.pipeline.load(
@@ -187,11 +190,11 @@ def ours(arguments: argparse.Namespace) -> Memory:
         image: Image.Image = picture.image
         return image
 
-    return measured(load, generate, folder / "latelier.png")
+    return measure(load, generate, folder / "latelier.png")
 
 
-def theirs(arguments: argparse.Namespace) -> Memory:
-    """Measure one picture of diffusers."""
+def run_diffusers(arguments: argparse.Namespace) -> Memory:
+    """Measure a picture of diffusers."""
     import torch
     import transformers.models.clip.modeling_clip  # noqa: F401
     from diffusers import StableDiffusionPipeline
@@ -215,45 +218,48 @@ def theirs(arguments: argparse.Namespace) -> Memory:
         image: Image.Image = made.images[0]
         return image
 
-    return measured(load, generate, folder / "diffusers.png")
+    return measure(load, generate, folder / "diffusers.png")
 
 
 RUNS: dict[str, Callable[[argparse.Namespace], Memory]] = {
-    "make": make,
-    "latelier": ours,
-    "diffusers": theirs,
+    "make": make_model,
+    "latelier": run_latelier,
+    "diffusers": run_diffusers,
 }
 
 
-def measured(load: Callable[[], Any], generate: Callable[[Any], Image.Image], path: Path) -> Memory:
-    """Load, make a picture, save it at `path`, and return what that took."""
-    found = {"imported_anon": status("RssAnon")}
-    began = time.perf_counter()
-    with sampled() as peak:
+def measure(load: Callable[[], Any], generate: Callable[[Any], Image.Image], path: Path) -> Memory:
+    """Load a model, generate a picture and save it at `path`; return the measurements."""
+    found = {"imported_anon": read_status("RssAnon")}
+    start = time.perf_counter()
+    with sample_memory() as peak:
         pipeline = load()
-    found["load_s"] = time.perf_counter() - began
-    found |= {"loading_anon_peak": peak[0], "loaded_anon": status("RssAnon")}
-    began, worked = time.perf_counter(), time.process_time()
-    with sampled() as peak:
+    found["load_s"] = time.perf_counter() - start
+    found |= {"loading_anon_peak": peak[0], "loaded_anon": read_status("RssAnon")}
+    start, cpu_start = time.perf_counter(), time.process_time()
+    with sample_memory() as peak:
         image = generate(pipeline)
-    found |= {"run_s": time.perf_counter() - began, "run_cpu_s": time.process_time() - worked}
-    found |= {"running_anon_peak": peak[0], "weights_mapped": mapped(".safetensors")}
-    found["peak"] = status("VmHWM")
+    found |= {"run_s": time.perf_counter() - start, "run_cpu_s": time.process_time() - cpu_start}
+    found |= {"running_anon_peak": peak[0], "weights_mapped": read_mapped(".safetensors")}
+    found["peak"] = read_status("VmHWM")
     found["peak_above_weights"] = found["peak"] - found["weights_mapped"]
     image.save(path)
     return found
 
 
 @contextmanager
-def sampled() -> Iterator[list[float]]:
-    """Yield a list whose one entry is the most RssAnon seen, in MiB; torch's work lets it look."""
-    peak, done = [status("RssAnon")], threading.Event()
+def sample_memory() -> Iterator[list[float]]:
+    """Yield a list whose one entry is the peak of RssAnon so far, in MiB.
 
-    def look() -> None:
+    A thread samples it; torch releases the interpreter lock while it computes.
+    """
+    peak, done = [read_status("RssAnon")], threading.Event()
+
+    def sample() -> None:
         while not done.wait(0.002):
-            peak[0] = max(peak[0], status("RssAnon"))
+            peak[0] = max(peak[0], read_status("RssAnon"))
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=sample)
     thread.start()
     try:
         yield peak
@@ -262,14 +268,14 @@ def sampled() -> Iterator[list[float]]:
         thread.join()
 
 
-def status(field: str) -> float:
+def read_status(field: str) -> float:
     """Return a field of /proc/self/status, in MiB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 / MIB for line in lines if line.startswith(field))
 
 
-def mapped(suffix: str) -> float:
-    """Return how much is resident of mapped files whose names end so, in MiB."""
+def read_mapped(suffix: str) -> float:
+    """Return the resident size of mapped files whose names end in `suffix`, in MiB."""
     total, counts = 0, False
     for line in Path("/proc/self/smaps").read_text().splitlines():
         words = line.split()
@@ -280,12 +286,12 @@ def mapped(suffix: str) -> float:
     return total / MIB
 
 
-def medians(rows: list[Memory]) -> Memory:
+def compute_medians(rows: list[Memory]) -> Memory:
     return {name: round(statistics.median(row[name] for row in rows), 3) for name in rows[0]}
 
 
-def difference(folder: Path) -> int:
-    """Return the greatest difference of a level between the two pictures."""
+def compare_pictures(folder: Path) -> int:
+    """Return the largest difference between the levels of the two pictures."""
     ours, theirs = (
         np.asarray(Image.open(folder / f"{name}.png"), dtype=np.int16)
         for name in ("latelier", "diffusers")
@@ -300,7 +306,7 @@ def show(report: dict[str, Any]) -> None:
     print(f"{'':20}" + "".join(f"{name:>12}" for name in rows))
     for field in rows["latelier"]:
         print(f"{field:20}" + "".join(f"{rows[name][field]:>12.2f}" for name in rows))
-    print(f"the pictures differ by at most {report['greatest_difference_of_255']} of 255 levels")
+    print(f"the pictures differ by at most {report['largest_difference_of_255']} of 255 levels")
 
 
 if __name__ == "__main__":

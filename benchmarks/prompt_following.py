@@ -41,14 +41,14 @@ CLASSIFIER = Path(__file__).parent / "classifier"
 
 
 def main() -> None:
-    arguments = parse()
+    arguments = parse_arguments()
     pipe = latelier.load(arguments.model, device=arguments.device)
     classifier = load_classifier(arguments.classifier / CLASSIFIER_WEIGHTS)
     scenes = EmojiScenes(seed=arguments.seed, length=arguments.prompts)
     prompts = [make_prompt(scenes.scene(k)) for k in range(arguments.prompts)]
-    began = time.monotonic()
+    start = time.monotonic()
     made = generate(pipe, prompts, arguments)
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - start
     pictures = [picture.image for picture in made]
     results = pair_with_predictions(prompts, classifier.predict(pictures_to_tensor(pictures)))
     request = made[0].provenance["request"]
@@ -59,25 +59,25 @@ def main() -> None:
         "settings": {name: request[name] for name in ("steps", "sampler", "schedule", "guidance")},
         "machine": made[0].provenance["machine"],
         "seconds_per_picture": round(seconds / len(prompts), 3),
-        "generated": shares(results),
+        "generated": measure_shares(results),
         "classifier": json.loads((arguments.classifier / "classifier.json").read_text())[
             "held_out"
         ],
-        "classifier_on_rendered": shares(
+        "classifier_on_rendered": measure_shares(
             pair_with_predictions(prompts, classifier.predict(rendered.images()))
         ),
-        "classifier_on_reconstructed": shares(
-            on_reconstructions(pipe, classifier, prompts, rendered)
+        "classifier_on_reconstructed": measure_shares(
+            predict_reconstructions(pipe, classifier, prompts, rendered)
         ),
         "worst_glyphs": find_worst_glyphs(results),
     }
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_json(arguments.out / "prompt_following.json", report)
-    sheet(pictures, results, arguments.sheet).save(arguments.out / "prompt_following.png")
+    draw_sheet(pictures, results, arguments.sheet).save(arguments.out / "prompt_following.png")
     print(json.dumps(report, indent=2))
 
 
-def parse() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="emoji-scenes", help="embedded name or folder")
     parser.add_argument("--device", default="auto")
@@ -109,22 +109,22 @@ def generate(pipe: Pipeline, prompts: list[Prompt], arguments: argparse.Namespac
 
 
 @torch.inference_mode()
-def on_reconstructions(
+def predict_reconstructions(
     pipe: Pipeline, classifier: SceneClassifier, prompts: list[Prompt], rendered: LabelledScenes
 ) -> list[PromptResult]:
-    def again(images: Tensor) -> Tensor:
+    def reconstruct(images: Tensor) -> Tensor:
         images = images.to(pipe.device, pipe.dtype)
         return pipe.first_stage.decode(pipe.first_stage.encode(images)).clamp(-1, 1).float().cpu()
 
-    images = torch.cat([again(part) for part in torch.split(rendered.images(), 50)])
+    images = torch.cat([reconstruct(part) for part in torch.split(rendered.images(), 50)])
     return pair_with_predictions(prompts, classifier.predict(images))
 
 
-def shares(results: list[PromptResult]) -> dict[str, Any]:
+def measure_shares(results: list[PromptResult]) -> dict[str, Any]:
     return {name: share.to_json() for name, share in measure_following(results).items()}
 
 
-def sheet(pictures: list[Image.Image], results: list[PromptResult], count: int) -> Image.Image:
+def draw_sheet(pictures: list[Image.Image], results: list[PromptResult], count: int) -> Image.Image:
     captions = [
         f"{each.prompt.text} [{'yes' if each.is_correct else 'no'}: {each.ranked[0]}, {each.color}]"
         for each in results[:count]

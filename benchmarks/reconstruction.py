@@ -1,4 +1,4 @@
-"""How well does a first stage reconstruct? PSNR on held-out scenes, and a sheet at 2x zoom.
+"""Measure the reconstructions of a first stage: PSNR on held-out scenes, and a sheet at 2x zoom.
 
 Writes reconstruction.json and reconstruction.png (original | reconstruction) to --out:
 
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--sheet", type=int, default=32, help="scenes on the sheet")
     parser.add_argument("--out", type=Path, default=Path("runs/reconstruction"))
     arguments = parser.parse_args()
-    first_stage = find(arguments.first_stage)
+    first_stage = load_first_stage(arguments.first_stage)
     images = render(EmojiScenes(seed=arguments.seed, length=arguments.scenes)).images()
     with torch.inference_mode():
         copies = torch.cat(
@@ -63,12 +63,9 @@ def main() -> None:
     print(json.dumps(report, indent=2))
 
 
-def find(name: str) -> FirstStage:
+def load_first_stage(name: str) -> FirstStage:
     if (Path(name) / COMPONENT_FILE).is_file():
-        stage: FirstStage = load_component(
-            Path(name), "first_stage", latelier.default_atelier()
-        ).module
-        return stage
+        return load_component(Path(name), "first_stage", latelier.default_atelier()).module
     return latelier.load(name, device="cpu", dtype="float32").first_stage
 
 

@@ -44,9 +44,9 @@ def main() -> None:
         ],
     )
     config = ClassifierTraining(scenes=arguments.scenes, epochs=arguments.epochs)
-    began = time.monotonic()
+    start = time.monotonic()
     digest = save_classifier(arguments.out / CLASSIFIER_WEIGHTS, train_classifier(config))
-    seconds = round(time.monotonic() - began)
+    seconds = round(time.monotonic() - start)
     classifier = load_classifier(arguments.out / CLASSIFIER_WEIGHTS)
     held_out = render(EmojiScenes(seed=HELD_OUT_SEED, length=arguments.held_out), config.workers)
     measured = accuracy(classifier.predict(held_out.images()), held_out)

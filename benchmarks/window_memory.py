@@ -1,12 +1,12 @@
-"""What memory do large pictures take, in one piece and in windows and tiles?
+"""Measure the memory of large pictures, in one piece and in windows and tiles.
 
 Stable Diffusion 1.5's UNet and autoencoder at full size with random weights, float32,
-classifier-free guidance (two rows). For each size the first sampling step is run, then its estimate
-is decoded, both through the pipeline, in a fresh process. A figure is the peak of resident memory
-above what was resident when the components were loaded. Linux only: it resets the peak in /proc.
+classifier-free guidance (two rows). For each size a new process takes the first sampling step and
+decodes its preview, both through the pipeline. A number is the peak resident memory above that of
+the loaded components. Linux only: it resets the peak in /proc.
 
 whole: one call of the denoiser, one of the decoder.
-parts: windows of 512 x 512 with an overlap of a half, one at a time; tiles of 256.
+parts: windows of 512 x 512 that overlap by half, one at a time; tiles of 256.
 
 python benchmarks/window_memory.py --json
 """
@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 SIZES = ("512x512", "1024x1024", "2048x512")
-WAYS = {"whole": {"tile": 0}, "parts": {"window": 512, "tile": 256}}
+MODES = {"whole": {"tile": 0}, "parts": {"window": 512, "tile": 256}}
 
 RUN = """
 import ctypes, gc, json, sys, time
@@ -33,15 +33,15 @@ def memory(name):
     lines = STATUS.read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
 
-def measured(work):
+def measure(work):
     gc.collect()
-    ctypes.CDLL("libc.so.6").malloc_trim(0)  # what is free must not count as resident
+    ctypes.CDLL("libc.so.6").malloc_trim(0)  # freed memory must not count as resident
     RESET.write_text("5")
     before, start = memory("VmRSS"), time.perf_counter()
     result = work()
     return result, memory("VmHWM") - before, time.perf_counter() - start
 
-asked = json.loads(sys.argv[1])
+request = json.loads(sys.argv[1])
 pipe = latelier.compose(
     first_stage=("autoencoder_kl", {
         "ch": 128, "ch_mult": [1, 2, 4, 4], "num_res_blocks": 2, "attn_resolutions": [],
@@ -58,9 +58,9 @@ pipe = latelier.compose(
     device="cpu", dtype="float32",
 )
 vectors = [[0.01 * k] * 768 for k in range(77)]
-steps = lambda: pipe.stream(embedding=[vectors], seed=1, steps=2, **asked)
-preview, sampling, sampling_s = measured(lambda: next(steps()))
-image, decoding, decoding_s = measured(lambda: preview.image)
+steps = lambda: pipe.stream(embedding=[vectors], seed=1, steps=2, **request)
+preview, sampling, sampling_s = measure(lambda: next(steps()))
+image, decoding, decoding_s = measure(lambda: preview.image)
 print(json.dumps({
     "sampling_bytes": sampling, "sampling_s": sampling_s,
     "decoding_bytes": decoding, "decoding_s": decoding_s, "size": image.size,
@@ -74,9 +74,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     rows = [
-        {"size": size, "way": way, **measured(size, way)}
+        {"size": size, "mode": mode, **measure(size, mode)}
         for size in arguments.sizes
-        for way in WAYS
+        for mode in MODES
     ]
     if arguments.json:
         print(json.dumps(rows, indent=2))
@@ -84,10 +84,10 @@ def main() -> None:
         show(rows)
 
 
-def measured(size: str, way: str) -> dict[str, float]:
-    """Return the bytes and seconds of one size, from a process of its own."""
-    asked = {"size": [int(side) for side in size.split("x")], **WAYS[way]}
-    command = [sys.executable, "-c", RUN, json.dumps(asked)]
+def measure(size: str, mode: str) -> dict[str, float]:
+    """Return the bytes and seconds of one size, measured in a new process."""
+    request = {"size": [int(side) for side in size.split("x")], **MODES[mode]}
+    command = [sys.executable, "-c", RUN, json.dumps(request)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     figures: dict[str, float] = json.loads(done.stdout)
     return {name: each for name, each in figures.items() if name != "size"}
@@ -96,7 +96,7 @@ def measured(size: str, way: str) -> dict[str, float]:
 def show(rows: list[dict[str, float | str]]) -> None:
     table = Table("size", "", "one step", "", "decoding", "", title="MiB above the weights")
     for row in rows:
-        cells = [str(row["size"]), str(row["way"])]
+        cells = [str(row["size"]), str(row["mode"])]
         for part in ("sampling", "decoding"):
             cells.append(f"{float(row[f'{part}_bytes']) / 2**20:.0f}")
             cells.append(f"{float(row[f'{part}_s']):.0f} s")

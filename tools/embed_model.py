@@ -1,9 +1,9 @@
-r"""Put a trained pipeline into the package, as the embedded model of a name.
+r"""Embed a trained pipeline in the package under a name.
 
     python tools/embed_model.py runs/denoiser/result emoji-scenes \
         --card configs/emoji-scenes/card.yaml
 
-Weights are stored in half precision, so that the wheel stays small; loading widens them again.
+The weights are stored in half precision to keep the wheel small; loading widens them again.
 """
 
 import argparse
@@ -22,7 +22,7 @@ MODELS = Path(__file__).parent.parent / "core" / "latelier" / "models"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("pipeline", type=Path, help="folder of the trained pipeline")
-    parser.add_argument("name", help="name to load it by")
+    parser.add_argument("name", help="name of the embedded model")
     parser.add_argument("--card", type=Path, required=True, help="YAML: description and facts")
     arguments = parser.parse_args()
 
@@ -34,7 +34,7 @@ def main() -> None:
     half.save(folder)
     size = sum(path.stat().st_size for path in folder.iterdir())
     if size > LIMIT:
-        raise SystemExit(f"{folder}: {size / 2**20:.1f} MiB, and the limit is {LIMIT / 2**20:.0f}")
+        raise SystemExit(f"{folder}: {size / 2**20:.1f} MiB, the limit is {LIMIT / 2**20:.0f}")
     print(f"{folder}: {size / 2**20:.1f} MiB")
 
 
