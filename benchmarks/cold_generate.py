@@ -30,18 +30,17 @@ atexit.register(gc.freeze)
 began, model, prompt, steps, guidance, folder = sys.argv[1:]
 marks = {"start": time.time()}
 from latelier.pipeline import load
-from latelier.pipeline.run import Run
 marks["import"] = time.time()
 pipeline = load(model)
 marks["load"] = time.time()
-decode, decoding = Run._decoded, []
-def timed(run, latents):
+decode, decoding = pipeline.first_stage.decode, []
+def timed(latents):
     start = time.time()
     try:
-        return decode(run, latents)
+        return decode(latents)
     finally:
         decoding.append(time.time() - start)
-Run._decoded = timed
+pipeline.first_stage.decode = timed
 (picture,) = pipeline.generate(prompt=prompt, seed=7, steps=int(steps), guidance=float(guidance))
 marks["sample"] = time.time()
 picture.save(Path(folder) / "split.png")

@@ -71,14 +71,10 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument(
-        "--folder", type=Path, help="folder of the models, made if missing"
-    )
+    parser.add_argument("--folder", type=Path, help="folder of the models, made if missing")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--steps", type=int, default=2)
-    parser.add_argument(
-        "--only", choices=RUNS, help="run one in this process, print JSON"
-    )
+    parser.add_argument("--only", choices=RUNS, help="run one in this process, print JSON")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 

@@ -14,12 +14,12 @@ import torch
 import latelier
 from latelier.checkpoints.component import COMPONENT_FILE, load_component
 from latelier.contracts.components import FirstStage
+from latelier.contracts.pixels import tensor_to_pil
 from latelier.data.contact_sheet import contact_sheet
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.labelled_scenes import render
 from latelier.evaluation.psnr import psnr
 from latelier.io.atomic import write_json
-from latelier.pipeline.images import to_images
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
     }
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_json(arguments.out / "reconstruction.json", report)
-    pairs = zip(to_images(images[: arguments.sheet]), to_images(copies[: arguments.sheet]))
+    pairs = zip(tensor_to_pil(images[: arguments.sheet]), tensor_to_pil(copies[: arguments.sheet]))
     shown = [picture for pair in pairs for picture in pair]
     zoom = 2 * images.shape[-1]
     contact_sheet(shown, columns=8, tile=zoom).save(arguments.out / "reconstruction.png")

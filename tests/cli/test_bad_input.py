@@ -51,7 +51,7 @@ CASES = {
     "a size that does not fit": (["generate", "x", "MODEL", "--size", "17"], "the nearest is 16"),
     "a size beyond all memory": (
         ["generate", "x", "MODEL", "--size", "100000000"],
-        "not enough memory",
+        "pixels are above the limit of 67,108,864; LATELIER_MAX_PIXELS=",
     ),
     "a window in words": (
         ["generate", "x", "MODEL", "--window", "small"],
@@ -65,7 +65,10 @@ CASES = {
         ["generate", "x", "MODEL", "--window", "8", "--overlap", "1"],
         "--overlap",
     ),
-    "an overlap of nothing": (["generate", "x", "MODEL", "--overlap", "0.5"], "needs the window"),
+    "an overlap of nothing": (
+        ["generate", "x", "MODEL", "--overlap", "0.5"],
+        "needs window, which is missing",
+    ),
     "no window at a time": (
         ["generate", "x", "MODEL", "--window", "8", "--window-batch", "0"],
         "--window-batch",
@@ -131,8 +134,8 @@ CASES = {
         "--init-image: no image can be read",
     ),
     "a mask that is no picture": (
-        ["generate", "x", "MODEL", "--init-image", "PICTURE", "--keep", "FILE.png"],
-        "--keep: no image can be read",
+        ["generate", "x", "MODEL", "--init-image", "PICTURE", "--mask", "FILE.png"],
+        "--mask: no image can be read",
     ),
     "a strength of nothing": (
         ["generate", "x", "MODEL", "--init-image", "PICTURE", "--strength", "0"],
@@ -144,11 +147,11 @@ CASES = {
     ),
     "a strength without a picture": (
         ["generate", "x", "MODEL", "--strength", "0.5"],
-        "strength: needs the picture to start from",
+        "strength: needs init_image, which is missing",
     ),
     "a mask of nothing": (
-        ["generate", "x", "MODEL", "--init-image", "PICTURE", "--keep", "PICTURE"],
-        "none of it is white, and white is what stays",
+        ["generate", "x", "MODEL", "--init-image", "PICTURE", "--mask", "PICTURE"],
+        "none of it is white, and white is what is repainted",
     ),
     "a step count that the paper's code fails at": (
         ["generate", "x", "MODEL", "--schedule", "compvis"],

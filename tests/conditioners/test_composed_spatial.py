@@ -37,6 +37,22 @@ CASES: dict[str, tuple[dict[str, Any], int, Any, Any]] = {
 }
 
 
+def ask(name, value):
+    """Return the keywords that give `value` to a conditioner."""
+    if name == "mask":
+        return {"init_image": value["image"], "mask": value["mask"]}
+    return {name: value}
+
+
+def ask_both(name, one, other):
+    first, second = ask(name, one), ask(name, other)
+    return {key: [first[key], second[key]] for key in first}
+
+
+def ask_all():
+    return {key: each for name, case in CASES.items() for key, each in ask(name, case[2]).items()}
+
+
 @pytest.fixture
 def compose_spatial(compose_tiny, tiny_changes):
     """Compose a tiny pipeline with some of the cases, in that order, beside its text."""
@@ -51,7 +67,7 @@ def compose_spatial(compose_tiny, tiny_changes):
                 **{name: (name, CASES[name][0]) for name in CASES if name in names},
                 "text": parts["conditioners"]["text"],
             },
-            inputs={"prompt": "text", **{name: name for name in names}},
+            inputs={"prompt": "text", **{name: name for name in names if name != "mask"}},
             defaults={**parts["defaults"], "guidance": 1.0},
         )
 
@@ -66,15 +82,15 @@ def pixels(pictures):
 def test_one_alone_is_saved_loaded_and_replayed(name, compose_spatial, tmp_path, built_ins):
     pipeline = compose_spatial(name)
     _, _, one, other = CASES[name]
-    pictures = pipeline.generate(prompt="a red cat", **{name: one}, seed=3)
+    pictures = pipeline.generate(prompt="a red cat", **ask(name, one), seed=3)
     assert pictures[0].image.size == (24, 16)
-    both = pipeline.generate(prompt="a red cat", **{name: [one, other]}, seed=3)
+    both = pipeline.generate(prompt="a red cat", **ask_both(name, one, other), seed=3)
     assert pixels(both)[0] != pixels(both)[1]
     assert pixels(pictures) != pixels(pipeline.generate(prompt="a red cat", size=(24, 16), seed=3))
 
     pipeline.save(tmp_path / "model")
     loaded = load(tmp_path / "model", "cpu", atelier=built_ins)
-    again = loaded.generate(prompt="a red cat", **{name: one}, seed=3)
+    again = loaded.generate(prompt="a red cat", **ask(name, one), seed=3)
     assert pixels(again) == pixels(pictures)
     again[0].save(tmp_path / "picture.png")
     assert replay(tmp_path / "picture.png", atelier=built_ins).verdict == "identical"
@@ -84,16 +100,18 @@ def test_one_alone_is_saved_loaded_and_replayed(name, compose_spatial, tmp_path,
 
 
 def test_several_at_once_stand_in_the_order_of_the_denoiser(compose_spatial):
-    inputs = {name: one for name, (_, _, one, _) in CASES.items()}
     for order in (("semantic_map", "mask", "image"), ("mask", "image", "semantic_map")):
         pipeline = compose_spatial(*order)
         seen = []
         first = pipeline.denoiser.input_blocks[0]
         hook = first.register_forward_pre_hook(lambda _, given, seen=seen: seen.append(given[0]))
-        pictures = pipeline.generate(prompt="a red cat", **inputs, seed=3, steps=1)
+        pictures = pipeline.generate(prompt="a red cat", **ask_all(), seed=3, steps=1)
         hook.remove()
         assert pictures[0].image.size == (24, 16)
-        rows = pipeline.condition_builder().read(inputs)
+        rows = {
+            name: [read_input(pipeline.conditioners[name].Input, CASES[name][2], name)]
+            for name in CASES
+        }
         frame_parts = condition_of(pipeline, rows).spatial
         assert list(frame_parts) == list(CASES)
         expected = torch.cat([frame_parts[name] for name in order], dim=1)
@@ -135,7 +153,7 @@ def test_guidance_does_not_steer_away_from_a_spatial_condition(name, compose_spa
     """Published models never saw a row without it: both sides of guidance have it."""
     pipeline, given = compose_spatial(name), CASES[name][2]
     made = [
-        pipeline.generate(**{name: given}, seed=3, steps=2, guidance=scale)[0].image
+        pipeline.generate(**ask(name, given), seed=3, steps=2, guidance=scale)[0].image
         for scale in (1.0, 7.0)
     ]
     apart = np.abs(np.asarray(made[0], dtype=int) - np.asarray(made[1], dtype=int))
@@ -143,7 +161,7 @@ def test_guidance_does_not_steer_away_from_a_spatial_condition(name, compose_spa
 
 
 def test_what_a_mask_keeps_comes_out_pixel_for_pixel(compose_spatial):
-    (picture,) = compose_spatial("mask").generate(mask=CASES["mask"][2], seed=3, steps=2)
+    (picture,) = compose_spatial("mask").generate(**ask("mask", CASES["mask"][2]), seed=3, steps=2)
     same = (np.asarray(picture.image) == np.asarray(IMAGE)).all(axis=2)
     assert same[~HOLE].all()
     assert not same[HOLE].all()
@@ -151,31 +169,30 @@ def test_what_a_mask_keeps_comes_out_pixel_for_pixel(compose_spatial):
 
 def test_each_of_several_can_be_left_out(compose_spatial):
     pipeline = compose_spatial("semantic_map", "mask")
-    given = {name: CASES[name][2] for name in ("semantic_map", "mask")}
+    given = ask("mask", CASES["mask"][2])
     made = [
         pixels(pipeline.generate(prompt="a red cat", seed=3, size=(24, 16), steps=1, **some))[0]
-        for some in ({}, {"semantic_map": MAP}, {"mask": given["mask"]}, given)
+        for some in ({}, {"semantic_map": MAP}, given, {**given, "semantic_map": MAP})
     ]
     assert len(set(made)) == 4
 
 
 def test_it_works_in_half_precision(compose_spatial):
     pipeline = compose_spatial(*CASES).to(dtype="bfloat16")
-    inputs = {name: one for name, (_, _, one, _) in CASES.items()}
-    assert len(pipeline.generate(prompt="a red cat", **inputs, steps=1)) == 1
+    assert len(pipeline.generate(prompt="a red cat", **ask_all(), steps=1)) == 1
 
 
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
         (
-            {"semantic_map": MAP, "mask": {"image": SQUARE, "mask": HOLE[:, :16]}},
-            "semantic_map 24x16 and mask 16x16; give one",
+            {"semantic_map": MAP, "init_image": SQUARE, "mask": HOLE[:, :16]},
+            "semantic_map 24x16 and init_image 16x16; give size",
         ),
         ({"semantic_map": MAP, "size": 16}, "map is 24x16 and the picture 16x16"),
-        ({"mask": CASES["mask"][2], "size": 16}, "inpaint is 24x16, but the picture is 16x16"),
-        ({"mask": {"image": IMAGE, "mask": ~HOLE & HOLE}}, "mask: 'mask': the mask is black every"),
-        ({"mask": {"image": IMAGE, "mask": HOLE[1:]}}, "the mask is 24x15 and the image 24x16"),
+        ({"init_image": IMAGE, "mask": ~HOLE & HOLE}, "mask: none of it is white"),
+        ({"init_image": IMAGE, "mask": HOLE[1:]}, "mask: is 24x15, and init_image 24x16"),
+        ({"mask": HOLE}, "mask: needs init_image, which is missing"),
         ({"semantic_map": MAP + 1}, r"labels that this model does not know: 5 \("),
         ({"semantic_map": MAP[:15]}, "15 is not a multiple of 4"),
     ],

@@ -7,9 +7,9 @@ import pytest
 import latelier
 from latelier.data.emoji_scenes import vocabulary
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.pipeline.images import pixel_hash
 from latelier.pipeline.replay.replay import replay
-from latelier.pipeline.sources import embedded
+from latelier.pipeline.storage.sources import embedded
+from latelier.provenance.pixels import pixel_hash
 from latelier_conditioners.text.inputs import Text
 
 

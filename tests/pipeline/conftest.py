@@ -24,8 +24,8 @@ def other_photo():
 
 
 @pytest.fixture
-def left():
-    """White in the 9 columns at the left: at half size, 4 columns of cells and one half kept."""
-    levels = np.zeros((16, 24), np.uint8)
-    levels[:, :9] = 255
+def left_stays():
+    """Black in the 9 columns at the left: at half size, 4 columns of cells and one half stay."""
+    levels = np.full((16, 24), 255, np.uint8)
+    levels[:, :9] = 0
     return Image.fromarray(levels)

@@ -113,7 +113,7 @@ def test_the_pipeline_stays_as_it_is(tiny, folder):
     assert pixels(tiny) == plain
     after = tiny.denoiser.state_dict()
     assert all(torch.equal(after[n], before[n]) for n in before)
-    with pytest.raises(UnknownNameError, match="nothing here takes 'palette'"):
+    with pytest.raises(UnknownNameError, match="no input or option 'palette'"):
         tiny.generate(prompt=PROMPT, palette=RED)
 
 
@@ -298,7 +298,7 @@ class TestProvenance:
         path = tmp_path / "picture.png"
         saved.with_adapter(copy).generate(prompt=PROMPT, palette=RED, seed=4)[0].save(path)
         save_adapter(adapter_of(tiny, seed=9), copy)
-        with pytest.raises(ModelFileError, match=r"adapters.palette: its weights had the SHA-256"):
+        with pytest.raises(ModelFileError, match=r"adapters.palette: the weights had the SHA-256"):
             replay(path, atelier=built_ins)
 
     def test_one_that_is_gone_is_told(self, saved, copy, tmp_path, built_ins):
@@ -397,11 +397,13 @@ class TestFaults:
 
     @pytest.mark.parametrize("name", ["text", "label", "prompt"])
     def test_a_name_that_is_taken(self, tiny, folder, name):
-        with pytest.raises(CompatibilityError, match=f"called '{name}' already.*as_"):
+        with pytest.raises(CompatibilityError, match=rf"stream '{name}'; give .*as_"):
             tiny.with_adapter(folder, as_=name)
 
     def test_the_same_adapter_twice(self, tiny, folder):
-        with pytest.raises(CompatibilityError, match="called 'palette' already"):
+        with pytest.raises(
+            CompatibilityError, match="already has an input, conditioner or stream 'palette'"
+        ):
             tiny.with_adapter(folder).with_adapter(folder)
 
     @pytest.mark.parametrize("name", ["seed", "a b", "", "a\nb", 5])
@@ -411,7 +413,7 @@ class TestFaults:
 
     @pytest.mark.parametrize("scale", [-1, float("nan"), float("inf"), "1", True, None])
     def test_a_scale_that_is_none(self, tiny, folder, scale):
-        with pytest.raises(InvalidInputError, match="scale: of an adapter is a number"):
+        with pytest.raises(InvalidInputError, match="scale: the scale of an adapter is a number"):
             tiny.with_adapter(folder, scale)
 
     def test_a_name_of_python_itself_is_one(self, tiny, folder):

@@ -10,10 +10,13 @@ from latelier.contracts.errors import (
 )
 
 CASES = {
-    "misspelt input": ({"promt": "a cat"}, "nothing here takes 'promt'. Did you mean 'prompt'"),
-    "misspelt option": ({"stepz": 3}, "nothing here takes 'stepz'. Did you mean 'steps'"),
-    "the conditioner's own name": ({"text": "a cat"}, "nothing here takes 'text'"),
-    "misspelt negative": ({"negative": {"lable": 1}}, "takes 'lable'. Did you mean 'label'"),
+    "misspelt input": ({"promt": "a cat"}, "no input or option 'promt'. Did you mean 'prompt'"),
+    "misspelt option": ({"stepz": 3}, "no input or option 'stepz'. Did you mean 'steps'"),
+    "the conditioner's own name": ({"text": "a cat"}, "no input or option 'text'"),
+    "misspelt negative": (
+        {"negative": {"lable": 1}},
+        "no input or option 'lable'. Did you mean 'label'",
+    ),
     "misspelt sampler": ({"sampler": "huen"}, "there is no sampler 'huen'. Did you mean 'heun'"),
     "misspelt schedule": ({"schedule": "karas"}, "no schedule 'karas'. Did you mean 'karras'"),
     "misspelt guidance": ({"guidance": "cgf"}, "there is no guidance 'cgf'. Did you mean 'cfg'"),
@@ -81,7 +84,7 @@ def test_a_request_that_cannot_be_met(tiny, asked, said):
 
 
 def test_denoise_fn_refuses_too(tiny):
-    with pytest.raises(UnknownNameError, match="nothing here takes 'promt'"):
+    with pytest.raises(UnknownNameError, match="no input or option 'promt'"):
         tiny.denoise_fn(promt="a cat")
     with pytest.raises(InvalidInputError, match="the text is empty"):
         tiny.denoise_fn(prompt="")

@@ -92,13 +92,13 @@ RED_BLUE = Palette(colors=["red", "blue"])
 def test_one_value_or_one_for_each_row(model, value, rows):
     built = builder(x=model)
     assert built.read({"x": value}) == {"x": rows}
-    assert built.read(built.readable({"x": rows})) == {"x": rows}
+    assert built.read(built.to_json({"x": rows})) == {"x": rows}
 
 
-def test_what_is_readable_is_short_where_it_can_be():
+def test_what_is_to_json_is_short_where_it_can_be():
     built = builder(word=Word, place=Place, pair=Pair)
     rows = built.read({"word": "cat", "place": [0, 0, 1, 1], "pair": 1})
-    assert built.readable(rows) == {
+    assert built.to_json(rows) == {
         "word": ["cat"],
         "place": [{"box": {"x0": 0, "y0": 0, "x1": 1, "y1": 1}}],
         "pair": [{"a": 1, "b": 2}],
@@ -201,7 +201,7 @@ def steering():
 def test_the_other_side_of_guidance_keeps_spatial_parts_and_computes_no_null_for_them():
     conditioners, given = steering()
     condition = given.condition(given.read({"map": [{"a": 3}], "text": ["a"]}), 1, FRAME)
-    other = given.steered_from(condition, {}, FRAME)
+    other = given.negative_condition(condition, {}, FRAME)
     assert torch.equal(other.spatial["map"], condition.spatial["map"])
     assert torch.equal(other.vectors["text"], torch.full((1, 1), -1.0))
     assert conditioners["map"].nulls == 0
@@ -210,14 +210,14 @@ def test_the_other_side_of_guidance_keeps_spatial_parts_and_computes_no_null_for
 def test_a_negative_replaces_a_spatial_part():
     _, given = steering()
     condition = given.condition(given.read({"map": [{"a": 3}], "text": ["a"]}), 1, FRAME)
-    other = given.steered_from(condition, given.read({"map": [{"a": 5}]}), FRAME)
+    other = given.negative_condition(condition, given.read({"map": [{"a": 5}]}), FRAME)
     assert (other.spatial["map"] == 5).all()
 
 
 def test_each_picture_is_finished_by_the_input_of_its_row():
     _, given = steering()
     rows = given.read({"map": [{"a": 3}, {"a": 5}]})
-    done = given.finished(rows, [Image.new("L", (2, 2)) for _ in range(4)])
+    done = given.postprocess(rows, [Image.new("L", (2, 2)) for _ in range(4)])
     assert [picture.getpixel((0, 0)) for picture in done] == [3, 3, 5, 5]
 
 

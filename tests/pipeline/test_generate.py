@@ -8,6 +8,7 @@ import torch
 
 from latelier.contracts.errors import CompatibilityError
 from latelier.diffusion.noise import PerImageNoise
+from latelier.pipeline import load
 
 ASKED = {"prompt": "a red cat in a meadow", "label": "cat", "seed": 5}
 
@@ -235,9 +236,19 @@ def test_nothing_touches_the_global_random_state_or_the_threads(tiny):
     assert threads == torch.get_num_threads()
 
 
-def test_no_gradients_are_kept(tiny):
-    assert any(weights.requires_grad for weights in tiny.denoiser.parameters())
-    assert not any(each.latents.requires_grad for each in tiny.stream(**ASKED))
+def test_no_gradients_are_kept(compose_tiny):
+    pipeline = compose_tiny()
+    pipeline.denoiser.requires_grad_(True)
+    assert not any(each.latents.requires_grad for each in pipeline.stream(**ASKED))
+
+
+def test_what_is_composed_is_frozen_and_makes_the_bits_of_what_is_loaded(tiny, tmp_path, built_ins):
+    tiny.save(tmp_path / "model")
+    loaded = load(tmp_path / "model", "cpu", atelier=built_ins)
+    for pipeline in (tiny, loaded):
+        modules = [component.module for component in pipeline.components().values()]
+        assert not any(each.requires_grad for module in modules for each in module.parameters())
+    assert pixels(tiny.generate(**ASKED)) == pixels(loaded.generate(**ASKED))
 
 
 def test_a_pipeline_without_conditioners(compose_tiny, tiny_changes):

@@ -8,7 +8,8 @@ from PIL import Image
 
 import latelier
 from latelier.contracts.errors import InvalidInputError
-from latelier.pipeline.images import pixel_hash, to_images
+from latelier.contracts.pixels import tensor_to_pil
+from latelier.provenance.pixels import pixel_hash
 from latelier.provenance.png import read_provenance, write_png
 
 
@@ -58,12 +59,13 @@ def test_the_request_is_complete_with_every_default(pictures):
         "size": [16, 16],
         "init_image": None,
         "strength": None,
-        "keep": None,
-        "resample": None,
+        "mask": None,
+        "repaint_resamples": None,
         "window": None,
         "overlap": None,
         "window_batch": None,
         "tile": 0,
+        "batch_size": 4,
         "steps": 3,
         "sampler": {"name": "latelier/ddim", "options": {"eta": 0.5}},
         "schedule": {
@@ -170,7 +172,7 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
 
 def test_levels_are_rounded_and_clipped():
     values = torch.tensor([-2.0, -1.0, 0.0, 1.0, 3.0, 1 / 127.5]).view(1, 1, 1, 6)
-    image = to_images(values.expand(1, 3, 1, 6))[0]
+    image = tensor_to_pil(values.expand(1, 3, 1, 6))[0]
     assert list(image.tobytes()[::3]) == [0, 0, 128, 255, 255, 128]
 
 

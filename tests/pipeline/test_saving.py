@@ -12,7 +12,7 @@ import torch
 
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError, ModelFileError
 from latelier.pipeline import load
-from latelier.pipeline.manifest_header import MANIFEST
+from latelier.pipeline.storage.manifest_header import MANIFEST
 
 ASKED = {"prompt": "a red cat in a meadow", "label": "cat", "seed": 5, "n": 2}
 

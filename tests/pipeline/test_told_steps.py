@@ -9,7 +9,7 @@ from latelier import hookimpl
 from latelier.contracts.errors import PluginError
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.policy import Policy
-from latelier.pipeline.images import pixel_hash
+from latelier.provenance.pixels import pixel_hash
 
 
 class Diary:

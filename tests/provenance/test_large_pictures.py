@@ -38,10 +38,10 @@ def started(tiny, tmp_path, little_room):
     tiny.save(tmp_path / "model")
     noisy(1).save(tmp_path / "start.png")
     pipeline = latelier.load(tmp_path / "model", device="cpu", atelier=tiny.atelier)
-    keep = Image.new("L", (64, 48))
-    keep.paste(255, (0, 0, 32, 48))
+    mask = Image.new("L", (64, 48))
+    mask.paste(255, (32, 0, 64, 48))
     asked = {"prompt": "a red cat", "seed": 3, "steps": 2, "size": (48, 32)}
-    (picture,) = pipeline.generate(**asked, init_image=tmp_path / "start.png", keep=keep)
+    (picture,) = pipeline.generate(**asked, init_image=tmp_path / "start.png", mask=mask)
     picture.save(tmp_path / "made.png")
     return tmp_path / "made.png"
 
@@ -52,10 +52,10 @@ def test_the_limit_is_well_below_what_readers_take():
 
 def test_a_large_picture_is_stored_as_its_hash_and_a_mask_whole(started):
     _, said = read_provenance(started)
-    (stored,), (keep,) = said["request"]["init_image"], said["request"]["keep"]
+    (stored,), (mask,) = said["request"]["init_image"], said["request"]["mask"]
     assert (stored["mode"], stored["size"]) == ("RGB", [48, 32])
     assert len(stored["picture_sha256"]) == 64
-    assert keep.startswith("data:image/png;base64,")
+    assert mask.startswith("data:image/png;base64,")
 
 
 def test_replay_with_the_file(started, built_ins):

@@ -49,6 +49,10 @@ class ModelFileError(LatelierError, ValueError):
     """A model file that is missing, damaged, foreign or not the one that was hashed."""
 
 
+class NotFiniteError(LatelierError, ArithmeticError):
+    """NaN or infinity where a computation needs numbers."""
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return the tail of an error about the unknown `name`: its nearest neighbour, then all."""
     names = sorted(known)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from latelier.checkpoints.manifests import ADAPTER_FILE, COMPONENT_FILE
 from latelier.contracts.errors import InvalidInputError
-from latelier.pipeline.manifest_header import MANIFEST
+from latelier.pipeline.storage.manifest_header import MANIFEST
 
 MODEL_FILES = (MANIFEST, COMPONENT_FILE, ADAPTER_FILE)
 """A folder that holds one of these is a model, a component or an adapter of ours."""

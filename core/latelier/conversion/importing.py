@@ -142,7 +142,7 @@ def _save_pipeline(
     atelier: Atelier,
     description: str,
 ) -> None:
-    conditioners = {
+    conditioners: dict[str, Any] = {
         place.removeprefix("conditioners."): component
         for place, component in components.items()
         if place not in _PLACES
@@ -153,7 +153,11 @@ def _save_pipeline(
         denoiser=components["denoiser"],
         process=found.process,
         conditioners=conditioners,
-        inputs={renamed.get(name, name): name for name in conditioners},
+        inputs={
+            renamed.get(name, name): name
+            for name, component in conditioners.items()
+            if not component.config.is_inpainting
+        },
         defaults=found.defaults,
         device="cpu",
         dtype="float32",

@@ -1,9 +1,8 @@
-"""Adapters of a pipeline: where they are found, and what a view has of them."""
+"""Adapters of a pipeline: how they are found, checked and attached."""
 
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -16,21 +15,23 @@ from latelier.checkpoints.adapter import (
 )
 from latelier.checkpoints.component import Component
 from latelier.checkpoints.manifests import ADAPTER_FILE, StoredAdapter, read_adapter
-from latelier.contracts.components import ScaledAdapter
-from latelier.contracts.errors import CompatibilityError, InvalidInputError, UnknownNameError
+from latelier.contracts.components import Denoiser, ScaledAdapter
+from latelier.contracts.errors import InvalidInputError, UnknownNameError
 from latelier.kernel.atelier import Atelier
-from latelier.pipeline.manifest_header import SavedAdapter
-from latelier.pipeline.request import KEYWORDS
+from latelier.pipeline.storage.manifest_header import SavedAdapter
 
-if TYPE_CHECKING:
-    from latelier.pipeline.pipeline import Pipeline
+Placement = tuple[torch.device, torch.dtype]
+"""Where tensors are, and in which precision."""
 
 
 @dataclass(frozen=True)
 class AdapterSource:
     """A folder that holds an adapter, and the name by which it can be found again.
 
-    name: id of a registered one, or the folder. version: of the distribution that registered it.
+    Attributes:
+        name: the id of a registered adapter, or the folder.
+        folder: where its files are.
+        version: of the distribution that registered it; None for a folder.
     """
 
     name: str
@@ -39,24 +40,24 @@ class AdapterSource:
 
 
 def find_adapter(name: str | Path, atelier: Atelier) -> tuple[AdapterSource, StoredAdapter]:
-    """Return the adapter called `name`, and what it says of itself: registered, else a folder.
+    """Return where the adapter called `name` is, registered or a folder, and its manifest.
 
     Raises:
-        InvalidInputError: it is no name or path.
-        UnknownNameError: it is neither; lists those that are registered.
+        InvalidInputError: `name` is no name or path.
+        UnknownNameError: no adapter of that name is registered, and there is no such folder.
         AmbiguousNameError: several distributions registered the name.
-        ModelFileError: the folder holds none, or a damaged one.
+        ModelFileError: the folder holds no adapter, or a damaged one.
         PluginError: a plugin registered a folder that it does not have.
     """
-    source = _source(name, atelier)
+    source = _locate(name, atelier)
     return source, read_adapter(source.folder)
 
 
-def _source(name: str | Path, atelier: Atelier) -> AdapterSource:
+def _locate(name: str | Path, atelier: Atelier) -> AdapterSource:
     if not isinstance(name, str | Path):
         raise InvalidInputError(f"an adapter is a registered name or a folder, not {name!r:.80}")
     registry = atelier.adapters
-    path = _expanded(name)
+    path = _expand_user(name)
     if isinstance(name, str):
         try:
             spec = registry.spec(name)
@@ -68,20 +69,24 @@ def _source(name: str | Path, atelier: Atelier) -> AdapterSource:
     return AdapterSource(str(folder.resolve()), folder)
 
 
-def _expanded(name: str | Path) -> Path:
-    """Return a path, in the folder of a user where it begins with one that there is."""
+def _expand_user(name: str | Path) -> Path:
+    """Return a path with ~USER replaced by the home folder, where that user exists."""
     try:
         return Path(name).expanduser()
-    except RuntimeError:  # of nobody
+    except RuntimeError:
         return Path(name)
 
 
 @dataclass(frozen=True, eq=False)
 class AttachedAdapter:
-    """An adapter in a pipeline, and how much it counts.
+    """An adapter in a pipeline.
 
-    source: where it was found; None where it came from memory. saved: whether the model was saved
-    with it, so that its weights are the model's and no plugin's.
+    Attributes:
+        loaded: its modules.
+        scale: its strength, 0 or more; 1 is the strength of training.
+        source: where it was found; None for an adapter from memory.
+        saved: whether the model was saved with it. Its weights are then the model's, whatever the
+            plugin that it came from holds now.
     """
 
     loaded: LoadedAdapter
@@ -90,22 +95,22 @@ class AttachedAdapter:
     saved: bool = False
 
     @property
-    def registered(self) -> AdapterSource | None:
-        """Where a plugin has it, if that is where it came from."""
-        found = None if self.saved else self.source
-        return found if found is not None and found.version is not None else None
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> "AttachedAdapter":
-        """Return it on a device and in a precision."""
-        return replace(self, loaded=self.loaded.to(device, dtype))
+    def plugin_source(self) -> AdapterSource | None:
+        """Where it is in a plugin; None where its weights are of no plugin."""
+        source = None if self.saved else self.source
+        return source if source is not None and source.version is not None else None
 
     @property
-    def use(self) -> ScaledAdapter:
-        """What a call of the denoiser is given of it."""
+    def scaled(self) -> ScaledAdapter:
+        """The adapter as a call of the denoiser takes it."""
         return ScaledAdapter(self.loaded.adapter.module, self.scale)
 
-    def stored(self, name: str, folder: Path) -> SavedAdapter:
-        """Write it to the folder of a model, where it is called `name`."""
+    def to(self, device: torch.device, dtype: torch.dtype) -> "AttachedAdapter":
+        """Return the adapter on a device and in a precision."""
+        return replace(self, loaded=self.loaded.to(device, dtype))
+
+    def store(self, name: str, folder: Path) -> SavedAdapter:
+        """Write it to the folder of a model in which it is called `name`; return its record."""
         stored = store_adapter(self.loaded, folder, f"adapter.{name}.")
         source = self.source
         return SavedAdapter(
@@ -116,85 +121,69 @@ class AttachedAdapter:
         )
 
     def components(self, name: str) -> dict[str, Component]:
-        """Return its parts by the places that they have in a pipeline, where it is called so."""
+        """Return its components by their places in a pipeline in which it is called `name`."""
         return {
             f"adapters.{name}": self.loaded.adapter,
             f"adapters.{name}.conditioner": self.loaded.conditioner,
         }
 
 
-def attached(
-    pipeline: "Pipeline", adapter: str | Path | LoadedAdapter, scale: float
+def attach(
+    adapter: str | Path | LoadedAdapter,
+    scale: float,
+    denoiser: Denoiser,
+    placement: Placement,
+    atelier: Atelier,
 ) -> AttachedAdapter:
-    """Return an adapter for a pipeline, on its device; that it fits is checked before it is read.
+    """Return an adapter for a denoiser. That it fits is checked before its weights are read.
 
     Args:
-        pipeline: what it is for.
-        adapter: a registered name, a folder, or one in memory.
+        adapter: a registered name, a folder, or an adapter in memory.
         scale: 0 or more.
+        denoiser: what the adapter is for.
+        placement: device and precision of the pipeline.
+        atelier: where names are looked up.
 
     Raises:
         UnknownNameError: there is no such adapter; lists those that are registered.
-        CompatibilityError: it is for another denoiser; names the layers and widths.
-        ModelFileError: a file of it is missing, damaged or changed.
-        InvalidInputError: the scale is no number, or below 0; `adapter` is none of the three.
+        CompatibilityError: the adapter is for another denoiser; names the layers and widths.
+        ModelFileError: a file of the adapter is missing, damaged or changed.
+        InvalidInputError: the scale is no number or below 0, or `adapter` is none of the three.
     """
     if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 <= scale < math.inf:
-        raise InvalidInputError(f"scale: of an adapter is a number, 0 or more, not {scale!r}")
-    place = pipeline.device, pipeline.dtype
+        raise InvalidInputError(
+            f"scale: the scale of an adapter is a number, 0 or more, not {scale!r}", field="scale"
+        )
     if isinstance(adapter, LoadedAdapter):
-        config, told_by = adapter.adapter.module.config, adapter.conditioner.config
-        check_fit(adapter.name, config, told_by, pipeline.denoiser)
-        return AttachedAdapter(adapter.to(*place), float(scale))
-    source, stored = find_adapter(adapter, pipeline.atelier)
-    check_adapter(stored, pipeline.denoiser, source.folder, pipeline.atelier)
-    loaded = _restored(stored, source.folder, place, pipeline.atelier)
+        config, conditioner = adapter.adapter.module.config, adapter.conditioner.config
+        check_fit(adapter.name, config, conditioner, denoiser)
+        return AttachedAdapter(adapter.to(*placement), float(scale))
+    source, stored = find_adapter(adapter, atelier)
+    check_adapter(stored, denoiser, source.folder, atelier)
+    loaded = _restore(stored, source.folder, placement, atelier)
     return AttachedAdapter(loaded, float(scale), source)
 
 
-def check_name(pipeline: "Pipeline", name: str) -> None:
-    """Check that an adapter can be called `name` in a pipeline.
-
-    Raises:
-        InvalidInputError: it is no name, or a keyword of `generate`.
-        CompatibilityError: something there has the name already.
-    """
-    if not isinstance(name, str) or not name.isidentifier() or name in KEYWORDS:
-        raise InvalidInputError(
-            f"an adapter cannot be called {name!r}: a name is letters, digits and underscores, and "
-            "no keyword of generate"
-        )
-    taken = {*pipeline.inputs, *pipeline.conditioners, *pipeline.denoiser.config.inputs().streams}
-    if name in taken:
-        raise CompatibilityError(
-            f"this pipeline has something called '{name}' already; call the adapter something else "
-            "with as_"
-        )
-
-
-def saved_adapter(
-    saved: SavedAdapter,
-    denoiser: Any,
-    folder: Path,
-    place: tuple[torch.device, torch.dtype],
-    atelier: Atelier,
+def attach_saved(
+    saved: SavedAdapter, denoiser: Denoiser, folder: Path, placement: Placement, atelier: Atelier
 ) -> AttachedAdapter:
     """Return an adapter that a model was saved with.
 
     Raises:
-        CompatibilityError, ModelFileError, InvalidConfigError: see `attached`.
+        CompatibilityError: the adapter is for another denoiser.
+        ModelFileError: a file of the adapter is missing, damaged or changed.
+        InvalidConfigError: an installed plugin does not know a configuration of the adapter.
     """
     check_adapter(saved, denoiser, folder, atelier)
     source = None if saved.source is None else AdapterSource(saved.source, folder, saved.version)
-    return AttachedAdapter(
-        _restored(saved, folder, place, atelier), saved.scale, source, saved=True
-    )
+    loaded = _restore(saved, folder, placement, atelier)
+    return AttachedAdapter(loaded, saved.scale, source, saved=True)
 
 
-def _restored(
-    stored: StoredAdapter, folder: Path, place: tuple[torch.device, torch.dtype], atelier: Atelier
+def _restore(
+    stored: StoredAdapter, folder: Path, placement: Placement, atelier: Atelier
 ) -> LoadedAdapter:
     loaded = restore_adapter(stored, folder, atelier)
     for component in (loaded.conditioner, loaded.adapter):
-        component.module.to(*place)
+        component.module.to(*placement)
     return loaded

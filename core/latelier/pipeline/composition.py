@@ -1,4 +1,4 @@
-"""Putting components together."""
+"""Composing a pipeline from components."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -60,17 +60,18 @@ def compose(
     conditioners = conditioners or {}
     if isinstance(process, Mapping):
         process = process_from(process)
-    multiple = _checked(atelier, first_stage, denoiser, conditioners)
-    public = public_inputs(inputs, conditioners)
-    defaults = _defaults(defaults, conditioners, atelier)
+    configs = {name: _config("conditioner", each, atelier) for name, each in conditioners.items()}
+    multiple = _check(atelier, first_stage, denoiser, configs)
+    public = public_inputs(inputs, conditioners, inpainting_names(configs))
+    defaults = _read_defaults(defaults, configs, atelier)
     check_sides("defaults: size", dict(zip(("width", "height"), defaults.size)), multiple)
     place = resolve_device(device, dtype)
     pipeline = Pipeline(
         atelier=atelier,
-        first_stage_component=_built("first_stage", first_stage, atelier, place),
-        denoiser_component=_built("denoiser", denoiser, atelier, place),
+        first_stage_component=_build("first_stage", first_stage, atelier, place),
+        denoiser_component=_build("denoiser", denoiser, atelier, place),
         conditioner_components={
-            name: _built("conditioner", piece, atelier, place)
+            name: _build("conditioner", piece, atelier, place)
             for name, piece in conditioners.items()
         },
         process=process,
@@ -84,74 +85,81 @@ def compose(
     return pipeline
 
 
-def _checked(
-    atelier: Atelier, first_stage: Piece, denoiser: Piece, conditioners: Mapping[str, Piece]
+def _check(
+    atelier: Atelier, first_stage: Piece, denoiser: Piece, conditioners: Mapping[str, Any]
 ) -> int:
     """Check that the pieces fit together; return what the sides of pictures are multiples of."""
-    configs: Any = {
-        name: _config("conditioner", piece, atelier) for name, piece in conditioners.items()
-    }
     first_stage_config: Any = _config("first_stage", first_stage, atelier)
     denoiser_config: Any = _config("denoiser", denoiser, atelier)
-    check_composition(first_stage_config, denoiser_config, configs)
+    check_composition(first_stage_config, denoiser_config, conditioners)
     multiple: int = first_stage_config.downsampling * denoiser_config.size_multiple
     return multiple
 
 
-def _config(kind: Kind, piece: Piece, atelier: Atelier) -> BaseModel:
+def _config(kind: Kind, piece: Piece, atelier: Atelier) -> Any:
     if not isinstance(piece, Component):
         return atelier.registry(kind).validate_config(*piece)
     if piece.kind != kind:
-        raise CompatibilityError(f"'{piece.id}' is a {piece.kind}, a {kind} is wanted")
+        raise CompatibilityError(f"expected a {kind}, found '{piece.id}', a {piece.kind}")
     return piece.config
 
 
-def _built(
+def _build(
     kind: Kind, piece: Piece, atelier: Atelier, place: tuple[torch.device, torch.dtype]
 ) -> Component:
     if isinstance(piece, Component):
         return piece.to(*place)
     component = new_component(kind, *piece, atelier)
-    component.module.to(*place).eval()
+    component.module.to(*place).eval().requires_grad_(False)
     return component
 
 
-def _defaults(
-    values: Defaults | Mapping[str, Any], conditioners: Mapping[str, Piece], atelier: Atelier
+def _read_defaults(
+    values: Defaults | Mapping[str, Any], conditioners: Mapping[str, Any], atelier: Atelier
 ) -> Defaults:
-    if isinstance(values, Mapping) and not any(
-        _has_null(_config("conditioner", piece, atelier)) for piece in conditioners.values()
-    ):
+    if isinstance(values, Mapping) and not any(map(_has_null, conditioners.values())):
         values = {"guidance": 1.0, **values}
     defaults = validate(Defaults, values, "defaults")
-    defaults.sampler.resolved(atelier.samplers)
-    defaults.schedule.resolved(atelier.schedules)
-    defaults.guidance.resolved(atelier.guidances)
+    defaults.sampler.resolve(atelier.samplers)
+    defaults.schedule.resolve(atelier.schedules)
+    defaults.guidance.resolve(atelier.guidances)
     return defaults
 
 
 def _has_null(config: Any) -> bool:
-    """Return whether guidance can steer away from what a conditioner gives (spatial parts not)."""
-    gives = config.outputs()
-    return gives.stream is not None or gives.vector is not None
+    """Return whether guidance has a null part of a conditioner; spatial parts have none."""
+    outputs = config.outputs()
+    return outputs.stream is not None or outputs.vector is not None
+
+
+def inpainting_names(configs: Mapping[str, Any]) -> list[str]:
+    """Return the conditioners that take `init_image` and `mask`, from their configurations."""
+    return [name for name, config in configs.items() if config.is_inpainting]
 
 
 def public_inputs(
-    inputs: Mapping[str, str | Sequence[str]] | None, conditioners: Collection[str]
+    inputs: Mapping[str, str | Sequence[str]] | None,
+    conditioners: Collection[str],
+    inpainting: Collection[str] = (),
 ) -> dict[str, tuple[str, ...]]:
-    """Return the conditioners that each public input feeds; None: each is an input itself.
+    """Return the conditioners that each public input feeds.
+
+    Args:
+        inputs: public input -> the conditioner or conditioners that it feeds; None: each
+            conditioner that is not of inpainting is an input itself.
+        conditioners: their names.
+        inpainting: those that need no public input: they take `init_image` and `mask`.
 
     Raises:
         InvalidConfigError: an input has the name of a keyword or feeds none of the conditioners, or
-            a conditioner is not fed by one input.
+            a conditioner is not fed by exactly one input.
     """
     if inputs is None:
-        inputs = {name: name for name in conditioners}
-    for name in inputs:
-        if name in KEYWORDS:
-            raise InvalidConfigError(f"an input cannot be called '{name}': a keyword has that name")
+        inputs = {name: name for name in conditioners if name not in inpainting}
     public = {name: (fed,) if isinstance(fed, str) else tuple(fed) for name, fed in inputs.items()}
     for name, names in public.items():
+        if name in KEYWORDS:
+            raise InvalidConfigError(f"an input cannot be called '{name}': a keyword has that name")
         if not names:
             raise InvalidConfigError(f"the input '{name}' feeds no conditioner")
     fed = [name for names in public.values() for name in names]
@@ -161,7 +169,7 @@ def public_inputs(
                 f"inputs feed '{name}', which is no conditioner. {suggestion(name, conditioners)}"
             )
     for name in conditioners:
-        if fed.count(name) != 1:
+        if fed.count(name) != 1 and not (name in inpainting and name not in fed):
             raise InvalidConfigError(
                 f"conditioner '{name}' is fed by {fed.count(name)} public inputs, not by one"
             )

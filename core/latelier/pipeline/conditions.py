@@ -1,7 +1,7 @@
-"""From what a person gives to conditions."""
+"""From public inputs to conditions."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,18 +11,38 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from latelier.contracts.components import PictureGeometry
-from latelier.contracts.condition import Condition, ConditionPart, Stream
+from latelier.contracts.condition import Condition, ConditionPart, Stream, where
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError, ConditionError, InvalidInputError
 from latelier.contracts.inputs import bare_field, read_input
 from latelier.pipeline.tiling.windows import WHOLE, Window
 
-Rows = Mapping[str, Sequence[BaseModel]]
-"""Conditioner -> its input for each row."""
+Rows = Mapping[str, Sequence[BaseModel | None]]
+"""Conditioner -> its input for each row; None for a row that takes the null part."""
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """Both sides of guidance.
+
+    Attributes:
+        condition: of the inputs.
+        negative: of the negative inputs, with null parts where there are none.
+    """
+
+    condition: Condition
+    negative: Condition
 
 
 class ConditionBuilder:
-    """Runs a pipeline's conditioners on the public inputs that feed them."""
+    """Runs the conditioners of a pipeline on the public inputs that feed them.
+
+    Args:
+        conditioners: by name.
+        inputs: public input -> names of the conditioners that it feeds.
+        device: of the conditions.
+        dtype: of the conditions.
+    """
 
     def __init__(
         self,
@@ -36,34 +56,40 @@ class ConditionBuilder:
         self._device = device
         self._dtype = dtype
 
-    def read(self, given: Mapping[str, Any]) -> dict[str, list[BaseModel]]:
+    def read(self, given: Mapping[str, Any]) -> dict[str, list[BaseModel | None]]:
         """Return public inputs as rows, equally many for every conditioner.
 
-        A list is one value if the input itself can be that list, else one value for each row.
+        A list is one value if the input itself can be that list, else one value for each row. None
+        in a list is a row without this input.
 
         Raises:
             InvalidInputError: lists of different lengths, an empty one, or a value that does not
                 fit; names the input, the field and what would be right.
         """
-        lists = {name: self._values(name, value) for name, value in given.items()}
-        lengths = {name: len(values) for name, values in lists.items() if values is not None}
+        lists = {public: self._split(public, value) for public, value in given.items()}
+        lengths = {public: len(each) for public, each in lists.items() if each is not None}
         if len(set(lengths.values())) > 1 or 0 in lengths.values():
-            raise InvalidInputError(f"inputs need equally long, non-empty lists, not {lengths}")
-        rows = next(iter(lengths.values()), 1)
-        return {
-            name: [read_input(self._conditioners[name].Input, each, public) for each in values]
-            for public, values in (
-                (public, lists[public] or [given[public]] * rows) for public in given
+            raise InvalidInputError(
+                f"inputs need equally long, non-empty lists, not {lengths}",
+                field=next(iter(lengths)),
             )
-            for name in self._inputs[public]
-        }
+        count = next(iter(lengths.values()), 1)
+        rows: dict[str, list[BaseModel | None]] = {}
+        for public, value in given.items():
+            values = lists[public] or [value] * count
+            for name in self._inputs[public]:
+                model = self._conditioners[name].Input
+                rows[name] = [
+                    None if each is None else read_input(model, each, public) for each in values
+                ]
+        return rows
 
-    def with_first(self, rows: Rows, value: Any) -> dict[str, Sequence[BaseModel]]:
+    def with_first(self, rows: Rows, value: Any) -> dict[str, Sequence[BaseModel | None]]:
         """Return rows with `value` in all of them for the first public input.
 
         Raises:
             CompatibilityError: there is no public input.
-            InvalidInputError: that input cannot take it.
+            InvalidInputError: that input cannot take the value.
         """
         if not self._inputs:
             raise CompatibilityError("this model has no public input to give other values")
@@ -83,111 +109,172 @@ class ConditionBuilder:
         """
         of_inputs = (
             (name, size)
-            for name, values in rows.items()
-            for size in map(self._conditioners[name].output_size, values)
-            if size is not None
+            for name, value in _pairs(rows)
+            if (size := self._conditioners[name].output_size(value)) is not None
         )
-        asked = {size: f"{name} {size[0]}x{size[1]}" for name, size in (*of_inputs, *others)}
-        if len(asked) > 1:
+        requests = {size: f"{name} {size[0]}x{size[1]}" for name, size in (*of_inputs, *others)}
+        if len(requests) > 1:
             raise InvalidInputError(
-                f"size: the inputs ask for different sizes, {' and '.join(asked.values())}; "
-                "give one, or make them alike"
+                f"size: the inputs have different sizes, {' and '.join(requests.values())}; "
+                "give size, or make them alike",
+                field="size",
             )
-        return next(iter(asked), None)
+        return next(iter(requests), None)
 
-    def condition(self, rows: Rows, count: int, frame: PictureGeometry) -> Condition:
-        """Return the condition of `count` rows; what is not given takes its null part.
+    def check(self, rows: Rows) -> list[str]:
+        """Return the warnings of the conditioners about their inputs, each once."""
+        warnings = (
+            f"{self._public(name)}: {message}"
+            for name, value in _pairs(rows)
+            for message in self._conditioners[name].check(value)
+        )
+        return list(dict.fromkeys(warnings))
+
+    def conditions(
+        self, inputs: Rows, negative: Rows, count: int, geometry: PictureGeometry
+    ) -> Conditions:
+        """Return both sides of guidance for `count` pictures."""
+        condition = self.condition(inputs, count, geometry)
+        return Conditions(condition, self.negative_condition(condition, negative, geometry))
+
+    def condition(self, rows: Rows, count: int, geometry: PictureGeometry) -> Condition:
+        """Return the condition of `count` pictures; an input that is missing takes its null part.
 
         Raises:
-            InvalidInputError: a number of rows that does not go with `count`, or an input that its
+            InvalidInputError: a number of rows that does not divide `count`, or an input that its
                 conditioner refuses.
         """
-        return self._joined(self._conditioners, rows, count, frame)
+        return self._union(self._conditioners, rows, count, geometry)
 
-    def _joined(
-        self, names: Iterable[str], rows: Rows, count: int, frame: PictureGeometry
+    def negative_condition(
+        self, condition: Condition, negative: Rows, geometry: PictureGeometry
     ) -> Condition:
-        """Return the condition that these conditioners give."""
-        joined = Condition()
-        for name in names:
-            conditioner = self._conditioners[name]
-            if name in rows:
-                part = self._part(name, _spread(name, rows[name], count), frame)
-            else:
-                part = conditioner.null(count, frame)
-            joined = joined.union(Condition.of({name: part}).to(self._device, self._dtype))
-        return joined
+        """Return the other side of guidance: `negative`, and null parts where it has nothing.
 
-    def steered_from(
-        self, condition: Condition, negative: Rows, frame: PictureGeometry
-    ) -> Condition:
-        """Return the other side of guidance: `negative`, and null parts where it says nothing.
-
-        Spatial parts stay as they are in `condition` unless `negative` has them, as the published
-        inpainting and super-resolution models want it: they were never trained without.
+        Spatial parts stay as they are in `condition` unless `negative` has them: the published
+        inpainting and super-resolution models were never trained without them.
         """
-        kept = {name: each for name, each in condition.spatial.items() if name not in negative}
-        alone = kept.keys() - condition.streams.keys() - condition.vectors.keys()
-        asked = [name for name in self._conditioners if name not in alone]
-        other = self._joined(asked, negative, condition.batch or 1, frame)
+        kept = {name: part for name, part in condition.spatial.items() if name not in negative}
+        only_spatial = kept.keys() - condition.streams.keys() - condition.vectors.keys()
+        names = [name for name in self._conditioners if name not in only_spatial]
+        other = self._union(names, negative, condition.batch or 1, geometry)
         return replace(other, spatial={**other.spatial, **kept})
 
-    def seen(
-        self, whole: Condition, rows: Rows, frame: PictureGeometry, window: Window
+    def for_window(
+        self, whole: Condition, rows: Rows, geometry: PictureGeometry, window: Window
     ) -> Condition:
-        """Return what `whole`, which was made of `rows` in `frame`, is through a window.
+        """Return the condition of a window of the picture.
 
         Spatial parts and the regions of streams are cropped. Conditioners that give streams or
-        vectors are asked again for the window, by `Conditioner.crop` and `frame.crop`.
+        vectors run again with `geometry.crop`, on what `Conditioner.crop` makes of their batch.
+
+        Args:
+            whole: the condition of the whole picture.
+            rows: the inputs that it was made from.
+            geometry: of the whole picture.
+            window: of the latents.
 
         Raises:
             ConditionError: a spatial part that is not of latent size.
         """
         for name, part in whole.spatial.items():
-            if part.shape[2:] != frame.latent_size:
+            if part.shape[2:] != geometry.latent_size:
                 raise ConditionError(
                     f"the spatial part '{name}' has the size {tuple(part.shape[2:])}, which cannot "
-                    f"be cut to a window of latents of {frame.latent_size}"
+                    f"be cut to a window of latents of {geometry.latent_size}"
                 )
-        told = {*whole.streams, *whole.vectors}
-        names = [name for name in self._conditioners if name in told]
-        anew = self._joined(names, rows, whole.batch or 1, replace(frame, crop=window.box))
-        streams = {name: _regional(stream, frame, window) for name, stream in anew.streams.items()}
+        with_tokens = {*whole.streams, *whole.vectors}
+        names = [name for name in self._conditioners if name in with_tokens]
+        cropped = replace(geometry, crop=window.box)
+        parts = self._union(names, rows, whole.batch or 1, cropped)
+        streams = {
+            name: _crop_region(stream, geometry, window) for name, stream in parts.streams.items()
+        }
         spatial = {name: window.of(part) for name, part in whole.spatial.items()}
-        return Condition(streams, spatial, anew.vectors)
+        return Condition(streams, spatial, parts.vectors)
 
-    def finished(self, rows: Rows, pictures: Sequence[Image]) -> list[Image]:
+    def postprocess(self, rows: Rows, pictures: Sequence[Image]) -> list[Image]:
         """Return generated pictures as the inputs want them (see `Conditioner.postprocess`)."""
         done = list(pictures)
         for name, values in rows.items():
-            spread = _spread(name, values, len(done))
-            finish = self._conditioners[name].postprocess
-            done = [finish(picture, value) for picture, value in zip(done, spread, strict=True)]
+            process = self._conditioners[name].postprocess
+            spread = spread_rows(name, values, len(done))
+            done = [
+                picture if value is None else process(picture, value)
+                for picture, value in zip(done, spread, strict=True)
+            ]
         return done
 
-    def readable(self, rows: Rows) -> dict[str, list[Any]]:
-        """Return rows as public inputs, JSON values that `read` takes again."""
+    def to_json(self, rows: Rows) -> dict[str, list[Any]]:
+        """Return rows as public inputs: JSON values that `read` accepts again."""
         return {
-            public: [_dumped(value) for value in rows[names[0]]]
+            public: [_to_short_form(value) for value in rows[names[0]]]
             for public, names in self._inputs.items()
             if names[0] in rows
         }
 
-    def _part(self, name: str, values: Sequence[Any], frame: PictureGeometry) -> ConditionPart:
-        conditioner = self._conditioners[name]
-        try:
-            batch: Mapping[str, Tensor] = conditioner.prepare(
-                values, replace(frame, crop=WHOLE, first_stage=None)
-            )
-        except InvalidInputError as error:
-            public = next(public for public, fed in self._inputs.items() if name in fed)
-            raise InvalidInputError(f"input '{public}': {error}") from None
-        if frame.crop != WHOLE:
-            batch = conditioner.crop(batch, frame.crop)
-        return conditioner({key: tensor.to(self._device) for key, tensor in batch.items()}, frame)
+    def check_prepare(self, rows: Rows, geometry: PictureGeometry) -> None:
+        """Prepare inputs and discard the result, so that a fault in one raises now.
 
-    def _values(self, public: str, value: Any) -> list[Any] | None:
-        """Return the values of the rows, or None where `value` is the one value of all."""
+        Raises:
+            InvalidInputError: an input that its conditioner refuses.
+        """
+        for name, values in rows.items():
+            given = [value for value in values if value is not None]
+            if given:
+                self._prepare(name, given, geometry)
+
+    def _union(
+        self, names: Iterable[str], rows: Rows, count: int, geometry: PictureGeometry
+    ) -> Condition:
+        """Return the condition that the conditioners of these names give."""
+        union = Condition()
+        for name in names:
+            part = self._part(name, rows.get(name), count, geometry)
+            union = union.union(Condition.of({name: part}).to(self._device, self._dtype))
+        return union
+
+    def _part(
+        self,
+        name: str,
+        values: Sequence[BaseModel | None] | None,
+        count: int,
+        geometry: PictureGeometry,
+    ) -> ConditionPart:
+        """Return what a conditioner gives for `values`, and its null part where there are none."""
+        spread = [] if values is None else spread_rows(name, values, count)
+        some = next((value for value in spread if value is not None), None)
+        if some is None:
+            return self._conditioners[name].null(count, geometry)
+        part = self._encode(name, [some if each is None else each for each in spread], geometry)
+        if None not in spread:
+            return part
+        given = torch.tensor([each is not None for each in spread], device=self._device)
+        return where(given, part, self._conditioners[name].null(count, geometry))
+
+    def _encode(self, name: str, values: Sequence[Any], geometry: PictureGeometry) -> ConditionPart:
+        conditioner = self._conditioners[name]
+        batch = self._prepare(name, values, geometry)
+        if geometry.crop != WHOLE:
+            batch = conditioner.crop(batch, geometry.crop)
+        return conditioner({key: each.to(self._device) for key, each in batch.items()}, geometry)
+
+    def _prepare(
+        self, name: str, values: Sequence[Any], geometry: PictureGeometry
+    ) -> Mapping[str, Tensor]:
+        try:
+            whole = replace(geometry, crop=WHOLE, first_stage=None)
+            return self._conditioners[name].prepare(values, whole)
+        except InvalidInputError as error:
+            public = self._public(name)
+            raise InvalidInputError(f"input '{public}': {error}", field=public) from None
+
+    def _public(self, name: str) -> str:
+        """Return the public input that feeds a conditioner."""
+        return next((public for public, names in self._inputs.items() if name in names), name)
+
+    def _split(self, public: str, value: Any) -> list[Any] | None:
+        """Return a value for each row, or None where `value` is the one value of all rows."""
         if not isinstance(value, list | tuple):
             return None
         model = self._conditioners[self._inputs[public][0]].Input
@@ -200,11 +287,31 @@ class ConditionBuilder:
         return None
 
 
-def _regional(stream: Stream, frame: PictureGeometry, window: Window) -> Stream:
+def spread_rows(
+    name: str, values: Sequence[BaseModel | None], count: int
+) -> list[BaseModel | None]:
+    """Return `count` values: each of `values` equally often, in order.
+
+    Raises:
+        InvalidInputError: `count` is no multiple of their number; names the conditioner.
+    """
+    if count % len(values):
+        raise InvalidInputError(f"{name}: {len(values)} values do not go with {count} pictures")
+    return [value for value in values for _ in range(count // len(values))]
+
+
+def _pairs(rows: Rows) -> Iterator[tuple[str, BaseModel]]:
+    """Yield every conditioner with each of its inputs."""
+    for name, values in rows.items():
+        yield from ((name, value) for value in values if value is not None)
+
+
+def _crop_region(stream: Stream, geometry: PictureGeometry, window: Window) -> Stream:
     """Return a stream with the window's part of its region, which may be of any resolution."""
     if stream.region is None:
         return stream
-    return replace(stream, region=window.of(adaptive_avg_pool2d(stream.region, frame.latent_size)))
+    region = adaptive_avg_pool2d(stream.region, geometry.latent_size)
+    return replace(stream, region=window.of(region))
 
 
 def _takes_a_list(model: type[BaseModel]) -> bool:
@@ -218,19 +325,14 @@ def _takes_a_list(model: type[BaseModel]) -> bool:
 def _is_row(value: Any, model: type[BaseModel]) -> bool:
     """Return whether `value`, in a list, stands for a whole input that itself takes a list."""
     if isinstance(value, dict):
-        return bare_field(model, "") in value  # without it, it is one item of such a list
-    return isinstance(value, list | tuple | model)
+        return bare_field(model, "") in value  # without it, the value is an item of such a list
+    return value is None or isinstance(value, list | tuple | model)
 
 
-def _spread(name: str, values: Sequence[Any], count: int) -> list[Any]:
-    """Return `count` values: each of `values` equally often, in order."""
-    if count % len(values):
-        raise InvalidInputError(f"{name}: {len(values)} values do not go with {count} pictures")
-    return [value for value in values for _ in range(count // len(values))]
-
-
-def _dumped(value: BaseModel) -> Any:
+def _to_short_form(value: BaseModel | None) -> Any:
     """Return the short form of an input where it has one that cannot be mistaken."""
+    if value is None:
+        return None
     values = value.model_dump(mode="json")
     only = next(iter(values.values())) if len(values) == 1 else values
     return values if isinstance(only, dict) else only

@@ -11,13 +11,13 @@ from latelier.contracts.errors import CompatibilityError
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.kernel.spec import Kind
-from latelier.pipeline.adapters import saved_adapter
+from latelier.pipeline.adapters import attach_saved
 from latelier.pipeline.compatibility import check_composition
-from latelier.pipeline.composition import public_inputs
-from latelier.pipeline.manifest import Manifest, read_manifest
+from latelier.pipeline.composition import inpainting_names, public_inputs
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.placement import resolve_device
-from latelier.pipeline.sources import find
+from latelier.pipeline.storage.manifest import Manifest, read_manifest
+from latelier.pipeline.storage.sources import find
 
 
 def load(
@@ -45,22 +45,23 @@ def load(
     manifest = read_manifest(source.folder)
     check_manifest(manifest, source.folder, atelier)
 
-    def restored(kind: Kind, stored: StoredComponent) -> Component:
+    def restore_component(kind: Kind, stored: StoredComponent) -> Component:
         component = restore(kind, stored, source.folder, atelier)
         component.module.to(*place)
         return component
 
-    denoiser = restored("denoiser", manifest.denoiser)
+    denoiser = restore_component("denoiser", manifest.denoiser)
     adapters = {
-        name: saved_adapter(stored, denoiser.module, source.folder, place, atelier)
+        name: attach_saved(stored, denoiser.module, source.folder, place, atelier)
         for name, stored in manifest.adapters.items()
     }
     pipeline = Pipeline(
         atelier=atelier,
-        first_stage_component=restored("first_stage", manifest.first_stage),
+        first_stage_component=restore_component("first_stage", manifest.first_stage),
         denoiser_component=denoiser,
         conditioner_components={
-            name: restored("conditioner", stored) for name, stored in manifest.conditioners.items()
+            name: restore_component("conditioner", stored)
+            for name, stored in manifest.conditioners.items()
         },
         process=manifest.process,
         inputs=manifest.inputs,
@@ -96,4 +97,5 @@ def check_manifest(manifest: Manifest, folder: Path, atelier: Atelier) -> None:
             raise CompatibilityError(
                 f"{folder}: the adapter '{name}' needs an input of its own, of that name"
             )
-    public_inputs(manifest.inputs, {*conditioners, *manifest.adapters})
+    names = {*conditioners, *manifest.adapters}
+    public_inputs(manifest.inputs, names, inpainting_names(conditioners))

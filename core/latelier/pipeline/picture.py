@@ -1,4 +1,4 @@
-"""What a run gives: previews on the way, pictures at the end."""
+"""The results of a run: a preview after each step, and pictures at the end."""
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -15,7 +15,13 @@ from latelier.provenance.png import write_png
 
 @dataclass(frozen=True)
 class Picture:
-    """A finished picture: the image, its seed, and how it was made."""
+    """A finished picture.
+
+    Attributes:
+        image: RGB.
+        seed: with which it can be made again alone.
+        provenance: how it was made, as JSON values.
+    """
 
     image: Image.Image
     seed: int
@@ -26,16 +32,23 @@ class Picture:
         write_png(Path(path), self.image, self.provenance)
 
     def copy(self) -> "Picture":
-        """Return one that shares nothing with it."""
+        """Return a copy that shares nothing with this picture."""
         return Picture(self.image.copy(), self.seed, deepcopy(self.provenance))
 
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """The state after step `step` of `steps` (counted from 1).
+    """The state of a batch after a step.
 
-    latents: the estimate of the finished latents, (B, C, h, w).
-    pictures: the finished pictures, after the last step only.
+    Attributes:
+        step: of `steps`, counted from 1.
+        steps: of the batch.
+        sigma: noise level after the step.
+        latents: the estimate of the finished latents, (B, C, h, w).
+        decode: makes images of latents.
+        pictures: the finished pictures of the batch, after its last step only.
+        batch: which batch it is, of `batches`, counted from 1.
+        batches: of the run.
     """
 
     step: int
@@ -44,10 +57,12 @@ class Preview:
     latents: Tensor
     decode: Callable[[Tensor], list[Image.Image]]
     pictures: tuple[Picture, ...] = ()
+    batch: int = 1
+    batches: int = 1
 
     @cached_property
     def images(self) -> list[Image.Image]:
-        """The previews, decoded when they are first asked for."""
+        """The estimated images, decoded on first use."""
         if self.pictures:
             return [picture.image for picture in self.pictures]
         return self.decode(self.latents)
@@ -59,9 +74,9 @@ class Preview:
 
 
 class Snapshot:
-    """Where a run stands after a step, for plugins that are told of it.
+    """The state of a run after a step, for lifecycle hooks.
 
-    Everything is a copy, made when it is asked for: what a plugin does to it reaches no run.
+    Everything in it is a copy, made on demand, so that a hook cannot change the run.
     """
 
     def __init__(self, latents: Tensor, decode: Callable[[Tensor], list[Image.Image]]) -> None:
@@ -73,18 +88,18 @@ class Snapshot:
         return self._latents.detach().clone()
 
     def images(self) -> list[Image.Image]:
-        """Return what it looks like, decoded now."""
+        """Return the estimated images, decoded now."""
         return self._decode(self.latents())
 
 
 class Copies(Sequence[Picture]):
-    """Finished pictures, for plugins that are told of them: whoever looks at one gets a copy."""
+    """Finished pictures, for lifecycle hooks: every access returns a copy."""
 
     def __init__(self, pictures: Sequence[Picture]) -> None:
         self._pictures = pictures
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of pictures."""
         return len(self._pictures)
 
     @overload
@@ -94,7 +109,7 @@ class Copies(Sequence[Picture]):
     def __getitem__(self, index: slice) -> "Copies": ...
 
     def __getitem__(self, index: int | slice) -> "Picture | Copies":
-        """Return a copy of one, or several that are copied likewise."""
+        """Return a copy of a picture, or a slice that copies on access."""
         if isinstance(index, slice):
             return Copies(self._pictures[index])
         return self._pictures[index].copy()

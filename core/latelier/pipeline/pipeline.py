@@ -1,115 +1,44 @@
 """The pipeline: components that fit together, and the ways to run them."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
-
-import torch
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from latelier._version import __version__
 from latelier.checkpoints.adapter import LoadedAdapter
-from latelier.checkpoints.component import Component, store
-from latelier.contracts.components import Denoiser, FirstStage
-from latelier.contracts.conditioner import Conditioner
+from latelier.checkpoints.component import store
+from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.sampling import Denoise
-from latelier.diffusion.processes.process import Process
 from latelier.io.atomic import write_json
-from latelier.kernel.atelier import Atelier
-from latelier.pipeline.adapters import AttachedAdapter, attached, check_name
-from latelier.pipeline.conditions import ConditionBuilder
-from latelier.pipeline.manifest import Manifest
-from latelier.pipeline.manifest_header import MANIFEST
+from latelier.pipeline.adapters import attach
+from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.picture import Picture, Preview
-from latelier.pipeline.placement import resolve_device
-from latelier.pipeline.request import KEYWORDS, Defaults, read_request
-from latelier.pipeline.run import Run
-from latelier.pipeline.sources import Source
+from latelier.pipeline.plan import Plan, make_plan
+from latelier.pipeline.request import KEYWORDS, Limits, read_request
+from latelier.pipeline.run import guide, run
+from latelier.pipeline.storage.manifest import Manifest
+from latelier.pipeline.storage.manifest_header import MANIFEST
+
+P = ParamSpec("P")
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+def _with_keywords_of(
+    _model: Callable[Concatenate[S, P], Any],
+) -> Callable[[Callable[..., T]], Callable[Concatenate[S, P], T]]:
+    """Return a decorator that types a method with the keywords of another."""
+    return lambda method: method
 
 
 @dataclass(frozen=True, eq=False)
-class Pipeline:
-    """A first stage, a denoiser, named conditioners and a noise process. It never changes.
+class Pipeline(PipelineParts):
+    """The parts of a pipeline, and the verbs that run them. `compose` and `load` make pipelines.
 
-    One pipeline serves many threads at once: a run keeps what it needs to itself.
+    A pipeline never changes, and one pipeline serves many threads at once: every run keeps its
+    state to itself.
     """
-
-    atelier: Atelier
-    first_stage_component: Component
-    denoiser_component: Component
-    conditioner_components: Mapping[str, Component]
-    process: Process
-    inputs: Mapping[str, tuple[str, ...]]
-    defaults: Defaults
-    device: torch.device
-    dtype: torch.dtype
-    source: Source | None = None
-    description: str = ""
-    card: Mapping[str, Any] = field(default_factory=dict)
-    adapters: Mapping[str, AttachedAdapter] = field(default_factory=dict)
-
-    @property
-    def first_stage(self) -> FirstStage:
-        """Images in [-1, 1] to scaled latents, and back."""
-        module: FirstStage = self.first_stage_component.module
-        return module
-
-    @property
-    def denoiser(self) -> Denoiser:
-        """Predicts what `process` asks it to."""
-        module: Denoiser = self.denoiser_component.module
-        return module
-
-    @property
-    def conditioners(self) -> Mapping[str, Conditioner]:
-        """The conditioners by the names under which the denoiser knows them; adapters' too."""
-        own = {name: each.module for name, each in self.conditioner_components.items()}
-        of_adapters = {name: each.loaded.conditioner for name, each in self.adapters.items()}
-        return MappingProxyType(own | {name: each.module for name, each in of_adapters.items()})
-
-    def with_adapter(
-        self, adapter: str | Path | LoadedAdapter, scale: float = 1.0, *, as_: str | None = None
-    ) -> "Pipeline":
-        """Return a view of this pipeline that has another input, which an adapter brings.
-
-        The view shares all weights, and has the adapter's own beside. Views of views have several.
-        This pipeline stays as it is, and both serve threads at once. A run that is told nothing by
-        that input is one without the adapter, to the bit.
-
-            pipe.with_adapter("palette", scale=0.8).generate(prompt="a cat", palette=["#f00"])
-
-        Args:
-            adapter: a registered name, the folder of one, or one in memory, such as
-                `view.adapters[name].loaded`: its pictures cannot be replayed before it is saved.
-            scale: how much it counts, 0 or more; 1 is as it was trained, 0 the same as none.
-            as_: the name of the input; by default the adapter's own.
-
-        Raises:
-            UnknownNameError: there is no such adapter; lists those that are registered.
-            CompatibilityError: it is for another denoiser, or its name is taken; says what differs.
-            ModelFileError: a file of it is missing, damaged or changed; a plugin is missing.
-            InvalidInputError: a scale or name that cannot be used.
-        """
-        found = attached(self, adapter, scale)
-        name = found.loaded.name if as_ is None else as_
-        check_name(self, name)
-        return replace(
-            self,
-            inputs={**self.inputs, name: (name,)},
-            adapters={**self.adapters, name: found},
-        )
-
-    def telling(self, inputs: Collection[str]) -> "Pipeline":
-        """Return the pipeline without the adapters that none of these public inputs tells."""
-        silent = self.adapters.keys() - set(inputs)
-        if not silent:
-            return self
-        return replace(
-            self,
-            inputs={name: fed for name, fed in self.inputs.items() if name not in silent},
-            adapters={name: each for name, each in self.adapters.items() if name not in silent},
-        )
 
     def generate(
         self,
@@ -126,60 +55,65 @@ class Pipeline:
         noise: str | None = None,
         init_image: Any = None,
         strength: float | None = None,
-        keep: Any = None,
-        resample: int | None = None,
+        mask: Any = None,
+        repaint_resamples: int | None = None,
         window: int | tuple[int, int] | None = None,
         overlap: float | None = None,
         window_batch: int | None = None,
         tile: int | None = None,
+        batch_size: int | None = None,
         **inputs: Any,
     ) -> list[Picture]:
-        """Make pictures. What is None takes the pipeline's default.
+        """Make pictures. None stands for the pipeline's default.
 
-        With `init_image` they are made from that picture: noised, and then sampled for the last
-        int(steps * strength) steps. With `keep` the pixels that stay come out as they were.
+        With `init_image` a run starts from that picture: noised, and then sampled for the last
+        int(steps * strength) steps. With `mask` its white pixels are repainted and the others come
+        out as they were, with any model; an inpainting model also sees the mask.
 
         With `window` the picture is denoised in overlapping windows, blended at every step: for
-        pictures larger than what the model was trained on, with the memory of that size.
+        pictures larger than the model was trained on, with the memory of that size.
 
         Args:
-            negative: what to steer away from: a value of the first public input, or a mapping.
-            n: pictures for each row of inputs.
-            seed: of the first picture; picture k has `seed + k`. None draws one.
-            size: (width, height) in pixels, or one number for both. By default what the inputs
-                or `init_image` have; if given, `init_image` and `keep` are resized to it.
+            negative: what to steer away from: a value of the first public input, or a mapping from
+                public inputs to values. '' is none.
+            n: pictures for each row of inputs: of three prompts with n=2 come six pictures.
+            seed: of the first picture; picture k has `seed + k`. Drawn at random by default.
+            size: (width, height) in pixels, or one number for both. By default the size of the
+                inputs or of `init_image`; these are resized to a size that is given.
             steps: sampling steps.
             sampler: a name, or a mapping with `name` and options: {"name": "ddim", "eta": 1}.
-            schedule: likewise.
-            guidance: the scale of classifier-free guidance, or like `sampler`.
-            noise: what a stochastic sampler draws: "independent" numbers at each step (also if
-                None), or with "brownian" the increments of one path: more steps then come nearer
-                to the same picture.
+            schedule: a name or mapping, as for `sampler`.
+            guidance: the scale of classifier-free guidance, or a name or mapping.
+            noise: what a stochastic sampler draws: "independent" noise at each step, the default,
+                or increments of one "brownian" path, with which more steps converge to the same
+                picture.
             init_image: the picture to start from: a PIL image, a path or a data URI, or a list of
                 one for each row.
-            strength: above 0 and to 1, how far to go from it; 1 starts from pure noise. 0.8, or 1
-                with `keep`, if None.
-            keep: a mask of what stays of `init_image`, given likewise: white stays as it is, black
-                is made anew. (The input `mask` of inpainting models is the inverse.)
-            resample: how often each stretch of the run is made with `keep`, so that what is made
-                and what stays go together (RePaint); once if None. 10 in the paper.
-            window: (width, height) of the windows in pixels, or one number for both; best what the
-                model was trained on. A side beyond the picture's is as long as that.
-            overlap: from 0 to 0.9, the least share of a window that it has in common with the
-                next. 0.5 if None; less is faster and shows where the windows meet.
-            window_batch: the most windows of a picture in one call of the denoiser. If None, as
-                many as have 64 x 64 latent positions in all pictures together.
-            tile: side in pixels of the tiles in which the first stage encodes and decodes, which
-                agree with the whole; 0 for the whole at once. If None, 256 in pictures above
-                512 x 512 pixels.
+            strength: above 0 and to 1, how far to go from `init_image`; 1 starts from pure noise.
+                By default 0.8, or 1 with `mask`.
+            mask: what to repaint of `init_image`, in the same forms: white is repainted, black
+                stays.
+            repaint_resamples: RePaint resampling steps with `mask`, 1 by default and 10 in the
+                paper: higher values blend the repainted region better, at proportional cost.
+            window: (width, height) of the windows in pixels, or one number for both; best is the
+                size of training. A side beyond the picture's is cut to it.
+            overlap: 0..0.9, least share of a window that the next one covers too. 0.5 by default;
+                less is faster and shows where windows meet.
+            window_batch: most windows of a picture in one call of the denoiser. By default as many
+                as have 64 x 64 latent positions in all pictures together.
+            tile: side in pixels of the tiles in which the first stage encodes and decodes, with the
+                same result as in one piece; 0 for one piece. By default 256 in pictures above
+                512 x 512.
+            batch_size: most pictures that are made at once; the others follow. By default as many
+                as have 256 x 256 pixels together on a CPU, or 1024 x 1024 on a GPU.
             **inputs: by public input; a list holds one value for each row.
 
         Raises:
-            UnknownNameError: a component, or a keyword that nothing takes.
+            UnknownNameError: a component that is not registered, or an unknown keyword.
             InvalidInputError: a value that cannot be used.
+            NotFiniteError: a step gives NaN or infinity.
         """
-        run = self._run(
-            inputs,
+        previews = self.stream(
             negative=negative,
             n=n,
             seed=seed,
@@ -191,24 +125,25 @@ class Pipeline:
             noise=noise,
             init_image=init_image,
             strength=strength,
-            keep=keep,
-            resample=resample,
+            mask=mask,
+            repaint_resamples=repaint_resamples,
             window=window,
             overlap=overlap,
             window_batch=window_batch,
             tile=tile,
+            batch_size=batch_size,
+            **inputs,
         )
-        *_, last = run.previews()
-        return list(last.pictures)
+        return [picture for preview in previews for picture in preview.pictures]
 
-    def stream(self, /, **asked: Any) -> Iterator[Preview]:
-        """Make pictures as `generate` does, and yield a `Preview` after each step.
+    @_with_keywords_of(generate)
+    def stream(self, /, **keywords: Any) -> Iterator[Preview]:
+        """Make pictures with the keywords of `generate`, and yield a `Preview` after each step.
 
-        The last one holds the finished pictures. To cancel, stop iterating. Faults in the request
-        raise at once, not at the first step.
+        The last preview of a batch has its finished pictures. To cancel, stop iterating. Faults in
+        the request raise at once, not at the first step.
         """
-        keywords = {key: asked.pop(key) for key in KEYWORDS & asked.keys()}
-        return self._run(asked, **keywords).previews()
+        return run(*self._plan(keywords))
 
     def denoise_fn(
         self,
@@ -223,21 +158,68 @@ class Pipeline:
         window_batch: int | None = None,
         **inputs: Any,
     ) -> Denoise:
-        """Return denoise(x, sigma) -> x0 under a condition, for a sampler of one's own.
+        """Return denoise(x, sigma) -> x0 under a condition, for a sampler outside the registry.
 
-        x: (B, C, h, w), B the rows of the inputs times n; sigma: a float above 0, or (B,).
+        x: (B, C, h, w), B the rows of the inputs times n; sigma: a float above 0, or (B,). The
+        keywords are those of `generate`.
         """
-        run = self._run(
-            inputs,
-            negative=negative,
-            n=n,
-            size=size,
-            guidance=guidance,
-            window=window,
-            overlap=overlap,
-            window_batch=window_batch,
+        keywords = {
+            "negative": negative,
+            "n": n,
+            "size": size,
+            "guidance": guidance,
+            "window": window,
+            "overlap": overlap,
+            "window_batch": window_batch,
+        }
+        return guide(*self._plan({**keywords, **inputs}))
+
+    def with_adapter(
+        self, adapter: str | Path | LoadedAdapter, scale: float = 1.0, *, as_: str | None = None
+    ) -> Self:
+        """Return a view of this pipeline with an adapter, which adds a public input.
+
+        The view shares all weights and adds the adapter's own. Views nest. This pipeline stays as
+        it is, and both serve threads at once. A run that leaves the input out makes the same bits
+        as one without the adapter.
+
+            pipe.with_adapter("palette", scale=0.8).generate(prompt="a cat", palette=["#f00"])
+
+        Args:
+            adapter: a registered name, a folder, or an adapter in memory, such as
+                `view.adapters[name].loaded`: its pictures cannot be replayed before it is saved.
+            scale: strength of the adapter, 0 or more: 1 is the strength of training, 0 is off.
+            as_: the name of the input; by default the adapter's own.
+
+        Raises:
+            UnknownNameError: there is no such adapter; lists those that are registered.
+            CompatibilityError: the adapter is for another denoiser, or its name is taken.
+            ModelFileError: a file of the adapter is missing, damaged or changed, or a plugin is
+                missing.
+            InvalidInputError: a scale or name that cannot be used.
+        """
+        placement = self.device, self.dtype
+        attached = attach(adapter, scale, self.denoiser, placement, self.atelier)
+        name = attached.loaded.name if as_ is None else as_
+        self._check_new_input(name)
+        return replace(
+            self,
+            inputs={**self.inputs, name: (name,)},
+            adapters={**self.adapters, name: attached},
         )
-        return run.denoise
+
+    def with_limits(self, *, pixels: int | None = None, pictures: int | None = None) -> Self:
+        """Return the pipeline with other limits of a request; None keeps a limit.
+
+        Args:
+            pixels: of a picture.
+            pictures: of a request.
+        """
+        limits = Limits(
+            pixels=self.limits.pixels if pixels is None else pixels,
+            pictures=self.limits.pictures if pictures is None else pictures,
+        )
+        return replace(self, limits=limits)
 
     def save(self, folder: str | Path) -> None:
         """Write the pipeline: safetensors, other assets, and `latelier.json`, which comes last."""
@@ -251,7 +233,7 @@ class Pipeline:
                 name: store(component, folder, f"conditioner.{name}")
                 for name, component in self.conditioner_components.items()
             },
-            adapters={name: each.stored(name, folder) for name, each in self.adapters.items()},
+            adapters={name: each.store(name, folder) for name, each in self.adapters.items()},
             process=self.process,  # type: ignore[arg-type]
             inputs=dict(self.inputs),
             defaults=self.defaults,
@@ -259,58 +241,24 @@ class Pipeline:
         )
         write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
 
-    def to(
-        self, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
-    ) -> "Pipeline":
-        """Return the pipeline on another device or in another precision; this one stays.
+    def _plan(self, keywords: Mapping[str, Any]) -> tuple[PipelineParts, Plan]:
+        """Return the parts that a request uses, and its plan."""
+        options = {name: value for name, value in keywords.items() if name in KEYWORDS}
+        inputs = {name: value for name, value in keywords.items() if name not in KEYWORDS}
+        request = read_request(self.defaults, self.inputs, inputs, options)
+        parts = self.without_unused_adapters({*request.inputs, *request.negative})
+        return parts, make_plan(parts, request)
 
-        What does not have to move is shared.
-        """
-        device, dtype = resolve_device(device or self.device, dtype or self.dtype)
-        return replace(
-            self,
-            first_stage_component=self.first_stage_component.to(device, dtype),
-            denoiser_component=self.denoiser_component.to(device, dtype),
-            conditioner_components={
-                name: component.to(device, dtype)
-                for name, component in self.conditioner_components.items()
-            },
-            adapters={name: each.to(device, dtype) for name, each in self.adapters.items()},
-            device=device,
-            dtype=dtype,
-        )
-
-    def input_schemas(self) -> dict[str, dict[str, Any]]:
-        """Return the JSON schema of each public input: what a host needs to draw its form.
-
-        A bare value stands for the one required field. Where a type does not say what a field
-        holds, `format` does: image, mask, semantic-map, box, color. The schema has the labels and
-        colours of this model.
-        """
-        conditioners = self.conditioners
-        fed = {public: conditioners[names[0]] for public, names in self.inputs.items()}
-        return {
-            public: each.config.input_schema(each.Input.model_json_schema())
-            for public, each in fed.items()
-        }
-
-    def components(self) -> dict[str, Component]:
-        """Return every component by the place it has in the pipeline."""
-        conditioners = {
-            f"conditioners.{name}": each for name, each in self.conditioner_components.items()
-        }
-        found = {
-            "first_stage": self.first_stage_component,
-            "denoiser": self.denoiser_component,
-            **conditioners,
-        }
-        for name, each in self.adapters.items():
-            found |= each.components(name)
-        return found
-
-    def condition_builder(self) -> ConditionBuilder:
-        """Return what makes conditions for this pipeline."""
-        return ConditionBuilder(self.conditioners, self.inputs, self.device, self.dtype)
-
-    def _run(self, inputs: Mapping[str, Any], **asked: Any) -> Run:
-        return Run(self, read_request(self.defaults, self.inputs, inputs, asked))
+    def _check_new_input(self, name: str) -> None:
+        """Refuse a name that an adapter's input cannot have here."""
+        if not isinstance(name, str) or not name.isidentifier() or name in KEYWORDS:
+            raise InvalidInputError(
+                f"an adapter cannot be called {name!r}: a name is letters, digits and underscores, "
+                "and no keyword of generate"
+            )
+        taken = {*self.inputs, *self.conditioners, *self.denoiser.config.inputs().streams}
+        if name in taken:
+            raise CompatibilityError(
+                f"this pipeline already has an input, conditioner or stream '{name}'; give the "
+                "adapter another name with as_"
+            )

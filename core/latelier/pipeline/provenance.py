@@ -1,8 +1,8 @@
-"""How a picture was made: enough to make it again and to say what differs."""
+"""How a picture was made: enough to make it again and to find what differs."""
 
 import platform
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -10,15 +10,13 @@ from latelier._version import __version__
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.dispatcher import HookDispatcher
 from latelier.kernel.trust.entry_points import BUILT_IN, GROUP
-from latelier.pipeline.images import pixel_hash
+from latelier.pipeline.adapters import AttachedAdapter
+from latelier.pipeline.parts import PipelineParts
+from latelier.pipeline.plan import Plan
 from latelier.pipeline.request import Request
+from latelier.provenance.pixels import pixel_hash
 
-if TYPE_CHECKING:
-    from latelier.pipeline.adapters import AttachedAdapter
-    from latelier.pipeline.pipeline import Pipeline
-
-
-TOLD = (
+RUN_HOOKS = (
     "latelier_pipeline_composed",
     "latelier_before_step",
     "latelier_after_step",
@@ -27,67 +25,29 @@ TOLD = (
 """The hooks of a run that makes pictures."""
 
 
-def participants(
-    pipeline: "Pipeline", functions: Mapping[str, Any], dispatcher: HookDispatcher
-) -> dict[str, dict[str, Any]]:
-    """Return, by distribution, the plugins that take part in a run, as JSON values.
+def describe_run(parts: PipelineParts, plan: Plan, dispatcher: HookDispatcher) -> dict[str, Any]:
+    """Return what all pictures of a batch share, as JSON values.
 
     Args:
-        pipeline: what ran.
-        functions: sampler, schedule and guidance, each with its `id`.
+        parts: the pipeline's.
+        plan: of the batch.
         dispatcher: of the run.
     """
-    parts: dict[str, list[str]] = {}
-    places = {place: component.id for place, component in pipeline.components().items()}
-    places |= {place: function["id"] for place, function in functions.items()}
-    for name, adapter in pipeline.adapters.items():
-        if adapter.registered is not None:
-            places[f"adapters.{name}"] = adapter.registered.name
-    for place, id_ in places.items():
-        parts.setdefault(id_.partition("/")[0], []).append(place)
-    told: dict[str, list[str]] = {}
-    for hook in TOLD:
-        for listener in dispatcher.implementations(hook):
-            hooks = told.setdefault(listener.plugin_name.partition(":")[0], [])
-            hooks.extend([hook] if hook not in hooks else [])
-    return {
-        name: {
-            **plugin_identity(name, pipeline.atelier),
-            "parts": parts.get(name, []),
-            "told": told.get(name, []),
-        }
-        for name in sorted({*parts, *told} - {BUILT_IN})
+    builder = parts.condition_builder()
+    inputs = {
+        "inputs": builder.to_json(plan.inputs),
+        "negative": builder.to_json(plan.negative),
     }
-
-
-def plugin_identity(name: str, atelier: Atelier) -> dict[str, Any]:
-    """Return the version and the hash of the files of a plugin."""
-    files = atelier.fingerprint(name)
-    return {
-        "version": plugin_version(name, atelier),
-        "sha256": files.sha256 if files else None,
-        "editable": files.editable if files else False,
-    }
-
-
-def provenance_of(
-    pipeline: "Pipeline", request: Request, count: int, steps: int, dispatcher: HookDispatcher
-) -> dict[str, Any]:
-    """Return what all `count` pictures of a run share, as JSON values.
-
-    Args:
-        pipeline: what ran.
-        request: resolved, its inputs as JSON values (see `ConditionBuilder.readable`).
-        count: number of pictures.
-        steps: the steps that were made, which may be others than those asked for.
-        dispatcher: what told plugins of the run.
-    """
-    functions = _functions(pipeline, request)
-    given = {"init_image": request.init_image or (), "keep": request.keep or ()}
+    request = plan.request.model_copy(update=inputs)
+    functions = _describe_functions(parts.atelier, request)
+    given = {"init_image": request.init_image or (), "mask": request.mask or ()}
     return {
         "latelier": __version__,
         "api": GROUP,
-        "model": _model(pipeline),
+        "model": {
+            "name": parts.source.name if parts.source else None,
+            "revision": parts.source.revision if parts.source else None,
+        },
         "components": {
             place: {
                 "id": component.id,
@@ -96,22 +56,73 @@ def provenance_of(
                 "weights_sha256": component.weights_sha256,
                 "assets_sha256": dict(component.assets_sha256),
             }
-            for place, component in pipeline.components().items()
+            for place, component in parts.components().items()
         },
-        "adapters": {name: _adapter(each) for name, each in pipeline.adapters.items()},
+        "adapters": {name: _describe_adapter(each) for name, each in parts.adapters.items()},
         "functions": functions,
-        "plugins": participants(pipeline, functions, dispatcher),
-        "process": pipeline.process.model_dump(mode="json"),
+        "plugins": plugin_records(parts, functions, dispatcher),
+        "process": parts.process.model_dump(mode="json"),
         "request": request.model_dump(mode="json"),
         "pictures_sha256": {name: [pixel_hash(image) for image in given[name]] for name in given},
-        "count": count,
-        "steps": steps,
-        "machine": machine(pipeline.device, pipeline.dtype),
+        "count": plan.count,
+        "steps": plan.grid.steps,
+        "machine": describe_machine(parts.device, parts.dtype),
     }
 
 
-def machine(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
-    """Return what the same bits depend on beside the request: five facts of the machine."""
+def plugin_records(
+    parts: PipelineParts, functions: Mapping[str, Any], dispatcher: HookDispatcher
+) -> dict[str, dict[str, Any]]:
+    """Return the plugins that take part in a run, by distribution, as JSON values.
+
+    latelier itself is not among them: its version is recorded, and its weights have hashes.
+
+    Args:
+        parts: the pipeline's.
+        functions: sampler, schedule and guidance, each with its `id`.
+        dispatcher: of the run.
+    """
+    places = {place: component.id for place, component in parts.components().items()}
+    places |= {place: function["id"] for place, function in functions.items()}
+    for name, adapter in parts.adapters.items():
+        if adapter.plugin_source is not None:
+            places[f"adapters.{name}"] = adapter.plugin_source.name
+    made: dict[str, list[str]] = {}
+    for place, id_ in places.items():
+        made.setdefault(id_.partition("/")[0], []).append(place)
+    hooks: dict[str, list[str]] = {}
+    for hook in RUN_HOOKS:
+        for implementation in dispatcher.implementations(hook):
+            own = hooks.setdefault(implementation.plugin_name.partition(":")[0], [])
+            own.extend([hook] if hook not in own else [])
+    return {
+        name: {
+            **plugin_identity(name, parts.atelier),
+            "parts": made.get(name, []),
+            "hooks": hooks.get(name, []),
+        }
+        for name in sorted({*made, *hooks} - {BUILT_IN})
+    }
+
+
+def plugin_identity(name: str, atelier: Atelier) -> dict[str, Any]:
+    """Return the version of a plugin and the hash of its files."""
+    files = atelier.fingerprint(name)
+    return {
+        "version": plugin_version(name, atelier),
+        "sha256": files.sha256 if files else None,
+        "editable": files.editable if files else False,
+    }
+
+
+def plugin_version(name: str, atelier: Atelier) -> str | None:
+    """Return the version of a plugin that is loaded; None of any other."""
+    loaded = (each for each in atelier.plugins if each.state == "ok")
+    return next((each.version for each in loaded if each.distribution == name), None)
+
+
+def describe_machine(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    """Return the facts about a machine on which the bits of a picture depend."""
     return {
         "type": platform.machine(),
         "processor": torch.cuda.get_device_name(device)
@@ -124,35 +135,20 @@ def machine(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
     }
 
 
-def _model(pipeline: "Pipeline") -> dict[str, Any]:
-    source = pipeline.source
-    return {
-        "name": source.name if source else None,
-        "revision": source.revision if source else None,
-    }
-
-
-def _adapter(attached: "AttachedAdapter") -> dict[str, Any]:
-    source, trained_on = attached.source, attached.loaded.trained_on
+def _describe_adapter(adapter: AttachedAdapter) -> dict[str, Any]:
+    source, trained_on = adapter.source, adapter.loaded.trained_on
     return {
         "source": source.name if source else None,
         "version": source.version if source else None,
-        "scale": attached.scale,
+        "scale": adapter.scale,
         "trained_on": trained_on.model_dump(mode="json") if trained_on else None,
     }
 
 
-def _functions(pipeline: "Pipeline", request: Request) -> dict[str, Any]:
-    atelier = pipeline.atelier
-    chosen = {
+def _describe_functions(atelier: Atelier, request: Request) -> dict[str, Any]:
+    specs = {
         "sampler": atelier.samplers.spec(request.sampler.name),
         "schedule": atelier.schedules.spec(request.schedule.name),
         "guidance": atelier.guidances.spec(request.guidance.name),
     }
-    return {place: {"id": spec.id, "version": spec.version} for place, spec in chosen.items()}
-
-
-def plugin_version(name: str, atelier: Atelier) -> str | None:
-    """Return the version of a plugin that loaded."""
-    loaded = [each for each in atelier.plugins if each.state == "ok"]
-    return next((each.version for each in loaded if each.distribution == name), None)
+    return {place: {"id": spec.id, "version": spec.version} for place, spec in specs.items()}

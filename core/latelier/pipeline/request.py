@@ -1,12 +1,19 @@
-"""What a person asks of a pipeline, validated and complete: enough to do it again."""
+"""The request for a run: validated, and complete enough to make the same pictures again."""
 
+import os
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from latelier.contracts.errors import InvalidInputError, UnknownNameError, suggestion
+from latelier.contracts.errors import (
+    InvalidConfigError,
+    InvalidInputError,
+    UnknownNameError,
+    suggestion,
+)
 from latelier.contracts.frozen import Frozen, validate
 from latelier.contracts.image_types import Image, Mask
 from latelier.contracts.options import read_options
@@ -31,17 +38,26 @@ class NamedOptions(Frozen):
             }
         return value
 
-    def resolved(self, registry: Registry[Any]) -> "NamedOptions":
-        """Return the choice by its full id, its options validated and complete.
+    def resolve(self, registry: Registry[Any]) -> "NamedOptions":
+        """Return the same choice with its full id and all options, validated.
 
         Raises:
-            UnknownNameError, AmbiguousNameError: see `Registry.spec`.
-            InvalidInputError: an option that it does not have, or one out of range.
+            UnknownNameError: see `Registry.spec`.
+            AmbiguousNameError: see `Registry.spec`.
+            InvalidInputError: an option that the function does not have, or one out of range.
         """
         spec = registry.spec(self.name)
         what = f"{spec.kind} '{self.name}'"
-        options = read_options(registry.get(spec.id), self.options, what)
+        try:
+            options = read_options(registry.get(spec.id), self.options, what)
+        except InvalidInputError as error:
+            error.field = spec.kind if error.field is None else f"{spec.kind}.{error.field}"
+            raise
         return NamedOptions(name=spec.id, options=options)
+
+    def bind(self, registry: Registry[Any]) -> Callable[..., Any]:
+        """Return the registered function with these options."""
+        return partial(registry.get(self.name), **self.options)
 
 
 class GuidanceOptions(NamedOptions):
@@ -59,10 +75,10 @@ def check_sides(what: str, sides: Mapping[str, int], multiple: int, hint: str = 
     """Refuse sides that are not multiples of `multiple`, or below it.
 
     Args:
-        what: what has these sides, as the person knows it.
+        what: the keyword that has these sides.
         sides: name -> pixels.
-        multiple: of the model.
-        hint: what the error ends with.
+        multiple: of the model, in pixels.
+        hint: the end of the error.
 
     Raises:
         InvalidInputError: names the side and the nearest that is allowed.
@@ -72,32 +88,30 @@ def check_sides(what: str, sides: Mapping[str, int], multiple: int, hint: str = 
             nearest = max(multiple, round(side / multiple) * multiple)
             raise InvalidInputError(
                 f"{what}: the {name} {side} is not a multiple of {multiple}, as this model needs; "
-                f"the nearest is {nearest}{hint}"
+                f"the nearest is {nearest}{hint}",
+                field=what,
             )
 
 
-def _pair(value: Any) -> Any:
+def _to_pair(value: Any) -> Any:
     return (value, value) if isinstance(value, int) else value
 
 
-def _listed(value: Any) -> Any:
+def _to_list(value: Any) -> Any:
     return value if value is None or isinstance(value, list | tuple) else [value]
 
 
 Side = tuple[int, int]
 """(width, height) in pixels."""
 
-Size = Annotated[Side, BeforeValidator(_pair)]
+Size = Annotated[Side, BeforeValidator(_to_pair)]
 """(width, height) in pixels; one number stands for both."""
-
-KEEP = "white stays as it is, black is made anew (a mask of what to repaint is the inverse)"
-"""Which way round the mask `keep` is."""
 
 
 class Defaults(Frozen):
-    """What a pipeline does where a request says nothing."""
+    """What a pipeline does where a request leaves something out."""
 
-    size: Size = Field(description="(width, height) in pixels: what it was trained on")
+    size: Size = Field(description="(width, height) in pixels: what the model was trained on")
     steps: int = Field(20, ge=1)
     sampler: NamedOptions = NamedOptions(name="dpmpp_2m")
     schedule: NamedOptions = NamedOptions(name="karras")
@@ -105,97 +119,171 @@ class Defaults(Frozen):
 
 
 class Request(Frozen):
-    """One run: `n` pictures for each row of inputs, picture k with the seed `seed + k`."""
+    """One run: `n` pictures for each row of inputs; picture k has the seed `seed + k`."""
 
     inputs: dict[str, Any] = Field(description="public input -> value, or a list of values")
-    negative: dict[str, Any] = Field(default_factory=dict, description="what to steer away from")
-    n: int = Field(1, ge=1)
-    seed: int = Field(ge=0, lt=2**63)
-    size: Size | None = Field(None, description="(width, height); None: what the inputs ask for")
-    init_image: Annotated[list[Image], BeforeValidator(_listed)] | None = Field(
+    negative: dict[str, Any] = Field(
+        default_factory=dict, description="what to steer away from, by public input"
+    )
+    n: int = Field(1, ge=1, description="pictures for each row of inputs")
+    seed: int = Field(ge=0, lt=2**63, description="of the first picture; picture k has seed + k")
+    size: Size | None = Field(
+        None, description="(width, height) in pixels. None: the size of the inputs or `init_image`"
+    )
+    init_image: Annotated[list[Image], BeforeValidator(_to_list)] | None = Field(
         None, min_length=1, description="the picture to start from, or one for each row"
     )
     strength: float | None = Field(
         None,
         gt=0,
         le=1,
-        description="share of the steps that is run from init_image, the last of them; 1: from "
-        "pure noise. None: 0.8, or 1 with keep",
+        description="share of the steps that is run from `init_image`, the last of them; 1: from "
+        "pure noise. None: 0.8, or 1 with `mask`",
     )
-    keep: Annotated[list[Mask], BeforeValidator(_listed)] | None = Field(
-        None, min_length=1, description=f"what stays of init_image, or one for each row: {KEEP}"
+    mask: Annotated[list[Mask], BeforeValidator(_to_list)] | None = Field(
+        None,
+        min_length=1,
+        description="what to repaint of `init_image`, or one for each row: white is repainted, "
+        "black stays",
     )
-    resample: int | None = Field(
+    repaint_resamples: int | None = Field(
         None,
         ge=1,
         le=100,
-        description="how often each stretch of the run is made, so that what is made and what "
-        "stays go together; it takes as many times as long. None: once",
+        description="RePaint resampling steps with `mask`: higher values blend the repainted "
+        "region better, at proportional cost. None: 1",
     )
     window: Size | None = Field(
         None,
-        description="(width, height) of the windows that the picture is denoised in, blended at "
-        "every step; None: in one piece",
+        description="(width, height) in pixels of overlapping windows that are denoised one by "
+        "one and blended at every step. None: the picture in one piece",
     )
     overlap: float | None = Field(
         None,
         ge=0,
         le=0.9,
-        description="least share of a window's side that is the next one's too. None: 0.5",
+        description="least share of a `window` that the next window covers too. None: 0.5",
     )
     window_batch: int | None = Field(
         None,
         ge=1,
-        description="most windows of a picture in one call of the denoiser; more are faster on "
-        "some devices and take more memory. None: as many as have 64 x 64 latent positions",
+        description="most windows of a picture in one call of the denoiser. None: as many as have "
+        "64 x 64 latent positions",
     )
     tile: int | None = Field(
         None,
         ge=0,
-        description="side in pixels of the tiles in which the first stage works, in agreement with "
-        "the whole; 0: the whole at once. None: tiles where the picture is above 512 x 512",
+        description="side in pixels of the tiles in which the first stage encodes and decodes; 0: "
+        "no tiles. None: 256 in pictures above 512 x 512",
     )
-    steps: int = Field(ge=1, le=10_000)
-    sampler: NamedOptions
-    schedule: NamedOptions
-    guidance: GuidanceOptions
+    batch_size: int | None = Field(
+        None,
+        ge=1,
+        description="most pictures that are made at once; the others follow. None: as many as have "
+        "256 x 256 pixels together on a CPU, or 1024 x 1024 on a GPU",
+    )
+    steps: int = Field(ge=1, le=10_000, description="sampling steps")
+    sampler: NamedOptions = Field(description="a name, or a name and options")
+    schedule: NamedOptions = Field(description="a name, or a name and options")
+    guidance: GuidanceOptions = Field(
+        description="the scale of classifier-free guidance, or a name and options"
+    )
     noise: Literal["independent", "brownian"] = Field(
         "independent",
-        description="what a stochastic sampler draws: new numbers at each step, or the increments "
-        "of one path, so that more steps come nearer to the same picture",
+        description="what a stochastic sampler draws: new noise at each step, or increments of one "
+        "Brownian path, so that more steps converge to the same picture",
     )
 
 
 KEYWORDS = frozenset(Request.model_fields) - {"inputs"}
-"""What can be asked beside the inputs."""
+"""The keywords of `Pipeline.generate` that are no public inputs."""
+
+
+class Limits(Frozen):
+    """The most that a single request may ask for, so that a typing error cannot exhaust a machine.
+
+    `Pipeline.with_limits` sets others.
+    """
+
+    pixels: int = Field(2**26, ge=1, description="pixels of a picture")
+    pictures: int = Field(10_000, ge=1, description="pictures of a request")
+
+    def check(self, size: Side, pictures: int) -> None:
+        """Refuse pictures of `size` that are too large, or too many.
+
+        Raises:
+            InvalidInputError: names the limit and how to raise it.
+        """
+        width, height = size
+        for field, asked, limit, name in (
+            ("size", width * height, self.pixels, "pixels"),
+            ("n", pictures, self.pictures, "pictures"),
+        ):
+            if asked > limit:
+                raise InvalidInputError(
+                    f"{field}: {asked:,} {name} are above the limit of {limit:,}; "
+                    f"LATELIER_MAX_{name.upper()}={asked} in the environment, or in Python "
+                    f"pipe.with_limits({name}={asked}), raises it",
+                    field=field,
+                )
+
+
+def read_limits(environment: Mapping[str, str] = os.environ) -> Limits:
+    """Return the limits of this process: LATELIER_MAX_PIXELS and LATELIER_MAX_PICTURES.
+
+    Raises:
+        InvalidConfigError: a variable that is no whole number above 0.
+    """
+    variables = {name: f"LATELIER_MAX_{name.upper()}" for name in Limits.model_fields}
+    values = {name: environment[key] for name, key in variables.items() if environment.get(key)}
+    return validate(Limits, values, "environment: LATELIER_MAX_...", InvalidConfigError)
 
 
 def read_request(
-    defaults: Defaults, public: Collection[str], inputs: Mapping[str, Any], asked: Mapping[str, Any]
+    defaults: Defaults,
+    public: Collection[str],
+    inputs: Mapping[str, Any],
+    options: Mapping[str, Any],
 ) -> Request:
-    """Return the request for `inputs` and the other keywords `asked`, None meaning unsaid.
+    """Return the request for `inputs` with `options`; None stands for the default.
 
     Args:
         defaults: the pipeline's.
-        public: the public inputs; a bare `negative` is of the first.
+        public: the public inputs; a bare `negative` belongs to the first.
         inputs: public input -> value.
-        asked: the fields of `Request`, without `inputs`.
+        options: the other fields of `Request`.
 
     Raises:
-        UnknownNameError: a keyword that nothing takes.
+        UnknownNameError: a keyword that the pipeline does not have.
         InvalidInputError: a value that cannot be used; says which, and what would be right.
     """
-    said = {key: value for key, value in asked.items() if value is not None}
-    said["inputs"] = {name: value for name, value in inputs.items() if value is not None}
-    said.setdefault("seed", secrets.randbelow(2**31))
-    if "negative" in said and not isinstance(said["negative"], Mapping):
+    given = {key: value for key, value in options.items() if value is not None}
+    given["inputs"] = {name: value for name, value in inputs.items() if value is not None}
+    given.setdefault("seed", secrets.randbelow(2**31))
+    if "negative" in given and not isinstance(given["negative"], Mapping):
         if not public:
-            raise InvalidInputError("negative: this pipeline takes no inputs")
-        said["negative"] = {next(iter(public)): said["negative"]}
-    for name in (*said["inputs"], *said.get("negative", ())):
+            raise InvalidInputError("negative: this pipeline takes no inputs", field="negative")
+        given["negative"] = {next(iter(public)): given["negative"]}
+    given["negative"] = _drop_empty(given.get("negative", {}))
+    for name in (*given["inputs"], *given["negative"]):
         if name not in public:
             hint = suggestion(name, {*public, *KEYWORDS})
-            raise UnknownNameError(f"nothing here takes '{name}'. {hint}")
+            raise UnknownNameError(
+                f"this pipeline has no input or option '{name}'. {hint}", field=name
+            )
     fallbacks = Defaults.model_fields.keys() - {"size"}
-    values = {name: getattr(defaults, name) for name in fallbacks} | said
+    values = {name: getattr(defaults, name) for name in fallbacks} | given
     return validate(Request, values, "request", InvalidInputError)
+
+
+def _drop_empty(negative: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a negative without empty texts: steering away from '' is steering from nothing."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            rows = [read(each) for each in value]
+            return None if value and rows == [None] * len(rows) else rows
+        return None if isinstance(value, str) and not value.strip() else value
+
+    found = {name: read(value) for name, value in negative.items()}
+    return {name: value for name, value in found.items() if value is not None}

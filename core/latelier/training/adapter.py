@@ -14,10 +14,10 @@ from latelier.checkpoints.component import new_component
 from latelier.checkpoints.manifests import TrainedOn
 from latelier.contracts.components import ScaledAdapter
 from latelier.contracts.errors import CompatibilityError, UnknownNameError, suggestion
+from latelier.contracts.pixels import tensor_to_pil
 from latelier.denoisers.adapter import create_adapter
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
-from latelier.pipeline.images import to_images
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
 from latelier.training.configs.parts import InputSource
@@ -134,7 +134,7 @@ class AdapterObjective(PredictionObjective):
             "loss_without": float(self.compute_losses(batch, 0, self.scale_adapter(0.0)).mean()),
         }
         samples = self.held_out[:_SHEET_SCENES]
-        originals = split_rows(to_images(collate(samples)["image"]), _SHEET_COLUMNS)
+        originals = split_rows(tensor_to_pil(collate(samples)["image"]), _SHEET_COLUMNS)
         view = replace(self._base, device=self.device).with_adapter(self._loaded)
         pictures = view.generate(**self._read_public_inputs(samples), seed=0)
         generated = split_rows([picture.image for picture in pictures], _SHEET_COLUMNS)

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from latelier.checkpoints.component import Component, new_component, save_component
 from latelier.contracts.errors import CompatibilityError
+from latelier.contracts.pixels import tensor_to_pil
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
-from latelier.pipeline.images import to_images
 from latelier.training.configs.trainings import FirstStageTraining
 from latelier.training.data import collate, make_dataset
 from latelier.training.loop import Resume, TrainingResult, prepare_run, train
@@ -104,8 +104,8 @@ class ReconstructionObjective(Objective):
             "absolute": float((reconstructions - images).abs().mean()),
         }
         shown = _SHEET_SCENES // 2
-        originals = split_rows(to_images(images[:shown]), _SHEET_COLUMNS)
-        copies = split_rows(to_images(reconstructions[:shown]), _SHEET_COLUMNS)
+        originals = split_rows(tensor_to_pil(images[:shown]), _SHEET_COLUMNS)
+        copies = split_rows(tensor_to_pil(reconstructions[:shown]), _SHEET_COLUMNS)
         rows = [row for pair in zip(originals, copies, strict=True) for row in pair]
         return tile_images(rows, zoom=2), metrics
 

@@ -638,8 +638,8 @@ def test_inpainting_travels_both_ways(tmp_path, with_clip):
     import_model(folder, tmp_path / "ours", atelier=with_clip)
     pipe = latelier.load(tmp_path / "ours", device="cpu", atelier=with_clip)
     image, mask = picture_and_mask()
-    inputs = {"prompt": "a bc", "mask": {"image": image, "mask": mask}}
-    (picture,) = pipe.generate(**inputs, seed=0, steps=2)
+    assert list(pipe.inputs) == ["prompt"]
+    (picture,) = pipe.generate(prompt="a bc", init_image=image, mask=mask, seed=0, steps=2)
     kept = [(x, y) for x in range(16) for y in range(16) if not mask.getpixel((x, y))]
     assert all(picture.image.getpixel(place) == image.getpixel(place) for place in kept)
 

@@ -151,18 +151,18 @@ def test_debug_shows_the_traceback(cli, monkeypatch, variable):
 
 @pytest.fixture
 def files(tmp_path):
-    """A picture of 24 x 16, a mask of its left half, and a model-free array."""
+    """A picture of 24 x 16 pixels, and a mask that keeps its left half."""
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (16, 24, 3), dtype=np.uint8)).save(tmp_path / "in.png")
     mask = np.zeros((16, 24), np.uint8)
-    mask[:, :12] = 255
-    Image.fromarray(mask).save(tmp_path / "keep.png")
+    mask[:, 12:] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
     return tmp_path
 
 
 def test_starting_from_a_picture_and_replaying_it(cli, tiny_model, files):
     typed = ("generate", "a cat", "-m", tiny_model, "--seed", 1, "-n", 2, "--steps", 4)
-    done = cli(*typed, "--init-image", "in.png", "--strength", 0.5, "--keep", "keep.png", "--json")
+    done = cli(*typed, "--init-image", "in.png", "--strength", 0.5, "--mask", "mask.png", "--json")
     assert done.status == 0, done
     one, other = json.loads(done.out)
     assert (one["width"], one["height"]) == (24, 16)
@@ -172,7 +172,7 @@ def test_starting_from_a_picture_and_replaying_it(cli, tiny_model, files):
     pictures = [np.asarray(Image.open(files / each["path"])) for each in (one, other)]
     assert all((picture[:, :12] == original[:, :12]).all() for picture in pictures)
     assert (pictures[0][:, 13:] != pictures[1][:, 13:]).any()
-    for name in ("in.png", "keep.png"):
+    for name in ("in.png", "mask.png"):
         (files / name).unlink()
     for each in (one, other):
         assert cli("replay", each["path"]).out == "identical\n"
@@ -185,7 +185,7 @@ def test_a_picture_is_resized_to_the_size_that_is_asked_for(cli, tiny_model, fil
 
 def test_the_help_says_which_way_round_the_mask_is(cli):
     said = " ".join(cli("generate", "--help").out.split())
-    assert "white stays" in said
+    assert "white is repainted, black stays" in said
 
 
 def test_a_condition_from_an_array(cli, tiny_model, tmp_path):

@@ -9,7 +9,7 @@ from latelier import default_atelier
 from latelier.contracts.errors import InvalidInputError, UnknownNameError
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.noise import PerImageNoise
-from latelier.pipeline.editing.init_image import tail
+from latelier.pipeline.editing.init_image import last_steps
 
 SAMPLERS = [
     spec.name
@@ -40,14 +40,14 @@ def encoded(pipeline, image):
 )
 def test_the_last_int_of_steps_times_strength_are_run_and_one_at_least(steps, strength, run):
     grid = SigmaGrid([float(k) for k in range(steps, -1, -1)], "ve")
-    assert tail(grid, strength).sigmas == grid.sigmas[-run - 1 :]
-    assert tail(grid, strength).frame == "ve"
+    assert last_steps(grid, strength).sigmas == grid.sigmas[-run - 1 :]
+    assert last_steps(grid, strength).frame == "ve"
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_run_is_the_sampler_from_the_noised_latents_on_the_grids_tail(tiny, photo, sampler):
     denoise = tiny.denoise_fn(prompt=ASKED["prompt"], size=(24, 16))
-    grid = tail(tiny.atelier.schedules.get("karras")(10, tiny.process), 0.4)
+    grid = last_steps(tiny.atelier.schedules.get("karras")(10, tiny.process), 0.4)
     assert grid.steps == 4
     noise = PerImageNoise([5], (4, 8, 12))
     x = tiny.process.noised(encoded(tiny, photo), noise.initial(), grid.sigmas[0])
@@ -85,14 +85,14 @@ def test_strength_1_starts_from_noise_alone(tiny, photo, other_photo):
     assert torch.equal(one, latents_of(tiny, **ASKED, size=(24, 16)))
 
 
-def test_the_default_strength_is_08_and_1_with_keep(tiny, photo, left):
+def test_the_default_strength_is_08_and_1_with_a_mask(tiny, photo, left_stays):
     assert torch.equal(
         latents_of(tiny, **ASKED, init_image=photo),
         latents_of(tiny, **ASKED, init_image=photo, strength=0.8),
     )
     assert torch.equal(
-        latents_of(tiny, **ASKED, init_image=photo, keep=left),
-        latents_of(tiny, **ASKED, init_image=photo, keep=left, strength=1),
+        latents_of(tiny, **ASKED, init_image=photo, mask=left_stays),
+        latents_of(tiny, **ASKED, init_image=photo, mask=left_stays, strength=1),
     )
 
 
@@ -121,9 +121,9 @@ def test_everything_that_is_asked_matters(tiny, photo, other_photo, change):
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_picture_of_a_batch_is_the_one_made_alone(tiny, photo, other_photo, left, sampler):
+def test_a_picture_of_a_batch_is_the_one_made_alone(tiny, photo, other_photo, left_stays, sampler):
     """Two rows of two, each row with a picture of its own; all with the same mask."""
-    asked = {**ASKED, "steps": 4, "strength": 0.8, "sampler": sampler, "keep": left}
+    asked = {**ASKED, "steps": 4, "strength": 0.8, "sampler": sampler, "mask": left_stays}
     together = tiny.generate(**asked, init_image=[photo, other_photo], n=2)
     assert [picture.seed for picture in together] == [5, 6, 7, 8]
     for k in (0, 1, 3):
@@ -132,19 +132,19 @@ def test_a_picture_of_a_batch_is_the_one_made_alone(tiny, photo, other_photo, le
         assert np.abs(levels(together[k]) - levels(alone)).max() <= 2
 
 
-def test_one_value_stands_for_all_rows(tiny, photo, other_photo, left):
+def test_one_value_stands_for_all_rows(tiny, photo, other_photo, left_stays):
     prompts = {**ASKED, "prompt": ["a cat", "a dog"], "steps": 2}
-    both = tiny.generate(**prompts, init_image=photo, keep=left)
-    each = tiny.generate(**prompts, init_image=[photo, photo], keep=[left, left])
+    both = tiny.generate(**prompts, init_image=photo, mask=left_stays)
+    each = tiny.generate(**prompts, init_image=[photo, photo], mask=[left_stays, left_stays])
     assert all(np.abs(levels(a) - levels(b)).max() <= 2 for a, b in zip(both, each))
     pictures = tiny.generate(**{**ASKED, "steps": 2}, init_image=[photo, other_photo])
     assert len(pictures) == 2
     assert len(tiny.generate(seed=1, steps=1, init_image=[photo, other_photo], n=2)) == 4
 
 
-def test_the_size_is_the_pictures_unless_one_is_asked_for(tiny, photo, left):
+def test_the_size_is_the_pictures_unless_one_is_asked_for(tiny, photo, left_stays):
     assert tiny.generate(**ASKED, init_image=photo)[0].image.size == (24, 16)
-    asked = {**ASKED, "keep": left, "init_image": photo}
+    asked = {**ASKED, "mask": left_stays, "init_image": photo}
     (picture,) = tiny.generate(**asked, size=(48, 32))
     assert picture.image.size == (48, 32)
     doubled = photo.resize((48, 32), Image.Resampling.LANCZOS)
@@ -164,15 +164,15 @@ def test_a_path_and_a_data_uri_are_pictures_too(tiny, photo, tmp_path):
     assert torch.equal(latents_of(tiny, **ASKED, init_image=uri), expected)
 
 
-def test_provenance_holds_the_pictures_as_they_were_used(tiny, photo, left):
+def test_provenance_holds_the_pictures_as_they_were_used(tiny, photo, left_stays):
     asked = {**ASKED, "n": 2, "steps": 4, "strength": 0.5, "size": (12, 8)}
-    pictures = tiny.generate(**asked, init_image=photo, keep=left)
+    pictures = tiny.generate(**asked, init_image=photo, mask=left_stays)
     provenance = pictures[1].provenance
     request = dict(provenance["request"])
     assert (request["strength"], provenance["steps"]) == (0.5, 2)
     assert {name: len(each) for name, each in provenance["pictures_sha256"].items()} == {
         "init_image": 1,
-        "keep": 1,
+        "mask": 1,
     }
     again = tiny.generate(**request.pop("inputs"), **request)
     assert [a.image.tobytes() for a in again] == [b.image.tobytes() for b in pictures]
@@ -181,17 +181,17 @@ def test_provenance_holds_the_pictures_as_they_were_used(tiny, photo, left):
 
 def test_without_a_picture_to_start_from_provenance_has_none(tiny):
     provenance = tiny.generate(**ASKED)[0].provenance
-    assert provenance["pictures_sha256"] == {"init_image": [], "keep": []}
+    assert provenance["pictures_sha256"] == {"init_image": [], "mask": []}
 
 
-def test_nothing_touches_the_global_random_state(tiny, photo, left):
+def test_nothing_touches_the_global_random_state(tiny, photo, left_stays):
     state = torch.get_rng_state()
-    tiny.generate(**ASKED, init_image=photo, keep=left, sampler="ddpm")
+    tiny.generate(**ASKED, init_image=photo, mask=left_stays, sampler="ddpm")
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_no_gradients_are_kept(tiny, photo, left):
-    previews = tiny.stream(**ASKED, init_image=photo, keep=left)
+def test_no_gradients_are_kept(tiny, photo, left_stays):
+    previews = tiny.stream(**ASKED, init_image=photo, mask=left_stays)
     assert not any(each.latents.requires_grad for each in previews)
 
 
@@ -200,18 +200,18 @@ def sized(width, height):
 
 
 BLACK, WHITE = Image.new("L", (16, 16)), Image.new("L", (16, 16), 255)
-DOT = Image.new("L", (16, 16))
-DOT.putpixel((3, 3), 255)
+ALL_BUT_A_DOT = Image.new("L", (16, 16), 255)
+ALL_BUT_A_DOT.putpixel((3, 3), 0)
 CASES = {
     "misspelt": ({"init_imag": sized(16, 16)}, "'init_imag'. Did you mean 'init_image'"),
-    "strength alone": ({"strength": 0.5}, "strength: needs .* init_image"),
-    "keep alone": ({"keep": WHITE}, "keep: needs .* init_image"),
+    "strength alone": ({"strength": 0.5}, "strength: needs init_image, which is missing"),
+    "mask alone": ({"mask": WHITE}, "mask: needs init_image, which is missing"),
     "no strength": ({"init_image": sized(16, 16), "strength": 0}, "'strength': .*greater than 0"),
     "too much": ({"init_image": sized(16, 16), "strength": 1.1}, "'strength': .*equal to 1"),
     "no number": ({"init_image": sized(16, 16), "strength": float("nan")}, "'strength'"),
     "no picture": ({"init_image": 3}, "'init_image.0': an image is a PIL image, a path"),
     "no file": ({"init_image": "gone.png"}, "'init_image.0': no image can be read from 'gone.png'"),
-    "no mask": ({"init_image": sized(16, 16), "keep": "gone.png"}, "'keep.0': no image can be"),
+    "no mask": ({"init_image": sized(16, 16), "mask": "gone.png"}, "'mask.0': no image can be"),
     "an empty list": ({"init_image": []}, "'init_image'"),
     "not a multiple": (
         {"init_image": sized(18, 16)},
@@ -220,24 +220,24 @@ CASES = {
     "nor the height": ({"init_image": sized(16, 21)}, "the height 21 .*the nearest is 20"),
     "a size that does not fit": ({"init_image": sized(16, 16), "size": 18}, "size: the width 18"),
     "a mask of another size": (
-        {"init_image": sized(16, 16), "keep": BLACK.resize((8, 8))},
-        "keep: is 8x8, and init_image 16x16",
+        {"init_image": sized(16, 16), "mask": BLACK.resize((8, 8))},
+        "mask: is 8x8, and init_image 16x16",
     ),
-    "all is kept": (
-        {"init_image": sized(16, 16), "keep": WHITE},
-        "keep: all of it is white, and white is what stays.*paint black what is to be made anew",
+    "nothing stays": (
+        {"init_image": sized(16, 16), "mask": WHITE},
+        "mask: its black fills no cell of 2 x 2 pixels.*paint more of it black, or leave mask out",
     ),
-    "nothing is kept": (
-        {"init_image": sized(16, 16), "keep": BLACK},
-        "keep: none of it is white, and white is what stays.*paint white what is to stay",
+    "nothing is repainted": (
+        {"init_image": sized(16, 16), "mask": BLACK},
+        "mask: none of it is white, and white is what is repainted; paint white what should change",
     ),
     "one of two masks": (
-        {"init_image": sized(16, 16), "keep": [DOT, BLACK]},
-        "keep: none of it is white",
+        {"init_image": sized(16, 16), "mask": [ALL_BUT_A_DOT, BLACK]},
+        "mask: none of it is white",
     ),
-    "less than a cell is kept": (
-        {"init_image": sized(16, 16), "keep": DOT},
-        "keep: its white nowhere fills a cell of 2 x 2 pixels",
+    "less than a cell stays": (
+        {"init_image": sized(16, 16), "mask": ALL_BUT_A_DOT},
+        "mask: its black fills no cell of 2 x 2 pixels",
     ),
     "pictures of two sizes": (
         {"init_image": [sized(16, 16), sized(8, 8)]},
@@ -245,11 +245,11 @@ CASES = {
     ),
     "more pictures than prompts": (
         {"init_image": [sized(16, 16)] * 4, "prompt": ["a", "b"]},
-        "the rows do not go together: the inputs 2, init_image 4, keep 1; one is for all",
+        "numbers of rows differ: the inputs 2, init_image 4, mask 1; one stands for all rows",
     ),
     "more masks than pictures": (
-        {"init_image": [sized(16, 16)] * 2, "keep": [DOT] * 3},
-        "the inputs 1, init_image 2, keep 3",
+        {"init_image": [sized(16, 16)] * 2, "mask": [ALL_BUT_A_DOT] * 3},
+        "the inputs 1, init_image 2, mask 3",
     ),
 }
 

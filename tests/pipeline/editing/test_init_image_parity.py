@@ -11,8 +11,8 @@ from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig
 from latelier.diffusion.predict import Predictor
 from latelier.diffusion.processes.vp import VP
-from latelier.pipeline.editing.init_image import tail
-from latelier.pipeline.editing.inpaint import Canvas
+from latelier.pipeline.editing.init_image import last_steps
+from latelier.pipeline.editing.inpaint import InpaintState
 from latelier_samplers.ddim import ddim
 from latelier_samplers.plms import plms
 from latelier_samplers.schedules.compvis import compvis
@@ -48,10 +48,10 @@ def drawn(seed):
 
 def ours(sampler, strength):
     process = VP()
-    grid = tail(compvis(STEPS, process), strength)
+    grid = last_steps(compvis(STEPS, process), strength)
     predict = Predictor(Exact(), process, torch.float64)
-    canvas = Canvas(torch.zeros(2, 3, 8, 8), drawn(1), strength, None)
-    x = canvas.first(process, drawn(2), grid.sigmas[0])
+    state = InpaintState(torch.zeros(2, 3, 8, 8), drawn(1), strength, None)
+    x = state.initial(process, drawn(2), grid.sigmas[0])
     *_, step = sampler(lambda x, sigma: predict(x, sigma, [Condition()])[0], x, grid, noise=None)
     return process.finish(step.x, step.sigma)
 

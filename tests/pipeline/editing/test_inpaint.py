@@ -1,4 +1,4 @@
-"""`keep`: what is white stays, exactly, whatever the sampler; the rest is made anew."""
+"""`mask`: white is repainted, black stays exactly, whatever the sampler."""
 
 import numpy as np
 import pytest
@@ -7,14 +7,17 @@ from PIL import Image
 
 from latelier import default_atelier
 from latelier.contracts.errors import InvalidInputError
+from latelier.diffusion.noise import PerImageNoise
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.diffusion.processes.vp import VP
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.configs import AutoencoderKLConfig
-from latelier.pipeline import run as run_module
-from latelier.pipeline.editing.init_image import Start
-from latelier.pipeline.editing.inpaint import canvas
+from latelier.pipeline.editing.inpaint import (
+    InpaintState,
+    encode_init_images,
+    make_inpaint_mask,
+)
 from latelier_samplers.ddim import ddim
 from latelier_samplers.dpmpp_2m import dpmpp_2m
 from latelier_samplers.heun import heun
@@ -36,9 +39,15 @@ def levels(picture):
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("strength", [0.5, 1.0])
 def test_what_stays_is_exact_and_the_rest_changes_with_the_seed(
-    tiny, photo, left, sampler, strength
+    tiny, photo, left_stays, sampler, strength
 ):
-    asked = {**ASKED, "init_image": photo, "keep": left, "sampler": sampler, "strength": strength}
+    asked = {
+        **ASKED,
+        "init_image": photo,
+        "mask": left_stays,
+        "sampler": sampler,
+        "strength": strength,
+    }
     one, other = (levels(tiny.generate(**{**asked, "seed": seed})[0]) for seed in (5, 6))
     original = np.asarray(photo)
     assert (one[:, :9] == original[:, :9]).all()
@@ -47,29 +56,29 @@ def test_what_stays_is_exact_and_the_rest_changes_with_the_seed(
     assert (one[:, 10:] != other[:, 10:]).any(-1).mean() > 0.5
 
 
-def test_a_mask_the_other_way_round_keeps_the_other_side(tiny, photo, left):
-    inverse = left.point(lambda level: 255 - level)
-    picture = levels(tiny.generate(**ASKED, init_image=photo, keep=inverse)[0])
+def test_the_inverse_mask_keeps_the_other_side(tiny, photo, left_stays):
+    inverse = left_stays.point(lambda level: 255 - level)
+    picture = levels(tiny.generate(**ASKED, init_image=photo, mask=inverse)[0])
     original = np.asarray(photo)
     assert (picture[:, 9:] == original[:, 9:]).all()
     assert (picture[:, :8] != original[:, :8]).any(-1).mean() > 0.9
 
 
-def test_a_run_that_ends_above_sigma_0_keeps_as_exactly(compose_tiny, photo, left):
+def test_a_run_that_ends_above_sigma_0_keeps_as_exactly(compose_tiny, photo, left_stays):
     pipeline = compose_tiny(process={"kind": "vp"})
     asked = {**ASKED, "schedule": "compvis", "sampler": "plms"}
-    (picture,) = pipeline.generate(**asked, init_image=photo, keep=left)
+    (picture,) = pipeline.generate(**asked, init_image=photo, mask=left_stays)
     assert (levels(picture)[:, :9] == np.asarray(photo)[:, :9]).all()
 
 
-def test_previews_show_what_stays_too(tiny, photo, left):
-    for preview in tiny.stream(**ASKED, init_image=photo, keep=left):
+def test_previews_show_what_stays_too(tiny, photo, left_stays):
+    for preview in tiny.stream(**ASKED, init_image=photo, mask=left_stays):
         assert (np.asarray(preview.image)[:, :9] == np.asarray(photo)[:, :9]).all()
 
 
-def test_each_row_may_have_a_mask_of_its_own(tiny, photo, left):
-    right = left.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    pictures = tiny.generate(**ASKED, init_image=photo, keep=[left, right], n=2)
+def test_each_row_may_have_a_mask_of_its_own(tiny, photo, left_stays):
+    right = left_stays.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    pictures = tiny.generate(**ASKED, init_image=photo, mask=[left_stays, right], n=2)
     original = np.asarray(photo)
     for k, picture in enumerate(map(levels, pictures)):
         stays = slice(0, 9) if k < 2 else slice(15, 24)
@@ -77,10 +86,10 @@ def test_each_row_may_have_a_mask_of_its_own(tiny, photo, left):
         assert (picture != original).any()
 
 
-def test_what_the_model_sees_of_the_rest_decides_it(tiny, photo, other_photo, left):
+def test_what_the_model_sees_of_the_rest_decides_it(tiny, photo, other_photo, left_stays):
     """What stays does not only cover the result: the model sees it, and paints around it."""
     one, other = (
-        levels(tiny.generate(**ASKED, init_image=image, keep=left)[0])[:, 12:]
+        levels(tiny.generate(**ASKED, init_image=image, mask=left_stays)[0])[:, 12:]
         for image in (photo, other_photo)
     )
     assert (one != other).any()
@@ -93,34 +102,37 @@ F8 = AutoencoderKL(
 )
 
 
-def canvas_of(mask, *, strength=1.0, rows=1):
-    """A canvas of 24 x 16 pixels, 3 x 2 cells of 8."""
+def state_of(mask, *, strength=1.0, rows=1):
+    """A picture of 24 x 16 pixels, 3 x 2 cells of 8, and its levels."""
     levels = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
-    start = Start([Image.fromarray(levels)], strength, [Image.fromarray(mask)])
+    cpu = torch.device("cpu")
     with torch.no_grad():
-        return canvas(start, F8, rows, torch.device("cpu"), torch.float32), levels
+        encoded = encode_init_images([Image.fromarray(levels)], [0] * rows, F8, cpu, torch.float32)
+    inpaint_mask = make_inpaint_mask([Image.fromarray(mask)], 8).select([0] * rows, cpu)
+    return InpaintState(*encoded, strength, inpaint_mask), levels
 
 
 def mask_of(height, width):
-    mask = np.zeros((16, 24), np.uint8)
-    mask[:height, :width] = 255
+    """Return a mask that keeps so many pixels at the upper left."""
+    mask = np.full((16, 24), 255, np.uint8)
+    mask[:height, :width] = 0
     return mask
 
 
 def test_a_cell_stays_only_where_all_its_pixels_do():
-    cells = canvas_of(mask_of(15, 16))[0].kept.cells
-    assert cells.tolist() == [[[[True, True, False], [False, False, False]]]]
-    cells = canvas_of(mask_of(16, 23))[0].kept.cells
-    assert cells.tolist() == [[[[True, True, False]] * 2]]
+    known = state_of(mask_of(15, 16))[0].mask.known
+    assert known.tolist() == [[[[True, True, False], [False, False, False]]]]
+    known = state_of(mask_of(16, 23))[0].mask.known
+    assert known.tolist() == [[[[True, True, False]] * 2]]
 
 
 def test_levels_from_128_on_are_white():
     mask = np.where(mask_of(8, 8) > 0, 128, 127).astype(np.uint8)
-    assert canvas_of(mask)[0].kept.cells.sum() == 1
+    assert state_of(mask)[0].mask.known.sum() == 1
 
 
 def test_the_feather_is_1_where_it_stays_and_falls_to_0_within_a_cell():
-    feather = canvas_of(mask_of(16, 9))[0].kept.feather[0, 0]
+    feather = state_of(mask_of(16, 9))[0].mask.feather[0, 0]
     assert feather[4].tolist() == pytest.approx(
         [1] * 9 + [k / 8 for k in range(7, 0, -1)] + [0] * 8
     )
@@ -128,17 +140,17 @@ def test_the_feather_is_1_where_it_stays_and_falls_to_0_within_a_cell():
 
 
 def test_levels_come_back_exactly():
-    canvas_, levels = canvas_of(mask_of(16, 23))
+    state, levels = state_of(mask_of(16, 23))
     wild = torch.full((1, 3, 16, 24), 7.0)
-    finished = ((canvas_.finished(wild) + 1) * 127.5).round()[0].permute(1, 2, 0).numpy()
+    finished = ((state.restore_known(wild) + 1) * 127.5).round()[0].permute(1, 2, 0).numpy()
     assert len(np.unique(levels[:, :23])) > 240
     assert (finished[:, :23] == levels[:, :23]).all()
     assert finished.max() <= 255
 
 
 def test_no_whole_cell_is_an_error():
-    with pytest.raises(InvalidInputError, match="nowhere fills a cell of 8 x 8 pixels"):
-        canvas_of(mask_of(7, 24))
+    with pytest.raises(InvalidInputError, match="fills no cell of 8 x 8 pixels"):
+        state_of(mask_of(7, 24))
 
 
 PROCESSES = [VP(), EDM(), RectifiedFlow(), VP(zero_terminal_snr=True, prediction="v")]
@@ -150,62 +162,61 @@ IDS = ["vp", "edm", "flow", "zero-snr"]
 @pytest.mark.parametrize("strength", [0.5, 1.0])
 def test_the_way_of_what_stays_is_exact_under_every_ode_sampler(process, sampler, strength):
     """x = alpha * latents + sigma * eps at every step, and the model sees just that."""
-    canvas_, _ = canvas_of(mask_of(16, 17), strength=strength)
-    eps = torch.randn(canvas_.latents.shape, generator=torch.Generator().manual_seed(0))
+    state, _ = state_of(mask_of(16, 17), strength=strength)
+    eps = torch.randn(state.latents.shape, generator=torch.Generator().manual_seed(0))
     grid = karras(6, process)
 
     def on_the_way(x, sigma):
-        exact = process.noised(canvas_.latents, eps, sigma)
+        exact = process.noised(state.latents, eps, sigma)
         torch.testing.assert_close(x[..., :2], exact[..., :2], rtol=1e-4, atol=1e-4)
 
     def model(x, sigma):
         on_the_way(x, sigma)
         return torch.tanh(x)
 
-    x = canvas_.first(process, eps, grid.sigmas[0])
+    x = state.initial(process, eps, grid.sigmas[0])
     on_the_way(x, grid.sigmas[0])
-    for step in sampler(canvas_.keeping(model, process, eps), x, grid, noise=None):
+    for step in sampler(state.hold_known(model, process, eps), x, grid, noise=None):
         on_the_way(step.x, step.sigma)
-        assert torch.equal(step.denoised[..., :2], canvas_.latents[..., :2])
-        assert not torch.equal(step.denoised[..., 2:], canvas_.latents[..., 2:])
+        assert torch.equal(step.denoised[..., :2], state.latents[..., :2])
+        assert not torch.equal(step.denoised[..., 2:], state.latents[..., 2:])
 
 
 @pytest.mark.parametrize("process", PROCESSES, ids=IDS)
 def test_a_sampler_that_strays_is_shown_the_right_noise_all_the_same(process):
-    canvas_, _ = canvas_of(mask_of(16, 17), rows=2)
-    eps = torch.randn(canvas_.latents.shape, generator=torch.Generator().manual_seed(0))
+    state, _ = state_of(mask_of(16, 17), rows=2)
+    eps = torch.randn(state.latents.shape, generator=torch.Generator().manual_seed(0))
     seen = []
 
     def model(x, sigma):
         seen.append(x)
         return x
 
-    denoise = canvas_.keeping(model, process, eps)
+    denoise = state.hold_known(model, process, eps)
     x = torch.full_like(eps, 3.0)
     denoise(x, 0.5)
     denoise(x.double(), torch.tensor([0.5, 0.5]))
-    noised = process.noised(canvas_.latents, eps, 0.5)
+    noised = process.noised(state.latents, eps, 0.5)
     for each in seen:
         torch.testing.assert_close(each[..., :2].float(), noised[..., :2])
         assert (each[..., 2:] == 3).all()
     assert [each.dtype for each in seen] == [torch.float32, torch.float64]
 
 
-def test_it_is_the_same_whatever_the_noise_of_the_steps(tiny, photo, left):
-    """Nothing is drawn for what stays: a stochastic sampler's own draws are as without `keep`."""
+def test_it_is_the_same_whatever_the_noise_of_the_steps(tiny, photo, left_stays):
+    """Nothing is drawn for what stays: a stochastic sampler's own draws are as without a mask."""
     drawn = []
+    initial = PerImageNoise.initial
 
-    class Noise(run_module.PerImageNoise):
-        def initial(self):
-            draw = super().initial()
-            drawn.append(draw)
-            return draw
+    def record(noise):
+        drawn.append(initial(noise))
+        return drawn[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_module, "PerImageNoise", Noise)
+        patch.setattr(PerImageNoise, "initial", record)
         tiny.generate(**ASKED, init_image=photo, strength=1, sampler="ddpm")
         without = [*drawn]
         drawn.clear()
-        tiny.generate(**ASKED, init_image=photo, keep=left, sampler="ddpm")
+        tiny.generate(**ASKED, init_image=photo, mask=left_stays, sampler="ddpm")
     assert len(drawn) == len(without) == 4  # the first, and three steps that do not end at 0
     assert all(torch.equal(a, b) for a, b in zip(drawn, without))

@@ -1,4 +1,4 @@
-"""`resample`: what is made beside what stays is drawn from its conditional distribution."""
+"""`repaint_resamples`: the repainted part is drawn from its conditional distribution."""
 
 import math
 
@@ -10,8 +10,8 @@ from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.noise import PerImageNoise
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.diffusion.processes.vp import VP
-from latelier.pipeline.editing.inpaint import Canvas, Kept
-from latelier.pipeline.editing.repaint import resampled
+from latelier.pipeline.editing.inpaint import InpaintMask, InpaintState
+from latelier.pipeline.editing.repaint import repaint
 from latelier_samplers.ddim import ddim
 from latelier_samplers.dpmpp_2m import dpmpp_2m
 from latelier_samplers.heun import heun
@@ -38,17 +38,17 @@ class Pairs:
 
     def made(self, sampler, grid):
         """Return mean and standard deviation of the second pixel, and the first pixels."""
-        cells = torch.tensor([True, False]).expand(COUNT, 1, 1, 2)
+        known = torch.tensor([True, False]).expand(COUNT, 1, 1, 2)
         latents = torch.full((COUNT, 1, 1, 2), HELD)
-        canvas = Canvas(torch.zeros(1), latents, 1.0, Kept(cells, torch.zeros(1)))
+        state = InpaintState(torch.zeros(1), latents, 1.0, InpaintMask(known, torch.zeros(1)))
         generator = torch.Generator().manual_seed(0)
 
         def noise(*_):
             return torch.randn(COUNT, 1, 1, 2, generator=generator)
 
         eps = noise()
-        x = canvas.first(self.process, eps, grid.sigmas[0])
-        denoise = canvas.keeping(self.denoise, self.process, eps)
+        x = state.initial(self.process, eps, grid.sigmas[0])
+        denoise = state.hold_known(self.denoise, self.process, eps)
         *_, step = sampler(denoise, x, grid, noise=noise)
         first, second = step.x.flatten(1).T
         return float(second.mean()), float(second.std()), first
@@ -61,7 +61,7 @@ def test_it_comes_near_the_conditional_distribution(process):
     mean, std, _ = once.made(ddim, grid)
     assert EXACT[0] - mean > 0.6
     assert std - EXACT[1] > 0.2
-    mean, std, first = ten.made(resampled(ddim, 10), grid)
+    mean, std, first = ten.made(repaint(ddim, 10), grid)
     assert mean == pytest.approx(EXACT[0], abs=0.12)
     assert std == pytest.approx(EXACT[1], abs=0.05)
     torch.testing.assert_close(first, torch.full_like(first, HELD))
@@ -74,7 +74,7 @@ def test_steps_are_those_of_the_grid(sampler, steps):
     grid = karras(steps, VP())
     noise = PerImageNoise([0], (1, 1, 2))
     model = Pairs(VP())
-    made = list(resampled(sampler, 3)(model.denoise, noise.initial() * 80, grid, noise=noise))
+    made = list(repaint(sampler, 3)(model.denoise, noise.initial() * 80, grid, noise=noise))
     assert [step.index for step in made] == list(range(steps))
     assert [step.sigma for step in made] == list(grid.sigmas[1:])
 
@@ -83,27 +83,33 @@ def test_once_is_the_sampler_itself_if_it_does_not_look_back():
     grid, model = SigmaGrid((3.0, 2.0, 1.0, 0.0), "ve"), Pairs(VP())
     x = torch.randn(4, 1, 1, 2, generator=torch.Generator().manual_seed(0))
     *_, plain = heun(model.denoise, x, grid, noise=None)
-    *_, once = resampled(heun, 1)(model.denoise, x, grid, noise=None)
+    *_, once = repaint(heun, 1)(model.denoise, x, grid, noise=None)
     assert torch.equal(plain.x, once.x)
 
 
-def test_in_a_pipeline_what_stays_is_exact_and_the_rest_another(tiny, photo, left):
-    asked = {"prompt": "a red cat", "seed": 5, "steps": 3, "init_image": photo, "keep": left}
-    once, thrice = (tiny.generate(**asked, resample=n)[0].image for n in (None, 3))
+def test_in_a_pipeline_what_stays_is_exact_and_the_rest_another(tiny, photo, left_stays):
+    asked = {"prompt": "a red cat", "seed": 5, "steps": 3, "init_image": photo, "mask": left_stays}
+    once, thrice = (tiny.generate(**asked, repaint_resamples=n)[0].image for n in (None, 3))
     assert once.crop((0, 0, 9, 16)).tobytes() == thrice.crop((0, 0, 9, 16)).tobytes()
     assert once.tobytes() != thrice.tobytes()
-    assert tiny.generate(**asked, resample=3)[0].image.tobytes() == thrice.tobytes()
+    assert tiny.generate(**asked, repaint_resamples=3)[0].image.tobytes() == thrice.tobytes()
 
 
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"keep": None}, "resample: needs the mask of what stays, keep"),
+        ({"mask": None}, "repaint_resamples: needs mask, which is missing"),
         ({"noise": "brownian"}, "use noise 'independent'"),
-        ({"resample": 0}, "'resample'"),
+        ({"repaint_resamples": 0}, "'repaint_resamples'"),
     ],
 )
-def test_what_cannot_be_is_refused(tiny, photo, left, asked, said):
-    whole = {"prompt": "a cat", "init_image": photo, "keep": left, "resample": 2, **asked}
+def test_what_cannot_be_is_refused(tiny, photo, left_stays, asked, said):
+    whole = {
+        "prompt": "a cat",
+        "init_image": photo,
+        "mask": left_stays,
+        "repaint_resamples": 2,
+        **asked,
+    }
     with pytest.raises(InvalidInputError, match=said):
         tiny.generate(**whole)

@@ -13,7 +13,7 @@ from latelier.kernel.discovery import discover
 from latelier.kernel.trust.entry_points import BUILT_IN
 from latelier.kernel.trust.policy import Policy
 from latelier.pipeline.adapters import AdapterSource, AttachedAdapter
-from latelier.pipeline.provenance import participants
+from latelier.pipeline.provenance import plugin_records
 from latelier.pipeline.replay.replay import replay
 from latelier.provenance.png import read_provenance
 
@@ -100,14 +100,14 @@ def test_it_names_version_files_parts_and_hooks(site, atelier, picture):
             "sha256": here.fingerprint("latelier-listener").sha256,
             "editable": False,
             "parts": [],
-            "told": ["latelier_pipeline_composed", "latelier_images_finished"],
+            "hooks": ["latelier_pipeline_composed", "latelier_images_finished"],
         },
         "latelier-stride": {
             "version": "1.2",
             "sha256": here.fingerprint("latelier-stride").sha256,
             "editable": False,
             "parts": ["sampler"],
-            "told": ["latelier_after_step"],
+            "hooks": ["latelier_after_step"],
         },
     }
 
@@ -128,7 +128,7 @@ def test_who_ships_an_adapter_takes_part(tiny, built_ins):
         components=tiny.components,
         adapters={"palette": shipped, "kept": saved, "mine": folder, "new": memory},
     )
-    found = participants(pipeline, {}, built_ins.dispatcher())
+    found = plugin_records(pipeline, {}, built_ins.dispatcher())
     assert {name: each["parts"] for name, each in found.items()} == {
         "latelier-palette": ["adapters.palette"]
     }
@@ -174,8 +174,7 @@ def remove(site, name):
         ),
         (
             lambda site: update(site, "latelier-stride", "1.3"),
-            "plugin 'latelier-stride' was of version 1.2, is of 1.3: "
-            "pip install 'latelier-stride==1.2'",
+            "plugin 'latelier-stride' was version 1.2, is 1.3: pip install 'latelier-stride==1.2'",
         ),
     ],
     ids=["files", "version"],
@@ -211,11 +210,10 @@ def test_a_plugin_that_is_left_out_is_refused_with_its_cause(site, atelier, pict
     ("change", "said"),
     [
         (lambda site: touch(site, "latelier_listener"), "has other files than when"),
-        (lambda site: update(site, "latelier-listener", "2"), "was of version 1.0, is of 2"),
+        (lambda site: update(site, "latelier-listener", "2"), "was version 1.0, is 2"),
         (
             lambda site: remove(site, "latelier-listener"),
-            "is not installed: pip install 'latelier-listener==1.0'; it was told of the run, and "
-            "made no part of it",
+            "is not installed: pip install 'latelier-listener==1.0'; it only observed the run",
         ),
     ],
     ids=["files", "version", "missing"],

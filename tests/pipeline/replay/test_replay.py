@@ -91,14 +91,14 @@ def test_every_picture_of_a_batch_is_made_again_in_its_batch(batch):
 )
 def test_altered_pixels_are_measured_and_told(batch, by, verdict):
     report = replay(nudged(batch[1], by))
-    assert (report.verdict, report.greatest, report.altered) == (verdict, by, True)
+    assert (report.verdict, report.max_difference, report.altered) == (verdict, by, True)
 
 
 def test_a_picture_of_another_size(batch):
     image, provenance = read_provenance(batch[0])
     write_png(batch[0], image.resize((8, 8)), provenance)
     report = replay(batch[0])
-    assert (report.verdict, report.greatest, report.altered) == ("different", None, True)
+    assert (report.verdict, report.max_difference, report.altered) == ("different", None, True)
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,8 @@ def test_a_picture_of_another_size(batch):
         (("machine", "torch"), "1.0", "torch: was 1.0, is "),
         (("machine", "threads"), 99, "OMP_NUM_THREADS"),
         (("machine", "type"), "abacus", "machine type: was abacus"),
-        (("components", "denoiser", "version"), "0.0.1", "'latelier/unet' was of version 0.0.1"),
-        (("functions", "sampler", "version"), "0.0.1", "'latelier/ddim' was of version 0.0.1"),
+        (("components", "denoiser", "version"), "0.0.1", "'latelier/unet' was version 0.0.1"),
+        (("functions", "sampler", "version"), "0.0.1", "'latelier/ddim' was version 0.0.1"),
     ],
 )
 def test_what_differs_is_told(batch, where, then, said):
@@ -130,15 +130,15 @@ def test_what_differs_is_told(batch, where, then, said):
     [
         (
             lambda p: p["components"]["first_stage"].update(weights_sha256="0" * 64),
-            "first_stage: its weights had the SHA-256 0000",
+            "first_stage: the weights had the SHA-256 0000",
         ),
         (
             lambda p: p["components"]["denoiser"].update(config_sha256="0" * 64),
-            "denoiser: its configuration is not",
+            "denoiser: the configuration has changed",
         ),
         (
             lambda p: p["components"].pop("conditioners.class_label"),
-            "conditioners.class_label: was no part of the model",
+            "conditioners.class_label: is new in the model",
         ),
         (lambda p: p["process"].update(steps=999), "the noise process"),
     ],

@@ -18,7 +18,7 @@ from latelier.contracts.frozen import Frozen
 from latelier.pipeline import load
 from latelier.pipeline.conditions import ConditionBuilder
 from latelier.pipeline.replay.replay import replay
-from latelier.pipeline.tiling.multidiffusion import windowed
+from latelier.pipeline.tiling.multidiffusion import denoise_windows
 from latelier.pipeline.tiling.windows import windows
 
 ASKED = {"prompt": "a red cat in a meadow", "seed": 5, "steps": 3}
@@ -87,11 +87,7 @@ def compose_streams(compose_tiny, tiny_changes):
         spatial = spatial or {}
         slots = {name: {"width": 16} for name in conditioners if name not in spatial}
         changed = {**denoiser, "streams": slots, "vectors": {}, "spatial": spatial}
-        return compose_tiny(
-            denoiser=("unet", changed),
-            conditioners=conditioners,
-            inputs={name: name for name in conditioners},
-        )
+        return compose_tiny(denoiser=("unet", changed), conditioners=conditioners, inputs=None)
 
     return compose_it
 
@@ -109,7 +105,7 @@ def test_it_is_exact_where_an_estimate_sees_its_own_position_alone(size, overlap
         fields = torch.cat([window.of(field) for window in chunk])
         return lambda x, sigma: pointwise(x, sigma, fields)
 
-    denoise = windowed(windows(size, (8, 8), overlap), 3, denoise_of)
+    denoise = denoise_windows(windows(size, (8, 8), overlap), 3, denoise_of)
     torch.testing.assert_close(denoise(x, sigma), pointwise(x, sigma, field))
 
 
@@ -123,7 +119,7 @@ def test_where_windows_disagree_there_is_no_seam(size, overlap):
         levels = torch.randint(2, (len(chunk), 1, 1, 1), generator=random).float()
         return lambda x, sigma: levels.expand_as(x)
 
-    x0 = windowed(windows(size, (32, 32), overlap), 1, denoise_of)(noise(1, 1, *size), 1.0)
+    x0 = denoise_windows(windows(size, (32, 32), overlap), 1, denoise_of)(noise(1, 1, *size), 1.0)
     gentle = 2.5 / (32 * min(overlap, 0.5))
     assert x0.max() - x0.min() > 0.5
     assert x0.diff(dim=2).abs().max() < gentle
@@ -133,7 +129,9 @@ def test_where_windows_disagree_there_is_no_seam(size, overlap):
 def test_a_call_has_at_most_so_many_windows_and_they_are_shared_out_evenly():
     def lengths(count, batch):
         cut = windows((8, 8 * count), (8, 8), 0)
-        return [len(chunk) for chunk, _ in windowed(cut, batch, lambda _: None).chunks]
+        chunks = []
+        denoise_windows(cut, batch, chunks.append)
+        return [len(chunk) for chunk in chunks]
 
     assert lengths(9, 4) == [3, 3, 3]
     assert lengths(10, 4) == [4, 4, 2]
@@ -152,10 +150,10 @@ def test_a_whole_run_is_exact_with_such_a_denoiser(tiny, sampler, more):
 
 
 @pytest.mark.parametrize("strength", [0.6, 1.0])
-def test_it_is_exact_from_a_picture_of_which_a_part_stays(tiny, photo, left, strength):
+def test_it_is_exact_from_a_picture_of_which_a_part_stays(tiny, photo, left_stays, strength):
     pipeline, _ = with_pointwise(tiny)
     asked = {**ASKED, "init_image": photo, "strength": strength}
-    for more in ({}, {"keep": left}):
+    for more in ({}, {"mask": left_stays}):
         whole = latents_of(pipeline, **asked, **more)
         assert relative(latents_of(pipeline, **asked, **more, window=8), whole) < 1e-5
 
@@ -340,9 +338,9 @@ def test_streams_and_vectors_are_asked_anew_spatial_parts_and_regions_are_croppe
     builder = built(conditioner := Everything(region))
     rows = builder.read({"every": [1.0, 2.0]})
     whole = builder.condition(rows, 4, FRAME)
-    null = builder.steered_from(whole, {}, FRAME)
+    null = builder.negative_condition(whole, {}, FRAME)
     for window in windows(FRAME.latent_size, (8, 8), 0.5):
-        seen = builder.seen(whole, rows, FRAME, window)
+        seen = builder.for_window(whole, rows, FRAME, window)
         x0 = window.box[0]
         values = torch.tensor([1.0, 1, 2, 2]) + 100 * x0
         assert torch.equal(seen.streams["every"].tokens[:, 0, 0], values)
@@ -355,7 +353,7 @@ def test_streams_and_vectors_are_asked_anew_spatial_parts_and_regions_are_croppe
         else:
             pooled = adaptive_avg_pool2d(region, FRAME.latent_size)
             assert torch.equal(seen.streams["every"].region[:1], window.of(pooled))
-        without = builder.seen(null, {}, FRAME, window)
+        without = builder.for_window(null, {}, FRAME, window)
         assert torch.equal(without.vectors["every"], torch.full((4, 1), -x0))
         assert torch.equal(without.spatial["every"], window.of(null.spatial["every"]))
 
@@ -364,9 +362,9 @@ def test_a_negative_input_is_windowed_too():
     builder = built(Everything())
     given, negative = builder.read({"every": [1.0]}), builder.read({"every": [7.0]})
     whole = builder.condition(given, 1, FRAME)
-    other = builder.steered_from(whole, negative, FRAME)
+    other = builder.negative_condition(whole, negative, FRAME)
     window = windows(FRAME.latent_size, (8, 8), 0.5)[-1]
-    assert builder.seen(other, negative, FRAME, window).vectors["every"].item() == 57.0
+    assert builder.for_window(other, negative, FRAME, window).vectors["every"].item() == 57.0
 
 
 def test_a_spatial_part_that_cannot_be_cut_is_an_error():
@@ -375,7 +373,7 @@ def test_a_spatial_part_that_cannot_be_cut_is_an_error():
     whole = Condition(spatial={"every": torch.zeros(1, 1, 24, 32)})
     window = windows(FRAME.latent_size, (8, 8), 0.5)[0]
     with pytest.raises(ConditionError, match=r"'every' has the size \(24, 32\).*\(12, 16\)"):
-        builder.seen(whole, rows, FRAME, window)
+        builder.for_window(whole, rows, FRAME, window)
 
 
 def test_what_gives_only_a_spatial_part_is_asked_once(compose_streams, monkeypatch):
@@ -383,7 +381,7 @@ def test_what_gives_only_a_spatial_part_is_asked_once(compose_streams, monkeypat
     levels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
     hole = np.zeros((24, 32), dtype=bool)
     hole[4:12, 6:20] = True
-    given = {"image": Image.fromarray(levels), "mask": hole}
+    given = {"init_image": Image.fromarray(levels), "mask": hole}
     mask, layout = ("mask", {"latent_channels": 4}), LAYOUT
     composed = compose_streams({"mask": mask, "layout": layout}, spatial={"mask": 5})
     pipeline, denoiser = with_pointwise(composed)
@@ -394,7 +392,7 @@ def test_what_gives_only_a_spatial_part_is_asked_once(compose_streams, monkeypat
         "encode",
         lambda images: encoded.append(images.shape) or encode(images),
     )
-    asked = {"mask": given, "seed": 1, "steps": 2}
+    asked = {**given, "seed": 1, "steps": 2}
     cut = latents_of(pipeline, **asked, window=16, window_batch=1)
     assert encoded == [(1, 3, 24, 32)]
     assert {tuple(condition.spatial["mask"].shape[2:]) for _, condition in denoiser.calls} == {
@@ -440,8 +438,8 @@ def test_no_gradients_are_kept(tiny):
         ({"window": 16, "overlap": -0.1}, "'overlap': .*greater than or equal to 0"),
         ({"window": 16, "overlap": float("nan")}, "'overlap'"),
         ({"window": 16, "window_batch": 0}, "'window_batch': .*greater than or equal to 1"),
-        ({"overlap": 0.5}, "^overlap: needs the window that it goes with, window$"),
-        ({"window_batch": 2}, "^window_batch: needs the window"),
+        ({"overlap": 0.5}, "^overlap: needs window, which is missing$"),
+        ({"window_batch": 2}, "^window_batch: needs window, which is missing$"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_at_once(tiny, asked, said):

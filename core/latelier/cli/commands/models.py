@@ -14,7 +14,7 @@ from latelier.cli.support.output import show_columns, show_fields, show_json, sh
 
 if TYPE_CHECKING:
     from latelier.checkpoints.manifests import StoredComponent, StoredFile
-    from latelier.pipeline.manifest_header import ManifestHeader
+    from latelier.pipeline.storage.manifest_header import ManifestHeader
 
 
 app = LightTyper(help="List, show, verify and build models.")
@@ -34,8 +34,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List the models that ship with latelier."""
-    from latelier.pipeline.manifest_header import read_manifest_header
-    from latelier.pipeline.sources import embedded
+    from latelier.pipeline.storage.manifest_header import read_manifest_header
+    from latelier.pipeline.storage.sources import embedded
 
     outlines = {name: (folder, read_manifest_header(folder)) for name, folder in embedded().items()}
     rows: list[dict[str, Any]] = [
@@ -69,8 +69,8 @@ def list_(as_json: AsJson = False) -> None:
 @app.command()
 def show(name: Name, as_json: AsJson = False) -> None:
     """Show what a model consists of, what it takes, and its card."""
-    from latelier.pipeline.manifest_header import read_manifest_header
-    from latelier.pipeline.sources import find
+    from latelier.pipeline.storage.manifest_header import read_manifest_header
+    from latelier.pipeline.storage.sources import find
 
     source = find(name)
     about = _about(name, source.folder, read_manifest_header(source.folder), source.revision)
@@ -88,8 +88,8 @@ def verify(name: Name, as_json: AsJson = False) -> None:
     """
     from latelier.checkpoints.io.verification import verify as verify_file
     from latelier.contracts.errors import ModelFileError
-    from latelier.pipeline.manifest_header import read_manifest_header
-    from latelier.pipeline.sources import find
+    from latelier.pipeline.storage.manifest_header import read_manifest_header
+    from latelier.pipeline.storage.sources import find
 
     folder = find(name).folder
     rows = []

@@ -77,7 +77,7 @@ def replay(
 def _to_json(report: "ReplayReport", paths: list[Path]) -> dict[str, Any]:
     return {
         "verdict": report.verdict,
-        "greatest": report.greatest,
+        "greatest": report.max_difference,
         "altered": report.altered,
         "differences": list(report.differences),
         "path": str(paths[0]) if paths else None,
@@ -85,10 +85,10 @@ def _to_json(report: "ReplayReport", paths: list[Path]) -> dict[str, Any]:
 
 
 def _show(report: "ReplayReport", paths: list[Path]) -> None:
-    if report.greatest is None:
+    if report.max_difference is None:
         detail = "the sizes are not the same"
     else:
-        detail = f"pixels differ by at most {report.greatest} of 255"
+        detail = f"pixels differ by at most {report.max_difference} of 255"
     show_line(report.verdict if report.verdict == "identical" else f"{report.verdict}: {detail}")
     if report.altered:
         show_line("  the file was altered: its pixels are not those that it records")

@@ -9,8 +9,8 @@ from latelier.cli.support.application import load_atelier
 from latelier.cli.support.lazy import LightCommand
 from latelier.cli.support.schemas import describe_input, input_schemas
 from latelier.contracts.errors import InvalidInputError, LatelierError
-from latelier.pipeline.manifest_header import read_manifest_header
-from latelier.pipeline.sources import find
+from latelier.pipeline.storage.manifest_header import read_manifest_header
+from latelier.pipeline.storage.sources import find
 
 DEFAULT_MODEL = "emoji-scenes"
 

@@ -50,8 +50,8 @@ def read_model_inputs(
     from latelier.cli.support.conditions import check_inputs, read_conditions
     from latelier.cli.support.schemas import input_classes
     from latelier.contracts.errors import InvalidInputError
-    from latelier.pipeline.manifest_header import read_manifest_header
-    from latelier.pipeline.sources import find
+    from latelier.pipeline.storage.manifest_header import read_manifest_header
+    from latelier.pipeline.storage.sources import find
 
     source = find(model)
     classes = input_classes(read_manifest_header(source.folder), atelier)

@@ -43,7 +43,8 @@ def consume_with_progress(previews: "Iterator[Preview]") -> "Iterator[Picture]":
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("sampling", total=None)
         for preview in previews:
-            progress.update(task, total=preview.steps, completed=preview.step)
+            done = (preview.batch - 1) * preview.steps + preview.step
+            progress.update(task, total=preview.batches * preview.steps, completed=done)
             if preview.pictures:
                 progress.stop()  # the caller prints: a live bar would overwrite its lines
                 yield from preview.pictures

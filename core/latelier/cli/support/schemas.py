@@ -12,7 +12,7 @@ from latelier.contracts.errors import LatelierError
 if TYPE_CHECKING:
     from latelier.checkpoints.manifests import StoredComponent
     from latelier.kernel.atelier import Atelier
-    from latelier.pipeline.manifest_header import ManifestHeader
+    from latelier.pipeline.storage.manifest_header import ManifestHeader
 
 Schema = Mapping[str, Any]
 

@@ -81,7 +81,7 @@ def labelled(choice: NamedOptions) -> str:
 
 def sampler_of(choice: NamedOptions, atelier: Atelier) -> Sampler:
     """Return a sampler with its options."""
-    resolved = choice.resolved(atelier.samplers)
+    resolved = choice.resolve(atelier.samplers)
     return partial(atelier.samplers.get(resolved.name), **resolved.options)
 
 
@@ -89,6 +89,6 @@ def schedule_of(
     choice: NamedOptions, problem: Problem, atelier: Atelier
 ) -> Callable[[int], SigmaGrid]:
     """Return what makes the grid of a number of steps for a problem."""
-    resolved = choice.resolved(atelier.schedules)
+    resolved = choice.resolve(atelier.schedules)
     schedule = atelier.schedules.get(resolved.name)
     return lambda steps: schedule(steps, problem.process, **resolved.options)

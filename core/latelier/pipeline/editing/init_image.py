@@ -1,17 +1,17 @@
-"""Starting from a picture: what was asked, checked, and where on the grid the run begins."""
+"""Starting from a picture (SDEdit, arXiv:2108.01073): which picture, and on which sigma."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.pipeline.request import Request, Side
 
 STRENGTH = 0.8
-"""The strength where none is said and all of the picture may change; with `keep` it is 1."""
+"""The default strength where all of the picture may change; with a mask it is 1."""
 
 WHITE = 128
 """The least level of a mask that counts as white."""
@@ -20,98 +20,108 @@ _BLACK_OR_WHITE = [0 if level < WHITE else 255 for level in range(256)]
 
 
 @dataclass(frozen=True, eq=False)
-class Start:
-    """The pictures to start from, one for each row or one for all; the request's own fields.
+class InitImage:
+    """The pictures to start from, one for each row or one for all.
 
-    init_image: RGB. keep: of mode L and of the images' sizes, white where the image stays; or None.
-    strength: see `tail`.
+    Attributes:
+        init_image: RGB.
+        strength: above 0 and to 1; see `last_steps`.
+        mask: of mode L and of the images' sizes, white where the image is repainted; None where
+            all of it may change.
     """
 
     init_image: Sequence[Image.Image]
     strength: float
-    keep: Sequence[Image.Image] | None = None
+    mask: Sequence[Image.Image] | None = None
 
     @property
     def rows(self) -> int:
-        """Number of rows that it stands for; 1 goes with any."""
-        return max(len(self.init_image), len(self.keep or ()))
+        """Number of rows; 1 goes with any number."""
+        return max(len(self.init_image), len(self.mask or ()))
 
-    def resized(self, size: Side) -> "Start":
-        """Return it with images of `size` (width, height), and masks that go with them."""
+    def resize(self, size: Side) -> "InitImage":
+        """Return it with images and masks of `size` (width, height)."""
         images = [
             image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
             for image in self.init_image
         ]
-        keep = None if self.keep is None else [_fitted(mask, size) for mask in self.keep]
-        return Start(images, self.strength, keep)
+        mask = None if self.mask is None else [_resize_mask(each, size) for each in self.mask]
+        return InitImage(images, self.strength, mask)
 
 
-def read_start(request: Request, rows: int) -> Start | None:
-    """Return what `request` starts from, or None for pure noise; `rows` are those of its inputs.
+def read_init_image(request: Request, rows: int) -> InitImage | None:
+    """Return what a request starts from, or None for pure noise.
+
+    Args:
+        request: the request.
+        rows: of its inputs.
 
     Raises:
         InvalidInputError: a strength or mask without a picture, numbers of pictures or sizes that
-            do not go together, or a mask that keeps all or nothing.
+            do not go together, or a mask under which nothing is repainted.
     """
-    images, keep = request.init_image, request.keep
-    if request.resample is not None and keep is None:
-        raise InvalidInputError("resample: needs the mask of what stays, keep")
-    if request.resample is not None and request.noise == "brownian":
-        raise InvalidInputError(
-            "resample: draws noise anew between the same two sigmas, and 'brownian' noise is the "
-            "same there each time; use noise 'independent'"
-        )
+    _check_companions(request)
+    images, mask = request.init_image, request.mask
     if images is None:
-        for name in ("strength", "keep"):
-            if getattr(request, name) is not None:
-                raise InvalidInputError(f"{name}: needs the picture to start from, init_image")
         return None
-    strength = request.strength or (STRENGTH if keep is None else 1.0)
-    start = Start(images, strength, keep)
-    counts = {"the inputs": rows, "init_image": len(images), "keep": len(keep or [None])}
+    counts = {"the inputs": rows, "init_image": len(images), "mask": len(mask or [None])}
     if len(set(counts.values()) - {1}) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise InvalidInputError(
-            f"init_image: the rows do not go together: {listed}; one is for all"
+            f"init_image: the numbers of rows differ: {listed}; one stands for all rows",
+            field="init_image",
         )
-    if keep is not None:
-        for k in range(start.rows):
-            _check(keep[k % len(keep)], images[k % len(images)])
-    return start
+    init = InitImage(images, request.strength or (STRENGTH if mask is None else 1.0), mask)
+    if mask is not None:
+        for k in range(init.rows):
+            _check_mask(mask[k % len(mask)], images[k % len(images)])
+    return init
 
 
-def tail(grid: SigmaGrid, strength: float) -> SigmaGrid:
+def last_steps(grid: SigmaGrid, strength: float) -> SigmaGrid:
     """Return the last int(steps * strength) steps of `grid`, at least one.
 
-    That is the convention of diffusers: of 20 steps with strength 0.8 the last 16 are run, from the
-    sigma that they begin at.
+    This is the convention of diffusers: of 20 steps with strength 0.8 the last 16 run.
     """
-    run = max(1, int(grid.steps * strength))
-    return SigmaGrid(grid.sigmas[grid.steps - run :], grid.frame)
+    count = max(1, int(grid.steps * strength))
+    return SigmaGrid(grid.sigmas[grid.steps - count :], grid.frame)
 
 
-def _check(mask: Image.Image, image: Image.Image) -> None:
+def _check_companions(request: Request) -> None:
+    """Refuse options that need another option which is missing."""
+    for name, needed in (
+        ("strength", "init_image"),
+        ("mask", "init_image"),
+        ("repaint_resamples", "mask"),
+    ):
+        if getattr(request, name) is not None and getattr(request, needed) is None:
+            raise InvalidInputError(f"{name}: needs {needed}, which is missing", field=name)
+    if request.repaint_resamples is not None and request.noise == "brownian":
+        raise InvalidInputError(
+            "repaint_resamples: noises the state several times between the same two sigmas, and "
+            "'brownian' noise is the same there each time; use noise 'independent'",
+            field="repaint_resamples",
+        )
+
+
+def _check_mask(mask: Image.Image, image: Image.Image) -> None:
     if mask.size != image.size:
         raise InvalidInputError(
-            f"keep: is {mask.width}x{mask.height}, and init_image {image.width}x{image.height}; "
-            "they must be of one size"
+            f"mask: is {mask.width}x{mask.height}, and init_image {image.width}x{image.height}; "
+            "both must have the same size",
+            field="mask",
         )
-    white = np.asarray(mask) >= WHITE
-    if white.all():
+    if not (np.asarray(mask) >= WHITE).any():
         raise InvalidInputError(
-            "keep: all of it is white, and white is what stays, so that nothing would be made; "
-            "paint black what is to be made anew (invert a mask of what to repaint)"
-        )
-    if not white.any():
-        raise InvalidInputError(
-            "keep: none of it is white, and white is what stays; paint white what is to stay "
-            "(invert a mask of what to repaint), or leave it out to make all anew"
+            "mask: none of it is white, and white is what is repainted; paint white what should "
+            "change (invert a mask of what stays)",
+            field="mask",
         )
 
 
-def _fitted(mask: Image.Image, size: Side) -> Image.Image:
-    """Return the mask, black and white, at `size`; white where at least half of a pixel was."""
-    fitted = mask.point(_BLACK_OR_WHITE)
-    if fitted.size != size:
-        fitted = fitted.resize(size, Image.Resampling.BOX).point(_BLACK_OR_WHITE)
-    return fitted
+def _resize_mask(mask: Image.Image, size: Side) -> Image.Image:
+    """Return the mask in black and white at `size`; black where half of a pixel or more was."""
+    known = ImageOps.invert(mask.point(_BLACK_OR_WHITE))
+    if known.size != size:
+        known = known.resize(size, Image.Resampling.BOX).point(_BLACK_OR_WHITE)
+    return ImageOps.invert(known)

@@ -1,14 +1,15 @@
-"""The picture that a run starts from, as tensors, and what of it stays.
+"""Repainting a part of a picture with a model that was not trained to.
 
-What stays is held in `denoise`, so it works with every sampler and changes none. There the model
+What stays is held inside `denoise`, so every sampler works and none is changed. There the model
 sees the original's latents, noised to the sigma at hand, and its estimate is the original itself.
-The noise is the image's initial noise, the same at every sigma. In what stays an ODE sampler
-started from it then goes the exact way x = alpha * latents + sigma * noise, and `denoise` is a
-function of x and sigma, as second calls (Heun) and looks back (DPM-Solver++, PLMS) need. Noise
-drawn anew for each call, as in the paper's code, would differ between two calls at one sigma.
-Nothing more is drawn from the generators either: a seed's noise is the same without `keep`.
+The noise is the image's initial noise, the same at every sigma. Where the picture stays, an ODE
+sampler then follows x = alpha * latents + sigma * noise exactly, and `denoise` is a function of x
+and sigma, as second calls (Heun) and multistep methods (DPM-Solver++, PLMS) need. Fresh noise for
+each call, as in RePaint's code, would differ between two calls at one sigma. It also takes draws
+from the generators: here a seed has the same noise with and without a mask.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,102 +20,126 @@ from torch.nn.functional import max_pool2d
 
 from latelier.contracts.components import FirstStage
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.pixels import normalize
 from latelier.contracts.sampling import Denoise
 from latelier.diffusion.processes.process import Process
-from latelier.pipeline.editing.init_image import WHITE, Start
+from latelier.pipeline.editing.init_image import WHITE
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
-    """What stays.
+class InpaintMask:
+    """What stays of a picture.
 
-    cells: (B, 1, h, w) bool; a latent cell stays only where all its pixels do.
-    feather: (B, 1, H, W), the share of the original in the finished picture: 1 where pixels stay,
-        falling to 0 within one cell's width around them.
+    Attributes:
+        known: (B, 1, h, w) bool, the latent cells that stay: those all of whose pixels do.
+        feather: (B, 1, H, W) float32, the share of the original in the finished picture: 1 where
+            pixels stay, falling to 0 within one cell's width around them.
     """
 
-    cells: Tensor
+    known: Tensor
     feather: Tensor
+
+    def select(self, rows: Sequence[int], device: torch.device) -> "InpaintMask":
+        """Return the masks of these rows, on a device."""
+        index = torch.tensor(rows)
+        return InpaintMask(self.known[index].to(device), self.feather[index].to(device))
+
+
+def make_inpaint_mask(masks: Sequence[Image.Image], downsampling: int) -> InpaintMask:
+    """Return what stays under masks of mode L, white where the picture is repainted.
+
+    Args:
+        masks: of one size.
+        downsampling: f, the side of a latent cell in pixels.
+
+    Raises:
+        InvalidInputError: a mask under which no latent cell stays.
+    """
+    levels = torch.stack([_to_tensor(mask) for mask in masks]).unsqueeze(1)
+    stays = (levels < WHITE).float()  # (rows, 1, H, W)
+    known = -max_pool2d(-stays, downsampling) == 1
+    if not known.flatten(1).any(1).all():
+        raise InvalidInputError(
+            f"mask: its black fills no cell of {downsampling} x {downsampling} pixels, the model's "
+            "unit, so that nothing would stay; paint more of it black, or leave mask out",
+            field="mask",
+        )
+    feather, grown = stays, stays
+    for _ in range(downsampling - 1):
+        grown = max_pool2d(grown, 3, stride=1, padding=1)
+        feather = feather + grown
+    return InpaintMask(known, feather / downsampling)
 
 
 @dataclass(frozen=True, eq=False)
-class Canvas:
-    """The originals of all B images: images (B, 3, H, W) in [-1, 1], latents (B, C, h, w)."""
+class InpaintState:
+    """The pictures that a batch starts from, as tensors, and what of them stays.
+
+    Attributes:
+        images: (B, 3, H, W) in [-1, 1].
+        latents: (B, C, h, w) float32.
+        strength: above 0 and to 1; below 1 the run starts from the noised latents.
+        mask: None where all may change.
+    """
 
     images: Tensor
     latents: Tensor
     strength: float
-    kept: Kept | None
+    mask: InpaintMask | None
 
-    def first(self, process: Process, eps: Tensor, sigma: float) -> Tensor:
-        """Return the first state (B, C, h, w) for unit noise `eps`: at strength 1 of noise alone.
+    def initial(self, process: Process, eps: Tensor, sigma: float) -> Tensor:
+        """Return the first state (B, C, h, w) for unit noise `eps`.
 
-        What stays begins on its own way in any case.
+        At strength 1 it is noise alone, but for the cells that stay: they begin on their own path.
         """
         noised = process.noised(self.latents, eps, sigma)
         if self.strength < 1:
             return noised
         noise = process.initial(eps, sigma)
-        return noise if self.kept is None else torch.where(self.kept.cells, noised, noise)
+        return noise if self.mask is None else torch.where(self.mask.known, noised, noise)
 
-    def keeping(self, denoise: Denoise, process: Process, eps: Tensor) -> Denoise:
-        """Return `denoise` with what stays held, noised by `eps` (B, C, h, w)."""
-        if self.kept is None:
+    def hold_known(self, denoise: Denoise, process: Process, eps: Tensor) -> Denoise:
+        """Return `denoise` with the cells that stay held, noised by `eps` (B, C, h, w)."""
+        if self.mask is None:
             return denoise
-        cells, latents = self.kept.cells, self.latents
+        known, latents = self.mask.known, self.latents
 
-        def kept(x: Tensor, sigma: float | Tensor, /) -> Tensor:
-            seen = torch.where(cells, process.noised(latents, eps, sigma).to(x.dtype), x)
-            return torch.where(cells, latents.to(x.dtype), denoise(seen, sigma))
+        def denoise_unknown(x: Tensor, sigma: float | Tensor, /) -> Tensor:
+            x_known = process.noised(latents, eps, sigma).to(x.dtype)
+            x0 = denoise(torch.where(known, x_known, x), sigma)
+            return torch.where(known, latents.to(x.dtype), x0)
 
-        return kept
+        return denoise_unknown
 
-    def finished(self, images: Tensor) -> Tensor:
+    def restore_known(self, images: Tensor) -> Tensor:
         """Return decoded `images` (B, 3, H, W) with the original's pixels where they stay."""
-        if self.kept is None:
+        if self.mask is None:
             return images
-        return images.float().clamp(-1, 1).lerp(self.images, self.kept.feather)
+        return images.float().clamp(-1, 1).lerp(self.images, self.mask.feather)
 
 
-def canvas(
-    start: Start, first_stage: FirstStage, count: int, device: torch.device, dtype: torch.dtype
-) -> Canvas:
-    """Return the canvas of `count` images for pictures of the run's size; encodes them in `dtype`.
+def encode_init_images(
+    pictures: Sequence[Image.Image],
+    rows: Sequence[int],
+    first_stage: FirstStage,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> tuple[Tensor, Tensor]:
+    """Return images (B, 3, H, W) in [-1, 1] and latents (B, C, h, w) of these rows of `pictures`.
 
-    Raises:
-        InvalidInputError: a mask under which not one latent cell stays.
+    Each picture is encoded once, in `dtype`.
     """
-    images = torch.stack([_pixels(image) for image in start.init_image]).to(device)
-    images = images.permute(0, 3, 1, 2).contiguous() / 127.5 - 1  # (rows, H, W, 3) -> [-1, 1]
+    first = min(rows)
+    used = pictures[first : max(rows) + 1]
+    images = torch.stack([_to_tensor(picture) for picture in used]).to(device)
+    images = normalize(
+        images.permute(0, 3, 1, 2).contiguous()
+    )  # (rows, H, W, 3) -> (rows, 3, H, W)
     latents = first_stage.encode(images.to(dtype)).float()
-    kept = None
-    if start.keep is not None:
-        masks = torch.stack([_pixels(mask) for mask in start.keep]).to(device)
-        kept = _kept(_spread(masks.unsqueeze(1) >= WHITE, count), first_stage.config.downsampling)
-    return Canvas(_spread(images, count), _spread(latents, count), start.strength, kept)
+    index = torch.tensor([row - first for row in rows], device=device)
+    return images[index], latents[index]
 
 
-def _kept(pixels: Tensor, f: int) -> Kept:
-    """Return what stays for `pixels` (B, 1, H, W) bool, the first stage's factor being `f`."""
-    white = pixels.float()
-    cells = -max_pool2d(-white, f) == 1
-    if not cells.flatten(1).any(1).all():
-        raise InvalidInputError(
-            f"keep: its white nowhere fills a cell of {f} x {f} pixels, the model's unit, so that "
-            "the model would not see what stays; paint more of it white"
-        )
-    feather, grown = white, white
-    for _ in range(f - 1):
-        grown = max_pool2d(grown, 3, stride=1, padding=1)
-        feather = feather + grown
-    return Kept(cells, feather / f)
-
-
-def _pixels(image: Image.Image) -> Tensor:
+def _to_tensor(image: Image.Image) -> Tensor:
     """Return the levels of an image, float32: (H, W, 3), or (H, W) of a mask."""
     return torch.from_numpy(np.asarray(image).astype(np.float32))
-
-
-def _spread(tensor: Tensor, count: int) -> Tensor:
-    """Return `count` rows: each equally often, in order."""
-    return tensor.repeat_interleave(count // len(tensor), dim=0)

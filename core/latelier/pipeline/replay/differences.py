@@ -1,7 +1,4 @@
-"""The plugins that take part in a picture: written into it, and compared when it is made again.
-
-latelier itself is none of them: its version stands beside, and its weights have hashes.
-"""
+"""What differs between the plugins of a picture and those that are here."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,25 +7,25 @@ from latelier.pipeline.provenance import plugin_identity, plugin_version
 from latelier.pipeline.replay.record import PluginRecord
 
 
-def absent(plugins: Mapping[str, PluginRecord], atelier: Atelier) -> Iterator[str]:
-    """Yield what would bring back each plugin that made a part of a picture and is not here."""
+def missing_plugins(plugins: Mapping[str, PluginRecord], atelier: Atelier) -> Iterator[str]:
+    """Yield how to install each plugin that made a part of a picture and is not loaded."""
     for name, then in plugins.items():
         if then.parts and plugin_version(name, atelier) is None:
-            yield _said(name, then, atelier)
+            yield _describe_missing(name, then, atelier)
 
 
-def changed(plugins: Mapping[str, PluginRecord], atelier: Atelier) -> Iterator[str]:
-    """Yield what differs of each plugin that made a part of a picture, and is here."""
+def changed_plugins(plugins: Mapping[str, PluginRecord], atelier: Atelier) -> Iterator[str]:
+    """Yield the difference of each plugin that made a part of a picture and is loaded."""
     for name, then in plugins.items():
         if then.parts and plugin_version(name, atelier) is not None:
             yield from _differences(name, then, atelier)
 
 
-def changed_listeners(plugins: Mapping[str, PluginRecord], atelier: Atelier) -> Iterator[str]:
-    """Yield what differs of each plugin that was only told of a run, and changed nothing of it."""
+def changed_observers(plugins: Mapping[str, PluginRecord], atelier: Atelier) -> Iterator[str]:
+    """Yield the difference of each plugin that only observed a run."""
     for name, then in plugins.items():
         if not then.parts and plugin_version(name, atelier) is None:
-            yield f"{_said(name, then, atelier)}; it was told of the run, and made no part of it"
+            yield f"{_describe_missing(name, then, atelier)}; it only observed the run"
         elif not then.parts:
             yield from _differences(name, then, atelier)
 
@@ -36,8 +33,8 @@ def changed_listeners(plugins: Mapping[str, PluginRecord], atelier: Atelier) -> 
 def _differences(name: str, then: PluginRecord, atelier: Atelier) -> Iterator[str]:
     now = plugin_identity(name, atelier)
     if then.version != now["version"]:
-        wanted = f"pip install '{name}=={then.version}'"
-        yield f"plugin '{name}' was of version {then.version}, is of {now['version']}: {wanted}"
+        fix = f"pip install '{name}=={then.version}'"
+        yield f"plugin '{name}' was version {then.version}, is {now['version']}: {fix}"
     elif then.sha256 != now["sha256"]:
         yield (
             f"plugin '{name}' {then.version} has other files than when the picture was made "
@@ -45,13 +42,13 @@ def _differences(name: str, then: PluginRecord, atelier: Atelier) -> Iterator[st
         )
 
 
-def _said(name: str, then: PluginRecord, atelier: Atelier) -> str:
+def _describe_missing(name: str, then: PluginRecord, atelier: Atelier) -> str:
     for report in atelier.plugins:
         if report.distribution == name:
             return str(report)
-    places = ", ".join(then.parts or then.told)
-    wanted = f"pip install '{name}=={then.version}'"
-    return f"plugin '{name}' {then.version} ({places}) is not installed: {wanted}"
+    places = ", ".join(then.parts or then.hooks)
+    fix = f"pip install '{name}=={then.version}'"
+    return f"plugin '{name}' {then.version} ({places}) is not installed: {fix}"
 
 
 def _short(sha256: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Provenance read back: what a picture says of how it was made."""
+"""Provenance read back."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from latelier.provenance.png import read_provenance
 
 
 class _Open(BaseModel):
-    """A value that may have fields which a later latelier added."""
+    """A value that ignores fields which a later latelier added."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
@@ -40,32 +40,32 @@ class OwnedRecord(_Open):
 
 
 class ComponentRecord(OwnedRecord):
-    """A component of the model. weights_sha256: None where they came from no file."""
+    """A component of the model."""
 
     config_sha256: str
-    weights_sha256: str | None = None
+    weights_sha256: str | None = Field(None, description="None: the weights came from no file")
     assets_sha256: dict[str, str] = {}
 
 
 class AdapterRecord(_Open):
-    """An adapter. source: an id or a folder; None where it was in memory alone."""
+    """An adapter of the pipeline."""
 
-    source: str | None = None
+    source: str | None = Field(None, description="an id or a folder; None: in memory alone")
     version: str | None = None
     scale: float = Field(1.0, ge=0, allow_inf_nan=False)
 
 
 class PluginRecord(_Open):
-    """A plugin that took part. sha256: over its files; None where it was not installed."""
+    """A plugin that took part in a run."""
 
     version: str
-    sha256: str | None = None
+    sha256: str | None = Field(None, description="over its files; None: it was not installed")
     parts: tuple[str, ...] = Field((), description="places of the components that it made")
-    told: tuple[str, ...] = Field((), description="hooks by which it was told")
+    hooks: tuple[str, ...] = Field((), description="hooks with which it observed the run")
 
 
 class Record(_Open):
-    """What `provenance_of` wrote, and what is the picture's own."""
+    """The provenance of a picture; see `describe_run`."""
 
     latelier: str
     model: ModelRecord
@@ -76,7 +76,7 @@ class Record(_Open):
     process: dict[str, Any]
     request: Request
     machine: dict[str, Any]
-    index: int = Field(ge=0, description="which picture of the batch it is")
+    index: int = Field(ge=0, description="which picture of the run it is")
     pixels_sha256: str
 
 
@@ -85,12 +85,13 @@ def read_record(path: Path, pictures: Sequence[Path] = ()) -> tuple[Image.Image,
 
     Args:
         path: of the picture.
-        pictures: files of those that were given to its run and are too large to be stored in it.
+        pictures: files of the pictures that its run started from and that are too large to be
+            stored in it.
 
     Raises:
         InvalidInputError: the file is missing, no picture, or its provenance cannot be read; a
-            picture that it was made from is neither in it nor given.
+            picture that the run started from is neither in the file nor given.
     """
     image, provenance = read_provenance(path)
     whole = with_large_pictures(provenance, pictures, str(path))
-    return image, validate(Record, whole, f"{path}: its provenance", InvalidInputError)
+    return image, validate(Record, whole, f"{path}: provenance", InvalidInputError)

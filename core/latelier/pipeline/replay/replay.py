@@ -1,4 +1,4 @@
-"""Making a picture again from its provenance, and saying what differs."""
+"""Making a picture again from its provenance, and finding what differs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +14,15 @@ from latelier.contracts.errors import InvalidInputError, ModelFileError, Unknown
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.kernel.registry import Registry
-from latelier.pipeline.images import pixel_hash
 from latelier.pipeline.loading import load
 from latelier.pipeline.picture import Picture
 from latelier.pipeline.pipeline import Pipeline
-from latelier.pipeline.provenance import machine
+from latelier.pipeline.plan import make_plan
+from latelier.pipeline.provenance import describe_machine
 from latelier.pipeline.replay import differences
 from latelier.pipeline.replay.record import ComponentRecord, Record, read_record
-from latelier.pipeline.run import Run
+from latelier.pipeline.run import guide, sample
+from latelier.provenance.pixels import pixel_hash
 
 TOLERANCE = 2
 """Greatest difference of a pixel, of 255, that other machines and batch sizes may make."""
@@ -31,17 +32,19 @@ Verdict = Literal["identical", "equal within tolerance", "different"]
 
 @dataclass(frozen=True)
 class ReplayReport:
-    """What came of making a picture again.
+    """The result of making a picture again.
 
-    differences: what is not as it was when the picture was made, a line each.
-    greatest: the greatest difference of a pixel, of 255; None where the sizes differ.
-    altered: whether the file's pixels are not those that its provenance records.
-    picture: the one made now.
+    Attributes:
+        verdict: how the new picture compares with the file's.
+        differences: what has changed since the picture was made, a line each.
+        max_difference: the greatest difference of a pixel, of 255; None where the sizes differ.
+        altered: whether the file's pixels are not those that its provenance records.
+        picture: the new one.
     """
 
     verdict: Verdict
     differences: tuple[str, ...]
-    greatest: int | None
+    max_difference: int | None
     altered: bool
     picture: Picture
 
@@ -55,67 +58,67 @@ def replay(
     anyway: bool = False,
     atelier: Atelier | None = None,
 ) -> ReplayReport:
-    """Make the picture at `path` again, in the batch that it was made in, and compare.
+    """Make the picture at `path` again, in the same batch, and compare.
 
     Args:
-        path: a PNG that latelier wrote.
-        model: where the model is now; by default where the provenance says.
-        pictures: files of the pictures that were given to its run, such as init_image, where they
+        path: a picture that latelier wrote.
+        model: where the model is now; by default where the provenance has it.
+        pictures: files of the pictures that its run started from, such as init_image, where they
             are too large to be stored in it.
-        device: 'auto' is the device that it was made on, if it is here.
-        anyway: go on where plugins, weights or configurations are not those that were recorded.
+        device: 'auto' is the device that the picture was made on, if it is here.
+        anyway: go on where plugins, weights or configurations have changed.
         atelier: where components are looked up; the default one if None.
 
     Raises:
-        InvalidInputError: no picture, no provenance, or one that cannot be followed; a picture
-            that it was made from is neither in it nor given.
+        InvalidInputError: no picture, no provenance, or one that cannot be followed; a picture that
+            the run started from is neither in the file nor given.
         UnknownNameError: the model is not where it was.
-        ModelFileError: a plugin is missing, or plugins, weights or configurations are not those
-            that were recorded; says which.
+        ModelFileError: a plugin is missing, or plugins, weights or configurations have changed;
+            says which.
     """
     path = Path(path)
     image, record = read_record(path, [Path(each) for each in pictures])
     atelier = atelier or default_atelier()
-    other = _other_plugins(path, record, atelier, anyway=anyway)
+    of_plugins = _compare_plugins(path, record, atelier, anyway=anyway)
     _check_functions(path, record, atelier)
-    pipeline = _adapted(path, record, _loaded(path, record, model, device, atelier))
-    changed = list(_changed_components(record, pipeline))
-    if changed and not anyway:
+    pipeline = _load(path, record, model, device, atelier)
+    pipeline = _with_recorded_adapters(path, record, pipeline)
+    of_components = list(_compare_components(record, pipeline))
+    if of_components and not anyway:
         raise ModelFileError(
             f"{path}: was made with another model, by latelier {record.latelier}: "
-            f"{'; '.join(changed)}. `anyway` replays it with this one"
+            f"{'; '.join(of_components)}. `anyway` replays it with this one"
         )
-    picture = _made_again(path, record, pipeline)
-    altered = pixel_hash(image) != record.pixels_sha256
-    greatest = _greatest_difference(image, picture.image)
+    picture = _make_again(path, record, pipeline)
+    difference = _max_difference(image, picture.image)
     return ReplayReport(
-        _verdict(greatest),
-        (
-            *other,
-            *changed,
-            *_changed_versions(record, pipeline),
-            *_changed_machine(record, pipeline),
+        verdict=_verdict(difference),
+        differences=(
+            *of_plugins,
+            *of_components,
+            *_compare_versions(record, pipeline),
+            *_compare_machines(record, pipeline),
         ),
-        greatest,
-        altered,
-        picture,
+        max_difference=difference,
+        altered=pixel_hash(image) != record.pixels_sha256,
+        picture=picture,
     )
 
 
-def _other_plugins(path: Path, record: Record, atelier: Atelier, *, anyway: bool) -> list[str]:
+def _compare_plugins(path: Path, record: Record, atelier: Atelier, *, anyway: bool) -> list[str]:
     """Return what differs of the plugins; refuse where they made a part of the picture."""
-    missing = list(differences.absent(record.plugins, atelier))
+    missing = list(differences.missing_plugins(record.plugins, atelier))
     if missing:
         raise ModelFileError(
             f"{path}: was made with plugins that are not here: {'; '.join(missing)}"
         )
-    other = list(differences.changed(record.plugins, atelier))
-    if other and not anyway:
+    changed = list(differences.changed_plugins(record.plugins, atelier))
+    if changed and not anyway:
         raise ModelFileError(
-            f"{path}: was made with other plugins: {'; '.join(other)}. `anyway` replays it with "
+            f"{path}: was made with other plugins: {'; '.join(changed)}. `anyway` replays it with "
             "these"
         )
-    return [*other, *differences.changed_listeners(record.plugins, atelier)]
+    return [*changed, *differences.changed_observers(record.plugins, atelier)]
 
 
 def _check_functions(path: Path, record: Record, atelier: Atelier) -> None:
@@ -133,7 +136,7 @@ def _check_functions(path: Path, record: Record, atelier: Atelier) -> None:
             )
 
 
-def _loaded(
+def _load(
     path: Path, record: Record, model: str | Path | None, device: str, atelier: Atelier
 ) -> Pipeline:
     name = str(model) if model is not None else _recorded_model(path, record)
@@ -153,14 +156,14 @@ def _loaded(
         return load(name, "auto", precision, atelier=atelier)
 
 
-def _adapted(path: Path, record: Record, pipeline: Pipeline) -> Pipeline:
-    """Return the pipeline with the adapters that were told something, at their scales."""
+def _with_recorded_adapters(path: Path, record: Record, pipeline: Pipeline) -> Pipeline:
+    """Return the pipeline with the adapters that the run used, at their scales."""
     own = pipeline.adapters.keys() & record.adapters.keys()
-    pipeline = pipeline.telling(own)
+    pipeline = pipeline.without_unused_adapters(own)
     for name, used in record.adapters.items():
         if name in own:
-            weighed = replace(pipeline.adapters[name], scale=used.scale)
-            pipeline = replace(pipeline, adapters={**pipeline.adapters, name: weighed})
+            scaled = replace(pipeline.adapters[name], scale=used.scale)
+            pipeline = replace(pipeline, adapters={**pipeline.adapters, name: scaled})
         elif used.source is None:
             raise InvalidInputError(f"{path}: its adapter '{name}' had not been saved")
         else:
@@ -178,42 +181,43 @@ def _recorded_model(path: Path, record: Record) -> str:
     return f"{record.model.name}@{record.model.revision}"
 
 
-def _made_again(path: Path, record: Record, pipeline: Pipeline) -> Picture:
-    *_, last = Run(pipeline, record.request).previews()
-    if record.index >= len(last.pictures):
-        raise InvalidInputError(
-            f"{path}: says that it is picture {record.index} of a batch of {len(last.pictures)}"
-        )
-    return last.pictures[record.index]
+def _make_again(path: Path, record: Record, pipeline: Pipeline) -> Picture:
+    """Return the recorded picture, made again with the rest of its batch."""
+    plan = make_plan(pipeline, record.request)
+    if record.index >= plan.count:
+        raise InvalidInputError(f"{path}: picture {record.index} of a run of {plan.count}")
+    batch = plan.batch_of(record.index)
+    *_, last = sample(pipeline, batch, guide(pipeline, batch))
+    return last.pictures[record.index - batch.batch.start]
 
 
-def _changed_components(record: Record, pipeline: Pipeline) -> Iterator[str]:
+def _compare_components(record: Record, pipeline: Pipeline) -> Iterator[str]:
     """Yield what is not the model that was recorded."""
     now = pipeline.components()
     for place in sorted({*record.components, *now}):
-        for change in _changes(record.components.get(place), now.get(place)):
+        for change in _compare_component(record.components.get(place), now.get(place)):
             yield f"{place}: {change}"
     if record.process != pipeline.process.model_dump(mode="json"):
-        yield "the noise process is not the one that was recorded"
+        yield "the noise process has changed"
 
 
-def _changes(then: ComponentRecord | None, now: Component | None) -> Iterator[str]:
+def _compare_component(then: ComponentRecord | None, now: Component | None) -> Iterator[str]:
     if then is None or now is None:
-        yield "was no part of the model" if then is None else "is no part of the model any more"
+        yield "is new in the model" if then is None else "is no longer part of the model"
         return
     if then.id != now.id:
         yield f"was '{then.id}', is '{now.id}'"
     if then.config_sha256 != now.config_sha256:
-        yield "its configuration is not the one that was recorded"
+        yield "the configuration has changed"
     if then.weights_sha256 != now.weights_sha256:
         before, after = _short(then.weights_sha256), _short(now.weights_sha256)
-        yield f"its weights had the SHA-256 {before}, now {after}"
+        yield f"the weights had the SHA-256 {before}, now {after}"
     for asset in sorted({*then.assets_sha256, *now.assets_sha256}):
         if then.assets_sha256.get(asset) != now.assets_sha256.get(asset):
-            yield f"its file '{asset}' is not the one that was recorded"
+            yield f"the file '{asset}' has changed"
 
 
-def _changed_versions(record: Record, pipeline: Pipeline) -> Iterator[str]:
+def _compare_versions(record: Record, pipeline: Pipeline) -> Iterator[str]:
     if record.latelier != __version__:
         yield f"latelier was {record.latelier}, is {__version__}"
     atelier, request = pipeline.atelier, record.request
@@ -223,13 +227,13 @@ def _changed_versions(record: Record, pipeline: Pipeline) -> Iterator[str]:
     now["guidance"] = atelier.guidances.spec(request.guidance.name).version
     for place, then in {**record.components, **record.functions}.items():
         if then.distribution in record.plugins:
-            continue  # told already, of the plugin
+            continue  # compared as a plugin
         if place in now and now[place] != then.version:
-            yield f"{place}: '{then.id}' was of version {then.version}, is of {now[place]}"
+            yield f"{place}: '{then.id}' was version {then.version}, is {now[place]}"
 
 
-def _changed_machine(record: Record, pipeline: Pipeline) -> Iterator[str]:
-    for fact, now in machine(pipeline.device, pipeline.dtype).items():
+def _compare_machines(record: Record, pipeline: Pipeline) -> Iterator[str]:
+    for fact, now in describe_machine(pipeline.device, pipeline.dtype).items():
         then = record.machine.get(fact)
         if then != now:
             yield f"{_FACTS.get(fact, fact)}: was {then}, is {now}"
@@ -242,17 +246,17 @@ _FACTS = {
 }
 
 
-def _greatest_difference(a: Image.Image, b: Image.Image) -> int | None:
+def _max_difference(a: Image.Image, b: Image.Image) -> int | None:
     if a.size != b.size:
         return None
     one, other = (np.asarray(image.convert("RGB"), dtype=np.int16) for image in (a, b))
     return int(np.abs(one - other).max())
 
 
-def _verdict(greatest: int | None) -> Verdict:
-    if greatest == 0:
+def _verdict(difference: int | None) -> Verdict:
+    if difference == 0:
         return "identical"
-    if greatest is not None and greatest <= TOLERANCE:
+    if difference is not None and difference <= TOLERANCE:
         return "equal within tolerance"
     return "different"
 

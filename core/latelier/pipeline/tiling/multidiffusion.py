@@ -1,12 +1,13 @@
-"""Denoising window by window: pictures larger than what a model was trained on.
+"""Denoising window by window (MultiDiffusion, arXiv:2302.08113).
 
-At every call x is cut into windows, their x0 are estimated in chunks of a bounded number, and the
-estimates are blended. So windows agree at every step, not only at the end. At one sigma x0 is the
-same affine function of eps, v or flow for all windows: blending x0 blends these too.
+For pictures larger than what a model was trained on. At every call x is cut into windows, their x0
+are estimated in chunks of a bounded number, and the estimates are blended. So windows agree at
+every step, not only at the end. At one sigma x0 is the same affine function of eps, v or flow for
+all windows: blending x0 blends these too.
 
-Windows are rows of the batch. The guidance makes a `denoise` of its own for each chunk, with the
-conditions of those windows; neither it nor the sampler knows of windows. What a guidance works out
-of a whole picture (the deviation of its x0, say) it works out of each window here.
+Windows are rows of the batch. Guidance runs on each chunk with the conditions of its windows, and
+neither it nor the sampler knows of windows. Statistics that a guidance takes over a whole picture
+(the deviation of its x0, say) are those of a window here.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,95 +24,92 @@ from latelier.pipeline.request import Request, Side, check_sides
 from latelier.pipeline.tiling.windows import Sides, Window, windows
 
 OVERLAP = 0.5
-"""The overlap where none is said: with it every position but those at the edges is in four."""
+"""The default overlap: every position but those at the edges is in four windows."""
 
-POSITIONS_AT_ONCE = 64 * 64
-"""Positions of latents in a call of the denoiser where `window_batch` is not said: one window of a
-model that was trained on 64 x 64, so that memory does not grow, and several of a smaller one."""
+POSITIONS_PER_CALL = 64 * 64
+"""Latent positions in a call of the denoiser by default. It is one window of a model that was
+trained on 64 x 64, so that memory does not grow, and several of a smaller model."""
 
 
 @dataclass(frozen=True)
 class Windowing:
-    """How a picture is denoised in windows; the request's own fields, complete."""
+    """How a picture is denoised in windows: the request's own fields, complete.
+
+    Attributes:
+        window: (width, height) in pixels.
+        overlap: 0..0.9, least share of a window that the next one covers too.
+        window_batch: most windows of a picture in one call of the denoiser.
+    """
 
     window: Side
     overlap: float
     window_batch: int
 
-    def over(self, frame: PictureGeometry) -> list[Window]:
-        """Return the windows of the picture."""
-        return windows(frame.latent_size, _latent_sides(self.window, frame), self.overlap)
+    def windows(self, geometry: PictureGeometry) -> list[Window]:
+        """Return the windows of a picture."""
+        sides = _latent_sides(self.window, geometry)
+        return windows(geometry.latent_size, sides, self.overlap)
 
 
 def read_windowing(
-    request: Request, frame: PictureGeometry, multiple: int, pictures: int
+    request: Request, geometry: PictureGeometry, multiple: int, pictures: int
 ) -> Windowing | None:
-    """Return how `request` is denoised in windows; None where it is not.
+    """Return how a request is denoised in windows; None where it is not.
 
     Args:
-        request: what was asked.
-        frame: of the whole picture.
-        multiple: what the sides of a picture must be multiples of, in pixels.
+        request: the request.
+        geometry: of the whole picture.
+        multiple: sides of a picture are multiples of this, in pixels.
         pictures: how many are made at once.
 
     Raises:
-        InvalidInputError: a window that the model cannot take, or what goes with one without it.
+        InvalidInputError: a window that the model cannot take, or an option that needs one.
     """
     if request.window is None:
         for name in ("overlap", "window_batch"):
             if getattr(request, name) is not None:
-                raise InvalidInputError(f"{name}: needs the window that it goes with, window")
+                raise InvalidInputError(f"{name}: needs window, which is missing", field=name)
         return None
     check_sides("window", dict(zip(("width", "height"), request.window)), multiple)
-    height, width = frame.size
+    height, width = geometry.size
     window = min(request.window[0], width), min(request.window[1], height)
-    positions = prod(_latent_sides(window, frame)) * pictures
+    positions = prod(_latent_sides(window, geometry)) * pictures
     return Windowing(
         window,
         OVERLAP if request.overlap is None else request.overlap,
-        request.window_batch or max(1, POSITIONS_AT_ONCE // positions),
+        request.window_batch or max(1, POSITIONS_PER_CALL // positions),
     )
 
 
-def _latent_sides(window: Side, frame: PictureGeometry) -> Sides:
-    f = frame.size[0] // frame.latent_size[0]
+def _latent_sides(window: Side, geometry: PictureGeometry) -> Sides:
+    downsampling = geometry.size[0] // geometry.latent_size[0]
     width, height = window
-    return height // f, width // f
+    return height // downsampling, width // downsampling
 
 
-@dataclass(frozen=True, eq=False)
-class Windowed:
-    """`denoise(x, sigma) -> x0` of whole pictures, from that of their windows.
+def denoise_windows(
+    cut: Sequence[Window], batch: int, denoise_for: Callable[[Sequence[Window]], Denoise]
+) -> Denoise:
+    """Return the `denoise` of whole pictures, blended from that of their windows.
 
-    chunks: windows, each with the `denoise` of all of them, whose rows are those of x cut to the
-    first window, then to the second, and so on.
+    Args:
+        cut: the windows that cover a picture.
+        batch: the most windows of a picture in one call; they are shared out evenly.
+        denoise_for: makes the `denoise` of some windows. Its rows are those of x cut to the first
+            window, then to the second, and so on.
     """
+    size = ceil(len(cut) / ceil(len(cut) / batch))
+    chunks = [cut[start : start + size] for start in range(0, len(cut), size)]
+    denoisers = [(chunk, denoise_for(chunk)) for chunk in chunks]
 
-    chunks: Sequence[tuple[Sequence[Window], Denoise]]
-
-    def __call__(self, x: Tensor, sigma: float | Tensor, /) -> Tensor:
-        """Return the estimate of x0, (B, C, h, w), of `x` at `sigma` (a float or (B,))."""
+    def denoise(x: Tensor, sigma: float | Tensor, /) -> Tensor:
         blended = torch.zeros_like(x)
-        for chunk, denoise in self.chunks:
+        for chunk, denoise_chunk in denoisers:
             k = len(chunk)
-            cut = torch.cat([window.of(x) for window in chunk])  # (k * B, C, h, w)
-            of_each = sigma.repeat(k) if isinstance(sigma, Tensor) and sigma.ndim else sigma
-            for window, x0 in zip(chunk, denoise(cut, of_each).chunk(k), strict=True):
+            rows = torch.cat([window.of(x) for window in chunk])  # (k * B, C, h, w)
+            sigmas = sigma.repeat(k) if isinstance(sigma, Tensor) and sigma.ndim else sigma
+            for window, x0 in zip(chunk, denoise_chunk(rows, sigmas).chunk(k), strict=True):
                 window.of(blended).add_(window.weights.to(x) * x0)
         return blended
 
-
-def windowed(
-    cut: Sequence[Window], batch: int, denoise_of: Callable[[Sequence[Window]], Denoise]
-) -> Windowed:
-    """Return the `denoise` of whole pictures.
-
-    Args:
-        cut: the windows that cover them.
-        batch: the most windows of a picture in one call; they are shared out evenly.
-        denoise_of: makes the `denoise` of some windows, of rows as `Windowed.chunks` has them.
-    """
-    calls = ceil(len(cut) / batch)
-    size = ceil(len(cut) / calls)
-    chunks = [cut[start : start + size] for start in range(0, len(cut), size)]
-    return Windowed([(chunk, denoise_of(chunk)) for chunk in chunks])
+    return denoise

@@ -1,4 +1,4 @@
-"""A first stage whose memory does not grow with the picture as that of one call does."""
+"""Encoding and decoding in tiles, in less memory than one call of the first stage takes."""
 
 from collections.abc import Callable
 
@@ -12,14 +12,14 @@ from latelier.first_stages.tiling.tiling import Tileable, decode_tiled, encode_t
 from latelier.pipeline.request import Request, Side, check_sides
 
 LARGEST_WHOLE = 512 * 512
-"""Pixels of the largest picture that is encoded and decoded in one call where nothing is said."""
+"""Pixels of the largest picture that is encoded and decoded in one call by default."""
 
 TILE = 256
-"""Side of a tile in pixels where none is said."""
+"""Default side of a tile in pixels."""
 
 
 class TiledFirstStage(nn.Module):
-    """Encodes and decodes in tiles, exactly, and one picture after the other."""
+    """Encodes and decodes in tiles, exactly, one picture after the other."""
 
     def __init__(self, first_stage: FirstStage, tile: int) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class TiledFirstStage(nn.Module):
 
     @property
     def config(self) -> FirstStageConfig:
-        """That of the first stage."""
+        """The configuration of the first stage."""
         return self.first_stage.config
 
     def encode(self, images: Tensor) -> Tensor:
@@ -43,33 +43,33 @@ class TiledFirstStage(nn.Module):
 def read_tile(request: Request, size: Side, first_stage: FirstStage) -> int:
     """Return the side of the tiles in which pictures of `size` are encoded and decoded; 0: whole.
 
-    What a person expects is a picture: that a large one does not run out of memory at its last
-    step, and that how it was decoded cannot be seen in it. So where nothing is said pictures above
-    512 x 512 pixels go through tiles, which agree with the whole within rounding, and smaller ones,
-    the size of what most models were trained on, through one call as they ever did. Who has the
-    memory and wants the last second asks for 0. A first stage that cannot work in tiles is left to
-    work whole, unless tiles were asked for.
+    By default pictures above 512 x 512 pixels go through tiles, so that they do not run out of
+    memory at the last step, and smaller ones, of the size that most models were trained on, through
+    one call. Tiles agree with the whole within rounding. A first stage that has no tiles works on
+    the whole, unless the request asks for tiles.
 
     Raises:
-        InvalidInputError: the tile has a side that the first stage cannot take.
-        CompatibilityError: tiles were asked for, and the first stage has none.
+        InvalidInputError: the first stage cannot take a tile of this side.
+        CompatibilityError: the request asks for tiles, and the first stage has none.
     """
-    f = first_stage.config.downsampling
+    downsampling = first_stage.config.downsampling
     if request.tile is None:
         is_large = size[0] * size[1] > LARGEST_WHOLE
-        return max(f, TILE // f * f) if is_large and isinstance(first_stage, Tileable) else 0
+        tile = max(downsampling, TILE // downsampling * downsampling)
+        return tile if is_large and isinstance(first_stage, Tileable) else 0
     if request.tile:
-        check_sides("tile", {"side": request.tile}, f)
+        check_sides("tile", {"side": request.tile}, downsampling)
         if not isinstance(first_stage, Tileable):
             raise CompatibilityError(
                 f"tile: the first stage {type(first_stage).__name__} cannot work in tiles: it has "
-                "no encode_tiled and decode_tiled; 0 is the whole"
+                "no encode_tiled and decode_tiled; 0 is the whole",
+                field="tile",
             )
     return request.tile
 
 
-def in_tiles(first_stage: FirstStage, tile: int) -> FirstStage:
-    """Return the first stage, working in tiles of that side; itself where it is 0."""
+def with_tiles(first_stage: FirstStage, tile: int) -> FirstStage:
+    """Return the first stage working in tiles of side `tile`; itself where that is 0."""
     return TiledFirstStage(first_stage, tile) if tile else first_stage
 
 

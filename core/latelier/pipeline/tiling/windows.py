@@ -2,9 +2,9 @@
 
 A denoiser that sees windows of its training size works on any picture (Bar-Tal et al. 2023,
 MultiDiffusion, arXiv:2302.08113; before it, the split input of the paper's code). There is no
-padding: windows are spread evenly from edge to edge, so that each overlaps the next at least as
-much as was asked. The weights of the blend are normalised along each side, so they add up to 1
-everywhere, at the edges and with a single row or column of windows too.
+padding: windows are spread evenly from edge to edge, so that each overlaps the next by at least the
+given share. The weights of the blend are normalised along each side, so they add up to 1
+everywhere, also at the edges and with a single row or column of windows.
 """
 
 from collections.abc import Iterator
@@ -28,9 +28,12 @@ WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 class Window:
     """A part of the latents that the denoiser sees on its own.
 
-    rows, columns: where it lies. box: the same, as a share of the whole.
-    weights: (h, w) float32, above 0 and up to 1: how much its estimate counts at each of its
-        positions. Those of all windows add up to 1 at every position of the latents.
+    Attributes:
+        rows: its rows of the latents.
+        columns: its columns of the latents.
+        box: the same, in 0..1 of the whole.
+        weights: (h, w) float32, above 0 and up to 1: the weight of its estimate at each of its
+            positions. Those of all windows add up to 1 at every position of the latents.
     """
 
     rows: slice
@@ -39,7 +42,7 @@ class Window:
     weights: Tensor
 
     def of(self, whole: Tensor) -> Tensor:
-        """Return the part (..., h, w) that it is of a whole (..., H, W); a view."""
+        """Return this part (..., h, w) of a whole (..., H, W), as a view."""
         return whole[..., self.rows, self.columns]
 
 
@@ -48,8 +51,8 @@ def windows(size: Sides, side: Sides, overlap: float) -> list[Window]:
 
     Args:
         size: of the latents.
-        side: of a window; one that is larger than the latents is as large as they are.
-        overlap: in [0, 1), the least share of a window's side that it has in common with the next.
+        side: of a window; at most that of the latents is used.
+        overlap: in [0, 1), the least share of a window's side that the next window covers too.
     """
     rows, columns = (list(_spans(*each, overlap)) for each in zip(size, side, strict=True))
     return [
@@ -59,7 +62,7 @@ def windows(size: Sides, side: Sides, overlap: float) -> list[Window]:
 
 
 def _spans(length: int, side: int, overlap: float) -> Iterator[tuple[slice, Tensor]]:
-    """Yield the spans that windows take of a side of the latents, each with its weights."""
+    """Yield the spans of the windows along one side of the latents, each with its weights."""
     side = min(side, length)
     starts = _starts(length, side, overlap)
     total = torch.zeros(length, dtype=torch.float64)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from latelier.checkpoints.io.json_files import read_json
 from latelier.diffusion.processes.kinds import AnyProcess
-from latelier.pipeline.manifest_header import MANIFEST, ManifestHeader, check_whole
+from latelier.pipeline.storage.manifest_header import MANIFEST, ManifestHeader, check_whole
 
 
 class Manifest(ManifestHeader):

@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from latelier.contracts.errors import ModelFileError, UnknownNameError
-from latelier.pipeline.manifest_header import MANIFEST
-from latelier.pipeline.sources import find
+from latelier.pipeline.storage.manifest_header import MANIFEST
+from latelier.pipeline.storage.sources import find
 
 LEAST = """{"latelier": "0", "process": {"kind": "vp"}, "defaults": {"size": 8},
  "first_stage": {"id": "a/b", "version": "0", "config": {},

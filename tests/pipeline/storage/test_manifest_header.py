@@ -8,7 +8,7 @@ import pytest
 
 from latelier.checkpoints.manifests import ADAPTER_FILE, COMPONENT_FILE
 from latelier.contracts.errors import ModelFileError
-from latelier.pipeline.manifest_header import MANIFEST, read_manifest_header
+from latelier.pipeline.storage.manifest_header import MANIFEST, read_manifest_header
 
 STORED = {"id": "latelier/unet", "version": "0", "config": {}}
 LEAST = {
@@ -22,7 +22,7 @@ LEAST = {
 
 def test_reading_an_outline_and_finding_a_model_import_no_torch():
     code = (
-        "import sys, latelier.pipeline.manifest_header, latelier.pipeline.sources, "
+        "import sys, latelier.pipeline.storage.manifest_header, latelier.pipeline.storage.sources, "
         "latelier.checkpoints.io.header, latelier.checkpoints.io.verification; "
         "print('torch' in sys.modules)"
     )

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from latelier.contracts.errors import ModelFileError, UnknownNameError, suggestion
-from latelier.pipeline.manifest_header import MANIFEST, read_manifest_header
+from latelier.pipeline.storage.manifest_header import MANIFEST, read_manifest_header
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 

@@ -1,0 +1,72 @@
+"""From a plan and its conditions to `denoise(x, sigma) -> x0`."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from latelier.contracts.components import FirstStage
+from latelier.contracts.condition import Condition, concat
+from latelier.contracts.sampling import Denoise
+from latelier.diffusion.predict import Predictor
+from latelier.pipeline.conditions import Conditions, Rows
+from latelier.pipeline.parts import PipelineParts
+from latelier.pipeline.plan import Plan
+from latelier.pipeline.tiling.multidiffusion import denoise_windows
+from latelier.pipeline.tiling.windows import Window
+
+
+@torch.no_grad()
+def make_denoise(parts: PipelineParts, plan: Plan, conditions: Conditions) -> Denoise:
+    """Return the guided estimate of x0 for a batch, in one piece or window by window.
+
+    A guidance rule turns a `Predictor` and both sides of guidance into `denoise`. In one piece
+    there is one of each. In windows each chunk of windows has its own: its conditions are those of
+    the windows, one after the other as rows. A rule may ask the predictor for the condition of
+    another value of the first public input; that too is made for the chunk's windows.
+
+    Args:
+        parts: the pipeline's.
+        plan: of the batch.
+        conditions: of the whole pictures of the batch.
+    """
+    builder, geometry, count = parts.condition_builder(), plan.geometry, len(plan.batch)
+    inputs, negative = plan.spread(plan.inputs), plan.spread(plan.negative)
+
+    def condition_for(value: Any) -> tuple[Condition, Rows]:
+        rows = builder.with_first(inputs, value)
+        return builder.condition(rows, count, geometry), rows
+
+    def guide(
+        first_stage: FirstStage | None,
+        condition_for: Callable[[Any], Condition],
+        condition: Condition,
+        negative: Condition,
+    ) -> Denoise:
+        adapters = {name: each.scaled for name, each in parts.adapters.items()}
+        predict = Predictor(
+            parts.denoiser, parts.process, parts.dtype, first_stage, condition_for, adapters
+        )
+        return plan.guidance(predict, condition, negative, plan.grid)
+
+    if plan.windowing is None:
+        return guide(
+            parts.first_stage,
+            lambda value: condition_for(value)[0],
+            conditions.condition,
+            conditions.negative,
+        )
+
+    def for_windows(whole: Condition, rows: Rows, chunk: Sequence[Window]) -> Condition:
+        return concat([builder.for_window(whole, rows, geometry, window) for window in chunk])
+
+    def guide_windows(chunk: Sequence[Window]) -> Denoise:
+        return guide(
+            None,  # no rule sees whole pictures here
+            lambda value: for_windows(*condition_for(value), chunk),
+            for_windows(conditions.condition, inputs, chunk),
+            for_windows(conditions.negative, negative, chunk),
+        )
+
+    windowing = plan.windowing
+    return denoise_windows(windowing.windows(geometry), windowing.window_batch, guide_windows)

@@ -1,0 +1,149 @@
+"""The parts of a pipeline: a value that runs read, apart from the verbs that start runs."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Self
+
+import torch
+
+from latelier.checkpoints.component import Component
+from latelier.contracts.components import Denoiser, FirstStage
+from latelier.contracts.conditioner import Conditioner
+from latelier.diffusion.processes.process import Process
+from latelier.kernel.atelier import Atelier
+from latelier.pipeline.adapters import AttachedAdapter
+from latelier.pipeline.conditions import ConditionBuilder
+from latelier.pipeline.placement import resolve_device
+from latelier.pipeline.request import Defaults, Limits, read_limits
+from latelier.pipeline.storage.sources import Source
+
+
+@dataclass(frozen=True, eq=False)
+class PipelineParts:
+    """A first stage, a denoiser, named conditioners and a noise process that fit together.
+
+    Attributes:
+        atelier: the plugins and registries.
+        first_stage_component: encodes images to latents and decodes them.
+        denoiser_component: predicts what `process` defines.
+        conditioner_components: by the names under which the denoiser takes them.
+        process: the noise process.
+        inputs: public input -> the conditioners that it feeds, adapters' names included.
+        defaults: of a request.
+        device: where the modules are.
+        dtype: their precision.
+        source: where the model was loaded from; None for one that was composed.
+        description: one line for people.
+        card: facts for people: data, licence, measures.
+        adapters: by their public inputs.
+        limits: of a request.
+    """
+
+    atelier: Atelier
+    first_stage_component: Component
+    denoiser_component: Component
+    conditioner_components: Mapping[str, Component]
+    process: Process
+    inputs: Mapping[str, tuple[str, ...]]
+    defaults: Defaults
+    device: torch.device
+    dtype: torch.dtype
+    source: Source | None = None
+    description: str = ""
+    card: Mapping[str, Any] = field(default_factory=dict)
+    adapters: Mapping[str, AttachedAdapter] = field(default_factory=dict)
+    limits: Limits = field(default_factory=read_limits)
+
+    @property
+    def first_stage(self) -> FirstStage:
+        """Images in [-1, 1] to scaled latents, and back."""
+        return self.first_stage_component.module
+
+    @property
+    def denoiser(self) -> Denoiser:
+        """Predicts what `process` defines: noise, x0, v or flow."""
+        return self.denoiser_component.module
+
+    @property
+    def conditioners(self) -> Mapping[str, Conditioner]:
+        """The conditioners by the names under which the denoiser knows them; adapters' too."""
+        own = {name: each.module for name, each in self.conditioner_components.items()}
+        of_adapters = {name: each.loaded.conditioner.module for name, each in self.adapters.items()}
+        return MappingProxyType(own | of_adapters)
+
+    @property
+    def inpainting_conditioners(self) -> tuple[str, ...]:
+        """The conditioners that take `init_image` and `mask`: those of inpainting models."""
+        conditioners = self.conditioners
+        return tuple(name for name, each in conditioners.items() if each.config.is_inpainting)
+
+    @property
+    def size_multiple(self) -> int:
+        """Sides of pictures are multiples of this, in pixels."""
+        return self.first_stage.config.downsampling * self.denoiser.config.size_multiple
+
+    def components(self) -> dict[str, Component]:
+        """Return every component by its place in the pipeline."""
+        conditioners = {
+            f"conditioners.{name}": each for name, each in self.conditioner_components.items()
+        }
+        found = {
+            "first_stage": self.first_stage_component,
+            "denoiser": self.denoiser_component,
+            **conditioners,
+        }
+        for name, adapter in self.adapters.items():
+            found |= adapter.components(name)
+        return found
+
+    def input_schemas(self) -> dict[str, dict[str, Any]]:
+        """Return the JSON schema of each public input, from which a host draws its form.
+
+        A bare value stands for the one required field. Where a type does not say what a field
+        holds, `format` does: image, mask, semantic-map, box, color. The schema has the labels and
+        colours of this model.
+        """
+        conditioners = self.conditioners
+        fed = {public: conditioners[names[0]] for public, names in self.inputs.items()}
+        return {
+            public: each.config.input_schema(each.Input.model_json_schema())
+            for public, each in fed.items()
+        }
+
+    def condition_builder(self) -> ConditionBuilder:
+        """Return what makes conditions of public inputs."""
+        return ConditionBuilder(self.conditioners, self.inputs, self.device, self.dtype)
+
+    def without_unused_adapters(self, inputs: Collection[str]) -> Self:
+        """Return the parts without the adapters whose inputs are not among `inputs`."""
+        unused = self.adapters.keys() - set(inputs)
+        if not unused:
+            return self
+        return replace(
+            self,
+            inputs={name: fed for name, fed in self.inputs.items() if name not in unused},
+            adapters={name: each for name, each in self.adapters.items() if name not in unused},
+        )
+
+    def to(
+        self, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
+    ) -> Self:
+        """Return the parts on another device or in another precision, sharing what stays.
+
+        Raises:
+            InvalidInputError: there is no such device or precision here.
+        """
+        device, dtype = resolve_device(device or self.device, dtype or self.dtype)
+        return replace(
+            self,
+            first_stage_component=self.first_stage_component.to(device, dtype),
+            denoiser_component=self.denoiser_component.to(device, dtype),
+            conditioner_components={
+                name: component.to(device, dtype)
+                for name, component in self.conditioner_components.items()
+            },
+            adapters={name: each.to(device, dtype) for name, each in self.adapters.items()},
+            device=device,
+            dtype=dtype,
+        )

@@ -1,0 +1,288 @@
+"""From a request to a plan: everything that a run does, decided before its first step."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from latelier.contracts.components import FirstStage, PictureGeometry
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.inputs import read_input
+from latelier.contracts.options import options_model
+from latelier.contracts.sigma_grid import SigmaGrid
+from latelier.kernel.registry import Registry
+from latelier.pipeline.conditions import Rows, spread_rows
+from latelier.pipeline.editing.init_image import InitImage, last_steps, read_init_image
+from latelier.pipeline.editing.inpaint import InpaintMask, make_inpaint_mask
+from latelier.pipeline.parts import PipelineParts
+from latelier.pipeline.request import NamedOptions, Request, Side, check_sides
+from latelier.pipeline.tiling.multidiffusion import Windowing, read_windowing
+from latelier.pipeline.tiling.tiled_first_stage import read_tile, with_tiles
+
+PIXELS_AT_ONCE = {"cpu": 256 * 256, "gpu": 1024 * 1024}
+"""Pixels of the pictures that are made at once by default. Beyond it more pictures are hardly
+faster, and memory grows with them."""
+
+FAR_BEYOND = 4
+"""How many times the trained size a picture has when a warning suggests windows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A run of one batch of pictures.
+
+    Attributes:
+        request: the request, complete: what provenance records.
+        inputs: conditioner -> its input for each row.
+        negative: likewise, of the negative inputs.
+        count: pictures of all batches.
+        batch: the pictures that this plan makes, of range(count).
+        geometry: of a picture.
+        first_stage: that of the pipeline, working in tiles if need be.
+        init_image: what the run starts from; None for pure noise.
+        mask: what stays of `init_image`, for each of its rows; None where nothing is held.
+        windowing: how the picture is denoised in windows; None for one piece.
+        sampler: with its options.
+        guidance: with its options.
+        grid: the sigmas of the steps that run.
+        warnings: sentences for people.
+    """
+
+    request: Request
+    inputs: Rows
+    negative: Rows
+    count: int
+    batch: range
+    geometry: PictureGeometry
+    first_stage: FirstStage
+    init_image: InitImage | None
+    mask: InpaintMask | None
+    windowing: Windowing | None
+    sampler: Callable[..., Any]
+    guidance: Callable[..., Any]
+    grid: SigmaGrid
+    warnings: tuple[str, ...]
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seed of each picture of the batch."""
+        return [self.request.seed + k for k in self.batch]
+
+    @property
+    def batch_size(self) -> int:
+        """Most pictures of a batch."""
+        return self.request.batch_size or self.count
+
+    @property
+    def batch_count(self) -> int:
+        """Number of batches."""
+        return ceil(self.count / self.batch_size)
+
+    @property
+    def batch_number(self) -> int:
+        """Which batch this is, counted from 1."""
+        return self.batch.start // self.batch_size + 1
+
+    def batches(self) -> "Iterator[Plan]":
+        """Yield the plan of each batch."""
+        for start in range(0, self.count, self.batch_size):
+            yield replace(self, batch=range(start, min(start + self.batch_size, self.count)))
+
+    def batch_of(self, index: int) -> "Plan":
+        """Return the plan of the batch that makes picture `index`."""
+        return next(each for each in self.batches() if index in each.batch)
+
+    def spread(self, rows: Rows) -> Rows:
+        """Return the value of each picture of the batch, from those of all rows."""
+        pictures = slice(self.batch.start, self.batch.stop)
+        return {
+            name: spread_rows(name, values, self.count)[pictures] for name, values in rows.items()
+        }
+
+    def rows(self, of: int) -> list[int]:
+        """Return the row of each picture of the batch, of that many rows for all batches."""
+        return [k * of // self.count for k in self.batch]
+
+
+def make_plan(parts: PipelineParts, request: Request) -> Plan:
+    """Return the plan of a run, and refuse what it could not do.
+
+    Raises:
+        UnknownNameError: a sampler, schedule or guidance that is not registered.
+        InvalidInputError: a value that cannot be used; says which, and what would be right.
+    """
+    builder = parts.condition_builder()
+    inputs, negative = builder.read(request.inputs), builder.read(request.negative)
+    rows = len(next(iter(inputs.values()), [None]))
+    init = read_init_image(request, rows)
+    rows = max(rows, 1 if init is None else init.rows)
+    count = rows * request.n
+    size = _choose_size(parts, request, inputs, init)
+    parts.limits.check(size, count)
+    _check_seeds(request.seed, count)
+    tile = read_tile(request, size, parts.first_stage)
+    first_stage = with_tiles(parts.first_stage, tile)
+    geometry = _geometry(size, first_stage)
+    batch_size = min(count, request.batch_size or _default_batch_size(size, parts.device.type))
+    windowing = read_windowing(request, geometry, parts.size_multiple, batch_size)
+    init = None if init is None else init.resize(size)
+    complete = request.model_copy(
+        update={
+            "size": size,
+            "tile": tile,
+            "batch_size": batch_size,
+            **({} if init is None else vars(init)),
+            **({} if windowing is None else vars(windowing)),
+            **_resolve_functions(parts, request),
+        }
+    )
+    mask = None
+    if init is not None and init.mask is not None:
+        if parts.inpainting_conditioners:
+            inputs |= _inpainting_inputs(parts, init, inputs, rows)
+        else:
+            mask = make_inpaint_mask(init.mask, first_stage.config.downsampling)
+    plan = Plan(
+        request=complete,
+        inputs=inputs,
+        negative=negative,
+        count=count,
+        batch=range(count),
+        geometry=geometry,
+        first_stage=first_stage,
+        # at strength 1 a run starts from noise, and needs the picture only for what stays
+        init_image=None if init is None or (init.strength == 1 and mask is None) else init,
+        mask=mask,
+        windowing=windowing,
+        sampler=complete.sampler.bind(parts.atelier.samplers),
+        guidance=complete.guidance.bind(parts.atelier.guidances),
+        grid=_make_grid(parts, complete),
+        warnings=(*_warnings(parts, request, size, rows, inputs), *builder.check(inputs)),
+    )
+    for given in (inputs, negative):
+        plan.spread(given)  # refuses a number of rows that does not go with the pictures
+        if count > batch_size:  # else the conditions of the one batch find every fault
+            builder.check_prepare(given, geometry)
+    return plan
+
+
+def _choose_size(
+    parts: PipelineParts, request: Request, inputs: Rows, init: InitImage | None
+) -> Side:
+    """Return the size of the pictures: as asked for, else of the inputs, else the default."""
+    images = () if init is None else init.init_image
+    of_images = [("init_image", image.size) for image in images]
+    size = request.size or parts.condition_builder().output_size(inputs, of_images)
+    size = size or parts.defaults.size
+    what = "init_image" if images and not request.size else "size"
+    hint = "" if what == "size" else ", and with a size given it is resized to that"
+    check_sides(what, dict(zip(("width", "height"), size)), parts.size_multiple, hint)
+    return size
+
+
+def _check_seeds(seed: int, count: int) -> None:
+    """Refuse a seed with which the last picture would have none."""
+    if seed + count > 2**63:
+        raise InvalidInputError(
+            f"seed: picture k has seed + k, and {seed} + {count - 1} is above 2^63 - 1; the "
+            f"greatest for {count} pictures is {2**63 - count}",
+            field="seed",
+        )
+
+
+def _geometry(size: Side, first_stage: FirstStage) -> PictureGeometry:
+    width, height = size
+    f = first_stage.config.downsampling
+    return PictureGeometry((height, width), (height // f, width // f), first_stage=first_stage)
+
+
+def _default_batch_size(size: Side, device: str) -> int:
+    width, height = size
+    return max(1, PIXELS_AT_ONCE["cpu" if device == "cpu" else "gpu"] // (width * height))
+
+
+def _inpainting_inputs(
+    parts: PipelineParts, init: InitImage, inputs: Rows, rows: int
+) -> dict[str, list[BaseModel | None]]:
+    """Return `init_image` and `mask` as the inputs of an inpainting model's conditioner."""
+    images, masks = init.init_image, init.mask or ()
+    given: dict[str, list[BaseModel | None]] = {}
+    for name in parts.inpainting_conditioners:
+        if name in inputs:
+            raise InvalidInputError(
+                f"mask: the conditioner '{name}' takes init_image and mask, and has another input; "
+                "give one of the two",
+                field="mask",
+            )
+        model = parts.conditioners[name].Input
+        given[name] = [
+            read_input(
+                model, {"image": images[k % len(images)], "mask": masks[k % len(masks)]}, "mask"
+            )
+            for k in range(rows)
+        ]
+    return given
+
+
+def _resolve_functions(parts: PipelineParts, request: Request) -> dict[str, NamedOptions]:
+    """Return sampler, schedule and guidance by their full ids, with all options."""
+    atelier, name = parts.atelier, request.sampler.name
+    traits = atelier.samplers.spec(name).traits
+    if traits is not None and traits.is_inversion:
+        raise InvalidInputError(
+            f"the sampler '{name}' goes from an image to its noise and makes no picture; it is for "
+            "latents and the pipeline's `denoise_fn`",
+            field="sampler",
+        )
+    guidance = _with_own_scale(request.guidance, parts.defaults.guidance, atelier.guidances)
+    return {
+        "sampler": request.sampler.resolve(atelier.samplers),
+        "schedule": request.schedule.resolve(atelier.schedules),
+        "guidance": guidance.resolve(atelier.guidances),
+    }
+
+
+def _with_own_scale(
+    choice: NamedOptions, own: NamedOptions, guidances: Registry[Any]
+) -> NamedOptions:
+    """Return a choice of guidance with the model's own scale, where the rule has none of its own.
+
+    A rule whose default scale is that of the model's rule, such as `cfg_rescale` beside `cfg`, is
+    another way to use the same scale.
+    """
+    if "scale" in choice.options or "scale" not in own.options:
+        return choice
+    defaults = [
+        options_model(guidances.get(each.name)).model_fields.get("scale", FieldInfo()).default
+        for each in (choice, own)
+    ]
+    if defaults[0] != defaults[1]:
+        return choice
+    scale = own.options["scale"]
+    return NamedOptions(name=choice.name, options={**choice.options, "scale": scale})
+
+
+def _make_grid(parts: PipelineParts, request: Request) -> SigmaGrid:
+    """Return the sigmas of the steps that run: those of the schedule, or its last ones."""
+    schedule = request.schedule.bind(parts.atelier.schedules)
+    grid = schedule(request.steps, parts.process)
+    return grid if request.strength is None else last_steps(grid, request.strength)
+
+
+def _warnings(
+    parts: PipelineParts, request: Request, size: Side, rows: int, inputs: Rows
+) -> Iterator[str]:
+    if request.n > 1 and rows > 1:
+        yield (
+            f"n: {request.n} pictures for each of {rows} rows of inputs, {rows * request.n} in all"
+        )
+    width, height = parts.defaults.size
+    has_map = any(parts.conditioners[name].config.outputs().spatial for name in inputs)
+    if size[0] * size[1] >= FAR_BEYOND * width * height and not (request.window or has_map):
+        yield (
+            f"size: {size[0]}x{size[1]} is far beyond the {width}x{height} that the model was "
+            f"trained on, where things repeat; window={width} denoises in windows of that size"
+        )
