@@ -35,11 +35,11 @@ def test_the_blocks_run_and_learn(atelier, tmp_path, monkeypatch):
     names = {"batches": [(images, [0, 180])] * 60}
     torch.manual_seed(0)
     exec(loss, names)
-    loss_of = names["loss_of"]
-    told = []
-    names["loss_of"] = lambda *arguments: told.append(loss_of(*arguments)) or told[-1]
+    compute_loss = names["compute_loss"]
+    losses = []
+    names["compute_loss"] = lambda *given: losses.append(compute_loss(*given)) or losses[-1]
     exec(model, names)
-    assert sum(told[-10:]) < sum(told[:10]) / 2
+    assert sum(losses[-10:]) < sum(losses[:10]) / 2
     assert latelier.load("north", atelier=atelier).generate(compass=90, steps=1)
 
     base = latelier.load("emoji-scenes", device="cpu", dtype="float32", atelier=atelier)
@@ -49,6 +49,6 @@ def test_the_blocks_run_and_learn(atelier, tmp_path, monkeypatch):
     exec(adapter, names)
     assert all(torch.equal(*pair) for pair in zip(before, base.denoiser.parameters()))
     view = base.with_adapter("compass-adapter")
-    asked = {"prompt": "a cat", "steps": 1, "seed": 7}
-    [one], [other] = view.generate(**asked, compass=90), base.generate(**asked)
+    request = {"prompt": "a cat", "steps": 1, "seed": 7}
+    [one], [other] = view.generate(**request, compass=90), base.generate(**request)
     assert one.image.tobytes() != other.image.tobytes()
