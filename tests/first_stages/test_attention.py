@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from latelier.first_stages.attention import AttnBlock, LinearAttention, attention
+from latelier.first_stages.attention import AttnBlock, LinearAttention, build_attention
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.configs import AutoencoderKLConfig
 
@@ -44,7 +44,7 @@ def test_a_configuration_chooses_the_attention_of_middle_and_levels(kind, block)
         assert {type(each) for each in level[0].attn} == {nn.Identity}
     images = torch.zeros(1, 3, 8, 8)
     assert autoencoder.decode(autoencoder.encode(images)).shape == images.shape
-    assert type(attention(kind, 8, 4)) is block
+    assert type(build_attention(kind, 8, 4)) is block
 
 
 def test_attention_does_not_hold_the_scores_of_all_pairs():

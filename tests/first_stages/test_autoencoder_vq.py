@@ -35,32 +35,31 @@ def test_latents_are_taken_before_quantisation():
     assert torch.equal(latents, expected)
 
 
-def test_decoding_quantises_first_unless_told_not_to():
+def test_decoding_quantises_first():
     autoencoder = small_autoencoder()
     latents = noise(1, 3, 4, 4)
     with torch.no_grad():
-        codes = autoencoder.quantize.entries(autoencoder.quantize.nearest(latents))
+        codes = autoencoder.quantize.look_up(autoencoder.quantize.nearest_codes(latents))
         decoded = autoencoder.decode(latents)
         torch.testing.assert_close(decoded, autoencoder.decode(codes))
-        unquantised = autoencoder.decode(latents, force_not_quantize=True)
-        as_codes = autoencoder.decode(codes, force_not_quantize=True)
+        unquantised = autoencoder.decode_unquantized(latents)
+        as_codes = autoencoder.decode_unquantized(codes)
     torch.testing.assert_close(decoded, as_codes)
     assert (unquantised - decoded).abs().max() > 0.01
 
 
-@pytest.mark.parametrize("force", [False, True])
-def test_latents_are_multiplied_by_the_scale_factor(force):
+def test_latents_are_multiplied_by_the_scale_factor():
     plain, scaled = small_autoencoder(), small_autoencoder(scale_factor=0.25)
     images = noise(1, 3, 8, 8)
     with torch.no_grad():
         latents = plain.encode(images)
         torch.testing.assert_close(scaled.encode(images), 0.25 * latents)
+        torch.testing.assert_close(scaled.decode(0.25 * latents), plain.decode(latents))
         torch.testing.assert_close(
-            scaled.decode(0.25 * latents, force_not_quantize=force),
-            plain.decode(latents, force_not_quantize=force),
+            scaled.decode_unquantized(0.25 * latents), plain.decode_unquantized(latents)
         )
-        loss = plain.quantized(latents).loss
-        torch.testing.assert_close(scaled.quantized(0.25 * latents).loss, loss)
+        loss = plain.quantize_latents(latents).loss
+        torch.testing.assert_close(scaled.quantize_latents(0.25 * latents).loss, loss)
 
 
 def test_a_reconstruction_trains_encoder_codebook_and_decoder():
@@ -68,7 +67,7 @@ def test_a_reconstruction_trains_encoder_codebook_and_decoder():
     images = noise(1, 3, 8, 8)
     latents = autoencoder.encode(images)
     loss = (autoencoder.decode(latents) - images).abs().mean()
-    (loss + autoencoder.quantized(latents).loss).backward()
+    (loss + autoencoder.quantize_latents(latents).loss).backward()
     untouched = [name for name, p in autoencoder.named_parameters() if p.grad is None]
     assert untouched == []
     assert autoencoder.encoder.conv_in.weight.grad.abs().sum() > 0
@@ -84,17 +83,10 @@ def test_a_single_level_does_not_downsample():
     assert latents.shape == (1, 3, 5, 7)
 
 
-def test_the_codes_in_use_are_part_of_the_weights():
-    autoencoder = small_autoencoder(remap=5)
-    weights = autoencoder.state_dict()
-    assert weights["quantize.used"].tolist() == [0, 1, 2, 3, 4]
-    assert "quantize.used" not in small_autoencoder().state_dict()
-
-
-@pytest.mark.parametrize("force", [False, True])
-def test_latents_of_other_channels_are_refused(force):
+@pytest.mark.parametrize("method", ["decode", "decode_unquantized", "quantize_latents"])
+def test_latents_of_other_channels_are_refused(method):
     with pytest.raises(InvalidInputError, match=r"\(B, 3, h, w\), not \(1, 4, 8, 8\)"):
-        small_autoencoder().decode(torch.zeros(1, 4, 8, 8), force_not_quantize=force)
+        getattr(small_autoencoder(), method)(torch.zeros(1, 4, 8, 8))
 
 
 def test_images_that_cannot_be_encoded_are_refused():

@@ -19,7 +19,7 @@ class TestAutoencoderKL(FirstStageContract):
 
 class TestAutoencoderVQ(FirstStageContract):
     component = "latelier/autoencoder_vq"
-    config = {"ch": 8, "ch_mult": (1, 2), "num_groups": 4, "n_embed": 16, "remap": 5}
+    config = {"ch": 8, "ch_mult": (1, 2), "num_groups": 4, "n_embed": 16}
     apart = ("quantize.embedding.weight",)
 
 

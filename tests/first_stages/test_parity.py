@@ -65,7 +65,7 @@ def reference_weights(model: nn.Module, levels: int) -> dict[str, Tensor]:
 
 
 def reference_options(config: AutoencoderConfig) -> dict[str, Any]:
-    attends = [config.attends(level) for level in range(len(config.ch_mult))]
+    attends = [config.has_attention(level) for level in range(len(config.ch_mult))]
     down = ["AttnDownEncoderBlock2D" if each else "DownEncoderBlock2D" for each in attends]
     up = ["AttnUpDecoderBlock2D" if each else "UpDecoderBlock2D" for each in reversed(attends)]
     return {
@@ -145,9 +145,9 @@ def test_the_vq_autoencoder_agrees(name, width):
         assert error(ours.encode(images), theirs.encode(images).latents) < TOLERANCE
         assert error(ours.decode(latents), theirs.decode(latents).sample) < TOLERANCE
         unquantised = theirs.decode(latents, force_not_quantize=True).sample
-        assert error(ours.decode(latents, force_not_quantize=True), unquantised) < TOLERANCE
+        assert error(ours.decode_unquantized(latents), unquantised) < TOLERANCE
         quantised, loss, (_, _, indices) = theirs.quantize(latents)
-        mine = ours.quantized(latents)
+        mine = ours.quantize_latents(latents)
     assert error(mine.latents, quantised) < TOLERANCE
     assert mine.indices.flatten().tolist() == indices.tolist()
     torch.testing.assert_close(mine.loss, loss)

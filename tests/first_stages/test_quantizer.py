@@ -4,20 +4,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from latelier.contracts.errors import InvalidConfigError, InvalidInputError
+from latelier.contracts.errors import InvalidConfigError
 from latelier.contracts.frozen import validate
 from latelier.first_stages.configs import AutoencoderVQConfig
 from latelier.first_stages.quantizer import VectorQuantizer
-
-USED = [2, 5, 9]
 
 
 def quantizer(**changes: Any) -> VectorQuantizer:
     """Ten codes on a line: code i is (i, -i)."""
     config = AutoencoderVQConfig.model_validate({"n_embed": 10, "embed_dim": 2, **changes})
     made = VectorQuantizer(config)
-    if config.remap is not None:
-        made.used.copy_(torch.tensor(USED))
     with torch.no_grad():
         steps = torch.arange(10.0)
         made.embedding.weight.copy_(torch.stack([steps, -steps], dim=1))
@@ -36,7 +32,7 @@ NEAREST = [[[0, 1, 9], [4, 9, 0]]]
 def test_every_position_is_given_the_nearest_code():
     result = quantizer()(points())
     assert result.indices.tolist() == NEAREST
-    torch.testing.assert_close(result.latents, quantizer().entries(torch.tensor(NEAREST)))
+    torch.testing.assert_close(result.latents, quantizer().look_up(torch.tensor(NEAREST)))
 
 
 def test_the_value_is_z_plus_the_difference():
@@ -44,7 +40,7 @@ def test_the_value_is_z_plus_the_difference():
     made = quantizer()
     with torch.no_grad():
         made.embedding.weight.mul_(0.3)
-    codes = made.entries(made.nearest(z))
+    codes = made.look_up(made.nearest_codes(z))
     value = made(z).latents
     assert torch.equal(value, z + (codes - z))
     assert not torch.equal(value, codes)
@@ -54,15 +50,15 @@ def test_close_codes_far_from_the_origin_are_told_apart():
     made = quantizer()
     with torch.no_grad():
         made.embedding.weight.mul_(1e-3).add_(300.0)
-        z = made.entries(torch.arange(10).view(1, 2, 5))
-    assert made.nearest(z).flatten().tolist() == list(range(10))
+        z = made.look_up(torch.arange(10).view(1, 2, 5))
+    assert made.nearest_codes(z).flatten().tolist() == list(range(10))
 
 
 def test_many_positions_are_looked_up_in_parts():
     z = torch.randn(1, 2, 70, 70, generator=torch.Generator().manual_seed(0)) * 4
     made = quantizer()
     distances = (z[:, None] - made.embedding.weight.view(1, 10, 2, 1, 1)).norm(dim=2)
-    assert torch.equal(made.nearest(z), distances.argmin(dim=1))
+    assert torch.equal(made.nearest_codes(z), distances.argmin(dim=1))
 
 
 def test_the_gradient_passes_straight_to_z():
@@ -76,7 +72,7 @@ def test_the_gradient_passes_straight_to_z():
 def test_beta_weighs_the_codebook_term_in_the_published_models(legacy, weights):
     made = quantizer(beta=0.3, legacy=legacy)
     z = points().requires_grad_()
-    codes = made.entries(made.nearest(z)).detach()
+    codes = made.look_up(made.nearest_codes(z)).detach()
     made(z).loss.backward()
     commitment, codebook = weights
     torch.testing.assert_close(z.grad, commitment * 2 * (z.detach() - codes) / z.numel())
@@ -93,49 +89,7 @@ def test_the_codebook_begins_uniform_within_one_over_its_size():
     assert made.std().item() == pytest.approx(1 / 500 / 3**0.5, rel=0.05)
 
 
-def test_codes_in_use_are_numbered_in_their_order():
-    made = quantizer(remap=3, unknown_index="extra")
-    indices = torch.tensor([[9, 2], [5, 2]])
-    assert made.to_used(indices).tolist() == [[2, 0], [1, 0]]
-    assert torch.equal(made.to_all(made.to_used(indices)), indices)
-    made.used.copy_(torch.tensor([9, 2, 5]))
-    assert made.to_used(indices).tolist() == [[0, 1], [2, 1]]
-    assert made.state_dict()["used"].tolist() == [9, 2, 5]
-
-
-@pytest.mark.parametrize(("unknown", "given", "back"), [("extra", 3, 2), (1, 1, 5)])
-def test_a_code_out_of_use_is_given_the_index_asked_for(unknown, given, back):
-    made = quantizer(remap=3, unknown_index=unknown)
-    assert made.to_used(torch.tensor([5, 7, 0])).tolist() == [1, given, given]
-    assert made.to_all(torch.tensor([1, given])).tolist() == [5, back]
-
-
-def test_a_code_out_of_use_may_be_given_a_random_index():
-    made = quantizer(remap=3)
-    unknown = torch.full((200,), 7)
-    drawn = [made.to_used(unknown, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
-    assert torch.equal(drawn[0], drawn[1])
-    assert not torch.equal(drawn[0], drawn[2])
-    assert set(drawn[0].tolist()) == {0, 1, 2}
-    with pytest.raises(InvalidInputError, match="generator"):
-        made.to_used(unknown)
-
-
-def test_without_a_remap_there_is_nothing_to_number():
-    for call in (quantizer().to_used, quantizer().to_all):
-        with pytest.raises(InvalidInputError, match="no remap"):
-            call(torch.tensor([1]))
-
-
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({"n_embed": 8, "remap": 9}, "more than the 8 codes"),
-        ({"n_embed": 8, "remap": 4, "unknown_index": 4}, "not in 0 to 3"),
-        ({"n_embed": 8, "remap": 4, "unknown_index": "last"}, "unknown_index"),
-        ({"beta": -1}, "beta"),
-    ],
-)
-def test_wrong_configurations_are_refused(values, words):
-    with pytest.raises(InvalidConfigError, match=words):
+@pytest.mark.parametrize("values", [{"beta": -1}, {"n_embed": 0}])
+def test_wrong_configurations_are_refused(values):
+    with pytest.raises(InvalidConfigError, match=next(iter(values))):
         validate(AutoencoderVQConfig, values, "first stage")

@@ -7,7 +7,7 @@ import torch
 
 SMALL: dict[str, dict[str, Any]] = {
     "autoencoder_kl": {"ch": 8, "ch_mult": (1, 2), "num_res_blocks": 1, "num_groups": 4},
-    "autoencoder_vq": {"ch": 8, "ch_mult": (1, 2), "num_groups": 4, "n_embed": 16, "remap": 5},
+    "autoencoder_vq": {"ch": 8, "ch_mult": (1, 2), "num_groups": 4, "n_embed": 16},
 }
 
 

@@ -91,7 +91,7 @@ def test_images_and_latents_of_other_shapes_are_refused():
     ("values", "words"),
     [
         ({"num_encoder_blocks": (1, 3)}, "encoder_block_out_channels has 4 stages"),
-        ({"decoder_block_out_channels": (64, 64, 64, 32)}, "must all be the same"),
+        ({"decoder_block_out_channels": (64, 64, 64, 32)}, "must all be equal"),
         (
             {"num_decoder_blocks": (3, 1), "decoder_block_out_channels": (64, 64)},
             "4 stages, the decoder 2",

@@ -1,4 +1,4 @@
-"""The two self-attentions of the autoencoders. Attribute names are checkpoint keys."""
+"""The self-attentions of the autoencoders. Attribute names are checkpoint keys."""
 
 from typing import Literal
 
@@ -7,17 +7,17 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from latelier.first_stages.layers import group_norm
+from latelier.first_stages.layers import build_group_norm
 
 AttentionType = Literal["vanilla", "linear", "none"]
 
 
 class AttnBlock(nn.Module):
-    """Self-attention of one head, as wide as the block, over all positions."""
+    """Residual self-attention over all positions, with one head as wide as the block."""
 
     def __init__(self, channels: int, num_groups: int) -> None:
         super().__init__()
-        self.norm = group_norm(channels, num_groups)
+        self.norm = build_group_norm(channels, num_groups)
         self.q = nn.Conv2d(channels, channels, 1)
         self.k = nn.Conv2d(channels, channels, 1)
         self.v = nn.Conv2d(channels, channels, 1)
@@ -26,21 +26,20 @@ class AttnBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, h, w) to the same shape."""
         h = self.norm(x)
-        # Contiguous, or else torch holds the scores of all pairs: 2 GB at a latent size of 128x128.
+        # contiguous, or else torch holds the weights of all pairs: 2 GB for latents of 128 x 128
         q, k, v = (
             rearrange(project(h), "b c h w -> b 1 (h w) c").contiguous()
             for project in (self.q, self.k, self.v)
         )
         h = scaled_dot_product_attention(q, k, v)
         h = rearrange(h, "b 1 (h w) c -> b c h w", h=x.shape[2])
-        out: Tensor = x + self.proj_out(h)
-        return out
+        return x + self.proj_out(h)
 
 
 class LinearAttention(nn.Module):
-    """Attention without a softmax over pairs (Shen et al. 2018, arXiv:1812.01243), of one head.
+    """Attention without a softmax over pairs (Shen et al. 2018, arXiv:1812.01243), with one head.
 
-    As in the published autoencoders it has neither norm nor residual.
+    As in the published autoencoders it has neither a norm nor a residual connection.
     """
 
     def __init__(self, channels: int) -> None:
@@ -50,15 +49,14 @@ class LinearAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, h, w) to the same shape."""
-        q, k, v = self.to_qkv(x).flatten(2).chunk(3, dim=1)  # (B, C, h w) each
+        q, k, v = self.to_qkv(x).flatten(2).chunk(3, dim=1)  # (B, C, h * w) each
         context = torch.einsum("bdn, ben -> bde", k.softmax(dim=-1), v)
         h = torch.einsum("bde, bdn -> ben", context, q)
-        out: Tensor = self.to_out(rearrange(h, "b c (h w) -> b c h w", h=x.shape[2]))
-        return out
+        return self.to_out(rearrange(h, "b c (h w) -> b c h w", h=x.shape[2]))
 
 
-def attention(kind: AttentionType, channels: int, num_groups: int) -> nn.Module:
-    """Return the attention of a kind; for "none" a module that does nothing."""
+def build_attention(kind: AttentionType, channels: int, num_groups: int) -> nn.Module:
+    """Return the attention of a kind; the identity for "none"."""
     if kind == "none":
         return nn.Identity()
     return LinearAttention(channels) if kind == "linear" else AttnBlock(channels, num_groups)

@@ -1,4 +1,4 @@
-"""Configuration that both autoencoders share, in the names of the published configs."""
+"""The configurations of the first stages, under the published names. They need no torch."""
 
 from typing import Literal, Self
 
@@ -8,7 +8,7 @@ from latelier.contracts.configs import FirstStageConfig
 
 
 class AutoencoderConfig(FirstStageConfig):
-    """Shape of an encoder and a decoder. The defaults are those of the published kl-f8 model."""
+    """Base of the configurations of both autoencoders; the defaults are those of kl-f8."""
 
     ch: int = Field(default=128, ge=1, description="channels at full resolution, times ch_mult[0]")
     ch_mult: tuple[int, ...] = Field(
@@ -23,12 +23,14 @@ class AutoencoderConfig(FirstStageConfig):
     resolution: int = Field(
         default=256,
         ge=1,
-        description="nominal side of the images, which gives attn_resolutions a meaning",
+        description="nominal side of the images in pixels, to which attn_resolutions refer",
     )
-    in_channels: int = Field(default=3, ge=1, description="channels of the images given")
-    out_ch: int = Field(default=3, ge=1, description="channels of the images returned")
+    in_channels: int = Field(default=3, ge=1, description="channels of the images to encode")
+    out_ch: int = Field(default=3, ge=1, description="channels of the decoded images")
     z_channels: int = Field(
-        default=4, ge=1, description="channels between encoder or decoder and 1x1 conv"
+        default=4,
+        ge=1,
+        description="channels between the encoder or decoder and its 1x1 convolution",
     )
     embed_dim: int = Field(default=4, ge=1, description="channels of the latents")
     dropout: float = Field(
@@ -36,7 +38,7 @@ class AutoencoderConfig(FirstStageConfig):
     )
     attn_type: Literal["vanilla", "linear", "none"] = Field(
         default="vanilla",
-        description="linear: at a cost linear in the positions; "
+        description="linear: its cost is linear in the positions; "
         "none: no attention at all, not even in the middle",
     )
     num_groups: int = Field(default=32, ge=1, description="groups of every group norm")
@@ -45,7 +47,7 @@ class AutoencoderConfig(FirstStageConfig):
     )
 
     @model_validator(mode="after")
-    def _groups_divide_channels(self) -> Self:
+    def _check_groups(self) -> Self:
         for channels in (self.ch, *(self.ch * mult for mult in self.ch_mult)):
             if channels % self.num_groups:
                 raise ValueError(
@@ -64,23 +66,25 @@ class AutoencoderConfig(FirstStageConfig):
         """Channels of the latents."""
         return self.embed_dim
 
-    def attends(self, level: int) -> bool:
-        """Return whether the blocks of a level, 0 the highest resolution, attend."""
+    def has_attention(self, level: int) -> bool:
+        """Return whether the blocks of a level have attention; level 0 has full resolution."""
         return self.resolution // 2**level in self.attn_resolutions
 
 
 class AutoencoderKLConfig(AutoencoderConfig):
-    """Shape of an `AutoencoderKL`. The defaults are those of the published kl-f8 model."""
+    """The KL-regularised autoencoder; the defaults are those of the published kl-f8."""
 
 
 class AutoencoderVQConfig(AutoencoderConfig):
-    """Shape of an `AutoencoderVQ`. The defaults are those of the published vq-f4 model."""
+    """The vector-quantised autoencoder; the defaults are those of the published vq-f4."""
 
     ch_mult: tuple[int, ...] = Field(
         default=(1, 2, 4), min_length=1, description="channels of each level, in units of ch"
     )
     z_channels: int = Field(
-        default=3, ge=1, description="channels between encoder or decoder and 1x1 conv"
+        default=3,
+        ge=1,
+        description="channels between the encoder or decoder and its 1x1 convolution",
     )
     embed_dim: int = Field(default=3, ge=1, description="channels of the latents and of a code")
     n_embed: int = Field(default=8192, ge=1, description="codes in the codebook")
@@ -90,34 +94,10 @@ class AutoencoderVQConfig(AutoencoderConfig):
         description="beta weighs the codebook term, as in the published models; "
         "false: the commitment term, as in arXiv:1711.00937",
     )
-    remap: int | None = Field(
-        default=None,
-        ge=1,
-        description="number of codes in use, whose indices are the buffer quantize.used; "
-        "absent: all codes are",
-    )
-    unknown_index: int | Literal["random", "extra"] = Field(
-        default="random",
-        description="index among those in use that a code out of use is given: "
-        "a random one, one more than there are, or this one",
-    )
-
-    @model_validator(mode="after")
-    def _remap_fits(self) -> Self:
-        if self.remap is None:
-            return self
-        if self.remap > self.n_embed:
-            raise ValueError(f"remap {self.remap} is more than the {self.n_embed} codes there are")
-        if isinstance(self.unknown_index, int) and not 0 <= self.unknown_index < self.remap:
-            raise ValueError(
-                f"unknown_index {self.unknown_index} is not in 0 to {self.remap - 1}, "
-                "the indices in use"
-            )
-        return self
 
 
 class IdentityConfig(FirstStageConfig):
-    """Latents that are the images themselves."""
+    """The first stage of diffusion on pixels."""
 
     channels: int = Field(default=3, ge=1, description="channels of the images")
     scale_factor: float = Field(default=1.0, gt=0, description="latents are multiplied by it")
@@ -134,15 +114,15 @@ class IdentityConfig(FirstStageConfig):
 
 
 class TinyAutoencoderConfig(FirstStageConfig):
-    """Shape of a `TinyAutoencoder`. The defaults are those of TAESD."""
+    """The small distilled autoencoder; the defaults are those of TAESD."""
 
-    in_channels: int = Field(default=3, ge=1, description="channels of the images given")
-    out_channels: int = Field(default=3, ge=1, description="channels of the images returned")
+    in_channels: int = Field(default=3, ge=1, description="channels of the images to encode")
+    out_channels: int = Field(default=3, ge=1, description="channels of the decoded images")
     encoder_block_out_channels: tuple[int, ...] = Field(
-        default=(64, 64, 64, 64), min_length=1, description="channels of each stage, all the same"
+        default=(64, 64, 64, 64), min_length=1, description="channels of each stage, all equal"
     )
     decoder_block_out_channels: tuple[int, ...] = Field(
-        default=(64, 64, 64, 64), min_length=1, description="channels of each stage, all the same"
+        default=(64, 64, 64, 64), min_length=1, description="channels of each stage, all equal"
     )
     num_encoder_blocks: tuple[int, ...] = Field(
         default=(1, 3, 3, 3), description="blocks of each stage, from the highest resolution"
@@ -152,20 +132,20 @@ class TinyAutoencoderConfig(FirstStageConfig):
     )
     z_channels: int = Field(default=4, ge=1, description="channels of the latents")
     latent_magnitude: float = Field(
-        default=3.0, gt=0, description="latents in +- this are kept where they are stored as images"
+        default=3.0, gt=0, description="greatest latent that can be stored in an image"
     )
     latent_shift: float = Field(
-        default=0.5, description="value in 0..1 that stands for 0 where latents are stored so"
+        default=0.5, description="value in 0..1 that stands for a latent of 0 in such an image"
     )
     scale_factor: float = Field(default=1.0, gt=0, description="latents are multiplied by it")
 
     @model_validator(mode="after")
-    def _stages_agree(self) -> Self:
+    def _check_stages(self) -> Self:
         for side in ("encoder", "decoder"):
             widths: tuple[int, ...] = getattr(self, f"{side}_block_out_channels")
             blocks: tuple[int, ...] = getattr(self, f"num_{side}_blocks")
             if len(set(widths)) > 1:
-                raise ValueError(f"{side}_block_out_channels must all be the same, not {widths}")
+                raise ValueError(f"{side}_block_out_channels must all be equal, not {widths}")
             if len(widths) != len(blocks):
                 raise ValueError(
                     f"{side}_block_out_channels has {len(widths)} stages, "
@@ -174,7 +154,7 @@ class TinyAutoencoderConfig(FirstStageConfig):
         if len(self.num_encoder_blocks) != len(self.num_decoder_blocks):
             raise ValueError(
                 f"the encoder has {len(self.num_encoder_blocks)} stages, "
-                f"the decoder {len(self.num_decoder_blocks)}: each must undo the other's factor"
+                f"the decoder {len(self.num_decoder_blocks)}; they must have the same number"
             )
         return self
 

@@ -1,18 +1,51 @@
-"""The decoder of both autoencoders (arXiv:2012.09841, arXiv:2112.10752)."""
+"""The encoder and decoder of both autoencoders (arXiv:2012.09841, arXiv:2112.10752).
+
+Attribute names are the keys of the published checkpoints.
+"""
 
 from itertools import pairwise
 
 from torch import Tensor, nn
 
-from latelier.first_stages.attention import attention
+from latelier.first_stages.attention import build_attention
 from latelier.first_stages.configs import AutoencoderConfig
-from latelier.first_stages.layers import Downsample, ResnetBlock, Upsample, activated, group_norm
+from latelier.first_stages.layers import (
+    Downsample,
+    ResnetBlock,
+    Upsample,
+    activate_in_place,
+    build_group_norm,
+)
+
+
+class Encoder(nn.Module):
+    """Maps images to moments at latent size, before the 1x1 convolution."""
+
+    def __init__(self, config: AutoencoderConfig, out_channels: int) -> None:
+        super().__init__()
+        widths = [config.ch * mult for mult in config.ch_mult]
+        self.conv_in = nn.Conv2d(config.in_channels, config.ch, 3, padding=1)
+        self.down = nn.ModuleList(
+            DownLevel(config, index, before, width)
+            for index, (before, width) in enumerate(pairwise([config.ch, *widths]))
+        )
+        self.mid = Middle(config, widths[-1])
+        self.norm_out = build_group_norm(widths[-1], config.num_groups)
+        self.conv_out = nn.Conv2d(widths[-1], out_channels, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map (B, C, H, W) to (B, out_channels, H / f, W / f)."""
+        h = self.conv_in(images)
+        for level in self.down:
+            h = level(h)
+        h = self.mid(h)
+        return self.conv_out(activate_in_place(self.norm_out(h)))
 
 
 class Decoder(nn.Module):
     """Maps latents, after the 1x1 convolution, to images.
 
-    `up[0]` is the highest resolution, as in the published checkpoints; it runs last.
+    `up[0]` has full resolution, as in the published checkpoints; it runs last.
     """
 
     def __init__(self, config: AutoencoderConfig) -> None:
@@ -24,40 +57,15 @@ class Decoder(nn.Module):
             UpLevel(config, index, below, width)
             for index, (width, below) in enumerate(pairwise([*widths, widths[-1]]))
         )
-        self.norm_out = group_norm(widths[0], config.num_groups)
+        self.norm_out = build_group_norm(widths[0], config.num_groups)
         self.conv_out = nn.Conv2d(widths[0], config.out_ch, 3, padding=1)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Map (B, z, h, w) to (B, C, f h, f w)."""
-        h = self.mid(self.conv_in(features))
+    def forward(self, z: Tensor) -> Tensor:
+        """Map (B, z_channels, h, w) to (B, out_ch, f h, f w)."""
+        h = self.mid(self.conv_in(z))
         for level in reversed(self.up):
             h = level(h)
-        images: Tensor = self.conv_out(activated(self.norm_out(h)))
-        return images
-
-
-class Encoder(nn.Module):
-    """Maps images to features at latent size, before the 1x1 convolution."""
-
-    def __init__(self, config: AutoencoderConfig, out_channels: int) -> None:
-        super().__init__()
-        widths = [config.ch * mult for mult in config.ch_mult]
-        self.conv_in = nn.Conv2d(config.in_channels, config.ch, 3, padding=1)
-        self.down = nn.ModuleList(
-            DownLevel(config, index, before, width)
-            for index, (before, width) in enumerate(pairwise([config.ch, *widths]))
-        )
-        self.mid = Middle(config, widths[-1])
-        self.norm_out = group_norm(widths[-1], config.num_groups)
-        self.conv_out = nn.Conv2d(widths[-1], out_channels, 3, padding=1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map (B, C, H, W) to (B, C', H / f, W / f)."""
-        h = self.conv_in(images)
-        for level in self.down:
-            h = level(h)
-        features: Tensor = self.conv_out(activated(self.norm_out(self.mid(h))))
-        return features
+        return self.conv_out(activate_in_place(self.norm_out(h)))
 
 
 class Middle(nn.Module):
@@ -67,32 +75,31 @@ class Middle(nn.Module):
         super().__init__()
         groups, dropout = config.num_groups, config.dropout
         self.block_1 = ResnetBlock(channels, channels, groups, dropout)
-        self.attn_1 = attention(config.attn_type, channels, groups)
+        self.attn_1 = build_attention(config.attn_type, channels, groups)
         self.block_2 = ResnetBlock(channels, channels, groups, dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, h, w) to the same shape."""
-        h: Tensor = self.block_2(self.attn_1(self.block_1(x)))
-        return h
+        return self.block_2(self.attn_1(self.block_1(x)))
 
 
 class Level(nn.Module):
-    """The blocks of one resolution, with attention after each where the configuration asks.
+    """The residual blocks of one resolution, each followed by attention if configured.
 
-    index: 0 is the highest resolution.
+    Level 0 has full resolution.
     """
 
     def __init__(
         self, config: AutoencoderConfig, index: int, channels: int, out_channels: int, blocks: int
     ) -> None:
         super().__init__()
-        kind = config.attn_type if config.attends(index) else "none"
+        kind = config.attn_type if config.has_attention(index) else "none"
         widths = [channels] + [out_channels] * (blocks - 1)
         self.block = nn.ModuleList(
             ResnetBlock(width, out_channels, config.num_groups, config.dropout) for width in widths
         )
         self.attn = nn.ModuleList(
-            attention(kind, out_channels, config.num_groups) for _ in range(blocks)
+            build_attention(kind, out_channels, config.num_groups) for _ in range(blocks)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -103,23 +110,22 @@ class Level(nn.Module):
 
 
 class DownLevel(Level):
-    """A level of the encoder; all but the last end by halving the sides."""
+    """A level of the encoder; all but the last halve the sides at their end."""
 
     def __init__(
         self, config: AutoencoderConfig, index: int, channels: int, out_channels: int
     ) -> None:
         super().__init__(config, index, channels, out_channels, config.num_res_blocks)
-        last = index == len(config.ch_mult) - 1
-        self.downsample = nn.Identity() if last else Downsample(out_channels)
+        is_last = index == len(config.ch_mult) - 1
+        self.downsample = nn.Identity() if is_last else Downsample(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to (B, C', h / 2, w / 2), or (B, C', h, w) in the last."""
-        out: Tensor = self.downsample(super().forward(x))
-        return out
+        """Map (B, C, h, w) to (B, C', h / 2, w / 2), or in the last level to (B, C', h, w)."""
+        return self.downsample(super().forward(x))
 
 
 class UpLevel(Level):
-    """A level of the decoder; all but that of full resolution end by doubling the sides."""
+    """A level of the decoder; all but level 0 double the sides at their end."""
 
     def __init__(
         self, config: AutoencoderConfig, index: int, channels: int, out_channels: int
@@ -128,6 +134,5 @@ class UpLevel(Level):
         self.upsample = nn.Identity() if index == 0 else Upsample(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to (B, C', 2 h, 2 w), or (B, C', h, w) in the last."""
-        out: Tensor = self.upsample(super().forward(x))
-        return out
+        """Map (B, C, h, w) to (B, C', 2 h, 2 w), or in level 0 to (B, C', h, w)."""
+        return self.upsample(super().forward(x))

@@ -1,4 +1,4 @@
-"""Refusals of images and latents whose shape a first stage cannot take."""
+"""Checks of the shapes of images and latents."""
 
 from torch import Tensor
 
@@ -6,14 +6,14 @@ from latelier.contracts.errors import InvalidInputError
 
 
 def check_images(images: Tensor, channels: int, f: int) -> None:
-    """Refuse images that are not (B, channels, H, W) with sides that are multiples of f.
+    """Check that images are (B, channels, H, W) with sides that are multiples of f.
 
     Raises:
-        InvalidInputError: says which sizes are nearest.
+        InvalidInputError: names the nearest sizes that would fit.
     """
     if images.ndim != 4 or images.shape[1] != channels:
         raise InvalidInputError(
-            f"images for this first stage are (B, {channels}, H, W), not {_shape(images)}"
+            f"images for this first stage are (B, {channels}, H, W), not {tuple(images.shape)}"
         )
     height, width = images.shape[2:]
     if height % f or width % f or not height or not width:
@@ -27,16 +27,12 @@ def check_images(images: Tensor, channels: int, f: int) -> None:
 
 
 def check_latents(latents: Tensor, channels: int) -> None:
-    """Refuse latents that are not (B, channels, h, w).
+    """Check that latents are (B, channels, h, w).
 
     Raises:
-        InvalidInputError: says what they are.
+        InvalidInputError: names the expected and the actual shape.
     """
     if latents.ndim != 4 or latents.shape[1] != channels or not latents.shape[2:].numel():
         raise InvalidInputError(
-            f"latents of this first stage are (B, {channels}, h, w), not {_shape(latents)}"
+            f"latents of this first stage are (B, {channels}, h, w), not {tuple(latents.shape)}"
         )
-
-
-def _shape(tensor: Tensor) -> str:
-    return "(" + ", ".join(str(side) for side in tensor.shape) + ")"

@@ -11,67 +11,61 @@ from torch import Tensor, nn
 from latelier.first_stages.configs import TinyAutoencoderConfig
 from latelier.first_stages.layers import Layers, TinyBlock
 from latelier.first_stages.shapes import check_images, check_latents
-from latelier.first_stages.tiling.chain import sequential_chain
+from latelier.first_stages.tiling.chain import split_layers
 from latelier.first_stages.tiling.tiled import run_tiled
+from latelier.first_stages.tiling.tiling import TilingMode
+from latelier.nn.module import ConfiguredModule
 
 
-class TinyAutoencoder(nn.Module):
-    """Encodes and decodes latents of a larger autoencoder, of which it is distilled."""
+class TinyAutoencoder(ConfiguredModule[TinyAutoencoderConfig]):
+    """Encodes and decodes the latents of a larger autoencoder, from which it is distilled."""
 
     def __init__(self, config: TinyAutoencoderConfig) -> None:
-        super().__init__()
-        self._config = config
+        super().__init__(config)
         self.encoder = Layers(_encoder_layers(config))
         self.decoder = Layers(_decoder_layers(config))
-
-    @property
-    def config(self) -> TinyAutoencoderConfig:
-        """The configuration that it was built with."""
-        return self._config
 
     def encode(self, images: Tensor) -> Tensor:
         """Return the latents (B, C, H / f, W / f) of images (B, 3, H, W) in [-1, 1].
 
         Raises:
-            InvalidInputError: the images have a shape that it cannot take.
+            InvalidInputError: the images have a wrong shape.
         """
-        latents: Tensor = self.encoder(self._unit(images))
-        return latents * self.config.scale_factor
+        return self.encoder(self._to_unit_range(images)) * self.config.scale_factor
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return the images (B, 3, H, W), about in [-1, 1], of latents (B, C, H / f, W / f).
 
         Raises:
-            InvalidInputError: the latents do not have its number of channels.
+            InvalidInputError: the latents have a wrong shape.
         """
-        images: Tensor = self.decoder(self._clamped(latents))
-        return 2 * images - 1
+        return 2 * self.decoder(self._clamp(latents)) - 1
 
-    def encode_tiled(self, images: Tensor, *, tile: int, exact: bool) -> Tensor:
-        """Return what `encode` returns, in tiles; see `latelier.first_stages.tiling.tiling`."""
-        chain = sequential_chain(self.encoder.layers)
-        return run_tiled(chain, self._unit(images), tile, exact=exact) * self.config.scale_factor
+    def encode_tiled(self, images: Tensor, *, tile: int, mode: TilingMode) -> Tensor:
+        """Return the output of `encode`, in tiles; see `latelier.first_stages.tiling.tiling`."""
+        steps = split_layers(self.encoder.layers)
+        return run_tiled(steps, self._to_unit_range(images), tile, mode) * self.config.scale_factor
 
-    def decode_tiled(self, latents: Tensor, *, tile: int, exact: bool) -> Tensor:
-        """Return what `decode` returns, in tiles; see `latelier.first_stages.tiling.tiling`."""
-        chain = sequential_chain(self.decoder.layers)
-        return 2 * run_tiled(chain, self._clamped(latents), tile, exact=exact) - 1
+    def decode_tiled(self, latents: Tensor, *, tile: int, mode: TilingMode) -> Tensor:
+        """Return the output of `decode`, in tiles; see `latelier.first_stages.tiling.tiling`."""
+        steps = split_layers(self.decoder.layers)
+        return 2 * run_tiled(steps, self._clamp(latents), tile, mode) - 1
 
     def scale_latents(self, latents: Tensor) -> Tensor:
-        """Return latents as values in 0..1, to be stored as an image; what is beyond is lost."""
+        """Return latents as values in 0..1, to store them as an image; larger ones are clamped."""
         config = self.config
         return (latents / (2 * config.latent_magnitude) + config.latent_shift).clamp(0, 1)
 
     def unscale_latents(self, values: Tensor) -> Tensor:
-        """Return the latents of what `scale_latents` returned."""
+        """Return the latents that `scale_latents` mapped to values in 0..1."""
         return (values - self.config.latent_shift) * (2 * self.config.latent_magnitude)
 
-    def _unit(self, images: Tensor) -> Tensor:
-        """Return images in 0..1, which is what the network was trained on."""
+    def _to_unit_range(self, images: Tensor) -> Tensor:
+        """Return images in 0..1, the range that the network was trained on."""
         check_images(images, self.config.in_channels, self.config.downsampling)
         return (images + 1) / 2
 
-    def _clamped(self, latents: Tensor) -> Tensor:
+    def _clamp(self, latents: Tensor) -> Tensor:
         """Return unscaled latents, softly clamped to +-3 as in the published model."""
         check_latents(latents, self.config.z_channels)
         return 3 * torch.tanh(latents / (3 * self.config.scale_factor))

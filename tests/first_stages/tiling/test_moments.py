@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from latelier.first_stages.tiling.moments import Moments, fixed
+from latelier.first_stages.tiling.moments import Moments, normalize_by
 
 
 def group_norm() -> nn.GroupNorm:
@@ -28,9 +28,9 @@ def test_moments_gathered_in_pieces_apply_a_norm_as_the_whole_does(offset):
         for piece in rows.split([4, 10], dim=3):
             moments.add(piece)
     expected = norm.double()(x.double()).float()
-    found = fixed({norm: moments})(norm, x)
+    found = normalize_by({norm: moments})(norm, x)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * (1 + offset))
-    at_once = fixed({norm: Moments.of(x)})(norm, x)
+    at_once = normalize_by({norm: Moments.of(x)})(norm, x)
     torch.testing.assert_close(found, at_once, rtol=0, atol=1e-6 * (1 + offset))
 
 
@@ -38,13 +38,13 @@ def test_each_image_has_its_own_moments():
     norm, x = group_norm(), a_map(0.0)
     changed = x.clone()
     changed[1] *= 3
-    normalize = fixed({norm: Moments.of(x)}), fixed({norm: Moments.of(changed)})
+    normalize = normalize_by({norm: Moments.of(x)}), normalize_by({norm: Moments.of(changed)})
     assert torch.equal(normalize[0](norm, x)[0], normalize[1](norm, x)[0])
     assert not torch.equal(normalize[0](norm, x)[1], normalize[1](norm, x)[1])
 
 
 def test_a_norm_is_applied_in_float32_and_returned_as_it_came():
     norm, x = group_norm(), a_map(3.0).bfloat16()
-    found = fixed({norm: Moments.of(x)})(norm, x)
+    found = normalize_by({norm: Moments.of(x)})(norm, x)
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found.float(), norm(x.float()), rtol=0.01, atol=0.01)

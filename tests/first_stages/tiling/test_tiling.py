@@ -17,7 +17,7 @@ from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.autoencoder_vq import AutoencoderVQ
 from latelier.first_stages.configs import AutoencoderVQConfig, IdentityConfig, TinyAutoencoderConfig
 from latelier.first_stages.identity import Identity
-from latelier.first_stages.tiling.tiling import decode_tiled, encode_tiled
+from latelier.first_stages.tiling.tiling import TilingMode, decode_tiled, encode_tiled
 from latelier.first_stages.tiny import TinyAutoencoder
 from latelier.presets import read_preset
 
@@ -66,12 +66,14 @@ def psnr(found: Tensor, whole: Tensor) -> float:
     return 10 * math.log10(4 / max(((found - whole) ** 2).mean().item(), 1e-20))
 
 
-def both_ways(first_stage: Any, images: Tensor, latents: Tensor, tile: int, exact: bool) -> Any:
-    """Return what encoding gives in tiles and whole, then what decoding gives."""
+def tiled_and_whole(
+    first_stage: Any, images: Tensor, latents: Tensor, tile: int, mode: TilingMode
+) -> Any:
+    """Return the latents, in tiles and whole, then the images, in tiles and whole."""
     with torch.no_grad():
         whole = first_stage.encode(images), first_stage.decode(latents)
-    encoded = encode_tiled(first_stage, images, tile=tile, exact=exact)
-    return encoded, whole[0], decode_tiled(first_stage, latents, tile=tile, exact=exact), whole[1]
+    encoded = encode_tiled(first_stage, images, tile=tile, mode=mode)
+    return encoded, whole[0], decode_tiled(first_stage, latents, tile=tile, mode=mode), whole[1]
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (96, 40)])
@@ -79,7 +81,9 @@ def both_ways(first_stage: Any, images: Tensor, latents: Tensor, tile: int, exac
 def test_exact_tiles_agree_with_the_whole(name, height, width):
     first_stage = autoencoder(name, **REDUCED)
     images, latents = noise(1, 3, height, width), latents_of(first_stage, height, width)
-    encoded, features, decoded, whole = both_ways(first_stage, images, latents, 32, exact=True)
+    encoded, features, decoded, whole = tiled_and_whole(
+        first_stage, images, latents, 32, mode="exact"
+    )
     assert error(encoded, features) < EXACT
     assert error(decoded, whole) < EXACT
 
@@ -89,7 +93,9 @@ def test_exact_tiles_agree_with_the_whole(name, height, width):
 def test_fast_tiles_are_near_the_whole(name, height, width):
     first_stage = autoencoder(name, **REDUCED)
     images, latents = noise(1, 3, height, width), latents_of(first_stage, height, width)
-    encoded, features, decoded, whole = both_ways(first_stage, images, latents, 32, exact=False)
+    encoded, features, decoded, whole = tiled_and_whole(
+        first_stage, images, latents, 32, mode="fast"
+    )
     assert error(encoded, features) < 0.05
     assert psnr(decoded, whole) > FAST
     assert error(decoded, whole) > EXACT  # it is not the exact one by another name
@@ -109,8 +115,10 @@ def test_fast_tiles_are_near_the_whole(name, height, width):
 def test_wherever_the_attention_is(name, changes, tile):
     first_stage = autoencoder(name, **{**REDUCED, **changes})
     images, latents = noise(1, 3, 32, 48), latents_of(first_stage, 32, 48)
-    for exact, bound in ((True, EXACT), (False, 0.05)):
-        encoded, features, decoded, whole = both_ways(first_stage, images, latents, tile, exact)
+    for mode, bound in (("exact", EXACT), ("fast", 0.05)):
+        encoded, features, decoded, whole = tiled_and_whole(
+            first_stage, images, latents, tile, mode
+        )
         assert error(encoded, features) < bound
         assert error(decoded, whole) < bound
 
@@ -119,7 +127,9 @@ def test_wherever_the_attention_is(name, changes, tile):
 def test_any_tile_will_do(tile):
     first_stage = autoencoder("kl-f8", **REDUCED, num_res_blocks=1)
     images, latents = noise(1, 3, 32, 56), latents_of(first_stage, 32, 56)
-    encoded, features, decoded, whole = both_ways(first_stage, images, latents, tile, exact=True)
+    encoded, features, decoded, whole = tiled_and_whole(
+        first_stage, images, latents, tile, mode="exact"
+    )
     assert error(encoded, features) < EXACT
     assert error(decoded, whole) < EXACT
 
@@ -156,21 +166,21 @@ def mosaic() -> Tensor:
 def test_the_embedded_autoencoder_agrees_with_the_whole(images, embedded):
     with torch.no_grad():
         latents = embedded.encode(images)
-    encoded, features, decoded, whole = both_ways(embedded, images, latents, 64, exact=True)
+    encoded, features, decoded, whole = tiled_and_whole(embedded, images, latents, 64, mode="exact")
     assert error(encoded, features) < EXACT
     assert error(decoded, whole) < EXACT
-    encoded, features, decoded, whole = both_ways(embedded, images, latents, 64, exact=False)
+    encoded, features, decoded, whole = tiled_and_whole(embedded, images, latents, 64, mode="fast")
     assert error(encoded, features) < 0.02
     assert psnr(decoded, whole) > FAST + 10
 
 
-@pytest.mark.parametrize("exact", [True, False])
-def test_there_is_no_seam(exact, embedded):
+@pytest.mark.parametrize("mode", ["exact", "fast"])
+def test_there_is_no_seam(mode, embedded):
     """Differences from the whole are no greater along the edges of tiles than elsewhere."""
     with torch.no_grad():
         latents = embedded.encode(mosaic())
         whole = embedded.decode(latents)
-    off = (decode_tiled(embedded, latents, tile=64, exact=exact) - whole).square()
+    off = (decode_tiled(embedded, latents, tile=64, mode=mode) - whole).square()
     edges = torch.zeros(128, 192, dtype=torch.bool)
     edges[63:65] = edges[:, 63:65] = edges[:, 127:129] = True
     assert off[..., edges].mean() < 2 * off[..., ~edges].mean()
@@ -184,8 +194,8 @@ def test_the_tiny_autoencoder_agrees_with_the_whole(height, width):
     )
     first_stage = TinyAutoencoder(config)
     images, latents = noise(2, 3, height, width), latents_of(first_stage, height, width, rows=2)
-    for exact in (True, False):
-        encoded, features, decoded, whole = both_ways(first_stage, images, latents, 16, exact)
+    for mode in ("exact", "fast"):
+        encoded, features, decoded, whole = tiled_and_whole(first_stage, images, latents, 16, mode)
         assert error(encoded, features) < EXACT
         assert error(decoded, whole) < EXACT
 
@@ -202,8 +212,8 @@ def test_scale_factor_and_precision_are_kept():
     images = noise(1, 3, 64, 64).bfloat16()
     with torch.no_grad():
         whole = first_stage.encode(images)
-    for exact in (True, False):
-        found = encode_tiled(first_stage, images, tile=32, exact=exact)
+    for mode in ("exact", "fast"):
+        found = encode_tiled(first_stage, images, tile=32, mode=mode)
         assert error(found, whole) < 0.1
 
 
@@ -260,7 +270,7 @@ def check_decoding(first_stage: Any, latents: Tensor) -> None:
     with torch.no_grad():
         whole = first_stage.decode(latents)
     assert error(decode_tiled(first_stage, latents), whole) < EXACT
-    assert psnr(decode_tiled(first_stage, latents, exact=False), whole) > FAST
+    assert psnr(decode_tiled(first_stage, latents, mode="fast"), whole) > FAST
 
 
 @pytest.mark.zoo

@@ -1,16 +1,16 @@
-"""Steps over a map in tiles, with group norms that see the whole map.
+"""Steps over a map in tiles, with the group-norm statistics of the whole map.
 
-A norm's statistics need every earlier norm to be right, so the steps are taken one after the other,
-each over all tiles, and the maps in between lie in main memory.
+A norm's statistics depend on every earlier norm, so the steps run one after the other, each over
+all tiles, and the maps between them are stored in main memory.
 
-Exact: at most two maps of the size at hand, what a residual block adds to and what lies between its
-two convolutions. What a layer without norm gives (the convolution after an upsampling) is not
-stored, for it would be the largest map of all: it is computed once for its statistics and once more
-where it is used. Against one call on the whole map that one convolution comes on top, and the one
-or two positions beyond each tile.
+Exact mode stores at most two maps: the input of a residual block and the map between its two
+convolutions. The output of a layer without norm (the convolution after an upsampling) would be the
+largest map of all, so it is not stored but computed twice: for its statistics, and where it is
+read. Compared with one call on the whole map this costs that convolution, and the one or two
+positions beyond each tile.
 
-Fast: nothing is computed twice, so the largest map is stored too; maps are stored in bfloat16,
-whose range is that of float32, so that nothing overflows.
+Fast mode computes nothing twice, so it stores the largest map too. It stores maps in bfloat16,
+which has the range of float32 and does not overflow.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,87 +19,94 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from latelier.first_stages.tiling.chain import Normed, Plain, Residual, Step
-from latelier.first_stages.tiling.feature_map import FeatureMap, Setting
-from latelier.first_stages.tiling.moments import Moments, fixed
+from latelier.first_stages.tiling.chain import NormConvStep, PlainStep, ResidualStep, Step
+from latelier.first_stages.tiling.feature_map import FeatureMap, MapFormat
+from latelier.first_stages.tiling.moments import Moments, normalize_by
+from latelier.first_stages.tiling.tiling import TilingMode
 
 
 def run_layerwise(
-    steps: Sequence[Step], x: Tensor, side: int, device: torch.device, *, exact: bool
+    steps: Sequence[Step], x: Tensor, side: int, device: torch.device, mode: TilingMode
 ) -> Tensor:
-    """Return, in main memory, what steps make of x (B, C, h, w) in tiles of `side` positions of x.
+    """Return the output of steps for x (B, C, h, w), in main memory.
 
-    They run on `device`. x is overwritten unless the first step is a `Plain`.
+    Tiles of `side` positions of x run on `device`. x is overwritten unless the first step is a
+    `PlainStep`.
     """
-    full = Setting(device, x.dtype, stored=x.dtype)
-    between = full if exact else replace(full, stored=torch.bfloat16)
-    at_hand = FeatureMap(x.cpu(), side, between)
-    *segments, (entry, last) = _segments(steps)
-    for before, step in segments:
-        at_hand = at_hand.entered(before)
-        if before and not exact:
-            at_hand = _stored(at_hand)
-        at_hand = _taken(at_hand, step)
-    at_hand.setting = full
-    return _taken(at_hand.entered(entry), last).values.to(x.dtype)
+    final = MapFormat(device, x.dtype, stored=x.dtype)
+    between = final if mode == "exact" else replace(final, stored=torch.bfloat16)
+    current = FeatureMap(x.cpu(), side, between)
+    *segments, (last_plain, last_step) = _split_at_norms(steps)
+    for plain, step in segments:
+        current = current.append_steps(plain)
+        if plain and mode == "fast":
+            current = _store(current)
+        current = _run_step(current, step)
+    current.format = final
+    return _run_step(current.append_steps(last_plain), last_step).values.to(x.dtype)
 
 
-def _segments(steps: Sequence[Step]) -> Iterator[tuple[list[Plain], Normed | Residual | None]]:
-    """Yield each step that has norms with the ones without norm before it, and the rest."""
-    entry: list[Plain] = []
+def _split_at_norms(
+    steps: Sequence[Step],
+) -> Iterator[tuple[list[PlainStep], NormConvStep | ResidualStep | None]]:
+    """Yield each step with norms, after the steps without norm before it; None ends the rest."""
+    plain: list[PlainStep] = []
     for step in steps:
-        if isinstance(step, Plain):
-            entry.append(step)
+        if isinstance(step, PlainStep):
+            plain.append(step)
         else:
-            yield entry, step
-            entry = []
-    if entry:
-        yield entry, None
+            yield plain, step
+            plain = []
+    if plain:
+        yield plain, None
 
 
-def _taken(source: FeatureMap, step: Normed | Residual | None) -> FeatureMap:
+def _run_step(source: FeatureMap, step: NormConvStep | ResidualStep | None) -> FeatureMap:
     match step:
-        case Residual():
-            return _residual(source, step)
-        case Normed():
-            return _normed(source, step)
+        case ResidualStep():
+            return _run_residual(source, step)
+        case NormConvStep():
+            return _run_norm_conv(source, step)
         case None:
-            return _stored(source)
+            return _store(source)
 
 
-def _stored(source: FeatureMap) -> FeatureMap:
-    out = source.blank()
-    for tile, piece in source.pieces():
-        out.put(tile.place, piece[..., *tile.own])
-    return out.written()
+def _store(source: FeatureMap) -> FeatureMap:
+    """Compute the pending steps of a map."""
+    writer = source.new_writer()
+    for tile, part in source.read_tiles():
+        writer.write(tile.target, part[..., *tile.interior])
+    return writer.finish()
 
 
-def _normed(source: FeatureMap, step: Normed) -> FeatureMap:
-    normalize = fixed({step.norm: source.moments()})
-    out = source.blank()
-    for tile, piece in source.pieces(step):
-        out.put(tile.place, step(piece, normalize)[..., *tile.own])
-    return out.written()
+def _run_norm_conv(source: FeatureMap, step: NormConvStep) -> FeatureMap:
+    normalize = normalize_by({step.norm: source.moments()})
+    writer = source.new_writer()
+    for tile, part in source.read_tiles(step):
+        writer.write(tile.target, step(part, normalize)[..., *tile.interior])
+    return writer.finish()
 
 
-def _residual(source: FeatureMap, step: Residual) -> FeatureMap:
-    """Return what a block makes of a map, written over what the block adds to."""
-    normalize = fixed({step.first.norm: source.moments()})
-    hidden, shortcut = source.blank(), source.blank()
-    stored = not source.entry and isinstance(step.shortcut, nn.Identity)
-    for tile, piece in source.pieces(step.first):
-        hidden.put(tile.place, step.first(piece, normalize)[..., *tile.own])
-        if not stored:
-            shortcut.put(tile.place, step.shortcut(piece[..., *tile.own]))
-    return _added(source if stored else shortcut.written(), hidden.written(), step.second)
+def _run_residual(source: FeatureMap, step: ResidualStep) -> FeatureMap:
+    """Run a residual block; its output overwrites the map that it is added to."""
+    normalize = normalize_by({step.first.norm: source.moments()})
+    hidden, shortcut = source.new_writer(), source.new_writer()
+    adds_to_source = not source.pending and isinstance(step.shortcut, nn.Identity)
+    for tile, part in source.read_tiles(step.first):
+        hidden.write(tile.target, step.first(part, normalize)[..., *tile.interior])
+        if not adds_to_source:
+            shortcut.write(tile.target, step.shortcut(part[..., *tile.interior]))
+    base = source if adds_to_source else shortcut.finish()
+    return _add_second(base, hidden.finish(), step.second)
 
 
-def _added(base: FeatureMap, hidden: FeatureMap, second: Normed) -> FeatureMap:
-    normalize = fixed({second.norm: hidden.moments()})
+def _add_second(base: FeatureMap, hidden: FeatureMap, second: NormConvStep) -> FeatureMap:
+    """Add the second convolution of a residual block to `base`, in place."""
+    normalize = normalize_by({second.norm: hidden.moments()})
     moments = Moments()
-    for tile, piece in hidden.pieces(second):
-        part = base.values[..., *tile.place].to(piece.device, piece.dtype)
-        part = part + second(piece, normalize)[..., *tile.own]
-        base.values[..., *tile.place] = part
-        moments.add(part)
-    return FeatureMap(base.values, base.side, base.setting, moments=moments)
+    for tile, part in hidden.read_tiles(second):
+        total = base.values[..., *tile.target].to(part.device, part.dtype)
+        total = total + second(part, normalize)[..., *tile.interior]
+        base.values[..., *tile.target] = total
+        moments.add(total)
+    return FeatureMap(base.values, base.side, base.format, moments=moments)

@@ -1,4 +1,4 @@
-"""Mean and variance of a map's channels, gathered piece by piece, and norms that use them."""
+"""Mean and variance of the channels of a map, accumulated tile by tile, and norms that use them."""
 
 from collections.abc import Mapping
 
@@ -10,9 +10,9 @@ from latelier.first_stages.tiling.chain import Normalize
 
 
 class Moments:
-    """Mean and squared deviation of each channel of each image of a batch, in float64.
+    """Mean and sum of squared deviations of each channel of each image of a batch, in float64.
 
-    Pieces are added by the pairwise update of Chan, Golub and LeVeque (1979), which stays exact
+    Tiles are added by the pairwise update of Chan, Golub and LeVeque (1979), which stays exact
     where the mean is large against the deviation.
     """
 
@@ -22,14 +22,14 @@ class Moments:
 
     @classmethod
     def of(cls, x: Tensor) -> "Moments":
-        """Return those of a whole map (B, C, h, w)."""
+        """Return the moments of a whole map (B, C, h, w)."""
         moments = cls()
         moments.add(x)
         return moments
 
     def add(self, x: Tensor) -> None:
-        """Add a piece (B, C, h, w)."""
-        var, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0)
+        """Add a tile (B, C, h, w)."""
+        var, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0)  # (B, C)
         var, mean = var.double().cpu(), mean.double().cpu()
         new = x.shape[2:].numel()
         count = self._count + new
@@ -39,25 +39,23 @@ class Moments:
         self._count = count
 
     def affine(self, norm: nn.GroupNorm) -> tuple[Tensor, Tensor]:
-        """Return scale and shift, (B, C, 1, 1) float32, that apply `norm` to the map."""
-        groups, each = norm.num_groups, norm.num_channels // norm.num_groups
+        """Return scale and shift, (B, C, 1, 1) float32, that apply `norm` to the whole map."""
+        groups, size = norm.num_groups, norm.num_channels // norm.num_groups
         mean = reduce(self._mean, "b (g c) -> b g", "mean", g=groups)
-        spread = (self._mean - repeat(mean, "b g -> b (g c)", c=each)) ** 2
+        spread = (self._mean - repeat(mean, "b g -> b (g c)", c=size)) ** 2
         var = reduce(self._deviation / self._count + spread, "b (g c) -> b g", "mean", g=groups)
-        rstd, mean = (
-            repeat(each_group, "b g -> b (g c) 1 1", c=each)
-            for each_group in ((var + norm.eps).rsqrt(), mean)
-        )
+        rstd = repeat((var + norm.eps).rsqrt(), "b g -> b (g c) 1 1", c=size)
+        mean = repeat(mean, "b g -> b (g c) 1 1", c=size)
         weight, bias = (p.double().cpu().view(1, -1, 1, 1) for p in (norm.weight, norm.bias))
         return (weight * rstd).float(), (bias - mean * weight * rstd).float()
 
 
-def fixed(moments: Mapping[nn.GroupNorm, Moments]) -> Normalize:
-    """Return what applies each norm with the moments given for it."""
+def normalize_by(moments: Mapping[nn.GroupNorm, Moments]) -> Normalize:
+    """Return a function that applies each norm with its moments."""
     affine = {norm: each.affine(norm) for norm, each in moments.items()}
 
     def normalize(norm: nn.GroupNorm, x: Tensor) -> Tensor:
-        weight, bias = (each.to(x.device) for each in affine[norm])
-        return torch.addcmul(bias, x.float(), weight).to(x.dtype)
+        scale, shift = (part.to(x.device) for part in affine[norm])
+        return torch.addcmul(shift, x.float(), scale).to(x.dtype)
 
     return normalize

@@ -1,4 +1,4 @@
-"""A chain of steps over a map, in tiles where that takes less memory."""
+"""A sequence of steps over a map, in tiles where that takes less memory."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -8,44 +8,47 @@ import torch
 from torch import Tensor
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.first_stages.tiling.chain import Step, everywhere, run, scale
+from latelier.first_stages.tiling.chain import Step, run_steps
 from latelier.first_stages.tiling.layerwise import run_layerwise
 from latelier.first_stages.tiling.tiles import total_scale
+from latelier.first_stages.tiling.tiling import TilingMode
 
 
 @torch.no_grad()
-def run_tiled(chain: Sequence[Step], x: Tensor, tile: int, *, exact: bool) -> Tensor:
-    """Return what a chain makes of x (B, C, h, w); see `latelier.first_stages.tiling.tiling`.
+def run_tiled(steps: Sequence[Step], x: Tensor, tile: int, mode: TilingMode) -> Tensor:
+    """Return the output of steps for x (B, C, h, w); see `latelier.first_stages.tiling.tiling`.
 
     tile: side of a tile in positions of the image, the larger of input and output.
 
     Raises:
-        InvalidInputError: the tile's side is not a multiple of the chain's factor.
+        InvalidInputError: the tile's side is not a multiple of the steps' scale.
     """
-    factor = total_scale(chain)
-    _check_tile(tile, int(max(factor, 1 / factor)))
-    side = tile / (x.shape[2] * max(factor, Fraction(1)))  # of a tile, in heights of a map
+    scale = total_scale(steps)
+    _check_tile(tile, int(max(scale, 1 / scale)))
+    side = tile / (x.shape[2] * max(scale, Fraction(1)))  # of a tile, in heights of a map
     device = x.device
-    for at_once, steps in _parts(chain, x.shape[2] * x.shape[3], tile):
-        if at_once:
-            x = run(steps, x.to(device))
+    for is_whole, part in _group_steps(steps, x.shape[2] * x.shape[3], tile):
+        if is_whole:
+            x = run_steps(part, x.to(device))
         else:
-            x = run_layerwise(steps, x, int(side * x.shape[2]), device, exact=exact)
+            x = run_layerwise(part, x, int(side * x.shape[2]), device, mode)
     return x.to(device)
 
 
-def _parts(chain: Sequence[Step], positions: int, tile: int) -> Iterator[tuple[bool, list[Step]]]:
-    """Yield the chain in parts, each with whether it is run on the whole map.
+def _group_steps(
+    steps: Sequence[Step], positions: int, tile: int
+) -> Iterator[tuple[bool, list[Step]]]:
+    """Yield consecutive steps, each group with whether it runs on the whole map.
 
-    It is where a step sees everything, and where the map has no more positions than a tile.
+    A global step does, and a step whose maps have no more positions than a tile.
     """
-    at_once = []
-    for step in chain:
-        after = int(positions * scale(step) ** 2)
-        at_once.append(everywhere(step) or max(positions, after) <= tile**2)
+    is_whole = []
+    for step in steps:
+        after = int(positions * step.scale**2)
+        is_whole.append(step.is_global or max(positions, after) <= tile**2)
         positions = after
-    for whole, part in groupby(range(len(chain)), key=at_once.__getitem__):
-        yield whole, [chain[index] for index in part]
+    for whole, group in groupby(range(len(steps)), key=is_whole.__getitem__):
+        yield whole, [steps[index] for index in group]
 
 
 def _check_tile(tile: int, f: int) -> None:

@@ -1,4 +1,4 @@
-"""Where the tiles of a map lie: what each looks at, and what it gives."""
+"""The geometry of tiles: which area each reads, and which it writes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import product
 from math import ceil, lcm, prod
 
-from latelier.first_stages.tiling.chain import Step, halo, scale
+from latelier.first_stages.tiling.chain import Step
 
 Area = tuple[slice, slice]
 """Rows and columns."""
@@ -14,48 +14,50 @@ Area = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile of what a chain of steps makes of a map.
+    """One tile of the output of a sequence of steps over a map.
 
-    seen: the part of the input that it needs. own: of what the steps make of that, the part that
-    is the same as in the whole. place: where that lies in the whole output.
+    Attributes:
+        source: the area of the input that the tile depends on.
+        interior: the part of the steps' output for `source` that equals the whole map's.
+        target: where the interior lies in the whole output.
     """
 
-    seen: Area
-    own: Area
-    place: Area
+    source: Area
+    interior: Area
+    target: Area
 
 
-def tiles(size: Sequence[int], side: int, steps: Sequence[Step]) -> Iterator[Tile]:
+def split_map(size: Sequence[int], side: int, steps: Sequence[Step]) -> Iterator[Tile]:
     """Yield the tiles of a map of `size` (h, w), of `side` positions of the input."""
-    looks, factor = reach(steps), total_scale(steps)
-    rows, columns = (list(_spans(length, side, looks, factor)) for length in size)
+    halo, scale = total_halo(steps), total_scale(steps)
+    rows, columns = (list(_split_side(length, side, halo, scale)) for length in size)
     for row, column in product(rows, columns):
         yield Tile(*zip(row, column, strict=True))
 
 
-def reach(steps: Sequence[Step]) -> int:
-    """Return how far steps look beyond each edge of a tile, in positions of their input.
+def total_halo(steps: Sequence[Step]) -> int:
+    """Return the positions of the input beyond each edge that a tile depends on.
 
-    It is rounded up so that a part that begins there still halves evenly.
+    Rounded up, so that an area that begins there still halves evenly.
     """
-    looks, even = 0, 1
+    halo, even = 0, 1
     for step in reversed(steps):
-        looks = ceil(looks / scale(step)) + halo(step)
-        even = lcm(1, ceil(even / scale(step))) if scale(step) < 1 else even
-    return ceil(looks / even) * even
+        halo = ceil(halo / step.scale) + step.halo
+        even = lcm(1, ceil(even / step.scale)) if step.scale < 1 else even
+    return ceil(halo / even) * even
 
 
 def total_scale(steps: Sequence[Step]) -> Fraction:
-    """Return the factor by which steps change the sides."""
-    return prod((scale(step) for step in steps), start=Fraction(1))
+    """Return the factor of the sides of a map."""
+    return prod((step.scale for step in steps), start=Fraction(1))
 
 
-def _spans(
-    length: int, side: int, looks: int, factor: Fraction
+def _split_side(
+    length: int, side: int, halo: int, scale: Fraction
 ) -> Iterator[tuple[slice, slice, slice]]:
-    """Yield `seen`, `own` and `place` of the tiles along one side."""
+    """Yield source, interior and target of the tiles along one side."""
     for start in range(0, length, side):
         stop = min(start + side, length)
-        low, high = max(0, start - looks), min(length, stop + looks)
-        own = slice(int((start - low) * factor), int((stop - low) * factor))
-        yield slice(low, high), own, slice(int(start * factor), int(stop * factor))
+        low, high = max(0, start - halo), min(length, stop + halo)
+        interior = slice(int((start - low) * scale), int((stop - low) * scale))
+        yield slice(low, high), interior, slice(int(start * scale), int(stop * scale))

@@ -68,11 +68,9 @@ def autoencoder_vq(
     """
     wanted = ("ddconfig", "embed_dim", "n_embed")
     params = target.pick_params(wanted, {}, (*_TRAINING, "remap", "sane_index_shape"))
-    used = tensors.get("quantize.used")
     config = _layers(target, double_z=False) | {
         "embed_dim": params["embed_dim"],
         "n_embed": params["n_embed"],
-        "remap": None if used is None else len(used),
         "scale_factor": scale_factor,
     }
     return ImportedPart("latelier/autoencoder_vq", config, convolutional(weights(tensors)))
@@ -96,9 +94,13 @@ FIRST_STAGES: Mapping[str, FirstStageReader] = {
 
 
 def weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors without what only training needs: losses, averages, colour maps."""
-    training = ("loss.", "model_ema.", "colorize")
-    return {name: tensor for name, tensor in tensors.items() if not name.startswith(training)}
+    """Return the tensors that encode and decode images.
+
+    The others are losses, averages, colour maps, and the numbering of the codes that
+    autoregressive models are trained on.
+    """
+    others = ("loss.", "model_ema.", "colorize", "quantize.used")
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith(others)}
 
 
 def convolutional(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -107,10 +107,9 @@ def autoencoder_config_to_diffusers(config: Any) -> dict[str, Any]:
             "diffusers has no autoencoder with linear attention, or of other embed_dim than "
             "z_channels"
         )
-    if quantized and config.remap is not None:
-        raise CompatibilityError("diffusers has no autoencoder with remapped codes")
     attends = [
-        config.attn_type != "none" and config.attends(level) for level in range(len(config.ch_mult))
+        config.attn_type != "none" and config.has_attention(level)
+        for level in range(len(config.ch_mult))
     ]
     found = {
         "_class_name": VQ if quantized else KL,
