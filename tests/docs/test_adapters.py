@@ -1,4 +1,4 @@
-"""What docs/adapters.md writes is what there is."""
+"""The configuration, table and code of docs/adapters.md agree with the package."""
 
 import re
 from pathlib import Path

@@ -34,7 +34,7 @@ def test_average_is_no_view_of_the_weights():
 
 
 class Moving(nn.Module):
-    """A parameter, and a buffer of numbers that are not whole."""
+    """A parameter and a floating-point buffer."""
 
     def __init__(self):
         super().__init__()

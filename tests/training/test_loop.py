@@ -49,22 +49,22 @@ class Killing:
     def __getitem__(self, index):
         if index == 9: os.kill(os.getpid(), signal.SIGKILL)
         return self.dataset[index]
-whole = stage.make_dataset
+original = stage.make_dataset
 stage.make_dataset = lambda spec, seed, length: (
-    Killing(whole(spec, seed, length)) if seed == spec.seed else whole(spec, seed, length)
+    Killing(original(spec, seed, length)) if seed == spec.seed else original(spec, seed, length)
 )
 """
 
 KILL_WHILE_WRITING = """
 import os, signal
 from latelier.training import checkpoint
-whole, calls = checkpoint.save_file, []
+original, calls = checkpoint.save_file, []
 def save_file(tensors, path):
     calls.append(path)
     if len(calls) == 12:
         path.write_bytes(b"half a file")
         os.kill(os.getpid(), signal.SIGKILL)
-    whole(tensors, path)
+    original(tensors, path)
 checkpoint.save_file = save_file
 """
 
