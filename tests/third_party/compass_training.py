@@ -95,7 +95,8 @@ def scenes(degrees: Tensor) -> Tensor:
 
 def train(pipe: Pipeline, generator: torch.Generator) -> None:
     conditioner, denoiser, process = pipe.conditioners["compass"], pipe.denoiser, pipe.process
-    weights = [*denoiser.parameters(), *conditioner.parameters()]
+    modules = (denoiser, conditioner)
+    weights = [each.requires_grad_() for module in modules for each in module.parameters()]
     optimizer = torch.optim.Adam(weights, lr=3e-3, fused=True)
     geometry = PictureGeometry((SIDE, SIDE), (SIDE, SIDE))
     for _ in range(STEPS):

@@ -297,7 +297,7 @@ class TestFaults:
                 CompatibilityError,
                 "gives no stream",
             ),
-            ({"name": "text"}, CompatibilityError, "called 'text' already"),
+            ({"name": "text"}, CompatibilityError, "stream 'text'"),
             ({"name": "seed"}, InvalidInputError, "cannot be called 'seed'"),
             ({"name": "keys"}, InvalidConfigError, "cannot be named 'keys': torch reserves"),
             ({"model": "emoji-scene"}, UnknownNameError, "mean 'emoji-scenes'"),
