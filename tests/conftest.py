@@ -14,8 +14,8 @@ import torch
 
 from latelier.cli.main import main
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.discovery import Candidate, discover
-from latelier.kernel.trust.entry_points import GROUP
+from latelier.kernel.trust.discovery import discover
+from latelier.kernel.trust.entry_points import GROUP, Candidate
 from latelier.kernel.trust.policy import Policy
 from latelier.pipeline import Pipeline, compose
 

@@ -158,7 +158,7 @@ def test_damaged_weights(saved, built_ins, damage):
 def test_the_plugin_was_left_out_and_that_is_said(saved, tmp_path, site):
     site.publish("latelier-vae", "1 / 0")
     change_json(saved[0], lambda stored: stored.update(id="latelier-vae/vae"))
-    said = "'latelier-vae/vae', and plugin 'latelier-vae:main' is left out .import_error.: Zero"
+    said = "'latelier-vae/vae', and plugin 'latelier-vae:main' is not loaded .import_error.: Zero"
     with pytest.raises(ModelFileError, match=said):
         load_component(saved[0], "first_stage", site.atelier())
 

@@ -168,9 +168,9 @@ def test_a_slow_plugin_is_named_once_and_goes_on_being_told(caplog, clock):
     assert dispatcher.quarantined == {}
     (record,) = caplog.records
     assert record.getMessage() == (
-        "the hooks of plugin 'sleepy:Sleeper' are slow: they have taken 0.6 s of 0.7 s of this "
-        "run, the last of them latelier_after_step; `latelier plugins disable sleepy:Sleeper` "
-        "leaves it out"
+        "the hooks of plugin 'sleepy:Sleeper' are slow: they took 0.6 s of the 0.7 s of this run, "
+        "latelier_after_step most recently; `latelier plugins disable sleepy:Sleeper` disables "
+        "the plugin"
     )
 
 

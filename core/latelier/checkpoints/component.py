@@ -178,9 +178,9 @@ def assets_of(module: Any) -> Mapping[str, bytes]:
 def _not_installed(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier) -> str:
     distribution = stored.id.partition("/")[0]
     what = f"{folder}: needs the {kind.replace('_', ' ')} '{stored.id}'"
-    left_out = atelier.left_out(distribution)
-    if left_out:
-        return f"{what}, and {left_out}"
+    failure = atelier.load_failure(distribution)
+    if failure:
+        return f"{what}, and {failure}"
     installed = any(report.distribution == distribution for report in atelier.plugins)
     action = "install --upgrade" if installed else "install"
     return f"{what}: pip {action} '{distribution}>={stored.version}'"

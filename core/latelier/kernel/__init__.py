@@ -1,1 +1,0 @@
-"""The kernel: registries, the plugin door, contracts. Imports nothing else of ours."""

@@ -1,4 +1,4 @@
-"""The application object: it owns a plugin manager and a registry for each kind of component."""
+"""The application object: a plugin manager, and a registry for each kind of component."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -8,34 +8,36 @@ from typing import Any
 from latelier.contracts.errors import InvalidConfigError, PluginError, suggestion
 from latelier.contracts.importing import Importer
 from latelier.contracts.sampling import Guidance, Sampler, Schedule
-from latelier.kernel.discovery import Candidate, discover
 from latelier.kernel.dispatcher import HookDispatcher
-from latelier.kernel.loader import PluginLoader, PluginReport
+from latelier.kernel.loader import PluginLoader, PluginLoadError, PluginReport
 from latelier.kernel.registry import Registry
 from latelier.kernel.spec import KINDS, ComponentSpec, Kind
-from latelier.kernel.trust.entry_points import BUILT_IN, normalize
+from latelier.kernel.trust.config_file import read_policy
+from latelier.kernel.trust.discovery import discover
+from latelier.kernel.trust.entry_points import BUILT_IN, Candidate, normalize
 from latelier.kernel.trust.fingerprint import Fingerprint, fingerprint
-from latelier.kernel.trust.policy import Policy, read_policy
+from latelier.kernel.trust.lock import read_lock_in_force
+from latelier.kernel.trust.policy import Policy
 
 _log = logging.getLogger(__name__)
 
 
 class Atelier:
-    """Plugins and registries. There is no global state: each application, or test, has its own.
+    """Plugins and their components. There is no global state: every application can make its own.
 
-    first_stages, denoisers, conditioners, samplers, schedules, guidances, importers, adapters:
-        the registries.
-    plugins: what became of each, in the order of loading.
+    Attributes:
+        plugins: what became of each plugin, in the order of loading.
+        registries: kind -> its components. Each is an attribute too: `first_stages`, `denoisers`,
+            `conditioners`, `samplers`, `schedules`, `guidances`, `importers`, `adapters`.
 
     Args:
         policy: which plugins may load; read from the environment and config.toml by default.
-        candidates: the entry points to load; by default those of all installed distributions.
-        strict: raise where a plugin fails to load or a lifecycle hook fails, rather than report.
+        candidates: the plugins to load; by default all that are installed.
+        strict: raise an error, instead of logging it, if a plugin or a lifecycle hook fails.
 
     Raises:
-        InvalidConfigError: the policy or its lock cannot be read, or it has an alias of an unknown
-            kind.
-        PluginError: a built-in plugin fails to load, or, in strict mode, any.
+        InvalidConfigError: the policy or its lock cannot be read, or an alias has an unknown kind.
+        PluginLoadError: a built-in plugin does not load, or, if `strict`, any plugin.
     """
 
     def __init__(
@@ -46,68 +48,73 @@ class Atelier:
         strict: bool = False,
     ) -> None:
         policy = read_policy() if policy is None else policy
-        for alias in policy.aliases:
-            kind = alias.partition(".")[0]
-            if kind not in KINDS:
-                hint = suggestion(kind, KINDS)
-                raise InvalidConfigError(f"alias '{alias}': there is no kind '{kind}'. {hint}")
+        _check_aliases(policy)
         self.strict = strict
-
-        def made(kind: Kind) -> Registry[Any]:
-            return Registry(kind, policy.aliases_of(kind), self.left_out)
-
-        self.first_stages: Registry[Callable[..., Any]] = made("first_stage")
-        self.denoisers: Registry[Callable[..., Any]] = made("denoiser")
-        self.conditioners: Registry[Callable[..., Any]] = made("conditioner")
-        self.samplers: Registry[Sampler] = made("sampler")
-        self.schedules: Registry[Schedule] = made("schedule")
-        self.guidances: Registry[Guidance] = made("guidance")
-        self.importers: Registry[Callable[[], Importer]] = made("importer")
-        self.adapters: Registry[Any] = made("adapter")
-        self._loader = PluginLoader(self._commit)
         self.plugins: list[PluginReport] = []
+        self.registries: dict[Kind, Registry[Any]] = {
+            kind: Registry(kind, policy.aliases_of(kind), self.load_failure) for kind in KINDS
+        }
+        self.first_stages: Registry[Callable[..., Any]] = self.registries["first_stage"]
+        self.denoisers: Registry[Callable[..., Any]] = self.registries["denoiser"]
+        self.conditioners: Registry[Callable[..., Any]] = self.registries["conditioner"]
+        self.samplers: Registry[Sampler] = self.registries["sampler"]
+        self.schedules: Registry[Schedule] = self.registries["schedule"]
+        self.guidances: Registry[Guidance] = self.registries["guidance"]
+        self.importers: Registry[Callable[[], Importer]] = self.registries["importer"]
+        self.adapters: Registry[Any] = self.registries["adapter"]
+        self._loader = PluginLoader(self._commit)
         self._distributions: dict[str, Distribution] = {}
         self._fingerprints: dict[str, Fingerprint | None] = {}
-        for candidate in discover() if candidates is None else candidates:
+        candidates = list(discover() if candidates is None else candidates)
+        lock = read_lock_in_force(policy) if candidates else None
+        for candidate in candidates:
             if candidate.entry_point.dist is not None:
                 self._distributions[candidate.distribution] = candidate.entry_point.dist
-            report = self._loader.load(candidate, policy)
+            report = self._loader.load(candidate, policy, lock)
             self.plugins.append(report)
-            self._judge(report)
+            self._report_failure(report)
 
     def registry(self, kind: Kind) -> Registry[Any]:
         """Return the registry of a kind."""
-        registry: Registry[Any] = getattr(self, f"{kind}s")
-        return registry
+        return self.registries[kind]
 
     def register(self, plugin: object, distribution: str = "local", version: str = "0") -> None:
-        """Register a plugin object of one's own, without an entry point.
+        """Register a plugin object that has no entry point.
 
         Raises:
-            PluginError: it misspells a hook or its registration fails; nothing is left behind.
+            PluginLoadError: it misspells a hook or its registration fails; nothing is left behind.
         """
         name = getattr(plugin, "__name__", type(plugin).__name__)
         owner = normalize(distribution)
-        report = PluginReport(f"{owner}:{name}", owner, version)
-        self.plugins.append(self._loader.register(plugin, report))
+        report = self._loader.register(plugin, PluginReport(f"{owner}:{name}", owner, version))
+        if report.state != "ok":
+            raise PluginLoadError(report) from report.error
+        self.plugins.append(report)
 
     def dispatcher(self) -> HookDispatcher:
-        """Return what tells lifecycle hooks of one run."""
+        """Return a dispatcher of lifecycle hooks for one run."""
         return HookDispatcher(self._loader.manager, self.strict)
 
     def fingerprint(self, distribution: str) -> Fingerprint | None:
-        """Return the files of a plugin's distribution, hashed when they are first asked for.
+        """Return the fingerprint of a plugin's distribution, hashed on the first call.
 
-        None where it was not installed, but registered as an object, or cannot be read.
+        It is None for a plugin that was registered as an object, or whose files cannot be read.
         """
         if distribution not in self._fingerprints:
-            found = self._distributions.get(distribution)
+            installed = self._distributions.get(distribution)
             try:
-                self._fingerprints[distribution] = fingerprint(found) if found else None
+                self._fingerprints[distribution] = fingerprint(installed) if installed else None
             except OSError as error:
                 _log.warning("the files of %s cannot be read: %s", distribution, error)
                 self._fingerprints[distribution] = None
         return self._fingerprints[distribution]
+
+    def load_failure(self, distribution: str) -> str:
+        """Return why a plugin of a distribution is not loaded; '' if none of them failed."""
+        for report in self.plugins:
+            if report.distribution == distribution and report.state != "ok":
+                return str(report)
+        return ""
 
     def _commit(self, specs: Sequence[ComponentSpec]) -> None:
         for spec in specs:
@@ -116,16 +123,17 @@ class Atelier:
         for spec in specs:
             self.registry(spec.kind).add(spec)
 
-    def left_out(self, distribution: str) -> str:
-        """Return why what a distribution registers is not here; '' where nothing of it failed."""
-        for report in self.plugins:
-            if report.distribution == distribution and report.state != "ok":
-                return str(report)
-        return ""
-
-    def _judge(self, report: PluginReport) -> None:
+    def _report_failure(self, report: PluginReport) -> None:
         if report.state in ("ok", "disabled"):
             return
         if self.strict or report.distribution == BUILT_IN:
-            raise PluginError(str(report))
+            raise PluginLoadError(report) from report.error
         _log.warning("%s", report)
+
+
+def _check_aliases(policy: Policy) -> None:
+    for alias in policy.aliases:
+        kind = alias.partition(".")[0]
+        if kind not in KINDS:
+            hint = suggestion(kind, KINDS)
+            raise InvalidConfigError(f"alias '{alias}': there is no kind '{kind}'. {hint}")

@@ -1,33 +1,42 @@
-"""Loading plugins: one at a time, under a guard, all or nothing."""
+"""Loading plugins: one at a time, under a guard, and all or nothing."""
 
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import ModuleType
-from typing import Any
 
 import pluggy
 
 from latelier.contracts.errors import PluginError, error_message, format_error, suggestion
 from latelier.kernel import hookspecs
 from latelier.kernel.deprecation import warn_of_hook
-from latelier.kernel.discovery import Candidate
 from latelier.kernel.registrar import Registrar
 from latelier.kernel.spec import ComponentSpec
-from latelier.kernel.trust.admission import State
+from latelier.kernel.trust.admission import State, admit
+from latelier.kernel.trust.containment import contain_side_effects
+from latelier.kernel.trust.entry_points import Candidate
+from latelier.kernel.trust.fingerprint import Fingerprints
 from latelier.kernel.trust.policy import Policy
 
 _log = logging.getLogger(__name__)
 
 _DEFERRED = (isgeneratorfunction, iscoroutinefunction, isasyncgenfunction)
-"""What of a function, when it is called, does not run its body."""
+"""Kinds of functions whose body does not run when they are called."""
 
 
 @dataclass(frozen=True)
 class PluginReport:
-    """What became of one entry point. components: 'kind:id' of each."""
+    """What became of a plugin.
+
+    Attributes:
+        id: 'distribution:entry'.
+        state: "ok", or what went wrong. Then `cause` is a line for people, `fix` what they can do,
+            and `error` the exception, if there was one.
+        seconds: that its import and registration took.
+        components: 'kind:id' of each that it registered.
+    """
 
     id: str
     distribution: str
@@ -37,28 +46,31 @@ class PluginReport:
     fix: str = ""
     seconds: float = 0.0
     components: tuple[str, ...] = ()
+    error: BaseException | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
-        """Return a line for people."""
         cause = self.cause.removesuffix(".")
-        return f"plugin '{self.id}' is left out ({self.state}): {cause}. {self.fix}"
+        return f"plugin '{self.id}' is not loaded ({self.state}): {cause}. {self.fix}"
 
 
-class LeftOutError(PluginError):
-    """A plugin did not load; nothing of it is left behind."""
+class PluginLoadError(PluginError):
+    """A plugin that did not load. Its `report` says why."""
 
-    def __init__(self, report: PluginReport, state: State, cause: str, fix: str) -> None:
-        self.report = replace(report, state=state, cause=cause, fix=fix)
-        super().__init__(str(self.report))
+    def __init__(self, report: PluginReport) -> None:
+        super().__init__(str(report))
+        self.report = report
 
 
 class PluginLoader:
     """Loads plugins into a pluggy manager and hands their components to `commit`.
 
+    Nothing that a plugin raises passes, but for KeyboardInterrupt: a panic in an extension module
+    is no Exception. A plugin that fails leaves no hook and no component behind.
+
     Args:
-        commit: takes the components of one plugin; all of them, or it raises.
+        commit: takes the components of one plugin: all of them, or it raises.
         hooks: the module of the hook specifications.
-        registrar: what a plugin's `latelier_register` is handed.
+        registrar: the class of what `latelier_register` receives.
     """
 
     def __init__(
@@ -73,54 +85,58 @@ class PluginLoader:
         self._hooks = hooks
         self._registrar = registrar
 
-    def load(self, candidate: Candidate, policy: Policy) -> PluginReport:
-        """Import and register a candidate if the policy admits it; return what became of it.
+    def load(
+        self, candidate: Candidate, policy: Policy, lock: Fingerprints | None = None
+    ) -> PluginReport:
+        """Import and register a plugin if it may load, and return what became of it.
+
+        Args:
+            candidate: the plugin.
+            policy: of the user.
+            lock: the contents of the lock in force, None without one.
 
         Raises:
-            InvalidConfigError: the lock of the policy cannot be read.
-            KeyboardInterrupt: it was interrupted; who was being imported is logged.
+            KeyboardInterrupt: the user interrupted; the plugin is named in the log.
         """
         report = PluginReport(candidate.id, candidate.distribution, candidate.version)
-        obstacle = candidate.obstacle(policy)
+        refusal = admit(candidate, policy, lock)
+        if refusal is not None:
+            return replace(report, state=refusal.state, cause=refusal.cause, fix=refusal.fix)
         start = time.perf_counter()
         try:
-            if obstacle:
-                raise LeftOutError(report, *obstacle)
-            report = self.register(_imported(candidate, report), report)
-        except LeftOutError as error:
-            report = error.report
+            with contain_side_effects(candidate.id):
+                plugin = candidate.entry_point.load()
         except KeyboardInterrupt:
             _log.warning(
-                "interrupted while plugin '%s' was being imported; if it never ends, "
-                "`latelier plugins disable %s` leaves it out",
-                candidate.id,
-                candidate.id,
+                "interrupted while plugin '%s' was being imported; if it never ends, %s skips it",
+                *(candidate.id, _disable(candidate.id)),
             )
             raise
+        except BaseException as error:
+            report = _import_failure(report, candidate, error)
+        else:
+            report = self.register(plugin, report)
         return replace(report, seconds=time.perf_counter() - start)
 
     def register(self, plugin: object, report: PluginReport) -> PluginReport:
-        """Register a plugin object and its components; return `report` with their ids.
-
-        Raises:
-            LeftOutError: it misspells a hook, its registration raises, or an id is taken.
-        """
+        """Register the hooks and components of a plugin object, and return what became of it."""
         registrar = self._registrar(report.distribution, report.version, report.id)
-        fix = f"report it to the author of {report.distribution}, or {_disable(report.id)}"
-        if self.manager.has_plugin(report.id) or self.manager.is_registered(plugin):
-            cause = "its id, or the object that it names, is registered already"
-            raise LeftOutError(report, "registration_error", cause, fix)
+        state: State = "registration_error"
         try:
+            if self.manager.has_plugin(report.id) or self.manager.is_registered(plugin):
+                raise PluginError("its id, or the object that it names, is registered already")
+            state = "invalid_hook"
             self._add_hooks(plugin, report.id)
-        except Exception as error:
-            self._forget(plugin)
-            raise LeftOutError(report, "invalid_hook", error_message(error), fix) from error
-        try:
-            only(self.manager, "latelier_register", plugin)(registrar=registrar)
+            state = "registration_error"
+            with contain_side_effects(report.id):
+                self._registration_of(plugin)(registrar=registrar)
             self._commit(registrar.specs)
-        except (Exception, SystemExit) as error:
-            self._forget(plugin)
-            raise LeftOutError(report, "registration_error", format_error(error), fix) from error
+        except BaseException as error:
+            self._forget(report.id)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            fix = f"report it to the author of {report.distribution}, or {_disable(report.id)}"
+            return replace(report, state=state, cause=_cause(error), fix=fix, error=error)
         return replace(report, components=tuple(f"{s.kind}:{s.id}" for s in registrar.specs))
 
     def _add_hooks(self, plugin: object, id_: str) -> None:
@@ -136,44 +152,46 @@ class PluginLoader:
     def _check_hook(self, caller: pluggy.HookCaller, implementation: pluggy.HookImpl) -> None:
         if implementation.wrapper or implementation.hookwrapper:
             raise PluginError(
-                f"'{caller.name}' is marked as a wrapper: plugins are called one at a time, so "
+                f"'{caller.name}' is marked as a wrapper, but plugins are called one at a time, so "
                 "there is nothing to wrap"
             )
         if any(is_deferred(implementation.function) for is_deferred in _DEFERRED):
             raise PluginError(
-                f"'{caller.name}' is asynchronous or has a `yield`: a hook is called, and no more, "
-                "so it would never run"
+                f"'{caller.name}' is asynchronous or has a `yield`, so that calling it does not "
+                "run its body"
             )
         if caller.spec is not None:
-            warn_of_hook(implementation.plugin_name, caller.spec.function, implementation.argnames)
+            warn_of_hook(implementation.plugin_name, caller.spec.function)
         elif not implementation.optionalhook:
             known = [name for name in vars(self._hooks) if name.startswith(f"{hookspecs.PROJECT}_")]
-            hint = suggestion(caller.name, known)
-            raise PluginError(f"there is no hook '{caller.name}'. {hint}")
+            raise PluginError(f"there is no hook '{caller.name}'. {suggestion(caller.name, known)}")
 
-    def _forget(self, plugin: object) -> None:
-        if self.manager.is_registered(plugin):
-            self.manager.unregister(plugin)
+    def _registration_of(self, plugin: object) -> pluggy.HookCaller:
+        """Return `latelier_register` of one plugin alone."""
+        others = [each for each in self.manager.get_plugins() if each is not plugin]
+        return self.manager.subset_hook_caller("latelier_register", others)
 
-
-def only(manager: pluggy.PluginManager, hook: str, plugin: object) -> Callable[..., Any]:
-    """Return what calls `hook` of one plugin alone."""
-    others = [each for each in manager.get_plugins() if each is not plugin]
-    return manager.subset_hook_caller(hook, others)
+    def _forget(self, id_: str) -> None:
+        if self.manager.has_plugin(id_):
+            self.manager.unregister(name=id_)
 
 
-def _imported(candidate: Candidate, report: PluginReport) -> object:
-    fix = f"pip install --upgrade {report.distribution}, or {_disable(report.id)}"
-    try:
-        return candidate.entry_point.load()
-    except ModuleNotFoundError as error:
+def _import_failure(
+    report: PluginReport, candidate: Candidate, error: BaseException
+) -> PluginReport:
+    state: State = "import_error"
+    cause = _cause(error)
+    if isinstance(error, ModuleNotFoundError) and error.name:
         own = candidate.entry_point.module.partition(".")[0]
-        if not error.name or error.name.partition(".")[0] == own:
-            raise LeftOutError(report, "import_error", format_error(error), fix) from error
-        cause = f"needs the module '{error.name}', which is not installed"
-        raise LeftOutError(report, "missing_dependency", cause, fix) from error
-    except (Exception, SystemExit) as error:
-        raise LeftOutError(report, "import_error", format_error(error), fix) from error
+        if error.name.partition(".")[0] != own:
+            state = "missing_dependency"
+            cause = f"requires the module '{error.name}', which is not installed"
+    fix = f"pip install --upgrade {report.distribution}, or {_disable(report.id)}"
+    return replace(report, state=state, cause=cause, fix=fix, error=error)
+
+
+def _cause(error: BaseException) -> str:
+    return error_message(error) if isinstance(error, PluginError) else format_error(error)
 
 
 def _disable(id_: str) -> str:

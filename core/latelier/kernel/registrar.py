@@ -1,4 +1,4 @@
-"""What a plugin's `latelier_register` is handed: it collects, and commits only on success."""
+"""What `latelier_register` of a plugin receives: it collects the plugin's components."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,25 +11,27 @@ from latelier.kernel.spec import ComponentSpec, Kind
 class Registrar:
     """Collects the components of one plugin. Import strings read 'package.module:attribute'.
 
-    plugin: the id of the plugin that it is for, by which warnings name it.
+    Attributes:
+        plugin: the plugin's id, for warnings.
+        specs: the components so far.
     """
 
     def __init__(self, distribution: str, version: str, plugin: str | None = None) -> None:
         self.plugin = plugin or distribution
+        self.specs: list[ComponentSpec] = []
         self._distribution = distribution
         self._version = version
-        self.specs: list[ComponentSpec] = []
 
     def first_stage(self, name: str, *, factory: str, config: str) -> None:
-        """Register a first stage (see `contracts.FirstStage`)."""
+        """Register a first stage (see `latelier.contracts.components.FirstStage`)."""
         self._add("first_stage", name, factory=factory, config=config)
 
     def denoiser(self, name: str, *, factory: str, config: str) -> None:
-        """Register a denoiser (see `contracts.Denoiser`)."""
+        """Register a denoiser (see `latelier.contracts.components.Denoiser`)."""
         self._add("denoiser", name, factory=factory, config=config)
 
     def conditioner(self, name: str, *, factory: str, config: str, input: str) -> None:  # noqa: A002
-        """Register a conditioner (see `contracts.Conditioner`).
+        """Register a conditioner (see `latelier.contracts.conditioner.Conditioner`).
 
         The modules of `config` and `input` must not import torch: schemas, forms and validation
         load only them.
@@ -51,17 +53,16 @@ class Registrar:
         """Register a sampler (see `latelier.contracts.sampling.Sampler`).
 
         Args:
-            name: its bare name.
+            name: of the sampler.
             factory: import string of the generator function.
             defaults: options of the function under this name.
             order: global order of accuracy as implemented, its start included; None: not declared.
-            asymptotic_order: order of its main step where the steps before it are exact; None:
-                `order`.
+            asymptotic_order: order of its main step if the steps before it were exact; None: the
+                same as `order`.
             nfe_per_step: evaluations of the model in a step, in general; None: it varies.
-            stochastic: whether it draws noise on the way under these defaults. Its function then
-                has the keyword `noise`.
-            is_inversion: whether it goes from a picture to its noise: from the last sigma of the
-                grid to the first.
+            stochastic: whether it draws noise under these defaults.
+            is_inversion: whether it goes from a picture to its noise: from the last sigma to the
+                first.
         """
         traits = {
             "order": order,
@@ -75,35 +76,30 @@ class Registrar:
     def schedule(
         self, name: str, *, factory: str, defaults: Mapping[str, Any] | None = None
     ) -> None:
-        """Register a schedule (see `contracts.Schedule`)."""
+        """Register a schedule (see `latelier.contracts.sampling.Schedule`)."""
         self._add("schedule", name, factory=factory, defaults=defaults or {})
 
     def guidance(
         self, name: str, *, factory: str, defaults: Mapping[str, Any] | None = None
     ) -> None:
-        """Register a guidance rule (see `contracts.Guidance`)."""
+        """Register a guidance rule (see `latelier.contracts.sampling.Guidance`)."""
         self._add("guidance", name, factory=factory, defaults=defaults or {})
 
     def importer(self, name: str, *, factory: str) -> None:
-        """Register an importer (see `contracts.Importer`): a class that takes no arguments."""
+        """Register an importer (see `latelier.contracts.importing.Importer`), a class."""
         self._add("importer", name, factory=factory)
 
     def adapter(self, name: str, *, folder: str) -> None:
-        """Register an adapter: a folder that `latelier train adapter` wrote, shipped in a package.
+        """Register an adapter: a folder from `latelier train adapter`, shipped in a package.
 
-        `folder` reads 'package:folder' and is data: it is looked up, and nothing is imported.
-        Adapters for denoisers of several shapes have a name each.
+        `folder` reads 'package:folder'. It is data: it is found without an import. Adapters for
+        denoisers of several shapes have a name each.
         """
         self._add("adapter", name, folder=folder)
 
     def _add(self, kind: Kind, name: str, **fields: Any) -> None:
-        values = {
-            "kind": kind,
-            "name": name,
-            "distribution": self._distribution,
-            "version": self._version,
-            **fields,
-        }
+        owner = {"distribution": self._distribution, "version": self._version}
+        values = {"kind": kind, "name": name, **owner, **fields}
         spec = validate(ComponentSpec, values, f"{kind} '{name}'", PluginError)
         if any(other.kind == kind and other.name == name for other in self.specs):
             raise PluginError(f"{kind} '{name}' is registered twice")

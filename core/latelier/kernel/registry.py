@@ -23,43 +23,43 @@ _CONFIGS: dict[Kind, type[BaseModel]] = {
 
 
 class Registry(Generic[T]):
-    """The components of one kind, by id ('distribution/name') or by bare name while unique.
+    """The components of one kind, by id ('distribution/name') or by bare name while it is unique.
 
-    A user alias settles a name that two distributions claim. Specs are names only: `get` imports.
+    A user's alias settles a name that two distributions claim. Components are imported by `get`.
+    All methods that take a name raise UnknownNameError or AmbiguousNameError as `spec` does.
 
     Args:
-        kind: of all of them.
+        kind: of all components.
         aliases: name -> id.
-        left_out: says of a distribution why what it registers is not here, or ''.
+        load_failure: returns why a distribution's plugin is not loaded, or ''.
     """
 
     def __init__(
         self,
         kind: Kind,
         aliases: Mapping[str, str] | None = None,
-        left_out: Callable[[str], str] = lambda _: "",
+        load_failure: Callable[[str], str] = lambda _: "",
     ) -> None:
         self.kind: Kind = kind
         self._aliases = dict(aliases or {})
-        self._left_out = left_out
+        self._load_failure = load_failure
         self._specs: dict[str, ComponentSpec] = {}
         self._bound: dict[str, partial[Any]] = {}
 
     def add(self, spec: ComponentSpec) -> None:
-        """Add a component, whose id is not taken."""
+        """Add a component with a new id."""
         assert spec.id not in self._specs
         self._specs[spec.id] = spec
 
     def __contains__(self, id_: str) -> bool:
-        """Tell whether the full id `id_` is registered."""
         return id_ in self._specs
 
     def specs(self) -> list[ComponentSpec]:
-        """Return the specs of all components, by id."""
+        """Return the specs of all components, sorted by id."""
         return [self._specs[id_] for id_ in sorted(self._specs)]
 
     def names(self) -> list[str]:
-        """Return the names to ask for: bare where unique, else full ids; aliases too."""
+        """Return the names of all components, bare where unique, else full ids, and aliases."""
         names = {
             spec.name if len(self._owners(spec.name)) == 1 else spec.id
             for spec in self._specs.values()
@@ -70,9 +70,9 @@ class Registry(Generic[T]):
         """Return the spec of a bare name, an alias or an id.
 
         Raises:
-            UnknownNameError: nobody registered it; the nearest name is suggested, or for an id of
-                a distribution without any, the pip line or why it was left out.
-            AmbiguousNameError: several distributions did; all are listed.
+            UnknownNameError: nobody registered it. The error suggests the nearest name or, for an
+                id of an unknown distribution, how to install it or why it is not loaded.
+            AmbiguousNameError: several distributions registered it. The error lists them.
         """
         name = self._aliases.get(name, name)
         if name in self._specs:
@@ -84,7 +84,7 @@ class Registry(Generic[T]):
         if owners:
             ids = " or ".join(f"'{spec.id}'" for spec in owners)
             raise AmbiguousNameError(
-                f"{what} '{name}' is claimed by several plugins: ask for {ids}, or choose one in "
+                f"{what} '{name}' is claimed by several plugins: use {ids}, or choose one in "
                 f'the [aliases] of config.toml: "{self.kind}.{name}" = "{owners[0].id}"'
             )
         raise UnknownNameError(f"there is no {what} '{name}'. {self._hint(name)}")
@@ -96,40 +96,36 @@ class Registry(Generic[T]):
         `get("ddim")` differ in their default of `eta`.
 
         Raises:
-            UnknownNameError: see `spec`.
-            AmbiguousNameError: see `spec`.
-            PluginError: its module cannot be imported, it does not have an option that it was
-                registered with, or it is data.
+            PluginError: its module cannot be imported, it lacks an option that it was registered
+                with, or the component is data.
         """
         spec = self.spec(name)
         if spec.factory is None:
             raise PluginError(f"{self.kind} '{spec.id}' is a folder of data, not code to import")
         component = resolve(spec.factory, spec.id)
-        return self._with_defaults(spec, component) if spec.defaults else component
+        return self._bind_defaults(spec, component) if spec.defaults else component
 
     def folder(self, name: str) -> Path:
-        """Return the folder of a component that is data; nothing of it is read or imported.
+        """Return the folder of a component that is data. Nothing in it is read or imported.
 
         Raises:
-            UnknownNameError, AmbiguousNameError: see `spec`.
-            PluginError: it is not there, or the component is no data.
+            PluginError: the folder is missing, or the component is code.
         """
         spec = self.spec(name)
         if spec.folder is None:
-            raise PluginError(f"{self.kind} '{spec.id}' is code, and no folder of data")
+            raise PluginError(f"{self.kind} '{spec.id}' is code, not a folder of data")
         return locate(spec.folder, spec.id)
 
     def config_class(self, name: str) -> type[BaseModel]:
-        """Return the configuration class of a component; its factory is not imported.
+        """Return the configuration class of a component, without importing its factory.
 
         Raises:
-            UnknownNameError, AmbiguousNameError: see `spec`.
-            PluginError: it cannot be imported, or is not of the base that its kind asks for.
+            PluginError: it cannot be imported, or does not extend the base of its kind.
         """
         return self._class(name, "config", _CONFIGS.get(self.kind, BaseModel))
 
     def input_class(self, name: str) -> type[BaseModel]:
-        """Return the input class of a conditioner; its factory is not imported."""
+        """Return the input class of a conditioner, without importing its factory."""
         return self._class(name, "input", BaseModel)
 
     def config_schema(self, name: str) -> dict[str, Any]:
@@ -141,10 +137,10 @@ class Registry(Generic[T]):
         return self.input_class(name).model_json_schema()
 
     def validate_config(self, name: str, config: Mapping[str, Any] | BaseModel) -> BaseModel:
-        """Return `config` validated as the component's configuration.
+        """Return `config` as the component's configuration.
 
         Raises:
-            InvalidConfigError: names the component, the field and what would be right.
+            InvalidConfigError: a field is unknown, missing or invalid.
         """
         model = self.config_class(name)
         return validate(model, config, f"{self.kind.replace('_', ' ')} '{name}'")
@@ -154,15 +150,18 @@ class Registry(Generic[T]):
         factory: Any = self.get(name)
         return factory(self.validate_config(name, config))
 
+    def _owners(self, name: str) -> list[ComponentSpec]:
+        return [spec for spec in self.specs() if spec.name == name]
+
     def _hint(self, name: str) -> str:
-        """Return what would mend an unknown name: the plugin of an id, or the nearest name."""
+        """Return how to fix an unknown name."""
         distribution, slash, _ = name.partition("/")
         if slash and all(spec.distribution != distribution for spec in self._specs.values()):
-            left_out = self._left_out(distribution)
-            return left_out or f"It is of a plugin that is not here: pip install {distribution}"
+            failure = self._load_failure(distribution)
+            return failure or f"Its plugin is not installed: pip install {distribution}"
         return suggestion(name, self.names())
 
-    def _with_defaults(self, spec: ComponentSpec, function: Any) -> Any:
+    def _bind_defaults(self, spec: ComponentSpec, function: Any) -> Any:
         bound = self._bound.get(spec.id)
         if bound is None or bound.func is not function:
             try:
@@ -172,9 +171,6 @@ class Registry(Generic[T]):
             self._bound[spec.id] = bound  # one object, so that its model of options is made once
         return bound
 
-    def _owners(self, name: str) -> list[ComponentSpec]:
-        return [spec for spec in self.specs() if spec.name == name]
-
     def _class(self, name: str, field: str, base: type[BaseModel]) -> type[BaseModel]:
         spec = self.spec(name)
         text = getattr(spec, field)
@@ -183,6 +179,7 @@ class Registry(Generic[T]):
         found = resolve(text, spec.id)
         if not (isinstance(found, type) and issubclass(found, base)):
             raise PluginError(
-                f"component '{spec.id}' gives '{text}' as its {field}: that is no {base.__name__}"
+                f"component '{spec.id}': expected its {field} class '{text}' to extend "
+                f"{base.__name__}"
             )
         return found

@@ -17,7 +17,7 @@ print("torch" in sys.modules)
 _REGISTRATION = """
 import sys
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.discovery import discover
+from latelier.kernel.trust.discovery import discover
 from latelier.kernel.trust.policy import Policy
 
 owned = [each for each in discover() if each.distribution == sys.argv[1]]

@@ -41,7 +41,7 @@ plugin = Plugin()
 @pytest.fixture
 def atelier(site):
     from latelier.kernel.atelier import Atelier
-    from latelier.kernel.discovery import discover
+    from latelier.kernel.trust.discovery import discover
 
     site.publish("latelier-notes", CODE)
     own = [each for each in discover() if each.distribution == "latelier"]

@@ -130,7 +130,7 @@ def test_a_file_that_is_no_lock_is_not_replaced(cli, plugins, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     done = cli("plugins", "lock", "-o", "notes.txt")
     assert done.status == 2
-    assert "this is no lock" in done.err
+    assert "invalid lock" in done.err
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
@@ -150,6 +150,6 @@ def test_a_lock_that_is_missing_stops_every_import(cli, plugins, monkeypatch):
     for command in (["plugins", "list"], ["plugins", "doctor"]):
         done = cli(*command)
         assert done.status == 2
-        assert "nowhere.lock: there is no such lock" in done.err
+        assert "nowhere.lock: lock not found" in done.err
     assert cli("plugins", "lock").status == 0
     assert cli("plugins", "list").status == 0

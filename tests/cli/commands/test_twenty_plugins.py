@@ -69,7 +69,7 @@ BROKEN = {
     "future": Broken(
         HEALTHY.format(name="future"),
         "incompatible_api",
-        "wants the plugin API 'latelier.v2', this latelier offers 'latelier.v1'",
+        "requires the plugin API 'latelier.v2', this latelier offers 'latelier.v1'",
         group="latelier.v2",
     ),
     "misspelt": Broken(
@@ -166,7 +166,7 @@ def test_it_is_listed_examined_mended_and_makes_pictures(host, tiny_model, tmp_p
     done = host.run("generate", "a cat", *options)
     assert done.returncode == 0, done.stderr
     for name, broken in BROKEN.items():
-        said = f"plugin 'latelier-{name}:main' is left out ({broken.state}): {broken.cause}"
+        said = f"plugin 'latelier-{name}:main' is not loaded ({broken.state}): {broken.cause}"
         assert (said in done.stderr) == (broken.left_out and name not in DEADLY)
     assert made_by(output) == {
         "parts": ["sampler"],
@@ -180,9 +180,9 @@ def test_it_is_listed_examined_mended_and_makes_pictures(host, tiny_model, tmp_p
 
 
 def made_by(picture: Path) -> dict[str, list[str]]:
-    """Return the parts that stride_7's plugin made, and what each plugin was told."""
+    """Return the parts that stride_7's plugin made, and the hooks of each plugin."""
     from latelier.provenance.png import read_provenance
 
     plugins = read_provenance(picture)[1]["plugins"]
-    told = {name: plugin["told"] for name, plugin in plugins.items()}
-    return {"parts": plugins["latelier-fine-7"]["parts"], **told}
+    hooks = {name: plugin["hooks"] for name, plugin in plugins.items()}
+    return {"parts": plugins["latelier-fine-7"]["parts"], **hooks}

@@ -1,13 +1,14 @@
-"""Changing the lists of config.toml: what else is in it stays."""
+"""Editing the lists of config.toml keeps everything else in it."""
 
 import os
 import stat
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from latelier.contracts.errors import InvalidConfigError
-from latelier.kernel.trust.config_file import disable, enable, read_settings
+from latelier.kernel.trust.config_file import disable, enable, read_settings, require_config_path
 
 WRITTEN = """\
 # my own
@@ -45,7 +46,7 @@ def test_the_file_is_made_where_there_is_none(path):
 
 def test_everything_else_stays(written):
     disable(written, ["new"])
-    assert written.read_text() == WRITTEN.replace("""["a", 'b:]#"x']""", r'["a", "b:]#\"x", "new"]')
+    assert written.read_text() == WRITTEN.replace("""'b:]#"x']""", """'b:]#"x', "new"]""")
 
 
 def test_a_list_over_several_lines(written):
@@ -60,11 +61,11 @@ def test_a_list_over_several_lines(written):
     ("text", "left"),
     [
         ("", '[plugins]\ndeny = ["x"]\n'),
-        ("# only a comment", '# only a comment\n\n[plugins]\ndeny = ["x"]\n'),
+        ("# only a comment", '# only a comment\n[plugins]\ndeny = ["x"]\n'),
         ("[aliases]\n", '[aliases]\n\n[plugins]\ndeny = ["x"]\n'),
         (
             "[plugins]\nlock = 'a.lock'\n[aliases]\n",
-            "[plugins]\ndeny = [\"x\"]\nlock = 'a.lock'\n[aliases]\n",
+            "[plugins]\nlock = 'a.lock'\ndeny = [\"x\"]\n[aliases]\n",
         ),
         (
             '[aliases]\n"sampler.deny" = "deny = [1]"\n[plugins]\n',
@@ -72,7 +73,7 @@ def test_a_list_over_several_lines(written):
         ),
     ],
 )
-def test_where_the_list_is_written(path, text, left):
+def test_the_place_of_a_new_list(path, text, left):
     path.parent.mkdir()
     path.write_text(text)
     disable(path, ["x"])
@@ -87,17 +88,20 @@ def test_where_the_list_is_written(path, text, left):
             "[plugins] # the gate\r\n[aliases]\r\n",
             '[plugins] # the gate\r\ndeny = ["x"]\r\n[aliases]\r\n',
         ),
-        ('[plugins]\r\ndeny = [\r\n "a", # a\r\n]\r\n', '[plugins]\r\ndeny = ["a", "x"]\r\n'),
+        (
+            '[plugins]\r\ndeny = [\r\n "a", # a\r\n]\r\n',
+            '[plugins]\r\ndeny = [\r\n "a", # a\r\n "x",\r\n]\r\n',
+        ),
     ],
 )
-def test_ends_of_lines_stay_what_they_are(path, text, left):
+def test_line_endings_stay(path, text, left):
     path.parent.mkdir()
     path.write_bytes(text.encode())
     disable(path, ["x"])
     assert path.read_bytes() == left.encode()
 
 
-def test_what_was_disabled_is_enabled_again(path):
+def test_disabled_plugins_are_enabled_again(path):
     disable(path, ["one", "two:a", "two:b", "three"])
     disable(path, ["one"])
     assert read_settings(path)[0]["deny"] == ["one", "two:a", "two:b", "three"]
@@ -113,23 +117,49 @@ def test_enabling_without_a_file_writes_none(path):
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "left"),
     [
-        "plugins = {deny = ['a']}\n",
-        "plugins.deny = ['a']\n",
-        '[plugins]\n"deny" = ["a"]\n',
+        ("plugins = {deny = ['a']}\n", "plugins = {deny = ['a', \"x\"]}\n"),
+        ("plugins.deny = ['a']\n", "plugins.deny = ['a', \"x\"]\n"),
+        ('[plugins]\n"deny" = ["a"]\n', '[plugins]\n"deny" = ["a", "x"]\n'),
     ],
 )
-def test_what_cannot_be_changed_safely_is_left_and_the_line_is_told(path, text):
+def test_the_table_may_be_written_in_any_way(path, text, left):
     path.parent.mkdir()
     path.write_text(text)
-    with pytest.raises(InvalidConfigError, match=r'by hand: deny = \["a", "x"\]'):
-        disable(path, ["x"])
+    disable(path, ["x"])
+    assert path.read_text() == left
+    enable(path, ["x"])
     assert path.read_text() == text
 
 
+def test_concurrent_changes_are_all_kept(path):
+    names = [f"plugin-{k}" for k in range(24)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda name: disable(path, [name]), names))
+    assert sorted(read_settings(path)[0]["deny"]) == sorted(names)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda name: enable(path, [name]), names))
+    assert read_settings(path)[0]["deny"] == []
+
+
+def test_spellings_of_a_name_are_one(path):
+    path.parent.mkdir()
+    path.write_text('[plugins]\ndeny = ["My_Plugin"]\n')
+    disable(path, ["my-plugin"])
+    assert path.read_text() == '[plugins]\ndeny = ["My_Plugin"]\n'
+    enable(path, ["my-plugin"])
+    assert path.read_text() == "[plugins]\ndeny = []\n"
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
+    monkeypatch.setattr("latelier.kernel.trust.config_file.config_folder", lambda: None)
+    with pytest.raises(InvalidConfigError, match="no home; set XDG_CONFIG_HOME"):
+        require_config_path()
+
+
 @pytest.mark.parametrize("text", ["[plugins", "[plugins]\ndeny = 'x'\n", "[plugin]\n"])
-def test_a_file_that_is_wrong_stays_as_it_is(path, text):
+def test_an_invalid_file_is_not_changed(path, text):
     path.parent.mkdir()
     path.write_text(text)
     with pytest.raises(InvalidConfigError):

@@ -1,4 +1,4 @@
-"""The lock: what differs from it is left out before anything of it is imported."""
+"""The lock: a plugin that differs from it is not imported."""
 
 import json
 import shutil
@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from latelier.contracts.errors import InvalidConfigError
-from latelier.kernel.trust.lock import locked, read_lock, write_lock
+from latelier.kernel.trust.lock import fingerprint_all, read_lock, write_lock
 from latelier.kernel.trust.policy import Policy
 
 CODE = """
@@ -36,12 +36,11 @@ def policy(site, path):
 
 
 def write(site, path):
-    write_lock(
-        path, locked({each.distribution: each.entry_point.dist for each in site.candidates()})
-    )
+    installed = {each.distribution: each.entry_point.dist for each in site.candidates()}
+    write_lock(path, fingerprint_all(installed))
 
 
-def left_out(site, policy):
+def refuse(site, policy):
     """Return the report of the only plugin, which must not have been imported."""
     atelier = site.atelier(policy)
     assert "latelier_locked" not in sys.modules
@@ -51,11 +50,11 @@ def left_out(site, policy):
     return report
 
 
-def test_what_is_as_it_was_locked_loads(site, policy):
+def test_an_unchanged_plugin_loads(site, policy):
     assert site.atelier(policy, strict=True).samplers.names() == ["locked"]
 
 
-def test_what_is_written_is_read(site, path, policy):
+def test_a_lock_survives_its_file(site, path, policy):
     found = read_lock(path)
     assert list(found) == ["latelier-locked"]
     assert found["latelier-locked"].version == "1.0"
@@ -63,10 +62,10 @@ def test_what_is_written_is_read(site, path, policy):
     assert json.loads(path.read_text())["lock"] == 1
 
 
-def test_one_byte_is_refused_and_the_file_named(site, policy):
+def test_one_changed_byte_is_refused_and_the_file_named(site, policy):
     module = site.folder / "latelier_locked.py"
     module.write_text(module.read_text() + "#")
-    report = left_out(site, policy)
+    report = refuse(site, policy)
     assert report.cause == "'latelier_locked.py' was changed, since it was locked"
     assert f"`latelier plugins lock --output {policy.lock}`" in report.fix
 
@@ -74,7 +73,7 @@ def test_one_byte_is_refused_and_the_file_named(site, policy):
 def test_an_added_file_is_refused(site, policy):
     (site.folder / "latelier_locked").mkdir()
     shutil.move(site.folder / "latelier_locked.py", site.folder / "latelier_locked/__init__.py")
-    report = left_out(site, policy)
+    report = refuse(site, policy)
     assert "'latelier_locked.py' is gone" in report.cause
     assert "'latelier_locked/__init__.py' was added" in report.cause
 
@@ -82,20 +81,20 @@ def test_an_added_file_is_refused(site, policy):
 def test_another_version_is_refused(site, policy):
     info = site.folder / "latelier-locked-1.0.dist-info" / "METADATA"
     info.write_text(info.read_text().replace("1.0", "1.1"))
-    cause = "was of version 1.0 when it was locked, is of 1.1"
-    assert left_out(site, policy).cause == cause
+    cause = "was locked at version 1.0, is at 1.1"
+    assert refuse(site, policy).cause == cause
 
 
-def test_what_is_not_in_the_lock_is_refused(site, path):
+def test_a_plugin_that_the_lock_does_not_list_is_refused(site, path):
     write(site, path)
     site.publish("latelier-locked", CODE)
-    assert left_out(site, Policy(lock=path)).cause == "is not in the lock"
+    assert refuse(site, Policy(lock=path)).cause == "is not in the lock"
 
 
 def test_other_entry_points_are_refused(site, policy):
     info = site.folder / "latelier-locked-1.0.dist-info" / "entry_points.txt"
     info.write_text(info.read_text().replace(":plugin", ":Plugin"))
-    assert "'entry_points.txt' was changed" in left_out(site, policy).cause
+    assert "'entry_points.txt' was changed" in refuse(site, policy).cause
 
 
 def test_many_changes_are_counted(site, policy):
@@ -104,7 +103,7 @@ def test_many_changes_are_counted(site, policy):
     for k in range(9):
         (site.folder / "latelier_locked" / f"m{k}.py").write_text("")
     (site.folder / "latelier_locked" / "__init__.py").write_text(CODE)
-    assert left_out(site, policy).cause.endswith("was added and 8 more, since it was locked")
+    assert refuse(site, policy).cause.endswith("was added and 8 more, since it was locked")
 
 
 def test_a_denied_plugin_is_not_hashed(site, policy, monkeypatch):
@@ -114,24 +113,24 @@ def test_a_denied_plugin_is_not_hashed(site, policy, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        (None, "there is no such lock"),
-        ("{", "this is no lock that can be read"),
-        ("[]", "this is no lock that can be read"),
-        ('{"lock": 2, "plugins": {}}', r"\(ValueError: it is of format 2, this latelier reads 1\)"),
-        ('{"lock": 1, "plugins": {"a": {"version": "1"}}}', "this is no lock that can be read"),
+        (None, "lock not found"),
+        ("{", "invalid lock"),
+        ("[]", "invalid lock"),
+        ('{"lock": 2, "plugins": {}}', r"\(ValueError: expected format 1, found 2\)"),
+        ('{"lock": 1, "plugins": {"a": {"version": "1"}}}', "invalid lock"),
         (
             '{"lock": 1, "plugins": {"a": {"version": "1", "editable": false, "files": {"x": 1}}}}',
-            "hashes by path, are wanted",
+            "expected a version, and hashes by path",
         ),
     ],
 )
-def test_a_lock_that_cannot_be_read_lets_nothing_in(site, path, text, said):
+def test_a_lock_that_cannot_be_read_lets_nothing_in(site, path, text, message):
     site.publish("latelier-locked", CODE)
     if text is not None:
         path.write_text(text)
-    with pytest.raises(InvalidConfigError, match=said) as refused:
+    with pytest.raises(InvalidConfigError, match=message) as refused:
         site.atelier(Policy(lock=path))
     assert f"`latelier plugins lock --output {path}`" in str(refused.value)
     assert "latelier_locked" not in sys.modules

@@ -9,7 +9,7 @@ import pytest
 
 from latelier.contracts.errors import ModelFileError
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.discovery import discover
+from latelier.kernel.trust.discovery import discover
 from latelier.kernel.trust.entry_points import BUILT_IN
 from latelier.kernel.trust.policy import Policy
 from latelier.pipeline.adapters import AdapterSource, AttachedAdapter
@@ -202,7 +202,7 @@ def test_a_missing_plugin_is_refused_with_its_pip_line(site, atelier, picture, a
 def test_a_plugin_that_is_left_out_is_refused_with_its_cause(site, atelier, picture):
     (site.folder / "latelier_stride.py").write_text("1 / 0")
     del sys.modules["latelier_stride"]
-    with pytest.raises(ModelFileError, match=r"is left out \(import_error\): ZeroDivisionError"):
+    with pytest.raises(ModelFileError, match=r"is not loaded \(import_error\): ZeroDivisionError"):
         replay(picture, atelier=atelier())
 
 

@@ -1,7 +1,7 @@
 """`latelier plugins`: what is installed, whether it works, and which of it may load."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +14,8 @@ from latelier.cli.support.output import show_columns, show_fields, show_json, sh
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
-    from latelier.kernel.discovery import Candidate
-    from latelier.kernel.trust.lock import Locked
+    from latelier.kernel.trust.entry_points import Candidate
+    from latelier.kernel.trust.fingerprint import Fingerprints
     from latelier.kernel.trust.policy import Policy
 
 
@@ -35,11 +35,13 @@ Seconds = Annotated[
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List what is installed, from metadata alone: no plugin is imported."""
-    from latelier.kernel.discovery import discover
-    from latelier.kernel.trust.policy import read_policy
+    from latelier.kernel.trust.config_file import read_policy
+    from latelier.kernel.trust.discovery import discover
+    from latelier.kernel.trust.lock import read_lock_in_force
 
     policy = read_policy()
-    rows = [_row(candidate, policy) for candidate in discover()]
+    lock = read_lock_in_force(policy)
+    rows = [_row(candidate, policy, lock) for candidate in discover()]
     if as_json:
         show_json(rows)
     else:
@@ -111,14 +113,14 @@ def disable(names: Names, as_json: AsJson = False) -> None:
     Exit status: 1 where one stays enabled because LATELIER_PLUGINS_DENY is set.
     """
     from latelier.contracts.errors import InvalidInputError
-    from latelier.kernel.trust.config_file import config_file
     from latelier.kernel.trust.config_file import disable as put_on_deny_list
+    from latelier.kernel.trust.config_file import require_config_path
     from latelier.kernel.trust.entry_points import BUILT_IN
 
     called = _called(names)
     if any(candidate.distribution == BUILT_IN for candidate in called):
         raise InvalidInputError("the plugins of latelier itself cannot be disabled")
-    put_on_deny_list(config_file(), _normalised(names))
+    put_on_deny_list(require_config_path(), _normalised(names))
     _show_switched(called, as_json, disabled=True)
 
 
@@ -128,10 +130,10 @@ def enable(names: Names, as_json: AsJson = False) -> None:
 
     Exit status: 1 where one stays disabled because of a variable of the environment.
     """
-    from latelier.kernel.trust.config_file import config_file, read_settings
     from latelier.kernel.trust.config_file import enable as take_off_deny_list
+    from latelier.kernel.trust.config_file import read_settings, require_config_path
 
-    path = config_file()
+    path = require_config_path()
     entries = _normalised(names)
     denied = _normalised(read_settings(path)[0].get("deny", []))
     called = _called(names, denied)
@@ -158,14 +160,15 @@ def lock(
     differs from it, or is not in it, is left out before anything of it is imported.
     """
     from latelier.contracts.errors import InvalidInputError
-    from latelier.kernel.trust.lock import locked, read_lock, write_lock
-    from latelier.kernel.trust.policy import LOCK_VARIABLE, read_policy
+    from latelier.kernel.trust.config_file import read_policy
+    from latelier.kernel.trust.lock import fingerprint_all, read_lock, write_lock
+    from latelier.kernel.trust.policy import LOCK_VARIABLE
 
     policy = read_policy()
     path = output or policy.lock or Path("latelier.lock")
     if path.exists():
         read_lock(path)
-    plugins = locked(_that_may_load(replace(policy, lock=None)))
+    plugins = fingerprint_all(_that_may_load(policy))
     try:
         write_lock(path, plugins)
     except OSError as error:
@@ -176,18 +179,19 @@ def lock(
 
 
 def _that_may_load(policy: "Policy") -> "dict[str, Distribution]":
-    """Return the distributions of plugins that a policy admits, by name."""
-    from latelier.kernel.discovery import discover
+    """Return the distributions of plugins that a policy admits without its lock, by name."""
+    from latelier.kernel.trust.admission import admit
+    from latelier.kernel.trust.discovery import discover
     from latelier.kernel.trust.entry_points import BUILT_IN
 
     return {
         each.distribution: each.entry_point.dist
         for each in discover()
-        if each.distribution != BUILT_IN and not each.obstacle(policy) and each.entry_point.dist
+        if each.distribution != BUILT_IN and not admit(each, policy) and each.entry_point.dist
     }
 
 
-def _show_locked(plugins: "Locked", as_json: bool) -> None:
+def _show_locked(plugins: "Fingerprints", as_json: bool) -> None:
     keys = ("distribution", "version", "files", "editable", "sha256")
     rows = [
         (name, each.version, len(each.files), each.editable, each.sha256)
@@ -202,17 +206,24 @@ def _show_locked(plugins: "Locked", as_json: bool) -> None:
         )
 
 
-def _row(candidate: "Candidate", policy: "Policy") -> dict[str, Any]:
-    state, cause, fix = candidate.obstacle(policy) or ("installed", "", "")
-    return {**_metadata(candidate), "state": state, "cause": cause, "fix": fix}
+def _row(candidate: "Candidate", policy: "Policy", lock: "Fingerprints | None") -> dict[str, Any]:
+    from latelier.kernel.trust.admission import admit
+
+    refusal = admit(candidate, policy, lock)
+    if refusal is None:
+        return {**_metadata(candidate), "state": "installed", "cause": "", "fix": ""}
+    return {**_metadata(candidate), **asdict(refusal)}
 
 
 def _show_switched(called: "Sequence[Candidate]", as_json: bool, *, disabled: bool) -> None:
     """Show what became of plugins that were switched; exit with 1 if the switch has no effect."""
-    from latelier.kernel.trust.policy import DENY_VARIABLE, read_policy
+    from latelier.kernel.trust.config_file import read_policy
+    from latelier.kernel.trust.lock import read_lock_in_force
+    from latelier.kernel.trust.policy import DENY_VARIABLE
 
     policy = read_policy()
-    rows = [_row(candidate, policy) for candidate in called]
+    lock = read_lock_in_force(policy)
+    rows = [_row(candidate, policy, lock) for candidate in called]
     if as_json:
         show_json(rows)
     unmoved = [row for row in rows if (row["state"] == "disabled") != disabled]
@@ -245,7 +256,7 @@ def _called(names: Sequence[str], known: Sequence[str] = ()) -> "list[Candidate]
         UnknownNameError: a name that nothing has.
     """
     from latelier.contracts.errors import UnknownNameError, suggestion
-    from latelier.kernel.discovery import discover
+    from latelier.kernel.trust.discovery import discover
 
     found = discover()
     if not names:

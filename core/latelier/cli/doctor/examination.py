@@ -13,8 +13,11 @@ from tempfile import TemporaryDirectory
 
 from latelier.cli.doctor.process_pool import ProcessPool
 from latelier.contracts.errors import one_line
-from latelier.kernel.discovery import Candidate
-from latelier.kernel.trust.policy import Policy, read_policy
+from latelier.kernel.trust.admission import admit
+from latelier.kernel.trust.config_file import read_policy
+from latelier.kernel.trust.entry_points import Candidate
+from latelier.kernel.trust.lock import read_lock_in_force
+from latelier.kernel.trust.policy import Policy
 
 SLOW_SECONDS = 0.25
 """Limit for a fast import. A light plugin takes a few milliseconds, and a command with twenty
@@ -66,15 +69,16 @@ def find_missing(candidates: Sequence[Candidate]) -> list[Finding]:
         InvalidConfigError: the lock cannot be read.
     """
     policy = read_policy()
-    absent = policy.locked.keys() - {candidate.distribution for candidate in candidates}
+    lock = read_lock_in_force(policy) or {}
+    absent = lock.keys() - {candidate.distribution for candidate in candidates}
     return [
         Finding(
             id=name,
             distribution=name,
-            version=policy.locked[name].version,
+            version=lock[name].version,
             state="not_installed",
             cause=f"is in the lock {policy.lock}, but is not installed",
-            fix=f"pip install '{name}=={policy.locked[name].version}', or run "
+            fix=f"pip install '{name}=={lock[name].version}', or run "
             "`latelier plugins lock` to replace the lock",
             severity=2,
         )
@@ -90,11 +94,12 @@ def examine(candidates: Sequence[Candidate], timeout: float) -> list[Finding]:
         timeout: seconds that the process of one plugin may take.
     """
     policy, processes = read_policy(), ProcessPool()
+    lock = read_lock_in_force(policy)
 
     def examine_one(candidate: Candidate) -> Finding:
-        obstacle = candidate.obstacle(policy)
-        if obstacle:
-            return _finding(candidate, *obstacle)
+        refusal = admit(candidate, policy, lock)
+        if refusal is not None:
+            return _finding(candidate, refusal.state, refusal.cause, refusal.fix)
         found = _probe(candidate, processes, timeout)
         if _is_slow(found):  # the first import compiles the plugin and reads it from a cold disk
             return _report_slow(_probe(candidate, processes, timeout))

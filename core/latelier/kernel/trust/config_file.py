@@ -1,174 +1,196 @@
-"""Which plugins may be imported, and which of two claimants a bare name means.
+"""The user's config.toml: read into a policy, and edited.
 
 `LATELIER_PLUGINS_ALLOW` and `LATELIER_PLUGINS_DENY` hold comma-separated 'distribution' or
-'distribution:entry'; so do `allow` and `deny` of the table [plugins] in config.toml, whose
-[aliases] read "conditioner.text" = "distribution/text". `LATELIER_LOCK`, or `lock` in [plugins],
-is the path of a lock (see `lock`). They act before anything is imported.
+'distribution:entry'; so do `allow` and `deny` of the table [plugins], whose [aliases] read
+"conditioner.text" = "distribution/text". `LATELIER_LOCK`, or `lock` in [plugins], is the path of a
+lock (see `lock`). All of them act before any plugin is imported.
 """
 
-import json
 import os
-import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from latelier.contracts.errors import InvalidConfigError, suggestion
 from latelier.io.atomic import write_bytes
+from latelier.io.file_lock import hold_lock
+from latelier.io.user_folders import config_folder, expand_home
 from latelier.kernel.trust.entry_points import normalize_entry
+from latelier.kernel.trust.policy import ALLOW_VARIABLE, DENY_VARIABLE, LOCK_VARIABLE, Policy
+
+if TYPE_CHECKING:
+    from tomlkit.items import Table
+
+_TABLES = {"plugins": {"allow", "deny", "lock"}, "aliases": None}
+"""The tables of config.toml, and the keys of each; None for any."""
 
 
-def config_file(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return the path of config.toml, whether or not it exists."""
-    home = environment.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(home).expanduser() / "latelier" / "config.toml"
+def config_path() -> Path | None:
+    """Return the path of config.toml, which may not exist; None for a user without a home."""
+    folder = config_folder()
+    return None if folder is None else folder / "config.toml"
+
+
+def require_config_path() -> Path:
+    """Return the path of config.toml, to be written.
+
+    Raises:
+        InvalidConfigError: the user has no home.
+    """
+    path = config_path()
+    if path is None:
+        raise InvalidConfigError(
+            "there is no folder for config.toml: this user has no home; set XDG_CONFIG_HOME"
+        )
+    return path
+
+
+def read_policy(environment: Mapping[str, str] = os.environ, path: Path | None = None) -> Policy:
+    """Return the policy of the environment and of config.toml. The environment wins.
+
+    Args:
+        environment: the variables.
+        path: of config.toml; by default the user's.
+
+    Raises:
+        InvalidConfigError: config.toml cannot be read, or has an invalid value.
+    """
+    path = path or config_path()
+    plugins, aliases = read_settings(path) if path is not None else ({}, {})
+    allow = _read_names(environment.get(ALLOW_VARIABLE), plugins.get("allow"))
+    deny = _read_names(environment.get(DENY_VARIABLE), plugins.get("deny"))
+    lock = environment.get(LOCK_VARIABLE)
+    if lock is None and path is not None and plugins.get("lock"):
+        lock = str(path.parent / expand_home(plugins["lock"]))
+    variables = {ALLOW_VARIABLE, DENY_VARIABLE, LOCK_VARIABLE} & environment.keys()
+    return Policy(
+        allow,
+        deny or frozenset(),
+        aliases,
+        expand_home(lock) if lock else None,
+        frozenset(variables),
+    )
 
 
 def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the tables [plugins] and [aliases] of config.toml; empty where there is no file.
+    """Return the tables [plugins] and [aliases] of config.toml, empty if there is no file.
 
     Raises:
-        InvalidConfigError: it cannot be read, or holds what it should not.
+        InvalidConfigError: the file cannot be read, or has an unknown key or an invalid value.
     """
-    tables = _read_toml(path)
-    plugins, aliases = tables.get("plugins", {}), tables.get("aliases", {})
-    _check_table(path, tables, {"plugins", "aliases"})
-    _check_table(path, plugins, {"allow", "deny", "lock"})
-    for key in ("allow", "deny"):
-        _check_names(path, plugins.get(key, []))
-    _check_table(path, aliases)
-    for alias, id_ in aliases.items():
-        if not isinstance(id_, str):
-            raise InvalidConfigError(
-                f'{path}: an alias reads "kind.name" = "distribution/name", not {alias} = {id_!r}'
-            )
-    return plugins, aliases
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):  # a home may be /dev/null
-        return {}
+        return {}, {}
     except (OSError, ValueError) as error:
         raise InvalidConfigError(f"{path}: cannot be read: {error}") from None
-
-
-def _check_table(path: Path, table: Any, known: set[str] | None = None) -> None:
-    if not isinstance(table, dict):
-        raise InvalidConfigError(f"{path}: expected a table, found {table!r}")
-    for key in table:
-        if known is not None and key not in known:
-            raise InvalidConfigError(f"{path}: there is no '{key}'. {suggestion(key, known)}")
-
-
-def _check_names(path: Path, names: object) -> None:
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise InvalidConfigError(f"{path}: allow and deny are lists of names, not {names!r}")
-
-
-_HEADER = re.compile(r"^[ \t]*\[[ \t]*plugins[ \t]*\][ \t]*(?:#[^\r\n]*)?(?=\r?$)", re.MULTILINE)
-
-_NEXT_HEADER = re.compile(r"^[ \t]*\[", re.MULTILINE)
-
-_STRING_OR_COMMENT = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|'[^'\n]*'|#[^\n]*")
+    _check_table(path, tables, _TABLES.keys())
+    for name, keys in _TABLES.items():
+        _check_table(path, tables.setdefault(name, {}), keys)
+    plugins, aliases = tables["plugins"], tables["aliases"]
+    _check_values(path, plugins, aliases)
+    return plugins, aliases
 
 
 def disable(path: Path, names: Iterable[str]) -> None:
     """Put names on the deny list of the config.toml at `path`.
 
     Raises:
-        InvalidConfigError: the file cannot be read, changed or written; it is as it was.
+        InvalidConfigError: the file cannot be read or written; it stays as it was.
     """
-    denied = _names(path, "deny")
-    _write(path, {"deny": [*denied, *(each for each in names if each not in denied)]})
+
+    def change(plugins: "Table") -> None:
+        _add_to(plugins, "deny", names)
+
+    _edit(path, change)
 
 
 def enable(path: Path, names: Iterable[str]) -> None:
-    """Take names off the deny list at `path`, a distribution's with its entries.
+    """Take names off the deny list at `path`, a distribution with its entries.
 
-    Where there is an allow list, they are put on it.
+    If there is an allow list, put them on it.
 
     Raises:
-        InvalidConfigError: as for `disable`.
+        InvalidConfigError: the file cannot be read or written; it stays as it was.
     """
     names = list(names)
-    denied = [each for each in _names(path, "deny") if not _is_one_of(each, names)]
-    lists = {"deny": denied}
-    if "allow" in read_settings(path)[0]:
-        allowed = _names(path, "allow")
-        lists["allow"] = [*allowed, *(each for each in names if not _is_one_of(each, allowed))]
-    _write(path, lists)
+
+    def change(plugins: "Table") -> None:
+        denied = plugins.get("deny", [])
+        for index in reversed(range(len(denied))):
+            if _is_covered(normalize_entry(denied[index]), names):
+                del denied[index]
+        if "allow" in plugins:
+            allowed = [normalize_entry(name) for name in plugins["allow"]]
+            _add_to(plugins, "allow", [name for name in names if not _is_covered(name, allowed)])
+
+    _edit(path, change)
 
 
-def _is_one_of(entry: str, names: Collection[str]) -> bool:
-    """Tell whether `entry`, or the distribution that it is of, is among `names`."""
-    return entry in names or entry.partition(":")[0] in names
+def _edit(path: Path, change: "Callable[[Table], None]") -> None:
+    """Change the table [plugins] at `path`; comments and everything else stay.
 
+    Another process that edits the file waits meanwhile, so that neither change is lost.
+    """
+    import tomlkit  # only commands that edit need it
 
-def _names(path: Path, key: str) -> list[str]:
-    found = read_settings(path)[0].get(key, [])
-    return list(dict.fromkeys(normalize_entry(name) for name in found))
-
-
-def _write(path: Path, lists: dict[str, list[str]]) -> None:
-    text = path.read_bytes().decode() if path.exists() else ""
-    changed = text
-    for key, names in lists.items():
-        if names != tomllib.loads(changed).get("plugins", {}).get(key, []):
-            changed = _with_list(changed, key, names)
-    wanted = tomllib.loads(text)
-    wanted["plugins"] = {**wanted.get("plugins", {}), **lists}
-    if _parsed(changed) not in (wanted, _without_empty(wanted, tomllib.loads(text))):
-        lines = " and ".join(f"{key} = {json.dumps(names)}" for key, names in lists.items())
-        raise InvalidConfigError(
-            f"{path}: [plugins] is written in a way that is not changed here; write there by hand: "
-            f"{lines}"
-        )
-    if changed == text:
-        return
     try:
-        write_bytes(path, changed.encode())
+        with hold_lock(path.parent):
+            read_settings(path)  # refuses an invalid file
+            before = path.read_bytes().decode() if path.exists() else ""
+            document = tomlkit.parse(before)
+            if "plugins" in document:
+                change(document["plugins"])
+            else:
+                plugins = tomlkit.table()
+                change(plugins)
+                if plugins:
+                    document["plugins"] = plugins
+            after = tomlkit.dumps(document)
+            if "\r\n" in before:
+                after = "\r\n".join(after.splitlines()) + "\r\n"
+            if after != before:
+                write_bytes(path, after.encode())
     except OSError as error:
         raise InvalidConfigError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-def _without_empty(wanted: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """Return `wanted` without lists that are empty and were not there before."""
-    former = before.get("plugins", {})
-    plugins = {key: each for key, each in wanted["plugins"].items() if each or key in former}
-    rest = {key: each for key, each in wanted.items() if key != "plugins"}
-    return {**rest, "plugins": plugins} if plugins or "plugins" in before else rest
+def _add_to(plugins: "Table", key: str, names: Iterable[str]) -> None:
+    listed = plugins.setdefault(key, [])
+    known = [normalize_entry(name) for name in listed]
+    listed.extend(name for name in names if name not in known)
 
 
-def _parsed(text: str) -> dict[str, Any] | None:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return None
+def _is_covered(entry: str, names: Collection[str]) -> bool:
+    """Return whether `entry`, or its distribution, is among `names`."""
+    return entry in names or entry.partition(":")[0] in names
 
 
-def _with_list(text: str, key: str, names: Iterable[str]) -> str:
-    """Return the text with the list `key` of [plugins] replaced, or written where it was not."""
-    line = f"{key} = {json.dumps(list(names), ensure_ascii=False)}"
-    end_of_line = "\r\n" if "\r\n" in text else "\n"
-    header = _HEADER.search(text)
-    if header is None:
-        gap = end_of_line * (0 if not text else 1 if text.endswith("\n") else 2)
-        return f"{text}{gap}[plugins]{end_of_line}{line}{end_of_line}"
-    following = _NEXT_HEADER.search(text, header.end())
-    end = following.start() if following else len(text)
-    found = re.compile(rf"^[ \t]*{key}[ \t]*=[ \t]*(?=\[)", re.MULTILINE).search(
-        text, header.end(), end
-    )
-    if found is None:
-        return f"{text[: header.end()]}{end_of_line}{line}{text[header.end() :]}"
-    return f"{text[: found.start()]}{line}{text[_end_of_list(text, found.end()) :]}"
+def _read_names(variable: str | None, setting: list[str] | None) -> frozenset[str] | None:
+    if variable is not None:
+        setting = [name.strip() for name in variable.split(",") if name.strip()]
+    return None if setting is None else frozenset(map(normalize_entry, setting))
 
 
-def _end_of_list(text: str, start: int) -> int:
-    """Return where the list that begins at `start` ends; brackets in strings do not count."""
-    blanked = _STRING_OR_COMMENT.sub(lambda match: " " * len(match[0]), text[start:])
-    closing = blanked.find("]")
-    return len(text) if closing < 0 else start + closing + 1
+def _check_table(path: Path, table: Any, keys: Collection[str] | None) -> None:
+    if not isinstance(table, dict):
+        raise InvalidConfigError(f"{path}: expected a table, found {table!r}")
+    for key in table:
+        if keys is not None and key not in keys:
+            raise InvalidConfigError(f"{path}: there is no '{key}'. {suggestion(key, keys)}")
+
+
+def _check_values(path: Path, plugins: Mapping[str, Any], aliases: Mapping[str, Any]) -> None:
+    for key in ("allow", "deny"):
+        names = plugins.get(key, [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise InvalidConfigError(f"{path}: allow and deny are lists of names, not {names!r}")
+    lock = plugins.get("lock", "")
+    if not isinstance(lock, str):
+        raise InvalidConfigError(f"{path}: lock is the path of a lock, not {lock!r}")
+    for alias, id_ in aliases.items():
+        if not isinstance(id_, str):
+            raise InvalidConfigError(
+                f'{path}: expected "kind.name" = "distribution/name", found {alias} = {id_!r}'
+            )

@@ -1,6 +1,7 @@
-"""Finding plugins by metadata alone: nothing of theirs is imported here."""
+"""The entry points of plugins: their group, their names, and what their metadata says of them."""
 
 import re
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 
 GROUP_PREFIX = "latelier.v"
@@ -9,16 +10,39 @@ API_MAJOR = 1
 
 GROUP = f"{GROUP_PREFIX}{API_MAJOR}"
 
+BUILT_IN = "latelier"
+"""The distribution of the built-in plugins: latelier itself."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A plugin that is installed: an entry point in a group whose name begins with 'latelier.v'.
+
+    Attributes:
+        distribution: normalised name of the distribution that installed it.
+        version: of that distribution.
+        entry_point: names the plugin's object. It is not loaded here.
+        requires: the versions of latelier that the distribution requires, such as '>=1.2'; '' for
+            any.
+    """
+
+    distribution: str
+    version: str
+    entry_point: EntryPoint
+    requires: str = ""
+
+    @property
+    def id(self) -> str:
+        """'distribution:entry', the unit of loading."""
+        return f"{self.distribution}:{self.entry_point.name}"
+
 
 def module_of(entry_point: EntryPoint) -> str | None:
-    """Return the module that an entry point names, or None where it is not written as one."""
+    """Return the module that an entry point names, or None if its value is malformed."""
     try:
         return entry_point.module
     except (AttributeError, ValueError):  # which of them depends on the version of Python
         return None
-
-
-BUILT_IN = "latelier"
 
 
 def normalize(distribution: str) -> str:

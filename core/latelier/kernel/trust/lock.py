@@ -1,7 +1,8 @@
 """`latelier.lock`: the plugins that may load, by version and by the hashes of their files.
 
-While a lock is in force (`LATELIER_LOCK`, or `lock` in [plugins] of config.toml) every plugin is
-compared with it before anything of it is imported. What differs, or is not in it, is left out.
+While a lock is in force (`LATELIER_LOCK`, or `lock` in [plugins] of config.toml), every plugin is
+compared with it before anything of it is imported. A plugin that differs, or that the lock does not
+list, is not loaded.
 """
 
 import json
@@ -12,36 +13,35 @@ from typing import Any
 
 from latelier.contracts.errors import InvalidConfigError, PluginError, format_error
 from latelier.io.atomic import write_bytes
-from latelier.kernel.trust.fingerprint import Fingerprint, fingerprint
+from latelier.kernel.trust.fingerprint import Fingerprint, Fingerprints, fingerprint
+from latelier.kernel.trust.policy import Policy
 
 FORMAT = 1
 
-_TOLD = 3
-
-Locked = Mapping[str, Fingerprint]
-"""Distribution -> its fingerprint when the lock was written."""
+_MAX_LISTED = 3
+"""Most changes that an error lists; it counts the others."""
 
 
-def locked(distributions: Mapping[str, Distribution]) -> dict[str, Fingerprint]:
+def fingerprint_all(distributions: Mapping[str, Distribution]) -> dict[str, Fingerprint]:
     """Return the fingerprints of distributions by their names.
 
     Raises:
-        PluginError: the files of one cannot be read.
+        PluginError: a file of a distribution cannot be read.
     """
-    found = {}
+    fingerprints = {}
     for name in sorted(distributions):
         try:
-            found[name] = fingerprint(distributions[name])
+            fingerprints[name] = fingerprint(distributions[name])
         except OSError as error:
             raise PluginError(f"the files of {name} cannot be read: {error}") from None
-    return found
+    return fingerprints
 
 
-def write_lock(path: Path, plugins: Locked) -> None:
-    """Write a lock, whole.
+def write_lock(path: Path, plugins: Fingerprints) -> None:
+    """Write a lock atomically.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     entries = {
         name: {
@@ -56,44 +56,52 @@ def write_lock(path: Path, plugins: Locked) -> None:
 
 
 def read_lock(path: Path) -> dict[str, Fingerprint]:
-    """Return what a lock holds.
+    """Return the fingerprints in a lock by the names of distributions.
 
     Raises:
-        InvalidConfigError: it is missing, cannot be read, or is of another format.
+        InvalidConfigError: the file is missing, cannot be read, or is of another format.
     """
-    write = f"`latelier plugins lock --output {path}` writes it"
+    command = f"`latelier plugins lock --output {path}`"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["lock"] != FORMAT:
-            raise ValueError(f"it is of format {content['lock']!r}, this latelier reads {FORMAT}")
-        return {name: _entry(values) for name, values in content["plugins"].items()}
+            raise ValueError(f"expected format {FORMAT}, found {content['lock']!r}")
+        return {name: _parse_entry(values) for name, values in content["plugins"].items()}
     except FileNotFoundError:
-        raise InvalidConfigError(f"{path}: there is no such lock; {write}") from None
+        raise InvalidConfigError(f"{path}: lock not found; {command} writes one") from None
     except OSError as error:
         raise InvalidConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidConfigError(
-            f"{path}: this is no lock that can be read ({format_error(error)}); delete it, and "
-            f"{write} anew"
+            f"{path}: invalid lock ({format_error(error)}); delete it and run {command}"
         ) from None
 
 
-def difference(plugins: Locked, name: str, distribution: Distribution | None) -> str | None:
-    """Return what of a distribution is not as it was locked, or None."""
-    if name not in plugins:
+def read_lock_in_force(policy: Policy) -> dict[str, Fingerprint] | None:
+    """Return the contents of the lock that a policy names, or None if it names none.
+
+    Raises:
+        InvalidConfigError: see `read_lock`.
+    """
+    return None if policy.lock is None else read_lock(policy.lock)
+
+
+def difference(lock: Fingerprints, name: str, distribution: Distribution | None) -> str | None:
+    """Return how an installed distribution differs from its entry in a lock, or None."""
+    if name not in lock:
         return "is not in the lock"
     if distribution is None:
-        return "has no files that could be compared with the lock"
-    then = plugins[name]
+        return "has no files to compare with the lock"
+    then = lock[name]
     try:
         now = fingerprint(distribution)
     except OSError as error:
         return f"cannot be read: {error}"
     if then.version != now.version:
-        return f"was of version {then.version} when it was locked, is of {now.version}"
+        return f"was locked at version {then.version}, is at {now.version}"
     changes = list(_changes(then.files, now.files))
-    more = f" and {len(changes) - _TOLD} more" if len(changes) > _TOLD else ""
-    return f"{', '.join(changes[:_TOLD])}{more}, since it was locked" if changes else None
+    more = f" and {len(changes) - _MAX_LISTED} more" if len(changes) > _MAX_LISTED else ""
+    return f"{', '.join(changes[:_MAX_LISTED])}{more}, since it was locked" if changes else None
 
 
 def _changes(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
@@ -106,10 +114,10 @@ def _changes(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
             yield f"'{path}' was changed"
 
 
-def _entry(values: Any) -> Fingerprint:
+def _parse_entry(values: Any) -> Fingerprint:
     version, editable, files = values["version"], values["editable"], values["files"]
     if not all(_are_strings(each) for each in ([version], files, files.values())):
-        raise ValueError("a version, and hashes by path, are wanted of each plugin")
+        raise ValueError("expected a version, and hashes by path, for each plugin")
     return Fingerprint(version, bool(editable), files)
 
 

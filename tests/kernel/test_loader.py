@@ -1,8 +1,9 @@
-"""The door: whatever a plugin does wrong, it alone is left out, and it is said what mends it."""
+"""Loading: a plugin that fails does so alone, and its report says how to fix it."""
 
 import logging
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from textwrap import indent
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from latelier import hookimpl
 from latelier.contracts.errors import AmbiguousNameError, PluginError, UnknownNameError
 from latelier.kernel.atelier import Atelier
+from latelier.kernel.loader import PluginLoadError
 from latelier.kernel.trust.policy import Policy
 
 REGISTER = """
@@ -65,6 +67,9 @@ CASES = {
     "import error": Case("1 / 0", "import_error", "ZeroDivisionError: division by zero"),
     "syntax error": Case("def", "import_error", "SyntaxError"),
     "SystemExit at import": Case("raise SystemExit(3)", "import_error", "SystemExit: 3"),
+    "panic at import": Case(
+        "class Panic(BaseException): ...\nraise Panic('no luck')", "import_error", "Panic: no luck"
+    ),
     "an error without a message": Case(
         "class Mute(Exception):\n    def __str__(self):\n        raise ValueError\nraise Mute",
         "import_error",
@@ -73,13 +78,13 @@ CASES = {
     "missing dependency": Case(
         "import nowhere.at_all",
         "missing_dependency",
-        "needs the module 'nowhere', which is not installed",
+        "requires the module 'nowhere', which is not installed",
         "pip install --upgrade latelier-broken",
     ),
     "newer API": Case(
         "import latelier.not_there",
         "missing_dependency",
-        "needs the module 'latelier.not_there'",
+        "requires the module 'latelier.not_there'",
         "pip install --upgrade latelier-broken",
     ),
     "own module missing": Case(
@@ -96,6 +101,13 @@ CASES = {
     ),
     "exits half-way": Case(
         registering(SAMPLER.format("half"), "raise SystemExit"), "registration_error", "SystemExit"
+    ),
+    "panics half-way": Case(
+        registering(
+            SAMPLER.format("half"), "class Panic(BaseException): ...", "raise Panic('no luck')"
+        ),
+        "registration_error",
+        "Panic: no luck",
     ),
     "misspelt hook": Case(
         MISSPELT,
@@ -140,7 +152,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_a_broken_plugin_alone_is_left_out(site, publish_healthy, caplog, case):
+def test_a_broken_plugin_alone_is_not_loaded(site, publish_healthy, caplog, case):
     publish_healthy("a-healthy", "first")
     site.publish("latelier-broken", case.code)
     publish_healthy("z-healthy", "last")
@@ -168,7 +180,7 @@ def test_a_broken_plugin_alone_is_left_out(site, publish_healthy, caplog, case):
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_strict_raises_for_a_broken_plugin(site, case):
     site.publish("latelier-broken", case.code)
-    with pytest.raises(PluginError, match="plugin 'latelier-broken:main' is left out"):
+    with pytest.raises(PluginError, match="plugin 'latelier-broken:main' is not loaded"):
         site.atelier(strict=True)
 
 
@@ -187,6 +199,55 @@ def test_an_interrupt_is_not_swallowed_and_names_who_was_imported(site, caplog):
         site.atelier()
     assert "interrupted while plugin 'latelier-slow:main' was being imported" in caplog.text
     assert "`latelier plugins disable latelier-slow:main`" in caplog.text
+
+
+def test_an_interrupt_during_registration_leaves_nothing_behind():
+    class Interrupted(Local):
+        @hookimpl
+        def latelier_register(self, registrar):
+            registrar.sampler("mine", factory="a:b")
+            raise KeyboardInterrupt
+
+        @hookimpl
+        def latelier_images_finished(self, pictures):
+            raise AssertionError
+
+    atelier = Atelier(policy=Policy(), candidates=[], strict=True)
+    with pytest.raises(KeyboardInterrupt):
+        atelier.register(Interrupted())
+    assert atelier.samplers.names() == []
+    atelier.dispatcher().emit("latelier_images_finished", pictures=())
+    atelier.register(Local(), "local")
+    assert atelier.samplers.names() == ["mine"]
+
+
+def test_what_a_plugin_prints_goes_to_the_standard_error(site, capsys):
+    code = registering("print('registering')", SAMPLER.format("a"))
+    site.publish("latelier-prints", f"print('welcome')\n{code}")
+    assert site.atelier().samplers.names() == ["a"]
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == "welcome\nregistering\n"
+    sys.stdout.write("the host's own")
+    assert capsys.readouterr().out == "the host's own"
+
+
+@pytest.mark.parametrize("then", ["", "\n1 / 0"])
+def test_a_plugin_that_changes_the_working_directory(site, monkeypatch, tmp_path, caplog, then):
+    monkeypatch.chdir(tmp_path)
+    move = "import os; os.chdir('/')"
+    site.publish("latelier-moves", f"{move}{then}\n" + registering(move, SAMPLER.format("a")))
+    site.atelier()
+    assert Path.cwd() == tmp_path
+    assert "plugin 'latelier-moves:main' changed the working directory" in caplog.text
+
+
+def test_an_error_leads_to_its_cause(site):
+    site.publish("latelier-broken", "1 / 0")
+    with pytest.raises(PluginLoadError) as caught:
+        site.atelier(strict=True)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert caught.value.report.state == "import_error"
 
 
 def test_a_hook_of_a_later_minor_may_be_optional(site):
@@ -212,7 +273,7 @@ def test_two_plugins_that_claim_one_name(site, publish_healthy, order):
     assert samplers.names() == ["alone", "one/shared", "two/shared"]
     with pytest.raises(AmbiguousNameError) as caught:
         samplers.spec("shared")
-    assert "ask for 'one/shared' or 'two/shared'" in str(caught.value)
+    assert "use 'one/shared' or 'two/shared'" in str(caught.value)
     assert '"sampler.shared" = "one/shared"' in str(caught.value)
     assert samplers.spec("two/shared").distribution == "two"
 
@@ -240,7 +301,7 @@ def test_another_api_is_refused_without_an_import(site, publish_healthy, group, 
     assert atelier.samplers.names() == ["healthy"]
     report = next(each for each in atelier.plugins if each.distribution == "latelier-other")
     assert report.state == "incompatible_api"
-    assert report.cause == f"wants the plugin API '{group}', this latelier offers 'latelier.v1'"
+    assert report.cause == f"requires the plugin API '{group}', this latelier offers 'latelier.v1'"
     assert report.fix == fix
 
 
@@ -259,7 +320,7 @@ def test_another_api_is_refused_without_an_import(site, publish_healthy, group, 
         ),
     ],
 )
-def test_what_the_policy_refuses_is_not_imported(site, publish_healthy, caplog, policy, cause):
+def test_a_blocked_plugin_is_not_imported(site, publish_healthy, caplog, policy, cause):
     site.publish("latelier-other", registering(SAMPLER.format("other")))
     publish_healthy()
     atelier = site.atelier(policy, strict=True)  # a refusal is no fault
@@ -292,7 +353,6 @@ def test_one_object_under_two_entries_registers_once(site):
     assert [each.state for each in atelier.plugins] == ["ok", "registration_error"]
     assert "registered already" in atelier.plugins[1].cause
     assert atelier.samplers.names() == ["a"]
-    assert len(atelier.dispatcher()._manager.get_plugins()) == 1
 
 
 def test_two_entries_of_a_distribution_that_claim_one_id(site):
@@ -315,13 +375,13 @@ def test_components_are_reported_with_time(site, publish_healthy):
     assert 0 < report.seconds < 10
 
 
-def test_an_import_string_that_leads_nowhere_is_said_when_it_is_needed(site):
+def test_an_invalid_import_string_is_an_error_when_it_is_resolved(site):
     lines = ['registrar.sampler("gone", factory="nowhere:gone")', SAMPLER.format("b")]
     site.publish("latelier-lazy", registering(*lines))
     atelier = site.atelier()
     assert atelier.plugins[0].state == "ok"
-    said = "'latelier-lazy/gone' cannot be loaded: 'nowhere:gone' raised ModuleNotFoundError"
-    with pytest.raises(PluginError, match=said):
+    message = "'latelier-lazy/gone' cannot be loaded: 'nowhere:gone' raised ModuleNotFoundError"
+    with pytest.raises(PluginError, match=message):
         atelier.samplers.get("gone")
 
 
@@ -331,12 +391,12 @@ class Local:
         registrar.sampler("mine", factory="a:b")
 
 
-def test_a_plugin_object_of_ones_own():
+def test_a_plugin_object_without_an_entry_point():
     atelier = Atelier(policy=Policy(), candidates=[])
     atelier.register(Local(), "My_Things", "3")
     assert atelier.samplers.spec("mine").id == "my-things/mine"
     assert [report.id for report in atelier.plugins] == ["my-things:Local"]
-    with pytest.raises(PluginError, match="'my-things:Local' is left out"):
+    with pytest.raises(PluginError, match="'my-things:Local' is not loaded"):
         atelier.register(Local(), "My_Things")
     assert len(atelier.plugins) == 1
 

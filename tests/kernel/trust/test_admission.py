@@ -1,4 +1,4 @@
-"""Which latelier a plugin asks for: what is read of its requirements, and whether it is met."""
+"""The versions of latelier that a plugin requires, and whether this one is among them."""
 
 import sys
 
@@ -8,7 +8,7 @@ from latelier.kernel.trust.admission import latelier_requirement, satisfies
 
 
 @pytest.mark.parametrize(
-    ("requirements", "asked"),
+    ("requirements", "versions"),
     [
         ([], ""),
         (["torch>=2"], ""),
@@ -23,12 +23,12 @@ from latelier.kernel.trust.admission import latelier_requirement, satisfies
         (["latelier>=9 ; python_version >= '4'"], ""),
     ],
 )
-def test_what_is_asked_of_latelier(requirements, asked):
-    assert latelier_requirement(requirements) == asked
+def test_the_requirement_of_latelier(requirements, versions):
+    assert latelier_requirement(requirements) == versions
 
 
 @pytest.mark.parametrize(
-    ("asked", "met", "unmet"),
+    ("requirement", "met", "unmet"),
     [
         ("", ["0.1"], []),
         (">=1.2", ["1.2", "1.2.0", "1.10", "2.0", "1.3.dev4+local"], ["1.1.9", "1.2rc1", "0.9"]),
@@ -42,13 +42,13 @@ def test_what_is_asked_of_latelier(requirements, asked):
         ("<=1.2", ["1.2"], ["1.2.1"]),
     ],
 )
-def test_what_meets_it(asked, met, unmet):
-    assert [version for version in met if not satisfies(asked, version)] == []
-    assert [version for version in unmet if satisfies(asked, version)] == []
+def test_versions_that_satisfy_it(requirement, met, unmet):
+    assert [version for version in met if not satisfies(version, requirement)] == []
+    assert [version for version in unmet if satisfies(version, requirement)] == []
 
 
 @pytest.mark.parametrize("text", ["latelier @ file:///somewhere", "latelier>=one", "latelier 1"])
-def test_what_names_no_versions_asks_nothing(text):
+def test_a_requirement_without_versions(text):
     assert latelier_requirement([text]) == ""
 
 
@@ -64,7 +64,7 @@ def test_a_plugin_of_a_later_minor_is_refused_without_an_import(site, publish_he
     atelier = site.atelier()
     report = next(each for each in atelier.plugins if each.distribution == "latelier-later")
     assert report.state == "incompatible_api"
-    assert report.cause.startswith("asks for latelier>=9, this is 0.")
+    assert report.cause.startswith("requires latelier>=9, this is 0.")
     assert report.fix == "pip install 'latelier>=9', or another latelier-later"
     assert "latelier_later" not in sys.modules
     assert atelier.samplers.names() == ["healthy"]

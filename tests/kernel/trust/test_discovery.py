@@ -1,4 +1,4 @@
-"""Plugins are found by metadata alone, and damaged metadata hurts nobody."""
+"""Plugins are found by metadata alone, and damaged metadata hide no other plugin."""
 
 import sys
 
@@ -24,7 +24,7 @@ def test_candidates_are_sorted_and_nothing_is_imported(site):
     assert not {"Zoo_Plugin", "aaa_plugin", "unrelated", "tomorrow"} & sys.modules.keys()
 
 
-def test_of_one_that_is_made_for_several_majors_the_one_of_this_latelier_is_taken(site):
+def test_a_distribution_for_several_majors_has_one_candidate(site):
     site.publish("several", NEVER)
     info = site.folder / "several-1.0.dist-info" / "entry_points.txt"
     info.write_text(f"{info.read_text()}[latelier.v2]\nmain = several.later:plugin\n")
@@ -49,14 +49,14 @@ def test_damaged_entry_points_do_not_hide_the_others(site, damage, caplog):
     assert "sound:main" in [each.id for each in site.candidates()]
 
 
-def test_an_entry_point_that_names_nothing_is_reported(site):
+def test_a_malformed_entry_point_is_reported(site):
     site.publish("garbled", NEVER, entries={"main": "not a module!"})
     report = site.atelier().plugins[0]
     assert (report.id, report.state) == ("garbled:main", "import_error")
-    assert report.cause == "its entry point says 'not a module!', which is no 'module:object'"
+    assert report.cause == "invalid entry point: expected 'module:object', got 'not a module!'"
 
 
-def test_what_is_denied_is_disabled_whatever_else_is_wrong_with_it(site):
+def test_a_denied_plugin_is_disabled_whatever_else_is_wrong_with_it(site):
     site.publish("tomorrow", NEVER, group="latelier.v9")
     site.publish("garbled", NEVER, entries={"main": "not a module!"})
     denied = Policy(deny=frozenset({"tomorrow", "garbled"}))

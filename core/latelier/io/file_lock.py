@@ -1,0 +1,30 @@
+"""A lock between processes, for files that several of them change."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def hold_lock(folder: Path) -> Iterator[None]:
+    """Wait for the lock of a folder and hold it; the system releases it if the process dies.
+
+    A file system without locks is not locked. The folder is made if it is missing.
+
+    Raises:
+        OSError: the folder cannot be made or opened.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if os.name == "nt":  # which neither opens folders nor has this kind of lock
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,45 @@
+"""Finding plugins by metadata alone: none of them is imported."""
+
+import logging
+from collections.abc import Iterable
+from importlib.metadata import Distribution, distributions
+
+from latelier.kernel.trust.admission import latelier_requirement
+from latelier.kernel.trust.entry_points import BUILT_IN, GROUP, GROUP_PREFIX, Candidate, normalize
+
+_log = logging.getLogger(__name__)
+
+
+def discover(installed: Iterable[Distribution] | None = None) -> list[Candidate]:
+    """Return all candidates, sorted by id. Of a distribution found twice the first counts.
+
+    Args:
+        installed: the distributions to look at; by default all that are installed.
+    """
+    first: dict[str, list[Candidate]] = {}
+    for distribution in distributions() if installed is None else installed:
+        candidates = _candidates_of(distribution)
+        if candidates:
+            first.setdefault(candidates[0].distribution, candidates)
+    return sorted(
+        (candidate for candidates in first.values() for candidate in candidates),
+        key=lambda candidate: (candidate.id, candidate.entry_point.group),
+    )
+
+
+def _candidates_of(distribution: Distribution) -> list[Candidate]:
+    try:
+        entry_points = [e for e in distribution.entry_points if e.group.startswith(GROUP_PREFIX)]
+        if not entry_points:
+            return []
+        metadata = distribution.metadata
+        name = normalize(metadata["Name"] or "unknown")
+        version = metadata["Version"] or "unknown"
+        # the built-ins' requirements of latelier are its extras, and reading them takes an import
+        texts = () if name == BUILT_IN else metadata.get_all("Requires-Dist") or ()
+        requires = latelier_requirement(texts)
+    except Exception as error:  # one damaged installation must not stop the host
+        _log.warning("the metadata of %s cannot be read: %r", distribution.locate_file(""), error)
+        return []
+    ours = [e for e in entry_points if e.group == GROUP]  # others are for another latelier
+    return [Candidate(name, version, e, requires) for e in ours or entry_points]
