@@ -37,12 +37,12 @@ class GenerateCommand(LightCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options with the defaults of the default model; no weights are read."""
-        defaults = _model_defaults(DEFAULT_MODEL)
-        for each in self.params:
-            if each.name in defaults:
-                text, bracket, bounds = each.help.partition("  [")  # type: ignore[attr-defined]
-                value = f"{defaults[each.name]} for {DEFAULT_MODEL}"
-                each.help = f"{text} Default: the model's, {value}.{bracket}{bounds}"  # type: ignore[attr-defined]
+        for name, value in _model_defaults(DEFAULT_MODEL).items():
+            option: Any = next(each for each in self.params if each.name == name)
+            text, bracket, bounds = option.help.partition("  [")
+            found = f"the model's, {value} for {DEFAULT_MODEL}."
+            link = f"{text.removesuffix('.')}, else" if "Default:" in text else f"{text} Default:"
+            option.help = f"{link} {found}{bracket}{bounds}"
         super().format_options(ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:

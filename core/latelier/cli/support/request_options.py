@@ -18,6 +18,9 @@ Command = Callable[..., None]
 
 Schema = Mapping[str, Any]
 
+_LARGEST_SHOWN = 1_000_000
+"""Larger maxima, such as that of a seed, are left out of the help."""
+
 NOT_OPTIONS = {"inputs"}
 """Fields of the request that have an argument or options of their own."""
 
@@ -168,15 +171,17 @@ def _help(field: Schema) -> str:
 
 
 def _name_options(text: str) -> str:
-    """Replace `init_image` by --init-image."""
-    names = "|".join(Request.model_fields)
-    return re.sub(rf"`({names})`", lambda match: option_name(match[1]), text)
+    """Replace the fields that a description mentions, such as init_image, by their options."""
+    distinct = "|".join(name for name in Request.model_fields if "_" in name)
+    return re.sub(rf"\b({distinct})\b", lambda match: option_name(match[1]), text)
 
 
 def _range(field: Schema) -> str:
-    """Return '0<=x<=0.9'; empty if the field has no bounds."""
+    """Return '0<=x<=0.9'; empty if the field has no bounds that matter to a person."""
     lower, least = field.get("exclusiveMinimum"), field.get("minimum")
     upper, most = field.get("exclusiveMaximum"), field.get("maximum")
     left = f"{lower}<" if lower is not None else f"{least}<=" if least is not None else ""
     right = f"<{upper}" if upper is not None else f"<={most}" if most is not None else ""
-    return f"{left}x{right}" if left and right else f"x>={least}" if left else ""
+    if right and (upper or most) <= _LARGEST_SHOWN:
+        return f"{left}x{right}"
+    return f"x>={least}" if least is not None else ""
