@@ -119,7 +119,8 @@ def _describe(model: type[BaseModel], fault: Any) -> str:
     if fault["type"] == "missing":
         return f"the field '{field}' is required"
     given = " ".join(repr(fault["input"]).split())  # an array has several lines
-    return f"'{field}': {message} (given: {given:.80})"
+    repeated = isinstance(fault["input"], str) and given in message
+    return f"'{field}': {message}" + ("" if repeated else f" (given: {given:.80})")
 
 
 def _model_at(model: type[BaseModel], path: Sequence[Any]) -> type[BaseModel] | None:

@@ -49,8 +49,17 @@ def open_picture(text: str, *, trusted: bool = True) -> "Image":
                 _check_size(image)
             image.load()
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        raise ValueError(f"no image can be read from {text[:80]!r}: {error}") from None
+        raise ValueError(f"no image can be read from {text[:80]!r}: {_reason(error)}") from None
     return turn_upright(image)
+
+
+def _reason(error: Exception) -> str:
+    """Return the reason alone: the messages of the system and of Pillow repeat the path."""
+    import PIL
+
+    if isinstance(error, PIL.UnidentifiedImageError):
+        return "its content is no known image format"
+    return getattr(error, "strerror", None) or str(error)
 
 
 def turn_upright(image: "Image") -> "Image":

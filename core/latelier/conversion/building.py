@@ -10,6 +10,7 @@ from latelier.checkpoints.component import new_component, save_component
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError, suggestion
 from latelier.conversion.destination import check_destination
 from latelier.io.atomic import atomic_folder
+from latelier.io.user_folders import expand_home
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.pipeline.composition import compose
@@ -98,7 +99,7 @@ def build_model(
         LatelierError: see `build`.
     """
     atelier = atelier or default_atelier()
-    folder = Path(destination).expanduser()
+    folder = expand_home(destination)
     check_destination(folder, force=force)
     found = read_preset(preset)
     if found.denoiser is None:

@@ -23,6 +23,7 @@ from latelier.checkpoints.io.json_files import read_json
 from latelier.checkpoints.manifests import COMPONENT_FILE
 from latelier.conversion.destination import check_destination
 from latelier.io.atomic import atomic_folder, write_json
+from latelier.io.user_folders import expand_home
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.pipeline.loading import load
@@ -72,11 +73,11 @@ def export_model(
         InvalidInputError: the destination is there already, or holds something else.
     """
     atelier = atelier or default_atelier()
-    folder = Path(destination).expanduser()
+    folder = expand_home(destination)
     check_destination(folder, force=force, known=_EXPORTED, what="model of diffusers")
     said = tell or (lambda _: None)
     said("reading the model")
-    alone = Path(source).expanduser() / COMPONENT_FILE
+    alone = expand_home(source) / COMPONENT_FILE
     if alone.is_file():
         component = load_component(alone.parent, read_json(alone, StoredAlone).kind, atelier)
         said("writing")

@@ -17,6 +17,7 @@ from latelier.contracts.importing import Imported
 from latelier.conversion.destination import MODEL_FILES, check_destination
 from latelier.conversion.fitting import fitting_presets
 from latelier.io.atomic import atomic_folder
+from latelier.io.user_folders import expand_home
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.pipeline.composition import compose
@@ -74,7 +75,7 @@ def import_model(
     """
     atelier = atelier or default_atelier()
     tell = tell or (lambda _: None)
-    folder = Path(destination).expanduser()
+    folder = expand_home(destination)
     check_destination(folder, force=force)
     tell("looking at the source")
     path, name = locate(str(source))

@@ -17,6 +17,7 @@ from latelier.checkpoints.component import Component
 from latelier.checkpoints.manifests import ADAPTER_FILE, StoredAdapter, read_adapter
 from latelier.contracts.components import Denoiser, ScaledAdapter
 from latelier.contracts.errors import InvalidInputError, UnknownNameError
+from latelier.io.user_folders import expand_home
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.storage.manifest_header import SavedAdapter
 
@@ -72,7 +73,7 @@ def _locate(name: str | Path, atelier: Atelier) -> AdapterSource:
 def _expand_user(name: str | Path) -> Path:
     """Return a path with ~USER replaced by the home folder, where that user exists."""
     try:
-        return Path(name).expanduser()
+        return expand_home(name)
     except RuntimeError:
         return Path(name)
 

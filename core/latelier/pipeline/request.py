@@ -125,8 +125,10 @@ class Request(Frozen):
     negative: dict[str, Any] = Field(
         default_factory=dict, description="what to steer away from, by public input"
     )
-    n: int = Field(1, ge=1, description="pictures for each row of inputs")
-    seed: int = Field(ge=0, lt=2**63, description="of the first picture; picture k has seed + k")
+    n: int = Field(1, ge=1, description="number of pictures, for each row of inputs")
+    seed: int = Field(
+        ge=0, lt=2**63, description="seed of the first picture; picture k has seed + k"
+    )
     size: Size | None = Field(
         None, description="(width, height) in pixels. None: the size of the inputs or `init_image`"
     )
@@ -183,10 +185,10 @@ class Request(Frozen):
         "256 x 256 pixels together on a CPU, or 1024 x 1024 on a GPU",
     )
     steps: int = Field(ge=1, le=10_000, description="sampling steps")
-    sampler: NamedOptions = Field(description="a name, or a name and options")
-    schedule: NamedOptions = Field(description="a name, or a name and options")
+    sampler: NamedOptions = Field(description="sampling method: a name, or a name and options")
+    schedule: NamedOptions = Field(description="noise levels: a name, or a name and options")
     guidance: GuidanceOptions = Field(
-        description="the scale of classifier-free guidance, or a name and options"
+        description="scale of classifier-free guidance, or a name and options"
     )
     noise: Literal["independent", "brownian"] = Field(
         "independent",

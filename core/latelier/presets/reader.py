@@ -7,6 +7,7 @@ from typing import Any
 from latelier.checkpoints.io.yaml_files import read_yaml
 from latelier.contracts.errors import InvalidConfigError, UnknownNameError, suggestion
 from latelier.contracts.frozen import validate
+from latelier.io.user_folders import expand_home
 from latelier.presets.preset import Preset
 
 _FOLDERS = ("first_stages", "models")
@@ -58,7 +59,7 @@ def _path(name: str | Path) -> Path:
     files = _files()
     if str(name) in files:
         return files[str(name)]
-    path = Path(name).expanduser()
+    path = expand_home(name)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return path
     raise UnknownNameError(

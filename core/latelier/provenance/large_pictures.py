@@ -17,6 +17,7 @@ from PIL import Image
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.image_reading import open_picture
+from latelier.io.user_folders import expand_home
 
 LIMIT = 16 * 2**20
 """Most characters of a provenance in a file."""
@@ -104,7 +105,7 @@ def _as_recorded(picture: Image.Image, recorded: dict[str, Any]) -> Image.Image 
 
 def _opened(file: Path) -> Image.Image:
     try:
-        return open_picture(str(file.expanduser()))
+        return open_picture(str(expand_home(file)))
     except ValueError as error:
         raise InvalidInputError(str(error)) from None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from latelier.checkpoints.importers.source import WEIGHTS
 from latelier.contracts.errors import ModelFileError
+from latelier.io.user_folders import expand_home
 
 _HUB_ID = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(/(?P<file>[^@]+))?(@(?P<revision>[\w.-]+))?")
 _TOKENIZER = ("vocab.txt", "vocab.json", "merges.txt", "tokenizer.json")
@@ -26,7 +27,7 @@ def locate(source: str) -> tuple[Path, str]:
     Raises:
         ModelFileError: there is no such path, and the hub has no such model or cannot be reached.
     """
-    path = Path(source).expanduser()
+    path = expand_home(source)
     if path.exists():
         return path, path.name
     match = _HUB_ID.fullmatch(source)

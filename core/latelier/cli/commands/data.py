@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from latelier.cli.support.destinations import Force
+from latelier.cli.support.destinations import Force, plan_destinations, save_image
 from latelier.cli.support.lazy import LightTyper
 from latelier.cli.support.output import show_line
 
@@ -39,16 +39,16 @@ def preview(
     force: Force = False,
 ) -> None:
     """Draw a contact sheet of emoji scenes, each with its caption."""
+    (path,) = plan_destinations(output, "emoji-scenes", [seed], force=force)
+
     from PIL import Image
 
-    from latelier.cli.support.destinations import plan_destinations, save_image
     from latelier.contracts.errors import InvalidInputError
     from latelier.contracts.frozen import validate
     from latelier.data.contact_sheet import contact_sheet
     from latelier.data.emoji_scenes import SceneConfig
     from latelier.data.emoji_scenes.dataset import EmojiScenes
 
-    (path,) = plan_destinations(output, "emoji-scenes", [seed], force=force)
     values = {"vocabulary": vocabulary, "size": size}
     if background:
         values["backgrounds"] = background

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from latelier.cli.support.output import show_columns, show_json, show_line
+from latelier.io.user_folders import expand_home
 
 
 def presets(
@@ -104,7 +105,7 @@ def read_assets(texts: Sequence[str]) -> dict[str, dict[str, bytes]]:
         name, _, file = text.partition("=")
         if not (name and file):
             raise InvalidInputError(f"--asset: '{text}' is not CONDITIONER=FILE")
-        path = Path(file).expanduser()
+        path = expand_home(file)
         try:
             found.setdefault(name, {})[path.name] = path.read_bytes()
         except OSError as error:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from latelier.cli.support.values import json_or_text, read_json_file, read_picture
 from latelier.contracts.errors import InvalidInputError, UnknownNameError, suggestion
 from latelier.contracts.inputs import bare_field, read_input
+from latelier.io.user_folders import expand_home
 
 InputClass = type[BaseModel] | None
 """The class of a public input; None if its plugin is not installed."""
@@ -96,7 +97,7 @@ class _Target:
     def read(self, text: str) -> Any:
         """Return the value of 'VALUE' or '@FILE'."""
         if text.startswith("@"):
-            return self._read_file(Path(text[1:]).expanduser())
+            return self._read_file(expand_home(text[1:]))
         value = json_or_text(text)
         if self.schema.get("type") == "string" and not isinstance(value, str | dict):
             return text  # "7" stays text where the field is text

@@ -11,8 +11,6 @@ def explain(error: Exception) -> str | None:
         return str(error)
     if _is_out_of_memory(error):
         return f"not enough memory: {_first_line(error)}"
-    if isinstance(error, RuntimeError) and "home directory" in str(error):  # pathlib, for '~'
-        return "there is no home directory: set HOME, or write paths without '~'"
     if isinstance(error, OSError) and error.errno != errno.EPIPE:
         return explain_os_error(error)
     return None

@@ -171,9 +171,9 @@ def _help(field: Schema) -> str:
 
 
 def _name_options(text: str) -> str:
-    """Replace the fields that a description mentions, such as init_image, by their options."""
-    distinct = "|".join(name for name in Request.model_fields if "_" in name)
-    return re.sub(rf"\b({distinct})\b", lambda match: option_name(match[1]), text)
+    """Replace `init_image` by --init-image."""
+    names = "|".join(Request.model_fields)
+    return re.sub(rf"`({names})`", lambda match: option_name(match[1]), text)
 
 
 def _range(field: Schema) -> str:
@@ -182,6 +182,6 @@ def _range(field: Schema) -> str:
     upper, most = field.get("exclusiveMaximum"), field.get("maximum")
     left = f"{lower}<" if lower is not None else f"{least}<=" if least is not None else ""
     right = f"<{upper}" if upper is not None else f"<={most}" if most is not None else ""
-    if right and (upper or most) <= _LARGEST_SHOWN:
+    if right and max(upper or 0, most or 0) <= _LARGEST_SHOWN:
         return f"{left}x{right}"
     return f"x>={least}" if least is not None else ""

@@ -9,6 +9,7 @@ from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.image_types import Image
 from latelier.contracts.inputs import read_input
+from latelier.io.user_folders import expand_home
 
 
 def read_size(text: str, option: str) -> tuple[int, int]:
@@ -30,7 +31,7 @@ def read_named_options(text: str, option: str) -> dict[str, Any]:
         InvalidInputError: the text or the file is none of these; names the option.
     """
     if text.startswith("@"):
-        return _read_named_options_file(Path(text[1:]).expanduser(), option)
+        return _read_named_options_file(expand_home(text[1:]), option)
     name, _, rest = text.partition(":")
     options: dict[str, Any] = {}
     for pair in _split_pairs(rest) if rest else []:
@@ -63,7 +64,7 @@ def read_picture(path: Path, option: str) -> Any:
     Raises:
         InvalidInputError: the file cannot be read as a picture; names the option.
     """
-    return read_input(_Picture, str(path.expanduser()), option).image
+    return read_input(_Picture, str(expand_home(path)), option).image
 
 
 def read_json_file(path: Path, option: str) -> Any:

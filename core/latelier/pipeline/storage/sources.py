@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from latelier.contracts.errors import ModelFileError, UnknownNameError, suggestion
+from latelier.io.user_folders import expand_home
 from latelier.pipeline.storage.manifest_header import MANIFEST, read_manifest_header
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
@@ -40,7 +41,7 @@ def find(name: str) -> Source:
     """
     if name in embedded():
         return Source(name, embedded()[name])
-    path = Path(name).expanduser()
+    path = expand_home(name)
     if path.is_dir():
         return Source(str(path.resolve()), path)
     if path.is_file() and path.name == MANIFEST:

@@ -22,6 +22,7 @@ from latelier.contracts.frozen import validate
 from latelier.contracts.importing import Imported, ImportedPart, ImportSource
 from latelier.denoisers.configs import UNetConfig
 from latelier.denoisers.unet import UNet
+from latelier.io.user_folders import expand_home
 
 _MANIFEST = "latelier.json"
 _NAME = "image_vector"
@@ -81,7 +82,7 @@ def _layers(shapes: Shapes, source: ImportSource) -> tuple[dict[str, int], str]:
     """Return the layers in the order of the file, with their widths, and what they are of."""
     widths = [width for width, _ in key_shapes(shapes)]
     if "base" in source.options:
-        folder = Path(str(source.options["base"])).expanduser()
+        folder = expand_home(str(source.options["base"]))
         config, base = _config_of(folder), f"{folder}"
     else:
         config, base = _stable_diffusion(widths[0]), "the blocks of Stable Diffusion"
