@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from latelier.contracts.pixels import normalize
 from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import Scene
@@ -34,7 +35,7 @@ class LabelledScenes:
 
     def images(self) -> Tensor:
         """Return the pictures as float32 in [-1, 1]."""
-        return self.pictures.float() / 127.5 - 1
+        return normalize(self.pictures)
 
 
 def label_scene(scene: Scene) -> tuple[int, int, int]:

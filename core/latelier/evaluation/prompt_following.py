@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from latelier.contracts.pixels import pil_to_tensor
 from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE
 from latelier.data.emoji_scenes.captions import background_phrase, background_tag
 from latelier.data.emoji_scenes.scene import Scene
@@ -142,6 +142,4 @@ def find_worst_glyphs(results: Sequence[PromptResult], count: int = 20) -> list[
 
 def pictures_to_tensor(pictures: Sequence[Image.Image]) -> Tensor:
     """Stack pictures of one size as RGB, float32 (N, 3, H, W) in [-1, 1]."""
-    arrays = [np.array(picture.convert("RGB")) for picture in pictures]
-    levels = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)  # (N, H, W, 3) -> (N, 3, H, W)
-    return levels.float() / 127.5 - 1
+    return torch.stack([pil_to_tensor(picture.convert("RGB")) for picture in pictures])

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.pixels import denormalize
 
 
 def psnr(images: Tensor, references: Tensor) -> Tensor:
@@ -20,9 +21,5 @@ def psnr(images: Tensor, references: Tensor) -> Tensor:
             "psnr expects two batches (B, C, H, W) of one shape, "
             f"got {tuple(images.shape)} and {tuple(references.shape)}"
         )
-    errors = _to_levels(images) - _to_levels(references)
+    errors = denormalize(images) - denormalize(references)
     return 10 * torch.log10(255**2 / errors.square().mean((1, 2, 3)))
-
-
-def _to_levels(images: Tensor) -> Tensor:
-    return ((images.float().clamp(-1, 1) + 1) * 127.5).round()

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from latelier.contracts.pixels import normalize
 from latelier.data.emoji_scenes.scene import Scene, SceneConfig, compose
 
 
@@ -55,7 +56,7 @@ class EmojiScenes(Dataset[SceneItem]):
         scene = self.scene(index)
         image = torch.tensor(scene.image, dtype=torch.float32)
         return {
-            "image": image.permute(2, 0, 1).contiguous() / 127.5 - 1,  # (H, W, 3) -> (3, H, W)
+            "image": normalize(image.permute(2, 0, 1).contiguous()),  # (H, W, 3) -> (3, H, W)
             "prompt": scene.caption,
             "class_label": scene.class_id,
             "layout": [{"box": each.box, "label": each.class_id} for each in scene.objects],
