@@ -111,7 +111,7 @@ def test_the_built_ins_cannot_be_disabled(cli, config):
             "disable",
             "LATELIER_PLUGINS_DENY",
             "other",
-            "stays enabled: LATELIER_PLUGINS_DENY is set, and it alone counts then; put it there",
+            "stays enabled: LATELIER_PLUGINS_DENY overrides config.toml; add the name there",
         ),
     ],
 )

@@ -18,7 +18,7 @@ def new(
     ] = Path(),
     author: Annotated[str, typer.Option(help="Holder of the licence.")] = "the authors",
 ) -> None:
-    """Create a plugin package that installs and passes the conformance kit.
+    """Create a plugin package that passes the conformance kit.
 
     Print the path of its folder. Existing files are never replaced.
     """
