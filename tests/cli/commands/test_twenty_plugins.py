@@ -175,7 +175,7 @@ def test_it_is_listed_examined_mended_and_makes_pictures(host, tiny_model, tmp_p
     }
     ambiguous = host.run("generate", "a cat", "-m", tiny_model, "--sampler", "stride_0")
     assert ambiguous.returncode == 2
-    assert "ask for 'latelier-collides/stride_0' or 'latelier-fine-0/stride_0'" in ambiguous.stderr
+    assert "use 'latelier-collides/stride_0' or 'latelier-fine-0/stride_0'" in ambiguous.stderr
     assert host.run("replay", output).stdout == "identical\n"
 
 
