@@ -173,6 +173,16 @@ def test_adapter_and_conditioner_both_learn(configured, objective_of):
         assert any(part in name for name in learnt), part
 
 
+def test_sheets_do_not_change_the_training(trained, configured):
+    config = configured(sheet_every=1)
+    assert train_adapter(config).finished
+    without, with_sheets = (
+        load_checkpoint(list_checkpoints(each.out / "checkpoints")[-1])
+        for each in (trained, config)
+    )
+    assert all(torch.equal(t, with_sheets.weights[name]) for name, t in without.weights.items())
+
+
 def test_an_untrained_one_has_the_loss_of_the_model(configured, objective_of):
     objective = objective_of(configured())
     batch = batch_of(objective)

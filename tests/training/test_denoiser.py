@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from latelier import compose, default_atelier, load
+from latelier import default_atelier, load
 from latelier.checkpoints.component import load_component, new_component, save_component
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError, UnknownNameError
@@ -197,18 +197,15 @@ def test_dropped_rows_hold_the_null_part(tmp_path, tiny_first_stage, drops, drop
     assert torch.equal(condition.vectors["class_label"], null_label) == ("class_label" in dropped)
 
 
-def test_a_sheet_does_not_stop_the_training(tmp_path, tiny_first_stage, monkeypatch):
-    """A pipeline freezes its modules; those of a sheet are still in training."""
-
-    def freeze(**parts):
-        pipe = compose(**parts)
-        for module in (pipe.denoiser, *pipe.conditioners.values()):
-            module.requires_grad_(False)
-        return pipe
-
-    monkeypatch.setattr(stage, "compose", freeze)
+def test_sheets_do_not_change_the_training(tmp_path, tiny_first_stage, straight_denoiser):
     config = tiny_denoiser_training(tmp_path, tiny_first_stage, sheet_every=1)
     assert train_denoiser(config).finished
+    without, with_sheets = (
+        load_checkpoint(list_checkpoints(each.out / "checkpoints")[-1])
+        for each in (straight_denoiser, config)
+    )
+    for name, tensor in without.weights.items():
+        assert torch.equal(tensor, with_sheets.weights[name]), name
 
 
 def test_conditioners_are_dropped_independently_row_by_row(tmp_path, tiny_first_stage):

@@ -135,7 +135,6 @@ class TrainingState:
         """Load the averaged weights, in evaluation mode, while inside."""
         trained = self._objective.trained
         weights = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
-        trainable = [each for each in trained.parameters() if each.requires_grad]
         trained.load_state_dict(self._ema.weights)
         trained.eval()
         try:
@@ -144,8 +143,6 @@ class TrainingState:
         finally:
             trained.train()
             trained.load_state_dict(weights)
-            for parameter in trainable:
-                parameter.requires_grad_()  # a composed pipeline freezes its modules
 
 
 def make_fabric(config: Training) -> Fabric:
