@@ -1,20 +1,26 @@
 """What `latelier plugins new` writes is a distribution that passes the conformance kit."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 import tomllib
+from typing import get_args
 
 import pytest
+import yaml
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.scaffold.writing import write_plugin
+from latelier.scaffold.kinds import PluginKind
+from latelier.scaffold.writing import MAX_NAME_LENGTH, write_plugin
 
-KINDS = ("conditioner", "sampler", "first-stage", "denoiser", "importer")
+KINDS = get_args(PluginKind)
+NAMES = ("a", "tone", "warm-tone", "quite-a-long-name-1", "long-" * 5 + "names")
 
 
-def installed(folder):
-    """Make a folder on the path what pip would make of it: metadata beside the package."""
+def install(folder):
+    """Put metadata next to the package, as pip would, so that the folder works on a path."""
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
     info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
     info.mkdir()
@@ -27,10 +33,10 @@ def installed(folder):
     return folder
 
 
-def checked(folder, *command):
+def run(folder, *command):
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     return subprocess.run(
-        [sys.executable, "-m", *command],
+        [sys.executable, *command],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -39,25 +45,85 @@ def checked(folder, *command):
     )
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """One installed plugin of each kind."""
+    parent = tmp_path_factory.mktemp("plugins")
+    return {kind: install(write_plugin(f"warm-{kind}", kind, parent, "Ada")) for kind in KINDS}
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_passes_the_kit_untouched(kind, tmp_path):
-    folder = installed(write_plugin("warm-tone", kind, tmp_path, "Ada"))
-    done = checked(folder, "pytest", "-q", "-p", "no:cacheprovider")
+def test_it_passes_the_kit_untouched(kind, written):
+    done = run(written[kind], "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
     assert "failed" not in done.stdout
 
 
-def test_it_is_clean(tmp_path):
-    folders = [write_plugin(f"warm-{kind}", kind, tmp_path, "Ada") for kind in KINDS]
-    packages = [next(folder.glob("latelier_*")) for folder in folders]
-    for command in (
-        ("ruff", "check", "."),
-        ("ruff", "format", "--check", "."),
-        ("mypy", "--strict", *map(str, packages)),
-    ):
-        done = checked(tmp_path, *command)
+def test_it_is_clean_whatever_the_length_of_its_name(tmp_path):
+    assert len(NAMES[-1]) == MAX_NAME_LENGTH
+    for name in NAMES:
+        for kind in KINDS:
+            write_plugin(name, kind, tmp_path / kind, "Ada")
+    for command in (("check", "."), ("format", "--check", ".")):
+        done = run(tmp_path, "-m", "ruff", *command)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_it_is_typed(written):
+    packages = [path.parent for folder in written.values() for path in folder.glob("*/py.typed")]
+    done = run(packages[0].parent, "-m", "mypy", "--strict", *map(str, packages))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def blocks_of(folder, language):
+    return re.findall(rf"```{language}\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "adapter"])
+def test_the_python_of_its_readme_runs(kind, written):
+    for block in blocks_of(written[kind], "python"):
+        done = run(written[kind], "-c", f"{block}\nprint(picture.image.size)")
+        assert done.returncode == 0, done.stderr
+        assert re.fullmatch(r"\(\d+, \d+\)\n", done.stdout)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_commands_of_its_readme_run(kind, written):
+    commands = [line for each in blocks_of(written[kind], "console") for line in each.splitlines()]
+    others = [line.split(" ")[0] for line in commands if not line.startswith("latelier ")]
+    assert others == ["pip", "pip", "pytest", "python"]
+    for line in commands:
+        words = shlex.split(line)
+        if words[0] == "latelier" and words[1] != "train":
+            done = run(written[kind], "-m", *words)
+            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+
+
+def test_the_development_extra_has_what_its_readme_calls(written):
+    project = tomllib.loads((written["sampler"] / "pyproject.toml").read_text())["project"]
+    extra = " ".join(project["optional-dependencies"]["dev"])
+    assert all(each in extra for each in ("build", "latelier[testing]", "mypy", "ruff"))
+
+
+def test_an_adapter_is_trained_used_and_registered_as_its_readme_says(tmp_path):
+    folder = install(write_plugin("brightness", "adapter", tmp_path, "Ada"))
+    training = folder / "training.yaml"
+    config = yaml.safe_load(training.read_text()) | {"steps": 2, "batch_size": 2}
+    training.write_text(yaml.safe_dump(config))
+    [command] = [line for line in blocks_of(folder, "console") if "train adapter" in line]
+    done = run(folder, "-m", *shlex.split(command))
+    assert done.returncode == 0, done.stderr
+    [block] = blocks_of(folder, "python")
+    done = run(folder, "-c", block)
+    assert done.returncode == 0, done.stderr
+
+    (folder / "runs/brightness/result").rename(folder / "latelier_brightness" / "adapter")
+    flags = ["--adapter", "brightness", "--condition", "brightness=0.25", "--steps", "2"]
+    done = run(folder, "-m", "latelier", "generate", "a cat", *flags, "-o", "cat.png")
+    assert done.returncode == 0, done.stderr
+    done = run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout
 
 
 def test_what_it_is_called(tmp_path):
@@ -74,10 +140,17 @@ def test_what_it_is_called(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Palette", "pal ette", "../palette", "9lives", "class", "a--b"]
+    "name", ["", "Palette", "pal ette", "../palette", "9lives", "class", "a--b", "a" * 31]
 )
-def test_a_name_that_cannot_be(name, tmp_path):
-    with pytest.raises(InvalidInputError, match="a plugin's name is lower-case letters"):
+def test_an_invalid_name(name, tmp_path):
+    with pytest.raises(InvalidInputError, match=r"invalid name .*: expected at most 30 lower-case"):
+        write_plugin(name, "sampler", tmp_path, "Ada")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["torch", "latelier-pairwise"])
+def test_a_name_that_the_code_imports(name, tmp_path):
+    with pytest.raises(InvalidInputError, match="the plugin's code imports"):
         write_plugin(name, "sampler", tmp_path, "Ada")
     assert not list(tmp_path.iterdir())
 

@@ -1,1 +1,1 @@
-"""The start of a plugin: a whole distribution that installs and passes the conformance kit."""
+"""New plugins: a whole distribution that installs and passes the conformance kit."""

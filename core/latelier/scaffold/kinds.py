@@ -1,5 +1,14 @@
-"""The kinds of plugins that can be started, as they are typed."""
+"""The kinds of plugins that `latelier plugins new` starts, as people type them."""
 
 from typing import Literal
 
-PluginKind = Literal["conditioner", "sampler", "first-stage", "denoiser", "importer"]
+PluginKind = Literal[
+    "conditioner",
+    "sampler",
+    "schedule",
+    "guidance",
+    "adapter",
+    "first-stage",
+    "denoiser",
+    "importer",
+]
