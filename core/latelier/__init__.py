@@ -1,6 +1,6 @@
-"""latelier: making images with latent diffusion, out of parts that anyone can add.
+"""latelier: image generation with latent diffusion, from components that anyone can add.
 
-Importing this package is cheap: names are looked up, and torch imported, when they are used.
+Importing this package is cheap: a name is resolved, and torch imported, when it is used.
 """
 
 from importlib import import_module
@@ -70,7 +70,7 @@ __all__ = [
     "schedules",
 ]
 
-_HOMES = {
+_MODULES = {
     "Atelier": "latelier.kernel.atelier",
     "Box": "latelier.contracts.inputs",
     "Color": "latelier.contracts.inputs",
@@ -102,8 +102,8 @@ _REGISTRIES = ("conditioners", "guidances", "samplers", "schedules")
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     if name in _REGISTRIES:
         from latelier.kernel.default import default_atelier
 

@@ -1,15 +1,14 @@
-"""The core's own components, registered through the same door as everybody's."""
+"""The plugin of the core: its components register through the same API as those of any plugin."""
 
 from latelier.kernel.hookspecs import hookimpl
 from latelier.kernel.registrar import Registrar
 
 
 class CorePlugin:
-    """Registers first stages, denoisers, guidance and importers."""
+    """Registers first stages, denoisers, guidance rules and importers."""
 
     @hookimpl
     def latelier_register(self, registrar: Registrar) -> None:
-        """Register them."""
         registrar.first_stage(
             "autoencoder_kl",
             factory="latelier.first_stages.autoencoder_kl:AutoencoderKL",

@@ -39,7 +39,7 @@ def test_a_stream_refuses(fields, said):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({}, "a part gives nothing"),
+        ({}, "a part is empty"),
         ({"spatial": torch.ones(2, 4, 4)}, r"spatial part must be \(B, C, h, w\)"),
         ({"spatial": torch.ones(2, 1, 4, 4).long()}, "spatial part must be floating point"),
         ({"vector": torch.ones(2)}, r"vector part must be \(B, V\)"),
@@ -93,7 +93,7 @@ def test_joining_is_union_and_equal_names_are_refused():
     label = Condition.of({"text": ConditionPart(vector=torch.ones(2, 4))})
     joined = text.union(label)  # one name in two slots: one conditioner may fill both
     assert list(joined.streams) == list(joined.vectors) == ["text"]
-    with pytest.raises(ConditionError, match=r"two conditions both give streams\.text"):
+    with pytest.raises(ConditionError, match=r"both conditions have streams\.text"):
         joined.union(text)
 
 
@@ -124,7 +124,7 @@ def test_to_changes_only_floating_point_tensors():
 
 
 def test_padding_adds_zero_tokens_under_a_mask():
-    padded = Stream(tokens(n=3)).padded(5)
+    padded = Stream(tokens(n=3)).pad(5)
     assert padded.tokens.shape == (2, 5, 4)
     assert padded.tokens[:, 3:].abs().sum() == 0
     assert padded.mask.tolist() == [[True] * 3 + [False] * 2] * 2
@@ -132,17 +132,17 @@ def test_padding_adds_zero_tokens_under_a_mask():
 
 def test_padding_keeps_a_mask_and_what_is_long_enough():
     mask = torch.tensor([[True, False, False], [True, True, False]])
-    assert Stream(tokens(), mask).padded(4).mask.tolist() == [
+    assert Stream(tokens(), mask).pad(4).mask.tolist() == [
         [True, False, False, False],
         [True, True, False, False],
     ]
     stream = Stream(tokens())
-    assert stream.padded(3) is stream
+    assert stream.pad(3) is stream
 
 
 def test_padding_never_cuts():
     with pytest.raises(ConditionError, match="at most 2 tokens long"):
-        Stream(tokens(n=3)).padded(2)
+        Stream(tokens(n=3)).pad(2)
 
 
 def test_stacked_puts_rows_one_after_the_other():

@@ -1,7 +1,6 @@
-"""The contracts between components, as typed protocols.
+"""The contracts of first stages and denoisers, and what they are called with.
 
-Shapes: B images of a batch, C latent channels, h x w latent size, N tokens of width D.
-Sigma is the noise's standard deviation in units of x.
+Shapes: B images of a batch, C latent channels, h x w latent size, f the downsampling factor.
 """
 
 from collections.abc import Mapping
@@ -19,8 +18,11 @@ if TYPE_CHECKING:
 class PictureGeometry:
     """The picture that a condition is prepared for.
 
-    size: (H, W) in pixels. latent_size: (h, w). crop: window x0, y0, x1, y1 in 0..1 of the whole.
-    first_stage: for conditioners that work on latents; `forward` and `null` have it, `prepare` not.
+    Attributes:
+        size: (H, W) in pixels.
+        latent_size: (h, w).
+        crop: x0, y0, x1, y1 of the window, in 0..1 of the whole picture.
+        first_stage: for conditioners that work on latents; None in `Conditioner.prepare`.
     """
 
     size: tuple[int, int]
@@ -31,9 +33,11 @@ class PictureGeometry:
 
 @dataclass(frozen=True, eq=False)
 class ScaledAdapter:
-    """An adapter (see `latelier.denoisers.adapter`), and how much it counts in a call.
+    """An adapter (see `latelier.denoisers.adapter`) and its strength in a call.
 
-    module: has its `config`. scale: a number or (B,); 0 is the same as none.
+    Attributes:
+        module: the adapter; it has a `config`.
+        scale: strength, a number or (B,); 0 is the same as no adapter.
     """
 
     module: Any
@@ -41,21 +45,23 @@ class ScaledAdapter:
 
     @property
     def is_off(self) -> bool:
-        """Whether it counts nowhere; told without a look at a tensor's numbers."""
+        """Whether the scale is the number 0. A tensor is not read, which would wait for a GPU."""
         return isinstance(self.scale, float | int) and self.scale == 0
 
 
 @dataclass(frozen=True, eq=False)
 class Control:
-    """What one call asks of a denoiser beside its condition. Nothing is patched into a module.
+    """Options of one call of a denoiser, apart from its condition. No module is patched.
 
-    residuals: block name -> (B, C, h, w), added to that block's output (ControlNet, T2I-Adapter).
-    perturbed_attention: names of self-attention layers that pass their values through unattended
-        (perturbed-attention guidance, arXiv:2403.17377).
-    gradient_checkpointing: whether the backward pass recomputes the activations inside blocks, that
-        wait for it in memory (gradient checkpointing, arXiv:1604.06174). No number changes.
-    adapters: name -> what is added to cross-attentions (IP-Adapter, arXiv:2308.06721). What an
-        adapter is told is the condition's stream of the same name.
+    Attributes:
+        residuals: block name -> (B, C, h, w), added to that block's output (ControlNet,
+            T2I-Adapter).
+        perturbed_attention: names of self-attention layers whose attention map is replaced by the
+            identity (perturbed-attention guidance, arXiv:2403.17377).
+        gradient_checkpointing: whether the backward pass recomputes activations inside blocks, to
+            save memory (arXiv:1604.06174). The numbers stay the same.
+        adapters: name -> adapter that is added to cross-attentions (IP-Adapter, arXiv:2308.06721).
+            It attends to the condition's stream of the same name.
     """
 
     residuals: "Mapping[str, Tensor]" = field(default_factory=dict)
@@ -65,11 +71,11 @@ class Control:
 
 
 class FirstStage(Protocol):
-    """Compresses images to latents and back. Images in [-1, 1]; latents already scaled."""
+    """Compresses images in [-1, 1] to latents, scaled for the denoiser, and back."""
 
     @property
     def config(self) -> FirstStageConfig:
-        """What it was built with."""
+        """The configuration that it was built with."""
         ...
 
     def encode(self, images: "Tensor", /) -> "Tensor":
@@ -82,19 +88,26 @@ class FirstStage(Protocol):
 
 
 class Denoiser(Protocol):
-    """Predicts what its noise process asks it to (eps, x0, v or flow).
+    """Predicts eps, x0, v or the flow, as its noise process defines.
 
-    One that supports "adapters" has beside `cross_attentions`: the name of each of its
-    cross-attentions -> the width of the queries.
+    One that supports "adapters" also has an attribute `cross_attentions`: name of each
+    cross-attention -> the width of its queries.
     """
 
     @property
     def config(self) -> DenoiserConfig:
-        """What it was built with."""
+        """The configuration that it was built with."""
         ...
 
     def __call__(
         self, x: "Tensor", t: "Tensor", condition: Condition, control: Control | None = None
     ) -> "Tensor":
-        """Return the prediction (B, C, h, w); t (B,) float32 is the process's `timestep`."""
+        """Return the prediction, (B, C, h, w).
+
+        Args:
+            x: (B, C, h, w).
+            t: (B,) float32, the process's `timestep`.
+            condition: what the prediction depends on.
+            control: see `Control`.
+        """
         ...

@@ -1,7 +1,8 @@
-"""Conditions: the one value that passes from conditioners to denoisers.
+"""Conditions: the value that passes from conditioners to denoisers.
 
-A conditioner gives a `ConditionPart`; named parts make a `Condition`. Tensor rank routes nothing.
-torch is imported by the functions that compute, so that importing this file is cheap.
+A conditioner returns a `ConditionPart`; named parts form a `Condition`. Slots have names: the rank
+of a tensor decides nothing. Functions that compute import torch, so that this module is cheap to
+import.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,10 +25,14 @@ _FLOATING = "floating point"
 class Stream:
     """Tokens for cross-attention.
 
-    tokens: (B, N, D) floating point.
-    mask: (B, N) bool, true where a token counts; None where all do.
-    region: (B, 1, h, w) in 0..1, where in the picture the stream acts; None for everywhere.
-    scale: how much it counts, a number or (B,); 0 is the same as absent.
+    Attributes:
+        tokens: (B, N, D), floating point.
+        mask: (B, N) bool, true for tokens that are attended to; None for all.
+        region: (B, 1, h, w) in 0..1, where in the picture the stream acts; None for everywhere.
+        scale: strength, a number or (B,); 0 is the same as no stream.
+
+    Raises:
+        ConditionError: a tensor has another shape, dtype or device.
     """
 
     tokens: "Tensor"
@@ -53,11 +58,11 @@ class Stream:
         for name in ("mask", "region", "scale"):
             _check_device(f"stream {name}", getattr(self, name), self.tokens)
 
-    def padded(self, n: int) -> "Stream":
-        """Return the stream with `n` tokens, the new ones zero and masked.
+    def pad(self, n: int) -> "Stream":
+        """Return the stream with `n` tokens; the new ones are zero and masked.
 
         Raises:
-            ConditionError: it has more than `n`.
+            ConditionError: the stream has more than `n` tokens.
         """
         from torch.nn.functional import pad
 
@@ -69,15 +74,22 @@ class Stream:
         return replace(self, tokens=tokens, mask=pad(_mask(self), (0, extra), value=False))
 
     def to(self, device: "torch.device | str", dtype: "torch.dtype") -> "Stream":
-        """Return it on `device`, its floating-point tensors as `dtype`."""
-        return Stream(*(_moved(each, device, dtype) for each in vars(self).values()))
+        """Return the stream on `device`, its floating-point tensors as `dtype`."""
+        return Stream(*(_move(each, device, dtype) for each in vars(self).values()))
 
 
 @dataclass(frozen=True, eq=False)
 class ConditionPart:
-    """What one conditioner gives. Each field is None where it gives nothing there.
+    """The output of one conditioner, for any of three slots.
 
-    stream: see `Stream`. spatial: (B, C, h, w) at latent size. vector: (B, V).
+    Attributes:
+        stream: tokens for cross-attention, or None.
+        spatial: (B, C, h, w) at latent size, or None.
+        vector: (B, V), or None.
+
+    Raises:
+        ConditionError: all slots are None, batch sizes differ, or a tensor has another shape or
+            dtype.
     """
 
     stream: Stream | None = None
@@ -93,28 +105,33 @@ class ConditionPart:
             _check(self.vector.is_floating_point(), "vector part", _FLOATING, self.vector)
         rows = {name: len(tensor) for name, tensor in self.tensors().items()}
         if not rows:
-            raise ConditionError("a part gives nothing: neither stream nor spatial nor vector")
+            raise ConditionError("a part is empty: it has neither stream nor spatial nor vector")
         if len(set(rows.values())) > 1:
             raise ConditionError(f"a part has different batch sizes: {rows}")
 
     def tensors(self) -> "dict[str, Tensor]":
-        """Return the main tensor of every slot that it fills."""
+        """Return the main tensor of every filled slot."""
         stream = None if self.stream is None else self.stream.tokens
         slots = {"stream": stream, "spatial": self.spatial, "vector": self.vector}
         return {name: tensor for name, tensor in slots.items() if tensor is not None}
 
     @property
     def batch(self) -> int:
-        """Number of rows."""
+        """Number of rows B."""
         return len(next(iter(self.tensors().values())))
 
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """All that a denoiser is told of one batch, by the names of the conditioners.
+    """All conditions of one batch, by the names of the conditioners.
 
-    streams are attended to, spatial maps (B, C, h, w) are concatenated to the latent, vectors
-    (B, V) are projected and added to the timestep embedding.
+    Attributes:
+        streams: are attended to.
+        spatial: (B, C, h, w), are concatenated to the latents.
+        vectors: (B, V), are projected and added to the timestep embedding.
+
+    Raises:
+        ConditionError: batch sizes, devices or dtypes of the tensors differ.
     """
 
     streams: Mapping[str, Stream] = field(default_factory=dict)
@@ -123,7 +140,7 @@ class Condition:
 
     @classmethod
     def of(cls, parts: Mapping[str, ConditionPart]) -> "Condition":
-        """Return the condition made of named parts."""
+        """Return the condition of named parts."""
         return cls(
             {name: part.stream for name, part in parts.items() if part.stream is not None},
             {name: part.spatial for name, part in parts.items() if part.spatial is not None},
@@ -132,14 +149,14 @@ class Condition:
 
     def __post_init__(self) -> None:
         tensors = dict(self.named_tensors())
-        for what, of in _AGREEMENTS.items():
+        for what, of in _MUST_AGREE.items():
             found = {name: of(tensor) for name, tensor in tensors.items()}
             if len(set(found.values())) > 1:
                 listed = ", ".join(f"{name} {value}" for name, value in found.items())
                 raise ConditionError(f"the parts of a condition have different {what}: {listed}")
 
     def named_tensors(self) -> "Iterable[tuple[str, Tensor]]":
-        """Yield a name and the main tensor of every slot."""
+        """Yield the name and the main tensor of every slot."""
         for name, stream in self.streams.items():
             yield f"streams.{name}", stream.tokens
         for name, tensor in self.spatial.items():
@@ -149,24 +166,24 @@ class Condition:
 
     @property
     def batch(self) -> int | None:
-        """Number of rows, or None where nothing is given."""
+        """Number of rows B, or None for an empty condition."""
         return next((len(tensor) for _, tensor in self.named_tensors()), None)
 
     def union(self, other: "Condition") -> "Condition":
-        """Return the union.
+        """Return the condition with the slots of both.
 
         Raises:
-            ConditionError: a name is in both.
+            ConditionError: a slot is in both.
         """
-        twice = sorted(
+        shared = sorted(
             {name for name, _ in self.named_tensors()} & {name for name, _ in other.named_tensors()}
         )
-        if twice:
-            raise ConditionError(f"two conditions both give {', '.join(twice)}")
+        if shared:
+            raise ConditionError(f"both conditions have {', '.join(shared)}")
         return self.updated(other)
 
     def updated(self, other: "Condition") -> "Condition":
-        """Return this condition with what `other` gives in place of its own."""
+        """Return the condition with the slots of both; those of `other` win."""
         return Condition(
             {**self.streams, **other.streams},
             {**self.spatial, **other.spatial},
@@ -174,15 +191,15 @@ class Condition:
         )
 
     def to(self, device: "torch.device | str", dtype: "torch.dtype") -> "Condition":
-        """Return it on `device`, its floating-point tensors as `dtype`."""
+        """Return the condition on `device`, its floating-point tensors as `dtype`."""
         return Condition(
             {name: stream.to(device, dtype) for name, stream in self.streams.items()},
-            {name: _moved(tensor, device, dtype) for name, tensor in self.spatial.items()},
-            {name: _moved(tensor, device, dtype) for name, tensor in self.vectors.items()},
+            {name: _move(tensor, device, dtype) for name, tensor in self.spatial.items()},
+            {name: _move(tensor, device, dtype) for name, tensor in self.vectors.items()},
         )
 
 
-_AGREEMENTS: "dict[str, Callable[[Tensor], object]]" = {
+_MUST_AGREE: "dict[str, Callable[[Tensor], object]]" = {
     "batch sizes": len,
     "devices": lambda tensor: tensor.device,
     "dtypes": lambda tensor: tensor.dtype,
@@ -190,13 +207,13 @@ _AGREEMENTS: "dict[str, Callable[[Tensor], object]]" = {
 
 
 def concat(conditions: Sequence[Condition]) -> Condition:
-    """Return the conditions as one, their rows one after the other.
+    """Return one condition with the rows of all, in order.
 
-    A stream that is shorter in one of them is padded under a mask. Where one lacks a stream it is
-    wholly masked, and a vector zero. One that gives nothing at all has as many rows as the others.
+    Shorter streams are padded under a mask. In a condition that lacks a stream it is fully masked,
+    and one that lacks a vector gets zeros. An empty condition has as many rows as the others.
 
     Raises:
-        ConditionError: one lacks a spatial part, which has no neutral value.
+        ConditionError: a condition lacks a spatial part, which has no neutral value.
     """
     import torch
 
@@ -204,22 +221,22 @@ def concat(conditions: Sequence[Condition]) -> Condition:
         return conditions[0]
     some = next((c.batch for c in conditions if c.batch is not None), 0)
     rows = [some if condition.batch is None else condition.batch for condition in conditions]
-    streams = _gathered([condition.streams for condition in conditions], rows, _masked)
-    vectors = _gathered([condition.vectors for condition in conditions], rows, _zero)
+    streams = _gather([condition.streams for condition in conditions], rows, _masked)
+    vectors = _gather([condition.vectors for condition in conditions], rows, _zeros)
     for name in dict.fromkeys(name for condition in conditions for name in condition.spatial):
         if any(name not in condition.spatial for condition in conditions):
             raise ConditionError(f"spatial part '{name}' is missing from one of the conditions")
     return Condition(
-        {name: _combined(several, torch.cat) for name, several in streams.items()},
+        {name: _combine(several, torch.cat) for name, several in streams.items()},
         {name: torch.cat([c.spatial[name] for c in conditions]) for name in conditions[0].spatial},
         {name: torch.cat(several) for name, several in vectors.items()},
     )
 
 
 def where(keep: "Tensor", part: ConditionPart, other: ConditionPart) -> ConditionPart:
-    """Return the rows of `part` where `keep` (B,) bool is true, of `other` elsewhere.
+    """Return the rows of `part` where `keep`, (B,) bool, is true, and of `other` elsewhere.
 
-    This is how training drops a condition: `other` is then its null part.
+    Training drops a condition with it: `other` is then the null part.
 
     Raises:
         ConditionError: the parts fill different slots or have different numbers of rows.
@@ -237,38 +254,38 @@ def where(keep: "Tensor", part: ConditionPart, other: ConditionPart) -> Conditio
             f"{other.batch} of {', '.join(others)}"
         )
     pairs: Any = {name: [getattr(part, name), getattr(other, name)] for name in slots}
-    stream = _combined(pairs.pop("stream"), rows) if "stream" in pairs else None
+    stream = _combine(pairs.pop("stream"), rows) if "stream" in pairs else None
     return ConditionPart(stream, **{name: rows(pair) for name, pair in pairs.items()})
 
 
-def _gathered(
+def _gather(
     slots: Sequence[Mapping[str, T]], rows: Sequence[int], absent: Callable[[T, int], T]
 ) -> dict[str, list[T]]:
-    """Return every name with its value in each slot, or `absent` of another's and the rows."""
-    models = {name: value for slot in slots for name, value in slot.items()}
+    """Return name -> its value in each slot, or `absent` of another's value and the rows."""
+    examples = {name: value for slot in slots for name, value in slot.items()}
     return {
         name: [
-            slot[name] if name in slot else absent(model, count)
+            slot[name] if name in slot else absent(example, count)
             for slot, count in zip(slots, rows, strict=True)
         ]
-        for name, model in models.items()
+        for name, example in examples.items()
     }
 
 
-def _masked(model: Stream, rows: int) -> Stream:
-    """Return a stream like `model` of one token that does not count."""
-    tokens = model.tokens.new_zeros(rows, 1, model.tokens.shape[2])
+def _masked(example: Stream, rows: int) -> Stream:
+    """Return a stream of one masked token, of the width of `example`."""
+    tokens = example.tokens.new_zeros(rows, 1, example.tokens.shape[2])
     return Stream(tokens, tokens.new_zeros(rows, 1).bool())
 
 
-def _zero(model: "Tensor", rows: int) -> "Tensor":
-    return model.new_zeros(rows, *model.shape[1:])
+def _zeros(example: "Tensor", rows: int) -> "Tensor":
+    return example.new_zeros(rows, *example.shape[1:])
 
 
-def _combined(streams: Sequence[Stream], combine: "Callable[[list[Tensor]], Tensor]") -> Stream:
-    """Return one stream made of several: padded, and with what one of them alone has filled in."""
+def _combine(streams: Sequence[Stream], combine: "Callable[[list[Tensor]], Tensor]") -> Stream:
+    """Return one stream of several, with their optional fields filled in where any of them has one."""
     n = max(stream.tokens.shape[1] for stream in streams)
-    streams = [stream.padded(n) for stream in streams]
+    streams = [stream.pad(n) for stream in streams]
     scale = streams[0].scale
     regions = [stream.region for stream in streams if stream.region is not None]
     one_scale = all(isinstance(s.scale, float | int) and s.scale == scale for s in streams)
@@ -286,10 +303,10 @@ def _mask(stream: Stream) -> "Tensor":
     return stream.tokens.new_ones(stream.tokens.shape[:2]).bool()
 
 
-def _region(stream: Stream, model: "Tensor") -> "Tensor":
+def _region(stream: Stream, example: "Tensor") -> "Tensor":
     if stream.region is not None:
         return stream.region
-    return model.new_ones(len(stream.tokens), *model.shape[1:])
+    return example.new_ones(len(stream.tokens), *example.shape[1:])
 
 
 def _scale(stream: Stream) -> "Tensor":
@@ -299,16 +316,16 @@ def _scale(stream: Stream) -> "Tensor":
     return scale.expand(len(stream.tokens))
 
 
-def _moved(value: Any, device: "torch.device | str", dtype: "torch.dtype") -> Any:
+def _move(value: Any, device: "torch.device | str", dtype: "torch.dtype") -> Any:
     if value is None or isinstance(value, float | int):
         return value
     return value.to(device, dtype if value.is_floating_point() else None)
 
 
-def _check(fits: bool, what: str, right: str, tensor: "Tensor") -> None:
+def _check(fits: bool, what: str, expected: str, tensor: "Tensor") -> None:
     if not fits:
         raise ConditionError(
-            f"{what} must be {right}, not {tensor.dtype} of shape {tuple(tensor.shape)}"
+            f"{what} must be {expected}, not {tensor.dtype} of shape {tuple(tensor.shape)}"
         )
 
 

@@ -1,6 +1,7 @@
-"""What components say of themselves before they are built: the base configurations.
+"""The base classes of configurations.
 
-From these alone (no weight read, no torch imported) a composition is checked.
+They describe components well enough to check a composition before weights are read or torch is
+imported.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from latelier.contracts.frozen import Frozen
 
 
 class OutputSpec(Frozen):
-    """What a conditioner gives: at most one part for each of the three slots."""
+    """What a conditioner outputs: at most one part for each of three slots."""
 
     stream: int | None = Field(default=None, ge=1, description="width D of its tokens (B, N, D)")
     spatial: int | None = Field(
@@ -24,16 +25,16 @@ class OutputSpec(Frozen):
 class StreamSlot(Frozen):
     """A stream that a denoiser attends to."""
 
-    width: int = Field(ge=1, description="width D of the tokens it takes")
+    width: int = Field(ge=1, description="width D of its tokens")
     injection: Literal["native", "named"] = Field(
         "named",
         description="native: the context itself, of the context's width; "
-        "named: through a projection and a modality embedding of its own",
+        "named: through its own projection and modality embedding",
     )
 
 
 class InputSpec(Frozen):
-    """What a denoiser takes. Keys are the names under which conditioners sit in a pipeline."""
+    """What a denoiser takes. Keys are the names of conditioners in a pipeline."""
 
     streams: dict[str, StreamSlot] = Field(default_factory=dict)
     spatial: dict[str, int] = Field(
@@ -43,7 +44,7 @@ class InputSpec(Frozen):
 
 
 class FirstStageConfig(Frozen):
-    """Base of every first stage's configuration."""
+    """Base class of the configurations of first stages."""
 
     @property
     def downsampling(self) -> int:
@@ -57,42 +58,42 @@ class FirstStageConfig(Frozen):
 
 
 class DenoiserConfig(Frozen):
-    """Base of every denoiser's configuration."""
+    """Base class of the configurations of denoisers."""
 
     @property
     def latent_channels(self) -> int:
-        """Channels of the x it denoises, spatial conditions not counted."""
+        """Channels C of x, without spatial conditions."""
         raise NotImplementedError
 
     @property
     def size_multiple(self) -> int:
-        """Sides of x must be multiples of this."""
+        """The sides of x must be multiples of this."""
         return 1
 
     @property
     def supports(self) -> frozenset[str]:
-        """What it can obey.
+        """Optional features that the denoiser has.
 
-        Any of 'masks', 'regions', 'residuals', 'perturbed_attention', 'gradient_checkpointing' and
-        'adapters'.
+        Any of 'masks' and 'regions' of streams, and 'residuals', 'perturbed_attention',
+        'gradient_checkpointing' and 'adapters' of `Control`.
         """
         return frozenset()
 
     @property
     def middle_self_attention(self) -> str | None:
-        """Name of the self-attention in the middle, for `Control.perturbed_attention`, if known."""
+        """Name of the self-attention in the middle, for `Control.perturbed_attention`; or None."""
         return None
 
     def inputs(self) -> InputSpec:
-        """Return the conditions that it takes."""
+        """Return the conditions that the denoiser takes."""
         return InputSpec()
 
 
 class ConditionerConfig(Frozen):
-    """Base of every conditioner's configuration."""
+    """Base class of the configurations of conditioners."""
 
     def outputs(self) -> OutputSpec:
-        """Return the slots that it fills."""
+        """Return the slots that the conditioner fills."""
         raise NotImplementedError
 
     @property

@@ -1,7 +1,10 @@
-"""The errors that latelier raises on purpose. Their text is meant to be shown to a person."""
+"""The errors that latelier raises. Their text is meant to be shown to a person."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+_MAX_LENGTH = 500
+"""Most characters of a message of another library that an error shows."""
 
 
 class LatelierError(Exception):
@@ -9,7 +12,7 @@ class LatelierError(Exception):
 
     Attributes:
         field: the value at fault, as a dotted path such as 'size' or 'prompt.text', so that a host
-            can mark it in a form; None where the error is of no single value.
+            can mark it in a form; None if the error is not about a single value.
     """
 
     def __init__(self, *args: object, field: str | None = None) -> None:
@@ -18,7 +21,7 @@ class LatelierError(Exception):
 
 
 class UnknownNameError(LatelierError, LookupError):
-    """A component, keyword, option or model that nobody has registered."""
+    """A component, keyword, option or model that is not registered."""
 
 
 class AmbiguousNameError(LatelierError, LookupError):
@@ -26,7 +29,7 @@ class AmbiguousNameError(LatelierError, LookupError):
 
 
 class InvalidConfigError(LatelierError, ValueError):
-    """A configuration that its component refuses."""
+    """A configuration that does not fit its component."""
 
 
 class InvalidInputError(LatelierError, ValueError):
@@ -34,7 +37,7 @@ class InvalidInputError(LatelierError, ValueError):
 
 
 class ConditionError(LatelierError, ValueError):
-    """A part of a condition whose shape, dtype or device is wrong."""
+    """A part of a condition with an invalid shape, dtype or device."""
 
 
 class CompatibilityError(LatelierError, ValueError):
@@ -42,11 +45,11 @@ class CompatibilityError(LatelierError, ValueError):
 
 
 class PluginError(LatelierError):
-    """A plugin that broke the rules of the door."""
+    """A plugin that breaks the rules of the plugin API."""
 
 
 class ModelFileError(LatelierError, ValueError):
-    """A model file that is missing, damaged, foreign or not the one that was hashed."""
+    """A model file that is missing, damaged, of another format, or not the one in the manifest."""
 
 
 class NotFiniteError(LatelierError, ArithmeticError):
@@ -54,7 +57,7 @@ class NotFiniteError(LatelierError, ArithmeticError):
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return the tail of an error about the unknown `name`: its nearest neighbour, then all."""
+    """Return the end of an error about an unknown name: the nearest known name, then all."""
     names = sorted(known)
     if not names:
         return "There are none."
@@ -63,24 +66,23 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f"{hint}Known: {', '.join(names)}."
 
 
-_LONGEST = 500
-
-
 def format_error(error: BaseException) -> str:
     """Return the type and message of an error."""
     return f"{type(error).__name__}: {error_message(error)}"
 
 
 def error_message(error: BaseException) -> str:
-    """Return the message of an error, or a fixed text where reading it fails."""
+    """Return the message of an error, or a fixed text if reading it fails."""
     try:
         return one_line(str(error))
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # it is an error of a plugin
         return "its message cannot be read"
 
 
 def one_line(text: str) -> str:
-    """Return a text as one line: control characters as escapes, and cut where it is very long."""
-    line = " ".join(text[: 2 * _LONGEST].split())
+    """Return a text as one line of limited length, with control characters escaped."""
+    line = " ".join(text[: 2 * _MAX_LENGTH].split())
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} ..."
+    return shown if len(shown) <= _MAX_LENGTH else f"{shown[:_MAX_LENGTH]} ..."

@@ -22,7 +22,7 @@ class _Options(Frozen, validate_default=True):
 def options_model(function: Callable[..., Any]) -> type[BaseModel]:
     """Return the model of a function's options: names, types, ranges and defaults.
 
-    Annotations are resolved one by one: those of other parameters may be for type checkers only.
+    Annotations are resolved one by one: those of other parameters may exist for type checkers only.
     """
     empty = inspect.Parameter.empty
     fields: dict[str, Any] = {
@@ -58,11 +58,11 @@ def bind(function: Callable[..., Any], defaults: Mapping[str, Any]) -> partial[A
 def read_options(
     function: Callable[..., Any], values: Mapping[str, Any], what: str
 ) -> dict[str, Any]:
-    """Return `values` validated as options of `function`, defaults included.
+    """Return all options of `function`: `values`, validated, and defaults.
 
     Raises:
-        InvalidInputError: an option that it does not have (its options are listed), or a value
-            out of range.
+        InvalidInputError: an option is unknown (the error lists the known ones), or a value is out
+            of range.
     """
     model = validate(options_model(function), values, what, InvalidInputError)
     return {name: getattr(model, name) for name in type(model).model_fields}

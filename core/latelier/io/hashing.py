@@ -1,4 +1,4 @@
-"""The hash of a file, by which a change is noticed."""
+"""The hash of a file, which shows that it changed."""
 
 import hashlib
 from pathlib import Path
