@@ -1,0 +1,27 @@
+"""The layers in the documentation are those that the import contracts check."""
+
+import configparser
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def checked_layers():
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / ".importlinter")
+    lines = contracts["importlinter:contract:layers"]["layers"].split("\n")
+    return [name for line in lines for name in re.findall(r"\b[a-z]\w*", line)]
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_the_documented_layers_are_the_checked_ones(page):
+    blocks = re.findall(r"```text\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    [layers] = [block for block in blocks if block.startswith("cli")]
+    rows = [set(re.findall(r"\w+", row)) for row in layers.splitlines()]
+    found = [
+        next(index for index, row in enumerate(rows) if name in row) for name in checked_layers()
+    ]
+    assert found == sorted(found)
