@@ -20,20 +20,20 @@ class TestAutoencoderKL(FirstStageContract):
 class TestAutoencoderVQ(FirstStageContract):
     component = "latelier/autoencoder_vq"
     config = {"ch": 8, "ch_mult": (1, 2), "num_groups": 4, "n_embed": 16}
-    apart = ("quantize.embedding.weight",)
+    separately_trained = ("quantize.embedding.weight",)
 
 
 class TestIdentity(FirstStageContract):
     component = "latelier/identity"
     config = {"scale_factor": 0.5}
-    exact = 1e-6
+    max_error = 1e-6
 
 
 class TestIdentityOfTwoChannels(FirstStageContract):
     component = "latelier/identity"
     config = {"channels": 2}
     channels = 2
-    exact = 0.0
+    max_error = 0.0
 
 
 class TestTiny(FirstStageContract):

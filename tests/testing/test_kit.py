@@ -10,8 +10,8 @@ import pytest
 import latelier.testing
 from latelier.contracts.inputs import Box
 from latelier.testing import ConditionerContract
-from latelier.testing.audit import watched
-from latelier.testing.boxes import box, boxes_in, with_box
+from latelier.testing.audit import watch
+from latelier.testing.boxes import box, find_boxes, replace_boxes
 from latelier_conditioners.layout.inputs import Layout
 
 AS_PUBLISHED = """
@@ -69,7 +69,7 @@ def test_a_file_of_ten_lines_runs_it_and_tells_what_it_costs(tmp_path):
     arguments = ["-p", "no:cacheprovider", "-q", str(tmp_path)]
     done = python("-m", "pytest", *arguments)
     assert done.returncode == 0, done.stdout
-    assert "what latelier's components cost" in done.stdout
+    assert "cost of latelier components" in done.stdout
     assert "latelier/class_label            16 parameters" in done.stdout
 
 
@@ -85,11 +85,11 @@ def test_a_failing_check_says_the_rule_and_shows_values(tmp_path):
 @pytest.mark.parametrize(
     ("attributes", "told"),
     [
-        ({}, "TestIt has to say its component and its inputs"),
-        ({"component": "a/b"}, "TestIt has to say its inputs"),
+        ({}, "TestIt must define component and inputs"),
+        ({"component": "a/b"}, "TestIt must define inputs"),
         (
             {"component": "a/b", "inputs": [1, 2], "bad_input": [3]},
-            "TestIt.bad_input: is 'bad_inputs' meant?",
+            "TestIt.bad_input is unknown; did you mean 'bad_inputs'?",
         ),
     ],
 )
@@ -108,27 +108,27 @@ class TestBoxes:
     LAYOUT = Layout.model_validate({"objects": [{"label": 1, "box": [0, 0, 0.5, 0.5]}]})
 
     def test_they_are_found_however_deep(self):
-        assert list(boxes_in(self.LAYOUT)) == [box(0, 0, 0.5, 0.5)]
+        assert list(find_boxes(self.LAYOUT)) == [box(0, 0, 0.5, 0.5)]
 
     def test_they_are_put_elsewhere_in_another_value(self):
-        moved = with_box(self.LAYOUT, box(0.5, 0, 1, 1))
-        assert list(boxes_in(moved)) == [Box(x0=0.5, y0=0, x1=1, y1=1)]
-        assert list(boxes_in(self.LAYOUT)) == [box(0, 0, 0.5, 0.5)]
+        moved = replace_boxes(self.LAYOUT, box(0.5, 0, 1, 1))
+        assert list(find_boxes(moved)) == [Box(x0=0.5, y0=0, x1=1, y1=1)]
+        assert list(find_boxes(self.LAYOUT)) == [box(0, 0, 0.5, 0.5)]
 
 
 class TestAudit:
     def test_files_under_the_folder_may_be_written(self, tmp_path):
-        with watched(tmp_path) as deeds:
+        with watch(tmp_path) as activity:
             (tmp_path / "a.txt").write_text("a")
             (tmp_path / "b").mkdir()
-        assert deeds.writes == []
+        assert activity.writes == []
 
     @pytest.mark.parametrize("deed", ["write", "mkdir", "rename", "remove"])
     def test_files_elsewhere_may_not(self, tmp_path, deed):
         folder, other = tmp_path / "folder", tmp_path / "other"
         folder.mkdir()
         other.write_text("a")
-        with watched(folder) as deeds:
+        with watch(folder) as activity:
             if deed == "write":
                 other.write_text("b")
             elif deed == "mkdir":
@@ -137,23 +137,23 @@ class TestAudit:
                 other.rename(tmp_path / "moved")
             else:
                 other.unlink()
-        assert deeds.writes
+        assert activity.writes
 
     def test_reading_is_no_deed(self, tmp_path):
         other = tmp_path / "other"
         other.write_text("a")
-        with watched(tmp_path / "folder") as deeds:
+        with watch(tmp_path / "folder") as activity:
             assert Path(other).read_text() == "a"
-        assert (deeds.writes, deeds.connections, deeds.processes) == ([], [], [])
+        assert (activity.writes, activity.connections, activity.processes) == ([], [], [])
 
     def test_a_process_is_stopped_before_it_starts(self, tmp_path):
-        with watched(tmp_path) as deeds:
+        with watch(tmp_path) as activity:
             subprocess.run([sys.executable, "-c", "open('made', 'w')"], cwd=tmp_path, check=True)
-        assert len(deeds.processes) == 1
+        assert len(activity.processes) == 1
         assert not (tmp_path / "made").exists()
 
     def test_what_comes_after_is_not_watched(self, tmp_path):
-        with watched(tmp_path / "folder") as deeds:
+        with watch(tmp_path / "folder") as activity:
             pass
         (tmp_path / "a.txt").write_text("a")
-        assert deeds.writes == []
+        assert activity.writes == []

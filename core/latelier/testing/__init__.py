@@ -1,7 +1,6 @@
-"""The conformance kit: what every component keeps to, as test classes for a plugin's own tests.
+"""The conformance kit: a test class for each kind of component, to subclass in a plugin's tests.
 
-A plugin author subclasses the contract of a kind in a test file of about ten lines, and pytest
-runs every check of it:
+A test file of about ten lines runs every check of a contract:
 
     from latelier.testing import ConditionerContract
 
@@ -43,7 +42,7 @@ __all__ = [
     "ScheduleContract",
 ]
 
-_HOMES = {
+_MODULES = {
     "ConditionerContract": "latelier.testing.conditioner",
     "DenoiserContract": "latelier.testing.denoiser",
     "FirstStageContract": "latelier.testing.first_stage",
@@ -53,15 +52,22 @@ _HOMES = {
     "ScheduleContract": "latelier.testing.schedule",
 }
 
-# So that a failing check shows its values, also where the plugin is not loaded.
+# Failing checks show their values, also where latelier's pytest plugin is not loaded.
 pytest.register_assert_rewrite(
-    *_HOMES.values(), "latelier.testing.component", "latelier.testing.module"
+    *_MODULES.values(),
+    "latelier.testing.comparison",
+    "latelier.testing.component",
+    "latelier.testing.module",
+    "latelier.testing.module_config",
+    "latelier.testing.module_outputs",
+    "latelier.testing.schemas",
+    "latelier.testing.side_effects",
 )
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'latelier.testing' has no attribute '{name}'")
 
 

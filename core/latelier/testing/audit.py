@@ -1,4 +1,4 @@
-"""What code does to the machine while it is watched: connections, processes, files written."""
+"""Records what code does to the machine: connections, processes, changes of files."""
 
 import os
 import sys
@@ -31,82 +31,89 @@ _CHANGES = {
     "os.truncate": 1,
     "os.utime": 1,
 }
-"""Events that change files, with how many of their first arguments are paths."""
+"""Audit events that change files -> how many of their first arguments are paths."""
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-class StoppedError(Exception):
+class BlockedError(Exception):
     """Watched code was about to open a connection or to start a process."""
 
 
 @dataclass
-class Deeds:
-    """What was done, each in words. Files under `folder` may be written."""
+class Activity:
+    """What watched code did, as readable texts.
+
+    Attributes:
+        folder: files in it may be written.
+        connections: attempts to use the network.
+        processes: attempts to start a process.
+        writes: paths of files that were changed outside of `folder`.
+    """
 
     folder: Path
     connections: list[str] = field(default_factory=list)
     processes: list[str] = field(default_factory=list)
     writes: list[str] = field(default_factory=list)
 
-    def note(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Note an audit event of Python's, if it is one that counts.
+    def record(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Record an audit event of Python's, if it is relevant.
 
         Raises:
-            StoppedError: it is a connection or a process, which must not come about.
+            BlockedError: the event would open a connection or start a process.
         """
         if event.startswith("socket.") and event != "socket.gethostname":
             self.connections.append(f"{event}{arguments[1:]!r:.120}")
-            raise StoppedError(event)
+            raise BlockedError(event)
         if event in _PROCESSES:
             self.processes.append(f"{event}{arguments!r:.120}")
-            raise StoppedError(event)
+            raise BlockedError(event)
         self.writes.extend(
-            path for path in _changed(event, arguments) if not _is_allowed(path, self.folder)
+            path for path in _changed_paths(event, arguments) if not _is_allowed(path, self.folder)
         )
 
 
-_watching: list[Deeds] = []
-"""Those who are told; audit hooks cannot be taken away again, so one serves all."""
+_active: list[Activity] = []
+"""Of the watches that run now. An audit hook cannot be removed, so one hook serves them all."""
 
-_hooked: list[bool] = []
+_hooks: list[bool] = []
 
 
 @contextmanager
-def watched(folder: Path) -> Iterator[Deeds]:
-    """Watch what the code inside does, and keep it from the network and from other processes.
+def watch(folder: Path) -> Iterator[Activity]:
+    """Record what the code inside does, and keep it from the network and from new processes.
 
-    Code that is stopped there is left; what it did is in what is yielded. Imports may write
-    bytecode, and anybody below `folder`.
+    Code that is blocked there ends the block without an error. Files may be written in `folder`,
+    and bytecode anywhere.
     """
-    if not _hooked:
-        sys.addaudithook(_tell)
-        _hooked.append(True)
-    deeds = Deeds(folder.resolve())
-    _watching.append(deeds)
+    if not _hooks:
+        sys.addaudithook(_record_everywhere)
+        _hooks.append(True)
+    activity = Activity(folder.resolve())
+    _active.append(activity)
     try:
-        yield deeds
-    except StoppedError:
+        yield activity
+    except BlockedError:
         pass
     finally:
-        _watching.remove(deeds)
+        _active.remove(activity)
 
 
-def _tell(event: str, arguments: tuple[Any, ...]) -> None:
-    for deeds in _watching:
-        deeds.note(event, arguments)
+def _record_everywhere(event: str, arguments: tuple[Any, ...]) -> None:
+    for activity in _active:
+        activity.record(event, arguments)
 
 
-def _changed(event: str, arguments: tuple[Any, ...]) -> list[str]:
+def _changed_paths(event: str, arguments: tuple[Any, ...]) -> list[str]:
     if event == "open":
         path, _, flags = arguments
-        written = isinstance(flags, int) and flags & _WRITES
-        return [_text(path)] if written and not isinstance(path, int) else []
+        is_write = isinstance(flags, int) and flags & _WRITES
+        return [_to_text(path)] if is_write and not isinstance(path, int) else []
     paths = arguments[: _CHANGES.get(event, 0)]
-    return [_text(path) for path in paths if not isinstance(path, int)]
+    return [_to_text(path) for path in paths if not isinstance(path, int)]
 
 
-def _text(path: Any) -> str:
+def _to_text(path: Any) -> str:
     return os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else str(path)
 
 

@@ -18,18 +18,13 @@ from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.inputs import Box, read_input
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.cfg import cfg
-from latelier.testing.boxes import box, boxes_in, with_box
-from latelier.testing.module import (
-    ModuleContract,
-    check_described,
-    check_refuses,
-    check_round_trip,
-    is_close,
-    same_bits,
-)
+from latelier.testing.boxes import box, find_boxes, replace_boxes
+from latelier.testing.comparison import has_same_bits, is_close
+from latelier.testing.module import ModuleContract
 from latelier.testing.placement import META, weights_dtype
 from latelier.testing.randomness import GlobalState, seeded
-from latelier.testing.reading import counting, read, tensors_of
+from latelier.testing.reading import active_tokens, attend_part, part_tensors
+from latelier.testing.schemas import check_described, check_refuses, check_round_trip
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 LEAST = 1e-6
@@ -57,7 +52,7 @@ class ConditionerContract(ModuleContract):
     """  # noqa: D415
 
     kind = "conditioner"
-    needs = ("component", "inputs")
+    required = ("component", "inputs")
     inputs: ClassVar[Sequence[Any]]
     bad_inputs: ClassVar[Sequence[Any]] = ()
     geometry: ClassVar[PictureGeometry] = PictureGeometry((64, 64), (16, 16))
@@ -72,7 +67,7 @@ class ConditionerContract(ModuleContract):
         """Return a value as an `Input`."""
         return read_input(self.registry.input_class(self.component), value, self.component)
 
-    def given(self, component: Any, rows: Sequence[int], /) -> dict[str, Tensor]:
+    def make_inputs(self, component: Any, rows: Sequence[int], /) -> dict[str, Tensor]:
         """Return the tensors of the prepared batch of these inputs."""
         batch = self.prepared(component, rows)
         return {name: each for name, each in batch.items() if isinstance(each, Tensor)}
@@ -82,26 +77,26 @@ class ConditionerContract(ModuleContract):
         values = [self.read(self.inputs[row]) for row in rows]
         return dict(component.prepare(values, replace(self.geometry, first_stage=None)))
 
-    def made(self, component: Any, given: Mapping[str, Tensor], /) -> dict[str, Tensor]:
+    def compute(self, component: Any, inputs: Mapping[str, Tensor], /) -> dict[str, Tensor]:
         """Return the tensors of the part."""
-        return tensors_of(component(given, self._geometry_for(component, given)))
+        return part_tensors(component(inputs, self._geometry_for(component, inputs)))
 
-    def everything(self, component: Any, given: Mapping[str, Tensor], /) -> dict[str, Tensor]:
+    def compute_all(self, component: Any, inputs: Mapping[str, Tensor], /) -> dict[str, Tensor]:
         """Return the tensors of the null part and of the part."""
-        null = component.null(len(self.rows), self._geometry_for(component, given))
-        return {**tensors_of(null, "null."), **self.made(component, given)}
+        null = component.null(len(self.rows), self._geometry_for(component, inputs))
+        return {**part_tensors(null, "null."), **self.compute(component, inputs)}
 
-    def in_precision(self, given: Mapping[str, Tensor], dtype: torch.dtype, /) -> dict[str, Tensor]:
+    def cast_inputs(self, inputs: Mapping[str, Tensor], dtype: torch.dtype, /) -> dict[str, Tensor]:
         """Return the batch as it is: what is prepared stays float32, `forward` casts it."""
         del dtype
-        return dict(given)
+        return dict(inputs)
 
     def part(self, rows: Sequence[int] | None = None, component: Any = None) -> ConditionPart:
         """Return the part for inputs, by a new component unless one is given."""
         component = self.build() if component is None else component
         rows = self.rows if rows is None else rows
         with torch.no_grad(), seeded():
-            part: ConditionPart = component(self.given(component, rows), self.geometry)
+            part: ConditionPart = component(self.make_inputs(component, rows), self.geometry)
         return part
 
     def part_of(
@@ -190,7 +185,7 @@ class ConditionerContract(ModuleContract):
         """Rows are selected and joined along the first axis."""
         component = self.build()
         for rows in (self.rows, self.rows[:1], self.rows[:2]):
-            for name, tensor in self.given(component, rows).items():
+            for name, tensor in self.make_inputs(component, rows).items():
                 assert tensor.shape[:1] == (len(rows),), (
                     f"prepare returns {name} of shape {tuple(tensor.shape)} for {len(rows)} "
                     "inputs: the first axis is the batch"
@@ -198,18 +193,18 @@ class ConditionerContract(ModuleContract):
 
     def test_prepare_draws_no_random_numbers(self) -> None:
         """What it returns is cached; randomness belongs in `augment`, with the generator there."""
-        first, second = (self.given(self.build(), self.rows) for _ in range(2))
+        first, second = (self.make_inputs(self.build(), self.rows) for _ in range(2))
         for name, tensor in first.items():
-            assert same_bits(tensor, second[name]), (
+            assert has_same_bits(tensor, second[name]), (
                 f"prepare returns another {name} the second time: draw in augment(input, rng)"
             )
 
     def test_prepare_touches_no_weights(self) -> None:
         """A data worker has none; here they are on a device without numbers."""
         component = self.build()
-        expected = self.given(component, self.rows)
+        expected = self.make_inputs(component, self.rows)
         try:
-            batch = self.given(component.to(META), self.rows)
+            batch = self.make_inputs(component.to(META), self.rows)
         except (RuntimeError, NotImplementedError) as error:
             pytest.fail(f"prepare uses weights, which belongs in forward ({error})")
         for name, tensor in expected.items():
@@ -263,7 +258,7 @@ class ConditionerContract(ModuleContract):
             masks = [part.stream.mask for part in parts if part.stream is not None]
             if not any(mask is not None and not mask.all() for mask in masks):
                 continue
-            assert _apart(*(read(part) for part in parts)), (
+            assert _apart(*(attend_part(part) for part in parts)), (
                 f"what differs between inputs {one} and {other} is masked: in a mask True is a "
                 "token that counts, False is padding"
             )
@@ -271,7 +266,7 @@ class ConditionerContract(ModuleContract):
     def test_padding_changes_nothing(self) -> None:
         """Whatever is prepared under a mask's False, the tokens that count stay what they are."""
         with torch.no_grad(), seeded():
-            batch = self.given(self.build(), self.rows)
+            batch = self.make_inputs(self.build(), self.rows)
             part: ConditionPart = self.build()(batch, self.geometry)
             if part.stream is None or part.stream.mask is None or part.stream.mask.all():
                 return
@@ -296,7 +291,9 @@ class ConditionerContract(ModuleContract):
                         f"the {name} of input {row} is another in a batch"
                     )
             if alone.stream is not None and together.stream is not None:
-                assert is_close(counting(together.stream, row), counting(alone.stream, 0)), (
+                assert is_close(
+                    active_tokens(together.stream, row), active_tokens(alone.stream, 0)
+                ), (
                     f"the tokens of input {row} that count are others in a batch: mask padding, "
                     "and compute nothing over the batch"
                 )
@@ -318,11 +315,11 @@ class ConditionerContract(ModuleContract):
 
     def test_null_does_not_depend_on_inputs(self) -> None:
         """It is what was learnt for nothing, whatever was asked for before."""
-        expected = tensors_of(self.null())
+        expected = part_tensors(self.null())
         for row in self.rows:
             component = self.build()
             self.part([row], component)
-            for name, tensor in tensors_of(self.null(component=component)).items():
+            for name, tensor in part_tensors(self.null(component=component)).items():
                 assert is_close(tensor, expected[name]), (
                     f"the {name} of null is another after an input: make it of weights alone"
                 )
@@ -342,7 +339,7 @@ class ConditionerContract(ModuleContract):
         expected = predict(x, 1.0, [condition])[0]
         null = Condition.of({"it": self.null(component=component)})
         guided = cfg(predict, condition, null, grid, scale=1.0)(x, 1.0)
-        assert same_bits(guided, expected), (
+        assert has_same_bits(guided, expected), (
             "a part is another once null is made: give each call tensors of its own"
         )
 
@@ -352,9 +349,9 @@ class ConditionerContract(ModuleContract):
         """A picture seen through one window is the picture."""
         component = self.build()
         with torch.no_grad(), seeded():
-            batch = self.given(component, self.rows)
+            batch = self.make_inputs(component, self.rows)
             seen = dict(component.crop(batch, WHOLE))
-            expected, made = self.made(component, batch), self.made(self.build(), seen)
+            expected, made = self.compute(component, batch), self.compute(self.build(), seen)
         for name, tensor in expected.items():
             assert is_close(made[name], tensor), (
                 f"{name} is another through a window of the whole picture: a window is x0, y0, x1, "
@@ -365,7 +362,7 @@ class ConditionerContract(ModuleContract):
         """Mirrored, moved or of another size, a box is told apart; corners are not sizes."""
         for value in self._with_boxes():
             for one, other in _BOX_PAIRS:
-                parts = [self.part_of([with_box(value, b)]) for b in (one, other)]
+                parts = [self.part_of([replace_boxes(value, b)]) for b in (one, other)]
                 assert _differ(*parts), (
                     f"the boxes {one!r} and {other!r} give one part: a box is x0, y0, x1, y1 in "
                     "0..1 from the upper left, not x, y, width, height"
@@ -375,7 +372,7 @@ class ConditionerContract(ModuleContract):
         """Regions and maps change inside of the box alone: x0, y0, x1, y1 from the upper left."""
         places = box(0.5, 0.25, 0.75, 0.5), box(0.0, 0.5, 0.25, 1.0)
         for value in self._with_boxes():
-            maps = [_maps(self.part_of([with_box(value, b)])) for b in places]
+            maps = [_maps(self.part_of([replace_boxes(value, b)])) for b in places]
             for name, one in maps[0].items():
                 other = maps[1][name]
                 changed = (one - other).abs().amax(dim=(0, 1)) > LEAST
@@ -415,7 +412,7 @@ class ConditionerContract(ModuleContract):
     def _with_boxes(self) -> list[Any]:
         """Return the inputs that have one box."""
         values = [self.read(value) for value in self.inputs]
-        return [value for value in values if len(list(boxes_in(value))) == 1]
+        return [value for value in values if len(list(find_boxes(value))) == 1]
 
     def _check_text(self, text: str, value: Any) -> None:
         fields = self.registry.input_class(self.component).model_fields
@@ -468,7 +465,7 @@ class _Reads:
         part = ConditionPart(
             condition.streams.get("it"), condition.spatial.get("it"), condition.vectors.get("it")
         )
-        return torch.stack([each.flatten(1).sum(1) for each in read(part).values()]).sum(0)
+        return torch.stack([each.flatten(1).sum(1) for each in attend_part(part).values()]).sum(0)
 
 
 def _differ(one: ConditionPart, other: ConditionPart) -> bool:
@@ -476,11 +473,11 @@ def _differ(one: ConditionPart, other: ConditionPart) -> bool:
 
     Streams of unlike lengths are compared by what is read of them: equal tokens are as one.
     """
-    tensors = tensors_of(one), tensors_of(other)
+    tensors = part_tensors(one), part_tensors(other)
     if tensors[0].keys() != tensors[1].keys():
         return True
     if any(a.shape != tensors[1][name].shape for name, a in tensors[0].items()):
-        return _apart(read(one), read(other))
+        return _apart(attend_part(one), attend_part(other))
     return _apart(*tensors)
 
 

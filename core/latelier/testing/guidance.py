@@ -51,7 +51,7 @@ class GuidanceContract(FunctionContract):
     def denoise(self, toy: Toy, grid: SigmaGrid, rows: int = ROWS, **changes: Any) -> Denoise:
         """Return the guided denoise of a new run."""
         told, null = condition_of(*TOLD, rows), condition_of(*NULL, rows)
-        options = read_options(self.function, {**self.given, **changes}, self.component)
+        options = read_options(self.function, {**self.fixed_options, **changes}, self.component)
         denoise: Denoise = self.function(toy, told, null, grid, **options)
         return denoise
 
@@ -81,7 +81,7 @@ class GuidanceContract(FunctionContract):
                 assert estimate.dtype == dtype, f"x is {dtype}, the estimate {estimate.dtype}"
 
     @every_grid
-    def test_its_numbers_are_finite(self, grid: SigmaGrid) -> None:
+    def test_outputs_are_finite(self, grid: SigmaGrid) -> None:
         """At every sigma."""
         for estimate in self.estimates(self.denoise(Toy(), grid), grid, _x()):
             assert estimate.isfinite().all(), "its estimate has numbers that are not finite"

@@ -1,4 +1,4 @@
-"""A device that is not the CPU, on a machine that may have none; and precisions."""
+"""A device other than the CPU, for machines that have none; and the precision of weights."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 META = torch.device("meta")
-"""A device without numbers: what is made elsewhere by mistake shows beside it."""
+"""A device without numbers: tensors that are created elsewhere by mistake cannot mix with its."""
 
 
 def weights_dtype(module: Any) -> torch.dtype | None:
@@ -14,4 +14,4 @@ def weights_dtype(module: Any) -> torch.dtype | None:
     if not isinstance(module, nn.Module):
         return None
     tensors = (*module.parameters(), *module.buffers())
-    return next((each.dtype for each in tensors if each.is_floating_point()), None)
+    return next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), None)

@@ -1,7 +1,7 @@
-"""The pytest plugin: at the end of a run it tells what each component costs that was tested.
+"""The pytest plugin: reports the cost of each tested component at the end of a run.
 
-pytest imports it wherever latelier is installed, so neither it nor its package imports anything
-heavy. The package has the assertions of the contracts rewritten, so that failures show values.
+pytest imports it wherever latelier is installed, so neither this module nor its package imports
+anything heavy. The package has the contracts' assertions rewritten, so that failures show values.
 """
 
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ _COLUMNS = ("component", "parameters", "milliseconds", "bytes")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Tell what each component costs that was tested."""
-    rows = list(_costs(terminalreporter.stats.get("passed", [])))
+    """Print a table of the tested components: parameters, milliseconds a call, bytes of outputs."""
+    rows = list(_read_costs(terminalreporter.stats.get("passed", [])))
     if rows:
-        terminalreporter.section("what latelier's components cost")
+        terminalreporter.section("cost of latelier components")
         width = max(len(str(row[0])) for row in rows)
         for id_, parameters, milliseconds, size in rows:
             terminalreporter.write_line(
@@ -23,8 +23,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             )
 
 
-def _costs(reports: list[Any]) -> Iterator[tuple[Any, ...]]:
+def _read_costs(reports: list[Any]) -> Iterator[tuple[Any, ...]]:
     for report in reports:
-        told = dict(getattr(report, "user_properties", ()))
-        if "latelier_component" in told and report.when == "call":
-            yield tuple(told[f"latelier_{name}"] for name in _COLUMNS)
+        properties = dict(getattr(report, "user_properties", ()))
+        if "latelier_component" in properties and report.when == "call":
+            yield tuple(properties[f"latelier_{name}"] for name in _COLUMNS)

@@ -1,12 +1,12 @@
-"""What is imported when: each question is put to a process of its own."""
+"""Which imports load torch; each is tried in a new process."""
 
 import os
 import subprocess
 import sys
 from functools import cache
 
-SECONDS = 120
-"""How long a process may take; a machine may be busy."""
+TIMEOUT = 120
+"""Seconds; a machine may be busy."""
 
 _MODULES = """
 import importlib, sys
@@ -20,40 +20,40 @@ from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.discovery import discover
 from latelier.kernel.trust.policy import Policy
 
-owned = [each for each in discover() if each.distribution == sys.argv[1]]
-Atelier(policy=Policy(), candidates=owned)
-print("torch" in sys.modules if owned else None)
+own = [candidate for candidate in discover() if candidate.distribution == sys.argv[1]]
+Atelier(policy=Policy(), candidates=own)
+print("torch" in sys.modules if own else None)
 """
 
 
-def torch_after_importing(*modules: str) -> bool | None:
-    """Tell whether torch is imported by these modules.
+def imports_torch(*modules: str) -> bool | None:
+    """Return whether these modules import torch.
 
     Raises:
-        RuntimeError: they cannot be imported; with what they said.
+        RuntimeError: a module cannot be imported; with its standard error.
     """
-    return _answer(_MODULES, *modules)
+    return _ask_process(_MODULES, *modules)
 
 
-def torch_after_registering(distribution: str) -> bool | None:
-    """Tell whether torch is imported by a distribution's entry points; None where it has none.
+def registering_imports_torch(distribution: str) -> bool | None:
+    """Return whether a distribution's entry points import torch; None where it has none.
 
     Raises:
-        RuntimeError: the process fails; with what it said.
+        RuntimeError: the process fails; with its standard error.
     """
-    return _answer(_REGISTRATION, distribution)
+    return _ask_process(_REGISTRATION, distribution)
 
 
 @cache
-def _answer(code: str, *arguments: str) -> bool | None:
-    path = os.pathsep.join(each for each in sys.path if each)
+def _ask_process(code: str, *arguments: str) -> bool | None:
+    path = os.pathsep.join(folder for folder in sys.path if folder)
     done = subprocess.run(  # noqa: S603  # the code is above, the rest names modules
         [sys.executable, "-c", code, *arguments],
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
         check=False,
-        timeout=SECONDS,
+        timeout=TIMEOUT,
     )
     if done.returncode != 0:
         raise RuntimeError(f"importing {', '.join(arguments)} failed: {done.stderr.strip()}")

@@ -1,4 +1,4 @@
-"""What a denoiser that supports masks gets out of the part of a condition."""
+"""How the kit compares the parts of conditions: as a denoiser that supports masks sees them."""
 
 from collections.abc import Mapping
 
@@ -10,44 +10,43 @@ from latelier.contracts.condition import ConditionPart, Stream
 QUERIES = 5
 
 
-def tensors_of(part: ConditionPart, prefix: str = "") -> dict[str, Tensor]:
-    """Return every tensor of a part, masks and regions too, by its place."""
+def part_tensors(part: ConditionPart, prefix: str = "") -> dict[str, Tensor]:
+    """Return every tensor of a part, masks and regions too, by the name of its slot."""
     stream = {} if part.stream is None else vars(part.stream)
     slots = {
-        **{f"stream.{name}": each for name, each in stream.items()},
+        **{f"stream.{name}": value for name, value in stream.items()},
         "spatial": part.spatial,
         "vector": part.vector,
     }
-    return {f"{prefix}{name}": each for name, each in slots.items() if isinstance(each, Tensor)}
+    return {f"{prefix}{name}": value for name, value in slots.items() if isinstance(value, Tensor)}
 
 
-def counting(stream: Stream, row: int) -> Tensor:
-    """Return the tokens (n, D) of a row that count."""
+def active_tokens(stream: Stream, row: int) -> Tensor:
+    """Return the tokens (n, D) of a row that are not masked."""
     tokens = stream.tokens[row]
     return tokens if stream.mask is None else tokens[stream.mask[row]]
 
 
-def read(part: ConditionPart) -> Mapping[str, Tensor]:
-    """Return for each slot what a small denoiser sees of it, in float64.
+def attend_part(part: ConditionPart) -> Mapping[str, Tensor]:
+    """Return what a small denoiser computes from each slot, in float64.
 
-    A stream is attended to by a few fixed queries; tokens that its mask hides have no weight.
+    A few fixed queries attend to a stream; masked tokens have no weight.
     """
-    seen = {name: each.double() for name, each in tensors_of(part).items() if "stream" not in name}
+    slots = part_tensors(part).items()
+    outputs = {name: tensor.double() for name, tensor in slots if "stream" not in name}
     if part.stream is not None:
-        seen["stream"] = _attended(part.stream)
-    return seen
+        outputs["stream"] = _attend(part.stream)
+    return outputs
 
 
-def _attended(stream: Stream) -> Tensor:
-    """Return (B, Q, D); zeros for a row of which no token counts."""
+def _attend(stream: Stream) -> Tensor:
+    """Return (B, Q, D); zeros for a row whose tokens are all masked."""
     tokens = stream.tokens.double()
     queries = torch.randn(
         QUERIES, tokens.shape[2], generator=torch.Generator().manual_seed(0), dtype=torch.float64
     )
-    logits: Tensor = queries @ tokens.mT / tokens.shape[2] ** 0.5  # (B, Q, N)
-    mask = stream.mask
-    if mask is not None:
-        tokens = tokens.masked_fill(~mask[..., None], 0.0)
-        logits = logits.masked_fill(~mask[:, None], -torch.inf)
-    attended: Tensor = logits.softmax(-1).nan_to_num() @ tokens  # a row of nothing is not a number
-    return attended
+    logits = queries @ tokens.mT / tokens.shape[2] ** 0.5  # (B, Q, N)
+    if stream.mask is not None:
+        tokens = tokens.masked_fill(~stream.mask[..., None], 0.0)
+        logits = logits.masked_fill(~stream.mask[:, None], -torch.inf)
+    return logits.softmax(-1).nan_to_num() @ tokens  # NaN: the softmax of an empty row

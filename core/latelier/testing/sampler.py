@@ -62,7 +62,7 @@ class SamplerContract(FunctionContract):
     @property
     def sampler(self) -> Any:
         """The sampler with its options."""
-        return partial(self.function, **self.chosen)
+        return partial(self.function, **self.all_options)
 
     @property
     def traits(self) -> SamplerTraits:
@@ -163,7 +163,7 @@ class SamplerContract(FunctionContract):
     # ------------------------------------------------------------------------------ the numbers
 
     @every_grid
-    def test_its_numbers_are_finite(self, grid: SigmaGrid) -> None:
+    def test_outputs_are_finite(self, grid: SigmaGrid) -> None:
         """From pure noise and to sigma 0 too, where log(alpha / sigma) is infinite."""
         for step in self.steps(pixelwise, grid):
             assert step.x.isfinite().all(), f"x is not finite after step {step.index}"

@@ -48,7 +48,7 @@ class ScheduleContract(FunctionContract):
 
     def grid(self, steps: int, process: Process) -> SigmaGrid:
         """Return the grid of the options."""
-        grid: SigmaGrid = self.function(steps, process, **self.chosen)
+        grid: SigmaGrid = self.function(steps, process, **self.all_options)
         return grid
 
     def grids(self) -> Iterator[tuple[str, int, Process, SigmaGrid]]:

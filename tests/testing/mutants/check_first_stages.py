@@ -4,20 +4,20 @@ from latelier.testing import FirstStageContract
 
 CAUGHT_BY = {
     "blocks": None,
-    "forgets_its_scale": "test_its_scale_is_in_the_latents",
-    "zero_to_one": "test_images_come_back_as_they_were",
-    "boasting": "test_latents_are_of_the_size_that_its_config_says",
-    "crops_the_edge": "test_images_come_back_as_large_as_they_were",
-    "of_the_batch_stage": "test_one_image_is_as_it_is_in_a_batch",
-    "same": "test_images_that_differ_have_latents_that_differ",
+    "forgets_its_scale": "test_latents_are_multiplied_by_the_scale_factor",
+    "zero_to_one": "test_images_survive_encoding_and_decoding",
+    "boasting": "test_latents_have_the_configured_shape",
+    "crops_the_edge": "test_decoded_images_have_the_shape_of_the_encoded",
+    "of_the_batch_stage": "test_rows_of_a_batch_are_independent",
+    "same": "test_different_images_have_different_latents",
     "decodes_detached": "test_decoding_is_differentiable",
-    "takes_anything": "test_images_that_do_not_fit_are_one_clear_error",
+    "takes_anything": "test_wrong_images_raise_one_clear_error",
 }
 INEXACT = {"crops_the_edge", "of_the_batch_stage", "same"}
 
 for _name in CAUGHT_BY:
     _fields = {
         "component": f"latelier-mutants/{_name}",
-        "exact": None if _name in INEXACT else 1e-5,
+        "max_error": None if _name in INEXACT else 1e-5,
     }
     globals()[f"Test_{_name}"] = type(f"Test_{_name}", (FirstStageContract,), _fields)

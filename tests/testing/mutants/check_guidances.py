@@ -6,7 +6,7 @@ CAUGHT_BY = {
     "extrapolated": None,
     "both_at_1": "test_alone_it_is_the_condition_alone",
     "other_precision": "test_its_estimate_is_like_x",
-    "nan_at_the_end": "test_its_numbers_are_finite",
+    "nan_at_the_end": "test_outputs_are_finite",
     "does_nothing": "test_it_guides",
     "of_the_batch": "test_each_image_as_if_alone",
     "one_sigma": "test_a_sigma_for_each_image",

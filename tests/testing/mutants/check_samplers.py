@@ -14,7 +14,7 @@ CAUGHT_BY = {
     "works_in_place": "test_no_tensor_is_changed_once_it_is_out_of_hand",
     "adams": "test_its_order_is_that_declared",
     "wrong_main_order": "test_its_main_order_is_that_declared",
-    "nan_preview": "test_its_numbers_are_finite",
+    "nan_preview": "test_outputs_are_finite",
     "half_precision": "test_the_state_is_float32_at_least",
     "collapses": "test_an_image_differs_from_its_neighbours",
     "over_the_batch": "test_an_image_is_the_same_alone_and_in_a_batch",
@@ -23,7 +23,7 @@ CAUGHT_BY = {
     "undeclared_noise": "test_noise_is_drawn_if_it_is_declared",
     "mute_option": "test_its_options_are_described",
     "needed_option": "test_its_options_have_defaults",
-    "any_option": "test_it_refuses_options_that_it_does_not_have",
+    "any_option": "test_it_refuses_unknown_options",
 }
 OPTIONS = {"needed_option": {"strength": 0.5}}
 
