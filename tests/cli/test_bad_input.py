@@ -166,7 +166,7 @@ CASES = {
         "cannot hold 2 pictures",
     ),
     "an output under a file": (["generate", "x", "MODEL", "-o", "FILE/a.png"], "is not a folder"),
-    "a replay of nothing": (["replay", "gone.png"], "there is no such file"),
+    "a replay of nothing": (["replay", "gone.png"], "gone.png: not found"),
     "a replay of no picture": (["replay", "FILE"], "no picture can be read"),
     "a replay of a foreign picture": (["replay", "PICTURE"], "carries no provenance"),
     "a model to show that is not there": (["models", "show", "nowhere"], "no model 'nowhere'"),

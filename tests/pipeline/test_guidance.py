@@ -133,3 +133,43 @@ def test_what_cannot_be_is_one_error(pipe, asked, error, said):
     with pytest.raises(error, match=said) as refused:
         latents_of(pipe, **asked)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["cfg", "cfg_rescale", "cfg_interval", "dynamic_thresholding"])
+def test_a_named_rule_has_the_scale_of_the_model(tiny, name):
+    def scale_of(guidance):
+        (picture,) = tiny.generate(prompt="a cat", seed=5, steps=1, guidance=guidance)
+        return picture.provenance["request"]["guidance"]["options"]["scale"]
+
+    assert tiny.defaults.guidance.options["scale"] == 3.0
+    assert scale_of(name) == 3.0
+    assert scale_of({"name": name, "scale": 5.0}) == 5.0
+
+
+@pytest.mark.parametrize(("name", "scale"), [("apg", 10.0), ("cfgpp", 0.6)])
+def test_a_rule_with_a_scale_of_another_kind_keeps_its_own(tiny, name, scale):
+    asked = {"prompt": "a cat", "seed": 5, "steps": 1, "sampler": "ddim"}
+    (picture,) = tiny.generate(**asked, guidance=name)
+    assert picture.provenance["request"]["guidance"]["options"]["scale"] == scale
+
+
+@pytest.mark.parametrize(
+    "negative", ["", "  ", {"prompt": ""}, {"prompt": "", "label": None}, [""], {}]
+)
+def test_an_empty_negative_is_none(tiny, negative):
+    asked = {"prompt": "a cat", "seed": 5, "steps": 2}
+    (with_it,), (without,) = tiny.generate(**asked, negative=negative), tiny.generate(**asked)
+    assert with_it.image.tobytes() == without.image.tobytes()
+    assert with_it.provenance["request"]["negative"] == {}
+
+
+def test_an_empty_negative_among_others_is_none_for_its_row(tiny):
+    asked = {"prompt": ["a cat", "a cat"], "seed": 5, "steps": 2}
+    (fog, nothing) = tiny.generate(**asked, negative=["fog", ""])
+    (_, plain), (misty, _) = tiny.generate(**asked), tiny.generate(**asked, negative="fog")
+    assert nothing.image.tobytes() == plain.image.tobytes()
+    assert fog.image.tobytes() == misty.image.tobytes()
+    request = dict(nothing.provenance["request"])
+    assert request["negative"] == {"prompt": ["fog", None]}
+    again = tiny.generate(**request.pop("inputs"), **request)
+    assert [each.image.tobytes() for each in again] == [fog.image.tobytes(), plain.image.tobytes()]

@@ -9,8 +9,8 @@ from PIL import Image
 import latelier
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.pixels import tensor_to_pil
+from latelier.provenance.image_files import read_provenance, write_image
 from latelier.provenance.pixels import pixel_hash
-from latelier.provenance.png import read_provenance, write_png
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def no_provenance(path):
 
 
 def not_json(path):
-    write_png(path, Image.new("RGB", (2, 2)), None)
+    write_image(path, Image.new("RGB", (2, 2)), None)
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()
@@ -146,7 +146,7 @@ def bomb_of_text(path):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (no_file, "there is no such file"),
+        (no_file, "picture.png: not found"),
         (no_picture, "no picture can be read from it"),
         (no_provenance, "carries no provenance of latelier"),
         (not_json, "carries no provenance of latelier"),
@@ -166,7 +166,7 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Image.Image, "save", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        write_png(tmp_path / "a.png", Image.new("RGB", (2, 2)), {})
+        write_image(tmp_path / "a.png", Image.new("RGB", (2, 2)), {})
     assert list(tmp_path.iterdir()) == []
 
 

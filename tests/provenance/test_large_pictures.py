@@ -11,9 +11,9 @@ from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.image_types import Image as Picture
 from latelier.pipeline.replay.replay import replay
-from latelier.provenance import png
+from latelier.provenance import image_files
+from latelier.provenance.image_files import read_provenance
 from latelier.provenance.large_pictures import LIMIT, with_large_pictures, without_large_pictures
-from latelier.provenance.png import read_provenance
 
 ROOM = 4000
 
@@ -22,7 +22,7 @@ ROOM = 4000
 def little_room(monkeypatch):
     """Hold provenance to a few characters; Pillow then reads no more than four times as many."""
     monkeypatch.setattr(
-        png, "without_large_pictures", lambda given: without_large_pictures(given, ROOM)
+        image_files, "without_large_pictures", lambda given: without_large_pictures(given, ROOM)
     )
     monkeypatch.setattr(PngImagePlugin, "MAX_TEXT_MEMORY", 4 * ROOM)
 

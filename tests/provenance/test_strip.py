@@ -6,11 +6,11 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.provenance.png import read_provenance
+from latelier.provenance.image_files import read_provenance
 from latelier.provenance.strip import strip
 
 SECRET = "a red cat in a meadow"
@@ -121,10 +121,10 @@ def endless(data):
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda data: b"GIF89a" + data, "is no PNG"),
-        (lambda data: b"", "is no PNG"),
+        (lambda data: b"GIF89a" + data, "expected a PNG or JPEG"),
+        (lambda data: b"", "expected a PNG or JPEG"),
         (cut, "is damaged"),
-        (bent, "its chunk at byte 33 is not whole"),
+        (bent, "the chunk at byte 33 is not whole"),
         (endless, "is damaged"),
         (lambda data: data[:8] + b"\xff" * 40, "is damaged"),
     ],
@@ -140,3 +140,37 @@ def test_what_is_no_png_stays_as_it_is(written, damage, said):
 def test_a_missing_file(tmp_path):
     with pytest.raises(InvalidInputError, match="cannot be read: No such file"):
         strip(tmp_path / "none.png")
+
+
+@pytest.fixture
+def photograph(tmp_path):
+    """A JPEG with a comment, EXIF, XMP, a colour profile and bytes after its end."""
+    exif = Image.Exif()
+    exif[0x010E] = SECRET
+    path = tmp_path / "a.jpg"
+    levels = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    profile, xmp = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), SECRET
+    Image.fromarray(levels).save(
+        path, comment=SECRET, exif=exif, xmp=xmp.encode(), icc_profile=profile, progressive=True
+    )
+    path.write_bytes(path.read_bytes() + SECRET.encode())
+    return path
+
+
+def test_of_a_jpeg_nothing_but_the_picture_remains(photograph):
+    before = Image.open(photograph)
+    pixels, profile = before.tobytes(), before.info["icc_profile"]
+    strip(photograph)
+    assert SECRET.encode() not in photograph.read_bytes()
+    after = Image.open(photograph)
+    assert after.tobytes() == pixels
+    assert after.info["icc_profile"] == profile
+    assert not after.getexif()
+    assert "comment" not in after.info
+
+
+def test_a_jpeg_without_an_end_is_damaged(photograph):
+    whole = photograph.read_bytes()
+    photograph.write_bytes(whole[: whole.index(b"\xff\xd9")])
+    with pytest.raises(InvalidInputError, match="is damaged: it ends before its picture does"):
+        strip(photograph)

@@ -56,15 +56,21 @@ def bind(function: Callable[..., Any], defaults: Mapping[str, Any]) -> partial[A
 
 
 def read_options(
-    function: Callable[..., Any], values: Mapping[str, Any], what: str
+    function: Callable[..., Any], values: Mapping[str, Any], what: str, *, trusted: bool = True
 ) -> dict[str, Any]:
     """Return all options of `function`: `values`, validated, and defaults.
+
+    Args:
+        function: whose keyword-only parameters are options.
+        values: option -> value.
+        what: the name of the function; errors begin with it.
+        trusted: False for values from a client: they name no files.
 
     Raises:
         InvalidInputError: an option is unknown (the error lists the known ones), or a value is out
             of range.
     """
-    model = validate(options_model(function), values, what, InvalidInputError)
+    model = validate(options_model(function), values, what, InvalidInputError, trusted=trusted)
     return {name: getattr(model, name) for name in type(model).model_fields}
 
 

@@ -56,17 +56,23 @@ class ConditionBuilder:
         self._device = device
         self._dtype = dtype
 
-    def read(self, given: Mapping[str, Any]) -> dict[str, list[BaseModel | None]]:
+    def read(
+        self, given: Mapping[str, Any], *, trusted: bool = True
+    ) -> dict[str, list[BaseModel | None]]:
         """Return public inputs as rows, equally many for every conditioner.
 
         A list is one value if the input itself can be that list, else one value for each row. None
         in a list is a row without this input.
 
+        Args:
+            given: public input -> value.
+            trusted: False for values from a client: they name no files.
+
         Raises:
             InvalidInputError: lists of different lengths, an empty one, or a value that does not
                 fit; names the input, the field and what would be right.
         """
-        lists = {public: self._split(public, value) for public, value in given.items()}
+        lists = {public: self._split(public, value, trusted) for public, value in given.items()}
         lengths = {public: len(each) for public, each in lists.items() if each is not None}
         if len(set(lengths.values())) > 1 or 0 in lengths.values():
             raise InvalidInputError(
@@ -80,7 +86,8 @@ class ConditionBuilder:
             for name in self._inputs[public]:
                 model = self._conditioners[name].Input
                 rows[name] = [
-                    None if each is None else read_input(model, each, public) for each in values
+                    None if each is None else read_input(model, each, public, trusted=trusted)
+                    for each in values
                 ]
         return rows
 
@@ -273,13 +280,13 @@ class ConditionBuilder:
         """Return the public input that feeds a conditioner."""
         return next((public for public, names in self._inputs.items() if name in names), name)
 
-    def _split(self, public: str, value: Any) -> list[Any] | None:
+    def _split(self, public: str, value: Any, trusted: bool) -> list[Any] | None:
         """Return a value for each row, or None where `value` is the one value of all rows."""
         if not isinstance(value, list | tuple):
             return None
         model = self._conditioners[self._inputs[public][0]].Input
         try:
-            read_input(model, value, public)
+            read_input(model, value, public, trusted=trusted)
         except InvalidInputError:
             if _takes_a_list(model) and not all(_is_row(each, model) for each in value):
                 raise

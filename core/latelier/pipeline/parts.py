@@ -15,7 +15,7 @@ from latelier.kernel.atelier import Atelier
 from latelier.pipeline.adapters import AttachedAdapter
 from latelier.pipeline.conditions import ConditionBuilder
 from latelier.pipeline.placement import resolve_device
-from latelier.pipeline.request import Defaults, Limits, read_limits
+from latelier.pipeline.request import Defaults, Limits, Request, read_limits
 from latelier.pipeline.storage.sources import Source
 
 
@@ -110,6 +110,17 @@ class PipelineParts:
             public: each.config.input_schema(each.Input.model_json_schema())
             for public, each in fed.items()
         }
+
+    def request_schema(self) -> dict[str, Any]:
+        """Return the JSON schema of a request, with the defaults of this pipeline.
+
+        Its `inputs` have the schemas of `input_schemas`.
+        """
+        schema = Request.model_json_schema()
+        defaults = self.defaults.model_dump(mode="json")
+        for name, default in defaults.items():
+            schema["properties"][name]["default"] = default
+        return {**schema, "required": []}
 
     def condition_builder(self) -> ConditionBuilder:
         """Return what makes conditions of public inputs."""

@@ -10,7 +10,7 @@ from typing import Any, overload
 from PIL import Image
 from torch import Tensor
 
-from latelier.provenance.png import write_png
+from latelier.provenance.image_files import ImageFormat, encode_image, write_image
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,21 @@ class Picture:
     provenance: dict[str, Any]
 
     def save(self, path: str | Path) -> None:
-        """Write it as a PNG that carries its provenance."""
-        write_png(Path(path), self.image, self.provenance)
+        """Write a file that carries its provenance: a PNG, or a JPEG where the suffix says so.
+
+        Raises:
+            InvalidInputError: another suffix, or a provenance too long for a JPEG.
+            OSError: the file cannot be written.
+        """
+        write_image(Path(path), self.image, self.provenance)
+
+    def to_bytes(self, format: ImageFormat = "png") -> bytes:  # noqa: A002
+        """Return the bytes of a file that carries its provenance, "png" or "jpeg".
+
+        Raises:
+            InvalidInputError: another format, or a provenance too long for a JPEG.
+        """
+        return encode_image(self.image, self.provenance, format)
 
     def copy(self) -> "Picture":
         """Return a copy that shares nothing with this picture."""

@@ -145,6 +145,28 @@ class Pipeline(PipelineParts):
         """
         return run(*self._plan(keywords))
 
+    def stream_json(self, request: Mapping[str, Any]) -> Iterator[Preview]:
+        """Make pictures for a client and yield previews, as `stream` does.
+
+        Nothing in the request is opened as a file: pictures are data URIs, of a limited size.
+
+        Args:
+            request: JSON values as in `request_schema`, such as
+                {"inputs": {"prompt": "a cat"}, "steps": 20}.
+
+        Raises:
+            UnknownNameError: see `generate`.
+            InvalidInputError: see `generate`; `field` names the value at fault.
+        """
+        inputs = request.get("inputs", {})
+        if not isinstance(inputs, Mapping):
+            raise InvalidInputError(
+                f"inputs: expected public inputs with their values, got {inputs!r:.80}",
+                field="inputs",
+            )
+        options = {name: value for name, value in request.items() if name != "inputs"}
+        return run(*self._plan_request(inputs, options, trusted=False))
+
     def denoise_fn(
         self,
         /,
@@ -245,9 +267,14 @@ class Pipeline(PipelineParts):
         """Return the parts that a request uses, and its plan."""
         options = {name: value for name, value in keywords.items() if name in KEYWORDS}
         inputs = {name: value for name, value in keywords.items() if name not in KEYWORDS}
-        request = read_request(self.defaults, self.inputs, inputs, options)
+        return self._plan_request(inputs, options)
+
+    def _plan_request(
+        self, inputs: Mapping[str, Any], options: Mapping[str, Any], *, trusted: bool = True
+    ) -> tuple[PipelineParts, Plan]:
+        request = read_request(self.defaults, self.inputs, inputs, options, trusted=trusted)
         parts = self.without_unused_adapters({*request.inputs, *request.negative})
-        return parts, make_plan(parts, request)
+        return parts, make_plan(parts, request, trusted=trusted)
 
     def _check_new_input(self, name: str) -> None:
         """Refuse a name that an adapter's input cannot have here."""

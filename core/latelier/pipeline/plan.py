@@ -107,15 +107,21 @@ class Plan:
         return [k * of // self.count for k in self.batch]
 
 
-def make_plan(parts: PipelineParts, request: Request) -> Plan:
+def make_plan(parts: PipelineParts, request: Request, *, trusted: bool = True) -> Plan:
     """Return the plan of a run, and refuse what it could not do.
+
+    Args:
+        parts: the pipeline's, without unused adapters.
+        request: the request.
+        trusted: False for a request from a client: its values name no files.
 
     Raises:
         UnknownNameError: a sampler, schedule or guidance that is not registered.
         InvalidInputError: a value that cannot be used; says which, and what would be right.
     """
     builder = parts.condition_builder()
-    inputs, negative = builder.read(request.inputs), builder.read(request.negative)
+    inputs = builder.read(request.inputs, trusted=trusted)
+    negative = builder.read(request.negative, trusted=trusted)
     rows = len(next(iter(inputs.values()), [None]))
     init = read_init_image(request, rows)
     rows = max(rows, 1 if init is None else init.rows)
@@ -136,12 +142,13 @@ def make_plan(parts: PipelineParts, request: Request) -> Plan:
             "batch_size": batch_size,
             **({} if init is None else vars(init)),
             **({} if windowing is None else vars(windowing)),
-            **_resolve_functions(parts, request),
+            **_resolve_functions(parts, request, trusted),
         }
     )
     mask = None
     if init is not None and init.mask is not None:
         if parts.inpainting_conditioners:
+            _check_inpainting_request(request)
             inputs |= _inpainting_inputs(parts, init, inputs, rows)
         else:
             mask = make_inpaint_mask(init.mask, first_stage.config.downsampling)
@@ -160,7 +167,11 @@ def make_plan(parts: PipelineParts, request: Request) -> Plan:
         sampler=complete.sampler.bind(parts.atelier.samplers),
         guidance=complete.guidance.bind(parts.atelier.guidances),
         grid=_make_grid(parts, complete),
-        warnings=(*_warnings(parts, request, size, rows, inputs), *builder.check(inputs)),
+        warnings=(
+            *_warnings(parts, request, size, rows, inputs),
+            *builder.check(inputs),
+            *(f"negative {warning}" for warning in builder.check(negative)),
+        ),
     )
     for given in (inputs, negative):
         plan.spread(given)  # refuses a number of rows that does not go with the pictures
@@ -204,6 +215,16 @@ def _default_batch_size(size: Side, device: str) -> int:
     return max(1, PIXELS_AT_ONCE["cpu" if device == "cpu" else "gpu"] // (width * height))
 
 
+def _check_inpainting_request(request: Request) -> None:
+    """Refuse what holds a part of a picture where the model itself inpaints."""
+    if request.repaint_resamples is not None:
+        raise InvalidInputError(
+            "repaint_resamples: this model is trained to inpaint, and nothing is held that "
+            "resampling could blend; leave it out",
+            field="repaint_resamples",
+        )
+
+
 def _inpainting_inputs(
     parts: PipelineParts, init: InitImage, inputs: Rows, rows: int
 ) -> dict[str, list[BaseModel | None]]:
@@ -227,7 +248,9 @@ def _inpainting_inputs(
     return given
 
 
-def _resolve_functions(parts: PipelineParts, request: Request) -> dict[str, NamedOptions]:
+def _resolve_functions(
+    parts: PipelineParts, request: Request, trusted: bool
+) -> dict[str, NamedOptions]:
     """Return sampler, schedule and guidance by their full ids, with all options."""
     atelier, name = parts.atelier, request.sampler.name
     traits = atelier.samplers.spec(name).traits
@@ -239,9 +262,9 @@ def _resolve_functions(parts: PipelineParts, request: Request) -> dict[str, Name
         )
     guidance = _with_own_scale(request.guidance, parts.defaults.guidance, atelier.guidances)
     return {
-        "sampler": request.sampler.resolve(atelier.samplers),
-        "schedule": request.schedule.resolve(atelier.schedules),
-        "guidance": guidance.resolve(atelier.guidances),
+        "sampler": request.sampler.resolve(atelier.samplers, trusted=trusted),
+        "schedule": request.schedule.resolve(atelier.schedules, trusted=trusted),
+        "guidance": guidance.resolve(atelier.guidances, trusted=trusted),
     }
 
 

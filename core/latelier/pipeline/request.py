@@ -38,8 +38,12 @@ class NamedOptions(Frozen):
             }
         return value
 
-    def resolve(self, registry: Registry[Any]) -> "NamedOptions":
+    def resolve(self, registry: Registry[Any], *, trusted: bool = True) -> "NamedOptions":
         """Return the same choice with its full id and all options, validated.
+
+        Args:
+            registry: of the function.
+            trusted: False for options from a client: they name no files.
 
         Raises:
             UnknownNameError: see `Registry.spec`.
@@ -49,7 +53,7 @@ class NamedOptions(Frozen):
         spec = registry.spec(self.name)
         what = f"{spec.kind} '{self.name}'"
         try:
-            options = read_options(registry.get(spec.id), self.options, what)
+            options = read_options(registry.get(spec.id), self.options, what, trusted=trusted)
         except InvalidInputError as error:
             error.field = spec.kind if error.field is None else f"{spec.kind}.{error.field}"
             raise
@@ -246,6 +250,8 @@ def read_request(
     public: Collection[str],
     inputs: Mapping[str, Any],
     options: Mapping[str, Any],
+    *,
+    trusted: bool = True,
 ) -> Request:
     """Return the request for `inputs` with `options`; None stands for the default.
 
@@ -254,6 +260,7 @@ def read_request(
         public: the public inputs; a bare `negative` belongs to the first.
         inputs: public input -> value.
         options: the other fields of `Request`.
+        trusted: False for values from a client: they name no files.
 
     Raises:
         UnknownNameError: a keyword that the pipeline does not have.
@@ -275,7 +282,7 @@ def read_request(
             )
     fallbacks = Defaults.model_fields.keys() - {"size"}
     values = {name: getattr(defaults, name) for name in fallbacks} | given
-    return validate(Request, values, "request", InvalidInputError)
+    return validate(Request, values, "request", InvalidInputError, trusted=trusted)
 
 
 def _drop_empty(negative: Mapping[str, Any]) -> dict[str, Any]:

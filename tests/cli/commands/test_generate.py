@@ -1,12 +1,13 @@
 """Generating through the command line."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from latelier.provenance.png import read_provenance
+from latelier.provenance.image_files import read_provenance
 
 
 def test_one_picture_is_named_by_its_seed(cli, tiny_model, tmp_path):
@@ -108,11 +109,12 @@ def test_force_replaces(cli, tiny_model, tmp_path):
 
 
 def test_an_interrupt_leaves_no_file_behind(cli, tiny_model, tmp_path, monkeypatch):
-    def interrupted(self, path, *rest, **options):
-        path.write_bytes(b"half")
+    def interrupted(path, data):
+        with path.open("wb") as file:
+            file.write(data[:9])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Image.Image, "save", interrupted)
+    monkeypatch.setattr(Path, "write_bytes", interrupted)
     done = cli("generate", "a cat", "-m", tiny_model, "-o", "out/a.png")
     assert done.status == 130
     assert list((tmp_path / "out").iterdir()) == []
@@ -121,11 +123,12 @@ def test_an_interrupt_leaves_no_file_behind(cli, tiny_model, tmp_path, monkeypat
 def test_a_disk_that_refuses_is_an_error_and_not_a_traceback(
     cli, tiny_model, tmp_path, monkeypatch
 ):
-    def full(self, path, *rest, **options):
-        path.write_bytes(b"half")
+    def full(path, data):
+        with path.open("wb") as file:
+            file.write(data[:9])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Image.Image, "save", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     done = cli("generate", "a cat", "-m", tiny_model, "-o", "a.png")
     assert (done.status, done.err) == (
         2,

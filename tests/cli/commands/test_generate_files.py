@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
-
 from latelier.provenance.png import read_provenance
+from PIL import Image
 
 
 @pytest.fixture

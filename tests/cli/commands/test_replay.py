@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from latelier.provenance.image_files import read_provenance, write_image
 from latelier.provenance.large_pictures import without_large_pictures
-from latelier.provenance.png import read_provenance, write_png
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_json(cli, picture):
 
 def test_an_altered_picture(cli, picture):
     image, provenance = read_provenance(picture)
-    write_png(picture, Image.fromarray(255 - np.asarray(image)), provenance)
+    write_image(picture, Image.fromarray(255 - np.asarray(image)), provenance)
     done = cli("replay", picture)
     assert done.status == 1
     assert done.out.startswith("different: pixels differ by at most ")
@@ -45,7 +45,7 @@ def test_an_altered_picture(cli, picture):
 def test_another_model(cli, picture):
     image, provenance = read_provenance(picture)
     provenance["components"]["denoiser"]["weights_sha256"] = "0" * 64
-    write_png(picture, image, provenance)
+    write_image(picture, image, provenance)
     done = cli("replay", picture)
     assert done.status == 2
     assert "denoiser: the weights had the SHA-256 000000000000" in done.err
@@ -59,7 +59,7 @@ def test_another_vocabulary(cli, picture):
     assets = provenance["components"]["conditioners.text"]["assets_sha256"]
     assert len(assets["vocabulary.model"]) == 64
     assets["vocabulary.model"] = "0" * 64
-    write_png(picture, image, provenance)
+    write_image(picture, image, provenance)
     done = cli("replay", picture)
     assert done.status == 2
     assert "the file 'vocabulary.model' has changed" in done.err
@@ -73,7 +73,7 @@ def test_a_picture_that_it_was_made_from_is_asked_for(cli, tiny_model, tmp_path,
     def held(provenance):
         return without_large_pictures(provenance, 2000)
 
-    monkeypatch.setattr("latelier.provenance.png.without_large_pictures", held)
+    monkeypatch.setattr("latelier.provenance.image_files.without_large_pictures", held)
     levels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     Image.fromarray(levels).save(tmp_path / "start.png")
     options = ("--seed", 5, "--size", "32x32", "--init-image", "start.png")

@@ -181,7 +181,7 @@ def test_it_is_listed_examined_mended_and_makes_pictures(host, tiny_model, tmp_p
 
 def made_by(picture: Path) -> dict[str, list[str]]:
     """Return the parts that stride_7's plugin made, and the hooks of each plugin."""
-    from latelier.provenance.png import read_provenance
+    from latelier.provenance.image_files import read_provenance
 
     plugins = read_provenance(picture)[1]["plugins"]
     hooks = {name: plugin["hooks"] for name, plugin in plugins.items()}

@@ -15,7 +15,7 @@ from latelier.contracts.errors import ModelFileError, PluginError
 from latelier.denoisers.adapter import create_adapter
 from latelier.kernel.registrar import Registrar
 from latelier.kernel.registry import Registry
-from latelier.provenance.png import read_provenance
+from latelier.provenance.image_files import read_provenance
 
 
 @pytest.fixture

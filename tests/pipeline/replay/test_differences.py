@@ -15,7 +15,7 @@ from latelier.kernel.trust.policy import Policy
 from latelier.pipeline.adapters import AdapterSource, AttachedAdapter
 from latelier.pipeline.provenance import plugin_records
 from latelier.pipeline.replay.replay import replay
-from latelier.provenance.png import read_provenance
+from latelier.provenance.image_files import read_provenance
 
 STRIDE = """
 from itertools import pairwise
@@ -230,10 +230,10 @@ def test_a_plugin_that_only_listened_is_told_and_refuses_nothing(
 
 
 def test_a_picture_of_before_plugins_were_named(atelier, picture):
-    from latelier.provenance.png import write_png
+    from latelier.provenance.image_files import write_image
 
     image, provenance = read_provenance(picture)
     del provenance["plugins"]
-    write_png(picture, image, provenance)
+    write_image(picture, image, provenance)
     assert replay(picture, atelier=atelier()).verdict == "identical"
     assert json.loads(json.dumps(provenance)) == provenance

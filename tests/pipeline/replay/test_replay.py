@@ -9,7 +9,7 @@ from PIL import Image
 import latelier
 from latelier.contracts.errors import InvalidInputError, ModelFileError, UnknownNameError
 from latelier.pipeline.replay.replay import replay
-from latelier.provenance.png import read_provenance, write_png
+from latelier.provenance.image_files import read_provenance, write_image
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def changed(path, change):
     """Write the picture again with other provenance."""
     image, provenance = read_provenance(path)
     change(provenance)
-    write_png(path, image, provenance)
+    write_image(path, image, provenance)
     return path
 
 
@@ -74,7 +74,7 @@ def nudged(path, by):
     image, provenance = read_provenance(path)
     pixels = np.asarray(image).astype(int)
     pixels[0, 0, 0] += by if pixels[0, 0, 0] < 128 else -by
-    write_png(path, Image.fromarray(pixels.astype(np.uint8)), provenance)
+    write_image(path, Image.fromarray(pixels.astype(np.uint8)), provenance)
     return path
 
 
@@ -96,7 +96,7 @@ def test_altered_pixels_are_measured_and_told(batch, by, verdict):
 
 def test_a_picture_of_another_size(batch):
     image, provenance = read_provenance(batch[0])
-    write_png(batch[0], image.resize((8, 8)), provenance)
+    write_image(batch[0], image.resize((8, 8)), provenance)
     report = replay(batch[0])
     assert (report.verdict, report.max_difference, report.altered) == ("different", None, True)
 

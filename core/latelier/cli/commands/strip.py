@@ -14,7 +14,9 @@ app = LightTyper()
 
 @app.command()
 def strip(
-    pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE...", help="PNG files.")],
+    pictures: Annotated[
+        list[Path], typer.Argument(metavar="PICTURE...", help="PNG or JPEG files.")
+    ],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -33,7 +35,7 @@ def strip(
     """
     from latelier.cli.support.destinations import unwritable
     from latelier.contracts.errors import InvalidInputError
-    from latelier.provenance.strip import bare
+    from latelier.provenance.strip import read_stripped
     from latelier.provenance.strip import strip as strip_picture
 
     targets = _plan_targets(pictures, output)
@@ -41,7 +43,7 @@ def strip(
         if target.exists() and not force:
             raise InvalidInputError(f"{target}: already exists; --force replaces it")
     for picture in pictures:
-        bare(picture)  # a damaged picture is an error before the first file is written
+        read_stripped(picture)  # a damaged picture is an error before the first file is written
     for picture, target in zip(pictures, targets, strict=True):
         try:
             strip_picture(picture, target)

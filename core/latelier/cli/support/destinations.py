@@ -90,10 +90,10 @@ def save_image(
         InvalidInputError: the file cannot be written, or it exists and `force` is not set. In the
             second case the image is in a new file beside it, which the error names.
     """
-    from latelier.provenance.png import write_png
+    from latelier.provenance.image_files import write_image
 
     try:
-        write_png(path, image, provenance, replace=force)
+        write_image(path, image, provenance, replace=force)
     except FileExistsError:
         spare = _write_beside(image, path, provenance)
         raise InvalidInputError(
@@ -111,13 +111,13 @@ def unwritable(path: Path, error: OSError) -> InvalidInputError:
 
 def _write_beside(image: "Image", path: Path, provenance: dict[str, Any] | None) -> Path:
     """Write an image to the first free of 'STEM-2.png', 'STEM-3.png' ... and return its path."""
-    from latelier.provenance.png import write_png
+    from latelier.provenance.image_files import write_image
 
     number = 2
     while True:
         spare = path.with_name(f"{path.stem}-{number}{path.suffix}")
         try:
-            write_png(spare, image, provenance, replace=False)
+            write_image(spare, image, provenance, replace=False)
         except FileExistsError:
             number += 1
         except OSError as error:

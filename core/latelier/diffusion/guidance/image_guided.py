@@ -4,12 +4,13 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationInfo, WithJsonSchema
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.frozen import is_trusted
 from latelier.contracts.image_reading import open_picture
 from latelier.contracts.image_types import Image
 from latelier.contracts.sampling import Denoise, Predict
@@ -20,14 +21,14 @@ from latelier.diffusion.guidance.energy import down_energy
 _PICTURE: TypeAdapter[Any] = TypeAdapter(Image)
 
 
-def _as_data_uri(value: Any) -> str:
-    uri: str = _PICTURE.dump_python(_PICTURE.validate_python(value), mode="json")
-    return uri
+def _to_data_uri(value: Any, info: ValidationInfo) -> str:
+    picture = _PICTURE.validate_python(value, context={"trusted": is_trusted(info)})
+    return str(_PICTURE.dump_python(picture, mode="json"))
 
 
 PictureOption = Annotated[
     str,
-    BeforeValidator(_as_data_uri),
+    BeforeValidator(_to_data_uri),
     WithJsonSchema({"type": "string", "format": "image"}),
 ]
 """A picture as an option: given as any `Image`, kept as a data URI, so that it can be recorded."""

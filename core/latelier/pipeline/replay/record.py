@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import validate
 from latelier.pipeline.request import Request
+from latelier.provenance.image_files import read_provenance
 from latelier.provenance.large_pictures import with_large_pictures
-from latelier.provenance.png import read_provenance
 
 
 class _Open(BaseModel):

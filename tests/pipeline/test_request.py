@@ -1,0 +1,144 @@
+"""Requests of hosts: limits, schemas, fields of errors, and clients that are not trusted."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from latelier.contracts.errors import InvalidConfigError, InvalidInputError, UnknownNameError
+from latelier.contracts.image_reading import to_data_uri
+from latelier.pipeline.request import Limits, read_limits
+
+ASKED = {"prompt": "a cat", "seed": 1, "steps": 1}
+
+
+@pytest.mark.parametrize("size", [64_000, (8196, 8192)])
+def test_a_size_beyond_the_limit_is_refused_and_the_limit_named(tiny, size):
+    with pytest.raises(InvalidInputError) as caught:
+        tiny.stream(**ASKED, size=size)
+    said = str(caught.value)
+    assert "pixels are above the limit of 67,108,864" in said
+    assert "LATELIER_MAX_PIXELS=" in said
+    assert "pipe.with_limits(pixels=" in said
+    assert caught.value.field == "size"
+
+
+def test_more_pictures_than_the_limit_are_refused(tiny):
+    with pytest.raises(InvalidInputError, match="n: 200,000 pictures are above the limit of 10,00"):
+        tiny.stream(**ASKED, n=200_000)
+
+
+def test_a_host_sets_limits_of_its_own(tiny):
+    small = tiny.with_limits(pixels=16 * 16, pictures=2)
+    assert len(small.generate(**ASKED, n=2)) == 2
+    assert small.with_limits(pictures=3).limits == Limits(pixels=16 * 16, pictures=3)
+    with pytest.raises(InvalidInputError, match="size"):
+        small.stream(**ASKED, size=(20, 16))
+    with pytest.raises(InvalidInputError, match="pictures"):
+        small.stream(**ASKED, n=3)
+    with pytest.raises(InvalidInputError, match="size"):
+        small.stream(**ASKED, init_image=Image.new("RGB", (20, 16)))
+    assert len(tiny.generate(**ASKED, n=3)) == 3
+
+
+def test_the_environment_sets_limits():
+    given = {"LATELIER_MAX_PIXELS": "300", "LATELIER_MAX_PICTURES": ""}
+    assert read_limits(given) == Limits(pixels=300)
+    with pytest.raises(InvalidConfigError, match=r"'pixels'.*many"):
+        read_limits({"LATELIER_MAX_PIXELS": "many"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"steps": 0}, "steps"),
+        ({"size": 18}, "size"),
+        ({"promt": "a"}, "promt"),
+        ({"prompt": 3}, "prompt.text"),
+        ({"prompt": {"text": ""}}, "prompt.text"),
+        ({"prompt": "cat " * 100}, "prompt"),
+        ({"label": "horse"}, "label"),
+        ({"sampler": {"name": "ddim", "eta": 2}}, "sampler.eta"),
+        ({"sampler": "ddim_inversion"}, "sampler"),
+        ({"strength": 0.5}, "strength"),
+        ({"overlap": 0.5}, "overlap"),
+        ({"window": 18}, "window"),
+        ({"tile": 3}, "tile"),
+        ({"init_image": 3}, "init_image.0"),
+        ({"prompt": ["a", "b"], "label": [0, 1, 2]}, "prompt"),
+    ],
+)
+def test_an_error_names_its_field(tiny, asked, field):
+    with pytest.raises((InvalidInputError, UnknownNameError)) as caught:
+        tiny.stream(**{**ASKED, **asked})
+    assert caught.value.field == field
+
+
+def test_the_schema_of_a_request_has_ranges_and_the_models_defaults(tiny):
+    schema = json.loads(json.dumps(tiny.request_schema()))
+    fields = schema["properties"]
+    assert fields["steps"]["default"] == 3
+    assert fields["guidance"]["default"] == {"name": "cfg", "options": {"scale": 3.0}}
+    assert (fields["steps"]["minimum"], fields["steps"]["maximum"]) == (1, 10_000)
+    assert all(field["description"] for field in fields.values())
+    assert schema["required"] == []
+
+
+def test_a_client_makes_the_pictures_of_the_same_keywords(tiny, photo):
+    asked = {"seed": 1, "steps": 2, "init_image": to_data_uri(photo)}
+    *_, last = tiny.stream_json({"inputs": {"prompt": "a cat"}, **asked})
+    (picture,) = tiny.generate(prompt="a cat", seed=1, steps=2, init_image=photo)
+    assert last.pictures[0].image.tobytes() == picture.image.tobytes()
+
+
+def test_nothing_that_a_client_names_is_opened(tiny, photo, tmp_path):
+    photo.save(tmp_path / "secret.png")
+    path = str(tmp_path / "secret.png")
+    target = {"name": "image_guided", "target": path}
+    for request in (
+        {"init_image": path},
+        {"init_image": to_data_uri(photo), "mask": [path]},
+        {"guidance": target},
+    ):
+        assert tiny.stream(prompt="a cat", **{**request, "mask": None})
+        with pytest.raises(InvalidInputError, match="is not opened for a client") as caught:
+            tiny.stream_json({"inputs": {"prompt": "a cat"}, **request})
+        assert caught.value.field.partition(".")[0] in request
+
+
+def test_nor_in_an_input(compose_tiny, tiny_changes, photo, tmp_path):
+    _, denoiser = tiny_changes()["denoiser"]
+    pipeline = compose_tiny(
+        denoiser=(
+            "unet",
+            {
+                **denoiser,
+                "context_dim": None,
+                "streams": {},
+                "vectors": {},
+                "spatial": {"image": 3},
+            },
+        ),
+        conditioners={"image": ("image", {"factor": 2})},
+        inputs=None,
+        defaults={"size": 16, "guidance": 1.0},
+    )
+    photo.save(tmp_path / "secret.png")
+    path = str(tmp_path / "secret.png")
+    assert pipeline.stream(image=path, steps=1)
+    for value in (path, {"image": path}, [path], [path, path]):
+        with pytest.raises(InvalidInputError, match="is not opened for a client"):
+            pipeline.stream_json({"inputs": {"image": value}, "steps": 1})
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        ({"inputs": "a cat"}, "inputs: expected public inputs"),
+        ({"stepz": 3}, "no field 'stepz'. Did you mean 'steps'"),
+        ({"inputs": {"promt": "a"}}, "no input or option 'promt'"),
+    ],
+)
+def test_a_client_is_told_what_is_wrong(tiny, request_, said):
+    with pytest.raises((InvalidInputError, UnknownNameError), match=said):
+        tiny.stream_json(request_)

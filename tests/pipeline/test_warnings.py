@@ -1,0 +1,57 @@
+"""What a request leaves without effect is said in one line; the pictures are made all the same."""
+
+import logging
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def warnings_of(caplog):
+    def run(pipeline, **asked):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            pipeline.stream(**{"prompt": "a cat", "steps": 1, **asked})
+        return [record.getMessage() for record in caplog.records]
+
+    return run
+
+
+def test_a_size_far_beyond_the_trained_one_names_windows(tiny, warnings_of):
+    (line,) = warnings_of(tiny, size=32)
+    assert line == (
+        "size: 32x32 is far beyond the 16x16 that the model was trained on, where things repeat; "
+        "window=16 denoises in windows of that size"
+    )
+    assert warnings_of(tiny, size=(28, 32)) == []
+    assert warnings_of(tiny, size=64, window=16) == []
+
+
+def test_a_map_shows_what_is_where_at_any_size(compose_tiny, tiny_changes, warnings_of):
+    parts = tiny_changes()
+    _, denoiser = parts["denoiser"]
+    pipeline = compose_tiny(
+        denoiser=("unet", {**denoiser, "vectors": {}, "spatial": {"map": 3}}),
+        conditioners={
+            "text": parts["conditioners"]["text"],
+            "map": ("semantic_map", {"num_classes": 5, "n_stages": 1, "out_channels": 3}),
+        },
+        inputs={"prompt": "text", "map": "map"},
+    )
+    assert warnings_of(pipeline, map=np.zeros((32, 32), np.uint8)) == []
+    assert len(warnings_of(pipeline, size=32)) == 1
+
+
+def test_what_a_conditioner_says_of_an_input_is_passed_on_once(tiny, warnings_of, monkeypatch):
+    text = tiny.conditioners["text"]
+    monkeypatch.setattr(
+        type(text), "check", lambda _, value: [f"'{value.text}' is in no caption"], raising=False
+    )
+    assert warnings_of(tiny, prompt=["yak", "yak", "gnu"]) == [
+        "prompt: 'yak' is in no caption",
+        "prompt: 'gnu' is in no caption",
+    ]
+    assert warnings_of(tiny, prompt="yak", negative="gnu") == [
+        "prompt: 'yak' is in no caption",
+        "negative prompt: 'gnu' is in no caption",
+    ]
