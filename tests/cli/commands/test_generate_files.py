@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from latelier.provenance.png import read_provenance
 from PIL import Image
+
+from latelier.provenance.image_files import read_provenance
 
 
 @pytest.fixture
