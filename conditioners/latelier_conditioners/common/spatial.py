@@ -1,17 +1,9 @@
 """Helpers of the conditioners that fill the spatial slot."""
 
-import numpy as np
 import torch
-from PIL.Image import Image
 from torch import Tensor, nn
 
 from latelier.contracts.components import PictureGeometry
-
-
-def image_tensor(image: Image) -> Tensor:
-    """Return an RGB image as float32 (3, H, W) in [-1, 1]."""
-    levels = torch.tensor(np.asarray(image), dtype=torch.float32)
-    return levels.permute(2, 0, 1).contiguous() / 127.5 - 1  # (H, W, 3) -> (3, H, W)
 
 
 def first_stage_weight(geometry: PictureGeometry) -> Tensor:

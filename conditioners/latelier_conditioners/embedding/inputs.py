@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from latelier.contracts.configs import ConditionerConfig, OutputSpec
-from latelier.contracts.frozen import Frozen
+from latelier.contracts.frozen import Frozen, is_trusted
 
 
 class EmbeddingConfig(ConditionerConfig):
@@ -24,10 +24,12 @@ class EmbeddingConfig(ConditionerConfig):
         return OutputSpec(stream=self.width)
 
 
-def _read_vectors(value: Any) -> tuple[tuple[float, ...], ...]:
+def _read_vectors(value: Any, info: ValidationInfo) -> tuple[tuple[float, ...], ...]:
     import numpy as np
 
     if isinstance(value, str | Path):
+        if not is_trusted(info):
+            raise ValueError("expected lists of numbers; a path is not opened for a client")
         value = _load(Path(value).expanduser())
     if isinstance(value, list | tuple):
         value = [each.tolist() if hasattr(each, "tolist") else each for each in value]

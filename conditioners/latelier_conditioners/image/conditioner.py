@@ -11,7 +11,8 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidInputError
-from latelier_conditioners.common.spatial import image_tensor, zero_map
+from latelier.contracts.pixels import pil_to_tensor
+from latelier_conditioners.common.spatial import zero_map
 from latelier_conditioners.image.inputs import CHANNELS, ImageConfig, LowResolution
 
 
@@ -36,7 +37,7 @@ class ImageConditioner(Conditioner[ImageConfig]):
         # here, because kornia takes two seconds to import and only training needs it
         from latelier_conditioners.image.degradation import bicubic, degrade
 
-        picture = image_tensor(value.image)
+        picture = pil_to_tensor(value.image)
         if self.config.degradation == "bicubic":
             return LowResolution(image=bicubic(picture, self.config.factor))
         return LowResolution(image=degrade(picture, self.config.factor, rng))
@@ -52,7 +53,7 @@ class ImageConditioner(Conditioner[ImageConfig]):
         rows = []
         for each in inputs:
             self._check_size(each, geometry)
-            image = image_tensor(each.image)[None]
+            image = pil_to_tensor(each.image)[None]
             if image.shape[2:] != geometry.latent_size:
                 image = interpolate(image, geometry.latent_size, mode="bicubic", antialias=True)
             rows.append(image.clamp(-1, 1))

@@ -12,7 +12,8 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
-from latelier_conditioners.common.spatial import first_stage_weight, image_tensor
+from latelier.contracts.pixels import pil_to_tensor
+from latelier_conditioners.common.spatial import first_stage_weight
 from latelier_conditioners.mask.compositing import composite
 from latelier_conditioners.mask.inputs import Inpainting, MaskConfig
 from latelier_conditioners.mask.random_masks import random_mask
@@ -65,7 +66,7 @@ class MaskConditioner(Conditioner[MaskConfig]):
                     f"{geometry.size[1]}x{geometry.size[0]}; leave the size out, or resize image "
                     "and mask"
                 )
-        images = [image_tensor(each.image) for each in inputs]
+        images = [pil_to_tensor(each.image) for each in inputs]
         return {"image": torch.stack(images), "mask": torch.stack(masks)}
 
     def forward(self, batch: Mapping[str, Tensor], geometry: PictureGeometry, /) -> ConditionPart:

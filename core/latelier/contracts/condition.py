@@ -283,7 +283,7 @@ def _zeros(example: "Tensor", rows: int) -> "Tensor":
 
 
 def _combine(streams: Sequence[Stream], combine: "Callable[[list[Tensor]], Tensor]") -> Stream:
-    """Return one stream of several, with their optional fields filled in where any of them has one."""
+    """Return one stream of several, their optional fields filled in if any of them has one."""
     n = max(stream.tokens.shape[1] for stream in streams)
     streams = [stream.pad(n) for stream in streams]
     scale = streams[0].scale

@@ -184,3 +184,11 @@ def test_a_file_of_objects_is_not_unpickled(tmp_path: Path) -> None:
 def test_zeros_have_no_direction() -> None:
     with pytest.raises(InvalidInputError, match="a vector of zeros has no direction"):
         new_conditioner(normalise=True).encode([[ONE, [0, 0, 0]]])
+
+
+def test_a_client_opens_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "vector.npy"
+    np.save(path, np.array([ONE]))
+    with pytest.raises(InvalidInputError, match="a path is not opened for a client"):
+        read_input(Embedding, str(path), "embedding", trusted=False)
+    assert read_input(Embedding, [ONE], "embedding", trusted=False).vectors == (tuple(ONE),)

@@ -7,8 +7,8 @@ from PIL import Image
 
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.pixels import pil_to_tensor
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier_conditioners.common.spatial import image_tensor
 from latelier_conditioners.image.conditioner import ImageConditioner
 from latelier_conditioners.image.inputs import ImageConfig, LowResolution
 
@@ -27,13 +27,13 @@ def part(conditioner: ImageConditioner, geometry: PictureGeometry = GEOMETRY) ->
 
 
 def test_images_become_tensors() -> None:
-    pixels = image_tensor(SMALL)
+    pixels = pil_to_tensor(SMALL)
     assert pixels.shape == (3, 4, 6)
     assert pixels[1, 3, 5] == SMALL.getpixel((5, 3))[1] / 127.5 - 1  # type: ignore[index]
 
 
 def test_the_published_model_sees_the_pixels_as_they_are() -> None:
-    assert torch.equal(part(new_images())[0], image_tensor(SMALL))
+    assert torch.equal(part(new_images())[0], pil_to_tensor(SMALL))
     assert new_images().config.outputs().spatial == 3
 
 
@@ -44,7 +44,7 @@ def test_elsewhere_it_is_resized_as_pillow_does_it(latent: tuple[int, int]) -> N
     given = batch["image"]
     expected = soft.resize(latent[::-1], Image.Resampling.BICUBIC)
     assert part(new_images(), PictureGeometry((16, 24), latent)).abs().max() <= 1
-    assert (given[0] - image_tensor(expected)).abs().max() < 1.01 * 2 / 255
+    assert (given[0] - pil_to_tensor(expected)).abs().max() < 1.01 * 2 / 255
 
 
 def test_the_picture_is_the_image_times_the_factor() -> None:

@@ -7,8 +7,8 @@ from PIL import Image
 
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier.contracts.pixels import pil_to_tensor
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier_conditioners.common.spatial import image_tensor
 from latelier_conditioners.mask.conditioner import MaskConditioner
 from latelier_conditioners.mask.inputs import Inpainting, MaskConfig
 
@@ -60,7 +60,7 @@ def test_the_channels_are_those_of_the_published_models(
     latents = given[0, [k for k in range(4) if k != mask_at]]
     holes = torch.tensor(HOLE)
     assert torch.equal(mask, torch.where(holes[::2, ::2], *map(float, reversed(values))))
-    masked = torch.where(holes, float(hole), image_tensor(PICTURE))
+    masked = torch.where(holes, float(hole), pil_to_tensor(PICTURE))
     assert torch.equal(latents, masked[:, ::2, ::2])
 
 
