@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier.testing.problems import Gaussian, Mixture, Straight, even, logarithmic
-from latelier.testing.problems import observed_orders as observed
+from latelier.testing.support.problems import Gaussian, Mixture, Straight, even, logarithmic
+from latelier.testing.support.problems import observed_orders as observed
 from latelier_samplers.ddim_inversion import ddim_inversion
 from latelier_samplers.deis import deis
 from latelier_samplers.ipndm import ipndm

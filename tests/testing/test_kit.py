@@ -10,8 +10,8 @@ import pytest
 import latelier.testing
 from latelier.contracts.inputs import Box
 from latelier.testing import ConditionerContract
-from latelier.testing.audit import watch
-from latelier.testing.boxes import box, find_boxes, replace_boxes
+from latelier.testing.support.audit import watch
+from latelier.testing.support.boxes import box, find_boxes, replace_boxes
 from latelier_conditioners.layout.inputs import Layout
 
 AS_PUBLISHED = """

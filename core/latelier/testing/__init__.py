@@ -55,12 +55,12 @@ _MODULES = {
 # Failing checks show their values, also where latelier's pytest plugin is not loaded.
 pytest.register_assert_rewrite(
     *_MODULES.values(),
-    "latelier.testing.comparison",
+    "latelier.testing.support.comparison",
     "latelier.testing.component",
     "latelier.testing.module",
     "latelier.testing.module_config",
     "latelier.testing.module_outputs",
-    "latelier.testing.schemas",
+    "latelier.testing.support.schemas",
     "latelier.testing.side_effects",
 )
 

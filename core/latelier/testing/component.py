@@ -12,7 +12,7 @@ from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.kernel.registry import Registry
 from latelier.kernel.spec import ComponentSpec, Kind
-from latelier.testing.probe import registering_imports_torch
+from latelier.testing.support.probe import registering_imports_torch
 
 
 class ComponentContract:

@@ -18,13 +18,13 @@ from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.inputs import Box, read_input
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.cfg import cfg
-from latelier.testing.boxes import box, find_boxes, replace_boxes
-from latelier.testing.comparison import has_same_bits, is_close
 from latelier.testing.module import ModuleContract
-from latelier.testing.placement import META, weights_dtype
-from latelier.testing.randomness import GlobalState, seeded
-from latelier.testing.reading import active_tokens, attend_part, part_tensors
-from latelier.testing.schemas import check_described, check_refuses, check_round_trip
+from latelier.testing.support.boxes import box, find_boxes, replace_boxes
+from latelier.testing.support.comparison import has_same_bits, is_close
+from latelier.testing.support.placement import META, weights_dtype
+from latelier.testing.support.randomness import GlobalState, seeded
+from latelier.testing.support.reading import active_tokens, attend_part, part_tensors
+from latelier.testing.support.schemas import check_described, check_refuses, check_round_trip
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 LEAST = 1e-6

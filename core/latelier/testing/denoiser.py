@@ -11,9 +11,9 @@ from torch import Tensor
 from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition, Stream
 from latelier.contracts.configs import DenoiserConfig
-from latelier.testing.comparison import check_one_clear_error, is_close
 from latelier.testing.module import ModuleContract
-from latelier.testing.randomness import seeded
+from latelier.testing.support.comparison import check_one_clear_error, is_close
+from latelier.testing.support.randomness import seeded
 
 TOKENS = 3
 MIN_CHANGE = 1e-6

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from latelier.contracts.configs import FirstStageConfig
-from latelier.testing.comparison import check_one_clear_error, is_close
 from latelier.testing.module import ModuleContract
-from latelier.testing.randomness import seeded
+from latelier.testing.support.comparison import check_one_clear_error, is_close
+from latelier.testing.support.randomness import seeded
 
 SCALE = "scale_factor"
 

@@ -12,8 +12,8 @@ from latelier.contracts.options import read_options
 from latelier.contracts.sampling import Denoise
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.testing.component import FunctionContract
-from latelier.testing.randomness import Draws, GlobalState
-from latelier.testing.toy import SHAPE, Toy, condition_of
+from latelier.testing.support.randomness import Draws, GlobalState
+from latelier.testing.support.toy import SHAPE, Toy, condition_of
 
 ROWS = 3
 TOLD, NULL = (0.7, -0.4), (0.1, 0.2)

@@ -16,9 +16,9 @@ from latelier.contracts.errors import LatelierError
 from latelier.contracts.importing import Imported, Importer, ImportSource
 from latelier.diffusion.processes.kinds import process_from
 from latelier.diffusion.processes.process import Process
-from latelier.testing.audit import Activity, watch
-from latelier.testing.comparison import check_one_clear_error
 from latelier.testing.side_effects import SideEffectChecks, isolate_home
+from latelier.testing.support.audit import Activity, watch
+from latelier.testing.support.comparison import check_one_clear_error
 
 _MODEL = {"first_stage", "denoiser"}
 _ADAPTER = {"adapter", "conditioner"}

@@ -10,12 +10,12 @@ from torch import nn
 
 from latelier.checkpoints.component import Component, load_component, save_component
 from latelier.contracts.errors import LatelierError
-from latelier.testing.audit import Activity, watch
-from latelier.testing.comparison import has_same_bits, is_close
 from latelier.testing.module_config import ConfigChecks
 from latelier.testing.module_outputs import OutputChecks
-from latelier.testing.randomness import seeded
 from latelier.testing.side_effects import SideEffectChecks, isolate_home
+from latelier.testing.support.audit import Activity, watch
+from latelier.testing.support.comparison import has_same_bits, is_close
+from latelier.testing.support.randomness import seeded
 
 
 class ModuleContract(ConfigChecks, OutputChecks, SideEffectChecks):

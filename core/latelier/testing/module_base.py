@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from latelier.testing.component import ComponentContract
-from latelier.testing.randomness import seeded
+from latelier.testing.support.randomness import seeded
 
 
 class ModuleBase(ComponentContract):

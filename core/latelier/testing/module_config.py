@@ -1,8 +1,8 @@
 """Checks of the configuration of a module."""
 
 from latelier.testing.module_base import ModuleBase
-from latelier.testing.probe import imports_torch
-from latelier.testing.schemas import check_described, check_refuses, check_round_trip
+from latelier.testing.support.probe import imports_torch
+from latelier.testing.support.schemas import check_described, check_refuses, check_round_trip
 
 
 class ConfigChecks(ModuleBase):

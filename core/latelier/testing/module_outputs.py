@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from latelier.testing.comparison import has_same_bits, is_close
 from latelier.testing.module_base import ModuleBase
-from latelier.testing.placement import META, weights_dtype
-from latelier.testing.randomness import GlobalState, seeded
+from latelier.testing.support.comparison import has_same_bits, is_close
+from latelier.testing.support.placement import META, weights_dtype
+from latelier.testing.support.randomness import GlobalState, seeded
 
 ROUNDS = 4
 """Attempts to provoke a race between two threads."""

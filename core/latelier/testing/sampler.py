@@ -17,7 +17,7 @@ from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.noise import PerImageNoise
 from latelier.kernel.spec import SamplerTraits
 from latelier.testing.component import FunctionContract
-from latelier.testing.problems import (
+from latelier.testing.support.problems import (
     Gaussian,
     Mixture,
     Straight,
@@ -25,7 +25,7 @@ from latelier.testing.problems import (
     logarithmic,
     observed_orders,
 )
-from latelier.testing.randomness import Draws, GlobalState
+from latelier.testing.support.randomness import Draws, GlobalState
 
 SHAPE = (4, 8, 8)
 RTOL, ATOL = 1e-5, 1e-6

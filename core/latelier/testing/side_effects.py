@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from latelier.testing.audit import Activity
 from latelier.testing.component import ComponentContract
+from latelier.testing.support.audit import Activity
 
 
 class SideEffectChecks(ComponentContract):

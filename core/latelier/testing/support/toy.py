@@ -1,4 +1,4 @@
-"""A toy model for guidance: linear in x, and told a text and a label that act on each other."""
+"""A toy model for guidance: linear in x, with a text and a label that interact."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ SHAPE = (4, 6, 5)
 
 
 class ToyConfig(DenoiserConfig):
-    """What the toy says of itself."""
+    """The configuration of the toy."""
 
     @property
     def latent_channels(self) -> int:
@@ -24,7 +24,7 @@ class ToyConfig(DenoiserConfig):
 
     @property
     def supports(self) -> frozenset[str]:
-        """Masks need no heed: its streams have one token."""
+        """Its stream has one token, so masks have no effect."""
         return frozenset({"masks", "perturbed_attention"})
 
     @property
@@ -33,7 +33,7 @@ class ToyConfig(DenoiserConfig):
         return "middle"
 
     def inputs(self) -> InputSpec:
-        """Return the conditions that it takes."""
+        """Return the conditions: a text stream and a label vector."""
         return InputSpec(
             streams={"text": StreamSlot(width=1, injection="named")}, vectors={"label": 1}
         )
@@ -42,8 +42,9 @@ class ToyConfig(DenoiserConfig):
 class Toy:
     """`predict`: x0 = x / (1 + sigma) + text * A + label * B + text * label * C - perturbed * D.
 
-    calls: of how many conditions an estimate was asked for, call after call.
-    given: the tensors that it was given and that it returned, each with a copy of what it was.
+    Attributes:
+        calls: number of conditions in each call.
+        given: each tensor that was passed in or returned, with a copy of its values then.
     """
 
     config = ToyConfig()
@@ -74,7 +75,7 @@ class Toy:
         return latents[:, :3].repeat_interleave(2, 2).repeat_interleave(2, 3).tanh()
 
     def told(self, value: Any, /) -> Condition:
-        """Return another condition, of any text, for three images."""
+        """Return the condition of a text, for three images."""
         return condition_of(0.1 + 0.2 * (len(str(value)) % 5), 0.5, 3)
 
     def _x0(
@@ -83,13 +84,11 @@ class Toy:
         a, b, both, attention = self.patterns.to(x.dtype)
         text = condition.streams["text"].tokens.to(x.dtype)[:, :1, :, None]  # (B, 1, 1, 1)
         label = condition.vectors["label"].to(x.dtype)[..., None, None]
-        x0: Tensor = (
-            x / (1 + frames.per_image(sigma, x)) + text * a + label * b + text * label * both
-        )
+        x0 = x / (1 + frames.per_image(sigma, x)) + text * a + label * b + text * label * both
         return x0 - attention if perturbed else x0
 
 
 def condition_of(text: float, label: float, rows: int) -> Condition:
-    """Return the condition of a text and a label, each a number, the same for every row."""
+    """Return the condition of a text and a label, which are numbers, equal for every row."""
     stream = Stream(torch.full((rows, 1, 1), text, dtype=torch.float64))
     return Condition({"text": stream}, {}, {"label": torch.full((rows, 1), label).double()})
