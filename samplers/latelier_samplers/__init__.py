@@ -1,1 +1,1 @@
-"""Samplers and schedules, one a file. They know `denoise(x, sigma) -> x0` and a grid of sigmas."""
+"""Samplers and schedules, one a file. A sampler knows `denoise(x, sigma) -> x0` and the sigmas."""

@@ -1,4 +1,4 @@
-"""The samplers and schedules, registered through the same door as everybody's."""
+"""The built-in samplers and schedules, registered through the plugin API."""
 
 from latelier.kernel.hookspecs import hookimpl
 from latelier.kernel.registrar import Registrar
@@ -14,7 +14,7 @@ STOCHASTIC = {
     "restart": None,
     "sa_solver": 1,
 }
-"""Samplers that bear their file's name: calls of the model in a step of each; None: it varies."""
+"""Samplers named like their modules -> calls of the model in a step; None: it varies."""
 
 
 class SamplersPlugin:
@@ -22,10 +22,9 @@ class SamplersPlugin:
 
     @hookimpl
     def latelier_register(self, registrar: Registrar) -> None:
-        """Register them."""
         ddim = "latelier_samplers.ddim:ddim"
         registrar.sampler("ddim", factory=ddim, order=1)
-        registrar.sampler("euler", factory=ddim, order=1)
+        registrar.sampler("euler", factory="latelier_samplers.euler:euler", order=1)
         registrar.sampler("euler_ancestral", factory=ddim, defaults={"eta": 1.0}, stochastic=True)
         registrar.sampler("ddpm", factory="latelier_samplers.ddpm:ddpm", stochastic=True)
         registrar.sampler("heun", factory="latelier_samplers.heun:heun", order=2, nfe_per_step=2)
@@ -49,9 +48,9 @@ class SamplersPlugin:
         )
         registrar.sampler("lms", factory="latelier_samplers.lms:lms", order=2, asymptotic_order=4)
         registrar.sampler("unipc", factory="latelier_samplers.unipc:unipc", order=3)
-        for name, calls in STOCHASTIC.items():
+        for name, nfe in STOCHASTIC.items():
             factory = f"latelier_samplers.{name}:{name}"
-            registrar.sampler(name, factory=factory, nfe_per_step=calls, stochastic=True)
+            registrar.sampler(name, factory=factory, nfe_per_step=nfe, stochastic=True)
         exponential = "latelier_samplers.schedules.exponential:exponential"
         registrar.schedule(
             "align_your_steps",

@@ -1,4 +1,4 @@
-"""Steps that go down further than they should, and make up for it with fresh noise."""
+"""Ancestral steps: below the next sigma, and back up to it by fresh noise."""
 
 import math
 
@@ -9,27 +9,30 @@ from latelier.contracts import frames
 from latelier.contracts.sigma_grid import SigmaGrid
 
 
-def ancestral(grid: SigmaGrid, sigma: float, to: float, eta: float) -> tuple[float, float]:
-    """Return the sigma to go down to on the way to `to`, and the share of noise that is fresh.
+def find_sigma_down(sigmas: SigmaGrid, sigma: float, sigma_next: float, eta: float) -> float:
+    """Return the sigma from which `renoise` leads up to `sigma_next`.
 
-    From there `renoised` leads up to `to`. With eta 1 the share is that of the posterior of x at
-    `to`, given x0 and x at `sigma` (Ho et al., arXiv:2006.11239, equation 7), and the sigma is 0 if
-    that before was pure noise.
+    `eta` is the share of fresh noise. With eta 1 the noise is that of the posterior of the next x
+    given x0 and x at `sigma` (Ho et al., arXiv:2006.11239, equation 7), and sigma_down is 0 from
+    pure noise. With eta 0 it is `sigma_next` itself.
     """
-    # The quotient of the two noise-to-signal ratios is exp(-h); 0 to sigma 0 and from pure noise.
-    h = grid.log_snr(to) - grid.log_snr(sigma)
+    lam_next = sigmas.half_log_snr(sigma_next)
+    h = lam_next - sigmas.half_log_snr(sigma)  # infinite to sigma 0 and from pure noise
     fresh = eta * math.sqrt(-math.expm1(-2 * h))
     if fresh == 1:
-        return 0.0, fresh
+        return 0.0
     if fresh == 0:
-        return to, fresh
-    return frames.sigma_at(grid.frame, grid.log_snr(to) - math.log1p(-(fresh**2)) / 2), fresh
+        return sigma_next
+    return frames.sigma_at(sigmas.frame, lam_next - math.log1p(-(fresh**2)) / 2)
 
 
-def renoised(
-    x: Tensor, grid: SigmaGrid, sigma: float, to: float, eps: Tensor, amount: float = 1.0
+def renoise(
+    x: Tensor, sigmas: SigmaGrid, sigma: float, sigma_hat: float, eps: Tensor, s_noise: float = 1.0
 ) -> Tensor:
-    """Return x at the higher `to` for x at `sigma`, by adding `amount` * eps of unit variance."""
-    scale = grid.alpha(to) / grid.alpha(sigma)
-    std = amount * math.sqrt(to**2 - (scale * sigma) ** 2)
-    return torch.add(x, eps, alpha=std) if scale == 1 else (x * scale).add_(eps, alpha=std)
+    """Return x (B, C, h, w) raised from `sigma` to the higher `sigma_hat` by `s_noise` * eps.
+
+    eps has unit variance.
+    """
+    scale = sigmas.alpha(sigma_hat) / sigmas.alpha(sigma)
+    std = s_noise * math.sqrt(sigma_hat**2 - (scale * sigma) ** 2)
+    return torch.add(x if scale == 1 else x * scale, eps, alpha=std)

@@ -1,4 +1,4 @@
-"""DDIM (Song et al., arXiv:2010.02502), which has several names."""
+"""DDIM (Song et al., arXiv:2010.02502) and ancestral sampling."""
 
 import math
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from latelier.contracts.sigma_grid import SigmaGrid
 def ddim(
     denoise: Denoise,
     x: Tensor,
-    grid: SigmaGrid,
+    sigmas: SigmaGrid,
     /,
     *,
     noise: Noise,
@@ -26,18 +26,19 @@ def ddim(
 ) -> Iterator[Step]:
     """Yield the steps of equation (12), one call of `denoise` each, first order.
 
-    With eta 0 this is Euler's method on dx/dsigma = (x - x0) / sigma ('euler'); with eta 1 it is
-    'euler_ancestral', and what 'ddpm' is by default (see there for its larger variances).
+    A step goes down to sigma_down and back up to sigma_next by fresh noise of standard deviation
+    sigma_up. With eta 0 it is that of `euler`. With eta 1 it is 'euler_ancestral', and 'ddpm' at
+    its defaults (see there for DDPM's larger variances).
     """
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
-    for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
+    for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = denoise(x, sigma)
-        alpha, alpha_to = grid.alpha(sigma), grid.alpha(to)
-        # Quotient of the two noise-to-signal ratios; 0 from pure noise, whose own is infinite.
-        ratio = to * alpha / (sigma * alpha_to)
-        fresh = eta * math.sqrt(1 - ratio**2)
-        keep = to / sigma * math.sqrt(1 - fresh**2)
-        x = (x * keep).add_(denoised, alpha=alpha_to - keep * alpha)
-        if fresh * to > 0:
-            x.add_(noise(sigma, to), alpha=fresh * to)
-        yield Step(index, to, x, denoised)
+        alpha, alpha_next = sigmas.alpha(sigma), sigmas.alpha(sigma_next)
+        # The quotient of the noise-to-signal ratios, exp(-h): 0 from pure noise.
+        decay = sigma_next * alpha / (sigma * alpha_next)
+        sigma_up = sigma_next * eta * math.sqrt(1 - decay**2)
+        sigma_down = math.sqrt(sigma_next**2 - sigma_up**2)
+        ratio = sigma_down / sigma
+        x = torch.add(x * ratio, denoised, alpha=alpha_next - ratio * alpha)
+        if sigma_up > 0:
+            x = torch.add(x, noise(sigma, sigma_next), alpha=sigma_up)
+        yield Step(index, sigma_next, x, denoised)

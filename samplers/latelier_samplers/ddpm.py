@@ -16,7 +16,7 @@ from latelier.contracts.sigma_grid import SigmaGrid
 def ddpm(
     denoise: Denoise,
     x: Tensor,
-    grid: SigmaGrid,
+    sigmas: SigmaGrid,
     /,
     *,
     noise: Noise,
@@ -32,24 +32,22 @@ def ddpm(
 ) -> Iterator[Step]:
     """Yield the steps of Algorithm 2, one call of `denoise` each, first order.
 
-    Each draws from the posterior of x given x0 and the x before (equation 7), except the one to
-    sigma 0, which adds no noise. `variance` is the `v_posterior` of the published configurations;
-    at 0 this is `ddim` with eta 1. beta is that of x at unit variance, 1 - abar / abar_to, in
-    either frame.
+    A step draws from the posterior of the next x given x0 and x (equation 7). The step to sigma 0
+    adds no noise. `variance` is the `v_posterior` of the published configurations; at 0 this is
+    `ddim` with eta 1. beta is that of x at unit variance, 1 - abar / abar_next, in either frame.
     """
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
-    for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
+    for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = denoise(x, sigma)
-        alpha, alpha_to = grid.alpha(sigma), grid.alpha(to)
-        # Quotient of the two noise-to-signal ratios; 0 from pure noise, whose own is infinite.
-        ratio = to * alpha / (sigma * alpha_to)
-        keep = to / sigma * ratio
-        x = (x * keep).add_(denoised, alpha=alpha_to - keep * alpha)
-        if to > 0:
+        alpha, alpha_next = sigmas.alpha(sigma), sigmas.alpha(sigma_next)
+        # The quotient of the noise-to-signal ratios, exp(-h): 0 from pure noise.
+        decay = sigma_next * alpha / (sigma * alpha_next)
+        ratio = sigma_next / sigma * decay
+        x = torch.add(x * ratio, denoised, alpha=alpha_next - ratio * alpha)
+        if sigma_next > 0:
             # abar is alpha^2 / (alpha^2 + sigma^2); both variances are those of x in the frame.
-            posterior = (1 - ratio**2) * to**2
-            power, power_to = alpha**2 + sigma**2, alpha_to**2 + to**2
-            beta = (1 - ratio**2) * sigma**2 / power * power_to
-            std = math.sqrt((1 - variance) * posterior + variance * beta)
-            x.add_(noise(sigma, to), alpha=std)
-        yield Step(index, to, x, denoised)
+            power, power_next = alpha**2 + sigma**2, alpha_next**2 + sigma_next**2
+            posterior = (1 - decay**2) * sigma_next**2
+            beta = (1 - decay**2) * sigma**2 / power * power_next
+            sigma_up = math.sqrt((1 - variance) * posterior + variance * beta)
+            x = torch.add(x, noise(sigma, sigma_next), alpha=sigma_up)
+        yield Step(index, sigma_next, x, denoised)

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from latelier.contracts.sampling import Denoise, Noise, Step
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier_samplers.ancestral import ancestral, renoised
+from latelier_samplers.ancestral import find_sigma_down, renoise
 
 
 def dpm2_ancestral(
     denoise: Denoise,
     x: Tensor,
-    grid: SigmaGrid,
+    sigmas: SigmaGrid,
     /,
     *,
     noise: Noise,
@@ -25,25 +25,25 @@ def dpm2_ancestral(
         float, Field(ge=0, le=1, description="share of fresh noise; 0: none, 1: as in DDPM")
     ] = 1.0,
 ) -> Iterator[Step]:
-    """Yield midpoint steps to a sigma below that of the grid, from which noise leads up to it.
+    """Yield midpoint steps to sigma_down, below sigma_next, from which noise leads up to it.
 
-    Two calls of `denoise` each, the second half way down in log(sigma); one where that way ends at
-    0: to sigma 0, and with eta 1 from pure noise. With eta 0 it is `dpm2`. In the 've' frame it is
+    Two calls of `denoise` each, the second half way down in log(sigma); one where sigma_down is 0:
+    to sigma 0, and with eta 1 from pure noise. With eta 0 it is `dpm2`. In the 've' frame it is
     k-diffusion's `sample_dpm_2_ancestral`.
     """
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
-    for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
-        down, fresh = ancestral(grid, sigma, to, eta)
+    for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
+        sigma_down = find_sigma_down(sigmas, sigma, sigma_next, eta)
         denoised = denoise(x, sigma)
-        # Either way along the slope (x - x0) / sigma, here at sigma and then at half.
-        if down > 0:
-            half = math.sqrt(sigma * down)
-            x_half = (x * (half / sigma)).add_(denoised, alpha=1 - half / sigma)
-            denoised = denoise(x_half, half)
-            share = (down - sigma) / half
-            x = torch.add(x, x_half, alpha=share).sub_(denoised, alpha=share)
+        if sigma_down > 0:
+            sigma_mid = math.sqrt(sigma * sigma_down)
+            ratio = sigma_mid / sigma
+            x_mid = torch.add(x * ratio, denoised, alpha=1 - ratio)
+            denoised = denoise(x_mid, sigma_mid)
+            # x + (sigma_down - sigma) * (x_mid - x0) / sigma_mid
+            share = (sigma_down - sigma) / sigma_mid
+            x = torch.add(x, x_mid, alpha=share).sub_(denoised, alpha=share)
         else:
-            x = denoised.to(x.dtype)
-        if fresh * to > 0:
-            x = renoised(x, grid, down, to, noise(sigma, to))
-        yield Step(index, to, x, denoised)
+            x = denoised
+        if sigma_down < sigma_next:
+            x = renoise(x, sigmas, sigma_down, sigma_next, noise(sigma, sigma_next))
+        yield Step(index, sigma_next, x, denoised)

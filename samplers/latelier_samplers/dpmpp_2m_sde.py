@@ -16,7 +16,7 @@ from latelier.contracts.sigma_grid import SigmaGrid
 def dpmpp_2m_sde(
     denoise: Denoise,
     x: Tensor,
-    grid: SigmaGrid,
+    sigmas: SigmaGrid,
     /,
     *,
     noise: Noise,
@@ -30,27 +30,26 @@ def dpmpp_2m_sde(
 ) -> Iterator[Step]:
     """Yield the steps of the multistep solver: one call of `denoise` each.
 
-    x0 is extrapolated from the last two estimates in h, the change of log(alpha / sigma), and
-    integrated against exp(-(1 + eta) * h). The first step, one to sigma 0 and that after pure noise
-    (h infinite) take the newest estimate as it is. With eta 0 it is `dpmpp_2m`.
+    A step extrapolates x0 from the last two estimates in lambda = log(alpha / sigma), which changes
+    by h, and integrates it against exp(-(1 + eta) * h). The first step, one to sigma 0 and the one
+    after pure noise (h infinite) use the newest estimate alone. With eta 0 it is `dpmpp_2m`.
     """
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
     previous, h_previous = x, math.inf
-    for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
+    for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = denoise(x, sigma)
-        h = grid.log_snr(to) - grid.log_snr(sigma)
+        h = sigmas.half_log_snr(sigma_next) - sigmas.half_log_snr(sigma)
         z = (1 + eta) * h
         weight = -math.expm1(-z)
-        keep = to / sigma * (math.exp(-eta * h) if eta else 1.0)
         slope = 0.0
-        if h_previous < math.inf and to > 0:
+        if h_previous < math.inf and sigma_next > 0:
             slope = (weight / 2 if solver_type == "midpoint" else 1 - weight / z) * h / h_previous
-        alpha_to = grid.alpha(to)
-        x = (x * keep).add_(denoised, alpha=alpha_to * (weight + slope))
+        alpha_next = sigmas.alpha(sigma_next)
+        ratio = sigma_next / sigma * (math.exp(-eta * h) if eta else 1.0)
+        x = torch.add(x * ratio, denoised, alpha=alpha_next * (weight + slope))
         if slope:
-            x.add_(previous, alpha=-alpha_to * slope)
-        fresh = math.sqrt(-math.expm1(-2 * eta * h)) if eta else 0.0
-        if fresh * to > 0:
-            x.add_(noise(sigma, to), alpha=fresh * to)
-        yield Step(index, to, x, denoised)
+            x = torch.add(x, previous, alpha=-alpha_next * slope)
+        sigma_up = sigma_next * math.sqrt(-math.expm1(-2 * eta * h)) if eta else 0.0
+        if sigma_up > 0:
+            x = torch.add(x, noise(sigma, sigma_next), alpha=sigma_up)
+        yield Step(index, sigma_next, x, denoised)
         previous, h_previous = denoised, h

@@ -12,13 +12,13 @@ from torch import Tensor
 from latelier.contracts import frames
 from latelier.contracts.sampling import Denoise, Noise, Step
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier_samplers.ancestral import ancestral, renoised
+from latelier_samplers.ancestral import find_sigma_down, renoise
 
 
 def dpmpp_2s_ancestral(
     denoise: Denoise,
     x: Tensor,
-    grid: SigmaGrid,
+    sigmas: SigmaGrid,
     /,
     *,
     noise: Noise,
@@ -26,24 +26,25 @@ def dpmpp_2s_ancestral(
         float, Field(ge=0, le=1, description="share of fresh noise; 0: none, 1: as in DDPM")
     ] = 1.0,
 ) -> Iterator[Step]:
-    """Yield steps of Algorithm 1 to a sigma below that of the grid; noise leads up to it.
+    """Yield steps of Algorithm 1 to sigma_down, below sigma_next; noise leads up to it.
 
-    Two calls of `denoise` each, the second half way down in log(alpha / sigma). There is no half
-    way to sigma 0 or from pure noise, so such a step takes the first estimate. With eta 0 it is
-    DPM-Solver++(2S). k-diffusion's `sample_dpmpp_2s_ancestral` is this in the 've' frame.
+    Two calls of `denoise` each, the second half way down in log(alpha / sigma). Such a midpoint
+    does not exist on the way to sigma 0 or from pure noise, so these steps use the first estimate.
+    With eta 0 it is DPM-Solver++(2S). In the 've' frame it is k-diffusion's
+    `sample_dpmpp_2s_ancestral`.
     """
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
-    for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
-        down, fresh = ancestral(grid, sigma, to, eta)
+    for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
+        sigma_down = find_sigma_down(sigmas, sigma, sigma_next, eta)
         denoised = denoise(x, sigma)
-        middle = (grid.log_snr(sigma) + grid.log_snr(down)) / 2
-        if math.isfinite(middle):
-            half = frames.sigma_at(grid.frame, middle)
-            keep = half / sigma
-            denoised = denoise((x * keep).add_(denoised, alpha=1 - keep), half)
-        # alpha_to * (1 - exp(-h)) is 1 - to / sigma in both frames.
-        keep = down / sigma
-        x = (x * keep).add_(denoised, alpha=1 - keep)
-        if fresh * to > 0:
-            x = renoised(x, grid, down, to, noise(sigma, to))
-        yield Step(index, to, x, denoised)
+        lam_mid = (sigmas.half_log_snr(sigma) + sigmas.half_log_snr(sigma_down)) / 2
+        if math.isfinite(lam_mid):
+            sigma_mid = frames.sigma_at(sigmas.frame, lam_mid)
+            ratio = sigma_mid / sigma
+            x_mid = torch.add(x * ratio, denoised, alpha=1 - ratio)
+            denoised = denoise(x_mid, sigma_mid)
+        # Algorithm 1's alpha_down * (1 - exp(-h)) is 1 - ratio in both frames.
+        ratio = sigma_down / sigma
+        x = torch.add(x * ratio, denoised, alpha=1 - ratio)
+        if sigma_down < sigma_next:
+            x = renoise(x, sigmas, sigma_down, sigma_next, noise(sigma, sigma_next))
+        yield Step(index, sigma_next, x, denoised)

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from latelier.contracts.sampling import Denoise, Noise, Step
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier_samplers.exponential import weights
+from latelier_samplers.exponential import exponential_weights
 
 
 def dpmpp_3m_sde(
     denoise: Denoise,
     x: Tensor,
-    grid: SigmaGrid,
+    sigmas: SigmaGrid,
     /,
     *,
     noise: Noise,
@@ -28,30 +28,29 @@ def dpmpp_3m_sde(
 ) -> Iterator[Step]:
     """Yield the steps of the multistep solver: one call of `denoise` each.
 
-    x0 is taken as the parabola in log(alpha / sigma) through the last three estimates (a line
-    through two in the second step, the one there is in the first) and integrated exactly against
-    exp(-(1 + eta) * h). An estimate made at pure noise, infinitely far off, is in no such curve,
-    and the step to sigma 0 takes the newest estimate as it is.
+    A step integrates the parabola in lambda = log(alpha / sigma) through the last three estimates
+    of x0 exactly against exp(-(1 + eta) * h). (The second step has a line through two estimates,
+    the first has one estimate.) An estimate made at pure noise, infinitely far off, is left out,
+    and the step to sigma 0 uses the newest estimate alone.
 
-    Not as in k-diffusion's `sample_dpmpp_3m_sde`, which gives the parabola's quadratic term half
-    its weight and so is of second order.
+    It differs from k-diffusion's `sample_dpmpp_3m_sde`, which gives the parabola's quadratic term
+    half its weight and so is of second order.
     """
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
     past: deque[tuple[float, Tensor]] = deque(maxlen=2)
-    for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
+    for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = denoise(x, sigma)
-        at, alpha_to = grid.log_snr(sigma), grid.alpha(to)
-        h = grid.log_snr(to) - at
+        lam, alpha_next = sigmas.half_log_snr(sigma), sigmas.alpha(sigma_next)
+        h = sigmas.half_log_snr(sigma_next) - lam
         z = (1 + eta) * h
-        known = past if to > 0 else ()
-        others = weights(z, [(u - at) / h for u, _ in known])
-        keep = to / sigma * (math.exp(-eta * h) if eta else 1.0)
-        x = (x * keep).add_(denoised, alpha=alpha_to * (-math.expm1(-z) - sum(others)))
-        for weight, (_, estimate) in zip(others, known):
-            x.add_(estimate, alpha=alpha_to * weight)
-        fresh = math.sqrt(-math.expm1(-2 * eta * h)) if eta else 0.0
-        if fresh * to > 0:
-            x.add_(noise(sigma, to), alpha=fresh * to)
-        yield Step(index, to, x, denoised)
-        if math.isfinite(at):
-            past.appendleft((at, denoised))
+        older = past if sigma_next > 0 else ()
+        weights = exponential_weights(z, [(each - lam) / h for each, _ in older])
+        ratio = sigma_next / sigma * (math.exp(-eta * h) if eta else 1.0)
+        x = torch.add(x * ratio, denoised, alpha=alpha_next * (-math.expm1(-z) - sum(weights)))
+        for weight, (_, estimate) in zip(weights, older):
+            x = torch.add(x, estimate, alpha=alpha_next * weight)
+        sigma_up = sigma_next * math.sqrt(-math.expm1(-2 * eta * h)) if eta else 0.0
+        if sigma_up > 0:
+            x = torch.add(x, noise(sigma, sigma_next), alpha=sigma_up)
+        yield Step(index, sigma_next, x, denoised)
+        if math.isfinite(lam):
+            past.appendleft((lam, denoised))

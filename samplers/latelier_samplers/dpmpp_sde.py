@@ -17,7 +17,7 @@ from latelier.contracts.sigma_grid import SigmaGrid
 def dpmpp_sde(
     denoise: Denoise,
     x: Tensor,
-    grid: SigmaGrid,
+    sigmas: SigmaGrid,
     /,
     *,
     noise: Noise,
@@ -30,39 +30,46 @@ def dpmpp_sde(
 ) -> Iterator[Step]:
     """Yield steps that take x0 from two calls of `denoise`, the second at r of the step.
 
-    The step is measured in log(alpha / sigma), and x0 is extrapolated to its middle. There is no
-    such point on the way to sigma 0 or from pure noise, so such a step takes the first estimate.
+    The step is measured in log(alpha / sigma), and x0 is extrapolated to its middle. Such a point
+    does not exist on the way to sigma 0 or from pure noise, so these steps use the first estimate.
 
     The noise of a step contains that of its part: with eta 1, x / sigma^2 (at alpha 1) is a
     Brownian motion in alpha^2 / sigma^2, and the two increments weigh what they cover of it.
     k-diffusion's `sample_dpmpp_sde` is this with noise that is Brownian in sigma.
     """
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
-    for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
+    for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         x0 = denoised = denoise(x, sigma)
-        at = grid.log_snr(sigma)
-        h = grid.log_snr(to) - at
+        lam = sigmas.half_log_snr(sigma)
+        h = sigmas.half_log_snr(sigma_next) - lam
         eps = None
         if math.isfinite(h):
-            half = frames.sigma_at(grid.frame, at + r * h)
-            eps_half = noise(sigma, half) if eta else None
-            denoised = denoise(_moved(x, x0, grid, sigma, half, eta, eps_half), half)
+            sigma_mid = frames.sigma_at(sigmas.frame, lam + r * h)
+            eps_mid = noise(sigma, sigma_mid) if eta else None
+            x_mid = _ddim_step(x, x0, sigmas, (sigma, sigma_mid), eta, eps_mid)
+            denoised = denoise(x_mid, sigma_mid)
             x0 = torch.lerp(x0, denoised, 1 / (2 * r))
-            if eps_half is not None:
+            if eps_mid is not None:
                 covered = math.expm1(2 * r * h) / math.expm1(2 * h)
-                eps = noise(half, to) * math.sqrt(1 - covered)
-                eps.add_(eps_half, alpha=math.sqrt(covered))
-        elif eta * to > 0:
-            eps = noise(sigma, to)
-        x = _moved(x, x0, grid, sigma, to, eta, eps)
-        yield Step(index, to, x, denoised)
+                eps = noise(sigma_mid, sigma_next) * math.sqrt(1 - covered)
+                eps = torch.add(eps, eps_mid, alpha=math.sqrt(covered))
+        elif eta * sigma_next > 0:
+            eps = noise(sigma, sigma_next)
+        x = _ddim_step(x, x0, sigmas, (sigma, sigma_next), eta, eps)
+        yield Step(index, sigma_next, x, denoised)
 
 
-def _moved(
-    x: Tensor, x0: Tensor, grid: SigmaGrid, sigma: float, to: float, eta: float, eps: Tensor | None
+def _ddim_step(
+    x: Tensor,
+    x0: Tensor,
+    sigmas: SigmaGrid,
+    ends: tuple[float, float],
+    eta: float,
+    eps: Tensor | None,
 ) -> Tensor:
-    """Return the step of `ddim` (arXiv:2010.02502, equation 12) with noise `eps`, if any."""
-    fresh = eta * math.sqrt(-math.expm1(-2 * (grid.log_snr(to) - grid.log_snr(sigma))))
-    keep = to / sigma * math.sqrt(1 - fresh**2)
-    x = (x * keep).add_(x0, alpha=grid.alpha(to) - keep * grid.alpha(sigma))
-    return x if eps is None else x.add_(eps, alpha=fresh * to)
+    """Return x at the second of `ends` by a step of `ddim` with the noise `eps`, if any."""
+    sigma, sigma_next = ends
+    h = sigmas.half_log_snr(sigma_next) - sigmas.half_log_snr(sigma)
+    fresh = eta * math.sqrt(-math.expm1(-2 * h))
+    ratio = sigma_next / sigma * math.sqrt(1 - fresh**2)
+    x = torch.add(x * ratio, x0, alpha=sigmas.alpha(sigma_next) - ratio * sigmas.alpha(sigma))
+    return x if eps is None else torch.add(x, eps, alpha=fresh * sigma_next)

@@ -6,36 +6,29 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from latelier.contracts.sampling import Denoise, Noise, Step
+from latelier.contracts.sampling import Denoise, Step
 from latelier.contracts.sigma_grid import SigmaGrid
 
 
-def heun(
-    denoise: Denoise,
-    x: Tensor,
-    grid: SigmaGrid,
-    /,
-    *,
-    noise: Noise,  # noqa: ARG001
-) -> Iterator[Step]:
+def heun(denoise: Denoise, x: Tensor, sigmas: SigmaGrid, /) -> Iterator[Step]:
     """Yield the steps of Algorithm 1: two calls of `denoise` each (one to sigma 0), second order.
 
-    `Step.denoised` is the estimate of the second call, made nearer to the image.
+    `Step.denoised` is the estimate of the second call, which is nearer to the image.
     """
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
-    for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
-        x, denoised = heun_step(denoise, x, sigma, to)
-        yield Step(index, to, x, denoised)
+    for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
+        x, denoised = heun_step(denoise, x, sigma, sigma_next)
+        yield Step(index, sigma_next, x, denoised)
 
 
-def heun_step(denoise: Denoise, x: Tensor, sigma: float, to: float) -> tuple[Tensor, Tensor]:
-    """Return x at `to` by the two slopes of a step (by one to sigma 0), and the newest x0."""
+def heun_step(
+    denoise: Denoise, x: Tensor, sigma: float, sigma_next: float
+) -> tuple[Tensor, Tensor]:
+    """Return x at `sigma_next`, (B, C, h, w), and the newest estimate of x0."""
     denoised = denoise(x, sigma)
-    keep = to / sigma
-    x_to = (x * keep).add_(denoised, alpha=1 - keep)  # x + (to - sigma) * slope
-    if to > 0:
-        denoised = denoise(x_to, to)
-        # x and half a step along each slope; the first half ends between x and x_to
-        half = (to - sigma) / (2 * to)
-        x_to = torch.lerp(x, x_to, 0.5).add_(x_to - denoised, alpha=half)
-    return x_to, denoised
+    x_next = torch.lerp(denoised, x, sigma_next / sigma)  # x + (sigma_next - sigma) * d_cur
+    if sigma_next > 0:
+        # x + (sigma_next - sigma) * (d_cur + d_prime) / 2 is the mean of the two Euler steps.
+        denoised = denoise(x_next, sigma_next)
+        d_prime = (x_next - denoised) / sigma_next
+        x_next = torch.lerp(x_next, x + (sigma_next - sigma) * d_prime, 0.5)
+    return x_next, denoised

@@ -10,17 +10,16 @@ from latelier.contracts.sampling import Denoise, Noise, Step
 from latelier.contracts.sigma_grid import SigmaGrid
 
 
-def lcm(denoise: Denoise, x: Tensor, grid: SigmaGrid, /, *, noise: Noise) -> Iterator[Step]:
+def lcm(denoise: Denoise, x: Tensor, sigmas: SigmaGrid, /, *, noise: Noise) -> Iterator[Step]:
     """Yield the steps of Algorithm 1: to x0 in one call of `denoise`, and up again by fresh noise.
 
-    It wants a model that was distilled to jump to the end of the way (a latent consistency model,
-    arXiv:2310.04378, or one with such an adapter): of any other, x0 is a mean, and pictures get
-    smooth. A few steps will do.
+    It needs a model that was distilled to predict the end of the path in one call: a latent
+    consistency model (arXiv:2310.04378), or a model with such an adapter. The x0 of any other model
+    is a mean, so pictures come out smooth. A few steps are enough.
     """
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
-    for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
+    for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = denoise(x, sigma)
-        x = denoised.to(x.dtype) * grid.alpha(to)
-        if to > 0:
-            x.add_(noise(sigma, to), alpha=to)
-        yield Step(index, to, x, denoised)
+        x = denoised * sigmas.alpha(sigma_next)
+        if sigma_next > 0:
+            x = torch.add(x, noise(sigma, sigma_next), alpha=sigma_next)
+        yield Step(index, sigma_next, x, denoised)

@@ -1,4 +1,4 @@
-"""The linear multistep method, as k-diffusion has it: Adams-Bashforth for any spacing."""
+"""The linear multistep method, as in k-diffusion: Adams-Bashforth for any spacing."""
 
 import math
 from collections import deque
@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
-from latelier.contracts.sampling import Denoise, Noise, Step
+from latelier.contracts.sampling import Denoise, Step
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier_samplers.multistep import multistep
 
@@ -18,10 +17,9 @@ from latelier_samplers.multistep import multistep
 def lms(
     denoise: Denoise,
     x: Tensor,
-    grid: SigmaGrid,
+    sigmas: SigmaGrid,
     /,
     *,
-    noise: Noise,  # noqa: ARG001
     order: Annotated[
         int, Field(ge=1, le=4, description="of the polynomial through the last slopes, plus 1")
     ] = 4,
@@ -29,27 +27,26 @@ def lms(
     """Yield the steps of the method: one call of `denoise` each.
 
     A step integrates the polynomial in sigma through the last `order` slopes dx/dsigma = (x - x0) /
-    sigma. The first steps have fewer of them: the first is Euler's, and the whole is of second
-    order with any `order` above 1. (A first step of Heun's makes it of third order, but for as many
+    sigma. The first steps have fewer of them: the first is Euler's, and the run is of second order
+    with any `order` above 1. (A first step of Heun's makes it of third order, but for as many
     calls, 8 to 30, the error was no smaller.) In the 've' frame the slope is eps, and this is the
     rhoAB-DEIS of Zhang and Chen (arXiv:2204.13902).
     """
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
     slopes: deque[Tensor] = deque(maxlen=order)
-    for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
+    for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = denoise(x, sigma)
         slopes.appendleft((x - denoised) / sigma)
-        nodes = grid.sigmas[index + 1 - len(slopes) : index + 1][::-1]
-        x = multistep(x, slopes, _weights(nodes, to))
-        yield Step(index, to, x, denoised)
+        nodes = sigmas[index + 1 - len(slopes) : index + 1][::-1]
+        x = multistep(x, slopes, _weights(nodes, sigma_next))
+        yield Step(index, sigma_next, x, denoised)
 
 
-def _weights(nodes: Sequence[float], to: float) -> list[float]:
-    """Return the integrals, from the first node to `to`, of the Lagrange polynomials of the nodes.
+def _weights(nodes: Sequence[float], sigma_next: float) -> list[float]:
+    """Return the integrals, from nodes[0] to `sigma_next`, of the nodes' Lagrange polynomials.
 
     Gauss' rule with two points is exact for them, which are cubic at most.
     """
-    middle, half = (nodes[0] + to) / 2, (to - nodes[0]) / 2
+    middle, half = (nodes[0] + sigma_next) / 2, (sigma_next - nodes[0]) / 2
     points = middle - half / math.sqrt(3), middle + half / math.sqrt(3)
     return [
         half * sum(math.prod((p - o) / (node - o) for o in nodes if o != node) for p in points)

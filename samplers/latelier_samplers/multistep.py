@@ -1,4 +1,4 @@
-"""What linear multistep methods share: steps by the slopes of the last steps."""
+"""Steps of linear multistep methods, by the slopes of the last steps."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,13 +11,11 @@ ADAMS_BASHFORTH = (
     (23 / 12, -16 / 12, 5 / 12),
     (55 / 24, -59 / 24, 37 / 24, -9 / 24),
 )
-"""For even spacing: weights of the newest slope and of those before it, by how many there are."""
+"""By the number of slopes: their weights for even spacing, the newest first."""
 
 
 def multistep(x: Tensor, slopes: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
-    """Return x plus the weighted slopes."""
-    newest, *older = slopes
-    x = torch.add(x, newest, alpha=weights[0])
-    for weight, slope in zip(weights[1:], older):
-        x.add_(slope, alpha=weight)
+    """Return x plus the weighted slopes, all (B, C, h, w)."""
+    for weight, slope in zip(weights, slopes):
+        x = torch.add(x, slope, alpha=weight)
     return x

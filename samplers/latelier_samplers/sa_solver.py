@@ -12,21 +12,21 @@ from torch import Tensor
 
 from latelier.contracts.sampling import Denoise, Noise, Step
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier_samplers.exponential import weights
+from latelier_samplers.exponential import exponential_weights
 
 
 def sa_solver(
     denoise: Denoise,
     x: Tensor,
-    grid: SigmaGrid,
+    sigmas: SigmaGrid,
     /,
     *,
     noise: Noise,
     predictor_order: Annotated[
-        int, Field(ge=1, le=4, description="estimates of x0 that a prediction is made of")
+        int, Field(ge=1, le=4, description="estimates of x0 that a prediction uses")
     ] = 2,
     corrector_order: Annotated[
-        int, Field(ge=0, le=4, description="estimates that a correction is made of; 0: none")
+        int, Field(ge=0, le=4, description="estimates that a correction uses; 0: none")
     ] = 2,
     tau: Annotated[
         float, Field(ge=0, description="amount of noise; 0: none, 1: the reverse SDE's")
@@ -40,54 +40,53 @@ def sa_solver(
 ) -> Iterator[Step]:
     """Yield the predictions of Algorithm 1: one call of `denoise` each.
 
-    x0 is taken as the polynomial in log(alpha / sigma) through the last estimates and integrated
-    exactly against exp(-(1 + tau^2) * h) (sections 5.1 and 5.2). The next step begins by correcting
-    the prediction with the estimate that was made of it, under the same noise. The first step and
-    one to sigma 0 are of first order. An estimate made at pure noise, infinitely far off, is in no
-    polynomial, and the step from there is not corrected. By default tau is as the paper has it for
+    A step integrates the polynomial in lambda = log(alpha / sigma) through the last estimates of
+    x0 exactly against exp(-(1 + tau^2) * h) (sections 5.1 and 5.2). The next step begins by
+    correcting the prediction with the estimate made at it, under the same noise. The first step
+    and one to sigma 0 are of first order. An estimate made at pure noise, infinitely far off, is
+    left out, and the step from there is not corrected. The default tau is the paper's for
     ImageNet-64.
     """
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
     past: deque[tuple[float, Tensor]] = deque(maxlen=max(predictor_order, corrector_order))
-    rest, start, k = x, -math.inf, 1.0
-    for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
+    base, start, rate = x, -math.inf, 1.0
+    for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = denoise(x, sigma)
-        at = grid.log_snr(sigma)
+        lam, lam_next = sigmas.half_log_snr(sigma), sigmas.half_log_snr(sigma_next)
         if past and past[0][0] == -math.inf:
             past.clear()
-        past.appendleft((at, denoised))
+        past.appendleft((lam, denoised))
         if corrector_order > 0 and start > -math.inf:
-            x = _integrated(rest, grid.alpha(sigma), [*past][:corrector_order], start, at, k)
-        noisy = tau if s_tmin <= math.exp(-at) <= s_tmax else 0.0
-        start, end, k = at, grid.log_snr(to), 1 + noisy**2
-        # What of x does not depend on x0; the correction starts from it again.
-        keep = to / sigma * (math.exp(-(noisy**2) * (end - start)) if noisy else 1.0)
-        rest = x * keep
-        if noisy * to > 0:
-            std = to * math.sqrt(-math.expm1(-2 * noisy**2 * (end - start)))
-            rest.add_(noise(sigma, to), alpha=std)
-        order = predictor_order if to > 0 else 1
-        x = _integrated(rest, grid.alpha(to), [*past][:order], start, end, k)
-        yield Step(index, to, x, denoised)
+            estimates = [*past][:corrector_order]
+            x = _integrate(base, sigmas.alpha(sigma), estimates, (start, lam), rate)
+        noisy = tau if s_tmin <= math.exp(-lam) <= s_tmax else 0.0
+        start, rate, h = lam, 1 + noisy**2, lam_next - lam
+        # The part of the next x that does not depend on x0; the correction starts from it again.
+        base = x * (sigma_next / sigma * (math.exp(-(noisy**2) * h) if noisy else 1.0))
+        if noisy * sigma_next > 0:
+            sigma_up = sigma_next * math.sqrt(-math.expm1(-2 * noisy**2 * h))
+            base = torch.add(base, noise(sigma, sigma_next), alpha=sigma_up)
+        estimates = [*past][: predictor_order if sigma_next > 0 else 1]
+        x = _integrate(base, sigmas.alpha(sigma_next), estimates, (lam, lam_next), rate)
+        yield Step(index, sigma_next, x, denoised)
 
 
-def _integrated(
+def _integrate(
     x: Tensor,
     alpha: float,
     estimates: Sequence[tuple[float, Tensor]],
-    start: float,
-    end: float,
-    k: float,
+    ends: tuple[float, float],
+    rate: float,
 ) -> Tensor:
-    """Return x + alpha * integral of k * exp(-k * (end - u)) * x0(u) from `start` to `end`.
+    """Return x + alpha * the integral of rate * exp(-rate * (end - lam)) * x0(lam) between `ends`.
 
-    x0(u) is the polynomial through `estimates`, pairs of u and x0: one, or one at `start` among
-    them.
+    x0(lam) is the polynomial through `estimates`, pairs of lam and x0: a single one, or one at the
+    first of `ends` among them.
     """
+    start, end = ends
     h = end - start
     (_, nearest), *others = sorted(estimates, key=lambda each: abs(each[0] - start))
-    shares = weights(k * h, [(u - start) / h for u, _ in others])
-    x = torch.add(x, nearest, alpha=alpha * (-math.expm1(-k * h) - sum(shares)))
-    for share, (_, estimate) in zip(shares, others):
-        x.add_(estimate, alpha=alpha * share)
+    weights = exponential_weights(rate * h, [(lam - start) / h for lam, _ in others])
+    x = torch.add(x, nearest, alpha=alpha * (-math.expm1(-rate * h) - sum(weights)))
+    for weight, (_, estimate) in zip(weights, others):
+        x = torch.add(x, estimate, alpha=alpha * weight)
     return x

@@ -10,9 +10,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from latelier.contracts.sampling import Denoise, Noise, Step
+from latelier.contracts.sampling import Denoise, Step
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier_samplers.exponential import weights
+from latelier_samplers.exponential import exponential_weights
 
 Variant = Literal["bh1", "bh2"]
 
@@ -20,10 +20,9 @@ Variant = Literal["bh1", "bh2"]
 def unipc(
     denoise: Denoise,
     x: Tensor,
-    grid: SigmaGrid,
+    sigmas: SigmaGrid,
     /,
     *,
-    noise: Noise,  # noqa: ARG001
     order: Annotated[
         int,
         Field(ge=1, le=3, description="p of UniPC-p: the predictor's; the corrector's is p + 1"),
@@ -39,56 +38,62 @@ def unipc(
     """Yield the steps of the method for x0: one call of `denoise` each.
 
     The estimate at a new sigma serves twice: it corrects the step that led there (UniC-p), and the
-    next one goes on from the corrected state (UniP-p). `Step.x` is what was predicted. The last
-    stays so: to correct it would take a call more. The main step is of order p + 1; as the first
-    steps know less, the whole is of second order with p = 1, else of third.
+    next step starts from the corrected state (UniP-p). `Step.x` is the prediction, and the last one
+    stays so: to correct it would take a further call. The main step is of order p + 1; the first
+    steps know fewer estimates, so the run is of second order with p = 1, else of third.
 
-    To sigma 0, where h is infinite, a step takes the newest estimate as it is, and the one before
-    extrapolates from two at most. From pure noise, where h is infinite as well, the newest is taken
-    too, and then corrected with B of bh2 in either variant; afterwards that first estimate, which
-    has no place in log(alpha / sigma), is not used again.
+    The step to sigma 0, where h is infinite, uses the newest estimate alone, and the one before it
+    extrapolates from two at most. From pure noise, where h is infinite as well, the newest is used
+    too, and then corrected with B of bh2 in either variant; that first estimate is left out
+    afterwards, since it has no place in log(alpha / sigma).
     """
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
     past: deque[tuple[float, Tensor]] = deque(maxlen=order)
-    before, sigma_before = x, math.inf
-    for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
+    x_previous, sigma_previous = x, math.inf
+    for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = denoise(x, sigma)
         if past:
-            x = _step(before, sigma_before, sigma, grid, past, denoised, variant)
+            ends = sigma_previous, sigma
+            x = _unified_step(x_previous, sigmas, ends, past, variant, corrector=denoised)
             if past[0][0] == -math.inf:
                 past.clear()
-        past.appendleft((grid.log_snr(sigma), denoised))
-        before, sigma_before = x, sigma
-        known = list(past)[: grid.steps - index] if grid.sigmas[-1] == 0 else past
-        x = _step(x, sigma, to, grid, known, None, variant)
-        yield Step(index, to, x, denoised)
+        past.appendleft((sigmas.half_log_snr(sigma), denoised))
+        x_previous, sigma_previous = x, sigma
+        known = list(past)[: sigmas.steps - index] if sigmas[-1] == 0 else past
+        x = _unified_step(x, sigmas, (sigma, sigma_next), known, variant)
+        yield Step(index, sigma_next, x, denoised)
 
 
-def _step(
+def _unified_step(
     x: Tensor,
-    sigma: float,
-    to: float,
-    grid: SigmaGrid,
+    sigmas: SigmaGrid,
+    ends: tuple[float, float],
     past: Sequence[tuple[float, Tensor]],
-    corrector: Tensor | None,
     variant: Variant,
+    corrector: Tensor | None = None,
 ) -> Tensor:
-    """Return x at `to` from x at `sigma` by the estimates there and before, newest first.
+    """Return x at the second of `ends` from x at the first.
 
-    past: log(alpha / sigma) and x0 of each. corrector: x0 at `to`, where it is known.
+    Args:
+        x: (B, C, h, w).
+        sigmas: of the run.
+        ends: sigma and sigma_next.
+        past: lambda = log(alpha / sigma) and x0 of the estimates at sigma and before, newest first.
+        variant: of B(h).
+        corrector: x0 at sigma_next, where it is known.
     """
-    (start, newest), *older = past
-    h = grid.log_snr(to) - start
-    nodes, estimates = [(each - start) / h for each, _ in older], [x0 for _, x0 in older]
+    sigma, sigma_next = ends
+    (lam, newest), *older = past
+    h = sigmas.half_log_snr(sigma_next) - lam
+    nodes, estimates = [(each - lam) / h for each, _ in older], [x0 for _, x0 in older]
     if corrector is not None:
         nodes, estimates = [*nodes, 1.0], [*estimates, corrector]
     if len(nodes) == 1:
         b = h if variant == "bh1" and h < math.inf else -math.expm1(-h)
-        others = [b / (2 * nodes[0])]
+        weights = [b / (2 * nodes[0])]
     else:
-        others = weights(h, nodes)
-    keep, alpha = to / sigma, grid.alpha(to)
-    x = (x * keep).add_(newest, alpha=1 - keep - alpha * sum(others))
-    for weight, x0 in zip(others, estimates):
-        x.add_(x0, alpha=alpha * weight)
+        weights = exponential_weights(h, nodes)
+    ratio, alpha_next = sigma_next / sigma, sigmas.alpha(sigma_next)
+    x = torch.add(x * ratio, newest, alpha=1 - ratio - alpha_next * sum(weights))
+    for weight, x0 in zip(weights, estimates):
+        x = torch.add(x, x0, alpha=alpha_next * weight)
     return x

@@ -22,10 +22,10 @@ def alpha(frame: FrameOfReference, sigma: Sigma) -> Sigma:
     return 0 * sigma + 1 if frame == "ve" else 1 - sigma
 
 
-def log_snr(frame: FrameOfReference, sigma: float) -> float:
-    """Return log(alpha / sigma): half the logarithm of the signal-to-noise ratio.
+def half_log_snr(frame: FrameOfReference, sigma: float) -> float:
+    """Return lambda = log(alpha / sigma), half the logarithm of the signal-to-noise ratio.
 
-    It is +inf at sigma 0 and, in the flow frame, -inf at sigma 1.
+    It is +inf at sigma 0 and, in the 'flow' frame, -inf at sigma 1.
     """
     if sigma == 0:
         return math.inf
@@ -33,12 +33,12 @@ def log_snr(frame: FrameOfReference, sigma: float) -> float:
     return math.log(a / sigma) if a > 0 else -math.inf
 
 
-def sigma_at(frame: FrameOfReference, log_snr: float) -> float:
-    """Return the sigma at which log(alpha / sigma) is `log_snr`, which may be infinite.
+def sigma_at(frame: FrameOfReference, half_log_snr: float) -> float:
+    """Return the sigma at which log(alpha / sigma) is `half_log_snr`, which may be infinite.
 
     In the 've' frame pure noise (-inf) lies at infinite sigma.
     """
-    ratio = math.exp(-log_snr)
+    ratio = math.exp(-half_log_snr)
     if frame == "ve":
         return ratio
     return ratio / (1 + ratio) if ratio < math.inf else 1.0

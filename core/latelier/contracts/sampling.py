@@ -4,7 +4,8 @@ Shapes: B images of a batch, C latent channels, h x w latent size, N tokens of w
 Sigma is the noise's standard deviation in units of x.
 """
 
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,15 +29,20 @@ class Step:
 
 
 class Denoise(Protocol):
-    """The whole of what a sampler knows of a model."""
+    """All that a sampler knows of a model."""
 
     def __call__(self, x: "Tensor", sigma: "float | Tensor", /) -> "Tensor":
-        """Return the estimate of x0, (B, C, h, w), of `x` at `sigma` (a float or (B,), above 0)."""
+        """Return the estimate of x0, (B, C, h, w) in the precision of x.
+
+        Args:
+            x: (B, C, h, w).
+            sigma: its noise level, above 0: a float, or (B,) with one for each image.
+        """
         ...
 
 
 class Noise(Protocol):
-    """Where samplers get their noise from: each image's own generator."""
+    """The noise of a run: each image draws from its own generator."""
 
     def __call__(self, sigma_from: float, sigma_to: float, /) -> "Tensor":
         """Return unit-variance float32 noise (B, C, h, w) for the step between two sigmas."""
@@ -44,27 +50,60 @@ class Noise(Protocol):
 
 
 class Sampler(Protocol):
-    """A generator function; further keyword arguments are its options."""
+    """A generator function. Its keyword-only parameters are its options.
+
+    A sampler that names the parameter `noise` is given the run's `Noise`; see `run_sampler`.
+    """
 
     def __call__(
-        self, denoise: Denoise, x: "Tensor", grid: SigmaGrid, /, *, noise: Noise, **options: Any
+        self, denoise: Denoise, x: "Tensor", sigmas: SigmaGrid, /, **options: Any
     ) -> Iterator[Step]:
-        """Yield a `Step` after each step from x at grid.sigmas[0] to the last sigma."""
+        """Yield a `Step` after each step from `x` at sigmas[0] to sigmas[-1].
+
+        Args:
+            denoise: the model.
+            x: (B, C, h, w), float32 or wider; the sampler keeps this precision.
+            sigmas: the noise levels of the run.
+            options: see above.
+        """
         ...
 
 
+def draws_noise(sampler: Callable[..., Any]) -> bool:
+    """Return whether a sampler can draw noise: whether it has a parameter `noise`."""
+    return "noise" in inspect.signature(sampler).parameters
+
+
+def run_sampler(
+    sampler: Sampler,
+    denoise: Denoise,
+    x: "Tensor",
+    sigmas: SigmaGrid,
+    noise: Noise | None = None,
+    /,
+    **options: Any,
+) -> Iterator[Step]:
+    """Return the steps of a sampler from `x`, which is promoted to float32 if it is narrower.
+
+    Small steps are lost in 16 bits. `noise` is passed to samplers that draw noise, and to no other.
+    """
+    if draws_noise(sampler):
+        options["noise"] = noise
+    return sampler(denoise, x if x.dtype.itemsize >= 4 else x.float(), sigmas, **options)
+
+
 class Schedule(Protocol):
-    """Chooses the sigmas of a run; keyword arguments are its options."""
+    """Chooses the sigmas of a run. Its keyword-only parameters are its options."""
 
     def __call__(self, steps: int, process: Any, /, **options: Any) -> SigmaGrid:
-        """Return a grid of `steps` steps for a noise process."""
+        """Return the sigmas of `steps` steps for a noise process."""
         ...
 
 
 class Predict(Protocol):
     """Evaluates several conditions of one x in as few denoiser calls as possible.
 
-    Beside that it says what a guidance may have to know of the run.
+    It also offers what some guidance rules need of the run: images and further conditions.
     """
 
     @property
@@ -72,20 +111,20 @@ class Predict(Protocol):
         """The denoiser's configuration."""
         ...
 
-    def decoded(self, latents: "Tensor", /) -> "Tensor":
-        """Return the whole images (B, 3, H, W) of latents, differentiably.
+    def decode(self, latents: "Tensor", /) -> "Tensor":
+        """Return the images (B, 3, H, W) of latents (B, C, h, w), differentiably.
 
         Raises:
-            CompatibilityError: the run has no first stage, or sees windows of a picture.
+            CompatibilityError: the run has no first stage, or denoises a picture in windows.
         """
         ...
 
-    def told(self, value: Any, /) -> Condition:
-        """Return the run's condition with another value of its first public input.
+    def condition_for(self, value: Any, /) -> Condition:
+        """Return the run's condition with another value of the model's first public input.
 
         Raises:
-            InvalidInputError: that input cannot take it.
-            CompatibilityError: there is no such input.
+            InvalidInputError: the input does not accept the value.
+            CompatibilityError: the model has no public input.
         """
         ...
 
@@ -102,14 +141,14 @@ class Predict(Protocol):
 
 
 class Guidance(Protocol):
-    """Makes a `denoise` out of conditions; built anew for each run, so it may hold run state."""
+    """Makes a `denoise` from conditions. It is called once a run, so it may keep a run's state."""
 
     def __call__(
         self,
         predict: Predict,
         condition: Condition,
         null: Condition,
-        grid: SigmaGrid,
+        sigmas: SigmaGrid,
         /,
         **options: Any,
     ) -> Denoise:
