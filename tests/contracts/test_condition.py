@@ -16,7 +16,7 @@ def ones_mask(b=2, n=3):
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"tokens": torch.zeros(2, 4)}, r"stream tokens must be \(B, N, D\)"),
         ({"tokens": torch.zeros(2, 3, 4, dtype=torch.long)}, "stream tokens must be floating"),
@@ -31,13 +31,13 @@ def ones_mask(b=2, n=3):
         ({"scale": torch.ones(2, device="meta")}, "stream scale is on meta"),
     ],
 )
-def test_a_stream_refuses(fields, said):
-    with pytest.raises(ConditionError, match=said):
+def test_an_invalid_stream(fields, message):
+    with pytest.raises(ConditionError, match=message):
         Stream(**{"tokens": tokens(), **fields})
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({}, "a part is empty"),
         ({"spatial": torch.ones(2, 4, 4)}, r"spatial part must be \(B, C, h, w\)"),
@@ -50,8 +50,8 @@ def test_a_stream_refuses(fields, said):
         ),
     ],
 )
-def test_a_part_refuses(fields, said):
-    with pytest.raises(ConditionError, match=said):
+def test_an_invalid_part(fields, message):
+    with pytest.raises(ConditionError, match=message):
         ConditionPart(**fields)
 
 
@@ -61,7 +61,7 @@ def test_a_part_knows_its_batch():
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "message"),
     [
         (torch.ones(3, 4), "different batch sizes: streams.text 2, vectors.label 3"),
         (
@@ -71,8 +71,8 @@ def test_a_part_knows_its_batch():
         (torch.ones(2, 4).half(), "different dtypes: streams.text torch.float32, vectors.label"),
     ],
 )
-def test_the_parts_of_a_condition_agree(other, said):
-    with pytest.raises(ConditionError, match=said):
+def test_the_parts_of_a_condition_agree(other, message):
+    with pytest.raises(ConditionError, match=message):
         Condition.of(
             {"text": ConditionPart(Stream(tokens())), "label": ConditionPart(vector=other)}
         )
@@ -232,15 +232,15 @@ def test_chosen_aligns_lengths_masks_regions_and_scales():
 
 
 @pytest.mark.parametrize(
-    ("keep", "other", "said"),
+    ("keep", "other", "message"),
     [
         (KEEP, ConditionPart(vector=torch.zeros(2, 3)), "2 rows from 2 of stream and 2 of vector"),
         (KEEP, ConditionPart(Stream(tokens(b=1))), "2 rows from 2 of stream and 1 of stream"),
         (KEEP[:1], ConditionPart(Stream(tokens())), "cannot choose 1 rows"),
     ],
 )
-def test_chosen_refuses_parts_that_do_not_correspond(keep, other, said):
-    with pytest.raises(ConditionError, match=said):
+def test_where_refuses_parts_with_other_slots_or_rows(keep, other, message):
+    with pytest.raises(ConditionError, match=message):
         where(keep, ConditionPart(Stream(tokens())), other)
 
 

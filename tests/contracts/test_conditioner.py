@@ -75,7 +75,7 @@ def test_batches_go_to_where_the_weights_are():
     assert Where().to("meta").encode([3]).vector.device.type == "meta"
 
 
-def test_what_is_not_asked_of_a_conditioner_has_a_default():
+def test_optional_methods_have_defaults():
     angles = Angles()
     angles.fit([3])
     assert angles.assets() == {}
@@ -84,7 +84,7 @@ def test_what_is_not_asked_of_a_conditioner_has_a_default():
 
 
 @pytest.mark.parametrize("missing", ["prepare", "forward", "null"])
-def test_what_is_asked_of_a_conditioner_has_none(missing):
+def test_required_methods_have_none(missing):
     body = {name: getattr(Angles, name) for name in ("prepare", "forward", "null")}
     del body[missing]
     with pytest.raises(TypeError, match=f"abstract method.*{missing}"):

@@ -1,4 +1,4 @@
-"""Errors of plugins are told in one line, whatever they hold."""
+"""Errors of plugins become one line of text, whatever they contain."""
 
 import pytest
 
@@ -13,7 +13,7 @@ class UnspeakableError(Exception):
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (ValueError("out of\n  sorts"), "ValueError: out of sorts"),
         (SystemExit(3), "SystemExit: 3"),
@@ -23,8 +23,8 @@ class UnspeakableError(Exception):
         (UnspeakableError(), "UnspeakableError: its message cannot be read"),
     ],
 )
-def test_one_line(error, said):
-    assert format_error(error) == said
+def test_one_line(error, message):
+    assert format_error(error) == message
 
 
 def test_a_very_long_one_is_cut():

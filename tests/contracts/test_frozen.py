@@ -1,4 +1,4 @@
-"""Errors of configurations: one line for each fault, with what would be right."""
+"""Errors of configurations: one line that names each fault and how to fix it."""
 
 from typing import Annotated
 
@@ -39,7 +39,7 @@ def test_an_instance_passes_through():
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({}, "outer: the field 'channels' is required"),
         ({"channels": 0}, r"'channels': Input should be greater than or equal to 1 \(given: 0\)"),
@@ -51,8 +51,8 @@ def test_an_instance_passes_through():
         (3, "'value': Input should be a valid dictionary"),
     ],
 )
-def test_faults_are_told_in_one_line(values, said):
-    with pytest.raises(InvalidConfigError, match=said) as caught:
+def test_faults_are_listed_in_one_line(values, message):
+    with pytest.raises(InvalidConfigError, match=message) as caught:
         validate(Outer, values, "outer")
     assert "\n" not in str(caught.value)
 
@@ -69,15 +69,15 @@ def test_a_long_value_is_cut():
 
 
 @pytest.mark.parametrize(
-    ("name", "known", "said"),
+    ("name", "known", "message"),
     [
         ("huen", ["heun", "ddim"], "Did you mean 'heun'? Known: ddim, heun."),
         ("zzz", ["heun", "ddim"], "Known: ddim, heun."),
         ("zzz", [], "There are none."),
     ],
 )
-def test_suggestions(name, known, said):
-    assert suggestion(name, known) == said
+def test_suggestions(name, known, message):
+    assert suggestion(name, known) == message
 
 
 class Note(Frozen):
@@ -91,7 +91,7 @@ class Melody(Frozen):
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         (
             {"notes": [{"pitch": 1}, {"pitch": 160}]},
@@ -103,14 +103,14 @@ class Melody(Frozen):
         ({"notes": [{"pitch": 1}], "voices": {"Note": {}}}, "the field 'voices.Note.pitch' is"),
     ],
 )
-def test_of_several_types_the_nearest_is_told(values, told):
+def test_faults_of_a_union_are_those_of_the_nearest_type(values, message):
     with pytest.raises(InvalidConfigError) as fault:
         validate(Melody, values, "melody")
-    assert str(fault.value).startswith(f"melody: {told}")
+    assert str(fault.value).startswith(f"melody: {message}")
     assert ";" not in str(fault.value)
 
 
-def test_where_none_is_nearest_all_are_told():
+def test_faults_of_a_union_without_a_nearest_type_are_those_of_all():
     with pytest.raises(InvalidConfigError) as fault:
         validate(Melody, {"notes": 3}, "melody")
     assert "'notes': Input should be a valid list" in str(fault.value)

@@ -80,7 +80,7 @@ def test_images_from_arrays_and_tensors():
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "message"),
     [
         ("image", np.zeros((2, 3)), r"float \(3, H, W\) in \[-1, 1\] .*not float64 of .*\(2, 3\)"),
         ("image", np.full((3, 2, 2), 1.5), r"\[-1, 1\], and this one from 1.5 to 1.5"),
@@ -91,8 +91,8 @@ def test_images_from_arrays_and_tensors():
         ("mask", np.zeros((1, 2, 2), dtype=bool), r"bool of shape \(1, 2, 2\)"),
     ],
 )
-def test_arrays_that_are_no_image(field, value, said):
-    with pytest.raises(InvalidInputError, match=said):
+def test_arrays_that_are_no_image(field, value, message):
+    with pytest.raises(InvalidInputError, match=message):
         read(**{field: value})
 
 
@@ -144,7 +144,7 @@ def test_a_schema_has_the_format_of_semantic_maps():
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (np.array([[-1, 0, -1]]), "labels are from 0 to 65535; this map has -1 in 2 pixels"),
         (np.array([[70000]]), "this map has 70000 in 1 pixels"),
@@ -155,8 +155,8 @@ def test_a_schema_has_the_format_of_semantic_maps():
         ({}, "'map' is required"),
     ],
 )
-def test_values_that_are_no_semantic_map(value, said):
-    with pytest.raises(InvalidInputError, match=said):
+def test_values_that_are_no_semantic_map(value, message):
+    with pytest.raises(InvalidInputError, match=message):
         labelled(value)
 
 

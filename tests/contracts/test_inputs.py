@@ -35,7 +35,7 @@ def test_a_schema_has_the_formats_of_boxes_and_colors():
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         ([0, 0, 1], "a box is x0, y0, x1, y1, not 3 numbers"),
         ([0, 0, 1.5, 1], "less than or equal to 1"),
@@ -47,8 +47,8 @@ def test_a_schema_has_the_formats_of_boxes_and_colors():
         ("left", "'box'"),
     ],
 )
-def test_boxes_that_are_none(value, said):
-    with pytest.raises(InvalidInputError, match=said):
+def test_boxes_that_are_none(value, message):
+    with pytest.raises(InvalidInputError, match=message):
         read(box=value)
 
 
@@ -89,7 +89,7 @@ def test_a_bare_value_fills_the_one_required_field():
 
 
 @pytest.mark.parametrize(
-    ("model", "value", "said"),
+    ("model", "value", "message"),
     [
         (Two, 3, "pair takes a mapping with the fields a, b"),
         (One, 3, "pair: 'text': Input should be a valid string"),
@@ -97,8 +97,8 @@ def test_a_bare_value_fills_the_one_required_field():
         (One, None, "'text': Input should be a valid string"),
     ],
 )
-def test_inputs_that_do_not_fit(model, value, said):
-    with pytest.raises(InvalidInputError, match=said):
+def test_inputs_that_do_not_fit(model, value, message):
+    with pytest.raises(InvalidInputError, match=message):
         read_input(model, value, "pair")
 
 

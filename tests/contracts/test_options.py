@@ -46,7 +46,7 @@ def test_defaults_are_filled_in():
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"etta": 1}, "sampler 'x': there is no field 'etta'. Did you mean 'eta'.*free, way"),
         ({"eta": 2}, r"'eta': Input should be less than or equal to 1 \(given: 2\)"),
@@ -54,8 +54,8 @@ def test_defaults_are_filled_in():
         ({"noise": None}, "there is no field 'noise'"),
     ],
 )
-def test_a_wrong_option_is_named(values, said):
-    with pytest.raises(InvalidInputError, match=said):
+def test_a_wrong_option_is_named(values, message):
+    with pytest.raises(InvalidInputError, match=message):
         read_options(sampler, values, "sampler 'x'")
 
 

@@ -1,4 +1,4 @@
-"""What may be imported when: each check in a process of its own."""
+"""What importing and listing may import. Each check runs in a new process."""
 
 import subprocess
 import sys

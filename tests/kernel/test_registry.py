@@ -66,14 +66,14 @@ def test_a_bare_name_of_two_owners(order):
     registry.add(component("two", "vq", "first_stage"))
     assert registry.names() == ["one/vae", "two/vae", "vq"]
     assert [spec.id for spec in registry.specs()] == ["one/vae", "two/vae", "two/vq"]
-    said = "first stage 'vae' is claimed by several plugins: use 'one/vae' or 'two/vae'"
-    with pytest.raises(AmbiguousNameError, match=said):
+    message = "first stage 'vae' is claimed by several plugins: use 'one/vae' or 'two/vae'"
+    with pytest.raises(AmbiguousNameError, match=message):
         registry.spec("vae")
 
 
 def test_the_nearest_name_is_suggested(conditioners):
-    said = "there is no conditioner 'compas'. Did you mean 'compass'. Known: compass, short"
-    with pytest.raises(UnknownNameError, match=said):
+    message = "there is no conditioner 'compas'. Did you mean 'compass'. Known: compass, short"
+    with pytest.raises(UnknownNameError, match=message):
         conditioners.spec("compas")
     with pytest.raises(UnknownNameError, match=r"no sampler 'x'\. There are none\."):
         Registry("sampler").spec("x")
@@ -108,7 +108,7 @@ def test_building_validates_the_configuration(conditioners):
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         (
             {"config": f"{HERE}:Input"},
@@ -122,9 +122,9 @@ def test_building_validates_the_configuration(conditioners):
         ),
     ],
 )
-def test_a_configuration_class_that_is_none(conditioners, fields, said):
+def test_a_configuration_class_that_is_none(conditioners, fields, message):
     conditioners.add(component("two", "bad", **fields))
-    with pytest.raises(PluginError, match=said):
+    with pytest.raises(PluginError, match=message):
         conditioners.config_class("bad")
 
 

@@ -95,25 +95,25 @@ print(json.dumps({
 
 
 def test_it_is_discovered_described_and_validated_without_torch(installed):
-    said = run(installed, "-c", DESCRIBED)
-    assert said["state"] == "ok"
-    assert said["components"] == ["conditioner:latelier-compass/compass"]
-    assert set(said["names"]) >= {"compass", "text", "class_label"}
-    assert said["schema"]["properties"]["degrees"]["exclusiveMaximum"] == 360
-    assert said["schema"]["required"] == ["degrees"]
-    assert said["config"]["properties"]["width"]["default"] == 32
-    assert said["read"] == 90
-    assert [fault.partition(" (")[0] for fault in said["faults"][:2]] == [
+    result = run(installed, "-c", DESCRIBED)
+    assert result["state"] == "ok"
+    assert result["components"] == ["conditioner:latelier-compass/compass"]
+    assert set(result["names"]) >= {"compass", "text", "class_label"}
+    assert result["schema"]["properties"]["degrees"]["exclusiveMaximum"] == 360
+    assert result["schema"]["required"] == ["degrees"]
+    assert result["config"]["properties"]["width"]["default"] == 32
+    assert result["read"] == 90
+    assert [fault.partition(" (")[0] for fault in result["faults"][:2]] == [
         "compass: 'degrees': Input should be less than 360",
         "compass: 'degrees': Input should be a valid number, unable to parse string as a number",
     ]
-    assert "no field 'degree'. Did you mean 'degrees'" in said["faults"][2]
-    assert said["torch"] is False
+    assert "no field 'degree'. Did you mean 'degrees'" in result["faults"][2]
+    assert result["torch"] is False
 
 
 def test_pictures_follow_it_after_a_short_training(installed):
     """Measured: all spots within 20 degrees of what was asked; by chance half are beyond 90."""
-    said = run(installed, str(HERE / "compass_training.py"))
-    assert said["plugins"]["latelier-compass:compass"] == "ok"
-    assert said["asked"] == [0] * 4 + [90] * 4 + [180] * 4 + [270] * 4
-    assert max(said["errors"]) < 45
+    result = run(installed, str(HERE / "compass_training.py"))
+    assert result["plugins"]["latelier-compass:compass"] == "ok"
+    assert result["asked"] == [0] * 4 + [90] * 4 + [180] * 4 + [270] * 4
+    assert max(result["errors"]) < 45

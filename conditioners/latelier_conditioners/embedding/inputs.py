@@ -30,7 +30,7 @@ def _read_vectors(value: Any, info: ValidationInfo) -> tuple[tuple[float, ...], 
     if isinstance(value, str | Path):
         if not is_trusted(info):
             raise ValueError("expected lists of numbers; a path is not opened for a client")
-        value = _load(Path(value).expanduser())
+        value = _load(value)
     if isinstance(value, list | tuple):
         value = [each.tolist() if hasattr(each, "tolist") else each for each in value]
     elif hasattr(value, "tolist"):  # an array, or a tensor on any device
@@ -52,12 +52,12 @@ def _read_vectors(value: Any, info: ValidationInfo) -> tuple[tuple[float, ...], 
     return tuple(tuple(row) for row in array.tolist())
 
 
-def _load(path: Path) -> Any:
+def _load(path: str | Path) -> Any:
     import numpy as np
 
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        return np.load(Path(path).expanduser(), allow_pickle=False)
+    except (OSError, ValueError, EOFError, RuntimeError) as error:  # no home is a RuntimeError
         raise ValueError(f"'{path}' cannot be read as an .npy file: {error}") from None
 
 

@@ -28,7 +28,7 @@ latelier_inner-1.0.dist-info/INSTALLER,,
 
 @pytest.fixture
 def installed(site):
-    """latelier-inner with a package, a module beside it, and the record of an installer."""
+    """latelier-inner: a package, a module, and the record of an installer."""
     site.publish(
         "latelier-inner", "x = 1", module="beside", entries={"main": "inner.plugin:plugin"}
     )
@@ -47,13 +47,13 @@ def installed(site):
     return site
 
 
-def taken(site):
+def fingerprint_of(site):
     found = next(iter(distributions(path=[str(site.folder)])))
     return fingerprint(found)
 
 
 def test_what_is_covered(installed):
-    found = taken(installed)
+    found = fingerprint_of(installed)
     assert (found.version, found.editable) == ("1.0", False)
     assert found.files.keys() == {
         "entry_points.txt",
@@ -66,7 +66,7 @@ def test_what_is_covered(installed):
 
 
 def test_one_hash_is_that_of_the_lines_of_sha256sum(installed):
-    found = taken(installed)
+    found = fingerprint_of(installed)
     lines = "".join(f"{found.files[path]}  {path}\n" for path in sorted(found.files))
     assert found.sha256 == hashlib.sha256(lines.encode()).hexdigest()
 
@@ -81,19 +81,19 @@ def test_one_hash_is_that_of_the_lines_of_sha256sum(installed):
     ],
 )
 def test_one_byte_changes_it(installed, name):
-    before = taken(installed).sha256
+    before = fingerprint_of(installed).sha256
     path = installed.folder / name
     path.write_text(path.read_text() + " ")
-    assert taken(installed).sha256 != before
+    assert fingerprint_of(installed).sha256 != before
 
 
 @pytest.mark.parametrize("name", ["inner/plugin/__init__.py", "inner/plugin.so", "inner/sub/x.py"])
 def test_a_file_that_nobody_recorded_changes_it(installed, name):
-    before = taken(installed).sha256
+    before = fingerprint_of(installed).sha256
     path = installed.folder / name
     path.parent.mkdir(exist_ok=True)
     path.write_text("shadows")
-    assert taken(installed).sha256 != before
+    assert fingerprint_of(installed).sha256 != before
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,9 @@ def test_a_file_that_nobody_recorded_changes_it(installed, name):
     ],
 )
 def test_what_is_not_covered_does_not(installed, name):
-    before = taken(installed).sha256
+    before = fingerprint_of(installed).sha256
     (installed.folder / name).write_text("other")
-    assert taken(installed).sha256 == before
+    assert fingerprint_of(installed).sha256 == before
 
 
 def test_an_editable_installation_is_covered_where_its_source_is(site, tmp_path, monkeypatch):
@@ -121,11 +121,11 @@ def test_an_editable_installation_is_covered_where_its_source_is(site, tmp_path,
     (info / "direct_url.json").write_text(json.dumps(url))
     (info / "RECORD").write_text("_latelier_edited.pth,,\n")
     (site.folder / "_latelier_edited.pth").write_text(str(source))
-    found = taken(site)
+    found = fingerprint_of(site)
     assert found.editable
     assert found.files.keys() == {"entry_points.txt", "edited/__init__.py"}
     (source / "edited" / "__init__.py").write_text("plugin = 2")
-    assert taken(site).sha256 != found.sha256
+    assert fingerprint_of(site).sha256 != found.sha256
 
 
 def test_of_a_shared_namespace_the_own_package_is_covered(site):
@@ -134,7 +134,7 @@ def test_of_a_shared_namespace_the_own_package_is_covered(site):
         path = site.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
-    assert taken(site).files.keys() == {
+    assert fingerprint_of(site).files.keys() == {
         "entry_points.txt",
         "shared/mine/__init__.py",
         "shared/mine/plugin.py",
@@ -165,7 +165,7 @@ def test_an_editable_package_of_a_namespace_is_covered_where_a_finder_says_it_is
         "latelier-found", "", module="unused", entries={"main": "found_space.mine.plugin:p"}
     )
     try:
-        assert taken(site).files.keys() == {
+        assert fingerprint_of(site).files.keys() == {
             "entry_points.txt",
             "found_space/mine/__init__.py",
             "found_space/mine/plugin.py",
@@ -186,27 +186,27 @@ def test_links_are_followed_to_packages_and_to_no_other_folders(installed, tmp_p
     (inner / "sub").symlink_to(package)
     (inner / "again").symlink_to(inner)
     (inner / "store").symlink_to(tmp_path / "store")
-    found = taken(installed)
+    found = fingerprint_of(installed)
     assert {path for path in found.files if path.startswith("inner/s")} == {
         "inner/sub/__init__.py",
         "inner/sub/deep/data.bin",
     }
     assert not [path for path in found.files if "again" in path]
     (package / "deep" / "data.bin").write_text("2")
-    assert taken(installed).sha256 != found.sha256
+    assert fingerprint_of(installed).sha256 != found.sha256
 
 
 def test_a_name_that_is_no_utf8(installed):
     (installed.folder / "inner" / os.fsdecode(b"\xff.bin")).write_text("")
-    assert len(taken(installed).sha256) == 64
+    assert len(fingerprint_of(installed).sha256) == 64
 
 
 @pytest.mark.parametrize("value", ["foo-bar:plugin", "", "?"])
 def test_an_entry_point_that_is_none(site, value):
     site.publish("latelier-lost", "", module="unused", entries={"main": value})
-    assert taken(site).files.keys() == {"entry_points.txt"}
+    assert fingerprint_of(site).files.keys() == {"entry_points.txt"}
 
 
 def test_an_entry_point_that_leads_nowhere(site):
     site.publish("latelier-lost", "", module="unused", entries={"main": "no_such_module:plugin"})
-    assert taken(site).files.keys() == {"entry_points.txt"}
+    assert fingerprint_of(site).files.keys() == {"entry_points.txt"}

@@ -2,8 +2,6 @@
 
 from typing import Annotated, Any
 
-import numpy as np
-import torch
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationInfo, WithJsonSchema
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -11,8 +9,10 @@ from torch.nn.functional import interpolate
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import is_trusted
+from latelier.contracts.image_modes import to_rgb
 from latelier.contracts.image_reading import open_picture
 from latelier.contracts.image_types import Image
+from latelier.contracts.pixels import pil_to_tensor
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.cfg import Scale, cfg
@@ -74,9 +74,8 @@ def image_guided(
 
 
 def _pixels(uri: str) -> Tensor:
-    """Return the picture (1, 3, H, W) in [-1, 1]."""
-    levels = np.asarray(open_picture(uri).convert("RGB"), dtype=np.float32)
-    return torch.from_numpy(levels).permute(2, 0, 1)[None] / 127.5 - 1
+    """Return the picture, (1, 3, H, W) in [-1, 1]."""
+    return pil_to_tensor(to_rgb(open_picture(uri)))[None]
 
 
 def _check_size(target: Tensor, images: Tensor) -> None:
