@@ -202,7 +202,7 @@ class Entry(NamedTuple):
 
 
 def read_emoji_test(text: str) -> Iterator[Entry]:
-    """Yield the fully qualified single-code-point pictograms that the atlas is to hold."""
+    """Yield the pictograms of the atlas: fully qualified, of one code point, not excluded."""
     group = subgroup = ""
     for line in text.splitlines():
         if line.startswith("# group:"):
@@ -222,7 +222,7 @@ def read_emoji_test(text: str) -> Iterator[Entry]:
 
 
 def clean_name(name: str) -> str:
-    """Return ``name`` as it is to stand in a caption: renamed, lower case, plain punctuation."""
+    """Return ``name`` in the form of captions: renamed, lower case, plain punctuation."""
     name = RENAMED.get(name, name)
     words = name.replace("’", "'").replace("person: ", "person with ").replace("ñ", "n").split()
     keep = {"T-Rex", "Santa", "Claus", "Mrs.", "Japanese", "Japan", "Tokyo", "Statue", "Liberty"}

@@ -56,7 +56,7 @@ def prepare_run(config: Training, resume: Resume) -> Path | None:
     """
     if config.out.exists() and not config.out.is_dir():
         raise InvalidConfigError(f"out: {config.out} is a file, expected a folder")
-    make_fabric(config)
+    make_fabric(config)  # raises if the accelerator is missing
     found = list_checkpoints(config.out / "checkpoints")
     if found and not resume:
         raise InvalidConfigError(
