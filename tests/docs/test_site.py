@@ -7,6 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
+import latelier
+import latelier.testing
+from latelier.kernel.registry import Registry
+
 pytest.importorskip("mkdocs")
 
 ROOT = Path(__file__).parents[2]
@@ -79,3 +83,15 @@ def test_each_page_is_in_the_navigation():
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
     outside = {"index.md", "contributing.md", "changelog.md", "notices.md"}
     assert set(navigation) == pages | outside
+
+
+def test_the_reference_has_all_public_names():
+    pages = "".join(path.read_text() for path in (ROOT / "docs" / "api").glob("*.md"))
+    documented = set(re.findall(r"^::: ([\w.]+)$", pages, re.MULTILINE))
+    for name in latelier.__all__:
+        public = getattr(latelier, name)
+        home = getattr(public, "__module__", "")
+        if home.startswith("latelier.") and not isinstance(public, Registry):
+            assert {home, f"{home}.{name}"} & documented, name
+    for name in latelier.testing.__all__:
+        assert any(each.endswith(f".{name}") for each in documented), name
