@@ -53,9 +53,6 @@ def test_an_input_that_a_picture_gives():
 def test_the_sampler():
     names = {"torch": torch, "pairwise": pairwise, "Step": Step}
     exec(block("def euler"), names)
-    steps = list(
-        names["euler"](
-            lambda x, sigma: x * 0, torch.ones(1, 2), SigmaGrid((2.0, 1.0, 0.0), "ve"), noise=None
-        )
-    )
+    sigmas = SigmaGrid((2.0, 1.0, 0.0), "ve").sigmas
+    steps = list(names["euler"](lambda x, sigma: x * 0, torch.ones(1, 2), sigmas))
     assert [step.x.tolist() for step in steps] == [[[0.5, 0.5]], [[0.0, 0.0]]]

@@ -6,7 +6,7 @@ class Plugin:
     def latelier_register(self, registrar):
         registrar.conditioner(
             "compass",
-            factory="latelier_compass.conditioner:Compass",
+            factory="latelier_compass.conditioner:CompassConditioner",
             config="latelier_compass.inputs:CompassConfig",
             input="latelier_compass.inputs:Direction",
         )

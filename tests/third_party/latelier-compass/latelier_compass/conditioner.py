@@ -7,7 +7,7 @@ from latelier import Conditioner, ConditionPart, Stream
 from latelier_compass.inputs import Direction
 
 
-class Compass(Conditioner):
+class CompassConditioner(Conditioner):
     Input = Direction
 
     def __init__(self, config):
@@ -20,7 +20,7 @@ class Compass(Conditioner):
         return {"direction": torch.stack([angles.sin(), angles.cos()], dim=1)}
 
     def forward(self, batch, geometry):
-        direction = batch["direction"].to(self.nowhere)  # weights may be of 16 bits
+        direction = batch["direction"].to(self.nowhere)  # weights may have 16 bits
         return ConditionPart(stream=Stream(self.embed(direction)[:, None]))
 
     def null(self, rows, geometry):
