@@ -26,7 +26,7 @@ from rich.table import Table
 
 from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig
-from latelier.contracts.sampling import Denoise, Sampler
+from latelier.contracts.sampling import Denoise, Sampler, run_sampler
 from latelier.diffusion.predict import Predictor
 from latelier.diffusion.processes.vp import VP
 from latelier_samplers.ddim import ddim
@@ -184,7 +184,7 @@ def ours(sampler: Sampler, steps: int, denoise: Denoise, scheduling: bool = Fals
     def run() -> float:
         began = time.thread_time()
         grid = model(steps, PROCESS) if scheduling else made
-        for _ in sampler(denoise, x, grid, noise=lambda *_: NOISE):
+        for _ in run_sampler(sampler, denoise, x, grid, lambda *_: NOISE):
             pass
         return time.thread_time() - began
 

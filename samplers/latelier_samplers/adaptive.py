@@ -42,8 +42,8 @@ def adaptive(
     sigma 0 are controlled like all others). A step that errs by more than `tolerance` is repeated,
     shorter. So the spacing of the sigmas matters little: 'karras' with few steps is enough.
 
-    `denoise` sees the whole batch, with a sigma for each image; an image that has reached sigma_next
-    waits there for the slowest, and is not changed by the others.
+    `denoise` sees the whole batch, with a sigma for each image; an image that has reached
+    sigma_next waits there for the slowest, and is not changed by the others.
 
     The error of a model need not shrink with sigma, and a step that is a share of sigma never
     reaches 0. So no step is shorter than 0.001 of its sigma, and at a sigma below a tenth of the

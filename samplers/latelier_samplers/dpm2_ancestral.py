@@ -39,7 +39,7 @@ def dpm2_ancestral(
             ratio = sigma_mid / sigma
             x_mid = torch.add(x * ratio, denoised, alpha=1 - ratio)
             denoised = denoise(x_mid, sigma_mid)
-            # x + (sigma_down - sigma) * (x_mid - x0) / sigma_mid
+            # The midpoint rule: x + (sigma_down - sigma) * (x_mid - x0) / sigma_mid.
             share = (sigma_down - sigma) / sigma_mid
             x = torch.add(x, x_mid, alpha=share).sub_(denoised, alpha=share)
         else:

@@ -127,7 +127,7 @@ class Plugin:
 def printing(denoise, x, grid, /, *, noise):
     from latelier_samplers.heun import heun
     print("welcome from a sampler")
-    yield from heun(denoise, x, grid, noise=noise)
+    yield from heun(denoise, x, grid)
 
 plugin = Plugin()
 """

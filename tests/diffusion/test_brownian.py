@@ -36,7 +36,7 @@ def test_two_steps_add_up_to_the_one_that_they_divide(frame):
     """Whatever was asked before: each noise object here sees other steps."""
 
     def snr(sigma):
-        return math.exp(2 * SigmaGrid(SIGMAS[frame], frame).log_snr(sigma))
+        return math.exp(2 * SigmaGrid(SIGMAS[frame], frame).half_log_snr(sigma))
 
     a, b, c = SIGMAS[frame][1:4]
     whole = BrownianNoise([3, 4], SHAPE, frame)(a, c)

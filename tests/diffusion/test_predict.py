@@ -150,19 +150,19 @@ class Stage:
         return latents * 2
 
 
-def test_what_a_run_has_beside(x):
+def test_images_and_further_conditions(x):
     """Images are decoded in the denoiser's precision, and come in that of the latents."""
     asked = []
     alone = Predictor(Network(Plain()), VP())
     run = Predictor(Network(Masked()), VP(), torch.bfloat16, Stage(), asked.append)
     assert run.config.supports == {"masks", "residuals"}
-    assert torch.equal(run.decoded(x), (x.bfloat16() * 2).float())
-    run.told("a dog")
+    assert torch.equal(run.decode(x), (x.bfloat16() * 2).float())
+    run.condition_for("a dog")
     assert asked == ["a dog"]
     with pytest.raises(CompatibilityError, match=r"whole pictures.*without windows"):
-        alone.decoded(x)
+        alone.decode(x)
     with pytest.raises(CompatibilityError, match="no public input"):
-        alone.told("a dog")
+        alone.condition_for("a dog")
 
 
 def test_adapters_are_part_of_every_call_and_their_scales_of_every_row(x):

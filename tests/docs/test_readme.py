@@ -66,7 +66,7 @@ def test_the_sampler_is_the_built_in_euler(generated):
         torch.randn(1, 6, 16, 16, generator=torch.Generator().manual_seed(0)), grid.sigmas[0]
     )
     *_, found = generated["euler"](denoise, x, grid)
-    *_, expected = latelier.samplers.get("euler")(denoise, x, grid, noise=None)
+    *_, expected = latelier.samplers.get("euler")(denoise, x, grid)
     torch.testing.assert_close(found.x, expected.x, rtol=1e-4, atol=1e-4)
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from latelier.contracts.errors import CompatibilityError
+from latelier.contracts.sampling import run_sampler
 from latelier.diffusion.noise import PerImageNoise
 from latelier.pipeline import load
 
@@ -66,7 +67,7 @@ def test_a_sampler_of_ones_own_gets_the_same_latents(tiny, sampler):
     noise = PerImageNoise([5, 6], (4, 8, 8))
     x = tiny.process.initial(noise.initial(), grid.sigmas[0])
     with torch.no_grad():
-        *_, step = tiny.atelier.samplers.get(name)(denoise, x, grid, noise=noise, **options)
+        *_, step = run_sampler(tiny.atelier.samplers.get(name), denoise, x, grid, noise, **options)
     latents = latents_of(tiny, **ASKED, n=2, steps=4, guidance=2.0, sampler=sampler)
     assert torch.equal(tiny.process.finish(step.x, step.sigma), latents)
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from latelier.contracts import frames
+from latelier.contracts.sampling import run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
@@ -80,7 +81,7 @@ def test_the_frame_makes_no_difference_to_what_goes_by_log_snr(sampler_):
         problem = Gaussian(frame)
         grid = from_10_to_005(frame, 10)
         x = problem.at(z, grid.sigmas[0])
-        step = last(sampler_(problem.denoise, x, grid, noise=lambda sigma, to: z.flip(0)))
+        step = last(run_sampler(sampler_, problem.denoise, x, grid, lambda *_: z.flip(0)))
         ends.append(step.x / grid.alpha(step.sigma))
     torch.testing.assert_close(*ends, rtol=1e-12, atol=1e-12)
 
@@ -91,7 +92,7 @@ def test_ten_heun_steps_from_pure_noise(process):
     grid = karras(10, process)
     assert grid.sigmas[0] == 1
     noise = torch.randn(256, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    x = last(heun(problem.denoise, process.initial(noise, 1.0), grid, noise=None)).x
+    x = last(heun(problem.denoise, process.initial(noise, 1.0), grid)).x
     exact = problem.at(noise, 0.0)
     assert (x - exact).norm() / exact.norm() < 0.05
 
@@ -104,11 +105,12 @@ def test_no_sampler_stumbles_over_pure_noise(sampler, process, schedule, steps):
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(256, 4, dtype=torch.float64, generator=generator)
     done = list(
-        sampler(
+        run_sampler(
+            sampler,
             problem.denoise,
             x,
             schedule(steps, process),
-            noise=lambda sigma, to: torch.randn(256, 4, generator=generator),
+            lambda *_: torch.randn(256, 4, generator=generator),
         )
     )
     assert all(step.x.isfinite().all() for step in done)
@@ -135,7 +137,7 @@ def test_nor_with_other_options(sampler_, process):
     """Steps in log(sigma / alpha), in which pure noise is infinitely far."""
     problem, grid = Gaussian("flow"), karras(20, process)
     x = torch.randn(256, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    end = last(sampler_(problem.denoise, x, grid, noise=None)).x
+    end = last(run_sampler(sampler_, problem.denoise, x, grid)).x
     exact = problem.at(x, 0.0)
     assert (end - exact).norm() / exact.norm() < 0.05
 
@@ -175,7 +177,7 @@ def test_with_noise_it_comes_to_the_mean_and_covariance_of_the_data(process, sam
             return x0
 
         x = process.initial(noise(0, 0), grid.sigmas[0])
-        x = last(sampler_(denoise, x, grid, noise=noise)).x
+        x = last(run_sampler(sampler_, denoise, x, grid, noise)).x
         assert draws[1:] == list(zip(grid.sigmas, grid.sigmas[1:]))[:-1]  # none for the step to 0
         return (x[0] - mean).norm(), (x[1:].T @ x[1:] - covariance).norm()
 

@@ -50,7 +50,7 @@ def noise(count, dtype=torch.float64):
 
 def end(denoise, process, grid, eps, **options):
     x = process.initial(eps, grid.sigmas[0])
-    *_, step = adaptive(denoise, x, grid, noise=None, **options)
+    *_, step = adaptive(denoise, x, grid, **options)
     return step.x
 
 
@@ -107,9 +107,9 @@ def test_the_step_to_sigma_0_is_controlled_too():
     """From sigma 1 a single step would be Euler's; nothing is asked at sigma 0."""
     denoise, grid = Mixture("ve"), SigmaGrid((1.0, 0.0), "ve")
     x = MEANS[1] + noise(1)
-    *_, step = adaptive(denoise, x, grid, noise=None, tolerance=1e-4)
+    *_, step = adaptive(denoise, x, grid, tolerance=1e-4)
     assert 0 < denoise.lowest < 0.1
-    *_, fine = adaptive(denoise, x, SigmaGrid((1.0, 0.1, 0.0), "ve"), noise=None, tolerance=1e-6)
+    *_, fine = adaptive(denoise, x, SigmaGrid((1.0, 0.1, 0.0), "ve"), tolerance=1e-6)
     assert (step.x - fine.x).abs().max() < 1e-3
 
 
@@ -149,7 +149,7 @@ def test_a_tolerance_that_cannot_be_met_ends_too():
         return torch.full_like(x, (-1.0) ** len(calls))
 
     grid = SigmaGrid((1.0, 0.5), "ve")
-    *_, step = adaptive(denoise, noise(1), grid, noise=None, tolerance=1e-9)
+    *_, step = adaptive(denoise, noise(1), grid, tolerance=1e-9)
     assert step.x.isfinite().all()
     assert len(calls) < 3 * 750
 

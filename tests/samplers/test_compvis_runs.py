@@ -10,6 +10,7 @@ import torch
 
 from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig
+from latelier.contracts.sampling import run_sampler
 from latelier.diffusion.predict import Predictor
 from latelier.diffusion.processes.vp import VP
 from latelier_samplers.ddim import ddim
@@ -49,11 +50,12 @@ def ours(sampler, grid, network=None, **options):
     predict = Predictor(network or Network(), process, torch.float64)
     draws = iter(DRAWS)
     x = process.initial(torch.from_numpy(FIRST), grid.sigmas[0])
-    *_, step = sampler(
+    *_, step = run_sampler(
+        sampler,
         lambda x, sigma: predict(x, sigma, [Condition()])[0],
         x,
         grid,
-        noise=lambda sigma, to: torch.from_numpy(next(draws)),
+        lambda *_: torch.from_numpy(next(draws)),
         **options,
     )
     return process.finish(step.x, step.sigma).numpy()

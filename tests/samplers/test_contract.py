@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from latelier.contracts import frames
+from latelier.contracts.sampling import run_sampler
 from latelier.diffusion.noise import PerImageNoise
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
@@ -60,7 +61,7 @@ class Counted:
 def test_number_of_evaluations(sampler, traits, grid):
     """One for a step to sigma 0, and as many as the sampler declares for every other."""
     denoise, noise = Counted(), PerImageNoise([0], (4, 8, 8))
-    list(sampler(denoise, noise.initial(), grid, noise=noise))
+    list(run_sampler(sampler, denoise, noise.initial(), grid, noise))
     if traits.nfe_per_step is None:
         assert len(denoise.sigmas) >= STEPS
         return

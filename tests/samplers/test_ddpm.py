@@ -7,6 +7,7 @@ import torch
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.options import read_options
+from latelier.contracts.sampling import run_sampler
 from latelier.diffusion.noise import PerImageNoise
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
@@ -37,7 +38,7 @@ def test_with_the_smaller_variance_it_is_ddim_with_eta_1(grid):
     for sampler, options in ((ddim, {"eta": 1.0}), (ddpm, {})):
         noise = PerImageNoise([3, 4], (4, 8, 8))
         x = noise.initial().double()
-        *_, step = sampler(lambda x, s: torch.tanh(x), x, grid, noise=noise, **options)
+        *_, step = run_sampler(sampler, lambda x, s: torch.tanh(x), x, grid, noise, **options)
         ends.append(step.x)
     torch.testing.assert_close(*ends, rtol=1e-12, atol=1e-12)
 

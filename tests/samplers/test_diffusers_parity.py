@@ -15,6 +15,7 @@ import torch
 
 from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig
+from latelier.contracts.sampling import run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.predict import Predictor
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
@@ -87,13 +88,13 @@ def theirs(scheduler, network, x):
     return x
 
 
-def ours(sampler, network, process, grid, x, **options):
+def ours(sampler, network, process, grid, x, noise=None, **options):
     predictor = Predictor(network, process, torch.float64)
 
     def denoise(x, sigma):
         return predictor(x, sigma, [Condition({}, {}, {})])[0]
 
-    *_, step = sampler(denoise, x, grid, **{"noise": None, **options})
+    *_, step = run_sampler(sampler, denoise, x, grid, noise, **options)
     return step.x
 
 
@@ -629,7 +630,7 @@ class TestRealDifferences:
             ends.append(scheduler.step(output, scheduler.timesteps[0], x))
         torch.testing.assert_close(ends[0].prev_sample, ends[1].prev_sample)
         grid = SigmaGrid([1.0, 0.9, 0.8], "flow")
-        mine = [next(ipndm(lambda x, sigma, x0=x0: x0, x, grid, noise=None)).x for x0 in (x, -x)]
+        mine = [next(ipndm(lambda x, sigma, x0=x0: x0, x, grid)).x for x0 in (x, -x)]
         assert (mine[0] - mine[1]).abs().max() > 0.1
 
     @pytest.mark.parametrize("prediction", ["v_prediction", "sample"])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from latelier.contracts.sampling import run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.evaluation.sampling.budget import calls_on
 from latelier.evaluation.sampling.mixture import exact_denoise
@@ -47,7 +48,7 @@ def test_it_has_the_order_and_the_calls_that_it_declares(atelier):
         grid = SigmaGrid([(2 - k / steps) ** 3 for k in range(steps + 1)], "ve")
         assert sampler is heun or calls_on(sampler, grid) == traits.nfe_per_step * steps
         x = torch.tensor([[8.0, 2.0], [-6.0, 9.0]], dtype=torch.float64)
-        *_, last = sampler(denoise, x, grid, noise=None)
+        *_, last = run_sampler(sampler, denoise, x, grid)
         return last.x
 
     exact = end(heun, 4000)

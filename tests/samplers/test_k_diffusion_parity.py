@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from latelier.contracts.sampling import run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier_samplers.ddim import ddim
 from latelier_samplers.dpm2 import dpm2
@@ -38,7 +39,7 @@ def x0_of(x, sigma):
 def distance(sampler, name, noise):
     """Return how far from the reference a sampler of ours ends, relative to it."""
     grid = SigmaGrid(tuple(SIGMAS), "ve")
-    *_, step = sampler(x0_of, REFERENCE["first"], grid, noise=noise)
+    *_, step = run_sampler(sampler, x0_of, REFERENCE["first"], grid, noise)
     return (step.x - REFERENCE[name]).norm() / REFERENCE[name].norm()
 
 

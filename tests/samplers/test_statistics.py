@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from latelier.contracts import frames
+from latelier.contracts.sampling import run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier_samplers.ddim import ddim
 from latelier_samplers.ddpm import ddpm
@@ -183,7 +184,9 @@ def assert_drawn_from(problem, frame, sampler_):
     answer = problem.consistency if sampler_.func is lcm else problem.denoise
     start = grid.sigmas[0]
     x = grid.alpha(start) * problem.draw(generator) + start * noise(start, start)
-    *_, step = sampler_(lambda x, sigma: answer(x, grid.alpha(sigma), sigma), x, grid, noise=noise)
+    *_, step = run_sampler(
+        sampler_, lambda x, sigma: answer(x, grid.alpha(sigma), sigma), x, grid, noise
+    )
     away = step.x.double() - problem.mean
     i, j = torch.tril_indices(dimension, dimension)
     products = away[:, i] * away[:, j]

@@ -10,6 +10,7 @@ import torch
 from latelier.contracts import frames
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.options import read_options
+from latelier.contracts.sampling import run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.brownian import BrownianNoise
 from latelier_samplers.ddim import ddim
@@ -57,7 +58,7 @@ def run(sampler, grid, draws=DRAWS, **options):
 
     first = grid.sigmas[0]
     x = FIRST * 10 * grid.alpha(first)
-    *_, step = sampler(denoise, x, grid, noise=lambda *_: next(draws), **options)
+    *_, step = run_sampler(sampler, denoise, x, grid, lambda *_: next(draws), **options)
     return step.x / grid.alpha(step.sigma), asked
 
 
@@ -145,12 +146,12 @@ def test_steps_are_exact_for_polynomials(sampler_, order, eta, frame):
         return sum(c * u**n for n, c in enumerate([0.3, -0.8, 0.5, 0.2][:order]))
 
     def denoise(x, sigma):
-        return torch.full_like(x, x0_at(grid.log_snr(sigma)))
+        return torch.full_like(x, x0_at(grid.half_log_snr(sigma)))
 
-    steps = sampler_(denoise, FIRST, grid, noise=lambda *_: next(draws), **options)
+    steps = run_sampler(sampler_, denoise, FIRST, grid, lambda *_: next(draws), **options)
     before, points = FIRST, torch.linspace(0, 1, 2001, dtype=torch.float64)
     for step, (sigma, to) in zip(steps, pairwise(grid.sigmas)):
-        start, end = grid.log_snr(sigma), grid.log_snr(to)
+        start, end = grid.half_log_snr(sigma), grid.half_log_snr(to)
         u = start + (end - start) * points
         integral = torch.trapezoid(k * torch.exp(-k * (end - u)) * x0_at(u), u)
         keep = to / sigma * math.exp(-eta * (end - start))
@@ -295,7 +296,7 @@ def test_brownian_noise_serves_every_sampler(sampler, traits, frame):
     )
     noise = BrownianNoise([1, 2], (4, 4, 4), frame)
     x = noise.initial() * grid.sigmas[0]
-    for step in sampler(lambda x, sigma: torch.tanh(x), x, grid, noise=noise):
+    for step in run_sampler(sampler, lambda x, sigma: torch.tanh(x), x, grid, noise):
         assert step.x.isfinite().all()
 
 
@@ -331,11 +332,12 @@ def test_brownian_noise_of_the_half_is_in_that_of_the_step():
 def test_from_pure_noise_with_other_options(sampler_, steps):
     sigmas = [1 - i / steps for i in range(steps)]
     draws = iter(DRAWS)
-    for step in sampler_(
+    for step in run_sampler(
+        sampler_,
         lambda x, sigma: torch.tanh(x),
         FIRST,
         SigmaGrid([*sigmas, 0.0], "flow"),
-        noise=lambda *_: next(draws),
+        lambda *_: next(draws),
     ):
         assert step.x.isfinite().all()
     torch.testing.assert_close(step.x, step.denoised)

@@ -14,6 +14,7 @@ from importlib import import_module
 import pytest
 import torch
 
+from latelier.contracts.sampling import run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier_samplers.dpm2_ancestral import dpm2_ancestral
 from latelier_samplers.dpmpp_2m_sde import dpmpp_2m_sde
@@ -67,7 +68,7 @@ def ours(sampler, grid, x, draws=None, **options):
     def denoise(x, sigma):
         return x0_of(x / grid.alpha(sigma), sigma / grid.alpha(sigma))
 
-    *_, step = sampler(denoise, x, grid, noise=lambda *_: next(draws), **options)
+    *_, step = run_sampler(sampler, denoise, x, grid, lambda *_: next(draws), **options)
     return step.x / grid.alpha(step.sigma)
 
 

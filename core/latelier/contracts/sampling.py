@@ -56,7 +56,7 @@ class Sampler(Protocol):
     """
 
     def __call__(
-        self, denoise: Denoise, x: "Tensor", sigmas: SigmaGrid, /, **options: Any
+        self, denoise: Denoise, x: "Tensor", sigmas: SigmaGrid, /, *_: Any, **options: Any
     ) -> Iterator[Step]:
         """Yield a `Step` after each step from `x` at sigmas[0] to sigmas[-1].
 
@@ -64,7 +64,7 @@ class Sampler(Protocol):
             denoise: the model.
             x: (B, C, h, w), float32 or wider; the sampler keeps this precision.
             sigmas: the noise levels of the run.
-            options: see above.
+            options: together with `*_`, which is never passed, any keywords, required ones too.
         """
         ...
 

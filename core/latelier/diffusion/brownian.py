@@ -49,7 +49,7 @@ class BrownianNoise:
         """Return the noise for the step between two sigmas, (B, *shape)."""
         if sigma_to > sigma_from:
             return self._fresh(sigma_from, sigma_to)
-        ends = [frames.log_snr(self._frame, sigma) for sigma in (sigma_from, sigma_to)]
+        ends = [frames.half_log_snr(self._frame, sigma) for sigma in (sigma_from, sigma_to)]
         start, end = (min(max(each, -_REACH), _REACH) for each in ends)
         scale = 1 / math.sqrt(_time(end) - _time(start))
         increments = [(path.at(end) - path.at(start)) * scale for path in self._paths]

@@ -19,16 +19,22 @@ from latelier.diffusion.processes.process import Process
 class Predictor:
     """`predict(x, sigma, conditions, control) -> [x0, ...]`, all conditions in one call.
 
-    The denoiser runs in `dtype`; x and the estimates keep the precision of x. `first_stage` and
-    `condition_for`, which makes the condition of another value of the first public input, are
-    what a run of whole pictures has beside. `adapters` are part of every call.
+    Attributes:
+        denoiser: the network.
+        process: the noise process that it was trained on.
+        dtype: the precision that the denoiser runs in. x and the estimates keep that of x.
+        first_stage: decodes the images that some guidance rules look at; None where x is a window
+            of a picture.
+        make_condition: value of the model's first public input -> condition; None if the model has
+            no public input.
+        adapters: by name, part of every call.
     """
 
     denoiser: Denoiser
     process: Process
     dtype: torch.dtype = torch.float32
     first_stage: FirstStage | None = None
-    condition_for: Callable[[Any], Condition] | None = None
+    make_condition: Callable[[Any], Condition] | None = None
     adapters: Mapping[str, ScaledAdapter] = field(default_factory=dict)
 
     @property
@@ -36,7 +42,7 @@ class Predictor:
         """The denoiser's configuration."""
         return self.denoiser.config
 
-    def decoded(self, latents: Tensor) -> Tensor:
+    def decode(self, latents: Tensor) -> Tensor:
         """Return the images (B, 3, H, W) of latents (B, C, h, w), in the precision of the latents.
 
         Raises:
@@ -44,21 +50,24 @@ class Predictor:
         """
         if self.first_stage is None:
             raise CompatibilityError(
-                "this guidance looks at whole pictures, and here there are none: it is for runs of "
-                "a pipeline without windows"
+                "this guidance rule looks at whole pictures, and this run denoises a picture in "
+                "windows; run it without windows, or use guidance 'cfg'"
             )
         return self.first_stage.decode(latents.to(self.dtype)).to(latents.dtype)
 
-    def told(self, value: Any) -> Condition:
-        """Return the condition with another value of the first public input.
+    def condition_for(self, value: Any) -> Condition:
+        """Return the condition with another value of the model's first public input.
 
         Raises:
-            InvalidInputError: that input cannot take it.
-            CompatibilityError: there is no input.
+            InvalidInputError: the input does not accept the value.
+            CompatibilityError: the model has no public input.
         """
-        if self.condition_for is None:
-            raise CompatibilityError("this model has no public input to give other values")
-        return self.condition_for(value)
+        if self.make_condition is None:
+            raise CompatibilityError(
+                "this guidance rule needs further values of the model's first public input, and "
+                "the model has no public input; use guidance 'cfg'"
+            )
+        return self.make_condition(value)
 
     def __call__(
         self,
@@ -68,25 +77,25 @@ class Predictor:
         control: Control | None = None,
     ) -> list[Tensor]:
         """Return one estimate of x0 (B, C, h, w) for each condition."""
-        control = self._with_adapters(control)
-        return self._estimates(x, sigma, conditions, control)
+        return self._estimate(x, sigma, conditions, self._with_adapters(control))
 
-    def _estimates(
+    def _estimate(
         self,
         x: Tensor,
         sigma: float | Tensor,
         conditions: Sequence[Condition],
         control: Control | None,
     ) -> list[Tensor]:
-        if not self._stackable(conditions):
-            return [self._estimates(x, sigma, [each], control)[0] for each in conditions]
+        """Return one estimate of x0 for each condition: in one call if they can be stacked."""
+        if not self._can_stack(conditions):
+            return [self._estimate(x, sigma, [each], control)[0] for each in conditions]
         k = len(conditions)
         scale = self.process.input_scale(frames.per_image(sigma, x))
         x_in = (x * scale).to(self.dtype)
         t = self.process.timestep(sigma).to(x.device).expand(len(x))
         if k > 1:
             x_in, t = x_in.repeat(k, *[1] * (x.ndim - 1)), t.repeat(k)
-        output = self.denoiser(x_in, t, concat(conditions), _repeated(control, k))
+        output = self.denoiser(x_in, t, concat(conditions), _repeat_rows(control, k))
         return [self.process.denoised(part.to(x.dtype), x, sigma) for part in output.chunk(k)]
 
     def _with_adapters(self, control: Control | None) -> Control | None:
@@ -95,8 +104,11 @@ class Predictor:
         control = control or Control()
         return replace(control, adapters={**self.adapters, **control.adapters})
 
-    def _stackable(self, conditions: Sequence[Condition]) -> bool:
-        """Conditions of unequal lengths need masks; a model without them sees each alone."""
+    def _can_stack(self, conditions: Sequence[Condition]) -> bool:
+        """Return whether one call can evaluate them all.
+
+        Streams of unequal lengths are padded under a mask, which the denoiser has to support.
+        """
         if "masks" in self.denoiser.config.supports:
             return True
         lengths = [
@@ -106,13 +118,14 @@ class Predictor:
         return all(each == lengths[0] for each in lengths)
 
 
-def _repeated(control: Control | None, k: int) -> Control | None:
+def _repeat_rows(control: Control | None, k: int) -> Control | None:
+    """Return the control of k times the batch: k conditions of the same images."""
     if control is None or k == 1:
         return control
     residuals = {name: tensor.repeat(k, 1, 1, 1) for name, tensor in control.residuals.items()}
-    adapters = {name: _of_rows(use, k) for name, use in control.adapters.items()}
+    adapters = {name: _repeat_scale(use, k) for name, use in control.adapters.items()}
     return replace(control, residuals=residuals, adapters=adapters)
 
 
-def _of_rows(use: ScaledAdapter, k: int) -> ScaledAdapter:
+def _repeat_scale(use: ScaledAdapter, k: int) -> ScaledAdapter:
     return replace(use, scale=use.scale.repeat(k)) if isinstance(use.scale, Tensor) else use

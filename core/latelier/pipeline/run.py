@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latelier.contracts.errors import PluginError
 from latelier.contracts.pixels import tensor_to_pil
-from latelier.contracts.sampling import Denoise, Step
+from latelier.contracts.sampling import Denoise, Step, run_sampler
 from latelier.diffusion.brownian import BrownianNoise
 from latelier.diffusion.noise import PerImageNoise
 from latelier.kernel.dispatcher import HookDispatcher
@@ -130,7 +130,7 @@ def _sample_steps(
     sampler: Callable[..., Any] = plan.sampler
     if plan.request.repaint_resamples is not None:
         sampler = repaint(sampler, plan.request.repaint_resamples)
-    return sampler(denoise, x, plan.grid, noise=noise)
+    return run_sampler(sampler, denoise, x, plan.grid, noise)
 
 
 def _next_step(steps: Iterator[Step], plan: Plan) -> Step:

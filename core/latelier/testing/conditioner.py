@@ -451,11 +451,11 @@ class _Reads:
         del sigma, control
         return [x + self._sum(condition)[:, None] for condition in conditions]
 
-    def decoded(self, latents: Tensor, /) -> Tensor:
+    def decode(self, latents: Tensor, /) -> Tensor:
         """Return latents as they are."""
         return latents
 
-    def told(self, value: Any, /) -> Condition:
+    def condition_for(self, value: Any, /) -> Condition:
         """Return no condition."""
         del value
         return Condition()

@@ -1,4 +1,4 @@
-"""What every guidance rule keeps to."""
+"""The conformance checks of guidance rules."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,21 +12,21 @@ from latelier.contracts.options import read_options
 from latelier.contracts.sampling import Denoise
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.testing.component import FunctionContract
-from latelier.testing.support.randomness import Draws, GlobalState
+from latelier.testing.support.randomness import DrawRecorder, GlobalState
 from latelier.testing.support.toy import SHAPE, Toy, condition_of
 
 ROWS = 3
-TOLD, NULL = (0.7, -0.4), (0.1, 0.2)
-"""The text and the label of a condition, and of its null."""
+GIVEN, NULL = (0.7, -0.4), (0.1, 0.2)
+"""The text and the label of the condition, and of its null."""
 
-NEAR = 1e-9
-"""How near numbers in float64 must be."""
+CLOSE = 1e-9
+"""Greatest difference of equal numbers in float64."""
 
-GRIDS = {
+SIGMAS = {
     "ve": SigmaGrid((3.0, 2.0, 1.0, 0.5, 0.0), "ve"),
     "flow": SigmaGrid((0.9, 0.7, 0.5, 0.3, 0.0), "flow"),
 }
-every_grid = pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
+every_run = pytest.mark.parametrize("sigmas", SIGMAS.values(), ids=SIGMAS)
 
 
 class GuidanceContract(FunctionContract):
@@ -38,111 +38,112 @@ class GuidanceContract(FunctionContract):
             component = "latelier-strong/strong"
             alone = {"scale": 1.0}
 
-    component: the full id, 'distribution/name', or the bare name while it is unique.
-    options: the options to test it with; those that have no default at least.
-    alone: the options with which it is the condition alone; None where there are none.
+    The toy model that it guides takes a stream `text` and a vector `label`.
 
-    The toy that it guides takes a stream `text` and a vector `label`.
+    Attributes:
+        component: the full id, 'distribution/name', or the bare name while it is unique.
+        options: options for the tests; at least those that have no default.
+        alone: the options with which it is the condition alone; None where there are none.
     """  # noqa: D415
 
     kind = "guidance"
     alone: ClassVar[dict[str, Any] | None] = {"scale": 1.0}
 
-    def denoise(self, toy: Toy, grid: SigmaGrid, rows: int = ROWS, **changes: Any) -> Denoise:
+    def guide(self, toy: Toy, sigmas: SigmaGrid, rows: int = ROWS, **changes: Any) -> Denoise:
         """Return the guided denoise of a new run."""
-        told, null = condition_of(*TOLD, rows), condition_of(*NULL, rows)
+        given, null = condition_of(*GIVEN, rows), condition_of(*NULL, rows)
         options = read_options(self.function, {**self.fixed_options, **changes}, self.component)
-        denoise: Denoise = self.function(toy, told, null, grid, **options)
-        return denoise
+        return self.function(toy, given, null, sigmas, **options)
 
     def walk(
-        self, denoise: Denoise, grid: SigmaGrid, x: Tensor, *, each: bool = False
+        self, denoise: Denoise, sigmas: SigmaGrid, x: Tensor, *, per_image: bool = False
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield x and its estimate at every sigma above 0, going straight from one to the next.
 
-        each: whether every image is given a sigma of its own, all the same.
+        per_image: whether sigma is passed as (B,), with equal numbers.
         """
-        for sigma, to in pairwise(grid.sigmas):
-            at = torch.full((len(x),), sigma, dtype=torch.float64) if each else sigma
-            estimate = denoise(x, at)
+        for sigma, sigma_next in pairwise(sigmas):
+            each = torch.full((len(x),), sigma, dtype=torch.float64)
+            estimate = denoise(x, each if per_image else sigma)
             yield x, estimate
-            x = torch.lerp(estimate, x, to / sigma)
+            x = torch.lerp(estimate, x, sigma_next / sigma)
 
-    def estimates(self, denoise: Denoise, grid: SigmaGrid, x: Tensor, **how: bool) -> list[Tensor]:
+    def estimates(
+        self, denoise: Denoise, sigmas: SigmaGrid, x: Tensor, *, per_image: bool = False
+    ) -> list[Tensor]:
         """Return its estimates at every sigma above 0."""
-        return [estimate for _, estimate in self.walk(denoise, grid, x, **how)]
+        return [estimate for _, estimate in self.walk(denoise, sigmas, x, per_image=per_image)]
 
-    @every_grid
-    def test_its_estimate_is_like_x(self, grid: SigmaGrid) -> None:
-        """Of the shape and the precision of x."""
+    @every_run
+    def test_its_estimate_is_like_x(self, sigmas: SigmaGrid) -> None:
+        """It has the shape and the precision of x."""
         for dtype in (torch.float32, torch.float64):
-            for estimate in self.estimates(self.denoise(Toy(), grid), grid, _x().to(dtype)):
+            for estimate in self.estimates(self.guide(Toy(), sigmas), sigmas, _x().to(dtype)):
                 assert estimate.shape == (ROWS, *SHAPE), f"its shape is {tuple(estimate.shape)}"
                 assert estimate.dtype == dtype, f"x is {dtype}, the estimate {estimate.dtype}"
 
-    @every_grid
-    def test_outputs_are_finite(self, grid: SigmaGrid) -> None:
+    @every_run
+    def test_outputs_are_finite(self, sigmas: SigmaGrid) -> None:
         """At every sigma."""
-        for estimate in self.estimates(self.denoise(Toy(), grid), grid, _x()):
+        for estimate in self.estimates(self.guide(Toy(), sigmas), sigmas, _x()):
             assert estimate.isfinite().all(), "its estimate has numbers that are not finite"
 
-    @every_grid
-    def test_alone_it_is_the_condition_alone(self, grid: SigmaGrid) -> None:
-        """Where it does not guide, it is the bits of the condition alone, at the cost of that."""
+    @every_run
+    def test_alone_it_is_the_condition_alone(self, sigmas: SigmaGrid) -> None:
+        """Where it does not guide, it has the bits and the cost of the condition alone."""
         if self.alone is None:
             return
-        toy, told = Toy(), condition_of(*TOLD, ROWS)
-        walk = self.walk(self.denoise(toy, grid, **self.alone), grid, _x())
-        for (x, estimate), sigma in zip(walk, grid.sigmas, strict=False):
-            expected = Toy()(x, sigma, [told])[0]
+        toy, given = Toy(), condition_of(*GIVEN, ROWS)
+        walk = self.walk(self.guide(toy, sigmas, **self.alone), sigmas, _x())
+        for (x, estimate), sigma in zip(walk, sigmas, strict=False):
+            expected = Toy()(x, sigma, [given])[0]
             assert torch.equal(estimate, expected), (
                 f"with {self.alone} it is not the condition alone: return "
                 "predict(x, sigma, [condition])[0] itself"
             )
         assert set(toy.calls) == {1}, (
-            f"with {self.alone} it asks for estimates under {max(toy.calls)} conditions, where one "
-            "is enough"
+            f"with {self.alone} it estimates {max(toy.calls)} conditions, where one is enough"
         )
 
-    @every_grid
-    def test_it_guides(self, grid: SigmaGrid) -> None:
-        """With the test's options it is another than the condition alone, somewhere."""
-        told = condition_of(*TOLD, ROWS)
-        walk = self.walk(self.denoise(Toy(), grid), grid, _x())
+    @every_run
+    def test_it_guides(self, sigmas: SigmaGrid) -> None:
+        """With the test's options it differs from the condition alone at some sigma."""
+        given = condition_of(*GIVEN, ROWS)
+        walk = self.walk(self.guide(Toy(), sigmas), sigmas, _x())
         differs = [
-            not torch.allclose(estimate, Toy()(x, sigma, [told])[0])
-            for (x, estimate), sigma in zip(walk, grid.sigmas, strict=False)
+            not torch.allclose(estimate, Toy()(x, sigma, [given])[0])
+            for (x, estimate), sigma in zip(walk, sigmas, strict=False)
         ]
         assert any(differs), "it changes nothing: give `options` with which it does"
 
-    @every_grid
-    def test_each_image_as_if_alone(self, grid: SigmaGrid) -> None:
+    @every_run
+    def test_each_image_as_if_alone(self, sigmas: SigmaGrid) -> None:
         """Norms, deviations and projections are of one image, whatever is in its batch."""
         x = _x() * torch.tensor([1.0, 3.0, 9.0]).view(-1, 1, 1, 1)
-        together = self.estimates(self.denoise(Toy(), grid), grid, x)
+        together = self.estimates(self.guide(Toy(), sigmas), sigmas, x)
         for k in range(ROWS):
-            alone = self.estimates(self.denoise(Toy(), grid, 1), grid, x[k : k + 1])
-            for sigma, one, other in zip(grid.sigmas, together, alone, strict=False):
-                assert torch.allclose(one[k], other[0], NEAR, NEAR), (
-                    f"image {k} is another in a batch at sigma {sigma}"
+            alone = self.estimates(self.guide(Toy(), sigmas, 1), sigmas, x[k : k + 1])
+            for sigma, one, other in zip(sigmas, together, alone, strict=False):
+                assert torch.allclose(one[k], other[0], CLOSE, CLOSE), (
+                    f"image {k} differs in a batch at sigma {sigma}"
                 )
 
-    @every_grid
-    def test_a_sigma_for_each_image(self, grid: SigmaGrid) -> None:
-        """Samplers may pass one (B,): equal ones are as one number."""
-        expected = self.estimates(self.denoise(Toy(), grid), grid, _x())
-        made = self.estimates(self.denoise(Toy(), grid), grid, _x(), each=True)
-        for sigma, one, other in zip(grid.sigmas, made, expected, strict=False):
+    @every_run
+    def test_a_sigma_for_each_image(self, sigmas: SigmaGrid) -> None:
+        """Samplers may pass sigma as (B,): equal numbers are as one."""
+        expected = self.estimates(self.guide(Toy(), sigmas), sigmas, _x())
+        estimates = self.estimates(self.guide(Toy(), sigmas), sigmas, _x(), per_image=True)
+        for sigma, one, other in zip(sigmas, estimates, expected, strict=False):
             assert torch.allclose(one, other, 1e-6, 1e-6), (
-                f"sigma {sigma} given for each image is another than as one number"
+                f"sigma {sigma} passed for each image makes another estimate than as one number"
             )
 
-    @every_grid
-    def test_runs_do_not_disturb_each_other(self, grid: SigmaGrid) -> None:
-        """It is made anew for each run; what it remembers of one is in its closure."""
+    @every_run
+    def test_runs_do_not_disturb_each_other(self, sigmas: SigmaGrid) -> None:
+        """The rule is called once a run; what it remembers of the run is in its closure."""
         xs = [_x(), -2 * _x()]
-        alone = [self.estimates(self.denoise(Toy(), grid), grid, x) for x in xs]
-        turns = [self.walk(self.denoise(Toy(), grid), grid, x) for x in xs]
+        alone = [self.estimates(self.guide(Toy(), sigmas), sigmas, x) for x in xs]
+        turns = [self.walk(self.guide(Toy(), sigmas), sigmas, x) for x in xs]
         for step, both in enumerate(zip(*turns, strict=True)):
             for (_, estimate), expected in zip(both, alone, strict=True):
                 assert torch.equal(estimate, expected[step]), (
@@ -150,25 +151,25 @@ class GuidanceContract(FunctionContract):
                     "variables of the rule, not in the module"
                 )
 
-    @every_grid
-    def test_no_tensor_of_others_is_changed(self, grid: SigmaGrid) -> None:
-        """Neither x nor the model's estimates, which others may look at."""
+    @every_run
+    def test_no_tensor_of_others_is_changed(self, sigmas: SigmaGrid) -> None:
+        """Neither x nor the model's estimates, which others may read."""
         toy, x = Toy(), _x()
         before = x.clone()
-        self.estimates(self.denoise(toy, grid), grid, x)
+        self.estimates(self.guide(toy, sigmas), sigmas, x)
         assert torch.equal(x, before), "x is changed in place"
-        assert all(torch.equal(tensor, copy) for tensor, copy in toy.given), (
-            "an estimate of the model's is changed in place: make a new tensor"
+        assert all(torch.equal(tensor, copy) for tensor, copy in toy.passed), (
+            "an estimate of the model is changed in place: make a new tensor"
         )
 
-    @every_grid
-    def test_it_draws_no_random_numbers(self, grid: SigmaGrid) -> None:
-        """A run's random numbers are the sampler's, of each image's own generator."""
+    @every_run
+    def test_it_draws_no_random_numbers(self, sigmas: SigmaGrid) -> None:
+        """A run's random numbers are drawn by the sampler, from the generator of each image."""
         toy, x = Toy(), _x()
         state = GlobalState()
-        with Draws() as draws:
-            self.estimates(self.denoise(toy, grid), grid, x)
-        assert not draws.found, f"it draws by {set(draws.found)}"
+        with DrawRecorder() as recorder:
+            self.estimates(self.guide(toy, sigmas), sigmas, x)
+        assert not recorder.operators, f"it draws by {set(recorder.operators)}"
         assert not state.changed(), f"it changes the global random state of {state.changed()}"
 
 

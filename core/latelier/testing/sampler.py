@@ -1,4 +1,4 @@
-"""What every sampler keeps to."""
+"""The conformance checks of samplers."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from latelier.contracts import frames
 from latelier.contracts.options import options_model
-from latelier.contracts.sampling import Denoise, Step
+from latelier.contracts.sampling import Denoise, Noise, Step, draws_noise, run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.noise import PerImageNoise
 from latelier.kernel.spec import SamplerTraits
@@ -25,20 +25,22 @@ from latelier.testing.support.problems import (
     logarithmic,
     observed_orders,
 )
-from latelier.testing.support.randomness import Draws, GlobalState
+from latelier.testing.support.randomness import DrawRecorder, GlobalState
 
 SHAPE = (4, 8, 8)
 RTOL, ATOL = 1e-5, 1e-6
-GRIDS = {
+SIGMAS = {
     "ve": SigmaGrid((80.0, 24.4, 5.84, 0.966, 0.0853, 0.002, 0.0), "ve"),
     "flow": SigmaGrid((0.99, 0.9, 0.75, 0.55, 0.35, 0.15, 0.0), "flow"),
     "pure_noise": SigmaGrid((1.0, 0.9, 0.75, 0.55, 0.35, 0.15, 0.0), "flow"),
     "not_to_zero": SigmaGrid((157.0, 21.9, 6.2, 2.2, 0.79, 0.24, 0.0413), "ve"),
 }
-"""Grids of both frames; from pure noise, as models of zero terminal SNR are sampled; to a sigma
-above 0, as the paper's are."""
+"""Runs in both frames; from pure noise, where models of zero terminal SNR start; and to a sigma
+above 0, where the runs of Rombach et al. (arXiv:2112.10752) end."""
 
-every_grid = pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
+ISOLATION = "keep the state of a run in local variables of the generator"
+
+every_run = pytest.mark.parametrize("sigmas", SIGMAS.values(), ids=SIGMAS)
 every_frame = pytest.mark.parametrize("frame", ["ve", "flow"])
 
 
@@ -50,11 +52,12 @@ class SamplerContract(FunctionContract):
         class TestMidpoint(SamplerContract):
             component = "latelier-midpoint/midpoint"
 
-    component: the full id, 'distribution/name', or the bare name while it is unique.
-    options: the options to test it with, where the defaults are not what is to be tested.
-
-    What it is held to is what it declares as it is registered (see `SamplerTraits`): its order, the
+    It checks what the sampler declares where it is registered (see `SamplerTraits`): its order, the
     calls of the model in a step, whether it draws noise.
+
+    Attributes:
+        component: the full id, 'distribution/name', or the bare name while it is unique.
+        options: options for the tests, other than the defaults.
     """  # noqa: D415
 
     kind = "sampler"
@@ -66,230 +69,235 @@ class SamplerContract(FunctionContract):
 
     @property
     def traits(self) -> SamplerTraits:
-        """What it declares."""
+        """The traits that it is registered with."""
         return self.spec.traits or SamplerTraits()  # type: ignore[call-arg]
 
-    def steps(
-        self, denoise: Denoise, grid: SigmaGrid, seeds: Sequence[int] = (0,), **changes: Any
+    def run(
+        self,
+        denoise: Denoise,
+        sigmas: SigmaGrid,
+        seeds: Sequence[int] = (0,),
+        noise: Noise | None = None,
     ) -> Iterator[Step]:
         """Return the steps of a run of images with these seeds."""
-        noise = PerImageNoise(seeds, SHAPE)
-        x = noise.initial()
-        steps: Iterator[Step] = self.sampler(denoise, x, grid, **{"noise": noise, **changes})
-        return steps
+        per_image = PerImageNoise(seeds, SHAPE)
+        x = per_image.initial()
+        return run_sampler(self.sampler, denoise, x, sigmas, noise or per_image)
 
-    def end(self, denoise: Denoise, grid: SigmaGrid, seeds: Sequence[int] = (0,)) -> Tensor:
+    def run_to_end(self, denoise: Denoise, sigmas: SigmaGrid, seeds: Sequence[int]) -> Tensor:
         """Return the last x of a run."""
-        return _last(self.steps(denoise, grid, seeds)).x
+        *_, step = self.run(denoise, sigmas, seeds)
+        return step.x
 
     # -------------------------------------------------------------------------- step after step
 
-    @every_grid
-    def test_one_step_for_each_interval(self, grid: SigmaGrid) -> None:
-        """Progress bars, previews and cancelling count on it: index, sigma at its end, x there."""
-        done = list(self.steps(pixelwise, grid))
-        assert all(type(step) is Step for step in done), "yield latelier.Step after each step"
-        walked = grid.sigmas[::-1] if self.traits.is_inversion else grid.sigmas
-        assert [step.index for step in done] == list(range(grid.steps)), (
-            "one Step for each interval of the grid, with its index from 0"
+    @every_run
+    def test_one_step_for_each_interval(self, sigmas: SigmaGrid) -> None:
+        """Progress bars, previews and cancelling rely on it: index, sigma at its end, x there."""
+        steps = list(self.run(pixelwise, sigmas))
+        assert all(type(step) is Step for step in steps), "yield latelier.Step after each step"
+        expected = sigmas[::-1] if self.traits.is_inversion else sigmas[:]
+        assert [step.index for step in steps] == list(range(sigmas.steps)), (
+            "yield one Step for each pair of sigmas, with its index from 0"
         )
-        assert [step.sigma for step in done] == list(walked[1:]), (
-            "a Step's sigma is that at which its x is: the one gone to, not the one come from"
+        assert [step.sigma for step in steps] == list(expected[1:]), (
+            "the sigma of a Step is the one where its x is: where the step ends, not where it began"
         )
-        assert all(step.x.shape == step.denoised.shape == (1, *SHAPE) for step in done)
+        assert all(step.x.shape == step.denoised.shape == (1, *SHAPE) for step in steps)
 
-    @every_grid
-    def test_the_model_is_never_asked_at_sigma_0(self, grid: SigmaGrid) -> None:
+    @every_run
+    def test_the_model_is_never_called_at_sigma_0(self, sigmas: SigmaGrid) -> None:
         """There x is x0 already; the slope would be a division by 0."""
-        asked = Counted()
-        list(self.steps(asked, grid))
-        assert all(_least(sigma) > 0 for sigma in asked.sigmas), (
-            "the model is asked at sigma 0: a step to sigma 0 ends at the estimate of x0"
+        denoise = CountedDenoise()
+        list(self.run(denoise, sigmas))
+        assert all(_least(sigma) > 0 for sigma in denoise.sigmas), (
+            "the model is called at sigma 0: a step to sigma 0 ends at the estimate of x0"
         )
 
-    @every_grid
-    def test_it_makes_the_calls_that_it_declares(self, grid: SigmaGrid) -> None:
-        """Hosts tell the cost of a run from `calls`: that many in a step, but for special ones.
+    @every_run
+    def test_it_makes_the_calls_that_it_declares(self, sigmas: SigmaGrid) -> None:
+        """Hosts predict the cost of a run from `nfe_per_step`, but for special steps.
 
-        The first step may take one more, to start with; it and one to sigma 0 may take fewer.
+        The first step may take one more, to start; it and a step to sigma 0 may take fewer.
         """
-        calls = _calls_of_steps(self.steps, grid)
+        calls = _calls_of_steps(self.run, sigmas)
         declared = self.traits.nfe_per_step
         if declared is None:
             return
         middle = calls[1:-1] if not self.traits.is_inversion else calls[2:-1]
         assert set(middle) <= {declared}, (
-            f"a step asks the model {max(middle)} times, and `nfe_per_step={declared}` is declared"
+            f"a step calls the model {max(middle)} times, and `nfe_per_step={declared}` is declared"
         )
-        assert 1 <= calls[0] <= declared + 1, f"the first step asks {calls[0]} times"
+        assert 1 <= calls[0] <= declared + 1, f"the first step calls the model {calls[0]} times"
         most = declared if not self.traits.is_inversion else declared + 1
-        assert 1 <= calls[-1] <= most, f"the last step asks the model {calls[-1]} times"
+        assert 1 <= calls[-1] <= most, f"the last step calls the model {calls[-1]} times"
 
-    @every_grid
-    def test_closing_it_early_stops_the_work(self, grid: SigmaGrid) -> None:
-        """It is a generator that works when it is asked for the next step: cancelling is that."""
-        asked, whole = Counted(), Counted()
-        list(self.steps(whole, grid))
-        steps: Any = self.steps(asked, grid)
-        assert not asked.sigmas, "the model is asked before the first step is"
-        begun = [step.x.clone() for step in islice(steps, 2)]
-        calls = len(asked.sigmas)
+    @every_run
+    def test_closing_it_early_stops_the_work(self, sigmas: SigmaGrid) -> None:
+        """A generator works when the next step is requested; cancelling closes it."""
+        denoise, complete = CountedDenoise(), CountedDenoise()
+        list(self.run(complete, sigmas))
+        steps: Any = self.run(denoise, sigmas)
+        assert not denoise.sigmas, "the model is called before the first step is requested"
+        first = [step.x.clone() for step in islice(steps, 2)]
+        calls = len(denoise.sigmas)
         steps.close()
-        assert len(asked.sigmas) == calls < len(whole.sigmas), (
-            "closed after two steps, it has asked for more: yield after each step"
+        assert len(denoise.sigmas) == calls < len(complete.sigmas), (
+            "closed after two steps, it has called the model for more: yield after each step"
         )
-        for x, again in zip(begun, self.steps(pixelwise, grid), strict=False):
-            assert torch.equal(x, again.x), "begun anew, its steps are others"
+        for x, again in zip(first, self.run(pixelwise, sigmas), strict=False):
+            assert torch.equal(x, again.x), "a second run makes other steps than the first"
 
-    @every_grid
-    def test_no_tensor_is_changed_once_it_is_out_of_hand(self, grid: SigmaGrid) -> None:
-        """What was given or yielded belongs to others: previews look at it later."""
-        seen: list[tuple[Tensor, Tensor]] = []
+    @every_run
+    def test_no_tensor_is_changed_after_it_is_passed_on(self, sigmas: SigmaGrid) -> None:
+        """Tensors that were passed in or yielded belong to others: previews read them later."""
+        passed: list[tuple[Tensor, Tensor]] = []
 
         def denoise(x: Tensor, _: float | Tensor, /) -> Tensor:
             estimate = torch.tanh(x)
-            seen.extend([(x, x.clone()), (estimate, estimate.clone())])
+            passed.extend([(x, x.clone()), (estimate, estimate.clone())])
             return estimate
 
         noise = PerImageNoise([0], SHAPE)
         x = noise.initial()
-        seen.append((x, x.clone()))
-        for step in self.sampler(denoise, x, grid, noise=noise):
-            seen.append((step.x, step.x.clone()))
-        assert all(torch.equal(tensor, copy) for tensor, copy in seen), (
-            "a tensor is changed in place after it was given or yielded: make a new one"
+        passed.append((x, x.clone()))
+        for step in run_sampler(self.sampler, denoise, x, sigmas, noise):
+            passed.append((step.x, step.x.clone()))
+        assert all(torch.equal(tensor, copy) for tensor, copy in passed), (
+            "a tensor is changed in place after it was passed on or yielded: make a new one"
         )
 
     # ------------------------------------------------------------------------------ the numbers
 
-    @every_grid
-    def test_outputs_are_finite(self, grid: SigmaGrid) -> None:
+    @every_run
+    def test_outputs_are_finite(self, sigmas: SigmaGrid) -> None:
         """From pure noise and to sigma 0 too, where log(alpha / sigma) is infinite."""
-        for step in self.steps(pixelwise, grid):
+        for step in self.run(pixelwise, sigmas):
             assert step.x.isfinite().all(), f"x is not finite after step {step.index}"
             assert step.denoised.isfinite().all(), f"x0 is not finite after step {step.index}"
 
     @every_frame
     @pytest.mark.parametrize("problem", [Gaussian, Mixture])
-    def test_its_order_is_that_declared(self, problem: Any, frame: Any) -> None:
-        """Twice the steps divide the error by 2^order, on ODEs that are solved exactly."""
-        if not self._has_order():
+    def test_its_order_is_the_declared_one(self, problem: Any, frame: Any) -> None:
+        """Twice the steps divide the error by 2^order, on ODEs with known solutions.
+
+        On the Gaussian, a linear ODE, the leading errors of some methods cancel, so there the order
+        may be higher than declared.
+        """
+        declared = self._observable_order()
+        if declared is None:
             return
-        is_inversion = self.traits.is_inversion
         *_, order = observed_orders(
-            self.sampler, problem(frame), logarithmic, is_inversion=is_inversion
+            self.sampler, problem(frame), logarithmic, is_inversion=self.traits.is_inversion
         )
-        assert order == pytest.approx(self.traits.order, abs=0.1), (
-            f"it is of order {order:.2f} in the {frame} frame, and `order={self.traits.order}` is "
-            "declared"
+        meets = order > declared - 0.1 if problem is Gaussian else abs(order - declared) < 0.1
+        assert meets, (
+            f"it is of order {order:.2f} on a {problem.__name__} in the {frame} frame, and "
+            f"`order={declared}` is declared"
         )
 
     @every_frame
-    def test_its_main_order_is_that_declared(self, frame: Any) -> None:
-        """Where the first steps make no error, its main step is of the order it declares."""
-        if not self._has_order():
+    def test_its_main_order_is_the_declared_one(self, frame: Any) -> None:
+        """Where the first steps make no error, its main step has at least the declared order."""
+        order = self._observable_order()
+        if order is None:
             return
-        declared = self.traits.asymptotic_order or self.traits.order
+        declared = self.traits.asymptotic_order or order
         is_inversion = self.traits.is_inversion
-        *_, order = observed_orders(self.sampler, Straight(frame), even, is_inversion=is_inversion)
-        assert order == pytest.approx(declared, abs=0.15), (
-            f"its main step is of order {order:.2f} in the {frame} frame, not {declared}"
+        *_, observed = observed_orders(
+            self.sampler, Straight(frame), even, is_inversion=is_inversion
+        )
+        assert observed > declared - 0.15, (
+            f"its main step is of order {observed:.2f} in the {frame} frame, not {declared}"
         )
 
-    @every_grid
-    @pytest.mark.parametrize(
-        ("given", "kept"),
-        [
-            (torch.float16, torch.float32),
-            (torch.bfloat16, torch.float32),
-            (torch.float32, torch.float32),
-            (torch.float64, torch.float64),
-        ],
-        ids=str,
-    )
-    def test_the_state_is_float32_at_least(
-        self, grid: SigmaGrid, given: torch.dtype, kept: torch.dtype
-    ) -> None:
-        """Whatever the precision of the model: small steps are lost in 16 bits."""
-        asked = set()
+    @every_run
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+    def test_it_keeps_the_precision_of_x(self, sigmas: SigmaGrid, dtype: torch.dtype) -> None:
+        """The caller passes float32 or wider; small steps are lost in less."""
+        dtypes = set()
 
         def denoise(x: Tensor, sigma: float | Tensor, /) -> Tensor:
-            asked.add(x.dtype)
-            return (x / (1 + frames.per_image(sigma, x))).to(given)
+            dtypes.add(x.dtype)
+            return x / (1 + frames.per_image(sigma, x))
 
         noise = PerImageNoise([0], SHAPE)
-        steps = self.sampler(denoise, noise.initial().to(given), grid, noise=noise)
-        dtypes = {step.x.dtype for step in steps}
-        assert asked == dtypes == {kept}, (
-            f"from {given} the model is given {asked} and x is {dtypes}, not {kept}: begin with "
-            "x.to(torch.promote_types(x.dtype, torch.float32))"
-        )
+        steps = run_sampler(self.sampler, denoise, noise.initial().to(dtype), sigmas, noise)
+        dtypes |= {step.x.dtype for step in steps}
+        assert dtypes == {dtype}, f"x arrives in {dtype} and becomes {dtypes}: keep its precision"
 
     # ----------------------------------------------------------------------- images and threads
 
-    @every_grid
-    def test_an_image_is_the_same_alone_and_in_a_batch(self, grid: SigmaGrid) -> None:
+    @every_run
+    def test_an_image_is_the_same_alone_and_in_a_batch(self, sigmas: SigmaGrid) -> None:
         """Image k of a run can be made again alone."""
         seeds = (7, 8, 9)
-        together = list(self.steps(pixelwise, grid, seeds))
+        together = list(self.run(pixelwise, sigmas, seeds))
         for k, seed in enumerate(seeds):
-            alone = list(self.steps(pixelwise, grid, (seed,)))
+            alone = list(self.run(pixelwise, sigmas, (seed,)))
             for step, one in zip(together, alone, strict=True):
                 assert torch.allclose(step.x[k : k + 1], one.x, RTOL, ATOL), (
-                    f"image {k} is another in a batch after step {step.index}: take norms, errors "
+                    f"image {k} differs in a batch after step {step.index}: take norms, errors "
                     "and means of each image alone"
                 )
 
-    @every_grid
-    def test_an_image_differs_from_its_neighbours(self, grid: SigmaGrid) -> None:
-        """Each has noise of its own."""
-        x = self.end(pixelwise, grid, (7, 8))
+    @every_run
+    def test_an_image_differs_from_its_neighbours(self, sigmas: SigmaGrid) -> None:
+        """Each image has its own noise."""
+        x = self.run_to_end(pixelwise, sigmas, (7, 8))
         assert (x[0] - x[1]).abs().max() > 0.1, "two images of one batch come out alike"
 
-    @every_grid
-    def test_runs_do_not_disturb_each_other(self, grid: SigmaGrid) -> None:
-        """Runs in turns and in threads get the bits of each alone: no state outlives a frame."""
-        alone = [self.end(pixelwise, grid, (seed,)) for seed in range(8)]
-        *_, last = zip(*(self.steps(pixelwise, grid, (seed,)) for seed in (0, 1)), strict=True)
+    @every_run
+    def test_runs_do_not_disturb_each_other(self, sigmas: SigmaGrid) -> None:
+        """Runs in turns and in threads make the bits of each alone."""
+        alone = [self.run_to_end(pixelwise, sigmas, (seed,)) for seed in range(8)]
+        *_, last = zip(*(self.run(pixelwise, sigmas, (seed,)) for seed in (0, 1)), strict=True)
         for step, expected in zip(last, alone, strict=False):
-            assert torch.equal(step.x, expected), "two runs in turns disturb each other: " + KEEP
+            assert torch.equal(step.x, expected), f"runs in turns disturb each other: {ISOLATION}"
         with ThreadPoolExecutor(8) as pool:
-            threaded = list(pool.map(lambda seed: self.end(pixelwise, grid, (seed,)), range(8)))
+            threaded = list(
+                pool.map(lambda seed: self.run_to_end(pixelwise, sigmas, (seed,)), range(8))
+            )
         for x, expected in zip(threaded, alone, strict=True):
-            assert torch.equal(x, expected), "runs in threads disturb each other: " + KEEP
+            assert torch.equal(x, expected), f"runs in threads disturb each other: {ISOLATION}"
 
     # -------------------------------------------------------------------------------- the noise
 
-    @every_grid
-    def test_noise_is_drawn_if_it_is_declared(self, grid: SigmaGrid) -> None:
-        """`stochastic` says whether `noise` is asked for, which is how a run is recorded."""
-        own = PerImageNoise([0], SHAPE)
-        drawn = []
+    @every_run
+    def test_it_draws_noise_if_it_declares_so(self, sigmas: SigmaGrid) -> None:
+        """`stochastic` is listed and recorded without importing the sampler, so it must be true."""
+        per_image = PerImageNoise([0], SHAPE)
+        draws = []
 
         def noise(sigma_from: float, sigma_to: float, /) -> Tensor:
-            drawn.append((sigma_from, sigma_to))
-            return own(sigma_from, sigma_to)
+            draws.append((sigma_from, sigma_to))
+            return per_image(sigma_from, sigma_to)
 
-        list(self.steps(pixelwise, grid, noise=noise))
-        assert bool(drawn) == self.traits.stochastic, (
-            f"`stochastic={self.traits.stochastic}` is declared, and noise is drawn {len(drawn)} "
-            "times"
+        stochastic = self.traits.stochastic
+        assert draws_noise(self.function) or not stochastic, (
+            "`stochastic=True` is declared, and the sampler has no keyword-only parameter `noise`"
+        )
+        list(self.run(pixelwise, sigmas, noise=noise))
+        assert bool(draws) == stochastic, (
+            f"`stochastic={stochastic}` is declared, and noise is drawn {len(draws)} times"
         )
 
-    @every_grid
-    def test_it_draws_no_numbers_of_its_own(self, grid: SigmaGrid) -> None:
-        """All noise comes from `noise`, which gives each image its own."""
-        own = PerImageNoise([0], SHAPE)
-        x, ready = own.initial(), iter([own.initial() for _ in range(64)])
+    @every_run
+    def test_it_draws_no_other_random_numbers(self, sigmas: SigmaGrid) -> None:
+        """All noise comes from `noise`, which draws from the generator of each image."""
+        per_image = PerImageNoise([0], SHAPE)
+        x, draws = per_image.initial(), iter([per_image.initial() for _ in range(64)])
 
         def noise(_from: float, _to: float, /) -> Tensor:
-            return next(ready)
+            return next(draws)
 
         state = GlobalState()
-        with Draws() as draws:
-            for _ in self.sampler(pixelwise, x, grid, noise=noise):
+        with DrawRecorder() as recorder:
+            for _ in run_sampler(self.sampler, pixelwise, x, sigmas, noise):
                 pass
-        assert not draws.found, f"it draws by {set(draws.found)}: ask noise(sigma_from, sigma_to)"
+        assert not recorder.operators, (
+            f"it draws by {set(recorder.operators)}: draw by noise(sigma_from, sigma_to)"
+        )
         assert not state.changed(), f"it draws from the global state of {state.changed()}"
 
     # ------------------------------------------------------------------------------ its options
@@ -297,23 +305,18 @@ class SamplerContract(FunctionContract):
     def test_its_options_have_defaults(self) -> None:
         """A sampler can be chosen by its name alone."""
         fields = options_model(self.function).model_fields
-        needed = [name for name, field in fields.items() if field.is_required()]
-        missing = [name for name in needed if name not in self.spec.defaults]
+        required = [name for name, field in fields.items() if field.is_required()]
+        missing = [name for name in required if name not in self.spec.defaults]
         assert not missing, f"the options {', '.join(missing)} have no default"
 
-    def _has_order(self) -> bool:
-        """Tell whether it declares one that shows on an ODE with a grid of the test's choice."""
+    def _observable_order(self) -> int | None:
+        """Return the declared order, if it shows on an ODE with the test's sigmas."""
         traits = self.traits
-        return (
-            not traits.stochastic and traits.nfe_per_step is not None and traits.order is not None
-        )
+        return None if traits.stochastic or traits.nfe_per_step is None else traits.order
 
 
-KEEP = "keep the state of a run in local variables of the generator"
-
-
-class Counted:
-    """A denoise that looks at every pixel alone and remembers what it was asked."""
+class CountedDenoise:
+    """`pixelwise`, which records the sigma of each call."""
 
     def __init__(self) -> None:
         self.sigmas: list[float | Tensor] = []
@@ -325,22 +328,17 @@ class Counted:
 
 
 def pixelwise(x: Tensor, sigma: float | Tensor, /) -> Tensor:
-    """Return an estimate of x0 that looks at every pixel alone."""
+    """Return an estimate of x0 that depends on each pixel alone."""
     return torch.tanh(4 * x / (1 + frames.per_image(sigma, x)))
 
 
 def _calls_of_steps(
-    steps: Callable[[Denoise, SigmaGrid], Iterable[Step]], grid: SigmaGrid
+    run: Callable[[Denoise, SigmaGrid], Iterable[Step]], sigmas: SigmaGrid
 ) -> list[int]:
-    asked = Counted()
-    totals = [0, *(len(asked.sigmas) for _ in steps(asked, grid))]
+    denoise = CountedDenoise()
+    totals = [0, *(len(denoise.sigmas) for _ in run(denoise, sigmas))]
     return [after - before for before, after in pairwise(totals)]
 
 
 def _least(sigma: float | Tensor) -> float:
     return float(sigma.min()) if isinstance(sigma, Tensor) else sigma
-
-
-def _last(steps: Iterable[Step]) -> Step:
-    *_, step = steps
-    return step

@@ -42,7 +42,7 @@ class Toy:
         x = self.x if x is None else x
         return x / 2 + text * a + label * b + text * label * both - perturbed * attention
 
-    def told(self, value):
+    def condition_for(self, value):
         return self.condition(value, 0.5)
 
     @staticmethod

@@ -8,6 +8,7 @@ import torch
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.options import read_options
+from latelier.contracts.sampling import run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.cfgpp import cfgpp
 from latelier_samplers.ddim import ddim
@@ -36,7 +37,7 @@ def by_hand(toy, x, grid, scale):
 
 def run(sampler, denoise, x, grid):
     noise = partial(torch.randn, x.shape, dtype=x.dtype)
-    *_, step = sampler(denoise, x, grid, noise=lambda *_: noise())
+    *_, step = run_sampler(sampler, denoise, x, grid, lambda *_: noise())
     return step.x
 
 

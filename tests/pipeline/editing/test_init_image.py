@@ -7,6 +7,7 @@ from PIL import Image
 
 from latelier import default_atelier
 from latelier.contracts.errors import InvalidInputError, UnknownNameError
+from latelier.contracts.sampling import run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.noise import PerImageNoise
 from latelier.pipeline.editing.init_image import last_steps
@@ -54,7 +55,7 @@ def test_a_run_is_the_sampler_from_the_noised_latents_on_the_grids_tail(tiny, ph
     spec = tiny.atelier.samplers.spec(sampler)
     function = tiny.atelier.samplers.get(sampler)
     with torch.no_grad():
-        *_, step = function(denoise, x, grid, noise=noise, **spec.defaults)
+        *_, step = run_sampler(function, denoise, x, grid, noise, **spec.defaults)
     latents = latents_of(tiny, **ASKED, init_image=photo, strength=0.4, sampler=sampler)
     assert torch.equal(tiny.process.finish(step.x, step.sigma), latents)
 

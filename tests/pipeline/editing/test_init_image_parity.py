@@ -9,6 +9,7 @@ import torch
 
 from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig
+from latelier.contracts.sampling import run_sampler
 from latelier.diffusion.predict import Predictor
 from latelier.diffusion.processes.vp import VP
 from latelier.pipeline.editing.init_image import last_steps
@@ -52,7 +53,7 @@ def ours(sampler, strength):
     predict = Predictor(Exact(), process, torch.float64)
     state = InpaintState(torch.zeros(2, 3, 8, 8), drawn(1), strength, None)
     x = state.initial(process, drawn(2), grid.sigmas[0])
-    *_, step = sampler(lambda x, sigma: predict(x, sigma, [Condition()])[0], x, grid, noise=None)
+    *_, step = run_sampler(sampler, lambda x, sigma: predict(x, sigma, [Condition()])[0], x, grid)
     return process.finish(step.x, step.sigma)
 
 

@@ -7,6 +7,7 @@ from PIL import Image
 
 from latelier import default_atelier
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.sampling import run_sampler
 from latelier.diffusion.noise import PerImageNoise
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
@@ -176,7 +177,7 @@ def test_the_way_of_what_stays_is_exact_under_every_ode_sampler(process, sampler
 
     x = state.initial(process, eps, grid.sigmas[0])
     on_the_way(x, grid.sigmas[0])
-    for step in sampler(state.hold_known(model, process, eps), x, grid, noise=None):
+    for step in run_sampler(sampler, state.hold_known(model, process, eps), x, grid):
         on_the_way(step.x, step.sigma)
         assert torch.equal(step.denoised[..., :2], state.latents[..., :2])
         assert not torch.equal(step.denoised[..., 2:], state.latents[..., 2:])

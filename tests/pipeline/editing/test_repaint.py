@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.sampling import run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.noise import PerImageNoise
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
@@ -49,7 +50,7 @@ class Pairs:
         eps = noise()
         x = state.initial(self.process, eps, grid.sigmas[0])
         denoise = state.hold_known(self.denoise, self.process, eps)
-        *_, step = sampler(denoise, x, grid, noise=noise)
+        *_, step = run_sampler(sampler, denoise, x, grid, noise)
         first, second = step.x.flatten(1).T
         return float(second.mean()), float(second.std()), first
 
@@ -82,7 +83,7 @@ def test_steps_are_those_of_the_grid(sampler, steps):
 def test_once_is_the_sampler_itself_if_it_does_not_look_back():
     grid, model = SigmaGrid((3.0, 2.0, 1.0, 0.0), "ve"), Pairs(VP())
     x = torch.randn(4, 1, 1, 2, generator=torch.Generator().manual_seed(0))
-    *_, plain = heun(model.denoise, x, grid, noise=None)
+    *_, plain = heun(model.denoise, x, grid)
     *_, once = repaint(heun, 1)(model.denoise, x, grid, noise=None)
     assert torch.equal(plain.x, once.x)
 

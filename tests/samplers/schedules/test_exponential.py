@@ -30,12 +30,12 @@ def test_runs_from_the_highest_sigma_to_0(process, steps):
 def test_the_log_of_the_signal_to_noise_ratio_is_evenly_spaced(process):
     grid = exponential(12, process)
     inner = grid.sigmas[1:-1]
-    gaps = [grid.log_snr(b) - grid.log_snr(a) for a, b in pairwise(inner)]
+    gaps = [grid.half_log_snr(b) - grid.half_log_snr(a) for a, b in pairwise(inner)]
     assert gaps == pytest.approx([gaps[0]] * len(gaps))
     if grid.frame == "flow":  # pure noise is moved from a ratio of 60
-        assert grid.log_snr(inner[0]) - gaps[0] == pytest.approx(-math.log(60))
+        assert grid.half_log_snr(inner[0]) - gaps[0] == pytest.approx(-math.log(60))
     else:
-        first = grid.log_snr(inner[0]) - grid.log_snr(grid.sigmas[0])
+        first = grid.half_log_snr(inner[0]) - grid.half_log_snr(grid.sigmas[0])
         assert first == pytest.approx(gaps[0])
 
 
@@ -65,7 +65,7 @@ def test_what_cannot_be_is_refused():
         exponential(0, VP())
     with pytest.raises(InvalidInputError, match="below sigma_max, not 20 and 10"):
         exponential(5, VP(), sigma_min=20.0, sigma_max=10.0)
-    with pytest.raises(InvalidInputError, match="flow frame lie between 0 and 1"):
+    with pytest.raises(InvalidInputError, match="'flow' frame lie between 0 and 1"):
         exponential(5, RectifiedFlow(), sigma_max=1.5)
     with pytest.raises(InvalidInputError, match="rho"):
         read_options(exponential, {"rho": 0.0}, "schedule 'exponential'")

@@ -6,6 +6,7 @@ import torch
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.options import read_options
+from latelier.contracts.sampling import run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
@@ -103,7 +104,7 @@ class Pictures:
         return mean + a * blur / variance * (x - a * mean)
 
     def end(self, sampler_, grid):
-        *_, step = sampler_(self.denoise, self.noise, grid, noise=None)
+        *_, step = run_sampler(sampler_, self.denoise, self.noise, grid)
         return step.x
 
 

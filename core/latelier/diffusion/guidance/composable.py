@@ -46,7 +46,7 @@ def composable(
     if scale == 1 and not others:
         return conditional(predict, condition)
     other = unconditional("composable", condition, null)
-    conditions = [condition, other, *(predict.told(value) for value in others)]
+    conditions = [condition, other, *(predict.condition_for(value) for value in others)]
 
     def estimates(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
         x0, x0_null, *rest = predict(x, sigma, conditions)

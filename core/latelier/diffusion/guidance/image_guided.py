@@ -64,7 +64,7 @@ def image_guided(
     y = _pixels(target)
 
     def energy(x0: Tensor, _x: Tensor, _sigma: float | Tensor, /) -> Tensor:
-        images = predict.decoded(x0)
+        images = predict.decode(x0)
         _check_size(y, images)
         small = interpolate(images, y.shape[2:], mode="bicubic", antialias=True)
         return (small - y.to(small)).square().sum((1, 2, 3)) / 2

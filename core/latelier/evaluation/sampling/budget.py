@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.sampling import Sampler
+from latelier.contracts.sampling import Sampler, run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.noise import PerImageNoise
 
@@ -21,7 +21,7 @@ def calls_on(sampler: Sampler, grid: SigmaGrid) -> int:
         return torch.zeros_like(x)
 
     noise = PerImageNoise([0], (1,))
-    for _ in sampler(denoise, torch.ones(1, 1), grid, noise=noise):
+    for _ in run_sampler(sampler, denoise, torch.ones(1, 1), grid, noise):
         pass
     return calls
 

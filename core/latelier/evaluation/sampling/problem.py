@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latelier.contracts.sampling import Denoise, Sampler
+from latelier.contracts.sampling import Denoise, Sampler, run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.noise import PerImageNoise
 from latelier.diffusion.processes.process import Process
@@ -33,7 +33,7 @@ class Problem:
         noise = PerImageNoise(self.seeds, self.shape)
         x = self.process.initial(noise.initial().to(self.dtype), grid.sigmas[0])
         with torch.no_grad():
-            steps = sampler(self.denoise, x, grid, noise=noise)
+            steps = run_sampler(sampler, self.denoise, x, grid, noise)
             [last] = deque(steps, maxlen=1)  # a thousand of them would fill the memory
             return self.process.finish(last.x, last.sigma)
 

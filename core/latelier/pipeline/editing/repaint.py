@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from latelier.contracts.sampling import Denoise, Noise, Sampler, Step
+from latelier.contracts.sampling import Denoise, Noise, Sampler, Step, run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 
 _SEGMENTS = 25
@@ -38,10 +38,10 @@ def repaint(sampler: Sampler, resamples: int) -> Sampler:
         for start in range(0, grid.steps, jump):
             segment = SigmaGrid(grid.sigmas[start : start + jump + 1], grid.frame)
             for _ in range(resamples - 1):
-                for step in sampler(denoise, x, segment, noise=noise, **options):
+                for step in run_sampler(sampler, denoise, x, segment, noise, **options):
                     x = step.x
                 x = _renoise(x, segment, noise(segment.sigmas[-1], segment.sigmas[0]))
-            for step in sampler(denoise, x, segment, noise=noise, **options):
+            for step in run_sampler(sampler, denoise, x, segment, noise, **options):
                 x = step.x
                 yield replace(step, index=start + step.index)
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from latelier.contracts import frames
 from latelier.contracts.frames import FrameOfReference
+from latelier.contracts.sampling import run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 
 GAUSSIAN = torch.tensor([[0.3, -0.5, 0.1, 0.8], [0.1, 0.4, 0.9, 1.3]], dtype=torch.float64)
@@ -139,12 +140,16 @@ def observed_orders(
     is_inversion: bool = False,
 ) -> list[float]:
     """Return the base-2 logarithms of the quotients of the errors for `counts` steps."""
+
+    def denoise(x: Tensor, sigma: float | Tensor, /) -> Tensor:
+        return problem.denoise(x, float(sigma))
+
     errors = []
     for steps in counts:
         grid = spacing(problem.frame, steps)
         first, last = (
             (grid.sigmas[-1], grid.sigmas[0]) if is_inversion else grid.sigmas[:: grid.steps]
         )
-        *_, step = sampler(problem.denoise, problem.at(first), grid, noise=None)
+        *_, step = run_sampler(sampler, denoise, problem.at(first), grid)
         errors.append(float((step.x - problem.at(last)).norm()))
     return [math.log2(a / b) for a, b in pairwise(errors)]

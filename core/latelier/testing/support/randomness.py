@@ -1,4 +1,4 @@
-"""The random numbers of others: the global state that nobody may use, and draws of torch's."""
+"""Watch random numbers: the global state, which nobody may use, and torch's draws."""
 
 import random
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 @contextmanager
 def seeded(seed: int = 0) -> Iterator[None]:
-    """Set the global random state of Python, numpy and torch, and put it back afterwards."""
+    """Set the global random state of Python, numpy and torch, and restore it afterwards."""
     before = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         random.seed(seed)
@@ -26,13 +26,13 @@ def seeded(seed: int = 0) -> Iterator[None]:
 
 
 class GlobalState:
-    """The global random state as it was when this was made."""
+    """A snapshot of the global random state, to compare with later."""
 
     def __init__(self) -> None:
         self._state = self._now()
 
     def changed(self) -> list[str]:
-        """Return whose state is another now: 'random', 'numpy', 'torch'."""
+        """Return the libraries whose state has changed since: 'random', 'numpy', 'torch'."""
         return [name for name, state in self._now().items() if state != self._state[name]]
 
     @staticmethod
@@ -45,17 +45,18 @@ class GlobalState:
         }
 
 
-class Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Sees every random number that torch draws inside, from whatever generator.
+class DrawRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Records every random number that torch draws inside, from any generator.
 
-    found: the operators that drew.
+    Attributes:
+        operators: the operators that drew, in order.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.found: list[str] = []
+        self.operators: list[str] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if torch.Tag.nondeterministic_seeded in func.tags:
-            self.found.append(str(func))
+            self.operators.append(str(func))
         return func(*args, **(kwargs or {}))

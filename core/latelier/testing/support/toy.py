@@ -44,7 +44,7 @@ class Toy:
 
     Attributes:
         calls: number of conditions in each call.
-        given: each tensor that was passed in or returned, with a copy of its values then.
+        passed: each tensor that was passed in or returned, with a copy of its values then.
     """
 
     config = ToyConfig()
@@ -53,7 +53,7 @@ class Toy:
         generator = torch.Generator().manual_seed(0)
         self.patterns = torch.randn(4, *SHAPE, generator=generator, dtype=torch.float64)
         self.calls: list[int] = []
-        self.given: list[tuple[Tensor, Tensor]] = []
+        self.passed: list[tuple[Tensor, Tensor]] = []
 
     def __call__(
         self,
@@ -67,14 +67,14 @@ class Toy:
         self.calls.append(len(conditions))
         perturbed = control is not None and bool(control.perturbed_attention)
         estimates = [self._x0(x, sigma, condition, perturbed) for condition in conditions]
-        self.given.extend((each, each.detach().clone()) for each in (x, *estimates))
+        self.passed.extend((each, each.detach().clone()) for each in (x, *estimates))
         return estimates
 
-    def decoded(self, latents: Tensor, /) -> Tensor:
+    def decode(self, latents: Tensor, /) -> Tensor:
         """Return images of twice the size."""
         return latents[:, :3].repeat_interleave(2, 2).repeat_interleave(2, 3).tanh()
 
-    def told(self, value: Any, /) -> Condition:
+    def condition_for(self, value: Any, /) -> Condition:
         """Return the condition of a text, for three images."""
         return condition_of(0.1 + 0.2 * (len(str(value)) % 5), 0.5, 3)
 

@@ -65,7 +65,7 @@ SAMPLERS = {
     "works_in_place": ORDERED,
     "adams": {"order": 3},
     "nan_preview": ORDERED,
-    "half_precision": ORDERED,
+    "single_precision": {},
     "collapses": {},
     "over_the_batch": {},
     "keeps_in_module": {},
