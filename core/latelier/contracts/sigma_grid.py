@@ -31,9 +31,7 @@ class SigmaGrid:
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigmas", tuple(float(sigma) for sigma in self.sigmas))
         if len(self.sigmas) < 2:
-            raise InvalidInputError(
-                f"a run needs at least two sigmas, its first and its last, not {len(self.sigmas)}"
-            )
+            raise InvalidInputError(f"a run needs at least two sigmas, not {len(self.sigmas)}")
         for i, (sigma, sigma_next) in enumerate(pairwise(self.sigmas)):
             if not sigma > sigma_next:
                 raise InvalidInputError(

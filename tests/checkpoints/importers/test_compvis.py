@@ -201,16 +201,16 @@ def test_the_schedule_is_checked_against_the_checkpoint(read):
     with pytest.raises(ModelFileError, match=r"has 100 steps from 0\.0015\d+ to .* the YAML says"):
         read(config_of(), shifted)
     found, _ = read(config_of(beta_schedule="linear"), without("betas"))
-    assert found.process["beta_schedule"] == "sqrt"
+    assert found.process["beta_schedule"] == "scaled_linear"
 
 
 LINE = [0.0015 + 0.018 * k / 99 for k in range(100)]
 ROOTS = [0.0015**0.5 + (0.0195**0.5 - 0.0015**0.5) * k / 99 for k in range(100)]
 ABAR = [cos((k / 100 + 0.008) / 1.008 * pi / 2) ** 2 for k in range(101)]
 TABLES = {
-    ("linear", "sqrt"): [root**2 for root in ROOTS],
+    ("linear", "scaled_linear"): [root**2 for root in ROOTS],
     ("sqrt_linear", "linear"): LINE,
-    ("sqrt", "root"): [beta**0.5 for beta in LINE],
+    ("sqrt", "sqrt"): [beta**0.5 for beta in LINE],
     ("cosine", "cosine"): [min(1 - after / before, 0.999) for before, after in pairwise(ABAR)],
 }
 

@@ -277,7 +277,7 @@ def test_a_pipeline(tmp_path, built_ins):
     assert pipe.defaults.size == (16, 16)
     options = {"spacing": "leading", "offset": 1, "final": "first"}
     assert pipe.defaults.schedule.model_dump() == {"name": "model", "options": options}
-    assert (pipe.process.beta_schedule, pipe.process.steps) == ("sqrt", 100)
+    assert (pipe.process.beta_schedule, pipe.process.steps) == ("scaled_linear", 100)
     assert pipe.generate(seed=0, steps=3)[0].image.size == (16, 16)
 
     report = export_model(tmp_path / "ours", tmp_path / "back", atelier=built_ins)
@@ -356,8 +356,8 @@ def test_the_process_becomes_a_scheduler_again():
     assert process_from_diffusers(dict(there.config)) == process.model_dump(
         exclude={"timestep_rounding"}
     )
-    with pytest.raises(CompatibilityError, match="no beta_schedule 'root'"):
-        scheduler_to_diffusers(VP(beta_schedule="root"))
+    with pytest.raises(CompatibilityError, match="no beta_schedule 'sqrt'"):
+        scheduler_to_diffusers(VP(beta_schedule="sqrt"))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A toy model that is linear in x, and told a text and a label that act on each other."""
+"""A toy model that is linear in x, and condition a text and a label that act on each other."""
 
 import pytest
 import torch
@@ -73,7 +73,7 @@ def make_toy():
 
 
 @pytest.fixture
-def told():
+def condition():
     """The condition: text 0.7, label -0.4."""
     return Toy.condition(0.7, -0.4)
 

@@ -26,8 +26,8 @@ def by_hand(pairs, scale, eta, radius, momentum):
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.4])
-def test_algorithm_1(toy, told, null, grid, eta):
-    denoise = apg(toy, told, null, grid, scale=7.0, eta=eta, norm_threshold=4.0, momentum=-0.5)
+def test_algorithm_1(toy, condition, null, grid, eta):
+    denoise = apg(toy, condition, null, grid, scale=7.0, eta=eta, norm_threshold=4.0, momentum=-0.5)
     xs = [toy.x, 0.7 * toy.x, -0.2 * toy.x]
     estimates = [denoise(x, sigma) for x, sigma in zip(xs, grid.sigmas)]
     pairs = [(toy.x0(0.7, -0.4, x=x), toy.x0(0.1, 0.2, x=x)) for x in xs]
@@ -36,7 +36,7 @@ def test_algorithm_1(toy, told, null, grid, eta):
     assert toy.rows == [2, 2, 2]
 
 
-def test_parity_with_diffusers(toy, told, null, grid):
+def test_parity_with_diffusers(toy, condition, null, grid):
     guiders = pytest.importorskip("diffusers.guiders")
     options = {"eta": 0.3, "guidance_scale": 6.0, "use_original_formulation": True}
     theirs = guiders.AdaptiveProjectedGuidance(
@@ -45,39 +45,39 @@ def test_parity_with_diffusers(toy, told, null, grid):
         **options,
     )
     theirs.momentum_buffer = guiders.adaptive_projected_guidance.MomentumBuffer(-0.5)
-    ours = apg(toy, told, null, grid, scale=7.0, eta=0.3, norm_threshold=4.0, momentum=-0.5)
+    ours = apg(toy, condition, null, grid, scale=7.0, eta=0.3, norm_threshold=4.0, momentum=-0.5)
     for x, sigma in zip([toy.x, 0.7 * toy.x, -0.2 * toy.x], grid.sigmas):
         expected = theirs.forward(toy.x0(0.7, -0.4, x=x), toy.x0(0.1, 0.2, x=x)).pred
         torch.testing.assert_close(ours(x, sigma), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_with_everything_off_it_is_cfg(toy, told, null, grid):
-    expected = cfg(toy, told, null, grid, scale=4.0)(toy.x, 2.0)
-    estimate = apg(toy, told, null, grid, scale=4.0, **PLAIN)(toy.x, 2.0)
+def test_with_everything_off_it_is_cfg(toy, condition, null, grid):
+    expected = cfg(toy, condition, null, grid, scale=4.0)(toy.x, 2.0)
+    estimate = apg(toy, condition, null, grid, scale=4.0, **PLAIN)(toy.x, 2.0)
     torch.testing.assert_close(estimate, expected)
 
 
-def test_scale_1_is_the_condition_alone(toy, told, null, grid):
-    assert torch.equal(apg(toy, told, null, grid, scale=1.0)(toy.x, 2.0), toy.x0(0.7, -0.4))
+def test_scale_1_is_the_condition_alone(toy, condition, null, grid):
+    assert torch.equal(apg(toy, condition, null, grid, scale=1.0)(toy.x, 2.0), toy.x0(0.7, -0.4))
     assert toy.rows == [1]
 
 
-def test_the_average_begins_anew_with_the_grid(toy, told, null, grid):
-    denoise = apg(toy, told, null, grid)
+def test_the_average_begins_anew_with_the_grid(toy, condition, null, grid):
+    denoise = apg(toy, condition, null, grid)
     first = denoise(toy.x, 3.0)
     assert not torch.equal(denoise(toy.x, 2.0), first)
     assert torch.equal(denoise(toy.x, torch.full((3,), 3.0)), first)
 
 
-def test_each_image_as_if_alone(toy, told, null, grid, check_rows):
-    check_rows(functools.partial(apg, toy, told, null, grid, norm_threshold=4.0), toy.x)
+def test_each_image_as_if_alone(toy, condition, null, grid, check_rows):
+    check_rows(functools.partial(apg, toy, condition, null, grid, norm_threshold=4.0), toy.x)
 
 
-def test_the_shared_options(toy, told, null, grid):
+def test_the_shared_options(toy, condition, null, grid):
     x0 = toy.x0(0.7, -0.4)
-    outside = apg(toy, told, null, grid, interval=(0.0, 1.0))(toy.x, 2.0)
+    outside = apg(toy, condition, null, grid, interval=(0.0, 1.0))(toy.x, 2.0)
     assert torch.equal(outside, x0)
-    rescaled = apg(toy, told, null, grid, rescale=1.0)(toy.x, 2.0)
+    rescaled = apg(toy, condition, null, grid, rescale=1.0)(toy.x, 2.0)
     torch.testing.assert_close(rescaled.std((1, 2, 3)), x0.std((1, 2, 3)))
 
 

@@ -8,17 +8,17 @@ from latelier.diffusion.guidance.branches import unconditional, with_null, witho
 SPATIAL = Condition({}, {"image": torch.ones(3, 1, 2, 2)}, {})
 
 
-def test_what_has_a_null(told, null):
-    assert with_null(told, null) == {"text", "label"}
+def test_what_has_a_null(condition, null):
+    assert with_null(condition, null) == {"text", "label"}
     assert with_null(SPATIAL, Condition({}, {"image": torch.ones(3, 1, 2, 2)}, {})) == set()
     assert with_null(SPATIAL, Condition({}, {"image": torch.zeros(3, 1, 2, 2)}, {})) == {"image"}
 
 
-def test_parts_are_replaced_one_by_one(told, null):
-    side = without(told, null, ("label",))
-    assert side.streams["text"] is told.streams["text"]
+def test_parts_are_replaced_one_by_one(condition, null):
+    side = without(condition, null, ("label",))
+    assert side.streams["text"] is condition.streams["text"]
     assert side.vectors["label"] is null.vectors["label"]
-    whole = unconditional("cfg", told, null)
+    whole = unconditional("cfg", condition, null)
     assert whole.streams["text"] is null.streams["text"]
 
 

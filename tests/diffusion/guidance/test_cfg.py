@@ -10,7 +10,7 @@ from latelier.diffusion.guidance.cfg import cfg
 GRID = SigmaGrid((2.0, 1.0, 0.0), "ve")
 
 
-def told(text, label=None):
+def make_condition(text, label=None):
     """Return a condition whose estimate below is the sum of its numbers."""
     streams = {"text": Stream(torch.full((1, 1, 1), text))}
     vectors = {} if label is None else {"label": torch.full((1, 1), label)}
@@ -27,8 +27,8 @@ class Predict:
 
     @staticmethod
     def estimate(x, condition):
-        told = condition.streams["text"].tokens.sum()
-        return torch.sin(x) + told + sum(vector.sum() for vector in condition.vectors.values())
+        text = condition.streams["text"].tokens.sum()
+        return torch.sin(x) + text + sum(vector.sum() for vector in condition.vectors.values())
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def x():
 
 def test_the_formula_in_one_call(x):
     predict = Predict()
-    estimate = cfg(predict, told(0.3), told(-0.2), GRID, scale=5.0)(x, 2.0)
+    estimate = cfg(predict, make_condition(0.3), make_condition(-0.2), GRID, scale=5.0)(x, 2.0)
     expected = torch.sin(x) - 0.2 + 5 * 0.5
     torch.testing.assert_close(estimate, expected)
     assert predict.calls == [(2.0, 2)]
@@ -46,31 +46,31 @@ def test_the_formula_in_one_call(x):
 
 def test_scale_1_is_the_condition_alone_and_asks_for_nothing_else(x):
     predict = Predict()
-    estimate = cfg(predict, told(0.3), told(-0.2), GRID, scale=1.0)(x, 2.0)
-    assert torch.equal(estimate, Predict.estimate(x, told(0.3)))
+    estimate = cfg(predict, make_condition(0.3), make_condition(-0.2), GRID, scale=1.0)(x, 2.0)
+    assert torch.equal(estimate, Predict.estimate(x, make_condition(0.3)))
     assert predict.calls == [(2.0, 1)]
 
 
 def test_scale_0_is_the_null(x):
-    estimate = cfg(Predict(), told(0.3), told(-0.2), GRID, scale=0.0)(x, 2.0)
-    assert torch.equal(estimate, Predict.estimate(x, told(-0.2)))
+    estimate = cfg(Predict(), make_condition(0.3), make_condition(-0.2), GRID, scale=0.0)(x, 2.0)
+    assert torch.equal(estimate, Predict.estimate(x, make_condition(-0.2)))
 
 
 def test_what_the_null_does_not_name_stays_conditional(x):
-    condition, null = told(0.3, label=0.7), told(-0.2)
+    condition, null = make_condition(0.3, label=0.7), make_condition(-0.2)
     estimate = cfg(Predict(), condition, null, GRID, scale=2.0)(x, 2.0)
     torch.testing.assert_close(estimate, torch.sin(x) + 0.7 - 0.2 + 2 * 0.5)
 
 
 def test_a_negative_prompt_in_place_of_the_null_is_moved_away_from(x):
-    estimate = cfg(Predict(), told(0.3), told(0.9), GRID, scale=3.0)(x, 2.0)
+    estimate = cfg(Predict(), make_condition(0.3), make_condition(0.9), GRID, scale=3.0)(x, 2.0)
     torch.testing.assert_close(estimate, torch.sin(x) + 0.9 + 3 * (0.3 - 0.9))
 
 
 def test_a_sigma_for_each_image_is_passed_on(x):
     predict = Predict()
     sigma = torch.tensor([2.0, 1.0])
-    cfg(predict, told(0.3), told(-0.2), GRID, scale=3.0)(x, sigma)
+    cfg(predict, make_condition(0.3), make_condition(-0.2), GRID, scale=3.0)(x, sigma)
     assert predict.calls[0][0] is sigma
 
 
@@ -78,9 +78,10 @@ def test_a_sigma_for_each_image_is_passed_on(x):
 def test_parity_with_diffusers(x, rescale):
     guiders = pytest.importorskip("diffusers.guiders")
     theirs = guiders.ClassifierFreeGuidance(guidance_scale=5.0, guidance_rescale=rescale)
-    sides = [Predict.estimate(x, told(text)) for text in (0.3, -0.2)]
+    sides = [Predict.estimate(x, make_condition(text)) for text in (0.3, -0.2)]
     expected = theirs.forward(*sides).pred
-    estimate = cfg(Predict(), told(0.3), told(-0.2), GRID, scale=5.0, rescale=rescale)(x, 2.0)
+    conditions = make_condition(0.3), make_condition(-0.2)
+    estimate = cfg(Predict(), *conditions, GRID, scale=5.0, rescale=rescale)(x, 2.0)
     torch.testing.assert_close(estimate, expected, rtol=1e-5, atol=1e-5)
 
 

@@ -43,25 +43,25 @@ def run(sampler, denoise, x, grid):
 
 @pytest.mark.parametrize("grid", GRIDS, ids=IDS)
 @pytest.mark.parametrize("scale", [0.0, 0.6, 1.0])
-def test_with_ddim_it_is_algorithm_2(toy, told, null, grid, scale):
-    denoise = cfgpp(toy, told, null, grid, scale=scale)
+def test_with_ddim_it_is_algorithm_2(toy, condition, null, grid, scale):
+    denoise = cfgpp(toy, condition, null, grid, scale=scale)
     end = run(ddim, denoise, toy.x, grid)
     torch.testing.assert_close(end, by_hand(toy, toy.x, grid, scale))
     assert toy.rows == [2] * 4
     assert torch.equal(run(ddim, denoise, toy.x, grid), end)  # it begins anew
 
 
-def test_a_sigma_for_each_image(toy, told, null):
-    denoise, grid = cfgpp(toy, told, null, GRIDS[0]), GRIDS[0]
+def test_a_sigma_for_each_image(toy, condition, null):
+    denoise, grid = cfgpp(toy, condition, null, GRIDS[0]), GRIDS[0]
     expected = denoise(toy.x, 3.0)
     assert torch.equal(denoise(toy.x, torch.full((3,), grid.sigmas[0])), expected)
 
 
-def test_in_float32(make_toy, told, null):
+def test_in_float32(make_toy, condition, null):
     toy = make_toy(shape=(3, 4, 8, 8))
     toy.patterns = [each.float() for each in toy.patterns]
     grid = SigmaGrid((80.0, 40.0, 10.0, 3.0, 1.0, 0.4, 0.1, 0.0), "ve")
-    run(ddim, cfgpp(toy, told, null, grid), toy.x.float() * 80, grid)
+    run(ddim, cfgpp(toy, condition, null, grid), toy.x.float() * 80, grid)
 
 
 @pytest.mark.parametrize(
@@ -69,19 +69,19 @@ def test_in_float32(make_toy, told, null):
     [heun, plms, dpmpp_2m, partial(ddim, eta=0.5)],
     ids=["heun", "plms", "dpmpp_2m", "with noise"],
 )
-def test_other_samplers_are_found_out(toy, told, null, sampler):
+def test_other_samplers_are_found_out(toy, condition, null, sampler):
     grid = GRIDS[0]
     with pytest.raises(CompatibilityError, match="for the steps of the sampler 'ddim'"):
-        run(sampler, cfgpp(toy, told, null, grid), toy.x, grid)
+        run(sampler, cfgpp(toy, condition, null, grid), toy.x, grid)
 
 
-def test_a_sigma_between_those_of_the_grid(toy, told, null):
+def test_a_sigma_between_those_of_the_grid(toy, condition, null):
     with pytest.raises(CompatibilityError, match="'ddim' with eta 0"):
-        cfgpp(toy, told, null, GRIDS[0])(toy.x, 2.5)
+        cfgpp(toy, condition, null, GRIDS[0])(toy.x, 2.5)
 
 
-def test_a_picture_that_is_held_in_part_is_no_other_sampler(toy, told, null):
-    denoise = cfgpp(toy, told, null, GRIDS[0])
+def test_a_picture_that_is_held_in_part_is_no_other_sampler(toy, condition, null):
+    denoise = cfgpp(toy, condition, null, GRIDS[0])
     held = torch.rand(toy.x.shape, generator=torch.Generator().manual_seed(1)) < 0.9
 
     def keeping(x, sigma):

@@ -11,16 +11,17 @@ from latelier.diffusion.guidance.composable import composable
 
 
 @pytest.fixture
-def told_by_name(toy):
-    """A pipeline's way to conditions: the names stand for texts."""
-    toy.told = {"dog": toy.condition(0.9, -0.4), "fog": toy.condition(-0.3, -0.4)}.__getitem__
+def named_toy(toy):
+    """A toy whose texts have names, as a model's first public input has."""
+    named = {"dog": toy.condition(0.9, -0.4), "fog": toy.condition(-0.3, -0.4)}
+    toy.condition_for = named.__getitem__
     return toy
 
 
-def test_and_and_not(told_by_name, told, null, grid):
-    toy = told_by_name
+def test_and_and_not(named_toy, condition, null, grid):
+    toy = named_toy
     also = {"dog": 3.0, "fog": -2.0}
-    estimate = composable(toy, told, null, grid, also=also, scale=4.0)(toy.x, 2.0)
+    estimate = composable(toy, condition, null, grid, also=also, scale=4.0)(toy.x, 2.0)
     x0_null = toy.x0(0.1, 0.2)
     expected = x0_null + 4 * (toy.x0(0.7, -0.4) - x0_null)
     expected = expected + 3 * (toy.x0(0.9, -0.4) - x0_null) - 2 * (toy.x0(-0.3, -0.4) - x0_null)
@@ -28,23 +29,23 @@ def test_and_and_not(told_by_name, told, null, grid):
     assert toy.rows == [4]
 
 
-def test_alone_it_is_cfg(told_by_name, told, null, grid):
-    toy = told_by_name
-    estimate = composable(toy, told, null, grid, also={"fog": 0.0}, scale=4.0)(toy.x, 2.0)
-    assert torch.equal(estimate, cfg(toy, told, null, grid, scale=4.0)(toy.x, 2.0))
+def test_alone_it_is_cfg(named_toy, condition, null, grid):
+    toy = named_toy
+    estimate = composable(toy, condition, null, grid, also={"fog": 0.0}, scale=4.0)(toy.x, 2.0)
+    assert torch.equal(estimate, cfg(toy, condition, null, grid, scale=4.0)(toy.x, 2.0))
     assert toy.rows == [2, 2]
 
 
-def test_scale_1_of_one_is_the_condition_alone(toy, told, null, grid):
-    estimate = composable(toy, told, null, grid, also={}, scale=1.0)(toy.x, 2.0)
+def test_scale_1_of_one_is_the_condition_alone(toy, condition, null, grid):
+    estimate = composable(toy, condition, null, grid, also={}, scale=1.0)(toy.x, 2.0)
     assert torch.equal(estimate, toy.x0(0.7, -0.4))
     assert toy.rows == [1]
 
 
-def test_each_image_as_if_alone(told_by_name, told, null, grid, check_rows):
+def test_each_image_as_if_alone(named_toy, condition, null, grid, check_rows):
     options = {"also": {"dog": 3.0}, "rescale": 0.7, "interval": (1.0, 2.0)}
     check_rows(
-        functools.partial(composable, told_by_name, told, null, grid, **options), told_by_name.x
+        functools.partial(composable, named_toy, condition, null, grid, **options), named_toy.x
     )
 
 

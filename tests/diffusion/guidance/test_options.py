@@ -18,8 +18,8 @@ def both(toy):
     return x0, x0_null + 4 * (x0 - x0_null)
 
 
-def run(toy, told, null, grid, sigma=2.0, **options):
-    return cfg(toy, told, null, grid, scale=4.0, **options)(toy.x, sigma)
+def run(toy, condition, null, grid, sigma=2.0, **options):
+    return cfg(toy, condition, null, grid, scale=4.0, **options)(toy.x, sigma)
 
 
 class TestInterval:
@@ -27,52 +27,52 @@ class TestInterval:
         ("sigma", "acts"), [(3.0, False), (2.0, True), (1.0, True), (0.5, False)]
     )
     def test_outside_it_is_the_condition_alone_at_its_cost(
-        self, toy, told, null, grid, both, sigma, acts
+        self, toy, condition, null, grid, both, sigma, acts
     ):
-        estimate = run(toy, told, null, grid, sigma, interval=(1.0, 2.0))
+        estimate = run(toy, condition, null, grid, sigma, interval=(1.0, 2.0))
         torch.testing.assert_close(estimate, both[acts])
         assert toy.rows == [1 + acts]
 
     def test_sigmas_of_the_flow_frame_are_taken_as_noise_to_signal_ratios(
-        self, toy, told, null, both
+        self, toy, condition, null, both
     ):
         grid = SigmaGrid((1.0, 0.5, 0.0), "flow")
         for sigma, acts in [(1.0, False), (0.76, False), (0.74, True), (0.51, True), (0.49, False)]:
-            estimate = run(toy, told, null, grid, sigma, interval=(1.0, 3.0))
+            estimate = run(toy, condition, null, grid, sigma, interval=(1.0, 3.0))
             torch.testing.assert_close(estimate, both[acts])
 
-    def test_a_sigma_for_each_image(self, toy, told, null, grid, both):
+    def test_a_sigma_for_each_image(self, toy, condition, null, grid, both):
         sigma = torch.tensor([3.0, 1.5, 0.5])
-        estimate = run(toy, told, null, grid, sigma, interval=(1.0, 2.0))
+        estimate = run(toy, condition, null, grid, sigma, interval=(1.0, 2.0))
         for k, acts in enumerate([False, True, False]):
             torch.testing.assert_close(estimate[k], both[acts][k])
-        run(toy, told, null, grid, sigma * 4, interval=(1.0, 1.5))
+        run(toy, condition, null, grid, sigma * 4, interval=(1.0, 1.5))
         assert toy.rows == [2, 1]
 
 
 class TestRescale:
     @pytest.mark.parametrize("share", [0.3, 1.0])
-    def test_equations_15_and_16(self, toy, told, null, grid, both, share):
+    def test_equations_15_and_16(self, toy, condition, null, grid, both, share):
         x0, moved = both
-        estimate = run(toy, told, null, grid, rescale=share)
+        estimate = run(toy, condition, null, grid, rescale=share)
         for k in range(3):
             whole = moved[k] * (x0[k].std() / moved[k].std())
             torch.testing.assert_close(estimate[k], share * whole + (1 - share) * moved[k])
 
     @pytest.mark.parametrize("share", [0.3, 1.0])
-    def test_parity_with_diffusers(self, toy, told, null, grid, both, share):
+    def test_parity_with_diffusers(self, toy, condition, null, grid, both, share):
         utils = pytest.importorskip("diffusers.guiders.guider_utils")
         x0, moved = both
         expected = utils.rescale_noise_cfg(moved, x0, share)
-        estimate = run(toy, told, null, grid, rescale=share)
+        estimate = run(toy, condition, null, grid, rescale=share)
         torch.testing.assert_close(estimate, expected, rtol=1e-12, atol=1e-12)
 
 
 class TestThreshold:
     @pytest.mark.parametrize("share", [0.8, 1.0])
-    def test_the_formula(self, toy, told, null, grid, both, share):
+    def test_the_formula(self, toy, condition, null, grid, both, share):
         x0, moved = both
-        estimate = run(toy, told, null, grid, threshold=share)
+        estimate = run(toy, condition, null, grid, threshold=share)
         for k in range(3):
             s = moved[k].abs().flatten().quantile(share)
             own = x0[k].abs().flatten().quantile(share)
@@ -93,15 +93,15 @@ class TestThreshold:
 
 
 @pytest.mark.parametrize("options", [{"rescale": 0.7}, {"threshold": 0.9}])
-def test_each_image_as_if_alone(toy, told, null, grid, check_rows, options):
-    make = functools.partial(cfg, toy, told, null, grid, scale=4.0, **options)
+def test_each_image_as_if_alone(toy, condition, null, grid, check_rows, options):
+    make = functools.partial(cfg, toy, condition, null, grid, scale=4.0, **options)
     check_rows(make, toy.x * torch.tensor([1.0, 3.0, 9.0]).view(-1, 1, 1, 1))
 
 
-def test_they_go_together(toy, told, null, grid, both):
+def test_they_go_together(toy, condition, null, grid, both):
     x0, _ = both
-    estimate = run(toy, told, null, grid, interval=(1.0, 2.0), rescale=0.5, threshold=0.9)
-    rescaled = run(toy, told, null, grid, rescale=0.5)
+    estimate = run(toy, condition, null, grid, interval=(1.0, 2.0), rescale=0.5, threshold=0.9)
+    rescaled = run(toy, condition, null, grid, rescale=0.5)
     s = rescaled.abs().flatten(1).quantile(0.9, 1).view(-1, 1, 1, 1)
     own = x0.abs().flatten(1).quantile(0.9, 1).view(-1, 1, 1, 1)
     expected = torch.where(s > own, rescaled.clamp(-s, s) / s * own, rescaled)

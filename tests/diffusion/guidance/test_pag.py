@@ -17,8 +17,8 @@ class Honours(DenoiserConfig):
         return frozenset({"perturbed_attention"})
 
 
-def test_with_cfg(toy, told, null, grid):
-    estimate = pag(toy, told, null, grid, pag_scale=2.0, scale=4.0)(toy.x, 2.0)
+def test_with_cfg(toy, condition, null, grid):
+    estimate = pag(toy, condition, null, grid, pag_scale=2.0, scale=4.0)(toy.x, 2.0)
     x0, x0_null = toy.x0(0.7, -0.4), toy.x0(0.1, 0.2)
     perturbed = toy.x0(0.7, -0.4, perturbed=True)
     expected = x0_null + 4 * (x0 - x0_null) + 2 * (x0 - perturbed)
@@ -30,26 +30,26 @@ def test_with_cfg(toy, told, null, grid):
     ]
 
 
-def test_alone_it_needs_no_null(toy, told, grid):
-    estimate = pag(toy, told, Condition(), grid, pag_scale=2.0, scale=1.0)(toy.x, 2.0)
+def test_alone_it_needs_no_null(toy, condition, grid):
+    estimate = pag(toy, condition, Condition(), grid, pag_scale=2.0, scale=1.0)(toy.x, 2.0)
     x0, perturbed = toy.x0(0.7, -0.4), toy.x0(0.7, -0.4, perturbed=True)
     torch.testing.assert_close(estimate, x0 + 2 * (x0 - perturbed))
     assert toy.rows == [1, 1]
 
 
-def test_without_it_it_is_cfg(toy, told, null, grid):
-    estimate = pag(toy, told, null, grid, pag_scale=0.0, scale=4.0)(toy.x, 2.0)
-    torch.testing.assert_close(estimate, cfg(toy, told, null, grid, scale=4.0)(toy.x, 2.0))
+def test_without_it_it_is_cfg(toy, condition, null, grid):
+    estimate = pag(toy, condition, null, grid, pag_scale=0.0, scale=4.0)(toy.x, 2.0)
+    torch.testing.assert_close(estimate, cfg(toy, condition, null, grid, scale=4.0)(toy.x, 2.0))
     assert toy.rows == [2, 2]
 
 
-def test_both_off_is_the_condition_alone(toy, told, null, grid):
-    estimate = pag(toy, told, null, grid, pag_scale=0.0, scale=1.0)(toy.x, 2.0)
+def test_both_off_is_the_condition_alone(toy, condition, null, grid):
+    estimate = pag(toy, condition, null, grid, pag_scale=0.0, scale=1.0)(toy.x, 2.0)
     assert torch.equal(estimate, toy.x0(0.7, -0.4))
     assert toy.rows == [1]
 
 
-def test_parity_with_diffusers(toy, told, null, grid):
+def test_parity_with_diffusers(toy, condition, null, grid):
     guiders = pytest.importorskip("diffusers.guiders")
     theirs = guiders.PerturbedAttentionGuidance(
         guidance_scale=4.0,
@@ -58,32 +58,32 @@ def test_parity_with_diffusers(toy, told, null, grid):
         guidance_rescale=0.6,
     )
     sides = toy.x0(0.7, -0.4), toy.x0(0.1, 0.2), toy.x0(0.7, -0.4, perturbed=True)
-    estimate = pag(toy, told, null, grid, pag_scale=2.0, scale=4.0, rescale=0.6)(toy.x, 2.0)
+    estimate = pag(toy, condition, null, grid, pag_scale=2.0, scale=4.0, rescale=0.6)(toy.x, 2.0)
     torch.testing.assert_close(estimate, theirs.forward(*sides).pred, rtol=1e-5, atol=1e-5)
 
 
-def test_outside_its_interval_it_costs_one_call(toy, told, null, grid):
+def test_outside_its_interval_it_costs_one_call(toy, condition, null, grid):
     assert torch.equal(
-        pag(toy, told, null, grid, interval=(0.0, 1.0))(toy.x, 2.0), toy.x0(0.7, -0.4)
+        pag(toy, condition, null, grid, interval=(0.0, 1.0))(toy.x, 2.0), toy.x0(0.7, -0.4)
     )
     assert toy.rows == [1]
 
 
-def test_layers_of_ones_own(toy, told, null, grid):
-    pag(toy, told, null, grid, layers=("a", "b"))(toy.x, 2.0)
+def test_layers_of_ones_own(toy, condition, null, grid):
+    pag(toy, condition, null, grid, layers=("a", "b"))(toy.x, 2.0)
     assert toy.calls[-1][2].perturbed_attention == {"a", "b"}
 
 
-def test_each_image_as_if_alone(toy, told, null, grid, check_rows):
-    check_rows(functools.partial(pag, toy, told, null, grid, threshold=0.9), toy.x)
+def test_each_image_as_if_alone(toy, condition, null, grid, check_rows):
+    check_rows(functools.partial(pag, toy, condition, null, grid, threshold=0.9), toy.x)
 
 
-def test_a_model_that_cannot(make_toy, told, null, grid):
+def test_a_model_that_cannot(make_toy, condition, null, grid):
     with pytest.raises(CompatibilityError, match="whose self-attentions can pass their values"):
-        pag(make_toy(config=DenoiserConfig()), told, null, grid)
+        pag(make_toy(config=DenoiserConfig()), condition, null, grid)
     with pytest.raises(CompatibilityError, match=r"which of its self-attentions.*option layers"):
-        pag(make_toy(config=Honours()), told, null, grid)
-    pag(make_toy(config=Honours()), told, null, grid, layers=("a",))
+        pag(make_toy(config=Honours()), condition, null, grid)
+    pag(make_toy(config=Honours()), condition, null, grid, layers=("a",))
     with pytest.raises(CompatibilityError, match="'pag' steers"):
         pag(make_toy(), Condition(), Condition(), grid)
 

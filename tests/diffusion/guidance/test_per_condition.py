@@ -11,7 +11,7 @@ from latelier.diffusion.guidance.per_condition import per_condition
 
 @pytest.fixture
 def x0(toy):
-    """By which of the two parts are told: text 0.7, else 0.1; label -0.4, else 0.2."""
+    """By which of the two parts are condition: text 0.7, else 0.1; label -0.4, else 0.2."""
     return {
         (text, label): toy.x0(0.7 if text else 0.1, -0.4 if label else 0.2)
         for text in (False, True)
@@ -19,9 +19,9 @@ def x0(toy):
     }
 
 
-def test_joint(toy, told, null, grid, x0):
+def test_joint(toy, condition, null, grid, x0):
     scales = {"text": 5.0, "label": 2.0}
-    estimate = per_condition(toy, told, null, grid, scales=scales)(toy.x, 2.0)
+    estimate = per_condition(toy, condition, null, grid, scales=scales)(toy.x, 2.0)
     whole = x0[True, True]
     expected = whole + 4 * (whole - x0[False, True]) + (whole - x0[True, False])
     torch.testing.assert_close(estimate, expected)
@@ -29,10 +29,10 @@ def test_joint(toy, told, null, grid, x0):
 
 
 @pytest.mark.parametrize("first", ["text", "label"])
-def test_nested_in_the_order_of_the_names(toy, told, null, grid, x0, first):
+def test_nested_in_the_order_of_the_names(toy, condition, null, grid, x0, first):
     second = "label" if first == "text" else "text"
     scales = {first: 5.0, second: 2.0}
-    denoise = per_condition(toy, told, null, grid, scales=scales, form="nested")
+    denoise = per_condition(toy, condition, null, grid, scales=scales, form="nested")
     with_first = x0[first == "text", first == "label"]
     expected = x0[False, False] + 5 * (with_first - x0[False, False])
     expected = expected + 2 * (x0[True, True] - with_first)
@@ -41,18 +41,18 @@ def test_nested_in_the_order_of_the_names(toy, told, null, grid, x0, first):
 
 
 @pytest.mark.parametrize("form", ["joint", "nested"])
-def test_scales_of_1_are_the_condition_alone(toy, told, null, grid, x0, form):
+def test_scales_of_1_are_the_condition_alone(toy, condition, null, grid, x0, form):
     scales = {"text": 1.0, "label": 1.0}
-    estimate = per_condition(toy, told, null, grid, scales=scales, form=form)(toy.x, 2.0)
+    estimate = per_condition(toy, condition, null, grid, scales=scales, form=form)(toy.x, 2.0)
     assert torch.equal(estimate, x0[True, True])
     assert toy.rows == [1]
 
 
 @pytest.mark.parametrize("form", ["joint", "nested"])
-def test_of_one_it_is_cfg_with_the_others_told(toy, told, null, grid, form):
-    denoise = per_condition(toy, told, null, grid, scales={"text": 5.0}, form=form)
+def test_of_one_it_is_cfg_with_the_others_told(toy, condition, null, grid, form):
+    denoise = per_condition(toy, condition, null, grid, scales={"text": 5.0}, form=form)
     other = toy.condition(0.1, -0.4)
-    expected = cfg(toy, told, other, grid, scale=5.0)(toy.x, 2.0)
+    expected = cfg(toy, condition, other, grid, scale=5.0)(toy.x, 2.0)
     torch.testing.assert_close(denoise(toy.x, 2.0), expected)
     assert toy.rows == [2, 2]
 
@@ -65,20 +65,20 @@ def test_of_one_it_is_cfg_with_the_others_told(toy, told, null, grid, form):
         ("nested", {"text": 1.0, "label": 3.0}, 2),
     ],
 )
-def test_what_has_no_weight_is_not_estimated(toy, told, null, grid, form, scales, rows):
-    per_condition(toy, told, null, grid, scales=scales, form=form)(toy.x, 2.0)
+def test_what_has_no_weight_is_not_estimated(toy, condition, null, grid, form, scales, rows):
+    per_condition(toy, condition, null, grid, scales=scales, form=form)(toy.x, 2.0)
     assert toy.rows == [rows]
 
 
-def test_a_scale_of_0_takes_a_conditioner_away(toy, told, null, grid, x0):
+def test_a_scale_of_0_takes_a_conditioner_away(toy, condition, null, grid, x0):
     scales = {"text": 0.0, "label": 1.0}
-    estimate = per_condition(toy, told, null, grid, scales=scales)(toy.x, 2.0)
+    estimate = per_condition(toy, condition, null, grid, scales=scales)(toy.x, 2.0)
     torch.testing.assert_close(estimate, x0[False, True])
 
 
-def test_it_is_compared_with_the_whole_condition(toy, told, null, grid, x0, check_rows):
+def test_it_is_compared_with_the_whole_condition(toy, condition, null, grid, x0, check_rows):
     make = functools.partial(
-        per_condition, toy, told, null, grid, scales={"text": 5.0, "label": 2.0}
+        per_condition, toy, condition, null, grid, scales={"text": 5.0, "label": 2.0}
     )
     plain, rescaled = (make(rescale=share)(toy.x, 2.0) for share in (0.0, 1.0))
     deviations = x0[True, True].std((1, 2, 3))
@@ -87,9 +87,9 @@ def test_it_is_compared_with_the_whole_condition(toy, told, null, grid, x0, chec
     check_rows(functools.partial(make, rescale=0.7), toy.x)
 
 
-def test_an_unknown_conditioner(toy, told, null, grid):
+def test_an_unknown_conditioner(toy, condition, null, grid):
     with pytest.raises(InvalidInputError, match=r"no conditioner 'txt'.*mean 'text'.*label, text"):
-        per_condition(toy, told, null, grid, scales={"txt": 2.0})
+        per_condition(toy, condition, null, grid, scales={"txt": 2.0})
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ def between(start: float, end: float, k: int) -> float:
 
 
 FORMULAS = {
-    "sqrt": lambda k: between(math.sqrt(START), math.sqrt(END), k) ** 2,
+    "scaled_linear": lambda k: between(math.sqrt(START), math.sqrt(END), k) ** 2,
     "linear": lambda k: between(START, END, k),
-    "root": lambda k: math.sqrt(between(START, END, k)),
+    "sqrt": lambda k: math.sqrt(between(START, END, k)),
     "cosine": cosine,
 }
 
@@ -39,7 +39,7 @@ def test_each_beta_is_what_its_formula_says(schedule):
 
 @pytest.mark.parametrize(
     ("ours", "theirs"),
-    [("sqrt", "scaled_linear"), ("linear", "linear"), ("cosine", "squaredcos_cap_v2")],
+    [("scaled_linear", "scaled_linear"), ("linear", "linear"), ("cosine", "squaredcos_cap_v2")],
 )
 @pytest.mark.parametrize("steps", [50, 1000])
 def test_the_tables_of_diffusers(ours, theirs, steps):

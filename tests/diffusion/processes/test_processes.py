@@ -114,7 +114,7 @@ def test_finish_returns_to_the_models_scale():
 
 
 def test_rectified_flow_trains_on_logit_normal_times():
-    process = RectifiedFlow(time_mean=0.5, time_std=2.0)
+    process = RectifiedFlow(logit_mean=0.5, logit_std=2.0)
     u = torch.tensor([0.5, 0.8413447460685429], dtype=torch.float64)
     assert process.sigma_from_uniform(u).logit().tolist() == pytest.approx([0.5, 2.5], abs=1e-6)
 

@@ -21,7 +21,7 @@ def abar(t, start=0.0015, end=0.0195, power=0.5):
 
 
 @pytest.mark.parametrize("t", [0, 1, 37, 500, 981, 999])
-@pytest.mark.parametrize(("schedule", "power"), [("sqrt", 0.5), ("linear", 1.0)])
+@pytest.mark.parametrize(("schedule", "power"), [("scaled_linear", 0.5), ("linear", 1.0)])
 def test_signal_to_noise_ratios(t, schedule, power):
     sigma = VP(beta_schedule=schedule).sigmas[t]
     expected = abar(t, power=power)

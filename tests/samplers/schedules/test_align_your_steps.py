@@ -42,7 +42,7 @@ def test_the_prediction_does_not_matter():
         VP(),
         VP(beta_start=0.00085, beta_end=0.012, zero_terminal_snr=True, prediction="v"),
         VP(beta_start=0.00085, beta_end=0.012, beta_schedule="linear"),
-        EDM(lowest_sigma=0.0292, highest_sigma=14.61),
+        EDM(sigma_min=0.0292, sigma_max=14.61),
         RectifiedFlow(),
     ],
     ids=["paper", "zero-snr", "linear", "edm", "flow"],

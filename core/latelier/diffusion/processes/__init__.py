@@ -1,0 +1,1 @@
+"""Noise processes, one a file: variance preserving, EDM, rectified flow."""

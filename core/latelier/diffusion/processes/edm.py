@@ -15,15 +15,15 @@ from latelier.diffusion.processes.process import Process, normal_quantile
 class EDM(Process):
     """x = x0 + sigma * eps, preconditioned: the network's input and target have unit variance.
 
-    The network F is taken as a v-prediction of opposite sign, which for sigma_data 1 it is:
-    D(x) = c_skip * x + c_out * F(c_in * x, c_noise).
+    x0 = D(x) = c_skip * x + c_out * F(c_in * x, c_noise) for the network F. With sigma_data 1, F is
+    a v-prediction of opposite sign, and `prediction` calls it one.
     """
 
     kind: Literal["edm"] = "edm"
     prediction: Literal["v"] = Field("v", description="fixed by the preconditioning")
     sigma_data: float = Field(0.5, gt=0, description="standard deviation of the data (or latents)")
-    lowest_sigma: float = Field(0.002, gt=0)
-    highest_sigma: float = Field(80.0, gt=0)
+    sigma_min: float = Field(0.002, gt=0, description="the least sigma in training")
+    sigma_max: float = Field(80.0, gt=0, description="the greatest sigma in training")
     P_mean: float = Field(-1.2, description="mean of log(sigma) in training")
     P_std: float = Field(1.2, gt=0, description="standard deviation of log(sigma) in training")
 
@@ -31,16 +31,6 @@ class EDM(Process):
     def frame(self) -> FrameOfReference:
         """The 've' frame."""
         return "ve"
-
-    @property
-    def sigma_min(self) -> float:
-        """The least sigma."""
-        return self.lowest_sigma
-
-    @property
-    def sigma_max(self) -> float:
-        """The greatest sigma."""
-        return self.highest_sigma
 
     def timestep(self, sigma: float | Tensor) -> Tensor:
         """Return c_noise = log(sigma) / 4."""
@@ -63,20 +53,20 @@ class EDM(Process):
         return noise * sigma
 
     def finish(self, x: Tensor, sigma: float) -> Tensor:  # noqa: ARG002
-        """Return x: the model works on the data's own scale."""
+        """Return x, which the model sees on the scale of the data."""
         return x
 
     def target(self, x0: Tensor, eps: Tensor, sigma: float | Tensor) -> Tensor:
-        """Return what F should be: (x0 - c_skip * x) / c_out."""
+        """Return the target of F: (x0 - c_skip * x) / c_out."""
         s = frames.per_image(sigma, x0)
-        c_skip, c_out = self._skip_and_out(s)
+        c_skip, c_out = self._c_skip_and_c_out(s)
         return (x0 - c_skip * (x0 + s * eps)) / c_out
 
     def denoised(self, output: Tensor, x: Tensor, sigma: float | Tensor) -> Tensor:
-        """Return D(x)."""
-        c_skip, c_out = self._skip_and_out(frames.per_image(sigma, x))
+        """Return D(x) = c_skip * x + c_out * output."""
+        c_skip, c_out = self._c_skip_and_c_out(frames.per_image(sigma, x))
         return c_skip * x + c_out * output
 
-    def _skip_and_out(self, s: float | Tensor) -> tuple[float | Tensor, float | Tensor]:
+    def _c_skip_and_c_out(self, s: float | Tensor) -> tuple[float | Tensor, float | Tensor]:
         variance = s**2 + self.sigma_data**2
         return self.sigma_data**2 / variance, s * self.sigma_data / variance**0.5

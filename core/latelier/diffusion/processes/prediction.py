@@ -1,4 +1,4 @@
-"""What a denoiser's output means, and how x0 is had from it.
+"""The meanings of a denoiser's output, and x0 from each of them.
 
 With x = alpha * x0 + sigma * eps (either frame) and r = sqrt(alpha^2 + sigma^2):
 
@@ -20,7 +20,7 @@ Factor = float | Tensor
 def prediction_target(
     kind: PredictionType, x0: Tensor, eps: Tensor, alpha: Factor, sigma: Factor
 ) -> Tensor:
-    """Return what the denoiser should have said. Shapes (B, C, h, w)."""
+    """Return the training target of the denoiser. Shapes (B, C, h, w)."""
     if kind == "eps":
         return eps
     if kind == "x0":
@@ -33,7 +33,7 @@ def prediction_target(
 def to_x0(kind: PredictionType, output: Tensor, x: Tensor, alpha: Factor, sigma: Factor) -> Tensor:
     """Return x0 given the denoiser's output for x. Shapes (B, C, h, w).
 
-    'eps' cannot tell x0 where alpha is 0.
+    From 'eps' x0 cannot be computed where alpha is 0.
     """
     if kind == "eps":
         return (x - sigma * output) / alpha

@@ -1,11 +1,11 @@
-"""Noise processes: what sigma and t mean to a model, and how its output becomes x0.
+"""The base of noise processes: what sigma and t mean to a model, and how its output becomes x0.
 
 A process is a frozen value. Samplers work on x = alpha(sigma) * x0 + sigma * eps in the frame
 that the process picks (see `frames`); the process alone knows the scale that its model sees.
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from pydantic import Field
@@ -18,10 +18,17 @@ from latelier.diffusion.processes.prediction import PredictionType, prediction_t
 
 
 class Process(Frozen, ABC):
-    """Base of the processes. sigma: a float or a tensor (B,), in units of x, in the frame."""
+    """Base of the processes.
+
+    sigma is a float or a tensor (B,), the standard deviation of the noise in x, in the frame.
+
+    Attributes:
+        kind: the name under which manifests store the process.
+        prediction: the meaning of the denoiser's output.
+    """
 
     kind: str
-    prediction: PredictionType = Field(description="what the denoiser's output means")
+    prediction: PredictionType = Field(description="the meaning of the denoiser's output")
 
     training_steps: ClassVar[int | None] = None
     """Number of discrete training steps, or None for a process without them."""
@@ -31,15 +38,15 @@ class Process(Frozen, ABC):
     def frame(self) -> FrameOfReference:
         """The frame of x and sigma."""
 
-    @property
-    @abstractmethod
-    def sigma_min(self) -> float:
-        """The least sigma that the model was trained on."""
+    if TYPE_CHECKING:
+        # Not at run time: pydantic refuses a field, as EDM has, that hides a property of its base.
+        @property
+        def sigma_min(self) -> float:
+            """The least sigma that the model was trained on."""
 
-    @property
-    @abstractmethod
-    def sigma_max(self) -> float:
-        """The greatest sigma that the model was trained on; never infinite."""
+        @property
+        def sigma_max(self) -> float:
+            """The greatest sigma that the model was trained on; never infinite."""
 
     @abstractmethod
     def timestep(self, sigma: float | Tensor) -> Tensor:
@@ -51,9 +58,9 @@ class Process(Frozen, ABC):
 
     @abstractmethod
     def sigma_from_uniform(self, u: Tensor) -> Tensor:
-        """Return the sigmas (B,) float64 that uniform numbers `u` (B,) in [0, 1) stand for.
+        """Return sigmas (B,) float64 of the training distribution, at its quantiles `u`.
 
-        This is the distribution of noise levels that the process is trained on.
+        u: (B,), uniform in [0, 1).
         """
 
     @abstractmethod
@@ -61,14 +68,15 @@ class Process(Frozen, ABC):
         """Return the factor that brings x to the scale that the model sees."""
 
     def initial(self, noise: Tensor, sigma: float) -> Tensor:
-        """Return the first state for unit-variance `noise` (B, C, h, w): what the model sees is it.
+        """Return the first x for unit-variance `noise` (B, C, h, w).
 
-        Leaving the scale out costs 3e-3 with the paper's schedule.
+        It is scaled so that the model's input equals the noise. (Plain sigma * noise costs an error
+        of 3e-3 with the paper's schedule.)
         """
         return noise / self.input_scale(sigma)
 
     def finish(self, x: Tensor, sigma: float) -> Tensor:
-        """Return the last state on the model's own scale (x itself at sigma 0)."""
+        """Return the last x on the scale of the model's input; at sigma 0 that is x itself."""
         return x * self.input_scale(sigma)
 
     def noised(self, x0: Tensor, eps: Tensor, sigma: float | Tensor) -> Tensor:
@@ -77,7 +85,7 @@ class Process(Frozen, ABC):
         return frames.alpha(self.frame, s) * x0 + s * eps
 
     def target(self, x0: Tensor, eps: Tensor, sigma: float | Tensor) -> Tensor:
-        """Return what the denoiser should say of `noised(x0, eps, sigma)`, (B, C, h, w)."""
+        """Return the training target of the denoiser at `noised(x0, eps, sigma)`, (B, C, h, w)."""
         s = frames.per_image(sigma, x0)
         return prediction_target(self.prediction, x0, eps, frames.alpha(self.frame, s), s)
 

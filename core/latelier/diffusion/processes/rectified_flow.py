@@ -18,12 +18,12 @@ class RectifiedFlow(Process):
     kind: Literal["rectified_flow"] = "rectified_flow"
     prediction: PredictionType = "flow"
     steps: int = Field(1000, ge=2, description="factor from sigma to t")
-    time_mean: float = Field(0.0, description="mean of logit(sigma) in training")
-    time_std: float = Field(1.0, gt=0, description="standard deviation of logit(sigma) in training")
+    logit_mean: float = Field(0.0, description="mean of logit(sigma) in training")
+    logit_std: float = Field(1.0, gt=0, description="deviation of logit(sigma) in training")
 
     @property
     def training_steps(self) -> int:  # type: ignore[override]
-        """Number of steps that t counts."""
+        """Number of training steps that t counts."""
         return self.steps
 
     @property
@@ -33,12 +33,12 @@ class RectifiedFlow(Process):
 
     @property
     def sigma_min(self) -> float:
-        """One step's sigma."""
+        """The sigma of one training step."""
         return 1 / self.steps
 
     @property
     def sigma_max(self) -> float:
-        """Pure noise."""
+        """1: pure noise."""
         return 1.0
 
     def timestep(self, sigma: float | Tensor) -> Tensor:
@@ -50,11 +50,11 @@ class RectifiedFlow(Process):
         return t / self.steps
 
     def sigma_from_uniform(self, u: Tensor) -> Tensor:
-        """Return logit-normal sigmas."""
-        return torch.sigmoid(self.time_mean + self.time_std * normal_quantile(u))
+        """Return logit-normal sigmas: the density of Esser et al., section 3.1."""
+        return torch.sigmoid(self.logit_mean + self.logit_std * normal_quantile(u))
 
     def input_scale(self, sigma: float | Tensor) -> float | Tensor:  # noqa: ARG002
-        """Return 1: the model sees x itself."""
+        """Return 1, since the model sees x itself."""
         return 1.0
 
     def initial(self, noise: Tensor, sigma: float) -> Tensor:

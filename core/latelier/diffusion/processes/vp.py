@@ -19,21 +19,21 @@ class VP(Process):
     """x_t = sqrt(abar_t) * x0 + sqrt(1 - abar_t) * eps, t = 0 ... steps - 1.
 
     The paper's schedule (Rombach et al., arXiv:2112.10752) is linear in sqrt(beta). Samplers see
-    x_t / sqrt(abar_t) in the 've' frame; where the last abar is 0 (zero terminal
-    signal-to-noise ratio, Lin et al., arXiv:2305.08891) or, with cosine betas, 2e-9,
-    x_t / (sqrt(abar_t) + sqrt(1 - abar_t)) in the 'flow' frame, in which pure noise is finite. (In
-    the 've' frame cosine betas begin at sigma 20,000; 20 steps of Heun then miss wholly.)
+    x_t / sqrt(abar_t) in the 've' frame. Where the last step is pure noise, or nearly, that is not
+    finite, or too large for 20 steps of Heun: the last abar is 0 at zero terminal signal-to-noise
+    ratio (Lin et al., arXiv:2305.08891) and 2e-9, a sigma of 20,000, with cosine betas. There
+    samplers see x_t / (sqrt(abar_t) + sqrt(1 - abar_t)) in the 'flow' frame.
     """
 
     kind: Literal["vp"] = "vp"
     prediction: PredictionType = "eps"
     steps: int = Field(1000, ge=2, description="number of training steps")
-    beta_start: float = Field(0.0015, gt=0, lt=1, description="without meaning for 'cosine'")
-    beta_end: float = Field(0.0195, gt=0, lt=1, description="without meaning for 'cosine'")
+    beta_start: float = Field(0.0015, gt=0, lt=1, description="not used by 'cosine'")
+    beta_end: float = Field(0.0195, gt=0, lt=1, description="not used by 'cosine'")
     beta_schedule: BetaSchedule = Field(
-        "sqrt",
-        description="sqrt: linear in sqrt(beta), the paper's; linear: linear in beta; cosine: "
-        "abar falls as a squared cosine; root: the square root of linear betas",
+        "scaled_linear",
+        description="scaled_linear: linear in sqrt(beta), the paper's; linear: linear in beta; "
+        "cosine: abar falls as a squared cosine; sqrt: the square root of linear betas",
     )
     zero_terminal_snr: bool = Field(
         False, description="rescale the schedule so that the last step is pure noise"
@@ -43,11 +43,11 @@ class VP(Process):
     )
 
     @model_validator(mode="after")
-    def _is_defined(self) -> "VP":
+    def _check_prediction(self) -> "VP":
         if self.zero_terminal_snr and self.prediction == "eps":
             raise ValueError(
-                "a model of zero terminal SNR cannot predict eps (its first step shows nothing but "
-                "noise); use prediction 'v' or 'x0'"
+                "a model of zero terminal SNR cannot predict eps: its first input is pure noise; "
+                "use prediction 'v' or 'x0'"
             )
         return self
 
@@ -92,7 +92,7 @@ class VP(Process):
         return self.sigmas[-1]
 
     def timestep(self, sigma: float | Tensor) -> Tensor:
-        """Return t, interpolated in log(sigma) or rounded; a training step's is that integer."""
+        """Return t, interpolated in log(sigma) or rounded; an exact integer at a training step."""
         if isinstance(sigma, Tensor):
             times = [self._timestep(s) for s in sigma.double().flatten().tolist()]
             return torch.tensor(times, device=sigma.device).view(sigma.shape)
@@ -122,6 +122,6 @@ class VP(Process):
         return torch.tensor(self.sigmas, dtype=torch.float64, device=u.device)[steps]
 
     def input_scale(self, sigma: float | Tensor) -> float | Tensor:
-        """Return 1 / sqrt(alpha^2 + sigma^2): x_t has unit variance."""
+        """Return 1 / sqrt(alpha^2 + sigma^2), which brings x to unit variance."""
         alpha = 1 - sigma if self.frame == "flow" else 1.0
         return (alpha**2 + sigma**2) ** -0.5

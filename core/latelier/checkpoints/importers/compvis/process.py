@@ -9,7 +9,12 @@ from torch import Tensor
 from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
 from latelier.diffusion.processes.betas import betas
 
-_SCHEDULES = {"linear": "sqrt", "sqrt_linear": "linear", "cosine": "cosine", "sqrt": "root"}
+_SCHEDULES = {
+    "linear": "scaled_linear",
+    "sqrt_linear": "linear",
+    "cosine": "cosine",
+    "sqrt": "sqrt",
+}
 """Their name -> ours. Their "linear" is linear in sqrt(beta)."""
 
 _COSINE_OFFSET = 0.008

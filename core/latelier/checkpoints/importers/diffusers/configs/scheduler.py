@@ -5,7 +5,7 @@ from typing import Any
 
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError, suggestion
 
-_BETAS = {"linear": "linear", "scaled_linear": "sqrt", "squaredcos_cap_v2": "cosine"}
+_BETAS = {"linear": "linear", "scaled_linear": "scaled_linear", "squaredcos_cap_v2": "cosine"}
 _PREDICTIONS = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}
 _SPACINGS = ("leading", "trailing", "linspace")
 _LEADING = ("DDIMScheduler", "DDPMScheduler", "PNDMScheduler")
