@@ -106,7 +106,7 @@ def test_what_cannot_be_is_refused(predict, picture, x):
             x[:, :, :1, :4], 0.4
         )
     alone = Predictor(Network(), RectifiedFlow())
-    with pytest.raises(CompatibilityError, match="a pipeline without windows"):
+    with pytest.raises(CompatibilityError, match="run it without windows"):
         image_guided(alone, Condition(), Condition(), GRID, **options(picture))(x, 0.4)
     with pytest.raises(InvalidInputError, match="no image can be read"):
         options("nowhere.png")
