@@ -61,7 +61,7 @@ def test_a_stream_has_a_picture_for_each_step(generated):
 
 def test_the_sampler_is_the_built_in_euler(generated):
     assert generated["images"].shape == (1, 3, 64, 64)
-    denoise, grid = generated["denoise"], generated["grid"]
+    denoise, grid = generated["denoise"], generated["sigmas"]
     x = generated["pipe"].process.initial(
         torch.randn(1, 6, 16, 16, generator=torch.Generator().manual_seed(0)), grid.sigmas[0]
     )
