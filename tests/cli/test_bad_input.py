@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-NO_PNG = "expected a .png file such as 'a.png'"
+NO_PNG = "expected a .png or .jpg file such as 'a.png'"
 
 CASES = {
     "a misspelt command": (["genrate", "x"], "Did you mean 'generate'"),
@@ -59,7 +59,7 @@ CASES = {
     ),
     "a window that does not fit": (
         ["generate", "x", "MODEL", "--window", "10"],
-        "window: the width 10 is not a multiple of 4",
+        "--window: the width 10 is not a multiple of 4",
     ),
     "too much overlap": (
         ["generate", "x", "MODEL", "--window", "8", "--overlap", "1"],
@@ -67,7 +67,7 @@ CASES = {
     ),
     "an overlap of nothing": (
         ["generate", "x", "MODEL", "--overlap", "0.5"],
-        "needs window, which is missing",
+        "--overlap: needs --window, which is missing",
     ),
     "no window at a time": (
         ["generate", "x", "MODEL", "--window", "8", "--window-batch", "0"],
@@ -147,7 +147,7 @@ CASES = {
     ),
     "a strength without a picture": (
         ["generate", "x", "MODEL", "--strength", "0.5"],
-        "strength: needs init_image, which is missing",
+        "--strength: needs --init-image, which is missing",
     ),
     "a mask of nothing": (
         ["generate", "x", "MODEL", "--init-image", "PICTURE", "--mask", "PICTURE"],
@@ -160,7 +160,7 @@ CASES = {
     "a misspelt device": (["generate", "x", "MODEL", "--device", "cpuu"], "device 'cpuu'"),
     "a misspelt precision": (["generate", "x", "MODEL", "--dtype", "float31"], "'float32'"),
     "an output that is there": (["generate", "x", "MODEL", "-o", "FILE.png"], "already exists"),
-    "an output that is no PNG": (["generate", "x", "MODEL", "-o", "a.jpg"], NO_PNG),
+    "an output that is no PNG": (["generate", "x", "MODEL", "-o", "a.gif"], NO_PNG),
     "one file for two pictures": (
         ["generate", "x", "MODEL", "-n", "2", "-o", "a.png"],
         "cannot hold 2 pictures",
@@ -174,7 +174,7 @@ CASES = {
     "a background that is not there": (["data", "preview", "--background", "plan"], "'plain'"),
     "a vocabulary that is not there": (["data", "preview", "--vocabulary", "small"], "'basic'"),
     "scenes that are too small": (["data", "preview", "--size", "4"], "'size'"),
-    "a sheet that is no PNG": (["data", "preview", "-o", "a.jpg"], NO_PNG),
+    "a sheet that is no PNG": (["data", "preview", "-o", "a.gif"], NO_PNG),
     "a training without a configuration": (["train", "first-stage", "gone.yaml"], "gone.yaml"),
     "a configuration that is no YAML": (["train", "denoiser", "BROKEN"], "is no configuration"),
 }

@@ -87,7 +87,7 @@ def test_a_condition_from_a_json_file(cli, tiny_model, tmp_path):
         ["a cat", "--schedule", "karas"],
         ["a cat", "--condition", "label=1"],
         [" "],
-        ["a cat", "-o", "a.jpg"],
+        ["a cat", "-o", "a.gif"],
     ],
 )
 def test_faults_are_told_before_a_model_is_loaded(cli, tiny_model, monkeypatch, options):
@@ -204,3 +204,11 @@ def test_the_kind_of_noise(cli, tiny_model):
     done = cli("generate", "a cat", "-m", tiny_model, "--noise", "pink")
     assert done.status == 2
     assert "'independent' or 'brownian'" in done.err
+
+
+def test_a_jpeg_carries_its_provenance(cli, tiny_model, tmp_path):
+    done = cli("generate", "a cat", "-m", tiny_model, "--seed", 3, "-o", "a.jpg")
+    assert (done.status, done.out) == (0, "a.jpg\n")
+    image, provenance = read_provenance(tmp_path / "a.jpg")
+    assert (Image.open(tmp_path / "a.jpg").format, image.size) == ("JPEG", (16, 16))
+    assert provenance["seed"] == 3

@@ -113,7 +113,7 @@ def test_a_sheet_shows_all_pictures(cli, tiny_model, tmp_path):
 
 @pytest.mark.parametrize(
     ("sheet", "why"),
-    [("all.jpg", "--sheet: expected a .png file"), ("old.png", "old.png: already exists")],
+    [("all.gif", "--sheet: expected a .png or .jpg file"), ("old.png", "old.png: already exists")],
 )
 def test_a_sheet_that_cannot_be_written_is_an_error_before_the_run(
     cli, tiny_model, tmp_path, sheet, why

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from latelier.cli.support.lazy import LightTyper
-from latelier.cli.support.output import show_columns, show_json, show_line
+from latelier.cli.support.output import AsJson, show_columns, show_json, show_line
 
 app = LightTyper()
 
@@ -22,7 +22,7 @@ def export(
         str, typer.Option("--format", metavar="FORMAT", help="diffusers.")
     ] = "diffusers",
     force: Annotated[bool, typer.Option("--force", help="Replace a folder that is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a model as another program loads it."""
     from latelier.cli.support.application import load_atelier

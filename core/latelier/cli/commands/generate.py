@@ -16,7 +16,11 @@ from latelier.cli.support.destinations import (
 from latelier.cli.support.generate_help import DEFAULT_MODEL, GenerateCommand
 from latelier.cli.support.lazy import LightTyper
 from latelier.cli.support.output import AsJson, show_json, show_line
-from latelier.cli.support.request_options import add_request_options, read_request_options
+from latelier.cli.support.request_options import (
+    add_request_options,
+    name_options,
+    read_request_options,
+)
 
 if TYPE_CHECKING:
     from latelier.pipeline.picture import Picture
@@ -36,7 +40,7 @@ def generate(
             "--output",
             "-o",
             metavar="FILE|FOLDER",
-            help="A .png file, or a folder, where files are named by prompt and seed. "
+            help="A .png or .jpg file, or a folder, where files are named by prompt and seed. "
             "By default one picture is latelier-SEED.png.",
         ),
     ] = None,
@@ -97,9 +101,10 @@ def generate(
     from latelier.pipeline import load
 
     pipeline = attach_adapters(load(source, device, dtype, atelier=atelier), adapters)
-    finished = consume_with_progress(pipeline.stream(**inputs, **request))
+    with name_options():
+        previews = pipeline.stream(**inputs, **request)
     images, rows = [], []
-    for picture, path in zip(finished, paths, strict=True):
+    for picture, path in zip(consume_with_progress(previews), paths, strict=True):
         save_picture(picture, path, force=force)
         if sheet is not None:
             images.append(picture.image)

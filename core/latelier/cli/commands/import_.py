@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latelier.cli.support.lazy import LightTyper
-from latelier.cli.support.output import show_columns, show_json, show_line
+from latelier.cli.support.output import AsJson, show_columns, show_json, show_line
 
 if TYPE_CHECKING:
     from latelier.conversion.importing import ImportReport
@@ -39,7 +39,7 @@ def import_(
         typer.Option(metavar="NAME=VALUE", help="An option of the importer; repeatable."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a folder that is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a model of published weights.
 

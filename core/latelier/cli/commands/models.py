@@ -10,7 +10,7 @@ import typer
 
 from latelier.cli.commands import presets
 from latelier.cli.support.lazy import LightTyper
-from latelier.cli.support.output import show_columns, show_fields, show_json, show_line
+from latelier.cli.support.output import AsJson, show_columns, show_fields, show_json, show_line
 
 if TYPE_CHECKING:
     from latelier.checkpoints.manifests import StoredComponent, StoredFile
@@ -27,8 +27,6 @@ MAX_INLINE = 32
 """Values of a list that `show` prints in full; it counts those of a longer one."""
 
 Name = Annotated[str, typer.Argument(help="An embedded name, a folder, or owner/name on the hub.")]
-
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
 
 @app.command("list")

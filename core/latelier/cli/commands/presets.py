@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from latelier.cli.support.output import show_columns, show_json, show_line
+from latelier.cli.support.output import AsJson, show_columns, show_json, show_line
 from latelier.io.user_folders import expand_home
 
 
 def presets(
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the published models that can be built, first stages first."""
     from latelier.presets import preset_names, read_preset

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latelier.cli.support.lazy import LightTyper
-from latelier.cli.support.output import show_columns, show_fields, show_json, show_line
+from latelier.cli.support.output import AsJson, show_columns, show_fields, show_json, show_line
 
 if TYPE_CHECKING:
     from latelier.evaluation.sampling.comparison import Measured
@@ -21,8 +21,6 @@ TUNING_SEED = 1_000_000
 """The first of the starting points that schedules are tuned on: `compare` uses others."""
 
 app = LightTyper(help="List samplers, show their options, and compare them.")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
 Seeds = Annotated[
     int | None,

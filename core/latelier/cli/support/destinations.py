@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 """The option --force of the commands that write files."""
 
+SUFFIXES = (".png", ".jpg", ".jpeg")
+"""File types that carry provenance."""
+
 _MAX_SLUG = 40
 
 
@@ -30,13 +33,13 @@ def plan_destinations(
     are named by the prompt and their seeds.
 
     Args:
-        output: a file that ends in .png, or a folder; None for the current folder.
+        output: a .png or .jpg file, or a folder; None for the current folder.
         words: description of the pictures.
         seeds: one per picture.
         force: whether existing files may be replaced.
 
     Raises:
-        InvalidInputError: one file for several pictures, a file that is not a PNG, or a file
+        InvalidInputError: one file for several pictures, a file of another type, or a file
             that already exists.
     """
     paths = _name_files(output, words, seeds)
@@ -67,12 +70,12 @@ def check_sheet(path: Path | None, *, force: bool) -> None:
     """Check the path of a contact sheet, if there is one.
 
     Raises:
-        InvalidInputError: the file is not a PNG, or cannot be created.
+        InvalidInputError: the file is of another type, or cannot be created.
     """
     if path is None:
         return
-    if path.suffix.lower() != ".png":
-        raise InvalidInputError(f"--sheet: expected a .png file, got '{path}'")
+    if path.suffix.lower() not in SUFFIXES:
+        raise InvalidInputError(f"--sheet: expected a .png or .jpg file, got '{path}'")
     check_destination(path, force=force)
 
 
@@ -84,7 +87,7 @@ def save_picture(picture: "Picture", path: Path, *, force: bool) -> None:
 def save_image(
     image: "Image", path: Path, provenance: dict[str, Any] | None = None, *, force: bool
 ) -> None:
-    """Write an image as a PNG, atomically.
+    """Write an image atomically, in the format of its suffix.
 
     Raises:
         InvalidInputError: the file cannot be written, or it exists and `force` is not set. In the
@@ -131,10 +134,10 @@ def _name_files(output: Path | None, words: str, seeds: Sequence[int]) -> list[P
         return [Path(f"latelier-{seeds[0]}.png")]
     if output is None or output.is_dir() or not output.suffix:
         return [(output or Path()) / f"{_slug(words)}-{seed}.png" for seed in seeds]
-    if output.suffix.lower() != ".png":
+    if output.suffix.lower() not in SUFFIXES:
         raise InvalidInputError(
-            f"{output}: expected a .png file such as '{output.with_suffix('.png')}', which can "
-            "carry the provenance, or an existing folder"
+            f"{output}: expected a .png or .jpg file such as '{output.with_suffix('.png')}', which "
+            "can carry the provenance, or an existing folder"
         )
     if len(seeds) > 1:
         raise InvalidInputError(

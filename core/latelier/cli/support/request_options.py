@@ -2,7 +2,8 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from pydantic import ValidationError, create_model
 
 from latelier.cli.support.values import json_or_text, read_guidance, read_named_options, read_size
-from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError, LatelierError
 from latelier.contracts.frozen import Frozen
 from latelier.pipeline.request import Request
 
@@ -71,6 +72,26 @@ def read_request_options(texts: Mapping[str, str | None]) -> dict[str, Any]:
         for name, text in texts.items()
         if text is not None
     }
+
+
+@contextmanager
+def name_options() -> Iterator[None]:
+    """Let an error about a field of the request name its option: --size in place of size."""
+    try:
+        yield
+    except LatelierError as error:
+        field, text = error.field, str(error)
+        if field in _fields() and text.startswith(f"{field}: "):
+            named = re.sub(r"\w+", _option_of_word, text.removeprefix(f"{field}: "))
+            error.args = (f"{option_name(field)}: {named}",)
+        raise
+
+
+def _option_of_word(word: re.Match[str]) -> str:
+    """Return the option for the name of a field: `init_image`, or any after "needs "."""
+    is_field = word[0] in _fields()
+    is_meant = "_" in word[0] or word.string[: word.start()].endswith("needs ")
+    return option_name(word[0]) if is_field and is_meant else word[0]
 
 
 def option_name(field: str) -> str:
