@@ -82,5 +82,5 @@ def test_the_default_atelier_is_made_once():
 
 
 def test_unknown_models_and_files():
-    with pytest.raises(latelier.LatelierError, match="there is no model 'emoji-scene'"):
+    with pytest.raises(latelier.LatelierError, match="model 'emoji-scene' not found"):
         latelier.load("emoji-scene")

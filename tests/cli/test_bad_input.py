@@ -176,7 +176,7 @@ CASES = {
     "scenes that are too small": (["data", "preview", "--size", "4"], "'size'"),
     "a sheet that is no PNG": (["data", "preview", "-o", "a.gif"], NO_PNG),
     "a training without a configuration": (["train", "first-stage", "gone.yaml"], "gone.yaml"),
-    "a configuration that is no YAML": (["train", "denoiser", "BROKEN"], "is no configuration"),
+    "a configuration that is no YAML": (["train", "denoiser", "BROKEN"], "expected a mapping"),
 }
 
 

@@ -17,7 +17,7 @@ def test_a_new_folder(tmp_path):
 
 
 def test_a_folder_is_replaced_only_where_that_is_asked_for(tmp_path):
-    with pytest.raises(InvalidInputError, match="is there already; --force replaces it"):
+    with pytest.raises(InvalidInputError, match="already exists; --force replaces it"):
         check_destination(tmp_path, force=False)
     check_destination(tmp_path, force=True)  # it is empty
 
@@ -33,7 +33,7 @@ def test_what_is_no_model_is_never_replaced(tmp_path):
     (tmp_path / "holiday.jpg").touch()
     with pytest.raises(InvalidInputError, match=r"holds no model \(no latelier\.json or comp"):
         check_destination(tmp_path, force=True)
-    with pytest.raises(InvalidInputError, match="is there already, and is a file"):
+    with pytest.raises(InvalidInputError, match="already exists, and is a file"):
         check_destination(tmp_path / "holiday.jpg", force=True)
     assert (tmp_path / "holiday.jpg").is_file()
 

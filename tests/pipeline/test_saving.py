@@ -116,7 +116,7 @@ CASES = {
     "weights of another shape": (
         lambda m: m["denoiser"]["config"].update(num_res_blocks=2),
         ModelFileError,
-        "the weights are not this configuration's: .*missing",
+        "the weights do not fit this configuration: .*missing",
     ),
     "path outside": (
         lambda m: m["denoiser"]["weights"].update(path="../denoiser.safetensors"),
@@ -179,7 +179,7 @@ def test_an_interrupted_save_leaves_no_pipeline(tiny, tmp_path, built_ins, monke
     monkeypatch.setattr("latelier.pipeline.pipeline.write_json", interrupted)
     with pytest.raises(KeyboardInterrupt):
         tiny.save(tmp_path)
-    with pytest.raises(ModelFileError, match=r"latelier\.json: there is no such file"):
+    with pytest.raises(ModelFileError, match=r"latelier\.json: not found"):
         load(tmp_path, "cpu", atelier=built_ins)
 
 

@@ -1,4 +1,4 @@
-"""An adapter on disk and in memory: a conditioner, and keys and values for a denoiser."""
+"""An adapter in memory and on disk: a conditioner, and keys and values for a denoiser."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -31,7 +31,13 @@ from latelier.kernel.atelier import Atelier
 class LoadedAdapter:
     """An adapter whose weights are in memory.
 
-    conditioner: gives a stream. adapter: an `Adapter` for that stream, as a component.
+    Attributes:
+        name: of its input.
+        conditioner: makes a stream of tokens.
+        adapter: the keys and values for that stream, an `Adapter`.
+        description: one line for people.
+        trained_on: the model that it was trained on; None: unknown.
+        card: facts for people.
     """
 
     name: str
@@ -42,7 +48,7 @@ class LoadedAdapter:
     card: Mapping[str, Any] = field(default_factory=dict)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "LoadedAdapter":
-        """Return it on a device and in a precision; what is so already is shared."""
+        """Return the adapter on a device and in a precision, sharing what needs no change."""
         return replace(
             self,
             conditioner=self.conditioner.to(device, dtype),
@@ -51,12 +57,12 @@ class LoadedAdapter:
 
 
 def adapter_component(module: Adapter) -> Component:
-    """Return keys and values as a component."""
+    """Return the keys and values of an adapter as a component."""
     return Component("adapter", ADAPTER_ID, __version__, module)
 
 
 def store_adapter(adapter: LoadedAdapter, folder: Path, prefix: str = "") -> StoredAdapter:
-    """Write the weights and assets of both parts to `folder`, names beginning with `prefix`."""
+    """Write the weights and assets of both parts to `folder`, as files that begin with `prefix`."""
     return StoredAdapter(
         latelier=__version__,
         name=adapter.name,
@@ -75,12 +81,12 @@ def save_adapter(adapter: LoadedAdapter, folder: Path) -> None:
 
 
 def check_adapter(stored: StoredAdapter, denoiser: Any, folder: Path, atelier: Atelier) -> None:
-    """Check that a stored adapter fits a denoiser; no weight is read.
+    """Check that a stored adapter fits a denoiser, without reading weights.
 
     Raises:
-        CompatibilityError: it does not; names the layers and widths.
-        ModelFileError: the plugin of its conditioner is not installed.
-        InvalidConfigError: a configuration in it is wrong.
+        CompatibilityError: The adapter does not fit; the error names the layers and widths.
+        ModelFileError: The plugin of its conditioner is not installed.
+        InvalidConfigError: A configuration in it is invalid.
     """
     conditioner: Any = validate_config("conditioner", stored.conditioner, folder, atelier)
     config = _config(stored.adapter, folder)
@@ -91,43 +97,43 @@ def check_fit(name: str, config: AdapterConfig, conditioner: Any, denoiser: Any)
     """Check that an adapter fits its conditioner and a denoiser.
 
     Args:
-        name: the adapter's.
+        name: of the adapter.
         config: of the adapter.
         conditioner: the configuration of the conditioner.
         denoiser: the denoiser itself.
 
     Raises:
-        CompatibilityError: names the layers and widths.
+        CompatibilityError: The adapter does not fit; the error names the layers and widths.
     """
-    given = {slot: width for slot, width in conditioner.outputs() if width is not None}
-    if given != {"stream": config.width}:
-        said = ", ".join(f"a {slot} of {width}" for slot, width in given.items()) or "nothing"
+    outputs = {slot: width for slot, width in conditioner.outputs() if width is not None}
+    if outputs != {"stream": config.width}:
+        found = ", ".join(f"a {slot} of {width}" for slot, width in outputs.items()) or "nothing"
         raise CompatibilityError(
-            f"adapter '{name}': takes a stream of width {config.width} alone, and its conditioner "
-            f"gives {said}"
+            f"adapter '{name}': expected a conditioner with one stream of width {config.width}, "
+            f"got {found}"
         )
-    there: Mapping[str, int] = getattr(denoiser, "cross_attentions", {})
-    check_layers(name, config, there if "adapters" in denoiser.config.supports else {})
+    layers: Mapping[str, int] = getattr(denoiser, "cross_attentions", {})
+    check_layers(name, config, layers if "adapters" in denoiser.config.supports else {})
 
 
 def restore_adapter(stored: StoredAdapter, folder: Path, atelier: Atelier) -> LoadedAdapter:
-    """Build what `stored` describes, with its weights mapped from disk. No code in it is run.
+    """Build a stored adapter, with its weights mapped from disk.
 
     Raises:
-        ModelFileError: a plugin is not installed, or a file is missing, damaged or changed.
-        InvalidConfigError: the installed plugin does not know a configuration.
+        ModelFileError: A plugin is not installed, or a file is missing, damaged or changed.
+        InvalidConfigError: The installed plugin refuses a configuration.
     """
     return LoadedAdapter(
         stored.name,
         restore("conditioner", stored.conditioner, folder, atelier),
-        _restored(stored.adapter, folder),
+        _restore_layers(stored.adapter, folder),
         stored.description,
         stored.trained_on,
         stored.card,
     )
 
 
-def _restored(stored: StoredComponent, folder: Path) -> Component:
+def _restore_layers(stored: StoredComponent, folder: Path) -> Component:
     config = _config(stored, folder)
     if stored.weights is None:
         raise ModelFileError(f"{folder}: its adapter names no weights")
@@ -141,6 +147,6 @@ def _restored(stored: StoredComponent, folder: Path) -> Component:
 def _config(stored: StoredComponent, folder: Path) -> AdapterConfig:
     if stored.id != ADAPTER_ID:
         raise ModelFileError(
-            f"{folder}: an adapter '{stored.id}' is not known here: pip install --upgrade latelier"
+            f"{folder}: unknown adapter '{stored.id}': pip install --upgrade latelier"
         )
     return validate(AdapterConfig, stored.config, f"{folder}: adapter")

@@ -1,4 +1,4 @@
-"""One component on disk: its id, version and configuration, its weights, its other files."""
+"""A component in memory and on disk: id, version, configuration, weights and assets."""
 
 import hashlib
 import json
@@ -14,12 +14,7 @@ from torch import Tensor, nn
 
 from latelier.checkpoints.io.json_files import read_json
 from latelier.checkpoints.io.verification import verify
-from latelier.checkpoints.io.weights import (
-    build_on_meta,
-    load_into,
-    read_weights,
-    write_weights,
-)
+from latelier.checkpoints.io.weights import build_on_meta, load_into, read_weights, write_weights
 from latelier.checkpoints.manifests import COMPONENT_FILE, StoredComponent, StoredFile
 from latelier.contracts.errors import ModelFileError, UnknownNameError
 from latelier.io.atomic import write_bytes, write_json
@@ -35,10 +30,15 @@ class StoredAlone(StoredComponent):
 
 @dataclass(frozen=True, eq=False)
 class Component:
-    """A built component and who owns it.
+    """A module, and the plugin that it belongs to.
 
-    weights_sha256: of the file that its weights were read from, if they were.
-    assets_sha256: of each of its other files, if it was read from files.
+    Attributes:
+        kind: "first_stage", "denoiser", "conditioner" or "adapter".
+        id: 'distribution/name'.
+        version: of the distribution.
+        module: the module itself.
+        weights_sha256: of the file that its weights were read from; None: they were not read.
+        assets_sha256: of each of its other files, by name.
     """
 
     kind: Kind
@@ -50,9 +50,8 @@ class Component:
 
     @property
     def config(self) -> BaseModel:
-        """The configuration that it was built with."""
-        config: BaseModel = self.module.config
-        return config
+        """The configuration of the module."""
+        return self.module.config
 
     @property
     def config_sha256(self) -> str:
@@ -61,7 +60,7 @@ class Component:
         return hashlib.sha256(values.encode()).hexdigest()
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Component":
-        """Return it on a device and in a precision: itself if it is so already, else a copy."""
+        """Return the component on a device and in a precision: itself, or a copy if it differs."""
         tensors = [*self.module.parameters(), *self.module.buffers()]
         if all(_is_at(tensor, device, dtype) for tensor in tensors):
             return self
@@ -74,7 +73,7 @@ def new_component(
     """Build a component with fresh weights.
 
     Raises:
-        UnknownNameError, AmbiguousNameError, InvalidConfigError: see `Registry`.
+        UnknownNameError, AmbiguousNameError, InvalidConfigError: See `Registry`.
     """
     registry = atelier.registry(kind)
     spec = registry.spec(name)
@@ -82,7 +81,7 @@ def new_component(
 
 
 def store(component: Component, folder: Path, name: str) -> StoredComponent:
-    """Write the weights and assets of a component to `folder`, files beginning with `name`."""
+    """Write the weights and assets of a component to `folder`, as files that begin with `name`."""
     module: nn.Module = component.module
     state = module.state_dict()
     weights = None
@@ -102,27 +101,33 @@ def store(component: Component, folder: Path, name: str) -> StoredComponent:
     )
 
 
+def assets_of(module: Any) -> Mapping[str, bytes]:
+    """Return the files that a module needs in addition to its weights, by name."""
+    return module.assets() if hasattr(module, "assets") else {}
+
+
 def validate_config(
     kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier
 ) -> BaseModel:
-    """Return the configuration of a stored component, validated; nothing is built.
+    """Return the validated configuration of a stored component, without building it.
 
     Raises:
-        ModelFileError: its plugin is not installed; names the pip line.
-        InvalidConfigError: the installed plugin does not know the configuration.
+        ModelFileError: Its plugin is not installed; the error names the pip line.
+        InvalidConfigError: The installed plugin refuses the configuration.
     """
     try:
         return atelier.registry(kind).validate_config(stored.id, stored.config)
     except UnknownNameError as error:
-        raise ModelFileError(_not_installed(kind, stored, folder, atelier)) from error
+        reason = explain_missing(kind, stored.id, atelier, stored.version)
+        raise ModelFileError(f"{folder}: {reason}") from error
 
 
 def restore(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier) -> Component:
-    """Build the component that `stored` describes, with its weights mapped from disk.
+    """Build a stored component, with its weights mapped from disk.
 
     Raises:
-        ModelFileError: its plugin is not installed, or a file is missing, damaged or changed.
-        InvalidConfigError: the installed plugin does not know the configuration.
+        ModelFileError: Its plugin is not installed, or a file is missing, damaged or changed.
+        InvalidConfigError: The installed plugin refuses the configuration.
     """
     config = validate_config(kind, stored, folder, atelier)
     registry = atelier.registry(kind)
@@ -132,7 +137,7 @@ def restore(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier)
         load_into(module, read_weights(path), f"{path}")
     if stored.assets:
         if not hasattr(module, "set_assets"):
-            raise ModelFileError(f"{folder}: '{stored.id}' takes no files beside its weights")
+            raise ModelFileError(f"{folder}: '{stored.id}' takes no assets")
         module.set_assets(
             {
                 name: verify(file.within(folder), file.sha256).read_bytes()
@@ -153,34 +158,36 @@ def save_component(folder: Path, component: Component) -> None:
 
 
 def load_component(folder: Path, kind: Kind, atelier: Atelier) -> Component:
-    """Return the component of a folder that `save_component` wrote.
+    """Return the component in a folder that `save_component` wrote.
 
     Raises:
-        ModelFileError: there is none, it is of another kind, or see `restore`.
+        ModelFileError: The folder holds no component or one of another kind; or see `restore`.
     """
     stored = read_json(folder / COMPONENT_FILE, StoredAlone)
     if stored.kind != kind:
-        raise ModelFileError(f"{folder}: holds a {stored.kind}, a {kind} is wanted")
+        raise ModelFileError(f"{folder}: expected a {kind}, got a {stored.kind}")
     return restore(kind, stored, folder, atelier)
+
+
+def explain_missing(kind: Kind, id_: str, atelier: Atelier, version: str | None = None) -> str:
+    """Return why a component is not registered, and the pip line that fixes it.
+
+    Args:
+        kind: of the component.
+        id_: 'distribution/name'.
+        atelier: where the component is not registered.
+        version: the lowest version of the distribution that will do; None: any.
+    """
+    distribution = id_.partition("/")[0]
+    needs = f"needs the {kind.replace('_', ' ')} '{id_}'"
+    failure = atelier.load_failure(distribution)
+    if failure:
+        return f"{needs}, and {failure}"
+    installed = any(report.distribution == distribution for report in atelier.plugins)
+    package = f"'{distribution}>={version}'" if version else distribution
+    return f"{needs}: pip install {'--upgrade ' if installed else ''}{package}"
 
 
 def _is_at(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> bool:
     same_device = tensor.device.type == device.type and device.index in (None, tensor.device.index)
     return same_device and (tensor.dtype == dtype or not tensor.is_floating_point())
-
-
-def assets_of(module: Any) -> Mapping[str, bytes]:
-    """Return what a module needs beside its weights, by file name."""
-    assets: Mapping[str, bytes] = module.assets() if hasattr(module, "assets") else {}
-    return assets
-
-
-def _not_installed(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier) -> str:
-    distribution = stored.id.partition("/")[0]
-    what = f"{folder}: needs the {kind.replace('_', ' ')} '{stored.id}'"
-    failure = atelier.load_failure(distribution)
-    if failure:
-        return f"{what}, and {failure}"
-    installed = any(report.distribution == distribution for report in atelier.plugins)
-    action = "install --upgrade" if installed else "install"
-    return f"{what}: pip {action} '{distribution}>={stored.version}'"

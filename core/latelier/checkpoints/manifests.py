@@ -1,4 +1,4 @@
-"""How a manifest names a component and its files. Readable without torch."""
+"""The files that describe a component or an adapter in its folder. Readable without torch."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,30 +10,41 @@ from latelier.contracts.errors import ModelFileError
 from latelier.contracts.frozen import Frozen
 
 COMPONENT_FILE = "component.json"
-"""In the folder of a component alone, in place of the manifest of a model."""
+"""Describes a component in a folder of its own."""
+
+ADAPTER_FILE = "adapter.json"
+"""Describes an adapter in a folder of its own."""
+
+ADAPTER_ID = "latelier/adapter"
+"""The id of the part of every adapter that holds keys and values: `denoisers.adapter.Adapter`."""
 
 
-def _known(value: Any) -> Any:
+def _refuse_later(value: Any) -> Any:
     if isinstance(value, int) and value > 1:
         raise ValueError(f"format {value} is of a later latelier: pip install --upgrade latelier")
     return value
 
 
-Format = Annotated[Literal[1], BeforeValidator(_known)]
-"""Of what latelier writes; a later one is refused with the pip line."""
+Format = Annotated[Literal[1], BeforeValidator(_refuse_later)]
+"""The version of the file format."""
 
 
 class StoredFile(Frozen):
-    """A file of a model folder. path: relative to the folder."""
+    """A file of a model folder.
+
+    Attributes:
+        path: relative to the folder.
+        sha256: of its bytes.
+    """
 
     path: str
     sha256: str
 
     def within(self, folder: Path) -> Path:
-        """Return the file's place.
+        """Return the path of the file in `folder`.
 
         Raises:
-            ModelFileError: it would lie outside the folder.
+            ModelFileError: It would lie outside the folder.
         """
         if Path(self.path).is_absolute() or ".." in Path(self.path).parts:
             raise ModelFileError(
@@ -43,7 +54,7 @@ class StoredFile(Frozen):
 
 
 class StoredComponent(Frozen):
-    """A component as a manifest names it."""
+    """A component and its files, as a manifest describes them."""
 
     id: str = Field(description="'distribution/name'")
     version: str = Field(description="version of the distribution that wrote it")
@@ -56,14 +67,8 @@ class StoredComponent(Frozen):
         return [*([self.weights] if self.weights else []), *self.assets.values()]
 
 
-ADAPTER_FILE = "adapter.json"
-
-ADAPTER_ID = "latelier/adapter"
-"""What the keys and values of all adapters are, as an id: the module in `denoisers.adapter`."""
-
-
 class TrainedOn(Frozen):
-    """The model whose denoiser an adapter was trained on; others of the same shapes may do."""
+    """The model that an adapter was trained on. Models of the same shapes may take it too."""
 
     model: str = Field(description="its name: embedded, a folder, or owner/name on the hub")
     denoiser: str = Field(description="id of the denoiser")
@@ -73,41 +78,41 @@ class TrainedOn(Frozen):
 
 
 class StoredAdapter(Frozen):
-    """A conditioner, and the keys and values by which a denoiser attends to what it gives."""
+    """A conditioner, and the keys and values by which a denoiser attends to its stream."""
 
     format: Format = 1
     latelier: str = Field(description="version of latelier that wrote it")
-    name: str = Field(description="of its input, unless it is given another")
+    name: str = Field(description="of its input, unless the model gives it another")
     description: str = ""
     conditioner: StoredComponent
     adapter: StoredComponent
-    trained_on: TrainedOn | None = Field(None, description="None: not known")
+    trained_on: TrainedOn | None = Field(None, description="None: unknown")
     card: dict[str, Any] = Field(
         default_factory=dict, description="facts for people: data, licence, measures"
     )
 
     @field_validator("name")
     @classmethod
-    def _is_a_name(cls, name: str) -> str:
+    def _check_name(cls, name: str) -> str:
         if not name.isidentifier():
             raise ValueError("a name is letters, digits and underscores")
         return name
 
     def files(self) -> list[StoredFile]:
-        """Return the files of both."""
+        """Return the files of the conditioner and of the adapter."""
         return [*self.conditioner.files(), *self.adapter.files()]
 
 
 def read_adapter(folder: Path) -> StoredAdapter:
-    """Return what the `adapter.json` of a folder says; no weight is read.
+    """Return the description of the adapter in a folder, without reading weights.
 
     Raises:
-        ModelFileError: there is no such folder, it holds no adapter, or a damaged one.
+        ModelFileError: The folder is missing, or holds no adapter or a damaged one.
     """
     if folder.is_file():
-        raise ModelFileError(f"{folder}: is a file; an adapter is a folder with {ADAPTER_FILE}")
+        raise ModelFileError(f"{folder}: expected the folder of an adapter, got a file")
     if not folder.is_dir():
-        raise ModelFileError(f"{folder}: there is no such folder")
+        raise ModelFileError(f"{folder}: folder not found")
     if not (folder / ADAPTER_FILE).is_file():
         raise ModelFileError(f"{folder}: is no adapter: it holds no {ADAPTER_FILE}")
     return read_json(folder / ADAPTER_FILE, StoredAdapter)

@@ -1,20 +1,16 @@
-"""The contracts between components, as typed protocols.
-
-Shapes: B images of a batch, C latent channels, h x w latent size, N tokens of width D.
-Sigma is the noise's standard deviation in units of x.
-"""
+"""The contract of importers: what they are shown, and what they return."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 class ImportSource(Protocol):
-    """Published weights as an importer is shown them: opened safely, and read when asked for."""
+    """Published weights, opened safely. A tensor is read from disk when it is used."""
 
     @property
     def path(self) -> Path:
@@ -28,7 +24,7 @@ class ImportSource(Protocol):
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """What the person said beside: see the importer."""
+        """The options of the importer that a person has set."""
         ...
 
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
@@ -44,16 +40,19 @@ class ImportSource(Protocol):
         ...
 
     def sibling(self, name: str, /) -> bytes | None:
-        """Return a small file that lies with the weights, such as a vocabulary; None if none."""
+        """Return a small file in the folder of the weights, such as a vocabulary, or None."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class ImportedPart:
-    """A component as an importer found it.
+    """A component that an importer found.
 
-    id: 'distribution/name' of a registered component. config: its fields. tensors: its state dict,
-    complete. assets: its other files, by name.
+    Attributes:
+        id: 'distribution/name' of a registered component.
+        config: the fields of its configuration.
+        tensors: its complete state dict.
+        assets: its other files, by name.
     """
 
     id: str
@@ -64,16 +63,17 @@ class ImportedPart:
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """A model as an importer found it.
+    """A model that an importer found.
 
-    parts: by place, "first_stage", "denoiser" and "conditioners.NAME"; or one of the first two
-        alone, which becomes a component folder; or "adapter" and "conditioner", which become the
-        folder of an adapter.
-    process: the fields of the noise process with its `kind`; none for a component alone.
-    defaults: of the pipeline; `size` at least.
-    inputs: public input -> conditioner; one that is not named is an input itself. Of an adapter
-        its name -> "conditioner".
-    notes: what was found and chosen, a line each, for people.
+    Attributes:
+        parts: by place, "first_stage", "denoiser" and "conditioners.NAME"; or one of the first two
+            alone, which becomes a component folder; or "adapter" and "conditioner", which become
+            the folder of an adapter.
+        process: the fields of the noise process with its `kind`; none for a component alone.
+        defaults: of the pipeline; `size` at least.
+        inputs: public input -> conditioner. A conditioner that is not named is an input itself. An
+            adapter has its name -> "conditioner".
+        notes: what was found and decided, a line each, for people.
     """
 
     parts: Mapping[str, ImportedPart]
@@ -88,21 +88,35 @@ class Importer(Protocol):
 
     @property
     def options(self) -> frozenset[str]:
-        """Names of what a person may say beside the source."""
+        """Names of the options that a person may set."""
         ...
 
     def recognises(self, source: ImportSource, /) -> bool:
-        """Tell whether the source is of this format: by names, keys and shapes, reading no tensor.
+        """Return whether the source is of this format, by its names, keys and shapes alone.
 
-        Formats exclude each other: a source that two importers recognise is an error.
+        Formats exclude each other: it is an error if two importers recognise a source.
         """
         ...
 
     def read(self, source: ImportSource, /) -> Imported:
-        """Return what there is; the weights stay mapped.
+        """Return the model; its weights stay mapped from disk.
 
         Raises:
-            ModelFileError: the weights are damaged, incomplete, or not what the format says.
-            InvalidConfigError: their configuration asks for what there is not here.
+            ModelFileError: The weights are damaged, incomplete, or not of the format.
+            InvalidConfigError: The configuration asks for something that is not supported.
+        """
+        ...
+
+
+@runtime_checkable
+class ConfigChecker(Protocol):
+    """An importer that can refuse a source by its configuration, before weights are fetched."""
+
+    def check(self, source: ImportSource, /) -> None:
+        """Check the configuration; the weights need not be there yet.
+
+        Raises:
+            ModelFileError: The configuration is missing or damaged.
+            InvalidConfigError: It asks for something that is not supported.
         """
         ...

@@ -1,0 +1,1 @@
+"""Models in and out: import, export, and building from a preset."""

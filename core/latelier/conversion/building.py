@@ -1,4 +1,4 @@
-"""From a preset to a model with fresh weights: to train, to measure, to try a composition."""
+"""From a preset to a model with fresh weights, to train or to try."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,8 +8,7 @@ import torch
 
 from latelier.checkpoints.component import new_component, save_component
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError, suggestion
-from latelier.conversion.destination import check_destination
-from latelier.io.atomic import atomic_folder
+from latelier.conversion.destination import check_destination, write_folder
 from latelier.io.user_folders import expand_home
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
@@ -19,7 +18,7 @@ from latelier.pipeline.placement import resolve_device
 from latelier.presets import read_preset
 
 Assets = Mapping[str, Mapping[str, bytes]]
-"""Conditioner -> file name -> content: vocabularies and the like, which no preset holds."""
+"""Conditioner -> file name -> content: files such as vocabularies, which presets do not hold."""
 
 
 def build(
@@ -36,17 +35,17 @@ def build(
     Args:
         preset: a name of `latelier models presets`, or a YAML file of the same fields.
         seed: of the weights.
-        assets: files that conditioners need beside their weights, such as `vocab.txt`.
+        assets: files that conditioners need, such as `vocab.txt`.
         device: 'auto', 'cpu', 'cuda' ...
         dtype: 'auto', 'float32', 'bfloat16' ...
-        atelier: where names are looked up; the default one if None.
+        atelier: where components are registered; the default one if None.
 
     Raises:
-        UnknownNameError: there is no such preset, or a plugin that it needs is not installed;
-            names the pip line.
-        InvalidConfigError, CompatibilityError: its parts are wrong, or do not fit together; it is
-            a first stage alone.
-        InvalidInputError: there is no such device or precision here, or no such conditioner.
+        UnknownNameError: There is no such preset, or a plugin that it needs is not installed; the
+            error names the pip line.
+        InvalidConfigError, CompatibilityError: Its parts are invalid or do not fit together, or it
+            is a first stage alone.
+        InvalidInputError: There is no such device, precision or conditioner.
     """
     found = read_preset(preset)
     if found.denoiser is None:
@@ -68,7 +67,7 @@ def build(
             atelier=atelier,
         )
     for name, files in (assets or {}).items():
-        _give(pipeline, name, files)
+        _set_assets(pipeline, name, files)
     return pipeline
 
 
@@ -82,21 +81,21 @@ def build_model(
     force: bool = False,
     atelier: Atelier | None = None,
 ) -> Path:
-    """Write the model of a preset, or its first stage where it is one alone, to a new folder.
+    """Write the model of a preset, or the first stage that it is, to a new folder.
 
     Args:
         preset: see `build`.
-        destination: the folder to make; it is whole or not there.
+        destination: the folder to make. It appears when it is complete.
         seed: of the weights.
         assets: see `build`.
         dtype: of the weights.
-        force: whether a folder that is there may be replaced: one that holds a model or component,
-            or nothing.
-        atelier: where names are looked up; the default one if None.
+        force: whether an existing folder may be replaced. It must hold a model or component, or
+            nothing.
+        atelier: where components are registered; the default one if None.
 
     Raises:
-        InvalidInputError: the destination is there already, or holds what is no model.
-        LatelierError: see `build`.
+        InvalidInputError: The destination exists, holds something else, or cannot be written.
+        LatelierError: See `build`.
     """
     atelier = atelier or default_atelier()
     folder = expand_home(destination)
@@ -106,24 +105,24 @@ def build_model(
         with _seeded(seed):
             component = new_component("first_stage", *found.first_stage.piece, atelier)
         component = component.to(*resolve_device("cpu", dtype))
-        with atomic_folder(folder) as beside:
-            save_component(beside, component)
+        with write_folder(folder) as temporary:
+            save_component(temporary, component)
         return folder
     pipeline = build(preset, seed=seed, assets=assets, device="cpu", dtype=dtype, atelier=atelier)
-    with atomic_folder(folder) as beside:
-        pipeline.save(beside)
+    with write_folder(folder) as temporary:
+        pipeline.save(temporary)
     return folder
 
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seed what modules draw their weights from while inside, and put it back."""
+    """Seed torch's global generator inside the block, and restore it afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
 
 
-def _give(pipeline: Pipeline, name: str, files: Mapping[str, bytes]) -> None:
+def _set_assets(pipeline: Pipeline, name: str, files: Mapping[str, bytes]) -> None:
     conditioners = pipeline.conditioner_components
     if name not in conditioners:
         raise InvalidInputError(
@@ -131,6 +130,6 @@ def _give(pipeline: Pipeline, name: str, files: Mapping[str, bytes]) -> None:
         )
     module = conditioners[name].module
     module.set_assets(files)
-    untaken = sorted(files.keys() - module.assets().keys())
-    if untaken:
-        raise InvalidInputError(f"assets: the conditioner '{name}' takes no file '{untaken[0]}'")
+    unknown = sorted(files.keys() - module.assets().keys())
+    if unknown:
+        raise InvalidInputError(f"assets: the conditioner '{name}' takes no file '{unknown[0]}'")

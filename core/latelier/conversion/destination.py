@@ -1,14 +1,16 @@
-"""Which folders may be written: new ones, and with `force` those that hold what is made there."""
+"""Folders that a conversion may write: new ones, and with `force` those that hold a model."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from latelier.checkpoints.manifests import ADAPTER_FILE, COMPONENT_FILE
-from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError, ModelFileError
+from latelier.io.atomic import atomic_folder
 from latelier.pipeline.storage.manifest_header import MANIFEST
 
 MODEL_FILES = (MANIFEST, COMPONENT_FILE, ADAPTER_FILE)
-"""A folder that holds one of these is a model, a component or an adapter of ours."""
+"""A folder that holds one of these is a model, a component or an adapter."""
 
 
 def check_destination(
@@ -17,23 +19,59 @@ def check_destination(
     """Check that a folder may be made, or replaced.
 
     Args:
-        folder: where it is to be.
-        force: whether one that is there may be replaced.
-        known: files of which one at least must be in a folder that is replaced, or it be empty: a
-            slip of the keyboard must not cost somebody's pictures.
-        what: they are the files of.
+        folder: the destination.
+        force: whether an existing folder may be replaced.
+        known: a folder is replaced only if it is empty or holds one of these files: a mistyped name
+            must not cost somebody's pictures.
+        what: describes the known files.
 
     Raises:
-        InvalidInputError: it may not; says why.
+        InvalidInputError: The folder exists and may not be replaced, or cannot be made.
     """
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise InvalidInputError(f"{folder}: is there already, and is a file; name a folder")
-    if any(folder.iterdir()) and not any((folder / name).is_file() for name in known):
+    with report_write_errors(folder):
+        if not folder.exists():
+            return
+        if not folder.is_dir():
+            raise InvalidInputError(f"{folder}: already exists, and is a file; name a folder")
+        is_known = any((folder / name).is_file() for name in known) or not any(folder.iterdir())
+    if not is_known:
         raise InvalidInputError(
-            f"{folder}: is there already, and holds no {what} (no {' or '.join(known)}), which is "
+            f"{folder}: already exists, and holds no {what} (no {' or '.join(known)}), which is "
             "all that --force replaces; name another folder"
         )
     if not force:
-        raise InvalidInputError(f"{folder}: is there already; --force replaces it")
+        raise InvalidInputError(f"{folder}: already exists; --force replaces it")
+
+
+@contextmanager
+def write_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder; on success it becomes `folder`.
+
+    Raises:
+        InvalidInputError: A file cannot be written; nothing is left of the folder.
+    """
+    with report_write_errors(folder), atomic_folder(folder) as temporary:
+        yield temporary
+
+
+@contextmanager
+def report_write_errors(path: Path) -> Iterator[None]:
+    """Turn errors of the system, such as a full disk, into an InvalidInputError about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise InvalidInputError(f"{path}: cannot be written: {_reason(error)}") from None
+
+
+@contextmanager
+def report_read_errors(path: Path | str) -> Iterator[None]:
+    """Turn errors of the system, such as a lack of permission, into a ModelFileError."""
+    try:
+        yield
+    except OSError as error:
+        file = error.filename or path
+        raise ModelFileError(f"{file}: cannot be read: {_reason(error)}") from None
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)

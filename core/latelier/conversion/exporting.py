@@ -1,4 +1,4 @@
-"""A model, or a component, of ours becomes a folder that other programs load."""
+"""From a model or component of latelier to a folder that diffusers loads."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,11 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from latelier._version import __version__
-from latelier.checkpoints.component import (
-    Component,
-    StoredAlone,
-    load_component,
-)
+from latelier.checkpoints.component import Component, StoredAlone, load_component
 from latelier.checkpoints.importers.clip import CLIP_TEXT
 from latelier.checkpoints.importers.diffusers.configs.scheduler import scheduler_to_diffusers
 from latelier.checkpoints.importers.diffusers.configs.unet import CLASSES
@@ -21,27 +17,46 @@ from latelier.checkpoints.importers.diffusers.export.component import export_com
 from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, SCHEDULER
 from latelier.checkpoints.io.json_files import read_json
 from latelier.checkpoints.manifests import COMPONENT_FILE
-from latelier.conversion.destination import check_destination
-from latelier.io.atomic import atomic_folder, write_json
+from latelier.conversion.destination import check_destination, report_read_errors, write_folder
+from latelier.io.atomic import write_json
 from latelier.io.user_folders import expand_home
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
 
-_LIKE_DIFFUSERS = "0.42.1"
-"""The version whose folders these are like; diffusers mends those of some old ones on loading."""
+_DIFFUSERS_VERSION = "0.42.1"
+"""The version whose folders these are like. diffusers converts those of some old versions."""
 
-_ALONE_SIDE = 64
+_DEFAULT_SAMPLE_SIZE = 64
 """Side of the latents that is written for a UNet alone; diffusers takes any."""
 
+_EXPORTED_FILES = (INDEX, CONFIG, f"unet/{CONFIG}")
 
-_EXPORTED = (INDEX, CONFIG, f"unet/{CONFIG}")
+_STABLE_DIFFUSION = "StableDiffusionPipeline"
+_INPAINTING = "StableDiffusionInpaintPipeline"
+_WITH_CLIP = (_STABLE_DIFFUSION, _INPAINTING)
+_FIRST_STAGE = {
+    _STABLE_DIFFUSION: "vae",
+    _INPAINTING: "vae",
+    "LDMPipeline": "vqvae",
+    "LDMSuperResolutionPipeline": "vqvae",
+    "DDIMPipeline": "",
+}
+"""Pipeline of diffusers -> the name of its first stage."""
+
+_MASK = "latelier/mask"
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export made. components: folder -> class in the other program; notes: for people."""
+    """The result of an export.
+
+    Attributes:
+        folder: of the exported model.
+        components: folder -> class in diffusers.
+        notes: for people.
+    """
 
     folder: Path
     components: Mapping[str, str]
@@ -53,139 +68,131 @@ def export_model(
     destination: str | Path,
     *,
     force: bool = False,
-    tell: Callable[[str], None] | None = None,
+    on_stage: Callable[[str], None] | None = None,
     atelier: Atelier | None = None,
 ) -> ExportReport:
     """Write a model as diffusers loads it.
 
     Args:
         source: a model's name or folder, or the folder of a component.
-        destination: the folder to make; it is whole or not there.
-        force: whether a folder that is there may be replaced: one that holds a model of diffusers,
-            or nothing.
-        tell: is told what is done, a few words at a time.
-        atelier: where components are looked up; the default one if None.
+        destination: the folder to make. It appears when it is complete.
+        force: whether an existing folder may be replaced. It must hold a model of diffusers, or
+            nothing.
+        on_stage: takes what is done now, in a few words.
+        atelier: where components are registered; the default one if None.
 
     Raises:
-        UnknownNameError, ModelFileError: there is no such model, or it is damaged.
-        CompatibilityError: the format has no equivalent of the first stage, the denoiser or the
+        UnknownNameError, ModelFileError: There is no such model, or it is damaged.
+        CompatibilityError: diffusers has no equivalent of the first stage, the denoiser or the
             process.
-        InvalidInputError: the destination is there already, or holds something else.
+        InvalidInputError: The destination exists, holds something else, or cannot be written.
     """
     atelier = atelier or default_atelier()
     folder = expand_home(destination)
-    check_destination(folder, force=force, known=_EXPORTED, what="model of diffusers")
-    said = tell or (lambda _: None)
-    said("reading the model")
-    alone = expand_home(source) / COMPONENT_FILE
-    if alone.is_file():
-        component = load_component(alone.parent, read_json(alone, StoredAlone).kind, atelier)
-        said("writing")
-        with atomic_folder(folder) as beside:
-            name = export_component(component, beside, _ALONE_SIDE)
-        return ExportReport(folder, {".": name}, ())
-    pipeline = load(source, device="cpu", dtype="float32", atelier=atelier)
-    said("writing")
-    with atomic_folder(folder) as beside:
-        components, notes = _export_pipeline(pipeline, beside)
+    check_destination(folder, force=force, known=_EXPORTED_FILES, what="model of diffusers")
+    on_stage = on_stage or (lambda _: None)
+    on_stage("reading the model")
+    with report_read_errors(str(source)):
+        found = _load(source, atelier)
+    on_stage("writing")
+    with write_folder(folder) as temporary:
+        if isinstance(found, Component):
+            class_name = export_component(found, temporary, _DEFAULT_SAMPLE_SIZE)
+            return ExportReport(folder, {".": class_name}, ())
+        components, notes = _export_pipeline(found, temporary)
     return ExportReport(folder, components, notes)
 
 
+def _load(source: str | Path, atelier: Atelier) -> Component | Pipeline:
+    path = expand_home(source) / COMPONENT_FILE
+    if path.is_file():
+        return load_component(path.parent, read_json(path, StoredAlone).kind, atelier)
+    return load(source, device="cpu", dtype="float32", atelier=atelier)
+
+
 def _export_pipeline(pipeline: Pipeline, folder: Path) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Write the components and the index; return folder -> class, and notes."""
     first_stage: Any = pipeline.first_stage.config
     side = pipeline.defaults.size[0] // first_stage.downsampling
     scheduler = scheduler_to_diffusers(pipeline.process)
     write_json(folder / "scheduler" / SCHEDULER, scheduler)
     components = {"scheduler": str(scheduler["_class_name"])}
-    classes = _classes(pipeline)
+    classes = _class_table(pipeline)
     components["unet"] = export_component(
         pipeline.denoiser_component, folder / "unet", side, classes
     )
-    index = _index(pipeline)
-    stage = "vae" if index is None else _FIRST_STAGE[index]
+    name = _pipeline_class(pipeline)
+    stage = "vae" if name is None else _FIRST_STAGE[name]
     if pipeline.first_stage_component.id != "latelier/identity":
         component = pipeline.first_stage_component
         components[stage] = export_component(component, folder / stage, side)
-    taken = {CLASSES} if classes is not None else set()
-    if index in _WITH_CLIP:
-        (text,) = (name for name, each in _conditioners(pipeline) if each.id == CLIP_TEXT)
-        components |= export_clip_text(pipeline.conditioner_components[text], folder)
-        taken.add(text)
-    notes = [
-        f"the conditioner '{name}' ({each.id}) has no equivalent there and was left out"
-        for name, each in _conditioners(pipeline)
-        if each.module.state_dict() and name not in taken
-    ]
-    notes += [f"the adapter '{name}' was left out" for name in pipeline.adapters]
-    if index is None:
-        notes.append(f"no pipeline there is made of these parts: there is no {INDEX}")
+    exported = {CLASSES} if classes is not None else set()
+    if name in _WITH_CLIP:
+        conditioners = pipeline.conditioner_components
+        text = next(key for key, each in conditioners.items() if each.id == CLIP_TEXT)
+        components |= export_clip_text(conditioners[text], folder)
+        exported.add(text)
+    notes = _notes_on_dropped(pipeline, exported)
+    if name is None:
+        notes.append(f"diffusers has no pipeline of these parts: there is no {INDEX}")
     else:
-        named: dict[str, Any] = {
-            name: ["transformers" if "CLIP" in each else "diffusers", each]
-            for name, each in sorted(components.items())
-        }
-        if index in _WITH_CLIP:
-            named |= {name: [None, None] for name in ("safety_checker", "feature_extractor")}
-            named["requires_safety_checker"] = False
-        versions = {"_diffusers_version": _LIKE_DIFFUSERS, "_latelier_version": __version__}
-        write_json(folder / INDEX, {"_class_name": index, **versions, **named})
+        write_json(folder / INDEX, _index(name, components))
     return components, tuple(notes)
 
 
-_STABLE_DIFFUSION = "StableDiffusionPipeline"
-
-_INPAINTING = "StableDiffusionInpaintPipeline"
-
-_WITH_CLIP = (_STABLE_DIFFUSION, _INPAINTING)
-
-_FIRST_STAGE = {
-    _STABLE_DIFFUSION: "vae",
-    _INPAINTING: "vae",
-    "LDMPipeline": "vqvae",
-    "LDMSuperResolutionPipeline": "vqvae",
-    "DDIMPipeline": "",
-}
-"""Pipeline there -> the name under which it has its first stage."""
+def _notes_on_dropped(pipeline: Pipeline, exported: set[str]) -> list[str]:
+    notes = [
+        f"the conditioner '{name}' ({each.id}) has no equivalent in diffusers and was left out"
+        for name, each in pipeline.conditioner_components.items()
+        if each.module.state_dict() and name not in exported
+    ]
+    return notes + [f"the adapter '{name}' was left out" for name in pipeline.adapters]
 
 
-def _conditioners(pipeline: Pipeline) -> list[tuple[str, Component]]:
-    return list(pipeline.conditioner_components.items())
+def _index(name: str, components: Mapping[str, str]) -> dict[str, Any]:
+    """Return the content of a model_index.json."""
+    index: dict[str, Any] = {
+        "_class_name": name,
+        "_diffusers_version": _DIFFUSERS_VERSION,
+        "_latelier_version": __version__,
+    }
+    for part, class_name in sorted(components.items()):
+        library = "transformers" if "CLIP" in class_name else "diffusers"
+        index[part] = [library, class_name]
+    if name in _WITH_CLIP:
+        index |= {part: [None, None] for part in ("safety_checker", "feature_extractor")}
+        index["requires_safety_checker"] = False
+    return index
 
 
-def _classes(pipeline: Pipeline) -> Tensor | None:
-    """Return the table of classes whose rows are given to the denoiser as vectors, if it has one.
+def _class_table(pipeline: Pipeline) -> Tensor | None:
+    """Return the table of classes (classes, width) that the denoiser takes, if there is one.
 
     diffusers keeps it inside the UNet.
     """
     component = pipeline.conditioner_components.get(CLASSES)
-    told = pipeline.denoiser.config.inputs().vectors
-    if component is None or component.id != "latelier/class_label" or CLASSES not in told:
+    vectors = pipeline.denoiser.config.inputs().vectors
+    if component is None or component.id != "latelier/class_label" or CLASSES not in vectors:
         return None
-    table: Tensor = component.module.state_dict()["embedding.weight"]
-    return table
+    return component.module.state_dict()["embedding.weight"]
 
 
-def _index(pipeline: Pipeline) -> str | None:
-    """Return the pipeline of diffusers that is made of these parts, or None."""
-    by_id = {each.id: each for _, each in _conditioners(pipeline)}
-    conditioners = set(by_id)
+def _pipeline_class(pipeline: Pipeline) -> str | None:
+    """Return the class in diffusers of a pipeline of these parts, or None."""
+    by_id = {each.id: each for each in pipeline.conditioner_components.values()}
     first_stage = pipeline.first_stage_component
-    if not conditioners:
+    if not by_id:
         return "DDIMPipeline" if first_stage.id == "latelier/identity" else "LDMPipeline"
     scale = getattr(first_stage.config, "scale_factor", None)
-    if conditioners == {CLIP_TEXT} and first_stage.id == "latelier/autoencoder_kl":
+    if by_id.keys() == {CLIP_TEXT} and first_stage.id == "latelier/autoencoder_kl":
         return _STABLE_DIFFUSION
-    if conditioners == {CLIP_TEXT, _MASK} and first_stage.id == "latelier/autoencoder_kl":
-        return _INPAINTING if _masks_alike(by_id[_MASK].config) else None
-    if conditioners == {"latelier/image"} and scale == 1:
+    if by_id.keys() == {CLIP_TEXT, _MASK} and first_stage.id == "latelier/autoencoder_kl":
+        return _INPAINTING if _has_diffusers_mask(by_id[_MASK].config) else None
+    if by_id.keys() == {"latelier/image"} and scale == 1:
         return "LDMSuperResolutionPipeline"
     return None
 
 
-_MASK = "latelier/mask"
-
-
-def _masks_alike(config: Any) -> bool:
-    """Return whether masks are given to the denoiser as they are there."""
-    said = config.mask_first, config.mask_values, config.hole_value
-    return bool(said == (True, (0.0, 1.0), 0.0))
+def _has_diffusers_mask(config: Any) -> bool:
+    """Return whether the denoiser takes masks as those of diffusers do: 0 or 1, black holes."""
+    return bool(config.mask_first and config.mask_values == (0.0, 1.0) and config.hole_value == 0.0)

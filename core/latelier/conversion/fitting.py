@@ -1,23 +1,23 @@
-"""Which published configuration do these weights fit? For those whose own does not."""
+"""Finding presets whose shapes match a set of weights."""
 
 from math import prod
 
 from latelier.checkpoints.importers.building import kind_of
-from latelier.checkpoints.importers.fit import Shapes
-from latelier.checkpoints.io.weights import meta_device
+from latelier.checkpoints.io.shapes import Shapes
+from latelier.checkpoints.io.weights import meta_device, shapes_of
 from latelier.kernel.atelier import Atelier
 from latelier.presets import PresetPart, preset_names, read_preset
 
 
-def fitting_presets(place: str, found: Shapes, atelier: Atelier) -> list[str]:
+def find_presets(place: str, found: Shapes, atelier: Atelier) -> list[str]:
     """Return the presets whose part at a place has weights of these shapes.
 
-    Names are not compared: a configuration that is wrong may have given them other ones.
+    Names are not compared: a wrong configuration may have renamed the tensors.
 
     Args:
         place: "first_stage", "denoiser" or "conditioners.NAME".
         found: name -> shape.
-        atelier: where components are looked up; parts of others are passed over.
+        atelier: where components are registered; presets with others are skipped.
     """
     shapes = sorted(found.values())
     count = sum(prod(shape) for shape in shapes)
@@ -26,15 +26,15 @@ def fitting_presets(place: str, found: Shapes, atelier: Atelier) -> list[str]:
         part = read_preset(name).parts().get(place)
         if part is None or part.parameters != count:
             continue
-        if _shapes(place, part, atelier) == shapes:
+        if _shapes_of_part(place, part, atelier) == shapes:
             fitting.append(name)
     return fitting
 
 
-def _shapes(place: str, part: PresetPart, atelier: Atelier) -> list[tuple[int, ...]]:
+def _shapes_of_part(place: str, part: PresetPart, atelier: Atelier) -> list[tuple[int, ...]]:
     registry = atelier.registry(kind_of(place))
     if part.id not in registry:
         return []
     with meta_device():
         module = registry.build(*part.piece)
-    return sorted(tuple(tensor.shape) for tensor in module.state_dict().values())
+    return sorted(shapes_of(module.state_dict()).values())

@@ -1,4 +1,4 @@
-"""The published models as configurations, one YAML file a model; no weights."""
+"""Published models as configurations without weights, one YAML file per model."""
 
 from latelier.presets.preset import Preset, PresetPart
 from latelier.presets.reader import preset_names, read_preset

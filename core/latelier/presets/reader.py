@@ -1,4 +1,4 @@
-"""Finding and reading presets: by name those of the package, by path those of a person."""
+"""Finding and reading presets: those of the package by name, others by path."""
 
 import re
 from pathlib import Path
@@ -14,30 +14,30 @@ _FOLDERS = ("first_stages", "models")
 
 
 def preset_names() -> tuple[str, ...]:
-    """Return the names of the package's presets: first stages, then models, in natural order."""
+    """Return the names of the package's presets: first stages, then models, each sorted."""
     return tuple(_files())
 
 
 def read_preset(name: str | Path) -> Preset:
-    """Return the preset of a name, or of a YAML file of one's own.
+    """Return the preset of a name, or in a YAML file.
 
-    Its `first_stage` may be `{preset: NAME, config: {...}}`: that preset's, with these fields
-    changed.
+    Its `first_stage` may be `{preset: NAME, config: {...}}`: the first stage of another preset with
+    some fields changed.
 
     Raises:
-        UnknownNameError: there is none of that name; the nearest is suggested.
-        InvalidConfigError: the file is missing, no YAML, or has a field that is wrong.
+        UnknownNameError: There is no preset of that name; the error suggests the nearest.
+        InvalidConfigError: The file is missing or no YAML, or a field is invalid.
     """
-    path = _path(name)
+    path = _find(name)
     values = read_yaml(path)
     first_stage = values.get("first_stage")
     if isinstance(first_stage, dict) and "preset" in first_stage:
-        values["first_stage"] = _changed(first_stage, str(path))
+        values["first_stage"] = _resolve_first_stage(first_stage, str(path))
     found = validate(Preset, values, str(path))
     if found.denoiser is not None and not (found.process and found.defaults):
         raise InvalidConfigError(f"{path}: a model needs a process and defaults")
     if found.denoiser is None and found.conditioners:
-        raise InvalidConfigError(f"{path}: has conditioners, but no denoiser that they would feed")
+        raise InvalidConfigError(f"{path}: has conditioners, but no denoiser")
     return found
 
 
@@ -51,11 +51,11 @@ def _files() -> dict[str, Path]:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Return a key by which f8 comes before f16."""
+    """Return a key that sorts f8 before f16."""
     return [(int(each), "") if each.isdigit() else (0, each) for each in re.split(r"(\d+)", name)]
 
 
-def _path(name: str | Path) -> Path:
+def _find(name: str | Path) -> Path:
     files = _files()
     if str(name) in files:
         return files[str(name)]
@@ -63,18 +63,20 @@ def _path(name: str | Path) -> Path:
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return path
     raise UnknownNameError(
-        f"there is no preset '{name}', nor such a .yaml file. {suggestion(str(name), files)}"
+        f"preset '{name}' not found, nor a .yaml file of that name. {suggestion(str(name), files)}"
     )
 
 
-def _changed(said: dict[str, Any], what: str) -> dict[str, Any]:
-    """Return the first stage of another preset with the fields that are said in its place."""
-    unknown = said.keys() - {"preset", "config"}
+def _resolve_first_stage(values: dict[str, Any], what: str) -> dict[str, Any]:
+    """Return the first stage of another preset with its fields updated."""
+    unknown = values.keys() - {"preset", "config"}
     if unknown:
         hint = suggestion(sorted(unknown)[0], ("preset", "config"))
-        raise InvalidConfigError(f"{what}: there is no field 'first_stage.{min(unknown)}'. {hint}")
-    changes = said.get("config") or {}
+        raise InvalidConfigError(f"{what}: unknown field 'first_stage.{min(unknown)}'. {hint}")
+    changes = values.get("config") or {}
     if not isinstance(changes, dict):
-        raise InvalidConfigError(f"{what}: 'first_stage.config' holds no fields: {changes!r:.80}")
-    base = read_preset(str(said["preset"])).first_stage
+        raise InvalidConfigError(
+            f"{what}: 'first_stage.config': expected fields, got {changes!r:.80}"
+        )
+    base = read_preset(str(values["preset"])).first_stage
     return {**base.model_dump(), "config": {**base.config, **changes}}

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from latelier.checkpoints.importers.tokenizer_json import ALL, with_fallback
+from latelier.checkpoints.importers.tokenizer_json import TOKENIZER_JSON, with_fallback
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 
 from latelier_transformers.clip_text_inputs import ClipTextConfig
@@ -39,7 +39,7 @@ class ClipVocabulary:
         missing = [name for name in found if name not in self.files]
         if missing:
             raise ModelFileError(
-                f"a CLIP tokenizer needs {VOCAB} and {MERGES}, or {ALL}; no {missing[0]}"
+                f"a CLIP tokenizer needs {VOCAB} and {MERGES}, or {TOKENIZER_JSON}; no {missing[0]}"
             )
         try:
             self._ids: dict[str, int] = json.loads(self.files[VOCAB])

@@ -221,9 +221,9 @@ def test_what_is_exported_is_the_same_bit_for_bit(travelled, name):
 
 @pytest.mark.parametrize("save", [{"safe_serialization": False}, {"max_shard_size": "20KB"}])
 def test_weights_as_a_pickle_or_in_shards(imported, save, monkeypatch):
-    from latelier.checkpoints.pickles import conversion, worker
+    from latelier.checkpoints.pickles import copies, worker
 
-    monkeypatch.setattr(conversion, "_convert", worker.convert)
+    monkeypatch.setattr(copies, "convert_in_subprocess", worker.convert)
     theirs = plain_unet(attention_head_dim=8)
     ours = imported(theirs, "denoiser", **save)
     wanted = theirs.conv_in.weight
@@ -331,7 +331,8 @@ def test_the_scheduler_becomes_the_process(scheduler, changes):
     from latelier.diffusion.processes.kinds import process_from
 
     theirs = scheduler(**changes)
-    process = process_from(process_from_diffusers(dict(theirs.config)))
+    config = dict(theirs.config) | {"_class_name": scheduler.__name__}
+    process = process_from(process_from_diffusers(config))
     abar = theirs.alphas_cumprod.double()
     sigmas = torch.tensor(process.sigmas, dtype=torch.float64)
     if process.frame == "flow":
@@ -353,9 +354,8 @@ def test_the_process_becomes_a_scheduler_again():
     process = VP(beta_schedule="cosine", prediction="v", steps=200)
     there = diffusers.DDIMScheduler.from_config(scheduler_to_diffusers(process))
     assert there.config.beta_schedule == "squaredcos_cap_v2"
-    assert process_from_diffusers(dict(there.config)) == process.model_dump(
-        exclude={"timestep_rounding"}
-    )
+    config = dict(there.config) | {"_class_name": "DDIMScheduler"}
+    assert process_from_diffusers(config) == process.model_dump(exclude={"timestep_rounding"})
     with pytest.raises(CompatibilityError, match="no beta_schedule 'sqrt'"):
         scheduler_to_diffusers(VP(beta_schedule="sqrt"))
 
@@ -384,9 +384,13 @@ def test_the_schedule_chooses_the_same_training_steps(spacing, offset, built_ins
 @pytest.mark.parametrize(
     ("file", "change", "why"),
     [
-        ("unet/config.json", ('"silu"', '"mish"'), "act_fn: mish; only silu"),
-        ("unet/config.json", ('"UNet2DModel"', '"UNet3DModel"'), "'UNet3DModel', which is not"),
-        ("unet/config.json", ('"freq_shift": 0', '"freq_shift": 1'), "freq_shift: 1; only 0"),
+        ("unet/config.json", ('"silu"', '"mish"'), "act_fn: mish; supported is silu"),
+        ("unet/config.json", ('"UNet2DModel"', '"UNet3DModel"'), "'UNet3DModel' is not supported"),
+        (
+            "unet/config.json",
+            ('"freq_shift": 0', '"freq_shift": 1'),
+            "freq_shift: 1; supported",
+        ),
         ("unet/config.json", ('"add_attention"', '"ad_attention"'), "'ad_attention'.*Did you mean"),
         ("unet/config.json", ('"AttnUpBlock2D"', '"UpBlock2D"'), "attends at other levels"),
         ("scheduler/scheduler_config.json", ('"scaled_linear"', '"cosine"'), "beta_schedule 'cos"),

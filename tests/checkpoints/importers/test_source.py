@@ -1,10 +1,13 @@
 """Finding what is to be imported: files, folders, YAML, and repositories of the hub."""
 
+import json
+
 import pytest
 
-from latelier.checkpoints.importers.hub import locate, wanted_files
+from latelier.checkpoints.importers.hub import locate, only_checkpoint, weights_of_folders
 from latelier.checkpoints.importers.source import open_source
-from latelier.contracts.errors import ModelFileError
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
+from latelier.conversion.importing import import_model
 
 
 @pytest.fixture
@@ -59,13 +62,13 @@ def test_files_beside_the_weights(folder):
 def test_paths_come_before_the_hub(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "owner" / "name").mkdir(parents=True)
-    assert locate("owner/name")[0].resolve() == tmp_path / "owner" / "name"
+    assert locate("owner/name").path.resolve() == tmp_path / "owner" / "name"
     for name in ("./owner/other", "other", "/owner/other"):
-        with pytest.raises(ModelFileError, match="there is no such file or folder"):
+        with pytest.raises(ModelFileError, match="file or folder not found"):
             locate(name)
 
 
-DIFFUSERS = [
+FILES = [
     "README.md",
     "model_index.json",
     "v1-5-pruned.ckpt",
@@ -75,27 +78,42 @@ DIFFUSERS = [
     "unet/diffusion_pytorch_model.fp16.safetensors",
     "vae/config.json",
     "vae/diffusion_pytorch_model.bin",
-    "safety_checker/config.json",
+    "vae/diffusion_pytorch_model.fp16.safetensors",
+    "text_encoder/model.onnx",
+    "text_encoder/model.fp16.safetensors",
+    "text_encoder/model.fp16.bin",
+    "text_encoder/pytorch_model.fp16.bin",
+    "transformer/diffusion_pytorch_model-00001-of-00002.safetensors",
+    "transformer/diffusion_pytorch_model-00002-of-00002.safetensors",
+    "transformer/diffusion_pytorch_model.fp16-00001-of-00002.safetensors",
     "safety_checker/model.safetensors",
-    "tokenizer/vocab.json",
-    "tokenizer/merges.txt",
+    "checkpoint-500/optimizer.bin",
+    "checkpoint-500/unet/diffusion_pytorch_model.safetensors",
+    "unet/optimizer.bin",
 ]
 
 
-def test_each_component_of_diffusers_is_fetched_once():
-    wanted = wanted_files("a/b", DIFFUSERS)
-    assert [name for name in wanted if not name.endswith((".json", ".txt"))] == [
-        "unet/diffusion_pytorch_model.safetensors",
-        "vae/diffusion_pytorch_model.bin",
-    ]
-    assert "tokenizer/merges.txt" in wanted
+@pytest.mark.parametrize(
+    ("folder", "names"),
+    [
+        ("unet", ["diffusion_pytorch_model.safetensors"]),
+        ("vae", ["diffusion_pytorch_model.bin"]),
+        ("text_encoder", ["model.fp16.safetensors"]),
+        (
+            "transformer",
+            [f"diffusion_pytorch_model-0000{k}-of-00002.safetensors" for k in (1, 2)],
+        ),
+        ("nowhere", []),
+    ],
+)
+def test_each_component_of_diffusers_is_fetched_in_one_variant(folder, names):
+    assert weights_of_folders(FILES, [folder]) == [f"{folder}/{name}" for name in names]
 
 
-def test_one_checkpoint_is_fetched_with_its_yaml():
-    beside = ["m.yaml", "vocab.txt", "tokenizer.json"]
-    assert wanted_files("a/b", ["m.ckpt", *beside, "x.md", "y.json"]) == ["m.ckpt", *beside]
+def test_one_checkpoint_of_several_is_not_guessed():
+    assert only_checkpoint("a/b", ["m.yaml", "m.ckpt", "x.md"]) == "m.ckpt"
     with pytest.raises(ModelFileError, match=r"has 2 checkpoints; name one: a/b/m\.ckpt, a"):
-        wanted_files("a/b", ["m.ckpt", "n.ckpt"])
+        only_checkpoint("a/b", ["m.ckpt", "n.ckpt"])
 
 
 def test_a_repository_that_was_fetched_before_is_found_offline(tmp_path, monkeypatch):
@@ -112,32 +130,83 @@ def test_a_repository_that_was_fetched_before_is_found_offline(tmp_path, monkeyp
     refs = tmp_path / "models--owner--model" / "refs"
     refs.mkdir()
     (refs / "main").write_text(commit)
-    assert locate("owner/model") == (snapshot, f"owner/model@{commit}")
-    assert locate("owner/model/w.ckpt")[0] == snapshot / "w.ckpt"
+    found = locate("owner/model")
+    assert (found.path, found.name) == (snapshot, f"owner/model@{commit}")
+    found.fetch_weights()
+    assert locate("owner/model/w.ckpt").path == snapshot / "w.ckpt"
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A hub of one repository; returns the files of each fetch, and makes those of `contents`."""
+    import huggingface_hub
+
+    fetched = []
+
+    def make(contents: dict[str, str]):
+        def fetch(repository, revision, allow_patterns):
+            fetched.append((repository, revision, sorted(allow_patterns)))
+            for name in set(allow_patterns) & contents.keys():
+                path = tmp_path / "commit" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(contents[name])
+            return str(tmp_path / "commit")
+
+        names = list(contents)
+        monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", lambda *_, **__: names)
+        monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+        return fetched
+
+    monkeypatch.chdir(tmp_path)
+    return make
 
 
 @pytest.mark.parametrize(
-    ("source", "revision", "patterns", "path"),
+    ("source", "revision", "path"),
     [
-        ("owner/model", None, ["m.ckpt", "m.yaml"], ""),
-        ("owner/model@v2", "v2", ["m.ckpt", "m.yaml"], ""),
-        ("owner/model/m.ckpt@v2", "v2", ["m.ckpt", "m.yaml"], "m.ckpt"),
+        ("owner/model", None, "m.ckpt"),
+        ("owner/model@v2", "v2", "m.ckpt"),
+        ("owner/model/m.ckpt@v2", "v2", "m.ckpt"),
     ],
 )
-def test_what_is_fetched(tmp_path, monkeypatch, source, revision, patterns, path):
-    import huggingface_hub
+def test_the_weights_of_a_checkpoint_come_last(tmp_path, hub, source, revision, path):
+    fetched = hub({"m.ckpt": "", "m.yaml": "", "vocab.txt": "", "README.md": "", "x.json": ""})
+    found = locate(source)
+    found.fetch_weights()
+    assert fetched == [
+        ("owner/model", revision, ["m.yaml", "vocab.txt"]),
+        ("owner/model", "commit", [path]),
+    ]
+    assert found.name.endswith("@commit")
 
-    monkeypatch.chdir(tmp_path)
-    asked = []
 
-    def fetch(repository, revision, allow_patterns):
-        asked.append((repository, revision, allow_patterns))
-        return str(tmp_path / "commit")
+INDEX = """{"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"],
+"vae": ["diffusers", "AutoencoderKL"], "safety_checker": [null, null],
+"scheduler": ["diffusers", "DDIMScheduler"]}"""
 
-    names = ["m.ckpt", "m.yaml", "README.md"]
-    monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", lambda *_, **__: names)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
-    found, name = locate(source)
-    assert asked == [("owner/model", revision, patterns)]
-    assert found == tmp_path / "commit" / path
-    assert name.endswith("@commit")
+
+def test_only_weights_that_the_pipeline_names_are_fetched(hub):
+    fetched = hub(dict.fromkeys(FILES, "") | {"model_index.json": INDEX})
+    locate("owner/model").fetch_weights()
+    assert not [name for name in fetched[0][2] if not name.endswith((".json", ".txt", ".model"))]
+    assert fetched[1][2] == [
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/diffusion_pytorch_model.bin",
+    ]
+
+
+def test_a_model_that_cannot_be_imported_is_refused_before_its_weights_are_fetched(
+    hub, tmp_path, built_ins
+):
+    unet = {"_class_name": "UNet2DConditionModel", "addition_embed_type": "text_time"}
+    fetched = hub(
+        {
+            "model_index.json": INDEX.replace('"vae": ["diffusers", "AutoencoderKL"],', ""),
+            "unet/config.json": json.dumps({**unet, "in_channels": 4, "out_channels": 4}),
+            "scheduler/scheduler_config.json": "{}",
+            "unet/diffusion_pytorch_model.safetensors": "",
+        }
+    )
+    with pytest.raises(InvalidConfigError, match="addition_embed_type"):
+        import_model("owner/model", tmp_path / "out", atelier=built_ins)
+    assert len(fetched) == 1

@@ -61,7 +61,7 @@ def test_no_file_says_what_fills_up(tmp_path):
 )
 def test_damaged(tmp_path, name, model):
     (tmp_path / "tokenizer.json").write_text(json.dumps({"model": model}))
-    with pytest.raises(ModelFileError, match=f"tokenizer.json: holds nothing to make a {name} of"):
+    with pytest.raises(ModelFileError, match=f"tokenizer.json: {name} cannot be rebuilt from it"):
         tokenizer_file(tmp_path, name)
 
 

@@ -135,7 +135,7 @@ def test_too_many_tensors(tmp_path):
 
 
 def test_a_missing_file_and_a_folder(tmp_path):
-    with pytest.raises(ModelFileError, match="there is no such file"):
+    with pytest.raises(ModelFileError, match="not found"):
         read_weights(tmp_path / "nowhere.safetensors")
     with pytest.raises(ModelFileError, match="cannot be read"):
         read_weights(tmp_path)
@@ -177,15 +177,15 @@ def whole_numbers(given):
     ("change", "said"),
     [
         (fewer, r"2 missing \(0\.bias, 0\.weight\)"),
-        (more, r"7 unexpected \(extra0, extra1, extra2, extra3, extra4, \.\.\.\)"),
-        (misshapen, r"'0\.weight' has the shape \(2, 4\), not \(2, 3\)"),
-        (whole_numbers, r"'0\.weight' is torch\.int64, not torch\.float32"),
+        (more, r"7 unexpected \(extra0, extra1, extra2, extra3, extra4, extra5, extra6\)"),
+        (misshapen, r"1 misshapen \(0\.weight is \(2, 4\), not \(2, 3\)"),
+        (whole_numbers, r"of another dtype \(0\.weight is torch\.int64, not torch\.float32"),
     ],
 )
 def test_weights_of_another_module_are_refused_and_nothing_is_assigned(change, said):
     module, given = linear(), weights_of(linear())
     change(given)
-    with pytest.raises(ModelFileError, match=f"file: the weights are not .*{said}"):
+    with pytest.raises(ModelFileError, match=f"file: the weights do not fit .*{said}"):
         load_into(module, given, "file")
     assert all(parameter.is_meta for parameter in module.parameters())
 

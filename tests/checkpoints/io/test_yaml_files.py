@@ -15,8 +15,8 @@ def test_a_mapping_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("- a", "is no configuration: it holds list"),
-        ("", "is no configuration: it holds NoneType"),
+        ("- a", "expected a mapping, got list"),
+        ("", "expected a mapping, got NoneType"),
         ("a: [", "cannot be read as YAML"),
         ("a: !!python/name:os.system x", "cannot be read as YAML"),
         ("a: \xff", "cannot be read as YAML"),
@@ -31,5 +31,5 @@ def test_files_that_are_no_configuration(tmp_path, text, why, error):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(InvalidConfigError, match=r"none\.yaml: there is no such file"):
+    with pytest.raises(InvalidConfigError, match=r"none\.yaml: not found"):
         read_yaml(tmp_path / "none.yaml")

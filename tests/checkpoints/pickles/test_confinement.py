@@ -5,9 +5,9 @@ import sys
 import pytest
 import torch
 
-from latelier.checkpoints.io.weight_files import tensors_of
-from latelier.checkpoints.pickles import conversion
+from latelier.checkpoints.pickles import copies
 from latelier.checkpoints.pickles.confinement import limits_for
+from latelier.checkpoints.weight_files import tensors_of
 from latelier.contracts.errors import ModelFileError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it has no limits on processes")
@@ -42,11 +42,11 @@ def checkpoint(tmp_path):
 def doing(monkeypatch, checkpoint):
     """Read a checkpoint by a process that does something else, and return what is said of it."""
 
-    monkeypatch.setattr(conversion, "_seconds", lambda _length: 20)
+    monkeypatch.setattr(copies, "time_limit", lambda _length: 20)
 
     def it(act, **limits):
         program = LIMITED.format(act=act, **{**MUCH, **limits})
-        monkeypatch.setattr(conversion, "_PROGRAM", program)
+        monkeypatch.setattr(copies, "WORKER_PROGRAM", program)
         with pytest.raises(ModelFileError) as error:
             tensors_of(checkpoint)
         return str(error.value)
@@ -79,19 +79,19 @@ def test_within_the_limits_nothing_is_stopped(doing):
 
 
 def test_waiting(doing, monkeypatch):
-    monkeypatch.setattr(conversion, "_seconds", lambda _length: 0.5)
+    monkeypatch.setattr(copies, "time_limit", lambda _length: 0.5)
     assert "takes longer to read than a file of its size should" in doing(WAIT)
 
 
 def test_the_reader_itself_is_limited(checkpoint, monkeypatch):
-    program = conversion._PROGRAM.replace(
+    program = copies.WORKER_PROGRAM.replace(
         "import main",
         "import main, limits_for\n"
         "import dataclasses, latelier.checkpoints.pickles.worker as worker\n"
         "worker.limits_for = lambda n: dataclasses.replace(limits_for(n), written=50)",
     )
-    monkeypatch.setattr(conversion, "_PROGRAM", program)
-    with pytest.raises(ModelFileError, match=r"within limits.*File too large"):
+    monkeypatch.setattr(copies, "WORKER_PROGRAM", program)
+    with pytest.raises(ModelFileError, match=r"copy cannot be written: File too large"):
         tensors_of(checkpoint)
 
 

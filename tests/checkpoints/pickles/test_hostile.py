@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from latelier.checkpoints.io.weight_files import tensors_of
-from latelier.checkpoints.pickles import conversion
+from latelier.checkpoints.pickles import copies
 from latelier.checkpoints.pickles.archive import Archive
 from latelier.checkpoints.pickles.unpickler import unpickle
 from latelier.checkpoints.pickles.worker import convert, load_any
+from latelier.checkpoints.weight_files import tensors_of
 from latelier.contracts.errors import ModelFileError
 
 
@@ -30,7 +30,7 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def here(monkeypatch):
     """Convert in this process, which is faster."""
-    monkeypatch.setattr(conversion, "_convert", convert)
+    monkeypatch.setattr(copies, "convert_in_subprocess", convert)
 
 
 class Calls:
@@ -162,7 +162,7 @@ def test_a_tensor_within_its_storage(tmp_path):
         (0, (5,), (1,), "beyond the end"),
         (4, (1,), (1,), "beyond the end"),
         (0, (2, 2), (3, 1), "beyond the end"),
-        (-1, (2,), (1,), "of no size"),
+        (-1, (2,), (1,), "without storage or size"),
         (0, (10**6, 10**6), (0, 0), "more numbers"),
         (0, (2, 2), (1,), "differ in length"),
     ],

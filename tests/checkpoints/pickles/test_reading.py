@@ -7,12 +7,13 @@ from collections import OrderedDict
 import pytest
 import torch
 
-from latelier.checkpoints.io.weight_files import as_safetensors, read_shapes, tensors_of
 from latelier.checkpoints.io.weights import write_weights
-from latelier.checkpoints.pickles import conversion
+from latelier.checkpoints.pickles import copies
 from latelier.checkpoints.pickles.archive import Archive
+from latelier.checkpoints.pickles.copies import ConvertedCopies
 from latelier.checkpoints.pickles.unpickler import Inert, unpickle
 from latelier.checkpoints.pickles.worker import convert
+from latelier.checkpoints.weight_files import as_safetensors, shapes_of, tensors_of
 from latelier.contracts.errors import ModelFileError
 
 
@@ -25,7 +26,7 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def here(monkeypatch):
     """Convert in this process, which is faster."""
-    monkeypatch.setattr(conversion, "_convert", convert)
+    monkeypatch.setattr(copies, "convert_in_subprocess", convert)
 
 
 def noise(*shape: int) -> torch.Tensor:
@@ -110,7 +111,7 @@ def test_a_state_dict_alone_or_wrapped(here, tmp_path, wrapped, legacy):
     value = {"state_dict": weights(), "global_step": 3} if wrapped else {**weights(), "step": 3}
     torch.save(value, path, _use_new_zipfile_serialization=not legacy)
     same(tensors_of(path))
-    assert read_shapes(path)["view"] == (3, 4)
+    assert shapes_of(path)["view"] == (3, 4)
 
 
 def test_a_parameter_is_its_tensor(tmp_path, foreign):
@@ -119,20 +120,34 @@ def test_a_parameter_is_its_tensor(tmp_path, foreign):
     assert torch.equal(unpickle(Archive(path))["w"], noise(3))
 
 
-def test_a_conversion_is_made_once(here, tmp_path, monkeypatch, cache):
+def test_a_pickle_is_converted_once_and_its_copy_removed(here, tmp_path, monkeypatch, cache):
     path = tmp_path / "w.pt"
     torch.save(weights(), path)
-    first = as_safetensors(path)
-    assert first.is_relative_to(cache)
-    monkeypatch.setattr(conversion, "_convert", lambda *_: pytest.fail("converted again"))
-    path.rename(tmp_path / "elsewhere.pt")
-    assert as_safetensors(tmp_path / "elsewhere.pt") == first
+    made = ConvertedCopies(convert)
+    copy = as_safetensors(path, made)
+    assert copy.is_relative_to(cache)
+    tensors = tensors_of(path, made)
+    assert as_safetensors(path, made) == copy
+    made.remove()
+    assert files_in(cache) == []
+    same(tensors)
+
+
+def test_no_copy_outlives_the_call_that_needed_it(here, tmp_path, cache):
+    path = tmp_path / "w.pt"
+    torch.save(weights(), path)
+    same(tensors_of(path))
+    assert files_in(cache) == []
+
+
+def files_in(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def test_safetensors_are_taken_as_they_are(tmp_path):
     path = tmp_path / "w.ckpt"
     write_weights(path, {"w": noise(3)})
-    assert as_safetensors(path) == path
+    assert as_safetensors(path, ConvertedCopies()) == path
     assert torch.equal(tensors_of(path)["w"], noise(3))
 
 
@@ -155,7 +170,7 @@ def test_files_that_hold_something_else(here, tmp_path, value, why):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(ModelFileError, match="there is no such file"):
+    with pytest.raises(ModelFileError, match="not found"):
         tensors_of(tmp_path / "w.pt")
     with pytest.raises(ModelFileError, match="cannot be read"):
         tensors_of(tmp_path)

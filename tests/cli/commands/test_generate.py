@@ -149,7 +149,7 @@ def test_debug_shows_the_traceback(cli, monkeypatch, variable):
     done = cli(*([] if variable else ["--debug"]), "generate", "a cat", "-m", "nowhere")
     assert done.status == 2
     assert "Traceback" in done.err
-    assert done.err.splitlines()[-1].startswith("error: there is no model 'nowhere'")
+    assert done.err.splitlines()[-1].startswith("error: model 'nowhere' not found")
 
 
 @pytest.fixture

@@ -76,11 +76,11 @@ def test_an_option_of_the_importer(cli, unconditional):
 def test_mistakes_are_one_line(cli, unconditional, tmp_path):
     (tmp_path / "w.ckpt").write_bytes(b"\x80\x02}q\x00.")
     for arguments, why in (
-        (("import", "nothing", "ours"), "nothing: there is no such file or folder"),
-        (("import", "w.ckpt", "ours", "--config", "no.yaml"), "no.yaml: there is no such file"),
-        (("import", "w.ckpt", "w.ckpt"), "w.ckpt: is there already, and is a file; name a folder"),
-        (("export", unconditional, "theirs", "--format", "onnx"), "no format 'onnx'"),
-        (("export", unconditional, "w.ckpt"), "is there already"),
+        (("import", "nothing", "ours"), "nothing: file or folder not found"),
+        (("import", "w.ckpt", "ours", "--config", "no.yaml"), "no.yaml: not found"),
+        (("import", "w.ckpt", "w.ckpt"), "w.ckpt: already exists, and is a file; name a folder"),
+        (("export", unconditional, "theirs", "--format", "onnx"), "unknown format 'onnx'"),
+        (("export", unconditional, "w.ckpt"), "already exists"),
         (("import", unconditional, "ours"), "is a model or component of latelier already"),
         (("generate", "a cat", "--model", unconditional), "takes no prompt, nor any other input"),
     ):
@@ -97,13 +97,13 @@ def test_weights_of_another_configuration_are_told_which(cli, unconditional, tmp
         asked.append((place, len(shapes)))
         return ["celeba256"]
 
-    monkeypatch.setattr("latelier.conversion.importing.fitting_presets", fitting)
+    monkeypatch.setattr("latelier.conversion.importing.find_presets", fitting)
     cli("export", unconditional, "theirs")
     config = tmp_path / "theirs" / "unet" / "config.json"
     config.write_text(config.read_text().replace('"out_channels": 4', '"out_channels": 8'))
     done = cli("import", "theirs", "ours")
     assert done.status == 2
-    assert "denoiser: the weights are not this configuration's: 2 misshapen" in done.err
+    assert "denoiser: the weights do not fit this configuration: 2 misshapen" in done.err
     assert done.err.rstrip().endswith("The configuration of celeba256 would fit")
     weights = latelier.load(unconditional, device="cpu").denoiser.state_dict()
     assert asked == [("denoiser", len(weights))]

@@ -44,8 +44,8 @@ def test_a_preset_is_built_and_makes_a_picture(cli, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("kl-f9",), "there is no preset 'kl-f9'"),
-        (("none.yaml",), "none.yaml: there is no such file"),
+        (("kl-f9",), "preset 'kl-f9' not found"),
+        (("none.yaml",), "none.yaml: not found"),
         (("kl-f8", "--asset", "text"), "--asset: 'text' is not CONDITIONER=FILE"),
         (("kl-f8", "--asset", "text=none.txt"), "--asset: none.txt: No such file"),
         (("kl-f4", "--dtype", "float31"), "float31"),

@@ -131,7 +131,7 @@ def test_a_value_that_its_input_refuses(cli, tiny_model, adapter):
 def test_a_file(cli, tiny_model, adapter):
     file = adapter / "adapter.safetensors"
     done = cli("generate", "a cat", "-m", tiny_model, "--adapter", file)
-    assert "is a file; an adapter is a folder" in done.err
+    assert "expected the folder of an adapter, got a file" in done.err
 
 
 def test_a_model_saved_with_one_shows_it(cli, tiny_model, adapter, tmp_path):

@@ -41,7 +41,7 @@ def test_the_least_that_a_manifest_needs(tmp_path):
     ("text", "said"),
     [
         ("{", "cannot be read as JSON"),
-        ("[]", "holds list, not an object"),
+        ("[]", "expected a JSON object, got list"),
         (json.dumps({**LEAST, "defalts": {}}), "Did you mean 'defaults'"),
         (json.dumps({**LEAST, "format": 2}), "'format'"),
         (json.dumps({"latelier": "0"}), "the field 'first_stage' is required"),

@@ -47,9 +47,21 @@ def test_the_name_of_a_preset_is_told_how_to_build_it(model):
         find("cin256")
 
 
-@pytest.mark.parametrize("name", ["emoji-scene", "./gone", "../gone", "/gone/away", "a/b/c"])
+@pytest.mark.parametrize(
+    "name",
+    ["emoji-scene", "./gone", "../gone", "/gone/away", "a/b/c", "a/b.bin", "a/b.ckpt"],
+)
 def test_what_is_neither_is_said_without_the_network(model, name):
-    with pytest.raises(UnknownNameError, match="there is no model"):
+    with pytest.raises(UnknownNameError, match=r"model .* not found"):
+        find(name)
+
+
+@pytest.mark.parametrize("name", ["d/my.safetensors", "my.ckpt", "d/my", "./d/my.safetensors"])
+def test_a_file_is_pointed_to_the_import_without_the_network(model, name):
+    path = model.parents[1] / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"x")
+    with pytest.raises(ModelFileError, match=rf"my[^:]*: is a file.*`latelier import {name} DEST`"):
         find(name)
 
 
@@ -79,7 +91,7 @@ def test_the_hub_is_asked_for_the_manifest_and_the_files_that_it_names(
 
 def test_a_repository_that_holds_no_model(model, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(tmp_path))
-    with pytest.raises(ModelFileError, match="'someone/model' on the hub is not a latelier model"):
+    with pytest.raises(ModelFileError, match="'someone/model' on the hub is no latelier model"):
         find("someone/model")
 
 

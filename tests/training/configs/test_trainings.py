@@ -38,9 +38,9 @@ def test_a_configuration_is_read_back_from_yaml(tmp_path):
         (FIRST_STAGE + "optimizer: {lr: fast}", "'optimizer.lr'"),
         (FIRST_STAGE + "accelerator: gpus", "'accelerator'"),
         ("steps: 10", "the field 'out' is required"),
-        ("- a list", "is no configuration: it holds list"),
+        ("- a list", "expected a mapping, got list"),
         ("steps: [", "cannot be read as YAML"),
-        ("", "is no configuration: it holds NoneType"),
+        ("", "expected a mapping, got NoneType"),
     ],
 )
 def test_an_invalid_file_is_one_error_with_file_and_field(tmp_path, text, words):
@@ -52,7 +52,7 @@ def test_an_invalid_file_is_one_error_with_file_and_field(tmp_path, text, words)
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(InvalidConfigError, match=r"nowhere\.yaml: there is no such file"):
+    with pytest.raises(InvalidConfigError, match=r"nowhere\.yaml: not found"):
         read_training(tmp_path / "nowhere.yaml", DenoiserTraining)
 
 

@@ -1,1 +1,1 @@
-"""Reading published weights: formats, each behind one registered importer."""
+"""Reading published weights. Each format has one registered importer."""

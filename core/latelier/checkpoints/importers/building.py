@@ -1,13 +1,13 @@
-"""From what an importer found to a component: built, checked, its weights assigned."""
+"""From the parts that an importer found to components."""
 
 from collections.abc import Mapping
 
 from torch import Tensor, nn
 
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
-from latelier.checkpoints.component import Component
-from latelier.checkpoints.importers.fit import Published, check_fit
-from latelier.checkpoints.io.weights import build_on_meta
+from latelier.checkpoints.component import Component, explain_missing
+from latelier.checkpoints.importers.fit import FindPresets, check_fit
+from latelier.checkpoints.io.weights import build_on_meta, shapes_of
 from latelier.contracts.errors import ModelFileError, UnknownNameError
 from latelier.contracts.frozen import validate
 from latelier.contracts.importing import ImportedPart
@@ -18,43 +18,38 @@ from latelier.kernel.spec import Kind
 
 
 def kind_of(place: str) -> Kind:
-    """Return the kind of component that belongs to a place of a pipeline."""
+    """Return the kind of the component at a place of a pipeline."""
     if place == "first_stage":
         return "first_stage"
     return "denoiser" if place == "denoiser" else "conditioner"
 
 
 def build_part(
-    place: str, part: ImportedPart, atelier: Atelier, published: Published | None = None
+    place: str, part: ImportedPart, atelier: Atelier, find_presets: FindPresets | None = None
 ) -> Component:
-    """Return a part as a component, its weights mapped where they need no widening.
+    """Return a part as a component. Its weights stay mapped where they need no other precision.
 
     Raises:
-        ModelFileError: its plugin is not installed, or the weights are not its configuration's.
-        InvalidConfigError: the installed plugin does not know the configuration.
+        ModelFileError: Its plugin is not installed, or the weights do not fit its configuration.
+        InvalidConfigError: The installed plugin refuses the configuration.
     """
     kind = kind_of(place)
     registry = atelier.registry(kind)
     try:
         config = registry.validate_config(part.id, part.config)
     except UnknownNameError:
-        distribution = part.id.partition("/")[0]
-        there = any(report.distribution == distribution for report in atelier.plugins)
-        raise ModelFileError(
-            f"this model needs the {kind.replace('_', ' ')} '{part.id}', which is not installed: "
-            f"pip install {'--upgrade ' if there else ''}{distribution}"
-        ) from None
+        raise ModelFileError(f"the model {explain_missing(kind, part.id, atelier)}") from None
     module: nn.Module = build_on_meta(lambda: registry.build(part.id, config))
-    _fill(module, place, part, published)
+    _fill(module, place, part, find_presets)
     spec = registry.spec(part.id)
     return Component(kind, spec.id, spec.version, module)
 
 
 def build_adapter(parts: Mapping[str, ImportedPart], name: str, atelier: Atelier) -> LoadedAdapter:
-    """Return an adapter, of which "adapter" and "conditioner" were found.
+    """Return the adapter of the parts "adapter" and "conditioner".
 
     Raises:
-        ModelFileError, InvalidConfigError: see `built`.
+        ModelFileError, InvalidConfigError: See `build_part`.
     """
     part = parts["adapter"]
     config = validate(AdapterConfig, part.config, "adapter")
@@ -65,18 +60,17 @@ def build_adapter(parts: Mapping[str, ImportedPart], name: str, atelier: Atelier
 
 
 def _fill(
-    module: nn.Module, place: str, part: ImportedPart, published: Published | None = None
+    module: nn.Module, place: str, part: ImportedPart, find_presets: FindPresets | None = None
 ) -> None:
-    """Give a module the tensors and assets of a part."""
-    wanted = module.state_dict()
-    shapes = {name: tuple(tensor.shape) for name, tensor in part.tensors.items()}
-    check_fit(place, shapes, {name: tuple(t.shape) for name, t in wanted.items()}, published)
-    widened = {name: _as(wanted[name], tensor) for name, tensor in part.tensors.items()}
-    module.load_state_dict(widened, assign=True)
+    """Load the tensors and assets of a part into a module."""
+    expected = module.state_dict()
+    check_fit(place, shapes_of(part.tensors), shapes_of(expected), find_presets)
+    state = {name: _cast(tensor, expected[name]) for name, tensor in part.tensors.items()}
+    module.load_state_dict(state, assign=True)
     if part.assets:
         module.set_assets(part.assets)  # type: ignore[operator]
     module.eval().requires_grad_(False)
 
 
-def _as(wanted: Tensor, tensor: Tensor) -> Tensor:
-    return tensor if tensor.dtype == wanted.dtype else tensor.to(wanted.dtype)
+def _cast(tensor: Tensor, like: Tensor) -> Tensor:
+    return tensor if tensor.dtype == like.dtype else tensor.to(like.dtype)

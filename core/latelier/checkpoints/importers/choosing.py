@@ -1,21 +1,29 @@
-"""Which importer reads a source."""
+"""Choosing the importer that reads a source, and running it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from latelier.checkpoints.importers.identify import identify
 from latelier.contracts.errors import LatelierError, ModelFileError, UnknownNameError, suggestion
-from latelier.contracts.importing import Imported, Importer, ImportSource
+from latelier.contracts.importing import ConfigChecker, Imported, Importer, ImportSource
 from latelier.kernel.atelier import Atelier
 
 
 def choose_importer(
     source: ImportSource, name: str | None, options: Mapping[str, Any], atelier: Atelier
 ) -> tuple[str, Importer]:
-    """Return the id of an importer, and the importer: the one called `name`, or that recognises.
+    """Return the id of an importer, and the importer itself.
+
+    Args:
+        source: of the weights.
+        name: of a registered importer; None: the one that recognises the source.
+        options: for the importer.
+        atelier: where importers are registered.
 
     Raises:
-        ModelFileError: none recognises the source, or several do.
-        UnknownNameError: there is no importer of that name, or it has no such option.
+        ModelFileError: No importer recognises the source, or several do.
+        UnknownNameError: There is no importer of that name, or it has no such option.
     """
     registry = atelier.importers
     if name is not None:
@@ -24,15 +32,10 @@ def choose_importer(
         every = [(spec.id, registry.get(spec.id)()) for spec in registry.specs()]
         found = [(id_, importer) for id_, importer in every if importer.recognises(source)]
     if not found:
-        raise ModelFileError(
-            f"{source.path}: is of no format that is known ({', '.join(registry.names())}). A "
-            "checkpoint of CompVis needs its YAML beside it, or --config"
-        )
+        raise ModelFileError(f"{source.path}: {identify(source)}")
     if len(found) > 1:
         ids = " or ".join(id_ for id_, _ in found)
-        raise ModelFileError(
-            f"{source.path}: several importers take it; choose with --importer: {ids}"
-        )
+        raise ModelFileError(f"{source.path}: choose an importer with --importer: {ids}")
     id_, importer = found[0]
     for option in options:
         if option not in importer.options:
@@ -43,22 +46,37 @@ def choose_importer(
 
 
 def run_importer(id_: str, importer: Importer, source: ImportSource) -> Imported:
-    """Return what an importer reads in a source.
-
-    Configurations come from strangers: one whose values are of types that the importer did not
-    think of is told as that, with the importer's own error as the cause.
+    """Return the model that an importer reads in a source.
 
     Raises:
-        ModelFileError: the weights are not those of their configuration, or that is malformed.
-        InvalidConfigError: it asks for what there is not here.
+        ModelFileError: The weights do not fit their configuration, or that is malformed.
+        InvalidConfigError: The configuration asks for something that is not supported.
     """
-    try:
+    with _report_malformed_config(id_, source):
         return importer.read(source)
-    except LatelierError:
+
+
+def check_config(id_: str, importer: Importer, source: ImportSource) -> None:
+    """Let an importer that can do so refuse a source by its configuration alone.
+
+    Raises:
+        ModelFileError, InvalidConfigError: See `run_importer`.
+    """
+    if isinstance(importer, ConfigChecker):
+        with _report_malformed_config(id_, source):
+            importer.check(source)
+
+
+@contextmanager
+def _report_malformed_config(id_: str, source: ImportSource) -> Iterator[None]:
+    """Turn what an importer raises over an unexpected value in a configuration into one error."""
+    try:
+        yield
+    except (LatelierError, OSError):
         raise
     except Exception as error:
-        lacks = isinstance(error, KeyError)
-        reason = f"it lacks {error}" if lacks else f"{type(error).__name__}: {error}"
+        is_missing = isinstance(error, KeyError)
+        reason = f"it lacks {error}" if is_missing else f"{type(error).__name__}: {error}"
         raise ModelFileError(
-            f"{source.path}: importer '{id_}' cannot make sense of its configuration ({reason})"
+            f"{source.path}: importer '{id_}' cannot read its configuration ({reason})"
         ) from error

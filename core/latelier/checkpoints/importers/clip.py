@@ -1,7 +1,6 @@
-"""CLIP's text encoder as the plugin latelier-transformers has it.
+"""CLIP's text encoder as a component of the plugin latelier-transformers.
 
-Nothing of the plugin is imported: it comes through the door, and where it is not installed the
-error names the pip line.
+The plugin is not imported here. If it is not installed, building the part names the pip line.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,41 +14,40 @@ CLIP_TEXT = "latelier-transformers/clip_text"
 TOKENIZER_FILES = ("vocab.json", "merges.txt")
 
 _LAYERS = "text_model.encoder.layers."
-_HEAD = 64
-"""Channels a head in every CLIP text encoder that Stable Diffusion uses."""
+_HEAD_CHANNELS = 64
+"""Channels per head in every CLIP text encoder of Stable Diffusion."""
 
 
 def clip_text_part(
     tensors: Mapping[str, Tensor],
-    beside: Callable[[str], bytes | None],
+    read_file: Callable[[str], bytes | None],
     fields: Mapping[str, Any],
 ) -> ImportedPart:
     """Return the conditioner of a CLIP text encoder.
 
     Args:
-        tensors: under transformers' names, "text_model." and on.
-        beside: returns a file of the tokenizer, or None.
-        fields: of its configuration, beside what the shapes say.
+        tensors: under the names of transformers, which begin with "text_model.".
+        read_file: returns a file of the tokenizer, or None.
+        fields: of its configuration, in addition to those that the shapes determine.
     """
-    config = {**_sizes(tensors), **fields}
-    files = {name: beside(name) for name in TOKENIZER_FILES}
+    config = {**_config_from_shapes(tensors), **fields}
+    files = {name: read_file(name) for name in TOKENIZER_FILES}
     assets = {name: data for name, data in files.items() if data is not None}
     return ImportedPart(CLIP_TEXT, config, tensors, assets)
 
 
-def _sizes(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Return what the shapes say."""
+def _config_from_shapes(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     embeddings = "text_model.embeddings."
     count = {name.removeprefix(_LAYERS).partition(".")[0] for name in tensors if _LAYERS in name}
     vocabulary = tensors.get(f"{embeddings}token_embedding.weight")
     positions = tensors.get(f"{embeddings}position_embedding.weight")
     inner = tensors.get(f"{_LAYERS}0.mlp.fc1.weight")
-    found: dict[str, Any] = {"num_hidden_layers": len(count)}
+    config: dict[str, Any] = {"num_hidden_layers": len(count)}
     if vocabulary is not None:
-        found |= {"vocab_size": vocabulary.shape[0], "hidden_size": vocabulary.shape[1]}
-        found["num_attention_heads"] = vocabulary.shape[1] // _HEAD
+        config |= {"vocab_size": vocabulary.shape[0], "hidden_size": vocabulary.shape[1]}
+        config["num_attention_heads"] = vocabulary.shape[1] // _HEAD_CHANNELS
     if positions is not None:
-        found["max_position_embeddings"] = positions.shape[0]
+        config["max_position_embeddings"] = positions.shape[0]
     if inner is not None:
-        found["intermediate_size"] = inner.shape[0]
-    return found
+        config["intermediate_size"] = inner.shape[0]
+    return config

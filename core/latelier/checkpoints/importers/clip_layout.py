@@ -1,4 +1,4 @@
-"""CLIP's text encoder under the names of transformers. Pure functions of dictionaries."""
+"""CLIP's text encoder: other names of its tensors -> those of transformers. Pure functions."""
 
 from collections.abc import Mapping
 
@@ -17,28 +17,28 @@ _OPEN_CLIP_BLOCK = {
     "mlp.c_fc": "mlp.fc1",
     "mlp.c_proj": "mlp.fc2",
 }
-_UNUSED = ("text_projection", "logit_scale", "attn_mask")
+_NOT_OF_ENCODER = ("text_projection", "logit_scale", "attn_mask")
 _BLOCKS = "transformer.resblocks."
 
 
 def clip_from_compvis(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the encoder of Stable Diffusion 1: transformers' own names under "transformer."."""
+    """Return the encoder of Stable Diffusion 1, which has the names after "transformer."."""
     found = {}
     for name, tensor in tensors.items():
         inner = name.removeprefix("transformer.")
         if inner.endswith("position_ids"):
             continue
-        # some merged files lack this level
+        # merged files may lack the level "text_model."
         found[inner if inner.startswith("text_model.") else f"text_model.{inner}"] = tensor
     return found
 
 
 def clip_from_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the encoder of Stable Diffusion 2: open_clip's names under "model."."""
+    """Return the encoder of Stable Diffusion 2, which has open_clip's names after "model."."""
     found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         inner = name.removeprefix("model.")
-        if inner in _UNUSED:
+        if inner in _NOT_OF_ENCODER:
             continue
         if not inner.startswith(_BLOCKS):
             found[_OPEN_CLIP.get(inner, inner)] = tensor

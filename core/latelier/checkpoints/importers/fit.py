@@ -1,70 +1,68 @@
-"""Do weights fit a configuration? Said in a way that a person can act on."""
+"""Checks that weights fit a configuration, with errors that a person can act on."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
 
-from latelier.contracts.errors import ModelFileError
+from latelier.checkpoints.io.shapes import Shapes, list_faults, list_names
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
 
-Shapes = Mapping[str, tuple[int, ...]]
+FindPresets = Callable[[str, Shapes], Sequence[str]]
+"""Returns the presets whose part at a place ("denoiser" ...) has weights of these shapes."""
 
-Published = Callable[[str, Shapes], Sequence[str]]
-"""Returns the published configurations of a place ("denoiser" ...) that have these shapes."""
-
-SHOWN = 10
+IGNORE_LEFTOVERS = "ignore_leftovers"
+"""The option of importers that lists tensors which no part of the model takes. Names may hold * as
+in a file pattern."""
 
 
 def check_fit(
-    place: str, found: Shapes, wanted: Shapes, published: Published | None = None
+    place: str, found: Shapes, expected: Shapes, find_presets: FindPresets | None = None
 ) -> None:
-    """Check that the tensors of a component are those that its configuration asks for.
+    """Check that the tensors of a component are those of its configuration.
 
     Args:
         place: "first_stage", "denoiser" or "conditioners.NAME".
-        found: shapes in the file, under our names.
-        wanted: shapes of the component.
-        published: looks for configurations that would fit.
+        found: the shapes in the file, under our names.
+        expected: the shapes of the component.
+        find_presets: looks for configurations that fit.
 
     Raises:
-        ModelFileError: they are not; the first ten of each fault are named, and what would fit.
+        ModelFileError: They are not. The error names up to ten tensors for each fault, and the
+            presets that fit.
     """
-    common = sorted(found.keys() & wanted.keys())
-    misshapen = [
-        f"{name} is {_shape(found[name])}, not {_shape(wanted[name])}"
-        for name in common
-        if found[name] != wanted[name]
-    ]
-    faults = [
-        listed("missing", sorted(wanted.keys() - found.keys())),
-        listed("unexpected", sorted(found.keys() - wanted.keys())),
-        listed("misshapen", misshapen),
-    ]
-    if not any(faults):
+    faults = list_faults(found, expected)
+    if not faults:
         return
-    fitting = published(place, found) if published else ()
-    hint = f". The configuration of {' or '.join(fitting)} would fit" if fitting else ""
-    said = "; ".join(fault for fault in faults if fault)
-    raise ModelFileError(f"{place}: the weights are not this configuration's: {said}{hint}")
+    presets = find_presets(place, found) if find_presets else ()
+    hint = f". The configuration of {' or '.join(presets)} would fit" if presets else ""
+    raise ModelFileError(
+        f"{place}: the weights do not fit this configuration: {'; '.join(faults)}{hint}"
+    )
 
 
-def listed(what: str, names: Sequence[str]) -> str:
-    """Return 'N what (the first ten)', or nothing for none."""
-    if not names:
-        return ""
-    rest = ", ..." if len(names) > SHOWN else ""
-    return f"{len(names)} {what} ({', '.join(names[:SHOWN])}{rest})"
+def refuse_leftovers(what: str, names: Iterable[str], ignore: Any = ()) -> tuple[str, ...]:
+    """Check that no tensor of a file is left over, and return a note on those that are ignored.
 
-
-def refuse_leftovers(what: str, names: Iterable[str]) -> None:
-    """Check that nothing of a file is left unread.
+    Args:
+        what: the file, for errors.
+        names: tensors that no part of the model takes.
+        ignore: the option `ignore_leftovers`: the name or names of tensors to pass over.
 
     Raises:
-        ModelFileError: something is; the first ten are named.
+        ModelFileError: Other tensors are left over; the error names up to ten.
+        InvalidConfigError: `ignore` holds something else than names.
     """
-    left = sorted(names)
-    if left:
-        raise ModelFileError(
-            f"{what}: {listed('unexpected', left)}: no part of the model takes them"
+    patterns = [ignore] if isinstance(ignore, str) else ignore
+    if not (isinstance(patterns, list | tuple) and all(isinstance(p, str) for p in patterns)):
+        raise InvalidConfigError(
+            f"option '{IGNORE_LEFTOVERS}': expected names of tensors, got {ignore!r:.80}"
         )
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "(" + ", ".join(map(str, shape)) + ")"
+    leftovers = set(names)
+    ignored = {name for name in leftovers if any(fnmatchcase(name, p) for p in patterns)}
+    unexpected = list_names("unexpected", leftovers - ignored)
+    if unexpected:
+        raise ModelFileError(
+            f"{what}: {unexpected[0]}: no part of the model takes them; if they are known to be "
+            f"useless, --ignore-leftovers NAME passes over them"
+        )
+    return tuple(f"{text} by request" for text in list_names("tensors ignored", ignored))

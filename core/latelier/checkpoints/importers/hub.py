@@ -1,99 +1,140 @@
-"""Where a source is: a path, or owner/name[@revision] on the hub."""
+"""Where the source of an import is: a path, or owner/name[@revision] on the hub.
+
+Of a repository on the hub the configurations are fetched first, so that a model that cannot be
+imported is refused before its weights are fetched.
+"""
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, read_config
+from latelier.checkpoints.importers.diffusers.index import folders_with_weights
 from latelier.checkpoints.importers.source import WEIGHTS
+from latelier.checkpoints.io.hub import HubName, fetch, find_fetched, list_files, parse_hub_name
 from latelier.contracts.errors import ModelFileError
 from latelier.io.user_folders import expand_home
 
-_HUB_ID = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(/(?P<file>[^@]+))?(@(?P<revision>[\w.-]+))?")
-_TOKENIZER = ("vocab.txt", "vocab.json", "merges.txt", "tokenizer.json")
-_VARIANT = re.compile(r"\.(fp16|fp32|bf16|non_ema|ema)\.")
-_UNREAD = ("safety_checker/", "image_encoder/")
-"""Folders of diffusers whose weights, of a gigabyte or more, no part of a model here is made of."""
+_SIBLINGS = (".yaml", ".yml", "vocab.txt", "vocab.json", "merges.txt", "tokenizer.json")
+"""Ends of the names of files that are read from the folder of a checkpoint."""
+
+_CONFIGURATIONS = (".json", ".txt", ".model")
+_WEIGHT_FILE = re.compile(
+    r"(?P<stem>diffusion_pytorch_model|pytorch_model|model)"
+    r"(?P<variant>\.\w+)?(-\d+-of-\d+)?(?P<late_variant>\.\w+)?(?P<suffix>\.safetensors|\.bin)"
+)
+_VARIANTS = ("", ".fp32", ".fp16", ".bf16")
+"""Preferred first; any other variant, such as .non_ema, comes after these."""
 
 
-def locate(source: str) -> tuple[Path, str]:
-    """Return where a source is on this machine, fetched if need be, and its name for people.
+@dataclass(frozen=True)
+class Located:
+    """A source on this machine.
 
-    The name of what is on the hub ends in the commit that was fetched.
+    Attributes:
+        path: of the file or folder.
+        name: for people; that of a repository ends in its commit.
+        configured: whether the configurations are there already, and the weights are not.
+        repository: owner/name on the hub; None for a path.
+        missing: files of the repository that `fetch_weights` fetches.
+    """
 
-    A path that is there comes first. owner/name/FILE is one file of a repository, and the YAML
-    and vocabulary files beside it. With HF_HUB_OFFLINE set, or no network, what was fetched before
-    is used.
+    path: Path
+    name: str
+    configured: bool = False
+    repository: str | None = None
+    missing: Sequence[str] = ()
+
+    def fetch_weights(self) -> None:
+        """Fetch the weights of a repository; of a path there is nothing to fetch.
+
+        Raises:
+            ModelFileError: The hub cannot be reached.
+        """
+        if self.repository is not None and self.missing:
+            fetch(self.repository, self.name.rpartition("@")[2], self.missing)
+
+
+def locate(source: str) -> Located:
+    """Return where a source is, with the configurations of a repository fetched.
+
+    An existing path comes first. owner/name/FILE is one file of a repository, with the YAML and
+    vocabulary files of that. Without network, or with HF_HUB_OFFLINE set, a repository that was
+    fetched earlier is used.
 
     Raises:
-        ModelFileError: there is no such path, and the hub has no such model or cannot be reached.
+        ModelFileError: There is no such path, and the hub has no such model or cannot be reached.
     """
     path = expand_home(source)
     if path.exists():
-        return path, path.name
-    match = _HUB_ID.fullmatch(source)
-    if match is None or source.startswith((".", "/")):
-        raise ModelFileError(f"{source}: there is no such file or folder")
-    repository, file, revision = match["repository"], match["file"], match["revision"]
-    folder = _fetched(repository, revision, file)
-    name = f"{source.partition('@')[0]}@{folder.name}"
-    return (folder / file if file else folder), name
-
-
-def _fetched(repository: str, revision: str | None, file: str | None) -> Path:
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    unreachable = (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError)
+        return Located(path, path.name)
+    name = parse_hub_name(source)
+    if name is None:
+        raise ModelFileError(f"{source}: file or folder not found")
     try:
-        names = HfApi().list_repo_files(repository, revision=revision)
-    except unreachable as error:
-        try:
-            return Path(snapshot_download(repository, revision=revision, local_files_only=True))
-        except unreachable:
-            reason = str(error).strip().partition("\n")[0]
-            raise ModelFileError(
-                f"there is no file or folder '{repository}', and it could not be fetched from the "
-                f"hub: {reason}"
-            ) from None
-    wanted = [file, *_beside(names)] if file else wanted_files(repository, names)
-    try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=wanted))
-    except unreachable as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelFileError(
-            f"'{repository}' could not be fetched from the hub: {reason}"
-        ) from None
+        files = list_files(name)
+    except ModelFileError:
+        with suppress(ModelFileError):
+            return _as_located(find_fetched(name), name)
+        raise
+    is_folder = name.file is None and bool({INDEX, CONFIG} & set(files))
+    ends = _CONFIGURATIONS if is_folder else _SIBLINGS
+    folder = fetch(name.repository, name.revision, [f for f in files if f.endswith(ends)])
+    if is_folder:
+        missing = weights_of_folders(files, _named_folders(folder))
+    else:
+        missing = [name.file or only_checkpoint(name.repository, files)]
+    return _as_located(folder, name, is_folder, missing)
 
 
-def wanted_files(repository: str, names: Sequence[str]) -> list[str]:
-    """Return the files of a repository that an import reads.
+def weights_of_folders(files: Sequence[str], folders: Sequence[str]) -> list[str]:
+    """Return the weights of each folder in one variant: as safetensors where they exist so.
 
-    Of diffusers: configurations, vocabularies, and each component's weights once, as safetensors
-    where there are. Else the one checkpoint, with the YAML files and vocabularies.
+    Args:
+        files: all paths of a repository.
+        folders: whose weights are read; "" is the root.
+    """
+    return [path for folder in folders for path in _one_variant(files, folder)]
+
+
+def only_checkpoint(repository: str, files: Sequence[str]) -> str:
+    """Return the one checkpoint in a repository.
 
     Raises:
-        ModelFileError: there are several checkpoints, or none.
+        ModelFileError: There are several, or none.
     """
-    small = [name for name in names if name.endswith((".json", ".txt", ".model"))]
-    if {"model_index.json", "config.json"} & set(names):
-        nested = "model_index.json" in names
-        read = [name for name in names if not name.startswith(_UNREAD)]
-        weights = [name for name in read if name.endswith(WEIGHTS) and ("/" in name) == nested]
-        plain = [name for name in weights if not _VARIANT.search(name)] or weights
-        folders = {_folder(name) for name in plain if name.endswith(".safetensors")}
-        safe = [n for n in plain if n.endswith(".safetensors") or _folder(n) not in folders]
-        return [*small, *safe]
-    found = [name for name in names if name.endswith(WEIGHTS)]
+    found = [path for path in files if path.endswith(WEIGHTS)]
     if len(found) != 1:
-        some = ", ".join(f"{repository}/{name}" for name in found[:10]) or "none"
+        some = ", ".join(f"{repository}/{path}" for path in found[:10]) or "none"
         raise ModelFileError(f"'{repository}' has {len(found)} checkpoints; name one: {some}")
-    return [*found, *_beside(names)]
+    return found[0]
 
 
-def _beside(names: Sequence[str]) -> list[str]:
-    """Return the files that are read beside a checkpoint."""
-    return [name for name in names if name.endswith((".yaml", ".yml", *_TOKENIZER))]
+def _one_variant(files: Sequence[str], folder: str) -> list[str]:
+    """Return the weights in a folder that belong to its preferred variant."""
+    variants: dict[tuple[int, str, bool, str], list[str]] = {}
+    for path in files:
+        parent, _, name = path.rpartition("/")
+        match = _WEIGHT_FILE.fullmatch(name)
+        if parent == folder and match:
+            variant = match["variant"] or match["late_variant"] or ""
+            rank = _VARIANTS.index(variant) if variant in _VARIANTS else len(_VARIANTS)
+            is_pickle = match["suffix"] == ".bin"
+            variants.setdefault((rank, variant, is_pickle, match["stem"]), []).append(path)
+    return variants[min(variants)] if variants else []
 
 
-def _folder(name: str) -> str:
-    return name.rpartition("/")[0]
+def _named_folders(folder: Path) -> list[str]:
+    if (folder / INDEX).is_file():
+        return folders_with_weights(read_config(folder / INDEX))
+    return [""]
+
+
+def _as_located(
+    folder: Path, name: HubName, configured: bool = False, missing: Sequence[str] = ()
+) -> Located:
+    path = folder / name.file if name.file else folder
+    source = f"{name.repository}/{name.file}" if name.file else name.repository
+    return Located(path, f"{source}@{folder.name}", configured, name.repository, missing)

@@ -1,4 +1,4 @@
-"""Taking the parameters of a foreign configuration, and none silently."""
+"""Reading the parameters of a foreign configuration, none of which is dropped in silence."""
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
@@ -8,30 +8,30 @@ from latelier.contracts.errors import InvalidConfigError, suggestion
 
 
 def require_bool(name: str, value: Any) -> bool:
-    """Return the value of an option that says yes or no.
+    """Return the value of an option that is true or false.
 
     Raises:
-        InvalidConfigError: it is anything else, such as the text "False", which would count as yes.
+        InvalidConfigError: The value is anything else, such as the text "False".
     """
     if not isinstance(value, bool):
-        raise InvalidConfigError(f"the option '{name}' is true or false, not {value!r:.80}")
+        raise InvalidConfigError(f"option '{name}': expected true or false, got {value!r:.80}")
     return value
 
 
 def unknown_params(name: str, params: Mapping[str, Any], known: Collection[str]) -> list[str]:
-    """Return the parameters that nothing here knows, for a class of which there are many forks.
+    """Return the parameters that are not known, for a class of which there are many forks.
 
     Raises:
-        InvalidConfigError: one is all but the same as a known one, which it was meant to be.
+        InvalidConfigError: An unknown parameter is a misspelt known one.
     """
-    others = [key for key, value in params.items() if key not in known and value is not None]
-    for key in others:
+    unknown = [key for key, value in params.items() if key not in known and value is not None]
+    for key in unknown:
         near = get_close_matches(key, known, n=1, cutoff=0.85)
         if near:
             raise InvalidConfigError(
-                f"'{name}' has a parameter '{key}' that is not known. Did you mean '{near[0]}'?"
+                f"'{name}' has an unknown parameter '{key}'. Did you mean '{near[0]}'?"
             )
-    return others
+    return unknown
 
 
 def pick_params(
@@ -41,25 +41,25 @@ def pick_params(
     fixed: Mapping[str, Collection[Any]],
     ignored: Collection[str],
 ) -> dict[str, Any]:
-    """Return the parameters `wanted` that are given.
+    """Return the parameters in `wanted` that are present.
 
     Args:
         name: of the class that has the parameters.
-        params: all that are given; None is the same as not given where it is not known.
-        wanted: what the component here takes.
+        params: all its parameters. An unknown one that is None counts as absent.
+        wanted: parameters that our component takes.
         fixed: parameter -> the values under which it has no effect here.
-        ignored: parameters that do not change what the model computes.
+        ignored: parameters that do not change the output of the model.
 
     Raises:
-        InvalidConfigError: another parameter, or a fixed one of another value.
+        InvalidConfigError: A parameter is unknown, or a fixed one has another value.
     """
     for key, value in params.items():
         if key in wanted or key in ignored or (key not in fixed and value is None):
             continue
         if key not in fixed:
             hint = suggestion(key, {*wanted, *fixed, *ignored})
-            raise InvalidConfigError(f"'{name}' has a parameter '{key}' that is not known. {hint}")
+            raise InvalidConfigError(f"'{name}' has an unknown parameter '{key}'. {hint}")
         if value not in fixed[key]:
-            right = " or ".join(map(str, fixed[key]))
-            raise InvalidConfigError(f"'{name}' has {key}: {value}; only {right} can be imported")
+            supported = " or ".join(map(str, fixed[key]))
+            raise InvalidConfigError(f"'{name}' has {key}: {value}; supported is {supported}")
     return {key: params[key] for key in wanted if key in params}

@@ -1,4 +1,4 @@
-"""What is to be imported: a file with its YAML, a folder of both, or a folder of diffusers."""
+"""The source of an import: a file with its YAML, a folder of both, or a folder of diffusers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,88 +7,100 @@ from typing import Any
 
 from torch import Tensor
 
-from latelier.checkpoints.io.weight_files import is_weights, read_shapes, tensors_of
 from latelier.checkpoints.io.yaml_files import read_yaml
+from latelier.checkpoints.pickles.copies import ConvertedCopies
+from latelier.checkpoints.weight_files import is_weight_file, shapes_of, tensors_of
 from latelier.contracts.errors import ModelFileError
 
 WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 _YAML = (".yaml", ".yml")
-_SMALL = 64 * 2**20
+_MAX_SIBLING_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
 class Source:
-    """See `contracts.ImportSource`. file: the weights that were named or found, if any."""
+    """See `contracts.ImportSource`.
+
+    Attributes:
+        path: the file or folder that was named.
+        file: the file of weights, if there is one.
+        config: the content of the YAML, if there is one.
+        options: for the importer.
+        copies: the safetensors copies of pickles; they live as long as the import.
+    """
 
     path: Path
     file: Path | None = None
     config: Mapping[str, Any] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    copies: ConvertedCopies = field(default_factory=ConvertedCopies)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each tensor by name; none where there is no file of weights.
+        """Return the shape of each tensor by name; none without a file of weights.
 
-        A file of another format has none here: a plugin may know more of it.
+        A file of another format has none, since a plugin may know more about it.
 
         Raises:
-            ModelFileError: see `reading.as_safetensors`.
+            ModelFileError: See `weight_files.as_safetensors`.
         """
-        return read_shapes(self.file) if self.file and is_weights(self.file) else {}
+        if self.file is None or not is_weight_file(self.file):
+            return {}
+        return shapes_of(self.file, self.copies)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the tensors, mapped; none for a folder without a file of weights.
+        """Return the tensors, mapped from disk; none without a file of weights.
 
         Raises:
-            ModelFileError: see `reading.as_safetensors`.
+            ModelFileError: See `weight_files.as_safetensors`.
         """
         return self.tensors_of(self.file) if self.file else {}
 
     def tensors_of(self, path: Path, /) -> dict[str, Tensor]:
-        """Return the tensors of another file, mapped.
+        """Return the tensors of another file, mapped from disk.
 
         Raises:
-            ModelFileError: see `reading.as_safetensors`.
+            ModelFileError: See `weight_files.as_safetensors`.
         """
-        return tensors_of(path)
+        return tensors_of(path, self.copies)
 
     def sibling(self, name: str, /) -> bytes | None:
-        """Return a file that lies with the weights, None where there is none.
+        """Return the content of a file in the folder of the weights; None where it is missing.
 
         Raises:
-            ModelFileError: it cannot be read, or is large.
+            ModelFileError: The file is large, or cannot be read.
         """
         folder = self.path if self.path.is_dir() else self.path.parent
         path = folder / name
         if not path.is_file():
             return None
         try:
-            if path.stat().st_size > _SMALL:
-                raise ModelFileError(f"{path}: is too large for what its name says")
+            if path.stat().st_size > _MAX_SIBLING_BYTES:
+                raise ModelFileError(f"{path}: is too large for a vocabulary")
             return path.read_bytes()
         except OSError as error:
             raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def open_source(path: Path, config: Path | None, options: Mapping[str, Any]) -> Source:
-    """Return what is at `path`.
+    """Return the source at `path`.
 
     Args:
-        path: a file of weights; a folder of one such file and a YAML; a folder of diffusers.
-        config: the YAML, where it is not beside the weights.
+        path: a file of weights; a folder of one such file and a YAML; or a folder of diffusers.
+        config: the YAML; None: the one in the folder of the weights.
         options: for the importer.
 
     Raises:
-        ModelFileError: there is nothing, or more than one thing, to import; the YAML is damaged.
+        ModelFileError: There is nothing to import, or more than one thing; or the YAML is damaged.
     """
     if not path.exists():
-        raise ModelFileError(f"{path}: there is no such file or folder")
-    file = path if path.is_file() else _only_weights(path)
-    beside = _yaml_beside(path, file) if config is None else config
-    values = read_yaml(beside, ModelFileError) if beside else None
+        raise ModelFileError(f"{path}: not found")
+    file = path if path.is_file() else _find_weights(path)
+    yaml = _find_yaml(path, file) if config is None else config
+    values = read_yaml(yaml, ModelFileError) if yaml else None
     return Source(path, file, values, options)
 
 
-def _only_weights(folder: Path) -> Path | None:
+def _find_weights(folder: Path) -> Path | None:
     """Return the one file of weights in a folder; None in a folder of diffusers."""
     if any((folder / name).is_file() for name in ("model_index.json", "config.json")):
         return None
@@ -104,7 +116,7 @@ def _only_weights(folder: Path) -> Path | None:
     raise ModelFileError(f"{folder}: holds several files of weights; name one of {names}")
 
 
-def _yaml_beside(path: Path, file: Path | None) -> Path | None:
+def _find_yaml(path: Path, file: Path | None) -> Path | None:
     if file is None:
         return None
     for suffix in _YAML:

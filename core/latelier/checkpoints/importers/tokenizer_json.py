@@ -1,6 +1,6 @@
-"""The files of a tokenizer, made of the one file that holds them all: tokenizer.json.
+"""The files of a tokenizer, rebuilt from tokenizer.json, which holds them all.
 
-transformers 5 writes that file alone; before it wrote vocab.json and merges.txt (CLIP), or
+transformers 5 writes that file alone. Earlier versions wrote vocab.json and merges.txt (CLIP), or
 vocab.txt (BERT). Pure functions.
 """
 
@@ -10,45 +10,49 @@ from typing import Any
 
 from latelier.contracts.errors import ModelFileError
 
-ALL = "tokenizer.json"
+TOKENIZER_JSON = "tokenizer.json"
 
-Beside = Callable[[str], bytes | None]
-"""Returns a file by its name, or None where there is none."""
+ReadFile = Callable[[str], bytes | None]
+"""Returns the content of a file by its name, or None where it is missing."""
 
 
-def made_of(values: Mapping[str, Any], name: str, what: str) -> bytes:
+def rebuild_file(values: Mapping[str, Any], name: str, what: str) -> bytes:
     """Return "vocab.json", "merges.txt" or "vocab.txt".
 
     Args:
         values: the content of tokenizer.json.
-        name: of the file to make.
-        what: the tokenizer.json, for errors.
+        name: of the file to rebuild.
+        what: the path of the tokenizer.json, for errors.
 
     Raises:
-        ModelFileError: it does not hold that.
+        ModelFileError: The tokenizer is of another kind, or damaged.
     """
     try:
-        return _MADE[name](values["model"]).encode()
+        return _REBUILD[name](values["model"]).encode()
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise ModelFileError(f"{what}: holds nothing to make a {name} of") from None
+        raise ModelFileError(f"{what}: {name} cannot be rebuilt from it") from None
 
 
-def with_fallback(beside: Beside) -> Beside:
-    """Return `beside`, with a file of a tokenizer that is missing made of its tokenizer.json."""
+def with_fallback(read_file: ReadFile) -> ReadFile:
+    """Return a `ReadFile` that rebuilds missing files of a tokenizer from its tokenizer.json."""
 
-    def it(name: str) -> bytes | None:
-        own = beside(name)
-        data = beside(ALL) if own is None and name in _MADE else None
-        return own if data is None else made_of(_object(data), name, ALL)
+    def read_or_rebuild(name: str) -> bytes | None:
+        data = read_file(name)
+        if data is not None or name not in _REBUILD:
+            return data
+        tokenizer = read_file(TOKENIZER_JSON)
+        if tokenizer is None:
+            return None
+        return rebuild_file(_parse(tokenizer), name, TOKENIZER_JSON)
 
-    return it
+    return read_or_rebuild
 
 
-def _object(data: bytes) -> dict[str, Any]:
+def _parse(data: bytes) -> dict[str, Any]:
     try:
         return dict(json.loads(data))
     except (ValueError, TypeError, RecursionError) as error:
-        raise ModelFileError(f"{ALL}: cannot be read as JSON: {error}") from None
+        raise ModelFileError(f"{TOKENIZER_JSON}: cannot be read as JSON: {error}") from None
 
 
 def _vocab_json(model: Mapping[str, Any]) -> str:
@@ -63,11 +67,11 @@ def _merges_txt(model: Mapping[str, Any]) -> str:
 def _vocab_txt(model: Mapping[str, Any]) -> str:
     ids = dict(model["vocab"])
     if sorted(ids.values()) != list(range(len(ids))):
-        raise ValueError("a line for each id needs an id for each line")
+        raise ValueError("the ids are not 0, 1, 2 ...")
     return "\n".join([*sorted(ids, key=ids.__getitem__), ""])
 
 
-_MADE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+_REBUILD: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "vocab.json": _vocab_json,
     "merges.txt": _merges_txt,
     "vocab.txt": _vocab_txt,

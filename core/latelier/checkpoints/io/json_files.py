@@ -13,26 +13,27 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def read_json(path: Path, model: type[M]) -> M:
-    """Return the file's content as a `model`.
+    """Return the content of a file as a `model`.
 
     Raises:
-        ModelFileError: it is missing, not JSON, or not what the model asks for.
+        ModelFileError: The file is missing, is no JSON, or does not fit the model.
     """
-    return validate(model, read_object(path), str(path), ModelFileError)
+    return validate(model, read_json_object(path), str(path), ModelFileError)
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """Return the JSON object of a file.
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file.
 
     Raises:
-        ModelFileError: it is missing, damaged or no object.
+        ModelFileError: The file is missing or damaged, or holds no object.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelFileError(f"{path}: there is no such file") from None
+        raise ModelFileError(f"{path}: not found") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path}: cannot be read as JSON: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise ModelFileError(f"{path}: cannot be read as JSON: {reason}") from None
     if not isinstance(values, dict):
-        raise ModelFileError(f"{path}: holds {type(values).__name__}, not an object")
+        raise ModelFileError(f"{path}: expected a JSON object, got {type(values).__name__}")
     return values

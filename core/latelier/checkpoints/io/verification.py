@@ -1,6 +1,6 @@
-"""Checking a file against its hash, once.
+"""Checking a file against its SHA-256.
 
-Small files are hashed each time. That a large one matched is remembered under its path, size,
+Small files are hashed on every load. A match of a large file is cached under its path, size,
 modification time and inode, so that loading it again stays mapped and lazy.
 """
 
@@ -13,25 +13,26 @@ from latelier.io.hashing import sha256_of
 from latelier.io.user_folders import cache_folder
 
 ALWAYS_BELOW = 64 * 2**20
-"""Bytes below which a file is hashed each time."""
+"""Bytes below which a file is hashed on every load."""
 
 
-def verify(path: Path, sha256: str, *, again: bool = False) -> Path:
-    """Return `path` if its SHA-256 is `sha256`.
+def verify(path: Path, sha256: str, *, use_cache: bool = True) -> Path:
+    """Return `path` after checking that its SHA-256 is `sha256`.
 
     Args:
-        path: the file.
-        sha256: what the manifest says.
-        again: hash it even where it is known.
+        path: of the file.
+        sha256: the hash in the manifest.
+        use_cache: whether an earlier match of a large file counts.
 
     Raises:
-        ModelFileError: it is missing or does not match.
+        ModelFileError: The file is missing or does not match.
     """
     try:
         status = path.stat()
-        mark = [sha256, status.st_size, status.st_mtime_ns, status.st_ino]
         large = status.st_size >= ALWAYS_BELOW
-        if large and not again and _known().get(str(path.resolve())) == mark:
+        key = str(path.resolve())
+        entry = [sha256, status.st_size, status.st_mtime_ns, status.st_ino]
+        if large and use_cache and _read_cache().get(key) == entry:
             return path
         found = sha256_of(path)
     except (OSError, ValueError) as error:
@@ -39,27 +40,27 @@ def verify(path: Path, sha256: str, *, again: bool = False) -> Path:
     if found != sha256:
         raise ModelFileError(
             f"{path}: its SHA-256 is {found[:12]}..., the manifest says {sha256[:12]}...: the file "
-            "is damaged, was changed, or is of another model; fetch it again"
+            "is damaged, was changed, or belongs to another model; fetch it again"
         )
     if large:
-        _remember(str(path.resolve()), mark)
+        _write_cache({**_read_cache(), key: entry})
     return path
 
 
-def _file() -> Path:
+def _cache_file() -> Path:
     return cache_folder("verified") / "files.json"
 
 
-def _known() -> dict[str, list[object]]:
+def _read_cache() -> dict[str, list[object]]:
     try:
-        known = json.loads(_file().read_text(encoding="utf-8"))
+        entries = json.loads(_cache_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return known if isinstance(known, dict) else {}
+    return entries if isinstance(entries, dict) else {}
 
 
-def _remember(path: str, mark: list[object]) -> None:
+def _write_cache(entries: dict[str, list[object]]) -> None:
     try:
-        write_json(_file(), {**_known(), path: mark})
+        write_json(_cache_file(), entries)
     except OSError:
-        return  # a cache that cannot be written only costs time
+        return  # without the cache the next load only takes longer

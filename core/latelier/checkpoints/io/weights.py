@@ -1,5 +1,8 @@
-"""Reading and writing weights: safetensors, checked before they are used."""
+"""Weights: safetensors files to tensors, and tensors to the weights of a module."""
 
+import errno
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
@@ -13,6 +16,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from latelier.checkpoints.io.header import read_header
+from latelier.checkpoints.io.shapes import list_faults, list_names
 from latelier.contracts.errors import ModelFileError
 from latelier.io.atomic import atomic_file
 from latelier.io.hashing import sha256_of
@@ -21,20 +25,27 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> str:
-    """Write tensors atomically as safetensors; return the SHA-256 of the file."""
-    with atomic_file(path) as beside:
-        beside.touch()
-        mode = beside.stat().st_mode  # save_file would leave a file that only its owner can read
-        save_file(_without_shared_storage(tensors), beside)
-        beside.chmod(mode)
-        return sha256_of(beside)
+    """Write tensors atomically as safetensors and return the SHA-256 of the file.
+
+    Raises:
+        OSError: The file cannot be written; nothing is left of it.
+    """
+    with atomic_file(path) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode  # save_file would leave a file that only its owner can read
+        try:
+            save_file(_without_shared_storage(tensors), temporary)
+        except SafetensorError as error:
+            raise _os_error(error, path) from None
+        temporary.chmod(mode)
+        return sha256_of(temporary)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a safetensors file, mapped from disk, on the CPU.
 
     Raises:
-        ModelFileError: the file is missing or damaged.
+        ModelFileError: The file is missing or damaged.
     """
     read_header(path)
     try:
@@ -45,71 +56,86 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
-    """Make `tensors` the weights of `module`, without a copy.
+    """Assign `tensors` to the weights of `module`, without a copy.
+
+    Args:
+        module: may be on the meta device.
+        tensors: its complete state dict.
+        what: where the tensors come from, for errors.
 
     Raises:
-        ModelFileError: names, shapes or kinds of number differ; nothing is assigned.
+        ModelFileError: Names or shapes differ, or integers meet floating-point numbers. Nothing is
+            assigned then.
     """
-    wanted = module.state_dict()
-    faults = _listed("missing", wanted.keys() - tensors.keys())
-    faults += _listed("unexpected", tensors.keys() - wanted.keys())
-    faults += [
-        f"'{name}' has the shape {tuple(tensors[name].shape)}, not {tuple(wanted[name].shape)}"
-        for name in sorted(wanted.keys() & tensors.keys())
-        if tensors[name].shape != wanted[name].shape
-    ][:5]
-    faults += [
-        f"'{name}' is {tensors[name].dtype}, not {wanted[name].dtype}"
-        for name in sorted(wanted.keys() & tensors.keys())
-        if tensors[name].is_floating_point() != wanted[name].is_floating_point()
-    ][:5]
+    expected = module.state_dict()
+    faults = list_faults(shapes_of(tensors), shapes_of(expected))
+    faults += list_names(
+        "of another dtype",
+        [
+            f"{name} is {tensors[name].dtype}, not {expected[name].dtype}"
+            for name in expected.keys() & tensors.keys()
+            if tensors[name].is_floating_point() != expected[name].is_floating_point()
+        ],
+    )
     if faults:
         raise ModelFileError(
-            f"{what}: the weights are not this configuration's: {'; '.join(faults)}"
+            f"{what}: the weights do not fit this configuration: {'; '.join(faults)}"
         )
     module.load_state_dict(dict(tensors), assign=True)
 
 
-_DRAWING = {nn.init.normal_, Tensor.normal_, Tensor.erfinv_, Tensor.clamp_}
-
-
-class _SkipInit(TorchFunctionMode):
-    """Leaves weights without storage undrawn.
-
-    These functions would do nothing to them, but only after importing torch's compiler, which
-    takes longer than all the rest of loading a small model.
-    """
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        tensor = args[0] if args else kwargs.get("tensor")
-        if func in _DRAWING and isinstance(tensor, Tensor) and tensor.is_meta:
-            return tensor
-        return func(*args, **kwargs)
-
-
-@contextmanager
-def meta_device() -> Iterator[None]:
-    """Build modules on the meta device: their weights come from a file."""
-    with torch.device("meta"), _SkipInit():
-        yield
+def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each tensor, by name."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 def build_on_meta(build: Callable[[], M]) -> M:
-    """Return `build()` without storage for the weights that a file is to fill.
+    """Return `build()` with its weights on the meta device, to be filled from a file.
 
-    A module that needs the values of its tensors as it is built, or that holds tensors which no
-    file restores (tables, buffers that are not persistent), is built for real.
+    The module is built with storage where it reads the values of its tensors, or holds tensors
+    that no file restores: tables and buffers that are not persistent.
     """
     try:
         with meta_device():
             module = build()
     except (RuntimeError, TypeError):
         return build()
-    return build() if _holds_more_than_weights(module) else module
+    return build() if _has_tensors_beyond_weights(module) else module
 
 
-def _holds_more_than_weights(module: nn.Module) -> bool:
+@contextmanager
+def meta_device() -> Iterator[None]:
+    """Build modules on the meta device, without drawing their weights."""
+    with torch.device("meta"), _SkipInit():
+        yield
+
+
+_RANDOM_INITS = {nn.init.normal_, Tensor.normal_, Tensor.erfinv_, Tensor.clamp_}
+
+
+class _SkipInit(TorchFunctionMode):
+    """Skips random initialisation of meta tensors.
+
+    torch would do nothing to them either, but only after importing its compiler, which takes longer
+    than the rest of loading a small model.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        tensor = args[0] if args else kwargs.get("tensor")
+        if func in _RANDOM_INITS and isinstance(tensor, Tensor) and tensor.is_meta:
+            return tensor
+        return func(*args, **kwargs)
+
+
+def _os_error(error: SafetensorError, path: Path) -> OSError:
+    """Return the error of the system, such as a full disk, that safetensors wraps in its own."""
+    match = re.search(r"os error (\d+)", str(error))
+    number = int(match[1]) if match else errno.EIO
+    return OSError(number, os.strerror(number), str(path))
+
+
+def _has_tensors_beyond_weights(module: nn.Module) -> bool:
     weights = module.state_dict().keys()
     return any(
         name not in weights for name, _ in chain(module.named_parameters(), module.named_buffers())
@@ -117,19 +143,12 @@ def _holds_more_than_weights(module: nn.Module) -> bool:
 
 
 def _without_shared_storage(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return contiguous tensors of which no two share storage, as the format asks."""
-    found: dict[str, Tensor] = {}
+    """Return contiguous tensors, no two of which share storage, as the format requires."""
+    separate: dict[str, Tensor] = {}
     storages: set[int] = set()
     for name, tensor in tensors.items():
-        whole_tensor = tensor.detach().contiguous()
-        storage = whole_tensor.untyped_storage().data_ptr()
-        found[name] = whole_tensor.clone() if storage in storages else whole_tensor
+        contiguous = tensor.detach().contiguous()
+        storage = contiguous.untyped_storage().data_ptr()
+        separate[name] = contiguous.clone() if storage in storages else contiguous
         storages.add(storage)
-    return found
-
-
-def _listed(what: str, names: set[str]) -> list[str]:
-    if not names:
-        return []
-    shown = ", ".join(sorted(names)[:5])
-    return [f"{len(names)} {what} ({shown}{', ...' if len(names) > 5 else ''})"]
+    return separate

@@ -1,1 +1,1 @@
-"""Reading torch pickles without running them."""
+"""Reading checkpoints of torch, which are pickles, without running them."""

@@ -1,6 +1,7 @@
-"""What the process that reads a pickle may use: little memory, little time, nothing else.
+"""Limits on the subprocess that reads a pickle: memory, time, and where it may write.
 
-The readers run nothing that a pickle says. These limits are for the case that one has a fault.
+The readers run nothing that a pickle names. The limits are a second line of defence, for a
+fault in a reader.
 """
 
 import os
@@ -30,8 +31,10 @@ _CHANGING = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.sy
 class Limits:
     """What a process may use from now on.
 
-    memory: bytes of address space beside what is mapped already. seconds: of processor time.
-    written: bytes of one file.
+    Attributes:
+        memory: bytes of address space, in addition to those in use.
+        seconds: of processor time.
+        written: bytes of one file.
     """
 
     memory: int
@@ -40,7 +43,7 @@ class Limits:
 
 
 def limits_for(length: int) -> Limits:
-    """Return what reading a file of `length` bytes may take at most."""
+    """Return the limits for reading a file of `length` bytes."""
     return Limits(
         memory=1024 * _MEBIBYTE + 6 * length,
         seconds=120 + length // (10 * _MEBIBYTE),
@@ -49,9 +52,9 @@ def limits_for(length: int) -> Limits:
 
 
 def confine(limits: Limits, folder: Path) -> None:
-    """Hold this process to limits, and to writing in `folder`.
+    """Limit this process, and let it write in `folder` alone.
 
-    Where the system has no limits on processes (Windows), only the second holds.
+    Windows has no limits on processes; there only the second holds.
     """
     _limit(limits)
     within = str(folder.resolve())
@@ -85,7 +88,7 @@ def _limit(limits: Limits) -> None:
 
 
 def _mapped() -> int:
-    """Return the bytes of address space in use, most of it the code of libraries."""
+    """Return the bytes of address space in use, most of them the code of libraries."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
     except OSError:

@@ -1,8 +1,8 @@
-"""A reader of pickles that knows tensors, lists and dictionaries, and can run nothing.
+"""An unpickler of tensors, lists and dictionaries that can run nothing.
 
-Lightning files hold, beside the weights, callbacks and other objects of classes that may not be
-installed, and should not be imported. Whatever a pickle names, it gets one of the few things
-below, or `Inert`, which swallows all that is done to it.
+Checkpoints of Lightning also hold callbacks and other objects, whose classes may not be installed
+and should not be imported. Every name in a pickle becomes one of the few functions below, or
+`Inert`, which ignores whatever is done to it.
 """
 
 import io
@@ -32,10 +32,11 @@ _STORAGES = {
 
 
 def unpickle(archive: Archive) -> Any:
-    """Return what the pickle of a checkpoint holds, its storages mapped.
+    """Return the content of a checkpoint's pickle, its storages mapped from disk.
 
     Raises:
-        pickle.UnpicklingError, ModelFileError: it is damaged, or does what no checkpoint does.
+        pickle.UnpicklingError, ModelFileError: The pickle is damaged, or does what no checkpoint
+            does.
     """
     try:
         return _Unpickler(archive).load()
@@ -46,36 +47,36 @@ def unpickle(archive: Archive) -> Any:
 
 
 class Inert:
-    """Stands for an object of a class that is not imported. It does nothing and keeps nothing."""
+    """Stands in for an object of a class that is not imported. It does and keeps nothing."""
 
     __slots__ = ()
 
     def __new__(cls, *_: Any, **__: Any) -> "Inert":
-        """Take any arguments."""
+        """Accept any arguments."""
         return super().__new__(cls)
 
     def __call__(self, *_: Any, **__: Any) -> "Inert":
-        """Stand for what it would have returned."""
+        """Return itself in place of a result."""
         return self
 
     def __setstate__(self, _: Any) -> None:
-        """Swallow a state."""
+        """Ignore a state."""
 
     def __setitem__(self, _: Any, __: Any) -> None:
-        """Swallow an item."""
+        """Ignore an item."""
 
     def append(self, _: Any) -> None:
-        """Swallow an element."""
+        """Ignore an element."""
 
     def extend(self, _: Any) -> None:
-        """Swallow elements."""
+        """Ignore elements."""
 
     def add(self, _: Any) -> None:
-        """Swallow a member."""
+        """Ignore a member."""
 
 
 class _Callable:
-    """One of the functions that a pickle may call; it cannot be changed by it."""
+    """One of the functions that a pickle may call, and cannot change."""
 
     __slots__ = ("_function",)
 
@@ -90,7 +91,7 @@ class _Callable:
 
 
 class _Storage:
-    """A class of storages, told by its numbers' type."""
+    """A class of storages, such as torch.FloatStorage."""
 
     __slots__ = ("dtype",)
 
@@ -102,19 +103,19 @@ class _Storage:
 
 
 class _Items(OrderedDict[Any, Any]):
-    """An ordered dictionary without further state (torch keeps versions of modules there)."""
+    """An ordered dictionary that drops its attributes, where torch keeps versions of modules."""
 
     def __setstate__(self, _: Any) -> None:
-        """Swallow a state."""
+        """Ignore a state."""
 
 
-def _rebuilt(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor:
-    """Return a tensor as a view of its storage (count,), within which it must lie."""
+def _rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor:
+    """Return a tensor as a view of its storage (count,), after checking that it lies within."""
     numbers = [offset, *size, *stride]
     if not isinstance(storage, Tensor) or not all(type(n) is int and n >= 0 for n in numbers):
-        raise pickle.UnpicklingError("a tensor of no storage, or of no size")
+        raise pickle.UnpicklingError("a tensor without storage or size")
     if len(size) != len(stride):
-        raise pickle.UnpicklingError("a tensor with a size and a stride that differ in length")
+        raise pickle.UnpicklingError("a tensor whose size and stride differ in length")
     count, last = 1, offset
     for length, step in zip(size, stride, strict=True):
         count *= length
@@ -128,11 +129,11 @@ def _rebuilt(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tens
     return storage.as_strided(size, stride, offset)
 
 
-def _parameter(data: Any, *_: Any) -> Any:
+def _rebuild_parameter(data: Any, *_: Any) -> Any:
     return data
 
 
-def _dictionary(*items: Any) -> _Items:
+def _build_dictionary(*items: Any) -> _Items:
     return _Items(*items)
 
 
@@ -144,11 +145,11 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str, /) -> Any:
         if module == "torch._utils" and name == "_rebuild_tensor_v2":
-            return _Callable(_rebuilt)
+            return _Callable(_rebuild_tensor)
         if module == "torch._utils" and name == "_rebuild_parameter":
-            return _Callable(_parameter)
+            return _Callable(_rebuild_parameter)
         if module == "collections" and name == "OrderedDict":
-            return _Callable(_dictionary)
+            return _Callable(_build_dictionary)
         if module == "torch" and name in _STORAGES:
             return _Storage(_STORAGES[name])
         return Inert

@@ -1,4 +1,4 @@
-"""The process that turns one pickle into one safetensors file."""
+"""The subprocess that converts one pickle to one safetensors file."""
 
 import pickle
 import sys
@@ -16,11 +16,11 @@ from latelier.checkpoints.pickles.unpickler import unpickle
 from latelier.contracts.errors import LatelierError, ModelFileError
 
 REFUSED = 3
-"""Exit status where the file is to blame; the standard error says why."""
+"""Exit status for a file that is refused; the standard error says why."""
 
 
 def main(source: str, destination: str) -> None:
-    """Convert a file under limits; exit with `REFUSED` and a line where it cannot be done."""
+    """Convert a file under limits. Exit with `REFUSED` and one line where it is refused."""
     confine(limits_for(Path(source).stat().st_size), Path(destination).parent)
     try:
         convert(Path(source), Path(destination))
@@ -28,23 +28,25 @@ def main(source: str, destination: str) -> None:
         _refuse(f"{source}: takes more memory than a file of its size should")
     except (LatelierError, PermissionError) as error:
         _refuse(str(error))
+    except OSError as error:
+        _refuse(f"{source}: its safetensors copy cannot be written: {error.strerror or error}")
 
 
 def convert(source: Path, destination: Path) -> None:
     """Write the tensors of a checkpoint as safetensors.
 
     Raises:
-        ModelFileError: it is damaged or hostile, or holds no tensors.
+        ModelFileError: The checkpoint is damaged or hostile, or holds no tensors.
     """
     tensors = state_dict_in(load_any(source), str(source), source.stat().st_size)
     write_weights(destination, tensors)
 
 
 def load_any(path: Path) -> Any:
-    """Return what a checkpoint holds: by torch's weights-only reader, else by our own.
+    """Return the content of a checkpoint, by torch's weights-only reader or else by `unpickle`.
 
     Raises:
-        ModelFileError: neither can read it.
+        ModelFileError: Neither can read it.
     """
     archive = Archive(path) if zipfile.is_zipfile(path) else None
     try:

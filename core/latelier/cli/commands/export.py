@@ -1,4 +1,4 @@
-"""`latelier export`: a model for other programs."""
+"""`latelier export`: write a model for other programs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,7 @@ def export(
     format: Annotated[  # noqa: A002
         str, typer.Option("--format", metavar="FORMAT", help="diffusers.")
     ] = "diffusers",
-    force: Annotated[bool, typer.Option("--force", help="Replace a folder that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a folder of diffusers.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a model as another program loads it."""
@@ -31,9 +31,11 @@ def export(
     from latelier.conversion.exporting import export_model
 
     if format != "diffusers":
-        raise InvalidInputError(f"--format: there is no format '{format}'. Known: diffusers")
-    with spinner("exporting") as tell:
-        report = export_model(model, destination, force=force, tell=tell, atelier=load_atelier())
+        raise InvalidInputError(f"--format: unknown format '{format}'. Known: diffusers")
+    with spinner("exporting") as show:
+        report = export_model(
+            model, destination, force=force, on_stage=show, atelier=load_atelier()
+        )
     if as_json:
         show_json(
             {

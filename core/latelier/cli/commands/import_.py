@@ -1,4 +1,4 @@
-"""`latelier import`: published weights become a model."""
+"""`latelier import`: make a model of published weights."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,8 +22,8 @@ def import_(
         str,
         typer.Argument(
             metavar="SRC",
-            help="A checkpoint with its YAML beside it, a folder of both, a folder of diffusers, "
-            "or owner/name[@revision] on the hub.",
+            help="A checkpoint with its YAML in the same folder, a folder of both, a folder of "
+            "diffusers, or owner/name[@revision] on the hub.",
         ),
     ],
     destination: Annotated[Path, typer.Argument(metavar="DEST", help="The folder to make.")],
@@ -32,34 +32,47 @@ def import_(
     ] = None,
     importer: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Which importer reads it; by default whichever can."),
+        typer.Option(metavar="NAME", help="An importer; by default the one that knows the format."),
     ] = None,
     option: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="An option of the importer; repeatable."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a folder that is there.")] = False,
+    ignore_leftovers: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TENSOR",
+            help="Pass over a tensor that no part of the model takes; * stands for any characters. "
+            "Repeatable.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an existing folder of a model.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a model of published weights.
 
-    Known are checkpoints of CompVis and Stable Diffusion, folders of diffusers, and IP-Adapters.
+    Known formats are checkpoints of CompVis and Stable Diffusion, folders of diffusers, and
+    IP-Adapters.
 
-    Pickles are read in a process of their own and nothing in them is run.
+    Pickles are read in a subprocess under limits, and nothing in them is run.
     """
     from latelier.cli.support.application import load_atelier
     from latelier.cli.support.progress import spinner
     from latelier.conversion.importing import import_model
 
     options = read_import_options(option or [])
-    with spinner("importing") as tell:
+    if ignore_leftovers:
+        options["ignore_leftovers"] = ignore_leftovers
+    with spinner("importing") as show:
         report = import_model(
             source,
             destination,
             config=config,
             importer=importer,
             force=force,
-            tell=tell,
+            on_stage=show,
             atelier=load_atelier(),
             **options,
         )
@@ -67,10 +80,10 @@ def import_(
 
 
 def read_import_options(texts: Sequence[str]) -> dict[str, Any]:
-    """Return name -> value of 'NAME=VALUE'; a VALUE that is JSON is taken as that, else as text.
+    """Return name -> value of 'NAME=VALUE'. A VALUE is JSON if it can be parsed, else text.
 
     Raises:
-        InvalidInputError: it is not NAME=VALUE, or given twice.
+        InvalidInputError: A text is not NAME=VALUE, or repeats a name.
     """
     from latelier.cli.support.values import json_or_text
     from latelier.contracts.errors import InvalidInputError
@@ -79,7 +92,7 @@ def read_import_options(texts: Sequence[str]) -> dict[str, Any]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not (equals and name.isidentifier()) or name in options:
-            raise InvalidInputError(f"--option: '{text}' is not NAME=VALUE, or given twice")
+            raise InvalidInputError(f"--option: '{text}' is not NAME=VALUE, or is repeated")
         options[name] = json_or_text(value)
     return options
 

@@ -94,7 +94,7 @@ def verify(name: Name, as_json: AsJson = False) -> None:
     for file in _files(read_manifest_header(folder)):
         fault = ""
         try:
-            verify_file(file.within(folder), file.sha256, again=True)
+            verify_file(file.within(folder), file.sha256, use_cache=False)
         except ModelFileError as error:
             fault = str(error)
         rows.append({"path": file.path, "sha256": file.sha256, "ok": not fault, "fault": fault})

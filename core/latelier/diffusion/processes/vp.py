@@ -41,6 +41,9 @@ class VP(Process):
     timestep_rounding: Literal["interpolate", "nearest"] = Field(
         "interpolate", description="t between two steps: interpolated in log(sigma), or the nearest"
     )
+    clip_x0: float | None = Field(
+        None, gt=0, description="magnitude to which estimates of x0 are clipped (clip_sample)"
+    )
 
     @model_validator(mode="after")
     def _check_prediction(self) -> "VP":
@@ -125,3 +128,8 @@ class VP(Process):
         """Return 1 / sqrt(alpha^2 + sigma^2), which brings x to unit variance."""
         alpha = 1 - sigma if self.frame == "flow" else 1.0
         return (alpha**2 + sigma**2) ** -0.5
+
+    def denoised(self, output: Tensor, x: Tensor, sigma: float | Tensor) -> Tensor:
+        """Return x0, clipped where the model was made to be sampled so."""
+        x0 = super().denoised(output, x, sigma)
+        return x0 if self.clip_x0 is None else x0.clamp(-self.clip_x0, self.clip_x0)

@@ -1,22 +1,23 @@
 """Where a pipeline is: an embedded name, a path, or owner/name on the hub."""
 
-import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from latelier.checkpoints.io.hub import HubName, fetch, parse_hub_name
 from latelier.contracts.errors import ModelFileError, UnknownNameError, suggestion
 from latelier.io.user_folders import expand_home
 from latelier.pipeline.storage.manifest_header import MANIFEST, read_manifest_header
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
-
 
 @dataclass(frozen=True)
 class Source:
-    """A folder that holds a manifest, and the name by which it can be found again.
+    """A folder that holds a manifest.
 
-    revision: the commit of the hub that it was taken from.
+    Attributes:
+        name: by which it can be found again.
+        folder: the folder itself.
+        revision: the commit of the hub that it was fetched from; None: it is local.
     """
 
     name: str
@@ -36,46 +37,49 @@ def find(name: str) -> Source:
     Only the last may use the network.
 
     Raises:
-        UnknownNameError: it is none of them; the nearest embedded name is suggested.
-        ModelFileError: the hub has no such model, or cannot be reached.
+        UnknownNameError: It is none of them; the error suggests the nearest embedded name.
+        ModelFileError: It is a file and no model, or the hub has no such model or cannot be
+            reached.
     """
     if name in embedded():
         return Source(name, embedded()[name])
     path = expand_home(name)
-    if path.is_dir():
-        return Source(str(path.resolve()), path)
-    if path.is_file() and path.name == MANIFEST:
+    try:
+        if path.is_dir():
+            return Source(str(path.resolve()), path)
+        is_file = path.is_file()
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from None
+    if is_file and path.name == MANIFEST:
         return Source(str(path.parent.resolve()), path.parent)
-    if _HUB_ID.fullmatch(name) and not name.startswith("."):
-        return _from_hub(name)
+    if is_file:
+        raise ModelFileError(
+            f"{path}: is a file, and no model. If it is a checkpoint, `latelier import {name} "
+            "DEST` makes a model of it"
+        )
+    hub_name = parse_hub_name(name)
+    if hub_name is not None and hub_name.file is None:
+        return _fetch_model(hub_name)
+    raise UnknownNameError(f"model '{name}' not found, nor a folder of that name. {_hint(name)}")
+
+
+def _hint(name: str) -> str:
     from latelier.presets import preset_names
 
-    hint = suggestion(name, embedded())
     if name in preset_names():
-        hint = f"`latelier models build {name} {name}` makes it, with fresh weights."
-    raise UnknownNameError(f"there is no model '{name}', and no folder of that name. {hint}")
+        return f"`latelier models build {name} {name}` makes it, with fresh weights."
+    return suggestion(name, embedded())
 
 
-def _from_hub(name: str) -> Source:
+def _fetch_model(name: HubName) -> Source:
     """Fetch the manifest, then the files that it names."""
-    repository, _, revision = name.partition("@")
-    folder = _snapshot(repository, revision or None, [MANIFEST])
+    folder = fetch(name.repository, name.revision, [MANIFEST])
     if not (folder / MANIFEST).is_file():
-        raise ModelFileError(f"'{repository}' on the hub is not a latelier model: no {MANIFEST}")
-    stored = read_manifest_header(folder).components().values()
-    files = [file.path for each in stored for file in each.files()]
-    folder = _snapshot(repository, folder.name, [MANIFEST, *files])
-    return Source(repository, folder, folder.name)
-
-
-def _snapshot(repository: str, revision: str | None, files: list[str]) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=files))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().partition("\n")[0]
         raise ModelFileError(
-            f"there is no folder '{repository}', and it could not be fetched from the hub: {reason}"
-        ) from None
+            f"'{name.repository}' on the hub is no latelier model: it holds no {MANIFEST}. "
+            f"`latelier import {name.repository} DEST` makes one of published weights"
+        )
+    stored = read_manifest_header(folder).components().values()
+    paths = [file.path for each in stored for file in each.files()]
+    folder = fetch(name.repository, folder.name, [MANIFEST, *paths])
+    return Source(name.repository, folder, folder.name)

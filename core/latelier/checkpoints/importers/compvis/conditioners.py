@@ -1,4 +1,4 @@
-"""The conditioners of a CompVis YAML."""
+"""The conditioners in a YAML of CompVis."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from latelier.checkpoints.importers.class_table import (
-    class_vectors,
+    class_label_part,
     has_null_row,
     null_row_note,
 )
@@ -19,19 +19,24 @@ from latelier.contracts.importing import ImportedPart
 
 _TRAINING = ("key", "device", "use_checkpoint", "ckpt_path", "freeze", "ucg_rate")
 NEIGHBOURS = 20
-"""Most neighbours whose vectors stand beside the text's (Blattmann et al., arXiv:2204.11824)."""
+"""Most neighbours whose vectors join that of the text (Blattmann et al., arXiv:2204.11824)."""
 
 
 @dataclass(frozen=True)
 class Conditioning:
-    """What a conditioner is found in. tensors: its own. way: "crossattn", "concat" or "hybrid".
+    """The parts of a model that determine a conditioner.
 
-    context_dim: width that the denoiser attends to. extra_channels: the denoiser's input channels
-    beyond the latents. options, sibling: see `ImportSource`.
+    Attributes:
+        tensors: of the conditioner.
+        key: the conditioning_key, "crossattn", "concat" or "hybrid".
+        context_dim: width that the denoiser attends to.
+        extra_channels: input channels of the denoiser beyond the latents.
+        options: see `ImportSource`.
+        sibling: see `ImportSource`.
     """
 
     tensors: Mapping[str, Tensor]
-    way: str
+    key: str
     context_dim: int | None
     extra_channels: int
     options: Mapping[str, Any]
@@ -40,7 +45,17 @@ class Conditioning:
 
 @dataclass(frozen=True)
 class FoundConditioner:
-    """A conditioner, the name it has in the pipeline, and what it gives."""
+    """A conditioner of the pipeline.
+
+    Attributes:
+        name: in the pipeline.
+        part: the component.
+        stream: width of its tokens, if it gives some.
+        spatial: channels of its map, if it gives one.
+        vector: width of its vector, if it gives one.
+        notes: for people.
+        guidance: default scale.
+    """
 
     name: str
     part: ImportedPart
@@ -52,10 +67,10 @@ class FoundConditioner:
 
 
 def class_embedder(target: Target, found: Conditioning) -> FoundConditioner:
-    """Return a table of classes. With 1001 rows, ImageNet's and one for no class, the last is that.
+    """Return a table of classes. The last of 1001 rows, ImageNet's and one more, is for no class.
 
     Raises:
-        InvalidConfigError: a parameter asks for what there is not here.
+        InvalidConfigError: A parameter is not supported.
     """
     params = target.pick_params(("embed_dim", "n_classes"), {}, _TRAINING)
     rows, width = params.get("n_classes", 1000), params.get("embed_dim")
@@ -72,14 +87,14 @@ def class_embedder(target: Target, found: Conditioning) -> FoundConditioner:
 
 
 def label_embedding(table: Tensor, options: Mapping[str, Any]) -> FoundConditioner:
-    """Return the table of classes (classes, width) that a UNet with `num_classes` holds itself.
+    """Return the table of classes (classes, width) of a UNet with `num_classes`.
 
-    With 1001 rows, ImageNet's and one for no class, the last is that.
+    The last of 1001 rows, ImageNet's and one more, is for no class.
     """
     has_null = has_null_row(len(table), options.get("null_class"))
     return FoundConditioner(
         "class_label",
-        class_vectors(table, has_null),
+        class_label_part(table, has_null),
         vector=table.shape[1],
         notes=(null_row_note(len(table), has_null),),
         guidance=3.0 if has_null else 1.0,
@@ -90,7 +105,7 @@ def bert_embedder(target: Target, found: Conditioning) -> FoundConditioner:
     """Return the paper's text encoder, or its layout encoder, which has no tokenizer.
 
     Raises:
-        InvalidConfigError: a parameter asks for what there is not here.
+        InvalidConfigError: A parameter is not supported.
     """
     wanted = ("n_embed", "n_layer", "vocab_size", "max_seq_len", "use_tokenizer")
     params = target.pick_params(wanted, {"embedding_dropout": (0, 0.0)}, _TRAINING)
@@ -113,10 +128,10 @@ def _bert_text(
     config["max_seq_len"] = params.get("max_seq_len", 77)
     assets = {} if vocabulary is None else {"vocab.txt": vocabulary}
     note = (
-        "the vocabulary was taken from the file beside the weights"
+        "the vocabulary is the file in the folder of the weights"
         if assets
-        else "no vocab.txt or tokenizer.json was found beside the weights: the text encoder needs "
-        "that of bert-base-uncased to read prompts; put it there and import again"
+        else "no vocab.txt or tokenizer.json is in the folder of the weights: to read prompts the "
+        "text encoder needs that of bert-base-uncased; put it there and import again"
     )
     part = ImportedPart("latelier/bert_text", config, tensors, assets)
     return FoundConditioner("text", part, stream=config["n_embed"], notes=(note,), guidance=5.0)
@@ -132,7 +147,7 @@ def _layout(
     length = params.get("max_seq_len", 92)
     if (length - 2) % 3:
         raise InvalidConfigError(
-            f"max_seq_len: {length} is no layout: 3 tokens an object, and 2 for the crop"
+            f"max_seq_len: {length} is no layout: 3 tokens per object, and 2 for the crop"
         )
     classes = options.get("num_classes", ids - 1)
     config |= {
@@ -140,7 +155,7 @@ def _layout(
         "max_objects_per_image": (length - 2) // 3,
         "num_classes": classes,
     }
-    note = f"the checkpoint does not say how many classes of objects there are: {classes} assumed"
+    note = f"the checkpoint has no number of classes of objects: {classes} assumed"
     return FoundConditioner(
         "layout",
         ImportedPart("latelier/layout", config, tensors),
@@ -153,7 +168,7 @@ def spatial_rescaler(target: Target, found: Conditioning) -> FoundConditioner:
     """Return a semantic map that is halved and projected to a few channels.
 
     Raises:
-        InvalidConfigError: a parameter asks for what there is not here.
+        InvalidConfigError: A parameter is not supported.
     """
     wanted = ("n_stages", "in_channels", "out_channels", "multiplier", "method", "bias")
     params = target.pick_params(
@@ -170,9 +185,9 @@ def spatial_rescaler(target: Target, found: Conditioning) -> FoundConditioner:
 
 
 def pass_through(target: Target, found: Conditioning) -> FoundConditioner:
-    """Return what an `Identity` stands for: vectors of the caller, or the low-resolution image."""
+    """Return the condition of an `Identity`: the low-resolution image, or vectors of the caller."""
     del target
-    if found.way == "concat":
+    if found.key == "concat":
         part = ImportedPart("latelier/image", {})
         return FoundConditioner("image", part, spatial=found.extra_channels)
     width = found.context_dim
@@ -185,31 +200,31 @@ def clip_embedder(target: Target, found: Conditioning) -> FoundConditioner:
     """Return the text encoder of Stable Diffusion 1: CLIP ViT-L/14, its last layer.
 
     Raises:
-        InvalidConfigError: a parameter asks for what there is not here.
+        InvalidConfigError: A parameter is not supported.
     """
     target.pick_params(("version",), {"max_length": (77,), "layer": ("last",)}, _TRAINING)
     tensors = clip_from_compvis(found.tensors)
     part = clip_text_part(tensors, found.sibling, {"hidden_act": "quick_gelu", "layer": "last"})
-    return _clip(part, found)
+    return _clip_conditioner(part, found)
 
 
 def open_clip_embedder(target: Target, found: Conditioning) -> FoundConditioner:
     """Return the text encoder of Stable Diffusion 2: OpenCLIP ViT-H/14, the layer before the last.
 
     Raises:
-        InvalidConfigError: a parameter asks for what there is not here.
+        InvalidConfigError: A parameter is not supported.
     """
     fixed = {"max_length": (77,), "arch": ("ViT-H-14",)}
     params = target.pick_params(("version", "layer"), fixed, _TRAINING)
     tensors = clip_from_open_clip(found.tensors)
     fields = {"hidden_act": "gelu", "layer": params.get("layer", "last"), "pad_token_id": 0}
-    return _clip(clip_text_part(tensors, found.sibling, fields), found)
+    return _clip_conditioner(clip_text_part(tensors, found.sibling, fields), found)
 
 
-def _clip(part: ImportedPart, found: Conditioning) -> FoundConditioner:
+def _clip_conditioner(part: ImportedPart, found: Conditioning) -> FoundConditioner:
     note = (
-        "no vocab.json and merges.txt, nor tokenizer.json, were found beside the weights: the text "
-        "encoder needs those of CLIP to read prompts; put them there and import again"
+        "neither vocab.json and merges.txt nor tokenizer.json are in the folder of the weights: to "
+        "read prompts the text encoder needs those of CLIP; put them there and import again"
     )
     notes = () if part.assets else (note,)
     return FoundConditioner("text", part, stream=found.context_dim, notes=notes, guidance=7.5)
@@ -226,4 +241,4 @@ CONDITIONERS: Mapping[str, ConditionerReader] = {
     "FrozenCLIPEmbedder": clip_embedder,
     "FrozenOpenCLIPEmbedder": open_clip_embedder,
 }
-"""Class of the YAML -> what reads it."""
+"""Class in the YAML -> its reader."""

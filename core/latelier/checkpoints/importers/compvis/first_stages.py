@@ -1,4 +1,4 @@
-"""The first stages of a CompVis YAML. Their tensors have our names."""
+"""The first stages in a YAML of CompVis. Their tensors have our names."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -48,14 +48,16 @@ def autoencoder_kl(
     """Return a KL-regularised autoencoder.
 
     Raises:
-        InvalidConfigError: a parameter asks for what there is not here.
+        InvalidConfigError: A parameter is not supported.
     """
     params = target.pick_params(("ddconfig", "embed_dim"), {}, _TRAINING)
     config = _layers(target, double_z=True) | {
         "embed_dim": params["embed_dim"],
         "scale_factor": scale_factor,
     }
-    return ImportedPart("latelier/autoencoder_kl", config, convolutional(weights(tensors)))
+    return ImportedPart(
+        "latelier/autoencoder_kl", config, as_convolutions(drop_training_tensors(tensors))
+    )
 
 
 def autoencoder_vq(
@@ -64,7 +66,7 @@ def autoencoder_vq(
     """Return a vector-quantised autoencoder.
 
     Raises:
-        InvalidConfigError: a parameter asks for what there is not here.
+        InvalidConfigError: A parameter is not supported.
     """
     wanted = ("ddconfig", "embed_dim", "n_embed")
     params = target.pick_params(wanted, {}, (*_TRAINING, "remap", "sane_index_shape"))
@@ -73,11 +75,13 @@ def autoencoder_vq(
         "n_embed": params["n_embed"],
         "scale_factor": scale_factor,
     }
-    return ImportedPart("latelier/autoencoder_vq", config, convolutional(weights(tensors)))
+    return ImportedPart(
+        "latelier/autoencoder_vq", config, as_convolutions(drop_training_tensors(tensors))
+    )
 
 
 def identity(target: Target, _tensors: Mapping[str, Tensor], scale_factor: float) -> ImportedPart:
-    """Return the first stage of models of pixels, which has no weights."""
+    """Return the first stage of a model of pixels, which has no weights."""
     config = {"channels": target.params["channels"], "scale_factor": scale_factor}
     return ImportedPart("latelier/identity", config)
 
@@ -90,10 +94,10 @@ FIRST_STAGES: Mapping[str, FirstStageReader] = {
     "VQModelInterface": autoencoder_vq,
     "IdentityFirstStage": identity,
 }
-"""Class of the YAML -> what reads it."""
+"""Class in the YAML -> its reader."""
 
 
-def weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def drop_training_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors that encode and decode images.
 
     The others are losses, averages, colour maps, and the numbering of the codes that
@@ -103,8 +107,8 @@ def weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in tensors.items() if not name.startswith(others)}
 
 
-def convolutional(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors with attentions as 1x1 convolutions; some files have linear layers."""
+def as_convolutions(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors with attentions as 1x1 convolutions. Some files have linear layers."""
     ends = (".q.weight", ".k.weight", ".v.weight", ".proj_out.weight")
     return {
         name: tensor[:, :, None, None] if name.endswith(ends) and tensor.ndim == 2 else tensor

@@ -1,4 +1,4 @@
-"""Reads a checkpoint by its YAML."""
+"""Reads checkpoints of CompVis by their YAML."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,18 +13,18 @@ from latelier.checkpoints.importers.compvis.conditioners import (
 )
 from latelier.checkpoints.importers.compvis.first_stages import FIRST_STAGES
 from latelier.checkpoints.importers.compvis.process import process_of
-from latelier.checkpoints.importers.compvis.target import Target, chosen
+from latelier.checkpoints.importers.compvis.target import Target, look_up
 from latelier.checkpoints.importers.compvis.tensors import (
     BUFFERS,
     COND_STAGE,
     EMA,
     FIRST_STAGE,
     UNET,
-    averaged,
-    under,
+    replace_with_ema,
+    strip_prefix,
 )
 from latelier.checkpoints.importers.compvis.unet import unet_part
-from latelier.checkpoints.importers.fit import refuse_leftovers
+from latelier.checkpoints.importers.fit import IGNORE_LEFTOVERS, refuse_leftovers
 from latelier.checkpoints.importers.parameters import unknown_params
 from latelier.checkpoints.importers.tokenizer_json import with_fallback
 from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
@@ -34,7 +34,7 @@ UNCONDITIONAL = "__is_unconditional__"
 SHARED = "__is_first_stage__"
 
 LABELS = "label_emb.weight"
-"""The UNet's own table of classes, where its `num_classes` says that there is one."""
+"""The table of classes in a UNet with `num_classes`."""
 
 _UNETS = ("UNetModel",)
 _KNOWN = frozenset(
@@ -81,24 +81,24 @@ _KNOWN = frozenset(
         "use_positional_encodings",
     ]
 )
-"""Parameters of the model's class and of its kin; those that only training needs are not read."""
+"""Parameters of the model's class and its relatives. Those of training alone are not read."""
 
-_WAYS = ("concat", "crossattn", "hybrid", "adm")
+_CONDITIONING_KEYS = ("concat", "crossattn", "hybrid", "adm")
 _TRAINING = ("loss.", f"{EMA}loss")
-"""What a first stage's file holds of its training: the losses, and averages of their weights."""
+"""Tensors of training in the file of a first stage: losses, and averages of their weights."""
 
 
 class CompVis:
     """Checkpoints of latent-diffusion with their YAML: whole models, and first stages alone.
 
     Options: null_class, whether the last row of a table of classes stands for no class;
-    num_classes, of a layout's objects.
+    num_classes, of a layout's objects; ignore_leftovers, tensors to pass over.
     """
 
-    options = frozenset({"null_class", "num_classes"})
+    options = frozenset({"null_class", "num_classes", IGNORE_LEFTOVERS})
 
     def recognises(self, source: ImportSource, /) -> bool:
-        """Tell whether there is a YAML with a model of named classes."""
+        """Return whether there is a YAML with a model of named classes."""
         model = (source.config or {}).get("model")
         return isinstance(model, Mapping) and "target" in model
 
@@ -106,54 +106,53 @@ class CompVis:
         """Return the model that the YAML describes.
 
         Raises:
-            ModelFileError: the weights are not those of the YAML.
-            InvalidConfigError: it names classes or numbers that there are not here.
+            ModelFileError: The weights do not fit the YAML.
+            InvalidConfigError: A class or a parameter in the YAML is not supported.
         """
-        model = Target.of((source.config or {}).get("model"), "model")
+        model = Target.parse((source.config or {}).get("model"), "model")
         tensors = source.tensors()
         if model.name in FIRST_STAGES:
             return _first_stage_alone(model, tensors)
         if "unet_config" not in model.params:
             raise InvalidConfigError(
-                f"the YAML's model '{model.name}' has no unet_config to read, and is no first "
-                f"stage. Known: {', '.join(FIRST_STAGES)}."
+                f"the YAML's model '{model.name}' is not supported: expected a unet_config, or the "
+                f"class of a first stage ({', '.join(FIRST_STAGES)})"
             )
-        return LatentDiffusion(model, tensors, source).imported()
+        return _LatentDiffusion(model, tensors, source).read()
 
 
 def _first_stage_alone(model: Target, tensors: Mapping[str, Tensor]) -> Imported:
-    # a part of a whole model is accepted too
-    own = under(FIRST_STAGE, tensors) or tensors
+    # the first stage inside a whole model is accepted too
+    own = strip_prefix(FIRST_STAGE, tensors) or tensors
     weights = {name: tensor for name, tensor in own.items() if not name.startswith(_TRAINING)}
     plain = {name: tensor for name, tensor in weights.items() if not name.startswith(EMA)}
     if model.params.get("use_ema") and len(plain) < len(weights):
-        plain = averaged("", "", weights, among=plain)
+        plain = replace_with_ema("", "", weights, among=plain)
     part = FIRST_STAGES[model.name](model, plain, 1.0)
     return Imported({"first_stage": part}, notes=(f"a first stage alone, {model.name}",))
 
 
-class LatentDiffusion:
-    """One whole model: what its YAML and its tensors say together."""
+class _LatentDiffusion:
+    """One whole model, read from its YAML and its tensors together."""
 
     def __init__(self, model: Target, tensors: Mapping[str, Tensor], source: ImportSource) -> None:
         self._params = model.params
-        self._unet = Target.of(model.params["unet_config"], "unet_config")
-        chosen(self._unet, dict.fromkeys(_UNETS), "unet_config")
+        self._unet = Target.parse(model.params["unet_config"], "unet_config")
+        look_up(self._unet, dict.fromkeys(_UNETS), "unet_config")
         self._tensors = tensors
         self._source = source
-        self._first_stage_target = self._target_of_first_stage()
         self._notes: list[str] = [f"the model is a {model.name}"]
-        others = unknown_params(model.name, model.params, _KNOWN)
-        if others:
-            self._notes.append(f"parameters that are not known here: {', '.join(others)}")
+        unknown = unknown_params(model.name, model.params, _KNOWN)
+        if unknown:
+            self._notes.append(f"unknown parameters: {', '.join(unknown)}")
 
-    def imported(self) -> Imported:
+    def read(self) -> Imported:
         """Return its parts, its process and its defaults."""
         first_stage = self._first_stage()
         latents = int(first_stage.config.get("embed_dim") or first_stage.config["channels"])
         weights = self._unet_tensors()
-        told = self._unet.params.get("num_classes") is not None
-        classes = weights.pop(LABELS, None) if told else None
+        has_classes = self._unet.params.get("num_classes") is not None
+        classes = weights.pop(LABELS, None) if has_classes else None
         found = self._conditioners(latents, classes)
         denoiser = unet_part(
             self._unet,
@@ -179,24 +178,19 @@ class LatentDiffusion:
             tuple(self._notes),
         )
 
-    def _target_of_first_stage(self) -> Target:
-        node = self._params.get("first_stage_config")
-        if node is None or Target.of(node, "first_stage_config").name == "IdentityFirstStage":
-            return Target("IdentityFirstStage", {"channels": self._unet.params["out_channels"]})
-        return Target.of(node, "first_stage_config")
-
     def _first_stage(self) -> ImportedPart:
-        reader = chosen(self._first_stage_target, FIRST_STAGES, "first_stage_config")
-        part: ImportedPart = reader(
-            self._first_stage_target, under(FIRST_STAGE, self._tensors), self._scale_factor()
-        )
-        return part
+        node = self._params.get("first_stage_config")
+        pixels = Target("IdentityFirstStage", {"channels": self._unet.params["out_channels"]})
+        target = pixels if node is None else Target.parse(node, "first_stage_config")
+        target = pixels if target.name == pixels.name else target
+        reader = look_up(target, FIRST_STAGES, "first_stage_config")
+        return reader(target, strip_prefix(FIRST_STAGE, self._tensors), self._scale_factor())
 
     def _scale_factor(self) -> float:
-        """Return the checkpoint's own number where it was measured in training, else the YAML's."""
+        """Return the factor that training measured and stored, else that of the YAML."""
         stored = self._tensors.get("scale_factor")
         if stored is not None:
-            self._notes.append(f"scale_factor {float(stored):.6g} is the checkpoint's own")
+            self._notes.append(f"scale_factor {float(stored):.6g} is stored in the checkpoint")
             return float(stored)
         return float(self._params.get("scale_factor", 1.0))
 
@@ -204,19 +198,20 @@ class LatentDiffusion:
         has_average = any(name.startswith(EMA) and name not in BUFFERS for name in self._tensors)
         wants_average = self._params.get("use_ema", True)
         if has_average and wants_average:
-            self._notes.append("the averaged (EMA) weights of the denoiser were taken")
-            return averaged(UNET, "diffusion_model.", self._tensors)
-        why = "as the YAML says" if not wants_average else "the file has no averaged ones"
-        self._notes.append(f"the plain weights of the denoiser were taken: {why}")
-        return under(UNET, self._tensors)
+            self._notes.append("the denoiser has its averaged (EMA) weights")
+            return replace_with_ema(UNET, "diffusion_model.", self._tensors)
+        why = "as in the YAML" if not wants_average else "the file has no averaged ones"
+        self._notes.append(f"the denoiser has its plain weights: {why}")
+        return strip_prefix(UNET, self._tensors)
 
-    def _way(self) -> str:
+    def _conditioning_key(self) -> str:
         key = self._params.get("conditioning_key")
         if key is None:
             key = "concat" if self._params.get("concat_mode", True) else "crossattn"
-        if key not in _WAYS:
+        if key not in _CONDITIONING_KEYS:
             raise InvalidConfigError(
-                f"conditioning_key '{key}' is not known. {suggestion(str(key), _WAYS)}"
+                f"conditioning_key '{key}' is not supported. "
+                f"{suggestion(str(key), _CONDITIONING_KEYS)}"
             )
         return str(key)
 
@@ -224,59 +219,60 @@ class LatentDiffusion:
         node = self._params.get("cond_stage_config", UNCONDITIONAL)
         if node == UNCONDITIONAL:
             return []
-        if self._way() == "adm":
-            return [self._told_of_classes(node, classes)]
+        if self._conditioning_key() == "adm":
+            return [self._class_label(node, classes)]
         extra = int(self._unet.params["in_channels"]) - latents
         if node == SHARED:
             self._notes.append(
-                "the mask is conditioned through the first stage, which is stored once"
+                "the masked image is encoded by the first stage, which is stored once"
             )
             return [masked_image(latents, extra)]
-        target = Target.of(node, "cond_stage_config")
+        target = Target.parse(node, "cond_stage_config")
         conditioning = Conditioning(
-            under(COND_STAGE, self._tensors),
-            self._way(),
+            strip_prefix(COND_STAGE, self._tensors),
+            self._conditioning_key(),
             self._unet.params.get("context_dim"),
             extra,
             self._source.options,
             with_fallback(self._source.sibling),
         )
-        found = [chosen(target, CONDITIONERS, "cond_stage_config")(target, conditioning)]
-        if conditioning.way == "hybrid":
+        found = [look_up(target, CONDITIONERS, "cond_stage_config")(target, conditioning)]
+        if conditioning.key == "hybrid":
             found.append(mask_first(latents, extra))
         return found
 
-    def _told_of_classes(self, node: Any, classes: Tensor | None) -> FoundConditioner:
-        """Return the classes of a UNet that is given their numbers and holds their table."""
-        name = Target.of(node, "cond_stage_config").name
+    def _class_label(self, node: Any, classes: Tensor | None) -> FoundConditioner:
+        """Return the classes of a UNet that holds their table."""
+        name = Target.parse(node, "cond_stage_config").name
         if name != "Identity":
             raise InvalidConfigError(
                 f"conditioning_key 'adm' with a cond_stage_config of the class '{name}' is not "
-                "known; with 'Identity' it is, for numbers of classes"
+                "supported; with 'Identity', for numbers of classes, it is"
             )
         rows = self._unet.params.get("num_classes")
         if classes is None or len(classes) != rows:
             raise ModelFileError(
-                f"conditioning_key 'adm' needs num_classes of the UNet (is: {rows}) and a table "
+                f"conditioning_key 'adm' needs num_classes of the UNet ({rows}) and a table "
                 f"'{UNET}{LABELS}' of as many rows in the checkpoint"
             )
         return label_embedding(classes, self._source.options)
 
     def _check_channels(self, denoiser: ImportedPart, latents: int) -> None:
-        given = latents + sum(denoiser.config["spatial"].values())
-        if given != self._unet.params["in_channels"]:
+        found = latents + sum(denoiser.config["spatial"].values())
+        expected = self._unet.params["in_channels"]
+        if found != expected:
             raise InvalidConfigError(
-                f"the UNet takes {self._unet.params['in_channels']} channels; latents and "
-                f"conditions are {given}"
+                f"the UNet takes {expected} channels; latents and conditions have {found}"
             )
 
     def _check_leftovers(self, found: list[FoundConditioner]) -> None:
         read = [UNET, FIRST_STAGE, EMA]
-        is_shared = self._params.get("cond_stage_config") == SHARED  # the first stage once more
+        is_shared = self._params.get("cond_stage_config") == SHARED  # a copy of the first stage
         if is_shared or any(each.part.tensors for each in found):
             read.append(COND_STAGE)
-        names = (name for name in self._tensors if not name.startswith(tuple(read)))
-        refuse_leftovers("the checkpoint", set(names) - BUFFERS)
+        names = {name for name in self._tensors if not name.startswith(tuple(read))} - BUFFERS
+        ignore = self._source.options.get(IGNORE_LEFTOVERS, ())
+        self._notes += refuse_leftovers("the checkpoint", names, ignore)
 
     def _defaults(self, first_stage: ImportedPart, found: list[FoundConditioner]) -> dict[str, Any]:
         side = self._params.get("image_size", self._unet.params.get("image_size"))

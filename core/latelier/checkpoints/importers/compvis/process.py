@@ -1,4 +1,4 @@
-"""The noise process of a CompVis YAML, checked against the table in the checkpoint."""
+"""The noise process in a YAML of CompVis, checked against the table in the checkpoint."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,12 +26,12 @@ def process_of(params: Mapping[str, Any], stored: Tensor | None) -> dict[str, An
     """Return the fields of the process.
 
     Args:
-        params: of the model, with the defaults of the original where they are silent.
+        params: of the model; missing ones have the defaults of the original code.
         stored: the checkpoint's own table of betas (steps,), if it has one.
 
     Raises:
-        InvalidConfigError: a schedule or a parameterization that is not known.
-        ModelFileError: the table is of another schedule.
+        InvalidConfigError: The schedule or the parameterization is not supported.
+        ModelFileError: The table is of another schedule.
     """
     schedule = params.get("beta_schedule", "linear")
     parameterization = params.get("parameterization", "eps")
@@ -41,11 +41,11 @@ def process_of(params: Mapping[str, Any], stored: Tensor | None) -> dict[str, An
     ):
         if name not in known:
             raise InvalidConfigError(
-                f"{what} '{name}' is not known. {suggestion(str(name), known)}"
+                f"{what} '{name}' is not supported. {suggestion(str(name), known)}"
             )
     offset = params.get("cosine_s", _COSINE_OFFSET)
     if schedule == "cosine" and offset != _COSINE_OFFSET:
-        raise InvalidConfigError(f"cosine_s: {offset} is not known; only {_COSINE_OFFSET} is")
+        raise InvalidConfigError(f"cosine_s: {offset} is not supported; {_COSINE_OFFSET} is")
     found = {
         "kind": "vp",
         "prediction": _PREDICTIONS[parameterization],
@@ -59,13 +59,27 @@ def process_of(params: Mapping[str, Any], stored: Tensor | None) -> dict[str, An
     return found
 
 
+_TOLERANCE = {torch.bfloat16: 2.0**-7, torch.float16: 2.0**-9}
+"""Relative error of a table that was rounded to a precision, with a margin of two.
+
+Half precision has subnormal numbers below 6e-5, whose absolute error is at most 2^-24.
+"""
+
+
 def _check(found: Mapping[str, Any], stored: Tensor) -> None:
     ends = found["beta_start"], found["beta_end"]
-    wanted = torch.from_numpy(betas(found["beta_schedule"], *ends, found["steps"]))
+    expected = torch.from_numpy(betas(found["beta_schedule"], *ends, found["steps"]))
     table = stored.double().flatten()
-    if table.shape != wanted.shape or not torch.allclose(table, wanted, rtol=1e-3, atol=0):
+    relative = _TOLERANCE.get(stored.dtype, 1e-3)
+    absolute = 2.0**-24 if stored.dtype == torch.float16 else 0.0
+    if table.shape != expected.shape or not torch.allclose(
+        table, expected, rtol=relative, atol=absolute
+    ):
         raise ModelFileError(
-            f"the noise schedule of the weights has {len(table)} steps from {float(table[0]):.6g} "
-            f"to {float(table[-1]):.6g}; the YAML says {len(wanted)} from {float(wanted[0]):.6g} "
-            f"to {float(wanted[-1]):.6g}"
+            f"the noise schedule of the weights has {len(table)} steps, {_ends(table)}; the YAML "
+            f"has {len(expected)}, {_ends(expected)}"
         )
+
+
+def _ends(table: Tensor) -> str:
+    return f"from {float(table[0]):.6g} to {float(table[-1]):.6g}" if len(table) else "empty"

@@ -1,4 +1,4 @@
-"""A class and its parameters, as a YAML of CompVis names them. Nothing of it is imported."""
+"""A class and its parameters in a YAML of CompVis. Nothing is imported by these names."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,17 +10,22 @@ from latelier.contracts.errors import InvalidConfigError, suggestion
 
 @dataclass(frozen=True)
 class Target:
-    """A `target:` and its `params:`. name: the class alone, without its modules."""
+    """A `target:` and its `params:`.
+
+    Attributes:
+        name: of the class, without its modules.
+        params: of the class.
+    """
 
     name: str
     params: Mapping[str, Any]
 
     @classmethod
-    def of(cls, node: Any, what: str) -> "Target":
-        """Return the target of a node of the YAML.
+    def parse(cls, node: Any, what: str) -> "Target":
+        """Return the target in a node of the YAML.
 
         Raises:
-            InvalidConfigError: it names no class.
+            InvalidConfigError: The node names no class.
         """
         if not isinstance(node, Mapping) or not isinstance(node.get("target"), str):
             raise InvalidConfigError(f"the YAML's {what} names no 'target' class")
@@ -35,23 +40,23 @@ class Target:
         fixed: Mapping[str, Collection[Any]],
         ignored: Collection[str],
     ) -> dict[str, Any]:
-        """Return the parameters `wanted` that are given; see `parameters.pick_params`.
+        """Return the parameters in `wanted` that are present; see `parameters.pick_params`.
 
         Raises:
-            InvalidConfigError: another parameter, or a fixed one of another value.
+            InvalidConfigError: A parameter is unknown, or a fixed one has another value.
         """
         return pick_params(self.name, self.params, wanted, fixed, ignored)
 
 
-def chosen(target: Target, known: Mapping[str, Any], what: str) -> Any:
-    """Return what `known` has for a target's class.
+def look_up(target: Target, known: Mapping[str, Any], what: str) -> Any:
+    """Return the entry of `known` for the class of a target.
 
     Raises:
-        InvalidConfigError: it is of a class that is not known; says which are.
+        InvalidConfigError: The class is not supported; the error lists those that are.
     """
     if target.name not in known:
         raise InvalidConfigError(
-            f"the YAML's {what} is of the class '{target.name}', which is not known here. "
+            f"the YAML's {what} has the class '{target.name}', which is not supported. "
             f"{suggestion(target.name, known)}"
         )
     return known[target.name]

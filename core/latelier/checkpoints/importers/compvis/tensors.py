@@ -1,10 +1,10 @@
-"""Picking the tensors of one part out of a whole checkpoint: pure functions of dictionaries."""
+"""Selecting the tensors of one part of a checkpoint. Pure functions of dictionaries."""
 
 from collections.abc import Mapping
 
 from torch import Tensor
 
-from latelier.checkpoints.importers.fit import listed
+from latelier.checkpoints.io.shapes import list_names
 from latelier.contracts.errors import ModelFileError
 
 UNET = "model.diffusion_model."
@@ -38,11 +38,11 @@ BUFFERS = frozenset(
         "model_ema.num_updates",
     }
 )
-"""What a checkpoint holds beside the weights: tables of the schedule, and counters."""
+"""Tensors of a checkpoint that are no weights: tables of the schedule, and counters."""
 
 
-def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with `prefix`, without it."""
+def strip_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors under `prefix`, by their names without it."""
     return {
         name.removeprefix(prefix): tensor
         for name, tensor in tensors.items()
@@ -50,38 +50,40 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def averaged(
+def replace_with_ema(
     prefix: str,
     inner: str,
     tensors: Mapping[str, Tensor],
     among: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
-    """Return the tensors under `prefix`, those that are averaged replaced by their average.
+    """Return the tensors under `prefix`, with parameters replaced by their moving averages.
 
-    An average is stored as "model_ema." and the name of the parameter inside the averaged module
-    (`inner` and what follows the prefix) without its dots, which cannot be undone: it is built
-    forward from the raw names. Whole numbers are buffers, which are not averaged.
+    An average is stored as "model_ema." and the name of the parameter in the averaged module, the
+    dots left out. That cannot be undone, so the names of averages are built from the plain names.
+    Integers are buffers, which have no average.
 
     Args:
-        prefix: of the raw names.
-        inner: what stands for the prefix inside the averaged module.
-        tensors: with the averages.
-        among: the raw tensors, where they are not all that have the prefix.
+        prefix: of the plain names.
+        inner: replaces the prefix in the averaged module.
+        tensors: plain ones and averages.
+        among: the plain tensors; None: all under the prefix.
 
     Raises:
-        ModelFileError: a parameter has no average, or an average belongs to no parameter.
+        ModelFileError: A parameter has no average, or an average belongs to no parameter.
     """
-    raw = under(prefix, tensors) if among is None else among
+    plain = strip_prefix(prefix, tensors) if among is None else among
     flat = {
         name: EMA + f"{inner}{name}".replace(".", "")
-        for name, tensor in raw.items()
+        for name, tensor in plain.items()
         if tensor.is_floating_point()
     }
     averages = {name for name in tensors if name.startswith(EMA)} - BUFFERS
-    stray = sorted(averages - set(flat.values()))
-    bare = sorted(name for name, key in flat.items() if key not in tensors)
-    faults = [listed("averages of no parameter", stray), listed("parameters without one", bare)]
-    if any(faults):
-        said = "; ".join(fault for fault in faults if fault)
-        raise ModelFileError(f"the averages under '{EMA}' do not belong to the weights: {said}")
-    return {name: tensors[flat[name]] if name in flat else raw[name] for name in raw}
+    faults = list_names("averages of no parameter", averages - set(flat.values()))
+    faults += list_names(
+        "parameters without one", [name for name, key in flat.items() if key not in tensors]
+    )
+    if faults:
+        raise ModelFileError(
+            f"the averages under '{EMA}' do not belong to the weights: {'; '.join(faults)}"
+        )
+    return {name: tensors[flat[name]] if name in flat else plain[name] for name in plain}

@@ -1,4 +1,4 @@
-"""The UNet of a CompVis YAML. Its tensors have our names."""
+"""The UNet in a YAML of CompVis. Its tensors have our names."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from latelier.checkpoints.importers.compvis.target import Target
 from latelier.contracts.errors import InvalidConfigError
 from latelier.contracts.importing import ImportedPart
 
-_TAKEN = (
+_SAME = (
     "out_channels",
     "model_channels",
     "channel_mult",
@@ -43,39 +43,39 @@ def unet_part(
     spatial: Mapping[str, int],
     vectors: Mapping[str, int],
 ) -> ImportedPart:
-    """Return the UNet of its parameters in the YAML.
+    """Return the UNet.
 
     Args:
         target: class and parameters.
-        tensors: its own, raw or averaged.
+        tensors: plain or averaged.
         latent_channels: of the first stage; the other input channels are spatial conditions.
         streams: name -> width of the conditions that it attends to.
-        spatial: name -> channels of the conditions beside the latents, in their order.
-        vectors: name -> width of the conditions that are added to the timestep.
+        spatial: name -> channels of the conditions that are concatenated to the latents, in order.
+        vectors: name -> width of the conditions that are added to the timestep embedding.
 
     Raises:
-        InvalidConfigError: a parameter asks for what there is not here.
+        InvalidConfigError: A parameter is not supported.
     """
-    wanted = (*_TAKEN, *_WITH_CONTEXT, *_TRANSFORMER, *_OTHER)
+    wanted = (*_SAME, *_WITH_CONTEXT, *_TRANSFORMER, *_OTHER)
     params = target.pick_params(wanted, _FIXED, _IGNORED)
     if params.get("num_classes") is not None and not vectors:
         raise InvalidConfigError(
-            f"'{target.name}' has num_classes: {params['num_classes']}, which only models with "
-            "conditioning_key: adm are told of"
+            f"'{target.name}' has num_classes: {params['num_classes']}, which is supported with "
+            "conditioning_key: adm alone"
         )
-    config = {key: params[key] for key in _TAKEN if key in params}
+    config = {key: params[key] for key in _SAME if key in params}
     config |= _heads(params)
     config |= {"in_channels": latent_channels, "spatial": dict(spatial)}
     config |= {"vectors": dict(vectors), "native_vectors": list(vectors)}
     if params.get("use_spatial_transformer"):
         config |= _transformer(params, streams)
     if params.get("use_new_attention_order"):
-        tensors = interleaved(tensors, params)
+        tensors = interleave_heads(tensors, params)
     return ImportedPart("latelier/unet", config, tensors)
 
 
 def _heads(params: Mapping[str, Any]) -> dict[str, int]:
-    """Return the one of the two ways to count heads that is used: the channels a head win."""
+    """Return num_head_channels where it is given, else num_heads."""
     channels = params.get("num_head_channels", -1)
     if channels not in (-1, None):
         return {"num_head_channels": channels}
@@ -94,15 +94,15 @@ def _transformer(params: Mapping[str, Any], streams: Mapping[str, int]) -> dict[
     }
 
 
-def interleaved(tensors: Mapping[str, Tensor], params: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the tensors with q, k and v head by head, where they were q, k, v of all heads."""
+def interleave_heads(tensors: Mapping[str, Tensor], params: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the tensors with q, k and v of each head together; they were q, k, v of all heads."""
     heads = _heads(params)
     found = dict(tensors)
     for name in tensors:
         if ".qkv." in name:
-            whole = tensors[name]
-            width = len(whole) // 3
+            joint = tensors[name]  # (3 C, C, 1) or (3 C,)
+            width = len(joint) // 3
             count = heads.get("num_heads") or width // heads["num_head_channels"]
-            split = whole.reshape(3, count, width // count, *whole.shape[1:])
-            found[name] = split.transpose(0, 1).reshape(whole.shape)
+            split = joint.reshape(3, count, width // count, *joint.shape[1:])
+            found[name] = split.transpose(0, 1).reshape(joint.shape)
     return found

@@ -1,4 +1,4 @@
-"""Components of diffusers as ours: first stages and denoisers."""
+"""First stages and denoisers of diffusers: configuration first, then weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,25 +24,19 @@ from latelier.checkpoints.importers.diffusers.configs.unet import (
     unet_config_from_diffusers,
 )
 from latelier.checkpoints.importers.diffusers.folder import (
-    CONFIG,
-    read_json_object,
-    read_weights_of,
+    read_class_config,
+    read_component_weights,
 )
 from latelier.checkpoints.importers.diffusers.layouts.autoencoder import autoencoder_from_diffusers
 from latelier.checkpoints.importers.diffusers.layouts.transformer import TABLE, dit_from_diffusers
-from latelier.checkpoints.importers.diffusers.layouts.unet import (
-    UNET_TABLE,
-    unet_from_diffusers,
-)
-from latelier.contracts.errors import InvalidConfigError, suggestion
+from latelier.checkpoints.importers.diffusers.layouts.unet import UNET_TABLE, unet_from_diffusers
 from latelier.contracts.frozen import validate
 from latelier.contracts.importing import ImportedPart, ImportSource
 from latelier.denoisers.configs import UNetConfig
 
-AUTOENCODERS = {KL: "latelier/autoencoder_kl", VQ: "latelier/autoencoder_vq"}
-FIRST_STAGES = (*AUTOENCODERS, TINY)
-UNETS = (PLAIN, CROSS)
-DENOISERS = (*UNETS, *DITS)
+_AUTOENCODERS = {KL: "latelier/autoencoder_kl", VQ: "latelier/autoencoder_vq"}
+FIRST_STAGES = (*_AUTOENCODERS, TINY)
+DENOISERS = (PLAIN, CROSS, *DITS)
 
 _DIT_NOTES = (
     "the norms' epsilon is 1e-6 and the timestep's sinusoids are those that the published "
@@ -53,10 +47,13 @@ _DIT_NOTES = (
 
 @dataclass(frozen=True, eq=False)
 class FoundDenoiser:
-    """A denoiser and what was decided.
+    """A denoiser, and the table of classes that its weights hold.
 
-    classes: the table (classes, width) that its weights hold, if there is one. null_class: whether
-    its last row stands for no class, where that is known.
+    Attributes:
+        part: the denoiser.
+        classes: the table (classes, width), if there is one.
+        null_class: whether the last row of the table stands for no class; None: unknown.
+        notes: for people.
     """
 
     part: ImportedPart
@@ -65,78 +62,90 @@ class FoundDenoiser:
     notes: tuple[str, ...] = ()
 
 
-def first_stage_part(
-    source: ImportSource, folder: Path, scale_factor: float | None = None
-) -> ImportedPart:
-    """Return the first stage in a folder; `scale_factor` stands in for its own.
+def read_first_stage_config(
+    folder: Path, scale_factor: float | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Return the id and the fields of the first stage in a folder.
+
+    Args:
+        folder: of the first stage.
+        scale_factor: of the latents; None: the folder's own.
 
     Raises:
-        ModelFileError: its weights are missing or damaged.
-        InvalidConfigError: it is of a class, or asks for something, that there is not here.
+        ModelFileError: The folder holds no configuration.
+        InvalidConfigError: The class, or a parameter, is not supported.
     """
-    config = class_config(folder, FIRST_STAGES)
-    tensors: Any = read_weights_of(source, folder)
+    config = read_class_config(folder, FIRST_STAGES)
     if config["_class_name"] == TINY:
         id_, fields = "latelier/tiny", tiny_config_from_diffusers(config)
     else:
-        id_ = AUTOENCODERS[config["_class_name"]]
+        id_ = _AUTOENCODERS[config["_class_name"]]
         fields = autoencoder_config_from_diffusers(config)
+    return id_, fields if scale_factor is None else {**fields, "scale_factor": scale_factor}
+
+
+def first_stage_part(
+    source: ImportSource, folder: Path, scale_factor: float | None = None
+) -> ImportedPart:
+    """Return the first stage in a folder; see `read_first_stage_config`.
+
+    Raises:
+        ModelFileError: Its weights are missing or damaged.
+        InvalidConfigError: The class, or a parameter, is not supported.
+    """
+    id_, fields = read_first_stage_config(folder, scale_factor)
+    tensors = read_component_weights(source, folder)
+    if "ch_mult" in fields:
         tensors = autoencoder_from_diffusers(tensors, len(fields["ch_mult"]))
-    if scale_factor is not None:
-        fields["scale_factor"] = scale_factor
     return ImportedPart(id_, fields, tensors)
 
 
-def denoiser_part(
-    source: ImportSource, folder: Path, spatial: Mapping[str, int], stream: str = "text"
-) -> FoundDenoiser:
-    """Return the denoiser in a folder.
+def read_denoiser_config(folder: Path, spatial: Mapping[str, int]) -> dict[str, Any]:
+    """Return the fields of the denoiser in a folder.
 
     Args:
-        source: what the folder belongs to.
         folder: of the denoiser.
-        spatial: name -> channels of the conditions among its input channels, the last of them.
-        stream: name of the condition that it attends to, if it does.
+        spatial: name -> channels of the spatial conditions, the last of its input channels.
 
     Raises:
-        ModelFileError: its weights are missing or damaged.
-        InvalidConfigError: it is of a class, or asks for something, that there is not here.
+        ModelFileError: The folder holds no configuration.
+        InvalidConfigError: The class, or a parameter, is not supported.
     """
-    config = class_config(folder, DENOISERS)
+    config = read_class_config(folder, DENOISERS)
     if config["_class_name"] in DITS:
-        return _dit(source, folder, config)
-    fields = unet_config_from_diffusers(config, stream, spatial)
-    tensors = read_weights_of(source, folder)
+        return dit_config_from_diffusers(config)
+    return unet_config_from_diffusers(config, "text", spatial)
+
+
+def denoiser_part(source: ImportSource, folder: Path, spatial: Mapping[str, int]) -> FoundDenoiser:
+    """Return the denoiser in a folder; see `read_denoiser_config`.
+
+    Raises:
+        ModelFileError: Its weights are missing or damaged.
+        InvalidConfigError: The class, or a parameter, is not supported.
+    """
+    fields = read_denoiser_config(folder, spatial)
+    tensors = read_component_weights(source, folder)
+    config = read_class_config(folder, DENOISERS)
+    if config["_class_name"] in DITS:
+        return _read_dit(config, fields, tensors)
     classes = tensors.pop(UNET_TABLE, None) if fields.get("native_vectors") else None
-    ours = unet_from_diffusers(validate(UNetConfig, fields, f"{folder}"), tensors)
-    return FoundDenoiser(ImportedPart("latelier/unet", fields, ours), classes)
+    state = unet_from_diffusers(validate(UNetConfig, fields, f"{folder}"), tensors)
+    return FoundDenoiser(ImportedPart("latelier/unet", fields, state), classes)
 
 
-def _dit(source: ImportSource, folder: Path, config: Mapping[str, Any]) -> FoundDenoiser:
-    fields = dit_config_from_diffusers(config)
-    tensors = dit_from_diffusers(read_weights_of(source, folder))
-    classes = tensors.pop(TABLE, None)
-    known = config.get("num_embeds_ada_norm")
+def _read_dit(
+    config: Mapping[str, Any], fields: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> FoundDenoiser:
+    state = dit_from_diffusers(tensors)
+    classes = state.pop(TABLE, None)
+    num_classes = config.get("num_embeds_ada_norm")
+    has_null = None
+    if classes is not None and num_classes is not None:
+        has_null = len(classes) == num_classes + 1
     return FoundDenoiser(
-        ImportedPart("latelier/transformer", fields, tensors),
+        ImportedPart("latelier/transformer", fields, state),
         classes,
-        None if classes is None or known is None else len(classes) == known + 1,
+        has_null,
         _DIT_NOTES if fields["learn_sigma"] else _DIT_NOTES[:1],
     )
-
-
-def class_config(folder: Path, known: tuple[str, ...]) -> dict[str, Any]:
-    """Return the configuration in a component's folder, of one of the classes that are known.
-
-    Raises:
-        ModelFileError: there is none.
-        InvalidConfigError: it is of another class.
-    """
-    config = read_json_object(folder / CONFIG)
-    name = str(config.get("_class_name", ""))
-    if name not in known:
-        raise InvalidConfigError(
-            f"{folder}: is of the class '{name}', which is not known here. "
-            f"{suggestion(name, known)}"
-        )
-    return config

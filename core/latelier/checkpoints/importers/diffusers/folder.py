@@ -1,14 +1,14 @@
-"""One component of diffusers on disk: a config.json and its weights."""
+"""A component of diffusers on disk: a config.json and its weights."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from latelier.checkpoints.io.json_files import read_object
+from latelier.checkpoints.io.json_files import read_json_object
 from latelier.checkpoints.io.weights import write_weights
-from latelier.contracts.errors import ModelFileError
+from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
 from latelier.contracts.importing import ImportSource
 from latelier.io.atomic import write_json
 
@@ -17,37 +17,60 @@ SCHEDULER = "scheduler_config.json"
 INDEX = "model_index.json"
 STEM = "diffusion_pytorch_model"
 
-_JSON_LIMIT = 16 * 2**20
+_MAX_JSON_BYTES = 16 * 2**20
 _SUFFIXES = (".safetensors", ".bin")
 _VARIANTS = ("", ".fp16", ".bf16", ".non_ema")
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
-    """Return a JSON object.
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file of diffusers.
 
     Raises:
-        ModelFileError: it is missing, damaged, absurdly large or no object.
+        ModelFileError: The file is missing, damaged or too large, or holds no object.
     """
-    if path.is_file() and path.stat().st_size > _JSON_LIMIT:
+    if path.is_file() and path.stat().st_size > _MAX_JSON_BYTES:
         raise ModelFileError(f"{path}: is too large for a configuration")
-    return read_object(path)
+    return read_json_object(path)
 
 
-def read_weights_of(source: ImportSource, folder: Path, stem: str = STEM) -> dict[str, Tensor]:
-    """Return the weights of a component's folder: safetensors before a pickle, whole or in shards.
+def read_class_config(folder: Path, known: Collection[str]) -> dict[str, Any]:
+    """Return the configuration of a component that is of one of the known classes.
 
     Raises:
-        ModelFileError: there are none, or see `ImportSource.tensors_of`.
+        ModelFileError: The folder holds no configuration.
+        InvalidConfigError: The component is of another class.
     """
-    for suffix in _SUFFIXES:
-        for variant in _VARIANTS:
-            path = folder / f"{stem}{variant}{suffix}"
-            if path.is_file():
-                return dict(source.tensors_of(path))
-        index = folder / f"{stem}{suffix}.index.json"
-        if index.is_file():
-            return _shards(source, index)
-    raise ModelFileError(f"{folder}: holds no weights called {stem}{' or '.join(_SUFFIXES)}")
+    config = read_config(folder / CONFIG)
+    name = str(config.get("_class_name", ""))
+    if name not in known:
+        raise InvalidConfigError(
+            f"{folder}: the class '{name}' is not supported. {suggestion(name, known)}"
+        )
+    return config
+
+
+def read_component_weights(source: ImportSource, folder: Path, *stems: str) -> dict[str, Tensor]:
+    """Return the weights of a component: safetensors before a pickle, in one file or in shards.
+
+    Args:
+        source: opens the files.
+        folder: of the component.
+        stems: names of the file without suffix, the preferred first; STEM if none.
+
+    Raises:
+        ModelFileError: There are no weights; or see `ImportSource.tensors_of`.
+    """
+    for stem in stems or (STEM,):
+        for suffix in _SUFFIXES:
+            for variant in _VARIANTS:
+                path = folder / f"{stem}{variant}{suffix}"
+                if path.is_file():
+                    return dict(source.tensors_of(path))
+                index = folder / f"{stem}{suffix}.index{variant}.json"
+                if index.is_file():
+                    return _read_shards(source, index)
+    names = " or ".join(stems or (STEM,))
+    raise ModelFileError(f"{folder}: holds no weights called {names} ({', '.join(_SUFFIXES)})")
 
 
 def write_component(
@@ -58,13 +81,13 @@ def write_component(
     write_json(folder / CONFIG, dict(config))
 
 
-def _shards(source: ImportSource, index: Path) -> dict[str, Tensor]:
-    places = read_json_object(index).get("weight_map")
-    if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
-        raise ModelFileError(f"{index}: says of no tensor where it is")
-    found: dict[str, Tensor] = {}
-    for name in sorted(set(places.values())):
+def _read_shards(source: ImportSource, index: Path) -> dict[str, Tensor]:
+    files = read_config(index).get("weight_map")
+    if not isinstance(files, dict) or not all(isinstance(name, str) for name in files.values()):
+        raise ModelFileError(f"{index}: expected a 'weight_map' of tensors to files")
+    tensors: dict[str, Tensor] = {}
+    for name in sorted(set(files.values())):
         if Path(name).name != name:
             raise ModelFileError(f"{index}: names the file '{name}' outside the folder")
-        found |= source.tensors_of(index.parent / name)
-    return found
+        tensors |= source.tensors_of(index.parent / name)
+    return tensors

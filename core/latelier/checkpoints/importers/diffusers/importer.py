@@ -1,13 +1,13 @@
 """Reads folders of diffusers: pipelines, and single components."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from latelier.checkpoints.importers.class_table import (
-    class_vectors,
+    class_label_part,
     has_null_row,
     null_row_note,
 )
@@ -16,189 +16,271 @@ from latelier.checkpoints.importers.diffusers.components import (
     DENOISERS,
     FIRST_STAGES,
     FoundDenoiser,
-    class_config,
     denoiser_part,
     first_stage_part,
+    read_denoiser_config,
+    read_first_stage_config,
 )
 from latelier.checkpoints.importers.diffusers.configs.first_stage import VQ
 from latelier.checkpoints.importers.diffusers.configs.scheduler import (
     process_from_diffusers,
     schedule_from_diffusers,
+    scheduler_notes,
 )
 from latelier.checkpoints.importers.diffusers.folder import (
     CONFIG,
     INDEX,
     SCHEDULER,
-    read_json_object,
+    read_class_config,
+    read_config,
 )
-from latelier.checkpoints.importers.diffusers.text_encoders import clip_part, ldm_bert_part
+from latelier.checkpoints.importers.diffusers.index import (
+    DENOISER,
+    FIRST_STAGE,
+    INPAINTING,
+    SUPER_RESOLUTION,
+    TEXT_ENCODER,
+    PipelineIndex,
+)
+from latelier.checkpoints.importers.diffusers.text_encoders import (
+    check_clip,
+    clip_part,
+    ldm_bert_part,
+)
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.contracts.importing import Imported, ImportedPart, ImportSource
 
-_SUPER_RESOLUTION = "LDMSuperResolutionPipeline"
-_INPAINTING = "StableDiffusionInpaintPipeline"
-
 
 class Diffusers:
-    """Folders of diffusers: a model_index.json and what it names, or one component.
+    """Folders of diffusers: a model_index.json and the parts that it names, or one component.
 
     Options: scale_factor, of the latents, in place of the first stage's own; null_class, whether
-    the last row of a table of classes stands for no class.
+    the last row of a table of classes stands for no class; pipeline, the class of pipeline that the
+    folder is read as, in place of its own.
     """
 
-    options = frozenset({"scale_factor", "null_class"})
+    options = frozenset({"scale_factor", "null_class", "pipeline"})
 
     def recognises(self, source: ImportSource, /) -> bool:
-        """Tell whether there is a model_index.json, or the config.json of a class."""
+        """Return whether there is a model_index.json, or a config.json of a class."""
         if (source.path / INDEX).is_file():
             return True
         if not (source.path / CONFIG).is_file():
             return False
-        return "_class_name" in read_json_object(source.path / CONFIG)
+        return "_class_name" in read_config(source.path / CONFIG)
 
-    def read(self, source: ImportSource, /) -> Imported:
-        """Return the pipeline or the component.
+    def check(self, source: ImportSource, /) -> None:
+        """Check the configurations; the weights need not be there yet.
 
         Raises:
-            ModelFileError: weights are missing or damaged.
-            InvalidConfigError: a class or a parameter that there is not here.
+            ModelFileError: A configuration is missing or damaged.
+            InvalidConfigError: A class, a part or a parameter is not supported.
         """
         if (source.path / INDEX).is_file():
-            return _Pipeline(source).imported()
-        config = class_config(source.path, (*FIRST_STAGES, *DENOISERS))
-        name = config["_class_name"]
+            _read_plan(source)
+        elif read_class_config(source.path, (*FIRST_STAGES, *DENOISERS))["_class_name"] in (
+            DENOISERS
+        ):
+            read_denoiser_config(source.path, {})
+        else:
+            read_first_stage_config(source.path)
+
+    def read(self, source: ImportSource, /) -> Imported:
+        """Return the pipeline, or the component.
+
+        Raises:
+            ModelFileError: Weights are missing or damaged.
+            InvalidConfigError: A class, a part or a parameter is not supported.
+        """
+        if (source.path / INDEX).is_file():
+            return _read_pipeline(source, _read_plan(source))
+        name = read_class_config(source.path, (*FIRST_STAGES, *DENOISERS))["_class_name"]
         note = (f"a component alone, {name}",)
         if name in DENOISERS:
             found = denoiser_part(source, source.path, {})
-            left = () if found.classes is None else (_LEFT_OUT,)
-            return Imported({"denoiser": found.part}, notes=(*note, *found.notes, *left))
+            dropped = () if found.classes is None else (_TABLE_DROPPED,)
+            return Imported({"denoiser": found.part}, notes=(*note, *found.notes, *dropped))
         part = first_stage_part(source, source.path, source.options.get("scale_factor"))
         return Imported({"first_stage": part}, notes=note)
 
 
-_LEFT_OUT = (
-    "its table of classes was left out: a denoiser alone is given the vectors of classes; a whole "
-    "pipeline keeps it"
+_TABLE_DROPPED = (
+    "its table of classes was left out: a denoiser alone takes the vectors of classes; a whole "
+    "pipeline keeps the table"
 )
 
 
-class _Pipeline:
-    """One pipeline: what its model_index.json names."""
+@dataclass(frozen=True)
+class _Plan:
+    """What the configurations of a pipeline say, before a weight is read.
 
-    def __init__(self, source: ImportSource) -> None:
-        self._source = source
-        self._index = read_json_object(source.path / INDEX)
-        self._name = str(self._index.get("_class_name", ""))
-        self._notes = [f"the pipeline is a {self._name}"]
+    Attributes:
+        source: of the pipeline.
+        index: its model_index.json.
+        scale_factor: of the latents; None: the first stage's own.
+        latents: channels of the latents.
+        spatial: name -> channels of the spatial conditions.
+        scheduler: the configuration of the scheduler.
+        notes: for people.
+    """
 
-    def imported(self) -> Imported:
-        """Return its parts, its process and its defaults."""
-        folder = self._folder("unet", "transformer")
-        config = class_config(folder, DENOISERS)
-        first_stage = self._first_stage(config)
-        latents = first_stage.config.get("embed_dim") or first_stage.config.get("z_channels")
-        latents = latents or first_stage.config["channels"]
-        spatial = self._spatial(config["in_channels"] - latents, latents)
-        denoiser = denoiser_part(self._source, folder, spatial)
-        self._notes.extend(denoiser.notes)
-        conditioners = self._conditioners(spatial, latents, denoiser)
-        scheduler = read_json_object(self._folder("scheduler") / SCHEDULER)
-        return Imported(
-            {"first_stage": first_stage, "denoiser": denoiser.part, **conditioners},
-            process_from_diffusers(scheduler),
-            self._defaults(first_stage, config, scheduler, conditioners),
-            {"prompt": "text"} if "conditioners.text" in conditioners else {},
-            tuple(self._notes),
-        )
+    source: ImportSource
+    index: PipelineIndex
+    scale_factor: float | None
+    latents: int
+    spatial: Mapping[str, int]
+    scheduler: Mapping[str, Any]
+    notes: tuple[str, ...]
 
-    def _folder(self, *names: str) -> Path:
-        """Return the folder of the first of its components by these names.
+    @cached_property
+    def denoiser(self) -> Mapping[str, Any]:
+        """The configuration of the denoiser, as diffusers has it."""
+        return read_class_config(_folder(self.source, self.index, *DENOISER), DENOISERS)
 
-        Raises:
-            ModelFileError: it has none of them.
-        """
-        for name in names:
-            if (self._source.path / name).is_dir() and self._index.get(name):
-                return self._source.path / name
-        raise ModelFileError(f"{self._source.path}: the {self._name} has no {' or '.join(names)}")
 
-    def _has(self, name: str) -> bool:
-        entry = self._index.get(name)
-        return isinstance(entry, list) and bool(entry[0]) and (self._source.path / name).is_dir()
+def _read_plan(source: ImportSource) -> _Plan:
+    index = PipelineIndex(read_config(source.path / INDEX), source.options.get("pipeline"))
+    notes = [f"the pipeline is a {index.name}", *index.notes()]
+    folder = _folder(source, index, *DENOISER)
+    denoiser = read_denoiser_config(folder, {})
+    scale_factor = source.options.get("scale_factor")
+    if any(index.has(part) for part in FIRST_STAGE):
+        stage = _folder(source, index, *FIRST_STAGE)
+        scale_factor, reason = _scale_factor(index, stage, scale_factor)
+        notes += reason
+        _, fields = read_first_stage_config(stage, scale_factor)
+        latents = fields.get("embed_dim") or fields.get("z_channels", 4)
+    else:
+        notes.append("there is no first stage: a model of pixels")
+        latents = denoiser["out_channels"]
+    spatial = _spatial(index, denoiser["in_channels"] - latents, latents)
+    _check_text_encoder(source, index, denoiser)
+    scheduler = read_config(_folder(source, index, "scheduler") / SCHEDULER)
+    scheduler = {"_class_name": index.class_of("scheduler"), **scheduler}
+    if index.name.startswith("StableDiffusion"):
+        scheduler["clip_sample"] = False  # those pipelines turn it off
+    process_from_diffusers(scheduler)
+    notes += scheduler_notes(scheduler)
+    return _Plan(source, index, scale_factor, latents, spatial, scheduler, tuple(notes))
 
-    def _first_stage(self, denoiser: Mapping[str, Any]) -> ImportedPart:
-        if not self._has("vae") and not self._has("vqvae"):
-            self._notes.append("there is no first stage: a model of pixels")
-            return ImportedPart("latelier/identity", {"channels": denoiser["out_channels"]})
-        scale = self._source.options.get("scale_factor")
-        if scale is None and self._name == _SUPER_RESOLUTION:
-            self._notes.append("latents are not scaled, as this pipeline does not")
-            scale = 1.0
-        folder = self._folder("vae", "vqvae")
-        config = class_config(folder, FIRST_STAGES)
-        if scale is None and config["_class_name"] == VQ and "scaling_factor" not in config:
-            self._notes.append("latents are not scaled: the first stage says nothing of it")
-        return first_stage_part(self._source, folder, scale)
 
-    def _spatial(self, extra: int, latents: int) -> dict[str, int]:
-        """Return the condition that the input channels beyond the latents are for."""
-        if extra == 0:
-            return {}
-        if self._name == _SUPER_RESOLUTION:
-            return {"image": extra}
-        if self._name == _INPAINTING and extra == latents + 1:
-            return {"mask": extra}
+def _folder(source: ImportSource, index: PipelineIndex, *parts: str) -> Path:
+    """Return the folder of the first of these parts that a pipeline has.
+
+    Raises:
+        ModelFileError: It has none of them, or the folder is missing.
+    """
+    for part in parts:
+        if index.has(part):
+            folder = source.path / part
+            if not folder.is_dir():
+                raise ModelFileError(f"{folder}: folder not found, though {INDEX} names it")
+            return folder
+    raise ModelFileError(f"{source.path}: the {index.name} has no {' or '.join(parts)}")
+
+
+def _scale_factor(
+    index: PipelineIndex, folder: Path, option: float | None
+) -> tuple[float | None, list[str]]:
+    """Return the factor of the latents (None: the first stage's own), and notes on it."""
+    if option is not None:
+        return option, []
+    if index.name == SUPER_RESOLUTION:
+        return 1.0, ["latents are not scaled, as this pipeline does not"]
+    config = read_class_config(folder, FIRST_STAGES)
+    if config["_class_name"] == VQ and "scaling_factor" not in config:
+        return None, ["latents are not scaled: the first stage has no scaling_factor"]
+    return None, []
+
+
+def _spatial(index: PipelineIndex, extra: int, latents: int) -> dict[str, int]:
+    """Return the condition that the input channels beyond the latents are for."""
+    if extra == 0:
+        return {}
+    if index.name == SUPER_RESOLUTION:
+        return {"image": extra}
+    if index.name in INPAINTING and extra == latents + 1:
+        return {"mask": extra}
+    raise InvalidConfigError(
+        f"the {index.name} has {extra} input channels beyond its {latents} latents; supported are "
+        f"{SUPER_RESOLUTION}, and {INPAINTING[0]} with {latents + 1}"
+    )
+
+
+def _check_text_encoder(
+    source: ImportSource, index: PipelineIndex, denoiser: Mapping[str, Any]
+) -> None:
+    """Check that what the denoiser attends to is there, and can be read."""
+    width = denoiser.get("context_dim")
+    if width is not None and not any(index.has(part) for part in TEXT_ENCODER):
         raise InvalidConfigError(
-            f"the {self._name} has {extra} input channels beyond its {latents} latents; known are "
-            f"{_SUPER_RESOLUTION}, and {_INPAINTING} with {latents + 1}"
+            f"the denoiser attends to a condition of width {width}, and the {index.name} has no "
+            f"{' or '.join(TEXT_ENCODER)} that gives it"
         )
-
-    def _conditioners(
-        self, spatial: Mapping[str, int], latents: int, denoiser: FoundDenoiser
-    ) -> dict[str, ImportedPart]:
-        found = {}
-        if "image" in spatial:
-            found["conditioners.image"] = ImportedPart("latelier/image", {})
-        if "mask" in spatial:
-            found["conditioners.mask"] = ImportedPart("latelier/mask", {"latent_channels": latents})
-        if denoiser.classes is not None:
-            found["conditioners.class_label"] = self._classes(denoiser.classes, denoiser.null_class)
-        if self._has("bert"):
-            found["conditioners.text"] = ldm_bert_part(
-                self._source, self._folder("bert"), self._folder("tokenizer")
-            )
-        if self._has("text_encoder"):
-            found["conditioners.text"] = clip_part(
-                self._source, self._folder("text_encoder"), self._folder("tokenizer")
-            )
-        return found
-
-    def _classes(self, table: Tensor, null_class: bool | None) -> ImportedPart:
-        has_null = has_null_row(len(table), self._source.options.get("null_class", null_class))
-        self._notes.append(null_row_note(len(table), has_null))
-        names = class_names(self._index.get("id2label"), len(table) - has_null)
-        return class_vectors(table, has_null, names)
-
-    def _defaults(
-        self,
-        first_stage: ImportedPart,
-        denoiser: Mapping[str, Any],
-        scheduler: Mapping[str, Any],
-        conditioners: Mapping[str, ImportedPart],
-    ) -> dict[str, Any]:
-        side = denoiser.get("sample_size") or 64
-        side = side if isinstance(side, int) else side[-1]
-        levels = len(first_stage.config.get("ch_mult", (1,)))
-        return {
-            "size": side * 2 ** (levels - 1),
-            "steps": 50,
-            "sampler": "ddim",
-            "schedule": schedule_from_diffusers(scheduler),
-            "guidance": _guidance(conditioners),
-        }
+    if index.has("text_encoder"):
+        check_clip(_folder(source, index, "text_encoder"))
 
 
-def _guidance(conditioners: Mapping[str, ImportedPart]) -> float:
+def _read_pipeline(source: ImportSource, plan: _Plan) -> Imported:
+    if any(plan.index.has(part) for part in FIRST_STAGE):
+        folder = _folder(source, plan.index, *FIRST_STAGE)
+        first_stage = first_stage_part(source, folder, plan.scale_factor)
+    else:
+        channels = plan.denoiser["out_channels"]
+        first_stage = ImportedPart("latelier/identity", {"channels": channels})
+    denoiser = denoiser_part(source, _folder(source, plan.index, *DENOISER), plan.spatial)
+    conditioners, notes = _read_conditioners(plan, denoiser)
+    return Imported(
+        {"first_stage": first_stage, "denoiser": denoiser.part, **conditioners},
+        process_from_diffusers(plan.scheduler),
+        _defaults(plan, first_stage, conditioners),
+        {"prompt": "text"} if "conditioners.text" in conditioners else {},
+        (*plan.notes, *denoiser.notes, *notes),
+    )
+
+
+def _read_conditioners(
+    plan: _Plan, denoiser: FoundDenoiser
+) -> tuple[dict[str, ImportedPart], list[str]]:
+    """Return the conditioners by place, and notes on them."""
+    found: dict[str, ImportedPart] = {}
+    notes: list[str] = []
+    if "image" in plan.spatial:
+        found["conditioners.image"] = ImportedPart("latelier/image", {})
+    if "mask" in plan.spatial:
+        fields = {"latent_channels": plan.latents}
+        found["conditioners.mask"] = ImportedPart("latelier/mask", fields)
+    if denoiser.classes is not None:
+        rows = len(denoiser.classes)
+        option = plan.source.options.get("null_class", denoiser.null_class)
+        has_null = has_null_row(rows, option)
+        notes.append(null_row_note(rows, has_null))
+        names = class_names(plan.index.labels(), rows - has_null)
+        found["conditioners.class_label"] = class_label_part(denoiser.classes, has_null, names)
+    for part, read in (("bert", ldm_bert_part), ("text_encoder", clip_part)):
+        if plan.index.has(part):
+            tokenizer = _folder(plan.source, plan.index, "tokenizer")
+            folder = _folder(plan.source, plan.index, part)
+            found["conditioners.text"] = read(plan.source, folder, tokenizer)
+    return found, notes
+
+
+def _defaults(
+    plan: _Plan, first_stage: ImportedPart, conditioners: Mapping[str, ImportedPart]
+) -> dict[str, Any]:
+    side = plan.denoiser.get("sample_size") or 64
+    side = side if isinstance(side, int) else side[-1]
+    levels = len(first_stage.config.get("ch_mult", (1,)))
+    return {
+        "size": side * 2 ** (levels - 1),
+        "steps": 50,
+        "sampler": "ddim",
+        "schedule": schedule_from_diffusers(plan.scheduler),
+        "guidance": _guidance_scale(conditioners),
+    }
+
+
+def _guidance_scale(conditioners: Mapping[str, ImportedPart]) -> float:
     if "conditioners.text" in conditioners:
         return 7.5
     classes = conditioners.get("conditioners.class_label")

@@ -12,8 +12,8 @@ from latelier.checkpoints.importers.clip import clip_text_part
 from latelier.checkpoints.importers.clip_layout import clip_from_compvis
 from latelier.checkpoints.importers.diffusers.folder import (
     CONFIG,
-    read_json_object,
-    read_weights_of,
+    read_component_weights,
+    read_config,
 )
 from latelier.checkpoints.importers.diffusers.layouts.ldm_bert import ldm_bert_from_diffusers
 from latelier.checkpoints.importers.diffusers.tokenizer_files import (
@@ -28,7 +28,9 @@ from latelier.contracts.importing import ImportedPart, ImportSource
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 _CLIP_LAYERS = "text_model.encoder.layers."
+
 _STEMS = ("model", "pytorch_model", "diffusion_pytorch_model")
+"""Names of the file of weights, as transformers and diffusers write it."""
 
 _BERT = ("d_model", "encoder_layers", "vocab_size", "max_position_embeddings")
 _BERT_FIXED: Mapping[str, tuple[Any, ...]] = {
@@ -49,10 +51,10 @@ def ldm_bert_part(source: ImportSource, folder: Path, tokenizer: Path) -> Import
     """Return the paper's text encoder (`LDMBertModel`), with its vocabulary.
 
     Raises:
-        ModelFileError: weights or vocabulary are missing or damaged.
-        InvalidConfigError: a parameter asks for what there is not here.
+        ModelFileError: The weights or the vocabulary are missing or damaged.
+        InvalidConfigError: A parameter is not supported.
     """
-    config = read_json_object(folder / CONFIG)
+    config = read_config(folder / CONFIG)
     numbers = {key: config[key] for key in (*_BERT, *_BERT_FIXED) if key in config}
     given = {**_BERT_DEFAULTS, **pick_params("LDMBertModel", numbers, _BERT, _BERT_FIXED, ())}
     fields = {
@@ -61,24 +63,34 @@ def ldm_bert_part(source: ImportSource, folder: Path, tokenizer: Path) -> Import
         "vocab_size": given["vocab_size"],
         "max_seq_len": given["max_position_embeddings"],
     }
-    tensors = ldm_bert_from_diffusers(text_encoder_weights(source, folder))
+    tensors = ldm_bert_from_diffusers(read_component_weights(source, folder, *_STEMS))
     vocabulary = tokenizer_file(tokenizer, "vocab.txt")
     return ImportedPart("latelier/bert_text", fields, tensors, {"vocab.txt": vocabulary})
+
+
+def check_clip(folder: Path) -> dict[str, Any]:
+    """Return the configuration of CLIP's text encoder, after checking that it is one.
+
+    Raises:
+        ModelFileError: The folder holds another text encoder, or none.
+    """
+    config = read_config(folder / CONFIG)
+    kind = config.get("model_type")
+    if kind != "clip_text_model":
+        raise ModelFileError(
+            f"{folder}: the text encoder '{kind}' is not supported; 'clip_text_model' is"
+        )
+    return config
 
 
 def clip_part(source: ImportSource, folder: Path, tokenizer: Path) -> ImportedPart:
     """Return CLIP's text encoder, its last layer, with its tokenizer.
 
     Raises:
-        ModelFileError: it is another text encoder, or a file is missing or damaged.
+        ModelFileError: The folder holds another text encoder, or a file is missing or damaged.
     """
-    config = read_json_object(folder / CONFIG)
-    if config.get("model_type") != "clip_text_model":
-        raise ModelFileError(
-            f"{folder}: is a text encoder of the type '{config.get('model_type')}'; known is "
-            "clip_text_model"
-        )
-    tensors = clip_from_compvis(text_encoder_weights(source, folder))
+    config = check_clip(folder)
+    tensors = clip_from_compvis(read_component_weights(source, folder, *_STEMS))
     known = ("hidden_act", "num_attention_heads", "layer_norm_eps", "num_hidden_layers")
     fields = {key: config[key] for key in known if key in config}
     if "num_hidden_layers" in fields:
@@ -92,7 +104,7 @@ def clip_part(source: ImportSource, folder: Path, tokenizer: Path) -> ImportedPa
 
 
 def _without_later_layers(tensors: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
-    """Return the weights of the first `layers` layers, and all that belong to no layer.
+    """Return the weights of the first `layers` layers, and those outside of layers.
 
     A configuration with fewer layers than the file is the usual way to skip CLIP's last layers.
     """
@@ -105,30 +117,19 @@ def _without_later_layers(tensors: Mapping[str, Tensor], layers: int) -> dict[st
 
 
 def _special_tokens(tokenizer: Path) -> dict[str, int]:
-    """Return the ids of start, end and padding; those in the encoder's own config are not used.
+    """Return the ids of start, end and padding. Those in the encoder's own config are unreliable.
 
     Raises:
-        ModelFileError: a file is missing or damaged, or the vocabulary lacks one of them.
+        ModelFileError: A file is missing or damaged, or the vocabulary lacks one of the tokens.
     """
+    path = tokenizer / "vocab.json"
     try:
         vocabulary = dict(json.loads(tokenizer_file(tokenizer, "vocab.json")))
     except (ValueError, TypeError) as error:
-        raise ModelFileError(f"{tokenizer / 'vocab.json'}: cannot be read: {error}") from None
+        raise ModelFileError(f"{path}: cannot be read as JSON: {error}") from None
     tokens = {"bos_token_id": _START, "eos_token_id": _END}
     tokens["pad_token_id"] = padding_token(tokenizer, _END)
     for token in tokens.values():
         if not isinstance(vocabulary.get(token), int):
-            raise ModelFileError(f"{tokenizer / 'vocab.json'}: there is no token '{token}'")
+            raise ModelFileError(f"{path}: has no token '{token}'")
     return {field: vocabulary[token] for field, token in tokens.items()}
-
-
-def text_encoder_weights(source: ImportSource, folder: Path) -> Any:
-    """Return the weights of a text encoder, whose file has the name that transformers gives it.
-
-    Raises:
-        ModelFileError: there are none, or they are damaged.
-    """
-    for stem in _STEMS:
-        if any(folder.glob(f"{stem}.*")):
-            return read_weights_of(source, folder, stem)
-    raise ModelFileError(f"{folder}: holds no weights called {' or '.join(_STEMS)}")

@@ -1,4 +1,4 @@
-"""Reads single files of Stable Diffusion: by the YAML that belongs to their shapes."""
+"""Reads single files of Stable Diffusion by the YAML that was published with their shapes."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from latelier.checkpoints.importers.compvis.importer import CompVis
+from latelier.checkpoints.importers.compvis.tensors import COND_STAGE
+from latelier.checkpoints.importers.fit import IGNORE_LEFTOVERS
 from latelier.checkpoints.importers.stable_diffusion.published import (
     is_stable_diffusion,
     published_config,
@@ -18,37 +20,41 @@ from latelier.contracts.importing import Imported, ImportSource
 class StableDiffusion:
     """Checkpoints of Stable Diffusion 1 and 2 without their YAML.
 
-    Options: prediction, "eps" or "v"; use_ema, whether averaged weights that are there are taken
-    (false: as the published configurations say).
+    Options: prediction, "eps" or "v"; use_ema, whether averaged weights are used if they are there
+    (false: as in the published configurations); ignore_leftovers, tensors to pass over.
     """
 
-    options = frozenset({"prediction", "use_ema"})
+    options = frozenset({"prediction", "use_ema", IGNORE_LEFTOVERS})
 
     def recognises(self, source: ImportSource, /) -> bool:
-        """Tell whether there is no YAML, and the shapes are those of version 1 or 2."""
+        """Return whether there is no YAML, and the shapes are those of version 1 or 2."""
         return source.config is None and is_stable_diffusion(source.shapes())
 
     def read(self, source: ImportSource, /) -> Imported:
         """Return the model.
 
         Raises:
-            ModelFileError: it is something else, another kind of Stable Diffusion, or its weights
-                are not whole.
-            InvalidConfigError: an option of another value.
+            ModelFileError: The file is of another model, or its weights are incomplete.
+            InvalidConfigError: An option is invalid.
         """
         shapes = source.shapes()
         if not is_stable_diffusion(shapes):
             raise ModelFileError(
-                f"{source.path}: has not the names and shapes of Stable Diffusion 1 or 2"
+                f"{source.path}: lacks the names and shapes of Stable Diffusion 1 or 2"
+            )
+        if not any(name.startswith(COND_STAGE) for name in shapes):
+            raise ModelFileError(
+                f"{source.path}: is a checkpoint without its text encoder (no {COND_STAGE}*): "
+                "merge that into it, or import the folder of its pipeline"
             )
         config, notes = published_config(shapes, source.path.name, source.options)
-        found = CompVis().read(_Configured(source, config))
+        found = CompVis().read(_WithConfig(source, config))
         return replace(found, notes=(*notes, *found.notes[1:]))
 
 
 @dataclass(frozen=True)
-class _Configured:
-    """A source with a configuration that is not its own."""
+class _WithConfig:
+    """A source with another configuration."""
 
     source: ImportSource
     config: dict[str, Any]
@@ -59,7 +65,8 @@ class _Configured:
 
     @property
     def options(self) -> dict[str, Any]:
-        return {}
+        options = self.source.options
+        return {name: options[name] for name in (IGNORE_LEFTOVERS,) if name in options}
 
     def shapes(self) -> Any:
         return self.source.shapes()

@@ -1,6 +1,6 @@
-"""The configurations that belong to single files of Stable Diffusion, told by their shapes.
+"""The configurations of single files of Stable Diffusion, chosen by their shapes.
 
-They are the numbers of the YAML published with them (v1-inference, v2-inference and others).
+Their numbers are those of the published YAML files (v1-inference, v2-inference and others).
 """
 
 import re
@@ -8,16 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from latelier.checkpoints.importers.parameters import require_bool
+from latelier.checkpoints.io.shapes import Shapes
 from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
 
 CONTEXT = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 INPUT = "model.diffusion_model.input_blocks.0.0.weight"
 FIRST_STAGE = "first_stage_model.decoder.conv_in.weight"
 
-Shapes = Mapping[str, tuple[int, ...]]
-
 VERSIONS = {768: 1, 1024: 2}
-"""Width of the context -> version."""
+"""Width of the text that the UNet attends to -> version."""
 
 _CHANNELS = {4: "text to image", 9: "inpainting"}
 _V = re.compile(r"768|[-_]v[-_.]|vpred|v[-_]pred", re.IGNORECASE)
@@ -25,7 +24,7 @@ _EPS = re.compile(r"base|512", re.IGNORECASE)
 
 
 def is_stable_diffusion(shapes: Shapes) -> bool:
-    """Tell whether the names and shapes are those of version 1 or 2."""
+    """Return whether the names and shapes are those of version 1 or 2."""
     if not shapes.keys() >= {CONTEXT, INPUT, FIRST_STAGE}:
         return False
     return shapes[CONTEXT][0] == shapes[INPUT][0] and shapes[CONTEXT][1] in VERSIONS
@@ -34,26 +33,26 @@ def is_stable_diffusion(shapes: Shapes) -> bool:
 def published_config(
     shapes: Shapes, name: str, options: Mapping[str, Any]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the YAML that belongs to a file, and what was decided.
+    """Return the published YAML for a file, and notes on what was decided.
 
     Args:
         shapes: of the file.
-        name: of the file. What version 2 predicts cannot be seen in its weights; the name hints.
-        options: prediction, "eps" or "v"; use_ema, whether averages that are there are taken.
+        name: of the file. It hints at what version 2 predicts, which the weights do not show.
+        options: prediction, "eps" or "v"; use_ema, whether averaged weights are used.
 
     Raises:
-        ModelFileError: it is another kind of Stable Diffusion.
-        InvalidConfigError: an option of another value.
+        ModelFileError: The file is another variant of Stable Diffusion.
+        InvalidConfigError: An option is invalid.
     """
     version, channels = VERSIONS[shapes[CONTEXT][1]], shapes[INPUT][1]
     if channels not in _CHANNELS:
         raise ModelFileError(
-            f"{name}: its UNet takes {channels} channels; of Stable Diffusion {version} those with "
-            f"{' or '.join(map(str, _CHANNELS))} are known"
+            f"{name}: its UNet takes {channels} channels; supported variants of Stable Diffusion "
+            f"{version} take {' or '.join(map(str, _CHANNELS))}"
         )
     prediction, why = _prediction(version, channels, name, options)
     notes = (
-        f"Stable Diffusion {version}, {_CHANNELS[channels]}, told by the shapes",
+        f"Stable Diffusion {version}, {_CHANNELS[channels]}, by its shapes",
         f"it predicts {prediction}: {why}",
     )
     high = version == 2 and prediction == "v"
@@ -113,17 +112,17 @@ def _unet(version: int, shapes: Shapes) -> dict[str, Any]:
 def _prediction(
     version: int, channels: int, name: str, options: Mapping[str, Any]
 ) -> tuple[str, str]:
-    """Return what the model predicts, and why that is believed."""
+    """Return what the model predicts, and the reason to believe it."""
     if "prediction" in options:
         known = ("eps", "v")
         if options["prediction"] not in known:
             hint = suggestion(str(options["prediction"]), known)
-            raise InvalidConfigError(f"there is no prediction '{options['prediction']}'. {hint}")
-        return options["prediction"], "the option 'prediction' says so"
+            raise InvalidConfigError(f"unknown prediction '{options['prediction']}'. {hint}")
+        return options["prediction"], "by the option 'prediction'"
     if version == 1:
-        return "eps", "all of version 1 do"
+        return "eps", "as all models of version 1 do"
     if channels == 9:
-        return "eps", "the inpainting model of version 2 does"
+        return "eps", "as the inpainting model of version 2 does"
     if _V.search(name):
         return "v", f"as models of 768 pixels do, which '{name}' points to"
     if _EPS.search(name):

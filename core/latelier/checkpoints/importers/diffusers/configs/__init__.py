@@ -1,0 +1,1 @@
+"""Configurations, to and from those of diffusers."""

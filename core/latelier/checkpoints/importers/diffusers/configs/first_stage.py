@@ -41,16 +41,16 @@ _DEFAULTS: Mapping[str, Any] = {
     "scaling_factor": 0.18215,
     "mid_block_add_attention": True,
 }
-"""What diffusers assumes where a config.json is silent."""
+"""Defaults of diffusers."""
 
 _DEFAULTS_VQ: Mapping[str, Any] = {
     "latent_channels": 3,
     "num_vq_embeddings": 256,
     "scaling_factor": 1.0,
 }
-"""What differs for codes. A folder that is silent of the scaling factor is older than that field,
-and none of the paper's models of codes is scaled; diffusers now takes 0.18215, and their pictures
-are spoilt (its issue 6725)."""
+"""Defaults that differ for codes. Folders without a scaling factor are older than that field, and
+none of the paper's models of codes is scaled. diffusers now assumes 0.18215, which spoils their
+pictures (its issue 6725)."""
 
 _TINY_SAME = (
     "in_channels",
@@ -76,7 +76,7 @@ def autoencoder_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, An
     """Return the fields of an `autoencoder_kl` or `autoencoder_vq`.
 
     Raises:
-        InvalidConfigError: a parameter asks for what there is not here.
+        InvalidConfigError: A parameter is not supported.
     """
     name = config["_class_name"]
     params = {key: value for key, value in config.items() if not key.startswith("_")}
@@ -92,14 +92,14 @@ def autoencoder_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, An
             "embed_dim": given.get("vq_embed_dim") or given["latent_channels"],
             "n_embed": given["num_vq_embeddings"],
         }
-    return _layers_from(name, given) | more
+    return _layer_config(name, given) | more
 
 
 def autoencoder_config_to_diffusers(config: Any) -> dict[str, Any]:
     """Return the config.json of an `autoencoder_kl` or `autoencoder_vq`.
 
     Raises:
-        CompatibilityError: diffusers has no such autoencoder; says what of it.
+        CompatibilityError: diffusers has no such autoencoder; the error names the difference.
     """
     quantized = hasattr(config, "n_embed")
     if config.attn_type == "linear" or (not quantized and config.embed_dim != config.z_channels):
@@ -116,8 +116,8 @@ def autoencoder_config_to_diffusers(config: Any) -> dict[str, Any]:
         "in_channels": config.in_channels,
         "out_channels": config.out_ch,
         "block_out_channels": [config.ch * multiple for multiple in config.ch_mult],
-        "down_block_types": [_type("Down", "Encoder", each) for each in attends],
-        "up_block_types": [_type("Up", "Decoder", each) for each in reversed(attends)],
+        "down_block_types": [_block_type("Down", "Encoder", each) for each in attends],
+        "up_block_types": [_block_type("Up", "Decoder", each) for each in reversed(attends)],
         "layers_per_block": config.num_res_blocks,
         "latent_channels": config.z_channels,
         "norm_num_groups": config.num_groups,
@@ -134,7 +134,7 @@ def tiny_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a `tiny` first stage.
 
     Raises:
-        InvalidConfigError: a parameter asks for what there is not here.
+        InvalidConfigError: A parameter is not supported.
     """
     params = {key: value for key, value in config.items() if not key.startswith("_")}
     wanted = (*_TINY_SAME, *_TINY_RENAMED)
@@ -144,19 +144,21 @@ def tiny_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def tiny_config_to_diffusers(config: Any) -> dict[str, Any]:
     """Return the config.json of a `tiny` first stage."""
-    renamed = {there: getattr(config, here) for there, here in _TINY_RENAMED.items()}
+    renamed = {theirs: getattr(config, ours) for theirs, ours in _TINY_RENAMED.items()}
     return {"_class_name": TINY, **{key: getattr(config, key) for key in _TINY_SAME}, **renamed}
 
 
-def _layers_from(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _layer_config(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     widths = list(given["block_out_channels"])
     attends = ["Attn" in kind for kind in given["down_block_types"]]
     size = given["sample_size"]
     resolution = size if isinstance(size, int) else size[0]
-    known = {_type("Down", "Encoder", True), _type("Down", "Encoder", False)}
+    known = {_block_type("Down", "Encoder", True), _block_type("Down", "Encoder", False)}
     for kind in given["down_block_types"]:
         if kind not in known:
-            raise InvalidConfigError(f"'{name}' has a level of the type '{kind}', not known here")
+            raise InvalidConfigError(
+                f"'{name}' has a level of the type '{kind}', which is not supported"
+            )
     if ["Attn" in kind for kind in reversed(given["up_block_types"])] != attends:
         raise InvalidConfigError(f"'{name}' attends at other levels going up than going down")
     if any(width % widths[0] for width in widths):
@@ -178,5 +180,5 @@ def _layers_from(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _type(way: str, side: str, attends: bool) -> str:
+def _block_type(way: str, side: str, attends: bool) -> str:
     return f"{'Attn' if attends else ''}{way}{side}Block2D"

@@ -1,4 +1,4 @@
-"""The configuration of the diffusion transformer, from that of diffusers."""
+"""The configuration of a diffusion transformer, from that of diffusers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from latelier.checkpoints.importers.parameters import pick_params
 from latelier.contracts.errors import InvalidConfigError
 
 DITS = ("DiTTransformer2DModel", "Transformer2DModel")
-"""Its classes; the published folders name the second, which has become the first."""
+"""Its classes. Published folders name the second, which diffusers has renamed to the first."""
 
 _DEFAULTS: Mapping[str, Any] = {
     "num_attention_heads": 16,
@@ -19,7 +19,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "sample_size": 32,
     "patch_size": 2,
 }
-"""What diffusers assumes where a config.json is silent."""
+"""Defaults of diffusers."""
 
 _FIXED: Mapping[str, tuple[Any, ...]] = {
     "norm_type": ("ada_norm_zero",),
@@ -42,21 +42,20 @@ def dit_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of our configuration.
 
     Raises:
-        InvalidConfigError: a parameter asks for what there is not here.
+        InvalidConfigError: A parameter is not supported.
     """
     name = config["_class_name"]
     params = {key: value for key, value in config.items() if not key.startswith("_")}
     if params.get("norm_type", "ada_norm_zero" if name == DITS[0] else None) != "ada_norm_zero":
         raise InvalidConfigError(
-            f"'{name}' has norm_type: {params.get('norm_type')}; only ada_norm_zero, that of DiT, "
-            "can be imported"
+            f"'{name}' has norm_type: {params.get('norm_type')}; supported is ada_norm_zero (DiT)"
         )
     given = {**_DEFAULTS, **pick_params(name, params, tuple(_DEFAULTS), _FIXED, _IGNORED)}
     latents, out = given["in_channels"], given["out_channels"] or given["in_channels"]
     if out not in (latents, 2 * latents):
         raise InvalidConfigError(
-            f"'{name}' has out_channels: {out}; only {latents}, or with a variance {2 * latents}, "
-            "can be imported"
+            f"'{name}' has out_channels: {out}; supported is {latents}, or {2 * latents} with a "
+            "variance"
         )
     width = given["num_attention_heads"] * given["attention_head_dim"]
     return {

@@ -1,4 +1,4 @@
-"""The configuration of a UNet, to and from those of diffusers."""
+"""The configuration of a UNet, to and from that of diffusers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from latelier.denoisers.configs import UNetConfig
 
 PLAIN, CROSS = "UNet2DModel", "UNet2DConditionModel"
 CLASSES = "class_label"
-"""The condition that a table of classes inside a UNet becomes."""
+"""The condition that replaces a table of classes inside a UNet."""
 
 _SHARED = (
     "in_channels",
@@ -85,10 +85,10 @@ def unet_config_from_diffusers(
     Args:
         config: a config.json of diffusers, with its `_class_name`.
         stream: name of the condition that a UNet2DConditionModel attends to.
-        spatial: name -> channels of the conditions among its input channels, the last of them.
+        spatial: name -> channels of the spatial conditions, the last of its input channels.
 
     Raises:
-        InvalidConfigError: a parameter asks for what there is not here.
+        InvalidConfigError: A parameter is not supported.
     """
     name = config["_class_name"]
     params = {key: value for key, value in config.items() if not key.startswith("_")}
@@ -104,16 +104,16 @@ def unet_config_from_diffusers(
         "model_channels": widths[0],
         "channel_mult": [width // widths[0] for width in widths],
         "num_res_blocks": given["layers_per_block"],
-        "attention_resolutions": _attending(name, types, list(given["up_block_types"])),
+        "attention_resolutions": _attention_factors(name, types, list(given["up_block_types"])),
         "num_groups": given["norm_num_groups"],
         "dropout": given["dropout"],
         "use_scale_shift_norm": given["resnet_time_scale_shift"] == "scale_shift",
-        "resblock_updown": _in_residual_blocks(name, given, types),
+        "resblock_updown": _resamples_in_blocks(name, given, types),
         "spatial": dict(spatial),
     }
     if given.get("num_class_embeds") is not None:
         found |= {"vectors": {CLASSES: 4 * widths[0]}, "native_vectors": [CLASSES]}
-    return found | (_cross(given, stream) if cross else _plain_heads(given))
+    return found | (_cross_config(given, stream) if cross else _plain_config(given))
 
 
 def unet_config_to_diffusers(
@@ -124,10 +124,10 @@ def unet_config_to_diffusers(
     Args:
         config: ours.
         sample_size: side of the latents.
-        num_classes: rows of the table of classes that goes with it, if there is one.
+        num_classes: rows of its table of classes, if there is one.
 
     Raises:
-        CompatibilityError: diffusers has no such UNet; says what of it.
+        CompatibilityError: diffusers has no such UNet; the error names the difference.
     """
     _check_exportable(config, num_classes)
     cross = config.context_dim is not None
@@ -143,7 +143,7 @@ def unet_config_to_diffusers(
         "norm_num_groups": config.num_groups,
         "dropout": config.dropout,
         "resnet_time_scale_shift": "scale_shift" if config.use_scale_shift_norm else "default",
-        **_types(config, attends),
+        **_block_types(config, attends),
     }
     if num_classes is not None:
         found["num_class_embeds"] = num_classes
@@ -156,9 +156,9 @@ def unet_config_to_diffusers(
             "use_linear_projection": config.use_linear_projections,
         }
     if config.use_scale_shift_norm:
-        # without it the attention in the middle would have no norm there
+        # otherwise diffusers builds the attention in the middle without a norm
         found["attn_norm_num_groups"] = config.num_groups
-    return found | {"attention_head_dim": _channels_a_head(config, widths, attends)}
+    return found | {"attention_head_dim": _channels_per_head(config, widths, attends)}
 
 
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -194,22 +194,24 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "use_linear_projection": False,
     },
 }
-"""What diffusers assumes where a config.json is silent."""
+"""Defaults of diffusers."""
 
 
-def _attending(name: str, down: Sequence[str], up: Sequence[str]) -> list[int]:
-    """Return the downsampling factors of the levels that attend."""
+def _attention_factors(name: str, down: Sequence[str], up: Sequence[str]) -> list[int]:
+    """Return the downsampling factor of each level with attention."""
     for kind in down:
         if kind not in _DOWN:
-            raise InvalidConfigError(f"'{name}' has a level of the type '{kind}', not known here")
+            raise InvalidConfigError(
+                f"'{name}' has a level of the type '{kind}', which is not supported"
+            )
     attends = [_DOWN[kind] for kind in down]
     if ["Attn" in kind for kind in reversed(up)] != attends:
         raise InvalidConfigError(f"'{name}' attends at other levels going up than going down")
     return [2**level for level, each in enumerate(attends) if each]
 
 
-def _in_residual_blocks(name: str, given: Mapping[str, Any], types: Sequence[str]) -> bool:
-    """Return whether the size changes in residual blocks; each but the last level says so."""
+def _resamples_in_blocks(name: str, given: Mapping[str, Any], types: Sequence[str]) -> bool:
+    """Return whether residual blocks change the size, at every level but the last."""
     by_type = [
         kind in _RESIDUAL_TYPES
         or ("Attn" in kind and given.get("downsample_type", "conv") == "resnet")
@@ -220,23 +222,22 @@ def _in_residual_blocks(name: str, given: Mapping[str, Any], types: Sequence[str
     return any(by_type)
 
 
-def _plain_heads(given: Mapping[str, Any]) -> dict[str, int]:
+def _plain_config(given: Mapping[str, Any]) -> dict[str, int]:
     _check_middle_norm(given)
     channels = given["attention_head_dim"]
     return {"num_heads": 1} if channels is None else {"num_head_channels": channels}
 
 
 def _check_middle_norm(given: Mapping[str, Any]) -> None:
-    """Check that the attention in the middle has its norm: scale-shift models may lack it."""
+    """Check that the attention in the middle has a norm, which scale-shift models may lack."""
     groups, own = given["norm_num_groups"], given["attn_norm_num_groups"]
     if own != groups and (own is not None or given["resnet_time_scale_shift"] == "scale_shift"):
         raise InvalidConfigError(
-            f"'{PLAIN}' has attn_norm_num_groups: {own}; only {groups}, as norm_num_groups, can "
-            "be imported"
+            f"'{PLAIN}' has attn_norm_num_groups: {own}; supported is {groups}, as norm_num_groups"
         )
 
 
-def _cross(given: Mapping[str, Any], stream: str | None) -> dict[str, Any]:
+def _cross_config(given: Mapping[str, Any], stream: str | None) -> dict[str, Any]:
     width, depth = given["cross_attention_dim"], given["transformer_layers_per_block"]
     if not isinstance(width, int) or not isinstance(depth, int):
         raise InvalidConfigError(f"'{CROSS}' has levels that differ in their transformers")
@@ -250,7 +251,7 @@ def _cross(given: Mapping[str, Any], stream: str | None) -> dict[str, Any]:
 
 
 def _cross_heads(given: Mapping[str, Any]) -> dict[str, int]:
-    """Return how heads are counted. `attention_head_dim` is, against its name, their number."""
+    """Return the number or size of heads. Despite its name `attention_head_dim` is their number."""
     heads = given["num_attention_heads"] or given["attention_head_dim"]
     if isinstance(heads, int):
         return {"num_heads": heads}
@@ -265,23 +266,24 @@ def _cross_heads(given: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _check_exportable(config: UNetConfig, num_classes: int | None) -> None:
-    ways = [slot.injection for slot in config.streams.values()]
-    told = () if num_classes is None else (CLASSES,)
+    injections = [slot.injection for slot in config.streams.values()]
+    vectors = () if num_classes is None else (CLASSES,)
     faults = {
-        "streams other than one native": config.context_dim is not None and ways != ["native"],
-        "vectors that are no table of classes": tuple(config.vectors) != told
-        or config.native_vectors != told,
+        "streams other than one native": config.context_dim is not None
+        and injections != ["native"],
+        "vectors that are no table of classes": tuple(config.vectors) != vectors
+        or config.native_vectors != vectors,
         "conv_resample: false": not config.conv_resample,
         "residual up- and downsampling with a context": config.resblock_updown
         and config.context_dim is not None
         and bool(config.attention_resolutions),
     }
-    named = [what for what, is_so in faults.items() if is_so]
-    if named:
-        raise CompatibilityError(f"diffusers has no UNet with {' and '.join(named)}")
+    found = [fault for fault, is_present in faults.items() if is_present]
+    if found:
+        raise CompatibilityError(f"diffusers has no UNet with {' and '.join(found)}")
 
 
-def _types(config: UNetConfig, attends: Sequence[bool]) -> dict[str, Any]:
+def _block_types(config: UNetConfig, attends: Sequence[bool]) -> dict[str, Any]:
     attention = "CrossAttn" if config.context_dim is not None else "Attn"
     plain = ("ResnetDownsample", "ResnetUpsample") if config.resblock_updown else ("Down", "Up")
     types: dict[str, Any] = {
@@ -294,10 +296,10 @@ def _types(config: UNetConfig, attends: Sequence[bool]) -> dict[str, Any]:
     return types
 
 
-def _channels_a_head(
+def _channels_per_head(
     config: UNetConfig, widths: Sequence[int], attends: Sequence[bool]
 ) -> int | None:
-    """Return the channels a head, None for one head; the middle, of the last width, attends too."""
+    """Return the channels per head, None for one head. The middle, of the last width, attends."""
     if config.num_head_channels is not None:
         return config.num_head_channels
     if config.num_heads == 1:
@@ -306,7 +308,7 @@ def _channels_a_head(
     channels = {width // config.heads(width) for width in attending}
     if len(channels) > 1:
         raise CompatibilityError(
-            f"diffusers counts channels a head, and num_heads: {config.num_heads} gives "
+            f"diffusers counts channels per head, and num_heads: {config.num_heads} gives "
             f"{', '.join(map(str, sorted(channels)))} at different levels"
         )
     return channels.pop()

@@ -1,0 +1,1 @@
+"""Writing components as diffusers loads them."""

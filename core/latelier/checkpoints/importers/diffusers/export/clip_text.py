@@ -1,4 +1,4 @@
-"""CLIP's text encoder as a pipeline of diffusers has it: an encoder and a tokenizer."""
+"""Writing CLIP's text encoder as diffusers loads it: an encoder and a tokenizer."""
 
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,12 @@ _LAYERS = "text_model.encoder.layers."
 
 
 def export_clip_text(component: Component, folder: Path) -> dict[str, str]:
-    """Write `text_encoder` and `tokenizer` to a pipeline's folder; return their classes.
+    """Write `text_encoder` and `tokenizer` to the folder of a pipeline; return their classes.
 
-    An encoder that gives its penultimate layer becomes one that is a layer shorter.
+    An encoder whose output is its penultimate layer loses the last one.
 
     Raises:
-        CompatibilityError: it has no tokenizer.
+        CompatibilityError: The encoder has no tokenizer.
     """
     config: Any = component.config
     assets = assets_of(component.module)

@@ -1,4 +1,4 @@
-"""Components of ours as diffusers loads them."""
+"""Writing first stages and UNets as diffusers loads them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,15 +18,15 @@ from latelier.checkpoints.importers.diffusers.layouts.unet import UNET_TABLE, un
 from latelier.contracts.errors import CompatibilityError
 
 
-def as_diffusers(
+def convert_component(
     component: Component, sample_size: int, classes: Tensor | None = None
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return a component's config.json and state dict.
+    """Return the config.json and the state dict of a component.
 
     Args:
         component: a first stage or a UNet.
-        sample_size: side of the latents, which a UNet's configuration names.
-        classes: the table (classes, width) whose rows are given to a UNet, which holds it there.
+        sample_size: side of the latents, a field of a UNet's configuration.
+        classes: the table (classes, width) that diffusers keeps inside the UNet, if there is one.
 
     Raises:
         CompatibilityError: diffusers has no such component.
@@ -35,9 +35,9 @@ def as_diffusers(
     tensors: Mapping[str, Tensor] = component.module.state_dict()
     if component.id == "latelier/unet":
         rows = None if classes is None else len(classes)
-        held = {} if classes is None else {UNET_TABLE: classes}
+        table = {} if classes is None else {UNET_TABLE: classes}
         fields = unet_config_to_diffusers(config, sample_size, rows)
-        return fields, {**unet_to_diffusers(config, tensors), **held}
+        return fields, {**unet_to_diffusers(config, tensors), **table}
     if component.id in ("latelier/autoencoder_kl", "latelier/autoencoder_vq"):
         levels = len(config.ch_mult)
         return autoencoder_config_to_diffusers(config), autoencoder_to_diffusers(tensors, levels)
@@ -45,8 +45,8 @@ def as_diffusers(
         return tiny_config_to_diffusers(config), dict(tensors)
     if component.id == "latelier/transformer":
         raise CompatibilityError(
-            "the denoiser 'latelier/transformer' cannot be exported: diffusers' gives the timestep "
-            "other sinusoids than the published models have, and would make other pictures"
+            "the denoiser 'latelier/transformer' cannot be exported: diffusers embeds the timestep "
+            "with other sinusoids than the published models, and would make other pictures"
         )
     raise CompatibilityError(
         f"diffusers has no equivalent of the {component.kind} '{component.id}'"
@@ -56,11 +56,11 @@ def as_diffusers(
 def export_component(
     component: Component, folder: Path, sample_size: int, classes: Tensor | None = None
 ) -> str:
-    """Write a component to a folder of its own; return its class in diffusers. See `as_diffusers`.
+    """Write a component to its own folder; return its class in diffusers.
 
     Raises:
         CompatibilityError: diffusers has no such component.
     """
-    config, tensors = as_diffusers(component, sample_size, classes)
+    config, tensors = convert_component(component, sample_size, classes)
     write_component(folder, config, tensors)
     return str(config["_class_name"])

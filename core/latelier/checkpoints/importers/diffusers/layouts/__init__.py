@@ -1,0 +1,1 @@
+"""Names and shapes of weights, to and from those of diffusers."""

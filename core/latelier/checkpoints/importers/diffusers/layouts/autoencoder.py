@@ -1,4 +1,4 @@
-"""The layers of an autoencoder under our names and under diffusers'. Pure functions."""
+"""The tensors of an autoencoder under our names and under those of diffusers. Pure functions."""
 
 import re
 from collections.abc import Mapping
@@ -37,34 +37,34 @@ _UP = re.compile(r"(decoder\.up(?:_blocks)?\.)(\d+)(\..*)")
 
 
 def autoencoder_to_diffusers(tensors: Mapping[str, Tensor], levels: int) -> dict[str, Tensor]:
-    """Return the state dict of an autoencoder of that many levels under diffusers' names."""
+    """Return the state dict of an autoencoder of `levels` levels under the names of diffusers."""
     found = {}
     for name, tensor in tensors.items():
-        there = _substituted(_up_reversed(name, levels), _NAMES)
-        if ".attentions." in there:
-            path, inside, leaf = _without_shared_storage(there)
-            there = f"{path}.{_ATTENTION[inside]}.{leaf}"
-            tensor = tensor[:, :, 0, 0] if tensor.ndim == 4 else tensor  # noqa: PLW2901
-        found[there.replace("nin_shortcut", "conv_shortcut")] = tensor
+        theirs, value = _substitute(_reverse_levels(name, levels), _NAMES), tensor
+        if ".attentions." in theirs:
+            path, inner, leaf = _split_attention(theirs)
+            theirs = f"{path}.{_ATTENTION[inner]}.{leaf}"
+            value = tensor[:, :, 0, 0] if tensor.ndim == 4 else tensor
+        found[theirs.replace("nin_shortcut", "conv_shortcut")] = value
     return found
 
 
 def autoencoder_from_diffusers(tensors: Mapping[str, Tensor], levels: int) -> dict[str, Tensor]:
-    """Return the state dict of an autoencoder of that many levels under our names."""
-    back = {there: here for here, there in _ATTENTION.items()}
+    """Return the state dict of an autoencoder of `levels` levels under our names."""
+    to_ours = {theirs: ours for ours, theirs in _ATTENTION.items()}
     found = {}
     for name, tensor in tensors.items():
-        here = name.replace("conv_shortcut", "nin_shortcut")
-        if ".attentions." in here:
-            path, inside, leaf = _without_shared_storage(here)
-            inside = _FORMER.get(inside, inside)
-            here = f"{path}.{back.get(inside, inside)}.{leaf}"
-            tensor = tensor[:, :, None, None] if tensor.ndim == 2 else tensor  # noqa: PLW2901
-        found[_up_reversed(_substituted(here, _BACK), levels)] = tensor
+        ours, value = name.replace("conv_shortcut", "nin_shortcut"), tensor
+        if ".attentions." in ours:
+            path, inner, leaf = _split_attention(ours)
+            inner = _FORMER.get(inner, inner)
+            ours = f"{path}.{to_ours.get(inner, inner)}.{leaf}"
+            value = tensor[:, :, None, None] if tensor.ndim == 2 else tensor
+        found[_reverse_levels(_substitute(ours, _BACK), levels)] = value
     return found
 
 
-def _up_reversed(name: str, levels: int) -> str:
+def _reverse_levels(name: str, levels: int) -> str:
     """Return a name with the levels of the decoder counted from the other end."""
     match = _UP.fullmatch(name)
     if match is None:
@@ -72,14 +72,14 @@ def _up_reversed(name: str, levels: int) -> str:
     return f"{match[1]}{levels - 1 - int(match[2])}{match[3]}"
 
 
-def _without_shared_storage(name: str) -> tuple[str, str, str]:
-    """Return the path of an attention, the layer in it, and the tensor."""
+def _split_attention(name: str) -> tuple[str, str, str]:
+    """Return the path of an attention, the layer inside, and the kind of tensor."""
     match = re.fullmatch(r"(.*\.attentions\.\d+)\.(.+)\.(\w+)", name)
     assert match is not None, name
     return match[1], match[2], match[3]
 
 
-def _substituted(name: str, patterns: tuple[tuple[str, str], ...]) -> str:
+def _substitute(name: str, patterns: tuple[tuple[str, str], ...]) -> str:
     for pattern, replacement in patterns:
         name, count = re.subn(f"^{pattern}", replacement, name)
         if count:

@@ -1,4 +1,4 @@
-"""The paper's text encoder under diffusers' names, and under the checkpoints'. Pure."""
+"""The paper's text encoder from the names of diffusers to those of checkpoints. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ _LAYER = re.compile(r"model\.layers\.(\d+)\.(.+)")
 
 
 def ldm_bert_from_diffusers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the state dict under the checkpoints' names, without the unused `to_logits`.
+    """Return the state dict under the names of checkpoints, without the unused `to_logits`.
 
-    A layer there is two here: its attention and its feed-forward.
+    A layer of diffusers is two of the checkpoints: an attention and a feed-forward.
     """
     found = {}
     for name, tensor in tensors.items():

@@ -1,4 +1,4 @@
-"""The diffusion transformer from diffusers' names to ours. Pure functions of dictionaries."""
+"""The tensors of a diffusion transformer from the names of diffusers to ours. Pure functions."""
 
 import re
 from collections.abc import Mapping
@@ -35,33 +35,43 @@ _PROJECTIONS = tuple(f"attn1.to_{each}" for each in "qkv")
 def dit_from_diffusers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the state dict of a transformer under our names, with the table of its classes.
 
-    There each block holds the embeddings of timestep and class once more. The positions, which
-    are computed here, are left out; what has no place keeps its name.
+    In diffusers every block holds a copy of the embeddings of timestep and class. The positions,
+    which are computed here, are left out. An unknown tensor keeps its name.
 
     Raises:
-        ModelFileError: the blocks embed timestep or class differently.
+        ModelFileError: The blocks embed timestep or class differently.
     """
     found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        stem, _, leaf = name.rpartition(".")
-        match = _INSIDE.fullmatch(stem)
-        inside = match[2] if match else ""
-        if name == _POSITIONS or inside in _PROJECTIONS[1:]:
+        path, _, leaf = name.rpartition(".")
+        match = _INSIDE.fullmatch(path)
+        if name == _POSITIONS:
             continue
-        if inside in _IN_EVERY_BLOCK:
-            ours = f"{_IN_EVERY_BLOCK[inside]}.{leaf}"
-            first = found.setdefault(ours, tensor)
-            if first is not tensor and not torch.equal(first, tensor):
-                raise ModelFileError(
-                    f"'{name}' is not as in the first block: only transformers whose blocks share "
-                    "the embeddings of timestep and class, as the published ones, can be imported"
-                )
-        elif inside == _PROJECTIONS[0]:
-            names = [name.replace(_PROJECTIONS[0], each) for each in _PROJECTIONS]
-            parts = [tensors[each] for each in names if each in tensors]
-            found[f"blocks.{match[1] if match else ''}.attn.qkv.{leaf}"] = torch.cat(parts)
-        elif match and inside in _BLOCK:
-            found[f"blocks.{match[1]}.{_BLOCK[inside]}.{leaf}"] = tensor
-        else:
-            found[f"{_ENDS.get(stem, stem)}.{leaf}"] = tensor
+        if match is None:
+            found[f"{_ENDS.get(path, path)}.{leaf}"] = tensor
+            continue
+        block, inner = f"blocks.{match[1]}", match[2]
+        if inner in _IN_EVERY_BLOCK:
+            first = found.setdefault(f"{_IN_EVERY_BLOCK[inner]}.{leaf}", tensor)
+            _check_shared(name, first, tensor)
+        elif inner == _PROJECTIONS[0]:
+            found[f"{block}.attn.qkv.{leaf}"] = _join_qkv(tensors, name)
+        elif inner in _BLOCK:
+            found[f"{block}.{_BLOCK[inner]}.{leaf}"] = tensor
+        elif inner not in _PROJECTIONS:
+            found[name] = tensor
     return found
+
+
+def _check_shared(name: str, first: Tensor, tensor: Tensor) -> None:
+    if first is not tensor and not torch.equal(first, tensor):
+        raise ModelFileError(
+            f"'{name}' differs from the first block: only transformers whose blocks share the "
+            "embeddings of timestep and class can be imported, as the published ones do"
+        )
+
+
+def _join_qkv(tensors: Mapping[str, Tensor], name: str) -> Tensor:
+    """Return the joint projection (3 C, C) or (3 C,) of the q, k and v next to `name`, a q."""
+    names = [name.replace(_PROJECTIONS[0], each) for each in _PROJECTIONS]
+    return torch.cat([tensors[each] for each in names if each in tensors])

@@ -1,8 +1,9 @@
-"""The layers of a UNet under our names and under diffusers'. Pure functions of dictionaries."""
+"""The tensors of a UNet under our names and under those of diffusers. Pure functions."""
 
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
+import torch
 from torch import Tensor
 
 from latelier.denoisers.configs import UNetConfig
@@ -11,7 +12,14 @@ Kind = Literal["same", "residual", "attention"]
 
 
 class Layer(NamedTuple):
-    """A layer: what is inside it, and its path here and there. width: of an attention."""
+    """A layer of a UNet.
+
+    Attributes:
+        kind: how its tensors are named; "same": as here.
+        ours: its path here.
+        theirs: its path in diffusers.
+        width: channels of an attention.
+    """
 
     kind: Kind
     ours: str
@@ -20,7 +28,7 @@ class Layer(NamedTuple):
 
 
 UNET_TABLE = "class_embedding.weight"
-"""The table of classes that a UNet of theirs may hold; here it is the conditioner's."""
+"""The table of classes that a UNet of diffusers may hold; here it belongs to the conditioner."""
 
 _ENDS = {
     "time_embed.0": "time_embedding.linear_1",
@@ -48,76 +56,83 @@ _INNER: Mapping[Kind, Mapping[str, str]] = {
 
 
 def unet_to_diffusers(config: UNetConfig, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the state dict of a UNet under diffusers' names."""
+    """Return the state dict of a UNet under the names of diffusers."""
     by_path = {layer.ours: layer for layer in _layers(config)}
     found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        layer, inside = _located(name, by_path)
+        layer, inner = _find_layer(name, by_path)
         if layer is None:
             found[name] = tensor
-        elif layer.kind == "attention" and inside.startswith("qkv."):
-            leaf = inside.removeprefix("qkv.")
-            for each, part in zip(
-                _PROJECTIONS, split(tensor, config.heads(layer.width)), strict=True
-            ):
-                found[f"{layer.theirs}.{each}.{leaf}"] = part
+        elif layer.kind == "attention":
+            found |= _attention_to_diffusers(layer, inner, tensor, config.heads(layer.width))
         else:
-            renamed = _renamed(inside, _INNER[layer.kind])
-            matrix = layer.kind == "attention" and tensor.ndim == 3
-            found[f"{layer.theirs}.{renamed}"] = tensor[:, :, 0] if matrix else tensor
+            found[f"{layer.theirs}.{_rename(inner, _INNER[layer.kind])}"] = tensor
     return found
 
 
 def unet_from_diffusers(config: UNetConfig, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the state dict of a UNet under our names; what has no place keeps its own."""
+    """Return the state dict of a UNet under our names; an unknown tensor keeps its name."""
     layers = _layers(config)
     by_path = {layer.theirs: layer for layer in layers}
     found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        layer, inside = _located(name, by_path)
+        layer, inner = _find_layer(name, by_path)
         if layer is None:
             found[name] = tensor
             continue
         if layer.kind == "attention":
-            inside = _renamed(inside, _FORMER)
-        renamed = _renamed(inside, {there: here for here, there in _INNER[layer.kind].items()})
-        matrix = layer.kind == "attention" and tensor.ndim == 2
-        found[f"{layer.ours}.{renamed}"] = tensor[:, :, None] if matrix else tensor
+            inner = _rename(inner, _FORMER)
+        renamed = _rename(inner, {theirs: ours for ours, theirs in _INNER[layer.kind].items()})
+        is_matrix = layer.kind == "attention" and tensor.ndim == 2
+        found[f"{layer.ours}.{renamed}"] = tensor[:, :, None] if is_matrix else tensor
     for layer in layers:
         if layer.kind == "attention":
-            _join(found, layer.ours, config.heads(layer.width))
-    return _shaped(config, found)
+            _join_in_place(found, layer.ours, config.heads(layer.width))
+    return _reshape_projections(config, found)
 
 
-def split(whole: Tensor, heads: int) -> tuple[Tensor, ...]:
-    """Return q, k and v (C, C) or (C,) of their joint weight (3 C, C, 1) or bias (3 C,).
+def split_qkv(joint: Tensor, heads: int) -> tuple[Tensor, ...]:
+    """Return q, k and v, (C, C) or (C,), of their joint weight (3 C, C, 1) or bias (3 C,).
 
     The joint one holds, for each head, its q, then its k, then its v.
     """
-    width = len(whole) // 3
-    parts = whole.reshape(heads, 3, width // heads, *whole.shape[1:2]).unbind(1)
-    return tuple(part.reshape(width, *whole.shape[1:2]) for part in parts)
+    width = len(joint) // 3
+    parts = joint.reshape(heads, 3, width // heads, *joint.shape[1:2]).unbind(1)
+    return tuple(part.reshape(width, *joint.shape[1:2]) for part in parts)
 
 
-def joined(parts: tuple[Tensor, ...], heads: int) -> Tensor:
-    """Return the joint weight or bias of q, k and v: the inverse of `split`."""
-    from torch import stack
-
+def join_qkv(parts: tuple[Tensor, ...], heads: int) -> Tensor:
+    """Return the joint weight or bias of q, k and v: the inverse of `split_qkv`."""
     width = len(parts[0])
     each = [part.reshape(heads, width // heads, *part.shape[1:2]) for part in parts]
-    return stack(each, 1).reshape(3 * width, *parts[0].shape[1:])
+    return torch.stack(each, 1).reshape(3 * width, *parts[0].shape[1:])
 
 
-def _join(found: dict[str, Tensor], path: str, heads: int) -> None:
-    """Replace q, k and v in place where all three are there."""
+def _attention_to_diffusers(
+    layer: Layer, inner: str, tensor: Tensor, heads: int
+) -> dict[str, Tensor]:
+    if inner.startswith("qkv."):
+        leaf = inner.removeprefix("qkv.")
+        parts = zip(_PROJECTIONS, split_qkv(tensor, heads), strict=True)
+        return {f"{layer.theirs}.{each}.{leaf}": part for each, part in parts}
+    matrix = tensor[:, :, 0] if tensor.ndim == 3 else tensor
+    return {f"{layer.theirs}.{_rename(inner, _ATTENTION)}": matrix}
+
+
+def _join_in_place(tensors: dict[str, Tensor], path: str, heads: int) -> None:
+    """Replace the q, k and v of an attention by their joint tensor, if all three are there."""
     for leaf in ("weight", "bias"):
         names = [f"{path}.{each}.{leaf}" for each in _PROJECTIONS]
-        if all(name in found for name in names):
-            found[f"{path}.qkv.{leaf}"] = joined(tuple(found.pop(name) for name in names), heads)
+        if all(name in tensors for name in names):
+            parts = tuple(tensors.pop(name) for name in names)
+            tensors[f"{path}.qkv.{leaf}"] = join_qkv(parts, heads)
 
 
-def _shaped(config: UNetConfig, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return projections around transformers as the configuration has them: files differ."""
+def _reshape_projections(config: UNetConfig, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors, the projections of transformers as linear layers or as convolutions.
+
+    Files have them in either form, whatever their configuration.
+    """
     ends, dims = (".proj_in.weight", ".proj_out.weight"), 2 if config.use_linear_projections else 4
     if config.context_dim is None:
         return tensors
@@ -142,32 +157,41 @@ def _layers(config: UNetConfig) -> list[Layer]:
 
 
 def _down(config: UNetConfig, widths: list[int], attention: Kind) -> Iterator[Layer]:
-    blocks = config.num_res_blocks
+    per_level = config.num_res_blocks + 1
     for level, width in enumerate(widths):
         theirs = f"down_blocks.{level}"
-        for i in range(blocks):
-            ours = f"input_blocks.{1 + level * (blocks + 1) + i}"
-            yield Layer("residual", f"{ours}.0", f"{theirs}.resnets.{i}")
-            if 2**level in config.attention_resolutions:
-                yield Layer(attention, f"{ours}.1", f"{theirs}.attentions.{i}", width)
+        for i in range(config.num_res_blocks):
+            ours = f"input_blocks.{1 + level * per_level + i}"
+            yield from _block(config, level, ours, f"{theirs}.{{}}.{i}", attention, width)
         if level < len(widths) - 1:
-            ours = f"input_blocks.{(level + 1) * (blocks + 1)}.0"
+            ours = f"input_blocks.{(level + 1) * per_level}.0"
             yield _resampling(config, ours, f"{theirs}.downsamplers.0", "op")
 
 
 def _up(config: UNetConfig, widths: list[int], attention: Kind) -> Iterator[Layer]:
-    blocks = config.num_res_blocks + 1
+    per_level = config.num_res_blocks + 1
     for k, (level, width) in enumerate(reversed(list(enumerate(widths)))):
         theirs = f"up_blocks.{k}"
-        attends = 2**level in config.attention_resolutions
-        for i in range(blocks):
-            ours = f"output_blocks.{k * blocks + i}"
-            yield Layer("residual", f"{ours}.0", f"{theirs}.resnets.{i}")
-            if attends:
-                yield Layer(attention, f"{ours}.1", f"{theirs}.attentions.{i}", width)
+        for i in range(per_level):
+            ours = f"output_blocks.{k * per_level + i}"
+            yield from _block(config, level, ours, f"{theirs}.{{}}.{i}", attention, width)
         if level > 0:
-            ours = f"output_blocks.{k * blocks + blocks - 1}.{2 if attends else 1}"
+            last = 2 if _attends(config, level) else 1
+            ours = f"output_blocks.{k * per_level + per_level - 1}.{last}"
             yield _resampling(config, ours, f"{theirs}.upsamplers.0", "conv")
+
+
+def _block(
+    config: UNetConfig, level: int, ours: str, theirs: str, attention: Kind, width: int
+) -> Iterator[Layer]:
+    """Yield the layers of a block; `theirs` has {} for the kind of layer."""
+    yield Layer("residual", f"{ours}.0", theirs.format("resnets"))
+    if _attends(config, level):
+        yield Layer(attention, f"{ours}.1", theirs.format("attentions"), width)
+
+
+def _attends(config: UNetConfig, level: int) -> bool:
+    return 2**level in config.attention_resolutions
 
 
 def _resampling(config: UNetConfig, ours: str, theirs: str, inner: str) -> Layer:
@@ -176,8 +200,8 @@ def _resampling(config: UNetConfig, ours: str, theirs: str, inner: str) -> Layer
     return Layer("same", f"{ours}.{inner}", f"{theirs}.conv")
 
 
-def _located(name: str, by_path: Mapping[str, Layer]) -> tuple[Layer | None, str]:
-    """Return the layer that a tensor is in, and its name inside."""
+def _find_layer(name: str, by_path: Mapping[str, Layer]) -> tuple[Layer | None, str]:
+    """Return the layer that holds a tensor, and the rest of the name."""
     path = name
     while path:
         path = path.rpartition(".")[0]
@@ -186,6 +210,6 @@ def _located(name: str, by_path: Mapping[str, Layer]) -> tuple[Layer | None, str
     return None, name
 
 
-def _renamed(name: str, names: Mapping[str, str]) -> str:
+def _rename(name: str, names: Mapping[str, str]) -> str:
     path, _, leaf = name.rpartition(".")
     return f"{names.get(path, path)}.{leaf}" if path else name

@@ -1,0 +1,121 @@
+"""The model_index.json of a pipeline: which class it is, and which of its parts are read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from latelier.contracts.errors import InvalidConfigError, suggestion
+
+DENOISER = ("unet", "transformer")
+FIRST_STAGE = ("vae", "vqvae")
+TEXT_ENCODER = ("text_encoder", "bert")
+
+WEIGHTS = (*DENOISER, *FIRST_STAGE, *TEXT_ENCODER)
+"""Parts whose weights are read."""
+
+_READ = (*WEIGHTS, "scheduler", "tokenizer")
+
+_IGNORED = {
+    "safety_checker": "it judges finished pictures",
+    "feature_extractor": "it prepares pictures for a part that is not imported",
+    "image_encoder": "it is for adapters, which are not imported",
+    "controlnet": "it is an adapter, which latelier cannot import yet",
+    "adapter": "it is an adapter, which latelier cannot import yet",
+    "motion_adapter": "it is an adapter, which latelier cannot import yet",
+    "watermark": "it marks finished pictures",
+    "watermarker": "it marks finished pictures",
+    "image_processor": "it converts pictures",
+    "inverse_scheduler": "inversion is a sampler here",
+    "caption_generator": "it describes pictures",
+    "caption_processor": "it describes pictures",
+}
+"""Part that the pipeline works without -> why it is not imported."""
+
+SUPER_RESOLUTION = "LDMSuperResolutionPipeline"
+INPAINTING = ("StableDiffusionInpaintPipeline", "StableDiffusionControlNetInpaintPipeline")
+PIPELINES = (
+    SUPER_RESOLUTION,
+    *INPAINTING,
+    "CycleDiffusionPipeline",
+    "DDIMPipeline",
+    "DDPMPipeline",
+    "DiTPipeline",
+    "LDMPipeline",
+    "LDMTextToImagePipeline",
+    "PNDMPipeline",
+    "RePaintPipeline",
+    "StableDiffusionAdapterPipeline",
+    "StableDiffusionAttendAndExcitePipeline",
+    "StableDiffusionControlNetImg2ImgPipeline",
+    "StableDiffusionControlNetPipeline",
+    "StableDiffusionDiffEditPipeline",
+    "StableDiffusionImg2ImgPipeline",
+    "StableDiffusionModelEditingPipeline",
+    "StableDiffusionPAGPipeline",
+    "StableDiffusionPanoramaPipeline",
+    "StableDiffusionParadigmsPipeline",
+    "StableDiffusionPipeline",
+    "StableDiffusionPipelineSafe",
+    "StableDiffusionPix2PixZeroPipeline",
+    "StableDiffusionSAGPipeline",
+)
+"""Pipelines that sample a model as latelier does. Others may give its parts another meaning."""
+
+
+class PipelineIndex:
+    """The content of a model_index.json.
+
+    Attributes:
+        name: of the pipeline's class, or of the one that it is to be read as.
+    """
+
+    def __init__(self, values: Mapping[str, Any], read_as: Any = None) -> None:
+        self._values = values
+        found = str(values.get("_class_name", ""))
+        self.name = str(found if read_as is None else read_as)
+        if self.name not in PIPELINES:
+            raise InvalidConfigError(
+                f"the pipeline '{self.name}' is not supported; if it samples like another one, "
+                f"--option pipeline=NAME reads it as that. {suggestion(self.name, PIPELINES)}"
+            )
+        unknown = [part for part in self._parts() if part not in (*_READ, *_IGNORED)]
+        if unknown:
+            part = unknown[0]
+            raise InvalidConfigError(
+                f"the {self.name} has a part '{part}' ({self.class_of(part)}), which is not "
+                f"supported. {suggestion(part, _READ)}"
+            )
+
+    def has(self, part: str) -> bool:
+        """Return whether the pipeline has a part."""
+        return part in self._parts()
+
+    def class_of(self, part: str) -> str:
+        """Return the class of a part."""
+        return str(self._parts()[part])
+
+    def notes(self) -> list[str]:
+        """Return a note for each part that is not imported."""
+        return [
+            f"{part} ({self.class_of(part)}) was not imported: {_IGNORED[part]}"
+            for part in self._parts()
+            if part in _IGNORED
+        ]
+
+    def labels(self) -> Any:
+        """Return the names of the classes, as they are written there."""
+        return self._values.get("id2label")
+
+    def _parts(self) -> dict[str, str]:
+        """Return part -> its class."""
+        return {
+            part: entry[1]
+            for part, entry in self._values.items()
+            if isinstance(entry, list) and len(entry) == 2 and entry[1] is not None
+        }
+
+
+def folders_with_weights(values: Mapping[str, Any]) -> list[str]:
+    """Return the folders of a pipeline whose weights are read; [""] of a component alone."""
+    if not any(isinstance(entry, list) for entry in values.values()):
+        return [""]
+    return [part for part in WEIGHTS if isinstance(values.get(part), list) and values[part][1]]

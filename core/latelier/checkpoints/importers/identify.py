@@ -1,0 +1,173 @@
+"""Recognising published files that no importer reads, so that the error can say what they are."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from latelier.checkpoints.io.shapes import Shapes
+from latelier.checkpoints.weight_files import explain_foreign, is_weight_file
+from latelier.contracts.importing import ImportSource
+
+_UNET = "model.diffusion_model."
+_CONTEXT = "transformer_blocks.0.attn2.to_k.weight"
+_MODEL = "import a whole checkpoint, or the folder of a pipeline"
+_BASE = "it changes another model, and latelier cannot load it yet"
+_OTHER_MODEL = "latelier cannot load it"
+
+
+@dataclass(frozen=True)
+class _Format:
+    """A published format.
+
+    Attributes:
+        matches: whether shapes are of the format.
+        text: what it is, and what to do.
+    """
+
+    matches: Callable[[Shapes], bool]
+    text: str
+
+
+def identify(source: ImportSource) -> str:
+    """Return what a source is that no importer recognises, and what to do.
+
+    Raises:
+        ModelFileError: The file is damaged, or cannot be read.
+    """
+    path = source.path
+    if path.is_file() and not is_weight_file(path):
+        foreign = explain_foreign(path)
+        return foreign or "is neither a safetensors file, nor a checkpoint of torch, nor a folder"
+    shapes = source.shapes()
+    if path.is_dir() and not shapes:
+        return (
+            "is of an unknown format: expected the model_index.json of diffusers, or a config.json "
+            "with a _class_name"
+        )
+    if not shapes:
+        return "holds no tensors"
+    for format_ in _FORMATS:
+        if format_.matches(shapes):
+            return format_.text
+    names = ", ".join(sorted(shapes)[:3])
+    return (
+        f"is of an unknown format; it holds {len(shapes)} tensors ({names} ...). A checkpoint of "
+        "CompVis needs its YAML in the same folder, or --config"
+    )
+
+
+def _has_prefix(*prefixes: str) -> Callable[[Shapes], bool]:
+    """Return a test for a tensor whose name begins with each of the prefixes."""
+    return lambda shapes: all(_any_starts(shapes, prefix) for prefix in prefixes)
+
+
+def _has_part(*parts: str) -> Callable[[Shapes], bool]:
+    """Return a test for a tensor whose name contains one of the parts."""
+    return lambda shapes: any(part in name for name in shapes for part in parts)
+
+
+def _any_starts(names: Collection[str], prefix: str) -> bool:
+    return any(name.startswith(prefix) for name in names)
+
+
+def _context_width(shapes: Shapes) -> int | None:
+    """Return the width that a UNet attends to."""
+    widths = (shape[-1] for name, shape in shapes.items() if name.endswith(_CONTEXT) and shape)
+    return next(widths, None)
+
+
+def _is_embedding(shapes: Shapes) -> bool:
+    names = {name.rpartition(".")[2] if "*" not in name else "*" for name in shapes}
+    if names <= {"emb_params", "*", "clip_l", "clip_g", "t5xxl"}:
+        return True
+    return len(shapes) <= 2 and all(
+        name.startswith("<") or (len(shape) <= 2 and shape[-1:] in ((768,), (1024,), (1280,)))
+        for name, shape in shapes.items()
+    )
+
+
+def _is_sdxl(shapes: Shapes) -> bool:
+    is_unet = _any_starts(shapes, _UNET) or "label_emb.0.0.weight" in shapes
+    return _any_starts(shapes, "conditioner.embedders.") or (
+        is_unet and _context_width(shapes) in (2048, 1280)
+    )
+
+
+def _is_compvis_unet(shapes: Shapes) -> bool:
+    return "input_blocks.0.0.weight" in shapes or f"{_UNET}input_blocks.0.0.weight" in shapes
+
+
+def _lacks_first_stage(shapes: Shapes) -> bool:
+    has_text = _any_starts(shapes, "cond_stage_model.")
+    return _is_compvis_unet(shapes) and has_text and not _any_starts(shapes, "first_stage_model.")
+
+
+def _is_unet_alone(shapes: Shapes) -> bool:
+    return _is_compvis_unet(shapes) and not _any_starts(shapes, "first_stage_model.")
+
+
+def _is_vae(shapes: Shapes) -> bool:
+    return {"encoder.conv_in.weight", "decoder.conv_in.weight"} <= {
+        name.removeprefix("first_stage_model.") for name in shapes
+    }
+
+
+_FORMATS = (
+    _Format(_has_part(".lora_down.", ".lora_up."), f"is a LoRA: {_BASE}"),
+    _Format(_has_part(".lora_A.", ".lora_B.", ".lora.down.", ".lora.up."), f"is a LoRA: {_BASE}"),
+    _Format(_has_part(".hada_w1", ".lokr_w", ".oft_", "dora_scale"), f"is a LyCORIS: {_BASE}"),
+    _Format(_has_prefix("control_model."), f"is a ControlNet: {_BASE}"),
+    _Format(_has_prefix("controlnet_cond_embedding."), f"is a ControlNet: {_BASE}"),
+    _Format(_has_prefix("input_hint_block."), f"is a ControlNet: {_BASE}"),
+    _Format(_has_prefix("adapter.body."), f"is a T2I-Adapter: {_BASE}"),
+    _Format(_has_prefix("body.0.", "conv_in."), f"is a T2I-Adapter: {_BASE}"),
+    _Format(_has_part("motion_modules.", "temporal_transformer."), f"is a motion module: {_BASE}"),
+    _Format(_has_prefix("image_proj."), f"is an IP-Adapter of an unknown kind: {_BASE}"),
+    _Format(_has_part("time_stack."), f"is Stable Video Diffusion: {_OTHER_MODEL}"),
+    _Format(_is_sdxl, f"is Stable Diffusion XL: {_OTHER_MODEL}; versions 1 and 2 can be imported"),
+    _Format(_has_part("joint_blocks."), f"is Stable Diffusion 3: {_OTHER_MODEL}"),
+    _Format(_has_part("double_blocks."), f"is Flux, or a model like it: {_OTHER_MODEL}"),
+    _Format(_has_part("double_layers."), f"is AuraFlow: {_OTHER_MODEL}"),
+    _Format(_has_part("add_k_proj."), f"is a transformer like Stable Diffusion 3: {_OTHER_MODEL}"),
+    _Format(_has_part("cap_embedder.", "caption_projection."), f"is a PixArt: {_OTHER_MODEL}"),
+    _Format(_has_part("y_embedder.y_proj."), f"is a PixArt: {_OTHER_MODEL}"),
+    _Format(
+        _has_part("y_embedder.embedding_table."),
+        "is a DiT alone: import the folder of its pipeline, such as facebook/DiT-XL-2-256",
+    ),
+    _Format(
+        _lacks_first_stage,
+        "is a checkpoint without its VAE (no first_stage_model): merge the VAE into it, or import "
+        "the folder of its pipeline",
+    ),
+    _Format(_is_unet_alone, f"is a UNet alone, without VAE and text encoder: {_MODEL}"),
+    _Format(
+        _has_prefix("down_blocks.", "up_blocks.", "time_embedding."),
+        "is a UNet of diffusers alone: import its folder, with the config.json, or the folder of "
+        "its pipeline",
+    ),
+    _Format(
+        _has_part("encoder.down_blocks.", "decoder.up_blocks."),
+        "is a VAE of diffusers alone: import its folder, with the config.json",
+    ),
+    _Format(
+        _is_vae,
+        "is a VAE alone: it needs its YAML in the same folder, or --config (presets: `latelier "
+        "models presets`)",
+    ),
+    _Format(_has_prefix("encoder.layers.", "decoder.layers."), f"is a tiny VAE alone: {_MODEL}"),
+    _Format(
+        _has_part("text_model.embeddings.", "transformer.resblocks."),
+        f"is a CLIP text encoder alone: {_MODEL}",
+    ),
+    _Format(
+        _has_part("vision_model.", "visual.conv1."), f"is a CLIP image encoder alone: {_MODEL}"
+    ),
+    _Format(_has_part(".SelfAttention.q."), f"is a T5 text encoder alone: {_MODEL}"),
+    _Format(_has_part(".rdb1.", "conv_first."), f"is an upscaler of pictures: {_OTHER_MODEL}"),
+    _Format(_has_part("layers.0.self_attn.q_proj."), f"is a language model: {_OTHER_MODEL}"),
+    _Format(
+        _has_part("exp_avg", "optimizer."), "is the state of an optimizer: import the model instead"
+    ),
+    _Format(_is_embedding, f"is a textual-inversion embedding: {_BASE}"),
+)
+"""In order: an earlier format has names that a later one has too."""

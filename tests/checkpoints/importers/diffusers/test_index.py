@@ -1,0 +1,107 @@
+"""Every part that a model_index.json names is read, noted, or refused."""
+
+import json
+
+import pytest
+
+from latelier.checkpoints.importers.diffusers.importer import Diffusers
+from latelier.checkpoints.importers.diffusers.index import PipelineIndex, folders_with_weights
+from latelier.checkpoints.importers.source import open_source
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
+
+PARTS = {
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "CLIPTokenizer"],
+    "scheduler": ["diffusers", "PNDMScheduler"],
+    "safety_checker": [None, None],
+    "requires_safety_checker": False,
+}
+SD = {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.21.0", **PARTS}
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["safety_checker", "feature_extractor", "image_encoder", "controlnet", "adapter", "watermark"],
+)
+def test_a_part_that_is_not_needed_is_noted(part):
+    (note,) = PipelineIndex({**SD, part: ["x", "SomeModel"]}).notes()
+    assert note.startswith(f"{part} (SomeModel) was not imported: ")
+
+
+def test_a_part_that_is_null_is_no_part():
+    assert PipelineIndex({**SD, "image_encoder": [None, None]}).notes() == []
+
+
+@pytest.mark.parametrize("part", ["text_encoder_2", "prior", "low_res_scheduler", "qformer"])
+def test_a_part_that_is_unknown_is_refused(part):
+    with pytest.raises(InvalidConfigError, match=f"a part '{part}' \\(SomeModel\\), which is not"):
+        PipelineIndex({**SD, part: ["x", "SomeModel"]})
+
+
+@pytest.mark.parametrize(
+    "name", ["RectifiedFlowPipeline", "StableDiffusionXLPipeline", "FluxPipeline", ""]
+)
+def test_a_pipeline_that_may_sample_in_another_way_is_refused(name):
+    with pytest.raises(InvalidConfigError, match=f"the pipeline '{name}' is not supported"):
+        PipelineIndex({**SD, "_class_name": name})
+    assert PipelineIndex({**SD, "_class_name": name}, "StableDiffusionPipeline").has("unet")
+
+
+def test_folders_of_which_weights_are_read():
+    assert folders_with_weights(SD) == ["unet", "vae", "text_encoder"]
+    assert folders_with_weights({"_class_name": "AutoencoderKL"}) == [""]
+
+
+UNET = {
+    "_class_name": "UNet2DConditionModel",
+    "cross_attention_dim": 32,
+    "block_out_channels": [32, 64],
+    "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+    "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
+}
+VAE = {"_class_name": "AutoencoderKL", "block_out_channels": [32, 64]}
+VAE |= {key: [f"{kind}Block2D"] * 2 for key, kind in (("down_block_types", "DownEncoder"),)}
+VAE |= {"up_block_types": ["UpDecoderBlock2D"] * 2}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A pipeline without weights."""
+
+    def make(index, **files):
+        configs = {"unet": UNET, "vae": VAE, "text_encoder": {"model_type": "clip_text_model"}}
+        for part, values in {**configs, **files}.items():
+            (tmp_path / part).mkdir(exist_ok=True)
+            (tmp_path / part / "config.json").write_text(json.dumps(values))
+        (tmp_path / "tokenizer").mkdir(exist_ok=True)
+        (tmp_path / "scheduler").mkdir(exist_ok=True)
+        scheduler = {"_class_name": "PNDMScheduler"}
+        (tmp_path / "scheduler" / "scheduler_config.json").write_text(json.dumps(scheduler))
+        (tmp_path / "model_index.json").write_text(json.dumps(index))
+        return open_source(tmp_path, None, {})
+
+    return make
+
+
+def test_configurations_are_checked_without_weights(folder):
+    Diffusers().check(folder(SD))
+
+
+def test_a_denoiser_whose_condition_is_not_there_is_refused(folder):
+    index = {key: value for key, value in SD.items() if key not in ("text_encoder", "tokenizer")}
+    index["image_encoder"] = ["transformers", "CLIPVisionModelWithProjection"]
+    with pytest.raises(InvalidConfigError, match=r"a condition of width 32.*has no text"):
+        Diffusers().check(folder(index))
+
+
+def test_another_text_encoder_is_refused(folder):
+    with pytest.raises(ModelFileError, match="the text encoder 'roberta' is not supported"):
+        Diffusers().check(folder(SD, text_encoder={"model_type": "roberta"}))
+
+
+def test_a_part_whose_folder_is_missing_is_refused(folder):
+    source = folder({**SD, "vqvae": ["diffusers", "VQModel"], "vae": [None, None]})
+    with pytest.raises(ModelFileError, match="vqvae: folder not found, though model_index"):
+        Diffusers().check(source)
