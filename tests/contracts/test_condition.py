@@ -88,7 +88,7 @@ def test_of_sorts_parts_into_slots():
     assert Condition().batch is None
 
 
-def test_joining_is_union_and_equal_names_are_refused():
+def test_union_refuses_equal_names():
     text = Condition.of({"text": ConditionPart(Stream(tokens()))})
     label = Condition.of({"text": ConditionPart(vector=torch.ones(2, 4))})
     joined = text.union(label)  # one name in two slots: one conditioner may fill both
@@ -123,14 +123,14 @@ def test_to_changes_only_floating_point_tensors():
     assert {each.dtype for each in floats} == {torch.bfloat16}
 
 
-def test_padding_adds_zero_tokens_under_a_mask():
+def test_pad_adds_zero_tokens_under_a_mask():
     padded = Stream(tokens(n=3)).pad(5)
     assert padded.tokens.shape == (2, 5, 4)
     assert padded.tokens[:, 3:].abs().sum() == 0
     assert padded.mask.tolist() == [[True] * 3 + [False] * 2] * 2
 
 
-def test_padding_keeps_a_mask_and_what_is_long_enough():
+def test_pad_keeps_a_mask_and_what_is_long_enough():
     mask = torch.tensor([[True, False, False], [True, True, False]])
     assert Stream(tokens(), mask).pad(4).mask.tolist() == [
         [True, False, False, False],
@@ -140,12 +140,12 @@ def test_padding_keeps_a_mask_and_what_is_long_enough():
     assert stream.pad(3) is stream
 
 
-def test_padding_never_cuts():
+def test_pad_never_cuts():
     with pytest.raises(ConditionError, match="at most 2 tokens long"):
         Stream(tokens(n=3)).pad(2)
 
 
-def test_stacked_puts_rows_one_after_the_other():
+def test_concat_puts_rows_one_after_the_other():
     one = Condition(
         {"t": Stream(tokens(b=2, value=1))}, {"s": torch.ones(2, 1, 4, 4)}, {"v": torch.ones(2, 3)}
     )
@@ -164,12 +164,12 @@ def test_stacked_puts_rows_one_after_the_other():
     assert concat([one]) is one
 
 
-def test_stacked_pads_the_shorter_stream_under_a_mask():
+def test_concat_pads_the_shorter_stream_under_a_mask():
     both = concat([Condition({"t": Stream(tokens(1, 3))}), Condition({"t": Stream(tokens(1, 1))})])
     assert both.streams["t"].mask.tolist() == [[True, True, True], [True, False, False]]
 
 
-def test_stacked_masks_a_stream_that_one_lacks():
+def test_concat_masks_a_stream_that_one_lacks():
     one = Condition({"t": Stream(tokens(2)), "u": Stream(tokens(2, d=5))})
     other = Condition({"t": Stream(tokens(1))})
     both = concat([one, other])
@@ -178,14 +178,14 @@ def test_stacked_masks_a_stream_that_one_lacks():
     assert concat([other, one]).streams["u"].mask[0].tolist() == [False] * 3
 
 
-def test_a_condition_that_gives_nothing_has_as_many_rows_as_the_others():
+def test_concat_gives_an_empty_condition_as_many_rows_as_the_others():
     both = concat([Condition(), Condition({"t": Stream(tokens(2))})])
     assert both.batch == 4
     assert both.streams["t"].mask.any(dim=1).tolist() == [False, False, True, True]
     assert concat([Condition(), Condition()]).batch is None
 
 
-def test_stacked_fills_in_regions_and_scales():
+def test_concat_fills_in_regions_and_scales():
     region = torch.rand(1, 1, 4, 4)
     one = Condition({"t": Stream(tokens(1), region=region, scale=0.5)})
     two = Condition({"t": Stream(tokens(2), scale=torch.tensor([2.0, 3.0]))})
@@ -196,7 +196,7 @@ def test_stacked_fills_in_regions_and_scales():
     assert concat([half, half]).streams["t"].scale == 0.5
 
 
-def test_a_vector_that_one_lacks_is_zero():
+def test_concat_fills_a_missing_vector_with_zeros():
     both = concat([Condition(), Condition({}, {}, {"v": torch.ones(2, 3)})])
     assert both.vectors["v"][:, 0].tolist() == [0, 0, 1, 1]
 
@@ -212,7 +212,7 @@ def test_a_spatial_part_has_no_neutral_value():
 KEEP = torch.tensor([True, False])
 
 
-def test_chosen_takes_rows_of_one_or_the_other():
+def test_where_takes_rows_of_one_or_the_other():
     part = ConditionPart(Stream(tokens(value=1)), torch.ones(2, 1, 4, 4), torch.ones(2, 3))
     other = ConditionPart(Stream(tokens(value=0)), torch.zeros(2, 1, 4, 4), torch.zeros(2, 3))
     mixed = where(KEEP, part, other)
@@ -222,7 +222,7 @@ def test_chosen_takes_rows_of_one_or_the_other():
     assert mixed.vector[:, 0].tolist() == [1, 0]
 
 
-def test_chosen_aligns_lengths_masks_regions_and_scales():
+def test_where_aligns_lengths_masks_regions_and_scales():
     region = torch.zeros(2, 1, 4, 4)
     part = ConditionPart(Stream(tokens(n=3), region=region, scale=0.5))
     mixed = where(KEEP, part, ConditionPart(Stream(tokens(n=1)))).stream
@@ -244,7 +244,7 @@ def test_where_refuses_parts_with_other_slots_or_rows(keep, other, message):
         where(keep, ConditionPart(Stream(tokens())), other)
 
 
-def test_chosen_lets_gradients_through_to_both():
+def test_where_lets_gradients_through_to_both():
     null = torch.zeros(1, 1, 4, requires_grad=True)
     given = tokens(n=1).requires_grad_()
     mixed = where(KEEP, ConditionPart(Stream(given)), ConditionPart(Stream(null.expand(2, -1, -1))))

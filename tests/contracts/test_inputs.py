@@ -47,7 +47,7 @@ def test_a_schema_has_the_formats_of_boxes_and_colors():
         ("left", "'box'"),
     ],
 )
-def test_boxes_that_are_none(value, message):
+def test_values_that_are_no_box(value, message):
     with pytest.raises(InvalidInputError, match=message):
         read(box=value)
 
@@ -61,7 +61,7 @@ def test_colors(value, read_as):
 
 
 @pytest.mark.parametrize("value", ["reddish", "#12", 3, None, ""])
-def test_colors_that_are_none(value):
+def test_values_that_are_no_color(value):
     with pytest.raises(InvalidInputError, match="a color is '#rrggbb' or a CSS name"):
         read(color=value)
 
@@ -80,7 +80,7 @@ class Two(Frozen):
     b: int
 
 
-def test_a_bare_value_fills_the_one_required_field():
+def test_a_value_without_a_field_name_fills_the_one_required_field():
     assert read_input(One, "hi", "prompt") == One(text="hi")
     assert read_input(One, {"text": "hi", "note": "x"}, "prompt") == One(text="hi", note="x")
     assert read_input(Optional, 3, "scale") == Optional(scale=3)

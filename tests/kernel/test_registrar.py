@@ -37,7 +37,7 @@ def test_one_name_in_two_kinds_is_fine():
 
 
 @pytest.mark.parametrize("name", ["", "Big", "1st", "with-dash", "with space", "a/b", "a.b", "é"])
-def test_names_that_are_none(name):
+def test_invalid_names(name):
     with pytest.raises(
         PluginError, match=f"schedule '{name}': 'name': a name is lower-case letters"
     ):
@@ -48,7 +48,7 @@ def test_names_that_are_none(name):
     "text",
     ["", "a", "a:", ":b", "a.b", "a:b:c", "a.:b", ".a:b", "a..b:c", "a b:c", "a:b()", "a:b\n"],
 )
-def test_import_strings_that_are_none(text):
+def test_invalid_import_strings(text):
     with pytest.raises(PluginError, match="an import string looks like"):
         Registrar("d", "1").schedule("name", factory=text)
     with pytest.raises(PluginError, match="an import string looks like"):
@@ -58,7 +58,7 @@ def test_import_strings_that_are_none(text):
 @pytest.mark.parametrize(
     "text", ["", "a", "a:", ":b", "a:/b", "a:../b", "a:b/../c", "a:.b", "a:b/", "a b:c", "a:b\\c"]
 )
-def test_folders_that_are_none(text):
+def test_invalid_folders(text):
     with pytest.raises(PluginError, match="a folder of a package looks like"):
         Registrar("d", "1").adapter("name", folder=text)
 

@@ -79,7 +79,7 @@ def test_the_nearest_name_is_suggested(conditioners):
         Registry("sampler").spec("x")
 
 
-def test_an_alias_of_what_is_not_there_names_it():
+def test_an_alias_of_a_missing_component():
     with pytest.raises(UnknownNameError, match="no sampler 'gone/ddim'"):
         Registry("sampler", {"ddim": "gone/ddim"}).spec("ddim")
 
@@ -122,13 +122,13 @@ def test_building_validates_the_configuration(conditioners):
         ),
     ],
 )
-def test_a_configuration_class_that_is_none(conditioners, fields, message):
+def test_an_invalid_configuration_class(conditioners, fields, message):
     conditioners.add(component("two", "bad", **fields))
     with pytest.raises(PluginError, match=message):
         conditioners.config_class("bad")
 
 
-def test_an_input_class_that_is_none(conditioners):
+def test_an_invalid_input_class(conditioners):
     conditioners.add(component("two", "bad", input=f"{HERE}:Built"))
     with pytest.raises(PluginError, match=r"its input class .* to extend BaseModel"):
         conditioners.input_schema("bad")
@@ -164,7 +164,7 @@ class TestData:
         assert registry.folder("palette") == tmp_path / "outer_pkg" / "data" / "palette"
 
     @pytest.mark.parametrize("name", ["lost", "nobodys", "inner"])
-    def test_what_is_not_there(self, registry: Registry[Any], name: str) -> None:
+    def test_a_missing_folder(self, registry: Registry[Any], name: str) -> None:
         with pytest.raises(PluginError, match=f"component 'outer/{name}' cannot be found"):
             registry.folder(name)
 

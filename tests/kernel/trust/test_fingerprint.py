@@ -104,7 +104,7 @@ def test_a_file_that_nobody_recorded_changes_it(installed, name):
         "another_package.py",
     ],
 )
-def test_what_is_not_covered_does_not(installed, name):
+def test_bytecode_and_records_do_not_change_it(installed, name):
     before = fingerprint_of(installed).sha256
     (installed.folder / name).write_text("other")
     assert fingerprint_of(installed).sha256 == before
@@ -128,7 +128,7 @@ def test_an_editable_installation_is_covered_where_its_source_is(site, tmp_path,
     assert fingerprint_of(site).sha256 != found.sha256
 
 
-def test_of_a_shared_namespace_the_own_package_is_covered(site):
+def test_only_the_package_of_the_plugin_in_a_shared_namespace_is_covered(site):
     site.publish("latelier-mine", "", module="unused", entries={"main": "shared.mine.plugin:p"})
     for name in ("shared/mine/__init__.py", "shared/mine/plugin.py", "shared/other/__init__.py"):
         path = site.folder / name
@@ -141,7 +141,7 @@ def test_of_a_shared_namespace_the_own_package_is_covered(site):
     }
 
 
-def test_an_editable_package_of_a_namespace_is_covered_where_a_finder_says_it_is(
+def test_an_editable_package_of_a_namespace_is_covered_where_its_finder_locates_it(
     site, tmp_path, monkeypatch
 ):
     """As setuptools installs it: no folder on the path, and a finder that knows the package."""
@@ -202,11 +202,11 @@ def test_a_name_that_is_no_utf8(installed):
 
 
 @pytest.mark.parametrize("value", ["foo-bar:plugin", "", "?"])
-def test_an_entry_point_that_is_none(site, value):
+def test_a_malformed_entry_point(site, value):
     site.publish("latelier-lost", "", module="unused", entries={"main": value})
     assert fingerprint_of(site).files.keys() == {"entry_points.txt"}
 
 
-def test_an_entry_point_that_leads_nowhere(site):
+def test_an_entry_point_of_a_missing_module(site):
     site.publish("latelier-lost", "", module="unused", entries={"main": "no_such_module:plugin"})
     assert fingerprint_of(site).files.keys() == {"entry_points.txt"}
