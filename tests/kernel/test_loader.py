@@ -197,7 +197,7 @@ def test_an_interrupt_is_not_swallowed_and_names_who_was_imported(site, caplog):
     site.publish("latelier-slow", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         site.atelier()
-    assert "interrupted while plugin 'latelier-slow:main' was being imported" in caplog.text
+    assert "interrupted while plugin 'latelier-slow:main' was imported" in caplog.text
     assert "`latelier plugins disable latelier-slow:main`" in caplog.text
 
 
@@ -390,6 +390,10 @@ class Local:
     def latelier_register(self, registrar):
         registrar.sampler("mine", factory="a:b")
 
+    @hookimpl
+    def latelier_images_finished(self, pictures):
+        pass
+
 
 def test_a_plugin_object_without_an_entry_point():
     atelier = Atelier(policy=Policy(), candidates=[])
@@ -399,6 +403,7 @@ def test_a_plugin_object_without_an_entry_point():
     with pytest.raises(PluginError, match="'my-things:Local' is not loaded"):
         atelier.register(Local(), "My_Things")
     assert len(atelier.plugins) == 1
+    assert len(atelier.dispatcher().implementations("latelier_images_finished")) == 1
 
 
 def test_a_plugin_object_that_fails_leaves_nothing():

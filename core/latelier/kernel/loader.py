@@ -64,8 +64,8 @@ class PluginLoadError(PluginError):
 class PluginLoader:
     """Loads plugins into a pluggy manager and hands their components to `commit`.
 
-    Nothing that a plugin raises passes, but for KeyboardInterrupt: a panic in an extension module
-    is no Exception. A plugin that fails leaves no hook and no component behind.
+    The loader catches everything that a plugin raises except KeyboardInterrupt: a panic in an
+    extension module is no Exception. A plugin that fails leaves no hook and no component behind.
 
     Args:
         commit: takes the components of one plugin: all of them, or it raises.
@@ -107,10 +107,8 @@ class PluginLoader:
             with contain_side_effects(candidate.id):
                 plugin = candidate.entry_point.load()
         except KeyboardInterrupt:
-            _log.warning(
-                "interrupted while plugin '%s' was being imported; if it never ends, %s skips it",
-                *(candidate.id, _disable(candidate.id)),
-            )
+            hint = f"if it never ends, {_disable(candidate.id)} skips it"
+            _log.warning("interrupted while plugin '%s' was imported; %s", candidate.id, hint)
             raise
         except BaseException as error:
             report = _import_failure(report, candidate, error)
@@ -122,8 +120,9 @@ class PluginLoader:
         """Register the hooks and components of a plugin object, and return what became of it."""
         registrar = self._registrar(report.distribution, report.version, report.id)
         state: State = "registration_error"
+        is_known = self.manager.has_plugin(report.id)
         try:
-            if self.manager.has_plugin(report.id) or self.manager.is_registered(plugin):
+            if is_known or self.manager.is_registered(plugin):
                 raise PluginError("its id, or the object that it names, is registered already")
             state = "invalid_hook"
             self._add_hooks(plugin, report.id)
@@ -132,7 +131,8 @@ class PluginLoader:
                 self._registration_of(plugin)(registrar=registrar)
             self._commit(registrar.specs)
         except BaseException as error:
-            self._forget(report.id)
+            if self.manager.has_plugin(report.id) and not is_known:
+                self.manager.unregister(name=report.id)
             if isinstance(error, KeyboardInterrupt):
                 raise
             fix = f"report it to the author of {report.distribution}, or {_disable(report.id)}"
@@ -170,10 +170,6 @@ class PluginLoader:
         """Return `latelier_register` of one plugin alone."""
         others = [each for each in self.manager.get_plugins() if each is not plugin]
         return self.manager.subset_hook_caller("latelier_register", others)
-
-    def _forget(self, id_: str) -> None:
-        if self.manager.has_plugin(id_):
-            self.manager.unregister(name=id_)
 
 
 def _import_failure(
