@@ -14,7 +14,7 @@ import torch
 import latelier
 from latelier.checkpoints.component import COMPONENT_FILE, load_component
 from latelier.contracts.components import FirstStage
-from latelier.contracts.pixels import tensor_to_pil
+from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.data.contact_sheet import contact_sheet
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.labelled_scenes import render

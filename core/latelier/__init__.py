@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from latelier.contracts.configs import ConditionerConfig, OutputSpec
     from latelier.contracts.errors import LatelierError
     from latelier.contracts.frozen import Frozen
-    from latelier.contracts.image_types import Image, Mask, SemanticMap
+    from latelier.contracts.images.types import Image, Mask, SemanticMap
     from latelier.contracts.inputs import Box, Color
     from latelier.contracts.sampling import Guidance, Sampler, Schedule, Step
     from latelier.contracts.sigma_grid import SigmaGrid
@@ -80,13 +80,13 @@ _MODULES = {
     "PictureGeometry": "latelier.contracts.components",
     "Frozen": "latelier.contracts.frozen",
     "OutputSpec": "latelier.contracts.configs",
-    "Image": "latelier.contracts.image_types",
+    "Image": "latelier.contracts.images.types",
     "LatelierError": "latelier.contracts.errors",
-    "Mask": "latelier.contracts.image_types",
+    "Mask": "latelier.contracts.images.types",
     "ConditionPart": "latelier.contracts.condition",
     "Pipeline": "latelier.pipeline",
     "Registrar": "latelier.kernel.registrar",
-    "SemanticMap": "latelier.contracts.image_types",
+    "SemanticMap": "latelier.contracts.images.types",
     "SigmaGrid": "latelier.contracts.sigma_grid",
     "Step": "latelier.contracts.sampling",
     "Stream": "latelier.contracts.condition",

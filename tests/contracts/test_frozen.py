@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
 from latelier.contracts.frozen import Frozen, validate
-from latelier.contracts.image_types import Image
+from latelier.contracts.images.types import Image
 
 
 class Inner(Frozen):

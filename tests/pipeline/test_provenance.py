@@ -8,7 +8,7 @@ from PIL import Image
 
 import latelier
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.pixels import tensor_to_pil
+from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.provenance.image_files import read_provenance, write_image
 from latelier.provenance.pixels import pixel_hash
 

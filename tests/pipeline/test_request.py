@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError, UnknownNameError
-from latelier.contracts.image_reading import to_data_uri
+from latelier.contracts.images.reading import to_data_uri
 from latelier.pipeline.request import Limits, read_limits
 
 ASKED = {"prompt": "a cat", "seed": 1, "steps": 1}

@@ -54,7 +54,7 @@ def test_a_jpeg_without_provenance_has_no_comment():
 
 def test_a_jpeg_stores_large_pictures_as_their_hash(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
-    from latelier.contracts.image_reading import to_data_uri
+    from latelier.contracts.images.reading import to_data_uri
 
     uri = to_data_uri(Image.fromarray(noise))
     write_image(tmp_path / "a.jpg", PICTURE, {"init_image": [uri], **PROVENANCE})

@@ -9,7 +9,7 @@ from PIL import Image, PngImagePlugin
 import latelier
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen
-from latelier.contracts.image_types import Image as Picture
+from latelier.contracts.images.types import Image as Picture
 from latelier.pipeline.replay.replay import replay
 from latelier.provenance import image_files
 from latelier.provenance.image_files import read_provenance

@@ -50,8 +50,8 @@ class MoodConditioner(Conditioner):
         return ConditionPart(stream=Stream(self.nothing.expand(rows, -1, -1)))
 
 
-def stride(denoise, x, sigmas, /, *, noise, reach=1.0):
-    for index, (sigma, sigma_next) in enumerate(pairwise(sigmas.sigmas)):
+def stride(denoise, x, sigmas, /, *, reach=1.0):
+    for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = denoise(x, sigma)
         x = torch.lerp(denoised, x, sigma_next / sigma * reach)
         yield Step(index, sigma_next, x, denoised)

@@ -11,7 +11,7 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.pixels import pil_to_tensor
+from latelier.contracts.images.pixels import pil_to_tensor
 from latelier_conditioners.common.spatial import zero_map
 from latelier_conditioners.image.inputs import CHANNELS, ImageConfig, LowResolution
 

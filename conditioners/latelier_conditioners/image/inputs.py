@@ -6,7 +6,7 @@ from pydantic import Field
 
 from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
-from latelier.contracts.image_types import Image
+from latelier.contracts.images.types import Image
 
 CHANNELS = 3
 """Red, green, blue."""

@@ -12,7 +12,7 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
-from latelier.contracts.pixels import pil_to_tensor
+from latelier.contracts.images.pixels import pil_to_tensor
 from latelier_conditioners.common.spatial import first_stage_weight
 from latelier_conditioners.mask.compositing import composite
 from latelier_conditioners.mask.inputs import Inpainting, MaskConfig

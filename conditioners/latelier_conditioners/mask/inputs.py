@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
-from latelier.contracts.image_types import Image, Mask
+from latelier.contracts.images.types import Image, Mask
 
 REPAINT_THRESHOLD = 128
 """Grey levels from this one on are repainted; darker ones are kept."""

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
-from latelier.contracts.image_types import SemanticMap
+from latelier.contracts.images.types import SemanticMap
 from latelier.contracts.inputs import Color
 
 

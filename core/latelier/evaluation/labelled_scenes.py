@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from latelier.contracts.pixels import normalize
+from latelier.contracts.images.pixels import normalize
 from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import Scene

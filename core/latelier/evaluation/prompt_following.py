@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from latelier.contracts.pixels import pil_to_tensor
+from latelier.contracts.images.pixels import pil_to_tensor
 from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE
 from latelier.data.emoji_scenes.captions import background_phrase, background_tag
 from latelier.data.emoji_scenes.scene import Scene

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.pixels import denormalize
+from latelier.contracts.images.pixels import denormalize
 
 
 def psnr(images: Tensor, references: Tensor) -> Tensor:

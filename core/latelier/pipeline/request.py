@@ -15,7 +15,7 @@ from latelier.contracts.errors import (
     suggestion,
 )
 from latelier.contracts.frozen import Frozen, validate
-from latelier.contracts.image_types import Image, Mask
+from latelier.contracts.images.types import Image, Mask
 from latelier.contracts.options import read_options
 from latelier.kernel.registry import Registry
 

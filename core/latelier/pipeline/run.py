@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from latelier.contracts.errors import PluginError
-from latelier.contracts.pixels import tensor_to_pil
+from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.contracts.sampling import Denoise, Step, run_sampler
 from latelier.diffusion.brownian import BrownianNoise
 from latelier.diffusion.noise import PerImageNoise

@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.image_reading import open_picture
+from latelier.contracts.images.reading import open_picture
 from latelier.io.user_folders import expand_home
 
 LIMIT = 16 * 2**20

@@ -14,7 +14,7 @@ from latelier.checkpoints.component import new_component
 from latelier.checkpoints.manifests import TrainedOn
 from latelier.contracts.components import ScaledAdapter
 from latelier.contracts.errors import CompatibilityError, UnknownNameError, suggestion
-from latelier.contracts.pixels import tensor_to_pil
+from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.denoisers.adapter import create_adapter
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier

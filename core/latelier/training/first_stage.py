@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latelier.checkpoints.component import Component, new_component, save_component
 from latelier.contracts.errors import CompatibilityError
-from latelier.contracts.pixels import tensor_to_pil
+from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier

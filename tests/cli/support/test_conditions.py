@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 
 from latelier.cli.support.conditions import read_conditions
-from latelier.contracts import image_types, inputs
+from latelier.contracts import inputs
 from latelier.contracts.errors import InvalidInputError, UnknownNameError
 from latelier.contracts.frozen import Frozen
+from latelier.contracts.images import types as image_types
 
 
 class Words(Frozen):

@@ -7,7 +7,7 @@ from PIL import Image
 
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.pixels import pil_to_tensor
+from latelier.contracts.images.pixels import pil_to_tensor
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier_conditioners.image.conditioner import ImageConditioner
 from latelier_conditioners.image.inputs import ImageConfig, LowResolution

@@ -7,7 +7,7 @@ from PIL import Image
 
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
-from latelier.contracts.pixels import pil_to_tensor
+from latelier.contracts.images.pixels import pil_to_tensor
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier_conditioners.mask.conditioner import MaskConditioner
 from latelier_conditioners.mask.inputs import Inpainting, MaskConfig

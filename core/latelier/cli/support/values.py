@@ -7,7 +7,7 @@ from typing import Any
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen
-from latelier.contracts.image_types import Image
+from latelier.contracts.images.types import Image
 from latelier.contracts.inputs import read_input
 from latelier.io.user_folders import expand_home
 

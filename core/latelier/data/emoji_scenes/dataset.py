@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from latelier.contracts.pixels import normalize
+from latelier.contracts.images.pixels import normalize
 from latelier.data.emoji_scenes.scene import Scene, SceneConfig, compose
 
 

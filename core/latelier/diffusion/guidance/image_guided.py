@@ -9,10 +9,10 @@ from torch.nn.functional import interpolate
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import is_trusted
-from latelier.contracts.image_modes import to_rgb
-from latelier.contracts.image_reading import open_picture
-from latelier.contracts.image_types import Image
-from latelier.contracts.pixels import pil_to_tensor
+from latelier.contracts.images.modes import to_rgb
+from latelier.contracts.images.pixels import pil_to_tensor
+from latelier.contracts.images.reading import open_picture
+from latelier.contracts.images.types import Image
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.cfg import Scale, cfg

@@ -84,7 +84,7 @@ def image_from_array(array: "NDArray[Any]") -> "Image":
     import PIL.Image
     import torch
 
-    from latelier.contracts.pixels import tensor_to_pil
+    from latelier.contracts.images.pixels import tensor_to_pil
 
     if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3:
         return PIL.Image.fromarray(array)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latelier.contracts.image_modes import to_mask, to_rgb
+from latelier.contracts.images.modes import to_mask, to_rgb
 
 COLOUR = (10, 20, 30)
 

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen, validate
-from latelier.contracts.image_types import Image, Mask, SemanticMap
+from latelier.contracts.images.types import Image, Mask, SemanticMap
 from latelier.contracts.inputs import read_input
 
 

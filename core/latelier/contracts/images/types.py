@@ -18,7 +18,7 @@ from pydantic import GetCoreSchemaHandler, ValidationInfo, WithJsonSchema
 from pydantic_core import core_schema
 
 from latelier.contracts.frozen import is_trusted
-from latelier.contracts.image_modes import (
+from latelier.contracts.images.modes import (
     image_from_array,
     mask_from_array,
     semantic_map_from_array,
@@ -26,7 +26,7 @@ from latelier.contracts.image_modes import (
     to_rgb,
     to_semantic_map,
 )
-from latelier.contracts.image_reading import open_picture, to_data_uri, turn_upright
+from latelier.contracts.images.reading import open_picture, to_data_uri, turn_upright
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from latelier.contracts.pixels import denormalize, normalize, pil_to_tensor, tensor_to_pil
+from latelier.contracts.images.pixels import denormalize, normalize, pil_to_tensor, tensor_to_pil
 
 LEVELS = torch.arange(256, dtype=torch.uint8)
 
