@@ -37,15 +37,15 @@ def model(request: Any) -> Model:
 
 @pytest.fixture
 def make(filled: Any) -> Any:
-    """Makes a filled adapter for a model, of a stream of width 3."""
+    """Creates a filled adapter for a model, of a stream of width 3."""
 
-    def made(model: nn.Module, seed: int = 5, width: int = 3, **options: Any) -> Adapter:
+    def create(model: nn.Module, seed: int = 5, width: int = 3, **options: Any) -> Adapter:
         options = {"projection": PROJECTION, **options}
         adapter = filled(create_adapter(model, width, **options), seed)
         assert isinstance(adapter, Adapter)
         return adapter
 
-    return made
+    return create
 
 
 def text() -> Stream:
@@ -78,7 +78,7 @@ def test_a_new_adapter_learns_from_its_first_step(model: Model) -> None:
     assert all(grad is not None and grad.any() for grad in values.values())
 
 
-def test_its_keys_begin_as_the_denoisers_own_where_widths_agree(model: Model) -> None:
+def test_its_keys_start_as_copies_of_the_denoisers(model: Model) -> None:
     name = next(iter(model.cross_attentions))
     own = model.get_submodule(name).to_k.weight
     same = create_adapter(model, 3, PROJECTION).layer(name).to_k.weight
@@ -97,38 +97,38 @@ def test_it_serves_every_cross_attention(model: Model) -> None:
     assert create_adapter(model, 3).config.layers == found
 
 
-def test_a_trained_one_acts_and_the_model_stays_as_it_was(model: Model, make: Any) -> None:
+def test_a_trained_adapter_acts_without_changing_the_model(model: Model, make: Any) -> None:
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     alone = run(model, text=text())
-    told = run(model, control(make(model)), text=text(), palette=palette())
-    assert (told - alone).abs().max() > 1e-3
+    adapted = run(model, control(make(model)), text=text(), palette=palette())
+    assert (adapted - alone).abs().max() > 1e-3
     assert torch.equal(run(model, text=text()), alone)
     after = model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(after[name], before[name]) for name in before)
 
 
-def test_each_attention_is_the_papers_equation(small_unet: Any, make: Any) -> None:
+def test_each_attention_equals_the_equation_of_the_paper(small_unet: Any, make: Any) -> None:
     """Equation 5, worked out here for one layer from what enters and leaves it."""
     model = small_unet(**TEXT, channel_mult=(1,), attention_resolutions=())
     adapter = make(model)
     (name,) = model.cross_attentions
     block = model.get_submodule(name.removesuffix(".attn2"))
-    seen: dict[str, Tensor] = {}
-    block.norm2.register_forward_hook(lambda _m, args, out: seen.update(before=args[0], q=out))
-    block.norm3.register_forward_hook(lambda _m, args, _out: seen.update(after=args[0]))
+    features: dict[str, Tensor] = {}
+    block.norm2.register_forward_hook(lambda _m, args, out: features.update(before=args[0], q=out))
+    block.norm3.register_forward_hook(lambda _m, args, _out: features.update(after=args[0]))
     run(model, control(adapter, 0.7), text=text(), palette=palette())
 
     layer, own = adapter.layer(name), block.attn2
 
     def attend(k: Tensor, v: Tensor) -> Tensor:
-        parts = (t.unflatten(2, (2, -1)).transpose(1, 2) for t in (own.to_q(seen["q"]), k, v))
+        parts = (t.unflatten(2, (2, -1)).transpose(1, 2) for t in (own.to_q(features["q"]), k, v))
         return scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2)
 
-    made = adapter.projection.norm(adapter.projection.proj(palette().tokens).view(2, 4, 8))
+    tokens = adapter.projection.norm(adapter.projection.proj(palette().tokens).view(2, 4, 8))
     values = attend(own.to_k(text().tokens), own.to_v(text().tokens))
-    values = values + 0.7 * attend(layer.to_k(made), layer.to_v(made))
-    torch.testing.assert_close(seen["after"], seen["before"] + own.to_out(values))
+    values = values + 0.7 * attend(layer.to_k(tokens), layer.to_v(tokens))
+    torch.testing.assert_close(features["after"], features["before"] + own.to_out(values))
 
 
 OFF: Mapping[str, tuple[dict[str, Any], float | Tensor]] = {
@@ -144,20 +144,20 @@ OFF: Mapping[str, tuple[dict[str, Any], float | Tensor]] = {
 
 @pytest.mark.parametrize(("options", "scale"), OFF.values(), ids=OFF.keys())
 @pytest.mark.parametrize("beside_text", [True, False])
-def test_what_does_not_count_is_bit_equal_to_no_adapter(
+def test_an_inactive_adapter_has_the_bits_of_no_adapter(
     model: Model, make: Any, options: dict[str, Any], scale: float | Tensor, beside_text: bool
 ) -> None:
     streams = {"text": text()} if beside_text else {}
     alone = run(model, **streams)
     adapter = make(model).requires_grad_(True)
-    told = run(model, control(adapter, scale), **streams, palette=palette(**options))
-    assert torch.equal(told, alone)
-    if told.grad_fn is not None:
-        told.sum().backward()
+    adapted = run(model, control(adapter, scale), **streams, palette=palette(**options))
+    assert torch.equal(adapted, alone)
+    if adapted.grad_fn is not None:
+        adapted.sum().backward()
         assert all(p.grad is None or p.grad.isfinite().all() for p in adapter.parameters())
 
 
-def test_scale_0_asks_nothing_of_the_adapter(model: Model, make: Any) -> None:
+def test_an_adapter_of_scale_0_is_not_called(model: Model, make: Any) -> None:
     adapter = make(model)
     adapter.register_forward_hook(lambda *_: pytest.fail("it was called"))
     run(model, control(adapter, 0), text=text(), palette=palette())
@@ -165,30 +165,32 @@ def test_scale_0_asks_nothing_of_the_adapter(model: Model, make: Any) -> None:
 
 
 def test_masked_tokens_change_nothing(model: Model, make: Any) -> None:
-    by, told = control(make(model)), torch.tensor([[True, False], [True, False]])
-    one = run(model, by, text=text(), palette=palette(mask=told))
-    other = palette(mask=told, tokens=palette().tokens * torch.tensor([1.0, 50.0])[:, None])
+    by, mask = control(make(model)), torch.tensor([[True, False], [True, False]])
+    one = run(model, by, text=text(), palette=palette(mask=mask))
+    other = palette(mask=mask, tokens=palette().tokens * torch.tensor([1.0, 50.0])[:, None])
     assert torch.equal(run(model, by, text=text(), palette=other), one)
     short = Stream(palette().tokens[:, :1])
     torch.testing.assert_close(run(model, by, text=text(), palette=short), one)
 
 
-def test_a_region_is_where_it_acts(make: Any, small_unet: Any) -> None:
+def test_a_region_limits_where_it_acts(make: Any, small_unet: Any) -> None:
     """With attention at the first level alone and no mixing after it but by convolutions."""
     model = small_unet(**TEXT, channel_mult=(1,), attention_resolutions=())
     name = next(iter(model.cross_attentions)).removesuffix(".attn2")
-    seen: list[Tensor] = []
-    model.get_submodule(f"{name}.norm3").register_forward_hook(lambda _m, a, _o: seen.append(a[0]))
+    features: list[Tensor] = []
+    model.get_submodule(f"{name}.norm3").register_forward_hook(
+        lambda _m, a, _o: features.append(a[0])
+    )
     left = torch.zeros(2, 1, 8, 8)
     left[..., :4] = 1
     run(model, text=text())
     run(model, control(make(model)), text=text(), palette=palette(region=left))
-    change = (seen[1] - seen[0]).abs().amax(dim=2).view(2, 8, 8)
+    change = (features[1] - features[0]).abs().amax(dim=2).view(2, 8, 8)
     assert change[..., 4:].max() == 0
     assert change[..., :4].min() > 0
 
 
-def test_scales_of_rows_are_those_of_runs_by_themselves(model: Model, make: Any) -> None:
+def test_each_row_has_its_scale(model: Model, make: Any) -> None:
     adapter = make(model)
     both = run(model, control(adapter, torch.tensor([0.3, 2.0])), text=text(), palette=palette())
     for row, scale in enumerate((0.3, 2.0)):
@@ -196,29 +198,29 @@ def test_scales_of_rows_are_those_of_runs_by_themselves(model: Model, make: Any)
         torch.testing.assert_close(both[row], alone[row])
 
 
-def test_half_present_context_counts_its_bias_half(model: Model, make: Any) -> None:
-    """The adapter stands beside a context that itself fades out."""
+def test_a_fading_context_does_not_fade_the_adapter(model: Model, make: Any) -> None:
+    """The context alone fades out."""
     by = control(make(model))
     faint = replace(text(), scale=1e-7)
     near = run(model, by, text=faint, palette=palette())
     torch.testing.assert_close(near, run(model, by, palette=palette()), rtol=1e-4, atol=1e-4)
 
 
-def test_several_add_up_whatever_their_order(model: Model, make: Any) -> None:
+def test_several_adapters_add_up_in_any_order(model: Model, make: Any) -> None:
     uses = {
         "palette": ScaledAdapter(make(model), 0.5),
         "sketch": ScaledAdapter(make(model, seed=6, width=8, projection=None), 0.8),
     }
     streams = {"text": text(), "palette": palette(), "sketch": Stream(noise(2, 5, 8, seed=4))}
     both = run(model, Control(adapters=uses), **streams)
-    turned = dict(reversed(uses.items()))
-    torch.testing.assert_close(run(model, Control(adapters=turned), **streams), both)
+    reversed_uses = dict(reversed(uses.items()))
+    torch.testing.assert_close(run(model, Control(adapters=reversed_uses), **streams), both)
     one = dict(streams)
     del one["sketch"]
     assert (run(model, Control(adapters=uses), **one) - both).abs().max() > 1e-3
 
 
-def test_rows_do_not_see_each_other(model: Model, make: Any) -> None:
+def test_rows_are_independent(model: Model, make: Any) -> None:
     by, x = control(make(model)), noise(2, 4, 8, 8)
     streams = {"text": text(), "palette": palette(mask=torch.tensor([[True, True], [True, False]]))}
     both = model(x, T, Condition(streams), by)
@@ -246,7 +248,7 @@ def test_threads_with_different_adapters_share_one_model(model: Model, make: Any
     assert all(torch.equal(each, expected[k % 5]) for k, each in enumerate(found))
 
 
-def test_recomputing_changes_no_gradient(model: Model, make: Any) -> None:
+def test_gradient_checkpointing_changes_no_gradient(model: Model, make: Any) -> None:
     def gradients(gradient_checkpointing: bool) -> dict[str, Tensor]:
         adapter = make(model.requires_grad_(False)).requires_grad_(True)
         by = replace(control(adapter), gradient_checkpointing=gradient_checkpointing)
@@ -280,7 +282,7 @@ class TestFaults:
         with pytest.raises(ConditionError, match=r"'palette' has width 4.*takes 3"):
             run(model, control(make(model)), text=text(), palette=wide)
 
-    def test_the_name_of_a_stream_of_the_denoisers_own(self, model: Model, make: Any) -> None:
+    def test_the_name_of_a_stream_of_the_denoiser(self, model: Model, make: Any) -> None:
         with pytest.raises(ConditionError, match=r"called 'text'.*another name"):
             run(model, control(make(model, width=8), name="text"), text=text())
 

@@ -42,7 +42,7 @@ def test_the_gate_is_the_second_half() -> None:
 
 
 class Largest(TorchDispatchMode):
-    """Notes how many numbers the largest tensor made holds."""
+    """Records the number of elements of the largest tensor."""
 
     numbers = 0
 
@@ -54,15 +54,15 @@ class Largest(TorchDispatchMode):
         return result
 
 
-PLACES = 1024
+POSITIONS = 1024
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("kind", ["unet", "unet without context", "transformer"])
-def test_no_tensor_holds_the_weights_of_all_pairs_of_places(
+def test_no_tensor_holds_the_weights_of_all_pairs_of_positions(
     small_unet: Any, small_transformer: Any, kind: str, dtype: torch.dtype
 ) -> None:
-    """What is to be kept is 4096 places at 512 x 512 pixels, whose pairs would take half a GB."""
+    """512 x 512 pixels have 4096 positions, whose pairs would take half a GB."""
     stream = {"context_dim": 8, "streams": {"text": {"width": 8, "injection": "native"}}}
     model = {
         "unet": lambda: small_unet(**stream, channel_mult=(1,), attention_resolutions=(1,)),
@@ -72,7 +72,7 @@ def test_no_tensor_holds_the_weights_of_all_pairs_of_places(
     mask = torch.tensor([[True, True, False]])
     condition = Condition({"text": Stream(torch.zeros(1, 3, 8), mask)})
     condition = Condition() if kind == "unet without context" else condition
-    model, x = model.to(dtype), torch.zeros(1, 4, 32, PLACES // 32, dtype=dtype)
+    model, x = model.to(dtype), torch.zeros(1, 4, 32, POSITIONS // 32, dtype=dtype)
     with torch.inference_mode(), Largest() as largest:
         model(x, torch.ones(1), condition.to("cpu", dtype))
-    assert 16 * PLACES <= largest.numbers < PLACES**2 / 4
+    assert 16 * POSITIONS <= largest.numbers < POSITIONS**2 / 4

@@ -51,7 +51,7 @@ def maps(**options: torch.Tensor) -> dict[str, torch.Tensor]:
         ),
     ],
 )
-def test_a_condition_that_does_not_fit_is_explained(
+def test_a_wrong_condition_is_explained(
     small_unet: Any, condition: Condition, message: str
 ) -> None:
     with pytest.raises(ConditionError, match=message):
@@ -76,7 +76,7 @@ def test_an_x_of_the_wrong_shape_is_refused(small_unet: Any, shape: tuple[int, .
         small_unet()(torch.zeros(shape), torch.zeros(2), Condition())
 
 
-def test_there_is_one_timestep_for_each_row(small_unet: Any) -> None:
+def test_a_missing_timestep_is_refused(small_unet: Any) -> None:
     with pytest.raises(InvalidInputError, match=r"t has the shape \(1,\); it must be \(2,\)"):
         small_unet()(torch.zeros(2, 4, 8, 8), torch.zeros(1), Condition())
 
@@ -95,13 +95,13 @@ def test_there_is_one_timestep_for_each_row(small_unet: Any) -> None:
         ),
     ],
 )
-def test_a_control_of_what_there_is_not_is_refused(
+def test_an_unknown_name_in_a_control_is_refused(
     small_unet: Any, control: Control, message: str
 ) -> None:
     with pytest.raises(ConditionError, match=message):
         small_unet()(torch.zeros(1, 4, 8, 8), torch.zeros(1), Condition(), control)
 
 
-def test_a_name_that_torch_needs_is_refused(small_unet: Any) -> None:
+def test_a_name_that_torch_reserves_is_refused(small_unet: Any) -> None:
     with pytest.raises(InvalidConfigError, match="cannot be named 'keys'"):
         small_unet(vectors={"keys": 3})

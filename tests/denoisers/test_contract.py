@@ -15,7 +15,7 @@ CONDITIONS = {
 }
 
 
-def test_every_denoiser_is_tried():
+def test_every_denoiser_has_a_contract():
     registrar = Registrar("latelier", "0")
     plugin.latelier_register(registrar)
     tried = {each.component for each in DenoiserContract.__subclasses__()}

@@ -102,7 +102,7 @@ def agree(
 ) -> None:
     """Compare ours of these options with theirs on one call.
 
-    added: what theirs hold beside our weights. call: further arguments of theirs.
+    added: weights that only theirs has. call: further arguments of theirs.
     """
     values: dict[str, Any] = {
         "in_channels": 4,

@@ -61,26 +61,26 @@ ABSENT = {
 
 @pytest.mark.parametrize("options", ABSENT.values(), ids=ABSENT.keys())
 class TestAbsence:
-    def test_beside_another_stream(self, two_streams: Model, options: dict[str, Any]) -> None:
+    def test_with_another_stream(self, two_streams: Model, options: dict[str, Any]) -> None:
         alone = run(two_streams, text=text_stream())
-        beside = run(two_streams, text=text_stream(), palette=palette_stream(**options))
-        torch.testing.assert_close(beside, alone, rtol=1e-4, atol=1e-5)
+        both = run(two_streams, text=text_stream(), palette=palette_stream(**options))
+        torch.testing.assert_close(both, alone, rtol=1e-4, atol=1e-5)
         other = run(
             two_streams,
             text=text_stream(),
             palette=palette_stream(**options, tokens=noise(2, 2, 3, seed=9) * 5),
         )
-        assert torch.equal(beside, other)
+        assert torch.equal(both, other)
 
     def test_as_the_only_stream(self, two_streams: Model, options: dict[str, Any]) -> None:
         assert torch.equal(run(two_streams, palette=palette_stream(**options)), run(two_streams))
 
-    @pytest.mark.parametrize("beside", [True, False])
+    @pytest.mark.parametrize("with_text", [True, False])
     def test_gradients_are_exactly_zero(
-        self, two_streams: Model, options: dict[str, Any], beside: bool
+        self, two_streams: Model, options: dict[str, Any], with_text: bool
     ) -> None:
         tokens = noise(2, 2, 3).requires_grad_()
-        streams = {"text": text_stream()} if beside else {}
+        streams = {"text": text_stream()} if with_text else {}
         run(
             two_streams, **streams, palette=palette_stream(**options, tokens=tokens)
         ).sum().backward()
@@ -88,7 +88,7 @@ class TestAbsence:
         for name, parameter in two_streams.named_parameters():
             grad = parameter.grad
             assert grad is None or grad.isfinite().all(), name
-            if "stream_" in name or (CROSS_ATTENTION.search(name) and not beside):
+            if "stream_" in name or (CROSS_ATTENTION.search(name) and not with_text):
                 assert grad is None or grad.abs().max() == 0, name
 
 
@@ -100,7 +100,7 @@ def test_a_stream_without_tokens_is_absent(two_streams: Model) -> None:
     )
 
 
-def test_rows_may_differ_in_what_they_have(two_streams: Model) -> None:
+def test_rows_may_have_different_masks(two_streams: Model) -> None:
     mask = torch.tensor([[True, True, False], [False, False, False]])
     y = run(two_streams, text=text_stream(mask=mask))
     torch.testing.assert_close(
@@ -149,7 +149,7 @@ def test_a_mask_of_ones_is_no_mask(two_streams: Model) -> None:
     )
 
 
-def test_every_stream_is_attended_to(two_streams: Model) -> None:
+def test_every_stream_changes_the_prediction(two_streams: Model) -> None:
     text = run(two_streams, text=text_stream())
     both = run(two_streams, text=text_stream(), palette=palette_stream())
     assert (both - text).abs().amax() > 1e-3
@@ -219,7 +219,7 @@ class TestStrength:
         assert distances[3] < 0.01 * distances[0]
         assert distances[4] == 0
 
-    def test_a_region_is_averaged_to_the_grid(self) -> None:
+    def test_a_region_is_averaged_to_the_size_of_the_layer(self) -> None:
         region = torch.zeros(2, 1, 4, 8)
         region[0, :, :2, :4] = 1  # the upper left quarter
         region[1, :, :, :2] = 1  # half of the left half
@@ -240,7 +240,7 @@ class TestStrength:
             weights, torch.tensor([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]]) / 3
         )
 
-    def test_a_region_acts_where_it_is(self, small_unet: Any) -> None:
+    def test_a_region_limits_where_a_stream_acts(self, small_unet: Any) -> None:
         """With cross-attention at the first level only, the rest of a layer's output stays."""
         model = small_unet(context_dim=8, streams={"text": {"width": 8, "injection": "native"}})
         block = model.input_blocks[1][1].transformer_blocks[0]

@@ -156,19 +156,19 @@ def norm(name: str, c: int) -> Shapes:
     yield from ((f"{name}.weight", (c,)), (f"{name}.bias", (c,)))
 
 
-def conv(name: str, given: int, c: int, *sides: int) -> Shapes:
-    yield from ((f"{name}.weight", (c, given, *sides)), (f"{name}.bias", (c,)))
+def conv(name: str, width: int, c: int, *sides: int) -> Shapes:
+    yield from ((f"{name}.weight", (c, width, *sides)), (f"{name}.bias", (c,)))
 
 
-def res_block(name: str, given: int, c: int, config: UNetConfig) -> Shapes:
-    yield from norm(f"{name}.in_layers.0", given)
-    yield from conv(f"{name}.in_layers.2", given, c, 3, 3)
+def res_block(name: str, width: int, c: int, config: UNetConfig) -> Shapes:
+    yield from norm(f"{name}.in_layers.0", width)
+    yield from conv(f"{name}.in_layers.2", width, c, 3, 3)
     emb = 2 * c if config.use_scale_shift_norm else c
     yield from conv(f"{name}.emb_layers.1", 4 * config.model_channels, emb)
     yield from norm(f"{name}.out_layers.0", c)
     yield from conv(f"{name}.out_layers.3", c, c, 3, 3)
-    if given != c:
-        yield from conv(f"{name}.skip_connection", given, c, 1, 1)
+    if width != c:
+        yield from conv(f"{name}.skip_connection", width, c, 1, 1)
 
 
 def attention(name: str, c: int, config: UNetConfig) -> Shapes:
@@ -206,8 +206,8 @@ def schema(config: UNetConfig, places: Places) -> Shapes:
     widths = [mc * multiple for multiple in config.channel_mult]
     yield from conv("time_embed.0", mc, 4 * mc)
     yield from conv("time_embed.2", 4 * mc, 4 * mc)
-    given = config.in_channels + sum(config.spatial.values())
-    yield from conv("input_blocks.0.0", given, mc, 3, 3)
+    width = config.in_channels + sum(config.spatial.values())
+    yield from conv("input_blocks.0.0", width, mc, 3, 3)
     skips = [c := mc]
     for level, width in enumerate(widths):
         for i in range(r):

@@ -60,7 +60,7 @@ class TestANewModel:
         for block in model.blocks:
             assert torch.equal(block(tokens, (4, 4), ctx), tokens)
 
-    def test_is_drawn_as_published(self) -> None:
+    def test_is_initialised_as_published(self) -> None:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             model = new_transformer(hidden_size=64, patch_size=4)
@@ -91,7 +91,7 @@ class TestANewModel:
 @pytest.mark.parametrize(
     "options", [{}, STREAM, {"patch_size": 4}, {"patch_size": 1}, {"out_channels": 6}]
 )
-def test_the_prediction_has_the_size_of_x_and_feels_every_input(
+def test_the_prediction_has_the_size_of_x_and_depends_on_every_input(
     small_transformer: Any, options: dict[str, Any]
 ) -> None:
     model = small_transformer(**options)
@@ -131,7 +131,7 @@ def test_the_learnt_variance_is_dropped(small_transformer: Any) -> None:
     assert not torch.equal(model(x, T[:1], Condition()), y)
 
 
-def test_places_are_told_apart(small_transformer: Any) -> None:
+def test_positions_matter(small_transformer: Any) -> None:
     model = small_transformer()
     flat = torch.ones(1, 4, 8, 8)
     y = model(flat, T[:1], Condition())
@@ -139,7 +139,7 @@ def test_places_are_told_apart(small_transformer: Any) -> None:
     assert y[..., :2, :2].sub(y[..., :2, 2:4]).abs().max() > 1e-3
 
 
-def test_a_block_is_what_the_paper_says(small_transformer: Any) -> None:
+def test_a_block_equals_the_formula_of_the_paper(small_transformer: Any) -> None:
     """Self-attention and feed-forward under adaLN-Zero, written out; no context."""
     block = small_transformer(num_heads=4, mlp_ratio=3.0).blocks[0]
     tokens, emb = draw(2, 6, 16), draw(2, 16, seed=1)
@@ -183,7 +183,7 @@ def test_cross_attention_stands_between_the_two(small_transformer: Any) -> None:
 
 
 class TestConditions:
-    def test_every_part_moves_the_prediction(self, small_transformer: Any) -> None:
+    def test_every_part_changes_the_prediction(self, small_transformer: Any) -> None:
         model, x = small_transformer(**FULL), draw(2, 4, 8, 8)
         full = full_condition(2)
         y = model(x, T, full)
@@ -237,7 +237,7 @@ class TestConditions:
         torch.testing.assert_close(both[:2], model(x, T, full), rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(both[2:], model(x, T, null), rtol=1e-4, atol=1e-5)
 
-    def test_a_region_acts_where_it_is(self, small_transformer: Any) -> None:
+    def test_a_region_limits_where_a_stream_acts(self, small_transformer: Any) -> None:
         model, x = small_transformer(**STREAM, depth=1), draw(1, 4, 8, 12)
         region = torch.zeros(1, 1, 8, 12)
         region[..., :6] = 1
@@ -254,7 +254,7 @@ class TestConditions:
             (Condition({}, {}, {"label": torch.zeros(2, 3)}), "'label' has width 3"),
         ],
     )
-    def test_one_that_does_not_fit_is_explained(
+    def test_a_wrong_one_is_explained(
         self, small_transformer: Any, condition: Condition, message: str
     ) -> None:
         with pytest.raises(ConditionError, match=message):
@@ -268,16 +268,16 @@ def test_an_x_of_the_wrong_shape_is_refused(small_transformer: Any, shape: tuple
 
 
 class TestControl:
-    def test_a_residual_is_added_to_what_its_block_gives(self, small_transformer: Any) -> None:
+    def test_a_residual_is_added_to_the_output_of_its_block(self, small_transformer: Any) -> None:
         model, x = small_transformer(), draw(1, 4, 8, 12)
-        seen: list[Tensor] = []
-        model.blocks[0].register_forward_hook(lambda module, args, output: seen.append(output))
-        model.blocks[1].register_forward_hook(lambda module, args, output: seen.append(args[0]))
+        features: list[Tensor] = []
+        model.blocks[0].register_forward_hook(lambda module, args, output: features.append(output))
+        model.blocks[1].register_forward_hook(lambda module, args, output: features.append(args[0]))
         residual = draw(1, 16, 4, 6, seed=3)
         plain = model(x, T[:1], Condition())
-        assert torch.equal(seen[0], seen[1])
+        assert torch.equal(features[0], features[1])
         moved = model(x, T[:1], Condition(), Control({"blocks.0": residual}))
-        added = (seen[3] - seen[2]).view(4, 6, 16).permute(2, 0, 1)
+        added = (features[3] - features[2]).view(4, 6, 16).permute(2, 0, 1)
         torch.testing.assert_close(added, residual[0], rtol=1e-4, atol=1e-5)
         assert (moved - plain).abs().amax() > 1e-3
         assert torch.equal(model(x, T[:1], Condition()), plain)
@@ -288,7 +288,7 @@ class TestControl:
         moved = model(x, T[:1], Condition(), control) - model(x, T[:1], Condition())
         assert moved.abs().amax() > 1e-3
 
-    def test_values_stay_in_their_places(self, small_transformer: Any) -> None:
+    def test_perturbed_attention_mixes_no_positions(self, small_transformer: Any) -> None:
         """With every self-attention passing its values, no patch hears of another."""
         model, x = small_transformer(), draw(1, 4, 8, 8)
         control = Control(perturbed_attention=frozenset({"blocks.0.attn", "blocks.1.attn"}))
@@ -300,7 +300,7 @@ class TestControl:
         for less in (None, one):
             assert (model(x, T[:1], Condition(), less) - y).abs().amax() > 1e-3
 
-    def test_a_single_patch_attends_to_itself_anyway(self, small_transformer: Any) -> None:
+    def test_perturbed_attention_of_one_patch_changes_nothing(self, small_transformer: Any) -> None:
         model, x = small_transformer(), draw(1, 4, 2, 2)
         control = Control(perturbed_attention=frozenset({"blocks.0.attn"}))
         torch.testing.assert_close(
@@ -322,7 +322,7 @@ class TestControl:
             ),
         ],
     )
-    def test_one_of_what_there_is_not_is_refused(
+    def test_an_unknown_name_is_refused(
         self, small_transformer: Any, control: Control, message: str
     ) -> None:
         with pytest.raises(ConditionError, match=message):
@@ -346,7 +346,7 @@ def test_it_trains_with_autocast_and_in_bfloat16(small_transformer: Any, options
     assert (half - exact).norm() / exact.norm() < 0.05
 
 
-def test_everything_is_learnt(small_transformer: Any) -> None:
+def test_gradients_reach_every_parameter(small_transformer: Any) -> None:
     model: nn.Module = small_transformer(**FULL)
     model(draw(2, 4, 8, 8), T, full_condition(2)).square().sum().backward()
     for name, parameter in model.named_parameters():

@@ -11,7 +11,7 @@ def small_config(**options: Any) -> TransformerConfig:
     return TransformerConfig.model_validate({**values, **options})
 
 
-def test_it_says_what_it_takes_and_obeys() -> None:
+def test_it_declares_its_inputs_and_controls() -> None:
     config = small_config(
         patch_size=4, context_dim=8, streams={"text": {"width": 8}}, vectors={"size": 6}
     )

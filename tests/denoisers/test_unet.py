@@ -65,7 +65,7 @@ def test_a_new_model_predicts_zero() -> None:
         {"channel_mult": (1,), "attention_resolutions": ()},
     ],
 )
-def test_the_prediction_has_the_size_of_x_and_feels_every_input(
+def test_the_prediction_has_the_size_of_x_and_depends_on_every_input(
     small_unet: Any, options: dict[str, Any]
 ) -> None:
     model = small_unet(**options)
@@ -116,7 +116,7 @@ def test_stacked_conditions_give_what_each_gives(small_unet: Any) -> None:
     torch.testing.assert_close(both[2:], model(x, t, null), rtol=1e-4, atol=1e-5)
 
 
-def test_every_vector_moves_the_prediction(small_unet: Any) -> None:
+def test_every_vector_changes_the_prediction(small_unet: Any) -> None:
     model = small_unet(vectors={"size": 6, "crop": 2})
     x, t = draw(1, 4, 8, 8), torch.tensor([40.0])
     size, crop = {"size": draw(1, 6)}, {"crop": draw(1, 2)}
@@ -163,7 +163,7 @@ def test_it_trains_with_autocast_and_in_bfloat16(small_unet: Any, options: Any) 
     assert (half - exact).norm() / exact.norm() < 0.05
 
 
-def test_threads_get_the_bits_they_get_alone(small_unet: Any) -> None:
+def test_threads_can_share_a_model(small_unet: Any) -> None:
     model, x, t = small_unet(**FULL), draw(2, 4, 8, 8), torch.tensor([3.0, 500.0])
     condition = full_condition(2)
     controls = [
@@ -183,7 +183,7 @@ def test_threads_get_the_bits_they_get_alone(small_unet: Any) -> None:
     assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
 
 
-def test_a_call_leaves_nothing_behind(small_unet: Any) -> None:
+def test_a_call_leaves_no_state_behind(small_unet: Any) -> None:
     model, x, t = small_unet(**FULL), draw(2, 4, 8, 8), torch.tensor([3.0, 500.0])
     condition = full_condition(2)
     before = model(x, t, condition)
@@ -193,24 +193,24 @@ def test_a_call_leaves_nothing_behind(small_unet: Any) -> None:
 
 
 class TestResiduals:
-    def test_one_for_a_block_is_added_to_what_that_block_gives(self, small_unet: Any) -> None:
+    def test_a_residual_is_added_to_the_output_of_its_block(self, small_unet: Any) -> None:
         model, x, t = small_unet(), draw(1, 4, 8, 8), torch.tensor([30.0])
-        given: dict[str, Tensor] = {}
+        outputs: dict[str, Tensor] = {}
         hook = model.middle_block.register_forward_hook(
-            lambda module, args, output: given.update(middle=output)
+            lambda module, args, output: outputs.update(middle=output)
         )
         model(x, t, Condition())
         hook.remove()
-        # what cancels the block's output leaves the decoder with zeros and the skips
-        control = Control({"middle_block": -given["middle"]})
-        seen: list[Tensor] = []
+        # a residual that cancels the block's output leaves zeros and skips to the decoder
+        control = Control({"middle_block": -outputs["middle"]})
+        inputs: list[Tensor] = []
         hook = model.output_blocks[0][0].register_forward_hook(
-            lambda module, args, output: seen.append(args[0])
+            lambda module, args, output: inputs.append(args[0])
         )
         model(x, t, Condition(), control)
         hook.remove()
-        assert seen[0][:, :32].abs().max() == 0
-        assert seen[0][:, 32:].abs().max() > 0
+        assert inputs[0][:, :32].abs().max() == 0
+        assert inputs[0][:, 32:].abs().max() > 0
 
     @pytest.mark.parametrize(
         ("name", "shape"),
@@ -222,7 +222,7 @@ class TestResiduals:
             ("output_blocks.3", (1, 16, 8, 8)),
         ],
     )
-    def test_every_place_takes_one(
+    def test_every_block_accepts_one(
         self, small_unet: Any, name: str, shape: tuple[int, ...]
     ) -> None:
         model, x, t = small_unet(), draw(1, 4, 8, 8), torch.tensor([30.0])
@@ -232,7 +232,7 @@ class TestResiduals:
         still = model(x, t, Condition(), Control({name: torch.zeros(shape)}))
         assert torch.equal(still, plain)
 
-    def test_a_skip_leaves_the_encoder_as_it_was(self, small_unet: Any) -> None:
+    def test_a_skip_does_not_change_the_encoder(self, small_unet: Any) -> None:
         model, x, t = small_unet(), draw(1, 4, 8, 8), torch.tensor([30.0])
         middles: list[Tensor] = []
         hook = model.middle_block.register_forward_hook(
@@ -251,11 +251,9 @@ class TestResiduals:
             small_unet()(draw(1, 4, 8, 8), torch.zeros(1), Condition(), control)
 
 
-class TestSelfValues:
+class TestPerturbedAttention:
     @pytest.mark.parametrize("options", [{}, STREAM])
-    def test_without_mixing_places_of_a_one_place_map_nothing_changes(
-        self, small_unet: Any, options: Any
-    ) -> None:
+    def test_a_map_of_one_position_does_not_change(self, small_unet: Any, options: Any) -> None:
         """At 2 x 2 latents the middle block has one place, which attends to itself anyway."""
         model, x, t = small_unet(**options), draw(1, 4, 2, 2), torch.tensor([30.0])
         control = Control(perturbed_attention=frozenset({"middle_block.1"}))
@@ -264,7 +262,7 @@ class TestSelfValues:
         )
 
     @pytest.mark.parametrize("options", [{}, STREAM])
-    def test_values_stay_in_their_places(self, small_unet: Any, options: Any) -> None:
+    def test_perturbed_attention_mixes_no_positions(self, small_unet: Any, options: Any) -> None:
         """Two places change places, which the group statistics do not see; the others stay."""
         model = small_unet(**options)
         block = model.middle_block[1]
@@ -303,11 +301,11 @@ def test_dropping_a_condition_in_training_leaves_other_rows_alone(
     small_unet: Any,
 ) -> None:
     model, x, t = small_unet(**STREAM), draw(2, 4, 8, 8), torch.tensor([3.0, 500.0])
-    given = ConditionPart(Stream(draw(2, 3, 8)))
+    full = ConditionPart(Stream(draw(2, 3, 8)))
     null = ConditionPart(Stream(draw(2, 1, 8, seed=5)))
     keep = torch.tensor([True, False])
-    mixed = model(x, t, Condition.of({"text": where(keep, given, null)}))
-    with_text = model(x, t, Condition.of({"text": given}))
+    mixed = model(x, t, Condition.of({"text": where(keep, full, null)}))
+    with_text = model(x, t, Condition.of({"text": full}))
     with_null = model(x, t, Condition.of({"text": null}))
     torch.testing.assert_close(mixed[0], with_text[0], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(mixed[1], with_null[1], rtol=1e-4, atol=1e-5)

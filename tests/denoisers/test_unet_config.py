@@ -18,7 +18,7 @@ def small_config(**options: Any) -> UNetConfig:
     return UNetConfig.model_validate({**values, **options})
 
 
-def test_it_says_what_it_takes_in_order() -> None:
+def test_it_declares_its_inputs_in_order() -> None:
     config = small_config(
         context_dim=8,
         streams={"text": {"width": 8, "injection": "native"}, "palette": {"width": 3}},
@@ -78,7 +78,7 @@ def test_a_config_that_cannot_be_built_is_refused(options: dict[str, Any], messa
         small_config(**options)
 
 
-def test_an_attention_at_an_unreached_resolution_is_no_error() -> None:
+def test_an_attention_at_an_unused_resolution_is_allowed() -> None:
     # the published semantic-synthesis model lists 32, 16 and 8, and has levels 1, 2 and 4
     config = small_config(attention_resolutions=(32, 16, 8))
     assert config.attention_resolutions == (32, 16, 8)

@@ -7,7 +7,7 @@ from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.configs import AutoencoderKLConfig
 
 
-def test_linear_attention_is_its_formula():
+def test_linear_attention_equals_its_formula():
     block = LinearAttention(6)
     x = torch.randn(2, 6, 3, 4, generator=torch.Generator().manual_seed(0))
     weights = block.to_qkv.weight.view(3, 6, 6)
@@ -48,7 +48,7 @@ def test_a_configuration_chooses_the_attention_of_middle_and_levels(kind, block)
 
 
 def test_attention_does_not_hold_the_scores_of_all_pairs():
-    """A fused kernel is taken: 4096 positions would be 64 MB of scores, and 64 MB of softmax."""
+    """The fused kernel runs: 4096 positions would need 64 MB of scores, and 64 MB of softmax."""
     block, x = AttnBlock(8, 4), torch.zeros(1, 8, 64, 64)
     with torch.no_grad(), torch.profiler.profile(profile_memory=True) as profiled:
         block(x)

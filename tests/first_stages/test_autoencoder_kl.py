@@ -63,7 +63,7 @@ def test_log_variance_is_clamped():
     assert low.unique().tolist() == [-30.0]
 
 
-def test_a_batch_gives_what_its_images_give_alone():
+def test_rows_of_a_batch_are_independent():
     autoencoder = small_autoencoder()
     images = noise_images(3, 3, 16, 16)
     with torch.no_grad():
@@ -72,7 +72,7 @@ def test_a_batch_gives_what_its_images_give_alone():
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
 
 
-def test_no_attention_where_the_configuration_asks_for_none():
+def test_attention_can_be_left_out():
     keys = small_autoencoder(attn_type="none", attn_resolutions=(256,)).state_dict().keys()
     assert not [key for key in keys if "attn" in key]
     assert [key for key in small_autoencoder().state_dict() if "mid.attn_1" in key]

@@ -16,16 +16,16 @@ SMALL = AutoencoderVQConfig(
 def small_autoencoder(**changes: Any) -> AutoencoderVQ:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        made = AutoencoderVQ(SMALL.model_copy(update=changes)).eval()
-        torch.nn.init.normal_(made.quantize.embedding.weight)
-        return made
+        autoencoder = AutoencoderVQ(SMALL.model_copy(update=changes)).eval()
+        torch.nn.init.normal_(autoencoder.quantize.embedding.weight)
+        return autoencoder
 
 
 def noise(*shape: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(1))
 
 
-def test_latents_are_taken_before_quantisation():
+def test_latents_are_not_quantised():
     autoencoder = small_autoencoder()
     images = noise(2, 3, 8, 12)
     with torch.no_grad():

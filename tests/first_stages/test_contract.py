@@ -5,7 +5,7 @@ from latelier.kernel.registrar import Registrar
 from latelier.testing import FirstStageContract
 
 
-def test_every_first_stage_is_tried():
+def test_every_first_stage_has_a_contract():
     registrar = Registrar("latelier", "0")
     plugin.latelier_register(registrar)
     tried = {each.component for each in FirstStageContract.__subclasses__()}

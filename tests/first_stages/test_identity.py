@@ -16,7 +16,7 @@ def test_latents_are_the_images_times_the_factor(channels):
     assert torch.equal(first_stage.decode(latents), images)
 
 
-def test_it_declares_what_it_is_and_has_no_weights():
+def test_it_declares_its_channels_and_has_no_weights():
     first_stage = Identity(IdentityConfig())
     assert (first_stage.config.downsampling, first_stage.config.latent_channels) == (1, 3)
     assert first_stage.state_dict() == {}

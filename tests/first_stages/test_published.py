@@ -109,7 +109,7 @@ def published_layout(
     return shapes if codes is None else shapes | {"quantize.embedding.weight": (codes, z)}
 
 
-def test_there_are_the_nine_published_first_stages():
+def test_all_nine_published_first_stages_have_presets():
     alone = {name for name in preset_names() if read_preset(name).denoiser is None}
     assert alone == set(SIZES) == set(LAYOUTS)
 

@@ -64,7 +64,7 @@ def test_nothing_else_in_the_core_imports_it():
     )
 
 
-def test_a_file_of_ten_lines_runs_it_and_tells_what_it_costs(tmp_path):
+def test_a_file_of_ten_lines_runs_it_and_reports_costs(tmp_path):
     (tmp_path / "test_published.py").write_text(AS_PUBLISHED)
     arguments = ["-p", "no:cacheprovider", "-q", str(tmp_path)]
     done = python("-m", "pytest", *arguments)
@@ -73,7 +73,7 @@ def test_a_file_of_ten_lines_runs_it_and_tells_what_it_costs(tmp_path):
     assert "latelier/class_label            16 parameters" in done.stdout
 
 
-def test_a_failing_check_says_the_rule_and_shows_values(tmp_path):
+def test_a_failing_check_explains_the_rule_and_shows_values(tmp_path):
     text = AS_PUBLISHED.replace("bad_inputs = [3]", "bad_inputs = [2]").replace("[0, 2]", "[0, 0]")
     (tmp_path / "test_wrong.py").write_text(text)
     done = python("-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=short", str(tmp_path))
@@ -83,7 +83,7 @@ def test_a_failing_check_says_the_rule_and_shows_values(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("attributes", "told"),
+    ("attributes", "message"),
     [
         ({}, "TestIt must define component and inputs"),
         ({"component": "a/b"}, "TestIt must define inputs"),
@@ -93,13 +93,13 @@ def test_a_failing_check_says_the_rule_and_shows_values(tmp_path):
         ),
     ],
 )
-def test_a_contract_that_is_not_filled_in_is_told_at_once(attributes, told):
+def test_an_incomplete_contract_is_an_error_at_import(attributes, message):
     with pytest.raises(TypeError) as fault:
         type("TestIt", (ConditionerContract,), attributes)
-    assert str(fault.value) == told
+    assert str(fault.value) == message
 
 
-def test_what_a_test_class_has_beside_is_its_own():
+def test_a_test_class_may_have_other_attributes():
     own = {"component": "a/b", "inputs": [1, 2], "palette": 3, "test_more": None}
     assert type("TestIt", (ConditionerContract,), own).palette == 3
 
@@ -107,24 +107,24 @@ def test_what_a_test_class_has_beside_is_its_own():
 class TestBoxes:
     LAYOUT = Layout.model_validate({"objects": [{"label": 1, "box": [0, 0, 0.5, 0.5]}]})
 
-    def test_they_are_found_however_deep(self):
+    def test_they_are_found_at_any_depth(self):
         assert list(find_boxes(self.LAYOUT)) == [box(0, 0, 0.5, 0.5)]
 
-    def test_they_are_put_elsewhere_in_another_value(self):
+    def test_replacing_them_returns_another_value(self):
         moved = replace_boxes(self.LAYOUT, box(0.5, 0, 1, 1))
         assert list(find_boxes(moved)) == [Box(x0=0.5, y0=0, x1=1, y1=1)]
         assert list(find_boxes(self.LAYOUT)) == [box(0, 0, 0.5, 0.5)]
 
 
 class TestAudit:
-    def test_files_under_the_folder_may_be_written(self, tmp_path):
+    def test_writing_in_the_folder_is_allowed(self, tmp_path):
         with watch(tmp_path) as activity:
             (tmp_path / "a.txt").write_text("a")
             (tmp_path / "b").mkdir()
         assert activity.writes == []
 
     @pytest.mark.parametrize("deed", ["write", "mkdir", "rename", "remove"])
-    def test_files_elsewhere_may_not(self, tmp_path, deed):
+    def test_writing_elsewhere_is_recorded(self, tmp_path, deed):
         folder, other = tmp_path / "folder", tmp_path / "other"
         folder.mkdir()
         other.write_text("a")
@@ -139,20 +139,20 @@ class TestAudit:
                 other.unlink()
         assert activity.writes
 
-    def test_reading_is_no_deed(self, tmp_path):
+    def test_reading_is_not_recorded(self, tmp_path):
         other = tmp_path / "other"
         other.write_text("a")
         with watch(tmp_path / "folder") as activity:
             assert Path(other).read_text() == "a"
         assert (activity.writes, activity.connections, activity.processes) == ([], [], [])
 
-    def test_a_process_is_stopped_before_it_starts(self, tmp_path):
+    def test_a_process_is_blocked_before_it_starts(self, tmp_path):
         with watch(tmp_path) as activity:
             subprocess.run([sys.executable, "-c", "open('made', 'w')"], cwd=tmp_path, check=True)
         assert len(activity.processes) == 1
         assert not (tmp_path / "made").exists()
 
-    def test_what_comes_after_is_not_watched(self, tmp_path):
+    def test_recording_ends_with_the_block(self, tmp_path):
         with watch(tmp_path / "folder") as activity:
             pass
         (tmp_path / "a.txt").write_text("a")

@@ -1,7 +1,7 @@
-"""Each faulty plugin is caught by the one check that is meant for it; a faultless one by none.
+"""Each faulty plugin fails exactly one check, the one written against its fault.
 
-The mutants are installed as distributions of their own, and the kit is run over them all by one
-pytest in a process of its own, as their authors would run it.
+The mutants are installed as distributions, and one pytest process runs the kit over them all, as
+their authors would.
 """
 
 import importlib.util
@@ -21,8 +21,8 @@ DISTRIBUTIONS = {
 }
 
 
-def expected() -> dict[str, str | None]:
-    """Return the check that is to catch each plugin; none for a faultless one."""
+def read_expected() -> dict[str, str | None]:
+    """Return the check that each plugin must fail; None for a faultless one."""
     caught_by: dict[str, str | None] = {}
     for file in sorted(MUTANTS.glob("check_*.py")):
         spec = importlib.util.spec_from_file_location(file.stem, file)
@@ -33,7 +33,7 @@ def expected() -> dict[str, str | None]:
     return caught_by
 
 
-CAUGHT_BY = expected()
+CAUGHT_BY = read_expected()
 
 
 @pytest.fixture(scope="module")
@@ -70,19 +70,19 @@ def outcomes(tmp_path_factory) -> dict[str, dict[str, str]]:
     return found
 
 
-def test_there_are_many() -> None:
+def test_there_are_at_least_25_mutants() -> None:
     assert sum(check is not None for check in CAUGHT_BY.values()) >= 25
 
 
 @pytest.mark.parametrize("plugin", CAUGHT_BY)
-def test_it_is_caught_by_the_check_meant_for_it_and_by_no_other(plugin, outcomes) -> None:
+def test_exactly_the_expected_check_fails(plugin, outcomes) -> None:
     checks = outcomes[plugin]
-    failed = {check: said for check, said in checks.items() if said}
-    meant = CAUGHT_BY[plugin]
-    assert failed.keys() == ({meant} if meant else set()), failed
+    failed = {check: text for check, text in checks.items() if text}
+    expected_check = CAUGHT_BY[plugin]
+    assert failed.keys() == ({expected_check} if expected_check else set()), failed
 
 
 def test_every_check_has_a_mutant(outcomes) -> None:
-    """But for those that only report."""
+    """Except the check that only reports."""
     checks = {check for each in outcomes.values() for check in each}
     assert checks - {*CAUGHT_BY.values(), "test_report_its_cost"} == set()

@@ -4,7 +4,6 @@ Shapes: B rows of a batch, H heads of width d, Q queries, N keys.
 """
 
 import torch
-from einops import rearrange
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -49,12 +48,13 @@ def attend_explicitly(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = Non
 
 def split_heads(tokens: Tensor, heads: int) -> Tensor:
     """Return (B, N, H * d) as (B, H, N, d)."""
-    return rearrange(tokens, "b n (h d) -> b h n d", h=heads)
+    b, n, width = tokens.shape
+    return tokens.view(b, n, heads, width // heads).transpose(1, 2)
 
 
 def merge_heads(values: Tensor) -> Tensor:
     """Return (B, H, N, d) as (B, N, H * d)."""
-    return rearrange(values, "b h n d -> b n (h d)")
+    return values.transpose(1, 2).flatten(2)
 
 
 def _to_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:

@@ -19,7 +19,7 @@ TOKENS = 3
 MIN_CHANGE = 1e-6
 """Every input must change the prediction by more than this."""
 
-_ADVICE = "raise ConditionError, and list what it takes"
+_ADVICE = "raise ConditionError, and list the known names and shapes"
 
 
 class DenoiserContract(ModuleContract):

@@ -21,7 +21,7 @@ def a_map(offset: float) -> Tensor:
 
 
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
-def test_moments_gathered_in_pieces_apply_a_norm_as_the_whole_does(offset):
+def test_moments_of_tiles_equal_those_of_the_whole(offset):
     norm, x = group_norm(), a_map(offset)
     moments = Moments()
     for rows in x.split([1, 5, 3], dim=2):
@@ -43,7 +43,7 @@ def test_each_image_has_its_own_moments():
     assert not torch.equal(normalize[0](norm, x)[1], normalize[1](norm, x)[1])
 
 
-def test_a_norm_is_applied_in_float32_and_returned_as_it_came():
+def test_a_norm_is_computed_in_float32_and_returned_in_its_dtype():
     norm, x = group_norm(), a_map(3.0).bfloat16()
     found = normalize_by({norm: Moments.of(x)})(norm, x)
     assert found.dtype == torch.bfloat16

@@ -36,7 +36,7 @@ def test_the_interior_of_a_tile_equals_the_whole(name, side):
         whole = run_steps(steps, x)
         out = torch.full_like(whole, torch.nan)
         for tile in split_map(x.shape[2:], side, steps):
-            assert out[..., *tile.target].isnan().all()  # no part is given twice
+            assert out[..., *tile.target].isnan().all()  # no part is written twice
             out[..., *tile.target] = run_steps(steps, x[..., *tile.source])[..., *tile.interior]
     torch.testing.assert_close(out, whole, rtol=1e-5, atol=1e-4)
 

@@ -112,7 +112,7 @@ def test_fast_tiles_are_near_the_whole(name, height, width):
     ],
     ids=["attention-at-latent-size", "attention-between-levels", "linear", "f1", "no-attention"],
 )
-def test_wherever_the_attention_is(name, changes, tile):
+def test_attention_may_be_anywhere(name, changes, tile):
     first_stage = autoencoder(name, **{**REDUCED, **changes})
     images, latents = noise(1, 3, 32, 48), latents_of(first_stage, 32, 48)
     for mode, bound in (("exact", EXACT), ("fast", 0.05)):
@@ -124,7 +124,7 @@ def test_wherever_the_attention_is(name, changes, tile):
 
 
 @pytest.mark.parametrize("tile", [8, 24, 64])
-def test_any_tile_will_do(tile):
+def test_tiles_may_have_any_side(tile):
     first_stage = autoencoder("kl-f8", **REDUCED, num_res_blocks=1)
     images, latents = noise(1, 3, 32, 56), latents_of(first_stage, 32, 56)
     encoded, features, decoded, whole = tiled_and_whole(
@@ -200,7 +200,7 @@ def test_the_tiny_autoencoder_agrees_with_the_whole(height, width):
         assert error(decoded, whole) < EXACT
 
 
-def test_pixels_are_what_they_are():
+def test_the_identity_works_in_tiles():
     first_stage = Identity(IdentityConfig(channels=2, scale_factor=0.5))
     images = noise(1, 2, 5, 7)
     assert torch.equal(encode_tiled(first_stage, images), images / 2)
@@ -217,18 +217,18 @@ def test_scale_factor_and_precision_are_kept():
         assert error(found, whole) < 0.1
 
 
-def test_nothing_is_kept_or_changed():
+def test_it_keeps_no_state():
     first_stage = autoencoder("kl-f8", **REDUCED)
     before = {key: value.clone() for key, value in first_stage.state_dict().items()}
     latents = latents_of(first_stage, 64, 64)
-    given = latents.clone()
+    before_call = latents.clone()
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(
             lambda each: decode_tiled(first_stage, each, tile=32), [latents, 2 * latents]
         )
     assert torch.equal(one, decode_tiled(first_stage, latents, tile=32))
     assert torch.equal(other, decode_tiled(first_stage, 2 * latents, tile=32))
-    assert torch.equal(latents, given)
+    assert torch.equal(latents, before_call)
     assert all(torch.equal(before[key], value) for key, value in first_stage.state_dict().items())
     assert not any(module._forward_hooks for module in first_stage.modules())
 

@@ -1,4 +1,4 @@
-"""Activations that are made again: the same gradients, of which far less is kept."""
+"""Recomputed activations: the same gradients with far less memory."""
 
 import pytest
 import torch
@@ -32,27 +32,27 @@ TRANSFORMER = {**SHARED, "hidden_size": 32, "depth": 3, "num_heads": 2}
 def model(request):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        made = (
+        model = (
             UNet(UNetConfig.model_validate(UNET))
             if request.param == "unet"
             else Transformer(TransformerConfig.model_validate(TRANSFORMER))
         )
-        for parameter in made.parameters():  # those that begin as zero would hide the rest
+        for parameter in model.parameters():  # zeros would hide the rest
             torch.nn.init.normal_(parameter, std=0.1)
-    return made
+    return model
 
 
-def trained(model, control):
-    """Return the loss, every gradient, and the numbers kept between the passes."""
+def run_backward(model, control):
+    """Return the loss, every gradient, and how many numbers are stored between the passes."""
     model.zero_grad()
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(2, 4, 8, 8, generator=generator)
     condition = Condition({"text": Stream(torch.randn(2, 5, 16, generator=generator))})
-    kept = 0
+    stored = 0
 
     def count(tensor):
-        nonlocal kept
-        kept += tensor.numel() * (not isinstance(tensor, torch.nn.Parameter))
+        nonlocal stored
+        stored += tensor.numel() * (not isinstance(tensor, torch.nn.Parameter))
         return tensor
 
     with torch.random.fork_rng():
@@ -60,20 +60,20 @@ def trained(model, control):
         with saved_tensors_hooks(count, lambda tensor: tensor):
             loss = model(x, torch.tensor([3.0, 500.0]), condition, control).square().mean()
         loss.backward()
-    return loss.item(), {n: p.grad for n, p in model.named_parameters()}, kept
+    return loss.item(), {n: p.grad for n, p in model.named_parameters()}, stored
 
 
-def test_gradients_are_the_same_and_far_less_is_kept(model):
-    loss, gradients, kept = trained(model, None)
-    again, found, left = trained(model, Control(gradient_checkpointing=True))
+def test_gradients_stay_and_memory_shrinks(model):
+    loss, gradients, stored = run_backward(model, None)
+    again, found, less = run_backward(model, Control(gradient_checkpointing=True))
     assert again == loss
     assert gradients.keys() == found.keys()
     for name, gradient in gradients.items():
         torch.testing.assert_close(found[name], gradient, rtol=1e-6, atol=1e-9)
-    assert left < kept / 3
+    assert less < stored / 3
 
 
-def test_where_there_is_no_backward_pass_nothing_changes(model):
+def test_without_a_backward_pass_nothing_changes(model):
     x, condition = torch.ones(1, 4, 8, 8), Condition({"text": Stream(torch.ones(1, 2, 16))})
     model.eval()
     with torch.no_grad():

@@ -3,12 +3,12 @@ import math
 import pytest
 import torch
 
-from latelier.denoisers.embeddings import embed_positions, patch_coordinates
+from latelier.denoisers.embeddings import embed_positions, embed_timesteps, patch_coordinates
 
 CPU = torch.device("cpu")
 
 
-def test_at_the_trained_size_patches_are_counted() -> None:
+def test_at_the_trained_size_coordinates_are_integers() -> None:
     assert patch_coordinates(4, 4, 4, CPU).tolist() == [0, 1, 2, 3]
 
 
@@ -22,7 +22,7 @@ def test_at_the_trained_size_patches_are_counted() -> None:
         ((1, 1), [1.5, 1.5], [1.5, 1.5]),
     ],
 )
-def test_at_others_the_picture_is_laid_over_the_trained_square(
+def test_at_other_sizes_coordinates_are_scaled_to_the_trained_square(
     size: tuple[int, int], rows: list[float], columns: list[float]
 ) -> None:
     for side, ends in zip(size, (rows, columns), strict=True):
@@ -31,7 +31,7 @@ def test_at_others_the_picture_is_laid_over_the_trained_square(
         assert len(found) == side
 
 
-def test_patches_are_as_far_apart_in_both_directions() -> None:
+def test_patches_have_one_distance_in_both_directions() -> None:
     for side in (3, 12):
         steps = patch_coordinates(side, 12, 8, CPU).diff()
         torch.testing.assert_close(steps, torch.full((side - 1,), 8 / 12))
@@ -45,8 +45,28 @@ def test_column_and_row_by_sine_then_cosine() -> None:
     torch.testing.assert_close(found[2 * 4 + 1], torch.tensor(expected))
 
 
-def test_it_is_what_diffusers_computes_at_the_trained_size() -> None:
+def test_positions_equal_those_of_diffusers_at_the_trained_size() -> None:
     embeddings = pytest.importorskip("diffusers.models.embeddings")
     expected = embeddings.get_2d_sincos_pos_embed(64, 16, base_size=16, output_type="pt")
     result = embed_positions((16, 16), 64, 16, CPU)
     torch.testing.assert_close(result, expected.float(), rtol=1e-5, atol=1e-5)
+
+
+def test_cosines_come_first_and_frequencies_fall_from_one() -> None:
+    embedding = embed_timesteps(torch.tensor([0.0, 250.5]), 8)
+    frequencies = [10000 ** (-i / 4) for i in range(4)]
+    angles = [250.5 * frequency for frequency in frequencies]
+    expected = [math.cos(a) for a in angles] + [math.sin(a) for a in angles]
+    assert embedding[0].tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
+    assert embedding[1].tolist() == pytest.approx(expected, abs=1e-4)
+
+
+def test_an_odd_width_ends_with_a_zero() -> None:
+    embedding = embed_timesteps(torch.tensor([7.0]), 5)
+    assert embedding.shape == (1, 5)
+    assert embedding[0, 4] == 0
+
+
+def test_the_embedding_is_float32_for_any_timestep() -> None:
+    assert embed_timesteps(torch.tensor([3]), 4).dtype == torch.float32
+    assert embed_timesteps(torch.tensor([3.0], dtype=torch.float64), 4).dtype == torch.float32
