@@ -40,7 +40,7 @@ def python_block(text):
 def generated(tmp_path_factory):
     """The names that the first blocks leave behind; "lines" is what they printed."""
     lines = []
-    names = {"torch": torch, "print": lambda *values: lines.append(" ".join(map(str, values)))}
+    names = {"print": lambda *values: lines.append(" ".join(map(str, values)))}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("readme"))
         for text in ("import latelier\n", "pipe.stream", "def euler", "pipe.denoise_fn"):
@@ -71,7 +71,10 @@ def test_the_sampler_is_the_built_in_euler(generated):
 
 
 def test_the_conditioner_fits_a_pipeline(tmp_path, monkeypatch, tiny_changes):
-    (tmp_path / "readme_brightness.py").write_text(python_block("class Brightness(Conditioner)"))
+    for name in ("inputs", "conditioner"):
+        path = tmp_path / "latelier_brightness" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(python_block(f"# latelier_brightness/{name}.py"))
     monkeypatch.syspath_prepend(tmp_path)
 
     class Plugin:
@@ -79,9 +82,9 @@ def test_the_conditioner_fits_a_pipeline(tmp_path, monkeypatch, tiny_changes):
         def latelier_register(self, registrar):
             registrar.conditioner(
                 "brightness",
-                factory="readme_brightness:Brightness",
-                config="readme_brightness:BrightnessConfig",
-                input="readme_brightness:Level",
+                factory="latelier_brightness.conditioner:Brightness",
+                config="latelier_brightness.inputs:BrightnessConfig",
+                input="latelier_brightness.inputs:Level",
             )
 
     atelier = Atelier(policy=Policy(allow=frozenset()))
@@ -98,7 +101,8 @@ def test_the_conditioner_fits_a_pipeline(tmp_path, monkeypatch, tiny_changes):
     assert pipe.generate(brightness=0.5, steps=1)[0].image.size == (16, 16)
     with pytest.raises(latelier.LatelierError, match="level"):
         pipe.generate(brightness=2)
-    del sys.modules["readme_brightness"]
+    for module in [name for name in sys.modules if name.startswith("latelier_brightness")]:
+        del sys.modules[module]
 
 
 def test_the_first_command_generates(cli):
