@@ -1,9 +1,9 @@
-"""How long does one picture take from a cold start, and where does the time go?
+"""Measure the time of one picture from a cold start, and its parts.
 
-The whole process is `latelier generate`, 20 steps with guidance, page cache warm. The split is
-that of a script which does the same through the Python interface and looks at the clock: start
-of the interpreter, import (torch and the pipeline), load, sample, decode, save, and exit of the
-interpreter. What the command adds to them is the reading of its line.
+The total is the process `latelier generate`, 20 steps with guidance, with a warm page cache. The
+parts are measured by a script that does the same in Python: start of the interpreter, import
+(torch and the pipeline), load, sample, decode, save, and exit of the interpreter. The command
+itself adds the parsing of its arguments.
 
 python benchmarks/cold_generate.py --model emoji-scenes
 """
@@ -23,7 +23,7 @@ from typing import Any
 PROMPT = "a red apple on a blue background"
 PARTS = ("start", "import", "load", "sample", "decode", "save", "exit")
 
-SPLIT = """
+SCRIPT = """
 import atexit, gc, json, sys, time
 from pathlib import Path
 atexit.register(gc.freeze)
@@ -34,16 +34,16 @@ marks["import"] = time.time()
 pipeline = load(model)
 marks["load"] = time.time()
 decode, decoding = pipeline.first_stage.decode, []
-def timed(latents):
+def time_decode(latents):
     start = time.time()
     try:
         return decode(latents)
     finally:
         decoding.append(time.time() - start)
-pipeline.first_stage.decode = timed
+pipeline.first_stage.decode = time_decode
 (picture,) = pipeline.generate(prompt=prompt, seed=7, steps=int(steps), guidance=float(guidance))
 marks["sample"] = time.time()
-picture.save(Path(folder) / "split.png")
+picture.save(Path(folder) / "parts.png")
 marks["save"] = time.time()
 spans, before = {}, float(began)
 for name, mark in marks.items():
@@ -63,13 +63,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        whole(arguments, folder)  # fills the page cache
-        wholes = [whole(arguments, folder) for _ in range(arguments.runs)]
-        splits = [split(arguments, folder) for _ in range(arguments.runs)]
+        time_command(arguments, folder)  # fills the page cache
+        totals = [time_command(arguments, folder) for _ in range(arguments.runs)]
+        splits = [time_parts(arguments, folder) for _ in range(arguments.runs)]
     report: dict[str, Any] = {
-        "whole_s": statistics.median(wall for wall, _ in wholes),
-        "least_s": min(wall for wall, _ in wholes),
-        "processor_s": statistics.median(used for _, used in wholes),
+        "whole_s": statistics.median(wall for wall, _ in totals),
+        "least_s": min(wall for wall, _ in totals),
+        "processor_s": statistics.median(used for _, used in totals),
         "split_s": {name: statistics.median(each[name] for each in splits) for name in splits[0]},
         "target_s": 6.0,
     }
@@ -85,31 +85,31 @@ def main() -> None:
     print("  " + ", ".join(f"{name} {span:.2f}" for name, span in report["split_s"].items()))
 
 
-def whole(arguments: argparse.Namespace, folder: str) -> tuple[float, float]:
+def time_command(arguments: argparse.Namespace, folder: str) -> tuple[float, float]:
     """Return wall and processor time of the command, in seconds."""
     program = Path(sys.executable).with_name("latelier")
     command = [
         *(program, "generate", PROMPT, "--model", arguments.model, "--seed", "7", "--force"),
         *("--steps", str(arguments.steps), "--guidance", str(arguments.guidance)),
-        *("--output", Path(folder) / "whole.png"),
+        *("--output", Path(folder) / "total.png"),
     ]
-    before, start = children_time(), time.perf_counter()
+    before, start = processor_time(), time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - start, children_time() - before
+    return time.perf_counter() - start, processor_time() - before
 
 
-def split(arguments: argparse.Namespace, folder: str) -> dict[str, float]:
-    """Return the seconds that each part took in a process of its own."""
+def time_parts(arguments: argparse.Namespace, folder: str) -> dict[str, float]:
+    """Run the script in a process of its own and return the seconds of each part."""
     options = [arguments.model, PROMPT, str(arguments.steps), str(arguments.guidance), folder]
     began = time.time()
-    command = [sys.executable, "-c", SPLIT, str(began), *options]
+    command = [sys.executable, "-c", SCRIPT, str(began), *options]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     spans: dict[str, float] = json.loads(done.stdout)
     spans["exit"] = time.time() - began - sum(spans.values())
     return {name: spans[name] for name in PARTS}
 
 
-def children_time() -> float:
+def processor_time() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

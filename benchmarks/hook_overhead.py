@@ -1,8 +1,8 @@
-"""What does it cost a run to tell plugins of its steps?
+"""Measure what a run pays for the hooks of its plugins.
 
-Registers --plugins plugins that hear before and after each sampling step and do nothing, and makes
-the calls that a run of --steps steps makes. The time of all of them together is what a run pays; it
-has nothing to do with the model. The first row is without any plugin.
+Registers --plugins plugins whose hooks before and after each sampling step do nothing, and makes
+the hook calls of a run of --steps steps. Their total time does not depend on the model. The first
+row is without plugins.
 
 python benchmarks/hook_overhead.py
 """
@@ -24,18 +24,18 @@ TARGET_MS = 2.0
 """For 5 plugins, 2 hooks and 50 steps."""
 
 
-class Listener:
-    """Hears of steps and does nothing."""
+class Observer:
+    """Implements both hooks of a step and does nothing."""
 
     @hookimpl
     def latelier_before_step(self, run: str, step: int, steps: int, sigma: float) -> None:
-        """Hear of one that begins."""
+        """Do nothing before a step."""
 
     @hookimpl
     def latelier_after_step(
         self, run: str, step: int, steps: int, sigma: float, snapshot: Snapshot
     ) -> None:
-        """Hear of one that is done."""
+        """Do nothing after a step."""
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    rows = [measured(count, arguments.steps, arguments.runs) for count in (0, arguments.plugins)]
+    rows = [measure(count, arguments.steps, arguments.runs) for count in (0, arguments.plugins)]
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return
@@ -57,11 +57,11 @@ def main() -> None:
         )
 
 
-def measured(plugins: int, steps: int, runs: int) -> dict[str, Any]:
+def measure(plugins: int, steps: int, runs: int) -> dict[str, Any]:
     atelier = Atelier(policy=Policy(), candidates=[])
     for k in range(plugins):
-        atelier.register(Listener(), f"listener-{k}")
-    walls = [1000 * one_run(atelier, steps) for _ in range(runs)]
+        atelier.register(Observer(), f"observer-{k}")
+    walls = [1000 * time_run(atelier, steps) for _ in range(runs)]
     return {
         "plugins": plugins,
         "steps": steps,
@@ -71,20 +71,20 @@ def measured(plugins: int, steps: int, runs: int) -> dict[str, Any]:
     }
 
 
-def one_run(atelier: Atelier, steps: int) -> float:
-    """Return the seconds of all that is told in a run, the dispatcher's making included."""
+def time_run(atelier: Atelier, steps: int) -> float:
+    """Return the seconds of the dispatcher and all its calls in a run."""
     latents = torch.zeros(1, 4, 8, 8)
     start = time.perf_counter()
     dispatcher = atelier.dispatcher()
     for step in range(1, steps + 1):
         dispatcher.emit("latelier_before_step", step=step, steps=steps, sigma=1.0)
-        snapshot = Snapshot(latents, decoded)
+        snapshot = Snapshot(latents, refuse_decode)
         dispatcher.emit("latelier_after_step", step=step, steps=steps, sigma=0.9, snapshot=snapshot)
     return time.perf_counter() - start
 
 
-def decoded(latents: torch.Tensor) -> list[Any]:
-    raise AssertionError(f"nobody asked for a picture of {latents.shape}")
+def refuse_decode(latents: torch.Tensor) -> list[Any]:
+    raise AssertionError(f"unexpected decoding of latents of shape {tuple(latents.shape)}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How long does the command line take to answer, with 20 plugins installed?
+"""Measure the start-up time of the command line with 20 installed plugins.
 
-The plugins are distributions written to a temporary folder on PYTHONPATH; each registers a
-conditioner and a sampler, and hears of sampling steps. Each command is run a few times to fill the
-page cache, then --runs times, in turn with the others. `imports` names what the command imported of
-the packages that it should do without. With --lock a lock is in force, and every plugin is hashed.
+The plugins are distributions in a temporary folder on PYTHONPATH; each registers a conditioner and
+a sampler, and implements a hook for sampling steps. Each command runs twice to fill the page cache,
+then --runs times, in turn with the others. `imports` names those of the watched packages that a
+command imports. With --lock a lock is in force, so that every plugin is hashed.
 
 python benchmarks/startup.py
 python benchmarks/startup.py --lock
@@ -65,7 +65,7 @@ def main() -> None:
             lock = str(Path(folder) / "latelier.lock")
             run(f"plugins lock --output {lock}", environment)
             environment["LATELIER_LOCK"] = lock
-        rows = measured(arguments.runs, environment)
+        rows = measure(arguments.runs, environment)
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return
@@ -75,7 +75,7 @@ def main() -> None:
         print(
             f"latelier {command:16} median {row['median_ms']:4.0f} ms (target {row['target_ms']}), "
             f"least {row['least_ms']:4.0f}, processor time {row['processor_ms']:4.0f}; "
-            f"imports {', '.join(row['imports']) or 'none of those watched'}"
+            f"imports {', '.join(row['imports']) or 'no watched package'}"
         )
 
 
@@ -89,10 +89,10 @@ def write_plugin(folder: Path, k: int) -> None:
     (info / "RECORD").write_text(f"latelier_dummy_{k}.py,,\n{info.name}/RECORD,,\n")
 
 
-def measured(runs: int, environment: dict[str, str]) -> dict[str, dict[str, Any]]:
+def measure(runs: int, environment: dict[str, str]) -> dict[str, dict[str, Any]]:
     walls: dict[str, list[float]] = {command: [] for command in COMMANDS}
     processor: dict[str, list[float]] = {command: [] for command in COMMANDS}
-    imports = {command: imported(command, environment) for command in COMMANDS}
+    imports = {command: find_imports(command, environment) for command in COMMANDS}
     for command in [*COMMANDS, *COMMANDS]:
         run(command, environment)
     for _ in range(runs):
@@ -113,19 +113,19 @@ def measured(runs: int, environment: dict[str, str]) -> dict[str, dict[str, Any]
 
 
 def run(command: str, environment: dict[str, str]) -> tuple[float, float]:
-    """Return wall and processor time in seconds."""
-    before, start = children_time(), time.perf_counter()
+    """Run a command and return its wall and processor time in seconds."""
+    before, start = processor_time(), time.perf_counter()
     program = Path(sys.executable).with_name("latelier")
     subprocess.run([program, *command.split()], env=environment, check=True, capture_output=True)
-    return time.perf_counter() - start, children_time() - before
+    return time.perf_counter() - start, processor_time() - before
 
 
-def children_time() -> float:
+def processor_time() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
-def imported(command: str, environment: dict[str, str]) -> list[str]:
+def find_imports(command: str, environment: dict[str, str]) -> list[str]:
     code = (
         "import sys\nfrom latelier.cli.main import main\n"
         "try:\n    main(sys.argv[1:])\n"
