@@ -100,3 +100,12 @@ def test_with_more_steps_it_comes_nearer_to_one_picture():
     away = [(end(steps, brownian) - end(800, brownian)).norm().item() for steps in (50, 200)]
     assert away[1] < away[0] / 2
     assert away[1] < (end(200, independent) - end(800, independent)).norm() / 4
+
+
+@pytest.mark.parametrize(
+    ("frame", "sigma_from", "sigma_to"),
+    [("ve", 1e-8, 1e-9), ("ve", 1e9, 1e8), ("flow", 1.0, 1 - 1e-9)],
+)
+def test_steps_beyond_the_ends_of_the_path_have_noise_too(frame, sigma_from, sigma_to):
+    noise = BrownianNoise([0], (64, 64), frame)(sigma_from, sigma_to)
+    assert noise.std().item() == pytest.approx(1, abs=0.05)

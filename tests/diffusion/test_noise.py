@@ -30,3 +30,22 @@ def test_it_leaves_the_global_random_state_alone():
     before = torch.get_rng_state()
     PerImageNoise([0], SHAPE).initial()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("high", [2**32, 2**40, 2**62])
+def test_seeds_that_differ_in_their_high_bits_draw_other_noise(high):
+    """torch's CPU generator reads the low 32 bits of a seed alone."""
+    low = PerImageNoise([5], SHAPE).initial()
+    assert not torch.equal(PerImageNoise([5 + high], SHAPE).initial(), low)
+
+
+def test_seeds_below_2_to_the_32_are_those_of_the_generator():
+    for seed in (0, 5, 2**32 - 1):
+        expected = torch.randn(SHAPE, generator=torch.Generator().manual_seed(seed))
+        assert torch.equal(PerImageNoise([seed], SHAPE).initial()[0], expected)
+
+
+@pytest.mark.parametrize("first", [2**32 - 3, 2**32 + 7, 2**63 - 6])
+def test_the_images_of_a_batch_differ(first):
+    draws = PerImageNoise(range(first, first + 6), SHAPE).initial().flatten(1)
+    assert len({tuple(draw.tolist()) for draw in draws}) == 6

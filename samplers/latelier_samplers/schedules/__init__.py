@@ -1,1 +1,1 @@
-"""Schedules: functions from a number of steps and a noise process to a grid of sigmas."""
+"""Schedules, one a file: functions from a number of steps and a noise process to sigmas."""

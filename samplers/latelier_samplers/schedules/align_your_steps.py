@@ -8,7 +8,7 @@ from latelier.diffusion.processes.process import Process
 from latelier.diffusion.processes.vp import VP
 from latelier_samplers.schedules.ratios import check_steps
 
-# The authors' table of 10 steps for Stable Diffusion 1.5. Its last is that model's least sigma.
+# The authors' table of 10 steps for Stable Diffusion 1.5. Its last is the least sigma of the model.
 _SIGMAS = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
 _TOLERANCE = 0.02
 
@@ -17,11 +17,11 @@ def align_your_steps(steps: int, process: Process, /) -> SigmaGrid:
     """Return the table's sigmas, or `steps` of the curve through them, and a final 0.
 
     For other numbers of steps the logarithm of sigma is interpolated linearly over the run, as the
-    authors advise. The last of the curve becomes 0, so that the run ends without noise.
+    authors advise. The last sigma of the curve becomes 0, so that the run ends without noise.
 
     Raises:
-        InvalidInputError: steps below 1, or a process without the noise schedule that the table
-            was optimised for: VP of 1,000 steps, sqrt(beta) linear from sqrt(0.00085) to
+        InvalidInputError: `steps` is below 1, or the process does not have the noise schedule that
+            the table was optimised for: VP of 1,000 steps, sqrt(beta) linear from sqrt(0.00085) to
             sqrt(0.012).
     """
     check_steps("align_your_steps", steps)

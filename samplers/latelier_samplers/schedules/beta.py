@@ -25,12 +25,12 @@ def beta(steps: int, process: Process, /, *, alpha: Shape = 0.6, beta: Shape = 0
     highest and the last before 0 the least that the model was trained on. alpha acts at the end of
     low noise, beta at that of high noise; with 1 and 1 the steps are even.
 
-    t is what the process calls it: training steps (VP, rectified flow), log(sigma) / 4 (EDM). A VP
-    model knows whole steps only, so they are rounded, and those that fall on one are there once:
-    there may be fewer than `steps`.
+    t is the process's: training steps (VP, rectified flow) or log(sigma) / 4 (EDM). A VP model
+    knows whole steps only, so t is rounded. Several that round to one step are one sigma, so there
+    may be fewer steps than `steps`.
 
     Raises:
-        InvalidInputError: steps below 1, or more than the process was trained with.
+        InvalidInputError: `steps` is below 1, or above the training steps of the process.
     """
     check_steps("beta", steps)
     count = process.training_steps
@@ -46,6 +46,6 @@ def beta(steps: int, process: Process, /, *, alpha: Shape = 0.6, beta: Shape = 0
         times = np.round(times)
     first, last = process.sigma_max, process.sigma_min
     inner = sorted({process.sigma(t) for t in times[1:-1].tolist()}, reverse=True)
-    # Some fall on an end, or beside it where t is rounded to float32.
+    # Some fall on an end, or past it where t is rounded to float32.
     sigmas = [first, *(sigma for sigma in inner if last < sigma < first), last][:steps]
     return SigmaGrid((*sigmas, 0.0), process.frame)

@@ -27,19 +27,19 @@ def compvis(
         ),
     ] = "uniform",
 ) -> SigmaGrid:
-    """Return the sigmas of the steps that the published results were made with.
+    """Return the sigmas of the steps of the published results.
 
-    uniform: 0, c, 2c ... below T, c = T // steps, each + 1: 981, 961 ... 1 for 50 of 1000. There
-    are ceil(T / c) of them, which may be more than `steps`: 84 for 81. quad: the published list
-    may begin with several 1s; DDIM stays where it is at such a step, so it stands once here, and
-    there may be fewer than `steps`. Either ends not at sigma 0 but at that of training step 0.
+    uniform: 0, c, 2c ... below T, c = T // steps, each + 1: 981, 961 ... 1 for 50 of 1000. Their
+    number is ceil(T / c), which may be more than `steps`: 84 for 81. quad: the published list may
+    begin with several 1s. DDIM does not move at a repeated step, so 1 stands once here, and there
+    may be fewer than `steps`. Both end at the sigma of training step 0, not at sigma 0.
 
-    The schedule 'model' gives the steps without these faults: its spacing 'trailing' begins at the
-    last training step, 'leading' with offset 1 makes exactly `steps`, and final 'zero' ends there.
+    The schedule 'model' makes the steps without these faults: its spacing 'trailing' begins at the
+    last training step, 'leading' with offset 1 makes exactly `steps`, and final 'zero' ends at 0.
 
     Raises:
-        InvalidInputError: another process than VP, or a number of steps that the paper's code fails
-            at; says which are the nearest that work.
+        InvalidInputError: the process is not VP, or the paper's code fails with so many steps; says
+            the nearest numbers that work.
     """
     if not isinstance(process, VP):
         raise InvalidInputError(

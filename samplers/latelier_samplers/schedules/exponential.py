@@ -1,4 +1,4 @@
-"""Sigmas spaced in their logarithm, which has several names."""
+"""Sigmas spaced in their logarithm: 'exponential', 'log_snr', 'polyexponential'."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.process import Process
-from latelier_samplers.schedules.ratios import SigmaMax, SigmaMin, spaced
+from latelier_samplers.schedules.ratios import SigmaMax, SigmaMin, ramp, ratio_bounds
 
 
 def exponential(
@@ -23,16 +23,14 @@ def exponential(
 ) -> SigmaGrid:
     """Return `steps` sigmas whose logarithm falls as 1 - (1 - w)^rho over the run, and a final 0.
 
-    With rho 1 the sigmas are a geometric sequence ('exponential'), which is to be uniform in the
+    With rho 1 the sigmas are a geometric sequence ('exponential'), which is uniform in the
     logarithm of the signal-to-noise ratio ('log_snr': Lu et al., arXiv:2206.00927, section 3.3),
-    since that is -2 log(sigma) in the 've' frame. With another it is 'polyexponential'. In the flow
-    frame what is spaced is sigma / (1 - sigma), with which all of this holds: see `spaced`.
+    since that is -2 log(sigma) in the 've' frame. With another rho it is 'polyexponential'. In the
+    'flow' frame sigma / (1 - sigma) is spaced, of which all of this holds: see `ratio_bounds`.
 
     Raises:
-        InvalidInputError: steps below 1, or sigmas that do not fit the frame or each other.
+        InvalidInputError: `steps` is below 1, or the sigmas do not fit the frame or each other.
     """
-
-    def ratio(w: float, highest: float, lowest: float) -> float:
-        return float(lowest * (highest / lowest) ** ((1 - w) ** rho))
-
-    return spaced("exponential", steps, process, sigma_min, sigma_max, ratio)
+    bounds = ratio_bounds("exponential", steps, process, sigma_min, sigma_max)
+    ratio = bounds.high / bounds.low
+    return bounds.to_sigmas([bounds.low * ratio ** ((1 - w) ** rho) for w in ramp(steps)])

@@ -1,4 +1,4 @@
-"""Sigmas that somebody chose, such as those tuned for a model."""
+"""Sigmas from a list, such as those tuned for a model."""
 
 from typing import Annotated
 
@@ -22,11 +22,12 @@ def fixed(
     """Return these sigmas, in the process's frame.
 
     Raises:
-        InvalidInputError: they are of another number of steps, or not of the frame.
+        InvalidInputError: they are for another number of steps, do not decrease, or lie outside the
+            frame.
     """
-    made = len(sigmas) - 1
-    if steps != made:
+    if steps != len(sigmas) - 1:
         raise InvalidInputError(
-            f"the schedule 'fixed' has {len(sigmas)} sigmas, for {made} steps, not {steps}"
+            f"the schedule 'fixed' has {len(sigmas)} sigmas, for {len(sigmas) - 1} steps, not "
+            f"{steps}"
         )
     return SigmaGrid(sigmas, process.frame)

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.process import Process
-from latelier_samplers.schedules.ratios import SigmaMax, SigmaMin, spaced
+from latelier_samplers.schedules.ratios import SigmaMax, SigmaMin, ramp, ratio_bounds
 
 
 def karras(
@@ -22,13 +22,11 @@ def karras(
 ) -> SigmaGrid:
     """Return `steps` sigmas, evenly spaced in sigma^(1 / rho), and a final 0.
 
-    In the flow frame what is spaced is sigma / (1 - sigma): see `spaced`.
+    In the 'flow' frame sigma / (1 - sigma) is spaced: see `ratio_bounds`.
 
     Raises:
-        InvalidInputError: steps below 1, or sigmas that do not fit the frame or each other.
+        InvalidInputError: `steps` is below 1, or the sigmas do not fit the frame or each other.
     """
-
-    def ratio(w: float, highest: float, lowest: float) -> float:
-        return float(((1 - w) * highest ** (1 / rho) + w * lowest ** (1 / rho)) ** rho)
-
-    return spaced("karras", steps, process, sigma_min, sigma_max, ratio)
+    bounds = ratio_bounds("karras", steps, process, sigma_min, sigma_max)
+    high, low = bounds.high ** (1 / rho), bounds.low ** (1 / rho)
+    return bounds.to_sigmas([((1 - w) * high + w * low) ** rho for w in ramp(steps)])

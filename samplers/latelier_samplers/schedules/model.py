@@ -41,7 +41,7 @@ def model(
     steps. A VP model knows whole steps only, so they are rounded; rectified flow takes any.
 
     Raises:
-        InvalidInputError: the process has no training steps, or not those that are asked for.
+        InvalidInputError: the process has no training steps, or not so many.
     """
     count = process.training_steps
     if count is None:

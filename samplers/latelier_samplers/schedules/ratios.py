@@ -1,17 +1,19 @@
-"""What the schedules share that space the noise-to-signal ratio sigma / alpha by a formula."""
+"""The ends of a schedule that spaces the noise-to-signal ratio sigma / alpha by a formula."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
 
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.frames import FrameOfReference
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.process import Process
 
-_HIGHEST_FLOW_RATIO = 60.0
-_LOWEST_FLOW_SIGMA = 0.01
+_MAX_FLOW_RATIO = 60.0
+_MIN_FLOW_SIGMA = 0.01
 
 SigmaMin = Annotated[
     float | None,
@@ -29,51 +31,81 @@ def check_steps(name: str, steps: int) -> None:
     """Refuse fewer steps than one.
 
     Raises:
-        InvalidInputError: names the schedule.
+        InvalidInputError: `steps` is below 1; names the schedule.
     """
     if steps < 1:
         raise InvalidInputError(f"the schedule '{name}' makes at least 1 step, not {steps}")
 
 
-def spaced(
+def ramp(steps: int) -> list[float]:
+    """Return `steps` evenly spaced numbers from 0 to 1."""
+    return [i / max(steps - 1, 1) for i in range(steps)]
+
+
+@dataclass(frozen=True)
+class RatioBounds:
+    """The first and the last sigma above 0, and the ratios sigma / alpha between which to space.
+
+    In the 've' frame the ratio is sigma itself, in the 'flow' frame sigma / (1 - sigma).
+
+    Attributes:
+        sigma_max: the first sigma.
+        sigma_min: the last sigma above 0.
+        high: the ratio at which the spacing begins.
+        low: the ratio at which it ends, that of sigma_min.
+        frame: of the sigmas.
+    """
+
+    sigma_max: float
+    sigma_min: float
+    high: float
+    low: float
+    frame: FrameOfReference
+
+    def to_sigmas(self, ratios: Sequence[float]) -> SigmaGrid:
+        """Return the sigmas of ratios from `high` to `low`, with exact ends, and a final 0."""
+        sigmas = [r / (1 + r) for r in ratios] if self.frame == "flow" else list(ratios)
+        ends = [self.sigma_max, *sigmas[1:-1], self.sigma_min][: len(ratios)]
+        return SigmaGrid((*ends, 0.0), self.frame)
+
+
+def ratio_bounds(
     name: str,
     steps: int,
     process: Process,
     sigma_min: float | None,
     sigma_max: float | None,
-    ratio: Callable[[float, float, float], float],
-) -> SigmaGrid:
-    """Return `steps` sigmas from sigma_max to sigma_min, and a final 0.
+) -> RatioBounds:
+    """Return the ends of a schedule; what is None is that of the process.
 
-    `ratio(w, highest, lowest)` is the noise-to-signal ratio a share w of the way from the highest
-    to the lowest: sigma itself in the 've' frame, sigma / (1 - sigma) in the 'flow' frame.
-
-    At pure noise that is infinite, so the spacing begins at a ratio of 60 at most, and its first
-    point is then moved to sigma_max; sigma_min is 0.01 unless the process's own is higher. With the
-    exact denoiser of 1,500 small pictures, spaced as Karras et al. do, and 10 or 20 steps, the
-    error is then a quarter of that of evenly spaced sigmas. (Of the bounds 15 to 160, those from 40
-    to 80 did best; smoother or larger pictures want higher ones.)
+    At pure noise (the 'flow' frame) the ratio is infinite. So there the spacing begins at a ratio
+    of 60 at most, whose sigma is then moved to sigma_max, and sigma_min is 0.01 unless the
+    process's own is higher. With the exact denoiser of 1,500 small pictures, spaced as by Karras et
+    al., and 10 or 20 steps, the error is then a quarter of that of evenly spaced sigmas. (Of the
+    bounds 15 to 160, those from 40 to 80 did best; smoother or larger pictures need higher ones.)
 
     Raises:
-        InvalidInputError: steps below 1, or sigmas that do not fit the frame or each other.
+        InvalidInputError: `steps` is below 1, or the sigmas do not fit the frame or each other.
     """
     check_steps(name, steps)
-    flow = process.frame == "flow"
-    own_min = max(process.sigma_min, _LOWEST_FLOW_SIGMA) if flow else process.sigma_min
-    last = own_min if sigma_min is None else sigma_min
     first = process.sigma_max if sigma_max is None else sigma_max
+    last = process.sigma_min if sigma_min is None else sigma_min
+    if process.frame == "flow" and sigma_min is None:
+        last = max(last, _MIN_FLOW_SIGMA)
     if not last < first:
         raise InvalidInputError(f"sigma_min must be below sigma_max, not {last:g} and {first:g}")
-    highest, lowest = _ratio(first, flow), _ratio(last, flow)
-    if flow:
-        highest = min(highest, _HIGHEST_FLOW_RATIO)
-    ratios = [ratio(i / (steps - 1), highest, lowest) for i in range(1, steps - 1)]
-    inner = [r / (1 + r) for r in ratios] if flow else ratios
-    return SigmaGrid((*[first, *inner, last][:steps], 0.0), process.frame)
+    if process.frame == "ve":
+        return RatioBounds(first, last, first, last, "ve")
+    high, low = min(_flow_ratio(first), _MAX_FLOW_RATIO), _flow_ratio(last)
+    if not low < high:
+        limit = _MAX_FLOW_RATIO / (1 + _MAX_FLOW_RATIO)
+        raise InvalidInputError(
+            f"the schedule '{name}' spaces sigmas below {limit:.3f} in the 'flow' frame, so "
+            f"sigma_min must be lower than that, not {last:g}"
+        )
+    return RatioBounds(first, last, high, low, "flow")
 
 
-def _ratio(sigma: float, flow: bool) -> float:
-    """Return sigma / alpha, infinite at pure noise."""
-    if not flow:
-        return sigma
+def _flow_ratio(sigma: float) -> float:
+    """Return sigma / alpha in the 'flow' frame, infinite at pure noise."""
     return sigma / (1 - sigma) if sigma < 1 else math.inf

@@ -1,6 +1,6 @@
 """The conformance kit over every schedule that is registered here, under each of its names.
 
-Beside it which processes they are not for, and that the error says what is.
+Also which processes they are not for, and that the error says what to use instead.
 """
 
 from functools import partial
@@ -9,6 +9,7 @@ import pytest
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.diffusion.processes.edm import EDM
+from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.kernel.registrar import Registrar
 from latelier.kernel.spec import resolve
 from latelier.testing import ScheduleContract
@@ -20,10 +21,12 @@ NOT_FOR = {
     "model": {"edm"},
 }
 OPTIONS_NEEDED = {"fixed"}
+OWN = {"karras", "cosine"}
+"""Schedules that are registered under the names of their functions."""
 
 
 def specs():
-    """Those that make a grid without being told more."""
+    """Return the specs of those that need no options."""
     registrar = Registrar("latelier", "0")
     plugin.latelier_register(registrar)
     schedules = (spec for spec in registrar.specs if spec.kind == "schedule")
@@ -64,6 +67,18 @@ def test_a_grid_of_the_process_or_one_clear_error(named, place):
 
 
 @pytest.mark.parametrize("steps", [0, -1])
-def test_fewer_steps_than_one_are_told(named, steps):
+def test_fewer_steps_than_one_are_an_error(named, steps):
     with pytest.raises(InvalidInputError, match=f"1 .*not {steps}"):
         named[1](steps, ScheduleContract.processes["stable diffusion"])
+
+
+@pytest.mark.parametrize("name", ["karras", "exponential", "log_snr", "polyexponential", "cosine"])
+@pytest.mark.parametrize("sigma_min", [0.985, 0.9999])
+def test_flow_sigmas_never_ascend(name, sigma_min):
+    """They are spaced below the ratio 60, so sigma_min has to be lower than that."""
+    [spec] = [spec for spec in specs() if spec.name == name]
+    schedule = partial(resolve(spec.factory, spec.id), **spec.defaults)
+    with pytest.raises(InvalidInputError, match=f"'{name if name in OWN else 'exponential'}'.*984"):
+        schedule(5, RectifiedFlow(), sigma_min=sigma_min)
+    grid = schedule(5, RectifiedFlow(), sigma_min=0.98)
+    assert list(grid) == sorted(grid, reverse=True)

@@ -70,7 +70,7 @@ def test_bounds_of_ones_own():
         (0, VP(), {}, "at least 1 step, not 0"),
         (-3, VP(), {}, "at least 1 step, not -3"),
         (5, VP(), {"sigma_min": 20.0, "sigma_max": 10.0}, "below sigma_max, not 20 and 10"),
-        (5, RectifiedFlow(), {"sigma_max": 1.5}, "flow frame lie between 0 and 1"),
+        (5, RectifiedFlow(), {"sigma_max": 1.5}, "'flow' frame lie between 0 and 1"),
     ],
 )
 def test_what_cannot_be_is_refused(steps, process, options, message):
