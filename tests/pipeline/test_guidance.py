@@ -124,7 +124,7 @@ def test_an_energy_of_ones_own(pipe):
         (
             {"guidance": {"name": "image_guided", **CHOICES["image_guided"]}, "window": 32},
             CompatibilityError,
-            "a pipeline without windows",
+            "looks at whole pictures, and this run denoises a picture in windows",
         ),
         ({"guidance": {"name": "pag", "layers": ["mid"]}}, ConditionError, "no self-attention"),
     ],

@@ -9,7 +9,8 @@ from latelier.contracts.components import FirstStage
 from latelier.contracts.condition import Condition, concat
 from latelier.contracts.sampling import Denoise
 from latelier.diffusion.predict import Predictor
-from latelier.pipeline.conditions import Conditions, Rows
+from latelier.pipeline.conditioning.conditions import Conditions
+from latelier.pipeline.conditioning.rows import Rows
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.plan import Plan
 from latelier.pipeline.tiling.multidiffusion import denoise_windows

@@ -13,7 +13,7 @@ from latelier.contracts.conditioner import Conditioner
 from latelier.diffusion.processes.process import Process
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.adapters import AttachedAdapter
-from latelier.pipeline.conditions import ConditionBuilder
+from latelier.pipeline.conditioning.conditions import ConditionBuilder
 from latelier.pipeline.placement import resolve_device
 from latelier.pipeline.request import Defaults, Limits, Request, read_limits
 from latelier.pipeline.storage.sources import Source

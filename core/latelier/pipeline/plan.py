@@ -14,7 +14,7 @@ from latelier.contracts.inputs import read_input
 from latelier.contracts.options import options_model
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.kernel.registry import Registry
-from latelier.pipeline.conditions import Rows, spread_rows
+from latelier.pipeline.conditioning.rows import Rows, spread_rows
 from latelier.pipeline.editing.init_image import InitImage, last_steps, read_init_image
 from latelier.pipeline.editing.inpaint import InpaintMask, make_inpaint_mask
 from latelier.pipeline.parts import PipelineParts
@@ -129,55 +129,59 @@ def make_plan(parts: PipelineParts, request: Request, *, trusted: bool = True) -
     size = _choose_size(parts, request, inputs, init)
     parts.limits.check(size, count)
     _check_seeds(request.seed, count)
+    init = None if init is None else init.resize(size)
+    warnings = [*_warnings(parts, request, size, rows, inputs), *builder.check(inputs)]
+    warnings += [f"negative {warning}" for warning in builder.check(negative)]
+    if init is not None and init.mask is not None and parts.inpainting_conditioners:
+        inputs |= _inpainting_inputs(parts, request, init, inputs, rows)
+
     tile = read_tile(request, size, parts.first_stage)
     first_stage = with_tiles(parts.first_stage, tile)
     geometry = _geometry(size, first_stage)
     batch_size = min(count, request.batch_size or _default_batch_size(size, parts.device.type))
     windowing = read_windowing(request, geometry, parts.size_multiple, batch_size)
-    init = None if init is None else init.resize(size)
-    complete = request.model_copy(
-        update={
-            "size": size,
-            "tile": tile,
-            "batch_size": batch_size,
-            **({} if init is None else vars(init)),
-            **({} if windowing is None else vars(windowing)),
-            **_resolve_functions(parts, request, trusted),
-        }
-    )
-    mask = None
-    if init is not None and init.mask is not None:
-        if parts.inpainting_conditioners:
-            _check_inpainting_request(request)
-            inputs |= _inpainting_inputs(parts, init, inputs, rows)
-        else:
-            mask = make_inpaint_mask(init.mask, first_stage.config.downsampling)
+    found = {"size": size, "tile": tile, "batch_size": batch_size}
+    for each in (init, windowing):
+        found |= {} if each is None else vars(each)
+    functions = _resolve_functions(parts, request, trusted)
+    request = request.model_copy(update={**found, **functions})
+    mask = _held_mask(parts, init)
     plan = Plan(
-        request=complete,
+        request=request,
         inputs=inputs,
         negative=negative,
         count=count,
         batch=range(count),
         geometry=geometry,
         first_stage=first_stage,
-        # at strength 1 a run starts from noise, and needs the picture only for what stays
-        init_image=None if init is None or (init.strength == 1 and mask is None) else init,
+        init_image=init if mask is not None or (init is not None and init.strength < 1) else None,
         mask=mask,
         windowing=windowing,
-        sampler=complete.sampler.bind(parts.atelier.samplers),
-        guidance=complete.guidance.bind(parts.atelier.guidances),
-        grid=_make_grid(parts, complete),
-        warnings=(
-            *_warnings(parts, request, size, rows, inputs),
-            *builder.check(inputs),
-            *(f"negative {warning}" for warning in builder.check(negative)),
-        ),
+        sampler=request.sampler.bind(parts.atelier.samplers),
+        guidance=request.guidance.bind(parts.atelier.guidances),
+        grid=_make_grid(parts, request),
+        warnings=tuple(warnings),
     )
-    for given in (inputs, negative):
-        plan.spread(given)  # refuses a number of rows that does not go with the pictures
-        if count > batch_size:  # else the conditions of the one batch find every fault
-            builder.check_prepare(given, geometry)
+    _check_inputs(parts, plan)
     return plan
+
+
+def _check_inputs(parts: PipelineParts, plan: Plan) -> None:
+    """Refuse a number of rows that does not go with the pictures, and inputs of later batches.
+
+    Those of the first batch are checked by making its conditions.
+    """
+    for rows in (plan.inputs, plan.negative):
+        plan.spread(rows)
+        if plan.batch_count > 1:
+            parts.condition_builder().check_prepare(rows, plan.geometry)
+
+
+def _held_mask(parts: PipelineParts, init: InitImage | None) -> InpaintMask | None:
+    """Return what stays, where it is held in the latents: with a model that does not inpaint."""
+    if init is None or init.mask is None or parts.inpainting_conditioners:
+        return None
+    return make_inpaint_mask(init.mask, parts.first_stage.config.downsampling)
 
 
 def _choose_size(
@@ -215,20 +219,16 @@ def _default_batch_size(size: Side, device: str) -> int:
     return max(1, PIXELS_AT_ONCE["cpu" if device == "cpu" else "gpu"] // (width * height))
 
 
-def _check_inpainting_request(request: Request) -> None:
-    """Refuse what holds a part of a picture where the model itself inpaints."""
+def _inpainting_inputs(
+    parts: PipelineParts, request: Request, init: InitImage, inputs: Rows, rows: int
+) -> dict[str, list[BaseModel | None]]:
+    """Return `init_image` and `mask` as the inputs of an inpainting model's conditioners."""
     if request.repaint_resamples is not None:
         raise InvalidInputError(
             "repaint_resamples: this model is trained to inpaint, and nothing is held that "
             "resampling could blend; leave it out",
             field="repaint_resamples",
         )
-
-
-def _inpainting_inputs(
-    parts: PipelineParts, init: InitImage, inputs: Rows, rows: int
-) -> dict[str, list[BaseModel | None]]:
-    """Return `init_image` and `mask` as the inputs of an inpainting model's conditioner."""
     images, masks = init.init_image, init.mask or ()
     given: dict[str, list[BaseModel | None]] = {}
     for name in parts.inpainting_conditioners:

@@ -16,7 +16,7 @@ from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.errors import ConditionError, InvalidInputError
 from latelier.contracts.frozen import Frozen
 from latelier.pipeline import load
-from latelier.pipeline.conditions import ConditionBuilder
+from latelier.pipeline.conditioning.conditions import ConditionBuilder
 from latelier.pipeline.replay.replay import replay
 from latelier.pipeline.tiling.multidiffusion import denoise_windows
 from latelier.pipeline.tiling.windows import windows

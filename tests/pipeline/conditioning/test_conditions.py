@@ -12,7 +12,7 @@ from latelier.contracts.configs import ConditionerConfig
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.inputs import Box, Color
-from latelier.pipeline.conditions import ConditionBuilder
+from latelier.pipeline.conditioning.conditions import ConditionBuilder
 
 FRAME = PictureGeometry((16, 16), (8, 8))
 

@@ -1,0 +1,179 @@
+"""From rows of inputs to conditions: the conditioners of a pipeline at work."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import Condition, ConditionPart, Stream, where
+from latelier.contracts.conditioner import Conditioner
+from latelier.contracts.errors import ConditionError, InvalidInputError
+from latelier.pipeline.conditioning.rows import InputReader, Rows, spread_rows
+from latelier.pipeline.tiling.windows import WHOLE, Window
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """Both sides of guidance.
+
+    Attributes:
+        condition: of the inputs.
+        negative: of the negative inputs, with null parts where there are none.
+    """
+
+    condition: Condition
+    negative: Condition
+
+
+class ConditionBuilder(InputReader):
+    """Reads public inputs, and runs the conditioners that they feed.
+
+    Args:
+        conditioners: by name.
+        inputs: public input -> names of the conditioners that it feeds.
+        device: of the conditions.
+        dtype: of the conditions.
+    """
+
+    def __init__(
+        self,
+        conditioners: Mapping[str, Conditioner[Any]],
+        inputs: Mapping[str, Sequence[str]],
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__(conditioners, inputs)
+        self._device = device
+        self._dtype = dtype
+
+    def conditions(
+        self, inputs: Rows, negative: Rows, count: int, geometry: PictureGeometry
+    ) -> Conditions:
+        """Return both sides of guidance for `count` pictures."""
+        condition = self.condition(inputs, count, geometry)
+        return Conditions(condition, self.negative_condition(condition, negative, geometry))
+
+    def condition(self, rows: Rows, count: int, geometry: PictureGeometry) -> Condition:
+        """Return the condition of `count` pictures; an input that is missing takes its null part.
+
+        Raises:
+            InvalidInputError: a number of rows that does not divide `count`, or an input that its
+                conditioner refuses.
+        """
+        return self._union(self._conditioners, rows, count, geometry)
+
+    def negative_condition(
+        self, condition: Condition, negative: Rows, geometry: PictureGeometry
+    ) -> Condition:
+        """Return the other side of guidance: `negative`, and null parts where it has nothing.
+
+        Spatial parts stay as they are in `condition` unless `negative` has them: the published
+        inpainting and super-resolution models were never trained without them.
+        """
+        kept = {name: part for name, part in condition.spatial.items() if name not in negative}
+        only_spatial = kept.keys() - condition.streams.keys() - condition.vectors.keys()
+        names = [name for name in self._conditioners if name not in only_spatial]
+        other = self._union(names, negative, condition.batch or 1, geometry)
+        return replace(other, spatial={**other.spatial, **kept})
+
+    def for_window(
+        self, whole: Condition, rows: Rows, geometry: PictureGeometry, window: Window
+    ) -> Condition:
+        """Return the condition of a window of the picture.
+
+        Spatial parts and the regions of streams are cropped. Conditioners that give streams or
+        vectors run again with `geometry.crop`, on what `Conditioner.crop` makes of their batch.
+
+        Args:
+            whole: the condition of the whole picture.
+            rows: the inputs that it was made from.
+            geometry: of the whole picture.
+            window: of the latents.
+
+        Raises:
+            ConditionError: a spatial part that is not of latent size.
+        """
+        for name, part in whole.spatial.items():
+            if part.shape[2:] != geometry.latent_size:
+                raise ConditionError(
+                    f"the spatial part '{name}' has the size {tuple(part.shape[2:])}, which cannot "
+                    f"be cut to a window of latents of {geometry.latent_size}"
+                )
+        with_tokens = {*whole.streams, *whole.vectors}
+        names = [name for name in self._conditioners if name in with_tokens]
+        cropped = replace(geometry, crop=window.box)
+        parts = self._union(names, rows, whole.batch or 1, cropped)
+        streams = {
+            name: _crop_region(stream, geometry, window) for name, stream in parts.streams.items()
+        }
+        spatial = {name: window.of(part) for name, part in whole.spatial.items()}
+        return Condition(streams, spatial, parts.vectors)
+
+    def check_prepare(self, rows: Rows, geometry: PictureGeometry) -> None:
+        """Prepare inputs and discard the result, so that a fault in one raises now.
+
+        Raises:
+            InvalidInputError: an input that its conditioner refuses.
+        """
+        for name, values in rows.items():
+            given = [value for value in values if value is not None]
+            if given:
+                self._prepare(name, given, geometry)
+
+    def _union(
+        self, names: Iterable[str], rows: Rows, count: int, geometry: PictureGeometry
+    ) -> Condition:
+        """Return the condition that the conditioners of these names give."""
+        union = Condition()
+        for name in names:
+            part = self._part(name, rows.get(name), count, geometry)
+            union = union.union(Condition.of({name: part}).to(self._device, self._dtype))
+        return union
+
+    def _part(
+        self,
+        name: str,
+        values: Sequence[BaseModel | None] | None,
+        count: int,
+        geometry: PictureGeometry,
+    ) -> ConditionPart:
+        """Return what a conditioner gives for `values`, and its null part where there are none."""
+        spread = [] if values is None else spread_rows(name, values, count)
+        some = next((value for value in spread if value is not None), None)
+        if some is None:
+            return self._conditioners[name].null(count, geometry)
+        part = self._encode(name, [some if each is None else each for each in spread], geometry)
+        if None not in spread:
+            return part
+        given = torch.tensor([each is not None for each in spread], device=self._device)
+        return where(given, part, self._conditioners[name].null(count, geometry))
+
+    def _encode(self, name: str, values: Sequence[Any], geometry: PictureGeometry) -> ConditionPart:
+        conditioner = self._conditioners[name]
+        batch = self._prepare(name, values, geometry)
+        if geometry.crop != WHOLE:
+            batch = conditioner.crop(batch, geometry.crop)
+        return conditioner({key: each.to(self._device) for key, each in batch.items()}, geometry)
+
+    def _prepare(
+        self, name: str, values: Sequence[Any], geometry: PictureGeometry
+    ) -> Mapping[str, Tensor]:
+        try:
+            whole = replace(geometry, crop=WHOLE, first_stage=None)
+            return self._conditioners[name].prepare(values, whole)
+        except InvalidInputError as error:
+            public = self._public(name)
+            raise InvalidInputError(f"input '{public}': {error}", field=public) from None
+
+
+def _crop_region(stream: Stream, geometry: PictureGeometry, window: Window) -> Stream:
+    """Return a stream with the window's part of its region, which may be of any resolution."""
+    if stream.region is None:
+        return stream
+    region = adaptive_avg_pool2d(stream.region, geometry.latent_size)
+    return replace(stream, region=window.of(region))

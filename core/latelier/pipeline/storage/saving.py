@@ -1,0 +1,34 @@
+"""Saving a pipeline."""
+
+from pathlib import Path
+
+from latelier._version import __version__
+from latelier.checkpoints.component import store
+from latelier.io.atomic import write_json
+from latelier.pipeline.parts import PipelineParts
+from latelier.pipeline.storage.manifest import Manifest
+from latelier.pipeline.storage.manifest_header import MANIFEST
+
+
+def save(parts: PipelineParts, folder: Path) -> None:
+    """Write safetensors, other assets, and `latelier.json`, which comes last, to a folder.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    manifest = Manifest(
+        latelier=__version__,
+        description=parts.description,
+        first_stage=store(parts.first_stage_component, folder, "first_stage"),
+        denoiser=store(parts.denoiser_component, folder, "denoiser"),
+        conditioners={
+            name: store(component, folder, f"conditioner.{name}")
+            for name, component in parts.conditioner_components.items()
+        },
+        adapters={name: each.store(name, folder) for name, each in parts.adapters.items()},
+        process=parts.process,  # type: ignore[arg-type]
+        inputs=dict(parts.inputs),
+        defaults=parts.defaults,
+        card=dict(parts.card),
+    )
+    write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
