@@ -5,9 +5,10 @@ Standard output carries results only. While a command runs, everything else that
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from contextvars import ContextVar
 from typing import Annotated, Any, TextIO
 
@@ -21,13 +22,39 @@ _results: ContextVar[TextIO | None] = ContextVar("results", default=None)
 
 @contextmanager
 def reserve_stdout() -> Iterator[None]:
-    """Keep standard output for the functions below; other prints go to standard error."""
-    token = _results.set(sys.stdout)
+    """Keep standard output for the functions below; all other output goes to standard error."""
+    with _move_descriptor() as results:
+        token = _results.set(results)
+        try:
+            with redirect_stdout(sys.stderr):
+                yield
+        finally:
+            _results.reset(token)
+
+
+@contextmanager
+def _move_descriptor() -> Iterator[TextIO]:
+    """Yield a stream to standard output, whose descriptor leads to standard error meanwhile.
+
+    Libraries in C and child processes write to the descriptor itself.
+    """
     try:
-        with redirect_stdout(sys.stderr):
-            yield
+        if sys.stdout.fileno() != 1:
+            raise OSError("a test or a host has replaced sys.stdout")
+        sys.stdout.flush()
+        results = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)
+        os.dup2(2, 1)
+    except (AttributeError, OSError):  # a closed sys.stdout is None
+        yield sys.stdout
+        return
+    try:
+        yield results
     finally:
-        _results.reset(token)
+        with suppress(OSError):  # `show_line` has flushed every result, and raised its errors
+            results.flush()
+        os.dup2(results.fileno(), 1)
+        with suppress(OSError):
+            results.close()
 
 
 def show_line(value: object) -> None:

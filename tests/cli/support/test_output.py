@@ -1,0 +1,42 @@
+"""Standard output carries results only, whatever else a process writes there."""
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import os, subprocess, sys
+from latelier.cli.support.output import reserve_stdout, show_json
+
+print("before")
+with reserve_stdout():
+    print("printed")
+    os.write(1, b"written\\n")
+    subprocess.run([sys.executable, "-c", "print('by a child')"])
+    show_json([1])
+print("after")
+"""
+
+
+def run(redirection="", program=PROGRAM):
+    command = ["sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, program]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_other_output_goes_to_standard_error():
+    done = run()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "before\n[\n  1\n]\nafter\n"
+    assert done.stderr == "printed\nwritten\nby a child\n"
+
+
+def test_a_closed_standard_error_leaves_the_results():
+    done = run("2>&-")
+    assert "[\n  1\n]\n" in done.stdout
+
+
+@pytest.mark.parametrize("redirection", [">&-", ">&- 2>&-"])
+def test_a_closed_standard_output_is_no_crash(redirection):
+    program = "from latelier.cli.support.output import *\nwith reserve_stdout(): show_json([1])"
+    assert run(redirection, program).returncode == 0
