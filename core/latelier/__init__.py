@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from latelier.kernel.registrar import Registrar
     from latelier.kernel.registry import Registry
     from latelier.pipeline import Pipeline, compose, load
+    from latelier.pipeline.storage.catalog import list_models
 
     conditioners: Registry[Callable[..., Any]]
     guidances: Registry[Guidance]
@@ -65,6 +66,7 @@ __all__ = [
     "guidances",
     "hookimpl",
     "import_model",
+    "list_models",
     "load",
     "samplers",
     "schedules",
@@ -96,6 +98,7 @@ _MODULES = {
     "export_model": "latelier.conversion.exporting",
     "hookimpl": "latelier.kernel.hookspecs",
     "import_model": "latelier.conversion.importing",
+    "list_models": "latelier.pipeline.storage.catalog",
     "load": "latelier.pipeline",
 }
 _REGISTRIES = ("conditioners", "guidances", "samplers", "schedules")
