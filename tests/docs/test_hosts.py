@@ -14,7 +14,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "hosts.md").read_text()
 def after(tmp_path_factory):
     """What the blocks leave behind, and what they wrote."""
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     names = {}
     lines = []
     names["print"] = lambda *values: lines.append(" ".join(map(str, values)))
@@ -28,9 +28,21 @@ def after(tmp_path_factory):
 
 def test_what_is_printed_is_what_the_comments_say(after):
     _, lines = after
-    assert lines[0] == "['prompt', 'class_label']"
-    assert lines[2:6] == ["1 of 4", "2 of 4", "3 of 4", "4 of 4"]
-    assert lines[6].startswith("there is no sampler 'heum'. Did you mean 'heun'? Known: ")
+    comments = re.findall(r"print\(.*\)  # (.*)", PAGE)
+    printed = ["1 of 4", "2 of 4", "3 of 4", "4 of 4"]
+    assert [line for line in lines if line in comments] == comments
+    assert [line for line in lines if line in printed] == printed
+
+
+def test_a_client_gets_the_pictures_of_the_same_request(after):
+    names, _ = after
+    [alone] = names["pipe"].generate(prompt="a cat", seed=7, steps=2)
+    [served] = names["last"].pictures
+    assert served.image.tobytes() == alone.image.tobytes()
+
+
+def test_a_response_is_a_jpeg(after):
+    assert after[0]["body"].startswith(b"\xff\xd8")
 
 
 def test_it_stops_where_the_host_does(after):
