@@ -71,13 +71,13 @@ class CrossAttention(MultiHeadAttention):
         q = split_heads(self.to_q(queries), self.heads)
         adapted = self._attend_to_adapters(q, size, ctx)
         if ctx.context is None:
-            return tokens if adapted is None else tokens + self._project_without_bias(adapted)
+            return self._add_without_bias(tokens, adapted)
         context = ctx.context.for_layer(size)
         attended = self.attend(q, context.tokens, context.bias)
         if context.gate is None:
             return tokens + self.to_out(attended if adapted is None else attended + adapted)
         tokens = torch.addcmul(tokens, context.gate, self.to_out(attended))
-        return tokens if adapted is None else tokens + self._project_without_bias(adapted)
+        return self._add_without_bias(tokens, adapted)
 
     def _attend_to_adapters(
         self, q: Tensor, size: tuple[int, int], ctx: ForwardContext
@@ -87,8 +87,11 @@ class CrossAttention(MultiHeadAttention):
         outputs = [adapter.attend(self.name, q, size) for adapter in serving]
         return reduce(torch.add, outputs) if outputs else None
 
-    def _project_without_bias(self, values: Tensor) -> Tensor:
-        return linear(values, self.to_out.get_parameter("0.weight"))
+    def _add_without_bias(self, tokens: Tensor, adapted: Tensor | None) -> Tensor:
+        """Return tokens plus the output of adapters, through the output layer without its bias."""
+        if adapted is None:
+            return tokens
+        return tokens + linear(adapted, self.to_out.get_parameter("0.weight"))
 
 
 class AttentionBlock(ContextLayer):

@@ -74,7 +74,6 @@ class Transformer(ConditionedDenoiser[TransformerConfig]):
         return self._unpatchify(patches, size).to(x.dtype)  # (B, C_out, h, w)
 
     def embed_timesteps(self, t: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return the timestep embedding (B, D) of timesteps t (B,)."""
         return self.t_embedder(embed_timesteps(t, SINUSOIDS).to(dtype))
 
     def _positions(self, size: tuple[int, int], like: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ class UNet(ConditionedDenoiser[UNetConfig]):
             InvalidInputError: x or t has a wrong shape.
         """
         ctx = self.prepare_call(x, t, condition, control)
-        h = self.concat_spatial(x, condition)
+        h = self.concat_spatial(x, condition)  # (B, C + C_spatial, h, w)
         skips: list[Tensor] = []
         for i, block in enumerate(self.input_blocks):
             h = ctx.add_residual(f"input_blocks.{i}", block(h, ctx))
@@ -78,7 +78,6 @@ class UNet(ConditionedDenoiser[UNetConfig]):
         return self.out(h).to(x.dtype)
 
     def embed_timesteps(self, t: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return the timestep embedding (B, E) of timesteps t (B,)."""
         return self.time_embed(embed_timesteps(t, self.config.model_channels).to(dtype))
 
 

@@ -51,19 +51,13 @@ class DenoiserContract(ModuleContract):
     def make_inputs(self, component: Any, rows: Sequence[int], /) -> dict[str, Tensor]:
         """Return x, t and the parts of the condition by dotted names; each row has its own seed."""
         del component
-        config = self.validated_config
-        spec = config.inputs()
-        shapes: dict[str, tuple[int, ...]] = {"x": (config.latent_channels, *self.size)}
-        shapes |= {f"stream.{name}": (TOKENS, s.width) for name, s in spec.streams.items()}
-        shapes |= {f"spatial.{name}": (c, *self.size) for name, c in spec.spatial.items()}
-        shapes |= {f"vector.{name}": (width,) for name, width in spec.vectors.items()}
-        tensors: dict[str, list[Tensor]] = {name: [] for name in shapes}
+        tensors: dict[str, list[Tensor]] = {}
         for row in rows:
             generator = torch.Generator().manual_seed(row)
-            for name, shape in shapes.items():
-                tensors[name].append(torch.randn(shape, generator=generator))
+            for name, shape in _input_shapes(self.validated_config, self.size).items():
+                tensors.setdefault(name, []).append(torch.randn(shape, generator=generator))
         t = torch.tensor([100.0 + 300 * row for row in rows])
-        return {**{name: torch.stack(each) for name, each in tensors.items()}, "t": t}
+        return {**{name: torch.stack(rows_of) for name, rows_of in tensors.items()}, "t": t}
 
     def compute(self, component: Any, inputs: Mapping[str, Tensor], /) -> dict[str, Tensor]:
         """Return the prediction."""
@@ -77,8 +71,7 @@ class DenoiserContract(ModuleContract):
         """Return the prediction of a new denoiser under a condition."""
         component = self.build()
         with torch.no_grad(), seeded():
-            prediction: Tensor = component(inputs["x"], inputs["t"], condition)
-        return prediction
+            return component(inputs["x"], inputs["t"], condition)
 
     def test_the_prediction_has_the_shape_of_x(self) -> None:
         """It is (B, C, h, w), as its noise process expects."""
@@ -179,6 +172,17 @@ class DenoiserContract(ModuleContract):
 
     def _maskable_streams(self, condition: Condition) -> Mapping[str, Stream]:
         return condition.streams if "masks" in self.validated_config.supports else {}
+
+
+def _input_shapes(config: DenoiserConfig, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of one row of x and of each part of the condition, by dotted names."""
+    spec = config.inputs()
+    return {
+        "x": (config.latent_channels, *size),
+        **{f"stream.{name}": (TOKENS, slot.width) for name, slot in spec.streams.items()},
+        **{f"spatial.{name}": (channels, *size) for name, channels in spec.spatial.items()},
+        **{f"vector.{name}": (width,) for name, width in spec.vectors.items()},
+    }
 
 
 def condition_of(inputs: Mapping[str, Tensor]) -> Condition:

@@ -63,8 +63,7 @@ class ImporterContract(SideEffectChecks):
     @property
     def importer(self) -> Importer:
         """A new importer."""
-        importer: Importer = self.registry.get(self.component)()
-        return importer
+        return self.registry.get(self.component)()
 
     def test_it_recognises_its_format(self, opened: "RecordedSource") -> None:
         """It decides by names, keys and shapes."""

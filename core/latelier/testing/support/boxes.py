@@ -12,12 +12,11 @@ def find_boxes(value: Any) -> Iterator[Box]:
     """Yield every box of an input, at any depth."""
     if isinstance(value, Box):
         yield value
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from find_boxes(getattr(value, name))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from find_boxes(item)
+        return
+    if isinstance(value, BaseModel):
+        value = [getattr(value, name) for name in type(value).model_fields]
+    for item in value if isinstance(value, list | tuple) else ():
+        yield from find_boxes(item)
 
 
 def replace_boxes(value: Any, box: Box) -> Any:

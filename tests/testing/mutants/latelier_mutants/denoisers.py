@@ -1,4 +1,4 @@
-"""A faultless denoiser, and faulty ones made of it."""
+"""A faultless denoiser, and faulty subclasses of it."""
 
 import torch
 from torch import nn
@@ -9,7 +9,7 @@ CHANNELS = 4
 
 
 class Mixer(nn.Module):
-    """Faultless: each pixel alone, beside what one attention over the text adds to all."""
+    """Faultless: works pixel by pixel; one attention over the text adds a vector to all pixels."""
 
     def __init__(self, config):
         super().__init__()
@@ -27,19 +27,19 @@ class Mixer(nn.Module):
         return self._config
 
     def check(self, x, condition):
-        takes = self._config.inputs()
+        inputs = self._config.inputs()
         for name, stream in condition.streams.items():
-            if name not in takes.streams or stream.tokens.shape[2] != 6:
+            if name not in inputs.streams or stream.tokens.shape[2] != 6:
                 raise ConditionError(f"the stream '{name}' does not fit; known: text of width 6")
         for name in condition.vectors:
-            if name not in takes.vectors:
+            if name not in inputs.vectors:
                 raise ConditionError(f"no vector '{name}'; known: label")
         if "map" not in condition.spatial:
             raise ConditionError("the spatial part 'map' is missing")
         if condition.batch != len(x):
             raise ConditionError(f"the condition has {condition.batch} rows, x {len(x)}")
 
-    def control(self, control):
+    def check_control(self, control):
         if control is not None and (control.residuals or control.perturbed_attention):
             raise ConditionError("this denoiser supports no control")
 
@@ -47,76 +47,76 @@ class Mixer(nn.Module):
         logits = self.key(stream.tokens) @ self.query  # (B, N)
         if stream.mask is None:
             return logits.softmax(1)
-        shares = logits.masked_fill(~stream.mask, -1e4).softmax(1)
-        return shares.masked_fill(~stream.mask, 0)
+        weights = logits.masked_fill(~stream.mask, -1e4).softmax(1)
+        return weights.masked_fill(~stream.mask, 0)
 
-    def attended(self, stream):
+    def attend(self, stream):
         tokens = stream.tokens
         if stream.mask is not None:
             tokens = tokens.masked_fill(~stream.mask[..., None], 0)
         return (self.weights(stream)[..., None] * self.value(tokens)).sum(1) * stream.scale
 
-    def told(self, t, condition):
+    def embed(self, t, condition):
         emb = self.time((t / 1000)[:, None].to(self.query.dtype))
         if "label" in condition.vectors:
             emb = emb + self.label(condition.vectors["label"])
         if "text" in condition.streams:
-            emb = emb + self.attended(condition.streams["text"])
+            emb = emb + self.attend(condition.streams["text"])
         return emb[..., None, None]
 
     def forward(self, x, t, condition, control=None):
         self.check(x, condition)
-        self.control(control)
+        self.check_control(control)
         features = self.pixel(torch.cat([x, condition.spatial["map"]], 1))
-        return self.out(torch.tanh(features + self.told(t, condition)))
+        return self.out(torch.tanh(features + self.embed(t, condition)))
 
 
 class AbsentHasABias(Mixer):
-    """What a text adds has a bias, also where none of its tokens counts."""
+    """The output of the text has a bias, also where all its tokens are masked."""
 
     def __init__(self, config):
         super().__init__(config)
         self.bias = nn.Parameter(torch.zeros(config.width))
 
-    def attended(self, stream):
-        return super().attended(stream) + self.bias
+    def attend(self, stream):
+        return super().attend(stream) + self.bias
 
 
 class SeesMasked(Mixer):
-    """Masked tokens are in the mean as soon as one counts."""
+    """Averages masked tokens too, if at least one is not masked."""
 
-    def attended(self, stream):
+    def attend(self, stream):
         if stream.mask is None or not stream.mask.any():
-            return super().attended(stream)
-        return super().attended(stream) + 0.1 * self.value(stream.tokens).tanh().mean(1)
+            return super().attend(stream)
+        return super().attend(stream) + 0.1 * self.value(stream.tokens).tanh().mean(1)
 
 
 class NanBackward(Mixer):
-    """Shares of nothing, 0 / 0, are put right forward, not backward."""
+    """Weights of no token, 0 / 0, are replaced in the forward pass, but not in the backward one."""
 
     def weights(self, stream):
         if stream.mask is None:
             return super().weights(stream)
-        shares = (self.key(stream.tokens) @ self.query).exp() * stream.mask
-        return (shares / shares.sum(1, keepdim=True)).nan_to_num()
+        weights = (self.key(stream.tokens) @ self.query).exp() * stream.mask
+        return (weights / weights.sum(1, keepdim=True)).nan_to_num()
 
 
 class DeafToTheLabel(Mixer):
-    def told(self, t, condition):
-        emb = super().told(t, condition)
+    def embed(self, t, condition):
+        emb = super().embed(t, condition)
         vector = condition.vectors["label"]
         return emb - self.label(vector)[..., None, None] + self.label(vector * 0)[..., None, None]
 
 
 class TwiceTheChannels(Mixer):
     def forward(self, x, t, condition, control=None):
-        made = super().forward(x, t, condition, control)
-        return torch.cat([made, made], 1)
+        prediction = super().forward(x, t, condition, control)
+        return torch.cat([prediction, prediction], 1)
 
 
 class MeanOfTheBatch(Mixer):
-    def told(self, t, condition):
-        emb = super().told(t, condition)
+    def embed(self, t, condition):
+        emb = super().embed(t, condition)
         return emb + emb.mean(0, keepdim=True)
 
 
@@ -126,12 +126,12 @@ class IgnoresTheUnknown(Mixer):
 
 
 class IgnoresControls(Mixer):
-    def control(self, control):
+    def check_control(self, control):
         pass
 
 
 class Stateless(nn.Module):
-    """Without weights, for an importer's parts."""
+    """Without weights, for the parts of an importer."""
 
     def __init__(self, config):
         super().__init__()

@@ -1,4 +1,4 @@
-"""A faultless first stage, and faulty ones made of it."""
+"""A faultless first stage, and faulty subclasses of it."""
 
 import torch
 from torch import nn
@@ -35,7 +35,7 @@ class Blocks(nn.Module):
 
 
 class ForgetsItsScale(Blocks):
-    """For a scale of 1, which is the default, it is right."""
+    """Right for the default scale of 1."""
 
     def decode(self, latents):
         return super().decode(latents * self._config.scale_factor)

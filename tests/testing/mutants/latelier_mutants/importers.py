@@ -1,4 +1,4 @@
-"""A faultless importer, and faulty ones made of it."""
+"""A faultless importer, and faulty subclasses of it."""
 
 import socket
 import subprocess
@@ -29,7 +29,7 @@ class Notes:
 
 
 class NotesAlone(Notes):
-    """Faultless, and of a format that nobody else reads."""
+    """Faultless; no other importer reads its format."""
 
     key = "blocks.gain.alone"
 
@@ -49,7 +49,7 @@ class ReadsToRecognise(Notes):
 
 
 class Greedy(Notes):
-    """InputSpec whatever is text."""
+    """Recognises text files too."""
 
     key = "blocks.gain.greedy"
 
@@ -58,7 +58,7 @@ class Greedy(Notes):
 
 
 class Twin(Notes):
-    """Its format is also that of another."""
+    """Recognises the format of another importer."""
 
     key = "blocks.gain.notes"
 
@@ -84,12 +84,12 @@ class Remembers(Notes):
     key = "blocks.gain.remembers"
 
     def __init__(self):
-        self.seen = []
+        self.names = []
 
     def read(self, source, /):
-        self.seen.append(source.path.name)
-        found = super().read(source)
-        return Imported(found.parts, defaults={"names": list(self.seen)})
+        self.names.append(source.path.name)
+        imported = super().read(source)
+        return Imported(imported.parts, defaults={"names": list(self.names)})
 
 
 class KeyErrors(Notes):
