@@ -79,7 +79,7 @@ def test_each_image_as_if_alone(toy, condition, null, grid, check_rows):
 
 
 def test_a_model_that_cannot(make_toy, condition, null, grid):
-    with pytest.raises(CompatibilityError, match="whose self-attentions can pass their values"):
+    with pytest.raises(CompatibilityError, match="that supports 'perturbed_attention'"):
         pag(make_toy(config=DenoiserConfig()), condition, null, grid)
     with pytest.raises(CompatibilityError, match=r"which of its self-attentions.*option layers"):
         pag(make_toy(config=Honours()), condition, null, grid)

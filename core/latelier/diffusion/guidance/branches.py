@@ -1,4 +1,4 @@
-"""The other sides of guidance: a condition with some of its parts null."""
+"""The other conditions of guidance: those with some or all parts null."""
 
 from collections.abc import Collection
 
@@ -8,10 +8,10 @@ from latelier.contracts.condition import Condition
 from latelier.contracts.errors import CompatibilityError
 
 
-def with_null(condition: Condition, null: Condition) -> frozenset[str]:
-    """Return the names of the conditioners whose null part is another than what they give.
+def find_nullable(condition: Condition, null: Condition) -> frozenset[str]:
+    """Return the names of the conditioners whose null part differs from their part.
 
-    Spatial parts are mostly the same on both sides: models were never trained without them.
+    Spatial parts are mostly the same in both: models were never trained without them.
     """
     spatial = (
         name
@@ -21,14 +21,14 @@ def with_null(condition: Condition, null: Condition) -> frozenset[str]:
     return frozenset({*null.streams, *null.vectors, *spatial})
 
 
-def unconditional(guidance: str, condition: Condition, null: Condition) -> Condition:
-    """Return `condition` with what `null` gives in place of its own.
+def make_unconditional(guidance: str, condition: Condition, null: Condition) -> Condition:
+    """Return `condition` with the parts of `null` instead of its own.
 
     Raises:
-        CompatibilityError: there is nothing to be steered from, as where a model takes no
-            condition, or spatial ones alone. Names the guidance.
+        CompatibilityError: no part differs, as where a model takes no condition, or spatial ones
+            alone; names the guidance.
     """
-    if not with_null(condition, null):
+    if not find_nullable(condition, null):
         raise CompatibilityError(
             f"guidance '{guidance}' steers away from the null condition, and this model takes no "
             "condition that has one; use guidance 1"
@@ -36,7 +36,7 @@ def unconditional(guidance: str, condition: Condition, null: Condition) -> Condi
     return condition.updated(null)
 
 
-def without(condition: Condition, null: Condition, names: Collection[str]) -> Condition:
+def nullify(condition: Condition, null: Condition, names: Collection[str]) -> Condition:
     """Return `condition` with the parts of these conditioners null."""
     return condition.updated(
         Condition(

@@ -9,8 +9,14 @@ from torch import Tensor
 from latelier.contracts.condition import Condition
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier.diffusion.guidance.branches import unconditional
-from latelier.diffusion.guidance.options import Interval, Rescale, Threshold, conditional, guided
+from latelier.diffusion.guidance.branches import make_unconditional
+from latelier.diffusion.guidance.options import (
+    Interval,
+    Rescale,
+    Threshold,
+    denoise_under,
+    guide,
+)
 
 Scale = Annotated[float, Field(ge=0, description="1: the condition alone, at half the cost")]
 
@@ -19,7 +25,7 @@ def cfg(
     predict: Predict,
     condition: Condition,
     null: Condition,
-    grid: SigmaGrid,
+    sigmas: SigmaGrid,
     /,
     *,
     scale: Scale = 5.0,
@@ -29,17 +35,18 @@ def cfg(
 ) -> Denoise:
     """Return x0_null + scale * (x0 - x0_null), both from one call of the denoiser.
 
-    `null` may hold the parts of a negative prompt in place of the unconditional ones.
+    For a negative prompt, `null` holds the parts of that prompt.
 
     Raises:
         CompatibilityError: the model has no null condition.
     """
+    alone = denoise_under(predict, condition)
     if scale == 1:
-        return conditional(predict, condition)
-    other = unconditional("cfg", condition, null)
+        return alone
+    unconditional = make_unconditional("cfg", condition, null)
 
-    def estimates(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
-        x0, x0_null = predict(x, sigma, [condition, other])
+    def estimate(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
+        x0, x0_null = predict(x, sigma, [condition, unconditional])
         return x0, torch.lerp(x0_null, x0, scale)
 
-    return guided(predict, condition, grid, estimates, interval, rescale, threshold)
+    return guide(alone, estimate, sigmas, interval=interval, rescale=rescale, threshold=threshold)

@@ -9,16 +9,22 @@ from torch import Tensor
 from latelier.contracts.condition import Condition
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier.diffusion.guidance.branches import unconditional
+from latelier.diffusion.guidance.branches import make_unconditional
 from latelier.diffusion.guidance.cfg import Scale
-from latelier.diffusion.guidance.options import Interval, Rescale, Threshold, conditional, guided
+from latelier.diffusion.guidance.options import (
+    Interval,
+    Rescale,
+    Threshold,
+    denoise_under,
+    guide,
+)
 
 
 def composable(
     predict: Predict,
     condition: Condition,
     null: Condition,
-    grid: SigmaGrid,
+    sigmas: SigmaGrid,
     /,
     *,
     also: Annotated[
@@ -35,24 +41,25 @@ def composable(
 ) -> Denoise:
     """Return x0_null + the weighted sum of every prompt's x0 - x0_null (equations 11 and 13).
 
-    `scale` is the weight of the run's own prompt. What else is given holds with every prompt. All
-    are of one call of the denoiser; those of weight 0 are not estimated.
+    `scale` is the weight of the run's own prompt. The other inputs of the run hold for every
+    prompt. All estimates come from one call of the denoiser; prompts of weight 0 are left out.
 
     Raises:
         CompatibilityError: the model has no null condition, or no public input.
-        InvalidInputError: a value that the first public input cannot take.
+        InvalidInputError: the first public input does not accept a value.
     """
     others = {value: weight for value, weight in also.items() if weight != 0}
+    alone = denoise_under(predict, condition)
     if scale == 1 and not others:
-        return conditional(predict, condition)
-    other = unconditional("composable", condition, null)
-    conditions = [condition, other, *(predict.condition_for(value) for value in others)]
+        return alone
+    unconditional = make_unconditional("composable", condition, null)
+    conditions = [condition, unconditional, *(predict.condition_for(value) for value in others)]
 
-    def estimates(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
+    def estimate(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
         x0, x0_null, *rest = predict(x, sigma, conditions)
-        moved = torch.lerp(x0_null, x0, scale)
+        guided = torch.lerp(x0_null, x0, scale)
         for each, weight in zip(rest, others.values(), strict=True):
-            moved = moved.add(each - x0_null, alpha=weight)
-        return x0, moved
+            guided = guided.add(each - x0_null, alpha=weight)
+        return x0, guided
 
-    return guided(predict, condition, grid, estimates, interval, rescale, threshold)
+    return guide(alone, estimate, sigmas, interval=interval, rescale=rescale, threshold=threshold)

@@ -11,28 +11,28 @@ from latelier.contracts.frames import FrameOfReference
 from latelier.contracts.sampling import Denoise
 
 Energy = Callable[[Tensor, Tensor, float | Tensor], Tensor]
-"""x0 (B, C, h, w), x and sigma -> the energy of each image (B,), low where it is as wanted.
+"""x0 (B, C, h, w), x and sigma -> the energy of each image (B,), which guidance lowers.
 
-Minus the log of a probability, such as a classifier's of a class given x. Row k may depend on
-image k alone.
+An example is minus the log-probability that a classifier gives a class. Row k may depend on image
+k alone.
 """
 
 
-def down_energy(
+def descend_energy(
     name: str, denoise: Denoise, energy: Energy, frame: FrameOfReference, strength: float
 ) -> Denoise:
     """Return `denoise` with its estimates moved down the gradient of an energy.
 
-    With eps as `denoise` implies it, eps + strength * sigma * grad_x E: classifier guidance
-    (Dhariwal and Nichol, arXiv:2105.05233, Algorithm 2), and equation 16 of the paper (Rombach et
-    al., arXiv:2112.10752). The gradient goes through `denoise`, so a call costs about three. At
-    pure noise (flow frame) x0 does not depend on eps, and nothing is moved.
+    In terms of the eps that `denoise` implies, eps becomes eps + strength * sigma * grad_x E: this
+    is classifier guidance (Dhariwal and Nichol, arXiv:2105.05233, Algorithm 2) and equation 16 of
+    Rombach et al., arXiv:2112.10752. The gradient passes through `denoise`, so a call costs about
+    three. At pure noise (in the 'flow' frame) x0 does not depend on eps, and stays as it is.
 
     Raises:
         CompatibilityError: from `denoise`, the energy cannot be differentiated; names the guidance.
     """
 
-    def moved(x: Tensor, sigma: float | Tensor, /) -> Tensor:
+    def descend(x: Tensor, sigma: float | Tensor, /) -> Tensor:
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             x0 = denoise(x, sigma)
@@ -42,7 +42,7 @@ def down_energy(
         step = torch.where(alpha > 0, strength * s**2 / alpha, torch.zeros_like(s))
         return (x0 - step * gradient).detach()
 
-    return moved
+    return descend
 
 
 def _gradient(name: str, energies: Tensor, x: Tensor) -> Tensor:
@@ -51,6 +51,6 @@ def _gradient(name: str, energies: Tensor, x: Tensor) -> Tensor:
         if gradient is not None:
             return gradient
     raise CompatibilityError(
-        f"guidance '{name}' needs a gradient by x of its energy, and there is none: the model, the "
-        "first stage or the energy cannot be differentiated"
+        f"guidance '{name}' needs the gradient of its energy by x, and the energy does not depend "
+        "on x: the model, the first stage or the energy is not differentiable"
     )

@@ -16,7 +16,7 @@ from latelier.contracts.images.types import Image
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.cfg import Scale, cfg
-from latelier.diffusion.guidance.energy import down_energy
+from latelier.diffusion.guidance.energy import descend_energy
 
 _PICTURE: TypeAdapter[Any] = TypeAdapter(Image)
 
@@ -31,34 +31,34 @@ PictureOption = Annotated[
     BeforeValidator(_to_data_uri),
     WithJsonSchema({"type": "string", "format": "image"}),
 ]
-"""A picture as an option: given as any `Image`, kept as a data URI, so that it can be recorded."""
+"""A picture as an option: any `Image`, stored as a data URI so that provenance can record it."""
 
 
 def image_guided(
     predict: Predict,
     condition: Condition,
     null: Condition,
-    grid: SigmaGrid,
+    sigmas: SigmaGrid,
     /,
     *,
     target: Annotated[
         PictureOption,
-        Field(description="the picture, of any smaller size, that the result is to look like"),
+        Field(description="a picture, smaller than the result, for the result to resemble"),
     ],
     strength: Annotated[
         float, Field(gt=0, description="of the squared distance to it; the paper's is 1")
     ] = 1.0,
     scale: Scale = 1.0,
 ) -> Denoise:
-    """Return classifier-free guidance, led to pictures that look like `target` when made smaller.
+    """Return classifier-free guidance towards pictures that resemble `target` when downsampled.
 
-    So a small picture guides the making of a large one. The energy is half the sum of squares of
-    T(decoded x0) - target over the numbers of the target, in [-1, 1]; T is bicubic downsampling to
-    its size. See `down_energy` for the cost: the first stage is differentiated too.
+    So a small picture guides a large one. The energy is half the sum of squares of
+    T(decoded x0) - target over the pixels of the target, in [-1, 1]; T is bicubic downsampling to
+    its size. See `descend_energy` for the cost, to which the gradient of the first stage adds.
 
     Raises:
-        CompatibilityError: the model has no null condition for a scale other than 1; or, from
-            `denoise`, there are no whole pictures, or no gradient.
+        CompatibilityError: the model has no null condition, for a scale other than 1; or, from
+            `denoise`, the run denoises windows, or the model has no gradient.
         InvalidInputError: from `denoise`, the target is larger than the pictures.
     """
     y = _pixels(target)
@@ -69,8 +69,8 @@ def image_guided(
         small = interpolate(images, y.shape[2:], mode="bicubic", antialias=True)
         return (small - y.to(small)).square().sum((1, 2, 3)) / 2
 
-    denoise = cfg(predict, condition, null, grid, scale=scale)
-    return down_energy("image_guided", denoise, energy, grid.frame, strength)
+    denoise = cfg(predict, condition, null, sigmas, scale=scale)
+    return descend_energy("image_guided", denoise, energy, sigmas.frame, strength)
 
 
 def _pixels(uri: str) -> Tensor:
@@ -79,9 +79,9 @@ def _pixels(uri: str) -> Tensor:
 
 
 def _check_size(target: Tensor, images: Tensor) -> None:
-    (height, width), (of_height, of_width) = target.shape[2:], images.shape[2:]
-    if height > of_height or width > of_width:
+    (height, width), (max_height, max_width) = target.shape[2:], images.shape[2:]
+    if height > max_height or width > max_width:
         raise InvalidInputError(
             f"guidance 'image_guided': the target is {width}x{height}, larger than the pictures, "
-            f"{of_width}x{of_height}"
+            f"{max_width}x{max_height}"
         )

@@ -1,7 +1,7 @@
-"""What guidance rules share: when they act, and how their excess is taken back.
+"""The options that guidance rules share: `interval`, `rescale` and `threshold`.
 
-These are options of every rule that moves an estimate away from another, under the same names, so
-that each goes with each: `interval`, `rescale` and `threshold`.
+They say when a rule acts and how its excess is corrected. Every rule that extrapolates from one
+estimate past another has them, and they combine.
 """
 
 import math
@@ -21,16 +21,16 @@ Estimates = Callable[[Tensor, float | Tensor], tuple[Tensor, Tensor]]
 """x and sigma -> x0 under the condition, and the guided x0; all (B, C, h, w)."""
 
 
-def _increasing(ends: tuple[float, float]) -> tuple[float, float]:
+def _check_interval(ends: tuple[float, float]) -> tuple[float, float]:
     if not ends[0] < ends[1]:
         raise ValueError(f"an interval goes from a lower to a higher sigma, not {list(ends)}")
     return ends
 
 
-_NotNegative = Annotated[float, Field(ge=0)]
+_NonNegative = Annotated[float, Field(ge=0)]
 
 Interval = Annotated[
-    Annotated[tuple[_NotNegative, _NotNegative], AfterValidator(_increasing)] | None,
+    Annotated[tuple[_NonNegative, _NonNegative], AfterValidator(_check_interval)] | None,
     Field(
         description="lowest and highest sigma / alpha (in the 've' frame sigma itself) between "
         "which guidance acts; elsewhere it is the condition alone, at its lower cost"
@@ -43,7 +43,7 @@ Rescale = Annotated[
         ge=0,
         le=1,
         description="how far the standard deviation of x0 is brought back to that under the "
-        "condition alone: 0 not at all, 1 wholly; 0.7 is usual",
+        "condition alone: 0 not at all, 1 completely; 0.7 is usual",
     ),
 ]
 
@@ -52,78 +52,85 @@ Threshold = Annotated[
     Field(
         gt=0,
         le=1,
-        description="share of the numbers in x0 whose magnitude is brought back to that under the "
-        "condition alone, the others being clipped there (dynamic thresholding): 0.995, say",
+        description="dynamic thresholding: the quantile of the magnitudes in x0, such as 0.995, at "
+        "which x0 is clipped and then scaled to the quantile under the condition alone",
     ),
 ]
 
 
-def conditional(predict: Predict, condition: Condition) -> Denoise:
-    """Return the estimate under the condition alone."""
+def denoise_under(predict: Predict, condition: Condition) -> Denoise:
+    """Return the `denoise` of the condition alone."""
     return lambda x, sigma: predict(x, sigma, [condition])[0]
 
 
-def guided(
-    predict: Predict,
-    condition: Condition,
-    grid: SigmaGrid,
-    estimates: Estimates,
+def guide(
+    alone: Denoise,
+    estimate: Estimates,
+    sigmas: SigmaGrid,
+    *,
     interval: tuple[float, float] | None,
     rescale: float,
     threshold: float | None,
 ) -> Denoise:
-    """Return the `denoise` of a rule, which is `estimates`, with these options in effect.
+    """Return the `denoise` of a rule, with these options applied to its estimate.
 
-    interval: Kynkäänniemi et al., arXiv:2404.07724. rescale: see `rescaled`. threshold: see
-    `thresholded`. Each is of one image, whatever else is in its batch.
+    Each option acts on one image, whatever else is in its batch.
+
+    Args:
+        alone: the `denoise` of the condition alone, for sigmas outside the interval.
+        estimate: x0 under the condition, and the guided x0.
+        sigmas: of the run.
+        interval: Kynkäänniemi et al., arXiv:2404.07724.
+        rescale: see `rescale_std`.
+        threshold: see `clip_dynamically`.
     """
 
-    def corrected(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
-        x0, moved = estimates(x, sigma)
+    def correct(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
+        x0, guided = estimate(x, sigma)
         if rescale > 0:
-            moved = rescaled(moved, x0, rescale)
+            guided = rescale_std(guided, x0, rescale)
         if threshold is not None:
-            moved = thresholded(moved, x0, threshold)
-        return x0, moved
+            guided = clip_dynamically(guided, x0, threshold)
+        return x0, guided
 
     if interval is None:
-        return lambda x, sigma: corrected(x, sigma)[1]
+        return lambda x, sigma: correct(x, sigma)[1]
 
     def denoise(x: Tensor, sigma: float | Tensor, /) -> Tensor:
-        acts = _within(interval, grid, sigma)
+        acts = _is_within(interval, sigmas, sigma)
         if not acts.any():
-            return predict(x, sigma, [condition])[0]
-        x0, moved = corrected(x, sigma)
-        return torch.where(acts.to(x.device).view(-1, *[1] * (x.ndim - 1)), moved, x0)
+            return alone(x, sigma)
+        x0, guided = correct(x, sigma)
+        return torch.where(acts.to(x.device).view(-1, *[1] * (x.ndim - 1)), guided, x0)
 
     return denoise
 
 
-def rescaled(moved: Tensor, x0: Tensor, share: float) -> Tensor:
-    """Return `moved` with a share of its excess in standard deviation over `x0` taken back.
+def rescale_std(guided: Tensor, x0: Tensor, share: float) -> Tensor:
+    """Return `guided` with its standard deviation brought back to that of `x0` by a share.
 
-    Lin et al., arXiv:2305.08891, equations 15 and 16, taken of x0, whose deviation is what makes a
-    picture look overexposed. They are given for the model's output, which for a v-prediction is -x0
-    where there is nearly nothing but noise.
+    Lin et al., arXiv:2305.08891, equations 15 and 16, applied to x0, whose deviation is what makes
+    a picture look overexposed. The paper applies them to the model's output, which for a
+    v-prediction is about -x0 where x is nearly all noise. Shapes (B, C, h, w).
     """
     dims = tuple(range(1, x0.ndim))
-    whole = moved * (x0.std(dims, keepdim=True) / moved.std(dims, keepdim=True))
-    return torch.lerp(moved, whole, share)
+    rescaled = guided * (x0.std(dims, keepdim=True) / guided.std(dims, keepdim=True))
+    return torch.lerp(guided, rescaled, share)
 
 
-def thresholded(moved: Tensor, x0: Tensor, share: float) -> Tensor:
-    """Return `moved` clipped at the magnitude s that a share of it is below, and scaled down.
+def clip_dynamically(guided: Tensor, x0: Tensor, quantile: float) -> Tensor:
+    """Return `guided` clipped at the quantile of its magnitudes, and scaled to that of `x0`.
 
-    Dynamic thresholding (Saharia et al., arXiv:2205.11487, section 2.3) is of pixels, which s is
-    scaled down to the range of, 1. Latents have no range: here it is the magnitude that the same
-    share of `x0` is below. Where s is less than that, nothing changes.
+    Dynamic thresholding (Saharia et al., arXiv:2205.11487, section 2.3) scales the pixels of an
+    image to their range, 1. Latents have no range, so they are scaled to the quantile of `x0`. An
+    image whose quantile is not above that of `x0` does not change. Shapes (B, C, h, w).
     """
-    s, own = (
-        each.abs().flatten(1).float().quantile(share, dim=1).view(-1, *[1] * (each.ndim - 1))
-        for each in (moved, x0)
+    s, s_x0 = (
+        each.abs().flatten(1).float().quantile(quantile, dim=1).view(-1, *[1] * (each.ndim - 1))
+        for each in (guided, x0)
     )
-    clipped = moved.clamp(-s, s) * (own / s)
-    return torch.where(s > own, clipped, moved).to(moved.dtype)
+    clipped = guided.clamp(-s, s) * (s_x0 / s)
+    return torch.where(s > s_x0, clipped, guided).to(guided.dtype)
 
 
 def is_at(sigma: float | Tensor, expected: float) -> bool:
@@ -132,8 +139,8 @@ def is_at(sigma: float | Tensor, expected: float) -> bool:
     return all(math.isclose(each, expected, rel_tol=1e-6) for each in sigmas)
 
 
-def _within(interval: tuple[float, float], grid: SigmaGrid, sigma: float | Tensor) -> Tensor:
+def _is_within(interval: tuple[float, float], sigmas: SigmaGrid, sigma: float | Tensor) -> Tensor:
     """Return whether sigma / alpha is in the interval, bool () or (B,)."""
     s = torch.as_tensor(sigma, dtype=torch.float64)
-    alpha = frames.alpha(grid.frame, s)  # multiplied, not divided by: 0 at pure noise
+    alpha = frames.alpha(sigmas.frame, s)  # multiplied, not divided by: 0 at pure noise
     return (interval[0] * alpha <= s) & (s <= interval[1] * alpha)

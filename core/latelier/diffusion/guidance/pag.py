@@ -11,20 +11,26 @@ from latelier.contracts.condition import Condition
 from latelier.contracts.errors import CompatibilityError
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier.diffusion.guidance.branches import unconditional
+from latelier.diffusion.guidance.branches import make_unconditional
 from latelier.diffusion.guidance.cfg import Scale
-from latelier.diffusion.guidance.options import Interval, Rescale, Threshold, conditional, guided
+from latelier.diffusion.guidance.options import (
+    Interval,
+    Rescale,
+    Threshold,
+    denoise_under,
+    guide,
+)
 
 
 def pag(
     predict: Predict,
     condition: Condition,
     null: Condition,
-    grid: SigmaGrid,
+    sigmas: SigmaGrid,
     /,
     *,
     pag_scale: Annotated[
-        float, Field(ge=0, description="of what self-attention contributes; 0: none")
+        float, Field(ge=0, description="weight of x0 - x0_perturbed; 0: none")
     ] = 3.0,
     scale: Scale = 5.0,
     layers: Annotated[
@@ -40,42 +46,45 @@ def pag(
 ) -> Denoise:
     """Return classifier-free guidance + pag_scale * (x0 - x0_perturbed) (equation 13).
 
-    x0_perturbed is of the same condition with self-attentions that pass their values through
-    unattended. That is asked of a whole call of the denoiser, so there are two: one of the two
-    sides of classifier-free guidance, and one of this. With `scale` 1 no null condition is needed.
+    x0_perturbed is estimated under the same condition with self-attention maps replaced by the
+    identity. This holds for a whole call of the denoiser, so there are two calls: one for
+    classifier-free guidance, and one for x0_perturbed. With `scale` 1 no null condition is needed.
 
     Raises:
-        CompatibilityError: the denoiser cannot pass values through, or the model has no null
-            condition. A layer that it does not have is an error of its own at the first step.
+        CompatibilityError: the denoiser does not support perturbed attention, or the model has no
+            null condition. A layer that does not exist is an error of the first step.
     """
+    alone = denoise_under(predict, condition)
     if pag_scale == 0 and scale == 1:
-        return conditional(predict, condition)
-    control = Control(perturbed_attention=_layers(predict, layers))
-    sides = [condition] if scale == 1 else [condition, unconditional("pag", condition, null)]
+        return alone
+    control = Control(perturbed_attention=_select_layers(predict, layers))
+    conditions = [condition]
+    if scale != 1:
+        conditions.append(make_unconditional("pag", condition, null))
 
-    def estimates(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
-        x0, *rest = predict(x, sigma, sides)
-        moved = torch.lerp(rest[0], x0, scale) if rest else x0
+    def estimate(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
+        x0, *rest = predict(x, sigma, conditions)
+        guided = torch.lerp(rest[0], x0, scale) if rest else x0
         if pag_scale > 0:
             [perturbed] = predict(x, sigma, [condition], control)
-            moved = moved + pag_scale * (x0 - perturbed)
-        return x0, moved
+            guided = guided + pag_scale * (x0 - perturbed)
+        return x0, guided
 
-    return guided(predict, condition, grid, estimates, interval, rescale, threshold)
+    return guide(alone, estimate, sigmas, interval=interval, rescale=rescale, threshold=threshold)
 
 
-def _layers(predict: Predict, asked: tuple[str, ...] | None) -> frozenset[str]:
+def _select_layers(predict: Predict, layers: tuple[str, ...] | None) -> frozenset[str]:
     config = predict.config
     if "perturbed_attention" not in config.supports:
         raise CompatibilityError(
-            "guidance 'pag' needs a denoiser whose self-attentions can pass their values through "
-            "(it supports 'perturbed_attention'), and this model's cannot; use guidance 'cfg'"
+            "guidance 'pag' needs a denoiser that supports 'perturbed_attention', and this model's "
+            "does not; use guidance 'cfg'"
         )
-    if asked is not None:
-        return frozenset(asked)
+    if layers is not None:
+        return frozenset(layers)
     if config.middle_self_attention is None:
         raise CompatibilityError(
-            "guidance 'pag': the denoiser does not say which of its self-attentions is the middle "
-            "one; name those to perturb with the option layers"
+            "guidance 'pag': the denoiser does not name its middle self-attention; name the layers "
+            "to perturb with the option layers"
         )
     return frozenset({config.middle_self_attention})

@@ -11,15 +11,21 @@ from latelier.contracts.condition import Condition
 from latelier.contracts.errors import InvalidInputError, suggestion
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier.diffusion.guidance.branches import with_null, without
-from latelier.diffusion.guidance.options import Interval, Rescale, Threshold, conditional, guided
+from latelier.diffusion.guidance.branches import find_nullable, nullify
+from latelier.diffusion.guidance.options import (
+    Interval,
+    Rescale,
+    Threshold,
+    denoise_under,
+    guide,
+)
 
 
 def per_condition(
     predict: Predict,
     condition: Condition,
     null: Condition,
-    grid: SigmaGrid,
+    sigmas: SigmaGrid,
     /,
     *,
     scales: Annotated[
@@ -43,30 +49,31 @@ def per_condition(
     p(k | x, all others) to the power of s_k - 1. nested: x0 without any + the sum over k of
     s_k * (x0 with the first k - x0 with the first k - 1), as of image and text in Brooks et al.
     (arXiv:2211.09800, equation 3). With one conditioner both are classifier-free guidance, and with
-    all scales 1 the condition alone. What is not named is told in every estimate.
+    all scales 1 the condition alone. Conditioners that are not named are part of every estimate.
 
-    All estimates are of one call of the denoiser; those whose weight is 0 are not made.
+    All estimates come from one call of the denoiser; those of weight 0 are left out.
 
     Raises:
-        InvalidInputError: a name that is no conditioner's of the model, or of one without a null.
+        InvalidInputError: a name is not a conditioner of the model with a null condition.
     """
-    _check_names(scales, with_null(condition, null))
+    _check_names(scales, find_nullable(condition, null))
     weights = dict(_joint(scales) if form == "joint" else _nested(scales))
-    # The whole condition is estimated in any case: it is what `guided` compares with.
+    # The whole condition is estimated in any case: `guide` compares with it.
     whole = weights.pop((), 0.0)
+    alone = denoise_under(predict, condition)
     others = {dropped: weight for dropped, weight in weights.items() if weight != 0}
     if not others:
-        return conditional(predict, condition)
-    conditions = [condition, *(without(condition, null, dropped) for dropped in others)]
+        return alone
+    conditions = [condition, *(nullify(condition, null, dropped) for dropped in others)]
 
-    def estimates(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
+    def estimate(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
         x0, *rest = predict(x, sigma, conditions)
-        moved = x0 * whole
+        guided = x0 * whole
         for each, weight in zip(rest, others.values(), strict=True):
-            moved = moved.add(each, alpha=weight)
-        return x0, moved
+            guided = guided.add(each, alpha=weight)
+        return x0, guided
 
-    return guided(predict, condition, grid, estimates, interval, rescale, threshold)
+    return guide(alone, estimate, sigmas, interval=interval, rescale=rescale, threshold=threshold)
 
 
 Weighed = Iterator[tuple[tuple[str, ...], float]]
