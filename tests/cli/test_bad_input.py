@@ -196,7 +196,7 @@ def test_one_line_exit_status_2_and_nothing_written(cli, tiny_model, tmp_path, m
     np.save(tmp_path / "short.npy", np.zeros(100))
     (tmp_path / "short.npy").write_bytes((tmp_path / "short.npy").read_bytes()[:-50])
     before = sorted(tmp_path.rglob("*"))
-    arguments, said = CASES[case]
+    arguments, message = CASES[case]
     words = {
         "MODEL": ["-m", tiny_model],
         "FILE": ["file"],
@@ -207,7 +207,7 @@ def test_one_line_exit_status_2_and_nothing_written(cli, tiny_model, tmp_path, m
     typed = [each for word in arguments for each in words.get(word, [_in_place(word)])]
     done = cli(*typed)
     assert done.status == 2, done
-    assert said in done.err
+    assert message in done.err
     assert "Traceback" not in done.err
     assert done.err.splitlines()[-1].lower().startswith("error: ")
     assert done.out == ""
@@ -282,11 +282,11 @@ DAMAGES = {
 
 @pytest.mark.parametrize("case", DAMAGES)
 def test_a_damaged_model(cli, tiny_model, tmp_path, case):
-    damage, said = DAMAGES[case]
+    damage, message = DAMAGES[case]
     shutil.copytree(tiny_model, tmp_path / "model")
     damage(tmp_path / "model")
     done = cli("generate", "a cat", "-m", "model", "-o", "a.png")
     assert (done.status, done.out) == (2, "")
-    assert said in done.err
+    assert message in done.err
     assert done.err.startswith("error: ")
     assert not (tmp_path / "a.png").exists()

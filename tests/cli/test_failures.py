@@ -1,4 +1,4 @@
-"""What the operating system refuses, interrupts, and prints of others: one line, a clear status."""
+"""Full disks, missing homes, interrupts, and plugins that print: one line, a clear status."""
 
 import json
 import os
@@ -153,7 +153,7 @@ JSON_COMMANDS = [
 
 
 @pytest.mark.parametrize("command", JSON_COMMANDS, ids=lambda command: " ".join(command[:2]))
-def test_what_a_plugin_prints_is_not_in_the_json(tiny_model, tmp_path, install, command):
+def test_prints_of_a_plugin_stay_out_of_json(tiny_model, tmp_path, install, command):
     install("latelier-printing", PRINTS)
     environment = {"XDG_CONFIG_HOME": str(tmp_path)}
     typed = [str(tiny_model) if each == "MODEL" else each for each in command]
@@ -166,7 +166,7 @@ def test_what_a_plugin_prints_is_not_in_the_json(tiny_model, tmp_path, install, 
     assert "welcome" not in done.stdout.replace('"welcome', "")
 
 
-def test_every_command_with_json_is_in_that_list(cli):
+def test_every_command_with_json_is_tested(cli):
     from latelier.cli.support.lazy import COMMANDS
 
     found = set()
@@ -232,7 +232,7 @@ def test_commands_work_without_a_home(tiny_model, tmp_path, command):
     ],
     ids=" ".join,
 )
-def test_what_needs_a_home_says_so_in_one_line(tmp_path, install, command):
+def test_paths_below_a_missing_home_are_no_crash(tmp_path, install, command):
     install("latelier-fine", PRINTS.replace("print", "str"))
     done = run(*command, program=[sys.executable, "-c", NO_HOME], cwd=tmp_path)
     assert (done.returncode, done.stdout) in ((2, ""), (0, "latelier-fine:main: disabled\n")), done
@@ -271,7 +271,7 @@ class TestInterrupts:
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("where", ["parse_args", "get_command", "format_commands"])
-    def test_wherever_it_comes(self, cli, monkeypatch, where):
+    def test_an_interrupt_outside_of_a_command(self, cli, monkeypatch, where):
         def interrupt(*_, **__):
             raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""What commands must not import, and that a broken plugin does not stop them."""
+"""Imports that commands avoid, and broken plugins that do not stop them."""
 
 import subprocess
 import sys
@@ -44,7 +44,7 @@ def imported(*arguments: object) -> set[str]:
         (["models", "list"], HEAVY),
     ],
 )
-def test_what_is_not_imported(arguments, forbidden):
+def test_packages_that_a_command_does_not_import(arguments, forbidden):
     assert not imported(*arguments) & forbidden
 
 
@@ -68,7 +68,7 @@ def test_help_lists_every_command(cli):
 @pytest.mark.parametrize(
     "command", ["generate", "train", "data", "models", "plugins", "replay", "strip"]
 )
-def test_every_command_has_the_help_that_the_list_promises(cli, command):
+def test_the_list_and_the_help_of_a_command_agree(cli, command):
     done = cli(command, "--help")
     assert done.status == 0
     assert done.out.startswith(f"Usage: latelier {command}")
@@ -80,7 +80,7 @@ def test_the_version(cli):
     assert cli("--version").out == f"latelier {latelier.__version__}\n"
 
 
-def test_a_plugin_that_raises_is_listed_and_stops_no_help(install):
+def test_a_plugin_that_raises_is_listed_and_does_not_stop_the_help(install):
     install("latelier-broken", "raise SystemExit(7)")
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, "plugins", "list"],

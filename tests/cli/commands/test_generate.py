@@ -28,7 +28,7 @@ def test_several_pictures_in_a_folder_are_named_by_prompt_and_seed(cli, tiny_mod
     ]
 
 
-def test_json_says_what_was_written_and_how(cli, tiny_model):
+def test_json_has_paths_seeds_and_provenance(cli, tiny_model):
     done = cli(
         *("generate", "a cat", "-m", tiny_model, "--seed", 3, "--json", "-n", 2),
         *("--condition", "class_label=dog", "--sampler", "ddim:eta=0.5", "--steps", 3),
@@ -68,7 +68,7 @@ def test_a_seed_gives_the_same_picture_and_another_seed_another(cli, tiny_model,
     assert a != c
 
 
-def test_a_class_alone_is_enough_and_so_is_nothing(cli, tiny_model):
+def test_a_class_alone_or_no_condition_at_all(cli, tiny_model):
     assert cli("generate", "-m", tiny_model, "--condition", "class_label=2").status == 0
     assert cli("generate", "-m", tiny_model).status == 0
 
@@ -90,7 +90,7 @@ def test_a_condition_from_a_json_file(cli, tiny_model, tmp_path):
         ["a cat", "-o", "a.gif"],
     ],
 )
-def test_faults_are_told_before_a_model_is_loaded(cli, tiny_model, monkeypatch, options):
+def test_errors_come_before_the_model_is_loaded(cli, tiny_model, monkeypatch, options):
     def load(*_, **__):
         raise AssertionError("loaded")
 
@@ -120,9 +120,7 @@ def test_an_interrupt_leaves_no_file_behind(cli, tiny_model, tmp_path, monkeypat
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_disk_that_refuses_is_an_error_and_not_a_traceback(
-    cli, tiny_model, tmp_path, monkeypatch
-):
+def test_a_full_disk_is_one_line(cli, tiny_model, tmp_path, monkeypatch):
     def full(path, data):
         with path.open("wb") as file:
             file.write(data[:9])
@@ -137,7 +135,7 @@ def test_a_disk_that_refuses_is_an_error_and_not_a_traceback(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bar_is_shown_to_a_person_only(cli, tiny_model, monkeypatch):
+def test_the_progress_bar_on_a_terminal(cli, tiny_model, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert cli("generate", "a cat", "-m", tiny_model).status == 0
 
@@ -181,14 +179,14 @@ def test_starting_from_a_picture_and_replaying_it(cli, tiny_model, files):
         assert cli("replay", each["path"]).out == "identical\n"
 
 
-def test_a_picture_is_resized_to_the_size_that_is_asked_for(cli, tiny_model, files):
+def test_an_init_image_is_resized_to_the_requested_size(cli, tiny_model, files):
     cli("generate", "-m", tiny_model, "--init-image", "in.png", "--size", "12x8", "-o", "a.png")
     assert Image.open(files / "a.png").size == (12, 8)
 
 
-def test_the_help_says_which_way_round_the_mask_is(cli):
-    said = " ".join(cli("generate", "--help").out.split())
-    assert "white is repainted, black stays" in said
+def test_the_help_explains_the_colours_of_the_mask(cli):
+    message = " ".join(cli("generate", "--help").out.split())
+    assert "white is repainted, black stays" in message
 
 
 def test_a_condition_from_an_array(cli, tiny_model, tmp_path):

@@ -1,7 +1,7 @@
 """`latelier plugins new`."""
 
 
-def test_it_writes_a_distribution_and_its_path(cli, tmp_path):
+def test_it_creates_a_package_and_prints_its_path(cli, tmp_path):
     made = cli("plugins", "new", "palette", "--kind", "sampler", "--author", "Ada")
     assert (made.status, made.out) == (0, "latelier-palette\n")
     assert made.err == "next: cd latelier-palette; pip install -e '.[dev]'; pytest\n"
@@ -11,7 +11,7 @@ def test_it_writes_a_distribution_and_its_path(cli, tmp_path):
     assert again.err == "error: latelier-palette: exists already; nothing was written\n"
 
 
-def test_a_name_that_a_built_in_has(cli, tmp_path):
+def test_the_name_of_a_built_in(cli, tmp_path):
     refused = cli("plugins", "new", "text", "--kind", "conditioner")
     assert (refused.status, refused.out) == (2, "")
     assert refused.err.startswith("error: 'text' is already a conditioner of latelier; choose")

@@ -1,4 +1,4 @@
-"""Locking plugins from the command line, and what is said of one that has changed since."""
+"""`latelier plugins lock`, and the report of a plugin that differs from its lock."""
 
 import json
 import sys
@@ -97,7 +97,7 @@ def test_a_lock_named_by_the_configuration(cli, plugins, home, install):
     )
 
 
-def test_a_locked_plugin_that_is_gone_is_a_row_of_its_own(cli, plugins, tmp_path, monkeypatch):
+def test_a_locked_plugin_that_is_not_installed_has_a_row(cli, plugins, tmp_path, monkeypatch):
     cli("plugins", "lock")
     locked = json.loads((tmp_path / "latelier.lock").read_text())
     locked["plugins"]["latelier-lost"] = locked["plugins"]["latelier-one"]
@@ -134,15 +134,15 @@ def test_a_file_that_is_no_lock_is_not_replaced(cli, plugins, tmp_path):
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_where_no_lock_can_be(cli, plugins, tmp_path):
+def test_a_lock_that_cannot_be_written(cli, plugins, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("")
-    for output, said in (
+    for output, message in (
         ("folder", "error: folder: cannot be read: Is a directory\n"),
         ("file/a.lock", "error: file/a.lock: cannot be written: File exists\n"),
     ):
         done = cli("plugins", "lock", "-o", output)
-        assert (done.status, done.out, done.err) == (2, "", said)
+        assert (done.status, done.out, done.err) == (2, "", message)
 
 
 def test_a_lock_that_is_missing_stops_every_import(cli, plugins, monkeypatch):

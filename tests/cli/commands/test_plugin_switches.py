@@ -42,7 +42,7 @@ def test_a_plugin_that_kills_the_host_is_listed_disabled_and_enabled(cli, wicked
     assert states(cli)["latelier-endless:main"] == "disabled"
 
 
-def test_the_doctor_tells_the_command_that_gets_the_host_running(cli, wicked):
+def test_the_doctor_names_the_command_that_repairs_the_host(cli, wicked):
     done = cli("plugins", "doctor", "--json", "--timeout", "2", "latelier-ends", "latelier-endless")
     found = {each["id"]: each for each in json.loads(done.out)}
     for id_, state in (("latelier-ends:main", "crashed"), ("latelier-endless:main", "timed_out")):
@@ -52,7 +52,7 @@ def test_the_doctor_tells_the_command_that_gets_the_host_running(cli, wicked):
         )
 
 
-def test_what_a_list_says_of_a_disabled_one(cli, wicked):
+def test_the_row_of_a_disabled_plugin(cli, wicked):
     cli("plugins", "disable", "latelier-ends")
     rows = json.loads(cli("plugins", "list", "--json").out)
     (row,) = [each for each in rows if each["state"] == "disabled"]
@@ -77,7 +77,7 @@ def test_a_plugin_that_was_removed_since_can_be_enabled(cli, config):
 
 @pytest.mark.parametrize("command", ["enable", "disable"])
 @pytest.mark.parametrize("lists", ["deny = [1]", "deny = 'gone'", "allow = {}"])
-def test_a_file_with_wrong_lists_is_said_to_be_wrong(cli, wicked, config, command, lists):
+def test_a_file_with_invalid_lists_is_an_error(cli, wicked, config, command, lists):
     config.parent.mkdir()
     config.write_text(f"[plugins]\n{lists}\n")
     done = cli("plugins", command, "latelier-ends")
@@ -93,7 +93,7 @@ def test_the_built_ins_cannot_be_disabled(cli, config):
 
 
 @pytest.mark.parametrize(
-    ("command", "variable", "value", "said"),
+    ("command", "variable", "value", "message"),
     [
         (
             "enable",
@@ -115,16 +115,16 @@ def test_the_built_ins_cannot_be_disabled(cli, config):
         ),
     ],
 )
-def test_what_the_environment_decides_is_said(
-    cli, wicked, monkeypatch, command, variable, value, said
+def test_a_warning_if_the_environment_overrides_the_file(
+    cli, wicked, monkeypatch, command, variable, value, message
 ):
     monkeypatch.setenv(variable, value)
     done = cli("plugins", command, "latelier-ends")
     assert (done.status, done.out) == (1, "")
-    assert done.err == f"warning: latelier-ends:main {said}\n"
+    assert done.err == f"warning: latelier-ends:main {message}\n"
 
 
-def test_one_that_could_not_be_loaded_anyway_is_disabled_and_enabled(cli, install):
+def test_an_incompatible_plugin_is_disabled_and_enabled(cli, install):
     install("latelier-tomorrow", ENDS_THE_PROCESS, group="latelier.v9")
     assert states(cli) == {"latelier-tomorrow:main": "incompatible_api"}
     done = cli("plugins", "disable", "latelier-tomorrow")
@@ -133,7 +133,7 @@ def test_one_that_could_not_be_loaded_anyway_is_disabled_and_enabled(cli, instal
     assert (done.status, done.out) == (0, "latelier-tomorrow:main: incompatible_api\n")
 
 
-def test_an_entry_of_a_denied_distribution_says_what_to_enable(cli, wicked):
+def test_an_entry_of_a_denied_distribution_names_the_distribution(cli, wicked):
     cli("plugins", "disable", "latelier-ends")
     done = cli("plugins", "enable", "latelier-ends:main")
     assert done.status == 1

@@ -144,7 +144,7 @@ def assert_fields(row, fields):
         assert isinstance(row[name], kind), (name, row)
 
 
-def test_what_programs_read_is_stable(cli, install):
+def test_the_fields_of_json_rows_are_stable(cli, install):
     install("latelier-broken", "1 / 0")
     install("latelier-fine", GOOD.format(name="fine"))
     names = ("latelier-broken", "latelier-fine")
@@ -191,7 +191,7 @@ open({path!r}, "w").write(str(child))
 """
 
 
-def test_what_a_plugin_starts_ends_with_its_examination(cli, install, tmp_path):
+def test_child_processes_of_a_plugin_end_with_its_examination(cli, install, tmp_path):
     path = tmp_path / "child"
     install("latelier-forks", FORKS.format(path=str(path)) + GOOD.format(name="forks"))
     (finding,) = json.loads(cli("plugins", "doctor", "latelier-forks", "--json").out)
@@ -260,7 +260,7 @@ def test_a_plugin_of_a_later_api_is_refused_without_being_imported(cli, install)
     assert "pip install --upgrade latelier" in done.out
 
 
-def test_a_denied_plugin_is_not_imported_and_no_fault(cli, install, monkeypatch):
+def test_a_denied_plugin_is_neither_imported_nor_an_error(cli, install, monkeypatch):
     install("latelier-denied", "import os; os._exit(3)")
     monkeypatch.setenv("LATELIER_PLUGINS_DENY", "latelier_denied")
     done = cli("plugins", "doctor", "Latelier.Denied")

@@ -69,7 +69,7 @@ def test_nothing_is_overwritten(cli, picture):
     assert cli("replay", picture, "-o", picture).status == 2
 
 
-def test_a_picture_that_it_was_made_from_is_asked_for(cli, tiny_model, tmp_path, monkeypatch):
+def test_a_large_input_picture_has_to_be_supplied(cli, tiny_model, tmp_path, monkeypatch):
     def held(provenance):
         return without_large_pictures(provenance, 2000)
 

@@ -43,7 +43,7 @@ def test_in_place_only_with_force(cli, pictures):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["a.png", "b.png", "-o", "one.png"], "one file cannot hold 2 pictures"),
         (["a.png", "sub/../a.png", "-o", "clean"], "two of the pictures have the same name"),
@@ -52,14 +52,14 @@ def test_in_place_only_with_force(cli, pictures):
         (["a.png", "-o", "b.png"], "b.png: already exists"),
     ],
 )
-def test_what_cannot_be_done(cli, pictures, arguments, said):
+def test_invalid_arguments(cli, pictures, arguments, message):
     done = cli("strip", *arguments)
     assert done.status == 2
-    assert said in done.err
+    assert message in done.err
     assert not (pictures / "clean").exists()
 
 
-def test_a_picture_that_is_generated_tells_nothing_afterwards(cli, tiny_model, tmp_path):
+def test_a_generated_picture_has_no_provenance_afterwards(cli, tiny_model, tmp_path):
     cli("generate", "a cat", "-m", tiny_model, "--seed", 5, "-o", "a.png")
     before = Image.open(tmp_path / "a.png").tobytes()
     assert cli("strip", "a.png", "--force").status == 0

@@ -1,4 +1,4 @@
-"""Training through the command line: what is handed on, and what comes back."""
+"""The arguments and the result of training commands."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ first_stage: {id: autoencoder_kl, config: {ch: 8, num_groups: 4}}
 
 
 @pytest.fixture
-def asked(monkeypatch, tmp_path):
-    """Training in name only: returns what it was asked for."""
+def training_calls(monkeypatch, tmp_path):
+    """Replace the training by a record of its calls."""
     calls = []
 
     def train(config, *, resume, atelier):
@@ -30,26 +30,26 @@ def asked(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("options", "resume"), [([], "auto"), (["--resume"], True), (["--fresh"], False)]
 )
-def test_the_configuration_and_resume_are_handed_on(cli, asked, options, resume):
+def test_configuration_and_resume_reach_the_training(cli, training_calls, options, resume):
     done = cli("train", "first-stage", "config.yaml", *options)
     assert (done.status, done.out) == (0, "run/result\n")
-    ((config, how),) = asked
+    ((config, how),) = training_calls
     assert (config.steps, config.out, how) == (3, Path("run"), resume)
 
 
-def test_an_interrupted_run_says_so_by_its_status(cli, asked, tmp_path):
+def test_an_interrupted_run_has_the_status_130(cli, training_calls, tmp_path):
     (tmp_path / "config.yaml").write_text(CONFIG.replace("steps: 3", "steps: 4"))
     assert cli("train", "first-stage", "config.yaml").status == 130
 
 
-def test_a_misspelt_field_is_named(cli, asked, tmp_path):
+def test_a_misspelt_field_is_named(cli, training_calls, tmp_path):
     (tmp_path / "config.yaml").write_text(CONFIG.replace("steps", "stepz"))
     done = cli("train", "first-stage", "config.yaml")
     assert done.status == 2
     assert "Did you mean 'steps'" in done.err
 
 
-def test_training_without_its_extra_names_the_pip_line(cli, asked, monkeypatch):
+def test_training_without_its_extra_names_the_pip_line(cli, training_calls, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     done = cli("train", "first-stage", "config.yaml")
     assert (done.status, done.err) == (

@@ -129,7 +129,9 @@ def host(tmp_path):
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_it_is_listed_examined_mended_and_makes_pictures(host, tiny_model, tmp_path):
+def test_broken_plugins_are_listed_examined_and_disabled_and_the_host_makes_pictures(
+    host, tiny_model, tmp_path
+):
     rows = json.loads(host.run("plugins", "list", "--json").stdout)
     assert len([row for row in rows if row["distribution"] != "latelier"]) == 20
 
@@ -139,7 +141,7 @@ def test_it_is_listed_examined_mended_and_makes_pictures(host, tiny_model, tmp_p
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted while plugin 'latelier-endless:main' was being imported" in err
+    assert "interrupted while plugin 'latelier-endless:main' was imported" in err
     # ... and one ends the host, without a word of why
     assert host.run("plugins", "disable", "latelier-endless").returncode == 0
     assert host.run("generate", "--help").returncode == 3
@@ -166,8 +168,8 @@ def test_it_is_listed_examined_mended_and_makes_pictures(host, tiny_model, tmp_p
     done = host.run("generate", "a cat", *options)
     assert done.returncode == 0, done.stderr
     for name, broken in BROKEN.items():
-        said = f"plugin 'latelier-{name}:main' is not loaded ({broken.state}): {broken.cause}"
-        assert (said in done.stderr) == (broken.left_out and name not in DEADLY)
+        message = f"plugin 'latelier-{name}:main' is not loaded ({broken.state}): {broken.cause}"
+        assert (message in done.stderr) == (broken.left_out and name not in DEADLY)
     assert made_by(output) == {
         "parts": ["sampler"],
         **{f"latelier-fine-{k}": ["latelier_after_step"] for k in range(12)},

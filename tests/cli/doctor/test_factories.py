@@ -68,28 +68,28 @@ def checked(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", THERE)
-def test_what_is_there(checked, name):
+def test_names_that_a_module_binds(checked, name):
     checked(SOURCE, name)
 
 
 @pytest.mark.parametrize("name", ["inside", "within", "b", "path", "functoin"])
-def test_what_is_not(checked, name):
+def test_names_that_a_module_does_not_bind(checked, name):
     with pytest.raises(PluginError, match=f"'some_factories' has no '{name}'"):
         checked(SOURCE, name)
 
 
 @pytest.mark.parametrize("source", ["from a import *", "def __getattr__(name): ..."])
-def test_what_makes_names_as_it_goes_is_taken_at_its_word(checked, source):
+def test_modules_with_dynamic_names_pass(checked, source):
     checked(source, "anything")
 
 
-def test_source_that_is_none(checked):
+def test_invalid_source(checked):
     with pytest.raises(PluginError, match=r"some_factories\.py: invalid syntax"):
         checked("def", "anything")
 
 
 @pytest.mark.parametrize("module", ["no_such_module", "no_such.package", "math.nothing"])
-def test_a_module_that_is_not_there(checked, module):
+def test_a_missing_module(checked, module):
     with pytest.raises(PluginError, match=f"there is no module '{module}'"):
         checked(SOURCE, "x", module)
 

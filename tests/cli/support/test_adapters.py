@@ -20,7 +20,7 @@ from latelier.provenance.image_files import read_provenance
 
 @pytest.fixture
 def adapter(tiny_model, tmp_path) -> Path:
-    """The folder of an adapter 'colours' for the tiny model, told vectors of width 3."""
+    """The folder of an adapter 'colours' for the tiny model, conditioned on vectors of width 3."""
     denoiser = load(tiny_model, "cpu").denoiser_component.module
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -50,8 +50,8 @@ def registered(adapter, tmp_path, monkeypatch):
 
 
 def test_an_adapter_brings_a_condition(cli, tiny_model, adapter, tmp_path):
-    told = ("generate", "a cat", "-m", tiny_model, "--seed", 7, "--condition")
-    done = cli(*told, "colours=[1, 0, 0]", "--adapter", f"{adapter}:scale=0.5")
+    command = ("generate", "a cat", "-m", tiny_model, "--seed", 7, "--condition")
+    done = cli(*command, "colours=[1, 0, 0]", "--adapter", f"{adapter}:scale=0.5")
     assert (done.status, done.out, done.err) == (0, "latelier-7.png\n", "")
     _, provenance = read_provenance(tmp_path / "latelier-7.png")
     assert provenance["adapters"]["colours"]["scale"] == 0.5
@@ -59,9 +59,7 @@ def test_an_adapter_brings_a_condition(cli, tiny_model, adapter, tmp_path):
     assert cli("replay", "latelier-7.png").out == "identical\n"
 
 
-def test_its_input_can_have_another_name_and_there_can_be_several(
-    cli, tiny_model, adapter, tmp_path
-):
+def test_several_adapters_with_renamed_inputs(cli, tiny_model, adapter, tmp_path):
     done = cli(
         *("generate", "a cat", "-m", tiny_model, "--seed", 7),
         *("--adapter", adapter, "--adapter", f"{adapter}:input=accents,scale=0.2"),
@@ -73,26 +71,26 @@ def test_its_input_can_have_another_name_and_there_can_be_several(
     assert scales == {"colours": 1.0, "accents": 0.2}
 
 
-def test_a_registered_one_is_asked_for_by_name(cli, tiny_model, registered):
-    told = ("generate", "a cat", "-m", tiny_model, "--seed", 7)
-    done = cli(*told, "--adapter", "paint", "--condition", "colours=[1, 0, 0]", "--json")
+def test_a_registered_adapter_by_name(cli, tiny_model, registered):
+    command = ("generate", "a cat", "-m", tiny_model, "--seed", 7)
+    done = cli(*command, "--adapter", "paint", "--condition", "colours=[1, 0, 0]", "--json")
     (picture,) = json.loads(done.out)
     assert picture["provenance"]["adapters"]["colours"]["source"] == "latelier-paint/paint"
 
 
-def test_the_help_lists_those_that_are_registered_and_what_they_take(cli, registered):
-    said = " ".join(cli("generate", "--help").out.split())
-    assert "Adapters: paint colours: list of list of number; one vector or several" in said
+def test_the_help_lists_registered_adapters_and_their_inputs(cli, registered):
+    message = " ".join(cli("generate", "--help").out.split())
+    assert "Adapters: paint colours: list of list of number; one vector or several" in message
 
 
-def test_the_help_tells_of_one_that_cannot_be_read(cli, registered, tmp_path):
+def test_the_help_reports_an_unreadable_adapter(cli, registered, tmp_path):
     (tmp_path / "site" / "paint_pkg" / "data" / "adapter.json").write_text("{}")
     done = cli("generate", "--help")
     assert done.status == 0
     assert "the field 'name' is required" in " ".join(done.out.split())
 
 
-def test_the_help_has_no_section_where_there_are_none(cli, monkeypatch):
+def test_the_help_has_no_section_without_adapters(cli, monkeypatch):
     monkeypatch.setattr(default_atelier(), "adapters", Registry("adapter"))
     assert "Adapters:" not in cli("generate", "--help").out
 
@@ -108,7 +106,7 @@ def test_the_help_has_no_section_where_there_are_none(cli, monkeypatch):
         ("paint:input=prompt", "this model already has an input 'prompt'; rename the adapter's"),
     ],
 )
-def test_faults_are_told_before_a_model_is_loaded(
+def test_errors_come_before_the_model_is_loaded(
     cli, registered, tiny_model, tmp_path, option, says
 ):
     model = shutil.copytree(tiny_model, tmp_path / "model")
@@ -123,12 +121,12 @@ def test_two_inputs_of_one_name(cli, tiny_model, adapter):
     assert "--adapter: two adapters add the input 'colours'" in done.err
 
 
-def test_a_value_that_its_input_refuses(cli, tiny_model, adapter):
-    told = ("generate", "a cat", "-m", tiny_model, "--adapter", adapter, "--condition")
-    assert "input 'colours': 'vectors'" in cli(*told, "colours=red").err
+def test_an_invalid_value_for_its_input(cli, tiny_model, adapter):
+    command = ("generate", "a cat", "-m", tiny_model, "--adapter", adapter, "--condition")
+    assert "input 'colours': 'vectors'" in cli(*command, "colours=red").err
 
 
-def test_a_file(cli, tiny_model, adapter):
+def test_a_file_in_place_of_a_folder(cli, tiny_model, adapter):
     file = adapter / "adapter.safetensors"
     done = cli("generate", "a cat", "-m", tiny_model, "--adapter", file)
     assert "expected the folder of an adapter, got a file" in done.err
@@ -149,16 +147,16 @@ def test_a_model_saved_with_one_shows_it(cli, tiny_model, adapter, tmp_path):
 class TestDoctor:
     """What the doctor looks at in a process of its own."""
 
-    def test_one_that_is_whole(self, registered):
+    def test_an_intact_adapter(self, registered):
         check_adapter_files(default_atelier().adapters.spec("paint"))
 
-    def test_one_that_was_damaged(self, registered, tmp_path):
+    def test_a_damaged_adapter(self, registered, tmp_path):
         path = tmp_path / "site" / "paint_pkg" / "data" / "adapter.safetensors"
         path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
         with pytest.raises(ModelFileError, match="its SHA-256 is"):
             check_adapter_files(default_atelier().adapters.spec("paint"))
 
-    def test_one_that_is_not_there(self, registered, tmp_path):
+    def test_a_missing_adapter(self, registered, tmp_path):
         shutil.rmtree(tmp_path / "site" / "paint_pkg" / "data")
         with pytest.raises(PluginError, match="there is no folder 'paint_pkg:data'"):
             check_adapter_files(default_atelier().adapters.spec("paint"))

@@ -66,7 +66,7 @@ class Melody(Frozen):
     notes: list[int] | image_types.Image
 
 
-def test_what_may_be_a_picture_takes_one(tmp_path):
+def test_a_union_with_a_picture_takes_a_picture(tmp_path):
     picture = tmp_path / "a.png"
     Image.new("RGB", (2, 2)).save(picture)
     assert read_conditions([f"melody=@{picture}"], {"melody": Melody}) == {"melody": str(picture)}
@@ -103,6 +103,6 @@ def test_fields_one_by_one(tmp_path):
         ),
     ],
 )
-def test_what_is_no_field(typed, error, why):
+def test_invalid_fields(typed, error, why):
     with pytest.raises(error, match=why):
         read_conditions(typed, KNOWN)

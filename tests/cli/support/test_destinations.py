@@ -32,14 +32,14 @@ def test_names(output, words, seeds, paths):
     assert chosen == [Path(path) for path in paths]
 
 
-def test_a_folder_with_a_dot_in_its_name_is_one_if_it_is_there():
+def test_an_existing_folder_may_have_a_dot_in_its_name():
     with pytest.raises(InvalidInputError, match=r"such as 'out\.png', .* or an existing folder"):
         plan_destinations(Path("out.v1"), "a", [1], force=False)
     Path("out.v1").mkdir()
     assert plan_destinations(Path("out.v1"), "a", [1], force=False) == [Path("out.v1/a-1.png")]
 
 
-def test_nothing_is_replaced_unasked():
+def test_files_are_replaced_only_with_force():
     Path("a-2.png").touch()
     with pytest.raises(InvalidInputError, match=r"a-2\.png: already exists"):
         plan_destinations(None, "a", [1, 2], force=False)
