@@ -1,4 +1,4 @@
-"""The atelier of a process that makes none of its own."""
+"""The atelier of programs that do not make one."""
 
 from functools import cache
 

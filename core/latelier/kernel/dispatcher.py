@@ -26,7 +26,7 @@ class HookDispatcher:
     Attributes:
         run: identifies the run in all hooks. Runs in other threads have other identifiers.
         quarantined: id of a disabled plugin -> what it raised.
-        seconds: id of a plugin -> the time that its hooks have taken so far.
+        seconds: id of a plugin -> time of its hooks so far.
     """
 
     def __init__(self, manager: pluggy.PluginManager, strict: bool) -> None:

@@ -50,7 +50,7 @@ def latelier_after_step(run: str, step: int, steps: int, sigma: float, snapshot:
 def latelier_images_finished(run: str, pictures: "Sequence[Any]") -> None:
     """Observe that a run is over: its `Picture`s, in order, with seeds and provenance.
 
-    Each is a copy, made when it is taken out of `pictures`.
+    Each is a copy, made when `pictures` is indexed.
     """
 
 

@@ -142,9 +142,9 @@ def semantic_map_from_array(array: "NDArray[Any]") -> "Image":
 
 
 def _to_8_bits(image: "Image") -> "Image":
-    """Return a grey picture of 16 bits with 8, scaled: Pillow itself clips it to white.
+    """Scale a grey picture of 16 bits to 8; Pillow itself would clip it to white.
 
-    One of mode I, for which Pillow knows no range, is taken as 16 bits where it exceeds 8.
+    Pillow defines no range for mode I: levels above 255 mean 16 bits.
 
     Raises:
         ValueError: the picture has levels above 16 bits, below 0, or of floating point.
@@ -166,7 +166,7 @@ def _to_8_bits(image: "Image") -> "Image":
 
 
 def _is_drawn_in_one_colour(rgba: "Image") -> bool:
-    """Return whether the alpha channel varies, and the colour of what can be seen does not."""
+    """Return whether the alpha channel varies and the colour of visible pixels does not."""
     import numpy as np
 
     pixels = np.asarray(rgba)

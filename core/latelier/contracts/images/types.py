@@ -1,8 +1,8 @@
 """Types of pictures for the fields of inputs, each with a JSON-schema `format`.
 
 A value is given as a PIL image, a path, a data URI, or an array or tensor. Pictures are turned
-upright as their EXIF orientation says; of an animation the first is taken. From an untrusted source
-(see `is_trusted`) data URIs alone are accepted.
+upright as their EXIF orientation says, and an animation stands for its first picture. An untrusted
+source (see `is_trusted`) may only send data URIs.
 
 Image: a PIL image of mode RGB; an array is float (3, H, W) in [-1, 1] or uint8 (H, W, 3).
 Mask: a PIL image of mode L, 255 = repaint, 0 = keep; an array is bool or uint8 (H, W).

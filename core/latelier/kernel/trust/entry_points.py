@@ -1,4 +1,4 @@
-"""The entry points of plugins: their group, their names, and what their metadata says of them."""
+"""The entry points of plugins: their group, their names and their metadata."""
 
 import re
 from dataclasses import dataclass
