@@ -2,9 +2,10 @@
 
 import pytest
 
-from latelier.contracts.errors import InvalidInputError, format_error, one_line
+from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen, validate
 from latelier.contracts.inputs import read_input
+from latelier.contracts.messages import format_error, one_line
 
 
 class UnspeakableError(Exception):

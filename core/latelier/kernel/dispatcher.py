@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pluggy
 
-from latelier.contracts.errors import PluginError, format_error
+from latelier.contracts.errors import PluginError
+from latelier.contracts.messages import format_error
 
 BUDGET_SECONDS = 0.5
 BUDGET_SHARE = 0.05

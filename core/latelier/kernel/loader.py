@@ -9,7 +9,8 @@ from types import ModuleType
 
 import pluggy
 
-from latelier.contracts.errors import PluginError, error_message, format_error, suggestion
+from latelier.contracts.errors import PluginError, suggestion
+from latelier.contracts.messages import error_message, format_error
 from latelier.kernel import hookspecs
 from latelier.kernel.deprecation import warn_of_hook
 from latelier.kernel.registrar import Registrar

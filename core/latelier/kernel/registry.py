@@ -122,11 +122,11 @@ class Registry(Generic[T]):
         Raises:
             PluginError: it cannot be imported, or does not extend the base of its kind.
         """
-        return self._class(name, "config", _CONFIGS.get(self.kind, BaseModel))
+        return _resolve_class(self.spec(name), "config", _CONFIGS.get(self.kind, BaseModel))
 
     def input_class(self, name: str) -> type[BaseModel]:
         """Return the input class of a conditioner, without importing its factory."""
-        return self._class(name, "input", BaseModel)
+        return _resolve_class(self.spec(name), "input", BaseModel)
 
     def config_schema(self, name: str) -> dict[str, Any]:
         """Return the JSON schema of a component's configuration."""
@@ -163,23 +163,21 @@ class Registry(Generic[T]):
 
     def _bind_defaults(self, spec: ComponentSpec, function: Any) -> Any:
         bound = self._bound.get(spec.id)
-        if bound is None or bound.func is not function:
-            try:
-                bound = bind(function, spec.defaults)
-            except (TypeError, ValueError) as error:
-                raise PluginError(f"{self.kind} '{spec.id}': invalid default: {error}") from None
-            self._bound[spec.id] = bound  # one object, so that its model of options is made once
-        return bound
+        if bound is not None and bound.func is function:
+            return bound  # the same object, so that its model of options is made once
+        try:
+            self._bound[spec.id] = bind(function, spec.defaults)
+        except (TypeError, ValueError) as error:
+            raise PluginError(f"{self.kind} '{spec.id}': invalid default: {error}") from None
+        return self._bound[spec.id]
 
-    def _class(self, name: str, field: str, base: type[BaseModel]) -> type[BaseModel]:
-        spec = self.spec(name)
-        text = getattr(spec, field)
-        if text is None:
-            raise UnknownNameError(f"{self.kind} '{spec.id}' has no {field} class")
-        found = resolve(text, spec.id)
-        if not (isinstance(found, type) and issubclass(found, base)):
-            raise PluginError(
-                f"component '{spec.id}': expected its {field} class '{text}' to extend "
-                f"{base.__name__}"
-            )
+
+def _resolve_class(spec: ComponentSpec, field: str, base: type[BaseModel]) -> type[BaseModel]:
+    text = getattr(spec, field)
+    if text is None:
+        raise UnknownNameError(f"{spec.kind} '{spec.id}' has no {field} class")
+    found = resolve(text, spec.id)
+    if isinstance(found, type) and issubclass(found, base):
         return found
+    expected = f"expected its {field} class '{text}' to extend {base.__name__}"
+    raise PluginError(f"component '{spec.id}': {expected}")

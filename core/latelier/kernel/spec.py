@@ -9,8 +9,9 @@ from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from latelier.contracts.errors import PluginError, format_error
+from latelier.contracts.errors import PluginError
 from latelier.contracts.frozen import Frozen
+from latelier.contracts.messages import format_error
 
 Kind = Literal[
     "first_stage", "denoiser", "conditioner", "sampler",

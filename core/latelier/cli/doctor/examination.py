@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from latelier.cli.doctor.process_pool import ProcessPool
-from latelier.contracts.errors import one_line
+from latelier.contracts.messages import one_line
 from latelier.kernel.trust.admission import admit
 from latelier.kernel.trust.config_file import read_policy
 from latelier.kernel.trust.entry_points import Candidate

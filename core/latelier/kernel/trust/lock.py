@@ -11,7 +11,8 @@ from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
 
-from latelier.contracts.errors import InvalidConfigError, PluginError, format_error
+from latelier.contracts.errors import InvalidConfigError, PluginError
+from latelier.contracts.messages import format_error
 from latelier.io.atomic import write_bytes
 from latelier.kernel.trust.fingerprint import Fingerprint, Fingerprints, fingerprint
 from latelier.kernel.trust.policy import Policy

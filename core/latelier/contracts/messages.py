@@ -1,0 +1,26 @@
+"""Messages of errors of other code, as one line for people."""
+
+_MAX_LENGTH = 500
+"""Most characters of a message of another library that an error shows."""
+
+
+def format_error(error: BaseException) -> str:
+    """Return the type and message of an error."""
+    return f"{type(error).__name__}: {error_message(error)}"
+
+
+def error_message(error: BaseException) -> str:
+    """Return the message of an error, or a fixed text if reading it fails."""
+    try:
+        return one_line(str(error))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # it is an error of a plugin
+        return "its message cannot be read"
+
+
+def one_line(text: str) -> str:
+    """Return a text as one line of limited length, with control characters escaped."""
+    line = " ".join(text[: 2 * _MAX_LENGTH].split())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    return shown if len(shown) <= _MAX_LENGTH else f"{shown[:_MAX_LENGTH]} ..."
