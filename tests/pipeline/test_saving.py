@@ -176,7 +176,7 @@ def test_an_interrupted_save_leaves_no_pipeline(tiny, tmp_path, built_ins, monke
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("latelier.pipeline.storage.saving.write_json", interrupted)
+    monkeypatch.setattr("latelier.pipeline.saving.write_json", interrupted)
     with pytest.raises(KeyboardInterrupt):
         tiny.save(tmp_path)
     with pytest.raises(ModelFileError, match=r"latelier\.json: not found"):

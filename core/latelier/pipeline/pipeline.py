@@ -14,7 +14,7 @@ from latelier.pipeline.picture import Picture, Preview
 from latelier.pipeline.plan import Plan, make_plan
 from latelier.pipeline.request import KEYWORDS, Limits, read_request
 from latelier.pipeline.run import guide, run
-from latelier.pipeline.storage.saving import save
+from latelier.pipeline.saving import save
 
 P = ParamSpec("P")
 S = TypeVar("S")

@@ -403,7 +403,7 @@ def test_a_destination_is_whole_or_not_there(tmp_path, checkpoint, built_ins, mo
         import_model(tmp_path / "w.ckpt", tmp_path / "there", force=True, atelier=built_ins)
     (tmp_path / "there" / "latelier.json").touch()
     with monkeypatch.context() as patched:
-        patched.setattr("latelier.pipeline.storage.saving.write_json", fails)
+        patched.setattr("latelier.pipeline.saving.write_json", fails)
         for name in ("there", "new"):
             with pytest.raises(KeyboardInterrupt):
                 import_model(tmp_path / "w.ckpt", tmp_path / name, force=True, atelier=built_ins)
