@@ -8,7 +8,7 @@ import latelier
 from latelier.data.emoji_scenes import vocabulary
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.pipeline.replay.replay import replay
-from latelier.pipeline.storage.sources import embedded
+from latelier.pipeline.storage.sources import list_embedded
 from latelier.provenance.pixels import pixel_hash
 from latelier_conditioners.text.inputs import Text
 
@@ -21,7 +21,7 @@ def pipe():
 def test_the_embedded_models_stay_small():
     sizes = {
         name: sum(path.stat().st_size for path in folder.iterdir())
-        for name, folder in embedded().items()
+        for name, folder in list_embedded().items()
     }
     assert set(sizes) == {"emoji-scenes"}
     assert max(sizes.values()) <= 16 * 2**20

@@ -541,9 +541,15 @@ def test_a_saved_view_that_does_not_fit_is_told(tiny, folder, tmp_path, built_in
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda values: values["inputs"].pop("palette"), "needs an input of its own"),
-        (lambda values: values["inputs"].update(palette=["text"]), "needs an input of its own"),
-        (lambda values: renamed(values, "text"), "needs an input of its own"),
+        (
+            lambda values: values["inputs"].pop("palette"),
+            "needs an input of the same name for itself",
+        ),
+        (
+            lambda values: values["inputs"].update(palette=["text"]),
+            "needs an input of the same name for itself",
+        ),
+        (lambda values: renamed(values, "text"), "needs an input of the same name for itself"),
         (lambda values: renamed(values, "seed"), "a keyword has that name"),
         (
             lambda values: values["inputs"].update(prompt=["text", "palette"]),
@@ -580,5 +586,5 @@ def test_a_manifest_that_does_not_hang_together_is_told(
 
 
 def test_an_adapter_is_no_model(folder, built_ins):
-    with pytest.raises(ModelFileError, match="is no whole model; it holds an adapter"):
+    with pytest.raises(ModelFileError, match="expected a model, found an adapter"):
         load(folder, "cpu", atelier=built_ins)

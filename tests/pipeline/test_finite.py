@@ -17,7 +17,7 @@ def test_weights_that_are_not_finite_are_named(compose_tiny, place, value):
     weights.fill_(value)
     with pytest.raises(NotFiniteError) as caught:
         pipeline.generate(**ASKED)
-    assert str(caught.value).startswith("step 1 of 3, down to sigma")
+    assert str(caught.value).startswith("step 1 of 3 to sigma 0.")
     assert f"weights of '{place}' hold such values themselves ('{name}')" in str(caught.value)
 
 

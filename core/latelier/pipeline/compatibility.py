@@ -1,4 +1,4 @@
-"""Do components fit together? Asked of their configurations, before any weight is read."""
+"""Checking that components fit together, by their configurations alone."""
 
 from collections.abc import Mapping
 
@@ -20,49 +20,50 @@ def check_composition(
     """Check that channels, names and widths agree.
 
     Raises:
-        CompatibilityError: lists everything that does not fit, and what would.
+        CompatibilityError: lists every mismatch and what would fit.
     """
     faults = []
     if first_stage.latent_channels != denoiser.latent_channels:
         faults.append(
-            f"the first stage gives latents of {first_stage.latent_channels} channels, "
+            f"the first stage makes latents of {first_stage.latent_channels} channels, "
             f"the denoiser takes {denoiser.latent_channels}"
         )
-    takes = denoiser.inputs()
-    gives = {name: config.outputs() for name, config in conditioners.items()}
-    for name, given in gives.items():
-        faults += _mismatches(name, given, takes)
-    for name in takes.spatial:
-        if name not in gives or gives[name].spatial is None:
-            who = (
-                "the conditioner of that name gives none"
-                if name in gives
-                else "no conditioner has that name"
-            )
-            faults.append(f"the denoiser takes the spatial part '{name}', and {who}")
+    inputs = denoiser.inputs()
+    outputs = {name: config.outputs() for name, config in conditioners.items()}
+    for name, output in outputs.items():
+        faults += _mismatches(name, output, inputs)
+    for name in inputs.spatial:
+        if name not in outputs:
+            reason = "no conditioner has that name"
+        elif outputs[name].spatial is None:
+            reason = "the conditioner of that name gives none"
+        else:
+            continue
+        faults.append(f"the denoiser takes the spatial part '{name}', and {reason}")
     if faults:
         raise CompatibilityError("; ".join(faults))
 
 
-def _mismatches(name: str, gives: OutputSpec, takes: InputSpec) -> list[str]:
-    wanted = {
-        "stream": {key: slot.width for key, slot in takes.streams.items()},
-        "spatial": takes.spatial,
-        "vector": takes.vectors,
+def _mismatches(name: str, output: OutputSpec, inputs: InputSpec) -> list[str]:
+    """Return what is wrong with each part that the conditioner `name` gives."""
+    widths = {
+        "stream": {key: slot.width for key, slot in inputs.streams.items()},
+        "spatial": inputs.spatial,
+        "vector": inputs.vectors,
     }
     faults = []
-    for slot, known in wanted.items():
-        given = getattr(gives, slot)
-        if given is None:
+    for slot, known in widths.items():
+        width = getattr(output, slot)
+        if width is None:
             continue
         if name not in known:
             faults.append(
                 f"conditioner '{name}' gives a {slot} part, and the denoiser takes none of that "
                 f"name. {suggestion(name, known)}"
             )
-        elif known[name] != given:
+        elif known[name] != width:
             faults.append(
-                f"conditioner '{name}' gives a {slot} part of width {given}, "
+                f"conditioner '{name}' gives a {slot} part of width {width}, "
                 f"the denoiser takes {known[name]}"
             )
     return faults

@@ -36,25 +36,30 @@ def compose(
     description: str = "",
     atelier: Atelier | None = None,
 ) -> Pipeline:
-    """Return a pipeline. That its components fit together is checked before any is built.
+    """Return a pipeline of components. It checks that they fit before it builds any.
+
+    A component that is built here is frozen; `requires_grad_()` makes it trainable. A built
+    component is shared as it is, unless it has to move.
 
     Args:
-        first_stage: of images; see `Piece`. A built component is shared, unless it has to move.
-        denoiser: of its latents.
+        first_stage: encodes images to latents; see `Piece`.
+        denoiser: of those latents.
         process: the noise process, or its fields with `kind`.
         conditioners: by the names under which the denoiser's configuration takes them.
-        inputs: public input -> the conditioner or conditioners that it feeds; by default every
-            conditioner is a public input itself.
-        defaults: at least the `size`.
+        inputs: public input -> the conditioner or conditioners that it feeds. By default every
+            conditioner is a public input itself, but for those of inpainting models, which take
+            `init_image` and `mask`.
+        defaults: of requests; at least the `size`.
         device: 'auto', 'cpu', 'cuda' ...
         dtype: 'auto', 'float32', 'bfloat16' ...
         description: one line for people.
-        atelier: where names are looked up; the default one if None.
+        atelier: its registries have the components; None: the default one.
 
     Raises:
-        UnknownNameError, InvalidConfigError, CompatibilityError: says what does not fit, and what
-            would; nothing has been built then.
-        InvalidInputError: there is no such device or precision here.
+        UnknownNameError: a component that is not registered.
+        InvalidConfigError: a configuration or default that cannot be used.
+        CompatibilityError: components do not fit together.
+        InvalidInputError: this machine has no such device, or torch no such precision.
     """
     atelier = atelier or default_atelier()
     conditioners = conditioners or {}

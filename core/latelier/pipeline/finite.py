@@ -11,9 +11,7 @@ from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.plan import Plan
 
 
-def check_finite(
-    parts: PipelineParts, plan: Plan, place: str, values: Tensor, sigma: float | None = None
-) -> None:
+def check_finite(parts: PipelineParts, plan: Plan, place: str, values: Tensor) -> None:
     """Refuse values that are not finite.
 
     Args:
@@ -21,15 +19,13 @@ def check_finite(
         plan: of the run.
         place: where in the run the values are, for the error.
         values: of any shape.
-        sigma: of the step, if they are of a step.
 
     Raises:
-        NotFiniteError: names the place, the sigma and the likely cause.
+        NotFiniteError: names the place and the likely cause.
     """
-    if bool(torch.isfinite(values).all()):
-        return
-    at = "" if sigma is None else f", down to sigma {sigma:.4g}"
-    raise NotFiniteError(f"{place}{at}: holds NaN or infinity. {_likely_cause(parts, plan)}")
+    if not bool(torch.isfinite(values).all()):
+        cause = _likely_cause(parts, plan)
+        raise NotFiniteError(f"{place}: the result is NaN or infinite. {cause}")
 
 
 def _likely_cause(parts: PipelineParts, plan: Plan) -> str:

@@ -30,14 +30,16 @@ def load(
     """Return the pipeline called `name`: an embedded model, a path, or owner/name on the hub.
 
     Args:
-        name: only the hub may use the network; owner/name@revision pins a revision.
+        name: owner/name@revision pins a revision of the hub. Nothing else uses the network.
         device: 'auto', 'cpu', 'cuda' ...
         dtype: 'auto', 'float32', 'bfloat16' ...
-        atelier: where components are looked up; the default one if None.
+        atelier: its registries have the components; None: the default one.
 
     Raises:
-        UnknownNameError: there is no such model; the nearest embedded one is suggested.
+        UnknownNameError: there is no such model; suggests the nearest embedded one.
         ModelFileError: a file is missing, damaged or changed, or a plugin is not installed.
+        CompatibilityError: components do not fit together.
+        InvalidInputError: this machine has no such device, or torch no such precision.
     """
     atelier = atelier or default_atelier()
     place = resolve_device(device, dtype)
@@ -78,11 +80,13 @@ def load(
 
 
 def check_manifest(manifest: Manifest, folder: Path, atelier: Atelier) -> None:
-    """Check that what a manifest names is installed and fits together; no weight is read.
+    """Check that the components of a manifest are installed and fit; no weight is read.
 
     Raises:
         ModelFileError: a plugin is not installed.
-        InvalidConfigError, CompatibilityError: says what does not fit.
+        InvalidConfigError: a configuration that its component refuses, or inputs that do not feed
+            every conditioner once.
+        CompatibilityError: components do not fit together.
     """
     conditioners: Any = {
         name: validate_config("conditioner", stored, folder, atelier)
@@ -95,7 +99,7 @@ def check_manifest(manifest: Manifest, folder: Path, atelier: Atelier) -> None:
     for name in manifest.adapters:
         if manifest.inputs.get(name) != (name,) or name in taken:
             raise CompatibilityError(
-                f"{folder}: the adapter '{name}' needs an input of its own, of that name"
+                f"{folder}: the adapter '{name}' needs an input of the same name for itself"
             )
     names = {*conditioners, *manifest.adapters}
     public_inputs(manifest.inputs, names, inpainting_names(conditioners))

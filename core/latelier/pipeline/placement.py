@@ -1,4 +1,4 @@
-"""On which device, and in which precision."""
+"""Choosing the device and the precision of a pipeline."""
 
 import torch
 
@@ -15,24 +15,24 @@ _PRECISIONS = {
 def resolve_device(
     device: str | torch.device = "auto", dtype: str | torch.dtype = "auto"
 ) -> tuple[torch.device, torch.dtype]:
-    """Return the device and precision meant; 'auto' is a GPU in bfloat16, else the CPU in float32.
+    """Return a device and a precision; 'auto' is a GPU in bfloat16, else the CPU in float32.
 
     Raises:
-        InvalidInputError: there is no such device or precision here.
+        InvalidInputError: this machine has no such device, or torch no such precision.
     """
-    found = _device(device)
+    found = _find_device(device)
     if isinstance(dtype, torch.dtype):
         return found, dtype
     if dtype == "auto":
         return found, torch.bfloat16 if found.type == "cuda" else torch.float32
     if dtype not in _PRECISIONS:
         raise InvalidInputError(
-            f"there is no precision '{dtype}'. {suggestion(dtype, _PRECISIONS)}"
+            f"dtype: precision '{dtype}' not found. {suggestion(dtype, _PRECISIONS)}", field="dtype"
         )
     return found, _PRECISIONS[dtype]
 
 
-def _device(device: str | torch.device) -> torch.device:
+def _find_device(device: str | torch.device) -> torch.device:
     if device == "auto":
         return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     try:
@@ -40,7 +40,11 @@ def _device(device: str | torch.device) -> torch.device:
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).partition("\n")[0]
-        raise InvalidInputError(f"device '{device}' cannot be used here: {reason}") from None
+        raise InvalidInputError(
+            f"device '{device}' cannot be used here: {reason}", field="device"
+        ) from None
     if found.type == "meta":
-        raise InvalidInputError("device 'meta' cannot be used here: it holds no numbers")
+        raise InvalidInputError(
+            "device 'meta' cannot be used here: it holds no numbers", field="device"
+        )
     return found

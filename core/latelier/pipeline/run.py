@@ -79,7 +79,7 @@ def sample(parts: PipelineParts, plan: Plan, denoise: Denoise) -> Iterator[Previ
         dispatcher.emit("latelier_before_step", **counts, sigma=grid.sigmas[index - 1])
         step = _next_step(steps, plan)
         is_last = index == grid.steps
-        check_finite(parts, plan, f"step {index} of {grid.steps}", step.x, step.sigma)
+        check_finite(parts, plan, f"step {index} of {grid.steps} to sigma {step.sigma:.4g}", step.x)
         latents = _finish(parts, step) if is_last else step.denoised
         snapshot = Snapshot(latents, decode)
         dispatcher.emit("latelier_after_step", **counts, sigma=step.sigma, snapshot=snapshot)

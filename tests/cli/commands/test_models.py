@@ -9,7 +9,9 @@ import pytest
 
 def test_embedded_models_are_listed(cli, tiny_model, monkeypatch):
     monkeypatch.setattr(
-        "latelier.pipeline.storage.sources.embedded", lambda: {"tiny": tiny_model}, raising=True
+        "latelier.pipeline.storage.sources.list_embedded",
+        lambda: {"tiny": tiny_model},
+        raising=True,
     )
     (row,) = json.loads(cli("models", "list", "--json").out)
     assert (row["name"], row["description"], row["size"]) == ("tiny", "a tiny one", [16, 16])

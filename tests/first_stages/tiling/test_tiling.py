@@ -42,7 +42,7 @@ def autoencoder(name: str, **changes: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def embedded() -> Any:
+def list_embedded() -> Any:
     return latelier.load("emoji-scenes", device="cpu", dtype="float32").first_stage
 
 

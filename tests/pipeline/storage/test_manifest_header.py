@@ -55,9 +55,9 @@ def test_a_manifest_that_is_wrong(tmp_path, text, said):
 
 @pytest.mark.parametrize(
     ("file", "what"),
-    [(COMPONENT_FILE, "a component alone"), (ADAPTER_FILE, "an adapter, which another model")],
+    [(COMPONENT_FILE, "a single component"), (ADAPTER_FILE, "an adapter: --adapter")],
 )
 def test_a_part_of_a_model_is_said_to_be_one(file, what, tmp_path):
     (tmp_path / file).write_text("{}")
-    with pytest.raises(ModelFileError, match=f"is no whole model; it holds {what}"):
+    with pytest.raises(ModelFileError, match=f"expected a model, found {what}"):
         read_manifest_header(tmp_path)

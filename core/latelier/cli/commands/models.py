@@ -33,9 +33,11 @@ Name = Annotated[str, typer.Argument(help="An embedded name, a folder, or owner/
 def list_(as_json: AsJson = False) -> None:
     """List the models that ship with latelier."""
     from latelier.pipeline.storage.manifest_header import read_manifest_header
-    from latelier.pipeline.storage.sources import embedded
+    from latelier.pipeline.storage.sources import list_embedded
 
-    outlines = {name: (folder, read_manifest_header(folder)) for name, folder in embedded().items()}
+    outlines = {
+        name: (folder, read_manifest_header(folder)) for name, folder in list_embedded().items()
+    }
     rows: list[dict[str, Any]] = [
         {
             "name": name,

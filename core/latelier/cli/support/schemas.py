@@ -27,7 +27,7 @@ def input_classes(
     classes: dict[str, type[BaseModel] | None] = {}
     for public in header.inputs:
         try:
-            classes[public] = atelier.conditioners.input_class(header.fed(public).id)
+            classes[public] = atelier.conditioners.input_class(header.conditioner_of(public).id)
         except (LatelierError, KeyError, IndexError):
             classes[public] = None  # loading the model reports what to install
     return classes
@@ -41,7 +41,7 @@ def input_schemas(header: "ManifestHeader", atelier: "Atelier") -> dict[str, Sch
     schemas: dict[str, Schema | None] = {}
     for public, model in input_classes(header, atelier).items():
         schema = None if model is None else model.model_json_schema()
-        config = None if schema is None else _config_of(header.fed(public), atelier)
+        config = None if schema is None else _config_of(header.conditioner_of(public), atelier)
         schemas[public] = schema if config is None else config.input_schema(schema)
     return schemas
 
@@ -56,7 +56,7 @@ def vocabularies(
     """
     found = {}
     for public, model in input_classes(header, atelier).items():
-        stored = None if model is None else header.fed(public)
+        stored = None if model is None else header.conditioner_of(public)
         config = None if stored is None else _config_of(stored, atelier)
         if stored is not None and config is not None:
             assets = {

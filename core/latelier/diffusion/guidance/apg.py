@@ -31,9 +31,7 @@ def apg(
     scale: Scale = 10.0,
     eta: Annotated[
         float,
-        Field(
-            ge=0, description="factor of the part along x0, which oversaturates; 1: all of it"
-        ),
+        Field(ge=0, description="factor of the part along x0, which oversaturates; 1: all of it"),
     ] = 0.0,
     norm_threshold: Annotated[
         float | None,
@@ -41,9 +39,7 @@ def apg(
     ] = 15.0,
     momentum: Annotated[
         float,
-        Field(
-            gt=-1, lt=1, description="weight of earlier differences; below 0: away from them"
-        ),
+        Field(gt=-1, lt=1, description="weight of earlier differences; below 0: away from them"),
     ] = -0.5,
     interval: Interval = None,
     rescale: Rescale = 0.0,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from latelier.contracts.errors import ModelFileError
 from latelier.pipeline.storage.manifest_header import MANIFEST, read_manifest_header
-from latelier.pipeline.storage.sources import embedded
+from latelier.pipeline.storage.sources import list_embedded
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def list_models(*folders: str | Path) -> list[ModelInfo]:
     Args:
         folders: folders of models, or of folders of models.
     """
-    found = [*embedded().items(), *_cached_models()]
+    found = [*list_embedded().items(), *_cached_models()]
     for each in map(Path, folders):
         found += [(str(path.resolve()), path) for path in (each, *sorted(each.glob("*")))]
     return [info for name, folder in found if (info := _read(name, folder)) is not None]

@@ -1,4 +1,4 @@
-"""`latelier.json`: what a pipeline on disk consists of. Nothing in it can make code run."""
+"""`latelier.json`, the manifest of a saved pipeline."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,11 +7,11 @@ from pydantic import Field
 
 from latelier.checkpoints.io.json_files import read_json
 from latelier.diffusion.processes.kinds import AnyProcess
-from latelier.pipeline.storage.manifest_header import MANIFEST, ManifestHeader, check_whole
+from latelier.pipeline.storage.manifest_header import MANIFEST, ManifestHeader, check_is_model
 
 
 class Manifest(ManifestHeader):
-    """The whole of it."""
+    """The manifest of a saved pipeline. Nothing in it can run code."""
 
     process: Annotated[AnyProcess, Field(description="the noise process")]
 
@@ -20,8 +20,8 @@ def read_manifest(folder: Path) -> Manifest:
     """Return the manifest of a model folder.
 
     Raises:
-        ModelFileError: there is none, or it is damaged or of a later format; or the folder holds a
-            part of a model.
+        ModelFileError: the folder has no manifest, a damaged one or one of a later format, or it
+            holds a part of a model.
     """
-    check_whole(folder)
+    check_is_model(folder)
     return read_json(folder / MANIFEST, Manifest)

@@ -1,4 +1,7 @@
-"""`latelier.json`: what a pipeline on disk consists of. Nothing in it can make code run."""
+"""`latelier.json`, the manifest of a saved pipeline, as it can be read without torch.
+
+Nothing in it can run code.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -23,17 +26,17 @@ MANIFEST = "latelier.json"
 class SavedAdapter(StoredAdapter):
     """An adapter that a model was saved with."""
 
-    scale: float = Field(ge=0, allow_inf_nan=False, description="how much it counts")
+    scale: float = Field(ge=0, allow_inf_nan=False, description="strength, 0: off")
     source: str | None = Field(None, description="where it was found: an id, or a folder")
     version: str | None = Field(None, description="of the distribution of that id")
 
     def components(self, name: str) -> dict[str, StoredComponent]:
-        """Return its parts by the places that they have in a pipeline, where it is called so."""
+        """Return its components by their places in a pipeline in which it is called `name`."""
         return {f"adapters.{name}": self.adapter, f"adapters.{name}.conditioner": self.conditioner}
 
 
 class ManifestHeader(Frozen):
-    """The components by full id and version, their configurations, files and hashes."""
+    """The manifest, its noise process unread: components with their files and hashes."""
 
     format: Format = 1
     latelier: str = Field(description="version of latelier that wrote it")
@@ -42,7 +45,7 @@ class ManifestHeader(Frozen):
     denoiser: StoredComponent
     conditioners: dict[str, StoredComponent] = Field(default_factory=dict)
     adapters: dict[str, SavedAdapter] = Field(
-        default_factory=dict, description="what is added to the denoiser, by the names of inputs"
+        default_factory=dict, description="adapters of the denoiser, by their inputs"
     )
     process: Any = Field(description="the noise process")
     inputs: dict[str, tuple[str, ...]] = Field(
@@ -54,44 +57,44 @@ class ManifestHeader(Frozen):
     )
 
     def components(self) -> dict[str, StoredComponent]:
-        """Return every component by the place it has in the pipeline."""
+        """Return every component by its place in the pipeline."""
         conditioners = {f"conditioners.{name}": each for name, each in self.conditioners.items()}
         found = {"first_stage": self.first_stage, "denoiser": self.denoiser, **conditioners}
         for name, adapter in self.adapters.items():
             found |= adapter.components(name)
         return found
 
-    def fed(self, public: str) -> StoredComponent:
-        """Return the conditioner that a public input feeds, the first where it feeds several."""
+    def conditioner_of(self, public: str) -> StoredComponent:
+        """Return the conditioner that a public input feeds, the first of several."""
         name = self.inputs[public][0]
         return self.adapters[name].conditioner if name in self.adapters else self.conditioners[name]
 
 
 def read_manifest_header(folder: Path) -> ManifestHeader:
-    """Return the outline of a model folder.
+    """Return the header of the manifest in a model folder.
 
     Raises:
-        ModelFileError: there is none, or it is damaged or of a later format; or the folder holds a
-            part of a model.
+        ModelFileError: the folder has no manifest, a damaged one or one of a later format, or it
+            holds a part of a model.
     """
-    check_whole(folder)
+    check_is_model(folder)
     return read_json(folder / MANIFEST, ManifestHeader)
 
 
-def check_whole(folder: Path) -> None:
-    """Check that a folder is there, and holds no part of a model in place of one.
+def check_is_model(folder: Path) -> None:
+    """Check that a folder exists, and is not that of a component or an adapter.
 
     Raises:
-        ModelFileError: it is not, or does.
+        ModelFileError: there is no such folder, or it holds a part of a model.
     """
     if not folder.is_dir():
         raise ModelFileError(f"{folder}: there is no such folder")
     if (folder / MANIFEST).exists():
         return
     parts = {
-        COMPONENT_FILE: "a component alone: `latelier.compose` makes a model of components",
-        ADAPTER_FILE: "an adapter, which another model is given: --adapter, or `with_adapter`",
+        COMPONENT_FILE: "a single component: `latelier.compose` makes a model of components",
+        ADAPTER_FILE: "an adapter: --adapter or `with_adapter` attaches it to a model",
     }
     for file, what in parts.items():
         if (folder / file).exists():
-            raise ModelFileError(f"{folder}: is no whole model; it holds {what}")
+            raise ModelFileError(f"{folder}: expected a model, found {what}")

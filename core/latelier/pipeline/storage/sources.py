@@ -25,7 +25,7 @@ class Source:
     revision: str | None = None
 
 
-def embedded() -> dict[str, Path]:
+def list_embedded() -> dict[str, Path]:
     """Return the models that ship in the package, by name."""
     root = Path(str(files("latelier"))) / "models"
     return {path.parent.name: path.parent for path in sorted(root.glob(f"*/{MANIFEST}"))}
@@ -41,8 +41,8 @@ def find(name: str) -> Source:
         ModelFileError: It is a file and no model, or the hub has no such model or cannot be
             reached.
     """
-    if name in embedded():
-        return Source(name, embedded()[name])
+    if name in list_embedded():
+        return Source(name, list_embedded()[name])
     path = expand_home(name)
     try:
         if path.is_dir():
@@ -68,7 +68,7 @@ def _hint(name: str) -> str:
 
     if name in preset_names():
         return f"`latelier models build {name} {name}` makes it, with fresh weights."
-    return suggestion(name, embedded())
+    return suggestion(name, list_embedded())
 
 
 def _fetch_model(name: HubName) -> Source:
