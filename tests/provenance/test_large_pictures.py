@@ -121,5 +121,5 @@ def test_a_damaged_reference(damage, tmp_path):
     noisy(4).save(tmp_path / "a.png")
     stored = without_large_pictures({"photo": uri(noisy(4))}, 1)
     stored["photo"] |= damage
-    with pytest.raises(InvalidInputError, match="too large to be stored"):
+    with pytest.raises(InvalidInputError, match="too large for its provenance"):
         with_large_pictures(stored, [tmp_path / "a.png"], "it")

@@ -48,7 +48,7 @@ def make_denoise(parts: PipelineParts, plan: Plan, conditions: Conditions) -> De
         predict = Predictor(
             parts.denoiser, parts.process, parts.dtype, first_stage, condition_for, adapters
         )
-        return plan.guidance(predict, condition, negative, plan.grid)
+        return plan.guidance(predict, condition, negative, plan.sigmas)
 
     if plan.windowing is None:
         return guide(

@@ -37,7 +37,7 @@ class Plan:
     Attributes:
         request: the request, complete: what provenance records.
         inputs: conditioner -> its input for each row.
-        negative: likewise, of the negative inputs.
+        negative: the same of the negative inputs.
         count: pictures of all batches.
         batch: the pictures that this plan makes, of range(count).
         geometry: of a picture.
@@ -47,7 +47,7 @@ class Plan:
         windowing: how the picture is denoised in windows; None for one piece.
         sampler: with its options.
         guidance: with its options.
-        grid: the sigmas of the steps that run.
+        sigmas: of the steps that run.
         warnings: sentences for people.
     """
 
@@ -63,7 +63,7 @@ class Plan:
     windowing: Windowing | None
     sampler: Callable[..., Any]
     guidance: Callable[..., Any]
-    grid: SigmaGrid
+    sigmas: SigmaGrid
     warnings: tuple[str, ...]
 
     @property
@@ -159,7 +159,7 @@ def make_plan(parts: PipelineParts, request: Request, *, trusted: bool = True) -
         windowing=windowing,
         sampler=request.sampler.bind(parts.atelier.samplers),
         guidance=request.guidance.bind(parts.atelier.guidances),
-        grid=_make_grid(parts, request),
+        sigmas=_make_sigmas(parts, request),
         warnings=tuple(warnings),
     )
     _check_inputs(parts, plan)
@@ -187,7 +187,7 @@ def _held_mask(parts: PipelineParts, init: InitImage | None) -> InpaintMask | No
 def _choose_size(
     parts: PipelineParts, request: Request, inputs: Rows, init: InitImage | None
 ) -> Side:
-    """Return the size of the pictures: as asked for, else of the inputs, else the default."""
+    """Return the size of the pictures: the given one, else that of the inputs, else the default."""
     images = () if init is None else init.init_image
     of_images = [("init_image", image.size) for image in images]
     size = request.size or parts.condition_builder().output_size(inputs, of_images)
@@ -273,8 +273,8 @@ def _with_own_scale(
 ) -> NamedOptions:
     """Return a choice of guidance with the model's own scale, where the rule has none of its own.
 
-    A rule whose default scale is that of the model's rule, such as `cfg_rescale` beside `cfg`, is
-    another way to use the same scale.
+    That is a rule whose default scale is the same as that of the model's rule, such as
+    `cfg_rescale` where the model uses `cfg`.
     """
     if "scale" in choice.options or "scale" not in own.options:
         return choice
@@ -288,11 +288,11 @@ def _with_own_scale(
     return NamedOptions(name=choice.name, options={**choice.options, "scale": scale})
 
 
-def _make_grid(parts: PipelineParts, request: Request) -> SigmaGrid:
+def _make_sigmas(parts: PipelineParts, request: Request) -> SigmaGrid:
     """Return the sigmas of the steps that run: those of the schedule, or its last ones."""
     schedule = request.schedule.bind(parts.atelier.schedules)
-    grid = schedule(request.steps, parts.process)
-    return grid if request.strength is None else last_steps(grid, request.strength)
+    sigmas = schedule(request.steps, parts.process)
+    return sigmas if request.strength is None else last_steps(sigmas, request.strength)
 
 
 def _warnings(

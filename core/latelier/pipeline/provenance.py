@@ -65,7 +65,7 @@ def describe_run(parts: PipelineParts, plan: Plan, dispatcher: HookDispatcher) -
         "request": request.model_dump(mode="json"),
         "pictures_sha256": {name: [pixel_hash(image) for image in given[name]] for name in given},
         "count": plan.count,
-        "steps": plan.grid.steps,
+        "steps": plan.sigmas.steps,
         "machine": describe_machine(parts.device, parts.dtype),
     }
 

@@ -221,15 +221,15 @@ class Limits(Frozen):
             InvalidInputError: names the limit and how to raise it.
         """
         width, height = size
-        for field, asked, limit, name in (
+        for field, value, limit, name in (
             ("size", width * height, self.pixels, "pixels"),
             ("n", pictures, self.pictures, "pictures"),
         ):
-            if asked > limit:
+            if value > limit:
                 raise InvalidInputError(
-                    f"{field}: {asked:,} {name} are above the limit of {limit:,}; "
-                    f"LATELIER_MAX_{name.upper()}={asked} in the environment, or in Python "
-                    f"pipe.with_limits({name}={asked}), raises it",
+                    f"{field}: {value:,} {name} are above the limit of {limit:,}; "
+                    f"LATELIER_MAX_{name.upper()}={value} in the environment, or in Python "
+                    f"pipe.with_limits({name}={value}), raises it",
                     field=field,
                 )
 

@@ -64,7 +64,7 @@ def sample(parts: PipelineParts, plan: Plan, denoise: Denoise) -> Iterator[Previ
         PluginError: the sampler yields too few steps.
         NotFiniteError: NaN or infinity where numbers should be; names the step and likely causes.
     """
-    grid, dispatcher = plan.grid, parts.atelier.dispatcher()
+    sigmas, dispatcher = plan.sigmas, parts.atelier.dispatcher()
     init = _encode_init(parts, plan)
     steps = _sample_steps(parts, plan, denoise, init)
 
@@ -74,12 +74,14 @@ def sample(parts: PipelineParts, plan: Plan, denoise: Denoise) -> Iterator[Previ
         check_finite(parts, plan, "decoded image", images)
         return tensor_to_pil(images if init is None else init.restore_known(images))
 
-    for index in range(1, grid.steps + 1):
-        counts = {"step": index, "steps": grid.steps}
-        dispatcher.emit("latelier_before_step", **counts, sigma=grid.sigmas[index - 1])
+    for index in range(1, sigmas.steps + 1):
+        counts = {"step": index, "steps": sigmas.steps}
+        dispatcher.emit("latelier_before_step", **counts, sigma=sigmas[index - 1])
         step = _next_step(steps, plan)
-        is_last = index == grid.steps
-        check_finite(parts, plan, f"step {index} of {grid.steps} to sigma {step.sigma:.4g}", step.x)
+        is_last = index == sigmas.steps
+        check_finite(
+            parts, plan, f"step {index} of {sigmas.steps} to sigma {step.sigma:.4g}", step.x
+        )
         latents = _finish(parts, step) if is_last else step.denoised
         snapshot = Snapshot(latents, decode)
         dispatcher.emit("latelier_after_step", **counts, sigma=step.sigma, snapshot=snapshot)
@@ -120,8 +122,8 @@ def _sample_steps(
     shape = (parts.first_stage.config.latent_channels, *plan.geometry.latent_size)
     noise: PerImageNoise | BrownianNoise = PerImageNoise(plan.seeds, shape, parts.device)
     if plan.request.noise == "brownian":
-        noise = BrownianNoise(plan.seeds, shape, plan.grid.frame, parts.device)
-    eps, sigma = noise.initial(), plan.grid.sigmas[0]
+        noise = BrownianNoise(plan.seeds, shape, plan.sigmas.frame, parts.device)
+    eps, sigma = noise.initial(), plan.sigmas[0]
     if init is None:
         x = parts.process.initial(eps, sigma)
     else:
@@ -130,7 +132,7 @@ def _sample_steps(
     sampler: Callable[..., Any] = plan.sampler
     if plan.request.repaint_resamples is not None:
         sampler = repaint(sampler, plan.request.repaint_resamples)
-    return run_sampler(sampler, denoise, x, plan.grid, noise)
+    return run_sampler(sampler, denoise, x, plan.sigmas, noise)
 
 
 def _next_step(steps: Iterator[Step], plan: Plan) -> Step:
@@ -138,7 +140,7 @@ def _next_step(steps: Iterator[Step], plan: Plan) -> Step:
         step = next(steps, None)
     if step is None:
         raise PluginError(
-            f"the sampler '{plan.request.sampler.name}' stopped before step {plan.grid.steps}"
+            f"the sampler '{plan.request.sampler.name}' stopped before step {plan.sigmas.steps}"
         )
     return step
 

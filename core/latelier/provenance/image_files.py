@@ -2,7 +2,7 @@
 
 A PNG has its provenance as JSON in a text chunk (iTXt, keyword "latelier"), a JPEG in its comment,
 which begins with "latelier:" and holds 64 KiB. A JPEG's pixels are not exactly those of the
-picture: keep a PNG of what is to be replayed to the bit.
+picture: keep a PNG for replays to the bit.
 """
 
 import io

@@ -1,9 +1,9 @@
-"""Pictures too large to be stored in the PNG whose making they are part of.
+"""Pictures too large for the provenance of a picture that was made from them.
 
-A PNG carries the pictures that were given to its run, so that it can be made again from itself
-alone. Together they are held to `LIMIT`: readers refuse a PNG with much more text (Pillow: 64
-MiB), and nobody expects a picture of a megabyte to weigh fifty. Beyond it the largest are stored
-as their size and the SHA-256 of their pixels, by which the files are known again.
+A file carries the pictures that its run started from, so that a replay needs nothing else. Its
+provenance is limited to `LIMIT`: readers refuse a PNG with much more text (Pillow: 64 MiB), and a
+picture of one megabyte should not grow to fifty. Beyond the limit the largest are replaced by their
+size and the SHA-256 of their pixels, by which a replay recognises their files.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from latelier.contracts.images.reading import open_picture
 from latelier.io.user_folders import expand_home
 
 LIMIT = 16 * 2**20
-"""Most characters of a provenance in a file."""
+"""Most characters of the provenance in a file."""
 
 _URI = "data:image/png;base64,"
 
@@ -28,71 +28,67 @@ _HASH = "picture_sha256"
 
 
 def without_large_pictures(provenance: dict[str, Any], limit: int = LIMIT) -> dict[str, Any]:
-    """Return a provenance of at most `limit` characters as JSON, if leaving pictures out can do it.
+    """Return a provenance whose JSON has at most `limit` characters.
 
-    The largest go first.
+    The largest pictures are replaced first. Without pictures it stays as long as it is.
     """
     excess = len(json.dumps(provenance, ensure_ascii=False)) - limit
     if excess <= 0:
         return provenance
     stored = sorted({text for text in _strings(provenance) if text.startswith(_URI)}, key=len)
     count = list(_strings(provenance)).count
-    left: set[str] = set()
+    replaced: set[str] = set()
     while excess > 0 and stored:
         largest = stored.pop()
-        left.add(largest)
+        replaced.add(largest)
         excess -= len(largest) * count(largest)
 
-    def reference(value: Any) -> Any:
-        return _reference(value) if isinstance(value, str) and value in left else value
+    def refer(value: Any) -> Any:
+        return _describe(value) if isinstance(value, str) and value in replaced else value
 
-    found: dict[str, Any] = _mapped(provenance, reference)
-    return found
+    return _map_values(provenance, refer)
 
 
 def with_large_pictures(
     provenance: dict[str, Any], files: Sequence[Path], what: str
 ) -> dict[str, Any]:
-    """Return a provenance with the pictures in place that had been left out.
+    """Return a provenance with its replaced pictures restored from `files`.
 
     Args:
-        provenance: as it was stored.
+        provenance: as it is in a file.
         files: of those pictures, in any order.
-        what: the file that it was stored in, for errors.
+        what: the file of the provenance, for errors.
 
     Raises:
-        InvalidInputError: a file cannot be read, or none of them is the picture that is needed.
+        InvalidInputError: a file cannot be read, or a picture is in none of them.
     """
-    pictures = [_opened(file) for file in files]
+    pictures = [_open(file) for file in files]
 
-    def original(value: Any) -> Any:
+    def restore(value: Any) -> Any:
         if not (isinstance(value, dict) and _HASH in value):
             return value
         for picture in pictures:
-            candidate = _as_recorded(picture, value)
+            candidate = _convert(picture, value)
             if candidate is not None and _sha256(candidate) == value[_HASH]:
                 return candidate
         size = " x ".join(re.findall(r"\d+", str(value.get("size"))))
         given = f"none of the {len(files)} given is" if files else "give the file, with --picture:"
         raise InvalidInputError(
-            f"{what}: was made from a picture that was too large to be stored in it; {given} that "
+            f"{what}: was made from a picture that is too large for its provenance; {given} that "
             f"of {size} pixels with the SHA-256 {str(value[_HASH])[:12]}..."
         )
 
-    found: dict[str, Any] = _mapped(provenance, original)
-    return found
+    return _map_values(provenance, restore)
 
 
-def _reference(uri: str) -> dict[str, Any]:
+def _describe(uri: str) -> dict[str, Any]:
+    """Return what stands for a picture: its hash, mode and size."""
     image = open_picture(uri)
     return {_HASH: _sha256(image), "mode": image.mode, "size": list(image.size)}
 
 
-def _as_recorded(picture: Image.Image, recorded: dict[str, Any]) -> Image.Image | None:
-    """Return a picture in the mode and size that were recorded; a run resizes what it starts from.
-
-    None where there is no such picture.
-    """
+def _convert(picture: Image.Image, recorded: dict[str, Any]) -> Image.Image | None:
+    """Return a picture in the recorded mode and size, as a run resizes it; None if it cannot be."""
     try:
         converted = picture.convert(recorded["mode"])
         size = tuple(recorded["size"])
@@ -103,7 +99,7 @@ def _as_recorded(picture: Image.Image, recorded: dict[str, Any]) -> Image.Image 
         return None
 
 
-def _opened(file: Path) -> Image.Image:
+def _open(file: Path) -> Image.Image:
     try:
         return open_picture(str(expand_home(file)))
     except ValueError as error:
@@ -123,13 +119,13 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(each)
 
 
-def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Return nested dictionaries and lists with every value changed, the outer ones first."""
+def _map_values(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Return nested dictionaries and lists with every value changed, outer values first."""
     changed = change(value)
     if changed is not value:
         return changed
     if isinstance(value, dict):
-        return {key: _mapped(each, change) for key, each in value.items()}
+        return {key: _map_values(each, change) for key, each in value.items()}
     if isinstance(value, list):
-        return [_mapped(each, change) for each in value]
+        return [_map_values(each, change) for each in value]
     return value

@@ -205,3 +205,18 @@ def test_provenance_of_a_later_version_is_followed(batch):
 def test_provenance_is_json(batch):
     _, provenance = read_provenance(batch[0])
     assert json.loads(json.dumps(provenance)) == provenance
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"init_image": "FILE", "strength": 0.5},
+        {"init_image": ["FILE"], "strength": 0.5},
+        {"guidance": {"name": "image_guided", "target": "FILE"}},
+    ],
+)
+def test_a_picture_from_elsewhere_opens_no_file(batch, tmp_path, change):
+    Image.new("RGB", (64, 64)).save(tmp_path / "secret.png")
+    change = json.loads(json.dumps(change).replace("FILE", str(tmp_path / "secret.png")))
+    with pytest.raises(InvalidInputError, match="is not opened for a client"):
+        replay(changed(batch[0], lambda p: p["request"].update(change)))

@@ -78,13 +78,13 @@ def read_init_image(request: Request, rows: int) -> InitImage | None:
     return init
 
 
-def last_steps(grid: SigmaGrid, strength: float) -> SigmaGrid:
-    """Return the last int(steps * strength) steps of `grid`, at least one.
+def last_steps(sigmas: SigmaGrid, strength: float) -> SigmaGrid:
+    """Return the last int(steps * strength) steps of `sigmas`, at least one.
 
     This is the convention of diffusers: of 20 steps with strength 0.8 the last 16 run.
     """
-    count = max(1, int(grid.steps * strength))
-    return SigmaGrid(grid.sigmas[grid.steps - count :], grid.frame)
+    count = max(1, int(sigmas.steps * strength))
+    return SigmaGrid(sigmas[sigmas.steps - count :], sigmas.frame)
 
 
 def _check_companions(request: Request) -> None:

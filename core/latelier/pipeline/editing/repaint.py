@@ -32,15 +32,15 @@ def repaint(sampler: Sampler, resamples: int) -> Sampler:
     """
 
     def repainting(
-        denoise: Denoise, x: Tensor, grid: SigmaGrid, /, *, noise: Noise, **options: Any
+        denoise: Denoise, x: Tensor, sigmas: SigmaGrid, /, *, noise: Noise, **options: Any
     ) -> Iterator[Step]:
-        jump = max(1, round(grid.steps / _SEGMENTS))
-        for start in range(0, grid.steps, jump):
-            segment = SigmaGrid(grid.sigmas[start : start + jump + 1], grid.frame)
+        jump = max(1, round(sigmas.steps / _SEGMENTS))
+        for start in range(0, sigmas.steps, jump):
+            segment = SigmaGrid(sigmas[start : start + jump + 1], sigmas.frame)
             for _ in range(resamples - 1):
                 for step in run_sampler(sampler, denoise, x, segment, noise, **options):
                     x = step.x
-                x = _renoise(x, segment, noise(segment.sigmas[-1], segment.sigmas[0]))
+                x = _renoise(x, segment, noise(segment[-1], segment[0]))
             for step in run_sampler(sampler, denoise, x, segment, noise, **options):
                 x = step.x
                 yield replace(step, index=start + step.index)
@@ -50,6 +50,6 @@ def repaint(sampler: Sampler, resamples: int) -> Sampler:
 
 def _renoise(x: Tensor, segment: SigmaGrid, eps: Tensor) -> Tensor:
     """Re-noise x from the segment's last sigma to its first."""
-    first, last = segment.sigmas[0], segment.sigmas[-1]
+    first, last = segment[0], segment[-1]
     ratio = segment.alpha(first) / segment.alpha(last)
     return (x * ratio).add(eps, alpha=math.sqrt(first**2 - (ratio * last) ** 2))

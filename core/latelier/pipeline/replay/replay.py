@@ -64,7 +64,7 @@ def replay(
         path: a picture that latelier wrote.
         model: where the model is now; by default where the provenance has it.
         pictures: files of the pictures that its run started from, such as init_image, where they
-            are too large to be stored in it.
+            are too large for it.
         device: 'auto' is the device that the picture was made on, if it is here.
         anyway: go on where plugins, weights or configurations have changed.
         atelier: where components are looked up; the default one if None.
@@ -183,7 +183,7 @@ def _recorded_model(path: Path, record: Record) -> str:
 
 def _make_again(path: Path, record: Record, pipeline: Pipeline) -> Picture:
     """Return the recorded picture, made again with the rest of its batch."""
-    plan = make_plan(pipeline, record.request)
+    plan = make_plan(pipeline, record.request, trusted=False)
     if record.index >= plan.count:
         raise InvalidInputError(f"{path}: picture {record.index} of a run of {plan.count}")
     batch = plan.batch_of(record.index)
