@@ -1,7 +1,6 @@
-"""The conformance kit over every denoiser that is registered here."""
+"""The conformance kit over every built-in denoiser."""
 
-from latelier._plugin import plugin
-from latelier.kernel.registrar import Registrar
+from latelier import default_atelier
 from latelier.testing import DenoiserContract
 
 CONDITIONS = {
@@ -16,10 +15,10 @@ CONDITIONS = {
 
 
 def test_every_denoiser_has_a_contract():
-    registrar = Registrar("latelier", "0")
-    plugin.latelier_register(registrar)
-    tried = {each.component for each in DenoiserContract.__subclasses__()}
-    assert {spec.id for spec in registrar.specs if spec.kind == "denoiser"} <= tried
+    specs = default_atelier().registry("denoiser").specs()
+    built_in = {spec.id for spec in specs if spec.distribution == "latelier"}
+    assert built_in
+    assert built_in <= {contract.component for contract in DenoiserContract.__subclasses__()}
 
 
 class TestUNet(DenoiserContract):

@@ -1,15 +1,14 @@
-"""The conformance kit over every first stage that is registered here."""
+"""The conformance kit over every built-in first stage."""
 
-from latelier._plugin import plugin
-from latelier.kernel.registrar import Registrar
+from latelier import default_atelier
 from latelier.testing import FirstStageContract
 
 
 def test_every_first_stage_has_a_contract():
-    registrar = Registrar("latelier", "0")
-    plugin.latelier_register(registrar)
-    tried = {each.component for each in FirstStageContract.__subclasses__()}
-    assert {spec.id for spec in registrar.specs if spec.kind == "first_stage"} <= tried
+    specs = default_atelier().registry("first_stage").specs()
+    built_in = {spec.id for spec in specs if spec.distribution == "latelier"}
+    assert built_in
+    assert built_in <= {contract.component for contract in FirstStageContract.__subclasses__()}
 
 
 class TestAutoencoderKL(FirstStageContract):

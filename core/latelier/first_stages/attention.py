@@ -24,7 +24,7 @@ class AttnBlock(nn.Module):
         self.proj_out = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to the same shape."""
+        """Return (B, C, h, w)."""
         h = self.norm(x)
         # contiguous, or else torch holds the weights of all pairs: 2 GB for latents of 128 x 128
         q, k, v = (
@@ -48,7 +48,7 @@ class LinearAttention(nn.Module):
         self.to_out = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to the same shape."""
+        """Return (B, C, h, w)."""
         q, k, v = self.to_qkv(x).flatten(2).chunk(3, dim=1)  # (B, C, h * w) each
         context = torch.einsum("bdn, ben -> bde", k.softmax(dim=-1), v)
         h = torch.einsum("bde, bdn -> ben", context, q)

@@ -34,7 +34,7 @@ class Encoder(nn.Module):
         self.conv_out = nn.Conv2d(widths[-1], out_channels, 3, padding=1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map (B, C, H, W) to (B, out_channels, H / f, W / f)."""
+        """Return (B, out_channels, H / f, W / f) of images (B, C, H, W)."""
         h = self.conv_in(images)
         for level in self.down:
             h = level(h)
@@ -61,7 +61,7 @@ class Decoder(nn.Module):
         self.conv_out = nn.Conv2d(widths[0], config.out_ch, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Map (B, z_channels, h, w) to (B, out_ch, f h, f w)."""
+        """Return (B, out_ch, f h, f w) of z (B, z_channels, h, w)."""
         h = self.mid(self.conv_in(z))
         for level in reversed(self.up):
             h = level(h)
@@ -79,7 +79,7 @@ class Middle(nn.Module):
         self.block_2 = ResnetBlock(channels, channels, groups, dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to the same shape."""
+        """Return (B, C, h, w)."""
         return self.block_2(self.attn_1(self.block_1(x)))
 
 
@@ -103,7 +103,7 @@ class Level(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to (B, C', h, w)."""
+        """Return (B, C', h, w) of x (B, C, h, w)."""
         for block, attn in zip(self.block, self.attn, strict=True):
             x = attn(block(x))
         return x
@@ -120,7 +120,7 @@ class DownLevel(Level):
         self.downsample = nn.Identity() if is_last else Downsample(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to (B, C', h / 2, w / 2), or in the last level to (B, C', h, w)."""
+        """Return (B, C', h / 2, w / 2) of x (B, C, h, w); in the last level (B, C', h, w)."""
         return self.downsample(super().forward(x))
 
 
@@ -134,5 +134,5 @@ class UpLevel(Level):
         self.upsample = nn.Identity() if index == 0 else Upsample(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to (B, C', 2 h, 2 w), or in level 0 to (B, C', h, w)."""
+        """Return (B, C', 2 h, 2 w) of x (B, C, h, w); in level 0 (B, C', h, w)."""
         return self.upsample(super().forward(x))

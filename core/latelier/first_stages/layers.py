@@ -37,7 +37,7 @@ class ResnetBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to (B, C', h, w)."""
+        """Return (B, C', h, w) of x (B, C, h, w)."""
         h = self.conv1(activate_in_place(self.norm1(x)))
         h = self.conv2(self.dropout(activate_in_place(self.norm2(h))))
         return self.nin_shortcut(x) + h
@@ -51,7 +51,7 @@ class Downsample(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to (B, C, h / 2, w / 2)."""
+        """Return (B, C, h / 2, w / 2) of x (B, C, h, w)."""
         return self.conv(pad(x, (0, 1, 0, 1)))
 
 
@@ -63,7 +63,7 @@ class Upsample(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to (B, C, 2 h, 2 w)."""
+        """Return (B, C, 2 h, 2 w) of x (B, C, h, w)."""
         return self.conv(interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
@@ -81,7 +81,7 @@ class TinyBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to the same shape."""
+        """Return (B, C, h, w)."""
         return relu(x + self.conv(x))
 
 
@@ -93,5 +93,5 @@ class Layers(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to (B, C', h', w')."""
+        """Return (B, C', h', w') of x (B, C, h, w)."""
         return self.layers(x)
