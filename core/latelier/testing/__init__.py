@@ -57,6 +57,7 @@ pytest.register_assert_rewrite(
     *_MODULES.values(),
     "latelier.testing.support.comparison",
     "latelier.testing.component",
+    "latelier.testing.conditioner_checks",
     "latelier.testing.module",
     "latelier.testing.module_config",
     "latelier.testing.module_outputs",

@@ -1,0 +1,1 @@
+"""The checks of the conditioners' contract, one file for each subject."""
