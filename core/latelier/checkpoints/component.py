@@ -15,17 +15,11 @@ from torch import Tensor, nn
 from latelier.checkpoints.io.json_files import read_json
 from latelier.checkpoints.io.verification import verify
 from latelier.checkpoints.io.weights import build_on_meta, load_into, read_weights, write_weights
-from latelier.checkpoints.manifests import COMPONENT_FILE, StoredComponent, StoredFile
+from latelier.checkpoints.manifests import COMPONENT_FILE, StoredAlone, StoredComponent, StoredFile
 from latelier.contracts.errors import ModelFileError, UnknownNameError
 from latelier.io.atomic import write_bytes, write_json
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.spec import Kind
-
-
-class StoredAlone(StoredComponent):
-    """A component in a folder of its own."""
-
-    kind: Kind
 
 
 @dataclass(frozen=True, eq=False)

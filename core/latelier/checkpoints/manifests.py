@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from latelier.checkpoints.io.json_files import read_json
 from latelier.contracts.errors import ModelFileError
 from latelier.contracts.frozen import Frozen
+from latelier.kernel.spec import Kind
 
 COMPONENT_FILE = "component.json"
 """Describes a component in a folder of its own."""
@@ -65,6 +66,12 @@ class StoredComponent(Frozen):
     def files(self) -> list[StoredFile]:
         """Return its weights and assets."""
         return [*([self.weights] if self.weights else []), *self.assets.values()]
+
+
+class StoredAlone(StoredComponent):
+    """A component in a folder of its own."""
+
+    kind: Kind
 
 
 class TrainedOn(Frozen):

@@ -30,6 +30,7 @@ def check_destination(
     """
     with report_write_errors(folder):
         if not folder.exists():
+            _check_parents(folder)
             return
         if not folder.is_dir():
             raise InvalidInputError(f"{folder}: already exists, and is a file; name a folder")
@@ -41,6 +42,12 @@ def check_destination(
         )
     if not force:
         raise InvalidInputError(f"{folder}: already exists; --force replaces it")
+
+
+def _check_parents(folder: Path) -> None:
+    nearest = next((parent for parent in folder.absolute().parents if parent.exists()), None)
+    if nearest is not None and not nearest.is_dir():
+        raise InvalidInputError(f"{folder}: cannot be written: '{nearest}' is a file")
 
 
 @contextmanager

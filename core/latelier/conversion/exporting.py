@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from latelier._version import __version__
-from latelier.checkpoints.component import Component, StoredAlone, load_component
+from latelier.checkpoints.component import Component, load_component
 from latelier.checkpoints.importers.clip import CLIP_TEXT
 from latelier.checkpoints.importers.diffusers.configs.scheduler import scheduler_to_diffusers
 from latelier.checkpoints.importers.diffusers.configs.unet import CLASSES
@@ -16,7 +16,7 @@ from latelier.checkpoints.importers.diffusers.export.clip_text import export_cli
 from latelier.checkpoints.importers.diffusers.export.component import export_component
 from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, SCHEDULER
 from latelier.checkpoints.io.json_files import read_json
-from latelier.checkpoints.manifests import COMPONENT_FILE
+from latelier.checkpoints.manifests import COMPONENT_FILE, StoredAlone
 from latelier.conversion.destination import check_destination, report_read_errors, write_folder
 from latelier.io.atomic import write_json
 from latelier.io.user_folders import expand_home

@@ -15,10 +15,12 @@ from latelier.checkpoints.component import load_component
 from latelier.checkpoints.importers.building import build_part
 from latelier.checkpoints.importers.choosing import run_importer
 from latelier.checkpoints.importers.compvis.importer import CompVis
+from latelier.checkpoints.importers.compvis.process import process_of
 from latelier.checkpoints.io.weights import write_weights
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError, ModelFileError
 from latelier.conversion.importing import import_model
+from latelier.diffusion.processes.betas import betas
 
 FIRST_STAGE = {
     "target": "ldm.models.autoencoder.AutoencoderKL",
@@ -565,3 +567,35 @@ def test_a_mistyped_parameter_of_the_model_is_refused_and_a_foreign_one_is_told(
         read(config_of(parametrization="v"))
     found, _ = read(config_of(personalization_config={"target": "x"}, given_betas=None))
     assert "unknown parameters: personalization_config" in found.notes
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("schedule", ["linear", "sqrt_linear", "cosine"])
+def test_a_schedule_rounded_to_any_precision_is_the_same(dtype, schedule):
+    params = {"linear_start": 0.00085, "linear_end": 0.012, "beta_schedule": schedule}
+    fields = process_of(params, None)
+    ends = fields["beta_start"], fields["beta_end"]
+    table = torch.from_numpy(betas(fields["beta_schedule"], *ends, 1000))
+    assert process_of(params, table.to(dtype)) == fields
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("change", [{"linear_end": 0.0125}, {"linear_start": 0.0009}])
+def test_another_schedule_is_noticed_in_any_precision(dtype, change):
+    params = {"linear_start": 0.00085, "linear_end": 0.012}
+    table = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    with pytest.raises(ModelFileError, match="the noise schedule of the weights"):
+        process_of({**params, **change}, table.to(dtype))
+
+
+def test_stray_tensors_pass_by_request_and_are_noted(given, checkpoint):
+    config = config_of()
+    tensors = checkpoint(config) | {"embedding_manager.weight": torch.zeros(2)}
+    with pytest.raises(ModelFileError, match=r"1 unexpected \(embedding_manager\.weight\)"):
+        CompVis().read(given(config, tensors))
+    source = given(config, tensors)
+    source.options["ignore_leftovers"] = ["embedding_manager.*"]
+    assert any("embedding_manager.weight" in note for note in CompVis().read(source).notes)
+    source.options["ignore_leftovers"] = True
+    with pytest.raises(InvalidConfigError, match="expected names of tensors, got True"):
+        CompVis().read(source)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -729,3 +730,55 @@ def test_a_component_alone(tmp_path, built_ins):
         tmp_path / "theirs", tmp_path / "ours", force=True, atelier=built_ins, scale_factor=0.5
     )
     assert load_component(tmp_path / "ours", "first_stage", built_ins).config.scale_factor == 0.5
+
+
+def test_weights_beside_an_onnx_graph_are_found(tmp_path):
+    from latelier.checkpoints.importers.diffusers.folder import read_component_weights
+
+    torch.save({"w": torch.ones(2)}, tmp_path / "pytorch_model.bin")
+    (tmp_path / "model.onnx").write_bytes(b"x")
+    (tmp_path / "model.onnx_data").write_bytes(b"x")
+    (tmp_path / "model.safetensors.part").write_bytes(b"x")
+    source = open_source(tmp_path / "pytorch_model.bin", None, {})
+    found = read_component_weights(source, tmp_path, "model", "pytorch_model")
+    assert found["w"].tolist() == [1, 1]
+
+
+def pixel_model(folder: Path, scheduler: Any, name: str = "DDIMPipeline") -> nn.Module:
+    """Save a model of pixels whose estimates of x0 are within a few times their range."""
+    unet = plain_unet(attention_head_dim=8, in_channels=3, out_channels=3)
+    with torch.no_grad():
+        unet.conv_out.weight.mul_(0.3)
+    unet.save_pretrained(folder / "unet")
+    scheduler.save_pretrained(folder / "scheduler")
+    parts = {"unet": ["diffusers", "UNet2DModel"]}
+    parts["scheduler"] = ["diffusers", type(scheduler).__name__]
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": name, **parts}))
+    return unet
+
+
+@pytest.mark.parametrize("options", [{"clip_sample": False}, {"clip_sample_range": 1.5}, {}])
+def test_pictures_are_clipped_as_the_scheduler_does(tmp_path, built_ins, options):
+    scheduler = diffusers.DDIMScheduler(timestep_spacing="leading", **options)
+    unet = pixel_model(tmp_path / "theirs", scheduler)
+    report = import_model(tmp_path / "theirs", tmp_path / "ours", atelier=built_ins)
+    clips = scheduler.config.clip_sample
+    assert any("clipped" in note for note in report.notes) == clips
+    ours = latelier.load(tmp_path / "ours", device="cpu", atelier=built_ins)
+    x = torch.randn((3, 8, 8), generator=torch.Generator().manual_seed(3))[None]
+    scheduler.set_timesteps(10)
+    pixels = np.asarray(ours.generate(seed=3, steps=10)[0].image).astype(float)
+    with torch.no_grad():
+        for t in scheduler.timesteps:
+            x = scheduler.step(unet(x, t).sample, t, x, use_clipped_model_output=clips).prev_sample
+    theirs = ((x[0].clamp(-1, 1) + 1) * 127.5).round().permute(1, 2, 0).numpy()
+    assert abs(pixels - theirs).max() <= 1
+
+
+def test_stable_diffusion_does_not_clip_whatever_its_scheduler_says(tmp_path):
+    from latelier.checkpoints.importers.diffusers.configs.scheduler import process_from_diffusers
+
+    pixel_model(tmp_path, diffusers.DDIMScheduler(), "StableDiffusionPipeline")
+    assert process_from_diffusers({"_class_name": "DDIMScheduler"})["clip_x0"] == 1
+    found = Diffusers().read(open_source(tmp_path, None, {}))
+    assert found.process["clip_x0"] is None

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from latelier.checkpoints.io.header import read_header
+from latelier.checkpoints.io.weights import read_weights
 from latelier.contracts.errors import ModelFileError
 
 
@@ -43,3 +44,17 @@ def test_damaged_headers(tmp_path, data, said):
 def test_a_missing_file(tmp_path):
     with pytest.raises(ModelFileError, match="not found"):
         read_header(tmp_path / "a.safetensors")
+
+
+def test_large_metadata_is_no_damage(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_file({"a": torch.zeros(2)}, path, {"ss_tag_frequency": "x" * (9 * 2**20)})
+    assert list(read_header(path)) == ["a"]
+    assert read_weights(path)["a"].tolist() == [0, 0]
+
+
+def test_a_header_above_the_limit_of_the_format(tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes((100_000_001).to_bytes(8, "little") + b"{")
+    with pytest.raises(ModelFileError, match="its header would be 100000001 bytes"):
+        read_header(path)

@@ -1,10 +1,12 @@
 """Weights: round trips, damaged files, and weights that are not the module's."""
 
+import errno
 import json
 import pickle
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from latelier.checkpoints.io.weights import (
@@ -242,3 +244,20 @@ def test_a_module_that_cannot_be_built_says_why():
 
     with pytest.raises(TypeError, match="no width"):
         build_on_meta(broken)
+
+
+def test_a_file_that_cannot_be_written_is_an_error_of_the_system(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"exists|directory"):
+        write_weights(tmp_path / "file" / "w.safetensors", tensors())
+
+
+def test_a_full_disk_is_an_error_of_the_system(tmp_path, monkeypatch):
+    def fails(*_):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("latelier.checkpoints.io.weights.save_file", fails)
+    with pytest.raises(OSError, match="No space left on device") as error:
+        write_weights(tmp_path / "w.safetensors", tensors())
+    assert error.value.errno == errno.ENOSPC
+    assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import latelier
 from latelier.cli.commands.import_ import read_import_options
@@ -128,3 +129,106 @@ def test_the_help_imports_no_torch(cli, command):
     assert done.stderr.strip() == "False"
     line = next(x for x in cli("--help").out.splitlines() if x.startswith(f"  {command} "))
     assert line.split(maxsplit=1)[1].rstrip(".") in done.stdout
+
+
+def blocked(folder):
+    """Return destinations that cannot be written, and why."""
+    (folder / "file").touch()
+    return {
+        "below a file": (folder / "file" / "m", "is a file"),
+        "a name that is too long": (folder / ("n" * 300), "File name too long"),
+        "a loop of links": (loop(folder), "cannot be written"),
+    }
+
+
+def loop(folder):
+    (folder / "loop").symlink_to("loop")
+    return folder / "loop" / "m"
+
+
+@pytest.mark.parametrize("case", ["below a file", "a name that is too long", "a loop of links"])
+@pytest.mark.parametrize("command", ["import", "export", "build"])
+def test_a_destination_that_cannot_be_written_is_one_line(
+    cli, unconditional, tmp_path, case, command
+):
+    cli("export", unconditional, "theirs")
+    destination, why = blocked(tmp_path)[case]
+    arguments = {
+        "import": ("import", "theirs", destination),
+        "export": ("export", unconditional, destination),
+        "build": ("models", "build", "kl-f4", destination),
+    }[command]
+    before = sorted(tmp_path.iterdir())
+    done = cli(*arguments)
+    assert done.status == 2
+    (line,) = done.err.splitlines()
+    assert line.startswith("error: ")
+    assert why in line
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("command", ["import", "export"])
+def test_a_full_disk_leaves_nothing(cli, unconditional, tmp_path, monkeypatch, command):
+    from safetensors import SafetensorError
+
+    cli("export", unconditional, "theirs")
+    before = sorted(tmp_path.iterdir())
+
+    def fails(*_):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("latelier.checkpoints.io.weights.save_file", fails)
+    done = cli(command, unconditional if command == "export" else "theirs", "out")
+    assert done.status == 2
+    assert done.err == "error: out: cannot be written: No space left on device\n"
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("length", [200, 240, 255])
+def test_a_folder_may_have_a_name_as_long_as_the_system_takes(cli, unconditional, length):
+    for command, source in (("export", unconditional), ("import", "theirs")):
+        cli("export", unconditional, "theirs", "--force")
+        done = cli(command, source, command[0] * length)
+        assert done.status == 0, done.err
+
+
+def test_a_source_that_cannot_be_read_is_one_line(cli, tmp_path, monkeypatch):
+    def refuse(self, *_, **__):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    (tmp_path / "w.ckpt").write_bytes(b"\x80")
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    done = cli("import", "w.ckpt", "ours")
+    assert done.status == 2
+    assert done.err == "error: w.ckpt: cannot be read: Permission denied\n"
+
+
+def test_a_stray_tensor_passes_by_request(cli, tmp_path, monkeypatch):
+    shapes = {f"image_proj.norm.{name}": (16,) for name in ("weight", "bias")}
+    shapes |= {"image_proj.proj.weight": (4 * 16, 24), "image_proj.proj.bias": (4 * 16,)}
+    widths = (32, 32, 64, 64, 128, 128, 128, 128, 128, 64, 64, 64, 32, 32, 32, 128)
+    for k, width in enumerate(widths):
+        for side in ("to_k_ip", "to_v_ip"):
+            shapes[f"ip_adapter.{2 * k + 1}.{side}.weight"] = (width, 16)
+    shapes["ip_adapter.embedding_manager.weight"] = (2, 2)
+    save_file({name: torch.zeros(shape) for name, shape in shapes.items()}, "a.safetensors")
+    done = cli("import", "a.safetensors", "ours")
+    assert done.status == 2
+    assert "1 unexpected (ip_adapter.embedding_manager.weight)" in done.err
+    assert "--ignore-leftovers" in done.err
+    done = cli("import", "a.safetensors", "ours", "--ignore-leftovers", "other.*")
+    assert done.status == 2
+    done = cli("import", "a.safetensors", "ours", "--ignore-leftovers", "*.embedding_manager.*")
+    assert done.status == 0, done.err
+    assert "1 tensors ignored (ip_adapter.embedding_manager.weight) by request" in done.out
+
+
+def test_missing_tensors_are_refused_whatever_is_ignored(cli, unconditional, tmp_path):
+    cli("export", unconditional, "theirs")
+    path = tmp_path / "theirs" / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(path)
+    tensors.pop("conv_in.bias")
+    save_file(tensors, path)
+    done = cli("import", "theirs", "ours")
+    assert done.status == 2
+    assert "1 missing (input_blocks.0.0.bias)" in done.err

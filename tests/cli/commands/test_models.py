@@ -75,3 +75,55 @@ def test_files_that_were_once_found_right_are_hashed_again(cli, tiny_model, tmp_
         file.write(b"\x55")
     os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert cli("models", "verify", folder).status == 2
+
+
+@pytest.fixture
+def component(tmp_path, built_ins):
+    """The folder of a first stage alone."""
+    from latelier.checkpoints.component import new_component, save_component
+
+    config = {"ch": 8, "ch_mult": (1, 2), "num_groups": 4}
+    component = new_component("first_stage", "autoencoder_kl", config, built_ins)
+    save_component(tmp_path / "vae", component)
+    return tmp_path / "vae"
+
+
+def test_a_component_alone_is_shown_as_one(cli, component):
+    done = cli("models", "show", component)
+    assert done.status == 0
+    assert "is no model: it holds a first stage alone" in done.out
+    assert "first_stage: latelier/autoencoder_kl" in done.out
+    shown = json.loads(cli("models", "show", component, "--json").out)
+    assert shown["alone"] == "first_stage"
+    assert shown["components"]["first_stage"]["config"]["ch"] == 8
+
+
+def test_the_files_of_a_component_alone_are_verified(cli, component):
+    assert cli("models", "verify", component).status == 0
+    (component / "first_stage.safetensors").write_bytes(b"x")
+    done = cli("models", "verify", component)
+    assert (done.status, done.err.count("error: ")) == (2, 1)
+
+
+def test_a_component_alone_generates_nothing(cli, component):
+    done = cli("generate", "--model", component, "--seed", 1)
+    assert done.status == 2
+    assert "holds a component alone" in done.err
+
+
+def test_the_cache_is_listed_and_cleared(cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    stale = tmp_path / "cache" / "latelier" / "converted" / "of-a-killed-import"
+    stale.mkdir(parents=True)
+    (stale / "0.safetensors").write_bytes(b"x" * 2**20)
+    (tmp_path / "cache" / "latelier" / "unrelated").mkdir()
+    listed = cli("models", "cache")
+    assert listed.status == 0
+    assert listed.out.splitlines()[-1] == "1 files, 1.0 MiB"
+    assert stale.is_dir()
+    (row,) = json.loads(cli("models", "cache", "--json").out)["files"]
+    assert row == {"path": str(stale / "0.safetensors"), "bytes": 2**20}
+    assert cli("models", "cache", "--clear").out.endswith("1 files, 1.0 MiB, removed\n")
+    assert not stale.exists()
+    assert (tmp_path / "cache" / "latelier" / "unrelated").is_dir()
+    assert cli("models", "cache").out.endswith("0 files, 0.0 MiB\n")

@@ -12,6 +12,9 @@ from latelier.io.atomic import write_json
 from latelier.io.hashing import sha256_of
 from latelier.io.user_folders import cache_folder
 
+CACHE = "verified"
+"""The folder of the user's caches that holds the matches."""
+
 ALWAYS_BELOW = 64 * 2**20
 """Bytes below which a file is hashed on every load."""
 
@@ -48,7 +51,7 @@ def verify(path: Path, sha256: str, *, use_cache: bool = True) -> Path:
 
 
 def _cache_file() -> Path:
-    return cache_folder("verified") / "files.json"
+    return cache_folder(CACHE) / "files.json"
 
 
 def _read_cache() -> dict[str, list[object]]:

@@ -1,21 +1,21 @@
-"""`latelier models`: what is there to generate with, and what can be built."""
+"""`latelier models`: list, show, verify and build models."""
 
 import json
 import textwrap
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from latelier.cli.commands import presets
+from latelier.cli.commands import model_cache, presets
 from latelier.cli.support.lazy import LightTyper
+from latelier.cli.support.model_info import (
+    count_bytes,
+    describe_component,
+    describe_model,
+    format_bytes,
+    read_parts,
+)
 from latelier.cli.support.output import AsJson, show_columns, show_fields, show_json, show_line
-
-if TYPE_CHECKING:
-    from latelier.checkpoints.manifests import StoredComponent, StoredFile
-    from latelier.pipeline.storage.manifest_header import ManifestHeader
-
 
 app = LightTyper(help="List, show, verify and build models.")
 
@@ -23,8 +23,13 @@ app.command()(presets.presets)
 
 app.command()(presets.build)
 
+app.command()(model_cache.cache)
+
 MAX_INLINE = 32
 """Values of a list that `show` prints in full; it counts those of a longer one."""
+
+MAX_WORDS = 400
+"""Words of a vocabulary that `show` prints; --json prints them all."""
 
 Name = Annotated[str, typer.Argument(help="An embedded name, a folder, or owner/name on the hub.")]
 
@@ -35,19 +40,19 @@ def list_(as_json: AsJson = False) -> None:
     from latelier.pipeline.storage.manifest_header import read_manifest_header
     from latelier.pipeline.storage.sources import list_embedded
 
-    outlines = {
-        name: (folder, read_manifest_header(folder)) for name, folder in list_embedded().items()
-    }
-    rows: list[dict[str, Any]] = [
-        {
-            "name": name,
-            "description": outline.description,
-            "size": list(outline.defaults.size),
-            "inputs": list(outline.inputs),
-            "bytes": _bytes(_files(outline), folder),
-        }
-        for name, (folder, outline) in outlines.items()
-    ]
+    rows: list[dict[str, Any]] = []
+    for name, folder in list_embedded().items():
+        header = read_manifest_header(folder)
+        files = [file for stored in header.components().values() for file in stored.files()]
+        rows.append(
+            {
+                "name": name,
+                "description": header.description,
+                "size": list(header.defaults.size),
+                "inputs": list(header.inputs),
+                "bytes": count_bytes(files, folder),
+            }
+        )
     if as_json:
         show_json(rows)
         return
@@ -57,7 +62,7 @@ def list_(as_json: AsJson = False) -> None:
             (
                 row["name"],
                 "x".join(map(str, row["size"])),
-                _megabytes(row["bytes"]),
+                format_bytes(row["bytes"]),
                 ", ".join(row["inputs"]),
                 row["description"],
             )
@@ -68,32 +73,45 @@ def list_(as_json: AsJson = False) -> None:
 
 @app.command()
 def show(name: Name, as_json: AsJson = False) -> None:
-    """Show what a model consists of, what it takes, and its card."""
+    """Show the components, inputs and card of a model, or a component or adapter alone."""
+    from latelier.cli.support.application import load_atelier
     from latelier.pipeline.storage.manifest_header import read_manifest_header
     from latelier.pipeline.storage.sources import find
 
     source = find(name)
-    about = _about(name, source.folder, read_manifest_header(source.folder), source.revision)
+    kind, parts = read_parts(source.folder)
+    if kind == "model":
+        header = read_manifest_header(source.folder)
+        about = describe_model(name, source.folder, header, source.revision, load_atelier())
+    else:
+        components = {
+            place: describe_component(each, source.folder) for place, each in parts.items()
+        }
+        about = {"name": name, "alone": kind, "folder": str(source.folder)}
+        about["components"] = components
     if as_json:
         show_json(about)
+    elif kind == "model":
+        _show_model(about)
     else:
-        _show_about(about)
+        show_line(f"{name} is no model: it holds a {kind.replace('_', ' ')} alone")
+        _show_components(about["components"])
 
 
 @app.command()
 def verify(name: Name, as_json: AsJson = False) -> None:
-    """Hash every file of a model again and compare with its manifest.
+    """Hash every file of a model, component or adapter, and compare with its manifest.
 
     Exit status: 0 where all match, 2 where one does not.
     """
     from latelier.checkpoints.io.verification import verify as verify_file
     from latelier.contracts.errors import ModelFileError
-    from latelier.pipeline.storage.manifest_header import read_manifest_header
     from latelier.pipeline.storage.sources import find
 
     folder = find(name).folder
+    _, parts = read_parts(folder)
     rows = []
-    for file in _files(read_manifest_header(folder)):
+    for file in [file for stored in parts.values() for file in stored.files()]:
         fault = ""
         try:
             verify_file(file.within(folder), file.sha256, use_cache=False)
@@ -111,75 +129,35 @@ def verify(name: Name, as_json: AsJson = False) -> None:
     raise typer.Exit(0 if all(row["ok"] for row in rows) else 2)
 
 
-def _about(
-    name: str, folder: Path, outline: "ManifestHeader", revision: str | None
-) -> dict[str, Any]:
-    from latelier.cli.support.application import load_atelier
-    from latelier.cli.support.schemas import input_schemas, vocabularies
-
-    atelier = load_atelier()
-    schemas = input_schemas(outline, atelier)
-    words = vocabularies(outline, folder, atelier)
-    return {
-        "name": name,
-        "folder": str(folder),
-        "revision": revision,
-        "latelier": outline.latelier,
-        "description": outline.description,
-        "inputs": {
-            public: {
-                "feeds": list(fed),
-                "schema": schemas[public],
-                "vocabulary": words.get(public, []),
-            }
-            for public, fed in outline.inputs.items()
-        },
-        "defaults": outline.defaults.model_dump(mode="json"),
-        "process": outline.process,
-        "components": {
-            place: _component(stored, folder) for place, stored in outline.components().items()
-        },
-        "card": outline.card,
-    }
-
-
-def _component(stored: "StoredComponent", folder: Path) -> dict[str, Any]:
-    from math import prod
-
-    from latelier.checkpoints.io.header import read_header
-
-    tensors = read_header(stored.weights.within(folder)) if stored.weights else {}
-    return {
-        "id": stored.id,
-        "version": stored.version,
-        "parameters": sum(prod(tensor["shape"]) for tensor in tensors.values()),
-        "dtypes": sorted({tensor["dtype"] for tensor in tensors.values()}),
-        "bytes": _bytes(stored.files(), folder),
-        "files": [file.model_dump() for file in stored.files()],
-        "config": stored.config,
-    }
-
-
-def _show_about(about: dict[str, Any]) -> None:
+def _show_model(about: dict[str, Any]) -> None:
     from latelier.cli.support.schemas import describe_input
 
     show_fields([(key, about[key]) for key in ("name", "description", "folder", "revision")])
     inputs = {public: describe_input(each["schema"]) for public, each in about["inputs"].items()}
-    for head, fields in (
-        ("inputs", inputs),
-        ("defaults", about["defaults"]),
-        ("process", about["process"]),
-    ):
-        _show_section(head, fields)
+    _show_section("inputs", inputs)
+    _show_section("defaults", about["defaults"])
+    _show_section("process", about["process"])
     for public, each in about["inputs"].items():
-        if each["vocabulary"]:
-            show_line(f"\n{public} knows {len(each['vocabulary'])} names or words")
-            show_line(textwrap.indent(textwrap.fill(", ".join(each["vocabulary"]), 98), "  "))
-    for place, each in about["components"].items():
+        _show_vocabulary(public, each["vocabulary"])
+    _show_components(about["components"])
+    _show_section("card", about["card"])
+
+
+def _show_components(components: dict[str, Any]) -> None:
+    for place, each in components.items():
         dtypes = ", ".join(each["dtypes"]) or "no weights"
         head = f"{place}: {each['id']} {each['version']}, {each['parameters']:,} parameters"
-        _show_section(f"{head} ({dtypes}), {_megabytes(each['bytes'])}", each["config"])
-    _show_section("card", about["card"])
+        _show_section(f"{head} ({dtypes}), {format_bytes(each['bytes'])}", each["config"])
+
+
+def _show_vocabulary(public: str, words: list[str]) -> None:
+    if not words:
+        return
+    show_line(f"\n{public} knows {len(words)} names or words")
+    more = len(words) - MAX_WORDS
+    rest = [f"... ({more} more: --json)"] if more > 0 else []
+    text = ", ".join([*words[:MAX_WORDS], *rest])
+    show_line(textwrap.indent(textwrap.fill(text, 98), "  "))
 
 
 def _show_section(head: str, fields: dict[str, Any]) -> None:
@@ -192,20 +170,3 @@ def _inline(value: Any) -> str:
     if isinstance(value, list | tuple) and len(value) > MAX_INLINE:
         return f"{len(value)} values"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _files(outline: "ManifestHeader") -> "list[StoredFile]":
-    return [file for stored in outline.components().values() for file in stored.files()]
-
-
-def _bytes(files: "Sequence[StoredFile]", folder: Path) -> int:
-    from latelier.contracts.errors import ModelFileError
-
-    try:
-        return sum(file.within(folder).stat().st_size for file in files)
-    except OSError as error:
-        raise ModelFileError(f"{error.filename}: cannot be read: {error.strerror}") from None
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 2**20:.1f} MiB"

@@ -147,11 +147,13 @@ def scheduler_notes(config: Mapping[str, Any]) -> list[str]:
         for key in _OTHER_SIGMAS
         if config.get(key)
     ]
-    bound = _clipping_bound(check_class(config), config)
+    name = check_class(config)
+    bound = _clipping_bound(name, config)
     if bound is not None:
+        direction = ", with its use_clipped_model_output" if name.startswith("DDIM") else ""
         notes.append(
-            f"estimates of x0 are clipped to [-{bound:g}, {bound:g}], as the scheduler's "
-            "clip_sample or thresholding does"
+            f"estimates of x0 are clipped to [-{bound:g}, {bound:g}], like those of the {name} "
+            f"(clip_sample or thresholding){direction}"
         )
     return notes
 
