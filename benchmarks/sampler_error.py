@@ -24,13 +24,18 @@ from torch import Tensor
 import latelier
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.diffusion.processes.kinds import process_from
-from latelier.evaluation.sampling.comparison import Measured, compare, reference, sampler_of
-from latelier.evaluation.sampling.mixture import mixture
-from latelier.evaluation.sampling.pipelines import problem_of
+from latelier.evaluation.sampling.comparison import (
+    Measurement,
+    make_sampler,
+    measure_samplers,
+    solve_exactly,
+)
+from latelier.evaluation.sampling.mixture import make_mixture
+from latelier.evaluation.sampling.pipelines import make_pipeline_problem
 from latelier.evaluation.sampling.plot import plot
 from latelier.evaluation.sampling.problem import Problem
 from latelier.evaluation.sampling.table import write_csv
-from latelier.evaluation.sampling.tuning import starting_grids, tuned
+from latelier.evaluation.sampling.tuning import make_starting_grids, tune_schedule
 from latelier.io.atomic import write_json
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.request import NamedOptions
@@ -53,7 +58,7 @@ def main() -> None:
             console.print(f"{name} {each.nfe:3} {each.sampler}, {each.schedule}: {each.error:.3e}")
 
 
-def measure(name: str, arguments: Any, atelier: Atelier) -> Sequence[Measured]:
+def measure(name: str, arguments: Any, atelier: Atelier) -> Sequence[Measurement]:
     """Return the errors of all samplers on one problem."""
     problem = problem_called(name, SEED, arguments.seeds)
     exact = exact_of(problem, arguments.output / f"{name}.exact.safetensors", atelier)
@@ -68,13 +73,13 @@ def measure(name: str, arguments: Any, atelier: Atelier) -> Sequence[Measured]:
     samplers = [NamedOptions(name=each) for each in names]
     schedules = [NamedOptions(name=each) for each in arguments.schedules]
     found = list(
-        compare(problem, exact, samplers, schedules, arguments.nfe, atelier, console.print)
+        measure_samplers(problem, exact, samplers, schedules, arguments.nfe, atelier, console.print)
     )
     for sampler, steps in product(
         map(NamedOptions.model_validate, arguments.tuned), arguments.tune
     ):
         choice = tuned_schedule(name, sampler, steps, arguments, atelier)
-        on_tuned = compare(problem, exact, [sampler], [choice], [steps], atelier)
+        on_tuned = measure_samplers(problem, exact, [sampler], [choice], [steps], atelier)
         found += [replace(each, schedule="tuned") for each in on_tuned]
     return found
 
@@ -92,9 +97,11 @@ def tuned_schedule(
         known = arguments.output / f"{name}.tuning.exact.safetensors"
         exact = exact_of(problem, known, atelier)
         console.print(f"{name}: tuning {steps} steps of {choice.name}")
-        starts = starting_grids(problem, steps, atelier)
-        sampler, followed = sampler_of(choice, atelier), arguments.starts
-        grid, _ = tuned(problem, sampler, starts, exact, followed=followed, tell=console.print)
+        starts = make_starting_grids(problem, steps, atelier)
+        sampler, followed = make_sampler(choice, atelier), arguments.starts
+        grid, _ = tune_schedule(
+            problem, sampler, starts, exact, followed=followed, report=console.print
+        )
         fixed = NamedOptions(name="fixed", options={"sigmas": list(grid.sigmas)})
         write_json(path, fixed.model_dump())
     return NamedOptions.model_validate_json(path.read_text())
@@ -104,19 +111,19 @@ def problem_called(name: str, seed: int, count: int) -> Problem:
     """Return a problem of so many starting points."""
     seeds = range(seed, seed + count)
     if name == "mixture":
-        return mixture(process_from({"kind": "vp"}), seeds)
+        return make_mixture(process_from({"kind": "vp"}), seeds)
     scenes = EmojiScenes(seed=seed, length=count)
     prompts = [scenes.scene(k).caption for k in range(count)]
     scale = {"unguided": 1.0, "guided": 5.0}[name]
     pipe = latelier.load("emoji-scenes", dtype="float32")
-    return problem_of(pipe, name, seeds, prompt=prompts, guidance=scale)
+    return make_pipeline_problem(pipe, name, seeds, prompt=prompts, guidance=scale)
 
 
 def exact_of(problem: Problem, path: Path, atelier: Atelier) -> Tensor:
     """Return the exact solution, from the file where it was found before."""
     if not path.is_file():
         console.print(f"{problem.name}: the exact solution")
-        save_file({"exact": reference(problem, atelier).contiguous()}, path)
+        save_file({"exact": solve_exactly(problem, atelier).contiguous()}, path)
     return load_file(path)["exact"]
 
 

@@ -11,8 +11,8 @@ import torch
 
 from latelier.contracts.sampling import run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier.evaluation.sampling.budget import calls_on
-from latelier.evaluation.sampling.mixture import exact_denoise
+from latelier.evaluation.sampling.budget import count_calls
+from latelier.evaluation.sampling.mixture import make_exact_denoise
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.spec import resolve
 from latelier.kernel.trust.policy import Policy
@@ -42,11 +42,11 @@ def test_it_has_the_order_and_the_calls_that_it_declares(atelier):
     """On two wide modes: on a single one the errors of second order cancel."""
     traits, midpoint = atelier.samplers.spec("midpoint").traits, atelier.samplers.get("midpoint")
     modes = torch.tensor([[0.5, -1.0], [-1.0, 1.5]], dtype=torch.float64)
-    denoise = exact_denoise(modes, 0.7, "ve")
+    denoise = make_exact_denoise(modes, 0.7, "ve")
 
     def end(sampler, steps):
         grid = SigmaGrid([(2 - k / steps) ** 3 for k in range(steps + 1)], "ve")
-        assert sampler is heun or calls_on(sampler, grid) == traits.nfe_per_step * steps
+        assert sampler is heun or count_calls(sampler, grid) == traits.nfe_per_step * steps
         x = torch.tensor([[8.0, 2.0], [-6.0, 9.0]], dtype=torch.float64)
         *_, last = run_sampler(sampler, denoise, x, grid)
         return last.x

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from latelier.cli.commands import samplers
-from latelier.cli.commands.samplers import _without_noise
+from latelier.cli.commands.samplers import deterministic_samplers
 from latelier.kernel.atelier import Atelier
 
 SMALL = ("--seeds", 2, "--nfe", 4, "--nfe", 8)
@@ -26,7 +26,7 @@ def test_a_sampler_without_a_number_of_calls_shows_none(cli):
 
 
 def test_by_default_those_are_compared_that_make_pictures_in_a_known_number_of_calls():
-    names = {choice.name for choice in _without_noise(Atelier())}
+    names = {choice.name for choice in deterministic_samplers(Atelier())}
     assert {"ddim", "heun", "unipc"} <= names
     assert not names & {"adaptive", "ddim_inversion", "ddpm"}
 
@@ -50,7 +50,7 @@ def test_a_comparison_is_shown_and_written(cli, tmp_path):
 
 
 def test_on_a_model(cli, tiny_model, monkeypatch):
-    monkeypatch.setattr(samplers, "_exact_steps", lambda on: 20)
+    monkeypatch.setattr(samplers, "exact_steps", lambda on: 20)
     asked = ("--condition", "prompt=a cat", "--guidance", 5)
     done = cli("samplers", "compare", "--on", tiny_model, "--sampler", "heun", *asked, *SMALL)
     assert done.status == 0, done.err
@@ -58,7 +58,7 @@ def test_on_a_model(cli, tiny_model, monkeypatch):
 
 
 def test_a_schedule_is_tuned_and_used(cli, tiny_model, tmp_path, monkeypatch):
-    monkeypatch.setattr(samplers, "_exact_steps", lambda on: 20)
+    monkeypatch.setattr(samplers, "exact_steps", lambda on: 20)
     tuning = ("samplers", "tune", tiny_model, "--steps", 3, "--seeds", 2, "-o", "tuned.json")
     done = cli(*tuning)
     assert done.status == 0, done.err
@@ -69,7 +69,7 @@ def test_a_schedule_is_tuned_and_used(cli, tiny_model, tmp_path, monkeypatch):
     again = cli(*tuning)
     assert (again.status, again.err) == (
         2,
-        "error: tuned.json: is there already; --force replaces it\n",
+        "error: tuned.json: already exists; --force overwrites it\n",
     )
 
 
@@ -79,7 +79,7 @@ def test_a_schedule_is_tuned_and_used(cli, tiny_model, tmp_path, monkeypatch):
         (("--sampler", "huen"), "Did you mean 'heun'"),
         (("--sampler", "ddim:eta=2"), "'eta'"),
         (("--schedule", "karas"), "Did you mean 'karras'"),
-        (("--on", "nowhere"), "no model 'nowhere'"),
+        (("--on", "nowhere"), "model 'nowhere' not found"),
     ],
 )
 def test_mistakes_are_one_line(cli, arguments, why):
@@ -88,24 +88,26 @@ def test_mistakes_are_one_line(cli, arguments, why):
     assert why in done.err
 
 
-def test_that_no_plot_can_be_drawn_is_told_before_the_work(cli, monkeypatch, tmp_path):
+def test_without_matplotlib_the_table_is_written_and_the_plot_reported(cli, monkeypatch, tmp_path):
     monkeypatch.setattr("latelier.evaluation.sampling.plot.find_spec", lambda name: None)
-    done = cli("samplers", "compare", *SMALL, "-o", "out")
-    assert done.status == 2
+    done = cli("samplers", "compare", "--sampler", "heun", *SMALL, "-o", "out")
+    assert done.status == 0
+    assert "out/errors.svg: not written; a plot needs matplotlib" in done.err
     assert "pip install 'latelier[plot]'" in done.err
-    assert not (tmp_path / "out").exists()
+    assert (tmp_path / "out" / "errors.csv").read_text().startswith("problem,sampler,schedule")
+    assert not (tmp_path / "out" / "errors.svg").exists()
 
 
 def test_tuning_and_comparing_have_starting_points_of_their_own(cli, tiny_model, monkeypatch):
-    monkeypatch.setattr(samplers, "_exact_steps", lambda on: 20)
+    monkeypatch.setattr(samplers, "exact_steps", lambda on: 20)
     asked = []
-    problem = samplers._problem
+    problem = samplers.make_problem
 
     def spied(on, seeds, *rest):
         asked.append(set(seeds))
         return problem(on, seeds, *rest)
 
-    monkeypatch.setattr(samplers, "_problem", spied)
+    monkeypatch.setattr(samplers, "make_problem", spied)
     cli("samplers", "compare", "--on", tiny_model, "--sampler", "heun", *SMALL)
     cli("samplers", "tune", tiny_model, "--steps", 3, "--seeds", 2, "-o", "tuned.json")
     compared, tuned = asked

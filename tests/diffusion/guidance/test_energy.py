@@ -96,5 +96,5 @@ def constant(x, sigma):
     ids=["model", "energy", "elsewhere"],
 )
 def test_what_cannot_be_differentiated(x, of, energy):
-    with pytest.raises(CompatibilityError, match="'e' needs a gradient by x"):
+    with pytest.raises(CompatibilityError, match="'e' needs the gradient of its energy"):
         descend_energy("e", of, energy, "ve", 1.0)(x, 0.6)

@@ -7,18 +7,18 @@ import torch
 
 from latelier.contracts.errors import UnknownNameError
 from latelier.diffusion.processes.vp import VP
-from latelier.evaluation.sampling.budget import calls_on, grid_within
-from latelier.evaluation.sampling.comparison import compare, reference, sampler_of
-from latelier.evaluation.sampling.mixture import mixture
+from latelier.evaluation.sampling.budget import count_calls, find_grid
+from latelier.evaluation.sampling.comparison import make_sampler, measure_samplers, solve_exactly
+from latelier.evaluation.sampling.mixture import make_mixture
 from latelier.evaluation.sampling.plot import plot
-from latelier.evaluation.sampling.problem import relative_errors
+from latelier.evaluation.sampling.problem import measure_errors
 from latelier.pipeline.request import NamedOptions
 from latelier_samplers.ddim import ddim
 from latelier_samplers.heun import heun
 from latelier_samplers.schedules.compvis import compvis
 from latelier_samplers.schedules.karras import karras
 
-PROBLEM = mixture(VP(), range(4))
+PROBLEM = make_mixture(VP(), range(4))
 
 
 def grid_of(steps):
@@ -27,34 +27,36 @@ def grid_of(steps):
 
 @pytest.mark.parametrize(("sampler", "calls"), [(ddim, 7), (heun, 13)])
 def test_calls_are_counted(sampler, calls):
-    assert calls_on(sampler, grid_of(7)) == calls
+    assert count_calls(sampler, grid_of(7)) == calls
 
 
 @pytest.mark.parametrize(("budget", "steps"), [(1, 1), (2, 1), (3, 2), (8, 4), (9, 5)])
 def test_a_sampler_of_two_calls_a_step_is_given_half_the_steps(budget, steps):
-    assert grid_within(budget, heun, grid_of).steps == steps
+    assert find_grid(budget, heun, grid_of).steps == steps
 
 
 def test_schedules_that_cannot_make_a_number_of_steps():
-    found = grid_within(9, ddim, lambda steps: compvis(steps, PROBLEM.process))
+    found = find_grid(9, ddim, lambda steps: compvis(steps, PROBLEM.process))
     assert found.steps == 8  # the paper's code fails at 9
-    assert grid_within(0, ddim, grid_of) is None
+    assert find_grid(0, ddim, grid_of) is None
 
 
 def test_errors_are_of_each_image_and_relative():
     exact = torch.tensor([[3.0, 4.0], [0.0, 10.0]])
     ends = torch.tensor([[3.0, 5.0], [0.0, 9.0]])
-    assert relative_errors(ends, exact).tolist() == pytest.approx([0.2, 0.1])
+    assert measure_errors(ends, exact).tolist() == pytest.approx([0.2, 0.1])
 
 
 @pytest.fixture(scope="module")
 def exact(built_ins):
-    return reference(PROBLEM, built_ins, steps=400)
+    return solve_exactly(PROBLEM, built_ins, steps=400)
 
 
 def test_errors_fall_as_the_order_says(built_ins, exact):
     names = [NamedOptions(name=name) for name in ("ddim", "heun", "dpmpp_2m")]
-    found = list(compare(PROBLEM, exact, names, [NamedOptions(name="karras")], [40, 80], built_ins))
+    found = list(
+        measure_samplers(PROBLEM, exact, names, [NamedOptions(name="karras")], [40, 80], built_ins)
+    )
     assert [(each.sampler, each.budget) for each in found] == [
         (name, budget) for name in ("ddim", "heun", "dpmpp_2m") for budget in (40, 80)
     ]
@@ -70,24 +72,24 @@ def test_errors_fall_as_the_order_says(built_ins, exact):
 def test_options_tell_samplers_and_schedules_apart(built_ins, exact):
     samplers = [NamedOptions(name="lms"), NamedOptions(name="lms", options={"order": 2})]
     schedules = [NamedOptions(name="karras", options={"rho": 3.0})]
-    found = list(compare(PROBLEM, exact, samplers, schedules, [10], built_ins))
+    found = list(measure_samplers(PROBLEM, exact, samplers, schedules, [10], built_ins))
     assert [each.sampler for each in found] == ["lms", "lms:order=2"]
     assert {each.schedule for each in found} == {"karras:rho=3.0"}
     assert found[0].error != found[1].error
 
 
 def test_a_name_stands_for_its_own_options(built_ins):
-    sampler = sampler_of(NamedOptions(name="euler_ancestral"), built_ins)
+    sampler = make_sampler(NamedOptions(name="euler_ancestral"), built_ins)
     assert sampler.keywords["eta"] == 1
     with pytest.raises(UnknownNameError, match="Did you mean 'heun'"):
-        sampler_of(NamedOptions(name="huen"), built_ins)
+        make_sampler(NamedOptions(name="huen"), built_ins)
 
 
 def test_a_plot(built_ins, exact, tmp_path):
     pytest.importorskip("matplotlib")
     choices = [NamedOptions(name="ddim"), NamedOptions(name="heun")]
     found = list(
-        compare(PROBLEM, exact, choices, [NamedOptions(name="karras")], [5, 10], built_ins)
+        measure_samplers(PROBLEM, exact, choices, [NamedOptions(name="karras")], [5, 10], built_ins)
     )
     plot(found, tmp_path / "errors.svg")
     drawn = (tmp_path / "errors.svg").read_text()

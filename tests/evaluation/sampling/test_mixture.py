@@ -6,7 +6,7 @@ import torch
 from latelier.contracts import frames
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.diffusion.processes.vp import VP
-from latelier.evaluation.sampling.mixture import exact_denoise, mixture
+from latelier.evaluation.sampling.mixture import make_exact_denoise, make_mixture
 
 
 @pytest.mark.parametrize("frame", ["ve", "flow"])
@@ -23,13 +23,13 @@ def test_it_is_the_posterior_mean(frame, per_image):
         weights = prior * seen
         expected.append((weights * x0).sum() / weights.sum())
     sigma = torch.tensor(sigmas) if per_image else sigmas[0]
-    found = exact_denoise(means, 0.2, frame)(x, sigma)
+    found = make_exact_denoise(means, 0.2, frame)(x, sigma)
     torch.testing.assert_close(found[:, 0], torch.stack(expected), rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("process", [VP(), RectifiedFlow()])
 def test_the_problem_is_in_float64_and_of_its_seeds(process):
-    problem, other = mixture(process, [0, 1, 2]), mixture(process, [1])
+    problem, other = make_mixture(process, [0, 1, 2]), make_mixture(process, [1])
     assert problem.dtype == torch.float64
     x = torch.ones(3, 16, dtype=torch.float64)
     assert torch.equal(problem.denoise(x, 0.5)[:1], other.denoise(x[:1], 0.5))

@@ -3,8 +3,8 @@
 import torch
 
 from latelier.diffusion.noise import PerImageNoise
-from latelier.evaluation.sampling.comparison import schedule_of
-from latelier.evaluation.sampling.pipelines import problem_of
+from latelier.evaluation.sampling.comparison import make_schedule
+from latelier.evaluation.sampling.pipelines import make_pipeline_problem
 from latelier.pipeline.request import NamedOptions
 from latelier_samplers.heun import heun
 
@@ -12,9 +12,9 @@ ASKED = {"prompt": ["a red cat in a meadow"], "guidance": 5.0}
 
 
 def test_it_ends_where_the_pipeline_does(tiny, built_ins):
-    problem = problem_of(tiny, "tiny", [7, 8], **ASKED)
-    grid = schedule_of(NamedOptions(name="karras"), problem, built_ins)(3)
-    ends = problem.solved(heun, grid)
+    problem = make_pipeline_problem(tiny, "tiny", [7, 8], **ASKED)
+    grid = make_schedule(NamedOptions(name="karras"), problem, built_ins)(3)
+    ends = problem.solve(heun, grid)
     with torch.no_grad():
         images = tiny.first_stage.decode(ends)
     made = tiny.generate(**ASKED, n=2, seed=7, steps=3, sampler="heun", schedule="karras")
@@ -26,13 +26,13 @@ def test_it_ends_where_the_pipeline_does(tiny, built_ins):
 
 def test_rows_of_inputs_are_shared_out_over_the_seeds(tiny):
     prompts = ["a red cat in a meadow", "a blue dog on the sea"]
-    one = problem_of(tiny, "tiny", [1, 2, 3, 4], prompt=prompts)
+    one = make_pipeline_problem(tiny, "tiny", [1, 2, 3, 4], prompt=prompts)
     x = PerImageNoise([1, 2, 3, 4], one.shape).initial()
     with torch.no_grad():
         together = one.denoise(x, 0.5)
-        alone = problem_of(tiny, "tiny", [3], prompt=prompts[1:]).denoise(x[2:3], 0.5)
+        alone = make_pipeline_problem(tiny, "tiny", [3], prompt=prompts[1:]).denoise(x[2:3], 0.5)
     torch.testing.assert_close(together[2:3], alone, rtol=1e-4, atol=1e-5)
 
 
 def test_size(tiny):
-    assert problem_of(tiny, "tiny", [0], size=(32, 16)).shape == (4, 8, 16)
+    assert make_pipeline_problem(tiny, "tiny", [0], size=(32, 16)).shape == (4, 8, 16)

@@ -4,10 +4,10 @@ import pytest
 
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.diffusion.processes.vp import VP
-from latelier.evaluation.sampling.comparison import reference
-from latelier.evaluation.sampling.mixture import mixture
-from latelier.evaluation.sampling.problem import relative_errors
-from latelier.evaluation.sampling.tuning import starting_grids, tuned
+from latelier.evaluation.sampling.comparison import solve_exactly
+from latelier.evaluation.sampling.mixture import make_mixture
+from latelier.evaluation.sampling.problem import measure_errors
+from latelier.evaluation.sampling.tuning import make_starting_grids, tune_schedule
 from latelier_samplers.dpmpp_2m import dpmpp_2m
 from latelier_samplers.schedules.karras import karras
 from latelier_samplers.schedules.model import model
@@ -15,51 +15,51 @@ from latelier_samplers.schedules.model import model
 
 @pytest.mark.parametrize("process", [VP(), RectifiedFlow()], ids=["ve", "flow"])
 def test_it_errs_less_on_seeds_it_never_saw(process, built_ins):
-    seen, unseen = mixture(process, range(1000, 1128)), mixture(process, range(256))
-    exact = reference(seen, built_ins, steps=200)
+    seen, unseen = make_mixture(process, range(1000, 1128)), make_mixture(process, range(256))
+    exact = solve_exactly(seen, built_ins, steps=200)
     start, told = karras(8, process), []
-    grid, error = tuned(seen, dpmpp_2m, [start], exact, rounds=12, tell=told.append)
+    grid, error = tune_schedule(seen, dpmpp_2m, [start], exact, rounds=12, report=told.append)
     assert (grid.steps, grid.frame) == (8, process.frame)
     assert (grid.sigmas[0], grid.sigmas[-1]) == (start.sigmas[0], 0)
-    assert error == relative_errors(seen.solved(dpmpp_2m, grid), exact).mean()
+    assert error == measure_errors(seen.solve(dpmpp_2m, grid), exact).mean()
     assert 1 <= len(told) <= 12
-    exact = reference(unseen, built_ins, steps=200)
+    exact = solve_exactly(unseen, built_ins, steps=200)
     before, after = (
-        relative_errors(unseen.solved(dpmpp_2m, each), exact).mean() for each in (start, grid)
+        measure_errors(unseen.solve(dpmpp_2m, each), exact).mean() for each in (start, grid)
     )
     assert after < 0.8 * before
 
 
 def test_the_best_start_is_taken(built_ins):
-    problem = mixture(VP(), range(16))
-    exact = reference(problem, built_ins, steps=200)
+    problem = make_mixture(VP(), range(16))
+    exact = solve_exactly(problem, built_ins, steps=200)
     starts = [karras(8, problem.process), model(8, problem.process)]
-    errors = [relative_errors(problem.solved(dpmpp_2m, each), exact).mean() for each in starts]
+    errors = [measure_errors(problem.solve(dpmpp_2m, each), exact).mean() for each in starts]
     for ordered in (starts, starts[::-1]):
-        _, error = tuned(problem, dpmpp_2m, ordered, exact, rounds=0)
+        _, error = tune_schedule(problem, dpmpp_2m, ordered, exact, rounds=0)
         assert error == min(errors)
 
 
 def test_it_stops_where_no_move_helps(built_ins):
-    problem = mixture(VP(), range(4))
+    problem = make_mixture(VP(), range(4))
     grid = karras(3, problem.process)
-    exact = problem.solved(dpmpp_2m, grid)  # it is exact already
-    found, error = tuned(problem, dpmpp_2m, [grid], exact, rounds=100)
+    exact = problem.solve(dpmpp_2m, grid)  # it is exact already
+    found, error = tune_schedule(problem, dpmpp_2m, [grid], exact, rounds=100)
     assert (found, error) == (grid, 0)
 
 
 def test_another_start_may_end_lower(built_ins):
-    problem = mixture(VP(), range(1000, 1032))
-    exact = reference(problem, built_ins, steps=200)
-    starts = starting_grids(problem, 5, built_ins)
-    ends = [tuned(problem, dpmpp_2m, [start], exact, rounds=6)[1] for start in starts]
-    _, first = tuned(problem, dpmpp_2m, starts, exact, rounds=6)
-    _, found = tuned(problem, dpmpp_2m, starts, exact, rounds=6, followed=len(starts))
+    problem = make_mixture(VP(), range(1000, 1032))
+    exact = solve_exactly(problem, built_ins, steps=200)
+    starts = make_starting_grids(problem, 5, built_ins)
+    ends = [tune_schedule(problem, dpmpp_2m, [start], exact, rounds=6)[1] for start in starts]
+    _, first = tune_schedule(problem, dpmpp_2m, starts, exact, rounds=6)
+    _, found = tune_schedule(problem, dpmpp_2m, starts, exact, rounds=6, followed=len(starts))
     assert found == min(ends) < first
 
 
 def test_starts_are_of_the_number_of_steps_and_differ(built_ins):
-    starts = starting_grids(mixture(VP(), range(4)), 8, built_ins)
+    starts = make_starting_grids(make_mixture(VP(), range(4)), 8, built_ins)
     assert len(starts) >= 5
     assert {start.steps for start in starts} == {8}
     assert len({start.sigmas for start in starts}) == len(starts)

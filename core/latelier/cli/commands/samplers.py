@@ -1,4 +1,4 @@
-"""`latelier samplers`: what there is to sample with, and how good it is."""
+"""`latelier samplers`: list samplers, show their options, compare them, tune schedules."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from latelier.cli.support.lazy import LightTyper
 from latelier.cli.support.output import AsJson, show_columns, show_fields, show_json, show_line
 
 if TYPE_CHECKING:
-    from latelier.evaluation.sampling.comparison import Measured
+    from latelier.evaluation.sampling.comparison import Measurement
     from latelier.evaluation.sampling.problem import Problem
     from latelier.kernel.atelier import Atelier
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MIXTURE = "mixture"
 
 TUNING_SEED = 1_000_000
-"""The first of the starting points that schedules are tuned on: `compare` uses others."""
+"""Seed of the first starting point for tuning; those of `compare` begin at 0."""
 
 app = LightTyper(help="List samplers, show their options, and compare them.")
 
@@ -27,7 +27,7 @@ Seeds = Annotated[
     typer.Option(
         min=1,
         metavar="COUNT",
-        help="Starting points. By default 64, on a model 8.",
+        help="Number of starting points. By default 64, or 8 on a model.",
     ),
 ]
 
@@ -41,13 +41,13 @@ Conditions = Annotated[
 ]
 
 GuidanceText = Annotated[
-    str | None, typer.Option(metavar="SCALE|NAME[:KEY=VALUE,...]", help="Of the model.")
+    str | None, typer.Option(metavar="SCALE|NAME[:KEY=VALUE,...]", help="Guidance of the model.")
 ]
 
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """List the samplers that are installed: what they declare, and who they are from."""
+    """List the installed samplers with their traits and the plugin of each."""
     from latelier.cli.support.application import load_atelier
 
     rows: list[dict[str, Any]] = [
@@ -74,10 +74,10 @@ def list_(as_json: AsJson = False) -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="Of a sampler, a schedule or a guidance rule.")],
+    name: Annotated[str, typer.Argument(help="A sampler, a schedule or a guidance rule.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show what one is and the options that it takes: `--sampler NAME:KEY=VALUE,...`."""
+    """Show a sampler, schedule or guidance rule with its options."""
     from latelier.cli.support.application import load_atelier
     from latelier.cli.support.functions import describe_options, find_functions
 
@@ -106,7 +106,7 @@ def compare(
     sampler: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME[:KEY=VALUE,...]", help="Repeatable. By default all that draw no noise."
+            metavar="NAME[:KEY=VALUE,...]", help="Repeatable. By default the deterministic ones."
         ),
     ] = None,
     schedule: Annotated[
@@ -124,25 +124,23 @@ def compare(
     guidance: GuidanceText = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FOLDER", help="For errors.csv and errors.svg."),
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Write errors.csv and errors.svg to it."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how far samplers end from the exact solution, by the calls of the model they make.
+    """Measure the error of samplers by the number of calls of the model.
 
-    The exact solution is that of 1,000 steps of Heun's method, on a model of 200. The error is the
-    mean of the relative L2 errors of all starting points.
+    The exact solution is that of 1,000 steps of Heun's method, or of 200 on a model. The error is
+    the mean of the relative L2 errors of all starting points.
     """
     from latelier.cli.support.application import load_atelier
     from latelier.cli.support.progress import spinner
     from latelier.cli.support.values import read_named_options
-    from latelier.evaluation.sampling.comparison import compare as compared
-    from latelier.evaluation.sampling.comparison import reference
-    from latelier.evaluation.sampling.plot import check_plotting
+    from latelier.evaluation.sampling.comparison import measure_samplers, solve_exactly
     from latelier.pipeline.request import NamedOptions
 
-    if output is not None:
-        check_plotting()
     atelier = load_atelier()
     samplers = [
         NamedOptions.model_validate(read_named_options(text, "--sampler")) for text in sampler or ()
@@ -151,19 +149,19 @@ def compare(
         NamedOptions.model_validate(read_named_options(text, "--schedule"))
         for text in schedule or ("karras",)
     ]
-    problem = _problem(on, range(_count(on, seeds)), condition or (), guidance, atelier)
-    with spinner("comparing") as tell:
-        tell("the exact solution")
-        exact = reference(problem, atelier, _exact_steps(on))
+    problem = make_problem(on, range(_count(on, seeds)), condition or (), guidance, atelier)
+    with spinner("comparing") as report:
+        report("the exact solution")
+        exact = solve_exactly(problem, atelier, exact_steps(on))
         found = list(
-            compared(
+            measure_samplers(
                 problem,
                 exact,
-                samplers or _without_noise(atelier),
+                samplers or deterministic_samplers(atelier),
                 schedules,
                 sorted(nfe or (5, 8, 10, 15, 20, 50)),
                 atelier,
-                tell,
+                report,
             )
         )
     _show(found, as_json)
@@ -176,10 +174,10 @@ def tune(
     on: Annotated[str, typer.Argument(metavar="mixture|MODEL", help="What to tune for.")],
     steps: Annotated[int, typer.Option(min=2, metavar="COUNT", help="Steps of the schedule.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE.json", help="The schedule.")
+        Path, typer.Option("--output", "-o", metavar="FILE.json", help="Write the schedule to it.")
     ],
     sampler: Annotated[
-        str, typer.Option(metavar="NAME[:KEY=VALUE,...]", help="That it is for.")
+        str, typer.Option(metavar="NAME[:KEY=VALUE,...]", help="Sampler to tune for.")
     ] = "dpmpp_2m",
     seeds: Seeds = None,
     condition: Conditions = None,
@@ -189,39 +187,39 @@ def tune(
         typer.Option(
             min=1,
             metavar="COUNT",
-            help="How many of the known schedules to begin from, the best first: more may end "
-            "lower, and take as many times as long.",
+            help="Schedules to start from, the best first. More find a lower error, at "
+            "proportional cost.",
         ),
     ] = 1,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Find the sigmas with which a sampler errs least on a model, in so many steps.
+    """Find the sigmas with which a sampler has the least error on a model.
 
-    The file is for `latelier generate --schedule @FILE.json --steps COUNT`. The best schedule for
-    one model, condition and guidance is a good one for others like them.
+    Use the file as `latelier generate --schedule @FILE.json --steps COUNT`. A schedule that is
+    tuned to one condition and guidance suits similar ones too.
     """
     from latelier.cli.support.application import load_atelier
     from latelier.cli.support.progress import spinner
     from latelier.cli.support.values import read_named_options
     from latelier.contracts.errors import InvalidInputError
-    from latelier.evaluation.sampling.comparison import reference, sampler_of
-    from latelier.evaluation.sampling.tuning import starting_grids, tuned
+    from latelier.evaluation.sampling.comparison import make_sampler, solve_exactly
+    from latelier.evaluation.sampling.tuning import make_starting_grids, tune_schedule
     from latelier.io.atomic import write_json
     from latelier.pipeline.request import NamedOptions
 
     if output.exists() and not force:
-        raise InvalidInputError(f"{output}: is there already; --force replaces it")
+        raise InvalidInputError(f"{output}: already exists; --force overwrites it")
     atelier = load_atelier()
-    chosen = sampler_of(
+    chosen = make_sampler(
         NamedOptions.model_validate(read_named_options(sampler, "--sampler")), atelier
     )
     points = range(TUNING_SEED, TUNING_SEED + _count(on, seeds))
-    problem = _problem(on, points, condition or (), guidance, atelier)
-    with spinner("tuning") as tell:
-        tell("the exact solution")
-        exact = reference(problem, atelier, _exact_steps(on))
-        known = starting_grids(problem, steps, atelier)
-        grid, error = tuned(problem, chosen, known, exact, followed=starts, tell=tell)
+    problem = make_problem(on, points, condition or (), guidance, atelier)
+    with spinner("tuning") as report:
+        report("the exact solution")
+        exact = solve_exactly(problem, atelier, exact_steps(on))
+        known = make_starting_grids(problem, steps, atelier)
+        grid, error = tune_schedule(problem, chosen, known, exact, followed=starts, report=report)
     write_json(output, {"name": "fixed", "options": {"sigmas": list(grid.sigmas)}})
     show_line(f"{output}: error {error:.4g}")
 
@@ -230,35 +228,37 @@ def _count(on: str, seeds: int | None) -> int:
     return seeds or (64 if on == MIXTURE else 8)
 
 
-def _exact_steps(on: str) -> int:
+def exact_steps(on: str) -> int:
+    """Return the steps of the exact solution."""
     return 1000 if on == MIXTURE else 200
 
 
-def _problem(
+def make_problem(
     on: str,
     seeds: Sequence[int],
     conditions: Sequence[str],
     guidance: str | None,
     atelier: "Atelier",
 ) -> "Problem":
+    """Return the problem to solve: the mixture, or a model under conditions and guidance."""
     if on == MIXTURE:
         from latelier.diffusion.processes.kinds import process_from
-        from latelier.evaluation.sampling.mixture import mixture
+        from latelier.evaluation.sampling.mixture import make_mixture
 
-        return mixture(process_from({"kind": "vp"}), seeds)
+        return make_mixture(process_from({"kind": "vp"}), seeds)
     from latelier.cli.support.model_inputs import read_model_inputs
     from latelier.cli.support.values import read_guidance
-    from latelier.evaluation.sampling.pipelines import problem_of
+    from latelier.evaluation.sampling.pipelines import make_pipeline_problem
     from latelier.pipeline import load
 
-    source, asked = read_model_inputs(on, None, conditions, atelier)
+    source, run = read_model_inputs(on, None, conditions, atelier)
     if guidance is not None:
-        asked["guidance"] = read_guidance(guidance)
-    return problem_of(load(source, atelier=atelier), on, seeds, **asked)
+        run["guidance"] = read_guidance(guidance)
+    return make_pipeline_problem(load(source, atelier=atelier), on, seeds, **run)
 
 
-def _without_noise(atelier: "Atelier") -> list[Any]:
-    """Return those that draw no noise, make pictures, and whose calls can be foretold."""
+def deterministic_samplers(atelier: "Atelier") -> list[Any]:
+    """Return the samplers that draw no noise, are no inversion, and have a known cost."""
     from latelier.pipeline.request import NamedOptions
 
     specs = [(spec, spec.traits) for spec in atelier.samplers.specs()]
@@ -271,7 +271,7 @@ def _without_noise(atelier: "Atelier") -> list[Any]:
     ]
 
 
-def _show(found: "list[Measured]", as_json: bool) -> None:
+def _show(found: "list[Measurement]", as_json: bool) -> None:
     from dataclasses import asdict
 
     if as_json:
@@ -291,12 +291,17 @@ def _show(found: "list[Measured]", as_json: bool) -> None:
     )
 
 
-def _write(found: "list[Measured]", folder: Path) -> None:
-    from latelier.evaluation.sampling.plot import plot
+def _write(found: "list[Measurement]", folder: Path) -> None:
+    """Write the table and the plot; without matplotlib say that the plot is missing."""
+    from latelier.evaluation.sampling.plot import NO_MATPLOTLIB, is_available, plot
     from latelier.evaluation.sampling.table import write_csv
 
     folder.mkdir(parents=True, exist_ok=True)
-    write_csv(found, folder / "errors.csv")
-    show_line(folder / "errors.csv")
-    plot(found, folder / "errors.svg")
-    show_line(folder / "errors.svg")
+    table, figure = folder / "errors.csv", folder / "errors.svg"
+    write_csv(found, table)
+    show_line(table)
+    if not is_available():
+        typer.echo(f"{figure}: not written; {NO_MATPLOTLIB}", err=True)
+        return
+    plot(found, figure)
+    show_line(figure)

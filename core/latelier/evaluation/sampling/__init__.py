@@ -1,1 +1,1 @@
-"""Comparing samplers: how near each comes to the truth, for how many calls of the model."""
+"""Compare samplers: the error of each by the number of calls of the model."""

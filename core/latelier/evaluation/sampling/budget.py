@@ -1,4 +1,4 @@
-"""How many steps a sampler may make for a number of calls of the model."""
+"""The number of steps of a sampler within a budget of calls of the model."""
 
 from collections.abc import Callable
 
@@ -11,8 +11,8 @@ from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.noise import PerImageNoise
 
 
-def calls_on(sampler: Sampler, grid: SigmaGrid) -> int:
-    """Return how often a sampler calls the model on a grid, counted on a model that is free."""
+def count_calls(sampler: Sampler, grid: SigmaGrid) -> int:
+    """Return how often a sampler calls the model in a run, by a run on a model that is free."""
     calls = 0
 
     def denoise(x: Tensor, _sigma: float | Tensor, /) -> Tensor:
@@ -26,19 +26,19 @@ def calls_on(sampler: Sampler, grid: SigmaGrid) -> int:
     return calls
 
 
-def grid_within(
-    budget: int, sampler: Sampler, grid_of: Callable[[int], SigmaGrid]
+def find_grid(
+    budget: int, sampler: Sampler, schedule: Callable[[int], SigmaGrid]
 ) -> SigmaGrid | None:
-    """Return the grid of the most steps that a sampler makes with `budget` calls of the model.
+    """Return the sigmas of the most steps that a sampler makes with `budget` calls of the model.
 
-    A sampler that calls it twice a step is so given half the steps. None where one step is too
-    much, or where no such grid can be made.
+    So a sampler that calls it twice a step has half the steps. None if one step is too much, or if
+    the schedule makes no run that is short enough.
     """
     for steps in range(budget, 0, -1):
         try:
-            grid = grid_of(steps)
-        except InvalidInputError:  # a schedule need not be able to make every number of steps
+            grid = schedule(steps)
+        except InvalidInputError:  # a schedule need not support every number of steps
             continue
-        if calls_on(sampler, grid) <= budget:
+        if count_calls(sampler, grid) <= budget:
             return grid
     return None

@@ -1,4 +1,4 @@
-"""The error of samplers and schedules by the number of calls of the model."""
+"""Measure the error of samplers and schedules by the number of calls of the model."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,18 +9,24 @@ from torch import Tensor
 
 from latelier.contracts.sampling import Sampler
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier.evaluation.sampling.budget import calls_on, grid_within
-from latelier.evaluation.sampling.problem import Problem, relative_errors
+from latelier.evaluation.sampling.budget import count_calls, find_grid
+from latelier.evaluation.sampling.problem import Problem, measure_errors
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.request import NamedOptions
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One sampler on one schedule, each as it was asked for, within one budget.
+class Measurement:
+    """The error of a sampler on a schedule within a budget of calls.
 
-    nfe: how often it called the model, `budget` times at most. error: the mean of the images'
-    relative L2 errors.
+    Attributes:
+        problem: its name.
+        sampler: with its options, as on the command line.
+        schedule: with its options, as on the command line.
+        budget: greatest number of calls of the model.
+        nfe: the calls that it made.
+        steps: of the run.
+        error: mean of the images' relative L2 errors.
     """
 
     problem: str
@@ -32,63 +38,64 @@ class Measured:
     error: float
 
 
-def compare(
+def measure_samplers(
     problem: Problem,
     exact: Tensor,
     samplers: Sequence[NamedOptions],
     schedules: Sequence[NamedOptions],
     budgets: Sequence[int],
     atelier: Atelier,
-    tell: Callable[[str], None] = lambda _: None,
-) -> Iterator[Measured]:
+    report: Callable[[str], None] = lambda _: None,
+) -> Iterator[Measurement]:
     """Yield the error of each sampler on each schedule within each budget of calls.
 
     Args:
-        problem: what they solve.
-        exact: (B, *shape), where each starting point must end.
+        problem: to solve.
+        exact: (B, *shape), the exact end of each starting point.
         samplers: with options or without.
-        schedules: one that cannot make a grid within a budget is passed over for it.
+        schedules: one that makes no run within a budget is skipped for it.
         budgets: calls of the model.
         atelier: where names are looked up.
-        tell: is told what is measured.
+        report: receives a line about each measurement before it is made.
 
     Raises:
-        UnknownNameError, InvalidInputError: see `NamedOptions.resolved`.
+        UnknownNameError: a sampler or schedule is not registered.
+        InvalidInputError: an option does not exist, or is out of range.
     """
-    made = [(labelled(choice), sampler_of(choice, atelier)) for choice in samplers]
-    spaced = [(labelled(choice), schedule_of(choice, problem, atelier)) for choice in schedules]
-    for (name, sampler), (spacing, grid_of), budget in product(made, spaced, budgets):
-        grid = grid_within(budget, sampler, grid_of)
+    functions = [(format_choice(each), make_sampler(each, atelier)) for each in samplers]
+    spacings = [(format_choice(each), make_schedule(each, problem, atelier)) for each in schedules]
+    for (name, sampler), (spacing, schedule), budget in product(functions, spacings, budgets):
+        grid = find_grid(budget, sampler, schedule)
         if grid is None:
             continue
-        tell(f"{name}, {spacing}, {budget} calls")
-        error = float(relative_errors(problem.solved(sampler, grid), exact).mean())
-        nfe = calls_on(sampler, grid)
-        yield Measured(problem.name, name, spacing, budget, nfe, grid.steps, error)
+        report(f"{name}, {spacing}, {budget} calls")
+        error = float(measure_errors(problem.solve(sampler, grid), exact).mean())
+        nfe = count_calls(sampler, grid)
+        yield Measurement(problem.name, name, spacing, budget, nfe, grid.steps, error)
 
 
-def reference(problem: Problem, atelier: Atelier, steps: int = 1000) -> Tensor:
-    """Return where the starting points of a problem end, by many steps of Heun's method."""
-    grid = schedule_of(NamedOptions(name="karras"), problem, atelier)(steps)
-    return problem.solved(sampler_of(NamedOptions(name="heun"), atelier), grid)
+def solve_exactly(problem: Problem, atelier: Atelier, steps: int = 1000) -> Tensor:
+    """Return the ends of the starting points of a problem, by many steps of Heun's method."""
+    grid = make_schedule(NamedOptions(name="karras"), problem, atelier)(steps)
+    return problem.solve(make_sampler(NamedOptions(name="heun"), atelier), grid)
 
 
-def labelled(choice: NamedOptions) -> str:
-    """Return a choice as it is typed, but for long values."""
+def format_choice(choice: NamedOptions) -> str:
+    """Return a choice as on the command line, long values shortened."""
     options = ",".join(f"{name}={value!s:.12}" for name, value in choice.options.items())
     return f"{choice.name}:{options}" if options else choice.name
 
 
-def sampler_of(choice: NamedOptions, atelier: Atelier) -> Sampler:
+def make_sampler(choice: NamedOptions, atelier: Atelier) -> Sampler:
     """Return a sampler with its options."""
     resolved = choice.resolve(atelier.samplers)
     return partial(atelier.samplers.get(resolved.name), **resolved.options)
 
 
-def schedule_of(
+def make_schedule(
     choice: NamedOptions, problem: Problem, atelier: Atelier
 ) -> Callable[[int], SigmaGrid]:
-    """Return what makes the grid of a number of steps for a problem."""
+    """Return the schedule of a choice: a number of steps -> the sigmas for a problem."""
     resolved = choice.resolve(atelier.schedules)
     schedule = atelier.schedules.get(resolved.name)
     return lambda steps: schedule(steps, problem.process, **resolved.options)

@@ -1,4 +1,4 @@
-"""A mixture of Gaussians, of which the exact denoiser is known."""
+"""A mixture of Gaussians, whose exact denoiser is known."""
 
 from collections.abc import Sequence
 
@@ -15,22 +15,23 @@ _MODES = 8
 _STD = 0.05
 
 
-def mixture(
+def make_mixture(
     process: Process, seeds: Sequence[int], dimensions: int = 16, modes: int = _MODES
 ) -> Problem:
     """Return the problem of sampling narrow modes at random places, in float64.
 
-    The modes have a deviation of 0.05 about means of unit variance: as pictures do, the data fill
-    little of their space, and the ways of x are straight at first and bend where a mode is chosen.
+    The modes have a standard deviation of 0.05 about means of unit variance. As with pictures, the
+    data fill little of their space, and the paths of x are straight at first and bend where they
+    choose a mode.
     """
     generator = torch.Generator().manual_seed(0)
     means = torch.randn(modes, dimensions, dtype=torch.float64, generator=generator)
-    denoise = exact_denoise(means, _STD, process.frame)
+    denoise = make_exact_denoise(means, _STD, process.frame)
     return Problem("mixture", process, denoise, seeds, (dimensions,), torch.float64)
 
 
-def exact_denoise(means: Tensor, std: float, frame: FrameOfReference) -> Denoise:
-    """Return E[x0 | x] for x0 of equally likely normal modes (K, D) of one deviation.
+def make_exact_denoise(means: Tensor, std: float, frame: FrameOfReference) -> Denoise:
+    """Return the `denoise` E[x0 | x] for equally likely normal modes with means (K, D).
 
     Given its mode k, x0 is normal with mean mu_k + g (x - alpha mu_k), where
     g = alpha std^2 / (alpha^2 std^2 + sigma^2); k has the weight exp(-|x - alpha mu_k|^2 /

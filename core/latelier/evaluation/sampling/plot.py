@@ -1,4 +1,4 @@
-"""Error against calls of the model, drawn."""
+"""A plot of errors by calls of the model."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,30 +7,32 @@ from pathlib import Path
 from typing import Any
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.evaluation.sampling.comparison import Measured
+from latelier.evaluation.sampling.comparison import Measurement
+
+NO_MATPLOTLIB = "a plot needs matplotlib: pip install 'latelier[plot]'"
 
 
-def check_plotting() -> None:
-    """Check that plots can be drawn, before what they show is worked out.
+def is_available() -> bool:
+    """Return whether matplotlib, which draws the plot, is installed."""
+    return find_spec("matplotlib") is not None
+
+
+def plot(measured: Sequence[Measurement], path: Path) -> None:
+    """Draw a line for each sampler and schedule, on logarithmic axes.
+
+    Args:
+        measured: of one problem.
+        path: the file to write, whose suffix chooses the format.
 
     Raises:
         InvalidInputError: matplotlib is not installed.
     """
-    if find_spec("matplotlib") is None:
-        raise InvalidInputError("a plot needs matplotlib: pip install 'latelier[plot]'")
-
-
-def plot(measured: Sequence[Measured], path: Path) -> None:
-    """Draw a line for each sampler and schedule, both axes logarithmic; the suffix says how.
-
-    Raises:
-        InvalidInputError: matplotlib is not installed.
-    """
-    check_plotting()
+    if not is_available():
+        raise InvalidInputError(NO_MATPLOTLIB)
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
-    lines: dict[str, list[Measured]] = defaultdict(list)
+    lines: dict[str, list[Measurement]] = defaultdict(list)
     for each in measured:
         lines[f"{each.sampler}, {each.schedule}"].append(each)
     figure = Figure(figsize=(9, 6), layout="constrained")

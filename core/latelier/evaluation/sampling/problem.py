@@ -1,4 +1,4 @@
-"""What samplers are compared on: a model, starting points, and how far from the truth an end is."""
+"""The problem that compared samplers solve: a model and starting points."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -17,8 +17,13 @@ from latelier.diffusion.processes.process import Process
 class Problem:
     """The probability-flow ODE dx/dsigma = (x - x0(x, sigma)) / sigma of a model, from noise.
 
-    denoise: x0 of x (B, *shape) at sigma. seeds: of the B starting points, and of what samplers
-    draw on the way. dtype: of x.
+    Attributes:
+        name: to be shown.
+        process: the noise process of the model.
+        denoise: x0 of x (B, *shape) at sigma.
+        seeds: of the B starting points, and of the noise that samplers draw.
+        shape: of one starting point.
+        dtype: of x.
     """
 
     name: str
@@ -28,18 +33,17 @@ class Problem:
     shape: tuple[int, ...]
     dtype: torch.dtype = torch.float32
 
-    def solved(self, sampler: Sampler, grid: SigmaGrid) -> Tensor:
-        """Return where a sampler ends on a grid, (B, *shape), in the model's scale."""
+    def solve(self, sampler: Sampler, grid: SigmaGrid) -> Tensor:
+        """Return the last x of a sampler, (B, *shape), on the scale of the model."""
         noise = PerImageNoise(self.seeds, self.shape)
         x = self.process.initial(noise.initial().to(self.dtype), grid.sigmas[0])
         with torch.no_grad():
             steps = run_sampler(sampler, self.denoise, x, grid, noise)
-            [last] = deque(steps, maxlen=1)  # a thousand of them would fill the memory
+            [last] = deque(steps, maxlen=1)  # a thousand steps would fill the memory
             return self.process.finish(last.x, last.sigma)
 
 
-def relative_errors(ends: Tensor, exact: Tensor) -> Tensor:
+def measure_errors(ends: Tensor, exact: Tensor) -> Tensor:
     """Return |end - exact| / |exact| of each image, (B,) float64; L2 over all of its numbers."""
     ends, exact = ends.double().flatten(1), exact.double().flatten(1)
-    errors: Tensor = (ends - exact).norm(dim=1) / exact.norm(dim=1)
-    return errors
+    return (ends - exact).norm(dim=1) / exact.norm(dim=1)
