@@ -7,8 +7,8 @@ import pytest
 
 KERNEL = """
 import importlib, pkgutil, latelier.kernel
-for module in pkgutil.iter_modules(latelier.kernel.__path__):
-    importlib.import_module(f"latelier.kernel.{module.name}")
+for module in pkgutil.walk_packages(latelier.kernel.__path__, "latelier.kernel."):
+    importlib.import_module(module.name)
 """
 SCHEMAS = """
 import latelier
