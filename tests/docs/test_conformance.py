@@ -8,7 +8,12 @@ from tempfile import TemporaryDirectory
 import latelier
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.policy import Policy
-from latelier.testing import ConditionerContract, SamplerContract
+from latelier.testing import (
+    ConditionerContract,
+    GuidanceContract,
+    SamplerContract,
+    ScheduleContract,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,6 +41,8 @@ def setup_module():
     write_module("documented/readme.py", find_block("README.md", "def euler"))
     write_module("documented/contributing.py", imports + find_block("CONTRIBUTING.md", "def euler"))
     write_module("documented/samplers.py", find_block("docs/samplers.md", "def midpoint"))
+    write_module("documented/schedules.py", find_block("docs/samplers.md", "def quadratic"))
+    write_module("documented/guidance.py", find_block("docs/guidance.md", "def rising"))
     for name in ("inputs", "conditioner"):
         path = f"latelier_brightness/{name}.py"
         write_module(path, find_block("README.md", f"# {path}"))
@@ -54,6 +61,8 @@ class Plugin:
         registrar.sampler(
             "midpoint", factory="documented.samplers:midpoint", order=2, nfe_per_step=2
         )
+        registrar.schedule("quadratic", factory="documented.schedules:quadratic")
+        registrar.guidance("rising", factory="documented.guidance:rising")
         registrar.conditioner(
             "brightness",
             factory="latelier_brightness.conditioner:Brightness",
@@ -92,6 +101,20 @@ class TestBrightness(ConditionerContract):
     config = {"width": 8}
     inputs = [0, 1, {"level": 0.5}]
     bad_inputs = [2, "bright", {"levels": 1}]
+
+    def atelier(self):
+        return ATELIER
+
+
+class TestQuadraticSchedule(ScheduleContract):
+    component = "latelier-documented/quadratic"
+
+    def atelier(self):
+        return ATELIER
+
+
+class TestRisingGuidance(GuidanceContract):
+    component = "latelier-documented/rising"
 
     def atelier(self):
         return ATELIER
