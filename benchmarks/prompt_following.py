@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 import latelier
-from latelier.data.contact_sheet import contact_sheet
+from latelier.data.contact_sheet import draw_contact_sheet
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.classifier.model import (
     CLASSIFIER_WEIGHTS,
@@ -129,7 +129,7 @@ def draw_sheet(pictures: list[Image.Image], results: list[PromptResult], count: 
         f"{each.prompt.text} [{'yes' if each.is_correct else 'no'}: {each.ranked[0]}, {each.color}]"
         for each in results[:count]
     ]
-    return contact_sheet(pictures[:count], captions)
+    return draw_contact_sheet(pictures[:count], captions)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import latelier
 from latelier.checkpoints.component import COMPONENT_FILE, load_component
 from latelier.contracts.components import FirstStage
 from latelier.contracts.images.pixels import tensor_to_pil
-from latelier.data.contact_sheet import contact_sheet
+from latelier.data.contact_sheet import draw_contact_sheet
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.labelled_scenes import render
 from latelier.evaluation.psnr import psnr
@@ -59,7 +59,7 @@ def main() -> None:
     pairs = zip(tensor_to_pil(images[: arguments.sheet]), tensor_to_pil(copies[: arguments.sheet]))
     shown = [picture for pair in pairs for picture in pair]
     zoom = 2 * images.shape[-1]
-    contact_sheet(shown, columns=8, tile=zoom).save(arguments.out / "reconstruction.png")
+    draw_contact_sheet(shown, columns=8, tile=zoom).save(arguments.out / "reconstruction.png")
     print(json.dumps(report, indent=2))
 
 

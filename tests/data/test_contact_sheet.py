@@ -1,7 +1,7 @@
 import pytest
 from PIL import Image
 
-from latelier.data.contact_sheet import contact_sheet
+from latelier.data.contact_sheet import draw_contact_sheet
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -15,26 +15,26 @@ def count(sheet: Image.Image, color: tuple[int, int, int]) -> int:
 
 
 def test_every_image_is_shown_at_tile_size() -> None:
-    sheet = contact_sheet(squares(RED, BLUE, RED), columns=2, tile=32)
+    sheet = draw_contact_sheet(squares(RED, BLUE, RED), columns=2, tile=32)
     assert count(sheet, RED) == 2 * 32 * 32
     assert count(sheet, BLUE) == 32 * 32
 
 
 def test_images_run_row_by_row() -> None:
-    sheet = contact_sheet(squares(RED, RED, BLUE), columns=2, tile=32)
+    sheet = draw_contact_sheet(squares(RED, RED, BLUE), columns=2, tile=32)
     width, height = sheet.size
     assert sheet.getpixel((width // 4, height * 3 // 4)) == BLUE
     assert sheet.getpixel((width // 4, height // 4)) == RED
 
 
 def test_proportions_are_kept() -> None:
-    sheet = contact_sheet([Image.new("RGB", (64, 32), RED)], tile=32)
+    sheet = draw_contact_sheet([Image.new("RGB", (64, 32), RED)], tile=32)
     assert count(sheet, RED) == 32 * 16
 
 
 def test_a_caption_adds_ink_below_its_tile_only() -> None:
-    bare = contact_sheet(squares(RED), tile=64)
-    sheet = contact_sheet(squares(RED), ["a red square"], tile=64)
+    bare = draw_contact_sheet(squares(RED), tile=64)
+    sheet = draw_contact_sheet(squares(RED), ["a red square"], tile=64)
     assert sheet.height > bare.height
     assert sheet.width == bare.width
     assert count(sheet, RED) == count(bare, RED)
@@ -43,7 +43,7 @@ def test_a_caption_adds_ink_below_its_tile_only() -> None:
 
 
 def test_long_captions_stay_inside_their_column() -> None:
-    sheet = contact_sheet(squares(RED, RED), ["word " * 60, ""], columns=2, tile=64)
+    sheet = draw_contact_sheet(squares(RED, RED), ["word " * 60, ""], columns=2, tile=64)
     second_column = sheet.crop((sheet.width // 2 + 3, 70, sheet.width, sheet.height)).convert("L")
     assert min(second_column.tobytes()) == 255
 
@@ -58,4 +58,4 @@ def test_long_captions_stay_inside_their_column() -> None:
 )
 def test_bad_arguments_are_named(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        contact_sheet(**arguments)  # type: ignore[arg-type]
+        draw_contact_sheet(**arguments)  # type: ignore[arg-type]

@@ -122,8 +122,6 @@ def test_an_adapter_is_trained_used_and_registered_as_its_readme_says(tmp_path):
     flags = ["--adapter", "brightness", "--condition", "brightness=0.25", "--steps", "2"]
     done = run(folder, "-m", "latelier", "generate", "a cat", *flags, "-o", "cat.png")
     assert done.returncode == 0, done.stderr
-    done = run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider")
-    assert done.returncode == 0, done.stdout
 
 
 def test_what_it_is_called(tmp_path):

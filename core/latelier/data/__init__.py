@@ -1,1 +1,1 @@
-"""Data sets: procedural scenes, image folders and shards."""
+"""The built-in data set, and contact sheets."""

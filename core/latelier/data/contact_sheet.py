@@ -1,4 +1,4 @@
-"""Arrange images in a grid with a caption under each."""
+"""Contact sheets: images in rows, each with a caption."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,23 @@ _INK = (60, 60, 66)
 _LINES = 4
 
 
-def contact_sheet(
+def draw_contact_sheet(
     images: Sequence[Image.Image],
     captions: Sequence[str] | None = None,
     columns: int = 8,
     tile: int = 128,
 ) -> Image.Image:
-    """Return one RGB image that shows all of ``images``, row by row.
+    """Return an RGB image that shows all of `images`, row by row.
 
-    Each image is fitted into a square of ``tile`` pixels, keeping its proportions. A caption is
-    wrapped to the width of its tile and cut off with an ellipsis after four lines.
+    Args:
+        images: of any size and mode; at least one.
+        captions: one for each image. They are wrapped, and shortened to four lines.
+        columns: images in a row.
+        tile: side in pixels of the square that an image is scaled to, keeping its proportions.
+
+    Raises:
+        ValueError: `images` is empty, `captions` has another length, or `columns` or `tile` is
+            too small.
     """
     if not images:
         raise ValueError("images is empty, but a contact sheet needs at least one")
@@ -50,7 +57,7 @@ def contact_sheet(
 
 
 def _fit(image: Image.Image, tile: int) -> Image.Image:
-    """Scale to ``tile`` pixels; small pictures are enlarged in whole steps, so they stay crisp."""
+    """Return the image scaled to `tile` pixels; whole factors keep its pixels crisp."""
     factor = tile / max(image.size)
     size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
     crisp = factor >= 1 and factor == int(factor)
@@ -59,7 +66,7 @@ def _fit(image: Image.Image, tile: int) -> Image.Image:
 
 
 def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
-    """Break text into at most four lines no wider than ``width`` pixels, if its words allow."""
+    """Return the text in at most four lines; only a long single word exceeds `width` pixels."""
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word

@@ -13,7 +13,6 @@ from latelier.data.emoji_scenes.backgrounds import BACKGROUND_KINDS
 from latelier.data.emoji_scenes.glyphs import vocabulary
 from latelier.data.emoji_scenes.palette import COLORS
 from latelier.data.emoji_scenes.places import PLACES
-from latelier.data.emoji_scenes.scene import _Drawn, _paint, _shadow
 
 
 def scenes(config: SceneConfig, number: int = 60) -> list[Scene]:
@@ -99,26 +98,6 @@ def test_arrangements_that_hide_an_object_are_refused(monkeypatch: pytest.Monkey
     monkeypatch.setattr(scene_module, "place_objects", lambda *_: next(offers))
     scene = compose(SceneConfig(objects=(2, 2)), np.random.default_rng(0))
     assert all(item.visible > 0.9 for item in scene.objects)
-
-
-def test_painting_runs_from_back_to_front() -> None:
-    layers: list[_Drawn] = []
-    for color in ((200, 0, 0), (0, 0, 200)):
-        pixels = np.zeros((16, 16, 4), dtype=np.uint8)
-        pixels[4:12, 4:12] = (*color, 255)
-        layers.append(_Drawn(pixels, pixels[..., 3] > 0))
-    image = _paint(np.full((16, 16, 3), 100, dtype=np.float32), layers, shadow=False)
-    assert image[8, 8].tolist() == [200, 0, 0]
-    assert image[0, 0].tolist() == [100, 100, 100]
-
-
-def test_shadow_lies_just_below_its_object() -> None:
-    alpha = np.zeros((64, 64), dtype=np.uint8)
-    alpha[20:40, 20:40] = 255
-    shadow = _shadow(alpha)[..., 0]
-    assert 0 < shadow[42, 30] < shadow[38, 30] == 1
-    assert shadow[19, 30] < 0.1
-    assert not shadow[50:].any()
 
 
 def test_picture_shows_the_background_outside_the_masks() -> None:
@@ -227,11 +206,11 @@ def test_two_processes_draw_the_same_bytes() -> None:
     [
         ("vocabulary", "big", "'basic' or 'all'"),
         ("backgrounds", ("plaid",), "'plain', 'gradient', 'stripes', 'dots', 'checks' or 'place'"),
-        ("backgrounds", (), r'\("plain",\) would be right'),
+        ("backgrounds", (), r'such as \("plain",\)'),
         ("size", 15, "greater than or equal to 16"),
-        ("objects", (3, 2), r"\(2, 3\) would be right"),
+        ("objects", (3, 2), r"such as \(2, 3\)"),
         ("objects", (0, 2), "greater than or equal to 1"),
-        ("scale", (0.9, 0.5), r"\(0.5, 0.9\) would be right"),
+        ("scale", (0.9, 0.5), r"such as \(0.5, 0.9\)"),
         ("colour", "red", "Extra inputs are not permitted"),
     ],
 )

@@ -45,7 +45,7 @@ def preview(
 
     from latelier.contracts.errors import InvalidInputError
     from latelier.contracts.frozen import validate
-    from latelier.data.contact_sheet import contact_sheet
+    from latelier.data.contact_sheet import draw_contact_sheet
     from latelier.data.emoji_scenes import SceneConfig
     from latelier.data.emoji_scenes.dataset import EmojiScenes
 
@@ -55,7 +55,7 @@ def preview(
     config = validate(SceneConfig, values, "scenes", InvalidInputError)
     dataset = EmojiScenes(config, seed, count)
     scenes = [dataset.scene(index) for index in range(count)]
-    sheet = contact_sheet(
+    sheet = draw_contact_sheet(
         [Image.fromarray(scene.image) for scene in scenes],
         [scene.caption for scene in scenes],
         tile=max(128, size),

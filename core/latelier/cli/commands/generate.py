@@ -97,7 +97,7 @@ def generate(
     source, inputs = read_model_inputs(model, prompt, condition or (), atelier, adapters)
     check_names(request, atelier)
 
-    from latelier.data.contact_sheet import contact_sheet as tile_images
+    from latelier.data.contact_sheet import draw_contact_sheet
     from latelier.pipeline import load
 
     pipeline = attach_adapters(load(source, device, dtype, atelier=atelier), adapters)
@@ -113,7 +113,9 @@ def generate(
         else:
             show_line(path)
     if sheet is not None:
-        save_image(tile_images(images, [f"seed {seed}" for seed in seeds]), sheet, force=force)
+        save_image(
+            draw_contact_sheet(images, [f"seed {seed}" for seed in seeds]), sheet, force=force
+        )
     if as_json:
         show_json(rows)
 

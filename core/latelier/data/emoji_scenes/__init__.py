@@ -1,6 +1,6 @@
-"""Procedural scenes of pictograms: caption, boxes, masks and maps are all known exactly.
+"""Procedural scenes of pictograms, with exact captions, boxes, masks and maps.
 
-The torch data set is in ``latelier.data.emoji_scenes.dataset``; nothing here imports torch.
+`latelier.data.emoji_scenes.dataset` has the torch data set; this package does not import torch.
 """
 
 from latelier.data.emoji_scenes.backgrounds import BACKGROUND_KINDS, BackgroundInfo

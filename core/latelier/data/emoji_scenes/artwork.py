@@ -1,4 +1,4 @@
-"""Pixels of the glyphs: the atlas, a mip-map of each tile, and placing a tile in a frame."""
+"""Draws glyphs: the atlas of tiles, mip-maps of a tile, and its placement in an image."""
 
 import functools
 import math
@@ -26,10 +26,14 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where and how a glyph stands in the frame.
+    """Position and orientation of a glyph in an image.
 
-    ``x`` and ``y`` are the centre of its artwork and ``scale`` its longest side, all as fractions
-    of the frame; ``angle`` turns it counter-clockwise, in degrees.
+    Attributes:
+        x: centre of its artwork, 0 (left) to 1.
+        y: centre of its artwork, 0 (top) to 1.
+        scale: longest side of its artwork, 1 for the side of the image.
+        angle: degrees, counter-clockwise.
+        mirrored: whether it is mirrored left to right.
     """
 
     x: float
@@ -41,7 +45,7 @@ class Placement:
 
 @functools.cache
 def _atlas() -> Image.Image:
-    """Return the atlas with colours multiplied by alpha, the form in which pixels may be mixed."""
+    """Return the atlas with premultiplied alpha, as resampling needs it."""
     with Image.open(ASSETS / "atlas.webp") as image:
         return image.convert("RGBA").convert("RGBa")
 
@@ -63,7 +67,7 @@ def _artwork_box(index: int) -> tuple[int, int, int, int]:
 
 @functools.cache
 def _level(index: int, side: int) -> Image.Image:
-    """Return the tile scaled to ``side`` pixels, inside a transparent rim."""
+    """Return the tile scaled to `side` pixels, inside a transparent rim."""
     scaled = _tile(index)
     if side != TILE:
         scaled = scaled.resize((side, side), Image.Resampling.HAMMING)
@@ -73,7 +77,7 @@ def _level(index: int, side: int) -> Image.Image:
 
 
 def extent(index: int, angle: float) -> tuple[float, float]:
-    """Return half the width and half the height of the turned artwork when its scale is 1."""
+    """Return half the width and half the height of the rotated artwork at scale 1."""
     left, top, right, bottom = _artwork_box(index)
     longest = 2 * max(right - left, bottom - top)
     width, height = (right - left) / longest, (bottom - top) / longest
@@ -82,13 +86,13 @@ def extent(index: int, angle: float) -> tuple[float, float]:
 
 
 def draw_glyph(index: int, placement: Placement, size: int) -> Pixels:
-    """Draw a glyph into an otherwise empty frame: (size, size, 4), colours times alpha."""
+    """Return an image (size, size, 4) with a glyph, premultiplied by alpha."""
     left, top, right, bottom = _artwork_box(index)
     longest = max(right - left, bottom - top)
     side = placement.scale * size * TILE / longest
     level = next((s for s in reversed(_LEVELS) if s >= side * 0.999), TILE)
     image = _level(index, level)
-    # Pillow asks for the map from frame pixels to source pixels.
+    # Pillow takes the map from image pixels to source pixels.
     step = level / side
     cosine = step * math.cos(math.radians(placement.angle))
     sine = step * math.sin(math.radians(placement.angle))
@@ -98,9 +102,10 @@ def draw_glyph(index: int, placement: Placement, size: int) -> Pixels:
     source_y = (top + bottom) / 2 * level / TILE + _RIM
     x, y = placement.x * size, placement.y * size
     matrix = (a, b, source_x - a * x - b * y, d, e, source_y - d * x - e * y)
-    frame = (size, size)
     bicubic = Image.Resampling.BICUBIC
-    return np.asarray(image.transform(frame, Image.Transform.AFFINE, matrix, resample=bicubic))
+    return np.asarray(
+        image.transform((size, size), Image.Transform.AFFINE, matrix, resample=bicubic)
+    )
 
 
 @functools.cache
@@ -118,6 +123,6 @@ def _colors(index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 @functools.cache
 def hidden_share(index: int, rgb: tuple[int, int, int]) -> float:
-    """Return how much of a glyph is lost on colour ``rgb``: of all or of its outline, 0..1."""
+    """Return the share, 0..1, of a glyph or of its outline that is hard to see on colour `rgb`."""
     ground = srgb_to_lab(np.array(rgb, dtype=np.float64) / 255)
     return max(float((color_distance(lab, ground) < 27).mean()) for lab in _colors(index))

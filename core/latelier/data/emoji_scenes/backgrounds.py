@@ -1,4 +1,4 @@
-"""What lies behind the objects: plain colours, gradients, patterns and places."""
+"""Backgrounds: plain colours, gradients, patterns and places."""
 
 import functools
 from dataclasses import dataclass
@@ -28,10 +28,13 @@ Canvas: TypeAlias = NDArray[np.floating]
 
 @dataclass(frozen=True, slots=True)
 class BackgroundInfo:
-    """What a background shows, in the words a caption uses.
+    """A background in the words of captions.
 
-    ``colors`` are palette names, the dominant one first, and empty for a place. ``style`` is the
-    direction of a gradient ("vertical", "horizontal", "radial"), the name of a place, or empty.
+    Attributes:
+        kind: of the background.
+        colors: names in the palette, the dominant one first; empty for a place.
+        style: direction of a gradient ("vertical", "horizontal", "radial"), name of a place, or
+            empty.
     """
 
     kind: BackgroundKind
@@ -40,7 +43,7 @@ class BackgroundInfo:
 
     @property
     def tones(self) -> tuple[tuple[int, int, int], ...]:
-        """The sRGB colours an object has to stand out from, channels in 0..255."""
+        """The sRGB colours, 0..255, that objects must stand out from."""
         if self.kind == "place":
             return PLACES[self.style].tones
         return tuple(COLORS[name].rgb for name in self.colors)
@@ -48,14 +51,14 @@ class BackgroundInfo:
 
 @dataclass(frozen=True, slots=True)
 class Backdrop:
-    """A drawn background: ``image`` (H, W, 3) in 0..255 and ``semantics`` (H, W) class ids."""
+    """A drawn background: `image` (H, W, 3) in 0..255 and `semantics` (H, W) class ids."""
 
     image: Canvas
     semantics: NDArray[np.uint8]
 
 
 def sample_background(kind: BackgroundKind, rng: np.random.Generator) -> BackgroundInfo:
-    """Draw the colours and the style of a background of the given kind."""
+    """Return a background of this kind with random colours and style."""
     if kind == "place":
         return BackgroundInfo(kind, style=list(PLACES)[rng.integers(len(PLACES))])
     pair = _COLOR_PAIRS[rng.integers(len(_COLOR_PAIRS))]
@@ -68,7 +71,7 @@ def sample_background(kind: BackgroundKind, rng: np.random.Generator) -> Backgro
 
 
 def draw_background(info: BackgroundInfo, size: int, rng: np.random.Generator) -> Backdrop:
-    """Draw a background of ``size`` x ``size`` pixels; ``rng`` sets phases, angles and details."""
+    """Return a background of `size` x `size` pixels with random phases, angles and details."""
     if info.kind == "place":
         image, semantics = draw_place(info.style, size, rng)
         return Backdrop(image, semantics)
@@ -83,20 +86,20 @@ def draw_background(info: BackgroundInfo, size: int, rng: np.random.Generator) -
 
 
 def _shade(color: Canvas) -> Canvas:
-    """Return the other end of a gradient in one colour: lighter, or darker if it is light."""
+    """Return the second colour of a one-colour gradient: lighter, or darker if it is light."""
     toward = 255.0 if color.mean() < 150 else 0.0
     return color + np.float32(0.35) * (np.float32(toward) - color)
 
 
 @functools.cache
 def _grid(size: int) -> tuple[Canvas, Canvas]:
-    """Return the x and y of the pixel centres as fractions of the frame, each (size, size)."""
+    """Return the x and y of the pixel centres as fractions of the image, each (size, size)."""
     axis = pixel_centers(size)
     return np.tile(axis, (size, 1)), np.tile(axis[:, None], (1, size))
 
 
 def _share_of_second(info: BackgroundInfo, size: int, rng: np.random.Generator) -> Canvas:
-    """Return how much of the second colour each pixel has, 0..1, shape (size, size)."""
+    """Return the share of the second colour in each pixel, 0..1, shape (size, size)."""
     x, y = _grid(size)
     if info.kind == "gradient":
         return _gradient(info.style, x, y)
@@ -123,12 +126,11 @@ def _share_of_second(info: BackgroundInfo, size: int, rng: np.random.Generator) 
 
 def _wave(t: Canvas) -> Canvas:
     """Return the triangle wave of period 1 that rises from 0 at whole numbers to 1 between."""
-    distance: Canvas = np.abs(2 * (t - np.floor(t + 0.5)))
-    return distance
+    return np.abs(2 * (t - np.floor(t + 0.5)))
 
 
 def _unit(t: Canvas) -> Canvas:
-    """Hold values in 0..1."""
+    """Return values clipped to 0..1."""
     return np.asarray(np.clip(t, 0, 1), dtype=np.float32)
 
 

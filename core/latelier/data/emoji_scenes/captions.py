@@ -41,7 +41,7 @@ _MADE_OF = {"stripes": "striped", "checks": "checkered"}
 
 
 def article(name: str) -> str:
-    """Return "a", "an", "the" or, for a plural, a mass or a proper name, nothing."""
+    """Return "a", "an" or "the", or "" for a plural, a mass noun or a proper name."""
     if name in _BARE:
         return ""
     return _ARTICLES.get(name) or ("an" if name[0].lower() in "aeiou" else "a")
@@ -53,7 +53,7 @@ def noun_phrase(name: str) -> str:
 
 
 def background_phrase(info: BackgroundInfo) -> str:
-    """Return where the objects are, with a preposition: "on a blue background", "in a meadow"."""
+    """Return the background with a preposition: "on a blue background", "in a meadow"."""
     if info.kind == "place":
         return PLACES[info.style].where
     first = info.colors[0]
@@ -81,7 +81,7 @@ def background_tag(info: BackgroundInfo) -> str:
 
 
 def enumerate_nouns(names: Sequence[str]) -> str:
-    """Join noun phrases: "a cat", "a cat and a dog", "a cat, a dog and an owl"."""
+    """Return noun phrases joined: "a cat", "a cat and a dog", "a cat, a dog and an owl"."""
     phrases = [noun_phrase(name) for name in names]
     if len(phrases) == 1:
         return phrases[0]
@@ -94,10 +94,13 @@ def write_caption(
     rng: np.random.Generator,
     relation: str | None = None,
 ) -> str:
-    """Return a caption in a randomly chosen template.
+    """Return a caption from a random template.
 
-    ``background`` is None where the caption is to leave it out. ``relation`` ("to the left of")
-    says how the first of exactly two objects stands to the second.
+    Args:
+        names: of the objects.
+        background: None: the caption does not mention it.
+        rng: source of random numbers.
+        relation: of the first of exactly two objects to the second, such as "to the left of".
     """
     subject = enumerate_nouns(names)
     if relation is not None and rng.random() < 0.7:

@@ -11,10 +11,15 @@ from latelier.data.emoji_scenes.scene import Scene, SceneConfig, compose
 
 
 class SceneItem(TypedDict):
-    """One training item: ``image`` is float32 (3, H, W) in [-1, 1].
+    """One training sample.
 
-    ``layout`` lists the objects, each a box x0, y0, x1, y1 in 0..1 and a label; ``semantic_map`` is
-    (H, W) uint8.
+    Attributes:
+        image: float32 (3, H, W) in [-1, 1].
+        prompt: the caption.
+        class_label: class of the main object.
+        layout: objects, each with "box" (x0, y0, x1, y1 in 0..1) and "label".
+        semantic_map: (H, W) uint8.
+        index: of the sample.
     """
 
     image: torch.Tensor
@@ -26,16 +31,20 @@ class SceneItem(TypedDict):
 
 
 class EmojiScenes(Dataset[SceneItem]):
-    """A practically endless data set: item ``index`` follows from (config, seed, index) alone."""
+    """A practically endless data set: (config, seed, index) determine a sample."""
 
     def __init__(
         self, config: SceneConfig | None = None, seed: int = 0, length: int = 1_000_000
     ) -> None:
-        """Prepare ``length`` scenes; nothing is drawn before it is asked for."""
+        """Create the data set. Scenes are drawn when they are read.
+
+        Raises:
+            ValueError: `seed` is negative, or `length` is below 1.
+        """
         if seed < 0:
-            raise ValueError(f"seed is {seed}, but it must be 0 or more")
+            raise ValueError(f"expected a seed of 0 or more, not {seed}")
         if length < 1:
-            raise ValueError(f"length is {length}, but it must be 1 or more")
+            raise ValueError(f"expected a length of 1 or more, not {length}")
         self.config = config or SceneConfig()
         self.seed = seed
         self.length = length
@@ -45,14 +54,14 @@ class EmojiScenes(Dataset[SceneItem]):
         return self.length
 
     def scene(self, index: int) -> Scene:
-        """Return scene ``index`` (0 to ``length - 1``) with its boxes, maps and background."""
+        """Return scene `index`, 0 to `length - 1`, with its annotations."""
         if not 0 <= index < self.length:
             raise IndexError(f"index {index} is outside 0..{self.length - 1}")
         generator = np.random.Generator(np.random.Philox(key=[self.seed, index]))
         return compose(self.config, generator)
 
     def __getitem__(self, index: int) -> SceneItem:
-        """Return the image, its caption, the class id of the main object, and where things are."""
+        """Return scene `index` as a training sample."""
         scene = self.scene(index)
         image = torch.tensor(scene.image, dtype=torch.float32)
         return {

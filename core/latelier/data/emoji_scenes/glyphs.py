@@ -11,7 +11,7 @@ ASSETS = Path(__file__).parent / "assets"
 VocabularyName = Literal["basic", "all"]
 VOCABULARIES: tuple[VocabularyName, ...] = get_args(VocabularyName)
 
-# Unicode's top-level groups, in its order; the semantic map gives each an id.
+# Unicode's top-level groups, in its order; each has an id in the semantic map.
 GROUPS = (
     "Smileys & Emotion",
     "People & Body",
@@ -26,7 +26,7 @@ GROUPS = (
 
 @dataclass(frozen=True, slots=True)
 class Glyph:
-    """One pictogram: its tile in the atlas, its code point and what Unicode says it shows."""
+    """One pictogram: its tile in the atlas, and its code point, name and groups in Unicode."""
 
     index: int
     code_point: str
@@ -46,7 +46,7 @@ def all_glyphs() -> tuple[Glyph, ...]:
 def vocabulary(name: VocabularyName) -> tuple[Glyph, ...]:
     """Return the glyphs of a vocabulary; a glyph's position in it is its class id.
 
-    ``"all"`` is the whole atlas. ``"basic"`` is 512 objects that stay distinct from each other
+    `"all"` is the whole atlas. `"basic"` is 512 objects that stay distinct from each other
     at 64 pixels; its order is fixed, since trained models depend on it.
     """
     if name == "all":

@@ -1,4 +1,4 @@
-"""Where objects stand in the frame, and how two of them relate."""
+"""Positions of objects in an image, and the relation of two of them."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ import numpy as np
 from latelier.data.emoji_scenes.artwork import Placement, extent
 
 Box = tuple[float, float, float, float]
-"""Left, top, right, bottom as fractions of the frame."""
+"""Left, top, right, bottom as fractions of the image."""
 
 Cell = tuple[float, float, float]
-"""Where an object starts from: x, y and its share of the frame."""
+"""Nominal x and y of an object, and its size relative to a lone one."""
 
 _ARRANGEMENTS: dict[int, tuple[tuple[Cell, ...], ...]] = {
     2: (
@@ -34,10 +34,15 @@ def place_objects(
     mirror: bool,
     rng: np.random.Generator,
 ) -> list[Placement]:
-    """Draw one placement for each glyph (1 to 4), the front-most object first.
+    """Return a random placement for each of 1 to 4 glyphs, the front-most object first.
 
-    ``scale`` is the range of a lone object's longest side, as a fraction of the frame; several
-    objects take their share of it. ``rotation`` is a range of degrees.
+    Args:
+        glyphs: indices of the glyphs.
+        scale: range of a lone object's longest side, as a fraction of the image; several objects
+            are smaller.
+        rotation: range of the angle, in degrees.
+        mirror: whether to mirror half of the objects.
+        rng: source of random numbers.
     """
     if len(glyphs) == 1:
         cells: Sequence[Cell] = ((0.5, 0.5, 1.0),)
@@ -61,26 +66,26 @@ def _place(
     mirror: bool,
     rng: np.random.Generator,
 ) -> Placement:
-    """Place one glyph near the centre of its cell, wholly inside the frame where it fits."""
+    """Return a placement near the centre of a cell, wholly inside the image if it fits."""
     size = float(rng.uniform(*scale)) * cell[2]
     angle = float(rng.uniform(*rotation))
     half_width, half_height = (half * size for half in extent(glyph, angle))
     jitter = rng.uniform(-0.04, 0.04, size=2)
     mirrored = bool(rng.random() < 0.5) and mirror
-    x = _hold(cell[0] + jitter[0], half_width)
-    y = _hold(cell[1] + jitter[1], half_height)
+    x = _clamp_center(cell[0] + jitter[0], half_width)
+    y = _clamp_center(cell[1] + jitter[1], half_height)
     return Placement(x, y, size, angle, mirrored)
 
 
-def _hold(center: float, half: float) -> float:
-    """Move a centre so that ``half`` on either side of it lies in 0..1, if it can."""
+def _clamp_center(center: float, half: float) -> float:
+    """Return the centre, moved so that `half` on both sides lies in 0..1 if that is possible."""
     if half >= 0.5:
         return 0.5
     return float(min(max(center, half), 1 - half))
 
 
 def relation(first: Box, second: Box) -> str | None:
-    """Return how ``first`` (in front) stands to ``second``, or None if no words fit well."""
+    """Return the relation of `first` (in front) to `second`, such as "to the left of"."""
     gap_x = max(first[0] - second[2], second[0] - first[2])
     gap_y = max(first[1] - second[3], second[1] - first[3])
     if gap_x < -0.03 and gap_y < -0.03:

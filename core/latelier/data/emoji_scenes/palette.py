@@ -1,4 +1,4 @@
-"""Sixteen named colours, far enough apart that a name can be judged from a picture."""
+"""Sixteen named colours, distinct enough that a picture shows which of them it has."""
 
 from typing import NamedTuple
 
@@ -52,7 +52,7 @@ _XYZ = np.array(
 
 
 def srgb_to_lab(rgb: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Convert sRGB in 0..1, shape (..., 3), to CIE L*a*b* under D65 (L in 0..100)."""
+    """Return sRGB in 0..1, shape (..., 3), as CIE L*a*b* under D65 (L in 0..100)."""
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     xyz = linear @ _XYZ.T
     threshold = 6 / 29
@@ -63,8 +63,7 @@ def srgb_to_lab(rgb: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def color_distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the CIE76 distance of two Lab arrays of shape (..., 3); about 2 is just visible."""
-    distance: NDArray[np.float64] = np.sqrt(((first - second) ** 2).sum(axis=-1))
-    return distance
+    return np.sqrt(((first - second) ** 2).sum(axis=-1))
 
 
 def lab_distance(first: Color, second: Color) -> float:

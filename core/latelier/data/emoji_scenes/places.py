@@ -16,10 +16,21 @@ Classes: TypeAlias = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A landscape: colours from top to bottom, where its horizon may be, and its details.
+    """A landscape. Lengths are fractions of the image.
 
-    ``horizon`` is a range of heights and ``waves`` the height of the hills on it, as fractions of
-    the frame. ``disc`` is a sun or moon and ``specks`` are small dots in the named region.
+    Attributes:
+        where: its phrase in a caption.
+        sky: colours of the sky, from top to bottom.
+        ground: colours of the ground, from top to bottom.
+        ground_class: id of the ground in the semantic map.
+        horizon: range of the horizon's height.
+        waves: height of the hills on the horizon.
+        disc: colour of a sun or moon.
+        disc_radius: radius of the sun or moon.
+        disc_on_horizon: whether the sun or moon is on the horizon.
+        specks: colours of small dots.
+        specks_in: id of the region with the dots.
+        strip: colour of water at the horizon.
     """
 
     where: str
@@ -37,7 +48,7 @@ class Place:
 
     @property
     def tones(self) -> tuple[RGB, ...]:
-        """The colours an object has to stand out from."""
+        """The colours that objects must stand out from."""
         return (self.sky[1], self.ground[0])
 
 
@@ -97,7 +108,7 @@ PLACES = {
 
 
 def draw_place(name: str, size: int, rng: np.random.Generator) -> tuple[Canvas, Classes]:
-    """Draw a place: its image (size, size, 3) in 0..255 and its semantic map (size, size)."""
+    """Return the image (size, size, 3) in 0..255 of a place and its semantic map (size, size)."""
     place = PLACES[name]
     axis = pixel_centers(size)
     level = np.float32(rng.uniform(*place.horizon))
@@ -120,7 +131,7 @@ def draw_place(name: str, size: int, rng: np.random.Generator) -> tuple[Canvas, 
 
 
 def pixel_centers(size: int) -> Canvas:
-    """Return the centres of a row of pixels as fractions of the frame, shape (size,)."""
+    """Return the centres of a row of pixels as fractions of the image, shape (size,)."""
     return np.linspace(0.5 / size, 1 - 0.5 / size, size, dtype=np.float32)
 
 
@@ -133,7 +144,7 @@ def _hills(axis: Canvas, rng: np.random.Generator) -> Canvas:
 
 
 def _ramp(ends: tuple[RGB, RGB], t: Canvas) -> Canvas:
-    """Return the colours (N, 3) between two ends at ``t`` (N,), held outside 0..1."""
+    """Return the colours (N, 3) between two ends at `t` (N,), clipped to 0..1."""
     first, last = (np.array(end, dtype=np.float32) for end in ends)
     return first + (last - first) * np.clip(t, 0, 1)[:, None]
 
@@ -147,7 +158,7 @@ def _paint_disc(image: Canvas, axis: Canvas, center: tuple[float, float], place:
 def _paint_specks(
     image: Canvas, semantics: Classes, place: Place, rng: np.random.Generator
 ) -> None:
-    """Sprinkle dots over one region; their size follows the frame, their number does not."""
+    """Paint dots over one region; their size depends on that of the image, their number not."""
     size = len(image)
     side = max(1, size // 64)
     corners = (rng.random((40, 2)) * (size - side)).astype(np.intp)

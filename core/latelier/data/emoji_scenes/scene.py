@@ -1,4 +1,4 @@
-"""Compose a scene: an image together with everything that is true of it."""
+"""Composes scenes: an image with its caption, boxes and maps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from typing import Annotated, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from latelier.data.emoji_scenes.artwork import Placement, draw_glyph, hidden_share
@@ -18,6 +17,7 @@ from latelier.data.emoji_scenes.backgrounds import (
 )
 from latelier.data.emoji_scenes.captions import write_caption
 from latelier.data.emoji_scenes.glyphs import GROUPS, Glyph, VocabularyName, vocabulary
+from latelier.data.emoji_scenes.layers import Layer, paint_layers
 from latelier.data.emoji_scenes.layout import Box, place_objects, relation
 from latelier.data.emoji_scenes.places import WATER
 
@@ -33,15 +33,15 @@ _ATTEMPTS = 24
 Classes: TypeAlias = NDArray[np.uint8]
 
 
-def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
+def _check_ascending(bounds: tuple[float, float]) -> tuple[float, float]:
     if bounds[0] > bounds[1]:
-        raise ValueError(f"the range must rise; {bounds[::-1]} would be right")
+        raise ValueError(f"expected an ascending range such as {bounds[::-1]}, not {bounds}")
     return bounds
 
 
-def _not_empty(kinds: tuple[BackgroundKind, ...]) -> tuple[BackgroundKind, ...]:
+def _check_not_empty(kinds: tuple[BackgroundKind, ...]) -> tuple[BackgroundKind, ...]:
     if not kinds:
-        raise ValueError('at least one kind is needed; ("plain",) would be right')
+        raise ValueError('expected at least one kind, such as ("plain",)')
     return kinds
 
 
@@ -51,7 +51,7 @@ Degrees = Annotated[float, Field(ge=-180, le=180)]
 
 
 class SceneConfig(BaseModel):
-    """What scenes look like; the defaults are for a first model: one object, 64 pixels."""
+    """Appearance of scenes. The defaults suit a first model: one object, 64 pixels."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,18 +59,18 @@ class SceneConfig(BaseModel):
     vocabulary: VocabularyName = Field(
         default="basic", description='"basic" (512 distinct objects) or "all" (the whole atlas).'
     )
-    objects: Annotated[tuple[Count, Count], AfterValidator(_ordered)] = Field(
+    objects: Annotated[tuple[Count, Count], AfterValidator(_check_ascending)] = Field(
         default=(1, 1), description="Least and greatest number of objects, each 1..4."
     )
-    backgrounds: Annotated[tuple[BackgroundKind, ...], AfterValidator(_not_empty)] = Field(
+    backgrounds: Annotated[tuple[BackgroundKind, ...], AfterValidator(_check_not_empty)] = Field(
         default=("plain", "plain", "gradient", "stripes", "dots", "checks", "place", "place"),
         description="Kinds of background; one that is listed twice is drawn twice as often.",
     )
-    scale: Annotated[tuple[Share, Share], AfterValidator(_ordered)] = Field(
+    scale: Annotated[tuple[Share, Share], AfterValidator(_check_ascending)] = Field(
         default=(0.6, 0.85),
-        description="Longest side of a lone object as a fraction of the frame; several share it.",
+        description="Longest side of a lone object as a fraction of the image; several share it.",
     )
-    rotation: Annotated[tuple[Degrees, Degrees], AfterValidator(_ordered)] = Field(
+    rotation: Annotated[tuple[Degrees, Degrees], AfterValidator(_check_ascending)] = Field(
         default=(-12.0, 12.0), description="Range of turns in degrees, counter-clockwise."
     )
     mirror: bool = Field(default=False, description="Whether half of the objects are mirrored.")
@@ -87,8 +87,11 @@ class SceneConfig(BaseModel):
 class SceneObject:
     """One object of a scene.
 
-    ``box`` is the extent of the whole object, hidden parts included, as fractions of the frame;
-    ``visible`` is the share of its pixels, 0..1, that no other object covers.
+    Attributes:
+        glyph: the pictogram.
+        class_id: position in the vocabulary.
+        box: of the whole object with its hidden parts, as fractions of the image.
+        visible: share of its pixels, 0..1, that no other object covers.
     """
 
     glyph: Glyph
@@ -99,12 +102,16 @@ class SceneObject:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """An image and the truth about it.
+    """An image and its exact annotations.
 
-    ``image`` is (H, W, 3) sRGB in 0..255. ``semantic_map`` (H, W) holds positions in
-    ``SEMANTIC_CLASSES``; ``instance_map`` (H, W) holds 0 for the background and ``i + 1`` where
-    ``objects[i]`` is seen. ``class_id`` is that of the main object, ``objects[0]``, which stands
-    in front of the others.
+    Attributes:
+        image: (H, W, 3) sRGB in 0..255.
+        caption: a sentence or a list of tags.
+        class_id: class of the main object, `objects[0]`.
+        objects: the front-most object first.
+        semantic_map: (H, W) positions in `SEMANTIC_CLASSES`.
+        instance_map: (H, W), 0 for the background and i + 1 where `objects[i]` is visible.
+        background: what is behind the objects.
     """
 
     image: NDArray[np.uint8]
@@ -116,21 +123,13 @@ class Scene:
     background: BackgroundInfo
 
     def mask(self, index: int = 0) -> NDArray[np.bool_]:
-        """Return where ``objects[index]`` is seen, (H, W)."""
+        """Return the mask (H, W) of the visible pixels of `objects[index]`."""
         mask: NDArray[np.bool_] = self.instance_map == index + 1
         return mask
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    """An object's pixels (H, W, 4), colours times alpha, and where they cover the frame."""
-
-    pixels: NDArray[np.uint8]
-    covers: NDArray[np.bool_]
-
-
 def compose(config: SceneConfig, rng: np.random.Generator) -> Scene:
-    """Compose one scene; all of it follows from ``config`` and the state of ``rng``."""
+    """Return a scene, which `config` and the state of `rng` determine."""
     glyphs = vocabulary(config.vocabulary)
     least, greatest = config.objects
     count = int(rng.integers(least, greatest + 1))
@@ -147,7 +146,7 @@ def compose(config: SceneConfig, rng: np.random.Generator) -> Scene:
         visible = float(seen.sum() / layer.covers.sum())
         objects.append(SceneObject(glyph, class_id, _box(layer.covers), visible))
     return Scene(
-        image=_paint(backdrop.image, drawn, config.shadow),
+        image=paint_layers(backdrop.image, drawn, config.shadow),
         caption=_caption(config, objects, background, rng),
         class_id=class_ids[0],
         objects=tuple(objects),
@@ -160,7 +159,7 @@ def compose(config: SceneConfig, rng: np.random.Generator) -> Scene:
 def _choose_background(
     config: SceneConfig, glyphs: Sequence[Glyph], rng: np.random.Generator
 ) -> BackgroundInfo:
-    """Draw backgrounds until every object stands out, or return the best of those drawn."""
+    """Return a random background on which every object stands out, or the best of a few."""
     kind = config.backgrounds[rng.integers(len(config.backgrounds))]
     best, least = sample_background(kind, rng), 2.0
     for _ in range(_ATTEMPTS):
@@ -177,10 +176,10 @@ def _choose_background(
 
 def _arrange(
     config: SceneConfig, glyphs: Sequence[Glyph], rng: np.random.Generator
-) -> tuple[list[_Drawn], Classes]:
-    """Place and draw the objects so that none is mostly hidden; return them with the map."""
+) -> tuple[list[Layer], Classes]:
+    """Return the layers of objects, none of them mostly hidden, and the instance map."""
     indices = [glyph.index for glyph in glyphs]
-    best: tuple[list[_Drawn], Classes] | None = None
+    best: tuple[list[Layer], Classes] | None = None
     most = 0.0
     for _ in range(_ATTEMPTS):
         placements = place_objects(indices, config.scale, config.rotation, config.mirror, rng)
@@ -204,13 +203,13 @@ def _arrange(
     return best
 
 
-def _draw(index: int, placement: Placement, size: int) -> _Drawn:
+def _draw(index: int, placement: Placement, size: int) -> Layer:
     pixels = draw_glyph(index, placement, size)
-    return _Drawn(pixels, pixels[..., 3] >= _COVERED)
+    return Layer(pixels, pixels[..., 3] >= _COVERED)
 
 
 def _box(covers: NDArray[np.bool_]) -> Box:
-    """Return the bounding box of the covered pixels as fractions of the frame, xyxy."""
+    """Return the bounding box of the covered pixels, x0, y0, x1, y1 as fractions of the image."""
     rows, columns = np.flatnonzero(covers.any(axis=1)), np.flatnonzero(covers.any(axis=0))
     size = len(covers)
     return (
@@ -219,32 +218,6 @@ def _box(covers: NDArray[np.bool_]) -> Box:
         float((columns[-1] + 1) / size),
         float((rows[-1] + 1) / size),
     )
-
-
-def _paint(
-    backdrop: NDArray[np.floating], drawn: Sequence[_Drawn], shadow: bool
-) -> NDArray[np.uint8]:
-    """Paint the objects over the backdrop, back to front."""
-    image = backdrop.copy()
-    for layer in reversed(drawn):
-        light = 1 - layer.pixels[..., 3:] / np.float32(255)
-        if shadow:
-            light *= 1 - np.float32(0.4) * _shadow(layer.pixels[..., 3])
-        image *= light
-        image += layer.pixels[..., :3]
-    image += np.float32(0.5)
-    np.minimum(image, 255, out=image)
-    return image.astype(np.uint8)
-
-
-def _shadow(alpha: NDArray[np.uint8]) -> NDArray[np.floating]:
-    """Return a soft shadow, 0..1 of shape (H, W, 1), a little below the object."""
-    size = len(alpha)
-    drop = max(1, round(0.03 * size))
-    lowered = np.zeros_like(alpha)
-    lowered[drop:] = alpha[:-drop]
-    soft = Image.fromarray(lowered).filter(ImageFilter.BoxBlur(0.025 * size))
-    return np.asarray(soft, dtype=np.float32)[..., None] / np.float32(255)
 
 
 def _caption(
