@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 NO_PNG = "expected a .png or .jpg file such as 'a.png'"
 
@@ -25,7 +26,7 @@ CASES = {
     "an empty prompt": (["generate", "  ", "MODEL"], "the text is empty"),
     "a prompt that is too long": (["generate", "cat " * 300, "MODEL"], "tokens, but at most 31"),
     "a prompt that is far too long": (["generate", "x" * 2001, "MODEL"], "at most 2000"),
-    "a misspelt model": (["generate", "x", "-m", "emoji-scene"], "no model 'emoji-scene'"),
+    "a misspelt model": (["generate", "x", "-m", "emoji-scene"], "model 'emoji-scene' not found"),
     "a model that is a file": (["generate", "x", "-m", "FILE"], "no model"),
     "a folder without a model": (["generate", "x", "-m", "FOLDER"], "latelier.json"),
     "a misspelt sampler": (["generate", "x", "MODEL", "--sampler", "dim"], "Did you mean 'ddim'"),
@@ -169,7 +170,7 @@ CASES = {
     "a replay of nothing": (["replay", "gone.png"], "gone.png: not found"),
     "a replay of no picture": (["replay", "FILE"], "no picture can be read"),
     "a replay of a foreign picture": (["replay", "PICTURE"], "carries no provenance"),
-    "a model to show that is not there": (["models", "show", "nowhere"], "no model 'nowhere'"),
+    "a model to show that is not there": (["models", "show", "nowhere"], "'nowhere' not found"),
     "a folder to verify without a model": (["models", "verify", "FOLDER"], "latelier.json"),
     "a background that is not there": (["data", "preview", "--background", "plan"], "'plain'"),
     "a vocabulary that is not there": (["data", "preview", "--vocabulary", "small"], "'basic'"),
@@ -187,8 +188,6 @@ def test_one_line_exit_status_2_and_nothing_written(cli, tiny_model, tmp_path, m
     (tmp_path / "file.png").write_text("precious")
     (tmp_path / "broken.json").write_text("nonsense")
     (tmp_path / "folder").mkdir()
-    from PIL import Image
-
     Image.new("RGB", (8, 8)).save(tmp_path / "picture.png")
     (tmp_path / "array.npy").write_text("not an array")
     np.save(tmp_path / "words.npy", np.array(["a", "b"]))
@@ -290,3 +289,34 @@ def test_a_damaged_model(cli, tiny_model, tmp_path, case):
     assert message in done.err
     assert done.err.startswith("error: ")
     assert not (tmp_path / "a.png").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["generate", "a", "--init-image", "FILE"],
+        ["generate", "a", "--init-image", "picture.png", "--mask", "FILE"],
+        ["generate", "a", "--condition", "class_label=@FILE"],
+        ["generate", "a", "--condition", "class_label=@FILE.json"],
+        ["generate", "a", "--condition", "class_label=@FILE.npy"],
+        ["generate", "a", "--schedule", "@FILE"],
+        ["generate", "a", "--adapter", "./FILE"],
+        ["generate", "a", "-o", "FILE"],
+        ["replay", "FILE"],
+        ["strip", "FILE", "-o", "new.png"],
+        ["train", "denoiser", "FILE"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("exists", [False, True])
+def test_an_error_names_a_file_once(cli, tmp_path, arguments, exists):
+    Image.new("RGB", (8, 8)).save(tmp_path / "picture.png")
+    if exists:
+        for name in ("unreadable", "unreadable.json", "unreadable.npy"):
+            (tmp_path / name).write_text("{")
+    if arguments[-1] == "FILE" and "-o" in arguments:
+        arguments = [*arguments[:-1], "picture.png"]
+    done = cli(*(each.replace("FILE", "unreadable") for each in arguments))
+    assert done.status == 2
+    name = "picture.png" if "-o" in arguments and "generate" in arguments else "unreadable"
+    assert done.err.count(name) == 1, done.err

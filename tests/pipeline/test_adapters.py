@@ -432,7 +432,7 @@ class TestFaults:
 
     @pytest.mark.parametrize("name", ["nowhere", "/nowhere", "~nobody-at-all/x"])
     def test_a_name_of_nothing(self, tiny, name):
-        with pytest.raises(UnknownNameError, match=r"there is no folder '.*', and there is no"):
+        with pytest.raises(UnknownNameError, match=r"no adapter '.*'"):
             tiny.with_adapter(name)
 
     @pytest.mark.parametrize("path", ["nowhere", "nowhere/adapter.json"])

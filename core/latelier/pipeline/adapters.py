@@ -58,24 +58,18 @@ def _locate(name: str | Path, atelier: Atelier) -> AdapterSource:
     if not isinstance(name, str | Path):
         raise InvalidInputError(f"an adapter is a registered name or a folder, not {name!r:.80}")
     registry = atelier.adapters
-    path = _expand_user(name)
-    if isinstance(name, str):
+    path = expand_home(name)
+    if isinstance(name, str) and not name.startswith((".", "/", "~")):
         try:
             spec = registry.spec(name)
             return AdapterSource(spec.id, registry.folder(spec.id), spec.version)
         except UnknownNameError as error:
             if not path.exists():
-                raise UnknownNameError(f"there is no folder '{name}', and {error}") from None
+                raise UnknownNameError(f"{error} Nor is there such a folder.") from None
+    elif isinstance(name, str) and not path.exists():
+        raise UnknownNameError(f"no adapter '{name}': there is no such folder")
     folder = path.parent if path.name == ADAPTER_FILE else path
     return AdapterSource(str(folder.resolve()), folder)
-
-
-def _expand_user(name: str | Path) -> Path:
-    """Return a path with ~USER replaced by the home folder, where that user exists."""
-    try:
-        return expand_home(name)
-    except RuntimeError:
-        return Path(name)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.images.reading import explain_unreadable
 from latelier.io.atomic import write_bytes
 from latelier.provenance.large_pictures import without_large_pictures
 
@@ -91,7 +92,8 @@ def read_provenance(path: Path) -> tuple[Image.Image, dict[str, Any]]:
     except FileNotFoundError:
         raise InvalidInputError(f"{path}: not found") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InvalidInputError(f"{path}: no picture can be read from it: {error}") from None
+        reason = explain_unreadable(error)
+        raise InvalidInputError(f"{path}: no picture can be read: {reason}") from None
     try:
         provenance = json.loads(_stored_text(image))
     except ValueError:

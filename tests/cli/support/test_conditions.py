@@ -4,8 +4,9 @@ import json
 
 import pytest
 from PIL import Image
+from pydantic import model_validator
 
-from latelier.cli.support.conditions import read_conditions
+from latelier.cli.support.conditions import check_inputs, read_conditions
 from latelier.contracts import inputs
 from latelier.contracts.errors import InvalidInputError, UnknownNameError
 from latelier.contracts.frozen import Frozen
@@ -70,6 +71,60 @@ def test_a_union_with_a_picture_takes_a_picture(tmp_path):
     picture = tmp_path / "a.png"
     Image.new("RGB", (2, 2)).save(picture)
     assert read_conditions([f"melody=@{picture}"], {"melody": Melody}) == {"melody": str(picture)}
+
+
+class Swatches(Frozen):
+    """A list of colours in its JSON schema, but a picture is taken too, as in latelier-palette."""
+
+    colors: tuple[str, ...]
+    count: int = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_picture(cls, fields):
+        given = fields["colors"]  # a KeyError without it
+        if isinstance(given, Image.Image):
+            return {**fields, "colors": ["red"]}
+        return fields
+
+
+class Two(Swatches):
+    name: str
+
+
+@pytest.mark.parametrize(
+    ("typed", "model"), [("swatches", Swatches), ("swatches.colors", Swatches), ("two.colors", Two)]
+)
+def test_an_input_that_takes_pictures_against_its_schema(tmp_path, typed, model):
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (2, 2), "red").save(path)
+    name, _, field = typed.partition(".")
+    value = read_conditions([f"{typed}=@{path}"], {name: model})[name]
+    picture = value[field] if field else value
+    assert (picture.size, picture.getpixel((0, 0))) == ((2, 2), (255, 0, 0))
+    if model is Swatches:
+        check_inputs({name: value}, {name: model})
+
+
+def test_a_file_that_is_no_picture_is_no_json_and_no_array(tmp_path):
+    (tmp_path / "notes.txt").write_text("red")
+    error = r"^--condition swatches: no image can be read from '.*notes\.txt': its content"
+    with pytest.raises(InvalidInputError, match=error):
+        read_conditions([f"swatches=@{tmp_path / 'notes.txt'}"], {"swatches": Swatches})
+
+
+@pytest.mark.parametrize("typed", ["words", "places.words", "sketch.strength", "swatches.count"])
+def test_an_input_that_takes_no_picture(tmp_path, typed):
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (2, 2), "red").save(path)
+    with pytest.raises(InvalidInputError, match=rf"^--condition {typed}: takes no picture"):
+        read_conditions([f"{typed}=@{path}"], {**KNOWN, "swatches": Swatches})
+
+
+def test_the_picture_of_an_input_whose_plugin_is_missing_stays_a_path(tmp_path):
+    path = tmp_path / "photo.png"
+    path.touch()
+    assert read_conditions([f"gone=@{path}"], KNOWN) == {"gone": str(path)}
 
 
 def test_a_semantic_map_is_a_picture(tmp_path):

@@ -10,7 +10,13 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError, create_model
 
-from latelier.cli.support.values import json_or_text, read_guidance, read_named_options, read_size
+from latelier.cli.support.values import (
+    explain_invalid,
+    json_or_text,
+    read_guidance,
+    read_named_options,
+    read_size,
+)
 from latelier.contracts.errors import InvalidInputError, LatelierError
 from latelier.contracts.frozen import Frozen
 from latelier.pipeline.request import Request
@@ -131,7 +137,7 @@ def _validate(name: str, value: Any, option: str) -> Any:
     try:
         return getattr(model.model_validate({name: value}), name)
     except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        reason = explain_invalid(error)
         got = "" if isinstance(value, str) and value in reason else f", got {value}"
         raise InvalidInputError(f"{option}: {reason}{got}", field=name) from None
 

@@ -5,10 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.images.types import Image
-from latelier.contracts.inputs import read_input
 from latelier.io.user_folders import expand_home
 
 
@@ -64,7 +65,10 @@ def read_picture(path: Path, option: str) -> Any:
     Raises:
         InvalidInputError: the file cannot be read as a picture; names the option.
     """
-    return read_input(_Picture, str(expand_home(path)), option).image
+    try:
+        return _Picture.model_validate({"image": str(expand_home(path))}).image
+    except ValidationError as error:
+        raise InvalidInputError(f"{option}: {explain_invalid(error)}") from None
 
 
 def read_json_file(path: Path, option: str) -> Any:
@@ -80,6 +84,11 @@ def read_json_file(path: Path, option: str) -> Any:
     except ValueError as error:
         reason = error
     raise InvalidInputError(f"{option}: '{path}' cannot be read as JSON: {reason}")
+
+
+def explain_invalid(error: ValidationError) -> str:
+    """Return the first reason of a validation error, without the name of the field."""
+    return str(error.errors()[0]["msg"].removeprefix("Value error, "))
 
 
 def json_or_text(text: str) -> Any:

@@ -49,12 +49,13 @@ def open_picture(text: str, *, trusted: bool = True) -> "Image":
                 _check_size(image)
             image.load()
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        raise ValueError(f"no image can be read from {text[:80]!r}: {_reason(error)}") from None
+        reason = explain_unreadable(error)
+        raise ValueError(f"no image can be read from {text[:80]!r}: {reason}") from None
     return turn_upright(image)
 
 
-def _reason(error: Exception) -> str:
-    """Return the reason alone: the messages of the system and of Pillow repeat the path."""
+def explain_unreadable(error: Exception) -> str:
+    """Return why a picture cannot be read, without its path, which most messages repeat."""
     import PIL
 
     if isinstance(error, PIL.UnidentifiedImageError):
