@@ -6,7 +6,7 @@ from PIL import Image
 
 
 def noise_picture(size, seed=0):
-    """A picture in which no two parts are alike: a wrong row, side or shift is seen."""
+    """A picture in which no two parts are alike, so that a wrong row, side or shift shows."""
     width, height = size
     levels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     return Image.fromarray(levels)

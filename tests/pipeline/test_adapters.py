@@ -36,7 +36,7 @@ RED, BLUE = [[1.0, 0.0, 0.0]], [[0.0, 0.0, 1.0], [0.0, 1.0, 1.0]]
 
 
 def adapter_of(pipeline, name="palette", seed=0, width=3):
-    """An adapter with random weights everywhere, told vectors of width 3."""
+    """An adapter with random weights everywhere, for vectors of width 3."""
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
         module = create_adapter(pipeline.denoiser, width, ProjectionConfig(width=16))
@@ -88,8 +88,8 @@ def renamed(manifest, name):
     manifest["inputs"][name] = [name]
 
 
-def pixels(pipeline, **asked):
-    made = pipeline.generate(**{"prompt": PROMPT, "seed": 3, **asked})
+def pixels(pipeline, **keywords):
+    made = pipeline.generate(**{"prompt": PROMPT, "seed": 3, **keywords})
     return [picture.image.tobytes() for picture in made]
 
 
@@ -125,7 +125,7 @@ def test_a_view_shares_all_weights(tiny, folder):
 
 
 @pytest.mark.parametrize("guidance", [1.0, 3.0, {"name": "pag", "scale": 2.0}])
-def test_what_is_not_told_or_of_scale_0_is_bit_equal_to_no_adapter(tiny, folder, guidance):
+def test_an_unused_adapter_or_scale_0_gives_the_bits_of_no_adapter(tiny, folder, guidance):
     plain = pixels(tiny, guidance=guidance)
     assert pixels(tiny.with_adapter(folder), guidance=guidance) == plain
     assert pixels(tiny.with_adapter(folder, 0), guidance=guidance, palette=RED) == plain
@@ -145,11 +145,11 @@ def test_the_scale_says_how_much_it_counts(tiny, folder):
 
 
 def test_guidance_steers_from_the_null_part_of_its_conditioner(tiny, folder):
-    """Of an image's vector zeros, as IP-Adapter has it; so zeros told are the null part."""
+    """Of an image's vector zeros, as IP-Adapter has it; so an input of zeros is the null part."""
     view = tiny.with_adapter(folder)
-    told = pixels(view, palette=RED, guidance=4.0)
-    assert pixels(view, palette=RED, guidance=4.0, negative={"palette": [[0.0] * 3]}) == told
-    assert pixels(view, palette=RED, guidance=4.0, negative={"palette": BLUE}) != told
+    guided = pixels(view, palette=RED, guidance=4.0)
+    assert pixels(view, palette=RED, guidance=4.0, negative={"palette": [[0.0] * 3]}) == guided
+    assert pixels(view, palette=RED, guidance=4.0, negative={"palette": BLUE}) != guided
 
 
 def test_guidance_can_weigh_it_by_itself(tiny, folder):
@@ -179,10 +179,10 @@ def test_rows_have_their_own(tiny, folder):
 
 def test_windows_see_it(tiny, folder):
     view = tiny.with_adapter(folder)
-    asked = {"size": (32, 16), "window": 16, "palette": RED}
-    assert pixels(view, **asked) != pixels(view, **{**asked, "palette": BLUE})
+    keywords = {"size": (32, 16), "window": 16, "palette": RED}
+    assert pixels(view, **keywords) != pixels(view, **{**keywords, "palette": BLUE})
     plain = pixels(tiny, size=(32, 16), window=16)
-    assert pixels(tiny.with_adapter(folder, 0), **asked) == plain
+    assert pixels(tiny.with_adapter(folder, 0), **keywords) == plain
 
 
 def test_threads_with_different_adapters_share_one_pipeline(tiny):
@@ -211,8 +211,8 @@ class TestSaving:
         view = tiny.with_adapter(folder, 0.6).with_adapter(palette, 0.3, as_="accents")
         view.save(tmp_path)
         loaded = load(tmp_path, "cpu", atelier=built_ins)
-        asked = {"palette": RED, "accents": BLUE}
-        assert pixels(loaded, **asked) == pixels(view, **asked)
+        keywords = {"palette": RED, "accents": BLUE}
+        assert pixels(loaded, **keywords) == pixels(view, **keywords)
         assert pixels(loaded) == pixels(tiny)
         assert {name: each.scale for name, each in loaded.adapters.items()} == {
             "palette": 0.6,
@@ -273,7 +273,7 @@ class TestProvenance:
         assert conditioner["id"] == "latelier/embedding"
         assert about["request"]["inputs"]["palette"] == [[RED[0]]]
 
-    def test_says_nothing_of_one_that_was_told_nothing(self, saved, folder):
+    def test_an_unused_adapter_is_not_recorded(self, saved, folder):
         about = saved.with_adapter(folder).generate(prompt=PROMPT)[0].provenance
         assert about["adapters"] == {}
         assert not any(place.startswith("adapters") for place in about["components"])
@@ -294,21 +294,21 @@ class TestProvenance:
         view.generate(prompt=PROMPT, accents=BLUE, seed=4)[0].save(path)
         assert replay(path, atelier=built_ins).verdict == "identical"
 
-    def test_other_weights_are_told(self, saved, copy, palette, tiny, tmp_path, built_ins):
+    def test_other_weights_are_reported(self, saved, copy, palette, tiny, tmp_path, built_ins):
         path = tmp_path / "picture.png"
         saved.with_adapter(copy).generate(prompt=PROMPT, palette=RED, seed=4)[0].save(path)
         save_adapter(adapter_of(tiny, seed=9), copy)
         with pytest.raises(ModelFileError, match=r"adapters.palette: the weights had the SHA-256"):
             replay(path, atelier=built_ins)
 
-    def test_one_that_is_gone_is_told(self, saved, copy, tmp_path, built_ins):
+    def test_a_missing_adapter_is_reported(self, saved, copy, tmp_path, built_ins):
         path = tmp_path / "picture.png"
         saved.with_adapter(copy).generate(prompt=PROMPT, palette=RED, seed=4)[0].save(path)
         shutil.rmtree(copy)
         with pytest.raises(UnknownNameError, match=f"no adapter '{copy}'"):
             replay(path, atelier=built_ins)
 
-    def test_one_of_memory_alone_is_told(self, saved, palette, tmp_path, built_ins):
+    def test_an_adapter_of_memory_alone_is_reported(self, saved, palette, tmp_path, built_ins):
         path = tmp_path / "picture.png"
         saved.with_adapter(palette).generate(prompt=PROMPT, palette=RED)[0].save(path)
         with pytest.raises(InvalidInputError, match="its adapter 'palette' had not been saved"):
@@ -374,7 +374,7 @@ class TestFaults:
         with pytest.raises(CompatibilityError, match=r"adapter 'palette' is for another.*of width"):
             other.with_adapter(folder)
 
-    def test_it_is_told_before_a_weight_is_read(self, compose_tiny, tiny_changes, copy):
+    def test_it_is_an_error_before_a_weight_is_read(self, compose_tiny, tiny_changes, copy):
         (copy / "adapter.safetensors").unlink()
         changes = tiny_changes()["denoiser"][1] | {"channel_mult": (1, 2, 2)}
         other = compose_tiny(denoiser=("unet", changes))
@@ -418,10 +418,10 @@ class TestFaults:
 
     def test_a_name_of_python_itself_is_one(self, tiny, folder):
         view = tiny.with_adapter(folder, as_="self")
-        told = {"prompt": PROMPT, "self": RED, "seed": 3}
-        made = view.generate(**told)[0].image.tobytes()
+        request = {"prompt": PROMPT, "self": RED, "seed": 3}
+        made = view.generate(**request)[0].image.tobytes()
         assert made == pixels(tiny.with_adapter(folder), palette=RED)[0]
-        *_, last = view.stream(**told)
+        *_, last = view.stream(**request)
         assert last.pictures[0].image.tobytes() == made
         assert view.denoise_fn(prompt=PROMPT, self=RED)
 
@@ -527,7 +527,7 @@ class TestFaults:
             tiny.with_adapter(replace(palette, adapter=other))
 
 
-def test_a_saved_view_that_does_not_fit_is_told(tiny, folder, tmp_path, built_ins):
+def test_a_saved_view_that_does_not_fit_is_an_error(tiny, folder, tmp_path, built_ins):
     tiny.with_adapter(folder).save(tmp_path)
     path = tmp_path / "latelier.json"
     values = json.loads(path.read_text())
@@ -573,9 +573,7 @@ def test_a_saved_view_that_does_not_fit_is_told(tiny, folder, tmp_path, built_in
         "scale",
     ],
 )
-def test_a_manifest_that_does_not_hang_together_is_told(
-    tiny, folder, tmp_path, built_ins, change, says
-):
+def test_an_inconsistent_manifest_is_an_error(tiny, folder, tmp_path, built_ins, change, says):
     tiny.with_adapter(folder).save(tmp_path)
     path = tmp_path / "latelier.json"
     values = json.loads(path.read_text())

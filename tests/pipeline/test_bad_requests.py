@@ -1,4 +1,4 @@
-"""What cannot be asked is refused before the first step, and it is said what would be right."""
+"""Invalid requests are refused before the first step, and the error says what would be right."""
 
 import pytest
 
@@ -74,11 +74,11 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("asked", "said"), CASES.values(), ids=CASES.keys())
-def test_a_request_that_cannot_be_met(tiny, asked, said):
-    request = {"prompt": "a cat", "seed": 1, "steps": 1, **asked}
+@pytest.mark.parametrize(("keywords", "message"), CASES.values(), ids=CASES.keys())
+def test_a_request_that_cannot_be_met(tiny, keywords, message):
+    request = {"prompt": "a cat", "seed": 1, "steps": 1, **keywords}
     for run in (tiny.generate, tiny.stream):  # a stream refuses at once, not at its first step
-        with pytest.raises((InvalidInputError, UnknownNameError), match=said) as caught:
+        with pytest.raises((InvalidInputError, UnknownNameError), match=message) as caught:
             run(**request)
         assert len(str(caught.value)) < 600
 

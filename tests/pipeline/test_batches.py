@@ -9,33 +9,33 @@ from latelier.contracts.errors import InvalidInputError
 from latelier.pipeline import load
 from latelier.pipeline.replay.replay import replay
 
-ASKED = {"prompt": "a red cat in a meadow", "label": "cat", "seed": 5, "steps": 2}
+REQUEST = {"prompt": "a red cat in a meadow", "label": "cat", "seed": 5, "steps": 2}
 
 
 def levels(picture):
     return np.asarray(picture.image, dtype=int)
 
 
-def rows_of(pipeline, **asked):
+def rows_of(pipeline, **keywords):
     """Return the rows of each call of the denoiser."""
     rows = []
     handle = pipeline.denoiser.register_forward_hook(lambda _, args, __: rows.append(len(args[0])))
     try:
-        pipeline.generate(**asked)
+        pipeline.generate(**keywords)
     finally:
         handle.remove()
     return rows
 
 
 def test_no_call_has_more_pictures_than_the_batch_size(tiny):
-    asked = {**ASKED, "guidance": 1.0}
-    assert rows_of(tiny, **asked, n=5, batch_size=2) == [2, 2, 2, 2, 1, 1]
-    assert rows_of(tiny, **asked, n=5) == [5, 5]
+    keywords = {**REQUEST, "guidance": 1.0}
+    assert rows_of(tiny, **keywords, n=5, batch_size=2) == [2, 2, 2, 2, 1, 1]
+    assert rows_of(tiny, **keywords, n=5) == [5, 5]
 
 
 def test_the_default_batch_size_depends_on_the_pixels(tiny):
-    def size_of(**asked):
-        (picture, *_) = tiny.generate(**ASKED, **asked)
+    def size_of(**keywords):
+        (picture, *_) = tiny.generate(**REQUEST, **keywords)
         return picture.provenance["request"]["batch_size"]
 
     assert size_of(n=3) == 3
@@ -44,7 +44,7 @@ def test_the_default_batch_size_depends_on_the_pixels(tiny):
 
 
 def test_pictures_come_as_their_batch_is_done(tiny):
-    previews = list(tiny.stream(**ASKED, n=3, batch_size=2))
+    previews = list(tiny.stream(**REQUEST, n=3, batch_size=2))
     assert [(each.batch, each.batches, each.step, len(each.pictures)) for each in previews] == [
         (1, 2, 1, 0),
         (1, 2, 2, 2),
@@ -55,8 +55,8 @@ def test_pictures_come_as_their_batch_is_done(tiny):
 
 
 def test_batches_change_nothing_but_rounding(tiny, photo, other_photo, left_stays):
-    asked = {
-        **ASKED,
+    keywords = {
+        **REQUEST,
         "prompt": ["a cat", "a dog"],
         "label": ["cat", "dog"],
         "negative": ["fog", ""],
@@ -64,9 +64,9 @@ def test_batches_change_nothing_but_rounding(tiny, photo, other_photo, left_stay
         "init_image": [photo, other_photo],
         "mask": left_stays,
     }
-    together = tiny.generate(**asked)
+    together = tiny.generate(**keywords)
     for batch_size in (1, 3):
-        apart = tiny.generate(**asked, batch_size=batch_size)
+        apart = tiny.generate(**keywords, batch_size=batch_size)
         assert [each.seed for each in apart] == [5, 6, 7, 8]
         for one, other in zip(together, apart, strict=True):
             assert np.abs(levels(one) - levels(other)).max() <= 2
@@ -81,7 +81,7 @@ def test_a_fault_in_a_later_batch_is_an_error_at_once(tiny):
 def test_a_picture_is_replayed_in_its_batch(tiny, tmp_path, built_ins):
     tiny.save(tmp_path / "model")
     pipeline = load(tmp_path / "model", "cpu", atelier=built_ins)
-    pictures = pipeline.generate(**ASKED, n=3, batch_size=2)
+    pictures = pipeline.generate(**REQUEST, n=3, batch_size=2)
     assert [each.provenance["index"] for each in pictures] == [0, 1, 2]
     assert [each.provenance["count"] for each in pictures] == [3, 3, 3]
     for k, picture in enumerate(pictures):
@@ -89,20 +89,20 @@ def test_a_picture_is_replayed_in_its_batch(tiny, tmp_path, built_ins):
         assert replay(tmp_path / f"{k}.png", atelier=built_ins).verdict == "identical"
 
 
-def test_n_beside_a_list_is_announced(tiny, caplog):
+def test_n_with_a_list_is_announced(tiny, caplog):
     with caplog.at_level(logging.WARNING):
-        tiny.generate(**{**ASKED, "prompt": ["a cat", "a dog"]}, n=2)
+        tiny.generate(**{**REQUEST, "prompt": ["a cat", "a dog"]}, n=2)
         assert "n: 2 pictures for each of 2 rows of inputs, 4 in all" in caplog.text
         caplog.clear()
-        tiny.generate(**{**ASKED, "prompt": ["a cat", "a dog"]})
-        tiny.generate(**ASKED, n=2)
+        tiny.generate(**{**REQUEST, "prompt": ["a cat", "a dog"]})
+        tiny.generate(**REQUEST, n=2)
         assert caplog.text == ""
 
 
 @pytest.mark.parametrize(("seed", "n"), [(2**63 - 1, 2), (2**63 - 3, 4)])
 def test_a_seed_that_leaves_none_for_the_last_picture_is_refused(tiny, seed, n):
     with pytest.raises(InvalidInputError, match=rf"greatest for {n} pictures is {2**63 - n}") as e:
-        tiny.stream(**{**ASKED, "seed": seed}, n=n)
+        tiny.stream(**{**REQUEST, "seed": seed}, n=n)
     assert e.value.field == "seed"
-    (*_, last) = tiny.generate(**{**ASKED, "seed": 2**63 - n}, n=n)
+    (*_, last) = tiny.generate(**{**REQUEST, "seed": 2**63 - n}, n=n)
     assert last.seed == 2**63 - 1

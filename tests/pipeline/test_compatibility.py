@@ -1,4 +1,4 @@
-"""Whether components fit together is asked of their configurations alone."""
+"""Configurations alone decide whether components fit together."""
 
 import pytest
 
@@ -62,7 +62,7 @@ def test_a_stream_or_vector_that_nobody_gives_is_fine():
 
 
 @pytest.mark.parametrize(
-    ("takes", "gives", "said"),
+    ("takes", "gives", "message"),
     [
         (TEXT, {"text": {"stream": 9}}, "'text' gives a stream part of width 9, .* takes 8"),
         (ALL, {"a": {"spatial": 4}}, "'a' gives a spatial part of width 4, the denoiser takes 3"),
@@ -76,8 +76,8 @@ def test_a_stream_or_vector_that_nobody_gives_is_fine():
         ),
     ],
 )
-def test_what_does_not_fit(takes, gives, said):
-    with pytest.raises(CompatibilityError, match=said):
+def test_what_does_not_fit(takes, gives, message):
+    with pytest.raises(CompatibilityError, match=message):
         check(takes, **gives)
 
 
@@ -93,7 +93,7 @@ def test_all_faults_are_listed_at_once():
 
 
 def test_a_spatial_name_that_a_stream_fills():
-    said = "takes the spatial part 'mask', and the conditioner of that name gives none"
+    message = "takes the spatial part 'mask', and the conditioner of that name gives none"
     takes = InputSpec(spatial={"mask": 1}, streams={"mask": StreamSlot(width=8)})
-    with pytest.raises(CompatibilityError, match=said):
+    with pytest.raises(CompatibilityError, match=message):
         check(takes, mask={"stream": 8})

@@ -1,4 +1,4 @@
-"""Composing: what does not fit is said before anything is built; hooks are told once."""
+"""Composing: what does not fit is an error before anything is built; hooks are called once."""
 
 import logging
 
@@ -133,11 +133,11 @@ def nothing_is_built(monkeypatch):
     monkeypatch.setattr(Registry, "build", refuse)
 
 
-@pytest.mark.parametrize(("changes", "error", "said"), CASES.values(), ids=CASES.keys())
-def test_what_does_not_fit(built_ins, tiny_changes, nothing_is_built, changes, error, said):
+@pytest.mark.parametrize(("changes", "error", "message"), CASES.values(), ids=CASES.keys())
+def test_what_does_not_fit(built_ins, tiny_changes, nothing_is_built, changes, error, message):
     parts = tiny_changes()
     changed = {k: v(parts) if callable(v) else v for k, v in changes.items()}
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         compose(**{"device": "cpu", **parts, **changed}, atelier=built_ins)
 
 
@@ -215,7 +215,7 @@ def witnessed(strict=False, error=None):
     return atelier, witness
 
 
-def test_hooks_are_told_once(compose_tiny, tmp_path):
+def test_hooks_are_called_once(compose_tiny, tmp_path):
     from latelier.pipeline import load
 
     atelier, witness = witnessed()

@@ -11,24 +11,24 @@ from latelier.contracts.sampling import run_sampler
 from latelier.diffusion.noise import PerImageNoise
 from latelier.pipeline import load
 
-ASKED = {"prompt": "a red cat in a meadow", "label": "cat", "seed": 5}
+REQUEST = {"prompt": "a red cat in a meadow", "label": "cat", "seed": 5}
 
 
 def pixels(pictures):
     return [picture.image.tobytes() for picture in pictures]
 
 
-def latents_of(pipeline, **asked):
-    *_, last = pipeline.stream(**asked)
+def latents_of(pipeline, **keywords):
+    *_, last = pipeline.stream(**keywords)
     return last.latents
 
 
 def test_the_same_request_gives_the_same_bits(tiny):
-    assert pixels(tiny.generate(**ASKED)) == pixels(tiny.generate(**ASKED))
+    assert pixels(tiny.generate(**REQUEST)) == pixels(tiny.generate(**REQUEST))
 
 
 def test_a_picture_is_an_image_with_its_seed(tiny):
-    pictures = tiny.generate(**ASKED, n=2)
+    pictures = tiny.generate(**REQUEST, n=2)
     assert [picture.seed for picture in pictures] == [5, 6]
     assert {picture.image.size for picture in pictures} == {(16, 16)}
     assert {picture.image.mode for picture in pictures} == {"RGB"}
@@ -36,8 +36,8 @@ def test_a_picture_is_an_image_with_its_seed(tiny):
 
 
 def test_a_size_is_width_and_height(tiny):
-    assert tiny.generate(**ASKED, size=(24, 8))[0].image.size == (24, 8)
-    assert tiny.generate(**ASKED, size=8)[0].image.size == (8, 8)
+    assert tiny.generate(**REQUEST, size=(24, 8))[0].image.size == (24, 8)
+    assert tiny.generate(**REQUEST, size=8)[0].image.size == (8, 8)
 
 
 def test_without_a_seed_each_run_draws_one(tiny):
@@ -46,10 +46,10 @@ def test_without_a_seed_each_run_draws_one(tiny):
 
 
 def test_streaming_ends_with_what_generating_gives(tiny):
-    previews = list(tiny.stream(**ASKED, n=2, steps=4))
+    previews = list(tiny.stream(**REQUEST, n=2, steps=4))
     assert [(each.step, each.steps) for each in previews] == [(k, 4) for k in (1, 2, 3, 4)]
     assert [bool(each.pictures) for each in previews] == [False] * 3 + [True]
-    assert pixels(previews[-1].pictures) == pixels(tiny.generate(**ASKED, n=2, steps=4))
+    assert pixels(previews[-1].pictures) == pixels(tiny.generate(**REQUEST, n=2, steps=4))
     assert previews[-1].image is previews[-1].pictures[0].image
     assert [each.size for each in previews[0].images] == [(16, 16)] * 2
     assert previews[0].image.tobytes() != previews[-1].image.tobytes()
@@ -62,13 +62,13 @@ def test_streaming_ends_with_what_generating_gives(tiny):
 def test_a_sampler_of_ones_own_gets_the_same_latents(tiny, sampler):
     """`denoise_fn`, the process and a registered sampler are all that a run is made of."""
     name, options = (sampler, {}) if isinstance(sampler, str) else ("ddim", {"eta": 0.7})
-    denoise = tiny.denoise_fn(prompt=ASKED["prompt"], label="cat", n=2, guidance=2.0)
+    denoise = tiny.denoise_fn(prompt=REQUEST["prompt"], label="cat", n=2, guidance=2.0)
     grid = tiny.atelier.schedules.get("karras")(4, tiny.process)
     noise = PerImageNoise([5, 6], (4, 8, 8))
     x = tiny.process.initial(noise.initial(), grid.sigmas[0])
     with torch.no_grad():
         *_, step = run_sampler(tiny.atelier.samplers.get(name), denoise, x, grid, noise, **options)
-    latents = latents_of(tiny, **ASKED, n=2, steps=4, guidance=2.0, sampler=sampler)
+    latents = latents_of(tiny, **REQUEST, n=2, steps=4, guidance=2.0, sampler=sampler)
     assert torch.equal(tiny.process.finish(step.x, step.sigma), latents)
 
 
@@ -77,8 +77,8 @@ def test_a_run_that_ends_above_sigma_0_is_finished_on_the_models_scale(compose_t
     pipeline = compose_tiny(process={"kind": "vp"})
     options = {"spacing": "leading", "offset": 1, "final": "first"}
     schedule = {"name": "model", **options}
-    latents = latents_of(pipeline, **ASKED, schedule=schedule, sampler="ddim", guidance=1.0)
-    denoise = pipeline.denoise_fn(prompt=ASKED["prompt"], label="cat", guidance=1.0)
+    latents = latents_of(pipeline, **REQUEST, schedule=schedule, sampler="ddim", guidance=1.0)
+    denoise = pipeline.denoise_fn(prompt=REQUEST["prompt"], label="cat", guidance=1.0)
     grid = pipeline.atelier.schedules.get("model")(3, pipeline.process, **options)
     noise = PerImageNoise([5], (4, 8, 8))
     x = pipeline.process.initial(noise.initial(), grid.sigmas[0])
@@ -107,10 +107,10 @@ def close(one, other):
 
 
 def test_image_k_of_seed_s_is_image_0_of_seed_s_plus_k(tiny):
-    together = tiny.generate(**ASKED, n=3, guidance=5.0)
-    latents = latents_of(tiny, **ASKED, n=3, guidance=5.0)
+    together = tiny.generate(**REQUEST, n=3, guidance=5.0)
+    latents = latents_of(tiny, **REQUEST, n=3, guidance=5.0)
     for k in (1, 2):
-        alone = {**ASKED, "seed": 5 + k, "guidance": 5.0}
+        alone = {**REQUEST, "seed": 5 + k, "guidance": 5.0}
         assert close(together[k], tiny.generate(**alone)[0])
         own = latents_of(tiny, **alone)[0]
         assert (latents[k] - own).norm() <= 1e-4 * own.norm()
@@ -153,14 +153,14 @@ def test_one_value_stands_for_all_rows(tiny):
         {"sampler": {"name": "ddim", "eta": 1}},
     ],
 )
-def test_everything_that_is_asked_matters(tiny, change):
-    assert pixels(tiny.generate(**ASKED)) != pixels(tiny.generate(**{**ASKED, **change}))
+def test_every_keyword_matters(tiny, change):
+    assert pixels(tiny.generate(**REQUEST)) != pixels(tiny.generate(**{**REQUEST, **change}))
 
 
 def test_a_short_form_and_a_full_form_are_the_same(tiny):
-    short = tiny.generate(**ASKED, guidance=2.0, sampler="ddim")
+    short = tiny.generate(**REQUEST, guidance=2.0, sampler="ddim")
     full = tiny.generate(
-        prompt={"text": ASKED["prompt"]},
+        prompt={"text": REQUEST["prompt"]},
         label={"label": 0},
         seed=5,
         guidance={"name": "cfg", "scale": 2.0},
@@ -173,15 +173,17 @@ def test_guidance_1_is_the_condition_alone(tiny):
     calls = []
     handle = tiny.denoiser.register_forward_hook(lambda _, args, __: calls.append(len(args[0])))
     try:
-        alone = latents_of(tiny, **ASKED, guidance=1.0)
+        alone = latents_of(tiny, **REQUEST, guidance=1.0)
     finally:
         handle.remove()
     assert calls == [1, 1, 1]  # half the rows of a guided run
-    assert torch.equal(alone, latents_of(tiny, **ASKED, guidance=1.0, negative="a dog"))
+    assert torch.equal(alone, latents_of(tiny, **REQUEST, guidance=1.0, negative="a dog"))
 
 
 def test_guidance_0_is_the_negative_alone(tiny):
-    unguided = latents_of(tiny, **ASKED, guidance=0.0, negative={"prompt": "a dog", "label": "dog"})
+    unguided = latents_of(
+        tiny, **REQUEST, guidance=0.0, negative={"prompt": "a dog", "label": "dog"}
+    )
     direct = latents_of(tiny, prompt="a dog", label="dog", seed=5, guidance=1.0)
     torch.testing.assert_close(unguided, direct, rtol=1e-4, atol=1e-4)
 
@@ -190,22 +192,22 @@ def test_a_run_may_be_cancelled_between_steps(tiny):
     calls = []
     handle = tiny.denoiser.register_forward_hook(lambda *_: calls.append(1))
     try:
-        previews = tiny.stream(**ASKED, steps=10)
+        previews = tiny.stream(**REQUEST, steps=10)
         next(previews)
         next(previews)
         previews.close()
     finally:
         handle.remove()
     assert len(calls) == 2
-    assert pixels(tiny.generate(**ASKED)) == pixels(tiny.generate(**ASKED))
+    assert pixels(tiny.generate(**REQUEST)) == pixels(tiny.generate(**REQUEST))
 
 
 def test_streams_may_be_interleaved(tiny):
-    asked = [{**ASKED, "seed": seed, "sampler": {"name": "ddim", "eta": 1}} for seed in (5, 9)]
-    for one, other in zip(*(tiny.stream(**each) for each in asked)):
+    keywords = [{**REQUEST, "seed": seed, "sampler": {"name": "ddim", "eta": 1}} for seed in (5, 9)]
+    for one, other in zip(*(tiny.stream(**each) for each in keywords)):
         last = (one, other)
     assert [each.pictures[0].image.tobytes() for each in last] == [
-        tiny.generate(**each)[0].image.tobytes() for each in asked
+        tiny.generate(**each)[0].image.tobytes() for each in keywords
     ]
 
 
@@ -232,7 +234,7 @@ def test_eight_threads_give_each_the_bits_that_it_has_alone(tiny):
 
 def test_nothing_touches_the_global_random_state_or_the_threads(tiny):
     state, threads = torch.get_rng_state(), torch.get_num_threads()
-    tiny.generate(**ASKED, sampler="ddpm")
+    tiny.generate(**REQUEST, sampler="ddpm")
     assert torch.equal(state, torch.get_rng_state())
     assert threads == torch.get_num_threads()
 
@@ -240,7 +242,7 @@ def test_nothing_touches_the_global_random_state_or_the_threads(tiny):
 def test_no_gradients_are_kept(compose_tiny):
     pipeline = compose_tiny()
     pipeline.denoiser.requires_grad_(True)
-    assert not any(each.latents.requires_grad for each in pipeline.stream(**ASKED))
+    assert not any(each.latents.requires_grad for each in pipeline.stream(**REQUEST))
 
 
 def test_what_is_composed_is_frozen_and_makes_the_bits_of_what_is_loaded(tiny, tmp_path, built_ins):
@@ -249,7 +251,7 @@ def test_what_is_composed_is_frozen_and_makes_the_bits_of_what_is_loaded(tiny, t
     for pipeline in (tiny, loaded):
         modules = [component.module for component in pipeline.components().values()]
         assert not any(each.requires_grad for module in modules for each in module.parameters())
-    assert pixels(tiny.generate(**ASKED)) == pixels(loaded.generate(**ASKED))
+    assert pixels(tiny.generate(**REQUEST)) == pixels(loaded.generate(**REQUEST))
 
 
 def test_a_pipeline_without_conditioners(compose_tiny, tiny_changes):
@@ -273,10 +275,10 @@ def test_lower_precision_is_near(tiny):
     half = tiny.to(dtype="bfloat16")
     assert {weights.dtype for weights in half.denoiser.parameters()} == {torch.bfloat16}
     assert {weights.dtype for weights in tiny.denoiser.parameters()} == {torch.float32}
-    exact, near = (latents_of(each, **ASKED, guidance=1.0) for each in (tiny, half))
+    exact, near = (latents_of(each, **REQUEST, guidance=1.0) for each in (tiny, half))
     assert near.dtype == torch.float32  # the sampler's state keeps its precision
     assert 0 < (exact - near).norm() < 0.1 * exact.norm()
-    assert half.generate(**ASKED)[0].provenance["machine"]["precision"] == "bfloat16"
+    assert half.generate(**REQUEST)[0].provenance["machine"]["precision"] == "bfloat16"
 
 
 def test_moving_to_where_it_is_shares_the_weights(tiny):

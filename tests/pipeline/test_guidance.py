@@ -24,7 +24,7 @@ CHOICES = {
     "pag": {},
     "per_condition": {"scales": {"text": 5, "class_label": 2}, "form": "nested"},
 }
-ASKED = {"prompt": "a red apple", "class_label": 3, "seed": 7, "steps": 2, "sampler": "ddim"}
+REQUEST = {"prompt": "a red apple", "class_label": 3, "seed": 7, "steps": 2, "sampler": "ddim"}
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def pipe():
     return latelier.load("emoji-scenes", device="cpu")
 
 
-def latents_of(pipe, **asked):
-    *_, last = pipe.stream(**{**ASKED, **asked})
+def latents_of(pipe, **keywords):
+    *_, last = pipe.stream(**{**REQUEST, **keywords})
     return last.latents
 
 
@@ -51,8 +51,8 @@ def test_it_makes_other_pictures_than_the_condition_alone(pipe, name):
 
 @pytest.mark.parametrize("name", CHOICES)
 def test_what_is_recorded_is_json_and_makes_the_same_latents(pipe, name):
-    asked = {**ASKED, "guidance": {"name": name, **CHOICES[name]}}
-    *_, last = pipe.stream(**asked)
+    keywords = {**REQUEST, "guidance": {"name": name, **CHOICES[name]}}
+    *_, last = pipe.stream(**keywords)
     recorded = json.loads(json.dumps(last.pictures[0].provenance))["request"]["guidance"]
     assert recorded["name"] == f"latelier/{name}"
     assert torch.equal(latents_of(pipe, guidance=recorded), last.latents)
@@ -66,7 +66,7 @@ def test_an_image_is_the_same_in_any_batch(pipe, name):
     assert (together[1:] - alone).norm() < 1e-4 * alone.norm()
 
 
-def test_prompts_are_told_as_if_they_were_the_runs_own(pipe):
+def test_the_condition_of_another_prompt_is_that_of_its_own_run(pipe):
     """With the weight of the run's own prompt at 0, what remains is guidance by another."""
     also = {"name": "composable", "scale": 0.0, "also": {"a cat": 4.0}}
     composed = latents_of(pipe, guidance=also)
@@ -79,10 +79,10 @@ def test_prompts_are_told_as_if_they_were_the_runs_own(pipe):
 
 def test_a_picture_guides_to_one_that_looks_like_it_when_made_smaller(pipe):
     target = Image.new("RGB", (16, 16), "green")
-    asked = {**ASKED, "steps": 6}
+    keywords = {**REQUEST, "steps": 6}
 
     def distance(guidance):
-        picture = pipe.generate(**asked, guidance=guidance)[0].image
+        picture = pipe.generate(**keywords, guidance=guidance)[0].image
         small = np.asarray(picture.resize((16, 16)), dtype=float)
         return np.square(small - np.asarray(target)).mean()
 
@@ -90,7 +90,7 @@ def test_a_picture_guides_to_one_that_looks_like_it_when_made_smaller(pipe):
     assert distance(guided) < 0.5 * distance(1.0)
 
 
-def test_an_energy_of_ones_own(pipe):
+def test_the_energy_of_the_docs(pipe):
     """The example of docs/guidance.md: pictures whose latents are lower on the left."""
 
     def energy(x0, x, sigma):
@@ -111,7 +111,7 @@ def test_an_energy_of_ones_own(pipe):
 
 
 @pytest.mark.parametrize(
-    ("asked", "error", "said"),
+    ("keywords", "error", "message"),
     [
         ({"guidance": {"name": "cfgpp", "scale": 5}}, InvalidInputError, "'scale'"),
         ({"guidance": "cfgpp", "sampler": "heun"}, CompatibilityError, "sampler 'ddim'"),
@@ -129,9 +129,9 @@ def test_an_energy_of_ones_own(pipe):
         ({"guidance": {"name": "pag", "layers": ["mid"]}}, ConditionError, "no self-attention"),
     ],
 )
-def test_what_cannot_be_is_one_error(pipe, asked, error, said):
-    with pytest.raises(error, match=said) as refused:
-        latents_of(pipe, **asked)
+def test_what_cannot_be_is_one_error(pipe, keywords, error, message):
+    with pytest.raises(error, match=message) as refused:
+        latents_of(pipe, **keywords)
     assert "\n" not in str(refused.value)
 
 
@@ -148,8 +148,8 @@ def test_a_named_rule_has_the_scale_of_the_model(tiny, name):
 
 @pytest.mark.parametrize(("name", "scale"), [("apg", 10.0), ("cfgpp", 0.6)])
 def test_a_rule_with_a_scale_of_another_kind_keeps_its_own(tiny, name, scale):
-    asked = {"prompt": "a cat", "seed": 5, "steps": 1, "sampler": "ddim"}
-    (picture,) = tiny.generate(**asked, guidance=name)
+    keywords = {"prompt": "a cat", "seed": 5, "steps": 1, "sampler": "ddim"}
+    (picture,) = tiny.generate(**keywords, guidance=name)
     assert picture.provenance["request"]["guidance"]["options"]["scale"] == scale
 
 
@@ -157,16 +157,16 @@ def test_a_rule_with_a_scale_of_another_kind_keeps_its_own(tiny, name, scale):
     "negative", ["", "  ", {"prompt": ""}, {"prompt": "", "label": None}, [""], {}]
 )
 def test_an_empty_negative_is_none(tiny, negative):
-    asked = {"prompt": "a cat", "seed": 5, "steps": 2}
-    (with_it,), (without,) = tiny.generate(**asked, negative=negative), tiny.generate(**asked)
+    keywords = {"prompt": "a cat", "seed": 5, "steps": 2}
+    (with_it,), (without,) = tiny.generate(**keywords, negative=negative), tiny.generate(**keywords)
     assert with_it.image.tobytes() == without.image.tobytes()
     assert with_it.provenance["request"]["negative"] == {}
 
 
 def test_an_empty_negative_among_others_is_none_for_its_row(tiny):
-    asked = {"prompt": ["a cat", "a cat"], "seed": 5, "steps": 2}
-    (fog, nothing) = tiny.generate(**asked, negative=["fog", ""])
-    (_, plain), (misty, _) = tiny.generate(**asked), tiny.generate(**asked, negative="fog")
+    keywords = {"prompt": ["a cat", "a cat"], "seed": 5, "steps": 2}
+    (fog, nothing) = tiny.generate(**keywords, negative=["fog", ""])
+    (_, plain), (misty, _) = tiny.generate(**keywords), tiny.generate(**keywords, negative="fog")
     assert nothing.image.tobytes() == plain.image.tobytes()
     assert fog.image.tobytes() == misty.image.tobytes()
     request = dict(nothing.provenance["request"])

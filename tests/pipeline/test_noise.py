@@ -5,15 +5,15 @@ import torch
 
 from latelier.contracts.errors import InvalidInputError
 
-ASKED = {"prompt": "a red cat in a meadow", "seed": 5, "sampler": "euler_ancestral"}
+REQUEST = {"prompt": "a red cat in a meadow", "seed": 5, "sampler": "euler_ancestral"}
 
 
-def latents_of(pipeline, **asked):
-    *_, last = pipeline.stream(**{**ASKED, **asked})
+def latents_of(pipeline, **keywords):
+    *_, last = pipeline.stream(**{**REQUEST, **keywords})
     return last.latents
 
 
-def test_independent_noise_unless_asked_otherwise(tiny):
+def test_noise_is_independent_by_default(tiny):
     independent = latents_of(tiny, steps=4)
     assert torch.equal(independent, latents_of(tiny, steps=4, noise="independent"))
     assert not torch.allclose(independent, latents_of(tiny, steps=4, noise="brownian"))
@@ -37,10 +37,10 @@ def test_image_k_alone_has_the_path_of_image_k_in_a_batch(tiny):
 
 
 def test_it_is_in_the_provenance(tiny):
-    [picture] = tiny.generate(**ASKED, steps=2, noise="brownian")
+    [picture] = tiny.generate(**REQUEST, steps=2, noise="brownian")
     assert picture.provenance["request"]["noise"] == "brownian"
 
 
 def test_noise_that_there_is_not(tiny):
     with pytest.raises(InvalidInputError, match=r"'noise': .*'independent' or 'brownian'"):
-        tiny.generate(**ASKED, steps=2, noise="pink")
+        tiny.generate(**REQUEST, steps=2, noise="pink")

@@ -7,7 +7,7 @@ from latelier.contracts.errors import InvalidInputError
 from latelier.pipeline.placement import resolve_device
 
 
-def test_the_cpu_computes_in_float32_unless_told_otherwise():
+def test_the_cpu_computes_in_float32_by_default():
     assert resolve_device("cpu") == (torch.device("cpu"), torch.float32)
     assert resolve_device("cpu", "bfloat16") == (torch.device("cpu"), torch.bfloat16)
     assert resolve_device("cpu", torch.float64) == (torch.device("cpu"), torch.float64)

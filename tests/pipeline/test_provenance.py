@@ -26,28 +26,28 @@ def pictures(tiny):
 
 
 def test_it_says_everything_that_the_bits_depend_on(tiny, pictures):
-    said = pictures[1].provenance
-    assert said["latelier"] == latelier.__version__
-    assert said["api"] == "latelier.v1"
-    assert said["components"].keys() == {
+    message = pictures[1].provenance
+    assert message["latelier"] == latelier.__version__
+    assert message["api"] == "latelier.v1"
+    assert message["components"].keys() == {
         "first_stage",
         "denoiser",
         "conditioners.text",
         "conditioners.label",
     }
-    unet = said["components"]["denoiser"]
+    unet = message["components"]["denoiser"]
     assert unet["id"] == "latelier/unet"
     assert unet["version"] == latelier.__version__
     assert unet["config_sha256"] == tiny.denoiser_component.config_sha256
-    assert said["functions"] == {
+    assert message["functions"] == {
         place: {"id": f"latelier/{name}", "version": latelier.__version__}
         for place, name in [("sampler", "ddim"), ("schedule", "karras"), ("guidance", "cfg")]
     }
-    assert said["process"]["kind"] == "rectified_flow"
-    assert (said["index"], said["seed"], said["count"]) == (1, 6, 4)
-    assert said["machine"].keys() >= {"type", "device", "torch", "threads", "precision"}
-    assert said["machine"]["threads"] == torch.get_num_threads()
-    assert said["pixels_sha256"] == pixel_hash(pictures[1].image)
+    assert message["process"]["kind"] == "rectified_flow"
+    assert (message["index"], message["seed"], message["count"]) == (1, 6, 4)
+    assert message["machine"].keys() >= {"type", "device", "torch", "threads", "precision"}
+    assert message["machine"]["threads"] == torch.get_num_threads()
+    assert message["pixels_sha256"] == pixel_hash(pictures[1].image)
 
 
 def test_the_request_is_complete_with_every_default(pictures):
@@ -80,7 +80,7 @@ def test_the_request_is_complete_with_every_default(pictures):
     }
 
 
-def test_the_request_can_be_asked_again(tiny, pictures):
+def test_the_recorded_request_makes_the_same_pictures(tiny, pictures):
     request = dict(pictures[0].provenance["request"])
     again = tiny.generate(**request.pop("inputs"), **request)
     assert [pixel_hash(each.image) for each in again] == [
@@ -91,11 +91,11 @@ def test_the_request_can_be_asked_again(tiny, pictures):
 def test_a_loaded_pipeline_says_where_it_was_and_its_hashes(tiny, tmp_path, built_ins):
     tiny.save(tmp_path / "model")
     loaded = latelier.load(tmp_path / "model", "cpu", atelier=built_ins)
-    said = loaded.generate(prompt="a cat", steps=1)[0].provenance
-    assert said["model"] == {"name": str(tmp_path / "model"), "revision": None}
+    message = loaded.generate(prompt="a cat", steps=1)[0].provenance
+    assert message["model"] == {"name": str(tmp_path / "model"), "revision": None}
     manifest = json.loads((tmp_path / "model" / "latelier.json").read_text())
     stored = manifest["denoiser"]["weights"]["sha256"]
-    assert said["components"]["denoiser"]["weights_sha256"] == stored
+    assert message["components"]["denoiser"]["weights_sha256"] == stored
 
 
 def test_the_png_carries_it(pictures, tmp_path):
@@ -144,7 +144,7 @@ def bomb_of_text(path):
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (no_file, "picture.png: not found"),
         (no_picture, "no picture can be read from it"),
@@ -153,10 +153,10 @@ def bomb_of_text(path):
         (bomb_of_text, "no picture can be read from it|carries no provenance"),
     ],
 )
-def test_files_that_carry_none(tmp_path, make, said):
+def test_files_that_carry_none(tmp_path, make, message):
     path = tmp_path / "picture.png"
     make(path)
-    with pytest.raises(InvalidInputError, match=said):
+    with pytest.raises(InvalidInputError, match=message):
         read_provenance(path)
 
 

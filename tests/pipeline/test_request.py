@@ -9,36 +9,36 @@ from latelier.contracts.errors import InvalidConfigError, InvalidInputError, Unk
 from latelier.contracts.images.reading import to_data_uri
 from latelier.pipeline.request import Limits, read_limits
 
-ASKED = {"prompt": "a cat", "seed": 1, "steps": 1}
+REQUEST = {"prompt": "a cat", "seed": 1, "steps": 1}
 
 
 @pytest.mark.parametrize("size", [64_000, (8196, 8192)])
 def test_a_size_beyond_the_limit_is_refused_and_the_limit_named(tiny, size):
     with pytest.raises(InvalidInputError) as caught:
-        tiny.stream(**ASKED, size=size)
-    said = str(caught.value)
-    assert "pixels are above the limit of 67,108,864" in said
-    assert "LATELIER_MAX_PIXELS=" in said
-    assert "pipe.with_limits(pixels=" in said
+        tiny.stream(**REQUEST, size=size)
+    message = str(caught.value)
+    assert "pixels are above the limit of 67,108,864" in message
+    assert "LATELIER_MAX_PIXELS=" in message
+    assert "pipe.with_limits(pixels=" in message
     assert caught.value.field == "size"
 
 
 def test_more_pictures_than_the_limit_are_refused(tiny):
     with pytest.raises(InvalidInputError, match="n: 200,000 pictures are above the limit of 10,00"):
-        tiny.stream(**ASKED, n=200_000)
+        tiny.stream(**REQUEST, n=200_000)
 
 
 def test_a_host_sets_limits_of_its_own(tiny):
     small = tiny.with_limits(pixels=16 * 16, pictures=2)
-    assert len(small.generate(**ASKED, n=2)) == 2
+    assert len(small.generate(**REQUEST, n=2)) == 2
     assert small.with_limits(pictures=3).limits == Limits(pixels=16 * 16, pictures=3)
     with pytest.raises(InvalidInputError, match="size"):
-        small.stream(**ASKED, size=(20, 16))
+        small.stream(**REQUEST, size=(20, 16))
     with pytest.raises(InvalidInputError, match="pictures"):
-        small.stream(**ASKED, n=3)
+        small.stream(**REQUEST, n=3)
     with pytest.raises(InvalidInputError, match="size"):
-        small.stream(**ASKED, init_image=Image.new("RGB", (20, 16)))
-    assert len(tiny.generate(**ASKED, n=3)) == 3
+        small.stream(**REQUEST, init_image=Image.new("RGB", (20, 16)))
+    assert len(tiny.generate(**REQUEST, n=3)) == 3
 
 
 def test_the_environment_sets_limits():
@@ -49,7 +49,7 @@ def test_the_environment_sets_limits():
 
 
 @pytest.mark.parametrize(
-    ("asked", "field"),
+    ("keywords", "field"),
     [
         ({"steps": 0}, "steps"),
         ({"size": 18}, "size"),
@@ -68,9 +68,9 @@ def test_the_environment_sets_limits():
         ({"prompt": ["a", "b"], "label": [0, 1, 2]}, "prompt"),
     ],
 )
-def test_an_error_names_its_field(tiny, asked, field):
+def test_an_error_names_its_field(tiny, keywords, field):
     with pytest.raises((InvalidInputError, UnknownNameError)) as caught:
-        tiny.stream(**{**ASKED, **asked})
+        tiny.stream(**{**REQUEST, **keywords})
     assert caught.value.field == field
 
 
@@ -85,8 +85,8 @@ def test_the_schema_of_a_request_has_ranges_and_the_models_defaults(tiny):
 
 
 def test_a_client_makes_the_pictures_of_the_same_keywords(tiny, photo):
-    asked = {"seed": 1, "steps": 2, "init_image": to_data_uri(photo)}
-    *_, last = tiny.stream_json({"inputs": {"prompt": "a cat"}, **asked})
+    keywords = {"seed": 1, "steps": 2, "init_image": to_data_uri(photo)}
+    *_, last = tiny.stream_json({"inputs": {"prompt": "a cat"}, **keywords})
     (picture,) = tiny.generate(prompt="a cat", seed=1, steps=2, init_image=photo)
     assert last.pictures[0].image.tobytes() == picture.image.tobytes()
 
@@ -132,13 +132,13 @@ def test_nor_in_an_input(compose_tiny, tiny_changes, photo, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("request_", "said"),
+    ("request_", "message"),
     [
         ({"inputs": "a cat"}, "inputs: expected public inputs"),
         ({"stepz": 3}, "no field 'stepz'. Did you mean 'steps'"),
         ({"inputs": {"promt": "a"}}, "no input or option 'promt'"),
     ],
 )
-def test_a_client_is_told_what_is_wrong(tiny, request_, said):
-    with pytest.raises((InvalidInputError, UnknownNameError), match=said):
+def test_the_error_for_a_client_names_the_fault(tiny, request_, message):
+    with pytest.raises((InvalidInputError, UnknownNameError), match=message):
         tiny.stream_json(request_)

@@ -14,7 +14,7 @@ from latelier.contracts.errors import CompatibilityError, InvalidConfigError, Mo
 from latelier.pipeline import load
 from latelier.pipeline.storage.manifest_header import MANIFEST
 
-ASKED = {"prompt": "a red cat in a meadow", "label": "cat", "seed": 5, "n": 2}
+REQUEST = {"prompt": "a red cat in a meadow", "label": "cat", "seed": 5, "n": 2}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def copy(folder, tmp_path):
 
 
 def pixels(pipeline):
-    return [picture.image.tobytes() for picture in pipeline.generate(**ASKED)]
+    return [picture.image.tobytes() for picture in pipeline.generate(**REQUEST)]
 
 
 def test_what_is_saved_and_loaded_gives_the_same_bits(tiny, folder, built_ins):
@@ -62,7 +62,7 @@ def test_a_pipeline_may_be_saved_over_the_files_that_it_is_mapped_from(copy, bui
 def test_loading_in_a_lower_precision(folder, built_ins):
     half = load(folder, "cpu", "bfloat16", atelier=built_ins)
     assert {p.dtype for p in half.denoiser.parameters()} == {torch.bfloat16}
-    assert len(half.generate(**ASKED)) == 2
+    assert len(half.generate(**REQUEST)) == 2
 
 
 def test_the_manifest_stores_full_ids_versions_and_hashes(folder):
@@ -138,10 +138,10 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("what", "error", "said"), CASES.values(), ids=CASES.keys())
-def test_a_manifest_that_is_wrong(copy, built_ins, what, error, said):
+@pytest.mark.parametrize(("what", "error", "message"), CASES.values(), ids=CASES.keys())
+def test_a_manifest_that_is_wrong(copy, built_ins, what, error, message):
     change(copy, what)
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         load(copy, "cpu", atelier=built_ins)
 
 
@@ -198,8 +198,8 @@ import sys
 from latelier.pipeline import load
 
 folder, clean = sys.argv[1:]
-asked = {"prompt": "a cat", "label": 0, "steps": 1, "seed": 1, "size": 8}
-load(clean, "cpu").generate(**asked)  # whatever is imported when first used is imported now
+keywords = {"prompt": "a cat", "label": 0, "steps": 1, "seed": 1, "size": 8}
+load(clean, "cpu").generate(**keywords)  # whatever is imported when first used is imported now
 seen = []
 
 def watch(event, arguments):
@@ -208,7 +208,7 @@ def watch(event, arguments):
         seen.append((event, str(arguments)[:200]))
 
 sys.addaudithook(watch)
-load(folder, "cpu").generate(**asked)
+load(folder, "cpu").generate(**keywords)
 print(seen)
 """
 

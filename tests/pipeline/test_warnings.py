@@ -1,4 +1,4 @@
-"""What a request leaves without effect is said in one line; the pictures are made all the same."""
+"""Warnings: one line each for what has no effect or looks bad; pictures are made all the same."""
 
 import logging
 
@@ -8,10 +8,10 @@ import pytest
 
 @pytest.fixture
 def warnings_of(caplog):
-    def run(pipeline, **asked):
+    def run(pipeline, **keywords):
         caplog.clear()
         with caplog.at_level(logging.WARNING):
-            pipeline.stream(**{"prompt": "a cat", "steps": 1, **asked})
+            pipeline.stream(**{"prompt": "a cat", "steps": 1, **keywords})
         return [record.getMessage() for record in caplog.records]
 
     return run

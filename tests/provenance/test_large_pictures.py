@@ -34,14 +34,14 @@ def noisy(seed, size=(64, 48)):
 
 @pytest.fixture
 def started(tiny, tmp_path, little_room):
-    """A picture that started from a large one; the model and the large one are beside it."""
+    """A picture that started from a large one; the model and the large one lie next to it."""
     tiny.save(tmp_path / "model")
     noisy(1).save(tmp_path / "start.png")
     pipeline = latelier.load(tmp_path / "model", device="cpu", atelier=tiny.atelier)
     mask = Image.new("L", (64, 48))
     mask.paste(255, (32, 0, 64, 48))
-    asked = {"prompt": "a red cat", "seed": 3, "steps": 2, "size": (48, 32)}
-    (picture,) = pipeline.generate(**asked, init_image=tmp_path / "start.png", mask=mask)
+    keywords = {"prompt": "a red cat", "seed": 3, "steps": 2, "size": (48, 32)}
+    (picture,) = pipeline.generate(**keywords, init_image=tmp_path / "start.png", mask=mask)
     picture.save(tmp_path / "made.png")
     return tmp_path / "made.png"
 
@@ -51,8 +51,8 @@ def test_the_limit_is_well_below_what_readers_take():
 
 
 def test_a_large_picture_is_stored_as_its_hash_and_a_mask_whole(started):
-    _, said = read_provenance(started)
-    (stored,), (mask,) = said["request"]["init_image"], said["request"]["mask"]
+    _, message = read_provenance(started)
+    (stored,), (mask,) = message["request"]["init_image"], message["request"]["mask"]
     assert (stored["mode"], stored["size"]) == ("RGB", [48, 32])
     assert len(stored["picture_sha256"]) == 64
     assert mask.startswith("data:image/png;base64,")

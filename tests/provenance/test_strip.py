@@ -119,7 +119,7 @@ def endless(data):
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (lambda data: b"GIF89a" + data, "expected a PNG or JPEG"),
         (lambda data: b"", "expected a PNG or JPEG"),
@@ -129,10 +129,10 @@ def endless(data):
         (lambda data: data[:8] + b"\xff" * 40, "is damaged"),
     ],
 )
-def test_what_is_no_png_stays_as_it_is(written, damage, said):
+def test_what_is_no_png_stays_as_it_is(written, damage, message):
     data = damage(written.read_bytes())
     written.write_bytes(data)
-    with pytest.raises(InvalidInputError, match=said):
+    with pytest.raises(InvalidInputError, match=message):
         strip(written)
     assert written.read_bytes() == data
 

@@ -106,7 +106,7 @@ def test_what_is_to_json_is_short_where_it_can_be():
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"x": ["red", "rdd"]}, "x: 'colors.1': a color is"),
         ({"x": [["red"], ["rdd"]]}, "x: 'colors.0': a color is"),
@@ -114,8 +114,8 @@ def test_what_is_to_json_is_short_where_it_can_be():
         ({"x": [["red"], ["red"]], "word": ["a", "b", "c"]}, "equally long"),
     ],
 )
-def test_lists_that_do_not_fit(given, said):
-    with pytest.raises(InvalidInputError, match=said):
+def test_lists_that_do_not_fit(given, message):
+    with pytest.raises(InvalidInputError, match=message):
         builder(x=Palette, word=Word).read(given)
 
 
@@ -226,7 +226,7 @@ class Scene(Frozen):
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (
             [{"box": [0, 0, 1, 1]}, {"box": [0.5, 0, 0.2, 1]}],
@@ -237,9 +237,9 @@ class Scene(Frozen):
         ([{"places": [{"box": [0, 0, 2, 1]}]}], r"scene: 'places\.0\.box\.x1'"),
     ],
 )
-def test_a_list_with_one_bad_item_names_the_item_and_the_field(value, said):
+def test_a_list_with_one_bad_item_names_the_item_and_the_field(value, message):
     builder = ConditionBuilder(
         {"scene": Counts(Scene)}, {"scene": ("scene",)}, torch.device("cpu"), torch.float32
     )
-    with pytest.raises(InvalidInputError, match=said):
+    with pytest.raises(InvalidInputError, match=message):
         builder.read({"scene": value})

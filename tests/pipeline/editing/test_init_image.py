@@ -17,15 +17,15 @@ SAMPLERS = [
     for spec in default_atelier().samplers.specs()
     if spec.distribution == "latelier" and not (spec.traits and spec.traits.is_inversion)
 ]
-ASKED = {"prompt": "a red cat in a meadow", "seed": 5, "steps": 10}
+REQUEST = {"prompt": "a red cat in a meadow", "seed": 5, "steps": 10}
 
 
 def levels(picture):
     return np.asarray(picture.image, dtype=np.int16)
 
 
-def latents_of(pipeline, **asked):
-    *_, last = pipeline.stream(**asked)
+def latents_of(pipeline, **keywords):
+    *_, last = pipeline.stream(**keywords)
     return last.latents
 
 
@@ -47,7 +47,7 @@ def test_the_last_int_of_steps_times_strength_are_run_and_one_at_least(steps, st
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_run_is_the_sampler_from_the_noised_latents_on_the_grids_tail(tiny, photo, sampler):
-    denoise = tiny.denoise_fn(prompt=ASKED["prompt"], size=(24, 16))
+    denoise = tiny.denoise_fn(prompt=REQUEST["prompt"], size=(24, 16))
     grid = last_steps(tiny.atelier.schedules.get("karras")(10, tiny.process), 0.4)
     assert grid.steps == 4
     noise = PerImageNoise([5], (4, 8, 12))
@@ -56,7 +56,7 @@ def test_a_run_is_the_sampler_from_the_noised_latents_on_the_grids_tail(tiny, ph
     function = tiny.atelier.samplers.get(sampler)
     with torch.no_grad():
         *_, step = run_sampler(function, denoise, x, grid, noise, **spec.defaults)
-    latents = latents_of(tiny, **ASKED, init_image=photo, strength=0.4, sampler=sampler)
+    latents = latents_of(tiny, **REQUEST, init_image=photo, strength=0.4, sampler=sampler)
     assert torch.equal(tiny.process.finish(step.x, step.sigma), latents)
 
 
@@ -69,105 +69,107 @@ def test_with_next_to_no_strength_the_picture_comes_nearly_back(
     pipeline = compose_tiny(process={"kind": process})
     schedule = {"name": "karras", "sigma_max": 0.2, "sigma_min": 0.01}
     latents = latents_of(
-        pipeline, **ASKED, init_image=photo, strength=0.01, sampler=sampler, schedule=schedule
+        pipeline, **REQUEST, init_image=photo, strength=0.01, sampler=sampler, schedule=schedule
     )
     original = encoded(pipeline, photo)
     near = (latents - original).norm() / original.norm()
     far = latents_of(
-        pipeline, **ASKED, init_image=photo, strength=0.9, sampler=sampler, schedule=schedule
+        pipeline, **REQUEST, init_image=photo, strength=0.9, sampler=sampler, schedule=schedule
     )
     assert near < 0.2
     assert near < (far - original).norm() / original.norm()
 
 
 def test_strength_1_starts_from_noise_alone(tiny, photo, other_photo):
-    one = latents_of(tiny, **ASKED, init_image=photo, strength=1)
-    assert torch.equal(one, latents_of(tiny, **ASKED, init_image=other_photo, strength=1))
-    assert torch.equal(one, latents_of(tiny, **ASKED, size=(24, 16)))
+    one = latents_of(tiny, **REQUEST, init_image=photo, strength=1)
+    assert torch.equal(one, latents_of(tiny, **REQUEST, init_image=other_photo, strength=1))
+    assert torch.equal(one, latents_of(tiny, **REQUEST, size=(24, 16)))
 
 
 def test_the_default_strength_is_08_and_1_with_a_mask(tiny, photo, left_stays):
     assert torch.equal(
-        latents_of(tiny, **ASKED, init_image=photo),
-        latents_of(tiny, **ASKED, init_image=photo, strength=0.8),
+        latents_of(tiny, **REQUEST, init_image=photo),
+        latents_of(tiny, **REQUEST, init_image=photo, strength=0.8),
     )
     assert torch.equal(
-        latents_of(tiny, **ASKED, init_image=photo, mask=left_stays),
-        latents_of(tiny, **ASKED, init_image=photo, mask=left_stays, strength=1),
+        latents_of(tiny, **REQUEST, init_image=photo, mask=left_stays),
+        latents_of(tiny, **REQUEST, init_image=photo, mask=left_stays, strength=1),
     )
 
 
 def test_previews_count_the_steps_that_are_run(tiny, photo):
-    previews = list(tiny.stream(**ASKED, init_image=photo, strength=0.4))
+    previews = list(tiny.stream(**REQUEST, init_image=photo, strength=0.4))
     assert [(each.step, each.steps) for each in previews] == [(k, 4) for k in (1, 2, 3, 4)]
 
 
-@pytest.mark.parametrize(("asked", "made"), [(81, 84), (4, 4)])
-def test_the_true_number_of_steps_is_reported(compose_tiny, asked, made):
-    """The schedule of the paper's code makes 84 steps where 81 are asked for."""
+@pytest.mark.parametrize(("keywords", "made"), [(81, 84), (4, 4)])
+def test_the_true_number_of_steps_is_reported(compose_tiny, keywords, made):
+    """The schedule of the paper's code makes 84 steps of 81."""
     pipeline = compose_tiny(process={"kind": "vp"})
-    previews = list(pipeline.stream(prompt="a cat", steps=asked, schedule="compvis", guidance=1.0))
+    previews = list(
+        pipeline.stream(prompt="a cat", steps=keywords, schedule="compvis", guidance=1.0)
+    )
     assert [each.step for each in previews] == list(range(1, made + 1))
     assert {each.steps for each in previews} == {made}
     provenance = previews[-1].pictures[0].provenance
-    assert (provenance["steps"], provenance["request"]["steps"]) == (made, asked)
+    assert (provenance["steps"], provenance["request"]["steps"]) == (made, keywords)
 
 
 @pytest.mark.parametrize("change", [{"seed": 6}, {"strength": 0.4}, {"prompt": "a blue dog"}])
-def test_everything_that_is_asked_matters(tiny, photo, other_photo, change):
-    asked = {**ASKED, "strength": 0.7}
-    latents = latents_of(tiny, **asked, init_image=photo)
-    assert not torch.equal(latents, latents_of(tiny, **{**asked, **change}, init_image=photo))
-    assert not torch.equal(latents, latents_of(tiny, **asked, init_image=other_photo))
+def test_every_keyword_matters(tiny, photo, other_photo, change):
+    keywords = {**REQUEST, "strength": 0.7}
+    latents = latents_of(tiny, **keywords, init_image=photo)
+    assert not torch.equal(latents, latents_of(tiny, **{**keywords, **change}, init_image=photo))
+    assert not torch.equal(latents, latents_of(tiny, **keywords, init_image=other_photo))
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_picture_of_a_batch_is_the_one_made_alone(tiny, photo, other_photo, left_stays, sampler):
     """Two rows of two, each row with a picture of its own; all with the same mask."""
-    asked = {**ASKED, "steps": 4, "strength": 0.8, "sampler": sampler, "mask": left_stays}
-    together = tiny.generate(**asked, init_image=[photo, other_photo], n=2)
+    keywords = {**REQUEST, "steps": 4, "strength": 0.8, "sampler": sampler, "mask": left_stays}
+    together = tiny.generate(**keywords, init_image=[photo, other_photo], n=2)
     assert [picture.seed for picture in together] == [5, 6, 7, 8]
     for k in (0, 1, 3):
-        own = {**asked, "seed": 5 + k, "init_image": [photo, photo, None, other_photo][k]}
+        own = {**keywords, "seed": 5 + k, "init_image": [photo, photo, None, other_photo][k]}
         (alone,) = tiny.generate(**own)
         assert np.abs(levels(together[k]) - levels(alone)).max() <= 2
 
 
 def test_one_value_stands_for_all_rows(tiny, photo, other_photo, left_stays):
-    prompts = {**ASKED, "prompt": ["a cat", "a dog"], "steps": 2}
+    prompts = {**REQUEST, "prompt": ["a cat", "a dog"], "steps": 2}
     both = tiny.generate(**prompts, init_image=photo, mask=left_stays)
     each = tiny.generate(**prompts, init_image=[photo, photo], mask=[left_stays, left_stays])
     assert all(np.abs(levels(a) - levels(b)).max() <= 2 for a, b in zip(both, each))
-    pictures = tiny.generate(**{**ASKED, "steps": 2}, init_image=[photo, other_photo])
+    pictures = tiny.generate(**{**REQUEST, "steps": 2}, init_image=[photo, other_photo])
     assert len(pictures) == 2
     assert len(tiny.generate(seed=1, steps=1, init_image=[photo, other_photo], n=2)) == 4
 
 
-def test_the_size_is_the_pictures_unless_one_is_asked_for(tiny, photo, left_stays):
-    assert tiny.generate(**ASKED, init_image=photo)[0].image.size == (24, 16)
-    asked = {**ASKED, "mask": left_stays, "init_image": photo}
-    (picture,) = tiny.generate(**asked, size=(48, 32))
+def test_the_default_size_is_that_of_the_picture(tiny, photo, left_stays):
+    assert tiny.generate(**REQUEST, init_image=photo)[0].image.size == (24, 16)
+    keywords = {**REQUEST, "mask": left_stays, "init_image": photo}
+    (picture,) = tiny.generate(**keywords, size=(48, 32))
     assert picture.image.size == (48, 32)
     doubled = photo.resize((48, 32), Image.Resampling.LANCZOS)
     assert (levels(picture)[:, :18] == np.asarray(doubled)[:, :18]).all()
     of_two_sizes = [photo, photo.resize((8, 8))]
-    assert len(tiny.generate(**ASKED, init_image=of_two_sizes, size=16)) == 2
+    assert len(tiny.generate(**REQUEST, init_image=of_two_sizes, size=16)) == 2
 
 
 def test_a_path_and_a_data_uri_are_pictures_too(tiny, photo, tmp_path):
     photo.save(tmp_path / "photo.png")
-    expected = latents_of(tiny, **ASKED, init_image=photo)
+    expected = latents_of(tiny, **REQUEST, init_image=photo)
     for given in (tmp_path / "photo.png", str(tmp_path / "photo.png")):
-        assert torch.equal(latents_of(tiny, **ASKED, init_image=given), expected)
-    (picture,) = tiny.generate(**ASKED, init_image=photo)
+        assert torch.equal(latents_of(tiny, **REQUEST, init_image=given), expected)
+    (picture,) = tiny.generate(**REQUEST, init_image=photo)
     (uri,) = picture.provenance["request"]["init_image"]
     assert uri.startswith("data:image/png;base64,")
-    assert torch.equal(latents_of(tiny, **ASKED, init_image=uri), expected)
+    assert torch.equal(latents_of(tiny, **REQUEST, init_image=uri), expected)
 
 
 def test_provenance_holds_the_pictures_as_they_were_used(tiny, photo, left_stays):
-    asked = {**ASKED, "n": 2, "steps": 4, "strength": 0.5, "size": (12, 8)}
-    pictures = tiny.generate(**asked, init_image=photo, mask=left_stays)
+    keywords = {**REQUEST, "n": 2, "steps": 4, "strength": 0.5, "size": (12, 8)}
+    pictures = tiny.generate(**keywords, init_image=photo, mask=left_stays)
     provenance = pictures[1].provenance
     request = dict(provenance["request"])
     assert (request["strength"], provenance["steps"]) == (0.5, 2)
@@ -181,18 +183,18 @@ def test_provenance_holds_the_pictures_as_they_were_used(tiny, photo, left_stays
 
 
 def test_without_a_picture_to_start_from_provenance_has_none(tiny):
-    provenance = tiny.generate(**ASKED)[0].provenance
+    provenance = tiny.generate(**REQUEST)[0].provenance
     assert provenance["pictures_sha256"] == {"init_image": [], "mask": []}
 
 
 def test_nothing_touches_the_global_random_state(tiny, photo, left_stays):
     state = torch.get_rng_state()
-    tiny.generate(**ASKED, init_image=photo, mask=left_stays, sampler="ddpm")
+    tiny.generate(**REQUEST, init_image=photo, mask=left_stays, sampler="ddpm")
     assert torch.equal(state, torch.get_rng_state())
 
 
 def test_no_gradients_are_kept(tiny, photo, left_stays):
-    previews = tiny.stream(**ASKED, init_image=photo, mask=left_stays)
+    previews = tiny.stream(**REQUEST, init_image=photo, mask=left_stays)
     assert not any(each.latents.requires_grad for each in previews)
 
 
@@ -255,11 +257,11 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("asked", "said"), CASES.values(), ids=CASES.keys())
-def test_a_request_that_cannot_be_met(tiny, asked, said):
+@pytest.mark.parametrize(("keywords", "message"), CASES.values(), ids=CASES.keys())
+def test_a_request_that_cannot_be_met(tiny, keywords, message):
     for run in (tiny.generate, tiny.stream):  # a stream refuses at once
-        with pytest.raises((InvalidInputError, UnknownNameError), match=said) as caught:
-            run(**{"prompt": "a cat", "seed": 1, "steps": 1, **asked})
+        with pytest.raises((InvalidInputError, UnknownNameError), match=message) as caught:
+            run(**{"prompt": "a cat", "seed": 1, "steps": 1, **keywords})
         assert len(str(caught.value)) < 600
 
 
@@ -267,5 +269,5 @@ def test_inputs_and_the_picture_must_agree_on_a_size(tiny, photo, monkeypatch):
     text = tiny.conditioners["text"]
     monkeypatch.setattr(type(text), "output_size", lambda *_: (16, 16))
     with pytest.raises(InvalidInputError, match="text 16x16 and init_image 24x16"):
-        tiny.generate(**ASKED, init_image=photo)
-    assert tiny.generate(**ASKED, init_image=photo, size=(24, 16))[0].image.size == (24, 16)
+        tiny.generate(**REQUEST, init_image=photo)
+    assert tiny.generate(**REQUEST, init_image=photo, size=(24, 16))[0].image.size == (24, 16)

@@ -30,7 +30,7 @@ SAMPLERS = [
     for spec in default_atelier().samplers.specs()
     if spec.distribution == "latelier" and not (spec.traits and spec.traits.is_inversion)
 ]
-ASKED = {"prompt": "a red cat in a meadow", "seed": 5, "steps": 4}
+REQUEST = {"prompt": "a red cat in a meadow", "seed": 5, "steps": 4}
 
 
 def levels(picture):
@@ -42,14 +42,14 @@ def levels(picture):
 def test_what_stays_is_exact_and_the_rest_changes_with_the_seed(
     tiny, photo, left_stays, sampler, strength
 ):
-    asked = {
-        **ASKED,
+    keywords = {
+        **REQUEST,
         "init_image": photo,
         "mask": left_stays,
         "sampler": sampler,
         "strength": strength,
     }
-    one, other = (levels(tiny.generate(**{**asked, "seed": seed})[0]) for seed in (5, 6))
+    one, other = (levels(tiny.generate(**{**keywords, "seed": seed})[0]) for seed in (5, 6))
     original = np.asarray(photo)
     assert (one[:, :9] == original[:, :9]).all()
     assert (other[:, :9] == original[:, :9]).all()
@@ -59,7 +59,7 @@ def test_what_stays_is_exact_and_the_rest_changes_with_the_seed(
 
 def test_the_inverse_mask_keeps_the_other_side(tiny, photo, left_stays):
     inverse = left_stays.point(lambda level: 255 - level)
-    picture = levels(tiny.generate(**ASKED, init_image=photo, mask=inverse)[0])
+    picture = levels(tiny.generate(**REQUEST, init_image=photo, mask=inverse)[0])
     original = np.asarray(photo)
     assert (picture[:, 9:] == original[:, 9:]).all()
     assert (picture[:, :8] != original[:, :8]).any(-1).mean() > 0.9
@@ -67,19 +67,19 @@ def test_the_inverse_mask_keeps_the_other_side(tiny, photo, left_stays):
 
 def test_a_run_that_ends_above_sigma_0_keeps_as_exactly(compose_tiny, photo, left_stays):
     pipeline = compose_tiny(process={"kind": "vp"})
-    asked = {**ASKED, "schedule": "compvis", "sampler": "plms"}
-    (picture,) = pipeline.generate(**asked, init_image=photo, mask=left_stays)
+    keywords = {**REQUEST, "schedule": "compvis", "sampler": "plms"}
+    (picture,) = pipeline.generate(**keywords, init_image=photo, mask=left_stays)
     assert (levels(picture)[:, :9] == np.asarray(photo)[:, :9]).all()
 
 
 def test_previews_show_what_stays_too(tiny, photo, left_stays):
-    for preview in tiny.stream(**ASKED, init_image=photo, mask=left_stays):
+    for preview in tiny.stream(**REQUEST, init_image=photo, mask=left_stays):
         assert (np.asarray(preview.image)[:, :9] == np.asarray(photo)[:, :9]).all()
 
 
 def test_each_row_may_have_a_mask_of_its_own(tiny, photo, left_stays):
     right = left_stays.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    pictures = tiny.generate(**ASKED, init_image=photo, mask=[left_stays, right], n=2)
+    pictures = tiny.generate(**REQUEST, init_image=photo, mask=[left_stays, right], n=2)
     original = np.asarray(photo)
     for k, picture in enumerate(map(levels, pictures)):
         stays = slice(0, 9) if k < 2 else slice(15, 24)
@@ -90,7 +90,7 @@ def test_each_row_may_have_a_mask_of_its_own(tiny, photo, left_stays):
 def test_what_the_model_sees_of_the_rest_decides_it(tiny, photo, other_photo, left_stays):
     """What stays does not only cover the result: the model sees it, and paints around it."""
     one, other = (
-        levels(tiny.generate(**ASKED, init_image=image, mask=left_stays)[0])[:, 12:]
+        levels(tiny.generate(**REQUEST, init_image=image, mask=left_stays)[0])[:, 12:]
         for image in (photo, other_photo)
     )
     assert (one != other).any()
@@ -215,9 +215,9 @@ def test_it_is_the_same_whatever_the_noise_of_the_steps(tiny, photo, left_stays)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PerImageNoise, "initial", record)
-        tiny.generate(**ASKED, init_image=photo, strength=1, sampler="ddpm")
+        tiny.generate(**REQUEST, init_image=photo, strength=1, sampler="ddpm")
         without = [*drawn]
         drawn.clear()
-        tiny.generate(**ASKED, init_image=photo, mask=left_stays, sampler="ddpm")
+        tiny.generate(**REQUEST, init_image=photo, mask=left_stays, sampler="ddpm")
     assert len(drawn) == len(without) == 4  # the first, and three steps that do not end at 0
     assert all(torch.equal(a, b) for a, b in zip(drawn, without))

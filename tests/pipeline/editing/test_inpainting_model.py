@@ -6,7 +6,7 @@ import torch
 
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError
 
-ASKED = {"prompt": "a red cat", "seed": 5, "steps": 4}
+REQUEST = {"prompt": "a red cat", "seed": 5, "steps": 4}
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def levels(picture):
 
 def test_the_model_sees_the_mask_and_what_stays_is_exact(seen, photo, left_stays):
     pipeline, parts = seen
-    (picture,) = pipeline.generate(**ASKED, init_image=photo, mask=left_stays)
+    (picture,) = pipeline.generate(**REQUEST, init_image=photo, mask=left_stays)
     assert (levels(picture)[:, :9] == np.asarray(photo)[:, :9]).all()
     assert (levels(picture)[:, 9:] != np.asarray(photo)[:, 9:]).any()
     holes = parts[0][0, 0]
@@ -57,7 +57,7 @@ def test_it_starts_from_noise_and_holds_no_latents(seen, photo, other_photo, lef
     handle = pipeline.denoiser.register_forward_pre_hook(lambda _, given: starts.append(given[0]))
     starts = []
     for image in (photo, other_photo):
-        pipeline.generate(**ASKED, init_image=image, mask=left_stays)
+        pipeline.generate(**REQUEST, init_image=image, mask=left_stays)
     handle.remove()
     assert torch.equal(starts[0], starts[4])
     assert not torch.equal(starts[3], starts[7])
@@ -65,8 +65,8 @@ def test_it_starts_from_noise_and_holds_no_latents(seen, photo, other_photo, lef
 
 def test_below_strength_1_it_starts_from_the_picture(seen, photo, left_stays):
     pipeline, _ = seen
-    asked = {**ASKED, "init_image": photo, "mask": left_stays}
-    weak, strong = (levels(pipeline.generate(**asked, strength=s)[0]) for s in (0.25, 1.0))
+    keywords = {**REQUEST, "init_image": photo, "mask": left_stays}
+    weak, strong = (levels(pipeline.generate(**keywords, strength=s)[0]) for s in (0.25, 1.0))
     assert (weak[:, :9] == np.asarray(photo)[:, :9]).all()
     assert (weak != strong).any()
 
@@ -74,21 +74,21 @@ def test_below_strength_1_it_starts_from_the_picture(seen, photo, left_stays):
 def test_all_may_be_repainted(seen, photo):
     pipeline, parts = seen
     white = np.full((16, 24), 255, np.uint8)
-    (picture,) = pipeline.generate(**ASKED, init_image=photo, mask=white)
+    (picture,) = pipeline.generate(**REQUEST, init_image=photo, mask=white)
     assert picture.image.size == (24, 16)
     assert parts[0][:, 0].eq(1).all()
 
 
 def test_picture_and_mask_are_resized_with_a_size(seen, photo, left_stays):
     pipeline, _ = seen
-    (picture,) = pipeline.generate(**ASKED, init_image=photo, mask=left_stays, size=(48, 32))
+    (picture,) = pipeline.generate(**REQUEST, init_image=photo, mask=left_stays, size=(48, 32))
     doubled = photo.resize((48, 32), 1)
     assert (levels(picture)[:, :18] == np.asarray(doubled)[:, :18]).all()
 
 
 def test_each_row_has_its_own(seen, photo, other_photo, left_stays):
     pipeline, parts = seen
-    pictures = pipeline.generate(**ASKED, init_image=[photo, other_photo], mask=left_stays, n=2)
+    pictures = pipeline.generate(**REQUEST, init_image=[photo, other_photo], mask=left_stays, n=2)
     for picture, original in zip(pictures, (photo, photo, other_photo, other_photo), strict=True):
         assert (levels(picture)[:, :9] == np.asarray(original)[:, :9]).all()
     rows = parts[0][:4]
@@ -109,7 +109,7 @@ def test_no_input_can_be_called_mask(compose_tiny, tiny_changes):
 
 def test_provenance_records_both_once_and_asks_again(compose_inpainting, photo, left_stays):
     pipeline = compose_inpainting()
-    (picture,) = pipeline.generate(**ASKED, init_image=photo, mask=left_stays)
+    (picture,) = pipeline.generate(**REQUEST, init_image=photo, mask=left_stays)
     request = dict(picture.provenance["request"])
     assert list(request["inputs"]) == ["prompt"]
     assert (len(request["init_image"]), len(request["mask"])) == (1, 1)
@@ -119,4 +119,6 @@ def test_provenance_records_both_once_and_asks_again(compose_inpainting, photo, 
 
 def test_resampling_is_refused(compose_inpainting, photo, left_stays):
     with pytest.raises(InvalidInputError, match="this model is trained to inpaint"):
-        compose_inpainting().stream(**ASKED, init_image=photo, mask=left_stays, repaint_resamples=2)
+        compose_inpainting().stream(
+            **REQUEST, init_image=photo, mask=left_stays, repaint_resamples=2
+        )

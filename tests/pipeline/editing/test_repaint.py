@@ -89,28 +89,34 @@ def test_once_is_the_sampler_itself_if_it_does_not_look_back():
 
 
 def test_in_a_pipeline_what_stays_is_exact_and_the_rest_another(tiny, photo, left_stays):
-    asked = {"prompt": "a red cat", "seed": 5, "steps": 3, "init_image": photo, "mask": left_stays}
-    once, thrice = (tiny.generate(**asked, repaint_resamples=n)[0].image for n in (None, 3))
+    keywords = {
+        "prompt": "a red cat",
+        "seed": 5,
+        "steps": 3,
+        "init_image": photo,
+        "mask": left_stays,
+    }
+    once, thrice = (tiny.generate(**keywords, repaint_resamples=n)[0].image for n in (None, 3))
     assert once.crop((0, 0, 9, 16)).tobytes() == thrice.crop((0, 0, 9, 16)).tobytes()
     assert once.tobytes() != thrice.tobytes()
-    assert tiny.generate(**asked, repaint_resamples=3)[0].image.tobytes() == thrice.tobytes()
+    assert tiny.generate(**keywords, repaint_resamples=3)[0].image.tobytes() == thrice.tobytes()
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("keywords", "message"),
     [
         ({"mask": None}, "repaint_resamples: needs mask, which is missing"),
         ({"noise": "brownian"}, "use noise 'independent'"),
         ({"repaint_resamples": 0}, "'repaint_resamples'"),
     ],
 )
-def test_what_cannot_be_is_refused(tiny, photo, left_stays, asked, said):
+def test_what_cannot_be_is_refused(tiny, photo, left_stays, keywords, message):
     whole = {
         "prompt": "a cat",
         "init_image": photo,
         "mask": left_stays,
         "repaint_resamples": 2,
-        **asked,
+        **keywords,
     }
-    with pytest.raises(InvalidInputError, match=said):
+    with pytest.raises(InvalidInputError, match=message):
         tiny.generate(**whole)

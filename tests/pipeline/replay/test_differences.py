@@ -77,7 +77,7 @@ def atelier(site):
 
 @pytest.fixture
 def picture(site, atelier, compose_tiny, tmp_path):
-    """The path of a picture made with a plugin's sampler, of which another plugin was told."""
+    """The path of a picture made with a plugin's sampler, with another plugin as observer."""
     site.publish("latelier-stride", STRIDE, version="1.2")
     site.publish("latelier-listener", LISTENER)
     site.publish("latelier-bystander", BYSTANDER)
@@ -92,9 +92,9 @@ def picture(site, atelier, compose_tiny, tmp_path):
 
 
 def test_it_names_version_files_parts_and_hooks(site, atelier, picture):
-    said = read_provenance(picture)[1]["plugins"]
+    message = read_provenance(picture)[1]["plugins"]
     here = atelier()
-    assert said == {
+    assert message == {
         "latelier-listener": {
             "version": "1.0",
             "sha256": here.fingerprint("latelier-listener").sha256,
@@ -140,8 +140,8 @@ def test_a_plugin_object_has_no_files(built_ins, compose_tiny):
     exec(LISTENER, namespace)
     here.register(namespace["plugin"], "mine", "3")
     (made,) = compose_tiny(here).generate(prompt="a cat", steps=1)
-    said = made.provenance["plugins"]["mine"]
-    assert (said["version"], said["sha256"], said["editable"]) == ("3", None, False)
+    message = made.provenance["plugins"]["mine"]
+    assert (message["version"], message["sha256"], message["editable"]) == ("3", None, False)
 
 
 def test_the_same_plugins_make_the_same_picture(atelier, picture):
@@ -166,7 +166,7 @@ def remove(site, name):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (
             lambda site: touch(site, "latelier_stride"),
@@ -179,15 +179,15 @@ def remove(site, name):
     ],
     ids=["files", "version"],
 )
-def test_another_plugin_is_refused_unless_told_otherwise(site, atelier, picture, change, said):
+def test_another_plugin_is_refused_without_anyway(site, atelier, picture, change, message):
     change(site)
     with pytest.raises(ModelFileError, match="was made with other plugins") as refused:
         replay(picture, atelier=atelier())
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     report = replay(picture, atelier=atelier(), anyway=True)
     assert report.verdict == "identical"
     (line,) = report.differences
-    assert line.startswith(said)
+    assert line.startswith(message)
 
 
 @pytest.mark.parametrize("anyway", [True, False])
@@ -195,8 +195,8 @@ def test_a_missing_plugin_is_refused_with_its_pip_line(site, atelier, picture, a
     remove(site, "latelier-stride")
     with pytest.raises(ModelFileError, match="was made with plugins that are not here") as refused:
         replay(picture, atelier=atelier(), anyway=anyway)
-    said = "plugin 'latelier-stride' 1.2 (sampler) is not installed: "
-    assert f"{said}pip install 'latelier-stride==1.2'" in str(refused.value)
+    message = "plugin 'latelier-stride' 1.2 (sampler) is not installed: "
+    assert f"{message}pip install 'latelier-stride==1.2'" in str(refused.value)
 
 
 def test_a_plugin_that_is_left_out_is_refused_with_its_cause(site, atelier, picture):
@@ -207,7 +207,7 @@ def test_a_plugin_that_is_left_out_is_refused_with_its_cause(site, atelier, pict
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda site: touch(site, "latelier_listener"), "has other files than when"),
         (lambda site: update(site, "latelier-listener", "2"), "was version 1.0, is 2"),
@@ -218,14 +218,14 @@ def test_a_plugin_that_is_left_out_is_refused_with_its_cause(site, atelier, pict
     ],
     ids=["files", "version", "missing"],
 )
-def test_a_plugin_that_only_listened_is_told_and_refuses_nothing(
-    site, atelier, picture, change, said
+def test_a_changed_observer_is_reported_and_refuses_nothing(
+    site, atelier, picture, change, message
 ):
     change(site)
     report = replay(picture, atelier=atelier())
     (line,) = report.differences
     assert "plugin 'latelier-listener'" in line
-    assert said in line
+    assert message in line
     assert report.verdict == "identical"
 
 

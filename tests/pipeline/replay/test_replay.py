@@ -89,7 +89,7 @@ def test_every_picture_of_a_batch_is_made_again_in_its_batch(batch):
 @pytest.mark.parametrize(
     ("by", "verdict"), [(2, "equal within tolerance"), (3, "different"), (100, "different")]
 )
-def test_altered_pixels_are_measured_and_told(batch, by, verdict):
+def test_altered_pixels_are_measured_and_reported(batch, by, verdict):
     report = replay(nudged(batch[1], by))
     assert (report.verdict, report.max_difference, report.altered) == (verdict, by, True)
 
@@ -102,7 +102,7 @@ def test_a_picture_of_another_size(batch):
 
 
 @pytest.mark.parametrize(
-    ("where", "then", "said"),
+    ("where", "then", "message"),
     [
         (("latelier",), "0.0.1", "latelier was 0.0.1, is "),
         (("machine", "torch"), "1.0", "torch: was 1.0, is "),
@@ -112,7 +112,7 @@ def test_a_picture_of_another_size(batch):
         (("functions", "sampler", "version"), "0.0.1", "'latelier/ddim' was version 0.0.1"),
     ],
 )
-def test_what_differs_is_told(batch, where, then, said):
+def test_differences_are_reported(batch, where, then, message):
     def change(provenance):
         *path, last = where
         for key in path:
@@ -121,12 +121,12 @@ def test_what_differs_is_told(batch, where, then, said):
 
     report = replay(changed(batch[0], change))
     (line,) = report.differences
-    assert said in line
+    assert message in line
     assert report.verdict == "identical"
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (
             lambda p: p["components"]["first_stage"].update(weights_sha256="0" * 64),
@@ -143,13 +143,13 @@ def test_what_differs_is_told(batch, where, then, said):
         (lambda p: p["process"].update(steps=999), "the noise process"),
     ],
 )
-def test_another_model_is_refused_unless_told_otherwise(batch, change, said):
+def test_another_model_is_refused_without_anyway(batch, change, message):
     path = changed(batch[0], change)
     with pytest.raises(ModelFileError, match="was made with another model") as refused:
         replay(path)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     report = replay(path, anyway=True)
-    assert said in report.differences[0]
+    assert message in report.differences[0]
 
 
 def test_a_model_that_has_moved(batch, replayed_model):

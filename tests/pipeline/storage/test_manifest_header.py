@@ -1,4 +1,4 @@
-"""A manifest is read without torch, and what is wrong with one is said."""
+"""A manifest is read without torch, and the errors name what is wrong with it."""
 
 import json
 import subprocess
@@ -38,7 +38,7 @@ def test_the_least_that_a_manifest_needs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{", "cannot be read as JSON"),
         ("[]", "expected a JSON object, got list"),
@@ -47,9 +47,9 @@ def test_the_least_that_a_manifest_needs(tmp_path):
         (json.dumps({"latelier": "0"}), "the field 'first_stage' is required"),
     ],
 )
-def test_a_manifest_that_is_wrong(tmp_path, text, said):
+def test_a_manifest_that_is_wrong(tmp_path, text, message):
     (tmp_path / MANIFEST).write_text(text)
-    with pytest.raises(ModelFileError, match=said):
+    with pytest.raises(ModelFileError, match=message):
         read_manifest_header(tmp_path)
 
 
@@ -57,7 +57,7 @@ def test_a_manifest_that_is_wrong(tmp_path, text, said):
     ("file", "what"),
     [(COMPONENT_FILE, "a single component"), (ADAPTER_FILE, "an adapter: --adapter")],
 )
-def test_a_part_of_a_model_is_said_to_be_one(file, what, tmp_path):
+def test_a_part_of_a_model_is_named_as_such(file, what, tmp_path):
     (tmp_path / file).write_text("{}")
     with pytest.raises(ModelFileError, match=f"expected a model, found {what}"):
         read_manifest_header(tmp_path)

@@ -42,7 +42,7 @@ def test_a_path_comes_before_the_hub(model):
         assert source.revision is None
 
 
-def test_the_name_of_a_preset_is_told_how_to_build_it(model):
+def test_for_the_name_of_a_preset_the_error_names_the_build_command(model):
     with pytest.raises(UnknownNameError, match="`latelier models build cin256 cin256` makes it"):
         find("cin256")
 
@@ -51,7 +51,7 @@ def test_the_name_of_a_preset_is_told_how_to_build_it(model):
     "name",
     ["emoji-scene", "./gone", "../gone", "/gone/away", "a/b/c", "a/b.bin", "a/b.ckpt"],
 )
-def test_what_is_neither_is_said_without_the_network(model, name):
+def test_an_unknown_name_is_an_error_without_the_network(model, name):
     with pytest.raises(UnknownNameError, match=r"model .* not found"):
         find(name)
 
@@ -65,21 +65,21 @@ def test_a_file_is_pointed_to_the_import_without_the_network(model, name):
         find(name)
 
 
-def test_the_hub_is_asked_for_the_manifest_and_the_files_that_it_names(
+def test_the_manifest_and_the_files_that_it_names_are_fetched_from_the_hub(
     model, tmp_path, monkeypatch
 ):
-    asked = []
+    keywords = []
     commit = tmp_path / "snapshots" / ("c" * 40)
 
     def snapshot(repository, revision, allow_patterns):
-        asked.append((repository, revision, sorted(allow_patterns)))
+        keywords.append((repository, revision, sorted(allow_patterns)))
         shutil.copytree(model, commit, dirs_exist_ok=True)
         return str(commit)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
     source = find("someone/model@v1")
     assert (source.name, source.revision) == ("someone/model", "c" * 40)
-    assert asked == [
+    assert keywords == [
         ("someone/model", "v1", [MANIFEST]),
         (
             "someone/model",
@@ -111,6 +111,6 @@ def test_a_hub_that_cannot_be_reached(monkeypatch, error):
         raise error
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", fails)
-    said = "no folder 'someone/model', and it could not be fetched from the hub: " + str(error)
-    with pytest.raises(ModelFileError, match=said):
+    message = "no folder 'someone/model', and it could not be fetched from the hub: " + str(error)
+    with pytest.raises(ModelFileError, match=message):
         find("someone/model")

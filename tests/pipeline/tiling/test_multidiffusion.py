@@ -1,4 +1,4 @@
-"""Denoising in windows: what it must equal, what each window is told, what cannot be asked."""
+"""Denoising in windows: what it must equal, the condition of each window, invalid requests."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ from latelier.pipeline.replay.replay import replay
 from latelier.pipeline.tiling.multidiffusion import denoise_windows
 from latelier.pipeline.tiling.windows import windows
 
-ASKED = {"prompt": "a red cat in a meadow", "seed": 5, "steps": 3}
+REQUEST = {"prompt": "a red cat in a meadow", "seed": 5, "steps": 3}
 SAMPLERS = ["ddim", "ddpm", "heun", "dpmpp_2m", "plms"]
 LAYOUT = ("layout", {"n_embed": 16, "n_layer": 1, "num_classes": 2, "max_objects_per_image": 2})
 FOURIER = ("layout_fourier", {"width": 16, "num_classes": 2, "max_objects_per_image": 2})
@@ -32,8 +32,8 @@ def noise(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def latents_of(pipeline, **asked):
-    *_, last = pipeline.stream(**asked)
+def latents_of(pipeline, **keywords):
+    *_, last = pipeline.stream(**keywords)
     return last.latents
 
 
@@ -62,9 +62,9 @@ class Pointwise(nn.Module):
         self.calls.append((x.shape, condition))
         out = 0.3 * x + 0.001 * t.view(-1, 1, 1, 1) * x.flip(1)
         for stream in condition.streams.values():
-            told = stream.tokens.mean((1, 2)).view(-1, 1, 1, 1)
+            tokens_mean = stream.tokens.mean((1, 2)).view(-1, 1, 1, 1)
             region = 1 if stream.region is None else stream.region
-            out = out + told * region * x
+            out = out + tokens_mean * region * x
         for part in condition.spatial.values():
             out = out + 0.1 * part.mean(1, keepdim=True) * x
         for vector in condition.vectors.values():
@@ -143,37 +143,37 @@ def test_a_call_has_at_most_so_many_windows_and_they_are_shared_out_evenly():
 @pytest.mark.parametrize("more", [{}, {"negative": "fog"}, {"guidance": 1.0}, {"n": 2}])
 def test_a_whole_run_is_exact_with_such_a_denoiser(tiny, sampler, more):
     pipeline, _ = with_pointwise(tiny)
-    asked = {**ASKED, "label": "dog", "size": (40, 24), "sampler": sampler, **more}
-    whole = latents_of(pipeline, **asked)
-    assert relative(latents_of(pipeline, **asked, window=16), whole) < 1e-5
-    assert relative(latents_of(pipeline, **asked, window=(12, 20), overlap=0.2), whole) < 1e-5
+    keywords = {**REQUEST, "label": "dog", "size": (40, 24), "sampler": sampler, **more}
+    whole = latents_of(pipeline, **keywords)
+    assert relative(latents_of(pipeline, **keywords, window=16), whole) < 1e-5
+    assert relative(latents_of(pipeline, **keywords, window=(12, 20), overlap=0.2), whole) < 1e-5
 
 
 @pytest.mark.parametrize("strength", [0.6, 1.0])
 def test_it_is_exact_from_a_picture_of_which_a_part_stays(tiny, photo, left_stays, strength):
     pipeline, _ = with_pointwise(tiny)
-    asked = {**ASKED, "init_image": photo, "strength": strength}
+    keywords = {**REQUEST, "init_image": photo, "strength": strength}
     for more in ({}, {"mask": left_stays}):
-        whole = latents_of(pipeline, **asked, **more)
-        assert relative(latents_of(pipeline, **asked, **more, window=8), whole) < 1e-5
+        whole = latents_of(pipeline, **keywords, **more)
+        assert relative(latents_of(pipeline, **keywords, **more, window=8), whole) < 1e-5
 
 
 @pytest.mark.parametrize("window", [(40, 24), (400, 24), 400])
 def test_a_window_that_covers_the_whole_gives_the_bits_of_the_whole(tiny, window):
-    asked = {**ASKED, "label": 1, "negative": "fog", "size": (40, 24), "n": 2}
-    whole = latents_of(tiny, **asked)
-    *_, last = tiny.stream(**asked, window=window)
+    keywords = {**REQUEST, "label": 1, "negative": "fog", "size": (40, 24), "n": 2}
+    whole = latents_of(tiny, **keywords)
+    *_, last = tiny.stream(**keywords, window=window)
     assert torch.equal(last.latents, whole)
     assert last.pictures[0].provenance["request"]["window"] == [40, 24]
-    assert not torch.equal(latents_of(tiny, **asked, window=16), whole)
+    assert not torch.equal(latents_of(tiny, **keywords, window=16), whole)
 
 
 def test_it_is_near_the_whole_and_nearer_where_windows_overlap_more(tiny):
     """The tiny denoiser sees about as far as these windows reach."""
-    asked = {**ASKED, "size": (96, 32)}
-    whole = latents_of(tiny, **asked)
+    keywords = {**REQUEST, "size": (96, 32)}
+    whole = latents_of(tiny, **keywords)
     far, near = (
-        relative(latents_of(tiny, **asked, window=32, overlap=overlap), whole)
+        relative(latents_of(tiny, **keywords, window=32, overlap=overlap), whole)
         for overlap in (0, 0.75)
     )
     assert near < far < 0.5
@@ -181,27 +181,27 @@ def test_it_is_near_the_whole_and_nearer_where_windows_overlap_more(tiny):
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
 def test_how_many_windows_a_call_has_changes_nothing_beyond_rounding(tiny, sampler):
-    asked = {**ASKED, "size": (48, 24), "window": 16, "sampler": sampler}
+    keywords = {**REQUEST, "size": (48, 24), "window": 16, "sampler": sampler}
     one, several, all_at_once = (
-        latents_of(tiny, **asked, window_batch=batch) for batch in (1, 4, 100)
+        latents_of(tiny, **keywords, window_batch=batch) for batch in (1, 4, 100)
     )
     assert relative(several, one) < 1e-5
     assert relative(all_at_once, one) < 1e-5
 
 
-def test_a_call_has_as_many_rows_as_was_asked(tiny):
+def test_a_call_has_as_many_rows_as_the_window_batch(tiny):
     pipeline, denoiser = with_pointwise(tiny)
-    asked = {**ASKED, "steps": 1, "size": (32, 16), "window": 16, "overlap": 0.5, "n": 2}
+    keywords = {**REQUEST, "steps": 1, "size": (32, 16), "window": 16, "overlap": 0.5, "n": 2}
     for batch, rows in ((1, {4}), (2, {8, 4}), (3, {12})):  # two pictures, two sides of guidance
         denoiser.calls.clear()
-        pipeline.generate(**asked, window_batch=batch)
+        pipeline.generate(**keywords, window_batch=batch)
         assert {shape[0] for shape, _ in denoiser.calls} == rows
         assert {tuple(shape[2:]) for shape, _ in denoiser.calls} == {(8, 8)}
 
 
 def test_left_to_itself_a_call_has_so_many_windows_as_have_64_x_64_positions(tiny):
     def batch(**more):
-        (picture, *_) = tiny.generate(**{**ASKED, "steps": 1}, size=(128, 64), tile=0, **more)
+        (picture, *_) = tiny.generate(**{**REQUEST, "steps": 1}, size=(128, 64), tile=0, **more)
         return picture.provenance["request"]["window_batch"]
 
     assert batch(window=64) == 4
@@ -212,18 +212,18 @@ def test_left_to_itself_a_call_has_so_many_windows_as_have_64_x_64_positions(tin
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
 def test_a_picture_of_a_batch_is_the_one_made_alone(tiny, sampler):
-    asked = {"size": (40, 24), "window": 16, "steps": 3, "sampler": sampler}
+    keywords = {"size": (40, 24), "window": 16, "steps": 3, "sampler": sampler}
     prompts = ["a red cat in a meadow", "a blue dog on the sea"]
-    together = tiny.generate(prompt=prompts, seed=5, n=2, **asked)
+    together = tiny.generate(prompt=prompts, seed=5, n=2, **keywords)
     for k in (0, 1, 3):
-        (alone,) = tiny.generate(prompt=prompts[k // 2], seed=5 + k, **asked)
+        (alone,) = tiny.generate(prompt=prompts[k // 2], seed=5 + k, **keywords)
         one, other = (np.asarray(each.image, dtype=int) for each in (together[k], alone))
         assert np.abs(one - other).max() <= 2
 
 
 def test_denoise_fn_takes_windows_and_a_sigma_for_each_image(tiny):
-    asked = {"prompt": "a cat", "n": 2, "size": (40, 24), "window": 16}
-    denoise, x = tiny.denoise_fn(**asked), noise(2, 4, 12, 20)
+    keywords = {"prompt": "a cat", "n": 2, "size": (40, 24), "window": 16}
+    denoise, x = tiny.denoise_fn(**keywords), noise(2, 4, 12, 20)
     with torch.no_grad():
         both = denoise(x, torch.tensor([0.9, 0.3]))
         for k, sigma in enumerate((0.9, 0.3)):
@@ -231,16 +231,16 @@ def test_denoise_fn_takes_windows_and_a_sigma_for_each_image(tiny):
 
 
 def test_previews_are_of_the_whole(tiny):
-    previews = list(tiny.stream(**ASKED, size=(40, 24), window=16))
+    previews = list(tiny.stream(**REQUEST, size=(40, 24), window=16))
     assert {each.image.size for each in previews} == {(40, 24)}
     assert len(previews) == 3
 
 
-# what each window is told
+# the condition of each window
 
 
 def corners(box, last=89):
-    """The crop tokens of the paper's grid of 90 x 90, worked out anew."""
+    """The crop tokens of the paper's grid of 90 x 90, computed independently."""
     x0, y0, x1, y1 = box
     return [round(y0 * last) * 90 + round(x0 * last), round(y1 * last) * 90 + round(x1 * last)]
 
@@ -262,22 +262,22 @@ def test_every_window_has_the_crop_tokens_of_its_own_place(compose_streams):
 
 
 @pytest.mark.parametrize("layout", [LAYOUT, FOURIER])
-def test_what_the_denoiser_is_told_of_a_window_is_what_the_crop_says(compose_streams, layout):
+def test_the_denoiser_gets_the_cropped_condition_of_a_window(compose_streams, layout):
     """An object that is in every window is in every crop, as training sees it."""
     pipeline, denoiser = with_pointwise(compose_streams({"layout": layout}))
     pipeline.generate(
         layout=[EVERYWHERE], size=(32, 24), window=16, steps=1, window_batch=1, guidance=2.0
     )
-    conditioner, told = pipeline.conditioners["layout"], []
+    conditioner, expected_tokens = pipeline.conditioners["layout"], []
     for window in windows((12, 16), (8, 8), 0.5):
         frame = PictureGeometry((24, 32), (12, 16), crop=window.box)
         given = conditioner.encode([[EVERYWHERE]], frame).stream
-        told += [
+        expected_tokens += [
             concat([Condition({"layout": given}), Condition({"layout": stream})])
             for stream in [conditioner.null(1, frame).stream]
         ]
-    assert len(denoiser.calls) == len(told) == 6
-    for (_, condition), expected in zip(denoiser.calls, told, strict=True):
+    assert len(denoiser.calls) == len(expected_tokens) == 6
+    for (_, condition), expected in zip(denoiser.calls, expected_tokens, strict=True):
         torch.testing.assert_close(
             condition.streams["layout"].tokens, expected.streams["layout"].tokens
         )
@@ -334,7 +334,7 @@ FRAME = PictureGeometry((24, 32), (12, 16))
 @pytest.mark.parametrize(
     "region", [None, noise(1, 1, 12, 16), noise(1, 1, 24, 32), noise(1, 1, 3, 4)]
 )
-def test_streams_and_vectors_are_asked_anew_spatial_parts_and_regions_are_cropped(region):
+def test_streams_and_vectors_are_made_again_spatial_parts_and_regions_cropped(region):
     builder = built(conditioner := Everything(region))
     rows = builder.read({"every": [1.0, 2.0]})
     whole = builder.condition(rows, 4, FRAME)
@@ -376,7 +376,7 @@ def test_a_spatial_part_that_cannot_be_cut_is_an_error():
         builder.for_window(whole, rows, FRAME, window)
 
 
-def test_what_gives_only_a_spatial_part_is_asked_once(compose_streams, monkeypatch):
+def test_a_conditioner_of_a_spatial_part_alone_runs_once(compose_streams, monkeypatch):
     """Encoding a large picture for each window would take longer than the sampling."""
     levels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
     hole = np.zeros((24, 32), dtype=bool)
@@ -392,25 +392,25 @@ def test_what_gives_only_a_spatial_part_is_asked_once(compose_streams, monkeypat
         "encode",
         lambda images: encoded.append(images.shape) or encode(images),
     )
-    asked = {**given, "seed": 1, "steps": 2}
-    cut = latents_of(pipeline, **asked, window=16, window_batch=1)
+    keywords = {**given, "seed": 1, "steps": 2}
+    cut = latents_of(pipeline, **keywords, window=16, window_batch=1)
     assert encoded == [(1, 3, 24, 32)]
     assert {tuple(condition.spatial["mask"].shape[2:]) for _, condition in denoiser.calls} == {
         (8, 8)
     }
-    assert relative(cut, latents_of(pipeline, **asked)) < 1e-5
+    assert relative(cut, latents_of(pipeline, **keywords)) < 1e-5
 
 
-# provenance, and what cannot be asked
+# provenance, and invalid requests
 
 
 def test_provenance_is_complete_and_replays_the_same_bits(tiny, tmp_path, built_ins):
     tiny.save(tmp_path / "model")
     pipeline = load(tmp_path / "model", "cpu", atelier=built_ins)
-    (picture,) = pipeline.generate(**ASKED, size=(40, 24), window=16)
+    (picture,) = pipeline.generate(**REQUEST, size=(40, 24), window=16)
     request = picture.provenance["request"]
-    said = {name: request[name] for name in ("window", "overlap", "window_batch", "tile")}
-    assert said == {"window": [16, 16], "overlap": 0.5, "window_batch": 64, "tile": 0}
+    message = {name: request[name] for name in ("window", "overlap", "window_batch", "tile")}
+    assert message == {"window": [16, 16], "overlap": 0.5, "window_batch": 64, "tile": 0}
     picture.save(tmp_path / "picture.png")
     report = replay(tmp_path / "picture.png", atelier=built_ins)
     assert report.verdict == "identical"
@@ -418,16 +418,16 @@ def test_provenance_is_complete_and_replays_the_same_bits(tiny, tmp_path, built_
 
 def test_nothing_touches_the_global_random_state(tiny):
     state = torch.get_rng_state()
-    tiny.generate(**ASKED, size=(40, 24), window=16, sampler="ddpm")
+    tiny.generate(**REQUEST, size=(40, 24), window=16, sampler="ddpm")
     assert torch.equal(state, torch.get_rng_state())
 
 
 def test_no_gradients_are_kept(tiny):
-    assert not latents_of(tiny, **ASKED, size=(40, 24), window=16).requires_grad
+    assert not latents_of(tiny, **REQUEST, size=(40, 24), window=16).requires_grad
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("keywords", "message"),
     [
         ({"window": 18}, "window: the width 18 is not a multiple of 4, .* the nearest is 16$"),
         ({"window": (16, 23)}, "window: the height 23 is not a multiple of 4, .*nearest is 24$"),
@@ -442,7 +442,7 @@ def test_no_gradients_are_kept(tiny):
         ({"window_batch": 2}, "^window_batch: needs window, which is missing$"),
     ],
 )
-def test_what_cannot_be_asked_is_refused_at_once(tiny, asked, said):
-    with pytest.raises(InvalidInputError, match=said) as caught:
-        tiny.stream(**ASKED, size=(40, 24), **asked)
+def test_invalid_requests_are_refused_at_once(tiny, keywords, message):
+    with pytest.raises(InvalidInputError, match=message) as caught:
+        tiny.stream(**REQUEST, size=(40, 24), **keywords)
     assert "\n" not in str(caught.value)

@@ -15,7 +15,7 @@ from latelier.pipeline.request import Defaults, read_request
 from latelier.pipeline.tiling import tiled_first_stage
 from latelier.pipeline.tiling.tiled_first_stage import TiledFirstStage, read_tile, with_tiles
 
-ASKED = {"prompt": "a red cat in a meadow", "seed": 5, "steps": 2}
+REQUEST = {"prompt": "a red cat in a meadow", "seed": 5, "steps": 2}
 
 
 def request(tile=None):
@@ -59,7 +59,7 @@ def with_plain(pipeline):
 
 @pytest.fixture
 def recorded(compose_tiny, monkeypatch):
-    """A pipeline, and what its first stage was asked to do: the method, its rows and its tile."""
+    """A pipeline, and the calls of its first stage: the method, its rows and its tile."""
     pipeline, done = compose_tiny(), []
 
     def record(name):
@@ -89,12 +89,12 @@ def test_the_tile_is_one_that_the_first_stage_can_take(f, tile):
     assert read_tile(request(), (3600, 3600), Tiling(f)) == tile
 
 
-def test_what_is_asked_for_is_done(tiny):
+def test_a_given_tile_is_used(tiny):
     assert read_tile(request(0), (2048, 2048), tiny.first_stage) == 0
     assert read_tile(request(8), (16, 16), tiny.first_stage) == 8
 
 
-def test_a_first_stage_without_tiles_works_whole_unless_they_are_asked_for(tiny):
+def test_a_first_stage_without_tiles_works_whole_and_refuses_a_given_tile(tiny):
     plain = Plain(tiny.first_stage)
     assert read_tile(request(), (2048, 2048), plain) == 0
     assert read_tile(request(0), (2048, 2048), plain) == 0
@@ -105,7 +105,7 @@ def test_a_first_stage_without_tiles_works_whole_unless_they_are_asked_for(tiny)
 def test_a_pipeline_of_one_makes_large_pictures(tiny, monkeypatch):
     monkeypatch.setattr(tiled_first_stage, "LARGEST_WHOLE", 16 * 16)
     pipeline = with_plain(tiny)
-    one, other = (each.generate(**ASKED, size=(40, 24)) for each in (pipeline, tiny))
+    one, other = (each.generate(**REQUEST, size=(40, 24)) for each in (pipeline, tiny))
     assert (one[0].provenance["request"]["tile"], other[0].provenance["request"]["tile"]) == (
         0,
         256,
@@ -113,28 +113,28 @@ def test_a_pipeline_of_one_makes_large_pictures(tiny, monkeypatch):
     levels = [np.asarray(each[0].image, dtype=int) for each in (one, other)]
     assert np.abs(levels[0] - levels[1]).max() <= 1
     with pytest.raises(CompatibilityError, match="cannot work in tiles"):
-        pipeline.stream(**ASKED, tile=8)
+        pipeline.stream(**REQUEST, tile=8)
 
 
 def test_pictures_are_decoded_one_after_the_other(recorded):
     pipeline, done = recorded
-    pipeline.generate(**ASKED, n=3, tile=8)
+    pipeline.generate(**REQUEST, n=3, tile=8)
     assert done == [("decode_tiled", 1, 8)] * 3
 
 
 def test_previews_are_decoded_in_tiles_too(recorded):
     pipeline, done = recorded
-    first = next(pipeline.stream(**ASKED, tile=8))
+    first = next(pipeline.stream(**REQUEST, tile=8))
     assert first.image.size == (16, 16)
     assert done == [("decode_tiled", 1, 8)]
 
 
 def test_what_it_starts_from_is_encoded_in_tiles(recorded, photo, other_photo):
     pipeline, done = recorded
-    next(pipeline.stream(**ASKED, init_image=[photo, other_photo], tile=8))
+    next(pipeline.stream(**REQUEST, init_image=[photo, other_photo], tile=8))
     assert done[:2] == [("encode_tiled", 1, 8)] * 2
     done.clear()
-    next(pipeline.stream(**ASKED, init_image=[photo, other_photo]))
+    next(pipeline.stream(**REQUEST, init_image=[photo, other_photo]))
     assert done[:1] == [("encode", 2, None)]
 
 
@@ -153,13 +153,13 @@ def test_what_a_conditioner_encodes_is_encoded_in_tiles(
         inputs={"prompt": "text"},
     ).to("cpu", dtype)
     given = {"init_image": photo, "mask": left_stays}
-    whole = pipeline.generate(**ASKED, **given, tile=0)[0]
+    whole = pipeline.generate(**REQUEST, **given, tile=0)[0]
 
     def never(_):
         raise AssertionError("as a whole")
 
     monkeypatch.setattr(pipeline.first_stage, "encode", never)
-    tiled = pipeline.generate(**ASKED, **given, tile=8)[0]
+    tiled = pipeline.generate(**REQUEST, **given, tile=8)[0]
     levels = [np.asarray(each.image, dtype=int) for each in (whole, tiled)]
     assert np.abs(levels[0] - levels[1]).max() <= (2 if dtype == "float32" else 16)
 
@@ -181,7 +181,7 @@ def test_without_tiles_it_is_the_first_stage_itself(tiny):
 
 
 @pytest.mark.parametrize(
-    ("tile", "said"),
+    ("tile", "message"),
     [
         (7, "^tile: the side 7 is not a multiple of 2, as this model needs; the nearest is 8$"),
         (1, "the nearest is 2$"),
@@ -189,6 +189,6 @@ def test_without_tiles_it_is_the_first_stage_itself(tiny):
         ("large", "'tile': .*valid integer"),
     ],
 )
-def test_a_tile_that_it_cannot_take_is_refused_at_once(tiny, tile, said):
-    with pytest.raises(InvalidInputError, match=said):
-        tiny.stream(**ASKED, tile=tile)
+def test_a_tile_that_it_cannot_take_is_refused_at_once(tiny, tile, message):
+    with pytest.raises(InvalidInputError, match=message):
+        tiny.stream(**REQUEST, tile=tile)

@@ -52,7 +52,7 @@ def test_the_weights_are_above_0_and_add_up_to_1_everywhere(size, side, overlap)
 
 
 @pytest.mark.parametrize(("size", "side", "overlap"), MANY + KNOWN)
-def test_windows_are_spread_evenly_from_edge_to_edge_and_overlap_as_asked(size, side, overlap):
+def test_windows_are_spread_evenly_from_edge_to_edge_and_overlap_enough(size, side, overlap):
     cut = windows(size, side, overlap)
     for axis, length, wanted in zip(("rows", "columns"), size, side):
         extent = min(wanted, length)

@@ -1,4 +1,4 @@
-"""Plugins are told of each step; whatever they do with it, the pictures are the same."""
+"""Hooks observe each step; whatever they do with it, the pictures are the same."""
 
 import threading
 
@@ -36,7 +36,7 @@ def atelier(*plugins, strict=False):
     return made
 
 
-def test_each_step_is_told_before_and_after_with_its_noise(compose_tiny):
+def test_hooks_run_before_and_after_each_step_with_its_sigma(compose_tiny):
     diary = Diary()
     pipeline = compose_tiny(atelier(diary))
     previews = list(pipeline.stream(prompt="a cat", seed=1, steps=3))
@@ -51,7 +51,7 @@ def test_each_step_is_told_before_and_after_with_its_noise(compose_tiny):
     assert diary.lines[-1] == (run, "finished", 1)
 
 
-def test_a_step_is_told_when_it_is_made_not_before(compose_tiny):
+def test_hooks_run_when_a_step_is_made_not_before(compose_tiny):
     diary = Diary()
     stream = compose_tiny(atelier(diary)).stream(prompt="a cat", seed=1, steps=3)
     assert diary.lines == []
@@ -82,7 +82,7 @@ def test_what_is_looked_at_is_what_a_stream_gives(compose_tiny):
 
 
 class Vandal:
-    """Does to what it is told all that it can think of."""
+    """Does to its arguments all that it can think of."""
 
     def __init__(self):
         self.left = []
@@ -113,14 +113,14 @@ class Vandal:
 
 @pytest.mark.parametrize("sampler", ["dpmpp_2m", "dpmpp_2m_sde", "lms", "ddim"])
 def test_no_plugin_changes_a_run(compose_tiny, sampler):
-    told = {"prompt": "a cat", "seed": 3, "n": 2, "steps": 4, "sampler": sampler}
+    request = {"prompt": "a cat", "seed": 3, "n": 2, "steps": 4, "sampler": sampler}
     grad, vandal = torch.is_grad_enabled(), Vandal()
     try:
         with torch.random.fork_rng():
-            disturbed = compose_tiny(atelier(vandal)).generate(**told)
+            disturbed = compose_tiny(atelier(vandal)).generate(**request)
     finally:
         torch.set_grad_enabled(grad)
-    alone = compose_tiny(atelier()).generate(**told)
+    alone = compose_tiny(atelier()).generate(**request)
     pixels = [pixel_hash(each.image) for each in alone]
     assert [pixel_hash(each.image) for each in disturbed] == pixels
     assert [each.provenance["request"] for each in disturbed] == [
@@ -136,15 +136,15 @@ class Failing(Diary):
         raise ValueError("no luck")
 
 
-def test_a_failing_plugin_is_quarantined_for_the_run_and_told_of_the_next(compose_tiny, caplog):
+def test_a_failing_plugin_is_disabled_for_the_run_and_called_in_the_next(compose_tiny, caplog):
     failing = Failing()
     pipeline = compose_tiny(atelier(failing))
     for _ in range(2):
         assert len(pipeline.generate(prompt="a cat", seed=1, steps=3)) == 1
     assert [line[1:3] for line in failing.lines] == [("before", 1), ("after", 1)] * 2
     assert len({line[0] for line in failing.lines}) == 2
-    said = "latelier_after_step of plugin 'failing:Failing' raised ValueError: no luck"
-    assert caplog.text.count(said) == 2
+    message = "latelier_after_step of plugin 'failing:Failing' raised ValueError: no luck"
+    assert caplog.text.count(message) == 2
 
 
 def test_strict_raises(compose_tiny):
@@ -153,7 +153,7 @@ def test_strict_raises(compose_tiny):
         pipeline.generate(prompt="a cat", seed=1, steps=3)
 
 
-def test_runs_in_threads_are_told_apart(compose_tiny):
+def test_runs_in_threads_have_different_names(compose_tiny):
     diary = Diary()
     pipeline = compose_tiny(atelier(diary))
     threads = [
@@ -165,5 +165,5 @@ def test_runs_in_threads_are_told_apart(compose_tiny):
     for thread in threads:
         thread.join()
     runs = {line[0] for line in diary.lines}
-    told = [[line[2] for line in diary.lines if line[:2] == (run, "after")] for run in runs]
-    assert sorted(told) == [[1, 2], [1, 2, 3], [1, 2, 3, 4]]
+    steps = [[line[2] for line in diary.lines if line[:2] == (run, "after")] for run in runs]
+    assert sorted(steps) == [[1, 2], [1, 2, 3], [1, 2, 3, 4]]
