@@ -1,14 +1,13 @@
-"""A palette as a condition of latelier: a list of colours that the picture is to have."""
+"""A palette as a condition of latelier: the colours of a picture."""
 
 from latelier import Registrar, hookimpl
 
 
 class PalettePlugin:
-    """Registers the conditioner, and the adapter that brings it to emoji-scenes."""
+    """Registers the conditioner, and its adapter for emoji-scenes."""
 
     @hookimpl
     def latelier_register(self, registrar: Registrar) -> None:
-        """Register the components of this distribution."""
         registrar.conditioner(
             "palette",
             factory="latelier_palette.conditioner:PaletteConditioner",

@@ -7,10 +7,10 @@ Lab = NDArray[np.float64]
 
 
 def ciede2000(first: Lab, second: Lab) -> Lab:
-    """Return the difference of Lab colours (..., 3), which broadcast; about 1 is just visible.
+    """Return the difference of Lab colours (..., 3), which broadcast. About 1 is just visible.
 
     Sharma, Wu and Dalal 2005, "The CIEDE2000 color-difference formula", doi:10.1002/col.20070,
-    equations 2 to 22, with k_L = k_C = k_H = 1. Angles are in degrees, as there.
+    equations 2 to 22, with k_L = k_C = k_H = 1. Angles are in degrees, as in the paper.
     """
     first, second = np.broadcast_arrays(first, second)
     L1, a1, b1 = np.moveaxis(first.astype(np.float64), -1, 0)
@@ -44,8 +44,7 @@ def ciede2000(first: Lab, second: Lab) -> Lab:
     R_C = 2 * np.sqrt(C**7 / (C**7 + 25.0**7))
     R_T = -_sin(60 * np.exp(-(((h - 275) / 25) ** 2))) * R_C
     squared = (dL / S_L) ** 2 + (dC / S_C) ** 2 + (dH / S_H) ** 2 + R_T * (dC / S_C) * (dH / S_H)
-    difference: Lab = np.sqrt(np.maximum(squared, 0))
-    return difference
+    return np.asarray(np.sqrt(np.maximum(squared, 0)))
 
 
 def _polar(a: Lab, b: Lab) -> tuple[Lab, Lab]:

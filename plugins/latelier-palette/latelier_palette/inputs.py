@@ -1,4 +1,4 @@
-"""What the palette conditioner is configured with and what a person gives it."""
+"""Configuration and input of the palette conditioner."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
@@ -6,38 +6,39 @@ from typing import Annotated, Any, Self
 from latelier import Color, ConditionerConfig, Frozen, Image, OutputSpec
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-MOST_COLORS = 8
+MAX_COLORS = 8
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
 _ROUNDING = 0.01
-"""What shares may add up to above 1: people give 0.34, 0.33, 0.33."""
+"""Tolerance of the sum of shares above 1: people write 0.34, 0.33, 0.34."""
 
 
 class PaletteConfig(ConditionerConfig):
     """One token for each colour."""
 
     width: int = Field(128, ge=1, description="width of the tokens")
-    octaves: int = Field(3, ge=0, le=8, description="octaves in which each coordinate is seen")
+    octaves: int = Field(
+        3, ge=0, le=8, description="octaves of the Fourier features of a coordinate"
+    )
 
     def outputs(self) -> OutputSpec:
-        """Return the slots that it fills."""
         return OutputSpec(stream=self.width)
 
 
 class Palette(Frozen):
-    """Colours that the picture is to have, in any order.
+    """Colours of the picture, in any order.
 
-    In place of the colours a picture may be given: its dominant colours, with their shares.
+    A picture in place of the colours stands for its dominant colours with their shares.
     """
 
     colors: tuple[Color, ...] = Field(
         min_length=1,
-        max_length=MOST_COLORS,
-        description=f"1 to {MOST_COLORS} colours; or a picture to take them from",
+        max_length=MAX_COLORS,
+        description=f"1 to {MAX_COLORS} colours, or a picture to take them from",
     )
     shares: tuple[Share, ...] | None = Field(
-        None, description="share of the picture that each colour has, 0..1; none: as it comes"
+        None, description="share of the picture for each colour, 0..1; none: the model decides"
     )
 
     @model_validator(mode="before")
@@ -47,12 +48,12 @@ class Palette(Frozen):
             return fields
         colors = fields["colors"]
         alone = isinstance(colors, list | tuple) and len(colors) == 1
-        given = colors[0] if alone else colors  # a host's one row is a list
+        given = colors[0] if alone else colors  # a form with one row gives a list
         if _is_color(given):
             return {**fields, "colors": [given]}
         if isinstance(given, list | tuple):
             return fields
-        return {**_taken_from(given), **{k: v for k, v in fields.items() if k != "colors"}}
+        return {**_from_picture_value(given), **{k: v for k, v in fields.items() if k != "colors"}}
 
     @model_validator(mode="after")
     def _check_shares(self) -> Self:
@@ -60,10 +61,10 @@ class Palette(Frozen):
             return self
         if len(self.shares) != len(self.colors):
             raise ValueError(
-                f"colors and shares are equally many, not {len(self.colors)} and {len(self.shares)}"
+                f"expected as many shares as colors, not {len(self.shares)} and {len(self.colors)}"
             )
         if sum(self.shares) > 1 + _ROUNDING:
-            raise ValueError(f"the shares add up to {sum(self.shares):g}, but 1 is the picture")
+            raise ValueError(f"the shares add up to {sum(self.shares):g}, expected at most 1")
         return self
 
 
@@ -78,15 +79,15 @@ def _is_color(value: Any) -> bool:
         return False
 
 
-def _taken_from(value: Any) -> dict[str, Any]:
-    """Return the colours and shares of a picture, in whatever form it is given."""
+def _from_picture_value(value: Any) -> dict[str, Any]:
+    """Return the fields for the dominant colours of a picture, given in any form."""
     from latelier_palette.dominant_colors import dominant_colors
 
     try:
         picture = _IMAGE.validate_python(value)
     except ValidationError:
         raise ValueError(
-            f"'colors' is a list of '#rrggbb' and CSS names, or a picture, not {value!r:.80}"
+            f"expected a list of '#rrggbb' and CSS names, or a picture, not {value!r:.80}"
         ) from None
     found = dominant_colors(picture)
     return {"colors": list(found), "shares": list(found.values())}

@@ -8,7 +8,7 @@ from latelier.contracts.inputs import read_input
 
 from latelier_palette.conditioner import PaletteConditioner
 from latelier_palette.inputs import Palette, PaletteConfig
-from latelier_palette.lab import lab_of
+from latelier_palette.lab import lab_from_hex
 
 GEOMETRY = PictureGeometry((64, 64), (16, 16))
 COLORS = ["#1d3557", "#e63946", "#f1faee"]
@@ -72,8 +72,8 @@ def test_training_sees_what_a_person_might_give(conditioner):
 def test_shifted_colours_are_near(conditioner):
     value = read_input(Palette, ["#808080"], "palette")
     found = [conditioner.augment(value, np.random.default_rng(k)).colors[0] for k in range(200)]
-    middle = lab_of(["#808080"])
-    distance = (lab_of([each for each in found if each != "#808080"]) - middle).norm(dim=1)
+    middle = lab_from_hex(["#808080"])
+    distance = (lab_from_hex([each for each in found if each != "#808080"]) - middle).norm(dim=1)
     assert 5 < distance.mean() < 20
     assert distance.max() < 60
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latelier_palette.dominant_colors import COUNT, dominant_colors
+from latelier_palette.dominant_colors import MAX_COUNT, dominant_colors
 from latelier_palette.palette_distance import nearest_distance
 
 
@@ -40,7 +40,7 @@ def test_noise_about_two_colours_is_two_colours():
 def test_many_colours_are_few():
     rng = np.random.default_rng(0)
     found = dominant_colors(picture(rng.integers(0, 256, (64, 64, 3))))
-    assert len(found) == COUNT
+    assert len(found) == MAX_COUNT
     assert sum(found.values()) == pytest.approx(1, abs=1e-3)
     assert list(found.values()) == sorted(found.values(), reverse=True)
 

@@ -71,7 +71,10 @@ def test_what_is_read_is_read_again_from_json(value):
         ([["red"]], r"'colors.0'"),
         ("nowhere.png", r"a list of .*, or a picture, not 'nowhere.png'"),
         (7, r"a list of .*, or a picture, not 7"),
-        ({"colors": ["red"], "shares": [0.5, 0.5]}, r"equally many, not 1 and 2"),
+        (
+            {"colors": ["red"], "shares": [0.5, 0.5]},
+            r"as many shares as colors, not 2 and 1",
+        ),
         ({"colors": ["red", "navy"], "shares": [0.8, 0.4]}, r"the shares add up to 1.2"),
         ({"colors": ["red"], "shares": [0]}, r"greater than 0"),
         ({"colours": ["red"]}, r"no field 'colours'. Did you mean 'colors'"),

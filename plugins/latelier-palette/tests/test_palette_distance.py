@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from latelier_palette.ciede2000 import ciede2000
-from latelier_palette.lab import lab_of
+from latelier_palette.lab import lab_from_hex
 from latelier_palette.palette_distance import nearest_distance, palette_distance
 
 COLORS = ("#1d3557", "#e63946", "#f1faee", "#a8dadc", "#457b9d", "#ffb703", "#023047", "#8ecae6")
 
 
 def difference(first, second):
-    return float(ciede2000(*(lab_of([each]).double().numpy()[0] for each in (first, second))))
+    return float(ciede2000(*(lab_from_hex([each]).double().numpy()[0] for each in (first, second))))
 
 
 def test_the_same_palette_in_another_order_and_scale():
