@@ -1,6 +1,7 @@
 """Loading: a plugin that fails does so alone, and its report says how to fix it."""
 
 import logging
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -240,6 +241,15 @@ def test_a_plugin_that_changes_the_working_directory(site, monkeypatch, tmp_path
     site.atelier()
     assert Path.cwd() == tmp_path
     assert "plugin 'latelier-moves:main' changed the working directory" in caplog.text
+
+
+def test_a_plugin_that_ignores_interrupts(site, caplog):
+    before = signal.getsignal(signal.SIGINT)
+    ignore = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+    site.publish("latelier-stubborn", f"{ignore}\n" + registering(ignore, SAMPLER.format("a")))
+    assert site.atelier().samplers.names() == ["a"]
+    assert signal.getsignal(signal.SIGINT) == before
+    assert caplog.text.count("plugin 'latelier-stubborn:main' changed the handler") == 2
 
 
 def test_an_error_leads_to_its_cause(site):
