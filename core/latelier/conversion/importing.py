@@ -1,15 +1,16 @@
 """From published weights to a model folder of latelier."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from latelier.checkpoints.adapter import save_adapter
+from latelier.checkpoints.adapter import LoadedAdapter, save_adapter
 from latelier.checkpoints.component import Component, save_component
 from latelier.checkpoints.importers.building import build_adapter, build_part
 from latelier.checkpoints.importers.choosing import check_config, choose_importer, run_importer
+from latelier.checkpoints.importers.fit import IGNORE_LEFTOVERS, ignored_notes
 from latelier.checkpoints.importers.hub import Located, locate
 from latelier.checkpoints.importers.source import Source, open_source
 from latelier.contracts.errors import ModelFileError
@@ -57,6 +58,7 @@ def import_model(
     *,
     config: str | Path | None = None,
     importer: str | None = None,
+    ignore_leftovers: Sequence[str] = (),
     force: bool = False,
     on_stage: ReportStage | None = None,
     atelier: Atelier | None = None,
@@ -70,6 +72,8 @@ def import_model(
         destination: the folder to make. It appears when it is complete.
         config: the YAML of a checkpoint; None: the one in the same folder.
         importer: a registered importer; None: the one that recognises the source.
+        ignore_leftovers: names of tensors that no part of the model takes, and that are passed
+            over; * stands for any characters. Missing tensors are always an error.
         force: whether an existing folder may be replaced. It must hold a model or component, or
             nothing.
         on_stage: takes what is done now, in a few words.
@@ -93,92 +97,119 @@ def import_model(
         if any((located.path / file).is_file() for file in MODEL_FILES):
             raise ModelFileError(f"{located.path}: is a model or component of latelier already")
         yaml = None if config is None else expand_home(config)
-        opened, (id_, reader) = _open(located, yaml, importer, options, atelier, on_stage)
+        request = _Request(yaml, importer, options, ignore_leftovers, atelier)
+        opened, (id_, reader) = _open(located, request, on_stage)
         try:
             on_stage("reading the weights")
             found = run_importer(id_, reader, opened)
-            alone, components = _write(folder, found, located.name, on_stage, atelier)
+            components = _build(found, request, on_stage)
+            alone = _find_alone(found)
+            on_stage("writing")
+            with write_folder(folder) as temporary:
+                _write(temporary, found, components, f"imported from {located.name}", atelier)
         finally:
             opened.copies.remove()
     counts = {
         place: (each.id, sum(p.numel() for p in each.module.parameters()))
         for place, each in components.items()
     }
-    return ImportReport(folder, id_, alone, counts, found.notes)
+    ignored = [
+        note
+        for place, each in components.items()
+        for note in ignored_notes(
+            found.parts[place].tensors.keys() - each.module.state_dict().keys()
+        )
+    ]
+    return ImportReport(folder, id_, alone, counts, (*found.notes, *ignored))
+
+
+@dataclass(frozen=True)
+class _Request:
+    """The arguments of `import_model` that concern the source."""
+
+    config: Path | None
+    importer: str | None
+    options: Mapping[str, Any]
+    ignore_leftovers: Sequence[str]
+    atelier: Atelier
+
+    def open(self, path: Path) -> Source:
+        """Return the source at `path`."""
+        ignore = {IGNORE_LEFTOVERS: self.ignore_leftovers} if self.ignore_leftovers else {}
+        return open_source(path, self.config, {**self.options, **ignore})
+
+    def choose_importer(self, source: Source) -> tuple[str, Importer]:
+        """Return the id of the importer of `source`, and the importer."""
+        return choose_importer(source, self.importer, self.options, self.atelier)
 
 
 def _open(
-    located: Located,
-    config: Path | None,
-    importer: str | None,
-    options: Mapping[str, Any],
-    atelier: Atelier,
-    on_stage: ReportStage,
+    located: Located, request: _Request, on_stage: ReportStage
 ) -> tuple[Source, tuple[str, Importer]]:
     """Return the opened source and its importer, after fetching what is on the hub.
 
     A model that cannot be imported is refused by its configuration, before its weights are fetched.
     """
     if located.configured:
-        opened = open_source(located.path, config, options)
-        id_, reader = choose_importer(opened, importer, options, atelier)
-        check_config(id_, reader, opened)
+        opened = request.open(located.path)
+        id_, importer = request.choose_importer(opened)
+        check_config(id_, importer, opened)
     on_stage("fetching the weights")
     located.fetch_weights()
-    opened = open_source(located.path, config, options)
+    opened = request.open(located.path)
     try:
-        return opened, choose_importer(opened, importer, options, atelier)
+        return opened, request.choose_importer(opened)
     except BaseException:
         opened.copies.remove()
         raise
 
 
-def _write(
-    folder: Path, found: Imported, name: str, on_stage: ReportStage, atelier: Atelier
-) -> tuple[str | None, dict[str, Component]]:
-    """Write a model, a component or an adapter; return `ImportReport.alone`, and the parts."""
-    write = _write_adapter if "adapter" in found.parts else _write_model
-    return write(folder, found, f"imported from {name}", on_stage, atelier)
-
-
-def _write_adapter(
-    folder: Path, found: Imported, description: str, on_stage: ReportStage, atelier: Atelier
-) -> tuple[str | None, dict[str, Component]]:
-    (name,) = found.inputs
-    on_stage("checking the adapter")
-    adapter = replace(build_adapter(found.parts, name, atelier), description=description)
-    on_stage("writing")
-    with write_folder(folder) as temporary:
-        save_adapter(adapter, temporary)
-    return "adapter", {"adapter": adapter.adapter, "conditioner": adapter.conditioner}
-
-
-def _write_model(
-    folder: Path, found: Imported, description: str, on_stage: ReportStage, atelier: Atelier
-) -> tuple[str | None, dict[str, Component]]:
-    presets = partial(find_presets, atelier=atelier)
+def _build(found: Imported, request: _Request, on_stage: ReportStage) -> dict[str, Component]:
+    """Return the components of a model or of an adapter, by place."""
+    if "adapter" in found.parts:
+        on_stage("checking the adapter")
+        (name,) = found.inputs
+        adapter = build_adapter(found.parts, name, request.atelier)
+        return {"adapter": adapter.adapter, "conditioner": adapter.conditioner}
+    presets = partial(find_presets, atelier=request.atelier)
     components = {}
     for place, part in found.parts.items():
         on_stage(f"checking {place}")
-        components[place] = build_part(place, part, atelier, presets)
-    alone = _place_alone(found)
-    on_stage("writing")
-    with write_folder(folder) as temporary:
-        if alone is None:
-            _save_pipeline(temporary, found, components, atelier, description)
-        else:
-            save_component(temporary, components[alone])
-    return alone, components
+        components[place] = build_part(
+            place, part, request.atelier, presets, request.ignore_leftovers
+        )
+    return components
 
 
-def _place_alone(found: Imported) -> str | None:
-    """Return the place of the only component, or None for a whole model."""
+def _find_alone(found: Imported) -> str | None:
+    """Return the place of the only component, "adapter", or None for a whole model."""
+    if "adapter" in found.parts:
+        return "adapter"
     places = [place for place in found.parts if place in _MODEL_PLACES]
     if sorted(places) == sorted(_MODEL_PLACES):
         return None
     if len(found.parts) != 1 or not places:
         raise ModelFileError(f"the source holds {', '.join(found.parts)}: no whole model")
     return places[0]
+
+
+def _write(
+    folder: Path,
+    found: Imported,
+    components: Mapping[str, Component],
+    description: str,
+    atelier: Atelier,
+) -> None:
+    """Write a model, a component or an adapter."""
+    alone = _find_alone(found)
+    if alone is None:
+        _save_pipeline(folder, found, components, atelier, description)
+    elif alone == "adapter":
+        (name,) = found.inputs
+        conditioner, adapter = components["conditioner"], components["adapter"]
+        save_adapter(LoadedAdapter(name, conditioner, adapter, description), folder)
+    else:
+        save_component(folder, components[alone])
 
 
 def _save_pipeline(

@@ -223,12 +223,24 @@ def test_a_stray_tensor_passes_by_request(cli, tmp_path, monkeypatch):
     assert "1 tensors ignored (ip_adapter.embedding_manager.weight) by request" in done.out
 
 
+def test_a_stray_tensor_inside_a_component_passes_by_request(cli, unconditional, tmp_path):
+    cli("export", unconditional, "theirs")
+    path = tmp_path / "theirs" / "unet" / "diffusion_pytorch_model.safetensors"
+    save_file({**load_file(path), "left.by.a.trainer": torch.zeros(2)}, path)
+    done = cli("import", "theirs", "ours")
+    assert done.status == 2
+    assert "1 unexpected (left.by.a.trainer)" in done.err
+    done = cli("import", "theirs", "ours", "--ignore-leftovers", "left.*")
+    assert done.status == 0, done.err
+    assert "- 1 tensors ignored (left.by.a.trainer) by request" in done.out
+
+
 def test_missing_tensors_are_refused_whatever_is_ignored(cli, unconditional, tmp_path):
     cli("export", unconditional, "theirs")
     path = tmp_path / "theirs" / "unet" / "diffusion_pytorch_model.safetensors"
     tensors = load_file(path)
     tensors.pop("conv_in.bias")
     save_file(tensors, path)
-    done = cli("import", "theirs", "ours")
+    done = cli("import", "theirs", "ours", "--ignore-leftovers", "*")
     assert done.status == 2
     assert "1 missing (input_blocks.0.0.bias)" in done.err

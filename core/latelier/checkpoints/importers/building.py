@@ -1,12 +1,13 @@
 """From the parts that an importer found to components."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
 from latelier.checkpoints.component import Component, explain_missing
-from latelier.checkpoints.importers.fit import FindPresets, check_fit
+from latelier.checkpoints.importers.fit import FindPresets, check_fit, select_ignored
 from latelier.checkpoints.io.weights import build_on_meta, shapes_of
 from latelier.contracts.errors import ModelFileError, UnknownNameError
 from latelier.contracts.frozen import validate
@@ -25,9 +26,20 @@ def kind_of(place: str) -> Kind:
 
 
 def build_part(
-    place: str, part: ImportedPart, atelier: Atelier, find_presets: FindPresets | None = None
+    place: str,
+    part: ImportedPart,
+    atelier: Atelier,
+    find_presets: FindPresets | None = None,
+    ignore: Any = (),
 ) -> Component:
     """Return a part as a component. Its weights stay mapped where they need no other precision.
+
+    Args:
+        place: "first_stage", "denoiser" or "conditioners.NAME".
+        part: the part.
+        atelier: where components are registered.
+        find_presets: looks for configurations that fit weights which do not fit theirs.
+        ignore: names of tensors to pass over if the component does not take them.
 
     Raises:
         ModelFileError: Its plugin is not installed, or the weights do not fit its configuration.
@@ -40,7 +52,7 @@ def build_part(
     except UnknownNameError:
         raise ModelFileError(f"the model {explain_missing(kind, part.id, atelier)}") from None
     module: nn.Module = build_on_meta(lambda: registry.build(part.id, config))
-    _fill(module, place, part, find_presets)
+    _fill(module, place, part, find_presets, ignore)
     spec = registry.spec(part.id)
     return Component(kind, spec.id, spec.version, module)
 
@@ -60,12 +72,18 @@ def build_adapter(parts: Mapping[str, ImportedPart], name: str, atelier: Atelier
 
 
 def _fill(
-    module: nn.Module, place: str, part: ImportedPart, find_presets: FindPresets | None = None
+    module: nn.Module,
+    place: str,
+    part: ImportedPart,
+    find_presets: FindPresets | None = None,
+    ignore: Any = (),
 ) -> None:
     """Load the tensors and assets of a part into a module."""
     expected = module.state_dict()
-    check_fit(place, shapes_of(part.tensors), shapes_of(expected), find_presets)
-    state = {name: _cast(tensor, expected[name]) for name, tensor in part.tensors.items()}
+    ignored = select_ignored(part.tensors.keys() - expected.keys(), ignore)
+    tensors = {name: tensor for name, tensor in part.tensors.items() if name not in ignored}
+    check_fit(place, shapes_of(tensors), shapes_of(expected), find_presets)
+    state = {name: _cast(tensor, expected[name]) for name, tensor in tensors.items()}
     module.load_state_dict(state, assign=True)
     if part.assets:
         module.set_assets(part.assets)  # type: ignore[operator]

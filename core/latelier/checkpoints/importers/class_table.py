@@ -27,7 +27,7 @@ def has_null_row(rows: int, option: Any = None) -> bool:
 
 def null_row_note(rows: int, has_null: bool) -> str:
     """Return a note for people about the last row."""
-    last = "the last of which stands for no class" if has_null else "none of which is for no class"
+    last = "the last stands for no class" if has_null else "none of them for no class"
     return f"the table of classes has {rows} rows, {last}"
 
 

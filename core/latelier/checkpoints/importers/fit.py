@@ -1,6 +1,6 @@
 """Checks that weights fit a configuration, with errors that a person can act on."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -13,6 +13,9 @@ FindPresets = Callable[[str, Shapes], Sequence[str]]
 IGNORE_LEFTOVERS = "ignore_leftovers"
 """The option of importers that lists tensors which no part of the model takes. Names may hold * as
 in a file pattern."""
+
+
+_HINT = "If they are known to be useless, --ignore-leftovers NAME passes over them"
 
 
 def check_fit(
@@ -35,6 +38,8 @@ def check_fit(
         return
     presets = find_presets(place, found) if find_presets else ()
     hint = f". The configuration of {' or '.join(presets)} would fit" if presets else ""
+    if len(faults) == 1 and found.keys() > expected.keys():
+        hint += f". {_HINT}"
     raise ModelFileError(
         f"{place}: the weights do not fit this configuration: {'; '.join(faults)}{hint}"
     )
@@ -46,10 +51,28 @@ def refuse_leftovers(what: str, names: Iterable[str], ignore: Any = ()) -> tuple
     Args:
         what: the file, for errors.
         names: tensors that no part of the model takes.
-        ignore: the option `ignore_leftovers`: the name or names of tensors to pass over.
+        ignore: the option `ignore_leftovers`; see `select_ignored`.
 
     Raises:
         ModelFileError: Other tensors are left over; the error names up to ten.
+        InvalidConfigError: `ignore` holds something else than names.
+    """
+    leftovers = set(names)
+    ignored = select_ignored(leftovers, ignore)
+    unexpected = list_names("unexpected", leftovers - ignored)
+    if unexpected:
+        raise ModelFileError(f"{what}: {unexpected[0]}: no part of the model takes them. {_HINT}")
+    return ignored_notes(ignored)
+
+
+def select_ignored(names: Iterable[str], ignore: Any) -> set[str]:
+    """Return the names of tensors that the option `ignore_leftovers` covers.
+
+    Args:
+        names: of tensors.
+        ignore: the name or names to pass over; * stands for any characters.
+
+    Raises:
         InvalidConfigError: `ignore` holds something else than names.
     """
     patterns = [ignore] if isinstance(ignore, str) else ignore
@@ -57,12 +80,9 @@ def refuse_leftovers(what: str, names: Iterable[str], ignore: Any = ()) -> tuple
         raise InvalidConfigError(
             f"option '{IGNORE_LEFTOVERS}': expected names of tensors, got {ignore!r:.80}"
         )
-    leftovers = set(names)
-    ignored = {name for name in leftovers if any(fnmatchcase(name, p) for p in patterns)}
-    unexpected = list_names("unexpected", leftovers - ignored)
-    if unexpected:
-        raise ModelFileError(
-            f"{what}: {unexpected[0]}: no part of the model takes them; if they are known to be "
-            f"useless, --ignore-leftovers NAME passes over them"
-        )
-    return tuple(f"{text} by request" for text in list_names("tensors ignored", ignored))
+    return {name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)}
+
+
+def ignored_notes(names: Collection[str]) -> tuple[str, ...]:
+    """Return a note for people on tensors that were passed over, or ()."""
+    return tuple(f"{text} by request" for text in list_names("tensors ignored", names))

@@ -1,4 +1,4 @@
-"""Reading the parameters of a foreign configuration, none of which is dropped in silence."""
+"""Reading the parameters of a foreign configuration. None is dropped in silence."""
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
@@ -19,7 +19,7 @@ def require_bool(name: str, value: Any) -> bool:
 
 
 def unknown_params(name: str, params: Mapping[str, Any], known: Collection[str]) -> list[str]:
-    """Return the parameters that are not known, for a class of which there are many forks.
+    """Return the unknown parameters of a class that has many forks.
 
     Raises:
         InvalidConfigError: An unknown parameter is a misspelt known one.

@@ -84,7 +84,7 @@ class Archive:
         start = entry.header_offset + _LOCAL_HEADER_BYTES
         start += int.from_bytes(name, "little") + int.from_bytes(extra, "little")
         if not header.startswith(b"PK\x03\x04") or start + entry.file_size > self._length:
-            raise ModelFileError(f"{self._path}: damaged: '{entry.filename}' is not where it says")
+            raise ModelFileError(f"{self._path}: damaged: '{entry.filename}' is not at its offset")
         return start
 
     def _check(self, entries: list[zipfile.ZipInfo]) -> None:

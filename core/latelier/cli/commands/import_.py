@@ -63,14 +63,13 @@ def import_(
     from latelier.conversion.importing import import_model
 
     options = read_import_options(option or [])
-    if ignore_leftovers:
-        options["ignore_leftovers"] = ignore_leftovers
     with spinner("importing") as show:
         report = import_model(
             source,
             destination,
             config=config,
             importer=importer,
+            ignore_leftovers=ignore_leftovers or (),
             force=force,
             on_stage=show,
             atelier=load_atelier(),

@@ -64,8 +64,7 @@ def build(
         list[str] | None,
         typer.Option(
             metavar="CONDITIONER=FILE",
-            help="A file that a conditioner needs beside its weights, such as text=vocab.txt. "
-            "Repeatable.",
+            help="A file that a conditioner needs, such as text=vocab.txt. Repeatable.",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a folder that is there.")] = False,

@@ -275,6 +275,7 @@ class _LatentDiffusion:
         self._notes += refuse_leftovers("the checkpoint", names, ignore)
 
     def _defaults(self, first_stage: ImportedPart, found: list[FoundConditioner]) -> dict[str, Any]:
+        """Return the defaults of the pipeline."""
         side = self._params.get("image_size", self._unet.params.get("image_size"))
         levels = len(first_stage.config.get("ch_mult", (1,)))
         return {

@@ -7,8 +7,8 @@ from typing import Any
 def class_names(labels: Any, count: int) -> tuple[str, ...]:
     """Return a different name for each class, or () where some class has no label.
 
-    A label is a list of synonyms, of which the first is the name. Classes that share it (ImageNet
-    has two kinds of crane) are named by the whole label, or by that and their number.
+    A label is a list of synonyms. The first is the name. Classes that share it (ImageNet has two
+    kinds of crane) are named by the whole label, or by that and their number.
 
     Args:
         labels: number, as text -> label; anything else holds no names.

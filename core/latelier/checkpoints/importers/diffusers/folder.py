@@ -1,6 +1,7 @@
 """A component of diffusers on disk: a config.json and its weights."""
 
 from collections.abc import Collection, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +61,13 @@ def read_component_weights(source: ImportSource, folder: Path, *stems: str) -> d
     Raises:
         ModelFileError: There are no weights; or see `ImportSource.tensors_of`.
     """
-    for stem in stems or (STEM,):
-        for suffix in _SUFFIXES:
-            for variant in _VARIANTS:
-                path = folder / f"{stem}{variant}{suffix}"
-                if path.is_file():
-                    return dict(source.tensors_of(path))
-                index = folder / f"{stem}{suffix}.index{variant}.json"
-                if index.is_file():
-                    return _read_shards(source, index)
+    for stem, suffix, variant in product(stems or (STEM,), _SUFFIXES, _VARIANTS):
+        path = folder / f"{stem}{variant}{suffix}"
+        if path.is_file():
+            return dict(source.tensors_of(path))
+        index = folder / f"{stem}{suffix}.index{variant}.json"
+        if index.is_file():
+            return _read_shards(source, index)
     names = " or ".join(stems or (STEM,))
     raise ModelFileError(f"{folder}: holds no weights called {names} ({', '.join(_SUFFIXES)})")
 

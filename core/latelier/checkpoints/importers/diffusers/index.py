@@ -65,7 +65,7 @@ class PipelineIndex:
     """The content of a model_index.json.
 
     Attributes:
-        name: of the pipeline's class, or of the one that it is to be read as.
+        name: of the pipeline's class, or of the class that replaces it.
     """
 
     def __init__(self, values: Mapping[str, Any], read_as: Any = None) -> None:

@@ -17,10 +17,10 @@ _CLIPPING = (
     "DDPMScheduler",
     "RePaintScheduler",
 )
-"""Schedulers that clip x0 where their configuration is silent."""
+"""Schedulers that clip x0 by default."""
 
 _LEADING = (*_CLIPPING, "PNDMScheduler", "LCMScheduler", "TCDScheduler")
-"""Schedulers whose spacing is "leading" where their configuration is silent."""
+"""Schedulers whose default spacing is "leading"."""
 
 _VARIANCE_PRESERVING = (
     *_LEADING,
