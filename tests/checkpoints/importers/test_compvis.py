@@ -507,7 +507,7 @@ def test_a_unet_with_a_table_of_classes(read, built_ins):
     assert unet.config.native_vectors == ("class_label",)
     vector = labels.encode([3]).vector
     assert torch.equal(vector, average[3:4])
-    assert any("5 rows, none of which" in note for note in found.notes)
+    assert any("5 rows, none of them for no class" in note for note in found.notes)
     x, t = torch.randn(1, 4, 8, 8), torch.tensor([7.0])
     with torch.no_grad():
         told = [
