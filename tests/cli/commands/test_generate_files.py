@@ -18,8 +18,6 @@ def appears_during_the_run(monkeypatch):
     """Create a file as soon as the first picture is about to be written."""
 
     def arrange(*paths: Path) -> None:
-        from latelier.io import atomic
-
         write = Image.Image.save
 
         def save(self, *arguments, **options):
@@ -28,7 +26,6 @@ def appears_during_the_run(monkeypatch):
             write(self, *arguments, **options)
 
         monkeypatch.setattr(Image.Image, "save", save)
-        assert atomic
 
     return arrange
 
@@ -40,7 +37,7 @@ def test_a_file_that_appears_during_the_run_is_kept_and_so_is_the_picture(
     done = cli("generate", "a cat", "-m", tiny_model, "--seed", 3, "-o", "a.png")
     assert (done.status, done.out) == (2, "")
     assert done.err == (
-        "error: a.png: was created during this run and is left as it is; the picture is in "
+        "error: a.png: was created during this run and is left as it is; the result is in "
         "'a-3.png'\n"
     )
     assert (tmp_path / "a.png").read_text() == "precious"
@@ -72,6 +69,39 @@ def test_the_same_for_a_replay(cli, tiny_model, tmp_path, appears_during_the_run
     assert done.status == 2
     assert (tmp_path / "b.png").read_text() == "precious"
     assert (tmp_path / "b-2.png").read_bytes() == (tmp_path / "a.png").read_bytes()
+
+
+def test_the_same_for_stripping(cli, tmp_path, monkeypatch):
+    Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
+    from latelier.provenance import strip
+
+    read = strip.read_stripped
+
+    def read_late(path):
+        (tmp_path / "b.png").write_text("precious")
+        return read(path)
+
+    monkeypatch.setattr(strip, "read_stripped", read_late)
+    done = cli("strip", "a.png", "-o", "b.png")
+    assert done.status == 2
+    assert (tmp_path / "b.png").read_text() == "precious"
+    assert Image.open(tmp_path / "b-2.png").size == (2, 2)
+
+
+def test_the_same_for_a_tuned_schedule(cli, tmp_path, monkeypatch):
+    from latelier.evaluation.sampling import tuning
+
+    tune = tuning.tune_schedule
+
+    def tune_late(*arguments, **options):
+        (tmp_path / "b.json").write_text("precious")
+        return tune(*arguments, **options)
+
+    monkeypatch.setattr(tuning, "tune_schedule", tune_late)
+    done = cli("samplers", "tune", "mixture", "--steps", 3, "--seeds", 2, "-o", "b.json")
+    assert done.status == 2
+    assert (tmp_path / "b.json").read_text() == "precious"
+    assert json.loads((tmp_path / "b-2.json").read_text())["name"] == "fixed"
 
 
 def test_with_force_it_is_replaced(cli, tiny_model, tmp_path, appears_during_the_run):

@@ -69,7 +69,7 @@ def test_a_schedule_is_tuned_and_used(cli, tiny_model, tmp_path, monkeypatch):
     again = cli(*tuning)
     assert (again.status, again.err) == (
         2,
-        "error: tuned.json: already exists; --force overwrites it\n",
+        "error: tuned.json: already exists; --force replaces it\n",
     )
 
 

@@ -199,16 +199,15 @@ def tune(
     tuned to one condition and guidance suits similar ones too.
     """
     from latelier.cli.support.application import load_atelier
+    from latelier.cli.support.destinations import check_destination, save
     from latelier.cli.support.progress import spinner
     from latelier.cli.support.values import read_named_options
-    from latelier.contracts.errors import InvalidInputError
     from latelier.evaluation.sampling.comparison import make_sampler, solve_exactly
     from latelier.evaluation.sampling.tuning import make_starting_grids, tune_schedule
     from latelier.io.atomic import write_json
     from latelier.pipeline.request import NamedOptions
 
-    if output.exists() and not force:
-        raise InvalidInputError(f"{output}: already exists; --force overwrites it")
+    check_destination(output, force=force)
     atelier = load_atelier()
     chosen = make_sampler(
         NamedOptions.model_validate(read_named_options(sampler, "--sampler")), atelier
@@ -220,7 +219,8 @@ def tune(
         exact = solve_exactly(problem, atelier, exact_steps(on))
         known = make_starting_grids(problem, steps, atelier)
         grid, error = tune_schedule(problem, chosen, known, exact, followed=starts, report=report)
-    write_json(output, {"name": "fixed", "options": {"sigmas": list(grid.sigmas)}})
+    schedule = {"name": "fixed", "options": {"sigmas": list(grid.sigmas)}}
+    save(lambda path, replace: write_json(path, schedule, replace=replace), output, force=force)
     show_line(f"{output}: error {error:.4g}")
 
 

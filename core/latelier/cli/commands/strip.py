@@ -33,22 +33,21 @@ def strip(
 
     Prompt, seed, model and all other metadata are removed; the pixels stay the same.
     """
-    from latelier.cli.support.destinations import unwritable
-    from latelier.contracts.errors import InvalidInputError
+    from latelier.cli.support.destinations import check_destination, save
+    from latelier.io.atomic import write_bytes
     from latelier.provenance.strip import read_stripped
-    from latelier.provenance.strip import strip as strip_picture
 
     targets = _plan_targets(pictures, output)
     for target in targets:
-        if target.exists() and not force:
-            raise InvalidInputError(f"{target}: already exists; --force replaces it")
+        check_destination(target, force=force)
     for picture in pictures:
         read_stripped(picture)  # a damaged picture is an error before the first file is written
     for picture, target in zip(pictures, targets, strict=True):
-        try:
-            strip_picture(picture, target)
-        except OSError as error:
-            raise unwritable(target, error) from None
+
+        def write(path: Path, replace: bool, picture: Path = picture) -> None:
+            write_bytes(path, read_stripped(picture), replace=replace)
+
+        save(write, target, force=force)
     if as_json:
         show_json([{"path": str(target)} for target in targets])
     else:

@@ -1,7 +1,7 @@
-"""Destinations of pictures. An existing file is replaced only on request."""
+"""Destinations of results. An existing file is replaced only on request."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,20 +87,33 @@ def save_picture(picture: "Picture", path: Path, *, force: bool) -> None:
 def save_image(
     image: "Image", path: Path, provenance: dict[str, Any] | None = None, *, force: bool
 ) -> None:
-    """Write an image atomically, in the format of its suffix.
+    """Write an image in the format of its suffix, as `save` does."""
+    from latelier.provenance.image_files import write_image
+
+    def write(path: Path, replace: bool) -> None:
+        write_image(path, image, provenance, replace=replace)
+
+    save(write, path, force=force)
+
+
+def save(write: Callable[[Path, bool], object], path: Path, *, force: bool) -> None:
+    """Write the result of a run to a path that was free when the run began.
+
+    Args:
+        write: writes a file atomically, given its path and whether it may replace another.
+        path: of the file.
+        force: whether an existing file may be replaced.
 
     Raises:
         InvalidInputError: the file cannot be written, or it exists and `force` is not set. In the
-            second case the image is in a new file beside it, which the error names.
+            second case the result is in a new file beside it, which the error names.
     """
-    from latelier.provenance.image_files import write_image
-
     try:
-        write_image(path, image, provenance, replace=force)
+        write(path, force)
     except FileExistsError:
-        spare = _write_beside(image, path, provenance)
+        spare = _write_beside(write, path)
         raise InvalidInputError(
-            f"{path}: was created during this run and is left as it is; the picture is in '{spare}'"
+            f"{path}: was created during this run and is left as it is; the result is in '{spare}'"
         ) from None
     except OSError as error:
         raise unwritable(path, error) from None
@@ -112,15 +125,13 @@ def unwritable(path: Path, error: OSError) -> InvalidInputError:
     return InvalidInputError(f"{path}: cannot be written: {reason}")
 
 
-def _write_beside(image: "Image", path: Path, provenance: dict[str, Any] | None) -> Path:
-    """Write an image to the first free of 'STEM-2.png', 'STEM-3.png' ... and return its path."""
-    from latelier.provenance.image_files import write_image
-
+def _write_beside(write: Callable[[Path, bool], object], path: Path) -> Path:
+    """Write to the first free of 'STEM-2.png', 'STEM-3.png' ... and return its path."""
     number = 2
     while True:
         spare = path.with_name(f"{path.stem}-{number}{path.suffix}")
         try:
-            write_image(spare, image, provenance, replace=False)
+            write(spare, False)
         except FileExistsError:
             number += 1
         except OSError as error:
