@@ -140,6 +140,7 @@ JSON_COMMANDS = [
     ("models", "show", "MODEL", "--json"),
     ("models", "verify", "MODEL", "--json"),
     ("models", "presets", "--json"),
+    ("models", "cache", "--json"),
     ("samplers", "list", "--json"),
     ("samplers", "show", "printing", "--json"),
     ("samplers", "compare", "--sampler", "printing", "--nfe", "5", "--seeds", "1", "--json"),
