@@ -55,7 +55,7 @@ def ask_all():
 
 @pytest.fixture
 def compose_spatial(compose_tiny, tiny_changes):
-    """Compose a tiny pipeline with some of the cases, in that order, beside its text."""
+    """Compose a tiny pipeline with some of the cases, in that order, and a text."""
 
     def compose_it(*names):
         parts = tiny_changes()
@@ -102,9 +102,11 @@ def test_one_alone_is_saved_loaded_and_replayed(name, compose_spatial, tmp_path,
 def test_several_at_once_stand_in_the_order_of_the_denoiser(compose_spatial):
     for order in (("semantic_map", "mask", "image"), ("mask", "image", "semantic_map")):
         pipeline = compose_spatial(*order)
-        seen = []
+        inputs = []
         first = pipeline.denoiser.input_blocks[0]
-        hook = first.register_forward_pre_hook(lambda _, given, seen=seen: seen.append(given[0]))
+        hook = first.register_forward_pre_hook(
+            lambda _, given, inputs=inputs: inputs.append(given[0])
+        )
         pictures = pipeline.generate(prompt="a red cat", **ask_all(), seed=3, steps=1)
         hook.remove()
         assert pictures[0].image.size == (24, 16)
@@ -115,7 +117,7 @@ def test_several_at_once_stand_in_the_order_of_the_denoiser(compose_spatial):
         frame_parts = condition_of(pipeline, rows).spatial
         assert list(frame_parts) == list(CASES)
         expected = torch.cat([frame_parts[name] for name in order], dim=1)
-        assert torch.equal(seen[0][:1, 4:], expected)
+        assert torch.equal(inputs[0][:1, 4:], expected)
 
 
 def condition_of(pipeline, rows):
@@ -183,7 +185,7 @@ def test_it_works_in_half_precision(compose_spatial):
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("request_fields", "message"),
     [
         (
             {"semantic_map": MAP, "init_image": SQUARE, "mask": HOLE[:, :16]},
@@ -197,9 +199,9 @@ def test_it_works_in_half_precision(compose_spatial):
         ({"semantic_map": MAP[:15]}, "15 is not a multiple of 4"),
     ],
 )
-def test_requests_that_cannot_be_met(compose_spatial, asked, said):
-    with pytest.raises(InvalidInputError, match=said):
-        compose_spatial("semantic_map", "mask").stream(prompt="a red cat", **asked)
+def test_requests_that_cannot_be_met(compose_spatial, request_fields, message):
+    with pytest.raises(InvalidInputError, match=message):
+        compose_spatial("semantic_map", "mask").stream(prompt="a red cat", **request_fields)
 
 
 def test_channels_that_do_not_fit_are_found_before_anything_is_built(compose_tiny, tiny_changes):

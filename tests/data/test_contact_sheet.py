@@ -11,7 +11,7 @@ def squares(*colors: tuple[int, int, int], size: int = 16) -> list[Image.Image]:
 
 
 def count(sheet: Image.Image, color: tuple[int, int, int]) -> int:
-    return sum(number for number, seen in sheet.getcolors(1 << 20) or () if seen == color)
+    return sum(number for number, found in sheet.getcolors(1 << 20) or () if found == color)
 
 
 def test_every_image_is_shown_at_tile_size() -> None:

@@ -34,9 +34,9 @@ def test_it_makes_the_size_it_was_trained_on(pipe):
 
 
 def test_text_and_class_both_change_the_picture(pipe):
-    asked = [{}, {"prompt": "a cat on a red background"}, {"class_label": 3}]
-    hashes = {pixel_hash(pipe.generate(seed=7, steps=4, **each)[0].image) for each in asked}
-    assert len(hashes) == len(asked)
+    options = [{}, {"prompt": "a cat on a red background"}, {"class_label": 3}]
+    hashes = {pixel_hash(pipe.generate(seed=7, steps=4, **each)[0].image) for each in options}
+    assert len(hashes) == len(options)
 
 
 def test_a_class_has_the_name_of_its_pictogram(pipe):
@@ -44,9 +44,9 @@ def test_a_class_has_the_name_of_its_pictogram(pipe):
     assert pipe.conditioners["class_label"].vocabulary() == tuple(names)
     label = pipe.input_schemas()["class_label"]["properties"]["label"]
     assert label["anyOf"][0]["enum"] == names
-    asked = ["cat", names.index("cat")]
+    options = ["cat", names.index("cat")]
     hashes = {
-        pixel_hash(pipe.generate(class_label=each, seed=7, steps=2)[0].image) for each in asked
+        pixel_hash(pipe.generate(class_label=each, seed=7, steps=2)[0].image) for each in options
     }
     assert len(hashes) == 1
 

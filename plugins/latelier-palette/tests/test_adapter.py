@@ -37,9 +37,9 @@ def test_it_is_small_and_says_what_it_was_trained_on(view):
         *view.adapters["palette"].loaded.adapter.module.parameters(),
     ]
     assert sum(each.numel() for each in weights) < 200_000
-    told = view.adapters["palette"].loaded
-    assert told.trained_on.model == "emoji-scenes"
-    assert told.card["measured"]
+    loaded_adapter = view.adapters["palette"].loaded
+    assert loaded_adapter.trained_on.model == "emoji-scenes"
+    assert loaded_adapter.card["measured"]
 
 
 def test_without_a_palette_it_is_the_model_to_the_bit(pipe, view):
@@ -62,10 +62,10 @@ def test_pictures_take_the_colours(pipe, view):
     ]
     without = pipe.generate(prompt=prompts, seed=11)
     made = view.generate(prompt=prompts, palette=palettes, seed=11)
-    asked = [dict(zip(each["colors"], each["shares"])) for each in palettes]
+    wanted = [dict(zip(each["colors"], each["shares"])) for each in palettes]
     for distance in (palette_distance, nearest_distance):
         before, after = (
-            np.mean([distance(dominant_colors(p.image), a) for p, a in zip(pictures, asked)])
+            np.mean([distance(dominant_colors(p.image), a) for p, a in zip(pictures, wanted)])
             for pictures in (without, made)
         )
         assert after < before / 2
@@ -112,5 +112,5 @@ def test_hosts_are_told_of_the_input(view):
 def test_a_saved_view_is_loaded_again(view, tmp_path):
     view.save(tmp_path)
     loaded = latelier.load(tmp_path, device="cpu", dtype="float32")
-    asked = {**ASKED, "palette": PALETTE}
-    assert same(pixels(loaded.generate(**asked)), pixels(view.generate(**asked)))
+    wanted = {**ASKED, "palette": PALETTE}
+    assert same(pixels(loaded.generate(**wanted)), pixels(view.generate(**wanted)))

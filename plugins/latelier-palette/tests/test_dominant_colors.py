@@ -48,9 +48,9 @@ def test_many_colours_are_few():
 def test_a_large_picture_is_as_its_small_one():
     levels = bars((29, 53, 87), (230, 57, 70), (29, 53, 87))
     large = picture(levels.repeat(40, axis=0).repeat(40, axis=1))
-    small, seen = dominant_colors(picture(levels)), dominant_colors(large)
-    assert list(small) == list(seen)
-    assert list(seen.values()) == pytest.approx(list(small.values()), abs=0.02)
+    small, reduced = dominant_colors(picture(levels)), dominant_colors(large)
+    assert list(small) == list(reduced)
+    assert list(reduced.values()) == pytest.approx(list(small.values()), abs=0.02)
 
 
 def test_the_same_picture_gives_the_same_colours_in_any_mode():

@@ -62,7 +62,7 @@ def test_what_is_read_is_read_again_from_json(value):
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         ([], "at least 1 item"),
         (["red"] * 9, "at most 8 items"),
@@ -80,8 +80,8 @@ def test_what_is_read_is_read_again_from_json(value):
         ({"colours": ["red"]}, r"no field 'colours'. Did you mean 'colors'"),
     ],
 )
-def test_errors_say_what_would_be_right(value, said):
-    with pytest.raises(LatelierError, match=said):
+def test_errors_say_what_would_be_right(value, message):
+    with pytest.raises(LatelierError, match=message):
         read(value)
 
 

@@ -15,24 +15,24 @@ def difference(first, second):
 
 
 def test_the_same_palette_in_another_order_and_scale():
-    asked = {"#ff0000": 0.5, "#00ff00": 0.3, "#0000ff": 0.2}
+    wanted = {"#ff0000": 0.5, "#00ff00": 0.3, "#0000ff": 0.2}
     found = {"#0000ff": 2.0, "#ff0000": 5.0, "#00ff00": 3.0}
-    assert palette_distance(found, asked) == pytest.approx(0, abs=1e-9)
-    assert nearest_distance(found, asked) == pytest.approx(0, abs=1e-9)
+    assert palette_distance(found, wanted) == pytest.approx(0, abs=1e-9)
+    assert nearest_distance(found, wanted) == pytest.approx(0, abs=1e-9)
 
 
 def test_one_colour_against_several():
     mean = 0.5 * difference("#ff0000", "#00ff00") + 0.5 * difference("#ff0000", "#0000ff")
-    asked = {"#00ff00": 1, "#0000ff": 1}
-    assert palette_distance({"#ff0000": 1}, asked) == pytest.approx(mean)
-    assert palette_distance(asked, {"#ff0000": 1}) == pytest.approx(mean)
+    wanted = {"#00ff00": 1, "#0000ff": 1}
+    assert palette_distance({"#ff0000": 1}, wanted) == pytest.approx(mean)
+    assert palette_distance(wanted, {"#ff0000": 1}) == pytest.approx(mean)
 
 
 def test_what_is_there_too_little_of_counts():
-    asked = {"#ff0000": 0.5, "#0000ff": 0.5}
+    wanted = {"#ff0000": 0.5, "#0000ff": 0.5}
     found = {"#ff0000": 0.9, "#0000ff": 0.1}
-    assert nearest_distance(found, asked) == 0
-    assert palette_distance(found, asked) == pytest.approx(0.4 * difference("#ff0000", "#0000ff"))
+    assert nearest_distance(found, wanted) == 0
+    assert palette_distance(found, wanted) == pytest.approx(0.4 * difference("#ff0000", "#0000ff"))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -57,8 +57,8 @@ def test_shares_are_as_so_many_equal_parts(seed):
     other = [c for c, n in zip(second, parts[::-1]) for _ in range(n)]
     table = [[difference(a, b) for b in other] for a in split]
     best = min(sum(table[i][j] for i, j in enumerate(p)) / 7 for p in permutations(range(7)))
-    found, asked = dict(zip(first, parts)), dict(zip(second, parts[::-1]))
-    assert palette_distance(found, asked) == pytest.approx(best)
+    found, wanted = dict(zip(first, parts)), dict(zip(second, parts[::-1]))
+    assert palette_distance(found, wanted) == pytest.approx(best)
 
 
 def test_it_is_symmetrical_and_keeps_the_triangle_of_its_shares():

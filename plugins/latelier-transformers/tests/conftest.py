@@ -103,7 +103,7 @@ def t5_config() -> dict[str, Any]:
 
 
 def scrambled(module: torch.nn.Module) -> None:
-    """Draw all weights anew, so that no bias is zero and no norm the identity."""
+    """Randomise all weights, so that no bias is zero and no norm the identity."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for weights in module.parameters():

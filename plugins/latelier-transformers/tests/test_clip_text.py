@@ -112,11 +112,11 @@ def test_the_penultimate_layer_is_that_of_transformers(new_clip, clip_tokenizer)
     batch = conditioner.prepare([Text(text=text) for text in TEXTS[:3]], GEOMETRY)
     model = reference(conditioner)
     with torch.no_grad():
-        said = model(input_ids=batch["tokens"], output_hidden_states=True)
-        theirs = model.final_layer_norm(said.hidden_states[-2])
+        outputs = model(input_ids=batch["tokens"], output_hidden_states=True)
+        theirs = model.final_layer_norm(outputs.hidden_states[-2])
         ours = stream_of(conditioner(batch, GEOMETRY))
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
-    assert (ours - said.last_hidden_state).abs().max() > 1e-2
+    assert (ours - outputs.last_hidden_state).abs().max() > 1e-2
 
 
 def test_the_choice_of_a_layer_changes_no_weight(new_clip):

@@ -56,17 +56,17 @@ print(json.dumps({
 
 
 def test_it_is_discovered_described_and_validated_without_torch(installed):
-    said = run(installed, DESCRIBED)
-    assert said["state"] == "ok"
-    assert said["components"] == [
+    report = run(installed, DESCRIBED)
+    assert report["state"] == "ok"
+    assert report["components"] == [
         "conditioner:latelier-transformers/clip_text",
         "conditioner:latelier-transformers/t5_text",
     ]
-    assert said["widths"] == [768, 8]
-    assert said["schema"]["required"] == ["text"]
-    assert said["read"] == "a cat"
-    assert said["typed"]
-    assert said["heavy"] == []
+    assert report["widths"] == [768, 8]
+    assert report["schema"]["required"] == ["text"]
+    assert report["read"] == "a cat"
+    assert report["typed"]
+    assert report["heavy"] == []
 
 
 MISSING = """

@@ -1,4 +1,4 @@
-"""OpenCLIP's layout: names and shapes written here anew, numbers from torch's own attention."""
+"""OpenCLIP's layout: names and shapes restated here, numbers from torch's own attention."""
 
 import pytest
 import torch

@@ -53,8 +53,8 @@ def test_the_picture_is_the_image_times_the_factor() -> None:
 
 
 def test_another_size_is_refused() -> None:
-    said = "enlarges 4 times, an image of 6x4 to 24x16, not 48x32; leave the size out"
-    with pytest.raises(InvalidInputError, match=said):
+    message = "enlarges 4 times, an image of 6x4 to 24x16, not 48x32; leave the size out"
+    with pytest.raises(InvalidInputError, match=message):
         new_images().encode([SMALL], PictureGeometry((32, 48), (8, 12)))
 
 
@@ -78,15 +78,15 @@ def test_training_degrades_the_picture(degradation: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         ("nowhere.png", "no image can be read"),
         ({}, "'image' is required"),
         (3, "an image is a PIL"),
     ],
 )
-def test_what_is_no_image(value: Any, said: str) -> None:
-    with pytest.raises(InvalidInputError, match=said):
+def test_what_is_no_image(value: Any, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
         new_images().encode([value], GEOMETRY)
 
 

@@ -105,7 +105,7 @@ def test_the_schema_asks_for_both_and_says_which_way_round_the_mask_is() -> None
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         ({"image": PICTURE, "mask": ~HOLE & HOLE}, "nothing is repainted: white is repainted"),
         ({"image": PICTURE, "mask": np.full((4, 6), 100, np.uint8)}, "black everywhere"),
@@ -121,8 +121,8 @@ def test_the_schema_asks_for_both_and_says_which_way_round_the_mask_is() -> None
         ),
     ],
 )
-def test_inputs_that_cannot_be_inpainted(value: Any, said: str) -> None:
-    with pytest.raises(InvalidInputError, match=said):
+def test_inputs_that_cannot_be_inpainted(value: Any, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
         new_masks().encode([value], GEOMETRY)
 
 

@@ -108,7 +108,7 @@ def test_the_map_asks_for_its_size_and_is_resized_to_another_of_its_aspect() -> 
 
 
 @pytest.mark.parametrize(
-    ("options", "value", "said"),
+    ("options", "value", "message"),
     [
         (
             {},
@@ -128,8 +128,8 @@ def test_the_map_asks_for_its_size_and_is_resized_to_another_of_its_aspect() -> 
         ({}, "nowhere.png", "'map': no image can be read"),
     ],
 )
-def test_maps_that_the_model_cannot_take(options: Any, value: Any, said: str) -> None:
-    with pytest.raises(InvalidInputError, match=said):
+def test_maps_that_the_model_cannot_take(options: Any, value: Any, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
         new_maps(**options).encode([value], GEOMETRY)
 
 
@@ -139,7 +139,7 @@ def test_halvings_that_do_not_lead_to_the_latents() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"colors": ("red",)}, "1 colors for num_classes=3"),
         ({"colors": ("red", "#f00", "blue")}, "several labels have '#ff0000' in colors"),
@@ -147,8 +147,8 @@ def test_halvings_that_do_not_lead_to_the_latents() -> None:
         ({"n_stages": -1}, "greater than or equal to 0"),
     ],
 )
-def test_a_config_that_contradicts_itself(options: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_config_that_contradicts_itself(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         new_maps(**options)
 
 

@@ -77,12 +77,12 @@ def test_places_have_sky_above_ground(name: str) -> None:
 
 def test_water_is_where_it_belongs() -> None:
     rng = np.random.default_rng(4)
-    seen = {
+    found = {
         name: set(
             np.unique(draw_background(BackgroundInfo("place", style=name), 64, rng).semantics)
         )
         for name in PLACES
     }
-    assert seen["sea"] == {SKY, WATER}
-    assert seen["beach"] == {SKY, WATER, GROUND}
-    assert seen["meadow"] == {SKY, GROUND}
+    assert found["sea"] == {SKY, WATER}
+    assert found["beach"] == {SKY, WATER, GROUND}
+    assert found["meadow"] == {SKY, GROUND}

@@ -165,9 +165,9 @@ def test_relation_in_the_caption_holds() -> None:
 
 
 def test_every_kind_of_background_occurs() -> None:
-    seen = {(s.background.kind, s.background.style) for s in scenes(SceneConfig(size=16), 400)}
-    assert {kind for kind, _ in seen} == set(BACKGROUND_KINDS)
-    assert {style for kind, style in seen if kind == "place"} == set(PLACES)
+    found = {(s.background.kind, s.background.style) for s in scenes(SceneConfig(size=16), 400)}
+    assert {kind for kind, _ in found} == set(BACKGROUND_KINDS)
+    assert {style for kind, style in found if kind == "place"} == set(PLACES)
 
 
 @pytest.mark.parametrize("size", [16, 33, 200])

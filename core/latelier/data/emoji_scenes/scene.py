@@ -141,9 +141,9 @@ def compose(config: SceneConfig, rng: np.random.Generator) -> Scene:
     semantics = backdrop.semantics.copy()
     objects: list[SceneObject] = []
     for i, (glyph, class_id, layer) in enumerate(zip(chosen, class_ids, drawn, strict=True)):
-        seen = instances == i + 1
-        semantics[seen] = WATER + 1 + GROUPS.index(glyph.group)
-        visible = float(seen.sum() / layer.covers.sum())
+        shown = instances == i + 1
+        semantics[shown] = WATER + 1 + GROUPS.index(glyph.group)
+        visible = float(shown.sum() / layer.covers.sum())
         objects.append(SceneObject(glyph, class_id, _box(layer.covers), visible))
     return Scene(
         image=paint_layers(backdrop.image, drawn, config.shadow),

@@ -12,7 +12,7 @@ MIN_DIFFERENCE = 1e-6
 
 
 def has_difference(one: ConditionPart, other: ConditionPart) -> bool:
-    """Return whether two parts differ enough to be told apart.
+    """Return whether two parts differ enough for a model to distinguish them.
 
     Streams of different lengths are compared after attention, where n equal tokens equal one.
     """
