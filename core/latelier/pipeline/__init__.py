@@ -1,6 +1,6 @@
-"""Pipelines: composing components, running them, and saying afterwards what was done.
+"""Pipelines: components that fit together, runs of them, and the provenance of pictures.
 
-The names below are looked up when they are used, so that a manifest can be read without torch.
+A name is imported when it is used, so that a manifest can be read without torch.
 """
 
 from importlib import import_module

@@ -6,7 +6,6 @@ from math import ceil
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from latelier.contracts.components import FirstStage, PictureGeometry
 from latelier.contracts.errors import InvalidInputError
@@ -252,40 +251,39 @@ def _resolve_functions(
     parts: PipelineParts, request: Request, trusted: bool
 ) -> dict[str, NamedOptions]:
     """Return sampler, schedule and guidance by their full ids, with all options."""
-    atelier, name = parts.atelier, request.sampler.name
-    traits = atelier.samplers.spec(name).traits
+    atelier = parts.atelier
+    own = parts.defaults.guidance
+    sampler = request.sampler.resolve(atelier.samplers, trusted=trusted)
+    traits = atelier.samplers.spec(sampler.name).traits
     if traits is not None and traits.is_inversion:
         raise InvalidInputError(
-            f"the sampler '{name}' goes from an image to its noise and makes no picture; it is for "
-            "latents and the pipeline's `denoise_fn`",
+            f"the sampler '{request.sampler.name}' goes from an image to its noise and makes no "
+            "picture; it is for latents and the pipeline's `denoise_fn`",
             field="sampler",
         )
-    guidance = _with_own_scale(request.guidance, parts.defaults.guidance, atelier.guidances)
     return {
-        "sampler": request.sampler.resolve(atelier.samplers, trusted=trusted),
+        "sampler": sampler,
         "schedule": request.schedule.resolve(atelier.schedules, trusted=trusted),
-        "guidance": guidance.resolve(atelier.guidances, trusted=trusted),
+        "guidance": _resolve_guidance(request.guidance, own, atelier.guidances, trusted),
     }
 
 
-def _with_own_scale(
-    choice: NamedOptions, own: NamedOptions, guidances: Registry[Any]
+def _resolve_guidance(
+    choice: NamedOptions, own: NamedOptions, guidances: Registry[Any], trusted: bool
 ) -> NamedOptions:
-    """Return a choice of guidance with the model's own scale, where the rule has none of its own.
+    """Return a choice of guidance with all options, the model's own scale included.
 
-    That is a rule whose default scale is the same as that of the model's rule, such as
-    `cfg_rescale` where the model uses `cfg`.
+    A rule takes that scale if its default is the same as that of the model's rule, such as
+    `cfg_rescale` where the model uses `cfg`. Other scales mean something else.
     """
+    resolved = choice.resolve(guidances, trusted=trusted)
     if "scale" in choice.options or "scale" not in own.options:
-        return choice
-    defaults = [
-        options_model(guidances.get(each.name)).model_fields.get("scale", FieldInfo()).default
-        for each in (choice, own)
-    ]
-    if defaults[0] != defaults[1]:
-        return choice
-    scale = own.options["scale"]
-    return NamedOptions(name=choice.name, options={**choice.options, "scale": scale})
+        return resolved
+    own_default = options_model(guidances.get(own.name)).model_fields["scale"].default
+    if resolved.options.get("scale") != own_default:
+        return resolved
+    options = {**resolved.options, "scale": own.options["scale"]}
+    return NamedOptions(name=resolved.name, options=options)
 
 
 def _make_sigmas(parts: PipelineParts, request: Request) -> SigmaGrid:

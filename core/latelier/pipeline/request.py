@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from latelier.contracts.errors import (
     InvalidConfigError,
     InvalidInputError,
+    LatelierError,
     UnknownNameError,
     suggestion,
 )
@@ -50,14 +51,15 @@ class NamedOptions(Frozen):
             AmbiguousNameError: see `Registry.spec`.
             InvalidInputError: an option that the function does not have, or one out of range.
         """
-        spec = registry.spec(self.name)
-        what = f"{spec.kind} '{self.name}'"
+        kind = registry.kind
         try:
-            options = read_options(registry.get(spec.id), self.options, what, trusted=trusted)
-        except InvalidInputError as error:
-            error.field = spec.kind if error.field is None else f"{spec.kind}.{error.field}"
+            id_ = registry.spec(self.name).id
+            what = f"{kind} '{self.name}'"
+            options = read_options(registry.get(id_), self.options, what, trusted=trusted)
+        except LatelierError as error:
+            error.field = kind if error.field is None else f"{kind}.{error.field}"
             raise
-        return NamedOptions(name=spec.id, options=options)
+        return NamedOptions(name=id_, options=options)
 
     def bind(self, registry: Registry[Any]) -> Callable[..., Any]:
         """Return the registered function with these options."""
