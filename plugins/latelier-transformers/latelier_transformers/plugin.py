@@ -11,14 +11,14 @@ class TransformersPlugin:
     def latelier_register(self, registrar: Registrar) -> None:
         registrar.conditioner(
             "clip_text",
-            factory="latelier_transformers.clip_text:ClipTextConditioner",
-            config="latelier_transformers.clip_text_inputs:ClipTextConfig",
+            factory="latelier_transformers.clip_text.conditioner:ClipTextConditioner",
+            config="latelier_transformers.clip_text.inputs:ClipTextConfig",
             input="latelier_conditioners.text.inputs:Text",
         )
         registrar.conditioner(
             "t5_text",
-            factory="latelier_transformers.t5_text:T5TextConditioner",
-            config="latelier_transformers.t5_text_inputs:T5TextConfig",
+            factory="latelier_transformers.t5_text.conditioner:T5TextConditioner",
+            config="latelier_transformers.t5_text.inputs:T5TextConfig",
             input="latelier_conditioners.text.inputs:Text",
         )
 

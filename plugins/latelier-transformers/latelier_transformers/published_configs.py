@@ -5,8 +5,8 @@ from typing import Any
 
 from latelier.contracts.errors import ModelFileError
 
-from latelier_transformers.clip_text_inputs import ClipTextConfig
-from latelier_transformers.t5_text_inputs import T5TextConfig
+from latelier_transformers.clip_text.inputs import ClipTextConfig
+from latelier_transformers.t5_text.inputs import T5TextConfig
 
 _CLIP_SIZES = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
 _T5_SIZES = ("d_model", "d_ff", "num_layers", "num_heads")

@@ -12,11 +12,11 @@ from latelier import Atelier
 from latelier.kernel.trust.policy import Policy
 from tokenizers.pre_tokenizers import ByteLevel
 
-from latelier_transformers.clip_text import ClipTextConditioner
-from latelier_transformers.clip_text_inputs import ClipTextConfig
+from latelier_transformers.clip_text.conditioner import ClipTextConditioner
+from latelier_transformers.clip_text.inputs import ClipTextConfig
 from latelier_transformers.plugin import plugin
-from latelier_transformers.t5_text import T5TextConditioner
-from latelier_transformers.t5_text_inputs import T5TextConfig
+from latelier_transformers.t5_text.conditioner import T5TextConditioner
+from latelier_transformers.t5_text.inputs import T5TextConfig
 
 WORDS = ("red", "blue", "cat", "dog", "apple", "meadow", "sea", "a", "in", "the", "on", "white")
 

@@ -11,8 +11,8 @@ from latelier.contracts.errors import InvalidConfigError, InvalidInputError, Mod
 from latelier_conditioners.text.inputs import Text
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from latelier_transformers.clip_text import ClipTextConditioner
-from latelier_transformers.clip_text_inputs import ClipTextConfig
+from latelier_transformers.clip_text.conditioner import ClipTextConditioner
+from latelier_transformers.clip_text.inputs import ClipTextConfig
 
 GEOMETRY = PictureGeometry((64, 64), (16, 16))
 TEXTS = ["a red cat", "the blue dog on the sea!", "a", "A  Meadow,  ümlaut 7"]

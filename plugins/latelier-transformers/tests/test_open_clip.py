@@ -6,8 +6,8 @@ from latelier import PictureGeometry
 from latelier.checkpoints.importers.clip_layout import clip_from_open_clip
 from torch import nn
 
-from latelier_transformers.clip_text import ClipTextConditioner
-from latelier_transformers.clip_text_inputs import ClipTextConfig
+from latelier_transformers.clip_text.conditioner import ClipTextConditioner
+from latelier_transformers.clip_text.inputs import ClipTextConfig
 
 GEOMETRY = PictureGeometry((64, 64), (16, 16))
 

@@ -5,9 +5,9 @@ import sys
 import pytest
 from latelier.contracts.errors import ModelFileError
 
-from latelier_transformers.clip_text_inputs import ClipTextConfig
+from latelier_transformers.clip_text.inputs import ClipTextConfig
 from latelier_transformers.published_configs import clip_text_fields, t5_text_fields
-from latelier_transformers.t5_text_inputs import T5TextConfig
+from latelier_transformers.t5_text.inputs import T5TextConfig
 
 VOCAB = {"!": 0, "<|startoftext|>": 49406, "<|endoftext|>": 49407}
 CLIP = {

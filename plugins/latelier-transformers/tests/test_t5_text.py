@@ -11,8 +11,8 @@ from latelier_conditioners.text.inputs import Text
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 from latelier_transformers.published_weights import t5_text_weights
-from latelier_transformers.t5_text import T5TextConditioner
-from latelier_transformers.t5_text_inputs import T5TextConfig
+from latelier_transformers.t5_text.conditioner import T5TextConditioner
+from latelier_transformers.t5_text.inputs import T5TextConfig
 
 GEOMETRY = PictureGeometry((64, 64), (16, 16))
 TEXTS = ["a red cat", "a dog", "a white meadow"]

@@ -9,8 +9,8 @@ from latelier.contracts.errors import InvalidConfigError
 from latelier_conditioners.text.inputs import Text, check_length
 from torch import Tensor, nn
 
-from latelier_transformers.clip_text_inputs import ClipTextConfig
-from latelier_transformers.clip_vocabulary import ClipVocabulary
+from latelier_transformers.clip_text.inputs import ClipTextConfig
+from latelier_transformers.clip_text.vocabulary import ClipVocabulary
 from latelier_transformers.library import transformers
 
 

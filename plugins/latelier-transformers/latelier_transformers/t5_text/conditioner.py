@@ -9,8 +9,8 @@ from latelier_conditioners.text.inputs import Text, check_length
 from torch import Tensor
 
 from latelier_transformers.library import transformers
-from latelier_transformers.t5_text_inputs import T5TextConfig
-from latelier_transformers.t5_vocabulary import END, PAD, Vocabulary, t5_vocabulary
+from latelier_transformers.t5_text.inputs import T5TextConfig
+from latelier_transformers.t5_text.vocabulary import END, PAD, Vocabulary, t5_vocabulary
 
 
 class T5TextConditioner(Conditioner[T5TextConfig]):

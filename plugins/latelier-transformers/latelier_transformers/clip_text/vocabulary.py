@@ -7,7 +7,7 @@ from typing import Any
 from latelier.checkpoints.importers.tokenizer_json import TOKENIZER_JSON, with_fallback
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 
-from latelier_transformers.clip_text_inputs import ClipTextConfig
+from latelier_transformers.clip_text.inputs import ClipTextConfig
 from latelier_transformers.library import transformers
 
 VOCAB, MERGES, ADDED = "vocab.json", "merges.txt", "added_tokens.json"
