@@ -48,7 +48,7 @@ class GenerateCommand(LightCommand):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the conditions, adapters, samplers, schedules and guidance rules."""
         super().format_epilog(ctx, formatter)
-        write_choices(formatter, DEFAULT_MODEL)
+        _write_choices(formatter, DEFAULT_MODEL)
 
 
 def _model_defaults(model: str) -> dict[str, str]:
@@ -60,7 +60,7 @@ def _model_defaults(model: str) -> dict[str, str]:
     return {name: _describe_default(value) for name, value in defaults}
 
 
-def write_choices(formatter: Any, model: str) -> None:
+def _write_choices(formatter: Any, model: str) -> None:
     """Write the conditions of `model`, and the registered names."""
     try:
         atelier = load_atelier()
