@@ -90,7 +90,7 @@ def test_a_path_that_leads_outside(saved, built_ins, path):
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "said"),
+    ("change", "error", "message"),
     [
         (
             lambda s: s.update(id="latelier-palette/palette", version="2.1"),
@@ -115,9 +115,9 @@ def test_a_path_that_leads_outside(saved, built_ins, path):
         ),
     ],
 )
-def test_a_component_file_that_is_wrong(saved, built_ins, change, error, said):
+def test_a_component_file_that_is_wrong(saved, built_ins, change, error, message):
     change_json(saved[0], change)
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         load_component(saved[0], "first_stage", built_ins)
 
 
@@ -158,8 +158,10 @@ def test_damaged_weights(saved, built_ins, damage):
 def test_the_plugin_was_left_out_and_that_is_said(saved, tmp_path, site):
     site.publish("latelier-vae", "1 / 0")
     change_json(saved[0], lambda stored: stored.update(id="latelier-vae/vae"))
-    said = "'latelier-vae/vae', and plugin 'latelier-vae:main' is not loaded .import_error.: Zero"
-    with pytest.raises(ModelFileError, match=said):
+    message = (
+        "'latelier-vae/vae', and plugin 'latelier-vae:main' is not loaded .import_error.: Zero"
+    )
+    with pytest.raises(ModelFileError, match=message):
         load_component(saved[0], "first_stage", site.atelier())
 
 
@@ -191,7 +193,7 @@ class PaletteConfig(ConditionerConfig):
 
 
 class PaletteModule(nn.Module):
-    """Has no weights, a table of its own, and a file beside."""
+    """Has no weights, a table, and an asset."""
 
     def __init__(self, config):
         super().__init__()

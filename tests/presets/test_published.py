@@ -1,4 +1,4 @@
-"""Every preset of the package, on the meta device: it composes, and counts what it says."""
+"""Every preset of the package, on the meta device: it composes, and its count is right."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Importing checkpoints of CompVis: what is chosen, and what is refused, and how that is said."""
+"""Importing checkpoints of CompVis: choices, refusals, and their messages."""
 
 import json
 from copy import deepcopy
@@ -104,11 +104,11 @@ def test_a_file_with_its_yaml_beside_it(tmp_path, checkpoint, built_ins):
     tensors = checkpoint(config)
     write_weights(tmp_path / "model.safetensors", tensors)
     (tmp_path / "model.yaml").write_text(yaml.safe_dump(config))
-    said: list[str] = []
+    stages: list[str] = []
     report = import_model(
-        tmp_path / "model.safetensors", tmp_path / "out", on_stage=said.append, atelier=built_ins
+        tmp_path / "model.safetensors", tmp_path / "out", on_stage=stages.append, atelier=built_ins
     )
-    assert said[-1] == "writing"
+    assert stages[-1] == "writing"
     assert (report.importer, report.alone) == ("latelier/compvis", None)
     assert report.components["conditioners.class_label"] == ("latelier/class_label", 1001 * 16)
     pipe = latelier.load(tmp_path / "out", device="cpu", atelier=built_ins)
@@ -272,21 +272,21 @@ def test_missing_unexpected_and_misshapen_tensors_are_named(read, built_ins):
         tensors["first_stage_model.quant_conv.bias"] = torch.ones(3)
 
     found, _ = read(config_of(), damaged)
-    asked = []
+    calls = []
 
     def published(place, shapes):
-        asked.append((place, shapes["new"]))
+        calls.append((place, shapes["new"]))
         return ["kl-f9"]
 
     with pytest.raises(ModelFileError) as error:
         build_part("first_stage", found.parts["first_stage"], built_ins, published)
-    said = str(error.value)
-    assert said.count("encoder.") == 10
-    assert "12 missing (encoder.conv_in.bias, encoder.conv_in.weight" in said
-    assert "1 unexpected (new)" in said
-    assert "1 misshapen (quant_conv.bias is (3), not (8))" in said
-    assert said.endswith("The configuration of kl-f9 would fit")
-    assert asked == [("first_stage", (1,))]
+    message = str(error.value)
+    assert message.count("encoder.") == 10
+    assert "12 missing (encoder.conv_in.bias, encoder.conv_in.weight" in message
+    assert "1 unexpected (new)" in message
+    assert "1 misshapen (quant_conv.bias is (3), not (8))" in message
+    assert message.endswith("The configuration of kl-f9 would fit")
+    assert calls == [("first_stage", (1,))]
 
 
 def test_weights_of_a_conditioner_that_has_none(read):
@@ -419,14 +419,14 @@ def test_a_destination_is_whole_or_not_there(tmp_path, checkpoint, built_ins, mo
 
 def test_options_and_importers_that_there_are_not(tmp_path, checkpoint, built_ins):
     write_weights(tmp_path / "w.ckpt", {"w": torch.ones(1)})
-    for asked, why in (
+    for calls, why in (
         ({}, "is of an unknown format"),
         ({"importer": "compvi"}, "no importer 'compvi'. Did you mean 'compvis'"),
         ({"importer": "compvis", "nul_class": 1}, "no option 'nul_class'. Did you mean"),
         ({"importer": "compvis"}, "names no 'target' class"),
     ):
         with pytest.raises(latelier.LatelierError, match=why):
-            import_model(tmp_path / "w.ckpt", tmp_path / "out", atelier=built_ins, **asked)
+            import_model(tmp_path / "w.ckpt", tmp_path / "out", atelier=built_ins, **calls)
 
 
 def test_a_model_of_pixels(given, compvis_checkpoint, drawn):
@@ -510,11 +510,11 @@ def test_a_unet_with_a_table_of_classes(read, built_ins):
     assert any("5 rows, none of them for no class" in note for note in found.notes)
     x, t = torch.randn(1, 4, 8, 8), torch.tensor([7.0])
     with torch.no_grad():
-        told = [
+        condition = [
             unet(x, t, Condition({}, {}, {"class_label": each}))
             for each in (vector, labels.encode([4]).vector)
         ]
-    assert not torch.allclose(*told)
+    assert not torch.allclose(*condition)
 
 
 @pytest.mark.parametrize(
@@ -562,8 +562,8 @@ def test_a_vocabulary_in_one_file(tmp_path, read, built_ins):
 
 
 def test_a_mistyped_parameter_of_the_model_is_refused_and_a_foreign_one_is_told(read):
-    said = "unknown parameter 'parametrization'. Did you mean 'parameterization'"
-    with pytest.raises(InvalidConfigError, match=said):
+    message = "unknown parameter 'parametrization'. Did you mean 'parameterization'"
+    with pytest.raises(InvalidConfigError, match=message):
         read(config_of(parametrization="v"))
     found, _ = read(config_of(personalization_config={"target": "x"}, given_betas=None))
     assert "unknown parameters: personalization_config" in found.notes

@@ -77,8 +77,8 @@ def test_a_call_agrees_with_diffusers(tmp_path, built_ins, changes):
     x, t = torch.randn(3, 4, 8, 8, generator=generator), torch.tensor([1, 250, 999])
     labels = pipe.conditioners["class_label"]
     with torch.no_grad():
-        told = torch.cat([labels.encode(["tench", 3]).vector, labels.null(1, None).vector])
-        found = pipe.denoiser(x, t.float(), Condition({}, {}, {"class_label": told}))
+        condition = torch.cat([labels.encode(["tench", 3]).vector, labels.null(1, None).vector])
+        found = pipe.denoiser(x, t.float(), Condition({}, {}, {"class_label": condition}))
         wanted = theirs(x, t, torch.tensor([0, 3, 5])).sample[:, :4]
     assert wanted.std() > 0.1
     assert (found - wanted).abs().max() / wanted.abs().max() < 1e-4

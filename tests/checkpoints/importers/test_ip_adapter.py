@@ -249,20 +249,20 @@ FAULTS: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "says"), FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize(("change", "message"), FAULTS.values(), ids=FAULTS.keys())
 def test_other_kinds_and_what_is_not_whole_are_refused(
-    theirs: Any, tmp_path: Path, built_ins: Atelier, change: Any, says: str
+    theirs: Any, tmp_path: Path, built_ins: Atelier, change: Any, message: str
 ) -> None:
     weights = published(theirs)
     change(weights)
     write_weights(tmp_path / "file.safetensors", flat(weights))
-    with pytest.raises(ModelFileError, match=says):
+    with pytest.raises(ModelFileError, match=message):
         imported(tmp_path / "file.safetensors", tmp_path / "out", built_ins)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         ({"name": "a b"}, "name: expected letters"),
         ({"base": "/nowhere"}, "not found"),
@@ -270,9 +270,9 @@ def test_other_kinds_and_what_is_not_whole_are_refused(
     ],
 )
 def test_options_that_cannot_be_used(
-    file: Path, tmp_path: Path, built_ins: Atelier, options: Any, says: str
+    file: Path, tmp_path: Path, built_ins: Atelier, options: Any, message: str
 ) -> None:
-    with pytest.raises(LatelierError, match=says):
+    with pytest.raises(LatelierError, match=message):
         imported(file, tmp_path / "out", built_ins, **options)
 
 

@@ -103,7 +103,7 @@ def bert_files() -> dict[str, bytes]:
 
 
 def clip_files(size: int | None = None) -> dict[str, bytes]:
-    """Return a tokenizer of bytes alone, filled up to `size` with words that nobody says."""
+    """Return a tokenizer of bytes alone, filled up to `size` with words that no prompt has."""
     alphabet = sorted(pytest.importorskip("tokenizers").pre_tokenizers.ByteLevel.alphabet())
     tokens = [*alphabet, *(f"{letter}</w>" for letter in alphabet)]
     tokens += [f"unsaid{k}" for k in range(len(tokens), (size or 0) - 2)]

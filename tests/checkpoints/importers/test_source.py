@@ -1,4 +1,4 @@
-"""Finding what is to be imported: files, folders, YAML, and repositories of the hub."""
+"""Finding the source of an import: files, folders, YAML, and repositories of the hub."""
 
 import json
 

@@ -22,7 +22,7 @@ def empty(shape: tuple[int, ...]) -> Tensor:
 
 @pytest.fixture
 def single_file(compvis_checkpoint, given):
-    """Make a file of a version, its numbers left out. The UNet's shape is stated here anew."""
+    """Make a file of a version without numbers. The UNet's shape is written out here."""
 
     def make(version: int, channels: int = 4, **params: Any) -> Any:
         unet = {
@@ -201,7 +201,7 @@ def test_names_of_the_text_encoder_of_version_2():
 
 
 def as_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return transformers' state dict under open_clip's names, written here anew."""
+    """Return transformers' state dict under open_clip's names, written out here."""
     found = {
         "positional_embedding": tensors["text_model.embeddings.position_embedding.weight"],
         "token_embedding.weight": tensors["text_model.embeddings.token_embedding.weight"],

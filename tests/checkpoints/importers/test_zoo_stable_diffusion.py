@@ -31,7 +31,7 @@ TOKENS = 49408
 
 
 class Published(NamedTuple):
-    """What diffusers has to be told of a version. padding: the token."""
+    """Settings of diffusers for a version. padding: the token."""
 
     unet: Mapping[str, Any]
     text: Mapping[str, Any]
@@ -75,7 +75,7 @@ def tokenizer_files() -> dict[str, str]:
 
 
 def write_reference(folder: Path, published: Published) -> None:
-    """Write what diffusers needs beside the weights."""
+    """Write the files that diffusers needs in addition to the weights."""
     kinds = {
         "unet": ("UNet2DConditionModel", {"sample_size": 64, **published.unet}),
         "vae": (
@@ -202,8 +202,8 @@ def check_pictures(ours: Pipeline, exported: Path) -> None:
     """diffusers loads what is exported and draws the same picture from the same first noise."""
     pipe = diffusers.StableDiffusionPipeline.from_pretrained(exported, local_files_only=True)
     pipe.set_progress_bar_config(disable=True)
-    asked = {"prompt": PROMPT, "guidance": 5.0, "steps": 2, "size": 64, "seed": 3}
-    (picture,) = ours.generate(**asked, sampler="ddim", schedule="compvis")
+    calls = {"prompt": PROMPT, "guidance": 5.0, "steps": 2, "size": 64, "seed": 3}
+    (picture,) = ours.generate(**calls, sampler="ddim", schedule="compvis")
     latents = PerImageNoise([3], (4, 8, 8), torch.device("cpu")).initial()
     (wanted,) = pipe(
         PROMPT, 64, 64, num_inference_steps=2, guidance_scale=5.0, latents=latents

@@ -24,7 +24,7 @@ def with_header(text: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "cut short"),
         (b"\xff" * 16, "header would be"),
@@ -34,10 +34,10 @@ def with_header(text: bytes) -> bytes:
         (with_header(b'{"a": 1, "a": 2}'), "names a tensor twice"),
     ],
 )
-def test_damaged_headers(tmp_path, data, said):
+def test_damaged_headers(tmp_path, data, message):
     path = tmp_path / "a.safetensors"
     path.write_bytes(data)
-    with pytest.raises(ModelFileError, match=said):
+    with pytest.raises(ModelFileError, match=message):
         read_header(path)
 
 

@@ -23,7 +23,7 @@ def own_memory() -> int:
     return int(line.split()[1]) * 1024
 
 
-@pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells")
+@pytest.mark.skipif(not STATUS.exists(), reason="only Linux counts it")
 def test_loaded_weights_are_the_file(tmp_path):
     write_weights(tmp_path / "w.safetensors", {"weight": torch.ones(4096, 8192)})
     before = own_memory()

@@ -1,4 +1,4 @@
-"""Hashes: small files each time, large ones once, all of them when asked."""
+"""Hashes: small files each time, large ones once, all of them without the cache."""
 
 import hashlib
 import json

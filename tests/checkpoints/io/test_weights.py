@@ -176,7 +176,7 @@ def whole_numbers(given):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (fewer, r"2 missing \(0\.bias, 0\.weight\)"),
         (more, r"7 unexpected \(extra0, extra1, extra2, extra3, extra4, extra5, extra6\)"),
@@ -184,10 +184,10 @@ def whole_numbers(given):
         (whole_numbers, r"of another dtype \(0\.weight is torch\.int64, not torch\.float32"),
     ],
 )
-def test_weights_of_another_module_are_refused_and_nothing_is_assigned(change, said):
+def test_weights_of_another_module_are_refused_and_nothing_is_assigned(change, message):
     module, given = linear(), weights_of(linear())
     change(given)
-    with pytest.raises(ModelFileError, match=f"file: the weights do not fit .*{said}"):
+    with pytest.raises(ModelFileError, match=f"file: the weights do not fit .*{message}"):
         load_into(module, given, "file")
     assert all(parameter.is_meta for parameter in module.parameters())
 

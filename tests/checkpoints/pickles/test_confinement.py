@@ -1,4 +1,4 @@
-"""Each limit of the process that reads a pickle acts, and what is said then."""
+"""Each limit of the subprocess that reads a pickle acts, and the error explains it."""
 
 import sys
 
@@ -40,7 +40,7 @@ def checkpoint(tmp_path):
 
 @pytest.fixture
 def doing(monkeypatch, checkpoint):
-    """Read a checkpoint by a process that does something else, and return what is said of it."""
+    """Read a checkpoint in a subprocess that does something else, and return the error."""
 
     monkeypatch.setattr(copies, "time_limit", lambda _length: 20)
 

@@ -141,7 +141,7 @@ def test_what_may_be_called_cannot_be_changed(tmp_path, name):
 
 
 def tensor_pickle(offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> bytes:
-    """Return the pickle of a tensor on storage 0, of four numbers, whatever its size says."""
+    """Return the pickle of a tensor on storage 0, of four numbers, with any size."""
 
     def tup(numbers: tuple[int, ...]) -> bytes:
         return b"(" + b"".join(b"I%d\n" % n for n in numbers) + b"t"

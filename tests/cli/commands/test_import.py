@@ -92,10 +92,10 @@ def test_mistakes_are_one_line(cli, unconditional, tmp_path):
 
 
 def test_weights_of_another_configuration_are_told_which(cli, unconditional, tmp_path, monkeypatch):
-    asked = []
+    calls = []
 
     def fitting(place, shapes, atelier):
-        asked.append((place, len(shapes)))
+        calls.append((place, len(shapes)))
         return ["celeba256"]
 
     monkeypatch.setattr("latelier.conversion.importing.find_presets", fitting)
@@ -107,7 +107,7 @@ def test_weights_of_another_configuration_are_told_which(cli, unconditional, tmp
     assert "denoiser: the weights do not fit this configuration: 2 misshapen" in done.err
     assert done.err.rstrip().endswith("The configuration of celeba256 would fit")
     weights = latelier.load(unconditional, device="cpu").denoiser.state_dict()
-    assert asked == [("denoiser", len(weights))]
+    assert calls == [("denoiser", len(weights))]
     assert not (tmp_path / "ours").exists()
 
 
