@@ -28,11 +28,11 @@ class ClassLabelConfig(ConditionerConfig):
     def outputs(self) -> OutputSpec:
         return OutputSpec(**{self.slot: self.width})
 
-    def input_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def input_schema(self, schema: dict[str, Any], /) -> dict[str, Any]:
         schema["properties"]["label"] |= label_schema(self.names, self.num_classes)
         return schema
 
-    def vocabulary(self, _assets: Mapping[str, bytes]) -> Sequence[str]:
+    def vocabulary(self, _assets: Mapping[str, bytes], /) -> Sequence[str]:
         return self.names
 
     @model_validator(mode="after")

@@ -38,7 +38,7 @@ class ObjectsConfig(ConditionerConfig):
         "ones",
     )
 
-    def input_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def input_schema(self, schema: dict[str, Any], /) -> dict[str, Any]:
         fields = schema["$defs"]["LayoutObject"]["properties"]
         fields["label"] |= label_schema(self.names, self.num_classes)
         schema["properties"]["objects"] |= {
@@ -47,7 +47,7 @@ class ObjectsConfig(ConditionerConfig):
         }
         return schema
 
-    def vocabulary(self, _assets: Mapping[str, bytes]) -> Sequence[str]:
+    def vocabulary(self, _assets: Mapping[str, bytes], /) -> Sequence[str]:
         return self.names
 
     @model_validator(mode="after")

@@ -34,7 +34,7 @@ class SemanticMapConfig(ConditionerConfig):
     def outputs(self) -> OutputSpec:
         return OutputSpec(spatial=self.out_channels or self.num_classes)
 
-    def input_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def input_schema(self, schema: dict[str, Any], /) -> dict[str, Any]:
         """Return the schema with "labels" of the map: each has a value, and a name and a color."""
         names = [{"name": name} for name in self.names] or [{}] * self.num_classes
         colors = [{"color": color} for color in self.colors] or [{}] * self.num_classes
@@ -44,7 +44,7 @@ class SemanticMapConfig(ConditionerConfig):
         ]
         return schema
 
-    def vocabulary(self, _assets: Mapping[str, bytes]) -> Sequence[str]:
+    def vocabulary(self, _assets: Mapping[str, bytes], /) -> Sequence[str]:
         return self.names
 
     @model_validator(mode="after")

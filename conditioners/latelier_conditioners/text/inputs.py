@@ -32,7 +32,7 @@ class TextConfig(ConditionerConfig):
     def outputs(self) -> OutputSpec:
         return OutputSpec(stream=self.width)
 
-    def vocabulary(self, assets: Mapping[str, bytes]) -> Sequence[str]:
+    def vocabulary(self, assets: Mapping[str, bytes], /) -> Sequence[str]:
         """Return the words of the captions in training, empty if the model did not keep them."""
         return CaptionWords.from_bytes(assets.get(WORDS_FILE, b"")).words
 

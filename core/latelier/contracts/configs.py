@@ -105,7 +105,7 @@ class ConditionerConfig(Frozen):
         """
         return False
 
-    def input_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def input_schema(self, schema: dict[str, Any], /) -> dict[str, Any]:
         """Return the JSON schema of the conditioner's `Input` for this model.
 
         Override it to add what only the configuration knows and a host must show: names of
@@ -116,7 +116,7 @@ class ConditionerConfig(Frozen):
         """
         return schema
 
-    def vocabulary(self, assets: Mapping[str, bytes]) -> Sequence[str]:  # noqa: ARG002
+    def vocabulary(self, assets: Mapping[str, bytes], /) -> Sequence[str]:  # noqa: ARG002
         """Return the words or labels that inputs may use, empty where they are not limited.
 
         Args:
