@@ -1,4 +1,4 @@
-"""What every schedule keeps to."""
+"""The conformance checks of schedules."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,11 +35,12 @@ class ScheduleContract(FunctionContract):
         class TestQuadratic(ScheduleContract):
             component = "latelier-quadratic/quadratic"
 
-    component: the full id, 'distribution/name', or the bare name while it is unique.
-    options: the options to test it with; those that have no default at least.
-    steps: numbers of steps to ask for.
-    processes: those to ask it for. It makes a grid of each, or says in one error that it does not
-        fit; it fits one at least.
+    Attributes:
+        component: the full id, 'distribution/name', or the bare name while it is unique.
+        options: options for the tests; at least those that have no default.
+        steps: numbers of steps to test.
+        processes: noise processes to test. The schedule makes sigmas for each, or refuses it in one
+            clear error; it has to make them for at least one.
     """  # noqa: D415
 
     kind = "schedule"
@@ -47,26 +48,26 @@ class ScheduleContract(FunctionContract):
     processes: ClassVar[Mapping[str, Process]] = _processes()
 
     def grid(self, steps: int, process: Process) -> SigmaGrid:
-        """Return the grid of the options."""
+        """Return the sigmas of a run, with the options of the tests."""
         grid: SigmaGrid = self.function(steps, process, **self.all_options)
         return grid
 
     def grids(self) -> Iterator[tuple[str, int, Process, SigmaGrid]]:
-        """Yield the grid of every process that it fits, for every number of steps."""
+        """Yield the sigmas for every process that it supports and every number of steps."""
         for name, process in self.processes.items():
             for steps in self.steps:
                 try:
                     grid = self.grid(steps, process)
-                except Exception:  # noqa: S112  # of what kind it is, another check tells
+                except Exception:  # noqa: S112  # another check reports it
                     continue
                 yield f"{steps} steps of '{name}'", steps, process, grid
 
     def test_it_fits_a_process(self) -> None:
-        """There is a model that it makes grids for."""
-        assert any(True for _ in self.grids()), "it makes a grid for no process at all"
+        """It supports at least one of the processes."""
+        assert any(True for _ in self.grids()), "it makes sigmas for no process at all"
 
     def test_a_process_that_does_not_fit_is_one_clear_error(self) -> None:
-        """It is an InvalidInputError in one line, which a host can show."""
+        """The error is an InvalidInputError of one line, which a host can show."""
         for name, process in self.processes.items():
             for steps in self.steps:
                 try:
@@ -77,51 +78,51 @@ class ScheduleContract(FunctionContract):
                 except Exception as error:
                     pytest.fail(
                         f"{steps} steps of '{name}' raise {type(error).__name__} ({error}): raise "
-                        "InvalidInputError, and say what would fit"
+                        "InvalidInputError, and say what it supports"
                     )
                 else:
                     continue
                 assert one_line, f"the error for '{name}' is not one line: {text!r}"
 
-    def test_a_grid_has_the_steps_that_are_asked_for(self) -> None:
-        """Of n steps there are n + 1 sigmas."""
+    def test_it_makes_the_requested_steps(self) -> None:
+        """A run of n steps has n + 1 sigmas."""
         for what, steps, _, grid in self.grids():
             assert len(grid.sigmas) == steps + 1, f"{what}: {len(grid.sigmas)} sigmas"
             assert grid.steps == steps, f"{what}: the grid says {grid.steps} steps"
 
     def test_sigmas_decrease(self) -> None:
-        """Strictly: between two equal sigmas a step divides by 0."""
+        """Strictly, since a step between equal sigmas divides by 0."""
         for what, _, _, grid in self.grids():
             falls = all(sigma > to for sigma, to in pairwise(grid.sigmas))
             assert falls, f"{what}: the sigmas do not decrease strictly"
 
     def test_sigmas_are_finite_floats(self) -> None:
-        """Python floats, for reading one from a tensor costs more than a step; none below 0."""
+        """Reading a float from a tensor costs more than a step."""
         for what, _, _, grid in self.grids():
             assert all(type(sigma) is float for sigma in grid.sigmas), f"{what}: not floats"
             assert all(math.isfinite(sigma) for sigma in grid.sigmas), f"{what}: not finite"
             assert min(grid.sigmas) >= 0, f"{what}: the last sigma is below 0"
 
     def test_sigmas_lie_where_the_model_was_trained(self) -> None:
-        """Between the process's sigma_min and sigma_max, but for the last."""
+        """All but the last lie between the sigma_min and the sigma_max of the process."""
         for what, _, process, grid in self.grids():
             highest, lowest = grid.sigmas[0], grid.sigmas[-2]
             assert highest <= process.sigma_max * (1 + 1e-9), f"{what}: begins at {highest}"
             assert lowest >= process.sigma_min * (1 - 1e-9), f"{what}: has {lowest} before the last"
 
     def test_its_frame_is_that_of_the_process(self) -> None:
-        """A sigma means something else in another frame."""
+        """A sigma has another meaning in another frame."""
         for what, _, process, grid in self.grids():
             assert grid.frame == process.frame, f"{what}: the frame is '{grid.frame}'"
 
     def test_the_same_arguments_give_the_same_grid(self) -> None:
-        """A picture is made again with the sigmas that it was made with."""
+        """A replay uses the sigmas of the original run."""
         first = [grid for *_, grid in self.grids()]
         assert [grid for *_, grid in self.grids()] == first
 
     @pytest.mark.parametrize("steps", [0, -1])
     def test_fewer_steps_than_one_are_refused(self, steps: int) -> None:
-        """With an InvalidInputError."""
+        """The error is an InvalidInputError."""
         for process in self.processes.values():
             with pytest.raises(InvalidInputError):
                 self.grid(steps, process)

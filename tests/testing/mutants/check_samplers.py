@@ -5,6 +5,7 @@ from latelier.testing import SamplerContract
 CAUGHT_BY = {
     "euler": None,
     "heun": None,
+    "midpoint": None,
     "ancestral": None,
     "calls_twice": "test_it_makes_the_calls_that_it_declares",
     "at_sigma_0": "test_the_model_is_never_called_at_sigma_0",

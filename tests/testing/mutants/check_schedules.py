@@ -5,7 +5,7 @@ from latelier.testing import ScheduleContract
 CHECKS = {
     "geometric": None,
     "not_decreasing": "test_sigmas_decrease",
-    "one_too_many": "test_a_grid_has_the_steps_that_are_asked_for",
+    "one_too_many": "test_it_makes_the_requested_steps",
     "tensors": "test_sigmas_are_finite_floats",
     "beyond": "test_sigmas_lie_where_the_model_was_trained",
     "other_frame": "test_its_frame_is_that_of_the_process",

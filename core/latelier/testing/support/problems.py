@@ -1,7 +1,7 @@
-"""ODEs and other problems for samplers, whose solutions are known.
+"""ODEs with known solutions, on which samplers are measured.
 
-All in float64. In each, x0 is a function of x and sigma, and the ways of the probability-flow ODE
-dx/dsigma = (x - x0) / sigma are known in closed form or by bisection.
+All are in float64. In each, x0 is a function of x and sigma, and the solutions of the
+probability-flow ODE dx/dsigma = (x - x0) / sigma are known in closed form or by bisection.
 """
 
 import math
@@ -28,11 +28,11 @@ Spacing = Callable[[FrameOfReference, int], SigmaGrid]
 
 
 class Problem(Protocol):
-    """A denoiser in a frame, and its ways."""
+    """A denoiser in a frame, and the solutions of its ODE."""
 
     @property
     def frame(self) -> FrameOfReference:
-        """How x is seen."""
+        """The frame of x and sigma."""
         ...
 
     def denoise(self, x: Tensor, sigma: float) -> Tensor:
@@ -40,7 +40,7 @@ class Problem(Protocol):
         ...
 
     def at(self, sigma: float) -> Tensor:
-        """Return x at `sigma` on the ways."""
+        """Return x at `sigma` on the solutions."""
         ...
 
 
@@ -60,7 +60,7 @@ class Gaussian:
         return x0
 
     def at(self, sigma: float) -> Tensor:
-        """Return x at `sigma` on the ways that belong to z, which is standard normal."""
+        """Return x at `sigma` on the solutions of z, which is standard normal."""
         a, (mean, std) = frames.alpha(self.frame, sigma), GAUSSIAN
         x: Tensor = a * mean + (a**2 * std**2 + sigma**2).sqrt() * self.z
         return x
@@ -68,7 +68,7 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class Mixture:
-    """A mixture of three normal numbers, (21, 1). A way in one dimension stays at its quantile."""
+    """A mixture of three normals, (21, 1). A solution in one dimension stays at its quantile."""
 
     frame: FrameOfReference
     z: ClassVar[Tensor] = torch.linspace(-2.5, 2.5, 21, dtype=torch.float64)[:, None]
@@ -100,13 +100,13 @@ class Mixture:
 
 @dataclass(frozen=True)
 class Straight:
-    """x = (1 + sigma + bend^6 / 2) * z, bend = 0 above a sigma: all methods are exact there."""
+    """x = (1 + sigma + bend^6 / 2) * z. Where bend is 0, above a sigma, all methods are exact."""
 
     frame: FrameOfReference
     z: ClassVar[Tensor] = torch.tensor([[-1.5, 0.3, 1.0]], dtype=torch.float64)
 
     def denoise(self, x: Tensor, sigma: float) -> Tensor:
-        """Return what makes of these ways those of the ODE."""
+        """Return the x0 for which these are the solutions of the ODE."""
         bend, d_bend = self._bend(sigma)
         return x - sigma * x * (1 + 3 * bend**5 * d_bend) / (1 + sigma + bend**6 / 2)
 
@@ -120,13 +120,13 @@ class Straight:
 
 
 def logarithmic(frame: FrameOfReference, steps: int) -> SigmaGrid:
-    """Return a grid between positive sigmas, even in log(sigma / alpha) and so not in sigma."""
+    """Return sigmas above 0, even in log(sigma / alpha) and so not in sigma."""
     ratios = [1.2 * (0.1 / 1.2) ** (i / steps) for i in range(steps + 1)]
     return SigmaGrid(tuple(ratios if frame == "ve" else (r / (1 + r) for r in ratios)), frame)
 
 
 def even(frame: FrameOfReference, steps: int) -> SigmaGrid:
-    """Return a grid between positive sigmas that is even in sigma."""
+    """Return sigmas above 0 that are evenly spaced."""
     high, low = (3.0, 0.8) if frame == "ve" else (0.9, 0.2)
     return SigmaGrid(tuple(high + i / steps * (low - high) for i in range(steps + 1)), frame)
 
@@ -139,7 +139,7 @@ def observed_orders(
     *,
     is_inversion: bool = False,
 ) -> list[float]:
-    """Return the base-2 logarithms of the quotients of the errors for `counts` steps."""
+    """Return the observed order between each two of `counts`, numbers of steps."""
 
     def denoise(x: Tensor, sigma: float | Tensor, /) -> Tensor:
         return problem.denoise(x, float(sigma))

@@ -56,6 +56,7 @@ ORDERED = {"order": 1}
 SAMPLERS = {
     "euler": ORDERED,
     "heun": {"order": 2, "nfe_per_step": 2},
+    "midpoint": {"order": 2, "nfe_per_step": 2},
     "ancestral": {"stochastic": True},
     "calls_twice": ORDERED,
     "at_sigma_0": {"order": 1, "nfe_per_step": 2},
