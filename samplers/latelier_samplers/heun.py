@@ -27,8 +27,8 @@ def heun_step(
     denoised = denoise(x, sigma)
     x_next = torch.lerp(denoised, x, sigma_next / sigma)  # x + (sigma_next - sigma) * d_cur
     if sigma_next > 0:
-        # x + (sigma_next - sigma) * (d_cur + d_prime) / 2 is the mean of the two Euler steps.
         denoised = denoise(x_next, sigma_next)
         d_prime = (x_next - denoised) / sigma_next
-        x_next = torch.lerp(x_next, x + (sigma_next - sigma) * d_prime, 0.5)
+        x_prime = torch.add(x, d_prime, alpha=sigma_next - sigma)
+        x_next = torch.lerp(x_next, x_prime, 0.5)  # x + (sigma_next - sigma) * (d_cur + d_prime) / 2
     return x_next, denoised
