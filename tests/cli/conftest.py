@@ -1,11 +1,19 @@
-"""A tiny model, and plugins written on the spot."""
+"""A tiny model, an adapter for it, and plugins written by the tests."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 import latelier
+from latelier import default_atelier, load
+from latelier.checkpoints.adapter import LoadedAdapter, adapter_component, save_adapter
+from latelier.checkpoints.component import new_component
+from latelier.denoisers.adapter import create_adapter
+from latelier.kernel.registrar import Registrar
+from latelier.kernel.registry import Registry
 
 WIDTH = 16
 
@@ -71,3 +79,34 @@ def install(monkeypatch, tmp_path_factory) -> Callable[..., None]:
         (info / "entry_points.txt").write_text(f"[{group}]\nmain = {module}:plugin\n")
 
     return write
+
+
+@pytest.fixture
+def adapter(tiny_model, tmp_path) -> Path:
+    """The folder of an adapter 'colours' for the tiny model, conditioned on vectors of width 3."""
+    denoiser = load(tiny_model, "cpu").denoiser_component.module
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = create_adapter(denoiser, 3)
+        for weights in module.parameters():
+            torch.nn.init.normal_(weights)
+    conditioner = new_component("conditioner", "embedding", {"width": 3}, default_atelier())
+    folder = tmp_path / "colours"
+    folder.mkdir()
+    save_adapter(LoadedAdapter("colours", conditioner, adapter_component(module)), folder)
+    return folder
+
+
+@pytest.fixture
+def registered(adapter, tmp_path, monkeypatch):
+    """The adapter, registered as 'paint' in the default atelier."""
+    package = tmp_path / "site" / "paint_pkg"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    shutil.copytree(adapter, package / "data")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    registrar = Registrar("latelier-paint", "1.0")
+    registrar.adapter("paint", folder="paint_pkg:data")
+    registry = Registry("adapter")
+    registry.add(registrar.specs[0])
+    monkeypatch.setattr(default_atelier(), "adapters", registry)

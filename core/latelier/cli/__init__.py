@@ -1,1 +1,1 @@
-"""The command line: one file a command, imported when the command is called."""
+"""The command line: one file per command, imported when the command runs."""

@@ -2,51 +2,12 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
-import torch
 
 from latelier import default_atelier, load
-from latelier.checkpoints.adapter import LoadedAdapter, adapter_component, save_adapter
-from latelier.checkpoints.component import new_component
-from latelier.cli.doctor.probe import check_adapter_files
-from latelier.contracts.errors import ModelFileError, PluginError
-from latelier.denoisers.adapter import create_adapter
-from latelier.kernel.registrar import Registrar
 from latelier.kernel.registry import Registry
 from latelier.provenance.image_files import read_provenance
-
-
-@pytest.fixture
-def adapter(tiny_model, tmp_path) -> Path:
-    """The folder of an adapter 'colours' for the tiny model, conditioned on vectors of width 3."""
-    denoiser = load(tiny_model, "cpu").denoiser_component.module
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        module = create_adapter(denoiser, 3)
-        for weights in module.parameters():
-            torch.nn.init.normal_(weights)
-    conditioner = new_component("conditioner", "embedding", {"width": 3}, default_atelier())
-    folder = tmp_path / "colours"
-    folder.mkdir()
-    save_adapter(LoadedAdapter("colours", conditioner, adapter_component(module)), folder)
-    return folder
-
-
-@pytest.fixture
-def registered(adapter, tmp_path, monkeypatch):
-    """The adapter, registered as 'paint' in the default atelier."""
-    package = tmp_path / "site" / "paint_pkg"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    shutil.copytree(adapter, package / "data")
-    monkeypatch.syspath_prepend(tmp_path / "site")
-    registrar = Registrar("latelier-paint", "1.0")
-    registrar.adapter("paint", folder="paint_pkg:data")
-    registry = Registry("adapter")
-    registry.add(registrar.specs[0])
-    monkeypatch.setattr(default_atelier(), "adapters", registry)
 
 
 def test_an_adapter_brings_a_condition(cli, tiny_model, adapter, tmp_path):
@@ -142,21 +103,3 @@ def test_a_model_saved_with_one_shows_it(cli, tiny_model, adapter, tmp_path):
     assert "adapter.colours.adapter.safetensors" in verified.out
     done = cli("generate", "a cat", "-m", tmp_path / "view", "--condition", "colours=[1,0,0]")
     assert done.status == 0, done.err
-
-
-class TestDoctor:
-    """What the doctor looks at in a process of its own."""
-
-    def test_an_intact_adapter(self, registered):
-        check_adapter_files(default_atelier().adapters.spec("paint"))
-
-    def test_a_damaged_adapter(self, registered, tmp_path):
-        path = tmp_path / "site" / "paint_pkg" / "data" / "adapter.safetensors"
-        path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
-        with pytest.raises(ModelFileError, match="its SHA-256 is"):
-            check_adapter_files(default_atelier().adapters.spec("paint"))
-
-    def test_a_missing_adapter(self, registered, tmp_path):
-        shutil.rmtree(tmp_path / "site" / "paint_pkg" / "data")
-        with pytest.raises(PluginError, match="there is no folder 'paint_pkg:data'"):
-            check_adapter_files(default_atelier().adapters.spec("paint"))
