@@ -28,7 +28,7 @@ def heun_step(
     x_next = torch.lerp(denoised, x, sigma_next / sigma)  # x + (sigma_next - sigma) * d_cur
     if sigma_next > 0:
         denoised = denoise(x_next, sigma_next)
-        d_prime = (x_next - denoised) / sigma_next
-        x_prime = torch.add(x, d_prime, alpha=sigma_next - sigma)
-        x_next = torch.lerp(x_next, x_prime, 0.5)  # x + (sigma_next - sigma) * (d_cur + d_prime) / 2
+        # The same step along d_prime = (x_next - denoised) / sigma_next, and the mean of the two.
+        x_prime = torch.add(x, x_next - denoised, alpha=(sigma_next - sigma) / sigma_next)
+        x_next = torch.lerp(x_next, x_prime, 0.5)
     return x_next, denoised
