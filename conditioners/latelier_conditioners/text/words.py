@@ -11,7 +11,7 @@ from latelier.contracts.errors import ModelFileError
 MAX_WORDS = 50_000
 """Words that are kept, the most frequent first."""
 
-_WORD = re.compile(r"\w+(?:['’-]\w+)*")
+_WORD = re.compile(r"\w+(?:['-]\w+)*")
 
 
 class CaptionWords:
@@ -68,5 +68,6 @@ def split_words(text: str) -> list[str]:
     Scripts without upper and lower case, such as Chinese, are left out: many of them write no
     spaces between words.
     """
-    words = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    plain = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
+    words = _WORD.findall(plain)
     return [word for word in words if word.isdecimal() or word != word.upper()]

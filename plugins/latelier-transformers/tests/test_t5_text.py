@@ -81,6 +81,13 @@ def test_the_null_part_is_the_empty_text(t5):
     assert mixed.stream.mask.sum(1)[1] == 1
 
 
+def test_a_warning_lists_words_that_the_tokenizer_cannot_spell(t5, new_t5):
+    assert [t5.check(Text(text=text)) for text in TEXTS] == [(), (), ()]
+    (message,) = t5.check(Text(text="a red 猫 on a 犬, a 猫"))
+    assert message == "the vocabulary cannot spell these words of the text: '猫', '犬,'"
+    assert new_t5().check(Text(text="猫")) == ()
+
+
 def test_no_weight_has_two_names(new_t5):
     """A file would hold it twice, and loading would part the two."""
     with torch.device("meta"):

@@ -207,6 +207,11 @@ class TestWords:
             "'two', 'dogs' (nearest: 'dog'), 'zeppelin'"
         )
 
+    def test_apostrophes_of_both_kinds_are_the_same(self) -> None:
+        conditioner = new_conditioner()
+        conditioner.fit(["a woman's hat"])
+        assert conditioner.check(Text(text="a woman’s hat")) == ()
+
     def test_scripts_without_spaces_give_no_warning(self, text: TextConditioner) -> None:
         assert text.check(Text(text="一只猫")) == ()
         assert text.check(Text(text="3 猫")) != ()

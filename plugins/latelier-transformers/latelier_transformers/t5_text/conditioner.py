@@ -10,7 +10,13 @@ from torch import Tensor
 
 from latelier_transformers.library import transformers
 from latelier_transformers.t5_text.inputs import T5TextConfig
-from latelier_transformers.t5_text.vocabulary import END, PAD, Vocabulary, t5_vocabulary
+from latelier_transformers.t5_text.vocabulary import (
+    END,
+    PAD,
+    Vocabulary,
+    t5_vocabulary,
+    unknown_words,
+)
 
 
 class T5TextConditioner(Conditioner[T5TextConfig]):
@@ -50,6 +56,14 @@ class T5TextConditioner(Conditioner[T5TextConfig]):
                 f"more than vocab_size={self.config.vocab_size}"
             )
         self._tokenizer = tokenizer
+
+    def check(self, value: Text, /) -> Sequence[str]:
+        """Return a warning that lists the words of a text that the tokenizer cannot spell."""
+        unknown = () if self._tokenizer is None else unknown_words(self._tokenizer, value.text)
+        if not unknown:
+            return ()
+        listed = ", ".join(f"'{word}'" for word in unknown)
+        return (f"the vocabulary cannot spell these words of the text: {listed}",)
 
     def prepare(self, inputs: Sequence[Text], _geometry: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "tokens" (B, max_length) int64, padded with 0.

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import sentencepiece
 from latelier.contracts.errors import ModelFileError
 
-PAD, END = 0, 1
-"""Ids of the padding and of the end token, the same in every T5."""
+PAD, END, UNKNOWN = 0, 1, 2
+"""Ids of the padding, of the end token, and of what cannot be spelt, the same in every T5."""
 
 SENTENCEPIECE_FILE, TOKENIZER_FILE = "spiece.model", "tokenizer.json"
 
@@ -39,6 +39,12 @@ def t5_vocabulary(files: Mapping[str, bytes]) -> Vocabulary | None:
     if SENTENCEPIECE_FILE in files:
         return SentencePieces(files[SENTENCEPIECE_FILE])
     return TokenizerFile(files[TOKENIZER_FILE]) if TOKENIZER_FILE in files else None
+
+
+def unknown_words(vocabulary: Vocabulary, text: str) -> tuple[str, ...]:
+    """Return the words of a text that the vocabulary cannot spell, each once."""
+    words = dict.fromkeys(text.split())
+    return tuple(word for word in words if UNKNOWN in vocabulary.encode(word))
 
 
 class SentencePieces:
