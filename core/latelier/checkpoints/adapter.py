@@ -90,10 +90,10 @@ def check_adapter(stored: StoredAdapter, denoiser: Any, folder: Path, atelier: A
     """
     conditioner: Any = validate_config("conditioner", stored.conditioner, folder, atelier)
     config = _config(stored.adapter, folder)
-    check_fit(stored.name, config, conditioner, denoiser)
+    check_adapter_config(stored.name, config, conditioner, denoiser)
 
 
-def check_fit(name: str, config: AdapterConfig, conditioner: Any, denoiser: Any) -> None:
+def check_adapter_config(name: str, config: AdapterConfig, conditioner: Any, denoiser: Any) -> None:
     """Check that an adapter fits its conditioner and a denoiser.
 
     Args:

@@ -117,7 +117,10 @@ def read_adapter(folder: Path) -> StoredAdapter:
         ModelFileError: The folder is missing, or holds no adapter or a damaged one.
     """
     if folder.is_file():
-        raise ModelFileError(f"{folder}: expected the folder of an adapter, got a file")
+        raise ModelFileError(
+            f"{folder}: expected the folder of an adapter, got a file; `latelier import` makes one "
+            "of an IP-Adapter"
+        )
     if not folder.is_dir():
         raise ModelFileError(f"{folder}: folder not found")
     if not (folder / ADAPTER_FILE).is_file():

@@ -4,7 +4,7 @@ from math import prod
 
 from latelier.checkpoints.importers.building import kind_of
 from latelier.checkpoints.io.shapes import Shapes
-from latelier.checkpoints.io.weights import meta_device, shapes_of
+from latelier.checkpoints.io.weights import meta_device, tensor_shapes
 from latelier.kernel.atelier import Atelier
 from latelier.presets import PresetPart, preset_names, read_preset
 
@@ -37,4 +37,4 @@ def _shapes_of_part(place: str, part: PresetPart, atelier: Atelier) -> list[tupl
         return []
     with meta_device():
         module = registry.build(*part.piece)
-    return sorted(shapes_of(module.state_dict()).values())
+    return sorted(tensor_shapes(module.state_dict()).values())

@@ -12,7 +12,7 @@ from latelier.checkpoints.importers.building import build_adapter, build_part
 from latelier.checkpoints.importers.choosing import check_config, choose_importer, run_importer
 from latelier.checkpoints.importers.fit import IGNORE_LEFTOVERS, ignored_notes
 from latelier.checkpoints.importers.hub import Located, locate
-from latelier.checkpoints.importers.source import Source, open_source
+from latelier.checkpoints.importers.source import LocalSource, open_source
 from latelier.contracts.errors import ModelFileError
 from latelier.contracts.importing import Imported, Importer
 from latelier.conversion.destination import (
@@ -133,19 +133,19 @@ class _Request:
     ignore_leftovers: Sequence[str]
     atelier: Atelier
 
-    def open(self, path: Path) -> Source:
+    def open(self, path: Path) -> LocalSource:
         """Return the source at `path`."""
         ignore = {IGNORE_LEFTOVERS: self.ignore_leftovers} if self.ignore_leftovers else {}
         return open_source(path, self.config, {**self.options, **ignore})
 
-    def choose_importer(self, source: Source) -> tuple[str, Importer]:
+    def choose_importer(self, source: LocalSource) -> tuple[str, Importer]:
         """Return the id of the importer of `source`, and the importer."""
         return choose_importer(source, self.importer, self.options, self.atelier)
 
 
 def _open(
     located: Located, request: _Request, on_stage: ReportStage
-) -> tuple[Source, tuple[str, Importer]]:
+) -> tuple[LocalSource, tuple[str, Importer]]:
     """Return the opened source and its importer, after fetching what is on the hub.
 
     A model that cannot be imported is refused by its configuration, before its weights are fetched.

@@ -9,7 +9,7 @@ import torch
 from latelier.checkpoints.adapter import (
     LoadedAdapter,
     check_adapter,
-    check_fit,
+    check_adapter_config,
     restore_adapter,
     store_adapter,
 )
@@ -151,7 +151,7 @@ def attach(
         )
     if isinstance(adapter, LoadedAdapter):
         config, conditioner = adapter.adapter.module.config, adapter.conditioner.config
-        check_fit(adapter.name, config, conditioner, denoiser)
+        check_adapter_config(adapter.name, config, conditioner, denoiser)
         return AttachedAdapter(adapter.to(*placement), float(scale))
     source, stored = find_adapter(adapter, atelier)
     check_adapter(stored, denoiser, source.folder, atelier)

@@ -10,7 +10,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from latelier.checkpoints.importers.source import Source
+from latelier.checkpoints.importers.source import LocalSource
 
 Shapes = dict[str, tuple[int, ...]]
 TABLES = (
@@ -343,7 +343,7 @@ def drawn() -> Drawn:
     return Drawn()
 
 
-class Given(Source):
+class Given(LocalSource):
     """A source whose tensors are at hand, on the meta device for one."""
 
     def shapes(self) -> Shapes:

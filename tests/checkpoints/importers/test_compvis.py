@@ -419,14 +419,14 @@ def test_a_destination_is_whole_or_not_there(tmp_path, checkpoint, built_ins, mo
 
 def test_options_and_importers_that_there_are_not(tmp_path, checkpoint, built_ins):
     write_weights(tmp_path / "w.ckpt", {"w": torch.ones(1)})
-    for calls, why in (
+    for options, why in (
         ({}, "is of an unknown format"),
         ({"importer": "compvi"}, "no importer 'compvi'. Did you mean 'compvis'"),
         ({"importer": "compvis", "nul_class": 1}, "no option 'nul_class'. Did you mean"),
         ({"importer": "compvis"}, "names no 'target' class"),
     ):
         with pytest.raises(latelier.LatelierError, match=why):
-            import_model(tmp_path / "w.ckpt", tmp_path / "out", atelier=built_ins, **calls)
+            import_model(tmp_path / "w.ckpt", tmp_path / "out", atelier=built_ins, **options)
 
 
 def test_a_model_of_pixels(given, compvis_checkpoint, drawn):

@@ -202,8 +202,8 @@ def check_pictures(ours: Pipeline, exported: Path) -> None:
     """diffusers loads what is exported and draws the same picture from the same first noise."""
     pipe = diffusers.StableDiffusionPipeline.from_pretrained(exported, local_files_only=True)
     pipe.set_progress_bar_config(disable=True)
-    calls = {"prompt": PROMPT, "guidance": 5.0, "steps": 2, "size": 64, "seed": 3}
-    (picture,) = ours.generate(**calls, sampler="ddim", schedule="compvis")
+    options = {"prompt": PROMPT, "guidance": 5.0, "steps": 2, "size": 64, "seed": 3}
+    (picture,) = ours.generate(**options, sampler="ddim", schedule="compvis")
     latents = PerImageNoise([3], (4, 8, 8), torch.device("cpu")).initial()
     (wanted,) = pipe(
         PROMPT, 64, 64, num_inference_steps=2, guidance_scale=5.0, latents=latents

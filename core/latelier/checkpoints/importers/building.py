@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
 from latelier.checkpoints.component import Component, explain_missing
 from latelier.checkpoints.importers.fit import FindPresets, check_fit, select_ignored
-from latelier.checkpoints.io.weights import build_on_meta, shapes_of
+from latelier.checkpoints.io.weights import build_on_meta, tensor_shapes
 from latelier.contracts.errors import ModelFileError, UnknownNameError
 from latelier.contracts.frozen import validate
 from latelier.contracts.importing import ImportedPart
@@ -82,7 +82,7 @@ def _fill(
     expected = module.state_dict()
     ignored = select_ignored(part.tensors.keys() - expected.keys(), ignore)
     tensors = {name: tensor for name, tensor in part.tensors.items() if name not in ignored}
-    check_fit(place, shapes_of(tensors), shapes_of(expected), find_presets)
+    check_fit(place, tensor_shapes(tensors), tensor_shapes(expected), find_presets)
     state = {name: _cast(tensor, expected[name]) for name, tensor in tensors.items()}
     module.load_state_dict(state, assign=True)
     if part.assets:

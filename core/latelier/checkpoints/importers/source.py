@@ -18,8 +18,8 @@ _MAX_SIBLING_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
-class Source:
-    """See `contracts.ImportSource`.
+class LocalSource:
+    """A source on this machine; see `contracts.importing.ImportSource`.
 
     Attributes:
         path: the file or folder that was named.
@@ -81,7 +81,7 @@ class Source:
             raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def open_source(path: Path, config: Path | None, options: Mapping[str, Any]) -> Source:
+def open_source(path: Path, config: Path | None, options: Mapping[str, Any]) -> LocalSource:
     """Return the source at `path`.
 
     Args:
@@ -97,7 +97,7 @@ def open_source(path: Path, config: Path | None, options: Mapping[str, Any]) -> 
     file = path if path.is_file() else _find_weights(path)
     yaml = _find_yaml(path, file) if config is None else config
     values = read_yaml(yaml, ModelFileError) if yaml else None
-    return Source(path, file, values, options)
+    return LocalSource(path, file, values, options)
 
 
 def _find_weights(folder: Path) -> Path | None:

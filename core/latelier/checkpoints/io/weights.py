@@ -68,7 +68,7 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> No
             assigned then.
     """
     expected = module.state_dict()
-    faults = list_faults(shapes_of(tensors), shapes_of(expected))
+    faults = list_faults(tensor_shapes(tensors), tensor_shapes(expected))
     faults += list_names(
         "of another dtype",
         [
@@ -84,7 +84,7 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> No
     module.load_state_dict(dict(tensors), assign=True)
 
 
-def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+def tensor_shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     """Return the shape of each tensor, by name."""
     return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 

@@ -1,4 +1,4 @@
-"""`latelier models presets` and `latelier models build`: the published models, unweighted."""
+"""`latelier models presets` and `latelier models build`: published models without weights."""
 
 from collections.abc import Sequence
 from pathlib import Path
