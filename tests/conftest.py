@@ -67,8 +67,8 @@ def tiny_parts() -> dict[str, Any]:
     }
 
 
-def composed(atelier: Atelier, **changes: Any) -> Pipeline:
-    """Return a tiny pipeline with random weights everywhere, the zero-initialised ones included."""
+def compose_with_weights(atelier: Atelier, **changes: Any) -> Pipeline:
+    """Return a tiny pipeline with random weights everywhere, also where they start at zero."""
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
         pipeline = compose(**{**tiny_parts(), **changes}, device="cpu", atelier=atelier)
@@ -84,9 +84,9 @@ def composed(atelier: Atelier, **changes: Any) -> Pipeline:
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Processes that are started can be interrupted, also where this one runs in the background.
+    """Let child processes be interrupted, also where this one runs in the background.
 
-    A shell has those ignore SIGINT, and what they start inherits that.
+    A shell makes background processes ignore SIGINT, and children inherit that.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
@@ -114,7 +114,7 @@ def with_clip(monkeypatch: pytest.MonkeyPatch) -> Atelier:
 @pytest.fixture(scope="session")
 def tiny(built_ins: Atelier) -> Pipeline:
     """One tiny pipeline for all tests: it never changes."""
-    return composed(built_ins)
+    return compose_with_weights(built_ins)
 
 
 @pytest.fixture
@@ -122,14 +122,14 @@ def compose_tiny(built_ins: Atelier) -> Callable[..., Pipeline]:
     """Compose a tiny pipeline with other parts."""
 
     def compose_it(atelier: Atelier | None = None, **changes: Any) -> Pipeline:
-        return composed(atelier or built_ins, **changes)
+        return compose_with_weights(atelier or built_ins, **changes)
 
     return compose_it
 
 
 @pytest.fixture
 def tiny_changes() -> Callable[[], dict[str, Any]]:
-    """What `compose` needs for a tiny pipeline, to be changed."""
+    """The arguments of `compose` for a tiny pipeline; each call returns new ones to change."""
     return tiny_parts
 
 
@@ -174,18 +174,18 @@ class Site:
         (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
 
     def candidates(self, *more: Path) -> list[Candidate]:
-        """Return what is installed here, then in the folders `more`."""
+        """Return the plugins installed here, then those in the folders `more`."""
         paths = [str(self.folder), *map(str, more)]
         return discover(distributions(path=paths))
 
     def atelier(self, policy: Policy | None = None, *, strict: bool = False) -> Atelier:
-        """Return an atelier with the plugins installed here alone."""
+        """Return an atelier with only the plugins installed here."""
         return Atelier(policy=policy or Policy(), candidates=self.candidates(), strict=strict)
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """An empty site on sys.path; what is imported from it is forgotten afterwards."""
+    """An empty site on sys.path; modules imported from it are removed afterwards."""
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
@@ -208,7 +208,7 @@ def publish_healthy(site: Site) -> Callable[..., None]:
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended."""
+    """The result of a command."""
 
     status: int
     out: str

@@ -59,7 +59,7 @@ def test_streaming_ends_with_what_generating_gives(tiny):
 
 
 @pytest.mark.parametrize("sampler", ["heun", {"name": "ddim", "eta": 0.7}])
-def test_a_sampler_of_ones_own_gets_the_same_latents(tiny, sampler):
+def test_a_sampler_outside_the_pipeline_gets_the_same_latents(tiny, sampler):
     """`denoise_fn`, the process and a registered sampler are all that a run is made of."""
     name, options = (sampler, {}) if isinstance(sampler, str) else ("ddim", {"eta": 0.7})
     denoise = tiny.denoise_fn(prompt=REQUEST["prompt"], label="cat", n=2, guidance=2.0)
