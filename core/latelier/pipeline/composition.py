@@ -161,21 +161,23 @@ def public_inputs(
     """
     if inputs is None:
         inputs = {name: name for name in conditioners if name not in inpainting}
-    public = {name: (fed,) if isinstance(fed, str) else tuple(fed) for name, fed in inputs.items()}
+    public = {
+        name: (names,) if isinstance(names, str) else tuple(names) for name, names in inputs.items()
+    }
     for name, names in public.items():
         if name in KEYWORDS:
             raise InvalidConfigError(f"an input cannot be called '{name}': a keyword has that name")
         if not names:
             raise InvalidConfigError(f"the input '{name}' feeds no conditioner")
-    fed = [name for names in public.values() for name in names]
-    for name in fed:
+    feeds = [name for names in public.values() for name in names]
+    for name in feeds:
         if name not in conditioners:
             raise InvalidConfigError(
                 f"inputs feed '{name}', which is no conditioner. {suggestion(name, conditioners)}"
             )
     for name in conditioners:
-        if fed.count(name) != 1 and not (name in inpainting and name not in fed):
+        if feeds.count(name) != 1 and not (name in inpainting and name not in feeds):
             raise InvalidConfigError(
-                f"conditioner '{name}' is fed by {fed.count(name)} public inputs, not by one"
+                f"conditioner '{name}' is fed by {feeds.count(name)} public inputs, not by one"
             )
     return public

@@ -105,10 +105,10 @@ class PipelineParts:
         colours of this model.
         """
         conditioners = self.conditioners
-        fed = {public: conditioners[names[0]] for public, names in self.inputs.items()}
+        first = {public: conditioners[names[0]] for public, names in self.inputs.items()}
         return {
             public: each.config.input_schema(each.Input.model_json_schema())
-            for public, each in fed.items()
+            for public, each in first.items()
         }
 
     def request_schema(self) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class PipelineParts:
             return self
         return replace(
             self,
-            inputs={name: fed for name, fed in self.inputs.items() if name not in unused},
+            inputs={name: each for name, each in self.inputs.items() if name not in unused},
             adapters={name: each for name, each in self.adapters.items() if name not in unused},
         )
 
