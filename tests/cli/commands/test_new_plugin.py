@@ -1,5 +1,11 @@
 """`latelier plugins new`."""
 
+from typing import get_args
+
+import pytest
+
+from latelier.scaffold.kinds import PluginKind
+
 
 def test_it_creates_a_package_and_prints_its_path(cli, tmp_path):
     made = cli("plugins", "new", "palette", "--kind", "sampler", "--author", "Ada")
@@ -16,3 +22,9 @@ def test_the_name_of_a_built_in(cli, tmp_path):
     assert (refused.status, refused.out) == (2, "")
     assert refused.err.startswith("error: 'text' is already a conditioner of latelier; choose")
     assert not list(tmp_path.glob("latelier-*"))
+
+
+@pytest.mark.parametrize("kind", get_args(PluginKind))
+def test_every_kind_can_be_started(cli, tmp_path, kind):
+    made = cli("plugins", "new", "warm-tone", "--kind", kind)
+    assert (made.status, made.out) == (0, "latelier-warm-tone\n")
