@@ -100,7 +100,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "dpmpp_3m_sde": {"algorithm_type": "sde-dpmsolver++", "solver_order": 3},
     "lcm": {"clip_sample": False, "original_inference_steps": 1000},
 }
-"""Of the schedulers beside a sampler."""
+"""Options of the schedulers that a sampler is compared with."""
 
 Variant = Callable[[], float]
 """Runs all steps once and returns the seconds of processor time that they took."""
@@ -115,7 +115,7 @@ class FreeModel:
         self.output = torch.randn(SHAPE, generator=torch.Generator().manual_seed(1))
 
     def __call__(self, *_: Any) -> torch.Tensor:
-        """Return the same tensor whatever is asked."""
+        """Return the same tensor for any input."""
         return self.output
 
 

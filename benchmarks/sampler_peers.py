@@ -11,7 +11,7 @@ import diffusers
 from diffusers import EDMDPMSolverMultistepScheduler, UniPCMultistepScheduler
 from torch import Tensor
 
-from latelier.contracts.sampling import Denoise, Noise, Step
+from latelier.contracts.sampling import Denoise, Step
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.kernel.hookspecs import hookimpl
 from latelier.kernel.registrar import Registrar
@@ -40,8 +40,6 @@ def diffusers_dpmpp_2m_karras(
     x: Tensor,
     grid: SigmaGrid,
     /,
-    *,
-    noise: Noise,  # noqa: ARG001
 ) -> Iterator[Step]:
     """Yield the steps of DPM++ 2M on Karras' sigmas, in the frame where x = x0 + sigma * eps."""
     flow = grid.frame == "flow"
@@ -55,9 +53,9 @@ def diffusers_dpmpp_2m_karras(
     for index, (t, sigma, to) in enumerate(
         zip(scheduler.timesteps, scheduler.sigmas.tolist(), scheduler.sigmas[1:].tolist())
     ):
-        seen, at = (x / (1 + sigma), sigma / (1 + sigma)) if flow else (x, sigma)
-        denoised = denoise(seen, at)
-        # what a network inside their preconditioning would have given for this x0
+        x_in, sigma_in = (x / (1 + sigma), sigma / (1 + sigma)) if flow else (x, sigma)
+        denoised = denoise(x_in, sigma_in)
+        # The output of a network inside their preconditioning for this x0.
         skip, out = 1 / (sigma**2 + 1), sigma / (sigma**2 + 1) ** 0.5
         x = scheduler.step((denoised - skip * x) / out, t, x).prev_sample
         yield Step(index, to / (1 + to) if flow else to, x, denoised)
@@ -68,8 +66,6 @@ def diffusers_unipc(
     x: Tensor,
     grid: SigmaGrid,
     /,
-    *,
-    noise: Noise,  # noqa: ARG001
 ) -> Iterator[Step]:
     """Yield the steps of UniPC, second order, as diffusers sets it up for the kind of model."""
     flow = grid.frame == "flow"

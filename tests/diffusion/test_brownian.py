@@ -33,7 +33,7 @@ def test_steps_are_of_unit_variance_and_independent(frame):
 
 @pytest.mark.parametrize("frame", FRAMES)
 def test_two_steps_add_up_to_the_one_that_they_divide(frame):
-    """Whatever was asked before: each noise object here sees other steps."""
+    """Whatever the steps before: each noise object here has other steps."""
 
     def snr(sigma):
         return math.exp(2 * SigmaGrid(SIGMAS[frame], frame).half_log_snr(sigma))

@@ -24,16 +24,16 @@ class Network:
     """Adds the mean of the tokens that count, a word of t, and the residual named 'mid'."""
 
     def __init__(self, config):
-        self.config, self.rows, self.seen = config, [], []
+        self.config, self.rows, self.calls = config, [], []
 
     def __call__(self, x, t, condition, control=None):
         self.rows.append(len(x))
-        self.seen.append((x, t, control))
+        self.calls.append((x, t, control))
         assert len(t) == len(x) == condition.batch
         stream = condition.streams["text"]
         counts = torch.ones(stream.tokens.shape[:2]) if stream.mask is None else stream.mask.float()
-        told = (stream.tokens.float() * counts[..., None]).sum((1, 2)) / counts.sum(1)
-        output = torch.tanh(x) + (told + torch.sin(t)).view(-1, 1, 1, 1)
+        text = (stream.tokens.float() * counts[..., None]).sum((1, 2)) / counts.sum(1)
+        output = torch.tanh(x) + (text + torch.sin(t)).view(-1, 1, 1, 1)
         if control is not None:
             output = output + control.residuals["mid"].mean((1, 2, 3), keepdim=True)
         return output.to(x.dtype)
@@ -101,18 +101,18 @@ def test_residuals_are_repeated_for_every_condition(x, process):
     control = Control(residuals={"mid": residual}, perturbed_attention=frozenset({"mid"}))
     predictor = Predictor(network, process)
     assert_each_as_alone(predictor, x, 0.7, [condition(5, 1), condition(5, 2)], control)
-    given = network.seen[0][2]
+    given = network.calls[0][2]
     assert torch.equal(given.residuals["mid"], torch.cat([residual, residual]))
     assert given.perturbed_attention == {"mid"}
-    assert network.seen[1][2] is control
+    assert network.calls[1][2] is control
 
 
 def test_what_the_denoiser_sees(x, process):
     network = Network(Plain())
     Predictor(network, process, torch.bfloat16)(x, 0.7, [condition(5, 1)])
-    seen, t, control = network.seen[0]
-    assert seen.dtype == torch.bfloat16
-    assert torch.equal(seen, (x * process.input_scale(0.7)).bfloat16())
+    x_in, t, control = network.calls[0]
+    assert x_in.dtype == torch.bfloat16
+    assert torch.equal(x_in, (x * process.input_scale(0.7)).bfloat16())
     assert t.dtype == torch.float32
     assert torch.equal(t, process.timestep(0.7).expand(3))
     assert control is None
@@ -152,13 +152,13 @@ class Stage:
 
 def test_images_and_further_conditions(x):
     """Images are decoded in the denoiser's precision, and come in that of the latents."""
-    asked = []
+    values = []
     alone = Predictor(Network(Plain()), VP())
-    run = Predictor(Network(Masked()), VP(), torch.bfloat16, Stage(), asked.append)
+    run = Predictor(Network(Masked()), VP(), torch.bfloat16, Stage(), values.append)
     assert run.config.supports == {"masks", "residuals"}
     assert torch.equal(run.decode(x), (x.bfloat16() * 2).float())
     run.condition_for("a dog")
-    assert asked == ["a dog"]
+    assert values == ["a dog"]
     with pytest.raises(CompatibilityError, match=r"whole pictures.*without windows"):
         alone.decode(x)
     with pytest.raises(CompatibilityError, match="no public input"):
@@ -172,11 +172,11 @@ def test_adapters_are_part_of_every_call_and_their_scales_of_every_row(x):
     predict = Predictor(network, RectifiedFlow(), adapters=own)
     mid = {"mid": torch.ones(3, 2, 1, 1)}
     predict(x, 0.7, [condition(5, 1)] * 2, Control(residuals=mid))
-    control = network.seen[-1][2]
+    control = network.calls[-1][2]
     assert control.adapters["palette"].module == "a module"
     assert torch.equal(control.adapters["palette"].scale, scales.repeat(2))
     assert control.adapters["sketch"] is own["sketch"]
     assert len(control.residuals["mid"]) == 6
     other = {"sketch": ScaledAdapter("another", 0.9)}
     predict(x, 0.7, [condition(5, 1)], Control(residuals=mid, adapters=other))
-    assert network.seen[-1][2].adapters == {**own, **other}
+    assert network.calls[-1][2].adapters == {**own, **other}

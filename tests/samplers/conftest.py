@@ -1,7 +1,7 @@
-"""OutputSpec every test that asks for `sampler` each registered sampler, under each of its names.
+"""Run each test with a fixture `sampler` on every registered sampler, under each of its names.
 
-One that asks for `traits` too gets what it declares. Samplers that invert (from an image to its
-noise) are for tests that ask for `traits`.
+A test with a fixture `traits` gets its traits too, and those tests alone get samplers that invert
+(from an image to its noise).
 """
 
 from functools import partial
@@ -19,9 +19,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     registrar = Registrar("latelier", "0")
     plugin.latelier_register(registrar)
     specs = [spec for spec in registrar.specs if spec.kind == "sampler"]
-    asked = {"traits"} & set(metafunc.fixturenames)
-    if not asked:
+    extra = {"traits"} & set(metafunc.fixturenames)
+    if not extra:
         specs = [s for s in specs if not s.traits.is_inversion]
     samplers = [partial(resolve(spec.factory, spec.id), **spec.defaults) for spec in specs]
-    values = [(s, *[spec.traits] * len(asked)) for s, spec in zip(samplers, specs)]
-    metafunc.parametrize(("sampler", *asked), values, ids=[spec.name for spec in specs])
+    values = [(s, *[spec.traits] * len(extra)) for s, spec in zip(samplers, specs)]
+    metafunc.parametrize(("sampler", *extra), values, ids=[spec.name for spec in specs])

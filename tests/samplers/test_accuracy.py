@@ -35,7 +35,7 @@ STD = torch.tensor([0.1, 0.4, 0.9, 1.3], dtype=torch.float64)
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Independent normal numbers of MEAN and STD, seen in a frame."""
+    """Independent normal numbers of MEAN and STD, in a frame."""
 
     frame: str
 
@@ -74,7 +74,7 @@ def from_10_to_005(frame, steps):
         partial(unipc, order=2, variant="bh1"),
     ],
 )
-def test_the_frame_makes_no_difference_to_what_goes_by_log_snr(sampler_):
+def test_samplers_in_half_log_snr_do_not_depend_on_the_frame(sampler_):
     z = torch.randn(16, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     ends = []
     for frame in FRAMES:
@@ -100,7 +100,7 @@ def test_ten_heun_steps_from_pure_noise(process):
 @pytest.mark.parametrize("process", [RectifiedFlow(), ZERO_SNR], ids=["flow", "zero-snr"])
 @pytest.mark.parametrize("schedule", [karras, model])
 @pytest.mark.parametrize("steps", [1, 2, 3, 10])
-def test_no_sampler_stumbles_over_pure_noise(sampler, process, schedule, steps):
+def test_every_sampler_starts_from_pure_noise(sampler, process, schedule, steps):
     problem = Gaussian("flow")
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(256, 4, dtype=torch.float64, generator=generator)
@@ -170,8 +170,8 @@ def test_with_noise_it_comes_to_the_mean_and_covariance_of_the_data(process, sam
 
         def denoise(x, sigma):
             a = frames.alpha(process.frame, sigma)
-            seen = a**2 * covariance + sigma**2 * torch.eye(2, dtype=torch.float64)
-            gain = a * covariance @ seen.inverse()
+            observed = a**2 * covariance + sigma**2 * torch.eye(2, dtype=torch.float64)
+            gain = a * covariance @ observed.inverse()
             x0 = (x[:, None] * gain).sum(-1)
             x0[0] += mean - gain @ (a * mean)
             return x0

@@ -104,7 +104,7 @@ def test_a_tighter_tolerance_takes_more_calls():
 
 
 def test_the_step_to_sigma_0_is_controlled_too():
-    """From sigma 1 a single step would be Euler's; nothing is asked at sigma 0."""
+    """From sigma 1 a single step would be Euler's; the model is not called at sigma 0."""
     denoise, grid = Mixture("ve"), SigmaGrid((1.0, 0.0), "ve")
     x = MEANS[1] + noise(1)
     *_, step = adaptive(denoise, x, grid, tolerance=1e-4)
@@ -114,7 +114,7 @@ def test_the_step_to_sigma_0_is_controlled_too():
 
 
 def test_a_model_that_fails_ends_the_run():
-    """With numbers that are none, and not never."""
+    """The result is not a number, and the run ends."""
     calls = []
 
     def denoise(x, sigma):

@@ -1,6 +1,6 @@
 """The conformance kit over every sampler that is registered here, under each of its names.
 
-Beside it the exact number of evaluations, of which the kit leaves first and last steps open.
+Also the exact number of evaluations, which the kit leaves open for first and last steps.
 """
 
 import pytest
@@ -44,7 +44,7 @@ globals().update(contracts())
 
 
 class Counted:
-    """A denoise that looks at every pixel alone and remembers what it was asked."""
+    """A denoise that depends on each pixel alone and records its sigmas."""
 
     def __init__(self):
         self.sigmas = []

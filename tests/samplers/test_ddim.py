@@ -15,14 +15,14 @@ PAPER = model(5, VP(), spacing="leading", offset=1, final="first")
 
 
 def drawn(grid, eta):
-    asked = []
+    calls = []
 
     def noise(sigma, to):
-        asked.append((sigma, to))
+        calls.append((sigma, to))
         return torch.ones(1, 1, 2, 2)
 
     list(ddim(lambda x, sigma: x / 2, torch.ones(1, 1, 2, 2), grid, noise=noise, eta=eta))
-    return asked
+    return calls
 
 
 def test_no_noise_without_eta():

@@ -102,13 +102,13 @@ def test_the_model_sees_the_image_at_its_own_variance():
 
 
 def test_it_never_asks_at_sigma_0_and_ends_at_the_first_sigma():
-    asked = []
+    calls = []
 
     def remembering(x, sigma):
-        asked.append(sigma)
+        calls.append(sigma)
         return x / 2
 
     grid = karras(5, RectifiedFlow())
     *_, step = ddim_inversion(remembering, image(), grid)
-    assert asked == list(grid.sigmas[-2::-1])
+    assert calls == list(grid.sigmas[-2::-1])
     assert step.sigma == grid.sigmas[0] == 1

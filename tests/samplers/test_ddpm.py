@@ -74,15 +74,15 @@ def test_from_pure_noise_the_larger_variance_is_that_of_x_itself():
 
 
 def test_no_noise_for_the_step_to_sigma_0():
-    asked = []
+    calls = []
 
     def noise(sigma, to):
-        asked.append((sigma, to))
+        calls.append((sigma, to))
         return torch.ones(1, 1, 2, 2)
 
     grid = karras(5, EDM())
     list(ddpm(zero, torch.ones(1, 1, 2, 2), grid, noise=noise, variance=1.0))
-    assert asked == list(zip(grid.sigmas, grid.sigmas[1:]))[:-1]
+    assert calls == list(zip(grid.sigmas, grid.sigmas[1:]))[:-1]
 
 
 @pytest.mark.parametrize("variance", [-0.1, 1.1])

@@ -339,7 +339,7 @@ def test_dpm2(diffusers, network, options):
 
 @pytest.fixture
 def lms_scheduler(diffusers, monkeypatch):
-    """Theirs wants scipy for one integral (and nothing else here wants it): numpy takes it over."""
+    """Theirs needs scipy for one integral, and nothing else here does: numpy replaces it."""
 
     def quad(function, start, end, epsrel):
         points, weights = np.polynomial.legendre.leggauss(8)
@@ -497,7 +497,7 @@ def test_step_lists(diffusers, spacing):
         if (spacing, steps) == ("linspace", 1):
             expected = [999]  # theirs is step 0: no noise at all to begin with
         if spacing == "trailing":
-            expected = expected[:steps]  # theirs has 62 steps where 61 are asked for
+            expected = expected[:steps]  # theirs has 62 steps for 61 requested
         grid = model(steps, process, spacing=spacing)
         assert [process.timestep(sigma).item() for sigma in grid.sigmas[:-1]] == expected
 

@@ -1,6 +1,6 @@
 """The orders of samplers with options that are not their defaults; those are the kit's to check.
 
-The problems, and what is seen of an order on them, are the kit's too.
+The problems and the measurement of an order are the kit's too.
 """
 
 from functools import partial

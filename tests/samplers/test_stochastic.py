@@ -49,17 +49,17 @@ def grid_in(frame, steps=12, high=10.0, low=0.05, zero=True):
 
 
 def run(sampler, grid, draws=DRAWS, **options):
-    """Return the end of a run at alpha 1, and the ratios of sigma to alpha asked of the model."""
-    draws, asked = iter(draws), []
+    """Return the end of a run at alpha 1, and sigma / alpha of each call of the model."""
+    draws, calls = iter(draws), []
 
     def denoise(x, sigma):
-        asked.append(sigma / grid.alpha(sigma))
-        return estimate(x / grid.alpha(sigma), asked[-1])
+        calls.append(sigma / grid.alpha(sigma))
+        return estimate(x / grid.alpha(sigma), calls[-1])
 
     first = grid.sigmas[0]
     x = FIRST * 10 * grid.alpha(first)
     *_, step = run_sampler(sampler, denoise, x, grid, lambda *_: next(draws), **options)
-    return step.x / grid.alpha(step.sigma), asked
+    return step.x / grid.alpha(step.sigma), calls
 
 
 def assert_same(x, reference):
@@ -282,9 +282,9 @@ def test_restart_by_its_algorithm():
 def test_a_restart_lies_within_the_grid(interval, more, frame):
     grid = grid_in(frame)
     _, plain = run(heun, grid)
-    _, asked = run(restart, grid, intervals=(interval,))
-    assert len(asked) == len(plain) + more
-    assert max(asked) == pytest.approx(10)
+    _, calls = run(restart, grid, intervals=(interval,))
+    assert len(calls) == len(plain) + more
+    assert max(calls) == pytest.approx(10)
 
 
 @pytest.mark.parametrize("frame", FRAMES)

@@ -38,7 +38,7 @@ DRAWS = torch.randn(3 * STEPS, *SHAPE, generator=GENERATOR)
 def scheduler_of(monkeypatch):
     """Return a scheduler by name, made so that the model's output is x0.
 
-    Those of SDEs want torchsde, for a Brownian path that is not used here.
+    Those of SDEs import torchsde, for a Brownian path that is not used here.
     """
     import_module("diffusers.schedulers")  # slow: not at collection; looks for torchsde
     monkeypatch.setitem(sys.modules, "torchsde", types.ModuleType("torchsde"))
@@ -319,13 +319,13 @@ class TestRealDifferences:
         x_hat = FIRST * sigma + math.sqrt(hat**2 - sigma**2) * eps
         x = ours(edm_stochastic, SigmaGrid([sigma, 0.0], "ve"), FIRST * sigma, s_churn=churn)
         ends = []
-        for seen, at in [(FIRST * sigma, sigma), (x_hat, hat)]:
+        for x_in, at in [(FIRST * sigma, sigma), (x_hat, hat)]:
             scheduler = scheduler_of("edm_euler", "EDMEulerScheduler")
             scheduler.set_timesteps(1)
             scheduler.sigmas = torch.tensor([sigma, 0.0])
-            scheduler.scale_model_input(seen, scheduler.timesteps[0])
+            scheduler.scale_model_input(x_in, scheduler.timesteps[0])
             skip, out = 0.25 / (at**2 + 0.25), at * 0.5 / math.hypot(at, 0.5)
-            output = (x0_of(seen, at) - skip * seen) / out
+            output = (x0_of(x_in, at) - skip * x_in) / out
             step = scheduler.step(output, scheduler.timesteps[0], FIRST * sigma, s_churn=churn)
             ends.append(step.prev_sample)
         assert_different(x, ends[0])

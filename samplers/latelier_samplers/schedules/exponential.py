@@ -26,7 +26,7 @@ def exponential(
     With rho 1 the sigmas are a geometric sequence ('exponential'), which is uniform in the
     logarithm of the signal-to-noise ratio ('log_snr': Lu et al., arXiv:2206.00927, section 3.3),
     since that is -2 log(sigma) in the 've' frame. With another rho it is 'polyexponential'. In the
-    'flow' frame sigma / (1 - sigma) is spaced, of which all of this holds: see `ratio_bounds`.
+    'flow' frame sigma / (1 - sigma) is spaced in the same ways: see `ratio_bounds`.
 
     Raises:
         InvalidInputError: `steps` is below 1, or the sigmas do not fit the frame or each other.

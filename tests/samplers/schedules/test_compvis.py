@@ -32,9 +32,9 @@ def test_published_step_lists(steps, highest, count):
     assert grid.sigmas[-1] == process.sigmas[0] > 0
 
 
-@pytest.mark.parametrize(("asked", "made"), [(81, 84), (400, 500), (300 + 34, 500), (15, 16)])
-def test_there_may_be_more_steps_than_asked_for(asked, made):
-    assert compvis(asked, VP()).steps == made
+@pytest.mark.parametrize(("steps", "made"), [(81, 84), (400, 500), (300 + 34, 500), (15, 16)])
+def test_there_may_be_more_steps_than_requested(steps, made):
+    assert compvis(steps, VP()).steps == made
 
 
 def test_exactly_the_counts_that_fail_in_the_original_are_refused():

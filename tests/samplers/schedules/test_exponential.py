@@ -55,7 +55,7 @@ def test_parity_with_diffusers():
     torch.testing.assert_close(torch.tensor(exponential(13, VP()).sigmas), scheduler.sigmas)
 
 
-def test_bounds_of_ones_own():
+def test_given_bounds():
     grid = exponential(5, RectifiedFlow(), sigma_min=0.05, sigma_max=0.6)
     assert (grid.sigmas[0], grid.sigmas[-2]) == (0.6, 0.05)
 

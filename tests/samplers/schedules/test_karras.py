@@ -57,7 +57,7 @@ def test_flow_sigmas_follow_equation_5_in_sigma_over_alpha():
     assert grid.sigmas[-2] == 0.01
 
 
-def test_bounds_of_ones_own():
+def test_given_bounds():
     grid = karras(5, VP(), sigma_min=0.1, sigma_max=14.0)
     assert (grid.sigmas[0], grid.sigmas[-2]) == (14.0, 0.1)
     grid = karras(5, RectifiedFlow(), sigma_min=0.05, sigma_max=0.6)

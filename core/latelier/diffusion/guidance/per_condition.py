@@ -35,8 +35,8 @@ def per_condition(
     form: Annotated[
         Literal["joint", "nested"],
         Field(
-            description="what a conditioner's scale multiplies: what it alone changes beside all "
-            "others (joint), or what it changes beside those named before it (nested)"
+            description="what a conditioner's scale multiplies: its influence given all others "
+            "(joint), or given those named before it (nested)"
         ),
     ] = "joint",
     interval: Interval = None,
