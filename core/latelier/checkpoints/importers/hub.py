@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, read_config
+from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, VARIANTS, read_config
 from latelier.checkpoints.importers.diffusers.index import folders_with_weights
 from latelier.checkpoints.importers.source import WEIGHTS
 from latelier.checkpoints.io.hub import HubName, fetch, find_fetched, list_files, parse_hub_name
@@ -25,8 +25,6 @@ _WEIGHT_FILE = re.compile(
     r"(?P<stem>diffusion_pytorch_model|pytorch_model|model)"
     r"(?P<variant>\.\w+)?(-\d+-of-\d+)?(?P<late_variant>\.\w+)?(?P<suffix>\.safetensors|\.bin)"
 )
-_VARIANTS = ("", ".fp32", ".fp16", ".bf16")
-"""Preferred first; any other variant, such as .non_ema, comes after these."""
 
 
 @dataclass(frozen=True)
@@ -114,15 +112,14 @@ def only_checkpoint(repository: str, files: Sequence[str]) -> str:
 
 def _one_variant(files: Sequence[str], folder: str) -> list[str]:
     """Return the weights in a folder that belong to its preferred variant."""
-    variants: dict[tuple[int, str, bool, str], list[str]] = {}
+    variants: dict[tuple[int, bool, str], list[str]] = {}
     for path in files:
         parent, _, name = path.rpartition("/")
         match = _WEIGHT_FILE.fullmatch(name)
-        if parent == folder and match:
-            variant = match["variant"] or match["late_variant"] or ""
-            rank = _VARIANTS.index(variant) if variant in _VARIANTS else len(_VARIANTS)
-            is_pickle = match["suffix"] == ".bin"
-            variants.setdefault((rank, variant, is_pickle, match["stem"]), []).append(path)
+        variant = match and (match["variant"] or match["late_variant"] or "")
+        if parent == folder and match and variant in VARIANTS:
+            key = VARIANTS.index(variant), match["suffix"] == ".bin", match["stem"]
+            variants.setdefault(key, []).append(path)
     return variants[min(variants)] if variants else []
 
 

@@ -17,10 +17,11 @@ CONFIG = "config.json"
 SCHEDULER = "scheduler_config.json"
 INDEX = "model_index.json"
 STEM = "diffusion_pytorch_model"
+VARIANTS = ("", ".fp32", ".fp16", ".bf16", ".non_ema", ".ema")
+"""Variants of weights in the names of their files, the preferred first."""
 
 _MAX_JSON_BYTES = 16 * 2**20
 _SUFFIXES = (".safetensors", ".bin")
-_VARIANTS = ("", ".fp16", ".bf16", ".non_ema")
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def read_component_weights(source: ImportSource, folder: Path, *stems: str) -> d
     Raises:
         ModelFileError: There are no weights; or see `ImportSource.tensors_of`.
     """
-    for stem, suffix, variant in product(stems or (STEM,), _SUFFIXES, _VARIANTS):
+    for stem, suffix, variant in product(stems or (STEM,), _SUFFIXES, VARIANTS):
         path = folder / f"{stem}{variant}{suffix}"
         if path.is_file():
             return dict(source.tensors_of(path))
