@@ -70,7 +70,7 @@ def nn_with(config):
     return module
 
 
-def test_another_kind_is_wanted(saved, built_ins):
+def test_a_component_of_another_kind_is_refused(saved, built_ins):
     with pytest.raises(ModelFileError, match="expected a denoiser, got a first_stage"):
         load_component(saved[0], "denoiser", built_ins)
 
@@ -155,7 +155,7 @@ def test_damaged_weights(saved, built_ins, damage):
         load_component(saved[0], "first_stage", built_ins)
 
 
-def test_the_plugin_was_left_out_and_that_is_said(saved, tmp_path, site):
+def test_a_plugin_that_failed_to_load_is_named(saved, tmp_path, site):
     site.publish("latelier-vae", "1 / 0")
     change_json(saved[0], lambda stored: stored.update(id="latelier-vae/vae"))
     message = (

@@ -81,7 +81,7 @@ def test_a_first_stage_alone_becomes_a_component(tmp_path, built_ins):
         build(path, atelier=built_ins)
 
 
-def test_a_folder_that_is_there_is_replaced_on_demand_alone(written, tmp_path, built_ins):
+def test_an_existing_folder_is_replaced_on_request_alone(written, tmp_path, built_ins):
     build_model(written(), tmp_path / "made", atelier=built_ins)
     with pytest.raises(InvalidInputError, match="made: already exists"):
         build_model(written(), tmp_path / "made", atelier=built_ins)

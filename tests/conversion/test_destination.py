@@ -16,7 +16,7 @@ def test_a_new_folder(tmp_path):
     check_destination(tmp_path / "new", force=True)
 
 
-def test_a_folder_is_replaced_only_where_that_is_asked_for(tmp_path):
+def test_a_folder_is_replaced_only_on_request(tmp_path):
     with pytest.raises(InvalidInputError, match="already exists; --force replaces it"):
         check_destination(tmp_path, force=False)
     check_destination(tmp_path, force=True)  # it is empty

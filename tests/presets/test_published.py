@@ -57,7 +57,7 @@ def preset(request):
     return read_preset(request.param)
 
 
-def test_each_part_has_as_many_parameters_as_it_says(preset, with_clip):
+def test_the_parameter_count_of_each_part_is_right(preset, with_clip):
     for place, part in preset.parts().items():
         with torch.device("meta"):
             module = with_clip.registry(kind_of(place)).build(*part.piece)

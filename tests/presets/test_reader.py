@@ -46,7 +46,7 @@ def test_names_are_in_natural_order_and_first_stages_come_first():
     assert alone == sorted(alone, reverse=True)
 
 
-def test_an_unknown_name_is_told_the_nearest():
+def test_an_unknown_name_gets_the_nearest_as_a_hint():
     with pytest.raises(UnknownNameError, match=r"'cin265' not found.*Did you mean 'cin256'\?"):
         read_preset("cin265")
 

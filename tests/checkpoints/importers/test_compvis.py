@@ -99,7 +99,7 @@ def read(given, checkpoint):
     return it
 
 
-def test_a_file_with_its_yaml_beside_it(tmp_path, checkpoint, built_ins):
+def test_a_file_with_its_yaml_in_the_same_folder(tmp_path, checkpoint, built_ins):
     config = config_of()
     tensors = checkpoint(config)
     write_weights(tmp_path / "model.safetensors", tensors)
@@ -165,7 +165,7 @@ def test_the_averages_of_a_first_stage_alone(compvis_autoencoder, drawn, given, 
     assert part.tensors.keys() == names.keys()
 
 
-def test_the_yaml_says_whether_averages_are_taken(read):
+def test_the_yaml_chooses_averages_or_plain_weights(read):
     for use_ema, prefix in ((True, "model_ema.diffusion_model"), (False, "model.diffusion_model.")):
         found, tensors = read(config_of(use_ema=use_ema))
         wanted = tensors.get(f"{prefix}out2bias", tensors.get(f"{prefix}out.2.bias"))
@@ -316,7 +316,7 @@ def test_what_belongs_to_no_part_is_named(read):
         ({"conditioning_key": "adm"}, "conditioning_key 'adm'"),
     ],
 )
-def test_a_yaml_that_asks_for_what_there_is_not(read, given, checkpoint, change, why):
+def test_a_yaml_with_something_unsupported(read, given, checkpoint, change, why):
     tensors = checkpoint(config_of())
     with pytest.raises(InvalidConfigError, match=why):
         CompVis().read(given(config_of(**change), tensors))
@@ -417,7 +417,7 @@ def test_a_destination_is_whole_or_not_there(tmp_path, checkpoint, built_ins, mo
     assert not (tmp_path / "there" / "precious").exists()
 
 
-def test_options_and_importers_that_there_are_not(tmp_path, checkpoint, built_ins):
+def test_unknown_options_and_importers(tmp_path, checkpoint, built_ins):
     write_weights(tmp_path / "w.ckpt", {"w": torch.ones(1)})
     for options, why in (
         ({}, "is of an unknown format"),
@@ -466,7 +466,7 @@ MALFORMED = ["x", -1, None, [], {}, [["a"]], {"target": 3}]
         ("params", "beta_schedule"),
     ],
 )
-def test_a_malformed_yaml_is_told_as_that(tmp_path, given, checkpoint, built_ins, path):
+def test_a_malformed_yaml_is_one_clear_error(tmp_path, given, checkpoint, built_ins, path):
     tensors = checkpoint(config_of())
     for value in MALFORMED:
         config = config_of()
@@ -561,7 +561,7 @@ def test_a_vocabulary_in_one_file(tmp_path, read, built_ins):
         read(config)
 
 
-def test_a_mistyped_parameter_of_the_model_is_refused_and_a_foreign_one_is_told(read):
+def test_a_mistyped_parameter_of_the_model_is_refused_and_a_foreign_one_noted(read):
     message = "unknown parameter 'parametrization'. Did you mean 'parameterization'"
     with pytest.raises(InvalidConfigError, match=message):
         read(config_of(parametrization="v"))

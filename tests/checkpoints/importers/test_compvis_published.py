@@ -32,7 +32,7 @@ def test_there_is_a_yaml_for_every_preset():
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_published_model_is_imported_as_its_preset_says(
+def test_a_published_model_is_imported_like_its_preset(
     compvis_checkpoint, published_yaml, given, with_clip, name
 ):
     preset, config = read_preset(name), published_yaml(name)
@@ -53,7 +53,7 @@ def test_a_published_model_is_imported_as_its_preset_says(
 
 
 @pytest.mark.parametrize("name", FIRST_STAGES)
-def test_a_published_first_stage_is_imported_as_its_preset_says(
+def test_a_published_first_stage_is_imported_like_its_preset(
     compvis_autoencoder, published_yaml, given, built_ins, name
 ):
     part, config = read_preset(name).first_stage, published_yaml(name)

@@ -294,7 +294,7 @@ def test_a_pipeline(tmp_path, built_ins):
 
 
 @pytest.mark.parametrize(("kind", "scale"), [("VQModel", 1.0), ("AutoencoderKL", 0.18215)])
-def test_a_first_stage_that_says_nothing_of_its_scale(tmp_path, built_ins, kind, scale):
+def test_a_first_stage_without_a_scaling_factor(tmp_path, built_ins, kind, scale):
     folder = pipeline_folder(tmp_path / "theirs")
     autoencoder(kind, (32, 64), latent_channels=4).save_pretrained(folder / "vae")
     config = folder / "vae" / "config.json"
@@ -398,7 +398,7 @@ def test_the_schedule_chooses_the_same_training_steps(spacing, offset, built_ins
         ("scheduler/scheduler_config.json", ('"leading"', '"lagging"'), "timestep_spacing 'lag"),
     ],
 )
-def test_configurations_that_ask_for_what_there_is_not(tmp_path, built_ins, file, change, why):
+def test_configurations_with_something_unsupported(tmp_path, built_ins, file, change, why):
     folder = pipeline_folder(tmp_path / "theirs")
     text = (folder / file).read_text()
     assert change[0] in text
@@ -695,7 +695,7 @@ def test_a_table_of_classes_in_the_unet(tmp_path, built_ins, rows):
     assert all(torch.equal(back[name], each) for name, each in theirs.state_dict().items())
 
 
-def test_a_table_of_classes_beside_a_context(tmp_path, with_clip):
+def test_a_table_of_classes_together_with_a_context(tmp_path, with_clip):
     folder, _ = stable_diffusion_folder(tmp_path / "theirs", "!")
     theirs = cross_unet(attention_head_dim=2, num_class_embeds=7)
     theirs.save_pretrained(folder / "unet")
@@ -732,7 +732,7 @@ def test_a_component_alone(tmp_path, built_ins):
     assert load_component(tmp_path / "ours", "first_stage", built_ins).config.scale_factor == 0.5
 
 
-def test_weights_beside_an_onnx_graph_are_found(tmp_path):
+def test_weights_next_to_an_onnx_graph_are_found(tmp_path):
     from latelier.checkpoints.importers.diffusers.folder import read_component_weights
 
     torch.save({"w": torch.ones(2)}, tmp_path / "pytorch_model.bin")
@@ -775,7 +775,7 @@ def test_pictures_are_clipped_as_the_scheduler_does(tmp_path, built_ins, options
     assert abs(pixels - theirs).max() <= 1
 
 
-def test_stable_diffusion_does_not_clip_whatever_its_scheduler_says(tmp_path):
+def test_stable_diffusion_never_clips(tmp_path):
     from latelier.checkpoints.importers.diffusers.configs.scheduler import process_from_diffusers
 
     pixel_model(tmp_path, diffusers.DDIMScheduler(), "StableDiffusionPipeline")

@@ -282,7 +282,7 @@ def test_a_base_that_is_no_unet(file: Path, tmp_path: Path, built_ins: Atelier) 
         imported(file, tmp_path / "out", built_ins, base=str(tmp_path))
 
 
-def test_an_adapter_that_is_there_is_replaced_only_by_force(
+def test_an_existing_adapter_is_replaced_only_by_force(
     file: Path, tmp_path: Path, built_ins: Atelier
 ) -> None:
     imported(file, tmp_path / "out", built_ins)

@@ -51,7 +51,7 @@ def test_folders_that_leave_a_choice(folder, names, why):
         open_source(folder(*names), None, {})
 
 
-def test_files_beside_the_weights(folder):
+def test_files_in_the_folder_of_the_weights(folder):
     path = folder("w.ckpt", "vocab.txt")
     for named in (path, path / "w.ckpt"):
         source = open_source(named, None, {})

@@ -145,7 +145,7 @@ def test_files_of_another_kind(single_file, given):
     assert not StableDiffusion().recognises(given({"model": {}}, single_file(1).tensors()))
 
 
-def test_averages_are_taken_where_it_is_asked_for(single_file):
+def test_averages_are_used_on_request(single_file):
     source = single_file(1, use_ema=True)
     marked = source.options["tensors"]
     name = "model_ema.diffusion_modelout2bias"

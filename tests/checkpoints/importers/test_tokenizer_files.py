@@ -35,7 +35,7 @@ def test_bert_in_one_file(tmp_path):
     assert tokenizer_file(tmp_path, "vocab.txt").decode().split() == BERT
 
 
-def test_a_file_of_its_own_comes_first(tmp_path):
+def test_a_separate_file_comes_first(tmp_path):
     clip(tmp_path)
     (tmp_path / "vocab.json").write_text('{"x": 0}')
     (tmp_path / "special_tokens_map.json").write_text('{"pad_token": {"content": "x"}}')
@@ -43,7 +43,7 @@ def test_a_file_of_its_own_comes_first(tmp_path):
     assert padding_token(tmp_path, "silent") == "x"
 
 
-def test_no_file_says_what_fills_up(tmp_path):
+def test_no_file_names_the_padding_token(tmp_path):
     assert padding_token(tmp_path, "silent") == "silent"
     (tmp_path / "tokenizer_config.json").write_text('{"pad_token": null}')
     assert padding_token(tmp_path, "silent") == "silent"

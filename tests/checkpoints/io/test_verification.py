@@ -53,7 +53,7 @@ def test_a_large_file_is_hashed_once(large, hashed):
     assert len(hashed) == 1
 
 
-def test_a_large_file_is_hashed_again_when_asked(large, hashed):
+def test_a_large_file_is_hashed_again_without_the_cache(large, hashed):
     verify(large, SHA256)
     verify(large, SHA256, use_cache=False)
     assert len(hashed) == 2

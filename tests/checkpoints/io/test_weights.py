@@ -238,7 +238,7 @@ def test_a_module_with_more_than_weights_is_built_for_real(kind):
     assert not module.weight.any()
 
 
-def test_a_module_that_cannot_be_built_says_why():
+def test_a_module_that_cannot_be_built_raises_its_own_error():
     def broken():
         raise TypeError("no width")
 

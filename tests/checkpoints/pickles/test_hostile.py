@@ -173,7 +173,7 @@ def test_a_tensor_that_reaches_out_of_its_storage(tmp_path, offset, size, stride
         unpickle(Archive(path))
 
 
-def test_a_storage_shorter_than_it_says(tmp_path):
+def test_a_storage_shorter_than_its_count(tmp_path):
     data = tensor_pickle(0, (4,), (1,)).replace(b"I4\ntQ", b"I400\ntQ")
     with pytest.raises(ModelFileError, match="storage '0' is missing or cut short"):
         unpickle(Archive(archive(tmp_path / "w.ckpt", data)))
@@ -199,7 +199,7 @@ def test_entries_that_overlap(tmp_path):
         Archive(path).storage("0", torch.float32, 2**18)
 
 
-def test_a_pickle_that_asks_for_much_memory_gets_none(tmp_path):
+def test_a_pickle_that_needs_much_memory_gets_none(tmp_path):
     grow = b"c__builtin__\nbytearray\nI8000000000\n\x85R."
     with pytest.raises(ModelFileError, match=r"huge\.ckpt: "):
         tensors_of(archive(tmp_path / "huge.ckpt", grow))

@@ -91,7 +91,9 @@ def test_mistakes_are_one_line(cli, unconditional, tmp_path):
         assert why in done.err
 
 
-def test_weights_of_another_configuration_are_told_which(cli, unconditional, tmp_path, monkeypatch):
+def test_weights_of_another_configuration_get_its_preset_as_a_hint(
+    cli, unconditional, tmp_path, monkeypatch
+):
     calls = []
 
     def fitting(place, shapes, atelier):
