@@ -150,7 +150,7 @@ def scheduler_notes(config: Mapping[str, Any]) -> list[str]:
     name = check_class(config)
     bound = _clipping_bound(name, config)
     if bound is not None:
-        direction = ", with its use_clipped_model_output" if name.startswith("DDIM") else ""
+        direction = ", as with use_clipped_model_output=True" if name.startswith("DDIM") else ""
         notes.append(
             f"estimates of x0 are clipped to [-{bound:g}, {bound:g}], like those of the {name} "
             f"(clip_sample or thresholding){direction}"
