@@ -90,7 +90,7 @@ def test_an_existing_folder_is_replaced_on_request_alone(written, tmp_path, buil
 
 
 def test_a_plugin_that_is_not_there_is_named_before_anything_is_built(tmp_path, built_ins):
-    with pytest.raises(UnknownNameError, match=r"pip install latelier-transformers$"):
+    with pytest.raises(UnknownNameError, match=r"pip install ./plugins/latelier-transformers in a"):
         build_model("sd-v1", tmp_path / "made", atelier=built_ins)
     assert not (tmp_path / "made").exists()
 

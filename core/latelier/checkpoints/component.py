@@ -17,6 +17,7 @@ from latelier.checkpoints.io.verification import verify
 from latelier.checkpoints.io.weights import build_on_meta, load_into, read_weights, write_weights
 from latelier.checkpoints.manifests import COMPONENT_FILE, StoredAlone, StoredComponent, StoredFile
 from latelier.contracts.errors import ModelFileError, UnknownNameError
+from latelier.contracts.messages import pip_install
 from latelier.io.atomic import write_bytes, write_json
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.spec import Kind
@@ -178,8 +179,7 @@ def explain_missing(kind: Kind, id_: str, atelier: Atelier, version: str | None 
     if failure:
         return f"{needs}, and {failure}"
     installed = any(report.distribution == distribution for report in atelier.plugins)
-    package = f"'{distribution}>={version}'" if version else distribution
-    return f"{needs}: pip install {'--upgrade ' if installed else ''}{package}"
+    return f"{needs}: {pip_install(distribution, version, upgrade=installed)}"
 
 
 def _is_at(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> bool:

@@ -1,7 +1,19 @@
-"""Messages of errors of other code, as one line for people."""
+"""Messages for people: errors of other code in one line, and how to install a plugin."""
 
 _MAX_LENGTH = 500
 """Most characters of a message of another library that an error shows."""
+
+
+_PLUGINS_IN_REPOSITORY = frozenset({"latelier-palette", "latelier-transformers"})
+"""Plugins that are not on the package index before the first release."""
+
+
+def pip_install(distribution: str, version: str | None = None, *, upgrade: bool = False) -> str:
+    """Return the command that installs a plugin, of at least `version`."""
+    command = "pip install --upgrade" if upgrade else "pip install"
+    if distribution in _PLUGINS_IN_REPOSITORY:
+        return f"{command} ./plugins/{distribution} in a checkout of latelier"
+    return f"{command} '{distribution}>={version}'" if version else f"{command} {distribution}"
 
 
 def format_error(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from latelier.contracts.configs import ConditionerConfig, DenoiserConfig, FirstStageConfig
 from latelier.contracts.errors import AmbiguousNameError, PluginError, UnknownNameError, suggestion
 from latelier.contracts.frozen import validate
+from latelier.contracts.messages import pip_install
 from latelier.contracts.options import bind
 from latelier.kernel.spec import ComponentSpec, Kind, locate, resolve
 
@@ -158,7 +159,7 @@ class Registry(Generic[T]):
         distribution, slash, _ = name.partition("/")
         if slash and all(spec.distribution != distribution for spec in self._specs.values()):
             failure = self._load_failure(distribution)
-            return failure or f"Its plugin is not installed: pip install {distribution}"
+            return failure or f"Its plugin is not installed: {pip_install(distribution)}"
         return suggestion(name, self.names())
 
     def _bind_defaults(self, spec: ComponentSpec, function: Any) -> Any:

@@ -571,7 +571,7 @@ def test_a_configuration_with_more_layers_than_the_file_is_an_error(tmp_path, wi
 
 def test_stable_diffusion_without_the_plugin(tmp_path, built_ins):
     folder, _ = stable_diffusion_folder(tmp_path / "theirs", "!")
-    with pytest.raises(ModelFileError, match=r"clip_text'.*: pip install latelier-transformers$"):
+    with pytest.raises(ModelFileError, match=r"clip_text'.*: pip install ./plugins/latelier-tr"):
         import_model(folder, tmp_path / "ours", atelier=built_ins)
     assert not (tmp_path / "ours").exists()
 

@@ -89,7 +89,7 @@ def test_every_name_is_read(single_file, built_ins, version, size, parameters):
 
 def test_the_plugin_is_named_where_it_is_not_installed(single_file, built_ins):
     found = StableDiffusion().read(single_file(1))
-    with pytest.raises(ModelFileError, match=r"clip_text'.*: pip install latelier-transformers$"):
+    with pytest.raises(ModelFileError, match=r"clip_text'.*: pip install ./plugins/latelier-tr"):
         build_part("conditioners.text", found.parts["conditioners.text"], built_ins)
 
 
