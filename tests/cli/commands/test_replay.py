@@ -26,7 +26,7 @@ def test_json(cli, picture):
     done = cli("replay", picture, "--json")
     assert json.loads(done.out) == {
         "verdict": "identical",
-        "greatest": 0,
+        "max_difference": 0,
         "altered": False,
         "differences": [],
         "path": None,

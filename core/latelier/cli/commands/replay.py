@@ -17,7 +17,9 @@ app = LightTyper()
 
 @app.command()
 def replay(
-    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="A PNG written by latelier.")],
+    picture: Annotated[
+        Path, typer.Argument(metavar="PICTURE", help="A PNG or JPEG written by latelier.")
+    ],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Where to write the new picture."),
@@ -77,7 +79,7 @@ def replay(
 def _to_json(report: "ReplayReport", paths: list[Path]) -> dict[str, Any]:
     return {
         "verdict": report.verdict,
-        "greatest": report.max_difference,
+        "max_difference": report.max_difference,
         "altered": report.altered,
         "differences": list(report.differences),
         "path": str(paths[0]) if paths else None,

@@ -58,7 +58,7 @@ def list_(as_json: AsJson = False) -> None:
         show_json(rows)
         return
     show_columns(
-        ("SAMPLER", "ORDER", "CALLS A STEP", "NOISE", "FROM"),
+        ("SAMPLER", "ORDER", "NFE PER STEP", "STOCHASTIC", "FROM"),
         [
             (
                 row["name"],
@@ -116,7 +116,9 @@ def compare(
     nfe: Annotated[
         list[int] | None,
         typer.Option(
-            min=1, metavar="CALLS", help="Calls of the model. Repeatable. 5 8 10 15 20 50."
+            min=1,
+            metavar="CALLS",
+            help="Number of model calls. Repeatable. By default 5 8 10 15 20 50.",
         ),
     ] = None,
     seeds: Seeds = None,
@@ -130,7 +132,7 @@ def compare(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure the error of samplers by the number of calls of the model.
+    """Measure the error of samplers by NFE, the number of model calls.
 
     The exact solution is that of 1,000 steps of Heun's method, or of 200 on a model. The error is
     the mean of the relative L2 errors of all starting points.
@@ -187,13 +189,13 @@ def tune(
         typer.Option(
             min=1,
             metavar="COUNT",
-            help="Schedules to start from, the best first. More find a lower error, at "
-            "proportional cost.",
+            help="How many of the best known schedules to start from. More find a lower error, "
+            "at proportional cost.",
         ),
     ] = 1,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Find the sigmas with which a sampler has the least error on a model.
+    """Find the sigmas that give a sampler its smallest error on a model.
 
     Use the file as `latelier generate --schedule @FILE.json --steps COUNT`. A schedule that is
     tuned to one condition and guidance suits similar ones too.
@@ -258,7 +260,7 @@ def make_problem(
 
 
 def deterministic_samplers(atelier: "Atelier") -> list[Any]:
-    """Return the samplers that draw no noise, are no inversion, and have a known cost."""
+    """Return the deterministic samplers that generate at a known number of calls per step."""
     from latelier.pipeline.request import NamedOptions
 
     specs = [(spec, spec.traits) for spec in atelier.samplers.specs()]
@@ -283,7 +285,7 @@ def _show(found: "list[Measurement]", as_json: bool) -> None:
         lines.setdefault((each.sampler, each.schedule), {})[each.budget] = each.error
     ordered = sorted(lines.items(), key=lambda line: line[1].get(budgets[-1], float("inf")))
     show_columns(
-        ("SAMPLER", "SCHEDULE", *(f"{budget} CALLS" for budget in budgets)),
+        ("SAMPLER", "SCHEDULE", *(f"{budget} NFE" for budget in budgets)),
         [
             (*names, *(f"{errors[b]:.2e}" if b in errors else "" for b in budgets))
             for names, errors in ordered
