@@ -152,7 +152,7 @@ CASES = {
     ),
     "a mask of nothing": (
         ["generate", "x", "MODEL", "--init-image", "PICTURE", "--mask", "PICTURE"],
-        "none of it is white, and white is what is repainted",
+        "the mask has no white pixels",
     ),
     "a step count that the paper's code fails at": (
         ["generate", "x", "MODEL", "--schedule", "compvis"],

@@ -152,7 +152,7 @@ def test_samples_of_emoji_scenes_train_it(name, compose_spatial):
 
 @pytest.mark.parametrize("name", CASES)
 def test_guidance_does_not_steer_away_from_a_spatial_condition(name, compose_spatial):
-    """Published models never saw a row without it: both sides of guidance have it."""
+    """Published models never saw a row without it: the negative condition has it too."""
     pipeline, given = compose_spatial(name), CASES[name][2]
     made = [
         pipeline.generate(**ask(name, given), seed=3, steps=2, guidance=scale)[0].image
@@ -192,7 +192,7 @@ def test_it_works_in_half_precision(compose_spatial):
             "semantic_map 24x16 and init_image 16x16; give size",
         ),
         ({"semantic_map": MAP, "size": 16}, "map is 24x16 and the picture 16x16"),
-        ({"init_image": IMAGE, "mask": ~HOLE & HOLE}, "mask: none of it is white"),
+        ({"init_image": IMAGE, "mask": ~HOLE & HOLE}, "mask: the mask has no white pixels"),
         ({"init_image": IMAGE, "mask": HOLE[1:]}, "mask: is 24x15, and init_image 24x16"),
         ({"mask": HOLE}, "mask: needs init_image, which is missing"),
         ({"semantic_map": MAP + 1}, r"labels that this model does not know: 5 \("),

@@ -9,7 +9,7 @@ from PIL import Image
 
 import latelier
 from latelier.contracts.errors import CompatibilityError, ConditionError, InvalidInputError
-from latelier.diffusion.guidance.energy import descend_energy
+from latelier.diffusion.guidance.energy import apply_energy_guidance
 from latelier.diffusion.noise import PerImageNoise
 
 CHOICES = {
@@ -105,7 +105,7 @@ def test_the_energy_of_the_docs(pipe):
         return float(energy(step.x, x, 0.0))
 
     plain = pipe.denoise_fn(prompt="a cat", guidance=5.0)
-    guided = descend_energy("lower_left", plain, energy, grid.frame, 0.1)
+    guided = apply_energy_guidance("lower_left", plain, energy, grid.frame, 0.1)
     with torch.no_grad():
         assert difference(guided) < difference(plain) - 5
 

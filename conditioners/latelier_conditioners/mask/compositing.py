@@ -1,4 +1,8 @@
-"""Puts the original pixels back outside the mask of an inpainted picture."""
+"""Restores the original pixels outside the mask of an inpainted picture.
+
+This is for models that were trained to inpaint. `latelier.pipeline.editing.inpaint` inpaints with
+other models.
+"""
 
 import PIL.Image
 from PIL.Image import Image

@@ -55,10 +55,10 @@ class Conditioner(nn.Module, ABC, Generic[Config]):
 
     @abstractmethod
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
-        """Return the unconditional part for `rows` rows, with the slots of `forward`.
+        """Return the null part for `rows` rows, with the slots of `forward`.
 
-        It replaces a missing input, a condition that training drops, and the unconditional side of
-        guidance.
+        It replaces a missing input and a condition that training drops. The null parts of all
+        conditioners are the null condition of guidance.
         """
 
     def encode(

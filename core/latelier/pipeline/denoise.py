@@ -21,10 +21,11 @@ from latelier.pipeline.tiling.windows import Window
 def make_denoise(parts: PipelineParts, plan: Plan, conditions: Conditions) -> Denoise:
     """Return the guided estimate of x0 for a batch, in one piece or window by window.
 
-    A guidance rule turns a `Predictor` and both sides of guidance into `denoise`. In one piece
-    there is one of each. In windows each chunk of windows has its own: its conditions are those of
-    the windows, one after the other as rows. A rule may ask the predictor for the condition of
-    another value of the first public input; that too is made for the chunk's windows.
+    A guidance rule turns a `Predictor`, the condition and the negative condition into `denoise`. A
+    picture in one piece has one of each. With windows, each chunk of windows has its own: its
+    conditions are those of the windows, one after the other as rows. A rule may ask the predictor
+    for the condition of another value of the first public input. It is made for the chunk's windows
+    too.
 
     Args:
         parts: the pipeline's.
@@ -38,7 +39,7 @@ def make_denoise(parts: PipelineParts, plan: Plan, conditions: Conditions) -> De
         rows = builder.with_first(inputs, value)
         return builder.condition(rows, count, geometry), rows
 
-    def guide(
+    def apply_guidance(
         first_stage: FirstStage | None,
         condition_for: Callable[[Any], Condition],
         condition: Condition,
@@ -51,7 +52,7 @@ def make_denoise(parts: PipelineParts, plan: Plan, conditions: Conditions) -> De
         return plan.guidance(predict, condition, negative, plan.sigmas)
 
     if plan.windowing is None:
-        return guide(
+        return apply_guidance(
             parts.first_stage,
             lambda value: condition_for(value)[0],
             conditions.condition,
@@ -61,8 +62,8 @@ def make_denoise(parts: PipelineParts, plan: Plan, conditions: Conditions) -> De
     def for_windows(whole: Condition, rows: Rows, chunk: Sequence[Window]) -> Condition:
         return concat([builder.for_window(whole, rows, geometry, window) for window in chunk])
 
-    def guide_windows(chunk: Sequence[Window]) -> Denoise:
-        return guide(
+    def denoise_chunk(chunk: Sequence[Window]) -> Denoise:
+        return apply_guidance(
             None,  # no rule sees whole pictures here
             lambda value: for_windows(*condition_for(value), chunk),
             for_windows(conditions.condition, inputs, chunk),
@@ -70,4 +71,4 @@ def make_denoise(parts: PipelineParts, plan: Plan, conditions: Conditions) -> De
         )
 
     windowing = plan.windowing
-    return denoise_windows(windowing.windows(geometry), windowing.window_batch, guide_windows)
+    return denoise_windows(windowing.windows(geometry), windowing.window_batch, denoise_chunk)

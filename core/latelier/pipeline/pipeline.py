@@ -13,7 +13,7 @@ from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.picture import Picture, Preview
 from latelier.pipeline.plan import Plan, make_plan
 from latelier.pipeline.request import KEYWORDS, Limits, read_request
-from latelier.pipeline.run import guide, run
+from latelier.pipeline.run import make_batch_denoise, run
 from latelier.pipeline.saving import save
 
 P = ParamSpec("P")
@@ -140,7 +140,7 @@ class Pipeline(PipelineParts):
         x: (B, C, h, w), B the rows of the inputs times n; sigma: a float above 0, or (B,).
         """
         options = {name: value for name, value in locals().items() if name in KEYWORDS}
-        return guide(*_plan(self, inputs, options))
+        return make_batch_denoise(*_plan(self, inputs, options))
 
     def with_adapter(
         self, adapter: str | Path | LoadedAdapter, scale: float = 1.0, *, as_: str | None = None

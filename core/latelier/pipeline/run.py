@@ -36,19 +36,19 @@ def run(parts: PipelineParts, plan: Plan) -> Iterator[Preview]:
     for warning in plan.warnings:
         _log.warning("%s", warning)
     first, *others = plan.batches()
-    denoise = guide(parts, first)
+    denoise = make_batch_denoise(parts, first)
 
     def previews() -> Iterator[Preview]:
         yield from sample(parts, first, denoise)
         for batch in others:
-            yield from sample(parts, batch, guide(parts, batch))
+            yield from sample(parts, batch, make_batch_denoise(parts, batch))
 
     return previews()
 
 
 @torch.no_grad()
-def guide(parts: PipelineParts, plan: Plan) -> Denoise:
-    """Return `denoise` of a batch under its conditions."""
+def make_batch_denoise(parts: PipelineParts, plan: Plan) -> Denoise:
+    """Return the guided `denoise` of a batch."""
     conditions = parts.condition_builder().conditions(
         plan.spread(plan.inputs), plan.spread(plan.negative), len(plan.batch), plan.geometry
     )
@@ -62,7 +62,7 @@ def sample(parts: PipelineParts, plan: Plan, denoise: Denoise) -> Iterator[Previ
 
     Raises:
         PluginError: the sampler yields too few steps.
-        NotFiniteError: NaN or infinity where numbers should be; names the step and likely causes.
+        NotFiniteError: a tensor has NaN or infinity; the error names the step and likely causes.
     """
     sigmas, dispatcher = plan.sigmas, parts.atelier.dispatcher()
     init = _encode_init(parts, plan)

@@ -131,7 +131,7 @@ def agree(theirs: Any, ours: UNet, adapter: LoadedAdapter, weights: Any, scale: 
     x = torch.randn(2, 4, 16, 16, generator=generator)
     text = torch.randn(2, 7, ours.config.inputs().streams["text"].width, generator=generator)
     vectors = torch.randn(2, adapter.conditioner.module.config.width, generator=generator)
-    vectors[1] = 0  # the other side of guidance
+    vectors[1] = 0  # the null condition
     t = torch.tensor([17.0, 803.0])
     theirs._load_ip_adapter_weights([weights])
     for processor in theirs.attn_processors.values():

@@ -91,7 +91,7 @@ def test_a_picture_that_is_held_in_part_is_no_other_sampler(toy, condition, null
 
 
 def test_what_cannot_be_is_refused(toy, grid):
-    with pytest.raises(CompatibilityError, match="'cfgpp' steers"):
+    with pytest.raises(CompatibilityError, match="'cfgpp' needs a null condition"):
         cfgpp(toy, Condition(), Condition(), grid)
     with pytest.raises(InvalidInputError, match=r"'scale'.*less than or equal to 1"):
         read_options(cfgpp, {"scale": 7.5}, "guidance 'cfgpp'")

@@ -50,7 +50,7 @@ def test_each_image_as_if_alone(named_toy, condition, null, grid, check_rows):
 
 
 def test_what_cannot_be_is_refused(toy, grid):
-    with pytest.raises(CompatibilityError, match="'composable' steers"):
+    with pytest.raises(CompatibilityError, match="'composable' needs a null condition"):
         composable(toy, Condition(), Condition(), grid, also={"dog": 1.0})
     with pytest.raises(InvalidInputError, match="also"):
         read_options(composable, {"also": {"dog": "big"}}, "guidance 'composable'")

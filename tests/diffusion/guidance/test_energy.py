@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from latelier.contracts.errors import CompatibilityError
-from latelier.diffusion.guidance.energy import descend_energy
+from latelier.diffusion.guidance.energy import apply_energy_guidance
 
 GAIN = 0.3
 
@@ -28,7 +28,7 @@ def distance_to(y):
 @pytest.mark.parametrize(("frame", "alpha"), [("ve", 1.0), ("flow", 0.4)])
 def test_eps_gets_the_gradient_as_in_classifier_guidance(x, y, frame, alpha):
     sigma, strength = 0.6, 2.5
-    moved = descend_energy("e", denoise, distance_to(y), frame, strength)(x, sigma)
+    moved = apply_energy_guidance("e", denoise, distance_to(y), frame, strength)(x, sigma)
     eps = (x - alpha * GAIN * x) / sigma
     eps_moved = eps + strength * sigma * GAIN * (GAIN * x - y)
     torch.testing.assert_close(moved, (x - sigma * eps_moved) / alpha)
@@ -48,7 +48,7 @@ def test_a_gaussian_posterior_is_met(x, y):
     def energy(x0, x, sigma):
         return (x0 - y).square().sum((1, 2, 3)) / (2 * (v + own))
 
-    moved = descend_energy("e", mean, energy, "ve", 1.0)(x, sigma)
+    moved = apply_energy_guidance("e", mean, energy, "ve", 1.0)(x, sigma)
     posterior = (x / sigma**2 + y / v) / (1 + 1 / sigma**2 + 1 / v)
     torch.testing.assert_close(moved, posterior)
 
@@ -58,17 +58,17 @@ def test_an_energy_may_look_at_x_alone_as_noisy_classifiers_do(x):
         return (x * torch.as_tensor(sigma).view(-1, 1, 1, 1)).square().sum((1, 2, 3)) / 2
 
     sigma = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
-    moved = descend_energy("e", denoise, energy, "ve", 1.0)(x, sigma)
+    moved = apply_energy_guidance("e", denoise, energy, "ve", 1.0)(x, sigma)
     torch.testing.assert_close(moved, GAIN * x - sigma.view(-1, 1, 1, 1) ** 4 * x)
 
 
 def test_at_pure_noise_nothing_is_moved(x, y):
-    moved = descend_energy("e", denoise, distance_to(y), "flow", 1.0)(x, 1.0)
+    moved = apply_energy_guidance("e", denoise, distance_to(y), "flow", 1.0)(x, 1.0)
     assert torch.equal(moved, GAIN * x)
 
 
 def test_it_leaves_no_graph_and_works_where_gradients_are_off(x, y):
-    guided = descend_energy("e", denoise, distance_to(y), "ve", 1.0)
+    guided = apply_energy_guidance("e", denoise, distance_to(y), "ve", 1.0)
     with torch.no_grad():
         moved = guided(x, 0.6)
     elsewhere = guided(x, 0.6)
@@ -77,7 +77,7 @@ def test_it_leaves_no_graph_and_works_where_gradients_are_off(x, y):
 
 
 def test_each_image_as_if_alone(x, y):
-    guided = descend_energy("e", denoise, distance_to(y), "ve", 1.0)
+    guided = apply_energy_guidance("e", denoise, distance_to(y), "ve", 1.0)
     torch.testing.assert_close(guided(x, 0.6)[:1], guided(x[:1], 0.6))
 
 
@@ -97,4 +97,4 @@ def constant(x, sigma):
 )
 def test_what_cannot_be_differentiated(x, of, energy):
     with pytest.raises(CompatibilityError, match="'e' needs the gradient of its energy"):
-        descend_energy("e", of, energy, "ve", 1.0)(x, 0.6)
+        apply_energy_guidance("e", of, energy, "ve", 1.0)(x, 0.6)

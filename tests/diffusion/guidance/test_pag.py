@@ -11,7 +11,7 @@ from latelier.diffusion.guidance.cfg import cfg
 from latelier.diffusion.guidance.pag import pag
 
 
-class Honours(DenoiserConfig):
+class Supporting(DenoiserConfig):
     @property
     def supports(self):
         return frozenset({"perturbed_attention"})
@@ -69,7 +69,7 @@ def test_outside_its_interval_it_costs_one_call(toy, condition, null, grid):
     assert toy.rows == [1]
 
 
-def test_layers_of_ones_own(toy, condition, null, grid):
+def test_named_layers(toy, condition, null, grid):
     pag(toy, condition, null, grid, layers=("a", "b"))(toy.x, 2.0)
     assert toy.calls[-1][2].perturbed_attention == {"a", "b"}
 
@@ -81,10 +81,12 @@ def test_each_image_as_if_alone(toy, condition, null, grid, check_rows):
 def test_a_model_that_cannot(make_toy, condition, null, grid):
     with pytest.raises(CompatibilityError, match="that supports 'perturbed_attention'"):
         pag(make_toy(config=DenoiserConfig()), condition, null, grid)
-    with pytest.raises(CompatibilityError, match=r"which of its self-attentions.*option layers"):
-        pag(make_toy(config=Honours()), condition, null, grid)
-    pag(make_toy(config=Honours()), condition, null, grid, layers=("a",))
-    with pytest.raises(CompatibilityError, match="'pag' steers"):
+    with pytest.raises(
+        CompatibilityError, match=r"does not name its middle self-attention.*option layers"
+    ):
+        pag(make_toy(config=Supporting()), condition, null, grid)
+    pag(make_toy(config=Supporting()), condition, null, grid, layers=("a",))
+    with pytest.raises(CompatibilityError, match="'pag' needs a null condition"):
         pag(make_toy(), Condition(), Condition(), grid)
 
 

@@ -228,19 +228,19 @@ CASES = {
     ),
     "nothing stays": (
         {"init_image": sized(16, 16), "mask": WHITE},
-        "mask: its black fills no cell of 2 x 2 pixels.*paint more of it black, or leave mask out",
+        "mask: no black area covers a whole latent cell .2x2 px.*paint more of it black",
     ),
     "nothing is repainted": (
         {"init_image": sized(16, 16), "mask": BLACK},
-        "mask: none of it is white, and white is what is repainted; paint white what should change",
+        "mask: the mask has no white pixels; white marks what to repaint",
     ),
     "one of two masks": (
         {"init_image": sized(16, 16), "mask": [ALL_BUT_A_DOT, BLACK]},
-        "mask: none of it is white",
+        "mask: the mask has no white pixels",
     ),
     "less than a cell stays": (
         {"init_image": sized(16, 16), "mask": ALL_BUT_A_DOT},
-        "mask: its black fills no cell of 2 x 2 pixels",
+        "mask: no black area covers a whole latent cell .2x2 px",
     ),
     "pictures of two sizes": (
         {"init_image": [sized(16, 16), sized(8, 8)]},

@@ -150,7 +150,7 @@ def test_levels_come_back_exactly():
 
 
 def test_no_whole_cell_is_an_error():
-    with pytest.raises(InvalidInputError, match="fills no cell of 8 x 8 pixels"):
+    with pytest.raises(InvalidInputError, match=r"covers a whole latent cell \(8x8 px\)"):
         state_of(mask_of(7, 24))
 
 

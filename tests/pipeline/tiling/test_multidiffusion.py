@@ -192,7 +192,11 @@ def test_how_many_windows_a_call_has_changes_nothing_beyond_rounding(tiny, sampl
 def test_a_call_has_as_many_rows_as_the_window_batch(tiny):
     pipeline, denoiser = with_pointwise(tiny)
     keywords = {**REQUEST, "steps": 1, "size": (32, 16), "window": 16, "overlap": 0.5, "n": 2}
-    for batch, rows in ((1, {4}), (2, {8, 4}), (3, {12})):  # two pictures, two sides of guidance
+    for batch, rows in (
+        (1, {4}),
+        (2, {8, 4}),
+        (3, {12}),
+    ):  # two pictures, condition and negative condition
         denoiser.calls.clear()
         pipeline.generate(**keywords, window_batch=batch)
         assert {shape[0] for shape, _ in denoiser.calls} == rows

@@ -9,16 +9,16 @@ from torch import Tensor
 from latelier.contracts.condition import Condition
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier.diffusion.guidance.branches import make_unconditional
 from latelier.diffusion.guidance.cfg import Scale
 from latelier.diffusion.guidance.options import (
     Interval,
     Rescale,
     Threshold,
+    apply_options,
     denoise_under,
-    guide,
     is_at,
 )
+from latelier.diffusion.guidance.unconditional import make_unconditional
 
 
 def apg(
@@ -55,9 +55,9 @@ def apg(
     Raises:
         CompatibilityError: the model has no null condition.
     """
-    alone = denoise_under(predict, condition)
+    conditional = denoise_under(predict, condition)
     if scale == 1:
-        return alone
+        return conditional
     unconditional = make_unconditional("apg", condition, null)
     average: Tensor | None = None
 
@@ -70,7 +70,9 @@ def apg(
         average = difference
         return x0, x0 + (scale - 1) * _project(difference, x0, eta, norm_threshold)
 
-    return guide(alone, estimate, sigmas, interval=interval, rescale=rescale, threshold=threshold)
+    return apply_options(
+        conditional, estimate, sigmas, interval=interval, rescale=rescale, threshold=threshold
+    )
 
 
 def _project(difference: Tensor, x0: Tensor, eta: float, norm_threshold: float | None) -> Tensor:

@@ -9,14 +9,14 @@ from torch import Tensor
 from latelier.contracts.condition import Condition
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier.diffusion.guidance.branches import make_unconditional
 from latelier.diffusion.guidance.options import (
     Interval,
     Rescale,
     Threshold,
+    apply_options,
     denoise_under,
-    guide,
 )
+from latelier.diffusion.guidance.unconditional import make_unconditional
 
 Scale = Annotated[float, Field(ge=0, description="1: the condition alone, at half the cost")]
 
@@ -40,13 +40,15 @@ def cfg(
     Raises:
         CompatibilityError: the model has no null condition.
     """
-    alone = denoise_under(predict, condition)
+    conditional = denoise_under(predict, condition)
     if scale == 1:
-        return alone
+        return conditional
     unconditional = make_unconditional("cfg", condition, null)
 
     def estimate(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
         x0, x0_null = predict(x, sigma, [condition, unconditional])
         return x0, torch.lerp(x0_null, x0, scale)
 
-    return guide(alone, estimate, sigmas, interval=interval, rescale=rescale, threshold=threshold)
+    return apply_options(
+        conditional, estimate, sigmas, interval=interval, rescale=rescale, threshold=threshold
+    )

@@ -10,8 +10,8 @@ from latelier.contracts.condition import Condition
 from latelier.contracts.errors import CompatibilityError
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier.diffusion.guidance.branches import make_unconditional
 from latelier.diffusion.guidance.options import is_at
+from latelier.diffusion.guidance.unconditional import make_unconditional
 
 _ROUNDING = 1e-5
 _MIN_AGREEMENT = 1 / 200

@@ -9,15 +9,15 @@ from torch import Tensor
 from latelier.contracts.condition import Condition
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier.diffusion.guidance.branches import make_unconditional
 from latelier.diffusion.guidance.cfg import Scale
 from latelier.diffusion.guidance.options import (
     Interval,
     Rescale,
     Threshold,
+    apply_options,
     denoise_under,
-    guide,
 )
+from latelier.diffusion.guidance.unconditional import make_unconditional
 
 
 def composable(
@@ -49,9 +49,9 @@ def composable(
         InvalidInputError: the first public input does not accept a value.
     """
     others = {value: weight for value, weight in also.items() if weight != 0}
-    alone = denoise_under(predict, condition)
+    conditional = denoise_under(predict, condition)
     if scale == 1 and not others:
-        return alone
+        return conditional
     unconditional = make_unconditional("composable", condition, null)
     conditions = [condition, unconditional, *(predict.condition_for(value) for value in others)]
 
@@ -62,4 +62,6 @@ def composable(
             guided = guided.add(each - x0_null, alpha=weight)
         return x0, guided
 
-    return guide(alone, estimate, sigmas, interval=interval, rescale=rescale, threshold=threshold)
+    return apply_options(
+        conditional, estimate, sigmas, interval=interval, rescale=rescale, threshold=threshold
+    )

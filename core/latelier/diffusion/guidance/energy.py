@@ -18,7 +18,7 @@ k alone.
 """
 
 
-def descend_energy(
+def apply_energy_guidance(
     name: str, denoise: Denoise, energy: Energy, frame: FrameOfReference, strength: float
 ) -> Denoise:
     """Return `denoise` with its estimates moved down the gradient of an energy.

@@ -16,7 +16,7 @@ from latelier.contracts.images.types import Image
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.cfg import Scale, cfg
-from latelier.diffusion.guidance.energy import descend_energy
+from latelier.diffusion.guidance.energy import apply_energy_guidance
 
 _PICTURE: TypeAdapter[Any] = TypeAdapter(Image)
 
@@ -54,7 +54,8 @@ def image_guided(
 
     So a small picture guides a large one. The energy is half the sum of squares of
     T(decoded x0) - target over the pixels of the target, in [-1, 1]; T is bicubic downsampling to
-    its size. See `descend_energy` for the cost, to which the gradient of the first stage adds.
+    its size. See `apply_energy_guidance` for the cost; the gradient of the first stage adds
+    to it.
 
     Raises:
         CompatibilityError: the model has no null condition, for a scale other than 1; or, from
@@ -70,7 +71,7 @@ def image_guided(
         return (small - y.to(small)).square().sum((1, 2, 3)) / 2
 
     denoise = cfg(predict, condition, null, sigmas, scale=scale)
-    return descend_energy("image_guided", denoise, energy, sigmas.frame, strength)
+    return apply_energy_guidance("image_guided", denoise, energy, sigmas.frame, strength)
 
 
 def _pixels(uri: str) -> Tensor:

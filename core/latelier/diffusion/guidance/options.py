@@ -1,7 +1,7 @@
 """The options that guidance rules share: `interval`, `rescale` and `threshold`.
 
-They say when a rule acts and how its excess is corrected. Every rule that extrapolates from one
-estimate past another has them, and they combine.
+They set when a rule acts and how its excess is corrected. Every rule that extrapolates has them,
+and they combine.
 """
 
 import math
@@ -18,7 +18,7 @@ from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
 
 Estimates = Callable[[Tensor, float | Tensor], tuple[Tensor, Tensor]]
-"""x and sigma -> x0 under the condition, and the guided x0; all (B, C, h, w)."""
+"""x and sigma -> the conditional x0 and the guided x0; all (B, C, h, w)."""
 
 
 def _check_interval(ends: tuple[float, float]) -> tuple[float, float]:
@@ -33,7 +33,7 @@ Interval = Annotated[
     Annotated[tuple[_NonNegative, _NonNegative], AfterValidator(_check_interval)] | None,
     Field(
         description="lowest and highest sigma / alpha (in the 've' frame sigma itself) between "
-        "which guidance acts; elsewhere it is the condition alone, at its lower cost"
+        "which guidance acts; outside this interval only the condition is evaluated"
     ),
 ]
 
@@ -42,8 +42,8 @@ Rescale = Annotated[
     Field(
         ge=0,
         le=1,
-        description="how far the standard deviation of x0 is brought back to that under the "
-        "condition alone: 0 not at all, 1 completely; 0.7 is usual",
+        description="factor by which x0 is rescaled toward the standard deviation of the "
+        "conditional x0: 0 not at all, 1 completely; 0.7 is usual",
     ),
 ]
 
@@ -53,18 +53,18 @@ Threshold = Annotated[
         gt=0,
         le=1,
         description="dynamic thresholding: the quantile of the magnitudes in x0, such as 0.995, at "
-        "which x0 is clipped and then scaled to the quantile under the condition alone",
+        "which x0 is clipped and then scaled to the quantile of the conditional x0",
     ),
 ]
 
 
 def denoise_under(predict: Predict, condition: Condition) -> Denoise:
-    """Return the `denoise` of the condition alone."""
+    """Return the `denoise` of one condition, without guidance."""
     return lambda x, sigma: predict(x, sigma, [condition])[0]
 
 
-def guide(
-    alone: Denoise,
+def apply_options(
+    conditional: Denoise,
     estimate: Estimates,
     sigmas: SigmaGrid,
     *,
@@ -77,8 +77,8 @@ def guide(
     Each option acts on one image, whatever else is in its batch.
 
     Args:
-        alone: the `denoise` of the condition alone, for sigmas outside the interval.
-        estimate: x0 under the condition, and the guided x0.
+        conditional: the `denoise` of the condition, for sigmas outside the interval.
+        estimate: the conditional x0 and the guided x0.
         sigmas: of the run.
         interval: Kynkäänniemi et al., arXiv:2404.07724.
         rescale: see `rescale_std`.
@@ -99,23 +99,23 @@ def guide(
     def denoise(x: Tensor, sigma: float | Tensor, /) -> Tensor:
         acts = _is_within(interval, sigmas, sigma)
         if not acts.any():
-            return alone(x, sigma)
+            return conditional(x, sigma)
         x0, guided = correct(x, sigma)
         return torch.where(acts.to(x.device).view(-1, *[1] * (x.ndim - 1)), guided, x0)
 
     return denoise
 
 
-def rescale_std(guided: Tensor, x0: Tensor, share: float) -> Tensor:
-    """Return `guided` with its standard deviation brought back to that of `x0` by a share.
+def rescale_std(guided: Tensor, x0: Tensor, factor: float) -> Tensor:
+    """Return `guided` rescaled toward the standard deviation of `x0` by a factor in [0, 1].
 
-    Lin et al., arXiv:2305.08891, equations 15 and 16, applied to x0, whose deviation is what makes
-    a picture look overexposed. The paper applies them to the model's output, which for a
-    v-prediction is about -x0 where x is nearly all noise. Shapes (B, C, h, w).
+    Lin et al., arXiv:2305.08891, equations 15 and 16, applied to x0, because a large standard
+    deviation of x0 makes an image look overexposed. The paper applies them to the output of the
+    model, which for a v-prediction is about -x0 where x is nearly all noise. Shapes (B, C, h, w).
     """
     dims = tuple(range(1, x0.ndim))
     rescaled = guided * (x0.std(dims, keepdim=True) / guided.std(dims, keepdim=True))
-    return torch.lerp(guided, rescaled, share)
+    return torch.lerp(guided, rescaled, factor)
 
 
 def clip_dynamically(guided: Tensor, x0: Tensor, quantile: float) -> Tensor:

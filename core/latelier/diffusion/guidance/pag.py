@@ -11,15 +11,15 @@ from latelier.contracts.condition import Condition
 from latelier.contracts.errors import CompatibilityError
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier.diffusion.guidance.branches import make_unconditional
 from latelier.diffusion.guidance.cfg import Scale
 from latelier.diffusion.guidance.options import (
     Interval,
     Rescale,
     Threshold,
+    apply_options,
     denoise_under,
-    guide,
 )
+from latelier.diffusion.guidance.unconditional import make_unconditional
 
 
 def pag(
@@ -54,9 +54,9 @@ def pag(
         CompatibilityError: the denoiser does not support perturbed attention, or the model has no
             null condition. A layer that does not exist is an error of the first step.
     """
-    alone = denoise_under(predict, condition)
+    conditional = denoise_under(predict, condition)
     if pag_scale == 0 and scale == 1:
-        return alone
+        return conditional
     control = Control(perturbed_attention=_select_layers(predict, layers))
     conditions = [condition]
     if scale != 1:
@@ -70,7 +70,9 @@ def pag(
             guided = guided + pag_scale * (x0 - perturbed)
         return x0, guided
 
-    return guide(alone, estimate, sigmas, interval=interval, rescale=rescale, threshold=threshold)
+    return apply_options(
+        conditional, estimate, sigmas, interval=interval, rescale=rescale, threshold=threshold
+    )
 
 
 def _select_layers(predict: Predict, layers: tuple[str, ...] | None) -> frozenset[str]:

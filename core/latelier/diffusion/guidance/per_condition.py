@@ -11,14 +11,14 @@ from latelier.contracts.condition import Condition
 from latelier.contracts.errors import InvalidInputError, suggestion
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier.diffusion.guidance.branches import find_nullable, nullify
 from latelier.diffusion.guidance.options import (
     Interval,
     Rescale,
     Threshold,
+    apply_options,
     denoise_under,
-    guide,
 )
+from latelier.diffusion.guidance.unconditional import drop_conditions, find_droppable_conditions
 
 
 def per_condition(
@@ -56,15 +56,15 @@ def per_condition(
     Raises:
         InvalidInputError: a name is not a conditioner of the model with a null condition.
     """
-    _check_names(scales, find_nullable(condition, null))
+    _check_names(scales, find_droppable_conditions(condition, null))
     weights = dict(_joint(scales) if form == "joint" else _nested(scales))
-    # The whole condition is estimated in any case: `guide` compares with it.
+    # The whole condition is estimated in any case: `apply_options` compares with it.
     whole = weights.pop((), 0.0)
-    alone = denoise_under(predict, condition)
+    conditional = denoise_under(predict, condition)
     others = {dropped: weight for dropped, weight in weights.items() if weight != 0}
     if not others:
-        return alone
-    conditions = [condition, *(nullify(condition, null, dropped) for dropped in others)]
+        return conditional
+    conditions = [condition, *(drop_conditions(condition, null, dropped) for dropped in others)]
 
     def estimate(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
         x0, *rest = predict(x, sigma, conditions)
@@ -73,7 +73,9 @@ def per_condition(
             guided = guided.add(each, alpha=weight)
         return x0, guided
 
-    return guide(alone, estimate, sigmas, interval=interval, rescale=rescale, threshold=threshold)
+    return apply_options(
+        conditional, estimate, sigmas, interval=interval, rescale=rescale, threshold=threshold
+    )
 
 
 Weighed = Iterator[tuple[tuple[str, ...], float]]

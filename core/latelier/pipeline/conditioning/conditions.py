@@ -19,11 +19,12 @@ from latelier.pipeline.tiling.windows import WHOLE, Window
 
 @dataclass(frozen=True, eq=False)
 class Conditions:
-    """Both sides of guidance.
+    """The condition and the negative condition of a batch, which guidance compares.
 
     Attributes:
         condition: of the inputs.
-        negative: of the negative inputs, with null parts where there are none.
+        negative: of the negative inputs. A conditioner without a negative input has its null part,
+            so without negative inputs this is the null condition.
     """
 
     condition: Condition
@@ -54,12 +55,12 @@ class ConditionBuilder(InputReader):
     def conditions(
         self, inputs: Rows, negative: Rows, count: int, geometry: PictureGeometry
     ) -> Conditions:
-        """Return both sides of guidance for `count` pictures."""
+        """Return the condition and the negative condition of `count` pictures."""
         condition = self.condition(inputs, count, geometry)
         return Conditions(condition, self.negative_condition(condition, negative, geometry))
 
     def condition(self, rows: Rows, count: int, geometry: PictureGeometry) -> Condition:
-        """Return the condition of `count` pictures; an input that is missing takes its null part.
+        """Return the condition of `count` pictures; a missing input takes its null part.
 
         Raises:
             InvalidInputError: a number of rows that does not divide `count`, or an input that its
@@ -70,7 +71,7 @@ class ConditionBuilder(InputReader):
     def negative_condition(
         self, condition: Condition, negative: Rows, geometry: PictureGeometry
     ) -> Condition:
-        """Return the other side of guidance: `negative`, and null parts where it has nothing.
+        """Return the condition of the negative inputs; a missing input takes its null part.
 
         Spatial parts stay as they are in `condition` unless `negative` has them: the published
         inpainting and super-resolution models were never trained without them.

@@ -1,4 +1,4 @@
-"""Starting from a picture (SDEdit, arXiv:2108.01073): which picture, and on which sigma."""
+"""Image-to-image (SDEdit, arXiv:2108.01073): the initial images, and the sigmas of the run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.pipeline.request import Request, Side
 
 STRENGTH = 0.8
-"""The default strength where all of the picture may change; with a mask it is 1."""
+"""The default strength without a mask; with one it is 1."""
 
 WHITE = 128
-"""The least level of a mask that counts as white."""
+"""The lowest level of a mask that counts as white."""
 
 _BLACK_OR_WHITE = [0 if level < WHITE else 255 for level in range(256)]
 
 
 @dataclass(frozen=True, eq=False)
 class InitImage:
-    """The pictures to start from, one for each row or one for all.
+    """The initial images, one for each row or one for all.
 
     Attributes:
         init_image: RGB.
-        strength: above 0 and to 1; see `last_steps`.
-        mask: of mode L and of the images' sizes, white where the image is repainted; None where
-            all of it may change.
+        strength: in (0, 1]; see `last_steps`.
+        mask: of mode L and of the images' sizes, white where the image is repainted; None if the
+            whole image may change.
     """
 
     init_image: Sequence[Image.Image]
@@ -50,17 +50,17 @@ class InitImage:
 
 
 def read_init_image(request: Request, rows: int) -> InitImage | None:
-    """Return what a request starts from, or None for pure noise.
+    """Return the initial images of a request, or None for pure noise.
 
     Args:
         request: the request.
         rows: of its inputs.
 
     Raises:
-        InvalidInputError: a strength or mask without a picture, numbers of pictures or sizes that
-            do not go together, or a mask under which nothing is repainted.
+        InvalidInputError: a strength or mask has no initial image, numbers of rows or sizes differ,
+            or a mask has no white pixels.
     """
-    _check_companions(request)
+    _check_required_options(request)
     images, mask = request.init_image, request.mask
     if images is None:
         return None
@@ -87,8 +87,8 @@ def last_steps(sigmas: SigmaGrid, strength: float) -> SigmaGrid:
     return SigmaGrid(sigmas[sigmas.steps - count :], sigmas.frame)
 
 
-def _check_companions(request: Request) -> None:
-    """Refuse options that need another option which is missing."""
+def _check_required_options(request: Request) -> None:
+    """Reject options without the option that they need."""
     for name, needed in (
         ("strength", "init_image"),
         ("mask", "init_image"),
@@ -113,14 +113,14 @@ def _check_mask(mask: Image.Image, image: Image.Image) -> None:
         )
     if not (np.asarray(mask) >= WHITE).any():
         raise InvalidInputError(
-            "mask: none of it is white, and white is what is repainted; paint white what should "
-            "change (invert a mask of what stays)",
+            "mask: the mask has no white pixels; white marks what to repaint (a mask that is white "
+            "where the image stays must be inverted)",
             field="mask",
         )
 
 
 def _resize_mask(mask: Image.Image, size: Side) -> Image.Image:
-    """Return the mask in black and white at `size`; black where half of a pixel or more was."""
+    """Return the mask in black and white at `size`; a pixel is black if at least half of it was."""
     known = ImageOps.invert(mask.point(_BLACK_OR_WHITE))
     if known.size != size:
         known = known.resize(size, Image.Resampling.BOX).point(_BLACK_OR_WHITE)

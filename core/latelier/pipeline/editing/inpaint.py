@@ -1,12 +1,14 @@
-"""Repainting a part of a picture with a model that was not trained to.
+"""Inpainting with a model that was not trained for it.
 
-What stays is held inside `denoise`, so every sampler works and none is changed. There the model
-sees the original's latents, noised to the sigma at hand, and its estimate is the original itself.
-The noise is the image's initial noise, the same at every sigma. Where the picture stays, an ODE
-sampler then follows x = alpha * latents + sigma * noise exactly, and `denoise` is a function of x
-and sigma, as second calls (Heun) and multistep methods (DPM-Solver++, PLMS) need. Fresh noise for
-each call, as in RePaint's code, would differ between two calls at one sigma. It also takes draws
-from the generators: here a seed has the same noise with and without a mask.
+Models that were trained for it take the mask as a condition: see `latelier_conditioners.mask`.
+
+The known cells are held inside `denoise`, so every sampler works without a change. There the
+model's input is the original's latents, noised to the current sigma, and its estimate is replaced
+by the original. The noise is the image's initial noise, the same at every sigma. In known cells an
+ODE sampler then follows x = alpha * latents + sigma * noise exactly, and `denoise` is a function of
+x and sigma, as second calls (Heun) and multistep methods (DPM-Solver++, PLMS) need. New noise for
+each call, as in RePaint's code, would differ between two calls at one sigma. It would also take
+draws from the generators; here a seed has the same noise with and without a mask.
 """
 
 from collections.abc import Sequence
@@ -28,12 +30,12 @@ from latelier.pipeline.editing.init_image import WHITE
 
 @dataclass(frozen=True, eq=False)
 class InpaintMask:
-    """What stays of a picture.
+    """The known area of an image, which inpainting keeps.
 
     Attributes:
-        known: (B, 1, h, w) bool, the latent cells that stay: those all of whose pixels do.
+        known: (B, 1, h, w) bool, the latent cells that are known: those without a white pixel.
         feather: (B, 1, H, W) float32, the share of the original in the finished picture: 1 where
-            pixels stay, falling to 0 within one cell's width around them.
+            pixels are known, falling to 0 within one cell's width around them.
     """
 
     known: Tensor
@@ -46,22 +48,22 @@ class InpaintMask:
 
 
 def make_inpaint_mask(masks: Sequence[Image.Image], downsampling: int) -> InpaintMask:
-    """Return what stays under masks of mode L, white where the picture is repainted.
+    """Return the known areas of masks of mode L, which are white where the image is repainted.
 
     Args:
         masks: of one size.
         downsampling: f, the side of a latent cell in pixels.
 
     Raises:
-        InvalidInputError: a mask under which no latent cell stays.
+        InvalidInputError: a mask has no known latent cell.
     """
     levels = torch.stack([_to_tensor(mask) for mask in masks]).unsqueeze(1)
     stays = (levels < WHITE).float()  # (rows, 1, H, W)
     known = -max_pool2d(-stays, downsampling) == 1
     if not known.flatten(1).any(1).all():
         raise InvalidInputError(
-            f"mask: its black fills no cell of {downsampling} x {downsampling} pixels, the model's "
-            "unit, so that nothing would stay; paint more of it black, or leave mask out",
+            f"mask: no black area covers a whole latent cell ({downsampling}x{downsampling} px), "
+            "so nothing would be kept; paint more of it black, or leave mask out",
             field="mask",
         )
     feather, grown = stays, stays
@@ -73,13 +75,13 @@ def make_inpaint_mask(masks: Sequence[Image.Image], downsampling: int) -> Inpain
 
 @dataclass(frozen=True, eq=False)
 class InpaintState:
-    """The pictures that a batch starts from, as tensors, and what of them stays.
+    """The initial images of a batch, as tensors, and their known areas.
 
     Attributes:
         images: (B, 3, H, W) in [-1, 1].
         latents: (B, C, h, w) float32.
         strength: above 0 and to 1; below 1 the run starts from the noised latents.
-        mask: None where all may change.
+        mask: None where every cell may change.
     """
 
     images: Tensor
@@ -90,7 +92,7 @@ class InpaintState:
     def initial(self, process: Process, eps: Tensor, sigma: float) -> Tensor:
         """Return the first state (B, C, h, w) for unit noise `eps`.
 
-        At strength 1 it is noise alone, but for the cells that stay: they begin on their own path.
+        At strength 1 it is noise alone, except in known cells: they start from the noised original.
         """
         noised = process.noised(self.latents, eps, sigma)
         if self.strength < 1:
@@ -99,20 +101,20 @@ class InpaintState:
         return noise if self.mask is None else torch.where(self.mask.known, noised, noise)
 
     def hold_known(self, denoise: Denoise, process: Process, eps: Tensor) -> Denoise:
-        """Return `denoise` with the cells that stay held, noised by `eps` (B, C, h, w)."""
+        """Return `denoise` with known cells held at the original, noised by `eps` (B, C, h, w)."""
         if self.mask is None:
             return denoise
         known, latents = self.mask.known, self.latents
 
-        def denoise_unknown(x: Tensor, sigma: float | Tensor, /) -> Tensor:
+        def denoise_with_mask(x: Tensor, sigma: float | Tensor, /) -> Tensor:
             x_known = process.noised(latents, eps, sigma).to(x.dtype)
             x0 = denoise(torch.where(known, x_known, x), sigma)
             return torch.where(known, latents.to(x.dtype), x0)
 
-        return denoise_unknown
+        return denoise_with_mask
 
     def restore_known(self, images: Tensor) -> Tensor:
-        """Return decoded `images` (B, 3, H, W) with the original's pixels where they stay."""
+        """Return decoded `images` (B, 3, H, W) with the original's pixels where they are known."""
         if self.mask is None:
             return images
         return images.float().clamp(-1, 1).lerp(self.images, self.mask.feather)

@@ -1,9 +1,9 @@
 """Resampling (RePaint: Lugmayr et al., arXiv:2201.09865, section 4.2).
 
-Where a part of a picture is held, the rest is drawn to fit it at one noise level at a time, and the
-model cannot revise what it drew at the levels before. So each segment of the run is made several
-times: its end is noised back to the level of its beginning and sampled again, now from a state that
-has seen what is held.
+Where a part of an image is fixed, the rest is drawn to fit it at one noise level at a time, and the
+model cannot revise what it drew at earlier levels. So each segment of the run is sampled several
+times: its end is noised back to the level of its start and sampled again, now from a state that
+depends on the fixed part.
 """
 
 import math
@@ -21,14 +21,14 @@ _SEGMENTS = 25
 
 
 def repaint(sampler: Sampler, resamples: int) -> Sampler:
-    """Return a sampler that runs another `resamples` times over each segment of a run.
+    """Return `sampler` with each segment of a run sampled `resamples` times in all.
 
-    It yields the steps of the last pass, and calls the model `resamples` times as often. The other
-    sampler starts afresh in each segment: a multistep method has no earlier steps at its beginning,
-    and with 37 steps or fewer, where segments are single steps, nowhere.
+    It yields the steps of the last pass, and calls the model `resamples` times as often. Each
+    segment restarts the sampler, so multistep history is lost; with 37 steps or fewer, where
+    segments are single steps, it never builds up.
 
-    It is worth its cost where a part is held. Of two pixels with the correlation 0.9, one held at
-    1.5, the other has a mean of 0.6 without resampling and of 1.26 with 10; exact is 1.35.
+    The cost pays off where a part is fixed. Of two pixels with correlation 0.9, one fixed at 1.5,
+    the other has a mean of 0.6 without resampling and of 1.26 with 10; exact is 1.35.
     """
 
     def repainting(

@@ -21,7 +21,7 @@ from latelier.pipeline.plan import make_plan
 from latelier.pipeline.provenance import describe_machine
 from latelier.pipeline.replay import differences
 from latelier.pipeline.replay.record import ComponentRecord, Record, read_record
-from latelier.pipeline.run import guide, sample
+from latelier.pipeline.run import make_batch_denoise, sample
 from latelier.provenance.pixels import pixel_hash
 
 TOLERANCE = 2
@@ -187,7 +187,7 @@ def _make_again(path: Path, record: Record, pipeline: Pipeline) -> Picture:
     if record.index >= plan.count:
         raise InvalidInputError(f"{path}: picture {record.index} of a run of {plan.count}")
     batch = plan.batch_of(record.index)
-    *_, last = sample(pipeline, batch, guide(pipeline, batch))
+    *_, last = sample(pipeline, batch, make_batch_denoise(pipeline, batch))
     return last.pictures[record.index - batch.batch.start]
 
 

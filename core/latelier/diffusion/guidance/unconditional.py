@@ -1,4 +1,4 @@
-"""The other conditions of guidance: those with some or all parts null."""
+"""Unconditional and partly unconditional conditions: some or all parts are null parts."""
 
 from collections.abc import Collection
 
@@ -8,10 +8,10 @@ from latelier.contracts.condition import Condition
 from latelier.contracts.errors import CompatibilityError
 
 
-def find_nullable(condition: Condition, null: Condition) -> frozenset[str]:
+def find_droppable_conditions(condition: Condition, null: Condition) -> frozenset[str]:
     """Return the names of the conditioners whose null part differs from their part.
 
-    Spatial parts are mostly the same in both: models were never trained without them.
+    Spatial parts are mostly the same in both, because models were never trained without them.
     """
     spatial = (
         name
@@ -25,19 +25,19 @@ def make_unconditional(guidance: str, condition: Condition, null: Condition) -> 
     """Return `condition` with the parts of `null` instead of its own.
 
     Raises:
-        CompatibilityError: no part differs, as where a model takes no condition, or spatial ones
-            alone; names the guidance.
+        CompatibilityError: no part differs, as in a model that takes no condition or only spatial
+            ones; the error names the guidance.
     """
-    if not find_nullable(condition, null):
+    if not find_droppable_conditions(condition, null):
         raise CompatibilityError(
-            f"guidance '{guidance}' steers away from the null condition, and this model takes no "
-            "condition that has one; use guidance 1"
+            f"guidance '{guidance}' needs a null condition, and this model has none; "
+            "set guidance to 1"
         )
     return condition.updated(null)
 
 
-def nullify(condition: Condition, null: Condition, names: Collection[str]) -> Condition:
-    """Return `condition` with the parts of these conditioners null."""
+def drop_conditions(condition: Condition, null: Condition, names: Collection[str]) -> Condition:
+    """Return `condition` with null parts for these conditioners."""
     return condition.updated(
         Condition(
             {name: each for name, each in null.streams.items() if name in names},
