@@ -11,11 +11,12 @@ from latelier.contracts.sigma_grid import SigmaGrid
 
 
 def euler(denoise: Denoise, x: Tensor, sigmas: SigmaGrid, /) -> Iterator[Step]:
-    """Yield Euler's steps on dx/dsigma = (x - x0) / sigma: one call of `denoise` each, first order.
+    """Yield Euler's steps on dx/dsigma = (x - x0) / sigma, of first order.
 
-    x + (sigma_next - sigma) * (x - x0) / sigma lies on the line from x0 to x.
+    The step x + (sigma_next - sigma) * (x - x0) / sigma is the interpolation
+    x0 + (sigma_next / sigma) * (x - x0). Stochastic variants: `ddim`, `edm_stochastic`.
     """
     for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
-        denoised = denoise(x, sigma)
-        x = torch.lerp(denoised, x, sigma_next / sigma)
-        yield Step(index, sigma_next, x, denoised)
+        x0 = denoise(x, sigma)
+        x = torch.lerp(x0, x, sigma_next / sigma)
+        yield Step(index, sigma_next, x, x0)

@@ -1,4 +1,4 @@
-"""Attention of the positions of a feature map to each other, to a context and to adapters.
+"""Self-attention, cross-attention and adapters of feature maps.
 
 Shapes: B rows of a batch, N positions (h * w) or N tokens of a context, C and D widths, H heads of
 width d. The names of the modules are those of the published checkpoints.
@@ -17,7 +17,7 @@ from latelier.nn.layers import zero_init
 
 
 class MultiHeadAttention(nn.Module):
-    """The projections of attention from queries (B, Q, C) to a context (B, N, D)."""
+    """The projections for attention from queries (B, Q, C) to a context (B, N, D)."""
 
     def __init__(self, width: int, context_width: int, heads: int) -> None:
         super().__init__()
@@ -63,10 +63,10 @@ class CrossAttention(MultiHeadAttention):
     def forward(
         self, tokens: Tensor, queries: Tensor, size: tuple[int, int], ctx: ForwardContext
     ) -> Tensor:
-        """Return tokens (B, h * w, C) plus what their queries (B, h * w, C) attend to.
+        """Return tokens (B, h * w, C) plus the cross-attention of their queries (B, h * w, C).
 
-        Where no stream is active the context adds exactly zero: its gate also covers the bias of
-        the output layer, and the output of adapters alone passes that layer without its bias.
+        Where no stream is active the context adds exactly zero: the gate scales the whole output,
+        its bias included, and the output of adapters is then projected without the bias.
         """
         q = split_heads(self.to_q(queries), self.heads)
         adapted = self._attend_to_adapters(q, size, ctx)

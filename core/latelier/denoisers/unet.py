@@ -18,7 +18,7 @@ from latelier.nn.layers import zero_init
 
 
 class UNet(ConditionedDenoiser[UNetConfig]):
-    """Predicts what its noise process is trained on (noise, v, ...) from noisy latents.
+    """Predicts the target of its noise process (noise, v, x0 or flow) from noisy latents.
 
     Rombach et al. 2022, arXiv:2112.10752. It holds no state between calls, so that threads can
     share it.
@@ -51,11 +51,11 @@ class UNet(ConditionedDenoiser[UNetConfig]):
         Args:
             x: noisy latents (B, C, h, w).
             t: the process's timesteps (B,).
-            condition: as the configuration says.
-            control: residuals for the outputs of "input_blocks.N", "middle_block" and
-                "output_blocks.N", and for "skips.N", the output of input block N as its output
-                block receives it (where ControlNet acts); self-attentions to perturb, by the names
-                of their modules; adapters for `cross_attentions`.
+            condition: the streams, spatial maps and vectors that the configuration declares.
+            control: optional residuals, perturbed self-attentions and adapters. Residuals are added
+                to the output of the block that they name: "input_blocks.N", "middle_block" or
+                "output_blocks.N"; those of "skips.N" are added to the skip connection from input
+                block N alone, as ControlNet does.
 
         Raises:
             ConditionError: a part of the condition, or a name in the control, is unknown or does
@@ -72,7 +72,7 @@ class UNet(ConditionedDenoiser[UNetConfig]):
         h = ctx.add_residual("middle_block", self.middle_block(h, ctx))
         for i, block in enumerate(self.output_blocks):
             h = torch.cat([h, skips.pop()], dim=1)
-            for layer in block.children():  # block(h, ctx) would keep the joined h in memory
+            for layer in block.children():  # one by one, so that the joined h can be freed
                 h = ctx.run_layer(layer, h)
             h = ctx.add_residual(f"output_blocks.{i}", h)
         return self.out(h).to(x.dtype)

@@ -29,14 +29,14 @@ _DEFERRED = (isgeneratorfunction, iscoroutinefunction, isasyncgenfunction)
 
 @dataclass(frozen=True)
 class PluginReport:
-    """What became of a plugin.
+    """Result of loading a plugin.
 
     Attributes:
         id: 'distribution:entry'.
         state: "ok", or what went wrong. Then `cause` is a line for people, `fix` what they can do,
             and `error` the exception, if there was one.
-        seconds: that its import and registration took.
-        components: 'kind:id' of each that it registered.
+        seconds: duration of its import and registration.
+        components: 'kind:id' of each component that it registered.
     """
 
     id: str
@@ -50,6 +50,8 @@ class PluginReport:
     error: BaseException | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
+        if self.state == "ok":
+            return f"plugin '{self.id}' is loaded"
         cause = self.cause.removesuffix(".")
         return f"plugin '{self.id}' is not loaded ({self.state}): {cause}. {self.fix}"
 
@@ -65,8 +67,8 @@ class PluginLoadError(PluginError):
 class PluginLoader:
     """Loads plugins into a pluggy manager and hands their components to `commit`.
 
-    The loader catches everything that a plugin raises except KeyboardInterrupt: a panic in an
-    extension module is no Exception. A plugin that fails leaves no hook and no component behind.
+    The loader catches every BaseException of a plugin except KeyboardInterrupt: panics of Rust
+    extensions are not Exceptions. A plugin that fails leaves no hook and no component behind.
 
     Args:
         commit: takes the components of one plugin: all of them, or it raises.
@@ -93,7 +95,7 @@ class PluginLoader:
 
         Args:
             candidate: the plugin.
-            policy: of the user.
+            policy: the user's policy.
             lock: the contents of the lock in force, None without one.
 
         Raises:
@@ -108,7 +110,7 @@ class PluginLoader:
             with contain_side_effects(candidate.id):
                 plugin = candidate.entry_point.load()
         except KeyboardInterrupt:
-            hint = f"if it never ends, {_disable(candidate.id)} skips it"
+            hint = f"if it never ends, {_disable_command(candidate.id)} skips it"
             _log.warning("interrupted while plugin '%s' was imported; %s", candidate.id, hint)
             raise
         except BaseException as error:
@@ -136,7 +138,8 @@ class PluginLoader:
                 self.manager.unregister(name=report.id)
             if isinstance(error, KeyboardInterrupt):
                 raise
-            fix = f"report it to the author of {report.distribution}, or {_disable(report.id)}"
+            disable = _disable_command(report.id)
+            fix = f"report it to the author of {report.distribution}, or {disable}"
             return replace(report, state=state, cause=_cause(error), fix=fix, error=error)
         return replace(report, components=tuple(f"{s.kind}:{s.id}" for s in registrar.specs))
 
@@ -168,7 +171,7 @@ class PluginLoader:
             raise PluginError(f"there is no hook '{caller.name}'. {suggestion(caller.name, known)}")
 
     def _registration_of(self, plugin: object) -> pluggy.HookCaller:
-        """Return `latelier_register` of one plugin alone."""
+        """Return the caller of one plugin's `latelier_register`: pluggy excludes the others."""
         others = [each for each in self.manager.get_plugins() if each is not plugin]
         return self.manager.subset_hook_caller("latelier_register", others)
 
@@ -183,7 +186,7 @@ def _import_failure(
         if error.name.partition(".")[0] != own:
             state = "missing_dependency"
             cause = f"requires the module '{error.name}', which is not installed"
-    fix = f"pip install --upgrade {report.distribution}, or {_disable(report.id)}"
+    fix = f"pip install --upgrade {report.distribution}, or {_disable_command(report.id)}"
     return replace(report, state=state, cause=cause, fix=fix, error=error)
 
 
@@ -191,5 +194,5 @@ def _cause(error: BaseException) -> str:
     return error_message(error) if isinstance(error, PluginError) else format_error(error)
 
 
-def _disable(id_: str) -> str:
+def _disable_command(id_: str) -> str:
     return f"`latelier plugins disable {id_}`"

@@ -15,18 +15,19 @@ def karras(
     /,
     *,
     rho: Annotated[
-        float, Field(ge=1, description="the higher, the more of the steps lie at low sigma")
+        float, Field(ge=1, description="higher values put more steps at low sigma")
     ] = 7.0,
     sigma_min: SigmaMin = None,
     sigma_max: SigmaMax = None,
 ) -> SigmaGrid:
-    """Return `steps` sigmas, evenly spaced in sigma^(1 / rho), and a final 0.
+    """Return `steps` sigmas from sigma_max to sigma_min, evenly spaced in sigma^(1 / rho), and a 0.
 
-    In the 'flow' frame sigma / (1 - sigma) is spaced: see `ratio_bounds`.
+    For flow models the spacing applies to sigma / (1 - sigma); see `ratio_bounds`.
 
     Raises:
-        InvalidInputError: `steps` is below 1, or the sigmas do not fit the frame or each other.
+        InvalidInputError: `steps` is below 1, or sigma_min and sigma_max are out of range or order.
     """
     bounds = ratio_bounds("karras", steps, process, sigma_min, sigma_max)
-    high, low = bounds.high ** (1 / rho), bounds.low ** (1 / rho)
-    return bounds.to_sigmas([((1 - w) * high + w * low) ** rho for w in ramp(steps)])
+    max_root, min_root = bounds.high ** (1 / rho), bounds.low ** (1 / rho)
+    spaced = [((1 - w) * max_root + w * min_root) ** rho for w in ramp(steps)]
+    return bounds.to_sigmas(spaced)  # appends the final 0

@@ -19,11 +19,11 @@ SigmaMin = Annotated[
     float | None,
     Field(
         gt=0,
-        description="the last sigma before 0; by default the process's (flow: 0.01 at least)",
+        description="the last sigma above 0. Default: the process's, at least 0.01 for flow models",
     ),
 ]
 SigmaMax = Annotated[
-    float | None, Field(gt=0, description="the first sigma; by default the process's")
+    float | None, Field(gt=0, description="the first sigma. Default: the process's")
 ]
 
 
@@ -85,7 +85,7 @@ def ratio_bounds(
     bounds 15 to 160, those from 40 to 80 did best; smoother or larger pictures need higher ones.)
 
     Raises:
-        InvalidInputError: `steps` is below 1, or the sigmas do not fit the frame or each other.
+        InvalidInputError: `steps` is below 1, or sigma_min and sigma_max are out of range or order.
     """
     check_steps(name, steps)
     first = process.sigma_max if sigma_max is None else sigma_max

@@ -18,7 +18,9 @@ from latelier.diffusion.guidance.options import (
 )
 from latelier.diffusion.guidance.unconditional import make_unconditional
 
-Scale = Annotated[float, Field(ge=0, description="1: the condition alone, at half the cost")]
+Scale = Annotated[
+    float, Field(ge=0, description="strength of guidance; 1 disables it and halves the cost")
+]
 
 
 def cfg(
@@ -33,9 +35,9 @@ def cfg(
     rescale: Rescale = 0.0,
     threshold: Threshold = None,
 ) -> Denoise:
-    """Return x0_null + scale * (x0 - x0_null), both from one call of the denoiser.
+    """Return the guided x0, x0_null + scale * (x0 - x0_null), of both estimates in one call.
 
-    For a negative prompt, `null` holds the parts of that prompt.
+    With a negative prompt, `null` is the condition of that prompt.
 
     Raises:
         CompatibilityError: the model has no null condition.
