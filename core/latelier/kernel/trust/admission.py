@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from latelier._version import __version__
 from latelier.kernel.trust.entry_points import (
@@ -14,9 +14,10 @@ from latelier.kernel.trust.entry_points import (
     module_of,
     normalize,
 )
-from latelier.kernel.trust.fingerprint import Fingerprints
-from latelier.kernel.trust.lock import difference
 from latelier.kernel.trust.policy import Policy
+
+if TYPE_CHECKING:
+    from latelier.kernel.trust.fingerprint import Fingerprints
 
 State = Literal[
     "ok",
@@ -46,7 +47,9 @@ class Refusal:
     fix: str
 
 
-def admit(candidate: Candidate, policy: Policy, lock: Fingerprints | None = None) -> Refusal | None:
+def admit(
+    candidate: Candidate, policy: Policy, lock: "Fingerprints | None" = None
+) -> Refusal | None:
     """Return why a plugin may not be imported, or None if it may.
 
     Args:
@@ -130,9 +133,13 @@ def _check_entry_point(candidate: Candidate) -> Refusal | None:
     )
 
 
-def _check_lock(candidate: Candidate, policy: Policy, lock: Fingerprints | None) -> Refusal | None:
+def _check_lock(
+    candidate: Candidate, policy: Policy, lock: "Fingerprints | None"
+) -> Refusal | None:
     if lock is None or candidate.distribution == BUILT_IN:
         return None
+    from latelier.kernel.trust.lock import difference  # hashing is slow to import
+
     cause = difference(lock, candidate.distribution, candidate.entry_point.dist)
     if cause is None:
         return None
