@@ -10,6 +10,8 @@ from latelier.contracts.errors import CompatibilityError
 from latelier.contracts.sampling import run_sampler
 from latelier.diffusion.noise import PerImageNoise
 from latelier.pipeline import load
+from latelier.pipeline.pipeline import Pipeline
+from latelier.pipeline.request import Request
 
 REQUEST = {"prompt": "a red cat in a meadow", "label": "cat", "seed": 5}
 
@@ -25,6 +27,16 @@ def latents_of(pipeline, **keywords):
 
 def test_the_same_request_gives_the_same_bits(tiny):
     assert pixels(tiny.generate(**REQUEST)) == pixels(tiny.generate(**REQUEST))
+
+
+def test_generate_passes_on_every_field_of_a_request(tiny, monkeypatch):
+    received = {}
+    monkeypatch.setattr(
+        Pipeline, "stream", lambda _self, **keywords: received.update(keywords) or iter(())
+    )
+    given = {name: object() for name in Request.model_fields if name != "inputs"}
+    tiny.generate(**given, prompt="a cat")
+    assert received == {**given, "prompt": "a cat"}
 
 
 def test_a_picture_is_an_image_with_its_seed(tiny):

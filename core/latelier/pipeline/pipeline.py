@@ -1,4 +1,13 @@
-"""The pipeline: components that fit together, and the ways to run them."""
+"""The pipeline: components that fit together, and the ways to run them.
+
+The path of a request:
+    generate, stream ...    here        keywords, or the JSON of a client
+    read_request            request     the validated `Request`, with the pipeline's defaults
+    make_plan               plan        the `Plan`: rows, sizes, batches, sigmas; all checks
+    run, sample             run         a `Preview` after each step, and the pictures of each batch
+    conditions              conditioning.conditions     the `Condition` of a batch from its inputs
+    make_denoise            denoise     `denoise(x, sigma)`: guidance, and windows if there are any
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -93,8 +102,27 @@ class Pipeline(PipelineParts):
             InvalidInputError: a value that cannot be used.
             NotFiniteError: a step gives NaN or infinity.
         """
-        options = {name: value for name, value in locals().items() if name in KEYWORDS}
-        previews = run(*_plan(self, inputs, options))
+        previews = self.stream(
+            negative=negative,
+            n=n,
+            seed=seed,
+            size=size,
+            steps=steps,
+            sampler=sampler,
+            schedule=schedule,
+            guidance=guidance,
+            noise=noise,
+            init_image=init_image,
+            strength=strength,
+            mask=mask,
+            repaint_resamples=repaint_resamples,
+            window=window,
+            overlap=overlap,
+            window_batch=window_batch,
+            tile=tile,
+            batch_size=batch_size,
+            **inputs,
+        )
         return [picture for preview in previews for picture in preview.pictures]
 
     @_with_keywords_of(generate)
@@ -109,7 +137,7 @@ class Pipeline(PipelineParts):
         return run(*_plan(self, inputs, options))
 
     def stream_json(self, request: Mapping[str, Any]) -> Iterator[Preview]:
-        """Make pictures for a client, of a request as in `request_schema`; see `stream`.
+        """Run an untrusted JSON request that matches `request_schema`. Yield as `stream` does.
 
         Nothing in it is opened as a file: pictures are data URIs, of a limited size. An example is
         {"inputs": {"prompt": "a cat"}, "steps": 20}.
@@ -139,7 +167,15 @@ class Pipeline(PipelineParts):
 
         x: (B, C, h, w), B the rows of the inputs times n; sigma: a float above 0, or (B,).
         """
-        options = {name: value for name, value in locals().items() if name in KEYWORDS}
+        options = {
+            "negative": negative,
+            "n": n,
+            "size": size,
+            "guidance": guidance,
+            "window": window,
+            "overlap": overlap,
+            "window_batch": window_batch,
+        }
         return make_batch_denoise(*_plan(self, inputs, options))
 
     def with_adapter(
@@ -147,7 +183,7 @@ class Pipeline(PipelineParts):
     ) -> Self:
         """Return a view of this pipeline with an adapter, which adds a public input.
 
-        It shares all weights. A run without that input makes the same bits as this pipeline.
+        It shares all weights. A run without that input gives bit-identical output to this one.
 
             pipe.with_adapter("palette", scale=0.8).generate(prompt="a cat", palette=["#f00"])
 

@@ -17,7 +17,7 @@ from latelier.pipeline.conditioning.rows import Rows, spread_rows
 from latelier.pipeline.editing.init_image import InitImage, last_steps, read_init_image
 from latelier.pipeline.editing.inpaint import InpaintMask, make_inpaint_mask
 from latelier.pipeline.parts import PipelineParts
-from latelier.pipeline.request import NamedOptions, Request, Side, check_sides
+from latelier.pipeline.request import NamedOptions, Request, Size, check_sides
 from latelier.pipeline.tiling.multidiffusion import Windowing, read_windowing
 from latelier.pipeline.tiling.tiled_first_stage import read_tile, with_tiles
 
@@ -140,10 +140,9 @@ def make_plan(parts: PipelineParts, request: Request, *, trusted: bool = True) -
     batch_size = min(count, request.batch_size or _default_batch_size(size, parts.device.type))
     windowing = read_windowing(request, geometry, parts.size_multiple, batch_size)
     found = {"size": size, "tile": tile, "batch_size": batch_size}
-    for each in (init, windowing):
-        found |= {} if each is None else vars(each)
+    found |= _editing_fields(init) | _window_fields(windowing)
     functions = _resolve_functions(parts, request, trusted)
-    request = request.model_copy(update={**found, **functions})
+    request = request.model_copy(update=found | functions)
     mask = _held_mask(parts, init)
     plan = Plan(
         request=request,
@@ -153,7 +152,7 @@ def make_plan(parts: PipelineParts, request: Request, *, trusted: bool = True) -
         batch=range(count),
         geometry=geometry,
         first_stage=first_stage,
-        init_image=init if mask is not None or (init is not None and init.strength < 1) else None,
+        init_image=_starting_image(init, mask),
         mask=mask,
         windowing=windowing,
         sampler=request.sampler.bind(parts.atelier.samplers),
@@ -166,9 +165,9 @@ def make_plan(parts: PipelineParts, request: Request, *, trusted: bool = True) -
 
 
 def _check_inputs(parts: PipelineParts, plan: Plan) -> None:
-    """Refuse a number of rows that does not go with the pictures, and inputs of later batches.
+    """Check that row counts match, and validate the inputs of later batches.
 
-    Those of the first batch are checked by making its conditions.
+    Those of the first batch are validated when its conditions are made.
     """
     for rows in (plan.inputs, plan.negative):
         plan.spread(rows)
@@ -183,9 +182,34 @@ def _held_mask(parts: PipelineParts, init: InitImage | None) -> InpaintMask | No
     return make_inpaint_mask(init.mask, parts.first_stage.config.downsampling)
 
 
+def _editing_fields(init: InitImage | None) -> dict[str, Any]:
+    """Return the fields of a request that its initial images complete."""
+    if init is None:
+        return {}
+    return {"init_image": init.init_image, "strength": init.strength, "mask": init.mask}
+
+
+def _window_fields(windowing: Windowing | None) -> dict[str, Any]:
+    """Return the fields of a request that its windows complete."""
+    if windowing is None:
+        return {}
+    return {
+        "window": windowing.window,
+        "overlap": windowing.overlap,
+        "window_batch": windowing.window_batch,
+    }
+
+
+def _starting_image(init: InitImage | None, mask: InpaintMask | None) -> InitImage | None:
+    """Return the initial images, or None if the run starts from pure noise and holds nothing."""
+    if init is None or (init.strength == 1 and mask is None):
+        return None
+    return init
+
+
 def _choose_size(
     parts: PipelineParts, request: Request, inputs: Rows, init: InitImage | None
-) -> Side:
+) -> Size:
     """Return the size of the pictures: the given one, else that of the inputs, else the default."""
     images = () if init is None else init.init_image
     of_images = [("init_image", image.size) for image in images]
@@ -207,13 +231,13 @@ def _check_seeds(seed: int, count: int) -> None:
         )
 
 
-def _geometry(size: Side, first_stage: FirstStage) -> PictureGeometry:
+def _geometry(size: Size, first_stage: FirstStage) -> PictureGeometry:
     width, height = size
     f = first_stage.config.downsampling
     return PictureGeometry((height, width), (height // f, width // f), first_stage=first_stage)
 
 
-def _default_batch_size(size: Side, device: str) -> int:
+def _default_batch_size(size: Size, device: str) -> int:
     width, height = size
     return max(1, PIXELS_AT_ONCE["cpu" if device == "cpu" else "gpu"] // (width * height))
 
@@ -294,7 +318,7 @@ def _make_sigmas(parts: PipelineParts, request: Request) -> SigmaGrid:
 
 
 def _warnings(
-    parts: PipelineParts, request: Request, size: Side, rows: int, inputs: Rows
+    parts: PipelineParts, request: Request, size: Size, rows: int, inputs: Rows
 ) -> Iterator[str]:
     if request.n > 1 and rows > 1:
         yield (

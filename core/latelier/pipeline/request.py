@@ -107,11 +107,8 @@ def _to_list(value: Any) -> Any:
     return value if value is None or isinstance(value, list | tuple) else [value]
 
 
-Side = tuple[int, int]
-"""(width, height) in pixels."""
-
-Size = Annotated[Side, BeforeValidator(_to_pair)]
-"""(width, height) in pixels; one number stands for both."""
+Size = Annotated[tuple[int, int], BeforeValidator(_to_pair)]
+"""(width, height) in pixels. A field of this type also takes one number, for both."""
 
 
 class Defaults(Frozen):
@@ -216,7 +213,7 @@ class Limits(Frozen):
     pixels: int = Field(2**26, ge=1, description="pixels of a picture")
     pictures: int = Field(10_000, ge=1, description="pictures of a request")
 
-    def check(self, size: Side, pictures: int) -> None:
+    def check(self, size: Size, pictures: int) -> None:
         """Refuse pictures of `size` that are too large, or too many.
 
         Raises:

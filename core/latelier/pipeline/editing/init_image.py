@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier.pipeline.request import Request, Side
+from latelier.pipeline.request import Request, Size
 
 STRENGTH = 0.8
 """The default strength without a mask; with one it is 1."""
@@ -39,7 +39,7 @@ class InitImage:
         """Number of rows; 1 goes with any number."""
         return max(len(self.init_image), len(self.mask or ()))
 
-    def resize(self, size: Side) -> "InitImage":
+    def resize(self, size: Size) -> "InitImage":
         """Return it with images and masks of `size` (width, height)."""
         images = [
             image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
@@ -119,7 +119,7 @@ def _check_mask(mask: Image.Image, image: Image.Image) -> None:
         )
 
 
-def _resize_mask(mask: Image.Image, size: Side) -> Image.Image:
+def _resize_mask(mask: Image.Image, size: Size) -> Image.Image:
     """Return the mask in black and white at `size`; a pixel is black if at least half of it was."""
     known = ImageOps.invert(mask.point(_BLACK_OR_WHITE))
     if known.size != size:

@@ -20,7 +20,7 @@ from torch import Tensor
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.sampling import Denoise
-from latelier.pipeline.request import Request, Side, check_sides
+from latelier.pipeline.request import Request, Size, check_sides
 from latelier.pipeline.tiling.windows import Sides, Window, windows
 
 OVERLAP = 0.5
@@ -41,7 +41,7 @@ class Windowing:
         window_batch: most windows of a picture in one call of the denoiser.
     """
 
-    window: Side
+    window: Size
     overlap: float
     window_batch: int
 
@@ -81,7 +81,7 @@ def read_windowing(
     )
 
 
-def _latent_sides(window: Side, geometry: PictureGeometry) -> Sides:
+def _latent_sides(window: Size, geometry: PictureGeometry) -> Sides:
     downsampling = geometry.size[0] // geometry.latent_size[0]
     width, height = window
     return height // downsampling, width // downsampling

@@ -9,7 +9,7 @@ from latelier.contracts.components import FirstStage
 from latelier.contracts.configs import FirstStageConfig
 from latelier.contracts.errors import CompatibilityError
 from latelier.first_stages.tiling.tiling import Tileable, decode_tiled, encode_tiled
-from latelier.pipeline.request import Request, Side, check_sides
+from latelier.pipeline.request import Request, Size, check_sides
 
 LARGEST_WHOLE = 512 * 512
 """Pixels of the largest picture that is encoded and decoded in one call by default."""
@@ -40,7 +40,7 @@ class TiledFirstStage(nn.Module):
         return _one_by_one(decode_tiled, self.first_stage, latents, self.tile)
 
 
-def read_tile(request: Request, size: Side, first_stage: FirstStage) -> int:
+def read_tile(request: Request, size: Size, first_stage: FirstStage) -> int:
     """Return the side of the tiles in which pictures of `size` are encoded and decoded; 0: whole.
 
     By default pictures above 512 x 512 pixels go through tiles, so that they do not run out of
