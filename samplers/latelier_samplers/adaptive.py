@@ -1,4 +1,4 @@
-"""Steps as long as their error allows, for each image its own."""
+"""Adaptive step size per image (Bogacki-Shampine 3(2))."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ def adaptive(
 ) -> Iterator[Step]:
     """Yield a step for each pair of sigmas, for which `denoise` is called as often as it needs.
 
-    Each image takes steps of its own, of three calls each: Ralston's third-order method on
+    Each image has its own steps, of three calls each: Ralston's third-order method on
     dx/dsigma = (x - x0) / sigma and the midpoint rule within it, whose difference is the error (the
     pair of Bogacki and Shampine, 1989, without its call at the end of a step, so that steps to
     sigma 0 are controlled like all others). A step that errs by more than `tolerance` is repeated,

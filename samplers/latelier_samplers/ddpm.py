@@ -25,8 +25,8 @@ def ddpm(
         Field(
             ge=0,
             le=1,
-            description="of the noise of a step: 0: the posterior's, the smaller; 1: beta, the "
-            "larger; between them: (1 - variance) * posterior + variance * beta",
+            description="step variance: 0: posterior ('fixed small'), 1: beta ('fixed large'); "
+            "between them: (1 - variance) * posterior + variance * beta",
         ),
     ] = 0.0,
 ) -> Iterator[Step]:

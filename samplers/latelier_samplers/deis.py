@@ -21,7 +21,7 @@ def deis(
     /,
     *,
     order: Annotated[
-        int, Field(ge=1, le=3, description="of the polynomial through the last eps, plus 1")
+        int, Field(ge=1, le=3, description="number of previous predictions of eps used")
     ] = 2,
 ) -> Iterator[Step]:
     """Yield the steps of tAB-DEIS: one call of `denoise` each.

@@ -25,7 +25,9 @@ def dpmpp_2m_sde(
     ] = 1.0,
     solver_type: Annotated[
         Literal["midpoint", "heun"],
-        Field(description="weight of the slope of x0: by the paper, or of its exact integral"),
+        Field(
+            description="second-order term: the paper's (midpoint), or integrated exactly (heun)"
+        ),
     ] = "midpoint",
 ) -> Iterator[Step]:
     """Yield the steps of the multistep solver: one call of `denoise` each.

@@ -1,4 +1,4 @@
-"""Weights of exponential integrators: of polynomials under an exponential."""
+"""Weights of exponential integrators."""
 
 import math
 from collections.abc import Sequence

@@ -11,11 +11,11 @@ from latelier.contracts.sigma_grid import SigmaGrid
 
 
 def lcm(denoise: Denoise, x: Tensor, sigmas: SigmaGrid, /, *, noise: Noise) -> Iterator[Step]:
-    """Yield the steps of Algorithm 1: to x0 in one call of `denoise`, and up again by fresh noise.
+    """Yield the steps of Algorithm 1: to x0 in one call of `denoise`, then new noise.
 
     It needs a model that was distilled to predict the end of the path in one call: a latent
     consistency model (arXiv:2310.04378), or a model with such an adapter. The x0 of any other model
-    is a mean, so pictures come out smooth. A few steps are enough.
+    is the posterior mean, so images are blurry. A few steps are enough.
     """
     for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = denoise(x, sigma)

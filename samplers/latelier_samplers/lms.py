@@ -20,16 +20,14 @@ def lms(
     sigmas: SigmaGrid,
     /,
     *,
-    order: Annotated[
-        int, Field(ge=1, le=4, description="of the polynomial through the last slopes, plus 1")
-    ] = 4,
+    order: Annotated[int, Field(ge=1, le=4, description="number of previous predictions used")] = 4,
 ) -> Iterator[Step]:
     """Yield the steps of the method: one call of `denoise` each.
 
     A step integrates the polynomial in sigma through the last `order` slopes dx/dsigma = (x - x0) /
     sigma. The first steps have fewer of them: the first is Euler's, and the run is of second order
     with any `order` above 1. (A first step of Heun's makes it of third order, but for as many
-    calls, 8 to 30, the error was no smaller.) In the 've' frame the slope is eps, and this is the
+    calls, 8 to 30, the error was not smaller.) In the 've' frame the slope is eps, and this is the
     rhoAB-DEIS of Zhang and Chen (arXiv:2204.13902).
     """
     slopes: deque[Tensor] = deque(maxlen=order)

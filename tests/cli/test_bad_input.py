@@ -44,7 +44,7 @@ CASES = {
         ["generate", "x", "MODEL", "--sampler", "ddim:eta"],
         "expected name:key=value,key=value",
     ),
-    "a guidance that is no number": (["generate", "x", "MODEL", "--guidance", "nan"], "scale"),
+    "a guidance that is not a number": (["generate", "x", "MODEL", "--guidance", "nan"], "scale"),
     "a negative guidance": (["generate", "x", "MODEL", "--guidance", "-1"], "scale"),
     "a size in words": (["generate", "x", "MODEL", "--size", "large"], "WIDTHxHEIGHT"),
     "a size with a hole": (["generate", "x", "MODEL", "--size", "16x"], "WIDTHxHEIGHT"),
@@ -130,11 +130,11 @@ CASES = {
         ["generate", "x", "MODEL", "--init-image", "gone.png"],
         "--init-image: no image can be read from 'gone.png'",
     ),
-    "a start that is no picture": (
+    "a start that is not a picture": (
         ["generate", "x", "MODEL", "--init-image", "FILE.png"],
         "--init-image: no image can be read",
     ),
-    "a mask that is no picture": (
+    "a mask that is not a picture": (
         ["generate", "x", "MODEL", "--init-image", "PICTURE", "--mask", "FILE.png"],
         "--mask: no image can be read",
     ),
@@ -161,7 +161,7 @@ CASES = {
     "a misspelt device": (["generate", "x", "MODEL", "--device", "cpuu"], "device 'cpuu'"),
     "a misspelt precision": (["generate", "x", "MODEL", "--dtype", "float31"], "'float32'"),
     "an output that is there": (["generate", "x", "MODEL", "-o", "FILE.png"], "already exists"),
-    "an output that is no PNG": (["generate", "x", "MODEL", "-o", "a.gif"], NO_PNG),
+    "an output that is not a PNG": (["generate", "x", "MODEL", "-o", "a.gif"], NO_PNG),
     "one file for two pictures": (
         ["generate", "x", "MODEL", "-n", "2", "-o", "a.png"],
         "cannot hold 2 pictures",
@@ -175,9 +175,9 @@ CASES = {
     "a background that is not there": (["data", "preview", "--background", "plan"], "'plain'"),
     "a vocabulary that is not there": (["data", "preview", "--vocabulary", "small"], "'basic'"),
     "scenes that are too small": (["data", "preview", "--size", "4"], "'size'"),
-    "a sheet that is no PNG": (["data", "preview", "-o", "a.gif"], NO_PNG),
+    "a sheet that is not a PNG": (["data", "preview", "-o", "a.gif"], NO_PNG),
     "a training without a configuration": (["train", "first-stage", "gone.yaml"], "gone.yaml"),
-    "a configuration that is no YAML": (["train", "denoiser", "BROKEN"], "expected a mapping"),
+    "a configuration that is not YAML": (["train", "denoiser", "BROKEN"], "expected a mapping"),
 }
 
 

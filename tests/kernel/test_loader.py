@@ -333,7 +333,7 @@ def test_another_api_is_refused_without_an_import(site, publish_healthy, group, 
 def test_a_blocked_plugin_is_not_imported(site, publish_healthy, caplog, policy, cause):
     site.publish("latelier-other", registering(SAMPLER.format("other")))
     publish_healthy()
-    atelier = site.atelier(policy, strict=True)  # a refusal is no fault
+    atelier = site.atelier(policy, strict=True)  # a refusal is not a fault
     assert "latelier_other" not in sys.modules
     assert atelier.samplers.names() == ["healthy"]
     report = next(each for each in atelier.plugins if each.distribution == "latelier-other")

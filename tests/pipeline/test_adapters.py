@@ -378,7 +378,7 @@ class TestFaults:
         (copy / "adapter.safetensors").unlink()
         changes = tiny_changes()["denoiser"][1] | {"channel_mult": (1, 2, 2)}
         other = compose_tiny(denoiser=("unet", changes))
-        with pytest.raises(CompatibilityError, match="which this denoiser has not"):
+        with pytest.raises(CompatibilityError, match="which this denoiser does not have"):
             other.with_adapter(copy)
 
     def test_a_denoiser_without_cross_attention(self, compose_tiny, tiny_changes, folder):
@@ -556,7 +556,7 @@ def test_a_saved_view_that_does_not_fit_is_an_error(tiny, folder, tmp_path, buil
             "'palette' is fed by 2 public inputs",
         ),
         (lambda values: values["inputs"].update(other=[]), "'other' feeds no conditioner"),
-        (lambda values: values["inputs"].update(other=["sound"]), "'sound', which is no cond"),
+        (lambda values: values["inputs"].update(other=["sound"]), "'sound', which is not a cond"),
         (
             lambda values: values["adapters"]["palette"].update(scale=float("inf")),
             "'adapters.palette.scale': Input should be a finite number",

@@ -37,7 +37,7 @@ CASES = {
     "sampler without a name": ({"sampler": {"eta": 1}}, "sampler"),
     "sampler that is a number": ({"sampler": 3}, "'sampler'"),
     "negative guidance": ({"guidance": -1}, "guidance 'cfg': 'scale'"),
-    "guidance that is no number": ({"guidance": float("nan")}, "'scale'"),
+    "guidance that is not a number": ({"guidance": float("nan")}, "'scale'"),
     "no steps": ({"steps": 0}, "'steps': .*greater than or equal to 1 .given: 0"),
     "too many steps": ({"steps": 10_001}, "'steps': .*less than or equal to 10000"),
     "steps in words": ({"steps": "many"}, "'steps': .*valid integer"),

@@ -93,7 +93,7 @@ CASES = {
     "input that feeds nothing": (
         {"inputs": {"prompt": "txt", "label": "label"}},
         InvalidConfigError,
-        "inputs feed 'txt', which is no conditioner. Did you mean 'text'",
+        "inputs feed 'txt', which is not a conditioner. Did you mean 'text'",
     ),
     "size that the networks cannot take": (
         {"defaults": {"size": (16, 17)}},

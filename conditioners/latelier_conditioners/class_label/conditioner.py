@@ -33,7 +33,7 @@ class ClassLabelConditioner(Conditioner[ClassLabelConfig]):
         """Return "label" (B,) int64.
 
         Raises:
-            InvalidInputError: a label is no class of this model.
+            InvalidInputError: a label is not a class of this model.
         """
         numbers = [self._names.number(value.label) for value in inputs]
         return {"label": torch.tensor(numbers, dtype=torch.int64)}

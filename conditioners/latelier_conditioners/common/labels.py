@@ -56,7 +56,7 @@ class ClassNames:
         """Return the number of a class, counted from 0.
 
         Raises:
-            InvalidInputError: `label` is no class of this model; the text has the nearest names.
+            InvalidInputError: `label` is not a class of this model; the text has the nearest names.
         """
         if isinstance(label, str):
             number = self._numbers.get(label.strip().casefold())

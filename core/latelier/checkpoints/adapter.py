@@ -35,9 +35,9 @@ class LoadedAdapter:
         name: of its input.
         conditioner: makes a stream of tokens.
         adapter: the keys and values for that stream, an `Adapter`.
-        description: one line for people.
+        description: one human-readable line.
         trained_on: the model that it was trained on; None: unknown.
-        card: facts for people.
+        card: human-readable facts.
     """
 
     name: str
@@ -84,9 +84,9 @@ def check_adapter(stored: StoredAdapter, denoiser: Any, folder: Path, atelier: A
     """Check that a stored adapter fits a denoiser, without reading weights.
 
     Raises:
-        CompatibilityError: The adapter does not fit; the error names the layers and widths.
-        ModelFileError: The plugin of its conditioner is not installed.
-        InvalidConfigError: A configuration in it is invalid.
+        CompatibilityError: the adapter does not fit; the error names the layers and widths.
+        ModelFileError: the plugin of its conditioner is not installed.
+        InvalidConfigError: a configuration in it is invalid.
     """
     conditioner: Any = validate_config("conditioner", stored.conditioner, folder, atelier)
     config = _config(stored.adapter, folder)
@@ -103,7 +103,7 @@ def check_adapter_config(name: str, config: AdapterConfig, conditioner: Any, den
         denoiser: the denoiser itself.
 
     Raises:
-        CompatibilityError: The adapter does not fit; the error names the layers and widths.
+        CompatibilityError: the adapter does not fit; the error names the layers and widths.
     """
     outputs = {slot: width for slot, width in conditioner.outputs() if width is not None}
     if outputs != {"stream": config.width}:
@@ -120,8 +120,8 @@ def restore_adapter(stored: StoredAdapter, folder: Path, atelier: Atelier) -> Lo
     """Build a stored adapter, with its weights mapped from disk.
 
     Raises:
-        ModelFileError: A plugin is not installed, or a file is missing, damaged or changed.
-        InvalidConfigError: The installed plugin refuses a configuration.
+        ModelFileError: a plugin is not installed, or a file is missing, damaged or changed.
+        InvalidConfigError: the installed plugin refuses a configuration.
     """
     return LoadedAdapter(
         stored.name,

@@ -65,10 +65,10 @@ class Component:
 def new_component(
     kind: Kind, name: str, config: Mapping[str, Any] | BaseModel, atelier: Atelier
 ) -> Component:
-    """Build a component with fresh weights.
+    """Build a component with randomly initialized weights.
 
     Raises:
-        UnknownNameError, AmbiguousNameError, InvalidConfigError: See `Registry`.
+        UnknownNameError, AmbiguousNameError, InvalidConfigError: see `Registry`.
     """
     registry = atelier.registry(kind)
     spec = registry.spec(name)
@@ -107,8 +107,8 @@ def validate_config(
     """Return the validated configuration of a stored component, without building it.
 
     Raises:
-        ModelFileError: Its plugin is not installed; the error names the pip line.
-        InvalidConfigError: The installed plugin refuses the configuration.
+        ModelFileError: its plugin is not installed; the error names the pip command.
+        InvalidConfigError: the installed plugin refuses the configuration.
     """
     try:
         return atelier.registry(kind).validate_config(stored.id, stored.config)
@@ -121,8 +121,8 @@ def restore(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier)
     """Build a stored component, with its weights mapped from disk.
 
     Raises:
-        ModelFileError: Its plugin is not installed, or a file is missing, damaged or changed.
-        InvalidConfigError: The installed plugin refuses the configuration.
+        ModelFileError: its plugin is not installed, or a file is missing, damaged or changed.
+        InvalidConfigError: the installed plugin refuses the configuration.
     """
     config = validate_config(kind, stored, folder, atelier)
     registry = atelier.registry(kind)
@@ -156,7 +156,7 @@ def load_component(folder: Path, kind: Kind, atelier: Atelier) -> Component:
     """Return the component in a folder that `save_component` wrote.
 
     Raises:
-        ModelFileError: The folder holds no component or one of another kind; or see `restore`.
+        ModelFileError: the folder holds no component or one of another kind; or see `restore`.
     """
     stored = read_json(folder / COMPONENT_FILE, StoredAlone)
     if stored.kind != kind:
@@ -165,7 +165,7 @@ def load_component(folder: Path, kind: Kind, atelier: Atelier) -> Component:
 
 
 def explain_missing(kind: Kind, id_: str, atelier: Atelier, version: str | None = None) -> str:
-    """Return why a component is not registered, and the pip line that fixes it.
+    """Return why a component is not registered, and the pip command that fixes it.
 
     Args:
         kind: of the component.

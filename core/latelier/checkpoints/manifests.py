@@ -45,7 +45,7 @@ class StoredFile(Frozen):
         """Return the path of the file in `folder`.
 
         Raises:
-            ModelFileError: It would lie outside the folder.
+            ModelFileError: it would lie outside the folder.
         """
         if Path(self.path).is_absolute() or ".." in Path(self.path).parts:
             raise ModelFileError(
@@ -95,7 +95,7 @@ class StoredAdapter(Frozen):
     adapter: StoredComponent
     trained_on: TrainedOn | None = Field(None, description="None: unknown")
     card: dict[str, Any] = Field(
-        default_factory=dict, description="facts for people: data, licence, measures"
+        default_factory=dict, description="human-readable facts: data, licence, measures"
     )
 
     @field_validator("name")
@@ -114,7 +114,7 @@ def read_adapter(folder: Path) -> StoredAdapter:
     """Return the description of the adapter in a folder, without reading weights.
 
     Raises:
-        ModelFileError: The folder is missing, or holds no adapter or a damaged one.
+        ModelFileError: the folder is missing, or holds no adapter or a damaged one.
     """
     if folder.is_file():
         raise ModelFileError(
@@ -124,5 +124,5 @@ def read_adapter(folder: Path) -> StoredAdapter:
     if not folder.is_dir():
         raise ModelFileError(f"{folder}: folder not found")
     if not (folder / ADAPTER_FILE).is_file():
-        raise ModelFileError(f"{folder}: is no adapter: it holds no {ADAPTER_FILE}")
+        raise ModelFileError(f"{folder}: is not an adapter: it holds no {ADAPTER_FILE}")
     return read_json(folder / ADAPTER_FILE, StoredAdapter)

@@ -13,7 +13,7 @@ _ZIP = b"PK\x03\x04"
 _PICKLE = b"\x80"
 _FOREIGN = {
     b"GGUF": "is a GGUF file, whose weights are quantised; import the original safetensors",
-    b"\x89HDF": "is an HDF5 file (Keras); import safetensors or a checkpoint of torch",
+    b"\x89HDF": "is an HDF5 file (Keras); import safetensors or a PyTorch checkpoint",
     b"\x93NUMPY": "is a NumPy array, and no model",
     b"version https://git-lfs": "is a Git LFS pointer in place of the file: run `git lfs pull`",
     b"<!DOCTYPE": "is a web page: the download has failed, perhaps because it needs a login",
@@ -29,15 +29,15 @@ _FOREIGN = {
 
 _SUFFIXES = {
     ".onnx": "is an ONNX graph; import the folder of the original model",
-    ".msgpack": "holds weights of Flax; import safetensors or a checkpoint of torch",
-    ".h5": "holds weights of TensorFlow; import safetensors or a checkpoint of torch",
-    ".pb": "holds a TensorFlow graph; import safetensors or a checkpoint of torch",
-    ".tflite": "holds a TensorFlow graph; import safetensors or a checkpoint of torch",
+    ".msgpack": "holds weights of Flax; import safetensors or a PyTorch checkpoint",
+    ".h5": "holds weights of TensorFlow; import safetensors or a PyTorch checkpoint",
+    ".pb": "holds a TensorFlow graph; import safetensors or a PyTorch checkpoint",
+    ".tflite": "holds a TensorFlow graph; import safetensors or a PyTorch checkpoint",
 }
 
 
 def is_weight_file(path: Path) -> bool:
-    """Return whether a file begins like safetensors or a checkpoint of torch."""
+    """Return whether a file begins like safetensors or a PyTorch checkpoint."""
     try:
         start = _read_start(path)
     except ModelFileError:
@@ -49,7 +49,7 @@ def explain_foreign(path: Path) -> str | None:
     """Return what a file of another format is, and what to do; None where that is not known.
 
     Raises:
-        ModelFileError: The file cannot be read.
+        ModelFileError: the file cannot be read.
     """
     start = _read_start(path)
     for magic, text in _FOREIGN.items():
@@ -62,7 +62,7 @@ def as_safetensors(path: Path, copies: ConvertedCopies) -> Path:
     """Return `path` if it is a safetensors file, and the copy of a pickle.
 
     Raises:
-        ModelFileError: The file is missing, damaged, hostile, or of another format.
+        ModelFileError: the file is missing, damaged, hostile, or of another format.
     """
     start = _read_start(path)
     if _is_safetensors(start):
@@ -71,7 +71,7 @@ def as_safetensors(path: Path, copies: ConvertedCopies) -> Path:
         return copies.find_or_make(path)
     foreign = explain_foreign(path)
     raise ModelFileError(
-        f"{path}: {foreign or 'is neither a safetensors file nor a checkpoint of torch'}"
+        f"{path}: {foreign or 'is neither a safetensors file nor a PyTorch checkpoint'}"
     )
 
 
@@ -83,7 +83,7 @@ def shapes_of(path: Path, copies: ConvertedCopies | None = None) -> dict[str, tu
         copies: keeps the copy of a pickle for later calls; None: convert it for this call.
 
     Raises:
-        ModelFileError: See `as_safetensors`.
+        ModelFileError: see `as_safetensors`.
     """
     copies = copies or ConvertedCopies()
     header = read_header(as_safetensors(path, copies))
@@ -98,7 +98,7 @@ def tensors_of(path: Path, copies: ConvertedCopies | None = None) -> dict[str, T
         copies: see `shapes_of`.
 
     Raises:
-        ModelFileError: See `as_safetensors`.
+        ModelFileError: see `as_safetensors`.
     """
     copies = copies or ConvertedCopies()
     return read_weights(as_safetensors(path, copies))

@@ -73,7 +73,7 @@ class Imported:
         defaults: of the pipeline; `size` at least.
         inputs: public input -> conditioner. A conditioner that is not named is an input itself. An
             adapter has its name -> "conditioner".
-        notes: what was found and decided, a line each, for people.
+        notes: what was found and decided, one human-readable line each.
     """
 
     parts: Mapping[str, ImportedPart]
@@ -102,8 +102,8 @@ class Importer(Protocol):
         """Return the model; its weights stay mapped from disk.
 
         Raises:
-            ModelFileError: The weights are damaged, incomplete, or not of the format.
-            InvalidConfigError: The configuration asks for something that is not supported.
+            ModelFileError: the weights are damaged, incomplete, or not of the format.
+            InvalidConfigError: the configuration asks for something that is not supported.
         """
         ...
 
@@ -116,7 +116,7 @@ class ConfigChecker(Protocol):
         """Check the configuration; the weights need not be there yet.
 
         Raises:
-            ModelFileError: The configuration is missing or damaged.
-            InvalidConfigError: It asks for something that is not supported.
+            ModelFileError: the configuration is missing or damaged.
+            InvalidConfigError: it asks for something that is not supported.
         """
         ...

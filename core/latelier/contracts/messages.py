@@ -1,4 +1,4 @@
-"""Messages for people: errors of other code in one line, and how to install a plugin."""
+"""Human-readable messages: errors of other code in one line, and how to install a plugin."""
 
 _MAX_LENGTH = 500
 """Most characters of a message of another library that an error shows."""

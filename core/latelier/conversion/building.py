@@ -1,4 +1,4 @@
-"""From a preset to a model with fresh weights, to train or to try."""
+"""From a preset to a model with randomly initialized weights, to train or to try."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ def build(
     dtype: str | torch.dtype = "auto",
     atelier: Atelier | None = None,
 ) -> Pipeline:
-    """Return the pipeline of a preset, with fresh weights.
+    """Return the pipeline of a preset, with randomly initialized weights.
 
     Args:
         preset: a name of `latelier models presets`, or a YAML file of the same fields.
@@ -41,11 +41,11 @@ def build(
         atelier: where components are registered; the default one if None.
 
     Raises:
-        UnknownNameError: There is no such preset, or a plugin that it needs is not installed; the
-            error names the pip line.
-        InvalidConfigError, CompatibilityError: Its parts are invalid or do not fit together, or it
+        UnknownNameError: there is no such preset, or a plugin that it needs is not installed; the
+            error names the pip command.
+        InvalidConfigError, CompatibilityError: its parts are invalid or do not fit together, or it
             is a first stage alone.
-        InvalidInputError: There is no such device, precision or conditioner.
+        InvalidInputError: there is no such device, precision or conditioner.
     """
     found = read_preset(preset)
     if found.denoiser is None:
@@ -94,8 +94,8 @@ def build_model(
         atelier: where components are registered; the default one if None.
 
     Raises:
-        InvalidInputError: The destination exists, holds something else, or cannot be written.
-        LatelierError: See `build`.
+        InvalidInputError: the destination exists, holds something else, or cannot be written.
+        LatelierError: see `build`.
     """
     atelier = atelier or default_atelier()
     folder = expand_home(destination)

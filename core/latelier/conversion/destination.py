@@ -26,7 +26,7 @@ def check_destination(
         what: describes the known files.
 
     Raises:
-        InvalidInputError: The folder exists and may not be replaced, or cannot be made.
+        InvalidInputError: the folder exists and may not be replaced, or cannot be made.
     """
     with report_write_errors(folder):
         if not folder.exists():
@@ -55,7 +55,7 @@ def write_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty temporary folder; on success it becomes `folder`.
 
     Raises:
-        InvalidInputError: A file cannot be written; nothing is left of the folder.
+        InvalidInputError: a file cannot be written; nothing is left of the folder.
     """
     with report_write_errors(folder), atomic_folder(folder) as temporary:
         yield temporary

@@ -55,7 +55,7 @@ class ExportReport:
     Attributes:
         folder: of the exported model.
         components: folder -> class in diffusers.
-        notes: for people.
+        notes: human-readable.
     """
 
     folder: Path
@@ -82,10 +82,10 @@ def export_model(
         atelier: where components are registered; the default one if None.
 
     Raises:
-        UnknownNameError, ModelFileError: There is no such model, or it is damaged.
+        UnknownNameError, ModelFileError: there is no such model, or it is damaged.
         CompatibilityError: diffusers has no equivalent of the first stage, the denoiser or the
             process.
-        InvalidInputError: The destination exists, holds something else, or cannot be written.
+        InvalidInputError: the destination exists, holds something else, or cannot be written.
     """
     atelier = atelier or default_atelier()
     folder = expand_home(destination)

@@ -81,11 +81,11 @@ def import_model(
         options: for the importer.
 
     Raises:
-        ModelFileError: The source is missing, damaged, hostile or of an unknown format; its weights
+        ModelFileError: the source is missing, damaged, hostile or of an unknown format; its weights
             do not fit their configuration; or a plugin that it needs is not installed.
-        InvalidConfigError, CompatibilityError: The source asks for something that is not supported.
-        InvalidInputError: The destination exists, holds something else, or cannot be written.
-        UnknownNameError: There is no such importer, or it has no such option.
+        InvalidConfigError, CompatibilityError: the source asks for something that is not supported.
+        InvalidInputError: the destination exists, holds something else, or cannot be written.
+        UnknownNameError: there is no such importer, or it has no such option.
     """
     atelier = atelier or default_atelier()
     on_stage = on_stage or (lambda _: None)

@@ -148,8 +148,8 @@ def check_adapter(name: str, config: AdapterConfig, cross_attentions: Mapping[st
     missing = [f"'{layer}'" for layer in config.layers if layer not in cross_attentions]
     if missing:
         raise CompatibilityError(
-            f"adapter '{name}' has the layers {_list_some(missing)}, which this denoiser has not; "
-            f"its {len(cross_attentions)} cross-attentions have names such as "
+            f"adapter '{name}' has the layers {_list_some(missing)}, which this denoiser does not "
+            f"have; its {len(cross_attentions)} cross-attentions have names such as "
             f"'{next(iter(cross_attentions))}'"
         )
     different = [

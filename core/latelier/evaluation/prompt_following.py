@@ -79,7 +79,7 @@ def pair_with_predictions(prompts: Sequence[Prompt], prediction: Prediction) -> 
     """Pair prompt k with row k of a prediction.
 
     Raises:
-        ValueError: The numbers of prompts and of rows differ.
+        ValueError: the numbers of prompts and of rows differ.
     """
     orders = prediction.glyph.argsort(dim=1, descending=True).tolist()
     colors, kinds = prediction.color.argmax(1).tolist(), prediction.kind.argmax(1).tolist()

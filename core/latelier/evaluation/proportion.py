@@ -13,7 +13,7 @@ class Proportion:
     """The number of hits among independent trials.
 
     Raises:
-        ValueError: There are no trials, or more hits than trials.
+        ValueError: there are no trials, or more hits than trials.
     """
 
     hits: int

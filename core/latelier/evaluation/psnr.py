@@ -14,7 +14,7 @@ def psnr(images: Tensor, references: Tensor) -> Tensor:
     is, rounded to the levels 0..255. The PSNR of equal pictures is infinite.
 
     Raises:
-        InvalidInputError: The shapes differ, or are not those of a batch of pictures.
+        InvalidInputError: the shapes differ, or are not those of a batch of pictures.
     """
     if images.shape != references.shape or images.ndim != 4:
         raise InvalidInputError(

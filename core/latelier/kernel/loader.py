@@ -33,8 +33,8 @@ class PluginReport:
 
     Attributes:
         id: 'distribution:entry'.
-        state: "ok", or what went wrong. Then `cause` is a line for people, `fix` what they can do,
-            and `error` the exception, if there was one.
+        state: "ok", or the failure. Then `cause` is a human-readable line, `fix` says how to
+            fix it, and `error` is the exception, if there was one.
         seconds: duration of its import and registration.
         components: 'kind:id' of each component that it registered.
     """

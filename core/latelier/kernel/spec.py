@@ -94,7 +94,7 @@ def resolve(text: str, owner: str) -> Any:
         return getattr(import_module(module), attribute)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # a panic in an extension module is no Exception
+    except BaseException as error:  # a panic in an extension module is not an Exception
         raise PluginError(
             f"component '{owner}' cannot be loaded: '{text}' raised {format_error(error)}"
         ) from error

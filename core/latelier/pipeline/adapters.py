@@ -44,7 +44,7 @@ def find_adapter(name: str | Path, atelier: Atelier) -> tuple[AdapterSource, Sto
     """Return where the adapter called `name` is, registered or a folder, and its manifest.
 
     Raises:
-        InvalidInputError: `name` is no name or path.
+        InvalidInputError: `name` is not a name or path.
         UnknownNameError: no adapter of that name is registered, and there is no such folder.
         AmbiguousNameError: several distributions registered the name.
         ModelFileError: the folder holds no adapter, or a damaged one.
@@ -143,7 +143,8 @@ def attach(
         UnknownNameError: there is no such adapter; lists those that are registered.
         CompatibilityError: the adapter is for another denoiser; names the layers and widths.
         ModelFileError: a file of the adapter is missing, damaged or changed.
-        InvalidInputError: the scale is no number or below 0, or `adapter` is none of the three.
+        InvalidInputError: the scale is not a number or is below 0, or `adapter` is none of
+            the three.
     """
     if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 <= scale < math.inf:
         raise InvalidInputError(

@@ -52,7 +52,7 @@ def compose(
         defaults: of requests; at least the `size`.
         device: 'auto', 'cpu', 'cuda' ...
         dtype: 'auto', 'float32', 'bfloat16' ...
-        description: one line for people.
+        description: one human-readable line.
         atelier: its registries have the components; None: the default one.
 
     Raises:
@@ -173,7 +173,8 @@ def public_inputs(
     for name in feeds:
         if name not in conditioners:
             raise InvalidConfigError(
-                f"inputs feed '{name}', which is no conditioner. {suggestion(name, conditioners)}"
+                f"inputs feed '{name}', which is not a conditioner. "
+                f"{suggestion(name, conditioners)}"
             )
     for name in conditioners:
         if feeds.count(name) != 1 and not (name in inpainting and name not in feeds):

@@ -34,8 +34,8 @@ class PipelineParts:
         device: where the modules are.
         dtype: their precision.
         source: where the model was loaded from; None for one that was composed.
-        description: one line for people.
-        card: facts for people: data, licence, measures.
+        description: one human-readable line.
+        card: human-readable facts: data, licence, measures.
         adapters: by their public inputs.
         limits: of a request.
     """

@@ -1,4 +1,4 @@
-"""From a request to a plan: everything that a run does, decided before its first step."""
+"""Plan a run: turn a request into a complete plan before the first step."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -22,11 +22,10 @@ from latelier.pipeline.tiling.multidiffusion import Windowing, read_windowing
 from latelier.pipeline.tiling.tiled_first_stage import read_tile, with_tiles
 
 PIXELS_AT_ONCE = {"cpu": 256 * 256, "gpu": 1024 * 1024}
-"""Pixels of the pictures that are made at once by default. Beyond it more pictures are hardly
-faster, and memory grows with them."""
+"""Default number of pixels in a batch. Larger batches are hardly faster and need more memory."""
 
 FAR_BEYOND = 4
-"""How many times the trained size a picture has when a warning suggests windows."""
+"""A picture of this many times the trained size gets a warning that suggests windows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,18 +35,18 @@ class Plan:
     Attributes:
         request: the request, complete: what provenance records.
         inputs: conditioner -> its input for each row.
-        negative: the same of the negative inputs.
-        count: pictures of all batches.
-        batch: the pictures that this plan makes, of range(count).
+        negative: conditioner -> its negative input for each row.
+        count: number of pictures in all batches.
+        batch: indices in range(count) of the pictures that this plan makes.
         geometry: of a picture.
-        first_stage: that of the pipeline, working in tiles if need be.
-        init_image: what the run starts from; None for pure noise.
-        mask: what stays of `init_image`, for each of its rows; None where nothing is held.
-        windowing: how the picture is denoised in windows; None for one piece.
+        first_stage: the pipeline's, with tiling if the plan uses it.
+        init_image: the initial images; None for pure noise.
+        mask: the known area of each row of `init_image`; None if every cell may change.
+        windowing: how pictures are denoised in windows; None for one piece.
         sampler: with its options.
         guidance: with its options.
         sigmas: of the steps that run.
-        warnings: sentences for people.
+        warnings: human-readable sentences.
     """
 
     request: Request
@@ -101,13 +100,13 @@ class Plan:
             name: spread_rows(name, values, self.count)[pictures] for name, values in rows.items()
         }
 
-    def rows(self, of: int) -> list[int]:
-        """Return the row of each picture of the batch, of that many rows for all batches."""
-        return [k * of // self.count for k in self.batch]
+    def rows_of_batch(self, total: int) -> list[int]:
+        """Return the row index of each picture of the batch, from `total` rows of the run."""
+        return [k * total // self.count for k in self.batch]
 
 
 def make_plan(parts: PipelineParts, request: Request, *, trusted: bool = True) -> Plan:
-    """Return the plan of a run, and refuse what it could not do.
+    """Return the plan of a run, and reject a request that cannot run.
 
     Args:
         parts: the pipeline's, without unused adapters.
@@ -116,7 +115,7 @@ def make_plan(parts: PipelineParts, request: Request, *, trusted: bool = True) -
 
     Raises:
         UnknownNameError: a sampler, schedule or guidance that is not registered.
-        InvalidInputError: a value that cannot be used; says which, and what would be right.
+        InvalidInputError: a value is invalid; the error names it and says what is valid.
     """
     builder = parts.condition_builder()
     inputs = builder.read(request.inputs, trusted=trusted)
@@ -176,7 +175,7 @@ def _check_inputs(parts: PipelineParts, plan: Plan) -> None:
 
 
 def _held_mask(parts: PipelineParts, init: InitImage | None) -> InpaintMask | None:
-    """Return what stays, where it is held in the latents: with a model that does not inpaint."""
+    """Return the known area for a model that was not trained to inpaint; else None."""
     if init is None or init.mask is None or parts.inpainting_conditioners:
         return None
     return make_inpaint_mask(init.mask, parts.first_stage.config.downsampling)
@@ -222,7 +221,7 @@ def _choose_size(
 
 
 def _check_seeds(seed: int, count: int) -> None:
-    """Refuse a seed with which the last picture would have none."""
+    """Reject a seed that overflows for the last picture."""
     if seed + count > 2**63:
         raise InvalidInputError(
             f"seed: picture k has seed + k, and {seed} + {count - 1} is above 2^63 - 1; the "
@@ -257,8 +256,8 @@ def _inpainting_inputs(
     for name in parts.inpainting_conditioners:
         if name in inputs:
             raise InvalidInputError(
-                f"mask: the conditioner '{name}' takes init_image and mask, and has another input; "
-                "give one of the two",
+                f"mask: the conditioner '{name}' takes init_image and mask, and its own input is "
+                "given too; give one of the two",
                 field="mask",
             )
         model = parts.conditioners[name].Input

@@ -201,7 +201,7 @@ class Request(Frozen):
 
 
 KEYWORDS = frozenset(Request.model_fields) - {"inputs"}
-"""The keywords of `Pipeline.generate` that are no public inputs."""
+"""The keywords of `Pipeline.generate` that are not public inputs."""
 
 
 class Limits(Frozen):
@@ -237,7 +237,7 @@ def read_limits(environment: Mapping[str, str] = os.environ) -> Limits:
     """Return the limits of this process: LATELIER_MAX_PIXELS and LATELIER_MAX_PICTURES.
 
     Raises:
-        InvalidConfigError: a variable that is no whole number above 0.
+        InvalidConfigError: a variable is not a whole number above 0.
     """
     variables = {name: f"LATELIER_MAX_{name.upper()}" for name in Limits.model_fields}
     values = {name: environment[key] for name, key in variables.items() if environment.get(key)}

@@ -107,11 +107,11 @@ def _encode_init(parts: PipelineParts, plan: Plan) -> InpaintState | None:
     pictures = plan.init_image.init_image
     place = parts.device, parts.dtype
     images, latents = encode_init_images(
-        pictures, plan.rows(len(pictures)), plan.first_stage, *place
+        pictures, plan.rows_of_batch(len(pictures)), plan.first_stage, *place
     )
     mask = plan.mask
     if mask is not None:
-        mask = mask.select(plan.rows(len(mask.known)), parts.device)
+        mask = mask.select(plan.rows_of_batch(len(mask.known)), parts.device)
     return InpaintState(images, latents, plan.init_image.strength, mask)
 
 

@@ -23,9 +23,9 @@ class PresetPart(Frozen):
 
 
 class Preset(Frozen):
-    """A model that `compose` can build, and a description for people."""
+    """A model that `compose` can build, and a human-readable description."""
 
-    description: str = Field(default="", description="one line for people, with the source")
+    description: str = Field(default="", description="one human-readable line, with the source")
     task: str = Field(default="", description="its inputs, such as 'text to image'")
     first_stage: PresetPart
     denoiser: PresetPart | None = Field(default=None, description="None: a first stage alone")

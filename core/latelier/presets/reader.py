@@ -25,8 +25,8 @@ def read_preset(name: str | Path) -> Preset:
     some fields changed.
 
     Raises:
-        UnknownNameError: There is no preset of that name; the error suggests the nearest.
-        InvalidConfigError: The file is missing or no YAML, or a field is invalid.
+        UnknownNameError: there is no preset of that name; the error suggests the nearest.
+        InvalidConfigError: the file is missing or not YAML, or a field is invalid.
     """
     path = _find(name)
     values = read_yaml(path)

@@ -39,12 +39,12 @@ def train_adapter(
     """Train an adapter and its conditioner, and write both to `config.out`/result.
 
     Raises:
-        UnknownNameError: The model, the conditioner or an input is not found.
-        CompatibilityError: The denoiser has no cross-attention, the conditioner gives no stream,
+        UnknownNameError: the model, the conditioner or an input is not found.
+        CompatibilityError: the denoiser has no cross-attention, the conditioner gives no stream,
             or the name is taken.
-        ModelFileError: The model cannot be read.
-        InvalidConfigError: A part of the configuration is invalid, or `out` and `resume` disagree.
-        InvalidInputError: The name is invalid, or a keyword of `generate`.
+        ModelFileError: the model cannot be read.
+        InvalidConfigError: a part of the configuration is invalid, or `out` and `resume` disagree.
+        InvalidInputError: the name is invalid, or a keyword of `generate`.
     """
     atelier = atelier or default_atelier()
     # build and check everything before anything is written

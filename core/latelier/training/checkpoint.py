@@ -65,7 +65,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        ModelFileError: A file of the checkpoint is missing or damaged.
+        ModelFileError: a file of the checkpoint is missing or damaged.
     """
     try:
         state = json.loads((path / "state.json").read_text(encoding="utf-8"))

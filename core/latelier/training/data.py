@@ -16,7 +16,7 @@ def make_dataset(config: DataConfig, seed: int, length: int) -> Dataset[Any]:
     """Return a data set of the first `length` scenes of a seed.
 
     Raises:
-        InvalidConfigError: A field of `config.config` is invalid.
+        InvalidConfigError: a field of `config.config` is invalid.
     """
     return EmojiScenes(validate(SceneConfig, config.config, "data.config"), seed, length)
 

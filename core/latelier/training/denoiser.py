@@ -42,10 +42,10 @@ def train_denoiser(
     """Train a denoiser and write a complete pipeline to `config.out`/result.
 
     Raises:
-        UnknownNameError: A component is not registered, or the first stage or model not found.
-        CompatibilityError: The components do not fit together.
-        ModelFileError: The first stage cannot be read.
-        InvalidConfigError: A part of the configuration is invalid, `out` and `resume` disagree, or
+        UnknownNameError: a component is not registered, or the first stage or model not found.
+        CompatibilityError: the components do not fit together.
+        ModelFileError: the first stage cannot be read.
+        InvalidConfigError: a part of the configuration is invalid, `out` and `resume` disagree, or
             the model to start from has another configuration.
     """
     atelier = atelier or default_atelier()
@@ -145,7 +145,7 @@ def _load_initial_weights(
     """Load the weights of the model `name` into components, and store its assets in `out`.
 
     Raises:
-        InvalidConfigError: The model lacks a component, or has it with another configuration.
+        InvalidConfigError: the model lacks a component, or has it with another configuration.
     """
     model = load(name, device="cpu", dtype="float32", atelier=atelier)
     available = {"denoiser": model.denoiser_component, **model.conditioner_components}

@@ -37,9 +37,9 @@ def train_first_stage(
     """Train a first stage and write it as a component folder to `config.out`/result.
 
     Raises:
-        UnknownNameError: The first stage is not registered.
-        CompatibilityError: The first stage has no Gaussian posterior, which this training needs.
-        InvalidConfigError: A part of the configuration is invalid, or `out` and `resume` disagree.
+        UnknownNameError: the first stage is not registered.
+        CompatibilityError: the first stage has no Gaussian posterior, which this training needs.
+        InvalidConfigError: a part of the configuration is invalid, or `out` and `resume` disagree.
     """
     atelier = atelier or default_atelier()
     choice = config.first_stage

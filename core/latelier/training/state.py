@@ -104,7 +104,7 @@ class TrainingState:
         """Restore the state from a checkpoint.
 
         Raises:
-            ModelFileError: The checkpoint cannot be read.
+            ModelFileError: the checkpoint cannot be read.
         """
         checkpoint = load_checkpoint(path)
         trained = self._objective.trained
@@ -149,7 +149,7 @@ def make_fabric(config: Training) -> Fabric:
     """Return Lightning Fabric for a configuration.
 
     Raises:
-        InvalidConfigError: This machine lacks the accelerator, or it lacks the precision.
+        InvalidConfigError: this machine lacks the accelerator, or it lacks the precision.
     """
     try:
         return Fabric(accelerator=config.accelerator, devices=1, precision=config.precision)

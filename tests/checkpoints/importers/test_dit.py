@@ -1,4 +1,4 @@
-"""Folders of diffusers' DiTPipeline become our transformer, with the published numbers.
+"""The folders of diffusers' DiTPipeline become our transformer, with the published numbers.
 
 The reference is diffusers' own model, with the two numbers put right in which it differs from the
 published one: the sinusoids of the timestep, and the epsilon of the feed-forward's norm.

@@ -278,7 +278,7 @@ def test_options_that_cannot_be_used(
 
 def test_a_base_that_is_no_unet(file: Path, tmp_path: Path, built_ins: Atelier) -> None:
     (tmp_path / "latelier.json").write_text('{"denoiser": {"id": "latelier/transformer"}}')
-    with pytest.raises(InvalidConfigError, match="is no UNet"):
+    with pytest.raises(InvalidConfigError, match="is not a UNet"):
         imported(file, tmp_path / "out", built_ins, base=str(tmp_path))
 
 

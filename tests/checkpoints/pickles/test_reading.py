@@ -1,4 +1,4 @@
-"""Checkpoints of torch, as they are found in the wild, become the tensors that they hold."""
+"""PyTorch checkpoints, as they are found in the wild, become the tensors that they hold."""
 
 import sys
 import types
@@ -158,7 +158,7 @@ def test_safetensors_are_taken_as_they_are(tmp_path):
         ({"state_dict": {}}, "holds no tensors by name"),
         ({"a": 1}, "holds no tensors by name"),
         ({"x" * 600: noise(2)}, "has the name"),
-        ({"w": noise(4, 4).to_sparse()}, "is no plain tensor"),
+        ({"w": noise(4, 4).to_sparse()}, "is not a plain tensor"),
         ({f"w{i}": t for i, t in enumerate([noise(4000)] * 9)}, "larger than the file"),
     ],
 )

@@ -91,7 +91,7 @@ def component(tmp_path, built_ins):
 def test_a_component_alone_is_shown_as_one(cli, component):
     done = cli("models", "show", component)
     assert done.status == 0
-    assert "is no model: it holds a first stage alone" in done.out
+    assert "is not a model: it holds a first stage alone" in done.out
     assert "first_stage: latelier/autoencoder_kl" in done.out
     shown = json.loads(cli("models", "show", component, "--json").out)
     assert shown["alone"] == "first_stage"

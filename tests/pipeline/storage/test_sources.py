@@ -91,7 +91,7 @@ def test_the_manifest_and_the_files_that_it_names_are_fetched_from_the_hub(
 
 def test_a_repository_that_holds_no_model(model, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(tmp_path))
-    with pytest.raises(ModelFileError, match="'someone/model' on the hub is no latelier model"):
+    with pytest.raises(ModelFileError, match="'someone/model' on the hub is not a latelier model"):
         find("someone/model")
 
 

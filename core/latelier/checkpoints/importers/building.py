@@ -42,8 +42,8 @@ def build_part(
         ignore: names of tensors to pass over if the component does not take them.
 
     Raises:
-        ModelFileError: Its plugin is not installed, or the weights do not fit its configuration.
-        InvalidConfigError: The installed plugin refuses the configuration.
+        ModelFileError: its plugin is not installed, or the weights do not fit its configuration.
+        InvalidConfigError: the installed plugin refuses the configuration.
     """
     kind = kind_of(place)
     registry = atelier.registry(kind)
@@ -61,7 +61,7 @@ def build_adapter(parts: Mapping[str, ImportedPart], name: str, atelier: Atelier
     """Return the adapter of the parts "adapter" and "conditioner".
 
     Raises:
-        ModelFileError, InvalidConfigError: See `build_part`.
+        ModelFileError, InvalidConfigError: see `build_part`.
     """
     part = parts["adapter"]
     config = validate(AdapterConfig, part.config, "adapter")

@@ -22,8 +22,8 @@ def choose_importer(
         atelier: where importers are registered.
 
     Raises:
-        ModelFileError: No importer recognises the source, or several do.
-        UnknownNameError: There is no importer of that name, or it has no such option.
+        ModelFileError: no importer recognises the source, or several do.
+        UnknownNameError: there is no importer of that name, or it has no such option.
     """
     registry = atelier.importers
     if name is not None:
@@ -49,8 +49,8 @@ def run_importer(id_: str, importer: Importer, source: ImportSource) -> Imported
     """Return the model that an importer reads in a source.
 
     Raises:
-        ModelFileError: The weights do not fit their configuration, or that is malformed.
-        InvalidConfigError: The configuration asks for something that is not supported.
+        ModelFileError: the weights do not fit their configuration, or that is malformed.
+        InvalidConfigError: the configuration asks for something that is not supported.
     """
     with _report_malformed_config(id_, source):
         return importer.read(source)
@@ -60,7 +60,7 @@ def check_config(id_: str, importer: Importer, source: ImportSource) -> None:
     """Let an importer that can do so refuse a source by its configuration alone.
 
     Raises:
-        ModelFileError, InvalidConfigError: See `run_importer`.
+        ModelFileError, InvalidConfigError: see `run_importer`.
     """
     if isinstance(importer, ConfigChecker):
         with _report_malformed_config(id_, source):

@@ -20,13 +20,13 @@ def has_null_row(rows: int, option: Any = None) -> bool:
         option: the option 'null_class'; None: it does where there are 1001 rows.
 
     Raises:
-        InvalidConfigError: The option is neither true nor false.
+        InvalidConfigError: the option is neither true nor false.
     """
     return rows == IMAGENET_WITH_NULL if option is None else require_bool("null_class", option)
 
 
 def null_row_note(rows: int, has_null: bool) -> str:
-    """Return a note for people about the last row."""
+    """Return a human-readable note about the last row."""
     last = "the last stands for no class" if has_null else "none of them for no class"
     return f"the table of classes has {rows} rows, {last}"
 

@@ -1,6 +1,6 @@
 """CLIP's text encoder as a component of the plugin latelier-transformers.
 
-The plugin is not imported here. If it is not installed, building the part names the pip line.
+The plugin is not imported here. If it is not installed, building the part names the pip command.
 """
 
 from collections.abc import Callable, Mapping

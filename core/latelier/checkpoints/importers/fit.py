@@ -30,7 +30,7 @@ def check_fit(
         find_presets: looks for configurations that fit.
 
     Raises:
-        ModelFileError: They are not. The error names up to ten tensors for each fault, and the
+        ModelFileError: they are not. The error names up to ten tensors for each fault, and the
             presets that fit.
     """
     faults = list_faults(found, expected)
@@ -54,7 +54,7 @@ def refuse_leftovers(what: str, names: Iterable[str], ignore: Any = ()) -> tuple
         ignore: the option `ignore_leftovers`; see `select_ignored`.
 
     Raises:
-        ModelFileError: Other tensors are left over; the error names up to ten.
+        ModelFileError: other tensors are left over; the error names up to ten.
         InvalidConfigError: `ignore` holds something else than names.
     """
     leftovers = set(names)
@@ -84,5 +84,5 @@ def select_ignored(names: Iterable[str], ignore: Any) -> set[str]:
 
 
 def ignored_notes(names: Collection[str]) -> tuple[str, ...]:
-    """Return a note for people on tensors that were passed over, or ()."""
+    """Return a human-readable note on tensors that were passed over, or ()."""
     return tuple(f"{text} by request" for text in list_names("tensors ignored", names))

@@ -33,7 +33,7 @@ class Located:
 
     Attributes:
         path: of the file or folder.
-        name: for people; that of a repository ends in its commit.
+        name: human-readable; that of a repository ends in its commit.
         configured: whether the configurations are there already, and the weights are not.
         repository: owner/name on the hub; None for a path.
         missing: files of the repository that `fetch_weights` fetches.
@@ -49,7 +49,7 @@ class Located:
         """Fetch the weights of a repository; of a path there is nothing to fetch.
 
         Raises:
-            ModelFileError: The hub cannot be reached.
+            ModelFileError: the hub cannot be reached.
         """
         if self.repository is not None and self.missing:
             fetch(self.repository, self.name.rpartition("@")[2], self.missing)
@@ -63,7 +63,7 @@ def locate(source: str) -> Located:
     fetched earlier is used.
 
     Raises:
-        ModelFileError: There is no such path, and the hub has no such model or cannot be reached.
+        ModelFileError: there is no such path, and the hub has no such model or cannot be reached.
     """
     path = expand_home(source)
     if path.exists():
@@ -101,7 +101,7 @@ def only_checkpoint(repository: str, files: Sequence[str]) -> str:
     """Return the one checkpoint in a repository.
 
     Raises:
-        ModelFileError: There are several, or none.
+        ModelFileError: there are several, or none.
     """
     found = [path for path in files if path.endswith(WEIGHTS)]
     if len(found) != 1:

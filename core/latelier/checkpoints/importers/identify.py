@@ -31,12 +31,12 @@ def identify(source: ImportSource) -> str:
     """Return what a source is that no importer recognises, and what to do.
 
     Raises:
-        ModelFileError: The file is damaged, or cannot be read.
+        ModelFileError: the file is damaged, or cannot be read.
     """
     path = source.path
     if path.is_file() and not is_weight_file(path):
         foreign = explain_foreign(path)
-        return foreign or "is neither a safetensors file, nor a checkpoint of torch, nor a folder"
+        return foreign or "is neither a safetensors file, nor a PyTorch checkpoint, nor a folder"
     shapes = source.shapes()
     if path.is_dir() and not shapes:
         return (

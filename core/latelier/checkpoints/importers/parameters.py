@@ -11,7 +11,7 @@ def require_bool(name: str, value: Any) -> bool:
     """Return the value of an option that is true or false.
 
     Raises:
-        InvalidConfigError: The value is anything else, such as the text "False".
+        InvalidConfigError: the value is anything else, such as the text "False".
     """
     if not isinstance(value, bool):
         raise InvalidConfigError(f"option '{name}': expected true or false, got {value!r:.80}")
@@ -22,7 +22,7 @@ def unknown_params(name: str, params: Mapping[str, Any], known: Collection[str])
     """Return the unknown parameters of a class that has many forks.
 
     Raises:
-        InvalidConfigError: An unknown parameter is a misspelt known one.
+        InvalidConfigError: an unknown parameter is a misspelt known one.
     """
     unknown = [key for key, value in params.items() if key not in known and value is not None]
     for key in unknown:
@@ -51,7 +51,7 @@ def pick_params(
         ignored: parameters that do not change the output of the model.
 
     Raises:
-        InvalidConfigError: A parameter is unknown, or a fixed one has another value.
+        InvalidConfigError: a parameter is unknown, or a fixed one has another value.
     """
     for key, value in params.items():
         if key in wanted or key in ignored or (key not in fixed and value is None):

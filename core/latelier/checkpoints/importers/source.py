@@ -1,4 +1,4 @@
-"""The source of an import: a file with its YAML, a folder of both, or a folder of diffusers."""
+"""The source of an import: a file with its YAML, a folder of both, or a diffusers folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class LocalSource:
         A file of another format has none, since a plugin may know more about it.
 
         Raises:
-            ModelFileError: See `weight_files.as_safetensors`.
+            ModelFileError: see `weight_files.as_safetensors`.
         """
         if self.file is None or not is_weight_file(self.file):
             return {}
@@ -51,7 +51,7 @@ class LocalSource:
         """Return the tensors, mapped from disk; none without a file of weights.
 
         Raises:
-            ModelFileError: See `weight_files.as_safetensors`.
+            ModelFileError: see `weight_files.as_safetensors`.
         """
         return self.tensors_of(self.file) if self.file else {}
 
@@ -59,7 +59,7 @@ class LocalSource:
         """Return the tensors of another file, mapped from disk.
 
         Raises:
-            ModelFileError: See `weight_files.as_safetensors`.
+            ModelFileError: see `weight_files.as_safetensors`.
         """
         return tensors_of(path, self.copies)
 
@@ -67,7 +67,7 @@ class LocalSource:
         """Return the content of a file in the folder of the weights; None where it is missing.
 
         Raises:
-            ModelFileError: The file is large, or cannot be read.
+            ModelFileError: the file is large, or cannot be read.
         """
         folder = self.path if self.path.is_dir() else self.path.parent
         path = folder / name
@@ -85,12 +85,12 @@ def open_source(path: Path, config: Path | None, options: Mapping[str, Any]) -> 
     """Return the source at `path`.
 
     Args:
-        path: a file of weights; a folder of one such file and a YAML; or a folder of diffusers.
+        path: a file of weights; a folder of one such file and a YAML; or a diffusers folder.
         config: the YAML; None: the one in the folder of the weights.
         options: for the importer.
 
     Raises:
-        ModelFileError: There is nothing to import, or more than one thing; or the YAML is damaged.
+        ModelFileError: there is nothing to import, or more than one thing; or the YAML is damaged.
     """
     if not path.exists():
         raise ModelFileError(f"{path}: not found")
@@ -101,7 +101,7 @@ def open_source(path: Path, config: Path | None, options: Mapping[str, Any]) -> 
 
 
 def _find_weights(folder: Path) -> Path | None:
-    """Return the one file of weights in a folder; None in a folder of diffusers."""
+    """Return the one file of weights in a folder; None in a diffusers folder."""
     if any((folder / name).is_file() for name in ("model_index.json", "config.json")):
         return None
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in WEIGHTS)

@@ -25,7 +25,7 @@ def rebuild_file(values: Mapping[str, Any], name: str, what: str) -> bytes:
         what: the path of the tokenizer.json, for errors.
 
     Raises:
-        ModelFileError: The tokenizer is of another kind, or damaged.
+        ModelFileError: the tokenizer is of another kind, or damaged.
     """
     try:
         return _REBUILD[name](values["model"]).encode()

@@ -19,7 +19,7 @@ def read_header(path: Path) -> dict[str, dict[str, Any]]:
     refused.
 
     Raises:
-        ModelFileError: The file is missing or damaged.
+        ModelFileError: the file is missing or damaged.
     """
     text = _read_header_text(path)
     try:

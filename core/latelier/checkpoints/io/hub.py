@@ -13,7 +13,7 @@ _NAME = re.compile(
 
 
 _FILE_SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx", ".json")
-"""Ends of paths of files: folder/FILE is no repository."""
+"""Ends of paths of files: folder/FILE is not a repository."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def list_files(name: HubName) -> list[str]:
     """Return the paths of all files in a repository.
 
     Raises:
-        ModelFileError: The repository is missing, or the hub cannot be reached.
+        ModelFileError: the repository is missing, or the hub cannot be reached.
     """
     import huggingface_hub
 
@@ -63,7 +63,7 @@ def fetch(repository: str, revision: str | None, files: Sequence[str]) -> Path:
         files: paths in the repository.
 
     Raises:
-        ModelFileError: The repository is missing, or the hub cannot be reached.
+        ModelFileError: the repository is missing, or the hub cannot be reached.
     """
     import huggingface_hub
 
@@ -81,7 +81,7 @@ def find_fetched(name: HubName) -> Path:
     """Return the folder of a repository that was fetched earlier, without the network.
 
     Raises:
-        ModelFileError: It was not fetched.
+        ModelFileError: it was not fetched.
     """
     import huggingface_hub
 

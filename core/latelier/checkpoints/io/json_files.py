@@ -16,7 +16,7 @@ def read_json(path: Path, model: type[M]) -> M:
     """Return the content of a file as a `model`.
 
     Raises:
-        ModelFileError: The file is missing, is no JSON, or does not fit the model.
+        ModelFileError: the file is missing, is not JSON, or does not fit the model.
     """
     return validate(model, read_json_object(path), str(path), ModelFileError)
 
@@ -25,7 +25,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file.
 
     Raises:
-        ModelFileError: The file is missing or damaged, or holds no object.
+        ModelFileError: the file is missing or damaged, or holds no object.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

@@ -28,7 +28,7 @@ def verify(path: Path, sha256: str, *, use_cache: bool = True) -> Path:
         use_cache: whether an earlier match of a large file counts.
 
     Raises:
-        ModelFileError: The file is missing or does not match.
+        ModelFileError: the file is missing or does not match.
     """
     try:
         status = path.stat()

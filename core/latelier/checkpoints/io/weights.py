@@ -28,7 +28,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """Write tensors atomically as safetensors and return the SHA-256 of the file.
 
     Raises:
-        OSError: The file cannot be written; nothing is left of it.
+        OSError: the file cannot be written; nothing is left of it.
     """
     with atomic_file(path) as temporary:
         temporary.touch()
@@ -45,7 +45,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a safetensors file, mapped from disk, on the CPU.
 
     Raises:
-        ModelFileError: The file is missing or damaged.
+        ModelFileError: the file is missing or damaged.
     """
     read_header(path)
     try:
@@ -64,7 +64,7 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> No
         what: where the tensors come from, for errors.
 
     Raises:
-        ModelFileError: Names or shapes differ, or integers meet floating-point numbers. Nothing is
+        ModelFileError: names or shapes differ, or integers meet floating-point numbers. Nothing is
             assigned then.
     """
     expected = module.state_dict()

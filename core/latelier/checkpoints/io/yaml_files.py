@@ -14,7 +14,7 @@ def read_yaml(path: Path, error: type[LatelierError] = InvalidConfigError) -> di
     """Return the mapping in a YAML file. Tags that would construct objects are refused.
 
     Raises:
-        LatelierError: Of the type `error`: the file is missing, damaged or larger than a
+        LatelierError: of the type `error`: the file is missing, damaged or larger than a
             configuration, or holds no mapping.
     """
     try:

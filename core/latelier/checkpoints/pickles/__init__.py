@@ -1,1 +1,1 @@
-"""Reading checkpoints of torch, which are pickles, without running them."""
+"""Reading PyTorch checkpoints, which are pickles, without running them."""

@@ -23,7 +23,7 @@ class Archive:
     torch does not compress its entries. A compressed one is refused: it could grow without bound.
 
     Raises:
-        ModelFileError: The archive is damaged, or not as torch writes it.
+        ModelFileError: the archive is damaged, or not as torch writes it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,7 +38,7 @@ class Archive:
         pickles = [name for name in self._entries if name.endswith("/data.pkl")]
         is_script = any(name.endswith("/constants.pkl") for name in self._entries)
         if len(pickles) != 1 or is_script:
-            raise ModelFileError(f"{path}: is no checkpoint of torch: {_explain(self._entries)}")
+            raise ModelFileError(f"{path}: is not a PyTorch checkpoint: {_explain(self._entries)}")
         self._check(entries)
         self._root = pickles[0].removesuffix("data.pkl")
         with path.open("rb") as opened:
@@ -51,7 +51,7 @@ class Archive:
         """Return the pickle.
 
         Raises:
-            ModelFileError: It is larger than the pickle of any model.
+            ModelFileError: it is larger than the pickle of any model.
         """
         name = f"{self._root}data.pkl"
         if self._entries[name].file_size > MAX_PICKLE_BYTES:
@@ -62,7 +62,7 @@ class Archive:
         """Return the numbers (count,) of a storage, mapped from disk.
 
         Raises:
-            ModelFileError: The storage is missing, or has another length.
+            ModelFileError: the storage is missing, or has another length.
         """
         entry = self._entries.get(f"{self._root}data/{key}")
         if entry is None or entry.file_size != count * dtype.itemsize:

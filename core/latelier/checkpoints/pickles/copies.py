@@ -33,7 +33,7 @@ def convert_in_subprocess(path: Path, destination: Path) -> None:
     """Write the weights of a pickle to a safetensors file; see `worker`.
 
     Raises:
-        ModelFileError: The pickle is damaged or hostile, or takes more memory or time than its size
+        ModelFileError: the pickle is damaged or hostile, or takes more memory or time than its size
             explains.
     """
     command = [sys.executable, "-I", "-c", WORKER_PROGRAM, json.dumps(sys.path)]
@@ -74,7 +74,7 @@ class ConvertedCopies:
         """Return the safetensors copy of a pickle.
 
         Raises:
-            ModelFileError: See `convert_in_subprocess`; or the copy cannot be written.
+            ModelFileError: see `convert_in_subprocess`; or the copy cannot be written.
         """
         key = path.resolve()
         if key not in self._copies:

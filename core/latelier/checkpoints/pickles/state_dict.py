@@ -46,7 +46,7 @@ def state_dict_in(tree: Any, what: str, length: int) -> dict[str, Tensor]:
         length: bytes of the file.
 
     Raises:
-        ModelFileError: There are no tensors, one is no plain tensor, or they are larger than the
+        ModelFileError: there are no tensors, one is not a plain tensor, or they are larger than the
             file can hold.
     """
     tensors = _find(tree)
@@ -56,7 +56,7 @@ def state_dict_in(tree: Any, what: str, length: int) -> dict[str, Tensor]:
         if len(name) > _MAX_NAME or not name.isprintable():
             raise ModelFileError(f"{what}: a tensor has the name {name[:40]!r}")
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
-            raise ModelFileError(f"{what}: '{name}' is no plain tensor")
+            raise ModelFileError(f"{what}: '{name}' is not a plain tensor")
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     if size > _MAX_GROWTH * length:
         raise ModelFileError(f"{what}: its tensors are larger than the file can hold")

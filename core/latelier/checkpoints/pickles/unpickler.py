@@ -35,7 +35,7 @@ def unpickle(archive: Archive) -> Any:
     """Return the content of a checkpoint's pickle, its storages mapped from disk.
 
     Raises:
-        pickle.UnpicklingError, ModelFileError: The pickle is damaged, or does what no checkpoint
+        pickle.UnpicklingError, ModelFileError: the pickle is damaged, or does what no checkpoint
             does.
     """
     try:

@@ -36,7 +36,7 @@ def convert(source: Path, destination: Path) -> None:
     """Write the tensors of a checkpoint as safetensors.
 
     Raises:
-        ModelFileError: The checkpoint is damaged or hostile, or holds no tensors.
+        ModelFileError: the checkpoint is damaged or hostile, or holds no tensors.
     """
     tensors = state_dict_in(load_any(source), str(source), source.stat().st_size)
     write_weights(destination, tensors)
@@ -46,7 +46,7 @@ def load_any(path: Path) -> Any:
     """Return the content of a checkpoint, by torch's weights-only reader or else by `unpickle`.
 
     Raises:
-        ModelFileError: Neither can read it.
+        ModelFileError: neither can read it.
     """
     archive = Archive(path) if zipfile.is_zipfile(path) else None
     try:

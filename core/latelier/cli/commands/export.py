@@ -21,7 +21,7 @@ def export(
     format: Annotated[  # noqa: A002
         str, typer.Option("--format", metavar="FORMAT", help="diffusers.")
     ] = "diffusers",
-    force: Annotated[bool, typer.Option("--force", help="Replace a folder of diffusers.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a diffusers folder.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a model as another program loads it."""

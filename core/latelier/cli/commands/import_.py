@@ -53,7 +53,7 @@ def import_(
 ) -> None:
     """Make a model of published weights.
 
-    Known formats are checkpoints of CompVis and Stable Diffusion, folders of diffusers, and
+    Known formats are checkpoints of CompVis and Stable Diffusion, diffusers folders, and
     IP-Adapters.
 
     Pickles are read in a subprocess under limits, and nothing in them is run.
@@ -82,7 +82,7 @@ def read_import_options(texts: Sequence[str]) -> dict[str, Any]:
     """Return name -> value of 'NAME=VALUE'. A VALUE is JSON if it can be parsed, else text.
 
     Raises:
-        InvalidInputError: A text is not NAME=VALUE, or repeats a name.
+        InvalidInputError: a text is not NAME=VALUE, or repeats a name.
     """
     from latelier.cli.support.values import json_or_text
     from latelier.contracts.errors import InvalidInputError

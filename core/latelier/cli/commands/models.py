@@ -94,7 +94,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
     elif kind == "model":
         _show_model(about)
     else:
-        show_line(f"{name} is no model: it holds a {kind.replace('_', ' ')} alone")
+        show_line(f"{name} is not a model: it holds a {kind.replace('_', ' ')} alone")
         _show_components(about["components"])
 
 

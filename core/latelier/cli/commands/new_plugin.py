@@ -30,7 +30,7 @@ def new(
     if name in registry.names():
         raise InvalidInputError(
             f"'{name}' is already a {kind} of {registry.spec(name).distribution}; choose another "
-            "name, or everybody has to write the full id"
+            "name, or users must type the full id"
         )
     path = write_plugin(name, kind, folder, author)
     show_line(path)

@@ -39,7 +39,7 @@ def lock(
     policy = read_policy()
     path = output or policy.lock or Path("latelier.lock")
     if path.exists():
-        read_lock(path)  # a file that is no lock is an error, and stays as it is
+        read_lock(path)  # a file that is not a lock is an error, and stays as it is
     plugins = fingerprint_all(_admitted_distributions(policy))
     try:
         write_lock(path, plugins)

@@ -69,7 +69,7 @@ def build(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a folder that is there.")] = False,
 ) -> None:
-    """Make the model of a preset with fresh weights, to train or to try.
+    """Make the model of a preset with randomly initialized weights, to train or to try.
 
     A first stage alone becomes a component, which `latelier train` takes.
     """

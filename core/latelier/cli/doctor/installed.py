@@ -24,7 +24,7 @@ def find_installed(names: Sequence[str], known: Sequence[str] = ()) -> "list[Can
 
     Args:
         names: 'distribution' or 'distribution:entry'.
-        known: further names that are no error although nothing installed has them.
+        known: further names that are not an error although nothing installed has them.
 
     Raises:
         UnknownNameError: nothing installed has a name.

@@ -14,7 +14,7 @@ def read_parts(folder: Path) -> tuple[str, "dict[str, StoredComponent]"]:
     """Return what a folder holds ("model", "adapter" or a kind of component), and its parts.
 
     Raises:
-        ModelFileError: The folder holds none of these, or a damaged one.
+        ModelFileError: the folder holds none of these, or a damaged one.
     """
     from latelier.checkpoints.io.json_files import read_json
     from latelier.checkpoints.manifests import (
@@ -89,7 +89,7 @@ def count_bytes(files: "Iterable[StoredFile]", folder: Path) -> int:
     """Return the size of files together.
 
     Raises:
-        ModelFileError: A file is missing.
+        ModelFileError: a file is missing.
     """
     from latelier.contracts.errors import ModelFileError
 

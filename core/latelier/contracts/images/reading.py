@@ -59,7 +59,7 @@ def explain_unreadable(error: Exception) -> str:
     import PIL
 
     if isinstance(error, PIL.UnidentifiedImageError):
-        return "its content is no known image format"
+        return "its content is not a known image format"
     return getattr(error, "strerror", None) or str(error)
 
 

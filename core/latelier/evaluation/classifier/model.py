@@ -61,7 +61,7 @@ class SceneClassifier(nn.Module):
         """Classify pictures (B, 3, 64, 64) in [-1, 1].
 
         Raises:
-            InvalidInputError: The pictures have another shape.
+            InvalidInputError: the pictures have another shape.
         """
         if images.shape[1:] != (3, SIDE, SIDE):
             raise InvalidInputError(
@@ -117,7 +117,7 @@ def load_classifier(path: Path) -> SceneClassifier:
     """Load weights that `save_classifier` wrote, widened to float32, in evaluation mode.
 
     Raises:
-        ModelFileError: The file is missing, damaged or of another module.
+        ModelFileError: the file is missing, damaged or of another module.
     """
     with meta_device():
         classifier = SceneClassifier()

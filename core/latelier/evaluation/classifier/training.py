@@ -43,7 +43,7 @@ class ClassifierTraining(Frozen):
         default=0.05, ge=0, lt=1, description="label smoothing of the glyph loss"
     )
     workers: int = Field(default=2, ge=0, description="processes that render scenes")
-    log_every: int = Field(default=50, ge=1, description="steps between two log lines")
+    log_every: int = Field(default=50, ge=1, description="logging interval in steps")
 
     @model_validator(mode="after")
     def _check_scenes(self) -> "ClassifierTraining":

@@ -5,12 +5,12 @@ other layers run in tiles one after the other, with the group-norm statistics of
 there is no seam to blend. Tiles bound the memory of the device; the maps between layers are stored
 in main memory, and grow with the picture.
 
-"exact": agrees with the whole within rounding: 1e-4 of the greatest value is promised, 1e-6 is
+"exact": equals untiled within rounding: 1e-4 of the greatest value is promised, 1e-6 is
     usual. At most 2.5 times the largest map of the network's own width is stored (kl-f8: 128
     channels at the picture's size); one call on the whole map holds 6 times as much and more.
-"fast": at least 45 dB from the whole (peak to peak 2), 53 dB and more as measured. It does not
-    compute a convolution of each level twice, as the exact mode does, and stores the maps between
-    layers in 16 bits: 2 times the map above.
+"fast": PSNR of at least 45 dB against untiled (peak to peak 2); measured: 53 dB and more.
+    It does not compute a convolution of each level twice, as the exact mode does, and stores the
+    maps between layers in 16 bits: 2 times the map above.
 """
 
 from typing import Literal, Protocol, runtime_checkable

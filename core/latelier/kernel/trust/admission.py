@@ -29,7 +29,7 @@ State = Literal[
     "invalid_hook",
     "registration_error",
 ]
-"""What becomes of a plugin."""
+"""The load status of a plugin."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Refusal:
 
     Attributes:
         state: of the plugin.
-        cause: one line for people.
-        fix: what a person can do about it.
+        cause: one human-readable line.
+        fix: how to fix it.
     """
 
     state: State

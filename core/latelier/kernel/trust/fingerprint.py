@@ -7,8 +7,8 @@ packages, whose first line names an interpreter. For an editable installation it
 that the entry points name. Links in a package are followed to files and to packages, but not to
 folders of data, which may be of any size.
 
-A fingerprint detects a change. It is no defence against somebody who can write to the environment,
-and so could change latelier itself.
+A fingerprint detects a change. It does not stop somebody who can write to the environment, and so
+could change latelier itself.
 """
 
 import json

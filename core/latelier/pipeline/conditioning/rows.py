@@ -153,7 +153,7 @@ def spread_rows(
     """Return `count` values: each of `values` equally often, in order.
 
     Raises:
-        InvalidInputError: `count` is no multiple of their number; names the conditioner.
+        InvalidInputError: `count` is not a multiple of their number; names the conditioner.
     """
     if count % len(values):
         raise InvalidInputError(f"{name}: {len(values)} values do not go with {count} pictures")

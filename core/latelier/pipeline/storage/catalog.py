@@ -19,7 +19,7 @@ class ModelInfo:
     Attributes:
         name: `load` finds the model by it.
         folder: with its files.
-        description: one line for people.
+        description: one human-readable line.
         size: (width, height) in pixels of the pictures that it makes by default.
         inputs: its public inputs.
     """

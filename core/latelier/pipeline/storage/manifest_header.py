@@ -53,7 +53,7 @@ class ManifestHeader(Frozen):
     )
     defaults: Defaults
     card: dict[str, Any] = Field(
-        default_factory=dict, description="facts for people: data, licence, measures"
+        default_factory=dict, description="human-readable facts: data, licence, measures"
     )
 
     def components(self) -> dict[str, StoredComponent]:

@@ -37,8 +37,8 @@ def find(name: str) -> Source:
     Only the last may use the network.
 
     Raises:
-        UnknownNameError: It is none of them; the error suggests the nearest embedded name.
-        ModelFileError: It is a file and no model, or the hub has no such model or cannot be
+        UnknownNameError: it is none of them; the error suggests the nearest embedded name.
+        ModelFileError: it is a file and no model, or the hub has no such model or cannot be
             reached.
     """
     if name in list_embedded():
@@ -67,7 +67,7 @@ def _hint(name: str) -> str:
     from latelier.presets import preset_names
 
     if name in preset_names():
-        return f"`latelier models build {name} {name}` makes it, with fresh weights."
+        return f"`latelier models build {name} {name}` makes it, with randomly initialized weights."
     return suggestion(name, list_embedded())
 
 
@@ -76,7 +76,7 @@ def _fetch_model(name: HubName) -> Source:
     folder = fetch(name.repository, name.revision, [MANIFEST])
     if not (folder / MANIFEST).is_file():
         raise ModelFileError(
-            f"'{name.repository}' on the hub is no latelier model: it holds no {MANIFEST}. "
+            f"'{name.repository}' on the hub is not a latelier model: it holds no {MANIFEST}. "
             f"`latelier import {name.repository} DEST` makes one of published weights"
         )
     stored = read_manifest_header(folder).components().values()

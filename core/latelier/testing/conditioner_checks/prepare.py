@@ -18,7 +18,7 @@ class PrepareChecks(ConditionerBase):
         batch = self.prepare(self.build(), self.rows)
         assert batch, "prepare returns no tensor"
         for name, tensor in batch.items():
-            assert isinstance(tensor, Tensor), f"prepare returns {name}, which is no tensor"
+            assert isinstance(tensor, Tensor), f"prepare returns {name}, which is not a tensor"
             assert tensor.device.type == "cpu", f"prepare returns {name} on {tensor.device}"
 
     def test_prepare_has_the_batch_first(self) -> None:

@@ -40,11 +40,11 @@ class Training(Frozen):
         default=0, ge=0, description="processes that load data; 0 loads in the main process"
     )
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    log_every: int = Field(default=50, ge=1, description="steps between two log lines")
+    log_every: int = Field(default=50, ge=1, description="logging interval in steps")
     checkpoint_seconds: float = Field(
-        default=120.0, gt=0, description="seconds between two checkpoints"
+        default=120.0, gt=0, description="checkpoint interval in seconds"
     )
-    sheet_every: int = Field(default=1000, ge=1, description="steps between two sample sheets")
+    sheet_every: int = Field(default=1000, ge=1, description="sample sheet interval in steps")
 
 
 class FirstStageTraining(Training):
@@ -122,7 +122,7 @@ def read_training(path: str | Path, model: type[C]) -> C:
     """Read a configuration from a YAML file.
 
     Raises:
-        InvalidConfigError: The file is missing or not YAML, or a field is invalid; the error names
+        InvalidConfigError: the file is missing or not YAML, or a field is invalid; the error names
             file and field.
     """
     file = Path(path)

@@ -125,7 +125,7 @@ def check_sources(
     """Check that data samples have the source of each input; `label` says what the names are.
 
     Raises:
-        InvalidConfigError: A source is no field of the sample.
+        InvalidConfigError: a source is not a field of the sample.
     """
     for name, each in sources.items():
         if each.source not in sample:
@@ -141,7 +141,7 @@ def read_inputs(
     """Yield the field `source` of each sample as the conditioner's `Input`.
 
     Raises:
-        InvalidInputError: The field's value is no valid input.
+        InvalidInputError: the field's value is not a valid input.
     """
     for sample in samples:
         yield read_input(conditioner.Input, sample[source], f"'{source}' of the data")

@@ -33,9 +33,9 @@ class PredictionObjective(Objective):
         held_out: Samples that training never uses, for metrics and sheets.
 
     Raises:
-        CompatibilityError: The denoiser does not support gradient checkpointing, and the
+        CompatibilityError: the denoiser does not support gradient checkpointing, and the
             configuration asks for it.
-        InvalidConfigError: A conditioner has a name that torch reserves.
+        InvalidConfigError: a conditioner has a name that torch reserves.
     """
 
     def __init__(

@@ -44,7 +44,7 @@ class T5TextConditioner(Conditioner[T5TextConfig]):
         """Set the tokenizer: spiece.model as published with T5, or tokenizer.json.
 
         Raises:
-            ModelFileError: the file is damaged, or is no tokenizer of T5.
+            ModelFileError: the file is damaged, or is not a T5 tokenizer.
             InvalidConfigError: the tokenizer has more tokens than `vocab_size`.
         """
         tokenizer = t5_vocabulary(assets)

@@ -34,7 +34,7 @@ def t5_vocabulary(files: Mapping[str, bytes]) -> Vocabulary | None:
     """Return the vocabulary in spiece.model, else that in tokenizer.json; None without both files.
 
     Raises:
-        ModelFileError: the file is damaged, or is no tokenizer of T5.
+        ModelFileError: the file is damaged, or is not a T5 tokenizer.
     """
     if SENTENCEPIECE_FILE in files:
         return SentencePieces(files[SENTENCEPIECE_FILE])
@@ -54,7 +54,7 @@ class SentencePieces:
         """Read the file.
 
         Raises:
-            ModelFileError: `model` is no tokenizer of T5.
+            ModelFileError: `model` is not a T5 tokenizer.
         """
         self.files: Mapping[str, bytes] = {SENTENCEPIECE_FILE: model}
         try:
@@ -80,7 +80,7 @@ class TokenizerFile:
         """Read the file.
 
         Raises:
-            ModelFileError: `data` is no tokenizer of T5.
+            ModelFileError: `data` is not a T5 tokenizer.
         """
         self.files: Mapping[str, bytes] = {TOKENIZER_FILE: data}
         self._tokenizer = _new_tokenizer(data)

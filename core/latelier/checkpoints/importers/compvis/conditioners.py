@@ -53,7 +53,7 @@ class FoundConditioner:
         stream: width of its tokens, if it gives some.
         spatial: channels of its map, if it gives one.
         vector: width of its vector, if it gives one.
-        notes: for people.
+        notes: human-readable.
         guidance: default scale.
     """
 
@@ -70,7 +70,7 @@ def class_embedder(target: Target, found: Conditioning) -> FoundConditioner:
     """Return a table of classes. The last of 1001 rows, ImageNet's and one more, is for no class.
 
     Raises:
-        InvalidConfigError: A parameter is not supported.
+        InvalidConfigError: a parameter is not supported.
     """
     params = target.pick_params(("embed_dim", "n_classes"), {}, _TRAINING)
     rows, width = params.get("n_classes", 1000), params.get("embed_dim")
@@ -105,7 +105,7 @@ def bert_embedder(target: Target, found: Conditioning) -> FoundConditioner:
     """Return the paper's text encoder, or its layout encoder, which has no tokenizer.
 
     Raises:
-        InvalidConfigError: A parameter is not supported.
+        InvalidConfigError: a parameter is not supported.
     """
     wanted = ("n_embed", "n_layer", "vocab_size", "max_seq_len", "use_tokenizer")
     params = target.pick_params(wanted, {"embedding_dropout": (0, 0.0)}, _TRAINING)
@@ -128,10 +128,10 @@ def _bert_text(
     config["max_seq_len"] = params.get("max_seq_len", 77)
     assets = {} if vocabulary is None else {"vocab.txt": vocabulary}
     note = (
-        "the vocabulary is the file in the folder of the weights"
+        "the vocabulary comes from the folder of the weights"
         if assets
-        else "no vocab.txt or tokenizer.json is in the folder of the weights: to read prompts the "
-        "text encoder needs that of bert-base-uncased; put it there and import again"
+        else "the folder of the weights has no vocab.txt or tokenizer.json; the text encoder needs "
+        "the one of bert-base-uncased: put it there and import again"
     )
     part = ImportedPart("latelier/bert_text", config, tensors, assets)
     return FoundConditioner("text", part, stream=config["n_embed"], notes=(note,), guidance=5.0)
@@ -147,7 +147,7 @@ def _layout(
     length = params.get("max_seq_len", 92)
     if (length - 2) % 3:
         raise InvalidConfigError(
-            f"max_seq_len: {length} is no layout: 3 tokens per object, and 2 for the crop"
+            f"max_seq_len: expected 3 tokens per object and 2 for the crop, got {length}"
         )
     classes = options.get("num_classes", ids - 1)
     config |= {
@@ -168,7 +168,7 @@ def spatial_rescaler(target: Target, found: Conditioning) -> FoundConditioner:
     """Return a semantic map that is halved and projected to a few channels.
 
     Raises:
-        InvalidConfigError: A parameter is not supported.
+        InvalidConfigError: a parameter is not supported.
     """
     wanted = ("n_stages", "in_channels", "out_channels", "multiplier", "method", "bias")
     params = target.pick_params(
@@ -200,7 +200,7 @@ def clip_embedder(target: Target, found: Conditioning) -> FoundConditioner:
     """Return the text encoder of Stable Diffusion 1: CLIP ViT-L/14, its last layer.
 
     Raises:
-        InvalidConfigError: A parameter is not supported.
+        InvalidConfigError: a parameter is not supported.
     """
     target.pick_params(("version",), {"max_length": (77,), "layer": ("last",)}, _TRAINING)
     tensors = clip_from_compvis(found.tensors)
@@ -212,7 +212,7 @@ def open_clip_embedder(target: Target, found: Conditioning) -> FoundConditioner:
     """Return the text encoder of Stable Diffusion 2: OpenCLIP ViT-H/14, the layer before the last.
 
     Raises:
-        InvalidConfigError: A parameter is not supported.
+        InvalidConfigError: a parameter is not supported.
     """
     fixed = {"max_length": (77,), "arch": ("ViT-H-14",)}
     params = target.pick_params(("version", "layer"), fixed, _TRAINING)

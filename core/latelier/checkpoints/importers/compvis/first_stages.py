@@ -48,7 +48,7 @@ def autoencoder_kl(
     """Return a KL-regularised autoencoder.
 
     Raises:
-        InvalidConfigError: A parameter is not supported.
+        InvalidConfigError: a parameter is not supported.
     """
     params = target.pick_params(("ddconfig", "embed_dim"), {}, _TRAINING)
     config = _layers(target, double_z=True) | {
@@ -66,7 +66,7 @@ def autoencoder_vq(
     """Return a vector-quantised autoencoder.
 
     Raises:
-        InvalidConfigError: A parameter is not supported.
+        InvalidConfigError: a parameter is not supported.
     """
     wanted = ("ddconfig", "embed_dim", "n_embed")
     params = target.pick_params(wanted, {}, (*_TRAINING, "remap", "sane_index_shape"))

@@ -106,8 +106,8 @@ class CompVis:
         """Return the model that the YAML describes.
 
         Raises:
-            ModelFileError: The weights do not fit the YAML.
-            InvalidConfigError: A class or a parameter in the YAML is not supported.
+            ModelFileError: the weights do not fit the YAML.
+            InvalidConfigError: a class or a parameter in the YAML is not supported.
         """
         model = Target.parse((source.config or {}).get("model"), "model")
         tensors = source.tensors()

@@ -30,8 +30,8 @@ def process_of(params: Mapping[str, Any], stored: Tensor | None) -> dict[str, An
         stored: the checkpoint's own table of betas (steps,), if it has one.
 
     Raises:
-        InvalidConfigError: The schedule or the parameterization is not supported.
-        ModelFileError: The table is of another schedule.
+        InvalidConfigError: the schedule or the parameterization is not supported.
+        ModelFileError: the table is of another schedule.
     """
     schedule = params.get("beta_schedule", "linear")
     parameterization = params.get("parameterization", "eps")

@@ -25,13 +25,13 @@ class Target:
         """Return the target in a node of the YAML.
 
         Raises:
-            InvalidConfigError: The node names no class.
+            InvalidConfigError: the node names no class.
         """
         if not isinstance(node, Mapping) or not isinstance(node.get("target"), str):
             raise InvalidConfigError(f"the YAML's {what} names no 'target' class")
         params = node.get("params") or {}
         if not isinstance(params, Mapping):
-            raise InvalidConfigError(f"the YAML's {what} has 'params' that are no mapping")
+            raise InvalidConfigError(f"the YAML's {what} has 'params' that are not a mapping")
         return cls(node["target"].rpartition(".")[2], params)
 
     def pick_params(
@@ -43,7 +43,7 @@ class Target:
         """Return the parameters in `wanted` that are present; see `parameters.pick_params`.
 
         Raises:
-            InvalidConfigError: A parameter is unknown, or a fixed one has another value.
+            InvalidConfigError: a parameter is unknown, or a fixed one has another value.
         """
         return pick_params(self.name, self.params, wanted, fixed, ignored)
 
@@ -52,7 +52,7 @@ def look_up(target: Target, known: Mapping[str, Any], what: str) -> Any:
     """Return the entry of `known` for the class of a target.
 
     Raises:
-        InvalidConfigError: The class is not supported; the error lists those that are.
+        InvalidConfigError: the class is not supported; the error lists those that are.
     """
     if target.name not in known:
         raise InvalidConfigError(

@@ -38,7 +38,7 @@ BUFFERS = frozenset(
         "model_ema.num_updates",
     }
 )
-"""Tensors of a checkpoint that are no weights: tables of the schedule, and counters."""
+"""Tensors of a checkpoint that are not weights: tables of the schedule, and counters."""
 
 
 def strip_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -69,7 +69,7 @@ def replace_with_ema(
         among: the plain tensors; None: all under the prefix.
 
     Raises:
-        ModelFileError: A parameter has no average, or an average belongs to no parameter.
+        ModelFileError: a parameter has no average, or an average belongs to no parameter.
     """
     plain = strip_prefix(prefix, tensors) if among is None else among
     flat = {

@@ -54,7 +54,7 @@ def unet_part(
         vectors: name -> width of the conditions that are added to the timestep embedding.
 
     Raises:
-        InvalidConfigError: A parameter is not supported.
+        InvalidConfigError: a parameter is not supported.
     """
     wanted = (*_SAME, *_WITH_CONTEXT, *_TRANSFORMER, *_OTHER)
     params = target.pick_params(wanted, _FIXED, _IGNORED)

@@ -53,7 +53,7 @@ class FoundDenoiser:
         part: the denoiser.
         classes: the table (classes, width), if there is one.
         null_class: whether the last row of the table stands for no class; None: unknown.
-        notes: for people.
+        notes: human-readable.
     """
 
     part: ImportedPart
@@ -72,8 +72,8 @@ def read_first_stage_config(
         scale_factor: of the latents; None: the folder's own.
 
     Raises:
-        ModelFileError: The folder holds no configuration.
-        InvalidConfigError: The class, or a parameter, is not supported.
+        ModelFileError: the folder holds no configuration.
+        InvalidConfigError: the class, or a parameter, is not supported.
     """
     config = read_class_config(folder, FIRST_STAGES)
     if config["_class_name"] == TINY:
@@ -90,8 +90,8 @@ def first_stage_part(
     """Return the first stage in a folder; see `read_first_stage_config`.
 
     Raises:
-        ModelFileError: Its weights are missing or damaged.
-        InvalidConfigError: The class, or a parameter, is not supported.
+        ModelFileError: its weights are missing or damaged.
+        InvalidConfigError: the class, or a parameter, is not supported.
     """
     id_, fields = read_first_stage_config(folder, scale_factor)
     tensors = read_component_weights(source, folder)
@@ -108,8 +108,8 @@ def read_denoiser_config(folder: Path, spatial: Mapping[str, int]) -> dict[str, 
         spatial: name -> channels of the spatial conditions, the last of its input channels.
 
     Raises:
-        ModelFileError: The folder holds no configuration.
-        InvalidConfigError: The class, or a parameter, is not supported.
+        ModelFileError: the folder holds no configuration.
+        InvalidConfigError: the class, or a parameter, is not supported.
     """
     config = read_class_config(folder, DENOISERS)
     if config["_class_name"] in DITS:
@@ -121,8 +121,8 @@ def denoiser_part(source: ImportSource, folder: Path, spatial: Mapping[str, int]
     """Return the denoiser in a folder; see `read_denoiser_config`.
 
     Raises:
-        ModelFileError: Its weights are missing or damaged.
-        InvalidConfigError: The class, or a parameter, is not supported.
+        ModelFileError: its weights are missing or damaged.
+        InvalidConfigError: the class, or a parameter, is not supported.
     """
     fields = read_denoiser_config(folder, spatial)
     tensors = read_component_weights(source, folder)

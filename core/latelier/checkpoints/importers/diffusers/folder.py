@@ -28,7 +28,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file of diffusers.
 
     Raises:
-        ModelFileError: The file is missing, damaged or too large, or holds no object.
+        ModelFileError: the file is missing, damaged or too large, or holds no object.
     """
     if path.is_file() and path.stat().st_size > _MAX_JSON_BYTES:
         raise ModelFileError(f"{path}: is too large for a configuration")
@@ -39,8 +39,8 @@ def read_class_config(folder: Path, known: Collection[str]) -> dict[str, Any]:
     """Return the configuration of a component that is of one of the known classes.
 
     Raises:
-        ModelFileError: The folder holds no configuration.
-        InvalidConfigError: The component is of another class.
+        ModelFileError: the folder holds no configuration.
+        InvalidConfigError: the component is of another class.
     """
     config = read_config(folder / CONFIG)
     name = str(config.get("_class_name", ""))
@@ -60,7 +60,7 @@ def read_component_weights(source: ImportSource, folder: Path, *stems: str) -> d
         stems: names of the file without suffix, the preferred first; STEM if none.
 
     Raises:
-        ModelFileError: There are no weights; or see `ImportSource.tensors_of`.
+        ModelFileError: there are no weights; or see `ImportSource.tensors_of`.
     """
     for stem, suffix, variant in product(stems or (STEM,), _SUFFIXES, VARIANTS):
         path = folder / f"{stem}{variant}{suffix}"

@@ -1,4 +1,4 @@
-"""Reads folders of diffusers: pipelines, and single components."""
+"""Reads diffusers folders: pipelines, and single components."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ from latelier.contracts.importing import Imported, ImportedPart, ImportSource
 
 
 class Diffusers:
-    """Folders of diffusers: a model_index.json and the parts that it names, or one component.
+    """Folders in diffusers format: a model_index.json with the parts it names, or one component.
 
     Options: scale_factor, of the latents, in place of the first stage's own; null_class, whether
     the last row of a table of classes stands for no class; pipeline, the class of pipeline that the
@@ -73,8 +73,8 @@ class Diffusers:
         """Check the configurations; the weights need not be there yet.
 
         Raises:
-            ModelFileError: A configuration is missing or damaged.
-            InvalidConfigError: A class, a part or a parameter is not supported.
+            ModelFileError: a configuration is missing or damaged.
+            InvalidConfigError: a class, a part or a parameter is not supported.
         """
         if (source.path / INDEX).is_file():
             _read_plan(source)
@@ -89,8 +89,8 @@ class Diffusers:
         """Return the pipeline, or the component.
 
         Raises:
-            ModelFileError: Weights are missing or damaged.
-            InvalidConfigError: A class, a part or a parameter is not supported.
+            ModelFileError: weights are missing or damaged.
+            InvalidConfigError: a class, a part or a parameter is not supported.
         """
         if (source.path / INDEX).is_file():
             return _read_pipeline(source, _read_plan(source))
@@ -121,7 +121,7 @@ class _Plan:
         latents: channels of the latents.
         spatial: name -> channels of the spatial conditions.
         scheduler: the configuration of the scheduler.
-        notes: for people.
+        notes: human-readable.
     """
 
     source: ImportSource
@@ -168,7 +168,7 @@ def _folder(source: ImportSource, index: PipelineIndex, *parts: str) -> Path:
     """Return the folder of the first of these parts that a pipeline has.
 
     Raises:
-        ModelFileError: It has none of them, or the folder is missing.
+        ModelFileError: it has none of them, or the folder is missing.
     """
     for part in parts:
         if index.has(part):

@@ -51,8 +51,8 @@ def ldm_bert_part(source: ImportSource, folder: Path, tokenizer: Path) -> Import
     """Return the paper's text encoder (`LDMBertModel`), with its vocabulary.
 
     Raises:
-        ModelFileError: The weights or the vocabulary are missing or damaged.
-        InvalidConfigError: A parameter is not supported.
+        ModelFileError: the weights or the vocabulary are missing or damaged.
+        InvalidConfigError: a parameter is not supported.
     """
     config = read_config(folder / CONFIG)
     numbers = {key: config[key] for key in (*_BERT, *_BERT_FIXED) if key in config}
@@ -72,7 +72,7 @@ def check_clip(folder: Path) -> dict[str, Any]:
     """Return the configuration of CLIP's text encoder, after checking that it is one.
 
     Raises:
-        ModelFileError: The folder holds another text encoder, or none.
+        ModelFileError: the folder holds another text encoder, or none.
     """
     config = read_config(folder / CONFIG)
     kind = config.get("model_type")
@@ -87,7 +87,7 @@ def clip_part(source: ImportSource, folder: Path, tokenizer: Path) -> ImportedPa
     """Return CLIP's text encoder, its last layer, with its tokenizer.
 
     Raises:
-        ModelFileError: The folder holds another text encoder, or a file is missing or damaged.
+        ModelFileError: the folder holds another text encoder, or a file is missing or damaged.
     """
     config = check_clip(folder)
     tensors = clip_from_compvis(read_component_weights(source, folder, *_STEMS))
@@ -120,7 +120,7 @@ def _special_tokens(tokenizer: Path) -> dict[str, int]:
     """Return the ids of start, end and padding. Those in the encoder's own config are unreliable.
 
     Raises:
-        ModelFileError: A file is missing or damaged, or the vocabulary lacks one of the tokens.
+        ModelFileError: a file is missing or damaged, or the vocabulary lacks one of the tokens.
     """
     path = tokenizer / "vocab.json"
     try:

@@ -22,7 +22,7 @@ def tokenizer_file(folder: Path, name: str) -> bytes:
     """Return "vocab.json", "merges.txt" or "vocab.txt".
 
     Raises:
-        ModelFileError: The file is missing, damaged or too large.
+        ModelFileError: the file is missing, damaged or too large.
     """
     path, whole = folder / name, folder / TOKENIZER_JSON
     if not path.is_file() and whole.is_file():
@@ -39,7 +39,7 @@ def padding_token(folder: Path, default: str) -> str:
     """Return the token that pads prompts, or `default` where no file names it.
 
     Raises:
-        ModelFileError: A file is damaged.
+        ModelFileError: a file is damaged.
     """
     for name in _SETTINGS:
         settings = read_config(folder / name) if (folder / name).is_file() else {}
@@ -55,7 +55,7 @@ def added_tokens(folder: Path) -> dict[str, int]:
     Textual inversion adds them for the words that it learns. Their rows end the embedding table.
 
     Raises:
-        ModelFileError: A file is damaged, or an id is no integer.
+        ModelFileError: a file is damaged, or an id is not an integer.
     """
     vocabulary = json.loads(tokenizer_file(folder, "vocab.json"))
     try:

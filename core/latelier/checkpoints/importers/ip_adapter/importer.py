@@ -47,8 +47,8 @@ class IPAdapter:
         """Return the adapter and its conditioner.
 
         Raises:
-            ModelFileError: The file is another kind of IP-Adapter, incomplete, or for another base.
-            InvalidConfigError: An option is invalid.
+            ModelFileError: the file is another kind of IP-Adapter, incomplete, or for another base.
+            InvalidConfigError: an option is invalid.
         """
         shapes = source.shapes()
         check_projection(shapes)
@@ -107,7 +107,7 @@ def _read_unet_config(folder: Path) -> UNetConfig:
     """Return the configuration of a model's UNet."""
     denoiser: Any = read_json_object(folder / _MANIFEST).get("denoiser")
     if not isinstance(denoiser, dict) or denoiser.get("id") != "latelier/unet":
-        raise InvalidConfigError(f"base: the denoiser of '{folder}' is no UNet")
+        raise InvalidConfigError(f"base: the denoiser of '{folder}' is not a UNet")
     values: dict[str, Any] = denoiser.get("config", {})
     return validate(UNetConfig, values, f"base: '{folder}'")
 

@@ -30,7 +30,7 @@ def key_shapes(shapes: Shapes) -> list[tuple[int, int]]:
     """Return (width of the queries, width of the tokens) of each cross-attention, in file order.
 
     Raises:
-        ModelFileError: They are not numbered 1, 3, 5 ..., or one is no matrix.
+        ModelFileError: they are not numbered 1, 3, 5 ..., or one is not a matrix.
     """
     numbers = sorted(int(found[1]) for found in map(_KEYS.fullmatch, shapes) if found)
     if not numbers or numbers != list(range(1, 2 * len(numbers), 2)):
@@ -44,7 +44,7 @@ def matrix(shapes: Shapes, name: str) -> tuple[int, int]:
     """Return the rows and columns of a weight.
 
     Raises:
-        ModelFileError: The weight is missing, or is no matrix.
+        ModelFileError: the weight is missing, or is not a matrix.
     """
     shape = shapes.get(name, ())
     if len(shape) != 2 or 0 in shape:
@@ -62,7 +62,7 @@ def check_projection(shapes: Shapes) -> None:
     """Check that the projection to tokens is one linear layer and a norm.
 
     Raises:
-        ModelFileError: It is something else, as in IP-Adapter Plus and FaceID.
+        ModelFileError: it is something else, as in IP-Adapter Plus and FaceID.
     """
     found = {name for name in shapes if name.startswith("image_proj.")}
     if found != _PROJECTION.keys():

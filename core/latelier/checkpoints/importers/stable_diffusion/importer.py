@@ -27,15 +27,15 @@ class StableDiffusion:
     options = frozenset({"prediction", "use_ema", IGNORE_LEFTOVERS})
 
     def recognises(self, source: ImportSource, /) -> bool:
-        """Return whether there is no YAML, and the shapes are those of version 1 or 2."""
+        """Return whether the source has no YAML, and its shapes are those of version 1 or 2."""
         return source.config is None and is_stable_diffusion(source.shapes())
 
     def read(self, source: ImportSource, /) -> Imported:
         """Return the model.
 
         Raises:
-            ModelFileError: The file is of another model, or its weights are incomplete.
-            InvalidConfigError: An option is invalid.
+            ModelFileError: the file is of another model, or its weights are incomplete.
+            InvalidConfigError: an option is invalid.
         """
         shapes = source.shapes()
         if not is_stable_diffusion(shapes):

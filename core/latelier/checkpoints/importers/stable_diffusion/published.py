@@ -41,8 +41,8 @@ def published_config(
         options: prediction, "eps" or "v"; use_ema, whether averaged weights are used.
 
     Raises:
-        ModelFileError: The file is another variant of Stable Diffusion.
-        InvalidConfigError: An option is invalid.
+        ModelFileError: the file is another variant of Stable Diffusion.
+        InvalidConfigError: an option is invalid.
     """
     version, channels = VERSIONS[shapes[CONTEXT][1]], shapes[INPUT][1]
     if channels not in _CHANNELS:

@@ -76,7 +76,7 @@ def autoencoder_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, An
     """Return the fields of an `autoencoder_kl` or `autoencoder_vq`.
 
     Raises:
-        InvalidConfigError: A parameter is not supported.
+        InvalidConfigError: a parameter is not supported.
     """
     name = config["_class_name"]
     params = {key: value for key, value in config.items() if not key.startswith("_")}
@@ -134,7 +134,7 @@ def tiny_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a `tiny` first stage.
 
     Raises:
-        InvalidConfigError: A parameter is not supported.
+        InvalidConfigError: a parameter is not supported.
     """
     params = {key: value for key, value in config.items() if not key.startswith("_")}
     wanted = (*_TINY_SAME, *_TINY_RENAMED)

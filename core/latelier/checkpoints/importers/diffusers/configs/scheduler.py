@@ -102,7 +102,7 @@ def process_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of the noise process.
 
     Raises:
-        InvalidConfigError: The scheduler is of another process, or has an option that changes the
+        InvalidConfigError: the scheduler is of another process, or has an option that changes the
             meaning of the model and is not supported.
     """
     name = check_class(config)
@@ -126,7 +126,7 @@ def check_class(config: Mapping[str, Any]) -> str:
     """Return the class of a scheduler after checking that its process is variance-preserving.
 
     Raises:
-        InvalidConfigError: The process is another one, or the class is unknown.
+        InvalidConfigError: the process is another one, or the class is unknown.
     """
     name = str(config.get("_class_name"))
     if name in _PROCESS_OF:
@@ -141,7 +141,7 @@ def check_class(config: Mapping[str, Any]) -> str:
 
 
 def scheduler_notes(config: Mapping[str, Any]) -> list[str]:
-    """Return notes for people on options that are followed in another way, or not at all."""
+    """Return human-readable notes on options that are followed in another way, or not at all."""
     notes = [
         f"the scheduler's {key} is not followed: sigmas are those of its training steps"
         for key in _OTHER_SIGMAS
@@ -162,7 +162,7 @@ def schedule_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schedule 'model' with the options that choose the same training steps.
 
     Raises:
-        InvalidConfigError: The spacing is not supported.
+        InvalidConfigError: the spacing is not supported.
     """
     name = str(config.get("_class_name"))
     spacing = config.get("timestep_spacing", "leading" if name in _LEADING else "linspace")
@@ -185,7 +185,7 @@ def scheduler_to_diffusers(process: Any) -> dict[str, Any]:
     """Return a DDIMScheduler's configuration that runs as the schedule 'compvis' does.
 
     Raises:
-        CompatibilityError: The process is no discrete variance-preserving one.
+        CompatibilityError: the process is not a discrete variance-preserving one.
     """
     if process.kind != "vp":
         raise CompatibilityError(

@@ -42,7 +42,7 @@ def dit_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of our configuration.
 
     Raises:
-        InvalidConfigError: A parameter is not supported.
+        InvalidConfigError: a parameter is not supported.
     """
     name = config["_class_name"]
     params = {key: value for key, value in config.items() if not key.startswith("_")}

@@ -88,7 +88,7 @@ def unet_config_from_diffusers(
         spatial: name -> channels of the spatial conditions, the last of its input channels.
 
     Raises:
-        InvalidConfigError: A parameter is not supported.
+        InvalidConfigError: a parameter is not supported.
     """
     name = config["_class_name"]
     params = {key: value for key, value in config.items() if not key.startswith("_")}
@@ -271,7 +271,7 @@ def _check_exportable(config: UNetConfig, num_classes: int | None) -> None:
     faults = {
         "streams other than one native": config.context_dim is not None
         and injections != ["native"],
-        "vectors that are no table of classes": tuple(config.vectors) != vectors
+        "vectors that are not a class embedding table": tuple(config.vectors) != vectors
         or config.native_vectors != vectors,
         "conv_resample: false": not config.conv_resample,
         "residual up- and downsampling with a context": config.resblock_updown

@@ -29,7 +29,7 @@ def export_clip_text(component: Component, folder: Path) -> dict[str, str]:
     An encoder whose output is its penultimate layer loses the last one.
 
     Raises:
-        CompatibilityError: The encoder has no tokenizer.
+        CompatibilityError: the encoder has no tokenizer.
     """
     config: Any = component.config
     assets = assets_of(component.module)

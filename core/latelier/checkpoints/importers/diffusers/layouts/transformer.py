@@ -39,7 +39,7 @@ def dit_from_diffusers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     which are computed here, are left out. An unknown tensor keeps its name.
 
     Raises:
-        ModelFileError: The blocks embed timestep or class differently.
+        ModelFileError: the blocks embed timestep or class differently.
     """
     found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
