@@ -14,7 +14,7 @@ def pipe(tiny, tmp_path_factory):
     return latelier.load(str(folder), device="cpu", dtype="auto")
 
 
-def test_generate(pipe):
+def test_generate_returns_pictures(pipe):
     pictures = pipe.generate(
         prompt="a red cat in a meadow",
         negative=None,
@@ -32,13 +32,13 @@ def test_generate(pipe):
     assert len(pipe.generate(prompt=["a cat", "a dog"], steps=1)) == 2
 
 
-def test_stream(pipe):
+def test_stream_yields_previews(pipe):
     for preview in pipe.stream(prompt="a cat", seed=7, steps=2):
         assert isinstance(preview.image, PIL.Image.Image)
     assert (preview.step, preview.steps) == (2, 2)
 
 
-def test_the_parts_of_a_pipeline(pipe):
+def test_a_pipeline_exposes_its_components(pipe):
     images = torch.zeros(1, 3, 16, 16)
     latents = pipe.first_stage.encode(images)
     assert pipe.first_stage.decode(latents).shape == images.shape
@@ -49,7 +49,7 @@ def test_the_parts_of_a_pipeline(pipe):
     assert pipe.denoiser(latents, t, condition).shape == latents.shape
 
 
-def test_a_sampler_by_hand(pipe):
+def test_a_hand_written_sampler_runs(pipe):
     denoise = pipe.denoise_fn(prompt="a cat", guidance=5.0)
     grid = latelier.schedules.get("karras")(3, pipe.process)
     noise = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -60,7 +60,7 @@ def test_a_sampler_by_hand(pipe):
     assert steps[-1].x.shape == denoise(x, 0.5).shape == noise.shape
 
 
-def test_names_and_schemas():
+def test_registries_list_names_and_schemas():
     assert {"ddim", "ddpm", "euler", "heun", "dpmpp_2m"} <= set(latelier.samplers.names())
     assert {"karras", "model"} <= set(latelier.schedules.names())
     assert "cfg" in latelier.guidances.names()
@@ -68,7 +68,7 @@ def test_names_and_schemas():
     assert latelier.conditioners.input_schema("text")["properties"]["text"]["type"] == "string"
 
 
-def test_everything_that_is_promised_is_there():
+def test_all_exported_names_exist():
     for name in latelier.__all__:
         assert getattr(latelier, name) is not None
     assert dir(latelier) == latelier.__all__
@@ -76,11 +76,11 @@ def test_everything_that_is_promised_is_there():
         latelier.lod  # noqa: B018
 
 
-def test_the_default_atelier_is_made_once():
+def test_the_default_atelier_is_created_once():
     assert latelier.default_atelier() is latelier.default_atelier()
     assert latelier.samplers is latelier.default_atelier().samplers
 
 
-def test_unknown_models_and_files():
+def test_unknown_models_and_files_are_errors():
     with pytest.raises(latelier.LatelierError, match="model 'emoji-scene' not found"):
         latelier.load("emoji-scene")

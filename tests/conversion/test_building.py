@@ -71,7 +71,7 @@ def test_a_model_is_written_with_its_assets_and_samples(written, tmp_path, built
     assert pipe.generate(prompt="a cat", seed=1)[0].image.size == (8, 8)
 
 
-def test_a_first_stage_alone_becomes_a_component(tmp_path, built_ins):
+def test_a_single_first_stage_becomes_a_component(tmp_path, built_ins):
     path = tmp_path / "first.yaml"
     path.write_text("first_stage: {id: autoencoder_kl, config: {ch: 8, num_groups: 4}}")
     folder = build_model(path, tmp_path / "made", dtype="bfloat16", atelier=built_ins)
@@ -81,7 +81,7 @@ def test_a_first_stage_alone_becomes_a_component(tmp_path, built_ins):
         build(path, atelier=built_ins)
 
 
-def test_an_existing_folder_is_replaced_on_request_alone(written, tmp_path, built_ins):
+def test_an_existing_folder_is_replaced_only_on_request(written, tmp_path, built_ins):
     build_model(written(), tmp_path / "made", atelier=built_ins)
     with pytest.raises(InvalidInputError, match="made: already exists"):
         build_model(written(), tmp_path / "made", atelier=built_ins)
@@ -89,7 +89,7 @@ def test_an_existing_folder_is_replaced_on_request_alone(written, tmp_path, buil
     assert latelier.load(tmp_path / "made", atelier=built_ins).description == "Another."
 
 
-def test_a_plugin_that_is_not_there_is_named_before_anything_is_built(tmp_path, built_ins):
+def test_a_missing_plugin_is_named_before_anything_is_built(tmp_path, built_ins):
     with pytest.raises(UnknownNameError, match=r"pip install ./plugins/latelier-transformers in a"):
         build_model("sd-v1", tmp_path / "made", atelier=built_ins)
     assert not (tmp_path / "made").exists()
@@ -102,13 +102,13 @@ def test_a_plugin_that_is_not_there_is_named_before_anything_is_built(tmp_path, 
         ({"text": {"vocab.txt": b"[PAD]"}}, "vocabulary"),
     ],
 )
-def test_wrong_assets(written, tmp_path, built_ins, assets, why):
+def test_invalid_assets_are_refused(written, tmp_path, built_ins, assets, why):
     with pytest.raises(latelier.LatelierError, match=why):
         build_model(written(), tmp_path / "made", assets=assets, atelier=built_ins)
     assert not (tmp_path / "made").exists()
 
 
-def test_files_that_a_conditioner_does_not_take(written, built_ins):
+def test_unexpected_asset_files_are_refused(written, built_ins):
     label = {"text": {"id": "class_label", "config": {"num_classes": 2, "width": 8}}}
     with pytest.raises(InvalidInputError, match="'text' takes no file 'a'"):
         build(written(conditioners=label), assets={"text": {"a": b""}}, atelier=built_ins)

@@ -11,7 +11,7 @@ from latelier.conversion.exporting import export_model
 IDENTITY = ("first_stage", "identity", {"channels": 3})
 
 
-def test_a_new_folder(tmp_path):
+def test_a_new_folder_is_created(tmp_path):
     check_destination(tmp_path / "new", force=False)
     check_destination(tmp_path / "new", force=True)
 
@@ -29,7 +29,7 @@ def test_models_and_components_are_replaced(tmp_path, tiny, built_ins):
     check_destination(tmp_path / "component", force=True)
 
 
-def test_what_is_no_model_is_never_replaced(tmp_path):
+def test_other_folders_are_never_replaced(tmp_path):
     (tmp_path / "holiday.jpg").touch()
     with pytest.raises(InvalidInputError, match=r"holds no model \(no latelier\.json or comp"):
         check_destination(tmp_path, force=True)

@@ -51,7 +51,7 @@ def maps(**options: torch.Tensor) -> dict[str, torch.Tensor]:
         ),
     ],
 )
-def test_a_wrong_condition_is_explained(
+def test_an_invalid_condition_is_explained(
     small_unet: Any, condition: Condition, message: str
 ) -> None:
     with pytest.raises(ConditionError, match=message):
@@ -102,6 +102,6 @@ def test_an_unknown_name_in_a_control_is_refused(
         small_unet()(torch.zeros(1, 4, 8, 8), torch.zeros(1), Condition(), control)
 
 
-def test_a_name_that_torch_reserves_is_refused(small_unet: Any) -> None:
+def test_a_name_reserved_by_torch_is_refused(small_unet: Any) -> None:
     with pytest.raises(InvalidConfigError, match="cannot be named 'keys'"):
         small_unet(vectors={"keys": 3})

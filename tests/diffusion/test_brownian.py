@@ -32,7 +32,7 @@ def test_steps_are_of_unit_variance_and_independent(frame):
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-def test_two_steps_add_up_to_the_one_that_they_divide(frame):
+def test_two_half_steps_add_up_to_the_full_step(frame):
     """Whatever the steps before: each noise object here has other steps."""
 
     def snr(sigma):
@@ -56,13 +56,13 @@ def test_image_k_alone_has_the_noise_of_image_k_in_a_batch(frame, k):
         assert torch.equal(draw[k : k + 1], single)
 
 
-def test_it_begins_as_independent_noise_does():
+def test_the_initial_noise_equals_independent_noise():
     assert torch.equal(
         BrownianNoise([5, 6], SHAPE, "ve").initial(), PerImageNoise([5, 6], SHAPE).initial()
     )
 
 
-def test_on_the_way_up_it_is_fresh():
+def test_noise_for_ascending_steps_is_independent():
     """Restarts over the same interval must not get the same noise again."""
     noise = BrownianNoise([0], (4, 64, 64), "ve")
     draws = torch.stack([noise(0.1, 2.0), noise(0.1, 2.0), noise(2.0, 0.1)])
@@ -71,7 +71,7 @@ def test_on_the_way_up_it_is_fresh():
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-def test_ancestral_steps_to_the_same_x0_end_alike_whatever_their_number(frame):
+def test_ancestral_steps_to_a_fixed_x0_do_not_depend_on_step_count(frame):
     x0, sigmas = torch.ones(1, *SHAPE, dtype=torch.float64), SIGMAS[frame]
     ends = []
     for chosen in (sigmas, sigmas[::5], [sigmas[0], sigmas[3], sigmas[5]]):
@@ -83,7 +83,7 @@ def test_ancestral_steps_to_the_same_x0_end_alike_whatever_their_number(frame):
     torch.testing.assert_close(ends[0], ends[2], rtol=1e-5, atol=1e-6)
 
 
-def test_with_more_steps_it_comes_nearer_to_one_picture():
+def test_more_steps_converge_to_one_picture():
     def end(steps, kind):
         grid = SigmaGrid([10 * 0.002 ** (i / steps) for i in range(steps + 1)], "ve")
         noise = kind([1])
@@ -106,6 +106,6 @@ def test_with_more_steps_it_comes_nearer_to_one_picture():
     ("frame", "sigma_from", "sigma_to"),
     [("ve", 1e-8, 1e-9), ("ve", 1e9, 1e8), ("flow", 1.0, 1 - 1e-9)],
 )
-def test_steps_beyond_the_ends_of_the_path_have_noise_too(frame, sigma_from, sigma_to):
+def test_steps_beyond_the_path_still_have_noise(frame, sigma_from, sigma_to):
     noise = BrownianNoise([0], (64, 64), frame)(sigma_from, sigma_to)
     assert noise.std().item() == pytest.approx(1, abs=0.05)

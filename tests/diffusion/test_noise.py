@@ -26,26 +26,26 @@ def test_draws_are_float32_of_unit_variance_and_all_different():
     assert correlations.abs().max() < 0.05
 
 
-def test_it_leaves_the_global_random_state_alone():
+def test_the_global_random_state_is_unchanged():
     before = torch.get_rng_state()
     PerImageNoise([0], SHAPE).initial()
     assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize("high", [2**32, 2**40, 2**62])
-def test_seeds_that_differ_in_their_high_bits_draw_other_noise(high):
+def test_high_bits_of_the_seed_change_the_noise(high):
     """torch's CPU generator reads the low 32 bits of a seed alone."""
     low = PerImageNoise([5], SHAPE).initial()
     assert not torch.equal(PerImageNoise([5 + high], SHAPE).initial(), low)
 
 
-def test_seeds_below_2_to_the_32_are_those_of_the_generator():
+def test_seeds_below_2_to_the_32_equal_the_seeds_of_a_torch_generator():
     for seed in (0, 5, 2**32 - 1):
         expected = torch.randn(SHAPE, generator=torch.Generator().manual_seed(seed))
         assert torch.equal(PerImageNoise([seed], SHAPE).initial()[0], expected)
 
 
 @pytest.mark.parametrize("first", [2**32 - 3, 2**32 + 7, 2**63 - 6])
-def test_the_images_of_a_batch_differ(first):
+def test_images_in_a_batch_have_different_noise(first):
     draws = PerImageNoise(range(first, first + 6), SHAPE).initial().flatten(1)
     assert len({tuple(draw.tolist()) for draw in draws}) == 6

@@ -66,26 +66,26 @@ def assert_each_as_alone(predictor, x, sigma, conditions, control=None):
     assert (together[0] - together[1]).abs().max() > 1e-3
 
 
-def test_conditions_in_one_call_are_as_alone(x, process):
+def test_batched_conditions_equal_separate_calls(x, process):
     network = Network(Plain())
     conditions = [condition(5, 1), condition(5, 2), condition(5, 3)]
     assert_each_as_alone(Predictor(network, process), x, 0.7, conditions)
     assert network.rows == [9, 3, 3, 3]
 
 
-def test_unequal_lengths_are_padded_under_masks_where_the_denoiser_has_them(x, process):
+def test_unequal_lengths_are_padded_if_the_denoiser_supports_masks(x, process):
     network = Network(Masked())
     assert_each_as_alone(Predictor(network, process), x, 0.7, [condition(5, 1), condition(2, 2)])
     assert network.rows == [6, 3, 3]
 
 
-def test_unequal_lengths_go_apart_where_it_has_none(x, process):
+def test_unequal_lengths_are_separate_calls_without_mask_support(x, process):
     network = Network(Plain())
     assert_each_as_alone(Predictor(network, process), x, 0.7, [condition(5, 1), condition(2, 2)])
     assert network.rows == [3, 3, 3, 3]
 
 
-def test_a_sigma_for_each_image(x, process):
+def test_sigma_may_differ_per_image(x, process):
     predictor = Predictor(Network(Plain()), process)
     sigmas = [0.2, 0.7, 0.9]
     conditions = [condition(5, 1), condition(5, 2)]
@@ -107,7 +107,7 @@ def test_residuals_are_repeated_for_every_condition(x, process):
     assert network.calls[1][2] is control
 
 
-def test_what_the_denoiser_sees(x, process):
+def test_the_denoiser_receives_scaled_x_and_t(x, process):
     network = Network(Plain())
     Predictor(network, process, torch.bfloat16)(x, 0.7, [condition(5, 1)])
     x_in, t, control = network.calls[0]
@@ -131,7 +131,7 @@ def test_estimates_are_computed_in_the_precision_of_x(x, process, dtype):
     assert torch.equal(estimate, process.denoised(said.to(dtype), x, 0.7))
 
 
-def test_an_estimate_of_x0_comes_out(process):
+def test_predict_returns_x0(process):
     """A network that knows the answer gives it back through the process."""
     generator = torch.Generator().manual_seed(0)
     x0, eps = torch.randn(2, 3, 2, 4, 4, generator=generator, dtype=torch.float64)
@@ -150,7 +150,7 @@ class Stage:
         return latents * 2
 
 
-def test_images_and_further_conditions(x):
+def test_images_and_further_conditions_are_available(x):
     """Images are decoded in the denoiser's precision, and come in that of the latents."""
     values = []
     alone = Predictor(Network(Plain()), VP())
@@ -165,7 +165,7 @@ def test_images_and_further_conditions(x):
         alone.condition_for("a dog")
 
 
-def test_adapters_are_part_of_every_call_and_their_scales_of_every_row(x):
+def test_every_call_has_the_adapters_and_their_scales_per_row(x):
     network = Network(Plain())
     scales = torch.tensor([0.1, 0.2, 0.3])
     own = {"palette": ScaledAdapter("a module", scales), "sketch": ScaledAdapter("another", 0.5)}

@@ -30,7 +30,7 @@ def make_prediction(*rows: tuple[list[str], str, str]) -> Prediction:
     return Prediction(glyph, kind, color)
 
 
-def test_a_prompt_has_its_scenes_caption_and_facts() -> None:
+def test_a_prompt_has_the_caption_and_labels_of_its_scene() -> None:
     scenes = EmojiScenes(seed=77, length=300)
     named = 0
     for k in range(300):
@@ -54,7 +54,7 @@ def test_a_caption_without_its_background_names_no_color() -> None:
     assert all(make_prompt(scenes.scene(k)).colors == () for k in range(20))
 
 
-def test_shares_and_worst_glyphs() -> None:
+def test_accuracies_and_worst_glyphs_are_computed() -> None:
     prompts = [
         Prompt("a cat on a red background", "cat", ("red",), "plain"),
         Prompt("a cat", "cat", (), None),
@@ -87,12 +87,12 @@ def test_shares_and_worst_glyphs() -> None:
     }  # fmt: skip
 
 
-def test_each_picture_needs_a_prompt() -> None:
+def test_pictures_and_prompts_must_match_in_number() -> None:
     with pytest.raises(ValueError, match="longer"):
         pair_with_predictions([], make_prediction((["cat"], "red", "plain")))
 
 
-def test_pictures_are_scaled_to_one() -> None:
+def test_pictures_are_scaled_to_the_unit_interval() -> None:
     picture = Image.new("RGBA", (4, 2), (255, 0, 51, 255))
     images = pictures_to_tensor([picture, picture])
     assert images.shape == (2, 3, 2, 4)

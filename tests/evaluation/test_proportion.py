@@ -13,7 +13,7 @@ from latelier.evaluation.proportion import Proportion
         (400, 500, 0.7627109, 0.8327145),
     ],
 )
-def test_intervals(hits: int, trials: int, low: float, high: float) -> None:
+def test_intervals_match_known_values(hits: int, trials: int, low: float, high: float) -> None:
     assert Proportion(hits, trials).interval == pytest.approx((low, high), abs=1e-6)
 
 
@@ -23,6 +23,6 @@ def test_outcomes_are_counted() -> None:
 
 
 @pytest.mark.parametrize(("hits", "trials"), [(0, 0), (5, 4), (-1, 4)])
-def test_impossible_counts_are_an_error(hits: int, trials: int) -> None:
+def test_invalid_counts_are_an_error(hits: int, trials: int) -> None:
     with pytest.raises(ValueError, match="invalid proportion"):
         Proportion(hits, trials)

@@ -7,7 +7,7 @@ from latelier.contracts.errors import InvalidInputError
 from latelier.evaluation.psnr import psnr
 
 
-def test_values_worked_out_by_hand() -> None:
+def test_values_match_hand_computation() -> None:
     black = torch.full((3, 1, 2, 2), -1.0)
     images = black.clone()
     images[0] = 1.0  # every level off by 255
@@ -32,7 +32,7 @@ def test_pictures_are_compared_as_saved() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 4, 5), (2, 3, 4, 4), (3, 4, 4)])
-def test_batches_of_other_shapes_are_an_error(shape: tuple[int, ...]) -> None:
+def test_batches_of_different_shapes_are_an_error(shape: tuple[int, ...]) -> None:
     with pytest.raises(InvalidInputError, match="one shape"):
         psnr(torch.zeros(shape), torch.zeros(1, 3, 4, 4))
     if len(shape) == 3:

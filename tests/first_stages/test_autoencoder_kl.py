@@ -41,7 +41,7 @@ def test_latents_are_multiplied_by_the_scale_factor():
         torch.testing.assert_close(scaled.decode(0.25 * latents), plain.decode(latents))
 
 
-def test_sample_adds_noise_of_the_posterior_deviation():
+def test_samples_have_the_posterior_standard_deviation():
     autoencoder = small_autoencoder(scale_factor=2.0)
     images = noise_images(1, 3, 16, 16)
     with torch.no_grad():
@@ -72,7 +72,7 @@ def test_rows_of_a_batch_are_independent():
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
 
 
-def test_attention_can_be_left_out():
+def test_attention_is_optional():
     keys = small_autoencoder(attn_type="none", attn_resolutions=(256,)).state_dict().keys()
     assert not [key for key in keys if "attn" in key]
     assert [key for key in small_autoencoder().state_dict() if "mid.attn_1" in key]
@@ -93,7 +93,7 @@ def test_images_that_cannot_be_encoded_are_refused(shape, words):
         small_autoencoder().encode(torch.zeros(shape))
 
 
-def test_latents_of_other_channels_are_refused():
+def test_latents_with_a_wrong_channel_count_are_refused():
     with pytest.raises(InvalidInputError, match=r"\(B, 3, h, w\), not \(1, 4, 8, 8\)"):
         small_autoencoder().decode(torch.zeros(1, 4, 8, 8))
 
@@ -107,6 +107,6 @@ def test_latents_of_other_channels_are_refused():
         ({"attn_type": "flash"}, "attn_type"),
     ],
 )
-def test_wrong_configurations_are_refused(values, words):
+def test_invalid_configurations_are_refused(values, words):
     with pytest.raises(InvalidConfigError, match=words):
         validate(AutoencoderKLConfig, values, "first stage")

@@ -84,7 +84,7 @@ def test_a_single_level_does_not_downsample():
 
 
 @pytest.mark.parametrize("method", ["decode", "decode_unquantized", "quantize_latents"])
-def test_latents_of_other_channels_are_refused(method):
+def test_latents_with_a_wrong_channel_count_are_refused(method):
     with pytest.raises(InvalidInputError, match=r"\(B, 3, h, w\), not \(1, 4, 8, 8\)"):
         getattr(small_autoencoder(), method)(torch.zeros(1, 4, 8, 8))
 

@@ -22,7 +22,7 @@ def test_it_declares_its_channels_and_has_no_weights():
     assert first_stage.state_dict() == {}
 
 
-def test_other_channels_are_refused():
+def test_a_wrong_channel_count_is_refused():
     first_stage = Identity(IdentityConfig())
     with pytest.raises(InvalidInputError, match=r"\(B, 3, H, W\), not \(1, 4, 8, 8\)"):
         first_stage.encode(torch.zeros(1, 4, 8, 8))

@@ -29,7 +29,7 @@ def points() -> Tensor:
 NEAREST = [[[0, 1, 9], [4, 9, 0]]]
 
 
-def test_every_position_gets_the_nearest_code():
+def test_each_position_maps_to_the_nearest_code():
     result = build_quantizer()(points())
     assert result.indices.tolist() == NEAREST
     torch.testing.assert_close(result.latents, build_quantizer().look_up(torch.tensor(NEAREST)))
@@ -46,7 +46,7 @@ def test_the_value_is_z_plus_the_difference():
     assert not torch.equal(value, codes)
 
 
-def test_close_codes_far_from_the_origin_are_distinguished():
+def test_nearby_codes_far_from_the_origin_are_distinguished():
     quantizer = build_quantizer()
     with torch.no_grad():
         quantizer.embedding.weight.mul_(1e-3).add_(300.0)
@@ -69,7 +69,7 @@ def test_the_gradient_passes_straight_to_z():
 
 
 @pytest.mark.parametrize(("legacy", "weights"), [(True, (1.0, 0.3)), (False, (0.3, 1.0))])
-def test_beta_weighs_the_codebook_term_in_the_published_models(legacy, weights):
+def test_beta_weights_the_codebook_term_in_the_published_models(legacy, weights):
     quantizer = build_quantizer(beta=0.3, legacy=legacy)
     z = points().requires_grad_()
     codes = quantizer.look_up(quantizer.nearest_codes(z)).detach()
@@ -90,6 +90,6 @@ def test_the_codebook_starts_uniform_within_one_over_its_size():
 
 
 @pytest.mark.parametrize("values", [{"beta": -1}, {"n_embed": 0}])
-def test_wrong_configurations_are_refused(values):
+def test_invalid_configurations_are_refused(values):
     with pytest.raises(InvalidConfigError, match=next(iter(values))):
         validate(AutoencoderVQConfig, values, "first stage")

@@ -80,7 +80,7 @@ def test_latents_are_stored_as_values_in_0_to_1():
     torch.testing.assert_close(back, torch.tensor([-3.0, -3.0, 0.0, 1.5, 3.0]))
 
 
-def test_images_and_latents_of_other_shapes_are_refused():
+def test_images_and_latents_of_a_wrong_shape_are_refused():
     with pytest.raises(InvalidInputError, match=r"multiples of 4.*nearest: 4x8 or 8x8"):
         small().encode(torch.zeros(1, 3, 8, 7))
     with pytest.raises(InvalidInputError, match=r"\(B, 4, h, w\)"):
@@ -98,6 +98,6 @@ def test_images_and_latents_of_other_shapes_are_refused():
         ),
     ],
 )
-def test_wrong_configurations_are_refused(values, words):
+def test_invalid_configurations_are_refused(values, words):
     with pytest.raises(InvalidConfigError, match=words):
         validate(TinyAutoencoderConfig, values, "first stage")

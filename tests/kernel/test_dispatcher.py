@@ -61,20 +61,20 @@ class UnspeakableError(Exception):
         raise RuntimeError
 
 
-def test_an_error_whose_message_cannot_be_read(caplog):
+def test_an_exception_whose_str_fails_is_reported(caplog):
     dispatcher = atelier(failing=Observer(UnspeakableError())).dispatcher()
     dispatcher.emit("latelier_images_finished", pictures=())
     assert "raised UnspeakableError: its message cannot be read" in caplog.text
 
 
-def test_strict_raises():
+def test_strict_mode_raises():
     dispatcher = atelier(strict=True, failing=Observer(ValueError("broken"))).dispatcher()
     message = "latelier_images_finished of plugin 'failing:Observer' raised ValueError: broken"
     with pytest.raises(PluginError, match=message):
         dispatcher.emit("latelier_images_finished", pictures=())
 
 
-def test_an_interrupt_passes():
+def test_an_interrupt_propagates():
     dispatcher = atelier(failing=Observer(KeyboardInterrupt())).dispatcher()
     with pytest.raises(KeyboardInterrupt):
         dispatcher.emit("latelier_images_finished", pictures=())
@@ -95,7 +95,7 @@ class Counter:
         self.events.append(run)
 
 
-def test_a_hook_receives_the_arguments_that_it_names():
+def test_a_hook_receives_only_the_arguments_it_declares():
     counter = Counter()
     dispatcher = atelier(counter=counter).dispatcher()
     dispatcher.emit("latelier_before_step", step=1, steps=2, sigma=1.0)
@@ -103,7 +103,7 @@ def test_a_hook_receives_the_arguments_that_it_names():
     assert counter.events == [dispatcher.run, (1, 0.5)]
 
 
-def test_first_and_last_are_called_first_and_last():
+def test_tryfirst_and_trylast_set_the_order():
     calls = []
 
     def ordered(name, **options):
@@ -121,7 +121,7 @@ def test_first_and_last_are_called_first_and_last():
     assert calls == ["first", "any", "last"]
 
 
-def test_every_run_has_another_identifier():
+def test_every_run_has_a_unique_identifier():
     made = atelier()
     assert len({made.dispatcher().run for _ in range(9)}) == 9
 
@@ -174,7 +174,7 @@ def test_a_slow_plugin_is_named_once_and_its_hooks_go_on(caplog, clock):
     )
 
 
-def test_a_small_share_of_a_long_run_is_not_slow(caplog, clock):
+def test_a_hook_is_not_slow_if_its_share_of_the_run_is_small(caplog, clock):
     dispatcher = atelier(sleepy=Sleeper()).dispatcher()
     clock.now += 60
     steps(dispatcher, clock, between=1)

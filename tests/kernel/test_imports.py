@@ -34,7 +34,7 @@ def modules_after(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_importing_the_package_imports_hardly_anything():
+def test_importing_the_package_is_light():
     modules = modules_after("import latelier; latelier.__version__; dir(latelier)")
     assert not modules & {"torch", "pydantic", "pluggy", "numpy", "PIL"}
     assert {each for each in modules if each.startswith("latelier")} == {
@@ -69,7 +69,7 @@ def test_listing_plugins_needs_no_pydantic():
     assert not any(each.endswith("_plugin") for each in modules)
 
 
-def test_the_kernel_imports_nothing_else_of_ours_and_no_torch():
+def test_the_kernel_imports_no_other_layer_and_no_torch():
     modules = modules_after(KERNEL)
     ours = {each for each in modules if each.partition(".")[0].startswith("latelier")}
     below = ("latelier.kernel", "latelier.contracts", "latelier.io")

@@ -153,7 +153,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_a_broken_plugin_alone_is_not_loaded(site, publish_healthy, caplog, case):
+def test_a_broken_plugin_does_not_affect_others(site, publish_healthy, caplog, case):
     publish_healthy("a-healthy", "first")
     site.publish("latelier-broken", case.code)
     publish_healthy("z-healthy", "last")
@@ -179,7 +179,7 @@ def test_a_broken_plugin_alone_is_not_loaded(site, publish_healthy, caplog, case
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_strict_raises_for_a_broken_plugin(site, case):
+def test_strict_mode_raises_for_a_broken_plugin(site, case):
     site.publish("latelier-broken", case.code)
     with pytest.raises(PluginError, match="plugin 'latelier-broken:main' is not loaded"):
         site.atelier(strict=True)
@@ -194,7 +194,7 @@ def test_a_broken_plugin_leaves_no_lifecycle_hook_behind(site):
     assert dispatcher.quarantined == {}
 
 
-def test_an_interrupt_is_not_swallowed_and_names_who_was_imported(site, caplog):
+def test_an_interrupt_propagates_and_names_the_plugin(site, caplog):
     site.publish("latelier-slow", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         site.atelier()
@@ -222,7 +222,7 @@ def test_an_interrupt_during_registration_leaves_nothing_behind():
     assert atelier.samplers.names() == ["mine"]
 
 
-def test_what_a_plugin_prints_goes_to_the_standard_error(site, capsys):
+def test_output_of_a_plugin_goes_to_standard_error(site, capsys):
     code = registering("print('registering')", SAMPLER.format("a"))
     site.publish("latelier-prints", f"print('welcome')\n{code}")
     assert site.atelier().samplers.names() == ["a"]
@@ -234,7 +234,7 @@ def test_what_a_plugin_prints_goes_to_the_standard_error(site, capsys):
 
 
 @pytest.mark.parametrize("then", ["", "\n1 / 0"])
-def test_a_plugin_that_changes_the_working_directory(site, monkeypatch, tmp_path, caplog, then):
+def test_a_change_of_the_working_directory_is_undone(site, monkeypatch, tmp_path, caplog, then):
     monkeypatch.chdir(tmp_path)
     move = "import os; os.chdir('/')"
     site.publish("latelier-moves", f"{move}{then}\n" + registering(move, SAMPLER.format("a")))
@@ -243,7 +243,7 @@ def test_a_plugin_that_changes_the_working_directory(site, monkeypatch, tmp_path
     assert "plugin 'latelier-moves:main' changed the working directory" in caplog.text
 
 
-def test_a_plugin_that_ignores_interrupts(site, caplog):
+def test_a_changed_interrupt_handler_is_restored(site, caplog):
     before = signal.getsignal(signal.SIGINT)
     ignore = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
     site.publish("latelier-stubborn", f"{ignore}\n" + registering(ignore, SAMPLER.format("a")))
@@ -252,7 +252,7 @@ def test_a_plugin_that_ignores_interrupts(site, caplog):
     assert caplog.text.count("plugin 'latelier-stubborn:main' changed the handler") == 2
 
 
-def test_an_error_leads_to_its_cause(site):
+def test_errors_chain_their_cause(site):
     site.publish("latelier-broken", "1 / 0")
     with pytest.raises(PluginLoadError) as caught:
         site.atelier(strict=True)
@@ -260,7 +260,7 @@ def test_an_error_leads_to_its_cause(site):
     assert caught.value.report.state == "import_error"
 
 
-def test_a_hook_of_a_later_minor_may_be_optional(site):
+def test_an_optional_hook_of_a_later_minor_is_allowed(site):
     hook = "    @hookimpl(optionalhook=True)\n    def latelier_tomorrow(self, x): ...\n\n"
     code = registering(SAMPLER.format("early")).replace("plugin =", f"{hook}plugin =")
     site.publish("latelier-early", code)
@@ -274,7 +274,7 @@ def test_a_broken_built_in_is_always_an_error(site):
 
 
 @pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
-def test_two_plugins_that_claim_one_name(site, publish_healthy, order):
+def test_a_name_claimed_by_two_plugins_is_reported(site, publish_healthy, order):
     for distribution in order:
         publish_healthy(distribution, "shared")
     publish_healthy("other", "alone")
@@ -288,7 +288,7 @@ def test_two_plugins_that_claim_one_name(site, publish_healthy, order):
     assert samplers.spec("two/shared").distribution == "two"
 
 
-def test_an_alias_settles_a_claim(site, publish_healthy):
+def test_an_alias_resolves_a_collision(site, publish_healthy):
     publish_healthy("one", "shared")
     publish_healthy("two", "shared")
     policy = Policy(aliases={"sampler.shared": "two/shared"})
@@ -303,7 +303,7 @@ def test_an_alias_settles_a_claim(site, publish_healthy):
         ("latelier.vnext", "pip install --upgrade latelier-other"),
     ],
 )
-def test_another_api_is_refused_without_an_import(site, publish_healthy, group, fix):
+def test_another_api_version_is_refused_without_an_import(site, publish_healthy, group, fix):
     site.publish("latelier-other", registering(SAMPLER.format("other")), group=group)
     publish_healthy()
     atelier = site.atelier()
@@ -365,7 +365,7 @@ def test_one_object_under_two_entries_registers_once(site):
     assert atelier.samplers.names() == ["a"]
 
 
-def test_two_entries_of_a_distribution_that_claim_one_id(site):
+def test_one_id_claimed_by_two_entries_is_an_error(site):
     code = registering(SAMPLER.format("a"))
     site.publish(
         "two-entries",
@@ -405,7 +405,7 @@ class Local:
         pass
 
 
-def test_a_plugin_object_without_an_entry_point():
+def test_a_plugin_object_is_registered_without_an_entry_point():
     atelier = Atelier(policy=Policy(), candidates=[])
     atelier.register(Local(), "My_Things", "3")
     assert atelier.samplers.spec("mine").id == "my-things/mine"
@@ -416,7 +416,7 @@ def test_a_plugin_object_without_an_entry_point():
     assert len(atelier.dispatcher().implementations("latelier_images_finished")) == 1
 
 
-def test_a_plugin_object_that_fails_leaves_nothing():
+def test_a_failing_plugin_object_registers_nothing():
     class Fails(Local):
         @hookimpl
         def latelier_register(self, registrar):

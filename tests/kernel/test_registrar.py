@@ -29,7 +29,7 @@ def test_every_kind_can_be_registered():
     assert registrar.specs[-1].folder == "my_dist.data:adapters/palette-v1.5"
 
 
-def test_one_name_in_two_kinds_is_fine():
+def test_one_name_may_have_two_kinds():
     registrar = Registrar("d", "1")
     registrar.schedule("model", factory="a:b")
     registrar.sampler("model", factory="a:b")
@@ -37,7 +37,7 @@ def test_one_name_in_two_kinds_is_fine():
 
 
 @pytest.mark.parametrize("name", ["", "Big", "1st", "with-dash", "with space", "a/b", "a.b", "é"])
-def test_invalid_names(name):
+def test_invalid_names_are_refused(name):
     with pytest.raises(
         PluginError, match=f"schedule '{name}': 'name': a name is lower-case letters"
     ):
@@ -48,7 +48,7 @@ def test_invalid_names(name):
     "text",
     ["", "a", "a:", ":b", "a.b", "a:b:c", "a.:b", ".a:b", "a..b:c", "a b:c", "a:b()", "a:b\n"],
 )
-def test_invalid_import_strings(text):
+def test_invalid_import_strings_are_refused(text):
     with pytest.raises(PluginError, match="an import string looks like"):
         Registrar("d", "1").schedule("name", factory=text)
     with pytest.raises(PluginError, match="an import string looks like"):
@@ -58,17 +58,17 @@ def test_invalid_import_strings(text):
 @pytest.mark.parametrize(
     "text", ["", "a", "a:", ":b", "a:/b", "a:../b", "a:b/../c", "a:.b", "a:b/", "a b:c", "a:b\\c"]
 )
-def test_invalid_folders(text):
+def test_invalid_folders_are_refused(text):
     with pytest.raises(PluginError, match="a folder of a package looks like"):
         Registrar("d", "1").adapter("name", folder=text)
 
 
-def test_a_value_of_the_wrong_type():
+def test_values_of_a_wrong_type_are_refused():
     with pytest.raises(PluginError, match="sampler 'x': 'factory': Input should be a valid string"):
         Registrar("d", "1").sampler("x", factory=print)  # type: ignore[arg-type]
 
 
-def test_traits_of_a_sampler():
+def test_traits_of_a_sampler_are_recorded():
     registrar = Registrar("d", "1")
     registrar.sampler("x", factory="a:b", order=2, nfe_per_step=3)
     assert registrar.specs[0].traits == SamplerTraits(order=2, nfe_per_step=3)

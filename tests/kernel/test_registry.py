@@ -50,7 +50,7 @@ def component(distribution, name, kind="conditioner", **fields):
     )
 
 
-def test_a_component_by_bare_name_id_and_alias(conditioners):
+def test_a_component_is_found_by_bare_name_id_and_alias(conditioners):
     specs = {conditioners.spec(name).id for name in ("compass", "one/compass", "short")}
     assert specs == {"one/compass"}
     assert conditioners.names() == ["compass", "short"]
@@ -59,7 +59,7 @@ def test_a_component_by_bare_name_id_and_alias(conditioners):
 
 
 @pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
-def test_a_bare_name_of_two_owners(order):
+def test_an_ambiguous_bare_name_is_an_error(order):
     registry = Registry("first_stage")
     for distribution in order:
         registry.add(component(distribution, "vae", "first_stage"))
@@ -79,7 +79,7 @@ def test_the_nearest_name_is_suggested(conditioners):
         Registry("sampler").spec("x")
 
 
-def test_an_alias_of_a_missing_component():
+def test_an_alias_of_a_missing_component_is_an_error():
     with pytest.raises(UnknownNameError, match="no sampler 'gone/ddim'"):
         Registry("sampler", {"ddim": "gone/ddim"}).spec("ddim")
 
@@ -90,7 +90,7 @@ def test_schemas_come_from_the_classes(conditioners):
     assert conditioners.input_class("short") is conditioners.input_class("one/compass")
 
 
-def test_a_kind_without_configurations_says_so():
+def test_a_kind_without_configurations_has_no_config_class():
     registry = Registry("sampler")
     registry.add(component("one", "ddim", "sampler", config=None, input=None))
     with pytest.raises(UnknownNameError, match="sampler 'one/ddim' has no config class"):
@@ -122,19 +122,19 @@ def test_building_validates_the_configuration(conditioners):
         ),
     ],
 )
-def test_an_invalid_configuration_class(conditioners, fields, message):
+def test_an_invalid_configuration_class_is_an_error(conditioners, fields, message):
     conditioners.add(component("two", "bad", **fields))
     with pytest.raises(PluginError, match=message):
         conditioners.config_class("bad")
 
 
-def test_an_invalid_input_class(conditioners):
+def test_an_invalid_input_class_is_an_error(conditioners):
     conditioners.add(component("two", "bad", input=f"{HERE}:Built"))
     with pytest.raises(PluginError, match=r"its input class .* to extend BaseModel"):
         conditioners.input_schema("bad")
 
 
-def test_a_factory_that_exits_at_import(site):
+def test_a_factory_that_exits_at_import_is_an_error(site):
     (site.folder / "exits.py").write_text("raise SystemExit(1)")
     registry = Registry("sampler")
     registry.add(component("two", "bad", "sampler", factory="exits:sampler"))
@@ -160,19 +160,19 @@ class TestData:
             registry.add(spec)
         return registry
 
-    def test_is_found_without_an_import(self, registry: Registry[Any], tmp_path: Path) -> None:
+    def test_it_is_found_without_an_import(self, registry: Registry[Any], tmp_path: Path) -> None:
         assert registry.folder("palette") == tmp_path / "outer_pkg" / "data" / "palette"
 
     @pytest.mark.parametrize("name", ["lost", "nobodys", "inner"])
-    def test_a_missing_folder(self, registry: Registry[Any], name: str) -> None:
+    def test_a_missing_folder_is_an_error(self, registry: Registry[Any], name: str) -> None:
         with pytest.raises(PluginError, match=f"component 'outer/{name}' cannot be found"):
             registry.folder(name)
 
-    def test_is_not_imported(self, registry: Registry[Any]) -> None:
+    def test_a_folder_cannot_be_imported(self, registry: Registry[Any]) -> None:
         with pytest.raises(PluginError, match="'outer/palette' is a folder of data"):
             registry.get("palette")
 
-    def test_code_is_no_folder(self) -> None:
+    def test_code_is_not_a_folder(self) -> None:
         registry: Registry[Any] = Registry("schedule")
         registrar = Registrar("outer", "1")
         registrar.schedule("karras", factory="a:b")
@@ -217,7 +217,7 @@ def test_a_function_has_the_defaults_of_its_name(site):
     assert registry.get("one/run") is run
 
 
-def test_a_default_for_an_option_that_the_function_does_not_have(site):
+def test_a_default_for_an_unknown_option_is_an_error(site):
     registry = function_registry(site, run={"bye": 3})
     with pytest.raises(PluginError, match=r"guidance 'one/run': .*walk has no option 'bye'"):
         registry.get("run")

@@ -36,7 +36,7 @@ class TestMask:
 
     KEPT = torch.arange(N) < 3
 
-    def test_true_lets_a_query_attend(
+    def test_true_marks_keys_to_attend_to(
         self, function: Callable[..., Tensor], dtype: torch.dtype
     ) -> None:
         q, k, v = (part.to(dtype) for part in draw_inputs())
@@ -51,7 +51,7 @@ class TestMask:
         bias = torch.zeros(N).masked_fill(~self.KEPT, MASKED).expand(B, 1, 1, N)
         assert torch.equal(function(*inputs, self.KEPT.expand(B, 1, 1, N)), function(*inputs, bias))
 
-    def test_where_every_key_is_masked_the_values_are_finite(
+    def test_fully_masked_rows_stay_finite(
         self, function: Callable[..., Tensor], dtype: torch.dtype
     ) -> None:
         inputs = [part.to(dtype) for part in draw_inputs()]
@@ -95,7 +95,7 @@ def test_16_bit_training_has_the_gradients_of_full_precision(keys: int, with_mas
         assert inputs[2].grad[:, :, 3:].abs().max() == 0
 
 
-def test_heads_are_the_outer_part_of_the_width() -> None:
+def test_heads_split_the_width_into_contiguous_blocks() -> None:
     tokens = torch.arange(2 * 3 * 4).view(2, 3, 4)
     heads = split_heads(tokens, 2)
     assert heads.shape == (2, 2, 3, 2)

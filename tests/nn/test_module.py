@@ -18,6 +18,6 @@ def test_a_module_dict_holds_the_layers_by_name() -> None:
 
 
 @pytest.mark.parametrize("name", ["keys", "items", "training"])
-def test_a_name_that_torch_reserves_is_refused(name: str) -> None:
+def test_a_name_reserved_by_torch_is_refused(name: str) -> None:
     with pytest.raises(InvalidConfigError, match=f"cannot be named '{name}'"):
         to_module_dict({name: nn.Identity()})

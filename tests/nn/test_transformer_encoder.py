@@ -34,7 +34,7 @@ def tokens() -> Tensor:
         (512, 16, 8192, 92, 58_858_496),
     ],
 )
-def test_the_parameters_are_as_many_as_the_published(
+def test_parameter_count_matches_the_published_model(
     width: int, layers: int, vocab_size: int, length: int, total: int
 ) -> None:
     with torch.device("meta"):
@@ -43,7 +43,7 @@ def test_the_parameters_are_as_many_as_the_published(
     assert sum(p.numel() for p in model.parameters()) + unused_logits == total
 
 
-def test_the_keys_are_the_published() -> None:
+def test_keys_match_the_published_model() -> None:
     with torch.device("meta"):
         model = TransformerEncoder(640, 1, 30522, 77)
     attention, feed_forward = "attn_layers.layers.0", "attn_layers.layers.1"
@@ -68,13 +68,13 @@ def test_the_keys_are_the_published() -> None:
     }
 
 
-def test_embeddings_begin_small() -> None:
+def test_embeddings_are_initialised_small() -> None:
     model = TransformerEncoder(64, 0, 500, 77)
     for weight in (model.token_emb.weight, model.pos_emb.emb.weight):
         assert 0.019 < weight.std().item() < 0.021
 
 
-def test_it_is_what_the_formulas_say(encoder: TransformerEncoder, tokens: Tensor) -> None:
+def test_output_equals_the_formulas(encoder: TransformerEncoder, tokens: Tensor) -> None:
     w = {key: value.double() for key, value in encoder.state_dict().items()}
     expected = torch.stack([by_formula(w, row) for row in tokens])
     torch.testing.assert_close(encoder(tokens).double(), expected, rtol=1e-5, atol=1e-5)
@@ -106,7 +106,7 @@ def normed(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return centred / (centred.square().mean(1, keepdim=True) + 1e-5).sqrt() * weight + bias
 
 
-def test_it_is_what_diffusers_computes(encoder: TransformerEncoder, tokens: Tensor) -> None:
+def test_output_equals_diffusers(encoder: TransformerEncoder, tokens: Tensor) -> None:
     pytest.importorskip("transformers")
     from diffusers.pipelines.latent_diffusion.pipeline_latent_diffusion import (
         LDMBertConfig,
@@ -156,7 +156,7 @@ def test_a_row_does_not_depend_on_its_batch(encoder: TransformerEncoder, tokens:
         torch.testing.assert_close(encoder(tokens[row : row + 1])[0], together[row])
 
 
-def test_every_token_sees_every_other(encoder: TransformerEncoder, tokens: Tensor) -> None:
+def test_every_token_attends_to_every_other(encoder: TransformerEncoder, tokens: Tensor) -> None:
     other = tokens.clone()
     other[:, -1] = (other[:, -1] + 1) % VOCABULARY
     assert ((encoder(other) - encoder(tokens)).abs().amax(2) > 1e-4).all()

@@ -93,7 +93,7 @@ def pixels(pipeline, **keywords):
     return [picture.image.tobytes() for picture in made]
 
 
-def test_a_view_has_the_adapters_input_and_its_pictures_follow_it(tiny, folder):
+def test_a_view_has_the_input_of_its_adapter(tiny, folder):
     view = tiny.with_adapter(folder)
     assert list(view.inputs) == [*tiny.inputs, "palette"]
     assert view.conditioners["palette"].config.width == 3
@@ -103,7 +103,7 @@ def test_a_view_has_the_adapters_input_and_its_pictures_follow_it(tiny, folder):
     assert pixels(view, palette=RED) == red
 
 
-def test_the_pipeline_stays_as_it_is(tiny, folder):
+def test_the_pipeline_is_not_changed(tiny, folder):
     before = {n: t.clone() for n, t in tiny.denoiser.state_dict().items()}
     inputs, plain = dict(tiny.inputs), pixels(tiny)
     view = tiny.with_adapter(folder)
@@ -132,7 +132,7 @@ def test_an_unused_adapter_or_scale_0_gives_the_bits_of_no_adapter(tiny, folder,
     assert pixels(tiny.with_adapter(folder), guidance=guidance, palette=RED) != plain
 
 
-def test_the_scale_says_how_much_it_counts(tiny, folder):
+def test_the_scale_controls_the_strength(tiny, folder):
     def latents(scale):
         view = tiny.with_adapter(folder, scale)
         denoise = view.denoise_fn(prompt=PROMPT, palette=RED, guidance=1.0)
@@ -144,7 +144,7 @@ def test_the_scale_says_how_much_it_counts(tiny, folder):
     assert 0 < (some - none).norm() < (whole - none).norm()
 
 
-def test_guidance_steers_from_the_null_part_of_its_conditioner(tiny, folder):
+def test_guidance_uses_the_null_part_of_its_conditioner(tiny, folder):
     """Of an image's vector zeros, as IP-Adapter has it; so an input of zeros is the null part."""
     view = tiny.with_adapter(folder)
     guided = pixels(view, palette=RED, guidance=4.0)
@@ -152,14 +152,14 @@ def test_guidance_steers_from_the_null_part_of_its_conditioner(tiny, folder):
     assert pixels(view, palette=RED, guidance=4.0, negative={"palette": BLUE}) != guided
 
 
-def test_guidance_can_weigh_it_by_itself(tiny, folder):
+def test_guidance_can_scale_it_separately(tiny, folder):
     view = tiny.with_adapter(folder)
     rules = [{"name": "per_condition", "scales": {"text": 2.0, "palette": s}} for s in (1.0, 3.0)]
     one, other = (pixels(view, palette=RED, guidance=rule) for rule in rules)
     assert one != other
 
 
-def test_views_nest(tiny, folder, palette):
+def test_views_can_be_nested(tiny, folder, palette):
     both = tiny.with_adapter(folder).with_adapter(palette, 0.5, as_="accents")
     assert list(both.adapters) == ["palette", "accents"]
     alone = pixels(tiny.with_adapter(folder), palette=RED)
@@ -167,7 +167,7 @@ def test_views_nest(tiny, folder, palette):
     assert pixels(both, palette=RED, accents=BLUE) != alone
 
 
-def test_rows_have_their_own(tiny, folder):
+def test_each_row_has_its_own_input(tiny, folder):
     view = tiny.with_adapter(folder)
     together = view.generate(prompt=PROMPT, palette=[RED, BLUE], seed=3)
     for row, (picture, colours) in enumerate(zip(together, (RED, BLUE), strict=True)):
@@ -177,7 +177,7 @@ def test_rows_have_their_own(tiny, folder):
         assert (one - other).abs().max() <= 2
 
 
-def test_windows_see_it(tiny, folder):
+def test_windows_use_it(tiny, folder):
     view = tiny.with_adapter(folder)
     keywords = {"size": (32, 16), "window": 16, "palette": RED}
     assert pixels(view, **keywords) != pixels(view, **{**keywords, "palette": BLUE})
@@ -199,7 +199,7 @@ def test_threads_with_different_adapters_share_one_pipeline(tiny):
 
 
 class TestSaving:
-    def test_an_adapter_is_the_same_again(self, tiny, folder, palette, tmp_path):
+    def test_a_saved_adapter_gives_the_same_bits(self, tiny, folder, palette, tmp_path):
         view = tiny.with_adapter(folder)
         assert pixels(view, palette=RED) == pixels(tiny.with_adapter(palette), palette=RED)
         (tmp_path / "again").mkdir()
@@ -207,7 +207,7 @@ class TestSaving:
         for path in folder.iterdir():
             assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
 
-    def test_a_view_is_the_same_again(self, tiny, folder, palette, tmp_path, built_ins):
+    def test_a_saved_view_gives_the_same_bits(self, tiny, folder, palette, tmp_path, built_ins):
         view = tiny.with_adapter(folder, 0.6).with_adapter(palette, 0.3, as_="accents")
         view.save(tmp_path)
         loaded = load(tmp_path, "cpu", atelier=built_ins)
@@ -220,7 +220,7 @@ class TestSaving:
         }
         assert loaded.adapters["palette"].loaded.card == {"licence": "CC0"}
 
-    def test_it_moves(self, tiny, folder):
+    def test_a_saved_view_can_be_moved(self, tiny, folder):
         view = tiny.with_adapter(folder).to(dtype="bfloat16")
         weights = view.adapters["palette"].loaded.adapter.module.parameters()
         assert {each.dtype for each in weights} == {torch.bfloat16}
@@ -228,7 +228,7 @@ class TestSaving:
         half = tiny.to(dtype="bfloat16").with_adapter(folder)
         assert pixels(half, palette=RED) == pixels(view, palette=RED)
 
-    def test_an_export_says_that_it_is_left_out(
+    def test_an_export_reports_that_it_is_omitted(
         self, compose_tiny, tiny_changes, folder, tmp_path, built_ins
     ):
         parts = tiny_changes()
@@ -249,7 +249,7 @@ class TestProvenance:
         tiny.save(tmp_path / "model")
         return load(tmp_path / "model", "cpu", atelier=built_ins)
 
-    def test_says_what_took_part(self, saved, folder):
+    def test_names_the_adapter(self, saved, folder):
         view = saved.with_adapter(folder, 0.7)
         about = view.generate(prompt=PROMPT, palette=RED)[0].provenance
         assert about["adapters"] == {
@@ -279,7 +279,7 @@ class TestProvenance:
         assert not any(place.startswith("adapters") for place in about["components"])
 
     @pytest.mark.parametrize("inside", [False, True])
-    def test_a_picture_is_made_again(self, saved, folder, palette, tmp_path, built_ins, inside):
+    def test_a_picture_is_replayed(self, saved, folder, palette, tmp_path, built_ins, inside):
         view = saved.with_adapter(folder, 0.7).with_adapter(folder, 0.2, as_="accents")
         if inside:
             view.save(tmp_path / "view")
@@ -308,7 +308,7 @@ class TestProvenance:
         with pytest.raises(UnknownNameError, match=f"no adapter '{copy}'"):
             replay(path, atelier=built_ins)
 
-    def test_an_adapter_of_memory_alone_is_reported(self, saved, palette, tmp_path, built_ins):
+    def test_an_unsaved_adapter_is_reported(self, saved, palette, tmp_path, built_ins):
         path = tmp_path / "picture.png"
         saved.with_adapter(palette).generate(prompt=PROMPT, palette=RED)[0].save(path)
         with pytest.raises(InvalidInputError, match="its adapter 'palette' had not been saved"):
@@ -335,21 +335,19 @@ class TestRegistered:
         return atelier
 
     @pytest.mark.parametrize("name", ["palette", "some-palette/palette"])
-    def test_is_found_by_name(self, tiny, publishing, name):
+    def test_it_is_found_by_name(self, tiny, publishing, name):
         view = replace(tiny, atelier=publishing).with_adapter(name)
         about = view.generate(prompt=PROMPT, palette=RED)[0].provenance["adapters"]["palette"]
         assert (about["source"], about["version"]) == ("some-palette/palette", "1.2")
 
-    def test_its_plugin_took_part(self, tiny, publishing):
+    def test_its_plugin_is_recorded(self, tiny, publishing):
         view = replace(tiny, atelier=publishing).with_adapter("palette")
         plugins = view.generate(prompt=PROMPT, palette=RED)[0].provenance["plugins"]
         assert plugins["some-palette"]["version"] == "1.2"
         assert plugins["some-palette"]["parts"] == ["adapters.palette"]
         assert view.generate(prompt=PROMPT)[0].provenance["plugins"] == {}
 
-    def test_one_that_a_model_was_saved_with_needs_its_plugin_no_more(
-        self, tiny, publishing, tmp_path, built_ins
-    ):
+    def test_a_saved_adapter_does_not_need_its_plugin(self, tiny, publishing, tmp_path, built_ins):
         replace(tiny, atelier=publishing).with_adapter("palette").save(tmp_path / "view")
         loaded = load(tmp_path / "view", "cpu", atelier=built_ins)
         picture = loaded.generate(prompt=PROMPT, palette=RED, seed=4)[0]
@@ -358,30 +356,34 @@ class TestRegistered:
         picture.save(tmp_path / "picture.png")
         assert replay(tmp_path / "picture.png", atelier=built_ins).verdict == "identical"
 
-    def test_one_that_nobody_registered(self, tiny, publishing):
+    def test_an_unregistered_adapter_is_an_error(self, tiny, publishing):
         with pytest.raises(UnknownNameError, match=r"no adapter 'pallete'. Did you mean 'palette'"):
             replace(tiny, atelier=publishing).with_adapter("pallete")
 
-    def test_one_of_a_plugin_that_is_not_here(self, tiny, publishing):
+    def test_an_adapter_of_a_missing_plugin_is_an_error(self, tiny, publishing):
         with pytest.raises(UnknownNameError, match="pip install latelier-sketch"):
             replace(tiny, atelier=publishing).with_adapter("latelier-sketch/sketch")
 
 
 class TestFaults:
-    def test_a_denoiser_of_another_width(self, compose_tiny, tiny_changes, folder):
+    def test_a_denoiser_of_another_width_is_refused(self, compose_tiny, tiny_changes, folder):
         changes = tiny_changes()["denoiser"][1] | {"model_channels": 32}
         other = compose_tiny(denoiser=("unet", changes))
         with pytest.raises(CompatibilityError, match=r"adapter 'palette' is for another.*of width"):
             other.with_adapter(folder)
 
-    def test_it_is_an_error_before_a_weight_is_read(self, compose_tiny, tiny_changes, copy):
+    def test_incompatibility_is_found_before_weights_are_read(
+        self, compose_tiny, tiny_changes, copy
+    ):
         (copy / "adapter.safetensors").unlink()
         changes = tiny_changes()["denoiser"][1] | {"channel_mult": (1, 2, 2)}
         other = compose_tiny(denoiser=("unet", changes))
         with pytest.raises(CompatibilityError, match="which this denoiser does not have"):
             other.with_adapter(copy)
 
-    def test_a_denoiser_without_cross_attention(self, compose_tiny, tiny_changes, folder):
+    def test_a_denoiser_without_cross_attention_is_refused(
+        self, compose_tiny, tiny_changes, folder
+    ):
         changes = tiny_changes()
         denoiser = changes["denoiser"][1] | {"context_dim": None, "streams": {}}
         conditioners = {"label": changes["conditioners"]["label"]}
@@ -391,32 +393,32 @@ class TestFaults:
         with pytest.raises(CompatibilityError, match="this denoiser has none"):
             other.with_adapter(folder)
 
-    def test_another_base_of_the_same_shapes_may_do(self, compose_tiny, folder):
+    def test_another_base_of_the_same_shapes_is_accepted(self, compose_tiny, folder):
         other = compose_tiny(process={"kind": "vp"})
         assert len(pixels(other.with_adapter(folder), palette=RED)) == 1
 
     @pytest.mark.parametrize("name", ["text", "label", "prompt"])
-    def test_a_name_that_is_taken(self, tiny, folder, name):
+    def test_a_used_name_is_refused(self, tiny, folder, name):
         with pytest.raises(CompatibilityError, match=rf"stream '{name}'; give .*as_"):
             tiny.with_adapter(folder, as_=name)
 
-    def test_the_same_adapter_twice(self, tiny, folder):
+    def test_the_same_adapter_twice_is_refused(self, tiny, folder):
         with pytest.raises(
             CompatibilityError, match="already has an input, conditioner or stream 'palette'"
         ):
             tiny.with_adapter(folder).with_adapter(folder)
 
     @pytest.mark.parametrize("name", ["seed", "a b", "", "a\nb", 5])
-    def test_a_name_that_is_none(self, tiny, folder, name):
+    def test_an_invalid_name_is_refused(self, tiny, folder, name):
         with pytest.raises(InvalidInputError, match="an adapter cannot be called"):
             tiny.with_adapter(folder, as_=name)
 
     @pytest.mark.parametrize("scale", [-1, float("nan"), float("inf"), "1", True, None])
-    def test_a_scale_that_is_none(self, tiny, folder, scale):
+    def test_invalid_scale(self, tiny, folder, scale):
         with pytest.raises(InvalidInputError, match="scale: the scale of an adapter is a number"):
             tiny.with_adapter(folder, scale)
 
-    def test_a_name_of_python_itself_is_one(self, tiny, folder):
+    def test_a_name_such_as_self_is_allowed(self, tiny, folder):
         view = tiny.with_adapter(folder, as_="self")
         request = {"prompt": PROMPT, "self": RED, "seed": 3}
         made = view.generate(**request)[0].image.tobytes()
@@ -426,85 +428,85 @@ class TestFaults:
         assert view.denoise_fn(prompt=PROMPT, self=RED)
 
     @pytest.mark.parametrize("adapter", [None, 5, b"palette", ["palette"]])
-    def test_what_names_no_adapter(self, tiny, adapter):
+    def test_an_invalid_adapter_argument_is_refused(self, tiny, adapter):
         with pytest.raises(InvalidInputError, match="is a registered name or a folder, not"):
             tiny.with_adapter(adapter)
 
     @pytest.mark.parametrize("name", ["nowhere", "/nowhere", "~nobody-at-all/x"])
-    def test_a_name_of_nothing(self, tiny, name):
+    def test_unknown_adapter_name(self, tiny, name):
         with pytest.raises(UnknownNameError, match=r"no adapter '.*'"):
             tiny.with_adapter(name)
 
     @pytest.mark.parametrize("path", ["nowhere", "nowhere/adapter.json"])
-    def test_no_such_folder(self, tiny, tmp_path, path):
+    def test_a_missing_folder_is_an_error(self, tiny, tmp_path, path):
         with pytest.raises(ModelFileError, match="nowhere: folder not found"):
             tiny.with_adapter(tmp_path / path)
 
-    def test_a_folder_of_something_else(self, tiny, tmp_path):
+    def test_a_folder_without_an_adapter_is_an_error(self, tiny, tmp_path):
         with pytest.raises(ModelFileError, match=r"holds no adapter.json"):
             tiny.with_adapter(tmp_path)
 
-    def test_a_file(self, tiny, folder):
+    def test_a_file_is_an_error(self, tiny, folder):
         with pytest.raises(ModelFileError, match="expected the folder of an adapter, got a file"):
             tiny.with_adapter(folder / "adapter.safetensors")
         assert tiny.with_adapter(folder / "adapter.json").adapters
 
-    def test_a_changed_weight(self, tiny, copy):
+    def test_a_changed_weight_is_an_error(self, tiny, copy):
         path = copy / "adapter.safetensors"
         path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
         with pytest.raises(ModelFileError, match="its SHA-256 is"):
             tiny.with_adapter(copy)
 
-    def test_a_missing_file(self, tiny, copy):
+    def test_a_missing_file_is_an_error(self, tiny, copy):
         (copy / "adapter.safetensors").unlink()
         with pytest.raises(ModelFileError, match=r"adapter.safetensors: cannot be read"):
             tiny.with_adapter(copy)
 
     @pytest.mark.parametrize("path", ["../adapter.safetensors", "/etc/passwd", "a/../../b"])
-    def test_files_outside(self, tiny, copy, path):
+    def test_files_outside_the_folder_are_refused(self, tiny, copy, path):
         edited(copy, lambda values: values["adapter"]["weights"].update(path=path))
         with pytest.raises(ModelFileError, match="outside the folder"):
             tiny.with_adapter(copy)
 
-    def test_weights_of_another_configuration(self, tiny, copy):
+    def test_weights_of_another_configuration_are_refused(self, tiny, copy):
         edited(copy, lambda values: values["adapter"]["config"].update(projection=None))
         with pytest.raises(ModelFileError, match="do not fit this configuration"):
             tiny.with_adapter(copy)
 
     @pytest.mark.parametrize("field", ["width", "tokens"])
-    def test_numbers_that_no_tensor_has(self, tiny, copy, field):
+    def test_absurd_dimensions_are_refused(self, tiny, copy, field):
         edited(
             copy, lambda values: values["adapter"]["config"]["projection"].update({field: 10**19})
         )
         with pytest.raises(InvalidConfigError, match=f"'projection.{field}'.*less than or"):
             tiny.with_adapter(copy)
 
-    def test_a_conditioner_of_another_width(self, tiny, copy):
+    def test_a_conditioner_of_another_width_is_refused(self, tiny, copy):
         edited(copy, lambda values: values["conditioner"]["config"].update(width=4))
         with pytest.raises(CompatibilityError, match=r"one stream of width 3, got a stream of 4"):
             tiny.with_adapter(copy)
 
-    def test_no_weights_at_all(self, tiny, copy):
+    def test_missing_weights_are_an_error(self, tiny, copy):
         edited(copy, lambda values: values["adapter"].update(weights=None))
         with pytest.raises(ModelFileError, match="names no weights"):
             tiny.with_adapter(copy)
 
-    def test_a_later_format(self, tiny, copy):
+    def test_a_later_format_is_an_error(self, tiny, copy):
         edited(copy, lambda values: values.update(format=2))
         with pytest.raises(ModelFileError, match="format 2 is of a later latelier"):
             tiny.with_adapter(copy)
 
-    def test_a_kind_of_adapter_that_is_not_known(self, tiny, copy):
+    def test_an_unknown_kind_is_an_error(self, tiny, copy):
         edited(copy, lambda values: values["adapter"].update(id="latelier/lora"))
         with pytest.raises(ModelFileError, match="unknown adapter 'latelier/lora'"):
             tiny.with_adapter(copy)
 
-    def test_a_conditioner_that_is_not_installed(self, tiny, copy):
+    def test_a_missing_conditioner_is_an_error(self, tiny, copy):
         edited(copy, lambda values: values["conditioner"].update(id="latelier-hum/hum"))
         with pytest.raises(ModelFileError, match="pip install 'latelier-hum>="):
             tiny.with_adapter(copy)
 
-    def test_json_that_is_none(self, tiny, copy):
+    def test_invalid_json_is_an_error(self, tiny, copy):
         (copy / "adapter.json").write_text("{")
         with pytest.raises(ModelFileError, match=r"adapter.json: cannot be read as JSON"):
             tiny.with_adapter(copy)
@@ -521,13 +523,13 @@ class TestFaults:
         with pytest.raises(ModelFileError, match="not a safetensors file"):
             tiny.with_adapter(copy)
 
-    def test_one_in_memory_for_another_denoiser(self, tiny, palette):
+    def test_an_unsaved_adapter_for_another_denoiser_is_refused(self, tiny, palette):
         other = adapter_component(Adapter(AdapterConfig(width=3, layers={"a.b": 4})))
         with pytest.raises(CompatibilityError, match=r"has the layers 'a.b'"):
             tiny.with_adapter(replace(palette, adapter=other))
 
 
-def test_a_saved_view_that_does_not_fit_is_an_error(tiny, folder, tmp_path, built_ins):
+def test_an_incompatible_saved_view_is_an_error(tiny, folder, tmp_path, built_ins):
     tiny.with_adapter(folder).save(tmp_path)
     path = tmp_path / "latelier.json"
     values = json.loads(path.read_text())
@@ -583,6 +585,6 @@ def test_an_inconsistent_manifest_is_an_error(tiny, folder, tmp_path, built_ins,
         load(tmp_path, "cpu", atelier=built_ins)
 
 
-def test_an_adapter_is_no_model(folder, built_ins):
+def test_an_adapter_is_not_a_model(folder, built_ins):
     with pytest.raises(ModelFileError, match="expected a model, found an adapter"):
         load(folder, "cpu", atelier=built_ins)

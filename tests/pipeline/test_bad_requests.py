@@ -75,7 +75,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("keywords", "message"), CASES.values(), ids=CASES.keys())
-def test_a_request_that_cannot_be_met(tiny, keywords, message):
+def test_invalid_requests_are_refused(tiny, keywords, message):
     request = {"prompt": "a cat", "seed": 1, "steps": 1, **keywords}
     for run in (tiny.generate, tiny.stream):  # a stream refuses at once, not at its first step
         with pytest.raises((InvalidInputError, UnknownNameError), match=message) as caught:
@@ -83,21 +83,21 @@ def test_a_request_that_cannot_be_met(tiny, keywords, message):
         assert len(str(caught.value)) < 600
 
 
-def test_denoise_fn_refuses_too(tiny):
+def test_denoise_fn_refuses_invalid_requests(tiny):
     with pytest.raises(UnknownNameError, match="no input or option 'promt'"):
         tiny.denoise_fn(promt="a cat")
     with pytest.raises(InvalidInputError, match="the text is empty"):
         tiny.denoise_fn(prompt="")
 
 
-def test_negative_where_there_are_no_inputs(compose_tiny, tiny_changes):
+def test_negative_without_inputs_is_refused(compose_tiny, tiny_changes):
     denoiser = {**tiny_changes()["denoiser"][1], "context_dim": None, "streams": {}, "vectors": {}}
     pipeline = compose_tiny(denoiser=("unet", denoiser), conditioners={}, inputs=None)
     with pytest.raises(InvalidInputError, match="negative: this pipeline takes no inputs"):
         pipeline.generate(negative="a cat")
 
 
-def test_text_without_a_vocabulary(compose_tiny, monkeypatch):
+def test_text_without_a_vocabulary_is_an_error(compose_tiny, monkeypatch):
     monkeypatch.setattr(
         "latelier_conditioners.text.conditioner.TextConditioner.fit", lambda *_: None
     )

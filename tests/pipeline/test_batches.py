@@ -27,7 +27,7 @@ def rows_of(pipeline, **keywords):
     return rows
 
 
-def test_no_call_has_more_pictures_than_the_batch_size(tiny):
+def test_the_batch_size_bounds_each_call(tiny):
     keywords = {**REQUEST, "guidance": 1.0}
     assert rows_of(tiny, **keywords, n=5, batch_size=2) == [2, 2, 2, 2, 1, 1]
     assert rows_of(tiny, **keywords, n=5) == [5, 5]
@@ -43,7 +43,7 @@ def test_the_default_batch_size_depends_on_the_pixels(tiny):
     assert size_of(n=300, size=16) == 256
 
 
-def test_pictures_come_as_their_batch_is_done(tiny):
+def test_pictures_are_yielded_after_their_batch(tiny):
     previews = list(tiny.stream(**REQUEST, n=3, batch_size=2))
     assert [(each.batch, each.batches, each.step, len(each.pictures)) for each in previews] == [
         (1, 2, 1, 0),
@@ -89,7 +89,7 @@ def test_a_picture_is_replayed_in_its_batch(tiny, tmp_path, built_ins):
         assert replay(tmp_path / f"{k}.png", atelier=built_ins).verdict == "identical"
 
 
-def test_n_with_a_list_is_announced(tiny, caplog):
+def test_a_warning_explains_n_with_a_list(tiny, caplog):
     with caplog.at_level(logging.WARNING):
         tiny.generate(**{**REQUEST, "prompt": ["a cat", "a dog"]}, n=2)
         assert "n: 2 pictures for each of 2 rows of inputs, 4 in all" in caplog.text
@@ -100,7 +100,7 @@ def test_n_with_a_list_is_announced(tiny, caplog):
 
 
 @pytest.mark.parametrize(("seed", "n"), [(2**63 - 1, 2), (2**63 - 3, 4)])
-def test_a_seed_that_leaves_none_for_the_last_picture_is_refused(tiny, seed, n):
+def test_a_seed_that_overflows_for_the_last_picture_is_refused(tiny, seed, n):
     with pytest.raises(InvalidInputError, match=rf"greatest for {n} pictures is {2**63 - n}") as e:
         tiny.stream(**{**REQUEST, "seed": seed}, n=n)
     assert e.value.field == "seed"

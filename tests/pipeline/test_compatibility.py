@@ -50,13 +50,13 @@ TEXT = InputSpec(streams={"text": StreamSlot(width=8)})
 ALL = InputSpec(streams={"a": StreamSlot(width=8)}, spatial={"a": 3}, vectors={"a": 5})
 
 
-def test_what_fits():
+def test_compatible_parts_pass():
     check()
     check(TEXT, text={"stream": 8})
     check(ALL, a={"stream": 8, "spatial": 3, "vector": 5})
 
 
-def test_a_stream_or_vector_that_nobody_gives_is_fine():
+def test_a_stream_or_vector_without_a_source_is_allowed():
     check(TEXT)
     check(InputSpec(vectors={"size": 4}))
 
@@ -76,12 +76,12 @@ def test_a_stream_or_vector_that_nobody_gives_is_fine():
         ),
     ],
 )
-def test_what_does_not_fit(takes, gives, message):
+def test_incompatible_parts_are_explained(takes, gives, message):
     with pytest.raises(CompatibilityError, match=message):
         check(takes, **gives)
 
 
-def test_latent_channels_agree():
+def test_latent_channels_must_agree():
     with pytest.raises(CompatibilityError, match="latents of 4 channels, the denoiser takes 3"):
         check(channels=3)
 
@@ -92,7 +92,7 @@ def test_all_faults_are_listed_at_once():
     assert len(str(caught.value).split("; ")) == 3
 
 
-def test_a_spatial_name_that_a_stream_fills():
+def test_a_spatial_slot_filled_by_a_stream_is_an_error():
     message = "takes the spatial part 'mask', and the conditioner of that name gives none"
     takes = InputSpec(spatial={"mask": 1}, streams={"mask": StreamSlot(width=8)})
     with pytest.raises(CompatibilityError, match=message):

@@ -134,21 +134,23 @@ def nothing_is_built(monkeypatch):
 
 
 @pytest.mark.parametrize(("changes", "error", "message"), CASES.values(), ids=CASES.keys())
-def test_what_does_not_fit(built_ins, tiny_changes, nothing_is_built, changes, error, message):
+def test_incompatible_parts_are_refused(
+    built_ins, tiny_changes, nothing_is_built, changes, error, message
+):
     parts = tiny_changes()
     changed = {k: v(parts) if callable(v) else v for k, v in changes.items()}
     with pytest.raises(error, match=message):
         compose(**{"device": "cpu", **parts, **changed}, atelier=built_ins)
 
 
-def test_every_fault_of_fit_is_listed_at_once(built_ins, tiny_changes, nothing_is_built):
+def test_all_incompatibilities_are_listed_at_once(built_ins, tiny_changes, nothing_is_built):
     parts = tiny_changes()
     parts["denoiser"] = denoiser(in_channels=3, vectors={"label": 9})(parts)
     with pytest.raises(CompatibilityError, match=r"takes 3; .* takes 9"):
         compose(**parts, device="cpu", atelier=built_ins)
 
 
-def test_without_inputs_every_conditioner_is_one(compose_tiny):
+def test_by_default_every_conditioner_is_a_public_input(compose_tiny):
     pipeline = compose_tiny(inputs=None)
     assert pipeline.inputs == {"text": ("text",), "label": ("label",)}
     assert len(pipeline.generate(text="a cat", label=0, steps=1)) == 1
@@ -173,7 +175,7 @@ def test_new_components_are_ready_to_run(tiny):
     assert not any(module.training for module in modules)
 
 
-def test_a_built_component_is_shared_and_left_as_it_is(built_ins, tiny_changes):
+def test_a_built_component_is_shared_and_not_changed(built_ins, tiny_changes):
     parts = tiny_changes()
     built = new_component("denoiser", *parts["denoiser"], built_ins)
     parts["denoiser"] = built
@@ -185,7 +187,7 @@ def test_a_built_component_is_shared_and_left_as_it_is(built_ins, tiny_changes):
     assert next(built.module.parameters()).dtype == torch.float32
 
 
-def test_a_built_component_of_another_kind(built_ins, tiny_changes):
+def test_a_built_component_of_a_wrong_kind_is_refused(built_ins, tiny_changes):
     parts = tiny_changes()
     parts["denoiser"] = new_component("first_stage", *parts["first_stage"], built_ins)
     with pytest.raises(
@@ -233,7 +235,7 @@ def test_hooks_are_called_once(compose_tiny, tmp_path):
     assert witness.composed == [pipeline, loaded]
 
 
-def test_a_failing_hook_does_not_cost_the_pictures(compose_tiny, caplog):
+def test_a_failing_hook_does_not_prevent_the_pictures(compose_tiny, caplog):
     atelier, witness = witnessed(error=ValueError("full disk"))
     pipeline = compose_tiny(atelier)
     with caplog.at_level(logging.WARNING):
@@ -242,7 +244,7 @@ def test_a_failing_hook_does_not_cost_the_pictures(compose_tiny, caplog):
     assert witness.finished == [[3]]
 
 
-def test_strict_raises_what_a_hook_raises(compose_tiny):
+def test_strict_mode_raises_the_error_of_a_hook(compose_tiny):
     atelier, _ = witnessed(strict=True, error=ValueError("full disk"))
     with pytest.raises(LatelierError, match="full disk"):
         compose_tiny(atelier).generate(prompt="a cat", steps=1)

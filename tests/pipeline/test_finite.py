@@ -11,7 +11,7 @@ REQUEST = {"prompt": "a red cat", "seed": 5, "steps": 3}
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("place", ["denoiser", "conditioners.text"])
-def test_weights_that_are_not_finite_are_named(compose_tiny, place, value):
+def test_non_finite_weights_are_named(compose_tiny, place, value):
     pipeline = compose_tiny()
     name, weights = next(iter(pipeline.components()[place].module.named_parameters()))
     weights.fill_(value)
@@ -21,7 +21,7 @@ def test_weights_that_are_not_finite_are_named(compose_tiny, place, value):
     assert f"weights of '{place}' hold such values themselves ('{name}')" in str(caught.value)
 
 
-def test_a_first_stage_that_is_not_finite_is_found_at_the_decoded_image(compose_tiny):
+def test_non_finite_decoding_names_the_first_stage(compose_tiny):
     pipeline = compose_tiny()
     for weights in pipeline.first_stage.decoder.parameters():
         weights.fill_(math.nan)
@@ -29,12 +29,12 @@ def test_a_first_stage_that_is_not_finite_is_found_at_the_decoded_image(compose_
         pipeline.generate(**REQUEST)
 
 
-def test_a_guidance_scale_beyond_all_numbers_is_the_likely_cause(tiny):
+def test_a_huge_guidance_scale_is_named_as_the_likely_cause(tiny):
     with pytest.raises(NotFiniteError, match=r"guidance option scale=1e\+38.* lower it"):
         tiny.generate(**REQUEST, guidance=1e38)
 
 
-def test_float16_that_overflows_is_the_likely_cause(compose_tiny):
+def test_float16_overflow_is_named_as_the_likely_cause(compose_tiny):
     pipeline = compose_tiny()
     for weights in pipeline.denoiser.parameters():
         weights.mul_(300)
@@ -42,7 +42,7 @@ def test_float16_that_overflows_is_the_likely_cause(compose_tiny):
         pipeline.to(dtype="float16").generate(**REQUEST, guidance=1.0)
 
 
-def test_no_picture_and_no_preview_of_it_is_given(compose_tiny):
+def test_non_finite_runs_yield_no_picture_or_preview(compose_tiny):
     pipeline = compose_tiny()
     next(pipeline.denoiser.parameters()).fill_(math.nan)
     previews = []
@@ -51,5 +51,5 @@ def test_no_picture_and_no_preview_of_it_is_given(compose_tiny):
     assert previews == []
 
 
-def test_a_run_of_finite_numbers_is_left_alone(tiny):
+def test_a_finite_run_raises_nothing(tiny):
     assert len(tiny.generate(**REQUEST)) == 1

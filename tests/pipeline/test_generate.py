@@ -57,7 +57,7 @@ def test_without_a_seed_each_run_draws_one(tiny):
     assert len(seeds) == 3
 
 
-def test_streaming_ends_with_what_generating_gives(tiny):
+def test_streaming_ends_with_the_pictures_of_generate(tiny):
     previews = list(tiny.stream(**REQUEST, n=2, steps=4))
     assert [(each.step, each.steps) for each in previews] == [(k, 4) for k in (1, 2, 3, 4)]
     assert [bool(each.pictures) for each in previews] == [False] * 3 + [True]
@@ -84,7 +84,7 @@ def test_a_sampler_outside_the_pipeline_gets_the_same_latents(tiny, sampler):
     assert torch.equal(tiny.process.finish(step.x, step.sigma), latents)
 
 
-def test_a_run_that_ends_above_sigma_0_is_finished_on_the_models_scale(compose_tiny):
+def test_a_run_that_ends_above_sigma_0_is_rescaled_for_the_model(compose_tiny):
     """The paper's sampler ends at the first training step's sigma, which is not 0."""
     pipeline = compose_tiny(process={"kind": "vp"})
     options = {"spacing": "leading", "offset": 1, "final": "first"}
@@ -102,7 +102,7 @@ def test_a_run_that_ends_above_sigma_0_is_finished_on_the_models_scale(compose_t
     assert not torch.equal(latents, step.denoised)
 
 
-def test_denoise_takes_a_sigma_for_each_image(tiny):
+def test_denoise_accepts_a_sigma_per_image(tiny):
     denoise = tiny.denoise_fn(prompt="a cat", n=2)
     x = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -142,7 +142,7 @@ def test_a_list_of_prompts_gives_n_pictures_for_each(tiny):
         assert close(pictures[k], tiny.generate(prompt=prompt, label=label, seed=5 + k)[0])
 
 
-def test_one_value_stands_for_all_rows(tiny):
+def test_a_single_value_applies_to_all_rows(tiny):
     both = tiny.generate(prompt=["a cat", "a dog"], label="fish", seed=5)
     each = tiny.generate(prompt=["a cat", "a dog"], label=["fish", "fish"], seed=5)
     assert pixels(both) == pixels(each)
@@ -165,7 +165,7 @@ def test_one_value_stands_for_all_rows(tiny):
         {"sampler": {"name": "ddim", "eta": 1}},
     ],
 )
-def test_every_keyword_matters(tiny, change):
+def test_every_keyword_changes_the_picture(tiny, change):
     assert pixels(tiny.generate(**REQUEST)) != pixels(tiny.generate(**{**REQUEST, **change}))
 
 
@@ -181,7 +181,7 @@ def test_a_short_form_and_a_full_form_are_the_same(tiny):
     assert pixels(short) == pixels(full)
 
 
-def test_guidance_1_is_the_condition_alone(tiny):
+def test_guidance_1_is_the_conditional_estimate(tiny):
     calls = []
     handle = tiny.denoiser.register_forward_hook(lambda _, args, __: calls.append(len(args[0])))
     try:
@@ -192,7 +192,7 @@ def test_guidance_1_is_the_condition_alone(tiny):
     assert torch.equal(alone, latents_of(tiny, **REQUEST, guidance=1.0, negative="a dog"))
 
 
-def test_guidance_0_is_the_negative_alone(tiny):
+def test_guidance_0_is_the_negative_estimate(tiny):
     unguided = latents_of(
         tiny, **REQUEST, guidance=0.0, negative={"prompt": "a dog", "label": "dog"}
     )
@@ -223,7 +223,7 @@ def test_streams_may_be_interleaved(tiny):
     ]
 
 
-def test_eight_threads_give_each_the_bits_that_it_has_alone(tiny):
+def test_eight_threads_get_the_bits_of_single_runs(tiny):
     requests = [
         {
             "prompt": f"a {color} cat",
@@ -251,13 +251,13 @@ def test_nothing_touches_the_global_random_state_or_the_threads(tiny):
     assert threads == torch.get_num_threads()
 
 
-def test_no_gradients_are_kept(compose_tiny):
+def test_no_gradients_are_computed(compose_tiny):
     pipeline = compose_tiny()
     pipeline.denoiser.requires_grad_(True)
     assert not any(each.latents.requires_grad for each in pipeline.stream(**REQUEST))
 
 
-def test_what_is_composed_is_frozen_and_makes_the_bits_of_what_is_loaded(tiny, tmp_path, built_ins):
+def test_a_composed_pipeline_is_frozen_and_equals_the_loaded_one(tiny, tmp_path, built_ins):
     tiny.save(tmp_path / "model")
     loaded = load(tmp_path / "model", "cpu", atelier=built_ins)
     for pipeline in (tiny, loaded):
@@ -266,7 +266,7 @@ def test_what_is_composed_is_frozen_and_makes_the_bits_of_what_is_loaded(tiny, t
     assert pixels(tiny.generate(**REQUEST)) == pixels(loaded.generate(**REQUEST))
 
 
-def test_a_pipeline_without_conditioners(compose_tiny, tiny_changes):
+def test_a_pipeline_without_conditioners_generates(compose_tiny, tiny_changes):
     denoiser = {**tiny_changes()["denoiser"][1], "context_dim": None, "streams": {}, "vectors": {}}
     pipeline = compose_tiny(denoiser=("unet", denoiser), conditioners={}, inputs=None)
     assert len(pipeline.generate(n=2, seed=1, guidance=1.0)) == 2
@@ -283,7 +283,7 @@ def test_a_pipeline_without_conditioners_is_not_guided_by_default(compose_tiny, 
     assert compose_tiny(defaults={"size": 16}).defaults.guidance.options == {}
 
 
-def test_lower_precision_is_near(tiny):
+def test_lower_precision_is_close(tiny):
     half = tiny.to(dtype="bfloat16")
     assert {weights.dtype for weights in half.denoiser.parameters()} == {torch.bfloat16}
     assert {weights.dtype for weights in tiny.denoiser.parameters()} == {torch.float32}
@@ -293,6 +293,6 @@ def test_lower_precision_is_near(tiny):
     assert half.generate(**REQUEST)[0].provenance["machine"]["precision"] == "bfloat16"
 
 
-def test_moving_to_where_it_is_shares_the_weights(tiny):
+def test_moving_to_the_same_device_shares_the_weights(tiny):
     assert tiny.to("cpu").denoiser is tiny.denoiser
     assert tiny.to(dtype="float64").denoiser is not tiny.denoiser

@@ -37,12 +37,12 @@ def latents_of(pipe, **keywords):
     return last.latents
 
 
-def test_none_is_forgotten_here(built_ins):
+def test_every_registered_rule_is_tested(built_ins):
     assert set(built_ins.guidances.names()) == set(CHOICES)
 
 
 @pytest.mark.parametrize("name", CHOICES)
-def test_it_makes_other_pictures_than_the_condition_alone(pipe, name):
+def test_guidance_changes_the_picture(pipe, name):
     guided = latents_of(pipe, guidance={"name": name, **CHOICES[name]})
     alone = latents_of(pipe, guidance=1.0)
     assert torch.isfinite(guided).all()
@@ -50,7 +50,7 @@ def test_it_makes_other_pictures_than_the_condition_alone(pipe, name):
 
 
 @pytest.mark.parametrize("name", CHOICES)
-def test_what_is_recorded_is_json_and_makes_the_same_latents(pipe, name):
+def test_the_recorded_guidance_is_json_and_reproduces(pipe, name):
     keywords = {**REQUEST, "guidance": {"name": name, **CHOICES[name]}}
     *_, last = pipe.stream(**keywords)
     recorded = json.loads(json.dumps(last.pictures[0].provenance))["request"]["guidance"]
@@ -59,14 +59,14 @@ def test_what_is_recorded_is_json_and_makes_the_same_latents(pipe, name):
 
 
 @pytest.mark.parametrize("name", CHOICES)
-def test_an_image_is_the_same_in_any_batch(pipe, name):
+def test_images_do_not_depend_on_the_batch(pipe, name):
     guidance = {"name": name, **CHOICES[name]}
     together = latents_of(pipe, n=2, guidance=guidance)
     alone = latents_of(pipe, seed=8, guidance=guidance)
     assert (together[1:] - alone).norm() < 1e-4 * alone.norm()
 
 
-def test_the_condition_of_another_prompt_is_that_of_its_own_run(pipe):
+def test_a_further_prompt_has_the_condition_of_its_own_run(pipe):
     """With the weight of the run's own prompt at 0, what remains is guidance by another."""
     also = {"name": "composable", "scale": 0.0, "also": {"a cat": 4.0}}
     composed = latents_of(pipe, guidance=also)
@@ -77,7 +77,7 @@ def test_the_condition_of_another_prompt_is_that_of_its_own_run(pipe):
     torch.testing.assert_close(composed, plain, rtol=1e-4, atol=1e-4)
 
 
-def test_a_picture_guides_to_one_that_looks_like_it_when_made_smaller(pipe):
+def test_image_guidance_matches_the_downsampled_target(pipe):
     target = Image.new("RGB", (16, 16), "green")
     keywords = {**REQUEST, "steps": 6}
 
@@ -90,7 +90,7 @@ def test_a_picture_guides_to_one_that_looks_like_it_when_made_smaller(pipe):
     assert distance(guided) < 0.5 * distance(1.0)
 
 
-def test_the_energy_of_the_docs(pipe):
+def test_the_energy_example_of_the_docs_runs(pipe):
     """The example of docs/guidance.md: pictures whose latents are lower on the left."""
 
     def energy(x0, x, sigma):
@@ -129,7 +129,7 @@ def test_the_energy_of_the_docs(pipe):
         ({"guidance": {"name": "pag", "layers": ["mid"]}}, ConditionError, "no self-attention"),
     ],
 )
-def test_what_cannot_be_is_one_error(pipe, keywords, error, message):
+def test_invalid_guidance_is_one_error(pipe, keywords, error, message):
     with pytest.raises(error, match=message) as refused:
         latents_of(pipe, **keywords)
     assert "\n" not in str(refused.value)
@@ -147,7 +147,7 @@ def test_a_named_rule_has_the_scale_of_the_model(tiny, name):
 
 
 @pytest.mark.parametrize(("name", "scale"), [("apg", 10.0), ("cfgpp", 0.6)])
-def test_a_rule_with_a_scale_of_another_kind_keeps_its_own(tiny, name, scale):
+def test_a_rule_with_a_different_kind_of_scale_keeps_its_default(tiny, name, scale):
     keywords = {"prompt": "a cat", "seed": 5, "steps": 1, "sampler": "ddim"}
     (picture,) = tiny.generate(**keywords, guidance=name)
     assert picture.provenance["request"]["guidance"]["options"]["scale"] == scale
@@ -156,14 +156,14 @@ def test_a_rule_with_a_scale_of_another_kind_keeps_its_own(tiny, name, scale):
 @pytest.mark.parametrize(
     "negative", ["", "  ", {"prompt": ""}, {"prompt": "", "label": None}, [""], {}]
 )
-def test_an_empty_negative_is_none(tiny, negative):
+def test_an_empty_negative_is_ignored(tiny, negative):
     keywords = {"prompt": "a cat", "seed": 5, "steps": 2}
     (with_it,), (without,) = tiny.generate(**keywords, negative=negative), tiny.generate(**keywords)
     assert with_it.image.tobytes() == without.image.tobytes()
     assert with_it.provenance["request"]["negative"] == {}
 
 
-def test_an_empty_negative_among_others_is_none_for_its_row(tiny):
+def test_an_empty_negative_is_ignored_for_its_row_only(tiny):
     keywords = {"prompt": ["a cat", "a cat"], "seed": 5, "steps": 2}
     (fog, nothing) = tiny.generate(**keywords, negative=["fog", ""])
     (_, plain), (misty, _) = tiny.generate(**keywords), tiny.generate(**keywords, negative="fog")

@@ -51,7 +51,7 @@ def test_hooks_run_before_and_after_each_step_with_its_sigma(compose_tiny):
     assert diary.lines[-1] == (run, "finished", 1)
 
 
-def test_hooks_run_when_a_step_is_made_not_before(compose_tiny):
+def test_hooks_run_lazily_with_each_step(compose_tiny):
     diary = Diary()
     stream = compose_tiny(atelier(diary)).stream(prompt="a cat", seed=1, steps=3)
     assert diary.lines == []
@@ -72,7 +72,7 @@ class Looker:
         self.seen.append((snapshot.latents(), snapshot.images()))
 
 
-def test_what_is_looked_at_is_what_a_stream_gives(compose_tiny):
+def test_hooks_receive_the_latents_and_images_of_the_stream(compose_tiny):
     looker = Looker()
     previews = list(compose_tiny(atelier(looker)).stream(prompt="a cat", n=2, seed=1, steps=3))
     assert len(looker.seen) == 3
@@ -147,7 +147,7 @@ def test_a_failing_plugin_is_disabled_for_the_run_and_called_in_the_next(compose
     assert caplog.text.count(message) == 2
 
 
-def test_strict_raises(compose_tiny):
+def test_strict_mode_raises(compose_tiny):
     pipeline = compose_tiny(atelier(Failing(), strict=True))
     with pytest.raises(PluginError, match="plugin 'failing:Failing' raised ValueError: no luck"):
         pipeline.generate(prompt="a cat", seed=1, steps=3)

@@ -3,7 +3,7 @@
 import torch
 
 
-def test_a_picture_goes_to_its_noise_and_comes_back(tiny):
+def test_inversion_and_sampling_reproduce_a_picture(tiny):
     images = torch.rand(2, 3, 16, 24, generator=torch.Generator().manual_seed(0)) * 2 - 1
     samplers, grid = tiny.atelier.samplers, tiny.atelier.schedules.get("karras")(10, tiny.process)
     denoise = tiny.denoise_fn(prompt=["a cat", "a dog"], size=(24, 16), guidance=1)

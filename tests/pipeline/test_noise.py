@@ -20,7 +20,7 @@ def test_noise_is_independent_by_default(tiny):
 
 
 @pytest.mark.parametrize("process", ["vp", "rectified_flow"])
-def test_with_brownian_noise_more_steps_come_nearer_to_one_picture(compose_tiny, process):
+def test_brownian_noise_converges_with_more_steps(compose_tiny, process):
     pipeline = compose_tiny(process={"kind": process})
 
     def change(noise):
@@ -36,11 +36,11 @@ def test_image_k_alone_has_the_path_of_image_k_in_a_batch(tiny):
     torch.testing.assert_close(both[1:], alone, rtol=1e-4, atol=1e-4)
 
 
-def test_it_is_in_the_provenance(tiny):
+def test_the_kind_of_noise_is_in_the_provenance(tiny):
     [picture] = tiny.generate(**REQUEST, steps=2, noise="brownian")
     assert picture.provenance["request"]["noise"] == "brownian"
 
 
-def test_noise_that_there_is_not(tiny):
+def test_an_unknown_kind_of_noise_is_an_error(tiny):
     with pytest.raises(InvalidInputError, match=r"'noise': .*'independent' or 'brownian'"):
         tiny.generate(**REQUEST, steps=2, noise="pink")

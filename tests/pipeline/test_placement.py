@@ -14,11 +14,11 @@ def test_the_cpu_computes_in_float32_by_default():
 
 
 @pytest.mark.parametrize("device", ["cpuu", "", "hpu", "meta", "cuda:99", "cpu:x"])
-def test_a_device_that_cannot_be_used(device):
+def test_an_unavailable_device_is_an_error(device):
     with pytest.raises(InvalidInputError, match=f"device '{device}' cannot be used here: "):
         resolve_device(device)
 
 
-def test_a_misspelt_precision():
+def test_an_unknown_precision_is_an_error():
     with pytest.raises(InvalidInputError, match="Did you mean 'float32'"):
         resolve_device("cpu", "float31")

@@ -25,7 +25,7 @@ def pictures(tiny):
     )
 
 
-def test_it_says_everything_that_the_bits_depend_on(tiny, pictures):
+def test_it_records_everything_that_the_bits_depend_on(tiny, pictures):
     message = pictures[1].provenance
     assert message["latelier"] == latelier.__version__
     assert message["api"] == "latelier.v1"
@@ -88,7 +88,7 @@ def test_the_recorded_request_makes_the_same_pictures(tiny, pictures):
     ]
 
 
-def test_a_loaded_pipeline_says_where_it_was_and_its_hashes(tiny, tmp_path, built_ins):
+def test_a_loaded_pipeline_records_its_folder_and_hashes(tiny, tmp_path, built_ins):
     tiny.save(tmp_path / "model")
     loaded = latelier.load(tmp_path / "model", "cpu", atelier=built_ins)
     message = loaded.generate(prompt="a cat", steps=1)[0].provenance
@@ -153,7 +153,7 @@ def bomb_of_text(path):
         (bomb_of_text, "no picture can be read from it|carries no provenance"),
     ],
 )
-def test_files_that_carry_none(tmp_path, make, message):
+def test_files_without_provenance_are_an_error(tmp_path, make, message):
     path = tmp_path / "picture.png"
     make(path)
     with pytest.raises(InvalidInputError, match=message):
@@ -176,6 +176,6 @@ def test_levels_are_rounded_and_clipped():
     assert list(image.tobytes()[::3]) == [0, 0, 128, 255, 255, 128]
 
 
-def test_the_hash_of_pixels_knows_the_shape():
+def test_the_pixel_hash_depends_on_the_shape():
     wide, tall = Image.new("RGB", (4, 2)), Image.new("RGB", (2, 4))
     assert pixel_hash(wide) != pixel_hash(tall)

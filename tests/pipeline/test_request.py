@@ -28,7 +28,7 @@ def test_more_pictures_than_the_limit_are_refused(tiny):
         tiny.stream(**REQUEST, n=200_000)
 
 
-def test_a_host_sets_limits_of_its_own(tiny):
+def test_a_host_can_set_limits(tiny):
     small = tiny.with_limits(pixels=16 * 16, pictures=2)
     assert len(small.generate(**REQUEST, n=2)) == 2
     assert small.with_limits(pictures=3).limits == Limits(pixels=16 * 16, pictures=3)
@@ -88,14 +88,14 @@ def test_the_schema_of_a_request_has_ranges_and_the_models_defaults(tiny):
     assert schema["required"] == []
 
 
-def test_a_client_makes_the_pictures_of_the_same_keywords(tiny, photo):
+def test_a_client_request_gives_the_pictures_of_the_same_keywords(tiny, photo):
     keywords = {"seed": 1, "steps": 2, "init_image": to_data_uri(photo)}
     *_, last = tiny.stream_json({"inputs": {"prompt": "a cat"}, **keywords})
     (picture,) = tiny.generate(prompt="a cat", seed=1, steps=2, init_image=photo)
     assert last.pictures[0].image.tobytes() == picture.image.tobytes()
 
 
-def test_nothing_that_a_client_names_is_opened(tiny, photo, tmp_path):
+def test_paths_in_a_client_request_are_not_opened(tiny, photo, tmp_path):
     photo.save(tmp_path / "secret.png")
     path = str(tmp_path / "secret.png")
     target = {"name": "image_guided", "target": path}
@@ -110,7 +110,7 @@ def test_nothing_that_a_client_names_is_opened(tiny, photo, tmp_path):
         assert caught.value.field.partition(".")[0] in request
 
 
-def test_nor_in_an_input(compose_tiny, tiny_changes, photo, tmp_path):
+def test_paths_in_client_inputs_are_not_opened(compose_tiny, tiny_changes, photo, tmp_path):
     _, denoiser = tiny_changes()["denoiser"]
     pipeline = compose_tiny(
         denoiser=(
@@ -143,6 +143,6 @@ def test_nor_in_an_input(compose_tiny, tiny_changes, photo, tmp_path):
         ({"inputs": {"promt": "a"}}, "no input or option 'promt'"),
     ],
 )
-def test_the_error_for_a_client_names_the_fault(tiny, request_, message):
+def test_errors_for_clients_name_the_problem(tiny, request_, message):
     with pytest.raises((InvalidInputError, UnknownNameError), match=message):
         tiny.stream_json(request_)

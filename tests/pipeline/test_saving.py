@@ -34,7 +34,7 @@ def pixels(pipeline):
     return [picture.image.tobytes() for picture in pipeline.generate(**REQUEST)]
 
 
-def test_what_is_saved_and_loaded_gives_the_same_bits(tiny, folder, built_ins):
+def test_a_saved_pipeline_gives_the_same_bits(tiny, folder, built_ins):
     loaded = load(folder, "cpu", atelier=built_ins)
     assert pixels(loaded) == pixels(tiny)
     assert loaded.defaults == tiny.defaults
@@ -44,7 +44,7 @@ def test_what_is_saved_and_loaded_gives_the_same_bits(tiny, folder, built_ins):
     assert not any(p.requires_grad for p in loaded.denoiser.parameters())
 
 
-def test_what_is_saved_again_is_the_same_files(folder, tmp_path, built_ins):
+def test_saving_again_writes_the_same_files(folder, tmp_path, built_ins):
     load(folder, "cpu", atelier=built_ins).save(tmp_path)
     files = sorted(path.name for path in folder.iterdir())
     assert files == sorted(path.name for path in tmp_path.iterdir())
@@ -59,7 +59,7 @@ def test_a_pipeline_may_be_saved_over_the_files_that_it_is_mapped_from(copy, bui
     assert not list(copy.glob(".*"))
 
 
-def test_loading_in_a_lower_precision(folder, built_ins):
+def test_loading_converts_to_a_lower_precision(folder, built_ins):
     half = load(folder, "cpu", "bfloat16", atelier=built_ins)
     assert {p.dtype for p in half.denoiser.parameters()} == {torch.bfloat16}
     assert len(half.generate(**REQUEST)) == 2
@@ -139,7 +139,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("what", "error", "message"), CASES.values(), ids=CASES.keys())
-def test_a_manifest_that_is_wrong(copy, built_ins, what, error, message):
+def test_an_invalid_manifest_is_an_error(copy, built_ins, what, error, message):
     change(copy, what)
     with pytest.raises(error, match=message):
         load(copy, "cpu", atelier=built_ins)
@@ -147,7 +147,7 @@ def test_a_manifest_that_is_wrong(copy, built_ins, what, error, message):
 
 @pytest.mark.parametrize("name", ["denoiser.safetensors", "conditioner.text.vocabulary.model"])
 @pytest.mark.parametrize("damage", ["missing", "truncated", "flipped"])
-def test_a_file_that_is_damaged(copy, built_ins, name, damage):
+def test_a_damaged_file_is_an_error(copy, built_ins, name, damage):
     path = copy / name
     data = path.read_bytes()
     if damage == "missing":
@@ -158,7 +158,7 @@ def test_a_file_that_is_damaged(copy, built_ins, name, damage):
         load(copy, "cpu", atelier=built_ins)
 
 
-def test_a_pickle_under_the_name_of_weights(copy, built_ins):
+def test_a_pickle_named_as_weights_is_refused(copy, built_ins):
     """Even with the right hash, it is not read as anything but safetensors."""
     import hashlib
 
@@ -213,7 +213,7 @@ print(seen)
 """
 
 
-def test_nothing_in_a_model_folder_can_run(copy, folder, monkeypatch):
+def test_no_code_in_a_model_folder_runs(copy, folder, monkeypatch):
     marker = copy / "ran"
     code = f"open({str(marker)!r}, 'w').close()"
     for name in ("__init__.py", "setup.py", "conftest.py", "unet.py", "sitecustomize.py", "x.pth"):

@@ -17,7 +17,7 @@ def warnings_of(caplog):
     return run
 
 
-def test_a_size_far_beyond_the_trained_one_names_windows(tiny, warnings_of):
+def test_a_much_larger_size_gets_a_warning_that_suggests_windows(tiny, warnings_of):
     (line,) = warnings_of(tiny, size=32)
     assert line == (
         "size: 32x32 is far beyond the 16x16 that the model was trained on, where things repeat; "
@@ -27,7 +27,7 @@ def test_a_size_far_beyond_the_trained_one_names_windows(tiny, warnings_of):
     assert warnings_of(tiny, size=64, window=16) == []
 
 
-def test_a_map_shows_what_is_where_at_any_size(compose_tiny, tiny_changes, warnings_of):
+def test_with_a_map_any_size_gets_no_warning(compose_tiny, tiny_changes, warnings_of):
     parts = tiny_changes()
     _, denoiser = parts["denoiser"]
     pipeline = compose_tiny(
@@ -42,7 +42,7 @@ def test_a_map_shows_what_is_where_at_any_size(compose_tiny, tiny_changes, warni
     assert len(warnings_of(pipeline, size=32)) == 1
 
 
-def test_what_a_conditioner_says_of_an_input_is_passed_on_once(tiny, warnings_of, monkeypatch):
+def test_a_warning_of_a_conditioner_is_logged_once(tiny, warnings_of, monkeypatch):
     text = tiny.conditioners["text"]
     monkeypatch.setattr(
         type(text), "check", lambda _, value: [f"'{value.text}' is in no caption"], raising=False

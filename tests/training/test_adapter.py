@@ -124,7 +124,7 @@ def test_the_result_is_an_adapter_of_the_model(trained, base):
     assert stored["card"] == {"licence": "CC0"}
 
 
-def test_the_result_holds_the_average(trained, base):
+def test_the_result_holds_the_averaged_weights(trained, base):
     ema = load_checkpoint(list_checkpoints(trained.out / "checkpoints")[-1]).ema
     found = load(base, "cpu").with_adapter(trained.out / "result").adapters["kind"].loaded
     modules = {"adapter": found.adapter.module, "conditioner": found.conditioner.module}
@@ -137,7 +137,7 @@ def test_the_result_holds_the_average(trained, base):
     assert all(torch.equal(tensor, ema[name]) for name, tensor in tensors.items())
 
 
-def test_the_model_stays_the_same_to_the_bit(configured, objective_of, monkeypatch):
+def test_the_model_does_not_change_by_a_bit(configured, objective_of, monkeypatch):
     objective = objective_of(configured("first"))
     before = [
         {name: tensor.clone() for name, tensor in module.state_dict().items()}
@@ -183,7 +183,7 @@ def test_sheets_do_not_change_the_training(trained, configured):
     assert all(torch.equal(t, with_sheets.weights[name]) for name, t in without.weights.items())
 
 
-def test_an_untrained_one_has_the_loss_of_the_model(configured, objective_of):
+def test_an_untrained_adapter_has_the_loss_of_the_model(configured, objective_of):
     objective = objective_of(configured())
     batch = batch_of(objective)
     with torch.no_grad():
@@ -193,7 +193,7 @@ def test_an_untrained_one_has_the_loss_of_the_model(configured, objective_of):
     assert torch.equal(*losses)
 
 
-def test_a_resumed_run_ends_on_the_same_bits(trained, configured, monkeypatch):
+def test_a_resumed_run_ends_with_the_same_bits(trained, configured, monkeypatch):
     config = configured("resumed")
     get = AdapterObjective.forward
 
@@ -224,7 +224,7 @@ def test_a_resumed_run_ends_on_the_same_bits(trained, configured, monkeypatch):
         (0.0, 0.0, 0.0, {"label"}),
     ],
 )
-def test_each_is_dropped_by_itself_and_all_at_once(
+def test_conditions_are_dropped_one_by_one_and_together(
     configured, objective_of, kind, prompt, drop_all, null
 ):
     config = configured(
@@ -281,7 +281,7 @@ def test_the_conditioner_augments_its_input(configured, objective_of, monkeypatc
     assert drawn == first * 2
 
 
-def test_sheets_show_the_adapter_and_measure_what_it_gives(trained):
+def test_sheets_show_the_adapter_and_measure_its_effect(trained):
     lines = [json.loads(line) for line in (trained.out / "log.jsonl").read_text().splitlines()]
     (sheet,) = [line for line in lines if line.get("event") == "sheet"]
     assert sheet["held_out_loss"] != sheet["loss_without"]
@@ -314,13 +314,15 @@ class TestFaults:
             ({"conditioner": {**KIND, "id": "hum"}}, UnknownNameError, "no conditioner 'hum'"),
         ],
     )
-    def test_are_errors_before_anything_is_written(self, configured, changes, error, says):
+    def test_invalid_parts_are_errors_before_anything_is_written(
+        self, configured, changes, error, says
+    ):
         config = configured(**changes)
         with pytest.raises(error, match=says):
             train_adapter(config)
         assert not config.out.exists()
 
-    def test_a_model_without_cross_attention(
+    def test_a_model_without_cross_attention_is_an_error(
         self, compose_tiny, tiny_changes, configured, tmp_path
     ):
         changes = tiny_changes()

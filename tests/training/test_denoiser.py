@@ -225,7 +225,7 @@ def test_conditioners_are_dropped_independently_row_by_row(tmp_path, tiny_first_
     assert min(both.sum(), neither.sum(), (one & text_gone).sum(), (one & class_gone).sum()) > 4
 
 
-def test_the_first_stage_stays_as_it_is(straight_denoiser, tiny_first_stage):
+def test_the_first_stage_is_not_trained(straight_denoiser, tiny_first_stage):
     pipe = load(str(straight_denoiser.out / "result"))
     before = load_component(tiny_first_stage, "first_stage", default_atelier()).module
     assert all(
@@ -243,7 +243,7 @@ def test_parts_that_do_not_fit_are_an_error_before_anything_is_written(tmp_path,
     assert not (tmp_path / "out").exists()
 
 
-def test_a_name_that_torch_reserves_is_an_error(tmp_path, tiny_first_stage):
+def test_a_name_reserved_by_torch_is_an_error(tmp_path, tiny_first_stage):
     specs = json.loads(json.dumps(TINY["conditioners"]))
     changed = json.loads(json.dumps(TINY["denoiser"]))
     changed["config"]["streams"]["keys"] = changed["config"]["streams"].pop("text")
@@ -303,7 +303,7 @@ def test_a_missing_first_stage_is_named(tmp_path):
         train_denoiser(tiny_denoiser_training(tmp_path / "out", tmp_path / "nowhere"))
 
 
-def test_a_source_that_the_data_lack_is_an_error(tmp_path, tiny_first_stage):
+def test_a_source_missing_from_the_data_is_an_error(tmp_path, tiny_first_stage):
     specs = json.loads(json.dumps(TINY["conditioners"]))
     specs["text"]["source"] = "caption"
     config = tiny_denoiser_training(tmp_path / "out", tiny_first_stage, conditioners=specs)
@@ -311,7 +311,7 @@ def test_a_source_that_the_data_lack_is_an_error(tmp_path, tiny_first_stage):
         train_denoiser(config)
 
 
-def test_a_run_can_start_from_a_model_and_use_its_first_stage(tmp_path, straight_denoiser):
+def test_training_starts_from_a_model_with_its_first_stage(tmp_path, straight_denoiser):
     model = str(straight_denoiser.out / "result")
     config = tiny_denoiser_training(
         tmp_path / "again", model, start_from=model, optimizer={"lr": 1e-12}, steps=1
@@ -333,7 +333,7 @@ def test_a_run_can_start_from_a_model_and_use_its_first_stage(tmp_path, straight
     torch.testing.assert_close(*outputs, rtol=0, atol=1e-6)
 
 
-def test_a_model_of_another_configuration_cannot_be_started_from(tmp_path, straight_denoiser):
+def test_a_starting_model_of_another_configuration_is_refused(tmp_path, straight_denoiser):
     model = str(straight_denoiser.out / "result")
     specs = json.loads(json.dumps(TINY["conditioners"]))
     specs["text"]["config"]["max_length"] = 16

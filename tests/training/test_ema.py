@@ -25,7 +25,7 @@ def test_average_follows_the_formula():
         assert ema.weights["weight"].item() == pytest.approx(expected)
 
 
-def test_average_is_no_view_of_the_weights():
+def test_the_average_does_not_share_memory_with_the_weights():
     module = nn.Linear(2, 2)
     ema = Ema(module, 0.9)
     before = ema.weights["weight"].clone()
@@ -52,7 +52,7 @@ def test_buffers_are_copied_whatever_their_dtype():
     assert ema.weights["running_mean"].tolist() == [3.0, 3.0]
 
 
-def test_tensors_that_an_assigning_load_replaces_are_averaged():
+def test_weights_replaced_by_an_assigning_load_are_averaged():
     module = Moving()
     ema = Ema(module, 0.0)
     module.load_state_dict({"weight": torch.ones(2), "mean": torch.ones(2)}, assign=True)
@@ -61,7 +61,7 @@ def test_tensors_that_an_assigning_load_replaces_are_averaged():
     assert ema.weights["mean"].tolist() == [1.0, 1.0]
 
 
-def test_a_module_may_change_its_precision_and_the_average_keeps_its_own():
+def test_the_average_keeps_its_precision_when_the_module_changes():
     module = Moving()
     ema = Ema(module, 0.0)
     module.to(torch.float64)

@@ -147,7 +147,7 @@ def interrupting_dataset(spec, seed, length):
     return dataset
 
 
-def test_the_files_of_a_run(straight):
+def test_a_run_writes_its_files(straight):
     folder = straight.out
     assert {path.name for path in folder.iterdir()} == {
         "config.yaml", "log.jsonl", "sheets", "checkpoints", "result",
@@ -185,7 +185,7 @@ def test_a_run_is_not_overwritten(straight):
         train_first_stage(straight)
 
 
-def test_there_must_be_something_to_resume(tmp_path):
+def test_resuming_without_a_checkpoint_is_an_error(tmp_path):
     with pytest.raises(InvalidConfigError, match="no checkpoint to resume from"):
         train_first_stage(tiny_training(tmp_path / "new"), resume=True)
     assert not (tmp_path / "new").exists()
@@ -208,7 +208,7 @@ def test_out_must_be_a_folder(tmp_path):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
-def test_an_accelerator_that_is_missing_is_an_error_before_anything_is_written(tmp_path):
+def test_a_missing_accelerator_is_an_error_before_anything_is_written(tmp_path):
     with pytest.raises(InvalidConfigError, match="accelerator 'cuda' with precision"):
         train_first_stage(tiny_training(tmp_path / "out", accelerator="cuda"))
     assert not (tmp_path / "out").exists()

@@ -14,7 +14,7 @@ def test_a_sample_draws_the_same_in_every_batch():
     assert together.uniform(Purpose.TIME)[1] == alone.uniform(Purpose.TIME)[0]
 
 
-def test_draws_do_not_depend_on_what_was_drawn_before():
+def test_draws_do_not_depend_on_earlier_draws():
     draws = Draws(0, 0, [0])
     first = draws.normal(Purpose.NOISE, (8,))
     draws.uniform(Purpose.TIME)

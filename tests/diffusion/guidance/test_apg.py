@@ -26,7 +26,7 @@ def by_hand(pairs, scale, eta, radius, momentum):
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.4])
-def test_algorithm_1(toy, condition, null, grid, eta):
+def test_estimates_equal_algorithm_1(toy, condition, null, grid, eta):
     denoise = apg(toy, condition, null, grid, scale=7.0, eta=eta, norm_threshold=4.0, momentum=-0.5)
     xs = [toy.x, 0.7 * toy.x, -0.2 * toy.x]
     estimates = [denoise(x, sigma) for x, sigma in zip(xs, grid.sigmas)]
@@ -51,29 +51,29 @@ def test_parity_with_diffusers(toy, condition, null, grid):
         torch.testing.assert_close(ours(x, sigma), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_with_everything_off_it_is_cfg(toy, condition, null, grid):
+def test_without_its_options_it_equals_cfg(toy, condition, null, grid):
     expected = cfg(toy, condition, null, grid, scale=4.0)(toy.x, 2.0)
     estimate = apg(toy, condition, null, grid, scale=4.0, **PLAIN)(toy.x, 2.0)
     torch.testing.assert_close(estimate, expected)
 
 
-def test_scale_1_is_the_condition_alone(toy, condition, null, grid):
+def test_scale_1_is_the_conditional_estimate(toy, condition, null, grid):
     assert torch.equal(apg(toy, condition, null, grid, scale=1.0)(toy.x, 2.0), toy.x0(0.7, -0.4))
     assert toy.rows == [1]
 
 
-def test_the_average_begins_anew_with_the_grid(toy, condition, null, grid):
+def test_the_running_average_restarts_with_each_run(toy, condition, null, grid):
     denoise = apg(toy, condition, null, grid)
     first = denoise(toy.x, 3.0)
     assert not torch.equal(denoise(toy.x, 2.0), first)
     assert torch.equal(denoise(toy.x, torch.full((3,), 3.0)), first)
 
 
-def test_each_image_as_if_alone(toy, condition, null, grid, check_rows):
+def test_images_are_independent_of_the_batch(toy, condition, null, grid, check_rows):
     check_rows(functools.partial(apg, toy, condition, null, grid, norm_threshold=4.0), toy.x)
 
 
-def test_the_shared_options(toy, condition, null, grid):
+def test_shared_options_apply(toy, condition, null, grid):
     x0 = toy.x0(0.7, -0.4)
     outside = apg(toy, condition, null, grid, interval=(0.0, 1.0))(toy.x, 2.0)
     assert torch.equal(outside, x0)
@@ -81,6 +81,6 @@ def test_the_shared_options(toy, condition, null, grid):
     torch.testing.assert_close(rescaled.std((1, 2, 3)), x0.std((1, 2, 3)))
 
 
-def test_a_model_without_a_null_condition(toy, grid):
+def test_a_model_without_a_null_condition_is_an_error(toy, grid):
     with pytest.raises(CompatibilityError, match="'apg'"):
         apg(toy, Condition(), Condition(), grid)

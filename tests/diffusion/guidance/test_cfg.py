@@ -44,30 +44,30 @@ def test_the_formula_in_one_call(x):
     assert predict.calls == [(2.0, 2)]
 
 
-def test_scale_1_is_the_condition_alone_and_asks_for_nothing_else(x):
+def test_scale_1_estimates_the_condition_only(x):
     predict = Predict()
     estimate = cfg(predict, make_condition(0.3), make_condition(-0.2), GRID, scale=1.0)(x, 2.0)
     assert torch.equal(estimate, Predict.estimate(x, make_condition(0.3)))
     assert predict.calls == [(2.0, 1)]
 
 
-def test_scale_0_is_the_null(x):
+def test_scale_0_is_the_unconditional_estimate(x):
     estimate = cfg(Predict(), make_condition(0.3), make_condition(-0.2), GRID, scale=0.0)(x, 2.0)
     assert torch.equal(estimate, Predict.estimate(x, make_condition(-0.2)))
 
 
-def test_what_the_null_does_not_name_stays_conditional(x):
+def test_conditions_without_a_null_part_stay_conditional(x):
     condition, null = make_condition(0.3, label=0.7), make_condition(-0.2)
     estimate = cfg(Predict(), condition, null, GRID, scale=2.0)(x, 2.0)
     torch.testing.assert_close(estimate, torch.sin(x) + 0.7 - 0.2 + 2 * 0.5)
 
 
-def test_a_negative_prompt_in_place_of_the_null_is_moved_away_from(x):
+def test_a_negative_prompt_replaces_the_null_condition(x):
     estimate = cfg(Predict(), make_condition(0.3), make_condition(0.9), GRID, scale=3.0)(x, 2.0)
     torch.testing.assert_close(estimate, torch.sin(x) + 0.9 + 3 * (0.3 - 0.9))
 
 
-def test_a_sigma_for_each_image_is_passed_on(x):
+def test_sigma_may_differ_per_image(x):
     predict = Predict()
     sigma = torch.tensor([2.0, 1.0])
     cfg(predict, make_condition(0.3), make_condition(-0.2), GRID, scale=3.0)(x, sigma)
@@ -85,7 +85,7 @@ def test_parity_with_diffusers(x, rescale):
     torch.testing.assert_close(estimate, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_options():
+def test_invalid_options_are_refused():
     assert read_options(cfg, {}, "guidance 'cfg'") == {
         "scale": 5.0,
         "interval": None,

@@ -43,7 +43,7 @@ def run(sampler, denoise, x, grid):
 
 @pytest.mark.parametrize("grid", GRIDS, ids=IDS)
 @pytest.mark.parametrize("scale", [0.0, 0.6, 1.0])
-def test_with_ddim_it_is_algorithm_2(toy, condition, null, grid, scale):
+def test_with_ddim_it_equals_algorithm_2(toy, condition, null, grid, scale):
     denoise = cfgpp(toy, condition, null, grid, scale=scale)
     end = run(ddim, denoise, toy.x, grid)
     torch.testing.assert_close(end, by_hand(toy, toy.x, grid, scale))
@@ -51,13 +51,13 @@ def test_with_ddim_it_is_algorithm_2(toy, condition, null, grid, scale):
     assert torch.equal(run(ddim, denoise, toy.x, grid), end)  # it begins anew
 
 
-def test_a_sigma_for_each_image(toy, condition, null):
+def test_sigma_may_differ_per_image(toy, condition, null):
     denoise, grid = cfgpp(toy, condition, null, GRIDS[0]), GRIDS[0]
     expected = denoise(toy.x, 3.0)
     assert torch.equal(denoise(toy.x, torch.full((3,), grid.sigmas[0])), expected)
 
 
-def test_in_float32(make_toy, condition, null):
+def test_float32_rounding_is_not_mistaken_for_another_sampler(make_toy, condition, null):
     toy = make_toy(shape=(3, 4, 8, 8))
     toy.patterns = [each.float() for each in toy.patterns]
     grid = SigmaGrid((80.0, 40.0, 10.0, 3.0, 1.0, 0.4, 0.1, 0.0), "ve")
@@ -69,18 +69,18 @@ def test_in_float32(make_toy, condition, null):
     [heun, plms, dpmpp_2m, partial(ddim, eta=0.5)],
     ids=["heun", "plms", "dpmpp_2m", "with noise"],
 )
-def test_other_samplers_are_found_out(toy, condition, null, sampler):
+def test_other_samplers_are_detected(toy, condition, null, sampler):
     grid = GRIDS[0]
     with pytest.raises(CompatibilityError, match="for the steps of the sampler 'ddim'"):
         run(sampler, cfgpp(toy, condition, null, grid), toy.x, grid)
 
 
-def test_a_sigma_between_those_of_the_grid(toy, condition, null):
+def test_a_sigma_outside_the_grid_is_refused(toy, condition, null):
     with pytest.raises(CompatibilityError, match="'ddim' with eta 0"):
         cfgpp(toy, condition, null, GRIDS[0])(toy.x, 2.5)
 
 
-def test_a_picture_that_is_held_in_part_is_no_other_sampler(toy, condition, null):
+def test_inpainting_is_not_mistaken_for_another_sampler(toy, condition, null):
     denoise = cfgpp(toy, condition, null, GRIDS[0])
     held = torch.rand(toy.x.shape, generator=torch.Generator().manual_seed(1)) < 0.9
 
@@ -90,7 +90,7 @@ def test_a_picture_that_is_held_in_part_is_no_other_sampler(toy, condition, null
     run(ddim, keeping, toy.x, GRIDS[0])
 
 
-def test_what_cannot_be_is_refused(toy, grid):
+def test_invalid_conditions_and_options_are_refused(toy, grid):
     with pytest.raises(CompatibilityError, match="'cfgpp' needs a null condition"):
         cfgpp(toy, Condition(), Condition(), grid)
     with pytest.raises(InvalidInputError, match=r"'scale'.*less than or equal to 1"):

@@ -18,7 +18,7 @@ def named_toy(toy):
     return toy
 
 
-def test_and_and_not(named_toy, condition, null, grid):
+def test_prompts_are_added_and_subtracted(named_toy, condition, null, grid):
     toy = named_toy
     also = {"dog": 3.0, "fog": -2.0}
     estimate = composable(toy, condition, null, grid, also=also, scale=4.0)(toy.x, 2.0)
@@ -29,27 +29,27 @@ def test_and_and_not(named_toy, condition, null, grid):
     assert toy.rows == [4]
 
 
-def test_alone_it_is_cfg(named_toy, condition, null, grid):
+def test_without_further_prompts_it_equals_cfg(named_toy, condition, null, grid):
     toy = named_toy
     estimate = composable(toy, condition, null, grid, also={"fog": 0.0}, scale=4.0)(toy.x, 2.0)
     assert torch.equal(estimate, cfg(toy, condition, null, grid, scale=4.0)(toy.x, 2.0))
     assert toy.rows == [2, 2]
 
 
-def test_scale_1_of_one_is_the_condition_alone(toy, condition, null, grid):
+def test_scale_1_without_further_prompts_is_the_conditional_estimate(toy, condition, null, grid):
     estimate = composable(toy, condition, null, grid, also={}, scale=1.0)(toy.x, 2.0)
     assert torch.equal(estimate, toy.x0(0.7, -0.4))
     assert toy.rows == [1]
 
 
-def test_each_image_as_if_alone(named_toy, condition, null, grid, check_rows):
+def test_images_are_independent_of_the_batch(named_toy, condition, null, grid, check_rows):
     options = {"also": {"dog": 3.0}, "rescale": 0.7, "interval": (1.0, 2.0)}
     check_rows(
         functools.partial(composable, named_toy, condition, null, grid, **options), named_toy.x
     )
 
 
-def test_what_cannot_be_is_refused(toy, grid):
+def test_invalid_conditions_and_options_are_refused(toy, grid):
     with pytest.raises(CompatibilityError, match="'composable' needs a null condition"):
         composable(toy, Condition(), Condition(), grid, also={"dog": 1.0})
     with pytest.raises(InvalidInputError, match="also"):

@@ -34,7 +34,7 @@ def test_eps_gets_the_gradient_as_in_classifier_guidance(x, y, frame, alpha):
     torch.testing.assert_close(moved, (x - sigma * eps_moved) / alpha)
 
 
-def test_a_gaussian_posterior_is_met(x, y):
+def test_guidance_samples_a_gaussian_posterior(x, y):
     """With data and a measurement of x0 that are Gaussian, the guided mean is that of Bayes' rule.
 
     A measurement of x0 with variance v has the likelihood N(y; x0_hat, v + own variance) given x.
@@ -53,7 +53,7 @@ def test_a_gaussian_posterior_is_met(x, y):
     torch.testing.assert_close(moved, posterior)
 
 
-def test_an_energy_may_look_at_x_alone_as_noisy_classifiers_do(x):
+def test_an_energy_of_x_alone_works_like_a_noisy_classifier(x):
     def energy(x0, x, sigma):
         return (x * torch.as_tensor(sigma).view(-1, 1, 1, 1)).square().sum((1, 2, 3)) / 2
 
@@ -62,12 +62,12 @@ def test_an_energy_may_look_at_x_alone_as_noisy_classifiers_do(x):
     torch.testing.assert_close(moved, GAIN * x - sigma.view(-1, 1, 1, 1) ** 4 * x)
 
 
-def test_at_pure_noise_nothing_is_moved(x, y):
+def test_x0_does_not_change_at_pure_noise(x, y):
     moved = apply_energy_guidance("e", denoise, distance_to(y), "flow", 1.0)(x, 1.0)
     assert torch.equal(moved, GAIN * x)
 
 
-def test_it_leaves_no_graph_and_works_where_gradients_are_off(x, y):
+def test_works_under_no_grad_and_leaves_no_graph(x, y):
     guided = apply_energy_guidance("e", denoise, distance_to(y), "ve", 1.0)
     with torch.no_grad():
         moved = guided(x, 0.6)
@@ -76,7 +76,7 @@ def test_it_leaves_no_graph_and_works_where_gradients_are_off(x, y):
     assert not any(each.requires_grad for each in (x, moved, elsewhere))
 
 
-def test_each_image_as_if_alone(x, y):
+def test_images_are_independent_of_the_batch(x, y):
     guided = apply_energy_guidance("e", denoise, distance_to(y), "ve", 1.0)
     torch.testing.assert_close(guided(x, 0.6)[:1], guided(x[:1], 0.6))
 
@@ -95,6 +95,6 @@ def constant(x, sigma):
     ],
     ids=["model", "energy", "elsewhere"],
 )
-def test_what_cannot_be_differentiated(x, of, energy):
+def test_a_non_differentiable_energy_is_an_error(x, of, energy):
     with pytest.raises(CompatibilityError, match="'e' needs the gradient of its energy"):
         apply_energy_guidance("e", of, energy, "ve", 1.0)(x, 0.6)

@@ -69,7 +69,7 @@ def distance(x0, picture):
     return np.stack([((each - y) ** 2).sum() / 2 for each in small])
 
 
-def test_it_goes_down_the_gradient_of_half_the_squared_distance(predict, picture, x):
+def test_x0_moves_down_the_gradient_of_half_the_squared_distance(predict, picture, x):
     """Against finite differences of a distance that Pillow measures."""
     sigma, strength = 0.4, 0.5
     plain = cfg(predict, Condition(), Condition(), GRID, scale=1.0)
@@ -86,21 +86,21 @@ def test_it_goes_down_the_gradient_of_half_the_squared_distance(predict, picture
     torch.testing.assert_close(along.double(), torch.from_numpy(slope), rtol=5e-3, atol=5e-3)
 
 
-def test_it_brings_pictures_nearer(predict, picture, x):
+def test_guidance_reduces_the_distance_to_the_target(predict, picture, x):
     plain = cfg(predict, Condition(), Condition(), GRID, scale=1.0)(x, 0.4)
     strong = options(picture, strength=4.0)
     moved = image_guided(predict, Condition(), Condition(), GRID, **strong)(x, 0.4)
     assert (distance(moved, picture) < 0.9 * distance(plain, picture)).all()
 
 
-def test_a_picture_is_recorded_in_full(picture, tmp_path):
+def test_the_target_is_recorded_in_full(picture, tmp_path):
     picture.save(tmp_path / "small.png")
     read = options(str(tmp_path / "small.png"))
     again = options(json.loads(json.dumps(read))["target"])
     assert read == again == options(picture)
 
 
-def test_what_cannot_be_is_refused(predict, picture, x):
+def test_invalid_targets_and_windows_are_refused(predict, picture, x):
     with pytest.raises(InvalidInputError, match="target is 6x4, larger than the pictures, 8x2"):
         image_guided(predict, Condition(), Condition(), GRID, **options(picture))(
             x[:, :, :1, :4], 0.4

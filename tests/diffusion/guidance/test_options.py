@@ -26,22 +26,20 @@ class TestInterval:
     @pytest.mark.parametrize(
         ("sigma", "acts"), [(3.0, False), (2.0, True), (1.0, True), (0.5, False)]
     )
-    def test_outside_it_is_the_condition_alone_at_its_cost(
+    def test_outside_the_interval_only_the_conditional_estimate_is_computed(
         self, toy, condition, null, grid, both, sigma, acts
     ):
         estimate = run(toy, condition, null, grid, sigma, interval=(1.0, 2.0))
         torch.testing.assert_close(estimate, both[acts])
         assert toy.rows == [1 + acts]
 
-    def test_sigmas_of_the_flow_frame_are_taken_as_noise_to_signal_ratios(
-        self, toy, condition, null, both
-    ):
+    def test_flow_sigmas_are_converted_to_noise_to_signal_ratios(self, toy, condition, null, both):
         grid = SigmaGrid((1.0, 0.5, 0.0), "flow")
         for sigma, acts in [(1.0, False), (0.76, False), (0.74, True), (0.51, True), (0.49, False)]:
             estimate = run(toy, condition, null, grid, sigma, interval=(1.0, 3.0))
             torch.testing.assert_close(estimate, both[acts])
 
-    def test_a_sigma_for_each_image(self, toy, condition, null, grid, both):
+    def test_sigma_may_differ_per_image(self, toy, condition, null, grid, both):
         sigma = torch.tensor([3.0, 1.5, 0.5])
         estimate = run(toy, condition, null, grid, sigma, interval=(1.0, 2.0))
         for k, acts in enumerate([False, True, False]):
@@ -52,7 +50,7 @@ class TestInterval:
 
 class TestRescale:
     @pytest.mark.parametrize("share", [0.3, 1.0])
-    def test_equations_15_and_16(self, toy, condition, null, grid, both, share):
+    def test_rescaling_equals_equations_15_and_16(self, toy, condition, null, grid, both, share):
         x0, moved = both
         estimate = run(toy, condition, null, grid, rescale=share)
         for k in range(3):
@@ -70,7 +68,7 @@ class TestRescale:
 
 class TestThreshold:
     @pytest.mark.parametrize("share", [0.8, 1.0])
-    def test_the_formula(self, toy, condition, null, grid, both, share):
+    def test_thresholding_equals_its_formula(self, toy, condition, null, grid, both, share):
         x0, moved = both
         estimate = run(toy, condition, null, grid, threshold=share)
         for k in range(3):
@@ -81,7 +79,7 @@ class TestThreshold:
             torch.testing.assert_close(estimate[k], expected, rtol=1e-6, atol=1e-6)
             assert estimate[k].abs().max() <= own * 1.0001
 
-    def test_nothing_changes_where_there_is_no_excess(self, toy, null, grid):
+    def test_values_below_the_threshold_do_not_change(self, toy, null, grid):
         small = toy.condition(0.0, 0.0)
         plain = cfg(toy, small, null, grid, scale=0.9)(toy.x * 5, 2.0)
         x0 = toy.x0(0.0, 0.0, x=toy.x * 5)
@@ -93,12 +91,12 @@ class TestThreshold:
 
 
 @pytest.mark.parametrize("options", [{"rescale": 0.7}, {"threshold": 0.9}])
-def test_each_image_as_if_alone(toy, condition, null, grid, check_rows, options):
+def test_images_are_independent_of_the_batch(toy, condition, null, grid, check_rows, options):
     make = functools.partial(cfg, toy, condition, null, grid, scale=4.0, **options)
     check_rows(make, toy.x * torch.tensor([1.0, 3.0, 9.0]).view(-1, 1, 1, 1))
 
 
-def test_they_go_together(toy, condition, null, grid, both):
+def test_options_combine(toy, condition, null, grid, both):
     x0, _ = both
     estimate = run(toy, condition, null, grid, interval=(1.0, 2.0), rescale=0.5, threshold=0.9)
     rescaled = run(toy, condition, null, grid, rescale=0.5)
@@ -119,7 +117,7 @@ def test_they_go_together(toy, condition, null, grid, both):
         ({"cutoff": 1.0}, "no field 'cutoff'.*Known: interval, rescale, scale, threshold"),
     ],
 )
-def test_what_cannot_be_is_refused(options, said):
+def test_invalid_options_are_refused(options, said):
     with pytest.raises(InvalidInputError, match=said):
         read_options(cfg, options, "guidance 'cfg'")
 

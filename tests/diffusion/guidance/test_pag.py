@@ -17,7 +17,7 @@ class Supporting(DenoiserConfig):
         return frozenset({"perturbed_attention"})
 
 
-def test_with_cfg(toy, condition, null, grid):
+def test_combines_with_cfg(toy, condition, null, grid):
     estimate = pag(toy, condition, null, grid, pag_scale=2.0, scale=4.0)(toy.x, 2.0)
     x0, x0_null = toy.x0(0.7, -0.4), toy.x0(0.1, 0.2)
     perturbed = toy.x0(0.7, -0.4, perturbed=True)
@@ -30,20 +30,20 @@ def test_with_cfg(toy, condition, null, grid):
     ]
 
 
-def test_alone_it_needs_no_null(toy, condition, grid):
+def test_without_cfg_it_needs_no_null_condition(toy, condition, grid):
     estimate = pag(toy, condition, Condition(), grid, pag_scale=2.0, scale=1.0)(toy.x, 2.0)
     x0, perturbed = toy.x0(0.7, -0.4), toy.x0(0.7, -0.4, perturbed=True)
     torch.testing.assert_close(estimate, x0 + 2 * (x0 - perturbed))
     assert toy.rows == [1, 1]
 
 
-def test_without_it_it_is_cfg(toy, condition, null, grid):
+def test_pag_scale_0_equals_cfg(toy, condition, null, grid):
     estimate = pag(toy, condition, null, grid, pag_scale=0.0, scale=4.0)(toy.x, 2.0)
     torch.testing.assert_close(estimate, cfg(toy, condition, null, grid, scale=4.0)(toy.x, 2.0))
     assert toy.rows == [2, 2]
 
 
-def test_both_off_is_the_condition_alone(toy, condition, null, grid):
+def test_both_scales_off_is_the_conditional_estimate(toy, condition, null, grid):
     estimate = pag(toy, condition, null, grid, pag_scale=0.0, scale=1.0)(toy.x, 2.0)
     assert torch.equal(estimate, toy.x0(0.7, -0.4))
     assert toy.rows == [1]
@@ -74,11 +74,11 @@ def test_named_layers(toy, condition, null, grid):
     assert toy.calls[-1][2].perturbed_attention == {"a", "b"}
 
 
-def test_each_image_as_if_alone(toy, condition, null, grid, check_rows):
+def test_images_are_independent_of_the_batch(toy, condition, null, grid, check_rows):
     check_rows(functools.partial(pag, toy, condition, null, grid, threshold=0.9), toy.x)
 
 
-def test_a_model_that_cannot(make_toy, condition, null, grid):
+def test_an_unsupported_model_is_an_error(make_toy, condition, null, grid):
     with pytest.raises(CompatibilityError, match="that supports 'perturbed_attention'"):
         pag(make_toy(config=DenoiserConfig()), condition, null, grid)
     with pytest.raises(
@@ -91,6 +91,6 @@ def test_a_model_that_cannot(make_toy, condition, null, grid):
 
 
 @pytest.mark.parametrize("options", [{"layers": []}, {"pag_scale": -1.0}, {"layers": "middle"}])
-def test_what_cannot_be_is_refused(options):
+def test_invalid_options_are_refused(options):
     with pytest.raises(InvalidInputError, match=next(iter(options))):
         read_options(pag, options, "guidance 'pag'")

@@ -19,7 +19,7 @@ def x0(toy):
     }
 
 
-def test_joint(toy, condition, null, grid, x0):
+def test_joint_scales_add_up(toy, condition, null, grid, x0):
     scales = {"text": 5.0, "label": 2.0}
     estimate = per_condition(toy, condition, null, grid, scales=scales)(toy.x, 2.0)
     whole = x0[True, True]
@@ -29,7 +29,7 @@ def test_joint(toy, condition, null, grid, x0):
 
 
 @pytest.mark.parametrize("first", ["text", "label"])
-def test_nested_in_the_order_of_the_names(toy, condition, null, grid, x0, first):
+def test_nested_scales_follow_the_order_of_names(toy, condition, null, grid, x0, first):
     second = "label" if first == "text" else "text"
     scales = {first: 5.0, second: 2.0}
     denoise = per_condition(toy, condition, null, grid, scales=scales, form="nested")
@@ -41,7 +41,7 @@ def test_nested_in_the_order_of_the_names(toy, condition, null, grid, x0, first)
 
 
 @pytest.mark.parametrize("form", ["joint", "nested"])
-def test_scales_of_1_are_the_condition_alone(toy, condition, null, grid, x0, form):
+def test_scales_of_1_are_the_conditional_estimate(toy, condition, null, grid, x0, form):
     scales = {"text": 1.0, "label": 1.0}
     estimate = per_condition(toy, condition, null, grid, scales=scales, form=form)(toy.x, 2.0)
     assert torch.equal(estimate, x0[True, True])
@@ -49,7 +49,7 @@ def test_scales_of_1_are_the_condition_alone(toy, condition, null, grid, x0, for
 
 
 @pytest.mark.parametrize("form", ["joint", "nested"])
-def test_of_one_it_is_cfg_with_the_others_told(toy, condition, null, grid, form):
+def test_single_scale_equals_cfg(toy, condition, null, grid, form):
     denoise = per_condition(toy, condition, null, grid, scales={"text": 5.0}, form=form)
     other = toy.condition(0.1, -0.4)
     expected = cfg(toy, condition, other, grid, scale=5.0)(toy.x, 2.0)
@@ -65,18 +65,20 @@ def test_of_one_it_is_cfg_with_the_others_told(toy, condition, null, grid, form)
         ("nested", {"text": 1.0, "label": 3.0}, 2),
     ],
 )
-def test_what_has_no_weight_is_not_estimated(toy, condition, null, grid, form, scales, rows):
+def test_unneeded_estimates_are_skipped(toy, condition, null, grid, form, scales, rows):
     per_condition(toy, condition, null, grid, scales=scales, form=form)(toy.x, 2.0)
     assert toy.rows == [rows]
 
 
-def test_a_scale_of_0_takes_a_conditioner_away(toy, condition, null, grid, x0):
+def test_a_scale_of_0_drops_a_condition(toy, condition, null, grid, x0):
     scales = {"text": 0.0, "label": 1.0}
     estimate = per_condition(toy, condition, null, grid, scales=scales)(toy.x, 2.0)
     torch.testing.assert_close(estimate, x0[False, True])
 
 
-def test_it_is_compared_with_the_whole_condition(toy, condition, null, grid, x0, check_rows):
+def test_rescale_uses_the_estimate_under_the_full_condition(
+    toy, condition, null, grid, x0, check_rows
+):
     make = functools.partial(
         per_condition, toy, condition, null, grid, scales={"text": 5.0, "label": 2.0}
     )
@@ -87,7 +89,7 @@ def test_it_is_compared_with_the_whole_condition(toy, condition, null, grid, x0,
     check_rows(functools.partial(make, rescale=0.7), toy.x)
 
 
-def test_an_unknown_conditioner(toy, condition, null, grid):
+def test_an_unknown_conditioner_is_an_error(toy, condition, null, grid):
     with pytest.raises(InvalidInputError, match=r"no conditioner 'txt'.*mean 'text'.*label, text"):
         per_condition(toy, condition, null, grid, scales={"txt": 2.0})
 
@@ -101,6 +103,6 @@ def test_an_unknown_conditioner(toy, condition, null, grid):
         ({"scales": {"text": 2}, "form": "other"}, "'form'.*'joint' or 'nested'"),
     ],
 )
-def test_what_cannot_be_is_refused(options, said):
+def test_invalid_options_are_refused(options, said):
     with pytest.raises(InvalidInputError, match=said):
         read_options(per_condition, options, "guidance 'per_condition'")

@@ -23,7 +23,7 @@ def test_droppable_conditions(condition, null):
     ) == {"image"}
 
 
-def test_parts_are_replaced_one_by_one(condition, null):
+def test_only_the_named_parts_are_replaced(condition, null):
     partial = drop_conditions(condition, null, ("label",))
     assert partial.streams["text"] is condition.streams["text"]
     assert partial.vectors["label"] is null.vectors["label"]
@@ -32,7 +32,7 @@ def test_parts_are_replaced_one_by_one(condition, null):
 
 
 @pytest.mark.parametrize("condition", [Condition(), SPATIAL], ids=["nothing", "spatial"])
-def test_a_model_without_a_null_condition(condition):
+def test_a_model_without_a_null_condition_is_an_error(condition):
     with pytest.raises(
         CompatibilityError,
         match=r"'apg'.*needs a null condition, and this model has none; set guidance to 1",

@@ -32,7 +32,7 @@ FORMULAS = {
 
 
 @pytest.mark.parametrize("schedule", FORMULAS)
-def test_each_beta_is_what_its_formula_says(schedule):
+def test_betas_equal_their_formulas(schedule):
     wanted = [FORMULAS[schedule](k) for k in range(STEPS)]
     assert betas(schedule, START, END, STEPS).tolist() == pytest.approx(wanted, rel=1e-12)
 
@@ -42,14 +42,14 @@ def test_each_beta_is_what_its_formula_says(schedule):
     [("scaled_linear", "scaled_linear"), ("linear", "linear"), ("cosine", "squaredcos_cap_v2")],
 )
 @pytest.mark.parametrize("steps", [50, 1000])
-def test_the_tables_of_diffusers(ours, theirs, steps):
+def test_betas_equal_the_tables_of_diffusers(ours, theirs, steps):
     diffusers = pytest.importorskip("diffusers")
     scheduler = diffusers.DDIMScheduler(steps, START, END, theirs)
     table = torch.from_numpy(betas(ours, START, END, steps))
     torch.testing.assert_close(table.float(), scheduler.betas, rtol=1e-4, atol=0)
 
 
-def test_a_process_with_the_cosine_schedule():
+def test_a_process_accepts_the_cosine_schedule():
     process = VP(beta_schedule="cosine")
     # the cap is reached at the last step alone: 1 - abar there is 0.999 of what was left
     before = math.cos((999 / 1000 + 0.008) / 1.008 * math.pi / 2) ** 2
@@ -62,7 +62,7 @@ def test_a_process_with_the_cosine_schedule():
     assert all(process.timestep(process.sigma(t)).item() == t for t in range(1000))
 
 
-def test_few_steps_of_heun_find_the_way_with_the_cosine_schedule():
+def test_heun_converges_in_few_steps_with_the_cosine_schedule():
     heun = pytest.importorskip("latelier_samplers.heun").heun
     schedule = pytest.importorskip("latelier_samplers.schedules.model").model
     process = VP(beta_schedule="cosine")

@@ -70,7 +70,7 @@ def test_training_sigmas_are_log_normal():
     assert process.sigma_from_uniform(torch.tensor([0.0])).isfinite().all()
 
 
-def test_it_starts_from_noise_times_sigma_and_ends_as_it_is():
+def test_initial_scales_noise_by_sigma_and_finish_is_the_identity():
     noise = torch.ones(1, 1, 2, 2)
     assert torch.equal(EDM().initial(noise, 80.0), noise * 80)
     assert torch.equal(EDM().finish(noise, 0.002), noise)

@@ -45,7 +45,7 @@ def test_denoised_undoes_target(process):
         torch.testing.assert_close(process.denoised(output, x, sigma), x0, rtol=1e-9, atol=1e-9)
 
 
-def test_a_sigma_for_each_image(process):
+def test_sigma_may_differ_per_image(process):
     x0, eps = random(0), random(1)
     sigmas = torch.tensor(levels(process), dtype=torch.float64)
     x = process.noised(x0, eps, sigmas)
@@ -99,13 +99,13 @@ def test_the_first_state_has_the_scale_of_noised_unit_variance_latents(process):
 @pytest.mark.parametrize(
     "process", [VP(), VP(zero_terminal_snr=True, prediction="v")], ids=["vp", "zero-snr"]
 )
-def test_a_vp_model_sees_unit_variance(process):
+def test_a_vp_model_receives_unit_variance(process):
     for sigma in levels(process):
         variance = frames.alpha(process.frame, sigma) ** 2 + sigma**2
         assert variance**0.5 * process.input_scale(sigma) == pytest.approx(1)
 
 
-def test_finish_returns_to_the_models_scale():
+def test_finish_rescales_to_the_scale_of_the_model():
     process = VP()
     signal = 0.9985**0.5
     x = torch.tensor([2.0], dtype=torch.float64)
@@ -139,6 +139,6 @@ def test_a_process_is_read_by_its_kind(process):
         ({"kind": "edm", "sigma_data": 0.0}, "'sigma_data'"),
     ],
 )
-def test_what_no_process_is(values, message):
+def test_an_invalid_process_is_refused(values, message):
     with pytest.raises(InvalidConfigError, match=message):
         process_from(values)

@@ -22,13 +22,13 @@ def abar(t, start=0.0015, end=0.0195, power=0.5):
 
 @pytest.mark.parametrize("t", [0, 1, 37, 500, 981, 999])
 @pytest.mark.parametrize(("schedule", "power"), [("scaled_linear", 0.5), ("linear", 1.0)])
-def test_signal_to_noise_ratios(t, schedule, power):
+def test_signal_to_noise_ratios_match_alphas_cumprod(t, schedule, power):
     sigma = VP(beta_schedule=schedule).sigmas[t]
     expected = abar(t, power=power)
     assert 1 / sigma**2 == pytest.approx(expected / (1 - expected), rel=1e-9)
 
 
-def test_the_papers_first_and_last_step():
+def test_the_first_and_last_sigma_match_the_paper():
     process = VP()
     assert 1 / (1 + process.sigma_min**2) == pytest.approx(0.9985, abs=1e-12)
     assert process.sigma_max == pytest.approx(83.8, abs=0.05)
@@ -36,7 +36,7 @@ def test_the_papers_first_and_last_step():
 
 
 @pytest.mark.parametrize("process", [VP(), ZERO], ids=["vp", "zero-snr"])
-def test_a_training_step_is_that_exact_integer(process):
+def test_a_training_sigma_maps_to_its_exact_integer_step(process):
     assert all(a < b for a, b in pairwise(process.sigmas))
     for t in range(1000):
         time = process.timestep(process.sigma(t))
@@ -45,7 +45,7 @@ def test_a_training_step_is_that_exact_integer(process):
 
 
 @pytest.mark.parametrize("process", [VP(), ZERO], ids=["vp", "zero-snr"])
-def test_between_two_steps_t_is_linear_in_log_sigma(process):
+def test_t_is_linear_in_log_sigma_between_steps(process):
     for t in (0.25, 17.5, 998.75):
         assert process.timestep(process.sigma(t)).item() == pytest.approx(t, abs=1e-4)
     middle = math.sqrt(process.sigmas[40] * process.sigmas[41])
@@ -53,19 +53,19 @@ def test_between_two_steps_t_is_linear_in_log_sigma(process):
     assert process.sigma(40.5) == pytest.approx(middle)
 
 
-def test_nearest_rounds_t():
+def test_nearest_rounding_rounds_t():
     process = VP(timestep_rounding="nearest")
     assert process.timestep(process.sigma(40.4)).item() == 40
     assert process.timestep(process.sigma(40.6)).item() == 41
 
 
-def test_beyond_the_training_steps_t_is_the_last_of_them():
+def test_t_is_clamped_to_the_training_steps():
     process = VP()
     assert process.timestep(1e-3).item() == 0
     assert process.timestep(1e3).item() == 999
 
 
-def test_a_tensor_of_sigmas():
+def test_timesteps_of_a_tensor_of_sigmas():
     process = VP()
     sigmas = torch.tensor([process.sigmas[3], process.sigma(7.5)], dtype=torch.float64)
     times = process.timestep(sigmas)
@@ -90,7 +90,7 @@ def test_zero_terminal_snr_cannot_predict_eps():
         validate(VP, {"zero_terminal_snr": True}, "process 'vp'")
 
 
-def test_training_sigmas_are_those_of_steps_drawn_evenly():
+def test_training_sigmas_are_those_of_uniformly_drawn_steps():
     process = VP()
     u = torch.tensor([0.0, 0.0005, 0.001, 0.5, 0.9999, 1.0])
     expected = [process.sigmas[t] for t in (0, 0, 1, 500, 999, 999)]

@@ -4,7 +4,7 @@ import torch
 from latelier.evaluation.classifier.augment import augment, blur
 
 
-def test_augment_keeps_shape_and_range_and_is_determined_by_its_generator() -> None:
+def test_augment_keeps_shape_and_range_and_depends_on_its_generator_only() -> None:
     images = torch.rand(16, 3, 32, 40, generator=torch.Generator().manual_seed(0)) * 2 - 1
     first = augment(images, torch.Generator().manual_seed(1))
     assert first.shape == images.shape
@@ -13,7 +13,7 @@ def test_augment_keeps_shape_and_range_and_is_determined_by_its_generator() -> N
     assert not torch.equal(first, augment(images, torch.Generator().manual_seed(2)))
 
 
-def test_augment_changes_little() -> None:
+def test_augment_changes_pictures_slightly() -> None:
     ramp = torch.linspace(-0.8, 0.8, 64).expand(32, 3, 64, 64)
     for seed in range(8):
         change = (augment(ramp, torch.Generator().manual_seed(seed)) - ramp).abs()

@@ -85,7 +85,7 @@ def test_saved_weights_predict_the_same(classifier: SceneClassifier, tmp_path: P
 
 
 @pytest.mark.parametrize("shape", [(3, SIDE, SIDE), (1, 1, SIDE, SIDE), (1, 3, 32, 32)])
-def test_pictures_of_another_shape_are_an_error(
+def test_pictures_of_a_wrong_shape_are_an_error(
     classifier: SceneClassifier, shape: tuple[int, ...]
 ) -> None:
     with pytest.raises(InvalidInputError, match="3, 64, 64"):

@@ -33,6 +33,6 @@ def test_training_lowers_the_loss_and_is_reproducible(caplog: pytest.LogCaptureF
         ({"epoch": 3}, "not permitted"),
     ],
 )
-def test_an_impossible_training_is_an_error(values: dict[str, int], words: str) -> None:
+def test_invalid_training_arguments_are_errors(values: dict[str, int], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         ClassifierTraining.model_validate(values)

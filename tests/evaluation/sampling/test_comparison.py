@@ -26,22 +26,22 @@ def grid_of(steps):
 
 
 @pytest.mark.parametrize(("sampler", "calls"), [(ddim, 7), (heun, 13)])
-def test_calls_are_counted(sampler, calls):
+def test_count_calls_counts_denoiser_calls(sampler, calls):
     assert count_calls(sampler, grid_of(7)) == calls
 
 
 @pytest.mark.parametrize(("budget", "steps"), [(1, 1), (2, 1), (3, 2), (8, 4), (9, 5)])
-def test_a_sampler_of_two_calls_a_step_is_given_half_the_steps(budget, steps):
+def test_a_sampler_with_two_calls_per_step_gets_half_the_steps(budget, steps):
     assert find_grid(budget, heun, grid_of).steps == steps
 
 
-def test_schedules_that_cannot_make_a_number_of_steps():
+def test_find_grid_skips_step_counts_that_a_schedule_cannot_make():
     found = find_grid(9, ddim, lambda steps: compvis(steps, PROBLEM.process))
     assert found.steps == 8  # the paper's code fails at 9
     assert find_grid(0, ddim, grid_of) is None
 
 
-def test_errors_are_of_each_image_and_relative():
+def test_errors_are_relative_per_image():
     exact = torch.tensor([[3.0, 4.0], [0.0, 10.0]])
     ends = torch.tensor([[3.0, 5.0], [0.0, 9.0]])
     assert measure_errors(ends, exact).tolist() == pytest.approx([0.2, 0.1])
@@ -52,7 +52,7 @@ def exact(built_ins):
     return solve_exactly(PROBLEM, built_ins, steps=400)
 
 
-def test_errors_fall_as_the_order_says(built_ins, exact):
+def test_errors_decrease_with_the_order_of_the_sampler(built_ins, exact):
     names = [NamedOptions(name=name) for name in ("ddim", "heun", "dpmpp_2m")]
     found = list(
         measure_samplers(PROBLEM, exact, names, [NamedOptions(name="karras")], [40, 80], built_ins)
@@ -69,7 +69,7 @@ def test_errors_fall_as_the_order_says(built_ins, exact):
     assert found[2].nfe == 39
 
 
-def test_options_tell_samplers_and_schedules_apart(built_ins, exact):
+def test_labels_include_options(built_ins, exact):
     samplers = [NamedOptions(name="lms"), NamedOptions(name="lms", options={"order": 2})]
     schedules = [NamedOptions(name="karras", options={"rho": 3.0})]
     found = list(measure_samplers(PROBLEM, exact, samplers, schedules, [10], built_ins))
@@ -78,14 +78,14 @@ def test_options_tell_samplers_and_schedules_apart(built_ins, exact):
     assert found[0].error != found[1].error
 
 
-def test_a_name_stands_for_its_own_options(built_ins):
+def test_a_name_uses_its_registered_defaults(built_ins):
     sampler = make_sampler(NamedOptions(name="euler_ancestral"), built_ins)
     assert sampler.keywords["eta"] == 1
     with pytest.raises(UnknownNameError, match="Did you mean 'heun'"):
         make_sampler(NamedOptions(name="huen"), built_ins)
 
 
-def test_a_plot(built_ins, exact, tmp_path):
+def test_results_are_plotted(built_ins, exact, tmp_path):
     pytest.importorskip("matplotlib")
     choices = [NamedOptions(name="ddim"), NamedOptions(name="heun")]
     found = list(

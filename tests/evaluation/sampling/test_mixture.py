@@ -11,7 +11,7 @@ from latelier.evaluation.sampling.mixture import make_exact_denoise, make_mixtur
 
 @pytest.mark.parametrize("frame", ["ve", "flow"])
 @pytest.mark.parametrize("per_image", [False, True])
-def test_it_is_the_posterior_mean(frame, per_image):
+def test_exact_denoise_is_the_posterior_mean(frame, per_image):
     means = torch.tensor([[-1.0], [0.5], [2.0]], dtype=torch.float64)
     x = torch.tensor([[0.3], [-0.7]], dtype=torch.float64)
     sigmas = [0.4, 0.7] if per_image else [0.4, 0.4]
@@ -28,7 +28,7 @@ def test_it_is_the_posterior_mean(frame, per_image):
 
 
 @pytest.mark.parametrize("process", [VP(), RectifiedFlow()])
-def test_the_problem_is_in_float64_and_of_its_seeds(process):
+def test_the_problem_is_float64_and_seeded(process):
     problem, other = make_mixture(process, [0, 1, 2]), make_mixture(process, [1])
     assert problem.dtype == torch.float64
     x = torch.ones(3, 16, dtype=torch.float64)

@@ -11,7 +11,7 @@ from latelier_samplers.heun import heun
 ASKED = {"prompt": ["a red cat in a meadow"], "guidance": 5.0}
 
 
-def test_it_ends_where_the_pipeline_does(tiny, built_ins):
+def test_solving_ends_at_the_latents_of_the_pipeline(tiny, built_ins):
     problem = make_pipeline_problem(tiny, "tiny", [7, 8], **ASKED)
     grid = make_schedule(NamedOptions(name="karras"), problem, built_ins)(3)
     ends = problem.solve(heun, grid)
@@ -24,7 +24,7 @@ def test_it_ends_where_the_pipeline_does(tiny, built_ins):
         assert (pixels - shown).abs().max() <= 1
 
 
-def test_rows_of_inputs_are_shared_out_over_the_seeds(tiny):
+def test_inputs_are_repeated_over_the_seeds(tiny):
     prompts = ["a red cat in a meadow", "a blue dog on the sea"]
     one = make_pipeline_problem(tiny, "tiny", [1, 2, 3, 4], prompt=prompts)
     x = PerImageNoise([1, 2, 3, 4], one.shape).initial()
@@ -34,5 +34,5 @@ def test_rows_of_inputs_are_shared_out_over_the_seeds(tiny):
     torch.testing.assert_close(together[2:3], alone, rtol=1e-4, atol=1e-5)
 
 
-def test_size(tiny):
+def test_the_problem_has_the_requested_size(tiny):
     assert make_pipeline_problem(tiny, "tiny", [0], size=(32, 16)).shape == (4, 8, 16)

@@ -14,7 +14,7 @@ from latelier_samplers.schedules.model import model
 
 
 @pytest.mark.parametrize("process", [VP(), RectifiedFlow()], ids=["ve", "flow"])
-def test_it_errs_less_on_seeds_it_never_saw(process, built_ins):
+def test_tuning_lowers_the_error_on_held_out_seeds(process, built_ins):
     seen, unseen = make_mixture(process, range(1000, 1128)), make_mixture(process, range(256))
     exact = solve_exactly(seen, built_ins, steps=200)
     start, told = karras(8, process), []
@@ -30,7 +30,7 @@ def test_it_errs_less_on_seeds_it_never_saw(process, built_ins):
     assert after < 0.8 * before
 
 
-def test_the_best_start_is_taken(built_ins):
+def test_the_best_starting_grid_is_used(built_ins):
     problem = make_mixture(VP(), range(16))
     exact = solve_exactly(problem, built_ins, steps=200)
     starts = [karras(8, problem.process), model(8, problem.process)]
@@ -40,7 +40,7 @@ def test_the_best_start_is_taken(built_ins):
         assert error == min(errors)
 
 
-def test_it_stops_where_no_move_helps(built_ins):
+def test_tuning_stops_when_no_move_improves(built_ins):
     problem = make_mixture(VP(), range(4))
     grid = karras(3, problem.process)
     exact = problem.solve(dpmpp_2m, grid)  # it is exact already
@@ -48,7 +48,7 @@ def test_it_stops_where_no_move_helps(built_ins):
     assert (found, error) == (grid, 0)
 
 
-def test_another_start_may_end_lower(built_ins):
+def test_more_starting_grids_can_lower_the_error(built_ins):
     problem = make_mixture(VP(), range(1000, 1032))
     exact = solve_exactly(problem, built_ins, steps=200)
     starts = make_starting_grids(problem, 5, built_ins)
@@ -58,7 +58,7 @@ def test_another_start_may_end_lower(built_ins):
     assert found == min(ends) < first
 
 
-def test_starts_are_of_the_number_of_steps_and_differ(built_ins):
+def test_starting_grids_have_the_requested_steps_and_differ(built_ins):
     starts = make_starting_grids(make_mixture(VP(), range(4)), 8, built_ins)
     assert len(starts) >= 5
     assert {start.steps for start in starts} == {8}

@@ -112,7 +112,7 @@ def test_fast_tiles_are_near_the_whole(name, height, width):
     ],
     ids=["attention-at-latent-size", "attention-between-levels", "linear", "f1", "no-attention"],
 )
-def test_attention_may_be_anywhere(name, changes, tile):
+def test_attention_at_any_level_agrees_with_the_whole(name, changes, tile):
     first_stage = autoencoder(name, **{**REDUCED, **changes})
     images, latents = noise(1, 3, 32, 48), latents_of(first_stage, 32, 48)
     for mode, bound in (("exact", EXACT), ("fast", 0.05)):
@@ -124,7 +124,7 @@ def test_attention_may_be_anywhere(name, changes, tile):
 
 
 @pytest.mark.parametrize("tile", [8, 24, 64])
-def test_tiles_may_have_any_side(tile):
+def test_tiles_of_any_side_agree_with_the_whole(tile):
     first_stage = autoencoder("kl-f8", **REDUCED, num_res_blocks=1)
     images, latents = noise(1, 3, 32, 56), latents_of(first_stage, 32, 56)
     encoded, features, decoded, whole = tiled_and_whole(
@@ -142,7 +142,7 @@ def test_every_image_of_a_batch_has_its_own_statistics():
     assert error(decode_tiled(first_stage, latents, tile=32), whole) < EXACT
 
 
-def test_tiles_of_independent_statistics_would_be_wrong():
+def test_independent_statistics_per_tile_are_wrong():
     """What the exact statistics are for: this is the error without them."""
     first_stage = autoencoder("kl-f8", **REDUCED)
     latents = latents_of(first_stage, 64, 64)
@@ -217,7 +217,7 @@ def test_scale_factor_and_precision_are_kept():
         assert error(found, whole) < 0.1
 
 
-def test_it_keeps_no_state():
+def test_concurrent_calls_share_no_state():
     first_stage = autoencoder("kl-f8", **REDUCED)
     before = {key: value.clone() for key, value in first_stage.state_dict().items()}
     latents = latents_of(first_stage, 64, 64)
@@ -244,7 +244,7 @@ def test_a_tile_that_does_not_fit_is_refused(tile):
         decode_tiled(first_stage, latents_of(first_stage, 16, 16), tile=tile)
 
 
-def test_images_and_latents_of_other_shapes_are_refused():
+def test_images_and_latents_of_a_wrong_shape_are_refused():
     first_stage = autoencoder("kl-f8", **REDUCED)
     with pytest.raises(InvalidInputError, match="multiples of 8"):
         encode_tiled(first_stage, noise(1, 3, 20, 16))

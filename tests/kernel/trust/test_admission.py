@@ -23,7 +23,7 @@ from latelier.kernel.trust.admission import latelier_requirement, satisfies
         (["latelier>=9 ; python_version >= '4'"], ""),
     ],
 )
-def test_the_requirement_of_latelier(requirements, versions):
+def test_the_requirement_of_latelier_is_read(requirements, versions):
     assert latelier_requirement(requirements) == versions
 
 
@@ -42,13 +42,13 @@ def test_the_requirement_of_latelier(requirements, versions):
         ("<=1.2", ["1.2"], ["1.2.1"]),
     ],
 )
-def test_versions_that_satisfy_it(requirement, met, unmet):
+def test_satisfies_compares_versions(requirement, met, unmet):
     assert [version for version in met if not satisfies(version, requirement)] == []
     assert [version for version in unmet if satisfies(version, requirement)] == []
 
 
 @pytest.mark.parametrize("text", ["latelier @ file:///somewhere", "latelier>=one", "latelier 1"])
-def test_a_requirement_without_versions(text):
+def test_invalid_requirements_are_ignored(text):
     assert latelier_requirement([text]) == ""
 
 

@@ -38,18 +38,18 @@ def written(path):
     return path
 
 
-def test_the_file_is_made_where_there_is_none(path):
+def test_a_missing_file_is_created(path):
     disable(path, ["latelier-foo:main", "bar"])
     assert path.read_text() == '[plugins]\ndeny = ["latelier-foo:main", "bar"]\n'
     assert [each.name for each in path.parent.iterdir()] == ["config.toml"]
 
 
-def test_everything_else_stays(written):
+def test_all_other_content_is_kept(written):
     disable(written, ["new"])
     assert written.read_text() == WRITTEN.replace("""'b:]#"x']""", """'b:]#"x', "new"]""")
 
 
-def test_a_list_over_several_lines(written):
+def test_a_multi_line_list_is_edited(written):
     enable(written, ["d"])
     text = written.read_text()
     assert tomllib.loads(text)["plugins"] == {"deny": ["a", 'b:]#"x'], "allow": ["a", "c", "d"]}
@@ -73,7 +73,7 @@ def test_a_list_over_several_lines(written):
         ),
     ],
 )
-def test_the_place_of_a_new_list(path, text, left):
+def test_a_new_list_goes_into_the_plugins_table(path, text, left):
     path.parent.mkdir()
     path.write_text(text)
     disable(path, ["x"])
@@ -94,7 +94,7 @@ def test_the_place_of_a_new_list(path, text, left):
         ),
     ],
 )
-def test_line_endings_stay(path, text, left):
+def test_line_endings_are_kept(path, text, left):
     path.parent.mkdir()
     path.write_bytes(text.encode())
     disable(path, ["x"])
@@ -111,7 +111,7 @@ def test_disabled_plugins_are_enabled_again(path):
     assert path.read_text() == "[plugins]\ndeny = []\n"
 
 
-def test_enabling_without_a_file_writes_none(path):
+def test_enabling_without_a_file_writes_no_file(path):
     enable(path, ["x"])
     assert not path.exists()
 
@@ -124,7 +124,7 @@ def test_enabling_without_a_file_writes_none(path):
         ('[plugins]\n"deny" = ["a"]\n', '[plugins]\n"deny" = ["a", "x"]\n'),
     ],
 )
-def test_the_table_may_be_written_in_any_way(path, text, left):
+def test_every_toml_form_of_the_table_is_edited(path, text, left):
     path.parent.mkdir()
     path.write_text(text)
     disable(path, ["x"])
@@ -133,7 +133,7 @@ def test_the_table_may_be_written_in_any_way(path, text, left):
     assert path.read_text() == text
 
 
-def test_concurrent_changes_are_all_kept(path):
+def test_concurrent_changes_are_kept(path):
     names = [f"plugin-{k}" for k in range(24)]
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda name: disable(path, [name]), names))
@@ -143,7 +143,7 @@ def test_concurrent_changes_are_all_kept(path):
     assert read_settings(path)[0]["deny"] == []
 
 
-def test_spellings_of_a_name_are_one(path):
+def test_spellings_of_a_name_are_equivalent(path):
     path.parent.mkdir()
     path.write_text('[plugins]\ndeny = ["My_Plugin"]\n')
     disable(path, ["my-plugin"])
@@ -152,7 +152,7 @@ def test_spellings_of_a_name_are_one(path):
     assert path.read_text() == "[plugins]\ndeny = []\n"
 
 
-def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
+def test_without_a_home_the_error_names_the_variable_to_set(monkeypatch):
     monkeypatch.setattr("latelier.kernel.trust.config_file.config_folder", lambda: None)
     with pytest.raises(InvalidConfigError, match="no home; set XDG_CONFIG_HOME"):
         require_config_path()
@@ -167,7 +167,7 @@ def test_an_invalid_file_is_not_changed(path, text):
     assert path.read_text() == text
 
 
-def test_a_link_is_followed_and_the_mode_kept(written, tmp_path):
+def test_links_are_followed_and_the_mode_is_kept(written, tmp_path):
     real = tmp_path / "dotfiles.toml"
     written.rename(real)
     real.chmod(0o600)

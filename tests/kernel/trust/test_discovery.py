@@ -24,7 +24,7 @@ def test_candidates_are_sorted_and_nothing_is_imported(site):
     assert not {"Zoo_Plugin", "aaa_plugin", "unrelated", "tomorrow"} & sys.modules.keys()
 
 
-def test_a_distribution_for_several_majors_has_one_candidate(site):
+def test_a_distribution_for_several_api_majors_has_one_candidate(site):
     site.publish("several", NEVER)
     info = site.folder / "several-1.0.dist-info" / "entry_points.txt"
     info.write_text(f"{info.read_text()}[latelier.v2]\nmain = several.later:plugin\n")
@@ -56,19 +56,19 @@ def test_a_malformed_entry_point_is_reported(site):
     assert report.cause == "invalid entry point: expected 'module:object', got 'not a module!'"
 
 
-def test_a_denied_plugin_is_disabled_whatever_else_is_wrong_with_it(site):
+def test_a_denied_plugin_is_disabled_even_if_invalid(site):
     site.publish("tomorrow", NEVER, group="latelier.v9")
     site.publish("garbled", NEVER, entries={"main": "not a module!"})
     denied = Policy(deny=frozenset({"tomorrow", "garbled"}))
     assert [each.state for each in site.atelier(denied).plugins] == ["disabled", "disabled"]
 
 
-def test_metadata_that_is_missing(site):
+def test_missing_metadata_is_reported(site):
     site.publish("leftover", NEVER)
     (site.folder / "leftover-1.0.dist-info" / "METADATA").unlink()
     assert [each.version for each in site.candidates()] in ([], ["unknown"])
 
 
 @pytest.mark.parametrize("name", ["My_Plugin", "my.plugin", "my--plugin", "MY-PLUGIN"])
-def test_names_are_normalised(name):
+def test_names_are_normalized(name):
     assert normalize(name) == "my-plugin"

@@ -52,7 +52,7 @@ def fingerprint_of(site):
     return fingerprint(found)
 
 
-def test_what_is_covered(installed):
+def test_all_package_files_are_covered(installed):
     found = fingerprint_of(installed)
     assert (found.version, found.editable) == ("1.0", False)
     assert found.files.keys() == {
@@ -65,7 +65,7 @@ def test_what_is_covered(installed):
     assert found.files["inner/plugin.py"] == hashlib.sha256(b"plugin = 1").hexdigest()
 
 
-def test_one_hash_is_that_of_the_lines_of_sha256sum(installed):
+def test_the_hash_equals_that_of_sha256sum_lines(installed):
     found = fingerprint_of(installed)
     lines = "".join(f"{found.files[path]}  {path}\n" for path in sorted(found.files))
     assert found.sha256 == hashlib.sha256(lines.encode()).hexdigest()
@@ -80,7 +80,7 @@ def test_one_hash_is_that_of_the_lines_of_sha256sum(installed):
         "latelier_inner-1.0.dist-info/entry_points.txt",
     ],
 )
-def test_one_byte_changes_it(installed, name):
+def test_one_byte_changes_the_hash(installed, name):
     before = fingerprint_of(installed).sha256
     path = installed.folder / name
     path.write_text(path.read_text() + " ")
@@ -88,7 +88,7 @@ def test_one_byte_changes_it(installed, name):
 
 
 @pytest.mark.parametrize("name", ["inner/plugin/__init__.py", "inner/plugin.so", "inner/sub/x.py"])
-def test_a_file_that_nobody_recorded_changes_it(installed, name):
+def test_an_unrecorded_file_changes_the_hash(installed, name):
     before = fingerprint_of(installed).sha256
     path = installed.folder / name
     path.parent.mkdir(exist_ok=True)
@@ -104,13 +104,13 @@ def test_a_file_that_nobody_recorded_changes_it(installed, name):
         "another_package.py",
     ],
 )
-def test_bytecode_and_records_do_not_change_it(installed, name):
+def test_bytecode_and_records_do_not_change_the_hash(installed, name):
     before = fingerprint_of(installed).sha256
     (installed.folder / name).write_text("other")
     assert fingerprint_of(installed).sha256 == before
 
 
-def test_an_editable_installation_is_covered_where_its_source_is(site, tmp_path, monkeypatch):
+def test_an_editable_installation_is_covered_in_its_source_folder(site, tmp_path, monkeypatch):
     source = tmp_path / "source"
     (source / "edited").mkdir(parents=True)
     (source / "edited" / "__init__.py").write_text("plugin = 1")
@@ -196,17 +196,17 @@ def test_links_are_followed_to_packages_and_to_no_other_folders(installed, tmp_p
     assert fingerprint_of(installed).sha256 != found.sha256
 
 
-def test_a_name_that_is_no_utf8(installed):
+def test_a_file_name_that_is_not_utf8_is_covered(installed):
     (installed.folder / "inner" / os.fsdecode(b"\xff.bin")).write_text("")
     assert len(fingerprint_of(installed).sha256) == 64
 
 
 @pytest.mark.parametrize("value", ["foo-bar:plugin", "", "?"])
-def test_a_malformed_entry_point(site, value):
+def test_a_malformed_entry_point_covers_metadata_only(site, value):
     site.publish("latelier-lost", "", module="unused", entries={"main": value})
     assert fingerprint_of(site).files.keys() == {"entry_points.txt"}
 
 
-def test_an_entry_point_of_a_missing_module(site):
+def test_an_entry_point_of_a_missing_module_covers_metadata_only(site):
     site.publish("latelier-lost", "", module="unused", entries={"main": "no_such_module:plugin"})
     assert fingerprint_of(site).files.keys() == {"entry_points.txt"}

@@ -54,7 +54,7 @@ def test_an_unchanged_plugin_loads(site, policy):
     assert site.atelier(policy, strict=True).samplers.names() == ["locked"]
 
 
-def test_a_lock_survives_its_file(site, path, policy):
+def test_a_lock_is_read_back(site, path, policy):
     found = read_lock(path)
     assert list(found) == ["latelier-locked"]
     assert found["latelier-locked"].version == "1.0"
@@ -97,7 +97,7 @@ def test_other_entry_points_are_refused(site, policy):
     assert "'entry_points.txt' was changed" in refuse(site, policy).cause
 
 
-def test_many_changes_are_counted(site, policy):
+def test_many_changes_are_summarised(site, policy):
     (site.folder / "latelier_locked.py").unlink()
     (site.folder / "latelier_locked").mkdir()
     for k in range(9):
@@ -126,7 +126,7 @@ def test_a_denied_plugin_is_not_hashed(site, policy, monkeypatch):
         ),
     ],
 )
-def test_a_lock_that_cannot_be_read_lets_nothing_in(site, path, text, message):
+def test_an_unreadable_lock_blocks_all_plugins(site, path, text, message):
     site.publish("latelier-locked", CODE)
     if text is not None:
         path.write_text(text)

@@ -18,7 +18,7 @@ def test_without_a_file_everything_is_allowed(path):
     assert Policy().block_reason("any", "main") is None
 
 
-def test_a_home_that_is_no_folder_holds_no_file(monkeypatch):
+def test_a_home_that_is_not_a_folder_has_no_config(monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", "/dev/null")
     assert read_policy({}) == Policy()
 
@@ -29,7 +29,7 @@ def test_a_user_without_a_home_has_the_policy_of_the_environment(monkeypatch):
     assert read_policy({"LATELIER_PLUGINS_DENY": "a"}).deny == {"a"}
 
 
-def test_lists_and_aliases_of_the_file(path):
+def test_lists_and_aliases_are_read_from_the_file(path):
     path.write_text(
         '[plugins]\nallow = ["A_b"]\ndeny = ["c:Main"]\n[aliases]\n"sampler.ddim" = "x/ddim"\n'
         '"schedule.ddim" = "y/ddim"\n',
@@ -40,7 +40,7 @@ def test_lists_and_aliases_of_the_file(path):
     assert policy.aliases_of("sampler") == {"ddim": "x/ddim"}
 
 
-def test_the_environment_wins_over_the_file(path):
+def test_the_environment_overrides_the_file(path):
     path.write_text('[plugins]\nallow = ["a"]\ndeny = ["b"]\n')
     variables = {"LATELIER_PLUGINS_ALLOW": " X , y:e,", "LATELIER_PLUGINS_DENY": ""}
     policy = read_policy(variables, path)
@@ -48,7 +48,7 @@ def test_the_environment_wins_over_the_file(path):
     assert policy.deny == frozenset()
 
 
-def test_an_empty_allow_list_allows_the_built_ins_alone(path):
+def test_an_empty_allow_list_allows_only_the_built_ins(path):
     policy = read_policy({"LATELIER_PLUGINS_ALLOW": ""}, path)
     assert policy.block_reason("other", "main") == "not on the allow list"
     assert policy.block_reason("latelier", "core") is None
@@ -76,14 +76,14 @@ def test_the_built_ins_cannot_be_denied():
         ("[plugins]\nlock = ['a']\n", "lock is the path of a lock, not"),
     ],
 )
-def test_an_invalid_file(path, text, message):
+def test_an_invalid_file_is_an_error(path, text, message):
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(InvalidConfigError, match=message) as caught:
         read_policy({}, path)
     assert str(path) in str(caught.value)
 
 
-def test_an_alias_of_an_unknown_kind():
+def test_an_alias_of_an_unknown_kind_is_an_error():
     policy = Policy(aliases={"samplers.ddim": "x/ddim"})
     with pytest.raises(InvalidConfigError, match=r"no kind 'samplers'\. Did you mean 'sampler'"):
         Atelier(policy=policy, candidates=[])
@@ -105,7 +105,7 @@ def test_an_atelier_reads_the_policy_of_the_environment(site, publish_healthy, m
         ("", {"LATELIER_PLUGINS_ALLOW": "b"}, "put it on LATELIER_PLUGINS_ALLOW"),
     ],
 )
-def test_how_to_allow_a_blocked_plugin(path, text, variables, fix):
+def test_the_block_reason_says_how_to_allow_a_plugin(path, text, variables, fix):
     path.write_text(f"[plugins]\n{text}\n")
     policy = read_policy(variables, path)
     assert policy.block_reason("a", "main")
@@ -122,7 +122,7 @@ def test_how_to_allow_a_blocked_plugin(path, text, variables, fix):
         ('lock = "mine.lock"', {"LATELIER_LOCK": ""}, None),
     ],
 )
-def test_which_lock_is_in_force(path, text, variables, lock):
+def test_the_active_lock_is_chosen_by_environment_and_file(path, text, variables, lock):
     path.write_text(f"[plugins]\n{text}\n")
     found = read_policy(variables, path).lock
     assert (found and str(found)) == (lock and lock.format(home=path.parent))

@@ -89,13 +89,13 @@ RED_BLUE = Palette(colors=["red", "blue"])
         (Pair, [1, 2], [Pair(a=1), Pair(a=2)]),
     ],
 )
-def test_one_value_or_one_for_each_row(model, value, rows):
+def test_an_input_is_one_value_or_one_per_row(model, value, rows):
     built = builder(x=model)
     assert built.read({"x": value}) == {"x": rows}
     assert built.read(built.to_json({"x": rows})) == {"x": rows}
 
 
-def test_what_is_to_json_is_short_where_it_can_be():
+def test_to_json_uses_the_short_form_where_possible():
     built = builder(word=Word, place=Place, pair=Pair)
     rows = built.read({"word": "cat", "place": [0, 0, 1, 1], "pair": 1})
     assert built.to_json(rows) == {
@@ -114,12 +114,12 @@ def test_what_is_to_json_is_short_where_it_can_be():
         ({"x": [["red"], ["red"]], "word": ["a", "b", "c"]}, "equally long"),
     ],
 )
-def test_lists_that_do_not_fit(given, message):
+def test_lists_of_unequal_lengths_are_refused(given, message):
     with pytest.raises(InvalidInputError, match=message):
         builder(x=Palette, word=Word).read(given)
 
 
-def test_rows_are_spread_over_the_pictures_and_what_is_absent_is_null():
+def test_rows_are_repeated_over_the_pictures_and_missing_inputs_are_null():
     built = builder(word=Word, other=Word)
     condition = built.condition(built.read({"word": ["cat", "dog"]}), 4, FRAME)
     assert condition.vectors["word"].flatten().tolist() == [0, 1, 2, 3]
@@ -132,13 +132,13 @@ def test_rows_are_spread_over_the_pictures_and_what_is_absent_is_null():
     ]
 
 
-def test_rows_that_do_not_go_with_the_pictures():
+def test_row_counts_must_divide_the_picture_count():
     built = builder(word=Word)
     with pytest.raises(InvalidInputError, match="word: 2 values do not go with 3 pictures"):
         built.condition(built.read({"word": ["cat", "dog"]}), 3, FRAME)
 
 
-def test_another_value_of_the_first_input_goes_with_all_rows_of_the_others():
+def test_with_first_keeps_all_rows_of_other_inputs():
     build = builder(word=Word, palette=Palette)
     rows = build.read({"word": ["a", "b"], "palette": ["red", "blue"]})
     other = build.with_first(rows, "c")
@@ -151,14 +151,14 @@ def test_another_value_of_the_first_input_goes_with_all_rows_of_the_others():
         builder().with_first({}, "c")
 
 
-def test_inputs_ask_for_the_size_of_the_picture():
+def test_inputs_determine_the_picture_size():
     given = builder(photo=Photo, text=Word)
     rows = given.read({"photo": [Photo(size=(8, 16))] * 2, "text": ["a", "b"]})
     assert given.output_size(rows) == (8, 16)
     assert given.output_size(given.read({"text": "a"})) is None
 
 
-def test_inputs_that_ask_for_different_sizes_are_refused():
+def test_inputs_of_different_sizes_are_refused():
     given = builder(photo=Photo)
     rows = given.read({"photo": [Photo(size=(8, 16)), Photo(size=(8, 8))]})
     with pytest.raises(InvalidInputError, match="photo 8x16 and photo 8x8"):
@@ -198,7 +198,7 @@ def steering():
     return conditioners, ConditionBuilder(conditioners, inputs, torch.device("cpu"), torch.float32)
 
 
-def test_the_other_side_of_guidance_keeps_spatial_parts_and_computes_no_null_for_them():
+def test_the_negative_condition_keeps_spatial_parts():
     conditioners, given = steering()
     condition = given.condition(given.read({"map": [{"a": 3}], "text": ["a"]}), 1, FRAME)
     other = given.negative_condition(condition, {}, FRAME)
@@ -214,7 +214,7 @@ def test_a_negative_replaces_a_spatial_part():
     assert (other.spatial["map"] == 5).all()
 
 
-def test_each_picture_is_finished_by_the_input_of_its_row():
+def test_each_picture_is_postprocessed_with_the_input_of_its_row():
     _, given = steering()
     rows = given.read({"map": [{"a": 3}, {"a": 5}]})
     done = given.postprocess(rows, [Image.new("L", (2, 2)) for _ in range(4)])

@@ -39,14 +39,14 @@ def encoded(pipeline, image):
     ("steps", "strength", "run"),
     [(20, 0.8, 16), (20, 1, 20), (20, 0.05, 1), (10, 0.99, 9), (10, 0.01, 1), (1, 0.5, 1)],
 )
-def test_the_last_int_of_steps_times_strength_are_run_and_one_at_least(steps, strength, run):
+def test_strength_selects_the_last_steps_and_at_least_one(steps, strength, run):
     grid = SigmaGrid([float(k) for k in range(steps, -1, -1)], "ve")
     assert last_steps(grid, strength).sigmas == grid.sigmas[-run - 1 :]
     assert last_steps(grid, strength).frame == "ve"
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_run_is_the_sampler_from_the_noised_latents_on_the_grids_tail(tiny, photo, sampler):
+def test_a_run_equals_the_sampler_from_noised_latents_on_the_last_sigmas(tiny, photo, sampler):
     denoise = tiny.denoise_fn(prompt=REQUEST["prompt"], size=(24, 16))
     grid = last_steps(tiny.atelier.schedules.get("karras")(10, tiny.process), 0.4)
     assert grid.steps == 4
@@ -62,9 +62,7 @@ def test_a_run_is_the_sampler_from_the_noised_latents_on_the_grids_tail(tiny, ph
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("process", ["vp", "edm", "rectified_flow"])
-def test_with_next_to_no_strength_the_picture_comes_nearly_back(
-    compose_tiny, photo, sampler, process
-):
+def test_low_strength_nearly_reproduces_the_picture(compose_tiny, photo, sampler, process):
     """Whatever the model says: one step from the lowest sigma but one."""
     pipeline = compose_tiny(process={"kind": process})
     schedule = {"name": "karras", "sigma_max": 0.2, "sigma_min": 0.01}
@@ -86,7 +84,7 @@ def test_strength_1_starts_from_noise_alone(tiny, photo, other_photo):
     assert torch.equal(one, latents_of(tiny, **REQUEST, size=(24, 16)))
 
 
-def test_the_default_strength_is_08_and_1_with_a_mask(tiny, photo, left_stays):
+def test_the_default_strength_is_0_8_and_1_with_a_mask(tiny, photo, left_stays):
     assert torch.equal(
         latents_of(tiny, **REQUEST, init_image=photo),
         latents_of(tiny, **REQUEST, init_image=photo, strength=0.8),
@@ -116,7 +114,7 @@ def test_the_true_number_of_steps_is_reported(compose_tiny, keywords, made):
 
 
 @pytest.mark.parametrize("change", [{"seed": 6}, {"strength": 0.4}, {"prompt": "a blue dog"}])
-def test_every_keyword_matters(tiny, photo, other_photo, change):
+def test_every_keyword_changes_the_picture(tiny, photo, other_photo, change):
     keywords = {**REQUEST, "strength": 0.7}
     latents = latents_of(tiny, **keywords, init_image=photo)
     assert not torch.equal(latents, latents_of(tiny, **{**keywords, **change}, init_image=photo))
@@ -124,7 +122,7 @@ def test_every_keyword_matters(tiny, photo, other_photo, change):
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_picture_of_a_batch_is_the_one_made_alone(tiny, photo, other_photo, left_stays, sampler):
+def test_a_picture_does_not_depend_on_its_batch(tiny, photo, other_photo, left_stays, sampler):
     """Two rows of two, each row with a picture of its own; all with the same mask."""
     keywords = {**REQUEST, "steps": 4, "strength": 0.8, "sampler": sampler, "mask": left_stays}
     together = tiny.generate(**keywords, init_image=[photo, other_photo], n=2)
@@ -135,7 +133,7 @@ def test_a_picture_of_a_batch_is_the_one_made_alone(tiny, photo, other_photo, le
         assert np.abs(levels(together[k]) - levels(alone)).max() <= 2
 
 
-def test_one_value_stands_for_all_rows(tiny, photo, other_photo, left_stays):
+def test_a_single_value_applies_to_all_rows(tiny, photo, other_photo, left_stays):
     prompts = {**REQUEST, "prompt": ["a cat", "a dog"], "steps": 2}
     both = tiny.generate(**prompts, init_image=photo, mask=left_stays)
     each = tiny.generate(**prompts, init_image=[photo, photo], mask=[left_stays, left_stays])
@@ -156,7 +154,7 @@ def test_the_default_size_is_that_of_the_picture(tiny, photo, left_stays):
     assert len(tiny.generate(**REQUEST, init_image=of_two_sizes, size=16)) == 2
 
 
-def test_a_path_and_a_data_uri_are_pictures_too(tiny, photo, tmp_path):
+def test_paths_and_data_uris_are_accepted(tiny, photo, tmp_path):
     photo.save(tmp_path / "photo.png")
     expected = latents_of(tiny, **REQUEST, init_image=photo)
     for given in (tmp_path / "photo.png", str(tmp_path / "photo.png")):
@@ -182,7 +180,7 @@ def test_provenance_holds_the_pictures_as_they_were_used(tiny, photo, left_stays
     assert again[1].provenance == provenance
 
 
-def test_without_a_picture_to_start_from_provenance_has_none(tiny):
+def test_without_an_init_image_provenance_has_none(tiny):
     provenance = tiny.generate(**REQUEST)[0].provenance
     assert provenance["pictures_sha256"] == {"init_image": [], "mask": []}
 
@@ -193,7 +191,7 @@ def test_nothing_touches_the_global_random_state(tiny, photo, left_stays):
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_no_gradients_are_kept(tiny, photo, left_stays):
+def test_no_gradients_are_computed(tiny, photo, left_stays):
     previews = tiny.stream(**REQUEST, init_image=photo, mask=left_stays)
     assert not any(each.latents.requires_grad for each in previews)
 
@@ -258,7 +256,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("keywords", "message"), CASES.values(), ids=CASES.keys())
-def test_a_request_that_cannot_be_met(tiny, keywords, message):
+def test_invalid_requests_are_refused(tiny, keywords, message):
     for run in (tiny.generate, tiny.stream):  # a stream refuses at once
         with pytest.raises((InvalidInputError, UnknownNameError), match=message) as caught:
             run(**{"prompt": "a cat", "seed": 1, "steps": 1, **keywords})

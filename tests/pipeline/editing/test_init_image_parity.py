@@ -72,7 +72,7 @@ def theirs(scheduler, times):
 
 
 @pytest.mark.parametrize("strength", [0.05, 0.5, 0.8, 0.99])
-def test_ddim(strength):
+def test_ddim_equals_diffusers(strength):
     from diffusers import DDIMScheduler
 
     scheduler = in_float64(DDIMScheduler(**OPTIONS, timestep_spacing="leading", clip_sample=False))
@@ -83,7 +83,7 @@ def test_ddim(strength):
 
 
 @pytest.mark.parametrize("strength", [0.1, 0.5, 0.8])
-def test_plms(strength):
+def test_plms_equals_diffusers(strength):
     """With the warm-up at the step where the run begins; their pipeline cuts it off."""
     from diffusers import PNDMScheduler
 

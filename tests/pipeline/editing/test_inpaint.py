@@ -39,7 +39,7 @@ def levels(picture):
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("strength", [0.5, 1.0])
-def test_what_stays_is_exact_and_the_rest_changes_with_the_seed(
+def test_known_pixels_are_exact_and_the_rest_changes_with_the_seed(
     tiny, photo, left_stays, sampler, strength
 ):
     keywords = {
@@ -57,7 +57,7 @@ def test_what_stays_is_exact_and_the_rest_changes_with_the_seed(
     assert (one[:, 10:] != other[:, 10:]).any(-1).mean() > 0.5
 
 
-def test_the_inverse_mask_keeps_the_other_side(tiny, photo, left_stays):
+def test_the_inverse_mask_keeps_the_inverse_region(tiny, photo, left_stays):
     inverse = left_stays.point(lambda level: 255 - level)
     picture = levels(tiny.generate(**REQUEST, init_image=photo, mask=inverse)[0])
     original = np.asarray(photo)
@@ -65,19 +65,19 @@ def test_the_inverse_mask_keeps_the_other_side(tiny, photo, left_stays):
     assert (picture[:, :8] != original[:, :8]).any(-1).mean() > 0.9
 
 
-def test_a_run_that_ends_above_sigma_0_keeps_as_exactly(compose_tiny, photo, left_stays):
+def test_known_pixels_are_exact_if_the_run_ends_above_sigma_0(compose_tiny, photo, left_stays):
     pipeline = compose_tiny(process={"kind": "vp"})
     keywords = {**REQUEST, "schedule": "compvis", "sampler": "plms"}
     (picture,) = pipeline.generate(**keywords, init_image=photo, mask=left_stays)
     assert (levels(picture)[:, :9] == np.asarray(photo)[:, :9]).all()
 
 
-def test_previews_show_what_stays_too(tiny, photo, left_stays):
+def test_previews_show_the_known_pixels(tiny, photo, left_stays):
     for preview in tiny.stream(**REQUEST, init_image=photo, mask=left_stays):
         assert (np.asarray(preview.image)[:, :9] == np.asarray(photo)[:, :9]).all()
 
 
-def test_each_row_may_have_a_mask_of_its_own(tiny, photo, left_stays):
+def test_each_row_may_have_its_own_mask(tiny, photo, left_stays):
     right = left_stays.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     pictures = tiny.generate(**REQUEST, init_image=photo, mask=[left_stays, right], n=2)
     original = np.asarray(photo)
@@ -87,7 +87,7 @@ def test_each_row_may_have_a_mask_of_its_own(tiny, photo, left_stays):
         assert (picture != original).any()
 
 
-def test_what_the_model_sees_of_the_rest_decides_it(tiny, photo, other_photo, left_stays):
+def test_the_repainted_region_depends_on_the_known_region(tiny, photo, other_photo, left_stays):
     """What stays does not only cover the result: the model sees it, and paints around it."""
     one, other = (
         levels(tiny.generate(**REQUEST, init_image=image, mask=left_stays)[0])[:, 12:]
@@ -120,19 +120,19 @@ def mask_of(height, width):
     return mask
 
 
-def test_a_cell_stays_only_where_all_its_pixels_do():
+def test_a_latent_cell_is_known_only_if_all_its_pixels_are():
     known = state_of(mask_of(15, 16))[0].mask.known
     assert known.tolist() == [[[[True, True, False], [False, False, False]]]]
     known = state_of(mask_of(16, 23))[0].mask.known
     assert known.tolist() == [[[[True, True, False]] * 2]]
 
 
-def test_levels_from_128_on_are_white():
+def test_levels_from_128_are_white():
     mask = np.where(mask_of(8, 8) > 0, 128, 127).astype(np.uint8)
     assert state_of(mask)[0].mask.known.sum() == 1
 
 
-def test_the_feather_is_1_where_it_stays_and_falls_to_0_within_a_cell():
+def test_the_feather_falls_from_1_to_0_within_a_cell():
     feather = state_of(mask_of(16, 9))[0].mask.feather[0, 0]
     assert feather[4].tolist() == pytest.approx(
         [1] * 9 + [k / 8 for k in range(7, 0, -1)] + [0] * 8
@@ -140,7 +140,7 @@ def test_the_feather_is_1_where_it_stays_and_falls_to_0_within_a_cell():
     assert (feather == feather[0]).all()
 
 
-def test_levels_come_back_exactly():
+def test_known_levels_are_restored_exactly():
     state, levels = state_of(mask_of(16, 23))
     wild = torch.full((1, 3, 16, 24), 7.0)
     finished = ((state.restore_known(wild) + 1) * 127.5).round()[0].permute(1, 2, 0).numpy()
@@ -149,7 +149,7 @@ def test_levels_come_back_exactly():
     assert finished.max() <= 255
 
 
-def test_no_whole_cell_is_an_error():
+def test_a_mask_without_a_whole_known_cell_is_an_error():
     with pytest.raises(InvalidInputError, match=r"covers a whole latent cell \(8x8 px\)"):
         state_of(mask_of(7, 24))
 
@@ -161,7 +161,9 @@ IDS = ["vp", "edm", "flow", "zero-snr"]
 @pytest.mark.parametrize("process", PROCESSES, ids=IDS)
 @pytest.mark.parametrize("sampler", [ddim, heun, dpmpp_2m, plms])
 @pytest.mark.parametrize("strength", [0.5, 1.0])
-def test_the_way_of_what_stays_is_exact_under_every_ode_sampler(process, sampler, strength):
+def test_known_latents_follow_their_exact_trajectory_under_every_ode_sampler(
+    process, sampler, strength
+):
     """x = alpha * latents + sigma * eps at every step, and the model sees just that."""
     state, _ = state_of(mask_of(16, 17), strength=strength)
     eps = torch.randn(state.latents.shape, generator=torch.Generator().manual_seed(0))
@@ -184,7 +186,7 @@ def test_the_way_of_what_stays_is_exact_under_every_ode_sampler(process, sampler
 
 
 @pytest.mark.parametrize("process", PROCESSES, ids=IDS)
-def test_a_sampler_that_strays_is_shown_the_right_noise_all_the_same(process):
+def test_known_latents_are_corrected_if_a_sampler_changes_them(process):
     state, _ = state_of(mask_of(16, 17), rows=2)
     eps = torch.randn(state.latents.shape, generator=torch.Generator().manual_seed(0))
     seen = []
@@ -204,7 +206,7 @@ def test_a_sampler_that_strays_is_shown_the_right_noise_all_the_same(process):
     assert [each.dtype for each in seen] == [torch.float32, torch.float64]
 
 
-def test_it_is_the_same_whatever_the_noise_of_the_steps(tiny, photo, left_stays):
+def test_a_mask_does_not_change_the_noise_of_the_sampler(tiny, photo, left_stays):
     """Nothing is drawn for what stays: a stochastic sampler's own draws are as without a mask."""
     drawn = []
     initial = PerImageNoise.initial

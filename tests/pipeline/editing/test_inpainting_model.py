@@ -41,7 +41,7 @@ def levels(picture):
     return np.asarray(picture.image)
 
 
-def test_the_model_sees_the_mask_and_what_stays_is_exact(seen, photo, left_stays):
+def test_the_model_receives_the_mask_and_known_pixels_are_exact(seen, photo, left_stays):
     pipeline, parts = seen
     (picture,) = pipeline.generate(**REQUEST, init_image=photo, mask=left_stays)
     assert (levels(picture)[:, :9] == np.asarray(photo)[:, :9]).all()
@@ -51,7 +51,7 @@ def test_the_model_sees_the_mask_and_what_stays_is_exact(seen, photo, left_stays
     assert holes[:, 5:].eq(1).all()
 
 
-def test_it_starts_from_noise_and_holds_no_latents(seen, photo, other_photo, left_stays):
+def test_sampling_starts_from_noise_without_replaced_latents(seen, photo, other_photo, left_stays):
     """Only the condition depends on the picture: that is how the model was trained."""
     pipeline, _ = seen
     handle = pipeline.denoiser.register_forward_pre_hook(lambda _, given: starts.append(given[0]))
@@ -63,7 +63,7 @@ def test_it_starts_from_noise_and_holds_no_latents(seen, photo, other_photo, lef
     assert not torch.equal(starts[3], starts[7])
 
 
-def test_below_strength_1_it_starts_from_the_picture(seen, photo, left_stays):
+def test_below_strength_1_sampling_starts_from_the_picture(seen, photo, left_stays):
     pipeline, _ = seen
     keywords = {**REQUEST, "init_image": photo, "mask": left_stays}
     weak, strong = (levels(pipeline.generate(**keywords, strength=s)[0]) for s in (0.25, 1.0))
@@ -71,7 +71,7 @@ def test_below_strength_1_it_starts_from_the_picture(seen, photo, left_stays):
     assert (weak != strong).any()
 
 
-def test_all_may_be_repainted(seen, photo):
+def test_a_white_mask_repaints_everything(seen, photo):
     pipeline, parts = seen
     white = np.full((16, 24), 255, np.uint8)
     (picture,) = pipeline.generate(**REQUEST, init_image=photo, mask=white)
@@ -86,7 +86,7 @@ def test_picture_and_mask_are_resized_with_a_size(seen, photo, left_stays):
     assert (levels(picture)[:, :18] == np.asarray(doubled)[:, :18]).all()
 
 
-def test_each_row_has_its_own(seen, photo, other_photo, left_stays):
+def test_each_row_has_its_own_picture_and_mask(seen, photo, other_photo, left_stays):
     pipeline, parts = seen
     pictures = pipeline.generate(**REQUEST, init_image=[photo, other_photo], mask=left_stays, n=2)
     for picture, original in zip(pictures, (photo, photo, other_photo, other_photo), strict=True):
@@ -96,18 +96,20 @@ def test_each_row_has_its_own(seen, photo, other_photo, left_stays):
     assert not torch.equal(rows[1], rows[2])
 
 
-def test_there_is_no_other_input_for_it(compose_inpainting):
+def test_the_conditioner_of_the_mask_is_not_a_public_input(compose_inpainting):
     pipeline = compose_inpainting()
     assert list(pipeline.input_schemas()) == ["prompt"]
     assert pipeline.inpainting_conditioners == ("hole",)
 
 
-def test_no_input_can_be_called_mask(compose_tiny, tiny_changes):
+def test_an_input_named_mask_is_refused(compose_tiny, tiny_changes):
     with pytest.raises(InvalidConfigError, match="cannot be called 'mask': a keyword has that nam"):
         compose_tiny(inputs={"prompt": "text", "mask": "label"})
 
 
-def test_provenance_records_both_once_and_asks_again(compose_inpainting, photo, left_stays):
+def test_provenance_records_picture_and_mask_once_and_reproduces(
+    compose_inpainting, photo, left_stays
+):
     pipeline = compose_inpainting()
     (picture,) = pipeline.generate(**REQUEST, init_image=photo, mask=left_stays)
     request = dict(picture.provenance["request"])
@@ -117,7 +119,7 @@ def test_provenance_records_both_once_and_asks_again(compose_inpainting, photo, 
     assert again.image.tobytes() == picture.image.tobytes()
 
 
-def test_resampling_is_refused(compose_inpainting, photo, left_stays):
+def test_repaint_resampling_is_refused(compose_inpainting, photo, left_stays):
     with pytest.raises(InvalidInputError, match="this model is trained to inpaint"):
         compose_inpainting().stream(
             **REQUEST, init_image=photo, mask=left_stays, repaint_resamples=2

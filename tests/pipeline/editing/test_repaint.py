@@ -56,7 +56,7 @@ class Pairs:
 
 
 @pytest.mark.parametrize("process", [VP(), RectifiedFlow()], ids=["ve", "flow"])
-def test_it_comes_near_the_conditional_distribution(process):
+def test_samples_approach_the_conditional_distribution(process):
     grid = exponential(20, process)
     once, ten = Pairs(process), Pairs(process)
     mean, std, _ = once.made(ddim, grid)
@@ -71,7 +71,7 @@ def test_it_comes_near_the_conditional_distribution(process):
 
 @pytest.mark.parametrize("sampler", [ddim, heun, dpmpp_2m])
 @pytest.mark.parametrize("steps", [1, 7, 60])
-def test_steps_are_those_of_the_grid(sampler, steps):
+def test_steps_follow_the_grid(sampler, steps):
     grid = karras(steps, VP())
     noise = PerImageNoise([0], (1, 1, 2))
     model = Pairs(VP())
@@ -80,7 +80,7 @@ def test_steps_are_those_of_the_grid(sampler, steps):
     assert [step.sigma for step in made] == list(grid.sigmas[1:])
 
 
-def test_once_is_the_sampler_itself_if_it_does_not_look_back():
+def test_resampling_once_equals_a_sampler_without_history():
     grid, model = SigmaGrid((3.0, 2.0, 1.0, 0.0), "ve"), Pairs(VP())
     x = torch.randn(4, 1, 1, 2, generator=torch.Generator().manual_seed(0))
     *_, plain = heun(model.denoise, x, grid)
@@ -88,7 +88,7 @@ def test_once_is_the_sampler_itself_if_it_does_not_look_back():
     assert torch.equal(plain.x, once.x)
 
 
-def test_in_a_pipeline_what_stays_is_exact_and_the_rest_another(tiny, photo, left_stays):
+def test_in_a_pipeline_known_pixels_are_exact_and_the_rest_changes(tiny, photo, left_stays):
     keywords = {
         "prompt": "a red cat",
         "seed": 5,
@@ -110,7 +110,7 @@ def test_in_a_pipeline_what_stays_is_exact_and_the_rest_another(tiny, photo, lef
         ({"repaint_resamples": 0}, "'repaint_resamples'"),
     ],
 )
-def test_what_cannot_be_is_refused(tiny, photo, left_stays, keywords, message):
+def test_invalid_requests_are_refused(tiny, photo, left_stays, keywords, message):
     whole = {
         "prompt": "a cat",
         "init_image": photo,

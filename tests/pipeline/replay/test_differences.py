@@ -91,7 +91,7 @@ def picture(site, atelier, compose_tiny, tmp_path):
     return tmp_path / "a.png"
 
 
-def test_it_names_version_files_parts_and_hooks(site, atelier, picture):
+def test_provenance_names_version_files_parts_and_hooks(site, atelier, picture):
     message = read_provenance(picture)[1]["plugins"]
     here = atelier()
     assert message == {
@@ -112,12 +112,12 @@ def test_it_names_version_files_parts_and_hooks(site, atelier, picture):
     }
 
 
-def test_without_plugins_there_are_none(tiny):
+def test_provenance_without_plugins_names_none(tiny):
     (made,) = tiny.generate(prompt="a cat", steps=1)
     assert made.provenance["plugins"] == {}
 
 
-def test_who_ships_an_adapter_takes_part(tiny, built_ins):
+def test_the_plugin_of_an_adapter_is_recorded(tiny, built_ins):
     source = AdapterSource("latelier-palette/palette", Path(), "1.1")
     shipped = AttachedAdapter(None, source=source)
     saved = AttachedAdapter(None, source=source, saved=True)
@@ -191,7 +191,7 @@ def test_another_plugin_is_refused_without_anyway(site, atelier, picture, change
 
 
 @pytest.mark.parametrize("anyway", [True, False])
-def test_a_missing_plugin_is_refused_with_its_pip_line(site, atelier, picture, anyway):
+def test_a_missing_plugin_is_refused_with_its_pip_command(site, atelier, picture, anyway):
     remove(site, "latelier-stride")
     with pytest.raises(ModelFileError, match="was made with plugins that are not here") as refused:
         replay(picture, atelier=atelier(), anyway=anyway)
@@ -199,7 +199,7 @@ def test_a_missing_plugin_is_refused_with_its_pip_line(site, atelier, picture, a
     assert f"{message}pip install 'latelier-stride==1.2'" in str(refused.value)
 
 
-def test_a_plugin_that_is_left_out_is_refused_with_its_cause(site, atelier, picture):
+def test_a_plugin_that_failed_to_load_is_refused_with_its_cause(site, atelier, picture):
     (site.folder / "latelier_stride.py").write_text("1 / 0")
     del sys.modules["latelier_stride"]
     with pytest.raises(ModelFileError, match=r"is not loaded \(import_error\): ZeroDivisionError"):
@@ -218,9 +218,7 @@ def test_a_plugin_that_is_left_out_is_refused_with_its_cause(site, atelier, pict
     ],
     ids=["files", "version", "missing"],
 )
-def test_a_changed_observer_is_reported_and_refuses_nothing(
-    site, atelier, picture, change, message
-):
+def test_a_changed_observer_is_reported_and_not_refused(site, atelier, picture, change, message):
     change(site)
     report = replay(picture, atelier=atelier())
     (line,) = report.differences
@@ -229,7 +227,7 @@ def test_a_changed_observer_is_reported_and_refuses_nothing(
     assert report.verdict == "identical"
 
 
-def test_a_picture_of_before_plugins_were_named(atelier, picture):
+def test_provenance_without_a_plugin_list_is_replayed(atelier, picture):
     from latelier.provenance.image_files import write_image
 
     image, provenance = read_provenance(picture)

@@ -78,7 +78,7 @@ def nudged(path, by):
     return path
 
 
-def test_every_picture_of_a_batch_is_made_again_in_its_batch(batch):
+def test_each_picture_is_replayed_in_its_batch(batch):
     for path in batch:
         report = replay(path)
         assert (report.verdict, report.differences, report.altered) == ("identical", (), False)
@@ -94,7 +94,7 @@ def test_altered_pixels_are_measured_and_reported(batch, by, verdict):
     assert (report.verdict, report.max_difference, report.altered) == (verdict, by, True)
 
 
-def test_a_picture_of_another_size(batch):
+def test_a_different_size_is_reported(batch):
     image, provenance = read_provenance(batch[0])
     write_image(batch[0], image.resize((8, 8)), provenance)
     report = replay(batch[0])
@@ -152,7 +152,7 @@ def test_another_model_is_refused_without_anyway(batch, change, message):
     assert message in report.differences[0]
 
 
-def test_a_model_that_has_moved(batch, replayed_model):
+def test_a_moved_model_can_be_named(batch, replayed_model):
     def moved(provenance):
         provenance["model"]["name"] = "/nowhere/at/all"
 
@@ -162,12 +162,12 @@ def test_a_model_that_has_moved(batch, replayed_model):
     assert replay(path, model=replayed_model).verdict == "identical"
 
 
-def test_a_model_that_was_never_saved(batch):
+def test_an_unsaved_model_is_an_error(batch):
     with pytest.raises(InvalidInputError, match="had not been saved"):
         replay(changed(batch[0], lambda provenance: provenance["model"].update(name=None)))
 
 
-def test_a_sampler_that_is_not_installed(batch):
+def test_a_missing_sampler_is_an_error(batch):
     def foreign(provenance):
         provenance["functions"]["sampler"] = {"id": "latelier-foo/leap", "version": "1.2"}
 
@@ -175,7 +175,7 @@ def test_a_sampler_that_is_not_installed(batch):
         replay(changed(batch[0], foreign))
 
 
-def test_a_device_that_is_not_here(batch):
+def test_a_missing_device_is_replaced_and_reported(batch):
     def elsewhere(provenance):
         provenance["machine"]["device"] = "hpu"
 
@@ -193,12 +193,12 @@ def test_a_device_that_is_not_here(batch):
         lambda p: p.update(index=99),
     ],
 )
-def test_provenance_that_cannot_be_followed(batch, change):
+def test_invalid_provenance_is_an_error(batch, change):
     with pytest.raises(InvalidInputError, match=r"0\.png"):
         replay(changed(batch[0], change))
 
 
-def test_provenance_of_a_later_version_is_followed(batch):
+def test_provenance_of_a_later_version_is_replayed(batch):
     assert replay(changed(batch[0], lambda p: p.update(mood="blue"))).verdict == "identical"
 
 
@@ -215,7 +215,7 @@ def test_provenance_is_json(batch):
         {"guidance": {"name": "image_guided", "target": "FILE"}},
     ],
 )
-def test_a_picture_from_elsewhere_opens_no_file(batch, tmp_path, change):
+def test_provenance_cannot_open_files(batch, tmp_path, change):
     Image.new("RGB", (64, 64)).save(tmp_path / "secret.png")
     change = json.loads(json.dumps(change).replace("FILE", str(tmp_path / "secret.png")))
     with pytest.raises(InvalidInputError, match="is not opened for a client"):

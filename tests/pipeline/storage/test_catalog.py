@@ -51,12 +51,12 @@ def test_models_in_the_cache_of_the_hub_are_listed(model, cache):
     assert names == ["somebody/tiny@a1a", "somebody/tiny"]
 
 
-def test_a_model_of_which_files_are_missing_is_not_listed(model):
+def test_a_model_with_missing_files_is_not_listed(model):
     (model / "denoiser.safetensors").unlink()
     assert len(latelier.list_models(model)) == 1
 
 
-def test_a_damaged_model_is_left_out_with_a_warning(model, caplog):
+def test_a_damaged_model_is_skipped_with_a_warning(model, caplog):
     manifest = json.loads((model / "latelier.json").read_text())
     (model / "latelier.json").write_text(json.dumps({**manifest, "format": 99}))
     with caplog.at_level(logging.WARNING):

@@ -20,7 +20,7 @@ LEAST = {
 }
 
 
-def test_reading_an_outline_and_finding_a_model_import_no_torch():
+def test_reading_a_header_and_finding_a_model_import_no_torch():
     code = (
         "import sys, latelier.pipeline.storage.manifest_header, latelier.pipeline.storage.sources, "
         "latelier.checkpoints.io.header, latelier.checkpoints.io.verification; "
@@ -30,7 +30,7 @@ def test_reading_an_outline_and_finding_a_model_import_no_torch():
     assert done.stdout.strip() == "False"
 
 
-def test_the_least_that_a_manifest_needs(tmp_path):
+def test_a_minimal_manifest_is_read(tmp_path):
     (tmp_path / MANIFEST).write_text(json.dumps(LEAST))
     outline = read_manifest_header(tmp_path)
     assert outline.defaults.size == (64, 64)
@@ -47,7 +47,7 @@ def test_the_least_that_a_manifest_needs(tmp_path):
         (json.dumps({"latelier": "0"}), "the field 'first_stage' is required"),
     ],
 )
-def test_a_manifest_that_is_wrong(tmp_path, text, message):
+def test_an_invalid_manifest_is_an_error(tmp_path, text, message):
     (tmp_path / MANIFEST).write_text(text)
     with pytest.raises(ModelFileError, match=message):
         read_manifest_header(tmp_path)
@@ -57,7 +57,7 @@ def test_a_manifest_that_is_wrong(tmp_path, text, message):
     ("file", "what"),
     [(COMPONENT_FILE, "a single component"), (ADAPTER_FILE, "an adapter: --adapter")],
 )
-def test_a_part_of_a_model_is_named_as_such(file, what, tmp_path):
+def test_a_component_folder_is_not_a_model(file, what, tmp_path):
     (tmp_path / file).write_text("{}")
     with pytest.raises(ModelFileError, match=f"expected a model, found {what}"):
         read_manifest_header(tmp_path)

@@ -57,7 +57,7 @@ def test_an_unknown_name_is_an_error_without_the_network(model, name):
 
 
 @pytest.mark.parametrize("name", ["d/my.safetensors", "my.ckpt", "d/my", "./d/my.safetensors"])
-def test_a_file_is_pointed_to_the_import_without_the_network(model, name):
+def test_the_error_for_a_file_names_the_import_command(model, name):
     path = model.parents[1] / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"x")
@@ -89,7 +89,7 @@ def test_the_manifest_and_the_files_that_it_names_are_fetched_from_the_hub(
     ]
 
 
-def test_a_repository_that_holds_no_model(model, tmp_path, monkeypatch):
+def test_a_repository_without_a_model_is_an_error(model, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(tmp_path))
     with pytest.raises(ModelFileError, match="'someone/model' on the hub is not a latelier model"):
         find("someone/model")
@@ -106,7 +106,7 @@ def failures():
 
 
 @pytest.mark.parametrize("error", failures(), ids=lambda error: type(error).__name__)
-def test_a_hub_that_cannot_be_reached(monkeypatch, error):
+def test_an_unreachable_hub_is_an_error(monkeypatch, error):
     def fails(*_, **__):
         raise error
 

@@ -98,7 +98,7 @@ def compose_streams(compose_tiny, tiny_changes):
 @pytest.mark.parametrize("size", [(16, 24), (17, 9), (8, 40), (40, 8), (8, 8)])
 @pytest.mark.parametrize("overlap", [0, 0.25, 0.5, 0.8])
 @pytest.mark.parametrize("sigma", [0.7, torch.tensor(0.7), torch.tensor([0.7, 2.0])])
-def test_it_is_exact_where_an_estimate_sees_its_own_position_alone(size, overlap, sigma):
+def test_it_is_exact_for_a_pointwise_denoiser(size, overlap, sigma):
     x, field = noise(2, 3, *size), noise(2, 1, *size, seed=1)
 
     def denoise_of(chunk):
@@ -111,7 +111,7 @@ def test_it_is_exact_where_an_estimate_sees_its_own_position_alone(size, overlap
 
 @pytest.mark.parametrize("size", [(32, 100), (100, 32), (70, 90)])
 @pytest.mark.parametrize("overlap", [0.25, 0.5, 0.75])
-def test_where_windows_disagree_there_is_no_seam(size, overlap):
+def test_windows_that_disagree_leave_no_seam(size, overlap):
     """Each estimate is flat, 0 or 1. From position to position the blend changes gently."""
     random = torch.Generator().manual_seed(0)
 
@@ -126,7 +126,7 @@ def test_where_windows_disagree_there_is_no_seam(size, overlap):
     assert x0.diff(dim=3).abs().max() < gentle
 
 
-def test_a_call_has_at_most_so_many_windows_and_they_are_shared_out_evenly():
+def test_windows_are_divided_evenly_into_batches():
     def lengths(count, batch):
         cut = windows((8, 8 * count), (8, 8), 0)
         chunks = []
@@ -141,7 +141,7 @@ def test_a_call_has_at_most_so_many_windows_and_they_are_shared_out_evenly():
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("more", [{}, {"negative": "fog"}, {"guidance": 1.0}, {"n": 2}])
-def test_a_whole_run_is_exact_with_such_a_denoiser(tiny, sampler, more):
+def test_a_run_is_exact_with_a_pointwise_denoiser(tiny, sampler, more):
     pipeline, _ = with_pointwise(tiny)
     keywords = {**REQUEST, "label": "dog", "size": (40, 24), "sampler": sampler, **more}
     whole = latents_of(pipeline, **keywords)
@@ -150,7 +150,7 @@ def test_a_whole_run_is_exact_with_such_a_denoiser(tiny, sampler, more):
 
 
 @pytest.mark.parametrize("strength", [0.6, 1.0])
-def test_it_is_exact_from_a_picture_of_which_a_part_stays(tiny, photo, left_stays, strength):
+def test_inpainting_is_exact_with_a_pointwise_denoiser(tiny, photo, left_stays, strength):
     pipeline, _ = with_pointwise(tiny)
     keywords = {**REQUEST, "init_image": photo, "strength": strength}
     for more in ({}, {"mask": left_stays}):
@@ -159,7 +159,7 @@ def test_it_is_exact_from_a_picture_of_which_a_part_stays(tiny, photo, left_stay
 
 
 @pytest.mark.parametrize("window", [(40, 24), (400, 24), 400])
-def test_a_window_that_covers_the_whole_gives_the_bits_of_the_whole(tiny, window):
+def test_a_window_of_the_full_size_gives_the_same_bits(tiny, window):
     keywords = {**REQUEST, "label": 1, "negative": "fog", "size": (40, 24), "n": 2}
     whole = latents_of(tiny, **keywords)
     *_, last = tiny.stream(**keywords, window=window)
@@ -168,7 +168,7 @@ def test_a_window_that_covers_the_whole_gives_the_bits_of_the_whole(tiny, window
     assert not torch.equal(latents_of(tiny, **keywords, window=16), whole)
 
 
-def test_it_is_near_the_whole_and_nearer_where_windows_overlap_more(tiny):
+def test_more_overlap_brings_it_nearer_to_one_piece(tiny):
     """The tiny denoiser sees about as far as these windows reach."""
     keywords = {**REQUEST, "size": (96, 32)}
     whole = latents_of(tiny, **keywords)
@@ -180,7 +180,7 @@ def test_it_is_near_the_whole_and_nearer_where_windows_overlap_more(tiny):
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
-def test_how_many_windows_a_call_has_changes_nothing_beyond_rounding(tiny, sampler):
+def test_the_window_batch_changes_nothing_beyond_rounding(tiny, sampler):
     keywords = {**REQUEST, "size": (48, 24), "window": 16, "sampler": sampler}
     one, several, all_at_once = (
         latents_of(tiny, **keywords, window_batch=batch) for batch in (1, 4, 100)
@@ -203,7 +203,7 @@ def test_a_call_has_as_many_rows_as_the_window_batch(tiny):
         assert {tuple(shape[2:]) for shape, _ in denoiser.calls} == {(8, 8)}
 
 
-def test_left_to_itself_a_call_has_so_many_windows_as_have_64_x_64_positions(tiny):
+def test_the_default_window_batch_has_64_x_64_positions(tiny):
     def batch(**more):
         (picture, *_) = tiny.generate(**{**REQUEST, "steps": 1}, size=(128, 64), tile=0, **more)
         return picture.provenance["request"]["window_batch"]
@@ -215,7 +215,7 @@ def test_left_to_itself_a_call_has_so_many_windows_as_have_64_x_64_positions(tin
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
-def test_a_picture_of_a_batch_is_the_one_made_alone(tiny, sampler):
+def test_a_picture_does_not_depend_on_its_batch(tiny, sampler):
     keywords = {"size": (40, 24), "window": 16, "steps": 3, "sampler": sampler}
     prompts = ["a red cat in a meadow", "a blue dog on the sea"]
     together = tiny.generate(prompt=prompts, seed=5, n=2, **keywords)
@@ -225,7 +225,7 @@ def test_a_picture_of_a_batch_is_the_one_made_alone(tiny, sampler):
         assert np.abs(one - other).max() <= 2
 
 
-def test_denoise_fn_takes_windows_and_a_sigma_for_each_image(tiny):
+def test_denoise_fn_accepts_windows_and_a_sigma_per_image(tiny):
     keywords = {"prompt": "a cat", "n": 2, "size": (40, 24), "window": 16}
     denoise, x = tiny.denoise_fn(**keywords), noise(2, 4, 12, 20)
     with torch.no_grad():
@@ -234,7 +234,7 @@ def test_denoise_fn_takes_windows_and_a_sigma_for_each_image(tiny):
             torch.testing.assert_close(both[k], denoise(x, sigma)[k], rtol=1e-4, atol=1e-5)
 
 
-def test_previews_are_of_the_whole(tiny):
+def test_previews_show_the_whole_picture(tiny):
     previews = list(tiny.stream(**REQUEST, size=(40, 24), window=16))
     assert {each.image.size for each in previews} == {(40, 24)}
     assert len(previews) == 3
@@ -249,7 +249,7 @@ def corners(box, last=89):
     return [round(y0 * last) * 90 + round(x0 * last), round(y1 * last) * 90 + round(x1 * last)]
 
 
-def test_every_window_has_the_crop_tokens_of_its_own_place(compose_streams):
+def test_each_window_has_the_crop_tokens_of_its_position(compose_streams):
     pipeline = compose_streams({"layout": LAYOUT})
     seen = []
     pipeline.conditioners["layout"].transformer.register_forward_pre_hook(
@@ -338,7 +338,7 @@ FRAME = PictureGeometry((24, 32), (12, 16))
 @pytest.mark.parametrize(
     "region", [None, noise(1, 1, 12, 16), noise(1, 1, 24, 32), noise(1, 1, 3, 4)]
 )
-def test_streams_and_vectors_are_made_again_spatial_parts_and_regions_cropped(region):
+def test_streams_and_vectors_are_encoded_per_window_and_spatial_parts_cropped(region):
     builder = built(conditioner := Everything(region))
     rows = builder.read({"every": [1.0, 2.0]})
     whole = builder.condition(rows, 4, FRAME)
@@ -362,7 +362,7 @@ def test_streams_and_vectors_are_made_again_spatial_parts_and_regions_cropped(re
         assert torch.equal(without.spatial["every"], window.of(null.spatial["every"]))
 
 
-def test_a_negative_input_is_windowed_too():
+def test_a_negative_input_is_windowed():
     builder = built(Everything())
     given, negative = builder.read({"every": [1.0]}), builder.read({"every": [7.0]})
     whole = builder.condition(given, 1, FRAME)
@@ -371,7 +371,7 @@ def test_a_negative_input_is_windowed_too():
     assert builder.for_window(other, negative, FRAME, window).vectors["every"].item() == 57.0
 
 
-def test_a_spatial_part_that_cannot_be_cut_is_an_error():
+def test_a_spatial_part_that_cannot_be_cropped_is_an_error():
     builder = built(Everything())
     rows = builder.read({"every": 1.0})
     whole = Condition(spatial={"every": torch.zeros(1, 1, 24, 32)})
@@ -380,7 +380,7 @@ def test_a_spatial_part_that_cannot_be_cut_is_an_error():
         builder.for_window(whole, rows, FRAME, window)
 
 
-def test_a_conditioner_of_a_spatial_part_alone_runs_once(compose_streams, monkeypatch):
+def test_a_purely_spatial_conditioner_runs_once(compose_streams, monkeypatch):
     """Encoding a large picture for each window would take longer than the sampling."""
     levels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
     hole = np.zeros((24, 32), dtype=bool)
@@ -426,7 +426,7 @@ def test_nothing_touches_the_global_random_state(tiny):
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_no_gradients_are_kept(tiny):
+def test_no_gradients_are_computed(tiny):
     assert not latents_of(tiny, **REQUEST, size=(40, 24), window=16).requires_grad
 
 

@@ -80,12 +80,12 @@ def recorded(compose_tiny, monkeypatch):
     ("size", "tile"),
     [((512, 512), 0), ((64, 64), 0), ((1024, 256), 0), ((520, 512), 256), ((2048, 512), 256)],
 )
-def test_left_to_itself_pictures_above_512_x_512_are_worked_on_in_tiles(tiny, size, tile):
+def test_pictures_above_512_x_512_are_tiled_by_default(tiny, size, tile):
     assert read_tile(request(), size, tiny.first_stage) == tile
 
 
 @pytest.mark.parametrize(("f", "tile"), [(1, 256), (8, 256), (6, 252), (300, 300)])
-def test_the_tile_is_one_that_the_first_stage_can_take(f, tile):
+def test_the_default_tile_suits_the_first_stage(f, tile):
     assert read_tile(request(), (3600, 3600), Tiling(f)) == tile
 
 
@@ -102,7 +102,7 @@ def test_a_first_stage_without_tiles_works_whole_and_refuses_a_given_tile(tiny):
         read_tile(request(8), (2048, 2048), plain)
 
 
-def test_a_pipeline_of_one_makes_large_pictures(tiny, monkeypatch):
+def test_a_pipeline_without_tiling_makes_large_pictures(tiny, monkeypatch):
     monkeypatch.setattr(tiled_first_stage, "LARGEST_WHOLE", 16 * 16)
     pipeline = with_plain(tiny)
     one, other = (each.generate(**REQUEST, size=(40, 24)) for each in (pipeline, tiny))
@@ -122,14 +122,14 @@ def test_pictures_are_decoded_one_after_the_other(recorded):
     assert done == [("decode_tiled", 1, 8)] * 3
 
 
-def test_previews_are_decoded_in_tiles_too(recorded):
+def test_previews_are_decoded_in_tiles(recorded):
     pipeline, done = recorded
     first = next(pipeline.stream(**REQUEST, tile=8))
     assert first.image.size == (16, 16)
     assert done == [("decode_tiled", 1, 8)]
 
 
-def test_what_it_starts_from_is_encoded_in_tiles(recorded, photo, other_photo):
+def test_the_init_image_is_encoded_in_tiles(recorded, photo, other_photo):
     pipeline, done = recorded
     next(pipeline.stream(**REQUEST, init_image=[photo, other_photo], tile=8))
     assert done[:2] == [("encode_tiled", 1, 8)] * 2
@@ -139,7 +139,7 @@ def test_what_it_starts_from_is_encoded_in_tiles(recorded, photo, other_photo):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_what_a_conditioner_encodes_is_encoded_in_tiles(
+def test_conditioners_encode_in_tiles(
     compose_tiny, tiny_changes, photo, left_stays, monkeypatch, dtype
 ):
     parts = tiny_changes()
@@ -164,7 +164,7 @@ def test_what_a_conditioner_encodes_is_encoded_in_tiles(
     assert np.abs(levels[0] - levels[1]).max() <= (2 if dtype == "float32" else 16)
 
 
-def test_it_gives_what_the_whole_gives(tiny):
+def test_tiled_results_equal_untiled_results(tiny):
     tiled = TiledFirstStage(tiny.first_stage, 8)
     generator = torch.Generator().manual_seed(0)
     images = torch.rand((3, 3, 40, 24), generator=generator) * 2 - 1
@@ -176,7 +176,7 @@ def test_it_gives_what_the_whole_gives(tiny):
     assert tiled.config is tiny.first_stage.config
 
 
-def test_without_tiles_it_is_the_first_stage_itself(tiny):
+def test_without_tiles_the_first_stage_is_returned(tiny):
     assert with_tiles(tiny.first_stage, 0) is tiny.first_stage
 
 
@@ -189,6 +189,6 @@ def test_without_tiles_it_is_the_first_stage_itself(tiny):
         ("large", "'tile': .*valid integer"),
     ],
 )
-def test_a_tile_that_it_cannot_take_is_refused_at_once(tiny, tile, message):
+def test_an_invalid_tile_is_refused_at_once(tiny, tile, message):
     with pytest.raises(InvalidInputError, match=message):
         tiny.stream(**REQUEST, tile=tile)

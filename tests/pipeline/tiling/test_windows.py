@@ -68,7 +68,7 @@ def test_windows_are_spread_evenly_from_edge_to_edge_and_overlap_enough(size, si
 
 
 @pytest.mark.parametrize(("size", "side", "overlap"), MANY + KNOWN)
-def test_boxes_are_the_same_places_as_shares_of_the_whole(size, side, overlap):
+def test_boxes_are_fractions_of_the_picture(size, side, overlap):
     height, width = size
     for window in windows(size, side, overlap):
         x0, y0, x1, y1 = window.box
@@ -81,7 +81,7 @@ def test_boxes_are_the_same_places_as_shares_of_the_whole(size, side, overlap):
 
 @pytest.mark.parametrize("overlap", [0.25, 0.5, 0.75])
 @pytest.mark.parametrize("size", [(16, 64), (64, 16), (40, 72)])
-def test_a_window_fades_in_and_out_where_another_takes_over(size, overlap):
+def test_window_weights_fade_in_overlaps(size, overlap):
     """A step in the weights would be a seam in the picture."""
     for window in windows(size, (16, 16), overlap):
         inner_edges = [
@@ -93,14 +93,14 @@ def test_a_window_fades_in_and_out_where_another_takes_over(size, overlap):
         assert all(weights.max() < 0.05 for is_inner, weights in inner_edges if is_inner)
 
 
-def test_a_window_as_large_as_the_whole_or_larger_is_the_whole():
+def test_a_window_as_large_as_the_picture_is_the_picture():
     for side in ((12, 20), (12, 99), (99, 99)):
         (window,) = windows((12, 20), side, 0.5)
         assert window.box == (0, 0, 1, 1)
         assert torch.equal(window.weights, torch.ones(12, 20))
 
 
-def test_the_grid_of_a_known_case():
+def test_a_known_case_has_its_windows():
     cut = windows((64, 256), (64, 64), 0.5)
     assert [window.columns.start for window in cut] == [0, 32, 64, 96, 128, 160, 192]
     assert {(window.rows.start, window.rows.stop) for window in cut} == {(0, 64)}
@@ -109,7 +109,7 @@ def test_the_grid_of_a_known_case():
     assert [w.rows.start for w in windows((30, 10), (10, 10), 0.8)] == list(range(0, 22, 2))
 
 
-def test_windows_come_row_by_row():
+def test_windows_are_in_row_order():
     cut = windows((32, 48), (16, 16), 0)
     assert [(w.rows.start, w.columns.start) for w in cut] == [
         (row, column) for row in (0, 16) for column in (0, 16, 32)

@@ -43,7 +43,7 @@ def test_kl_divergence_is_the_mean_over_latent_numbers():
     torch.testing.assert_close(kl_divergence(mean, logvar), expected)
 
 
-def test_denoising_loss_is_one_number_a_sample():
+def test_denoising_loss_has_one_value_per_sample():
     target = torch.zeros(2, 4, 2, 2)
     prediction = torch.stack([torch.full((4, 2, 2), 1.0), torch.full((4, 2, 2), 3.0)])
     assert denoising_loss(prediction.bfloat16(), target).tolist() == [1.0, 9.0]
