@@ -49,7 +49,7 @@ class BuiltinConditioners:
             "semantic_map",
             factory="latelier_conditioners.semantic_map.conditioner:SemanticMapConditioner",
             config="latelier_conditioners.semantic_map.inputs:SemanticMapConfig",
-            input="latelier_conditioners.semantic_map.inputs:Semantics",
+            input="latelier_conditioners.semantic_map.inputs:SemanticMapInput",
         )
         registrar.conditioner(
             "mask",

@@ -1,7 +1,7 @@
 """The published diffusion transformers: exact parameter totals and keys, on the meta device.
 
-The published totals count the fixed positions and the table of classes, which here are computed and
-the conditioner's.
+The published totals count the fixed positions and the class embedding table. Here the positions are
+computed, and the table belongs to the conditioner.
 """
 
 from typing import Any

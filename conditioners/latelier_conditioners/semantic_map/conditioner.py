@@ -11,7 +11,7 @@ from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError
 from latelier_conditioners.common.spatial import zero_map
-from latelier_conditioners.semantic_map.inputs import SemanticMapConfig, Semantics
+from latelier_conditioners.semantic_map.inputs import SemanticMapConfig, SemanticMapInput
 from latelier_conditioners.semantic_map.labels import labels_of, resize_labels
 
 
@@ -23,7 +23,7 @@ class SemanticMapConditioner(Conditioner[SemanticMapConfig]):
     is zero.
     """
 
-    Input = Semantics
+    Input = SemanticMapInput
 
     def __init__(self, config: SemanticMapConfig) -> None:
         super().__init__(config)
@@ -31,13 +31,13 @@ class SemanticMapConditioner(Conditioner[SemanticMapConfig]):
         if config.out_channels is not None:
             self.channel_mapper = nn.Conv2d(config.num_classes, config.out_channels, 1, bias=False)
 
-    def output_size(self, value: Semantics, /) -> tuple[int, int]:
+    def output_size(self, value: SemanticMapInput, /) -> tuple[int, int]:
         """Return the map's size."""
         width, height = value.map.size
         return width, height
 
     def prepare(
-        self, inputs: Sequence[Semantics], geometry: PictureGeometry, /
+        self, inputs: Sequence[SemanticMapInput], geometry: PictureGeometry, /
     ) -> dict[str, Tensor]:
         """Return "labels" (B, H, W) int64 of the picture's size.
 

@@ -58,7 +58,7 @@ class SemanticMapConfig(ConditionerConfig):
         return self
 
 
-class Semantics(Frozen):
+class SemanticMapInput(Frozen):
     """A semantic map."""
 
     map: SemanticMap = Field(

@@ -11,7 +11,7 @@ from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidConfigError
 from latelier.nn.layers import EncoderLayer
 from latelier_conditioners.text.inputs import WORDS_FILE, Text, TextConfig, check_length
-from latelier_conditioners.text.vocabulary import PAD, START, Vocabulary
+from latelier_conditioners.text.tokenizer import PAD, START, Tokenizer
 from latelier_conditioners.text.words import CaptionWords
 
 VOCABULARY_FILE = "vocabulary.model"
@@ -27,7 +27,7 @@ class TextConditioner(Conditioner[TextConfig]):
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__(config)
-        self._tokenizer: Vocabulary | None = None
+        self._tokenizer: Tokenizer | None = None
         self._words = CaptionWords(())
         self.token_embedding = nn.Embedding(config.vocab_size, config.width)
         self.position_embedding = nn.Embedding(config.max_length, config.width)
@@ -45,7 +45,7 @@ class TextConditioner(Conditioner[TextConfig]):
             InvalidConfigError: `inputs` is empty, or needs more tokens than `vocab_size`.
         """
         captions = [value if isinstance(value, str) else value.text for value in inputs]
-        self._set_tokenizer(Vocabulary.learn(captions, self.config.vocab_size))
+        self._set_tokenizer(Tokenizer.learn(captions, self.config.vocab_size))
         self._words = CaptionWords.count(captions)
 
     def check(self, value: Text, /) -> Sequence[str]:
@@ -70,7 +70,7 @@ class TextConditioner(Conditioner[TextConfig]):
             InvalidConfigError: the vocabulary is larger than the configuration's `vocab_size`.
         """
         if VOCABULARY_FILE in assets:
-            self._set_tokenizer(Vocabulary(assets[VOCABULARY_FILE]))
+            self._set_tokenizer(Tokenizer(assets[VOCABULARY_FILE]))
         if WORDS_FILE in assets:
             self._words = CaptionWords.from_bytes(assets[WORDS_FILE])
 
@@ -120,7 +120,7 @@ class TextConditioner(Conditioner[TextConfig]):
         check_length(text, len(ids) - 1, self.config.max_length - 1)
         return ids
 
-    def _set_tokenizer(self, tokenizer: Vocabulary) -> None:
+    def _set_tokenizer(self, tokenizer: Tokenizer) -> None:
         if len(tokenizer) > self.config.vocab_size:
             raise InvalidConfigError(
                 f"the vocabulary has {len(tokenizer)} tokens, "

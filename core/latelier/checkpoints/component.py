@@ -15,7 +15,12 @@ from torch import Tensor, nn
 from latelier.checkpoints.io.json_files import read_json
 from latelier.checkpoints.io.verification import verify
 from latelier.checkpoints.io.weights import build_on_meta, load_into, read_weights, write_weights
-from latelier.checkpoints.manifests import COMPONENT_FILE, StoredAlone, StoredComponent, StoredFile
+from latelier.checkpoints.manifests import (
+    COMPONENT_FILE,
+    StandaloneComponent,
+    StoredComponent,
+    StoredFile,
+)
 from latelier.contracts.errors import ModelFileError, UnknownNameError
 from latelier.contracts.messages import pip_install
 from latelier.io.atomic import write_bytes, write_json
@@ -148,8 +153,8 @@ def restore(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier)
 def save_component(folder: Path, component: Component) -> None:
     """Write a component to a folder of its own; `component.json` comes last."""
     stored = store(component, folder, component.kind)
-    alone = StoredAlone(kind=component.kind, **stored.model_dump())
-    write_json(folder / COMPONENT_FILE, alone.model_dump(mode="json"))
+    standalone = StandaloneComponent(kind=component.kind, **stored.model_dump())
+    write_json(folder / COMPONENT_FILE, standalone.model_dump(mode="json"))
 
 
 def load_component(folder: Path, kind: Kind, atelier: Atelier) -> Component:
@@ -158,7 +163,7 @@ def load_component(folder: Path, kind: Kind, atelier: Atelier) -> Component:
     Raises:
         ModelFileError: the folder holds no component or one of another kind; or see `restore`.
     """
-    stored = read_json(folder / COMPONENT_FILE, StoredAlone)
+    stored = read_json(folder / COMPONENT_FILE, StandaloneComponent)
     if stored.kind != kind:
         raise ModelFileError(f"{folder}: expected a {kind}, got a {stored.kind}")
     return restore(kind, stored, folder, atelier)

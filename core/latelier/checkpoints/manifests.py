@@ -68,8 +68,8 @@ class StoredComponent(Frozen):
         return [*([self.weights] if self.weights else []), *self.assets.values()]
 
 
-class StoredAlone(StoredComponent):
-    """A component in a folder of its own."""
+class StandaloneComponent(StoredComponent):
+    """A component that is stored without a model."""
 
     kind: Kind
 

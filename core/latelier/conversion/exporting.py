@@ -16,7 +16,7 @@ from latelier.checkpoints.importers.diffusers.export.clip_text import export_cli
 from latelier.checkpoints.importers.diffusers.export.component import export_component
 from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, SCHEDULER
 from latelier.checkpoints.io.json_files import read_json
-from latelier.checkpoints.manifests import COMPONENT_FILE, StoredAlone
+from latelier.checkpoints.manifests import COMPONENT_FILE, StandaloneComponent
 from latelier.conversion.destination import check_destination, report_read_errors, write_folder
 from latelier.io.atomic import write_json
 from latelier.io.user_folders import expand_home
@@ -106,7 +106,7 @@ def export_model(
 def _load(source: str | Path, atelier: Atelier) -> Component | Pipeline:
     path = expand_home(source) / COMPONENT_FILE
     if path.is_file():
-        return load_component(path.parent, read_json(path, StoredAlone).kind, atelier)
+        return load_component(path.parent, read_json(path, StandaloneComponent).kind, atelier)
     return load(source, device="cpu", dtype="float32", atelier=atelier)
 
 
@@ -166,7 +166,7 @@ def _index(name: str, components: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _class_table(pipeline: Pipeline) -> Tensor | None:
-    """Return the table of classes (classes, width) that the denoiser takes, if there is one.
+    """Return the class embedding table (classes, width) that the denoiser takes, if there is one.
 
     diffusers keeps it inside the UNet.
     """

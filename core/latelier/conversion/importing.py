@@ -40,14 +40,14 @@ class ImportReport:
     Attributes:
         folder: of the model.
         importer: full id.
-        alone: the kind of a component without the rest of a model, or "adapter"; None for a model.
+        standalone_kind: the kind of a component without a model, or "adapter"; None for a model.
         components: place -> id and number of parameters.
         notes: what was found and decided, a line each.
     """
 
     folder: Path
     importer: str
-    alone: str | None
+    standalone_kind: str | None
     components: Mapping[str, tuple[str, int]]
     notes: tuple[str, ...]
 
@@ -72,8 +72,8 @@ def import_model(
         destination: the folder to make. It appears when it is complete.
         config: the YAML of a checkpoint; None: the one in the same folder.
         importer: a registered importer; None: the one that recognises the source.
-        ignore_leftovers: names of tensors that no part of the model takes, and that are passed
-            over; * stands for any characters. Missing tensors are always an error.
+        ignore_leftovers: names of unexpected tensors to ignore; * stands for any characters.
+            Missing tensors are always an error.
         force: whether an existing folder may be replaced. It must hold a model or component, or
             nothing.
         on_stage: takes what is done now, in a few words.
@@ -103,7 +103,7 @@ def import_model(
             on_stage("reading the weights")
             found = run_importer(id_, reader, opened)
             components = _build(found, request, on_stage)
-            alone = _find_alone(found)
+            standalone_kind = _find_standalone_kind(found)
             on_stage("writing")
             with write_folder(folder) as temporary:
                 _write(temporary, found, components, f"imported from {located.name}", atelier)
@@ -120,7 +120,7 @@ def import_model(
             found.parts[place].tensors.keys() - each.module.state_dict().keys()
         )
     ]
-    return ImportReport(folder, id_, alone, counts, (*found.notes, *ignored))
+    return ImportReport(folder, id_, standalone_kind, counts, (*found.notes, *ignored))
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def _build(found: Imported, request: _Request, on_stage: ReportStage) -> dict[st
     return components
 
 
-def _find_alone(found: Imported) -> str | None:
+def _find_standalone_kind(found: Imported) -> str | None:
     """Return the place of the only component, "adapter", or None for a whole model."""
     if "adapter" in found.parts:
         return "adapter"
@@ -201,15 +201,15 @@ def _write(
     atelier: Atelier,
 ) -> None:
     """Write a model, a component or an adapter."""
-    alone = _find_alone(found)
-    if alone is None:
+    standalone_kind = _find_standalone_kind(found)
+    if standalone_kind is None:
         _save_pipeline(folder, found, components, atelier, description)
-    elif alone == "adapter":
+    elif standalone_kind == "adapter":
         (name,) = found.inputs
         conditioner, adapter = components["conditioner"], components["adapter"]
         save_adapter(LoadedAdapter(name, conditioner, adapter, description), folder)
     else:
-        save_component(folder, components[alone])
+        save_component(folder, components[standalone_kind])
 
 
 def _save_pipeline(

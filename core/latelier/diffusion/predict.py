@@ -25,8 +25,8 @@ class Predictor:
         dtype: the precision that the denoiser runs in. x and the estimates keep that of x.
         first_stage: decodes the images that some guidance rules look at; None where x is a window
             of a picture.
-        make_condition: value of the model's first public input -> condition; None if the model has
-            no public input.
+        condition_factory: value of the model's first public input -> condition; None if the model
+            has no public input.
         adapters: by name, part of every call.
     """
 
@@ -34,7 +34,7 @@ class Predictor:
     process: Process
     dtype: torch.dtype = torch.float32
     first_stage: FirstStage | None = None
-    make_condition: Callable[[Any], Condition] | None = None
+    condition_factory: Callable[[Any], Condition] | None = None
     adapters: Mapping[str, ScaledAdapter] = field(default_factory=dict)
 
     @property
@@ -62,12 +62,12 @@ class Predictor:
             InvalidInputError: the input does not accept the value.
             CompatibilityError: the model has no public input.
         """
-        if self.make_condition is None:
+        if self.condition_factory is None:
             raise CompatibilityError(
                 "this guidance rule needs further values of the model's first public input, and "
                 "the model has no public input; use guidance 'cfg'"
             )
-        return self.make_condition(value)
+        return self.condition_factory(value)
 
     def __call__(
         self,

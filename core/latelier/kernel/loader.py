@@ -16,10 +16,10 @@ from latelier.kernel.deprecation import warn_of_hook
 from latelier.kernel.registrar import Registrar
 from latelier.kernel.spec import ComponentSpec
 from latelier.kernel.trust.admission import State, admit
-from latelier.kernel.trust.containment import contain_side_effects
 from latelier.kernel.trust.entry_points import Candidate
 from latelier.kernel.trust.fingerprint import Fingerprints
 from latelier.kernel.trust.policy import Policy
+from latelier.kernel.trust.side_effects import contain_side_effects
 
 _log = logging.getLogger(__name__)
 

@@ -33,7 +33,7 @@ def make_denoise(parts: PipelineParts, plan: Plan, conditions: Conditions) -> De
         conditions: of the whole pictures of the batch.
     """
     builder, geometry, count = parts.condition_builder(), plan.geometry, len(plan.batch)
-    inputs, negative = plan.spread(plan.inputs), plan.spread(plan.negative)
+    inputs, negative = plan.repeat_rows(plan.inputs), plan.repeat_rows(plan.negative)
 
     def condition_for(value: Any) -> tuple[Condition, Rows]:
         rows = builder.with_first(inputs, value)

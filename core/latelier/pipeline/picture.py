@@ -105,7 +105,7 @@ class Snapshot:
         return self._decode(self.latents())
 
 
-class Copies(Sequence[Picture]):
+class PictureCopies(Sequence[Picture]):
     """Finished pictures, for lifecycle hooks: every access returns a copy."""
 
     def __init__(self, pictures: Sequence[Picture]) -> None:
@@ -119,10 +119,10 @@ class Copies(Sequence[Picture]):
     def __getitem__(self, index: int) -> Picture: ...
 
     @overload
-    def __getitem__(self, index: slice) -> "Copies": ...
+    def __getitem__(self, index: slice) -> "PictureCopies": ...
 
-    def __getitem__(self, index: int | slice) -> "Picture | Copies":
+    def __getitem__(self, index: int | slice) -> "Picture | PictureCopies":
         """Return a copy of a picture, or a slice that copies on access."""
         if isinstance(index, slice):
-            return Copies(self._pictures[index])
+            return PictureCopies(self._pictures[index])
         return self._pictures[index].copy()

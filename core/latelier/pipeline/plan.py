@@ -13,7 +13,7 @@ from latelier.contracts.inputs import read_input
 from latelier.contracts.options import options_model
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.kernel.registry import Registry
-from latelier.pipeline.conditioning.rows import Rows, spread_rows
+from latelier.pipeline.conditioning.rows import Rows, repeat_rows
 from latelier.pipeline.editing.init_image import InitImage, last_steps, read_init_image
 from latelier.pipeline.editing.inpaint import InpaintMask, make_inpaint_mask
 from latelier.pipeline.parts import PipelineParts
@@ -93,11 +93,11 @@ class Plan:
         """Return the plan of the batch that makes picture `index`."""
         return next(each for each in self.batches() if index in each.batch)
 
-    def spread(self, rows: Rows) -> Rows:
-        """Return the value of each picture of the batch, from those of all rows."""
+    def repeat_rows(self, rows: Rows) -> Rows:
+        """Return the value of each picture of the batch, from those of all rows of the run."""
         pictures = slice(self.batch.start, self.batch.stop)
         return {
-            name: spread_rows(name, values, self.count)[pictures] for name, values in rows.items()
+            name: repeat_rows(name, values, self.count)[pictures] for name, values in rows.items()
         }
 
     def rows_of_batch(self, total: int) -> list[int]:
@@ -169,7 +169,7 @@ def _check_inputs(parts: PipelineParts, plan: Plan) -> None:
     Those of the first batch are validated when its conditions are made.
     """
     for rows in (plan.inputs, plan.negative):
-        plan.spread(rows)
+        plan.repeat_rows(rows)
         if plan.batch_count > 1:
             parts.condition_builder().check_prepare(rows, plan.geometry)
 

@@ -19,7 +19,7 @@ from latelier.pipeline.editing.inpaint import InpaintState, encode_init_images
 from latelier.pipeline.editing.repaint import repaint
 from latelier.pipeline.finite import check_finite
 from latelier.pipeline.parts import PipelineParts
-from latelier.pipeline.picture import Copies, Picture, Preview, Snapshot
+from latelier.pipeline.picture import Picture, PictureCopies, Preview, Snapshot
 from latelier.pipeline.plan import Plan
 from latelier.pipeline.provenance import describe_run
 from latelier.provenance.pixels import pixel_hash
@@ -50,7 +50,10 @@ def run(parts: PipelineParts, plan: Plan) -> Iterator[Preview]:
 def make_batch_denoise(parts: PipelineParts, plan: Plan) -> Denoise:
     """Return the guided `denoise` of a batch."""
     conditions = parts.condition_builder().conditions(
-        plan.spread(plan.inputs), plan.spread(plan.negative), len(plan.batch), plan.geometry
+        plan.repeat_rows(plan.inputs),
+        plan.repeat_rows(plan.negative),
+        len(plan.batch),
+        plan.geometry,
     )
     return make_denoise(parts, plan, conditions)
 
@@ -87,7 +90,7 @@ def sample(parts: PipelineParts, plan: Plan, denoise: Denoise) -> Iterator[Previ
         dispatcher.emit("latelier_after_step", **counts, sigma=step.sigma, snapshot=snapshot)
         pictures = _make_pictures(parts, plan, decode(latents), dispatcher) if is_last else ()
         if is_last:
-            dispatcher.emit("latelier_images_finished", pictures=Copies(pictures))
+            dispatcher.emit("latelier_images_finished", pictures=PictureCopies(pictures))
         yield Preview(
             **counts,
             sigma=step.sigma,
@@ -154,7 +157,7 @@ def _make_pictures(
     parts: PipelineParts, plan: Plan, images: list[Image.Image], dispatcher: HookDispatcher
 ) -> tuple[Picture, ...]:
     """Return the finished pictures, each with its provenance."""
-    images = parts.condition_builder().postprocess(plan.spread(plan.inputs), images)
+    images = parts.condition_builder().postprocess(plan.repeat_rows(plan.inputs), images)
     shared = describe_run(parts, plan, dispatcher)
     return tuple(
         Picture(

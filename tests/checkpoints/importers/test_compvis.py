@@ -109,7 +109,7 @@ def test_a_file_with_its_yaml_in_the_same_folder(tmp_path, checkpoint, built_ins
         tmp_path / "model.safetensors", tmp_path / "out", on_stage=stages.append, atelier=built_ins
     )
     assert stages[-1] == "writing"
-    assert (report.importer, report.alone) == ("latelier/compvis", None)
+    assert (report.importer, report.standalone_kind) == ("latelier/compvis", None)
     assert report.components["conditioners.class_label"] == ("latelier/class_label", 1001 * 16)
     pipe = latelier.load(tmp_path / "out", device="cpu", atelier=built_ins)
     averaged = tensors["model_ema.diffusion_modelinput_blocks00weight"]
@@ -140,7 +140,7 @@ def test_a_first_stage_alone_becomes_a_component(tmp_path, compvis_autoencoder, 
     write_weights(tmp_path / "kl.ckpt", {**tensors, **extra})
     (tmp_path / "kl.yaml").write_text(yaml.safe_dump({"model": FIRST_STAGE}))
     report = import_model(tmp_path / "kl.ckpt", tmp_path / "out", atelier=built_ins)
-    assert report.alone == "first_stage"
+    assert report.standalone_kind == "first_stage"
     component = load_component(tmp_path / "out", "first_stage", built_ins)
     state = component.module.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in tensors.items())
@@ -491,7 +491,7 @@ LABELLED: dict[str, Any] = {
 
 
 def with_labels(tensors, rows=5):
-    """Add the UNet's table of classes, of ones, and its average, of numbers."""
+    """Add the UNet's class embedding table, of ones, and its average, of numbers."""
     tensors["model.diffusion_model.label_emb.weight"] = torch.ones(rows, 128)
     average = torch.arange(rows * 128.0).view(rows, 128)
     tensors["model_ema.diffusion_modellabel_embweight"] = average

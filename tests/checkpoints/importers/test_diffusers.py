@@ -273,7 +273,7 @@ def pipeline_folder(folder: Path, scheduler: Any = None) -> Path:
 def test_a_pipeline(tmp_path, built_ins):
     folder = pipeline_folder(tmp_path / "theirs")
     report = import_model(folder, tmp_path / "ours", atelier=built_ins)
-    assert (report.importer, report.alone) == ("latelier/diffusers", None)
+    assert (report.importer, report.standalone_kind) == ("latelier/diffusers", None)
     pipe = latelier.load(tmp_path / "ours", device="cpu", atelier=built_ins)
     assert pipe.defaults.size == (16, 16)
     options = {"spacing": "leading", "offset": 1, "final": "first"}
@@ -715,14 +715,14 @@ def test_a_table_of_classes_together_with_a_context(tmp_path, with_clip):
 def test_a_unet_alone_leaves_its_table_of_classes_out(tmp_path, built_ins):
     plain_unet(attention_head_dim=8, num_class_embeds=5).save_pretrained(tmp_path / "theirs")
     report = import_model(tmp_path / "theirs", tmp_path / "ours", atelier=built_ins)
-    assert any("its table of classes was left out" in note for note in report.notes)
+    assert any("its class embedding table was left out" in note for note in report.notes)
 
 
 def test_a_component_alone(tmp_path, built_ins):
     theirs = autoencoder("AutoencoderKL", (32, 64))
     theirs.save_pretrained(tmp_path / "theirs")
     report = import_model(tmp_path / "theirs", tmp_path / "ours", atelier=built_ins)
-    assert report.alone == "first_stage"
+    assert report.standalone_kind == "first_stage"
     assert (
         load_component(tmp_path / "ours", "first_stage", built_ins).config.scale_factor == 0.18215
     )

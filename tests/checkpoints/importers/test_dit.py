@@ -99,8 +99,8 @@ def test_a_whole_pipeline(tmp_path, built_ins):
 def test_a_transformer_alone(tmp_path, built_ins):
     transformer().save_pretrained(tmp_path / "in")
     report = import_model(tmp_path / "in", tmp_path / "out", atelier=built_ins)
-    assert report.alone == "denoiser"
-    assert any("its table of classes was left out" in note for note in report.notes)
+    assert report.standalone_kind == "denoiser"
+    assert any("its class embedding table was left out" in note for note in report.notes)
 
 
 @pytest.mark.parametrize("inside", ["timestep_embedder.linear_2", "class_embedder.embedding_table"])

@@ -101,7 +101,7 @@ def flat(weights: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
 def imported(source: Path, folder: Path, atelier: Atelier, **options: Any) -> LoadedAdapter:
     report = import_model(source, folder, atelier=atelier, **options)
-    assert (report.importer, report.alone) == ("latelier/ip_adapter", "adapter")
+    assert (report.importer, report.standalone_kind) == ("latelier/ip_adapter", "adapter")
     return restore_adapter(read_adapter(folder), folder, atelier)
 
 

@@ -51,7 +51,7 @@ def atelier(site):
 def test_a_format_of_a_plugin(atelier, tmp_path):
     (tmp_path / "a.notes").write_text("3")
     report = import_model(tmp_path / "a.notes", tmp_path / "out", atelier=atelier)
-    assert (report.importer, report.alone) == ("latelier-notes/notes", "first_stage")
+    assert (report.importer, report.standalone_kind) == ("latelier-notes/notes", "first_stage")
     own = ["compvis", "diffusers", "ip_adapter", "stable_diffusion"]
     assert atelier.importers.names() == sorted([*own, "notes"])
 

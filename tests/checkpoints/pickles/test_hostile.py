@@ -245,7 +245,7 @@ def test_a_fault_of_a_reader_would_still_be_confined(tmp_path):
     code = """
 import os, sys
 from pathlib import Path
-from latelier.checkpoints.pickles.confinement import confine, limits_for
+from latelier.checkpoints.pickles.sandbox import confine, limits_for
 folder = Path(sys.argv[1])
 (folder / "mine").mkdir()
 confine(limits_for(1000), folder / "mine")

@@ -94,7 +94,7 @@ def test_a_component_alone_is_shown_as_one(cli, component):
     assert "is not a model: it holds a first stage alone" in done.out
     assert "first_stage: latelier/autoencoder_kl" in done.out
     shown = json.loads(cli("models", "show", component, "--json").out)
-    assert shown["alone"] == "first_stage"
+    assert shown["standalone_kind"] == "first_stage"
     assert shown["components"]["first_stage"]["config"]["ch"] == 8
 
 

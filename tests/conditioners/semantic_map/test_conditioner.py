@@ -11,7 +11,7 @@ from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import SEMANTIC_CLASSES
 from latelier_conditioners.semantic_map.conditioner import SemanticMapConditioner, label_shares
-from latelier_conditioners.semantic_map.inputs import SemanticMapConfig, Semantics
+from latelier_conditioners.semantic_map.inputs import SemanticMapConfig, SemanticMapInput
 
 GEOMETRY = PictureGeometry((8, 16), (2, 4))
 RGB = ("red", "#00ff00", "blue")
@@ -29,7 +29,7 @@ def some_labels(height: int = 8, width: int = 16) -> np.ndarray:
 def labels(
     conditioner: SemanticMapConditioner, value: Any, geometry: PictureGeometry = GEOMETRY
 ) -> Any:
-    return conditioner.prepare([Semantics(map=value)], geometry)["labels"][0].numpy()
+    return conditioner.prepare([SemanticMapInput(map=value)], geometry)["labels"][0].numpy()
 
 
 def test_the_convolution_is_that_of_the_published_model() -> None:
@@ -98,7 +98,7 @@ def test_a_palette_in_another_order_is_read_by_colour_where_the_model_has_colour
 
 def test_the_map_asks_for_its_size_and_is_resized_to_another_of_its_aspect() -> None:
     conditioner, ids = new_maps(), some_labels()
-    assert conditioner.output_size(Semantics(map=ids)) == (16, 8)
+    assert conditioner.output_size(SemanticMapInput(map=ids)) == (16, 8)
     doubled = labels(conditioner, ids, PictureGeometry((16, 32), (4, 8)))
     assert np.array_equal(doubled, ids.repeat(2, 0).repeat(2, 1))
     assert np.array_equal(labels(conditioner, doubled), ids)
@@ -163,12 +163,14 @@ def test_the_maps_of_emoji_scenes_can_be_given() -> None:
 
 def test_the_schema_lists_labels_with_names_and_colours() -> None:
     config = new_maps(names=["sky", "sea", "sand"], colors=RGB).config
-    assert config.input_schema(Semantics.model_json_schema())["properties"]["map"]["labels"] == [
+    assert config.input_schema(SemanticMapInput.model_json_schema())["properties"]["map"][
+        "labels"
+    ] == [
         {"value": 0, "name": "sky", "color": "#ff0000"},
         {"value": 1, "name": "sea", "color": "#00ff00"},
         {"value": 2, "name": "sand", "color": "#0000ff"},
     ]
-    bare = new_maps().config.input_schema(Semantics.model_json_schema())
+    bare = new_maps().config.input_schema(SemanticMapInput.model_json_schema())
     assert bare["properties"]["map"]["labels"] == [{"value": 0}, {"value": 1}, {"value": 2}]
 
 

@@ -12,7 +12,7 @@ from latelier.contracts.condition import ConditionPart, where
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError, ModelFileError
 from latelier_conditioners.text.conditioner import TextConditioner
 from latelier_conditioners.text.inputs import Text, TextConfig
-from latelier_conditioners.text.vocabulary import Vocabulary
+from latelier_conditioners.text.tokenizer import Tokenizer
 
 GEOMETRY = PictureGeometry((64, 64), (16, 16))
 CAPTIONS = [
@@ -188,7 +188,7 @@ class TestVocabulary:
             f"{a}{b}{c} {c}{a}{b}" for a in "abcdefgh" for b in "ijklmnop" for c in "qrstuvwx"
         )
         assert (conditioner.prepare([Text(text="aiq qai")], GEOMETRY)["tokens"] < 320).all()
-        vocabulary = Vocabulary(conditioner.assets()["vocabulary.model"])
+        vocabulary = Tokenizer(conditioner.assets()["vocabulary.model"])
         assert 300 < len(vocabulary) <= 320
 
 

@@ -19,7 +19,7 @@ from latelier.pipeline import load
 from latelier.pipeline.conditioning.conditions import ConditionBuilder
 from latelier.pipeline.replay.replay import replay
 from latelier.pipeline.tiling.multidiffusion import denoise_windows
-from latelier.pipeline.tiling.windows import windows
+from latelier.pipeline.tiling.windows import make_windows
 
 REQUEST = {"prompt": "a red cat in a meadow", "seed": 5, "steps": 3}
 SAMPLERS = ["ddim", "ddpm", "heun", "dpmpp_2m", "plms"]
@@ -105,7 +105,7 @@ def test_it_is_exact_for_a_pointwise_denoiser(size, overlap, sigma):
         fields = torch.cat([window.of(field) for window in chunk])
         return lambda x, sigma: pointwise(x, sigma, fields)
 
-    denoise = denoise_windows(windows(size, (8, 8), overlap), 3, denoise_of)
+    denoise = denoise_windows(make_windows(size, (8, 8), overlap), 3, denoise_of)
     torch.testing.assert_close(denoise(x, sigma), pointwise(x, sigma, field))
 
 
@@ -119,7 +119,9 @@ def test_windows_that_disagree_leave_no_seam(size, overlap):
         levels = torch.randint(2, (len(chunk), 1, 1, 1), generator=random).float()
         return lambda x, sigma: levels.expand_as(x)
 
-    x0 = denoise_windows(windows(size, (32, 32), overlap), 1, denoise_of)(noise(1, 1, *size), 1.0)
+    x0 = denoise_windows(make_windows(size, (32, 32), overlap), 1, denoise_of)(
+        noise(1, 1, *size), 1.0
+    )
     gentle = 2.5 / (32 * min(overlap, 0.5))
     assert x0.max() - x0.min() > 0.5
     assert x0.diff(dim=2).abs().max() < gentle
@@ -128,7 +130,7 @@ def test_windows_that_disagree_leave_no_seam(size, overlap):
 
 def test_windows_are_divided_evenly_into_batches():
     def lengths(count, batch):
-        cut = windows((8, 8 * count), (8, 8), 0)
+        cut = make_windows((8, 8 * count), (8, 8), 0)
         chunks = []
         denoise_windows(cut, batch, chunks.append)
         return [len(chunk) for chunk in chunks]
@@ -273,7 +275,7 @@ def test_the_denoiser_gets_the_cropped_condition_of_a_window(compose_streams, la
         layout=[EVERYWHERE], size=(32, 24), window=16, steps=1, window_batch=1, guidance=2.0
     )
     conditioner, expected_tokens = pipeline.conditioners["layout"], []
-    for window in windows((12, 16), (8, 8), 0.5):
+    for window in make_windows((12, 16), (8, 8), 0.5):
         frame = PictureGeometry((24, 32), (12, 16), crop=window.box)
         given = conditioner.encode([[EVERYWHERE]], frame).stream
         expected_tokens += [
@@ -343,7 +345,7 @@ def test_streams_and_vectors_are_encoded_per_window_and_spatial_parts_cropped(re
     rows = builder.read({"every": [1.0, 2.0]})
     whole = builder.condition(rows, 4, FRAME)
     null = builder.negative_condition(whole, {}, FRAME)
-    for window in windows(FRAME.latent_size, (8, 8), 0.5):
+    for window in make_windows(FRAME.latent_size, (8, 8), 0.5):
         seen = builder.for_window(whole, rows, FRAME, window)
         x0 = window.box[0]
         values = torch.tensor([1.0, 1, 2, 2]) + 100 * x0
@@ -367,7 +369,7 @@ def test_a_negative_input_is_windowed():
     given, negative = builder.read({"every": [1.0]}), builder.read({"every": [7.0]})
     whole = builder.condition(given, 1, FRAME)
     other = builder.negative_condition(whole, negative, FRAME)
-    window = windows(FRAME.latent_size, (8, 8), 0.5)[-1]
+    window = make_windows(FRAME.latent_size, (8, 8), 0.5)[-1]
     assert builder.for_window(other, negative, FRAME, window).vectors["every"].item() == 57.0
 
 
@@ -375,7 +377,7 @@ def test_a_spatial_part_that_cannot_be_cropped_is_an_error():
     builder = built(Everything())
     rows = builder.read({"every": 1.0})
     whole = Condition(spatial={"every": torch.zeros(1, 1, 24, 32)})
-    window = windows(FRAME.latent_size, (8, 8), 0.5)[0]
+    window = make_windows(FRAME.latent_size, (8, 8), 0.5)[0]
     with pytest.raises(ConditionError, match=r"'every' has the size \(24, 32\).*\(12, 16\)"):
         builder.for_window(whole, rows, FRAME, window)
 

@@ -7,7 +7,7 @@ from math import ceil
 import pytest
 import torch
 
-from latelier.pipeline.tiling.windows import windows
+from latelier.pipeline.tiling.windows import make_windows
 
 RNG = random.Random(0)
 OVERLAPS = (0, 0.1, 0.25, 0.5, 0.75, 0.8, 0.9)
@@ -30,33 +30,33 @@ KNOWN = [
 ]
 
 
-def summed(cut, size):
+def summed(windows, size):
     total = torch.zeros(size, dtype=torch.float64)
-    for window in cut:
+    for window in windows:
         window.of(total).add_(window.weights)
     return total
 
 
-def spans(cut, axis):
+def spans(windows, axis):
     """The spans along one side, each once, in order."""
-    return sorted({(getattr(w, axis).start, getattr(w, axis).stop) for w in cut})
+    return sorted({(getattr(w, axis).start, getattr(w, axis).stop) for w in windows})
 
 
 @pytest.mark.parametrize(("size", "side", "overlap"), MANY + KNOWN)
 def test_the_weights_are_above_0_and_add_up_to_1_everywhere(size, side, overlap):
-    cut = windows(size, side, overlap)
-    assert all((window.weights > 0).all() for window in cut)
+    windows = make_windows(size, side, overlap)
+    assert all((window.weights > 0).all() for window in windows)
     torch.testing.assert_close(
-        summed(cut, size), torch.ones(size, dtype=torch.float64), rtol=0, atol=1e-6
+        summed(windows, size), torch.ones(size, dtype=torch.float64), rtol=0, atol=1e-6
     )
 
 
 @pytest.mark.parametrize(("size", "side", "overlap"), MANY + KNOWN)
 def test_windows_are_spread_evenly_from_edge_to_edge_and_overlap_enough(size, side, overlap):
-    cut = windows(size, side, overlap)
+    windows = make_windows(size, side, overlap)
     for axis, length, wanted in zip(("rows", "columns"), size, side):
         extent = min(wanted, length)
-        taken = spans(cut, axis)
+        taken = spans(windows, axis)
         assert (taken[0][0], taken[-1][1]) == (0, length)
         assert {stop - start for start, stop in taken} == {extent}
         steps = [after[0] - before[0] for before, after in pairwise(taken)]
@@ -64,13 +64,13 @@ def test_windows_are_spread_evenly_from_edge_to_edge_and_overlap_enough(size, si
         largest = max(1, int(extent - overlap * extent + 1e-9))
         assert all(1 <= step <= largest for step in steps)
         assert len(taken) == 1 + ceil((length - extent) / largest)  # no more than are needed
-    assert len(cut) == len(spans(cut, "rows")) * len(spans(cut, "columns"))
+    assert len(windows) == len(spans(windows, "rows")) * len(spans(windows, "columns"))
 
 
 @pytest.mark.parametrize(("size", "side", "overlap"), MANY + KNOWN)
 def test_boxes_are_fractions_of_the_picture(size, side, overlap):
     height, width = size
-    for window in windows(size, side, overlap):
+    for window in make_windows(size, side, overlap):
         x0, y0, x1, y1 = window.box
         assert window.weights.shape == window.of(torch.zeros(size)).shape
         assert (round(x0 * width), round(x1 * width)) == (window.columns.start, window.columns.stop)
@@ -83,7 +83,7 @@ def test_boxes_are_fractions_of_the_picture(size, side, overlap):
 @pytest.mark.parametrize("size", [(16, 64), (64, 16), (40, 72)])
 def test_window_weights_fade_in_overlaps(size, overlap):
     """A step in the weights would be a seam in the picture."""
-    for window in windows(size, (16, 16), overlap):
+    for window in make_windows(size, (16, 16), overlap):
         inner_edges = [
             (window.rows.start > 0, window.weights[0]),
             (window.rows.stop < size[0], window.weights[-1]),
@@ -95,22 +95,22 @@ def test_window_weights_fade_in_overlaps(size, overlap):
 
 def test_a_window_as_large_as_the_picture_is_the_picture():
     for side in ((12, 20), (12, 99), (99, 99)):
-        (window,) = windows((12, 20), side, 0.5)
+        (window,) = make_windows((12, 20), side, 0.5)
         assert window.box == (0, 0, 1, 1)
         assert torch.equal(window.weights, torch.ones(12, 20))
 
 
 def test_a_known_case_has_its_windows():
-    cut = windows((64, 256), (64, 64), 0.5)
-    assert [window.columns.start for window in cut] == [0, 32, 64, 96, 128, 160, 192]
-    assert {(window.rows.start, window.rows.stop) for window in cut} == {(0, 64)}
-    assert [w.columns.start for w in windows((64, 160), (64, 64), 0.5)] == [0, 32, 64, 96]
-    assert [w.columns.start for w in windows((64, 100), (64, 64), 0.5)] == [0, 18, 36]
-    assert [w.rows.start for w in windows((30, 10), (10, 10), 0.8)] == list(range(0, 22, 2))
+    windows = make_windows((64, 256), (64, 64), 0.5)
+    assert [window.columns.start for window in windows] == [0, 32, 64, 96, 128, 160, 192]
+    assert {(window.rows.start, window.rows.stop) for window in windows} == {(0, 64)}
+    assert [w.columns.start for w in make_windows((64, 160), (64, 64), 0.5)] == [0, 32, 64, 96]
+    assert [w.columns.start for w in make_windows((64, 100), (64, 64), 0.5)] == [0, 18, 36]
+    assert [w.rows.start for w in make_windows((30, 10), (10, 10), 0.8)] == list(range(0, 22, 2))
 
 
 def test_windows_are_in_row_order():
-    cut = windows((32, 48), (16, 16), 0)
-    assert [(w.rows.start, w.columns.start) for w in cut] == [
+    windows = make_windows((32, 48), (16, 16), 0)
+    assert [(w.rows.start, w.columns.start) for w in windows] == [
         (row, column) for row in (0, 16) for column in (0, 16, 32)
     ]

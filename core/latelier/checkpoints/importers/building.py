@@ -39,7 +39,7 @@ def build_part(
         part: the part.
         atelier: where components are registered.
         find_presets: looks for configurations that fit weights which do not fit theirs.
-        ignore: names of tensors to pass over if the component does not take them.
+        ignore: names of unexpected tensors to ignore if the component does not take them.
 
     Raises:
         ModelFileError: its plugin is not installed, or the weights do not fit its configuration.

@@ -1,4 +1,4 @@
-"""A table of classes inside a denoiser becomes the conditioner `class_label`."""
+"""A class embedding table inside a denoiser becomes the conditioner `class_label`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +28,7 @@ def has_null_row(rows: int, option: Any = None) -> bool:
 def null_row_note(rows: int, has_null: bool) -> str:
     """Return a human-readable note about the last row."""
     last = "the last stands for no class" if has_null else "none of them for no class"
-    return f"the table of classes has {rows} rows, {last}"
+    return f"the class embedding table has {rows} rows, {last}"
 
 
 def class_label_part(table: Tensor, has_null: bool, names: Sequence[str] = ()) -> ImportedPart:

@@ -15,7 +15,7 @@ IGNORE_LEFTOVERS = "ignore_leftovers"
 in a file pattern."""
 
 
-_HINT = "If they are known to be useless, --ignore-leftovers NAME passes over them"
+_HINT = "If they are known to be useless, --ignore-leftovers NAME ignores them"
 
 
 def check_fit(
@@ -70,7 +70,7 @@ def select_ignored(names: Iterable[str], ignore: Any) -> set[str]:
 
     Args:
         names: of tensors.
-        ignore: the name or names to pass over; * stands for any characters.
+        ignore: the name or names to ignore; * stands for any characters.
 
     Raises:
         InvalidConfigError: `ignore` holds something else than names.
@@ -84,5 +84,5 @@ def select_ignored(names: Iterable[str], ignore: Any) -> set[str]:
 
 
 def ignored_notes(names: Collection[str]) -> tuple[str, ...]:
-    """Return a human-readable note on tensors that were passed over, or ()."""
+    """Return a human-readable note on tensors that were ignored, or ()."""
     return tuple(f"{text} by request" for text in list_names("tensors ignored", names))

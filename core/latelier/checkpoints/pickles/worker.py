@@ -10,7 +10,7 @@ import torch
 
 from latelier.checkpoints.io.weights import write_weights
 from latelier.checkpoints.pickles.archive import Archive
-from latelier.checkpoints.pickles.confinement import confine, limits_for
+from latelier.checkpoints.pickles.sandbox import confine, limits_for
 from latelier.checkpoints.pickles.state_dict import state_dict_in
 from latelier.checkpoints.pickles.unpickler import unpickle
 from latelier.contracts.errors import LatelierError, ModelFileError

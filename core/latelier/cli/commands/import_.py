@@ -42,8 +42,7 @@ def import_(
         list[str] | None,
         typer.Option(
             metavar="TENSOR",
-            help="Pass over a tensor that no part of the model takes; * stands for any characters. "
-            "Repeatable.",
+            help="Ignore unexpected tensors of this name; * stands for any characters. Repeatable.",
         ),
     ] = None,
     force: Annotated[
@@ -106,7 +105,7 @@ def _show(report: "ImportReport", as_json: bool) -> None:
             {
                 "folder": str(report.folder),
                 "importer": report.importer,
-                "alone": report.alone,
+                "standalone_kind": report.standalone_kind,
                 "components": rows,
                 "notes": list(report.notes),
             }

@@ -87,7 +87,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
         components = {
             place: describe_component(each, source.folder) for place, each in parts.items()
         }
-        about = {"name": name, "alone": kind, "folder": str(source.folder)}
+        about = {"name": name, "standalone_kind": kind, "folder": str(source.folder)}
         about["components"] = components
     if as_json:
         show_json(about)

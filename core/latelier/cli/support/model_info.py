@@ -20,14 +20,14 @@ def read_parts(folder: Path) -> tuple[str, "dict[str, StoredComponent]"]:
     from latelier.checkpoints.manifests import (
         ADAPTER_FILE,
         COMPONENT_FILE,
-        StoredAlone,
+        StandaloneComponent,
         read_adapter,
     )
     from latelier.pipeline.storage.manifest_header import MANIFEST, read_manifest_header
 
     is_model = (folder / MANIFEST).is_file()
     if not is_model and (folder / COMPONENT_FILE).is_file():
-        stored = read_json(folder / COMPONENT_FILE, StoredAlone)
+        stored = read_json(folder / COMPONENT_FILE, StandaloneComponent)
         return stored.kind, {stored.kind: stored}
     if not is_model and (folder / ADAPTER_FILE).is_file():
         adapter = read_adapter(folder)

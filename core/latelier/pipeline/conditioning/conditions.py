@@ -13,7 +13,7 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import Condition, ConditionPart, Stream, where
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import ConditionError, InvalidInputError
-from latelier.pipeline.conditioning.rows import InputReader, Rows, spread_rows
+from latelier.pipeline.conditioning.rows import InputReader, Rows, repeat_rows
 from latelier.pipeline.tiling.windows import WHOLE, Window
 
 
@@ -144,14 +144,14 @@ class ConditionBuilder(InputReader):
         geometry: PictureGeometry,
     ) -> ConditionPart:
         """Return what a conditioner gives for `values`, and its null part where there are none."""
-        spread = [] if values is None else spread_rows(name, values, count)
-        some = next((value for value in spread if value is not None), None)
+        repeated = [] if values is None else repeat_rows(name, values, count)
+        some = next((value for value in repeated if value is not None), None)
         if some is None:
             return self._conditioners[name].null(count, geometry)
-        part = self._encode(name, [some if each is None else each for each in spread], geometry)
-        if None not in spread:
+        part = self._encode(name, [some if each is None else each for each in repeated], geometry)
+        if None not in repeated:
             return part
-        given = torch.tensor([each is not None for each in spread], device=self._device)
+        given = torch.tensor([each is not None for each in repeated], device=self._device)
         return where(given, part, self._conditioners[name].null(count, geometry))
 
     def _encode(self, name: str, values: Sequence[Any], geometry: PictureGeometry) -> ConditionPart:

@@ -114,10 +114,10 @@ class InputReader:
         done = list(pictures)
         for name, values in rows.items():
             process = self._conditioners[name].postprocess
-            spread = spread_rows(name, values, len(done))
+            repeated = repeat_rows(name, values, len(done))
             done = [
                 picture if value is None else process(picture, value)
-                for picture, value in zip(done, spread, strict=True)
+                for picture, value in zip(done, repeated, strict=True)
             ]
         return done
 
@@ -147,10 +147,10 @@ class InputReader:
         return None
 
 
-def spread_rows(
+def repeat_rows(
     name: str, values: Sequence[BaseModel | None], count: int
 ) -> list[BaseModel | None]:
-    """Return `count` values: each of `values` equally often, in order.
+    """Return `count` values, with each of `values` repeated equally often, in order.
 
     Raises:
         InvalidInputError: `count` is not a multiple of their number; names the conditioner.

@@ -21,7 +21,7 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.sampling import Denoise
 from latelier.pipeline.request import Request, Size, check_sides
-from latelier.pipeline.tiling.windows import Sides, Window, windows
+from latelier.pipeline.tiling.windows import Sides, Window, make_windows
 
 OVERLAP = 0.5
 """The default overlap: every position but those at the edges is in four windows."""
@@ -48,7 +48,7 @@ class Windowing:
     def windows(self, geometry: PictureGeometry) -> list[Window]:
         """Return the windows of a picture."""
         sides = _latent_sides(self.window, geometry)
-        return windows(geometry.latent_size, sides, self.overlap)
+        return make_windows(geometry.latent_size, sides, self.overlap)
 
 
 def read_windowing(
@@ -88,18 +88,18 @@ def _latent_sides(window: Size, geometry: PictureGeometry) -> Sides:
 
 
 def denoise_windows(
-    cut: Sequence[Window], batch: int, denoise_for: Callable[[Sequence[Window]], Denoise]
+    windows: Sequence[Window], batch: int, denoise_for: Callable[[Sequence[Window]], Denoise]
 ) -> Denoise:
     """Return the `denoise` of whole pictures, blended from that of their windows.
 
     Args:
-        cut: the windows that cover a picture.
+        windows: the windows that cover a picture.
         batch: the most windows of a picture in one call; they are shared out evenly.
         denoise_for: makes the `denoise` of some windows. Its rows are those of x cut to the first
             window, then to the second, and so on.
     """
-    size = ceil(len(cut) / ceil(len(cut) / batch))
-    chunks = [cut[start : start + size] for start in range(0, len(cut), size)]
+    size = ceil(len(windows) / ceil(len(windows) / batch))
+    chunks = [windows[start : start + size] for start in range(0, len(windows), size)]
     denoisers = [(chunk, denoise_for(chunk)) for chunk in chunks]
 
     def denoise(x: Tensor, sigma: float | Tensor, /) -> Tensor:

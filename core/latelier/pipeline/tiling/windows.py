@@ -46,7 +46,7 @@ class Window:
         return whole[..., self.rows, self.columns]
 
 
-def windows(size: Sides, side: Sides, overlap: float) -> list[Window]:
+def make_windows(size: Sides, side: Sides, overlap: float) -> list[Window]:
     """Return the windows of latents of `size`, row by row.
 
     Args:

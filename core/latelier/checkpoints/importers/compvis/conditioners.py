@@ -67,7 +67,7 @@ class FoundConditioner:
 
 
 def class_embedder(target: Target, found: Conditioning) -> FoundConditioner:
-    """Return a table of classes. The last of 1001 rows, ImageNet's and one more, is for no class.
+    """Return a class embedding table. The last row of ImageNet's 1001 stands for no class.
 
     Raises:
         InvalidConfigError: a parameter is not supported.
@@ -87,7 +87,7 @@ def class_embedder(target: Target, found: Conditioning) -> FoundConditioner:
 
 
 def label_embedding(table: Tensor, options: Mapping[str, Any]) -> FoundConditioner:
-    """Return the table of classes (classes, width) of a UNet with `num_classes`.
+    """Return the class embedding table (classes, width) of a UNet with `num_classes`.
 
     The last of 1001 rows, ImageNet's and one more, is for no class.
     """

@@ -34,7 +34,7 @@ UNCONDITIONAL = "__is_unconditional__"
 SHARED = "__is_first_stage__"
 
 LABELS = "label_emb.weight"
-"""The table of classes in a UNet with `num_classes`."""
+"""The class embedding table in a UNet with `num_classes`."""
 
 _UNETS = ("UNetModel",)
 _KNOWN = frozenset(
@@ -91,8 +91,8 @@ _TRAINING = ("loss.", f"{EMA}loss")
 class CompVis:
     """Checkpoints of latent-diffusion with their YAML: whole models, and first stages alone.
 
-    Options: null_class, whether the last row of a table of classes stands for no class;
-    num_classes, of a layout's objects; ignore_leftovers, tensors to pass over.
+    Options: null_class, whether the last row of a class embedding table stands for no class;
+    num_classes, of a layout's objects; ignore_leftovers, unexpected tensors to ignore.
     """
 
     options = frozenset({"null_class", "num_classes", IGNORE_LEFTOVERS})

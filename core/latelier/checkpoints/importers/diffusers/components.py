@@ -47,7 +47,7 @@ _DIT_NOTES = (
 
 @dataclass(frozen=True, eq=False)
 class FoundDenoiser:
-    """A denoiser, and the table of classes that its weights hold.
+    """A denoiser, and the class embedding table that its weights hold.
 
     Attributes:
         part: the denoiser.

@@ -55,8 +55,8 @@ class Diffusers:
     """Folders in diffusers format: a model_index.json with the parts it names, or one component.
 
     Options: scale_factor, of the latents, in place of the first stage's own; null_class, whether
-    the last row of a table of classes stands for no class; pipeline, the class of pipeline that the
-    folder is read as, in place of its own.
+    the last row of a class embedding table stands for no class; pipeline, the pipeline class to
+    read the folder as, in place of its own.
     """
 
     options = frozenset({"scale_factor", "null_class", "pipeline"})
@@ -105,8 +105,8 @@ class Diffusers:
 
 
 _TABLE_DROPPED = (
-    "its table of classes was left out: a denoiser alone takes the vectors of classes; a whole "
-    "pipeline keeps the table"
+    "its class embedding table was left out: a denoiser alone takes the vectors of classes; a "
+    "whole pipeline keeps the table"
 )
 
 

@@ -34,7 +34,7 @@ class IPAdapter:
     The input is the vector that CLIP gives for a picture; it is computed elsewhere.
 
     Options: base, the folder of the model that it is for, if its blocks differ from those of Stable
-    Diffusion 1 and 2; name, of the input; ignore_leftovers, tensors to pass over.
+    Diffusion 1 and 2; name, of the input; ignore_leftovers, unexpected tensors to ignore.
     """
 
     options = frozenset({"base", "name", IGNORE_LEFTOVERS})

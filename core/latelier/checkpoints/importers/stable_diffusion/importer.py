@@ -21,7 +21,7 @@ class StableDiffusion:
     """Checkpoints of Stable Diffusion 1 and 2 without their YAML.
 
     Options: prediction, "eps" or "v"; use_ema, whether averaged weights are used if they are there
-    (false: as in the published configurations); ignore_leftovers, tensors to pass over.
+    (false: as in the published configurations); ignore_leftovers, unexpected tensors to ignore.
     """
 
     options = frozenset({"prediction", "use_ema", IGNORE_LEFTOVERS})

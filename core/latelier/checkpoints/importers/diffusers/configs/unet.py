@@ -9,7 +9,7 @@ from latelier.denoisers.configs import UNetConfig
 
 PLAIN, CROSS = "UNet2DModel", "UNet2DConditionModel"
 CLASSES = "class_label"
-"""The condition that replaces a table of classes inside a UNet."""
+"""The condition that replaces a class embedding table inside a UNet."""
 
 _SHARED = (
     "in_channels",
@@ -124,7 +124,7 @@ def unet_config_to_diffusers(
     Args:
         config: ours.
         sample_size: side of the latents.
-        num_classes: rows of its table of classes, if there is one.
+        num_classes: rows of its class embedding table, if there is one.
 
     Raises:
         CompatibilityError: diffusers has no such UNet; the error names the difference.

@@ -25,7 +25,7 @@ _IN_EVERY_BLOCK = {
     "norm1.emb.class_embedder.embedding_table": "y_embedder.embedding_table",
 }
 TABLE = "y_embedder.embedding_table.weight"
-"""The published name of the table of classes."""
+"""The published name of the class embedding table."""
 
 _POSITIONS = "pos_embed.pos_embed"
 _INSIDE = re.compile(r"transformer_blocks\.(\d+)\.(.+)")

@@ -28,7 +28,7 @@ class Layer(NamedTuple):
 
 
 UNET_TABLE = "class_embedding.weight"
-"""The table of classes that a UNet of diffusers may hold; here it belongs to the conditioner."""
+"""The class embedding table of a diffusers UNet; here it belongs to the conditioner."""
 
 _ENDS = {
     "time_embed.0": "time_embedding.linear_1",

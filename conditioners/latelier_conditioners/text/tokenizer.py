@@ -14,12 +14,12 @@ MAX_CAPTION_BYTES = 16384
 """Sentencepiece's training skips longer captions without a message."""
 
 
-class Vocabulary:
+class Tokenizer:
     """Turns texts into token ids. It is immutable, and threads may share it.
 
     Byte-pair merges (Sennrich et al. 2016, arXiv:1508.07909), which keep the words of captions
-    whole. Sentencepiece's unigram model does not: it makes one token of a word only where the word
-    is part of others too, and needs half as many tokens again. Texts are normalised (NFKC) and
+    whole. Sentencepiece's unigram model makes a word one token only if it is part of other words
+    too, and needs 1.5 times as many tokens. Texts are normalised (NFKC) and
     lower-cased; a character outside the vocabulary falls back to its bytes.
     """
 
@@ -33,8 +33,8 @@ class Vocabulary:
             ) from None
 
     @classmethod
-    def learn(cls, texts: Iterable[str], size: int) -> "Vocabulary":
-        """Return a vocabulary of at most `size` tokens. The same texts give the same bytes.
+    def learn(cls, texts: Iterable[str], size: int) -> "Tokenizer":
+        """Return a tokenizer of at most `size` tokens. The same texts give the same bytes.
 
         Raises:
             InvalidConfigError: `texts` is empty, or its characters alone need more tokens.

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from latelier.checkpoints.pickles import copies
-from latelier.checkpoints.pickles.confinement import limits_for
+from latelier.checkpoints.pickles.sandbox import limits_for
 from latelier.checkpoints.weight_files import tensors_of
 from latelier.contracts.errors import ModelFileError
 
@@ -16,7 +16,7 @@ LIMITED = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
 from pathlib import Path
-from latelier.checkpoints.pickles.confinement import Limits, confine
+from latelier.checkpoints.pickles.sandbox import Limits, confine
 M = 2**20
 source, destination = sys.argv[2:]
 confine(Limits(memory={memory} * M, seconds={seconds}, written={written}), Path(source).parent)
