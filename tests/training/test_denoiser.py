@@ -372,7 +372,7 @@ def test_the_sheet_shows_augmented_inputs(tmp_path, tiny_first_stage, monkeypatc
 
     monkeypatch.setattr(text, "prepare", record)
     with torch.no_grad():
-        objective.draw_sheet()
+        objective.draw_sample_sheet()
     assert all(texts == {"augmented"} for texts in prepared)
     assert len(prepared) >= 2  # the loss, and the pictures
 

@@ -23,10 +23,12 @@ _log = logging.getLogger(__name__)
 
 
 class Atelier:
-    """Plugins and their components. There is no global state: every application can make its own.
+    """Application context: the loaded plugins and their components.
+
+    There is no global state, so every application can make its own.
 
     Attributes:
-        plugins: what became of each plugin, in the order of loading.
+        plugins: the load status of each plugin, in the order of loading.
         registries: kind -> its components. Each is an attribute too: `first_stages`, `denoisers`,
             `conditioners`, `samplers`, `schedules`, `guidances`, `importers`, `adapters`.
 

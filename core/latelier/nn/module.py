@@ -27,7 +27,7 @@ def to_module_dict(layers: Mapping[str, nn.Module]) -> nn.ModuleDict:
     """Return layers as a `ModuleDict`, their keys being the names of conditions.
 
     Raises:
-        InvalidConfigError: a name that `ModuleDict` reserves for itself, such as "keys".
+        InvalidConfigError: `ModuleDict` reserves a name for itself, such as "keys".
     """
     container = nn.ModuleDict()
     for name, layer in layers.items():

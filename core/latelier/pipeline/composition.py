@@ -56,8 +56,8 @@ def compose(
         atelier: its registries have the components; None: the default one.
 
     Raises:
-        UnknownNameError: a component that is not registered.
-        InvalidConfigError: a configuration or default that cannot be used.
+        UnknownNameError: a component is not registered.
+        InvalidConfigError: a configuration or default is invalid.
         CompatibilityError: components do not fit together.
         InvalidInputError: this machine has no such device, or torch no such precision.
     """

@@ -84,8 +84,8 @@ def check_manifest(manifest: Manifest, folder: Path, atelier: Atelier) -> None:
 
     Raises:
         ModelFileError: a plugin is not installed.
-        InvalidConfigError: a configuration that its component refuses, or inputs that do not feed
-            every conditioner once.
+        InvalidConfigError: a component refuses its configuration, or the inputs do not feed every
+            conditioner once.
         CompatibilityError: components do not fit together.
     """
     conditioners: Any = {

@@ -19,7 +19,7 @@ class Picture:
 
     Attributes:
         image: RGB.
-        seed: with which it can be made again alone.
+        seed: with it the picture can be made again alone.
         provenance: how it was made, as JSON values.
     """
 
@@ -31,7 +31,7 @@ class Picture:
         """Write a file that carries its provenance: a PNG, or a JPEG where the suffix says so.
 
         Raises:
-            InvalidInputError: another suffix, or a provenance too long for a JPEG.
+            InvalidInputError: the suffix is unknown, or the provenance is too long for a JPEG.
             OSError: the file cannot be written.
         """
         write_image(Path(path), self.image, self.provenance)
@@ -40,7 +40,7 @@ class Picture:
         """Return the bytes of a file that carries its provenance, "png" or "jpeg".
 
         Raises:
-            InvalidInputError: another format, or a provenance too long for a JPEG.
+            InvalidInputError: the format is unknown, or the provenance is too long for a JPEG.
         """
         return encode_image(self.image, self.provenance, format)
 

@@ -98,8 +98,8 @@ class Pipeline(PipelineParts):
             **inputs: by public input; a list holds one value for each row.
 
         Raises:
-            UnknownNameError: a component that is not registered, or an unknown keyword.
-            InvalidInputError: a value that cannot be used.
+            UnknownNameError: a component is not registered, or a keyword is unknown.
+            InvalidInputError: a value is invalid.
             NotFiniteError: a step gives NaN or infinity.
         """
         previews = self.stream(
@@ -197,7 +197,7 @@ class Pipeline(PipelineParts):
             UnknownNameError: there is no such adapter; lists those that are registered.
             CompatibilityError: the adapter is for another denoiser, or its name is taken.
             ModelFileError: a file is missing, damaged or changed, or a plugin is missing.
-            InvalidInputError: a scale or name that cannot be used.
+            InvalidInputError: the scale or the name is invalid.
         """
         placement = self.device, self.dtype
         attached = attach(adapter, scale, self.denoiser, placement, self.atelier)

@@ -49,7 +49,7 @@ class NamedOptions(Frozen):
         Raises:
             UnknownNameError: see `Registry.spec`.
             AmbiguousNameError: see `Registry.spec`.
-            InvalidInputError: an option that the function does not have, or one out of range.
+            InvalidInputError: the function does not have an option, or a value is out of range.
         """
         kind = registry.kind
         try:
@@ -262,8 +262,8 @@ def read_request(
         trusted: False for values from a client: they name no files.
 
     Raises:
-        UnknownNameError: a keyword that the pipeline does not have.
-        InvalidInputError: a value that cannot be used; says which, and what would be right.
+        UnknownNameError: the pipeline does not have a keyword.
+        InvalidInputError: a value is invalid; the error names it and says what is valid.
     """
     given = {key: value for key, value in options.items() if value is not None}
     given["inputs"] = {name: value for name, value in inputs.items() if value is not None}

@@ -31,7 +31,7 @@ def run(parts: PipelineParts, plan: Plan) -> Iterator[Preview]:
     """Return the previews of all batches. The conditions of the first are made at once.
 
     Raises:
-        InvalidInputError: an input that its conditioner refuses.
+        InvalidInputError: a conditioner refuses its input.
     """
     for warning in plan.warnings:
         _log.warning("%s", warning)

@@ -38,7 +38,7 @@ def encode_image(
     """Return the bytes of an image file that carries a provenance.
 
     Raises:
-        InvalidInputError: an unknown format, or a provenance too long for a JPEG.
+        InvalidInputError: the format is unknown, or the provenance is too long for a JPEG.
     """
     buffer = io.BytesIO()
     if file_format == "png":
@@ -68,7 +68,7 @@ def write_image(
         replace: whether a file that exists may be replaced.
 
     Raises:
-        InvalidInputError: another suffix, or a provenance too long for a JPEG.
+        InvalidInputError: the suffix is unknown, or the provenance is too long for a JPEG.
         FileExistsError: the file exists and `replace` is False.
         OSError: the file cannot be written.
     """
@@ -84,7 +84,7 @@ def read_provenance(path: Path) -> tuple[Image.Image, dict[str, Any]]:
     """Return a picture and its provenance.
 
     Raises:
-        InvalidInputError: the file is missing, no picture, or carries no provenance.
+        InvalidInputError: the file is missing, is not a picture, or carries no provenance.
     """
     try:
         image = Image.open(path)

@@ -123,7 +123,7 @@ class AdapterObjective(PredictionObjective):
         """Return the loss, averaged over samples."""
         return {"loss": self.compute_losses(batch, step, self.scale_adapter(1.0)).mean()}
 
-    def draw_sheet(self) -> tuple[Image, dict[str, float]]:
+    def draw_sample_sheet(self) -> tuple[Image, dict[str, float]]:
         """Return rows of held-out images, each above pictures of the same inputs.
 
         The metrics are "held_out_loss", and "loss_without" the adapter.

@@ -97,7 +97,7 @@ class DenoiserObjective(PredictionObjective):
         """Return the loss, averaged over samples."""
         return {"loss": self.compute_losses(batch, step, {}).mean()}
 
-    def draw_sheet(self) -> tuple[Image, dict[str, float]]:
+    def draw_sample_sheet(self) -> tuple[Image, dict[str, float]]:
         """Return pictures of held-out inputs, and "held_out_loss"."""
         inputs: dict[str, Any] = {
             choice.source: list(self.conditioning.augment(name, self.held_out[:_SHEET_SCENES]))

@@ -91,7 +91,7 @@ class ReconstructionObjective(Objective):
             loss = loss + weight * terms[name]
         return {"loss": loss, **terms, "kl": kl}
 
-    def draw_sheet(self) -> tuple[Image, dict[str, float]]:
+    def draw_sample_sheet(self) -> tuple[Image, dict[str, float]]:
         """Return rows of held-out images, each above its reconstructions, and their errors.
 
         The metrics are "psnr" in dB, averaged over images, and "absolute", the mean absolute error.

@@ -115,7 +115,7 @@ def train(
 
             # draw samples
             if state.step % config.sheet_every == 0 or state.is_finished:
-                state.draw_sheet(progress)
+                state.draw_sample_sheet(progress)
 
             # save
             is_due = time.monotonic() - last_save > config.checkpoint_seconds

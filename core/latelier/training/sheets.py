@@ -1,4 +1,4 @@
-"""Sample sheets: tiled pictures that show how a run is doing."""
+"""Sample sheets: grids of images that show the progress of a training."""
 
 from pathlib import Path
 

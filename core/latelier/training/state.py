@@ -113,10 +113,10 @@ class TrainingState:
         self._ema.load_state(checkpoint.ema, checkpoint.state["ema_updates"])
         self.step = checkpoint.step
 
-    def draw_sheet(self, progress: TrainingProgress) -> None:
+    def draw_sample_sheet(self, progress: TrainingProgress) -> None:
         """Write a sample sheet and report its metrics."""
         with self._use_average():
-            sheet, metrics = self._objective.draw_sheet()
+            sheet, metrics = self._objective.draw_sample_sheet()
         save_sheet(sheet, self.config.out / "sheets" / f"step-{self.step:08d}.png")
         progress.log({"event": "sheet", "step": self.step, **metrics})
         progress.print(f"step {self.step} sheet: {format_metrics(metrics)}")

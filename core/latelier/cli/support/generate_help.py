@@ -24,7 +24,7 @@ class GenerateCommand(LightCommand):
         """Parse the command line; explain a prompt without quotes.
 
         Raises:
-            InvalidInputError: more than one argument.
+            InvalidInputError: there is more than one argument.
         """
         rest = super().parse_args(ctx, args)
         if ctx.args:

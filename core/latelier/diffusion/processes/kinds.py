@@ -21,7 +21,7 @@ def process_from(values: Mapping[str, Any]) -> Process:
     """Return the process that `values` (with its `kind`) describe.
 
     Raises:
-        InvalidConfigError: unknown kind or field, or a value out of range.
+        InvalidConfigError: a kind or field is unknown, or a value is out of range.
     """
     kind = str(values.get("kind", ""))
     if kind not in _KINDS:

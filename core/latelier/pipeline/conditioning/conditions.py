@@ -63,8 +63,8 @@ class ConditionBuilder(InputReader):
         """Return the condition of `count` pictures; a missing input takes its null part.
 
         Raises:
-            InvalidInputError: a number of rows that does not divide `count`, or an input that its
-                conditioner refuses.
+            InvalidInputError: a number of rows does not divide `count`, or a conditioner refuses
+                its input.
         """
         return self._union(self._conditioners, rows, count, geometry)
 
@@ -97,7 +97,7 @@ class ConditionBuilder(InputReader):
             window: of the latents.
 
         Raises:
-            ConditionError: a spatial part that is not of latent size.
+            ConditionError: a spatial part is not of latent size.
         """
         for name, part in whole.spatial.items():
             if part.shape[2:] != geometry.latent_size:
@@ -119,7 +119,7 @@ class ConditionBuilder(InputReader):
         """Prepare inputs and discard the result, so that a fault in one raises now.
 
         Raises:
-            InvalidInputError: an input that its conditioner refuses.
+            InvalidInputError: a conditioner refuses its input.
         """
         for name, values in rows.items():
             given = [value for value in values if value is not None]

@@ -41,8 +41,8 @@ class InputReader:
             trusted: False for values from a client: they name no files.
 
         Raises:
-            InvalidInputError: lists of different lengths, an empty one, or a value that does not
-                fit; names the input, the field and what would be right.
+            InvalidInputError: lists differ in length or are empty, or a value is invalid; the
+                error names the input and the field, and says what is valid.
         """
         lists = {public: self._split(public, value, trusted) for public, value in given.items()}
         lengths = {public: len(each) for public, each in lists.items() if each is not None}
@@ -68,7 +68,7 @@ class InputReader:
 
         Raises:
             CompatibilityError: there is no public input.
-            InvalidInputError: that input cannot take the value.
+            InvalidInputError: the input does not accept the value.
         """
         if not self._inputs:
             raise CompatibilityError("this model has no public input to give other values")
@@ -77,14 +77,14 @@ class InputReader:
     def output_size(
         self, rows: Rows, others: Iterable[tuple[str, tuple[int, int]]] = ()
     ) -> tuple[int, int] | None:
-        """Return the (width, height) that the inputs ask for; None where any will do.
+        """Return the (width, height) that the inputs need; None if any size is valid.
 
         Args:
             rows: the inputs.
-            others: further names, each with the size that it asks for.
+            others: further names, each with the size that it needs.
 
         Raises:
-            InvalidInputError: two of them ask for different sizes.
+            InvalidInputError: two inputs need different sizes.
         """
         of_inputs = (
             (name, size)
@@ -153,7 +153,7 @@ def repeat_rows(
     """Return `count` values, with each of `values` repeated equally often, in order.
 
     Raises:
-        InvalidInputError: `count` is not a multiple of their number; names the conditioner.
+        InvalidInputError: `count` is not a multiple of the number of values; names the conditioner.
     """
     if count % len(values):
         raise InvalidInputError(f"{name}: {len(values)} values do not go with {count} pictures")

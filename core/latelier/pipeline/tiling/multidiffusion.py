@@ -63,7 +63,7 @@ def read_windowing(
         pictures: how many are made at once.
 
     Raises:
-        InvalidInputError: a window that the model cannot take, or an option that needs one.
+        InvalidInputError: the model cannot take the window, or an option needs a window.
     """
     if request.window is None:
         for name in ("overlap", "window_batch"):

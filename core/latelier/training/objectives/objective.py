@@ -30,8 +30,8 @@ class Objective(nn.Module, ABC):
         """Return named scalars: "loss", which is minimised, and terms to report."""
 
     @abstractmethod
-    def draw_sheet(self) -> tuple[Image, dict[str, float]]:
-        """Return a sample sheet and its metrics. The averaged weights are loaded."""
+    def draw_sample_sheet(self) -> tuple[Image, dict[str, float]]:
+        """Return a grid of generated images and its metrics. The averaged weights are loaded."""
 
     @abstractmethod
     def export(self, folder: Path) -> None:
