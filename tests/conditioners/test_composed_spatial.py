@@ -189,12 +189,12 @@ def test_it_works_in_half_precision(compose_spatial):
     [
         (
             {"semantic_map": MAP, "init_image": SQUARE, "mask": HOLE[:, :16]},
-            "semantic_map 24x16 and init_image 16x16; give size",
+            "semantic_map 24x16 and `init_image` 16x16; give `size`",
         ),
         ({"semantic_map": MAP, "size": 16}, "map is 24x16 and the picture 16x16"),
         ({"init_image": IMAGE, "mask": ~HOLE & HOLE}, "mask: the mask has no white pixels"),
-        ({"init_image": IMAGE, "mask": HOLE[1:]}, "mask: is 24x15, and init_image 24x16"),
-        ({"mask": HOLE}, "mask: needs init_image, which is missing"),
+        ({"init_image": IMAGE, "mask": HOLE[1:]}, "mask: is 24x15, and `init_image` 24x16"),
+        ({"mask": HOLE}, "mask: needs `init_image`, which is missing"),
         ({"semantic_map": MAP + 1}, r"labels that this model does not know: 5 \("),
         ({"semantic_map": MAP[:15]}, "15 is not a multiple of 4"),
     ],

@@ -1,5 +1,7 @@
 """Errors of plugins become one line of text, whatever they contain."""
 
+import pickle
+
 import pytest
 
 from latelier.contracts.errors import InvalidInputError
@@ -51,3 +53,12 @@ def test_an_error_names_the_field_that_is_at_fault():
         validate(Pair, {"a": None}, "a pair", InvalidInputError)
     assert caught.value.field == "a"
     assert InvalidInputError("of nothing in particular").field is None
+
+
+def test_an_error_of_a_field_keeps_its_reason():
+    error = InvalidInputError.of_field("mask", "needs `init_image`")
+    assert (str(error), error.field) == ("mask: needs `init_image`", "mask")
+    assert error.reason == "needs `init_image`"
+    assert InvalidInputError("mask: is empty", field="mask").reason is None
+    copy = pickle.loads(pickle.dumps(error))
+    assert (str(copy), copy.field, copy.reason) == (str(error), error.field, error.reason)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Self
 
 
 class LatelierError(Exception):
@@ -10,11 +11,21 @@ class LatelierError(Exception):
     Attributes:
         field: the value at fault, as a dotted path such as 'size' or 'prompt.text', so that a host
             can mark it in a form; None if the error is not about a single value.
+        reason: the text without the field in front, for a host that has another name for the field;
+            other fields are in it as `name`. None where the text does not begin with the field.
     """
 
     def __init__(self, *args: object, field: str | None = None) -> None:
         super().__init__(*args)
         self.field = field
+        self.reason: str | None = None
+
+    @classmethod
+    def of_field(cls, field: str, reason: str) -> Self:
+        """Return the error 'field: reason'."""
+        error = cls(f"{field}: {reason}", field=field)
+        error.reason = reason
+        return error
 
 
 class UnknownNameError(LatelierError, LookupError):

@@ -144,8 +144,8 @@ class Pipeline(PipelineParts):
         """
         inputs = request.get("inputs", {})
         if not isinstance(inputs, Mapping):
-            raise InvalidInputError(
-                f"inputs: expected public inputs with values, got {inputs!r:.80}", field="inputs"
+            raise InvalidInputError.of_field(
+                "inputs", f"expected public inputs with values, got {inputs!r:.80}"
             )
         options = {name: value for name, value in request.items() if name != "inputs"}
         return run(*_plan(self, inputs, options, trusted=False))

@@ -211,7 +211,7 @@ def _choose_size(
 ) -> Size:
     """Return the size of the pictures: the given one, else that of the inputs, else the default."""
     images = () if init is None else init.init_image
-    of_images = [("init_image", image.size) for image in images]
+    of_images = [("`init_image`", image.size) for image in images]
     size = request.size or parts.condition_builder().output_size(inputs, of_images)
     size = size or parts.defaults.size
     what = "init_image" if images and not request.size else "size"
@@ -223,10 +223,10 @@ def _choose_size(
 def _check_seeds(seed: int, count: int) -> None:
     """Reject a seed that overflows for the last picture."""
     if seed + count > 2**63:
-        raise InvalidInputError(
-            f"seed: picture k has seed + k, and {seed} + {count - 1} is above 2^63 - 1; the "
-            f"greatest for {count} pictures is {2**63 - count}",
-            field="seed",
+        raise InvalidInputError.of_field(
+            "seed",
+            f"picture k has seed + k, and {seed} + {count - 1} is above 2^63 - 1; the greatest for "
+            f"{count} pictures is {2**63 - count}",
         )
 
 
@@ -246,19 +246,19 @@ def _inpainting_inputs(
 ) -> dict[str, list[BaseModel | None]]:
     """Return `init_image` and `mask` as the inputs of an inpainting model's conditioners."""
     if request.repaint_resamples is not None:
-        raise InvalidInputError(
-            "repaint_resamples: this model is trained to inpaint, and nothing is held that "
-            "resampling could blend; leave it out",
-            field="repaint_resamples",
+        raise InvalidInputError.of_field(
+            "repaint_resamples",
+            "this model is trained to inpaint, and nothing is held that resampling could blend; "
+            "leave it out",
         )
     images, masks = init.init_image, init.mask or ()
     given: dict[str, list[BaseModel | None]] = {}
     for name in parts.inpainting_conditioners:
         if name in inputs:
-            raise InvalidInputError(
-                f"mask: the conditioner '{name}' takes init_image and mask, and its own input is "
+            raise InvalidInputError.of_field(
+                "mask",
+                f"the conditioner '{name}' takes `init_image` and `mask`, and its own input is "
                 "given too; give one of the two",
-                field="mask",
             )
         model = parts.conditioners[name].Input
         given[name] = [

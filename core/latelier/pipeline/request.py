@@ -21,7 +21,7 @@ from latelier.contracts.options import read_options
 from latelier.kernel.registry import Registry
 
 
-class NamedOptions(Frozen):
+class NamedOptions(Frozen, json_schema_extra={"format": "named-options"}):
     """A registered name and options: read from 'ddim' or {'name': 'ddim', 'eta': 0.5}."""
 
     name: str
@@ -66,7 +66,7 @@ class NamedOptions(Frozen):
         return partial(registry.get(self.name), **self.options)
 
 
-class GuidanceOptions(NamedOptions):
+class GuidanceOptions(NamedOptions, json_schema_extra={"format": "guidance"}):
     """A guidance rule; a bare number is the scale of classifier-free guidance."""
 
     @model_validator(mode="before")
@@ -77,11 +77,11 @@ class GuidanceOptions(NamedOptions):
         return value
 
 
-def check_sides(what: str, sides: Mapping[str, int], multiple: int, hint: str = "") -> None:
+def check_sides(field: str, sides: Mapping[str, int], multiple: int, hint: str = "") -> None:
     """Refuse sides that are not multiples of `multiple`, or below it.
 
     Args:
-        what: the keyword that has these sides.
+        field: of the request, that has these sides.
         sides: name -> pixels.
         multiple: of the model, in pixels.
         hint: the end of the error.
@@ -92,10 +92,10 @@ def check_sides(what: str, sides: Mapping[str, int], multiple: int, hint: str = 
     for name, side in sides.items():
         if side < multiple or side % multiple:
             nearest = max(multiple, round(side / multiple) * multiple)
-            raise InvalidInputError(
-                f"{what}: the {name} {side} is not a multiple of {multiple}, as this model needs; "
-                f"the nearest is {nearest}{hint}",
-                field=what,
+            raise InvalidInputError.of_field(
+                field,
+                f"the {name} {side} is not a multiple of {multiple}, as this model needs; the "
+                f"nearest is {nearest}{hint}",
             )
 
 
@@ -107,7 +107,11 @@ def _to_list(value: Any) -> Any:
     return value if value is None or isinstance(value, list | tuple) else [value]
 
 
-Size = Annotated[tuple[int, int], BeforeValidator(_to_pair)]
+Size = Annotated[
+    tuple[int, int],
+    BeforeValidator(_to_pair),
+    Field(json_schema_extra={"format": "size"}),
+]
 """(width, height) in pixels. A field of this type also takes one number, for both."""
 
 
@@ -122,7 +126,11 @@ class Defaults(Frozen):
 
 
 class Request(Frozen):
-    """One run: `n` pictures for each row of inputs; picture k has the seed `seed + k`."""
+    """One run: `n` pictures for each row of inputs; picture k has the seed `seed + k`.
+
+    The JSON schema of a field has a `default_text` where its default is not one plain value.
+    Descriptions name other fields in backticks, so that a host can put its own names for them.
+    """
 
     inputs: dict[str, Any] = Field(description="public input -> value, or a list of values")
     negative: dict[str, Any] = Field(
@@ -133,7 +141,9 @@ class Request(Frozen):
         ge=0, lt=2**63, description="seed of the first picture; picture k has seed + k"
     )
     size: Size | None = Field(
-        None, description="(width, height) in pixels. None: the size of the inputs or `init_image`"
+        None,
+        description="(width, height) in pixels",
+        json_schema_extra={"default_text": "the size of the inputs or `init_image`"},
     )
     init_image: Annotated[list[Image], BeforeValidator(_to_list)] | None = Field(
         None, min_length=1, description="the picture to start from, or one for each row"
@@ -143,7 +153,8 @@ class Request(Frozen):
         gt=0,
         le=1,
         description="share of the steps that is run from `init_image`, the last of them; 1: from "
-        "pure noise. None: 0.8, or 1 with `mask`",
+        "pure noise",
+        json_schema_extra={"default_text": "0.8, or 1 with `mask`"},
     )
     mask: Annotated[list[Mask], BeforeValidator(_to_list)] | None = Field(
         None,
@@ -156,36 +167,43 @@ class Request(Frozen):
         ge=1,
         le=100,
         description="RePaint resampling steps with `mask`: higher values blend the repainted "
-        "region better, at proportional cost. None: 1",
+        "region better, at proportional cost",
+        json_schema_extra={"default_text": "1"},
     )
     window: Size | None = Field(
         None,
         description="(width, height) in pixels of overlapping windows that are denoised one by "
-        "one and blended at every step. None: the picture in one piece",
+        "one and blended at every step",
+        json_schema_extra={"default_text": "the picture in one piece"},
     )
     overlap: float | None = Field(
         None,
         ge=0,
         le=0.9,
-        description="least share of a `window` that the next window covers too. None: 0.5",
+        description="least share of a `window` that the next window covers too",
+        json_schema_extra={"default_text": "0.5"},
     )
     window_batch: int | None = Field(
         None,
         ge=1,
-        description="most windows of a picture in one call of the denoiser. None: as many as have "
-        "64 x 64 latent positions",
+        description="most windows of a picture in one call of the denoiser",
+        json_schema_extra={"default_text": "as many as have 64 x 64 latent positions"},
     )
     tile: int | None = Field(
         None,
         ge=0,
         description="side in pixels of the tiles in which the first stage encodes and decodes; 0: "
-        "no tiles. None: 256 in pictures above 512 x 512",
+        "no tiles",
+        json_schema_extra={"default_text": "256 in pictures above 512 x 512"},
     )
     batch_size: int | None = Field(
         None,
         ge=1,
-        description="most pictures that are made at once; the others follow. None: as many as have "
-        "256 x 256 pixels together on a CPU, or 1024 x 1024 on a GPU",
+        description="most pictures that are made at once; the others follow",
+        json_schema_extra={
+            "default_text": "as many as have 256 x 256 pixels together on a CPU, or 1024 x 1024 on "
+            "a GPU"
+        },
     )
     steps: int = Field(ge=1, le=10_000, description="sampling steps")
     sampler: NamedOptions = Field(description="sampling method: a name, or a name and options")
@@ -225,11 +243,11 @@ class Limits(Frozen):
             ("n", pictures, self.pictures, "pictures"),
         ):
             if value > limit:
-                raise InvalidInputError(
-                    f"{field}: {value:,} {name} are above the limit of {limit:,}; "
+                raise InvalidInputError.of_field(
+                    field,
+                    f"{value:,} {name} are above the limit of {limit:,}; "
                     f"LATELIER_MAX_{name.upper()}={value} in the environment, or in Python "
                     f"pipe.with_limits({name}={value}), raises it",
-                    field=field,
                 )
 
 
@@ -270,7 +288,7 @@ def read_request(
     given.setdefault("seed", secrets.randbelow(2**31))
     if "negative" in given and not isinstance(given["negative"], Mapping):
         if not public:
-            raise InvalidInputError("negative: this pipeline takes no inputs", field="negative")
+            raise InvalidInputError.of_field("negative", "this pipeline takes no inputs")
         given["negative"] = {next(iter(public)): given["negative"]}
     given["negative"] = _drop_empty(given.get("negative", {}))
     for name in (*given["inputs"], *given["negative"]):

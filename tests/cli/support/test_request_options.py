@@ -5,8 +5,9 @@ import re
 import pytest
 from PIL import Image
 
-from latelier.cli.support.request_options import option_name, read_request_options
-from latelier.contracts.errors import InvalidInputError
+from latelier.cli.support.option_help import option_name
+from latelier.cli.support.request_options import errors_with_option_names, read_request_options
+from latelier.contracts.errors import CompatibilityError, InvalidInputError, LatelierError
 from latelier.pipeline.request import Request
 
 FIELDS = [name for name in Request.model_fields if name != "inputs"]
@@ -31,16 +32,11 @@ def test_each_field_is_an_option_with_its_description(help_texts, field):
     entry = help_texts[option_name(field)]
     description = Request.model_fields[field].description
     assert description, f"{field} has no description"
-    assert letters(description.partition("None:")[0]) in letters(entry)
+    assert letters(description) in letters(entry)
 
 
 def letters(text):
     return re.sub(r"[\W_]", "", text).lower()
-
-
-def test_names():
-    assert option_name("init_image") == "--init-image"
-    assert option_name("n") == "-n"
 
 
 def test_the_help_names_options_and_not_fields(help_texts):
@@ -110,3 +106,24 @@ def test_an_invalid_value_names_the_option_and_its_field(field, text, error):
         read_request_options({field: text})
     assert str(caught.value).startswith(error)
     assert str(caught.value).count(text) <= 2
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            InvalidInputError.of_field("repaint_resamples", "needs `mask`, not mask or `n_images`"),
+            "--repaint-resamples: needs --mask, not mask or `n_images`",
+        ),
+        (CompatibilityError.of_field("n", "needs `init_image`"), "-n: needs --init-image"),
+        (InvalidInputError.of_field("inputs", "need `size`"), "inputs: need `size`"),
+        (InvalidInputError("size: of `size`", field="prompt"), "size: of `size`"),
+        (InvalidInputError("the `size` is odd", field="size"), "the `size` is odd"),
+    ],
+)
+def test_an_error_of_a_run_names_options(error, message):
+    field = error.field
+    with pytest.raises(LatelierError) as caught, errors_with_option_names():
+        raise error
+    assert str(caught.value) == message
+    assert (caught.value, caught.value.field) == (error, field)

@@ -205,8 +205,8 @@ ALL_BUT_A_DOT = Image.new("L", (16, 16), 255)
 ALL_BUT_A_DOT.putpixel((3, 3), 0)
 CASES = {
     "misspelt": ({"init_imag": sized(16, 16)}, "'init_imag'. Did you mean 'init_image'"),
-    "strength alone": ({"strength": 0.5}, "strength: needs init_image, which is missing"),
-    "mask alone": ({"mask": WHITE}, "mask: needs init_image, which is missing"),
+    "strength alone": ({"strength": 0.5}, "strength: needs `init_image`, which is missing"),
+    "mask alone": ({"mask": WHITE}, "mask: needs `init_image`, which is missing"),
     "no strength": ({"init_image": sized(16, 16), "strength": 0}, "'strength': .*greater than 0"),
     "too much": ({"init_image": sized(16, 16), "strength": 1.1}, "'strength': .*equal to 1"),
     "no number": ({"init_image": sized(16, 16), "strength": float("nan")}, "'strength'"),
@@ -222,7 +222,7 @@ CASES = {
     "a size that does not fit": ({"init_image": sized(16, 16), "size": 18}, "size: the width 18"),
     "a mask of another size": (
         {"init_image": sized(16, 16), "mask": BLACK.resize((8, 8))},
-        "mask: is 8x8, and init_image 16x16",
+        "mask: is 8x8, and `init_image` 16x16",
     ),
     "nothing stays": (
         {"init_image": sized(16, 16), "mask": WHITE},
@@ -242,15 +242,15 @@ CASES = {
     ),
     "pictures of two sizes": (
         {"init_image": [sized(16, 16), sized(8, 8)]},
-        "different sizes, init_image 16x16 and init_image 8x8",
+        "different sizes, `init_image` 16x16 and `init_image` 8x8",
     ),
     "more pictures than prompts": (
         {"init_image": [sized(16, 16)] * 4, "prompt": ["a", "b"]},
-        "numbers of rows differ: the inputs 2, init_image 4, mask 1; one stands for all rows",
+        "numbers of rows differ: the inputs 2, `init_image` 4, `mask` 1; one stands for all rows",
     ),
     "more masks than pictures": (
         {"init_image": [sized(16, 16)] * 2, "mask": [ALL_BUT_A_DOT] * 3},
-        "the inputs 1, init_image 2, mask 3",
+        "the inputs 1, `init_image` 2, `mask` 3",
     ),
 }
 
@@ -266,6 +266,6 @@ def test_invalid_requests_are_refused(tiny, keywords, message):
 def test_inputs_and_the_picture_must_agree_on_a_size(tiny, photo, monkeypatch):
     text = tiny.conditioners["text"]
     monkeypatch.setattr(type(text), "output_size", lambda *_: (16, 16))
-    with pytest.raises(InvalidInputError, match="text 16x16 and init_image 24x16"):
+    with pytest.raises(InvalidInputError, match="text 16x16 and `init_image` 24x16"):
         tiny.generate(**REQUEST, init_image=photo)
     assert tiny.generate(**REQUEST, init_image=photo, size=(24, 16))[0].image.size == (24, 16)

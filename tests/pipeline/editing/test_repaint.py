@@ -105,8 +105,8 @@ def test_in_a_pipeline_known_pixels_are_exact_and_the_rest_changes(tiny, photo, 
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"mask": None}, "repaint_resamples: needs mask, which is missing"),
-        ({"noise": "brownian"}, "use noise 'independent'"),
+        ({"mask": None}, "repaint_resamples: needs `mask`, which is missing"),
+        ({"noise": "brownian"}, "use `noise` 'independent'"),
         ({"repaint_resamples": 0}, "'repaint_resamples'"),
     ],
 )

@@ -444,8 +444,8 @@ def test_no_gradients_are_computed(tiny):
         ({"window": 16, "overlap": -0.1}, "'overlap': .*greater than or equal to 0"),
         ({"window": 16, "overlap": float("nan")}, "'overlap'"),
         ({"window": 16, "window_batch": 0}, "'window_batch': .*greater than or equal to 1"),
-        ({"overlap": 0.5}, "^overlap: needs window, which is missing$"),
-        ({"window_batch": 2}, "^window_batch: needs window, which is missing$"),
+        ({"overlap": 0.5}, "^overlap: needs `window`, which is missing$"),
+        ({"window_batch": 2}, "^window_batch: needs `window`, which is missing$"),
     ],
 )
 def test_invalid_requests_are_refused_at_once(tiny, keywords, message):

@@ -1,6 +1,7 @@
 """`latelier generate`: make pictures."""
 
 import secrets
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,15 +11,15 @@ from latelier.cli.support.destinations import (
     Force,
     check_sheet,
     plan_destinations,
-    save_image,
     save_picture,
+    save_sheet,
 )
 from latelier.cli.support.generate_help import DEFAULT_MODEL, GenerateCommand
 from latelier.cli.support.lazy import LightTyper
 from latelier.cli.support.output import AsJson, show_json, show_line
 from latelier.cli.support.request_options import (
     add_request_options,
-    name_options,
+    errors_with_option_names,
     read_request_options,
 )
 
@@ -89,33 +90,43 @@ def generate(
 
     request = {"n": 1, "seed": secrets.randbelow(2**31), **read_request_options(options)}
     seeds = range(request["seed"], request["seed"] + request["n"])
-    words = prompt or " ".join(condition or ())
-    paths = plan_destinations(output, words, seeds, force=force)
+    filename_text = prompt or " ".join(condition or ())
+    paths = plan_destinations(output, filename_text, seeds, force=force)
     check_sheet(sheet, force=force)
     atelier = load_atelier()
     adapters = read_adapters(adapter or (), atelier)
     source, inputs = read_model_inputs(model, prompt, condition or (), atelier, adapters)
     check_names(request, atelier)
 
-    from latelier.data.contact_sheet import draw_contact_sheet
     from latelier.pipeline import load
 
     pipeline = attach_adapters(load(source, device, dtype, atelier=atelier), adapters)
-    with name_options():
+    with errors_with_option_names():
         previews = pipeline.stream(**inputs, **request)
-    images, rows = [], []
-    for picture, path in zip(consume_with_progress(previews), paths, strict=True):
+    pictures = consume_with_progress(previews)
+    _save_pictures(pictures, paths, sheet, force=force, as_json=as_json)
+
+
+def _save_pictures(
+    pictures: Iterator["Picture"],
+    paths: Iterable[Path],
+    sheet: Path | None,
+    *,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Save each picture as soon as it is finished, print its path, and save the sheet of all."""
+    on_sheet, rows = [], []
+    for picture, path in zip(pictures, paths, strict=True):
         save_picture(picture, path, force=force)
         if sheet is not None:
-            images.append(picture.image)
+            on_sheet.append(picture)
         if as_json:
             rows.append(_to_json(picture, path))
         else:
             show_line(path)
     if sheet is not None:
-        save_image(
-            draw_contact_sheet(images, [f"seed {seed}" for seed in seeds]), sheet, force=force
-        )
+        save_sheet(on_sheet, sheet, force=force)
     if as_json:
         show_json(rows)
 

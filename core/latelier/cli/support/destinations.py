@@ -25,7 +25,7 @@ _MAX_SLUG = 40
 
 
 def plan_destinations(
-    output: Path | None, words: str, seeds: Sequence[int], *, force: bool
+    output: Path | None, filename_text: str, seeds: Sequence[int], *, force: bool
 ) -> list[Path]:
     """Return the path of each picture.
 
@@ -34,7 +34,7 @@ def plan_destinations(
 
     Args:
         output: a .png or .jpg file, or a folder; None for the current folder.
-        words: description of the pictures.
+        filename_text: what names several pictures: their prompt.
         seeds: one per picture.
         force: whether existing files may be replaced.
 
@@ -42,7 +42,7 @@ def plan_destinations(
         InvalidInputError: one file for several pictures, a file of another type, or a file
             that already exists.
     """
-    paths = _name_files(output, words, seeds)
+    paths = _name_files(output, filename_text, seeds)
     for path in paths:
         check_destination(path, force=force)
     return paths
@@ -82,6 +82,14 @@ def check_sheet(path: Path | None, *, force: bool) -> None:
 def save_picture(picture: "Picture", path: Path, *, force: bool) -> None:
     """Write a picture with its provenance, as `save_image` does."""
     save_image(picture.image, path, picture.provenance, force=force)
+
+
+def save_sheet(pictures: "Sequence[Picture]", path: Path, *, force: bool) -> None:
+    """Write a contact sheet of pictures with their seeds, as `save_image` does."""
+    from latelier.data.contact_sheet import draw_contact_sheet
+
+    labels = [f"seed {picture.seed}" for picture in pictures]
+    save_image(draw_contact_sheet([each.image for each in pictures], labels), path, force=force)
 
 
 def save_image(
@@ -140,11 +148,11 @@ def _write_beside(write: Callable[[Path, bool], object], path: Path) -> Path:
             return spare
 
 
-def _name_files(output: Path | None, words: str, seeds: Sequence[int]) -> list[Path]:
+def _name_files(output: Path | None, filename_text: str, seeds: Sequence[int]) -> list[Path]:
     if output is None and len(seeds) == 1:
         return [Path(f"latelier-{seeds[0]}.png")]
     if output is None or output.is_dir() or not output.suffix:
-        return [(output or Path()) / f"{_slug(words)}-{seed}.png" for seed in seeds]
+        return [(output or Path()) / f"{_slug(filename_text)}-{seed}.png" for seed in seeds]
     if output.suffix.lower() not in SUFFIXES:
         raise InvalidInputError(
             f"{output}: expected a .png or .jpg file such as '{output.with_suffix('.png')}', which "
@@ -157,6 +165,6 @@ def _name_files(output: Path | None, words: str, seeds: Sequence[int]) -> list[P
     return [output]
 
 
-def _slug(words: str) -> str:
-    slug = re.sub(r"[\W_]+", "-", words.lower()).strip("-")[:_MAX_SLUG]
+def _slug(filename_text: str) -> str:
+    slug = re.sub(r"[\W_]+", "-", filename_text.lower()).strip("-")[:_MAX_SLUG]
     return slug.strip("-") or "latelier"

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from latelier.cli.support.adapters import adapter_inputs
 from latelier.cli.support.application import load_atelier
 from latelier.cli.support.lazy import LightCommand
+from latelier.cli.support.option_help import option_help, request_fields
 from latelier.cli.support.schemas import describe_input, input_schemas
 from latelier.contracts.errors import InvalidInputError, LatelierError
 from latelier.pipeline.storage.manifest_header import read_manifest_header
@@ -39,10 +40,8 @@ class GenerateCommand(LightCommand):
         """Write the options with the defaults of the default model; no weights are read."""
         for name, value in _model_defaults(DEFAULT_MODEL).items():
             option: Any = next(each for each in self.params if each.name == name)
-            text, bracket, bounds = option.help.partition("  [")
-            found = f"the model's, {value} for {DEFAULT_MODEL}."
-            link = f"{text.removesuffix('.')}, else" if "Default:" in text else f"{text} Default:"
-            option.help = f"{link} {found}{bracket}{bounds}"
+            model_default = f"the model's, {value} for {DEFAULT_MODEL}"
+            option.help = option_help(request_fields()[name], model_default)
         super().format_options(ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:

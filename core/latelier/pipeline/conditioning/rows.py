@@ -93,10 +93,10 @@ class InputReader:
         )
         requests = {size: f"{name} {size[0]}x{size[1]}" for name, size in (*of_inputs, *others)}
         if len(requests) > 1:
-            raise InvalidInputError(
-                f"size: the inputs have different sizes, {' and '.join(requests.values())}; "
-                "give size, or make them alike",
-                field="size",
+            raise InvalidInputError.of_field(
+                "size",
+                f"the inputs have different sizes, {' and '.join(requests.values())}; "
+                "give `size`, or make them alike",
             )
         return next(iter(requests), None)
 

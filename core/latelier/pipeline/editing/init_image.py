@@ -64,12 +64,11 @@ def read_init_image(request: Request, rows: int) -> InitImage | None:
     images, mask = request.init_image, request.mask
     if images is None:
         return None
-    counts = {"the inputs": rows, "init_image": len(images), "mask": len(mask or [None])}
+    counts = {"the inputs": rows, "`init_image`": len(images), "`mask`": len(mask or [None])}
     if len(set(counts.values()) - {1}) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
-        raise InvalidInputError(
-            f"init_image: the numbers of rows differ: {listed}; one stands for all rows",
-            field="init_image",
+        raise InvalidInputError.of_field(
+            "init_image", f"the numbers of rows differ: {listed}; one stands for all rows"
         )
     init = InitImage(images, request.strength or (STRENGTH if mask is None else 1.0), mask)
     if mask is not None:
@@ -95,27 +94,27 @@ def _check_required_options(request: Request) -> None:
         ("repaint_resamples", "mask"),
     ):
         if getattr(request, name) is not None and getattr(request, needed) is None:
-            raise InvalidInputError(f"{name}: needs {needed}, which is missing", field=name)
+            raise InvalidInputError.of_field(name, f"needs `{needed}`, which is missing")
     if request.repaint_resamples is not None and request.noise == "brownian":
-        raise InvalidInputError(
-            "repaint_resamples: noises the state several times between the same two sigmas, and "
-            "'brownian' noise is the same there each time; use noise 'independent'",
-            field="repaint_resamples",
+        raise InvalidInputError.of_field(
+            "repaint_resamples",
+            "noises the state several times between the same two sigmas, and 'brownian' noise is "
+            "the same there each time; use `noise` 'independent'",
         )
 
 
 def _check_mask(mask: Image.Image, image: Image.Image) -> None:
     if mask.size != image.size:
-        raise InvalidInputError(
-            f"mask: is {mask.width}x{mask.height}, and init_image {image.width}x{image.height}; "
-            "both must have the same size",
-            field="mask",
+        raise InvalidInputError.of_field(
+            "mask",
+            f"is {mask.width}x{mask.height}, and `init_image` {image.width}x{image.height}; both "
+            "must have the same size",
         )
     if not (np.asarray(mask) >= WHITE).any():
-        raise InvalidInputError(
-            "mask: the mask has no white pixels; white marks what to repaint (a mask that is white "
-            "where the image stays must be inverted)",
-            field="mask",
+        raise InvalidInputError.of_field(
+            "mask",
+            "the mask has no white pixels; white marks what to repaint (a mask that is white where "
+            "the image stays must be inverted)",
         )
 
 

@@ -61,10 +61,10 @@ def make_inpaint_mask(masks: Sequence[Image.Image], downsampling: int) -> Inpain
     stays = (levels < WHITE).float()  # (rows, 1, H, W)
     known = -max_pool2d(-stays, downsampling) == 1
     if not known.flatten(1).any(1).all():
-        raise InvalidInputError(
-            f"mask: no black area covers a whole latent cell ({downsampling}x{downsampling} px), "
-            "so nothing would be kept; paint more of it black, or leave mask out",
-            field="mask",
+        raise InvalidInputError.of_field(
+            "mask",
+            f"no black area covers a whole latent cell ({downsampling}x{downsampling} px), so "
+            "nothing would be kept; paint more of it black, or leave `mask` out",
         )
     feather, grown = stays, stays
     for _ in range(downsampling - 1):

@@ -68,7 +68,7 @@ def read_windowing(
     if request.window is None:
         for name in ("overlap", "window_batch"):
             if getattr(request, name) is not None:
-                raise InvalidInputError(f"{name}: needs window, which is missing", field=name)
+                raise InvalidInputError.of_field(name, "needs `window`, which is missing")
         return None
     check_sides("window", dict(zip(("width", "height"), request.window)), multiple)
     height, width = geometry.size

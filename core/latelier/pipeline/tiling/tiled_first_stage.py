@@ -60,10 +60,10 @@ def read_tile(request: Request, size: Size, first_stage: FirstStage) -> int:
     if request.tile:
         check_sides("tile", {"side": request.tile}, downsampling)
         if not isinstance(first_stage, Tileable):
-            raise CompatibilityError(
-                f"tile: the first stage {type(first_stage).__name__} cannot work in tiles: it has "
-                "no encode_tiled and decode_tiled; 0 is the whole",
-                field="tile",
+            raise CompatibilityError.of_field(
+                "tile",
+                f"the first stage {type(first_stage).__name__} cannot work in tiles: it has no "
+                "encode_tiled and decode_tiled; 0 is the whole",
             )
     return request.tile
 
