@@ -31,7 +31,7 @@ def saved(tmp_path, built_ins):
     return tmp_path / "vae", component
 
 
-def test_a_component_comes_back_as_it_was(saved, built_ins):
+def test_a_saved_component_is_loaded_unchanged(saved, built_ins):
     folder, component = saved
     again = load_component(folder, "first_stage", built_ins)
     assert (again.kind, again.id) == ("first_stage", "latelier/autoencoder_kl")
@@ -44,7 +44,7 @@ def test_a_component_comes_back_as_it_was(saved, built_ins):
     assert not any(parameter.requires_grad for parameter in again.module.parameters())
 
 
-def test_it_knows_the_hash_of_its_file_and_a_new_one_has_none(saved, built_ins):
+def test_a_loaded_component_has_the_hash_of_its_file(saved, built_ins):
     folder, component = saved
     stored = json.loads((folder / COMPONENT_FILE).read_text())
     again = load_component(folder, "first_stage", built_ins)
@@ -52,7 +52,7 @@ def test_it_knows_the_hash_of_its_file_and_a_new_one_has_none(saved, built_ins):
     assert component.weights_sha256 is None
 
 
-def test_the_hash_of_a_configuration_depends_on_its_values_alone(built_ins):
+def test_the_configuration_hash_depends_on_values_only(built_ins):
     registry = built_ins.first_stages
     one = registry.validate_config("autoencoder_kl", VAE)
     other = registry.validate_config("autoencoder_kl", dict(reversed(VAE.items())))
@@ -83,7 +83,7 @@ def change_json(folder, change):
 
 
 @pytest.mark.parametrize("path", ["../vae/first_stage.safetensors", "/etc/passwd", "a/../../b"])
-def test_a_path_that_leads_outside(saved, built_ins, path):
+def test_paths_outside_the_folder_are_refused(saved, built_ins, path):
     change_json(saved[0], lambda stored: stored["weights"].update(path=path))
     with pytest.raises(ModelFileError, match="outside the folder"):
         load_component(saved[0], "first_stage", built_ins)
@@ -115,14 +115,14 @@ def test_a_path_that_leads_outside(saved, built_ins, path):
         ),
     ],
 )
-def test_a_component_file_that_is_wrong(saved, built_ins, change, error, message):
+def test_an_invalid_component_file_is_an_error(saved, built_ins, change, error, message):
     change_json(saved[0], change)
     with pytest.raises(error, match=message):
         load_component(saved[0], "first_stage", built_ins)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"a": NaN', "[" * 100_000, "\x00\xff"])
-def test_a_component_file_that_is_not_json(saved, built_ins, text):
+def test_a_component_file_that_is_not_json_is_an_error(saved, built_ins, text):
     (saved[0] / COMPONENT_FILE).write_bytes(text.encode("latin-1"))
     with pytest.raises(ModelFileError, match=r"component\.json: (cannot be read as JSON|expected)"):
         load_component(saved[0], "first_stage", built_ins)
@@ -149,7 +149,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
-def test_damaged_weights(saved, built_ins, damage):
+def test_damaged_weights_are_an_error(saved, built_ins, damage):
     damage(weights_of(saved[0]))
     with pytest.raises(ModelFileError, match=r"first_stage\.safetensors: (its SHA|cannot be read)"):
         load_component(saved[0], "first_stage", built_ins)
@@ -178,7 +178,7 @@ def test_an_interrupted_save_leaves_no_component(tmp_path, built_ins, monkeypatc
         load_component(tmp_path / "new", "first_stage", built_ins)
 
 
-def test_a_component_that_is_where_it_should_be_is_shared(saved):
+def test_moving_to_the_same_device_shares_the_component(saved):
     component = saved[1]
     cpu = torch.device("cpu")
     assert component.to(cpu, torch.float32) is component
@@ -226,7 +226,7 @@ def palette_atelier():
     return atelier
 
 
-def test_a_component_without_weights_and_with_a_file(tmp_path, palette_atelier):
+def test_a_weight_file_of_a_component_without_weights_is_refused(tmp_path, palette_atelier):
     component = new_component("conditioner", "palette", {}, palette_atelier)
     component.module.names = b"red, green"
     save_component(tmp_path, component)

@@ -182,7 +182,9 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_one_line_exit_status_2_and_nothing_written(cli, tiny_model, tmp_path, monkeypatch, case):
+def test_bad_input_gives_one_line_status_2_and_no_file(
+    cli, tiny_model, tmp_path, monkeypatch, case
+):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (tmp_path / "file").write_text("not a picture")
     (tmp_path / "file.png").write_text("precious")
@@ -280,7 +282,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("case", DAMAGES)
-def test_a_damaged_model(cli, tiny_model, tmp_path, case):
+def test_a_damaged_model_is_an_error(cli, tiny_model, tmp_path, case):
     damage, message = DAMAGES[case]
     shutil.copytree(tiny_model, tmp_path / "model")
     damage(tmp_path / "model")

@@ -31,7 +31,7 @@ PROGRAM = [sys.executable, "-m", "latelier"]
         (KeyError("a bug"), None),
     ],
 )
-def test_failures_that_a_user_can_fix_are_one_line(error, text):
+def test_fixable_failures_are_one_line(error, text):
     assert explain(error) == text
 
 
@@ -46,7 +46,7 @@ class TestPlacesThatCannotBeWritten:
             ("strip", "made.png", "-o", "file/x.png"),
         ],
     )
-    def test_a_file_in_place_of_a_folder(self, cli, tiny_model, tmp_path, command):
+    def test_a_file_in_place_of_a_folder_is_an_error(self, cli, tiny_model, tmp_path, command):
         (tmp_path / "file").touch()
         cli("generate", "a cat", "-m", tiny_model, "-o", "made.png")
         done = cli(*(tiny_model if each == "MODEL" else each for each in command))
@@ -62,7 +62,7 @@ class TestPlacesThatCannotBeWritten:
             ("plugins", "lock"),
         ],
     )
-    def test_a_full_disk(self, tiny_model, tmp_path, command):
+    def test_a_full_disk_is_an_error(self, tiny_model, tmp_path, command):
         done = run(
             *(str(tiny_model) if each == "MODEL" else each for each in command),
             cwd=tmp_path,
@@ -77,7 +77,7 @@ class TestPlacesThatCannotBeWritten:
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("command", [("generate", "a cat"), ("data", "preview", "-n", "1")])
-    def test_a_current_folder_that_is_gone(self, tmp_path, command):
+    def test_a_deleted_current_folder_is_an_error(self, tmp_path, command):
         gone = tmp_path / "gone"
         gone.mkdir()
         script = 'rmdir "$PWD"; exec "$@"'
@@ -85,12 +85,12 @@ class TestPlacesThatCannotBeWritten:
         assert (done.returncode, done.stdout) == (2, ""), done
         assert done.stderr.endswith("the current folder no longer exists\n")
 
-    def test_standard_output_that_is_full(self):
+    def test_a_full_standard_output_is_an_error(self):
         with open("/dev/full", "w") as full:  # noqa: PTH123
             done = run("samplers", "list", stdout=full)
         assert (done.returncode, done.stderr) == (2, "error: No space left on device\n")
 
-    def test_debug_shows_where_it_happened(self):
+    def test_debug_shows_the_traceback(self):
         with open("/dev/full", "w") as full:  # noqa: PTH123
             done = run("--debug", "samplers", "list", stdout=full)
         assert done.returncode == 2
@@ -233,7 +233,7 @@ def test_commands_work_without_a_home(tiny_model, tmp_path, command):
     ],
     ids=" ".join,
 )
-def test_paths_below_a_missing_home_are_no_crash(tmp_path, install, command):
+def test_a_missing_home_causes_no_traceback(tmp_path, install, command):
     install("latelier-fine", PRINTS.replace("print", "str"))
     done = run(*command, program=[sys.executable, "-c", NO_HOME], cwd=tmp_path)
     assert (done.returncode, done.stdout) in ((2, ""), (0, "latelier-fine:main: disabled\n")), done
@@ -272,7 +272,7 @@ class TestInterrupts:
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("where", ["parse_args", "get_command", "format_commands"])
-    def test_an_interrupt_outside_of_a_command(self, cli, monkeypatch, where):
+    def test_an_interrupt_outside_a_command_ends_with_130(self, cli, monkeypatch, where):
         def interrupt(*_, **__):
             raise KeyboardInterrupt
 

@@ -44,7 +44,7 @@ def imported(*arguments: object) -> set[str]:
         (["models", "list"], HEAVY),
     ],
 )
-def test_packages_that_a_command_does_not_import(arguments, forbidden):
+def test_commands_do_not_import_heavy_packages(arguments, forbidden):
     assert not imported(*arguments) & forbidden
 
 
@@ -76,7 +76,7 @@ def test_the_list_and_the_help_of_a_command_agree(cli, command):
     assert line.split(maxsplit=1)[1].rstrip(".") in done.out
 
 
-def test_the_version(cli):
+def test_the_version_is_printed(cli):
     assert cli("--version").out == f"latelier {latelier.__version__}\n"
 
 
@@ -101,7 +101,7 @@ def test_a_plugin_that_raises_is_listed_and_does_not_stop_the_help(install):
     assert helped.stderr.startswith("warning: plugin 'latelier-broken:main'")
 
 
-def test_the_help_of_generate_names_what_is_installed(cli):
+def test_the_help_of_generate_names_installed_components(cli):
     out = cli("generate", "--help").out
     for name in ("dpmpp_2m", "karras", "cfg", "class_label"):
         assert name in out

@@ -31,7 +31,7 @@ def ones_mask(b=2, n=3):
         ({"scale": torch.ones(2, device="meta")}, "stream scale is on meta"),
     ],
 )
-def test_an_invalid_stream(fields, message):
+def test_an_invalid_stream_is_refused(fields, message):
     with pytest.raises(ConditionError, match=message):
         Stream(**{"tokens": tokens(), **fields})
 
@@ -50,7 +50,7 @@ def test_an_invalid_stream(fields, message):
         ),
     ],
 )
-def test_an_invalid_part(fields, message):
+def test_an_invalid_part_is_refused(fields, message):
     with pytest.raises(ConditionError, match=message):
         ConditionPart(**fields)
 
@@ -71,7 +71,7 @@ def test_a_part_knows_its_batch():
         (torch.ones(2, 4).half(), "different dtypes: streams.text torch.float32, vectors.label"),
     ],
 )
-def test_the_parts_of_a_condition_agree(other, message):
+def test_the_parts_of_a_condition_must_have_equal_batches(other, message):
     with pytest.raises(ConditionError, match=message):
         Condition.of(
             {"text": ConditionPart(Stream(tokens())), "label": ConditionPart(vector=other)}
@@ -97,7 +97,7 @@ def test_union_refuses_equal_names():
         joined.union(text)
 
 
-def test_updated_takes_the_values_of_the_other():
+def test_updated_uses_the_values_of_the_other():
     one = Condition({"a": Stream(tokens(value=1)), "b": Stream(tokens(value=2))})
     other = Condition({"b": Stream(tokens(value=3))})
     replaced = one.updated(other)
@@ -130,7 +130,7 @@ def test_pad_adds_zero_tokens_under_a_mask():
     assert padded.mask.tolist() == [[True] * 3 + [False] * 2] * 2
 
 
-def test_pad_keeps_a_mask_and_what_is_long_enough():
+def test_pad_keeps_masks_and_long_streams():
     mask = torch.tensor([[True, False, False], [True, True, False]])
     assert Stream(tokens(), mask).pad(4).mask.tolist() == [
         [True, False, False, False],
@@ -140,12 +140,12 @@ def test_pad_keeps_a_mask_and_what_is_long_enough():
     assert stream.pad(3) is stream
 
 
-def test_pad_never_cuts():
+def test_pad_never_shortens():
     with pytest.raises(ConditionError, match="at most 2 tokens long"):
         Stream(tokens(n=3)).pad(2)
 
 
-def test_concat_puts_rows_one_after_the_other():
+def test_concat_appends_rows():
     one = Condition(
         {"t": Stream(tokens(b=2, value=1))}, {"s": torch.ones(2, 1, 4, 4)}, {"v": torch.ones(2, 3)}
     )
@@ -169,7 +169,7 @@ def test_concat_pads_the_shorter_stream_under_a_mask():
     assert both.streams["t"].mask.tolist() == [[True, True, True], [True, False, False]]
 
 
-def test_concat_masks_a_stream_that_one_lacks():
+def test_concat_masks_a_missing_stream():
     one = Condition({"t": Stream(tokens(2)), "u": Stream(tokens(2, d=5))})
     other = Condition({"t": Stream(tokens(1))})
     both = concat([one, other])
@@ -178,7 +178,7 @@ def test_concat_masks_a_stream_that_one_lacks():
     assert concat([other, one]).streams["u"].mask[0].tolist() == [False] * 3
 
 
-def test_concat_gives_an_empty_condition_as_many_rows_as_the_others():
+def test_concat_expands_an_empty_condition():
     both = concat([Condition(), Condition({"t": Stream(tokens(2))})])
     assert both.batch == 4
     assert both.streams["t"].mask.any(dim=1).tolist() == [False, False, True, True]
@@ -212,7 +212,7 @@ def test_a_spatial_part_has_no_neutral_value():
 KEEP = torch.tensor([True, False])
 
 
-def test_where_takes_rows_of_one_or_the_other():
+def test_where_selects_rows():
     part = ConditionPart(Stream(tokens(value=1)), torch.ones(2, 1, 4, 4), torch.ones(2, 3))
     other = ConditionPart(Stream(tokens(value=0)), torch.zeros(2, 1, 4, 4), torch.zeros(2, 3))
     mixed = where(KEEP, part, other)
@@ -244,7 +244,7 @@ def test_where_refuses_parts_with_other_slots_or_rows(keep, other, message):
         where(keep, ConditionPart(Stream(tokens())), other)
 
 
-def test_where_lets_gradients_through_to_both():
+def test_where_passes_gradients_to_both():
     null = torch.zeros(1, 1, 4, requires_grad=True)
     given = tokens(n=1).requires_grad_()
     mixed = where(KEEP, ConditionPart(Stream(given)), ConditionPart(Stream(null.expand(2, -1, -1))))

@@ -58,7 +58,7 @@ def test_encode_passes_the_geometry_on():
     assert angles.geometries == [geometry]
 
 
-def test_encode_refuses_what_its_input_refuses():
+def test_encode_refuses_invalid_inputs():
     with pytest.raises(
         InvalidInputError, match="Angles: 'degrees': Input should be a valid number"
     ):
@@ -67,7 +67,7 @@ def test_encode_refuses_what_its_input_refuses():
         Angles().encode([{"degree": 3}])
 
 
-def test_batches_go_to_where_the_weights_are():
+def test_batches_move_to_the_device_of_the_weights():
     class Where(Angles):
         def forward(self, batch, geometry):
             return ConditionPart(vector=torch.zeros(1, 2, device=batch["x"].device))
@@ -84,7 +84,7 @@ def test_optional_methods_have_defaults():
 
 
 @pytest.mark.parametrize("missing", ["prepare", "forward", "null"])
-def test_required_methods_have_none(missing):
+def test_required_methods_have_no_default(missing):
     body = {name: getattr(Angles, name) for name in ("prepare", "forward", "null")}
     del body[missing]
     with pytest.raises(TypeError, match=f"abstract method.*{missing}"):

@@ -26,17 +26,17 @@ class UnspeakableError(Exception):
         (UnspeakableError(), "UnspeakableError: its message cannot be read"),
     ],
 )
-def test_one_line(error, message):
+def test_messages_are_one_line(error, message):
     assert format_error(error) == message
 
 
-def test_a_very_long_one_is_cut():
+def test_long_messages_are_shortened():
     line = one_line("x" * 10_000_000)
     assert len(line) < 1000
     assert line.endswith("x ...")
 
 
-def test_an_error_names_the_field_that_is_at_fault():
+def test_an_error_names_its_field():
     class Pair(Frozen):
         a: int
         b: tuple[int, ...] = ()

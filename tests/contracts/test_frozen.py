@@ -26,13 +26,13 @@ class Outer(Frozen):
         return self
 
 
-def test_a_frozen_value_stays():
+def test_a_frozen_value_cannot_be_changed():
     inner = Inner()
     with pytest.raises(ValidationError):
         inner.width = 2
 
 
-def test_an_instance_passes_through():
+def test_an_instance_is_returned_unchanged():
     outer = Outer(channels=1)
     assert validate(Outer, outer, "x") is outer
     assert validate(Outer, {"channels": 2}, "x").channels == 2
@@ -51,18 +51,18 @@ def test_an_instance_passes_through():
         (3, "'value': Input should be a valid dictionary"),
     ],
 )
-def test_faults_are_listed_in_one_line(values, message):
+def test_all_errors_are_listed_in_one_line(values, message):
     with pytest.raises(InvalidConfigError, match=message) as caught:
         validate(Outer, values, "outer")
     assert "\n" not in str(caught.value)
 
 
-def test_the_type_of_the_error_is_the_callers():
+def test_the_caller_chooses_the_error_type():
     with pytest.raises(ModelFileError):
         validate(Outer, {}, "file", ModelFileError)
 
 
-def test_a_long_value_is_cut():
+def test_long_values_are_shortened():
     with pytest.raises(InvalidConfigError) as caught:
         validate(Outer, {"channels": "x" * 10_000}, "outer")
     assert len(str(caught.value)) < 300
@@ -76,7 +76,7 @@ def test_a_long_value_is_cut():
         ("zzz", [], "There are none."),
     ],
 )
-def test_suggestions(name, known, message):
+def test_misspelt_names_get_a_suggestion(name, known, message):
     assert suggestion(name, known) == message
 
 
@@ -103,14 +103,14 @@ class Melody(Frozen):
         ({"notes": [{"pitch": 1}], "voices": {"Note": {}}}, "the field 'voices.Note.pitch' is"),
     ],
 )
-def test_faults_of_a_union_are_those_of_the_nearest_type(values, message):
+def test_errors_of_a_union_are_those_of_the_nearest_type(values, message):
     with pytest.raises(InvalidConfigError) as fault:
         validate(Melody, values, "melody")
     assert str(fault.value).startswith(f"melody: {message}")
     assert ";" not in str(fault.value)
 
 
-def test_faults_of_a_union_without_a_nearest_type_are_those_of_all():
+def test_errors_of_a_union_without_a_nearest_type_are_those_of_all():
     with pytest.raises(InvalidConfigError) as fault:
         validate(Melody, {"notes": 3}, "melody")
     assert "'notes': Input should be a valid list" in str(fault.value)

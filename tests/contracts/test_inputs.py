@@ -47,7 +47,7 @@ def test_a_schema_has_the_formats_of_boxes_and_colors():
         ("left", "'box'"),
     ],
 )
-def test_values_that_are_no_box(value, message):
+def test_invalid_boxes_are_refused(value, message):
     with pytest.raises(InvalidInputError, match=message):
         read(box=value)
 
@@ -56,12 +56,12 @@ def test_values_that_are_no_box(value, message):
     ("value", "read_as"),
     [("red", "#ff0000"), ("#0f0", "#00ff00"), ("#0000ff", "#0000ff"), ("rgb(1,2,3)", "#010203")],
 )
-def test_colors(value, read_as):
+def test_colors_are_normalized(value, read_as):
     assert read(color=value).color == read_as
 
 
 @pytest.mark.parametrize("value", ["reddish", "#12", 3, None, ""])
-def test_values_that_are_no_color(value):
+def test_invalid_colors_are_refused(value):
     with pytest.raises(InvalidInputError, match="a color is '#rrggbb' or a CSS name"):
         read(color=value)
 
@@ -97,7 +97,7 @@ def test_a_value_without_a_field_name_fills_the_one_required_field():
         (One, None, "'text': Input should be a valid string"),
     ],
 )
-def test_inputs_that_do_not_fit(model, value, message):
+def test_invalid_inputs_are_refused(model, value, message):
     with pytest.raises(InvalidInputError, match=message):
         read_input(model, value, "pair")
 

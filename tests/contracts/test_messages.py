@@ -18,5 +18,5 @@ from latelier.contracts.messages import pip_install
         ),
     ],
 )
-def test_the_command_that_installs_a_plugin(arguments, keywords, message):
+def test_pip_commands_install_the_plugin(arguments, keywords, message):
     assert pip_install(*arguments, **keywords) == message

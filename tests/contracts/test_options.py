@@ -67,7 +67,7 @@ def test_an_option_without_a_default_is_required():
         read_options(needy, {}, "x")
 
 
-def test_annotations_for_type_checkers_only_do_no_harm(site):
+def test_annotations_for_type_checkers_are_ignored(site):
     (site.folder / "late_annotations.py").write_text(LATE)
     import late_annotations
 
@@ -76,7 +76,7 @@ def test_annotations_for_type_checkers_only_do_no_harm(site):
         read_options(late_annotations.late, {"eta": 2}, "x")
 
 
-def test_bound_defaults_are_those_of_the_options():
+def test_bound_defaults_replace_the_defaults():
     bound = bind(sampler, {"eta": 0.5})
     assert bound.__name__ == "sampler"
     assert options_model(bound).model_json_schema()["properties"]["eta"]["default"] == 0.5

@@ -22,7 +22,7 @@ from latelier.contracts.sigma_grid import SigmaGrid
         ([1.1, 0.0], "flow", "'flow' frame lie between 0 and 1, not 0 and 1.1"),
     ],
 )
-def test_what_is_no_grid(sigmas, frame, message):
+def test_invalid_grid(sigmas, frame, message):
     with pytest.raises(InvalidInputError, match=message):
         SigmaGrid(sigmas, frame)
 
@@ -42,7 +42,7 @@ def test_it_is_a_sequence_of_its_sigmas():
 
 
 @pytest.mark.parametrize(("frame", "alpha"), [("ve", 1.0), ("flow", 0.75)])
-def test_alpha_and_half_log_snr(frame, alpha):
+def test_alpha_and_half_log_snr_equal_their_formulas(frame, alpha):
     grid = SigmaGrid((0.5, 0.25, 0.0), frame)
     assert grid.alpha(0.25) == alpha
     assert grid.half_log_snr(0.25) == pytest.approx(math.log(alpha / 0.25))
@@ -63,6 +63,6 @@ def test_sigma_at_undoes_half_log_snr(frame, sigma):
     )
 
 
-def test_where_pure_noise_lies():
+def test_pure_noise_is_located_per_frame():
     assert frames.sigma_at("flow", -math.inf) == 1
     assert frames.sigma_at("ve", -math.inf) == math.inf

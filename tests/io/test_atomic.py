@@ -30,7 +30,7 @@ def names(folder):
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("exists", [True, False])
-def test_a_failure_leaves_the_file_as_it_was(tmp_path, error, exists):
+def test_a_failure_does_not_change_the_file(tmp_path, error, exists):
     path = tmp_path / "file"
     if exists:
         path.write_text("old")
@@ -56,7 +56,7 @@ def test_concurrent_writers_use_different_temporary_files(tmp_path):
     assert names(tmp_path) == ["file"]
 
 
-def test_a_replaced_file_keeps_its_mode_and_a_link_still_leads_to_it(tmp_path):
+def test_a_replaced_file_keeps_its_mode_and_links(tmp_path):
     path, link = tmp_path / "file", tmp_path / "link"
     path.write_text("old")
     path.chmod(0o600)
@@ -69,7 +69,7 @@ def test_a_replaced_file_keeps_its_mode_and_a_link_still_leads_to_it(tmp_path):
 
 
 @pytest.mark.parametrize("write_to", [write, fill])
-def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path, write_to):
+def test_a_file_name_may_have_the_maximal_length(tmp_path, write_to):
     path = tmp_path / ("n" * os.pathconf(tmp_path, "PC_NAME_MAX"))
     write_to(path, "old")
     write_to(path, "new")
@@ -77,7 +77,7 @@ def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path, write_to):
 
 
 @pytest.mark.parametrize("write_to", [write, fill])
-def test_what_exists_is_not_replaced_unless_allowed(tmp_path, write_to):
+def test_existing_files_are_replaced_only_on_request(tmp_path, write_to):
     path = tmp_path / "path"
     path.write_text("precious")
     with pytest.raises(FileExistsError):
@@ -126,7 +126,7 @@ def test_a_folder_that_appears_meanwhile_is_not_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_a_failure_leaves_the_folder_as_it_was(tmp_path, error):
+def test_a_failure_does_not_change_the_folder(tmp_path, error):
     path = tmp_path / "folder"
     fill(path, "old")
 
@@ -141,7 +141,7 @@ def test_a_failure_leaves_the_folder_as_it_was(tmp_path, error):
     assert names(tmp_path) == ["folder"]
 
 
-def test_a_folder_replaces_a_folder_a_file_and_what_a_link_leads_to(tmp_path):
+def test_a_folder_replaces_a_folder_a_file_and_a_link_target(tmp_path):
     folder, file, link = tmp_path / "folder", tmp_path / "file", tmp_path / "link"
     fill(folder, "old")
     file.touch()
@@ -166,7 +166,7 @@ def test_a_file_replaces_neither_a_folder_nor_a_device(tmp_path):
 
 
 @pytest.mark.parametrize("write_to", [write, fill])
-def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch, write_to):
+def test_a_full_disk_leaves_no_partial_file(tmp_path, monkeypatch, write_to):
     path = tmp_path / "path"
     write_to(path, "old")
 
@@ -197,7 +197,7 @@ def test_everything_is_flushed_before_it_is_renamed(tmp_path, monkeypatch):
     assert parent == str(tmp_path)
 
 
-def test_bytes_and_their_hash(tmp_path):
+def test_hashes_of_bytes_and_files_match(tmp_path):
     path = tmp_path / "new" / "folder" / "file"
     sha256 = write_bytes(path, b"content")
     assert path.read_bytes() == b"content"
@@ -205,7 +205,7 @@ def test_bytes_and_their_hash(tmp_path):
     assert names(path.parent) == ["file"]
 
 
-def test_json_is_readable(tmp_path):
+def test_json_is_indented(tmp_path):
     write_json(tmp_path / "a.json", {"name": "é", "n": [1]})
     text = (tmp_path / "a.json").read_text(encoding="utf-8")
     assert "é" in text
@@ -213,7 +213,7 @@ def test_json_is_readable(tmp_path):
     assert json.loads(text) == {"name": "é", "n": [1]}
 
 
-def test_a_value_without_a_form_in_json_writes_nothing(tmp_path):
+def test_a_value_without_json_form_writes_nothing(tmp_path):
     with pytest.raises(TypeError):
         write_json(tmp_path / "a.json", {"not": object()})
     assert names(tmp_path) == []

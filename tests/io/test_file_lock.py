@@ -27,7 +27,7 @@ def start(folder):
     )
 
 
-def test_another_process_waits_and_a_dead_one_does_not_hold_it(tmp_path):
+def test_other_processes_wait_and_dead_ones_release_the_lock(tmp_path):
     folder = tmp_path / "new"
     with hold_lock(folder):
         other = start(folder)

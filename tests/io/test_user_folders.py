@@ -20,7 +20,7 @@ def homeless(monkeypatch):
     monkeypatch.setattr(pwd, "getpwuid", find_none)
 
 
-def test_the_environment_names_them(tmp_path, monkeypatch):
+def test_environment_variables_name_the_folders(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert config_folder() == tmp_path / "config" / "latelier"
@@ -40,14 +40,14 @@ def test_without_a_home_there_is_no_configuration_and_caches_are_temporary(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_cache_that_cannot_be_made_is_temporary(tmp_path, monkeypatch):
+def test_an_uncreatable_cache_is_replaced_by_a_temporary_one(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     (cache_folder("weights") / "file").touch()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="a superuser writes anywhere")
-def test_a_cache_that_cannot_be_written_is_temporary(tmp_path, monkeypatch):
+def test_an_unwritable_cache_is_replaced_by_a_temporary_one(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (tmp_path / "latelier" / "weights").mkdir(parents=True, mode=0o500)
     (cache_folder("weights") / "file").touch()

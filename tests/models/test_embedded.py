@@ -27,7 +27,7 @@ def test_the_embedded_models_stay_small():
     assert max(sizes.values()) <= 16 * 2**20
 
 
-def test_it_makes_the_size_it_was_trained_on(pipe):
+def test_the_default_size_is_the_trained_size(pipe):
     picture = pipe.generate(prompt="a red apple on a blue background", seed=7, steps=4)[0]
     assert picture.image.size == (64, 64)
     assert picture.seed == 7
@@ -39,7 +39,7 @@ def test_text_and_class_both_change_the_picture(pipe):
     assert len(hashes) == len(options)
 
 
-def test_a_class_has_the_name_of_its_pictogram(pipe):
+def test_classes_have_the_names_of_their_emoji(pipe):
     names = [glyph.name for glyph in vocabulary("basic")]
     assert pipe.conditioners["class_label"].vocabulary() == tuple(names)
     label = pipe.input_schemas()["class_label"]["properties"]["label"]
@@ -51,7 +51,7 @@ def test_a_class_has_the_name_of_its_pictogram(pipe):
     assert len(hashes) == 1
 
 
-def test_every_word_of_its_captions_is_known(pipe):
+def test_every_word_of_the_captions_is_known(pipe):
     text = pipe.conditioners["text"]
     scenes = EmojiScenes(seed=11)
     for index in range(40):
@@ -60,7 +60,7 @@ def test_every_word_of_its_captions_is_known(pipe):
         assert text.check(Text(text=glyph.name)) == ()
 
 
-def test_it_warns_of_words_that_it_does_not_know(pipe):
+def test_unknown_words_get_a_warning(pipe):
     (message,) = pipe.conditioners["text"].check(Text(text="two dogs"))
     assert "'two', 'dogs' (nearest: 'dog'" in message
 
@@ -72,7 +72,7 @@ def test_a_named_background_is_drawn(pipe):
     assert [max(range(3), key=corner.__getitem__) for corner in corners] == [0, 1, 2]
 
 
-def test_a_picture_of_it_is_replayed_to_the_same_bits(pipe, tmp_path: Path):
+def test_a_picture_is_replayed_to_the_same_bits(pipe, tmp_path: Path):
     path = tmp_path / "cat.png"
     pipe.generate(prompt="a cat", seed=3, steps=3)[0].save(path)
     assert replay(path).verdict == "identical"

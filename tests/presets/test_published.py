@@ -57,14 +57,14 @@ def preset(request):
     return read_preset(request.param)
 
 
-def test_the_parameter_count_of_each_part_is_right(preset, with_clip):
+def test_the_parameter_count_of_each_part_matches(preset, with_clip):
     for place, part in preset.parts().items():
         with torch.device("meta"):
             module = with_clip.registry(kind_of(place)).build(*part.piece)
         assert sum(p.numel() for p in module.parameters()) == part.parameters, place
 
 
-def test_the_totals_are_the_published_ones():
+def test_total_parameter_counts_match_the_publications():
     models = {name: read_preset(name) for name in preset_names()}
     found = {name: each.denoiser.parameters for name, each in models.items() if each.denoiser}
     assert found == UNETS
@@ -73,7 +73,7 @@ def test_the_totals_are_the_published_ones():
         assert encoder.parameters == total - vocabulary * (width + 1)
 
 
-def test_the_parts_fit_together(preset, with_clip):
+def test_the_parts_are_compatible(preset, with_clip):
     if preset.denoiser is None:
         return
     configs = {
@@ -87,12 +87,12 @@ def test_the_parts_fit_together(preset, with_clip):
     assert all(side % multiple == 0 for side in Defaults.model_validate(preset.defaults).size)
 
 
-def test_each_is_described(preset):
+def test_every_preset_has_a_description(preset):
     assert re.fullmatch(r"[A-Z].*\.", preset.description)
     assert preset.task
 
 
-def test_the_table_of_models_is_right():
+def test_the_table_of_models_matches_the_presets():
     rows = {row[0]: row[1:] for row in re.findall(ROW, TABLE, re.MULTILINE)}
     assert rows.keys() == set(preset_names())
     for name, (middle, counts) in rows.items():
@@ -104,7 +104,7 @@ def test_the_table_of_models_is_right():
         assert preset.denoiser is None or f"| {preset.task} |" in middle, name
 
 
-def test_reading_them_imports_no_torch():
+def test_reading_presets_imports_no_torch():
     code = (
         "import sys\n"
         "from latelier.presets import preset_names, read_preset\n"

@@ -25,7 +25,7 @@ def written(tmp_path):
     return write
 
 
-def test_a_file_of_ones_own(written):
+def test_a_user_file_is_read(written):
     found = read_preset(written(MODEL))
     assert found.first_stage.id == "latelier/autoencoder_kl"
     assert found.first_stage.config["scale_factor"] == 0.5
@@ -34,7 +34,7 @@ def test_a_file_of_ones_own(written):
     assert found.parameters is None
 
 
-def test_changing_a_preset_leaves_it_as_it_was(written):
+def test_presets_are_not_shared_between_callers(written):
     read_preset(written(MODEL))
     assert "scale_factor" not in read_preset("kl-f8").first_stage.config
 
@@ -71,13 +71,13 @@ def test_an_unknown_name_gets_the_nearest_as_a_hint():
         ("- a", "expected a mapping"),
     ],
 )
-def test_a_wrong_file(written, text, why):
+def test_an_invalid_file_is_an_error(written, text, why):
     with pytest.raises((InvalidConfigError, UnknownNameError)) as caught:
         read_preset(written(text))
     assert why in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(InvalidConfigError, match=r"none\.yaml: not found"):
         read_preset(tmp_path / "none.yaml")

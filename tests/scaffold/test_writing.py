@@ -53,14 +53,14 @@ def written(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_passes_the_kit_untouched(kind, written):
+def test_a_new_plugin_passes_the_conformance_kit(kind, written):
     done = run(written[kind], "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
     assert "failed" not in done.stdout
 
 
-def test_it_is_clean_whatever_the_length_of_its_name(tmp_path):
+def test_a_new_plugin_passes_ruff_for_every_name_length(tmp_path):
     assert len(NAMES[-1]) == MAX_NAME_LENGTH
     for name in NAMES:
         for kind in KINDS:
@@ -70,7 +70,7 @@ def test_it_is_clean_whatever_the_length_of_its_name(tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_it_is_typed(written):
+def test_a_new_plugin_passes_mypy(written):
     packages = [path.parent for folder in written.values() for path in folder.glob("*/py.typed")]
     done = run(packages[0].parent, "-m", "mypy", "--strict", *map(str, packages))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -81,7 +81,7 @@ def blocks_of(folder, language):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "adapter"])
-def test_the_python_of_its_readme_runs(kind, written):
+def test_the_python_of_the_readme_runs(kind, written):
     for block in blocks_of(written[kind], "python"):
         done = run(written[kind], "-c", f"{block}\nprint(picture.image.size)")
         assert done.returncode == 0, done.stderr
@@ -89,7 +89,7 @@ def test_the_python_of_its_readme_runs(kind, written):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_commands_of_its_readme_run(kind, written):
+def test_the_commands_of_the_readme_run(kind, written):
     commands = [line for each in blocks_of(written[kind], "console") for line in each.splitlines()]
     others = [line.split(" ")[0] for line in commands if not line.startswith("latelier ")]
     assert others == ["pip", "pip", "pytest", "python"]
@@ -100,13 +100,13 @@ def test_the_commands_of_its_readme_run(kind, written):
             assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
 
-def test_the_development_extra_has_what_its_readme_calls(written):
+def test_the_development_extra_has_the_tools_of_the_readme(written):
     project = tomllib.loads((written["sampler"] / "pyproject.toml").read_text())["project"]
     extra = " ".join(project["optional-dependencies"]["dev"])
     assert all(each in extra for each in ("build", "latelier[testing]", "mypy", "ruff"))
 
 
-def test_an_adapter_is_trained_used_and_registered_as_its_readme_says(tmp_path):
+def test_an_adapter_is_trained_used_and_registered_as_documented(tmp_path):
     folder = install(write_plugin("brightness", "adapter", tmp_path, "Ada"))
     training = folder / "training.yaml"
     config = yaml.safe_load(training.read_text()) | {"steps": 2, "batch_size": 2}
@@ -124,7 +124,7 @@ def test_an_adapter_is_trained_used_and_registered_as_its_readme_says(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_what_it_is_called(tmp_path):
+def test_folder_package_and_files_have_their_names(tmp_path):
     folder = write_plugin("latelier-warm_tone", "conditioner", tmp_path / "new", "Ada")
     assert folder == tmp_path / "new" / "latelier-warm-tone"
     assert "Copyright (c) " in (folder / "LICENSE").read_text()
@@ -140,20 +140,20 @@ def test_what_it_is_called(tmp_path):
 @pytest.mark.parametrize(
     "name", ["", "Palette", "pal ette", "../palette", "9lives", "class", "a--b", "a" * 31]
 )
-def test_an_invalid_name(name, tmp_path):
+def test_invalid_names_are_refused(name, tmp_path):
     with pytest.raises(InvalidInputError, match=r"invalid name .*: expected at most 30 lower-case"):
         write_plugin(name, "sampler", tmp_path, "Ada")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["torch", "latelier-pairwise"])
-def test_a_name_that_the_code_imports(name, tmp_path):
+def test_names_of_imported_modules_are_refused(name, tmp_path):
     with pytest.raises(InvalidInputError, match="the plugin's code imports"):
         write_plugin(name, "sampler", tmp_path, "Ada")
     assert not list(tmp_path.iterdir())
 
 
-def test_nothing_is_replaced(tmp_path):
+def test_existing_folders_are_not_replaced(tmp_path):
     folder = write_plugin("palette", "sampler", tmp_path, "Ada")
     (folder / "README.md").write_text("mine")
     with pytest.raises(InvalidInputError, match="exists already; nothing was written"):

@@ -41,7 +41,7 @@ def test_every_contract_has_an_example():
         assert f"from latelier.testing import {name}" in contract.__doc__
 
 
-def test_without_pytest_there_is_one_clear_error(tmp_path):
+def test_a_missing_pytest_is_one_clear_error(tmp_path):
     (tmp_path / "pytest.py").write_text("raise ModuleNotFoundError(\"No module named 'pytest'\")")
     done = python("-c", "import latelier.testing", PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
@@ -57,14 +57,14 @@ def test_the_plugin_imports_nothing_heavy():
     assert not modules & {"torch", "pydantic", "numpy", "PIL", "latelier.kernel"}
 
 
-def test_nothing_else_in_the_core_imports_it():
+def test_no_other_module_of_the_core_imports_the_kit():
     code = "import sys, latelier.cli.support.application, latelier.pipeline; print(*sys.modules)"
     assert not any(
         name.startswith("latelier.testing") for name in python("-c", code).stdout.split()
     )
 
 
-def test_a_file_of_ten_lines_runs_it_and_reports_costs(tmp_path):
+def test_a_ten_line_file_runs_the_kit_and_reports_costs(tmp_path):
     (tmp_path / "test_published.py").write_text(AS_PUBLISHED)
     arguments = ["-p", "no:cacheprovider", "-q", str(tmp_path)]
     done = python("-m", "pytest", *arguments)
@@ -107,10 +107,10 @@ def test_a_test_class_may_have_other_attributes():
 class TestBoxes:
     LAYOUT = Layout.model_validate({"objects": [{"label": 1, "box": [0, 0, 0.5, 0.5]}]})
 
-    def test_they_are_found_at_any_depth(self):
+    def test_boxes_are_found_at_any_depth(self):
         assert list(find_boxes(self.LAYOUT)) == [box(0, 0, 0.5, 0.5)]
 
-    def test_replacing_them_returns_another_value(self):
+    def test_replacing_boxes_returns_a_new_value(self):
         moved = replace_boxes(self.LAYOUT, box(0.5, 0, 1, 1))
         assert list(find_boxes(moved)) == [Box(x0=0.5, y0=0, x1=1, y1=1)]
         assert list(find_boxes(self.LAYOUT)) == [box(0, 0, 0.5, 0.5)]

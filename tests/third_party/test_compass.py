@@ -42,14 +42,14 @@ def run(environment, *arguments):
     return json.loads(done.stdout)
 
 
-def test_it_is_short():
+def test_the_plugin_is_short():
     files = list((SOURCE / "latelier_compass").rglob("*.py"))
     lines = [line for file in files for line in file.read_text().splitlines() if line.strip()]
     assert len(files) == 3
     assert len(lines) <= 40
 
 
-def test_it_is_what_contributing_teaches():
+def test_the_plugin_equals_the_guide_in_contributing():
     taught = re.findall(
         r"```python\n# ((?:latelier_compass|tests)/\S+)\n(.*?)```", CONTRIBUTING.read_text(), re.S
     )
@@ -61,7 +61,7 @@ def test_it_is_what_contributing_teaches():
     assert tomllib.loads(toml[1])["project"].items() <= ours["project"].items()
 
 
-def test_it_passes_the_kit(installed):
+def test_the_plugin_passes_the_conformance_kit(installed):
     test = SOURCE / "tests" / "test_conformance.py"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test)]
     done = subprocess.run(command, env=installed, capture_output=True, text=True, check=False)
@@ -94,7 +94,7 @@ print(json.dumps({
 """
 
 
-def test_it_is_discovered_described_and_validated_without_torch(installed):
+def test_the_plugin_is_described_and_validated_without_torch(installed):
     result = run(installed, "-c", DESCRIBED)
     assert result["state"] == "ok"
     assert result["components"] == ["conditioner:latelier-compass/compass"]
@@ -111,7 +111,7 @@ def test_it_is_discovered_described_and_validated_without_torch(installed):
     assert result["torch"] is False
 
 
-def test_pictures_follow_it_after_a_short_training(installed):
+def test_pictures_follow_the_direction_after_a_short_training(installed):
     """Measured: all spots within 20 degrees of what was asked; by chance half are beyond 90."""
     result = run(installed, str(HERE / "compass_training.py"))
     assert result["plugins"]["latelier-compass:compass"] == "ok"

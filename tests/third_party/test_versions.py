@@ -36,7 +36,7 @@ def with_built_ins(site):
     return Atelier(policy=Policy(), candidates=[*own, *site.candidates()], strict=True)
 
 
-def test_an_older_plugin_makes_pictures_and_its_hooks_are_called(site, compose_tiny, tiny_changes):
+def test_an_older_plugin_generates_and_its_hooks_run(site, compose_tiny, tiny_changes):
     installed(site)
     name, unet = tiny_changes()["denoiser"]
     pipeline = compose_tiny(
@@ -77,7 +77,7 @@ def test_an_older_plugin_makes_pictures_and_its_hooks_are_called(site, compose_t
         ("latelier>=99.1", "latelier.v2", "incompatible_api"),
     ],
 )
-def test_older_equal_newer_minor_newer_major(site, requires, group, state):
+def test_versions_decide_whether_a_plugin_loads(site, requires, group, state):
     installed(site, requires=requires, group=group)
     report = PluginLoader(list).load(site.candidates()[0], Policy())
     assert report.state == state, report.cause
@@ -171,7 +171,7 @@ def test_a_deprecated_keyword_works_and_warns_once():
     assert [spec.defaults for spec in kept[:3]] == [{"x": 1}, {"x": 2}, {"x": 3}]
 
 
-def test_an_author_who_makes_warnings_errors_gets_one():
+def test_deprecation_warnings_can_be_made_errors():
     hooks = next_hooks()
     deprecated_hook(SOON)(hooks.latelier_everything_over)
     late = type("Late", (), {"latelier_everything_over": hookspecs.hookimpl(lambda self: None)})
@@ -193,7 +193,7 @@ def test_the_docs_list_every_lifecycle_hook_with_its_arguments():
     }
 
 
-def test_nothing_that_is_shipped_is_deprecated_yet():
+def test_nothing_is_deprecated_yet():
     """A reminder to write the first deprecation down in docs/plugin-api.md."""
     specifications = [v for k, v in vars(hookspecs).items() if k.startswith("latelier_")]
     assert len(specifications) == 7

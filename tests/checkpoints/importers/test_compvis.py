@@ -99,7 +99,7 @@ def read(given, checkpoint):
     return it
 
 
-def test_a_file_with_its_yaml_in_the_same_folder(tmp_path, checkpoint, built_ins):
+def test_a_checkpoint_with_a_yaml_is_imported(tmp_path, checkpoint, built_ins):
     config = config_of()
     tensors = checkpoint(config)
     write_weights(tmp_path / "model.safetensors", tensors)
@@ -121,7 +121,7 @@ def test_a_file_with_its_yaml_in_the_same_folder(tmp_path, checkpoint, built_ins
     assert picture.image.size == (16, 16)
 
 
-def test_a_folder_of_a_lightning_pickle_and_a_yaml(tmp_path, checkpoint, built_ins):
+def test_a_folder_with_a_lightning_pickle_and_a_yaml_is_imported(tmp_path, checkpoint, built_ins):
     config, folder = config_of(), tmp_path / "in"
     folder.mkdir()
     tensors = checkpoint(config)
@@ -133,7 +133,7 @@ def test_a_folder_of_a_lightning_pickle_and_a_yaml(tmp_path, checkpoint, built_i
     assert torch.equal(pipe.first_stage.state_dict()["decoder.conv_out.bias"], stored)
 
 
-def test_a_first_stage_alone_becomes_a_component(tmp_path, compvis_autoencoder, drawn, built_ins):
+def test_a_single_first_stage_becomes_a_component(tmp_path, compvis_autoencoder, drawn, built_ins):
     shapes = compvis_autoencoder(FIRST_STAGE["params"])
     tensors = {name: drawn(shape) for name, shape in shapes.items()}
     extra = {"loss.logvar": torch.zeros(()), "loss.discriminator.main.0.weight": torch.zeros(2, 2)}
@@ -147,7 +147,7 @@ def test_a_first_stage_alone_becomes_a_component(tmp_path, compvis_autoencoder, 
 
 
 @pytest.mark.parametrize("use_ema", [True, False])
-def test_the_averages_of_a_first_stage_alone(compvis_autoencoder, drawn, given, use_ema):
+def test_ema_weights_of_a_single_first_stage_are_read(compvis_autoencoder, drawn, given, use_ema):
     node = deepcopy(FIRST_STAGE)
     node["target"] = "taming.models.vqgan.VQModel"
     node["params"]["ddconfig"]["double_z"] = False
@@ -165,7 +165,7 @@ def test_the_averages_of_a_first_stage_alone(compvis_autoencoder, drawn, given, 
     assert part.tensors.keys() == names.keys()
 
 
-def test_the_yaml_chooses_averages_or_plain_weights(read):
+def test_the_yaml_chooses_ema_or_plain_weights(read):
     for use_ema, prefix in ((True, "model_ema.diffusion_model"), (False, "model.diffusion_model.")):
         found, tensors = read(config_of(use_ema=use_ema))
         wanted = tensors.get(f"{prefix}out2bias", tensors.get(f"{prefix}out.2.bias"))
@@ -182,14 +182,14 @@ def without(*prefixes: str):
     return change
 
 
-def test_averages_that_do_not_belong_to_the_weights(read):
+def test_ema_weights_that_do_not_match_the_model_are_refused(read):
     with pytest.raises(ModelFileError, match=r"1 parameters without one \(out.2.bias\)"):
         read(config_of(), without("model_ema.diffusion_modelout2bias"))
     with pytest.raises(ModelFileError, match=r"1 averages of no parameter \(model_ema.stray\)"):
         read(config_of(), lambda tensors: tensors.update({"model_ema.stray": torch.ones(1)}))
 
 
-def test_the_checkpoints_own_scale_factor_wins(read):
+def test_the_scale_factor_of_the_checkpoint_takes_precedence(read):
     found, _ = read(config_of(scale_by_std=True, scale_factor=0.5))
     assert found.parts["first_stage"].config["scale_factor"] == 0.25
     found, _ = read(config_of(scale_factor=0.5))
@@ -218,7 +218,7 @@ TABLES = {
 
 
 @pytest.mark.parametrize(("theirs", "ours"), TABLES)
-def test_schedules_under_the_names_of_the_original(read, theirs, ours):
+def test_schedules_are_read_by_their_original_names(read, theirs, ours):
     def holding(table):
         return lambda tensors: tensors.update(betas=torch.tensor(table))
 
@@ -234,7 +234,7 @@ def test_schedules_under_the_names_of_the_original(read, theirs, ours):
     ("rows", "options", "classes", "null"),
     [(1001, {}, 1000, True), (1000, {}, 1000, False), (11, {"null_class": True}, 10, True)],
 )
-def test_the_null_class(given, checkpoint, rows, options, classes, null):
+def test_null_class_reserves_the_last_row(given, checkpoint, rows, options, classes, null):
     config = config_of()
     config["model"]["params"]["cond_stage_config"]["params"]["n_classes"] = rows
     source = given(config, checkpoint(config))
@@ -243,14 +243,14 @@ def test_the_null_class(given, checkpoint, rows, options, classes, null):
     assert (part.config["num_classes"], part.config["null_class"]) == (classes, null)
 
 
-def test_an_option_that_is_neither_true_nor_false(given, checkpoint):
+def test_a_non_boolean_option_is_refused(given, checkpoint):
     source = given(config_of(), checkpoint(config_of()))
     source.options["null_class"] = "False"
     with pytest.raises(InvalidConfigError, match="expected true or false, got 'False'"):
         CompVis().read(source)
 
 
-def test_a_yaml_that_lacks_what_is_needed(given, checkpoint):
+def test_an_incomplete_yaml_is_refused(given, checkpoint):
     tensors = checkpoint(config_of())
     for place, key in (("unet_config", "in_channels"), ("first_stage_config", "embed_dim")):
         config = config_of()
@@ -289,13 +289,13 @@ def test_missing_unexpected_and_misshapen_tensors_are_named(read, built_ins):
     assert calls == [("first_stage", (1,))]
 
 
-def test_weights_of_a_conditioner_that_has_none(read):
+def test_unexpected_conditioner_weights_are_refused(read):
     config = config_of(cond_stage_config={"target": "torch.nn.Identity"})
     with pytest.raises(ModelFileError, match=r"1 unexpected \(cond_stage_model\.w\)"):
         read(config, lambda t: t.update({"cond_stage_model.w": t["betas"]}))
 
 
-def test_what_belongs_to_no_part_is_named(read):
+def test_unused_tensors_are_named(read):
     with pytest.raises(ModelFileError, match=r"2 unexpected \(control.a, control.b\)"):
         read(config_of(), lambda t: t.update({"control.b": t["betas"], "control.a": t["betas"]}))
 
@@ -316,13 +316,13 @@ def test_what_belongs_to_no_part_is_named(read):
         ({"conditioning_key": "adm"}, "conditioning_key 'adm'"),
     ],
 )
-def test_a_yaml_with_something_unsupported(read, given, checkpoint, change, why):
+def test_unsupported_yaml_settings_are_refused(read, given, checkpoint, change, why):
     tensors = checkpoint(config_of())
     with pytest.raises(InvalidConfigError, match=why):
         CompVis().read(given(config_of(**change), tensors))
 
 
-def test_an_unknown_model_class_is_read_for_its_numbers(given, checkpoint):
+def test_an_unknown_model_class_is_read_by_its_parameters(given, checkpoint):
     config = config_of()
     config["model"]["target"] = "my.fork.EvenBetterDiffusion"
     found = CompVis().read(given(config, checkpoint(config_of())))
@@ -331,7 +331,7 @@ def test_an_unknown_model_class_is_read_for_its_numbers(given, checkpoint):
         CompVis().read(given({"model": {"target": "a.Thing"}}, {}))
 
 
-def test_nothing_of_a_yaml_is_imported_or_made(tmp_path, built_ins):
+def test_classes_named_by_a_yaml_are_not_imported(tmp_path, built_ins):
     marker = tmp_path / "ran"
     (tmp_path / "w.ckpt").write_bytes(b"PK\x03\x04")
     (tmp_path / "w.yaml").write_text(f"model: !!python/object/apply:os.system ['touch {marker}']")
@@ -349,7 +349,7 @@ def test_a_file_that_holds_no_weights(tmp_path, built_ins):
         import_model(tmp_path / "w.ckpt", tmp_path / "out", atelier=built_ins)
 
 
-def test_sixteen_bits_are_widened(read, built_ins):
+def test_sixteen_bit_weights_become_float32(read, built_ins):
     def narrow(tensors):
         for name, tensor in tensors.items():
             if name.startswith("first_stage_model."):
@@ -362,7 +362,7 @@ def test_sixteen_bits_are_widened(read, built_ins):
     assert torch.equal(state["decoder.conv_in.weight"], stored.float())
 
 
-def test_attentions_may_be_stored_as_linear_layers(read, built_ins):
+def test_attention_stored_as_linear_layers_is_imported(read, built_ins):
     def flat(tensors):
         for name, tensor in tensors.items():
             if ".attn_1." in name and tensor.ndim == 4:
@@ -372,7 +372,7 @@ def test_attentions_may_be_stored_as_linear_layers(read, built_ins):
     build_part("first_stage", found.parts["first_stage"], built_ins)
 
 
-def test_the_new_attention_order_becomes_the_old(read):
+def test_the_new_attention_order_is_converted(read):
     plain = {**UNCONDITIONAL, "use_ema": False}
     old, tensors = read(config_of(**plain))
     new_config = deepcopy(plain)
@@ -389,7 +389,9 @@ def test_the_new_attention_order_becomes_the_old(read):
     assert torch.equal(new.parts["denoiser"].tensors[name], old.parts["denoiser"].tensors[name])
 
 
-def test_a_destination_is_whole_or_not_there(tmp_path, checkpoint, built_ins, monkeypatch):
+def test_the_destination_is_written_completely_or_not_at_all(
+    tmp_path, checkpoint, built_ins, monkeypatch
+):
     config = config_of()
     write_weights(tmp_path / "w.ckpt", checkpoint(config))
     (tmp_path / "w.yaml").write_text(yaml.safe_dump(config))
@@ -417,7 +419,7 @@ def test_a_destination_is_whole_or_not_there(tmp_path, checkpoint, built_ins, mo
     assert not (tmp_path / "there" / "precious").exists()
 
 
-def test_unknown_options_and_importers(tmp_path, checkpoint, built_ins):
+def test_unknown_options_and_importers_are_refused(tmp_path, checkpoint, built_ins):
     write_weights(tmp_path / "w.ckpt", {"w": torch.ones(1)})
     for options, why in (
         ({}, "is of an unknown format"),
@@ -429,7 +431,7 @@ def test_unknown_options_and_importers(tmp_path, checkpoint, built_ins):
             import_model(tmp_path / "w.ckpt", tmp_path / "out", atelier=built_ins, **options)
 
 
-def test_a_model_of_pixels(given, compvis_checkpoint, drawn):
+def test_a_pixel_space_model_is_imported(given, compvis_checkpoint, drawn):
     config = config_of(**UNCONDITIONAL, use_ema=False)
     tensors = compvis_checkpoint(config, drawn)
     without("first_stage_model.")(tensors)
@@ -497,7 +499,7 @@ def with_labels(tensors, rows=5):
     tensors["model_ema.diffusion_modellabel_embweight"] = average
 
 
-def test_a_unet_with_a_table_of_classes(read, built_ins):
+def test_a_unet_with_a_class_embedding_is_imported(read, built_ins):
     found, tensors = read(config_of(**LABELLED), with_labels)
     part = found.parts["conditioners.class_label"]
     average = tensors["model_ema.diffusion_modellabel_embweight"]
@@ -526,12 +528,12 @@ def test_a_unet_with_a_table_of_classes(read, built_ins):
         ({"cond_stage_config": "__is_unconditional__"}, 5, InvalidConfigError, "num_classes: 5"),
     ],
 )
-def test_a_table_of_classes_that_nothing_uses(read, changes, rows, error, why):
+def test_an_unused_class_embedding_is_refused(read, changes, rows, error, why):
     with pytest.raises(error, match=why):
         read(config_of(**{**LABELLED, **changes}), lambda tensors: with_labels(tensors, rows))
 
 
-def test_a_table_of_classes_that_the_yaml_does_not_name(given, checkpoint, built_ins):
+def test_a_class_embedding_missing_from_the_yaml_is_refused(given, checkpoint, built_ins):
     config = config_of()
     tensors = checkpoint(config)
     with_labels(tensors)
@@ -540,7 +542,7 @@ def test_a_table_of_classes_that_the_yaml_does_not_name(given, checkpoint, built
         build_part("denoiser", found.parts["denoiser"], built_ins)
 
 
-def test_a_vocabulary_in_one_file(tmp_path, read, built_ins):
+def test_a_vocabulary_in_one_file_is_read(tmp_path, read, built_ins):
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "cat", "##s"]
     ids = {word: number for number, word in enumerate(words)}
     params = {"n_embed": 16, "n_layer": 1, "vocab_size": 7, "use_tokenizer": True}
@@ -581,14 +583,14 @@ def test_a_schedule_rounded_to_any_precision_is_the_same(dtype, schedule):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("change", [{"linear_end": 0.0125}, {"linear_start": 0.0009}])
-def test_another_schedule_is_noticed_in_any_precision(dtype, change):
+def test_a_different_schedule_is_detected_in_any_precision(dtype, change):
     params = {"linear_start": 0.00085, "linear_end": 0.012}
     table = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     with pytest.raises(ModelFileError, match="the noise schedule of the weights"):
         process_of({**params, **change}, table.to(dtype))
 
 
-def test_stray_tensors_pass_by_request_and_are_noted(given, checkpoint):
+def test_unexpected_tensors_are_ignored_on_request_and_reported(given, checkpoint):
     config = config_of()
     tensors = checkpoint(config) | {"embedding_manager.weight": torch.zeros(2)}
     with pytest.raises(ModelFileError, match=r"1 unexpected \(embedding_manager\.weight\)"):

@@ -92,7 +92,9 @@ def relative(found: Tensor, wanted: Tensor) -> float:
     ],
     ids=["as SD 1", "as SD 2"],
 )
-def test_the_unet(compvis_checkpoint, given, drawn, built_ins, context, ours, theirs):
+def test_the_unet_equals_the_original(
+    compvis_checkpoint, given, drawn, built_ins, context, ours, theirs
+):
     config = config_of(context, **ours)
     tensors = compvis_checkpoint(config, drawn)
     found = CompVis().read(given(config, tensors))
@@ -104,7 +106,7 @@ def test_the_unet(compvis_checkpoint, given, drawn, built_ins, context, ours, th
         assert relative(model(x, t, condition), reference(x, t, tokens).sample) < 1e-4
 
 
-def test_the_first_stage(compvis_checkpoint, given, drawn, built_ins):
+def test_the_first_stage_equals_the_original(compvis_checkpoint, given, drawn, built_ins):
     config = config_of(24, num_heads=4)
     tensors = compvis_checkpoint(config, drawn)
     found = CompVis().read(given(config, tensors))

@@ -133,7 +133,7 @@ CROSS = {
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_unets_without_a_context(imported, name):
+def test_unets_without_a_context_are_imported(imported, name):
     theirs = plain_unet(**PLAIN[name])
     ours = imported(theirs, "denoiser")
     x, t = noise(2, 3, 8, 8), torch.tensor([3.0, 800.0])
@@ -142,7 +142,7 @@ def test_unets_without_a_context(imported, name):
 
 
 @pytest.mark.parametrize("name", CROSS)
-def test_unets_with_a_context(imported, name):
+def test_unets_with_a_context_are_imported(imported, name):
     theirs = cross_unet(**CROSS[name])
     ours = imported(theirs, "denoiser")
     x, t, context = noise(2, 4, 8, 8), torch.tensor([3.0, 800.0]), noise(2, 5, 24)
@@ -156,7 +156,7 @@ def test_unets_with_a_context(imported, name):
     [((32, 64, 64), False, 3), ((32, 32, 64, 64), False, 4), ((32, 32, 32, 64, 64), True, 16)],
     ids=["f4", "f8", "f16"],
 )
-def test_autoencoders_of_a_gaussian(imported, widths, attends, latents):
+def test_kl_autoencoders_are_imported(imported, widths, attends, latents):
     theirs = autoencoder("AutoencoderKL", widths, attends, latent_channels=latents)
     ours = imported(theirs, "first_stage")
     scale = theirs.config.scaling_factor
@@ -168,7 +168,7 @@ def test_autoencoders_of_a_gaussian(imported, widths, attends, latents):
 
 
 @pytest.mark.parametrize("attends", [True, False])
-def test_autoencoders_of_codes(imported, attends):
+def test_vq_autoencoders_are_imported(imported, attends):
     theirs = autoencoder("VQModel", (32, 64, 64), attends, num_vq_embeddings=50, scaling_factor=1.0)
     ours = imported(theirs, "first_stage")
     images, z = noise(1, 3, 16, 16), noise(1, 3, 8, 8)
@@ -177,7 +177,7 @@ def test_autoencoders_of_codes(imported, attends):
         assert relative(ours.decode(z), theirs.decode(z).sample) < 1e-4
 
 
-def test_an_autoencoder_without_attention(imported):
+def test_an_autoencoder_without_attention_is_imported(imported):
     theirs = autoencoder("VQModel", (32, 64), mid_block_add_attention=False, scaling_factor=1.0)
     ours = imported(theirs, "first_stage")
     assert ours.config.attn_type == "none"
@@ -186,7 +186,7 @@ def test_an_autoencoder_without_attention(imported):
         assert relative(ours.decode(z), theirs.decode(z).sample) < 1e-4
 
 
-def test_tiny_autoencoders(imported):
+def test_tiny_autoencoders_are_imported(imported):
     theirs = randomised(diffusers.AutoencoderTiny(num_encoder_blocks=(1, 1, 1, 1)))
     ours = imported(theirs, "first_stage")
     images, z = noise(1, 3, 32, 32).clamp(-1, 1), noise(1, 4, 4, 4)
@@ -205,7 +205,7 @@ TRAVELLERS = {
 
 
 @pytest.mark.parametrize("name", TRAVELLERS)
-def test_what_is_exported_is_the_same_bit_for_bit(travelled, name):
+def test_export_and_import_preserve_every_bit(travelled, name):
     model = TRAVELLERS[name]()
     back = travelled(model)
     state, wanted = back.state_dict(), model.state_dict()
@@ -221,7 +221,7 @@ def test_what_is_exported_is_the_same_bit_for_bit(travelled, name):
 
 
 @pytest.mark.parametrize("save", [{"safe_serialization": False}, {"max_shard_size": "20KB"}])
-def test_weights_as_a_pickle_or_in_shards(imported, save, monkeypatch):
+def test_pickled_and_sharded_weights_are_read(imported, save, monkeypatch):
     from latelier.checkpoints.pickles import copies, worker
 
     monkeypatch.setattr(copies, "convert_in_subprocess", worker.convert)
@@ -231,7 +231,7 @@ def test_weights_as_a_pickle_or_in_shards(imported, save, monkeypatch):
     assert torch.equal(ours.state_dict()["input_blocks.0.0.weight"], wanted)
 
 
-def test_attentions_under_their_former_names(imported, tmp_path):
+def test_former_attention_names_are_read(imported, tmp_path):
     from safetensors.torch import load_file, save_file
 
     theirs = autoencoder("AutoencoderKL", (32, 64))
@@ -270,7 +270,7 @@ def pipeline_folder(folder: Path, scheduler: Any = None) -> Path:
     return folder
 
 
-def test_a_pipeline(tmp_path, built_ins):
+def test_a_pipeline_is_imported(tmp_path, built_ins):
     folder = pipeline_folder(tmp_path / "theirs")
     report = import_model(folder, tmp_path / "ours", atelier=built_ins)
     assert (report.importer, report.standalone_kind) == ("latelier/diffusers", None)
@@ -294,7 +294,7 @@ def test_a_pipeline(tmp_path, built_ins):
 
 
 @pytest.mark.parametrize(("kind", "scale"), [("VQModel", 1.0), ("AutoencoderKL", 0.18215)])
-def test_a_first_stage_without_a_scaling_factor(tmp_path, built_ins, kind, scale):
+def test_a_first_stage_without_a_scaling_factor_is_an_error(tmp_path, built_ins, kind, scale):
     folder = pipeline_folder(tmp_path / "theirs")
     autoencoder(kind, (32, 64), latent_channels=4).save_pretrained(folder / "vae")
     config = folder / "vae" / "config.json"
@@ -307,7 +307,7 @@ def test_a_first_stage_without_a_scaling_factor(tmp_path, built_ins, kind, scale
     assert any("latents are not scaled" in note for note in report.notes) == (scale == 1)
 
 
-def test_what_diffusers_has_no_equivalent_of(tiny, tmp_path, built_ins):
+def test_parts_without_equivalent_are_not_exported(tiny, tmp_path, built_ins):
     tiny.save(tmp_path / "ours")
     with pytest.raises(CompatibilityError, match="the process 'rectified_flow' cannot"):
         export_model(tmp_path / "ours", tmp_path / "back", atelier=built_ins)
@@ -398,7 +398,7 @@ def test_the_schedule_chooses_the_same_training_steps(spacing, offset, built_ins
         ("scheduler/scheduler_config.json", ('"leading"', '"lagging"'), "timestep_spacing 'lag"),
     ],
 )
-def test_configurations_with_something_unsupported(tmp_path, built_ins, file, change, why):
+def test_unsupported_configurations_are_refused(tmp_path, built_ins, file, change, why):
     folder = pipeline_folder(tmp_path / "theirs")
     text = (folder / file).read_text()
     assert change[0] in text
@@ -407,7 +407,7 @@ def test_configurations_with_something_unsupported(tmp_path, built_ins, file, ch
         import_model(folder, tmp_path / "ours", atelier=built_ins)
 
 
-def test_folders_that_are_not_whole(tmp_path, built_ins):
+def test_incomplete_folders_are_refused(tmp_path, built_ins):
     folder = pipeline_folder(tmp_path / "theirs")
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
     weights.rename(tmp_path / "w")
@@ -420,7 +420,7 @@ def test_folders_that_are_not_whole(tmp_path, built_ins):
         import_model(folder, tmp_path / "ours", atelier=built_ins)
 
 
-def test_the_papers_text_encoder(tmp_path, built_ins):
+def test_the_text_encoder_of_the_paper_is_imported(tmp_path, built_ins):
     from diffusers.pipelines.latent_diffusion.pipeline_latent_diffusion import (
         LDMBertConfig,
         LDMBertModel,
@@ -491,7 +491,7 @@ def stable_diffusion_folder(folder: Path, padding: str) -> tuple[Path, Any]:
 
 
 @pytest.mark.parametrize(("padding", "id_"), [("!", 0), ("<|endoftext|>", 18)])
-def test_stable_diffusion(tmp_path, with_clip, padding, id_):
+def test_stable_diffusion_is_imported(tmp_path, with_clip, padding, id_):
     folder, encoder = stable_diffusion_folder(tmp_path / "theirs", padding)
     report = import_model(folder, tmp_path / "ours", atelier=with_clip)
     assert report.components["conditioners.text"][0] == "latelier-transformers/clip_text"
@@ -530,7 +530,7 @@ ADDED_TOKENS = {
 
 
 @pytest.mark.parametrize("file", ADDED_TOKENS)
-def test_words_of_textual_inversion_are_used(tmp_path, with_clip, file):
+def test_tokens_of_textual_inversion_are_imported(tmp_path, with_clip, file):
     folder, encoder = stable_diffusion_folder(tmp_path / "theirs", "<|endoftext|>")
     encoder.resize_token_embeddings(21)
     encoder.save_pretrained(folder / "text_encoder")
@@ -547,7 +547,7 @@ def test_words_of_textual_inversion_are_used(tmp_path, with_clip, file):
     assert back.tokenizer("a <toy>").input_ids == [17, 9, 19, 18]
 
 
-def test_a_configuration_with_fewer_layers_than_the_file_is_followed(tmp_path, with_clip):
+def test_extra_layers_in_the_file_are_ignored(tmp_path, with_clip):
     folder, encoder = stable_diffusion_folder(tmp_path / "theirs", "!")
     config = folder / "text_encoder" / "config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "num_hidden_layers": 1}))
@@ -569,7 +569,7 @@ def test_a_configuration_with_more_layers_than_the_file_is_an_error(tmp_path, wi
         import_model(folder, tmp_path / "ours", atelier=with_clip)
 
 
-def test_stable_diffusion_without_the_plugin(tmp_path, built_ins):
+def test_stable_diffusion_without_the_plugin_is_an_error(tmp_path, built_ins):
     folder, _ = stable_diffusion_folder(tmp_path / "theirs", "!")
     with pytest.raises(ModelFileError, match=r"clip_text'.*: pip install ./plugins/latelier-tr"):
         import_model(folder, tmp_path / "ours", atelier=built_ins)
@@ -606,7 +606,7 @@ def picture_and_mask() -> tuple[Any, Any]:
     return Image.fromarray(levels.byte().numpy()), mask
 
 
-def test_inpainting_sees_what_it_sees_in_diffusers(tmp_path, with_clip):
+def test_the_inpainting_input_equals_diffusers(tmp_path, with_clip):
     folder = inpainting_folder(tmp_path / "theirs")
     import_model(folder, tmp_path / "ours", atelier=with_clip)
     pipe = latelier.load(tmp_path / "ours", device="cpu", atelier=with_clip)
@@ -638,7 +638,7 @@ def test_inpainting_sees_what_it_sees_in_diffusers(tmp_path, with_clip):
     assert relative(found, wanted) < 1e-4
 
 
-def test_inpainting_travels_both_ways(tmp_path, with_clip):
+def test_inpainting_models_survive_export_and_import(tmp_path, with_clip):
     folder = inpainting_folder(tmp_path / "theirs")
     import_model(folder, tmp_path / "ours", atelier=with_clip)
     pipe = latelier.load(tmp_path / "ours", device="cpu", atelier=with_clip)
@@ -661,7 +661,7 @@ def test_inpainting_travels_both_ways(tmp_path, with_clip):
     ("name", "channels"),
     [("StableDiffusionInpaintPipeline", 8), ("StableDiffusionPipeline", 9)],
 )
-def test_input_channels_of_an_unknown_condition(tmp_path, with_clip, name, channels):
+def test_unknown_input_channels_are_refused(tmp_path, with_clip, name, channels):
     folder = inpainting_folder(tmp_path / "theirs")
     cross_unet(attention_head_dim=2, in_channels=channels).save_pretrained(folder / "unet")
     text = (folder / "model_index.json").read_text()
@@ -672,7 +672,7 @@ def test_input_channels_of_an_unknown_condition(tmp_path, with_clip, name, chann
 
 
 @pytest.mark.parametrize("rows", [5, 1001])
-def test_a_table_of_classes_in_the_unet(tmp_path, built_ins, rows):
+def test_a_class_embedding_of_the_unet_is_imported(tmp_path, built_ins, rows):
     folder = pipeline_folder(tmp_path / "theirs")
     options = {"attention_head_dim": 8, "in_channels": 4, "out_channels": 4}
     theirs = plain_unet(num_class_embeds=rows, **options)
@@ -695,7 +695,7 @@ def test_a_table_of_classes_in_the_unet(tmp_path, built_ins, rows):
     assert all(torch.equal(back[name], each) for name, each in theirs.state_dict().items())
 
 
-def test_a_table_of_classes_together_with_a_context(tmp_path, with_clip):
+def test_a_class_embedding_with_a_context_is_imported(tmp_path, with_clip):
     folder, _ = stable_diffusion_folder(tmp_path / "theirs", "!")
     theirs = cross_unet(attention_head_dim=2, num_class_embeds=7)
     theirs.save_pretrained(folder / "unet")
@@ -712,13 +712,13 @@ def test_a_table_of_classes_together_with_a_context(tmp_path, with_clip):
         assert relative(found, theirs(x, t, context, torch.tensor([5])).sample) < 1e-4
 
 
-def test_a_unet_alone_leaves_its_table_of_classes_out(tmp_path, built_ins):
+def test_a_single_unet_omits_its_class_embedding(tmp_path, built_ins):
     plain_unet(attention_head_dim=8, num_class_embeds=5).save_pretrained(tmp_path / "theirs")
     report = import_model(tmp_path / "theirs", tmp_path / "ours", atelier=built_ins)
     assert any("its class embedding table was left out" in note for note in report.notes)
 
 
-def test_a_component_alone(tmp_path, built_ins):
+def test_a_single_component_is_imported(tmp_path, built_ins):
     theirs = autoencoder("AutoencoderKL", (32, 64))
     theirs.save_pretrained(tmp_path / "theirs")
     report = import_model(tmp_path / "theirs", tmp_path / "ours", atelier=built_ins)

@@ -64,7 +64,7 @@ def folder_of(folder: Path, model: nn.Module) -> Path:
 
 
 @pytest.mark.parametrize("changes", [{}, {"out_channels": 4, "patch_size": 4}])
-def test_a_call_agrees_with_diffusers(tmp_path, built_ins, changes):
+def test_output_equals_diffusers(tmp_path, built_ins, changes):
     theirs = transformer(**changes)
     report = import_model(folder_of(tmp_path / "in", theirs), tmp_path / "out", atelier=built_ins)
     assert any("sinusoids" in note for note in report.notes)
@@ -84,7 +84,7 @@ def test_a_call_agrees_with_diffusers(tmp_path, built_ins, changes):
     assert (found - wanted).abs().max() / wanted.abs().max() < 1e-4
 
 
-def test_a_whole_pipeline(tmp_path, built_ins):
+def test_a_pipeline_is_imported(tmp_path, built_ins):
     folder = folder_of(tmp_path / "in", transformer())
     import_model(folder, tmp_path / "out", atelier=built_ins)
     pipe = latelier.load(tmp_path / "out", device="cpu", atelier=built_ins)
@@ -96,7 +96,7 @@ def test_a_whole_pipeline(tmp_path, built_ins):
         export_model(tmp_path / "out", tmp_path / "back", atelier=built_ins)
 
 
-def test_a_transformer_alone(tmp_path, built_ins):
+def test_a_single_transformer_is_imported(tmp_path, built_ins):
     transformer().save_pretrained(tmp_path / "in")
     report = import_model(tmp_path / "in", tmp_path / "out", atelier=built_ins)
     assert report.standalone_kind == "denoiser"
@@ -104,7 +104,7 @@ def test_a_transformer_alone(tmp_path, built_ins):
 
 
 @pytest.mark.parametrize("inside", ["timestep_embedder.linear_2", "class_embedder.embedding_table"])
-def test_blocks_with_embeddings_of_their_own_are_refused(tmp_path, built_ins, inside):
+def test_blocks_with_separate_embeddings_are_refused(tmp_path, built_ins, inside):
     model = transformer()
     layer = model.transformer_blocks[1].norm1.emb.get_submodule(inside)
     with torch.no_grad():
@@ -132,7 +132,7 @@ def test_other_transformers_are_refused(tmp_path, built_ins, change, why):
         import_model(folder, tmp_path / "out", atelier=built_ins)
 
 
-def test_names_of_classes():
+def test_class_names_are_imported():
     assert class_names(LABELS, 5) == ("tench", "crane (1)", "newt", "crane (3)", "ox")
     two = {"0": "maillot", "1": "Maillot, tank suit", "2": "  oil\tfilter "}
     assert class_names(two, 3) == ("maillot", "Maillot, tank suit", "oil filter")
@@ -164,7 +164,7 @@ PUBLISHED = {
 }
 
 
-def test_the_published_size():
+def test_the_published_size_is_imported():
     """DiT-XL/2: every name and shape of diffusers' is one of ours."""
     config = TransformerConfig.model_validate(dit_config_from_diffusers(PUBLISHED))
     with torch.device("meta"):

@@ -88,7 +88,7 @@ def refusal(path, tmp_path, built_ins) -> str:
 
 
 @pytest.mark.parametrize(("shapes", "text"), KINDS.values(), ids=KINDS.keys())
-def test_weights_of_another_kind(tmp_path, built_ins, shapes, text):
+def test_unsupported_weights_are_identified(tmp_path, built_ins, shapes, text):
     path = tmp_path / "x.safetensors"
     save_file({name: torch.zeros(shape) for name, shape in shapes.items()}, path)
     assert text in refusal(path, tmp_path, built_ins)
@@ -110,27 +110,27 @@ FILES = {
 
 
 @pytest.mark.parametrize(("data", "text"), FILES.values(), ids=FILES.keys())
-def test_files_that_are_no_weights(tmp_path, built_ins, data, text):
+def test_files_without_weights_are_identified(tmp_path, built_ins, data, text):
     path = tmp_path / "x.ckpt"
     path.write_bytes(data)
     found = refusal(path, tmp_path, built_ins)
     assert text in found
 
 
-def test_files_that_are_known_by_their_names(tmp_path, built_ins):
+def test_files_are_identified_by_name(tmp_path, built_ins):
     for name, text in (("x.onnx", "is an ONNX graph"), ("x.msgpack", "holds weights of Flax")):
         (tmp_path / name).write_bytes(b"\x08\x07\x12\x04" + bytes(16))
         assert text in refusal(tmp_path / name, tmp_path, built_ins)
 
 
-def test_a_zip_archive_that_is_no_checkpoint(tmp_path, built_ins):
+def test_a_zip_archive_that_is_not_a_checkpoint_is_refused(tmp_path, built_ins):
     np.savez(tmp_path / "x.npz", a=np.zeros(2))
     assert "it is a NumPy archive" in refusal(tmp_path / "x.npz", tmp_path, built_ins)
     torch.jit.script(torch.nn.Linear(2, 2)).save(tmp_path / "x.pt")
     assert "it is a TorchScript program" in refusal(tmp_path / "x.pt", tmp_path, built_ins)
 
 
-def test_the_state_of_an_optimizer(tmp_path, built_ins):
+def test_an_optimizer_state_is_identified(tmp_path, built_ins):
     layer = torch.nn.Linear(2, 2)
     optimizer = torch.optim.Adam(layer.parameters())
     layer(torch.ones(1, 2)).sum().backward()
@@ -140,7 +140,7 @@ def test_the_state_of_an_optimizer(tmp_path, built_ins):
     assert "holds the state of an optimizer" in found
 
 
-def test_a_folder_of_nothing_known(tmp_path, built_ins):
+def test_an_unknown_folder_is_refused(tmp_path, built_ins):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "config.json").write_text('{"model_type": "llama"}')
     assert "expected the model_index.json" in refusal(tmp_path / "in", tmp_path, built_ins)

@@ -153,7 +153,7 @@ def agree(theirs: Any, ours: UNet, adapter: LoadedAdapter, weights: Any, scale: 
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.6])
-def test_it_gives_what_diffusers_gives(
+def test_output_equals_diffusers(
     theirs: Any, file: Path, tmp_path: Path, built_ins: Atelier, scale: float
 ) -> None:
     adapter = imported(file, tmp_path / "out", built_ins)
@@ -163,7 +163,7 @@ def test_it_gives_what_diffusers_gives(
 
 
 @pytest.mark.zoo
-def test_it_gives_what_diffusers_gives_at_full_width(tmp_path: Path, built_ins: Atelier) -> None:
+def test_output_equals_diffusers_at_full_width(tmp_path: Path, built_ins: Atelier) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         theirs = Full.theirs()
@@ -175,7 +175,7 @@ def test_it_gives_what_diffusers_gives_at_full_width(tmp_path: Path, built_ins: 
     agree(theirs, ours_of(theirs, Full.config()), adapter, weights, 0.7)
 
 
-def test_another_unet_is_named_as_its_base(tmp_path: Path, built_ins: Atelier, tiny: Any) -> None:
+def test_another_base_unet_can_be_named(tmp_path: Path, built_ins: Atelier, tiny: Any) -> None:
     """Of another number of blocks: the names of the layers come from the base's configuration."""
     tiny.save(tmp_path / "base")
     widths = [32, 32, 32, 32]
@@ -250,7 +250,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("change", "message"), FAULTS.values(), ids=FAULTS.keys())
-def test_other_kinds_and_what_is_not_whole_are_refused(
+def test_other_kinds_and_incomplete_files_are_refused(
     theirs: Any, tmp_path: Path, built_ins: Atelier, change: Any, message: str
 ) -> None:
     weights = published(theirs)
@@ -269,14 +269,16 @@ def test_other_kinds_and_what_is_not_whole_are_refused(
         ({"bass": "x"}, "Did you mean 'base'"),
     ],
 )
-def test_options_that_cannot_be_used(
+def test_invalid_options_are_refused(
     file: Path, tmp_path: Path, built_ins: Atelier, options: Any, message: str
 ) -> None:
     with pytest.raises(LatelierError, match=message):
         imported(file, tmp_path / "out", built_ins, **options)
 
 
-def test_a_base_that_is_no_unet(file: Path, tmp_path: Path, built_ins: Atelier) -> None:
+def test_a_base_that_is_not_a_unet_is_refused(
+    file: Path, tmp_path: Path, built_ins: Atelier
+) -> None:
     (tmp_path / "latelier.json").write_text('{"denoiser": {"id": "latelier/transformer"}}')
     with pytest.raises(InvalidConfigError, match="is not a UNet"):
         imported(file, tmp_path / "out", built_ins, base=str(tmp_path))

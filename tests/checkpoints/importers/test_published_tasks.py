@@ -178,7 +178,7 @@ def called(title: str) -> Any:
 
 
 @pytest.mark.parametrize(("title", "name"), CASES)
-def test_the_line_and_the_call_at_reduced_width(cli, at_hand, with_clip, tmp_path, title, name):
+def test_command_and_call_work_at_reduced_width(cli, at_hand, with_clip, tmp_path, title, name):
     values = reduced(read_preset(name))
     preset = Preset.model_validate(values)
     at_hand(preset)
@@ -195,7 +195,7 @@ def test_the_line_and_the_call_at_reduced_width(cli, at_hand, with_clip, tmp_pat
 
 @pytest.mark.zoo
 @pytest.mark.parametrize(("title", "name"), CASES)
-def test_the_line_at_full_width_after_an_import(
+def test_the_command_works_at_full_width_after_an_import(
     cli, at_hand, compvis_checkpoint, published_yaml, drawn, tmp_path, title, name
 ):
     preset = read_preset(name)

@@ -33,7 +33,7 @@ def folder(tmp_path):
         (("model_index.json", "a.bin", "b.bin", "v.yaml"), "", None),
     ],
 )
-def test_the_yaml_of_a_checkpoint(folder, names, named, config):
+def test_the_yaml_of_a_checkpoint_is_found(folder, names, named, config):
     source = open_source(folder(*names) / named, None, {})
     assert source.config == (config and {"of": config})
 
@@ -46,12 +46,12 @@ def test_the_yaml_of_a_checkpoint(folder, names, named, config):
         (("a.ckpt", "a1.yaml", "a2.yaml"), "several YAML files; choose with --config: a1.yaml, a2"),
     ],
 )
-def test_folders_that_leave_a_choice(folder, names, why):
+def test_ambiguous_folders_are_refused(folder, names, why):
     with pytest.raises(ModelFileError, match=why):
         open_source(folder(*names), None, {})
 
 
-def test_files_in_the_folder_of_the_weights(folder):
+def test_files_in_the_folder_of_the_weights_are_read(folder):
     path = folder("w.ckpt", "vocab.txt")
     for named in (path, path / "w.ckpt"):
         source = open_source(named, None, {})
@@ -59,7 +59,7 @@ def test_files_in_the_folder_of_the_weights(folder):
         assert source.sibling("other.txt") is None
 
 
-def test_paths_come_before_the_hub(tmp_path, monkeypatch):
+def test_local_paths_take_precedence_over_the_hub(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "owner" / "name").mkdir(parents=True)
     assert locate("owner/name").path.resolve() == tmp_path / "owner" / "name"
@@ -116,7 +116,7 @@ def test_one_checkpoint_of_several_is_not_guessed():
         only_checkpoint("a/b", ["m.ckpt", "n.ckpt"])
 
 
-def test_a_repository_that_was_fetched_before_is_found_offline(tmp_path, monkeypatch):
+def test_a_cached_repository_is_found_offline(tmp_path, monkeypatch):
     import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
@@ -169,7 +169,7 @@ def hub(tmp_path, monkeypatch):
         ("owner/model/m.ckpt@v2", "v2", "m.ckpt"),
     ],
 )
-def test_the_weights_of_a_checkpoint_come_last(tmp_path, hub, source, revision, path):
+def test_the_weights_of_a_checkpoint_are_fetched_last(tmp_path, hub, source, revision, path):
     fetched = hub({"m.ckpt": "", "m.yaml": "", "vocab.txt": "", "README.md": "", "x.json": ""})
     found = locate(source)
     found.fetch_weights()

@@ -70,7 +70,7 @@ def single_file(compvis_checkpoint, given):
 @pytest.mark.parametrize(
     ("version", "size", "parameters"), [(1, 512, 859_520_964), (2, 768, 865_910_724)]
 )
-def test_every_name_is_read(single_file, built_ins, version, size, parameters):
+def test_all_tensor_names_are_mapped(single_file, built_ins, version, size, parameters):
     source = single_file(version)
     assert StableDiffusion().recognises(source)
     found = StableDiffusion().read(source)
@@ -87,14 +87,14 @@ def test_every_name_is_read(single_file, built_ins, version, size, parameters):
     assert heads == {1: 8, 2: 20}[version]
 
 
-def test_the_plugin_is_named_where_it_is_not_installed(single_file, built_ins):
+def test_a_missing_plugin_is_named(single_file, built_ins):
     found = StableDiffusion().read(single_file(1))
     with pytest.raises(ModelFileError, match=r"clip_text'.*: pip install ./plugins/latelier-tr"):
         build_part("conditioners.text", found.parts["conditioners.text"], built_ins)
 
 
 @pytest.mark.parametrize(("version", "layers"), [(1, 12), (2, 24)])
-def test_every_name_of_the_text_encoder_is_read(single_file, with_clip, version, layers):
+def test_all_tensor_names_of_the_text_encoder_are_mapped(single_file, with_clip, version, layers):
     part = StableDiffusion().read(single_file(version)).parts["conditioners.text"]
     config = build_part("conditioners.text", part, with_clip).config
     assert config.num_hidden_layers == layers
@@ -118,7 +118,7 @@ def test_every_name_of_the_text_encoder_is_read(single_file, with_clip, version,
         (2, 9, "512-inpainting-ema.ckpt", {}, "eps"),
     ],
 )
-def test_what_the_model_predicts(single_file, version, channels, name, options, prediction):
+def test_the_prediction_type_is_chosen(single_file, version, channels, name, options, prediction):
     config, notes = published_config(single_file(version, channels).shapes(), name, options)
     params = config["model"]["params"]
     assert params["parameterization"] == prediction
@@ -126,7 +126,7 @@ def test_what_the_model_predicts(single_file, version, channels, name, options, 
     assert any(f"it predicts {prediction}: " in note for note in notes)
 
 
-def test_files_of_another_kind(single_file, given):
+def test_unsupported_files_are_refused(single_file, given):
     with pytest.raises(ModelFileError, match="takes 7 channels; supported"):
         published_config(single_file(2, 7).shapes(), "upscaler.ckpt", {})
     with pytest.raises(InvalidConfigError, match="unknown prediction 'x0'"):
@@ -145,7 +145,7 @@ def test_files_of_another_kind(single_file, given):
     assert not StableDiffusion().recognises(given({"model": {}}, single_file(1).tensors()))
 
 
-def test_averages_are_used_on_request(single_file):
+def test_ema_weights_are_used_on_request(single_file):
     source = single_file(1, use_ema=True)
     marked = source.options["tensors"]
     name = "model_ema.diffusion_modelout2bias"
@@ -180,7 +180,7 @@ def transformers_names(model: Any) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("prefix", ["transformer.text_model.", "transformer."])
-def test_names_of_the_text_encoder_of_version_1(prefix):
+def test_text_encoder_names_of_version_1_are_mapped(prefix):
     wanted = {name: t for name, t in transformers_names(small_clip()).items() if "ids" not in name}
     theirs = {name.replace("text_model.", prefix, 1): t for name, t in wanted.items()}
     theirs[f"{prefix}embeddings.position_ids"] = torch.arange(7)
@@ -189,7 +189,7 @@ def test_names_of_the_text_encoder_of_version_1(prefix):
     assert all(found[name] is tensor for name, tensor in wanted.items())
 
 
-def test_names_of_the_text_encoder_of_version_2():
+def test_text_encoder_names_of_version_2_are_mapped():
     wanted = {name: t for name, t in transformers_names(small_clip()).items() if "ids" not in name}
     shapes = {f"model.{name}": tuple(t.shape) for name, t in as_open_clip(wanted).items()}
     theirs = {f"model.{name}": t for name, t in as_open_clip(wanted).items()}

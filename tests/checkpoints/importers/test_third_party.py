@@ -48,7 +48,7 @@ def atelier(site):
     return Atelier(policy=Policy(), candidates=[*own, *site.candidates()])
 
 
-def test_a_format_of_a_plugin(atelier, tmp_path):
+def test_a_plugin_can_import_its_own_format(atelier, tmp_path):
     (tmp_path / "a.notes").write_text("3")
     report = import_model(tmp_path / "a.notes", tmp_path / "out", atelier=atelier)
     assert (report.importer, report.standalone_kind) == ("latelier-notes/notes", "first_stage")
@@ -56,14 +56,14 @@ def test_a_format_of_a_plugin(atelier, tmp_path):
     assert atelier.importers.names() == sorted([*own, "notes"])
 
 
-def test_its_options_are_its_own(atelier, tmp_path):
+def test_a_plugin_importer_has_its_own_options(atelier, tmp_path):
     (tmp_path / "a.notes").write_text("3")
     import_model(tmp_path / "a.notes", tmp_path / "out", atelier=atelier, width=4)
     with pytest.raises(latelier.LatelierError, match="no option 'widht'"):
         import_model(tmp_path / "a.notes", tmp_path / "b", atelier=atelier, widht=4)
 
 
-def test_a_conditioner_alone_is_no_model(atelier, tmp_path):
+def test_a_conditioner_alone_is_not_a_model(atelier, tmp_path):
     (tmp_path / "a.notes").write_text("9")
     with pytest.raises(ModelFileError, match=r"holds conditioners\.x: no whole model"):
         import_model(tmp_path / "a.notes", tmp_path / "out", atelier=atelier)

@@ -20,7 +20,7 @@ def clip(folder, **options):
     )
 
 
-def test_clip_in_one_file(tmp_path):
+def test_a_clip_tokenizer_is_read_from_one_file(tmp_path):
     clip(tmp_path, pad_token="!")
     assert not (tmp_path / "vocab.json").exists()
     assert list(json.loads(tokenizer_file(tmp_path, "vocab.json"))) == CLIP
@@ -28,14 +28,14 @@ def test_clip_in_one_file(tmp_path):
     assert padding_token(tmp_path, "silent") == "!"
 
 
-def test_bert_in_one_file(tmp_path):
+def test_a_bert_tokenizer_is_read_from_one_file(tmp_path):
     vocab = {token: number for number, token in enumerate(BERT)}
     transformers.BertTokenizer(vocab=vocab).save_pretrained(tmp_path)
     assert not (tmp_path / "vocab.txt").exists()
     assert tokenizer_file(tmp_path, "vocab.txt").decode().split() == BERT
 
 
-def test_a_separate_file_comes_first(tmp_path):
+def test_separate_files_take_precedence(tmp_path):
     clip(tmp_path)
     (tmp_path / "vocab.json").write_text('{"x": 0}')
     (tmp_path / "special_tokens_map.json").write_text('{"pad_token": {"content": "x"}}')
@@ -43,7 +43,7 @@ def test_a_separate_file_comes_first(tmp_path):
     assert padding_token(tmp_path, "silent") == "x"
 
 
-def test_no_file_names_the_padding_token(tmp_path):
+def test_a_missing_padding_token_has_a_default(tmp_path):
     assert padding_token(tmp_path, "silent") == "silent"
     (tmp_path / "tokenizer_config.json").write_text('{"pad_token": null}')
     assert padding_token(tmp_path, "silent") == "silent"
@@ -59,12 +59,12 @@ def test_no_file_names_the_padding_token(tmp_path):
         ("vocab.txt", {"vocab": {"a": 0, "b": 2}}),
     ],
 )
-def test_damaged(tmp_path, name, model):
+def test_damaged_files_are_refused(tmp_path, name, model):
     (tmp_path / "tokenizer.json").write_text(json.dumps({"model": model}))
     with pytest.raises(ModelFileError, match=f"tokenizer.json: {name} cannot be rebuilt from it"):
         tokenizer_file(tmp_path, name)
 
 
-def test_missing(tmp_path):
+def test_missing_files_are_refused(tmp_path):
     with pytest.raises(ModelFileError, match=r"vocab\.json: cannot be read: No such file"):
         tokenizer_file(tmp_path, "vocab.json")

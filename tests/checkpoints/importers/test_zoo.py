@@ -83,7 +83,7 @@ SD = {
     ],
     ids=["SD 1.5", "SD 2.1"],
 )
-def test_unets_of_stable_diffusion(built_ins, changes, parameters):
+def test_unets_of_stable_diffusion_are_imported(built_ins, changes, parameters):
     theirs = randomised(lambda: diffusers.UNet2DConditionModel(**SD, **changes))
     assert sum(p.numel() for p in theirs.parameters()) == parameters
     width = changes["cross_attention_dim"]
@@ -102,7 +102,7 @@ def test_unets_of_stable_diffusion(built_ins, changes, parameters):
     assert all(torch.equal(back[name], tensor) for name, tensor in state.items())
 
 
-def test_the_unet_of_celeba(built_ins):
+def test_the_unet_of_celeba_is_imported(built_ins):
     theirs = randomised(lambda: diffusers.UNet2DModel(sample_size=64, attention_head_dim=32))
     assert sum(p.numel() for p in theirs.parameters()) == 274_056_163
     x, t = noise(1, 3, 16, 16), torch.tensor([481.0])
@@ -157,7 +157,7 @@ def of_diffusers(stage: FirstStage) -> nn.Module:
 
 
 @pytest.mark.parametrize("name", AUTOENCODERS)
-def test_autoencoders(built_ins, name):
+def test_autoencoders_are_imported(built_ins, name):
     stage = AUTOENCODERS[name]
     theirs = of_diffusers(stage)
     assert sum(p.numel() for p in theirs.parameters()) == stage.parameters
@@ -179,7 +179,7 @@ def test_autoencoders(built_ins, name):
     assert all(torch.equal(back[name], tensor) for name, tensor in state.items())
 
 
-def test_the_tiny_autoencoder(built_ins):
+def test_the_tiny_autoencoder_is_imported(built_ins):
     theirs = randomised(diffusers.AutoencoderTiny)
     config = built_ins.first_stages.validate_config(
         "tiny", tiny_config_from_diffusers(config_of(theirs))

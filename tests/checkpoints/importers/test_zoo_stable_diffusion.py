@@ -144,7 +144,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_a_single_file(
+def test_a_single_file_is_imported(
     name, folder, cli, with_clip, monkeypatch, compvis_checkpoint, published_yaml, drawn
 ):
     monkeypatch.setattr("latelier.kernel.default.default_atelier", lambda: with_clip)

@@ -9,7 +9,7 @@ from latelier.checkpoints.io.weights import read_weights
 from latelier.contracts.errors import ModelFileError
 
 
-def test_names_dtypes_and_shapes(tmp_path):
+def test_names_dtypes_and_shapes_are_read(tmp_path):
     path = tmp_path / "a.safetensors"
     save_file({"w": torch.zeros(2, 3), "b": torch.zeros(3).bfloat16()}, path, {"note": "x"})
     header = read_header(path)
@@ -34,26 +34,26 @@ def with_header(text: bytes) -> bytes:
         (with_header(b'{"a": 1, "a": 2}'), "names a tensor twice"),
     ],
 )
-def test_damaged_headers(tmp_path, data, message):
+def test_damaged_headers_are_an_error(tmp_path, data, message):
     path = tmp_path / "a.safetensors"
     path.write_bytes(data)
     with pytest.raises(ModelFileError, match=message):
         read_header(path)
 
 
-def test_a_missing_file(tmp_path):
+def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(ModelFileError, match="not found"):
         read_header(tmp_path / "a.safetensors")
 
 
-def test_large_metadata_is_no_damage(tmp_path):
+def test_large_metadata_is_accepted(tmp_path):
     path = tmp_path / "a.safetensors"
     save_file({"a": torch.zeros(2)}, path, {"ss_tag_frequency": "x" * (9 * 2**20)})
     assert list(read_header(path)) == ["a"]
     assert read_weights(path)["a"].tolist() == [0, 0]
 
 
-def test_a_header_above_the_limit_of_the_format(tmp_path):
+def test_a_header_above_the_limit_is_refused(tmp_path):
     path = tmp_path / "a.safetensors"
     path.write_bytes((100_000_001).to_bytes(8, "little") + b"{")
     with pytest.raises(ModelFileError, match="its header would be 100000001 bytes"):

@@ -24,7 +24,7 @@ def own_memory() -> int:
 
 
 @pytest.mark.skipif(not STATUS.exists(), reason="only Linux counts it")
-def test_loaded_weights_are_the_file(tmp_path):
+def test_loaded_weights_are_mapped_from_the_file(tmp_path):
     write_weights(tmp_path / "w.safetensors", {"weight": torch.ones(4096, 8192)})
     before = own_memory()
     module = build_on_meta(lambda: nn.Linear(8192, 4096, bias=False))

@@ -28,7 +28,7 @@ def test_the_compiler_is_not_imported():
 
 
 @pytest.mark.parametrize("draw", [nn.init.normal_, nn.init.trunc_normal_])
-def test_tensors_with_storage_are_drawn_as_ever(draw):
+def test_tensors_with_storage_are_initialised_normally(draw):
     with meta_device():
         drawn = draw(torch.zeros(64, device="cpu"))
     assert drawn.std() > 0.5

@@ -87,7 +87,7 @@ def test_a_file_that_changed_is_hashed_again(large, hashed, change):
     assert len(hashed) == 2
 
 
-def test_another_hash_is_not_known(large):
+def test_a_different_expected_hash_is_not_verified(large):
     verify(large, SHA256)
     with pytest.raises(ModelFileError, match="the manifest says 000000000000"):
         verify(large, "0" * 64)
@@ -115,6 +115,6 @@ def test_a_cache_that_cannot_be_written_only_costs_time(large, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["nowhere", ".", "a\0b"])
-def test_what_cannot_be_read(file, name):
+def test_unreadable_files_are_an_error(file, name):
     with pytest.raises(ModelFileError, match="cannot be read"):
         verify(file.parent / name, SHA256)

@@ -28,7 +28,7 @@ def tensors():
     }
 
 
-def test_a_round_trip(tmp_path):
+def test_write_and_read_round_trip(tmp_path):
     path = tmp_path / "w.safetensors"
     sha256 = write_weights(path, tensors())
     assert sha256 == sha256_of(path)
@@ -40,7 +40,7 @@ def test_a_round_trip(tmp_path):
     assert write_weights(tmp_path / "again.safetensors", read) == sha256
 
 
-def test_shared_and_strided_tensors_are_written_apart(tmp_path):
+def test_shared_and_strided_tensors_are_written_separately(tmp_path):
     tied = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
     path = tmp_path / "w.safetensors"
     given = {"in": tied, "out": tied, "transposed": tied.t(), "part": tied[1:3]}
@@ -113,7 +113,7 @@ def test_damaged_files_are_refused(tmp_path, data):
     assert len(str(caught.value)) < 1000
 
 
-def test_the_table_above_begins_with_a_sound_file(tmp_path):
+def test_an_undamaged_file_is_read(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(SOUND)
     assert read_weights(tmp_path / "w.safetensors")["a"].tolist() == [0.0]
 
@@ -128,7 +128,7 @@ def test_every_truncation_is_refused(tmp_path):
             read_weights(path)
 
 
-def test_too_many_tensors(tmp_path):
+def test_too_many_tensors_are_refused(tmp_path):
     empty = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
     path = tmp_path / "w.safetensors"
     path.write_bytes(with_header({str(k): empty for k in range(50_001)}))
@@ -136,7 +136,7 @@ def test_too_many_tensors(tmp_path):
         read_weights(path)
 
 
-def test_a_missing_file_and_a_folder(tmp_path):
+def test_a_missing_file_and_a_folder_are_errors(tmp_path):
     with pytest.raises(ModelFileError, match="not found"):
         read_weights(tmp_path / "nowhere.safetensors")
     with pytest.raises(ModelFileError, match="cannot be read"):
@@ -231,7 +231,7 @@ def test_a_plain_module_is_built_once_without_storage():
 
 
 @pytest.mark.parametrize("kind", [WithTable, WithBuffer, NeedsValues, NeedsArrays])
-def test_a_module_with_more_than_weights_is_built_for_real(kind):
+def test_a_module_with_other_state_is_built_with_storage(kind):
     module = build_on_meta(kind)
     assert [float(value) for value in module.table] == [0, 1, 2]
     load_into(module, weights_of(module), "file")
@@ -246,13 +246,13 @@ def test_a_module_that_cannot_be_built_raises_its_own_error():
         build_on_meta(broken)
 
 
-def test_a_file_that_cannot_be_written_is_an_error_of_the_system(tmp_path):
+def test_an_unwritable_file_is_an_os_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r"exists|directory"):
         write_weights(tmp_path / "file" / "w.safetensors", tensors())
 
 
-def test_a_full_disk_is_an_error_of_the_system(tmp_path, monkeypatch):
+def test_a_full_disk_is_an_os_error(tmp_path, monkeypatch):
     def fails(*_):
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 

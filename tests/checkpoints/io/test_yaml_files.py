@@ -24,12 +24,12 @@ def test_a_mapping_is_read(tmp_path):
     ],
     ids=["list", "empty", "broken", "tag", "encoding", "large"],
 )
-def test_files_that_are_no_configuration(tmp_path, text, why, error):
+def test_invalid_files_are_an_error(tmp_path, text, why, error):
     (tmp_path / "c.yaml").write_bytes(text.encode("latin-1"))
     with pytest.raises(error, match=rf"c\.yaml: {why}"):
         read_yaml(tmp_path / "c.yaml", error)
 
 
-def test_a_missing_file(tmp_path):
+def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(InvalidConfigError, match=r"none\.yaml: not found"):
         read_yaml(tmp_path / "none.yaml")

@@ -73,7 +73,7 @@ NAMES = list(hostile(Path("x")))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_pickles_would_run_if_they_were_obeyed(tmp_path, name):
+def test_the_hostile_pickles_run_under_plain_pickle(tmp_path, name):
     marker = tmp_path / "ran"
     if name == "nested reduce":
         return  # it only fetches a function
@@ -83,7 +83,7 @@ def test_the_pickles_would_run_if_they_were_obeyed(tmp_path, name):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("protocol", [0, 2, 5])
-def test_none_runs_in_the_restricted_reader(tmp_path, name, protocol):
+def test_hostile_pickles_run_nothing(tmp_path, name, protocol):
     marker = tmp_path / "ran"
     path = archive(tmp_path / "h.ckpt", pickle.dumps(hostile(marker)[name], protocol))
     with suppress(pickle.UnpicklingError):
@@ -92,7 +92,7 @@ def test_none_runs_in_the_restricted_reader(tmp_path, name, protocol):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_none_runs_in_either_reader(tmp_path, name):
+def test_hostile_pickles_run_nothing_in_either_format(tmp_path, name):
     marker = tmp_path / "ran"
     data = pickle.dumps(hostile(marker)[name], 2)
     plain = tmp_path / "plain.ckpt"
@@ -103,7 +103,7 @@ def test_none_runs_in_either_reader(tmp_path, name):
         assert not marker.exists()
 
 
-def test_none_runs_on_the_whole_way(tmp_path):
+def test_hostile_pickles_run_nothing_in_the_whole_import(tmp_path):
     marker = tmp_path / "ran"
     value = {"state_dict": {"w": torch.ones(2)}, "callbacks": list(hostile(marker).values())}
     torch.save(value, tmp_path / "h.ckpt")
@@ -112,7 +112,7 @@ def test_none_runs_on_the_whole_way(tmp_path):
     assert not marker.exists()
 
 
-def test_no_module_is_imported(tmp_path, monkeypatch):
+def test_hostile_pickles_import_no_module(tmp_path, monkeypatch):
     marker = tmp_path / "ran"
     (tmp_path / "sideeffect.py").write_text(f"open({str(marker)!r}, 'w')\nclass Thing: pass\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -135,7 +135,7 @@ STATEFUL = {
 
 
 @pytest.mark.parametrize("name", STATEFUL)
-def test_what_may_be_called_cannot_be_changed(tmp_path, name):
+def test_allowed_functions_cannot_be_changed(tmp_path, name):
     with pytest.raises(pickle.UnpicklingError, match="the pickle changes"):
         unpickle(Archive(archive(tmp_path / "h.ckpt", STATEFUL[name])))
 
@@ -151,7 +151,7 @@ def tensor_pickle(offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -
     return b"\x80\x02}S'w'\nctorch._utils\n_rebuild_tensor_v2\n" + arguments + b"Rs."
 
 
-def test_a_tensor_within_its_storage(tmp_path):
+def test_a_tensor_within_its_storage_is_read(tmp_path):
     path = archive(tmp_path / "w.ckpt", tensor_pickle(1, (2,), (2,)))
     assert torch.equal(unpickle(Archive(path))["w"], torch.tensor([2.0, 4.0]))
 
@@ -167,19 +167,19 @@ def test_a_tensor_within_its_storage(tmp_path):
         (0, (2, 2), (1,), "differ in length"),
     ],
 )
-def test_a_tensor_that_reaches_out_of_its_storage(tmp_path, offset, size, stride, why):
+def test_a_tensor_beyond_its_storage_is_refused(tmp_path, offset, size, stride, why):
     path = archive(tmp_path / "w.ckpt", tensor_pickle(offset, size, stride))
     with pytest.raises(pickle.UnpicklingError, match=why):
         unpickle(Archive(path))
 
 
-def test_a_storage_shorter_than_its_count(tmp_path):
+def test_a_truncated_storage_is_refused(tmp_path):
     data = tensor_pickle(0, (4,), (1,)).replace(b"I4\ntQ", b"I400\ntQ")
     with pytest.raises(ModelFileError, match="storage '0' is missing or cut short"):
         unpickle(Archive(archive(tmp_path / "w.ckpt", data)))
 
 
-def test_a_zip_bomb(here, tmp_path):
+def test_a_zip_bomb_is_refused(here, tmp_path):
     path = tmp_path / "bomb.ckpt"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("archive/data.pkl", pickle.dumps({}))
@@ -189,7 +189,7 @@ def test_a_zip_bomb(here, tmp_path):
         tensors_of(path)
 
 
-def test_entries_that_overlap(tmp_path):
+def test_overlapping_zip_entries_are_refused(tmp_path):
     path = archive(tmp_path / "w.ckpt", tensor_pickle(0, (4,), (1,)))
     data = bytearray(path.read_bytes())
     at = data.rfind(b"PK\x01\x02", 0, data.rfind(b"archive/data/0"))
@@ -199,13 +199,13 @@ def test_entries_that_overlap(tmp_path):
         Archive(path).storage("0", torch.float32, 2**18)
 
 
-def test_a_pickle_that_needs_much_memory_gets_none(tmp_path):
+def test_a_pickle_that_needs_much_memory_is_stopped(tmp_path):
     grow = b"c__builtin__\nbytearray\nI8000000000\n\x85R."
     with pytest.raises(ModelFileError, match=r"huge\.ckpt: "):
         tensors_of(archive(tmp_path / "huge.ckpt", grow))
 
 
-def test_nobody_is_advised_to_read_it_unsafely(tmp_path):
+def test_errors_do_not_suggest_unsafe_loading(tmp_path):
     path = tmp_path / "evil.ckpt"
     path.write_bytes(pickle.dumps(range(3), protocol=2))
     with pytest.raises(ModelFileError, match="holds more than tensors") as caught:
@@ -214,7 +214,7 @@ def test_nobody_is_advised_to_read_it_unsafely(tmp_path):
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
-def test_a_file_that_was_cut_short(tmp_path, share):
+def test_a_truncated_file_is_refused(tmp_path, share):
     path = tmp_path / "w.ckpt"
     torch.save({"w": torch.randn(500)}, path)
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
@@ -223,7 +223,7 @@ def test_a_file_that_was_cut_short(tmp_path, share):
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80", b"not a model", b"\x80\x02" + b"]" * 9, bytes(64)])
-def test_a_file_that_is_something_else(here, tmp_path, data):
+def test_a_file_of_another_kind_is_refused(here, tmp_path, data):
     path = tmp_path / "w.ckpt"
     path.write_bytes(data)
     with pytest.raises(ModelFileError, match=r"w\.ckpt: "):
@@ -231,7 +231,7 @@ def test_a_file_that_is_something_else(here, tmp_path, data):
 
 
 @pytest.mark.parametrize("name", ["W.SAFETENSORS", "w.Pt", "w"])
-def test_the_name_does_not_say_how_a_file_is_read(here, tmp_path, name):
+def test_the_format_is_detected_from_the_content(here, tmp_path, name):
     marker = tmp_path / "ran"
     path = tmp_path / name
     torch.save(hostile(marker)["os.system"], path)
@@ -240,7 +240,7 @@ def test_the_name_does_not_say_how_a_file_is_read(here, tmp_path, name):
     assert not marker.exists()
 
 
-def test_a_fault_of_a_reader_would_still_be_confined(tmp_path):
+def test_a_compromised_reader_is_still_confined(tmp_path):
     """Even if a pickle could call what it names, the process refuses to do it."""
     code = """
 import os, sys

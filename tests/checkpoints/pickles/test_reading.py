@@ -92,7 +92,7 @@ def same(found: dict[str, torch.Tensor]) -> None:
         assert torch.equal(found[name], tensor), name
 
 
-def test_a_lightning_file_whose_classes_are_not_here(tmp_path, foreign):
+def test_a_lightning_file_with_missing_classes_is_read(tmp_path, foreign):
     path = tmp_path / "last.ckpt"
     torch.save(lightning(foreign), path)
     with pytest.raises(Exception, match=r"Unsupported|Weights only"):
@@ -106,7 +106,7 @@ def test_a_lightning_file_whose_classes_are_not_here(tmp_path, foreign):
 
 @pytest.mark.parametrize("wrapped", [True, False])
 @pytest.mark.parametrize("legacy", [True, False])
-def test_a_state_dict_alone_or_wrapped(here, tmp_path, wrapped, legacy):
+def test_plain_and_nested_state_dicts_are_read(here, tmp_path, wrapped, legacy):
     path = tmp_path / "w.pt"
     value = {"state_dict": weights(), "global_step": 3} if wrapped else {**weights(), "step": 3}
     torch.save(value, path, _use_new_zipfile_serialization=not legacy)
@@ -114,7 +114,7 @@ def test_a_state_dict_alone_or_wrapped(here, tmp_path, wrapped, legacy):
     assert shapes_of(path)["view"] == (3, 4)
 
 
-def test_a_parameter_is_its_tensor(tmp_path, foreign):
+def test_a_parameter_is_read_as_its_tensor(tmp_path, foreign):
     path = tmp_path / "w.pt"
     torch.save({"w": torch.nn.Parameter(noise(3)), "x": foreign.Callback()}, path)
     assert torch.equal(unpickle(Archive(path))["w"], noise(3))
@@ -133,7 +133,7 @@ def test_a_pickle_is_converted_once_and_its_copy_removed(here, tmp_path, monkeyp
     same(tensors)
 
 
-def test_no_copy_outlives_the_call_that_needed_it(here, tmp_path, cache):
+def test_temporary_copies_are_removed(here, tmp_path, cache):
     path = tmp_path / "w.pt"
     torch.save(weights(), path)
     same(tensors_of(path))
@@ -144,7 +144,7 @@ def files_in(folder):
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def test_safetensors_are_taken_as_they_are(tmp_path):
+def test_safetensors_are_used_directly(tmp_path):
     path = tmp_path / "w.ckpt"
     write_weights(path, {"w": noise(3)})
     assert as_safetensors(path, ConvertedCopies()) == path
@@ -162,14 +162,14 @@ def test_safetensors_are_taken_as_they_are(tmp_path):
         ({f"w{i}": t for i, t in enumerate([noise(4000)] * 9)}, "larger than the file"),
     ],
 )
-def test_files_that_hold_something_else(here, tmp_path, value, why):
+def test_files_without_tensors_are_refused(here, tmp_path, value, why):
     path = tmp_path / "w.pt"
     torch.save(value, path)
     with pytest.raises(ModelFileError, match=why):
         tensors_of(path)
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(ModelFileError, match="not found"):
         tensors_of(tmp_path / "w.pt")
     with pytest.raises(ModelFileError, match="cannot be read"):

@@ -60,25 +60,25 @@ WAIT = "import time; time.sleep(100)"
 WRITE = "Path(source).with_name('own').write_bytes(bytes(5000))"
 
 
-def test_processor_time(doing):
+def test_processor_time_is_limited(doing):
     assert "cannot be read within limits of memory and time: status -" in doing(SPIN, seconds=1)
 
 
-def test_memory(doing):
+def test_memory_is_limited(doing):
     assert "within limits of memory and time: MemoryError" in doing(GROW, memory=128)
 
 
-def test_what_a_file_may_take(doing, checkpoint):
+def test_the_size_of_written_files_is_limited(doing, checkpoint):
     assert "File too large" in doing(WRITE, written=4000)
     assert checkpoint.with_name("own").stat().st_size <= 4000
 
 
-def test_within_the_limits_nothing_is_stopped(doing):
+def test_a_process_within_its_limits_is_not_stopped(doing):
     # it makes no file of weights, which is the one thing to complain of
     assert doing(f"{GROW}\n{WRITE}").endswith("memory and time: status 0")
 
 
-def test_waiting(doing, monkeypatch):
+def test_waiting_time_is_limited(doing, monkeypatch):
     monkeypatch.setattr(copies, "time_limit", lambda _length: 0.5)
     assert "takes longer to read than a file of its size should" in doing(WAIT)
 
@@ -95,7 +95,7 @@ def test_the_reader_itself_is_limited(checkpoint, monkeypatch):
         tensors_of(checkpoint)
 
 
-def test_larger_files_may_take_more():
+def test_limits_grow_with_the_file():
     small, large = limits_for(0), limits_for(4 * 2**30)
     assert small.memory < large.memory
     assert small.seconds < large.seconds

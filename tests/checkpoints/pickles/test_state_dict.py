@@ -29,11 +29,11 @@ TREES = {
 
 
 @pytest.mark.parametrize(("tree", "names"), TREES.values(), ids=TREES.keys())
-def test_tensors_are_found(tree, names):
+def test_tensors_are_found_in_nested_containers(tree, names):
     assert list(state_dict_in(tree, "x", 10**6)) == names
 
 
-def test_an_average_comes_before_the_weights_that_it_averages():
+def test_ema_weights_take_precedence():
     for key in ("ema", "model_ema", "params_ema"):
         tree = {"model": {"w": torch.zeros(2)}, key: {"w": torch.ones(2)}, "opt": {}}
         assert state_dict_in(tree, "x", 10**6)["w"].tolist() == [1, 1]

@@ -46,7 +46,7 @@ def test_json_has_paths_seeds_and_provenance(cli, tiny_model):
     assert (request["steps"], request["size"]) == (3, [24, 16])
 
 
-def test_a_large_picture_in_windows_and_tiles(cli, tiny_model, tmp_path):
+def test_large_pictures_use_windows_and_tiles(cli, tiny_model, tmp_path):
     done = cli(
         *("generate", "a cat", "-m", tiny_model, "--seed", 3, "--size", "40x24", "--json"),
         *("--window", "16x12", "--overlap", "0.25", "--window-batch", "2", "--tile", "8"),
@@ -68,12 +68,12 @@ def test_a_seed_gives_the_same_picture_and_another_seed_another(cli, tiny_model,
     assert a != c
 
 
-def test_a_class_alone_or_no_condition_at_all(cli, tiny_model):
+def test_conditions_are_optional(cli, tiny_model):
     assert cli("generate", "-m", tiny_model, "--condition", "class_label=2").status == 0
     assert cli("generate", "-m", tiny_model).status == 0
 
 
-def test_a_condition_from_a_json_file(cli, tiny_model, tmp_path):
+def test_a_condition_is_read_from_a_json_file(cli, tiny_model, tmp_path):
     (tmp_path / "label.json").write_text('{"label": "cow"}')
     done = cli("generate", "-m", tiny_model, "--condition", "class_label=@label.json", "--json")
     (picture,) = json.loads(done.out)
@@ -135,7 +135,7 @@ def test_a_full_disk_is_one_line(cli, tiny_model, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_progress_bar_on_a_terminal(cli, tiny_model, monkeypatch):
+def test_the_progress_bar_appears_on_a_terminal_only(cli, tiny_model, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert cli("generate", "a cat", "-m", tiny_model).status == 0
 
@@ -161,7 +161,7 @@ def files(tmp_path):
     return tmp_path
 
 
-def test_starting_from_a_picture_and_replaying_it(cli, tiny_model, files):
+def test_img2img_is_replayed(cli, tiny_model, files):
     typed = ("generate", "a cat", "-m", tiny_model, "--seed", 1, "-n", 2, "--steps", 4)
     done = cli(*typed, "--init-image", "in.png", "--strength", 0.5, "--mask", "mask.png", "--json")
     assert done.status == 0, done
@@ -189,14 +189,14 @@ def test_the_help_explains_the_colours_of_the_mask(cli):
     assert "white is repainted, black stays" in message
 
 
-def test_a_condition_from_an_array(cli, tiny_model, tmp_path):
+def test_a_condition_is_read_from_an_array(cli, tiny_model, tmp_path):
     np.save(tmp_path / "label.npy", np.array(2))
     done = cli("generate", "-m", tiny_model, "--condition", "class_label=@label.npy", "--json")
     (picture,) = json.loads(done.out)
     assert picture["provenance"]["request"]["inputs"] == {"class_label": [2]}
 
 
-def test_the_kind_of_noise(cli, tiny_model):
+def test_the_kind_of_noise_can_be_chosen(cli, tiny_model):
     done = cli("generate", "a cat", "-m", tiny_model, "--noise", "brownian", "--steps", 2, "--json")
     assert json.loads(done.out)[0]["provenance"]["request"]["noise"] == "brownian"
     done = cli("generate", "a cat", "-m", tiny_model, "--noise", "pink")

@@ -30,7 +30,7 @@ def appears_during_the_run(monkeypatch):
     return arrange
 
 
-def test_a_file_that_appears_during_the_run_is_kept_and_so_is_the_picture(
+def test_a_file_that_appears_during_the_run_is_not_overwritten(
     cli, tiny_model, tmp_path, appears_during_the_run
 ):
     appears_during_the_run(tmp_path / "a.png", tmp_path / "a-2.png")
@@ -52,7 +52,9 @@ def test_a_file_that_appears_during_the_run_is_kept_and_so_is_the_picture(
         (("data", "preview", "-n", 1, "-o", "sheet.png"), "sheet.png"),
     ],
 )
-def test_the_same_for_sheets(cli, tiny_model, tmp_path, appears_during_the_run, command, file):
+def test_a_sheet_is_saved_under_a_free_name(
+    cli, tiny_model, tmp_path, appears_during_the_run, command, file
+):
     appears_during_the_run(tmp_path / file)
     model = ("-m", tiny_model) if command[0] == "generate" else ()
     done = cli(*command, *model)
@@ -62,7 +64,9 @@ def test_the_same_for_sheets(cli, tiny_model, tmp_path, appears_during_the_run, 
     assert Image.open(tmp_path / "sheet-2.png").width > 16
 
 
-def test_the_same_for_a_replay(cli, tiny_model, tmp_path, appears_during_the_run):
+def test_a_replayed_picture_is_saved_under_a_free_name(
+    cli, tiny_model, tmp_path, appears_during_the_run
+):
     cli("generate", "a cat", "-m", tiny_model, "-o", "a.png")
     appears_during_the_run(tmp_path / "b.png")
     done = cli("replay", "a.png", "-o", "b.png")
@@ -71,7 +75,7 @@ def test_the_same_for_a_replay(cli, tiny_model, tmp_path, appears_during_the_run
     assert (tmp_path / "b-2.png").read_bytes() == (tmp_path / "a.png").read_bytes()
 
 
-def test_the_same_for_stripping(cli, tmp_path, monkeypatch):
+def test_a_stripped_picture_is_saved_under_a_free_name(cli, tmp_path, monkeypatch):
     Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
     from latelier.provenance import strip
 
@@ -88,7 +92,7 @@ def test_the_same_for_stripping(cli, tmp_path, monkeypatch):
     assert Image.open(tmp_path / "b-2.png").size == (2, 2)
 
 
-def test_the_same_for_a_tuned_schedule(cli, tmp_path, monkeypatch):
+def test_a_tuned_schedule_is_saved_under_a_free_name(cli, tmp_path, monkeypatch):
     from latelier.evaluation.sampling import tuning
 
     tune = tuning.tune_schedule
@@ -104,14 +108,14 @@ def test_the_same_for_a_tuned_schedule(cli, tmp_path, monkeypatch):
     assert json.loads((tmp_path / "b-2.json").read_text())["name"] == "fixed"
 
 
-def test_with_force_it_is_replaced(cli, tiny_model, tmp_path, appears_during_the_run):
+def test_force_replaces_a_file_that_appears(cli, tiny_model, tmp_path, appears_during_the_run):
     appears_during_the_run(tmp_path / "a.png")
     done = cli("generate", "a cat", "-m", tiny_model, "-o", "a.png", "--force")
     assert (done.status, done.err) == (0, "")
     assert read_provenance(tmp_path / "a.png")
 
 
-def test_two_runs_onto_one_name_lose_nothing(tiny_model, tmp_path):
+def test_concurrent_runs_to_one_name_lose_nothing(tiny_model, tmp_path):
     command = [sys.executable, "-m", "latelier", "generate", "a cat", "-m", str(tiny_model)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     runs = [
@@ -176,7 +180,7 @@ def test_pictures_are_written_as_each_batch_finishes(cli, tiny_model, tmp_path, 
 
 
 @pytest.mark.parametrize("words", [("a", "cat"), ("a cat", "on a mat", "today")])
-def test_a_prompt_without_quotes(cli, tiny_model, tmp_path, words):
+def test_a_prompt_without_quotes_is_an_error(cli, tiny_model, tmp_path, words):
     done = cli("generate", *words, "-m", tiny_model)
     assert (done.status, done.out) == (2, "")
     assert done.err == (

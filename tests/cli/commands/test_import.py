@@ -38,7 +38,7 @@ def unconditional(tmp_path_factory):
     return folder
 
 
-def test_out_and_in_again(cli, unconditional, tmp_path):
+def test_export_import_round_trip(cli, unconditional, tmp_path):
     done = cli("export", unconditional, "theirs")
     assert done.status == 0, done.err
     assert done.out.splitlines()[0].split() == ["FOLDER", "CLASS"]
@@ -56,7 +56,7 @@ def test_out_and_in_again(cli, unconditional, tmp_path):
     assert cli("generate", "--model", "ours", "--seed", 1, "--steps", 2, "-o", "a.png").status == 0
 
 
-def test_what_was_made_as_json(cli, unconditional):
+def test_reports_are_printed_as_json(cli, unconditional):
     made = json.loads(cli("export", unconditional, "theirs", "--json").out)
     assert made["components"]["unet"] == "UNet2DModel"
     found = json.loads(cli("import", "theirs", "ours", "--json").out)
@@ -64,7 +64,7 @@ def test_what_was_made_as_json(cli, unconditional):
     assert [row["place"] for row in found["components"]] == ["first_stage", "denoiser"]
 
 
-def test_an_option_of_the_importer(cli, unconditional):
+def test_importer_options_are_passed_on(cli, unconditional):
     cli("export", unconditional, "theirs")
     done = cli("import", "theirs", "ours", "--option", "scale_factor=0.5")
     assert done.status == 0, done.err
@@ -74,7 +74,7 @@ def test_an_option_of_the_importer(cli, unconditional):
     assert "no option 'scale_facto'. Did you mean 'scale_factor'" in done.err
 
 
-def test_mistakes_are_one_line(cli, unconditional, tmp_path):
+def test_user_errors_are_one_line(cli, unconditional, tmp_path):
     (tmp_path / "w.ckpt").write_bytes(b"\x80\x02}q\x00.")
     for arguments, why in (
         (("import", "nothing", "ours"), "nothing: file or folder not found"),
@@ -113,7 +113,7 @@ def test_weights_of_another_configuration_get_its_preset_as_a_hint(
     assert not (tmp_path / "ours").exists()
 
 
-def test_options_that_are_typed():
+def test_option_values_are_parsed():
     assert read_import_options(["a=1", "b=true", "c=x=y"]) == {"a": 1, "b": True, "c": "x=y"}
     for texts in (["a"], ["=1"], ["a=1", "a=2"], ["a b=1"]):
         with pytest.raises(InvalidInputError, match="is not NAME=VALUE"):
@@ -150,9 +150,7 @@ def loop(folder):
 
 @pytest.mark.parametrize("case", ["below a file", "a name that is too long", "a loop of links"])
 @pytest.mark.parametrize("command", ["import", "export", "build"])
-def test_a_destination_that_cannot_be_written_is_one_line(
-    cli, unconditional, tmp_path, case, command
-):
+def test_an_unwritable_destination_is_a_one_line_error(cli, unconditional, tmp_path, case, command):
     cli("export", unconditional, "theirs")
     destination, why = blocked(tmp_path)[case]
     arguments = {
@@ -187,14 +185,14 @@ def test_a_full_disk_leaves_nothing(cli, unconditional, tmp_path, monkeypatch, c
 
 
 @pytest.mark.parametrize("length", [200, 240, 255])
-def test_a_folder_may_have_a_name_as_long_as_the_system_takes(cli, unconditional, length):
+def test_a_folder_name_of_maximal_length_is_accepted(cli, unconditional, length):
     for command, source in (("export", unconditional), ("import", "theirs")):
         cli("export", unconditional, "theirs", "--force")
         done = cli(command, source, command[0] * length)
         assert done.status == 0, done.err
 
 
-def test_a_source_that_cannot_be_read_is_one_line(cli, tmp_path, monkeypatch):
+def test_an_unreadable_source_is_a_one_line_error(cli, tmp_path, monkeypatch):
     def refuse(self, *_, **__):
         raise PermissionError(13, "Permission denied", str(self))
 
@@ -205,7 +203,7 @@ def test_a_source_that_cannot_be_read_is_one_line(cli, tmp_path, monkeypatch):
     assert done.err == "error: w.ckpt: cannot be read: Permission denied\n"
 
 
-def test_a_stray_tensor_passes_by_request(cli, tmp_path, monkeypatch):
+def test_an_unexpected_tensor_is_ignored_on_request(cli, tmp_path, monkeypatch):
     shapes = {f"image_proj.norm.{name}": (16,) for name in ("weight", "bias")}
     shapes |= {"image_proj.proj.weight": (4 * 16, 24), "image_proj.proj.bias": (4 * 16,)}
     widths = (32, 32, 64, 64, 128, 128, 128, 128, 128, 64, 64, 64, 32, 32, 32, 128)
@@ -225,7 +223,9 @@ def test_a_stray_tensor_passes_by_request(cli, tmp_path, monkeypatch):
     assert "1 tensors ignored (ip_adapter.embedding_manager.weight) by request" in done.out
 
 
-def test_a_stray_tensor_inside_a_component_passes_by_request(cli, unconditional, tmp_path):
+def test_an_unexpected_tensor_inside_a_component_is_ignored_on_request(
+    cli, unconditional, tmp_path
+):
     cli("export", unconditional, "theirs")
     path = tmp_path / "theirs" / "unet" / "diffusion_pytorch_model.safetensors"
     save_file({**load_file(path), "left.by.a.trainer": torch.zeros(2)}, path)
@@ -237,7 +237,7 @@ def test_a_stray_tensor_inside_a_component_passes_by_request(cli, unconditional,
     assert "- 1 tensors ignored (left.by.a.trainer) by request" in done.out
 
 
-def test_missing_tensors_are_refused_whatever_is_ignored(cli, unconditional, tmp_path):
+def test_missing_tensors_are_always_refused(cli, unconditional, tmp_path):
     cli("export", unconditional, "theirs")
     path = tmp_path / "theirs" / "unet" / "diffusion_pytorch_model.safetensors"
     tensors = load_file(path)

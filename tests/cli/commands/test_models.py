@@ -24,7 +24,7 @@ def test_embedded_models_are_listed(cli, tiny_model, monkeypatch):
     assert "16x16" in line
 
 
-def test_showing_a_model(cli, tiny_model):
+def test_show_prints_components_and_inputs(cli, tiny_model):
     shown = json.loads(cli("models", "show", tiny_model, "--json").out)
     assert shown["inputs"]["prompt"]["schema"]["properties"]["text"]["type"] == "string"
     text = shown["components"]["conditioners.class_label"]
@@ -35,7 +35,7 @@ def test_showing_a_model(cli, tiny_model):
     assert "64 parameters (F32)" in out
 
 
-def test_showing_what_a_model_knows(cli, tiny_model):
+def test_show_prints_the_vocabulary(cli, tiny_model):
     inputs = json.loads(cli("models", "show", tiny_model, "--json").out)["inputs"]
     assert inputs["class_label"]["vocabulary"] == ["cat", "dog", "cow"]
     assert "cat" in inputs["prompt"]["vocabulary"]
@@ -44,14 +44,14 @@ def test_showing_what_a_model_knows(cli, tiny_model):
     assert "class_label knows 3 names or words\n  cat, dog, cow\n" in out
 
 
-def test_a_model_that_is_whole(cli, tiny_model):
+def test_an_intact_model_is_verified(cli, tiny_model):
     done = cli("models", "verify", tiny_model)
     assert done.status == 0
     assert done.out.count("  ok  ") == 6
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_every_file_that_is_wrong_is_named(cli, tiny_model, tmp_path, as_json):
+def test_every_damaged_file_is_named(cli, tiny_model, tmp_path, as_json):
     folder = shutil.copytree(tiny_model, tmp_path / "model")
     (folder / "denoiser.safetensors").write_bytes(b"x")
     (folder / "conditioner.text.vocabulary.model").unlink()
@@ -63,7 +63,7 @@ def test_every_file_that_is_wrong_is_named(cli, tiny_model, tmp_path, as_json):
         assert wrong == ["denoiser.safetensors", "conditioner.text.vocabulary.model"]
 
 
-def test_files_that_were_once_found_right_are_hashed_again(cli, tiny_model, tmp_path, monkeypatch):
+def test_verified_files_are_hashed_again(cli, tiny_model, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("latelier.checkpoints.io.verification.ALWAYS_BELOW", 0)
     folder = shutil.copytree(tiny_model, tmp_path / "model")
@@ -88,7 +88,7 @@ def component(tmp_path, built_ins):
     return tmp_path / "vae"
 
 
-def test_a_component_alone_is_shown_as_one(cli, component):
+def test_a_single_component_is_shown(cli, component):
     done = cli("models", "show", component)
     assert done.status == 0
     assert "is not a model: it holds a first stage alone" in done.out
@@ -98,14 +98,14 @@ def test_a_component_alone_is_shown_as_one(cli, component):
     assert shown["components"]["first_stage"]["config"]["ch"] == 8
 
 
-def test_the_files_of_a_component_alone_are_verified(cli, component):
+def test_the_files_of_a_single_component_are_verified(cli, component):
     assert cli("models", "verify", component).status == 0
     (component / "first_stage.safetensors").write_bytes(b"x")
     done = cli("models", "verify", component)
     assert (done.status, done.err.count("error: ")) == (2, 1)
 
 
-def test_a_component_alone_generates_nothing(cli, component):
+def test_a_single_component_cannot_generate(cli, component):
     done = cli("generate", "--model", component, "--seed", 1)
     assert done.status == 2
     assert "found a single component" in done.err

@@ -17,7 +17,7 @@ def test_it_creates_a_package_and_prints_its_path(cli, tmp_path):
     assert again.err == "error: latelier-palette: exists already; nothing was written\n"
 
 
-def test_the_name_of_a_built_in(cli, tmp_path):
+def test_the_name_of_a_built_in_is_refused(cli, tmp_path):
     refused = cli("plugins", "new", "text", "--kind", "conditioner")
     assert (refused.status, refused.out) == (2, "")
     assert refused.err.startswith("error: 'text' is already a conditioner of latelier; choose")
@@ -25,6 +25,6 @@ def test_the_name_of_a_built_in(cli, tmp_path):
 
 
 @pytest.mark.parametrize("kind", get_args(PluginKind))
-def test_every_kind_can_be_started(cli, tmp_path, kind):
+def test_every_kind_can_be_created(cli, tmp_path, kind):
     made = cli("plugins", "new", "warm-tone", "--kind", kind)
     assert (made.status, made.out) == (0, "latelier-warm-tone\n")

@@ -83,7 +83,7 @@ def test_one_changed_byte_is_refused_before_anything_is_imported(
     assert finding(cli, "latelier-one")[1]["state"] == "ok"
 
 
-def test_a_lock_named_by_the_configuration(cli, plugins, home, install):
+def test_the_configuration_can_name_a_lock(cli, plugins, home, install):
     (home / "config.toml").write_text('[plugins]\nlock = "mine.lock"\n')
     done = cli("plugins", "lock", "--json")
     assert (done.status, done.err) == (0, "")
@@ -109,7 +109,7 @@ def test_a_locked_plugin_that_is_not_installed_has_a_row(cli, plugins, tmp_path,
     assert "pip install 'latelier-lost==1.0'" in row["fix"]
 
 
-def test_a_plugin_that_cannot_be_read_is_named(cli, plugins, monkeypatch, tmp_path):
+def test_an_unreadable_plugin_is_named(cli, plugins, monkeypatch, tmp_path):
     def refused(_):
         raise PermissionError(13, "Permission denied", "some/file.py")
 
@@ -126,7 +126,7 @@ def test_disabled_plugins_are_not_locked(cli, plugins, tmp_path):
     assert list(json.loads((tmp_path / "latelier.lock").read_text())["plugins"]) == ["latelier-one"]
 
 
-def test_a_file_that_is_no_lock_is_not_replaced(cli, plugins, tmp_path):
+def test_a_file_that_is_not_a_lock_is_not_replaced(cli, plugins, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     done = cli("plugins", "lock", "-o", "notes.txt")
     assert done.status == 2
@@ -134,7 +134,7 @@ def test_a_file_that_is_no_lock_is_not_replaced(cli, plugins, tmp_path):
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_a_lock_that_cannot_be_written(cli, plugins, tmp_path):
+def test_an_unwritable_lock_is_an_error(cli, plugins, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("")
     for output, message in (
@@ -145,7 +145,7 @@ def test_a_lock_that_cannot_be_written(cli, plugins, tmp_path):
         assert (done.status, done.out, done.err) == (2, "", message)
 
 
-def test_a_lock_that_is_missing_stops_every_import(cli, plugins, monkeypatch):
+def test_a_missing_lock_blocks_every_import(cli, plugins, monkeypatch):
     monkeypatch.setenv("LATELIER_LOCK", "nowhere.lock")
     for command in (["plugins", "list"], ["plugins", "doctor"]):
         done = cli(*command)

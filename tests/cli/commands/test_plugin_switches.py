@@ -42,7 +42,7 @@ def test_a_plugin_that_kills_the_host_is_listed_disabled_and_enabled(cli, wicked
     assert states(cli)["latelier-endless:main"] == "disabled"
 
 
-def test_the_doctor_names_the_command_that_repairs_the_host(cli, wicked):
+def test_the_doctor_names_the_repair_command(cli, wicked):
     done = cli("plugins", "doctor", "--json", "--timeout", "2", "latelier-ends", "latelier-endless")
     found = {each["id"]: each for each in json.loads(done.out)}
     for id_, state in (("latelier-ends:main", "crashed"), ("latelier-endless:main", "timed_out")):
@@ -52,7 +52,7 @@ def test_the_doctor_names_the_command_that_repairs_the_host(cli, wicked):
         )
 
 
-def test_the_row_of_a_disabled_plugin(cli, wicked):
+def test_a_disabled_plugin_has_a_row(cli, wicked):
     cli("plugins", "disable", "latelier-ends")
     rows = json.loads(cli("plugins", "list", "--json").out)
     (row,) = [each for each in rows if each["state"] == "disabled"]
@@ -68,7 +68,7 @@ def test_an_unknown_name_changes_nothing(cli, wicked, config, command):
     assert not config.exists()
 
 
-def test_a_plugin_that_was_removed_since_can_be_enabled(cli, config):
+def test_a_removed_plugin_can_be_enabled(cli, config):
     config.parent.mkdir()
     config.write_text('[plugins]\ndeny = ["gone"]\n')
     assert cli("plugins", "enable", "gone").status == 0
@@ -115,7 +115,7 @@ def test_the_built_ins_cannot_be_disabled(cli, config):
         ),
     ],
 )
-def test_a_warning_if_the_environment_overrides_the_file(
+def test_an_override_by_the_environment_gets_a_warning(
     cli, wicked, monkeypatch, command, variable, value, message
 ):
     monkeypatch.setenv(variable, value)
@@ -148,6 +148,6 @@ def test_an_allow_list_is_extended(cli, wicked, config):
     assert config.read_text() == '[plugins]\nallow = ["other", "latelier-ends"]\n'
 
 
-def test_nothing_is_switched_without_a_name(cli):
+def test_a_name_is_required(cli):
     assert cli("plugins", "disable").status == 2
     assert cli("plugins", "enable").status == 2

@@ -172,7 +172,7 @@ def test_every_state_has_its_severity_and_a_line_in_the_docs():
     assert set(get_args(State)) <= written
 
 
-def test_a_plugin_that_never_ends_is_timed_out(cli, install):
+def test_an_import_that_never_ends_is_timed_out(cli, install):
     install("latelier-endless", "while True: pass")
     began = time.monotonic()
     done = cli("plugins", "doctor", "latelier-endless", "--timeout", "1", "--json")
@@ -268,7 +268,7 @@ def test_a_denied_plugin_is_neither_imported_nor_an_error(cli, install, monkeypa
     assert "disabled" in done.out
 
 
-def test_a_name_with_two_owners_is_a_warning_until_an_alias_settles_it(
+def test_a_name_collision_is_a_warning_until_an_alias_resolves_it(
     cli, install, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
@@ -287,7 +287,7 @@ def test_a_name_with_two_owners_is_a_warning_until_an_alias_settles_it(
     assert cli("plugins", "doctor", *names).status == 0
 
 
-def test_showing_a_plugin(cli):
+def test_show_lists_the_components_of_a_plugin(cli):
     done = cli("plugins", "show", "latelier:core", "--json")
     (row,) = json.loads(done.out)
     assert row["state"] == "ok"
@@ -298,7 +298,7 @@ def test_showing_a_plugin(cli):
     assert "sampler:latelier/ddim" in text
 
 
-def test_showing_a_plugin_whose_folder_has_another_name(cli, install):
+def test_show_finds_a_plugin_in_a_folder_of_another_name(cli, install):
     install("latelier-renamed", GOOD.format(name="renamed"))
     import latelier_renamed
 
@@ -309,13 +309,13 @@ def test_showing_a_plugin_whose_folder_has_another_name(cli, install):
 
 
 @pytest.mark.parametrize("command", ["show", "doctor"])
-def test_a_misspelt_plugin(cli, command):
+def test_a_misspelt_plugin_gets_a_suggestion(cli, command):
     done = cli("plugins", command, "latelier:samplrs")
     assert done.status == 2
     assert "Did you mean 'latelier:samplers'" in done.err
 
 
-def test_a_config_file_that_cannot_be_read(cli, monkeypatch, tmp_path):
+def test_an_unreadable_config_file_is_an_error(cli, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "latelier").mkdir()
     (tmp_path / "latelier" / "config.toml").write_text("[plugin]\n")

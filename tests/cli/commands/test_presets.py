@@ -51,7 +51,7 @@ def test_a_preset_is_built_and_makes_a_picture(cli, tmp_path):
         (("kl-f4", "--dtype", "float31"), "float31"),
     ],
 )
-def test_what_cannot_be_built(cli, tmp_path, arguments, why):
+def test_invalid_builds_are_refused(cli, tmp_path, arguments, why):
     preset, *options = arguments
     done = cli("models", "build", preset, tmp_path / "made", *options)
     assert done.status == 2

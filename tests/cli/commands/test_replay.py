@@ -16,13 +16,13 @@ def picture(cli, tiny_model, tmp_path):
     return tmp_path / "a.png"
 
 
-def test_the_same(cli, picture, tmp_path):
+def test_an_identical_replay(cli, picture, tmp_path):
     done = cli("replay", picture, "-o", "again.png")
     assert (done.status, done.out.splitlines()) == (0, ["identical", "again.png"])
     assert (tmp_path / "again.png").read_bytes() == picture.read_bytes()
 
 
-def test_json(cli, picture):
+def test_json_has_the_verdict(cli, picture):
     done = cli("replay", picture, "--json")
     assert json.loads(done.out) == {
         "verdict": "identical",
@@ -33,7 +33,7 @@ def test_json(cli, picture):
     }
 
 
-def test_an_altered_picture(cli, picture):
+def test_an_altered_picture_is_reported(cli, picture):
     image, provenance = read_provenance(picture)
     write_image(picture, Image.fromarray(255 - np.asarray(image)), provenance)
     done = cli("replay", picture)
@@ -42,7 +42,7 @@ def test_an_altered_picture(cli, picture):
     assert "the file was altered" in done.out
 
 
-def test_another_model(cli, picture):
+def test_another_model_is_refused(cli, picture):
     image, provenance = read_provenance(picture)
     provenance["components"]["denoiser"]["weights_sha256"] = "0" * 64
     write_image(picture, image, provenance)
@@ -54,7 +54,7 @@ def test_another_model(cli, picture):
     assert "denoiser: the weights" in done.out
 
 
-def test_another_vocabulary(cli, picture):
+def test_another_vocabulary_is_refused(cli, picture):
     image, provenance = read_provenance(picture)
     assets = provenance["components"]["conditioners.text"]["assets_sha256"]
     assert len(assets["vocabulary.model"]) == 64
@@ -69,7 +69,7 @@ def test_nothing_is_overwritten(cli, picture):
     assert cli("replay", picture, "-o", picture).status == 2
 
 
-def test_a_large_input_picture_has_to_be_supplied(cli, tiny_model, tmp_path, monkeypatch):
+def test_a_large_input_picture_must_be_supplied(cli, tiny_model, tmp_path, monkeypatch):
     def held(provenance):
         return without_large_pictures(provenance, 2000)
 

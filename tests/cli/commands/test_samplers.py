@@ -12,7 +12,7 @@ from latelier.kernel.atelier import Atelier
 SMALL = ("--seeds", 2, "--nfe", 4, "--nfe", 8)
 
 
-def test_samplers_are_listed_with_what_they_declare(cli):
+def test_samplers_are_listed_with_their_traits(cli):
     rows = {row["name"]: row for row in json.loads(cli("samplers", "list", "--json").out)}
     assert (rows["heun"]["order"], rows["heun"]["nfe_per_step"]) == (2, 2)
     assert rows["ddpm"]["stochastic"]
@@ -20,12 +20,12 @@ def test_samplers_are_listed_with_what_they_declare(cli):
     assert len(lines) == 1 + len(rows)
 
 
-def test_a_sampler_without_a_number_of_calls_shows_none(cli):
+def test_an_unknown_nfe_is_left_blank(cli):
     (line,) = (x for x in cli("samplers", "list").out.splitlines() if x.startswith("adaptive "))
     assert line.split() == ["adaptive", "latelier"]
 
 
-def test_by_default_those_are_compared_that_make_pictures_in_a_known_number_of_calls():
+def test_deterministic_samplers_of_known_nfe_are_compared_by_default():
     names = {choice.name for choice in deterministic_samplers(Atelier())}
     assert {"ddim", "heun", "unipc"} <= names
     assert not names & {"adaptive", "ddim_inversion", "ddpm"}
@@ -49,7 +49,7 @@ def test_a_comparison_is_shown_and_written(cli, tmp_path):
     assert (tmp_path / "out" / "errors.svg").is_file()
 
 
-def test_on_a_model(cli, tiny_model, monkeypatch):
+def test_samplers_are_compared_on_a_model(cli, tiny_model, monkeypatch):
     monkeypatch.setattr(samplers, "exact_steps", lambda on: 20)
     asked = ("--condition", "prompt=a cat", "--guidance", 5)
     done = cli("samplers", "compare", "--on", tiny_model, "--sampler", "heun", *asked, *SMALL)
@@ -82,7 +82,7 @@ def test_a_schedule_is_tuned_and_used(cli, tiny_model, tmp_path, monkeypatch):
         (("--on", "nowhere"), "model 'nowhere' not found"),
     ],
 )
-def test_mistakes_are_one_line(cli, arguments, why):
+def test_user_errors_are_one_line(cli, arguments, why):
     done = cli("samplers", "compare", *arguments, *SMALL)
     assert done.status == 2
     assert why in done.err
@@ -98,7 +98,7 @@ def test_without_matplotlib_the_table_is_written_and_the_plot_reported(cli, monk
     assert not (tmp_path / "out" / "errors.svg").exists()
 
 
-def test_tuning_and_comparing_have_starting_points_of_their_own(cli, tiny_model, monkeypatch):
+def test_tuning_and_comparing_use_different_starting_points(cli, tiny_model, monkeypatch):
     monkeypatch.setattr(samplers, "exact_steps", lambda on: 20)
     asked = []
     problem = samplers.make_problem
@@ -115,7 +115,7 @@ def test_tuning_and_comparing_have_starting_points_of_their_own(cli, tiny_model,
     assert not compared & tuned
 
 
-def test_a_sampler_is_shown_with_the_options_under_its_name(cli):
+def test_a_sampler_is_shown_with_its_registered_defaults(cli):
     shown = cli("samplers", "show", "euler_ancestral")
     assert shown.status == 0
     lines = shown.out.splitlines()
@@ -136,12 +136,12 @@ def test_a_sampler_is_shown_with_the_options_under_its_name(cli):
         ("heun", "It takes no options."),
     ],
 )
-def test_schedules_and_guidance_are_shown_too(cli, name, line):
+def test_schedules_and_guidance_are_shown(cli, name, line):
     shown = cli("samplers", "show", name)
     assert line in " ".join(shown.out.split())
 
 
-def test_a_name_that_nothing_has(cli):
+def test_an_unknown_name_is_an_error(cli):
     shown = cli("samplers", "show", "heum")
     assert shown.status == 2
     assert "no sampler, schedule or guidance 'heum'. Did you mean 'heun'?" in shown.err

@@ -20,20 +20,20 @@ def texts(*paths):
     return [Image.open(path).text for path in paths]
 
 
-def test_into_a_folder(cli, pictures):
+def test_pictures_are_stripped_into_a_folder(cli, pictures):
     done = cli("strip", "a.png", "b.png", "-o", "clean")
     assert (done.status, done.out) == (0, "clean/a.png\nclean/b.png\n")
     assert texts(pictures / "clean" / "a.png", pictures / "clean" / "b.png") == [{}, {}]
     assert all(texts(pictures / "a.png", pictures / "b.png"))
 
 
-def test_into_a_file(cli, pictures):
+def test_a_picture_is_stripped_into_a_file(cli, pictures):
     done = cli("strip", "a.png", "-o", "c.png", "--json")
     assert json.loads(done.out) == [{"path": "c.png"}]
     assert texts(pictures / "c.png") == [{}]
 
 
-def test_in_place_only_with_force(cli, pictures):
+def test_replacing_requires_force(cli, pictures):
     done = cli("strip", "a.png", "b.png")
     assert done.status == 2
     assert "a.png: already exists; --force replaces it" in done.err
@@ -52,14 +52,14 @@ def test_in_place_only_with_force(cli, pictures):
         (["a.png", "-o", "b.png"], "b.png: already exists"),
     ],
 )
-def test_invalid_arguments(cli, pictures, arguments, message):
+def test_invalid_arguments_are_refused(cli, pictures, arguments, message):
     done = cli("strip", *arguments)
     assert done.status == 2
     assert message in done.err
     assert not (pictures / "clean").exists()
 
 
-def test_a_generated_picture_has_no_provenance_afterwards(cli, tiny_model, tmp_path):
+def test_provenance_is_removed(cli, tiny_model, tmp_path):
     cli("generate", "a cat", "-m", tiny_model, "--seed", 5, "-o", "a.png")
     before = Image.open(tmp_path / "a.png").tobytes()
     assert cli("strip", "a.png", "--force").status == 0

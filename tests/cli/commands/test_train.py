@@ -49,7 +49,7 @@ def test_a_misspelt_field_is_named(cli, training_calls, tmp_path):
     assert "Did you mean 'steps'" in done.err
 
 
-def test_training_without_its_extra_names_the_pip_line(cli, training_calls, monkeypatch):
+def test_training_without_its_extra_names_the_pip_command(cli, training_calls, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     done = cli("train", "first-stage", "config.yaml")
     assert (done.status, done.err) == (

@@ -68,12 +68,12 @@ def checked(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", THERE)
-def test_names_that_a_module_binds(checked, name):
+def test_names_bound_by_a_module_are_found(checked, name):
     checked(SOURCE, name)
 
 
 @pytest.mark.parametrize("name", ["inside", "within", "b", "path", "functoin"])
-def test_names_that_a_module_does_not_bind(checked, name):
+def test_names_not_bound_by_a_module_are_reported(checked, name):
     with pytest.raises(PluginError, match=f"'some_factories' has no '{name}'"):
         checked(SOURCE, name)
 
@@ -83,16 +83,16 @@ def test_modules_with_dynamic_names_pass(checked, source):
     checked(source, "anything")
 
 
-def test_invalid_source(checked):
+def test_invalid_source_is_reported(checked):
     with pytest.raises(PluginError, match=r"some_factories\.py: invalid syntax"):
         checked("def", "anything")
 
 
 @pytest.mark.parametrize("module", ["no_such_module", "no_such.package", "math.nothing"])
-def test_a_missing_module(checked, module):
+def test_a_missing_module_is_reported(checked, module):
     with pytest.raises(PluginError, match=f"there is no module '{module}'"):
         checked(SOURCE, "x", module)
 
 
-def test_a_module_without_source(checked):
+def test_a_module_without_source_passes(checked):
     checked(SOURCE, "anything", "math")

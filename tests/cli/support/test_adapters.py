@@ -10,7 +10,7 @@ from latelier.kernel.registry import Registry
 from latelier.provenance.image_files import read_provenance
 
 
-def test_an_adapter_brings_a_condition(cli, tiny_model, adapter, tmp_path):
+def test_an_adapter_adds_its_condition(cli, tiny_model, adapter, tmp_path):
     command = ("generate", "a cat", "-m", tiny_model, "--seed", 7, "--condition")
     done = cli(*command, "colours=[1, 0, 0]", "--adapter", f"{adapter}:scale=0.5")
     assert (done.status, done.out, done.err) == (0, "latelier-7.png\n", "")
@@ -20,7 +20,7 @@ def test_an_adapter_brings_a_condition(cli, tiny_model, adapter, tmp_path):
     assert cli("replay", "latelier-7.png").out == "identical\n"
 
 
-def test_several_adapters_with_renamed_inputs(cli, tiny_model, adapter, tmp_path):
+def test_several_adapters_may_rename_their_inputs(cli, tiny_model, adapter, tmp_path):
     done = cli(
         *("generate", "a cat", "-m", tiny_model, "--seed", 7),
         *("--adapter", adapter, "--adapter", f"{adapter}:input=accents,scale=0.2"),
@@ -32,7 +32,7 @@ def test_several_adapters_with_renamed_inputs(cli, tiny_model, adapter, tmp_path
     assert scales == {"colours": 1.0, "accents": 0.2}
 
 
-def test_a_registered_adapter_by_name(cli, tiny_model, registered):
+def test_a_registered_adapter_is_found_by_name(cli, tiny_model, registered):
     command = ("generate", "a cat", "-m", tiny_model, "--seed", 7)
     done = cli(*command, "--adapter", "paint", "--condition", "colours=[1, 0, 0]", "--json")
     (picture,) = json.loads(done.out)
@@ -77,23 +77,23 @@ def test_errors_come_before_the_model_is_loaded(
     assert says in done.err
 
 
-def test_two_inputs_of_one_name(cli, tiny_model, adapter):
+def test_a_duplicate_input_name_is_an_error(cli, tiny_model, adapter):
     done = cli("generate", "a cat", "-m", tiny_model, "--adapter", adapter, "--adapter", adapter)
     assert "--adapter: two adapters add the input 'colours'" in done.err
 
 
-def test_an_invalid_value_for_its_input(cli, tiny_model, adapter):
+def test_an_invalid_input_value_is_an_error(cli, tiny_model, adapter):
     command = ("generate", "a cat", "-m", tiny_model, "--adapter", adapter, "--condition")
     assert "input 'colours': 'vectors'" in cli(*command, "colours=red").err
 
 
-def test_a_file_in_place_of_a_folder(cli, tiny_model, adapter):
+def test_a_file_in_place_of_a_folder_is_an_error(cli, tiny_model, adapter):
     file = adapter / "adapter.safetensors"
     done = cli("generate", "a cat", "-m", tiny_model, "--adapter", file)
     assert "expected the folder of an adapter, got a file" in done.err
 
 
-def test_a_model_saved_with_one_shows_it(cli, tiny_model, adapter, tmp_path):
+def test_a_saved_model_shows_its_adapter(cli, tiny_model, adapter, tmp_path):
     load(tiny_model, "cpu").with_adapter(adapter, 0.5).save(tmp_path / "view")
     about = json.loads(cli("models", "show", tmp_path / "view", "--json").out)
     assert about["inputs"]["colours"]["schema"]["title"] == "Embedding"

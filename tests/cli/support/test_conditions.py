@@ -48,12 +48,12 @@ KNOWN = {"words": Words, "sketch": Sketch, "places": Places, "scene": Scene, "go
         ('places={"boxes": [[0, 0, 1, 1]], "words": ["a"]}', None),
     ],
 )
-def test_values(typed, value):
+def test_values_are_json_or_text(typed, value):
     name, _, text = typed.partition("=")
     assert read_conditions([typed], KNOWN)[name] == (json.loads(text) if value is None else value)
 
 
-def test_files(tmp_path):
+def test_files_are_pictures_json_or_arrays(tmp_path):
     picture, data = tmp_path / "a.png", tmp_path / "a.json"
     Image.new("RGB", (2, 2)).save(picture)
     data.write_text(json.dumps({"image": str(picture), "strength": 0.5}))
@@ -95,7 +95,7 @@ class Two(Swatches):
 @pytest.mark.parametrize(
     ("typed", "model"), [("swatches", Swatches), ("swatches.colors", Swatches), ("two.colors", Two)]
 )
-def test_an_input_that_takes_pictures_against_its_schema(tmp_path, typed, model):
+def test_an_input_may_accept_pictures_beyond_its_schema(tmp_path, typed, model):
     path = tmp_path / "photo.png"
     Image.new("RGB", (2, 2), "red").save(path)
     name, _, field = typed.partition(".")
@@ -106,7 +106,7 @@ def test_an_input_that_takes_pictures_against_its_schema(tmp_path, typed, model)
         check_inputs({name: value}, {name: model})
 
 
-def test_a_file_that_is_no_picture_is_no_json_and_no_array(tmp_path):
+def test_a_file_of_an_unknown_format_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("red")
     error = r"^--condition swatches: no image can be read from '.*notes\.txt': its content"
     with pytest.raises(InvalidInputError, match=error):
@@ -114,7 +114,7 @@ def test_a_file_that_is_no_picture_is_no_json_and_no_array(tmp_path):
 
 
 @pytest.mark.parametrize("typed", ["words", "places.words", "sketch.strength", "swatches.count"])
-def test_an_input_that_takes_no_picture(tmp_path, typed):
+def test_a_picture_for_an_input_without_pictures_is_refused(tmp_path, typed):
     path = tmp_path / "photo.png"
     Image.new("RGB", (2, 2), "red").save(path)
     with pytest.raises(InvalidInputError, match=rf"^--condition {typed}: takes no picture"):
@@ -127,13 +127,13 @@ def test_the_picture_of_an_input_whose_plugin_is_missing_stays_a_path(tmp_path):
     assert read_conditions([f"gone=@{path}"], KNOWN) == {"gone": str(path)}
 
 
-def test_a_semantic_map_is_a_picture(tmp_path):
+def test_a_semantic_map_accepts_a_picture(tmp_path):
     picture = tmp_path / "map.png"
     Image.new("L", (2, 2)).save(picture)
     assert read_conditions([f"scene=@{picture}"], KNOWN) == {"scene": str(picture)}
 
 
-def test_fields_one_by_one(tmp_path):
+def test_fields_are_set_one_by_one(tmp_path):
     picture = tmp_path / "sketch.png"
     Image.new("RGB", (2, 2)).save(picture)
     typed = [f"sketch.image=@{picture}", "sketch.strength=0.5", "scene.words=7"]
@@ -158,6 +158,6 @@ def test_fields_one_by_one(tmp_path):
         ),
     ],
 )
-def test_invalid_fields(typed, error, why):
+def test_invalid_fields_are_refused(typed, error, why):
     with pytest.raises(error, match=why):
         read_conditions(typed, KNOWN)

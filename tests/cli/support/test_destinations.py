@@ -27,12 +27,12 @@ def an_empty_folder(tmp_path, monkeypatch):
         ("out", "long " * 30, [7], ["out/" + "long-" * 8 + "7.png"]),
     ],
 )
-def test_names(output, words, seeds, paths):
+def test_output_paths_are_planned(output, words, seeds, paths):
     chosen = plan_destinations(Path(output) if output else None, words, seeds, force=False)
     assert chosen == [Path(path) for path in paths]
 
 
-def test_an_existing_folder_may_have_a_dot_in_its_name():
+def test_an_existing_folder_name_may_contain_a_dot():
     with pytest.raises(InvalidInputError, match=r"such as 'out\.png', .* or an existing folder"):
         plan_destinations(Path("out.v1"), "a", [1], force=False)
     Path("out.v1").mkdir()

@@ -31,12 +31,12 @@ def test_other_output_goes_to_standard_error():
     assert done.stderr == "printed\nwritten\nby a child\n"
 
 
-def test_a_closed_standard_error_leaves_the_results():
+def test_a_closed_standard_error_does_not_prevent_the_results():
     done = run("2>&-")
     assert "[\n  1\n]\n" in done.stdout
 
 
 @pytest.mark.parametrize("redirection", [">&-", ">&- 2>&-"])
-def test_a_closed_standard_output_is_no_crash(redirection):
+def test_a_closed_standard_output_causes_no_traceback(redirection):
     program = "from latelier.cli.support.output import *\nwith reserve_stdout(): show_json([1])"
     assert run(redirection, program).returncode == 0

@@ -45,7 +45,7 @@ def test_the_help_names_options_and_not_fields(help_texts):
             assert not [text for text in help_texts.values() if field in text]
 
 
-def test_bounds_and_defaults_are_in_the_help(help_texts):
+def test_the_help_shows_bounds_and_defaults(help_texts):
     assert "[0<=x<=0.9]" in help_texts["--overlap"]
     assert "[0<x<=1]" in help_texts["--strength"]
     assert "Default: the model's, 20 for emoji-scenes." in help_texts["--steps"]
@@ -68,11 +68,11 @@ def test_bounds_and_defaults_are_in_the_help(help_texts):
         ({"negative": '{"prompt": "a dog"}'}, {"negative": {"prompt": "a dog"}}),
     ],
 )
-def test_values(texts, values):
+def test_values_are_parsed(texts, values):
     assert read_request_options(texts) == values
 
 
-def test_names_with_options():
+def test_names_with_options_are_parsed():
     found = read_request_options(
         {"sampler": "ddim:eta=0.5", "schedule": "karras", "guidance": "2.5"}
     )
@@ -81,7 +81,7 @@ def test_names_with_options():
     assert found["guidance"].model_dump() == {"name": "cfg", "options": {"scale": 2.5}}
 
 
-def test_a_picture_is_read_at_once(tmp_path):
+def test_pictures_are_read_immediately(tmp_path):
     Image.new("RGB", (4, 2), "red").save(tmp_path / "a.png")
     (image,) = read_request_options({"init_image": str(tmp_path / "a.png")})["init_image"]
     assert (image.size, image.getpixel((0, 0))) == ((4, 2), (255, 0, 0))

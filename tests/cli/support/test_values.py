@@ -10,18 +10,18 @@ from latelier.cli.support.values import (
 from latelier.contracts.errors import InvalidInputError
 
 
-def test_sizes():
+def test_sizes_are_parsed():
     assert read_size("64", "--size") == (64, 64)
     assert read_size("96x64", "--size") == read_size("96X64", "--size") == (96, 64)
 
 
 @pytest.mark.parametrize("text", ["", "64.5", "-8", "64x", "x64", "64x64x64", "64 x 64"])
-def test_invalid_sizes(text):
+def test_invalid_sizes_are_refused(text):
     with pytest.raises(InvalidInputError, match=r"^--window: .*WIDTHxHEIGHT"):
         read_size(text, "--window")
 
 
-def test_names_with_options():
+def test_names_with_options_are_parsed():
     assert read_named_options("ddim", "--sampler") == {"name": "ddim", "options": {}}
     assert read_named_options("a/ddim:eta=0.5,clip=true,kind=fast", "--sampler") == {
         "name": "a/ddim",
@@ -46,12 +46,12 @@ def test_options_may_be_json(text, options):
 
 
 @pytest.mark.parametrize("text", ["ddim:eta", "ddim:=1", ":eta=1", "ddim:eta=1,eta=2", "ddim:a=1,"])
-def test_invalid_names_with_options(text):
+def test_invalid_names_with_options_are_refused(text):
     with pytest.raises(InvalidInputError, match="--sampler: "):
         read_named_options(text, "--sampler")
 
 
-def test_a_name_with_options_in_a_file(tmp_path):
+def test_a_name_with_options_is_read_from_a_file(tmp_path):
     file = tmp_path / "tuned.json"
     file.write_text('{"name": "fixed", "options": {"sigmas": [1, 0]}}')
     assert read_named_options(f"@{file}", "--schedule") == {
@@ -63,7 +63,7 @@ def test_a_name_with_options_in_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "why"), [("{", "as JSON"), ("[]", "expected an object"), ("{}", "name")]
 )
-def test_an_invalid_file_of_a_name_with_options(tmp_path, text, why):
+def test_an_invalid_options_file_is_refused(tmp_path, text, why):
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(InvalidInputError, match=f"--schedule: .*{why}"):
         read_named_options(f"@{tmp_path / 'a.json'}", "--schedule")

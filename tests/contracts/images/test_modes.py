@@ -68,7 +68,7 @@ def test_16_bits_survive_a_file(tmp_path):
     assert levels(to_mask(Image.open(tmp_path / "deep.png"))) == [0, 128, 255]
 
 
-def test_levels_of_mode_i_that_fit_8_bits_stay():
+def test_mode_i_levels_within_8_bits_are_kept():
     assert levels(to_mask(Image.fromarray(np.array([[0, 7, 255]], dtype=np.int32)))) == [0, 7, 255]
 
 
@@ -81,12 +81,12 @@ def test_levels_of_mode_i_that_fit_8_bits_stay():
     ],
 )
 @pytest.mark.parametrize("convert", [to_rgb, to_mask])
-def test_levels_without_a_known_range(array, message, convert):
+def test_levels_without_a_known_range_are_refused(array, message, convert):
     with pytest.raises(ValueError, match=message):
         convert(Image.fromarray(array))
 
 
-def test_a_mode_without_a_conversion():
+def test_a_mode_without_a_conversion_is_refused():
     with pytest.raises(ValueError, match=r"conversion from LAB .* not supported"):
         to_mask(Image.new("LAB", (1, 1)))
 

@@ -10,12 +10,12 @@ from latelier.contracts.images.pixels import denormalize, normalize, pil_to_tens
 LEVELS = torch.arange(256, dtype=torch.uint8)
 
 
-def test_the_ends_of_the_range():
+def test_the_ends_of_the_range_are_exact():
     assert normalize(torch.tensor([0, 255])).tolist() == [-1, 1]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_every_level_survives(dtype):
+def test_every_level_survives_a_round_trip(dtype):
     assert torch.equal(denormalize(normalize(LEVELS).to(dtype)), LEVELS.float())
 
 
@@ -24,7 +24,7 @@ def test_values_outside_are_clipped_and_values_between_rounded():
     assert denormalize(torch.tensor(between)).tolist() == [0, 255, 0, 1]
 
 
-def test_pictures_and_tensors():
+def test_pictures_and_tensors_convert_both_ways():
     levels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3) * 10
     tensor = pil_to_tensor(Image.fromarray(levels))
     assert (tensor.dtype, tensor.shape) == (torch.float32, (3, 2, 4))

@@ -41,7 +41,7 @@ def read(**values):
     return validate(Everything, {"image": PICTURE, **values}, "input", InvalidInputError)
 
 
-def test_an_image_from_pillow_a_path_and_data_uris(tmp_path):
+def test_images_are_read_from_pil_paths_and_data_uris(tmp_path):
     path = tmp_path / "picture.png"
     PICTURE.save(path)
     sources = [PICTURE, path, str(path), data_uri(encoded(PICTURE))]
@@ -63,14 +63,14 @@ def test_a_mask_is_white_where_it_is_repainted():
     assert list(read(mask=mask).mask.tobytes()) == [0, 255]
 
 
-def test_a_mask_of_0_and_1_is_one_of_0_and_255():
+def test_a_mask_of_0_and_1_is_scaled_to_0_and_255():
     halves = np.array([[0, 1]], dtype=np.uint8)
     for value in (halves, halves.astype(bool), Pillow.fromarray(halves), torch.tensor(halves)):
         assert list(read(mask=value).mask.tobytes()) == [0, 255]
     assert list(read(mask=np.array([[0, 7]], dtype=np.uint8)).mask.tobytes()) == [0, 7]
 
 
-def test_images_from_arrays_and_tensors():
+def test_images_are_read_from_arrays_and_tensors():
     levels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3) * 10
     tensor = torch.tensor(levels, dtype=torch.float32).permute(2, 0, 1) / 127.5 - 1
     for value in (levels, tensor, tensor.numpy(), tensor.double()):
@@ -91,7 +91,7 @@ def test_images_from_arrays_and_tensors():
         ("mask", np.zeros((1, 2, 2), dtype=bool), r"bool of shape \(1, 2, 2\)"),
     ],
 )
-def test_arrays_that_are_no_image(field, value, message):
+def test_invalid_arrays_are_refused(field, value, message):
     with pytest.raises(InvalidInputError, match=message):
         read(**{field: value})
 
@@ -122,7 +122,7 @@ PALETTE_MAP.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
         (PALETTE_MAP, "P", [0, 1, 2]),
     ],
 )
-def test_semantic_maps_of_labels(value, mode, ids, tmp_path):
+def test_semantic_maps_are_read_from_labels(value, mode, ids, tmp_path):
     image = labelled(value)
     assert (image.mode, np.asarray(image)[0].tolist()) == (mode, ids)
     again = Labelled.model_validate_json(Labelled(map=image).model_dump_json()).map
@@ -131,7 +131,7 @@ def test_semantic_maps_of_labels(value, mode, ids, tmp_path):
     assert np.asarray(labelled(tmp_path / "map.png"))[0].tolist() == ids
 
 
-def test_semantic_maps_of_colours():
+def test_semantic_maps_are_read_from_colours():
     colours = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     for value in (colours, Pillow.fromarray(colours), Pillow.fromarray(colours).convert("RGBA")):
         image = labelled(value)
@@ -155,7 +155,7 @@ def test_a_schema_has_the_format_of_semantic_maps():
         ({}, "'map' is required"),
     ],
 )
-def test_values_that_are_no_semantic_map(value, message):
+def test_invalid_semantic_maps_are_refused(value, message):
     with pytest.raises(InvalidInputError, match=message):
         labelled(value)
 
@@ -188,18 +188,18 @@ def png(width, height):
         data_uri(png(60_000, 60_000)),
     ],
 )
-def test_values_that_are_no_image(value):
+def test_invalid_images_are_refused(value):
     with pytest.raises(InvalidInputError, match=r"'image': .*(image|picture|path)") as caught:
         read(image=value)
     assert len(str(caught.value)) < 500
 
 
-def test_a_directory_is_no_image(tmp_path):
+def test_a_directory_is_not_an_image(tmp_path):
     with pytest.raises(InvalidInputError, match="no image can be read"):
         read(image=tmp_path)
 
 
-def test_a_truncated_file_is_no_image(tmp_path):
+def test_a_truncated_file_is_not_an_image(tmp_path):
     noise = Pillow.effect_noise((64, 64), 50).convert("RGB")
     path = tmp_path / "cut.png"
     path.write_bytes(encoded(noise)[:2000])
@@ -246,7 +246,7 @@ UPRIGHT = {
 
 
 @pytest.mark.parametrize("orientation", UPRIGHT)
-def test_pictures_are_turned_upright(tmp_path, orientation):
+def test_exif_orientation_is_applied_to_pictures(tmp_path, orientation):
     size, white = UPRIGHT[orientation]
     data = photograph(orientation)
     path = tmp_path / "photo.png"
@@ -259,7 +259,7 @@ def test_pictures_are_turned_upright(tmp_path, orientation):
         assert again.tobytes() == picture.tobytes()
 
 
-def test_masks_and_maps_are_turned_upright():
+def test_exif_orientation_is_applied_to_masks_and_maps():
     data = data_uri(photograph(6, mode="L"))
     mask = read(mask=data).mask
     assert (mask.size, mask.getpixel((1, 0))) == ((2, 4), 255)
@@ -279,13 +279,13 @@ def untrusted(**values):
     return read_input(Everything, {"image": PICTURE, **values}, "input", trusted=False)
 
 
-def test_a_client_sends_data_uris():
+def test_clients_may_send_data_uris():
     assert untrusted(image=data_uri(encoded(PICTURE))).image.tobytes() == PICTURE.tobytes()
 
 
 @pytest.mark.parametrize("field", ["image", "mask"])
 @pytest.mark.parametrize("as_text", [str, Path])
-def test_a_client_opens_no_file(tmp_path, field, as_text):
+def test_clients_cannot_open_files(tmp_path, field, as_text):
     path = tmp_path / "picture.png"
     PICTURE.save(path)
     assert read(**{field: as_text(path)})
@@ -305,7 +305,7 @@ def test_the_size_of_a_picture_from_a_client_is_checked_before_it_is_decoded(mon
         read(image=large)
 
 
-def test_a_client_sends_common_formats_only(tmp_path):
+def test_clients_may_send_common_formats_only(tmp_path):
     tiff = data_uri(encoded(PICTURE, "TIFF"), "tiff")
     assert read(image=tiff)
     with pytest.raises(InvalidInputError, match="no image can be read"):

@@ -75,7 +75,7 @@ def test_places_have_sky_above_ground(name: str) -> None:
     assert NONE not in drawn.semantics
 
 
-def test_water_is_where_it_belongs() -> None:
+def test_water_is_in_its_part_of_the_scene() -> None:
     rng = np.random.default_rng(4)
     found = {
         name: set(

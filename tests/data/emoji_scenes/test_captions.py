@@ -30,7 +30,7 @@ BLUE = BackgroundInfo("plain", ("blue",))
         ("bus", "a bus"),
     ],
 )
-def test_articles(name: str, phrase: str) -> None:
+def test_articles_fit_their_nouns(name: str, phrase: str) -> None:
     assert noun_phrase(name) == phrase
 
 
@@ -79,12 +79,12 @@ def test_no_plural_takes_an_article() -> None:
         (BackgroundInfo("place", style="meadow"), "in a meadow", "meadow"),
     ],
 )
-def test_backgrounds_in_words(info: BackgroundInfo, phrase: str, tag: str) -> None:
+def test_backgrounds_are_described(info: BackgroundInfo, phrase: str, tag: str) -> None:
     assert background_phrase(info) == phrase
     assert background_tag(info) == tag
 
 
-def test_enumeration() -> None:
+def test_objects_are_enumerated() -> None:
     assert enumerate_nouns(["cat"]) == "a cat"
     assert enumerate_nouns(["cat", "owl", "jeans"]) == "a cat, an owl and jeans"
 
@@ -95,7 +95,7 @@ def captions(background: BackgroundInfo | None, relation: str | None = None) -> 
     return {write_caption(names, background, rng, relation) for _ in range(200)}
 
 
-def test_templates_for_one_object() -> None:
+def test_single_object_templates_are_used() -> None:
     assert captions(None) == {"a cat"}
     assert captions(BLUE) == {
         "a cat on a blue background",
@@ -105,5 +105,5 @@ def test_templates_for_one_object() -> None:
     }
 
 
-def test_relation_is_told_in_words() -> None:
+def test_relations_are_described() -> None:
     assert captions(None, "above") == {"a cat and an owl", "a cat above an owl"}

@@ -4,7 +4,7 @@ import pytest
 from latelier.data.emoji_scenes.palette import COLORS, PALETTE, lab_distance, srgb_to_lab
 
 
-def test_sixteen_names() -> None:
+def test_there_are_sixteen_names() -> None:
     assert len(COLORS) == len(PALETTE) == 16
 
 
@@ -22,5 +22,5 @@ def test_colors_are_far_apart() -> None:
         ((0.0, 0.0, 1.0), (32.30, 79.19, -107.86)),
     ],
 )
-def test_lab_reference_values(rgb: tuple[float, ...], lab: tuple[float, ...]) -> None:
+def test_lab_values_match_references(rgb: tuple[float, ...], lab: tuple[float, ...]) -> None:
     np.testing.assert_allclose(srgb_to_lab(np.array(rgb)), lab, atol=0.05)

@@ -29,7 +29,7 @@ def several() -> list[Scene]:
     return scenes(SceneConfig(objects=(2, 4), vocabulary="all", mirror=True))
 
 
-def test_shapes_and_ranges(single: list[Scene]) -> None:
+def test_arrays_have_their_shapes_and_ranges(single: list[Scene]) -> None:
     for scene in single:
         assert scene.image.shape == (64, 64, 3)
         assert scene.image.dtype == scene.semantic_map.dtype == scene.instance_map.dtype == np.uint8
@@ -45,7 +45,7 @@ def test_class_id_is_the_position_in_the_vocabulary(several: list[Scene]) -> Non
             assert vocabulary("all")[item.class_id] == item.glyph
 
 
-def test_number_of_objects(single: list[Scene], several: list[Scene]) -> None:
+def test_the_number_of_objects_is_configured(single: list[Scene], several: list[Scene]) -> None:
     assert {len(scene.objects) for scene in single} == {1}
     assert {len(scene.objects) for scene in several} == {2, 3, 4}
 
@@ -71,7 +71,7 @@ def test_masks_lie_tightly_in_their_boxes(single: list[Scene], several: list[Sce
                 np.testing.assert_array_equal(extent, box)
 
 
-def test_maps_agree(several: list[Scene]) -> None:
+def test_mask_and_label_maps_agree(several: list[Scene]) -> None:
     for scene in several:
         assert set(np.unique(scene.instance_map)) - {0} == set(range(1, len(scene.objects) + 1))
         for i, item in enumerate(scene.objects):
@@ -125,13 +125,13 @@ def test_objects_stand_out_from_their_background(single: list[Scene]) -> None:
             assert max(hidden_share(glyph, tone) for tone in scene.background.tones) <= 0.4
 
 
-def test_hidden_share_knows_red_on_red() -> None:
+def test_hidden_share_counts_red_on_red() -> None:
     tomato = next(glyph for glyph in vocabulary("basic") if glyph.name == "tomato")
     assert hidden_share(tomato.index, COLORS["red"].rgb) > 0.4
     assert hidden_share(tomato.index, COLORS["white"].rgb) < 0.1
 
 
-def test_captions_tell_the_truth(single: list[Scene], several: list[Scene]) -> None:
+def test_captions_match_the_scene(single: list[Scene], several: list[Scene]) -> None:
     for scene in single + several:
         assert all(item.glyph.name in scene.caption for item in scene.objects)
         if "background" in scene.caption:
@@ -171,7 +171,7 @@ def test_every_kind_of_background_occurs() -> None:
 
 
 @pytest.mark.parametrize("size", [16, 33, 200])
-def test_other_sizes(size: int) -> None:
+def test_other_sizes_are_supported(size: int) -> None:
     for scene in scenes(SceneConfig(size=size, objects=(1, 4)), 10):
         assert scene.image.shape == (size, size, 3)
 
@@ -214,7 +214,7 @@ def test_two_processes_draw_the_same_bytes() -> None:
         ("colour", "red", "Extra inputs are not permitted"),
     ],
 )
-def test_bad_config_names_the_field_and_what_would_be_right(
+def test_config_errors_name_the_field_and_the_valid_values(
     field: str, value: object, advice: str
 ) -> None:
     with pytest.raises(ValidationError, match=advice) as caught:

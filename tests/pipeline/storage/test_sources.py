@@ -34,7 +34,7 @@ def model(tmp_path, monkeypatch):
     return folder
 
 
-def test_a_path_comes_before_the_hub(model):
+def test_a_path_takes_precedence_over_the_hub(model):
     for name in ("models/mine", "./models/mine", str(model), str(model / MANIFEST)):
         source = find(name)
         assert source.folder.resolve() == model

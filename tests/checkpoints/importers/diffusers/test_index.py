@@ -25,17 +25,17 @@ SD = {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.21.0", 
     "part",
     ["safety_checker", "feature_extractor", "image_encoder", "controlnet", "adapter", "watermark"],
 )
-def test_a_part_that_is_not_needed_is_noted(part):
+def test_an_unneeded_part_is_reported(part):
     (note,) = PipelineIndex({**SD, part: ["x", "SomeModel"]}).notes()
     assert note.startswith(f"{part} (SomeModel) was not imported: ")
 
 
-def test_a_part_that_is_null_is_no_part():
+def test_a_null_part_is_skipped():
     assert PipelineIndex({**SD, "image_encoder": [None, None]}).notes() == []
 
 
 @pytest.mark.parametrize("part", ["text_encoder_2", "prior", "low_res_scheduler", "qformer"])
-def test_a_part_that_is_unknown_is_refused(part):
+def test_an_unknown_part_is_refused(part):
     with pytest.raises(InvalidConfigError, match=f"a part '{part}' \\(SomeModel\\), which is not"):
         PipelineIndex({**SD, part: ["x", "SomeModel"]})
 
@@ -49,7 +49,7 @@ def test_a_pipeline_that_may_sample_in_another_way_is_refused(name):
     assert PipelineIndex({**SD, "_class_name": name}, "StableDiffusionPipeline").has("unet")
 
 
-def test_folders_of_which_weights_are_read():
+def test_only_folders_of_used_parts_are_read():
     assert folders_with_weights(SD) == ["unet", "vae", "text_encoder"]
     assert folders_with_weights({"_class_name": "AutoencoderKL"}) == [""]
 
@@ -89,7 +89,7 @@ def test_configurations_are_checked_without_weights(folder):
     Diffusers().check(folder(SD))
 
 
-def test_a_denoiser_whose_condition_is_not_there_is_refused(folder):
+def test_a_denoiser_without_its_conditioner_is_refused(folder):
     index = {key: value for key, value in SD.items() if key not in ("text_encoder", "tokenizer")}
     index["image_encoder"] = ["transformers", "CLIPVisionModelWithProjection"]
     with pytest.raises(InvalidConfigError, match=r"a condition of width 32.*has no text"):

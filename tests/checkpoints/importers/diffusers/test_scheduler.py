@@ -39,7 +39,7 @@ def test_an_unknown_scheduler_is_refused():
         process_from_diffusers({})
 
 
-def test_no_scheduler_of_diffusers_is_unknown():
+def test_every_scheduler_of_diffusers_is_known():
     diffusers = pytest.importorskip("diffusers")
     names = [name for name in dir(diffusers.schedulers) if name.endswith("Scheduler")]
     assert len(names) > 40
@@ -109,7 +109,7 @@ def test_clipping_survives_an_export(bound):
 
 
 @pytest.mark.parametrize("option", ["use_karras_sigmas", "use_exponential_sigmas"])
-def test_other_sigmas_are_noted(option):
+def test_other_sigmas_are_reported(option):
     config = {"_class_name": "EulerDiscreteScheduler", option: True}
     assert [option in note for note in scheduler_notes(config)] == [True]
 
@@ -118,6 +118,6 @@ def test_other_sigmas_are_noted(option):
     ("name", "spacing"),
     [("PNDMScheduler", "leading"), ("LCMScheduler", "leading"), ("EulerDiscreteScheduler", "lins")],
 )
-def test_the_spacing_is_that_of_the_class(name, spacing):
+def test_the_default_spacing_depends_on_the_class(name, spacing):
     options = schedule_from_diffusers({"_class_name": name})["options"]
     assert options["spacing"].startswith(spacing)
