@@ -226,7 +226,7 @@ def palette_atelier():
     return atelier
 
 
-def test_a_weight_file_of_a_component_without_weights_is_refused(tmp_path, palette_atelier):
+def test_a_component_with_a_file_and_no_weights_round_trips(tmp_path, palette_atelier):
     component = new_component("conditioner", "palette", {}, palette_atelier)
     component.module.names = b"red, green"
     save_component(tmp_path, component)

@@ -41,7 +41,7 @@ def test_the_plugin_imports_no_torch() -> None:
         "image",
     ],
 )
-def test_what_is_registered_exists(specs: dict[str, object], name: str) -> None:
+def test_registered_import_strings_resolve(specs: dict[str, object], name: str) -> None:
     spec = specs[name]
     factory = resolved(spec.factory)
     config = resolved(spec.config)

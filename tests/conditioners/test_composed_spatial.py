@@ -79,7 +79,9 @@ def pixels(pictures):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_one_alone_is_saved_loaded_and_replayed(name, compose_spatial, tmp_path, built_ins):
+def test_a_single_spatial_conditioner_is_saved_loaded_and_replayed(
+    name, compose_spatial, tmp_path, built_ins
+):
     pipeline = compose_spatial(name)
     _, _, one, other = CASES[name]
     pictures = pipeline.generate(prompt="a red cat", **ask(name, one), seed=3)
@@ -99,7 +101,7 @@ def test_one_alone_is_saved_loaded_and_replayed(name, compose_spatial, tmp_path,
     assert pixels(loaded.generate(**request.pop("inputs"), **request)) == pixels(pictures)
 
 
-def test_several_at_once_stand_in_the_order_of_the_denoiser(compose_spatial):
+def test_several_spatial_parts_are_in_the_order_of_the_denoiser(compose_spatial):
     for order in (("semantic_map", "mask", "image"), ("mask", "image", "semantic_map")):
         pipeline = compose_spatial(*order)
         inputs = []
@@ -127,7 +129,7 @@ def condition_of(pipeline, rows):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_samples_of_emoji_scenes_train_it(name, compose_spatial):
+def test_emoji_scenes_train_it(name, compose_spatial):
     """The way that training goes: read, augment, prepare, encode, drop some rows."""
     scenes = EmojiScenes(SceneConfig(size=16))
     sources: dict[str, Any] = {
@@ -151,7 +153,7 @@ def test_samples_of_emoji_scenes_train_it(name, compose_spatial):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_guidance_does_not_steer_away_from_a_spatial_condition(name, compose_spatial):
+def test_guidance_keeps_spatial_conditions(name, compose_spatial):
     """Published models never saw a row without it: the negative condition has it too."""
     pipeline, given = compose_spatial(name), CASES[name][2]
     made = [
@@ -162,14 +164,14 @@ def test_guidance_does_not_steer_away_from_a_spatial_condition(name, compose_spa
     assert apart.max() <= 1
 
 
-def test_what_a_mask_keeps_comes_out_pixel_for_pixel(compose_spatial):
+def test_known_pixels_are_exact(compose_spatial):
     (picture,) = compose_spatial("mask").generate(**ask("mask", CASES["mask"][2]), seed=3, steps=2)
     same = (np.asarray(picture.image) == np.asarray(IMAGE)).all(axis=2)
     assert same[~HOLE].all()
     assert not same[HOLE].all()
 
 
-def test_each_of_several_can_be_left_out(compose_spatial):
+def test_each_condition_is_optional(compose_spatial):
     pipeline = compose_spatial("semantic_map", "mask")
     given = ask("mask", CASES["mask"][2])
     made = [
@@ -199,12 +201,12 @@ def test_it_works_in_half_precision(compose_spatial):
         ({"semantic_map": MAP[:15]}, "15 is not a multiple of 4"),
     ],
 )
-def test_requests_that_cannot_be_met(compose_spatial, request_fields, message):
+def test_invalid_requests_are_refused(compose_spatial, request_fields, message):
     with pytest.raises(InvalidInputError, match=message):
         compose_spatial("semantic_map", "mask").stream(prompt="a red cat", **request_fields)
 
 
-def test_channels_that_do_not_fit_are_found_before_anything_is_built(compose_tiny, tiny_changes):
+def test_incompatible_channels_are_found_before_building(compose_tiny, tiny_changes):
     _, denoiser = tiny_changes()["denoiser"]
     with pytest.raises(CompatibilityError, match="'mask' gives a spatial part of width 4, the den"):
         compose_tiny(
@@ -217,7 +219,7 @@ def test_channels_that_do_not_fit_are_found_before_anything_is_built(compose_tin
         )
 
 
-def test_published_denoisers_take_what_published_conditioners_give(built_ins):
+def test_published_denoisers_accept_published_conditioners(built_ins):
     """The input channels of the zoo: 6 for maps and super-resolution, 7 and 9 for inpainting."""
     conditioners = built_ins.conditioners
     for name, config, channels in (

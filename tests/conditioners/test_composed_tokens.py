@@ -51,7 +51,7 @@ def pixels(pictures):
     return [picture.image.tobytes() for picture in pictures]
 
 
-def test_what_is_saved_and_loaded_gives_the_same_bits(case, tmp_path, built_ins):
+def test_a_saved_pipeline_gives_the_same_bits(case, tmp_path, built_ins):
     pipeline, one, _ = case
     pipeline.save(tmp_path)
     loaded = load(tmp_path, "cpu", atelier=built_ins)
@@ -60,7 +60,7 @@ def test_what_is_saved_and_loaded_gives_the_same_bits(case, tmp_path, built_ins)
     assert pixels(loaded.generate(seed=3)) != expected
 
 
-def test_rows_are_generated_as_they_are_alone(case):
+def test_rows_do_not_depend_on_their_batch(case):
     pipeline, one, two = case
     together = pipeline.generate(given=two, seed=3)
     assert len(together) == 2
@@ -71,7 +71,7 @@ def test_rows_are_generated_as_they_are_alone(case):
     assert difference.abs().max() <= 2
 
 
-def test_provenance_holds_the_inputs_as_they_can_be_given_again(case):
+def test_inputs_in_the_provenance_can_be_reused(case):
     pipeline, one, two = case
     for given in (one, two):
         picture = pipeline.generate(given=given, seed=3)[0]

@@ -18,5 +18,5 @@ from latelier.contracts.messages import pip_install
         ),
     ],
 )
-def test_pip_commands_install_the_plugin(arguments, keywords, message):
+def test_pip_install_names_the_plugin(arguments, keywords, message):
     assert pip_install(*arguments, **keywords) == message

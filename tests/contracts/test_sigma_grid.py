@@ -22,7 +22,7 @@ from latelier.contracts.sigma_grid import SigmaGrid
         ([1.1, 0.0], "flow", "'flow' frame lie between 0 and 1, not 0 and 1.1"),
     ],
 )
-def test_invalid_grid(sigmas, frame, message):
+def test_an_invalid_grid_is_refused(sigmas, frame, message):
     with pytest.raises(InvalidInputError, match=message):
         SigmaGrid(sigmas, frame)
 

@@ -64,7 +64,7 @@ def run(model: Model, by: Control | None = None, **streams: Stream) -> Tensor:
     return model(noise(2, 4, 8, 8), T, Condition(streams), by)
 
 
-def test_a_new_adapter_changes_no_number(model: Model) -> None:
+def test_a_new_adapter_changes_no_output(model: Model) -> None:
     adapter = create_adapter(model, 3, PROJECTION)
     alone = run(model, text=text())
     assert torch.equal(run(model, control(adapter), text=text(), palette=palette()), alone)
@@ -87,7 +87,7 @@ def test_its_keys_start_as_copies_of_the_denoisers(model: Model) -> None:
     assert create_adapter(model, 3).layer(name).to_k.weight.shape[1] == 3
 
 
-def test_it_serves_every_cross_attention(model: Model) -> None:
+def test_it_covers_every_cross_attention(model: Model) -> None:
     found = {
         name: module.to_q.in_features
         for name, module in model.named_modules()
@@ -144,7 +144,7 @@ OFF: Mapping[str, tuple[dict[str, Any], float | Tensor]] = {
 
 @pytest.mark.parametrize(("options", "scale"), OFF.values(), ids=OFF.keys())
 @pytest.mark.parametrize("beside_text", [True, False])
-def test_an_inactive_adapter_has_the_bits_of_no_adapter(
+def test_an_inactive_adapter_gives_the_bits_of_no_adapter(
     model: Model, make: Any, options: dict[str, Any], scale: float | Tensor, beside_text: bool
 ) -> None:
     streams = {"text": text()} if beside_text else {}
@@ -198,7 +198,7 @@ def test_each_row_has_its_scale(model: Model, make: Any) -> None:
         torch.testing.assert_close(both[row], alone[row])
 
 
-def test_a_fading_context_does_not_fade_the_adapter(model: Model, make: Any) -> None:
+def test_the_scale_of_the_context_does_not_affect_the_adapter(model: Model, make: Any) -> None:
     """The context alone fades out."""
     by = control(make(model))
     faint = replace(text(), scale=1e-7)
@@ -261,7 +261,7 @@ def test_gradient_checkpointing_changes_no_gradient(model: Model, make: Any) -> 
     assert all(torch.equal(plain[name], again[name]) for name in plain)
 
 
-def test_16_bits_are_close(model: Model, make: Any) -> None:
+def test_16_bit_results_are_close(model: Model, make: Any) -> None:
     by = control(make(model))
     exact = run(model, by, text=text(), palette=palette()).detach()
     half = replace(by, adapters={"palette": ScaledAdapter(make(model).bfloat16())})
@@ -273,36 +273,36 @@ def test_16_bits_are_close(model: Model, make: Any) -> None:
 
 
 class TestFaults:
-    def test_a_stream_without_its_adapter(self, model: Model) -> None:
+    def test_a_stream_without_an_adapter_is_refused(self, model: Model) -> None:
         with pytest.raises(ConditionError, match=r"takes no stream 'palette'. Known: text"):
             run(model, text=text(), palette=palette())
 
-    def test_a_stream_of_another_width(self, model: Model, make: Any) -> None:
+    def test_a_stream_of_another_width_is_refused(self, model: Model, make: Any) -> None:
         wide = Stream(noise(2, 2, 4))
         with pytest.raises(ConditionError, match=r"'palette' has width 4.*takes 3"):
             run(model, control(make(model)), text=text(), palette=wide)
 
-    def test_the_name_of_a_stream_of_the_denoiser(self, model: Model, make: Any) -> None:
+    def test_the_name_of_a_denoiser_stream_is_refused(self, model: Model, make: Any) -> None:
         with pytest.raises(ConditionError, match=r"called 'text'.*another name"):
             run(model, control(make(model, width=8), name="text"), text=text())
 
-    def test_scales_of_another_batch(self, model: Model, make: Any) -> None:
+    def test_scales_of_another_batch_size_are_refused(self, model: Model, make: Any) -> None:
         with pytest.raises(ConditionError, match=r"scale of the adapter 'palette'.*\(3,\).*\(2,\)"):
             run(model, control(make(model), torch.ones(3)), text=text(), palette=palette())
 
-    def test_layers_of_another_denoiser(self, model: Model) -> None:
+    def test_layers_of_another_denoiser_are_refused(self, model: Model) -> None:
         other = Adapter(AdapterConfig(width=3, layers={"input_blocks.9.1.attn2": 16}))
         with pytest.raises(CompatibilityError, match="adapter 'palette' has the layers"):
             run(model, control(other), text=text(), palette=palette())
 
-    def test_layers_of_another_width(self, model: Model) -> None:
+    def test_layers_of_another_width_are_refused(self, model: Model) -> None:
         layers = {name: width + 16 for name, width in model.cross_attentions.items()}
         other = Adapter(AdapterConfig(width=3, layers=layers))
         with pytest.raises(CompatibilityError, match=r"for another denoiser: it has .* of width"):
             run(model, control(other), text=text(), palette=palette())
 
     @pytest.mark.parametrize("kind", ["unet", "transformer"])
-    def test_a_denoiser_without_cross_attention(self, request: Any, kind: str) -> None:
+    def test_a_denoiser_without_cross_attention_is_refused(self, request: Any, kind: str) -> None:
         model = request.getfixturevalue(f"small_{kind}")()
         assert "adapters" not in model.config.supports
         other = Adapter(AdapterConfig(width=3, layers={"blocks.0.cross_attn": 16}))

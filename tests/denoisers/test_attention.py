@@ -17,7 +17,7 @@ def empty_context() -> ForwardContext:
     return ForwardContext(torch.zeros(1, 1))
 
 
-def test_each_head_has_its_own_q_k_and_v_in_turn() -> None:
+def test_qkv_is_interleaved_per_head() -> None:
     """The published order of the qkv channels is head by head: q0 k0 v0 q1 k1 v1."""
     torch.manual_seed(0)
     block = AttentionBlock(16, heads=2, groups=4, name="b")
@@ -34,7 +34,7 @@ def test_each_head_has_its_own_q_k_and_v_in_turn() -> None:
         torch.testing.assert_close(block(x, empty_context()), expected)
 
 
-def test_the_gate_is_the_second_half() -> None:
+def test_geglu_gates_with_the_second_half() -> None:
     unit = GEGLU(3, 2)
     x = torch.randn(1, 4, 3)
     value, gate = unit.proj(x).split(2, dim=2)

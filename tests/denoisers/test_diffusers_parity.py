@@ -176,7 +176,7 @@ WITH_A_CONTEXT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize(
     ("options", "their_options"), WITH_A_CONTEXT.values(), ids=WITH_A_CONTEXT.keys()
 )
-def test_a_model_with_a_context(
+def test_a_model_with_a_context_equals_diffusers(
     filled: Callable[..., nn.Module], options: dict[str, Any], their_options: dict[str, Any]
 ) -> None:
     agree(filled, {**CONTEXT, **options}, theirs_with_a_context(**their_options), **TEXT)
@@ -198,7 +198,7 @@ def theirs_with_a_context(**options: Any) -> Any:
     )
 
 
-def test_a_vector_passes_a_linear_layer(filled: Callable[..., nn.Module]) -> None:
+def test_a_vector_through_a_linear_layer_equals_diffusers(filled: Callable[..., nn.Module]) -> None:
     theirs = theirs_with_a_context(
         **FIRST_THREE,
         attention_head_dim=4,
@@ -264,7 +264,7 @@ WITHOUT_A_CONTEXT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize(
     ("options", "their_options"), WITHOUT_A_CONTEXT.values(), ids=WITHOUT_A_CONTEXT.keys()
 )
-def test_a_model_without_a_context(
+def test_a_model_without_a_context_equals_diffusers(
     filled: Callable[..., nn.Module], options: dict[str, Any], their_options: dict[str, Any]
 ) -> None:
     downs = their_options["down_block_types"]

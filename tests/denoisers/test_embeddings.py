@@ -31,13 +31,13 @@ def test_at_other_sizes_coordinates_are_scaled_to_the_trained_square(
         assert len(found) == side
 
 
-def test_patches_have_one_distance_in_both_directions() -> None:
+def test_patch_distances_are_equal_in_both_directions() -> None:
     for side in (3, 12):
         steps = patch_coordinates(side, 12, 8, CPU).diff()
         torch.testing.assert_close(steps, torch.full((side - 1,), 8 / 12))
 
 
-def test_column_and_row_by_sine_then_cosine() -> None:
+def test_columns_and_rows_have_sines_then_cosines() -> None:
     """Patch (2, 1) of a size (3, 4) that was trained at 4: row 2.5, column 1."""
     found = embed_positions((3, 4), 8, 4, CPU)
     assert found.shape == (12, 8)

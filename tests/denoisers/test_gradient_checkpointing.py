@@ -63,7 +63,7 @@ def run_backward(model, control):
     return loss.item(), {n: p.grad for n, p in model.named_parameters()}, stored
 
 
-def test_gradients_stay_and_memory_shrinks(model):
+def test_gradient_checkpointing_keeps_gradients_and_saves_memory(model):
     loss, gradients, stored = run_backward(model, None)
     again, found, less = run_backward(model, Control(gradient_checkpointing=True))
     assert again == loss
@@ -73,7 +73,7 @@ def test_gradients_stay_and_memory_shrinks(model):
     assert less < stored / 3
 
 
-def test_without_a_backward_pass_nothing_changes(model):
+def test_without_a_backward_pass_it_has_no_effect(model):
     x, condition = torch.ones(1, 4, 8, 8), Condition({"text": Stream(torch.ones(1, 2, 16))})
     model.eval()
     with torch.no_grad():

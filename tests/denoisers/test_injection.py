@@ -61,7 +61,9 @@ ABSENT = {
 
 @pytest.mark.parametrize("options", ABSENT.values(), ids=ABSENT.keys())
 class TestAbsence:
-    def test_with_another_stream(self, two_streams: Model, options: dict[str, Any]) -> None:
+    def test_an_absent_stream_has_no_effect_next_to_another(
+        self, two_streams: Model, options: dict[str, Any]
+    ) -> None:
         alone = run(two_streams, text=text_stream())
         both = run(two_streams, text=text_stream(), palette=palette_stream(**options))
         torch.testing.assert_close(both, alone, rtol=1e-4, atol=1e-5)
@@ -72,11 +74,13 @@ class TestAbsence:
         )
         assert torch.equal(both, other)
 
-    def test_as_the_only_stream(self, two_streams: Model, options: dict[str, Any]) -> None:
+    def test_an_absent_only_stream_has_no_effect(
+        self, two_streams: Model, options: dict[str, Any]
+    ) -> None:
         assert torch.equal(run(two_streams, palette=palette_stream(**options)), run(two_streams))
 
     @pytest.mark.parametrize("with_text", [True, False])
-    def test_gradients_are_exactly_zero(
+    def test_gradients_of_an_absent_stream_are_zero(
         self, two_streams: Model, options: dict[str, Any], with_text: bool
     ) -> None:
         tokens = noise(2, 2, 3).requires_grad_()
@@ -140,7 +144,7 @@ def test_masked_tokens_get_no_gradient(two_streams: Model) -> None:
     assert tokens.grad[mask].abs().min() > 0
 
 
-def test_a_mask_of_ones_is_no_mask(two_streams: Model) -> None:
+def test_a_mask_of_ones_equals_no_mask(two_streams: Model) -> None:
     torch.testing.assert_close(
         run(two_streams, text=text_stream(mask=masks(True, 3))),
         run(two_streams, text=text_stream()),
@@ -192,7 +196,7 @@ class TestStrength:
         assert context.gate is None
         assert context.tokens.shape == (2, 6, 8)
 
-    def test_a_scale_is_a_factor_of_the_attention_weights(self) -> None:
+    def test_a_scale_multiplies_the_attention_weights(self) -> None:
         context = self.layer_context(text_stream(), text_stream(scale=0.25))
         assert context.bias is not None
         weights = context.bias.softmax(dim=-1)[0, 0, 0]
@@ -206,7 +210,7 @@ class TestStrength:
         assert context.bias is not None
         torch.testing.assert_close(context.bias[:, 0, 0, 3].exp(), scale)
 
-    def test_a_stream_alone_fades_out_with_its_scale(self, two_streams: Model) -> None:
+    def test_a_single_stream_fades_out_with_its_scale(self, two_streams: Model) -> None:
         context = self.layer_context(text_stream(scale=0.3))
         assert context.gate is not None
         torch.testing.assert_close(context.gate.flatten(), torch.tensor([0.3, 0.3]))
@@ -227,7 +231,7 @@ class TestStrength:
         assert context.gate is not None
         assert context.gate[..., 0].tolist() == [[1, 0, 0, 0], [0.5, 0, 0.5, 0]]
 
-    def test_two_regions_share_the_picture(self, two_streams: Model) -> None:
+    def test_two_regions_divide_the_picture(self, two_streams: Model) -> None:
         """Each query of a layer attends to the stream in whose region it is, and to no other."""
         left = torch.zeros(2, 1, 4, 4)
         left[..., :2] = 1
@@ -254,7 +258,7 @@ class TestStrength:
         assert added[:, :, 4:].abs().max() == 0
         assert added[:, :, :4].abs().amin() > 0
 
-    def test_a_region_of_ones_is_no_region(self, two_streams: Model) -> None:
+    def test_a_region_of_ones_equals_no_region(self, two_streams: Model) -> None:
         torch.testing.assert_close(
             run(two_streams, text=text_stream(region=torch.ones(2, 1, 5, 3))),
             run(two_streams, text=text_stream()),

@@ -42,7 +42,7 @@ PAIRS = 8 * 4096**2
 @pytest.mark.zoo
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 @pytest.mark.parametrize(("dtype", "size"), [("float32", 4), ("bfloat16", 2)])
-def test_it_takes_less_than_the_weights_of_one_attention(dtype: str, size: int) -> None:
+def test_attention_memory_is_below_that_of_explicit_weights(dtype: str, size: int) -> None:
     done = subprocess.run(
         [sys.executable, "-c", RUN, dtype], capture_output=True, text=True, check=True
     )

@@ -26,7 +26,7 @@ TRANSFORMER = TransformerConfig(
 
 
 @pytest.mark.parametrize("model", [UNet(UNET), Transformer(TRANSFORMER)], ids=["unet", "dit"])
-def test_it_can_be_perturbed(model):
+def test_the_middle_self_attention_can_be_perturbed(model):
     with torch.no_grad():
         for weights in model.parameters():
             torch.nn.init.normal_(weights, std=0.3, generator=torch.Generator().manual_seed(0))
@@ -38,7 +38,7 @@ def test_it_can_be_perturbed(model):
         assert not torch.allclose(model(x, t, Condition(), control), model(x, t, Condition()))
 
 
-def test_it_is_in_the_middle():
+def test_the_middle_self_attention_is_in_the_middle_block():
     assert UNET.middle_self_attention == "middle_block.1"
     assert TRANSFORMER.middle_self_attention == "blocks.1.attn"
     assert DenoiserConfig().middle_self_attention is None

@@ -72,7 +72,7 @@ def arithmetic(name: str) -> int:
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_the_number_of_parameters_is_exact(name: str) -> None:
+def test_parameter_counts_match(name: str) -> None:
     config = published_config(name)
     positions = (32 // config.patch_size) ** 2 * config.hidden_size
     table = (CLASSES + 1) * config.hidden_size
@@ -83,7 +83,7 @@ def test_the_number_of_parameters_is_exact(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["S/2", "XL/2"])
-def test_diffusers_has_as_many_and_its_repeated_embeddings(name: str) -> None:
+def test_parameter_counts_equal_diffusers_without_repeated_embeddings(name: str) -> None:
     """It holds the embeddings of timestep and class in every block, and no positions."""
     dit = pytest.importorskip("diffusers.models.transformers.dit_transformer_2d")
     config = published_config(name)
@@ -100,7 +100,7 @@ def test_diffusers_has_as_many_and_its_repeated_embeddings(name: str) -> None:
     assert count(theirs) == count(ours) + repeated + tables
 
 
-def test_keys_and_shapes_are_those_of_the_checkpoints() -> None:
+def test_keys_and_shapes_match_the_checkpoints() -> None:
     shapes = {
         key: tuple(value.shape)
         for key, value in on_meta(published_config("XL/2")).state_dict().items()
@@ -133,7 +133,7 @@ def test_keys_and_shapes_are_those_of_the_checkpoints() -> None:
     }
 
 
-def test_cross_attention_adds_itself_alone() -> None:
+def test_cross_attention_adds_only_its_parameters() -> None:
     plain = on_meta(published_config("S/8")).state_dict()
     streams = {"text": {"width": 768, "injection": "native"}}
     crossed = on_meta(published_config("S/8", context_dim=768, streams=streams)).state_dict()

@@ -242,7 +242,7 @@ def on_meta(config: UNetConfig) -> UNet:
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_keys_shapes_and_totals_are_exact(name: str) -> None:
+def test_keys_shapes_and_totals_match(name: str) -> None:
     config, total, places = PUBLISHED[name]
     model = on_meta(config)
     shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
@@ -277,7 +277,7 @@ UNETS = {
 
 
 @pytest.mark.parametrize("name", UNETS)
-def test_diffusers_counts_as_many(name: str) -> None:
+def test_parameter_counts_equal_diffusers(name: str) -> None:
     diffusers = pytest.importorskip("diffusers")
     kind, options = UNETS[name]
     with torch.device("meta"):
@@ -285,7 +285,7 @@ def test_diffusers_counts_as_many(name: str) -> None:
     assert sum(parameter.numel() for parameter in theirs.parameters()) == PUBLISHED[name].total
 
 
-def test_these_keys_of_stable_diffusion_are_as_published() -> None:
+def test_keys_of_stable_diffusion_match() -> None:
     """Written out, so that the schema above cannot share a mistake with the model."""
     shapes = {
         key: tuple(value.shape)

@@ -51,7 +51,7 @@ class TestANewModel:
         condition = Condition({"text": Stream(draw(2, 3, 8))})
         assert new_transformer(**STREAM)(draw(2, 4, 8, 8), T, condition).abs().max() == 0
 
-    def test_passes_its_tokens_through_every_block(self) -> None:
+    def test_passes_its_tokens_unchanged_through_every_block(self) -> None:
         """adaLN-Zero: each block is the identity at first, cross-attention included."""
         model = new_transformer(**STREAM)
         tokens = draw(2, 16, 16)
@@ -102,7 +102,7 @@ def test_the_prediction_has_the_size_of_x_and_depends_on_every_input(
     assert (model(x + 0.1, T, Condition()) - y).abs().amax() > 1e-3
 
 
-def test_patches_come_out_where_they_went_in(small_transformer: Any) -> None:
+def test_unpatchify_inverts_patchify(small_transformer: Any) -> None:
     """With the blocks and the positions out of the way, a patch moves its own latents alone."""
     model = small_transformer()
     with torch.no_grad():
@@ -118,7 +118,7 @@ def test_patches_come_out_where_they_went_in(small_transformer: Any) -> None:
     assert not moved.any()
 
 
-def test_the_learnt_variance_is_dropped(small_transformer: Any) -> None:
+def test_the_learned_variance_is_dropped(small_transformer: Any) -> None:
     model, x = small_transformer(learn_sigma=True), draw(1, 4, 8, 8)
     y = model(x, T[:1], Condition())
     assert y.shape == x.shape
@@ -131,7 +131,7 @@ def test_the_learnt_variance_is_dropped(small_transformer: Any) -> None:
     assert not torch.equal(model(x, T[:1], Condition()), y)
 
 
-def test_positions_matter(small_transformer: Any) -> None:
+def test_positions_change_the_prediction(small_transformer: Any) -> None:
     model = small_transformer()
     flat = torch.ones(1, 4, 8, 8)
     y = model(flat, T[:1], Condition())
@@ -159,7 +159,7 @@ def test_a_block_equals_the_formula_of_the_paper(small_transformer: Any) -> None
     torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_cross_attention_stands_between_the_two(small_transformer: Any) -> None:
+def test_cross_attention_is_between_self_attention_and_mlp(small_transformer: Any) -> None:
     block: DiTBlock = small_transformer(**STREAM).blocks[0]
     tokens, text = draw(2, 6, 16), draw(2, 3, 8, seed=2)
     entered: dict[str, Tensor] = {}
@@ -199,7 +199,7 @@ class TestConditions:
             other = Condition(full.streams, full.spatial, without_vector)
             assert (model(x, T, other) - y).abs().amax() > 1e-3, name
 
-    def test_a_native_vector_is_added_as_it_is(self, small_transformer: Any) -> None:
+    def test_a_native_vector_is_added_without_projection(self, small_transformer: Any) -> None:
         model = small_transformer(**FULL)
         assert list(model.vector_embeds) == ["size"]
         label = full_condition(2).vectors["label"]
@@ -254,7 +254,7 @@ class TestConditions:
             (Condition({}, {}, {"label": torch.zeros(2, 3)}), "'label' has width 3"),
         ],
     )
-    def test_a_wrong_one_is_explained(
+    def test_an_invalid_condition_is_explained(
         self, small_transformer: Any, condition: Condition, message: str
     ) -> None:
         with pytest.raises(ConditionError, match=message):
@@ -282,7 +282,7 @@ class TestControl:
         assert (moved - plain).abs().amax() > 1e-3
         assert torch.equal(model(x, T[:1], Condition()), plain)
 
-    def test_after_the_last_block_too(self, small_transformer: Any) -> None:
+    def test_a_residual_is_added_after_the_last_block(self, small_transformer: Any) -> None:
         model, x = small_transformer(), draw(1, 4, 8, 8)
         control = Control({"blocks.1": draw(1, 16, 4, 4)})
         moved = model(x, T[:1], Condition(), control) - model(x, T[:1], Condition())

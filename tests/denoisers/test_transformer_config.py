@@ -51,6 +51,6 @@ def test_a_config_that_cannot_be_built_is_refused(options: dict[str, Any], messa
         small_config(**options)
 
 
-def test_it_survives_json() -> None:
+def test_a_config_survives_json() -> None:
     config = small_config(vectors={"label": 16}, native_vectors=("label",), learn_sigma=True)
     assert TransformerConfig.model_validate_json(config.model_dump_json()) == config

@@ -82,7 +82,7 @@ def theirs_for(config: TransformerConfig, classes: int) -> Any:
         {"patch_size": 1, "input_size": 8, "depth": 1},
     ],
 )
-def test_it_agrees_at_reduced_width(
+def test_output_equals_the_original_at_reduced_width(
     filled: Callable[..., nn.Module], options: dict[str, Any]
 ) -> None:
     values: dict[str, Any] = {

@@ -49,7 +49,7 @@ defaults: {{steps: 2}}
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-def test_it_trains_and_makes_pictures(
+def test_training_reduces_the_loss_and_generates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -106,7 +106,7 @@ def test_a_row_does_not_depend_on_its_batch(small_unet: Any) -> None:
         assert error < 1e-5
 
 
-def test_stacked_conditions_give_what_each_gives(small_unet: Any) -> None:
+def test_stacked_conditions_equal_separate_calls(small_unet: Any) -> None:
     """Guidance batches a condition and its null, which lacks streams and has other masks."""
     model, x, t = small_unet(**FULL), draw(2, 4, 8, 8), torch.tensor([3.0, 500.0])
     full = full_condition(2)
@@ -183,7 +183,7 @@ def test_threads_can_share_a_model(small_unet: Any) -> None:
     assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
 
 
-def test_a_call_leaves_no_state_behind(small_unet: Any) -> None:
+def test_a_call_leaves_no_state(small_unet: Any) -> None:
     model, x, t = small_unet(**FULL), draw(2, 4, 8, 8), torch.tensor([3.0, 500.0])
     condition = full_condition(2)
     before = model(x, t, condition)
@@ -245,7 +245,7 @@ class TestResiduals:
         assert torch.equal(middles[0], middles[1])
         assert not torch.equal(middles[0], middles[2])
 
-    def test_one_of_the_wrong_shape_is_refused(self, small_unet: Any) -> None:
+    def test_a_residual_of_the_wrong_shape_is_refused(self, small_unet: Any) -> None:
         control = Control({"middle_block": torch.zeros(1, 32, 8, 8)})
         with pytest.raises(ConditionError, match=r"'middle_block' has .*\(1, 32, 4, 4\)"):
             small_unet()(draw(1, 4, 8, 8), torch.zeros(1), Condition(), control)
@@ -253,7 +253,9 @@ class TestResiduals:
 
 class TestPerturbedAttention:
     @pytest.mark.parametrize("options", [{}, STREAM])
-    def test_a_map_of_one_position_does_not_change(self, small_unet: Any, options: Any) -> None:
+    def test_perturbed_attention_of_one_position_changes_nothing(
+        self, small_unet: Any, options: Any
+    ) -> None:
         """At 2 x 2 latents the middle block has one place, which attends to itself anyway."""
         model, x, t = small_unet(**options), draw(1, 4, 2, 2), torch.tensor([30.0])
         control = Control(perturbed_attention=frozenset({"middle_block.1"}))
@@ -297,7 +299,7 @@ class TestPerturbedAttention:
         return ForwardContext(torch.zeros(1, 64), control=control)
 
 
-def test_dropping_a_condition_in_training_leaves_other_rows_alone(
+def test_dropping_a_condition_in_training_does_not_affect_other_rows(
     small_unet: Any,
 ) -> None:
     model, x, t = small_unet(**STREAM), draw(2, 4, 8, 8), torch.tensor([3.0, 500.0])

@@ -84,6 +84,6 @@ def test_an_attention_at_an_unused_resolution_is_allowed() -> None:
     assert config.attention_resolutions == (32, 16, 8)
 
 
-def test_it_survives_json() -> None:
+def test_a_config_survives_json() -> None:
     config = small_config(context_dim=8, streams={"text": {"width": 8, "injection": "native"}})
     assert UNetConfig.model_validate_json(config.model_dump_json()) == config

@@ -49,7 +49,7 @@ def test_two_half_steps_add_up_to_the_full_step(frame):
 
 @pytest.mark.parametrize("frame", FRAMES)
 @pytest.mark.parametrize("k", [0, 1, 2])
-def test_image_k_alone_has_the_noise_of_image_k_in_a_batch(frame, k):
+def test_noise_of_an_image_does_not_depend_on_the_batch(frame, k):
     batch, alone = BrownianNoise([5, 6, 7], SHAPE, frame), BrownianNoise([5 + k], SHAPE, frame)
     assert torch.equal(batch.initial()[k : k + 1], alone.initial())
     for draw, single in zip(increments(batch, SIGMAS[frame]), increments(alone, SIGMAS[frame])):

@@ -7,7 +7,7 @@ SHAPE = (4, 8, 8)
 
 
 @pytest.mark.parametrize("k", [0, 1, 2])
-def test_image_k_alone_has_the_noise_of_image_k_in_a_batch(k):
+def test_noise_of_an_image_does_not_depend_on_the_batch(k):
     batch, alone = PerImageNoise([5, 6, 7], SHAPE), PerImageNoise([5 + k], SHAPE)
     draws = [batch.initial(), batch(2.0, 1.0), batch(1.0, 0.5)]
     singles = [alone.initial(), alone(2.0, 1.0), alone(1.0, 0.5)]

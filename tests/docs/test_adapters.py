@@ -15,7 +15,7 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
-def test_the_configuration_is_one():
+def test_the_documented_configuration_is_valid():
     [block] = blocks("yaml")
     config = AdapterTraining.model_validate(yaml.safe_load(block))
     assert config.projection is None
@@ -32,7 +32,7 @@ def test_the_table_has_every_field_of_the_format():
     assert named == set(StoredAdapter.model_fields)
 
 
-def test_the_registration_registers():
+def test_the_documented_registration_works():
     from latelier.kernel.registrar import Registrar
 
     names = {}

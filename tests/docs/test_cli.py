@@ -67,14 +67,14 @@ def test_every_command_is_in_the_table(commands):
     assert listed == set(commands)
 
 
-def test_the_lines_of_json_of_a_replay(cli, tmp_path):
+def test_the_json_of_replay_is_documented(cli, tmp_path):
     shown = re.search(r"^\{\n.*?^\}$", SECTIONS["replay"], flags=re.M | re.S)[0]
     cli("generate", "a cat", "--steps", 1, "-o", "a.png")
     done = cli("replay", "a.png", "--json", "-o", "again.png")
     assert json.loads(shown) == json.loads(done.out)
 
 
-def test_the_files_that_generate_names(cli):
+def test_the_files_of_generate_are_documented(cli):
     done = cli("generate", "a cat", "-n", 4, "--seed", 7, "-o", "cats", "--steps", 1)
     assert done.out.split() == SECTIONS["generate"].partition("cats.png\n")[2].split()[:4]
 

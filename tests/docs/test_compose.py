@@ -22,7 +22,7 @@ def test_the_composed_pipeline_generates(names):
     assert names["picture"].image.size == (64, 64)
 
 
-def test_the_mistake_is_the_one_in_the_comment(names):
+def test_the_documented_error_is_raised(names):
     [commented] = re.findall(r"print\(error\)  # (.*)", PAGE)
     assert names["lines"] == [commented]
 

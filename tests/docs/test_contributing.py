@@ -26,7 +26,7 @@ def block(start):
     return found
 
 
-def test_padding_and_its_mask():
+def test_the_padding_example_runs():
     lines = [f"    {line}\n" for line in block("longest").splitlines()]
     names = {"torch": torch}
     exec("def prepare(inputs):\n" + "".join(lines), names)
@@ -35,7 +35,7 @@ def test_padding_and_its_mask():
     assert batch["mask"].tolist() == [[True, True], [True, False]]
 
 
-def test_an_input_that_a_picture_gives():
+def test_the_measured_input_example_runs():
     names = {each.__name__: each for each in (Frozen, Field, TypeAdapter, field_validator)} | {
         "Image": Image
     }
@@ -50,7 +50,7 @@ def test_an_input_that_a_picture_gives():
             read_input(brightness, wrong, "brightness")
 
 
-def test_the_sampler():
+def test_the_sampler_example_runs():
     names = {"torch": torch, "pairwise": pairwise, "Step": Step}
     exec(block("def euler"), names)
     sigmas = SigmaGrid((2.0, 1.0, 0.0), "ve").sigmas

@@ -26,7 +26,7 @@ def after(tmp_path_factory):
     return names, lines
 
 
-def test_what_is_printed_is_what_the_comments_say(after):
+def test_printed_values_match_the_comments(after):
     _, lines = after
     comments = re.findall(r"print\(.*\)  # (.*)", PAGE)
     printed = ["1 of 4", "2 of 4", "3 of 4", "4 of 4"]
@@ -45,25 +45,25 @@ def test_a_response_is_a_jpeg(after):
     assert after[0]["body"].startswith(b"\xff\xd8")
 
 
-def test_it_stops_where_the_host_does(after):
+def test_a_run_stops_with_its_host(after):
     assert after[0]["preview"].step == 2
 
 
-def test_threads_make_what_one_makes_alone(after):
+def test_threads_give_the_pictures_of_single_runs(after):
     names, _ = after
     for prompt, picture in zip(names["prompts"], names["pictures"]):
         [alone] = names["pipe"].generate(prompt=prompt, seed=7, steps=2)
         assert alone.image.tobytes() == picture.image.tobytes()
 
 
-def test_a_sampler_of_the_host(after):
+def test_a_host_can_register_a_sampler(after):
     names, _ = after
     sampler = names["picture"].provenance["functions"]["sampler"]
     assert sampler == {"id": "our-studio/ours", "version": "1.0"}
     assert names["ours"].atelier.samplers.names() != latelier.samplers.names()
 
 
-def test_every_format_of_its_table_is_one_that_inputs_have():
+def test_every_documented_format_exists():
     from pydantic import TypeAdapter
 
     inputs = (latelier.Image, latelier.Mask, latelier.SemanticMap, latelier.Box, latelier.Color)

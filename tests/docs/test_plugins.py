@@ -11,12 +11,12 @@ ROWS = [
 ]
 
 
-def test_every_row_is_judged():
+def test_every_row_has_a_state():
     assert [int(row[0]) for row in ROWS] == list(range(1, 33))
     assert {row[2] for row in ROWS} == {"**has**", "*partly*", "*not*"}
 
 
-def test_what_it_has_is_shown_by_a_test_that_exists():
+def test_every_feature_names_an_existing_test():
     for number, _, state, _, shown in ROWS:
         if state == "*not*":
             continue

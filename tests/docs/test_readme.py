@@ -49,7 +49,7 @@ def generated(tmp_path_factory):
     return names | {"lines": lines}
 
 
-def test_the_first_block_prints_what_follows_it(generated):
+def test_the_first_block_prints_the_documented_output(generated):
     [printed] = [block for language, block in BLOCKS if language == "text"]
     assert generated["lines"][0] == printed.strip()
 
@@ -128,7 +128,7 @@ def test_published_models_are_imported_and_generate(name, cli, with_clip, tmp_pa
         exec(python_block('latelier.load("dit")'), {"latelier": latelier})
 
 
-def test_the_trainings_are_configured():
+def test_the_training_configurations_exist():
     models = {"first-stage": FirstStageTraining, "denoiser": DenoiserTraining}
     lines = commands("latelier", "train")
     assert len(lines) == 3
@@ -136,13 +136,13 @@ def test_the_trainings_are_configured():
         read_training(ROOT / path, models[kind])
 
 
-def test_the_data_are_drawn(cli):
+def test_the_data_preview_runs(cli):
     [line] = commands("latelier", "data")
     assert cli(*line[1:]).status == 0
     assert Path("scenes.png").is_file()
 
 
-def test_pip_and_make_have_their_targets():
+def test_pip_extras_and_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text()
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for _, target in commands("make"))
     for line in commands("pip"):
@@ -151,7 +151,7 @@ def test_pip_and_make_have_their_targets():
     assert {line[0] for line in COMMANDS} == {"pip", "latelier", "make"}
 
 
-def test_the_counts_are_right(built_ins):
+def test_the_counts_match_the_registries(built_ins):
     def count(kind):
         return len(built_ins.registry(kind).names())
 

@@ -48,7 +48,7 @@ def test_links_are_rewritten(hooks, uri, text, rewritten, monkeypatch, tmp_path)
     assert hooks.on_page_markdown(text, page(uri)) == rewritten
 
 
-def test_a_link_to_no_file_is_an_error(hooks):
+def test_a_broken_link_is_an_error(hooks):
     with pytest.raises(Exception, match=r"README\.md: the link 'docs/nowhere\.md'"):
         hooks.on_page_markdown("[x](docs/nowhere.md)", page("index.md"))
 

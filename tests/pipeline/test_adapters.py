@@ -414,7 +414,7 @@ class TestFaults:
             tiny.with_adapter(folder, as_=name)
 
     @pytest.mark.parametrize("scale", [-1, float("nan"), float("inf"), "1", True, None])
-    def test_invalid_scale(self, tiny, folder, scale):
+    def test_an_invalid_scale_is_refused(self, tiny, folder, scale):
         with pytest.raises(InvalidInputError, match="scale: the scale of an adapter is a number"):
             tiny.with_adapter(folder, scale)
 
@@ -433,7 +433,7 @@ class TestFaults:
             tiny.with_adapter(adapter)
 
     @pytest.mark.parametrize("name", ["nowhere", "/nowhere", "~nobody-at-all/x"])
-    def test_unknown_adapter_name(self, tiny, name):
+    def test_an_unknown_name_is_an_error(self, tiny, name):
         with pytest.raises(UnknownNameError, match=r"no adapter '.*'"):
             tiny.with_adapter(name)
 

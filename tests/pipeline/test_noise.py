@@ -30,7 +30,7 @@ def test_brownian_noise_converges_with_more_steps(compose_tiny, process):
     assert change("brownian") < change("independent") / 2
 
 
-def test_image_k_alone_has_the_path_of_image_k_in_a_batch(tiny):
+def test_the_path_of_an_image_does_not_depend_on_the_batch(tiny):
     both = latents_of(tiny, steps=4, n=2, noise="brownian")
     alone = latents_of(tiny, steps=4, seed=6, noise="brownian")
     torch.testing.assert_close(both[1:], alone, rtol=1e-4, atol=1e-4)

@@ -36,7 +36,7 @@ def test_another_suffix_is_refused_and_nothing_written(tmp_path, name):
 
 
 @pytest.mark.parametrize("file_format", ["png", "jpeg"])
-def test_bytes_are_those_of_a_file(tmp_path, file_format):
+def test_encoded_bytes_equal_the_file(tmp_path, file_format):
     path = tmp_path / f"a.{file_format}"
     path.write_bytes(encode_image(PICTURE, PROVENANCE, file_format))
     assert read_provenance(path)[1] == PROVENANCE

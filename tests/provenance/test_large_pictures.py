@@ -46,7 +46,7 @@ def started(tiny, tmp_path, little_room):
     return tmp_path / "made.png"
 
 
-def test_the_limit_is_well_below_what_readers_take():
+def test_the_limit_is_below_that_of_common_readers():
     assert LIMIT <= PngImagePlugin.MAX_TEXT_MEMORY / 2
 
 
@@ -58,7 +58,7 @@ def test_a_large_picture_is_stored_as_its_hash_and_a_mask_whole(started):
     assert mask.startswith("data:image/png;base64,")
 
 
-def test_replay_with_the_file(started, built_ins):
+def test_replay_accepts_the_input_file(started, built_ins):
     with pytest.raises(InvalidInputError, match=r"--picture: that of 48 x 32 pixels"):
         replay(started, atelier=built_ins)
     noisy(2).save(started.parent / "other.png")
@@ -73,12 +73,12 @@ def test_replay_with_the_file(started, built_ins):
     assert (started.parent / "again.png").read_bytes() == started.read_bytes()
 
 
-def test_files_that_cannot_be_read(started, built_ins):
+def test_unreadable_files_are_an_error(started, built_ins):
     with pytest.raises(InvalidInputError, match=r"no image can be read from '.*nowhere\.png'"):
         replay(started, pictures=[started.parent / "nowhere.png"], atelier=built_ins)
 
 
-def test_what_fits_is_stored_whole(little_room, monkeypatch):
+def test_small_pictures_are_stored_in_full(little_room, monkeypatch):
     small = {"request": {"init_image": ["data:image/png;base64,x"]}, "prompt": "y"}
     assert without_large_pictures(small) is small
 
@@ -101,7 +101,7 @@ def test_the_largest_go_first_and_no_more_than_needed():
     assert without_large_pictures(given, 10)["a"]["b"][0]["size"] == [20, 20]
 
 
-def test_pictures_of_several_modes_are_known_again(tmp_path):
+def test_pictures_of_several_modes_are_recognized(tmp_path):
     mask = Image.new("L", (30, 20), 7)
     labels = Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30))
     given = {"mask": uri(mask), "labels": uri(labels), "photo": uri(noisy(4))}
@@ -117,7 +117,7 @@ def test_pictures_of_several_modes_are_known_again(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [{"mode": "?"}, {"size": 3}, {"size": [0, -1]}])
-def test_a_damaged_reference(damage, tmp_path):
+def test_a_damaged_reference_is_an_error(damage, tmp_path):
     noisy(4).save(tmp_path / "a.png")
     stored = without_large_pictures({"photo": uri(noisy(4))}, 1)
     stored["photo"] |= damage

@@ -48,7 +48,7 @@ def written(tmp_path):
     return path
 
 
-def test_nothing_but_the_picture_remains(written, tmp_path):
+def test_a_stripped_png_has_only_the_picture(written, tmp_path):
     before = Image.open(written).tobytes()
     output = tmp_path / "clean" / "a.png"
     strip(written, output)
@@ -61,7 +61,7 @@ def test_nothing_but_the_picture_remains(written, tmp_path):
     assert SECRET.encode() in written.read_bytes()
 
 
-def test_in_place(written):
+def test_files_are_replaced_in_place(written):
     before = Image.open(written).tobytes()
     strip(written)
     assert set(names(written)) == {"IHDR", "pHYs", "IDAT", "IEND"}
@@ -69,7 +69,7 @@ def test_in_place(written):
     assert [each.name for each in written.parent.iterdir()] == ["a.png"]
 
 
-def test_in_place_the_mode_stays_and_a_link_is_followed(written):
+def test_replacing_keeps_the_mode_and_follows_links(written):
     link = written.with_name("link.png")
     link.symlink_to(written)
     written.chmod(0o600)
@@ -79,7 +79,7 @@ def test_in_place_the_mode_stays_and_a_link_is_followed(written):
     assert stat.S_IMODE(written.stat().st_mode) == 0o600
 
 
-def test_a_picture_of_ours_carries_none_afterwards(tiny, tmp_path):
+def test_provenance_is_removed(tiny, tmp_path):
     (picture,) = tiny.generate(prompt=SECRET, seed=123454321, steps=1)
     path = tmp_path / "a.png"
     picture.save(path)
@@ -92,7 +92,7 @@ def test_a_picture_of_ours_carries_none_afterwards(tiny, tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "P", "L", "1", "I;16", "LA"])
-def test_pictures_of_every_mode_stay_as_they_are(tmp_path, mode):
+def test_pixels_of_every_mode_are_unchanged(tmp_path, mode):
     path = tmp_path / "a.png"
     source = Image.linear_gradient("L").resize((9, 7))
     image = source.convert("RGB").convert(mode) if mode == "P" else source.convert(mode)
@@ -129,7 +129,7 @@ def endless(data):
         (lambda data: data[:8] + b"\xff" * 40, "is damaged"),
     ],
 )
-def test_what_is_no_png_stays_as_it_is(written, damage, message):
+def test_invalid_files_are_not_changed(written, damage, message):
     data = damage(written.read_bytes())
     written.write_bytes(data)
     with pytest.raises(InvalidInputError, match=message):
@@ -137,7 +137,7 @@ def test_what_is_no_png_stays_as_it_is(written, damage, message):
     assert written.read_bytes() == data
 
 
-def test_a_missing_file(tmp_path):
+def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(InvalidInputError, match="cannot be read: No such file"):
         strip(tmp_path / "none.png")
 
@@ -157,7 +157,7 @@ def photograph(tmp_path):
     return path
 
 
-def test_of_a_jpeg_nothing_but_the_picture_remains(photograph):
+def test_a_stripped_jpeg_has_only_the_picture(photograph):
     before = Image.open(photograph)
     pixels, profile = before.tobytes(), before.info["icc_profile"]
     strip(photograph)

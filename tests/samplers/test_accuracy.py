@@ -87,7 +87,7 @@ def test_samplers_in_half_log_snr_do_not_depend_on_the_frame(sampler_):
 
 
 @pytest.mark.parametrize("process", [RectifiedFlow(), ZERO_SNR], ids=["flow", "zero-snr"])
-def test_ten_heun_steps_from_pure_noise(process):
+def test_ten_heun_steps_from_pure_noise_are_accurate(process):
     problem = Gaussian("flow")
     grid = karras(10, process)
     assert grid.sigmas[0] == 1
@@ -133,7 +133,7 @@ def test_every_sampler_starts_from_pure_noise(sampler, process, schedule, steps)
         partial(unipc, order=3, variant="bh1"),
     ],
 )
-def test_nor_with_other_options(sampler_, process):
+def test_log_snr_samplers_start_from_pure_noise_with_other_options(sampler_, process):
     """Steps in log(sigma / alpha), in which pure noise is infinitely far."""
     problem, grid = Gaussian("flow"), karras(20, process)
     x = torch.randn(256, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -150,7 +150,7 @@ def test_nor_with_other_options(sampler_, process):
 @pytest.mark.parametrize(
     "process", [EDM(), RectifiedFlow(), ZERO_SNR], ids=["edm", "flow", "zero-snr"]
 )
-def test_with_noise_it_comes_to_the_mean_and_covariance_of_the_data(process, sampler_):
+def test_stochastic_samples_have_the_mean_and_covariance_of_the_data(process, sampler_):
     """Exact, with no drawing: all is affine in the noises, so their coefficients are followed.
 
     Row 0 of x is its mean, each further row the coefficient of one independent normal number.

@@ -55,7 +55,7 @@ def end(denoise, process, grid, eps, **options):
 
 
 @pytest.mark.parametrize("process", PROCESSES, ids=IDS)
-def test_the_error_goes_with_the_tolerance_and_not_with_the_grid(process):
+def test_the_error_depends_on_the_tolerance_and_not_on_the_grid(process):
     def error(steps, tolerance):
         x = end(Mixture(process.frame), process, karras(steps, process), eps, tolerance=tolerance)
         return ((x - exact).norm() / exact.norm()).item()
@@ -71,7 +71,7 @@ def test_the_error_goes_with_the_tolerance_and_not_with_the_grid(process):
 
 @pytest.mark.parametrize("process", PROCESSES, ids=IDS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_an_image_has_the_same_bits_alone_and_in_any_batch(process, dtype):
+def test_bits_of_an_image_do_not_depend_on_the_batch(process, dtype):
     grid, eps = karras(3, process), noise(5, dtype)
     eps[3] *= 1e-3  # as easy as can be: it waits for the others
     together = end(Mixture(process.frame), process, grid, eps)
@@ -82,7 +82,7 @@ def test_an_image_has_the_same_bits_alone_and_in_any_batch(process, dtype):
     assert torch.equal(end(Mixture(process.frame), process, grid, eps.flip(0)), together.flip(0))
 
 
-def test_images_take_steps_of_their_own():
+def test_images_have_their_own_step_sizes():
     different = []
 
     def denoise(x, sigma):
@@ -93,7 +93,7 @@ def test_images_take_steps_of_their_own():
     assert any(different)
 
 
-def test_a_tighter_tolerance_takes_more_calls():
+def test_a_smaller_tolerance_needs_more_calls():
     calls = []
     for tolerance in (1e-1, 1e-2, 1e-3, 1e-4):
         denoise = Mixture("ve")
@@ -113,7 +113,7 @@ def test_the_step_to_sigma_0_is_controlled_too():
     assert (step.x - fine.x).abs().max() < 1e-3
 
 
-def test_a_model_that_fails_ends_the_run():
+def test_a_non_finite_model_ends_the_run():
     """The result is not a number, and the run ends."""
     calls = []
 
@@ -126,7 +126,7 @@ def test_a_model_that_fails_ends_the_run():
     assert len(calls) < 100
 
 
-def test_one_image_that_fails_leaves_the_others_alone():
+def test_one_non_finite_image_does_not_affect_others():
     def denoise(x, sigma):
         x0 = Mixture("ve")(x, sigma)
         x0[x.abs().flatten(1).amax(1) > 1e4] = torch.nan
@@ -141,7 +141,7 @@ def test_one_image_that_fails_leaves_the_others_alone():
     assert torch.equal(x[[0, 2]], whole[[0, 2]])
 
 
-def test_a_tolerance_that_cannot_be_met_ends_too():
+def test_an_unreachable_tolerance_ends_the_run():
     calls = []
 
     def denoise(x, sigma):
@@ -155,7 +155,7 @@ def test_a_tolerance_that_cannot_be_met_ends_too():
 
 
 @pytest.mark.parametrize("process", PROCESSES, ids=IDS)
-def test_with_a_predictor(process):
+def test_a_predictor_receives_a_timestep_per_image(process):
     """Which gives the network a t for each image."""
     times = []
 

@@ -124,12 +124,12 @@ def assert_same(x, reference):
 
 @pytest.mark.parametrize("spacing", ["uniform", "quad"])
 @pytest.mark.parametrize("eta", [0.0, 0.7, 1.0])
-def test_ddim(spacing, eta):
+def test_ddim_equals_the_original(spacing, eta):
     grid = compvis(10, VP(), spacing=spacing)
     assert_same(ours(ddim, grid, eta=eta), original_ddim(10, spacing, eta))
 
 
-def test_ddim_where_the_original_repeats_a_step():
+def test_ddim_equals_the_original_with_a_repeated_step():
     """It makes 50 steps, two of them at t = 1, of which one changes nothing; ours makes 49."""
     grid = compvis(50, VP(), spacing="quad")
     assert grid.steps == 49
@@ -137,7 +137,7 @@ def test_ddim_where_the_original_repeats_a_step():
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 10])
-def test_plms(steps):
+def test_plms_equals_the_original(steps):
     network = Network()
     x = ours(plms, compvis(steps, VP()), network)
     assert_same(x, original_plms(steps))
@@ -145,7 +145,7 @@ def test_plms(steps):
     assert network.times == [times[0], times[min(1, steps - 1)], *times[1:]]
 
 
-def test_the_corrected_steps_give_something_else():
+def test_corrected_steps_give_different_latents():
     grid = model(10, VP())
     for sampler, original in ((ddim, original_ddim(10, "uniform", 0.0)), (plms, original_plms(10))):
         x = ours(sampler, grid)
@@ -153,5 +153,5 @@ def test_the_corrected_steps_give_something_else():
 
 
 @pytest.mark.parametrize("variance", [0.0, 0.3, 1.0])
-def test_ddpm(variance):
+def test_ddpm_equals_the_original(variance):
     assert_same(ours(ddpm, model(T, VP()), variance=variance), original_ddpm(variance))

@@ -58,7 +58,7 @@ class Counted:
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=["edm", "flow", "paper"])
-def test_number_of_evaluations(sampler, traits, grid):
+def test_nfe_is_exact(sampler, traits, grid):
     """One for a step to sigma 0, and as many as the sampler declares for every other."""
     denoise, noise = Counted(), PerImageNoise([0], (4, 8, 8))
     list(run_sampler(sampler, denoise, noise.initial(), grid, noise))

@@ -25,19 +25,19 @@ def drawn(grid, eta):
     return calls
 
 
-def test_no_noise_without_eta():
+def test_eta_0_draws_no_noise():
     assert drawn(PAPER, 0.0) == []
 
 
 @pytest.mark.parametrize("eta", [0.1, 1.0])
-def test_noise_for_every_step_but_one_to_sigma_0(eta):
+def test_noise_is_drawn_for_each_step_except_flow_to_sigma_0(eta):
     pairs = list(zip(PAPER.sigmas, PAPER.sigmas[1:]))
     assert drawn(PAPER, eta) == pairs
     flow = karras(5, RectifiedFlow())
     assert drawn(flow, eta) == list(zip(flow.sigmas, flow.sigmas[1:]))[:-1]
 
 
-def test_from_pure_noise_eta_1_takes_nothing_of_x():
+def test_from_pure_noise_eta_1_does_not_depend_on_x():
     grid = karras(5, RectifiedFlow())
     ends = []
     for x in (torch.full((1, 1, 2, 2), 0.3), torch.full((1, 1, 2, 2), -2.0)):
@@ -55,6 +55,6 @@ def test_from_pure_noise_eta_1_takes_nothing_of_x():
 
 
 @pytest.mark.parametrize("eta", [-0.1, 1.1])
-def test_eta_lies_between_0_and_1(eta):
+def test_eta_outside_0_to_1_is_refused(eta):
     with pytest.raises(InvalidInputError, match="'eta'"):
         read_options(ddim, {"eta": eta}, "sampler 'ddim'")

@@ -66,7 +66,7 @@ def test_refinements_bring_ddim_back_to_the_image(grid):
 
 
 @pytest.mark.parametrize("process", [RectifiedFlow(), ZERO_SNR], ids=["flow", "zero-snr"])
-def test_the_noise_of_the_data_is_normal(process):
+def test_inverted_data_are_normal(process):
     """Its quantiles are those of the normal distribution, where those of the pixels are the data's.
 
     But for an error of first order.
@@ -82,7 +82,7 @@ def test_the_noise_of_the_data_is_normal(process):
     assert (x.flatten() - normal.icdf(levels)).abs().max() < 0.05
 
 
-def test_the_model_sees_the_image_at_its_own_variance():
+def test_the_model_receives_the_image_at_its_variance():
     """Whatever the sigma, as in DDIM's own form: x / sqrt(alpha^2 + sigma^2)."""
     seen, process = [], VP()
 
@@ -101,7 +101,7 @@ def test_the_model_sees_the_image_at_its_own_variance():
     assert t == 1
 
 
-def test_it_never_asks_at_sigma_0_and_ends_at_the_first_sigma():
+def test_it_never_calls_at_sigma_0_and_ends_at_the_first_sigma():
     calls = []
 
     def remembering(x, sigma):

@@ -56,7 +56,7 @@ def test_the_variance_lies_between_posterior_and_beta():
 
 
 @pytest.mark.parametrize("v", [0.0, 0.5, 1.0])
-def test_the_frame_makes_no_difference(v):
+def test_results_do_not_depend_on_the_frame(v):
     process = VP(zero_terminal_snr=True, prediction="v")
     grid = compvis(10, process)
     ratios = [s / (1 - s) for s in grid.sigmas]
@@ -86,6 +86,6 @@ def test_no_noise_for_the_step_to_sigma_0():
 
 
 @pytest.mark.parametrize("variance", [-0.1, 1.1])
-def test_variance_lies_between_0_and_1(variance):
+def test_a_variance_outside_0_to_1_is_refused(variance):
     with pytest.raises(InvalidInputError, match="'variance'"):
         read_options(ddpm, {"variance": variance}, "sampler 'ddpm'")

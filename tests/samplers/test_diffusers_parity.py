@@ -143,7 +143,7 @@ def ddim_grid(scheduler, frame):
     ],
     ids=["paper", "trailing"],
 )
-def test_ddim(diffusers, network, prediction, eta, options):
+def test_ddim_equals_diffusers(diffusers, network, prediction, eta, options):
     scheduler = in_float64(
         diffusers.DDIMScheduler(**BETAS, **options, prediction_type=prediction, clip_sample=False)
     )
@@ -163,7 +163,7 @@ def test_ddim(diffusers, network, prediction, eta, options):
 
 
 @pytest.mark.parametrize("eta", [0.0, 1.0])
-def test_ddim_of_zero_terminal_snr(diffusers, network, eta):
+def test_ddim_with_zero_terminal_snr_equals_diffusers(diffusers, network, eta):
     scheduler = in_float64(
         diffusers.DDIMScheduler(
             **BETAS,
@@ -192,7 +192,7 @@ def test_ddim_of_zero_terminal_snr(diffusers, network, eta):
 
 @pytest.mark.parametrize("prediction", KINDS)
 @pytest.mark.parametrize(("kind", "variance"), [("fixed_small", 0.0), ("fixed_large", 1.0)])
-def test_ddpm(diffusers, network, prediction, kind, variance, monkeypatch):
+def test_ddpm_equals_diffusers(diffusers, network, prediction, kind, variance, monkeypatch):
     scheduler = diffusers.DDPMScheduler(
         **BETAS, variance_type=kind, prediction_type=prediction, clip_sample=False
     )
@@ -211,7 +211,7 @@ def test_ddpm(diffusers, network, prediction, kind, variance, monkeypatch):
 
 
 @pytest.mark.parametrize("steps", [2, 4, 10, 20])
-def test_plms(diffusers, network, steps):
+def test_plms_equals_diffusers(diffusers, network, steps):
     """Of a model of eps. Of one of v theirs combines several v, which the paper does not have."""
     scheduler = diffusers.PNDMScheduler(
         **BETAS,
@@ -239,7 +239,7 @@ def test_plms(diffusers, network, steps):
     ],
     ids=["leading", "trailing", "karras", "sigma_min"],
 )
-def test_euler(diffusers, network, prediction, options):
+def test_euler_equals_diffusers(diffusers, network, prediction, options):
     scheduler = diffusers.EulerDiscreteScheduler(**BETAS, **options, prediction_type=prediction)
     scheduler.set_timesteps(20)
     process, grid = vp(prediction, options), grid_of(scheduler)
@@ -253,7 +253,7 @@ def test_euler(diffusers, network, prediction, options):
     [{"timestep_spacing": "trailing"}, {"use_karras_sigmas": True}],
     ids=["trailing", "karras"],
 )
-def test_heun(diffusers, network, prediction, options):
+def test_heun_equals_diffusers(diffusers, network, prediction, options):
     scheduler = diffusers.HeunDiscreteScheduler(**BETAS, **options, prediction_type=prediction)
     scheduler.set_timesteps(20)
     process, grid = vp(prediction, options), grid_of(scheduler)
@@ -274,7 +274,7 @@ def test_heun(diffusers, network, prediction, options):
     ],
     ids=["trailing", "leading", "linspace", "karras", "sigma_min"],
 )
-def test_dpmpp_2m(diffusers, network, prediction, options):
+def test_dpmpp_2m_equals_diffusers(diffusers, network, prediction, options):
     scheduler = diffusers.DPMSolverMultistepScheduler(
         **BETAS,
         **options,
@@ -293,7 +293,7 @@ def test_dpmpp_2m(diffusers, network, prediction, options):
     assert_same(process.finish(x, grid.sigmas[-1]), theirs(scheduler, network, noise))
 
 
-def test_dpmpp_2m_flow(diffusers, network):
+def test_dpmpp_2m_flow_equals_diffusers(diffusers, network):
     scheduler = diffusers.DPMSolverMultistepScheduler(
         prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
     )
@@ -306,7 +306,7 @@ def test_dpmpp_2m_flow(diffusers, network):
 
 
 @pytest.mark.parametrize("shift", [1.0, 3.0])
-def test_flow_match_euler(diffusers, network, shift):
+def test_flow_match_euler_equals_diffusers(diffusers, network, shift):
     scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=shift)
     scheduler.set_timesteps(20)
     grid, x = grid_of(scheduler, "flow"), first_noise()
@@ -315,7 +315,7 @@ def test_flow_match_euler(diffusers, network, shift):
 
 
 @pytest.mark.parametrize("shift", [1.0, 3.0])
-def test_flow_match_heun(diffusers, network, shift):
+def test_flow_match_heun_equals_diffusers(diffusers, network, shift):
     scheduler = diffusers.FlowMatchHeunDiscreteScheduler(shift=shift)
     scheduler.set_timesteps(20)
     grid, x = grid_of(scheduler, "flow"), first_noise()
@@ -328,7 +328,7 @@ def test_flow_match_heun(diffusers, network, shift):
     [{"timestep_spacing": "trailing"}, {"use_exponential_sigmas": True}],
     ids=["trailing", "exponential"],
 )
-def test_dpm2(diffusers, network, options):
+def test_dpm2_equals_diffusers(diffusers, network, options):
     scheduler = diffusers.KDPM2DiscreteScheduler(**BETAS, **options, prediction_type="v_prediction")
     scheduler.set_timesteps(20)
     process, grid = VP(prediction="v"), grid_of(scheduler)
@@ -357,7 +357,7 @@ def lms_scheduler(diffusers, monkeypatch):
     [{"timestep_spacing": "trailing"}, {"use_karras_sigmas": True}],
     ids=["trailing", "karras"],
 )
-def test_lms(lms_scheduler, network, options, order):
+def test_lms_equals_diffusers(lms_scheduler, network, options, order):
     scheduler = lms_scheduler(**BETAS, **options, prediction_type="v_prediction")
     with_double_sigmas(scheduler)
     process, grid = vp("v_prediction", options), grid_of(scheduler)
@@ -370,7 +370,7 @@ def test_lms(lms_scheduler, network, options, order):
 
 @pytest.mark.parametrize("order", [1, 2, 3])
 @pytest.mark.parametrize("spacing", ["trailing", "leading"])
-def test_deis(diffusers, network, spacing, order):
+def test_deis_equals_diffusers(diffusers, network, spacing, order):
     scheduler = diffusers.DEISMultistepScheduler(
         **BETAS,
         timestep_spacing=spacing,
@@ -390,7 +390,7 @@ def test_deis(diffusers, network, spacing, order):
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
-def test_deis_flow(diffusers, network, order):
+def test_deis_flow_equals_diffusers(diffusers, network, order):
     scheduler = diffusers.DEISMultistepScheduler(
         prediction_type="flow_prediction", use_flow_sigmas=True, solver_order=order
     )
@@ -416,7 +416,7 @@ TO_SIGMA_MIN = {"final_sigmas_type": "sigma_min", "lower_order_final": False}
     ],
     ids=["trailing", "karras", "sigma_min", "sigma_min-bh1"],
 )
-def test_unipc(diffusers, network, options, order, variant):
+def test_unipc_equals_diffusers(diffusers, network, options, order, variant):
     scheduler = diffusers.UniPCMultistepScheduler(
         **BETAS,
         **options,
@@ -434,7 +434,7 @@ def test_unipc(diffusers, network, options, order, variant):
 
 @pytest.mark.parametrize("order", [1, 2, 3])
 @pytest.mark.parametrize(("final", "variant"), [(0, "bh2"), (0.01, "bh2"), (0.01, "bh1")])
-def test_unipc_flow(diffusers, network, order, variant, final):
+def test_unipc_flow_equals_diffusers(diffusers, network, order, variant, final):
     """Theirs begins a millionth below pure noise."""
     scheduler = diffusers.UniPCMultistepScheduler(
         prediction_type="flow_prediction",
@@ -453,7 +453,7 @@ def test_unipc_flow(diffusers, network, order, variant, final):
 
 
 @pytest.mark.parametrize("steps", [1, 3, 4, 12])
-def test_ipndm(diffusers, steps):
+def test_ipndm_equals_diffusers(diffusers, steps):
     """A model of v; theirs knows sines (of the noise) and cosines, and t between 0 and 1."""
     scheduler = diffusers.IPNDMScheduler()
     scheduler.set_timesteps(steps)
@@ -482,14 +482,14 @@ def inverted(network, process, final):
 
 
 @pytest.mark.parametrize("final", ["first", "zero"])
-def test_ddim_inversion(diffusers, network, final):
+def test_ddim_inversion_equals_diffusers(diffusers, network, final):
     scheduler = inverse_scheduler(diffusers, set_alpha_to_one=final == "zero")
     process = VP(timestep_rounding="nearest")
     assert_same(inverted(network, process, final), theirs(scheduler, network, first_noise()))
 
 
 @pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
-def test_step_lists(diffusers, spacing):
+def test_step_lists_equal_diffusers(diffusers, spacing):
     scheduler, process = diffusers.DDIMScheduler(timestep_spacing=spacing), VP()
     for steps in [*range(1, 70), 96, 100, 101, 176, 250, 333, 334, 500, 999, 1000]:
         scheduler.set_timesteps(steps)
@@ -502,14 +502,14 @@ def test_step_lists(diffusers, spacing):
         assert [process.timestep(sigma).item() for sigma in grid.sigmas[:-1]] == expected
 
 
-def test_karras_sigmas(diffusers):
+def test_karras_sigmas_equal_diffusers(diffusers):
     scheduler = diffusers.EulerDiscreteScheduler(**BETAS, use_karras_sigmas=True)
     scheduler.set_timesteps(20)
     # Theirs come from float32 alphas: 4e-5 off where 1 - alpha is small.
     assert karras(20, VP()).sigmas == pytest.approx(scheduler.sigmas.tolist(), rel=1e-4)
 
 
-def test_flow_match_sigmas(diffusers):
+def test_flow_match_sigmas_equal_diffusers(diffusers):
     scheduler = diffusers.FlowMatchEulerDiscreteScheduler()
     scheduler.set_timesteps(28)
     grid = model(28, RectifiedFlow(), spacing="linspace")
@@ -519,7 +519,7 @@ def test_flow_match_sigmas(diffusers):
 class TestRealDifferences:
     """What their schedulers do otherwise. Each shows that it does make a difference."""
 
-    def test_ddim_steps_by_the_stride_and_not_to_the_next_of_its_list(self, diffusers):
+    def test_ddim_steps_by_its_stride_instead_of_its_list(self, diffusers):
         """Its previous t is t - T // S, which is not in the list where S does not divide T."""
         scheduler = in_float64(
             diffusers.DDIMScheduler(**BETAS, timestep_spacing="trailing", clip_sample=False)
@@ -550,7 +550,7 @@ class TestRealDifferences:
 
         assert_same(ours(ddim, network, TheirTimes(), grid, x), reference)
 
-    def test_dpmpp_2m_flow_cuts_t(self, diffusers):
+    def test_dpmpp_2m_flow_truncates_t(self, diffusers):
         scheduler = diffusers.DPMSolverMultistepScheduler(
             prediction_type="flow_prediction", use_flow_sigmas=True
         )
@@ -558,7 +558,7 @@ class TestRealDifferences:
         exact = scheduler.sigmas[:-1].double() * 1000
         assert (exact - scheduler.timesteps).abs().max() > 0.5
 
-    def test_rounding_t_makes_a_difference(self, diffusers):
+    def test_rounding_t_changes_the_result(self, diffusers):
         scheduler = diffusers.DPMSolverMultistepScheduler(**BETAS, use_karras_sigmas=True)
         scheduler.set_timesteps(20)
         grid, network = grid_of(scheduler), Model(timed=True)
@@ -613,14 +613,14 @@ class TestRealDifferences:
         assert_same(x, ends[1])
         assert (x - ends[0]).norm() / x.norm() > 1e-4
 
-    def test_deis_ends_with_a_step_of_no_length(self, diffusers):
+    def test_deis_ends_with_a_zero_length_step(self, diffusers):
         """With Karras' sigmas the last stands there twice: one call of the model is for nothing."""
         scheduler = diffusers.DEISMultistepScheduler(**BETAS, use_karras_sigmas=True)
         scheduler.set_timesteps(20)
         assert scheduler.sigmas[-1] == scheduler.sigmas[-2] > 0
         assert len(scheduler.timesteps) == grid_of(scheduler).steps + 1
 
-    def test_ipndm_takes_no_notice_of_the_model_at_pure_noise(self, diffusers):
+    def test_ipndm_ignores_the_model_at_pure_noise(self, diffusers):
         """A combination of eps, which there is x itself, says nothing of x0."""
         x, ends = first_noise(), []
         for output in (x, -x):
@@ -634,9 +634,7 @@ class TestRealDifferences:
         assert (mine[0] - mine[1]).abs().max() > 0.1
 
     @pytest.mark.parametrize("prediction", ["v_prediction", "sample"])
-    def test_the_inverse_of_ddim_reads_v_and_x0_at_another_t_than_it_asks_at(
-        self, diffusers, prediction
-    ):
+    def test_inverse_ddim_converts_v_and_x0_at_a_different_t(self, diffusers, prediction):
         """The model is asked at the t to come, and its answer read at that of x: for eps alone that
         makes no difference."""
         scheduler = inverse_scheduler(diffusers, set_alpha_to_one=False, prediction_type=prediction)

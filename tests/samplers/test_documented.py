@@ -38,7 +38,7 @@ def atelier(tmp_path, monkeypatch):
         del sys.modules[module]
 
 
-def test_it_has_the_order_and_the_calls_that_it_declares(atelier):
+def test_the_documented_sampler_has_its_declared_order_and_nfe(atelier):
     """On two wide modes: on a single one the errors of second order cancel."""
     traits, midpoint = atelier.samplers.spec("midpoint").traits, atelier.samplers.get("midpoint")
     modes = torch.tensor([[0.5, -1.0], [-1.0, 1.5]], dtype=torch.float64)
@@ -56,7 +56,7 @@ def test_it_has_the_order_and_the_calls_that_it_declares(atelier):
     assert math.log2(coarse / fine) == pytest.approx(traits.order, abs=0.15)
 
 
-def test_every_name_in_its_table_is_registered(atelier):
+def test_the_table_lists_all_samplers(atelier):
     table = PAGE.partition("| name |")[2].partition("\n\n")[0]
     named = re.findall(r"`(\w+)`", "\n".join(line.split("|")[1] for line in table.splitlines()[2:]))
     built_in = {spec.name for spec in atelier.samplers.specs()} - {"midpoint"}

@@ -61,11 +61,11 @@ def drawn():
         ("dpmpp_2m_sde", partial(dpmpp_2m_sde, eta=0.6, solver_type="midpoint")),
     ],
 )
-def test_ends_are_the_same(name, sampler_):
+def test_final_latents_equal_k_diffusion(name, sampler_):
     assert distance(sampler_, name, drawn()) < 1e-12
 
 
-def test_dpmpp_sde_with_noise_that_its_steps_draw_whole():
+def test_dpmpp_sde_equals_k_diffusion_with_one_noise_per_step():
     """Theirs draws a step's noise whole, ours what is left of it after its part."""
     draws, part = drawn(), torch.zeros(())
 
@@ -81,6 +81,6 @@ def test_dpmpp_sde_with_noise_that_its_steps_draw_whole():
     assert distance(partial(dpmpp_sde, eta=0.6, r=0.4), "dpmpp_sde", noise) < 1e-12
 
 
-def test_dpmpp_3m_sde_is_another_with_the_whole_parabola():
+def test_dpmpp_3m_sde_differs_by_its_full_second_order_term():
     """Theirs halves its square: `test_stochastic` shows that ours is exact for parabolas."""
     assert distance(partial(dpmpp_3m_sde, eta=0.6), "dpmpp_3m_sde", drawn()) > 1e-3

@@ -34,7 +34,7 @@ from latelier_samplers.unipc import unipc
         (lms, {"oder": 2}, "no field 'oder'. Did you mean 'order'"),
     ],
 )
-def test_they_are_refused(sampler_, options, message):
+def test_invalid_options_are_refused(sampler_, options, message):
     with pytest.raises(InvalidInputError, match=message) as raised:
         read_options(sampler_, options, f"sampler '{sampler_.__name__}'")
     assert str(raised.value).startswith(f"sampler '{sampler_.__name__}': ")

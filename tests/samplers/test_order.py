@@ -40,7 +40,7 @@ FRAMES = ["ve", "flow"]
         (partial(ddim_inversion, refinements=2), 1, 1),
     ],
 )
-def test_orders_with_other_options(sampler_, order, asymptotic_order, frame):
+def test_options_keep_the_order(sampler_, order, asymptotic_order, frame):
     is_inversion = sampler_.func is ddim_inversion
     orders = observed(sampler_, Mixture(frame), logarithmic, is_inversion=is_inversion)
     assert orders[-1] == pytest.approx(order, abs=0.1)
@@ -48,7 +48,7 @@ def test_orders_with_other_options(sampler_, order, asymptotic_order, frame):
     assert orders[-1] == pytest.approx(asymptotic_order, abs=0.25)
 
 
-def test_plms_is_of_third_order_on_even_spacing():
+def test_plms_has_third_order_on_uniform_spacing():
     """That is its start; Adams-Bashforth alone would be of fourth."""
     orders = observed(plms, Gaussian("flow"), from_10_to_005, (80, 160, 320, 640, 1280))
     assert orders == pytest.approx([3] * 4, abs=0.2)

@@ -5,7 +5,7 @@ from latelier.kernel.registrar import Registrar
 from latelier_samplers._plugin import plugin
 
 
-def test_names():
+def test_all_names_are_registered():
     registrar = Registrar("latelier", "0")
     plugin.latelier_register(registrar)
     names = {

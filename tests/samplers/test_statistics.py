@@ -144,7 +144,9 @@ def errors_of_the_mean(values, expected):
         (Mixture, 16, "ve"),
     ],
 )
-def test_mean_and_covariance(sampler, traits, target, dimension, frame):
+def test_samples_have_the_mean_and_covariance_of_the_data(
+    sampler, traits, target, dimension, frame
+):
     if not traits.stochastic:
         pytest.skip("deterministic: see the tests of its order")
     if sampler.func is lcm and target is Mixture:
@@ -169,7 +171,7 @@ def test_mean_and_covariance(sampler, traits, target, dimension, frame):
         partial(sa_solver, tau=0.6, s_tmin=0.0, s_tmax=math.inf),
     ],
 )
-def test_with_other_options(sampler_, frame):
+def test_options_keep_mean_and_covariance(sampler_, frame):
     assert_drawn_from(Mixture(2), frame, sampler_)
 
 

@@ -85,7 +85,7 @@ def of_any_noise(sampler, **options):
     ],
     ids=["dpm2", "2m", "2s", "churn", "restart", "tau", "nowhere"],
 )
-def test_without_noise_it_is_its_parent(sampler_, parent, frame, zero):
+def test_without_noise_it_equals_its_deterministic_sampler(sampler_, parent, frame, zero):
     grid = grid_in(frame, zero=zero)
     assert_same(run(sampler_, grid, draws=())[0], run(parent, grid, draws=())[0])
 
@@ -97,7 +97,7 @@ def test_without_noise_it_is_its_parent(sampler_, parent, frame, zero):
     [(ddim, 1), (partial(dpmpp_2m_sde, solver_type="heun"), 2), (dpmpp_3m_sde, 3)],
     ids=["ddim", "2m", "3m"],
 )
-def test_sa_predictor_is_the_solver_of_its_order(sampler_, order, eta, frame):
+def test_sa_predictor_equals_the_solver_of_its_order(sampler_, order, eta, frame):
     if order == 1 and eta == 0.5:
         pytest.skip("eta of ddim is another in between")
     predictor = of_any_noise(sa_solver, predictor_order=order, corrector_order=0)
@@ -118,7 +118,7 @@ def test_sa_predictor_is_the_solver_of_its_order(sampler_, order, eta, frame):
     ],
     ids=["2m", "2s", "3m", "sde", "sa", "lcm"],
 )
-def test_the_frame_makes_no_difference(sampler_):
+def test_results_do_not_depend_on_the_frame(sampler_):
     assert_same(*(run(sampler_, grid_in(frame))[0] for frame in FRAMES))
 
 
@@ -170,7 +170,7 @@ def down_and_up(sigma, to, eta):
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
-def test_dpmpp_2s_ancestral_by_its_formula(eta):
+def test_dpmpp_2s_ancestral_equals_its_formula(eta):
     """arXiv:2211.01095, Algorithm 1 at alpha 1, from lambda = -log(sigma) on, and noise after."""
     grid, draws, x = grid_in("ve"), iter(DRAWS), FIRST * 10
     for sigma, to in pairwise(grid.sigmas):
@@ -190,7 +190,7 @@ def test_dpmpp_2s_ancestral_by_its_formula(eta):
 
 @pytest.mark.parametrize("r", [0.25, 0.5, 0.8])
 @pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
-def test_dpmpp_sde_by_its_formula(eta, r):
+def test_dpmpp_sde_equals_its_formula(eta, r):
     grid, draws, x = grid_in("ve"), iter(DRAWS), FIRST * 10
     for sigma, to in pairwise(grid.sigmas):
         x0 = estimate(x, sigma)
@@ -212,7 +212,7 @@ def test_dpmpp_sde_by_its_formula(eta, r):
 
 
 @pytest.mark.parametrize("eta", [0.4, 1.0])
-def test_dpm2_ancestral_by_its_formula(eta):
+def test_dpm2_ancestral_equals_its_formula(eta):
     grid, draws, x = grid_in("ve"), iter(DRAWS), FIRST * 10
     for sigma, to in pairwise(grid.sigmas):
         down, up = down_and_up(sigma, to, eta)
@@ -227,7 +227,7 @@ def test_dpm2_ancestral_by_its_formula(eta):
     assert_same(run(dpm2_ancestral, grid, eta=eta)[0], x)
 
 
-def test_edm_stochastic_by_its_algorithm():
+def test_edm_stochastic_equals_its_algorithm():
     """arXiv:2206.00364, Algorithm 2, by its own symbols."""
     grid, draws, x = grid_in("ve"), iter(DRAWS), FIRST * 10
     S_churn, S_tmin, S_tmax, S_noise = 3.0, 0.2, 5.0, 1.01
@@ -252,7 +252,7 @@ def heun_step(x, sigma, to):
     return x + (to - sigma) * (slope + (ahead - estimate(ahead, to)) / to) / 2 if to else ahead
 
 
-def test_restart_by_its_algorithm():
+def test_restart_equals_its_algorithm():
     grid, draws, x = grid_in("ve"), iter(DRAWS), FIRST * 10
     intervals = (Interval(3, 2, 0.11, 2.0), Interval(1, 1, 1.0, 8.0))
     near = {low: min(grid.sigmas[1:-1], key=lambda s: abs(math.log(s / low))) for low in (0.11, 1)}
@@ -279,7 +279,7 @@ def test_restart_by_its_algorithm():
         (Interval(3, 2, 0.01, 0.04), 0),  # and ends below it
     ],
 )
-def test_a_restart_lies_within_the_grid(interval, more, frame):
+def test_a_restart_is_limited_to_the_grid(interval, more, frame):
     grid = grid_in(frame)
     _, plain = run(heun, grid)
     _, calls = run(restart, grid, intervals=(interval,))
@@ -288,7 +288,7 @@ def test_a_restart_lies_within_the_grid(interval, more, frame):
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-def test_brownian_noise_serves_every_sampler(sampler, traits, frame):
+def test_every_sampler_accepts_brownian_noise(sampler, traits, frame):
     if not traits.stochastic:
         pytest.skip("draws no noise")
     grid = (
@@ -300,7 +300,7 @@ def test_brownian_noise_serves_every_sampler(sampler, traits, frame):
         assert step.x.isfinite().all()
 
 
-def test_brownian_noise_of_the_half_is_in_that_of_the_step():
+def test_brownian_noise_of_a_half_step_is_part_of_the_step():
     """So that with a constant x0 the middle of the steps makes no difference."""
     ends = []
     for r in (0.3, 0.6):
@@ -329,7 +329,7 @@ def test_brownian_noise_of_the_half_is_in_that_of_the_step():
     ],
 )
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 10])
-def test_from_pure_noise_with_other_options(sampler_, steps):
+def test_options_work_from_pure_noise(sampler_, steps):
     sigmas = [1 - i / steps for i in range(steps)]
     draws = iter(DRAWS)
     for step in run_sampler(
@@ -362,6 +362,6 @@ def test_from_pure_noise_with_other_options(sampler_, steps):
         (sa_solver, {"tau": -1}, "'tau': .*greater than or equal to 0"),
     ],
 )
-def test_bad_options(sampler_, options, message):
+def test_invalid_options_are_refused(sampler_, options, message):
     with pytest.raises(InvalidInputError, match=message):
         read_options(sampler_, options, "sampler")

@@ -124,14 +124,14 @@ MULTISTEP = pytest.mark.parametrize(
 
 @MULTISTEP
 @pytest.mark.parametrize("solver_type", ["midpoint", "heun"])
-def test_dpmpp_2m_sde(scheduler_of, solver_type, options, frame):
+def test_dpmpp_2m_sde_equals_diffusers(scheduler_of, solver_type, options, frame):
     scheduler = multistep(scheduler_of, 2, solver_type, options)
     grid, x, end = of_unit_variance(scheduler, frame, noisy=True)
     assert_same(ours(dpmpp_2m_sde, grid, x, solver_type=solver_type), end)
 
 
 @MULTISTEP
-def test_dpmpp_3m_sde(scheduler_of, options, frame):
+def test_dpmpp_3m_sde_equals_diffusers(scheduler_of, options, frame):
     """But for the weight of their D2, which is set right here."""
     scheduler = multistep(scheduler_of, 3, "heun", options)
     update = scheduler.multistep_dpm_solver_third_order_update
@@ -154,7 +154,7 @@ def test_dpmpp_3m_sde(scheduler_of, options, frame):
 
 
 @pytest.mark.parametrize("solver_type", ["midpoint", "heun"])
-def test_dpmpp_2m_sde_as_the_cosine_scheduler_has_it(scheduler_of, solver_type):
+def test_dpmpp_2m_sde_equals_the_cosine_scheduler(scheduler_of, solver_type):
     scheduler = scheduler_of(
         "cosine_dpmsolver_multistep",
         "CosineDPMSolverMultistepScheduler",
@@ -173,7 +173,7 @@ def test_dpmpp_2m_sde_as_the_cosine_scheduler_has_it(scheduler_of, solver_type):
 
 
 @pytest.mark.parametrize("options", [{"timestep_spacing": "trailing"}, {"use_karras_sigmas": True}])
-def test_dpm2_ancestral(scheduler_of, options):
+def test_dpm2_ancestral_equals_diffusers(scheduler_of, options):
     scheduler = scheduler_of(
         "k_dpm_2_ancestral_discrete", "KDPM2AncestralDiscreteScheduler", **BETAS, **options
     )
@@ -188,7 +188,7 @@ def test_dpm2_ancestral(scheduler_of, options):
 
 
 @pytest.mark.parametrize("options", [{"timestep_spacing": "trailing"}, {"use_karras_sigmas": True}])
-def test_dpmpp_sde(scheduler_of, options):
+def test_dpmpp_sde_equals_diffusers(scheduler_of, options):
     """Given the noise of the step that contains that of its half."""
     scheduler = scheduler_of("dpmsolver_sde", "DPMSolverSDEScheduler", **BETAS, **options)
     scheduler.set_timesteps(STEPS)
@@ -249,7 +249,7 @@ def made_exact(scheduler):
 @pytest.mark.parametrize(
     ("predictor", "corrector"), [(1, 1), (2, 2), (3, 1), (2, 3), (3, 4), (4, 4)]
 )
-def test_sa_solver(scheduler_of, predictor, corrector, spacing, tau):
+def test_sa_solver_equals_diffusers(scheduler_of, predictor, corrector, spacing, tau):
     """Where two estimates are used, as in the second step of all: with their weights made exact."""
     scheduler = made_exact(sa(scheduler_of, predictor, corrector, lambda t: tau, spacing))
     grid, x, end = of_unit_variance(scheduler)
@@ -257,7 +257,7 @@ def test_sa_solver(scheduler_of, predictor, corrector, spacing, tau):
     assert_same(ours(sa_solver, grid, x, s_tmin=0, s_tmax=math.inf, **options), end)
 
 
-def test_sa_solver_adds_noise_in_the_same_part_of_the_way(scheduler_of):
+def test_sa_solver_adds_noise_in_the_same_interval(scheduler_of):
     scheduler = made_exact(sa(scheduler_of, 3, 3, lambda t: 1.0 if 200 <= t <= 800 else 0.0))
     grid, x, end = of_unit_variance(scheduler)
     noisy = [i for i, t in enumerate(scheduler.timesteps) if 200 <= t <= 800]
@@ -267,7 +267,7 @@ def test_sa_solver_adds_noise_in_the_same_part_of_the_way(scheduler_of):
 
 
 @pytest.mark.parametrize("steps", [1, 4, 8])
-def test_lcm(scheduler_of, steps):
+def test_lcm_equals_diffusers(scheduler_of, steps):
     scheduler = scheduler_of("lcm", "LCMScheduler", clip_sample=False, prediction_type="sample")
     scheduler.set_timesteps(steps)
     abar = scheduler.alphas_cumprod[scheduler.timesteps].double()
@@ -279,7 +279,7 @@ def test_lcm(scheduler_of, steps):
     assert_same(ours(lcm, grid, FIRST * math.hypot(1, grid.sigmas[0])), x)
 
 
-def test_lcm_flow(scheduler_of):
+def test_lcm_flow_equals_diffusers(scheduler_of):
     scheduler = scheduler_of("flow_match_lcm", "FlowMatchLCMScheduler")
     scheduler.set_timesteps(STEPS)
     grid, x = SigmaGrid(scheduler.sigmas.tolist(), "flow"), FIRST
@@ -297,19 +297,19 @@ def test_lcm_flow(scheduler_of):
 class TestRealDifferences:
     """What their schedulers do otherwise. Each shows that it does make a difference."""
 
-    def test_dpmpp_3m_weighs_the_curvature_wrongly(self, scheduler_of):
+    def test_dpmpp_3m_weights_the_curvature_wrongly(self, scheduler_of):
         """With the sign of one half wrong too, it adds -1 times it in ever smaller steps, not 0."""
         scheduler = multistep(scheduler_of, 3, "heun", {"timestep_spacing": "trailing"})
         grid, x, end = of_unit_variance(scheduler, noisy=True)
         assert_different(ours(dpmpp_3m_sde, grid, x), end)
 
-    def test_sa_solver_weighs_the_slope_of_two_estimates_by_the_middle(self, scheduler_of):
+    def test_sa_solver_weights_the_slope_of_two_estimates_at_the_midpoint(self, scheduler_of):
         """k h^2 / 2 for the exact integral, whose first term it is: too much in long steps."""
         scheduler = sa(scheduler_of, 2, 2, lambda t: 1.0)
         grid, x, end = of_unit_variance(scheduler)
         assert_different(ours(sa_solver, grid, x, s_tmin=0, s_tmax=math.inf), end)
 
-    def test_edm_euler_asks_the_model_before_it_adds_noise(self, scheduler_of):
+    def test_edm_euler_calls_the_model_before_adding_noise(self, scheduler_of):
         """It takes what the model says of x at sigma for what it says of x_hat at sigma_hat.
 
         Its steps are Euler's, and so is ours where it ends at 0.

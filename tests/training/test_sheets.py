@@ -3,7 +3,7 @@ from PIL import Image
 from latelier.training.sheets import save_sheet, split_rows, tile_images
 
 
-def test_rows_have_the_given_length_and_the_last_may_be_shorter():
+def test_the_last_row_may_be_shorter():
     a, b, c = (Image.new("RGB", (1, 1)) for _ in range(3))
     assert split_rows([a, b, c], 2) == [[a, b], [c]]
 

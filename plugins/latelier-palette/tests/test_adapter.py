@@ -31,7 +31,7 @@ def same(some, others):
     return all(np.array_equal(a, b) for a, b in zip(some, others, strict=True))
 
 
-def test_it_is_small_and_says_what_it_was_trained_on(view):
+def test_it_is_small_and_names_its_base_model(view):
     weights = [
         *view.conditioners["palette"].parameters(),
         *view.adapters["palette"].loaded.adapter.module.parameters(),
@@ -42,7 +42,7 @@ def test_it_is_small_and_says_what_it_was_trained_on(view):
     assert loaded_adapter.card["measured"]
 
 
-def test_without_a_palette_it_is_the_model_to_the_bit(pipe, view):
+def test_without_a_palette_it_gives_the_bits_of_the_model(pipe, view):
     expected = pixels(pipe.generate(**ASKED))
     assert same(pixels(view.generate(**ASKED)), expected)
     off = pipe.with_adapter("palette", scale=0.0)
@@ -51,7 +51,7 @@ def test_without_a_palette_it_is_the_model_to_the_bit(pipe, view):
     assert same(pixels(pipe.generate(**ASKED)), expected)
 
 
-def test_pictures_take_the_colours(pipe, view):
+def test_pictures_have_the_requested_colours(pipe, view):
     """Four prompts and four palettes: with them, at most half as far as without."""
     prompts = ["a cat", "a red apple", "a clock", "a bicycle"]
     palettes = [
@@ -89,7 +89,7 @@ def test_a_picture_is_a_palette(view):
     assert made[0].provenance["request"]["inputs"]["palette"] == [written]
 
 
-def test_a_picture_is_the_same_in_any_batch(view):
+def test_pictures_do_not_depend_on_the_batch(view):
     palettes = [["red"], PALETTE, ["navy", "gold"]]
     together = pixels(view.generate(**{**ASKED, "prompt": ["a cat"] * 3}, palette=palettes))
     for k, palette in enumerate(palettes):
@@ -97,14 +97,14 @@ def test_a_picture_is_the_same_in_any_batch(view):
         assert np.abs(pixels(alone)[0] - together[k]).max() <= 2
 
 
-def test_a_picture_is_made_again(view, tmp_path):
+def test_a_picture_is_replayed(view, tmp_path):
     picture = view.generate(**ASKED, palette=PALETTE)[0]
     picture.save(tmp_path / "cat.png")
     assert replay(tmp_path / "cat.png").verdict == "identical"
     assert "latelier-palette" in str(picture.provenance)
 
 
-def test_hosts_are_told_of_the_input(view):
+def test_hosts_get_the_schema_of_the_input(view):
     colors = view.input_schemas()["palette"]["properties"]["colors"]
     assert colors["items"]["format"] == "color"
 

@@ -45,7 +45,7 @@ ROWS = np.array([[float(each) for each in line.split()] for line in PUBLISHED.sp
 FIRST, SECOND, EXPECTED = ROWS[:, :3], ROWS[:, 3:6], ROWS[:, 6]
 
 
-def test_the_published_pairs():
+def test_distances_match_the_published_pairs():
     assert len(ROWS) == 34
     assert np.abs(ciede2000(FIRST, SECOND) - EXPECTED).max() < 1e-4
 
@@ -55,7 +55,7 @@ def test_it_is_symmetrical_and_zero_for_the_same():
     assert ciede2000(FIRST, FIRST).max() == 0
 
 
-def test_every_colour_against_every_other():
+def test_distances_of_all_pairs_are_a_matrix():
     table = ciede2000(FIRST[:, None], SECOND[None])
     assert table.shape == (34, 34)
     assert np.diagonal(table) == pytest.approx(EXPECTED, abs=1e-4)

@@ -15,7 +15,7 @@ def run(*arguments):
     return done.stdout
 
 
-def test_it_is_listed_and_well():
+def test_the_plugin_is_listed_and_ok():
     (row,) = (each for each in json.loads(run("plugins", "list", "--json"))
               if each["id"] == "latelier-palette:palette")  # fmt: skip
     assert row["state"] == "installed"
@@ -32,7 +32,7 @@ def test_the_help_names_its_condition():
 
 
 @pytest.mark.parametrize("form", ["colours", "picture"])
-def test_a_picture_is_made_with_it(form, tmp_path):
+def test_a_picture_is_generated_with_it(form, tmp_path):
     from PIL import Image
 
     Image.new("RGB", (8, 8), "#1d3557").save(tmp_path / "navy.png")

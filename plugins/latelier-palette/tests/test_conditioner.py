@@ -33,7 +33,7 @@ def test_the_order_of_the_colours_does_not_matter(conditioner):
     assert torch.allclose(turned.flip(1), expected, atol=1e-5)
 
 
-def test_shares_count_and_so_does_not_knowing_them(conditioner):
+def test_known_and_unknown_shares_differ(conditioner):
     known = tokens(conditioner, {"colors": COLORS, "shares": SHARES})
     other = tokens(conditioner, {"colors": COLORS, "shares": [0.1, 0.3, 0.6]})
     unknown = tokens(conditioner, COLORS)
@@ -43,18 +43,18 @@ def test_shares_count_and_so_does_not_knowing_them(conditioner):
     assert (known - unknown).abs().amax(dim=2).min() > 1e-3
 
 
-def test_a_share_of_nothing_known_is_not_a_share_of_zero(conditioner):
+def test_an_unknown_share_differs_from_zero(conditioner):
     faint = tokens(conditioner, {"colors": ["red"], "shares": [1e-6]})
     assert (faint - tokens(conditioner, ["red"])).abs().max() > 1e-3
 
 
-def test_no_palette_counts_for_nothing(conditioner):
+def test_an_absent_palette_has_no_effect(conditioner):
     null = conditioner.null(3, GEOMETRY).stream
     assert null.tokens.shape == (3, 1, 16)
     assert not null.mask.any()
 
 
-def test_training_sees_what_a_person_might_give(conditioner):
+def test_training_varies_the_form_of_the_input(conditioner):
     value = read_input(Palette, {"colors": COLORS, "shares": SHARES}, "palette")
     given = [conditioner.augment(value, np.random.default_rng(k)) for k in range(400)]
     exact = [each for each in given if set(each.colors) <= set(COLORS)]
@@ -69,7 +69,7 @@ def test_training_sees_what_a_person_might_give(conditioner):
     assert alone.count(COLORS[0]) > alone.count(COLORS[2]) > 0
 
 
-def test_shifted_colours_are_near(conditioner):
+def test_shifted_colours_stay_close(conditioner):
     value = read_input(Palette, ["#808080"], "palette")
     found = [conditioner.augment(value, np.random.default_rng(k)).colors[0] for k in range(200)]
     middle = lab_from_hex(["#808080"])

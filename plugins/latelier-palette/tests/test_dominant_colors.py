@@ -14,14 +14,14 @@ def bars(*colors):
     return np.array([[color for color in colors for _ in range(8)]] * 16)
 
 
-def test_flat_colours_are_found_as_they_are():
+def test_flat_colours_are_found_exactly():
     found = dominant_colors(
         picture(bars((29, 53, 87), (29, 53, 87), (230, 57, 70), (241, 250, 238)))
     )
     assert found == {"#1d3557": 0.5, "#e63946": 0.25, "#f1faee": 0.25}
 
 
-def test_specks_are_left_out_and_shares_say_so():
+def test_specks_are_omitted_and_reduce_the_shares():
     levels = np.tile(np.array([200, 30, 30]), (64, 64, 1))
     levels[0, :40] = (0, 0, 255)
     found = dominant_colors(picture(levels))
@@ -29,7 +29,7 @@ def test_specks_are_left_out_and_shares_say_so():
     assert found["#c81e1e"] == pytest.approx(1 - 40 / 4096, abs=1e-4)
 
 
-def test_noise_about_two_colours_is_two_colours():
+def test_noise_around_two_colours_gives_two_colours():
     rng = np.random.default_rng(0)
     levels = bars((40, 160, 90), (220, 200, 60)) + rng.integers(-6, 7, (16, 16, 3))
     found = dominant_colors(picture(levels))
@@ -37,7 +37,7 @@ def test_noise_about_two_colours_is_two_colours():
     assert nearest_distance(found, {"#28a05a": 0.5, "#dcc83c": 0.5}) < 1
 
 
-def test_many_colours_are_few():
+def test_many_colours_are_reduced():
     rng = np.random.default_rng(0)
     found = dominant_colors(picture(rng.integers(0, 256, (64, 64, 3))))
     assert len(found) == MAX_COUNT
@@ -45,7 +45,7 @@ def test_many_colours_are_few():
     assert list(found.values()) == sorted(found.values(), reverse=True)
 
 
-def test_a_large_picture_is_as_its_small_one():
+def test_size_does_not_matter():
     levels = bars((29, 53, 87), (230, 57, 70), (29, 53, 87))
     large = picture(levels.repeat(40, axis=0).repeat(40, axis=1))
     small, reduced = dominant_colors(picture(levels)), dominant_colors(large)

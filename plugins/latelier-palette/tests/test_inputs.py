@@ -26,7 +26,7 @@ def flag(*columns):
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
-def test_colors_as_people_write_them():
+def test_common_color_notations_are_accepted():
     assert read(["#1D3557", "red", "rgb(0, 0, 255)"]).colors == ("#1d3557", "#ff0000", "#0000ff")
     assert read("navy").colors == ("#000080",)
     assert read(("navy",)).shares is None
@@ -51,12 +51,12 @@ def test_a_picture_gives_its_colors_and_shares(form, tmp_path):
         assert found.shares == pytest.approx((0.75, 0.25))
 
 
-def test_shares_of_ones_own_for_the_colors_of_a_picture():
+def test_shares_can_be_given_for_the_colors_of_a_picture():
     assert read({"colors": flag((RED, 6), (BLUE, 2)), "shares": [0.5, 0.5]}).shares == (0.5, 0.5)
 
 
 @pytest.mark.parametrize("value", [["red", "navy"], {"colors": ["red"], "shares": [0.3]}])
-def test_what_is_read_is_read_again_from_json(value):
+def test_inputs_survive_json(value):
     palette = read(value)
     assert read(palette.model_dump(mode="json")) == palette
 
@@ -80,7 +80,7 @@ def test_what_is_read_is_read_again_from_json(value):
         ({"colours": ["red"]}, r"no field 'colours'. Did you mean 'colors'"),
     ],
 )
-def test_errors_say_what_would_be_right(value, message):
+def test_errors_say_what_is_valid(value, message):
     with pytest.raises(LatelierError, match=message):
         read(value)
 

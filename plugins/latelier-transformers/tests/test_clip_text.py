@@ -40,7 +40,7 @@ def tokens_of_transformers(folder, files, config, texts):
     return tokenizer(texts, padding="max_length", max_length=length, return_tensors="pt").input_ids
 
 
-def test_tokens_are_those_of_transformers(clip, clip_tokenizer, clip_config, tmp_path):
+def test_tokens_equal_transformers(clip, clip_tokenizer, clip_config, tmp_path):
     texts = [*TEXTS[:3], "white café!!", "cat<|endoftext|>dog"]
     theirs = tokens_of_transformers(tmp_path, clip_tokenizer, clip_config, texts)
     ours = clip.prepare([Text(text=text) for text in texts], GEOMETRY)["tokens"]
@@ -48,7 +48,7 @@ def test_tokens_are_those_of_transformers(clip, clip_tokenizer, clip_config, tmp
     assert ours.dtype == torch.int64
 
 
-def test_the_one_file_of_transformers(new_clip, clip_tokenizer, tmp_path):
+def test_a_tokenizer_json_is_read(new_clip, clip_tokenizer, tmp_path):
     vocab = json.loads(clip_tokenizer["vocab.json"])
     lines = clip_tokenizer["merges.txt"].decode().splitlines()[1:]
     theirs = CLIPTokenizer(vocab=vocab, merges=[tuple(line.split()) for line in lines])
@@ -79,7 +79,7 @@ def test_words_of_textual_inversion_are_tokens(new_clip, clip_tokenizer, clip_co
 
 
 @pytest.mark.parametrize("data", [b"damaged", b"[1]", b'{"<toy>": 7}', b'{"<toy>": 100000}'])
-def test_added_tokens_that_cannot_be_used(new_clip, clip_tokenizer, data):
+def test_invalid_added_tokens_are_refused(new_clip, clip_tokenizer, data):
     with pytest.raises(ModelFileError, match="not a CLIP tokenizer"):
         new_clip().set_assets({**clip_tokenizer, "added_tokens.json": data})
 
@@ -95,7 +95,7 @@ def test_padding_is_the_configured_token(new_clip, clip_tokenizer, clip_config):
 
 
 @pytest.mark.parametrize("act", ["quick_gelu", "gelu"])
-def test_the_last_layer_is_that_of_transformers(new_clip, clip_tokenizer, act):
+def test_the_last_layer_equals_transformers(new_clip, clip_tokenizer, act):
     conditioner = new_clip(hidden_act=act)
     conditioner.set_assets(clip_tokenizer)
     batch = conditioner.prepare([Text(text=text) for text in TEXTS[:3]], GEOMETRY)
@@ -106,7 +106,7 @@ def test_the_last_layer_is_that_of_transformers(new_clip, clip_tokenizer, act):
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
-def test_the_penultimate_layer_is_that_of_transformers(new_clip, clip_tokenizer):
+def test_the_penultimate_layer_equals_transformers(new_clip, clip_tokenizer):
     conditioner = new_clip(layer="penultimate")
     conditioner.set_assets(clip_tokenizer)
     batch = conditioner.prepare([Text(text=text) for text in TEXTS[:3]], GEOMETRY)
@@ -124,7 +124,7 @@ def test_the_choice_of_a_layer_changes_no_weight(new_clip):
     assert list(last.state_dict()) == list(penultimate.state_dict())
 
 
-def test_penultimate_of_24_is_last_of_23(new_clip, clip_tokenizer):
+def test_the_penultimate_layer_of_24_equals_the_last_of_23(new_clip, clip_tokenizer):
     more, fewer = new_clip(layer="penultimate"), new_clip(num_hidden_layers=2)
     state = {k: v for k, v in more.state_dict().items() if ".layers.2." not in k}
     fewer.load_state_dict(state)
@@ -134,7 +134,7 @@ def test_penultimate_of_24_is_last_of_23(new_clip, clip_tokenizer):
 
 
 @pytest.mark.parametrize("shown", [{}, {"layer": "penultimate"}])
-def test_all_that_it_holds_comes_from_a_file(new_clip, shown):
+def test_all_tensors_come_from_a_file(new_clip, shown):
     """Else loading would draw all weights before it maps the file's over them."""
     with torch.device("meta"):
         model = new_clip(**shown)
@@ -161,7 +161,7 @@ def test_all_that_it_holds_comes_from_a_file(new_clip, shown):
     ],
     ids=["SD 1.x", "SD 2.1"],
 )
-def test_published_sizes(fields, count):
+def test_sizes_match_the_publications(fields, count):
     config = ClipTextConfig(**fields)
     with torch.device("meta"):
         ours = ClipTextConditioner(config)
@@ -187,7 +187,7 @@ def test_the_null_part_is_the_empty_text(clip):
         torch.testing.assert_close(row, stream_of(clip(empty, GEOMETRY))[0])
 
 
-def test_one_text_is_encoded_as_it_is_in_a_batch(clip):
+def test_encoding_does_not_depend_on_the_batch(clip):
     together = stream_of(clip.encode(TEXTS[:3]))
     for row, text in enumerate(TEXTS[:3]):
         alone = stream_of(clip.encode([text]))[0]
@@ -195,7 +195,7 @@ def test_one_text_is_encoded_as_it_is_in_a_batch(clip):
     assert (together[0] - together[1]).abs().max() > 1e-2
 
 
-def test_no_texts_are_no_rows(clip):
+def test_an_empty_batch_has_no_rows(clip):
     assert clip.prepare([], GEOMETRY)["tokens"].shape == (0, 12)
 
 
@@ -215,7 +215,7 @@ def test_it_survives_pickling_after_a_run(new_clip, clip_tokenizer, layer):
     assert torch.equal(stream_of(other.encode(["a cat"])), before)
 
 
-def test_threads_encode_as_one_does(clip):
+def test_concurrent_encoding_gives_the_same_result(clip):
     texts = TEXTS[:3] * 8
     alone = [clip.prepare([Text(text=text)], GEOMETRY)["tokens"] for text in texts]
     with ThreadPoolExecutor(8) as pool:
@@ -235,14 +235,14 @@ class TestErrors:
             ("cat " * 11, "a text has 11 tokens, but at most 10 fit: 'cat cat cat"),
         ],
     )
-    def test_a_text_that_cannot_be_used(self, clip, value, message):
+    def test_invalid_texts_are_refused(self, clip, value, message):
         with pytest.raises(InvalidInputError, match=message):
             clip.encode([value])
 
-    def test_a_text_that_just_fits(self, clip):
+    def test_a_text_of_maximal_length_is_accepted(self, clip):
         assert clip.encode(["cat " * 10]).stream.tokens.shape == (1, 12, 16)
 
-    def test_no_tokenizer(self, new_clip):
+    def test_a_missing_tokenizer_is_an_error(self, new_clip):
         conditioner = new_clip()
         conditioner.set_assets({})
         assert conditioner.assets() == {}
@@ -251,7 +251,7 @@ class TestErrors:
         assert conditioner.null(1, GEOMETRY).stream.tokens.isfinite().all()
 
     @pytest.mark.parametrize("name", ["vocab.json", "merges.txt"])
-    def test_half_a_tokenizer(self, new_clip, clip_tokenizer, name):
+    def test_an_incomplete_tokenizer_is_an_error(self, new_clip, clip_tokenizer, name):
         files = {other: data for other, data in clip_tokenizer.items() if other != name}
         with pytest.raises(ModelFileError, match=f"needs vocab.json and .*; no {name}"):
             new_clip().set_assets(files)
@@ -267,11 +267,11 @@ class TestErrors:
             ("merges.txt", b"nothing known\n"),
         ],
     )
-    def test_a_damaged_tokenizer(self, new_clip, clip_tokenizer, name, data):
+    def test_a_damaged_tokenizer_is_an_error(self, new_clip, clip_tokenizer, name, data):
         with pytest.raises(ModelFileError, match=r"not a CLIP tokenizer's vocab\.json"):
             new_clip().set_assets({**clip_tokenizer, name: data})
 
-    def test_a_tokenizer_of_another_model(self, new_clip, clip_tokenizer, clip_config):
+    def test_a_tokenizer_of_another_model_is_an_error(self, new_clip, clip_tokenizer, clip_config):
         size = clip_config["vocab_size"]
         larger = new_clip(vocab_size=size + 1, bos_token_id=size, eos_token_id=size - 1)
         with pytest.raises(
@@ -289,6 +289,6 @@ class TestErrors:
             ({"hidden_act": "relu"}, "'quick_gelu' or 'gelu'"),
         ],
     )
-    def test_a_configuration_that_cannot_be_built(self, clip_config, change, message):
+    def test_invalid_configurations_are_refused(self, clip_config, change, message):
         with pytest.raises(ValueError, match=message):
             ClipTextConfig(**{**clip_config, **change})

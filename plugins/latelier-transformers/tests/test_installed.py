@@ -55,7 +55,7 @@ print(json.dumps({
 """
 
 
-def test_it_is_discovered_described_and_validated_without_torch(installed):
+def test_it_is_described_and_validated_without_torch(installed):
     report = run(installed, DESCRIBED)
     assert report["state"] == "ok"
     assert report["components"] == [
@@ -87,7 +87,7 @@ print(json.dumps(faults))
 """
 
 
-def test_without_transformers_the_error_names_the_pip_line(installed):
+def test_without_transformers_the_error_names_the_pip_command(installed):
     faults = run(installed, MISSING)
     assert len(faults) == 2
     assert all("pip install 'transformers>=5.6'" in fault for fault in faults)

@@ -70,7 +70,7 @@ def ours(new_clip):
     return new_clip(intermediate_size=64, hidden_act="gelu", layer="penultimate", pad_token_id=0)
 
 
-def test_it_computes_the_same_after_import(theirs, ours):
+def test_output_is_unchanged_by_the_import(theirs, ours):
     ours.load_state_dict(clip_from_open_clip(theirs.state_dict()))
     tokens = torch.randint(100, (2, 12), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
@@ -78,7 +78,7 @@ def test_it_computes_the_same_after_import(theirs, ours):
         torch.testing.assert_close(given, theirs(tokens), rtol=1e-5, atol=1e-5)
 
 
-def test_every_name_is_covered_and_nothing_is_changed_in_place(theirs, ours):
+def test_every_name_is_mapped_without_changing_the_input(theirs, ours):
     state = theirs.state_dict()
     before = {name: tensor.clone() for name, tensor in state.items()}
     assert clip_from_open_clip(state).keys() == ours.state_dict().keys()
@@ -86,13 +86,13 @@ def test_every_name_is_covered_and_nothing_is_changed_in_place(theirs, ours):
     assert all(torch.equal(state[name], tensor) for name, tensor in before.items())
 
 
-def test_names_that_are_not_open_clips_are_kept(theirs, ours):
+def test_other_names_are_kept(theirs, ours):
     state = {**theirs.state_dict(), "transformer.resblocks.0.extra.weight": torch.ones(1)}
     with pytest.raises(RuntimeError, match=r"Unexpected key.*encoder\.layers\.0\.extra\.weight"):
         ours.load_state_dict(clip_from_open_clip({**state, "visual.proj": torch.ones(1)}))
 
 
-def test_the_published_size():
+def test_the_size_matches_the_publication():
     """ViT-H/14's text tower: 24 layers of width 1024, under 'cond_stage_model.model.'."""
     with torch.device("meta"):
         theirs = OpenClipText(49408, length=77, width=1024, heads=16, layers=24)

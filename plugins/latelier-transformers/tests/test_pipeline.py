@@ -79,14 +79,14 @@ def test_the_prompt_matters(pipeline):
     assert not same(cat, pixels(pipeline.generate(seed=5)))
 
 
-def test_guidance_1_is_the_condition_alone(pipeline):
+def test_guidance_1_is_the_conditional_estimate(pipeline):
     alone = pipeline.generate(**ASKED, guidance=1.0)
     assert same(
         pixels(alone), pixels(pipeline.generate(**ASKED, guidance=1.0, negative="the blue sea"))
     )
 
 
-def test_a_picture_is_the_same_in_any_batch(pipeline):
+def test_pictures_do_not_depend_on_the_batch(pipeline):
     prompts = [ASKED["prompt"], "the blue sea", "a dog"]
     together = pixels(pipeline.generate(prompt=prompts, seed=5))
     for k, prompt in enumerate(prompts):
@@ -94,7 +94,7 @@ def test_a_picture_is_the_same_in_any_batch(pipeline):
         assert np.abs(alone - together[k]).max() <= 2
 
 
-def test_what_is_saved_and_loaded_gives_the_same_bits(pipeline, folder, atelier, tmp_path):
+def test_a_saved_pipeline_gives_the_same_bits(pipeline, folder, atelier, tmp_path):
     loaded = load(folder, "cpu", atelier=atelier)
     assert same(pixels(loaded.generate(**ASKED, n=2)), pixels(pipeline.generate(**ASKED, n=2)))
     text = pipeline.conditioner_components["text"]
@@ -106,18 +106,18 @@ def test_what_is_saved_and_loaded_gives_the_same_bits(pipeline, folder, atelier,
     }
 
 
-def test_a_picture_is_made_again(folder, atelier, tmp_path):
+def test_a_picture_is_replayed(folder, atelier, tmp_path):
     picture = load(folder, "cpu", atelier=atelier).generate(**ASKED)[0]
     picture.save(tmp_path / "picture.png")
     assert replay(tmp_path / "picture.png", atelier=atelier).verdict == "identical"
 
 
-def test_too_long_a_prompt(pipeline):
+def test_a_too_long_prompt_is_an_error(pipeline):
     with pytest.raises(InvalidInputError, match=r"a text has 40 tokens, but at most 1[01] fit"):
         pipeline.generate(prompt="cat " * 40)
 
 
-def test_no_tokenizer_yet(atelier, clip_config):
+def test_a_missing_tokenizer_is_an_error(atelier, clip_config):
     bare = composed(atelier, "clip_text", clip_config, {})
     with pytest.raises(InvalidConfigError, match="has no tokenizer"):
         bare.generate(**ASKED)

@@ -42,13 +42,13 @@ def test_stable_diffusion_2_pads_with_token_0():
     assert found == ClipTextConfig(**sizes, num_hidden_layers=23, hidden_act="gelu", pad_token_id=0)
 
 
-def test_the_first_t5_has_relu_and_later_ones_say():
+def test_the_first_t5_has_relu_and_later_ones_their_activation():
     assert T5TextConfig(**t5_text_fields(T5)).feed_forward_proj == "relu"
     found = T5TextConfig(**t5_text_fields({**T5, "feed_forward_proj": "gated-gelu", "d_kv": 32}))
     assert (found.feed_forward_proj, found.d_kv, found.num_layers) == ("gated-gelu", 32, 6)
 
 
-def test_what_is_missing_is_named():
+def test_missing_values_are_named():
     without = {name: value for name, value in CLIP.items() if name != "hidden_size"}
     with pytest.raises(ModelFileError, match=r"config\.json: the field 'hidden_size' is missing"):
         clip_text_fields(without, VOCAB)

@@ -27,7 +27,7 @@ def reference(conditioner):
     return model
 
 
-def test_a_row_is_the_pieces_the_end_and_padding(t5):
+def test_a_row_has_pieces_end_token_and_padding(t5):
     tokens = t5.prepare([Text(text=text) for text in TEXTS], GEOMETRY)["tokens"]
     assert tokens.shape == (3, 12)
     assert tokens.dtype == torch.int64
@@ -40,7 +40,7 @@ def test_a_row_is_the_pieces_the_end_and_padding(t5):
 
 
 @pytest.mark.parametrize("act", ["relu", "gated-gelu"])
-def test_it_is_the_encoder_of_transformers(new_t5, spiece, act):
+def test_output_equals_transformers(new_t5, spiece, act):
     conditioner = new_t5(feed_forward_proj=act)
     conditioner.set_assets({"spiece.model": spiece})
     batch = conditioner.prepare([Text(text=text) for text in TEXTS], GEOMETRY)
@@ -62,7 +62,7 @@ def test_longer_padding_changes_nothing(t5, new_t5, spiece):
     assert long.mask.sum() == short.mask.sum()
 
 
-def test_one_text_is_encoded_as_it_is_in_a_batch(t5):
+def test_encoding_does_not_depend_on_the_batch(t5):
     together = t5.encode(TEXTS).stream
     for row, text in enumerate(TEXTS):
         alone = t5.encode([text]).stream
@@ -97,7 +97,7 @@ def test_no_weight_has_two_names(new_t5):
     assert all(tensor.is_meta for tensor in model.state_dict().values())
 
 
-def test_published_size():
+def test_the_size_matches_the_publication():
     """T5 v1.1 XXL, the text encoder of several published diffusion models."""
     config = T5TextConfig(d_model=4096, d_ff=10240, num_layers=24, num_heads=64)
     with torch.device("meta"):
@@ -148,7 +148,7 @@ def pieces(spiece):
     return T5Tokenizer(vocab=scored, extra_ids=0)
 
 
-def test_the_one_file_of_transformers(t5, new_t5, pieces, tmp_path):
+def test_a_tokenizer_json_is_read(t5, new_t5, pieces, tmp_path):
     pieces.save_pretrained(tmp_path)
     assert not (tmp_path / "spiece.model").exists()
     data = (tmp_path / "tokenizer.json").read_bytes()
@@ -166,7 +166,7 @@ def test_the_one_file_of_transformers(t5, new_t5, pieces, tmp_path):
     assert torch.equal(other.encode(TEXTS).stream.tokens, conditioner.encode(TEXTS).stream.tokens)
 
 
-def test_stored_truncation_and_padding_are_not_obeyed(new_t5, pieces):
+def test_stored_truncation_and_padding_are_ignored(new_t5, pieces):
     tokenizer = copy.deepcopy(pieces.backend_tokenizer)
     tokenizer.enable_truncation(2)
     tokenizer.enable_padding(length=30)
@@ -184,22 +184,22 @@ class TestErrors:
             ("cat " * 12, "a text has 12 tokens, but at most 11 fit: 'cat cat cat"),
         ],
     )
-    def test_a_text_that_cannot_be_used(self, t5, value, message):
+    def test_invalid_texts_are_refused(self, t5, value, message):
         with pytest.raises(InvalidInputError, match=message):
             t5.encode([value])
 
-    def test_no_tokenizer(self, new_t5):
+    def test_a_missing_tokenizer_is_an_error(self, new_t5):
         conditioner = new_t5()
         conditioner.set_assets({})
         assert conditioner.assets() == {}
         with pytest.raises(InvalidConfigError, match=r"no tokenizer: .*spiece.model, or tok"):
             conditioner.encode(["a cat"])
 
-    def test_a_damaged_tokenizer(self, new_t5):
+    def test_a_damaged_tokenizer_is_an_error(self, new_t5):
         with pytest.raises(ModelFileError, match="not a sentencepiece vocabulary"):
             new_t5().set_assets({"spiece.model": b"damaged"})
 
-    def test_a_tokenizer_that_is_not_t5s(self, new_t5, new_spiece):
+    def test_a_tokenizer_of_another_model_is_an_error(self, new_t5, new_spiece):
         with pytest.raises(ModelFileError, match=r"padding and end are \(3, 2\), not \(0, 1\)"):
             new_t5().set_assets(
                 {"spiece.model": new_spiece(pad_id=3, eos_id=2, unk_id=0, bos_id=1)}
@@ -216,10 +216,10 @@ class TestErrors:
             ),
         ],
     )
-    def test_one_file_that_is_not_t5s(self, new_t5, data, message):
+    def test_a_tokenizer_json_of_another_model_is_an_error(self, new_t5, data, message):
         with pytest.raises(ModelFileError, match=message):
             new_t5().set_assets({"tokenizer.json": data})
 
-    def test_a_tokenizer_larger_than_the_table(self, new_t5, spiece):
+    def test_a_tokenizer_larger_than_the_table_is_an_error(self, new_t5, spiece):
         with pytest.raises(InvalidConfigError, match=r"has \d+ tokens, more than vocab_size=8"):
             new_t5(vocab_size=8).set_assets({"spiece.model": spiece})

@@ -528,7 +528,7 @@ def test_a_unet_with_a_class_embedding_is_imported(read, built_ins):
         ({"cond_stage_config": "__is_unconditional__"}, 5, InvalidConfigError, "num_classes: 5"),
     ],
 )
-def test_an_unused_class_embedding_is_refused(read, changes, rows, error, why):
+def test_invalid_class_embeddings_are_refused(read, changes, rows, error, why):
     with pytest.raises(error, match=why):
         read(config_of(**{**LABELLED, **changes}), lambda tensors: with_labels(tensors, rows))
 

@@ -294,7 +294,7 @@ def test_a_pipeline_is_imported(tmp_path, built_ins):
 
 
 @pytest.mark.parametrize(("kind", "scale"), [("VQModel", 1.0), ("AutoencoderKL", 0.18215)])
-def test_a_first_stage_without_a_scaling_factor_is_an_error(tmp_path, built_ins, kind, scale):
+def test_a_missing_scaling_factor_has_the_default_of_its_class(tmp_path, built_ins, kind, scale):
     folder = pipeline_folder(tmp_path / "theirs")
     autoencoder(kind, (32, 64), latent_channels=4).save_pretrained(folder / "vae")
     config = folder / "vae" / "config.json"
@@ -307,7 +307,7 @@ def test_a_first_stage_without_a_scaling_factor_is_an_error(tmp_path, built_ins,
     assert any("latents are not scaled" in note for note in report.notes) == (scale == 1)
 
 
-def test_parts_without_equivalent_are_not_exported(tiny, tmp_path, built_ins):
+def test_a_model_without_equivalent_is_not_exported(tiny, tmp_path, built_ins):
     tiny.save(tmp_path / "ours")
     with pytest.raises(CompatibilityError, match="the process 'rectified_flow' cannot"):
         export_model(tmp_path / "ours", tmp_path / "back", atelier=built_ins)

@@ -63,7 +63,7 @@ def test_a_plugin_importer_has_its_own_options(atelier, tmp_path):
         import_model(tmp_path / "a.notes", tmp_path / "b", atelier=atelier, widht=4)
 
 
-def test_a_conditioner_alone_is_not_a_model(atelier, tmp_path):
+def test_a_single_conditioner_is_not_a_model(atelier, tmp_path):
     (tmp_path / "a.notes").write_text("9")
     with pytest.raises(ModelFileError, match=r"holds conditioners\.x: no whole model"):
         import_model(tmp_path / "a.notes", tmp_path / "out", atelier=atelier)

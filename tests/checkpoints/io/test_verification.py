@@ -87,7 +87,7 @@ def test_a_file_that_changed_is_hashed_again(large, hashed, change):
     assert len(hashed) == 2
 
 
-def test_a_different_expected_hash_is_not_verified(large):
+def test_a_different_expected_hash_is_an_error(large):
     verify(large, SHA256)
     with pytest.raises(ModelFileError, match="the manifest says 000000000000"):
         verify(large, "0" * 64)

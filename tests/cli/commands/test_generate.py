@@ -98,7 +98,7 @@ def test_errors_come_before_the_model_is_loaded(cli, tiny_model, monkeypatch, op
     assert cli("generate", "-m", tiny_model, *options).status == 2
 
 
-def test_force_replaces(cli, tiny_model, tmp_path):
+def test_force_replaces_existing_files(cli, tiny_model, tmp_path):
     old = tmp_path / "a.png"
     old.write_bytes(b"old")
     command = ("generate", "a cat", "-m", tiny_model, "-o", "a.png")
@@ -135,7 +135,7 @@ def test_a_full_disk_is_one_line(cli, tiny_model, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_progress_bar_appears_on_a_terminal_only(cli, tiny_model, monkeypatch):
+def test_the_progress_bar_works_on_a_terminal(cli, tiny_model, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert cli("generate", "a cat", "-m", tiny_model).status == 0
 

@@ -53,7 +53,7 @@ def test_values_are_json_or_text(typed, value):
     assert read_conditions([typed], KNOWN)[name] == (json.loads(text) if value is None else value)
 
 
-def test_files_are_pictures_json_or_arrays(tmp_path):
+def test_files_are_pictures_or_json(tmp_path):
     picture, data = tmp_path / "a.png", tmp_path / "a.json"
     Image.new("RGB", (2, 2)).save(picture)
     data.write_text(json.dumps({"image": str(picture), "strength": 0.5}))
@@ -67,7 +67,7 @@ class Melody(Frozen):
     notes: list[int] | image_types.Image
 
 
-def test_a_union_with_a_picture_takes_a_picture(tmp_path):
+def test_a_union_with_a_picture_accepts_a_picture(tmp_path):
     picture = tmp_path / "a.png"
     Image.new("RGB", (2, 2)).save(picture)
     assert read_conditions([f"melody=@{picture}"], {"melody": Melody}) == {"melody": str(picture)}
@@ -121,7 +121,7 @@ def test_a_picture_for_an_input_without_pictures_is_refused(tmp_path, typed):
         read_conditions([f"{typed}=@{path}"], {**KNOWN, "swatches": Swatches})
 
 
-def test_the_picture_of_an_input_whose_plugin_is_missing_stays_a_path(tmp_path):
+def test_without_its_plugin_a_picture_is_passed_as_a_path(tmp_path):
     path = tmp_path / "photo.png"
     path.touch()
     assert read_conditions([f"gone=@{path}"], KNOWN) == {"gone": str(path)}

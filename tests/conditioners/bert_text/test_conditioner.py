@@ -36,13 +36,13 @@ def tokens_of(part: ConditionPart) -> Tensor:
     return part.stream.tokens
 
 
-def test_the_defaults_are_the_published() -> None:
+def test_the_defaults_match_the_published_model() -> None:
     config = BertTextConfig(n_embed=1280, n_layer=32)
     assert (config.vocab_size, config.max_seq_len) == (30522, 77)
     assert config.outputs().stream == 1280
 
 
-def test_its_keys_are_the_published() -> None:
+def test_keys_match_the_published_model() -> None:
     with torch.device("meta"):
         keys = list(new_conditioner(n_layer=32).state_dict())
     assert all(key.startswith("transformer.") for key in keys)
@@ -87,14 +87,14 @@ def test_it_is_differentiable(text: BertTextConditioner) -> None:
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
-def test_one_text_is_encoded_as_it_is_in_a_batch(text: BertTextConditioner) -> None:
+def test_encoding_does_not_depend_on_the_batch(text: BertTextConditioner) -> None:
     texts = ["a cat", "a red dog", "dog"]
     together = tokens_of(text.encode(texts))
     for row, value in enumerate(texts):
         torch.testing.assert_close(tokens_of(text.encode([value]))[0], together[row])
 
 
-def test_threads_encode_as_one_does(text: BertTextConditioner) -> None:
+def test_concurrent_encoding_gives_the_same_result(text: BertTextConditioner) -> None:
     texts = ["a cat", "a red dog", "uncat", "dog"] * 8
     alone = [tokens_of(text.encode([value])) for value in texts]
     with ThreadPoolExecutor(4) as pool:
@@ -121,12 +121,12 @@ def test_it_survives_pickling(text: BertTextConditioner) -> None:
 
 
 class TestErrors:
-    def test_a_text_that_is_too_long_is_no_shorter_text(self, text: BertTextConditioner) -> None:
+    def test_too_long_texts_are_refused(self, text: BertTextConditioner) -> None:
         assert text.encode(["cat " * 5]).stream is not None
         with pytest.raises(InvalidInputError, match="has 6 tokens, but at most 5 fit: 'cat cat"):
             text.encode(["cat " * 6])
 
-    def test_without_a_vocabulary_each_way_says_what_to_do(self) -> None:
+    def test_without_a_vocabulary_errors_say_how_to_add_one(self) -> None:
         conditioner = new_conditioner()
         conditioner.set_assets({})
         message = r"no vocabulary, .* vocab\.txt of bert-base-uncased.*--asset text.*set_assets"
@@ -142,15 +142,15 @@ class TestErrors:
         text.fit(["a blue fish"])
         assert text.assets() == {"vocab.txt": VOCABULARY}
 
-    def test_a_damaged_vocabulary(self) -> None:
+    def test_a_damaged_vocabulary_is_an_error(self) -> None:
         with pytest.raises(ModelFileError, match="not a WordPiece vocabulary"):
             new_conditioner().set_assets({"vocab.txt": b"\xff"})
 
-    def test_a_vocabulary_of_another_size(self) -> None:
+    def test_a_vocabulary_of_another_size_is_an_error(self) -> None:
         with pytest.raises(InvalidConfigError, match=r"has 10 tokens, not vocab_size=30522; the p"):
             new_conditioner(vocab_size=30522).set_assets({"vocab.txt": VOCABULARY})
 
-    def test_a_text_must_not_be_empty(self, text: BertTextConditioner) -> None:
+    def test_empty_texts_are_refused(self, text: BertTextConditioner) -> None:
         with pytest.raises(InvalidInputError, match="the text is empty; leave it out"):
             text.encode([" "])
 

@@ -61,7 +61,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.mark.parametrize("text", TRICKY)
-def test_tricky_texts_have_the_ids_of_the_published_tokenizer(ours, theirs, text: str) -> None:
+def test_difficult_texts_have_the_ids_of_the_published_tokenizer(ours, theirs, text: str) -> None:
     assert ours.encode(text) == theirs(text)["input_ids"]
 
 
@@ -114,12 +114,12 @@ def test_ids_are_the_lines_of_the_vocabulary(ours, text: str, pieces: list[str])
     assert len(ours) == len(lines) - 1
 
 
-def test_punctuation_and_han_stand_alone() -> None:
+def test_punctuation_and_han_are_single_tokens() -> None:
     assert split_words("Don't (stop)!") == ["don", "'", "t", "(", "stop", ")", "!"]
     assert split_words("a猫犬b") == ["a", "猫", "犬", "b"]
 
 
-def test_letters_lose_case_and_accents_and_what_cannot_be_seen() -> None:
+def test_case_accents_and_invisible_characters_are_removed() -> None:
     assert split_words("ΟΔΟΣ É İ") == ["οδοσ", "e", "i"]
     assert split_words("soft\u00adhyphen zero\u200bwidth nbsp\u00a0space") == [
         "softhyphen",
@@ -129,7 +129,7 @@ def test_letters_lose_case_and_accents_and_what_cannot_be_seen() -> None:
     ]
 
 
-def test_lines_may_end_as_on_windows(ours) -> None:
+def test_windows_line_endings_are_accepted(ours) -> None:
     windows = WordPiece(VOCABULARY.replace(b"\n", b"\r\n"))
     assert len(windows) == len(ours)
     assert windows.encode("a red cat") == ours.encode("a red cat")
@@ -147,6 +147,6 @@ def test_it_survives_pickling(ours) -> None:
         (b"", r"\[PAD\] is missing"),
     ],
 )
-def test_a_damaged_vocabulary(vocabulary: bytes, message: str) -> None:
+def test_a_damaged_vocabulary_is_an_error(vocabulary: bytes, message: str) -> None:
     with pytest.raises(ModelFileError, match=message):
         WordPiece(vocabulary)

@@ -17,14 +17,14 @@ def new_labels(**options: Any) -> ClassLabelConditioner:
     return ClassLabelConditioner(ClassLabelConfig.model_validate({**config, **options}))
 
 
-def test_the_table_is_that_of_the_published_model() -> None:
+def test_the_class_embedding_matches_the_published_model() -> None:
     with torch.device("meta"):
         conditioner = new_labels(num_classes=1000, width=512)
     shapes = {key: tuple(value.shape) for key, value in conditioner.state_dict().items()}
     assert shapes == {"embedding.weight": (1001, 512)}
 
 
-def test_a_published_table_without_a_null_row_can_be_held() -> None:
+def test_a_published_table_without_a_null_row_can_be_loaded() -> None:
     with torch.device("meta"):
         conditioner = new_labels(num_classes=1000, width=512, null_class=False)
     shapes = {key: tuple(value.shape) for key, value in conditioner.state_dict().items()}
@@ -122,7 +122,7 @@ def test_an_empty_batch_has_no_labels() -> None:
         ((), 1.5, "'label"),
     ],
 )
-def test_a_class_that_does_not_exist(names: tuple[str, ...], value: Any, message: str) -> None:
+def test_unknown_classes_are_refused(names: tuple[str, ...], value: Any, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         new_labels(names=names).encode([value])
 
@@ -136,7 +136,7 @@ def test_a_class_that_does_not_exist(names: tuple[str, ...], value: Any, message
         ({"slot": "spatial"}, "'stream' or 'vector'"),
     ],
 )
-def test_a_config_that_contradicts_itself(options: dict[str, Any], message: str) -> None:
+def test_inconsistent_configurations_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         new_labels(**options)
 
@@ -151,11 +151,11 @@ def test_the_schema_lists_the_names_and_the_range_of_numbers() -> None:
     assert named["properties"]["label"]["description"]
 
 
-def test_a_model_without_names_has_numbers_alone() -> None:
+def test_a_model_without_names_accepts_only_numbers() -> None:
     label = new_labels().config.input_schema(ClassLabel.model_json_schema())["properties"]["label"]
     assert label["anyOf"] == [{"type": "integer", "minimum": 0, "maximum": 2}]
 
 
-def test_names_are_its_vocabulary() -> None:
+def test_the_vocabulary_is_the_names() -> None:
     assert new_labels(names=["cat", "dog", "owl"]).vocabulary() == ("cat", "dog", "owl")
     assert new_labels().vocabulary() == ()

@@ -43,7 +43,7 @@ def given(value: Any) -> Tensor:
         {"vectors": [ONE]},
     ],
 )
-def test_one_vector_is_one_token_however_it_is_given(value: Any) -> None:
+def test_every_form_of_one_vector_gives_one_token(value: Any) -> None:
     assert torch.equal(given(value), torch.tensor([[ONE]]))
 
 
@@ -65,7 +65,7 @@ def test_the_schema_is_an_array() -> None:
     assert schema["type"] == "array"
 
 
-def test_what_is_stored_is_the_same_bits() -> None:
+def test_provenance_stores_the_same_bits() -> None:
     vectors = torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
     stored = Embedding.model_validate({"vectors": vectors}).model_dump_json()
     again = Embedding.model_validate_json(stored)
@@ -87,7 +87,7 @@ def test_the_null_part_is_one_token_of_zeros() -> None:
     assert torch.equal(part.stream.tokens, torch.zeros(5, 1, 3))
 
 
-def test_attention_to_one_zero_is_attention_to_many() -> None:
+def test_attention_to_one_zero_token_equals_attention_to_many() -> None:
     null = new_conditioner().null(2, GEOMETRY).stream
     assert null is not None
     queries = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(0))
@@ -99,7 +99,7 @@ def test_attention_to_one_zero_is_attention_to_many() -> None:
     torch.testing.assert_close(one, many)
 
 
-def test_the_null_part_moves_with_the_conditioner() -> None:
+def test_the_null_part_has_the_dtype_of_the_conditioner() -> None:
     part = new_conditioner().to(torch.bfloat16).null(1, GEOMETRY)
     assert part.stream is not None
     assert part.stream.tokens.dtype == torch.bfloat16
@@ -125,7 +125,7 @@ def test_a_row_does_not_depend_on_its_batch() -> None:
         assert torch.equal(alone.tokens[0], together.tokens[row, together.mask[row]])
 
 
-def test_a_batch_of_none_has_no_rows() -> None:
+def test_an_empty_batch_has_no_rows() -> None:
     assert new_conditioner().prepare([], GEOMETRY)["vectors"].shape == (0, 1, 3)
 
 
@@ -159,7 +159,7 @@ def test_guidance_and_drop_out_pad_the_null_part() -> None:
         ({"vector": ONE}, "there is no field 'vector'. Did you mean 'vectors'"),
     ],
 )
-def test_vectors_that_cannot_be_used(value: Any, message: str) -> None:
+def test_invalid_vectors_are_refused(value: Any, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message) as error:
         new_conditioner().encode([value])
     assert "\n" not in str(error.value)
@@ -167,7 +167,7 @@ def test_vectors_that_cannot_be_used(value: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x80\x04\x95"])
-def test_a_file_that_holds_no_array(tmp_path: Path, content: bytes) -> None:
+def test_a_file_without_an_array_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "vector.npy"
     path.write_bytes(content)
     with pytest.raises(InvalidInputError, match=r"cannot be read as an \.npy file"):
@@ -181,12 +181,12 @@ def test_a_file_of_objects_is_not_unpickled(tmp_path: Path) -> None:
         read_input(Embedding, path, "embedding")
 
 
-def test_zeros_have_no_direction() -> None:
+def test_a_zero_vector_cannot_be_normalized() -> None:
     with pytest.raises(InvalidInputError, match="a vector of zeros has no direction"):
         new_conditioner(normalise=True).encode([[ONE, [0, 0, 0]]])
 
 
-def test_a_client_opens_no_file(tmp_path: Path) -> None:
+def test_clients_cannot_open_files(tmp_path: Path) -> None:
     path = tmp_path / "vector.npy"
     np.save(path, np.array([ONE]))
     with pytest.raises(InvalidInputError, match="a path is not opened for a client"):

@@ -32,13 +32,13 @@ def test_images_become_tensors() -> None:
     assert pixels[1, 3, 5] == SMALL.getpixel((5, 3))[1] / 127.5 - 1  # type: ignore[index]
 
 
-def test_the_published_model_sees_the_pixels_as_they_are() -> None:
+def test_the_published_model_receives_unscaled_pixels() -> None:
     assert torch.equal(part(new_images())[0], pil_to_tensor(SMALL))
     assert new_images().config.outputs().spatial == 3
 
 
 @pytest.mark.parametrize("latent", [(8, 12), (2, 3)])
-def test_elsewhere_it_is_resized_as_pillow_does_it(latent: tuple[int, int]) -> None:
+def test_other_sizes_are_resized_like_pillow(latent: tuple[int, int]) -> None:
     soft = SMALL.point([64 + level // 2 for level in range(256)] * 3)  # nothing is clipped
     batch = new_images().prepare([LowResolution(image=soft)], PictureGeometry((16, 24), latent))
     given = batch["image"]
@@ -47,7 +47,7 @@ def test_elsewhere_it_is_resized_as_pillow_does_it(latent: tuple[int, int]) -> N
     assert (given[0] - pil_to_tensor(expected)).abs().max() < 1.01 * 2 / 255
 
 
-def test_the_picture_is_the_image_times_the_factor() -> None:
+def test_the_output_size_is_the_image_size_times_the_factor() -> None:
     assert new_images().output_size(LowResolution(image=SMALL)) == (24, 16)
     assert new_images(factor=2).output_size(LowResolution(image=SMALL)) == (12, 8)
 
@@ -85,12 +85,12 @@ def test_training_degrades_the_picture(degradation: str) -> None:
         (3, "an image is a PIL"),
     ],
 )
-def test_what_is_no_image(value: Any, message: str) -> None:
+def test_invalid_images_are_refused(value: Any, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         new_images().encode([value], GEOMETRY)
 
 
 @pytest.mark.parametrize("config", [{"factor": 0}, {"degradation": "nearest"}])
-def test_a_config_that_is_wrong(config: dict[str, Any]) -> None:
+def test_invalid_configurations_are_refused(config: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(config))):
         new_images(**config)

@@ -30,7 +30,7 @@ def high_frequencies(x: torch.Tensor) -> float:
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 4, 8])
 @pytest.mark.parametrize("size", [(64, 64), (37, 90), (90, 37), (33, 33)])
-def test_any_size_gives_that_size_by_the_factor(factor: int, size: tuple[int, int]) -> None:
+def test_the_result_is_smaller_by_the_factor(factor: int, size: tuple[int, int]) -> None:
     image = random_image(*size)
     for seed in range(4):
         small = degrade(image, factor, np.random.default_rng(seed))
@@ -40,7 +40,7 @@ def test_any_size_gives_that_size_by_the_factor(factor: int, size: tuple[int, in
     assert bicubic(image, factor).shape == small.shape
 
 
-def test_all_follows_from_the_generator_and_nothing_else_is_drawn() -> None:
+def test_results_depend_on_the_generator_only() -> None:
     image = random_image()
     state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].tobytes()  # type: ignore[index]
     several = [degrade(image, 4, np.random.default_rng(seed)) for seed in range(12)]
@@ -51,14 +51,14 @@ def test_all_follows_from_the_generator_and_nothing_else_is_drawn() -> None:
     assert np.random.get_state()[1].tobytes() == numpy_state  # type: ignore[index]
 
 
-def test_the_image_is_left_as_it_is() -> None:
+def test_the_input_is_not_changed() -> None:
     image = random_image()
     before = image.clone()
     degrade(image, 4, np.random.default_rng(0))
     assert torch.equal(image, before)
 
 
-def test_nothing_moves_and_nothing_is_mirrored() -> None:
+def test_degradation_does_not_shift_or_mirror() -> None:
     """A ramp to the right that is green below keeps its place through every order of slots."""
     ramp = torch.linspace(-0.8, 0.8, 96).expand(3, 64, 96).clone()
     ramp[1] = torch.linspace(-0.8, 0.8, 64)[:, None]
@@ -68,7 +68,7 @@ def test_nothing_moves_and_nothing_is_mirrored() -> None:
     assert inner.abs().max() < 0.03
 
 
-def test_the_last_thing_is_a_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jpeg_compression_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
     written = []
 
     def spied(x: torch.Tensor, quality: int) -> torch.Tensor:
@@ -87,14 +87,14 @@ def test_the_last_thing_is_a_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0.75 < times.count(2) / 60 < 1
 
 
-def test_the_random_resizing_comes_before_the_last() -> None:
+def test_random_resizing_comes_before_the_final_resize() -> None:
     orders = [tuple(degradation.slot_order(np.random.default_rng(k))) for k in range(2000)]
     assert all(order.index(1) < order.index(2) for order in orders)
     assert all(sorted(order) == [0, 1, 2, 3, 4] for order in orders)
     assert len(set(orders)) == 60
 
 
-def test_jpeg_is_that_of_pillow() -> None:
+def test_jpeg_equals_pillow() -> None:
     x = random_image() / 2 + 0.5
     levels = (x * 255).round().byte().permute(1, 2, 0).numpy()
     file = io.BytesIO()
@@ -122,7 +122,7 @@ def test_noise_has_the_published_levels_and_kinds() -> None:
     assert shares == pytest.approx({"grey": 0.4, "colour": 0.4, "correlated": 0.2}, abs=0.07)
 
 
-def test_blur_lessens_high_frequencies_and_keeps_the_mean() -> None:
+def test_blur_reduces_high_frequencies_and_keeps_the_mean() -> None:
     x = random_image() / 2 + 0.5
     ratios = []
     for seed in range(60):
@@ -135,7 +135,7 @@ def test_blur_lessens_high_frequencies_and_keeps_the_mean() -> None:
     assert max(ratios) > 0.5
 
 
-def test_kernels_have_the_moments_that_they_are_asked_for() -> None:
+def test_kernels_have_the_requested_moments() -> None:
     kernel = gaussian(41, (9.0, 2.0), angle=np.pi / 6, centre=1.5)
     across = torch.arange(41.0) - 20
     assert float(kernel.sum()) == pytest.approx(1, abs=1e-5)
@@ -152,7 +152,7 @@ def test_the_narrowest_kernels_change_nothing() -> None:
 
 
 @pytest.mark.parametrize("factor", [2, 4])
-def test_thinning_moves_nothing(factor: int) -> None:
+def test_subsampling_does_not_shift(factor: int) -> None:
     ramp = torch.linspace(0, 1, 96).expand(3, 96, 96).clone()
     ramp[1] = ramp[0].T
     means = ramp.view(3, 96 // factor, factor, 96 // factor, factor).mean(dim=(2, 4))
@@ -167,7 +167,7 @@ def test_thinning_moves_nothing(factor: int) -> None:
         )
 
 
-def test_random_resizing_makes_it_smaller() -> None:
+def test_random_resizing_reduces_the_size() -> None:
     sizes = [
         resize_randomly(random_image(), 4, np.random.default_rng(k)).shape[1] for k in range(300)
     ]
@@ -177,7 +177,7 @@ def test_random_resizing_makes_it_smaller() -> None:
     assert 40 < max(sizes) <= 64
 
 
-def test_bicubic_is_that_of_pillow() -> None:
+def test_bicubic_equals_pillow() -> None:
     levels = np.random.default_rng(0).integers(0, 256, (40, 24, 3), dtype=np.uint8)
     expected = Image.fromarray(levels).resize((6, 10), Image.Resampling.BICUBIC)
     ours = bicubic(torch.tensor(levels).permute(2, 0, 1) / 127.5 - 1, 4)

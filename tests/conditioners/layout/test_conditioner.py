@@ -70,7 +70,7 @@ class TestTokens:
         unused_logits = 512 * 8192 + 8192
         assert sum(value.numel() for value in state.values()) + unused_logits == 58_858_496
 
-    def test_an_object_is_three_tokens_and_the_crop_two(self) -> None:
+    def test_an_object_has_three_tokens_and_the_crop_two(self) -> None:
         batch = new_layout().prepare([read(CAT, DOG)], GEOMETRY)
         # 0.5 * 89 = 44.5 and 0.25 * 89 = 22.25; halves are rounded to the even number
         cat = [0, 0, 44 * 90 + 44]
@@ -81,7 +81,7 @@ class TestTokens:
     def test_without_inputs_there_are_no_rows(self) -> None:
         assert new_layout().prepare([], GEOMETRY)["tokens"].shape == (0, 14)
 
-    def test_attributes_are_bits_above_the_class(self) -> None:
+    def test_attributes_are_bits_above_the_class_id(self) -> None:
         conditioner = new_layout(use_group_parameter=True, use_additional_parameters=True)
         layout = read(
             {**DOG, "group": True},
@@ -92,13 +92,13 @@ class TestTokens:
         tokens = conditioner.prepare([layout], GEOMETRY)["tokens"][0]
         assert tokens[:12:3].tolist() == [2 + 3 * 1, 2 + 3 * 2, 2 + 3 * 4, 2 + 3 * 9]
 
-    def test_the_crop_is_told_and_hides_what_is_outside(self) -> None:
+    def test_the_crop_has_tokens_and_objects_outside_are_dropped(self) -> None:
         geometry = PictureGeometry((64, 64), (16, 16), crop=(0.5, 0.5, 1.0, 1.0))
         tokens = new_layout().prepare([read(CAT, DOG)], geometry)["tokens"][0].tolist()
         assert tokens[:4] == [2, 44 * 90 + 22, 89 * 90 + 89, NONE]  # of the whole, not of the crop
         assert tokens[-2:] == [44 * 90 + 44, 89 * 90 + 89]
 
-    def test_a_window_changes_the_crop_alone(self) -> None:
+    def test_a_window_changes_only_the_crop(self) -> None:
         conditioner = new_layout()
         batch = conditioner.prepare([read(CAT), read(DOG)], GEOMETRY)
         window = conditioner.crop(batch, (0.0, 0.5, 0.5, 1.0))["tokens"]
@@ -137,11 +137,11 @@ class TestTokens:
             ({"num_classes": 3, "min_objects_per_image": 31}, "31 is more than max_objects"),
         ],
     )
-    def test_a_config_that_contradicts_itself(self, options: Any, message: str) -> None:
+    def test_inconsistent_configurations_are_refused(self, options: Any, message: str) -> None:
         with pytest.raises(ValueError, match=message):
             LayoutConfig.model_validate({"n_embed": 16, "n_layer": 1, **options})
 
-    def test_an_attribute_that_the_model_does_not_know(self) -> None:
+    def test_unknown_attributes_are_refused(self) -> None:
         with pytest.raises(
             InvalidInputError, match=r"object 0 \('2'\) is 'group', unknown .* no a"
         ):
@@ -160,7 +160,7 @@ class TestFourier:
         assert batch["mask"].sum(1).tolist() == [3, 2]
         assert new_fourier().prepare([], GEOMETRY)["boxes"].shape == (0, 5, 4)
 
-    def test_it_gives_a_masked_stream(self) -> None:
+    def test_the_part_is_a_masked_stream(self) -> None:
         conditioner = new_fourier()
         stream = conditioner.encode([[CAT, DOG], [DOG]]).stream
         assert stream is not None
@@ -168,7 +168,7 @@ class TestFourier:
         assert stream.tokens.shape == (2, 5, 16)
         assert conditioner.config.outputs().stream == 16
 
-    def test_what_is_under_the_mask_changes_nothing(self) -> None:
+    def test_masked_tokens_change_nothing(self) -> None:
         conditioner = new_fourier()
         batch = conditioner.prepare([read(CAT)], GEOMETRY)
         mask = batch["mask"]
@@ -199,7 +199,7 @@ class TestFourier:
             expected = [*np.sin(angles), *np.cos(angles)]
             np.testing.assert_allclose(features[0, 6 * k : 6 * k + 6], expected, atol=1e-6)
 
-    def test_a_window_changes_the_picture_alone(self) -> None:
+    def test_a_window_changes_only_the_picture_token(self) -> None:
         conditioner = new_fourier()
         batch = conditioner.prepare([read(CAT), read(DOG)], GEOMETRY)
         window = conditioner.crop(batch, (0.0, 0.5, 0.5, 1.0))["boxes"]
@@ -207,7 +207,7 @@ class TestFourier:
         assert window[:, 0].tolist() == [[0, 0.5, 0.5, 1]] * 2
         assert batch["boxes"][:, 0].tolist() == [[0, 0, 1, 1]] * 2
 
-    def test_the_null_part_is_the_picture_alone(self) -> None:
+    def test_the_null_part_is_the_picture_token(self) -> None:
         conditioner = new_fourier()
         geometry = PictureGeometry((64, 64), (16, 16), crop=(0.5, 0.0, 1.0, 0.5))
         batch = new_fourier(min_objects_per_image=0).prepare([Layout(objects=())] * 2, geometry)
@@ -215,18 +215,18 @@ class TestFourier:
         assert torch.equal(null.tokens, expected.tokens)
         assert null.mask.tolist() == [[True, False, False, False, False]] * 2
 
-    def test_heads_that_do_not_divide_the_width(self) -> None:
+    def test_heads_must_divide_the_width(self) -> None:
         with pytest.raises(ValueError, match="heads=3 does not divide width=16"):
             new_fourier(heads=3)
 
-    def test_it_knows_no_attributes(self) -> None:
+    def test_attributes_are_refused(self) -> None:
         with pytest.raises(InvalidInputError, match="is 'group', unknown to this model"):
             new_fourier().encode([[{**DOG, "group": True}]])
 
 
 @BOTH
 class TestBoth:
-    def test_one_layout_is_encoded_as_it_is_in_a_batch(self, new: Any) -> None:
+    def test_encoding_does_not_depend_on_the_batch(self, new: Any) -> None:
         conditioner = new()
         layouts = [[CAT, DOG], [DOG], [CAT, CAT, DOG]]
         together = tokens_of(conditioner.encode(layouts))
@@ -295,19 +295,19 @@ class TestBoth:
             ({**CAT, "box": [0.5, 0, 0.4, 1]}, r"'objects\.0\.box': a box needs x0 < x1"),
         ],
     )
-    def test_a_layout_that_cannot_be_used(self, new: Any, value: Any, message: str) -> None:
+    def test_invalid_layouts_are_refused(self, new: Any, value: Any, message: str) -> None:
         with pytest.raises(InvalidInputError, match=message) as error:
             new().encode([value])
         assert "\n" not in str(error.value)
 
-    def test_too_few_objects(self, new: Any) -> None:
+    def test_too_few_objects_are_refused(self, new: Any) -> None:
         conditioner = new(min_objects_per_image=2)
         assert tokens_of(conditioner.encode([[CAT, DOG]])).shape[0] == 1
         with pytest.raises(InvalidInputError, match="has 1 objects, but this model needs 2"):
             conditioner.encode([[CAT]])
 
 
-def test_one_object_may_stand_alone() -> None:
+def test_a_single_object_is_accepted() -> None:
     assert read_input(Layout, CAT, "layout") == read(CAT)
     assert read_input(Layout, {"objects": [CAT]}, "layout") == read(CAT)
 

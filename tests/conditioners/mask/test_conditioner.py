@@ -82,22 +82,22 @@ def test_it_works_in_the_precision_of_the_first_stage_without_training_it() -> N
     assert not given.requires_grad
 
 
-def test_greys_go_to_the_nearer_of_black_and_white() -> None:
+def test_greys_are_rounded_to_black_or_white() -> None:
     grey = np.array([[0, 127, 128, 255]], dtype=np.uint8)
     value = Inpainting(image=PICTURE.resize((4, 1)), mask=grey)
     assert list(value.mask.tobytes()) == [0, 0, 255, 255]
 
 
-def test_masks_of_0_and_1() -> None:
+def test_masks_of_0_and_1_are_accepted() -> None:
     assert torch.equal(part(new_masks(), HOLE.astype(np.uint8)), part(new_masks()))
     assert torch.equal(part(new_masks(), Image.fromarray(HOLE)), part(new_masks()))
 
 
-def test_the_image_asks_for_its_size() -> None:
+def test_the_image_determines_the_size() -> None:
     assert new_masks().output_size(Inpainting(image=PICTURE, mask=HOLE)) == (6, 4)
 
 
-def test_the_schema_asks_for_both_and_says_which_way_round_the_mask_is() -> None:
+def test_the_schema_requires_both_and_explains_the_mask_colours() -> None:
     schema = Inpainting.model_json_schema()
     assert schema["required"] == ["image", "mask"]
     assert schema["properties"]["mask"]["format"] == "mask"
@@ -121,12 +121,12 @@ def test_the_schema_asks_for_both_and_says_which_way_round_the_mask_is() -> None
         ),
     ],
 )
-def test_inputs_that_cannot_be_inpainted(value: Any, message: str) -> None:
+def test_invalid_inputs_are_refused(value: Any, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         new_masks().encode([value], GEOMETRY)
 
 
-def test_a_first_stage_that_does_not_fit() -> None:
+def test_an_incompatible_first_stage_is_refused() -> None:
     with pytest.raises(CompatibilityError, match="latents of 3 channels, not latent_channels=4"):
         part(new_masks(latent_channels=4))
     with pytest.raises(CompatibilityError, match="the geometry has no first stage"):
@@ -134,7 +134,7 @@ def test_a_first_stage_that_does_not_fit() -> None:
 
 
 @pytest.mark.parametrize("share", [(0.5, 0.4), (0.5, 0.52), (0, 0.5), (0.5, 1)])
-def test_a_range_of_shares_that_is_too_narrow_or_outside_0_1(share: tuple[float, float]) -> None:
+def test_invalid_ranges_of_shares_are_refused(share: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="drawn_share"):
         new_masks(**SD, drawn_share=share)
 
@@ -151,7 +151,7 @@ def test_training_draws_a_mask_for_a_bare_image() -> None:
     assert conditioner.augment(drawn, np.random.default_rng(2)) is drawn
 
 
-def test_the_masks_of_emoji_scenes_can_be_given() -> None:
+def test_masks_of_emoji_scenes_are_accepted() -> None:
     scene = EmojiScenes().scene(3)
     value = Inpainting(image=scene.image, mask=scene.mask())
     batch = new_masks().prepare([value], PictureGeometry((64, 64), (32, 32)))
@@ -159,7 +159,7 @@ def test_the_masks_of_emoji_scenes_can_be_given() -> None:
     assert torch.equal(batch["image"][0], EmojiScenes()[3]["image"])
 
 
-def test_a_finished_picture_has_the_pixels_that_are_kept() -> None:
+def test_a_finished_picture_has_the_known_pixels() -> None:
     made = Image.new("RGB", (6, 4), "red")
     finished = np.asarray(new_masks().postprocess(made, Inpainting(image=PICTURE, mask=HOLE)))
     assert np.array_equal(finished[~HOLE], np.asarray(PICTURE)[~HOLE])

@@ -16,7 +16,7 @@ def test_the_share_is_within_its_bounds(size: tuple[int, int], share: tuple[floa
         assert share[0] - pixel <= covered <= share[1] + pixel
 
 
-def test_masks_follow_from_the_generator_and_differ() -> None:
+def test_masks_depend_on_the_generator_and_differ() -> None:
     def masks(seed: int) -> list[bytes]:
         rng = np.random.default_rng(seed)
         return [random_mask((48, 48), (0.1, 0.6), rng).tobytes() for _ in range(20)]
@@ -25,7 +25,7 @@ def test_masks_follow_from_the_generator_and_differ() -> None:
     assert len(set(masks(3))) == 20
 
 
-def test_the_whole_picture_is_reached_and_shares_are_spread() -> None:
+def test_masks_cover_the_whole_picture_and_all_shares() -> None:
     rng = np.random.default_rng(0)
     masks = [np.asarray(random_mask((32, 32), (0.1, 0.6), rng)) == 255 for _ in range(300)]
     often = np.mean(masks, axis=0)

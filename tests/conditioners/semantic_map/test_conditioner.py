@@ -32,7 +32,7 @@ def labels(
     return conditioner.prepare([SemanticMapInput(map=value)], geometry)["labels"][0].numpy()
 
 
-def test_the_convolution_is_that_of_the_published_model() -> None:
+def test_the_convolution_matches_the_published_model() -> None:
     with torch.device("meta"):
         conditioner = new_maps(num_classes=182, out_channels=3)
     shapes = {key: tuple(value.shape) for key, value in conditioner.state_dict().items()}
@@ -43,7 +43,7 @@ def test_the_convolution_is_that_of_the_published_model() -> None:
 
 
 @pytest.mark.parametrize("n_stages", [0, 1, 2, 3])
-def test_shares_are_the_one_hot_map_halved_bilinearly(n_stages: int) -> None:
+def test_shares_are_the_one_hot_map_downsampled_bilinearly(n_stages: int) -> None:
     ids = torch.tensor(
         np.stack([some_labels(16, 24), some_labels(16, 24).T.reshape(16, 24)])
     ).long()
@@ -72,14 +72,14 @@ def test_it_works_in_half_precision() -> None:
 
 
 @pytest.mark.parametrize("out_channels", [None, 2])
-def test_the_null_part_is_no_label_at_all(out_channels: int | None) -> None:
+def test_the_null_part_has_no_label(out_channels: int | None) -> None:
     conditioner = new_maps(out_channels=out_channels)
     null = conditioner.null(3, GEOMETRY).spatial
     assert null is not None
     assert torch.equal(null, torch.zeros(3, out_channels or 3, 2, 4))
 
 
-def test_labels_from_grey_palette_and_colours() -> None:
+def test_labels_are_read_from_grey_palette_and_colours() -> None:
     ids = some_labels()
     painted = Image.fromarray(ids, "P")
     painted.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
@@ -96,7 +96,7 @@ def test_a_palette_in_another_order_is_read_by_colour_where_the_model_has_colour
     assert np.array_equal(labels(new_maps(), painted), 2 - some_labels())
 
 
-def test_the_map_asks_for_its_size_and_is_resized_to_another_of_its_aspect() -> None:
+def test_the_map_determines_the_size_and_is_resized_within_its_aspect() -> None:
     conditioner, ids = new_maps(), some_labels()
     assert conditioner.output_size(SemanticMapInput(map=ids)) == (16, 8)
     doubled = labels(conditioner, ids, PictureGeometry((16, 32), (4, 8)))
@@ -128,12 +128,12 @@ def test_the_map_asks_for_its_size_and_is_resized_to_another_of_its_aspect() -> 
         ({}, "nowhere.png", "'map': no image can be read"),
     ],
 )
-def test_maps_that_the_model_cannot_take(options: Any, value: Any, message: str) -> None:
+def test_invalid_maps_are_refused(options: Any, value: Any, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         new_maps(**options).encode([value], GEOMETRY)
 
 
-def test_halvings_that_do_not_lead_to_the_latents() -> None:
+def test_downsampling_must_match_the_latent_size() -> None:
     with pytest.raises(CompatibilityError, match=r"4 times smaller, .* of a picture 16x8 are 8x4"):
         new_maps().encode([some_labels()], PictureGeometry((8, 16), (4, 8)))
 
@@ -147,12 +147,12 @@ def test_halvings_that_do_not_lead_to_the_latents() -> None:
         ({"n_stages": -1}, "greater than or equal to 0"),
     ],
 )
-def test_a_config_that_contradicts_itself(options: dict[str, Any], message: str) -> None:
+def test_inconsistent_configurations_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         new_maps(**options)
 
 
-def test_the_maps_of_emoji_scenes_can_be_given() -> None:
+def test_maps_of_emoji_scenes_are_accepted() -> None:
     ids = EmojiScenes().scene(3).semantic_map
     conditioner = new_maps(num_classes=len(SEMANTIC_CLASSES), names=SEMANTIC_CLASSES)
     assert np.array_equal(labels(conditioner, ids, PictureGeometry((64, 64), (16, 16))), ids)
@@ -174,5 +174,5 @@ def test_the_schema_lists_labels_with_names_and_colours() -> None:
     assert bare["properties"]["map"]["labels"] == [{"value": 0}, {"value": 1}, {"value": 2}]
 
 
-def test_names_are_its_vocabulary() -> None:
+def test_the_vocabulary_is_the_names() -> None:
     assert new_maps(names=["sky", "sea", "sand"]).vocabulary() == ("sky", "sea", "sand")

@@ -41,7 +41,7 @@ def stream_of(part: ConditionPart) -> tuple[Tensor, Tensor]:
     return part.stream.tokens, part.stream.mask
 
 
-def test_it_gives_a_masked_stream_of_its_width(text: TextConditioner) -> None:
+def test_the_part_is_a_masked_stream_of_its_width(text: TextConditioner) -> None:
     tokens, mask = stream_of(text.encode(["a cat", "a red apple on a white background"]))
     assert text.config.outputs().stream == 16
     assert tokens.shape == (2, 12, 16)
@@ -49,7 +49,7 @@ def test_it_gives_a_masked_stream_of_its_width(text: TextConditioner) -> None:
     assert mask[:, 0].all()
 
 
-def test_a_prepared_batch_has_no_need_of_weights_and_is_cpu(text: TextConditioner) -> None:
+def test_prepare_needs_no_weights_and_returns_cpu_tensors(text: TextConditioner) -> None:
     batch = text.prepare([Text(text="a cat")], GEOMETRY)
     assert batch["tokens"].dtype == torch.int64
     assert batch["mask"].dtype == torch.bool
@@ -68,13 +68,13 @@ def test_case_and_width_of_letters_do_not_matter(text: TextConditioner) -> None:
     )
 
 
-def test_a_letter_never_seen_falls_back_to_its_bytes(text: TextConditioner) -> None:
+def test_unknown_letters_fall_back_to_bytes(text: TextConditioner) -> None:
     batch = text.prepare([Text(text="猫"), Text(text="犬")], GEOMETRY)
     assert 2 not in batch["tokens"]
     assert not torch.equal(*batch["tokens"])
 
 
-def test_what_is_under_the_mask_changes_nothing(text: TextConditioner) -> None:
+def test_masked_tokens_change_nothing(text: TextConditioner) -> None:
     batch = text.prepare([Text(text="a cat"), Text(text="a red apple")], GEOMETRY)
     tokens, mask = stream_of(text(batch, GEOMETRY))
     garbled = torch.where(batch["mask"], batch["tokens"], 77)
@@ -94,14 +94,14 @@ def test_longer_padding_changes_nothing(text: TextConditioner) -> None:
     torch.testing.assert_close(long[:, :12][mask], short[mask])
 
 
-def test_one_text_is_encoded_as_it_is_in_a_batch(text: TextConditioner) -> None:
+def test_encoding_does_not_depend_on_the_batch(text: TextConditioner) -> None:
     texts = ["a cat", "a red apple on a white background", "dog", "blue pear"]
     together, _ = stream_of(text.encode(texts))
     for row, value in enumerate(texts):
         torch.testing.assert_close(stream_of(text.encode([value]))[0][0], together[row])
 
 
-def test_texts_differ_and_so_does_their_order(text: TextConditioner) -> None:
+def test_words_and_their_order_matter(text: TextConditioner) -> None:
     tokens, _ = stream_of(text.encode(["red cat blue dog", "blue cat red dog"]))
     assert (tokens[0, 1:] - tokens[1, 1:]).abs().amax(1)[:4].min() > 1e-3
 
@@ -139,7 +139,7 @@ def test_it_builds_on_the_meta_device() -> None:
     assert all(parameter.is_meta for parameter in model.parameters())
 
 
-def test_threads_tokenize_as_one_does(text: TextConditioner) -> None:
+def test_concurrent_tokenizing_gives_the_same_tokens(text: TextConditioner) -> None:
     texts = [Text(text=caption) for caption in CAPTIONS] * 8
     alone = [text.prepare([value], GEOMETRY)["tokens"] for value in texts]
     with ThreadPoolExecutor(8) as pool:
@@ -148,12 +148,12 @@ def test_threads_tokenize_as_one_does(text: TextConditioner) -> None:
 
 
 class TestVocabulary:
-    def test_the_same_captions_give_the_same_bytes(self, text: TextConditioner) -> None:
+    def test_training_the_vocabulary_is_deterministic(self, text: TextConditioner) -> None:
         again = new_conditioner()
         again.fit([Text(text=caption) for caption in CAPTIONS])
         assert again.assets() == text.assets()
 
-    def test_the_words_of_the_captions_are_whole(self, text: TextConditioner) -> None:
+    def test_words_of_the_captions_are_single_tokens(self, text: TextConditioner) -> None:
         for caption in CAPTIONS:
             batch = text.prepare([Text(text=caption)], GEOMETRY)
             assert batch["mask"].sum() == 1 + len(caption.split())
@@ -177,7 +177,7 @@ class TestVocabulary:
             text.prepare([Text(text="a cat")], GEOMETRY)["tokens"],
         )
 
-    def test_without_one_there_are_no_assets(self) -> None:
+    def test_without_a_vocabulary_there_are_no_assets(self) -> None:
         conditioner = new_conditioner()
         conditioner.set_assets({})
         assert conditioner.assets() == {}
@@ -221,13 +221,13 @@ class TestWords:
         other.set_assets(text.assets())
         assert other.vocabulary() == text.vocabulary()
 
-    def test_without_them_there_is_no_warning(self, text: TextConditioner) -> None:
+    def test_without_words_there_is_no_warning(self, text: TextConditioner) -> None:
         other = new_conditioner()
         other.set_assets({"vocabulary.model": text.assets()["vocabulary.model"]})
         assert other.vocabulary() == ()
         assert other.check(Text(text="two dogs")) == ()
 
-    def test_a_damaged_list(self, text: TextConditioner) -> None:
+    def test_a_damaged_word_list_is_an_error(self, text: TextConditioner) -> None:
         with pytest.raises(ModelFileError, match="expected words in UTF-8"):
             new_conditioner().set_assets({**text.assets(), "words.txt": b"\xff\xfe"})
 
@@ -244,35 +244,35 @@ class TestErrors:
             ("cat " * 12, "a text has 12 tokens, but at most 11 fit: 'cat cat cat"),
         ],
     )
-    def test_a_text_that_cannot_be_used(
+    def test_invalid_texts_are_refused(
         self, text: TextConditioner, value: Any, message: str
     ) -> None:
         with pytest.raises(InvalidInputError, match=message):
             text.encode([value])
 
-    def test_no_vocabulary(self) -> None:
+    def test_a_missing_vocabulary_is_an_error(self) -> None:
         with pytest.raises(InvalidConfigError, match=r"has no vocabulary: .* fit\(\)"):
             new_conditioner().encode(["a cat"])
 
-    def test_no_captions_to_learn_from(self) -> None:
+    def test_training_without_captions_is_an_error(self) -> None:
         with pytest.raises(InvalidConfigError, match="there are no texts"):
             new_conditioner().fit([])
 
-    def test_more_letters_than_the_vocabulary_has_room_for(self) -> None:
+    def test_too_many_letters_are_an_error(self) -> None:
         letters = "".join(map(chr, range(0x4E00, 0x4E00 + 400)))
         with pytest.raises(InvalidConfigError, match="no vocabulary of 320 tokens can be learnt"):
             new_conditioner(vocab_size=320).fit([letters])
 
-    def test_a_damaged_vocabulary(self) -> None:
+    def test_a_damaged_vocabulary_is_an_error(self) -> None:
         with pytest.raises(ModelFileError, match="not a sentencepiece vocabulary"):
             new_conditioner().set_assets({"vocabulary.model": b"damaged"})
 
-    def test_a_vocabulary_larger_than_the_table(self) -> None:
+    def test_a_vocabulary_larger_than_the_table_is_an_error(self) -> None:
         large = new_conditioner(vocab_size=400)
         large.fit("".join(map(chr, range(0x4E00, 0x4E00 + 120))) for _ in range(3))
         with pytest.raises(InvalidConfigError, match=r"has \d+ tokens, more than vocab_size=320"):
             new_conditioner(vocab_size=320).set_assets(large.assets())
 
-    def test_heads_that_do_not_divide_the_width(self) -> None:
+    def test_heads_must_divide_the_width(self) -> None:
         with pytest.raises(ValueError, match="heads=3 does not divide width=16"):
             TextConfig(width=16, heads=3)

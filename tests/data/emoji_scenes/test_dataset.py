@@ -6,7 +6,7 @@ from latelier.data.emoji_scenes import SceneConfig, vocabulary
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 
 
-def test_items_follow_from_seed_and_index_alone() -> None:
+def test_items_depend_only_on_seed_and_index() -> None:
     first, second = EmojiScenes(seed=1), EmojiScenes(seed=1)
     forwards = [first[index]["image"] for index in range(4)]
     backwards = [second[index]["image"] for index in reversed(range(4))]

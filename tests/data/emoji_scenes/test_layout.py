@@ -15,7 +15,7 @@ from latelier.data.emoji_scenes.layout import Box, place_objects, relation
         ((0.4, 0.4, 0.6, 0.6), (0.1, 0.1, 0.9, 0.9), "in front of"),
     ],
 )
-def test_relations_hold_in_the_layout(first: Box, second: Box, words: str) -> None:
+def test_relation_describes_two_boxes(first: Box, second: Box, words: str) -> None:
     assert relation(first, second) == words
 
 

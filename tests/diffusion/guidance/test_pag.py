@@ -69,7 +69,7 @@ def test_outside_its_interval_it_costs_one_call(toy, condition, null, grid):
     assert toy.rows == [1]
 
 
-def test_named_layers(toy, condition, null, grid):
+def test_layers_are_chosen_by_name(toy, condition, null, grid):
     pag(toy, condition, null, grid, layers=("a", "b"))(toy.x, 2.0)
     assert toy.calls[-1][2].perturbed_attention == {"a", "b"}
 

@@ -12,7 +12,7 @@ from latelier.diffusion.guidance.unconditional import (
 SPATIAL = Condition({}, {"image": torch.ones(3, 1, 2, 2)}, {})
 
 
-def test_droppable_conditions(condition, null):
+def test_conditions_with_a_null_part_are_found(condition, null):
     assert find_droppable_conditions(condition, null) == {"text", "label"}
     assert (
         find_droppable_conditions(SPATIAL, Condition({}, {"image": torch.ones(3, 1, 2, 2)}, {}))

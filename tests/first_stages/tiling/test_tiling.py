@@ -175,7 +175,7 @@ def test_the_embedded_autoencoder_agrees_with_the_whole(images, embedded):
 
 
 @pytest.mark.parametrize("mode", ["exact", "fast"])
-def test_there_is_no_seam(mode, embedded):
+def test_tiles_leave_no_seam(mode, embedded):
     """Differences from the whole are no greater along the edges of tiles than elsewhere."""
     with torch.no_grad():
         latents = embedded.encode(mosaic())

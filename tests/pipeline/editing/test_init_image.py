@@ -78,7 +78,7 @@ def test_low_strength_nearly_reproduces_the_picture(compose_tiny, photo, sampler
     assert near < (far - original).norm() / original.norm()
 
 
-def test_strength_1_starts_from_noise_alone(tiny, photo, other_photo):
+def test_strength_1_starts_from_pure_noise(tiny, photo, other_photo):
     one = latents_of(tiny, **REQUEST, init_image=photo, strength=1)
     assert torch.equal(one, latents_of(tiny, **REQUEST, init_image=other_photo, strength=1))
     assert torch.equal(one, latents_of(tiny, **REQUEST, size=(24, 16)))

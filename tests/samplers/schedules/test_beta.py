@@ -39,7 +39,7 @@ def times(grid, process):
 
 @pytest.mark.parametrize("process", PROCESSES, ids=IDS)
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 20])
-def test_runs_from_the_highest_sigma_through_the_lowest_to_0(process, steps):
+def test_sigmas_run_from_the_highest_through_the_lowest_to_0(process, steps):
     grid = beta(steps, process)
     assert grid.steps == steps
     assert grid.frame == process.frame
@@ -47,13 +47,13 @@ def test_runs_from_the_highest_sigma_through_the_lowest_to_0(process, steps):
     assert steps == 1 or grid.sigmas[-2] == process.sigma_min
 
 
-def test_vp_steps_are_whole_and_at_the_quantiles():
+def test_vp_steps_are_integers_at_the_quantiles():
     process = VP()
     expected = [round(999 * quantile(1 - i / 9, 0.6, 0.6)) for i in range(10)]
     assert times(beta(10, process), process) == expected
 
 
-def test_steps_that_fall_together_are_there_once():
+def test_duplicate_steps_are_merged():
     process = VP()
     grid = beta(1000, process)
     assert 700 < grid.steps < 1000
@@ -63,12 +63,12 @@ def test_steps_that_fall_together_are_there_once():
 
 
 @pytest.mark.parametrize("process", [VP(), RectifiedFlow()], ids=["vp", "flow"])
-def test_shape_1_is_even_in_t(process):
+def test_shape_1_is_uniform_in_t(process):
     even = model(10, process, spacing="linspace")
     assert beta(10, process, alpha=1.0, beta=1.0).sigmas == pytest.approx(even.sigmas, rel=1e-6)
 
 
-def test_each_end_has_a_shape_of_its_own():
+def test_alpha_and_beta_shape_the_two_ends():
     process = RectifiedFlow()
     at_low_noise = beta(9, process, alpha=0.3, beta=2.0).sigmas
     at_high_noise = beta(9, process, alpha=2.0, beta=0.3).sigmas
@@ -102,7 +102,7 @@ class TestDiffusers:
         ours = torch.tensor(beta(7, RectifiedFlow()).sigmas)
         torch.testing.assert_close(ours, scheduler.sigmas, rtol=1e-5, atol=1e-6)
 
-    def test_a_correction_its_quantiles_of_vp_are_in_sigma_and_the_papers_in_t(self, diffusers):
+    def test_diffusers_takes_vp_quantiles_in_sigma_and_the_paper_in_t(self, diffusers):
         betas = {"beta_start": 0.0015, "beta_end": 0.0195, "beta_schedule": "scaled_linear"}
         scheduler = diffusers.EulerDiscreteScheduler(**betas, use_beta_sigmas=True)
         scheduler.set_timesteps(7)
@@ -122,7 +122,7 @@ class TestDiffusers:
         (1001, RectifiedFlow(), "'rectified_flow' was trained with, not 1001"),
     ],
 )
-def test_what_cannot_be_is_refused(steps, process, said):
+def test_invalid_steps_are_refused(steps, process, said):
     with pytest.raises(InvalidInputError, match=said):
         beta(steps, process)
 

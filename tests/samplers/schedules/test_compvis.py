@@ -23,7 +23,7 @@ def times(grid, process):
     ("steps", "highest", "count"),
     [(50, 981, 50), (20, 951, 20), (200, 996, 200), (250, 997, 250), (10, 901, 10)],
 )
-def test_published_step_lists(steps, highest, count):
+def test_step_lists_match_the_publication(steps, highest, count):
     process = VP()
     grid = compvis(steps, process)
     assert times(grid, process)[0] == highest
@@ -52,7 +52,7 @@ def test_exactly_the_counts_that_fail_in_the_original_are_refused():
 @pytest.mark.parametrize(
     ("steps", "nearest"), [(3, "2 and 4"), (105, "100 and 112"), (300, "250 and 334")]
 )
-def test_the_nearest_counts_that_work_are_named(steps, nearest):
+def test_errors_name_the_nearest_valid_counts(steps, nearest):
     with pytest.raises(
         InvalidInputError, match=f"training step 1000.*nearest that work: {nearest}"
     ):
@@ -61,13 +61,13 @@ def test_the_nearest_counts_that_work_are_named(steps, nearest):
         compvis(int(near), VP())
 
 
-def test_there_may_be_none_above():
+def test_the_error_names_a_lower_count_if_no_higher_is_valid():
     with pytest.raises(InvalidInputError, match=r"nearest that work: 500$"):
         compvis(1000, VP())
 
 
 @pytest.mark.parametrize("steps", [1, 2, 10, 29, 50, 300])
-def test_quad(steps):
+def test_quadratic_spacing_matches_the_original_without_repeats(steps):
     """Repeated steps, at which DDIM stands still, are there once."""
     published = (np.linspace(0, np.sqrt(1000 * 0.8), steps) ** 2).astype(int) + 1
     process = VP()
@@ -76,7 +76,7 @@ def test_quad(steps):
     assert (len(made) - 1 < steps) == (steps > 29)
 
 
-def test_it_is_not_the_corrected_one_but_near_it():
+def test_steps_equal_the_corrected_schedule_at_regular_counts():
     process = VP()
     paper = model(50, process, spacing="leading", offset=1, final="first")
     assert compvis(50, process) == paper
@@ -93,12 +93,12 @@ def test_it_is_not_the_corrected_one_but_near_it():
         (10, RectifiedFlow(), "not 'rectified_flow'"),
     ],
 )
-def test_what_cannot_be_is_refused(steps, process, said):
+def test_invalid_steps_and_processes_are_refused(steps, process, said):
     with pytest.raises(InvalidInputError, match=said):
         compvis(steps, process)
 
 
-def test_zero_terminal_snr_is_seen_in_its_frame():
+def test_zero_terminal_snr_uses_the_flow_frame():
     process = VP(zero_terminal_snr=True, prediction="v")
     grid = compvis(10, process)
     assert grid.frame == "flow"

@@ -56,7 +56,7 @@ def named(request):
 
 
 @pytest.mark.parametrize("place", ScheduleContract.processes)
-def test_a_grid_of_the_process_or_one_clear_error(named, place):
+def test_every_process_gets_a_grid_or_one_clear_error(named, place):
     (name, schedule), process = named, ScheduleContract.processes[place]
     for steps in (1, 2, 5, 10, 50):
         if place in NOT_FOR.get(name, ()):
@@ -67,7 +67,7 @@ def test_a_grid_of_the_process_or_one_clear_error(named, place):
 
 
 @pytest.mark.parametrize("steps", [0, -1])
-def test_fewer_steps_than_one_are_an_error(named, steps):
+def test_zero_steps_are_an_error(named, steps):
     with pytest.raises(InvalidInputError, match=f"1 .*not {steps}"):
         named[1](steps, ScheduleContract.processes["stable diffusion"])
 

@@ -15,7 +15,7 @@ IDS = ["vp", "edm", "flow", "zero-snr"]
 
 @pytest.mark.parametrize("process", PROCESSES, ids=IDS)
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 1000])
-def test_runs_from_the_highest_sigma_to_0(process, steps):
+def test_sigmas_run_from_the_highest_to_0(process, steps):
     grid = cosine(steps, process)
     assert grid.steps == steps
     assert grid.frame == process.frame
@@ -23,7 +23,7 @@ def test_runs_from_the_highest_sigma_to_0(process, steps):
 
 
 @pytest.mark.parametrize("process", PROCESSES, ids=IDS)
-def test_at_unit_variance_sigma_is_the_sine_of_even_angles(process):
+def test_at_unit_variance_sigmas_are_sines_of_uniform_angles(process):
     grid = cosine(11, process)
     sines = [s / math.hypot(grid.alpha(s), s) for s in grid.sigmas[1:-1]]
     highest = 60.0 if grid.frame == "flow" else process.sigma_max
@@ -33,7 +33,7 @@ def test_at_unit_variance_sigma_is_the_sine_of_even_angles(process):
     assert sines == pytest.approx(expected, rel=1e-10)
 
 
-def test_few_steps_are_even_in_the_steps_of_a_model_with_cosine_betas():
+def test_steps_are_uniform_in_t_for_cosine_betas():
     process = VP(beta_schedule="cosine")
     grid = cosine(5, process, sigma_max=process.sigma(990))
     times = [float(process.timestep(sigma)) for sigma in grid.sigmas[:-1]]
@@ -41,6 +41,6 @@ def test_few_steps_are_even_in_the_steps_of_a_model_with_cosine_betas():
     assert gaps == pytest.approx([990 / 4] * 4, rel=0.02)
 
 
-def test_what_cannot_be_is_refused():
+def test_invalid_steps_are_refused():
     with pytest.raises(InvalidInputError, match="'cosine' makes at least 1 step, not 0"):
         cosine(0, VP())

@@ -19,7 +19,7 @@ IDS = ["vp", "edm", "flow", "zero-snr"]
 
 @pytest.mark.parametrize("process", PROCESSES, ids=IDS)
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 1000])
-def test_runs_from_the_highest_sigma_to_0(process, steps):
+def test_sigmas_run_from_the_highest_to_0(process, steps):
     grid = exponential(steps, process)
     assert grid.steps == steps
     assert grid.frame == process.frame
@@ -40,7 +40,7 @@ def test_the_log_of_the_signal_to_noise_ratio_is_evenly_spaced(process):
 
 
 @pytest.mark.parametrize("rho", [0.5, 1.0, 2.0])
-def test_the_polyexponential_curve(rho):
+def test_polyexponential_equals_its_formula(rho):
     sigmas = exponential(9, EDM(), rho=rho).sigmas
     low, high = math.log(0.002), math.log(80)
     expected = [math.exp((1 - i / 8) ** rho * (high - low) + low) for i in range(9)]
@@ -55,12 +55,12 @@ def test_parity_with_diffusers():
     torch.testing.assert_close(torch.tensor(exponential(13, VP()).sigmas), scheduler.sigmas)
 
 
-def test_given_bounds():
+def test_bounds_can_be_chosen():
     grid = exponential(5, RectifiedFlow(), sigma_min=0.05, sigma_max=0.6)
     assert (grid.sigmas[0], grid.sigmas[-2]) == (0.6, 0.05)
 
 
-def test_what_cannot_be_is_refused():
+def test_invalid_steps_and_bounds_are_refused():
     with pytest.raises(InvalidInputError, match="at least 1 step, not 0"):
         exponential(0, VP())
     with pytest.raises(InvalidInputError, match="below sigma_max, not 20 and 10"):

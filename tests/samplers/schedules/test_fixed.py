@@ -9,7 +9,7 @@ from latelier_samplers.schedules.fixed import fixed
 
 
 @pytest.mark.parametrize("process", [VP(), RectifiedFlow()])
-def test_they_are_taken_as_they_are(process):
+def test_sigmas_are_used_unchanged(process):
     grid = fixed(2, process, sigmas=(0.9, 0.5, 0.0))
     assert (grid.sigmas, grid.frame) == ((0.9, 0.5, 0.0), process.frame)
 
@@ -22,6 +22,6 @@ def test_they_are_taken_as_they_are(process):
         (RectifiedFlow(), 2, (9.0, 1.0, 0.0), "lie between 0 and 1"),
     ],
 )
-def test_what_does_not_fit(process, steps, sigmas, why):
+def test_invalid_sigmas_are_refused(process, steps, sigmas, why):
     with pytest.raises(InvalidInputError, match=why):
         fixed(steps, process, sigmas=sigmas)

@@ -22,7 +22,7 @@ IDS = ["vp", "edm", "flow", "zero-snr"]
 
 @pytest.mark.parametrize("process", PROCESSES, ids=IDS)
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 100, 1000])
-def test_runs_from_the_highest_sigma_to_0(process, steps):
+def test_sigmas_run_from_the_highest_to_0(process, steps):
     grid = karras(steps, process)
     assert grid.steps == steps
     assert grid.frame == process.frame
@@ -32,7 +32,7 @@ def test_runs_from_the_highest_sigma_to_0(process, steps):
 
 
 @pytest.mark.parametrize("rho", [7.0, 3.0])
-def test_equation_5(rho):
+def test_sigmas_equal_equation_5(rho):
     sigmas = karras(18, EDM(), rho=rho).sigmas
     expected = [
         (80 ** (1 / rho) + i / 17 * (0.002 ** (1 / rho) - 80 ** (1 / rho))) ** rho
@@ -57,7 +57,7 @@ def test_flow_sigmas_follow_equation_5_in_sigma_over_alpha():
     assert grid.sigmas[-2] == 0.01
 
 
-def test_given_bounds():
+def test_bounds_can_be_chosen():
     grid = karras(5, VP(), sigma_min=0.1, sigma_max=14.0)
     assert (grid.sigmas[0], grid.sigmas[-2]) == (14.0, 0.1)
     grid = karras(5, RectifiedFlow(), sigma_min=0.05, sigma_max=0.6)
@@ -73,7 +73,7 @@ def test_given_bounds():
         (5, RectifiedFlow(), {"sigma_max": 1.5}, "'flow' frame lie between 0 and 1"),
     ],
 )
-def test_what_cannot_be_is_refused(steps, process, options, message):
+def test_invalid_steps_and_bounds_are_refused(steps, process, options, message):
     with pytest.raises(InvalidInputError, match=message):
         karras(steps, process, **options)
 
@@ -108,7 +108,7 @@ class Pictures:
         return step.x
 
 
-def test_in_the_flow_frame_it_is_better_than_simpler_spacings():
+def test_in_the_flow_frame_errors_are_lower_than_with_simple_spacings():
     problem = Pictures()
     exact = problem.end(heun, karras(60, RectifiedFlow(), sigma_min=0.001))
 

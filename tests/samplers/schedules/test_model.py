@@ -13,7 +13,7 @@ def times(grid, process):
     return [float(process.timestep(sigma)) for sigma in grid.sigmas]
 
 
-def test_the_papers_steps():
+def test_steps_match_the_paper():
     process = VP()
     grid = model(50, process, **PAPER)
     assert times(grid, process)[:-1] == list(range(981, 0, -20))
@@ -23,7 +23,7 @@ def test_the_papers_steps():
 @pytest.mark.parametrize(
     "steps", [3, 9, 27, 36, 37, *range(101, 112), *range(251, 334), 400, *range(501, 1000, 7)]
 )
-def test_step_counts_at_which_the_papers_code_fails_or_makes_more(steps):
+def test_step_counts_that_fail_in_the_original_code_work(steps):
     process = VP()
     grid = model(steps, process, **PAPER)
     assert grid.steps == steps
@@ -31,7 +31,7 @@ def test_step_counts_at_which_the_papers_code_fails_or_makes_more(steps):
 
 
 @pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
-def test_every_count_gives_exactly_that_many_whole_steps(spacing):
+def test_every_step_count_gives_that_many_integer_steps(spacing):
     process = VP()
     for steps in [*range(1, 130), 333, 500, 999, 1000]:
         grid = model(steps, process, spacing=spacing)
@@ -40,7 +40,7 @@ def test_every_count_gives_exactly_that_many_whole_steps(spacing):
         assert all(t == int(t) for t in times(grid, process))
 
 
-def test_spacings():
+def test_spacings_match_their_definitions():
     process = VP()
     assert times(model(4, process), process)[:-1] == [999, 749, 499, 249]
     assert times(model(4, process, spacing="leading"), process)[:-1] == [750, 500, 250, 0]
@@ -48,7 +48,7 @@ def test_spacings():
     assert times(model(1, process, spacing="linspace"), process)[:-1] == [999]
 
 
-def test_flow_steps_begin_at_pure_noise_and_are_not_rounded():
+def test_flow_steps_start_at_pure_noise_and_are_not_rounded():
     process = RectifiedFlow()
     assert model(30, process).sigmas == pytest.approx([1 - i / 30 for i in range(31)])
     assert model(30, process).sigmas[0] == 1
@@ -57,7 +57,7 @@ def test_flow_steps_begin_at_pure_noise_and_are_not_rounded():
     assert model(10, process, spacing="leading").sigmas[-2] == 0.001
 
 
-def test_zero_snr_steps_begin_at_pure_noise():
+def test_zero_snr_steps_start_at_pure_noise():
     grid = model(7, VP(zero_terminal_snr=True, prediction="v"))
     assert grid.frame == "flow"
     assert grid.sigmas[0] == 1
@@ -74,6 +74,6 @@ def test_zero_snr_steps_begin_at_pure_noise():
         (10, EDM(), {}, "'edm' has none; use the schedule 'karras'"),
     ],
 )
-def test_what_cannot_be_is_refused(steps, process, options, message):
+def test_invalid_steps_and_processes_are_refused(steps, process, options, message):
     with pytest.raises(InvalidInputError, match=message):
         model(steps, process, **options)
