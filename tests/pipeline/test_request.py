@@ -88,6 +88,24 @@ def test_the_schema_of_a_request_has_ranges_and_the_models_defaults(tiny):
     assert schema["required"] == []
 
 
+def test_the_schema_says_what_is_done_without_a_value(tiny):
+    fields = tiny.request_schema()["properties"]
+    assert fields["strength"]["default_text"] == "0.8, or 1 with `mask`"
+    without = {
+        name
+        for name, field in fields.items()
+        if field.get("default") is None and "default_text" not in field
+    }
+    assert without == {"inputs", "negative", "seed", "init_image", "mask"}
+
+
+def test_descriptions_name_fields_in_backticks(tiny):
+    fields = tiny.request_schema()["properties"]
+    texts = [field["description"] + field.get("default_text", "") for field in fields.values()]
+    named = {name for text in texts for name in text.split("`")[1::2]}
+    assert named == {"init_image", "mask", "window"}
+
+
 def test_a_client_request_gives_the_pictures_of_the_same_keywords(tiny, photo):
     keywords = {"seed": 1, "steps": 2, "init_image": to_data_uri(photo)}
     *_, last = tiny.stream_json({"inputs": {"prompt": "a cat"}, **keywords})

@@ -1,12 +1,12 @@
 """The pipeline: components that fit together, and the ways to run them.
 
 The path of a request:
-    generate, stream ...    here        keywords, or the JSON of a client
-    read_request            request     the validated `Request`, with the pipeline's defaults
-    make_plan               plan        the `Plan`: rows, sizes, batches, sigmas; all checks
-    run, sample             run         a `Preview` after each step, and the pictures of each batch
-    conditions              conditioning.conditions     the `Condition` of a batch from its inputs
-    make_denoise            denoise     `denoise(x, sigma)`: guidance, and windows if there are any
+    Pipeline.generate   takes keywords, or the JSON of a client in `stream_json`
+    read_request        request.py: validates them, with the pipeline's defaults -> `Request`
+    make_plan           plan.py: checks everything and decides sizes, batches, sigmas -> `Plan`
+    run                 run.py: samples batch after batch -> a `Preview` after each step
+    ConditionBuilder    conditioning/conditions.py: encodes the inputs of a batch -> `Conditions`
+    make_denoise        denoise.py: applies guidance, and windows if any -> `denoise(x, sigma)`
 """
 
 from collections.abc import Callable, Iterator, Mapping

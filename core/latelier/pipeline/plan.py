@@ -214,9 +214,9 @@ def _choose_size(
     of_images = [("`init_image`", image.size) for image in images]
     size = request.size or parts.condition_builder().output_size(inputs, of_images)
     size = size or parts.defaults.size
-    what = "init_image" if images and not request.size else "size"
-    hint = "" if what == "size" else ", and with a size given it is resized to that"
-    check_sides(what, dict(zip(("width", "height"), size)), parts.size_multiple, hint)
+    field = "init_image" if images and not request.size else "size"
+    hint = "" if field == "size" else ", and with a `size` it is resized to that"
+    check_sides(field, dict(zip(("width", "height"), size)), parts.size_multiple, hint)
     return size
 
 

@@ -216,7 +216,7 @@ CASES = {
     "an empty list": ({"init_image": []}, "'init_image'"),
     "not a multiple": (
         {"init_image": sized(18, 16)},
-        "init_image: the width 18 is not a multiple of 4.*the nearest is 16, and with a size given",
+        "init_image: the width 18 is not a multiple of 4.*the nearest is 16, and with a `size`",
     ),
     "nor the height": ({"init_image": sized(16, 21)}, "the height 21 .*the nearest is 20"),
     "a size that does not fit": ({"init_image": sized(16, 16), "size": 18}, "size: the width 18"),

@@ -29,10 +29,10 @@ class GenerateCommand(LightCommand):
         """
         rest = super().parse_args(ctx, args)
         if ctx.args:
-            words = " ".join([ctx.params["prompt"], *ctx.args])
+            prompt = " ".join([ctx.params["prompt"], *ctx.args])
             raise InvalidInputError(
                 f"expected one prompt, got {1 + len(ctx.args)} arguments; put the prompt in "
-                f'quotes: "{words}"'
+                f'quotes: "{prompt}"'
             )
         return rest
 
