@@ -10,7 +10,7 @@ from latelier.pipeline.request import Request
 Schema = Mapping[str, Any]
 """The JSON schema of a field."""
 
-_NO_OPTIONS = {"inputs"}
+_NOT_OPTIONS = {"inputs"}
 """Fields of the request that have an argument or options of their own."""
 
 _LARGEST_SHOWN = 1_000_000
@@ -34,7 +34,7 @@ def request_fields() -> dict[str, Schema]:
     return {
         name: _resolve(field, schema["$defs"])
         for name, field in schema["properties"].items()
-        if name not in _NO_OPTIONS
+        if name not in _NOT_OPTIONS
     }
 
 

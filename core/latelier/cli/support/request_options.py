@@ -54,6 +54,7 @@ def add_request_options(after: str) -> Callable[[Command], Command]:
         parameters = []
         for parameter in signature.parameters.values():
             if parameter.kind is not parameter.VAR_KEYWORD:
+                # The options are keyword-only: no other kind may follow them.
                 parameters.append(parameter.replace(kind=parameter.KEYWORD_ONLY))
             if parameter.name == after:
                 parameters += [_option_parameter(name) for name in request_fields()]
@@ -74,7 +75,7 @@ def read_request_options(texts: Mapping[str, str | None]) -> dict[str, Any]:
 
 @contextmanager
 def errors_with_option_names() -> Iterator[None]:
-    """Let an error about a field of the request name its option: --size in place of size."""
+    """Replace fields of the request by their options in errors: `init_image` by --init-image."""
     try:
         yield
     except LatelierError as error:
@@ -102,9 +103,9 @@ def _read_option(name: str, text: str) -> Any:
 
 
 def _validate(name: str, value: Any, option: str) -> Any:
-    fields: dict[str, Any] = {
-        name: (Request.model_fields[name].annotation, Request.model_fields[name])
-    }
+    """Return a value as the field of that name holds it, validated without the other fields."""
+    field = Request.model_fields[name]
+    fields: dict[str, Any] = {name: (field.annotation, field)}
     model = create_model("Option", __base__=Frozen, **fields)
     try:
         return getattr(model.model_validate({name: value}), name)
