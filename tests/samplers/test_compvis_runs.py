@@ -130,7 +130,7 @@ def test_ddim_equals_the_original(spacing, eta):
 
 
 def test_ddim_equals_the_original_with_a_repeated_step():
-    """It makes 50 steps, two of them at t = 1, of which one changes nothing; ours makes 49."""
+    """The original makes 50 steps, two at t = 1, where one changes nothing; ours makes 49."""
     grid = compvis(50, VP(), spacing="quad")
     assert grid.steps == 49
     assert_same(ours(ddim, grid), original_ddim(50, "quad", 0.0))

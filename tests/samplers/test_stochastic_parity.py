@@ -229,7 +229,7 @@ def sa(scheduler_of, predictor, corrector, tau, spacing="trailing"):
 
 
 def made_exact(scheduler):
-    """Take from the weights of two estimates what theirs have beside the integral of the line."""
+    """Remove the excess of their weights over the integral of the line."""
     coefficients = scheduler.get_coefficients_fn
 
     def exact(order, start, end, nodes, tau):

@@ -1,4 +1,4 @@
-"""A host with twenty plugins, eight of which are broken in eight ways.
+"""A host with twenty plugins, eight of them broken in different ways.
 
 They are installed distributions, on the path of processes of their own. Two of the eight cannot be
 survived in the process that imports them: doctor finds them, and `disable` gets the host running.

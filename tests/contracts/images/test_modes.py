@@ -1,4 +1,4 @@
-"""Pictures of every mode become RGB, or a mask, without a loss that nobody sees."""
+"""Pictures of every mode become RGB, or a mask, without silent loss."""
 
 import io
 

@@ -48,7 +48,7 @@ def test_with_ddim_it_equals_algorithm_2(toy, condition, null, grid, scale):
     end = run(ddim, denoise, toy.x, grid)
     torch.testing.assert_close(end, by_hand(toy, toy.x, grid, scale))
     assert toy.rows == [2] * 4
-    assert torch.equal(run(ddim, denoise, toy.x, grid), end)  # it begins anew
+    assert torch.equal(run(ddim, denoise, toy.x, grid), end)  # its state restarts
 
 
 def test_sigma_may_differ_per_image(toy, condition, null):

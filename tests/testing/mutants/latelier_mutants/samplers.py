@@ -146,7 +146,7 @@ _before = {}
 
 
 def keeps_in_module(denoise, x, sigmas, /):
-    """Averages with the estimate before, which it keeps in the module; begun anew by each run."""
+    """Averages with the previous estimate, kept in the module and reset by each run."""
     for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = denoise(x, sigma)
         before = _before.get("x0", denoised) if index else denoised
