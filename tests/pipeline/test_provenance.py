@@ -147,10 +147,10 @@ def bomb_of_text(path):
     ("make", "message"),
     [
         (no_file, "picture.png: not found"),
-        (no_picture, "no picture can be read from it"),
+        (no_picture, "no picture can be read"),
         (no_provenance, "carries no provenance of latelier"),
         (not_json, "carries no provenance of latelier"),
-        (bomb_of_text, "no picture can be read from it|carries no provenance"),
+        (bomb_of_text, "no picture can be read|carries no provenance"),
     ],
 )
 def test_files_without_provenance_are_an_error(tmp_path, make, message):
