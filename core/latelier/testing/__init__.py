@@ -61,6 +61,7 @@ pytest.register_assert_rewrite(
     "latelier.testing.module",
     "latelier.testing.module_config",
     "latelier.testing.module_outputs",
+    "latelier.testing.sampler_checks",
     "latelier.testing.support.schemas",
     "latelier.testing.side_effects",
 )

@@ -50,7 +50,7 @@ def test_a_comparison_is_shown_and_written(cli, tmp_path):
 
 
 def test_samplers_are_compared_on_a_model(cli, tiny_model, monkeypatch):
-    monkeypatch.setattr(samplers, "exact_steps", lambda on: 20)
+    monkeypatch.setattr(samplers, "count_exact_steps", lambda on: 20)
     asked = ("--condition", "prompt=a cat", "--guidance", 5)
     done = cli("samplers", "compare", "--on", tiny_model, "--sampler", "heun", *asked, *SMALL)
     assert done.status == 0, done.err
@@ -58,7 +58,7 @@ def test_samplers_are_compared_on_a_model(cli, tiny_model, monkeypatch):
 
 
 def test_a_schedule_is_tuned_and_used(cli, tiny_model, tmp_path, monkeypatch):
-    monkeypatch.setattr(samplers, "exact_steps", lambda on: 20)
+    monkeypatch.setattr(samplers, "count_exact_steps", lambda on: 20)
     tuning = ("samplers", "tune", tiny_model, "--steps", 3, "--seeds", 2, "-o", "tuned.json")
     done = cli(*tuning)
     assert done.status == 0, done.err
@@ -99,7 +99,7 @@ def test_without_matplotlib_the_table_is_written_and_the_plot_reported(cli, monk
 
 
 def test_tuning_and_comparing_use_different_starting_points(cli, tiny_model, monkeypatch):
-    monkeypatch.setattr(samplers, "exact_steps", lambda on: 20)
+    monkeypatch.setattr(samplers, "count_exact_steps", lambda on: 20)
     asked = []
     problem = samplers.make_problem
 
@@ -130,7 +130,7 @@ def test_a_sampler_is_shown_with_its_registered_defaults(cli):
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("karras", "rho 7.0 number; the higher, the more of the steps lie at low sigma"),
+        ("karras", "rho 7.0 number; higher values put more steps at low sigma"),
         ("restart", "intervals [[4, 2, 0.1, 2.0]] list of Interval;"),
         ("apg", "interval null [number, number] or null;"),
         ("heun", "It takes no options."),

@@ -1,6 +1,5 @@
 """`latelier samplers`: list samplers, show their options, compare them, tune schedules."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,16 +7,18 @@ import typer
 
 from latelier.cli.support.lazy import LightTyper
 from latelier.cli.support.output import AsJson, show_columns, show_fields, show_json, show_line
+from latelier.cli.support.sampling_problems import (
+    MIXTURE,
+    count_exact_steps,
+    count_starting_points,
+    make_problem,
+)
 
 if TYPE_CHECKING:
     from latelier.evaluation.sampling.comparison import Measurement
-    from latelier.evaluation.sampling.problem import Problem
     from latelier.kernel.atelier import Atelier
 
-
-MIXTURE = "mixture"
-
-TUNING_SEED = 1_000_000
+_TUNING_SEED = 1_000_000
 """Seed of the first starting point for tuning; those of `compare` begin at 0."""
 
 app = LightTyper(help="List samplers, show their options, and compare them.")
@@ -151,10 +152,11 @@ def compare(
         NamedOptions.model_validate(read_named_options(text, "--schedule"))
         for text in schedule or ("karras",)
     ]
-    problem = make_problem(on, range(_count(on, seeds)), condition or (), guidance, atelier)
+    points = range(seeds or count_starting_points(on))
+    problem = make_problem(on, points, condition or (), guidance, atelier)
     with spinner("comparing") as report:
         report("the exact solution")
-        exact = solve_exactly(problem, atelier, exact_steps(on))
+        exact = solve_exactly(problem, atelier, count_exact_steps(on))
         found = list(
             measure_samplers(
                 problem,
@@ -214,49 +216,17 @@ def tune(
     chosen = make_sampler(
         NamedOptions.model_validate(read_named_options(sampler, "--sampler")), atelier
     )
-    points = range(TUNING_SEED, TUNING_SEED + _count(on, seeds))
+    count = seeds or count_starting_points(on)
+    points = range(_TUNING_SEED, _TUNING_SEED + count)
     problem = make_problem(on, points, condition or (), guidance, atelier)
     with spinner("tuning") as report:
         report("the exact solution")
-        exact = solve_exactly(problem, atelier, exact_steps(on))
+        exact = solve_exactly(problem, atelier, count_exact_steps(on))
         known = make_starting_grids(problem, steps, atelier)
         grid, error = tune_schedule(problem, chosen, known, exact, followed=starts, report=report)
     schedule = {"name": "fixed", "options": {"sigmas": list(grid.sigmas)}}
     save(lambda path, replace: write_json(path, schedule, replace=replace), output, force=force)
     show_line(f"{output}: error {error:.4g}")
-
-
-def _count(on: str, seeds: int | None) -> int:
-    return seeds or (64 if on == MIXTURE else 8)
-
-
-def exact_steps(on: str) -> int:
-    """Return the steps of the exact solution."""
-    return 1000 if on == MIXTURE else 200
-
-
-def make_problem(
-    on: str,
-    seeds: Sequence[int],
-    conditions: Sequence[str],
-    guidance: str | None,
-    atelier: "Atelier",
-) -> "Problem":
-    """Return the problem to solve: the mixture, or a model under conditions and guidance."""
-    if on == MIXTURE:
-        from latelier.diffusion.processes.kinds import process_from
-        from latelier.evaluation.sampling.mixture import make_mixture
-
-        return make_mixture(process_from({"kind": "vp"}), seeds)
-    from latelier.cli.support.model_inputs import read_model_inputs
-    from latelier.cli.support.values import read_guidance
-    from latelier.evaluation.sampling.pipelines import make_pipeline_problem
-    from latelier.pipeline import load
-
-    source, run = read_model_inputs(on, None, conditions, atelier)
-    if guidance is not None:
-        run["guidance"] = read_guidance(guidance)
-    return make_pipeline_problem(load(source, atelier=atelier), on, seeds, **run)
 
 
 def deterministic_samplers(atelier: "Atelier") -> list[Any]:

@@ -204,23 +204,14 @@ class _LatentDiffusion:
         self._notes.append(f"the denoiser has its plain weights: {why}")
         return strip_prefix(UNET, self._tensors)
 
-    def _conditioning_key(self) -> str:
-        key = self._params.get("conditioning_key")
-        if key is None:
-            key = "concat" if self._params.get("concat_mode", True) else "crossattn"
-        if key not in _CONDITIONING_KEYS:
-            raise InvalidConfigError(
-                f"conditioning_key '{key}' is not supported. "
-                f"{suggestion(str(key), _CONDITIONING_KEYS)}"
-            )
-        return str(key)
-
     def _conditioners(self, latents: int, classes: Tensor | None) -> list[FoundConditioner]:
         node = self._params.get("cond_stage_config", UNCONDITIONAL)
         if node == UNCONDITIONAL:
             return []
-        if self._conditioning_key() == "adm":
-            return [self._class_label(node, classes)]
+        key = _read_conditioning_key(self._params)
+        if key == "adm":
+            rows = self._unet.params.get("num_classes")
+            return [_read_class_label(node, rows, classes, self._source.options)]
         extra = int(self._unet.params["in_channels"]) - latents
         if node == SHARED:
             self._notes.append(
@@ -230,32 +221,16 @@ class _LatentDiffusion:
         target = Target.parse(node, "cond_stage_config")
         conditioning = Conditioning(
             strip_prefix(COND_STAGE, self._tensors),
-            self._conditioning_key(),
+            key,
             self._unet.params.get("context_dim"),
             extra,
             self._source.options,
             with_fallback(self._source.sibling),
         )
         found = [look_up(target, CONDITIONERS, "cond_stage_config")(target, conditioning)]
-        if conditioning.key == "hybrid":
+        if key == "hybrid":
             found.append(mask_first(latents, extra))
         return found
-
-    def _class_label(self, node: Any, classes: Tensor | None) -> FoundConditioner:
-        """Return the classes of a UNet that holds their table."""
-        name = Target.parse(node, "cond_stage_config").name
-        if name != "Identity":
-            raise InvalidConfigError(
-                f"conditioning_key 'adm' with a cond_stage_config of the class '{name}' is not "
-                "supported; with 'Identity', for numbers of classes, it is"
-            )
-        rows = self._unet.params.get("num_classes")
-        if classes is None or len(classes) != rows:
-            raise ModelFileError(
-                f"conditioning_key 'adm' needs num_classes of the UNet ({rows}) and a table "
-                f"'{UNET}{LABELS}' of as many rows in the checkpoint"
-            )
-        return label_embedding(classes, self._source.options)
 
     def _check_channels(self, denoiser: ImportedPart, latents: int) -> None:
         found = latents + sum(denoiser.config["spatial"].values())
@@ -285,6 +260,43 @@ class _LatentDiffusion:
             "schedule": "compvis",
             "guidance": max((each.guidance for each in found), default=1.0),
         }
+
+
+def _read_conditioning_key(params: Mapping[str, Any]) -> str:
+    """Return how the condition reaches the UNet; without a key `concat_mode` decides."""
+    key = params.get("conditioning_key")
+    if key is None:
+        key = "concat" if params.get("concat_mode", True) else "crossattn"
+    if key not in _CONDITIONING_KEYS:
+        raise InvalidConfigError(
+            f"conditioning_key '{key}' is not supported. {suggestion(str(key), _CONDITIONING_KEYS)}"
+        )
+    return str(key)
+
+
+def _read_class_label(
+    node: Any, rows: int | None, table: Tensor | None, options: Mapping[str, Any]
+) -> FoundConditioner:
+    """Return the classes of a UNet that holds their table.
+
+    Args:
+        node: the cond_stage_config.
+        rows: num_classes of the UNet.
+        table: the class embedding table (classes, width) in the checkpoint.
+        options: see `ImportSource`.
+    """
+    name = Target.parse(node, "cond_stage_config").name
+    if name != "Identity":
+        raise InvalidConfigError(
+            f"conditioning_key 'adm' with a cond_stage_config of the class '{name}' is not "
+            "supported; with 'Identity', for numbers of classes, it is"
+        )
+    if table is None or len(table) != rows:
+        raise ModelFileError(
+            f"conditioning_key 'adm' needs num_classes of the UNet ({rows}) and a table "
+            f"'{UNET}{LABELS}' of as many rows in the checkpoint"
+        )
+    return label_embedding(table, options)
 
 
 def masked_image(latents: int, extra: int) -> FoundConditioner:

@@ -1,0 +1,1 @@
+"""The checks of the samplers' contract, one file for each subject."""
