@@ -24,8 +24,10 @@ def dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: SigmaGrid, /) -> Iterator[Step
         extrapolated = denoised = denoise(x, sigma)
         h = sigmas.half_log_snr(sigma_next) - sigmas.half_log_snr(sigma)
         if previous is not None and sigma_next > 0:
+            # D of Algorithm 2: (1 + 1 / (2 r)) * denoised - 1 / (2 r) * previous
             extrapolated = torch.add(denoised, denoised - previous, alpha=h / (2 * h_previous))
-        # 1 - ratio is Algorithm 2's alpha_next * (1 - exp(-h)), for alpha = 1 and 1 - sigma.
+        # sigma_next / sigma * x + alpha_next * (1 - exp(-h)) * D, where for alpha = 1 and for
+        # alpha = 1 - sigma the second factor is 1 - sigma_next / sigma
         ratio = sigma_next / sigma
         x = torch.add(x * ratio, extrapolated, alpha=1 - ratio)
         yield Step(index, sigma_next, x, denoised)

@@ -13,6 +13,7 @@ def heun(denoise: Denoise, x: Tensor, sigmas: SigmaGrid, /) -> Iterator[Step]:
     """Yield the steps of Algorithm 1, of second order, with two calls of `denoise` each.
 
     The step to sigma 0 is Euler's, with one call. `Step.denoised` is the latest estimate of x0.
+    `edm_stochastic` adds the noise of Algorithm 2.
     """
     for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         x, denoised = heun_step(denoise, x, sigma, sigma_next)

@@ -20,8 +20,11 @@ from latelier.nn.layers import zero_init
 class UNet(ConditionedDenoiser[UNetConfig]):
     """Predicts the target of its noise process (noise, v, x0 or flow) from noisy latents.
 
-    Rombach et al. 2022, arXiv:2112.10752. It holds no state between calls, so that threads can
-    share it.
+    Rombach et al. 2022, arXiv:2112.10752. Each level of `channel_mult` has `num_res_blocks`
+    residual blocks, with attention at the resolutions of the configuration, and all but the last
+    halve the resolution. The way up mirrors the way down with one block more for each level, and
+    receives its outputs in reverse order. The module holds no state between calls, so that threads
+    can share it.
     """
 
     def __init__(self, config: UNetConfig) -> None:

@@ -5,7 +5,10 @@ from torch import Tensor, nn
 
 
 class Ema:
-    """Averages the parameters of a module in their precision, and copies its buffers.
+    """Averages the parameters of a module and copies its buffers.
+
+    The average has the precision of the parameters. Training keeps them in float32: in a 16-bit
+    format an average with a high decay would stop moving.
 
     The decay warms up as min(max_decay, (1 + n) / (10 + n)) over the updates n = 1, 2, ... as in
     the published code of Rombach et al., arXiv:2112.10752.

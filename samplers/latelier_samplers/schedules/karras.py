@@ -29,5 +29,5 @@ def karras(
     """
     bounds = ratio_bounds("karras", steps, process, sigma_min, sigma_max)
     max_root, min_root = bounds.high ** (1 / rho), bounds.low ** (1 / rho)
-    spaced = [((1 - w) * max_root + w * min_root) ** rho for w in ramp(steps)]
+    spaced = [((1 - w) * max_root + w * min_root) ** rho for w in ramp(steps)]  # w: 0 ... 1
     return bounds.to_sigmas(spaced)  # appends the final 0

@@ -43,7 +43,9 @@ def add_request_options(after: str) -> Callable[[Command], Command]:
     """Replace the parameter **options of a command by one option for each field of `Request`.
 
     The command receives the text of every option, or None, and parses them with
-    `read_request_options`.
+    `read_request_options`. Example: from the field `size: Size` come the parameter `size`, the
+    option `--size SIDE|WxH` with the field's description as its help, and from the text "64x32" the
+    value (64, 32).
 
     Args:
         after: the parameter after which the help lists them.

@@ -37,7 +37,8 @@ def cfg(
 ) -> Denoise:
     """Return the guided x0, x0_null + scale * (x0 - x0_null), of both estimates in one call.
 
-    With a negative prompt, `null` is the condition of that prompt.
+    With a negative prompt, `null` is the condition of that prompt. At scale 1 the result is the
+    conditional x0, in which the other options have nothing to correct.
 
     Raises:
         CompatibilityError: the model has no null condition.
