@@ -93,9 +93,9 @@ def test_paths_outside_the_folder_are_refused(saved, built_ins, path):
     ("change", "error", "message"),
     [
         (
-            lambda s: s.update(id="latelier-palette/palette", version="2.1"),
+            lambda s: s.update(id="latelier-swatches/palette", version="2.1"),
             ModelFileError,
-            r"the first stage 'latelier-palette/palette': pip install 'latelier-palette>=2\.1'",
+            r"the first stage 'latelier-swatches/palette': pip install 'latelier-swatches>=2\.1'",
         ),
         (
             lambda s: s.update(id="latelier/autoencoder_of_tomorrow", version="9.0"),
