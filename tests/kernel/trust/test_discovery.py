@@ -1,9 +1,11 @@
 """Plugins are found by metadata alone, and damaged metadata hide no other plugin."""
 
 import sys
+from importlib.metadata import distributions
 
 import pytest
 
+from latelier.kernel.trust.discovery import discover
 from latelier.kernel.trust.entry_points import normalize
 from latelier.kernel.trust.policy import Policy
 
@@ -47,6 +49,29 @@ def test_damaged_entry_points_do_not_hide_the_others(site, damage, caplog):
     site.publish("sound", NEVER)
     (site.folder / "broken-1.0.dist-info" / "entry_points.txt").write_text(damage)
     assert "sound:main" in [each.id for each in site.candidates()]
+
+
+def test_entry_points_that_are_not_text_are_reported_in_one_line(site, caplog):
+    site.publish("broken", NEVER)
+    site.publish("sound", NEVER)
+    info = site.folder / "broken-1.0.dist-info"
+    (info / "entry_points.txt").write_bytes(b"\xff\xd9" * 200)
+    assert [each.id for each in site.candidates()] == ["sound:main"]
+    assert f"the metadata in {info} cannot be read: UnicodeDecodeError" in caplog.text
+    assert len(caplog.messages[0]) < 300
+
+
+def test_a_failure_to_list_distributions_hides_none_that_were_found(site, monkeypatch, caplog):
+    site.publish("sound", NEVER)
+    found = list(distributions(path=[str(site.folder)]))
+
+    def fail_after_the_first():
+        yield from found
+        raise OSError("a damaged disk")
+
+    monkeypatch.setattr("latelier.kernel.trust.discovery.distributions", fail_after_the_first)
+    assert [each.id for each in discover()] == ["sound:main"]
+    assert "cannot all be listed: a damaged disk" in caplog.text
 
 
 def test_a_malformed_entry_point_is_reported(site):

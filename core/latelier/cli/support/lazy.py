@@ -94,7 +94,9 @@ class LazyGroup(LightGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run a command and turn its error into one line and exit status 2."""
         from latelier.cli.support.failures import explain
+        from latelier.cli.support.foreign_plugins import skip_damaged_plugins
 
+        skip_damaged_plugins()
         try:
             return super().invoke(ctx)
         except Exception as error:

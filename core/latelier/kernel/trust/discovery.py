@@ -1,7 +1,7 @@
 """Finding plugins by metadata alone: none of them is imported."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution, distributions
 
 from latelier.kernel.trust.admission import latelier_requirement
@@ -17,7 +17,7 @@ def discover(installed: Iterable[Distribution] | None = None) -> list[Candidate]
         installed: the distributions to look at; by default all that are installed.
     """
     first: dict[str, list[Candidate]] = {}
-    for distribution in distributions() if installed is None else installed:
+    for distribution in _installed() if installed is None else installed:
         candidates = _candidates_of(distribution)
         if candidates:
             first.setdefault(candidates[0].distribution, candidates)
@@ -25,6 +25,14 @@ def discover(installed: Iterable[Distribution] | None = None) -> list[Candidate]
         (candidate for candidates in first.values() for candidate in candidates),
         key=lambda candidate: (candidate.id, candidate.entry_point.group),
     )
+
+
+def _installed() -> Iterator[Distribution]:
+    """Yield the distributions that can be found: a damaged folder must not stop the host."""
+    try:
+        yield from distributions()
+    except Exception as error:
+        _log.warning("the installed distributions cannot all be listed: %s", error)
 
 
 def _candidates_of(distribution: Distribution) -> list[Candidate]:
@@ -39,7 +47,13 @@ def _candidates_of(distribution: Distribution) -> list[Candidate]:
         texts = () if name == BUILT_IN else metadata.get_all("Requires-Dist") or ()
         requires = latelier_requirement(texts)
     except Exception as error:  # one damaged installation must not stop the host
-        _log.warning("the metadata of %s cannot be read: %r", distribution.locate_file(""), error)
+        reason = f"{type(error).__name__}: {error}"  # the repr may hold a whole file
+        _log.warning("the metadata in %s cannot be read: %s", _folder_of(distribution), reason)
         return []
     ours = [e for e in entry_points if e.group == GROUP]  # others are for another latelier
     return [Candidate(name, version, e, requires) for e in ours or entry_points]
+
+
+def _folder_of(distribution: Distribution) -> object:
+    """Return the folder of the metadata, or the folder of packages if the first is unknown."""
+    return getattr(distribution, "_path", None) or distribution.locate_file("")
