@@ -97,13 +97,18 @@ class Registry(Generic[T]):
         `get("ddim")` differ in their default of `eta`.
 
         Raises:
-            PluginError: its module cannot be imported, it lacks an option that it was registered
-                with, or the component is data.
+            PluginError: its module cannot be imported, it cannot be called, it lacks an option that
+                it was registered with, or the component is data.
         """
         spec = self.spec(name)
         if spec.factory is None:
             raise PluginError(f"{self.kind} '{spec.id}' is a folder of data, not code to import")
         component = resolve(spec.factory, spec.id)
+        if not callable(component):
+            raise PluginError(
+                f"{self.kind} '{spec.id}': expected a class or function at '{spec.factory}', found "
+                f"{type(component).__name__}"
+            )
         return self._bind_defaults(spec, component) if spec.defaults else component
 
     def folder(self, name: str) -> Path:

@@ -1,19 +1,18 @@
 """Sampling: the loop over the steps of a batch, its hooks, and its pictures."""
 
 import logging
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from latelier.contracts.errors import PluginError
 from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.contracts.sampling import Denoise, Step, run_sampler
 from latelier.diffusion.brownian import BrownianNoise
 from latelier.diffusion.noise import PerImageNoise
 from latelier.kernel.dispatcher import HookDispatcher
+from latelier.pipeline.checked_sampler import check_sampler
 from latelier.pipeline.denoise import make_denoise
 from latelier.pipeline.editing.inpaint import InpaintState, encode_init_images
 from latelier.pipeline.editing.repaint import repaint
@@ -64,7 +63,7 @@ def sample(parts: PipelineParts, plan: Plan, denoise: Denoise) -> Iterator[Previ
     Plugins observe each step before and after it.
 
     Raises:
-        PluginError: the sampler yields too few steps.
+        PluginError: the sampler breaks its contract; see `check_sampler`.
         NotFiniteError: a tensor has NaN or infinity; the error names the step and likely causes.
     """
     sigmas, dispatcher = plan.sigmas, parts.atelier.dispatcher()
@@ -80,7 +79,8 @@ def sample(parts: PipelineParts, plan: Plan, denoise: Denoise) -> Iterator[Previ
     for index in range(1, sigmas.steps + 1):
         counts = {"step": index, "steps": sigmas.steps}
         dispatcher.emit("latelier_before_step", **counts, sigma=sigmas[index - 1])
-        step = _next_step(steps, plan)
+        with torch.no_grad():
+            step = next(steps)
         is_last = index == sigmas.steps
         check_finite(
             parts, plan, f"step {index} of {sigmas.steps} to sigma {step.sigma:.4g}", step.x
@@ -132,20 +132,10 @@ def _sample_steps(
     else:
         x = init.initial(parts.process, eps, sigma)
         denoise = init.hold_known(denoise, parts.process, eps)
-    sampler: Callable[..., Any] = plan.sampler
+    sampler = check_sampler(plan.sampler, plan.request.sampler.name)
     if plan.request.repaint_resamples is not None:
         sampler = repaint(sampler, plan.request.repaint_resamples)
     return run_sampler(sampler, denoise, x, plan.sigmas, noise)
-
-
-def _next_step(steps: Iterator[Step], plan: Plan) -> Step:
-    with torch.no_grad():
-        step = next(steps, None)
-    if step is None:
-        raise PluginError(
-            f"the sampler '{plan.request.sampler.name}' stopped before step {plan.sigmas.steps}"
-        )
-    return step
 
 
 @torch.no_grad()
