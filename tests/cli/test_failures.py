@@ -97,6 +97,15 @@ class TestPlacesThatCannotBeWritten:
         assert "Traceback" in done.stderr
 
 
+def test_a_closed_standard_error_does_not_prevent_a_picture(tiny_model, tmp_path, install):
+    install("latelier-broken", "raise OSError('a warning')")
+    shell = ["sh", "-c", 'exec "$@" 2>&-', "sh", *PROGRAM]
+    command = ("generate", "a cat", "-m", str(tiny_model), "-o", "a.png")
+    done = run(*command, program=shell, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "a.png\n")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
 def run(*command, program=PROGRAM, **options):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **options.pop("env", {})}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -46,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Everything dies with the process: without this the interpreter spends half a second at its
     # end on a search for cycles among torch's objects.
     atexit.register(gc.freeze)
+    if sys.stderr is None:  # `2>&-` closed it; libraries do not expect that
+        # It also takes the free descriptor, to which C libraries write: no result may have it.
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     try:
         get_command(app).main(arguments, prog_name="latelier")
     except KeyboardInterrupt:  # outside of the command, such as while an error is printed
