@@ -91,7 +91,7 @@ def read_import_options(texts: Sequence[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not (equals and name.isidentifier()) or name in options:
             raise InvalidInputError(f"--option: '{text}' is not NAME=VALUE, or is repeated")
-        options[name] = json_or_text(value)
+        options[name] = json_or_text(value, "--option")
     return options
 
 

@@ -98,7 +98,7 @@ class _Target:
         """Return the value of 'VALUE' or '@FILE'."""
         if text.startswith("@"):
             return self._read_file(expand_home(text[1:]))
-        value = json_or_text(text)
+        value = json_or_text(text, f"--condition {self.path}")
         if self.schema.get("type") == "string" and not isinstance(value, str | dict):
             return text  # "7" stays text where the field is text
         return value

@@ -30,8 +30,8 @@ from latelier.pipeline.request import Request
 Command = Callable[..., None]
 
 _PARSERS: dict[str, Callable[[str, str], Any]] = {
-    "integer": lambda text, _option: json_or_text(text),
-    "number": lambda text, _option: json_or_text(text),
+    "integer": json_or_text,
+    "number": json_or_text,
     "size": read_size,
     "named-options": read_named_options,
     "guidance": read_guidance,
@@ -98,7 +98,7 @@ def _option_parameter(name: str) -> inspect.Parameter:
 def _read_option(name: str, text: str) -> Any:
     kind, option = value_kind(request_fields()[name]), option_name(name)
     if kind == "object":  # text is a value of the first input; JSON names the inputs
-        value = json_or_text(text)
+        value = json_or_text(text, option)
         return value if isinstance(value, dict) else text
     parse = _PARSERS.get(kind)
     return _validate(name, text if parse is None else parse(text, option), option)

@@ -13,6 +13,16 @@ from latelier.contracts.images.types import Image
 from latelier.io.user_folders import expand_home
 
 
+_MAX_DEPTH = 100
+"""Most lists and objects within each other in JSON: code that walks them by recursion is safe."""
+
+_MAX_DIGITS = 9
+"""Most digits of the side of a picture."""
+
+_MAX_SHOWN = 60
+"""Most characters of a value in an error."""
+
+
 def read_size(text: str, option: str) -> tuple[int, int]:
     """Return (width, height) in pixels from '64' or '64x48'.
 
@@ -20,8 +30,10 @@ def read_size(text: str, option: str) -> tuple[int, int]:
         InvalidInputError: the text is neither; names the option.
     """
     sides = re.fullmatch(r"(\d+)(?:[xX](\d+))?", text)
-    if sides is None:
-        raise InvalidInputError(f"{option}: expected a number or WIDTHxHEIGHT, got '{text}'")
+    if sides is None or max(len(side or "") for side in sides.groups()) > _MAX_DIGITS:
+        raise InvalidInputError(
+            f"{option}: expected a number or WIDTHxHEIGHT, got '{_shorten(text)}'"
+        )
     return int(sides[1]), int(sides[2] or sides[1])
 
 
@@ -39,7 +51,7 @@ def read_named_options(text: str, option: str) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not (name and key and equals) or key in options:
             raise InvalidInputError(f"{option}: expected name:key=value,key=value, got '{text}'")
-        options[key.strip()] = json_or_text(value)
+        options[key.strip()] = json_or_text(value, option)
     return {"name": name, "options": options}
 
 
@@ -78,7 +90,7 @@ def read_json_file(path: Path, option: str) -> Any:
         InvalidInputError: the file cannot be read as JSON; names the option.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return _parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         reason: object = error.strerror or error
     except ValueError as error:
@@ -91,12 +103,55 @@ def explain_invalid(error: ValidationError) -> str:
     return str(error.errors()[0]["msg"].removeprefix("Value error, "))
 
 
-def json_or_text(text: str) -> Any:
-    """Return the JSON value of a text, or the text itself if it is not JSON."""
+def json_or_text(text: str, option: str) -> Any:
+    """Return the JSON value of a text, or the text itself if it is not JSON.
+
+    Raises:
+        InvalidInputError: the JSON is nested too deep; names the option.
+    """
     try:
-        return json.loads(text)
+        return _parse_json(text)
+    except _TooDeepError as error:
+        raise InvalidInputError(f"{option}: {error}, got '{_shorten(text)}'") from None
     except ValueError:
         return text
+
+
+class _TooDeepError(ValueError):
+    """JSON that is nested too deep."""
+
+    def __init__(self) -> None:
+        super().__init__(f"expected JSON nested at most {_MAX_DEPTH} levels deep")
+
+
+def _parse_json(text: str) -> Any:
+    """Return the value of JSON.
+
+    Raises:
+        ValueError: the text is not JSON, or is nested too deep, or has a number with more digits
+            than Python converts.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise _TooDeepError from None
+    if _depth(value) > _MAX_DEPTH:
+        raise _TooDeepError
+    return value
+
+
+def _depth(value: Any) -> int:
+    """Return how many lists and objects of a JSON value are within each other."""
+    depth, level = 0, [value]
+    while level := [each for each in level if isinstance(each, list | dict)]:
+        depth += 1
+        children = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [child for each in children for child in each]
+    return depth
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
 def _read_named_options_file(path: Path, option: str) -> dict[str, Any]:
@@ -126,4 +181,6 @@ def _is_open(pair: str) -> bool:
         json.JSONDecoder().raw_decode(value)
     except ValueError:
         return True
+    except RecursionError:  # parsing the value reports it
+        return False
     return False
