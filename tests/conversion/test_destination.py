@@ -5,8 +5,9 @@ import pytest
 import latelier
 from latelier.checkpoints.component import new_component, save_component
 from latelier.contracts.errors import InvalidInputError
-from latelier.conversion.destination import check_destination
+from latelier.conversion.destination import check_destination, write_folder
 from latelier.conversion.exporting import export_model
+from latelier.conversion.importing import import_model
 
 IDENTITY = ("first_stage", "identity", {"channels": 3})
 
@@ -48,6 +49,56 @@ def test_an_export_replaces_an_export_and_nothing_else(tmp_path, compose_tiny, b
     with pytest.raises(InvalidInputError, match="holds no model of diffusers"):
         export_model(tmp_path / "model", tmp_path / "model", force=True, atelier=built_ins)
     assert latelier.load(tmp_path / "model", device="cpu", atelier=built_ins)
+
+
+def write_while(folder, appear, *, force):
+    """Write a folder of one file "new"; `appear` runs while it is filled."""
+    with write_folder(folder, force=force) as temporary:
+        (temporary / "new").touch()
+        appear()
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_folder_that_appears_meanwhile_is_kept(tmp_path, force):
+    folder = tmp_path / "out"
+
+    def appear():
+        folder.mkdir()
+        (folder / "holiday.jpg").touch()
+
+    with pytest.raises(InvalidInputError, match=r"out: already exists, and holds no model"):
+        write_while(folder, appear, force=force)
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "holiday.jpg"]
+
+
+def test_a_model_that_appears_meanwhile_is_replaced_only_with_force(tmp_path, tiny):
+    folder = tmp_path / "out"
+    with pytest.raises(InvalidInputError, match="out: already exists; --force replaces it"):
+        write_while(folder, lambda: tiny.save(folder), force=False)
+    assert not (folder / "new").exists()
+    write_while(folder, lambda: tiny.save(folder), force=True)
+    assert [path.name for path in folder.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("convert", [import_model, export_model])
+def test_a_conversion_keeps_a_folder_that_appears_meanwhile(
+    tmp_path, compose_tiny, built_ins, convert
+):
+    source, out = tmp_path / "model", tmp_path / "out"
+    compose_tiny(denoiser=("unet", UNET), conditioners={}, inputs={}, process={"kind": "vp"}).save(
+        source
+    )
+    if convert is import_model:
+        export_model(source, tmp_path / "theirs", atelier=built_ins)
+        source = tmp_path / "theirs"
+
+    def appear(_stage):
+        out.mkdir(exist_ok=True)
+        (out / "holiday.jpg").touch()
+
+    with pytest.raises(InvalidInputError, match="out: already exists"):
+        convert(source, out, on_stage=appear, atelier=built_ins)
+    assert [path.name for path in out.iterdir()] == ["holiday.jpg"]
 
 
 UNET = {

@@ -105,11 +105,11 @@ def build_model(
         with _seeded(seed):
             component = new_component("first_stage", *found.first_stage.piece, atelier)
         component = component.to(*resolve_device("cpu", dtype))
-        with write_folder(folder) as temporary:
+        with write_folder(folder, force=force) as temporary:
             save_component(temporary, component)
         return folder
     pipeline = build(preset, seed=seed, assets=assets, device="cpu", dtype=dtype, atelier=atelier)
-    with write_folder(folder) as temporary:
+    with write_folder(folder, force=force) as temporary:
         pipeline.save(temporary)
     return folder
 

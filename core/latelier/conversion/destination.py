@@ -51,14 +51,27 @@ def _check_parents(folder: Path) -> None:
 
 
 @contextmanager
-def write_folder(folder: Path) -> Iterator[Path]:
+def write_folder(
+    folder: Path, *, force: bool, known: Collection[str] = MODEL_FILES, what: str = "model"
+) -> Iterator[Path]:
     """Yield an empty temporary folder; on success it becomes `folder`.
 
+    The destination is checked again at the end, since another program may have made it meanwhile.
+
+    Args:
+        folder: the destination.
+        force: see `check_destination`.
+        known: see `check_destination`.
+        what: see `check_destination`.
+
     Raises:
-        InvalidInputError: a file cannot be written; nothing is left of the folder.
+        InvalidInputError: see `check_destination`; or a file cannot be written. Nothing is left of
+            the temporary folder.
     """
-    with report_write_errors(folder), atomic_folder(folder) as temporary:
+    check_destination(folder, force=force, known=known, what=what)
+    with report_write_errors(folder), atomic_folder(folder, replace=force) as temporary:
         yield temporary
+        check_destination(folder, force=force, known=known, what=what)
 
 
 @contextmanager

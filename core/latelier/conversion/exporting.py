@@ -32,6 +32,7 @@ _DEFAULT_SAMPLE_SIZE = 64
 """Side of the latents that is written for a UNet alone; diffusers takes any."""
 
 _EXPORTED_FILES = (INDEX, CONFIG, f"unet/{CONFIG}")
+_EXPORTED = "model of diffusers"
 
 _STABLE_DIFFUSION = "StableDiffusionPipeline"
 _INPAINTING = "StableDiffusionInpaintPipeline"
@@ -89,13 +90,13 @@ def export_model(
     """
     atelier = atelier or default_atelier()
     folder = expand_home(destination)
-    check_destination(folder, force=force, known=_EXPORTED_FILES, what="model of diffusers")
+    check_destination(folder, force=force, known=_EXPORTED_FILES, what=_EXPORTED)
     on_stage = on_stage or (lambda _: None)
     on_stage("reading the model")
     with report_read_errors(str(source)):
         found = _load(source, atelier)
     on_stage("writing")
-    with write_folder(folder) as temporary:
+    with write_folder(folder, force=force, known=_EXPORTED_FILES, what=_EXPORTED) as temporary:
         if isinstance(found, Component):
             class_name = export_component(found, temporary, _DEFAULT_SAMPLE_SIZE)
             return ExportReport(folder, {".": class_name}, ())

@@ -105,7 +105,7 @@ def import_model(
             components = _build(found, request, on_stage)
             standalone_kind = _find_standalone_kind(found)
             on_stage("writing")
-            with write_folder(folder) as temporary:
+            with write_folder(folder, force=force) as temporary:
                 _write(temporary, found, components, f"imported from {located.name}", atelier)
         finally:
             opened.copies.remove()
