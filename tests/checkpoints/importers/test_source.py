@@ -136,6 +136,20 @@ def test_a_cached_repository_is_found_offline(tmp_path, monkeypatch):
     assert locate("owner/model/w.ckpt").path == snapshot / "w.ckpt"
 
 
+def test_without_network_a_cached_repository_is_found(tmp_path, monkeypatch):
+    import httpx2
+    import huggingface_hub
+
+    def fail(*_, **__):
+        raise httpx2.ConnectError("Name or service not known")
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", fail)
+    with pytest.raises(ModelFileError, match=r"from the hub: Name or service not known$"):
+        locate("owner/model")
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(tmp_path))
+    assert locate("owner/model").path == tmp_path
+
+
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
     """A hub of one repository; returns the files of each fetch, and makes those of `contents`."""

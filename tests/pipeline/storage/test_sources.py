@@ -96,9 +96,21 @@ def test_a_repository_without_a_model_is_an_error(model, tmp_path, monkeypatch):
 
 
 def failures():
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    import httpx2
+    from huggingface_hub.errors import (
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RevisionResolutionError,
+    )
 
     return [
+        httpx2.ConnectError("Name or service not known"),
+        httpx2.ReadTimeout("timed out"),
+        httpx2.ProxyError("no proxy"),
+        httpx2.UnsupportedProtocol("unsupported protocol 'ftp'"),
+        httpx2.InvalidURL("no such port"),
+        httpx2.StreamClosed(),
+        RevisionResolutionError("no such branch"),
         LocalEntryNotFoundError("offline"),
         HFValidationError("bad name"),
         ConnectionError("no route"),
@@ -113,4 +125,22 @@ def test_an_unreachable_hub_is_an_error(monkeypatch, error):
     monkeypatch.setattr("huggingface_hub.snapshot_download", fails)
     message = "no folder 'someone/model', and it could not be fetched from the hub: " + str(error)
     with pytest.raises(ModelFileError, match=message):
+        find("someone/model")
+
+
+def test_a_token_of_other_characters_is_an_error(monkeypatch):
+    def encode(*_, **__):
+        "ä".encode("ascii")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", encode)
+    with pytest.raises(ModelFileError, match=r"the access token \(HF_TOKEN\) holds a character"):
+        find("someone/model")
+
+
+def test_a_fault_of_the_program_is_not_blamed_on_the_network(monkeypatch):
+    def fails(*_, **__):
+        raise TypeError("wrong call")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fails)
+    with pytest.raises(TypeError, match="wrong call"):
         find("someone/model")

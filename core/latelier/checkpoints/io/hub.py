@@ -1,7 +1,8 @@
 """Fetching files of a repository on the Hugging Face hub."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,10 @@ _NAME = re.compile(
     r"(?P<repository>[\w-][\w.-]*/[\w.-]+)(/(?P<file>[^@]+))?(@(?P<revision>[\w./-]+))?"
 )
 
-
 _FILE_SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx", ".json")
 """Ends of paths of files: folder/FILE is not a repository."""
+
+_LIBRARIES = ("huggingface_hub", "httpx", "httpx2", "requests")
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,11 @@ def list_files(name: HubName) -> list[str]:
     Raises:
         ModelFileError: the repository is missing, or the hub cannot be reached.
     """
-    import huggingface_hub
+    with _report_hub_errors(name.repository):
+        import huggingface_hub
 
-    try:
-        files = huggingface_hub.HfApi().list_repo_files(name.repository, revision=name.revision)
-    except _unreachable() as error:
-        raise _not_fetched(name.repository, error) from None
-    return list(files)
+        hub = huggingface_hub.HfApi()
+        return list(hub.list_repo_files(name.repository, revision=name.revision))
 
 
 def fetch(repository: str, revision: str | None, files: Sequence[str]) -> Path:
@@ -65,16 +65,13 @@ def fetch(repository: str, revision: str | None, files: Sequence[str]) -> Path:
     Raises:
         ModelFileError: the repository is missing, or the hub cannot be reached.
     """
-    import huggingface_hub
+    with _report_hub_errors(repository):
+        import huggingface_hub
 
-    try:
-        return Path(
-            huggingface_hub.snapshot_download(
-                repository, revision=revision, allow_patterns=list(files)
-            )
+        folder = huggingface_hub.snapshot_download(
+            repository, revision=revision, allow_patterns=list(files)
         )
-    except _unreachable() as error:
-        raise _not_fetched(repository, error) from None
+        return Path(folder)
 
 
 def find_fetched(name: HubName) -> Path:
@@ -83,26 +80,39 @@ def find_fetched(name: HubName) -> Path:
     Raises:
         ModelFileError: it was not fetched.
     """
-    import huggingface_hub
+    with _report_hub_errors(name.repository):
+        import huggingface_hub
 
-    try:
         folder = huggingface_hub.snapshot_download(
             name.repository, revision=name.revision, local_files_only=True
         )
-    except _unreachable() as error:
-        raise _not_fetched(name.repository, error) from None
-    return Path(folder)
+        return Path(folder)
 
 
-def _not_fetched(repository: str, error: Exception) -> ModelFileError:
-    """Return the error about a repository that could not be fetched."""
-    reason = str(error).strip().partition("\n")[0]
-    return ModelFileError(
-        f"there is no folder '{repository}', and it could not be fetched from the hub: {reason}"
-    )
+@contextmanager
+def _report_hub_errors(repository: str) -> Iterator[None]:
+    """Turn each error of the hub or of the network into one ModelFileError about `repository`."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_hub_error(error):
+            raise
+        raise ModelFileError(
+            f"there is no folder '{repository}', and it could not be fetched from the hub: "
+            f"{_reason(error)}"
+        ) from None
 
 
-def _unreachable() -> tuple[type[Exception], ...]:
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+def _is_hub_error(error: Exception) -> bool:
+    """Return whether a valid call can raise `error` because of the network or the user's settings.
 
-    return HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError
+    The HTTP library of huggingface_hub depends on its version, and its errors share no base class.
+    """
+    libraries = {base.__module__.partition(".")[0] for base in type(error).__mro__}
+    return isinstance(error, (OSError, ValueError)) or not libraries.isdisjoint(_LIBRARIES)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return "the access token (HF_TOKEN) holds a character that is not ASCII; correct the token"
+    return str(error).strip().partition("\n")[0] or type(error).__name__
