@@ -75,6 +75,14 @@ CASES = {
         "--window-batch",
     ),
     "a tile that does not fit": (["generate", "x", "MODEL", "--tile", "7"], "the nearest is 8"),
+    "a class of 5000 digits": (
+        ["generate", "MODEL", "--condition", "class_label=" + "1" * 5000],
+        "there is no class of 5000 digits",
+    ),
+    "a seed of 5000 digits": (
+        ["generate", "x", "MODEL", "--seed", "1" * 5000],
+        f"got {'1' * 60}...",
+    ),
     "a misspelt condition": (
         ["generate", "MODEL", "--condition", "clas_label=1"],
         "Did you mean 'class_label'",

@@ -8,6 +8,9 @@ from pydantic import BeforeValidator
 
 from latelier.contracts.errors import InvalidInputError
 
+_MAX_DIGITS = 1000
+"""Most digits of a number of a class: Python converts no text of more than 4300."""
+
 
 def _refuse_bool(value: Any) -> Any:
     if isinstance(value, bool):  # Python counts True and False as integers
@@ -64,6 +67,11 @@ class ClassNames:
                 return number
             if not label.strip().isdecimal():
                 raise InvalidInputError(f"there is no class '{label}'. {self._hint(label)}")
+            if len(label) > _MAX_DIGITS:
+                raise InvalidInputError(
+                    f"there is no class of {len(label)} digits; "
+                    f"the classes are 0 to {self._num_classes - 1}"
+                )
             label = int(label)
         if not 0 <= label < self._num_classes:
             raise InvalidInputError(

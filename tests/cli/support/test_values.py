@@ -3,7 +3,9 @@
 import pytest
 
 from latelier.cli.support.values import (
+    json_or_text,
     read_guidance,
+    read_json_file,
     read_named_options,
     read_size,
 )
@@ -49,6 +51,28 @@ def test_options_may_be_json(text, options):
 def test_invalid_names_with_options_are_refused(text):
     with pytest.raises(InvalidInputError, match="--sampler: "):
         read_named_options(text, "--sampler")
+
+
+DEEP = {"unfinished": "[" * 50_000, "valid": "[" * 400 + "]" * 400, "objects": '{"a":' * 50_000}
+
+
+@pytest.mark.parametrize("deep", DEEP.values(), ids=DEEP)
+def test_deep_json_is_refused_in_one_short_line(tmp_path, deep):
+    (tmp_path / "deep.json").write_text(deep)
+    for read in (
+        lambda: json_or_text(deep, "--option"),
+        lambda: read_json_file(tmp_path / "deep.json", "--option"),
+        lambda: read_named_options(f"ddim:eta={deep}", "--option"),
+        lambda: read_named_options(f"@{tmp_path / 'deep.json'}", "--option"),
+    ):
+        with pytest.raises(InvalidInputError, match=r"^--option: .*nested at most 100") as caught:
+            read()
+        assert len(str(caught.value)) < 300
+
+
+def test_long_sizes_are_refused_in_one_short_line():
+    with pytest.raises(InvalidInputError, match=r"^--size: .*got '1{60}\.\.\.'$"):
+        read_size("1" * 5000, "--size")
 
 
 def test_a_name_with_options_is_read_from_a_file(tmp_path):

@@ -22,6 +22,7 @@ from latelier.cli.support.values import (
     read_guidance,
     read_named_options,
     read_size,
+    shorten,
 )
 from latelier.contracts.errors import InvalidInputError, LatelierError
 from latelier.contracts.frozen import Frozen
@@ -113,5 +114,5 @@ def _validate(name: str, value: Any, option: str) -> Any:
         return getattr(model.model_validate({name: value}), name)
     except ValidationError as error:
         reason = explain_invalid(error)
-        got = "" if isinstance(value, str) and value in reason else f", got {value}"
+        got = "" if isinstance(value, str) and value in reason else f", got {shorten(str(value))}"
         raise InvalidInputError(f"{option}: {reason}{got}", field=name) from None

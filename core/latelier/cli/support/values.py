@@ -12,7 +12,6 @@ from latelier.contracts.frozen import Frozen
 from latelier.contracts.images.types import Image
 from latelier.io.user_folders import expand_home
 
-
 _MAX_DEPTH = 100
 """Most lists and objects within each other in JSON: code that walks them by recursion is safe."""
 
@@ -32,7 +31,7 @@ def read_size(text: str, option: str) -> tuple[int, int]:
     sides = re.fullmatch(r"(\d+)(?:[xX](\d+))?", text)
     if sides is None or max(len(side or "") for side in sides.groups()) > _MAX_DIGITS:
         raise InvalidInputError(
-            f"{option}: expected a number or WIDTHxHEIGHT, got '{_shorten(text)}'"
+            f"{option}: expected a number or WIDTHxHEIGHT, got '{shorten(text)}'"
         )
     return int(sides[1]), int(sides[2] or sides[1])
 
@@ -112,7 +111,7 @@ def json_or_text(text: str, option: str) -> Any:
     try:
         return _parse_json(text)
     except _TooDeepError as error:
-        raise InvalidInputError(f"{option}: {error}, got '{_shorten(text)}'") from None
+        raise InvalidInputError(f"{option}: {error}, got '{shorten(text)}'") from None
     except ValueError:
         return text
 
@@ -150,7 +149,8 @@ def _depth(value: Any) -> int:
     return depth
 
 
-def _shorten(text: str) -> str:
+def shorten(text: str) -> str:
+    """Return the beginning of a long text, for errors."""
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
