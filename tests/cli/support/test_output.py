@@ -1,5 +1,6 @@
 """Standard output carries results only, whatever else a process writes there."""
 
+import os
 import subprocess
 import sys
 
@@ -19,9 +20,11 @@ print("after")
 """
 
 
-def run(redirection="", program=PROGRAM):
+def run(redirection="", program=PROGRAM, **environment):
     command = ["sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, program]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
 
 
 def test_other_output_goes_to_standard_error():
@@ -40,3 +43,11 @@ def test_a_closed_standard_error_does_not_prevent_the_results():
 def test_a_closed_standard_output_causes_no_traceback(redirection):
     program = "from latelier.cli.support.output import *\nwith reserve_stdout(): show_json([1])"
     assert run(redirection, program).returncode == 0
+
+
+def test_what_the_encoding_cannot_express_is_written_as_escapes():
+    program = (
+        "from latelier.cli.support.output import *\nwith reserve_stdout(): show_line('\u00e4.png')"
+    )
+    done = run(program=program, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout) == (0, "\\xe4.png\n"), done.stderr

@@ -42,7 +42,7 @@ def _move_descriptor() -> Iterator[TextIO]:
         if sys.stdout.fileno() != 1:
             raise OSError("a test or a host has replaced sys.stdout")
         sys.stdout.flush()
-        results = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)
+        results = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors=_errors())
         os.dup2(2, 1)
     except (AttributeError, OSError):  # a closed sys.stdout is None
         yield sys.stdout
@@ -55,6 +55,11 @@ def _move_descriptor() -> Iterator[TextIO]:
         os.dup2(results.fileno(), 1)
         with suppress(OSError):
             results.close()
+
+
+def _errors() -> str | None:
+    """Return how to write a path that the encoding cannot express: a result is never an error."""
+    return "backslashreplace" if sys.stdout.errors == "strict" else sys.stdout.errors
 
 
 def show_line(value: object) -> None:
