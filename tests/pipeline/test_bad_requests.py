@@ -65,7 +65,7 @@ CASES = {
     "an empty list": ({"prompt": []}, "non-empty lists, not {'prompt': 0}"),
     "negatives that do not go with the pictures": (
         {"prompt": ["a", "b"], "negative": ["c", "d", "e"]},
-        "text: 3 values do not go with 2 pictures",
+        "negative.prompt: 3 values do not go with 2 pictures",
     ),
     "schedule that the process has not": (
         {"schedule": "model", "steps": 2000},

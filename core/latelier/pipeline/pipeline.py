@@ -16,6 +16,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from latelier.checkpoints.adapter import LoadedAdapter
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier.contracts.images.reading import limit_total_pixels
 from latelier.contracts.sampling import Denoise
 from latelier.pipeline.adapters import attach
 from latelier.pipeline.parts import PipelineParts
@@ -225,9 +226,11 @@ def _plan(
     trusted: bool = True,
 ) -> tuple[PipelineParts, Plan]:
     """Return the parts that a request uses, and its plan."""
-    request = read_request(pipeline.defaults, pipeline.inputs, inputs, options, trusted=trusted)
-    parts = pipeline.without_unused_adapters({*request.inputs, *request.negative})
-    return parts, make_plan(parts, request, trusted=trusted)
+    pipeline.limits.check_lists(options, ("init_image", "mask"))
+    with limit_total_pixels():
+        request = read_request(pipeline.defaults, pipeline.inputs, inputs, options, trusted=trusted)
+        parts = pipeline.without_unused_adapters({*request.inputs, *request.negative})
+        return parts, make_plan(parts, request, trusted=trusted)
 
 
 def _check_new_input(parts: PipelineParts, name: str) -> None:

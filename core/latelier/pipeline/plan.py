@@ -13,7 +13,7 @@ from latelier.contracts.inputs import read_input
 from latelier.contracts.options import options_model
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.kernel.registry import Registry
-from latelier.pipeline.conditioning.rows import Rows, repeat_rows
+from latelier.pipeline.conditioning.rows import Rows, check_divisor, repeat_rows
 from latelier.pipeline.editing.init_image import InitImage, last_steps, read_init_image
 from latelier.pipeline.editing.inpaint import InpaintMask, make_inpaint_mask
 from latelier.pipeline.parts import PipelineParts
@@ -118,8 +118,7 @@ def make_plan(parts: PipelineParts, request: Request, *, trusted: bool = True) -
         InvalidInputError: a value is invalid; the error names it and says what is valid.
     """
     builder = parts.condition_builder()
-    inputs = builder.read(request.inputs, trusted=trusted)
-    negative = builder.read(request.negative, trusted=trusted)
+    inputs = builder.read(request.inputs, trusted=trusted, check_count=parts.limits.check_pictures)
     rows = len(next(iter(inputs.values()), [None]))
     init = read_init_image(request, rows)
     rows = max(rows, 1 if init is None else init.rows)
@@ -127,6 +126,11 @@ def make_plan(parts: PipelineParts, request: Request, *, trusted: bool = True) -
     size = _choose_size(parts, request, inputs, init)
     parts.limits.check(size, count)
     _check_seeds(request.seed, count)
+    negative = builder.read(
+        request.negative,
+        trusted=trusted,
+        check_count=lambda name, rows: check_divisor(f"negative.{name}", rows, count),
+    )
     init = None if init is None else init.resize(size)
     warnings = [*_warnings(parts, request, size, rows, inputs), *builder.check(inputs)]
     warnings += [f"negative {warning}" for warning in builder.check(negative)]

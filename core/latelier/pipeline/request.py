@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -16,6 +16,7 @@ from latelier.contracts.errors import (
     suggestion,
 )
 from latelier.contracts.frozen import Frozen, validate
+from latelier.contracts.images.reading import MAX_SIDE
 from latelier.contracts.images.types import Image, Mask
 from latelier.contracts.options import read_options
 from latelier.kernel.registry import Registry
@@ -238,17 +239,40 @@ class Limits(Frozen):
             InvalidInputError: names the limit and how to raise it.
         """
         width, height = size
-        for field, value, limit, name in (
-            ("size", width * height, self.pixels, "pixels"),
-            ("n", pictures, self.pictures, "pictures"),
-        ):
-            if value > limit:
-                raise InvalidInputError.of_field(
-                    field,
-                    f"{value:,} {name} are above the limit of {limit:,}; "
-                    f"LATELIER_MAX_{name.upper()}={value} in the environment, or in Python "
-                    f"pipe.with_limits({name}={value}), raises it",
-                )
+        self._check("size", width * height, "pixels", self.pixels)
+        if max(size) > MAX_SIDE:
+            raise InvalidInputError.of_field(
+                "size", f"a side has at most {MAX_SIDE:,} pixels, not {max(size):,}"
+            )
+        self.check_pictures("n", pictures)
+
+    def check_pictures(self, field: str, count: int) -> None:
+        """Refuse a field that asks for too many pictures.
+
+        Raises:
+            InvalidInputError: names the limit and how to raise it.
+        """
+        self._check(field, count, "pictures", self.pictures)
+
+    def check_lists(self, values: Mapping[str, Any], fields: Iterable[str]) -> None:
+        """Refuse lists of rows that are too long, before one of their values is read.
+
+        Raises:
+            InvalidInputError: names the field, the limit and how to raise it.
+        """
+        for field in fields:
+            value = values.get(field)
+            if isinstance(value, list | tuple):
+                self.check_pictures(field, len(value))
+
+    def _check(self, field: str, value: int, unit: str, limit: int) -> None:
+        if value > limit:
+            raise InvalidInputError.of_field(
+                field,
+                f"{value:,} {unit} are above the limit of {limit:,}; "
+                f"LATELIER_MAX_{unit.upper()}={value} in the environment, or in Python "
+                f"pipe.with_limits({unit}={value}), raises it",
+            )
 
 
 def read_limits(environment: Mapping[str, str] = os.environ) -> Limits:

@@ -4,6 +4,9 @@ import base64
 import io
 import re
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +14,15 @@ if TYPE_CHECKING:
 
 MAX_UNTRUSTED_PIXELS = 2**25
 """Most pixels of a picture from an untrusted source, such as a request to a server: 33 million."""
+
+MAX_UNTRUSTED_TOTAL = 2**27
+"""Most pixels of all pictures of one untrusted request together: 134 million."""
+
+MAX_SIDE = 65_535
+"""Longest side of a picture, in pixels."""
+
+_pixels_left: ContextVar[list[int] | None] = ContextVar("_pixels_left", default=None)
+"""What is left of the pixels of a request, in a list of one; None outside of a request."""
 
 _UNTRUSTED_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 """What an untrusted source may send. Pillow opens more, some by way of other programs."""
@@ -21,6 +33,20 @@ _PNG_URI = "data:image/png;base64,"
 
 _ORIENTATION = 0x0112
 """The EXIF tag of how the camera was held; 1 is upright."""
+
+
+@contextmanager
+def limit_total_pixels(pixels: int | None = None) -> Iterator[None]:
+    """Limit the pixels of all untrusted pictures that are opened inside of a `with` block.
+
+    Args:
+        pixels: the most; MAX_UNTRUSTED_TOTAL by default.
+    """
+    token = _pixels_left.set([MAX_UNTRUSTED_TOTAL if pixels is None else pixels])
+    try:
+        yield
+    finally:
+        _pixels_left.reset(token)
 
 
 def open_picture(text: str, *, trusted: bool = True) -> "Image":
@@ -83,8 +109,19 @@ def to_data_uri(image: "Image") -> str:
 
 
 def _check_size(image: "Image") -> None:
-    if image.width * image.height > MAX_UNTRUSTED_PIXELS:
+    """Refuse a picture of a client that is too large, alone or with those before it."""
+    pixels = image.width * image.height
+    found = f"it has {image.width} x {image.height} pixels"
+    if max(image.size) > MAX_SIDE:
+        raise ValueError(f"{found}; a side has at most {MAX_SIDE} pixels")
+    if pixels > MAX_UNTRUSTED_PIXELS:
+        raise ValueError(f"{found}; a client may send at most {MAX_UNTRUSTED_PIXELS} pixels")
+    left = _pixels_left.get()
+    if left is None:
+        return
+    if pixels > left[0]:
         raise ValueError(
-            f"it has {image.width} x {image.height} pixels; a client may send at most "
-            f"{MAX_UNTRUSTED_PIXELS} pixels"
+            f"{found}, and with those before it the pictures of this request have too many; send "
+            "fewer or smaller pictures"
         )
+    left[0] -= pixels

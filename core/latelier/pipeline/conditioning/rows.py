@@ -1,6 +1,6 @@
 """From public inputs to rows: one input of each conditioner for each picture."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from PIL.Image import Image
@@ -29,7 +29,11 @@ class InputReader:
         self._inputs = inputs
 
     def read(
-        self, given: Mapping[str, Any], *, trusted: bool = True
+        self,
+        given: Mapping[str, Any],
+        *,
+        trusted: bool = True,
+        check_count: Callable[[str, int], None] = lambda _public, _count: None,
     ) -> dict[str, list[BaseModel | None]]:
         """Return public inputs as rows, equally many for every conditioner.
 
@@ -39,6 +43,7 @@ class InputReader:
         Args:
             given: public input -> value.
             trusted: False for values from a client: they name no files.
+            check_count: refuses a number of rows of a public input, before one of them is read.
 
         Raises:
             InvalidInputError: lists differ in length or are empty, or a value is invalid; the
@@ -51,6 +56,8 @@ class InputReader:
                 f"inputs need equally long, non-empty lists, not {lengths}",
                 field=next(iter(lengths)),
             )
+        for public, length in lengths.items():
+            check_count(public, length)
         count = next(iter(lengths.values()), 1)
         rows: dict[str, list[BaseModel | None]] = {}
         for public, value in given.items():
@@ -155,9 +162,18 @@ def repeat_rows(
     Raises:
         InvalidInputError: `count` is not a multiple of the number of values; names the conditioner.
     """
-    if count % len(values):
-        raise InvalidInputError(f"{name}: {len(values)} values do not go with {count} pictures")
+    check_divisor(name, len(values), count)
     return [value for value in values for _ in range(count // len(values))]
+
+
+def check_divisor(name: str, rows: int, count: int) -> None:
+    """Refuse a number of rows that `count` pictures cannot repeat equally often.
+
+    Raises:
+        InvalidInputError: names the field.
+    """
+    if count % rows:
+        raise InvalidInputError.of_field(name, f"{rows} values do not go with {count} pictures")
 
 
 def _pairs(rows: Rows) -> Iterator[tuple[str, BaseModel]]:
