@@ -5,6 +5,7 @@ import pytest
 import latelier
 from latelier.checkpoints.component import new_component, save_component
 from latelier.contracts.errors import InvalidInputError
+from latelier.conversion.building import build_model
 from latelier.conversion.destination import check_destination, write_folder
 from latelier.conversion.exporting import export_model
 from latelier.conversion.importing import import_model
@@ -99,6 +100,37 @@ def test_a_conversion_keeps_a_folder_that_appears_meanwhile(
     with pytest.raises(InvalidInputError, match="out: already exists"):
         convert(source, out, on_stage=appear, atelier=built_ins)
     assert [path.name for path in out.iterdir()] == ["holiday.jpg"]
+
+
+def test_force_does_not_remove_the_source_of_an_import(tmp_path, tiny, built_ins):
+    folder, outside = tmp_path / "model", tmp_path / "w.ckpt"
+    tiny.save(folder)
+    outside.touch()
+    (folder / "w.yaml").write_text("model: {}")
+    for source, config in ((folder, None), (folder / "w.yaml", None), (outside, folder / "w.yaml")):
+        with pytest.raises(InvalidInputError, match=r"model: holds the source .*name another"):
+            import_model(source, folder, config=config, force=True, atelier=built_ins)
+    assert (folder / "w.yaml").is_file()
+
+
+def test_force_does_not_remove_the_source_of_an_export(tmp_path, tiny, built_ins):
+    folder = tmp_path / "theirs"
+    tiny.save(folder / "ours")
+    (folder / "model_index.json").touch()
+    (tmp_path / "link").symlink_to(folder / "ours")
+    for source in (folder / "ours", tmp_path / "link"):
+        with pytest.raises(InvalidInputError, match=r"theirs: holds the source .*name another"):
+            export_model(source, folder, force=True, atelier=built_ins)
+    assert (folder / "ours" / "latelier.json").is_file()
+
+
+def test_force_does_not_remove_the_preset_of_a_build(tmp_path, tiny, built_ins):
+    tiny.save(tmp_path / "model")
+    preset = tmp_path / "model" / "preset.yaml"
+    preset.write_text("first_stage: {id: autoencoder_kl, config: {ch: 8, num_groups: 4}}")
+    with pytest.raises(InvalidInputError, match="model: holds the source"):
+        build_model(preset, tmp_path / "model", force=True, atelier=built_ins)
+    assert preset.is_file()
 
 
 UNET = {

@@ -8,7 +8,7 @@ import torch
 
 from latelier.checkpoints.component import new_component, save_component
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError, suggestion
-from latelier.conversion.destination import check_destination, write_folder
+from latelier.conversion.destination import check_destination, check_source_outside, write_folder
 from latelier.io.user_folders import expand_home
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
@@ -94,12 +94,14 @@ def build_model(
         atelier: where components are registered; the default one if None.
 
     Raises:
-        InvalidInputError: the destination exists, holds something else, or cannot be written.
+        InvalidInputError: the destination exists, holds something else or the preset, or cannot be
+            written.
         LatelierError: see `build`.
     """
     atelier = atelier or default_atelier()
     folder = expand_home(destination)
     check_destination(folder, force=force)
+    check_source_outside(expand_home(preset), folder)
     found = read_preset(preset)
     if found.denoiser is None:
         with _seeded(seed):

@@ -1,5 +1,6 @@
 """Folders that a conversion may write: new ones, and with `force` those that hold a model."""
 
+import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,25 @@ def check_destination(
         )
     if not force:
         raise InvalidInputError(f"{folder}: already exists; --force replaces it")
+
+
+def check_source_outside(source: Path, folder: Path) -> None:
+    """Check that replacing the destination does not remove what the conversion reads.
+
+    Args:
+        source: a file or folder that is read; it may be missing.
+        folder: the destination.
+
+    Raises:
+        InvalidInputError: the source is the destination, or is inside it.
+    """
+    with report_write_errors(folder):
+        real = Path(os.path.realpath(source))  # a loop of links is no error, unlike Path.resolve
+        is_inside = real.exists() and real.is_relative_to(os.path.realpath(folder))
+    if is_inside:
+        raise InvalidInputError(
+            f"{folder}: holds the source {source}, which --force would remove; name another folder"
+        )
 
 
 def _check_parents(folder: Path) -> None:

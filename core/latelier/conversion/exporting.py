@@ -17,7 +17,12 @@ from latelier.checkpoints.importers.diffusers.export.component import export_com
 from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, SCHEDULER
 from latelier.checkpoints.io.json_files import read_json
 from latelier.checkpoints.manifests import COMPONENT_FILE, StandaloneComponent
-from latelier.conversion.destination import check_destination, report_read_errors, write_folder
+from latelier.conversion.destination import (
+    check_destination,
+    check_source_outside,
+    report_read_errors,
+    write_folder,
+)
 from latelier.io.atomic import write_json
 from latelier.io.user_folders import expand_home
 from latelier.kernel.atelier import Atelier
@@ -86,11 +91,13 @@ def export_model(
         UnknownNameError, ModelFileError: there is no such model, or it is damaged.
         CompatibilityError: diffusers has no equivalent of the first stage, the denoiser or the
             process.
-        InvalidInputError: the destination exists, holds something else, or cannot be written.
+        InvalidInputError: the destination exists, holds something else or the source, or cannot be
+            written.
     """
     atelier = atelier or default_atelier()
     folder = expand_home(destination)
     check_destination(folder, force=force, known=_EXPORTED_FILES, what=_EXPORTED)
+    check_source_outside(expand_home(source), folder)
     on_stage = on_stage or (lambda _: None)
     on_stage("reading the model")
     with report_read_errors(str(source)):

@@ -18,6 +18,7 @@ from latelier.contracts.importing import Imported, Importer
 from latelier.conversion.destination import (
     MODEL_FILES,
     check_destination,
+    check_source_outside,
     report_read_errors,
     write_folder,
 )
@@ -84,19 +85,22 @@ def import_model(
         ModelFileError: the source is missing, damaged, hostile or of an unknown format; its weights
             do not fit their configuration; or a plugin that it needs is not installed.
         InvalidConfigError, CompatibilityError: the source asks for something that is not supported.
-        InvalidInputError: the destination exists, holds something else, or cannot be written.
+        InvalidInputError: the destination exists, holds something else or the source, or cannot be
+            written.
         UnknownNameError: there is no such importer, or it has no such option.
     """
     atelier = atelier or default_atelier()
     on_stage = on_stage or (lambda _: None)
     folder = expand_home(destination)
+    yaml = None if config is None else expand_home(config)
     check_destination(folder, force=force)
+    for path in (expand_home(source), *([yaml] if yaml else [])):
+        check_source_outside(path, folder)
     on_stage("looking at the source")
     with report_read_errors(str(source)):
         located = locate(str(source))
         if any((located.path / file).is_file() for file in MODEL_FILES):
             raise ModelFileError(f"{located.path}: is a model or component of latelier already")
-        yaml = None if config is None else expand_home(config)
         request = _Request(yaml, importer, options, ignore_leftovers, atelier)
         opened, (id_, reader) = _open(located, request, on_stage)
         try:
