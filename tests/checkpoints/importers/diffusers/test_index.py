@@ -54,6 +54,14 @@ def test_only_folders_of_used_parts_are_read():
     assert folders_with_weights({"_class_name": "AutoencoderKL"}) == [""]
 
 
+@pytest.mark.parametrize("entry", [["diffusers"], [], "unet", ["a", "b", "c"], ["a", 1], 3, {}])
+def test_a_malformed_entry_is_refused(entry):
+    with pytest.raises(ModelFileError, match="'unet': expected a library and a class"):
+        folders_with_weights({**SD, "unet": entry})
+    with pytest.raises(ModelFileError, match="'unet': expected a library and a class"):
+        PipelineIndex({**SD, "unet": entry})
+
+
 UNET = {
     "_class_name": "UNet2DConditionModel",
     "cross_attention_dim": 32,

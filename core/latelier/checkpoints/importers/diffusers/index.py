@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from latelier.contracts.errors import InvalidConfigError, suggestion
+from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
 
 DENOISER = ("unet", "transformer")
 FIRST_STAGE = ("vae", "vqvae")
@@ -107,15 +107,35 @@ class PipelineIndex:
 
     def _parts(self) -> dict[str, str]:
         """Return part -> its class."""
-        return {
-            part: entry[1]
-            for part, entry in self._values.items()
-            if isinstance(entry, list) and len(entry) == 2 and entry[1] is not None
-        }
+        return _classes(self._values)
 
 
 def folders_with_weights(values: Mapping[str, Any]) -> list[str]:
-    """Return the folders of a pipeline whose weights are read; [""] of a component alone."""
+    """Return the folders of a pipeline whose weights are read; [""] of a component alone.
+
+    Raises:
+        ModelFileError: an entry is malformed.
+    """
     if not any(isinstance(entry, list) for entry in values.values()):
         return [""]
-    return [part for part in WEIGHTS if isinstance(values.get(part), list) and values[part][1]]
+    classes = _classes(values)
+    return [part for part in WEIGHTS if part in classes]
+
+
+def _classes(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return part -> its class, of the parts that are not null.
+
+    Raises:
+        ModelFileError: the entry of a part that is read is no pair of a library and a class.
+    """
+    found = {}
+    for part, entry in values.items():
+        names_class = isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str)
+        if names_class:
+            found[part] = entry[1]
+        elif part in _READ and entry not in (None, [None, None]):
+            raise ModelFileError(
+                f"model_index.json: '{part}': expected a library and a class, such as "
+                f'["diffusers", "AutoencoderKL"], got {entry!r}'
+            )
+    return found
