@@ -104,11 +104,7 @@ class Registry(Generic[T]):
         if spec.factory is None:
             raise PluginError(f"{self.kind} '{spec.id}' is a folder of data, not code to import")
         component = resolve(spec.factory, spec.id)
-        if not callable(component):
-            raise PluginError(
-                f"{self.kind} '{spec.id}': expected a class or function at '{spec.factory}', found "
-                f"{type(component).__name__}"
-            )
+        _check_callable(spec, component)
         return self._bind_defaults(spec, component) if spec.defaults else component
 
     def folder(self, name: str) -> Path:
@@ -176,6 +172,14 @@ class Registry(Generic[T]):
         except (TypeError, ValueError) as error:
             raise PluginError(f"{self.kind} '{spec.id}': invalid default: {error}") from None
         return self._bound[spec.id]
+
+
+def _check_callable(spec: ComponentSpec, component: object) -> None:
+    if not callable(component):
+        raise PluginError(
+            f"{spec.kind} '{spec.id}': expected a class or function at '{spec.factory}', found "
+            f"{type(component).__name__}"
+        )
 
 
 def _resolve_class(spec: ComponentSpec, field: str, base: type[BaseModel]) -> type[BaseModel]:

@@ -117,20 +117,16 @@ def train(
             if state.step % config.sheet_every == 0 or state.is_finished:
                 state.draw_sample_sheet(progress)
 
-            # save
+            # save, and stop if a signal asked for it
             is_due = time.monotonic() - last_save > config.checkpoint_seconds
             if stop.received or state.is_finished or is_due:
                 path = state.save()
                 dispatcher.emit("latelier_checkpoint_saved", **position, path=path)
                 last_save = time.monotonic()
-
-            # stop if a signal asked for it
-            if stop.received and not state.is_finished:
-                progress.log({"event": "interrupted", "step": state.step})
-                progress.print(
-                    f"interrupted; saved {path}. The same command with --resume continues."
-                )
-                return TrainingResult(state.step, finished=False, result=None)
+                if stop.received and not state.is_finished:
+                    progress.log({"event": "interrupted", "step": state.step})
+                    progress.print(f"interrupted; saved {path}. The same command continues.")
+                    return TrainingResult(state.step, finished=False, result=None)
     return TrainingResult(state.step, finished=True, result=state.export(progress))
 
 

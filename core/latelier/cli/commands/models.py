@@ -82,7 +82,9 @@ def show(name: Name, as_json: AsJson = False) -> None:
     kind, parts = read_parts(source.folder)
     if kind == "model":
         header = read_manifest_header(source.folder)
-        about = describe_model(name, source.folder, header, source.revision, load_atelier())
+        about: dict[str, Any] = describe_model(
+            name, source.folder, header, source.revision, load_atelier()
+        )
     else:
         components = {
             place: describe_component(each, source.folder) for place, each in parts.items()

@@ -22,8 +22,13 @@ class EDM(Process):
     kind: Literal["edm"] = "edm"
     prediction: Literal["v"] = Field("v", description="fixed by the preconditioning")
     sigma_data: float = Field(0.5, gt=0, description="standard deviation of the data (or latents)")
-    sigma_min: float = Field(0.002, gt=0, description="the least sigma in training")
-    sigma_max: float = Field(80.0, gt=0, description="the greatest sigma in training")
+    # fields here, properties of the other processes
+    sigma_min: float = Field(  # pyright: ignore[reportIncompatibleMethodOverride]
+        0.002, gt=0, description="the least sigma in training"
+    )
+    sigma_max: float = Field(  # pyright: ignore[reportIncompatibleMethodOverride]
+        80.0, gt=0, description="the greatest sigma in training"
+    )
     P_mean: float = Field(-1.2, description="mean of log(sigma) in training")
     P_std: float = Field(1.2, gt=0, description="standard deviation of log(sigma) in training")
 

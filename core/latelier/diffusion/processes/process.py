@@ -43,10 +43,12 @@ class Process(Frozen, ABC):
         @property
         def sigma_min(self) -> float:
             """The least sigma that the model was trained on."""
+            raise NotImplementedError
 
         @property
         def sigma_max(self) -> float:
             """The greatest sigma that the model was trained on; never infinite."""
+            raise NotImplementedError
 
     @abstractmethod
     def timestep(self, sigma: float | Tensor) -> Tensor:
