@@ -1,5 +1,6 @@
 """Finding the source of an import: files, folders, YAML, and repositories of the hub."""
 
+import fnmatch
 import json
 
 import pytest
@@ -192,6 +193,21 @@ def test_the_weights_of_a_checkpoint_are_fetched_last(tmp_path, hub, source, rev
         ("owner/model", "commit", [path]),
     ]
     assert found.name.endswith("@commit")
+
+
+@pytest.mark.parametrize("file", ["*", "?.ckpt", "n.ckpt", "d/m.ckpt"])
+def test_a_file_that_the_repository_lacks_is_refused_before_any_download(hub, file):
+    fetched = hub({"m.ckpt": "", "m.yaml": ""})
+    with pytest.raises(ModelFileError, match=r"'owner/model' has no file '.*Did you mean|Known"):
+        locate(f"owner/model/{file}")
+    assert fetched == []
+
+
+def test_a_file_name_is_no_pattern(hub):
+    fetched = hub({"m[1].ckpt": "", "m1.ckpt": ""})
+    locate("owner/model/m[1].ckpt").fetch_weights()
+    (pattern,) = fetched[-1][2]
+    assert fnmatch.filter(["m[1].ckpt", "m1.ckpt"], pattern) == ["m[1].ckpt"]
 
 
 INDEX = """{"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"],

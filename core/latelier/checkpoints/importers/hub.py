@@ -14,7 +14,7 @@ from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, VARIA
 from latelier.checkpoints.importers.diffusers.index import folders_with_weights
 from latelier.checkpoints.importers.source import WEIGHTS
 from latelier.checkpoints.io.hub import HubName, fetch, find_fetched, list_files, parse_hub_name
-from latelier.contracts.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError, suggestion
 from latelier.io.user_folders import expand_home
 
 _SIBLINGS = (".yaml", ".yml", "vocab.txt", "vocab.json", "merges.txt", "tokenizer.json")
@@ -77,6 +77,10 @@ def locate(source: str) -> Located:
         with suppress(ModelFileError):
             return _as_located(find_fetched(name), name)
         raise
+    if name.file is not None and name.file not in files:
+        raise ModelFileError(
+            f"'{name.repository}' has no file '{name.file}'. {suggestion(name.file, files)}"
+        )
     is_folder = name.file is None and bool({INDEX, CONFIG} & set(files))
     ends = _CONFIGURATIONS if is_folder else _SIBLINGS
     folder = fetch(name.repository, name.revision, [f for f in files if f.endswith(ends)])

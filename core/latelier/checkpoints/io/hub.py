@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from latelier.contracts.errors import ModelFileError
@@ -60,7 +61,7 @@ def fetch(repository: str, revision: str | None, files: Sequence[str]) -> Path:
     Args:
         repository: owner/name.
         revision: a branch, tag or commit; None: the default branch.
-        files: paths in the repository.
+        files: paths in the repository; no character in them is a pattern.
 
     Raises:
         ModelFileError: the repository is missing, or the hub cannot be reached.
@@ -69,7 +70,7 @@ def fetch(repository: str, revision: str | None, files: Sequence[str]) -> Path:
         import huggingface_hub
 
         folder = huggingface_hub.snapshot_download(
-            repository, revision=revision, allow_patterns=list(files)
+            repository, revision=revision, allow_patterns=[escape(file) for file in files]
         )
         return Path(folder)
 
