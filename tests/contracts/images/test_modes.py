@@ -45,6 +45,22 @@ def test_one_transparent_colour_is_white(mode, key):
     assert levels(to_rgb(Image.open(buffer))) == [[255] * 3, [0] * 3]
 
 
+def transparent_16_bits(values, transparent):
+    """Return a picture with 16 bits and one transparent level, as a file gives it."""
+    buffer = io.BytesIO()
+    image = Image.fromarray(np.array([values], dtype=np.uint16))
+    image.save(buffer, "PNG", transparency=transparent)
+    return Image.open(buffer)
+
+
+def test_a_transparent_level_of_16_bits_is_hidden():
+    deep = transparent_16_bits([1000, 1001, 65535, 0], transparent=1000)
+    assert levels(to_rgb(deep)) == [[255] * 3, [4] * 3, [255] * 3, [0] * 3]
+    assert levels(to_mask(deep)) == [0, 4, 255, 0]
+    assert levels(to_mask(transparent_16_bits([9, 65535], transparent=65535))) == [255, 0]
+    assert levels(to_mask(transparent_16_bits([1, 0, 1], transparent=1))) == [0, 255, 0]
+
+
 def test_half_transparent_pixels_are_blended_with_white():
     assert levels(to_rgb(rgba([51], colour=(0, 0, 0)))) == [[204] * 3]
 
@@ -86,9 +102,9 @@ def test_levels_without_a_known_range_are_refused(array, message, convert):
         convert(Image.fromarray(array))
 
 
-def test_a_mode_without_a_conversion_is_refused():
-    with pytest.raises(ValueError, match=r"conversion from LAB .* not supported"):
-        to_mask(Image.new("LAB", (1, 1)))
+def test_lab_becomes_a_mask():
+    assert levels(to_mask(Image.new("LAB", (1, 1), (255, 128, 128)))) == [255]
+    assert levels(to_mask(Image.new("LAB", (1, 1), (0, 128, 128)))) == [0]
 
 
 def test_cmyk_becomes_rgb():
@@ -115,3 +131,8 @@ def test_an_opaque_mask_ignores_its_alpha():
 def test_a_mask_of_0_and_1_in_any_depth(mode):
     ones = Image.fromarray(np.array([[0, 1]], dtype=np.int32))
     assert levels(to_mask(ones.convert(mode))) == [0, 255]
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 0, 0)])
+def test_an_alpha_of_0_and_1_is_scaled(colour):
+    assert levels(to_mask(rgba([0, 1, 1], colour=colour))) == [0, 255, 255]

@@ -37,21 +37,23 @@ def to_mask(image: "Image") -> "Image":
     canvas is black. A mask whose greatest level is 1 is one of 0 and 1, which become 0 and 255.
 
     Raises:
-        ValueError: the mode has no known range or conversion.
+        ValueError: the mode has no known range.
     """
     import numpy as np
     import PIL.Image
 
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        if _is_drawn_in_one_colour(rgba):
-            return rgba.getchannel("A")
-        black = PIL.Image.new("RGBA", image.size, "black")
-        image = PIL.Image.alpha_composite(black, rgba)
+    if image.mode == "LAB":
+        image = image.convert("RGB")  # Pillow knows no direct conversion to grey
     if image.mode in _DEEP and np.asarray(image).max() == 1:
-        image = PIL.Image.fromarray(np.asarray(image).astype(np.uint8))
-    grey = _to_8_bits(image).convert("L")
-    return grey.point([0] + 255 * [255]) if grey.getextrema()[1] == 1 else grey
+        image = _replace_levels(image, np.asarray(image))
+    image = _to_8_bits(image)
+    if not image.has_transparency_data:
+        return _spread_0_and_1(image.convert("L"))
+    rgba = image.convert("RGBA")
+    if _is_drawn_in_one_colour(rgba):
+        return _spread_0_and_1(rgba.getchannel("A"))
+    black = PIL.Image.new("RGBA", image.size, "black")
+    return _spread_0_and_1(PIL.Image.alpha_composite(black, rgba).convert("L"))
 
 
 def to_semantic_map(image: "Image") -> "Image":
@@ -144,13 +146,13 @@ def semantic_map_from_array(array: "NDArray[Any]") -> "Image":
 def _to_8_bits(image: "Image") -> "Image":
     """Scale a grey picture of 16 bits to 8; Pillow itself would clip it to white.
 
+    A transparent level becomes an alpha channel, since different levels may become the same one.
     Pillow defines no range for mode I: levels above 255 mean 16 bits.
 
     Raises:
         ValueError: the picture has levels above 16 bits, below 0, or of floating point.
     """
     import numpy as np
-    import PIL.Image
 
     if image.mode == "F":
         raise ValueError("an image of floating point (mode F) has no known range; save it as RGB")
@@ -162,7 +164,25 @@ def _to_8_bits(image: "Image") -> "Image":
         raise ValueError(f"levels are from 0 to 65535, not from {lowest} to {highest}")
     if image.mode != "I" or highest > 255:
         levels = np.rint(levels / 257)  # 65535 / 255
-    return PIL.Image.fromarray(levels.astype(np.uint8))
+    return _replace_levels(image, levels)
+
+
+def _replace_levels(image: "Image", levels: "NDArray[Any]") -> "Image":
+    """Return `levels` of 8 bits as a picture, transparent where the grey picture `image` is."""
+    import numpy as np
+    import PIL.Image
+
+    grey = PIL.Image.fromarray(levels.astype(np.uint8))
+    transparent = image.info.get("transparency")
+    if not isinstance(transparent, int):
+        return grey
+    alpha = np.where(np.asarray(image) == transparent, 0, 255).astype(np.uint8)
+    return PIL.Image.merge("LA", (grey, PIL.Image.fromarray(alpha)))
+
+
+def _spread_0_and_1(grey: "Image") -> "Image":
+    """Return a mask of the levels 0 and 1 as one of 0 and 255, and any other as it is."""
+    return grey.point([0] + 255 * [255]) if grey.getextrema()[1] == 1 else grey
 
 
 def _is_drawn_in_one_colour(rgba: "Image") -> bool:
