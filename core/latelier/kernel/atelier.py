@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import Distribution
 from typing import Any
 
-from latelier.contracts.errors import InvalidConfigError, PluginError, suggestion
+from latelier.contracts.errors import PluginError
 from latelier.contracts.importing import Importer
 from latelier.contracts.sampling import Guidance, Sampler, Schedule
 from latelier.kernel.dispatcher import HookDispatcher
@@ -50,7 +50,7 @@ class Atelier:
         strict: bool = False,
     ) -> None:
         policy = read_policy() if policy is None else policy
-        _check_aliases(policy)
+        policy.check_aliases(KINDS)
         self.strict = strict
         self.plugins: list[PluginReport] = []
         self.registries: dict[Kind, Registry[Any]] = {
@@ -131,11 +131,3 @@ class Atelier:
         if self.strict or report.distribution == BUILT_IN:
             raise PluginLoadError(report) from report.error
         _log.warning("%s", report)
-
-
-def _check_aliases(policy: Policy) -> None:
-    for alias in policy.aliases:
-        kind = alias.partition(".")[0]
-        if kind not in KINDS:
-            hint = suggestion(kind, KINDS)
-            raise InvalidConfigError(f"alias '{alias}': there is no kind '{kind}'. {hint}")

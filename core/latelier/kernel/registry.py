@@ -104,8 +104,10 @@ class Registry(Generic[T]):
         if spec.factory is None:
             raise PluginError(f"{self.kind} '{spec.id}' is a folder of data, not code to import")
         component = resolve(spec.factory, spec.id)
-        _check_callable(spec, component)
-        return self._bind_defaults(spec, component) if spec.defaults else component
+        if not callable(component):
+            found = f"expected a class or function at '{spec.factory}', found {component!r:.80}"
+            raise PluginError(f"{self.kind} '{spec.id}': {found}")
+        return self._bind_defaults(spec, component)
 
     def folder(self, name: str) -> Path:
         """Return the folder of a component that is data. Nothing in it is read or imported.
@@ -164,6 +166,8 @@ class Registry(Generic[T]):
         return suggestion(name, self.names())
 
     def _bind_defaults(self, spec: ComponentSpec, function: Any) -> Any:
+        if not spec.defaults:
+            return function
         bound = self._bound.get(spec.id)
         if bound is not None and bound.func is function:
             return bound  # the same object, so that its model of options is made once
@@ -172,14 +176,6 @@ class Registry(Generic[T]):
         except (TypeError, ValueError) as error:
             raise PluginError(f"{self.kind} '{spec.id}': invalid default: {error}") from None
         return self._bound[spec.id]
-
-
-def _check_callable(spec: ComponentSpec, component: object) -> None:
-    if not callable(component):
-        raise PluginError(
-            f"{spec.kind} '{spec.id}': expected a class or function at '{spec.factory}', found "
-            f"{type(component).__name__}"
-        )
 
 
 def _resolve_class(spec: ComponentSpec, field: str, base: type[BaseModel]) -> type[BaseModel]:

@@ -1,9 +1,10 @@
 """Which plugins may be imported, and which of two claimants a bare name means."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from latelier.contracts.errors import InvalidConfigError, suggestion
 from latelier.kernel.trust.entry_points import BUILT_IN
 
 ALLOW_VARIABLE = "LATELIER_PLUGINS_ALLOW"
@@ -58,3 +59,15 @@ class Policy:
             for key, id_ in self.aliases.items()
             if key.startswith(f"{kind}.")
         }
+
+    def check_aliases(self, kinds: Collection[str]) -> None:
+        """Refuse an alias of an unknown kind.
+
+        Raises:
+            InvalidConfigError: an alias has a kind that is not among `kinds`.
+        """
+        for alias in self.aliases:
+            kind = alias.partition(".")[0]
+            if kind not in kinds:
+                hint = suggestion(kind, kinds)
+                raise InvalidConfigError(f"alias '{alias}': there is no kind '{kind}'. {hint}")
