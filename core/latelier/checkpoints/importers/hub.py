@@ -4,14 +4,18 @@ Of a repository on the hub the configurations are fetched first, so that a model
 imported is refused before its weights are fetched.
 """
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, VARIANTS, read_config
-from latelier.checkpoints.importers.diffusers.index import folders_with_weights
+from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, read_config
+from latelier.checkpoints.importers.diffusers.index import TEXT_ENCODER, folders_with_weights
+from latelier.checkpoints.importers.diffusers.weight_names import (
+    STEM,
+    TEXT_STEMS,
+    find_weight_files,
+)
 from latelier.checkpoints.importers.source import WEIGHTS
 from latelier.checkpoints.io.hub import HubName, fetch, find_fetched, list_files, parse_hub_name
 from latelier.contracts.errors import ModelFileError, suggestion
@@ -21,10 +25,6 @@ _SIBLINGS = (".yaml", ".yml", "vocab.txt", "vocab.json", "merges.txt", "tokenize
 """Ends of the names of files that are read from the folder of a checkpoint."""
 
 _CONFIGURATIONS = (".json", ".txt", ".model")
-_WEIGHT_FILE = re.compile(
-    r"(?P<stem>diffusion_pytorch_model|pytorch_model|model)"
-    r"(?P<variant>\.\w+)?(-\d+-of-\d+)?(?P<late_variant>\.\w+)?(?P<suffix>\.safetensors|\.bin)"
-)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def locate(source: str) -> Located:
 
 
 def weights_of_folders(files: Sequence[str], folders: Sequence[str]) -> list[str]:
-    """Return the weights of each folder in one variant: as safetensors where they exist so.
+    """Return the weights of each folder in its preferred variant.
 
     Args:
         files: all paths of a repository.
@@ -116,15 +116,10 @@ def only_checkpoint(repository: str, files: Sequence[str]) -> str:
 
 def _one_variant(files: Sequence[str], folder: str) -> list[str]:
     """Return the weights in a folder that belong to its preferred variant."""
-    variants: dict[tuple[int, bool, str], list[str]] = {}
-    for path in files:
-        parent, _, name = path.rpartition("/")
-        match = _WEIGHT_FILE.fullmatch(name)
-        variant = match and (match["variant"] or match["late_variant"] or "")
-        if parent == folder and match and variant in VARIANTS:
-            key = VARIANTS.index(variant), match["suffix"] == ".bin", match["stem"]
-            variants.setdefault(key, []).append(path)
-    return variants[min(variants)] if variants else []
+    start = f"{folder}/" if folder else ""
+    names = [path.removeprefix(start) for path in files if path.startswith(start)]
+    stems = TEXT_STEMS if folder in TEXT_ENCODER else (STEM,) if folder else (STEM, *TEXT_STEMS)
+    return [start + name for name in find_weight_files(names, *stems)]
 
 
 def _named_folders(folder: Path) -> list[str]:

@@ -1,12 +1,12 @@
 """A component of diffusers on disk: a config.json and its weights."""
 
 from collections.abc import Collection, Mapping
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from latelier.checkpoints.importers.diffusers.weight_names import STEM, SUFFIXES, find_weights
 from latelier.checkpoints.io.json_files import read_json_object
 from latelier.checkpoints.io.weights import write_weights
 from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
@@ -16,12 +16,8 @@ from latelier.io.atomic import write_json
 CONFIG = "config.json"
 SCHEDULER = "scheduler_config.json"
 INDEX = "model_index.json"
-STEM = "diffusion_pytorch_model"
-VARIANTS = ("", ".fp32", ".fp16", ".bf16", ".non_ema", ".ema")
-"""Variants of weights in the names of their files, the preferred first."""
 
 _MAX_JSON_BYTES = 16 * 2**20
-_SUFFIXES = (".safetensors", ".bin")
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -52,7 +48,7 @@ def read_class_config(folder: Path, known: Collection[str]) -> dict[str, Any]:
 
 
 def read_component_weights(source: ImportSource, folder: Path, *stems: str) -> dict[str, Tensor]:
-    """Return the weights of a component: safetensors before a pickle, in one file or in shards.
+    """Return the weights of a component: the preferred variant, in one file or in shards.
 
     Args:
         source: opens the files.
@@ -62,15 +58,14 @@ def read_component_weights(source: ImportSource, folder: Path, *stems: str) -> d
     Raises:
         ModelFileError: there are no weights; or see `ImportSource.tensors_of`.
     """
-    for stem, suffix, variant in product(stems or (STEM,), _SUFFIXES, VARIANTS):
-        path = folder / f"{stem}{variant}{suffix}"
-        if path.is_file():
-            return dict(source.tensors_of(path))
-        index = folder / f"{stem}{suffix}.index{variant}.json"
-        if index.is_file():
-            return _read_shards(source, index)
-    names = " or ".join(stems or (STEM,))
-    raise ModelFileError(f"{folder}: holds no weights called {names} ({', '.join(_SUFFIXES)})")
+    stems = stems or (STEM,)
+    files = {path.name for path in folder.iterdir() if path.is_file()} if folder.is_dir() else ()
+    name = find_weights(files, *stems)
+    if name is None:
+        expected = f"{' or '.join(stems)} ({', '.join(SUFFIXES)})"
+        raise ModelFileError(f"{folder}: holds no weights called {expected}")
+    path = folder / name
+    return _read_shards(source, path) if path.suffix == ".json" else dict(source.tensors_of(path))
 
 
 def write_component(

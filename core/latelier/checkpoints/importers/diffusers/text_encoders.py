@@ -22,15 +22,13 @@ from latelier.checkpoints.importers.diffusers.tokenizer_files import (
     padding_token,
     tokenizer_file,
 )
+from latelier.checkpoints.importers.diffusers.weight_names import TEXT_STEMS
 from latelier.checkpoints.importers.parameters import pick_params
 from latelier.contracts.errors import ModelFileError
 from latelier.contracts.importing import ImportedPart, ImportSource
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 _CLIP_LAYERS = "text_model.encoder.layers."
-
-_STEMS = ("model", "pytorch_model", "diffusion_pytorch_model")
-"""Names of the file of weights, as transformers and diffusers write it."""
 
 _BERT = ("d_model", "encoder_layers", "vocab_size", "max_position_embeddings")
 _BERT_FIXED: Mapping[str, tuple[Any, ...]] = {
@@ -63,7 +61,7 @@ def ldm_bert_part(source: ImportSource, folder: Path, tokenizer: Path) -> Import
         "vocab_size": given["vocab_size"],
         "max_seq_len": given["max_position_embeddings"],
     }
-    tensors = ldm_bert_from_diffusers(read_component_weights(source, folder, *_STEMS))
+    tensors = ldm_bert_from_diffusers(read_component_weights(source, folder, *TEXT_STEMS))
     vocabulary = tokenizer_file(tokenizer, "vocab.txt")
     return ImportedPart("latelier/bert_text", fields, tensors, {"vocab.txt": vocabulary})
 
@@ -90,7 +88,7 @@ def clip_part(source: ImportSource, folder: Path, tokenizer: Path) -> ImportedPa
         ModelFileError: the folder holds another text encoder, or a file is missing or damaged.
     """
     config = check_clip(folder)
-    tensors = clip_from_compvis(read_component_weights(source, folder, *_STEMS))
+    tensors = clip_from_compvis(read_component_weights(source, folder, *TEXT_STEMS))
     known = ("hidden_act", "num_attention_heads", "layer_norm_eps", "num_hidden_layers")
     fields = {key: config[key] for key in known if key in config}
     if "num_hidden_layers" in fields:
