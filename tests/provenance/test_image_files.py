@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.images.reading import open_picture
 from latelier.provenance.image_files import encode_image, read_provenance, write_image
 
 PROVENANCE = {"prompt": "ein Kätzchen 猫", "seed": 5}
@@ -65,3 +66,38 @@ def test_a_jpeg_stores_large_pictures_as_their_hash(tmp_path):
 def test_a_provenance_too_long_for_a_jpeg_is_refused():
     with pytest.raises(InvalidInputError, match="a JPEG holds 65533; save a PNG"):
         encode_image(PICTURE, {"prompt": "x" * 70_000}, "jpeg")
+
+
+ERRORS = [
+    RuntimeError("damaged"),
+    NotImplementedError("damaged"),
+    IndexError("damaged"),
+    KeyError("damaged"),
+    Image.DecompressionBombError("damaged"),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+def test_a_damaged_picture_is_no_picture(tmp_path, monkeypatch, error):
+    def fail(*_arguments, **_options):
+        raise error
+
+    path = tmp_path / "a.dds"
+    path.touch()
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(InvalidInputError, match=r"no picture can be read: .*damaged"):
+        read_provenance(path)
+    with pytest.raises(ValueError, match=r"no image can be read from .*damaged"):
+        open_picture(str(path))
+
+
+def test_a_damaged_dds_is_no_picture(tmp_path):
+    path = tmp_path / "a.dds"
+    PICTURE.save(path)
+    data = bytearray(path.read_bytes())
+    data[80:84] = (0).to_bytes(4, "little")  # flags of the pixel format: Pillow implements none
+    path.write_bytes(data)
+    with pytest.raises(InvalidInputError, match="no picture can be read: "):
+        read_provenance(path)
+    with pytest.raises(ValueError, match="no image can be read from "):
+        open_picture(str(path))

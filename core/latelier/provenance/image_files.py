@@ -91,7 +91,9 @@ def read_provenance(path: Path) -> tuple[Image.Image, dict[str, Any]]:
         image.load()
     except FileNotFoundError:
         raise InvalidInputError(f"{path}: not found") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders of damaged files raise errors of every class
         reason = explain_unreadable(error)
         raise InvalidInputError(f"{path}: no picture can be read: {reason}") from None
     try:

@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -74,7 +73,9 @@ def open_picture(text: str, *, trusted: bool = True) -> "Image":
             if not trusted:
                 _check_size(image)
             image.load()
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders of damaged files raise errors of every class
         reason = explain_unreadable(error)
         raise ValueError(f"no image can be read from {text[:80]!r}: {reason}") from None
     return turn_upright(image)
@@ -86,7 +87,7 @@ def explain_unreadable(error: Exception) -> str:
 
     if isinstance(error, PIL.UnidentifiedImageError):
         return "its content is not a known image format"
-    return getattr(error, "strerror", None) or str(error)
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def turn_upright(image: "Image") -> "Image":
@@ -97,7 +98,9 @@ def turn_upright(image: "Image") -> "Image":
         if image.getexif().get(_ORIENTATION, 1) == 1:
             return image
         return ImageOps.exif_transpose(image)
-    except (OSError, ValueError, SyntaxError, struct.error):
+    except MemoryError:
+        raise
+    except Exception:
         return image  # damaged EXIF data have no orientation
 
 
