@@ -1,6 +1,7 @@
 """Loading: a plugin that fails does so alone, and its report says how to fix it."""
 
 import logging
+import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -250,6 +251,33 @@ def test_a_changed_interrupt_handler_is_restored(site, caplog):
     assert site.atelier().samplers.names() == ["a"]
     assert signal.getsignal(signal.SIGINT) == before
     assert caplog.text.count("plugin 'latelier-stubborn:main' changed the handler") == 2
+
+
+@pytest.mark.parametrize("then", ["", "\n1 / 0"])
+def test_a_changed_umask_is_restored(site, caplog, then):
+    change = "import os; os.umask(0)"
+    site.publish("latelier-open", f"{change}{then}\n" + registering(change, SAMPLER.format("a")))
+    before = os.umask(0o027)
+    try:
+        site.atelier()
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(before)
+    assert caplog.text.count("plugin 'latelier-open:main' changed the umask") == 1 + (not then)
+
+
+@pytest.mark.parametrize("then", ["", "\n1 / 0"])
+def test_removed_environment_variables_are_restored(site, monkeypatch, caplog, then):
+    monkeypatch.setenv("LATELIER_TEST_KEPT", "kept")
+    monkeypatch.setenv("LATELIER_TEST_ADDED", "")
+    change = "import os; os.environ.clear(); os.environ['LATELIER_TEST_ADDED'] = 'added'"
+    site.publish("latelier-clears", f"{change}{then}\n" + registering(change, SAMPLER.format("a")))
+    before = set(os.environ)
+    site.atelier()
+    assert set(os.environ) == before
+    assert os.environ["LATELIER_TEST_KEPT"] == "kept"
+    assert os.environ["LATELIER_TEST_ADDED"] == "added"
+    assert "plugin 'latelier-clears:main' removed environment variables" in caplog.text
 
 
 def test_errors_chain_their_cause(site):
