@@ -126,7 +126,7 @@ def test_an_interrupted_run_saves_and_says_how_to_continue(tmp_path, straight, m
         patch.setattr(stage, "make_dataset", interrupting_dataset)
         result = train_first_stage(config)
     assert (result.finished, result.step) == (False, 3)
-    assert "--resume" in capfd.readouterr().err
+    assert "The same command continues." in capfd.readouterr().err
     assert last_checkpoint(config).step == 3
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert train_first_stage(config, resume="auto").finished
