@@ -420,6 +420,22 @@ def test_incomplete_folders_are_refused(tmp_path, built_ins):
         import_model(folder, tmp_path / "ours", atelier=built_ins)
 
 
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ({}, "has no tokenizer"),
+        ({"tokenizer": ["t", "B"]}, "tokenizer: folder not found"),
+    ],
+)
+def test_a_missing_tokenizer_is_refused_before_the_weights_are_read(tmp_path, parts, why):
+    folder = pipeline_folder(tmp_path / "theirs")
+    index = json.loads((folder / "model_index.json").read_text())
+    index |= {"bert": ["x", "LDMBertModel"], **parts}
+    (folder / "model_index.json").write_text(json.dumps(index))
+    with pytest.raises(ModelFileError, match=why):
+        Diffusers().check(open_source(folder, None, {}))
+
+
 def test_the_text_encoder_of_the_paper_is_imported(tmp_path, built_ins):
     from diffusers.pipelines.latent_diffusion.pipeline_latent_diffusion import (
         LDMBertConfig,

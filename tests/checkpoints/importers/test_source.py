@@ -220,11 +220,35 @@ INDEX = """{"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNe
 def test_only_weights_that_the_pipeline_names_are_fetched(hub):
     fetched = hub(dict.fromkeys(FILES, "") | {"model_index.json": INDEX})
     locate("owner/model").fetch_weights()
-    assert not [name for name in fetched[0][2] if not name.endswith((".json", ".txt", ".model"))]
-    assert fetched[1][2] == [
+    assert fetched[0][2] == ["model_index.json"]
+    assert fetched[1][2] == ["unet/config.json", "vae/config.json"]
+    assert fetched[2][2] == [
         "unet/diffusion_pytorch_model.safetensors",
         "vae/diffusion_pytorch_model.bin",
     ]
+
+
+def test_only_configurations_that_are_read_are_fetched(hub):
+    read = ["unet/config.json", "vae/config.json"]
+    read += ["scheduler/scheduler_config.json", "tokenizer/vocab.json"]
+    other = ["checkpoint-500/unet/config.json", "safety_checker/config.json", "samples/a.txt"]
+    fetched = hub(dict.fromkeys([*FILES, *read, *other], "") | {"model_index.json": INDEX})
+    locate("owner/model")
+    assert [files for _, _, files in fetched] == [["model_index.json"], sorted(read)]
+
+
+def test_the_siblings_of_a_checkpoint_are_fetched_from_its_folder(hub):
+    fetched = hub(dict.fromkeys(["a.yaml", "x/m.ckpt", "x/m.yaml", "y/m.yaml", "y/vocab.txt"], ""))
+    locate("owner/model/x/m.ckpt")
+    assert [files for _, _, files in fetched] == [["a.yaml", "x/m.yaml"]]
+
+
+def test_a_component_without_weights_is_refused_before_others_are_fetched(hub):
+    files = [name for name in FILES if not name.startswith("vae/")]
+    fetched = hub(dict.fromkeys([*files, "vae/config.json"], "") | {"model_index.json": INDEX})
+    with pytest.raises(ModelFileError, match="'owner/model' has no weights in the folder 'vae'"):
+        locate("owner/model")
+    assert [files for _, _, files in fetched] == [["model_index.json"]]
 
 
 def test_a_model_that_cannot_be_imported_is_refused_before_its_weights_are_fetched(
@@ -241,4 +265,4 @@ def test_a_model_that_cannot_be_imported_is_refused_before_its_weights_are_fetch
     )
     with pytest.raises(InvalidConfigError, match="addition_embed_type"):
         import_model("owner/model", tmp_path / "out", atelier=built_ins)
-    assert len(fetched) == 1
+    assert not any("safetensors" in name for _, _, names in fetched for name in names)

@@ -10,9 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, read_config
-from latelier.checkpoints.importers.diffusers.index import TEXT_ENCODER, folders_with_weights
+from latelier.checkpoints.importers.diffusers.index import (
+    TEXT_ENCODER,
+    WITHOUT_WEIGHTS,
+    folders_with_weights,
+)
 from latelier.checkpoints.importers.diffusers.weight_names import (
     STEM,
+    SUFFIXES,
     TEXT_STEMS,
     find_weight_files,
 )
@@ -81,14 +86,11 @@ def locate(source: str) -> Located:
         raise ModelFileError(
             f"'{name.repository}' has no file '{name.file}'. {suggestion(name.file, files)}"
         )
-    is_folder = name.file is None and bool({INDEX, CONFIG} & set(files))
-    ends = _CONFIGURATIONS if is_folder else _SIBLINGS
-    folder = fetch(name.repository, name.revision, [f for f in files if f.endswith(ends)])
-    if is_folder:
-        missing = weights_of_folders(files, _named_folders(folder))
-    else:
-        missing = [name.file or only_checkpoint(name.repository, files)]
-    return _as_located(folder, name, is_folder, missing)
+    if name.file is None and {INDEX, CONFIG} & set(files):
+        return _locate_folder(name, files)
+    file = name.file or only_checkpoint(name.repository, files)
+    siblings = _in_folders(files, ["", _parent(file)], _SIBLINGS)
+    return _as_located(fetch(name.repository, name.revision, siblings), name, missing=[file])
 
 
 def weights_of_folders(files: Sequence[str], folders: Sequence[str]) -> list[str]:
@@ -122,10 +124,36 @@ def _one_variant(files: Sequence[str], folder: str) -> list[str]:
     return [start + name for name in find_weight_files(names, *stems)]
 
 
-def _named_folders(folder: Path) -> list[str]:
-    if (folder / INDEX).is_file():
-        return folders_with_weights(read_config(folder / INDEX))
-    return [""]
+def _locate_folder(name: HubName, files: Sequence[str]) -> Located:
+    """Return a repository in the format of diffusers, with the configurations that are read.
+
+    Raises:
+        ModelFileError: a component has no weights, or the hub cannot be reached.
+    """
+    root = _in_folders(files, [""], _CONFIGURATIONS)
+    folder = fetch(name.repository, name.revision, root)
+    folders = [""]
+    if INDEX in files:
+        folders = folders_with_weights(read_config(folder / INDEX))
+    for each in folders:
+        if not weights_of_folders(files, [each]):
+            where = f" in the folder '{each}'" if each else ""
+            raise ModelFileError(
+                f"'{name.repository}' has no weights{where}: expected {' or '.join(SUFFIXES)}"
+            )
+    if INDEX in files:
+        configurations = _in_folders(files, [*folders, *WITHOUT_WEIGHTS], _CONFIGURATIONS)
+        fetch(name.repository, folder.name, configurations)
+    return _as_located(folder, name, True, weights_of_folders(files, folders))
+
+
+def _in_folders(files: Sequence[str], folders: Sequence[str], ends: tuple[str, ...]) -> list[str]:
+    """Return the files with these ends that are directly in one of the folders; "" is the root."""
+    return [path for path in files if path.endswith(ends) and _parent(path) in folders]
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _as_located(

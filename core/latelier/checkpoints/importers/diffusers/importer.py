@@ -217,6 +217,8 @@ def _check_text_encoder(
             f"the denoiser attends to a condition of width {width}, and the {index.name} has no "
             f"{' or '.join(TEXT_ENCODER)} that gives it"
         )
+    if any(index.has(part) for part in TEXT_ENCODER):
+        _folder(source, index, "tokenizer")
     if index.has("text_encoder"):
         check_clip(_folder(source, index, "text_encoder"))
 

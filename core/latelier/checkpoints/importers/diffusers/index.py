@@ -12,7 +12,10 @@ TEXT_ENCODER = ("text_encoder", "bert")
 WEIGHTS = (*DENOISER, *FIRST_STAGE, *TEXT_ENCODER)
 """Parts whose weights are read."""
 
-_READ = (*WEIGHTS, "scheduler", "tokenizer")
+WITHOUT_WEIGHTS = ("scheduler", "tokenizer")
+"""Parts that are configurations and vocabularies alone."""
+
+_READ = (*WEIGHTS, *WITHOUT_WEIGHTS)
 
 _IGNORED = {
     "safety_checker": "it judges finished pictures",
