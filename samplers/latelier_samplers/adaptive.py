@@ -29,7 +29,8 @@ def adaptive(
     tolerance: Annotated[
         float,
         Field(
-            gt=0,
+            ge=1e-6,
+            le=1e4,
             description="error of a step, as a share of the root mean square of x where it ends",
         ),
     ] = 0.005,

@@ -23,7 +23,8 @@ def edm_stochastic(
     *,
     noise: Noise,
     s_churn: Annotated[
-        float, Field(ge=0, description="amount of noise added in all steps together; 0: none")
+        float,
+        Field(ge=0, le=1e6, description="amount of noise added in all steps together; 0: none"),
     ] = 40.0,
     s_tmin: Annotated[
         float, Field(ge=0, description="least sigma / alpha at which noise is added")
@@ -33,7 +34,11 @@ def edm_stochastic(
     ] = 50.0,
     s_noise: Annotated[
         float,
-        Field(gt=0, description="standard deviation of the noise; a little above 1 keeps detail"),
+        Field(
+            gt=0,
+            le=100,
+            description="standard deviation of the noise; a little above 1 keeps detail",
+        ),
     ] = 1.0,
 ) -> Iterator[Step]:
     """Yield the steps of Algorithm 2: up to sigma_hat by fresh noise, then down as in `heun`.

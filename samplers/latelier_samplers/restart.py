@@ -25,10 +25,10 @@ class Interval(NamedTuple):
         high: sigma / alpha up to which noise is added.
     """
 
-    steps: Annotated[int, Field(ge=1)]
-    times: Annotated[int, Field(ge=1)]
+    steps: Annotated[int, Field(ge=1, le=1000)]
+    times: Annotated[int, Field(ge=1, le=1000)]
     low: Annotated[float, Field(gt=0)]
-    high: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    high: Annotated[float, Field(gt=0, le=1e6)]
 
 
 def _check_order(interval: Interval) -> Interval:

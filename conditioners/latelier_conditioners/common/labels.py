@@ -66,13 +66,17 @@ class ClassNames:
             if number is not None:
                 return number
             if not label.strip().isdecimal():
-                raise InvalidInputError(f"there is no class '{label}'. {self._hint(label)}")
+                raise InvalidInputError(f"there is no class '{label:.80}'. {self._hint(label)}")
             if len(label) > _MAX_DIGITS:
                 raise InvalidInputError(
                     f"there is no class of {len(label)} digits; "
                     f"the classes are 0 to {self._num_classes - 1}"
                 )
             label = int(label)
+        if abs(label) >= 10**_MAX_DIGITS:
+            raise InvalidInputError(
+                f"there is no class of so many digits; the classes are 0 to {self._num_classes - 1}"
+            )
         if not 0 <= label < self._num_classes:
             raise InvalidInputError(
                 f"there is no class {label}; the classes are 0 to {self._num_classes - 1}"
@@ -83,7 +87,7 @@ class ClassNames:
         if not self._numbers:
             last = self._num_classes - 1
             return f"The classes of this model have no names; give a number from 0 to {last}."
-        close = get_close_matches(label.strip().casefold(), self._numbers, n=3, cutoff=0.5)
+        close = get_close_matches(label.strip().casefold()[:80], self._numbers, n=3, cutoff=0.5)
         if close:
             return f"Did you mean {' or '.join(map(repr, close))}?"
         return f"Some of the classes: {', '.join(self._names[:10])}."

@@ -118,9 +118,17 @@ def _describe(model: type[BaseModel], fault: Any) -> str:
         return f"there is no field '{field}'{hint}"
     if fault["type"] == "missing":
         return f"the field '{field}' is required"
-    given = " ".join(repr(fault["input"]).split())  # an array has several lines
+    given = " ".join(_show(fault["input"]).split())  # an array has several lines
     repeated = isinstance(fault["input"], str) and given in message
     return f"'{field}': {message}" + ("" if repeated else f" (given: {given:.80})")
+
+
+def _show(value: Any) -> str:
+    """Return the representation of a value, also of one that Python does not represent."""
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or deep lists
+        return f"{type(value).__name__} that cannot be shown"
 
 
 def _model_at(model: type[BaseModel], path: Sequence[Any]) -> type[BaseModel] | None:

@@ -219,6 +219,10 @@ class Request(Frozen):
     )
 
 
+_MAX_DEPTH = 32
+"""How deep lists and mappings of a request are nested at most."""
+
+
 KEYWORDS = frozenset(Request.model_fields) - {"inputs"}
 """The keywords of `Pipeline.generate` that are not public inputs."""
 
@@ -307,6 +311,8 @@ def read_request(
         UnknownNameError: the pipeline does not have a keyword.
         InvalidInputError: a value is invalid; the error names it and says what is valid.
     """
+    for name, value in (*inputs.items(), *options.items()):
+        _check_depth(name, value)
     given = {key: value for key, value in options.items() if value is not None}
     given["inputs"] = {name: value for name, value in inputs.items() if value is not None}
     given.setdefault("seed", secrets.randbelow(2**31))
@@ -324,6 +330,25 @@ def read_request(
     fallbacks = Defaults.model_fields.keys() - {"size"}
     values = {name: getattr(defaults, name) for name in fallbacks} | given
     return validate(Request, values, "request", InvalidInputError, trusted=trusted)
+
+
+def _check_depth(field: str, value: Any) -> None:
+    """Refuse lists and mappings that are nested too deep to be read one within the other.
+
+    Raises:
+        InvalidInputError: names the field.
+    """
+    waiting = [(value, 0)]
+    while waiting:
+        part, depth = waiting.pop()
+        if depth > _MAX_DEPTH:
+            raise InvalidInputError.of_field(
+                field, f"lists and mappings are nested more than {_MAX_DEPTH} deep"
+            )
+        if isinstance(part, Mapping):
+            part = list(part.values())
+        if isinstance(part, list | tuple):
+            waiting += [(each, depth + 1) for each in part]
 
 
 def _drop_empty(negative: Mapping[str, Any]) -> dict[str, Any]:

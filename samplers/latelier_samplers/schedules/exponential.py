@@ -16,7 +16,9 @@ def exponential(
     *,
     rho: Annotated[
         float,
-        Field(gt=0, description="above 1 more of the steps lie at low sigma, below 1 at high"),
+        Field(
+            gt=0, le=1000, description="above 1 more of the steps lie at low sigma, below 1 at high"
+        ),
     ] = 1.0,
     sigma_min: SigmaMin = None,
     sigma_max: SigmaMax = None,

@@ -15,7 +15,7 @@ def fixed(
     /,
     *,
     sigmas: Annotated[
-        tuple[float, ...],
+        tuple[Annotated[float, Field(ge=0, le=1e6)], ...],
         Field(min_length=2, description="one more than there are steps, decreasing, the last 0"),
     ],
 ) -> SigmaGrid:

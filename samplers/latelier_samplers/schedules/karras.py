@@ -15,7 +15,7 @@ def karras(
     /,
     *,
     rho: Annotated[
-        float, Field(ge=1, description="higher values put more steps at low sigma")
+        float, Field(ge=1, le=1000, description="higher values put more steps at low sigma")
     ] = 7.0,
     sigma_min: SigmaMin = None,
     sigma_max: SigmaMax = None,

@@ -23,7 +23,7 @@ SigmaMin = Annotated[
     ),
 ]
 SigmaMax = Annotated[
-    float | None, Field(gt=0, description="the first sigma. Default: the process's")
+    float | None, Field(gt=0, le=1e6, description="the first sigma. Default: the process's")
 ]
 
 

@@ -31,11 +31,15 @@ def apg(
     scale: Scale = 10.0,
     eta: Annotated[
         float,
-        Field(ge=0, description="factor of the part along x0, which oversaturates; 1: all of it"),
+        Field(
+            ge=0,
+            le=1e4,
+            description="factor of the part along x0, which oversaturates; 1: all of it",
+        ),
     ] = 0.0,
     norm_threshold: Annotated[
         float | None,
-        Field(gt=0, description="greatest norm of the difference of an image; None: any"),
+        Field(gt=0, le=1e6, description="greatest norm of the difference of an image; None: any"),
     ] = 15.0,
     momentum: Annotated[
         float,

@@ -19,7 +19,8 @@ from latelier.diffusion.guidance.options import (
 from latelier.diffusion.guidance.unconditional import make_unconditional
 
 Scale = Annotated[
-    float, Field(ge=0, description="strength of guidance; 1 disables it and halves the cost")
+    float,
+    Field(ge=0, le=1e4, description="strength of guidance; 1 disables it and halves the cost"),
 ]
 
 

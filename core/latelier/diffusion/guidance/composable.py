@@ -28,7 +28,7 @@ def composable(
     /,
     *,
     also: Annotated[
-        dict[str, float],
+        dict[str, Annotated[float, Field(ge=-1e4, le=1e4)]],
         Field(
             description="further values of the first public input -> weight, above 0 for AND, "
             'below 0 for NOT: {"a dog": 4, "fog": -2}'

@@ -46,7 +46,7 @@ def image_guided(
         Field(description="a picture, smaller than the result, for the result to resemble"),
     ],
     strength: Annotated[
-        float, Field(gt=0, description="of the squared distance to it; the paper's is 1")
+        float, Field(gt=0, le=1e6, description="of the squared distance to it; the paper's is 1")
     ] = 1.0,
     scale: Scale = 1.0,
 ) -> Denoise:

@@ -30,7 +30,7 @@ def pag(
     /,
     *,
     pag_scale: Annotated[
-        float, Field(ge=0, description="weight of x0 - x0_perturbed; 0: none")
+        float, Field(ge=0, le=1e4, description="weight of x0 - x0_perturbed; 0: none")
     ] = 3.0,
     scale: Scale = 5.0,
     layers: Annotated[

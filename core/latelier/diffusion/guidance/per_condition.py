@@ -29,7 +29,7 @@ def per_condition(
     /,
     *,
     scales: Annotated[
-        dict[str, Annotated[float, Field(ge=0)]],
+        dict[str, Annotated[float, Field(ge=0, le=1e4)]],
         Field(min_length=1, description='conditioner -> scale: {"text": 5, "layout": 2}'),
     ],
     form: Annotated[
