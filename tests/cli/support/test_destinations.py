@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from latelier.cli.support.destinations import plan_destinations
+from latelier.cli.support.destinations import check_sheet, plan_destinations
 from latelier.contracts.errors import InvalidInputError
 
 
@@ -21,6 +21,9 @@ def an_empty_folder(tmp_path, monkeypatch):
         ("out", "a cat", [7], ["out/a-cat-7.png"]),
         ("out.png", "a cat", [7], ["out.png"]),
         ("deep/er/out.PNG", "a cat", [7], ["deep/er/out.PNG"]),
+        ("", "a cat", [7], ["a-cat-7.png"]),
+        ("out.v1/", "a cat", [7], ["out.v1/a-cat-7.png"]),
+        ("out.png/", "a cat", [7], ["out.png/a-cat-7.png"]),
         ("out", "", [7], ["out/latelier-7.png"]),
         ("out", "../../etc/passwd", [7], ["out/etc-passwd-7.png"]),
         ("out", "Ein Äpfelchen, 林檎!", [7], ["out/ein-äpfelchen-林檎-7.png"]),
@@ -28,7 +31,7 @@ def an_empty_folder(tmp_path, monkeypatch):
     ],
 )
 def test_output_paths_are_planned(output, words, seeds, paths):
-    chosen = plan_destinations(Path(output) if output else None, words, seeds, force=False)
+    chosen = plan_destinations(output, words, seeds, force=False)
     assert chosen == [Path(path) for path in paths]
 
 
@@ -50,3 +53,21 @@ def test_a_folder_is_never_replaced():
     Path("latelier-1.png").mkdir()
     with pytest.raises(InvalidInputError, match="is a folder"):
         plan_destinations(None, "a", [1], force=True)
+
+
+@pytest.mark.parametrize("force", [True, False])
+@pytest.mark.parametrize("sheet", ["a.png", "./a.png", "gone/../a.png"])
+def test_a_sheet_in_the_file_of_a_picture_is_refused(sheet, force):
+    with pytest.raises(InvalidInputError, match=r"--sheet: .* is the file of a picture"):
+        check_sheet(Path(sheet), [Path("b.png"), Path("a.png")], force=force)
+    check_sheet(Path(sheet), [Path("b.png")], force=force)
+    check_sheet(None, [Path("a.png")], force=force)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that takes no files")
+def test_a_folder_that_takes_no_files_is_found_before_the_run():
+    with pytest.raises(InvalidInputError, match=r"^/proc/a\.png: cannot be written: "):
+        check_sheet(Path("/proc/a.png"), [], force=False)
+    with pytest.raises(InvalidInputError, match=r"^/proc/a\.png: cannot be written: "):
+        plan_destinations("/proc/a.png", "a cat", [7], force=True)
+    assert not list(Path().iterdir())

@@ -1,6 +1,5 @@
 """`latelier data`: look at the built-in data sets."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,8 +19,8 @@ def data() -> None:
 @app.command()
 def preview(
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The PNG to write.")
-    ] = Path("emoji-scenes.png"),
+        str, typer.Option("--output", "-o", metavar="FILE", help="The PNG to write.")
+    ] = "emoji-scenes.png",
     vocabulary: Annotated[str, typer.Option(metavar="NAME", help="basic or all.")] = "basic",
     count: Annotated[
         int, typer.Option("-n", min=1, max=1024, metavar="COUNT", help="Number of scenes.")

@@ -36,7 +36,7 @@ def generate(
         str | None, typer.Argument(metavar="PROMPT", help="Description of the pictures.")
     ] = None,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--output",
             "-o",
@@ -92,7 +92,7 @@ def generate(
     seeds = range(request["seed"], request["seed"] + request["n"])
     filename_text = prompt or " ".join(condition or ())
     paths = plan_destinations(output, filename_text, seeds, force=force)
-    check_sheet(sheet, force=force)
+    check_sheet(sheet, paths, force=force)
     atelier = load_atelier()
     adapters = read_adapters(adapter or (), atelier)
     source, inputs = read_model_inputs(model, prompt, condition or (), atelier, adapters)

@@ -21,7 +21,7 @@ def replay(
         Path, typer.Argument(metavar="PICTURE", help="A PNG or JPEG written by latelier.")
     ],
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--output", "-o", metavar="FILE", help="Where to write the new picture."),
     ] = None,
     model: Annotated[

@@ -1,8 +1,10 @@
 """Destinations of results. An existing file is replaced only on request."""
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,7 +27,7 @@ _MAX_SLUG = 40
 
 
 def plan_destinations(
-    output: Path | None, filename_text: str, seeds: Sequence[int], *, force: bool
+    output: str | Path | None, filename_text: str, seeds: Sequence[int], *, force: bool
 ) -> list[Path]:
     """Return the path of each picture.
 
@@ -33,7 +35,8 @@ def plan_destinations(
     are named by the prompt and their seeds.
 
     Args:
-        output: a .png or .jpg file, or a folder; None for the current folder.
+        output: a .png or .jpg file, or a folder, which may end in a slash; None for the current
+            folder.
         filename_text: what names several pictures: their prompt.
         seeds: one per picture.
         force: whether existing files may be replaced.
@@ -42,7 +45,9 @@ def plan_destinations(
         InvalidInputError: one file for several pictures, a file of another type, or a file
             that already exists.
     """
-    paths = _name_files(output, filename_text, seeds)
+    is_folder = str(output).endswith(("/", os.sep))  # a Path has lost its last slash
+    output = None if output is None else Path(output)
+    paths = _name_files(output, filename_text, seeds, is_folder)
     for path in paths:
         check_destination(path, force=force)
     return paths
@@ -52,7 +57,8 @@ def check_destination(path: Path, *, force: bool) -> None:
     """Check that a file can be created at a path.
 
     Raises:
-        InvalidInputError: the path is a folder, already exists, or its parent is not a folder.
+        InvalidInputError: the path is a folder, already exists, or its parent is not a folder or
+            takes no files.
     """
     if path.is_dir():
         raise InvalidInputError(f"{path}: is a folder")
@@ -64,18 +70,25 @@ def check_destination(path: Path, *, force: bool) -> None:
         raise InvalidInputError(f"{path}: the current folder no longer exists") from None
     if not nearest.is_dir():
         raise InvalidInputError(f"{path}: cannot be written: '{nearest}' is not a folder")
+    try:
+        TemporaryFile(dir=nearest).close()
+    except OSError as error:
+        raise unwritable(path, error) from None
 
 
-def check_sheet(path: Path | None, *, force: bool) -> None:
-    """Check the path of a contact sheet, if there is one.
+def check_sheet(path: Path | None, pictures: Sequence[Path], *, force: bool) -> None:
+    """Check the path of a contact sheet, if there is one, against those of the pictures.
 
     Raises:
-        InvalidInputError: the file is of another type, or cannot be created.
+        InvalidInputError: the file is of another type, cannot be created, or is one of the
+            pictures.
     """
     if path is None:
         return
     if path.suffix.lower() not in SUFFIXES:
         raise InvalidInputError(f"--sheet: expected a .png or .jpg file, got '{path}'")
+    if os.path.realpath(path) in map(os.path.realpath, pictures):
+        raise InvalidInputError(f"--sheet: '{path}' is the file of a picture; name another one")
     check_destination(path, force=force)
 
 
@@ -148,10 +161,12 @@ def _write_beside(write: Callable[[Path, bool], object], path: Path) -> Path:
             return spare
 
 
-def _name_files(output: Path | None, filename_text: str, seeds: Sequence[int]) -> list[Path]:
+def _name_files(
+    output: Path | None, filename_text: str, seeds: Sequence[int], is_folder: bool
+) -> list[Path]:
     if output is None and len(seeds) == 1:
         return [Path(f"latelier-{seeds[0]}.png")]
-    if output is None or output.is_dir() or not output.suffix:
+    if output is None or is_folder or output.is_dir() or not output.suffix:
         return [(output or Path()) / f"{_slug(filename_text)}-{seed}.png" for seed in seeds]
     if output.suffix.lower() not in SUFFIXES:
         raise InvalidInputError(
