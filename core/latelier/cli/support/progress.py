@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 @contextmanager
 def spinner(title: str) -> Iterator[Callable[[str], None]]:
     """Show a spinner while a command runs; yield a function that names the current stage."""
-    if not sys.stderr.isatty():
+    if not _has_terminal():
         yield lambda _: None
         return
     from rich.console import Console
@@ -26,7 +26,7 @@ def spinner(title: str) -> Iterator[Callable[[str], None]]:
 
 def consume_with_progress(previews: "Iterator[Preview]") -> "Iterator[Picture]":
     """Run `previews` behind a progress bar; yield each picture as soon as it is finished."""
-    if not sys.stderr.isatty():
+    if not _has_terminal():
         for preview in previews:
             yield from preview.pictures
         return
@@ -49,3 +49,8 @@ def consume_with_progress(previews: "Iterator[Preview]") -> "Iterator[Picture]":
                 progress.stop()  # the caller prints: a live bar would overwrite its lines
                 yield from preview.pictures
                 progress.start()
+
+
+def _has_terminal() -> bool:
+    """Return whether the standard error is a terminal. It is None if it is closed."""
+    return sys.stderr is not None and sys.stderr.isatty()
