@@ -103,3 +103,48 @@ def test_deep_lists_are_refused(tiny, field, depth):
         with pytest.raises(InvalidInputError, match="nested more than 32 deep") as caught:
             run()
         assert caught.value.field == field
+
+
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"inputs": {LONG: "a"}},
+        {"inputs": {"prompt": "a"}, LONG: 3},
+        {"inputs": {"prompt": "a"}, "negative": {LONG: "b"}},
+        {"inputs": {"prompt": {LONG: "a"}}},
+        {"inputs": {"prompt": "a"}, "sampler": LONG},
+        {"inputs": {"prompt": "a"}, "sampler": {"name": "ddim", LONG: 1}},
+        {"inputs": {"prompt": "a"}, "guidance": {"name": "per_condition", "scales": {LONG: 2}}},
+        {"inputs": {"prompt": "a"}, "noise": LONG},
+        {"inputs": {"prompt": "a"}, "init_image": LONG},
+        {"inputs": {"label": LONG}},
+    ],
+    ids=[
+        "input",
+        "option",
+        "negative",
+        "field",
+        "sampler",
+        "sampler option",
+        "scale",
+        "noise",
+        "init_image",
+        "label",
+    ],
+)
+def test_long_names_are_cut_in_errors(tiny, request_):
+    with pytest.raises(LatelierError) as caught:
+        list(tiny.stream_json({"steps": 1, **request_}))
+    assert len(str(caught.value)) < 800
+    assert "x" * 100 not in str(caught.value)
+
+
+def test_an_error_lists_the_first_ten_faults(tiny):
+    unknown = {f"option_{number:02}": 1 for number in range(30)}
+    with pytest.raises(InvalidInputError, match=r"and 20 more$") as caught:
+        tiny.stream_json({"inputs": {"prompt": "a"}, **unknown})
+    assert "option_09" in str(caught.value)
+    assert "option_10" not in str(caught.value)

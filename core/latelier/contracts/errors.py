@@ -64,11 +64,15 @@ class NotFiniteError(LatelierError, ArithmeticError):
     """NaN or infinity where a computation needs numbers."""
 
 
+_MAX_NAME = 80
+"""Most characters of a name that are compared: the comparison of long texts is slow."""
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return the end of an error about an unknown name: the nearest known name, then all."""
     names = sorted(known)
     if not names:
         return "There are none."
-    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    close = get_close_matches(name[:_MAX_NAME], names, n=1, cutoff=0.5)
     hint = f"Did you mean '{close[0]}'? " if close else ""
     return f"{hint}Known: {', '.join(names)}."

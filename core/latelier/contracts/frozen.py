@@ -8,10 +8,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
 
 from latelier.contracts.errors import InvalidConfigError, LatelierError, suggestion
+from latelier.contracts.messages import shorten
 
 M = TypeVar("M", bound=BaseModel)
 
 _TRUSTED = "trusted"
+
+_MAX_FAULTS = 10
+"""Most faults that an error lists."""
+
+_MAX_MESSAGE = 400
+"""Most characters of what is wrong with a field."""
 
 
 class Frozen(BaseModel):
@@ -40,8 +47,9 @@ def validate(
         trusted: False for values from a client: they name no files (see `is_trusted`).
 
     Raises:
-        LatelierError: of the class `error`. It names every field at fault, what is wrong with it
-            and, for an unknown field, the nearest that exists. Its `field` is the first of them.
+        LatelierError: of the class `error`. It names the fields at fault, at most ten of them,
+            what is wrong with them and, for an unknown field, the nearest that exists. Its `field`
+            is the first of them.
     """
     if isinstance(values, model):
         return values
@@ -49,7 +57,9 @@ def validate(
         return model.model_validate(values, context={_TRUSTED: trusted})
     except ValidationError as invalid:
         faults = _nearest_faults(model, invalid.errors())
-        text = "; ".join(_describe(model, fault) for fault in faults)
+        text = "; ".join(_describe(model, fault) for fault in faults[:_MAX_FAULTS])
+        if len(faults) > _MAX_FAULTS:
+            text += f"; and {len(faults) - _MAX_FAULTS} more"
         field = ".".join(map(str, faults[0]["loc"])) or None
         raise error(f"{what}: {text}", field=field) from None
 
@@ -108,10 +118,12 @@ def _is_type(part: str | int, types: Set[str]) -> bool:
 
 def _describe(model: type[BaseModel], fault: Any) -> str:
     message = fault["msg"].removeprefix("Value error, ")
+    if len(message) > _MAX_MESSAGE:
+        message = f"{message[:_MAX_MESSAGE]}..."
     if not fault["loc"] and isinstance(fault["input"], Mapping):
         return str(message)  # it is about several fields together
     *path, last = fault["loc"] or ("value",)
-    field = ".".join(map(str, (*path, last)))
+    field = ".".join(shorten(str(part)) for part in (*path, last))
     if fault["type"] == "extra_forbidden":
         owner = _model_at(model, path)
         hint = f". {suggestion(str(last), owner.model_fields)}" if owner else ""

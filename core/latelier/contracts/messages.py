@@ -4,6 +4,9 @@ _MAX_LENGTH = 500
 """Most characters of a message of another library that an error shows."""
 
 
+_MAX_NAME = 80
+"""Most characters of a name or key that an error shows."""
+
 _PLUGINS_IN_REPOSITORY = frozenset({"latelier-palette", "latelier-transformers"})
 """Plugins that are not on the package index before the first release."""
 
@@ -14,6 +17,11 @@ def pip_install(distribution: str, version: str | None = None, *, upgrade: bool 
     if distribution in _PLUGINS_IN_REPOSITORY:
         return f"{command} ./plugins/{distribution} in a checkout of latelier"
     return f"{command} '{distribution}>={version}'" if version else f"{command} {distribution}"
+
+
+def shorten(text: str) -> str:
+    """Return the beginning of a long text: a name or key that an error repeats."""
+    return text if len(text) <= _MAX_NAME else f"{text[:_MAX_NAME]}..."
 
 
 def format_error(error: BaseException) -> str:

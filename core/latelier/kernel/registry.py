@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from latelier.contracts.configs import ConditionerConfig, DenoiserConfig, FirstStageConfig
 from latelier.contracts.errors import AmbiguousNameError, PluginError, UnknownNameError, suggestion
 from latelier.contracts.frozen import validate
-from latelier.contracts.messages import pip_install
+from latelier.contracts.messages import pip_install, shorten
 from latelier.contracts.options import bind
 from latelier.kernel.spec import ComponentSpec, Kind, locate, resolve
 
@@ -88,7 +88,7 @@ class Registry(Generic[T]):
                 f"{what} '{name}' is claimed by several plugins: use {ids}, or choose one in "
                 f'the [aliases] of config.toml: "{self.kind}.{name}" = "{owners[0].id}"'
             )
-        raise UnknownNameError(f"there is no {what} '{name}'. {self._hint(name)}")
+        raise UnknownNameError(f"there is no {what} '{shorten(name)}'. {self._hint(name)}")
 
     def get(self, name: str) -> T:
         """Return the class or function of a name, imported now.

@@ -18,6 +18,7 @@ from latelier.contracts.errors import (
 from latelier.contracts.frozen import Frozen, validate
 from latelier.contracts.images.reading import MAX_SIDE
 from latelier.contracts.images.types import Image, Mask
+from latelier.contracts.messages import shorten
 from latelier.contracts.options import read_options
 from latelier.kernel.registry import Registry
 
@@ -325,7 +326,7 @@ def read_request(
         if name not in public:
             hint = suggestion(name, {*public, *KEYWORDS})
             raise UnknownNameError(
-                f"this pipeline has no input or option '{name}'. {hint}", field=name
+                f"this pipeline has no input or option '{shorten(name)}'. {hint}", field=name
             )
     fallbacks = Defaults.model_fields.keys() - {"size"}
     values = {name: getattr(defaults, name) for name in fallbacks} | given

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import InvalidInputError, suggestion
+from latelier.contracts.messages import shorten
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.options import (
@@ -99,6 +100,6 @@ def _check_names(scales: Mapping[str, float], known: Collection[str]) -> None:
     for name in scales:
         if name not in known:
             raise InvalidInputError(
-                f"guidance 'per_condition': there is no conditioner '{name}' with a null "
+                f"guidance 'per_condition': there is no conditioner '{shorten(name)}' with a null "
                 f"condition. {suggestion(name, known)}"
             )
