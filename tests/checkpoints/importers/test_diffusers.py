@@ -19,7 +19,11 @@ from latelier.checkpoints.importers.building import build_part
 from latelier.checkpoints.importers.diffusers.importer import Diffusers
 from latelier.checkpoints.importers.source import open_source
 from latelier.contracts.condition import Condition, Stream
-from latelier.contracts.errors import CompatibilityError, InvalidConfigError, ModelFileError
+from latelier.contracts.errors import (
+    CompatibilityError,
+    InvalidConfigError,
+    ModelFileError,
+)
 from latelier.conversion.exporting import export_model
 from latelier.conversion.importing import import_model
 
@@ -418,6 +422,23 @@ def test_incomplete_folders_are_refused(tmp_path, built_ins):
     )
     with pytest.raises(ModelFileError, match="outside the folder"):
         import_model(folder, tmp_path / "ours", atelier=built_ins)
+
+
+@pytest.mark.parametrize(
+    ("file", "field", "place"),
+    [
+        ("vae/config.json", "scaling_factor", "first_stage.scale_factor"),
+        ("scheduler/scheduler_config.json", "beta_end", "process.beta_end"),
+    ],
+)
+@pytest.mark.parametrize("text", ["Infinity", "-Infinity", "NaN", "1e999"])
+def test_numbers_that_are_not_finite_are_refused(tmp_path, built_ins, file, field, place, text):
+    folder = pipeline_folder(tmp_path / "theirs")
+    config = json.loads((folder / file).read_text()) | {field: "?"}
+    (folder / file).write_text(json.dumps(config).replace('"?"', text))
+    with pytest.raises(ModelFileError, match=rf"{place}: expected a finite number"):
+        import_model(folder, tmp_path / "ours", atelier=built_ins)
+    assert not (tmp_path / "ours").exists()
 
 
 @pytest.mark.parametrize(

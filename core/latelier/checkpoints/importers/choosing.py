@@ -1,5 +1,6 @@
 """Choosing the importer that reads a source, and running it."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -49,11 +50,19 @@ def run_importer(id_: str, importer: Importer, source: ImportSource) -> Imported
     """Return the model that an importer reads in a source.
 
     Raises:
-        ModelFileError: the weights do not fit their configuration, or that is malformed.
+        ModelFileError: the weights do not fit their configuration; or that is malformed, or has a
+            number that is not finite.
         InvalidConfigError: the configuration asks for something that is not supported.
     """
     with _report_malformed_config(id_, source):
-        return importer.read(source)
+        found = importer.read(source)
+    configs: dict[str, Any] = {place: part.config for place, part in found.parts.items()}
+    for field, number in _numbers(
+        {**configs, "process": found.process, "defaults": found.defaults}
+    ):
+        if not math.isfinite(number):
+            raise ModelFileError(f"{source.path}: {field}: expected a finite number, got {number}")
+    return found
 
 
 def check_config(id_: str, importer: Importer, source: ImportSource) -> None:
@@ -65,6 +74,18 @@ def check_config(id_: str, importer: Importer, source: ImportSource) -> None:
     if isinstance(importer, ConfigChecker):
         with _report_malformed_config(id_, source):
             importer.check(source)
+
+
+def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    """Yield each float in nested mappings and sequences, with its path."""
+    if isinstance(value, float):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _numbers(each, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for index, each in enumerate(value):
+            yield from _numbers(each, f"{path}.{index}")
 
 
 @contextmanager
