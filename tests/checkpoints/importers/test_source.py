@@ -200,7 +200,7 @@ def test_the_weights_of_a_checkpoint_are_fetched_last(tmp_path, hub, source, rev
 @pytest.mark.parametrize("file", ["*", "?.ckpt", "n.ckpt", "d/m.ckpt"])
 def test_a_file_that_the_repository_lacks_is_refused_before_any_download(hub, file):
     fetched = hub({"m.ckpt": "", "m.yaml": ""})
-    with pytest.raises(ModelFileError, match=r"'owner/model' has no file '.*Known: m\.ckpt"):
+    with pytest.raises(ModelFileError, match=r"'owner/model' has no file '.*Known: m\.ckpt\.$"):
         locate(f"owner/model/{file}")
     assert fetched == []
 

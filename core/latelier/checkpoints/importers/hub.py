@@ -83,8 +83,9 @@ def locate(source: str) -> Located:
             return _as_located(find_fetched(name), name)
         raise
     if name.file is not None and name.file not in files:
+        weights = [path for path in files if path.endswith(WEIGHTS)]
         raise ModelFileError(
-            f"'{name.repository}' has no file '{name.file}'. {suggestion(name.file, files)}"
+            f"'{name.repository}' has no file '{name.file}'. {suggestion(name.file, weights)}"
         )
     if name.file is None and {INDEX, CONFIG} & set(files):
         return _locate_folder(name, files)
