@@ -1,6 +1,6 @@
 """A registry: the components of one kind."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -83,11 +83,7 @@ class Registry(Generic[T]):
             return owners[0]
         what = self.kind.replace("_", " ")
         if owners:
-            ids = " or ".join(f"'{spec.id}'" for spec in owners)
-            raise AmbiguousNameError(
-                f"{what} '{name}' is claimed by several plugins: use {ids}, or choose one in "
-                f'the [aliases] of config.toml: "{self.kind}.{name}" = "{owners[0].id}"'
-            )
+            raise AmbiguousNameError(f"{what} '{name}' {_explain_claims(owners)}")
         raise UnknownNameError(f"there is no {what} '{shorten(name)}'. {self._hint(name)}")
 
     def get(self, name: str) -> T:
@@ -176,6 +172,14 @@ class Registry(Generic[T]):
         except (TypeError, ValueError) as error:
             raise PluginError(f"{self.kind} '{spec.id}': invalid default: {error}") from None
         return self._bound[spec.id]
+
+
+def _explain_claims(owners: Sequence[ComponentSpec]) -> str:
+    ids, first = " or ".join(f"'{spec.id}'" for spec in owners), owners[0]
+    return (
+        f"is claimed by several plugins: use {ids}, or choose one in the [aliases] of config.toml: "
+        f'"{first.kind}.{first.name}" = "{first.id}"'
+    )
 
 
 def _resolve_class(spec: ComponentSpec, field: str, base: type[BaseModel]) -> type[BaseModel]:

@@ -137,6 +137,12 @@ class PipelineParts:
             adapters={name: each for name, each in self.adapters.items() if name not in unused},
         )
 
+    def with_limits(self, *, pixels: int | None = None, pictures: int | None = None) -> Self:
+        """Return the pipeline with other limits of a request; None keeps a limit."""
+        changed = {"pixels": pixels, "pictures": pictures}
+        given = {name: value for name, value in changed.items() if value is not None}
+        return replace(self, limits=Limits(**{**self.limits.model_dump(), **given}))
+
     def to(
         self, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
     ) -> Self:

@@ -22,7 +22,7 @@ from latelier.pipeline.adapters import attach
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.picture import Picture, Preview
 from latelier.pipeline.plan import Plan, make_plan
-from latelier.pipeline.request import KEYWORDS, Limits, read_request
+from latelier.pipeline.request import KEYWORDS, read_request
 from latelier.pipeline.run import make_batch_denoise, run
 from latelier.pipeline.saving import save
 
@@ -206,12 +206,6 @@ class Pipeline(PipelineParts):
         _check_new_input(self, name)
         inputs = {**self.inputs, name: (name,)}
         return replace(self, inputs=inputs, adapters={**self.adapters, name: attached})
-
-    def with_limits(self, *, pixels: int | None = None, pictures: int | None = None) -> Self:
-        """Return the pipeline with other limits of a request; None keeps a limit."""
-        changed = {"pixels": pixels, "pictures": pictures}
-        given = {name: value for name, value in changed.items() if value is not None}
-        return replace(self, limits=Limits(**{**self.limits.model_dump(), **given}))
 
     def save(self, folder: str | Path) -> None:
         """Write the pipeline to a folder that `load` reads."""

@@ -12,11 +12,11 @@ from latelier.contracts.sampling import Denoise, Step, run_sampler
 from latelier.diffusion.brownian import BrownianNoise
 from latelier.diffusion.noise import PerImageNoise
 from latelier.kernel.dispatcher import HookDispatcher
-from latelier.pipeline.checked_sampler import check_sampler
+from latelier.pipeline.checks.finite import check_finite
+from latelier.pipeline.checks.sampler import check_sampler
 from latelier.pipeline.denoise import make_denoise
 from latelier.pipeline.editing.inpaint import InpaintState, encode_init_images
 from latelier.pipeline.editing.repaint import repaint
-from latelier.pipeline.finite import check_finite
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.picture import Picture, PictureCopies, Preview, Snapshot
 from latelier.pipeline.plan import Plan

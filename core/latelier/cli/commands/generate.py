@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from latelier.cli.options.generate_help import DEFAULT_MODEL, GenerateCommand
+from latelier.cli.options.request_options import (
+    add_request_options,
+    errors_with_option_names,
+    read_request_options,
+)
 from latelier.cli.support.destinations import (
     Force,
     check_sheet,
@@ -14,14 +20,8 @@ from latelier.cli.support.destinations import (
     save_picture,
     save_sheet,
 )
-from latelier.cli.support.generate_help import DEFAULT_MODEL, GenerateCommand
 from latelier.cli.support.lazy import LightTyper
 from latelier.cli.support.output import AsJson, show_json, show_line
-from latelier.cli.support.request_options import (
-    add_request_options,
-    errors_with_option_names,
-    read_request_options,
-)
 
 if TYPE_CHECKING:
     from latelier.pipeline.picture import Picture
@@ -83,9 +83,9 @@ def generate(
     **options: str | None,
 ) -> None:
     """Make pictures and print the path of each."""
-    from latelier.cli.support.adapters import attach_adapters, read_adapters
+    from latelier.cli.options.adapters import attach_adapters, read_adapters
+    from latelier.cli.options.model_inputs import check_names, read_model_inputs
     from latelier.cli.support.application import load_atelier
-    from latelier.cli.support.model_inputs import check_names, read_model_inputs
     from latelier.cli.support.progress import consume_with_progress
 
     request = {"n": 1, "seed": secrets.randbelow(2**31), **read_request_options(options)}

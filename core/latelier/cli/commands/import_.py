@@ -83,7 +83,7 @@ def read_import_options(texts: Sequence[str]) -> dict[str, Any]:
     Raises:
         InvalidInputError: a text is not NAME=VALUE, or repeats a name.
     """
-    from latelier.cli.support.values import json_or_text
+    from latelier.cli.options.values import json_or_text
     from latelier.contracts.errors import InvalidInputError
 
     options: dict[str, Any] = {}

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latelier.cli.support.lazy import LightTyper
-from latelier.cli.support.output import AsJson, show_columns, show_fields, show_json, show_line
-from latelier.cli.support.sampling_problems import (
+from latelier.cli.options.sampling_problems import (
     MIXTURE,
     count_exact_steps,
     count_starting_points,
     make_problem,
 )
+from latelier.cli.support.lazy import LightTyper
+from latelier.cli.support.output import AsJson, show_columns, show_fields, show_json, show_line
 
 if TYPE_CHECKING:
     from latelier.evaluation.sampling.comparison import Measurement
@@ -138,9 +138,9 @@ def compare(
     The exact solution is that of 1,000 steps of Heun's method, or of 200 on a model. The error is
     the mean of the relative L2 errors of all starting points.
     """
+    from latelier.cli.options.values import read_named_options
     from latelier.cli.support.application import load_atelier
     from latelier.cli.support.progress import spinner
-    from latelier.cli.support.values import read_named_options
     from latelier.evaluation.sampling.comparison import measure_samplers, solve_exactly
     from latelier.pipeline.request import NamedOptions
 
@@ -202,10 +202,10 @@ def tune(
     Use the file as `latelier generate --schedule @FILE.json --steps COUNT`. A schedule that is
     tuned to one condition and guidance suits similar ones too.
     """
+    from latelier.cli.options.values import read_named_options
     from latelier.cli.support.application import load_atelier
     from latelier.cli.support.destinations import check_destination, save
     from latelier.cli.support.progress import spinner
-    from latelier.cli.support.values import read_named_options
     from latelier.evaluation.sampling.comparison import make_sampler, solve_exactly
     from latelier.evaluation.sampling.tuning import make_starting_grids, tune_schedule
     from latelier.io.atomic import write_json

@@ -4,10 +4,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from latelier.cli.support.adapters import adapter_inputs
+from latelier.cli.options.adapters import adapter_inputs
+from latelier.cli.options.option_help import option_help, request_fields
 from latelier.cli.support.application import load_atelier
 from latelier.cli.support.lazy import LightCommand
-from latelier.cli.support.option_help import option_help, request_fields
 from latelier.cli.support.schemas import describe_input, input_schemas
 from latelier.contracts.errors import InvalidInputError, LatelierError
 from latelier.pipeline.storage.manifest_header import read_manifest_header

@@ -5,8 +5,8 @@ import re
 import pytest
 from PIL import Image
 
-from latelier.cli.support.option_help import option_name
-from latelier.cli.support.request_options import errors_with_option_names, read_request_options
+from latelier.cli.options.option_help import option_name
+from latelier.cli.options.request_options import errors_with_option_names, read_request_options
 from latelier.contracts.errors import CompatibilityError, InvalidInputError, LatelierError
 from latelier.pipeline.request import Request
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from latelier.cli.support.option_help import (
+from latelier.cli.options.option_help import (
     metavar,
     option_help,
     option_name,

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from latelier.evaluation.sampling.problem import Problem
     from latelier.kernel.atelier import Atelier
 
+
 MIXTURE = "mixture"
 """Name of the mixture of Gaussians; every other name is that of a model."""
 
@@ -47,8 +48,8 @@ def make_problem(
         from latelier.evaluation.sampling.mixture import make_mixture
 
         return make_mixture(process_from({"kind": "vp"}), seeds)
-    from latelier.cli.support.model_inputs import read_model_inputs
-    from latelier.cli.support.values import read_guidance
+    from latelier.cli.options.model_inputs import read_model_inputs
+    from latelier.cli.options.values import read_guidance
     from latelier.evaluation.sampling.pipelines import make_pipeline_problem
     from latelier.pipeline import load
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from latelier.cli.support.values import (
+from latelier.cli.options.values import (
     json_or_text,
     read_guidance,
     read_json_file,

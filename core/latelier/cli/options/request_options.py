@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError, create_model
 
-from latelier.cli.support.option_help import (
+from latelier.cli.options.option_help import (
     metavar,
     option_help,
     option_name,
@@ -16,7 +16,7 @@ from latelier.cli.support.option_help import (
     value_kind,
     with_option_names,
 )
-from latelier.cli.support.values import (
+from latelier.cli.options.values import (
     explain_invalid,
     json_or_text,
     read_guidance,

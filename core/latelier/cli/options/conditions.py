@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from latelier.cli.support.values import json_or_text, read_json_file, read_picture
+from latelier.cli.options.values import json_or_text, read_json_file, read_picture
 from latelier.contracts.errors import InvalidInputError, UnknownNameError, suggestion
 from latelier.contracts.inputs import bare_field, read_input
 from latelier.io.user_folders import expand_home

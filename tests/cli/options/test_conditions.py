@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from pydantic import model_validator
 
-from latelier.cli.support.conditions import check_inputs, read_conditions
+from latelier.cli.options.conditions import check_inputs, read_conditions
 from latelier.contracts import inputs
 from latelier.contracts.errors import InvalidInputError, UnknownNameError
 from latelier.contracts.frozen import Frozen

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from latelier.cli.support.adapters import AdapterRequest
+    from latelier.cli.options.adapters import AdapterRequest
     from latelier.kernel.atelier import Atelier
+
 
 PROMPT = "prompt"
 
@@ -47,7 +48,7 @@ def read_model_inputs(
         ModelFileError: the model's files are damaged.
         InvalidInputError: a value is invalid.
     """
-    from latelier.cli.support.conditions import check_inputs, read_conditions
+    from latelier.cli.options.conditions import check_inputs, read_conditions
     from latelier.cli.support.schemas import input_classes
     from latelier.contracts.errors import InvalidInputError
     from latelier.pipeline.storage.manifest_header import read_manifest_header

@@ -76,7 +76,7 @@ def attach_adapters(pipeline: "Pipeline", adapters: Sequence[AdapterRequest]) ->
 
 
 def _read(text: str, atelier: "Atelier") -> AdapterRequest:
-    from latelier.cli.support.values import read_named_options
+    from latelier.cli.options.values import read_named_options
     from latelier.pipeline.adapters import find_adapter
 
     named = read_named_options(text, "--adapter")

@@ -1,0 +1,1 @@
+"""Options of commands: their texts, and the values that they hold."""
