@@ -108,7 +108,7 @@ def test_an_input_may_accept_pictures_beyond_its_schema(tmp_path, typed, model):
 
 def test_a_file_of_an_unknown_format_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("red")
-    error = r"^--condition swatches: no image can be read from '.*': its content"
+    error = r"^--condition swatches: no image can be read from '.*notes\.txt': its content"
     with pytest.raises(InvalidInputError, match=error):
         read_conditions([f"swatches=@{tmp_path / 'notes.txt'}"], {"swatches": Swatches})
 

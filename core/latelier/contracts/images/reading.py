@@ -76,8 +76,9 @@ def open_picture(text: str, *, trusted: bool = True) -> "Image":
     except MemoryError:
         raise
     except Exception as error:  # decoders of damaged files raise errors of every class
+        shown = text[:80] if uri else text[-200:]  # the end of a path names the file
         reason = explain_unreadable(error)
-        raise ValueError(f"no image can be read from {text[:80]!r}: {reason}") from None
+        raise ValueError(f"no image can be read from {shown!r}: {reason}") from None
     return turn_upright(image)
 
 
