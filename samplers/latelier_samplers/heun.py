@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
+import torch
 from torch import Tensor
 
 from latelier.contracts.sampling import Denoise, Step
@@ -24,11 +25,11 @@ def heun_step(
     denoise: Denoise, x: Tensor, sigma: float, sigma_next: float
 ) -> tuple[Tensor, Tensor]:
     """Return x at `sigma_next`, (B, C, h, w), and the latest estimate of x0."""
-    denoised = denoise(x, sigma)
+    denoised, dt = denoise(x, sigma), sigma_next - sigma
     d_cur = (x - denoised) / sigma
-    x_next = x + (sigma_next - sigma) * d_cur  # Euler
+    x_next = torch.add(x, d_cur, alpha=dt)  # Euler
     if sigma_next > 0:
         denoised = denoise(x_next, sigma_next)
         d_prime = (x_next - denoised) / sigma_next
-        x_next = x + (sigma_next - sigma) * (d_cur + d_prime) / 2  # the mean of both slopes
+        x_next = torch.add(x, d_cur + d_prime, alpha=dt / 2)  # the mean of both slopes
     return x_next, denoised
