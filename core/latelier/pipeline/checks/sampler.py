@@ -56,7 +56,8 @@ def _find_fault(step: Any, x: Tensor, sigmas: SigmaGrid, index: int) -> str | No
     for name, values in (("x", step.x), ("denoised", step.denoised)):
         if fault := _find_tensor_fault(values, x):
             return f"{name}: {fault}"
-    if bool(torch.isfinite(step.x).all() and not torch.isfinite(step.denoised).all()):
+    # x is checked by `check_finite` in any case, and here only to tell which of the two is at fault
+    if not bool(torch.isfinite(step.denoised).all()) and bool(torch.isfinite(step.x).all()):
         return "denoised: expected finite values, found NaN or infinity, and x is finite"
     return _find_sigma_fault(step.sigma, sigmas, index)
 
