@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from latelier.checkpoints.manifests import StoredAdapter
-from latelier.training.configs.trainings import AdapterTraining
+from latelier.training.configs.adapter import AdapterTraining
 
 PAGE = (Path(__file__).parents[2] / "docs" / "adapters.md").read_text()
 

@@ -12,7 +12,9 @@ import torch
 import latelier
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.policy import Policy
-from latelier.training.configs.trainings import DenoiserTraining, FirstStageTraining, read_training
+from latelier.training.configs.denoiser import DenoiserTraining
+from latelier.training.configs.first_stage import FirstStageTraining
+from latelier.training.configs.training import read_training
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "README.md").read_text()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from latelier.training.loop import TrainingResult
+from latelier.training.loop.loop import TrainingResult
 
 CONFIG = """
 out: run
@@ -22,7 +22,7 @@ def training_calls(monkeypatch, tmp_path):
         calls.append((config, resume))
         return TrainingResult(3, finished=config.steps == 3, result=Path("run/result"))
 
-    monkeypatch.setattr("latelier.training.first_stage.train_first_stage", train)
+    monkeypatch.setattr("latelier.training.first_stage.train.train_first_stage", train)
     (tmp_path / "config.yaml").write_text(CONFIG)
     return calls
 

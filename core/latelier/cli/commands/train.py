@@ -9,7 +9,7 @@ from latelier.cli.support.lazy import LightTyper
 from latelier.cli.support.output import show_line
 
 if TYPE_CHECKING:
-    from latelier.training.loop import TrainingResult
+    from latelier.training.loop.loop import TrainingResult
 
 app = LightTyper(help="Train the parts of a model.")
 
@@ -35,8 +35,9 @@ def first_stage(config: Config, resume: Resume = None) -> None:
     """
     _check_installed()
     from latelier.cli.support.application import load_atelier
-    from latelier.training.configs.trainings import FirstStageTraining, read_training
-    from latelier.training.first_stage import train_first_stage
+    from latelier.training.configs.first_stage import FirstStageTraining
+    from latelier.training.configs.training import read_training
+    from latelier.training.first_stage.train import train_first_stage
 
     run = read_training(config, FirstStageTraining)
     _report(train_first_stage(run, resume=_resume_mode(resume), atelier=load_atelier()))
@@ -50,8 +51,9 @@ def denoiser(config: Config, resume: Resume = None) -> None:
     """
     _check_installed()
     from latelier.cli.support.application import load_atelier
-    from latelier.training.configs.trainings import DenoiserTraining, read_training
-    from latelier.training.denoiser import train_denoiser
+    from latelier.training.configs.denoiser import DenoiserTraining
+    from latelier.training.configs.training import read_training
+    from latelier.training.denoiser.train import train_denoiser
 
     run = read_training(config, DenoiserTraining)
     _report(train_denoiser(run, resume=_resume_mode(resume), atelier=load_atelier()))
@@ -65,8 +67,9 @@ def adapter(config: Config, resume: Resume = None) -> None:
     """
     _check_installed()
     from latelier.cli.support.application import load_atelier
-    from latelier.training.adapter import train_adapter
-    from latelier.training.configs.trainings import AdapterTraining, read_training
+    from latelier.training.adapter.train import train_adapter
+    from latelier.training.configs.adapter import AdapterTraining
+    from latelier.training.configs.training import read_training
 
     run = read_training(config, AdapterTraining)
     _report(train_adapter(run, resume=_resume_mode(resume), atelier=load_atelier()))

@@ -1,0 +1,1 @@
+"""Training of adapters (arXiv:2308.06721)."""

@@ -1,0 +1,92 @@
+"""The loss of an adapter (arXiv:2308.06721)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PIL.Image import Image
+from torch import Tensor, nn
+
+from latelier.checkpoints.adapter import LoadedAdapter, save_adapter
+from latelier.contracts.components import ScaledAdapter
+from latelier.contracts.images.pixels import tensor_to_pil
+from latelier.pipeline.pipeline import Pipeline
+from latelier.training.configs.adapter import AdapterTraining
+from latelier.training.configs.components import InputSource
+from latelier.training.data.datasets import collate
+from latelier.training.denoiser.prediction import PredictionObjective
+from latelier.training.monitoring.sheets import split_rows, tile_images
+
+_SHEET_SCENES = 16
+_SHEET_COLUMNS = 8
+
+
+class AdapterObjective(PredictionObjective):
+    """The loss of a frozen model with an adapter; the adapter and its conditioner are trained."""
+
+    config: AdapterTraining
+
+    def __init__(self, base: Pipeline, adapter: LoadedAdapter, config: AdapterTraining) -> None:
+        super().__init__(
+            base.first_stage_component,
+            base.denoiser_component,
+            {**base.conditioner_components, config.name: adapter.conditioner},
+            base.process,
+            _collect_sources(base, config),
+            config,
+        )
+        self.adapter = adapter.adapter.module
+        self.trained = nn.ModuleDict(
+            {"adapter": self.adapter, "conditioner": adapter.conditioner.module}
+        )
+        self._base = base
+        self._loaded = adapter
+
+    def forward(self, batch: dict[str, Any], step: int) -> dict[str, Tensor]:
+        """Return the loss, averaged over samples."""
+        return {"loss": self.compute_losses(batch, step, self.scale_adapter(1.0)).mean()}
+
+    def draw_sample_sheet(self) -> tuple[Image, dict[str, float]]:
+        """Return rows of held-out images, each above pictures of the same inputs.
+
+        The metrics are "held_out_loss", and "loss_without" the adapter.
+        """
+        batch = self.collate_held_out()
+        metrics = {
+            "held_out_loss": float(self.compute_losses(batch, 0, self.scale_adapter(1.0)).mean()),
+            "loss_without": float(self.compute_losses(batch, 0, self.scale_adapter(0.0)).mean()),
+        }
+        samples = self.held_out[:_SHEET_SCENES]
+        originals = split_rows(tensor_to_pil(collate(samples)["image"]), _SHEET_COLUMNS)
+        view = replace(self._base, device=self.device).with_adapter(self._loaded)
+        pictures = view.generate(**self._read_public_inputs(samples), seed=0)
+        generated = split_rows([picture.image for picture in pictures], _SHEET_COLUMNS)
+        rows = [row for pair in zip(originals, generated, strict=True) for row in pair]
+        return tile_images(rows, zoom=2), metrics
+
+    def export(self, folder: Path) -> None:
+        """Write the adapter."""
+        save_adapter(self._loaded, folder)
+
+    def scale_adapter(self, scale: float) -> dict[str, ScaledAdapter]:
+        """Return the adapter at a strength, as the denoiser's control takes it."""
+        return {self.config.name: ScaledAdapter(self.adapter, scale)}
+
+    def _read_public_inputs(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        inputs: dict[str, Any] = {
+            public: list(self.conditioning.augment(self._base.inputs[public][0], samples))
+            for public in self.config.inputs
+        }
+        name = self.config.name
+        return {**inputs, name: list(self.conditioning.augment(name, samples))}
+
+
+def _collect_sources(base: Pipeline, config: AdapterTraining) -> dict[str, InputSource]:
+    """Return the source of each conditioner's input, the adapter's last."""
+    sources: dict[str, InputSource] = {
+        conditioner: source
+        for public, source in config.inputs.items()
+        for conditioner in base.inputs[public]
+    }
+    return {**sources, config.name: config.conditioner}

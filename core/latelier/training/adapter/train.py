@@ -1,0 +1,84 @@
+"""Adapters: a new condition for a finished denoiser, which stays frozen (arXiv:2308.06721)."""
+
+import torch
+
+from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
+from latelier.checkpoints.component import new_component
+from latelier.checkpoints.manifests import TrainedOn
+from latelier.contracts.errors import CompatibilityError, UnknownNameError, suggestion
+from latelier.denoisers.adapter import create_adapter
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.default import default_atelier
+from latelier.pipeline.loading import load
+from latelier.pipeline.pipeline import Pipeline
+from latelier.training.adapter.objective import AdapterObjective
+from latelier.training.conditioning import check_sources, fit_conditioners
+from latelier.training.configs.adapter import AdapterTraining
+from latelier.training.data.datasets import make_dataset
+from latelier.training.loop.loop import Resume, TrainingResult, prepare_run, train
+from latelier.training.randomness import seed_torch
+
+
+def train_adapter(
+    config: AdapterTraining, *, resume: Resume = False, atelier: Atelier | None = None
+) -> TrainingResult:
+    """Train an adapter and its conditioner, and write both to `config.out`/result.
+
+    Raises:
+        UnknownNameError: the model, the conditioner or an input is not found.
+        CompatibilityError: the denoiser has no cross-attention, the conditioner gives no stream,
+            or the name is taken.
+        ModelFileError: the model cannot be read.
+        InvalidConfigError: a part of the configuration is invalid, or `out` and `resume` disagree.
+        InvalidInputError: the name is invalid, or a keyword of `generate`.
+    """
+    atelier = atelier or default_atelier()
+    # build and check everything before anything is written
+    base = load(config.model, device="cpu", dtype="float32", atelier=atelier)
+    adapter = _new_adapter(base, config, atelier)
+    dataset = make_dataset(config.data, config.data.seed, config.steps * config.batch_size)
+    check_sources({config.name: config.conditioner}, dataset[0], "conditioner")
+    check_sources(config.inputs, dataset[0], "input")
+    objective = AdapterObjective(base, adapter, config)
+
+    checkpoint = prepare_run(config, resume)
+    conditioners, sources = {config.name: adapter.conditioner}, {config.name: config.conditioner}
+    fit_conditioners(conditioners, sources, dataset, config.fit_samples, config.out)
+    return train(objective, dataset, config, checkpoint, atelier)
+
+
+def _new_adapter(base: Pipeline, config: AdapterTraining, atelier: Atelier) -> LoadedAdapter:
+    """Return an untrained adapter for a model, after checking that it fits."""
+    for name in config.inputs:
+        if name not in base.inputs:
+            raise UnknownNameError(
+                f"inputs: the model '{config.model}' has no input '{name}'. "
+                f"{suggestion(name, base.inputs)}"
+            )
+    choice = config.conditioner
+    with seed_torch(config.seed, 0, torch.device("cpu")):
+        conditioner = new_component("conditioner", choice.id, choice.config, atelier)
+        outputs = conditioner.module.config.outputs()
+        if outputs.stream is None:
+            raise CompatibilityError(
+                f"conditioner: '{conditioner.id}' gives no stream; an adapter needs one"
+            )
+        module = create_adapter(base.denoiser_component.module, outputs.stream, config.projection)
+    denoiser = base.denoiser_component
+    trained_on = TrainedOn(
+        model=config.model,
+        denoiser=denoiser.id,
+        config_sha256=denoiser.config_sha256,
+        weights_sha256=denoiser.weights_sha256,
+        process=base.process.kind,
+    )
+    adapter = LoadedAdapter(
+        config.name,
+        conditioner,
+        adapter_component(module),
+        config.description,
+        trained_on,
+        config.card,
+    )
+    base.with_adapter(adapter)  # raises if it does not fit
+    return adapter

@@ -1,0 +1,55 @@
+"""The fields of every training, and configurations as YAML."""
+
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import yaml
+from pydantic import Field
+
+from latelier.checkpoints.io.yaml_files import read_yaml
+from latelier.contracts.frozen import Frozen, validate
+from latelier.training.configs.data import DataConfig
+from latelier.training.configs.optimization import OptimizerConfig, Precision
+
+C = TypeVar("C", bound="Training")
+
+
+class Training(Frozen):
+    """The fields of every training."""
+
+    out: Path = Field(description="folder of the run")
+    data: DataConfig = DataConfig()
+    seed: int = Field(
+        default=0, ge=0, lt=2**64, description="seed of weights, times, noise and drop-out"
+    )
+    steps: int = Field(ge=1, description="optimizer steps")
+    batch_size: int = Field(default=64, ge=1)
+    optimizer: OptimizerConfig = OptimizerConfig()
+    precision: Precision = "32-true"
+    channels_last: bool = Field(default=False, description="memory format of the convolutions")
+    ema_decay: float = Field(default=0.9999, ge=0, lt=1)
+    workers: int = Field(
+        default=0, ge=0, description="processes that load data; 0 loads in the main process"
+    )
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    log_every: int = Field(default=50, ge=1, description="logging interval in steps")
+    checkpoint_seconds: float = Field(
+        default=120.0, gt=0, description="checkpoint interval in seconds"
+    )
+    sheet_every: int = Field(default=1000, ge=1, description="sample sheet interval in steps")
+
+
+def read_training(path: str | Path, model: type[C]) -> C:
+    """Read a configuration from a YAML file.
+
+    Raises:
+        InvalidConfigError: the file is missing or not YAML, or a field is invalid; the error names
+            file and field.
+    """
+    file = Path(path)
+    return validate(model, read_yaml(file), str(file))
+
+
+def to_yaml(config: Training) -> str:
+    """Return a configuration as YAML."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

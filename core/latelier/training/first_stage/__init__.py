@@ -1,0 +1,1 @@
+"""Stage one: training of autoencoders (arXiv:2112.10752, section 3.1)."""

@@ -1,0 +1,1 @@
+"""What a run shows: progress, its log, and sample sheets."""

@@ -1,1 +1,0 @@
-"""Loss functions: what an objective is, and what the objectives of denoisers share."""

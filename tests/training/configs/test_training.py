@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from latelier.contracts.errors import InvalidConfigError
+from latelier.training.configs.denoiser import DenoiserTraining
+from latelier.training.configs.first_stage import FirstStageTraining
+from latelier.training.configs.training import read_training, to_yaml
+
+CONFIGS = Path(__file__).parents[3] / "configs" / "emoji-scenes"
+
+FIRST_STAGE = """
+out: somewhere
+steps: 10
+first_stage: {id: autoencoder_kl}
+"""
+
+
+def yaml_file(tmp_path, text):
+    path = tmp_path / "training.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_configuration_is_read_back_from_yaml(tmp_path):
+    config = read_training(yaml_file(tmp_path, FIRST_STAGE), FirstStageTraining)
+    assert read_training(yaml_file(tmp_path, to_yaml(config)), FirstStageTraining) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (FIRST_STAGE + "batchsize: 3", "no field 'batchsize'. Did you mean 'batch_size'"),
+        (FIRST_STAGE.replace("10", "0"), "'steps'"),
+        (FIRST_STAGE + "optimizer: {lr: fast}", "'optimizer.lr'"),
+        (FIRST_STAGE + "accelerator: gpus", "'accelerator'"),
+        ("steps: 10", "the field 'out' is required"),
+        ("- a list", "expected a mapping, got list"),
+        ("steps: [", "cannot be read as YAML"),
+        ("", "expected a mapping, got NoneType"),
+    ],
+)
+def test_an_invalid_file_is_one_error_with_file_and_field(tmp_path, text, words):
+    path = yaml_file(tmp_path, text)
+    with pytest.raises(InvalidConfigError, match=r"training\.yaml") as caught:
+        read_training(path, FirstStageTraining)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InvalidConfigError, match=r"nowhere\.yaml: not found"):
+        read_training(tmp_path / "nowhere.yaml", DenoiserTraining)
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("first-stage", FirstStageTraining),
+        ("denoiser", DenoiserTraining),
+        ("denoiser-conditions", DenoiserTraining),
+    ],
+)
+def test_the_shipped_configurations_are_valid(name, model):
+    read_training(CONFIGS / f"{name}.yaml", model)
