@@ -70,7 +70,7 @@ checkpoint.save_file = save_file
 
 RUN = """
 import json, sys
-from latelier.training.configs.training import FirstStageTraining
+from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.first_stage.train import train_first_stage
 train_first_stage(FirstStageTraining(**json.loads(sys.argv[1])))
 """
