@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from latelier import __version__
+from latelier.contracts.deprecation import Deprecation, PluginDeprecationWarning, deprecated_hook
 from latelier.kernel import hookspecs
 from latelier.kernel.atelier import Atelier
-from latelier.kernel.deprecation import Deprecation, PluginDeprecationWarning, deprecated_hook
 from latelier.kernel.dispatcher import HookDispatcher
 from latelier.kernel.loader import PluginLoader, PluginReport
 from latelier.kernel.registrar import Registrar

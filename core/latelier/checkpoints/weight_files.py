@@ -1,4 +1,4 @@
-"""Opening a file of weights in any known format, recognised by its content and not by its name."""
+"""Opening a file of weights in any known format, recognized by its content and not by its name."""
 
 from pathlib import Path
 

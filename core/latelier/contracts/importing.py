@@ -91,10 +91,10 @@ class Importer(Protocol):
         """Names of the options that a person may set."""
         ...
 
-    def recognises(self, source: ImportSource, /) -> bool:
+    def recognizes(self, source: ImportSource, /) -> bool:
         """Return whether the source is of this format, by its names, keys and shapes alone.
 
-        Formats exclude each other: it is an error if two importers recognise a source.
+        Formats exclude each other: it is an error if two importers recognize a source.
         """
         ...
 

@@ -72,7 +72,7 @@ def import_model(
             diffusers, or owner/name[@revision] on the hub, which alone may use the network.
         destination: the folder to make. It appears when it is complete.
         config: the YAML of a checkpoint; None: the one in the same folder.
-        importer: a registered importer; None: the one that recognises the source.
+        importer: a registered importer; None: the one that recognizes the source.
         ignore_leftovers: names of unexpected tensors to ignore; * stands for any characters.
             Missing tensors are always an error.
         force: whether an existing folder may be replaced. It must hold a model or component, or

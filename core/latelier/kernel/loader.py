@@ -1,30 +1,35 @@
-"""Loading plugins: one at a time, under a guard, and all or nothing."""
+"""Loading plugins: one at a time, and each all or nothing.
+
+The steps of a plugin:
+    discover   trust/discovery.py: find it by its metadata alone -> `Candidate`
+    admit      trust/admission.py: may it be imported? -> a `Refusal`, or None
+    import     `PluginLoader.load`: import the object that its entry point names
+    register   `PluginLoader.register`: add its hooks and components, all of them or none
+    report     -> `PluginReport`: "ok", or the step that failed, why, and how to fix it
+"""
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import ModuleType
 
 import pluggy
 
-from latelier.contracts.errors import PluginError, suggestion
+from latelier.contracts.errors import PluginError
 from latelier.contracts.messages import error_message, format_error
 from latelier.kernel import hookspecs
-from latelier.kernel.deprecation import warn_of_hook
 from latelier.kernel.registrar import Registrar
 from latelier.kernel.spec import ComponentSpec
 from latelier.kernel.trust.admission import State, admit
 from latelier.kernel.trust.entry_points import Candidate
 from latelier.kernel.trust.fingerprint import Fingerprints
+from latelier.kernel.trust.hook_checks import check_hooks
 from latelier.kernel.trust.policy import Policy
 from latelier.kernel.trust.side_effects import contain_side_effects
 
 _log = logging.getLogger(__name__)
-
-_DEFERRED = (isgeneratorfunction, iscoroutinefunction, isasyncgenfunction)
-"""Kinds of functions whose body does not run when they are called."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,8 @@ class PluginLoadError(PluginError):
 class PluginLoader:
     """Loads plugins into a pluggy manager and hands their components to `commit`.
 
-    The loader catches every BaseException of a plugin except KeyboardInterrupt: panics of Rust
-    extensions are not Exceptions. A plugin that fails leaves no hook and no component behind.
+    A plugin that fails is reported, not raised, and leaves no hook and no component behind. Only
+    an interrupt of the user passes through.
 
     Args:
         commit: takes the components of one plugin: all of them, or it raises.
@@ -85,21 +90,18 @@ class PluginLoader:
         self.manager = pluggy.PluginManager(hookspecs.PROJECT)
         self.manager.add_hookspecs(hooks)
         self._commit = commit
-        self._hooks = hooks
+        self._hook_names = [name for name in vars(hooks) if name.startswith("latelier_")]
         self._registrar = registrar
 
     def load(
         self, candidate: Candidate, policy: Policy, lock: Fingerprints | None = None
     ) -> PluginReport:
-        """Import and register a plugin if it may load, and return what became of it.
+        """Admit, import and register a plugin, and return its report.
 
         Args:
             candidate: the plugin.
             policy: the user's policy.
             lock: the contents of the lock in force, None without one.
-
-        Raises:
-            KeyboardInterrupt: the user interrupted; the plugin is named in the log.
         """
         report = PluginReport(candidate.id, candidate.distribution, candidate.version)
         refusal = admit(candidate, policy, lock)
@@ -107,92 +109,105 @@ class PluginLoader:
             return replace(report, state=refusal.state, cause=refusal.cause, fix=refusal.fix)
         start = time.perf_counter()
         try:
-            with contain_side_effects(candidate.id):
-                plugin = candidate.entry_point.load()
-        except KeyboardInterrupt:
-            hint = f"if it never ends, {_disable_command(candidate.id)} skips it"
-            _log.warning("interrupted while plugin '%s' was imported; %s", candidate.id, hint)
-            raise
-        except BaseException as error:
-            report = _import_failure(report, candidate, error)
+            plugin = _import_plugin(candidate)
+        except _StepError as failed:
+            report = _report_import_error(report, candidate, failed.error)
         else:
             report = self.register(plugin, report)
         return replace(report, seconds=time.perf_counter() - start)
 
     def register(self, plugin: object, report: PluginReport) -> PluginReport:
-        """Register the hooks and components of a plugin object, and return what became of it."""
+        """Register the hooks and components of a plugin object, and return its report."""
         registrar = self._registrar(report.distribution, report.version, report.id)
-        state: State = "registration_error"
-        is_known = self.manager.has_plugin(report.id)
         try:
-            if is_known or self.manager.is_registered(plugin):
-                raise PluginError("its id, or the object that it names, is registered already")
-            state = "invalid_hook"
-            self._add_hooks(plugin, report.id)
-            state = "registration_error"
-            with contain_side_effects(report.id):
-                self._registration_of(plugin)(registrar=registrar)
-            self._commit(registrar.specs)
-        except BaseException as error:
-            if self.manager.has_plugin(report.id) and not is_known:
-                self.manager.unregister(name=report.id)
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            disable = _disable_command(report.id)
-            fix = f"report it to the author of {report.distribution}, or {disable}"
-            return replace(report, state=state, cause=_cause(error), fix=fix, error=error)
+            with _step("registration_error"):
+                self._check_is_new(plugin, report.id)
+            with self._all_or_nothing(report.id):
+                with _step("invalid_hook"):
+                    self.manager.register(plugin, name=report.id)
+                    check_hooks(self.manager, plugin, self._hook_names)
+                with _step("registration_error"):
+                    self._add_components(plugin, registrar)
+        except _StepError as failed:
+            fix = f"report it to the author of {report.distribution}, or {_disable(report.id)}"
+            return _report_failure(report, failed.state, failed.error, fix)
         return replace(report, components=tuple(f"{s.kind}:{s.id}" for s in registrar.specs))
 
-    def _add_hooks(self, plugin: object, id_: str) -> None:
-        self.manager.register(plugin, name=id_)
-        callers = self.manager.get_hookcallers(plugin) or []
-        if not callers:
-            raise PluginError("implements no hook: mark its methods with @latelier.hookimpl")
-        for caller in callers:
-            for implementation in caller.get_hookimpls():
-                if implementation.plugin is plugin:
-                    self._check_hook(caller, implementation)
+    def _check_is_new(self, plugin: object, id_: str) -> None:
+        if self.manager.has_plugin(id_) or self.manager.is_registered(plugin):
+            raise PluginError("its id, or the object that it names, is registered already")
 
-    def _check_hook(self, caller: pluggy.HookCaller, implementation: pluggy.HookImpl) -> None:
-        if implementation.wrapper or implementation.hookwrapper:
-            raise PluginError(
-                f"'{caller.name}' is marked as a wrapper, but plugins are called one at a time, so "
-                "there is nothing to wrap"
-            )
-        if any(is_deferred(implementation.function) for is_deferred in _DEFERRED):
-            raise PluginError(
-                f"'{caller.name}' is asynchronous or has a `yield`, so that calling it does not "
-                "run its body"
-            )
-        if caller.spec is not None:
-            warn_of_hook(implementation.plugin_name, caller.spec.function)
-        elif not implementation.optionalhook:
-            known = [name for name in vars(self._hooks) if name.startswith(f"{hookspecs.PROJECT}_")]
-            raise PluginError(f"there is no hook '{caller.name}'. {suggestion(caller.name, known)}")
+    @contextmanager
+    def _all_or_nothing(self, id_: str) -> Iterator[None]:
+        """Remove the hooks of a plugin if its registration fails or is interrupted."""
+        try:
+            yield
+        except BaseException:
+            if self.manager.has_plugin(id_):
+                self.manager.unregister(name=id_)
+            raise
 
-    def _registration_of(self, plugin: object) -> pluggy.HookCaller:
-        """Return the caller of one plugin's `latelier_register`: pluggy excludes the others."""
+    def _add_components(self, plugin: object, registrar: Registrar) -> None:
+        """Let a plugin register its components, and commit them."""
         others = [each for each in self.manager.get_plugins() if each is not plugin]
-        return self.manager.subset_hook_caller("latelier_register", others)
+        latelier_register = self.manager.subset_hook_caller("latelier_register", others)
+        with contain_side_effects(registrar.plugin):
+            latelier_register(registrar=registrar)
+        self._commit(registrar.specs)
 
 
-def _import_failure(
+class _StepError(Exception):
+    """A step of loading that failed: the `state` that it leaves the plugin in, and the `error`."""
+
+    def __init__(self, state: State, error: BaseException) -> None:
+        super().__init__(state)
+        self.state = state
+        self.error = error
+
+
+@contextmanager
+def _step(state: State) -> Iterator[None]:
+    """Turn every error of a plugin's code into a _StepError; an interrupt of the user stays one.
+
+    The code may raise any BaseException: SystemExit, or the panic of a Rust extension.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise _StepError(state, error) from error
+
+
+def _import_plugin(candidate: Candidate) -> object:
+    """Import the object that an entry point names."""
+    try:
+        with _step("import_error"), contain_side_effects(candidate.id):
+            return candidate.entry_point.load()
+    except KeyboardInterrupt:
+        hint = f"if it never ends, {_disable(candidate.id)} skips it"
+        _log.warning("interrupted while plugin '%s' was imported; %s", candidate.id, hint)
+        raise
+
+
+def _report_import_error(
     report: PluginReport, candidate: Candidate, error: BaseException
 ) -> PluginReport:
-    state: State = "import_error"
-    cause = _cause(error)
+    fix = f"pip install --upgrade {report.distribution}, or {_disable(report.id)}"
     if isinstance(error, ModuleNotFoundError) and error.name:
         own = candidate.entry_point.module.partition(".")[0]
         if error.name.partition(".")[0] != own:
-            state = "missing_dependency"
             cause = f"requires the module '{error.name}', which is not installed"
-    fix = f"pip install --upgrade {report.distribution}, or {_disable_command(report.id)}"
+            return replace(report, state="missing_dependency", cause=cause, fix=fix, error=error)
+    return _report_failure(report, "import_error", error, fix)
+
+
+def _report_failure(
+    report: PluginReport, state: State, error: BaseException, fix: str
+) -> PluginReport:
+    cause = error_message(error) if isinstance(error, PluginError) else format_error(error)
     return replace(report, state=state, cause=cause, fix=fix, error=error)
 
 
-def _cause(error: BaseException) -> str:
-    return error_message(error) if isinstance(error, PluginError) else format_error(error)
-
-
-def _disable_command(id_: str) -> str:
+def _disable(id_: str) -> str:
     return f"`latelier plugins disable {id_}`"

@@ -3,7 +3,7 @@
 A file carries the pictures that its run started from, so that a replay needs nothing else. Its
 provenance is limited to `LIMIT`: readers refuse a PNG with much more text (Pillow: 64 MiB), and a
 picture of one megabyte should not grow to fifty. Beyond the limit the largest are replaced by their
-size and the SHA-256 of their pixels, by which a replay recognises their files.
+size and the SHA-256 of their pixels, by which a replay recognizes their files.
 """
 
 import hashlib

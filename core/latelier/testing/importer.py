@@ -38,7 +38,7 @@ class ImporterContract(SideEffectChecks):
 
     Attributes:
         component: the full id, 'distribution/name', or the bare name while it is unique.
-        foreign_files: name -> bytes of further files that it must not recognise.
+        foreign_files: name -> bytes of further files that it must not recognize.
 
     `source` writes a small model of the format to a folder and returns its path. Where no small
     model has the format, it returns a source, whose tensors may be on the meta device.
@@ -65,18 +65,18 @@ class ImporterContract(SideEffectChecks):
         """A new importer."""
         return self.registry.get(self.component)()
 
-    def test_it_recognises_its_format(self, opened: "RecordedSource") -> None:
+    def test_it_recognizes_its_format(self, opened: "RecordedSource") -> None:
         """It decides by names, keys and shapes."""
-        assert self.importer.recognises(opened) is True
+        assert self.importer.recognizes(opened) is True
 
-    def test_recognising_reads_no_tensor(self, opened: "RecordedSource") -> None:
+    def test_recognizing_reads_no_tensor(self, opened: "RecordedSource") -> None:
         """Every source is shown to every importer, and one may have 20 gigabytes."""
-        self.importer.recognises(opened)
+        self.importer.recognizes(opened)
         assert not opened.read, (
-            f"recognises reads tensors ({', '.join(opened.read)}): look at source.shapes()"
+            f"recognizes reads tensors ({', '.join(opened.read)}): look at source.shapes()"
         )
 
-    def test_it_recognises_nothing_else(self, tmp_path: Path) -> None:
+    def test_it_recognizes_nothing_else(self, tmp_path: Path) -> None:
         """Unknown weights, text files and `foreign_files` are not of its format."""
         others = tmp_path / "others"
         others.mkdir()
@@ -85,15 +85,15 @@ class ImporterContract(SideEffectChecks):
         for name, data in files.items():
             (others / name).write_bytes(data)
         for path in [*sorted(others.iterdir()), others]:
-            recognised = self.importer.recognises(RecordedSource(open_source(path, None, {})))
-            assert recognised is False, f"it recognises {path.name}, which is not of its format"
+            recognized = self.importer.recognizes(RecordedSource(open_source(path, None, {})))
+            assert recognized is False, f"it recognizes {path.name}, which is not of its format"
 
-    def test_no_other_importer_recognises_its_format(self, opened: "RecordedSource") -> None:
-        """A source that two importers recognise is an error where both are installed."""
+    def test_no_other_importer_recognizes_its_format(self, opened: "RecordedSource") -> None:
+        """A source that two importers recognize is an error where both are installed."""
         registry = self.registry
         others = [spec.id for spec in registry.specs() if spec.id != self.spec.id]
-        also = [id_ for id_ in others if registry.get(id_)().recognises(opened)]
-        assert not also, f"{', '.join(also)} recognises it too: test for what only your format has"
+        also = [id_ for id_ in others if registry.get(id_)().recognizes(opened)]
+        assert not also, f"{', '.join(also)} recognizes it too: test for what only your format has"
 
     def test_its_parts_can_be_built(self, opened: "RecordedSource") -> None:
         """It reads parts of registered components, with complete weights under their names."""
@@ -143,7 +143,7 @@ class ImporterContract(SideEffectChecks):
         """What it does to the machine while it reads."""
         with watch(isolate_home(tmp_path, monkeypatch)) as activity:
             importer = self.importer
-            if importer.recognises(opened):
+            if importer.recognizes(opened):
                 importer.read(opened)
         return activity
 

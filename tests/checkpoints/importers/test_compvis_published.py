@@ -37,7 +37,7 @@ def test_a_published_model_is_imported_like_its_preset(
 ):
     preset, config = read_preset(name), published_yaml(name)
     source = given(config, compvis_checkpoint(config, empty))
-    assert CompVis().recognises(source)
+    assert CompVis().recognizes(source)
     found = CompVis().read(source)
     assert found.parts.keys() == preset.parts().keys()
     for place, part in preset.parts().items():

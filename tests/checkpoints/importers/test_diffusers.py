@@ -96,7 +96,7 @@ def imported(tmp_path: Path, built_ins):
         folder = tmp_path / "theirs"
         model.save_pretrained(folder, **save)
         source = open_source(folder, None, {})
-        assert Diffusers().recognises(source)
+        assert Diffusers().recognizes(source)
         return build_part(place, Diffusers().read(source).parts[place], built_ins).module
 
     return it

@@ -1,4 +1,4 @@
-"""Single files of Stable Diffusion: recognised and decided by shapes and names, at full width."""
+"""Single files of Stable Diffusion: recognized and decided by shapes and names, at full width."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -72,7 +72,7 @@ def single_file(compvis_checkpoint, given):
 )
 def test_all_tensor_names_are_mapped(single_file, built_ins, version, size, parameters):
     source = single_file(version)
-    assert StableDiffusion().recognises(source)
+    assert StableDiffusion().recognizes(source)
     found = StableDiffusion().read(source)
     first_stage = build_part("first_stage", found.parts["first_stage"], built_ins).module
     denoiser = build_part("denoiser", found.parts["denoiser"], built_ins).module
@@ -139,10 +139,10 @@ def test_unsupported_files_are_refused(single_file, given):
     ):
         tensors = single_file(1).tensors()
         del tensors[f"model.diffusion_model.{name}"]
-        assert not StableDiffusion().recognises(given(None, tensors))
+        assert not StableDiffusion().recognizes(given(None, tensors))
         with pytest.raises(ModelFileError, match="lacks the names and shapes of Stable"):
             StableDiffusion().read(given(None, tensors))
-    assert not StableDiffusion().recognises(given({"model": {}}, single_file(1).tensors()))
+    assert not StableDiffusion().recognizes(given({"model": {}}, single_file(1).tensors()))
 
 
 def test_ema_weights_are_used_on_request(single_file):

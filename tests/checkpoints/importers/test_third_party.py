@@ -16,7 +16,7 @@ from latelier.contracts.importing import Imported, ImportedPart
 class Notes:
     options = frozenset({"width"})
 
-    def recognises(self, source):
+    def recognizes(self, source):
         return source.path.suffix == ".notes"
 
     def read(self, source):

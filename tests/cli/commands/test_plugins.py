@@ -76,7 +76,7 @@ WICKED = {
     ),
     "slow": ("import time; time.sleep(0.3)\n" + GOOD.format(name="slow"), "slow_import", "0.25 s"),
     "outdated": (
-        "from latelier.kernel.deprecation import Deprecation\n"
+        "from latelier.contracts.deprecation import Deprecation\n"
         "Deprecation('1.4', '1.6', 'no').warn('latelier-outdated:main', 'uses the name x')\n"
         + GOOD.format(name="outdated"),
         "deprecated",

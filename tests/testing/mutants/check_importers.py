@@ -7,10 +7,10 @@ from latelier.testing import ImporterContract
 
 OF_KEYS = {
     "notes_alone": (None, "alone"),
-    "recognises_nothing": ("test_it_recognises_its_format", "nothing"),
-    "reads_to_recognise": ("test_recognising_reads_no_tensor", "reads"),
-    "greedy": ("test_it_recognises_nothing_else", "greedy"),
-    "twin": ("test_no_other_importer_recognises_its_format", "notes"),
+    "recognizes_nothing": ("test_it_recognizes_its_format", "nothing"),
+    "reads_to_recognize": ("test_recognizing_reads_no_tensor", "reads"),
+    "greedy": ("test_it_recognizes_nothing_else", "greedy"),
+    "twin": ("test_no_other_importer_recognizes_its_format", "notes"),
     "half_read": ("test_its_parts_can_be_built", "half"),
     "without_a_process": ("test_a_whole_model_has_a_process_and_a_size", "process"),
     "remembers": ("test_reading_twice_gives_the_same", "remembers"),

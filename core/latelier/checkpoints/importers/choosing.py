@@ -18,12 +18,12 @@ def choose_importer(
 
     Args:
         source: of the weights.
-        name: of a registered importer; None: the one that recognises the source.
+        name: of a registered importer; None: the one that recognizes the source.
         options: for the importer.
         atelier: where importers are registered.
 
     Raises:
-        ModelFileError: no importer recognises the source, or several do.
+        ModelFileError: no importer recognizes the source, or several do.
         UnknownNameError: there is no importer of that name, or it has no such option.
     """
     registry = atelier.importers
@@ -31,7 +31,7 @@ def choose_importer(
         found = [(registry.spec(name).id, registry.get(name)())]
     else:
         every = [(spec.id, registry.get(spec.id)()) for spec in registry.specs()]
-        found = [(id_, importer) for id_, importer in every if importer.recognises(source)]
+        found = [(id_, importer) for id_, importer in every if importer.recognizes(source)]
     if not found:
         raise ModelFileError(f"{source.path}: {identify(source)}")
     if len(found) > 1:

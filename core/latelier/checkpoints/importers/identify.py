@@ -1,4 +1,4 @@
-"""Recognising published files that no importer reads, so that the error can say what they are."""
+"""Recognizing published files that no importer reads, so that the error can say what they are."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class _Format:
 
 
 def identify(source: ImportSource) -> str:
-    """Return what a source is that no importer recognises, and what to do.
+    """Return what a source is that no importer recognizes, and what to do.
 
     Raises:
         ModelFileError: the file is damaged, or cannot be read.

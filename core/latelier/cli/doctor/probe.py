@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from latelier.cli.doctor.factories import check_factory
+from latelier.contracts.deprecation import PluginDeprecationWarning
 from latelier.contracts.errors import LatelierError, PluginError
-from latelier.kernel.deprecation import PluginDeprecationWarning
 from latelier.kernel.loader import PluginLoader
 from latelier.kernel.spec import ComponentSpec, locate, resolve
 from latelier.kernel.trust.discovery import discover

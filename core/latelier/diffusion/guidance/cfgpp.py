@@ -33,7 +33,7 @@ def cfgpp(
     Algorithm 2 interpolates x0 instead of extrapolating it, and adds the noise that x0_null
     implies. Its step from sigma to sigma_next is DDIM's with classifier-free guidance of the scale
     scale * alpha_next / (1 - sigma_next / sigma), where sigma_next is the next sigma of the run. So
-    it holds for the sampler 'ddim' with eta 0 alone; another is recognised by its x.
+    it holds for the sampler 'ddim' with eta 0 alone; another is recognized by its x.
 
     Raises:
         CompatibilityError: the model has no null condition; or, from `denoise`, the calls are not

@@ -84,7 +84,7 @@ class PartChecks(ConditionerBase):
             ]
         for other in others:
             if not torch.equal(other.mask, mask):
-                continue  # this tensor is what the conditioner recognises padding by
+                continue  # this tensor is what the conditioner recognizes padding by
             assert is_close(other.tokens[mask], part.stream.tokens[mask]), (
                 "other padding gives other tokens: mask it inside the conditioner, in attention "
                 "and in every mean over tokens"

@@ -14,7 +14,7 @@ class Notes:
     options = frozenset()
     key = "blocks.gain.notes"
 
-    def recognises(self, source, /):
+    def recognizes(self, source, /):
         return set(source.shapes()) == {self.key}
 
     def gain(self, source):
@@ -34,31 +34,31 @@ class NotesAlone(Notes):
     key = "blocks.gain.alone"
 
 
-class RecognisesNothing(Notes):
+class RecognizesNothing(Notes):
     key = "blocks.gain.nothing"
 
-    def recognises(self, source, /):
+    def recognizes(self, source, /):
         return False
 
 
-class ReadsToRecognise(Notes):
+class ReadsToRecognize(Notes):
     key = "blocks.gain.reads"
 
-    def recognises(self, source, /):
+    def recognizes(self, source, /):
         return source.path.suffix == ".safetensors" and self.key in source.tensors()
 
 
 class Greedy(Notes):
-    """Recognises text files too."""
+    """Recognizes text files too."""
 
     key = "blocks.gain.greedy"
 
-    def recognises(self, source, /):
-        return super().recognises(source) or source.path.suffix == ".txt"
+    def recognizes(self, source, /):
+        return super().recognizes(source) or source.path.suffix == ".txt"
 
 
 class Twin(Notes):
-    """Recognises the format of another importer."""
+    """Recognizes the format of another importer."""
 
     key = "blocks.gain.notes"
 

@@ -126,8 +126,8 @@ DENOISERS = [
 IMPORTERS = [
     "notes",
     "notes_alone",
-    "recognises_nothing",
-    "reads_to_recognise",
+    "recognizes_nothing",
+    "reads_to_recognize",
     "greedy",
     "twin",
     "half_read",

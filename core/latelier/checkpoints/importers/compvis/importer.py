@@ -97,7 +97,7 @@ class CompVis:
 
     options = frozenset({"null_class", "num_classes", IGNORE_LEFTOVERS})
 
-    def recognises(self, source: ImportSource, /) -> bool:
+    def recognizes(self, source: ImportSource, /) -> bool:
         """Return whether there is a YAML with a model of named classes."""
         model = (source.config or {}).get("model")
         return isinstance(model, Mapping) and "target" in model

@@ -61,7 +61,7 @@ class Diffusers:
 
     options = frozenset({"scale_factor", "null_class", "pipeline"})
 
-    def recognises(self, source: ImportSource, /) -> bool:
+    def recognizes(self, source: ImportSource, /) -> bool:
         """Return whether there is a model_index.json, or a config.json of a class."""
         if (source.path / INDEX).is_file():
             return True

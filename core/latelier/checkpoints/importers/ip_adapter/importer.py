@@ -39,7 +39,7 @@ class IPAdapter:
 
     options = frozenset({"base", "name", IGNORE_LEFTOVERS})
 
-    def recognises(self, source: ImportSource, /) -> bool:
+    def recognizes(self, source: ImportSource, /) -> bool:
         """Return whether the file holds image_proj and ip_adapter alone."""
         return is_ip_adapter(source.shapes())
 

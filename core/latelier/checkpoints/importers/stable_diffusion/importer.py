@@ -26,7 +26,7 @@ class StableDiffusion:
 
     options = frozenset({"prediction", "use_ema", IGNORE_LEFTOVERS})
 
-    def recognises(self, source: ImportSource, /) -> bool:
+    def recognizes(self, source: ImportSource, /) -> bool:
         """Return whether the source has no YAML, and its shapes are those of version 1 or 2."""
         return source.config is None and is_stable_diffusion(source.shapes())
 
