@@ -22,6 +22,7 @@ from latelier.contracts.condition import Condition, Stream
 from latelier.contracts.errors import (
     CompatibilityError,
     InvalidConfigError,
+    LatelierError,
     ModelFileError,
 )
 from latelier.conversion.exporting import export_model
@@ -428,7 +429,7 @@ def test_incomplete_folders_are_refused(tmp_path, built_ins):
     ("file", "field", "place"),
     [
         ("vae/config.json", "scaling_factor", "first_stage.scale_factor"),
-        ("scheduler/scheduler_config.json", "beta_end", "process.beta_end"),
+        ("scheduler/scheduler_config.json", "beta_end", "beta_end"),
     ],
 )
 @pytest.mark.parametrize("text", ["Infinity", "-Infinity", "NaN", "1e999"])
@@ -436,7 +437,7 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path, built_ins, file, fiel
     folder = pipeline_folder(tmp_path / "theirs")
     config = json.loads((folder / file).read_text()) | {field: "?"}
     (folder / file).write_text(json.dumps(config).replace('"?"', text))
-    with pytest.raises(ModelFileError, match=rf"{place}: expected a finite number"):
+    with pytest.raises(LatelierError, match=rf"{place}.* a finite number"):
         import_model(folder, tmp_path / "ours", atelier=built_ins)
     assert not (tmp_path / "ours").exists()
 
@@ -819,3 +820,20 @@ def test_stable_diffusion_never_clips(tmp_path):
     assert process_from_diffusers({"_class_name": "DDIMScheduler"})["clip_x0"] == 1
     found = Diffusers().read(open_source(tmp_path, None, {}))
     assert found.process["clip_x0"] is None
+
+
+@pytest.mark.parametrize(("offset", "is_noted"), [(0, True), (1, False)])
+def test_stable_diffusion_has_an_offset_of_1(tmp_path, offset, is_noted):
+    pixel_model(tmp_path, diffusers.DDIMScheduler(steps_offset=offset), "StableDiffusionPipeline")
+    found = Diffusers().read(open_source(tmp_path, None, {}))
+    assert found.defaults["schedule"]["options"]["offset"] == 1
+    assert any("steps_offset is read as 1" in note for note in found.notes) == is_noted
+
+
+def test_a_distilled_model_is_drawn_in_a_few_steps(tmp_path, built_ins):
+    pixel_model(tmp_path / "theirs", diffusers.LCMScheduler())
+    report = import_model(tmp_path / "theirs", tmp_path / "ours", atelier=built_ins)
+    assert any("LCMScheduler" in note for note in report.notes)
+    found = latelier.load(tmp_path / "ours", device="cpu", atelier=built_ins).defaults
+    assert (found.sampler.name, found.steps) == ("lcm", 4)
+    assert found.guidance.options["scale"] == 1

@@ -16,6 +16,9 @@ from latelier.contracts.frames import FrameOfReference
 from latelier.contracts.frozen import Frozen
 from latelier.diffusion.processes.prediction import PredictionType, prediction_target, to_x0
 
+MAX_TRAINING_STEPS = 100_000
+"""Most training steps of a process; published models have 1000, some 4000."""
+
 
 class Process(Frozen, ABC):
     """Base of the processes.

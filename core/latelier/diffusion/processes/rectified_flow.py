@@ -9,7 +9,11 @@ from torch import Tensor
 
 from latelier.contracts.frames import FrameOfReference
 from latelier.diffusion.processes.prediction import PredictionType
-from latelier.diffusion.processes.process import Process, normal_quantile
+from latelier.diffusion.processes.process import (
+    MAX_TRAINING_STEPS,
+    Process,
+    normal_quantile,
+)
 
 
 class RectifiedFlow(Process):
@@ -17,7 +21,7 @@ class RectifiedFlow(Process):
 
     kind: Literal["rectified_flow"] = "rectified_flow"
     prediction: PredictionType = "flow"
-    steps: int = Field(1000, ge=2, description="factor from sigma to t")
+    steps: int = Field(1000, ge=2, le=MAX_TRAINING_STEPS, description="factor from sigma to t")
     logit_mean: float = Field(0.0, description="mean of logit(sigma) in training")
     logit_std: float = Field(1.0, gt=0, description="deviation of logit(sigma) in training")
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from latelier.contracts.frames import FrameOfReference
 from latelier.diffusion.processes.betas import BetaSchedule, betas
 from latelier.diffusion.processes.prediction import PredictionType
-from latelier.diffusion.processes.process import Process
+from latelier.diffusion.processes.process import MAX_TRAINING_STEPS, Process
 
 
 class VP(Process):
@@ -27,7 +27,7 @@ class VP(Process):
 
     kind: Literal["vp"] = "vp"
     prediction: PredictionType = "eps"
-    steps: int = Field(1000, ge=2, description="number of training steps")
+    steps: int = Field(1000, ge=2, le=MAX_TRAINING_STEPS, description="number of training steps")
     beta_start: float = Field(0.0015, gt=0, lt=1, description="not used by 'cosine'")
     beta_end: float = Field(0.0195, gt=0, lt=1, description="not used by 'cosine'")
     beta_schedule: BetaSchedule = Field(
@@ -54,14 +54,25 @@ class VP(Process):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_sigmas(self) -> "VP":
+        with np.errstate(all="ignore"):
+            sigmas = np.array(self.sigmas)
+        if not (np.isfinite(sigmas).all() and sigmas[0] > 0 and (np.diff(sigmas) > 0).all()):
+            raise ValueError(
+                f"the sigmas of {self.steps} steps with betas '{self.beta_schedule}' from "
+                f"{self.beta_start:g} to {self.beta_end:g} do not increase between 0 and infinity; "
+                "use other betas or fewer steps"
+            )
+        return self
+
     @property
     def training_steps(self) -> int:  # type: ignore[override]
         """Number of discrete training steps."""
         return self.steps
 
-    @cached_property
-    def _signal_and_noise(self) -> "tuple[np.ndarray, np.ndarray]":
-        """sqrt(abar) and sqrt(1 - abar), (steps,) float64."""
+    def _compute_signal_and_noise(self) -> "tuple[np.ndarray, np.ndarray]":
+        """Return sqrt(abar) and sqrt(1 - abar), (steps,) float64."""
         table = betas(self.beta_schedule, self.beta_start, self.beta_end, self.steps)
         signal = np.sqrt(np.cumprod(1 - table))
         if self.zero_terminal_snr:
@@ -71,7 +82,7 @@ class VP(Process):
     @cached_property
     def sigmas(self) -> tuple[float, ...]:
         """The sigma of every training step, increasing."""
-        signal, noise = self._signal_and_noise
+        signal, noise = self._compute_signal_and_noise()
         scale = signal + noise if self.frame == "flow" else signal
         return tuple((noise / scale).tolist())
 

@@ -23,6 +23,7 @@ from latelier.checkpoints.importers.diffusers.components import (
 )
 from latelier.checkpoints.importers.diffusers.configs.first_stage import VQ
 from latelier.checkpoints.importers.diffusers.configs.scheduler import (
+    defaults_from_diffusers,
     process_from_diffusers,
     schedule_from_diffusers,
     scheduler_notes,
@@ -155,13 +156,25 @@ def _read_plan(source: ImportSource) -> _Plan:
         latents = denoiser["out_channels"]
     spatial = _spatial(index, denoiser["in_channels"] - latents, latents)
     _check_text_encoder(source, index, denoiser)
-    scheduler = read_config(_folder(source, index, "scheduler") / SCHEDULER)
-    scheduler = {"_class_name": index.class_of("scheduler"), **scheduler}
-    if index.name.startswith("StableDiffusion"):
-        scheduler["clip_sample"] = False  # those pipelines turn it off
-    process_from_diffusers(scheduler)
-    notes += scheduler_notes(scheduler)
+    scheduler, reason = _read_scheduler(source, index)
+    notes += reason
     return _Plan(source, index, scale_factor, latents, spatial, scheduler, tuple(notes))
+
+
+def _read_scheduler(source: ImportSource, index: PipelineIndex) -> tuple[dict[str, Any], list[str]]:
+    """Return the configuration of the scheduler, as the pipeline uses it, and notes on it."""
+    config = read_config(_folder(source, index, "scheduler") / SCHEDULER)
+    config = {"_class_name": index.class_of("scheduler"), **config}
+    process_from_diffusers(config)
+    notes = []
+    if index.name.startswith("StableDiffusion"):
+        # those pipelines correct the configurations of their first schedulers
+        corrected = {**config, "clip_sample": False, "steps_offset": 1}
+        if schedule_from_diffusers(corrected) != schedule_from_diffusers(config):
+            notes.append(f"the scheduler's steps_offset is read as 1, as the {index.name} does")
+        config = corrected
+    defaults_from_diffusers(config)
+    return config, notes + scheduler_notes(config)
 
 
 def _folder(source: ImportSource, index: PipelineIndex, *parts: str) -> Path:
@@ -275,10 +288,8 @@ def _defaults(
     levels = len(first_stage.config.get("ch_mult", (1,)))
     return {
         "size": side * 2 ** (levels - 1),
-        "steps": 50,
-        "sampler": "ddim",
-        "schedule": schedule_from_diffusers(plan.scheduler),
         "guidance": _guidance_scale(conditioners),
+        **defaults_from_diffusers(plan.scheduler),
     }
 
 
