@@ -58,14 +58,15 @@ def test_metadata_and_errors_need_no_torch(name):
     assert not modules & {"torch", "pluggy", "numpy", "PIL"}
 
 
-def test_listing_plugins_needs_no_pydantic():
+def test_listing_plugins_needs_neither_pydantic_nor_hashes():
     modules = modules_after(
         "from latelier.kernel.trust.discovery import discover\n"
-        "from latelier.kernel.trust.admission import admit\n"
+        "from latelier.kernel.trust.admission import admit, read_lock_in_force\n"
         "from latelier.kernel.trust.config_file import read_policy\n"
-        "[admit(candidate, read_policy()) for candidate in discover()]"
+        "policy = read_policy()\n"
+        "[admit(each, policy, read_lock_in_force(policy)) for each in discover()]"
     )
-    assert not modules & {"torch", "pluggy", "pydantic"}
+    assert not modules & {"torch", "pluggy", "pydantic", "hashlib", "tomlkit"}
     assert not any(each.endswith("_plugin") for each in modules)
 
 

@@ -12,11 +12,11 @@ from latelier.kernel.dispatcher import HookDispatcher
 from latelier.kernel.loader import PluginLoader, PluginLoadError, PluginReport
 from latelier.kernel.registry import Registry
 from latelier.kernel.spec import KINDS, ComponentSpec, Kind
+from latelier.kernel.trust.admission import read_lock_in_force
 from latelier.kernel.trust.config_file import read_policy
 from latelier.kernel.trust.discovery import discover
 from latelier.kernel.trust.entry_points import BUILT_IN, Candidate, normalize
 from latelier.kernel.trust.fingerprint import Fingerprint, fingerprint
-from latelier.kernel.trust.lock import read_lock_in_force
 from latelier.kernel.trust.policy import Policy
 
 _log = logging.getLogger(__name__)

@@ -22,6 +22,9 @@ def new(
 
     Print the path of its folder. Existing files are never replaced.
     """
+    from latelier.cli.support.foreign_plugins import skip_absent_plugins
+
+    skip_absent_plugins()
     from latelier.cli.support.application import load_atelier
     from latelier.contracts.errors import InvalidInputError
     from latelier.scaffold.writing import write_plugin

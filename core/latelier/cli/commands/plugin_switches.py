@@ -20,8 +20,8 @@ def disable(names: Names, as_json: AsJson = False) -> None:
     """
     from latelier.cli.doctor.installed import find_installed
     from latelier.contracts.errors import InvalidInputError
-    from latelier.kernel.trust.config_file import disable as extend_deny_list
-    from latelier.kernel.trust.config_file import require_config_path
+    from latelier.kernel.trust.config_edits import disable as extend_deny_list
+    from latelier.kernel.trust.config_edits import require_config_path
     from latelier.kernel.trust.entry_points import BUILT_IN, normalize_entry
 
     candidates = find_installed(names)
@@ -37,8 +37,9 @@ def enable(names: Names, as_json: AsJson = False) -> None:
     Exit status: 1 if a plugin stays disabled because of an environment variable.
     """
     from latelier.cli.doctor.installed import find_installed
-    from latelier.kernel.trust.config_file import enable as shorten_deny_list
-    from latelier.kernel.trust.config_file import read_settings, require_config_path
+    from latelier.kernel.trust.config_edits import enable as shorten_deny_list
+    from latelier.kernel.trust.config_edits import require_config_path
+    from latelier.kernel.trust.config_file import read_settings
     from latelier.kernel.trust.entry_points import normalize_entry
 
     path = require_config_path()

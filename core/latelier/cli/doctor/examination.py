@@ -12,11 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from latelier.cli.doctor.process_pool import ProcessPool
+from latelier.cli.support.foreign_plugins import skip_absent_plugins
 from latelier.contracts.messages import one_line
-from latelier.kernel.trust.admission import admit
+from latelier.kernel.trust.admission import admit, read_lock_in_force
 from latelier.kernel.trust.config_file import read_policy
 from latelier.kernel.trust.entry_points import Candidate
-from latelier.kernel.trust.lock import read_lock_in_force
 from latelier.kernel.trust.policy import Policy
 
 SLOW_SECONDS = 0.25
@@ -93,6 +93,7 @@ def examine(candidates: Sequence[Candidate], timeout: float) -> list[Finding]:
         candidates: installed plugins.
         timeout: seconds that the process of one plugin may take.
     """
+    skip_absent_plugins()  # in the processes too
     policy, processes = read_policy(), ProcessPool()
     lock = read_lock_in_force(policy)
 

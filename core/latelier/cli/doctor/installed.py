@@ -5,11 +5,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from latelier.contracts.errors import UnknownNameError, suggestion
-from latelier.kernel.trust.admission import admit
+from latelier.kernel.trust.admission import admit, read_lock_in_force
 from latelier.kernel.trust.config_file import read_policy
 from latelier.kernel.trust.discovery import discover
 from latelier.kernel.trust.entry_points import normalize_entry
-from latelier.kernel.trust.lock import read_lock_in_force
 
 if TYPE_CHECKING:
     from latelier.kernel.trust.entry_points import Candidate

@@ -83,6 +83,10 @@ class LazyGroup(LightGroup):
         """Import a command and return it, or None if it does not exist."""
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name != "plugins":  # they read metadata alone, or call it themselves
+            from latelier.cli.support.foreign_plugins import skip_absent_plugins
+
+            skip_absent_plugins()
         module, _ = COMMANDS[cmd_name]
         return get_command(import_module(module).app)
 
@@ -93,13 +97,11 @@ class LazyGroup(LightGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command and turn its error into one line and exit status 2."""
-        from latelier.cli.support.failures import explain
-        from latelier.cli.support.foreign_plugins import skip_damaged_plugins
-
-        skip_damaged_plugins()
         try:
             return super().invoke(ctx)
         except Exception as error:
+            from latelier.cli.support.failures import explain
+
             message = explain(error)
             if message is None:
                 raise

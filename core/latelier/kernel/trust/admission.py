@@ -65,6 +65,19 @@ def admit(
     )
 
 
+def read_lock_in_force(policy: Policy) -> "Fingerprints | None":
+    """Return the contents of the lock that a policy names, or None if it names none.
+
+    Raises:
+        InvalidConfigError: the lock cannot be read.
+    """
+    if policy.lock is None:
+        return None
+    from latelier.kernel.trust.lock import read_lock  # hashing is slow to import
+
+    return read_lock(policy.lock)
+
+
 def latelier_requirement(requirements: Iterable[str]) -> str:
     """Return the versions of latelier that requirements (PEP 508) ask for, such as '>=1.2,<2'.
 

@@ -15,7 +15,6 @@ from latelier.contracts.errors import InvalidConfigError, PluginError
 from latelier.contracts.messages import format_error
 from latelier.io.atomic import write_bytes
 from latelier.kernel.trust.fingerprint import Fingerprint, Fingerprints, fingerprint
-from latelier.kernel.trust.policy import Policy
 
 FORMAT = 1
 
@@ -76,15 +75,6 @@ def read_lock(path: Path) -> dict[str, Fingerprint]:
         raise InvalidConfigError(
             f"{path}: invalid lock ({format_error(error)}); delete it and run {command}"
         ) from None
-
-
-def read_lock_in_force(policy: Policy) -> dict[str, Fingerprint] | None:
-    """Return the contents of the lock that a policy names, or None if it names none.
-
-    Raises:
-        InvalidConfigError: see `read_lock`.
-    """
-    return None if policy.lock is None else read_lock(policy.lock)
 
 
 def difference(lock: Fingerprints, name: str, distribution: Distribution | None) -> str | None:

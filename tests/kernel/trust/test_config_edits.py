@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from latelier.contracts.errors import InvalidConfigError
-from latelier.kernel.trust.config_file import disable, enable, read_settings, require_config_path
+from latelier.kernel.trust.config_edits import disable, enable, require_config_path
+from latelier.kernel.trust.config_file import read_settings
 
 WRITTEN = """\
 # my own
