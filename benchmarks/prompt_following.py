@@ -18,11 +18,6 @@ from torch import Tensor
 import latelier
 from latelier.data.contact_sheet import draw_contact_sheet
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.evaluation.classifier.model import (
-    CLASSIFIER_WEIGHTS,
-    SceneClassifier,
-    load_classifier,
-)
 from latelier.evaluation.labelled_scenes import LabelledScenes, render
 from latelier.evaluation.prompt_following import (
     Prompt,
@@ -34,6 +29,11 @@ from latelier.evaluation.prompt_following import (
     pictures_to_tensor,
 )
 from latelier.io.atomic import write_json
+from latelier.metrics.scene_classifier import (
+    CLASSIFIER_WEIGHTS,
+    SceneClassifier,
+    load_classifier,
+)
 from latelier.pipeline import Pipeline
 from latelier.pipeline.picture import Picture
 

@@ -18,8 +18,8 @@ from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.data.contact_sheet import draw_contact_sheet
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.labelled_scenes import render
-from latelier.evaluation.psnr import psnr
 from latelier.io.atomic import write_json
+from latelier.metrics.psnr import psnr
 
 
 def main() -> None:

@@ -15,14 +15,14 @@ import torch
 
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.classifier.accuracy import accuracy
-from latelier.evaluation.classifier.model import (
+from latelier.evaluation.classifier.training import ClassifierTraining, train_classifier
+from latelier.evaluation.labelled_scenes import render
+from latelier.io.atomic import write_json
+from latelier.metrics.scene_classifier import (
     CLASSIFIER_WEIGHTS,
     load_classifier,
     save_classifier,
 )
-from latelier.evaluation.classifier.training import ClassifierTraining, train_classifier
-from latelier.evaluation.labelled_scenes import render
-from latelier.io.atomic import write_json
 
 HELD_OUT_SEED = 7_200_000
 

@@ -4,7 +4,6 @@ from PIL import Image
 
 from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE, SceneConfig
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.evaluation.classifier.model import GLYPHS, Prediction
 from latelier.evaluation.prompt_following import (
     Prompt,
     find_worst_glyphs,
@@ -14,6 +13,7 @@ from latelier.evaluation.prompt_following import (
     pictures_to_tensor,
 )
 from latelier.evaluation.proportion import Proportion
+from latelier.metrics.scene_classifier import GLYPHS, Prediction
 
 COLORS = [color.name for color in PALETTE]
 NAMES = [glyph.name for glyph in GLYPHS]

@@ -12,8 +12,8 @@ from latelier.contracts.images.pixels import pil_to_tensor
 from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE
 from latelier.data.emoji_scenes.captions import background_phrase, background_tag
 from latelier.data.emoji_scenes.scene import Scene
-from latelier.evaluation.classifier.model import GLYPHS, Prediction
 from latelier.evaluation.proportion import Proportion
+from latelier.metrics.scene_classifier import GLYPHS, Prediction
 
 _COLORS = tuple(color.name for color in PALETTE)
 

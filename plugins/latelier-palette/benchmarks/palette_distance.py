@@ -38,11 +38,6 @@ from latelier import Pipeline
 from latelier.data.contact_sheet import contact_sheet
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import Scene, SceneConfig
-from latelier.evaluation.classifier.model import (
-    CLASSIFIER_WEIGHTS,
-    SceneClassifier,
-    load_classifier,
-)
 from latelier.evaluation.prompt_following import (
     make_prompt,
     measure_following,
@@ -50,6 +45,11 @@ from latelier.evaluation.prompt_following import (
     pictures_to_tensor,
 )
 from latelier.io.atomic import write_json
+from latelier.metrics.scene_classifier import (
+    CLASSIFIER_WEIGHTS,
+    SceneClassifier,
+    load_classifier,
+)
 from PIL import Image
 
 from latelier_palette.dominant_colors import dominant_colors

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from latelier.evaluation.classifier.model import Prediction
 from latelier.evaluation.labelled_scenes import NO_COLOR, LabelledScenes
+from latelier.metrics.scene_classifier import Prediction
 
 
 def compare_with_labels(prediction: Prediction, labels: LabelledScenes) -> dict[str, Tensor]:

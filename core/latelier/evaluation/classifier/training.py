@@ -14,8 +14,8 @@ from latelier.contracts.frozen import Frozen
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.classifier.accuracy import accuracy
 from latelier.evaluation.classifier.augment import augment
-from latelier.evaluation.classifier.model import Prediction, SceneClassifier
 from latelier.evaluation.labelled_scenes import NO_COLOR, LabelledScenes, render
+from latelier.metrics.scene_classifier import Prediction, SceneClassifier
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from latelier.contracts.errors import InvalidInputError, ModelFileError
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.classifier.accuracy import accuracy
 from latelier.evaluation.classifier.augment import augment
-from latelier.evaluation.classifier.model import (
+from latelier.evaluation.labelled_scenes import LabelledScenes, render
+from latelier.metrics.scene_classifier import (
     CLASSIFIER_WEIGHTS,
     SIDE,
     Prediction,
@@ -17,9 +18,8 @@ from latelier.evaluation.classifier.model import (
     load_classifier,
     save_classifier,
 )
-from latelier.evaluation.labelled_scenes import LabelledScenes, render
 
-CLASSIFIER = Path(__file__).parents[3] / "benchmarks" / "classifier"
+CLASSIFIER = Path(__file__).parents[2] / "benchmarks" / "classifier"
 
 
 @pytest.fixture(scope="module")

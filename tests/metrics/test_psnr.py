@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.evaluation.psnr import psnr
+from latelier.metrics.psnr import psnr
 
 
 def test_values_match_hand_computation() -> None:
