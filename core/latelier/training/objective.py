@@ -27,7 +27,23 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: dict[str, Any], step: int) -> dict[str, Tensor]:
-        """Return named scalars: "loss", which is minimised, and terms to report."""
+        """Return named scalars: "loss", which is minimised, and terms to report.
+
+        A term that this batch has no value for is NaN; means over steps leave it out.
+        """
+
+    def describe(self) -> list[str]:
+        """Return lines that explain what is trained, for the start of a run and a dry run."""
+        return []
+
+    def validate(self) -> dict[str, float]:
+        """Return metrics of held-out samples that do not depend on how training draws its own.
+
+        The first metric decides which weights are the best; lower is better. An objective without
+        metrics returns none. The weights to measure are loaded, and the model is in evaluation
+        mode.
+        """
+        return {}
 
     @abstractmethod
     def draw_sample_sheet(self) -> tuple[Image, dict[str, float]]:

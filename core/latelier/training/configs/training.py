@@ -37,6 +37,7 @@ class Training(Frozen):
         default=120.0, gt=0, description="checkpoint interval in seconds"
     )
     sheet_every: int = Field(default=1000, ge=1, description="sample sheet interval in steps")
+    validate_every: int = Field(default=1000, ge=1, description="validation interval in steps")
 
 
 def read_training(path: str | Path, model: type[C]) -> C:

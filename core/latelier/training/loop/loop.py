@@ -27,6 +27,7 @@ Resume = bool | Literal["auto"]
 
 _MAY_CHANGE = {
     "out", "steps", "workers", "accelerator", "log_every", "checkpoint_seconds", "sheet_every",
+    "validate_every",
 }  # fmt: skip
 """Fields that a resumed run may change."""
 
@@ -99,6 +100,8 @@ def train(
     if checkpoint is not None:
         progress.log({"event": "resumed", "step": state.step})
         progress.print(f"resumed at step {state.step}")
+    for line in objective.describe():
+        progress.print(line)
     last_save = time.monotonic()
     with progress, catch_signals() as stop:
         for batch in _make_loader(dataset, objective, state):
@@ -112,6 +115,10 @@ def train(
             progress.advance(state.step)
             if state.step % config.log_every == 0:
                 state.report(progress)
+
+            # measure on held-out samples
+            if state.step % config.validate_every == 0 or state.is_finished:
+                state.validate(progress)
 
             # draw samples
             if state.step % config.sheet_every == 0 or state.is_finished:

@@ -45,7 +45,7 @@ class TrainingState:
         )
         self._ema = Ema(objective.trained, config.ema_decay)
         self._loss_sums: dict[str, Tensor] = {}
-        self._summed_steps = 0
+        self._loss_counts: dict[str, Tensor] = {}
 
     @property
     def is_finished(self) -> bool:
@@ -73,20 +73,25 @@ class TrainingState:
         self._ema.update()
         self.step += 1
 
-        # sums for the next report
-        self._summed_steps += 1
+        # sums for the next report, without terms that the batch has no value for
         losses = {name: value.detach() for name, value in terms.items()}
         for name, value in losses.items():
-            self._loss_sums[name] = self._loss_sums.get(name, 0) + value
+            self._loss_sums[name] = self._loss_sums.get(name, 0) + value.nan_to_num(0.0)
+            self._loss_counts[name] = self._loss_counts.get(name, 0) + ~value.isnan()
         return losses
 
     def report(self, progress: TrainingProgress) -> None:
         """Report the mean losses since the last report."""
-        means = {name: value.item() / self._summed_steps for name, value in self._loss_sums.items()}
+        counts = {name: count.item() for name, count in self._loss_counts.items()}
+        means = {
+            name: value.item() / counts[name]
+            for name, value in self._loss_sums.items()
+            if counts[name]
+        }
         rate = learning_rate(self.config.optimizer, self.step - 1, self.config.steps)
         progress.report(self.step, {**means, "lr": rate})
         self._loss_sums.clear()
-        self._summed_steps = 0
+        self._loss_counts.clear()
 
     def save(self) -> Path:
         """Write a checkpoint and return its path."""
@@ -113,6 +118,17 @@ class TrainingState:
         self._ema.load_state(checkpoint.ema, checkpoint.state["ema_updates"])
         self.step = checkpoint.step
 
+    def validate(self, progress: TrainingProgress) -> None:
+        """Report the metrics of held-out samples, of the weights and of their average."""
+        with self._evaluate():
+            raw = self._objective.validate()
+        if not raw:
+            return
+        with self._use_average():
+            average = self._objective.validate()
+        progress.log({"event": "validation", "step": self.step, "ema": average, "raw": raw})
+        progress.print(f"step {self.step} validation: {format_metrics(average)}")
+
     def draw_sample_sheet(self, progress: TrainingProgress) -> None:
         """Write a sample sheet and report its metrics."""
         with self._use_average():
@@ -136,13 +152,21 @@ class TrainingState:
         trained = self._objective.trained
         weights = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
         trained.load_state_dict(self._ema.weights)
-        trained.eval()
+        try:
+            with self._evaluate():
+                yield
+        finally:
+            trained.load_state_dict(weights)
+
+    @contextmanager
+    def _evaluate(self) -> Iterator[None]:
+        """Use evaluation mode, without gradients, while inside."""
+        self._objective.trained.eval()
         try:
             with torch.no_grad():
                 yield
         finally:
-            trained.train()
-            trained.load_state_dict(weights)
+            self._objective.trained.train()
 
 
 def make_fabric(config: Training) -> Fabric:
