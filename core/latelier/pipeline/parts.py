@@ -137,9 +137,15 @@ class PipelineParts:
             adapters={name: each for name, each in self.adapters.items() if name not in unused},
         )
 
-    def with_limits(self, *, pixels: int | None = None, pictures: int | None = None) -> Self:
-        """Return the pipeline with other limits of a request; None keeps a limit."""
-        changed = {"pixels": pixels, "pictures": pictures}
+    def with_limits(
+        self,
+        *,
+        pixels: int | None = None,
+        pictures: int | None = None,
+        evaluations: int | None = None,
+    ) -> Self:
+        """Return the pipeline with other `Limits` of a request; None keeps a limit."""
+        changed = {"pixels": pixels, "pictures": pictures, "evaluations": evaluations}
         given = {name: value for name, value in changed.items() if value is not None}
         return replace(self, limits=Limits(**{**self.limits.model_dump(), **given}))
 

@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
+from math import prod
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -236,6 +237,12 @@ class Limits(Frozen):
 
     pixels: int = Field(2**26, ge=1, description="pixels of a picture")
     pictures: int = Field(10_000, ge=1, description="pictures of a request")
+    evaluations: int = Field(
+        10_000_000,
+        ge=1,
+        description="denoiser evaluations of a request: one for each picture or window, and each "
+        "call by the sampler",
+    )
 
     def check(self, size: Size, pictures: int) -> None:
         """Refuse pictures of `size` that are too large, or too many.
@@ -270,18 +277,32 @@ class Limits(Frozen):
             if isinstance(value, list | tuple):
                 self.check_pictures(field, len(value))
 
-    def _check(self, field: str, value: int, unit: str, limit: int) -> None:
+    def check_evaluations(self, factors: Mapping[str, int]) -> None:
+        """Refuse a request that needs too many denoiser evaluations.
+
+        Args:
+            factors: field of the request -> by how much it multiplies them.
+
+        Raises:
+            InvalidInputError: names the greatest factor, the limit and how to raise it.
+        """
+        greatest = max(factors, key=lambda field: factors[field])
+        product = " x ".join(f"`{name}` {each:,}" for name, each in factors.items() if each > 1)
+        detail = f" of the denoiser ({product})"
+        self._check(greatest, prod(factors.values()), "evaluations", self.evaluations, detail)
+
+    def _check(self, field: str, value: int, unit: str, limit: int, detail: str = "") -> None:
         if value > limit:
             raise InvalidInputError.of_field(
                 field,
-                f"{value:,} {unit} are above the limit of {limit:,}; "
+                f"{value:,} {unit}{detail} are above the limit of {limit:,}; "
                 f"LATELIER_MAX_{unit.upper()}={value} in the environment, or in Python "
                 f"pipe.with_limits({unit}={value}), raises it",
             )
 
 
 def read_limits(environment: Mapping[str, str] = os.environ) -> Limits:
-    """Return the limits of this process: LATELIER_MAX_PIXELS and LATELIER_MAX_PICTURES.
+    """Return the limits of this process, which LATELIER_MAX_PIXELS and the like set.
 
     Raises:
         InvalidConfigError: a variable is not a whole number above 0.

@@ -1,17 +1,28 @@
-"""Sampling: the loop over the steps of a batch, its hooks, and its pictures."""
+"""Run a plan: sample each batch, and make its pictures.
+
+The path of a batch:
+    make_batch_denoise   encodes its inputs and applies guidance -> `denoise(x, sigma) -> x0`
+    sample               yields a `Preview` after each step of
+    _denoise_steps       from noise, or a noised picture, to latents: the sampler's steps
+    _finish              decoded images to `Picture`s with their provenance
+"""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from latelier.contracts.images.pixels import tensor_to_pil
-from latelier.contracts.sampling import Denoise, Step, run_sampler
+from latelier.contracts.sampling import Denoise, Sampler, Step, run_sampler
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.brownian import BrownianNoise
 from latelier.diffusion.noise import PerImageNoise
 from latelier.kernel.dispatcher import HookDispatcher
+from latelier.pipeline.checks.evaluations import EvaluationBudget
 from latelier.pipeline.checks.finite import check_finite
 from latelier.pipeline.checks.sampler import check_sampler
 from latelier.pipeline.denoise import make_denoise
@@ -34,13 +45,15 @@ def run(parts: PipelineParts, plan: Plan) -> Iterator[Preview]:
     """
     for warning in plan.warnings:
         _log.warning("%s", warning)
+    budget = EvaluationBudget(parts.limits.evaluations)
     first, *others = plan.batches()
     denoise = make_batch_denoise(parts, first)
 
     def previews() -> Iterator[Preview]:
-        yield from sample(parts, first, denoise)
+        yield from sample(parts, first, budget.charge(denoise, plan.windows))
         for batch in others:
-            yield from sample(parts, batch, make_batch_denoise(parts, batch))
+            denoise_batch = make_batch_denoise(parts, batch)
+            yield from sample(parts, batch, budget.charge(denoise_batch, plan.windows))
 
     return previews()
 
@@ -60,46 +73,64 @@ def make_batch_denoise(parts: PipelineParts, plan: Plan) -> Denoise:
 def sample(parts: PipelineParts, plan: Plan, denoise: Denoise) -> Iterator[Preview]:
     """Yield a preview after each step of a batch; the last has the finished pictures.
 
-    Plugins observe each step before and after it.
-
     Raises:
         PluginError: the sampler breaks its contract; see `check_sampler`.
         NotFiniteError: a tensor has NaN or infinity; the error names the step and likely causes.
     """
-    sigmas, dispatcher = plan.sigmas, parts.atelier.dispatcher()
+    dispatcher = parts.atelier.dispatcher()
     init = _encode_init(parts, plan)
-    steps = _sample_steps(parts, plan, denoise, init)
-
-    def decode(latents: Tensor) -> list[Image.Image]:
-        with torch.no_grad():
-            images = plan.first_stage.decode(latents.to(parts.dtype))
-        check_finite(parts, plan, "decoded image", images)
-        return tensor_to_pil(images if init is None else init.restore_known(images))
-
-    for index in range(1, sigmas.steps + 1):
-        counts = {"step": index, "steps": sigmas.steps}
-        dispatcher.emit("latelier_before_step", **counts, sigma=sigmas[index - 1])
-        with torch.no_grad():
-            step = next(steps)
-        is_last = index == sigmas.steps
-        check_finite(
-            parts, plan, f"step {index} of {sigmas.steps} to sigma {step.sigma:.4g}", step.x
-        )
-        latents = _finish(parts, step) if is_last else step.denoised
-        snapshot = Snapshot(latents, decode)
-        dispatcher.emit("latelier_after_step", **counts, sigma=step.sigma, snapshot=snapshot)
-        pictures = _make_pictures(parts, plan, decode(latents), dispatcher) if is_last else ()
-        if is_last:
-            dispatcher.emit("latelier_images_finished", pictures=PictureCopies(pictures))
+    decode = partial(_decode, parts, plan, init)
+    steps = _observe(_denoise_steps(parts, plan, denoise, init), plan.sigmas, decode, dispatcher)
+    for index, step in enumerate(steps, start=1):
+        is_last = index == plan.sigmas.steps
         yield Preview(
-            **counts,
+            step=index,
+            steps=plan.sigmas.steps,
             sigma=step.sigma,
-            latents=latents,
+            latents=step.denoised,
             decode=decode,
-            pictures=pictures,
+            pictures=_finish(parts, plan, decode(step.denoised), dispatcher) if is_last else (),
             batch=plan.batch_number,
             batches=plan.batch_count,
         )
+
+
+@torch.no_grad()
+def _denoise_steps(
+    parts: PipelineParts, plan: Plan, denoise: Denoise, init: InpaintState | None
+) -> Iterator[Step]:
+    """Yield the steps of the sampler; the last one's `denoised` is the finished latents."""
+    noise = _make_noise(parts, plan)
+    eps, sigma = noise.initial(), plan.sigmas[0]
+    if init is None:
+        x = parts.process.initial(eps, sigma)
+    else:
+        x = init.initial(parts.process, eps, sigma)
+        denoise = init.hold_known(denoise, parts.process, eps)
+    steps = run_sampler(_make_sampler(plan), denoise, x, plan.sigmas, noise)
+    for index, step in enumerate(steps, start=1):
+        place = f"step {index} of {plan.sigmas.steps} to sigma {step.sigma:.4g}"
+        check_finite(parts, plan, place, step.x)
+        if index < plan.sigmas.steps:
+            yield step
+        else:
+            yield replace(step, denoised=parts.process.finish(step.x, step.sigma))
+
+
+def _observe(
+    steps: Iterator[Step],
+    sigmas: SigmaGrid,
+    decode: Callable[[Tensor], list[Image.Image]],
+    dispatcher: HookDispatcher,
+) -> Iterator[Step]:
+    """Yield the steps. Plugins observe each of them before and after it."""
+    for index in range(1, sigmas.steps + 1):
+        counts = {"step": index, "steps": sigmas.steps}
+        dispatcher.emit("latelier_before_step", **counts, sigma=sigmas[index - 1])
+        step = next(steps)
+        snapshot = Snapshot(step.denoised, decode)
+        dispatcher.emit("latelier_after_step", **counts, sigma=step.sigma, snapshot=snapshot)
+        yield step
 
 
 @torch.no_grad()
@@ -118,38 +149,39 @@ def _encode_init(parts: PipelineParts, plan: Plan) -> InpaintState | None:
     return InpaintState(images, latents, plan.init_image.strength, mask)
 
 
-def _sample_steps(
-    parts: PipelineParts, plan: Plan, denoise: Denoise, init: InpaintState | None
-) -> Iterator[Step]:
-    """Return the steps of the sampler, from the initial noise or picture of each seed."""
+def _make_noise(parts: PipelineParts, plan: Plan) -> PerImageNoise | BrownianNoise:
+    """Return the noise of the batch, with a seed for each picture."""
     shape = (parts.first_stage.config.latent_channels, *plan.geometry.latent_size)
-    noise: PerImageNoise | BrownianNoise = PerImageNoise(plan.seeds, shape, parts.device)
     if plan.request.noise == "brownian":
-        noise = BrownianNoise(plan.seeds, shape, plan.sigmas.frame, parts.device)
-    eps, sigma = noise.initial(), plan.sigmas[0]
-    if init is None:
-        x = parts.process.initial(eps, sigma)
-    else:
-        x = init.initial(parts.process, eps, sigma)
-        denoise = init.hold_known(denoise, parts.process, eps)
+        return BrownianNoise(plan.seeds, shape, plan.sigmas.frame, parts.device)
+    return PerImageNoise(plan.seeds, shape, parts.device)
+
+
+def _make_sampler(plan: Plan) -> Sampler:
+    """Return the sampler with the checks of its contract, and with RePaint's resampling."""
     sampler = check_sampler(plan.sampler, plan.request.sampler.name)
-    if plan.request.repaint_resamples is not None:
-        sampler = repaint(sampler, plan.request.repaint_resamples)
-    return run_sampler(sampler, denoise, x, plan.sigmas, noise)
+    if plan.request.repaint_resamples is None:
+        return sampler
+    return repaint(sampler, plan.request.repaint_resamples)
 
 
 @torch.no_grad()
-def _finish(parts: PipelineParts, step: Step) -> Tensor:
-    return parts.process.finish(step.x, step.sigma)
+def _decode(
+    parts: PipelineParts, plan: Plan, init: InpaintState | None, latents: Tensor
+) -> list[Image.Image]:
+    """Return the images of latents, with the known pixels of the initial images."""
+    images = plan.first_stage.decode(latents.to(parts.dtype))
+    check_finite(parts, plan, "decoded image", images)
+    return tensor_to_pil(images if init is None else init.restore_known(images))
 
 
-def _make_pictures(
+def _finish(
     parts: PipelineParts, plan: Plan, images: list[Image.Image], dispatcher: HookDispatcher
 ) -> tuple[Picture, ...]:
-    """Return the finished pictures, each with its provenance."""
+    """Return pictures with their provenance, and show copies of them to plugins."""
     images = parts.condition_builder().postprocess(plan.repeat_rows(plan.inputs), images)
     shared = describe_run(parts, plan, dispatcher)
-    return tuple(
+    pictures = tuple(
         Picture(
             image,
             seed,
@@ -157,3 +189,5 @@ def _make_pictures(
         )
         for index, seed, image in zip(plan.batch, plan.seeds, images, strict=True)
     )
+    dispatcher.emit("latelier_images_finished", pictures=PictureCopies(pictures))
+    return pictures

@@ -30,8 +30,9 @@ def composable(
     also: Annotated[
         dict[str, Annotated[float, Field(ge=-1e4, le=1e4)]],
         Field(
+            max_length=100,
             description="further values of the first public input -> weight, above 0 for AND, "
-            'below 0 for NOT: {"a dog": 4, "fog": -2}'
+            'below 0 for NOT: {"a dog": 4, "fog": -2}',
         ),
     ],
     scale: Scale = 5.0,

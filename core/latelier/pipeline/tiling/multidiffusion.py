@@ -21,7 +21,7 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.sampling import Denoise
 from latelier.pipeline.request import Request, Size, check_sides
-from latelier.pipeline.tiling.windows import Sides, Window, make_windows
+from latelier.pipeline.tiling.windows import Sides, Window, count_windows, make_windows
 
 OVERLAP = 0.5
 """The default overlap: every position but those at the edges is in four windows."""
@@ -49,6 +49,11 @@ class Windowing:
         """Return the windows of a picture."""
         sides = _latent_sides(self.window, geometry)
         return make_windows(geometry.latent_size, sides, self.overlap)
+
+    def count(self, geometry: PictureGeometry) -> int:
+        """Return the number of windows of a picture, without making them."""
+        sides = _latent_sides(self.window, geometry)
+        return count_windows(geometry.latent_size, sides, self.overlap)
 
 
 def read_windowing(

@@ -10,7 +10,7 @@ everywhere, also at the edges and with a single row or column of windows.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from math import ceil, floor
+from math import ceil, floor, prod
 
 import torch
 from torch import Tensor
@@ -59,6 +59,14 @@ def make_windows(size: Sides, side: Sides, overlap: float) -> list[Window]:
         Window(row, column, _box(row, column, size), down[:, None] * across)
         for (row, down), (column, across) in product(rows, columns)
     ]
+
+
+def count_windows(size: Sides, side: Sides, overlap: float) -> int:
+    """Return the number of windows that `make_windows` makes."""
+    return prod(
+        len(_starts(length, min(each, length), overlap))
+        for length, each in zip(size, side, strict=True)
+    )
 
 
 def _spans(length: int, side: int, overlap: float) -> Iterator[tuple[slice, Tensor]]:
