@@ -1,6 +1,7 @@
+import pytest
 import torch
 
-from latelier.training.randomness import Draws, Purpose, seed_torch
+from latelier.training.randomness import Draws, Purpose, philox, seed_torch
 
 CPU = torch.device("cpu")
 
@@ -54,3 +55,41 @@ def test_seed_torch_depends_on_seed_and_step_and_restores_the_global_state():
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+# known answers published with Random123: counter, key, words
+ONES = 0xFFFFFFFF
+PI = ((0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0))
+
+
+@pytest.mark.parametrize(
+    ("counter", "key", "words"),
+    [
+        ((0,) * 4, (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+        ((ONES,) * 4, (ONES, ONES), (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+        (*PI, (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1)),
+    ],
+)
+def test_philox_gives_the_published_answers(counter, key, words):
+    tensors = [torch.tensor([word]) for word in counter]
+    assert [word.item() for word in philox(tensors, key)] == list(words)
+
+
+def test_large_seeds_steps_and_indices_draw_different_numbers():
+    seeds, steps, indices = (0, 2**32, 2**64 - 1), (0, 2**31), (1, 2**32 + 1, 2**47)
+    values = {
+        Draws(seed, step, [index]).uniform(Purpose.TIME).item()
+        for seed in seeds
+        for step in steps
+        for index in indices
+    }
+    assert len(values) == len(seeds) * len(steps) * len(indices)
+
+
+def test_noise_is_normal_in_its_tails_and_uncorrelated():
+    noise = Draws(5, 6, range(8)).normal(Purpose.NOISE, (250, 201)).double()
+    for quantile, share in ((1.0, 0.31731), (2.0, 0.04550), (3.0, 0.00270)):
+        measured = (noise.abs() > quantile).double().mean().item()
+        assert measured == pytest.approx(share, abs=4 * (share / noise.numel()) ** 0.5)
+    neighbours = (noise[..., 1:] * noise[..., :-1]).mean().abs()
+    assert neighbours < 4 / noise.numel() ** 0.5

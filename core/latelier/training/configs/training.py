@@ -9,7 +9,13 @@ from pydantic import Field
 from latelier.checkpoints.io.yaml_files import read_yaml
 from latelier.contracts.frozen import Frozen, validate
 from latelier.training.configs.data import DataConfig
-from latelier.training.configs.optimization import OptimizerConfig, Precision
+from latelier.training.configs.optimization import (
+    EmaConfig,
+    OptimizerConfig,
+    Precision,
+    ScheduleConfig,
+    WarmupStableDecay,
+)
 
 C = TypeVar("C", bound="Training")
 
@@ -25,9 +31,10 @@ class Training(Frozen):
     steps: int = Field(ge=1, description="optimizer steps")
     batch_size: int = Field(default=64, ge=1)
     optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = WarmupStableDecay()
     precision: Precision = "32-true"
     channels_last: bool = Field(default=False, description="memory format of the convolutions")
-    ema_decay: float = Field(default=0.9999, ge=0, lt=1)
+    ema: EmaConfig = EmaConfig()
     workers: int = Field(
         default=0, ge=0, description="processes that load data; 0 loads in the main process"
     )

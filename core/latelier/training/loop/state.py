@@ -19,9 +19,10 @@ from latelier.training.optimization.ema import Ema
 from latelier.training.optimization.optimizer import (
     get_optimizer_state,
     load_optimizer_state,
-    make_adamw,
+    make_optimizer,
+    set_rate,
 )
-from latelier.training.optimization.schedule import learning_rate
+from latelier.training.optimization.schedule import rate_at
 from latelier.training.randomness import seed_torch
 
 
@@ -41,9 +42,9 @@ class TrainingState:
         if config.channels_last:
             objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._module, self._optimizer = self._fabric.setup(
-            objective, make_adamw(objective.trained, config.optimizer)
+            objective, make_optimizer(objective.trained, config.optimizer)
         )
-        self._ema = Ema(objective.trained, config.ema_decay)
+        self._ema = Ema(objective.trained, config.ema.lengths[0])
         self._loss_sums: dict[str, Tensor] = {}
         self._loss_counts: dict[str, Tensor] = {}
 
@@ -55,9 +56,7 @@ class TrainingState:
     def take_step(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """Update the weights and their average; return the loss and its terms."""
         # learning rate
-        rate = learning_rate(self.config.optimizer, self.step, self.config.steps)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self._optimizer.optimizer, self._rate(self.step))
 
         # forward; drop-out layers use the global random state
         with seed_torch(self.config.seed, self.step, self._fabric.device):
@@ -88,10 +87,12 @@ class TrainingState:
             for name, value in self._loss_sums.items()
             if counts[name]
         }
-        rate = learning_rate(self.config.optimizer, self.step - 1, self.config.steps)
-        progress.report(self.step, {**means, "lr": rate})
+        progress.report(self.step, {**means, "lr": self._rate(self.step - 1)})
         self._loss_sums.clear()
         self._loss_counts.clear()
+
+    def _rate(self, step: int) -> float:
+        return self.config.optimizer.lr * rate_at(self.config.schedule, step, self.config.steps)
 
     def save(self) -> Path:
         """Write a checkpoint and return its path."""

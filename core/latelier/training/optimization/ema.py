@@ -1,37 +1,41 @@
-"""Exponential moving average (EMA) of model weights, saved with the trained model."""
+"""Power-function averages of model weights (Karras et al. 2023, arXiv:2312.02696, section 3).
 
+The average at step t weighs the weights of step tau by (tau / t)^gamma. Its decay rises with the
+step, so the average always spans the same share of the run: its relative length, the standard
+deviation of those weights over time in units of t.
+"""
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 
 class Ema:
-    """Averages the parameters of a module and copies its buffers.
+    """An average of the parameters of a module; buffers are copied.
 
     The average has the precision of the parameters. Training keeps them in float32: in a 16-bit
     format an average with a high decay would stop moving.
 
-    The decay warms up as min(max_decay, (1 + n) / (10 + n)) over the updates n = 1, 2, ... as in
-    the published code of Rombach et al., arXiv:2112.10752.
-
     Attributes:
-        max_decay: Largest decay, in [0, 1).
+        length: Relative length, in (0, 0.28].
         updates: Number of updates so far.
         weights: The average, by the names of the module's state dict.
     """
 
-    def __init__(self, module: nn.Module, max_decay: float) -> None:
-        self.max_decay = max_decay
+    def __init__(self, module: nn.Module, length: float) -> None:
+        self.length = length
         self.updates = 0
         self.weights: dict[str, Tensor] = {
             name: tensor.detach().clone() for name, tensor in module.state_dict().items()
         }
         self._module = module
+        self._gamma = gamma_of(length)
 
     @torch.no_grad()
     def update(self) -> None:
         """Move the average towards the module's weights."""
         self.updates += 1
-        share = 1 - decay_at(self.updates, self.max_decay)
+        decay = (1 - 1 / self.updates) ** (self._gamma + 1)
         buffers = {name for name, _ in self._module.named_buffers(remove_duplicate=False)}
         # The tensors are looked up at each update: `.to()` and an assigning load replace them.
         for name, current in self._module.state_dict().items():
@@ -39,7 +43,7 @@ class Ema:
             if name in buffers:
                 average.copy_(current)
             else:
-                average.lerp_(current.to(average.dtype), share)
+                average.lerp_(current.to(average.dtype), 1 - decay)
             self.weights[name] = average
 
     @torch.no_grad()
@@ -50,6 +54,11 @@ class Ema:
         self.updates = updates
 
 
-def decay_at(update: int, max_decay: float) -> float:
-    """Return the decay of an update, counted from 1: min(max_decay, (1 + n) / (10 + n))."""
-    return min(max_decay, (1 + update) / (10 + update))
+def gamma_of(length: float) -> float:
+    """Return the exponent gamma of an average of a relative length (eq. 126 and algorithm 2).
+
+    The length is sqrt(gamma + 1) / ((gamma + 2) sqrt(gamma + 3)); gamma is the positive root of
+    gamma^3 + 7 gamma^2 + (16 - 1 / length^2) gamma + 12 - 1 / length^2.
+    """
+    inverse = length**-2
+    return float(np.roots([1, 7, 16 - inverse, 12 - inverse]).real.max())
