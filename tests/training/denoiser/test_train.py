@@ -31,7 +31,8 @@ TINY = {
     "log_every": 2,
     "fit_samples": 300,
     "data": {"config": {"size": 16}},
-    "optimizer": {"warmup": 2, "lr": 0.001},
+    "optimizer": {"lr": 0.001},
+    "schedule": {"kind": "cosine", "warmup": 2},
     "denoiser": {
         "id": "unet",
         "config": {

@@ -27,7 +27,7 @@ TINY = {
     "log_every": 2,
     "measured_scenes": 4,
     "data": {"config": {"size": 16}},
-    "optimizer": {"warmup": 2},
+    "schedule": {"kind": "cosine", "warmup": 2},
     "first_stage": {
         "id": "autoencoder_kl",
         "config": {

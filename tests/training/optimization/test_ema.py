@@ -2,32 +2,43 @@ import pytest
 import torch
 from torch import nn
 
-from latelier.training.optimization.ema import Ema, decay_at
+from latelier.training.optimization.ema import Ema, gamma_of
 
 
-@pytest.mark.parametrize(
-    ("update", "expected"), [(1, 2 / 11), (2, 3 / 12), (90, 91 / 100), (10**6, 0.9999)]
-)
-def test_decay_warms_up(update, expected):
-    assert decay_at(update, 0.9999) == pytest.approx(expected)
+@pytest.mark.parametrize("length", [0.02, 0.05, 0.1, 0.25])
+def test_an_average_has_its_relative_length(length):
+    """The standard deviation over time of a profile tau^gamma on [0, 1]."""
+    gamma = gamma_of(length)
+    tau = (torch.arange(200_000, dtype=torch.float64) + 0.5) / 200_000
+    share = tau**gamma / (tau**gamma).sum()
+    mean = (share * tau).sum()
+    assert (share * (tau - mean) ** 2).sum().sqrt().item() == pytest.approx(length, rel=1e-3)
 
 
-def test_average_follows_the_formula():
+def test_an_average_weighs_each_step_by_its_power():
     module = nn.Linear(1, 1, bias=False)
-    module.weight.data.fill_(1.0)
-    ema = Ema(module, 0.5)
-    expected = 1.0
-    for update, value in enumerate([3.0, -2.0, 8.0], start=1):
+    ema, steps = Ema(module, 0.1), 400
+    gamma = gamma_of(0.1)
+    values = torch.sin(torch.arange(1.0, steps + 1) / 30)
+    for value in values:
         module.weight.data.fill_(value)
         ema.update()
-        decay = min(0.5, (1 + update) / (10 + update))
-        expected = decay * expected + (1 - decay) * value
-        assert ema.weights["weight"].item() == pytest.approx(expected)
+    weights = torch.arange(1.0, steps + 1) ** gamma
+    expected = (weights * values).sum() / weights.sum()
+    assert ema.weights["weight"].item() == pytest.approx(expected.item(), abs=0.01)
+
+
+def test_the_first_update_takes_the_weights():
+    module = nn.Linear(2, 2)
+    ema = Ema(module, 0.1)
+    module.weight.data.fill_(5.0)
+    ema.update()
+    assert torch.equal(ema.weights["weight"], module.weight)
 
 
 def test_the_average_does_not_share_memory_with_the_weights():
     module = nn.Linear(2, 2)
-    ema = Ema(module, 0.9)
+    ema = Ema(module, 0.1)
     before = ema.weights["weight"].clone()
     module.weight.data.add_(1)
     assert torch.equal(ema.weights["weight"], before)
@@ -44,7 +55,7 @@ class Moving(nn.Module):
 
 def test_buffers_are_copied_whatever_their_dtype():
     module = nn.BatchNorm1d(2)
-    ema = Ema(module, 0.9)
+    ema = Ema(module, 0.1)
     module.num_batches_tracked.fill_(7)
     module.running_mean.fill_(3.0)
     ema.update()
@@ -54,7 +65,7 @@ def test_buffers_are_copied_whatever_their_dtype():
 
 def test_weights_replaced_by_an_assigning_load_are_averaged():
     module = Moving()
-    ema = Ema(module, 0.0)
+    ema = Ema(module, 0.1)
     module.load_state_dict({"weight": torch.ones(2), "mean": torch.ones(2)}, assign=True)
     ema.update()
     assert ema.weights["weight"].tolist() == pytest.approx([1.0, 1.0])
@@ -63,7 +74,7 @@ def test_weights_replaced_by_an_assigning_load_are_averaged():
 
 def test_the_average_keeps_its_precision_when_the_module_changes():
     module = Moving()
-    ema = Ema(module, 0.0)
+    ema = Ema(module, 0.1)
     module.to(torch.float64)
     with torch.no_grad():
         module.weight.fill_(1.0)
@@ -76,7 +87,7 @@ def test_the_average_keeps_its_precision_when_the_module_changes():
 
 def test_the_average_moves_to_the_modules_device():
     module = Moving()
-    ema = Ema(module, 0.5)
+    ema = Ema(module, 0.1)
     module.to("meta")
     ema.update()
     assert {average.device.type for average in ema.weights.values()} == {"meta"}
@@ -84,7 +95,7 @@ def test_the_average_moves_to_the_modules_device():
 
 def test_a_state_is_restored():
     module = nn.Linear(2, 2)
-    ema, other = Ema(module, 0.9), Ema(module, 0.9)
+    ema, other = Ema(module, 0.1), Ema(module, 0.1)
     module.weight.data.add_(1)
     ema.update()
     other.load_state(ema.weights, ema.updates)

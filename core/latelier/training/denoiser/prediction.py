@@ -88,7 +88,7 @@ class PredictionObjective(Objective):
         condition = self.conditioning.encode(batch["conditions"], draws, geometry, latents.device)
         # a time and noise for each sample
         sigmas = process.sigma_from_uniform(draws.uniform(Purpose.TIME))
-        eps = draws.normal(Purpose.NOISE, latents.shape[1:]).to(latents.device)
+        eps = draws.normal(Purpose.NOISE, latents.shape[1:], latents.device)
         x = process.noised(latents, eps, sigmas)
         # the prediction
         t = process.timestep(sigmas).to(latents.device)

@@ -44,7 +44,7 @@ class ReconstructionObjective(Objective):
         # a sample of the posterior
         mean, logvar = (each.float() for each in self.autoencoder.posterior(images))
         draws = Draws(self._config.seed, step, batch["index"])
-        noise = draws.normal(Purpose.POSTERIOR, mean.shape[1:]).to(mean.device)
+        noise = draws.normal(Purpose.POSTERIOR, mean.shape[1:], mean.device)
         latents = mean + torch.exp(0.5 * logvar) * noise
         # its reconstruction
         scale = self.autoencoder.config.scale_factor

@@ -55,7 +55,7 @@ class Muon(torch.optim.Optimizer):
         lr, momentum = group["lr"], group["momentum"]
         for parameter in parameters:
             gradient = parameter.grad
-            assert gradient is not None  # noqa: S101  (`step` selects parameters with a gradient)
+            assert gradient is not None
             state = self.state[parameter]
             average = state.setdefault("momentum", torch.zeros_like(gradient))
             average.lerp_(gradient, 1 - momentum)

@@ -8,7 +8,9 @@ from torch import Tensor
 from latelier.training.optimization.ema import gamma_of
 
 
-def post_hoc_coefficients(snapshots: Sequence[tuple[int, float]], step: int, length: float) -> Tensor:
+def post_hoc_coefficients(
+    snapshots: Sequence[tuple[int, float]], step: int, length: float
+) -> Tensor:
     """Return the coefficients by which snapshots sum to an average that was not computed.
 
     The profile of an average over time is p(tau) = (gamma + 1) tau^gamma / t^(gamma + 1) up to its

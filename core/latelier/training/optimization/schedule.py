@@ -34,6 +34,6 @@ def decay_start(schedule: ScheduleConfig, steps: int) -> int:
         case Constant():
             return steps
         case Cosine():
-            return min(schedule.warmup, steps)
+            return min(schedule.warmup + 1, steps)
         case WarmupStableDecay(decay=decay):
             return steps - ceil(decay * steps)
