@@ -73,6 +73,17 @@ class SceneClassifier(nn.Module):
         kinds = len(BACKGROUND_KINDS)
         return Prediction(glyph, kind=background[:, :kinds], color=background[:, kinds:])
 
+    def extract_features(self, images: Tensor) -> list[Tensor]:
+        """Return the features (B, C, h, w) at 1/2, 1/4, 1/8 and 1/16 of the sides.
+
+        Args:
+            images: (B, 3, H, W) in [-1, 1], of any size.
+        """
+        stem = self.stem(images)
+        middle = self.body[:2](stem)
+        body = self.body[2:](middle)
+        return [stem, middle, body, self.top(body)]
+
     @torch.no_grad()
     def predict(self, images: Tensor, batch_size: int = 256) -> Prediction:
         """Classify any number of pictures (N, 3, 64, 64) in [-1, 1], `batch_size` at a time."""
