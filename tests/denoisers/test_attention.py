@@ -20,7 +20,7 @@ def empty_context() -> ForwardContext:
 def test_qkv_is_interleaved_per_head() -> None:
     """The published order of the qkv channels is head by head: q0 k0 v0 q1 k1 v1."""
     torch.manual_seed(0)
-    block = AttentionBlock(16, heads=2, groups=4, name="b")
+    block = AttentionBlock(16, heads=2, groups=4)
     torch.nn.init.normal_(block.proj_out.weight)
     x = torch.randn(1, 16, 2, 3)
     with torch.no_grad():

@@ -1,7 +1,7 @@
 """Self-attention, cross-attention and adapters of feature maps.
 
-Shapes: B rows of a batch, N positions (h * w) or N tokens of a context, C and D widths, H heads of
-width d. The names of the modules are those of the published checkpoints.
+Shapes: B rows of a batch, Q positions (h * w) of width C, N tokens of a context of width D, H heads
+of width d. The names of the modules are those of the published checkpoints.
 """
 
 from functools import reduce
@@ -16,7 +16,7 @@ from latelier.nn.attention import attend, merge_heads, split_heads
 from latelier.nn.layers import zero_init
 
 
-class MultiHeadAttention(nn.Module):
+class MultiHeadAttention(ContextLayer):
     """The projections for attention from queries (B, Q, C) to a context (B, N, D)."""
 
     def __init__(self, width: int, context_width: int, heads: int) -> None:
@@ -27,80 +27,61 @@ class MultiHeadAttention(nn.Module):
         self.to_v = nn.Linear(context_width, width, bias=False)
         self.to_out = nn.Sequential(nn.Linear(width, width))
 
-    def attend(self, q: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return (B, Q, C), before the output layer, for queries (B, H, Q, d)."""
-        k = split_heads(self.to_k(context), self.heads)
-        v = split_heads(self.to_v(context), self.heads)
-        return merge_heads(attend(q, k, v, mask))
-
 
 class SelfAttention(MultiHeadAttention):
-    """Attention of tokens (B, N, C) to each other."""
+    """Attention of the tokens of a feature map to each other."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__(width, width, heads)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return (B, N, C)."""
-        q = split_heads(self.to_q(tokens), self.heads)
-        return self.to_out(self.attend(q, tokens))
-
-    def forward_identity(self, tokens: Tensor) -> Tensor:
-        """Return (B, N, C) with the identity as attention map: each token attends to itself.
-
-        (Perturbed-attention guidance, Ahn et al. 2024, arXiv:2403.17377.)
-        """
-        return self.to_out(self.to_v(tokens))
+    def forward(self, tokens: Tensor, ctx: ForwardContext) -> Tensor:
+        """Return (B, Q, C) of tokens (B, Q, C)."""
+        if ctx.is_perturbed(self.name):
+            return self.to_out(self.to_v(tokens))  # each token attends to itself alone
+        q = split_heads(self.to_q(tokens), self.heads)  # (B, H, Q, d)
+        k = split_heads(self.to_k(tokens), self.heads)
+        v = split_heads(self.to_v(tokens), self.heads)
+        return self.to_out(merge_heads(attend(q, k, v)))
 
 
 class CrossAttention(MultiHeadAttention):
-    """Attention to the streams of a condition, and to the adapters that serve this layer."""
+    """Attention to the streams of a condition, and to the adapters that serve this layer.
 
-    def __init__(self, width: int, context_width: int, heads: int, name: str) -> None:
-        super().__init__(width, context_width, heads)
-        self.name = name
+    With W and b of the output layer and the gate g of the context, it adds
+
+        g * (W attend(q, K, V) + b) + W * sum over adapters of attend(q, K_a, V_a).
+
+    So a context that is absent, or whose streams have faded out (g = 0), adds exactly zero.
+    """
 
     def forward(
         self, tokens: Tensor, queries: Tensor, size: tuple[int, int], ctx: ForwardContext
     ) -> Tensor:
-        """Return tokens (B, h * w, C) plus the cross-attention of their queries (B, h * w, C).
-
-        Where no stream is active the context adds exactly zero: the gate scales the whole output,
-        its bias included, and the output of adapters is then projected without the bias.
-        """
-        q = split_heads(self.to_q(queries), self.heads)
-        adapted = self._attend_to_adapters(q, size, ctx)
-        if ctx.context is None:
-            return self._add_without_bias(tokens, adapted)
-        context = ctx.context.for_layer(size)
-        attended = self.attend(q, context.tokens, context.bias)
-        if context.gate is None:
-            return tokens + self.to_out(attended if adapted is None else attended + adapted)
-        tokens = torch.addcmul(tokens, context.gate, self.to_out(attended))
-        return self._add_without_bias(tokens, adapted)
-
-    def _attend_to_adapters(
-        self, q: Tensor, size: tuple[int, int], ctx: ForwardContext
-    ) -> Tensor | None:
-        """Return the sum over adapters, (B, h * w, C); None where no adapter serves this layer."""
-        serving = [adapter for adapter in ctx.adapters if adapter.serves(self.name)]
-        outputs = [adapter.attend(self.name, q, size) for adapter in serving]
-        return reduce(torch.add, outputs) if outputs else None
-
-    def _add_without_bias(self, tokens: Tensor, adapted: Tensor | None) -> Tensor:
-        """Return tokens plus the output of adapters, through the output layer without its bias."""
-        if adapted is None:
-            return tokens
-        return tokens + linear(adapted, self.to_out.get_parameter("0.weight"))
+        """Return tokens (B, Q, C) plus the cross-attention of their queries (B, Q, C)."""
+        q = split_heads(self.to_q(queries), self.heads)  # (B, H, Q, d)
+        outputs = [a.attend(self.name, q, size) for a in ctx.adapters if a.serves(self.name)]
+        weight, bias = self.to_out.get_parameter("0.weight"), None
+        if ctx.context is not None:
+            context = ctx.context.for_layer(size)
+            k = split_heads(self.to_k(context.tokens), self.heads)  # (B, H, N, d)
+            v = split_heads(self.to_v(context.tokens), self.heads)
+            attended = merge_heads(attend(q, k, v, context.bias))  # (B, Q, C)
+            if context.gate is None:  # g = 1: the context and the adapters share one product with W
+                outputs.append(attended)
+                bias = self.to_out.get_parameter("0.bias")
+            else:
+                tokens = torch.addcmul(tokens, context.gate, self.to_out(attended))
+        if outputs:
+            tokens = tokens + linear(reduce(torch.add, outputs), weight, bias)
+        return tokens
 
 
 class AttentionBlock(ContextLayer):
     """Residual self-attention over a feature map, in models without cross-attention."""
 
-    def __init__(self, width: int, heads: int, groups: int, name: str) -> None:
+    def __init__(self, width: int, heads: int, groups: int) -> None:
         super().__init__()
         self.heads = heads
-        self.self_attention_names = frozenset({name})
         self.norm = nn.GroupNorm(groups, width)
         self.qkv = nn.Conv1d(width, 3 * width, 1)
         self.proj_out = zero_init(nn.Conv1d(width, width, 1))
@@ -111,6 +92,6 @@ class AttentionBlock(ContextLayer):
         # published order of the channels: q, k and v of the first head, then of the next
         qkv = linear(tokens, self.qkv.weight[:, :, 0], self.qkv.bias)
         q, k, v = rearrange(qkv, "b n (h qkv d) -> qkv b h n d", qkv=3, h=self.heads)
-        values = v if ctx.is_perturbed(self.self_attention_names) else attend(q, k, v)
+        values = v if ctx.is_perturbed(self.name) else attend(q, k, v)
         out = linear(merge_heads(values), self.proj_out.weight[:, :, 0], self.proj_out.bias)
         return x + rearrange(out, "b (h w) c -> b c h w", h=x.shape[2])

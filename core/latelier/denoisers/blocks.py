@@ -96,11 +96,28 @@ class Upsample(nn.Module):
         return self.conv(resample(x, "up"))
 
 
-class Block(nn.ModuleList):
-    """Layers in sequence."""
+class Block(ContextLayer, nn.ModuleList):
+    """Layers in sequence, and the caller's residual for the block, if there is one."""
 
-    def forward(self, x: Tensor, ctx: ForwardContext) -> Tensor:
-        """Return the output of the last layer."""
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__(layers)
+
+    def forward(self, h: Tensor, ctx: ForwardContext) -> Tensor:
+        """Return (B, C_out, h', w') of features (B, C, h, w)."""
         for layer in self:
-            x = ctx.run_layer(layer, x)
-        return x
+            h = ctx.run_layer(layer, h)
+        return ctx.add_residual(self.name, h)
+
+
+def build_downsample(config: UNetConfig, channels: int) -> nn.Module:
+    """Return the layer that halves the resolution."""
+    if config.resblock_updown:
+        return ResBlock(config, channels, channels, "down")
+    return Downsample(channels, config.conv_resample)
+
+
+def build_upsample(config: UNetConfig, channels: int) -> nn.Module:
+    """Return the layer that doubles the resolution."""
+    if config.resblock_updown:
+        return ResBlock(config, channels, channels, "up")
+    return Upsample(channels, config.conv_resample)

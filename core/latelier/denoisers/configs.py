@@ -152,14 +152,22 @@ class UNetConfig(ConditionedConfig):
         """Sides of x must be multiples of this: each level but the last halves them."""
         return int(2 ** (len(self.channel_mult) - 1))
 
+    @property
+    def widths(self) -> list[int]:
+        """Channels at each level, full resolution first."""
+        return [multiple * self.model_channels for multiple in self.channel_mult]
+
+    def has_attention(self, level: int) -> bool:
+        """Return whether the residual blocks of a level are followed by attention."""
+        return 2**level in self.attention_resolutions
+
     def heads(self, channels: int) -> int:
         """Return the number of attention heads at a width."""
         return self.num_heads or channels // (self.num_head_channels or channels)
 
     @model_validator(mode="after")
     def _check_widths(self) -> Self:
-        widths = [self.model_channels * multiple for multiple in (1, *self.channel_mult)]
-        for width in widths:
+        for width in (self.model_channels, *self.widths):
             if width % self.num_groups:
                 raise ValueError(
                     f"{width} channels (model_channels times channel_mult) "
@@ -173,11 +181,9 @@ class UNetConfig(ConditionedConfig):
             raise ValueError("give exactly one of num_heads and num_head_channels")
         name = "num_heads" if self.num_heads else "num_head_channels"
         divisor = self.num_heads or self.num_head_channels or 1
-        for level, multiple in enumerate(self.channel_mult):
-            width = self.model_channels * multiple
-            is_last = level == len(self.channel_mult) - 1
-            attends = 2**level in self.attention_resolutions or is_last
-            if attends and width % divisor:
+        for level, width in enumerate(self.widths):
+            is_last = level == len(self.widths) - 1
+            if (self.has_attention(level) or is_last) and width % divisor:
                 raise ValueError(
                     f"the attention at level {level} has {width} channels, "
                     f"which {name}={divisor} does not divide"

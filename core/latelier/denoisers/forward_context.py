@@ -1,6 +1,5 @@
 """What the layers of a denoiser share during one forward pass."""
 
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +14,25 @@ from latelier.denoisers.injection import Context
 
 
 class ContextLayer(nn.Module):
-    """Base of the layers whose `forward` takes a `ForwardContext` as its last argument."""
+    """Base of the layers whose `forward` takes a `ForwardContext` as its last argument.
+
+    Attributes:
+        name: its path in the denoiser, such as "middle_block.1"; a `Control` addresses it so.
+    """
+
+    name: str = ""
+
+
+def name_layers(denoiser: nn.Module) -> None:
+    """Set the names of all layers of a denoiser."""
+    for path, layer in denoiser.named_modules():
+        if isinstance(layer, ContextLayer):
+            layer.name = path
+
+
+def perturbation_names(self_attention: str) -> frozenset[str]:
+    """Return the names that perturb a self-attention: its own, and its spatial transformer's."""
+    return frozenset({self_attention, self_attention.partition(".transformer_blocks.")[0]})
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +56,13 @@ class ForwardContext:
         """Whether cross-attentions have anything to attend to."""
         return self.context is not None or bool(self.adapters)
 
-    def is_perturbed(self, names: AbstractSet[str]) -> bool:
-        """Return whether a self-attention with any of these names is perturbed."""
-        return not self.control.perturbed_attention.isdisjoint(names)
+    def is_perturbed(self, self_attention: str) -> bool:
+        """Return whether a self-attention's map is to be the identity.
+
+        (Perturbed-attention guidance, Ahn et al. 2024, arXiv:2403.17377.)
+        """
+        perturbed = self.control.perturbed_attention
+        return bool(perturbed) and not perturbed.isdisjoint(perturbation_names(self_attention))
 
     def run_layer(self, layer: nn.Module, *features: Any) -> Tensor:
         """Return the output of a layer; its activations are recomputed backward if asked for."""

@@ -20,7 +20,7 @@ class GEGLU(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (B, N, inner)."""
         value, gate = self.proj(tokens).chunk(2, dim=-1)
-        return value * gelu(gate)
+        return gelu(gate).mul_(value)  # in place: these are the widest tensors of the denoiser
 
 
 class FeedForward(nn.Module):
@@ -37,28 +37,21 @@ class FeedForward(nn.Module):
         return self.net(tokens)
 
 
-class TransformerBlock(nn.Module):
+class TransformerBlock(ContextLayer):
     """Self-attention, cross-attention and feed-forward network, each pre-norm and residual."""
 
-    def __init__(self, width: int, context_dim: int, heads: int, name: str) -> None:
+    def __init__(self, width: int, context_dim: int, heads: int) -> None:
         super().__init__()
-        # "middle_block.1" names all blocks of its module, ".transformer_blocks.0.attn1" one
-        outer = name.partition(".transformer_blocks")[0]
-        self.self_attention_names = frozenset({outer, f"{name}.attn1"})
         self.attn1 = SelfAttention(width, heads)
         self.ff = FeedForward(width)
-        self.attn2 = CrossAttention(width, context_dim, heads, f"{name}.attn2")
+        self.attn2 = CrossAttention(width, context_dim, heads)
         self.norm1 = nn.LayerNorm(width)
         self.norm2 = nn.LayerNorm(width)
         self.norm3 = nn.LayerNorm(width)
 
     def forward(self, tokens: Tensor, size: tuple[int, int], ctx: ForwardContext) -> Tensor:
         """Return (B, h * w, C) for the tokens of a feature map of size (h, w)."""
-        normed = self.norm1(tokens)
-        if ctx.is_perturbed(self.self_attention_names):
-            tokens = tokens + self.attn1.forward_identity(normed)
-        else:
-            tokens = tokens + self.attn1(normed)
+        tokens = tokens + self.attn1(self.norm1(tokens), ctx)
         if ctx.has_context:
             tokens = self.attn2(tokens, self.norm2(tokens), size, ctx)
         return tokens + self.ff(self.norm3(tokens))
@@ -67,16 +60,14 @@ class TransformerBlock(nn.Module):
 class SpatialTransformer(ContextLayer):
     """Transformer blocks over the positions of a feature map, between two projections."""
 
-    def __init__(self, config: UNetConfig, width: int, name: str) -> None:
+    def __init__(self, config: UNetConfig, width: int) -> None:
         super().__init__()
         assert config.context_dim is not None
         self.norm = nn.GroupNorm(config.num_groups, width, eps=1e-6)
         self.proj_in = _build_projection(config, width)
         self.transformer_blocks = nn.ModuleList(
-            TransformerBlock(
-                width, config.context_dim, config.heads(width), f"{name}.transformer_blocks.{i}"
-            )
-            for i in range(config.transformer_depth)
+            TransformerBlock(width, config.context_dim, config.heads(width))
+            for _ in range(config.transformer_depth)
         )
         self.proj_out = zero_init(_build_projection(config, width))
 

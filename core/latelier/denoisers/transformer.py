@@ -10,6 +10,7 @@ from latelier.denoisers.checks import CallSpec
 from latelier.denoisers.conditioned import ConditionedDenoiser
 from latelier.denoisers.configs import TransformerConfig
 from latelier.denoisers.embeddings import embed_positions, embed_timesteps
+from latelier.denoisers.forward_context import name_layers
 from latelier.denoisers.injection import build_stream_layers
 from latelier.denoisers.transformer_blocks import (
     DiTBlock,
@@ -38,10 +39,11 @@ class Transformer(ConditionedDenoiser[TransformerConfig]):
         channels = 2 * config.out_channels if config.learn_sigma else config.out_channels
         self.x_embedder = PatchEmbedder(config.given_channels, width, p)
         self.t_embedder = TimestepEmbedder(SINUSOIDS, width)
-        self.blocks = nn.ModuleList(DiTBlock(config, f"blocks.{i}") for i in range(config.depth))
+        self.blocks = nn.ModuleList(DiTBlock(config) for _ in range(config.depth))
         self.final_layer = FinalLayer(width, patch_dim=p * p * channels)
         self.stream_projections, self.stream_embeddings = build_stream_layers(config)
         self.vector_embeds = build_vector_layers(config)
+        name_layers(self)
         self.spec = _describe(config)
         self._init_weights()
 

@@ -22,7 +22,7 @@ def plain_norm(width: int) -> nn.LayerNorm:
     return nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
 
 
-class DiTSelfAttention(nn.Module):
+class DiTSelfAttention(ContextLayer):
     """Attention among the tokens; one layer returns all heads' q, then all k, then all v."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -31,16 +31,11 @@ class DiTSelfAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, ctx: ForwardContext) -> Tensor:
         """Return (B, N, D)."""
-        parts = self.qkv(tokens).chunk(3, dim=2)
-        q, k, v = (split_heads(part, self.heads) for part in parts)
-        return self.proj(merge_heads(attend(q, k, v)))
-
-    def forward_identity(self, tokens: Tensor) -> Tensor:
-        """Return (B, N, D) with the identity as attention map (arXiv:2403.17377)."""
-        _, _, v = self.qkv(tokens).chunk(3, dim=2)
-        return self.proj(v)
+        q, k, v = (split_heads(part, self.heads) for part in self.qkv(tokens).chunk(3, dim=2))
+        values = v if ctx.is_perturbed(self.name) else attend(q, k, v)  # (B, H, N, d)
+        return self.proj(merge_heads(values))
 
 
 class Mlp(nn.Module):
@@ -65,15 +60,14 @@ class DiTBlock(ContextLayer):
     between the two, without a gate; its output starts at zero.
     """
 
-    def __init__(self, config: TransformerConfig, name: str) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         width, heads = config.hidden_size, config.num_heads
-        self.self_attention_names = frozenset({f"{name}.attn"})
         self.norm1 = plain_norm(width)
         self.attn = DiTSelfAttention(width, heads)
         if config.context_dim is not None:
             self.norm_cross = nn.LayerNorm(width, eps=1e-6)
-            self.cross_attn = CrossAttention(width, config.context_dim, heads, f"{name}.cross_attn")
+            self.cross_attn = CrossAttention(width, config.context_dim, heads)
         self.norm2 = plain_norm(width)
         self.mlp = Mlp(width, int(width * config.mlp_ratio))
         # index 0 is the SiLU of the embedding, applied once for all blocks: ForwardContext.emb
@@ -84,9 +78,7 @@ class DiTBlock(ContextLayer):
         modulation = self.adaLN_modulation(ctx.emb)[:, None].chunk(6, dim=2)  # (B, 1, D) each
         shift_msa, scale_msa, gate_msa, shift_mlp, scale_mlp, gate_mlp = modulation
         h = modulate(self.norm1(tokens), shift_msa, scale_msa)
-        is_perturbed = ctx.is_perturbed(self.self_attention_names)
-        h = self.attn.forward_identity(h) if is_perturbed else self.attn(h)
-        tokens = torch.addcmul(tokens, gate_msa, h)
+        tokens = torch.addcmul(tokens, gate_msa, self.attn(h, ctx))
         if ctx.has_context:
             tokens = self.cross_attn(tokens, self.norm_cross(tokens), size, ctx)
         h = self.mlp(modulate(self.norm2(tokens), shift_mlp, scale_mlp))

@@ -5,14 +5,15 @@ from torch import Tensor, nn
 
 from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition
-from latelier.denoisers.attention import AttentionBlock
+from latelier.denoisers.attention import AttentionBlock, CrossAttention, SelfAttention
+from latelier.denoisers.blocks import Block, ResBlock, build_downsample, build_upsample
 from latelier.denoisers.checks import CallSpec
 from latelier.denoisers.conditioned import ConditionedDenoiser
 from latelier.denoisers.configs import UNetConfig
 from latelier.denoisers.embeddings import embed_timesteps
+from latelier.denoisers.forward_context import name_layers, perturbation_names
 from latelier.denoisers.injection import build_stream_layers
-from latelier.denoisers.spatial_transformer import TransformerBlock
-from latelier.denoisers.unet_builder import UNetBuilder
+from latelier.denoisers.spatial_transformer import SpatialTransformer
 from latelier.denoisers.vectors import build_vector_layers
 from latelier.nn.layers import zero_init
 
@@ -20,30 +21,56 @@ from latelier.nn.layers import zero_init
 class UNet(ConditionedDenoiser[UNetConfig]):
     """Predicts the target of its noise process (noise, v, x0 or flow) from noisy latents.
 
-    Rombach et al. 2022, arXiv:2112.10752. Each level of `channel_mult` has `num_res_blocks`
-    residual blocks, with attention at the resolutions of the configuration, and all but the last
-    halve the resolution. The way up mirrors the way down with one block more for each level, and
-    receives its outputs in reverse order. The module holds no state between calls, so that threads
-    can share it.
+    Rombach et al. 2022, arXiv:2112.10752. Input blocks lead down through the levels of
+    `channel_mult`, each at half the resolution of the one before. Output blocks lead back up, and
+    each of them takes the output of one input block as a skip connection, the last first. The
+    module holds no state between calls, so that threads can share it.
     """
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__(config)
-        width = config.embedding_width
+        channels, emb_width = config.model_channels, config.embedding_width
         self.time_embed = nn.Sequential(
-            nn.Linear(config.model_channels, width), nn.SiLU(), nn.Linear(width, width)
+            nn.Linear(channels, emb_width), nn.SiLU(), nn.Linear(emb_width, emb_width)
         )
-        builder = UNetBuilder(config)
-        self.input_blocks = builder.input_blocks()
-        self.middle_block = builder.middle_block()
-        self.output_blocks = builder.output_blocks()
+
+        # down: the first convolution, then for each level residual blocks and a downsampling
+        conv_in = nn.Conv2d(config.given_channels, channels, 3, padding=1)
+        self.input_blocks = nn.ModuleList([Block(conv_in)])
+        skips = [channels]  # the channels of each input block's output
+        for level, width in enumerate(config.widths):
+            for _ in range(config.num_res_blocks):
+                self.input_blocks.append(Block(*_build_layers(config, level, channels, width)))
+                channels = width
+                skips.append(channels)
+            if level < len(config.widths) - 1:
+                self.input_blocks.append(Block(build_downsample(config, channels)))
+                skips.append(channels)
+
+        self.middle_block = Block(
+            ResBlock(config, channels, channels),
+            _build_attention(config, channels),
+            ResBlock(config, channels, channels),
+        )
+
+        # up: one residual block more for each level, every one of them after a skip connection
+        self.output_blocks = nn.ModuleList()
+        for level, width in reversed(list(enumerate(config.widths))):
+            for i in range(config.num_res_blocks + 1):
+                layers = _build_layers(config, level, channels + skips.pop(), width)
+                channels = width
+                if level > 0 and i == config.num_res_blocks:
+                    layers.append(build_upsample(config, channels))
+                self.output_blocks.append(Block(*layers))
+
         self.out = nn.Sequential(
-            nn.GroupNorm(config.num_groups, builder.channels),
+            nn.GroupNorm(config.num_groups, channels),
             nn.SiLU(),
-            zero_init(nn.Conv2d(builder.channels, config.out_channels, 3, padding=1)),
+            zero_init(nn.Conv2d(channels, config.out_channels, 3, padding=1)),
         )
         self.stream_projections, self.stream_embeddings = build_stream_layers(config)
         self.vector_embeds = build_vector_layers(config)
+        name_layers(self)
         self.spec = _describe(self)
 
     def forward(
@@ -70,33 +97,48 @@ class UNet(ConditionedDenoiser[UNetConfig]):
         h = self.concat_spatial(x, condition)  # (B, C + C_spatial, h, w)
         skips: list[Tensor] = []
         for i, block in enumerate(self.input_blocks):
-            h = ctx.add_residual(f"input_blocks.{i}", block(h, ctx))
+            h = block(h, ctx)  # (B, C_level, h / 2^level, w / 2^level)
             skips.append(ctx.add_residual(f"skips.{i}", h))
-        h = ctx.add_residual("middle_block", self.middle_block(h, ctx))
-        for i, block in enumerate(self.output_blocks):
+        h = self.middle_block(h, ctx)
+        for block in self.output_blocks:
             h = torch.cat([h, skips.pop()], dim=1)
-            for layer in block.children():  # one by one, so that the joined h can be freed
-                h = ctx.run_layer(layer, h)
-            h = ctx.add_residual(f"output_blocks.{i}", h)
-        return self.out(h).to(x.dtype)
+            h = block(h, ctx)
+        return self.out(h).to(x.dtype)  # (B, C_out, h, w)
 
     def embed_timesteps(self, t: Tensor, dtype: torch.dtype) -> Tensor:
         return self.time_embed(embed_timesteps(t, self.config.model_channels).to(dtype))
 
 
+def _build_layers(
+    config: UNetConfig, level: int, in_channels: int, out_channels: int
+) -> list[nn.Module]:
+    """Return a residual block and, at levels with attention, an attention."""
+    layers: list[nn.Module] = [ResBlock(config, in_channels, out_channels)]
+    if config.has_attention(level):
+        layers.append(_build_attention(config, out_channels))
+    return layers
+
+
+def _build_attention(config: UNetConfig, channels: int) -> nn.Module:
+    """Return self-attention, with cross-attention where the denoiser has a context."""
+    if config.context_dim is None:
+        return AttentionBlock(channels, config.heads(channels), config.num_groups)
+    return SpatialTransformer(config, channels)
+
+
 def _describe(model: UNet) -> CallSpec:
-    kinds = ("input_blocks", "skips", "output_blocks")
-    numbers = range(len(model.input_blocks))  # as many as output blocks
-    attentions = [m for m in model.modules() if isinstance(m, AttentionBlock | TransformerBlock)]
+    layers = list(model.modules())
+    self_attentions = [m.name for m in layers if isinstance(m, AttentionBlock | SelfAttention)]
     return CallSpec(
         latent_channels=model.config.latent_channels,
         size_multiple=model.config.size_multiple,
         inputs=model.config.inputs(),
-        blocks=frozenset({"middle_block", *(f"{kind}.{i}" for kind in kinds for i in numbers)}),
-        self_attentions=frozenset().union(*(each.self_attention_names for each in attentions)),
+        blocks=frozenset(
+            [m.name for m in layers if isinstance(m, Block)]
+            + [f"skips.{i}" for i in range(len(model.input_blocks))]
+        ),
+        self_attentions=frozenset().union(*map(perturbation_names, self_attentions)),
         cross_attentions={
-            block.attn2.name: block.attn2.to_q.in_features
-            for block in attentions
-            if isinstance(block, TransformerBlock)
+            m.name: m.to_q.in_features for m in layers if isinstance(m, CrossAttention)
         },
     )
