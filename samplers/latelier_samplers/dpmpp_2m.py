@@ -14,21 +14,24 @@ from latelier.contracts.sigma_grid import SigmaGrid
 def dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: SigmaGrid, /) -> Iterator[Step]:
     """Yield the steps of Algorithm 2: second order, one call of `denoise` each.
 
-    Each step extrapolates the estimates of x0 linearly in lambda = log(alpha / sigma); h is its
-    length in lambda, and h_previous / h is the r of the paper. Three steps use the current estimate
-    alone: the first, the last (to sigma 0, where h is infinite), and the one after pure noise,
-    since the h before it is infinite.
+    With lambda = log(alpha / sigma), h = lambda_next - lambda and r = h_previous / h, a step is
+
+        D      = x0 + 1 / (2 r) * (x0 - x0_previous)
+        x_next = sigma_next / sigma * x - alpha_next * (exp(-h) - 1) * D
+
+    D is x0 alone in the first step and in the last (to sigma 0, h infinite). After a start at pure
+    noise, in flow models, h_previous is infinite, and D is x0 once more.
     """
-    previous, h_previous = None, math.inf
+    x0_previous, h_previous = None, math.inf
     for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
-        extrapolated = denoised = denoise(x, sigma)
+        x0 = denoise(x, sigma)
         h = sigmas.half_log_snr(sigma_next) - sigmas.half_log_snr(sigma)
-        if previous is not None and sigma_next > 0:
-            # D of Algorithm 2: (1 + 1 / (2 r)) * denoised - 1 / (2 r) * previous
-            extrapolated = torch.add(denoised, denoised - previous, alpha=h / (2 * h_previous))
-        # sigma_next / sigma * x + alpha_next * (1 - exp(-h)) * D, where for alpha = 1 and for
-        # alpha = 1 - sigma the second factor is 1 - sigma_next / sigma
+        if x0_previous is None or sigma_next == 0:
+            d = x0
+        else:
+            d = torch.add(x0, x0 - x0_previous, alpha=h / (2 * h_previous))
         ratio = sigma_next / sigma
-        x = torch.add(x * ratio, extrapolated, alpha=1 - ratio)
-        yield Step(index, sigma_next, x, denoised)
-        previous, h_previous = denoised, h
+        # 1 - ratio = -alpha_next * (exp(-h) - 1), for alpha = 1 as for alpha = 1 - sigma
+        x = torch.add(x * ratio, d, alpha=1 - ratio)
+        yield Step(index, sigma_next, x, x0)
+        x0_previous, h_previous = x0, h

@@ -24,7 +24,7 @@ def align_your_steps(steps: int, process: Process, /) -> SigmaGrid:
             the table was optimised for: VP of 1,000 steps, sqrt(beta) linear from sqrt(0.00085) to
             sqrt(0.012).
     """
-    check_steps("align_your_steps", steps)
+    check_steps(steps)
     if not _is_stable_diffusion(process):
         raise InvalidInputError(
             "the schedule 'align_your_steps' is for models with the noise schedule of Stable "

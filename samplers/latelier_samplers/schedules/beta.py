@@ -32,7 +32,7 @@ def beta(steps: int, process: Process, /, *, alpha: Shape = 0.6, beta: Shape = 0
     Raises:
         InvalidInputError: `steps` is below 1, or above the training steps of the process.
     """
-    check_steps("beta", steps)
+    check_steps(steps)
     count = process.training_steps
     if count is not None and steps > count:
         raise InvalidInputError(

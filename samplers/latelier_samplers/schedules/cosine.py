@@ -4,7 +4,7 @@ import math
 
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.process import Process
-from latelier_samplers.schedules.ratios import SigmaMax, SigmaMin, ramp, ratio_bounds
+from latelier_samplers.schedules.ratios import SigmaMax, SigmaMin, ramp, resolve_ends
 
 
 def cosine(
@@ -24,6 +24,7 @@ def cosine(
     Raises:
         InvalidInputError: `steps` is below 1, or the sigmas do not fit the frame or each other.
     """
-    bounds = ratio_bounds("cosine", steps, process, sigma_min, sigma_max)
-    high, low = math.atan(bounds.high), math.atan(bounds.low)
-    return bounds.to_sigmas([math.tan((1 - w) * high + w * low) for w in ramp(steps)])
+    ends = resolve_ends(process, sigma_min, sigma_max)
+    max_angle, min_angle = math.atan(ends.max_ratio), math.atan(ends.min_ratio)
+    ratios = [math.tan((1 - t) * max_angle + t * min_angle) for t in ramp(steps)]  # t: 0 ... 1
+    return SigmaGrid((*ends.to_sigmas(ratios), 0.0), process.frame)

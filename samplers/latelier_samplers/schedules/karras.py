@@ -6,7 +6,7 @@ from pydantic import Field
 
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.process import Process
-from latelier_samplers.schedules.ratios import SigmaMax, SigmaMin, ramp, ratio_bounds
+from latelier_samplers.schedules.ratios import SigmaMax, SigmaMin, ramp, resolve_ends
 
 
 def karras(
@@ -20,14 +20,18 @@ def karras(
     sigma_min: SigmaMin = None,
     sigma_max: SigmaMax = None,
 ) -> SigmaGrid:
-    """Return `steps` sigmas from sigma_max to sigma_min, evenly spaced in sigma^(1 / rho), and a 0.
+    """Return the sigmas of equation 5, from sigma_max down to sigma_min, and a final 0.
 
-    For flow models the spacing applies to sigma / (1 - sigma); see `ratio_bounds`.
+    sigma_i = (sigma_max^(1/rho) + i / (steps - 1) * (sigma_min^(1/rho) - sigma_max^(1/rho)))^rho
+
+    Flow models (alpha = 1 - sigma) have sigma / alpha spaced so; elsewhere that is sigma itself.
 
     Raises:
         InvalidInputError: `steps` is below 1, or sigma_min and sigma_max are out of range or order.
     """
-    bounds = ratio_bounds("karras", steps, process, sigma_min, sigma_max)
-    max_root, min_root = bounds.high ** (1 / rho), bounds.low ** (1 / rho)
-    spaced = [((1 - w) * max_root + w * min_root) ** rho for w in ramp(steps)]  # w: 0 ... 1
-    return bounds.to_sigmas(spaced)  # appends the final 0
+    ends = resolve_ends(process, sigma_min, sigma_max)  # None: the process's own
+    max_inv_rho = ends.max_ratio ** (1 / rho)
+    min_inv_rho = ends.min_ratio ** (1 / rho)
+    ratios = [((1 - t) * max_inv_rho + t * min_inv_rho) ** rho for t in ramp(steps)]  # t: 0 ... 1
+    sigmas = ends.to_sigmas(ratios)  # the first is exactly sigma_max, the last sigma_min
+    return SigmaGrid((*sigmas, 0.0), process.frame)

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frames import FrameOfReference
-from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.process import Process
 
 _MAX_FLOW_RATIO = 60.0
@@ -27,23 +26,28 @@ SigmaMax = Annotated[
 ]
 
 
-def check_steps(name: str, steps: int) -> None:
+def check_steps(steps: int) -> None:
     """Refuse fewer steps than one.
 
     Raises:
-        InvalidInputError: `steps` is below 1; names the schedule.
+        InvalidInputError: `steps` is below 1.
     """
     if steps < 1:
-        raise InvalidInputError(f"the schedule '{name}' makes at least 1 step, not {steps}")
+        raise InvalidInputError(f"a schedule makes at least 1 step, not {steps}")
 
 
 def ramp(steps: int) -> list[float]:
-    """Return `steps` evenly spaced numbers from 0 to 1."""
+    """Return `steps` evenly spaced numbers from 0 to 1.
+
+    Raises:
+        InvalidInputError: `steps` is below 1.
+    """
+    check_steps(steps)
     return [i / max(steps - 1, 1) for i in range(steps)]
 
 
 @dataclass(frozen=True)
-class RatioBounds:
+class Ends:
     """The first and the last sigma above 0, and the ratios sigma / alpha between which to space.
 
     In the 've' frame the ratio is sigma itself, in the 'flow' frame sigma / (1 - sigma).
@@ -51,31 +55,25 @@ class RatioBounds:
     Attributes:
         sigma_max: the first sigma.
         sigma_min: the last sigma above 0.
-        high: the ratio at which the spacing begins.
-        low: the ratio at which it ends, that of sigma_min.
+        max_ratio: the ratio at which the spacing begins: that of sigma_max, in the 'flow' frame at
+            most 60.
+        min_ratio: the ratio at which it ends, that of sigma_min.
         frame: of the sigmas.
     """
 
     sigma_max: float
     sigma_min: float
-    high: float
-    low: float
+    max_ratio: float
+    min_ratio: float
     frame: FrameOfReference
 
-    def to_sigmas(self, ratios: Sequence[float]) -> SigmaGrid:
-        """Return the sigmas of ratios from `high` to `low`, with exact ends, and a final 0."""
-        sigmas = [r / (1 + r) for r in ratios] if self.frame == "flow" else list(ratios)
-        ends = [self.sigma_max, *sigmas[1:-1], self.sigma_min][: len(ratios)]
-        return SigmaGrid((*ends, 0.0), self.frame)
+    def to_sigmas(self, ratios: Sequence[float]) -> list[float]:
+        """Return the sigmas of ratios from `max_ratio` to `min_ratio`; the ends are exact."""
+        sigmas = [r / (1 + r) for r in ratios] if self.frame == "flow" else ratios
+        return [self.sigma_max, *sigmas[1:-1], self.sigma_min][: len(ratios)]
 
 
-def ratio_bounds(
-    name: str,
-    steps: int,
-    process: Process,
-    sigma_min: float | None,
-    sigma_max: float | None,
-) -> RatioBounds:
+def resolve_ends(process: Process, sigma_min: float | None, sigma_max: float | None) -> Ends:
     """Return the ends of a schedule; what is None is that of the process.
 
     At pure noise (the 'flow' frame) the ratio is infinite. So there the spacing begins at a ratio
@@ -85,9 +83,8 @@ def ratio_bounds(
     bounds 15 to 160, those from 40 to 80 did best; smoother or larger pictures need higher ones.)
 
     Raises:
-        InvalidInputError: `steps` is below 1, or sigma_min and sigma_max are out of range or order.
+        InvalidInputError: sigma_min and sigma_max are out of range or order.
     """
-    check_steps(name, steps)
     first = process.sigma_max if sigma_max is None else sigma_max
     last = process.sigma_min if sigma_min is None else sigma_min
     if process.frame == "flow" and sigma_min is None:
@@ -95,15 +92,15 @@ def ratio_bounds(
     if not last < first:
         raise InvalidInputError(f"sigma_min must be below sigma_max, not {last:g} and {first:g}")
     if process.frame == "ve":
-        return RatioBounds(first, last, first, last, "ve")
-    high, low = min(_flow_ratio(first), _MAX_FLOW_RATIO), _flow_ratio(last)
-    if not low < high:
+        return Ends(first, last, first, last, "ve")
+    max_ratio, min_ratio = min(_flow_ratio(first), _MAX_FLOW_RATIO), _flow_ratio(last)
+    if not min_ratio < max_ratio:
         limit = _MAX_FLOW_RATIO / (1 + _MAX_FLOW_RATIO)
         raise InvalidInputError(
-            f"the schedule '{name}' spaces sigmas below {limit:.3f} in the 'flow' frame, so "
-            f"sigma_min must be lower than that, not {last:g}"
+            f"sigma_min must be below {limit:.3f} in the 'flow' frame, where the spacing begins, "
+            f"not {last:g}"
         )
-    return RatioBounds(first, last, high, low, "flow")
+    return Ends(first, last, max_ratio, min_ratio, "flow")
 
 
 def _flow_ratio(sigma: float) -> float:

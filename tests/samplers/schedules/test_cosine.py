@@ -42,5 +42,5 @@ def test_steps_are_uniform_in_t_for_cosine_betas():
 
 
 def test_invalid_steps_are_refused():
-    with pytest.raises(InvalidInputError, match="'cosine' makes at least 1 step, not 0"):
+    with pytest.raises(InvalidInputError, match="at least 1 step, not 0"):
         cosine(0, VP())
