@@ -60,6 +60,10 @@ class ModelFileError(LatelierError, ValueError):
     """A model file that is missing, damaged, of another format, or not the one in the manifest."""
 
 
+class DataError(LatelierError, ValueError):
+    """A data set that is missing, empty or damaged, or lacks what a training needs."""
+
+
 class NotFiniteError(LatelierError, ArithmeticError):
     """NaN or infinity where a computation needs numbers."""
 

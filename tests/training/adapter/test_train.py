@@ -16,7 +16,7 @@ from latelier.training.adapter import train as stage
 from latelier.training.adapter.objective import AdapterObjective
 from latelier.training.adapter.train import train_adapter
 from latelier.training.configs.adapter import AdapterTraining
-from latelier.training.data.datasets import make_dataset
+from latelier.training.data.datasets import make_training_samples
 from latelier.training.loop.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.randomness import Draws, Purpose
 
@@ -97,7 +97,7 @@ def objective_of(monkeypatch):
 
 
 def batch_of(objective, count=3):
-    samples = make_dataset(objective.config.data, 0, 100)
+    samples = make_training_samples(objective.config)
     return objective.collate([samples[k] for k in range(count)])
 
 

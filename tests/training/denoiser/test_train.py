@@ -15,7 +15,7 @@ from latelier.io.atomic import write_bytes
 from latelier.training import conditioning
 from latelier.training.conditioning import fit_conditioners
 from latelier.training.configs.denoiser import DenoiserTraining
-from latelier.training.data.datasets import make_dataset
+from latelier.training.data.datasets import make_training_samples
 from latelier.training.denoiser import train as stage
 from latelier.training.denoiser.objective import DenoiserObjective
 from latelier.training.denoiser.train import train_denoiser
@@ -145,23 +145,21 @@ def test_an_interrupted_denoiser_resumes_to_the_same_bits(
 ):
     config = tiny_denoiser_training(tmp_path / "stopped", tiny_first_stage, checkpoint_seconds=1e-9)
 
-    def failing(spec, seed, length):
-        dataset = make_dataset(spec, seed, length)
-        if seed == spec.seed:
-            get = dataset.scene
-            calls = []
+    class FailingSamples:
+        def __init__(self, config):
+            self.samples, self.read = make_training_samples(config), []
 
-            def scene(index):
-                calls.append(index)
-                if index == 7 and len(calls) > 12:  # the first pass is for the vocabulary
-                    raise RuntimeError("power cut")
-                return get(index)
+        def __len__(self):
+            return len(self.samples)
 
-            dataset.scene = scene
-        return dataset
+        def __getitem__(self, position):
+            if position == 7 and 7 in self.read:  # the first pass is for the vocabulary
+                raise RuntimeError("power cut")
+            self.read.append(position)
+            return self.samples[position]
 
     with monkeypatch.context() as patch:
-        patch.setattr(stage, "make_dataset", failing)
+        patch.setattr(stage, "make_training_samples", FailingSamples)
         with pytest.raises(RuntimeError, match="power cut"):
             train_denoiser(config)
     assert train_denoiser(config, resume=True).finished
@@ -354,7 +352,7 @@ def test_augmentation_depends_on_the_seed_and_the_sample(tmp_path, tiny_first_st
     config = tiny_denoiser_training(tmp_path, tiny_first_stage)
     objective = objective_of(config)
     monkeypatch.setattr(type(objective.conditioners["text"]), "augment", augment)
-    samples = [make_dataset(config.data, config.data.seed, 8)[k] for k in range(3)]
+    samples = [make_training_samples(config)[k] for k in range(3)]
     objective.collate(samples)
     objective.collate(samples[::-1])
     assert all(first == again for first, again in drawn.values())
@@ -394,7 +392,7 @@ def test_gradient_checkpointing_changes_no_gradient(tmp_path, tiny_first_stage):
         objective.denoiser.register_forward_pre_hook(
             lambda _, given, requested=requested: requested.append(given[3].gradient_checkpointing)
         )
-        samples = [make_dataset(config.data, config.data.seed, 8)[k] for k in range(2)]
+        samples = [make_training_samples(config)[k] for k in range(2)]
         loss = objective(objective.collate(samples), 3)["loss"]
         assert requested == [gradient_checkpointing]
         loss.backward()

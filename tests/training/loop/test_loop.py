@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from latelier.contracts.errors import InvalidConfigError, UnknownNameError
 from latelier.kernel.atelier import Atelier
 from latelier.training.configs.first_stage import FirstStageTraining
-from latelier.training.data.datasets import make_dataset
+from latelier.training.data.datasets import make_held_out_samples, make_training_samples
 from latelier.training.first_stage import train as stage
 from latelier.training.first_stage.train import train_first_stage
 from latelier.training.loop.checkpoint import list_checkpoints, load_checkpoint
@@ -49,10 +49,8 @@ class Killing:
     def __getitem__(self, index):
         if index == 9: os.kill(os.getpid(), signal.SIGKILL)
         return self.dataset[index]
-original = stage.make_dataset
-stage.make_dataset = lambda spec, seed, length: (
-    Killing(original(spec, seed, length)) if seed == spec.seed else original(spec, seed, length)
-)
+original = stage.make_training_samples
+stage.make_training_samples = lambda config: Killing(original(config))
 """
 
 KILL_WHILE_WRITING = """
@@ -123,7 +121,7 @@ def test_another_seed_gives_other_weights(tmp_path, straight):
 def test_an_interrupted_run_saves_and_says_how_to_continue(tmp_path, straight, monkeypatch, capfd):
     config = tiny_training(tmp_path / "interrupted", checkpoint_seconds=1000)
     with monkeypatch.context() as patch:
-        patch.setattr(stage, "make_dataset", interrupting_dataset)
+        patch.setattr(stage, "make_training_samples", make_interrupting_samples)
         result = train_first_stage(config)
     assert (result.finished, result.step) == (False, 3)
     assert "The same command continues." in capfd.readouterr().err
@@ -133,18 +131,21 @@ def test_an_interrupted_run_saves_and_says_how_to_continue(tmp_path, straight, m
     assert_same_run(straight, config)
 
 
-def interrupting_dataset(spec, seed, length):
-    dataset = make_dataset(spec, seed, length)
-    if seed == spec.seed:
-        get = dataset.scene
+class InterruptingSamples:
+    def __init__(self, samples):
+        self.samples = samples
 
-        def scene(index):
-            if index == 5:
-                os.kill(os.getpid(), signal.SIGTERM)
-            return get(index)
+    def __len__(self):
+        return len(self.samples)
 
-        dataset.scene = scene
-    return dataset
+    def __getitem__(self, position):
+        if position == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return self.samples[position]
+
+
+def make_interrupting_samples(config):
+    return InterruptingSamples(make_training_samples(config))
 
 
 def test_a_run_writes_its_files(straight):
@@ -169,7 +170,7 @@ def test_the_result_is_the_average_with_latents_of_unit_variance(straight):
             "first_stage", "autoencoder_kl", stored["config"], Atelier()
         ).module
         autoencoder.eval().load_state_dict(exported)
-        held_out = make_dataset(straight.data, straight.data.held_out_seed, 4)
+        held_out = make_held_out_samples(straight, 4)
         latents = autoencoder.encode(torch.stack([held_out[k]["image"] for k in range(4)]))
     assert latents.std().item() == pytest.approx(1, abs=1e-3)
 

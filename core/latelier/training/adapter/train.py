@@ -14,7 +14,7 @@ from latelier.pipeline.pipeline import Pipeline
 from latelier.training.adapter.objective import AdapterObjective
 from latelier.training.conditioning import check_sources, fit_conditioners
 from latelier.training.configs.adapter import AdapterTraining
-from latelier.training.data.datasets import make_dataset
+from latelier.training.data.datasets import make_training_samples
 from latelier.training.loop.loop import Resume, TrainingResult, prepare_run, train
 from latelier.training.randomness import seed_torch
 
@@ -36,7 +36,7 @@ def train_adapter(
     # build and check everything before anything is written
     base = load(config.model, device="cpu", dtype="float32", atelier=atelier)
     adapter = _new_adapter(base, config, atelier)
-    dataset = make_dataset(config.data, config.data.seed, config.steps * config.batch_size)
+    dataset = make_training_samples(config)
     check_sources({config.name: config.conditioner}, dataset[0], "conditioner")
     check_sources(config.inputs, dataset[0], "input")
     objective = AdapterObjective(base, adapter, config)

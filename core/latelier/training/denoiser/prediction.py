@@ -16,7 +16,7 @@ from latelier.nn.module import to_module_dict
 from latelier.training.conditioning import Conditioning, to_device
 from latelier.training.configs.components import InputSource
 from latelier.training.configs.denoiser import PredictionTraining
-from latelier.training.data.datasets import collate, make_dataset
+from latelier.training.data.datasets import collate, make_held_out_samples
 from latelier.training.denoiser.losses import denoising_loss
 from latelier.training.objective import Objective
 from latelier.training.randomness import Draws, Purpose
@@ -56,8 +56,8 @@ class PredictionObjective(Objective):
             {name: component.module for name, component in conditioners.items()}
         )
         self.conditioning = Conditioning(self.conditioners, sources, config.drop_all, config.seed)
-        dataset = make_dataset(config.data, config.data.held_out_seed, _HELD_OUT_SCENES)
-        self.held_out: list[dict[str, Any]] = [dataset[k] for k in range(_HELD_OUT_SCENES)]
+        samples = make_held_out_samples(config, _HELD_OUT_SCENES)
+        self.held_out: list[dict[str, Any]] = [samples[k] for k in range(len(samples))]
         self._process = process
 
     @property

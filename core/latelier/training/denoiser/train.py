@@ -20,7 +20,7 @@ from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.loading import load
 from latelier.training.conditioning import check_sources, fit_conditioners
 from latelier.training.configs.denoiser import DenoiserTraining
-from latelier.training.data.datasets import make_dataset
+from latelier.training.data.datasets import make_training_samples
 from latelier.training.denoiser.objective import DenoiserObjective
 from latelier.training.loop.loop import Resume, TrainingResult, prepare_run, train
 from latelier.training.randomness import seed_torch
@@ -52,7 +52,7 @@ def train_denoiser(
         denoiser.module.config,
         {name: component.module.config for name, component in conditioners.items()},
     )
-    dataset = make_dataset(config.data, config.data.seed, config.steps * config.batch_size)
+    dataset = make_training_samples(config)
     check_sources(config.conditioners, dataset[0], "conditioner")
     objective = DenoiserObjective(first_stage, denoiser, conditioners, config, atelier)
 

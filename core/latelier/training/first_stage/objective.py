@@ -13,7 +13,7 @@ from latelier.checkpoints.component import Component, save_component
 from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.training.configs.first_stage import FirstStageTraining
-from latelier.training.data.datasets import collate, make_dataset
+from latelier.training.data.datasets import collate, make_held_out_samples
 from latelier.training.first_stage.reconstruction import TERMS
 from latelier.training.first_stage.regularization import kl_divergence
 from latelier.training.monitoring.sheets import split_rows, tile_images
@@ -91,7 +91,6 @@ class ReconstructionObjective(Objective):
         return torch.cat([self.autoencoder.encode(part) for part in torch.split(images, 64)])
 
     def _load_held_out(self, count: int) -> Tensor:
-        data = self._config.data
-        dataset = make_dataset(data, data.held_out_seed, count)
-        images: Tensor = collate([dataset[k] for k in range(count)])["image"]
+        samples = make_held_out_samples(self._config, count)
+        images: Tensor = collate([samples[k] for k in range(len(samples))])["image"]
         return images.to(next(self.autoencoder.parameters()).device)

@@ -8,7 +8,7 @@ from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.training.configs.first_stage import FirstStageTraining
-from latelier.training.data.datasets import make_dataset
+from latelier.training.data.datasets import make_training_samples
 from latelier.training.first_stage.objective import ReconstructionObjective
 from latelier.training.loop.loop import Resume, TrainingResult, prepare_run, train
 from latelier.training.randomness import seed_torch
@@ -39,6 +39,6 @@ def train_first_stage(
         )
     with torch.no_grad():
         component.module.state_dict()["quant_conv.bias"].chunk(2)[1].fill_(_INITIAL_LOGVAR)
-    dataset = make_dataset(config.data, config.data.seed, config.steps * config.batch_size)
+    dataset = make_training_samples(config)
     checkpoint = prepare_run(config, resume)
     return train(ReconstructionObjective(component, config), dataset, config, checkpoint, atelier)

@@ -1,0 +1,1 @@
+"""Converters of the usual forms of data sets into manifests."""

@@ -1,0 +1,54 @@
+"""The prompt of a sample, made of its captions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from latelier.training.configs.data import CaptionConfig
+
+
+def choose_prompt(
+    captions: Sequence[tuple[str, float]],
+    class_name: str | None,
+    config: CaptionConfig,
+    generator: np.random.Generator,
+) -> str | None:
+    """Return one caption in one template; None where the templates need what is not there.
+
+    Args:
+        captions: texts and their weights.
+        class_name: name of the class, if it has one.
+        config: templates and treatment of tags.
+        generator: of the random numbers.
+    """
+    usable = [
+        template
+        for template in config.templates
+        if (captions or "{caption}" not in template)
+        and (class_name is not None or "{class}" not in template)
+    ]
+    if not usable:
+        return None
+    template = _draw([(each, 1.0) for each in usable], generator)
+    caption = _draw(captions, generator) if captions else ""
+    if config.shuffle_tags or config.drop_tags:
+        caption = _change_tags(caption, config, generator)
+    # the class first: a caption may contain braces of its own
+    return template.replace("{class}", class_name or "").replace("{caption}", caption)
+
+
+def _draw(choices: Sequence[tuple[str, float]], generator: np.random.Generator) -> str:
+    """Return a text with a probability in proportion to its weight."""
+    ends = np.cumsum([weight for _, weight in choices])
+    place = np.searchsorted(ends, generator.random() * ends[-1], side="right")
+    return choices[int(place)][0]
+
+
+def _change_tags(caption: str, config: CaptionConfig, generator: np.random.Generator) -> str:
+    tags = [tag.strip() for tag in caption.split(config.separator)]
+    fixed, others = tags[: config.keep_tags], tags[config.keep_tags :]
+    if config.shuffle_tags:
+        others = [others[k] for k in generator.permutation(len(others))]
+    kept = generator.random(len(others)) >= config.drop_tags
+    joint = config.separator if config.separator.isspace() else f"{config.separator} "
+    return joint.join([*fixed, *(tag for tag, keep in zip(others, kept, strict=True) if keep)])

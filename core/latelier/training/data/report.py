@@ -1,0 +1,53 @@
+"""The report of samples that could not be used: `data-report.jsonl` in the folder of the run."""
+
+import json
+import os
+from pathlib import Path
+
+REPORT_FILE = "data-report.jsonl"
+
+
+class DataReport:
+    """Appends one line for each sample that was replaced, with the reason.
+
+    Several data workers append to the file; a sample is in it once for each of them at most.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Create the report; without a path nothing is written."""
+        self._path = path
+        self._reported: set[tuple[str, str]] | None = None
+
+    def add(self, source: str, sample: str, reason: str) -> None:
+        """Report a sample that was replaced by another one."""
+        if self._path is None:
+            return
+        if self._reported is None:
+            self._reported = _read_reported(self._path)
+        if (source, sample) in self._reported:
+            return
+        self._reported.add((source, sample))
+        line = json.dumps({"source": source, "sample": sample, "reason": reason}) + "\n"
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # one write of a file opened for appending: lines of several processes do not mix
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
+
+
+def _read_reported(path: Path) -> set[tuple[str, str]]:
+    """Return the samples that an earlier part of the run has reported."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    reported = set()
+    for line in lines:
+        try:
+            values = json.loads(line)
+            reported.add((values["source"], values["sample"]))
+        except (ValueError, KeyError, TypeError):  # the line that a killed process cut short
+            continue
+    return reported

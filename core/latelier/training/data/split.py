@@ -1,0 +1,45 @@
+"""The held-out samples of a data set."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latelier.contracts.errors import DataError
+from latelier.training.configs.data import HeldOutConfig
+
+
+def split_samples(
+    names: Sequence[str], config: HeldOutConfig, origin: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the numbers of the samples to train on and of those to hold out.
+
+    A sample is held out by the hash of its name and the seed, so it stays on its side when the data
+    set grows. At least one sample is on each side.
+
+    Args:
+        names: of all samples.
+        config: the share and the seed.
+        origin: the data set, for errors.
+
+    Raises:
+        DataError: there is only one sample.
+    """
+    if len(names) < 2:
+        raise DataError(
+            f"{origin}: has one picture; training needs at least two, one of them to hold out, "
+            "or another data set in held_out.path"
+        )
+    places = np.array([_place(name, config.seed) for name in names])
+    limit = max(config.share, np.partition(places, 0)[0])
+    held_out = places <= limit
+    if held_out.all():
+        held_out = places < places.max()
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _place(name: str, seed: int) -> float:
+    """Return a number in [0, 1) that depends on the name and the seed alone."""
+    digest = hashlib.blake2b(name.encode(), digest_size=6, key=seed.to_bytes(8, "big")).digest()
+    return int.from_bytes(digest, "big") / 2**48

@@ -1,0 +1,154 @@
+import json
+import pickle
+from collections import Counter
+
+import pytest
+import torch
+from PIL import Image
+
+from latelier.contracts.errors import DataError, InvalidConfigError
+from latelier.data.emoji_scenes.dataset import EmojiScenes
+from latelier.data.emoji_scenes.scene import SceneConfig
+from latelier.training.data.datasets import (
+    collate,
+    make_held_out_samples,
+    make_training_samples,
+)
+
+
+def prompts(samples):
+    return [samples[position]["prompt"] for position in range(len(samples))]
+
+
+def test_a_folder_of_pictures_is_a_data_set(pictures, training):
+    config = training(path=pictures, size=8)
+    samples = make_training_samples(config)
+    assert len(samples) == 40
+    sample = samples[7]
+    assert (sample["image"].shape, sample["index"]) == ((3, 8, 8), 7)
+    number = int(sample["prompt"].removeprefix("picture "))
+    assert torch.allclose(sample["image"], torch.tensor(10 * number / 127.5 - 1), atol=1e-6)
+
+
+def test_each_epoch_has_each_picture_once(pictures, training):
+    samples = make_training_samples(training(path=pictures, size=8))
+    held_out = prompts(make_held_out_samples(training(path=pictures, size=8), 100))
+    length = 20 - len(held_out)
+    epochs = [prompts(samples)[:length], prompts(samples)[length : 2 * length]]
+    assert 1 <= len(held_out) <= 3
+    assert sorted(epochs[0]) == sorted(epochs[1])
+    assert epochs[0] != epochs[1]
+    assert {*epochs[0], *held_out} == {f"picture {k}" for k in range(20)}
+
+
+def test_a_position_has_the_same_sample_wherever_it_is_read(pictures, training):
+    config = training(path=pictures, size=8, crop="random", crop_scale=[0.5, 1], flip=True)
+    samples = make_training_samples(config)
+    again = pickle.loads(pickle.dumps(make_training_samples(config)))
+    for position in (31, 2, 17):
+        one, other = samples[position], again[position]
+        assert one["prompt"] == other["prompt"]
+        assert torch.equal(one["image"], other["image"])
+
+
+def test_scenes_stay_as_they_are(training):
+    config = training(config={"size": 16}, seed=3)
+    sample = make_training_samples(config)[5]
+    scene = EmojiScenes(SceneConfig(size=16), seed=3)[5]
+    assert torch.equal(sample["image"], scene["image"])
+    assert sample["prompt"] == scene["prompt"]
+    held_out = make_held_out_samples(config, 4)
+    assert len(held_out) == 4
+    assert torch.equal(
+        held_out[2]["image"], EmojiScenes(SceneConfig(size=16), seed=1_000_003)[2]["image"]
+    )
+
+
+def test_sources_are_mixed_by_their_weights(pictures, training):
+    scenes = {"dataset": "emoji_scenes", "config": {"size": 16}, "weight": 1}
+    sources = [{"path": pictures, "weight": 3}, scenes]
+    samples = make_training_samples(training(sources=sources, size=16, steps=100))
+    counts = Counter(prompt.startswith("picture") for prompt in prompts(samples))
+    assert 270 < counts[True] < 330
+
+
+def test_a_source_without_weights_is_as_frequent_as_its_pictures(pictures, training, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    for number in range(2):
+        Image.new("RGB", (8, 8)).save(other / f"{number}.png")
+        (other / f"{number}.txt").write_text("other")
+    sources = [{"path": pictures}, {"path": other}]
+    counts = Counter(prompts(make_training_samples(training(sources=sources, size=8, steps=100))))
+    assert 12 <= counts["other"] <= 28
+
+
+def test_a_damaged_picture_is_replaced_and_reported(pictures, training):
+    config = training(path=pictures, size=8)
+    damaged = next(k for k in range(20) if f"picture {k}" in prompts(make_training_samples(config)))
+    (pictures / f"{damaged:02d}.png").write_bytes(b"no picture")
+    samples, again = make_training_samples(config), make_training_samples(config)
+    assert f"picture {damaged}" not in prompts(samples)
+    assert prompts(samples) == prompts(again)
+    [line] = (config.out / "data-report.jsonl").read_text().splitlines()
+    assert json.loads(line) == {
+        "source": str(pictures),
+        "sample": f"{damaged:02d}.png",
+        "reason": "its content is not a known image format",
+    }
+
+
+def test_a_data_set_without_a_usable_picture_is_an_error(pictures, training):
+    for file in pictures.glob("*.png"):
+        file.write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"none of 65 samples can be used: \d\d.png: its content"):
+        make_training_samples(training(path=pictures))[0]
+
+
+def test_a_held_out_path_leaves_all_pictures_to_training(pictures, training, tmp_path):
+    held_out = tmp_path / "held-out"
+    held_out.mkdir()
+    Image.new("RGB", (8, 8), "white").save(held_out / "white.png")
+    config = training(path=pictures, size=8, held_out={"path": held_out})
+    assert len(set(prompts(make_training_samples(config)))) == 20
+    sample = make_held_out_samples(config, 5)[0]
+    assert sample["image"].min() == 1
+
+
+def test_buckets_keep_every_picture_and_one_size_a_batch(training, tmp_path):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for number in range(30):
+        size = [(64, 64), (96, 48), (48, 96)][number % 3]
+        Image.new("RGB", size, (number,) * 3).save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text(str(number))
+    steps = 32 * 5  # a round: 32 batches for each of the five sizes
+    config = training(steps=steps, path=folder, size=32, buckets={"step": 8})
+    samples = make_training_samples(config)
+    sizes = []
+    for step in range(steps):
+        batch = collate([samples[4 * step + row] for row in range(4)])
+        sizes.append(tuple(batch["image"].shape[2:]))
+    assert {(32, 32), (48, 24), (24, 48)} == set(sizes)
+    counts = Counter(prompts(samples))
+    assert len(counts) == 30 - len(make_held_out_samples(config, 30))
+    assert max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_buckets_with_scenes_are_an_error(training):
+    with pytest.raises(InvalidConfigError, match="scenes have one size"):
+        make_training_samples(training(buckets={}))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda folder: folder / "missing", "missing: not found"),
+        (lambda folder: folder, "no pictures found"),
+    ],
+)
+def test_no_data_is_an_error(tmp_path, training, make, message):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(DataError, match=message):
+        make_training_samples(training(path=make(empty)))
