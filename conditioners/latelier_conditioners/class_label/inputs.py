@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from latelier.contracts.bounds import Rows, Width
 from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
 from latelier_conditioners.common.labels import Label, check_names, label_schema
@@ -13,8 +14,8 @@ from latelier_conditioners.common.labels import Label, check_names, label_schema
 class ClassLabelConfig(ConditionerConfig):
     """A table of learnt vectors, one for each class and one for no class."""
 
-    num_classes: int = Field(ge=1, description="number of classes, without the null class")
-    width: int = Field(ge=1, description="width of the vectors")
+    num_classes: Rows = Field(ge=1, description="number of classes, without the null class")
+    width: Width = Field(description="width of the vectors")
     slot: Literal["stream", "vector"] = Field(
         default="stream",
         description="stream: one cross-attended token; vector: added to the timestep embedding",

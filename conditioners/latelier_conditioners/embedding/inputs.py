@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
+from latelier.contracts.bounds import Tokens, Width
 from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen, is_trusted
 
@@ -12,8 +13,8 @@ from latelier.contracts.frozen import Frozen, is_trusted
 class EmbeddingConfig(ConditionerConfig):
     """Vectors from outside, such as CLIP's. Each is a token of the context."""
 
-    width: int = Field(ge=1, description="width of the vectors")
-    max_vectors: int = Field(
+    width: Width = Field(description="width of the vectors")
+    max_vectors: Tokens = Field(
         default=1, ge=1, description="vectors that fit: that of the text and of its neighbours"
     )
     normalise: bool = Field(

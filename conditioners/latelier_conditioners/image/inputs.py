@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from latelier.contracts.bounds import Side
 from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.images.types import Image
@@ -15,7 +16,7 @@ CHANNELS = 3
 class ImageConfig(ConditionerConfig):
     """The pixels of a low-resolution image, at latent size."""
 
-    factor: int = Field(default=4, ge=1, description="picture side / image side")
+    factor: Side = Field(default=4, description="picture side / image side")
     degradation: Literal["bsr_light", "bicubic"] = Field(
         default="bsr_light",
         description="how training degrades a picture to the image: bsr_light by random blur, "

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from latelier.contracts.bounds import Layers, Rows, Tokens, Width
 from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.inputs import Box
@@ -24,10 +25,10 @@ TOKENS_PER_OBJECT = 3
 class ObjectsConfig(ConditionerConfig):
     """Limits of a layout: its classes, and the number and size of its objects."""
 
-    num_classes: int = Field(ge=1, description="number of classes of objects")
+    num_classes: Rows = Field(ge=1, description="number of classes of objects")
     names: tuple[str, ...] = Field(default=(), description="names of all the classes, in order")
-    max_objects_per_image: int = Field(default=30, ge=1, description="objects that fit")
-    min_objects_per_image: int = Field(
+    max_objects_per_image: Tokens = Field(default=30, ge=1, description="objects that fit")
+    min_objects_per_image: Tokens = Field(
         default=1, ge=0, description="fewest objects of a layout in training"
     )
     min_object_area: float = Field(
@@ -64,10 +65,12 @@ class ObjectsConfig(ConditionerConfig):
 class LayoutConfig(ObjectsConfig):
     """The published encoding: three tokens an object, two for the crop, through a transformer."""
 
-    n_embed: int = Field(ge=1, description="width of the encoder and of its tokens")
-    n_layer: int = Field(ge=0, description="transformer layers")
-    vocab_size: int = Field(
-        default=8192, ge=6, description="token ids, shared by classes and positions on the grid"
+    n_embed: Width = Field(description="width of the encoder and of its tokens")
+    n_layer: Layers = Field(ge=0, description="transformer layers")
+    vocab_size: Rows = Field(
+        default=8192,
+        ge=6,
+        description="token ids, shared by classes and positions on the grid",
     )
     use_group_parameter: bool = Field(
         default=False, description="allow groups of objects, which doubles the ids of classes"

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from latelier.contracts.bounds import Width
 from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.images.types import Image, Mask
@@ -21,7 +22,7 @@ class MaskConfig(ConditionerConfig):
     `mask_first=False, mask_values=(-1, 1), hole_value=-1`.
     """
 
-    latent_channels: int = Field(ge=1, description="channels of the first stage's latents")
+    latent_channels: Width = Field(description="channels of the first stage's latents")
     mask_first: bool = Field(
         default=True, description="put the mask's channel before those of the latents"
     )

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from latelier.contracts.bounds import Levels, Rows, Width
 from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.images.types import SemanticMap
@@ -14,11 +15,10 @@ from latelier.contracts.inputs import Color
 class SemanticMapConfig(ConditionerConfig):
     """One-hot labels, halved to latent size."""
 
-    num_classes: int = Field(ge=1, description="number of labels, which count from 0")
-    n_stages: int = Field(ge=0, description="halvings from picture size to latent size")
-    out_channels: int | None = Field(
+    num_classes: Rows = Field(ge=1, description="number of labels, which count from 0")
+    n_stages: Levels = Field(ge=0, description="halvings from picture size to latent size")
+    out_channels: Width | None = Field(
         default=None,
-        ge=1,
         description="output channels of a learnt 1x1 convolution; None: no convolution, one "
         "channel for each label",
     )

@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
+from latelier.contracts.bounds import Layers, Rows, Tokens, Width
 from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen
@@ -17,13 +18,15 @@ WORDS_FILE = "words.txt"
 class TextConfig(ConditionerConfig):
     """A vocabulary learnt from the captions, and a transformer encoder over its tokens."""
 
-    width: int = Field(ge=1, description="width of the encoder and of its tokens")
-    layers: int = Field(default=4, ge=0, description="transformer layers")
-    heads: int = Field(default=4, ge=1, description="attention heads; must divide the width")
-    max_length: int = Field(
-        default=32, ge=2, description="tokens of the longest text, including the start token"
+    width: Width = Field(description="width of the encoder and of its tokens")
+    layers: Layers = Field(default=4, ge=0, description="transformer layers")
+    heads: Width = Field(default=4, description="attention heads; must divide the width")
+    max_length: Tokens = Field(
+        default=32,
+        ge=2,
+        description="tokens of the longest text, including the start token",
     )
-    vocab_size: int = Field(
+    vocab_size: Rows = Field(
         default=2048,
         ge=320,
         description="largest size of the vocabulary; 256 of its tokens are single bytes",

@@ -9,23 +9,22 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from latelier.contracts.bounds import Width
 from latelier.contracts.frozen import Frozen
 
 
 class OutputSpec(Frozen):
     """What a conditioner outputs: at most one part for each of three slots."""
 
-    stream: int | None = Field(default=None, ge=1, description="width D of its tokens (B, N, D)")
-    spatial: int | None = Field(
-        default=None, ge=1, description="channels C of its map (B, C, h, w)"
-    )
-    vector: int | None = Field(default=None, ge=1, description="width V of its vector (B, V)")
+    stream: Width | None = Field(default=None, description="width D of its tokens (B, N, D)")
+    spatial: Width | None = Field(default=None, description="channels C of its map (B, C, h, w)")
+    vector: Width | None = Field(default=None, description="width V of its vector (B, V)")
 
 
 class StreamSlot(Frozen):
     """A stream that a denoiser attends to."""
 
-    width: int = Field(ge=1, description="width D of its tokens")
+    width: Width = Field(description="width D of its tokens")
     injection: Literal["native", "named"] = Field(
         "named",
         description="native: the context itself, of the context's width; "
@@ -37,10 +36,10 @@ class InputSpec(Frozen):
     """What a denoiser takes. Keys are the names of conditioners in a pipeline."""
 
     streams: dict[str, StreamSlot] = Field(default_factory=dict)
-    spatial: dict[str, int] = Field(
+    spatial: dict[str, Width] = Field(
         default_factory=dict, description="name -> channels, in the order of concatenation"
     )
-    vectors: dict[str, int] = Field(default_factory=dict, description="name -> width")
+    vectors: dict[str, Width] = Field(default_factory=dict, description="name -> width")
 
 
 class FirstStageConfig(Frozen):

@@ -1,16 +1,24 @@
 """The configurations of the denoisers and of their adapters. They need no torch."""
 
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
+from latelier.contracts.bounds import (
+    MAX_CONDITIONS,
+    Blocks,
+    Factors,
+    Layers,
+    Side,
+    Width,
+    Widths,
+    check_width,
+)
 from latelier.contracts.configs import DenoiserConfig, InputSpec, StreamSlot
 from latelier.contracts.frozen import Frozen
 
-Width = Annotated[int, Field(ge=1)]
-
-AdapterWidth = Annotated[int, Field(ge=1, le=65_536)]
-"""Has an upper bound because adapter files come from others."""
+_MAX_TRANSFORMER_BLOCKS = 1024
+"""Most transformer blocks of a UNet on its way down."""
 
 
 class ConditionedConfig(DenoiserConfig):
@@ -20,22 +28,26 @@ class ConditionedConfig(DenoiserConfig):
     timestep embedding.
     """
 
-    in_channels: int = Field(ge=1, description="latent channels, without spatial conditions")
-    out_channels: int = Field(ge=1, description="channels of the prediction")
-    context_dim: int | None = Field(
+    in_channels: Width = Field(description="latent channels, without spatial conditions")
+    out_channels: Width = Field(description="channels of the prediction")
+    context_dim: Width | None = Field(
         default=None,
-        ge=1,
         description="width of the cross-attended context; None: self-attention only",
     )
     streams: dict[str, StreamSlot] = Field(
         default_factory=dict,
+        max_length=MAX_CONDITIONS,
         description="cross-attended streams by name, in the order of concatenation",
     )
     spatial: dict[str, Width] = Field(
-        default_factory=dict, description="name -> channels, in the order of concatenation"
+        default_factory=dict,
+        max_length=MAX_CONDITIONS,
+        description="name -> channels, in the order of concatenation",
     )
     vectors: dict[str, Width] = Field(
-        default_factory=dict, description="name -> width, each added to the timestep embedding"
+        default_factory=dict,
+        max_length=MAX_CONDITIONS,
+        description="name -> width, each added to the timestep embedding",
     )
     native_vectors: tuple[str, ...] = Field(
         default=(),
@@ -108,19 +120,19 @@ class ConditionedConfig(DenoiserConfig):
 class UNetConfig(ConditionedConfig):
     """The UNet of latent diffusion (Rombach et al. 2022, arXiv:2112.10752, appendix E)."""
 
-    model_channels: int = Field(ge=1, description="channels at the first level, times its multiple")
-    channel_mult: tuple[Width, ...] = Field(
-        min_length=1, description="multiple of model_channels at each level, full resolution first"
+    model_channels: Width = Field(description="channels at the first level, times its multiple")
+    channel_mult: Widths = Field(
+        description="multiple of model_channels at each level, full resolution first"
     )
-    num_res_blocks: int = Field(default=2, ge=1, description="residual blocks at each level")
-    attention_resolutions: tuple[Width, ...] = Field(
+    num_res_blocks: Blocks = Field(default=2, ge=1, description="residual blocks at each level")
+    attention_resolutions: Factors = Field(
         default=(), description="downsampling factors (not pixels) at which there is attention"
     )
-    num_heads: int | None = Field(default=None, ge=1, description="heads of every attention")
-    num_head_channels: int | None = Field(
-        default=None, ge=1, description="channels a head, instead of num_heads"
+    num_heads: Width | None = Field(default=None, description="heads of every attention")
+    num_head_channels: Width | None = Field(
+        default=None, description="channels a head, instead of num_heads"
     )
-    transformer_depth: int = Field(
+    transformer_depth: Blocks = Field(
         default=1, ge=1, description="transformer blocks at each attention"
     )
     dropout: float = Field(
@@ -135,7 +147,7 @@ class UNetConfig(ConditionedConfig):
         default=False,
         description="linear layers around the transformers, not 1x1 convolutions (SD 2)",
     )
-    num_groups: int = Field(default=32, ge=1, description="groups of every group normalisation")
+    num_groups: Width = Field(default=32, description="groups of every group normalisation")
 
     @property
     def embedding_width(self) -> int:
@@ -168,11 +180,22 @@ class UNetConfig(ConditionedConfig):
     @model_validator(mode="after")
     def _check_widths(self) -> Self:
         for width in (self.model_channels, *self.widths):
+            check_width("model_channels times channel_mult", width)
             if width % self.num_groups:
                 raise ValueError(
                     f"{width} channels (model_channels times channel_mult) "
                     f"cannot be divided into num_groups={self.num_groups} groups"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_transformer_blocks(self) -> Self:
+        blocks = len(self.channel_mult) * self.num_res_blocks * self.transformer_depth
+        if blocks > _MAX_TRANSFORMER_BLOCKS:
+            raise ValueError(
+                f"{blocks} transformer blocks (levels times num_res_blocks times "
+                f"transformer_depth) are more than {_MAX_TRANSFORMER_BLOCKS}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -198,18 +221,20 @@ class TransformerConfig(ConditionedConfig):
     XL 28, 1152, 16; each with patch_size 2, 4 or 8.
     """
 
-    input_size: int = Field(
+    input_size: Side = Field(
         default=32,
-        ge=1,
         description="side in latents at training; at other sizes the positions of the patches are "
         "scaled to this square",
     )
-    patch_size: int = Field(default=2, ge=1, description="side of a patch, in latents")
-    hidden_size: int = Field(ge=1, description="width of the tokens, a multiple of 4")
-    depth: int = Field(ge=1, description="number of blocks")
-    num_heads: int = Field(ge=1, description="heads of every attention")
+    patch_size: Side = Field(default=2, description="side of a patch, in latents")
+    hidden_size: Width = Field(description="width of the tokens, a multiple of 4")
+    depth: Layers = Field(ge=1, description="number of blocks")
+    num_heads: Width = Field(description="heads of every attention")
     mlp_ratio: float = Field(
-        default=4.0, gt=0, description="inner width of the feed-forward layers, times hidden_size"
+        default=4.0,
+        gt=0,
+        le=64,
+        description="inner width of the feed-forward layers, times hidden_size",
     )
     learn_sigma: bool = Field(
         default=False,
@@ -253,7 +278,7 @@ class TransformerConfig(ConditionedConfig):
 class ProjectionConfig(Frozen):
     """Projects the tokens of a stream before keys and values are computed."""
 
-    width: AdapterWidth = Field(description="width of the projected tokens")
+    width: Width = Field(description="width of the projected tokens")
     tokens: int = Field(
         default=1,
         ge=1,
@@ -266,12 +291,13 @@ class ProjectionConfig(Frozen):
 class AdapterConfig(Frozen):
     """Decoupled cross-attention (IP-Adapter, arXiv:2308.06721, section 3.2)."""
 
-    width: AdapterWidth = Field(description="width D of the stream's tokens (B, N, D)")
+    width: Width = Field(description="width D of the stream's tokens (B, N, D)")
     projection: ProjectionConfig | None = Field(
         default=None, description="a linear layer and a norm; None leaves the tokens as they are"
     )
-    layers: dict[str, AdapterWidth] = Field(
+    layers: dict[str, Width] = Field(
         min_length=1,
+        max_length=4 * _MAX_TRANSFORMER_BLOCKS,
         description="cross-attentions that the adapter serves, by the denoiser's names -> width of "
         "their queries",
     )

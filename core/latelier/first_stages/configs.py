@@ -4,35 +4,43 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from latelier.contracts.bounds import (
+    Blocks,
+    BlocksPerLevel,
+    Factors,
+    Rows,
+    Side,
+    Width,
+    Widths,
+    check_width,
+)
 from latelier.contracts.configs import FirstStageConfig
 
 
 class AutoencoderConfig(FirstStageConfig):
     """Base of the configurations of both autoencoders; the defaults are those of kl-f8."""
 
-    ch: int = Field(default=128, ge=1, description="channels at full resolution, times ch_mult[0]")
-    ch_mult: tuple[int, ...] = Field(
-        default=(1, 2, 4, 4), min_length=1, description="channels of each level, in units of ch"
+    ch: Width = Field(default=128, description="channels at full resolution, times ch_mult[0]")
+    ch_mult: Widths = Field(
+        default=(1, 2, 4, 4), description="channels of each level, in units of ch"
     )
-    num_res_blocks: int = Field(
+    num_res_blocks: Blocks = Field(
         default=2, ge=1, description="residual blocks of a level; the decoder has one more"
     )
-    attn_resolutions: tuple[int, ...] = Field(
+    attn_resolutions: Factors = Field(
         default=(), description="levels with attention, by their side in pixels at `resolution`"
     )
-    resolution: int = Field(
+    resolution: Side = Field(
         default=256,
-        ge=1,
         description="nominal side of the images in pixels, to which attn_resolutions refer",
     )
-    in_channels: int = Field(default=3, ge=1, description="channels of the images to encode")
-    out_ch: int = Field(default=3, ge=1, description="channels of the decoded images")
-    z_channels: int = Field(
+    in_channels: Width = Field(default=3, description="channels of the images to encode")
+    out_ch: Width = Field(default=3, description="channels of the decoded images")
+    z_channels: Width = Field(
         default=4,
-        ge=1,
         description="channels between the encoder or decoder and its 1x1 convolution",
     )
-    embed_dim: int = Field(default=4, ge=1, description="channels of the latents")
+    embed_dim: Width = Field(default=4, description="channels of the latents")
     dropout: float = Field(
         default=0.0, ge=0, lt=1, description="drop-out inside the residual blocks"
     )
@@ -41,7 +49,7 @@ class AutoencoderConfig(FirstStageConfig):
         description="linear: its cost is linear in the positions; "
         "none: no attention at all, not even in the middle",
     )
-    num_groups: int = Field(default=32, ge=1, description="groups of every group norm")
+    num_groups: Width = Field(default=32, description="groups of every group norm")
     scale_factor: float = Field(
         default=1.0, gt=0, description="latents are multiplied by it: 1 / their standard deviation"
     )
@@ -49,6 +57,7 @@ class AutoencoderConfig(FirstStageConfig):
     @model_validator(mode="after")
     def _check_groups(self) -> Self:
         for channels in (self.ch, *(self.ch * mult for mult in self.ch_mult)):
+            check_width("ch times ch_mult", channels)
             if channels % self.num_groups:
                 raise ValueError(
                     f"num_groups {self.num_groups} does not divide a level of {channels} "
@@ -78,16 +87,13 @@ class AutoencoderKLConfig(AutoencoderConfig):
 class AutoencoderVQConfig(AutoencoderConfig):
     """The vector-quantised autoencoder; the defaults are those of the published vq-f4."""
 
-    ch_mult: tuple[int, ...] = Field(
-        default=(1, 2, 4), min_length=1, description="channels of each level, in units of ch"
-    )
-    z_channels: int = Field(
+    ch_mult: Widths = Field(default=(1, 2, 4), description="channels of each level, in units of ch")
+    z_channels: Width = Field(
         default=3,
-        ge=1,
         description="channels between the encoder or decoder and its 1x1 convolution",
     )
-    embed_dim: int = Field(default=3, ge=1, description="channels of the latents and of a code")
-    n_embed: int = Field(default=8192, ge=1, description="codes in the codebook")
+    embed_dim: Width = Field(default=3, description="channels of the latents and of a code")
+    n_embed: Rows = Field(default=8192, ge=1, description="codes in the codebook")
     beta: float = Field(default=0.25, ge=0, description="weight of one term of the codebook loss")
     legacy: bool = Field(
         default=True,
@@ -99,7 +105,7 @@ class AutoencoderVQConfig(AutoencoderConfig):
 class IdentityConfig(FirstStageConfig):
     """The first stage of diffusion on pixels."""
 
-    channels: int = Field(default=3, ge=1, description="channels of the images")
+    channels: Width = Field(default=3, description="channels of the images")
     scale_factor: float = Field(default=1.0, gt=0, description="latents are multiplied by it")
 
     @property
@@ -116,21 +122,21 @@ class IdentityConfig(FirstStageConfig):
 class TinyAutoencoderConfig(FirstStageConfig):
     """The small distilled autoencoder; the defaults are those of TAESD."""
 
-    in_channels: int = Field(default=3, ge=1, description="channels of the images to encode")
-    out_channels: int = Field(default=3, ge=1, description="channels of the decoded images")
-    encoder_block_out_channels: tuple[int, ...] = Field(
-        default=(64, 64, 64, 64), min_length=1, description="channels of each stage, all equal"
+    in_channels: Width = Field(default=3, description="channels of the images to encode")
+    out_channels: Width = Field(default=3, description="channels of the decoded images")
+    encoder_block_out_channels: Widths = Field(
+        default=(64, 64, 64, 64), description="channels of each stage, all equal"
     )
-    decoder_block_out_channels: tuple[int, ...] = Field(
-        default=(64, 64, 64, 64), min_length=1, description="channels of each stage, all equal"
+    decoder_block_out_channels: Widths = Field(
+        default=(64, 64, 64, 64), description="channels of each stage, all equal"
     )
-    num_encoder_blocks: tuple[int, ...] = Field(
+    num_encoder_blocks: BlocksPerLevel = Field(
         default=(1, 3, 3, 3), description="blocks of each stage, from the highest resolution"
     )
-    num_decoder_blocks: tuple[int, ...] = Field(
+    num_decoder_blocks: BlocksPerLevel = Field(
         default=(3, 3, 3, 1), description="blocks of each stage, from the lowest resolution"
     )
-    z_channels: int = Field(default=4, ge=1, description="channels of the latents")
+    z_channels: Width = Field(default=4, description="channels of the latents")
     latent_magnitude: float = Field(
         default=3.0, gt=0, description="greatest latent that can be stored in an image"
     )

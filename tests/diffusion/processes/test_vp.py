@@ -95,3 +95,17 @@ def test_training_sigmas_are_those_of_uniformly_drawn_steps():
     u = torch.tensor([0.0, 0.0005, 0.001, 0.5, 0.9999, 1.0])
     expected = [process.sigmas[t] for t in (0, 0, 1, 500, 999, 999)]
     assert process.sigma_from_uniform(u.double()).tolist() == expected
+
+
+def test_betas_whose_sigmas_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="do not increase between 0 and infinity"):
+        VP(beta_start=0.5, beta_end=0.99)
+    with pytest.raises(ValueError, match="do not increase between 0 and infinity"):
+        VP(beta_start=1e-20, beta_end=1e-19)
+
+
+def test_processes_are_compared_by_their_fields():
+    first, second = VP(), VP()
+    assert first.sigma_max == second.sigma_max
+    assert first == second
+    assert first != VP(steps=10)

@@ -3,6 +3,7 @@
 from typing import Literal, Self
 
 from latelier import ConditionerConfig, OutputSpec
+from latelier.contracts.bounds import Layers, Rows, Tokens, Width
 from pydantic import Field, model_validator
 
 
@@ -15,23 +16,27 @@ class ClipTextConfig(ConditionerConfig):
     with 23 layers: num_hidden_layers 23 and layer 'last'.
     """
 
-    vocab_size: int = Field(49408, ge=3, description="rows of the token table")
-    hidden_size: int = Field(768, ge=1, description="width of the encoder and of its tokens")
-    intermediate_size: int = Field(3072, ge=1, description="inner width of the feed-forward nets")
-    num_hidden_layers: int = Field(12, ge=1, description="transformer layers")
-    num_attention_heads: int = Field(12, ge=1, description="heads; must divide hidden_size")
-    max_position_embeddings: int = Field(
-        77, ge=3, description="tokens of every text, including start, end and padding"
+    vocab_size: Rows = Field(49408, ge=3, description="rows of the token table")
+    hidden_size: Width = Field(768, description="width of the encoder and of its tokens")
+    intermediate_size: Width = Field(3072, description="inner width of the feed-forward nets")
+    num_hidden_layers: Layers = Field(12, ge=1, description="transformer layers")
+    num_attention_heads: Width = Field(12, description="heads; must divide hidden_size")
+    max_position_embeddings: Tokens = Field(
+        77,
+        ge=3,
+        description="tokens of every text, including start, end and padding",
     )
     hidden_act: Literal["quick_gelu", "gelu"] = Field(
         "quick_gelu",
         description="OpenAI: quick_gelu, x * sigmoid(1.702 x); OpenCLIP: gelu",
     )
     layer_norm_eps: float = Field(1e-5, gt=0, description="epsilon of the layer norms")
-    bos_token_id: int = Field(49406, ge=0, description="id of the start token")
-    eos_token_id: int = Field(49407, ge=0, description="id of the end token")
-    pad_token_id: int = Field(
-        49407, ge=0, description="id of the padding: the end token in SD 1.x, 0 ('!') in SD 2.x"
+    bos_token_id: Rows = Field(49406, ge=0, description="id of the start token")
+    eos_token_id: Rows = Field(49407, ge=0, description="id of the end token")
+    pad_token_id: Rows = Field(
+        49407,
+        ge=0,
+        description="id of the padding: the end token in SD 1.x, 0 ('!') in SD 2.x",
     )
     layer: Literal["last", "penultimate"] = Field(
         "last",

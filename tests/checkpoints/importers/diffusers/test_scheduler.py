@@ -162,7 +162,7 @@ def read(config: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(("option", "value"), IMPOSSIBLE)
-def test_an_impossible_value_is_refused_with_its_file_and_field(option, value):
+def test_an_impossible_value_is_refused_with_its_class_and_field(option, value):
     config = {"_class_name": "DDIMScheduler", option: value}
     with pytest.raises(InvalidConfigError, match=rf"DDIMScheduler.*{option}"):
         read(config)
@@ -170,7 +170,7 @@ def test_an_impossible_value_is_refused_with_its_file_and_field(option, value):
 
 def test_betas_without_finite_sigmas_are_refused():
     config = {"_class_name": "DDIMScheduler", "beta_start": 0.5, "beta_end": 0.99}
-    with pytest.raises(InvalidConfigError, match=r"scheduler_config.json.*sigmas of 1000 steps"):
+    with pytest.raises(InvalidConfigError, match=r"sigmas of 1000 steps"):
         process_from_diffusers({**config, "num_train_timesteps": 1000})
     process_from_diffusers({**config, "num_train_timesteps": 10})
 

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
+from latelier.contracts.frozen import validate
 from latelier.diffusion.processes.betas import betas
+from latelier.diffusion.processes.vp import VP
 
 _SCHEDULES = {
     "linear": "scaled_linear",
@@ -54,6 +56,7 @@ def process_of(params: Mapping[str, Any], stored: Tensor | None) -> dict[str, An
         "beta_end": float(params.get("linear_end", 2e-2)),
         "beta_schedule": _SCHEDULES[schedule],
     }
+    validate(VP, found, "the noise process of the YAML")
     if stored is not None:
         _check(found, stored)
     return found

@@ -24,6 +24,8 @@ from latelier.checkpoints.importers.diffusers.configs.unet import (
     unet_config_from_diffusers,
 )
 from latelier.checkpoints.importers.diffusers.folder import (
+    CONFIG,
+    name_file,
     read_class_config,
     read_component_weights,
 )
@@ -76,11 +78,12 @@ def read_first_stage_config(
         InvalidConfigError: the class, or a parameter, is not supported.
     """
     config = read_class_config(folder, FIRST_STAGES)
-    if config["_class_name"] == TINY:
-        id_, fields = "latelier/tiny", tiny_config_from_diffusers(config)
-    else:
-        id_ = _AUTOENCODERS[config["_class_name"]]
-        fields = autoencoder_config_from_diffusers(config)
+    with name_file(folder / CONFIG):
+        if config["_class_name"] == TINY:
+            id_, fields = "latelier/tiny", tiny_config_from_diffusers(config)
+        else:
+            id_ = _AUTOENCODERS[config["_class_name"]]
+            fields = autoencoder_config_from_diffusers(config)
     return id_, fields if scale_factor is None else {**fields, "scale_factor": scale_factor}
 
 
@@ -112,9 +115,10 @@ def read_denoiser_config(folder: Path, spatial: Mapping[str, int]) -> dict[str, 
         InvalidConfigError: the class, or a parameter, is not supported.
     """
     config = read_class_config(folder, DENOISERS)
-    if config["_class_name"] in DITS:
-        return dit_config_from_diffusers(config)
-    return unet_config_from_diffusers(config, "text", spatial)
+    with name_file(folder / CONFIG):
+        if config["_class_name"] in DITS:
+            return dit_config_from_diffusers(config)
+        return unet_config_from_diffusers(config, "text", spatial)
 
 
 def denoiser_part(source: ImportSource, folder: Path, spatial: Mapping[str, int]) -> FoundDenoiser:

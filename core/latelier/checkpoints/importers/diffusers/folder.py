@@ -1,6 +1,7 @@
 """A component of diffusers on disk: a config.json and its weights."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,15 @@ def read_class_config(folder: Path, known: Collection[str]) -> dict[str, Any]:
             f"{folder}: the class '{name}' is not supported. {suggestion(name, known)}"
         )
     return config
+
+
+@contextmanager
+def name_file(path: Path) -> Iterator[None]:
+    """Let errors about a configuration begin with the file that it is from."""
+    try:
+        yield
+    except InvalidConfigError as error:
+        raise InvalidConfigError(f"{path}: {error}", field=error.field) from None
 
 
 def read_component_weights(source: ImportSource, folder: Path, *stems: str) -> dict[str, Tensor]:

@@ -32,6 +32,7 @@ from latelier.checkpoints.importers.diffusers.folder import (
     CONFIG,
     INDEX,
     SCHEDULER,
+    name_file,
     read_class_config,
     read_config,
 )
@@ -163,18 +164,20 @@ def _read_plan(source: ImportSource) -> _Plan:
 
 def _read_scheduler(source: ImportSource, index: PipelineIndex) -> tuple[dict[str, Any], list[str]]:
     """Return the configuration of the scheduler, as the pipeline uses it, and notes on it."""
-    config = read_config(_folder(source, index, "scheduler") / SCHEDULER)
+    folder = _folder(source, index, "scheduler")
+    config = read_config(folder / SCHEDULER)
     config = {"_class_name": index.class_of("scheduler"), **config}
-    process_from_diffusers(config)
-    notes = []
-    if index.name.startswith("StableDiffusion"):
-        # those pipelines correct the configurations of their first schedulers
-        corrected = {**config, "clip_sample": False, "steps_offset": 1}
-        if schedule_from_diffusers(corrected) != schedule_from_diffusers(config):
-            notes.append(f"the scheduler's steps_offset is read as 1, as the {index.name} does")
-        config = corrected
-    defaults_from_diffusers(config)
-    return config, notes + scheduler_notes(config)
+    with name_file(folder / SCHEDULER):
+        process_from_diffusers(config)
+        notes = []
+        if index.name.startswith("StableDiffusion"):
+            # those pipelines correct the configurations of their first schedulers
+            corrected = {**config, "clip_sample": False, "steps_offset": 1}
+            if schedule_from_diffusers(corrected) != schedule_from_diffusers(config):
+                notes.append(f"the scheduler's steps_offset is read as 1, as the {index.name} does")
+            config = corrected
+        defaults_from_diffusers(config)
+        return config, notes + scheduler_notes(config)
 
 
 def _folder(source: ImportSource, index: PipelineIndex, *parts: str) -> Path:

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from latelier.checkpoints.importers.diffusers.configs.types import (
+    AutoencoderParameters,
+    check_types,
+)
 from latelier.checkpoints.importers.parameters import pick_params
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError
 
@@ -83,11 +87,13 @@ def autoencoder_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, An
     if name == KL:
         given = pick_params(name, params, _LAYERS, _FIXED_KL, ("force_upcast",))
         given = {**_DEFAULTS, "latent_channels": 4, **given}
+        check_types(AutoencoderParameters, name, given)
         more = {"embed_dim": given["latent_channels"]}
     else:
         wanted = (*_LAYERS, "num_vq_embeddings", "vq_embed_dim")
         given = pick_params(name, params, wanted, _FIXED_VQ, ("force_upcast",))
         given = {**_DEFAULTS, **_DEFAULTS_VQ, **given}
+        check_types(AutoencoderParameters, name, given)
         more = {
             "embed_dim": given.get("vq_embed_dim") or given["latent_channels"],
             "n_embed": given["num_vq_embeddings"],
@@ -153,8 +159,9 @@ def _layer_config(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     attends = ["Attn" in kind for kind in given["down_block_types"]]
     size = given["sample_size"]
     resolution = size if isinstance(size, int) else size[0]
-    known = {_block_type("Down", "Encoder", True), _block_type("Down", "Encoder", False)}
-    for kind in given["down_block_types"]:
+    sides = (("Down", "Encoder"), ("Up", "Decoder"))
+    known = {_block_type(*side, each) for side in sides for each in (True, False)}
+    for kind in (*given["down_block_types"], *given["up_block_types"]):
         if kind not in known:
             raise InvalidConfigError(
                 f"'{name}' has a level of the type '{kind}', which is not supported"

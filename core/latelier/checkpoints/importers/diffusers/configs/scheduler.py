@@ -12,7 +12,6 @@ from latelier.checkpoints.importers.diffusers.configs.scheduler_options import (
     option_notes,
     read_options,
 )
-from latelier.checkpoints.importers.diffusers.folder import SCHEDULER
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError, suggestion
 from latelier.contracts.frozen import validate
 from latelier.diffusion.processes.vp import VP
@@ -40,7 +39,7 @@ def process_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
         "zero_terminal_snr": bool(options.rescale_betas_zero_snr),
         "clip_x0": _clipping_bound(name, options),
     }
-    validate(VP, fields, f"{SCHEDULER} of the {name}")
+    validate(VP, fields, f"'{name}'")
     return fields
 
 

@@ -13,7 +13,6 @@ from latelier.checkpoints.importers.diffusers.configs.scheduler_classes import (
     is_distilled,
     is_ignored,
 )
-from latelier.checkpoints.importers.diffusers.folder import SCHEDULER
 from latelier.checkpoints.importers.parameters import unknown_params
 from latelier.contracts.errors import InvalidConfigError
 from latelier.contracts.frozen import validate
@@ -77,25 +76,25 @@ fixed options have their supported values."""
 class SchedulerOptions(BaseModel):
     """The options that are read. Names are those of diffusers; defaults, those of most classes."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
 
     num_train_timesteps: int = Field(1000, ge=2, le=MAX_TRAINING_STEPS)
-    beta_start: float = Field(1e-4, gt=0, lt=1, allow_inf_nan=False)
-    beta_end: float = Field(0.02, gt=0, lt=1, allow_inf_nan=False)
+    beta_start: float = Field(1e-4, gt=0, lt=1)
+    beta_end: float = Field(0.02, gt=0, lt=1)
     beta_schedule: Any = "linear"
     prediction_type: Any = "epsilon"
     rescale_betas_zero_snr: bool | None = False
     clip_sample: bool | None = False
-    clip_sample_range: float = Field(1.0, gt=0, allow_inf_nan=False)
+    clip_sample_range: float = Field(1.0, gt=0)
     thresholding: bool | None = False
-    sample_max_value: float = Field(1.0, gt=0, allow_inf_nan=False)
+    sample_max_value: float = Field(1.0, gt=0)
     timestep_spacing: Any = "linspace"
     steps_offset: int = Field(0, ge=0)
     set_alpha_to_one: bool | None = True
     final_sigmas_type: Literal["zero", "sigma_min"] | None = "zero"
     interpolation_type: Literal["linear", "log_linear"] | None = "linear"
-    sigma_min: float | None = Field(None, ge=0, allow_inf_nan=False)
-    sigma_max: float | None = Field(None, gt=0, allow_inf_nan=False)
+    sigma_min: float | None = Field(None, ge=0)
+    sigma_max: float | None = Field(None, gt=0)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -123,8 +122,8 @@ def read_options(config: Mapping[str, Any]) -> tuple[str, SchedulerOptions]:
             raise InvalidConfigError(f"'{name}' has {key}: {value!s:.80}, which is not supported")
     _check_other_sigmas(name, config)
     values = {key: value for key, value in config.items() if not is_ignored(name, key)}
-    what = f"{SCHEDULER} of the {name}"
-    return name, validate(SchedulerOptions, {**class_defaults(name), **values}, what)
+    options = validate(SchedulerOptions, {**class_defaults(name), **values}, f"'{name}'")
+    return name, options
 
 
 def option_notes(config: Mapping[str, Any]) -> list[str]:
@@ -159,7 +158,7 @@ def _check_other_sigmas(name: str, config: Mapping[str, Any]) -> None:
     found = [key for key in _OTHER_SIGMAS if config.get(key)]
     if len(found) > 1:
         raise InvalidConfigError(
-            f"{SCHEDULER} of the {name}: {' and '.join(found)} are set; expected at most one"
+            f"'{name}' has {' and '.join(found)}; expected at most one of them"
         )
 
 

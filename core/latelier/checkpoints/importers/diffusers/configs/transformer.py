@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from latelier.checkpoints.importers.diffusers.configs.types import (
+    TransformerParameters,
+    check_types,
+)
 from latelier.checkpoints.importers.diffusers.configs.unet import CLASSES
 from latelier.checkpoints.importers.parameters import pick_params
 from latelier.contracts.errors import InvalidConfigError
@@ -51,6 +55,7 @@ def dit_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
             f"'{name}' has norm_type: {params.get('norm_type')}; supported is ada_norm_zero (DiT)"
         )
     given = {**_DEFAULTS, **pick_params(name, params, tuple(_DEFAULTS), _FIXED, _IGNORED)}
+    check_types(TransformerParameters, name, {**params, **given})
     latents, out = given["in_channels"], given["out_channels"] or given["in_channels"]
     if out not in (latents, 2 * latents):
         raise InvalidConfigError(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from latelier.checkpoints.importers.diffusers.configs.types import UNetParameters, check_types
 from latelier.checkpoints.importers.parameters import pick_params
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError
 from latelier.denoisers.configs import UNetConfig
@@ -74,7 +75,10 @@ _DOWN = {
     "AttnDownBlock2D": True,
     "CrossAttnDownBlock2D": True,
 }
-"""Type of a level -> whether it attends."""
+"""Type of a level on the way down -> whether it attends."""
+
+_UP = {"UpBlock2D", "ResnetUpsampleBlock2D", "AttnUpBlock2D", "CrossAttnUpBlock2D"}
+"""Types of a level on the way up."""
 
 
 def unet_config_from_diffusers(
@@ -95,6 +99,7 @@ def unet_config_from_diffusers(
     cross = name == CROSS
     wanted, fixed = (_OF_CROSS, _FIXED_CROSS) if cross else (_OF_PLAIN, _FIXED_PLAIN)
     given = {**_DEFAULTS[name], **pick_params(name, params, wanted, fixed, _IGNORED)}
+    check_types(UNetParameters, name, {**given, "sample_size": params.get("sample_size")})
     widths, types = list(given["block_out_channels"]), list(given["down_block_types"])
     if any(width % widths[0] for width in widths):
         raise InvalidConfigError(f"'{name}' has levels of {widths}: not multiples of the first")
@@ -199,8 +204,8 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 
 def _attention_factors(name: str, down: Sequence[str], up: Sequence[str]) -> list[int]:
     """Return the downsampling factor of each level with attention."""
-    for kind in down:
-        if kind not in _DOWN:
+    for kind in (*down, *up):
+        if kind not in {*_DOWN, *_UP}:
             raise InvalidConfigError(
                 f"'{name}' has a level of the type '{kind}', which is not supported"
             )
@@ -253,6 +258,8 @@ def _cross_config(given: Mapping[str, Any], stream: str | None) -> dict[str, Any
 def _cross_heads(given: Mapping[str, Any]) -> dict[str, int]:
     """Return the number or size of heads. Despite its name `attention_head_dim` is their number."""
     heads = given["num_attention_heads"] or given["attention_head_dim"]
+    if heads is None:
+        raise InvalidConfigError(f"'{CROSS}' has no attention_head_dim")
     if isinstance(heads, int):
         return {"num_heads": heads}
     channels = {
