@@ -1,35 +1,49 @@
 """The interface between the training loop and what is trained."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
 from torch import Tensor, nn
 
+MODEL = "model"
+"""The player whose weights are averaged, saved and exported."""
+
 
 class Objective(nn.Module, ABC):
-    """A module whose forward returns the loss of one step.
+    """A module whose forward returns the loss of a batch.
 
     Attributes:
-        trained: The part of it that is optimised, averaged and saved in checkpoints.
+        trained: The part of it that is optimized, averaged and saved in checkpoints.
     """
 
     trained: nn.Module
 
+    @property
+    def players(self) -> Mapping[str, nn.Module]:
+        """The modules that have an optimizer each, by name, in the order of their updates.
+
+        The first is `MODEL`, which is `trained`. Adversarial training has a discriminator as the
+        second. While one player is updated, the parameters of the others need no gradient.
+        """
+        return {MODEL: self.trained}
+
     @abstractmethod
     def collate(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Return the batch of data samples: tensors, and "index", the list of their indices.
+        """Return the batch of data samples: tensors, and "index", the list of their positions.
 
         Data workers call it.
         """
 
     @abstractmethod
-    def forward(self, batch: dict[str, Any], step: int) -> dict[str, Tensor]:
-        """Return named scalars: "loss", which is minimised, and terms to report.
+    def forward(self, batch: dict[str, Any], step: int, player: str = MODEL) -> dict[str, Tensor]:
+        """Return named scalars: "loss", which `player` minimizes, and terms to report.
 
-        A term that this batch has no value for is NaN; means over steps leave it out.
+        Losses are means over the batch: the loop averages those of micro-batches and processes. A
+        term that this batch has no value for is NaN; means leave it out. Players report terms under
+        different names, except for "loss".
         """
 
     def describe(self) -> list[str]:

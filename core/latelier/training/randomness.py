@@ -98,13 +98,14 @@ def make_generator(seed: int, step: int, index: int, purpose: int) -> np.random.
 
 
 @contextmanager
-def seed_torch(seed: int, step: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's global generators by (seed, step) while inside, and restore them.
+def seed_torch(seed: int, step: int, device: torch.device, part: int = 0) -> Iterator[None]:
+    """Seed torch's global generators by (seed, step, part) while inside, and restore them.
 
-    Modules such as drop-out layers and weight initialisers use the global generators.
+    Modules such as drop-out layers and weight initialisers use the global generators. `part` is
+    the number of a micro-batch of the step, counted over all processes.
     """
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
-        derived = np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0]
+        derived = np.random.SeedSequence([seed, step, part]).generate_state(1, np.uint64)[0]
         torch.manual_seed(int(derived))
         yield

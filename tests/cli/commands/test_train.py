@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from latelier.training.loop.loop import TrainingResult
+from latelier.training.loop.run import TrainingResult
 
 CONFIG = """
 out: run

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from latelier import compose, load
+from latelier import compose, default_atelier, load
 from latelier.contracts.errors import (
     CompatibilityError,
     InvalidConfigError,
@@ -83,15 +83,13 @@ def trained(base, tmp_path_factory):
 
 
 @pytest.fixture
-def objective_of(monkeypatch):
+def objective_of():
     """Makes the objective of a configuration, as it is before the first step."""
 
     def objective(config) -> AdapterObjective:
-        made = []
-        with monkeypatch.context() as patch:
-            patch.setattr(stage, "train", lambda objective, *_: made.append(objective))
-            train_adapter(config)
-        return made[0]
+        plan = stage.plan_adapter(config, default_atelier())
+        plan.initialize(config.out, True)
+        return plan.objective
 
     return objective
 
@@ -198,10 +196,10 @@ def test_a_resumed_run_ends_with_the_same_bits(trained, configured, monkeypatch)
     config = configured("resumed")
     get = AdapterObjective.forward
 
-    def failing(self, batch, step):
+    def failing(self, batch, step, player):
         if step == 2:
             raise RuntimeError("power cut")
-        return get(self, batch, step)
+        return get(self, batch, step, player)
 
     with monkeypatch.context() as patch:
         patch.setattr(AdapterObjective, "forward", failing)

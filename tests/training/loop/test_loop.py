@@ -210,7 +210,7 @@ def test_out_must_be_a_folder(tmp_path):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 def test_a_missing_accelerator_is_an_error_before_anything_is_written(tmp_path):
-    with pytest.raises(InvalidConfigError, match="accelerator 'cuda' with precision"):
+    with pytest.raises(InvalidConfigError, match="accelerator: 'cuda' is not available"):
         train_first_stage(tiny_training(tmp_path / "out", accelerator="cuda"))
     assert not (tmp_path / "out").exists()
 

@@ -9,7 +9,7 @@ from latelier.cli.support.lazy import LightTyper
 from latelier.cli.support.output import show_line
 
 if TYPE_CHECKING:
-    from latelier.training.loop.loop import TrainingResult
+    from latelier.training.loop.run import TrainingResult
 
 app = LightTyper(help="Train the parts of a model.")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from PIL.Image import Image
 from torch import Tensor, nn
+from typing_extensions import override
 
 from latelier.checkpoints.adapter import LoadedAdapter, save_adapter
 from latelier.contracts.components import ScaledAdapter
@@ -17,6 +18,7 @@ from latelier.training.configs.components import InputSource
 from latelier.training.data.datasets import collate
 from latelier.training.denoiser.prediction import PredictionObjective
 from latelier.training.monitoring.sheets import split_rows, tile_images
+from latelier.training.objective import MODEL
 
 _SHEET_SCENES = 16
 _SHEET_COLUMNS = 8
@@ -43,7 +45,8 @@ class AdapterObjective(PredictionObjective):
         self._base = base
         self._loaded = adapter
 
-    def forward(self, batch: dict[str, Any], step: int) -> dict[str, Tensor]:
+    @override
+    def forward(self, batch: dict[str, Any], step: int, player: str = MODEL) -> dict[str, Tensor]:
         """Return the loss, averaged over samples."""
         return {"loss": self.compute_losses(batch, step, self.scale_adapter(1.0)).mean()}
 

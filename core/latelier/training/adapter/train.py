@@ -1,5 +1,7 @@
 """Adapters: a new condition for a finished denoiser, which stays frozen (arXiv:2308.06721)."""
 
+from pathlib import Path
+
 import torch
 
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
@@ -15,7 +17,9 @@ from latelier.training.adapter.objective import AdapterObjective
 from latelier.training.conditioning import check_sources, fit_conditioners
 from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.data.datasets import make_training_samples
-from latelier.training.loop.loop import Resume, TrainingResult, prepare_run, train
+from latelier.training.loop.loop import run_training
+from latelier.training.loop.plan import TrainingPlan
+from latelier.training.loop.run import Resume, TrainingResult
 from latelier.training.randomness import seed_torch
 
 
@@ -33,18 +37,27 @@ def train_adapter(
         InvalidInputError: the name is invalid, or a keyword of `generate`.
     """
     atelier = atelier or default_atelier()
-    # build and check everything before anything is written
+    return run_training(plan_adapter(config, atelier), resume, atelier)
+
+
+def plan_adapter(config: AdapterTraining, atelier: Atelier) -> TrainingPlan:
+    """Build and check the parts of an adapter's training.
+
+    Raises:
+        LatelierError: see `train_adapter`.
+    """
     base = load(config.model, device="cpu", dtype="float32", atelier=atelier)
     adapter = _new_adapter(base, config, atelier)
     dataset = make_training_samples(config)
     check_sources({config.name: config.conditioner}, dataset[0], "conditioner")
     check_sources(config.inputs, dataset[0], "input")
     objective = AdapterObjective(base, adapter, config)
-
-    checkpoint = prepare_run(config, resume)
     conditioners, sources = {config.name: adapter.conditioner}, {config.name: config.conditioner}
-    fit_conditioners(conditioners, sources, dataset, config.fit_samples, config.out)
-    return train(objective, dataset, config, checkpoint, atelier)
+
+    def initialize(out: Path, is_new: bool) -> None:  # noqa: ARG001 - an adapter starts untrained
+        fit_conditioners(conditioners, sources, dataset, config.fit_samples, out)
+
+    return TrainingPlan(config, objective, dataset, initialize)
 
 
 def _new_adapter(base: Pipeline, config: AdapterTraining, atelier: Atelier) -> LoadedAdapter:

@@ -19,6 +19,8 @@ from latelier.training.configs.optimization import (
 
 C = TypeVar("C", bound="Training")
 
+Accelerator = Literal["auto", "cpu", "cuda", "mps"]
+
 
 class Training(Frozen):
     """The fields of every training."""
@@ -29,7 +31,12 @@ class Training(Frozen):
         default=0, ge=0, lt=2**64, description="seed of weights, times, noise and drop-out"
     )
     steps: int = Field(ge=1, description="optimizer steps")
-    batch_size: int = Field(default=64, ge=1)
+    batch_size: int = Field(
+        default=64, ge=1, description="samples of a step, of all devices together"
+    )
+    accumulate: int = Field(
+        default=1, ge=1, description="micro-batches that each device splits its samples into"
+    )
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = WarmupStableDecay()
     precision: Precision = "32-true"
@@ -38,7 +45,17 @@ class Training(Frozen):
     workers: int = Field(
         default=0, ge=0, description="processes that load data; 0 loads in the main process"
     )
-    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    accelerator: Accelerator = "auto"
+    devices: int | None = Field(
+        default=None,
+        ge=1,
+        description="devices of each machine; null: one, or as many as torchrun started",
+    )
+    num_nodes: int = Field(default=1, ge=1, description="machines; torchrun sets it itself")
+    strategy: Literal["ddp", "fsdp"] = Field(
+        default="ddp",
+        description="what several devices share: ddp, the gradients; fsdp, also the weights",
+    )
     log_every: int = Field(default=50, ge=1, description="logging interval in steps")
     checkpoint_seconds: float = Field(
         default=120.0, gt=0, description="checkpoint interval in seconds"

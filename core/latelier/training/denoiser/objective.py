@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from PIL.Image import Image
 from torch import Tensor, nn
+from typing_extensions import override
 
 from latelier.checkpoints.component import (
     Component,
@@ -18,6 +19,7 @@ from latelier.pipeline.pipeline import Pipeline
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.denoiser.prediction import PredictionObjective
 from latelier.training.monitoring.sheets import split_rows, tile_images
+from latelier.training.objective import MODEL
 
 _SHEET_SCENES = 24
 _SHEET_COLUMNS = 8
@@ -42,7 +44,8 @@ class DenoiserObjective(PredictionObjective):
         self._components = (first_stage, denoiser, conditioners)
         self._atelier = atelier
 
-    def forward(self, batch: dict[str, Any], step: int) -> dict[str, Tensor]:
+    @override
+    def forward(self, batch: dict[str, Any], step: int, player: str = MODEL) -> dict[str, Tensor]:
         """Return the loss, averaged over samples."""
         return {"loss": self.compute_losses(batch, step, {}).mean()}
 

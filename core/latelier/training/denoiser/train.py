@@ -22,7 +22,9 @@ from latelier.training.conditioning import check_sources, fit_conditioners
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.data.datasets import make_training_samples
 from latelier.training.denoiser.objective import DenoiserObjective
-from latelier.training.loop.loop import Resume, TrainingResult, prepare_run, train
+from latelier.training.loop.loop import run_training
+from latelier.training.loop.plan import TrainingPlan
+from latelier.training.loop.run import Resume, TrainingResult
 from latelier.training.randomness import seed_torch
 
 
@@ -39,7 +41,15 @@ def train_denoiser(
             the model to start from has another configuration.
     """
     atelier = atelier or default_atelier()
-    # build and check everything before anything is written
+    return run_training(plan_denoiser(config, atelier), resume, atelier)
+
+
+def plan_denoiser(config: DenoiserTraining, atelier: Atelier) -> TrainingPlan:
+    """Build and check the parts of a denoiser's training.
+
+    Raises:
+        LatelierError: see `train_denoiser`.
+    """
     first_stage = _load_first_stage(config.first_stage, atelier)
     with seed_torch(config.seed, 0, torch.device("cpu")):
         denoiser = new_component("denoiser", config.denoiser.id, config.denoiser.config, atelier)
@@ -56,12 +66,13 @@ def train_denoiser(
     check_sources(config.conditioners, dataset[0], "conditioner")
     objective = DenoiserObjective(first_stage, denoiser, conditioners, config, atelier)
 
-    checkpoint = prepare_run(config, resume)
-    if config.start_from is not None and checkpoint is None:
-        components = {"denoiser": denoiser, **conditioners}
-        _load_initial_weights(config.start_from, components, config.out, atelier)
-    fit_conditioners(conditioners, config.conditioners, dataset, config.fit_samples, config.out)
-    return train(objective, dataset, config, checkpoint, atelier)
+    def initialize(out: Path, is_new: bool) -> None:
+        if config.start_from is not None and is_new:
+            components = {"denoiser": denoiser, **conditioners}
+            _load_initial_weights(config.start_from, components, out, atelier)
+        fit_conditioners(conditioners, config.conditioners, dataset, config.fit_samples, out)
+
+    return TrainingPlan(config, objective, dataset, initialize)
 
 
 def _load_first_stage(name: str, atelier: Atelier) -> Component:

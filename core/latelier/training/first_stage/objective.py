@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from PIL.Image import Image
 from torch import Tensor
+from typing_extensions import override
 
 from latelier.checkpoints.component import Component, save_component
 from latelier.contracts.images.pixels import tensor_to_pil
@@ -17,7 +18,7 @@ from latelier.training.data.datasets import collate, make_held_out_samples
 from latelier.training.first_stage.reconstruction import TERMS
 from latelier.training.first_stage.regularization import kl_divergence
 from latelier.training.monitoring.sheets import split_rows, tile_images
-from latelier.training.objective import Objective
+from latelier.training.objective import MODEL, Objective
 from latelier.training.randomness import Draws, Purpose
 
 _SHEET_SCENES = 64
@@ -38,7 +39,8 @@ class ReconstructionObjective(Objective):
         """Return images (B, 3, H, W) and indices."""
         return collate(samples)
 
-    def forward(self, batch: dict[str, Any], step: int) -> dict[str, Tensor]:
+    @override
+    def forward(self, batch: dict[str, Any], step: int, player: str = MODEL) -> dict[str, Tensor]:
         """Return the loss and its terms."""
         images = batch["image"]
         # a sample of the posterior

@@ -10,7 +10,9 @@ from latelier.kernel.default import default_atelier
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.data.datasets import make_training_samples
 from latelier.training.first_stage.objective import ReconstructionObjective
-from latelier.training.loop.loop import Resume, TrainingResult, prepare_run, train
+from latelier.training.loop.loop import run_training
+from latelier.training.loop.plan import TrainingPlan
+from latelier.training.loop.run import Resume, TrainingResult
 from latelier.training.randomness import seed_torch
 
 _INITIAL_LOGVAR = -6.0
@@ -29,6 +31,15 @@ def train_first_stage(
         InvalidConfigError: a part of the configuration is invalid, or `out` and `resume` disagree.
     """
     atelier = atelier or default_atelier()
+    return run_training(plan_first_stage(config, atelier), resume, atelier)
+
+
+def plan_first_stage(config: FirstStageTraining, atelier: Atelier) -> TrainingPlan:
+    """Build and check the parts of a first stage's training.
+
+    Raises:
+        LatelierError: see `train_first_stage`.
+    """
     choice = config.first_stage
     with seed_torch(config.seed, 0, torch.device("cpu")):
         component = new_component("first_stage", choice.id, choice.config, atelier)
@@ -40,5 +51,4 @@ def train_first_stage(
     with torch.no_grad():
         component.module.state_dict()["quant_conv.bias"].chunk(2)[1].fill_(_INITIAL_LOGVAR)
     dataset = make_training_samples(config)
-    checkpoint = prepare_run(config, resume)
-    return train(ReconstructionObjective(component, config), dataset, config, checkpoint, atelier)
+    return TrainingPlan(config, ReconstructionObjective(component, config), dataset)

@@ -1,109 +1,115 @@
 """The state of a training run: what a step changes, and what is saved of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
-from latelier.contracts.errors import InvalidConfigError
-from latelier.training.configs.training import Training
 from latelier.training.loop.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from latelier.training.loop.means import TermMeans
+from latelier.training.loop.objective_loss import (
+    ObjectiveLoss,
+    freeze_all_but_players,
+    set_memory_format,
+)
+from latelier.training.loop.player import Player
+from latelier.training.loop.precision import LossScale
+from latelier.training.loop.run import Run
 from latelier.training.monitoring.progress import TrainingProgress, format_metrics
 from latelier.training.monitoring.sheets import save_sheet
 from latelier.training.objective import Objective
 from latelier.training.optimization.ema import Ema
-from latelier.training.optimization.optimizer import (
-    get_optimizer_state,
-    load_optimizer_state,
-    make_optimizer,
-    set_rate,
-)
 from latelier.training.optimization.schedule import rate_at
 from latelier.training.randomness import seed_torch
 
 
 class TrainingState:
-    """An objective, its optimizer and the average of its weights.
+    """An objective, the optimizers of its players and the average of its weights.
 
     Attributes:
         config: The training's configuration.
         step: Number of steps taken.
     """
 
-    def __init__(self, objective: Objective, config: Training) -> None:
+    def __init__(self, objective: Objective, run: Run) -> None:
         self.step = 0
-        self.config = config
+        self.config = run.config
         self._objective = objective
-        self._fabric = make_fabric(config)
-        if config.channels_last:
-            objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._module, self._optimizer = self._fabric.setup(
-            objective, make_optimizer(objective.trained, config.optimizer)
-        )
-        self._ema = Ema(objective.trained, config.ema.lengths[0])
-        self._loss_sums: dict[str, Tensor] = {}
-        self._loss_counts: dict[str, Tensor] = {}
+        self._fabric = run.fabric
+        freeze_all_but_players(objective)
+        set_memory_format(objective, channels_last=self.config.channels_last)
+        self._loss = self._fabric.setup_module(ObjectiveLoss(objective, self.config.precision))
+        self._players = [
+            Player(name, module, self.config.optimizer)
+            for name, module in objective.players.items()
+        ]
+        self._ema = Ema(objective.trained, self.config.ema.lengths[0])
+        self._scale = LossScale(self.config.precision)
+        self._means = TermMeans()
 
     @property
     def is_finished(self) -> bool:
         """Whether all steps are taken."""
         return self.step >= self.config.steps
 
-    def take_step(self, batch: dict[str, Any]) -> dict[str, Tensor]:
-        """Update the weights and their average; return the loss and its terms."""
-        # learning rate
-        set_rate(self._optimizer.optimizer, self._rate(self.step))
-
-        # forward; drop-out layers use the global random state
-        with seed_torch(self.config.seed, self.step, self._fabric.device):
-            terms = self._module(self._fabric.to_device(batch), self.step)
-
-        # backward and update
-        self._optimizer.zero_grad()
-        self._fabric.backward(terms["loss"])
-        self._fabric.clip_gradients(
-            self._module, self._optimizer, max_norm=self.config.optimizer.clip
-        )
-        self._optimizer.step()
+    def take_step(self, micro_batches: Sequence[Any]) -> dict[str, Tensor]:
+        """Update each player and the average; return the mean losses and terms."""
+        batches = [self._fabric.to_device(batch) for batch in micro_batches]
+        losses: dict[str, Tensor] = {}
+        for player in self._players:
+            losses |= self._compute_gradients(player, batches)
+            player.clip_gradients(self._scale.value)
+            player.step(self._rate(self.step))
         self._ema.update()
         self.step += 1
-
-        # sums for the next report, without terms that the batch has no value for
-        losses = {name: value.detach() for name, value in terms.items()}
-        for name, value in losses.items():
-            self._loss_sums[name] = self._loss_sums.get(name, 0) + value.nan_to_num(0.0)
-            self._loss_counts[name] = self._loss_counts.get(name, 0) + ~value.isnan()
+        self._means.add(losses)
         return losses
+
+    def _compute_gradients(self, player: Player, batches: Sequence[Any]) -> dict[str, Tensor]:
+        """Compute the gradients of a player's loss; return means over the step's samples."""
+        for each in self._players:
+            each.require_gradients(each is player)
+        player.zero_gradients()
+        means, share = TermMeans(), self._scale.value / len(batches)
+        for number, batch in enumerate(batches):
+            is_last = number + 1 == len(batches)
+            with self._fabric.no_backward_sync(self._loss, enabled=not is_last):
+                terms = self._compute_loss(player, batch, number)
+                self._fabric.backward(terms["loss"] * share)
+            means.add({player.label(name): value.detach() for name, value in terms.items()})
+        means.add_ranks(self._fabric)
+        return means.tensors()
+
+    def _compute_loss(self, player: Player, batch: Any, number: int) -> dict[str, Tensor]:
+        # drop-out layers use the global random state
+        part = self._fabric.global_rank * self.config.accumulate + number
+        with seed_torch(self.config.seed, self.step, self._fabric.device, part):
+            return self._loss(batch, self.step, player.name)
 
     def report(self, progress: TrainingProgress) -> None:
         """Report the mean losses since the last report."""
-        counts = {name: count.item() for name, count in self._loss_counts.items()}
-        means = {
-            name: value.item() / counts[name]
-            for name, value in self._loss_sums.items()
-            if counts[name]
-        }
-        progress.report(self.step, {**means, "lr": self._rate(self.step - 1)})
-        self._loss_sums.clear()
-        self._loss_counts.clear()
+        progress.report(self.step, {**self._means.values(), "lr": self._rate(self.step - 1)})
+        self._means = TermMeans()
 
     def _rate(self, step: int) -> float:
         return self.config.optimizer.lr * rate_at(self.config.schedule, step, self.config.steps)
 
     def save(self) -> Path:
         """Write a checkpoint and return its path."""
-        trained = self._objective.trained
-        checkpoint = Checkpoint(
-            self.step,
-            trained.state_dict(),
-            self._ema.weights,
-            get_optimizer_state(self._optimizer.optimizer, trained),
-            {"ema_updates": self._ema.updates, "steps": self.config.steps},
-        )
+        weights: dict[str, Tensor] = {}
+        optimizer: dict[str, Tensor] = {}
+        for player in self._players:
+            weights |= player.weights()
+            optimizer |= player.optimizer_state()
+        state = {
+            "ema_updates": self._ema.updates,
+            "steps": self.config.steps,
+            "loss_scale": self._scale.state(),
+        }
+        checkpoint = Checkpoint(self.step, weights, self._ema.weights, optimizer, state)
         return save_checkpoint(self.config.out / "checkpoints", checkpoint)
 
     def restore(self, path: Path) -> None:
@@ -113,10 +119,10 @@ class TrainingState:
             ModelFileError: the checkpoint cannot be read.
         """
         checkpoint = load_checkpoint(path)
-        trained = self._objective.trained
-        trained.load_state_dict(checkpoint.weights)
-        load_optimizer_state(self._optimizer.optimizer, trained, checkpoint.optimizer)
+        for player in self._players:
+            player.load(checkpoint.weights, checkpoint.optimizer)
         self._ema.load_state(checkpoint.ema, checkpoint.state["ema_updates"])
+        self._scale.load_state(checkpoint.state["loss_scale"])
         self.step = checkpoint.step
 
     def validate(self, progress: TrainingProgress) -> None:
@@ -168,18 +174,3 @@ class TrainingState:
                 yield
         finally:
             self._objective.trained.train()
-
-
-def make_fabric(config: Training) -> Fabric:
-    """Return Lightning Fabric for a configuration.
-
-    Raises:
-        InvalidConfigError: this machine lacks the accelerator, or it lacks the precision.
-    """
-    try:
-        return Fabric(accelerator=config.accelerator, devices=1, precision=config.precision)
-    except (RuntimeError, ValueError) as error:
-        raise InvalidConfigError(
-            f"accelerator '{config.accelerator}' with precision '{config.precision}' is not "
-            f"available: {error}"
-        ) from None

@@ -1,0 +1,33 @@
+"""What a training consists of, built and checked before anything is written."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from latelier.training.configs.training import Training
+from latelier.training.objective import Objective
+
+
+def _skip(out: Path, is_new: bool) -> None:
+    """Leave the weights as they are."""
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What a training consists of.
+
+    Attributes:
+        config: The training's configuration.
+        objective: What is trained, with its initial weights.
+        dataset: The sample of each position, step * batch_size + row.
+        initialize: Called once before the first step with the run's folder and whether the run is
+            new: loads the initial weights of a new run, and fits what is fitted on data.
+    """
+
+    config: Training
+    objective: Objective
+    dataset: Dataset[Any]
+    initialize: Callable[[Path, bool], None] = _skip

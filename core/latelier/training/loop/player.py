@@ -1,0 +1,81 @@
+"""One player of a training: a module with an optimizer of its own."""
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+
+from latelier.training.configs.optimization import OptimizerConfig
+from latelier.training.objective import MODEL
+from latelier.training.optimization.optimizer import (
+    get_optimizer_state,
+    load_optimizer_state,
+    make_optimizer,
+    set_rate,
+)
+
+
+class Player:
+    """A module with an optimizer of its own.
+
+    Attributes:
+        name: Name of the player in its objective.
+        module: What is optimized.
+    """
+
+    def __init__(self, name: str, module: nn.Module, config: OptimizerConfig) -> None:
+        self.name = name
+        self.module = module
+        self._optimizer: Optimizer = make_optimizer(module, config)
+        self._parameters = [each for each in module.parameters() if each.requires_grad]
+        self._max_norm = config.clip
+
+    def require_gradients(self, required: bool) -> None:
+        """Set whether gradients of the parameters are computed."""
+        for parameter in self._parameters:
+            parameter.requires_grad_(required)
+
+    def label(self, term: str) -> str:
+        """Return the name of a term in reports: the losses of players differ in name."""
+        return f"{self.name}_loss" if term == "loss" and self.name != MODEL else term
+
+    def zero_gradients(self) -> None:
+        """Discard the gradients."""
+        self._optimizer.zero_grad()
+
+    def clip_gradients(self, loss_scale: float) -> Tensor:
+        """Divide the gradients by the loss scale, clip them, and return their norm before it."""
+        if loss_scale != 1.0:
+            gradients = [each.grad for each in self._parameters if each.grad is not None]
+            torch._foreach_mul_(gradients, 1 / loss_scale)
+        norm = clip_grad_norm_(self._parameters, self._max_norm)
+        return norm.full_tensor() if isinstance(norm, DTensor) else norm
+
+    def step(self, rate: float) -> None:
+        """Update the parameters with a learning rate."""
+        set_rate(self._optimizer, rate)
+        self._optimizer.step()
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the weights by their names in a checkpoint."""
+        return self._rename(self.module.state_dict())
+
+    def optimizer_state(self) -> dict[str, Tensor]:
+        """Return the optimizer's state by its names in a checkpoint."""
+        return self._rename(get_optimizer_state(self._optimizer, self.module))
+
+    def load(self, weights: dict[str, Tensor], optimizer_state: dict[str, Tensor]) -> None:
+        """Restore weights and optimizer from the tensors of a checkpoint."""
+        self.module.load_state_dict(self._select(weights))
+        load_optimizer_state(self._optimizer, self.module, self._select(optimizer_state))
+
+    def _rename(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        if self.name == MODEL:
+            return tensors
+        return {f"{self.name}:{name}": tensor for name, tensor in tensors.items()}
+
+    def _select(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        names = {name: name.rpartition(":") for name in tensors}
+        owner = "" if self.name == MODEL else self.name
+        return {own: tensors[name] for name, (player, _, own) in names.items() if player == owner}

@@ -1,0 +1,112 @@
+"""A run: its folder, its devices, and the checkpoint that it continues from."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from lightning_fabric import Fabric
+
+from latelier.contracts.errors import InvalidConfigError
+from latelier.io.atomic import write_bytes
+from latelier.training.configs.training import Training, read_training, to_yaml
+from latelier.training.loop.batches import BatchSplit
+from latelier.training.loop.checkpoint import list_checkpoints
+from latelier.training.loop.distributed import call_on_first_rank, make_fabric
+
+C = TypeVar("C", bound=Training)
+
+Resume = bool | Literal["auto"]
+"""False: a new run. True: continue from the last checkpoint. "auto": continue if there is one."""
+
+_MAY_CHANGE = {
+    "out", "steps", "workers", "accelerator", "devices", "num_nodes", "strategy", "accumulate",
+    "log_every", "checkpoint_seconds", "sheet_every", "validate_every",
+}  # fmt: skip
+"""Fields that a resumed run may change."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run whose folder is checked and locked.
+
+    Attributes:
+        config: The training's configuration.
+        fabric: The devices.
+        checkpoint: The checkpoint to continue from; None for a new run.
+    """
+
+    config: Training
+    fabric: Fabric
+    checkpoint: Path | None
+
+    @property
+    def split(self) -> BatchSplit:
+        """How the rows of a step are split."""
+        return _split_batch(self.config, self.fabric)
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """The end of a run.
+
+    Attributes:
+        step: Number of steps taken.
+        finished: False after an interruption.
+        result: The exported result; None after an interruption.
+    """
+
+    step: int
+    finished: bool
+    result: Path | None
+
+
+@contextmanager
+def open_run(config: Training, resume: Resume) -> Iterator[Run]:
+    """Launch the processes, check and create the run's folder, and yield the run.
+
+    Raises:
+        InvalidConfigError: `out` is a file; it has checkpoints and `resume` is false, or none and
+            `resume` is true; its run has another configuration; it cannot be written; the
+            accelerator or precision is not available; or the batch cannot be split evenly.
+    """
+    if config.out.exists() and not config.out.is_dir():
+        raise InvalidConfigError(f"out: {config.out} is a file, expected a folder")
+    fabric = make_fabric(config)
+    _split_batch(config, fabric)  # raises if it cannot be split
+    checkpoint = call_on_first_rank(fabric, lambda: _prepare_folder(config, resume))
+    yield Run(config, fabric, checkpoint)
+
+
+def _split_batch(config: Training, fabric: Fabric) -> BatchSplit:
+    return BatchSplit(config.batch_size, config.accumulate, fabric.world_size, fabric.global_rank)
+
+
+def _prepare_folder(config: Training, resume: Resume) -> Path | None:
+    """Check and create the run's folder, and return the checkpoint to continue from."""
+    found = list_checkpoints(config.out / "checkpoints")
+    if found and not resume:
+        raise InvalidConfigError(
+            f"{config.out} already holds a run at {found[-1].name}: resume it, or name another out"
+        )
+    if resume is True and not found:
+        raise InvalidConfigError(f"{config.out} holds no checkpoint to resume from")
+    stored = config.out / "config.yaml"
+    if found and stored.exists():
+        _check_same(config, read_training(stored, type(config)), stored)
+    try:
+        write_bytes(stored, to_yaml(config).encode())
+    except OSError as error:
+        raise InvalidConfigError(f"out: cannot write to {config.out} ({error})") from None
+    return found[-1] if found else None
+
+
+def _check_same(config: Training, stored: Training, path: Path) -> None:
+    now, then = (each.model_dump(exclude=_MAY_CHANGE) for each in (config, stored))
+    changed = sorted(name for name in now if now[name] != then[name])
+    if changed:
+        raise InvalidConfigError(
+            f"{path} has another {', '.join(changed)}: resume with the same values, or name "
+            "another out"
+        )

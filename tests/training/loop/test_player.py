@@ -1,0 +1,93 @@
+"""Several players: each has an optimizer, and its update leaves the others as they are."""
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from latelier.kernel.atelier import Atelier
+from latelier.training.configs.training import Training
+from latelier.training.loop.checkpoint import list_checkpoints, load_checkpoint
+from latelier.training.loop.loop import run_training
+from latelier.training.loop.plan import TrainingPlan
+from latelier.training.objective import MODEL, Objective
+
+
+class Duel(Objective):
+    """A model that a discriminator judges; both are one linear layer."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.trained = nn.Linear(3, 3)
+        self.discriminator = nn.Linear(3, 1)
+        self.turns = []
+
+    @property
+    def players(self):
+        return {MODEL: self.trained, "discriminator": self.discriminator}
+
+    def collate(self, samples):
+        return {"x": torch.stack(samples), "index": list(range(len(samples)))}
+
+    def forward(self, batch, step, player=MODEL):
+        self.turns.append((player, [p.requires_grad for p in self.parameters()]))
+        made = self.trained(batch["x"])
+        if player == MODEL:
+            return {"loss": -self.discriminator(made).mean(), "size": made.square().mean()}
+        return {"loss": (self.discriminator(made.detach()) - self.discriminator(batch["x"])).mean()}
+
+    def draw_sample_sheet(self):
+        return Image.new("RGB", (1, 1)), {}
+
+    def export(self, folder):
+        folder.mkdir(exist_ok=True)
+
+
+def run_duel(out, **changes):
+    rows = torch.randn(64, 3, generator=torch.Generator().manual_seed(1))
+    config = Training(
+        out=out,
+        steps=4,
+        batch_size=8,
+        accelerator="cpu",
+        optimizer={"lr": 0.1},
+        schedule={"kind": "wsd", "warmup": 0},
+        **changes,
+    )
+    objective = Duel()
+    result = run_training(TrainingPlan(config, objective, rows), "auto", Atelier())
+    return objective, result, load_checkpoint(list_checkpoints(out / "checkpoints")[-1])
+
+
+def test_players_take_turns_and_only_one_has_gradients(tmp_path):
+    objective, _, checkpoint = run_duel(tmp_path)
+    assert [name for name, _ in objective.turns] == [MODEL, "discriminator"] * 4
+    assert objective.turns[0][1] == [True, True, False, False]
+    assert objective.turns[1][1] == [False, False, True, True]
+    start = Duel()
+    assert not torch.equal(objective.trained.weight, start.trained.weight)
+    assert not torch.equal(objective.discriminator.weight, start.discriminator.weight)
+    assert set(checkpoint.ema) == {"weight", "bias"}
+    assert "discriminator:weight" in checkpoint.weights
+
+
+def test_micro_batches_give_the_update_of_the_whole_batch(tmp_path):
+    _, _, whole = run_duel(tmp_path / "whole")
+    _, _, parts = run_duel(tmp_path / "parts", accumulate=4)
+    for name, tensor in whole.weights.items():
+        assert parts.weights[name] == pytest.approx(tensor, abs=1e-6)
+
+
+def test_a_resumed_run_restores_every_player(tmp_path):
+    _, _, straight = run_duel(tmp_path / "straight")
+    run_duel(tmp_path / "resumed", checkpoint_seconds=1e-9)
+    last = list_checkpoints(tmp_path / "resumed" / "checkpoints")[-1]
+    for path in last.iterdir():
+        path.unlink()
+    last.rmdir()
+    _, _, resumed = run_duel(tmp_path / "resumed", checkpoint_seconds=1e-9)
+    for group in ("weights", "ema", "optimizer"):
+        one, other = getattr(straight, group), getattr(resumed, group)
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[name], other[name]) for name in one)
