@@ -29,7 +29,7 @@ def dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: SigmaGrid, /) -> Iterator[Step
         if x0_previous is None or sigma_next == 0:
             d = x0
         else:
-            d = torch.add(x0, x0 - x0_previous, alpha=h / (2 * h_previous))
+            d = torch.add(x0, x0 - x0_previous, alpha=h / (2 * h_previous))  # 1 / (2 r)
         ratio = sigma_next / sigma
         # 1 - ratio = -alpha_next * (exp(-h) - 1), for alpha = 1 as for alpha = 1 - sigma
         x = torch.add(x * ratio, d, alpha=1 - ratio)

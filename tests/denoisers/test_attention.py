@@ -36,9 +36,12 @@ def test_qkv_is_interleaved_per_head() -> None:
 
 def test_geglu_gates_with_the_second_half() -> None:
     unit = GEGLU(3, 2)
-    x = torch.randn(1, 4, 3)
+    x = torch.randn(1, 4, 3, requires_grad=True)
     value, gate = unit.proj(x).split(2, dim=2)
-    torch.testing.assert_close(unit(x), value * functional.gelu(gate))
+    expected = value * functional.gelu(gate)
+    torch.testing.assert_close(unit(x), expected)
+    gradients = [torch.autograd.grad(y.square().sum(), x) for y in (unit(x), expected)]
+    torch.testing.assert_close(*gradients)
 
 
 class Largest(TorchDispatchMode):

@@ -90,8 +90,13 @@ class AttentionBlock(ContextLayer):
         """Return (B, C, h, w)."""
         tokens = rearrange(self.norm(x), "b c h w -> b (h w) c")
         # published order of the channels: q, k and v of the first head, then of the next
-        qkv = linear(tokens, self.qkv.weight[:, :, 0], self.qkv.bias)
-        q, k, v = rearrange(qkv, "b n (h qkv d) -> qkv b h n d", qkv=3, h=self.heads)
+        qkv = rearrange(project(tokens, self.qkv), "b n (h s d) -> s b h n d", s=3, h=self.heads)
+        q, k, v = qkv  # (B, H, Q, d) each
         values = v if ctx.is_perturbed(self.name) else attend(q, k, v)
-        out = linear(merge_heads(values), self.proj_out.weight[:, :, 0], self.proj_out.bias)
+        out = project(merge_heads(values), self.proj_out)
         return x + rearrange(out, "b (h w) c -> b c h w", h=x.shape[2])
+
+
+def project(tokens: Tensor, layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> Tensor:
+    """Apply a layer to tokens: a convolution of size 1 is the same linear map at each position."""
+    return linear(tokens, layer.weight.flatten(1), layer.bias)

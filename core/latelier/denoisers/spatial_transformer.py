@@ -2,9 +2,9 @@
 
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import gelu, linear
+from torch.nn.functional import gelu
 
-from latelier.denoisers.attention import CrossAttention, SelfAttention
+from latelier.denoisers.attention import CrossAttention, SelfAttention, project
 from latelier.denoisers.configs import UNetConfig
 from latelier.denoisers.forward_context import ContextLayer, ForwardContext
 from latelier.nn.layers import zero_init
@@ -75,10 +75,10 @@ class SpatialTransformer(ContextLayer):
         """Return (B, C, h, w)."""
         size = (x.shape[2], x.shape[3])
         tokens = rearrange(self.norm(x), "b c h w -> b (h w) c")
-        tokens = _project(tokens, self.proj_in)
+        tokens = project(tokens, self.proj_in)
         for block in self.transformer_blocks:
             tokens = block(tokens, size, ctx)
-        tokens = _project(tokens, self.proj_out)
+        tokens = project(tokens, self.proj_out)
         return x + rearrange(tokens, "b (h w) c -> b c h w", h=size[0])
 
 
@@ -86,8 +86,3 @@ def _build_projection(config: UNetConfig, width: int) -> nn.Linear | nn.Conv2d:
     if config.use_linear_projections:
         return nn.Linear(width, width)
     return nn.Conv2d(width, width, 1)
-
-
-def _project(tokens: Tensor, layer: nn.Linear | nn.Conv2d) -> Tensor:
-    """Apply a layer to tokens: a 1x1 convolution is the same linear map at each position."""
-    return linear(tokens, layer.weight.flatten(1), layer.bias)

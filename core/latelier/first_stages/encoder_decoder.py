@@ -35,10 +35,10 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return (B, out_channels, H / f, W / f) of images (B, C, H, W)."""
-        h = self.conv_in(images)
+        h = self.conv_in(images)  # (B, ch, H, W)
         for level in self.down:
             h = level(h)
-        h = self.mid(h)
+        h = self.mid(h)  # (B, ch * ch_mult[-1], H / f, W / f)
         return self.conv_out(activate_in_place(self.norm_out(h)))
 
 
@@ -62,9 +62,9 @@ class Decoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return (B, out_ch, f h, f w) of z (B, z_channels, h, w)."""
-        h = self.mid(self.conv_in(z))
+        h = self.mid(self.conv_in(z))  # (B, ch * ch_mult[-1], h, w)
         for level in reversed(self.up):
-            h = level(h)
+            h = level(h)  # at last (B, ch * ch_mult[0], f h, f w)
         return self.conv_out(activate_in_place(self.norm_out(h)))
 
 

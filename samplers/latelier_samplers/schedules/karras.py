@@ -8,21 +8,23 @@ from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.process import Process
 from latelier_samplers.schedules.ratios import SigmaMax, SigmaMin, ramp, resolve_ends
 
+Rho = Annotated[
+    float, Field(ge=1, le=1000, description="higher values put more steps at low sigma")
+]
+
 
 def karras(
     steps: int,
     process: Process,
     /,
     *,
-    rho: Annotated[
-        float, Field(ge=1, le=1000, description="higher values put more steps at low sigma")
-    ] = 7.0,
+    rho: Rho = 7.0,
     sigma_min: SigmaMin = None,
     sigma_max: SigmaMax = None,
 ) -> SigmaGrid:
     """Return the sigmas of equation 5, from sigma_max down to sigma_min, and a final 0.
 
-    sigma_i = (sigma_max^(1/rho) + i / (steps - 1) * (sigma_min^(1/rho) - sigma_max^(1/rho)))^rho
+    sigma_i = ((1 - t) * sigma_max^(1/rho) + t * sigma_min^(1/rho))^rho,  t = i / (steps - 1)
 
     Flow models (alpha = 1 - sigma) have sigma / alpha spaced so; elsewhere that is sigma itself.
 
@@ -32,6 +34,6 @@ def karras(
     ends = resolve_ends(process, sigma_min, sigma_max)  # None: the process's own
     max_inv_rho = ends.max_ratio ** (1 / rho)
     min_inv_rho = ends.min_ratio ** (1 / rho)
-    ratios = [((1 - t) * max_inv_rho + t * min_inv_rho) ** rho for t in ramp(steps)]  # t: 0 ... 1
+    ratios = [((1 - t) * max_inv_rho + t * min_inv_rho) ** rho for t in ramp(steps)]
     sigmas = ends.to_sigmas(ratios)  # the first is exactly sigma_max, the last sigma_min
     return SigmaGrid((*sigmas, 0.0), process.frame)

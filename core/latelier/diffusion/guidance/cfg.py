@@ -50,7 +50,7 @@ def cfg(
     unconditional = make_unconditional("cfg", condition, null)
 
     def estimate(x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
-        x0, x0_null = predict(x, sigma, [condition, unconditional])
+        x0, x0_null = predict(x, sigma, [condition, unconditional])  # both (B, C, h, w)
         return x0, torch.lerp(x0_null, x0, scale)
 
     return apply_options(
