@@ -32,26 +32,31 @@ def dpmpp_2m_sde(
 ) -> Iterator[Step]:
     """Yield the steps of the multistep solver: one call of `denoise` each.
 
-    A step extrapolates x0 from the last two estimates in lambda = log(alpha / sigma), which changes
-    by h, and integrates it against exp(-(1 + eta) * h). The first step, one to sigma 0 and the one
-    after pure noise (h infinite) use the newest estimate alone. With eta 0 it is `dpmpp_2m`.
+    With h and r of `dpmpp_2m`, z = (1 + eta) * h and w = 1 - exp(-z), a step is
+
+        x_next = sigma_next / sigma * exp(-eta * h) * x + alpha_next * (w * x0 + D)
+                 + sigma_next * sqrt(1 - exp(-2 * eta * h)) * noise
+
+    where D is (x0 - x0_previous) / r times w / 2 (midpoint) or 1 - w / z (heun), and 0 in the first
+    step, in one to sigma 0 and in the one after pure noise (r infinite). With eta 0 it is
+    `dpmpp_2m`.
     """
-    previous, h_previous = x, math.inf
+    x0_previous, h_previous = x, math.inf
     for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
-        denoised = denoise(x, sigma)
+        x0 = denoise(x, sigma)
         h = sigmas.half_log_snr(sigma_next) - sigmas.half_log_snr(sigma)
         z = (1 + eta) * h
-        weight = -math.expm1(-z)
+        w = -math.expm1(-z)
         slope = 0.0
         if h_previous < math.inf and sigma_next > 0:
-            slope = (weight / 2 if solver_type == "midpoint" else 1 - weight / z) * h / h_previous
+            slope = (w / 2 if solver_type == "midpoint" else 1 - w / z) * h / h_previous
         alpha_next = sigmas.alpha(sigma_next)
         ratio = sigma_next / sigma * (math.exp(-eta * h) if eta else 1.0)
-        x = torch.add(x * ratio, denoised, alpha=alpha_next * (weight + slope))
+        x = torch.add(x * ratio, x0, alpha=alpha_next * (w + slope))
         if slope:
-            x = torch.add(x, previous, alpha=-alpha_next * slope)
+            x = torch.add(x, x0_previous, alpha=-alpha_next * slope)
         sigma_up = sigma_next * math.sqrt(-math.expm1(-2 * eta * h)) if eta else 0.0
         if sigma_up > 0:
             x = torch.add(x, noise(sigma, sigma_next), alpha=sigma_up)
-        yield Step(index, sigma_next, x, denoised)
-        previous, h_previous = denoised, h
+        yield Step(index, sigma_next, x, x0)
+        x0_previous, h_previous = x0, h
