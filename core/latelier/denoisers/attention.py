@@ -36,12 +36,11 @@ class SelfAttention(MultiHeadAttention):
 
     def forward(self, tokens: Tensor, ctx: ForwardContext) -> Tensor:
         """Return (B, Q, C) of tokens (B, Q, C)."""
-        if ctx.is_perturbed(self.name):
-            return self.to_out(self.to_v(tokens))  # each token attends to itself alone
         q = split_heads(self.to_q(tokens), self.heads)  # (B, H, Q, d)
         k = split_heads(self.to_k(tokens), self.heads)
         v = split_heads(self.to_v(tokens), self.heads)
-        return self.to_out(merge_heads(attend(q, k, v)))
+        values = v if ctx.is_perturbed(self.name) else attend(q, k, v)
+        return self.to_out(merge_heads(values))
 
 
 class CrossAttention(MultiHeadAttention):
@@ -60,13 +59,13 @@ class CrossAttention(MultiHeadAttention):
         """Return tokens (B, Q, C) plus the cross-attention of their queries (B, Q, C)."""
         q = split_heads(self.to_q(queries), self.heads)  # (B, H, Q, d)
         outputs = [a.attend(self.name, q, size) for a in ctx.adapters if a.serves(self.name)]
-        weight, bias = self.to_out.get_parameter("0.weight"), None
+        weight, bias = self.to_out.get_parameter("0.weight"), None  # adapters alone have no bias
         if ctx.context is not None:
             context = ctx.context.for_layer(size)
             k = split_heads(self.to_k(context.tokens), self.heads)  # (B, H, N, d)
             v = split_heads(self.to_v(context.tokens), self.heads)
             attended = merge_heads(attend(q, k, v, context.bias))  # (B, Q, C)
-            if context.gate is None:  # g = 1: the context and the adapters share one product with W
+            if context.gate is None:  # g = 1: one product with W for the context and the adapters
                 outputs.append(attended)
                 bias = self.to_out.get_parameter("0.bias")
             else:
@@ -89,9 +88,8 @@ class AttentionBlock(ContextLayer):
     def forward(self, x: Tensor, ctx: ForwardContext) -> Tensor:
         """Return (B, C, h, w)."""
         tokens = rearrange(self.norm(x), "b c h w -> b (h w) c")
-        # published order of the channels: q, k and v of the first head, then of the next
-        qkv = rearrange(project(tokens, self.qkv), "b n (h s d) -> s b h n d", s=3, h=self.heads)
-        q, k, v = qkv  # (B, H, Q, d) each
+        qkv = project(tokens, self.qkv)  # q, k and v of the first head, then of the next
+        q, k, v = rearrange(qkv, "b n (h qkv d) -> qkv b h n d", qkv=3, h=self.heads)
         values = v if ctx.is_perturbed(self.name) else attend(q, k, v)
         out = project(merge_heads(values), self.proj_out)
         return x + rearrange(out, "b (h w) c -> b c h w", h=x.shape[2])
