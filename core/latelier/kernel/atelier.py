@@ -3,11 +3,9 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import Distribution
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from latelier.contracts.errors import PluginError
-from latelier.contracts.importing import Importer
-from latelier.contracts.sampling import Guidance, Sampler, Schedule
 from latelier.kernel.dispatcher import HookDispatcher
 from latelier.kernel.loader import PluginLoader, PluginLoadError, PluginReport
 from latelier.kernel.registry import Registry
@@ -18,6 +16,10 @@ from latelier.kernel.trust.discovery import discover
 from latelier.kernel.trust.entry_points import BUILT_IN, Candidate, normalize
 from latelier.kernel.trust.fingerprint import Fingerprint, fingerprint
 from latelier.kernel.trust.policy import Policy
+
+if TYPE_CHECKING:
+    from latelier.contracts.importing import Importer
+    from latelier.contracts.sampling import Guidance, Sampler, Schedule
 
 _log = logging.getLogger(__name__)
 

@@ -1,5 +1,6 @@
 """Commands that are imported when they run, so that `latelier --help` starts fast."""
 
+import gc
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -88,7 +89,12 @@ class LazyGroup(LightGroup):
 
             skip_absent_plugins()
         module, _ = COMMANDS[cmd_name]
-        return get_command(import_module(module).app)
+        gc.disable()  # what an import makes stays: a search for garbage in it finds none
+        try:
+            return get_command(import_module(module).app)
+        finally:
+            gc.freeze()
+            gc.enable()
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the list of commands from the table, without importing any."""
