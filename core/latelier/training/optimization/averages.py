@@ -1,0 +1,104 @@
+"""The averages of a training's weights, and snapshots of them on disk."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
+from latelier.io.atomic import atomic_file
+from latelier.training.configs.optimization import EmaConfig
+from latelier.training.optimization.ema import Ema
+from latelier.training.optimization.post_hoc import combine, post_hoc_coefficients
+
+_PREFIX = "step-"
+
+
+class WeightAverages:
+    """Averages of a module's weights, one for each relative length.
+
+    Attributes:
+        config: Their lengths and snapshots.
+        main: The average of the first length, which is validated, drawn and exported.
+    """
+
+    def __init__(self, module: nn.Module, config: EmaConfig) -> None:
+        self.config = config
+        self._averages = [Ema(module, length) for length in config.lengths]
+        self.main = self._averages[0]
+
+    def update(self) -> None:
+        """Move all averages towards the module's weights."""
+        for each in self._averages:
+            each.update()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all averages as tensors named "<length>/<name>"."""
+        return {
+            f"{each.length:g}/{name}": tensor
+            for each in self._averages
+            for name, tensor in each.weights.items()
+        }
+
+    def load(self, tensors: Mapping[str, Tensor], updates: int) -> None:
+        """Restore what `tensors` returned, and the number of updates."""
+        for each in self._averages:
+            prefix = f"{each.length:g}/"
+            weights = {
+                key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)
+            }
+            each.load_state(weights, updates)
+
+    def is_snapshot_due(self, step: int, steps: int) -> bool:
+        """Return whether a snapshot is stored after `step` steps of a run of `steps`."""
+        count = self.config.snapshots
+        return count > 0 and step * count // steps > (step - 1) * count // steps
+
+
+def save_snapshot(folder: Path, step: int, averages: WeightAverages) -> None:
+    """Write the averages at a step into `folder`, in 16 bits."""
+    tensors = {
+        name: tensor.half().contiguous() if tensor.is_floating_point() else tensor
+        for name, tensor in averages.tensors().items()
+    }
+    with atomic_file(folder / f"{_PREFIX}{step:08d}.safetensors") as partial:
+        save_file(tensors, partial)
+
+
+def average_snapshots(folder: Path, length: float) -> dict[str, Tensor]:
+    """Return the average of a relative length at the step of the last snapshot in `folder`.
+
+    Raises:
+        InvalidConfigError: the folder has no snapshots.
+        ModelFileError: a snapshot is damaged.
+    """
+    files = sorted(folder.glob(f"{_PREFIX}*.safetensors"))
+    if not files:
+        raise InvalidConfigError(
+            f"{folder} has no snapshots to average; train with `ema: {{snapshots: 20}}`"
+        )
+    profiles: list[tuple[int, float]] = []
+    averages: list[dict[str, Tensor]] = []
+    for file in files:
+        step = int(file.stem.removeprefix(_PREFIX))
+        for stored, weights in _split_by_length(_load(file)).items():
+            profiles.append((step, stored))
+            averages.append(weights)
+    return combine(averages, post_hoc_coefficients(profiles, profiles[-1][0], length))
+
+
+def _split_by_length(tensors: Mapping[str, Tensor]) -> dict[float, dict[str, Tensor]]:
+    split: dict[float, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        length, _, name = key.partition("/")
+        split.setdefault(float(length), {})[name] = tensor
+    return split
+
+
+def _load(file: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise ModelFileError(f"the snapshot {file} cannot be read ({error}); delete it") from None
