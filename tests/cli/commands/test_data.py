@@ -1,6 +1,9 @@
-"""The preview of the data."""
+"""The index of a data set, and the preview of the built-in one."""
 
+import pytest
 from PIL import Image
+
+from latelier.data.manifest.manifest import read_manifest
 
 
 def test_a_sheet_is_drawn_and_is_the_same_for_the_same_seed(cli, tmp_path):
@@ -11,3 +14,55 @@ def test_a_sheet_is_drawn_and_is_the_same_for_the_same_seed(cli, tmp_path):
     a, b, c = (Image.open(tmp_path / f"{name}.png").tobytes() for name in "abc")
     assert a == b
     assert a != c
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of two pictures, one of them with a caption, and a file that is no picture."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, size in (("a.png", (8, 6)), ("b.png", (6, 6))):
+        Image.new("RGB", size).save(folder / name)
+    (folder / "a.txt").write_text("a picture")
+    (folder / "c.png").write_bytes(b"no picture")
+    return folder
+
+
+def test_an_index_is_a_manifest(cli, tmp_path, pictures):
+    done = cli("data", "index", pictures, "-o", "m.jsonl")
+    assert (done.status, done.out) == (0, "m.jsonl\n")
+    assert "left out: c.png: its content is not a known image format" in done.err
+    assert "2 pictures, 1 left out" in done.err
+    manifest = read_manifest(tmp_path / "m.jsonl")
+    assert [(record.file, record.width, record.height) for record in manifest] == [
+        ("a.png", 8, 6), ("b.png", 6, 6),
+    ]  # fmt: skip
+    assert sorted(path.name for path in pictures.iterdir()) == ["a.png", "a.txt", "b.png", "c.png"]
+
+
+def test_a_folder_is_indexed_again_although_it_has_a_manifest(cli, pictures):
+    manifest = pictures / "manifest.jsonl"
+    cli("data", "index", pictures, "-o", manifest)
+    Image.new("RGB", (4, 4)).save(pictures / "d.png")
+    refused = cli("data", "index", pictures, "-o", manifest)
+    assert (refused.status, len(read_manifest(manifest))) == (2, 2)
+    assert "--force replaces it" in refused.err
+    assert cli("data", "index", pictures, "-o", manifest, "--force").status == 0
+    assert len(read_manifest(manifest)) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing"], "missing: not found; expected a data set"),
+        (["pictures", "-o", "m.txt"], "m.txt: expected a .jsonl or .parquet file"),
+        (["pictures", "--split", "train"], "has no splits, so there is no 'train'"),
+        (["pictures/a.txt"], "a.txt: expected a folder, a manifest"),
+        (["pictures/a.png", "--images", "pictures"], "a.png: expected JSON"),
+    ],
+)
+def test_an_index_of_something_else_is_an_error(cli, tmp_path, pictures, arguments, message):
+    done = cli("data", "index", *arguments)
+    assert (done.status, done.out) == (2, "")
+    assert message in done.err
+    assert not list(tmp_path.glob("m*.jsonl"))

@@ -46,6 +46,11 @@ def convert_folder(folder: Path) -> Manifest:
     return builder.build(header)
 
 
+def has_pictures(folder: Path) -> bool:
+    """Return whether a picture lies in a folder itself."""
+    return any(_suffix(path.name) in PICTURE_SUFFIXES for path in folder.iterdir())
+
+
 def list_files(folder: Path) -> list[str]:
     """Return the paths of all files below a folder, with forward slashes, in order.
 

@@ -3,8 +3,13 @@
 from pathlib import Path
 
 from latelier.contracts.errors import DataError
-from latelier.data.converters.folder import convert_folder
+from latelier.data.converters.arrow import SPLITS_FILE, STATE_FILE, convert_arrow
+from latelier.data.converters.coco import convert_coco
+from latelier.data.converters.folder import convert_folder, has_pictures
+from latelier.data.converters.metadata import METADATA_FILES
+from latelier.data.converters.shards import convert_shards, expand_shards
 from latelier.data.manifest.manifest import Manifest, read_manifest
+from latelier.data.manifest.parquet import read_parquet
 
 MANIFEST_FILES = ("manifest.jsonl", "manifest.parquet")
 """Files that stand for the folder they are in."""
@@ -13,26 +18,60 @@ MANIFEST_FILES = ("manifest.jsonl", "manifest.parquet")
 def open_manifest(path: Path) -> Manifest:
     """Return the manifest of a data set of any form.
 
+    A path is a folder of pictures, one with a manifest, tar shards or a data set of Hugging Face;
+    or a manifest, COCO annotations, a tar shard, or a pattern of shards such as
+    'train-{0000..0063}.tar'.
+
     Raises:
         DataError: it does not exist, has an unknown form, or is empty or damaged.
     """
-    if path.is_dir():
-        return _open_folder(path)
-    if not path.exists():
-        raise DataError(f"{path}: not found; expected a data set: a folder, or a manifest")
-    return _open_file(path)
-
-
-def _open_folder(folder: Path) -> Manifest:
     for name in MANIFEST_FILES:
-        if (folder / name).is_file():
-            return _open_file(folder / name)
+        if (path / name).is_file():
+            return _open_file(path / name)
+    return convert_data(path)
+
+
+def convert_data(path: Path) -> Manifest:
+    """Return the manifest of a data set like `open_manifest`, but pass over one in its folder.
+
+    Raises:
+        DataError: see `open_manifest`.
+    """
+    if "://" in str(path) or ":/" in str(path):
+        raise DataError(
+            f"{path}: a data set is read from the disk, so that a training can be resumed exactly; "
+            "download its shards and give their folder"
+        )
+    if path.is_dir():
+        return _convert_folder(path)
+    if path.is_file():
+        return _open_file(path)
+    if ".tar" in path.suffixes and "{" in path.name:
+        return convert_shards(str(path), expand_shards(str(path)))
+    raise DataError(f"{path}: not found; expected a data set: a folder, or a manifest")
+
+
+def _convert_folder(folder: Path) -> Manifest:
+    if (folder / STATE_FILE).is_file() or (folder / SPLITS_FILE).is_file():
+        return convert_arrow(folder)
+    shards = sorted(folder.glob("*.tar"))
+    if shards and not has_pictures(folder):
+        return convert_shards(str(folder), shards)
     return convert_folder(folder)
 
 
 def _open_file(path: Path) -> Manifest:
-    if path.name in ("metadata.jsonl", "metadata.csv"):
+    if path.name in METADATA_FILES:
         return convert_folder(path.parent)
     if path.suffix == ".jsonl":
         return read_manifest(path)
-    raise DataError(f"{path}: expected a manifest (.jsonl), got a file of another kind")
+    if path.suffix == ".parquet":
+        return read_parquet(path)
+    if path.suffix == ".json":
+        return convert_coco(path)
+    if path.suffix == ".tar":
+        return convert_shards(str(path), [path])
+    raise DataError(
+        f"{path}: expected a folder, a manifest (.jsonl, .parquet), annotations of COCO (.json) or "
+        "a shard (.tar)"
+    )
