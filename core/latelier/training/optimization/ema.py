@@ -37,14 +37,17 @@ class Ema:
         self.updates += 1
         decay = (1 - 1 / self.updates) ** (self._gamma + 1)
         buffers = {name for name, _ in self._module.named_buffers(remove_duplicate=False)}
+        averages: list[Tensor] = []
+        weights: list[Tensor] = []
         # The tensors are looked up at each update: `.to()` and an assigning load replace them.
         for name, current in self._module.state_dict().items():
-            average = self.weights[name].to(current.device)
+            average = self.weights[name] = self.weights[name].to(current.device)
             if name in buffers:
                 average.copy_(current)
             else:
-                average.lerp_(current.to(average.dtype), 1 - decay)
-            self.weights[name] = average
+                averages.append(average)
+                weights.append(current.to(average.dtype))
+        torch._foreach_lerp_(averages, weights, 1 - decay)
 
     @torch.no_grad()
     def load_state(self, weights: dict[str, Tensor], updates: int) -> None:
