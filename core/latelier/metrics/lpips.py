@@ -18,8 +18,8 @@ STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """From images in [-1, 1] to the inputs of VGG16, in each channel."""
 
-_MIN_SIDE = 16
-"""Four halvings leave at least one pixel."""
+MIN_SIDE = 16
+"""Smallest side of an image in pixels: four halvings leave one."""
 
 _KEYS = {
     r"(?:.*\.)?net\.slice\d\.(\d+\.(?:weight|bias))": r"features.\1",  # package lpips, CompVis
@@ -49,9 +49,9 @@ class Lpips(FrozenNetwork):
         Raises:
             InvalidInputError: a side is smaller than 16 pixels.
         """
-        if min(images.shape[2:]) < _MIN_SIDE:
+        if min(images.shape[2:]) < MIN_SIDE:
             raise InvalidInputError(
-                f"LPIPS needs images with sides of at least {_MIN_SIDE} pixels, "
+                f"LPIPS needs images with sides of at least {MIN_SIDE} pixels, "
                 f"got {tuple(images.shape)}"
             )
         total = torch.zeros(len(images), device=images.device)

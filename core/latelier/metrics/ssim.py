@@ -6,8 +6,8 @@ from torch.nn.functional import conv2d
 
 from latelier.contracts.errors import InvalidInputError
 
-_WINDOW = 11
-"""Side in pixels of the Gaussian window."""
+MIN_SIDE = 11
+"""Side in pixels of the Gaussian window, and so of the smallest image."""
 
 _SIGMA = 1.5
 """Standard deviation in pixels of the Gaussian window."""
@@ -29,10 +29,10 @@ def ssim(images: Tensor, references: Tensor) -> Tensor:
     Raises:
         InvalidInputError: the shapes differ, or a side is smaller than the window of 11 pixels.
     """
-    if images.shape != references.shape or images.ndim != 4 or min(images.shape[2:]) < _WINDOW:
+    if images.shape != references.shape or images.ndim != 4 or min(images.shape[2:]) < MIN_SIDE:
         raise InvalidInputError(
-            f"ssim expects two batches (B, C, H, W) of one shape, with sides of at least {_WINDOW} "
-            f"pixels, got {tuple(images.shape)} and {tuple(references.shape)}"
+            "ssim expects two batches (B, C, H, W) of one shape, with sides of at least "
+            f"{MIN_SIDE} pixels, got {tuple(images.shape)} and {tuple(references.shape)}"
         )
     x, y = (each.float().clamp(-1, 1).flatten(0, 1)[:, None] for each in (images, references))
     mean_x, mean_y = _blur(x), _blur(y)
@@ -45,8 +45,8 @@ def ssim(images: Tensor, references: Tensor) -> Tensor:
 
 def _blur(planes: Tensor) -> Tensor:
     """Return the weighted means (N, 1, H - 10, W - 10) of planes (N, 1, H, W)."""
-    offsets = torch.arange(_WINDOW, dtype=torch.float32, device=planes.device) - _WINDOW // 2
+    offsets = torch.arange(MIN_SIDE, dtype=torch.float32, device=planes.device) - MIN_SIDE // 2
     weights = torch.exp(-0.5 * (offsets / _SIGMA) ** 2)
     weights = weights / weights.sum()
-    rows = conv2d(planes, weights.view(1, 1, 1, _WINDOW))
-    return conv2d(rows, weights.view(1, 1, _WINDOW, 1))
+    rows = conv2d(planes, weights.view(1, 1, 1, MIN_SIDE))
+    return conv2d(rows, weights.view(1, 1, MIN_SIDE, 1))

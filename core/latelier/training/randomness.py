@@ -27,6 +27,8 @@ class Purpose(IntEnum):
     TIME = 1
     NOISE = 2
     DROP_ALL = 3
+    LATENT_NOISE = 4
+    LATENT_NOISE_LEVEL = 5
     DROP_FIRST = 16
     """Drop-out of conditioner k has purpose DROP_FIRST + k."""
     AUGMENT_FIRST = 4096

@@ -18,7 +18,7 @@ TINY = {
     "checkpoint_seconds": 1e-9,
     "sheet_every": 100,
     "log_every": 2,
-    "measured_scenes": 4,
+    "measured_images": 4,
     "data": {"config": {"size": 16}},
     "first_stage": {
         "id": "autoencoder_kl",

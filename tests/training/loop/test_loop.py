@@ -25,7 +25,7 @@ TINY = {
     "checkpoint_seconds": 1e-9,
     "sheet_every": 100,
     "log_every": 2,
-    "measured_scenes": 4,
+    "measured_images": 4,
     "data": {"config": {"size": 16}},
     "schedule": {"kind": "cosine", "warmup": 2},
     "first_stage": {
@@ -151,7 +151,7 @@ def make_interrupting_samples(config):
 def test_a_run_writes_its_files(straight):
     folder = straight.out
     assert {path.name for path in folder.iterdir()} == {
-        "config.yaml", "log.jsonl", "sheets", "checkpoints", "result",
+        "config.yaml", "log.jsonl", "sheets", "checkpoints", "result", "report.json",
     }  # fmt: skip
     assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]

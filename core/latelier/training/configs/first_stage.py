@@ -1,25 +1,169 @@
 """The configuration of first-stage training."""
 
-from pydantic import Field
+from typing import Literal, Self
 
-from latelier.training.configs.components import (
-    ComponentChoice,
-    TermName,
-)
+from pydantic import Field, model_validator
+
+from latelier.contracts.frozen import Frozen
+from latelier.training.configs.components import ComponentChoice, TermName
 from latelier.training.configs.training import Training
+
+_START = "below 1 a share of `steps`, otherwise a number of steps"
+
+
+class PerceptualConfig(Frozen):
+    """A perceptual term of the reconstruction loss."""
+
+    network: Literal["lpips", "classifier"] = Field(
+        description="lpips: VGG16 with learnt weights (arXiv:1801.03924); "
+        "classifier: the small scene classifier in benchmarks/classifier"
+    )
+    weights: tuple[str, ...] | str = Field(
+        description="file of its weights or several that complement each other, safetensors or "
+        "PyTorch: a path, or owner/name/FILE of the hub, fetched before. lpips: "
+        "vgg16-397923af.pth of torchvision and weights/v0.1/vgg.pth of the package lpips, or an "
+        "autoencoder's checkpoint by CompVis, which has both"
+    )
+    weight: float = Field(default=1.0, gt=0, description="weight of the term")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of weights."""
+        return (self.weights,) if isinstance(self.weights, str) else self.weights
+
+
+class DiscriminatorConfig(Frozen):
+    """A PatchGAN (arXiv:1611.07004); the defaults are those of the published autoencoders."""
+
+    layers: int = Field(
+        default=3, ge=1, le=6, description="convolutions that halve the sides: 3 see 70 pixels"
+    )
+    channels: int = Field(default=64, ge=1, description="channels of the first convolution")
+    norm: Literal["batch", "group", "act"] = Field(
+        default="batch",
+        description="batch norm, as published; group norm; or act norm (arXiv:1807.03039)",
+    )
+
+
+class AdversarialConfig(Frozen):
+    """The adversarial loss (arXiv:2012.09841)."""
+
+    start: float = Field(
+        default=0.5,
+        ge=0,
+        description=f"first step with it; {_START}. Published: 50001 for kl, 0 to 250001 for vq",
+    )
+    weight: float = Field(
+        default=0.5, gt=0, description="weight of the term. Published: 0.5 for kl, 0.75 for vq"
+    )
+    factor: float = Field(
+        default=1.0, gt=0, description="factor of the losses of both autoencoder and discriminator"
+    )
+    adaptive: bool = Field(
+        default=True,
+        description="multiply the weight by the ratio of the gradients of the reconstruction and "
+        "adversarial losses at the decoder's last layer, at most 10000, as published",
+    )
+    loss: Literal["hinge", "vanilla"] = Field(
+        default="hinge", description="the discriminator's loss: hinge, or vanilla: cross-entropy"
+    )
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
+
+
+class EquivarianceConfig(Frozen):
+    """Scale equivariance: shrunk latents should decode to the shrunk image (arXiv:2502.14831)."""
+
+    weight: float = Field(default=0.25, gt=0, description="weight of the term")
+    share: float = Field(default=0.5, gt=0, le=1, description="share of the batches that have it")
+    factors: tuple[Literal[2, 4], ...] = Field(
+        default=(2, 4), min_length=1, description="factors of shrinking, in turn"
+    )
+
+
+class DecoderOnlyConfig(Frozen):
+    """A last part of the training, in which the encoder is frozen: only the decoder learns.
+
+    It has neither regularization nor scale equivariance, which are about the encoder.
+    """
+
+    start: float = Field(default=0.67, ge=0, description=f"first step of it; {_START}")
+    noise: float = Field(
+        default=0.3,
+        ge=0,
+        description="largest noise on the latents, in units of their standard deviation: it is "
+        "uniform between 0 and this for each image, so the decoder learns to correct latents",
+    )
 
 
 class FirstStageTraining(Training):
-    """Stage one: an autoencoder of images."""
+    """Stage one: an autoencoder of images (arXiv:2112.10752, section 3.1)."""
 
-    first_stage: ComponentChoice
+    first_stage: ComponentChoice | None = Field(
+        default=None,
+        description="the autoencoder: autoencoder_kl or autoencoder_vq; null: that of start_from",
+    )
+    start_from: str | None = Field(
+        default=None,
+        description="folder of a first stage, or a model that has one, with the initial weights",
+    )
     terms: dict[TermName, float] = Field(
         default={"absolute": 1.0, "edges": 1.0},
-        description="weight of each term of the reconstruction loss",
+        description="weight of each term of the reconstruction loss, a mean over pixels. "
+        "Published: absolute 1 and perceptual 1",
     )
-    kl_weight: float = Field(
-        default=1e-6, ge=0, description="weight of the mean KL of a latent number"
+    perceptual: PerceptualConfig | None = None
+    adversarial: AdversarialConfig | None = None
+    equivariance: EquivarianceConfig | None = None
+    decoder_only: DecoderOnlyConfig | None = None
+    kl_weight: float | None = Field(
+        default=None,
+        ge=0,
+        description="weight of the KL divergence from a standard normal distribution, for "
+        "autoencoder_kl; `reduction` says of which; null: 1e-6",
     )
-    measured_scenes: int = Field(
-        default=512, ge=1, description="held-out scenes whose latents determine scale_factor"
+    reduction: Literal["mean", "sum"] = Field(
+        default="mean",
+        description="mean: kl_weight is that of the mean KL of a latent number, beside the mean "
+        "error of a pixel's value. sum: kl_weight is that of an image's whole KL, beside the "
+        "errors summed over the image, as in the paper, whose weight is 1e-6; the total is then "
+        "divided by the number of values, 3 H W. For kl-f8 at 256 px, sum with 1e-6 equals mean "
+        "with 1e-6 * 4096 / 196608 = 2.1e-8",
     )
+    codebook_weight: float | None = Field(
+        default=None,
+        ge=0,
+        description="weight of the codebook and commitment losses, for autoencoder_vq, whose "
+        "`beta` weighs one against the other; null: 1.0, as published",
+    )
+    whiten: bool = Field(
+        default=False,
+        description="export latents whose channels are uncorrelated, with mean 0 and variance 1, "
+        "by a change of quant_conv and post_quant_conv; for autoencoder_kl",
+    )
+    validation_images: int = Field(default=64, ge=1, description="held-out images of a validation")
+    measured_images: int = Field(
+        default=512,
+        ge=2,
+        description="held-out images that scale_factor, whitening and the report are measured on; "
+        "training images complete them for the statistics of the latents",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.first_stage is None and self.start_from is None:
+            raise ValueError("first_stage or start_from is missing: which autoencoder to train?")
+        if self.data.cache is not None:
+            raise ValueError("data.cache holds latents, and a first stage is trained on pictures")
+        for name in ("adversarial", "decoder_only"):
+            part: AdversarialConfig | DecoderOnlyConfig | None = getattr(self, name)
+            if part is not None and first_step(part.start, self.steps) >= self.steps:
+                raise ValueError(
+                    f"{name}.start {part.start:g} is beyond the last of {self.steps} steps: "
+                    f"lower it, or leave {name} out"
+                )
+        return self
+
+
+def first_step(start: float, steps: int) -> int:
+    """Return the step of `start`: below 1 a share of `steps`, otherwise a number of steps."""
+    return round(start * steps) if start < 1 else int(start)

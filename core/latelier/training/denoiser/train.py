@@ -8,16 +8,15 @@ import torch
 from latelier.checkpoints.component import (
     Component,
     assets_of,
-    load_component,
     new_component,
 )
-from latelier.checkpoints.manifests import COMPONENT_FILE
 from latelier.contracts.errors import InvalidConfigError
 from latelier.io.atomic import write_bytes
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.loading import load
+from latelier.training.components import load_first_stage
 from latelier.training.conditioning import check_sources, fit_conditioners
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.data.datasets import make_training_samples
@@ -50,7 +49,7 @@ def plan_denoiser(config: DenoiserTraining, atelier: Atelier) -> TrainingPlan:
     Raises:
         LatelierError: see `train_denoiser`.
     """
-    first_stage = _load_first_stage(config.first_stage, atelier)
+    first_stage = load_first_stage(config.first_stage, atelier)
     with seed_torch(config.seed, 0, torch.device("cpu")):
         denoiser = new_component("denoiser", config.denoiser.id, config.denoiser.config, atelier)
         conditioners = {
@@ -73,13 +72,6 @@ def plan_denoiser(config: DenoiserTraining, atelier: Atelier) -> TrainingPlan:
         fit_conditioners(conditioners, config.conditioners, dataset, config.fit_samples, out)
 
     return TrainingPlan(config, objective, dataset, initialize)
-
-
-def _load_first_stage(name: str, atelier: Atelier) -> Component:
-    folder = Path(name)
-    if (folder / COMPONENT_FILE).is_file():
-        return load_component(folder, "first_stage", atelier)
-    return load(name, device="cpu", dtype="float32", atelier=atelier).first_stage_component
 
 
 def _load_initial_weights(

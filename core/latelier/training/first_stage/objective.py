@@ -1,98 +1,205 @@
-"""The loss of an autoencoder, with sample sheets and export."""
+"""The losses of an autoencoder and its discriminator, with sample sheets and export."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL.Image import Image
-from torch import Tensor
-from typing_extensions import override
+from torch import Tensor, nn
+from torch.utils.data import Dataset
 
-from latelier.checkpoints.component import Component, save_component
+from latelier.checkpoints.component import Component
 from latelier.contracts.images.pixels import tensor_to_pil
-from latelier.first_stages.autoencoder_kl import AutoencoderKL
-from latelier.training.configs.first_stage import FirstStageTraining
-from latelier.training.data.datasets import collate, make_held_out_samples
-from latelier.training.first_stage.reconstruction import TERMS
-from latelier.training.first_stage.regularization import kl_divergence
+from latelier.training.configs.first_stage import FirstStageTraining, first_step
+from latelier.training.data.datasets import collate, make_held_out_samples, make_training_samples
+from latelier.training.first_stage.adversary import Adversary
+from latelier.training.first_stage.equivariance import factor_at, shrink
+from latelier.training.first_stage.export import export_first_stage
+from latelier.training.first_stage.quality import measure_quality
+from latelier.training.first_stage.reconstruction import ReconstructionLoss
+from latelier.training.first_stage.regularization import Regularized, make_regularization
 from latelier.training.monitoring.sheets import split_rows, tile_images
 from latelier.training.objective import MODEL, Objective
 from latelier.training.randomness import Draws, Purpose
 
-_SHEET_SCENES = 64
+_SHEET_IMAGES = 32
 _SHEET_COLUMNS = 8
+_BATCH = 64
+"""Held-out images that are in memory at once."""
+
+DISCRIMINATOR = "discriminator"
+"""The player that tells images from reconstructions."""
 
 
-class ReconstructionObjective(Objective):
-    """The loss of a KL-regularised autoencoder: a weighted sum of the terms of `losses`."""
+class AutoencoderObjective(Objective):
+    """The losses of an autoencoder (arXiv:2112.10752, eq. 25) and of its discriminator.
 
-    def __init__(self, component: Component, config: FirstStageTraining) -> None:
+    The autoencoder minimizes regularization + reconstruction + adversarial loss + equivariance.
+    """
+
+    def __init__(
+        self, component: Component, config: FirstStageTraining, perceptual: nn.Module | None
+    ) -> None:
         super().__init__()
-        self.autoencoder: AutoencoderKL = component.module
+        self.autoencoder = component.module
         self.trained = self.autoencoder
+        weight = 1.0 if config.perceptual is None else config.perceptual.weight
+        self.reconstruction = ReconstructionLoss(config.terms, perceptual, weight)
+        self.adversary: Adversary | None = None
+        if config.adversarial is not None:
+            start = first_step(config.adversarial.start, config.steps)
+            self.adversary = Adversary(config.adversarial, start)
+        self._regularization = make_regularization(self.autoencoder, config)
         self._component = component
         self._config = config
+
+    @property
+    def players(self) -> Mapping[str, nn.Module]:
+        """The autoencoder, and the discriminator if there is an adversarial loss."""
+        if self.adversary is None:
+            return {MODEL: self.trained}
+        return {MODEL: self.trained, DISCRIMINATOR: self.adversary.discriminator}
 
     def collate(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Return images (B, 3, H, W) and indices."""
         return collate(samples)
 
-    @override
     def forward(self, batch: dict[str, Any], step: int, player: str = MODEL) -> dict[str, Tensor]:
-        """Return the loss and its terms."""
+        """Return the loss of a player and its terms."""
+        if player == DISCRIMINATOR:
+            return self._discriminate(batch, step)
         images = batch["image"]
-        # a sample of the posterior
-        mean, logvar = (each.float() for each in self.autoencoder.posterior(images))
+        result = self._reconstruct(batch, step)
+        reconstruction_loss, terms = self.reconstruction(result.reconstructions, images)
+        terms |= result.terms
+        loss = result.loss + reconstruction_loss
+        if self.adversary is not None:
+            loss = loss + self._oppose(self.adversary, result, reconstruction_loss, step, terms)
+        if self._config.equivariance is not None:
+            loss = loss + self._shrink(result, images, step, terms)
+        return {"loss": loss, **terms}
+
+    def _reconstruct(self, batch: dict[str, Any], step: int) -> Regularized:
+        """Return the reconstructions; those of the last part have noise and a frozen encoder."""
         draws = Draws(self._config.seed, step, batch["index"])
-        noise = draws.normal(Purpose.POSTERIOR, mean.shape[1:], mean.device)
-        latents = mean + torch.exp(0.5 * logvar) * noise
-        # its reconstruction
-        scale = self.autoencoder.config.scale_factor
-        reconstructions = self.autoencoder.decode(latents * scale).float()
-        # the weighted terms
-        kl = kl_divergence(mean, logvar)
-        loss = self._config.kl_weight * kl
-        terms: dict[str, Tensor] = {}
-        for name, weight in self._config.terms.items():
-            terms[name] = TERMS[name](reconstructions, images)
-            loss = loss + weight * terms[name]
-        return {"loss": loss, **terms, "kl": kl}
+        last_part = self._config.decoder_only
+        if last_part is None or not self._is_last_part(step):
+            return self._regularization.reconstruct(batch["image"], draws)
+        with torch.no_grad():
+            latents = self.autoencoder.encode(batch["image"]).float()
+            level = last_part.noise * draws.uniform(Purpose.LATENT_NOISE_LEVEL).float()
+            noise = draws.normal(Purpose.LATENT_NOISE, latents.shape[1:], latents.device)
+            level = level.to(latents.device).view(-1, 1, 1, 1)
+            latents = latents + latents.std() * level * noise
+        reconstructions = self.autoencoder.decode(latents).float()
+        return Regularized(latents, reconstructions, latents.new_zeros(()), {})
+
+    def _is_last_part(self, step: int) -> bool:
+        """Return whether the encoder is frozen."""
+        last_part = self._config.decoder_only
+        return last_part is not None and step >= first_step(last_part.start, self._config.steps)
+
+    def _oppose(
+        self,
+        adversary: Adversary,
+        result: Regularized,
+        reconstruction_loss: Tensor,
+        step: int,
+        terms: dict[str, Tensor],
+    ) -> Tensor:
+        """Return the weighted adversarial loss, and add its terms to `terms`."""
+        terms["adversarial"] = terms["adversarial_weight"] = _absent(reconstruction_loss)
+        if step < adversary.start:
+            return reconstruction_loss.new_zeros(())
+        # the published KL models sum the reconstruction loss over the image
+        scale = result.reconstructions[0].numel() if self._config.reduction == "sum" else 1
+        last_layer = self.autoencoder.decoder.conv_out.weight
+        loss, weight = adversary.weigh(
+            result.reconstructions, reconstruction_loss, last_layer, scale
+        )
+        terms["adversarial"], terms["adversarial_weight"] = loss, weight
+        return weight * loss
+
+    def _shrink(
+        self, result: Regularized, images: Tensor, step: int, terms: dict[str, Tensor]
+    ) -> Tensor:
+        """Return the weighted loss of shrunk latents, and add it to `terms`."""
+        config = self._config.equivariance
+        assert config is not None
+        terms["equivariance"] = _absent(images)
+        factor = factor_at(config, step)
+        if factor is None or self._is_last_part(step):
+            return images.new_zeros(())
+        decoded = self.autoencoder.decode(shrink(result.latents, factor)).float()
+        loss, _ = self.reconstruction.compare_pixels(decoded, shrink(images, factor))
+        terms["equivariance"] = loss
+        return config.weight * loss
+
+    def _discriminate(self, batch: dict[str, Any], step: int) -> dict[str, Tensor]:
+        """Return the loss of the discriminator and its terms."""
+        assert self.adversary is not None
+        if step < self.adversary.start:
+            return self.adversary.wait()
+        with torch.no_grad():
+            reconstructions = self._reconstruct(batch, step).reconstructions
+        return self.adversary.discriminate(batch["image"], reconstructions)
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Return mean measures of held-out reconstructions; see `measure_quality`."""
+        parts: dict[str, list[Tensor]] = {}
+        perceptual = self.reconstruction.perceptual
+        for images in self._load_held_out(self._config.validation_images):
+            reconstructions = self.autoencoder.decode(self.autoencoder.encode(images))
+            for name, values in measure_quality(reconstructions, images, perceptual).items():
+                parts.setdefault(name, []).append(values)
+        return {name: float(torch.cat(values).mean()) for name, values in parts.items()}
 
     def draw_sample_sheet(self) -> tuple[Image, dict[str, float]]:
-        """Return rows of held-out images, each above its reconstructions, and their errors.
-
-        The metrics are "psnr" in dB, averaged over images, and "absolute", the mean absolute error.
-        """
-        images = self._load_held_out(_SHEET_SCENES)
-        reconstructions = self.autoencoder.decode(self.autoencoder.encode(images)).clamp(-1, 1)
-        errors = (reconstructions - images).square().flatten(1).mean(1)
-        metrics = {
-            "psnr": float((10 * torch.log10(4 / errors)).mean()),
-            "absolute": float((reconstructions - images).abs().mean()),
-        }
-        shown = _SHEET_SCENES // 2
-        originals = split_rows(tensor_to_pil(images[:shown]), _SHEET_COLUMNS)
-        copies = split_rows(tensor_to_pil(reconstructions[:shown]), _SHEET_COLUMNS)
+        """Return rows of held-out images, each above its reconstructions, and "psnr" in dB."""
+        images = next(self._load_held_out(_SHEET_IMAGES))
+        reconstructions = self.autoencoder.decode(self.autoencoder.encode(images))
+        measures = measure_quality(reconstructions, images, None)
+        originals = split_rows(tensor_to_pil(images), _SHEET_COLUMNS)
+        copies = split_rows(tensor_to_pil(reconstructions), _SHEET_COLUMNS)
         rows = [row for pair in zip(originals, copies, strict=True) for row in pair]
-        return tile_images(rows, zoom=2), metrics
+        return tile_images(rows, zoom=2), {"psnr": float(measures["psnr"].mean())}
 
     def export(self, folder: Path) -> None:
-        """Write the autoencoder with the scale factor that gives its latents unit variance."""
-        std = self._encode_held_out().std().item()
-        config = self.autoencoder.config
-        scaled = AutoencoderKL(
-            config.model_copy(update={"scale_factor": config.scale_factor / std})
+        """Write the autoencoder and its report; see `export_first_stage`."""
+        count = self._config.measured_images
+        held_out = make_held_out_samples(self._config, count)
+        training = make_training_samples(self._config)
+        missing = min(count - len(held_out), len(training))
+        export_first_stage(
+            self._component,
+            self._config,
+            self._load(held_out, len(held_out)),
+            self._load(training, missing),
+            self.reconstruction.perceptual,
+            folder,
         )
-        scaled.load_state_dict(self.autoencoder.state_dict())
-        save_component(folder, replace(self._component, module=scaled))
 
-    def _encode_held_out(self) -> Tensor:
-        images = self._load_held_out(self._config.measured_scenes)
-        return torch.cat([self.autoencoder.encode(part) for part in torch.split(images, 64)])
-
-    def _load_held_out(self, count: int) -> Tensor:
+    def _load_held_out(self, count: int) -> Iterator[Tensor]:
+        """Yield held-out images in batches, `count` or as many as there are."""
         samples = make_held_out_samples(self._config, count)
-        images: Tensor = collate([samples[k] for k in range(len(samples))])["image"]
-        return images.to(next(self.autoencoder.parameters()).device)
+        return self._load(samples, len(samples))
+
+    def _load(self, samples: Dataset[Any], count: int) -> Iterator[Tensor]:
+        """Yield the first `count` images in batches of one size each."""
+        device = next(self.autoencoder.parameters()).device
+        batch = list[dict[str, Any]]()
+        for position in range(count):
+            sample = samples[position]
+            if batch and (len(batch) == _BATCH or sample["image"].shape != batch[0]["image"].shape):
+                yield collate(batch)["image"].to(device)
+                batch = []
+            batch.append(sample)
+        if batch:
+            yield collate(batch)["image"].to(device)
+
+
+def _absent(like: Tensor) -> Tensor:
+    """Return the value of a term that a step does not have."""
+    return like.new_full((), float("nan"))

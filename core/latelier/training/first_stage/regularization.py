@@ -1,8 +1,132 @@
-"""Regularisation of latents."""
+"""The two kinds of regularised latents: Gaussian (KL) and quantised (VQ)."""
 
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
 from torch import Tensor
+
+from latelier.contracts.errors import CompatibilityError, InvalidConfigError
+from latelier.first_stages.autoencoder_kl import AutoencoderKL
+from latelier.first_stages.autoencoder_vq import AutoencoderVQ
+from latelier.training.configs.first_stage import FirstStageTraining
+from latelier.training.randomness import Draws, Purpose
+
+_KL_WEIGHT, _CODEBOOK_WEIGHT = 1e-6, 1.0
+"""As published (arXiv:2112.10752, section G)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Regularized:
+    """Latents of a batch as the decoder takes them in training.
+
+    Attributes:
+        latents: (B, C, h, w), scaled and before quantisation.
+        reconstructions: (B, 3, H, W) of them.
+        loss: The weighted regularisation, a scalar.
+        terms: Scalars to report.
+    """
+
+    latents: Tensor
+    reconstructions: Tensor
+    loss: Tensor
+    terms: dict[str, Tensor]
+
+
+class Regularization(ABC):
+    """Encodes and decodes with a regularisation of the latents."""
+
+    @abstractmethod
+    def reconstruct(self, images: Tensor, draws: Draws) -> Regularized:
+        """Return the reconstructions of images (B, 3, H, W)."""
+
+
+class GaussianLatents(Regularization):
+    """Latents are samples of the posterior, which stays near a standard normal distribution.
+
+    Attributes:
+        reduction: "mean": the weight is that of the mean KL of a latent number; "sum": of the sum
+            of an image's KL, divided by the number of the image's values.
+    """
+
+    def __init__(
+        self, autoencoder: AutoencoderKL, weight: float, reduction: Literal["mean", "sum"]
+    ) -> None:
+        self.reduction = reduction
+        self._autoencoder = autoencoder
+        self._weight = weight
+
+    def reconstruct(self, images: Tensor, draws: Draws) -> Regularized:
+        """Return the reconstructions of images (B, 3, H, W); "kl" is the mean KL of a number."""
+        mean, logvar = (each.float() for each in self._autoencoder.posterior(images))
+        noise = draws.normal(Purpose.POSTERIOR, mean.shape[1:], mean.device)
+        latents = mean + torch.exp(0.5 * logvar) * noise
+        latents = latents * self._autoencoder.config.scale_factor
+        kl = kl_divergence(mean, logvar)
+        weight = self._weight
+        if self.reduction == "sum":
+            weight *= mean[0].numel() / images[0].numel()
+        reconstructions = self._autoencoder.decode(latents).float()
+        return Regularized(latents, reconstructions, weight * kl, {"kl": kl})
+
+
+class QuantizedLatents(Regularization):
+    """Each latent vector is replaced by the nearest code; the gradient passes straight through."""
+
+    def __init__(self, autoencoder: AutoencoderVQ, weight: float) -> None:
+        self._autoencoder = autoencoder
+        self._weight = weight
+
+    def reconstruct(self, images: Tensor, draws: Draws) -> Regularized:  # noqa: ARG002
+        """Return the reconstructions of images (B, 3, H, W); "perplexity" counts the codes used."""
+        autoencoder = self._autoencoder
+        latents = autoencoder.encode(images).float()
+        quantized = autoencoder.quantize_latents(latents)
+        scaled = quantized.latents * autoencoder.config.scale_factor
+        reconstructions = autoencoder.decode_unquantized(scaled).float()
+        counts = torch.bincount(quantized.indices.flatten(), minlength=autoencoder.config.n_embed)
+        terms = {"codebook": quantized.loss, "perplexity": perplexity(counts)}
+        return Regularized(latents, reconstructions, self._weight * quantized.loss, terms)
+
+
+def make_regularization(autoencoder: Any, config: FirstStageTraining) -> Regularization:
+    """Return the regularisation that an autoencoder is made for.
+
+    Raises:
+        CompatibilityError: the first stage is neither a KL nor a VQ autoencoder.
+        InvalidConfigError: the configuration has a field of the other kind.
+    """
+    if isinstance(autoencoder, AutoencoderKL):
+        _check_absent(config, ("codebook_weight",), "autoencoder_kl")
+        weight = _KL_WEIGHT if config.kl_weight is None else config.kl_weight
+        return GaussianLatents(autoencoder, weight, config.reduction)
+    if isinstance(autoencoder, AutoencoderVQ):
+        _check_absent(config, ("kl_weight", "whiten"), "autoencoder_vq")
+        if config.reduction != "mean":
+            raise InvalidConfigError("reduction: autoencoder_vq is trained with 'mean'")
+        weight = _CODEBOOK_WEIGHT if config.codebook_weight is None else config.codebook_weight
+        return QuantizedLatents(autoencoder, weight)
+    raise CompatibilityError(
+        f"the first stage {type(autoencoder).__name__} has no latents to regularise; "
+        "train 'latelier/autoencoder_kl' or 'latelier/autoencoder_vq'"
+    )
 
 
 def kl_divergence(mean: Tensor, logvar: Tensor) -> Tensor:
     """Return KL(N(mean, exp(logvar)) || N(0, 1)), averaged over all latent numbers: a scalar."""
     return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
+
+
+def perplexity(counts: Tensor) -> Tensor:
+    """Return exp(entropy) of how often each code occurs: n if n codes occur equally often."""
+    shares = counts / counts.sum()
+    return torch.exp(torch.special.entr(shares).sum())
+
+
+def _check_absent(config: FirstStageTraining, names: tuple[str, ...], kind: str) -> None:
+    for name in names:
+        if getattr(config, name) not in (None, False):
+            raise InvalidConfigError(
+                f"{name}: this setting is not for the first stage {kind}; leave it out"
+            )

@@ -1,15 +1,20 @@
 """Stage one: an autoencoder, trained to reconstruct images (arXiv:2112.10752, section 3.1)."""
 
 import torch
+from torch import nn
 
-from latelier.checkpoints.component import new_component
-from latelier.contracts.errors import CompatibilityError
+from latelier.checkpoints.component import Component, new_component
+from latelier.contracts.errors import InvalidConfigError
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
+from latelier.training.components import load_first_stage
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.data.datasets import make_training_samples
-from latelier.training.first_stage.objective import ReconstructionObjective
+from latelier.training.first_stage.discriminator import check_field
+from latelier.training.first_stage.equivariance import check_divisible
+from latelier.training.first_stage.objective import AutoencoderObjective
+from latelier.training.first_stage.perceptual import check_side, load_perceptual
 from latelier.training.loop.loop import run_training
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.run import Resume, TrainingResult
@@ -26,8 +31,9 @@ def train_first_stage(
     """Train a first stage and write it as a component folder to `config.out`/result.
 
     Raises:
-        UnknownNameError: the first stage is not registered.
-        CompatibilityError: the first stage has no Gaussian posterior, which this training needs.
+        UnknownNameError: the first stage is not registered, or the model to start from not found.
+        CompatibilityError: the first stage is neither a KL nor a VQ autoencoder.
+        ModelFileError: a file of weights cannot be read, or is of another network.
         InvalidConfigError: a part of the configuration is invalid, or `out` and `resume` disagree.
     """
     atelier = atelier or default_atelier()
@@ -40,15 +46,62 @@ def plan_first_stage(config: FirstStageTraining, atelier: Atelier) -> TrainingPl
     Raises:
         LatelierError: see `train_first_stage`.
     """
-    choice = config.first_stage
     with seed_torch(config.seed, 0, torch.device("cpu")):
-        component = new_component("first_stage", choice.id, choice.config, atelier)
-    if not isinstance(component.module, AutoencoderKL):
-        raise CompatibilityError(
-            f"first stage '{component.id}' has no Gaussian posterior to train; "
-            "use 'latelier/autoencoder_kl'"
-        )
-    with torch.no_grad():
-        component.module.state_dict()["quant_conv.bias"].chunk(2)[1].fill_(_INITIAL_LOGVAR)
+        component = make_autoencoder(config, atelier)
+        perceptual = None if config.perceptual is None else load_perceptual(config.perceptual)
+        objective = AutoencoderObjective(component, config, perceptual)
     dataset = make_training_samples(config)
-    return TrainingPlan(config, ReconstructionObjective(component, config), dataset)
+    height, width = dataset[0]["image"].shape[1:]
+    check_sizes(config, component.module, height, width)
+    return TrainingPlan(config, objective, dataset)
+
+
+def make_autoencoder(config: FirstStageTraining, atelier: Atelier) -> Component:
+    """Return a new first stage, with the weights of `start_from` if there is one.
+
+    Raises:
+        InvalidConfigError: `first_stage` and the one of `start_from` have other configurations.
+        LatelierError: see `train_first_stage`.
+    """
+    choice = config.first_stage
+    if config.start_from is None:
+        assert choice is not None
+        component = new_component("first_stage", choice.id, choice.config, atelier)
+        if isinstance(component.module, AutoencoderKL):
+            _lower_logvar(component.module)
+        return component
+    source = load_first_stage(config.start_from, atelier)
+    component = new_component("first_stage", source.id, source.config, atelier)
+    if choice is not None:
+        expected = new_component("first_stage", choice.id, choice.config, atelier)
+        if (expected.id, expected.config) != (source.id, source.config):
+            raise InvalidConfigError(
+                f"start_from: the first stage of '{config.start_from}' has another configuration "
+                "than first_stage; leave first_stage out to take it as it is"
+            )
+    component.module.load_state_dict(source.module.state_dict())
+    return component
+
+
+def check_sizes(
+    config: FirstStageTraining, autoencoder: nn.Module, height: int, width: int
+) -> None:
+    """Check that the losses can be computed on images of a size.
+
+    Raises:
+        InvalidInputError: the autoencoder cannot encode them.
+        InvalidConfigError: a loss needs larger images.
+    """
+    with torch.no_grad():
+        latents = autoencoder.encode(torch.zeros(1, 3, height, width))  # type: ignore[operator]
+    if config.perceptual is not None:
+        check_side(config.perceptual, height, width)
+    if config.adversarial is not None:
+        check_field(config.adversarial.discriminator, height, width)
+    if config.equivariance is not None:
+        check_divisible(config.equivariance, *latents.shape[2:])
+
+
+@torch.no_grad()
+def _lower_logvar(autoencoder: AutoencoderKL) -> None:
+    autoencoder.state_dict()["quant_conv.bias"].chunk(2)[1].fill_(_INITIAL_LOGVAR)

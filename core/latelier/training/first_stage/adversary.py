@@ -1,0 +1,58 @@
+"""The discriminator with its loss, and the adversarial loss of the autoencoder."""
+
+import torch
+from torch import Tensor, nn
+
+from latelier.training.configs.first_stage import AdversarialConfig
+from latelier.training.first_stage.adversarial import (
+    DISCRIMINATOR_LOSSES,
+    adaptive_weight,
+    autoencoder_loss,
+)
+from latelier.training.first_stage.discriminator import PatchDiscriminator
+
+
+class Adversary(nn.Module):
+    """A discriminator that is trained against an autoencoder.
+
+    Attributes:
+        discriminator: Tells images from reconstructions.
+        start: First step with the adversarial loss.
+    """
+
+    def __init__(self, config: AdversarialConfig, start: int) -> None:
+        super().__init__()
+        self.discriminator = PatchDiscriminator(config.discriminator)
+        self.start = start
+        self._config = config
+
+    def weigh(
+        self, reconstructions: Tensor, reconstruction_loss: Tensor, last_layer: Tensor, scale: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return the adversarial loss of the autoencoder and its weight, two scalars.
+
+        Args:
+            reconstructions: (B, 3, H, W).
+            reconstruction_loss: a scalar.
+            last_layer: the weight of the decoder's last layer.
+            scale: the published reconstruction loss, in units of `reconstruction_loss`. It decides
+                when the adaptive weight is clamped.
+        """
+        loss = autoencoder_loss(self.discriminator(reconstructions))
+        weight = torch.full_like(loss, self._config.weight * self._config.factor)
+        if self._config.adaptive:
+            ratio = adaptive_weight(reconstruction_loss * scale, loss, last_layer)
+            weight = weight * ratio / scale
+        return loss, weight
+
+    def discriminate(self, images: Tensor, reconstructions: Tensor) -> dict[str, Tensor]:
+        """Return the loss of the discriminator and the mean logits of both batches."""
+        real, fake = (self.discriminator(x).float() for x in (images, reconstructions))
+        loss = self._config.factor * DISCRIMINATOR_LOSSES[self._config.loss](real, fake)
+        return {"loss": loss, "real_logit": real.mean(), "fake_logit": fake.mean()}
+
+    def wait(self) -> dict[str, Tensor]:
+        """Return the result of `discriminate` before the start: a loss without any gradient."""
+        zero = torch.stack([p.sum() for p in self.discriminator.parameters()]).sum() * 0.0
+        absent = torch.full_like(zero.detach(), float("nan"))
+        return {"loss": zero, "real_logit": absent, "fake_logit": absent}

@@ -1,0 +1,73 @@
+"""Export of a trained first stage: its latents' scale, or their whitening, and a report."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from latelier.checkpoints.component import Component, save_component
+from latelier.contracts.errors import LatelierError
+from latelier.training.configs.first_stage import FirstStageTraining
+from latelier.training.first_stage.report import Measurement, make_report, measure, write_report
+from latelier.training.first_stage.whitening import whiten
+
+REPORT_FILE = "report.json"
+
+_MIN_STD = 1e-12
+
+
+def export_first_stage(
+    component: Component,
+    config: FirstStageTraining,
+    held_out: Iterable[Tensor],
+    further: Iterable[Tensor],
+    perceptual: nn.Module | None,
+    folder: Path,
+) -> None:
+    """Write a trained autoencoder to `folder`, and its report to the folder of the run.
+
+    Args:
+        component: the autoencoder.
+        config: of its training.
+        held_out: batches of images (B, 3, H, W) in [-1, 1], on which the report is measured.
+        further: more images, for the statistics of the latents alone.
+        perceptual: the network of the perceptual loss, for the report.
+        folder: of the component.
+    """
+    found = measure(component.module, held_out, perceptual, further)
+    scale_factor = choose_scale_factor(found)
+    exported = normalize_latents(component.module, found, scale_factor, config.whiten)
+    save_component(folder, replace(component, module=exported))
+    report = make_report(found, scale_factor) | {"whitened": config.whiten}
+    write_report(config.out / REPORT_FILE, report)
+
+
+def choose_scale_factor(measurement: Measurement) -> float:
+    """Return the factor that gives the latents a variance of 1 over all channels.
+
+    Raises:
+        LatelierError: the latents are all equal or not finite.
+    """
+    std = measurement.latents.overall_std
+    if not isfinite(std) or std < _MIN_STD:
+        raise LatelierError(
+            f"the latents have a standard deviation of {std:g}, so nothing was learnt: lower the "
+            "learning rate or kl_weight, and look at the losses in log.jsonl"
+        )
+    return 1 / std
+
+
+def normalize_latents(
+    autoencoder: Any, measurement: Measurement, scale_factor: float, is_whitened: bool
+) -> Any:
+    """Return a copy of an autoencoder whose latents are scaled, or whitened."""
+    found = measurement.latents
+    if is_whitened and measurement.posterior_variance is not None:
+        return whiten(autoencoder, found.mean, found.covariance, measurement.posterior_variance)
+    config = autoencoder.config.model_copy(update={"scale_factor": scale_factor})
+    scaled = type(autoencoder)(config)
+    scaled.load_state_dict(autoencoder.state_dict())
+    return scaled
