@@ -20,8 +20,8 @@ def warnings_of(caplog):
 def test_a_much_larger_size_gets_a_warning_that_suggests_windows(tiny, warnings_of):
     (line,) = warnings_of(tiny, size=32)
     assert line == (
-        "size: 32x32 is far beyond the 16x16 that the model was trained on, where things repeat; "
-        "window=16 denoises in windows of that size"
+        "`size`: 32x32 is far beyond the 16x16 that the model was trained on, where things repeat; "
+        "`window=16` denoises in windows of that size"
     )
     assert warnings_of(tiny, size=(28, 32)) == []
     assert warnings_of(tiny, size=64, window=16) == []

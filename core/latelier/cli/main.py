@@ -11,10 +11,7 @@ import typer
 from typer.main import get_command
 
 from latelier._version import __version__
-from latelier.cli.support.lazy import LazyGroup, LightTyper
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it: 128 and the number of the signal."""
+from latelier.cli.support.lazy import INTERRUPTED, LazyGroup, LightTyper
 
 app = LightTyper(cls=LazyGroup)
 

@@ -4,6 +4,7 @@ Box: x0, y0, x1, y1 in 0..1, from the upper left corner (format "box").
 Color: "#rrggbb"; given as that or as a CSS name (format "color").
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -18,6 +19,21 @@ from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen, validate
 
 M = TypeVar("M", bound=BaseModel)
+
+MAX_DEPTH = 32
+"""How deep lists and mappings of a request may be nested: recursion over them is safe."""
+
+
+def is_too_deep(value: Any) -> bool:
+    """Return whether lists and mappings are nested more than MAX_DEPTH deep."""
+    depth, level = 0, [value]
+    while level := [each for each in level if isinstance(each, list | tuple | Mapping)]:
+        depth += 1
+        if depth > MAX_DEPTH:
+            return True
+        children = (each.values() if isinstance(each, Mapping) else each for each in level)
+        level = [child for each in children for child in each]
+    return False
 
 
 class Box(Frozen, json_schema_extra={"format": "box"}):

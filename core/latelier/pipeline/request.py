@@ -19,6 +19,7 @@ from latelier.contracts.errors import (
 from latelier.contracts.frozen import Frozen, validate
 from latelier.contracts.images.reading import MAX_SIDE
 from latelier.contracts.images.types import Image, Mask
+from latelier.contracts.inputs import MAX_DEPTH, is_too_deep
 from latelier.contracts.messages import shorten
 from latelier.contracts.options import read_options
 from latelier.kernel.registry import Registry
@@ -221,10 +222,6 @@ class Request(Frozen):
     )
 
 
-_MAX_DEPTH = 32
-"""How deep lists and mappings of a request are nested at most."""
-
-
 KEYWORDS = frozenset(Request.model_fields) - {"inputs"}
 """The keywords of `Pipeline.generate` that are not public inputs."""
 
@@ -334,7 +331,9 @@ def read_request(
         InvalidInputError: a value is invalid; the error names it and says what is valid.
     """
     for name, value in (*inputs.items(), *options.items()):
-        _check_depth(name, value)
+        if is_too_deep(value):
+            reason = f"lists and mappings are nested more than {MAX_DEPTH} deep"
+            raise InvalidInputError.of_field(name, reason)
     given = {key: value for key, value in options.items() if value is not None}
     given["inputs"] = {name: value for name, value in inputs.items() if value is not None}
     given.setdefault("seed", secrets.randbelow(2**31))
@@ -352,25 +351,6 @@ def read_request(
     fallbacks = Defaults.model_fields.keys() - {"size"}
     values = {name: getattr(defaults, name) for name in fallbacks} | given
     return validate(Request, values, "request", InvalidInputError, trusted=trusted)
-
-
-def _check_depth(field: str, value: Any) -> None:
-    """Refuse lists and mappings that are nested too deep to be read one within the other.
-
-    Raises:
-        InvalidInputError: names the field.
-    """
-    waiting = [(value, 0)]
-    while waiting:
-        part, depth = waiting.pop()
-        if depth > _MAX_DEPTH:
-            raise InvalidInputError.of_field(
-                field, f"lists and mappings are nested more than {_MAX_DEPTH} deep"
-            )
-        if isinstance(part, Mapping):
-            part = list(part.values())
-        if isinstance(part, list | tuple):
-            waiting += [(each, depth + 1) for each in part]
 
 
 def _drop_empty(negative: Mapping[str, Any]) -> dict[str, Any]:

@@ -108,6 +108,27 @@ def test_force_replaces_existing_files(cli, tiny_model, tmp_path):
     assert read_provenance(old)
 
 
+def test_help_is_the_docstring(cli):
+    out = cli("generate", "--help").out
+    assert '  Example:\n      latelier generate "a red apple' in out
+    assert "Args:" not in out
+    assert "Description of the pictures." in out
+
+
+def test_a_warning_names_options(cli, tiny_model):
+    done = cli("generate", "a cat", "-m", tiny_model, "--size", 32)
+    assert done.status == 0
+    assert "warning: --size: 32x32 is far beyond" in done.err
+    assert "; --window 16 denoises in windows of that size" in done.err
+
+
+def test_an_error_of_the_run_names_options(cli, tiny_model, monkeypatch):
+    monkeypatch.setenv("LATELIER_MAX_EVALUATIONS", "2")
+    done = cli("generate", "a cat", "-m", tiny_model, "-n", 4)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("error: -n: 8 evaluations of the denoiser (-n 4 x --steps 2) are")
+
+
 def test_an_interrupt_leaves_no_file_behind(cli, tiny_model, tmp_path, monkeypatch):
     def interrupted(path, data):
         with path.open("wb") as file:
@@ -116,7 +137,7 @@ def test_an_interrupt_leaves_no_file_behind(cli, tiny_model, tmp_path, monkeypat
 
     monkeypatch.setattr(Path, "write_bytes", interrupted)
     done = cli("generate", "a cat", "-m", tiny_model, "-o", "out/a.png")
-    assert done.status == 130
+    assert (done.status, done.err) == (130, "interrupted; nothing written\n")
     assert list((tmp_path / "out").iterdir()) == []
 
 

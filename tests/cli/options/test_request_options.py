@@ -116,14 +116,16 @@ def test_an_invalid_value_names_the_option_and_its_field(field, text, error):
             "--repaint-resamples: needs --mask, not mask or `n_images`",
         ),
         (CompatibilityError.of_field("n", "needs `init_image`"), "-n: needs --init-image"),
-        (InvalidInputError.of_field("inputs", "need `size`"), "inputs: need `size`"),
-        (InvalidInputError("size: of `size`", field="prompt"), "size: of `size`"),
-        (InvalidInputError("the `size` is odd", field="size"), "the `size` is odd"),
+        (InvalidInputError.of_field("inputs", "need `size`"), "inputs: need --size"),
+        (InvalidInputError("size: of `size`", field="prompt"), "size: of --size"),
+        (InvalidInputError("the `size` is odd", field="size"), "the --size is odd"),
+        (InvalidInputError("`latelier strip` helps"), "`latelier strip` helps"),
     ],
 )
 def test_an_error_of_a_run_names_options(error, message):
-    field = error.field
+    text = str(error)
     with pytest.raises(LatelierError) as caught, errors_with_option_names():
         raise error
     assert str(caught.value) == message
-    assert (caught.value, caught.value.field) == (error, field)
+    assert caught.value.field == error.field
+    assert str(error) == text

@@ -89,7 +89,7 @@ def _resume_mode(flag: bool | None) -> bool | Literal["auto"]:
 
 
 def _report(result: "TrainingResult") -> None:
-    from latelier.cli.main import INTERRUPTED
+    from latelier.cli.support.lazy import INTERRUPTED
 
     if not result.finished:
         raise typer.Exit(INTERRUPTED)

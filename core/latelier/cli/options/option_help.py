@@ -1,5 +1,6 @@
 """The fields of `Request` as options of a command line: their names, forms and help."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from math import inf
@@ -9,6 +10,9 @@ from latelier.pipeline.request import Request
 
 Schema = Mapping[str, Any]
 """The JSON schema of a field."""
+
+_FIELD = re.compile(r"`(\w+)(?:=([^`]*))?`")
+"""A field in a text, or a field with a value."""
 
 _NOT_OPTIONS = {"inputs"}
 """Fields of the request that have an argument or options of their own."""
@@ -44,10 +48,19 @@ def option_name(field: str) -> str:
 
 
 def with_option_names(text: str) -> str:
-    """Return a text with the option --init-image for each field `init_image` in backticks."""
-    for field in request_fields():
-        text = text.replace(f"`{field}`", option_name(field))
-    return text
+    """Return a text about a request in the words of the command line.
+
+    It has the option --init-image for each field `init_image` in backticks, and --window 64 for
+    `window=64`.
+    """
+
+    def name_option(found: re.Match[str]) -> str:
+        field, value = found.groups()
+        if field not in request_fields():
+            return found[0]
+        return option_name(field) if value is None else f"{option_name(field)} {value}"
+
+    return _FIELD.sub(name_option, text)
 
 
 def value_kind(field: Schema) -> str:

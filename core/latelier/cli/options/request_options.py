@@ -22,10 +22,10 @@ from latelier.cli.options.values import (
     read_guidance,
     read_named_options,
     read_size,
-    shorten,
 )
 from latelier.contracts.errors import InvalidInputError, LatelierError
 from latelier.contracts.frozen import Frozen
+from latelier.contracts.messages import shorten
 from latelier.pipeline.request import Request
 
 Command = Callable[..., None]
@@ -78,13 +78,17 @@ def read_request_options(texts: Mapping[str, str | None]) -> dict[str, Any]:
 
 @contextmanager
 def errors_with_option_names() -> Iterator[None]:
-    """Replace fields of the request by their options in errors: `init_image` by --init-image."""
+    """Name options instead of fields of the request in errors: --init-image for `init_image`."""
     try:
         yield
     except LatelierError as error:
+        text = str(error)
         if error.field in request_fields() and error.reason is not None:
-            error.args = (f"{option_name(error.field)}: {with_option_names(error.reason)}",)
-        raise
+            text = f"`{error.field}`: {error.reason}"
+        named = with_option_names(text)
+        if named == str(error):
+            raise
+        raise InvalidInputError(named, field=error.field) from error
 
 
 def _option_parameter(name: str) -> inspect.Parameter:

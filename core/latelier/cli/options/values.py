@@ -10,16 +10,12 @@ from pydantic import ValidationError
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.images.types import Image
+from latelier.contracts.inputs import MAX_DEPTH, is_too_deep
+from latelier.contracts.messages import shorten
 from latelier.io.user_folders import expand_home
-
-_MAX_DEPTH = 100
-"""Most lists and objects within each other in JSON: code that walks them by recursion is safe."""
 
 _MAX_DIGITS = 9
 """Most digits of the side of a picture."""
-
-_MAX_SHOWN = 60
-"""Most characters of a value in an error."""
 
 
 def read_size(text: str, option: str) -> tuple[int, int]:
@@ -120,7 +116,7 @@ class _TooDeepError(ValueError):
     """JSON that is nested too deep."""
 
     def __init__(self) -> None:
-        super().__init__(f"expected JSON nested at most {_MAX_DEPTH} levels deep")
+        super().__init__(f"expected JSON nested at most {MAX_DEPTH} levels deep")
 
 
 def _parse_json(text: str) -> Any:
@@ -134,24 +130,9 @@ def _parse_json(text: str) -> Any:
         value = json.loads(text)
     except RecursionError:
         raise _TooDeepError from None
-    if _depth(value) > _MAX_DEPTH:
+    if is_too_deep(value):
         raise _TooDeepError
     return value
-
-
-def _depth(value: Any) -> int:
-    """Return how many lists and objects of a JSON value are within each other."""
-    depth, level = 0, [value]
-    while level := [each for each in level if isinstance(each, list | dict)]:
-        depth += 1
-        children = (each.values() if isinstance(each, dict) else each for each in level)
-        level = [child for each in children for child in each]
-    return depth
-
-
-def shorten(text: str) -> str:
-    """Return the beginning of a long text, for errors."""
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
 def _read_named_options_file(path: Path, option: str) -> dict[str, Any]:

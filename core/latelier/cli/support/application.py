@@ -11,8 +11,13 @@ if TYPE_CHECKING:
 
 class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line per record."""
-        typer.echo(f"{record.levelname.lower()}: {record.getMessage()}", err=True)
+        """Write one line per record. A warning about a request names options, not fields."""
+        message = record.getMessage()
+        if "`" in message:
+            from latelier.cli.options.option_help import with_option_names
+
+            message = with_option_names(message)
+        typer.echo(f"{record.levelname.lower()}: {message}", err=True)
 
 
 def load_atelier() -> "Atelier":

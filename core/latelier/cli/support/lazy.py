@@ -1,6 +1,7 @@
 """Commands that are imported when they run, so that `latelier --help` starts fast."""
 
 import gc
+import re
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -27,6 +28,14 @@ COMMANDS = {
 """Name -> the module that holds its `app`, and one line of help."""
 
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it: 128 and the number of the signal."""
+
+
+_ENTRY = re.compile(r"^    (\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
+"""An entry of `Args:` in a docstring: a name, and a text of several lines."""
+
+
 class _LightHelp:
     """Gives --help a default: for a flag without one typer imports pydantic."""
 
@@ -46,6 +55,19 @@ class LightCommand(_LightHelp, TyperCommand):
 
         with reserve_stdout():
             return super().invoke(ctx)
+
+
+class DocumentedCommand(LightCommand):
+    """A command whose docstring is its help: what it does, an example, and `Args:` for options."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        text, _, entries = (self.help or "").partition("\nArgs:\n")
+        self.help = text.replace("Example:", "\b\nExample:")  # \b keeps a paragraph's lines
+        options: dict[str | None, Any] = {each.name: each for each in self.params}
+        for name, meaning in _ENTRY.findall(entries):
+            words = " ".join(meaning.split())
+            options[name].help = words[:1].upper() + words[1:]
 
 
 class LightGroup(_LightHelp, TyperGroup):
@@ -102,9 +124,12 @@ class LazyGroup(LightGroup):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command and turn its error into one line and exit status 2."""
+        """Run a command. Its error is one line and exit status 2, an interrupt one line and 130."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            typer.echo("; ".join(["interrupted", *map(str, interrupt.args)]), err=True)
+            raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
             from latelier.cli.support.failures import explain
 

@@ -140,13 +140,12 @@ def _warnings(
     parts: PipelineParts, request: Request, size: Size, rows: int, inputs: Rows
 ) -> Iterator[str]:
     if request.n > 1 and rows > 1:
-        yield (
-            f"n: {request.n} pictures for each of {rows} rows of inputs, {rows * request.n} in all"
-        )
+        total = rows * request.n
+        yield f"`n`: {request.n} pictures for each of {rows} rows of inputs, {total} in all"
     width, height = parts.defaults.size
     has_map = any(parts.conditioners[name].config.outputs().spatial for name in inputs)
     if size[0] * size[1] >= FAR_BEYOND * width * height and not (request.window or has_map):
         yield (
-            f"size: {size[0]}x{size[1]} is far beyond the {width}x{height} that the model was "
-            f"trained on, where things repeat; window={width} denoises in windows of that size"
+            f"`size`: {size[0]}x{size[1]} is far beyond the {width}x{height} that the model was "
+            f"trained on, where things repeat; `window={width}` denoises in windows of that size"
         )

@@ -1,4 +1,4 @@
-"""The help and the arguments of `latelier generate`."""
+"""The help, arguments, errors and interrupts of `latelier generate`."""
 
 from typing import Any
 
@@ -6,8 +6,9 @@ from pydantic import BaseModel
 
 from latelier.cli.options.adapters import adapter_inputs
 from latelier.cli.options.option_help import option_help, request_fields
+from latelier.cli.options.request_options import errors_with_option_names
 from latelier.cli.support.application import load_atelier
-from latelier.cli.support.lazy import LightCommand
+from latelier.cli.support.lazy import DocumentedCommand
 from latelier.cli.support.schemas import describe_input, input_schemas
 from latelier.contracts.errors import InvalidInputError, LatelierError
 from latelier.pipeline.storage.manifest_header import read_manifest_header
@@ -16,7 +17,7 @@ from latelier.pipeline.storage.sources import find
 DEFAULT_MODEL = "emoji-scenes"
 
 
-class GenerateCommand(LightCommand):
+class GenerateCommand(DocumentedCommand):
     """A command whose help shows the model's defaults and lists what is installed."""
 
     allow_extra_args = True
@@ -35,6 +36,14 @@ class GenerateCommand(LightCommand):
                 f'quotes: "{prompt}"'
             )
         return rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Its errors name options, and an interrupt says what was written."""
+        try:
+            with errors_with_option_names():
+                return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(*(interrupt.args or ["nothing written"])) from None
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options with the defaults of the default model; no weights are read."""
