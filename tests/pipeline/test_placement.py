@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.pipeline.placement import resolve_device
+from latelier.pipeline.placement import list_devices, resolve_device
 
 
 def test_the_cpu_computes_in_float32_by_default():
@@ -22,3 +22,12 @@ def test_an_unavailable_device_is_an_error(device):
 def test_an_unknown_precision_is_an_error():
     with pytest.raises(InvalidInputError, match="Did you mean 'float32'"):
         resolve_device("cpu", "float31")
+
+
+def test_an_unavailable_device_is_answered_with_those_that_are_here():
+    with pytest.raises(InvalidInputError) as caught:
+        resolve_device("gpu")
+    line = str(caught.value)
+    assert line == f"device 'gpu' cannot be used here: this machine has {', '.join(list_devices())}"
+    assert "cpu" in list_devices()
+    assert all(resolve_device(each)[0] == torch.device(each) for each in list_devices())

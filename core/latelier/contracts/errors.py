@@ -73,10 +73,14 @@ _MAX_NAME = 80
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return the end of an error about an unknown name: the nearest known name, then all."""
+    """Return the end of an error about an unknown name: the nearest known name, then all.
+
+    The comparison ignores case.
+    """
     names = sorted(known)
     if not names:
         return "There are none."
-    close = get_close_matches(name[:_MAX_NAME], names, n=1, cutoff=0.5)
-    hint = f"Did you mean '{close[0]}'? " if close else ""
+    by_lower_case = {each.lower(): each for each in names}
+    close = get_close_matches(name[:_MAX_NAME].lower(), by_lower_case, n=1, cutoff=0.5)
+    hint = f"Did you mean '{by_lower_case[close[0]]}'? " if close else ""
     return f"{hint}Known: {', '.join(names)}."

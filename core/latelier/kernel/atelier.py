@@ -56,7 +56,8 @@ class Atelier:
         self.strict = strict
         self.plugins: list[PluginReport] = []
         self.registries: dict[Kind, Registry[Any]] = {
-            kind: Registry(kind, policy.aliases_of(kind), self.load_failure) for kind in KINDS
+            kind: Registry(kind, policy.aliases_of(kind), self.load_failure, self.kinds_of)
+            for kind in KINDS
         }
         self.first_stages: Registry[Callable[..., Any]] = self.registries["first_stage"]
         self.denoisers: Registry[Callable[..., Any]] = self.registries["denoiser"]
@@ -112,6 +113,14 @@ class Atelier:
                 _log.warning("the files of %s cannot be read: %s", distribution, error)
                 self._fingerprints[distribution] = None
         return self._fingerprints[distribution]
+
+    def kinds_of(self, name: str) -> list[Kind]:
+        """Return the kinds of component that a name, an alias or an id belongs to."""
+        return [
+            kind
+            for kind, registry in self.registries.items()
+            if name in registry or name in registry.names()
+        ]
 
     def load_failure(self, distribution: str) -> str:
         """Return why a plugin of a distribution is not loaded; '' if none of them failed."""

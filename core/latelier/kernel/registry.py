@@ -22,6 +22,14 @@ _CONFIGS: dict[Kind, type[BaseModel]] = {
     "conditioner": ConditionerConfig,
 }
 
+_USES: dict[Kind, str] = {
+    "sampler": "a sampler: `sampler={}`",
+    "schedule": "a schedule: `schedule={}`",
+    "guidance": "a guidance rule: `guidance={}`",
+    "adapter": "an adapter",
+}
+"""What a name of this kind is, and how a request gives it."""
+
 
 class Registry(Generic[T]):
     """The components of one kind, by id ('distribution/name') or by bare name while it is unique.
@@ -33,6 +41,7 @@ class Registry(Generic[T]):
         kind: of all components.
         aliases: name -> id.
         load_failure: returns why a distribution's plugin is not loaded, or ''.
+        kinds_of: returns the kinds of component that a name belongs to.
     """
 
     def __init__(
@@ -40,10 +49,12 @@ class Registry(Generic[T]):
         kind: Kind,
         aliases: Mapping[str, str] | None = None,
         load_failure: Callable[[str], str] = lambda _: "",
+        kinds_of: Callable[[str], Sequence[Kind]] = lambda _: (),
     ) -> None:
         self.kind: Kind = kind
         self._aliases = dict(aliases or {})
         self._load_failure = load_failure
+        self._kinds_of = kinds_of
         self._specs: dict[str, ComponentSpec] = {}
         self._bound: dict[str, partial[Any]] = {}
 
@@ -71,8 +82,9 @@ class Registry(Generic[T]):
         """Return the spec of a bare name, an alias or an id.
 
         Raises:
-            UnknownNameError: nobody registered it. The error suggests the nearest name or, for an
-                id of an unknown distribution, how to install it or why it is not loaded.
+            UnknownNameError: nobody registered it. The error suggests the nearest name, or says
+                which other kind has it or, for an id of an unknown distribution, how to install it
+                or why it is not loaded.
             AmbiguousNameError: several distributions registered it. The error lists them.
         """
         name = self._aliases.get(name, name)
@@ -159,6 +171,10 @@ class Registry(Generic[T]):
         if slash and all(spec.distribution != distribution for spec in self._specs.values()):
             failure = self._load_failure(distribution)
             return failure or f"Its plugin is not installed: {pip_install(distribution)}"
+        kinds = self._kinds_of(name.lower())
+        if kinds and self.kind not in kinds:
+            uses = (_USES.get(kind, f"a {kind.replace('_', ' ')}") for kind in kinds)
+            return f"'{name.lower()}' is {' and '.join(uses).format(name.lower())}"
         return suggestion(name, self.names())
 
     def _bind_defaults(self, spec: ComponentSpec, function: Any) -> Any:

@@ -36,15 +36,22 @@ def _find_device(device: str | torch.device) -> torch.device:
     if device == "auto":
         return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     try:
-        found = torch.device(device)
+        found: torch.device | None = torch.device(device)
         torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, ImportError) as error:
-        reason = str(error).partition("\n")[0]
+    except (RuntimeError, AssertionError, ImportError):
+        found = None
+    if found is None or found.type == "meta":  # meta tensors hold no numbers
         raise InvalidInputError(
-            f"device '{device}' cannot be used here: {reason}", field="device"
-        ) from None
-    if found.type == "meta":
-        raise InvalidInputError(
-            "device 'meta' cannot be used here: it holds no numbers", field="device"
+            f"device '{device}' cannot be used here: this machine has {', '.join(list_devices())}",
+            field="device",
         )
     return found
+
+
+def list_devices() -> list[str]:
+    """Return the devices of this machine: 'cpu', and 'cuda:0' and so on for each accelerator."""
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    if accelerator is None:
+        return ["cpu"]
+    count = torch.accelerator.device_count()
+    return ["cpu", accelerator.type, *(f"{accelerator.type}:{k}" for k in range(count))]
