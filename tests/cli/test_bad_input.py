@@ -35,6 +35,22 @@ CASES = {
         "Did you mean 'karras'",
     ),
     "a misspelt guidance": (["generate", "x", "MODEL", "--guidance", "cgf"], "Did you mean 'cfg'"),
+    "a sampler in capitals": (
+        ["generate", "x", "MODEL", "--sampler", "DDIM"],
+        "Did you mean 'ddim'",
+    ),
+    "a guidance rule as a sampler": (
+        ["generate", "x", "MODEL", "--sampler", "cfg"],
+        "there is no sampler 'cfg'. 'cfg' is a guidance rule: --guidance cfg",
+    ),
+    "a sampler as guidance": (
+        ["generate", "x", "MODEL", "--guidance", "Euler"],
+        "there is no guidance 'Euler'. 'euler' is a sampler: --sampler euler",
+    ),
+    "a conditioner as a schedule": (
+        ["generate", "x", "MODEL", "--schedule", "text"],
+        "there is no schedule 'text'. 'text' is a conditioner",
+    ),
     "a misspelt option of a sampler": (
         ["generate", "x", "MODEL", "--sampler", "ddim:etta=1"],
         "Did you mean 'eta'",
@@ -81,7 +97,7 @@ CASES = {
     ),
     "a seed of 5000 digits": (
         ["generate", "x", "MODEL", "--seed", "1" * 5000],
-        f"got {'1' * 60}...",
+        f"got {'1' * 80}...",
     ),
     "a misspelt condition": (
         ["generate", "MODEL", "--condition", "clas_label=1"],

@@ -72,6 +72,8 @@ def test_long_values_are_shortened():
     ("name", "known", "message"),
     [
         ("huen", ["heun", "ddim"], "Did you mean 'heun'? Known: ddim, heun."),
+        ("Ddim", ["heun", "DDIM"], "Did you mean 'DDIM'? Known: DDIM, heun."),
+        ("EMOJI", ["cat-emoji", "emoji"], "Did you mean 'emoji'? Known: cat-emoji, emoji."),
         ("zzz", ["heun", "ddim"], "Known: ddim, heun."),
         ("zzz", [], "There are none."),
     ],
