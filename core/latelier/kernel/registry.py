@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from latelier.contracts.configs import ConditionerConfig, DenoiserConfig, FirstStageConfig
 from latelier.contracts.errors import AmbiguousNameError, PluginError, UnknownNameError, suggestion
 from latelier.contracts.frozen import validate
+from latelier.contracts.guard import guard_plugin
 from latelier.contracts.messages import pip_install, shorten
 from latelier.contracts.options import bind
 from latelier.kernel.spec import ComponentSpec, Kind, locate, resolve
@@ -160,7 +161,8 @@ class Registry(Generic[T]):
     def build(self, name: str, config: Mapping[str, Any] | BaseModel) -> Any:
         """Return a new component built with `config`."""
         factory: Any = self.get(name)
-        return factory(self.validate_config(name, config))
+        with guard_plugin(f"the {self.kind.replace('_', ' ')} '{self.spec(name).id}'"):
+            return factory(self.validate_config(name, config))
 
     def _owners(self, name: str) -> list[ComponentSpec]:
         return [spec for spec in self.specs() if spec.name == name]

@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from latelier.contracts.components import FirstStage
 from latelier.contracts.condition import Condition, concat
+from latelier.contracts.guard import guard_plugin
 from latelier.contracts.sampling import Denoise
 from latelier.diffusion.predict import Predictor
 from latelier.pipeline.conditioning.conditions import Conditions
@@ -49,7 +51,15 @@ def make_denoise(parts: PipelineParts, plan: Plan, conditions: Conditions) -> De
         predict = Predictor(
             parts.denoiser, parts.process, parts.dtype, first_stage, condition_for, adapters
         )
-        return plan.guidance(predict, condition, negative, plan.sigmas)
+        rule = f"the guidance rule '{plan.request.guidance.name}'"
+        with guard_plugin(rule):
+            denoise = plan.guidance(predict, condition, negative, plan.sigmas)
+
+        def guarded(x: Tensor, sigma: float | Tensor, /) -> Tensor:
+            with guard_plugin(rule):
+                return denoise(x, sigma)
+
+        return guarded
 
     if plan.windowing is None:
         return apply_guidance(

@@ -581,6 +581,28 @@ def test_tokens_of_textual_inversion_are_imported(tmp_path, with_clip, file):
     assert back.tokenizer("a <toy>").input_ids == [17, 9, 19, 18]
 
 
+def test_padding_with_an_added_token_is_imported(tmp_path, with_clip):
+    folder, encoder = stable_diffusion_folder(tmp_path / "theirs", "[PAD]")
+    encoder.resize_token_embeddings(20)
+    encoder.save_pretrained(folder / "text_encoder")
+    (folder / "tokenizer" / "added_tokens.json").write_text('{"[PAD]": 19}')
+    report = import_model(folder, tmp_path / "ours", atelier=with_clip)
+    assert not any("rows of tokens" in note for note in report.notes)
+    pipe = latelier.load(tmp_path / "ours", device="cpu", atelier=with_clip)
+    tokens = torch.tensor([[17, 9, 2, 11, 18, 19, 19]])
+    with torch.no_grad():
+        found = pipe.conditioners["text"].encode(["a bc"]).stream.tokens
+        assert relative(found, encoder(tokens).last_hidden_state) < 1e-4
+
+
+def test_rows_of_learnt_words_without_names_are_reported(tmp_path, with_clip):
+    folder, encoder = stable_diffusion_folder(tmp_path / "theirs", "!")
+    encoder.resize_token_embeddings(21)
+    encoder.save_pretrained(folder / "text_encoder")
+    report = import_model(folder, tmp_path / "ours", atelier=with_clip)
+    assert any("21 rows of tokens, the tokenizer 19 tokens" in note for note in report.notes)
+
+
 def test_extra_layers_in_the_file_are_ignored(tmp_path, with_clip):
     folder, encoder = stable_diffusion_folder(tmp_path / "theirs", "!")
     config = folder / "text_encoder" / "config.json"

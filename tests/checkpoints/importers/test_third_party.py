@@ -3,7 +3,7 @@
 import pytest
 
 import latelier
-from latelier.contracts.errors import ModelFileError
+from latelier.contracts.errors import ModelFileError, PluginError
 from latelier.conversion.importing import import_model
 from latelier.kernel.trust.policy import Policy
 
@@ -68,3 +68,15 @@ def test_a_single_conditioner_is_not_a_model(atelier, tmp_path):
     with pytest.raises(ModelFileError, match=r"holds conditioners\.x: no whole model"):
         import_model(tmp_path / "a.notes", tmp_path / "out", atelier=atelier)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("method", ["__init__", "recognizes", "read"])
+def test_an_importer_that_exits_is_an_error(tmp_path, site, method):
+    from latelier.kernel.atelier import Atelier
+
+    exit_ = f"\n\ndef leave(*args):\n    raise SystemExit(3)\n\nNotes.{method} = leave\n"
+    site.publish("latelier-notes", CODE + exit_)
+    atelier = Atelier(policy=Policy(), candidates=site.candidates())
+    (tmp_path / "a.notes").write_text("3")
+    with pytest.raises(PluginError, match="importer 'latelier-notes/notes' failed: SystemExit: 3"):
+        import_model(tmp_path / "a.notes", tmp_path / "out", atelier=atelier)

@@ -7,8 +7,10 @@ from typing import Any
 
 from latelier.checkpoints.importers.identify import identify
 from latelier.contracts.errors import LatelierError, ModelFileError, UnknownNameError, suggestion
+from latelier.contracts.guard import guard_plugin
 from latelier.contracts.importing import ConfigChecker, Imported, Importer, ImportSource
 from latelier.kernel.atelier import Atelier
+from latelier.kernel.registry import Registry
 
 
 def choose_importer(
@@ -28,10 +30,10 @@ def choose_importer(
     """
     registry = atelier.importers
     if name is not None:
-        found = [(registry.spec(name).id, registry.get(name)())]
+        found = [_make_importer(name, registry)]
     else:
-        every = [(spec.id, registry.get(spec.id)()) for spec in registry.specs()]
-        found = [(id_, importer) for id_, importer in every if importer.recognizes(source)]
+        every = [_make_importer(spec.id, registry) for spec in registry.specs()]
+        found = [each for each in every if _recognizes(*each, source)]
     if not found:
         raise ModelFileError(f"{source.path}: {identify(source)}")
     if len(found) > 1:
@@ -44,6 +46,17 @@ def choose_importer(
                 f"importer '{id_}' has no option '{option}'. {suggestion(option, importer.options)}"
             )
     return id_, importer
+
+
+def _make_importer(name: str, registry: Registry[Any]) -> tuple[str, Importer]:
+    id_ = registry.spec(name).id
+    with guard_plugin(f"the importer '{id_}'"):
+        return id_, registry.get(name)()
+
+
+def _recognizes(id_: str, importer: Importer, source: ImportSource) -> bool:
+    with guard_plugin(f"the importer '{id_}'"):
+        return importer.recognizes(source)
 
 
 def run_importer(id_: str, importer: Importer, source: ImportSource) -> Imported:
@@ -92,7 +105,8 @@ def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
 def _report_malformed_config(id_: str, source: ImportSource) -> Iterator[None]:
     """Turn what an importer raises over an unexpected value in a configuration into one error."""
     try:
-        yield
+        with guard_plugin(f"the importer '{id_}'"):
+            yield
     except (LatelierError, OSError):
         raise
     except Exception as error:

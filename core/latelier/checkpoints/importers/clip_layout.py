@@ -26,8 +26,8 @@ def clip_from_compvis(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     found = {}
     for name, tensor in tensors.items():
         inner = name.removeprefix("transformer.")
-        if inner.endswith("position_ids"):
-            continue
+        if inner.endswith("position_ids") or inner.startswith("text_projection."):
+            continue  # the projection is of the pooled text, which no denoiser here takes
         # merged files may lack the level "text_model."
         found[inner if inner.startswith("text_model.") else f"text_model.{inner}"] = tensor
     return found

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from latelier.contracts.errors import PluginError
-from latelier.contracts.messages import format_error
+from latelier.contracts.guard import guard_plugin
 from latelier.contracts.sampling import Denoise, Noise, Sampler, Step, run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 
@@ -23,13 +23,15 @@ def check_sampler(sampler: Callable[..., Any], name: str) -> Sampler:
     def checked(
         denoise: Denoise, x: Tensor, sigmas: SigmaGrid, /, *, noise: Noise, **options: Any
     ) -> Iterator[Step]:
-        steps = _guard(lambda: run_sampler(sampler, denoise, x, sigmas, noise, **options), name)
+        with guard_plugin(f"the sampler '{name}'"):
+            steps = run_sampler(sampler, denoise, x, sigmas, noise, **options)
         if not isinstance(steps, Iterator):
             raise PluginError(
                 f"the sampler '{name}' returns {type(steps).__name__}, not an iterator of steps"
             )
         for index in range(1, sigmas.steps + 1):
-            step = _guard(lambda: next(steps, None), name)
+            with guard_plugin(f"the sampler '{name}'"):
+                step = next(steps, None)
             if step is None:
                 raise PluginError(f"the sampler '{name}' stopped before step {sigmas.steps}")
             if fault := _find_fault(step, x, sigmas, index):
@@ -37,16 +39,6 @@ def check_sampler(sampler: Callable[..., Any], name: str) -> Sampler:
             yield step
 
     return checked
-
-
-def _guard(call: Callable[[], Any], name: str) -> Any:
-    """Return what `call` returns. What would end the process becomes an error."""
-    try:
-        return call()
-    except (Exception, KeyboardInterrupt, GeneratorExit):
-        raise
-    except BaseException as error:
-        raise PluginError(f"the sampler '{name}' failed: {format_error(error)}") from error
 
 
 def _find_fault(step: Any, x: Tensor, sigmas: SigmaGrid, index: int) -> str | None:

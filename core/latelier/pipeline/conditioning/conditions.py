@@ -13,6 +13,7 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import Condition, ConditionPart, Stream, where
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import ConditionError, InvalidInputError
+from latelier.contracts.guard import guard_plugin
 from latelier.pipeline.conditioning.rows import InputReader, Rows, repeat_rows
 from latelier.pipeline.tiling.windows import WHOLE, Window
 
@@ -147,26 +148,33 @@ class ConditionBuilder(InputReader):
         repeated = [] if values is None else repeat_rows(name, values, count)
         some = next((value for value in repeated if value is not None), None)
         if some is None:
-            return self._conditioners[name].null(count, geometry)
+            return self._null(name, count, geometry)
         part = self._encode(name, [some if each is None else each for each in repeated], geometry)
         if None not in repeated:
             return part
         given = torch.tensor([each is not None for each in repeated], device=self._device)
-        return where(given, part, self._conditioners[name].null(count, geometry))
+        return where(given, part, self._null(name, count, geometry))
+
+    def _null(self, name: str, count: int, geometry: PictureGeometry) -> ConditionPart:
+        with guard_plugin(f"the conditioner '{name}'"):
+            return self._conditioners[name].null(count, geometry)
 
     def _encode(self, name: str, values: Sequence[Any], geometry: PictureGeometry) -> ConditionPart:
         conditioner = self._conditioners[name]
         batch = self._prepare(name, values, geometry)
-        if geometry.crop != WHOLE:
-            batch = conditioner.crop(batch, geometry.crop)
-        return conditioner({key: each.to(self._device) for key, each in batch.items()}, geometry)
+        with guard_plugin(f"the conditioner '{name}'"):
+            if geometry.crop != WHOLE:
+                batch = conditioner.crop(batch, geometry.crop)
+            batch = {key: each.to(self._device) for key, each in batch.items()}
+            return conditioner(batch, geometry)
 
     def _prepare(
         self, name: str, values: Sequence[Any], geometry: PictureGeometry
     ) -> Mapping[str, Tensor]:
         try:
             whole = replace(geometry, crop=WHOLE, first_stage=None)
-            return self._conditioners[name].prepare(values, whole)
+            with guard_plugin(f"the conditioner '{name}'"):
+                return self._conditioners[name].prepare(values, whole)
         except InvalidInputError as error:
             public = self._public(name)
             raise InvalidInputError(f"input '{public}': {error}", field=public) from None

@@ -3,6 +3,7 @@
 from typing import Any
 
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.guard import guard_plugin
 from latelier.contracts.options import options_model
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.kernel.registry import Registry
@@ -40,7 +41,8 @@ def resolve_functions(
 def make_sigmas(parts: PipelineParts, request: Request) -> SigmaGrid:
     """Return the sigmas of the steps that run: those of the schedule, or its last ones."""
     schedule = request.schedule.bind(parts.atelier.schedules)
-    sigmas = schedule(request.steps, parts.process)
+    with guard_plugin(f"the schedule '{request.schedule.name}'"):
+        sigmas = schedule(request.steps, parts.process)
     return sigmas if request.strength is None else last_steps(sigmas, request.strength)
 
 

@@ -45,8 +45,9 @@ from latelier.checkpoints.importers.diffusers.index import (
     PipelineIndex,
 )
 from latelier.checkpoints.importers.diffusers.text_encoders import (
-    check_clip,
+    clip_option_notes,
     clip_part,
+    clip_size_notes,
     ldm_bert_part,
 )
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
@@ -156,7 +157,7 @@ def _read_plan(source: ImportSource) -> _Plan:
         notes.append("there is no first stage: a model of pixels")
         latents = denoiser["out_channels"]
     spatial = _spatial(index, denoiser["in_channels"] - latents, latents)
-    _check_text_encoder(source, index, denoiser)
+    notes += _check_text_encoder(source, index, denoiser)
     scheduler, reason = _read_scheduler(source, index)
     notes += reason
     return _Plan(source, index, scale_factor, latents, spatial, scheduler, tuple(notes))
@@ -225,8 +226,8 @@ def _spatial(index: PipelineIndex, extra: int, latents: int) -> dict[str, int]:
 
 def _check_text_encoder(
     source: ImportSource, index: PipelineIndex, denoiser: Mapping[str, Any]
-) -> None:
-    """Check that what the denoiser attends to is there, and can be read."""
+) -> list[str]:
+    """Check that what the denoiser attends to is there, and can be read; return notes on it."""
     width = denoiser.get("context_dim")
     if width is not None and not any(index.has(part) for part in TEXT_ENCODER):
         raise InvalidConfigError(
@@ -235,8 +236,10 @@ def _check_text_encoder(
         )
     if any(index.has(part) for part in TEXT_ENCODER):
         _folder(source, index, "tokenizer")
-    if index.has("text_encoder"):
-        check_clip(_folder(source, index, "text_encoder"))
+    if not index.has("text_encoder"):
+        return []
+    folder = _folder(source, index, "text_encoder")
+    return clip_option_notes(folder, _folder(source, index, "tokenizer"))
 
 
 def _read_pipeline(source: ImportSource, plan: _Plan) -> Imported:
@@ -280,6 +283,8 @@ def _read_conditioners(
             tokenizer = _folder(plan.source, plan.index, "tokenizer")
             folder = _folder(plan.source, plan.index, part)
             found["conditioners.text"] = read(plan.source, folder, tokenizer)
+            if read is clip_part:
+                notes += clip_size_notes(folder, tokenizer, found["conditioners.text"])
     return found, notes
 
 

@@ -16,10 +16,18 @@ from latelier.checkpoints.importers.diffusers.folder import (
     read_config,
 )
 from latelier.checkpoints.importers.diffusers.layouts.ldm_bert import ldm_bert_from_diffusers
+from latelier.checkpoints.importers.diffusers.text_options import (
+    END,
+    START,
+    encoder_notes,
+    size_notes,
+    tokenizer_notes,
+)
 from latelier.checkpoints.importers.diffusers.tokenizer_files import (
     ADDED_TOKENS,
     added_tokens,
     padding_token,
+    read_vocabulary,
     tokenizer_file,
 )
 from latelier.checkpoints.importers.diffusers.weight_names import TEXT_STEMS
@@ -27,7 +35,6 @@ from latelier.checkpoints.importers.parameters import pick_params
 from latelier.contracts.errors import ModelFileError
 from latelier.contracts.importing import ImportedPart, ImportSource
 
-_START, _END = "<|startoftext|>", "<|endoftext|>"
 _CLIP_LAYERS = "text_model.encoder.layers."
 
 _BERT = ("d_model", "encoder_layers", "vocab_size", "max_position_embeddings")
@@ -81,6 +88,17 @@ def check_clip(folder: Path) -> dict[str, Any]:
     return config
 
 
+def clip_option_notes(folder: Path, tokenizer: Path) -> list[str]:
+    """Return human-readable notes on options of CLIP's text encoder that are not followed.
+
+    Raises:
+        ModelFileError: the folder holds another text encoder, or a file is damaged.
+        InvalidConfigError: a value is impossible, or changes what texts mean.
+    """
+    config = check_clip(folder)
+    return [*encoder_notes(folder, config), *tokenizer_notes(tokenizer, config)]
+
+
 def clip_part(source: ImportSource, folder: Path, tokenizer: Path) -> ImportedPart:
     """Return CLIP's text encoder, its last layer, with its tokenizer.
 
@@ -93,12 +111,22 @@ def clip_part(source: ImportSource, folder: Path, tokenizer: Path) -> ImportedPa
     fields = {key: config[key] for key in known if key in config}
     if "num_hidden_layers" in fields:
         tensors = _without_later_layers(tensors, fields["num_hidden_layers"])
-    fields |= {"layer": "last", **_special_tokens(tokenizer)}
-    part = clip_text_part(tensors, lambda name: tokenizer_file(tokenizer, name), fields)
     added = added_tokens(tokenizer)
+    fields |= {"layer": "last", **_special_tokens(tokenizer, added)}
+    part = clip_text_part(tensors, lambda name: tokenizer_file(tokenizer, name), fields)
     if not added:
         return part
     return replace(part, assets={**part.assets, ADDED_TOKENS: json.dumps(added).encode()})
+
+
+def clip_size_notes(folder: Path, tokenizer: Path, part: ImportedPart) -> list[str]:
+    """Return human-readable notes on sizes that the weights decide; `part` is of `clip_part`.
+
+    Raises:
+        ModelFileError: a file is missing or damaged.
+    """
+    tokens = len(read_vocabulary(tokenizer)) + len(added_tokens(tokenizer))
+    return size_notes(read_config(folder / CONFIG), part.config, tokens)
 
 
 def _without_later_layers(tensors: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
@@ -114,20 +142,16 @@ def _without_later_layers(tensors: Mapping[str, Tensor], layers: int) -> dict[st
     return {name: tensor for name, tensor in tensors.items() if is_kept(name)}
 
 
-def _special_tokens(tokenizer: Path) -> dict[str, int]:
+def _special_tokens(tokenizer: Path, added: Mapping[str, int]) -> dict[str, int]:
     """Return the ids of start, end and padding. Those in the encoder's own config are unreliable.
 
     Raises:
         ModelFileError: a file is missing or damaged, or the vocabulary lacks one of the tokens.
     """
-    path = tokenizer / "vocab.json"
-    try:
-        vocabulary = dict(json.loads(tokenizer_file(tokenizer, "vocab.json")))
-    except (ValueError, TypeError) as error:
-        raise ModelFileError(f"{path}: cannot be read as JSON: {error}") from None
-    tokens = {"bos_token_id": _START, "eos_token_id": _END}
-    tokens["pad_token_id"] = padding_token(tokenizer, _END)
+    vocabulary = {**read_vocabulary(tokenizer), **added}
+    tokens = {"bos_token_id": START, "eos_token_id": END}
+    tokens["pad_token_id"] = padding_token(tokenizer, END)
     for token in tokens.values():
-        if not isinstance(vocabulary.get(token), int):
-            raise ModelFileError(f"{path}: has no token '{token}'")
+        if token not in vocabulary:
+            raise ModelFileError(f"{tokenizer / 'vocab.json'}: has no token '{token:.80}'")
     return {field: vocabulary[token] for field, token in tokens.items()}
