@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latelier.cli.options.generate_command import DEFAULT_MODEL, GenerateCommand
+from latelier.cli.options.option_help import with_option_names
 from latelier.cli.options.request_options import add_request_options, read_request_options
 from latelier.cli.support.destinations import (
     Force,
@@ -81,7 +82,7 @@ def generate(
     seeds = range(request["seed"], request["seed"] + request["n"])
     paths = plan_destinations(output, prompt or " ".join(condition or ()), seeds, force=force)
     check_sheet(sheet, paths, force=force)
-    atelier = load_atelier()
+    atelier = load_atelier(with_option_names)
     adapters = read_adapters(adapter or (), atelier)
     source, inputs = read_model_inputs(model, prompt, condition or (), atelier, adapters)
     check_names(request, atelier)

@@ -1,6 +1,7 @@
 """The atelier of a command; its warnings go to the standard error."""
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,21 +11,29 @@ if TYPE_CHECKING:
 
 
 class _StderrHandler(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write one line per record. A warning about a request names options, not fields."""
-        message = record.getMessage()
-        if "`" in message:
-            from latelier.cli.options.option_help import with_option_names
+    """Writes one line per record, in the words of `describe`."""
 
-            message = with_option_names(message)
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.describe: Callable[[str], str] = str
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        message = self.describe(record.getMessage())
         typer.echo(f"{record.levelname.lower()}: {message}", err=True)
 
 
-def load_atelier() -> "Atelier":
-    """Return the default atelier, with a warning for each plugin that it cannot load."""
+_handler = _StderrHandler()
+
+
+def load_atelier(describe: Callable[[str], str] = str) -> "Atelier":
+    """Return the default atelier, with a warning for each plugin that it cannot load.
+
+    Args:
+        describe: puts warnings into the words of the command.
+    """
     from latelier.kernel.default import default_atelier
 
-    logger = logging.getLogger("latelier")
-    if not any(isinstance(handler, _StderrHandler) for handler in logger.handlers):
-        logger.addHandler(_StderrHandler(logging.WARNING))
+    _handler.describe = describe
+    logging.getLogger("latelier").addHandler(_handler)  # twice is once
     return default_atelier()
