@@ -21,6 +21,10 @@ _ON_ITS_SIDE = (5, 6, 7, 8)
 """Orientations that exchange width and height."""
 
 
+_ASPECT_TOLERANCE = 0.02
+"""Largest relative difference of the aspect ratios of a picture and its map or mask."""
+
+
 class UnusableError(Exception):
     """A picture, map or mask that cannot be used; its text says why."""
 
@@ -67,6 +71,19 @@ def label_segments(colors: NDArray[np.uint8], segments: dict[int, int]) -> NDArr
     ids, inverse = np.unique(red + 256 * green + 65536 * blue, return_inverse=True)
     labels = np.array([segments.get(int(each), 0) for each in ids], dtype=np.uint16)
     return labels[inverse].reshape(colors.shape[:2])
+
+
+def check_aspect(labels: tuple[int, int], picture: tuple[int, int], what: str) -> None:
+    """Check that a map or mask has the aspect ratio of its picture; both are width, height.
+
+    Raises:
+        UnusableError: they differ by more than a fiftieth.
+    """
+    if abs(labels[0] * picture[1] / (labels[1] * picture[0]) - 1) > _ASPECT_TOLERANCE:
+        raise UnusableError(
+            f"its {what} is {labels[0]} x {labels[1]} and the picture {picture[0]} x {picture[1]}: "
+            "they differ in their aspect ratio"
+        )
 
 
 def read_bytes(root: Path, place: FileRange) -> bytes:

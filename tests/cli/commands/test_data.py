@@ -1,4 +1,6 @@
-"""The index of a data set, and the preview of the built-in one."""
+"""The index and the check of a data set, and the preview of the built-in one."""
+
+import json
 
 import pytest
 from PIL import Image
@@ -66,3 +68,39 @@ def test_an_index_of_something_else_is_an_error(cli, tmp_path, pictures, argumen
     assert (done.status, done.out) == (2, "")
     assert message in done.err
     assert not list(tmp_path.glob("m*.jsonl"))
+
+
+def test_a_check_with_problems_has_status_1_and_writes_its_files(cli, tmp_path, pictures):
+    done = cli("data", "check", pictures, "--sheet", "sheet.png", "--html", "page.html")
+    assert done.status == 1
+    assert "2 of 3 can be used" in done.out
+    assert "problem: 1 cannot be used: its content is not a known image format: c.png" in done.out
+    assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+    assert Image.open(tmp_path / "sheet.png").width > 100
+    refused = cli("data", "check", pictures, "--html", "page.html")
+    assert (refused.status, refused.out) == (2, "")
+
+
+def test_a_check_as_json(cli, pictures):
+    (pictures / "c.png").unlink()
+    (pictures / "b.txt").write_text("another picture")
+    Image.linear_gradient("L").save(pictures / "a.png")
+    done = cli("data", "check", pictures, "--json")
+    assert done.status == 0
+    result = json.loads(done.out)
+    assert (result["pictures"], result["usable"], result["captions"]["total"]) == (2, 2, 2)
+    assert {each["severity"] for each in result["findings"]} == {"note"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing"], "missing: not found"),
+        (["pictures", "--html", "page.txt"], "--html: expected an .html file"),
+        (["pictures", "--sheet", "page.txt"], "--sheet: expected a .png or .jpg file"),
+    ],
+)
+def test_a_check_that_cannot_be_done_is_an_error(cli, pictures, arguments, message):
+    done = cli("data", "check", *arguments)
+    assert (done.status, done.out) == (2, "")
+    assert message in done.err

@@ -20,7 +20,7 @@ COMMANDS = {
     "samplers": ("latelier.cli.commands.samplers", "List samplers and compare them."),
     "replay": ("latelier.cli.commands.replay", "Make a picture again and compare the two."),
     "strip": ("latelier.cli.commands.strip", "Remove provenance from pictures."),
-    "data": ("latelier.cli.commands.data", "Prepare, check and look at data sets."),
+    "data": ("latelier.cli.commands.data.app", "Prepare, check and look at data sets."),
     "import": ("latelier.cli.commands.import_", "Make a model of published weights."),
     "export": ("latelier.cli.commands.export", "Write a model as another program loads it."),
     "train": ("latelier.cli.commands.train", "Train the parts of a model."),

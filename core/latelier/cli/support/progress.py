@@ -1,12 +1,14 @@
 """Progress of long commands on the standard error, shown only where that is a terminal."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from latelier.pipeline.picture import Picture, Preview
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -49,6 +51,18 @@ def consume_with_progress(previews: "Iterator[Preview]") -> "Iterator[Picture]":
                 progress.stop()  # the caller prints: a live bar would overwrite its lines
                 yield from preview.pictures
                 progress.start()
+
+
+def track(items: Iterable[T], title: str, total: int) -> Iterator[T]:
+    """Yield items behind a progress bar."""
+    if not _has_terminal():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track as track_with_bar
+
+    console = Console(stderr=True)
+    yield from track_with_bar(items, title, total=total, console=console, transient=True)
 
 
 def _has_terminal() -> bool:

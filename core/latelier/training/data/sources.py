@@ -12,7 +12,7 @@ from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import SceneConfig
 from latelier.data.manifest.manifest import Manifest
 from latelier.data.manifest.record import Record
-from latelier.data.pictures import UnusableError, read_map, read_mask, read_rgb
+from latelier.data.pictures import check_aspect, read_map, read_mask, read_rgb
 from latelier.training.configs.data import DataConfig
 from latelier.training.data.captions import choose_prompt
 from latelier.training.data.randomness import DataPurpose, data_generator
@@ -27,9 +27,6 @@ from latelier.training.data.views import (
 
 _ENDLESS = 2**62
 """Length of scenes that never repeat."""
-
-_ASPECT_TOLERANCE = 0.02
-"""Largest relative difference of the aspect ratios of a picture and its map or mask."""
 
 
 @dataclass(frozen=True)
@@ -183,10 +180,5 @@ def _show_labels(labels: Image, image: Image, view: View, what: str) -> NDArray[
     Raises:
         UnusableError: it has another aspect ratio than the picture.
     """
-    aspect = (labels.width * image.height) / (labels.height * image.width)
-    if abs(aspect - 1) > _ASPECT_TOLERANCE:
-        raise UnusableError(
-            f"the {what} is {labels.width} x {labels.height} and the picture "
-            f"{image.width} x {image.height}: they differ in their aspect ratio"
-        )
+    check_aspect(labels.size, image.size, what)
     return np.array(show(labels, view, Resampling.NEAREST))

@@ -1,30 +1,15 @@
-"""`latelier data`: prepare and check data sets, and look at the built-in one."""
+"""`latelier data index`: write the manifest of a data set."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latelier.cli.support.destinations import (
-    Force,
-    check_destination,
-    plan_destinations,
-    save,
-    save_image,
-)
-from latelier.cli.support.lazy import LightTyper
+from latelier.cli.support.destinations import Force, check_destination, save
 from latelier.cli.support.output import show_line
 
 if TYPE_CHECKING:
     from latelier.data.manifest.manifest import Manifest
-
-app = LightTyper(help="Prepare, check and look at data sets.")
-
-
-@app.callback()
-def data() -> None:
-    """Prepare, check and look at data sets."""
-
 
 DataPath = Annotated[
     Path,
@@ -36,7 +21,6 @@ DataPath = Annotated[
 ]
 
 
-@app.command()
 def index(
     path: DataPath,
     output: Annotated[
@@ -75,53 +59,6 @@ def index(
         typer.echo(f"left out: {skipped.name}: {skipped.reason}", err=True)
     typer.echo(f"{len(manifest)} pictures, {len(manifest.skipped)} left out", err=True)
     show_line(output)
-
-
-@app.command()
-def preview(
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="The PNG to write.")
-    ] = "emoji-scenes.png",
-    vocabulary: Annotated[str, typer.Option(metavar="NAME", help="basic or all.")] = "basic",
-    count: Annotated[
-        int, typer.Option("-n", min=1, max=1024, metavar="COUNT", help="Number of scenes.")
-    ] = 32,
-    seed: Annotated[int, typer.Option(min=0, metavar="SEED", help="Seed of the scenes.")] = 0,
-    size: Annotated[int, typer.Option(metavar="SIDE", help="Side of a scene in pixels.")] = 64,
-    background: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KIND",
-            help="plain, gradient, stripes, dots, checks or place. Repeatable; a kind that is "
-            "given twice is drawn twice as often.",
-        ),
-    ] = None,
-    force: Force = False,
-) -> None:
-    """Draw a contact sheet of emoji scenes, each with its caption."""
-    (path,) = plan_destinations(output, "emoji-scenes", [seed], force=force)
-
-    from PIL import Image
-
-    from latelier.contracts.errors import InvalidInputError
-    from latelier.contracts.frozen import validate
-    from latelier.data.contact_sheet import draw_contact_sheet
-    from latelier.data.emoji_scenes import SceneConfig
-    from latelier.data.emoji_scenes.dataset import EmojiScenes
-
-    values = {"vocabulary": vocabulary, "size": size}
-    if background:
-        values["backgrounds"] = background
-    config = validate(SceneConfig, values, "scenes", InvalidInputError)
-    dataset = EmojiScenes(config, seed, count)
-    scenes = [dataset.scene(index) for index in range(count)]
-    sheet = draw_contact_sheet(
-        [Image.fromarray(scene.image) for scene in scenes],
-        [scene.caption for scene in scenes],
-        tile=max(128, size),
-    )
-    save_image(sheet, path, force=force)
-    show_line(path)
 
 
 def _open_manifest(path: Path, images: Path | None, split: str | None) -> "Manifest":

@@ -1,0 +1,1 @@
+"""`latelier data`: prepare and check data sets, and look at the built-in one."""
