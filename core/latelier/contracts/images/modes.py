@@ -11,6 +11,9 @@ _DEEP = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
 _LABELS = ("1", *_DEEP)
 
+_STRAIGHT = {"La": "LA", "RGBa": "RGBA"}
+"""Modes whose colours are multiplied by alpha, and the same ones without that."""
+
 _OPAQUE = {"RGBA": "RGB", "RGBX": "RGB", "LA": "L"}
 """Modes with a channel that a semantic map does not use, and the same ones without it."""
 
@@ -46,14 +49,16 @@ def to_mask(image: "Image") -> "Image":
         image = image.convert("RGB")  # Pillow knows no direct conversion to grey
     if image.mode in _DEEP and np.asarray(image).max() == 1:
         image = _replace_levels(image, np.asarray(image))
+    # levels of 16 bits that are 1 after scaling are dark, and not those of a mask of 0 and 1
+    finish = _keep if image.mode in _DEEP else _spread_0_and_1
     image = _to_8_bits(image)
     if not image.has_transparency_data:
-        return _spread_0_and_1(image.convert("L"))
+        return finish(image.convert("L"))
     rgba = image.convert("RGBA")
     if _is_drawn_in_one_colour(rgba):
-        return _spread_0_and_1(rgba.getchannel("A"))
+        return finish(rgba.getchannel("A"))
     black = PIL.Image.new("RGBA", image.size, "black")
-    return _spread_0_and_1(PIL.Image.alpha_composite(black, rgba).convert("L"))
+    return finish(PIL.Image.alpha_composite(black, rgba).convert("L"))
 
 
 def to_semantic_map(image: "Image") -> "Image":
@@ -66,6 +71,10 @@ def to_semantic_map(image: "Image") -> "Image":
 
     if image.mode in ("L", "P", "RGB"):
         return image.copy()
+    if image.mode == "PA":
+        return image.getchannel("P")
+    if image.mode in _STRAIGHT:
+        image = image.convert(_STRAIGHT[image.mode])
     if image.mode in _OPAQUE:
         return image.convert(_OPAQUE[image.mode])
     if image.mode in _LABELS:
@@ -144,7 +153,9 @@ def semantic_map_from_array(array: "NDArray[Any]") -> "Image":
 
 
 def _to_8_bits(image: "Image") -> "Image":
-    """Scale a grey picture of 16 bits to 8; Pillow itself would clip it to white.
+    """Return a picture of 8 bits whose colours do not depend on alpha.
+
+    A grey picture of 16 bits is scaled; Pillow itself would clip it to white.
 
     A transparent level becomes an alpha channel, since different levels may become the same one.
     Pillow defines no range for mode I: levels above 255 mean 16 bits.
@@ -154,6 +165,10 @@ def _to_8_bits(image: "Image") -> "Image":
     """
     import numpy as np
 
+    if image.mode in _STRAIGHT:
+        return image.convert(_STRAIGHT[image.mode])
+    if image.mode == "RGB":
+        return _with_key_of_8_bits(image)
     if image.mode == "F":
         raise ValueError("an image of floating point (mode F) has no known range; save it as RGB")
     if image.mode not in _DEEP:
@@ -178,6 +193,24 @@ def _replace_levels(image: "Image", levels: "NDArray[Any]") -> "Image":
         return grey
     alpha = np.where(np.asarray(image) == transparent, 0, 255).astype(np.uint8)
     return PIL.Image.merge("LA", (grey, PIL.Image.fromarray(alpha)))
+
+
+def _with_key_of_8_bits(image: "Image") -> "Image":
+    """Return an RGB picture whose transparent colour is of 8 bits, as Pillow decodes pixels.
+
+    Pillow keeps the high byte of each channel of a PNG of 16 bits, but all of the transparent
+    colour, which no pixel then has.
+    """
+    key = image.info.get("transparency")
+    if not isinstance(key, tuple) or max(key) < 256:
+        return image
+    image = image.copy()
+    image.info["transparency"] = tuple(level >> 8 for level in key)
+    return image
+
+
+def _keep(grey: "Image") -> "Image":
+    return grey
 
 
 def _spread_0_and_1(grey: "Image") -> "Image":
