@@ -243,6 +243,79 @@ def test_the_siblings_of_a_checkpoint_are_fetched_from_its_folder(hub):
     assert [files for _, _, files in fetched] == [["a.yaml", "x/m.yaml"]]
 
 
+def test_the_only_checkpoint_may_be_in_a_folder(hub, tmp_path):
+    fetched = hub(dict.fromkeys(["a.yaml", "x/m.ckpt", "x/m.yaml", "README.md"], ""))
+    found = locate("owner/model")
+    found.fetch_weights()
+    assert found.path == tmp_path / "commit" / "x"
+    assert found.name == "owner/model/x@commit"
+    assert fetched[-1][2] == ["x/m.ckpt"]
+
+
+UNET = {"unet/config.json": "", "unet/diffusion_pytorch_model.safetensors": ""}
+PIPELINE = {"model_index.json": '{"unet": ["diffusers", "UNet2DModel"]}', **UNET}
+
+
+def in_folder(folder, contents):
+    return {f"{folder}/{name}": text for name, text in contents.items()}
+
+
+@pytest.mark.parametrize("source", ["owner/model", "owner/model/sd/v1"])
+def test_the_only_pipeline_may_be_in_a_folder(hub, tmp_path, source):
+    fetched = hub({"README.md": "", **in_folder("sd/v1", PIPELINE)})
+    found = locate(source)
+    assert (found.path, found.configured) == (tmp_path / "commit" / "sd" / "v1", True)
+    found.fetch_weights()
+    assert found.name == "owner/model/sd/v1@commit"
+    assert [files for _, _, files in fetched] == [
+        ["sd/v1/model_index.json"],
+        ["sd/v1/unet/config.json"],
+        ["sd/v1/unet/diffusion_pytorch_model.safetensors"],
+    ]
+
+
+def test_the_only_component_may_be_in_a_folder(hub, tmp_path):
+    hub({"README.md": "", **UNET})
+    assert locate("owner/model").path == tmp_path / "commit" / "unet"
+
+
+def test_of_several_folders_one_must_be_named(hub):
+    hub({**in_folder("a", PIPELINE), **in_folder("b", PIPELINE)})
+    with pytest.raises(ModelFileError, match="name one: owner/model/a, owner/model/b"):
+        locate("owner/model")
+    assert locate("owner/model/b").configured
+    with pytest.raises(ModelFileError, match=r"has no file 'c'\. .*Known: a, .*, b"):
+        locate("owner/model/c")
+
+
+def test_a_fetched_model_in_a_folder_is_found_offline(tmp_path, monkeypatch):
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    snapshot = tmp_path / "models--owner--model" / "snapshots" / ("a" * 40)
+    refs = tmp_path / "models--owner--model" / "refs"
+    for file in (snapshot / "x" / "model_index.json", refs / "main"):
+        file.parent.mkdir(parents=True)
+        file.write_text("a" * 40)
+    assert locate("owner/model").path == snapshot / "x"
+
+
+@pytest.mark.parametrize("file", ["model_index.json", "m.ckpt"])
+def test_a_folder_whose_models_are_in_folders_is_an_error_that_names_them(tmp_path, file):
+    for folder in ("a", "b", "c"):
+        (tmp_path / folder).mkdir()
+    for folder in ("a", "b"):
+        (tmp_path / folder / file).touch()
+    with pytest.raises(ModelFileError, match=r"Name a folder in it: .*/a, .*/b$"):
+        open_source(tmp_path, None, {})
+
+
+def test_a_checkpoint_beside_folders_of_models_is_read(hub, tmp_path):
+    hub({"m.ckpt": "", **in_folder("a", {"model_index.json": "{}"})})
+    assert locate("owner/model").path == tmp_path / "commit"
+
+
 def test_a_component_without_weights_is_refused_before_others_are_fetched(hub):
     files = [name for name in FILES if not name.startswith("vae/")]
     fetched = hub(dict.fromkeys([*files, "vae/config.json"], "") | {"model_index.json": INDEX})

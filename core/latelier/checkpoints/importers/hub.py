@@ -6,7 +6,7 @@ imported is refused before its weights are fetched.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, read_config
@@ -64,8 +64,9 @@ def locate(source: str) -> Located:
     """Return where a source is, with the configurations of a repository fetched.
 
     An existing path comes first. owner/name/FILE is one file of a repository, with the YAML and
-    vocabulary files of that. Without network, or with HF_HUB_OFFLINE set, a repository that was
-    fetched earlier is used.
+    vocabulary files of that; owner/name/FOLDER is a folder of diffusers in it. A repository whose
+    only model is in a folder stands for that. Without network, or with HF_HUB_OFFLINE set, a
+    repository that was fetched earlier is used.
 
     Raises:
         ModelFileError: there is no such path, and the hub has no such model or cannot be reached.
@@ -80,18 +81,23 @@ def locate(source: str) -> Located:
         files = list_files(name)
     except ModelFileError:
         with suppress(ModelFileError):
-            return _as_located(find_fetched(name), name)
+            snapshot = find_fetched(name)
+            return _as_located(snapshot, _find_place(name, _list_fetched(snapshot)))
         raise
-    if name.file is not None and name.file not in files:
-        weights = [path for path in files if path.endswith(WEIGHTS)]
-        raise ModelFileError(
-            f"'{name.repository}' has no file '{name.file}'. {suggestion(name.file, weights)}"
-        )
-    if name.file is None and {INDEX, CONFIG} & set(files):
+    name = _find_place(name, files)
+    if (name.file or "") in _list_model_folders(files):
         return _locate_folder(name, files)
+    if name.file is not None and name.file not in files:
+        known = [path for path in files if path.endswith(WEIGHTS)] + _list_model_folders(files)
+        raise ModelFileError(
+            f"'{name.repository}' has no file '{name.file}'. {suggestion(name.file, known)}"
+        )
     file = name.file or only_checkpoint(name.repository, files)
     siblings = _in_folders(files, ["", _parent(file)], _SIBLINGS)
-    return _as_located(fetch(name.repository, name.revision, siblings), name, missing=[file])
+    snapshot = fetch(name.repository, name.revision, siblings)
+    if name.file is None:
+        name = replace(name, file=_parent(file) or None)
+    return _as_located(snapshot, name, missing=[file])
 
 
 def weights_of_folders(files: Sequence[str], folders: Sequence[str]) -> list[str]:
@@ -125,27 +131,67 @@ def _one_variant(files: Sequence[str], folder: str) -> list[str]:
     return [start + name for name in find_weight_files(names, *stems)]
 
 
+def _find_place(name: HubName, files: Sequence[str]) -> HubName:
+    """Return the name with the folder of the only model, if that is not in the root.
+
+    Raises:
+        ModelFileError: several folders hold a model.
+    """
+    folders = _list_model_folders(files)
+    if name.file is not None or not folders or "" in folders:
+        return name
+    inner = tuple(f"{folder}/" for folder in folders)
+    if any(path.endswith(WEIGHTS) and not path.startswith(inner) for path in files):
+        return name
+    if len(folders) > 1:
+        some = ", ".join(f"{name.repository}/{folder}" for folder in folders[:10])
+        raise ModelFileError(f"'{name.repository}' has {len(folders)} models; name one: {some}")
+    return replace(name, file=folders[0])
+
+
+def _list_model_folders(files: Sequence[str]) -> list[str]:
+    """Return the folders of models in the format of diffusers; "" is the root."""
+    if CONFIG in files and INDEX not in files:
+        return [""]
+    for file in (INDEX, CONFIG):
+        found = sorted({_parent(path) for path in files if f"/{path}".endswith(f"/{file}")})
+        if file == CONFIG:
+            found = [folder for folder in found if weights_of_folders(files, [folder])]
+        if found:
+            return found
+    return []
+
+
+def _list_fetched(snapshot: Path) -> list[str]:
+    return [path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*")]
+
+
 def _locate_folder(name: HubName, files: Sequence[str]) -> Located:
     """Return a repository in the format of diffusers, with the configurations that are read.
 
     Raises:
         ModelFileError: a component has no weights, or the hub cannot be reached.
     """
-    root = _in_folders(files, [""], _CONFIGURATIONS)
-    folder = fetch(name.repository, name.revision, root)
+    start = f"{name.file}/" if name.file else ""
+    own = [path.removeprefix(start) for path in files if path.startswith(start)]
+
+    def fetch_own(revision: str | None, paths: Sequence[str]) -> Path:
+        return fetch(name.repository, revision, [start + path for path in paths])
+
+    snapshot = fetch_own(name.revision, _in_folders(own, [""], _CONFIGURATIONS))
     folders = [""]
-    if INDEX in files:
-        folders = folders_with_weights(read_config(folder / INDEX))
+    if INDEX in own:
+        folders = folders_with_weights(read_config(snapshot / start / INDEX))
     for each in folders:
-        if not weights_of_folders(files, [each]):
-            where = f" in the folder '{each}'" if each else ""
+        if not weights_of_folders(own, [each]):
+            where = f" in the folder '{start}{each}'" if each else ""
             raise ModelFileError(
                 f"'{name.repository}' has no weights{where}: expected {' or '.join(SUFFIXES)}"
             )
-    if INDEX in files:
-        configurations = _in_folders(files, [*folders, *WITHOUT_WEIGHTS], _CONFIGURATIONS)
-        fetch(name.repository, folder.name, configurations)
-    return _as_located(folder, name, True, weights_of_folders(files, folders))
+    if INDEX in own:
+        fetch_own(snapshot.name, _in_folders(own, [*folders, *WITHOUT_WEIGHTS], _CONFIGURATIONS))
+    weights = [start + path for path in weights_of_folders(own, folders)]
+    return _as_located(snapshot, name, True, weights)
 
 
 def _in_folders(files: Sequence[str], folders: Sequence[str], ends: tuple[str, ...]) -> list[str]:

@@ -110,10 +110,24 @@ def _find_weights(folder: Path) -> Path | None:
     if not found:
         raise ModelFileError(
             f"{folder}: holds no weights: neither a file ending in {', '.join(WEIGHTS)} nor the "
-            "model_index.json or config.json of diffusers"
+            f"model_index.json or config.json of diffusers{_hint_at_folders(folder)}"
         )
     names = ", ".join(path.name for path in found[:10])
     raise ModelFileError(f"{folder}: holds several files of weights; name one of {names}")
+
+
+def _hint_at_folders(folder: Path) -> str:
+    """Return the end of an error: the folders inside of `folder` that hold a model, if any do."""
+    try:
+        inner = [each for each in sorted(folder.iterdir()) if each.is_dir()]
+        found = [each for each in inner if any(map(_is_of_model, each.iterdir()))]
+    except OSError:
+        return ""
+    return f". Name a folder in it: {', '.join(map(str, found[:10]))}" if found else ""
+
+
+def _is_of_model(path: Path) -> bool:
+    return path.name == "model_index.json" or path.suffix.lower() in WEIGHTS
 
 
 def _find_yaml(path: Path, file: Path | None) -> Path | None:
