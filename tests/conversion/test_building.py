@@ -71,6 +71,18 @@ def test_a_model_is_written_with_its_assets_and_samples(written, tmp_path, built
     assert pipe.generate(prompt="a cat", seed=1)[0].image.size == (8, 8)
 
 
+def test_a_missing_vocabulary_is_a_warning(written, built_ins, caplog):
+    path = written(conditioners=with_vocabulary(6))
+    build(path, device="cpu", atelier=built_ins)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("the conditioner 'text' has no vocabulary or other files yet")
+    assert "--asset text=FILE" in line
+    caplog.clear()
+    assets = {"text": {"vocab.txt": VOCABULARY.encode()}}
+    build(path, assets=assets, device="cpu", atelier=built_ins)
+    assert not caplog.records
+
+
 def test_a_single_first_stage_becomes_a_component(tmp_path, built_ins):
     path = tmp_path / "first.yaml"
     path.write_text("first_stage: {id: autoencoder_kl, config: {ch: 8, num_groups: 4}}")

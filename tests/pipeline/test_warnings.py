@@ -39,7 +39,24 @@ def test_with_a_map_any_size_gets_no_warning(compose_tiny, tiny_changes, warning
         inputs={"prompt": "text", "map": "map"},
     )
     assert warnings_of(pipeline, map=np.zeros((32, 32), np.uint8)) == []
-    assert len(warnings_of(pipeline, size=32)) == 1
+    assert warnings_of(pipeline, size=32)[0].startswith("`size`: 32x32 is far beyond")
+
+
+def test_a_missing_map_gets_a_warning_that_names_its_input(compose_tiny, tiny_changes, warnings_of):
+    parts = tiny_changes()
+    _, denoiser = parts["denoiser"]
+    pipeline = compose_tiny(
+        denoiser=("unet", {**denoiser, "vectors": {}, "spatial": {"semantics": 3}}),
+        conditioners={
+            "text": parts["conditioners"]["text"],
+            "semantics": ("semantic_map", {"num_classes": 5, "n_stages": 1, "out_channels": 3}),
+        },
+        inputs={"prompt": "text", "map": "semantics"},
+    )
+    assert warnings_of(pipeline) == [
+        "map: this model draws from input 'map', missing here: it gets an empty one"
+    ]
+    assert warnings_of(pipeline, map=np.zeros((16, 16), np.uint8)) == []
 
 
 def test_a_warning_of_a_conditioner_is_logged_once(tiny, warnings_of, monkeypatch):

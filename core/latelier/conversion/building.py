@@ -1,12 +1,15 @@
 """From a preset to a model with randomly initialized weights, to train or to try."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from latelier.checkpoints.component import new_component, save_component
+from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError, suggestion
 from latelier.conversion.destination import check_destination, check_source_outside, write_folder
 from latelier.io.user_folders import expand_home
@@ -16,6 +19,8 @@ from latelier.pipeline.composition import compose
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.placement import resolve_device
 from latelier.presets import read_preset
+
+_log = logging.getLogger(__name__)
 
 Assets = Mapping[str, Mapping[str, bytes]]
 """Conditioner -> file name -> content: files such as vocabularies, which presets do not hold."""
@@ -68,6 +73,14 @@ def build(
         )
     for name, files in (assets or {}).items():
         _set_assets(pipeline, name, files)
+    for name, component in pipeline.conditioner_components.items():
+        if _takes_assets(component.module) and not component.module.assets():
+            _log.warning(
+                "the conditioner '%s' has no vocabulary or other files yet, and cannot read an "
+                "input: give them with `latelier models build %s DEST --asset %s=FILE`, or leave "
+                "them to a training that learns them",
+                *(name, preset, name),
+            )
     return pipeline
 
 
@@ -122,6 +135,11 @@ def _seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
+
+
+def _takes_assets(conditioner: Conditioner[Any]) -> bool:
+    """Return whether a conditioner needs files besides its weights."""
+    return type(conditioner).set_assets is not Conditioner.set_assets
 
 
 def _set_assets(pipeline: Pipeline, name: str, files: Mapping[str, bytes]) -> None:

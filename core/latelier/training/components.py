@@ -4,18 +4,35 @@ from pathlib import Path
 
 from latelier.checkpoints.component import Component, load_component
 from latelier.checkpoints.manifests import COMPONENT_FILE
+from latelier.contracts.errors import ModelFileError, UnknownNameError
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.loading import load
+from latelier.pipeline.pipeline import Pipeline
 
 
-def load_first_stage(name: str, atelier: Atelier) -> Component:
+def load_first_stage(field: str, name: str, atelier: Atelier) -> Component:
     """Return the first stage in a component folder, or that of a model, on the CPU in float32.
 
     Raises:
-        UnknownNameError: there is no such folder or model.
+        UnknownNameError: there is no such folder or model; names the field of the configuration.
         ModelFileError: a file is missing or damaged.
     """
     folder = Path(name)
     if (folder / COMPONENT_FILE).is_file():
         return load_component(folder, "first_stage", atelier)
-    return load(name, device="cpu", dtype="float32", atelier=atelier).first_stage_component
+    return load_base_model(field, name, atelier).first_stage_component
+
+
+def load_base_model(field: str, name: str, atelier: Atelier) -> Pipeline:
+    """Return a model that a field of the configuration names, on the CPU in float32.
+
+    Raises:
+        UnknownNameError: there is no such folder or model; names the field.
+        ModelFileError: a file is missing or damaged; names the field.
+    """
+    try:
+        return load(name, device="cpu", dtype="float32", atelier=atelier)
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{field}: {error}", field=field) from None
+    except ModelFileError as error:
+        raise ModelFileError(f"{field}: {error}", field=field) from None

@@ -7,6 +7,7 @@ import pytest
 
 from latelier.cli.commands import samplers
 from latelier.cli.commands.samplers import deterministic_samplers
+from latelier.contracts.errors import InvalidInputError
 from latelier.kernel.atelier import Atelier
 
 SMALL = ("--seeds", 2, "--nfe", 4, "--nfe", 8)
@@ -92,10 +93,21 @@ def test_without_matplotlib_the_table_is_written_and_the_plot_reported(cli, monk
     monkeypatch.setattr("latelier.evaluation.sampling.plot.find_spec", lambda name: None)
     done = cli("samplers", "compare", "--sampler", "heun", *SMALL, "-o", "out")
     assert done.status == 0
-    assert "out/errors.svg: not written; a plot needs matplotlib" in done.err
+    assert "out/errors.svg will not be written: a plot needs matplotlib" in done.err
     assert "pip install 'latelier[plot]'" in done.err
     assert (tmp_path / "out" / "errors.csv").read_text().startswith("problem,sampler,schedule")
     assert not (tmp_path / "out" / "errors.svg").exists()
+
+
+def test_a_missing_matplotlib_is_reported_before_the_run(cli, monkeypatch):
+    def run(*_):
+        raise InvalidInputError("the run has begun")
+
+    monkeypatch.setattr("latelier.evaluation.sampling.plot.find_spec", lambda name: None)
+    monkeypatch.setattr(samplers, "make_problem", run)
+    done = cli("samplers", "compare", *SMALL, "-o", "out")
+    assert [line.partition(" ")[0] for line in done.err.splitlines()] == ["warning:", "error:"]
+    assert cli("samplers", "compare", *SMALL).err == "error: the run has begun\n"
 
 
 def test_tuning_and_comparing_use_different_starting_points(cli, tiny_model, monkeypatch):

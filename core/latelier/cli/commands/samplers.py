@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _TUNING_SEED = 1_000_000
 """Seed of the first starting point for tuning; those of `compare` begin at 0."""
 
+_PLOT = "errors.svg"
+
 app = LightTyper(help="List samplers, show their options, and compare them.")
 
 Seeds = Annotated[
@@ -144,6 +146,8 @@ def compare(
     from latelier.evaluation.sampling.comparison import measure_samplers, solve_exactly
     from latelier.pipeline.request import NamedOptions
 
+    if output is not None:
+        _warn_of_plot(output)
     atelier = load_atelier()
     samplers = [
         NamedOptions.model_validate(read_named_options(text, "--sampler")) for text in sampler or ()
@@ -263,17 +267,23 @@ def _show(found: "list[Measurement]", as_json: bool) -> None:
     )
 
 
+def _warn_of_plot(folder: Path) -> None:
+    """Say that the plot will be missing, before the measurements take their time."""
+    from latelier.evaluation.sampling.plot import NO_MATPLOTLIB, is_available
+
+    if not is_available():
+        typer.echo(f"warning: {folder / _PLOT} will not be written: {NO_MATPLOTLIB}", err=True)
+
+
 def _write(found: "list[Measurement]", folder: Path) -> None:
-    """Write the table and the plot; without matplotlib say that the plot is missing."""
-    from latelier.evaluation.sampling.plot import NO_MATPLOTLIB, is_available, plot
+    """Write the table and, with matplotlib, the plot."""
+    from latelier.evaluation.sampling.plot import is_available, plot
     from latelier.evaluation.sampling.table import write_csv
 
     folder.mkdir(parents=True, exist_ok=True)
-    table, figure = folder / "errors.csv", folder / "errors.svg"
+    table, figure = folder / "errors.csv", folder / _PLOT
     write_csv(found, table)
     show_line(table)
-    if not is_available():
-        typer.echo(f"{figure}: not written; {NO_MATPLOTLIB}", err=True)
-        return
-    plot(found, figure)
-    show_line(figure)
+    if is_available():
+        plot(found, figure)
+        show_line(figure)

@@ -80,6 +80,7 @@ def read_content(parts: PipelineParts, request: Request, *, trusted: bool) -> Co
     warnings += [f"negative {warning}" for warning in builder.check(negative)]
     if init is not None and init.mask is not None and parts.inpainting_conditioners:
         inputs |= _inpainting_inputs(parts, request, init, inputs, rows)
+    warnings += _missing_maps(parts, inputs)
     return Content(inputs, negative, init, count, size, tuple(warnings))
 
 
@@ -149,3 +150,13 @@ def _warnings(
             f"`size`: {size[0]}x{size[1]} is far beyond the {width}x{height} that the model was "
             f"trained on, where things repeat; `window={width}` denoises in windows of that size"
         )
+
+
+def _missing_maps(parts: PipelineParts, inputs: Rows) -> Iterator[str]:
+    """Warn of spatial conditions that are missing: most models never saw a picture without."""
+    for public, names in parts.inputs.items():
+        for name in names:
+            config = parts.conditioners[name].config
+            if config.outputs().spatial and name not in inputs:
+                given = "`init_image` and `mask`" if config.is_inpainting else f"input '{public}'"
+                yield f"{public}: this model draws from {given}, missing here: it gets an empty one"

@@ -11,9 +11,9 @@ from latelier.contracts.errors import CompatibilityError, UnknownNameError, sugg
 from latelier.denoisers.adapter import create_adapter
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
-from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
 from latelier.training.adapter.objective import AdapterObjective
+from latelier.training.components import load_base_model
 from latelier.training.conditioning import check_sources, fit_conditioners
 from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.data.datasets import make_training_samples
@@ -46,7 +46,7 @@ def plan_adapter(config: AdapterTraining, atelier: Atelier) -> TrainingPlan:
     Raises:
         LatelierError: see `train_adapter`.
     """
-    base = load(config.model, device="cpu", dtype="float32", atelier=atelier)
+    base = load_base_model("model", config.model, atelier)
     adapter = _new_adapter(base, config, atelier)
     dataset = make_training_samples(config)
     check_sources({config.name: config.conditioner}, dataset[0], "conditioner")

@@ -15,8 +15,7 @@ from latelier.io.atomic import write_bytes
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.pipeline.compatibility import check_composition
-from latelier.pipeline.loading import load
-from latelier.training.components import load_first_stage
+from latelier.training.components import load_base_model, load_first_stage
 from latelier.training.conditioning import check_sources, fit_conditioners
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.data.datasets import make_training_samples
@@ -49,7 +48,7 @@ def plan_denoiser(config: DenoiserTraining, atelier: Atelier) -> TrainingPlan:
     Raises:
         LatelierError: see `train_denoiser`.
     """
-    first_stage = load_first_stage(config.first_stage, atelier)
+    first_stage = load_first_stage("first_stage", config.first_stage, atelier)
     with seed_torch(config.seed, 0, torch.device("cpu")):
         denoiser = new_component("denoiser", config.denoiser.id, config.denoiser.config, atelier)
         conditioners = {
@@ -82,7 +81,7 @@ def _load_initial_weights(
     Raises:
         InvalidConfigError: the model lacks a component, or has it with another configuration.
     """
-    model = load(name, device="cpu", dtype="float32", atelier=atelier)
+    model = load_base_model("start_from", name, atelier)
     available = {"denoiser": model.denoiser_component, **model.conditioner_components}
     for place, component in components.items():
         if place not in available or available[place].config != component.config:

@@ -70,7 +70,7 @@ def make_autoencoder(config: FirstStageTraining, atelier: Atelier) -> Component:
         if isinstance(component.module, AutoencoderKL):
             _lower_logvar(component.module)
         return component
-    source = load_first_stage(config.start_from, atelier)
+    source = load_first_stage("start_from", config.start_from, atelier)
     component = new_component("first_stage", source.id, source.config, atelier)
     if choice is not None:
         expected = new_component("first_stage", choice.id, choice.config, atelier)

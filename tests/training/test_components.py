@@ -1,0 +1,19 @@
+"""Models that a configuration names: a wrong name is reported with the field that has it."""
+
+import pytest
+
+from latelier import default_atelier
+from latelier.contracts.errors import LatelierError
+from latelier.training.components import load_base_model, load_first_stage
+
+
+@pytest.mark.parametrize("load", [load_first_stage, load_base_model])
+def test_a_missing_model_names_its_field(load, tmp_path):
+    with pytest.raises(LatelierError, match=r"^start_from: model 'nothing-here' not found") as caught:
+        load("start_from", "nothing-here", default_atelier())
+    assert caught.value.field == "start_from"
+    (tmp_path / "weights.bin").write_bytes(b"")
+    with pytest.raises(LatelierError, match=r"^start_from: .*weights\.bin: is a file"):
+        load("start_from", str(tmp_path / "weights.bin"), default_atelier())
+    with pytest.raises(LatelierError, match=r"^start_from: "):
+        load("start_from", str(tmp_path), default_atelier())
