@@ -64,6 +64,10 @@ class DataError(LatelierError, ValueError):
     """A data set that is missing, empty or damaged, or lacks what a training needs."""
 
 
+class TrainingError(LatelierError, RuntimeError):
+    """A training that cannot go on: its loss is unusable, or its checkpoints cannot be written."""
+
+
 class NotFiniteError(LatelierError, ArithmeticError):
     """NaN or infinity where a computation needs numbers."""
 

@@ -67,22 +67,34 @@ def atomic_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
     if path.exists() and not replace:
         raise _exists(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary, former = _temporary_path(path), _temporary_path(path)
+    temporary = _temporary_path(path)
     temporary.mkdir()
     try:
         yield temporary
-        _flush_folder(temporary)
+        if path.exists() and not replace:
+            raise _exists(path)
+        move_folder(temporary, path)
+    finally:
+        _remove(temporary)
+
+
+def move_folder(filled: Path, path: Path) -> None:
+    """Flush a filled folder to the disk and rename it to `path`, beside it, which it replaces.
+
+    Raises:
+        OSError: the folder cannot be flushed or renamed; `path` is as it was.
+    """
+    former = _temporary_path(path)
+    _flush_folder(filled)
+    try:
         if path.exists():
-            if not replace:
-                raise _exists(path)
             path.rename(former)  # a folder that is not empty cannot be replaced in one step
-        temporary.rename(path)
+        filled.rename(path)
         _flush(path.parent)
     finally:
         if former.exists() and not path.exists():
             former.rename(path)
-        for leftover in (temporary, former):
-            _remove(leftover)
+        _remove(former)
 
 
 def write_bytes(path: Path, data: bytes, *, replace: bool = True) -> str:

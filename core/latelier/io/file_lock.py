@@ -28,3 +28,31 @@ def hold_lock(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def claim(folder: Path) -> Iterator[None]:
+    """Hold the lock of an existing folder, or fail at once if another process holds it.
+
+    A file system without locks is not locked.
+
+    Raises:
+        BlockingIOError: another process holds the lock.
+        OSError: the folder cannot be opened.
+    """
+    if os.name == "nt":
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(descriptor)

@@ -15,9 +15,9 @@ from latelier.contracts.errors import (
 from latelier.training.adapter import train as stage
 from latelier.training.adapter.objective import AdapterObjective
 from latelier.training.adapter.train import train_adapter
+from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.data.datasets import make_training_samples
-from latelier.training.loop.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.randomness import Draws, Purpose
 
 KIND = {
@@ -124,7 +124,7 @@ def test_the_result_is_an_adapter_of_the_model(trained, base):
 
 
 def test_the_result_holds_the_averaged_weights(trained, base):
-    ema = load_checkpoint(list_checkpoints(trained.out / "checkpoints")[-1]).ema
+    ema = load_checkpoint(list_checkpoints(trained.out / "checkpoints")[-1]).average(0.05)
     found = load(base, "cpu").with_adapter(trained.out / "result").adapters["kind"].loaded
     modules = {"adapter": found.adapter.module, "conditioner": found.conditioner.module}
     tensors = {
@@ -282,7 +282,7 @@ def test_the_conditioner_augments_its_input(configured, objective_of, monkeypatc
 
 def test_sheets_show_the_adapter_and_measure_its_effect(trained):
     lines = [json.loads(line) for line in (trained.out / "log.jsonl").read_text().splitlines()]
-    (sheet,) = [line for line in lines if line.get("event") == "sheet"]
+    sheet = [line for line in lines if line.get("event") == "sheet"][-1]
     assert sheet["held_out_loss"] != sheet["loss_without"]
 
 

@@ -8,11 +8,11 @@ import torch
 from latelier import default_atelier
 from latelier.checkpoints.component import load_component
 from latelier.contracts.errors import InvalidConfigError, LatelierError, UnknownNameError
+from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.configs.training import read_training
 from latelier.training.data.datasets import make_held_out_samples
 from latelier.training.first_stage.train import plan_first_stage, train_first_stage
-from latelier.training.loop.checkpoint import list_checkpoints, load_checkpoint
 
 CLASSIFIER = Path(__file__).parents[3] / "benchmarks" / "classifier" / "classifier.safetensors"
 SHAPE = {"ch": 8, "ch_mult": [1, 2], "num_res_blocks": 1, "num_groups": 4}

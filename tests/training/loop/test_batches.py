@@ -3,7 +3,8 @@ from itertools import chain
 import pytest
 
 from latelier.contracts.errors import InvalidConfigError
-from latelier.training.loop.batches import BatchSplit, group
+from latelier.training.loop.batches import group
+from latelier.training.loop.split import BatchSplit
 
 
 @pytest.mark.parametrize(("ranks", "accumulate"), [(1, 1), (1, 3), (2, 1), (2, 3), (4, 3)])

@@ -7,9 +7,9 @@ from latelier import hookimpl
 from latelier.contracts.errors import PluginError
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.policy import Policy
+from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.first_stage.train import train_first_stage
-from latelier.training.loop.checkpoint import list_checkpoints, load_checkpoint
 
 TINY = {
     "steps": 2,

@@ -55,7 +55,7 @@ def test_an_average_of_another_length_is_made_from_files(tmp_path):
         averages.update()
         wanted.update()
         if averages.is_snapshot_due(step, steps):
-            save_snapshot(tmp_path, step, averages)
+            save_snapshot(tmp_path, step, averages.tensors())
     made = average_snapshots(tmp_path, 0.07)["weight"]
     assert made.dtype == torch.float32
     assert torch.allclose(made, wanted.weights["weight"], atol=0.02)

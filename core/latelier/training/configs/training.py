@@ -9,6 +9,7 @@ from pydantic import Field
 from latelier.checkpoints.io.yaml_files import read_yaml
 from latelier.contracts.frozen import Frozen, validate
 from latelier.training.configs.data import DataConfig
+from latelier.training.configs.operations import FaultConfig, KeepConfig
 from latelier.training.configs.optimization import (
     EmaConfig,
     OptimizerConfig,
@@ -20,6 +21,8 @@ from latelier.training.configs.optimization import (
 C = TypeVar("C", bound="Training")
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
+
+SheetWeights = Literal["average", "raw"]
 
 
 class Training(Frozen):
@@ -41,6 +44,9 @@ class Training(Frozen):
     schedule: ScheduleConfig = WarmupStableDecay()
     precision: Precision = "32-true"
     channels_last: bool = Field(default=False, description="memory format of the convolutions")
+    compile: bool = Field(
+        default=False, description="compile the blocks of the networks (torch.compile)"
+    )
     ema: EmaConfig = EmaConfig()
     workers: int = Field(
         default=0, ge=0, description="processes that load data; 0 loads in the main process"
@@ -57,10 +63,18 @@ class Training(Frozen):
         description="what several devices share: ddp, the gradients; fsdp, also the weights",
     )
     log_every: int = Field(default=50, ge=1, description="logging interval in steps")
+    tensorboard: bool = Field(
+        default=False, description="also write the log for TensorBoard; needs latelier[tensorboard]"
+    )
     checkpoint_seconds: float = Field(
         default=120.0, gt=0, description="checkpoint interval in seconds"
     )
+    keep: KeepConfig = KeepConfig()
+    faults: FaultConfig = FaultConfig()
     sheet_every: int = Field(default=1000, ge=1, description="sample sheet interval in steps")
+    sheet_weights: tuple[SheetWeights, ...] = Field(
+        default=("average", "raw"), description="weights that sample sheets are drawn with"
+    )
     validate_every: int = Field(default=1000, ge=1, description="validation interval in steps")
 
 

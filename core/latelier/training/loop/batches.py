@@ -1,75 +1,28 @@
-"""The micro-batches of each step, and the share of them that a process takes.
-
-A training is a sequence of positions: step * batch_size + row. Random numbers are functions of the
-position, so weights do not depend on how the rows of a step are split.
-"""
+"""The micro-batches of each step, loaded by worker processes."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from latelier.contracts.errors import InvalidConfigError
 from latelier.training.loop.plan import TrainingPlan
+from latelier.training.loop.run import Run
+from latelier.training.loop.split import BatchSplit
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class BatchSplit:
-    """How the global batch of a step is split among processes, and then into micro-batches.
-
-    Attributes:
-        batch_size: Samples of one step, of all processes together.
-        accumulate: Micro-batches of each process.
-        ranks: Number of processes.
-        rank: This process, from 0.
-    """
-
-    batch_size: int
-    accumulate: int = 1
-    ranks: int = 1
-    rank: int = 0
-
-    def __post_init__(self) -> None:
-        parts = self.ranks * self.accumulate
-        if self.batch_size % parts:
-            raise InvalidConfigError(
-                f"batch_size: {self.batch_size} cannot be split evenly among {self.ranks} "
-                f"processes with {self.accumulate} micro-batches each (accumulate); "
-                f"expected a multiple of {parts}"
-            )
-
-    @property
-    def micro_batch_size(self) -> int:
-        """Samples of one micro-batch."""
-        return self.batch_size // (self.ranks * self.accumulate)
-
-    def select_positions(self, step: int) -> list[list[int]]:
-        """Return the positions of each micro-batch of this process in a step.
-
-        The process takes every `ranks`-th row, so that all get equal shares of a sorted batch.
-        """
-        first = step * self.batch_size
-        rows = range(first + self.rank, first + self.batch_size, self.ranks)
-        size = self.micro_batch_size
-        return [list(rows[start : start + size]) for start in range(0, len(rows), size)]
-
-
-def load_batches(
-    plan: TrainingPlan, split: BatchSplit, first_step: int, device: torch.device
-) -> Iterator[Sequence[Any]]:
-    """Yield the micro-batches of each remaining step."""
-    config = plan.config
+def load_batches(plan: TrainingPlan, run: Run, first_step: int) -> Iterator[Sequence[Any]]:
+    """Yield this process's micro-batches of each remaining step."""
+    config, split = run.config, run.split
     loader: DataLoader[Any] = DataLoader(
         plan.dataset,
         batch_sampler=_MicroBatches(split, first_step, config.steps),
         collate_fn=plan.objective.collate,
         num_workers=config.workers,
-        pin_memory=device.type == "cuda",
+        pin_memory=run.fabric.device.type == "cuda",
         generator=torch.Generator(),  # workers' seeds; without it the global state would be used
     )
     return group(loader, split.accumulate)

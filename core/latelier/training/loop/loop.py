@@ -1,19 +1,17 @@
 """The training loop."""
 
-import time
-from collections.abc import Mapping
-from functools import partial
-
-from torch import Tensor
-
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
+from latelier.training.devices.ranks import is_true_anywhere
 from latelier.training.loop.batches import load_batches
+from latelier.training.loop.evaluation import Evaluation
+from latelier.training.loop.faults import stop_if_diverged
 from latelier.training.loop.interruption import catch_signals
+from latelier.training.loop.monitor import Monitor
 from latelier.training.loop.plan import TrainingPlan
-from latelier.training.loop.run import Resume, Run, TrainingResult, open_run
+from latelier.training.loop.run import RESULT, Resume, Run, TrainingResult, open_run
+from latelier.training.loop.saving import Saver
 from latelier.training.loop.state import TrainingState
-from latelier.training.monitoring.progress import TrainingProgress
 
 
 def run_training(
@@ -23,6 +21,7 @@ def run_training(
 
     Raises:
         InvalidConfigError: see `open_run`.
+        TrainingError: the loss stays unusable, or the last checkpoint cannot be written.
     """
     with open_run(plan.config, resume) as run:
         with run.fabric.rank_zero_first():  # the others read what the first has fitted
@@ -39,52 +38,38 @@ def train(plan: TrainingPlan, run: Run, atelier: Atelier) -> TrainingResult:
 
     The plugins of `atelier` observe each step and checkpoint.
     """
-    config, dispatcher = plan.config, atelier.dispatcher()
+    config = run.config
+    evaluation = Evaluation(plan.objective, run, atelier)
     state = TrainingState(plan.objective, run)
     if run.checkpoint is not None:
         state.restore(run.checkpoint)
-    progress = TrainingProgress(
-        config.out / "log.jsonl", state.step, config.steps, config.batch_size
-    )
-    if run.checkpoint is not None:
-        progress.log({"event": "resumed", "step": state.step})
-        progress.print(f"resumed at step {state.step}")
-    for line in plan.objective.describe():
-        progress.print(line)
-    last_save = time.monotonic()
-    with progress, catch_signals() as stop:
-        for batches in load_batches(plan, run.split, state.step, run.fabric.device):
-            losses = state.take_step(batches)
-
-            # let plugins observe the step
-            position = {"step": state.step, "steps": config.steps}
-            dispatcher.emit("latelier_batch_trained", **position, losses=partial(_items, losses))
-
-            # show progress
-            progress.advance(state.step)
-            if state.step % config.log_every == 0:
-                state.report(progress)
-
-            # measure on held-out samples
+    first_step, score = state.step, None
+    monitor = Monitor(plan, run, atelier, first_step)
+    saver = Saver(run, monitor.progress)
+    with monitor, catch_signals() as stop:
+        if first_step == 0:
+            evaluation.draw_sample_sheets(state, monitor.progress)
+        for batches in monitor.measure_wait(load_batches(plan, run, first_step)):
+            outcome = state.take_step(batches)
+            monitor.observe_step(state.step, outcome)
+            stop_if_diverged(run, state.faults, outcome.fault)
+            score = None
             if state.step % config.validate_every == 0 or state.is_finished:
-                state.validate(progress)
-
-            # draw samples
+                score = evaluation.validate(state, monitor.progress)
             if state.step % config.sheet_every == 0 or state.is_finished:
-                state.draw_sample_sheet(progress)
-
-            # save, and stop if a signal asked for it
-            is_due = time.monotonic() - last_save > config.checkpoint_seconds
-            if stop.received or state.is_finished or is_due:
-                path = state.save()
-                dispatcher.emit("latelier_checkpoint_saved", **position, path=path)
-                last_save = time.monotonic()
-                if stop.received and not state.is_finished:
-                    progress.log({"event": "interrupted", "step": state.step})
-                    progress.print(f"interrupted; saved {path}. The same command continues.")
-                    return TrainingResult(state.step, finished=False, result=None)
-    return TrainingResult(state.step, finished=True, result=state.export(progress))
-
-
-def _items(losses: Mapping[str, Tensor]) -> dict[str, float]:
-    return {name: value.item() for name, value in losses.items()}
+                evaluation.draw_sample_sheets(state, monitor.progress)
+            if state.averages.is_snapshot_due(state.step, config.steps):
+                evaluation.save_snapshot(state, monitor.progress)
+            if (path := saver.save_if_due(state, score)) is not None:
+                monitor.observe_checkpoint(state.step, path)
+            if is_true_anywhere(run.fabric, stop.received):
+                break
+        if state.step > first_step:
+            path = saver.save(state, score)
+            monitor.observe_checkpoint(state.step, path)
+            if not state.is_finished:
+                monitor.report_interruption(state.step, path)
+                return TrainingResult(state.step, finished=False, result=None)
+        evaluation.export(state)
+        monitor.report_end(state.step)
+    return TrainingResult(state.step, finished=True, result=config.out / RESULT)

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from latelier.training.configs.optimization import Precision
-from latelier.training.loop.precision import autocast
+from latelier.training.configs.training import Training
+from latelier.training.devices.blocks import compile_blocks
+from latelier.training.devices.precision import autocast
 from latelier.training.objective import Objective
 
 
@@ -33,15 +35,13 @@ class ObjectiveLoss(nn.Module):
         }
 
 
-def freeze_all_but_players(objective: Objective) -> None:
-    """Let no gradient be computed for parameters that nobody optimizes."""
+def prepare_objective(objective: Objective, config: Training) -> None:
+    """Freeze what nobody optimizes, and set the memory format and compilation."""
     optimized = {id(each) for module in objective.players.values() for each in module.parameters()}
     for parameter in objective.parameters():
         if id(parameter) not in optimized:
             parameter.requires_grad_(False)
-
-
-def set_memory_format(module: nn.Module, *, channels_last: bool) -> None:
-    """Store the weights of convolutions with their channels last, if asked for."""
-    if channels_last:
-        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if config.channels_last:
+        objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if config.compile:
+        compile_blocks(objective)

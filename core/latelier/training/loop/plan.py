@@ -25,9 +25,11 @@ class TrainingPlan:
         dataset: The sample of each position, step * batch_size + row.
         initialize: Called once before the first step with the run's folder and whether the run is
             new: loads the initial weights of a new run, and fits what is fitted on data.
+        name_sample: Name of the sample at a position in messages.
     """
 
     config: Training
     objective: Objective
     dataset: Dataset[Any]
     initialize: Callable[[Path, bool], None] = _skip
+    name_sample: Callable[[int], str] = str

@@ -6,6 +6,7 @@ from torch.distributed.tensor import DTensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
+from latelier.training.checkpoints.shards import shard_like
 from latelier.training.configs.optimization import OptimizerConfig
 from latelier.training.objective import MODEL
 from latelier.training.optimization.optimizer import (
@@ -66,9 +67,16 @@ class Player:
         return self._rename(get_optimizer_state(self._optimizer, self.module))
 
     def load(self, weights: dict[str, Tensor], optimizer_state: dict[str, Tensor]) -> None:
-        """Restore weights and optimizer from the tensors of a checkpoint."""
-        self.module.load_state_dict(self._select(weights))
-        load_optimizer_state(self._optimizer, self.module, self._select(optimizer_state))
+        """Restore weights and optimizer from the whole tensors of a checkpoint."""
+        own = self.module.state_dict()
+        self.module.load_state_dict(
+            {name: shard_like(tensor, own[name]) for name, tensor in self._select(weights).items()}
+        )
+        slots = {
+            key: shard_like(tensor, own[key.rsplit("/", 1)[0]])
+            for key, tensor in self._select(optimizer_state).items()
+        }
+        load_optimizer_state(self._optimizer, self.module, slots)
 
     def _rename(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         if self.name == MODEL:

@@ -1,28 +1,36 @@
 """A run: its folder, its devices, and the checkpoint that it continues from."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from lightning_fabric import Fabric
 
 from latelier.contracts.errors import InvalidConfigError
 from latelier.io.atomic import write_bytes
+from latelier.io.file_lock import claim
+from latelier.training.checkpoints.checkpoint import FOLDER, list_checkpoints
 from latelier.training.configs.training import Training, read_training, to_yaml
-from latelier.training.loop.batches import BatchSplit
-from latelier.training.loop.checkpoint import list_checkpoints
-from latelier.training.loop.distributed import call_on_first_rank, make_fabric
+from latelier.training.devices.fabric import make_fabric
+from latelier.training.devices.ranks import call_on_first_rank
+from latelier.training.loop.split import BatchSplit
+from latelier.training.monitoring.tensorboard import check_tensorboard
 
-C = TypeVar("C", bound=Training)
+CONFIG = "config.yaml"
+"""Name of the configuration in the folder of a run."""
+
+RESULT = "result"
+"""Name of the folder of the result in the folder of a run."""
 
 Resume = bool | Literal["auto"]
 """False: a new run. True: continue from the last checkpoint. "auto": continue if there is one."""
 
 _MAY_CHANGE = {
     "out", "steps", "workers", "accelerator", "devices", "num_nodes", "strategy", "accumulate",
-    "log_every", "checkpoint_seconds", "sheet_every", "validate_every",
+    "log_every", "tensorboard", "checkpoint_seconds", "keep", "faults", "sheet_every",
+    "sheet_weights", "validate_every",
 }  # fmt: skip
 """Fields that a resumed run may change."""
 
@@ -71,34 +79,51 @@ def open_run(config: Training, resume: Resume) -> Iterator[Run]:
             `resume` is true; its run has another configuration; it cannot be written; the
             accelerator or precision is not available; or the batch cannot be split evenly.
     """
-    if config.out.exists() and not config.out.is_dir():
-        raise InvalidConfigError(f"out: {config.out} is a file, expected a folder")
+    if config.tensorboard:
+        check_tensorboard()
     fabric = make_fabric(config)
     _split_batch(config, fabric)  # raises if it cannot be split
-    checkpoint = call_on_first_rank(fabric, lambda: _prepare_folder(config, resume))
-    yield Run(config, fabric, checkpoint)
+    with ExitStack() as stack:
+        checkpoint = call_on_first_rank(fabric, lambda: _prepare_folder(config, resume, stack))
+        yield Run(config, fabric, checkpoint)
 
 
 def _split_batch(config: Training, fabric: Fabric) -> BatchSplit:
     return BatchSplit(config.batch_size, config.accumulate, fabric.world_size, fabric.global_rank)
 
 
-def _prepare_folder(config: Training, resume: Resume) -> Path | None:
-    """Check and create the run's folder, and return the checkpoint to continue from."""
-    found = list_checkpoints(config.out / "checkpoints")
+def _prepare_folder(config: Training, resume: Resume, stack: ExitStack) -> Path | None:
+    """Check, create and lock the run's folder, and return the checkpoint to continue from."""
+    out = config.out
+    if out.exists() and not out.is_dir():
+        raise InvalidConfigError(f"out: {out} is a file, expected a folder")
+    _find_checkpoint(config, resume)  # raises before the folder is made
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(claim(out))
+        checkpoint = _find_checkpoint(config, resume)  # as it is now that no other process writes
+        write_bytes(out / CONFIG, to_yaml(config).encode())
+    except BlockingIOError:
+        raise InvalidConfigError(
+            f"out: another process trains in {out}; wait for its end, or name another out"
+        ) from None
+    except OSError as error:
+        raise InvalidConfigError(f"out: cannot write to {out} ({error})") from None
+    return checkpoint
+
+
+def _find_checkpoint(config: Training, resume: Resume) -> Path | None:
+    """Return the checkpoint to continue from, or None for a new run."""
+    found = list_checkpoints(config.out / FOLDER)
     if found and not resume:
         raise InvalidConfigError(
             f"{config.out} already holds a run at {found[-1].name}: resume it, or name another out"
         )
     if resume is True and not found:
         raise InvalidConfigError(f"{config.out} holds no checkpoint to resume from")
-    stored = config.out / "config.yaml"
+    stored = config.out / CONFIG
     if found and stored.exists():
         _check_same(config, read_training(stored, type(config)), stored)
-    try:
-        write_bytes(stored, to_yaml(config).encode())
-    except OSError as error:
-        raise InvalidConfigError(f"out: cannot write to {config.out} ({error})") from None
     return found[-1] if found else None
 
 

@@ -1,29 +1,42 @@
 """The state of a training run: what a step changes, and what is saved of it."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from latelier.training.loop.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from latelier.contracts.errors import ModelFileError
+from latelier.training.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from latelier.training.checkpoints.shards import shard_like
+from latelier.training.devices.precision import LossScale
+from latelier.training.devices.ranks import collect
+from latelier.training.loop.faults import Fault, FaultDetector
 from latelier.training.loop.means import TermMeans
-from latelier.training.loop.objective_loss import (
-    ObjectiveLoss,
-    freeze_all_but_players,
-    set_memory_format,
-)
+from latelier.training.loop.objective_loss import ObjectiveLoss, prepare_objective
 from latelier.training.loop.player import Player
-from latelier.training.loop.precision import LossScale
 from latelier.training.loop.run import Run
-from latelier.training.monitoring.progress import TrainingProgress, format_metrics
-from latelier.training.monitoring.sheets import save_sheet
-from latelier.training.objective import Objective
-from latelier.training.optimization.ema import Ema
+from latelier.training.objective import MODEL, Objective
+from latelier.training.optimization.averages import WeightAverages
 from latelier.training.optimization.schedule import rate_at
 from latelier.training.randomness import seed_torch
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """What a step did.
+
+    Attributes:
+        losses: Means of the losses and terms over the step's samples; scalars.
+        rate: Learning rate.
+        fault: Why the step was skipped; None if it was taken.
+    """
+
+    losses: dict[str, Tensor]
+    rate: float
+    fault: Fault | None
 
 
 class TrainingState:
@@ -32,56 +45,73 @@ class TrainingState:
     Attributes:
         config: The training's configuration.
         step: Number of steps taken.
+        faults: What finds steps to skip.
+        averages: The averages of the trained weights.
     """
 
     def __init__(self, objective: Objective, run: Run) -> None:
         self.step = 0
         self.config = run.config
-        self._objective = objective
+        self.faults = FaultDetector()
         self._fabric = run.fabric
-        freeze_all_but_players(objective)
-        set_memory_format(objective, channels_last=self.config.channels_last)
+        prepare_objective(objective, self.config)
         self._loss = self._fabric.setup_module(ObjectiveLoss(objective, self.config.precision))
+        self._trained = objective.trained
         self._players = [
             Player(name, module, self.config.optimizer)
             for name, module in objective.players.items()
         ]
-        self._ema = Ema(objective.trained, self.config.ema.lengths[0])
+        self.averages = WeightAverages(objective.trained, self.config.ema)
         self._scale = LossScale(self.config.precision)
-        self._means = TermMeans()
 
     @property
     def is_finished(self) -> bool:
         """Whether all steps are taken."""
         return self.step >= self.config.steps
 
-    def take_step(self, micro_batches: Sequence[Any]) -> dict[str, Tensor]:
-        """Update each player and the average; return the mean losses and terms."""
-        batches = [self._fabric.to_device(batch) for batch in micro_batches]
-        losses: dict[str, Tensor] = {}
-        for player in self._players:
-            losses |= self._compute_gradients(player, batches)
-            player.clip_gradients(self._scale.value)
-            player.step(self._rate(self.step))
-        self._ema.update()
-        self.step += 1
-        self._means.add(losses)
-        return losses
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The trained weights; a process may have a part of each only."""
+        return self._trained.state_dict()
 
-    def _compute_gradients(self, player: Player, batches: Sequence[Any]) -> dict[str, Tensor]:
-        """Compute the gradients of a player's loss; return means over the step's samples."""
+    @property
+    def average(self) -> dict[str, Tensor]:
+        """The average of the weights that is evaluated and exported."""
+        return self.averages.main.weights
+
+    def take_step(self, micro_batches: Sequence[Any]) -> StepOutcome:
+        """Update each player and the average, unless a loss or gradient is unusable."""
+        batches = [self._fabric.to_device(batch) for batch in micro_batches]
+        rate = self.config.optimizer.lr * rate_at(
+            self.config.schedule, self.step, self.config.steps
+        )
+        losses: dict[str, Tensor] = {}
+        fault: Fault | None = None
+        for player in self._players:
+            parts = self._compute_gradients(player, batches)
+            means = TermMeans.of(parts, self._fabric)
+            losses |= {player.label(name): value for name, value in means.items()}
+            fault = self._find_fault(player, means["loss"], parts, batches)
+            if fault is not None:
+                break
+            player.step(rate)
+        self._count(fault, losses["loss"])
+        self.step += 1
+        return StepOutcome(losses, rate, fault)
+
+    def _compute_gradients(self, player: Player, batches: Sequence[Any]) -> list[dict[str, Tensor]]:
+        """Compute the gradients of a player's mean loss; return the terms of each micro-batch."""
         for each in self._players:
             each.require_gradients(each is player)
         player.zero_gradients()
-        means, share = TermMeans(), self._scale.value / len(batches)
+        parts = []
         for number, batch in enumerate(batches):
             is_last = number + 1 == len(batches)
             with self._fabric.no_backward_sync(self._loss, enabled=not is_last):
                 terms = self._compute_loss(player, batch, number)
-                self._fabric.backward(terms["loss"] * share)
-            means.add({player.label(name): value.detach() for name, value in terms.items()})
-        means.add_ranks(self._fabric)
-        return means.tensors()
+                self._fabric.backward(terms["loss"] * (self._scale.value / len(batches)))
+            parts.append({name: value.detach() for name, value in terms.items()})
+        return parts
 
     def _compute_loss(self, player: Player, batch: Any, number: int) -> dict[str, Tensor]:
         # drop-out layers use the global random state
@@ -89,88 +119,86 @@ class TrainingState:
         with seed_torch(self.config.seed, self.step, self._fabric.device, part):
             return self._loss(batch, self.step, player.name)
 
-    def report(self, progress: TrainingProgress) -> None:
-        """Report the mean losses since the last report."""
-        progress.report(self.step, {**self._means.values(), "lr": self._rate(self.step - 1)})
-        self._means = TermMeans()
+    def _find_fault(
+        self,
+        player: Player,
+        mean: Tensor,
+        parts: Sequence[dict[str, Tensor]],
+        batches: Sequence[Any],
+    ) -> Fault | None:
+        """Clip the gradients; return what is wrong with them or the loss, the same in each rank."""
+        norm = player.clip_gradients(self._scale.value)
+        loss, is_finite = torch.stack([mean, norm.isfinite().float()]).tolist()
+        limits = self.config.faults if player.name == MODEL else None
+        reason = self.faults.find(loss, limits)
+        is_overflow = reason is None and not is_finite and self._scale.value > 1
+        self._scale.update(is_finite=bool(is_finite))
+        if reason is None and not is_finite:
+            reason = f"the gradient of the {player.name} is not finite"
+        if reason is None:
+            return None
+        at_fault = [
+            position
+            for terms, batch in zip(parts, batches, strict=True)
+            if not terms["loss"].isfinite()
+            for position in batch["index"]
+        ]
+        everywhere = collect(self._fabric, at_fault)
+        all_of_step = range(
+            self.step * self.config.batch_size, (self.step + 1) * self.config.batch_size
+        )
+        return Fault(reason, sorted(everywhere) or all_of_step, is_overflow)
 
-    def _rate(self, step: int) -> float:
-        return self.config.optimizer.lr * rate_at(self.config.schedule, step, self.config.steps)
+    def _count(self, fault: Fault | None, loss: Tensor) -> None:
+        if fault is None:
+            self.faults.count_good_step(loss.item())
+            self.averages.update()
+        else:
+            self.faults.count_bad_step()
 
-    def save(self) -> Path:
-        """Write a checkpoint and return its path."""
+    def checkpoint(self, score: float | None) -> Checkpoint:
+        """Return what a checkpoint stores; `score` is the quality of the weights, if measured."""
         weights: dict[str, Tensor] = {}
         optimizer: dict[str, Tensor] = {}
         for player in self._players:
             weights |= player.weights()
             optimizer |= player.optimizer_state()
         state = {
-            "ema_updates": self._ema.updates,
+            "ema_updates": self.averages.main.updates,
             "steps": self.config.steps,
             "loss_scale": self._scale.state(),
+            "faults": self.faults.state(),
+            "score": score,
         }
-        checkpoint = Checkpoint(self.step, weights, self._ema.weights, optimizer, state)
-        return save_checkpoint(self.config.out / "checkpoints", checkpoint)
+        return Checkpoint(self.step, weights, self.averages.tensors(), optimizer, state)
 
     def restore(self, path: Path) -> None:
-        """Restore the state from a checkpoint.
+        """Restore the state from a checkpoint of any number of processes.
 
         Raises:
-            ModelFileError: the checkpoint cannot be read.
+            ModelFileError: the checkpoint cannot be read, or it is one of another model.
         """
         checkpoint = load_checkpoint(path)
         for player in self._players:
+            _check_same_tensors(path, player.weights(), checkpoint.weights)
+        for player in self._players:
             player.load(checkpoint.weights, checkpoint.optimizer)
-        self._ema.load_state(checkpoint.ema, checkpoint.state["ema_updates"])
+        averages = self.averages.tensors()
+        _check_same_tensors(path, averages, checkpoint.ema)
+        self.averages.load(
+            {name: shard_like(checkpoint.ema[name], own) for name, own in averages.items()},
+            checkpoint.state["ema_updates"],
+        )
         self._scale.load_state(checkpoint.state["loss_scale"])
+        self.faults.load_state(checkpoint.state["faults"])
         self.step = checkpoint.step
 
-    def validate(self, progress: TrainingProgress) -> None:
-        """Report the metrics of held-out samples, of the weights and of their average."""
-        with self._evaluate():
-            raw = self._objective.validate()
-        if not raw:
-            return
-        with self._use_average():
-            average = self._objective.validate()
-        progress.log({"event": "validation", "step": self.step, "ema": average, "raw": raw})
-        progress.print(f"step {self.step} validation: {format_metrics(average)}")
 
-    def draw_sample_sheet(self, progress: TrainingProgress) -> None:
-        """Write a sample sheet and report its metrics."""
-        with self._use_average():
-            sheet, metrics = self._objective.draw_sample_sheet()
-        save_sheet(sheet, self.config.out / "sheets" / f"step-{self.step:08d}.png")
-        progress.log({"event": "sheet", "step": self.step, **metrics})
-        progress.print(f"step {self.step} sheet: {format_metrics(metrics)}")
-
-    def export(self, progress: TrainingProgress) -> Path:
-        """Write the result and return its folder."""
-        folder = self.config.out / "result"
-        with self._use_average():
-            self._objective.export(folder)
-        progress.log({"event": "exported", "step": self.step})
-        progress.print(f"finished; the result is in {folder}")
-        return folder
-
-    @contextmanager
-    def _use_average(self) -> Iterator[None]:
-        """Load the averaged weights, in evaluation mode, while inside."""
-        trained = self._objective.trained
-        weights = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
-        trained.load_state_dict(self._ema.weights)
-        try:
-            with self._evaluate():
-                yield
-        finally:
-            trained.load_state_dict(weights)
-
-    @contextmanager
-    def _evaluate(self) -> Iterator[None]:
-        """Use evaluation mode, without gradients, while inside."""
-        self._objective.trained.eval()
-        try:
-            with torch.no_grad():
-                yield
-        finally:
-            self._objective.trained.train()
+def _check_same_tensors(path: Path, expected: dict[str, Tensor], found: dict[str, Tensor]) -> None:
+    for name, tensor in expected.items():
+        if name not in found or found[name].shape != tensor.shape:
+            there = f"the shape {tuple(found[name].shape)}" if name in found else "no such tensor"
+            raise ModelFileError(
+                f"the checkpoint {path} is one of another model: expected '{name}' of the shape "
+                f"{tuple(tensor.shape)}, found {there}; name another out"
+            )

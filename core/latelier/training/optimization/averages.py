@@ -57,11 +57,15 @@ class WeightAverages:
         return count > 0 and step * count // steps > (step - 1) * count // steps
 
 
-def save_snapshot(folder: Path, step: int, averages: WeightAverages) -> None:
-    """Write the averages at a step into `folder`, in 16 bits."""
+def save_snapshot(folder: Path, step: int, averages: Mapping[str, Tensor]) -> None:
+    """Write the tensors of the averages at a step into `folder`, in 16 bits.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     tensors = {
         name: tensor.half().contiguous() if tensor.is_floating_point() else tensor
-        for name, tensor in averages.tensors().items()
+        for name, tensor in averages.items()
     }
     with atomic_file(folder / f"{_PREFIX}{step:08d}.safetensors") as partial:
         save_file(tensors, partial)

@@ -1,0 +1,1 @@
+"""Checkpoints: their format, which are kept, and writing them from several processes."""

@@ -1,0 +1,1 @@
+"""The devices of a training: processes, precision, and blocks of layers."""

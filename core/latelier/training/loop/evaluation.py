@@ -1,0 +1,111 @@
+"""Validation, sample sheets and export: what is done with weights, in the first process."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from latelier.kernel.atelier import Atelier
+from latelier.training.checkpoints.shards import gather
+from latelier.training.configs.training import SheetWeights
+from latelier.training.loop.run import RESULT, Run
+from latelier.training.loop.state import TrainingState
+from latelier.training.monitoring.progress import TrainingProgress, format_metrics
+from latelier.training.monitoring.sheets import save_sheet
+from latelier.training.objective import Objective
+from latelier.training.optimization.averages import save_snapshot
+
+T = TypeVar("T")
+
+SNAPSHOTS = "snapshots"
+"""Name of the folder of snapshots in the folder of a run."""
+
+
+class Evaluation:
+    """Evaluates the weights of a run and their average.
+
+    Make it before the state: sharding takes the weights of the objective apart, so a copy of it is
+    evaluated then.
+    """
+
+    def __init__(self, objective: Objective, run: Run, atelier: Atelier) -> None:
+        self._run = run
+        self._is_copy = run.config.strategy == "fsdp" and run.fabric.world_size > 1
+        self._objective = objective
+        if self._is_copy and run.fabric.is_global_zero:
+            self._objective = deepcopy(objective, {id(atelier): atelier})
+
+    def validate(self, state: TrainingState, progress: TrainingProgress) -> float | None:
+        """Report metrics of held-out samples; return the first one, of the average."""
+        found = self._evaluate(state, "average", lambda each: each.validate())
+        average = self._run.fabric.broadcast(found)
+        if not average:
+            return None
+        raw = self._evaluate(state, "raw", lambda each: each.validate())
+        progress.log({"event": "validation", "step": state.step, "ema": average, "raw": raw})
+        progress.print(f"step {state.step} validation: {format_metrics(average)}")
+        return next(iter(average.values()))
+
+    def draw_sample_sheets(self, state: TrainingState, progress: TrainingProgress) -> None:
+        """Write a sample sheet of each kind of weights and report their metrics."""
+        for kind in self._run.config.sheet_weights:
+            drawn = self._evaluate(state, kind, lambda each: each.draw_sample_sheet())
+            if drawn is None:
+                continue
+            sheet, metrics = drawn
+            suffix = "" if kind == "average" else f"-{kind}"
+            name = f"step-{state.step:08d}{suffix}.png"
+            try:
+                save_sheet(sheet, self._run.config.out / "sheets" / name)
+            except OSError as error:
+                progress.warn_once("sheet", f"a sample sheet cannot be written ({error})")
+            progress.log({"event": "sheet", "step": state.step, "weights": kind, **metrics})
+            progress.print(f"step {state.step} sheet ({kind}): {format_metrics(metrics)}")
+
+    def save_snapshot(self, state: TrainingState, progress: TrainingProgress) -> None:
+        """Write the averages, from which averages of other lengths can be made."""
+        averages = gather(state.averages.tensors())
+        if not self._run.fabric.is_global_zero:
+            return
+        try:
+            save_snapshot(self._run.config.out / SNAPSHOTS, state.step, averages)
+        except OSError as error:
+            progress.warn_once("snapshot", f"a snapshot cannot be written ({error})")
+
+    def export(self, state: TrainingState) -> None:
+        """Write the result into the run's folder."""
+        folder = self._run.config.out / RESULT
+        self._evaluate(state, "average", lambda each: each.export(folder))
+
+    def _evaluate(
+        self, state: TrainingState, kind: SheetWeights, function: Callable[[Objective], T]
+    ) -> T | None:
+        """Return a function of the objective with some weights; None but in the first process."""
+        weights = gather(state.average if kind == "average" else state.weights)
+        result: T | None = None
+        if self._run.fabric.is_global_zero:
+            with self._use(weights):
+                result = function(self._objective)
+        self._run.fabric.barrier()
+        return result
+
+    @contextmanager
+    def _use(self, weights: dict[str, Tensor]) -> Iterator[None]:
+        """Load weights, in evaluation mode and without gradients, while inside."""
+        trained = self._objective.trained
+        if self._is_copy:
+            self._objective.to(self._run.fabric.device)
+        former = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
+        trained.load_state_dict(weights)
+        trained.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            trained.train()
+            trained.load_state_dict(former)
+            if self._is_copy:
+                self._objective.to("cpu")

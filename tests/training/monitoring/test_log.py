@@ -1,0 +1,44 @@
+import json
+
+from latelier.training.monitoring.log import TrainingLog, read_log
+
+
+def test_a_resumed_run_appends_to_its_log(tmp_path):
+    for event in ("started", "finished"):
+        TrainingLog(tmp_path / "log.jsonl").write({"event": event})
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["started", "finished"]
+
+
+def test_half_a_line_stays_apart_from_the_next(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"step": 1}\n{"ste')
+    TrainingLog(path).write({"step": 2})
+    assert [line["step"] for line in read_log(path)] == [1, 2]
+
+
+def test_steps_that_a_resumed_run_repeats_count_once(tmp_path):
+    path = tmp_path / "log.jsonl"
+    values = [{"step": 1}, {"step": 2}, {"step": 3}, {"event": "resumed", "step": 1}, {"step": 2}]
+    for line in values:
+        TrainingLog(path).write(line)
+    assert [line["step"] for line in read_log(path) if "event" not in line] == [1, 2]
+
+
+def test_a_log_that_cannot_be_written_tells_why_and_does_not_stop(tmp_path):
+    log = TrainingLog(tmp_path / "missing" / "log.jsonl")
+    log.write({"step": 1})
+    assert isinstance(log.failure, FileNotFoundError)
+    (tmp_path / "missing").mkdir()
+    log.write({"step": 2})
+    assert log.failure is None
+
+
+def test_listeners_receive_each_line(tmp_path):
+    seen = []
+    TrainingLog(tmp_path / "log.jsonl", [seen.append]).write({"step": 1, "loss": 2.0})
+    assert (seen[0]["step"], seen[0]["loss"]) == (1, 2.0)
+
+
+def test_a_log_without_a_file_writes_nothing():
+    TrainingLog(None).write({"step": 1})
