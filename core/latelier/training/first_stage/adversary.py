@@ -25,6 +25,25 @@ class Adversary(nn.Module):
         self.discriminator = PatchDiscriminator(config.discriminator)
         self.start = start
         self._config = config
+        self._step = -1
+        self._reconstructions: dict[int, Tensor] = {}
+
+    def remember(self, step: int, position: int, reconstructions: Tensor) -> None:
+        """Keep the reconstructions of a micro-batch until the next step.
+
+        Args:
+            step: of the training.
+            position: of the first sample.
+            reconstructions: (B, 3, H, W).
+        """
+        if step != self._step:
+            self._reconstructions.clear()
+            self._step = step
+        self._reconstructions[position] = reconstructions.detach()
+
+    def recall(self, step: int, position: int) -> Tensor | None:
+        """Return the reconstructions of a micro-batch, if they were kept in this step."""
+        return self._reconstructions.get(position) if step == self._step else None
 
     def weigh(
         self, reconstructions: Tensor, reconstruction_loss: Tensor, last_layer: Tensor, scale: int

@@ -1,16 +1,16 @@
 """Export of a trained first stage: its latents' scale, or their whitening, and a report."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from latelier.checkpoints.component import Component, save_component
 from latelier.contracts.errors import LatelierError
 from latelier.training.configs.first_stage import FirstStageTraining
+from latelier.training.first_stage.held_out import load_completing, load_held_out
 from latelier.training.first_stage.report import Measurement, make_report, measure, write_report
 from latelier.training.first_stage.whitening import whiten
 
@@ -22,8 +22,6 @@ _MIN_STD = 1e-12
 def export_first_stage(
     component: Component,
     config: FirstStageTraining,
-    held_out: Iterable[Tensor],
-    further: Iterable[Tensor],
     perceptual: nn.Module | None,
     folder: Path,
 ) -> None:
@@ -32,12 +30,13 @@ def export_first_stage(
     Args:
         component: the autoencoder.
         config: of its training.
-        held_out: batches of images (B, 3, H, W) in [-1, 1], on which the report is measured.
-        further: more images, for the statistics of the latents alone.
         perceptual: the network of the perceptual loss, for the report.
         folder: of the component.
     """
-    found = measure(component.module, held_out, perceptual, further)
+    device, count = next(component.module.parameters()).device, config.measured_images
+    held_out = load_held_out(config, count, device)
+    completing = load_completing(config, count, device)
+    found = measure(component.module, held_out, perceptual, completing)
     scale_factor = choose_scale_factor(found)
     exported = normalize_latents(component.module, found, scale_factor, config.whiten)
     save_component(folder, replace(component, module=exported))

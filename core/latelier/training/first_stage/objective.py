@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from PIL.Image import Image
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from latelier.checkpoints.component import Component
 from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.training.configs.first_stage import FirstStageTraining, first_step
-from latelier.training.data.datasets import collate, make_held_out_samples, make_training_samples
+from latelier.training.data.datasets import collate
 from latelier.training.first_stage.adversary import Adversary
 from latelier.training.first_stage.equivariance import factor_at, shrink
 from latelier.training.first_stage.export import export_first_stage
+from latelier.training.first_stage.held_out import load_held_out
 from latelier.training.first_stage.quality import measure_quality
 from latelier.training.first_stage.reconstruction import ReconstructionLoss
 from latelier.training.first_stage.regularization import Regularized, make_regularization
@@ -25,8 +25,6 @@ from latelier.training.randomness import Draws, Purpose
 
 _SHEET_IMAGES = 32
 _SHEET_COLUMNS = 8
-_BATCH = 64
-"""Held-out images that are in memory at once."""
 
 DISCRIMINATOR = "discriminator"
 """The player that tells images from reconstructions."""
@@ -75,7 +73,7 @@ class AutoencoderObjective(Objective):
         terms |= result.terms
         loss = result.loss + reconstruction_loss
         if self.adversary is not None:
-            loss = loss + self._oppose(self.adversary, result, reconstruction_loss, step, terms)
+            loss = loss + self._oppose(batch, step, result, reconstruction_loss, terms)
         if self._config.equivariance is not None:
             loss = loss + self._shrink(result, images, step, terms)
         return {"loss": loss, **terms}
@@ -102,16 +100,18 @@ class AutoencoderObjective(Objective):
 
     def _oppose(
         self,
-        adversary: Adversary,
+        batch: dict[str, Any],
+        step: int,
         result: Regularized,
         reconstruction_loss: Tensor,
-        step: int,
         terms: dict[str, Tensor],
     ) -> Tensor:
         """Return the weighted adversarial loss, and add its terms to `terms`."""
+        adversary = self.adversary
         terms["adversarial"] = terms["adversarial_weight"] = _absent(reconstruction_loss)
-        if step < adversary.start:
+        if adversary is None or step < adversary.start:
             return reconstruction_loss.new_zeros(())
+        adversary.remember(step, batch["index"][0], result.reconstructions)
         # the published KL models sum the reconstruction loss over the image
         scale = result.reconstructions[0].numel() if self._config.reduction == "sum" else 1
         last_layer = self.autoencoder.decoder.conv_out.weight
@@ -141,8 +141,10 @@ class AutoencoderObjective(Objective):
         assert self.adversary is not None
         if step < self.adversary.start:
             return self.adversary.wait()
-        with torch.no_grad():
-            reconstructions = self._reconstruct(batch, step).reconstructions
+        reconstructions = self.adversary.recall(step, batch["index"][0])
+        if reconstructions is None:
+            with torch.no_grad():
+                reconstructions = self._reconstruct(batch, step).reconstructions
         return self.adversary.discriminate(batch["image"], reconstructions)
 
     @torch.no_grad()
@@ -168,36 +170,11 @@ class AutoencoderObjective(Objective):
 
     def export(self, folder: Path) -> None:
         """Write the autoencoder and its report; see `export_first_stage`."""
-        count = self._config.measured_images
-        held_out = make_held_out_samples(self._config, count)
-        training = make_training_samples(self._config)
-        missing = min(count - len(held_out), len(training))
-        export_first_stage(
-            self._component,
-            self._config,
-            self._load(held_out, len(held_out)),
-            self._load(training, missing),
-            self.reconstruction.perceptual,
-            folder,
-        )
+        export_first_stage(self._component, self._config, self.reconstruction.perceptual, folder)
 
     def _load_held_out(self, count: int) -> Iterator[Tensor]:
-        """Yield held-out images in batches, `count` or as many as there are."""
-        samples = make_held_out_samples(self._config, count)
-        return self._load(samples, len(samples))
-
-    def _load(self, samples: Dataset[Any], count: int) -> Iterator[Tensor]:
-        """Yield the first `count` images in batches of one size each."""
         device = next(self.autoencoder.parameters()).device
-        batch = list[dict[str, Any]]()
-        for position in range(count):
-            sample = samples[position]
-            if batch and (len(batch) == _BATCH or sample["image"].shape != batch[0]["image"].shape):
-                yield collate(batch)["image"].to(device)
-                batch = []
-            batch.append(sample)
-        if batch:
-            yield collate(batch)["image"].to(device)
+        return load_held_out(self._config, count, device)
 
 
 def _absent(like: Tensor) -> Tensor:
