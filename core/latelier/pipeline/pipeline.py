@@ -18,7 +18,7 @@ from latelier.checkpoints.adapter import LoadedAdapter
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.images.reading import limit_total_pixels
 from latelier.contracts.sampling import Denoise
-from latelier.pipeline.adapters import attach
+from latelier.pipeline.adapters import AttachedAdapter, attach
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.picture import Picture, Preview
 from latelier.pipeline.plan import Plan, make_plan
@@ -29,6 +29,7 @@ from latelier.pipeline.saving import save
 P = ParamSpec("P")
 S = TypeVar("S")
 T = TypeVar("T")
+Parts = TypeVar("Parts", bound=PipelineParts)
 
 
 def _with_keywords_of(
@@ -75,23 +76,18 @@ class Pipeline(PipelineParts):
             negative: what to steer away from: a value of the first public input, or a mapping.
             n: pictures for each row of inputs: three prompts and n=2 make six pictures.
             seed: of the first picture; picture k has `seed + k`. Random by default.
-            size: (width, height) in pixels, or one number. By default that of the inputs or of
-                `init_image`, which is resized to it.
+            size: (width, height) in pixels, or one number; `init_image` is resized to it.
             steps: sampling steps.
             sampler: a name, or a mapping: {"name": "ddim", "eta": 1}.
             schedule: a name or mapping.
             guidance: the scale of classifier-free guidance, or a name or mapping.
-            noise: what a stochastic sampler draws: "independent" noise at each step, or increments
-                of one "brownian" path, with which more steps converge to the same picture.
-            init_image: the picture to start from, noised: a PIL image, a path or a data URI, or a
-                list of one for each row.
+            noise: "independent" at each step of a stochastic sampler, or of one "brownian" path.
+            init_image: the picture to start from: an image, path or data URI, or one for each row.
             strength: share of the steps that is run from `init_image`, above 0; 1 starts from pure
                 noise. By default 0.8, or 1 with `mask`.
-            mask: what to repaint of `init_image`: white is repainted, black stays as it is. An
-                inpainting model is given it as its own input.
+            mask: what to repaint of `init_image`: white is repainted, black stays as it is.
             repaint_resamples: RePaint resampling steps with `mask`; 10 in the paper.
-            window: (width, height) of overlapping windows, or one number, in which a picture larger
-                than those of training is denoised, with the memory of one window.
+            window: (width, height) of the windows in which a large picture is denoised, or a side.
             overlap: 0..0.9, least share of a window that the next one covers too.
             window_batch: most windows of a picture in one call of the denoiser.
             tile: side of the tiles in which the first stage works, in pixels; 0 for none.
@@ -143,12 +139,7 @@ class Pipeline(PipelineParts):
         Nothing in it is opened as a file: pictures are data URIs, of a limited size. An example is
         {"inputs": {"prompt": "a cat"}, "steps": 20}.
         """
-        inputs = request.get("inputs", {})
-        if not isinstance(inputs, Mapping):
-            raise InvalidInputError.of_field(
-                "inputs", f"expected public inputs with values, got {inputs!r:.80}"
-            )
-        options = {name: value for name, value in request.items() if name != "inputs"}
+        inputs, options = _split_json(request)
         return run(*_plan(self, inputs, options, trusted=False))
 
     def denoise_fn(
@@ -202,14 +193,21 @@ class Pipeline(PipelineParts):
         """
         placement = self.device, self.dtype
         attached = attach(adapter, scale, self.denoiser, placement, self.atelier)
-        name = attached.loaded.name if as_ is None else as_
-        _check_new_input(self, name)
-        inputs = {**self.inputs, name: (name,)}
-        return replace(self, inputs=inputs, adapters={**self.adapters, name: attached})
+        return _add_adapter(self, attached, attached.loaded.name if as_ is None else as_)
 
     def save(self, folder: str | Path) -> None:
         """Write the pipeline to a folder that `load` reads."""
         save(self, Path(folder))
+
+
+def _split_json(request: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the inputs and the options of a JSON request."""
+    inputs = request.get("inputs", {})
+    if not isinstance(inputs, Mapping):
+        raise InvalidInputError.of_field(
+            "inputs", f"expected public inputs with values, got {inputs!r:.80}"
+        )
+    return inputs, {name: value for name, value in request.items() if name != "inputs"}
 
 
 def _plan(
@@ -225,6 +223,13 @@ def _plan(
         request = read_request(pipeline.defaults, pipeline.inputs, inputs, options, trusted=trusted)
         parts = pipeline.without_unused_adapters({*request.inputs, *request.negative})
         return parts, make_plan(parts, request, trusted=trusted)
+
+
+def _add_adapter(parts: Parts, adapter: AttachedAdapter, name: str) -> Parts:
+    """Return the parts with an adapter whose public input has this name."""
+    _check_new_input(parts, name)
+    inputs = {**parts.inputs, name: (name,)}
+    return replace(parts, inputs=inputs, adapters={**parts.adapters, name: adapter})
 
 
 def _check_new_input(parts: PipelineParts, name: str) -> None:
