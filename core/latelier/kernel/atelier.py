@@ -70,14 +70,7 @@ class Atelier:
         self._loader = PluginLoader(self._commit)
         self._distributions: dict[str, Distribution] = {}
         self._fingerprints: dict[str, Fingerprint | None] = {}
-        candidates = list(discover() if candidates is None else candidates)
-        lock = read_lock_in_force(policy) if candidates else None
-        for candidate in candidates:
-            if candidate.entry_point.dist is not None:
-                self._distributions[candidate.distribution] = candidate.entry_point.dist
-            report = self._loader.load(candidate, policy, lock)
-            self.plugins.append(report)
-            self._report_failure(report)
+        self._load_plugins(list(discover() if candidates is None else candidates), policy)
 
     def registry(self, kind: Kind) -> Registry[Any]:
         """Return the registry of a kind."""
@@ -129,7 +122,18 @@ class Atelier:
                 return str(report)
         return ""
 
+    def _load_plugins(self, candidates: Sequence[Candidate], policy: Policy) -> None:
+        """Load plugins one after the other; a failure is in the report of its plugin."""
+        lock = read_lock_in_force(policy) if candidates else None
+        for candidate in candidates:
+            if candidate.entry_point.dist is not None:
+                self._distributions[candidate.distribution] = candidate.entry_point.dist
+            report = self._loader.load(candidate, policy, lock)
+            self.plugins.append(report)
+            self._report_failure(report)
+
     def _commit(self, specs: Sequence[ComponentSpec]) -> None:
+        """Add the components of a plugin to the registries: all of them or, if it raises, none."""
         for spec in specs:
             if spec.id in self.registry(spec.kind):
                 raise PluginError(f"{spec.kind} '{spec.id}' is registered already")
@@ -137,6 +141,7 @@ class Atelier:
             self.registry(spec.kind).add(spec)
 
     def _report_failure(self, report: PluginReport) -> None:
+        """Log a plugin that failed; raise if it is built in or this atelier is strict."""
         if report.state in ("ok", "disabled"):
             return
         if self.strict or report.distribution == BUILT_IN:

@@ -39,7 +39,7 @@ class ComponentSpec(Frozen):
 
     kind: Kind
     name: str = Field(description="bare name: lower-case letters, digits, underscores")
-    distribution: str = Field(description="normalised name of the distribution that owns it")
+    distribution: str = Field(description="normalized name of the distribution that owns it")
     version: str = Field(description="version of that distribution")
     factory: str | None = Field(None, description="'module:attribute' of the class or function")
     folder: str | None = Field(None, description="'package:folder' of data without code")

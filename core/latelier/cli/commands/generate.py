@@ -77,23 +77,24 @@ def generate(
     from latelier.cli.support.application import load_atelier
     from latelier.cli.support.progress import consume_with_progress
 
-    # Parse: all faults are found before a model is loaded.
+    # Parse: every fault in an option is found before the model is loaded.
     request = {"n": 1, "seed": secrets.randbelow(2**31), **read_request_options(options)}
     seeds = range(request["seed"], request["seed"] + request["n"])
-    paths = plan_destinations(output, prompt or " ".join(condition or ()), seeds, force=force)
+    filename_text = prompt or " ".join(condition or ())
+    paths = plan_destinations(output, filename_text, seeds, force=force)
     check_sheet(sheet, paths, force=force)
     atelier = load_atelier(with_option_names)
     adapters = read_adapters(adapter or (), atelier)
     source, inputs = read_model_inputs(model, prompt, condition or (), atelier, adapters)
     check_names(request, atelier)
 
-    # Load and generate. Importing `load` imports torch, which takes seconds.
+    # Generate. Importing `load` imports torch, which takes seconds.
     from latelier.pipeline import load
 
     pipeline = attach_adapters(load(source, device, dtype, atelier=atelier), adapters)
     previews = pipeline.stream(**inputs, **request)
 
-    # Write.
+    # Write each picture as soon as it is finished.
     pictures = consume_with_progress(previews)
     _save_pictures(pictures, paths, sheet, force=force, as_json=as_json)
 

@@ -19,7 +19,7 @@ class Candidate:
     """A plugin that is installed: an entry point in a group whose name begins with 'latelier.v'.
 
     Attributes:
-        distribution: normalised name of the distribution that installed it.
+        distribution: normalized name of the distribution that installed it.
         version: of that distribution.
         entry_point: names the plugin's object. It is not loaded here.
         requires: the versions of latelier that the distribution requires, such as '>=1.2'; '' for
@@ -51,6 +51,6 @@ def normalize(distribution: str) -> str:
 
 
 def normalize_entry(name: str) -> str:
-    """Return 'distribution' or 'distribution:entry' with the distribution's name normalised."""
+    """Return 'distribution' or 'distribution:entry' with the distribution's name normalized."""
     distribution, colon, entry = name.partition(":")
     return normalize(distribution) + colon + entry

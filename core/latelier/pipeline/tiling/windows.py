@@ -3,7 +3,7 @@
 A denoiser that sees windows of its training size works on any picture (Bar-Tal et al. 2023,
 MultiDiffusion, arXiv:2302.08113; before it, the split input of the paper's code). There is no
 padding: windows are spread evenly from edge to edge, so that each overlaps the next by at least the
-given share. The weights of the blend are normalised along each side, so they add up to 1
+given share. The weights of the blend are normalized along each side, so they add up to 1
 everywhere, also at the edges and with a single row or column of windows.
 """
 
