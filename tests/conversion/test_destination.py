@@ -113,6 +113,21 @@ def test_force_does_not_remove_the_source_of_an_import(tmp_path, tiny, built_ins
     assert (folder / "w.yaml").is_file()
 
 
+def test_force_finds_the_source_behind_a_link(tmp_path, tiny, built_ins):
+    folder, link = tmp_path / "model", tmp_path / "link"
+    tiny.save(folder)
+    (folder / "w.ckpt").touch()
+    link.symlink_to(folder)
+    for source, destination in (
+        (folder, link),
+        (link / "w.ckpt", folder),
+        (folder / "w.ckpt", link),
+    ):
+        with pytest.raises(InvalidInputError, match="holds the source"):
+            import_model(source, destination, force=True, atelier=built_ins)
+    assert (folder / "w.ckpt").is_file()
+
+
 def test_force_does_not_remove_the_source_of_an_export(tmp_path, tiny, built_ins):
     folder = tmp_path / "theirs"
     tiny.save(folder / "ours")

@@ -13,6 +13,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from latelier_transformers.clip_text.conditioner import ClipTextConditioner
 from latelier_transformers.clip_text.inputs import ClipTextConfig
+from latelier_transformers.t5_text.inputs import T5TextConfig
 
 GEOMETRY = PictureGeometry((64, 64), (16, 16))
 TEXTS = ["a red cat", "the blue dog on the sea!", "a", "A  Meadow,  ümlaut 7"]
@@ -76,6 +77,28 @@ def test_words_of_textual_inversion_are_tokens(new_clip, clip_tokenizer, clip_co
     assert other.assets() == {**clip_tokenizer, **added}
     with pytest.raises(InvalidConfigError, match=f"ids go up to {size + 1}, but vocab_size={size}"):
         new_clip().set_assets({**clip_tokenizer, **added})
+
+
+@pytest.mark.parametrize("number", [-1, 2**31, 10**12, 1.5, True, None, "7"])
+@pytest.mark.parametrize("file", ["vocab.json", "added_tokens.json"])
+def test_an_id_that_is_not_a_whole_number_is_refused(new_clip, clip_tokenizer, file, number):
+    ids = json.loads(clip_tokenizer.get(file, "{}")) | {"!": number}
+    with pytest.raises(ModelFileError, match="expected a whole number as the id of '!'"):
+        new_clip().set_assets({**clip_tokenizer, file: json.dumps(ids).encode()})
+
+
+def test_two_tokens_with_one_id_are_refused(new_clip, clip_tokenizer):
+    ids = json.loads(clip_tokenizer["vocab.json"]) | {"!": 5}
+    with pytest.raises(ModelFileError, match="two tokens have the same id"):
+        new_clip().set_assets({**clip_tokenizer, "vocab.json": json.dumps(ids).encode()})
+
+
+@pytest.mark.parametrize("config", [ClipTextConfig, T5TextConfig])
+def test_every_integer_of_a_configuration_has_bounds(config):
+    fields = config.model_json_schema()["properties"]
+    integers = [name for name, each in fields.items() if each.get("type") == "integer"]
+    assert integers
+    assert [name for name in integers if "maximum" not in fields[name]] == []
 
 
 @pytest.mark.parametrize("data", [b"damaged", b"[1]", b'{"<toy>": 7}', b'{"<toy>": 100000}'])
@@ -262,6 +285,7 @@ class TestErrors:
             ("vocab.json", b"damaged"),
             ("vocab.json", b"[]"),
             ("vocab.json", b"{}"),
+            ("vocab.json", b"null"),
             ("merges.txt", b"\xff\xfe"),
             ("merges.txt", b"c a t\n"),
             ("merges.txt", b"nothing known\n"),

@@ -1,6 +1,7 @@
 """Importing checkpoints of CompVis: choices, refusals, and their messages."""
 
 import json
+import math
 from copy import deepcopy
 from itertools import pairwise
 from math import cos, pi
@@ -601,3 +602,23 @@ def test_unexpected_tensors_are_ignored_on_request_and_reported(given, checkpoin
     source.options["ignore_leftovers"] = True
     with pytest.raises(InvalidConfigError, match="expected names of tensors, got True"):
         CompVis().read(source)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[("timesteps", value) for value in (0, -1, 10**9, 1e30, 2.5, "a", None, [])],
+        *[("linear_start", value) for value in (0, -1, 1, math.nan, "a", None, [])],
+        *[("linear_end", value) for value in (0, math.inf, {}, "a")],
+        *[("beta_schedule", value) for value in (None, [], 3)],
+        ("parameterization", []),
+    ],
+)
+def test_an_impossible_noise_process_is_refused(field, value):
+    with pytest.raises(InvalidConfigError, match=field):
+        process_of({field: value}, None)
+
+
+def test_numbers_that_yaml_reads_as_text_are_numbers():
+    # "1e-4" is text in YAML 1.1, since it has no point
+    assert process_of({"linear_start": "1e-4"}, None) == process_of({}, None)

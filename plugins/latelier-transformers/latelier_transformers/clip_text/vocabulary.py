@@ -6,6 +6,7 @@ from typing import Any
 
 from latelier.checkpoints.importers.tokenizer_json import TOKENIZER_JSON, with_fallback
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
+from latelier.contracts.messages import error_message
 
 from latelier_transformers.clip_text.inputs import ClipTextConfig
 from latelier_transformers.library import transformers
@@ -42,11 +43,12 @@ class ClipVocabulary:
                 f"a CLIP tokenizer needs {VOCAB} and {MERGES}, or {TOKENIZER_JSON}; no {missing[0]}"
             )
         try:
-            self._ids: dict[str, int] = json.loads(self.files[VOCAB])
+            self._ids = _read_ids(self.files[VOCAB])
             self._tokenizer = _new_tokenizer(self._ids, self.files[MERGES].decode())
-            self._add_tokens(json.loads(self.files.get(ADDED, b"{}")))
+            self._add_tokens(_read_ids(self.files.get(ADDED, b"{}")))
         except Exception as error:  # the tokenizers library raises plain exceptions
-            raise ModelFileError(f"not a CLIP tokenizer's {VOCAB} and {MERGES}: {error}") from None
+            reason = error_message(error)
+            raise ModelFileError(f"not a CLIP tokenizer's {VOCAB} and {MERGES}: {reason}") from None
 
     def check(self, config: ClipTextConfig) -> None:
         """Compare the token ids with those of a configuration.
@@ -80,9 +82,29 @@ class ClipVocabulary:
             self._ids[token] = number
 
 
+def _read_ids(data: bytes) -> dict[str, int]:
+    """Return the tokens of a JSON file with their ids.
+
+    Raises:
+        ValueError: the file holds something else, or two tokens have one id.
+    """
+    ids = json.loads(data)
+    if not isinstance(ids, dict):
+        raise ValueError(f"expected tokens with their ids, got {type(ids).__name__}")
+    for token, number in ids.items():
+        if type(number) is not int or not 0 <= number < 2**31:
+            raise ValueError(f"expected a whole number as the id of '{token}', got {number!r}")
+    if len(set(ids.values())) < len(ids):
+        raise ValueError("two tokens have the same id")
+    return ids
+
+
 def _new_tokenizer(ids: dict[str, int], merges: str) -> Any:
     """Return the inner tokenizer of the library, which unlike its wrapper has no mutable state."""
     pairs = [tuple(line.split()) for line in merges.splitlines() if line.strip()]
     if pairs and pairs[0][0] == "#version:":
         pairs = pairs[1:]
+    for pair in pairs:
+        if len(pair) != 2:
+            raise ValueError(f"expected two tokens in a line of {MERGES}, got {' '.join(pair)!r}")
     return transformers().CLIPTokenizer(vocab=ids, merges=pairs).backend_tokenizer

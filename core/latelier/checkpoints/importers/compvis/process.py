@@ -41,9 +41,9 @@ def process_of(params: Mapping[str, Any], stored: Tensor | None) -> dict[str, An
         ("beta_schedule", schedule, _SCHEDULES),
         ("parameterization", parameterization, _PREDICTIONS),
     ):
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             raise InvalidConfigError(
-                f"{what} '{name}' is not supported. {suggestion(str(name), known)}"
+                f"{what} '{name!s:.80}' is not supported. {suggestion(str(name), known)}"
             )
     offset = params.get("cosine_s", _COSINE_OFFSET)
     if schedule == "cosine" and offset != _COSINE_OFFSET:
@@ -51,12 +51,13 @@ def process_of(params: Mapping[str, Any], stored: Tensor | None) -> dict[str, An
     found = {
         "kind": "vp",
         "prediction": _PREDICTIONS[parameterization],
-        "steps": int(params.get("timesteps", 1000)),
-        "beta_start": float(params.get("linear_start", 1e-4)),
-        "beta_end": float(params.get("linear_end", 2e-2)),
+        "steps": params.get("timesteps", 1000),
+        "beta_start": params.get("linear_start", 1e-4),
+        "beta_end": params.get("linear_end", 2e-2),
         "beta_schedule": _SCHEDULES[schedule],
     }
-    validate(VP, found, "the noise process of the YAML")
+    process = validate(VP, found, "timesteps, linear_start and linear_end of the YAML")
+    found |= process.model_dump(include={"steps", "beta_start", "beta_end"})
     if stored is not None:
         _check(found, stored)
     return found
