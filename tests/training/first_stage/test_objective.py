@@ -203,3 +203,20 @@ def test_the_discriminator_sees_the_reconstructions_of_the_same_step():
         objective.autoencoder.decoder.conv_out.bias.add_(1)
     assert torch.equal(objective(batch(), 0, DISCRIMINATOR)["fake_logit"], before)
     assert not torch.equal(objective(batch(), 1, DISCRIMINATOR)["fake_logit"], before)
+
+
+def test_the_description_names_the_losses_and_when_they_change():
+    objective = make_objective(
+        kl_weight=1e-6,
+        reduction="sum",
+        adversarial={"start": 0.6, "discriminator": SMALL},
+        decoder_only={"start": 8, "noise": 0.2},
+        equivariance={"share": 0.25},
+    )
+    first, losses, adversarial, last = objective.describe()
+    assert first.startswith("latelier/autoencoder_kl: 0.04 million weights, latents of 4 channels")
+    assert losses == (
+        "loss: 1 absolute + 1 edges + 1e-06 kl (sum) + 0.25 equivariance (25% of the steps)"
+    )
+    assert adversarial == "from step 6: 0.5 adversarial (hinge), on patches of 16 pixels"
+    assert last == "from step 8: only the decoder learns, from latents with noise up to 0.2"

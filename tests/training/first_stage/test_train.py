@@ -65,6 +65,8 @@ def test_a_run_with_every_loss_logs_each_term(complete):
     assert ["equivariance" in line for line in steps] == [False, True, False, False]
     report = json.loads((complete.out / "report.json").read_text())
     assert report["whitened"] is True
+    (logged,) = (line for line in lines if line.get("event") == "report")
+    assert report.items() <= logged.items()
     assert set(report["quality"]) == {"absolute", "psnr", "ssim", "perceptual"}
 
 

@@ -13,6 +13,8 @@ from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.first_stage.held_out import load_completing, load_held_out
 from latelier.training.first_stage.report import Measurement, make_report, measure, write_report
 from latelier.training.first_stage.whitening import whiten
+from latelier.training.loop.monitor import LOG
+from latelier.training.monitoring.log import TrainingLog
 
 REPORT_FILE = "report.json"
 
@@ -25,7 +27,7 @@ def export_first_stage(
     perceptual: nn.Module | None,
     folder: Path,
 ) -> None:
-    """Write a trained autoencoder to `folder`, and its report to the folder of the run.
+    """Write a trained autoencoder to `folder`, and its report to the folder and log of the run.
 
     Args:
         component: the autoencoder.
@@ -42,6 +44,7 @@ def export_first_stage(
     save_component(folder, replace(component, module=exported))
     report = make_report(found, scale_factor) | {"whitened": config.whiten}
     write_report(config.out / REPORT_FILE, report)
+    TrainingLog(config.out / LOG).write({"event": "report", **report})
 
 
 def choose_scale_factor(measurement: Measurement) -> float:

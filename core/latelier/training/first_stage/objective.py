@@ -12,7 +12,8 @@ from latelier.checkpoints.component import Component
 from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.training.configs.first_stage import FirstStageTraining, first_step
 from latelier.training.data.datasets import collate
-from latelier.training.first_stage.adversary import Adversary
+from latelier.training.first_stage.adversarial import Adversary
+from latelier.training.first_stage.description import describe_training
 from latelier.training.first_stage.equivariance import factor_at, shrink
 from latelier.training.first_stage.export import export_first_stage
 from latelier.training.first_stage.held_out import load_held_out
@@ -146,6 +147,10 @@ class AutoencoderObjective(Objective):
             with torch.no_grad():
                 reconstructions = self._reconstruct(batch, step).reconstructions
         return self.adversary.discriminate(batch["image"], reconstructions)
+
+    def describe(self) -> list[str]:
+        """Return lines about the autoencoder and its losses."""
+        return list(describe_training(self._component, self._config, self._regularization))
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:

@@ -41,6 +41,10 @@ class Regularization(ABC):
     def reconstruct(self, images: Tensor, draws: Draws) -> Regularized:
         """Return the reconstructions of images (B, 3, H, W)."""
 
+    @abstractmethod
+    def describe(self) -> str:
+        """Return its weight and what is weighed, such as "1e-06 kl"."""
+
 
 class GaussianLatents(Regularization):
     """Latents are samples of the posterior, which stays near a standard normal distribution.
@@ -70,6 +74,10 @@ class GaussianLatents(Regularization):
         reconstructions = self._autoencoder.decode(latents).float()
         return Regularized(latents, reconstructions, weight * kl, {"kl": kl})
 
+    def describe(self) -> str:
+        """Return the weight, and whether it is that of a mean or of a sum."""
+        return f"{self._weight:g} kl ({self.reduction})"
+
 
 class QuantizedLatents(Regularization):
     """Each latent vector is replaced by the nearest code; the gradient passes straight through."""
@@ -88,6 +96,10 @@ class QuantizedLatents(Regularization):
         counts = torch.bincount(quantized.indices.flatten(), minlength=autoencoder.config.n_embed)
         terms = {"codebook": quantized.loss, "perplexity": perplexity(counts)}
         return Regularized(latents, reconstructions, self._weight * quantized.loss, terms)
+
+    def describe(self) -> str:
+        """Return the weight."""
+        return f"{self._weight:g} codebook"
 
 
 def make_regularization(autoencoder: Any, config: FirstStageTraining) -> Regularization:
