@@ -28,9 +28,7 @@ def test_a_constant_rate_stays():
     assert [rate_at(Constant(warmup=2), step, 4) for step in range(4)] == [0.5, 1, 1, 1]
 
 
-@pytest.mark.parametrize(
-    "schedule", [Constant(warmup=5), Cosine(warmup=5), WarmupStableDecay(warmup=5)]
-)
+@pytest.mark.parametrize("schedule", [Constant(warmup=5), WarmupStableDecay(warmup=5)])
 def test_a_prolonged_run_has_the_same_rates_until_the_decay_begins(schedule):
     start = decay_start(schedule, 50)
     assert [rate_at(schedule, step, 50) for step in range(start)] == [

@@ -5,15 +5,25 @@ from pathlib import Path
 
 from latelier.contracts.errors import ModelFileError
 from latelier.training.checkpoints.checkpoint import list_checkpoints, read_state, step_of
-from latelier.training.configs.operations import KeepConfig
+from latelier.training.configs.training import Training
+from latelier.training.optimization.schedule import decay_start
 
 
-def delete_superseded(folder: Path, keep: KeepConfig) -> None:
-    """Delete the checkpoints that `keep` does not name; files of other names stay."""
+def is_pinned(step: int, config: Training) -> bool:
+    """Return whether the checkpoint of a step is always written and kept.
+
+    The one at which the learning rate begins to decay is: from it the run can be prolonged.
+    """
+    every = config.keep.every
+    is_milestone = every is not None and step % every == 0
+    return is_milestone or step == decay_start(config.schedule, config.steps)
+
+
+def delete_superseded(folder: Path, config: Training) -> None:
+    """Delete the checkpoints that nothing keeps; files of other names stay."""
     found = list_checkpoints(folder)
-    kept = {*found[-keep.last :], *_best(found, keep.best)}
-    if keep.every is not None:
-        kept |= {path for path in found if step_of(path) % keep.every == 0}
+    kept = {*found[-config.keep.last :], *_best(found, config.keep.best)}
+    kept |= {path for path in found if is_pinned(step_of(path), config)}
     for path in found:
         if path not in kept:
             shutil.rmtree(path, ignore_errors=True)

@@ -14,7 +14,7 @@ from latelier.training.checkpoints.checkpoint import (
     write_state,
     write_tensors,
 )
-from latelier.training.checkpoints.retention import best_score, delete_superseded
+from latelier.training.checkpoints.retention import best_score, delete_superseded, is_pinned
 from latelier.training.configs.training import Training
 from latelier.training.devices.ranks import is_true_anywhere, try_together
 
@@ -35,8 +35,7 @@ class CheckpointWriter:
 
     def is_due(self, step: int) -> bool:
         """Return whether to write a checkpoint now; the clock is that of the first process."""
-        every = self._config.keep.every
-        if every is not None and step % every == 0:
+        if is_pinned(step, self._config):
             return True
         is_late = time.monotonic() - self._last_time > self._config.checkpoint_seconds
         return is_true_anywhere(self._fabric, is_late and self._fabric.is_global_zero)
@@ -59,7 +58,7 @@ class CheckpointWriter:
         def finish() -> None:
             write_state(partial, checkpoint)
             move_folder(partial, final)
-            delete_superseded(self.folder, self._config.keep)
+            delete_superseded(self.folder, self._config)
 
         try:
             try_together(self._fabric, begin, first_only=True)

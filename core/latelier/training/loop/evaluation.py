@@ -11,7 +11,8 @@ from torch import Tensor
 from latelier.kernel.atelier import Atelier
 from latelier.training.checkpoints.shards import gather
 from latelier.training.configs.training import SheetWeights
-from latelier.training.loop.run import RESULT, Run
+from latelier.training.loop.prolong import RESULT
+from latelier.training.loop.run import Run
 from latelier.training.loop.state import TrainingState
 from latelier.training.monitoring.progress import TrainingProgress, format_metrics
 from latelier.training.monitoring.sheets import save_sheet

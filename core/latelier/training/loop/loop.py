@@ -9,7 +9,8 @@ from latelier.training.loop.faults import stop_if_diverged
 from latelier.training.loop.interruption import catch_signals
 from latelier.training.loop.monitor import Monitor
 from latelier.training.loop.plan import TrainingPlan
-from latelier.training.loop.run import RESULT, Resume, Run, TrainingResult, open_run
+from latelier.training.loop.prolong import RESULT
+from latelier.training.loop.run import Resume, Run, TrainingResult, open_run
 from latelier.training.loop.saving import Saver
 from latelier.training.loop.state import TrainingState
 

@@ -15,14 +15,12 @@ from latelier.training.checkpoints.checkpoint import FOLDER, list_checkpoints
 from latelier.training.configs.training import Training, read_training, to_yaml
 from latelier.training.devices.fabric import make_fabric
 from latelier.training.devices.ranks import call_on_first_rank
+from latelier.training.loop.prolong import select_checkpoint, set_aside_later
 from latelier.training.loop.split import BatchSplit
 from latelier.training.monitoring.tensorboard import check_tensorboard
 
 CONFIG = "config.yaml"
 """Name of the configuration in the folder of a run."""
-
-RESULT = "result"
-"""Name of the folder of the result in the folder of a run."""
 
 Resume = bool | Literal["auto"]
 """False: a new run. True: continue from the last checkpoint. "auto": continue if there is one."""
@@ -102,6 +100,8 @@ def _prepare_folder(config: Training, resume: Resume, stack: ExitStack) -> Path 
         out.mkdir(parents=True, exist_ok=True)
         stack.enter_context(claim(out))
         checkpoint = _find_checkpoint(config, resume)  # as it is now that no other process writes
+        if checkpoint is not None:
+            set_aside_later(out, checkpoint)
         write_bytes(out / CONFIG, to_yaml(config).encode())
     except BlockingIOError:
         raise InvalidConfigError(
@@ -122,9 +122,11 @@ def _find_checkpoint(config: Training, resume: Resume) -> Path | None:
     if resume is True and not found:
         raise InvalidConfigError(f"{config.out} holds no checkpoint to resume from")
     stored = config.out / CONFIG
-    if found and stored.exists():
-        _check_same(config, read_training(stored, type(config)), stored)
-    return found[-1] if found else None
+    if not (found and stored.exists()):
+        return found[-1] if found else None
+    former = read_training(stored, type(config))
+    _check_same(config, former, stored)
+    return select_checkpoint(found, former, config)
 
 
 def _check_same(config: Training, stored: Training, path: Path) -> None:

@@ -26,7 +26,7 @@ def rate_at(schedule: ScheduleConfig, step: int, steps: int) -> float:
 
 
 def decay_start(schedule: ScheduleConfig, steps: int) -> int:
-    """Return the number of steps before the rate begins to depend on the length of the run.
+    """Return the number of steps whose rates would be the same in a longer run.
 
     A run that is prolonged continues from here: later steps would have had another rate.
     """
@@ -34,6 +34,6 @@ def decay_start(schedule: ScheduleConfig, steps: int) -> int:
         case Constant():
             return steps
         case Cosine():
-            return min(schedule.warmup + 1, steps)
+            return 0
         case WarmupStableDecay(decay=decay):
             return steps - ceil(decay * steps)
