@@ -107,7 +107,7 @@ def train(pipe: Pipeline, generator: torch.Generator) -> None:
         part = where(keep, part, conditioner.null(BATCH, geometry))
         x0 = pipe.first_stage.encode(scenes(degrees))
         eps = torch.randn(x0.shape, generator=generator)
-        sigma = process.sigma_from_uniform(torch.rand(BATCH, generator=generator)).float()
+        sigma = torch.randn(BATCH, generator=generator).sigmoid()
         x = process.noised(x0, eps, sigma)
         said = denoiser(x, process.timestep(sigma), Condition.of({"compass": part}))
         loss = (said - process.target(x0, eps, sigma)).square().mean()

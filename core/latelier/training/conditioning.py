@@ -21,6 +21,11 @@ from latelier.training.randomness import Draws, Purpose, make_generator
 class Conditioning:
     """The conditioners of a training.
 
+    A row of a batch loses conditions in one of three ways, drawn by its position: with probability
+    `drop_all` all of them, which trains the unconditional model that guidance needs; with
+    `keep_one` all but one; else each by itself with its own probability, so that every subset of
+    the conditions occurs.
+
     Attributes:
         sources: Source and drop-out of each conditioner's input, by the conditioner's name. A
             conditioner without a source always gives its null part.
@@ -31,11 +36,13 @@ class Conditioning:
         conditioners: nn.ModuleDict,
         sources: Mapping[str, InputSource],
         drop_all: float,
+        keep_one: float,
         seed: int,
     ) -> None:
         self.sources = sources
         self._conditioners = conditioners
         self._drop_all = drop_all
+        self._keep_one = keep_one
         self._seed = seed
 
     def prepare(
@@ -61,28 +68,54 @@ class Conditioning:
             generator = make_generator(self._seed, 0, sample["index"], purpose)
             yield conditioner.augment(value, generator)
 
+    def draw_kept(self, draws: Draws) -> dict[str, Tensor]:
+        """Return the rows that keep each condition, bool (B,), by the conditioner's name."""
+        uniform = draws.uniform(Purpose.DROP_ALL)
+        keep_any = uniform >= self._drop_all
+        keep_one = keep_any & (uniform < self._drop_all + self._keep_one)
+        # within its share the same number is uniform, and chooses the one that is kept
+        share = (uniform - self._drop_all) / max(self._keep_one, 1e-12)
+        chosen = (share * len(self.sources)).long().clamp(max=len(self.sources) - 1)
+        kept = {}
+        for k, (name, source) in enumerate(self.sources.items()):
+            by_itself = draws.uniform(Purpose.DROP_FIRST + k) >= source.drop
+            kept[name] = torch.where(keep_one, chosen == k, by_itself & keep_any)
+        return kept
+
+    def keep_all(self, rows: int) -> dict[str, Tensor]:
+        """Return what `draw_kept` returns where nothing is dropped."""
+        return {name: torch.ones(rows, dtype=torch.bool) for name in self.sources}
+
+    def describe(self) -> list[str]:
+        """Return a line for each conditioner: its source and how often it is dropped."""
+        lines = [
+            f"condition '{name}': always null, since it has no source"
+            for name in self._conditioners
+            if name not in self.sources
+        ]
+        for name, source in self.sources.items():
+            lines.append(f"condition '{name}': from '{source.source}', dropped {source.drop:.0%}")
+        if self.sources:
+            lines.append(
+                f"all conditions dropped {self._drop_all:.0%}, all but one {self._keep_one:.0%}"
+            )
+        return lines
+
     def encode(
         self,
         prepared: Mapping[str, Any],
-        draws: Draws,
+        kept: Mapping[str, Tensor],
+        rows: int,
         geometry: PictureGeometry,
         device: torch.device,
     ) -> Condition:
-        """Return the condition of a batch; null parts replace the dropped rows.
-
-        Each conditioner is dropped independently with its own probability, and all are dropped at
-        once with `drop_all`, which trains the unconditional model that guidance needs.
-        """
-        rows, positions = len(draws.indices), list(self.sources)
-        keep_any = draws.uniform(Purpose.DROP_ALL) >= self._drop_all
+        """Return the condition of a batch; null parts replace the rows that are not kept."""
         condition = Condition()
         for name in self._conditioners:
             conditioner: Any = self._conditioners[name]
             part = conditioner.null(rows, geometry)
             if name in self.sources:
-                uniform = draws.uniform(Purpose.DROP_FIRST + positions.index(name))
-                keep = (uniform >= self.sources[name].drop) & keep_any
-                part = where(keep.to(device), conditioner(prepared[name], geometry), part)
+                part = where(kept[name].to(device), conditioner(prepared[name], geometry), part)
             condition = condition.union(Condition.of({name: part}).to(device, torch.float32))
         return condition
 

@@ -90,13 +90,6 @@ def test_zero_terminal_snr_cannot_predict_eps():
         validate(VP, {"zero_terminal_snr": True}, "process 'vp'")
 
 
-def test_training_sigmas_are_those_of_uniformly_drawn_steps():
-    process = VP()
-    u = torch.tensor([0.0, 0.0005, 0.001, 0.5, 0.9999, 1.0])
-    expected = [process.sigmas[t] for t in (0, 0, 1, 500, 999, 999)]
-    assert process.sigma_from_uniform(u.double()).tolist() == expected
-
-
 def test_betas_whose_sigmas_are_not_finite_are_refused():
     with pytest.raises(ValueError, match="do not increase between 0 and infinity"):
         VP(beta_start=0.5, beta_end=0.99)

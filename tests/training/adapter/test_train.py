@@ -183,13 +183,9 @@ def test_sheets_do_not_change_the_training(trained, configured):
 
 
 def test_an_untrained_adapter_has_the_loss_of_the_model(configured, objective_of):
-    objective = objective_of(configured())
-    batch = batch_of(objective)
     with torch.no_grad():
-        losses = [
-            objective.compute_losses(batch, 0, objective.scale_adapter(s)) for s in (1.0, 0.0)
-        ]
-    assert torch.equal(*losses)
+        errors = objective_of(configured()).validate()
+    assert errors["x0_error"] == errors["x0_error_without"]
 
 
 def test_a_resumed_run_ends_with_the_same_bits(trained, configured, monkeypatch):
@@ -233,9 +229,10 @@ def test_conditions_are_dropped_one_by_one_and_together(
     )
     objective = objective_of(config)
     batch, geometry = batch_of(objective), None
-    geometry = objective.make_geometry(batch["image"])
+    geometry = objective.make_geometry(batch)
+    kept = objective.conditioning.draw_kept(Draws(0, 0, batch["index"]))
     condition = objective.conditioning.encode(
-        batch["conditions"], Draws(0, 0, batch["index"]), geometry, torch.device("cpu")
+        batch["conditions"], kept, 3, geometry, torch.device("cpu")
     )
     found = set()
     for name, module in objective.conditioners.items():
@@ -280,10 +277,10 @@ def test_the_conditioner_augments_its_input(configured, objective_of, monkeypatc
     assert drawn == first * 2
 
 
-def test_sheets_show_the_adapter_and_measure_its_effect(trained):
+def test_validation_measures_the_effect_of_the_adapter(trained):
     lines = [json.loads(line) for line in (trained.out / "log.jsonl").read_text().splitlines()]
-    sheet = [line for line in lines if line.get("event") == "sheet"][-1]
-    assert sheet["held_out_loss"] != sheet["loss_without"]
+    validation = [line for line in lines if line.get("event") == "validation"][-1]
+    assert validation["ema"]["x0_error"] != validation["ema"]["x0_error_without"]
 
 
 class TestFaults:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latelier.cli.options.generate_command import DEFAULT_MODEL, GenerateCommand
+from latelier.cli.options.generate_command import GenerateCommand
 from latelier.cli.options.option_help import with_option_names
 from latelier.cli.options.request_options import add_request_options, read_request_options
 from latelier.cli.support.destinations import (
@@ -26,6 +26,7 @@ from latelier.cli.support.destinations import (
 )
 from latelier.cli.support.lazy import LightTyper
 from latelier.cli.support.output import AsJson, show_json, show_line
+from latelier.pipeline.storage.sources import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from latelier.pipeline.picture import Picture

@@ -12,9 +12,7 @@ from latelier.cli.support.lazy import DocumentedCommand
 from latelier.cli.support.schemas import describe_input, input_schemas
 from latelier.contracts.errors import InvalidInputError, LatelierError
 from latelier.pipeline.storage.manifest_header import read_manifest_header
-from latelier.pipeline.storage.sources import find
-
-DEFAULT_MODEL = "emoji-scenes"
+from latelier.pipeline.storage.sources import DEFAULT_MODEL, find
 
 
 class GenerateCommand(DocumentedCommand):

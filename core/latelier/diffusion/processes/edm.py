@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latelier.contracts import frames
 from latelier.contracts.frames import FrameOfReference
-from latelier.diffusion.processes.process import Process, normal_quantile
+from latelier.diffusion.processes.process import Process
 
 
 class EDM(Process):
@@ -29,8 +29,6 @@ class EDM(Process):
     sigma_max: float = Field(  # pyright: ignore[reportIncompatibleMethodOverride]
         80.0, gt=0, description="the greatest sigma in training"
     )
-    P_mean: float = Field(-1.2, description="mean of log(sigma) in training")
-    P_std: float = Field(1.2, gt=0, description="standard deviation of log(sigma) in training")
 
     @property
     def frame(self) -> FrameOfReference:
@@ -44,10 +42,6 @@ class EDM(Process):
     def sigma(self, t: float) -> float:
         """Return exp(4 t)."""
         return math.exp(4 * t)
-
-    def sigma_from_uniform(self, u: Tensor) -> Tensor:
-        """Return log-normal sigmas."""
-        return (self.P_mean + self.P_std * normal_quantile(u)).exp()
 
     def input_scale(self, sigma: float | Tensor) -> float | Tensor:
         """Return c_in."""

@@ -7,7 +7,6 @@ that the process picks (see `frames`); the process alone knows the scale that it
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -62,13 +61,6 @@ class Process(Frozen, ABC):
         """Return the sigma of a timestep: the inverse of `timestep`."""
 
     @abstractmethod
-    def sigma_from_uniform(self, u: Tensor) -> Tensor:
-        """Return sigmas (B,) float64 of the training distribution, at its quantiles `u`.
-
-        u: (B,), uniform in [0, 1).
-        """
-
-    @abstractmethod
     def input_scale(self, sigma: float | Tensor) -> float | Tensor:
         """Return the factor that brings x to the scale that the model sees."""
 
@@ -98,9 +90,3 @@ class Process(Frozen, ABC):
         """Return x0 given the denoiser's output for x at `sigma`, (B, C, h, w)."""
         s = frames.per_image(sigma, x)
         return to_x0(self.prediction, output, x, frames.alpha(self.frame, s), s)
-
-
-def normal_quantile(u: Tensor) -> Tensor:
-    """Return standard normal numbers for uniform `u` in [0, 1)."""
-    normal: Tensor = torch.special.ndtri(u.double().clamp(1e-6, 1 - 1e-6))
-    return normal

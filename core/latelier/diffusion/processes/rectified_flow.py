@@ -1,4 +1,4 @@
-"""Rectified flow (Liu et al., arXiv:2209.03003), trained as Esser et al. do (arXiv:2403.03206)."""
+"""Rectified flow (Liu et al., arXiv:2209.03003; Esser et al., arXiv:2403.03206)."""
 
 import math
 from typing import Literal
@@ -9,11 +9,7 @@ from torch import Tensor
 
 from latelier.contracts.frames import FrameOfReference
 from latelier.diffusion.processes.prediction import PredictionType
-from latelier.diffusion.processes.process import (
-    MAX_TRAINING_STEPS,
-    Process,
-    normal_quantile,
-)
+from latelier.diffusion.processes.process import MAX_TRAINING_STEPS, Process
 
 
 class RectifiedFlow(Process):
@@ -22,8 +18,6 @@ class RectifiedFlow(Process):
     kind: Literal["rectified_flow"] = "rectified_flow"
     prediction: PredictionType = "flow"
     steps: int = Field(1000, ge=2, le=MAX_TRAINING_STEPS, description="factor from sigma to t")
-    logit_mean: float = Field(0.0, description="mean of logit(sigma) in training")
-    logit_std: float = Field(1.0, gt=0, description="deviation of logit(sigma) in training")
 
     @property
     def training_steps(self) -> int:  # type: ignore[override]
@@ -52,10 +46,6 @@ class RectifiedFlow(Process):
     def sigma(self, t: float) -> float:
         """Return t / steps."""
         return t / self.steps
-
-    def sigma_from_uniform(self, u: Tensor) -> Tensor:
-        """Return logit-normal sigmas: the density of Esser et al., section 3.1."""
-        return torch.sigmoid(self.logit_mean + self.logit_std * normal_quantile(u))
 
     def input_scale(self, sigma: float | Tensor) -> float | Tensor:  # noqa: ARG002
         """Return 1, since the model sees x itself."""

@@ -130,11 +130,6 @@ class VP(Process):
             return self.sigmas[int(t)]
         return float(np.exp(np.interp(t, np.arange(self.steps), self._log_sigmas)))
 
-    def sigma_from_uniform(self, u: Tensor) -> Tensor:
-        """Return the sigmas of training steps drawn uniformly."""
-        steps = (u.double() * self.steps).long().clamp(max=self.steps - 1)
-        return torch.tensor(self.sigmas, dtype=torch.float64, device=u.device)[steps]
-
     def input_scale(self, sigma: float | Tensor) -> float | Tensor:
         """Return 1 / sqrt(alpha^2 + sigma^2), which brings x to unit variance."""
         alpha = 1 - sigma if self.frame == "flow" else 1.0

@@ -9,6 +9,9 @@ from latelier.contracts.errors import ModelFileError, UnknownNameError, suggesti
 from latelier.io.user_folders import expand_home
 from latelier.pipeline.storage.manifest_header import MANIFEST, read_manifest_header
 
+DEFAULT_MODEL = "emoji-scenes"
+"""The embedded model that serves where none is named."""
+
 
 @dataclass(frozen=True)
 class Source:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
-from torch import Tensor, nn
-from typing_extensions import override
+from torch import nn
 
 from latelier.checkpoints.adapter import LoadedAdapter, save_adapter
 from latelier.contracts.components import ScaledAdapter
@@ -18,7 +17,6 @@ from latelier.training.configs.components import InputSource
 from latelier.training.data.datasets import collate
 from latelier.training.denoiser.prediction import PredictionObjective
 from latelier.training.monitoring.sheets import split_rows, tile_images
-from latelier.training.objective import MODEL
 
 _SHEET_SCENES = 16
 _SHEET_COLUMNS = 8
@@ -44,37 +42,34 @@ class AdapterObjective(PredictionObjective):
         )
         self._base = base
         self._loaded = adapter
+        self._scale = 1.0
 
-    @override
-    def forward(self, batch: dict[str, Any], step: int, player: str = MODEL) -> dict[str, Tensor]:
-        """Return the loss, averaged over samples."""
-        return {"loss": self.compute_losses(batch, step, self.scale_adapter(1.0)).mean()}
+    def attach_adapters(self) -> dict[str, ScaledAdapter]:
+        """Return the adapter at its present strength."""
+        return {self.config.name: ScaledAdapter(self.adapter, self._scale)}
+
+    def validate(self) -> dict[str, float]:
+        """Return the errors of x0, and their mean "x0_error_without" the adapter."""
+        errors = super().validate()
+        self._scale = 0.0
+        try:
+            return {**errors, "x0_error_without": super().validate()["x0_error"]}
+        finally:
+            self._scale = 1.0
 
     def draw_sample_sheet(self) -> tuple[Image, dict[str, float]]:
-        """Return rows of held-out images, each above pictures of the same inputs.
-
-        The metrics are "held_out_loss", and "loss_without" the adapter.
-        """
-        batch = self.collate_held_out()
-        metrics = {
-            "held_out_loss": float(self.compute_losses(batch, 0, self.scale_adapter(1.0)).mean()),
-            "loss_without": float(self.compute_losses(batch, 0, self.scale_adapter(0.0)).mean()),
-        }
+        """Return rows of held-out images, each above pictures of the same inputs; no metrics."""
         samples = self.held_out[:_SHEET_SCENES]
         originals = split_rows(tensor_to_pil(collate(samples)["image"]), _SHEET_COLUMNS)
         view = replace(self._base, device=self.device).with_adapter(self._loaded)
         pictures = view.generate(**self._read_public_inputs(samples), seed=0)
         generated = split_rows([picture.image for picture in pictures], _SHEET_COLUMNS)
         rows = [row for pair in zip(originals, generated, strict=True) for row in pair]
-        return tile_images(rows, zoom=2), metrics
+        return tile_images(rows, zoom=2), {}
 
     def export(self, folder: Path) -> None:
         """Write the adapter."""
         save_adapter(self._loaded, folder)
-
-    def scale_adapter(self, scale: float) -> dict[str, ScaledAdapter]:
-        """Return the adapter at a strength, as the denoiser's control takes it."""
-        return {self.config.name: ScaledAdapter(self.adapter, scale)}
 
     def _read_public_inputs(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         inputs: dict[str, Any] = {

@@ -1,19 +1,42 @@
 """The configuration of denoiser training."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from latelier.training.configs.components import (
-    ComponentChoice,
-    ConditionerChoice,
-)
+from latelier.contracts.frozen import Frozen
+from latelier.training.configs.components import ComponentChoice
+from latelier.training.configs.loss import LossConfig
+from latelier.training.configs.noise import NoiseConfig
 from latelier.training.configs.training import Training
+
+_Level = Annotated[float, Field(gt=0, le=1)]
+
+
+class ValidationConfig(Frozen):
+    """Validation on held-out samples at fixed noise levels."""
+
+    samples: int = Field(
+        default=128, ge=1, le=16_384, description="held-out samples; sample sheets show the first"
+    )
+    levels: tuple[_Level, ...] = Field(
+        default=(0.1, 0.2, 0.3, 0.5, 0.7, 0.9),
+        min_length=1,
+        max_length=32,
+        description="noise levels sigma / (alpha + sigma)",
+    )
 
 
 class PredictionTraining(Training):
     """The fields of trainings on a denoiser's predictions."""
 
+    noise: NoiseConfig | None = Field(
+        default=None,
+        description="density of the noise levels; null: 0.6 uniform and 0.4 logit_normal(1.2, 1) "
+        "for 'rectified_flow', steps for 'vp', log_normal(-1.2, 1.2) for 'edm'",
+    )
+    loss: LossConfig = LossConfig()
+    validation: ValidationConfig = ValidationConfig()
     gradient_checkpointing: bool = Field(
         default=False,
         description="recompute the denoiser's activations in the backward pass: far less memory "
@@ -22,23 +45,98 @@ class PredictionTraining(Training):
     drop_all: float = Field(
         default=0.0, ge=0, le=1, description="probability of dropping all inputs at once"
     )
+    keep_one: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="probability of keeping one input, chosen uniformly, and dropping the others",
+    )
     fit_samples: int = Field(
         default=20_000, ge=1, description="training samples that conditioners are fitted on"
     )
 
+    @model_validator(mode="after")
+    def _check_probabilities(self) -> "PredictionTraining":
+        if self.drop_all + self.keep_one > 1:
+            raise ValueError(
+                f"drop_all and keep_one exclude each other; expected a sum of at most 1, got "
+                f"{self.drop_all + self.keep_one:g}"
+            )
+        return self
+
+
+class ConditionerTraining(Frozen):
+    """A conditioner to train, new or of the model that training starts from."""
+
+    id: str | None = Field(
+        default=None,
+        description="bare or full id, such as 'text'; null: the conditioner of start_from",
+    )
+    config: dict[str, Any] = Field(default_factory=dict, description="fields of its config")
+    source: str | None = Field(
+        default=None,
+        description="field of a data sample, such as 'prompt'; null: named as the model's input",
+    )
+    drop: float = Field(
+        default=0.1, ge=0, le=1, description="probability that the null part replaces it"
+    )
+    frozen: bool = Field(default=False, description="keep its weights as they are")
+
+    @model_validator(mode="after")
+    def _check_new(self) -> "ConditionerTraining":
+        if self.id is None and self.config:
+            raise ValueError("a config needs the id of the conditioner that it is for")
+        if self.id is not None and self.source is None:
+            raise ValueError("a new conditioner needs a source, the field of a data sample")
+        return self
+
 
 class DenoiserTraining(PredictionTraining):
-    """Stage two: a denoiser and its conditioners on the latents of a trained first stage."""
+    """Stage two: a denoiser and its conditioners on the latents of a trained first stage.
 
-    first_stage: str = Field(description="component folder, or a model that has the first stage")
+    With `start_from` the whole model is fine-tuned: what is left out is that model's.
+    """
+
     start_from: str | None = Field(
-        default=None, description="model that provides the initial weights"
+        default=None, description="embedded name or folder of a model to start from"
     )
-    denoiser: ComponentChoice
-    conditioners: dict[str, ConditionerChoice] = Field(default_factory=dict)
-    process: dict[str, Any] = Field(description="noise process: its kind and fields")
+    first_stage: str | None = Field(
+        default=None,
+        description="component folder, or a model that has the first stage; null: that of "
+        "start_from, or else of the embedded model",
+    )
+    denoiser: ComponentChoice | None = Field(
+        default=None, description="the denoiser to build; null: that of start_from"
+    )
+    conditioners: dict[str, ConditionerTraining] = Field(
+        default_factory=dict,
+        description="by the names under which the denoiser takes them; without `denoiser`, those "
+        "of start_from that are not named stay as they are",
+    )
+    process: dict[str, Any] | None = Field(
+        default=None,
+        description="noise process: its kind and fields; null: that of start_from, or else a "
+        "rectified flow",
+    )
     defaults: dict[str, Any] = Field(
         default_factory=dict,
         description="the pipeline's defaults: steps, sampler, schedule, guidance",
     )
     description: str = Field(default="", description="one line, stored with the pipeline")
+
+    @model_validator(mode="after")
+    def _check_start(self) -> "DenoiserTraining":
+        if self.start_from is not None:
+            return self
+        if self.denoiser is None:
+            raise ValueError(
+                "the field 'denoiser' is required: name a denoiser to build, or a model in "
+                "'start_from'"
+            )
+        for name, choice in self.conditioners.items():
+            if choice.id is None:
+                raise ValueError(
+                    f"the field 'conditioners.{name}.id' is required: without 'start_from' there "
+                    "is no conditioner to take"
+                )
+        return self

@@ -1,84 +1,90 @@
 """The loss of a denoiser and its conditioners, with sample sheets and export."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL.Image import Image
-from torch import Tensor, nn
-from typing_extensions import override
+from torch import nn
 
-from latelier.checkpoints.component import (
-    Component,
-)
-from latelier.diffusion.processes.kinds import process_from
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.composition import compose
 from latelier.pipeline.pipeline import Pipeline
 from latelier.training.configs.denoiser import DenoiserTraining
+from latelier.training.denoiser.components import ModelParts
 from latelier.training.denoiser.prediction import PredictionObjective
 from latelier.training.monitoring.sheets import split_rows, tile_images
-from latelier.training.objective import MODEL
 
 _SHEET_SCENES = 24
 _SHEET_COLUMNS = 8
 
 
 class DenoiserObjective(PredictionObjective):
-    """The loss of a denoiser; the denoiser and its conditioners are trained."""
+    """The loss of a denoiser; the denoiser and its conditioners, unless frozen, are trained."""
 
     config: DenoiserTraining
 
-    def __init__(
-        self,
-        first_stage: Component,
-        denoiser: Component,
-        conditioners: Mapping[str, Component],
-        config: DenoiserTraining,
-        atelier: Atelier,
-    ) -> None:
-        process = process_from(config.process)
-        super().__init__(first_stage, denoiser, conditioners, process, config.conditioners, config)
-        self.trained = nn.ModuleDict({"denoiser": self.denoiser, "conditioners": self.conditioners})
-        self._components = (first_stage, denoiser, conditioners)
+    def __init__(self, parts: ModelParts, config: DenoiserTraining, atelier: Atelier) -> None:
+        super().__init__(
+            parts.first_stage,
+            parts.denoiser,
+            parts.conditioners,
+            parts.process,
+            parts.sources,
+            config,
+        )
+        self._trained_conditioners = nn.ModuleDict(
+            {
+                name: module
+                for name, module in self.conditioners.items()
+                if name not in config.conditioners or not config.conditioners[name].frozen
+            }
+        )
+        trained = {"denoiser": self.denoiser, "conditioners": self._trained_conditioners}
+        if self.uncertainty is not None:
+            trained["uncertainty"] = self.uncertainty
+        self.trained = nn.ModuleDict(trained)
+        self._parts = parts
         self._atelier = atelier
 
-    @override
-    def forward(self, batch: dict[str, Any], step: int, player: str = MODEL) -> dict[str, Tensor]:
-        """Return the loss, averaged over samples."""
-        return {"loss": self.compute_losses(batch, step, {}).mean()}
-
     def draw_sample_sheet(self) -> tuple[Image, dict[str, float]]:
-        """Return pictures of held-out inputs, and "held_out_loss"."""
-        inputs: dict[str, Any] = {
-            choice.source: list(self.conditioning.augment(name, self.held_out[:_SHEET_SCENES]))
-            for name, choice in self.config.conditioners.items()
-        }
-        loss = self(self.collate_held_out(), 0)["loss"]
-        pictures = self._compose().generate(**inputs, seed=0)
+        """Return pictures of held-out inputs; they have no metrics."""
+        samples = self.held_out[:_SHEET_SCENES]
+        inputs: dict[str, Any] = {}
+        for public, names in self._parts.inputs.items():
+            given = [name for name in names if name in self.conditioning.sources]
+            if given:
+                inputs[public] = list(self.conditioning.augment(given[0], samples))
+        pictures = self._compose().generate(**inputs, n=None if inputs else 8, seed=0)
         rows = split_rows([picture.image for picture in pictures], _SHEET_COLUMNS)
-        return tile_images(rows, zoom=2), {"held_out_loss": float(loss)}
+        return tile_images(rows, zoom=2), {}
 
     def export(self, folder: Path) -> None:
         """Write the pipeline."""
         self._compose().save(folder)
 
+    def describe(self) -> list[str]:
+        """Return what a prediction's objective does, and what is frozen."""
+        frozen = [name for name in self.conditioners if name not in self._trained_conditioners]
+        lines = [f"frozen conditioners: {', '.join(frozen)}"] if frozen else []
+        return [*super().describe(), *lines]
+
     def _compose(self) -> Pipeline:
-        first_stage, denoiser, conditioners = self._components
-        inputs: dict[str, list[str]] = {}
-        for name, choice in self.config.conditioners.items():
-            inputs.setdefault(choice.source, []).append(name)
-        height, width = self.held_out[0]["image"].shape[1:]
-        return compose(
-            first_stage=first_stage,
-            denoiser=denoiser,
-            process=self._process,
-            conditioners=conditioners,
-            inputs=inputs,
-            defaults={"size": (width, height), **self.config.defaults},
-            description=self.config.description,
+        parts, start = self._parts, self._parts.start
+        height, width = self.make_geometry(self.held_out[0]).size
+        inherited = {} if start is None else start.defaults.model_dump()
+        pipeline = compose(
+            first_stage=parts.first_stage,
+            denoiser=parts.denoiser,
+            process=parts.process,
+            conditioners=parts.conditioners,
+            inputs=parts.inputs,
+            defaults={**inherited, "size": (width, height), **self.config.defaults},
+            description=self.config.description or (start.description if start else ""),
             device=self.device,
             dtype=torch.float32,
             atelier=self._atelier,
         )
+        licence = start.card.get("licence") if start else None
+        return replace(pipeline, card={"licence": licence}) if licence else pipeline

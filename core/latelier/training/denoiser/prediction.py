@@ -2,40 +2,56 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from latelier.checkpoints.component import Component
 from latelier.contracts import frames
 from latelier.contracts.components import Control, PictureGeometry, ScaledAdapter
+from latelier.contracts.condition import Condition
 from latelier.contracts.errors import CompatibilityError
 from latelier.diffusion.processes.process import Process
 from latelier.nn.module import to_module_dict
 from latelier.training.conditioning import Conditioning, to_device
 from latelier.training.configs.components import InputSource
 from latelier.training.configs.denoiser import PredictionTraining
-from latelier.training.data.datasets import collate, make_held_out_samples
-from latelier.training.denoiser.losses import denoising_loss
-from latelier.training.objective import Objective
-from latelier.training.randomness import Draws, Purpose
-
-_HELD_OUT_SCENES = 128
+from latelier.training.data.datasets import make_held_out_samples
+from latelier.training.denoiser.batches import collate_samples, picture_form, to_latents
+from latelier.training.denoiser.densities import (
+    check_noise,
+    default_noise,
+    draw_sigmas,
+    level_shares,
+)
+from latelier.training.denoiser.levels import name_bins, to_level
+from latelier.training.denoiser.losses import SampleLosses, denoising_loss
+from latelier.training.denoiser.uncertainty import Uncertainty
+from latelier.training.denoiser.validation import LevelErrors, split_by_size
+from latelier.training.denoiser.weights import weigh_levels
+from latelier.training.objective import MODEL, Objective
+from latelier.training.randomness import Draws, Purpose, seed_torch
 
 
 class PredictionObjective(Objective):
-    """The mean squared error of a denoiser's prediction.
+    """The weighted squared error of a denoiser's prediction.
 
     Attributes:
         config: The training's configuration.
+        process: The noise process.
+        noise: The density of noise levels.
         conditioning: What makes conditions of data samples.
-        held_out: Samples that training never uses, for metrics and sheets.
+        held_out: Samples that training never uses, for validation and sheets.
+        uncertainty: The learned log-variance of the loss; None unless the configuration has it.
 
     Raises:
         CompatibilityError: the denoiser does not support gradient checkpointing, and the
             configuration asks for it.
-        InvalidConfigError: a conditioner has a name that torch reserves.
+        InvalidConfigError: a conditioner has a name that torch reserves, or the process does not
+            have the levels of the density.
     """
 
     def __init__(
@@ -50,66 +66,131 @@ class PredictionObjective(Objective):
         super().__init__()
         _check_gradient_checkpointing(config, denoiser)
         self.config = config
+        self.process = process
+        self.noise = config.noise or default_noise(process)
+        check_noise(self.noise, process)
         self.first_stage = first_stage.module
         self.denoiser = denoiser.module
         self.conditioners = to_module_dict(
             {name: component.module for name, component in conditioners.items()}
         )
-        self.conditioning = Conditioning(self.conditioners, sources, config.drop_all, config.seed)
-        samples = make_held_out_samples(config, _HELD_OUT_SCENES)
+        self.conditioning = Conditioning(
+            self.conditioners, sources, config.drop_all, config.keep_one, config.seed
+        )
+        self.uncertainty: Uncertainty | None = None
+        if config.loss.uncertainty is not None:
+            with seed_torch(config.seed, 0, torch.device("cpu")):
+                self.uncertainty = Uncertainty(config.loss.uncertainty)
+        samples = make_held_out_samples(config, config.validation.samples)
         self.held_out: list[dict[str, Any]] = [samples[k] for k in range(len(samples))]
-        self._process = process
 
     @property
     def device(self) -> torch.device:
         """The denoiser's device."""
         return next(self.denoiser.parameters()).device
 
-    def collate(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Return images, indices, and "conditions": what each conditioner prepared."""
-        batch = collate(samples)
-        geometry = replace(self.make_geometry(batch["image"]), first_stage=None)
+    def attach_adapters(self) -> Mapping[str, ScaledAdapter]:
+        """Return the adapters that take part in every prediction, by name."""
+        return {}
+
+    def collate(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return a batch (see `collate_samples`) with "conditions": what conditioners prepared."""
+        batch = collate_samples(samples)
+        geometry = replace(self.make_geometry(batch), first_stage=None)
         batch["conditions"] = self.conditioning.prepare(samples, geometry)
         return batch
 
-    def compute_losses(
-        self, batch: Mapping[str, Any], step: int, adapters: Mapping[str, ScaledAdapter]
-    ) -> Tensor:
-        """Return the mean squared error of each sample (B,), at the times and noise of a step.
+    @override
+    def forward(self, batch: dict[str, Any], step: int, player: str = MODEL) -> dict[str, Tensor]:
+        """Return the loss, averaged over samples, and the error of each bin of noise levels."""
+        return self.compute_losses(batch, step).summarize()
 
-        This is equation 2 of Rombach et al., arXiv:2112.10752, if the process predicts the noise.
+    def compute_losses(self, batch: Mapping[str, Any], step: int) -> SampleLosses:
+        """Return the loss of each sample, at the noise levels and the noise of a step.
+
+        This is equation 2 of Rombach et al., arXiv:2112.10752, if the process predicts the noise
+        and the weight is uniform.
         """
-        process = self._process
+        process, geometry = self.process, self.make_geometry(batch)
         # latents of the images, and their condition
-        with torch.no_grad():
-            latents = self.first_stage.encode(batch["image"]).float()
         draws = Draws(self.config.seed, step, batch["index"])
-        geometry = self.make_geometry(batch["image"])
-        condition = self.conditioning.encode(batch["conditions"], draws, geometry, latents.device)
-        # a time and noise for each sample
-        sigmas = process.sigma_from_uniform(draws.uniform(Purpose.TIME))
+        latents = to_latents(batch, draws, self.first_stage)
+        kept = self.conditioning.draw_kept(draws)
+        condition = self._encode_condition(batch, kept, geometry)
+        # a noise level and noise for each sample
+        height, width = geometry.latent_size
+        sigmas = draw_sigmas(self.noise, process, draws, height * width)
         eps = draws.normal(Purpose.NOISE, latents.shape[1:], latents.device)
-        x = process.noised(latents, eps, sigmas)
-        # the prediction
-        t = process.timestep(sigmas).to(latents.device)
-        scale = process.input_scale(frames.per_image(sigmas, x))
-        control = Control(
-            gradient_checkpointing=self.config.gradient_checkpointing, adapters=adapters
+        # the prediction and its weighted error
+        prediction = self.predict(process.noised(latents, eps, sigmas), sigmas, condition)
+        losses = denoising_loss(
+            prediction, process.target(latents, eps, sigmas), batch.get("weight")
         )
-        prediction = self.denoiser(x * scale, t, condition, control)
-        return denoising_loss(prediction, process.target(latents, eps, sigmas))
+        weighted = losses * weigh_levels(self.config.loss.weight, process, sigmas).to(losses)
+        levels = to_level(sigmas, process)
+        if self.uncertainty is None:
+            return SampleLosses(weighted, weighted, levels)
+        return SampleLosses(self.uncertainty(weighted, levels), weighted, levels)
 
-    def collate_held_out(self) -> dict[str, Any]:
-        """Return the batch of all held-out samples, on the denoiser's device."""
-        return to_device(self.collate(self.held_out), self.device)
+    def predict(self, x: Tensor, sigmas: Tensor, condition: Condition) -> Tensor:
+        """Return the denoiser's output for x (B, C, h, w) at `sigmas` (B,)."""
+        t = self.process.timestep(sigmas).to(x.device)
+        scale = self.process.input_scale(frames.per_image(sigmas, x))
+        control = Control(
+            gradient_checkpointing=self.config.gradient_checkpointing,
+            adapters=self.attach_adapters(),
+        )
+        output: Tensor = self.denoiser(x * scale, t, condition, control)
+        return output
 
-    def make_geometry(self, images: Tensor) -> PictureGeometry:
-        """Return the geometry of images (B, 3, H, W)."""
-        height, width = images.shape[2:]
+    def validate(self) -> dict[str, float]:
+        """Return the errors of x0 at fixed noise levels, with every condition (see `LevelErrors`).
+
+        No number of it depends on the seed of the run.
+        """
+        errors = LevelErrors(self.config.validation.levels, self.process)
+        for samples in split_by_size(self.held_out, self.config.batch_size):
+            batch = to_device(self.collate(samples), self.device)
+            draws = Draws(0, 0, batch["index"])
+            latents = to_latents(batch, draws, self.first_stage)
+            kept = self.conditioning.keep_all(len(samples))
+            condition = self._encode_condition(batch, kept, self.make_geometry(batch))
+            eps = draws.normal(Purpose.NOISE, latents.shape[1:], latents.device)
+            errors.add(latents, eps, partial(self._predict_x0, condition))
+        return errors.summarize()
+
+    def describe(self) -> list[str]:
+        """Return the prediction, its weight, the share of each bin of levels, the conditions."""
+        height, width = self.make_geometry(self.held_out[0]).latent_size
+        shares = level_shares(self.noise, self.process, height * width)
+        binned = ", ".join(f"{name}: {share:.1%}" for name, share in zip(name_bins(), shares))
+        weight = self.config.loss.weight
+        options = ", ".join(f"{k} {v}" for k, v in weight if k != "kind" and v is not None)
+        return [
+            f"process '{self.process.kind}', predicts '{self.process.prediction}', "
+            f"weight '{weight.kind}'" + (f" ({options})" if options else ""),
+            f"noise '{self.noise.kind}', share of samples by noise level: {binned}",
+            *self.conditioning.describe(),
+        ]
+
+    def make_geometry(self, batch: Mapping[str, Any]) -> PictureGeometry:
+        """Return the geometry of the pictures of a batch or sample."""
+        height, width = batch[picture_form(batch)].shape[-2:]
         f = self.first_stage.config.downsampling
+        if picture_form(batch) != "image":
+            height, width = height * f, width * f
         return PictureGeometry(
             (height, width), (height // f, width // f), first_stage=self.first_stage
         )
+
+    def _predict_x0(self, condition: Condition, x: Tensor, sigmas: Tensor) -> Tensor:
+        return self.process.denoised(self.predict(x, sigmas, condition).to(x), x, sigmas)
+
+    def _encode_condition(
+        self, batch: Mapping[str, Any], kept: Mapping[str, Tensor], geometry: PictureGeometry
+    ) -> Condition:
+        rows, device = len(batch["index"]), self.device
+        return self.conditioning.encode(batch["conditions"], kept, rows, geometry, device)
 
 
 def _check_gradient_checkpointing(config: PredictionTraining, denoiser: Component) -> None:

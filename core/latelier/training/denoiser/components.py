@@ -1,0 +1,227 @@
+"""The components of a training: built from its configuration, or taken from another model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from latelier.checkpoints.component import Component, assets_of, new_component
+from latelier.contracts.errors import InvalidConfigError, suggestion
+from latelier.diffusion.processes.kinds import process_from
+from latelier.diffusion.processes.process import Process
+from latelier.kernel.atelier import Atelier
+from latelier.pipeline.compatibility import check_composition
+from latelier.pipeline.pipeline import Pipeline
+from latelier.pipeline.storage.sources import DEFAULT_MODEL
+from latelier.training.components import load_base_model, load_first_stage
+from latelier.training.configs.components import InputSource
+from latelier.training.configs.denoiser import ConditionerTraining, DenoiserTraining
+from latelier.training.randomness import seed_torch
+
+
+@dataclass(frozen=True)
+class ModelParts:
+    """What a denoiser's training works on.
+
+    Attributes:
+        first_stage: Stays as it is.
+        denoiser: To be trained.
+        conditioners: By the names under which the denoiser takes them.
+        process: The noise process.
+        sources: Source and drop-out of the conditioners' inputs, by their names.
+        inputs: The pipeline's public inputs, and the conditioners that each feeds.
+        fitted: The conditioners that come from a model and need no fitting.
+        start: The model that training starts from, or None.
+    """
+
+    first_stage: Component
+    denoiser: Component
+    conditioners: Mapping[str, Component]
+    process: Process
+    sources: Mapping[str, InputSource]
+    inputs: Mapping[str, tuple[str, ...]]
+    fitted: frozenset[str]
+    start: Pipeline | None
+
+
+def resolve_parts(
+    config: DenoiserTraining, sample: Mapping[str, Any], atelier: Atelier
+) -> ModelParts:
+    """Build or load the parts of a training and check that they fit together.
+
+    Args:
+        config: The training.
+        sample: A sample of its data.
+        atelier: Its registries have the components.
+
+    Raises:
+        UnknownNameError: a component is not registered, or the first stage or model not found.
+        CompatibilityError: the components do not fit together.
+        ModelFileError: the first stage or model cannot be read.
+        InvalidConfigError: a part of the configuration is invalid, the model to start from has
+            another configuration, or the data lack an input.
+    """
+    start = None
+    if config.start_from is not None:
+        start = load_base_model("start_from", config.start_from, atelier)
+    choices = _list_conditioners(config, start)
+    first_stage = _resolve_first_stage(config, start, atelier)
+    with seed_torch(config.seed, 0, torch.device("cpu")):
+        denoiser = _resolve_denoiser(config, start, atelier)
+        conditioners = {
+            name: _resolve_conditioner(name, choice, config, start, atelier)
+            for name, choice in choices.items()
+        }
+    check_composition(
+        first_stage.module.config,
+        denoiser.module.config,
+        {name: component.module.config for name, component in conditioners.items()},
+    )
+    for name, component in conditioners.items():
+        if choices[name].frozen:
+            component.module.eval().requires_grad_(False)
+    return ModelParts(
+        first_stage=first_stage,
+        denoiser=denoiser,
+        conditioners=conditioners,
+        process=_resolve_process(config, start),
+        sources=_resolve_sources(config, choices, start, sample),
+        inputs=_resolve_inputs(choices, conditioners, start),
+        fitted=frozenset(conditioners) if start else frozenset(),
+        start=start,
+    )
+
+
+def _list_conditioners(
+    config: DenoiserTraining, start: Pipeline | None
+) -> dict[str, ConditionerTraining]:
+    """Return the conditioners of the configuration, and those of the model that it leaves out."""
+    if start is None or config.denoiser is not None:
+        return dict(config.conditioners)
+    for name, choice in config.conditioners.items():
+        if choice.id is None and name not in start.conditioner_components:
+            raise InvalidConfigError(
+                f"conditioners.{name}: '{config.start_from}' has no conditioner of that name. "
+                f"{suggestion(name, start.conditioner_components)}"
+            )
+    inherited = {name: ConditionerTraining() for name in start.conditioner_components}
+    return {**inherited, **config.conditioners}
+
+
+def _resolve_first_stage(
+    config: DenoiserTraining, start: Pipeline | None, atelier: Atelier
+) -> Component:
+    if config.first_stage is None and start is not None:
+        return start.first_stage_component
+    return load_first_stage("first_stage", config.first_stage or DEFAULT_MODEL, atelier)
+
+
+def _resolve_denoiser(
+    config: DenoiserTraining, start: Pipeline | None, atelier: Atelier
+) -> Component:
+    if config.denoiser is None:
+        assert start is not None  # see `DenoiserTraining`
+        return _make_trainable(start.denoiser_component)
+    component = new_component("denoiser", config.denoiser.id, config.denoiser.config, atelier)
+    if start is not None:
+        _copy_weights("denoiser", component, start.denoiser_component, config)
+    return component
+
+
+def _resolve_conditioner(
+    name: str,
+    choice: ConditionerTraining,
+    config: DenoiserTraining,
+    start: Pipeline | None,
+    atelier: Atelier,
+) -> Component:
+    available = {} if start is None else start.conditioner_components
+    if choice.id is None:
+        return _make_trainable(available[name])
+    component = new_component("conditioner", choice.id, choice.config, atelier)
+    if start is not None:
+        _copy_weights(name, component, available.get(name), config)
+        component.module.set_assets(assets_of(available[name].module))
+    return component
+
+
+def _make_trainable(component: Component) -> Component:
+    """Return a loaded component whose weights can change: they are mapped from its file."""
+    module = component.module
+    for parameter in module.parameters():
+        parameter.data = parameter.data.clone()
+    module.train().requires_grad_(True)
+    return component
+
+
+def _copy_weights(
+    place: str, component: Component, source: Component | None, config: DenoiserTraining
+) -> None:
+    """Copy the weights of a model's component into a new one.
+
+    Raises:
+        InvalidConfigError: the model lacks the component, or has it with another configuration.
+    """
+    if source is None or source.config != component.config:
+        raise InvalidConfigError(
+            f"start_from: '{config.start_from}' has no '{place}' of this configuration; leave the "
+            f"configuration of '{place}' out to take the model's, or leave start_from out"
+        )
+    component.module.load_state_dict(source.module.state_dict())
+
+
+def _resolve_process(config: DenoiserTraining, start: Pipeline | None) -> Process:
+    if config.process is not None:
+        return process_from(config.process)
+    return process_from({"kind": "rectified_flow"}) if start is None else start.process
+
+
+def _resolve_sources(
+    config: DenoiserTraining,
+    choices: Mapping[str, ConditionerTraining],
+    start: Pipeline | None,
+    sample: Mapping[str, Any],
+) -> dict[str, InputSource]:
+    """Return the sources of the inputs.
+
+    A conditioner of the model that the configuration does not name, and the data have no input for,
+    gives its null part.
+    """
+    public = _public_names(start)
+    sources = {}
+    for name, choice in choices.items():
+        source = choice.source or public.get(name, name)
+        if name in config.conditioners or source in sample:
+            sources[name] = InputSource(source=source, drop=choice.drop)
+    if choices and not sources:
+        raise InvalidConfigError(
+            f"conditioners: the data samples have none of the fields {sorted(public.values())} "
+            f"that '{config.start_from}' takes; they have {sorted(sample)}. Name one, such as "
+            "conditioners: {text: {source: prompt}}"
+        )
+    return sources
+
+
+def _resolve_inputs(
+    choices: Mapping[str, ConditionerTraining],
+    conditioners: Mapping[str, Component],
+    start: Pipeline | None,
+) -> dict[str, tuple[str, ...]]:
+    """Return the public inputs: the model's own for its conditioners, else named as the source.
+
+    Conditioners of inpainting have none: a run gives them `init_image` and `mask`.
+    """
+    public = _public_names(start)
+    inputs: dict[str, tuple[str, ...]] = {}
+    for name, choice in choices.items():
+        key = public.get(name, choice.source)
+        if key is not None and not conditioners[name].module.config.is_inpainting:
+            inputs[key] = (*inputs.get(key, ()), name)
+    return inputs
+
+
+def _public_names(start: Pipeline | None) -> dict[str, str]:
+    """Return the public input of each conditioner of a model."""
+    pairs = {} if start is None else start.inputs
+    return {name: public for public, names in pairs.items() for name in names}
