@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -38,7 +37,7 @@ def ddim(
         sigma_up = sigma_next * eta * math.sqrt(1 - decay**2)
         sigma_down = math.sqrt(sigma_next**2 - sigma_up**2)
         ratio = sigma_down / sigma
-        x = torch.add(x * ratio, denoised, alpha=alpha_next - ratio * alpha)
+        x = (x * ratio).add_(denoised, alpha=alpha_next - ratio * alpha)
         if sigma_up > 0:
-            x = torch.add(x, noise(sigma, sigma_next), alpha=sigma_up)
+            x.add_(noise(sigma, sigma_next), alpha=sigma_up)
         yield Step(index, sigma_next, x, denoised)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -42,12 +41,12 @@ def ddpm(
         # The quotient of the noise-to-signal ratios, exp(-h): 0 from pure noise.
         decay = sigma_next * alpha / (sigma * alpha_next)
         ratio = sigma_next / sigma * decay
-        x = torch.add(x * ratio, denoised, alpha=alpha_next - ratio * alpha)
+        x = (x * ratio).add_(denoised, alpha=alpha_next - ratio * alpha)
         if sigma_next > 0:
             # abar is alpha^2 / (alpha^2 + sigma^2); both variances are those of x in the frame.
             power, power_next = alpha**2 + sigma**2, alpha_next**2 + sigma_next**2
             posterior = (1 - decay**2) * sigma_next**2
             beta = (1 - decay**2) * sigma**2 / power * power_next
             sigma_up = math.sqrt((1 - variance) * posterior + variance * beta)
-            x = torch.add(x, noise(sigma, sigma_next), alpha=sigma_up)
+            x.add_(noise(sigma, sigma_next), alpha=sigma_up)
         yield Step(index, sigma_next, x, denoised)

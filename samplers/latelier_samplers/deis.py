@@ -39,12 +39,12 @@ def deis(
         lam, alpha, ratio = sigmas.half_log_snr(sigma), sigmas.alpha(sigma), sigma_next / sigma
         if alpha > 0:
             past.appendleft((lam, torch.add(x, denoised, alpha=-alpha) / sigma))
-        x = torch.add(x * ratio, denoised, alpha=sigmas.alpha(sigma_next) - ratio * alpha)
+        x = (x * ratio).add_(denoised, alpha=sigmas.alpha(sigma_next) - ratio * alpha)
         if len(past) > 1 and sigma_next > 0:
             h = sigmas.half_log_snr(sigma_next) - lam
             (_, newest), *older = past
             weights = exponential_weights(-h, [(each - lam) / h for each, _ in older])
-            x = torch.add(x, newest, alpha=-sigma_next * sum(weights))
+            x.add_(newest, alpha=-sigma_next * sum(weights))
             for weight, (_, eps) in zip(weights, older):
-                x = torch.add(x, eps, alpha=sigma_next * weight)
+                x.add_(eps, alpha=sigma_next * weight)
         yield Step(index, sigma_next, x, denoised)

@@ -37,7 +37,7 @@ def dpm2_ancestral(
         if sigma_down > 0:
             sigma_mid = math.sqrt(sigma * sigma_down)
             ratio = sigma_mid / sigma
-            x_mid = torch.add(x * ratio, denoised, alpha=1 - ratio)
+            x_mid = (x * ratio).add_(denoised, alpha=1 - ratio)
             denoised = denoise(x_mid, sigma_mid)
             # The midpoint rule: x + (sigma_down - sigma) * (x_mid - x0) / sigma_mid.
             share = (sigma_down - sigma) / sigma_mid

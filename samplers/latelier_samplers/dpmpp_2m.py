@@ -22,16 +22,17 @@ def dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: SigmaGrid, /) -> Iterator[Step
     D is x0 alone in the first step and in the last (to sigma 0, h infinite). After a start at pure
     noise, in flow models, h_previous is infinite, and D is x0 once more.
     """
+    lambdas = [sigmas.half_log_snr(sigma) for sigma in sigmas]
     x0_previous, h_previous = None, math.inf
     for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         x0 = denoise(x, sigma)
-        h = sigmas.half_log_snr(sigma_next) - sigmas.half_log_snr(sigma)
+        h = lambdas[index + 1] - lambdas[index]
         if x0_previous is None or sigma_next == 0:
             d = x0
         else:
             d = torch.add(x0, x0 - x0_previous, alpha=h / (2 * h_previous))  # 1 / (2 r)
         ratio = sigma_next / sigma
         # 1 - ratio = -alpha_next * (exp(-h) - 1), for alpha = 1 as for alpha = 1 - sigma
-        x = torch.add(x * ratio, d, alpha=1 - ratio)
+        x = (x * ratio).add_(d, alpha=1 - ratio)
         yield Step(index, sigma_next, x, x0)
         x0_previous, h_previous = x0, h

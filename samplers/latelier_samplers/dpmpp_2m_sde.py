@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -52,11 +51,11 @@ def dpmpp_2m_sde(
             slope = (w / 2 if solver_type == "midpoint" else 1 - w / z) * h / h_previous
         alpha_next = sigmas.alpha(sigma_next)
         ratio = sigma_next / sigma * (math.exp(-eta * h) if eta else 1.0)
-        x = torch.add(x * ratio, x0, alpha=alpha_next * (w + slope))
+        x = (x * ratio).add_(x0, alpha=alpha_next * (w + slope))
         if slope:
-            x = torch.add(x, x0_previous, alpha=-alpha_next * slope)
+            x.add_(x0_previous, alpha=-alpha_next * slope)
         sigma_up = sigma_next * math.sqrt(-math.expm1(-2 * eta * h)) if eta else 0.0
         if sigma_up > 0:
-            x = torch.add(x, noise(sigma, sigma_next), alpha=sigma_up)
+            x.add_(noise(sigma, sigma_next), alpha=sigma_up)
         yield Step(index, sigma_next, x, x0)
         x0_previous, h_previous = x0, h

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -40,11 +39,11 @@ def dpmpp_2s_ancestral(
         if math.isfinite(lam_mid):
             sigma_mid = frames.sigma_at(sigmas.frame, lam_mid)
             ratio = sigma_mid / sigma
-            x_mid = torch.add(x * ratio, denoised, alpha=1 - ratio)
+            x_mid = (x * ratio).add_(denoised, alpha=1 - ratio)
             denoised = denoise(x_mid, sigma_mid)
         # Algorithm 1's alpha_down * (1 - exp(-h)) is 1 - ratio in both frames.
         ratio = sigma_down / sigma
-        x = torch.add(x * ratio, denoised, alpha=1 - ratio)
+        x = (x * ratio).add_(denoised, alpha=1 - ratio)
         if sigma_down < sigma_next:
             x = renoise(x, sigmas, sigma_down, sigma_next, noise(sigma, sigma_next))
         yield Step(index, sigma_next, x, denoised)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -45,12 +44,12 @@ def dpmpp_3m_sde(
         older = past if sigma_next > 0 else ()
         weights = exponential_weights(z, [(each - lam) / h for each, _ in older])
         ratio = sigma_next / sigma * (math.exp(-eta * h) if eta else 1.0)
-        x = torch.add(x * ratio, denoised, alpha=alpha_next * (-math.expm1(-z) - sum(weights)))
+        x = (x * ratio).add_(denoised, alpha=alpha_next * (-math.expm1(-z) - sum(weights)))
         for weight, (_, estimate) in zip(weights, older):
-            x = torch.add(x, estimate, alpha=alpha_next * weight)
+            x.add_(estimate, alpha=alpha_next * weight)
         sigma_up = sigma_next * math.sqrt(-math.expm1(-2 * eta * h)) if eta else 0.0
         if sigma_up > 0:
-            x = torch.add(x, noise(sigma, sigma_next), alpha=sigma_up)
+            x.add_(noise(sigma, sigma_next), alpha=sigma_up)
         yield Step(index, sigma_next, x, denoised)
         if math.isfinite(lam):
             past.appendleft((lam, denoised))

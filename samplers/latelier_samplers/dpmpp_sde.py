@@ -51,7 +51,7 @@ def dpmpp_sde(
             if eps_mid is not None:
                 covered = math.expm1(2 * r * h) / math.expm1(2 * h)
                 eps = noise(sigma_mid, sigma_next) * math.sqrt(1 - covered)
-                eps = torch.add(eps, eps_mid, alpha=math.sqrt(covered))
+                eps.add_(eps_mid, alpha=math.sqrt(covered))
         elif eta * sigma_next > 0:
             eps = noise(sigma, sigma_next)
         x = _ddim_step(x, x0, sigmas, (sigma, sigma_next), eta, eps)
@@ -71,5 +71,5 @@ def _ddim_step(
     h = sigmas.half_log_snr(sigma_next) - sigmas.half_log_snr(sigma)
     fresh = eta * math.sqrt(-math.expm1(-2 * h))
     ratio = sigma_next / sigma * math.sqrt(1 - fresh**2)
-    x = torch.add(x * ratio, x0, alpha=sigmas.alpha(sigma_next) - ratio * sigmas.alpha(sigma))
-    return x if eps is None else torch.add(x, eps, alpha=fresh * sigma_next)
+    x = (x * ratio).add_(x0, alpha=sigmas.alpha(sigma_next) - ratio * sigmas.alpha(sigma))
+    return x if eps is None else x.add_(eps, alpha=fresh * sigma_next)

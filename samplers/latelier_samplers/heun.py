@@ -24,12 +24,15 @@ def heun(denoise: Denoise, x: Tensor, sigmas: SigmaGrid, /) -> Iterator[Step]:
 def heun_step(
     denoise: Denoise, x: Tensor, sigma: float, sigma_next: float
 ) -> tuple[Tensor, Tensor]:
-    """Return x at `sigma_next`, (B, C, h, w), and the latest estimate of x0."""
+    """Return x at `sigma_next`, (B, C, h, w), and the latest estimate of x0.
+
+    With dt = sigma_next - sigma and the slopes (x - x0) / sigma, d_cur at the start of the step and
+    d_prime at its end, x_next = x + dt * (d_cur + d_prime) / 2: the mean of a step along each.
+    """
     denoised, dt = denoise(x, sigma), sigma_next - sigma
-    d_cur = (x - denoised) / sigma
-    x_next = torch.add(x, d_cur, alpha=dt)  # Euler
-    if sigma_next > 0:
-        denoised = denoise(x_next, sigma_next)
-        d_prime = (x_next - denoised) / sigma_next
-        x_next = torch.add(x, d_cur + d_prime, alpha=dt / 2)  # the mean of both slopes
-    return x_next, denoised
+    x_euler = torch.lerp(denoised, x, sigma_next / sigma)  # x + dt * d_cur
+    if sigma_next == 0:
+        return x_euler, denoised
+    denoised = denoise(x_euler, sigma_next)
+    x_prime = torch.add(x, x_euler - denoised, alpha=dt / sigma_next)  # x + dt * d_prime
+    return torch.lerp(x_euler, x_prime, 0.5), denoised

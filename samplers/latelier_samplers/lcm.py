@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-import torch
 from torch import Tensor
 
 from latelier.contracts.sampling import Denoise, Noise, Step
@@ -21,5 +20,5 @@ def lcm(denoise: Denoise, x: Tensor, sigmas: SigmaGrid, /, *, noise: Noise) -> I
         denoised = denoise(x, sigma)
         x = denoised * sigmas.alpha(sigma_next)
         if sigma_next > 0:
-            x = torch.add(x, noise(sigma, sigma_next), alpha=sigma_next)
+            x.add_(noise(sigma, sigma_next), alpha=sigma_next)
         yield Step(index, sigma_next, x, denoised)

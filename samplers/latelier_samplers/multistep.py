@@ -16,6 +16,8 @@ ADAMS_BASHFORTH = (
 
 def multistep(x: Tensor, slopes: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
     """Return x plus the weighted slopes, all (B, C, h, w)."""
-    for weight, slope in zip(weights, slopes):
-        x = torch.add(x, slope, alpha=weight)
+    newest, *older = slopes
+    x = torch.add(x, newest, alpha=weights[0])
+    for weight, slope in zip(weights[1:], older):
+        x.add_(slope, alpha=weight)
     return x

@@ -64,7 +64,7 @@ def sa_solver(
         base = x * (sigma_next / sigma * (math.exp(-(noisy**2) * h) if noisy else 1.0))
         if noisy * sigma_next > 0:
             sigma_up = sigma_next * math.sqrt(-math.expm1(-2 * noisy**2 * h))
-            base = torch.add(base, noise(sigma, sigma_next), alpha=sigma_up)
+            base.add_(noise(sigma, sigma_next), alpha=sigma_up)
         estimates = [*past][: predictor_order if sigma_next > 0 else 1]
         x = _integrate(base, sigmas.alpha(sigma_next), estimates, (lam, lam_next), rate)
         yield Step(index, sigma_next, x, denoised)
@@ -88,5 +88,5 @@ def _integrate(
     weights = exponential_weights(rate * h, [(lam - start) / h for lam, _ in others])
     x = torch.add(x, nearest, alpha=alpha * (-math.expm1(-rate * h) - sum(weights)))
     for weight, (_, estimate) in zip(weights, others):
-        x = torch.add(x, estimate, alpha=alpha * weight)
+        x.add_(estimate, alpha=alpha * weight)
     return x

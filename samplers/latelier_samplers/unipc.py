@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -93,7 +92,7 @@ def _unified_step(
     else:
         weights = exponential_weights(h, nodes)
     ratio, alpha_next = sigma_next / sigma, sigmas.alpha(sigma_next)
-    x = torch.add(x * ratio, newest, alpha=1 - ratio - alpha_next * sum(weights))
+    x = (x * ratio).add_(newest, alpha=1 - ratio - alpha_next * sum(weights))
     for weight, x0 in zip(weights, estimates):
-        x = torch.add(x, x0, alpha=alpha_next * weight)
+        x.add_(x0, alpha=alpha_next * weight)
     return x

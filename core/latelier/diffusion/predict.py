@@ -87,9 +87,9 @@ class Predictor:
         control: Control | None,
     ) -> list[Tensor]:
         """Return one estimate of x0 for each condition: in one call if they can be stacked."""
-        if not self._can_stack(conditions):
-            return [self._estimate(x, sigma, [each], control)[0] for each in conditions]
         k = len(conditions)
+        if k > 1 and not self._can_stack(conditions):
+            return [self._estimate(x, sigma, [each], control)[0] for each in conditions]
         scale = self.process.input_scale(frames.per_image(sigma, x))
         x_in = (x * scale).to(self.dtype)
         t = self.process.timestep(sigma).to(x.device).expand(len(x))

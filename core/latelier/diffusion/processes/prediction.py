@@ -36,10 +36,16 @@ def to_x0(kind: PredictionType, output: Tensor, x: Tensor, alpha: Factor, sigma:
     From 'eps' x0 cannot be computed where alpha is 0.
     """
     if kind == "eps":
-        return (x - sigma * output) / alpha
+        x0 = x - sigma * output
+        return x0 if _is_one(alpha) else x0 / alpha
     if kind == "x0":
         return output
     if kind == "v":
         square = alpha**2 + sigma**2
         return alpha / square * x - sigma / square**0.5 * output
     return (x - sigma * output) / (alpha + sigma)
+
+
+def _is_one(factor: Factor) -> bool:
+    """Return whether a division by `factor` can be left out: it would change no bit."""
+    return isinstance(factor, float) and factor == 1
