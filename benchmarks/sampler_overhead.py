@@ -4,7 +4,8 @@ The model is free (it returns a tensor that is there already), and so is noise. 
 run in turn, many times over, in one thread, and the clock counts that thread's processor time only,
 so that other work on the machine falls on all of them alike. diffusers' `step` also turns the
 model's output into x0. Here that is the work of `Predictor` (with t and the scale of the model's
-input), hence a row with it and one without.
+input), hence a row with it and one without. In a pipeline the steps of every sampler are checked
+too: the row "checked" has that and no `Predictor`.
 
 python benchmarks/sampler_overhead.py --repeats 100
 """
@@ -29,6 +30,7 @@ from latelier.contracts.configs import DenoiserConfig
 from latelier.contracts.sampling import Denoise, Sampler, run_sampler
 from latelier.diffusion.predict import Predictor
 from latelier.diffusion.processes.vp import VP
+from latelier.pipeline.checks.sampler import check_sampler
 from latelier_samplers.ddim import ddim
 from latelier_samplers.ddim_inversion import ddim_inversion
 from latelier_samplers.deis import deis
@@ -158,6 +160,7 @@ def all_variants(steps: int, chosen: dict[str, Sampler]) -> dict[tuple[str, str]
     for name, sampler in chosen.items():
         free = FreeModel()
         variants[name, "latelier"] = ours(sampler, steps, free)
+        variants[name, "latelier, checked"] = ours(check_sampler(sampler, name), steps, free)
         variants[name, "latelier with Predictor"] = ours(sampler, steps, predicting(free))
         variants[name, "latelier with Predictor, schedule"] = ours(
             sampler, steps, predicting(free), scheduling=True

@@ -3,8 +3,10 @@
 import math
 
 import pytest
+import torch
 
 from latelier.contracts.errors import NotFiniteError
+from latelier.pipeline.checks.finite import is_finite
 
 REQUEST = {"prompt": "a red cat", "seed": 5, "steps": 3}
 
@@ -56,3 +58,19 @@ def test_non_finite_runs_yield_no_picture_or_preview(compose_tiny):
 
 def test_a_finite_run_raises_nothing(tiny):
     assert len(tiny.generate(**REQUEST)) == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
+def test_one_value_that_is_not_finite_is_found(dtype, wrong):
+    values = torch.randn(2, 3, 8, 8).to(dtype)
+    assert is_finite(values)
+    values[1, 2, 3, 4] = wrong
+    assert not is_finite(values)
+    values[0, 0, 0, 0] = -wrong  # infinities of both signs
+    assert not is_finite(values)
+
+
+def test_finite_values_whose_sum_overflows_are_finite():
+    assert is_finite(torch.full((8, 8), torch.finfo(torch.float32).max))
+    assert is_finite(torch.full((8, 8), torch.finfo(torch.float16).max, dtype=torch.float16))

@@ -4,13 +4,13 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from latelier.contracts.errors import PluginError
 from latelier.contracts.guard import guard_plugin
 from latelier.contracts.sampling import Denoise, Noise, Sampler, Step, run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
+from latelier.pipeline.checks.finite import is_finite
 
 
 def check_sampler(sampler: Callable[..., Any], name: str) -> Sampler:
@@ -49,7 +49,7 @@ def _find_fault(step: Any, x: Tensor, sigmas: SigmaGrid, index: int) -> str | No
         if fault := _find_tensor_fault(values, x):
             return f"{name}: {fault}"
     # x is checked by `check_finite` in any case, and here only to tell which of the two is at fault
-    if not bool(torch.isfinite(step.denoised).all()) and bool(torch.isfinite(step.x).all()):
+    if not is_finite(step.denoised) and is_finite(step.x):
         return "denoised: expected finite values, found NaN or infinity, and x is finite"
     return _find_sigma_fault(step.sigma, sigmas, index)
 
