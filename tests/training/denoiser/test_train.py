@@ -140,6 +140,8 @@ def test_an_interrupted_denoiser_resumes_to_the_same_bits(
     config = tiny_denoiser_training(tmp_path / "stopped", tiny_first_stage, checkpoint_seconds=1e-9)
 
     class FailingSamples:
+        name_of = str
+
         def __init__(self, config):
             self.samples, self.read = make_training_samples(config), []
 

@@ -44,6 +44,7 @@ KILL_AT_SAMPLE = """
 import os, signal
 from latelier.training.first_stage import train as stage
 class Killing:
+    name_of = str
     def __init__(self, dataset): self.dataset = dataset
     def __len__(self): return len(self.dataset)
     def __getitem__(self, index):
@@ -132,6 +133,8 @@ def test_an_interrupted_run_saves_and_says_how_to_continue(tmp_path, straight, m
 
 
 class InterruptingSamples:
+    name_of = str
+
     def __init__(self, samples):
         self.samples = samples
 

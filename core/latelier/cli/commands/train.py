@@ -93,4 +93,5 @@ def _report(result: "TrainingResult") -> None:
 
     if not result.finished:
         raise typer.Exit(INTERRUPTED)
-    show_line(result.result)
+    if result.result is not None:
+        show_line(result.result)

@@ -57,7 +57,7 @@ def plan_adapter(config: AdapterTraining, atelier: Atelier) -> TrainingPlan:
     def initialize(out: Path, is_new: bool) -> None:  # noqa: ARG001 - an adapter starts untrained
         fit_conditioners(conditioners, sources, dataset, config.fit_samples, out)
 
-    return TrainingPlan(config, objective, dataset, initialize)
+    return TrainingPlan(config, objective, dataset, initialize, dataset.name_of)
 
 
 def _new_adapter(base: Pipeline, config: AdapterTraining, atelier: Atelier) -> LoadedAdapter:

@@ -81,6 +81,12 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         draws = SampleDraws(self._seed, position)
         return {**self.sources[source].describe(number, draws), "index": position}
 
+    def name_of(self, position: int) -> str:
+        """Return the position and the name of its sample, such as a file, for messages."""
+        draw = self._buckets.locate(position)[0] if self._buckets else position
+        source, number = self._mixture.locate(draw)
+        return f"{position} ({self.sources[source].sample_name(number)})"
+
     def _read(
         self, source: SampleSource, number: int, size: tuple[int, int] | None, draws: SampleDraws
     ) -> dict[str, Any]:

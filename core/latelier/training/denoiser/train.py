@@ -46,4 +46,4 @@ def plan_denoiser(config: DenoiserTraining, atelier: Atelier) -> TrainingPlan:
     def initialize(out: Path, is_new: bool) -> None:  # noqa: ARG001 - parts have their weights
         fit_conditioners(new, parts.sources, dataset, config.fit_samples, out)
 
-    return TrainingPlan(config, objective, dataset, initialize)
+    return TrainingPlan(config, objective, dataset, initialize, dataset.name_of)

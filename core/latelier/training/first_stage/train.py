@@ -53,7 +53,7 @@ def plan_first_stage(config: FirstStageTraining, atelier: Atelier) -> TrainingPl
     dataset = make_training_samples(config)
     height, width = dataset[0]["image"].shape[1:]
     check_sizes(config, component.module, height, width)
-    return TrainingPlan(config, objective, dataset)
+    return TrainingPlan(config, objective, dataset, name_sample=dataset.name_of)
 
 
 def make_autoencoder(config: FirstStageTraining, atelier: Atelier) -> Component:

@@ -73,4 +73,5 @@ def train(plan: TrainingPlan, run: Run, atelier: Atelier) -> TrainingResult:
                 return TrainingResult(state.step, finished=False, result=None)
         evaluation.export(state)
         monitor.report_end(state.step)
-    return TrainingResult(state.step, finished=True, result=config.out / RESULT)
+    result = config.out / RESULT if run.fabric.is_global_zero else None
+    return TrainingResult(state.step, finished=True, result=result)

@@ -60,7 +60,7 @@ class TrainingResult:
     Attributes:
         step: Number of steps taken.
         finished: False after an interruption.
-        result: The exported result; None after an interruption.
+        result: The exported result; None after an interruption, and in all processes but the first.
     """
 
     step: int
