@@ -1,0 +1,53 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from latelier.training.conditioning import Conditioning
+from latelier.training.configs.components import InputSource
+from latelier.training.randomness import Draws
+
+ROWS = 4000
+
+
+def draw_kept(drops, drop_all=0.0, keep_one=0.0, step=0):
+    sources = {
+        name: InputSource(source=name, drop=drop) for name, drop in zip("abc", drops, strict=False)
+    }
+    conditioning = Conditioning(SimpleNamespace(), sources, drop_all, keep_one, seed=0)
+    return torch.stack(list(conditioning.draw_kept(Draws(0, step, range(ROWS))).values()))
+
+
+def share_of(rows):
+    return rows.float().mean(-1).tolist()
+
+
+def test_each_condition_has_its_own_probability():
+    kept = draw_kept((0.1, 0.5, 1.0))
+    assert share_of(kept) == pytest.approx([0.9, 0.5, 0.0], abs=0.03)
+    # and they are independent, so every subset occurs
+    assert share_of(kept[0] & kept[1]) == pytest.approx(0.45, abs=0.03)
+    assert share_of(~kept[0] & kept[1]) == pytest.approx(0.05, abs=0.02)
+
+
+def test_all_conditions_are_dropped_together():
+    kept = draw_kept((0.0, 0.0), drop_all=0.2)
+    assert torch.equal(kept[0], kept[1])
+    assert share_of(kept[0]) == pytest.approx(0.8, abs=0.03)
+
+
+def test_one_condition_is_kept_and_the_others_dropped():
+    kept = draw_kept((0.0, 0.0, 1.0), drop_all=0.1, keep_one=0.6)
+    count = kept.sum(0)
+    assert share_of(count == 0) == pytest.approx(0.1, abs=0.02)
+    assert share_of(count == 2) == pytest.approx(0.3, abs=0.03)  # the rest, without the third
+    assert share_of((count == 1) & kept) == pytest.approx([0.2, 0.2, 0.2], abs=0.03)
+
+
+def test_keeping_one_always_leaves_exactly_one():
+    assert (draw_kept((0.5, 0.5, 0.5), keep_one=1.0).sum(0) == 1).all()
+
+
+def test_a_row_depends_on_its_step_and_position():
+    assert torch.equal(draw_kept((0.5, 0.5)), draw_kept((0.5, 0.5)))
+    assert not torch.equal(draw_kept((0.5, 0.5)), draw_kept((0.5, 0.5), step=1))
