@@ -15,6 +15,7 @@ from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.diffusion.processes.vp import VP
 from latelier.first_stages.configs import AutoencoderKLConfig
 from latelier.kernel.spec import Kind, resolve
+from latelier.pipeline.request import Defaults
 
 KINDS: tuple[Kind, ...] = ("first_stage", "denoiser", "conditioner")
 REGISTERED = [
@@ -22,7 +23,7 @@ REGISTERED = [
     for registry in map(default_atelier().registry, KINDS)
     for spec in map(registry.spec, registry.names())
 ]
-CONFIGS = [*REGISTERED, AdapterConfig, VP, EDM, RectifiedFlow, InputSpec, OutputSpec]
+CONFIGS = [*REGISTERED, AdapterConfig, VP, EDM, RectifiedFlow, InputSpec, OutputSpec, Defaults]
 
 UPPER = {"maximum", "exclusiveMaximum", "enum", "const"}
 LOWER = {"minimum", "exclusiveMinimum", "enum", "const"}
@@ -79,6 +80,8 @@ DIT = {"in_channels": 4, "out_channels": 4, "hidden_size": 64, "depth": 2, "num_
         (AutoencoderKLConfig, {"resolution": 10**9}, "resolution"),
         (VP, {"steps": 10**9}, "steps"),
         (RectifiedFlow, {"steps": 10**12}, "steps"),
+        *[(Defaults, {"size": size}, "size") for size in (0, -8, 10**9, (64, 10**9))],
+        *[(Defaults, {"size": 64, "steps": steps}, "steps") for steps in (0, 10**9)],
     ],
 )
 def test_absurd_sizes_are_refused(config, values, field):

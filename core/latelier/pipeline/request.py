@@ -119,11 +119,25 @@ Size = Annotated[
 """(width, height) in pixels. A field of this type also takes one number, for both."""
 
 
+_MAX_DEFAULT_STEPS = 10_000
+"""Has a bound, like the size, because the file of a model may come from others."""
+
+_TrainedSide = Annotated[int, Field(ge=1, le=16_384)]
+TrainedSize = Annotated[
+    tuple[_TrainedSide, _TrainedSide],
+    BeforeValidator(_to_pair),
+    Field(json_schema_extra={"format": "size"}),
+]
+"""A `Size` that the file of a model states."""
+
+
 class Defaults(Frozen):
     """What a pipeline does where a request leaves something out."""
 
-    size: Size = Field(description="(width, height) in pixels: what the model was trained on")
-    steps: int = Field(20, ge=1)
+    size: TrainedSize = Field(
+        description="(width, height) in pixels: what the model was trained on"
+    )
+    steps: int = Field(20, ge=1, le=_MAX_DEFAULT_STEPS)
     sampler: NamedOptions = NamedOptions(name="dpmpp_2m")
     schedule: NamedOptions = NamedOptions(name="karras")
     guidance: GuidanceOptions = GuidanceOptions(name="cfg")

@@ -855,3 +855,16 @@ def test_a_distilled_model_is_drawn_in_a_few_steps(tmp_path, built_ins):
     found = latelier.load(tmp_path / "ours", device="cpu", atelier=built_ins).defaults
     assert (found.sampler.name, found.steps) == ("lcm", 4)
     assert found.guidance.options["scale"] == 1
+
+
+@pytest.mark.parametrize("with_first_stage", [False, True])
+def test_a_learned_variance_of_a_unet_is_refused(tmp_path, built_ins, with_first_stage):
+    channels = 4 if with_first_stage else 3
+    if with_first_stage:
+        pipeline_folder(tmp_path / "theirs")
+    else:
+        pixel_model(tmp_path / "theirs", diffusers.DDPMScheduler(variance_type="learned_range"))
+    unet = plain_unet(attention_head_dim=8, in_channels=channels, out_channels=2 * channels)
+    unet.save_pretrained(tmp_path / "theirs" / "unet")
+    with pytest.raises(InvalidConfigError, match=rf"out_channels: {2 * channels}; .* variance"):
+        import_model(tmp_path / "theirs", tmp_path / "ours", atelier=built_ins)

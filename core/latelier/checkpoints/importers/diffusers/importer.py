@@ -156,6 +156,7 @@ def _read_plan(source: ImportSource) -> _Plan:
     else:
         notes.append("there is no first stage: a model of pixels")
         latents = denoiser["out_channels"]
+    _check_output(denoiser, latents)
     spatial = _spatial(index, denoiser["in_channels"] - latents, latents)
     notes += _check_text_encoder(source, index, denoiser)
     scheduler, reason = _read_scheduler(source, index)
@@ -208,6 +209,17 @@ def _scale_factor(
     if config["_class_name"] == VQ and "scaling_factor" not in config:
         return None, ["latents are not scaled: the first stage has no scaling_factor"]
     return None, []
+
+
+def _check_output(denoiser: Mapping[str, Any], latents: int) -> None:
+    found, taken = denoiser["out_channels"], denoiser["in_channels"]
+    if found == latents and found != 2 * taken:
+        return
+    hint = " (a learned variance, which only transformers may have here)"
+    raise InvalidConfigError(
+        f"the denoiser has out_channels: {found}; expected {min(latents, taken)}"
+        + (hint if found == 2 * taken else "")
+    )
 
 
 def _spatial(index: PipelineIndex, extra: int, latents: int) -> dict[str, int]:
