@@ -161,7 +161,7 @@ class _StepError(Exception):
 
     def __init__(self, state: State, error: BaseException) -> None:
         super().__init__(state)
-        self.state = state
+        self.state: State = state
         self.error = error
 
 
