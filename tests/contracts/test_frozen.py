@@ -1,6 +1,6 @@
 """Errors of configurations: one line that names each fault and how to fix it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field, ValidationError, model_validator
@@ -117,3 +117,46 @@ def test_errors_of_a_union_without_a_nearest_type_are_those_of_all():
         validate(Melody, {"notes": 3}, "melody")
     assert "'notes': Input should be a valid list" in str(fault.value)
     assert "'notes': an image is a PIL image, a path, a data URI" in str(fault.value)
+
+
+class Rest(Frozen):
+    kind: Literal["rest"] = "rest"
+    beats: int = Field(default=1, ge=1)
+
+
+class Tone(Frozen):
+    kind: Literal["tone"] = "tone"
+    pitch: int = Field(default=60, le=127)
+
+
+class Bar(Frozen):
+    first: Annotated[Rest | Tone, Field(discriminator="kind")] | None = None
+    others: tuple[Annotated[Rest | Tone, Field(discriminator="kind")], ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("values", "message", "field"),
+    [
+        (
+            {"first": {"kind": "tune"}},
+            "'first': there is no kind 'tune'. Did you mean 'tone'? Known: rest, tone.",
+            "first",
+        ),
+        ({"first": {"pitch": 3}}, "the field 'first.kind' is required", "first"),
+        (
+            {"first": {"kind": "tone", "pich": 3}},
+            "there is no field 'first.pich'. Did you mean 'pitch'? Known: kind, pitch.",
+            "first.pich",
+        ),
+        (
+            {"others": [{"kind": "rest"}, {"kind": "rest", "beats": 0}]},
+            "'others.1.beats': Input should be greater than or equal to 1 (given: 0)",
+            "others.1.beats",
+        ),
+    ],
+)
+def test_errors_of_a_tagged_union_are_those_of_its_kind(values, message, field):
+    with pytest.raises(InvalidConfigError) as fault:
+        validate(Bar, values, "bar")
+    assert str(fault.value) == f"bar: {message}"
+    assert fault.value.field == field

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
@@ -60,7 +60,7 @@ def validate(
         text = "; ".join(_describe(model, fault) for fault in faults[:_MAX_FAULTS])
         if len(faults) > _MAX_FAULTS:
             text += f"; and {len(faults) - _MAX_FAULTS} more"
-        field = ".".join(map(str, faults[0]["loc"])) or None
+        field = ".".join(map(str, _follow(model, faults[0]["loc"])[0])) or None
         raise error(f"{what}: {text}", field=field) from None
 
 
@@ -122,17 +122,28 @@ def _describe(model: type[BaseModel], fault: Any) -> str:
         message = f"{message[:_MAX_MESSAGE]}..."
     if not fault["loc"] and isinstance(fault["input"], Mapping):
         return str(message)  # it is about several fields together
-    *path, last = fault["loc"] or ("value",)
-    field = ".".join(shorten(str(part)) for part in (*path, last))
+    field, hint = _locate(model, fault)
+    if fault["type"] == "union_tag_invalid":
+        tag, tags = fault["ctx"]["tag"], fault["ctx"]["expected_tags"].replace("'", "").split(", ")
+        return f"'{field}': there is no kind '{shorten(tag)}'. {suggestion(tag, tags)}"
+    if fault["type"] == "union_tag_not_found":
+        return f"the field '{field}.kind' is required"
     if fault["type"] == "extra_forbidden":
-        owner = _model_at(model, path)
-        hint = f". {suggestion(str(last), owner.model_fields)}" if owner else ""
         return f"there is no field '{field}'{hint}"
     if fault["type"] == "missing":
         return f"the field '{field}' is required"
     given = " ".join(_show(fault["input"]).split())  # an array has several lines
     repeated = isinstance(fault["input"], str) and given in message
     return f"'{field}': {message}" + ("" if repeated else f" (given: {given:.80})")
+
+
+def _locate(model: type[BaseModel], fault: Any) -> tuple[str, str]:
+    """Return the path of the field at fault, and the nearest names that its model has."""
+    path, last = list(fault["loc"][:-1]), (fault["loc"] or ("value",))[-1]
+    fields, annotation = _follow(model, path)
+    owners = list(_models_in(annotation))
+    hint = f". {suggestion(str(last), owners[0].model_fields)}" if len(owners) == 1 else ""
+    return ".".join(shorten(str(part)) for part in (*fields, last)), hint
 
 
 def _show(value: Any) -> str:
@@ -143,17 +154,41 @@ def _show(value: Any) -> str:
         return f"{type(value).__name__} that cannot be shown"
 
 
-def _model_at(model: type[BaseModel], path: Sequence[Any]) -> type[BaseModel] | None:
-    """Return the model of the field at `path`, or None where it is not one model."""
+def _follow(model: type[BaseModel], path: Sequence[Any]) -> tuple[list[Any], Any]:
+    """Return a path without the tags of unions, and the annotation at its end.
+
+    pydantic puts the tag of the type into the path, where a field tells the types of a union apart.
+    """
+    fields: list[Any] = []
+    annotation: Any = model
     for part in path:
-        field = model.model_fields.get(part)
-        models = [] if field is None else _models_in(field.annotation)
-        if len(models) != 1:
-            return None
-        model = models[0]
-    return model
+        models = list(_models_in(annotation))
+        tagged = [each for each in models if part in _tags(each)]
+        if tagged:
+            annotation = tagged[0]
+            continue
+        fields.append(part)
+        owners = [each for each in models if part in each.model_fields]
+        if len(owners) == 1:
+            annotation = owners[0].model_fields[part].annotation
+        elif models == [annotation]:
+            annotation = None  # there is no such field
+    return fields, annotation
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    members = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    return [each for each in members if isinstance(each, type) and issubclass(each, BaseModel)]
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models of an annotation, those in containers and unions included."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for member in get_args(annotation):
+        yield from _models_in(member)
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    """Return the values of `kind` by which a union tells the model apart."""
+    field = model.model_fields.get("kind")
+    return (
+        ()
+        if field is None or get_origin(field.annotation) is not Literal
+        else get_args(field.annotation)
+    )
