@@ -14,6 +14,7 @@ def test_each_image_has_its_measures_and_values_beyond_the_range_are_clipped():
     images = torch.stack([torch.full((3, 16, 16), 1.0), torch.full((3, 16, 16), 0.0)])
     reconstructions = images + torch.tensor([0.5, 0.2]).view(2, 1, 1, 1)
     found = measure_quality(reconstructions, images, Distance())
+    assert list(found) == ["perceptual", "absolute", "psnr", "ssim"]
     assert found["absolute"].tolist() == pytest.approx([0, 0.2], abs=1e-6)
     assert found["perceptual"].tolist() == pytest.approx([0, 0.04 * 768], rel=1e-4)
     assert found["psnr"][0] == float("inf")

@@ -41,7 +41,8 @@ class DiscriminatorConfig(Frozen):
     channels: int = Field(default=64, ge=1, description="channels of the first convolution")
     norm: Literal["batch", "group", "act"] = Field(
         default="batch",
-        description="batch norm, as published; group norm; or act norm (arXiv:1807.03039)",
+        description="batch norm, as published, over the images of a device's micro-batch; group "
+        "norm, over each image alone; or act norm (arXiv:1807.03039)",
     )
 
 
@@ -62,7 +63,8 @@ class AdversarialConfig(Frozen):
     adaptive: bool = Field(
         default=True,
         description="multiply the weight by the ratio of the gradients of the reconstruction and "
-        "adversarial losses at the decoder's last layer, at most 10000, as published",
+        "adversarial losses at the decoder's last layer, at most 10000, as published; each "
+        "micro-batch has its own",
     )
     loss: Literal["hinge", "vanilla"] = Field(
         default="hinge", description="the discriminator's loss: hinge, or vanilla: cross-entropy"
@@ -90,8 +92,8 @@ class DecoderOnlyConfig(Frozen):
     noise: float = Field(
         default=0.3,
         ge=0,
-        description="largest noise on the latents, in units of their standard deviation: it is "
-        "uniform between 0 and this for each image, so the decoder learns to correct latents",
+        description="largest noise on the latents of an image, in units of their standard "
+        "deviation; it is uniform between 0 and this, and the decoder learns to remove it",
     )
 
 

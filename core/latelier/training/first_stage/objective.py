@@ -90,7 +90,8 @@ class AutoencoderObjective(Objective):
             level = last_part.noise * draws.uniform(Purpose.LATENT_NOISE_LEVEL).float()
             noise = draws.normal(Purpose.LATENT_NOISE, latents.shape[1:], latents.device)
             level = level.to(latents.device).view(-1, 1, 1, 1)
-            latents = latents + latents.std() * level * noise
+            std = latents.flatten(1).std(1).view(-1, 1, 1, 1)
+            latents = latents + std * level * noise
         reconstructions = self.autoencoder.decode(latents).float()
         return Regularized(latents, reconstructions, latents.new_zeros(()), {})
 

@@ -17,16 +17,15 @@ def measure_quality(
         perceptual: The network of the perceptual loss, if there is one.
 
     Returns:
-        "absolute": mean absolute error. "psnr": in dB. "ssim": at most 1; images smaller than its
-        window have none. "perceptual": distance in `perceptual`.
+        "perceptual": distance in `perceptual`. "absolute": mean absolute error. "psnr": in dB.
+        "ssim": at most 1; images smaller than its window have none.
     """
     reconstructions = reconstructions.float().clamp(-1, 1)
-    measures = {
-        "absolute": (reconstructions - images).abs().mean((1, 2, 3)),
-        "psnr": psnr(reconstructions, images),
-    }
+    measures: dict[str, Tensor] = {}
+    if perceptual is not None:  # the first measure decides which weights are the best
+        measures["perceptual"] = perceptual(reconstructions, images)
+    measures["absolute"] = (reconstructions - images).abs().mean((1, 2, 3))
+    measures["psnr"] = psnr(reconstructions, images)
     if min(images.shape[2:]) >= MIN_SIDE:
         measures["ssim"] = ssim(reconstructions, images)
-    if perceptual is not None:
-        measures["perceptual"] = perceptual(reconstructions, images)
     return measures
