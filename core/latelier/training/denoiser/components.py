@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from latelier.checkpoints.component import Component, assets_of, new_component
-from latelier.contracts.errors import InvalidConfigError, suggestion
+from latelier.contracts.errors import CompatibilityError, InvalidConfigError, suggestion
 from latelier.diffusion.processes.kinds import process_from
 from latelier.diffusion.processes.process import Process
 from latelier.kernel.atelier import Atelier
@@ -73,11 +73,7 @@ def resolve_parts(
             name: _resolve_conditioner(name, choice, config, start, atelier)
             for name, choice in choices.items()
         }
-    check_composition(
-        first_stage.module.config,
-        denoiser.module.config,
-        {name: component.module.config for name, component in conditioners.items()},
-    )
+    _check_parts(config, first_stage, denoiser, conditioners)
     for name, component in conditioners.items():
         if choices[name].frozen:
             component.module.eval().requires_grad_(False)
@@ -169,6 +165,23 @@ def _copy_weights(
             f"configuration of '{place}' out to take the model's, or leave start_from out"
         )
     component.module.load_state_dict(source.module.state_dict())
+
+
+def _check_parts(
+    config: DenoiserTraining,
+    first_stage: Component,
+    denoiser: Component,
+    conditioners: Mapping[str, Component],
+) -> None:
+    configs: Any = {name: each.config for name, each in conditioners.items()}
+    try:
+        check_composition(first_stage.module.config, denoiser.module.config, configs)
+    except CompatibilityError as error:
+        if config.first_stage is not None or config.start_from is not None:
+            raise
+        raise CompatibilityError(
+            f"{error}. The first stage is that of '{DEFAULT_MODEL}', since 'first_stage' names none"
+        ) from None
 
 
 def _resolve_process(config: DenoiserTraining, start: Pipeline | None) -> Process:

@@ -1,0 +1,154 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from latelier import load
+from latelier.contracts.frozen import validate
+from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
+from latelier.training.configs.denoiser import DenoiserTraining
+from latelier.training.denoiser.train import plan_denoiser, train_denoiser
+from latelier.training.randomness import Draws, Purpose
+
+FAST = {
+    "steps": 2,
+    "batch_size": 4,
+    "accelerator": "cpu",
+    "data": {"config": {"size": 16}},
+    "validation": {"samples": 8, "levels": [0.2, 0.8]},
+    "defaults": {"steps": 1},
+}
+
+
+@pytest.fixture
+def pipeline(compose_tiny, tiny_changes):
+    """A tiny pipeline whose text is long enough for the captions of scenes."""
+    conditioners = tiny_changes()["conditioners"]
+    conditioners["text"] = ("text", {"width": 16, "layers": 1, "heads": 2, "max_length": 128})
+    card = {"licence": "MIT", "measured": "much"}
+    return replace(compose_tiny(conditioners=conditioners), card=card, description="old")
+
+
+@pytest.fixture
+def configure(pipeline, tmp_path):
+    pipeline.save(tmp_path / "model")
+
+    def configure_it(**changes):
+        values = {**FAST, "out": tmp_path / "out", "start_from": str(tmp_path / "model"), **changes}
+        return validate(DenoiserTraining, values, "training")
+
+    return configure_it
+
+
+@pytest.fixture
+def make_objective(configure, built_ins):
+    def make(**changes):
+        plan = plan_denoiser(configure(**changes), built_ins)
+        batch = plan.objective.collate([plan.dataset[k] for k in range(4)])
+        return plan.objective, batch
+
+    return make
+
+
+def test_a_fine_tuned_model_keeps_its_inputs_and_licence(configure, pipeline):
+    config = configure()
+    train_denoiser(config)
+    result = load(str(config.out / "result"))
+    assert result.inputs == pipeline.inputs
+    assert (result.description, result.card) == ("old", {"licence": "MIT"})
+    assert result.defaults.guidance == pipeline.defaults.guidance
+    assert result.defaults.steps == 1
+    assert result.generate(prompt="a cat", seed=0)[0].image.size == (16, 16)
+
+
+def test_a_frozen_conditioner_stays_as_it_is(configure, pipeline):
+    config = configure(conditioners={"text": {"frozen": True}}, optimizer={"lr": 0.1}, drop_all=0.5)
+    train_denoiser(config)
+    names = load_checkpoint(list_checkpoints(config.out / "checkpoints")[-1]).weights
+    assert not any(name.startswith("conditioners.text.") for name in names)
+    result = load(str(config.out / "result"))
+    before, after = (
+        pipeline.conditioners["text"].state_dict(),
+        result.conditioners["text"].state_dict(),
+    )
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    denoiser = pipeline.denoiser.state_dict()
+    assert any(not torch.equal(denoiser[n], t) for n, t in result.denoiser.state_dict().items())
+
+
+def test_validation_does_not_depend_on_how_training_draws(make_objective):
+    found = []
+    for changes in (
+        {},
+        {"noise": {"kind": "logit_normal", "mean": -3}, "seed": 5, "drop_all": 0.9},
+        {"loss": {"weight": {"kind": "min_snr"}, "uncertainty": {}}, "batch_size": 3},
+    ):
+        objective, _ = make_objective(**changes)
+        with torch.no_grad():
+            found.append(objective.validate())
+    assert list(found[0]) == ["x0_error", "x0_error_0.2", "x0_error_0.8"]
+    assert found[1] == pytest.approx(found[0], rel=1e-5)
+    assert found[2] == pytest.approx(found[0], rel=1e-5)
+    assert found[0]["x0_error_0.2"] < found[0]["x0_error_0.8"]
+
+
+def test_the_loss_is_weighted_by_noise_level(make_objective):
+    plain, batch = make_objective()
+    weighted, _ = make_objective(loss={"weight": {"kind": "min_snr", "gamma": 5}})
+    with torch.no_grad():
+        before, after = plain.compute_losses(batch, 0), weighted.compute_losses(batch, 0)
+    snr = ((1 - before.levels) / before.levels) ** 2
+    expected = before.weighted * (snr.clamp(max=5) * before.levels**2).float()
+    torch.testing.assert_close(after.weighted, expected)
+
+
+def test_a_sample_s_weight_scales_its_loss(make_objective):
+    objective, batch = make_objective()
+    weight = torch.tensor([1.0, 0.0, 2.0, 1.0])
+    with torch.no_grad():
+        plain = objective.compute_losses(batch, 0).minimized
+        scaled = objective.compute_losses({**batch, "weight": weight}, 0).minimized
+    torch.testing.assert_close(scaled, plain * weight)
+
+
+def test_latents_of_a_cache_give_the_loss_of_the_pictures(make_objective):
+    objective, batch = make_objective()
+    with torch.no_grad():
+        latents = objective.first_stage.encode(batch["image"])
+        cached = {**batch, "latents": latents}
+        del cached["image"]
+        assert objective.make_geometry(cached) == objective.make_geometry(batch)
+        losses = [objective.compute_losses(each, 0).minimized for each in (batch, cached)]
+    torch.testing.assert_close(*losses)
+
+
+def test_an_uncertainty_is_trained_and_not_exported(configure):
+    config = configure(loss={"uncertainty": {"channels": 8}}, optimizer={"lr": 0.01})
+    train_denoiser(config)
+    weights = load_checkpoint(list_checkpoints(config.out / "checkpoints")[-1]).weights
+    assert weights["uncertainty.weight"].any()
+    names = [path.name for path in (config.out / "result").iterdir()]
+    assert not any("uncertainty" in name for name in names)
+
+
+def test_the_start_of_a_run_explains_the_noise_and_the_conditions(make_objective):
+    objective, _ = make_objective(
+        conditioners={"text": {"frozen": True, "drop": 0.25}}, drop_all=0.1, keep_one=0.05
+    )
+    text = "\n".join(objective.describe())
+    # 0.6 uniform and 0.4 logit-normal(1.2, 1)
+    assert "0-0.2: 12.1%, 0.2-0.4: 14.0%" in text
+    assert "condition 'text': from 'prompt', dropped 25%" in text
+    assert "condition 'label': always null" in text
+    assert "all conditions dropped 10%, all but one 5%" in text
+    assert "frozen conditioners: text" in text
+
+
+def test_noise_levels_of_a_step_are_those_of_the_density(make_objective):
+    objective, batch = make_objective(noise={"kind": "uniform"})
+    with torch.no_grad():
+        levels = objective.compute_losses(batch, 3).levels
+    turn = Draws(0, 3, [0]).uniform(Purpose.TIME)
+    golden = (5**0.5 - 1) / 2
+    expected = (torch.arange(4).double() * golden + turn) % 1
+    torch.testing.assert_close(levels, 0.001 + 0.999 * expected)
