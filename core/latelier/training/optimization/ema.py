@@ -8,6 +8,7 @@ deviation of those weights over time in units of t.
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class Ema:
@@ -47,7 +48,7 @@ class Ema:
             else:
                 averages.append(average)
                 weights.append(current.to(average.dtype))
-        torch._foreach_lerp_(averages, weights, 1 - decay)
+        get_ema_multi_avg_fn(decay)(averages, weights, None)  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def load_state(self, weights: dict[str, Tensor], updates: int) -> None:
