@@ -56,3 +56,14 @@ def test_training_without_its_extra_names_the_pip_command(cli, training_calls, m
         2,
         "error: training needs Lightning Fabric: pip install 'latelier[train]'\n",
     )
+
+
+def test_a_dry_run_prints_what_a_training_costs_and_writes_nothing(cli, tmp_path):
+    (tmp_path / "config.yaml").write_text(
+        CONFIG.replace("steps: 3", "steps: 3\nbatch_size: 2\ndata: {config: {size: 16}}")
+    )
+    done = cli("train", "first-stage", "config.yaml", "--dry-run", "--find-batch")
+    assert done.status == 0, done.err
+    for words in ("GFLOP per sample", "MiB", "minutes per 1,000 steps", "largest micro-batch"):
+        assert words in done.out
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]

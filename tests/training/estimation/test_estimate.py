@@ -1,0 +1,80 @@
+import pytest
+import torch
+from torch import nn
+
+from latelier.kernel.atelier import Atelier
+from latelier.training.configs.first_stage import FirstStageTraining
+from latelier.training.estimation import micro_batch
+from latelier.training.estimation.estimate import estimate
+from latelier.training.estimation.memory import free_memory, measure_activations, size_of
+from latelier.training.estimation.micro_batch import describe_micro_batch, find_micro_batch
+from latelier.training.estimation.trial import open_trial
+from latelier.training.first_stage.train import plan_first_stage
+from latelier.training.loop.split import BatchSplit
+
+
+@pytest.fixture
+def trial(tmp_path):
+    first_stage = {"ch": 8, "ch_mult": [1, 2], "num_res_blocks": 1, "num_groups": 4}
+    config = FirstStageTraining.model_validate(
+        {
+            "out": tmp_path / "out",
+            "steps": 100,
+            "batch_size": 4,
+            "accumulate": 2,
+            "accelerator": "cpu",
+            "data": {"config": {"size": 16}},
+            "first_stage": {"id": "autoencoder_kl", "config": first_stage},
+        }
+    )
+    with open_trial(plan_first_stage, config, Atelier()) as trial:
+        yield trial
+    assert not (tmp_path / "out").exists()
+    assert not trial.run.config.out.exists()
+
+
+def test_an_estimate_counts_weights_arithmetic_memory_and_time(trial):
+    found = estimate(trial)
+    weights = sum(p.numel() for p in trial.plan.objective.parameters())
+    assert found.parameters == {"autoencoder": (weights, weights)}
+    assert found.memory["weights"] == found.memory["gradients"] == 4 * weights
+    assert found.memory["averages"] == 2 * 4 * weights
+    assert 8 * weights < found.memory["optimizer"] < 8.1 * weights
+    assert found.memory["activations"] > 0
+    assert found.flops > 6 * weights  # a convolution uses its weights at each pixel
+    assert found.seconds > 0
+    (line,) = (line for line in found.lines() if line.startswith("time: "))
+    assert "minutes per 1,000 steps" in line
+
+
+def test_activations_are_those_that_the_backward_pass_needs():
+    layer = nn.Sequential(nn.Linear(8, 16), nn.Sigmoid(), nn.Linear(16, 4))
+    with measure_activations(layer) as saved:
+        layer(torch.zeros(5, 8)).sum().backward()
+    assert saved.bytes == 4 * 5 * (8 + 16)  # the input and the output of the sigmoid
+
+
+def test_the_micro_batch_of_a_cpu_is_bounded_by_its_free_memory(trial, monkeypatch):
+    monkeypatch.setattr(micro_batch, "free_memory", lambda device: 10 * 2**20)
+    some = find_micro_batch(trial)
+    monkeypatch.setattr(micro_batch, "free_memory", lambda device: 40 * 2**20)
+    assert find_micro_batch(trial) == 4 * some > 0
+    monkeypatch.setattr(micro_batch, "free_memory", lambda device: 0)
+    assert find_micro_batch(trial) == 0
+
+
+@pytest.mark.parametrize(
+    ("largest", "words"),
+    [(8, "set accumulate to 3"), (16, "set accumulate to 2"), (64, "set accumulate to 1")],
+)
+def test_the_micro_batch_is_told_as_a_value_of_the_configuration(largest, words):
+    assert words in describe_micro_batch(largest, BatchSplit(24 * 2, ranks=2))
+
+
+def test_memory_that_holds_no_sample_is_told():
+    assert "not even one sample" in describe_micro_batch(0, BatchSplit(8))
+
+
+def test_free_memory_and_sizes_are_in_bytes():
+    assert free_memory(torch.device("cpu")) > 2**20
+    assert size_of([torch.zeros(3), torch.zeros(2, dtype=torch.int64)]) == 28
