@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, field_validator
 
 from latelier.checkpoints.io.json_files import read_json
 from latelier.contracts.errors import ModelFileError
@@ -18,6 +18,10 @@ ADAPTER_FILE = "adapter.json"
 
 ADAPTER_ID = "latelier/adapter"
 """The id of the part of every adapter that holds keys and values: `denoisers.adapter.Adapter`."""
+
+
+LORA_ID = "latelier/lora"
+"""The id of the changes of a LoRA: `checkpoints.lora.lora.Lora`."""
 
 
 def _refuse_later(value: Any) -> Any:
@@ -88,6 +92,7 @@ class StoredAdapter(Frozen):
     """A conditioner, and the keys and values by which a denoiser attends to its stream."""
 
     format: Format = 1
+    kind: Literal["attention"] = "attention"
     latelier: str = Field(description="version of latelier that wrote it")
     name: str = Field(description="of its input, unless the model gives it another")
     description: str = ""
@@ -105,24 +110,49 @@ class StoredAdapter(Frozen):
             raise ValueError("a name is letters, digits and underscores")
         return name
 
-    def files(self) -> list[StoredFile]:
-        """Return the files of the conditioner and of the adapter."""
-        return [*self.conditioner.files(), *self.adapter.files()]
+    def parts(self) -> dict[str, StoredComponent]:
+        """Return its components."""
+        return {"conditioner": self.conditioner, "adapter": self.adapter}
 
 
-def read_adapter(folder: Path) -> StoredAdapter:
+class StoredLora(Frozen):
+    """Low-rank changes of the weights of a model."""
+
+    format: Format = 1
+    kind: Literal["weights"] = "weights"
+    latelier: str = Field(description="version of latelier that wrote it")
+    name: str = Field(description="by which pipelines list it")
+    description: str = ""
+    adapter: StoredComponent
+    trained_on: TrainedOn | None = Field(None, description="None: unknown")
+    card: dict[str, Any] = Field(
+        default_factory=dict, description="human-readable facts: data, licence, measures"
+    )
+
+    def parts(self) -> dict[str, StoredComponent]:
+        """Return its components."""
+        return {"adapter": self.adapter}
+
+
+class _Kind(BaseModel):
+    """The kind of an adapter, with the other fields unread."""
+
+    kind: Literal["attention", "weights"] = "attention"
+
+
+def read_adapter(folder: Path) -> StoredAdapter | StoredLora:
     """Return the description of the adapter in a folder, without reading weights.
 
     Raises:
         ModelFileError: the folder is missing, or holds no adapter or a damaged one.
     """
     if folder.is_file():
-        raise ModelFileError(
-            f"{folder}: expected the folder of an adapter, got a file; `latelier import` makes one "
-            "of an IP-Adapter"
-        )
+        raise ModelFileError(f"{folder}: expected the folder of an adapter, got a file")
     if not folder.is_dir():
         raise ModelFileError(f"{folder}: folder not found")
     if not (folder / ADAPTER_FILE).is_file():
         raise ModelFileError(f"{folder}: is not an adapter: it holds no {ADAPTER_FILE}")
+    kind = read_json(folder / ADAPTER_FILE, _Kind).kind
+    if kind == "weights":
+        return read_json(folder / ADAPTER_FILE, StoredLora)
     return read_json(folder / ADAPTER_FILE, StoredAdapter)

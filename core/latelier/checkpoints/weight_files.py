@@ -45,6 +45,15 @@ def is_weight_file(path: Path) -> bool:
     return _is_safetensors(start) or start.startswith((_ZIP, _PICKLE))
 
 
+def is_safetensors(path: Path) -> bool:
+    """Return whether a file begins like safetensors.
+
+    Raises:
+        ModelFileError: the file cannot be read.
+    """
+    return _is_safetensors(_read_start(path))
+
+
 def explain_foreign(path: Path) -> str | None:
     """Return what a file of another format is, and what to do; None where that is not known.
 

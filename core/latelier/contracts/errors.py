@@ -88,3 +88,9 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name[:_MAX_NAME].lower(), by_lower_case, n=1, cutoff=0.5)
     hint = f"Did you mean '{by_lower_case[close[0]]}'? " if close else ""
     return f"{hint}Known: {', '.join(names)}."
+
+
+def suggest_nearest(name: str, known: Iterable[str], count: int = 3) -> str:
+    """Return the end of an error about an unknown name of very many: the nearest known ones."""
+    close = get_close_matches(name[:_MAX_NAME], sorted(known), n=count, cutoff=0.0)
+    return f"The nearest are {', '.join(close)}." if close else "There are none."

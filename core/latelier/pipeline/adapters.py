@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,7 +15,12 @@ from latelier.checkpoints.adapter import (
     store_adapter,
 )
 from latelier.checkpoints.component import Component
-from latelier.checkpoints.manifests import ADAPTER_FILE, StoredAdapter, read_adapter
+from latelier.checkpoints.manifests import (
+    ADAPTER_FILE,
+    StoredAdapter,
+    StoredLora,
+    read_adapter,
+)
 from latelier.contracts.components import Denoiser, ScaledAdapter
 from latelier.contracts.errors import InvalidInputError, UnknownNameError
 from latelier.io.user_folders import expand_home
@@ -27,31 +33,35 @@ Placement = tuple[torch.device, torch.dtype]
 
 @dataclass(frozen=True)
 class AdapterSource:
-    """A folder that holds an adapter, and the name by which it can be found again.
+    """A folder that holds an adapter, or a file of a LoRA, and how it can be found again.
 
     Attributes:
-        name: the id of a registered adapter, or the folder.
-        folder: where its files are.
-        version: of the distribution that registered it; None for a folder.
+        name: the id of a registered adapter, or the path of the folder or file.
+        path: of the folder with its files, or of the file.
+        version: of the distribution that registered it; None for a path.
     """
 
     name: str
-    folder: Path
+    path: Path
     version: str | None = None
 
 
-def find_adapter(name: str | Path, atelier: Atelier) -> tuple[AdapterSource, StoredAdapter]:
-    """Return where the adapter called `name` is, registered or a folder, and its manifest.
+def find_adapter(
+    name: str | Path, atelier: Atelier
+) -> tuple[AdapterSource, StoredAdapter | StoredLora | None]:
+    """Return where the adapter called `name` is, registered or a path, and its manifest.
+
+    A file of a LoRA has no manifest.
 
     Raises:
         InvalidInputError: `name` is not a name or path.
-        UnknownNameError: no adapter of that name is registered, and there is no such folder.
+        UnknownNameError: no adapter of that name is registered, and there is no such path.
         AmbiguousNameError: several distributions registered the name.
         ModelFileError: the folder holds no adapter, or a damaged one.
         PluginError: a plugin registered a folder that it does not have.
     """
     source = _locate(name, atelier)
-    return source, read_adapter(source.folder)
+    return source, None if source.path.is_file() else read_adapter(source.path)
 
 
 def _locate(name: str | Path, atelier: Atelier) -> AdapterSource:
@@ -65,9 +75,9 @@ def _locate(name: str | Path, atelier: Atelier) -> AdapterSource:
             return AdapterSource(spec.id, registry.folder(spec.id), spec.version)
         except UnknownNameError as error:
             if not path.exists():
-                raise UnknownNameError(f"{error} Nor is there such a folder.") from None
+                raise UnknownNameError(f"{error} Nor is there such a path.") from None
     elif isinstance(name, str) and not path.exists():
-        raise UnknownNameError(f"no adapter '{name}': there is no such folder")
+        raise UnknownNameError(f"no adapter '{name}': there is no such path")
     folder = path.parent if path.name == ADAPTER_FILE else path
     return AdapterSource(str(folder.resolve()), folder)
 
@@ -124,7 +134,7 @@ class AttachedAdapter:
 
 
 def attach(
-    adapter: str | Path | LoadedAdapter,
+    adapter: LoadedAdapter | tuple[AdapterSource, StoredAdapter],
     scale: float,
     denoiser: Denoiser,
     placement: Placement,
@@ -133,30 +143,25 @@ def attach(
     """Return an adapter for a denoiser. That it fits is checked before its weights are read.
 
     Args:
-        adapter: a registered name, a folder, or an adapter in memory.
+        adapter: in memory, or where it is and its manifest.
         scale: 0 or more.
         denoiser: what the adapter is for.
         placement: device and precision of the pipeline.
         atelier: where names are looked up.
 
     Raises:
-        UnknownNameError: there is no such adapter; lists those that are registered.
         CompatibilityError: the adapter is for another denoiser; names the layers and widths.
         ModelFileError: a file of the adapter is missing, damaged or changed.
-        InvalidInputError: the scale is not a number or is below 0, or `adapter` is none of
-            the three.
+        InvalidInputError: the scale is not a number or is below 0.
     """
-    if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 <= scale < math.inf:
-        raise InvalidInputError(
-            f"scale: the scale of an adapter is a number, 0 or more, not {scale!r}", field="scale"
-        )
+    check_scale(scale, lowest=0)
     if isinstance(adapter, LoadedAdapter):
         config, conditioner = adapter.adapter.module.config, adapter.conditioner.config
         check_adapter_config(adapter.name, config, conditioner, denoiser)
         return AttachedAdapter(adapter.to(*placement), float(scale))
-    source, stored = find_adapter(adapter, atelier)
-    check_adapter(stored, denoiser, source.folder, atelier)
-    loaded = _restore(stored, source.folder, placement, atelier)
+    source, stored = adapter
+    check_adapter(stored, denoiser, source.path, atelier)
+    loaded = _restore(stored, source.path, placement, atelier)
     return AttachedAdapter(loaded, float(scale), source)
 
 
@@ -174,6 +179,20 @@ def attach_saved(
     source = None if saved.source is None else AdapterSource(saved.source, folder, saved.version)
     loaded = _restore(saved, folder, placement, atelier)
     return AttachedAdapter(loaded, saved.scale, source, saved=True)
+
+
+def check_scale(scale: Any, lowest: float) -> None:
+    """Check that the scale of an adapter is a finite number, `lowest` or more.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    is_number = isinstance(scale, int | float) and not isinstance(scale, bool)
+    if not (is_number and math.isfinite(scale) and scale >= lowest):
+        least = "a finite number" if lowest == -math.inf else f"a number, {lowest:g} or more"
+        raise InvalidInputError(
+            f"scale: the scale of this adapter is {least}, not {scale!r}", field="scale"
+        )
 
 
 def _restore(

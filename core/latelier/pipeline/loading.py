@@ -14,6 +14,7 @@ from latelier.kernel.spec import Kind
 from latelier.pipeline.adapters import attach_saved
 from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.composition import inpainting_names, public_inputs
+from latelier.pipeline.loras import attach_saved_lora
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.placement import resolve_device
 from latelier.pipeline.storage.manifest import Manifest, read_manifest
@@ -75,6 +76,13 @@ def load(
         card=manifest.card,
         adapters=adapters,
     )
+    base = pipeline.base_components()
+    loras = {
+        name: attach_saved_lora(saved, base, source.folder)
+        for name, saved in manifest.loras.items()
+    }
+    if loras:
+        pipeline = pipeline.with_loras(loras)
     atelier.dispatcher().emit("latelier_pipeline_composed", pipeline=pipeline)
     return pipeline
 

@@ -8,12 +8,14 @@ from typing import Any, Self
 import torch
 
 from latelier.checkpoints.component import Component
+from latelier.checkpoints.lora.merging import merge
 from latelier.contracts.components import Denoiser, FirstStage
 from latelier.contracts.conditioner import Conditioner
 from latelier.diffusion.processes.process import Process
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.adapters import AttachedAdapter
 from latelier.pipeline.conditioning.conditions import ConditionBuilder
+from latelier.pipeline.loras import AttachedLora
 from latelier.pipeline.placement import resolve_device
 from latelier.pipeline.request import Defaults, Limits, Request, read_limits
 from latelier.pipeline.storage.sources import Source
@@ -36,7 +38,9 @@ class PipelineParts:
         source: where the model was loaded from; None for one that was composed.
         description: one human-readable line.
         card: human-readable facts: data, licence, measures.
-        adapters: by their public inputs.
+        adapters: those that attend to an input of their own, by their public inputs.
+        loras: those that change weights, by name. Components have the changed weights.
+        unchanged: by place, the components without LoRAs of those that a LoRA changes.
         limits: of a request.
     """
 
@@ -53,6 +57,8 @@ class PipelineParts:
     description: str = ""
     card: Mapping[str, Any] = field(default_factory=dict)
     adapters: Mapping[str, AttachedAdapter] = field(default_factory=dict)
+    loras: Mapping[str, AttachedLora] = field(default_factory=dict)
+    unchanged: Mapping[str, Component] = field(default_factory=dict)
     limits: Limits = field(default_factory=read_limits)
 
     @property
@@ -95,7 +101,52 @@ class PipelineParts:
         }
         for name, adapter in self.adapters.items():
             found |= adapter.components(name)
-        return found
+        return found | {f"adapters.{name}": lora.component for name, lora in self.loras.items()}
+
+    def attached(self) -> dict[str, AttachedAdapter | AttachedLora]:
+        """Return all adapters and LoRAs by name."""
+        return {**self.adapters, **self.loras}
+
+    def base_components(self) -> dict[str, Component]:
+        """Return the denoiser and the conditioners by place, without the changes of LoRAs."""
+        conditioners = {
+            f"conditioners.{name}": each for name, each in self.conditioner_components.items()
+        }
+        return {"denoiser": self.denoiser_component, **conditioners, **self.unchanged}
+
+    def with_loras(self, loras: Mapping[str, AttachedLora]) -> Self:
+        """Return a view with these LoRAs in place of its own. It shares all unchanged weights."""
+        base = self.base_components()
+        changed = merge(base, [(each.loaded.lora, each.scale) for each in loras.values()])
+        now = {**base, **changed}
+        return replace(
+            self,
+            denoiser_component=now["denoiser"],
+            conditioner_components={
+                name: now[f"conditioners.{name}"] for name in self.conditioner_components
+            },
+            loras=dict(loras),
+            unchanged={place: base[place] for place in changed},
+        )
+
+    def with_merged_loras(self) -> Self:
+        """Return the pipeline with its LoRAs as a part of its weights, which no file holds yet."""
+        merged = {
+            place: replace(each, weights_sha256=None)
+            for place, each in self.components().items()
+            if place in self.unchanged
+        }
+        names = self.conditioner_components
+        return replace(
+            self,
+            denoiser_component=merged.get("denoiser", self.denoiser_component),
+            conditioner_components={
+                name: merged.get(f"conditioners.{name}", names[name]) for name in names
+            },
+            loras={},
+            unchanged={},
+            source=None if merged else self.source,
+        )
 
     def input_schemas(self) -> dict[str, dict[str, Any]]:
         """Return the JSON schema of each public input, from which a host draws its form.
@@ -158,6 +209,8 @@ class PipelineParts:
             InvalidInputError: there is no such device or precision here.
         """
         device, dtype = resolve_device(device or self.device, dtype or self.dtype)
+        if self.loras:  # merged anew, so that the view shares what its moved base has
+            return self.with_loras({}).to(device, dtype).with_loras(self.loras)
         return replace(
             self,
             first_stage_component=self.first_stage_component.to(device, dtype),

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from latelier.checkpoints.adapter import LoadedAdapter
+from latelier.checkpoints.lora.lora import LoadedLora
+from latelier.checkpoints.manifests import StoredAdapter, StoredLora
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.images.reading import limit_total_pixels
 from latelier.contracts.sampling import Denoise
-from latelier.pipeline.adapters import AttachedAdapter, attach
+from latelier.pipeline.adapters import AdapterSource, AttachedAdapter, attach, find_adapter
+from latelier.pipeline.loras import attach_lora
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.picture import Picture, Preview
 from latelier.pipeline.plan import Plan, make_plan
@@ -171,29 +174,59 @@ class Pipeline(PipelineParts):
         return make_batch_denoise(*_plan(self, inputs, options))
 
     def with_adapter(
-        self, adapter: str | Path | LoadedAdapter, scale: float = 1.0, *, as_: str | None = None
+        self,
+        adapter: str | Path | LoadedAdapter | LoadedLora,
+        scale: float = 1.0,
+        *,
+        as_: str | None = None,
     ) -> Self:
-        """Return a view of this pipeline with an adapter, which adds a public input.
+        """Return a view of this pipeline with an adapter. It shares all weights that do not change.
 
-        It shares all weights. A run without that input gives bit-identical output to this one.
+        An adapter of attentions adds a public input. A run without that input gives bit-identical
+        output to this pipeline. A LoRA changes weights, and has no input.
 
             pipe.with_adapter("palette", scale=0.8).generate(prompt="a cat", palette=["#f00"])
+            pipe.with_adapter("style.safetensors", scale=0.8).generate(prompt="a cat")
 
         Args:
-            adapter: a registered name, a folder, or an adapter in memory, such as
-                `view.adapters[name].loaded`, whose pictures cannot be replayed.
-            scale: strength of the adapter, 0 or more: 1 is the strength of training, 0 is off.
-            as_: the name of the input; by default the adapter's own.
+            adapter: a registered name, a folder, the safetensors file of a LoRA, or an adapter in
+                memory, such as `view.adapters[name].loaded`, whose pictures cannot be replayed.
+            scale: strength of the adapter: 1 is the strength of training, 0 is off. That of a LoRA
+                may be below 0.
+            as_: the name of the adapter, and of its input; by default its own.
 
         Raises:
             UnknownNameError: there is no such adapter; lists those that are registered.
-            CompatibilityError: the adapter is for another denoiser, or its name is taken.
+            CompatibilityError: the adapter is for another model, or its name is taken.
             ModelFileError: a file is missing, damaged or changed, or a plugin is missing.
             InvalidInputError: the scale or the name is invalid.
         """
+        if isinstance(adapter, LoadedAdapter):
+            return self._with_attention_adapter(adapter, scale, as_)
+        if isinstance(adapter, LoadedLora):
+            return self._with_lora(adapter, None, scale, as_)
+        source, stored = find_adapter(adapter, self.atelier)
+        if isinstance(stored, StoredAdapter):
+            return self._with_attention_adapter((source, stored), scale, as_)
+        return self._with_lora(source, stored, scale, as_)
+
+    def _with_attention_adapter(
+        self,
+        adapter: LoadedAdapter | tuple[AdapterSource, StoredAdapter],
+        scale: float,
+        as_: str | None,
+    ) -> Self:
         placement = self.device, self.dtype
         attached = attach(adapter, scale, self.denoiser, placement, self.atelier)
         return _add_adapter(self, attached, attached.loaded.name if as_ is None else as_)
+
+    def _with_lora(
+        self, lora: LoadedLora | AdapterSource, stored: StoredLora | None, scale: float, as_: Any
+    ) -> Self:
+        attached = attach_lora(lora, stored, scale, self.base_components())
+        name = attached.loaded.name if as_ is None else as_
+        _check_new_name(self, name)
+        return self.with_loras({**self.loras, name: attached})
 
     def save(self, folder: str | Path) -> None:
         """Write the pipeline to a folder that `load` reads."""
@@ -227,21 +260,21 @@ def _plan(
 
 def _add_adapter(parts: Parts, adapter: AttachedAdapter, name: str) -> Parts:
     """Return the parts with an adapter whose public input has this name."""
-    _check_new_input(parts, name)
+    _check_new_name(parts, name)
     inputs = {**parts.inputs, name: (name,)}
     return replace(parts, inputs=inputs, adapters={**parts.adapters, name: adapter})
 
 
-def _check_new_input(parts: PipelineParts, name: str) -> None:
-    """Refuse a name that an adapter's input cannot have."""
+def _check_new_name(parts: PipelineParts, name: str) -> None:
+    """Refuse a name that an adapter cannot have."""
     if not isinstance(name, str) or not name.isidentifier() or name in KEYWORDS:
         raise InvalidInputError(
             f"an adapter cannot be called {name!r}: a name is letters, digits and underscores, "
             "and no keyword of generate"
         )
-    taken = {*parts.inputs, *parts.conditioners, *parts.denoiser.config.inputs().streams}
-    if name in taken:
+    streams = parts.denoiser.config.inputs().streams
+    if name in {*parts.inputs, *parts.conditioners, *parts.loras, *streams}:
         raise CompatibilityError(
-            f"this pipeline already has an input, conditioner or stream '{name}'; give the "
+            f"this pipeline already has an input, conditioner, stream or LoRA '{name}'; give the "
             "adapter another name with as_"
         )

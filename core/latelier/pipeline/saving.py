@@ -16,16 +16,18 @@ def save(parts: PipelineParts, folder: Path) -> None:
     Raises:
         OSError: a file cannot be written.
     """
+    base = parts.base_components()
     manifest = Manifest(
         latelier=__version__,
         description=parts.description,
         first_stage=store(parts.first_stage_component, folder, "first_stage"),
-        denoiser=store(parts.denoiser_component, folder, "denoiser"),
+        denoiser=store(base["denoiser"], folder, "denoiser"),
         conditioners={
-            name: store(component, folder, f"conditioner.{name}")
-            for name, component in parts.conditioner_components.items()
+            name: store(base[f"conditioners.{name}"], folder, f"conditioner.{name}")
+            for name in parts.conditioner_components
         },
         adapters={name: each.store(name, folder) for name, each in parts.adapters.items()},
+        loras={name: each.store(name, base, folder) for name, each in parts.loras.items()},
         process=parts.process,  # type: ignore[arg-type]
         inputs=dict(parts.inputs),
         defaults=parts.defaults,

@@ -11,6 +11,8 @@ _MAX_HEADER_BYTES = 100_000_000
 
 _MAX_TENSORS = 50_000
 
+_METADATA = "__metadata__"
+
 
 def read_header(path: Path) -> dict[str, dict[str, Any]]:
     """Return the 'dtype' and 'shape' of each tensor, by name.
@@ -21,18 +23,32 @@ def read_header(path: Path) -> dict[str, dict[str, Any]]:
     Raises:
         ModelFileError: the file is missing or damaged.
     """
-    text = _read_header_text(path)
-    try:
-        tensors = json.loads(text, object_pairs_hook=_reject_repeated_keys)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, str(error)) from None
-    tensors.pop("__metadata__", None)
+    tensors = _parse_header(path)
+    tensors.pop(_METADATA, None)
     if len(tensors) > _MAX_TENSORS:
         raise ModelFileError(f"{path}: {len(tensors)} tensors are more than any model has")
     for name, tensor in tensors.items():
         if not (isinstance(tensor, dict) and {"dtype", "shape"} <= tensor.keys()):
             raise _damaged(path, f"'{name}' has no dtype and shape")
     return tensors
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return the texts that training tools stored in the header, by name.
+
+    Raises:
+        ModelFileError: the file is missing or damaged.
+    """
+    metadata = _parse_header(path).get(_METADATA, {})
+    return {name: text for name, text in metadata.items() if isinstance(text, str)}
+
+
+def _parse_header(path: Path) -> dict[str, Any]:
+    text = _read_header_text(path)
+    try:
+        return json.loads(text, object_pairs_hook=_reject_repeated_keys)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, str(error)) from None
 
 
 def _read_header_text(path: Path) -> bytes:

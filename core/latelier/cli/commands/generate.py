@@ -44,7 +44,7 @@ def generate(
     output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE|FOLDER")] = None,
     model: Annotated[str, typer.Option("--model", "-m", metavar="NAME")] = DEFAULT_MODEL,
     condition: Annotated[list[str] | None, typer.Option(metavar="NAME[.FIELD]=VALUE|@FILE")] = None,
-    adapter: Annotated[list[str] | None, typer.Option(metavar="NAME[:scale=0.8]")] = None,
+    adapter: Annotated[list[str] | None, typer.Option(metavar="NAME|FILE[:0.8]")] = None,
     device: Annotated[str, Name] = "auto",
     dtype: Annotated[str, Name] = "auto",
     sheet: Annotated[Path | None, File] = None,
@@ -64,7 +64,8 @@ def generate(
         model: an embedded name, a folder, or owner/name on the hub.
         condition: a condition: JSON or text, or the content of a picture, a .json file or a .npy
             file of numbers. Repeatable.
-        adapter: an adapter to attach, a registered name or a folder; it adds a condition.
+        adapter: an adapter to attach at a scale: a registered name, a folder, or the safetensors
+            file of a LoRA. One that is no LoRA adds a condition.
             Repeatable.
         device: where to compute: auto, cpu, cuda ...
         dtype: precision: auto, float32, bfloat16 ...

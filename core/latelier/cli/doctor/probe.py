@@ -47,8 +47,9 @@ def check_adapter_files(spec: ComponentSpec) -> None:
     from latelier.checkpoints.manifests import read_adapter
 
     folder = locate(spec.folder, spec.id)
-    for file in read_adapter(folder).files():
-        verify(file.within(folder), file.sha256)
+    for part in read_adapter(folder).parts().values():
+        for file in part.files():
+            verify(file.within(folder), file.sha256)
 
 
 def _check_components(specs: Sequence[ComponentSpec]) -> tuple[str, str, str] | None:

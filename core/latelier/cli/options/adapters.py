@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from latelier.pipeline.pipeline import Pipeline
 
 
+NO_INPUT = "(a LoRA: no input)"
+"""Stands for the input of an adapter that adds none."""
+
+
 class _Options(Frozen):
-    scale: float = Field(1.0, ge=0, allow_inf_nan=False)
+    scale: float = Field(1.0, allow_inf_nan=False)
     input: str | None = Field(None, min_length=1)
 
 
@@ -24,20 +28,20 @@ class AdapterRequest:
     """An adapter to attach to a model.
 
     Attributes:
-        name: a registered name, or the path of a folder.
-        scale: strength, 0 or more; 1 is the strength of training.
-        input: name of the public input that the adapter adds.
+        name: a registered name, or the path of a folder or of a LoRA's file.
+        scale: strength; 1 is the strength of training.
+        input: name of the public input that the adapter adds; None: a LoRA adds none.
         input_class: class of that input; None if its plugin is not installed.
     """
 
     name: str
     scale: float
-    input: str
+    input: str | None
     input_class: type[BaseModel] | None
 
 
 def read_adapters(texts: Sequence[str], atelier: "Atelier") -> list[AdapterRequest]:
-    """Parse 'NAME' or 'NAME:scale=0.8,input=INPUT'. No weights are read.
+    """Parse 'NAME', 'NAME:0.8' or 'NAME:scale=0.8,input=INPUT'. No weights are read.
 
     Raises:
         UnknownNameError: no adapter has this name.
@@ -46,7 +50,7 @@ def read_adapters(texts: Sequence[str], atelier: "Atelier") -> list[AdapterReque
         InvalidInputError: the text does not parse, or two adapters add the same input.
     """
     requests = [_read(text, atelier) for text in texts]
-    names = [each.input for each in requests]
+    names = [each.input for each in requests if each.input is not None]
     for name in names:
         if names.count(name) > 1:
             raise InvalidInputError(
@@ -64,7 +68,7 @@ def adapter_inputs(atelier: "Atelier") -> dict[str, tuple[str, type[BaseModel] |
         except LatelierError as error:
             found[name] = str(error)
         else:
-            found[name] = (request.input, request.input_class)
+            found[name] = (request.input or NO_INPUT, request.input_class)
     return found
 
 
@@ -76,13 +80,21 @@ def attach_adapters(pipeline: "Pipeline", adapters: Sequence[AdapterRequest]) ->
 
 
 def _read(text: str, atelier: "Atelier") -> AdapterRequest:
+    from latelier.checkpoints.manifests import StoredAdapter
     from latelier.cli.options.values import read_named_options
     from latelier.pipeline.adapters import find_adapter
 
-    named = read_named_options(text, "--adapter")
+    start, _, number = text.rpartition(":")
+    scale = _read_number(number) if start else None
+    named = read_named_options(text if scale is None else start, "--adapter")
     name: str = named["name"]
-    options = _read_options(name, named["options"])
+    given = {} if scale is None else {"scale": scale}
+    options = _read_options(name, {**named["options"], **given})
     _, stored = find_adapter(name, atelier)
+    if not isinstance(stored, StoredAdapter):
+        if options.input is not None:
+            raise InvalidInputError(f"--adapter {name}: expected no input: a LoRA adds none")
+        return AdapterRequest(name, options.scale, None, None)
     try:
         input_class: type[BaseModel] | None = atelier.conditioners.input_class(
             stored.conditioner.id
@@ -90,6 +102,13 @@ def _read(text: str, atelier: "Atelier") -> AdapterRequest:
     except LatelierError:
         input_class = None  # attaching the adapter reports what to install
     return AdapterRequest(name, options.scale, options.input or stored.name, input_class)
+
+
+def _read_number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _read_options(name: str, values: Mapping[str, Any]) -> _Options:

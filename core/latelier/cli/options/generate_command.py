@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from latelier.cli.options.adapters import adapter_inputs
+from latelier.cli.options.adapters import NO_INPUT, adapter_inputs
 from latelier.cli.options.option_help import option_help, request_fields
 from latelier.cli.options.request_options import errors_with_option_names
 from latelier.cli.support.application import load_atelier
@@ -111,4 +111,6 @@ def _describe_adapter(adapter: tuple[str, type[BaseModel] | None] | str) -> str:
     if isinstance(adapter, str):
         return adapter
     name, model = adapter
+    if name == NO_INPUT:
+        return name
     return f"{name}: {describe_input(None if model is None else model.model_json_schema())}"

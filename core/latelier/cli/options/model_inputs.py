@@ -57,6 +57,8 @@ def read_model_inputs(
     source = find(model)
     classes = input_classes(read_manifest_header(source.folder), atelier)
     for each in adapters:
+        if each.input is None:
+            continue
         if each.input in classes:
             raise InvalidInputError(
                 f"--adapter {each.name}: this model already has an input '{each.input}'; rename "

@@ -30,8 +30,7 @@ def read_parts(folder: Path) -> tuple[str, "dict[str, StoredComponent]"]:
         stored = read_json(folder / COMPONENT_FILE, StandaloneComponent)
         return stored.kind, {stored.kind: stored}
     if not is_model and (folder / ADAPTER_FILE).is_file():
-        adapter = read_adapter(folder)
-        return "adapter", {"conditioner": adapter.conditioner, "adapter": adapter.adapter}
+        return "adapter", read_adapter(folder).parts()
     return "model", read_manifest_header(folder).components()
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import validate
@@ -50,9 +50,18 @@ class ComponentRecord(OwnedRecord):
 class AdapterRecord(_Open):
     """An adapter of the pipeline."""
 
-    source: str | None = Field(None, description="an id or a folder; None: in memory alone")
+    kind: Literal["attention", "weights"] = "attention"
+    source: str | None = Field(None, description="an id or a path; None: in memory alone")
     version: str | None = None
-    scale: float = Field(1.0, ge=0, allow_inf_nan=False)
+    scale: float = Field(1.0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _check_scale(self) -> Self:
+        if self.kind == "attention" and self.scale < 0:
+            raise ValueError(
+                f"the scale of an adapter of attentions is 0 or more, not {self.scale}"
+            )
+        return self
 
 
 class PluginRecord(_Open):

@@ -158,10 +158,19 @@ def _load(
 
 def _with_recorded_adapters(path: Path, record: Record, pipeline: Pipeline) -> Pipeline:
     """Return the pipeline with the adapters that the run used, at their scales."""
-    own = pipeline.adapters.keys() & record.adapters.keys()
-    pipeline = pipeline.without_unused_adapters(own)
+    saved = pipeline.attached().keys() & record.adapters.keys()
+    pipeline = pipeline.without_unused_adapters(saved)
+    loras = {
+        name: replace(pipeline.loras[name], scale=record.adapters[name].scale)
+        for name in pipeline.loras
+        if name in saved
+    }
+    if loras or pipeline.loras:
+        pipeline = pipeline.with_loras(loras)
     for name, used in record.adapters.items():
-        if name in own:
+        if name in pipeline.loras:
+            continue
+        if name in pipeline.adapters:
             scaled = replace(pipeline.adapters[name], scale=used.scale)
             pipeline = replace(pipeline, adapters={**pipeline.adapters, name: scaled})
         elif used.source is None:

@@ -15,6 +15,7 @@ from latelier.checkpoints.manifests import (
     Format,
     StoredAdapter,
     StoredComponent,
+    StoredLora,
 )
 from latelier.contracts.errors import ModelFileError
 from latelier.contracts.frozen import Frozen
@@ -35,6 +36,14 @@ class SavedAdapter(StoredAdapter):
         return {f"adapters.{name}": self.adapter, f"adapters.{name}.conditioner": self.conditioner}
 
 
+class SavedLora(StoredLora):
+    """A LoRA that a model was saved with."""
+
+    scale: float = Field(allow_inf_nan=False, description="strength, 0: off")
+    source: str | None = Field(None, description="where it was found: an id, a folder or a file")
+    version: str | None = Field(None, description="of the distribution of that id")
+
+
 class ManifestHeader(Frozen):
     """The manifest, its noise process unread: components with their files and hashes."""
 
@@ -46,6 +55,9 @@ class ManifestHeader(Frozen):
     conditioners: dict[str, StoredComponent] = Field(default_factory=dict)
     adapters: dict[str, SavedAdapter] = Field(
         default_factory=dict, description="adapters of the denoiser, by their inputs"
+    )
+    loras: dict[str, SavedLora] = Field(
+        default_factory=dict, description="LoRAs, which change weights of the components, by name"
     )
     process: Any = Field(description="the noise process")
     inputs: dict[str, tuple[str, ...]] = Field(
@@ -62,7 +74,7 @@ class ManifestHeader(Frozen):
         found = {"first_stage": self.first_stage, "denoiser": self.denoiser, **conditioners}
         for name, adapter in self.adapters.items():
             found |= adapter.components(name)
-        return found
+        return found | {f"adapters.{name}": lora.adapter for name, lora in self.loras.items()}
 
     def conditioner_of(self, public: str) -> StoredComponent:
         """Return the conditioner that a public input feeds, the first of several."""

@@ -1,4 +1,4 @@
-"""The tensors of a diffusion transformer from the names of diffusers to ours. Pure functions."""
+"""The tensors of a diffusion transformer under our names and those of diffusers. Pure functions."""
 
 import re
 from collections.abc import Mapping
@@ -29,6 +29,7 @@ TABLE = "y_embedder.embedding_table.weight"
 
 _POSITIONS = "pos_embed.pos_embed"
 _INSIDE = re.compile(r"transformer_blocks\.(\d+)\.(.+)")
+_INSIDE_OURS = re.compile(r"blocks\.(\d+)\.(.+)")
 _PROJECTIONS = tuple(f"attn1.to_{each}" for each in "qkv")
 
 
@@ -59,6 +60,29 @@ def dit_from_diffusers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         elif inner in _BLOCK:
             found[f"{block}.{_BLOCK[inner]}.{leaf}"] = tensor
         elif inner not in _PROJECTIONS:
+            found[name] = tensor
+    return found
+
+
+def dit_to_diffusers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of a transformer under the names of diffusers.
+
+    The embedding of the timestep, which diffusers repeats in every block, and what diffusers has no
+    name for keep their names.
+    """
+    ends, inner = ({ours: theirs for theirs, ours in each.items()} for each in (_ENDS, _BLOCK))
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        path, _, leaf = name.rpartition(".")
+        match = _INSIDE_OURS.fullmatch(path)
+        if match is None:
+            found[f"{ends.get(path, path)}.{leaf}"] = tensor
+        elif match[2] == "attn.qkv":
+            parts = zip(_PROJECTIONS, tensor.chunk(3), strict=True)
+            found |= {f"transformer_blocks.{match[1]}.{each}.{leaf}": part for each, part in parts}
+        elif match[2] in inner:
+            found[f"transformer_blocks.{match[1]}.{inner[match[2]]}.{leaf}"] = tensor
+        else:
             found[name] = tensor
     return found
 

@@ -1,0 +1,1 @@
+"""LoRA: low-rank changes of a model's layers, in memory and in files."""

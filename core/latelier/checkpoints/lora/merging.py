@@ -1,0 +1,49 @@
+"""Views of components whose weights include those of LoRAs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from latelier.checkpoints.component import Component
+from latelier.checkpoints.lora.lora import Lora, find_layers, select_layers
+from latelier.nn.views import replace_weights
+
+
+def merge(
+    components: Mapping[str, Component], loras: Sequence[tuple[Lora, float]]
+) -> dict[str, Component]:
+    """Return views of the components that the LoRAs change; others are left out.
+
+    A view has weights of its own in the changed layers alone. Sums are computed in float32.
+
+    Args:
+        components: the denoiser and conditioners of a model, by place.
+        loras: each with its scale; 0 changes nothing.
+    """
+    active = [(lora, scale) for lora, scale in loras if scale != 0]
+    layers = find_layers(components)
+    weights: dict[str, Tensor] = {}
+    with torch.no_grad():
+        for address in dict.fromkeys(each for lora, _ in active for each in lora.changes):
+            weights[f"{address}.weight"] = _merge_layer(address, layers[address].weight, active)
+    changed = {place: select_layers(weights, place) for place in components}
+    return {
+        place: replace(components[place], module=replace_weights(components[place].module, own))
+        for place, own in changed.items()
+        if own
+    }
+
+
+def _merge_layer(address: str, weight: Tensor, loras: Sequence[tuple[Lora, float]]) -> Tensor:
+    """Return the weight of a layer plus the changes of all LoRAs."""
+    merged = weight.float()
+    for lora, scale in loras:
+        if address in lora.changes:
+            change = lora.changes[address]
+            down, up = (each.to(weight.device).float() for each in (change.down, change.up))
+            factor = scale * change.scale
+            merged = torch.addmm(merged.flatten(1), up, down.flatten(1), alpha=factor)
+            merged = merged.view(weight.shape)
+    return merged.to(weight.dtype)

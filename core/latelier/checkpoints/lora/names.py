@@ -1,0 +1,128 @@
+"""The names of a model's layers in files of LoRAs.
+
+A file names a layer as latelier does, which for UNets and transformers are the names of the
+published checkpoints, or as diffusers does. Kohya's files write "_" for each dot.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latelier.checkpoints.component import Component
+from latelier.checkpoints.importers.diffusers.layouts.transformer import dit_to_diffusers
+from latelier.checkpoints.importers.diffusers.layouts.unet import unet_to_diffusers
+from latelier.checkpoints.lora.lora import find_layers, select_layers
+from latelier.denoisers.transformer import Transformer
+from latelier.denoisers.unet import UNet
+
+DENOISER = "denoiser"
+
+_DENOISER_PREFIXES = (
+    "denoiser.", "unet.", "transformer.", "diffusion_model.", "model.diffusion_model.",
+    "base_model.model.", "lora_unet.", "lora_transformer.", "",
+)  # fmt: skip
+_TEXT_PREFIXES = (
+    ("text_encoder.", "lora_te.", "lora_te1.", "base_model.model.", ""),
+    ("text_encoder_2.", "lora_te2."),
+)
+"""Of the first and of the second text encoder of a model."""
+
+_TEXT_MODEL = "text_model."
+"""A level of CLIP's names that some files leave out."""
+
+
+@dataclass(frozen=True, eq=False)
+class PublishedLayer:
+    """A layer as files name it: a whole layer of the model, or some of its outputs.
+
+    Attributes:
+        name: in files, without the prefix of its component.
+        address: of the model's layer.
+        rows: the rows of the model's weight that it is, (n,) int64.
+    """
+
+    name: str
+    address: str
+    rows: Tensor
+
+
+def name_table(components: Mapping[str, Component]) -> dict[str, PublishedLayer]:
+    """Return the layers of a model by all names that files may give them, with "_" for dots."""
+    table: dict[str, PublishedLayer] = {}
+    for place, prefixes in _prefixes(components).items():
+        component = components[place]
+        layers = [*_own_layers(component, place), *diffusers_layers(component, place)]
+        names = [
+            (name, layer)
+            for layer in layers
+            for name in (layer.name, layer.name.removeprefix(_TEXT_MODEL))
+        ]
+        for prefix in prefixes:
+            for name, layer in names:
+                table.setdefault(to_kohya(f"{prefix}{name}"), layer)
+    return table
+
+
+def to_kohya(name: str) -> str:
+    """Return the name of a layer with "_" for each dot."""
+    return name.replace(".", "_")
+
+
+def diffusers_layers(component: Component, place: str) -> list[PublishedLayer]:
+    """Return the layers of a component under the names of diffusers, which splits some of them.
+
+    The layout of whole weights tells the names: as the weight of each layer it is given numbers of
+    rows, which count on from layer to layer.
+    """
+    layers = select_layers(find_layers({place: component}), place)
+    numbers, starts = {}, [0]
+    for path, layer in layers.items():
+        shape = (-1, *[1] * (layer.weight.ndim - 1))
+        end = starts[-1] + len(layer.weight)
+        numbers[f"{path}.weight"] = torch.arange(starts[-1], end).view(shape)
+        starts.append(end)
+    found, paths = [], list(layers)
+    for name, rows in _rename(component, numbers).items():
+        index = bisect_right(starts, int(rows.flatten()[0])) - 1
+        address = f"{place}.{paths[index]}"
+        own = rows.flatten() - starts[index]
+        found.append(PublishedLayer(name.removesuffix(".weight"), address, own))
+    return found
+
+
+def text_encoders(components: Mapping[str, Component]) -> list[str]:
+    """Return the places of the conditioners that take texts."""
+    return [
+        place
+        for place, component in components.items()
+        if "text" in getattr(getattr(component.module, "Input", None), "model_fields", ())
+    ]
+
+
+def _rename(component: Component, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Return tensors of a component under the names of diffusers, or their own without any."""
+    if isinstance(component.module, UNet):
+        return unet_to_diffusers(component.module.config, tensors)
+    if isinstance(component.module, Transformer):
+        return dit_to_diffusers(tensors)
+    return tensors
+
+
+def _own_layers(component: Component, place: str) -> list[PublishedLayer]:
+    layers = select_layers(find_layers({place: component}), place)
+    return [
+        PublishedLayer(path, f"{place}.{path}", torch.arange(len(layer.weight)))
+        for path, layer in layers.items()
+    ]
+
+
+def _prefixes(components: Mapping[str, Component]) -> dict[str, tuple[str, ...]]:
+    """Return the prefixes of the names of each component's layers, by place."""
+    found: dict[str, tuple[str, ...]] = {place: (f"{place}.",) for place in components}
+    found[DENOISER] = _DENOISER_PREFIXES
+    for place, prefixes in zip(text_encoders(components), _TEXT_PREFIXES, strict=False):
+        found[place] += prefixes
+    return found

@@ -1,0 +1,54 @@
+"""The scales of LoRAs that peft and diffusers store apart from the tensors."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from latelier.checkpoints.io.header import read_metadata
+from latelier.checkpoints.io.json_files import read_json_object
+from latelier.contracts.errors import ModelFileError
+
+_METADATA = "lora_adapter_metadata"
+"""The name in the header of a file of diffusers; its fields begin with the component's name."""
+
+_CONFIG = "adapter_config.json"
+_WEIGHTS = "adapter_model.safetensors"
+"""The files of a folder of peft."""
+
+
+class PeftScales:
+    """The alpha of each layer, as the configuration of peft gives it."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = config
+
+    @classmethod
+    def read(cls, path: Path) -> "PeftScales":
+        """Read the scales that belong to a file of weights; there may be none.
+
+        Raises:
+            ModelFileError: they cannot be read.
+        """
+        if path.name == _WEIGHTS and (path.parent / _CONFIG).is_file():
+            return cls(read_json_object(path.parent / _CONFIG))
+        try:
+            config = json.loads(read_metadata(path).get(_METADATA, "{}"))
+        except (ValueError, RecursionError) as error:
+            raise ModelFileError(f"{path}: its '{_METADATA}' is no JSON: {error}") from None
+        return cls(config if isinstance(config, dict) else {})
+
+    def alpha(self, layer: str, rank: int) -> float:
+        """Return the alpha of a layer, by its name in the file; the rank if none is known."""
+        component = layer.partition(".")[0]
+        prefix = f"{component}." if f"{component}.lora_alpha" in self._config else ""
+        patterns = self._config.get(f"{prefix}alpha_pattern")
+        found = self._config.get(f"{prefix}lora_alpha", rank)
+        for pattern, alpha in patterns.items() if isinstance(patterns, dict) else ():
+            if f".{layer}".endswith(f".{pattern.lstrip('^.')}"):
+                found = alpha
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            return rank
+        # rank-stabilized LoRA (arXiv:2312.03732) divides by the root of the rank
+        return found * math.sqrt(rank) if self._config.get(f"{prefix}use_rslora") else found

@@ -1,0 +1,169 @@
+"""From a file of a LoRA to the changes of a model's layers."""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from latelier.checkpoints.component import Component
+from latelier.checkpoints.io.weights import read_weights
+from latelier.checkpoints.lora.keys import find_other_kind, parse_key
+from latelier.checkpoints.lora.lora import LoadedLora, Lora, find_layers, lora_component
+from latelier.checkpoints.lora.names import PublishedLayer, name_table, to_kohya
+from latelier.checkpoints.lora.peft import PeftScales
+from latelier.checkpoints.lora.pieces import Piece, combine
+from latelier.checkpoints.weight_files import explain_foreign, is_safetensors
+from latelier.contracts.errors import CompatibilityError, ModelFileError
+from latelier.io.hashing import sha256_of
+from latelier.nn.low_rank import ChangeableLayer
+
+_log = logging.getLogger(__name__)
+
+_MAX_LISTED = 5
+"""Most names that a message lists."""
+
+_FAMILIES = {
+    "double_blocks": "FLUX",
+    "single_transformer_blocks": "FLUX",
+    "joint_blocks": "Stable Diffusion 3",
+    "lora_te2": "Stable Diffusion XL",
+}
+"""Part of a name -> the model that LoRAs with such names are for."""
+
+Parts = dict[str, dict[str, Tensor]]
+"""Layer, by its name in the file -> part of its change -> tensor."""
+
+
+def read_lora(path: Path, components: Mapping[str, Component]) -> LoadedLora:
+    """Read a LoRA in any known layout for a model.
+
+    A warning in the log lists the layers of the file that the model does not have.
+
+    Args:
+        path: of a safetensors file.
+        components: the denoiser and conditioners of the model, by place.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, no safetensors file, or no LoRA.
+        CompatibilityError: it is for a model of other layers; names them.
+    """
+    _check_format(path)
+    tensors = read_weights(path)
+    parts = _collect_parts(path, tensors)
+    named = _find_named(path, parts, components)
+    scales, layers = PeftScales.read(path), find_layers(components)
+    pieces: dict[str, list[Piece]] = {}
+    for name, published in named.items():
+        piece = Piece.of(parts[name], published.rows, partial(scales.alpha, name))
+        pieces.setdefault(published.address, []).append(piece)
+    _check_shapes(path, pieces, layers)
+    changes = {
+        address: combine(own, layers[address].weight.shape) for address, own in pieces.items()
+    }
+    lora = Lora(changes).eval().requires_grad_(False)
+    return LoadedLora(name_of(path), lora_component(lora, sha256_of(path)))
+
+
+def name_of(path: Path) -> str:
+    """Return the name of the LoRA in a file: letters, digits and underscores."""
+    name = re.sub(r"\W+", "_", path.name.removesuffix(".safetensors")).strip("_") or "lora"
+    return name if name.isidentifier() else f"lora_{name}"
+
+
+def _check_format(path: Path) -> None:
+    if is_safetensors(path):
+        return
+    foreign = explain_foreign(path)
+    raise ModelFileError(
+        f"{path}: {foreign or 'is not a safetensors file'}; a LoRA is read from safetensors alone. "
+        "Pickles (.bin, .pt, .ckpt) can run code: have the file converted where it comes from"
+    )
+
+
+def _collect_parts(path: Path, tensors: Mapping[str, Tensor]) -> Parts:
+    """Return the complete parts of each layer."""
+    other = find_other_kind(tensors)
+    if other is not None:
+        raise ModelFileError(
+            f"{path}: is a {other}; only LoRA and LoCon, low-rank changes of linear layers and "
+            "convolutions, can be read"
+        )
+    parts: Parts = {}
+    unknown = []
+    for name, tensor in tensors.items():
+        key = parse_key(name)
+        if key is None:
+            unknown.append(name)
+        else:
+            parts.setdefault(key.layer, {})[key.part] = tensor
+    if not parts:
+        raise ModelFileError(
+            f"{path}: is not a LoRA: none of its {len(tensors)} tensors is a low-rank change. "
+            "`latelier import` reads models and IP-Adapters"
+        )
+    if unknown:
+        _log.warning("%s: not of a LoRA, left out: %s", path, _list(unknown))
+    halves = [layer for layer, found in parts.items() if not {"down", "up"} <= found.keys()]
+    if halves:
+        raise ModelFileError(
+            f"{path}: expected a down and an up tensor for each layer, one of them is missing for "
+            f"{_list(halves)}"
+        )
+    bad = [layer for layer, each in parts.items() if not all(map(_is_finite, each.values()))]
+    if bad:
+        raise ModelFileError(f"{path}: NaN or infinity in the change of {_list(bad)}")
+    return parts
+
+
+def _find_named(
+    path: Path, parts: Parts, components: Mapping[str, Component]
+) -> dict[str, PublishedLayer]:
+    """Return the model's layers by their names in the file; warn of those that it lacks."""
+    table = name_table(components)
+    named = {name: table[to_kohya(name)] for name in parts if to_kohya(name) in table}
+    lost = [name for name in parts if name not in named]
+    if not named:
+        family = next((each for part, each in _FAMILIES.items() if part in " ".join(lost)), None)
+        raise CompatibilityError(
+            f"{path}: is a LoRA of another model{f', {family}' if family else ''}: this one has "
+            f"none of its layers: {_list(lost)}"
+        )
+    if lost:
+        _log.warning(
+            "%s: %d of its %d layers are not in the model and were left out: %s",
+            path,
+            len(lost),
+            len(parts),
+            _list(lost),
+        )
+    return named
+
+
+def _check_shapes(
+    path: Path, pieces: Mapping[str, Sequence[Piece]], layers: Mapping[str, ChangeableLayer]
+) -> None:
+    misfits = [
+        f"'{address}' maps {layers[address].weight[0].numel()} to {len(piece.rows)} numbers, its "
+        f"change {piece.inputs} to {piece.outputs}"
+        for address, own in pieces.items()
+        for piece in own
+        if (piece.inputs, piece.outputs) != (layers[address].weight[0].numel(), len(piece.rows))
+    ]
+    if misfits:
+        more = f" ({len(misfits)} layers differ)" if len(misfits) > 1 else ""
+        raise CompatibilityError(f"{path}: is a LoRA of another model: {misfits[0]}{more}")
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())
+
+
+def _list(names: Sequence[str]) -> str:
+    """Return the first of some names, quoted, and the number of the others."""
+    listed = ", ".join(f"'{name}'" for name in names[:_MAX_LISTED])
+    more = len(names) - _MAX_LISTED
+    return f"{listed} and {more} more" if more > 0 else listed
