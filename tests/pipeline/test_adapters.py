@@ -254,6 +254,7 @@ class TestProvenance:
         about = view.generate(prompt=PROMPT, palette=RED)[0].provenance
         assert about["adapters"] == {
             "palette": {
+                "kind": "attention",
                 "source": str(folder),
                 "version": None,
                 "scale": 0.7,
@@ -447,7 +448,7 @@ class TestFaults:
             tiny.with_adapter(tmp_path)
 
     def test_a_file_is_an_error(self, tiny, folder):
-        with pytest.raises(ModelFileError, match="expected the folder of an adapter, got a file"):
+        with pytest.raises(ModelFileError, match="an adapter is named by its folder"):
             tiny.with_adapter(folder / "adapter.safetensors")
         assert tiny.with_adapter(folder / "adapter.json").adapters
 

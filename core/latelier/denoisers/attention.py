@@ -5,6 +5,7 @@ of width d. The names of the modules are those of the published checkpoints.
 """
 
 from functools import reduce
+from typing import Any
 
 import torch
 from einops import rearrange
@@ -59,7 +60,8 @@ class CrossAttention(MultiHeadAttention):
         """Return tokens (B, Q, C) plus the cross-attention of their queries (B, Q, C)."""
         q = split_heads(self.to_q(queries), self.heads)  # (B, H, Q, d)
         outputs = [a.attend(self.name, q, size) for a in ctx.adapters if a.serves(self.name)]
-        weight, bias = self.to_out.get_parameter("0.weight"), None  # adapters alone have no bias
+        out: Any = self.to_out[0]
+        bias = None  # adapters alone have none
         if ctx.context is not None:
             context = ctx.context.for_layer(size)
             k = split_heads(self.to_k(context.tokens), self.heads)  # (B, H, N, d)
@@ -67,11 +69,11 @@ class CrossAttention(MultiHeadAttention):
             attended = merge_heads(attend(q, k, v, context.bias))  # (B, Q, C)
             if context.gate is None:  # g = 1: one product with W for the context and the adapters
                 outputs.append(attended)
-                bias = self.to_out.get_parameter("0.bias")
+                bias = out.bias
             else:
                 tokens = torch.addcmul(tokens, context.gate, self.to_out(attended))
         if outputs:
-            tokens = tokens + linear(reduce(torch.add, outputs), weight, bias)
+            tokens = tokens + linear(reduce(torch.add, outputs), out.weight, bias)
         return tokens
 
 

@@ -191,7 +191,7 @@ def check_scale(scale: Any, lowest: float) -> None:
     if not (is_number and math.isfinite(scale) and scale >= lowest):
         least = "a finite number" if lowest == -math.inf else f"a number, {lowest:g} or more"
         raise InvalidInputError(
-            f"scale: the scale of this adapter is {least}, not {scale!r}", field="scale"
+            f"scale: the scale of an adapter is {least}, not {scale!r}", field="scale"
         )
 
 

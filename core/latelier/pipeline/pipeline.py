@@ -273,8 +273,8 @@ def _check_new_name(parts: PipelineParts, name: str) -> None:
             "and no keyword of generate"
         )
     streams = parts.denoiser.config.inputs().streams
+    what = "a LoRA" if name in parts.loras else "an input, conditioner or stream"
     if name in {*parts.inputs, *parts.conditioners, *parts.loras, *streams}:
         raise CompatibilityError(
-            f"this pipeline already has an input, conditioner, stream or LoRA '{name}'; give the "
-            "adapter another name with as_"
+            f"this pipeline already has {what} '{name}'; give the adapter another name with as_"
         )

@@ -61,7 +61,7 @@ def test_the_help_has_no_section_without_adapters(cli, monkeypatch):
     [
         ("pant", "there is no adapter 'pant'. Did you mean 'paint'?"),
         ("paint:scal=1", "--adapter paint: there is no field 'scal'. Did you mean 'scale'?"),
-        ("paint:scale=-1", "--adapter paint: 'scale': Input should be greater than or equal to 0"),
+        ("paint:scale=-1", "--adapter paint: 'scale': expected 0 or more, got -1"),
         ("paint:scale", "--adapter: expected name:key=value,key=value, got 'paint:scale'"),
         ("paint:input=", "--adapter paint: 'input': String should have at least 1 character"),
         ("paint:input=prompt", "this model already has an input 'prompt'; rename the adapter's"),
@@ -90,7 +90,7 @@ def test_an_invalid_input_value_is_an_error(cli, tiny_model, adapter):
 def test_a_file_in_place_of_a_folder_is_an_error(cli, tiny_model, adapter):
     file = adapter / "adapter.safetensors"
     done = cli("generate", "a cat", "-m", tiny_model, "--adapter", file)
-    assert "expected the folder of an adapter, got a file" in done.err
+    assert "an adapter is named by its folder" in done.err
 
 
 def test_a_saved_model_shows_its_adapter(cli, tiny_model, adapter, tmp_path):

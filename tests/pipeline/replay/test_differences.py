@@ -126,7 +126,7 @@ def test_the_plugin_of_an_adapter_is_recorded(tiny, built_ins):
     pipeline = SimpleNamespace(
         atelier=built_ins,
         components=tiny.components,
-        adapters={"palette": shipped, "kept": saved, "mine": folder, "new": memory},
+        attached=lambda: {"palette": shipped, "kept": saved, "mine": folder, "new": memory},
     )
     found = plugin_records(pipeline, {}, built_ins.dispatcher())
     assert {name: each["parts"] for name, each in found.items()} == {

@@ -103,7 +103,7 @@ def _collect_parts(path: Path, tensors: Mapping[str, Tensor]) -> Parts:
     if not parts:
         raise ModelFileError(
             f"{path}: is not a LoRA: none of its {len(tensors)} tensors is a low-rank change. "
-            "`latelier import` reads models and IP-Adapters"
+            "`latelier import` reads models and IP-Adapters; an adapter is named by its folder"
         )
     if unknown:
         _log.warning("%s: not of a LoRA, left out: %s", path, _list(unknown))

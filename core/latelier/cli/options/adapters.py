@@ -95,6 +95,10 @@ def _read(text: str, atelier: "Atelier") -> AdapterRequest:
         if options.input is not None:
             raise InvalidInputError(f"--adapter {name}: expected no input: a LoRA adds none")
         return AdapterRequest(name, options.scale, None, None)
+    if options.scale < 0:
+        raise InvalidInputError(
+            f"--adapter {name}: 'scale': expected 0 or more, got {options.scale:g}"
+        )
     try:
         input_class: type[BaseModel] | None = atelier.conditioners.input_class(
             stored.conditioner.id

@@ -58,9 +58,7 @@ class AdapterRecord(_Open):
     @model_validator(mode="after")
     def _check_scale(self) -> Self:
         if self.kind == "attention" and self.scale < 0:
-            raise ValueError(
-                f"the scale of an adapter of attentions is 0 or more, not {self.scale}"
-            )
+            raise ValueError(f"expected a scale of 0 or more, got {self.scale}")
         return self
 
 
