@@ -440,7 +440,7 @@ class TestFaults:
 
     @pytest.mark.parametrize("path", ["nowhere", "nowhere/adapter.json"])
     def test_a_missing_folder_is_an_error(self, tiny, tmp_path, path):
-        with pytest.raises(ModelFileError, match="nowhere: folder not found"):
+        with pytest.raises(ModelFileError, match="nowhere: file or folder not found"):
             tiny.with_adapter(tmp_path / path)
 
     def test_a_folder_without_an_adapter_is_an_error(self, tiny, tmp_path):

@@ -149,7 +149,7 @@ def read_adapter(folder: Path) -> StoredAdapter | StoredLora:
     if folder.is_file():
         raise ModelFileError(f"{folder}: expected the folder of an adapter, got a file")
     if not folder.is_dir():
-        raise ModelFileError(f"{folder}: folder not found")
+        raise ModelFileError(f"{folder}: file or folder not found")
     if not (folder / ADAPTER_FILE).is_file():
         raise ModelFileError(f"{folder}: is not an adapter: it holds no {ADAPTER_FILE}")
     kind = read_json(folder / ADAPTER_FILE, _Kind).kind

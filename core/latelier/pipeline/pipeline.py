@@ -11,6 +11,7 @@ The path of a request:
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -224,7 +225,7 @@ class Pipeline(PipelineParts):
         self, lora: LoadedLora | AdapterSource, stored: StoredLora | None, scale: float, as_: Any
     ) -> Self:
         attached = attach_lora(lora, stored, scale, self.base_components())
-        name = attached.loaded.name if as_ is None else as_
+        name = _make_free(self, attached.loaded.name) if as_ is None else as_
         _check_new_name(self, name)
         return self.with_loras({**self.loras, name: attached})
 
@@ -263,6 +264,13 @@ def _add_adapter(parts: Parts, adapter: AttachedAdapter, name: str) -> Parts:
     _check_new_name(parts, name)
     inputs = {**parts.inputs, name: (name,)}
     return replace(parts, inputs=inputs, adapters={**parts.adapters, name: adapter})
+
+
+def _make_free(parts: PipelineParts, name: str) -> str:
+    """Return a name, with a number if the pipeline has it already: LoRAs are not asked for it."""
+    taken = {*parts.inputs, *parts.conditioners, *parts.loras, *KEYWORDS}
+    numbered = (f"{name}_{number}" for number in count(2))
+    return next(each for each in chain([name], numbered) if each not in taken)
 
 
 def _check_new_name(parts: PipelineParts, name: str) -> None:

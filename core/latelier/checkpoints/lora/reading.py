@@ -113,10 +113,29 @@ def _collect_parts(path: Path, tensors: Mapping[str, Tensor]) -> Parts:
             f"{path}: expected a down and an up tensor for each layer, one of them is missing for "
             f"{_list(halves)}"
         )
+    for layer, found in parts.items():
+        _check_parts(f"{path}: '{layer}'", found)
     bad = [layer for layer, each in parts.items() if not all(map(_is_finite, each.values()))]
     if bad:
         raise ModelFileError(f"{path}: NaN or infinity in the change of {_list(bad)}")
     return parts
+
+
+def _check_parts(what: str, parts: Mapping[str, Tensor]) -> None:
+    """Check that the tensors of one layer go together."""
+    down, up, middle, alpha = map(parts.get, ("down", "up", "middle", "alpha"))
+    if down is None or up is None or min(down.ndim, up.ndim) < 2:
+        raise ModelFileError(f"{what}: expected a down and an up tensor of 2 to 4 dimensions")
+    if alpha is not None and alpha.numel() != 1:
+        raise ModelFileError(f"{what}: expected one number as alpha, got {alpha.numel()}")
+    rank = len(down) if middle is None else len(middle)
+    if rank != up.flatten(1).shape[1]:
+        raise ModelFileError(
+            f"{what}: has the rank {rank} in its down tensor and {up.flatten(1).shape[1]} in its "
+            "up tensor"
+        )
+    if middle is not None and middle.shape[1] != len(down):
+        raise ModelFileError(f"{what}: the middle tensor takes {middle.shape[1]}, not {len(down)}")
 
 
 def _find_named(

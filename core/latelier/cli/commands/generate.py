@@ -65,8 +65,7 @@ def generate(
         condition: a condition: JSON or text, or the content of a picture, a .json file or a .npy
             file of numbers. Repeatable.
         adapter: an adapter to attach at a scale: a registered name, a folder, or the safetensors
-            file of a LoRA. One that is no LoRA adds a condition.
-            Repeatable.
+            file of a LoRA. One that is no LoRA adds a condition. Repeatable.
         device: where to compute: auto, cpu, cuda ...
         dtype: precision: auto, float32, bfloat16 ...
         sheet: write one contact sheet of all pictures as well.
