@@ -8,9 +8,9 @@ from torch import Tensor
 
 from latelier.contracts.components import FirstStage
 from latelier.contracts.condition import Condition, concat
-from latelier.contracts.guard import guard_plugin
 from latelier.contracts.sampling import Denoise
 from latelier.diffusion.predict import Predictor
+from latelier.kernel.trust.guard import guard_plugin
 from latelier.pipeline.conditioning.conditions import Conditions
 from latelier.pipeline.conditioning.rows import Rows
 from latelier.pipeline.parts import PipelineParts

@@ -7,10 +7,10 @@ from typing import Any
 
 from latelier.checkpoints.importers.identify import identify
 from latelier.contracts.errors import LatelierError, ModelFileError, UnknownNameError, suggestion
-from latelier.contracts.guard import guard_plugin
 from latelier.contracts.importing import ConfigChecker, Imported, Importer, ImportSource
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.registry import Registry
+from latelier.kernel.trust.guard import guard_plugin
 
 
 def choose_importer(

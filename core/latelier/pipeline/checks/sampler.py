@@ -7,9 +7,9 @@ from typing import Any
 from torch import Tensor
 
 from latelier.contracts.errors import PluginError
-from latelier.contracts.guard import guard_plugin
 from latelier.contracts.sampling import Denoise, Noise, Sampler, Step, run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
+from latelier.kernel.trust.guard import guard_plugin
 from latelier.pipeline.checks.finite import is_finite
 
 

@@ -13,7 +13,7 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import Condition, ConditionPart, Stream, where
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import ConditionError, InvalidInputError
-from latelier.contracts.guard import guard_plugin
+from latelier.kernel.trust.guard import guard_plugin
 from latelier.pipeline.conditioning.rows import InputReader, Rows, repeat_rows
 from latelier.pipeline.tiling.windows import WHOLE, Window
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.guard import guard_plugin
 from latelier.contracts.options import options_model
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.kernel.registry import Registry
+from latelier.kernel.trust.guard import guard_plugin
 from latelier.pipeline.editing.init_image import last_steps
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.request import NamedOptions, Request

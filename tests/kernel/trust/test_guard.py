@@ -1,7 +1,7 @@
 import pytest
 
 from latelier.contracts.errors import PluginError
-from latelier.contracts.guard import guard_plugin
+from latelier.kernel.trust.guard import guard_plugin
 
 
 class Panic(BaseException):
