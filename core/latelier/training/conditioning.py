@@ -6,15 +6,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from latelier.checkpoints.component import Component
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import Condition, where
-from latelier.contracts.errors import InvalidConfigError, suggestion
+from latelier.contracts.errors import InvalidConfigError, InvalidInputError, suggestion
 from latelier.contracts.inputs import read_input
+from latelier.data.pictures import UnusableError
 from latelier.io.atomic import atomic_folder, write_bytes
 from latelier.training.configs.components import InputSource
+from latelier.training.data.datasets import TrainingSamples
 from latelier.training.randomness import Draws, Purpose, make_generator
 
 
@@ -67,6 +68,25 @@ class Conditioning:
         for sample, value in zip(samples, inputs, strict=True):
             generator = make_generator(self._seed, 0, sample["index"], purpose)
             yield conditioner.augment(value, generator)
+
+    def check_sample(self, sample: Mapping[str, Any]) -> None:
+        """Check that the conditioners can use a sample.
+
+        Maps are not prepared: it takes long, and reading the sample has checked them.
+
+        Raises:
+            UnusableError: a field is missing, or a conditioner refuses it, such as a long text.
+        """
+        for name, each in self.sources.items():
+            conditioner: Any = self._conditioners[name]
+            if each.source not in sample:
+                raise UnusableError(f"it has no '{each.source}'")
+            try:
+                (value,) = read_inputs(conditioner, [sample], each.source)
+                if conditioner.config.outputs().spatial is None:
+                    conditioner.prepare([value], PictureGeometry((0, 0), (0, 0)))
+            except InvalidInputError as error:
+                raise UnusableError(str(error)) from None
 
     def draw_kept(self, draws: Draws) -> dict[str, Tensor]:
         """Return the rows that keep each condition, bool (B,), by the conditioner's name."""
@@ -123,7 +143,7 @@ class Conditioning:
 def fit_conditioners(
     conditioners: Mapping[str, Component],
     sources: Mapping[str, InputSource],
-    dataset: Dataset[Any],
+    dataset: TrainingSamples,
     max_samples: int,
     out: Path,
 ) -> None:
@@ -142,14 +162,21 @@ def fit_conditioners(
         if folder.is_dir():
             conditioner.set_assets({path.name: path.read_bytes() for path in folder.iterdir()})
             continue
-        count = min(max_samples, len(dataset))  # type: ignore[arg-type]
-        samples = (dataset[k] for k in range(count))
-        conditioner.fit(read_inputs(conditioner, samples, sources[name].source))
+        source = sources[name].source
+        positions = range(min(max_samples, len(dataset)))
+        samples = (_describe(dataset, position, source) for position in positions)
+        conditioner.fit(read_inputs(conditioner, (s for s in samples if source in s), source))
         assets = conditioner.assets()
         if assets:
             with atomic_folder(folder) as partial:
                 for file, data in assets.items():
                     write_bytes(partial / file, data)
+
+
+def _describe(dataset: TrainingSamples, position: int, source: str) -> dict[str, Any]:
+    """Return a sample, without its picture if the source needs none."""
+    described = dataset.describe(position)
+    return described if source in described else dataset[position]
 
 
 def check_sources(

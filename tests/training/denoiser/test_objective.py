@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from latelier import load
+from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import validate
 from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.configs.denoiser import DenoiserTraining
@@ -152,3 +153,26 @@ def test_noise_levels_of_a_step_are_those_of_the_density(make_objective):
     golden = (5**0.5 - 1) / 2
     expected = (torch.arange(4).double() * golden + turn) % 1
     torch.testing.assert_close(levels, 0.001 + 0.999 * expected)
+
+
+def test_a_sample_that_a_conditioner_refuses_is_replaced_and_reported(
+    configure, pipeline, built_ins
+):
+    text = pipeline.conditioners["text"]
+    config = configure(conditioners={"text": {"drop": 0}}, steps=10)
+    plan = plan_denoiser(config, built_ins)
+    lengths = [len(plan.dataset.describe(k)["prompt"]) for k in range(40)]
+    limit = sorted(lengths)[20]
+
+    def prepare(inputs, geometry):
+        if any(len(value.text) > limit for value in inputs):
+            raise InvalidInputError("a text is too long")
+        return type(text).prepare(plan.objective.conditioners["text"], inputs, geometry)
+
+    plan.objective.conditioners["text"].prepare = prepare
+    samples = [plan.dataset[k] for k in range(40)]
+    assert max(len(sample["prompt"]) for sample in samples) <= limit
+    assert [sample["index"] for sample in samples] == list(range(40))
+    report = (config.out / "data-report.jsonl").read_text()
+    assert report.count("a text is too long") >= 15
+    assert max(len(sample["prompt"]) for sample in plan.objective.held_out) <= limit

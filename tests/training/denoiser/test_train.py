@@ -16,8 +16,7 @@ from latelier.training import conditioning
 from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.conditioning import fit_conditioners
 from latelier.training.configs.denoiser import DenoiserTraining
-from latelier.training.data.datasets import make_training_samples
-from latelier.training.denoiser import train as stage
+from latelier.training.data.datasets import TrainingSamples, make_training_samples
 from latelier.training.denoiser.components import resolve_parts
 from latelier.training.denoiser.objective import DenoiserObjective
 from latelier.training.denoiser.train import train_denoiser
@@ -139,23 +138,15 @@ def test_an_interrupted_denoiser_resumes_to_the_same_bits(
 ):
     config = tiny_denoiser_training(tmp_path / "stopped", tiny_first_stage, checkpoint_seconds=1e-9)
 
-    class FailingSamples:
-        name_of = str
+    get = TrainingSamples.__getitem__
 
-        def __init__(self, config):
-            self.samples, self.read = make_training_samples(config), []
-
-        def __len__(self):
-            return len(self.samples)
-
-        def __getitem__(self, position):
-            if position == 7 and 7 in self.read:  # the first pass is for the vocabulary
-                raise RuntimeError("power cut")
-            self.read.append(position)
-            return self.samples[position]
+    def failing(self, position):
+        if position == 7 and len(self) == 12:  # the others are held out
+            raise RuntimeError("power cut")
+        return get(self, position)
 
     with monkeypatch.context() as patch:
-        patch.setattr(stage, "make_training_samples", FailingSamples)
+        patch.setattr(TrainingSamples, "__getitem__", failing)
         with pytest.raises(RuntimeError, match="power cut"):
             train_denoiser(config)
     assert train_denoiser(config, resume=True).finished
@@ -362,6 +353,7 @@ def test_the_sheet_shows_augmented_inputs(tmp_path, tiny_first_stage, monkeypatc
         prepared.append({value.text for value in inputs})
         return prepare(self, inputs, geometry)
 
+    assert objective.held_out  # read and checked before
     monkeypatch.setattr(text, "prepare", record)
     with torch.no_grad():
         objective.draw_sample_sheet()

@@ -57,7 +57,8 @@ def plan_adapter(config: AdapterTraining, atelier: Atelier) -> TrainingPlan:
     def initialize(out: Path, is_new: bool) -> None:  # noqa: ARG001 - an adapter starts untrained
         fit_conditioners(conditioners, sources, dataset, config.fit_samples, out)
 
-    return TrainingPlan(config, objective, dataset, initialize, dataset.name_of)
+    usable = dataset.with_check(objective.conditioning.check_sample)
+    return TrainingPlan(config, objective, usable, initialize, dataset.name_of)
 
 
 def _new_adapter(base: Pipeline, config: AdapterTraining, atelier: Atelier) -> LoadedAdapter:

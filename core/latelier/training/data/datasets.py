@@ -1,6 +1,7 @@
 """The data sets of a training, and the batches of their samples."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ _ATTEMPTS = 64
 class TrainingSamples(Dataset[dict[str, Any]]):
     """The samples of a training by position.
 
-    A sample that cannot be read is replaced by another one of its source, which its number alone
+    A sample that cannot be used is replaced by another one of its source, which its number alone
     determines, and is reported.
     """
 
@@ -56,6 +57,13 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         self._seed = config.seed
         self._buckets = buckets
         self._report = report or DataReport(None)
+        self._check: Callable[[Mapping[str, Any]], None] = _accept
+
+    def with_check(self, check: Callable[[Mapping[str, Any]], None]) -> "TrainingSamples":
+        """Return the samples without those for which `check` raises `UnusableError`."""
+        checked = copy(self)
+        checked._check = check
+        return checked
 
     def __len__(self) -> int:
         """Return the number of positions."""
@@ -93,11 +101,14 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         reasons = []
         for candidate in _candidates(number, source.length, self._seed):
             try:
-                return source.read(candidate, size, draws)
+                sample = source.read(candidate, size, draws)
+                self._check(sample)
             except UnusableError as error:
                 name = source.sample_name(candidate)
                 self._report.add(source.name, name, str(error))
                 reasons.append(f"{name}: {error}")
+            else:
+                return sample
         raise DataError(f"{source.name}: none of {len(reasons)} samples can be used: {reasons[0]}")
 
 
@@ -151,6 +162,10 @@ def collate(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         if name in samples[0]
     }
     return {**batch, "index": [sample["index"] for sample in samples]}
+
+
+def _accept(sample: Mapping[str, Any]) -> None:
+    """Accept every sample."""
 
 
 def _candidates(number: int, length: int | None, seed: int) -> Sequence[int]:

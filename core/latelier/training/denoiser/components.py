@@ -32,7 +32,9 @@ class ModelParts:
         sources: Source and drop-out of the conditioners' inputs, by their names.
         inputs: The pipeline's public inputs, and the conditioners that each feeds.
         fitted: The conditioners that come from a model and need no fitting.
-        start: The model that training starts from, or None.
+        defaults: The pipeline's defaults, but for the size.
+        description: One line about the pipeline.
+        card: Facts about it.
     """
 
     first_stage: Component
@@ -42,7 +44,9 @@ class ModelParts:
     sources: Mapping[str, InputSource]
     inputs: Mapping[str, tuple[str, ...]]
     fitted: frozenset[str]
-    start: Pipeline | None
+    defaults: Mapping[str, Any]
+    description: str
+    card: Mapping[str, Any]
 
 
 def resolve_parts(
@@ -85,7 +89,7 @@ def resolve_parts(
         sources=_resolve_sources(config, choices, start, sample),
         inputs=_resolve_inputs(choices, conditioners, start),
         fitted=frozenset(conditioners) if start else frozenset(),
-        start=start,
+        **_describe_result(config, start),
     )
 
 
@@ -232,6 +236,20 @@ def _resolve_inputs(
         if key is not None and not conditioners[name].module.config.is_inpainting:
             inputs[key] = (*inputs.get(key, ()), name)
     return inputs
+
+
+def _describe_result(config: DenoiserTraining, start: Pipeline | None) -> dict[str, Any]:
+    """Return defaults, description and card. What was measured of the model is not true any more.
+
+    Its licence is that of what is made of it.
+    """
+    if start is None:
+        return {"defaults": config.defaults, "description": config.description, "card": {}}
+    return {
+        "defaults": {**start.defaults.model_dump(exclude={"size"}), **config.defaults},
+        "description": config.description or start.description,
+        "card": {key: start.card[key] for key in ("licence",) if key in start.card},
+    }
 
 
 def _public_names(start: Pipeline | None) -> dict[str, str]:

@@ -71,20 +71,18 @@ class DenoiserObjective(PredictionObjective):
         return [*super().describe(), *lines]
 
     def _compose(self) -> Pipeline:
-        parts, start = self._parts, self._parts.start
-        height, width = self.make_geometry(self.held_out[0]).size
-        inherited = {} if start is None else start.defaults.model_dump()
+        parts = self._parts
+        height, width = self.geometry.size
         pipeline = compose(
             first_stage=parts.first_stage,
             denoiser=parts.denoiser,
             process=parts.process,
             conditioners=parts.conditioners,
             inputs=parts.inputs,
-            defaults={**inherited, "size": (width, height), **self.config.defaults},
-            description=self.config.description or (start.description if start else ""),
+            defaults={"size": (width, height), **parts.defaults},
+            description=parts.description,
             device=self.device,
             dtype=torch.float32,
             atelier=self._atelier,
         )
-        licence = start.card.get("licence") if start else None
-        return replace(pipeline, card={"licence": licence}) if licence else pipeline
+        return replace(pipeline, card=parts.card)

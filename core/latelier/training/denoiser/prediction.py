@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -44,7 +44,7 @@ class PredictionObjective(Objective):
         process: The noise process.
         noise: The density of noise levels.
         conditioning: What makes conditions of data samples.
-        held_out: Samples that training never uses, for validation and sheets.
+        geometry: That of held-out pictures, which is that of training unless it has buckets.
         uncertainty: The learned log-variance of the loss; None unless the configuration has it.
 
     Raises:
@@ -81,8 +81,14 @@ class PredictionObjective(Objective):
         if config.loss.uncertainty is not None:
             with seed_torch(config.seed, 0, torch.device("cpu")):
                 self.uncertainty = Uncertainty(config.loss.uncertainty)
-        samples = make_held_out_samples(config, config.validation.samples)
-        self.held_out: list[dict[str, Any]] = [samples[k] for k in range(len(samples))]
+        self._held_out = make_held_out_samples(config, config.validation.samples)
+        self.geometry = self.make_geometry(self._held_out[0])
+
+    @cached_property
+    def held_out(self) -> list[dict[str, Any]]:
+        """Samples that training never uses, for validation and sheets."""
+        samples = self._held_out.with_check(self.conditioning.check_sample)
+        return [samples[k] for k in range(len(samples))]
 
     @property
     def device(self) -> torch.device:
@@ -161,7 +167,7 @@ class PredictionObjective(Objective):
 
     def describe(self) -> list[str]:
         """Return the prediction, its weight, the share of each bin of levels, the conditions."""
-        height, width = self.make_geometry(self.held_out[0]).latent_size
+        height, width = self.geometry.latent_size
         shares = level_shares(self.noise, self.process, height * width)
         binned = ", ".join(f"{name}: {share:.1%}" for name, share in zip(name_bins(), shares))
         weight = self.config.loss.weight

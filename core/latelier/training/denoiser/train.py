@@ -46,4 +46,5 @@ def plan_denoiser(config: DenoiserTraining, atelier: Atelier) -> TrainingPlan:
     def initialize(out: Path, is_new: bool) -> None:  # noqa: ARG001 - parts have their weights
         fit_conditioners(new, parts.sources, dataset, config.fit_samples, out)
 
-    return TrainingPlan(config, objective, dataset, initialize, dataset.name_of)
+    usable = dataset.with_check(objective.conditioning.check_sample)
+    return TrainingPlan(config, objective, usable, initialize, dataset.name_of)
