@@ -65,7 +65,7 @@ def test_a_failed_write_leaves_the_other_checkpoints(tmp_path, monkeypatch):
     def full_disk(*_: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(checkpoint_module, "save_tensors", full_disk)
+    monkeypatch.setattr(checkpoint_module, "save_part", full_disk)
     with pytest.raises(OSError, match="no space"):
         save(tmp_path, checkpoint_at(2))
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]

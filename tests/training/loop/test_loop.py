@@ -57,14 +57,14 @@ stage.make_training_samples = lambda config: Killing(original(config))
 KILL_WHILE_WRITING = """
 import os, signal
 from latelier.training.checkpoints import shards
-original, calls = shards.save_file, []
-def save_file(tensors, path):
+original, calls = shards.save_tensors, []
+def save_tensors(path, tensors):
     calls.append(path)
     if len(calls) == 12:
         path.write_bytes(b"half a file")
         os.kill(os.getpid(), signal.SIGKILL)
-    original(tensors, path)
-shards.save_file = save_file
+    original(path, tensors)
+shards.save_tensors = save_tensors
 """
 
 RUN = """

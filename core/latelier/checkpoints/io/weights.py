@@ -31,14 +31,23 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> str:
         OSError: the file cannot be written; nothing is left of it.
     """
     with atomic_file(path) as temporary:
-        temporary.touch()
-        mode = temporary.stat().st_mode  # save_file would leave a file that only its owner can read
-        try:
-            save_file(_without_shared_storage(tensors), temporary)
-        except SafetensorError as error:
-            raise _os_error(error, path) from None
-        temporary.chmod(mode)
+        save_tensors(temporary, tensors, path)
         return sha256_of(temporary)
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], final: Path | None = None) -> None:
+    """Write tensors as safetensors, not atomically; errors name the path `final`, if there is one.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    path.touch()
+    mode = path.stat().st_mode  # save_file would leave a file that only its owner can read
+    try:
+        save_file(_without_shared_storage(tensors), path)
+    except SafetensorError as error:
+        raise _os_error(error, final or path) from None
+    path.chmod(mode)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from latelier.contracts.errors import ModelFileError
-from latelier.training.checkpoints.shards import load_tensors, save_tensors
+from latelier.training.checkpoints.shards import load_tensors, save_part
 
 FOLDER = "checkpoints"
 """Name of the folder of checkpoints in the folder of a run."""
@@ -79,7 +79,7 @@ def step_of(path: Path) -> int:
 def write_tensors(folder: Path, checkpoint: Checkpoint, part: tuple[int, int] = (0, 1)) -> None:
     """Write a process's part of the tensors; `part` is its rank and the number of processes."""
     for group in _GROUPS:
-        save_tensors(folder, group, getattr(checkpoint, group), part)
+        save_part(folder, group, getattr(checkpoint, group), part)
 
 
 def write_state(folder: Path, checkpoint: Checkpoint) -> None:

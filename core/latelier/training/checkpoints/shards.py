@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from latelier.checkpoints.io.weights import save_tensors
 
-def save_tensors(
+
+def save_part(
     folder: Path, name: str, tensors: Mapping[str, Tensor], part: tuple[int, int]
 ) -> None:
     """Write this process's part of the tensors `name` into a folder.
@@ -23,6 +25,9 @@ def save_tensors(
         name: Name of the tensors together, such as "weights".
         tensors: The tensors by name, the same names in each process.
         part: Rank of this process, and number of processes.
+
+    Raises:
+        OSError: the file cannot be written.
     """
     rank, ranks = part
     own = {
@@ -34,7 +39,7 @@ def save_tensors(
     if is_whole and rank > 0:
         return
     file = f"{name}.safetensors" if is_whole else _part_name(name, rank, ranks)
-    save_file({key: tensor.detach().contiguous() for key, tensor in own.items()}, folder / file)
+    save_tensors(folder / file, own)
 
 
 def load_tensors(folder: Path, name: str) -> dict[str, Tensor]:

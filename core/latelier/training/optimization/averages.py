@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from latelier.checkpoints.io.weights import save_tensors
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.io.atomic import atomic_file
 from latelier.training.configs.optimization import EmaConfig
@@ -64,11 +65,12 @@ def save_snapshot(folder: Path, step: int, averages: Mapping[str, Tensor]) -> No
         OSError: the file cannot be written.
     """
     tensors = {
-        name: tensor.half().contiguous() if tensor.is_floating_point() else tensor
+        name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in averages.items()
     }
-    with atomic_file(folder / f"{_PREFIX}{step:08d}.safetensors") as partial:
-        save_file(tensors, partial)
+    path = folder / f"{_PREFIX}{step:08d}.safetensors"
+    with atomic_file(path) as partial:
+        save_tensors(partial, tensors, path)
 
 
 def average_snapshots(folder: Path, length: float) -> dict[str, Tensor]:
