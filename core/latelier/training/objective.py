@@ -8,6 +8,8 @@ from typing import Any
 from PIL.Image import Image
 from torch import Tensor, nn
 
+from latelier.training.configs.optimization import OptimizerConfig
+
 MODEL = "model"
 """The player whose weights are averaged, saved and exported."""
 
@@ -29,6 +31,10 @@ class Objective(nn.Module, ABC):
         second. While one player is updated, the parameters of the others need no gradient.
         """
         return {MODEL: self.trained}
+
+    def optimizer_of(self, player: str) -> OptimizerConfig | None:  # noqa: ARG002
+        """Return the optimizer of a player; None: the one of the training's configuration."""
+        return None
 
     @abstractmethod
     def collate(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:

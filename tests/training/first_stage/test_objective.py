@@ -220,3 +220,12 @@ def test_the_description_names_the_losses_and_when_they_change():
     )
     assert adversarial == "from step 6: 0.5 adversarial (hinge), on patches of 16 pixels"
     assert last == "from step 8: only the decoder learns, from latents with noise up to 0.2"
+
+
+def test_the_discriminator_has_an_optimizer_of_its_own():
+    adversarial = {"start": 0, "discriminator": SMALL, "optimizer": {"lr": 3e-4}}
+    objective = make_objective(adversarial=adversarial)
+    assert objective.optimizer_of(MODEL) is None
+    found = objective.optimizer_of(DISCRIMINATOR)
+    assert found is not None
+    assert found.lr == 3e-4

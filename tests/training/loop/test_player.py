@@ -7,6 +7,7 @@ from torch import nn
 
 from latelier.kernel.atelier import Atelier
 from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
+from latelier.training.configs.optimization import OptimizerConfig
 from latelier.training.configs.training import Training
 from latelier.training.loop.loop import run_training
 from latelier.training.loop.plan import TrainingPlan
@@ -22,10 +23,14 @@ class Duel(Objective):
         self.trained = nn.Linear(3, 3)
         self.discriminator = nn.Linear(3, 1)
         self.turns = []
+        self.second = {"lr": 0.1}
 
     @property
     def players(self):
         return {MODEL: self.trained, "discriminator": self.discriminator}
+
+    def optimizer_of(self, player):
+        return None if player == MODEL else OptimizerConfig(**self.second)
 
     def collate(self, samples):
         return {"x": torch.stack(samples), "index": list(range(len(samples)))}
@@ -44,7 +49,7 @@ class Duel(Objective):
         folder.mkdir(exist_ok=True)
 
 
-def run_duel(out, **changes):
+def run_duel(out, second=None, **changes):
     rows = torch.randn(64, 3, generator=torch.Generator().manual_seed(1))
     config = Training(
         out=out,
@@ -56,6 +61,7 @@ def run_duel(out, **changes):
         **changes,
     )
     objective = Duel()
+    objective.second = second or objective.second
     result = run_training(TrainingPlan(config, objective, rows), "auto", Atelier())
     return objective, result, load_checkpoint(list_checkpoints(out / "checkpoints")[-1])
 
@@ -91,3 +97,15 @@ def test_a_resumed_run_restores_every_player(tmp_path):
         one, other = getattr(straight, group), getattr(resumed, group)
         assert one.keys() == other.keys()
         assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_each_player_has_its_own_optimizer(tmp_path):
+    start = Duel()
+    fast, _, _ = run_duel(tmp_path / "fast", second={"lr": 0.1, "weight_decay": 0})
+    slow, _, _ = run_duel(tmp_path / "slow", second={"lr": 0.001, "weight_decay": 0})
+    moved = [
+        (each.discriminator.weight - start.discriminator.weight).abs().max().item()
+        for each in (fast, slow)
+    ]
+    assert moved[0] == pytest.approx(100 * moved[1], rel=0.2)
+    assert (slow.trained.weight - start.trained.weight).abs().max().item() > 0.05

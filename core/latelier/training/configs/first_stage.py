@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from latelier.contracts.frozen import Frozen
 from latelier.training.configs.components import ComponentChoice, TermName
+from latelier.training.configs.optimization import OptimizerConfig
 from latelier.training.configs.training import Training
 
 _START = "below 1 a share of `steps`, otherwise a number of steps"
@@ -70,6 +71,12 @@ class AdversarialConfig(Frozen):
         default="hinge", description="the discriminator's loss: hinge, or vanilla: cross-entropy"
     )
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    optimizer: OptimizerConfig = Field(
+        default=OptimizerConfig(lr=2e-4, betas=(0.5, 0.9)),
+        description="optimizer of the discriminator, with the schedule of the training. It needs a "
+        "lower rate than a small autoencoder: at 2e-3 it learns nothing. Published: betas 0.5 "
+        "and 0.9, and the rate of the autoencoder, about 5e-5",
+    )
 
 
 class EquivarianceConfig(Frozen):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from latelier.checkpoints.component import Component
 from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.training.configs.first_stage import FirstStageTraining, first_step
+from latelier.training.configs.optimization import OptimizerConfig
 from latelier.training.data.datasets import collate
 from latelier.training.first_stage.adversarial import Adversary
 from latelier.training.first_stage.description import describe_training
@@ -59,6 +60,11 @@ class AutoencoderObjective(Objective):
         if self.adversary is None:
             return {MODEL: self.trained}
         return {MODEL: self.trained, DISCRIMINATOR: self.adversary.discriminator}
+
+    def optimizer_of(self, player: str) -> OptimizerConfig | None:
+        """Return the optimizer of the discriminator; None for the autoencoder."""
+        adversarial = self._config.adversarial
+        return adversarial.optimizer if adversarial and player == DISCRIMINATOR else None
 
     def collate(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Return images (B, 3, H, W) and indices."""

@@ -30,6 +30,7 @@ class Player:
         self.module = module
         self._optimizer: Optimizer = make_optimizer(module, config)
         self._parameters = [each for each in module.parameters() if each.requires_grad]
+        self._peak_rate = config.lr
         self._max_norm = config.clip
 
     def require_gradients(self, required: bool) -> None:
@@ -53,9 +54,9 @@ class Player:
         norm = clip_grad_norm_(self._parameters, self._max_norm)
         return norm.full_tensor() if isinstance(norm, DTensor) else norm
 
-    def step(self, rate: float) -> None:
-        """Update the parameters with a learning rate."""
-        set_rate(self._optimizer, rate)
+    def step(self, share: float) -> None:
+        """Update the parameters with a share of the peak learning rate."""
+        set_rate(self._optimizer, self._peak_rate * share)
         self._optimizer.step()
 
     def weights(self) -> dict[str, Tensor]:

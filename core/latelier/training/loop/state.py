@@ -58,7 +58,7 @@ class TrainingState:
         self._loss = self._fabric.setup_module(ObjectiveLoss(objective, self.config.precision))
         self._trained = objective.trained
         self._players = [
-            Player(name, module, self.config.optimizer)
+            Player(name, module, objective.optimizer_of(name) or self.config.optimizer)
             for name, module in objective.players.items()
         ]
         self.averages = WeightAverages(objective.trained, self.config.ema)
@@ -82,9 +82,7 @@ class TrainingState:
     def take_step(self, micro_batches: Sequence[Any]) -> StepOutcome:
         """Update each player and the average, unless a loss or gradient is unusable."""
         batches = [self._fabric.to_device(batch) for batch in micro_batches]
-        rate = self.config.optimizer.lr * rate_at(
-            self.config.schedule, self.step, self.config.steps
-        )
+        share = rate_at(self.config.schedule, self.step, self.config.steps)
         losses: dict[str, Tensor] = {}
         fault: Fault | None = None
         for player in self._players:
@@ -94,10 +92,10 @@ class TrainingState:
             fault = self._find_fault(player, means["loss"], parts, batches)
             if fault is not None:
                 break
-            player.step(rate)
+            player.step(share)
         self._count(fault, losses["loss"])
         self.step += 1
-        return StepOutcome(losses, rate, fault)
+        return StepOutcome(losses, self.config.optimizer.lr * share, fault)
 
     def _compute_gradients(self, player: Player, batches: Sequence[Any]) -> list[dict[str, Tensor]]:
         """Compute the gradients of a player's mean loss; return the terms of each micro-batch."""
