@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from latelier.checkpoints.component import Component, load_component
-from latelier.checkpoints.manifests import COMPONENT_FILE
+from latelier.checkpoints.manifests import COMPONENT_FILE, TrainedOn
 from latelier.contracts.errors import ModelFileError, UnknownNameError
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.loading import load
@@ -36,3 +36,15 @@ def load_base_model(field: str, name: str, atelier: Atelier) -> Pipeline:
         raise UnknownNameError(f"{field}: {error}", field=field) from None
     except ModelFileError as error:
         raise ModelFileError(f"{field}: {error}", field=field) from None
+
+
+def describe_base(name: str, base: Pipeline) -> TrainedOn:
+    """Return what an adapter records of the model that it is trained on."""
+    denoiser = base.denoiser_component
+    return TrainedOn(
+        model=name,
+        denoiser=denoiser.id,
+        config_sha256=denoiser.config_sha256,
+        weights_sha256=denoiser.weights_sha256,
+        process=base.process.kind,
+    )

@@ -111,6 +111,27 @@ def adapter(
     _report(train_adapter(run, resume=_resume_mode(resume), atelier=atelier))
 
 
+@app.command()
+def lora(
+    config: Config, resume: Resume = None, dry_run: DryRun = False, find_batch: FindBatch = False
+) -> None:
+    """Train a LoRA: low-rank changes of a finished model's weights, which stay the same.
+
+    Print the path of the LoRA's folder at the end.
+    """
+    _check_installed()
+    from latelier.cli.support.application import load_atelier
+    from latelier.training.configs.lora import LoraTraining
+    from latelier.training.configs.training import read_training
+    from latelier.training.lora.train import plan_lora, train_lora
+
+    run, atelier = read_training(config, LoraTraining), load_atelier()
+    if dry_run or find_batch:
+        _try_out(plan_lora, run, atelier, dry_run, find_batch)
+        return
+    _report(train_lora(run, resume=_resume_mode(resume), atelier=atelier))
+
+
 def _check_installed() -> None:
     from importlib.util import find_spec
 

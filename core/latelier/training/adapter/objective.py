@@ -37,9 +37,10 @@ class AdapterObjective(PredictionObjective):
             config,
         )
         self.adapter = adapter.adapter.module
-        self.trained = nn.ModuleDict(
-            {"adapter": self.adapter, "conditioner": adapter.conditioner.module}
-        )
+        trained = {"adapter": self.adapter, "conditioner": adapter.conditioner.module}
+        if self.uncertainty is not None:
+            trained["uncertainty"] = self.uncertainty
+        self.trained = nn.ModuleDict(trained)
         self._base = base
         self._loaded = adapter
         self._scale = 1.0

@@ -6,14 +6,13 @@ import torch
 
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
 from latelier.checkpoints.component import new_component
-from latelier.checkpoints.manifests import TrainedOn
 from latelier.contracts.errors import CompatibilityError, UnknownNameError, suggestion
 from latelier.denoisers.adapter import create_adapter
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.pipeline.pipeline import Pipeline
 from latelier.training.adapter.objective import AdapterObjective
-from latelier.training.components import load_base_model
+from latelier.training.components import describe_base, load_base_model
 from latelier.training.conditioning import check_sources, fit_conditioners
 from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.data.datasets import make_training_samples
@@ -78,20 +77,12 @@ def _new_adapter(base: Pipeline, config: AdapterTraining, atelier: Atelier) -> L
                 f"conditioner: '{conditioner.id}' gives no stream; an adapter needs one"
             )
         module = create_adapter(base.denoiser_component.module, outputs.stream, config.projection)
-    denoiser = base.denoiser_component
-    trained_on = TrainedOn(
-        model=config.model,
-        denoiser=denoiser.id,
-        config_sha256=denoiser.config_sha256,
-        weights_sha256=denoiser.weights_sha256,
-        process=base.process.kind,
-    )
     adapter = LoadedAdapter(
         config.name,
         conditioner,
         adapter_component(module),
         config.description,
-        trained_on,
+        describe_base(config.model, base),
         config.card,
     )
     base.with_adapter(adapter)  # raises if it does not fit

@@ -1,0 +1,1 @@
+"""Training of LoRAs (arXiv:2106.09685)."""

@@ -1,0 +1,72 @@
+"""LoRAs: low-rank changes of a finished model, which stays frozen (arXiv:2106.09685)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from latelier.checkpoints.lora.lora import LoadedLora, find_layers, lora_component
+from latelier.contracts.errors import UnknownNameError, suggestion
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.default import default_atelier
+from latelier.pipeline.pipeline import Pipeline
+from latelier.training.components import describe_base, load_base_model
+from latelier.training.conditioning import check_sources
+from latelier.training.configs.components import InputSource
+from latelier.training.configs.lora import LoraTraining
+from latelier.training.data.datasets import make_training_samples
+from latelier.training.loop.loop import run_training
+from latelier.training.loop.plan import TrainingPlan
+from latelier.training.loop.run import Resume, TrainingResult
+from latelier.training.lora.objective import LoraObjective
+from latelier.training.lora.targets import create_lora
+
+
+def train_lora(
+    config: LoraTraining, *, resume: Resume = False, atelier: Atelier | None = None
+) -> TrainingResult:
+    """Train a LoRA and write it to `config.out`/result.
+
+    Raises:
+        UnknownNameError: the model or an input is not found.
+        ModelFileError: the model cannot be read.
+        InvalidConfigError: a target names no layer or has too high a rank, another part of the
+            configuration is invalid, or `out` and `resume` disagree.
+    """
+    atelier = atelier or default_atelier()
+    return run_training(plan_lora(config, atelier), resume, atelier)
+
+
+def plan_lora(config: LoraTraining, atelier: Atelier) -> TrainingPlan:
+    """Build and check the parts of a LoRA's training.
+
+    Raises:
+        LatelierError: see `train_lora`.
+    """
+    base = load_base_model("model", config.model, atelier).with_merged_loras()
+    lora = create_lora(find_layers(base.base_components()), config)
+    loaded = LoadedLora(
+        config.name,
+        lora_component(lora),
+        config.description,
+        describe_base(config.model, base),
+        config.card,
+    )
+    dataset = make_training_samples(config)
+    inputs = _resolve_inputs(base, config, dataset[0])
+    check_sources(inputs, dataset[0], "input")
+    objective = LoraObjective(base, loaded, inputs, config)
+    return TrainingPlan(config, objective, dataset, name_sample=dataset.name_of)
+
+
+def _resolve_inputs(
+    base: Pipeline, config: LoraTraining, sample: Mapping[str, Any]
+) -> Mapping[str, InputSource]:
+    """Return the source of each public input that training provides."""
+    if config.inputs is None:
+        return {name: InputSource(source=name) for name in base.inputs if name in sample}
+    for name in config.inputs:
+        if name not in base.inputs:
+            raise UnknownNameError(
+                f"inputs: the model '{config.model}' has no input '{name}'. "
+                f"{suggestion(name, base.inputs)}"
+            )
+    return config.inputs
