@@ -1,11 +1,12 @@
 """The layers that a LoRA changes, chosen by patterns of their addresses."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 import torch
 
 from latelier.checkpoints.lora.lora import Lora
+from latelier.checkpoints.lora.names import DENOISER
 from latelier.contracts.errors import InvalidConfigError, suggest_nearest
 from latelier.nn.low_rank import ChangeableLayer, create_low_rank, max_rank
 from latelier.training.configs.lora import ATTENTION, LoraTarget, LoraTraining
@@ -60,7 +61,20 @@ def choose_layers(
         if not found:
             raise InvalidConfigError(
                 f"targets: '{target.layers}' names no layer of the model. "
-                f"{suggest_nearest(target.layers, layers)}"
+                f"{suggest_nearest(target.layers, _list_names(target.layers, layers))}"
             )
     by_layer = {address: target for target, found in named.items() for address in found}
     return {address: by_layer[address] for address in layers if address in by_layer}
+
+
+def _list_names(pattern: str, addresses: Iterable[str]) -> set[str]:
+    """Return what a target could be: addresses, or patterns of all layers of one name."""
+    if "*" not in pattern:
+        return set(addresses)
+    names = set()
+    for address in addresses:
+        path = address.split(".")
+        place = path[:1] if path[0] == DENOISER else path[:2]
+        leaf = path[-2:] if path[-1].isdecimal() else path[-1:]
+        names.add(".".join([*place, "*", *leaf]))
+    return names

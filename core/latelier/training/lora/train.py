@@ -54,7 +54,8 @@ def plan_lora(config: LoraTraining, atelier: Atelier) -> TrainingPlan:
     inputs = _resolve_inputs(base, config, dataset[0])
     check_sources(inputs, dataset[0], "input")
     objective = LoraObjective(base, loaded, inputs, config)
-    return TrainingPlan(config, objective, dataset, name_sample=dataset.name_of)
+    usable = dataset.with_check(objective.conditioning.check_sample)
+    return TrainingPlan(config, objective, usable, name_sample=dataset.name_of)
 
 
 def _resolve_inputs(
