@@ -13,8 +13,8 @@ from latelier.training.first_stage.train import plan_first_stage
 from latelier.training.loop.split import BatchSplit
 
 
-@pytest.fixture
-def trial(tmp_path):
+@pytest.fixture(params=[None])
+def trial(request, tmp_path):
     first_stage = {"ch": 8, "ch_mult": [1, 2], "num_res_blocks": 1, "num_groups": 4}
     config = FirstStageTraining.model_validate(
         {
@@ -25,6 +25,7 @@ def trial(tmp_path):
             "accelerator": "cpu",
             "data": {"config": {"size": 16}},
             "first_stage": {"id": "autoencoder_kl", "config": first_stage},
+            "adversarial": request.param,
         }
     )
     with open_trial(plan_first_stage, config, Atelier()) as trial:
@@ -45,6 +46,17 @@ def test_an_estimate_counts_weights_arithmetic_memory_and_time(trial):
     assert found.seconds > 0
     (line,) = (line for line in found.lines() if line.startswith("time: "))
     assert "minutes per 1,000 steps" in line
+
+
+SMALL = {"start": 0, "discriminator": {"layers": 1, "channels": 4}}
+
+
+@pytest.mark.parametrize("trial", [SMALL], indirect=True)
+def test_all_players_count_as_trained(trial):
+    found = estimate(trial)
+    assert set(found.parameters) == {"autoencoder", "adversary"}
+    assert all(trained == count > 0 for count, trained in found.parameters.values())
+    assert found.memory["gradients"] == sum(4 * count for count, _ in found.parameters.values())
 
 
 def test_activations_are_those_that_the_backward_pass_needs():

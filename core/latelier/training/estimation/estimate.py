@@ -57,6 +57,9 @@ def estimate(trial: Trial) -> Estimate:
     objective, state = trial.plan.objective, trial.state
     batches = load_batches(trial.plan, trial.run, 0)
     split = trial.run.split
+    # counted before the first step, which leaves only the last player's parameters with gradients
+    trained = [each for each in objective.parameters() if each.requires_grad]
+    parameters = _count_parameters(objective)
     with (
         torch.compiler.set_stance("force_eager"),
         FlopCounterMode(display=False) as counter,
@@ -64,7 +67,6 @@ def estimate(trial: Trial) -> Estimate:
     ):
         state.take_step(next(batches))
     checkpoint = state.checkpoint(None)
-    trained = [each for each in objective.parameters() if each.requires_grad]
     memory = {
         "weights": size_of((*objective.parameters(), *objective.buffers())),
         "gradients": size_of(trained),
@@ -73,7 +75,7 @@ def estimate(trial: Trial) -> Estimate:
         "activations": activations.bytes // split.accumulate,
     }
     return Estimate(
-        parameters=_count_parameters(objective),
+        parameters=parameters,
         flops=counter.get_total_flops() / (split.batch_size // split.ranks),
         memory=memory,
         seconds=_measure_seconds(trial, batches),
