@@ -7,10 +7,8 @@ from pydantic import Field, field_validator, model_validator
 from latelier.contracts.bounds import Width
 from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
+from latelier.contracts.images.modes import WHITE
 from latelier.contracts.images.types import Image, Mask
-
-REPAINT_THRESHOLD = 128
-"""Grey levels from this one on are repainted; darker ones are kept."""
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -64,7 +62,7 @@ class Inpainting(Frozen, json_schema_extra={"required": ["image", "mask"]}):
     @field_validator("mask")
     @classmethod
     def _to_black_and_white(cls, mask: Any) -> Any:
-        binary = mask.point([0] * REPAINT_THRESHOLD + [255] * (256 - REPAINT_THRESHOLD))
+        binary = mask.point([0] * WHITE + [255] * (256 - WHITE))
         if binary.getextrema()[1] == 0:
             raise ValueError(
                 "the mask is black everywhere, so nothing is repainted: white is repainted, black "

@@ -6,6 +6,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+WHITE = 128
+"""The lowest level of a mask that counts as white, which is repainted."""
+
 _DEEP = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 """Modes of grey pictures with more than 8 bits."""
 

@@ -7,14 +7,12 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.images.modes import WHITE
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.pipeline.request import Request, Size
 
 STRENGTH = 0.8
 """The default strength without a mask; with one it is 1."""
-
-WHITE = 128
-"""The lowest level of a mask that counts as white."""
 
 _BLACK_OR_WHITE = [0 if level < WHITE else 255 for level in range(256)]
 

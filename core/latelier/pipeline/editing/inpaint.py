@@ -22,10 +22,10 @@ from torch.nn.functional import max_pool2d
 
 from latelier.contracts.components import FirstStage
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.images.modes import WHITE
 from latelier.contracts.images.pixels import normalize
 from latelier.contracts.sampling import Denoise
 from latelier.diffusion.processes.process import Process
-from latelier.pipeline.editing.init_image import WHITE
 
 
 @dataclass(frozen=True, eq=False)

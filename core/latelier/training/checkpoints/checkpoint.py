@@ -1,6 +1,7 @@
 """Checkpoints of a run: all that the next step depends on, as safetensors and JSON.
 
-A checkpoint is a folder `step-NNNNNNNN`. It is written atomically, so it is complete if it exists.
+A checkpoint is a folder `step-NNNNNNNN`. `CheckpointWriter` writes it atomically, so it
+is complete if it exists.
 """
 
 import json
