@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from latelier.data.pictures import UnusableError
 from latelier.training.conditioning import Conditioning
 from latelier.training.configs.components import InputSource
 from latelier.training.randomness import Draws
@@ -51,3 +52,10 @@ def test_keeping_one_always_leaves_exactly_one():
 def test_a_row_depends_on_its_step_and_position():
     assert torch.equal(draw_kept((0.5, 0.5)), draw_kept((0.5, 0.5)))
     assert not torch.equal(draw_kept((0.5, 0.5)), draw_kept((0.5, 0.5), step=1))
+
+
+def test_a_sample_without_an_input_cannot_be_used():
+    conditioners = {"a": SimpleNamespace()}
+    conditioning = Conditioning(conditioners, {"a": InputSource(source="prompt")}, 0, 0, seed=0)
+    with pytest.raises(UnusableError, match="it has no 'prompt'"):
+        conditioning.check_sample({"image": torch.zeros(3, 2, 2), "index": 0})

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -47,6 +48,22 @@ def make_objective(configure, built_ins):
         plan = plan_denoiser(configure(**changes), built_ins)
         batch = plan.objective.collate([plan.dataset[k] for k in range(4)])
         return plan.objective, batch
+
+    return make
+
+
+@pytest.fixture
+def make_objective_of(compose_tiny, tiny_changes, built_ins, tmp_path):
+    """Make the objective of fine-tuning a tiny pipeline with other parts."""
+
+    def make(denoiser, conditioners, inputs):
+        _, config = tiny_changes()["denoiser"]
+        parts: dict[str, Any] = {"denoiser": ("unet", {**config, "vectors": {}, **denoiser})}
+        parts["defaults"] = {"size": 16, "steps": 1}
+        pipeline = compose_tiny(**parts, conditioners=conditioners, inputs=inputs)
+        pipeline.save(tmp_path / "model")
+        values = {**FAST, "out": tmp_path / "out", "start_from": str(tmp_path / "model")}
+        return plan_denoiser(validate(DenoiserTraining, values, "training"), built_ins).objective
 
     return make
 
@@ -176,3 +193,20 @@ def test_a_sample_that_a_conditioner_refuses_is_replaced_and_reported(
     report = (config.out / "data-report.jsonl").read_text()
     assert report.count("a text is too long") >= 15
     assert max(len(sample["prompt"]) for sample in plan.objective.held_out) <= limit
+
+
+def test_an_inpainting_model_sees_the_pictures_under_drawn_masks(make_objective_of):
+    denoiser = {"streams": {}, "context_dim": None, "spatial": {"hole": 5}}
+    objective = make_objective_of(denoiser, {"hole": ("mask", {"latent_channels": 4})}, {})
+    assert objective.conditioning.sources["hole"].source == "image"
+    with torch.no_grad():
+        sheet, _ = objective.draw_sample_sheet()
+    assert sheet.size == (8 * (32 + 4) + 4, 32 + 2 * 4)
+
+
+def test_an_unconditional_model_draws_a_sheet(make_objective_of):
+    denoiser = {"streams": {}, "context_dim": None}
+    objective = make_objective_of(denoiser, {}, {})
+    with torch.no_grad():
+        sheet, _ = objective.draw_sample_sheet()
+    assert sheet.size == (8 * (32 + 4) + 4, 32 + 2 * 4)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
-from torch import nn
 
 from latelier.checkpoints.adapter import LoadedAdapter, save_adapter
 from latelier.contracts.components import ScaledAdapter
@@ -37,10 +36,9 @@ class AdapterObjective(PredictionObjective):
             config,
         )
         self.adapter = adapter.adapter.module
-        trained = {"adapter": self.adapter, "conditioner": adapter.conditioner.module}
-        if self.uncertainty is not None:
-            trained["uncertainty"] = self.uncertainty
-        self.trained = nn.ModuleDict(trained)
+        self.trained = self.collect_trained(
+            {"adapter": self.adapter, "conditioner": adapter.conditioner.module}
+        )
         self._base = base
         self._loaded = adapter
         self._scale = 1.0

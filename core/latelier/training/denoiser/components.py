@@ -86,7 +86,7 @@ def resolve_parts(
         denoiser=denoiser,
         conditioners=conditioners,
         process=_resolve_process(config, start),
-        sources=_resolve_sources(config, choices, start, sample),
+        sources=_resolve_sources(config, choices, _public_names(conditioners, start), sample),
         inputs=_resolve_inputs(choices, conditioners, start),
         fitted=frozenset(conditioners) if start else frozenset(),
         **_describe_result(config, start),
@@ -197,7 +197,7 @@ def _resolve_process(config: DenoiserTraining, start: Pipeline | None) -> Proces
 def _resolve_sources(
     config: DenoiserTraining,
     choices: Mapping[str, ConditionerTraining],
-    start: Pipeline | None,
+    public: Mapping[str, str],
     sample: Mapping[str, Any],
 ) -> dict[str, InputSource]:
     """Return the sources of the inputs.
@@ -205,7 +205,6 @@ def _resolve_sources(
     A conditioner of the model that the configuration does not name, and the data have no input for,
     gives its null part.
     """
-    public = _public_names(start)
     sources = {}
     for name, choice in choices.items():
         source = choice.source or public.get(name, name)
@@ -229,7 +228,7 @@ def _resolve_inputs(
 
     Conditioners of inpainting have none: a run gives them `init_image` and `mask`.
     """
-    public = _public_names(start)
+    public = _public_names(conditioners, start)
     inputs: dict[str, tuple[str, ...]] = {}
     for name, choice in choices.items():
         key = public.get(name, choice.source)
@@ -252,7 +251,9 @@ def _describe_result(config: DenoiserTraining, start: Pipeline | None) -> dict[s
     }
 
 
-def _public_names(start: Pipeline | None) -> dict[str, str]:
-    """Return the public input of each conditioner of a model."""
+def _public_names(conditioners: Mapping[str, Component], start: Pipeline | None) -> dict[str, str]:
+    """Return the public input of each conditioner of a model; those of inpainting see the image."""
     pairs = {} if start is None else start.inputs
-    return {name: public for public, names in pairs.items() for name in names}
+    names = {name: public for public, names in pairs.items() for name in names}
+    inpainting = [name for name, each in conditioners.items() if each.module.config.is_inpainting]
+    return {**dict.fromkeys(inpainting, "image"), **names}

@@ -1,5 +1,6 @@
 """The loss of a denoiser and its conditioners, with sample sheets and export."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,24 +42,37 @@ class DenoiserObjective(PredictionObjective):
                 if name not in config.conditioners or not config.conditioners[name].frozen
             }
         )
-        trained = {"denoiser": self.denoiser, "conditioners": self._trained_conditioners}
-        if self.uncertainty is not None:
-            trained["uncertainty"] = self.uncertainty
-        self.trained = nn.ModuleDict(trained)
+        self.trained = self.collect_trained(
+            {"denoiser": self.denoiser, "conditioners": self._trained_conditioners}
+        )
         self._parts = parts
         self._atelier = atelier
 
     def draw_sample_sheet(self) -> tuple[Image, dict[str, float]]:
         """Return pictures of held-out inputs; they have no metrics."""
         samples = self.held_out[:_SHEET_SCENES]
-        inputs: dict[str, Any] = {}
-        for public, names in self._parts.inputs.items():
-            given = [name for name in names if name in self.conditioning.sources]
-            if given:
-                inputs[public] = list(self.conditioning.augment(given[0], samples))
-        pictures = self._compose().generate(**inputs, n=None if inputs else 8, seed=0)
+        inputs = self._read_inputs(samples)
+        count = None if inputs else len(samples)
+        pictures = self._compose().generate(**inputs, n=count, seed=0)
         rows = split_rows([picture.image for picture in pictures], _SHEET_COLUMNS)
         return tile_images(rows, zoom=2), {}
+
+    def _read_inputs(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the arguments of `generate` that samples have, each with a value for a row."""
+        given = {
+            name: list(self.conditioning.augment(name, samples))
+            for name in self.conditioning.sources
+        }
+        inputs: dict[str, Any] = {}
+        for public, names in self._parts.inputs.items():
+            known = [name for name in names if name in given]
+            if known:
+                inputs[public] = given[known[0]]
+        for name, values in given.items():
+            if self._parts.conditioners[name].module.config.is_inpainting:
+                inputs["init_image"] = [value.image for value in values]
+                inputs["mask"] = [value.mask for value in values]
+        return inputs
 
     def export(self, folder: Path) -> None:
         """Write the pipeline."""

@@ -6,7 +6,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import override
 
 from latelier.checkpoints.component import Component
@@ -94,6 +94,12 @@ class PredictionObjective(Objective):
     def device(self) -> torch.device:
         """The denoiser's device."""
         return next(self.denoiser.parameters()).device
+
+    def collect_trained(self, modules: Mapping[str, nn.Module]) -> nn.ModuleDict:
+        """Return what is trained: modules by name, and the loss's uncertainty if it has one."""
+        if self.uncertainty is not None:
+            modules = {**modules, "uncertainty": self.uncertainty}
+        return nn.ModuleDict(modules)
 
     def attach_adapters(self) -> Mapping[str, ScaledAdapter]:
         """Return the adapters that take part in every prediction, by name."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
-from torch import nn
 
 from latelier.checkpoints.component import Component
 from latelier.checkpoints.lora.lora import LoadedLora, Lora, find_layers, select_layers
@@ -49,10 +48,7 @@ class LoraObjective(PredictionObjective):
             sources,
             config,
         )
-        trained: dict[str, nn.Module] = {"lora": loaded.lora}
-        if self.uncertainty is not None:
-            trained["uncertainty"] = self.uncertainty
-        self.trained = nn.ModuleDict(trained)
+        self.trained = self.collect_trained({"lora": loaded.lora})
         self._base = base
         self._view = view
         self._loaded = loaded
