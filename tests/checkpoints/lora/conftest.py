@@ -57,15 +57,15 @@ def fill(module, seed=0):
     return module.eval().requires_grad_(False)
 
 
-def draw_lora(components, only=lambda address: True, seed=0):
+def draw_lora(components, only=lambda address: True, seed=0, ranks=(1, 2, 3, 4), alphas=None):
     """Return a LoRA of mixed ranks and alphas over all layers; some alphas are the rank."""
     generator = torch.Generator().manual_seed(seed)
     changes = {}
     for i, (address, layer) in enumerate(find_layers(components).items()):
-        rank = 1 + i % 4
+        rank = ranks[i % len(ranks)]
         down = torch.randn(rank, *layer.weight.shape[1:], generator=generator) * 0.1
         up = torch.randn(len(layer.weight), rank, generator=generator)
-        alpha = (rank, 1.0, 6.5)[i % 3]
+        alpha = (alphas or (rank, 1.0, 6.5))[i % len(alphas or "abc")]
         if only(address):
             changes[address] = LowRank(down, up, float(alpha))
     return Lora(changes).eval().requires_grad_(False)

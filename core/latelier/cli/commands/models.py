@@ -1,4 +1,4 @@
-"""`latelier models`: list, show, verify and build models."""
+"""`latelier models`: list, show, verify, build and merge models."""
 
 import json
 import textwrap
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from latelier.cli.commands import model_cache, presets
+from latelier.cli.commands import merge, model_cache, presets
 from latelier.cli.support.lazy import LightTyper
 from latelier.cli.support.model_info import (
     count_bytes,
@@ -17,11 +17,13 @@ from latelier.cli.support.model_info import (
 )
 from latelier.cli.support.output import AsJson, show_columns, show_fields, show_json, show_line
 
-app = LightTyper(help="List, show, verify and build models.")
+app = LightTyper(help="List, show, verify, build and merge models.")
 
 app.command()(presets.presets)
 
 app.command()(presets.build)
+
+app.command()(merge.merge)
 
 app.command()(model_cache.cache)
 

@@ -12,7 +12,7 @@ from typer.main import get_command
 
 COMMANDS = {
     "generate": ("latelier.cli.commands.generate", "Make pictures."),
-    "models": ("latelier.cli.commands.models", "List, show, verify and build models."),
+    "models": ("latelier.cli.commands.models", "List, show, verify, build and merge models."),
     "plugins": (
         "latelier.cli.commands.plugins",
         "Create, list, examine, enable, disable and lock plugins.",
