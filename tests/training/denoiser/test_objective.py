@@ -120,6 +120,36 @@ def test_the_loss_is_weighted_by_noise_level(make_objective):
     torch.testing.assert_close(after.weighted, expected)
 
 
+@pytest.mark.parametrize(
+    ("process", "changes"),
+    [
+        ({"kind": "vp"}, {"loss": {"weight": {"kind": "min_snr"}}}),
+        ({"kind": "vp", "prediction": "v", "zero_terminal_snr": True}, {}),
+        ({"kind": "vp", "prediction": "v"}, {"noise": {"kind": "uniform"}}),
+        ({"kind": "edm", "sigma_data": 1.0}, {"loss": {"uncertainty": {}}}),
+        (
+            {"kind": "rectified_flow", "prediction": "x0"},
+            {"loss": {"weight": {"kind": "velocity"}}},
+        ),
+    ],
+    ids=["eps", "zero-snr", "uniform", "edm", "velocity"],
+)
+def test_every_process_trains_and_is_measured(make_objective, process, changes):
+    objective, batch = make_objective(process=process, **changes)
+    for step in range(3):
+        terms = objective(batch, step)
+        assert terms["loss"].isfinite()
+        found = [value for name, value in terms.items() if name.startswith("loss_")]
+        assert len(found) == 5
+        assert any(value.isfinite() for value in found)
+    terms["loss"].backward()
+    grads = [p.grad for p in objective.denoiser.parameters() if p.grad is not None]
+    assert grads
+    assert all(grad.isfinite().all() for grad in grads)
+    with torch.no_grad():
+        assert all(0 < value < float("inf") for value in objective.validate().values())
+
+
 def test_a_sample_s_weight_scales_its_loss(make_objective):
     objective, batch = make_objective()
     weight = torch.tensor([1.0, 0.0, 2.0, 1.0])

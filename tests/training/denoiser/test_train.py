@@ -120,6 +120,16 @@ def test_the_result_is_a_pipeline_that_makes_pictures(straight_denoiser):
     assert (straight_denoiser.out / "sheets" / "step-00000004.png").exists()
 
 
+def test_the_log_has_the_loss_of_each_bin_of_noise_levels(straight_denoiser):
+    text = (straight_denoiser.out / "log.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    steps = [line for line in lines if "loss" in line]
+    names = {name for line in steps for name in line if name.startswith("loss_")}
+    assert len(steps) == 2
+    assert names <= {f"loss_{bin_}" for bin_ in ("0-0.2", "0.2-0.4", "0.4-0.6", "0.6-0.8", "0.8-1")}
+    assert len(names) >= 3  # of 12 samples
+
+
 def test_the_result_holds_the_average_of_denoiser_and_conditioners(straight_denoiser):
     pipe = load(str(straight_denoiser.out / "result"))
     (*_, last) = list_checkpoints(straight_denoiser.out / "checkpoints")
