@@ -1,0 +1,40 @@
+"""The configurations, kinds and fields of docs/training.md are those of the package."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+
+from latelier.contracts.frozen import validate
+from latelier.diffusion.processes.kinds import process_from
+from latelier.training.configs.denoiser import DenoiserTraining
+from latelier.training.configs.loss import WeightConfig
+from latelier.training.configs.noise import NoiseConfig
+from latelier.training.denoiser.densities import default_noise
+
+PAGE = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_the_documented_configurations_are_valid(block):
+    validate(DenoiserTraining, yaml.safe_load(block), "docs/training.md")
+
+
+def test_the_documented_mixture_is_the_default_of_flows():
+    (block,) = [each for each in BLOCKS if "mixture" in each]
+    config = validate(DenoiserTraining, yaml.safe_load(block), "docs/training.md")
+    assert config.noise == default_noise(process_from({"kind": "rectified_flow"}))
+
+
+@pytest.mark.parametrize(
+    ("heading", "union"), [("noise.kind", NoiseConfig), ("loss.weight.kind", WeightConfig)]
+)
+def test_the_tables_have_every_kind(heading, union):
+    table = PAGE.partition(f"| `{heading}` |")[2].partition("\n\n")[0]
+    models = get_args(get_args(union)[0])
+    assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == {
+        model.model_fields["kind"].default for model in models
+    }
