@@ -163,6 +163,12 @@ def test_training_raises_the_psnr(tmp_path):
     [
         ({"first_stage": None}, InvalidConfigError, "first_stage or start_from is missing"),
         ({"adversarial": {"start": 4}}, InvalidConfigError, r"start 4 is beyond .* 4 steps"),
+        ({"codebook_start": 9}, InvalidConfigError, "codebook_start 9 is beyond"),
+        (
+            {"codebook_start": 0.5, "start_from": "emoji-scenes"},
+            InvalidConfigError,
+            "the codes of start_from are trained",
+        ),
         ({"decoder_only": {"start": 50001}}, InvalidConfigError, r"decoder_only\.start 50001"),
         ({"perceptual": {"network": "vgg", "weights": "x"}}, InvalidConfigError, "network"),
         ({"equivariance": {"factors": [3]}}, InvalidConfigError, "2 or 4"),

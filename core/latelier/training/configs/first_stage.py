@@ -144,6 +144,13 @@ class FirstStageTraining(Training):
         description="weight of the codebook and commitment losses, for autoencoder_vq, whose "
         "`beta` weighs one against the other; null: 1.0, as published",
     )
+    codebook_start: float | None = Field(
+        default=None,
+        ge=0,
+        description=f"first step with quantisation, for autoencoder_vq; {_START}. Before it the "
+        "latents are continuous, and at it the codes are drawn from them: then short trainings use "
+        "most codes instead of a few dozen. null: quantise from the beginning, as published",
+    )
     whiten: bool = Field(
         default=False,
         description="export latents whose channels are uncorrelated, with mean 0 and variance 1, "
@@ -163,12 +170,24 @@ class FirstStageTraining(Training):
             raise ValueError("first_stage or start_from is missing: which autoencoder to train?")
         if self.data.cache is not None:
             raise ValueError("data.cache holds latents, and a first stage is trained on pictures")
+        if self.codebook_start is not None and self.start_from is not None:
+            raise ValueError("codebook_start: the codes of start_from are trained; leave it out")
+        if self.codebook_start is not None and self.strategy == "fsdp":
+            raise ValueError("codebook_start needs the strategy ddp")
+        return self
+
+    @model_validator(mode="after")
+    def _check_starts(self) -> Self:
+        starts = {"codebook_start": self.codebook_start}
         for name in ("adversarial", "decoder_only"):
             part: AdversarialConfig | DecoderOnlyConfig | None = getattr(self, name)
-            if part is not None and first_step(part.start, self.steps) >= self.steps:
+            starts[f"{name}.start"] = None if part is None else part.start
+        for name, start in starts.items():
+            if start is not None and first_step(start, self.steps) >= self.steps:
+                part_name = name.removesuffix(".start")
                 raise ValueError(
-                    f"{name}.start {part.start:g} is beyond the last of {self.steps} steps: "
-                    f"lower it, or leave {name} out"
+                    f"{name} {start:g} is beyond the last of {self.steps} steps: lower it, or "
+                    f"leave {part_name} out"
                 )
         return self
 

@@ -6,8 +6,8 @@ from torch import nn
 
 from latelier.checkpoints.component import Component
 from latelier.training.configs.first_stage import FirstStageTraining, first_step
-from latelier.training.first_stage.discriminator import receptive_field
-from latelier.training.first_stage.regularization import Regularization
+from latelier.training.first_stage.losses.discriminator import receptive_field
+from latelier.training.first_stage.losses.regularization import Regularization
 
 
 def describe_training(

@@ -10,7 +10,7 @@ from torch import nn
 from latelier.checkpoints.component import Component, save_component
 from latelier.contracts.errors import LatelierError
 from latelier.training.configs.first_stage import FirstStageTraining
-from latelier.training.first_stage.held_out import load_completing, load_held_out
+from latelier.training.first_stage.images import count_held_out, load_held_out, load_training
 from latelier.training.first_stage.report import Measurement, make_report, measure, write_report
 from latelier.training.first_stage.whitening import whiten
 from latelier.training.loop.monitor import LOG
@@ -37,7 +37,7 @@ def export_first_stage(
     """
     device, count = next(component.module.parameters()).device, config.measured_images
     held_out = load_held_out(config, count, device)
-    completing = load_completing(config, count, device)
+    completing = load_training(config, count - count_held_out(config, count), device)
     found = measure(component.module, held_out, perceptual, completing)
     scale_factor = choose_scale_factor(found)
     exported = normalize_latents(component.module, found, scale_factor, config.whiten)

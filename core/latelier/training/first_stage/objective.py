@@ -13,14 +13,14 @@ from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.training.configs.first_stage import FirstStageTraining, first_step
 from latelier.training.configs.optimization import OptimizerConfig
 from latelier.training.data.datasets import collate
-from latelier.training.first_stage.adversarial import Adversary
 from latelier.training.first_stage.description import describe_training
-from latelier.training.first_stage.equivariance import factor_at, shrink
 from latelier.training.first_stage.export import export_first_stage
-from latelier.training.first_stage.held_out import load_held_out
+from latelier.training.first_stage.images import load_held_out
+from latelier.training.first_stage.losses.adversarial import Adversary
+from latelier.training.first_stage.losses.equivariance import factor_at, shrink
+from latelier.training.first_stage.losses.reconstruction import ReconstructionLoss
+from latelier.training.first_stage.losses.regularization import Regularized, make_regularization
 from latelier.training.first_stage.quality import measure_quality
-from latelier.training.first_stage.reconstruction import ReconstructionLoss
-from latelier.training.first_stage.regularization import Regularized, make_regularization
 from latelier.training.monitoring.sheets import split_rows, tile_images
 from latelier.training.objective import MODEL, Objective
 from latelier.training.randomness import Draws, Purpose

@@ -15,8 +15,8 @@ from torch.nn.functional import avg_pool2d
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.autoencoder_vq import AutoencoderVQ
 from latelier.io.atomic import write_json
+from latelier.training.first_stage.losses.regularization import perplexity
 from latelier.training.first_stage.quality import measure_quality
-from latelier.training.first_stage.regularization import perplexity
 from latelier.training.first_stage.statistics import ChannelMoments, ChannelStatistics
 
 Autoencoder = AutoencoderKL | AutoencoderVQ

@@ -11,10 +11,10 @@ from latelier.kernel.default import default_atelier
 from latelier.training.components import load_first_stage
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.data.datasets import make_training_samples
-from latelier.training.first_stage.discriminator import check_field
-from latelier.training.first_stage.equivariance import check_divisible
+from latelier.training.first_stage.losses.discriminator import check_field
+from latelier.training.first_stage.losses.equivariance import check_divisible
+from latelier.training.first_stage.losses.perceptual import check_side, load_perceptual
 from latelier.training.first_stage.objective import AutoencoderObjective
-from latelier.training.first_stage.perceptual import check_side, load_perceptual
 from latelier.training.loop.loop import run_training
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.run import Resume, TrainingResult

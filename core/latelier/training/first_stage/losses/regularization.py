@@ -10,11 +10,16 @@ from torch import Tensor
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.autoencoder_vq import AutoencoderVQ
-from latelier.training.configs.first_stage import FirstStageTraining
+from latelier.training.configs.first_stage import FirstStageTraining, first_step
+from latelier.training.first_stage.images import load_training
+from latelier.training.first_stage.losses.codebook import set_codes
 from latelier.training.randomness import Draws, Purpose
 
 _KL_WEIGHT, _CODEBOOK_WEIGHT = 1e-6, 1.0
 """As published (arXiv:2112.10752, section G)."""
+
+_CODE_IMAGES = 64
+"""Training images whose latents the codes are drawn from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,14 +85,31 @@ class GaussianLatents(Regularization):
 
 
 class QuantizedLatents(Regularization):
-    """Each latent vector is replaced by the nearest code; the gradient passes straight through."""
+    """Each latent vector is replaced by the nearest code; the gradient passes straight through.
 
-    def __init__(self, autoencoder: AutoencoderVQ, weight: float) -> None:
+    Attributes:
+        start: First step with quantisation; then the codes are drawn from latents. None: there is
+            quantisation from the beginning, with codes as published.
+    """
+
+    def __init__(
+        self, autoencoder: AutoencoderVQ, weight: float, config: FirstStageTraining
+    ) -> None:
+        share = config.codebook_start
+        self.start = None if share is None else first_step(share, config.steps)
         self._autoencoder = autoencoder
         self._weight = weight
+        self._config = config
+        self._has_drawn = False
 
-    def reconstruct(self, images: Tensor, draws: Draws) -> Regularized:  # noqa: ARG002
+    def reconstruct(self, images: Tensor, draws: Draws) -> Regularized:
         """Return the reconstructions of images (B, 3, H, W); "perplexity" counts the codes used."""
+        if self.start is not None and draws.step < self.start:
+            return self._reconstruct_unquantized(images)
+        if draws.step == self.start and not self._has_drawn:
+            batches = load_training(self._config, _CODE_IMAGES, images.device)
+            set_codes(self._autoencoder, batches, self._config.seed)
+            self._has_drawn = True
         autoencoder = self._autoencoder
         latents = autoencoder.encode(images).float()
         quantized = autoencoder.quantize_latents(latents)
@@ -98,8 +120,16 @@ class QuantizedLatents(Regularization):
         return Regularized(latents, reconstructions, self._weight * quantized.loss, terms)
 
     def describe(self) -> str:
-        """Return the weight."""
-        return f"{self._weight:g} codebook"
+        """Return the weight, and the step in which quantisation starts."""
+        start = "" if self.start is None else f" (quantized from step {self.start})"
+        return f"{self._weight:g} codebook{start}"
+
+    def _reconstruct_unquantized(self, images: Tensor) -> Regularized:
+        latents = self._autoencoder.encode(images).float()
+        reconstructions = self._autoencoder.decode_unquantized(latents).float()
+        absent = latents.new_full((), float("nan"))
+        terms = {"codebook": absent, "perplexity": absent}
+        return Regularized(latents, reconstructions, latents.new_zeros(()), terms)
 
 
 def make_regularization(autoencoder: Any, config: FirstStageTraining) -> Regularization:
@@ -110,7 +140,7 @@ def make_regularization(autoencoder: Any, config: FirstStageTraining) -> Regular
         InvalidConfigError: the configuration has a field of the other kind.
     """
     if isinstance(autoencoder, AutoencoderKL):
-        _check_absent(config, ("codebook_weight",), "autoencoder_kl")
+        _check_absent(config, ("codebook_weight", "codebook_start"), "autoencoder_kl")
         weight = _KL_WEIGHT if config.kl_weight is None else config.kl_weight
         return GaussianLatents(autoencoder, weight, config.reduction)
     if isinstance(autoencoder, AutoencoderVQ):
@@ -118,7 +148,7 @@ def make_regularization(autoencoder: Any, config: FirstStageTraining) -> Regular
         if config.reduction != "mean":
             raise InvalidConfigError("reduction: autoencoder_vq is trained with 'mean'")
         weight = _CODEBOOK_WEIGHT if config.codebook_weight is None else config.codebook_weight
-        return QuantizedLatents(autoencoder, weight)
+        return QuantizedLatents(autoencoder, weight, config)
     raise CompatibilityError(
         f"the first stage {type(autoencoder).__name__} has no latents to regularise; "
         "train 'latelier/autoencoder_kl' or 'latelier/autoencoder_vq'"

@@ -14,7 +14,7 @@ from latelier.first_stages.configs import (
 )
 from latelier.first_stages.identity import Identity
 from latelier.training.configs.first_stage import FirstStageTraining
-from latelier.training.first_stage.regularization import (
+from latelier.training.first_stage.losses.regularization import (
     kl_divergence,
     make_regularization,
     perplexity,
@@ -94,6 +94,32 @@ def test_quantized_latents_have_the_codebook_and_the_commitment_loss():
     torch.testing.assert_close(grad, torch.tensor([[0.0, 0.0], [0.05, 0.1]]))
 
 
+def test_quantization_starts_with_codes_drawn_from_the_latents():
+    autoencoder = vq_autoencoder()
+    config = training(codebook_start=0.5, data={"config": {"size": 16}})
+    regularization = make_regularization(autoencoder, config)
+    early = regularization.reconstruct(IMAGES, Draws(seed=0, step=4, indices=[0, 1]))
+    latents = autoencoder.encode(IMAGES)
+    torch.testing.assert_close(early.reconstructions, autoencoder.decode_unquantized(latents))
+    assert early.loss.item() == 0
+    assert early.terms["perplexity"].isnan()
+
+    published = autoencoder.quantize.embedding.weight.clone()
+    regularization.reconstruct(IMAGES, Draws(seed=0, step=5, indices=[0, 1]))
+    drawn = autoencoder.quantize.embedding.weight.clone()
+    assert not torch.equal(drawn, published)
+
+    with torch.no_grad():
+        autoencoder.quantize.embedding.weight.zero_()
+    for step in (5, 6):  # another micro-batch, and a later step
+        regularization.reconstruct(IMAGES, Draws(seed=0, step=step, indices=[2, 3]))
+    assert autoencoder.quantize.embedding.weight.abs().sum() == 0
+
+    resumed = make_regularization(autoencoder, config)
+    resumed.reconstruct(IMAGES, Draws(seed=0, step=5, indices=[0, 1]))
+    assert torch.equal(autoencoder.quantize.embedding.weight, drawn)
+
+
 def test_perplexity_counts_codes_that_occur_equally_often():
     assert perplexity(torch.tensor([5, 5, 0, 5, 5])).item() == pytest.approx(4)
     assert perplexity(torch.tensor([1, 1, 2])).item() == pytest.approx(math.exp(1.5 * math.log(2)))
@@ -106,6 +132,7 @@ def test_perplexity_counts_codes_that_occur_equally_often():
         (vq_autoencoder, {"whiten": True}, "whiten: .* autoencoder_vq"),
         (vq_autoencoder, {"reduction": "sum"}, "reduction: autoencoder_vq"),
         (kl_autoencoder, {"codebook_weight": 1.0}, "codebook_weight: .* autoencoder_kl"),
+        (kl_autoencoder, {"codebook_start": 0.1}, "codebook_start: .* autoencoder_kl"),
     ],
 )
 def test_settings_of_the_other_kind_are_an_error(autoencoder, changes, words):

@@ -6,10 +6,14 @@ import torch
 from latelier.checkpoints.io import hub
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.training.configs.first_stage import PerceptualConfig
-from latelier.training.first_stage import perceptual
-from latelier.training.first_stage.perceptual import check_side, find_weights, load_perceptual
+from latelier.training.first_stage.losses import perceptual
+from latelier.training.first_stage.losses.perceptual import (
+    check_side,
+    find_weights,
+    load_perceptual,
+)
 
-CLASSIFIER = Path(__file__).parents[3] / "benchmarks" / "classifier" / "classifier.safetensors"
+CLASSIFIER = Path(__file__).parents[4] / "benchmarks" / "classifier" / "classifier.safetensors"
 
 
 def test_the_scene_classifier_is_loaded_from_its_file():

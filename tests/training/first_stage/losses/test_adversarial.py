@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from latelier.training.first_stage.adversarial import (
+from latelier.training.first_stage.losses.adversarial import (
     adaptive_weight,
     autoencoder_loss,
     hinge_loss,

@@ -1,4 +1,4 @@
-"""Images of a training's data, in batches."""
+"""Images of a training's data, in batches, beside those that the loop loads."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,13 +24,15 @@ def load_held_out(config: FirstStageTraining, count: int, device: torch.device) 
     return _load(samples, len(samples), device)
 
 
-def load_completing(
-    config: FirstStageTraining, count: int, device: torch.device
-) -> Iterator[Tensor]:
-    """Yield training images (B, 3, H, W) that complete the held-out ones to `count`."""
+def count_held_out(config: FirstStageTraining, count: int) -> int:
+    """Return the number of images that `load_held_out` yields."""
+    return len(make_held_out_samples(config, count))
+
+
+def load_training(config: FirstStageTraining, count: int, device: torch.device) -> Iterator[Tensor]:
+    """Yield the first training images (B, 3, H, W), `count` or as many as there are."""
     samples = make_training_samples(config)
-    missing = count - len(make_held_out_samples(config, count))
-    return _load(samples, min(missing, len(samples)), device)
+    return _load(samples, min(count, len(samples)), device)
 
 
 def _load(samples: Dataset[Any], count: int, device: torch.device) -> Iterator[Tensor]:

@@ -3,7 +3,7 @@ import torch
 
 from latelier.contracts.errors import InvalidConfigError
 from latelier.training.configs.first_stage import EquivarianceConfig
-from latelier.training.first_stage.equivariance import check_divisible, factor_at, shrink
+from latelier.training.first_stage.losses.equivariance import check_divisible, factor_at, shrink
 
 
 def test_the_steps_with_the_term_are_spread_evenly_and_take_the_factors_in_turn():

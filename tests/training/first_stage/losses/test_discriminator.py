@@ -3,7 +3,7 @@ import torch
 
 from latelier.contracts.errors import InvalidConfigError
 from latelier.training.configs.first_stage import DiscriminatorConfig
-from latelier.training.first_stage.discriminator import (
+from latelier.training.first_stage.losses.discriminator import (
     ActNorm,
     PatchDiscriminator,
     check_field,

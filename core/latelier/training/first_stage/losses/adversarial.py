@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu, softplus
 
 from latelier.training.configs.first_stage import AdversarialConfig
-from latelier.training.first_stage.discriminator import PatchDiscriminator
+from latelier.training.first_stage.losses.discriminator import PatchDiscriminator
 
 DiscriminatorLoss = Callable[[Tensor, Tensor], Tensor]
 """(logits of real images, logits of reconstructions) -> scalar."""

@@ -1,0 +1,1 @@
+"""The losses of an autoencoder and of its discriminator."""
