@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
+from torch import Tensor
 
 from latelier.checkpoints.adapter import LoadedAdapter, save_adapter
 from latelier.contracts.components import ScaledAdapter
 from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.pipeline.pipeline import Pipeline
+from latelier.training.conditioning import to_device
 from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.configs.components import InputSource
-from latelier.training.data.datasets import collate
+from latelier.training.denoiser.batches import collate_samples, to_latents
 from latelier.training.denoiser.prediction import PredictionObjective
 from latelier.training.monitoring.sheets import split_rows, tile_images
+from latelier.training.randomness import Draws
 
 _SHEET_SCENES = 16
 _SHEET_COLUMNS = 8
@@ -59,7 +62,7 @@ class AdapterObjective(PredictionObjective):
     def draw_sample_sheet(self) -> tuple[Image, dict[str, float]]:
         """Return rows of held-out images, each above pictures of the same inputs; no metrics."""
         samples = self.held_out[:_SHEET_SCENES]
-        originals = split_rows(tensor_to_pil(collate(samples)["image"]), _SHEET_COLUMNS)
+        originals = split_rows(tensor_to_pil(self._decode(samples)), _SHEET_COLUMNS)
         view = replace(self._base, device=self.device).with_adapter(self._loaded)
         pictures = view.generate(**self._read_public_inputs(samples), seed=0)
         generated = split_rows([picture.image for picture in pictures], _SHEET_COLUMNS)
@@ -69,6 +72,16 @@ class AdapterObjective(PredictionObjective):
     def export(self, folder: Path) -> None:
         """Write the adapter."""
         save_adapter(self._loaded, folder)
+
+    def _decode(self, samples: Sequence[dict[str, Any]]) -> Tensor:
+        """Return the pictures of samples (B, 3, H, W); those of a cache are decoded."""
+        batch = to_device(collate_samples(samples), self.device)
+        if "image" in batch:
+            images: Tensor = batch["image"]
+            return images
+        latents = to_latents(batch, Draws(0, 0, batch["index"]), self.first_stage)
+        decoded: Tensor = self.first_stage.decode(latents)
+        return decoded
 
     def _read_public_inputs(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         inputs: dict[str, Any] = {
