@@ -1,13 +1,19 @@
 """Finished components that a training builds on."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from latelier.checkpoints.component import Component, load_component
 from latelier.checkpoints.manifests import COMPONENT_FILE, TrainedOn
-from latelier.contracts.errors import ModelFileError, UnknownNameError
+from latelier.contracts.errors import InvalidConfigError, ModelFileError, UnknownNameError
+from latelier.io.atomic import write_json
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
+
+FIXED_FILE = "fixed.json"
+"""Name of the file in a run's folder with the hashes of components that are not trained."""
 
 
 def load_first_stage(field: str, name: str, atelier: Atelier) -> Component:
@@ -48,3 +54,31 @@ def describe_base(name: str, base: Pipeline) -> TrainedOn:
         weights_sha256=denoiser.weights_sha256,
         process=base.process.kind,
     )
+
+
+def pin_components(out: Path, is_new: bool, fixed: Mapping[str, Component]) -> None:
+    """Record the weights of components that a run uses as they are; check those of a resumed run.
+
+    Checkpoints do not hold them. With other ones, such as a first stage that was trained on in the
+    meantime, the run would go on with latents that its denoiser has never seen.
+
+    Args:
+        out: Folder of the run.
+        is_new: Whether the run has no checkpoint yet.
+        fixed: The components that are not trained, by their places.
+
+    Raises:
+        InvalidConfigError: the weights of a component have changed.
+    """
+    path = out / FIXED_FILE
+    hashes = {place: component.weights_sha256 for place, component in fixed.items()}
+    if is_new or not path.is_file():
+        write_json(path, hashes)
+        return
+    recorded = json.loads(path.read_text(encoding="utf-8"))
+    changed = sorted(place for place in hashes if hashes[place] != recorded.get(place))
+    if changed:
+        raise InvalidConfigError(
+            f"{path}: the weights of {', '.join(changed)} are not those that this run began with; "
+            "restore them, or start a new run in another out"
+        )

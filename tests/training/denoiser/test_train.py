@@ -120,6 +120,12 @@ def test_the_result_is_a_pipeline_that_makes_pictures(straight_denoiser):
     assert (straight_denoiser.out / "sheets" / "step-00000004.png").exists()
 
 
+def test_a_run_records_the_first_stage_that_it_uses(straight_denoiser, tiny_first_stage):
+    component = load_component(tiny_first_stage, "first_stage", default_atelier())
+    recorded = json.loads((straight_denoiser.out / "fixed.json").read_text())
+    assert recorded == {"first_stage": component.weights_sha256}
+
+
 def test_the_log_has_the_loss_of_each_bin_of_noise_levels(straight_denoiser):
     text = (straight_denoiser.out / "log.jsonl").read_text()
     lines = [json.loads(line) for line in text.splitlines()]

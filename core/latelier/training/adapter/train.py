@@ -12,7 +12,7 @@ from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.pipeline.pipeline import Pipeline
 from latelier.training.adapter.objective import AdapterObjective
-from latelier.training.components import describe_base, load_base_model
+from latelier.training.components import describe_base, load_base_model, pin_components
 from latelier.training.conditioning import check_sources, fit_conditioners
 from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.data.datasets import make_training_samples
@@ -53,7 +53,8 @@ def plan_adapter(config: AdapterTraining, atelier: Atelier) -> TrainingPlan:
     objective = AdapterObjective(base, adapter, config)
     conditioners, sources = {config.name: adapter.conditioner}, {config.name: config.conditioner}
 
-    def initialize(out: Path, is_new: bool) -> None:  # noqa: ARG001 - an adapter starts untrained
+    def initialize(out: Path, is_new: bool) -> None:
+        pin_components(out, is_new, base.components())
         fit_conditioners(conditioners, sources, dataset, config.fit_samples, out)
 
     usable = dataset.with_check(objective.conditioning.check_sample)

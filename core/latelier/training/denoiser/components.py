@@ -48,6 +48,12 @@ class ModelParts:
     description: str
     card: Mapping[str, Any]
 
+    def fixed(self, config: DenoiserTraining) -> dict[str, Component]:
+        """Return the components that are not trained, by their places in a pipeline."""
+        frozen = [name for name, choice in config.conditioners.items() if choice.frozen]
+        conditioners = {f"conditioners.{name}": self.conditioners[name] for name in frozen}
+        return {"first_stage": self.first_stage, **conditioners}
+
 
 def resolve_parts(
     config: DenoiserTraining, sample: Mapping[str, Any], atelier: Atelier

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
+from latelier.training.components import pin_components
 from latelier.training.conditioning import check_sources, fit_conditioners
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.data.datasets import make_training_samples
@@ -43,7 +44,8 @@ def plan_denoiser(config: DenoiserTraining, atelier: Atelier) -> TrainingPlan:
     objective = DenoiserObjective(parts, config, atelier)
     new = {name: each for name, each in parts.conditioners.items() if name not in parts.fitted}
 
-    def initialize(out: Path, is_new: bool) -> None:  # noqa: ARG001 - parts have their weights
+    def initialize(out: Path, is_new: bool) -> None:
+        pin_components(out, is_new, parts.fixed(config))
         fit_conditioners(new, parts.sources, dataset, config.fit_samples, out)
 
     usable = dataset.with_check(objective.conditioning.check_sample)

@@ -1,6 +1,7 @@
 """LoRAs: low-rank changes of a finished model, which stays frozen (arXiv:2106.09685)."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from latelier.checkpoints.lora.lora import LoadedLora, find_layers, lora_component
@@ -8,7 +9,7 @@ from latelier.contracts.errors import UnknownNameError, suggestion
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.pipeline.pipeline import Pipeline
-from latelier.training.components import describe_base, load_base_model
+from latelier.training.components import describe_base, load_base_model, pin_components
 from latelier.training.conditioning import check_sources
 from latelier.training.configs.components import InputSource
 from latelier.training.configs.lora import LoraTraining
@@ -55,7 +56,11 @@ def plan_lora(config: LoraTraining, atelier: Atelier) -> TrainingPlan:
     check_sources(inputs, dataset[0], "input")
     objective = LoraObjective(base, loaded, inputs, config)
     usable = dataset.with_check(objective.conditioning.check_sample)
-    return TrainingPlan(config, objective, usable, name_sample=dataset.name_of)
+
+    def initialize(out: Path, is_new: bool) -> None:
+        pin_components(out, is_new, base.components())
+
+    return TrainingPlan(config, objective, usable, initialize, dataset.name_of)
 
 
 def _resolve_inputs(
