@@ -35,7 +35,8 @@ DISCRIMINATOR = "discriminator"
 class AutoencoderObjective(Objective):
     """The losses of an autoencoder (arXiv:2112.10752, eq. 25) and of its discriminator.
 
-    The autoencoder minimizes regularization + reconstruction + adversarial loss + equivariance.
+    The autoencoder minimizes regularization + reconstruction + adversarial loss + equivariance. The
+    reported total has no adversarial loss, whose value depends on the discriminator.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class AutoencoderObjective(Objective):
         reconstruction_loss: Tensor,
         terms: dict[str, Tensor],
     ) -> Tensor:
-        """Return the weighted adversarial loss, and add its terms to `terms`."""
+        """Return 0 with the gradient of the weighted adversarial loss, and add its terms."""
         adversary = self.adversary
         terms["adversarial"] = terms["adversarial_weight"] = _absent(reconstruction_loss)
         if adversary is None or step < adversary.start:
@@ -127,7 +128,9 @@ class AutoencoderObjective(Objective):
             result.reconstructions, reconstruction_loss, last_layer, scale
         )
         terms["adversarial"], terms["adversarial_weight"] = loss, weight
-        return weight * loss
+        # only the gradient counts: the value depends on the discriminator, and a large weight
+        # would make the total look like a loss that explodes
+        return weight * (loss - loss.detach())
 
     def _shrink(
         self, result: Regularized, images: Tensor, step: int, terms: dict[str, Tensor]
