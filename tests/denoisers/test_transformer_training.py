@@ -17,10 +17,8 @@ accelerator: cpu
 sheet_every: 100
 log_every: 2
 fit_samples: 300
-validation: {{samples: 8, levels: [0.5]}}
 data: {{config: {{size: 16}}}}
-optimizer: {{lr: 0.01}}
-schedule: {{kind: constant, warmup: 1}}
+optimizer: {{warmup: 1, lr: 0.01}}
 first_stage: first-stage
 denoiser:
   id: transformer

@@ -48,6 +48,12 @@ class TextConditioner(Conditioner[TextConfig]):
         self._set_tokenizer(Tokenizer.learn(captions, self.config.vocab_size))
         self._words = CaptionWords.count(captions)
 
+    def extend(self, inputs: Iterable[Text | str]) -> None:
+        """Add the words of captions to those that are known, if they are; tokens stay the same."""
+        if self._words.words:
+            captions = (value if isinstance(value, str) else value.text for value in inputs)
+            self._words = self._words.union(CaptionWords.count(captions))
+
     def check(self, value: Text, /) -> Sequence[str]:
         """Return a warning that lists the words of a text that are in no caption."""
         unknown = self._words.unknown(value.text) if self._words.words else ()

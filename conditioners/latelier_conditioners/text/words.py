@@ -48,6 +48,10 @@ class CaptionWords:
                 f"expected words in UTF-8, found {len(data)} other bytes"
             ) from None
 
+    def union(self, other: "CaptionWords") -> "CaptionWords":
+        """Return the words of both."""
+        return CaptionWords((*self.words, *other.words))
+
     def to_bytes(self) -> bytes:
         """Return the words as UTF-8 text, one a line."""
         return "".join(f"{word}\n" for word in self.words).encode()

@@ -127,6 +127,12 @@ class Conditioner(nn.Module, ABC, Generic[Config]):
     def fit(self, inputs: Iterable[Any]) -> None:
         """Learn what training needs before its first step, such as a vocabulary."""
 
+    def extend(self, inputs: Iterable[Any]) -> None:
+        """Add what the inputs of a fine-tuning have to what `fit` learnt, such as new words.
+
+        What its weights stand for must stay the same.
+        """
+
     def assets(self) -> dict[str, bytes]:
         """Return the files that it needs besides its weights, by name; saved with the pipeline."""
         return {}

@@ -1,6 +1,6 @@
 """Conditions of training batches: inputs read, augmented, prepared, encoded, and dropped."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -146,15 +146,17 @@ def fit_conditioners(
     dataset: TrainingSamples,
     max_samples: int,
     out: Path,
+    fitted: Collection[str] = (),
 ) -> None:
     """Fit conditioners on the first training samples, or restore what an earlier call fitted.
 
     Args:
         conditioners: Conditioners by name.
-        sources: Sources of their inputs, by the same names.
+        sources: Sources of their inputs, by the same names; one without a source stays as it is.
         dataset: The training samples.
         max_samples: Number of samples to fit on, at most.
         out: Folder of the run; what is fitted is stored in its folder "assets".
+        fitted: Names of those that come from a trained model, which are only extended.
     """
     for name, component in conditioners.items():
         conditioner = component.module
@@ -162,10 +164,13 @@ def fit_conditioners(
         if folder.is_dir():
             conditioner.set_assets({path.name: path.read_bytes() for path in folder.iterdir()})
             continue
+        if name not in sources:
+            continue
         source = sources[name].source
         positions = range(min(max_samples, len(dataset)))
         samples = (_describe(dataset, position, source) for position in positions)
-        conditioner.fit(read_inputs(conditioner, (s for s in samples if source in s), source))
+        learn = conditioner.extend if name in fitted else conditioner.fit
+        learn(read_inputs(conditioner, (s for s in samples if source in s), source))
         assets = conditioner.assets()
         if assets:
             with atomic_folder(folder) as partial:

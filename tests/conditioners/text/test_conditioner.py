@@ -216,6 +216,14 @@ class TestWords:
         assert text.check(Text(text="一只猫")) == ()
         assert text.check(Text(text="3 猫")) != ()
 
+    def test_a_fine_tuning_adds_words_and_keeps_the_tokens(self, text: TextConditioner) -> None:
+        other = new_conditioner()
+        other.set_assets(text.assets())
+        other.extend(["two dogs"])
+        assert other.check(Text(text="two dogs and a cat")) == text.check(Text(text="and a cat"))
+        assert set(other.vocabulary()) == {*text.vocabulary(), "two", "dogs"}
+        assert other.assets()["vocabulary.model"] == text.assets()["vocabulary.model"]
+
     def test_they_survive_assets(self, text: TextConditioner) -> None:
         other = new_conditioner()
         other.set_assets(text.assets())
@@ -224,6 +232,7 @@ class TestWords:
     def test_without_words_there_is_no_warning(self, text: TextConditioner) -> None:
         other = new_conditioner()
         other.set_assets({"vocabulary.model": text.assets()["vocabulary.model"]})
+        other.extend(["two cats"])
         assert other.vocabulary() == ()
         assert other.check(Text(text="two dogs")) == ()
 

@@ -170,6 +170,27 @@ def test_every_kind_of_background_occurs() -> None:
     assert {style for kind, style in found if kind == "place"} == set(PLACES)
 
 
+def test_only_the_named_objects_are_drawn_with_their_own_classes() -> None:
+    names = ["pizza", "cat", "red car"]
+    known = [glyph.name for glyph in vocabulary("basic")]
+    config = SceneConfig(size=16, glyphs=tuple(names), objects=(1, 3))
+    found = {(each.glyph.name, each.class_id) for s in scenes(config, 30) for each in s.objects}
+    assert found == {(name, known.index(name)) for name in names}
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [
+        ({"glyphs": ("piza",)}, "'piza' is not in the vocabulary. Close: pizza"),
+        ({"glyphs": ("cat", "cat")}, "each name once"),
+        ({"glyphs": ("cat",), "objects": (1, 2)}, "up to 2 different objects, but there are 1"),
+    ],
+)
+def test_impossible_names_of_objects_are_refused(values: dict[str, object], advice: str) -> None:
+    with pytest.raises(ValidationError, match=advice):
+        SceneConfig.model_validate(values)
+
+
 @pytest.mark.parametrize("size", [16, 33, 200])
 def test_other_sizes_are_supported(size: int) -> None:
     for scene in scenes(SceneConfig(size=size, objects=(1, 4)), 10):

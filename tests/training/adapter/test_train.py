@@ -37,7 +37,6 @@ VALUES = {
     "data": {"config": {"size": 16}},
     "optimizer": {"lr": 0.01},
     "schedule": {"kind": "cosine", "warmup": 2},
-    "validation": {"samples": 16, "levels": [0.5]},
     "conditioner": KIND,
     "projection": {"width": 16, "tokens": 2},
     "inputs": {"prompt": {"source": "prompt", "drop": 0.3}},

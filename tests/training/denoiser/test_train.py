@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
+from PIL import Image
 
 from latelier import default_atelier, load
 from latelier.checkpoints.component import load_component, new_component, save_component
@@ -77,9 +78,9 @@ def tiny_first_stage(tmp_path_factory) -> Path:
 
 
 def tiny_denoiser_training(
-    out: Path, first_stage: Path | str, **changes: object
+    out: Path, first_stage: Path | str | None, **changes: object
 ) -> DenoiserTraining:
-    values = {**TINY, "out": out, "first_stage": str(first_stage), **changes}
+    values = {**TINY, "out": out, "first_stage": first_stage and str(first_stage), **changes}
     return DenoiserTraining.model_validate(values)
 
 
@@ -339,6 +340,27 @@ def test_a_starting_model_of_another_configuration_is_refused(tmp_path, straight
     config = tiny_denoiser_training(tmp_path / "other", model, start_from=model, conditioners=specs)
     with pytest.raises(InvalidConfigError, match="has no 'text' of this configuration"):
         train_denoiser(config)
+
+
+def test_a_fine_tuned_model_knows_the_words_of_its_captions(tmp_path, straight_denoiser):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for k in range(4):
+        Image.new("RGB", (16, 16), (60 * k, 0, 0)).save(folder / f"{k}.png")
+        (folder / f"{k}.txt").write_text("a zeppelin")
+    model = str(straight_denoiser.out / "result")
+    config = tiny_denoiser_training(
+        tmp_path / "out",
+        None,
+        start_from=model,
+        denoiser=None,
+        conditioners={"text": {"source": "prompt"}},
+        data={"path": folder, "size": 16},
+        validation={"samples": 1, "levels": [0.5]},
+    )
+    train_denoiser(config)
+    pipe = load(str(config.out / "result"))
+    assert {"zeppelin", "background"} <= set(pipe.conditioners["text"].vocabulary())
 
 
 def test_augmentation_depends_on_the_seed_and_the_sample(tmp_path, tiny_first_stage, monkeypatch):

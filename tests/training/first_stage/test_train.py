@@ -140,6 +140,21 @@ def test_a_run_can_start_from_the_first_stage_of_a_model(tmp_path):
     assert objective.validate()["psnr"] > 26
 
 
+def test_a_decoder_alone_keeps_the_latents_of_its_start(complete, tmp_path):
+    folder = complete.out / "result"
+    config = training(
+        tmp_path, first_stage=None, start_from=str(folder), decoder_only={"start": 0}, kl_weight=0.1
+    )
+    result = train_first_stage(config).result
+    before, after = (
+        load_component(each, "first_stage", default_atelier()).module for each in (folder, result)
+    )
+    images = held_out(config, 2)
+    latents = before.encode(images)
+    assert torch.equal(after.encode(images), latents)
+    assert not torch.equal(after.decode(latents), before.decode(latents))
+
+
 def test_training_raises_the_psnr(tmp_path):
     config = training(
         tmp_path,
@@ -170,6 +185,11 @@ def test_training_raises_the_psnr(tmp_path):
             "the codes of start_from are trained",
         ),
         ({"decoder_only": {"start": 50001}}, InvalidConfigError, r"decoder_only\.start 50001"),
+        (
+            {"start_from": "emoji-scenes", "decoder_only": {"start": 0}, "whiten": True},
+            InvalidConfigError,
+            "leave whiten out, or begin decoder_only later",
+        ),
         ({"perceptual": {"network": "vgg", "weights": "x"}}, InvalidConfigError, "network"),
         ({"equivariance": {"factors": [3]}}, InvalidConfigError, "2 or 4"),
         ({"data": {"path": "x", "cache": "y"}}, InvalidConfigError, "trained on pictures"),

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from difflib import get_close_matches
+from typing import Annotated, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from latelier.data.emoji_scenes.artwork import Placement, draw_glyph, hidden_share
 from latelier.data.emoji_scenes.backgrounds import (
@@ -59,6 +60,10 @@ class SceneConfig(BaseModel):
     vocabulary: VocabularyName = Field(
         default="basic", description='"basic" (512 distinct objects) or "all" (the whole atlas).'
     )
+    glyphs: tuple[str, ...] = Field(
+        default=(),
+        description="Names of the only objects to draw, which keep their classes; none: all.",
+    )
     objects: Annotated[tuple[Count, Count], AfterValidator(_check_ascending)] = Field(
         default=(1, 1), description="Least and greatest number of objects, each 1..4."
     )
@@ -81,6 +86,31 @@ class SceneConfig(BaseModel):
         le=1,
         description="Share of the captions that say what the background is.",
     )
+
+    @property
+    def class_ids(self) -> Sequence[int]:
+        """The classes of the objects to draw: positions in the vocabulary."""
+        known = vocabulary(self.vocabulary)
+        if not self.glyphs:
+            return range(len(known))
+        names = [glyph.name for glyph in known]
+        return [names.index(name) for name in self.glyphs]
+
+    @model_validator(mode="after")
+    def _check_glyphs(self) -> Self:
+        names = [glyph.name for glyph in vocabulary(self.vocabulary)] if self.glyphs else []
+        for name in self.glyphs:
+            if name not in names:
+                close = ", ".join(get_close_matches(name, names, cutoff=0.4))
+                raise ValueError(f"glyphs: '{name}' is not in the vocabulary. Close: {close}")
+        if len(set(self.glyphs)) < len(self.glyphs):
+            raise ValueError("glyphs: expected each name once")
+        if 0 < len(self.glyphs) < self.objects[1]:
+            raise ValueError(
+                f"glyphs: a scene has up to {self.objects[1]} different objects, "
+                f"but there are {len(self.glyphs)} names"
+            )
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +163,9 @@ def compose(config: SceneConfig, rng: np.random.Generator) -> Scene:
     glyphs = vocabulary(config.vocabulary)
     least, greatest = config.objects
     count = int(rng.integers(least, greatest + 1))
-    class_ids = [int(i) for i in rng.choice(len(glyphs), size=count, replace=False)]
+    drawn_from = config.class_ids
+    drawn_places = rng.choice(len(drawn_from), size=count, replace=False)
+    class_ids = [drawn_from[place] for place in drawn_places]
     chosen = [glyphs[class_id] for class_id in class_ids]
     background = _choose_background(config, chosen, rng)
     backdrop = draw_background(background, config.size, rng)

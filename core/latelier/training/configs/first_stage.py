@@ -92,7 +92,9 @@ class EquivarianceConfig(Frozen):
 class DecoderOnlyConfig(Frozen):
     """A last part of the training, in which the encoder is frozen: only the decoder learns.
 
-    It has neither regularization nor scale equivariance, which are about the encoder.
+    It has neither regularization nor scale equivariance, which are about the encoder. From step 0
+    on, with `start_from`, the latents keep their scale too, so that denoisers of the former decoder
+    work with the new one.
     """
 
     start: float = Field(default=0.67, ge=0, description=f"first step of it; {_START}")
@@ -163,6 +165,21 @@ class FirstStageTraining(Training):
         description="held-out images that scale_factor, whitening and the report are measured on; "
         "training images complete them for the statistics of the latents",
     )
+
+    @property
+    def keeps_latents(self) -> bool:
+        """Whether the encoder is that of `start_from`, and never trained."""
+        last_part = self.decoder_only
+        return self.start_from is not None and last_part is not None and last_part.start == 0
+
+    @model_validator(mode="after")
+    def _check_latents(self) -> Self:
+        if self.keeps_latents and self.whiten:
+            raise ValueError(
+                "whiten changes the latents, which decoder_only keeps from step 0 on: leave "
+                "whiten out, or begin decoder_only later"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -31,7 +31,7 @@ class ModelParts:
         process: The noise process.
         sources: Source and drop-out of the conditioners' inputs, by their names.
         inputs: The pipeline's public inputs, and the conditioners that each feeds.
-        fitted: The conditioners that come from a model and need no fitting.
+        fitted: The conditioners that come from a model; what they learnt is only extended.
         defaults: The pipeline's defaults, but for the size.
         description: One line about the pipeline.
         card: Facts about it.

@@ -42,11 +42,12 @@ def plan_denoiser(config: DenoiserTraining, atelier: Atelier) -> TrainingPlan:
     parts = resolve_parts(config, sample, atelier)
     check_sources(parts.sources, sample, "conditioner")
     objective = DenoiserObjective(parts, config, atelier)
-    new = {name: each for name, each in parts.conditioners.items() if name not in parts.fitted}
 
     def initialize(out: Path, is_new: bool) -> None:
         pin_components(out, is_new, parts.fixed(config))
-        fit_conditioners(new, parts.sources, dataset, config.fit_samples, out)
+        fit_conditioners(
+            parts.conditioners, parts.sources, dataset, config.fit_samples, out, parts.fitted
+        )
 
     usable = dataset.with_check(objective.conditioning.check_sample)
     return TrainingPlan(config, objective, usable, initialize, dataset.name_of)

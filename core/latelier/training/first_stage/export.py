@@ -39,7 +39,8 @@ def export_first_stage(
     held_out = load_held_out(config, count, device)
     completing = load_training(config, count - count_held_out(config, count), device)
     found = measure(component.module, held_out, perceptual, completing)
-    scale_factor = choose_scale_factor(found)
+    kept = component.module.config.scale_factor if config.keeps_latents else None
+    scale_factor = kept or choose_scale_factor(found)
     exported = normalize_latents(component.module, found, scale_factor, config.whiten)
     save_component(folder, replace(component, module=exported))
     report = make_report(found, scale_factor) | {"whitened": config.whiten}

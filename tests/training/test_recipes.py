@@ -1,0 +1,92 @@
+"""Every recipe builds from the root of the repository, and trains at a reduced size."""
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from latelier import load
+from latelier.contracts.frozen import validate
+from latelier.training.adapter.train import train_adapter
+from latelier.training.configs.adapter import AdapterTraining
+from latelier.training.configs.denoiser import DenoiserTraining
+from latelier.training.configs.lora import LoraTraining
+from latelier.training.configs.training import read_training
+from latelier.training.denoiser.train import train_denoiser
+from latelier.training.lora.train import train_lora
+
+ROOT = Path(__file__).parents[2]
+RECIPES = ROOT / "configs" / "recipes"
+FIRST_STAGES = {"first-stage-kl", "first-stage-vq"}  # see test_recipes.py of first_stage
+TASKS = {
+    "unconditional", "class", "text", "layout", "semantic-map", "super-resolution", "inpainting",
+    "retrieval", "fine-tune",
+}  # fmt: skip
+PARTS = {"adapter", "lora"}
+SMALL: dict[str, Any] = {
+    "steps": 2, "batch_size": 2, "accelerator": "cpu", "precision": "32-true", "log_every": 1,
+    "fit_samples": 300, "sheet_weights": ["raw"], "validation": {"samples": 2, "levels": [0.5]},
+}  # fmt: skip
+SMALL_UNET = {"model_channels": 32, "channel_mult": [1, 1], "num_groups": 8}
+
+
+def small(name: str, out: Path) -> dict[str, Any]:
+    """Return a recipe's fields, with few steps and a narrow denoiser."""
+    fields = yaml.safe_load((RECIPES / f"{name}.yaml").read_text())
+    if "denoiser" in fields:
+        fields["denoiser"]["config"] |= SMALL_UNET
+        fields["defaults"]["steps"] = 1
+    if "config" in fields["data"]:
+        fields["data"]["config"]["size"] = 32
+    return {**fields, **SMALL, "out": str(out)}
+
+
+def logged(out: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [line for line in lines if "loss" in line]
+
+
+def test_every_recipe_is_tested():
+    assert {path.stem for path in RECIPES.glob("*.yaml")} == FIRST_STAGES | TASKS | PARTS
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_the_recipe_of_a_task_trains_a_model(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    read_training(RECIPES / f"{name}.yaml", DenoiserTraining)
+    fields = small(name, tmp_path / "out")
+    if name == "retrieval":
+        fields["data"]["path"] = str(write_neighbors(tmp_path))
+        fields["data"]["size"] = 32
+    train_denoiser(validate(DenoiserTraining, fields, name))
+    losses = [line["loss"] for line in logged(tmp_path / "out")]
+    assert len(losses) == 2
+    assert torch.tensor(losses).isfinite().all()
+    load(str(tmp_path / "out" / "result"), device="cpu")
+
+
+def test_the_recipe_of_an_adapter_trains_it(tmp_path):
+    fields = small("adapter", tmp_path / "out")
+    train_adapter(validate(AdapterTraining, fields, "adapter"))
+    view = load("emoji-scenes", device="cpu").with_adapter(str(tmp_path / "out" / "result"))
+    assert "layout" in view.inputs
+
+
+def test_the_recipe_of_a_lora_trains_it(tmp_path):
+    train_lora(validate(LoraTraining, small("lora", tmp_path / "out"), "lora"))
+    assert (tmp_path / "out" / "result").exists()
+
+
+def write_neighbors(folder: Path) -> Path:
+    """Write ten scenes with the embeddings of their neighbours; return the manifest."""
+    tool = runpy.run_path(str(ROOT / "tools" / "write_neighbors.py"))
+    config = tool["SceneConfig"](size=32)
+    scenes = tool["EmojiScenes"](config, 0, 10)
+    manifest = tool["draw_scenes"](scenes, folder)
+    path = folder / "manifest.jsonl"
+    tool["write_manifest"](tool["add_neighbors"](manifest, tool["embed_scenes"](scenes), 4), path)
+    return path

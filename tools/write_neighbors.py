@@ -1,0 +1,115 @@
+"""Write a manifest whose pictures have the embeddings of their nearest ones, as "neighbors".
+
+For retrieval-augmented training (configs/recipes/retrieval.yaml). Built-in scenes are drawn into
+the folder and described by the scene classifier. Pictures of other data sets need embeddings of
+another network, such as CLIP's: a row for each picture, in the order of `latelier data index`.
+
+python tools/write_neighbors.py runs/neighbors --scenes 4000
+python tools/write_neighbors.py runs/neighbors --data my-pictures --embeddings clip.npy
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from latelier.contracts.errors import DataError
+from latelier.data.converters.recognize import open_manifest
+from latelier.data.emoji_scenes import vocabulary
+from latelier.data.emoji_scenes.dataset import EmojiScenes
+from latelier.data.emoji_scenes.scene import SceneConfig
+from latelier.data.manifest.manifest import Manifest, ManifestBuilder, write_manifest
+from latelier.data.manifest.record import Caption, Header, Record
+from latelier.evaluation.labelled_scenes import render
+from latelier.metrics.scene_classifier import CLASSIFIER_WEIGHTS, load_classifier
+
+CLASSIFIER = Path(__file__).parents[1] / "benchmarks" / "classifier" / CLASSIFIER_WEIGHTS
+MANIFEST = "manifest.jsonl"
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    if arguments.data is None:
+        scenes = EmojiScenes(read_scene_config(arguments), arguments.seed, arguments.scenes)
+        manifest, embeddings = draw_scenes(scenes, arguments.out), embed_scenes(scenes)
+    else:
+        manifest = open_manifest(arguments.data)
+        embeddings = torch.from_numpy(np.load(arguments.embeddings, allow_pickle=False)).float()
+    with_neighbors = add_neighbors(manifest, embeddings, arguments.neighbors)
+    write_manifest(with_neighbors, arguments.out / MANIFEST)
+    print(arguments.out / MANIFEST)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path, help="folder of the manifest")
+    parser.add_argument("--scenes", type=int, default=4000, help="number of built-in scenes")
+    parser.add_argument("--glyphs", default="", help="names of the scenes' objects, with commas")
+    parser.add_argument("--seed", type=int, default=0, help="of the scenes")
+    parser.add_argument("--data", type=Path, help="a data set, instead of scenes")
+    parser.add_argument("--embeddings", type=Path, help=".npy file (pictures, width) for --data")
+    parser.add_argument("--neighbors", type=int, default=4, help="for each picture")
+    arguments = parser.parse_args()
+    if (arguments.data is None) != (arguments.embeddings is None):
+        parser.error("--data and --embeddings go together")
+    return arguments
+
+
+def read_scene_config(arguments: argparse.Namespace) -> SceneConfig:
+    names = [name.strip() for name in arguments.glyphs.split(",") if name.strip()]
+    return SceneConfig(glyphs=tuple(names))
+
+
+def draw_scenes(scenes: EmojiScenes, folder: Path) -> Manifest:
+    """Write the scenes as PNG files, and return their manifest, with captions and classes."""
+    names = tuple(glyph.name for glyph in vocabulary(scenes.config.vocabulary))
+    builder = ManifestBuilder(str(folder), folder.absolute(), Header(class_names=names))
+    for number in range(len(scenes)):
+        scene, file = scenes.scene(number), f"{number:06}.png"
+        Image.fromarray(scene.image).save(folder / file)
+        caption = Caption(text=scene.caption)
+        builder.add(Record(file=file, captions=(caption,), class_label=scene.class_id))
+    return builder.build()
+
+
+@torch.no_grad()
+def embed_scenes(scenes: EmojiScenes) -> Tensor:
+    """Return the classifier's last features, the mean over positions: (N, 224)."""
+    classifier = load_classifier(CLASSIFIER)
+    parts = torch.split(render(scenes).pictures, 256)
+    images = (part.float() / 127.5 - 1 for part in parts)
+    return torch.cat([classifier.extract_features(part)[-1].mean((2, 3)) for part in images])
+
+
+def add_neighbors(manifest: Manifest, embeddings: Tensor, count: int) -> Manifest:
+    """Return the manifest with the embeddings of the `count` nearest other pictures.
+
+    Near are pictures whose embeddings have a similar direction.
+
+    Raises:
+        DataError: there is not an embedding for each picture, or there are too few pictures.
+    """
+    if embeddings.ndim != 2 or len(embeddings) != len(manifest):
+        raise DataError(
+            f"expected embeddings ({len(manifest)}, width), a row for each picture, got "
+            f"{tuple(embeddings.shape)}"
+        )
+    if len(manifest) <= count:
+        raise DataError(f"expected more than {count} pictures, got {len(manifest)}")
+    unit = torch.nn.functional.normalize(embeddings, dim=1)
+    builder = ManifestBuilder(manifest.origin, manifest.root, manifest.header)
+    for number, record in enumerate(manifest):
+        similarity = unit @ unit[number]
+        similarity[number] = -torch.inf
+        nearest = unit[similarity.topk(count).indices]
+        vectors = [[round(value, 5) for value in row] for row in nearest.tolist()]
+        builder.add(record.model_copy(update={"fields": {**record.fields, "neighbors": vectors}}))
+    return builder.build()
+
+
+if __name__ == "__main__":
+    main()
