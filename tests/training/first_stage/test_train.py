@@ -178,6 +178,9 @@ def test_training_raises_the_psnr(tmp_path):
     [
         ({"first_stage": None}, InvalidConfigError, "first_stage or start_from is missing"),
         ({"adversarial": {"start": 4}}, InvalidConfigError, r"start 4 is beyond .* 4 steps"),
+        ({"terms": {"absolute": 0}}, InvalidConfigError, "at least one of them"),
+        ({"terms": {"absolute": -1}}, InvalidConfigError, "greater than or equal to 0"),
+        ({"terms": {"absolute": float("inf")}}, InvalidConfigError, "less than or equal"),
         ({"codebook_start": 9}, InvalidConfigError, "codebook_start 9 is beyond"),
         (
             {"codebook_start": 0.5, "start_from": "emoji-scenes"},

@@ -1,6 +1,6 @@
 """The configuration of first-stage training."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -8,6 +8,12 @@ from latelier.contracts.frozen import Frozen
 from latelier.training.configs.components import ComponentChoice, TermName
 from latelier.training.configs.optimization import OptimizerConfig
 from latelier.training.configs.training import Training
+
+Weight = Annotated[float, Field(ge=0, le=1e9)]
+"""The weight of a term."""
+
+Start = Annotated[float, Field(ge=0, le=2**31)]
+"""A step: below 1 a share of all steps, otherwise a number of steps."""
 
 _START = "below 1 a share of `steps`, otherwise a number of steps"
 
@@ -25,7 +31,7 @@ class PerceptualConfig(Frozen):
         "vgg16-397923af.pth of torchvision and weights/v0.1/vgg.pth of the package lpips, or an "
         "autoencoder's checkpoint by CompVis, which has both"
     )
-    weight: float = Field(default=1.0, gt=0, description="weight of the term")
+    weight: Weight = Field(default=1.0, description="weight of the term")
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -39,7 +45,9 @@ class DiscriminatorConfig(Frozen):
     layers: int = Field(
         default=3, ge=1, le=6, description="convolutions that halve the sides: 3 see 70 pixels"
     )
-    channels: int = Field(default=64, ge=1, description="channels of the first convolution")
+    channels: int = Field(
+        default=64, ge=1, le=1024, description="channels of the first convolution"
+    )
     norm: Literal["batch", "group", "act"] = Field(
         default="batch",
         description="batch norm, as published, over the images of a device's micro-batch; group "
@@ -50,16 +58,15 @@ class DiscriminatorConfig(Frozen):
 class AdversarialConfig(Frozen):
     """The adversarial loss (arXiv:2012.09841)."""
 
-    start: float = Field(
+    start: Start = Field(
         default=0.5,
-        ge=0,
         description=f"first step with it; {_START}. Published: 50001 for kl, 0 to 250001 for vq",
     )
-    weight: float = Field(
-        default=0.5, gt=0, description="weight of the term. Published: 0.5 for kl, 0.75 for vq"
+    weight: Weight = Field(
+        default=0.5, description="weight of the term. Published: 0.5 for kl, 0.75 for vq"
     )
-    factor: float = Field(
-        default=1.0, gt=0, description="factor of the losses of both autoencoder and discriminator"
+    factor: Weight = Field(
+        default=1.0, description="factor of the losses of both autoencoder and discriminator"
     )
     adaptive: bool = Field(
         default=True,
@@ -82,7 +89,7 @@ class AdversarialConfig(Frozen):
 class EquivarianceConfig(Frozen):
     """Scale equivariance: shrunk latents should decode to the shrunk image (arXiv:2502.14831)."""
 
-    weight: float = Field(default=0.25, gt=0, description="weight of the term")
+    weight: Weight = Field(default=0.25, description="weight of the term")
     share: float = Field(default=0.5, gt=0, le=1, description="share of the batches that have it")
     factors: tuple[Literal[2, 4], ...] = Field(
         default=(2, 4), min_length=1, description="factors of shrinking, in turn"
@@ -97,10 +104,11 @@ class DecoderOnlyConfig(Frozen):
     work with the new one.
     """
 
-    start: float = Field(default=0.67, ge=0, description=f"first step of it; {_START}")
+    start: Start = Field(default=0.67, description=f"first step of it; {_START}")
     noise: float = Field(
         default=0.3,
         ge=0,
+        le=10,
         description="largest noise on the latents of an image, in units of their standard "
         "deviation; it is uniform between 0 and this, and the decoder learns to remove it",
     )
@@ -117,7 +125,7 @@ class FirstStageTraining(Training):
         default=None,
         description="folder of a first stage, or a model that has one, with the initial weights",
     )
-    terms: dict[TermName, float] = Field(
+    terms: dict[TermName, Weight] = Field(
         default={"absolute": 1.0, "edges": 1.0},
         description="weight of each term of the reconstruction loss, a mean over pixels. "
         "Published: absolute 1 and perceptual 1",
@@ -126,9 +134,8 @@ class FirstStageTraining(Training):
     adversarial: AdversarialConfig | None = None
     equivariance: EquivarianceConfig | None = None
     decoder_only: DecoderOnlyConfig | None = None
-    kl_weight: float | None = Field(
+    kl_weight: Weight | None = Field(
         default=None,
-        ge=0,
         description="weight of the KL divergence from a standard normal distribution, for "
         "autoencoder_kl; `reduction` says of which; null: 1e-6",
     )
@@ -140,15 +147,13 @@ class FirstStageTraining(Training):
         "divided by the number of values, 3 H W. For kl-f8 at 256 px, sum with 1e-6 equals mean "
         "with 1e-6 * 4096 / 196608 = 2.1e-8",
     )
-    codebook_weight: float | None = Field(
+    codebook_weight: Weight | None = Field(
         default=None,
-        ge=0,
         description="weight of the codebook and commitment losses, for autoencoder_vq, whose "
         "`beta` weighs one against the other; null: 1.0, as published",
     )
-    codebook_start: float | None = Field(
+    codebook_start: Start | None = Field(
         default=None,
-        ge=0,
         description=f"first step with quantisation, for autoencoder_vq; {_START}. Before it the "
         "latents are continuous, and at it the codes are drawn from them: then short trainings use "
         "most codes instead of a few dozen. null: quantise from the beginning, as published",
@@ -162,6 +167,7 @@ class FirstStageTraining(Training):
     measured_images: int = Field(
         default=512,
         ge=2,
+        le=1_000_000,
         description="held-out images that scale_factor, whitening and the report are measured on; "
         "training images complete them for the statistics of the latents",
     )
@@ -185,6 +191,8 @@ class FirstStageTraining(Training):
     def _check(self) -> Self:
         if self.first_stage is None and self.start_from is None:
             raise ValueError("first_stage or start_from is missing: which autoencoder to train?")
+        if not any(self.terms.values()) and self.perceptual is None:
+            raise ValueError("terms: give at least one of them a weight, or add perceptual")
         if self.data.cache is not None:
             raise ValueError("data.cache holds latents, and a first stage is trained on pictures")
         if self.codebook_start is not None and self.start_from is not None:

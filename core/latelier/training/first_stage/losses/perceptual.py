@@ -22,14 +22,15 @@ def load_perceptual(config: PerceptualConfig) -> nn.Module:
         InvalidConfigError: `classifier` has several files.
         ModelFileError: a file is missing or damaged, or of another network. Nothing is fetched.
     """
-    paths = [find_weights(name) for name in config.files]
-    if config.network == "lpips":
-        return load_lpips(paths)
-    if len(paths) != 1:
+    if config.network == "classifier" and len(config.files) != 1:
         raise InvalidConfigError(
-            f"perceptual.weights: the classifier has one file of weights, not {len(paths)}"
+            f"perceptual.weights: the classifier has one file of weights, not {len(config.files)}"
         )
-    return load_scene_features(paths[0])
+    try:
+        paths = [find_weights(name) for name in config.files]
+        return load_lpips(paths) if config.network == "lpips" else load_scene_features(paths[0])
+    except ModelFileError as error:
+        raise ModelFileError(f"perceptual.weights: {error}", field="perceptual.weights") from None
 
 
 def check_side(config: PerceptualConfig, height: int, width: int) -> None:
@@ -57,14 +58,14 @@ def find_weights(name: str) -> Path:
         return path
     hub = parse_hub_name(name)
     if hub is None or hub.file is None:
-        raise ModelFileError(f"perceptual.weights: {name}: not found")
+        raise ModelFileError(f"{name}: not found")
     try:
         path = find_fetched(hub) / hub.file
     except ModelFileError:
         path = Path()
     if not path.is_file():
         raise ModelFileError(
-            f"perceptual.weights: {name}: not found, neither as a path nor among the fetched files "
+            f"{name}: not found, neither as a path nor among the fetched files "
             f"of the hub; to fetch it: hf download {hub.repository} {hub.file}"
         )
     return path
