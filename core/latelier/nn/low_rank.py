@@ -55,15 +55,21 @@ class LowRank(nn.Module):
 class LowRankLayer(nn.Module):
     """A layer with a low-rank change, which shares the weights of the unchanged layer.
 
+    The change is no submodule: it has an owner of its own, which is trained and sharded apart.
+
     Attributes:
         base: the unchanged layer.
-        change: of its weight.
     """
 
     def __init__(self, base: ChangeableLayer, change: LowRank) -> None:
         super().__init__()
         self.base = base
-        self.change = change
+        self._change = (change,)
+
+    @property
+    def change(self) -> LowRank:
+        """The change of the layer's weight."""
+        return self._change[0]
 
     @property
     def weight(self) -> Tensor:

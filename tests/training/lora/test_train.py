@@ -148,7 +148,7 @@ def test_attention_is_the_default(configure, objective_of):
 def test_the_model_does_not_change_by_a_bit(configure, objective_of, base):
     objective = objective_of(configure(targets=BOTH))
     train_steps(objective, 2)
-    view = objective._view.base_components() if hasattr(objective, "_view") else {}
+    view = objective._view.base_components()
     fresh = load(base, "cpu").base_components()
     for place, component in fresh.items():
         now = dict(view[place].module.named_parameters())

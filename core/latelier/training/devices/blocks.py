@@ -20,7 +20,7 @@ def find_blocks(module: nn.Module) -> Iterator[nn.Module]:
 
 def shard(module: nn.Module, mesh: DeviceMesh) -> nn.Module:
     """Shard the weights of each block, and the rest together (FSDP2; arXiv:2304.11277)."""
-    for block in find_blocks(module):
+    for block in reversed(list(find_blocks(module))):  # blocks in blocks come first
         fully_shard(block, mesh=mesh["data_parallel"])
     fully_shard(module, mesh=mesh["data_parallel"])
     return module
