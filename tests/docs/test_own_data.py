@@ -1,14 +1,18 @@
-"""The loops of docs/own-data.md run, and what they train learns."""
+"""The examples of docs/own-data.md are valid, its loops run, and what they train learns."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 import latelier
+from latelier.data.manifest.record import Header, Record
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.policy import Policy
+from latelier.training.configs.data import DataConfig
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "own-data.md").read_text()
@@ -52,3 +56,22 @@ def test_the_blocks_run_and_learn(atelier, tmp_path, monkeypatch):
     request = {"prompt": "a cat", "steps": 1, "seed": 7}
     [one], [other] = view.generate(**request, compass=90), base.generate(**request)
     assert one.image.tobytes() != other.image.tobytes()
+
+
+def test_the_configurations_are_valid():
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    assert len(blocks) >= 5
+    for block in blocks:
+        DataConfig.model_validate(yaml.safe_load(block)["data"])
+
+
+def test_the_manifest_is_valid():
+    [block] = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    header, *records = block.splitlines()
+    Header.model_validate(json.loads(header))
+    assert len([Record.model_validate_json(record) for record in records]) == 3
+
+
+def test_every_field_of_a_record_is_on_the_page():
+    for name in Record.model_fields:
+        assert f"`{name}`" in PAGE, name

@@ -15,7 +15,7 @@ from latelier.contracts.inputs import read_input
 from latelier.data.pictures import UnusableError
 from latelier.io.atomic import atomic_folder, write_bytes
 from latelier.training.configs.components import InputSource
-from latelier.training.data.datasets import TrainingSamples
+from latelier.training.data.samples import TrainingSamples
 from latelier.training.randomness import Draws, Purpose, make_generator
 
 
@@ -68,6 +68,13 @@ class Conditioning:
         for sample, value in zip(samples, inputs, strict=True):
             generator = make_generator(self._seed, 0, sample["index"], purpose)
             yield conditioner.augment(value, generator)
+
+    def list_fields(self) -> dict[str, int | None]:
+        """Return the sample's fields that are read, each with its number of labels or None."""
+        return {
+            each.source: getattr(self._conditioners[name].config, "num_classes", None)
+            for name, each in self.sources.items()
+        }
 
     def check_sample(self, sample: Mapping[str, Any]) -> None:
         """Check that the conditioners can use a sample.

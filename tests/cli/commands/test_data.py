@@ -104,3 +104,31 @@ def test_a_check_that_cannot_be_done_is_an_error(cli, pictures, arguments, messa
     done = cli("data", "check", *arguments)
     assert (done.status, done.out) == (2, "")
     assert message in done.err
+
+
+@pytest.fixture
+def cache_config(tmp_path, pictures):
+    """A configuration of a training on cached latents of the embedded model."""
+    (pictures / "c.png").unlink()
+    path = tmp_path / "config.yaml"
+    path.write_text("data: {path: pictures, size: 32, cache: latents}\nfirst_stage: emoji-scenes\n")
+    return path
+
+
+def test_a_cache_is_written_once_and_checked(cli, tmp_path, pictures, cache_config):
+    first = cli("data", "cache", cache_config, "--device", "cpu", "--workers", 0, "--json")
+    assert (first.status, json.loads(first.out)["written"]) == (0, 1)  # one is held out
+    again = cli("data", "cache", cache_config, "--device", "cpu", "--workers", 0, "--json")
+    assert json.loads(again.out)["written"] == 0
+    assert cli("data", "cache", cache_config, "--check").status == 0
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (6, 6), "red").save(pictures / name)
+    checked = cli("data", "cache", cache_config, "--check")
+    assert (checked.status, "views       0 of 1" in checked.out) == (1, True)
+
+
+def test_a_cache_without_a_folder_is_an_error(cli, tmp_path, cache_config):
+    cache_config.write_text("data: {path: pictures}")
+    done = cli("data", "cache", cache_config)
+    assert (done.status, done.out) == (2, "")
+    assert "expected the folder of the cache as 'cache' in 'data'" in done.err

@@ -9,6 +9,7 @@ from PIL import Image
 from latelier.contracts.errors import DataError, InvalidConfigError
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import SceneConfig
+from latelier.data.pictures import UnusableError
 from latelier.training.data.datasets import (
     collate,
     make_held_out_samples,
@@ -88,6 +89,9 @@ def test_a_damaged_picture_is_replaced_and_reported(pictures, training):
     damaged = next(k for k in range(20) if f"picture {k}" in prompts(make_training_samples(config)))
     (pictures / f"{damaged:02d}.png").write_bytes(b"no picture")
     samples, again = make_training_samples(config), make_training_samples(config)
+    assert samples[0]
+    assert not config.out.exists()  # nothing is written before the run
+    config.out.mkdir()
     assert f"picture {damaged}" not in prompts(samples)
     assert prompts(samples) == prompts(again)
     [line] = (config.out / "data-report.jsonl").read_text().splitlines()
@@ -152,3 +156,70 @@ def test_no_data_is_an_error(tmp_path, training, make, message):
     empty.mkdir()
     with pytest.raises(DataError, match=message):
         make_training_samples(training(path=make(empty)))
+
+
+def test_a_field_that_pictures_lack_is_an_error_with_their_names(pictures, training):
+    (pictures / "03.txt").unlink()
+    samples = make_training_samples(training(path=pictures))
+    with pytest.raises(DataError, match=r"1 of 20 pictures have no 'prompt', such as '03.png'"):
+        samples.check_fields({"prompt": None})
+    with pytest.raises(DataError, match=r"20 of 20 pictures have no 'layout'"):
+        samples.check_fields({"image": None, "layout": 3})
+    templates = {"templates": ["{caption}", "a picture"]}
+    make_training_samples(training(path=pictures, captions=templates)).check_fields(
+        {"prompt": None}
+    )
+
+
+def test_a_label_out_of_range_is_an_error_with_its_picture(pictures, training):
+    lines = [
+        {"file": f"{k:02d}.png", "class_label": k, "boxes": [{"box": [0, 0, 1, 1], "label": k}]}
+        for k in range(4)
+    ]
+    (pictures / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    samples = make_training_samples(training(path=pictures))
+    samples.check_fields({"class_label": 4, "layout": 4})
+    for field in ("class_label", "layout"):
+        message = f"1 of 4 pictures have a label of '{field}' outside of 0..2, such as '03.png'"
+        with pytest.raises(DataError, match=message):
+            samples.check_fields({field: 3})
+
+
+def test_scenes_lack_other_fields(training):
+    with pytest.raises(InvalidConfigError, match=r"no field 'promt'. Did you mean 'prompt'"):
+        make_training_samples(training()).check_fields({"promt": None})
+
+
+def test_a_resumed_run_goes_on_with_the_files_it_was_started_with(pictures, training):
+    config = training(path=pictures, size=8)
+    samples = make_training_samples(config)
+    before = prompts(samples)
+    config.out.mkdir()
+    (pictures / "19.heic").write_bytes(b"")
+    make_training_samples(config).store_manifests(config.out)
+    assert "format .heic are not read" in (config.out / "data-report.jsonl").read_text()
+    Image.new("RGB", (8, 8)).save(pictures / "00-new.png")
+    (pictures / "00-new.txt").write_text("new")
+    assert "new" in prompts(make_training_samples(config))  # no checkpoint: a new run
+    make_training_samples(config).store_manifests(config.out)
+    (config.out / "checkpoints/step-00000001").mkdir(parents=True)
+    (pictures / "00-new.png").unlink()
+    Image.new("RGB", (8, 8)).save(pictures / "newer.png")
+    resumed = make_training_samples(config)
+    assert len(resumed.sources[0].manifest) == 21
+    assert before != prompts(resumed)
+
+
+def test_a_sample_that_a_check_refuses_is_replaced(pictures, training):
+    config = training(path=pictures, size=8)
+    config.out.mkdir()
+
+    def refuse(sample):
+        if sample["prompt"] == "picture 5":
+            raise UnusableError("five is refused")
+
+    samples = make_training_samples(config).with_check(refuse)
+    assert "picture 5" not in prompts(samples)
+    assert "five is refused" in (config.out / "data-report.jsonl").read_text()
+    assert samples.name_of(3).startswith("3 (")
+    assert samples.describe(3)["prompt"].startswith("picture")

@@ -15,7 +15,7 @@ from latelier.training.adapter.objective import AdapterObjective
 from latelier.training.components import describe_base, load_base_model, pin_components
 from latelier.training.conditioning import check_sources, fit_conditioners
 from latelier.training.configs.adapter import AdapterTraining
-from latelier.training.data.datasets import make_training_samples
+from latelier.training.data.datasets import make_training_samples, use_cache
 from latelier.training.loop.loop import run_training
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.run import Resume, TrainingResult
@@ -54,10 +54,13 @@ def plan_adapter(config: AdapterTraining, atelier: Atelier) -> TrainingPlan:
     conditioners, sources = {config.name: adapter.conditioner}, {config.name: config.conditioner}
 
     def initialize(out: Path, is_new: bool) -> None:
+        dataset.store_manifests(out)
         pin_components(out, is_new, base.components())
         fit_conditioners(conditioners, sources, dataset, config.fit_samples, out)
 
-    usable = dataset.with_check(objective.conditioning.check_sample)
+    samples = use_cache(dataset, config.data, base.first_stage_component, config.model)
+    samples.check_fields(objective.conditioning.list_fields())
+    usable = samples.with_check(objective.conditioning.check_sample)
     return TrainingPlan(config, objective, usable, initialize, dataset.name_of)
 
 

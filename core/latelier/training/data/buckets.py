@@ -1,6 +1,8 @@
 """Aspect-ratio buckets: the samples of a batch have one size, and none is dropped."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +10,12 @@ from numpy.typing import NDArray
 from latelier.training.configs.data import BucketConfig
 from latelier.training.data.order import Mixture, RecentValues
 from latelier.training.data.randomness import DataPurpose, data_generator
+from latelier.training.data.views import Size
 
-Size = tuple[int, int]
+Batches = NDArray[np.int64]
+"""Draws of batches, (batches, rows)."""
+
+Fill = Literal["nearest", "repeat"]
 
 _LEAST_BATCHES = 32
 """Batches of a round for each bucket, so that few samples change their bucket."""
@@ -36,63 +42,99 @@ def nearest_buckets(pictures: NDArray[np.int32], sizes: Sequence[Size]) -> NDArr
     return np.abs(ratios[:, None] - centers[None]).argmin(axis=1)
 
 
+@dataclass(frozen=True)
+class Buckets:
+    """The buckets of all samples.
+
+    Attributes:
+        sizes: Of the buckets, in the order of their aspect ratios.
+        of_samples: Bucket of each sample, (N,) for each source.
+    """
+
+    sizes: Sequence[Size]
+    of_samples: Sequence[NDArray[np.int64]]
+
+    def size_of(self, source: int, number: int) -> Size:
+        """Return the size of a sample's bucket."""
+        return self.sizes[int(self.of_samples[source][number])]
+
+
 class BucketOrder:
     """Sorts the draws of a mixture into batches of one size each.
 
     The draws are taken in rounds. In a round, each bucket gives its full batches; what remains is
-    put together in the order of aspect ratios, so a short batch is filled from the nearest ratio.
-    So each draw of a round has exactly one place, and a round has the same length as its draws.
+    put together in the order of aspect ratios, so that each draw of a round has exactly one place,
+    and a round has the same length as its draws.
     """
 
     def __init__(
-        self,
-        mixture: Mixture,
-        buckets: Sequence[NDArray[np.int64]],
-        sizes: Sequence[Size],
-        batch_size: int,
-        seed: int,
+        self, mixture: Mixture, buckets: Buckets, batch_size: int, seed: int, fill: Fill
     ) -> None:
         """Create the order.
 
         Args:
             mixture: of the draws.
-            buckets: of the samples of each source.
-            sizes: of the buckets, in the order of their aspect ratios.
+            buckets: of the samples.
             batch_size: samples of a batch.
             seed: of the order of batches.
+            fill: what becomes of a batch of several buckets: nearest, all samples take the size of
+                the middle one; repeat, all are draws of one bucket, which is drawn among them.
         """
         self._mixture = mixture
         self._buckets = buckets
-        self._sizes = sizes
         self._batch_size = batch_size
         self._seed = seed
-        samples = sum(map(len, buckets))
-        self._batches = max(-(-samples // batch_size), _LEAST_BATCHES * len(sizes))
+        self._fill = _fill_from_nearest if fill == "nearest" else _fill_by_repeats
+        samples = sum(map(len, buckets.of_samples))
+        self._batches = max(-(-samples // batch_size), _LEAST_BATCHES * len(buckets.sizes))
         self._rounds = RecentValues(self._make_round, 2)
 
     def locate(self, position: int) -> tuple[int, Size]:
         """Return the draw at a position, and the size of its batch."""
         number, place = divmod(position, self._batches * self._batch_size)
         draws, buckets = self._rounds.get(number)
-        batch = place // self._batch_size
-        return int(draws[place]), self._sizes[int(buckets[batch])]
+        batch, row = divmod(place, self._batch_size)
+        return int(draws[batch, row]), self._buckets.sizes[int(buckets[batch])]
 
-    def _make_round(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the draws of a round in order, and the bucket of each batch."""
+    def _make_round(self, number: int) -> tuple[Batches, NDArray[np.int64]]:
+        """Return the draws of each batch of a round, and the bucket of each batch."""
         rows = self._batch_size
         draws = number * self._batches * rows + np.arange(self._batches * rows)
-        located = (self._mixture.locate(int(draw)) for draw in draws)
-        buckets = np.array([self._buckets[source][number] for source, number in located])
+        buckets = np.array([self._bucket_of(int(draw)) for draw in draws])
         full, rest = [], []
-        for bucket in range(len(self._sizes)):
+        for bucket in range(len(self._buckets.sizes)):
             members = draws[buckets == bucket]
             whole = len(members) // rows * rows
-            full += list(members[:whole].reshape(-1, rows))
+            full.append(members[:whole])
             rest.append(members[whole:])
-        remaining = np.concatenate(rest)
-        batches = np.array([*full, *remaining.reshape(-1, rows)]).reshape(-1, rows)
-        order = data_generator(self._seed, DataPurpose.BATCHES, number).permutation(len(batches))
-        batches = batches[order]
-        middle = buckets[batches - draws[0]]
-        middle.sort(axis=1)
-        return batches.reshape(-1), middle[:, rows // 2]
+        batches = np.concatenate([*full, *rest]).reshape(-1, rows)
+        generator = data_generator(self._seed, DataPurpose.BATCHES, number)
+        batches = generator.permutation(batches)
+        return self._fill(batches, buckets[batches - draws[0]], generator)
+
+    def _bucket_of(self, draw: int) -> int:
+        source, number = self._mixture.locate(draw)
+        return int(self._buckets.of_samples[source][number])
+
+
+def _fill_from_nearest(
+    batches: Batches, buckets: NDArray[np.int64], _generator: np.random.Generator
+) -> tuple[Batches, NDArray[np.int64]]:
+    """Give a batch of several buckets the size of its middle sample."""
+    return batches, np.sort(buckets, axis=1)[:, buckets.shape[1] // 2]
+
+
+def _fill_by_repeats(
+    batches: Batches, buckets: NDArray[np.int64], generator: np.random.Generator
+) -> tuple[Batches, NDArray[np.int64]]:
+    """Draw one bucket of each batch, and repeat its samples in place of the others.
+
+    The chance of a bucket is its share of the batch, so on average each sample is as frequent.
+    """
+    rows = np.arange(len(batches))
+    chosen = buckets[rows, generator.integers(buckets.shape[1], size=len(batches))]
+    filled = batches.copy()
+    for row in np.flatnonzero((buckets != chosen[:, None]).any(axis=1)):
+        own = batches[row][buckets[row] == chosen[row]]
+        filled[row] = np.resize(own, batches.shape[1])
+    return filled, chosen

@@ -20,15 +20,14 @@ class DataReport:
 
     def add(self, source: str, sample: str, reason: str) -> None:
         """Report a sample that was replaced by another one."""
-        if self._path is None:
-            return
+        if self._path is None or not self._path.parent.is_dir():
+            return  # before the run has begun nothing is written
         if self._reported is None:
             self._reported = _read_reported(self._path)
         if (source, sample) in self._reported:
             return
         self._reported.add((source, sample))
         line = json.dumps({"source": source, "sample": sample, "reason": reason}) + "\n"
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         # one write of a file opened for appending: lines of several processes do not mix
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:

@@ -1,17 +1,17 @@
 """The held-out samples of a data set."""
 
 import hashlib
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latelier.contracts.errors import DataError
+from latelier.data.manifest.manifest import Manifest
 from latelier.training.configs.data import HeldOutConfig
 
 
 def split_samples(
-    names: Sequence[str], config: HeldOutConfig, origin: str
+    manifest: Manifest, config: HeldOutConfig
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the numbers of the samples to train on and of those to hold out.
 
@@ -19,19 +19,18 @@ def split_samples(
     set grows. At least one sample is on each side.
 
     Args:
-        names: of all samples.
+        manifest: of all samples.
         config: the share and the seed.
-        origin: the data set, for errors.
 
     Raises:
         DataError: there is only one sample.
     """
-    if len(names) < 2:
+    if len(manifest) < 2:
         raise DataError(
-            f"{origin}: has one picture; training needs at least two, one of them to hold out, "
-            "or another data set in held_out.path"
+            f"{manifest.origin}: has one picture; training needs at least two, one of them to hold "
+            "out, or another data set in held_out.path"
         )
-    places = np.array([_place(name, config.seed) for name in names])
+    places = np.array([_place(record.name, config.seed) for record in manifest])
     limit = max(config.share, np.partition(places, 0)[0])
     held_out = places <= limit
     if held_out.all():

@@ -16,6 +16,9 @@ RESAMPLING = {each.name.lower(): each for each in Image.Resampling}
 MIN_VISIBLE = 0.1
 """Least share of a box that must lie inside of the crop, or the object is left out."""
 
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
 CropBox = tuple[float, float, float, float]
 
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
+from latelier.pipeline.storage.sources import DEFAULT_MODEL
 from latelier.training.components import pin_components
 from latelier.training.conditioning import check_sources, fit_conditioners
 from latelier.training.configs.denoiser import DenoiserTraining
-from latelier.training.data.datasets import make_training_samples
+from latelier.training.data.datasets import make_training_samples, use_cache
 from latelier.training.denoiser.components import resolve_parts
 from latelier.training.denoiser.objective import DenoiserObjective
 from latelier.training.loop.loop import run_training
@@ -44,10 +45,14 @@ def plan_denoiser(config: DenoiserTraining, atelier: Atelier) -> TrainingPlan:
     objective = DenoiserObjective(parts, config, atelier)
 
     def initialize(out: Path, is_new: bool) -> None:
+        dataset.store_manifests(out)
         pin_components(out, is_new, parts.fixed(config))
         fit_conditioners(
             parts.conditioners, parts.sources, dataset, config.fit_samples, out, parts.fitted
         )
 
-    usable = dataset.with_check(objective.conditioning.check_sample)
+    name = config.first_stage or config.start_from or DEFAULT_MODEL
+    samples = use_cache(dataset, config.data, parts.first_stage, name)
+    samples.check_fields(objective.conditioning.list_fields())
+    usable = samples.with_check(objective.conditioning.check_sample)
     return TrainingPlan(config, objective, usable, initialize, dataset.name_of)

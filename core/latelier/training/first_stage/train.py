@@ -1,5 +1,7 @@
 """Stage one: an autoencoder, trained to reconstruct images (arXiv:2112.10752, section 3.1)."""
 
+from pathlib import Path
+
 import torch
 from torch import nn
 
@@ -10,7 +12,7 @@ from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.training.components import load_first_stage
 from latelier.training.configs.first_stage import FirstStageTraining
-from latelier.training.data.datasets import make_training_samples
+from latelier.training.data.datasets import make_training_samples, refuse_cache
 from latelier.training.first_stage.losses.discriminator import check_field
 from latelier.training.first_stage.losses.equivariance import check_divisible
 from latelier.training.first_stage.losses.perceptual import check_side, load_perceptual
@@ -50,10 +52,15 @@ def plan_first_stage(config: FirstStageTraining, atelier: Atelier) -> TrainingPl
         component = make_autoencoder(config, atelier)
         perceptual = None if config.perceptual is None else load_perceptual(config.perceptual)
         objective = AutoencoderObjective(component, config, perceptual)
+    refuse_cache(config.data)
     dataset = make_training_samples(config)
     height, width = dataset[0]["image"].shape[1:]
     check_sizes(config, component.module, height, width)
-    return TrainingPlan(config, objective, dataset, name_sample=dataset.name_of)
+
+    def initialize(out: Path, is_new: bool) -> None:  # noqa: ARG001 - it has its weights
+        dataset.store_manifests(out)
+
+    return TrainingPlan(config, objective, dataset, initialize, dataset.name_of)
 
 
 def make_autoencoder(config: FirstStageTraining, atelier: Atelier) -> Component:

@@ -13,7 +13,7 @@ from latelier.training.components import describe_base, load_base_model, pin_com
 from latelier.training.conditioning import check_sources
 from latelier.training.configs.components import InputSource
 from latelier.training.configs.lora import LoraTraining
-from latelier.training.data.datasets import make_training_samples
+from latelier.training.data.datasets import make_training_samples, use_cache
 from latelier.training.loop.loop import run_training
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.run import Resume, TrainingResult
@@ -55,9 +55,12 @@ def plan_lora(config: LoraTraining, atelier: Atelier) -> TrainingPlan:
     inputs = _resolve_inputs(base, config, dataset[0])
     check_sources(inputs, dataset[0], "input")
     objective = LoraObjective(base, loaded, inputs, config)
-    usable = dataset.with_check(objective.conditioning.check_sample)
+    samples = use_cache(dataset, config.data, base.first_stage_component, config.model)
+    samples.check_fields(objective.conditioning.list_fields())
+    usable = samples.with_check(objective.conditioning.check_sample)
 
     def initialize(out: Path, is_new: bool) -> None:
+        dataset.store_manifests(out)
         pin_components(out, is_new, base.components())
 
     return TrainingPlan(config, objective, usable, initialize, dataset.name_of)

@@ -1,0 +1,175 @@
+"""Samples from the pictures of a manifest."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image, Resampling
+
+from latelier.contracts.errors import DataError
+from latelier.contracts.images.pixels import pil_to_tensor
+from latelier.data.manifest.manifest import Annotation, Manifest
+from latelier.data.manifest.record import Record
+from latelier.data.pictures import check_aspect, read_map, read_mask, read_rgb
+from latelier.training.configs.data import DataConfig
+from latelier.training.data.captions import choose_prompt
+from latelier.training.data.source import HashOf
+from latelier.training.data.views import (
+    RESAMPLING,
+    Size,
+    View,
+    choose_view,
+    least_size,
+    show,
+    show_boxes,
+)
+
+_ANNOTATIONS = {
+    "class_label": Annotation.CLASS,
+    "layout": Annotation.BOXES,
+    "semantic_map": Annotation.MAP,
+    "mask": Annotation.MASK,
+}
+"""What a record needs for a field of its sample."""
+
+_ALWAYS = ("image", "index", "weight")
+"""Fields that every sample has."""
+
+_MAX_NAMES = 3
+
+
+class ManifestSource:
+    """Some of the records of a manifest."""
+
+    def __init__(self, manifest: Manifest, members: NDArray[np.int64], config: DataConfig) -> None:
+        """Create the source of the records whose numbers are `members`."""
+        self.name = manifest.origin
+        self.manifest = manifest
+        self.members = members
+        self.length: int | None = len(members)
+        self._config = config
+
+    @property
+    def sizes(self) -> NDArray[np.int32]:
+        """Width and height of each picture, (N, 2); 0 where it is not known."""
+        return self.manifest.sizes[self.members]
+
+    def sample_name(self, number: int, /) -> str:
+        """Return the id of a record, or its file."""
+        return self._record(number).name
+
+    def describe(self, number: int, generator: np.random.Generator, /) -> dict[str, Any]:
+        """Return "prompt", "class_label", "weight" and the record's own fields."""
+        record = self._record(number)
+        fields: dict[str, Any] = {**record.fields, "weight": record.weight}
+        prompt = self._prompt(record, generator)
+        if prompt is not None:
+            fields["prompt"] = prompt
+        if record.class_label is not None:
+            fields["class_label"] = record.class_label
+        return fields
+
+    def show(
+        self, number: int, size: Size | None, generator: np.random.Generator, /
+    ) -> dict[str, Any]:
+        """Return "image" and, where the record has them, "layout", "semantic_map" and "mask"."""
+        record, root, config = self._record(number), self.manifest.root, self._config
+        size = size or picture_size(config)
+        image = read_rgb(root, record, least_size(size, config))
+        view = choose_view(image.size, size, config, generator)
+        fields: dict[str, Any] = {
+            "image": pil_to_tensor(show(image, view, RESAMPLING[config.resize]))
+        }
+        if record.boxes is not None:
+            fields["layout"] = show_boxes(record.boxes, view)
+        if record.semantic_map is not None:
+            labels = read_map(root, record.semantic_map)
+            fields["semantic_map"] = _show_labels(labels, image, view, "semantic map")
+        if record.mask is not None:
+            fields["mask"] = _show_labels(read_mask(root, record.mask), image, view, "mask")
+        return fields
+
+    def content_key(self, number: int, hash_of: HashOf, /) -> str:
+        """Return the hashes of the picture, the map and the mask, and the boxes."""
+        record, root = self._record(number), self.manifest.root
+        places = (record, record.semantic_map, record.mask)
+        hashes = [None if place is None else hash_of(root, place) for place in places]
+        annotations = record.model_dump(mode="json", include={"boxes", "semantic_map"})
+        return json.dumps([hashes, annotations])
+
+    def check_fields(self, fields: Mapping[str, int | None], /) -> None:
+        """Check that all records of the manifest have some fields, and their labels' range."""
+        for field, labels in fields.items():
+            if field in _ALWAYS:
+                continue
+            without = self._numbers_without(field)
+            if len(without):
+                raise DataError(
+                    f"{self._count(without)} have no '{field}', such as {self._names(without)}; "
+                    "add it to all of them, or leave them or the conditioner out"
+                )
+            if labels is not None:
+                self._check_labels(field, labels)
+
+    def _check_labels(self, field: str, labels: int) -> None:
+        outside = [
+            number
+            for number, record in enumerate(self.manifest)
+            if any(label >= labels for label in _labels(record, field))
+        ]
+        if outside:
+            raise DataError(
+                f"{self._count(outside)} have a label of '{field}' outside of 0..{labels - 1}, "
+                f"such as {self._names(outside)}; mend them, or give the conditioner more classes"
+            )
+
+    def _numbers_without(self, field: str) -> Sequence[int]:
+        if field in _ANNOTATIONS:
+            missing = (self.manifest.annotations & _ANNOTATIONS[field]) == 0
+            return [int(number) for number in np.flatnonzero(missing)]
+        if field == "prompt":
+            generator = np.random.default_rng(0)
+            return [
+                number
+                for number, record in enumerate(self.manifest)
+                if self._prompt(record, generator) is None
+            ]
+        return [number for number, record in enumerate(self.manifest) if field not in record.fields]
+
+    def _count(self, numbers: Sequence[int]) -> str:
+        return f"{self.name}: {len(numbers)} of {len(self.manifest)} pictures"
+
+    def _names(self, numbers: Sequence[int]) -> str:
+        return ", ".join(f"'{self.manifest[number].name}'" for number in numbers[:_MAX_NAMES])
+
+    def _prompt(self, record: Record, generator: np.random.Generator) -> str | None:
+        label, names = record.class_label, self.manifest.header.class_names
+        class_name = names[label] if label is not None and label < len(names) else None
+        captions = [(each.text, each.weight) for each in record.captions]
+        return choose_prompt(captions, class_name, self._config.captions, generator)
+
+    def _record(self, number: int) -> Record:
+        return self.manifest[int(self.members[number])]
+
+
+def picture_size(config: DataConfig) -> Size:
+    """Return the width and height of the pictures without buckets."""
+    return (config.size, config.size) if isinstance(config.size, int) else config.size
+
+
+def _labels(record: Record, field: str) -> list[int]:
+    if field == "class_label" and record.class_label is not None:
+        return [record.class_label]
+    return [box.label for box in record.boxes or ()] if field == "layout" else []
+
+
+def _show_labels(labels: Image, image: Image, view: View, what: str) -> NDArray[np.uint8]:
+    """Return the view of a map or mask as an array.
+
+    Raises:
+        UnusableError: it has another aspect ratio than the picture.
+    """
+    check_aspect(labels.size, image.size, what)
+    return np.array(show(labels, view, Resampling.NEAREST))

@@ -1,0 +1,163 @@
+"""The samples of a training by position."""
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from latelier.contracts.errors import DataError
+from latelier.data.manifest.manifest import Manifest
+from latelier.data.pictures import UnusableError
+from latelier.training.configs.data import DataConfig
+from latelier.training.data.buckets import BucketOrder
+from latelier.training.data.order import Mixture
+from latelier.training.data.randomness import DataPurpose, data_generator
+from latelier.training.data.report import DataReport
+from latelier.training.data.run_files import store_manifests
+from latelier.training.data.source import SampleSource
+from latelier.training.data.views import Size
+
+SampleCheck = Callable[[Mapping[str, Any]], None]
+"""Raises `UnusableError` for a sample that must be replaced."""
+
+_ATTEMPTS = 64
+"""Samples that are tried in place of one that cannot be used."""
+
+
+class TrainingSamples(Dataset[dict[str, Any]]):
+    """The samples of a training by position.
+
+    A sample that cannot be used is replaced by another one of its source, which its number alone
+    determines, and is reported.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[SampleSource],
+        mixture: Mixture,
+        length: int,
+        config: DataConfig,
+        buckets: BucketOrder | None = None,
+        report: DataReport | None = None,
+        manifests: Sequence[Manifest] = (),
+    ) -> None:
+        """Create the samples.
+
+        Args:
+            sources: of the samples.
+            mixture: says which source and sample a draw is.
+            length: number of positions.
+            config: of the data.
+            buckets: order of the draws; None: that of positions.
+            report: of samples that were replaced.
+            manifests: of the sources, for `store_manifests`.
+        """
+        self.sources = sources
+        self._mixture = mixture
+        self._length = length
+        self._seed = config.seed
+        self._buckets = buckets
+        self._report = report or DataReport(None)
+        self._manifests = manifests
+        self._check: SampleCheck = _accept
+
+    def __len__(self) -> int:
+        """Return the number of positions."""
+        return self._length
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        """Return the sample at a position.
+
+        Raises:
+            DataError: neither this sample nor any that could replace it can be used.
+        """
+        if not 0 <= position < self._length:
+            raise IndexError(f"position {position} is outside 0..{self._length - 1}")
+        source, number, size = self._locate(position)
+        reasons = []
+        for candidate in _candidates(number, source.length, self._seed):
+            try:
+                sample = self._read(position, source, candidate, size)
+                self._check(sample)
+            except UnusableError as error:
+                name = source.sample_name(candidate)
+                self._report.add(source.name, name, str(error))
+                reasons.append(f"{name}: {error}")
+            else:
+                return sample
+        raise DataError(f"{source.name}: none of {len(reasons)} samples can be used: {reasons[0]}")
+
+    def store_manifests(self, out: Path) -> None:
+        """Write the manifests of a new run into its folder, and report what they left out.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        store_manifests(out, self._manifests)
+        for manifest in self._manifests:
+            for skipped in manifest.skipped:
+                self._report.add(manifest.origin, skipped.name, skipped.reason)
+
+    def with_check(self, check: SampleCheck) -> "TrainingSamples":
+        """Return the samples without those for which `check` raises `UnusableError`."""
+        checked = copy(self)
+        checked._check = check
+        return checked
+
+    def with_sources(self, sources: Sequence[SampleSource]) -> "TrainingSamples":
+        """Return the same samples read from other sources, such as a cache."""
+        changed = copy(self)
+        changed.sources = sources
+        return changed
+
+    def describe(self, position: int) -> dict[str, Any]:
+        """Return the fields of the sample at a position that need no picture, such as "prompt"."""
+        source, number, _ = self._locate(position)
+        fields = source.describe(number, self._generator(position, DataPurpose.CAPTION))
+        return {**fields, "index": position}
+
+    def name_of(self, position: int) -> str:
+        """Return the position and the name of its sample, such as a file, for messages."""
+        source, number, _ = self._locate(position)
+        return f"{position} ({source.sample_name(number)})"
+
+    def check_fields(self, fields: Mapping[str, int | None]) -> None:
+        """Check that all samples have some fields: names, each with its number of labels or None.
+
+        Raises:
+            DataError: a sample lacks a field, or has a label that is out of range.
+            InvalidConfigError: the built-in scenes have no such field.
+        """
+        for source in self.sources:
+            source.check_fields(fields)
+
+    def _locate(self, position: int) -> tuple[SampleSource, int, Size | None]:
+        """Return the source, the number and the size of the sample at a position."""
+        draw, size = self._buckets.locate(position) if self._buckets else (position, None)
+        place, number = self._mixture.locate(draw)
+        return self.sources[place], number, size
+
+    def _read(
+        self, position: int, source: SampleSource, number: int, size: Size | None
+    ) -> dict[str, Any]:
+        view = source.show(number, size, self._generator(position, DataPurpose.VIEW))
+        fields = source.describe(number, self._generator(position, DataPurpose.CAPTION))
+        return {**view, **fields, "index": position}
+
+    def _generator(self, position: int, purpose: DataPurpose) -> np.random.Generator:
+        return data_generator(self._seed, purpose, position)
+
+
+def _accept(sample: Mapping[str, Any]) -> None:
+    """Accept every sample."""
+
+
+def _candidates(number: int, length: int | None, seed: int) -> Sequence[int]:
+    """Return a sample and those that replace it, in order."""
+    if length is None:
+        return range(number, number + _ATTEMPTS)
+    generator = data_generator(seed, DataPurpose.REPLACEMENT, number)
+    return [number, *generator.integers(length, size=_ATTEMPTS).tolist()]
