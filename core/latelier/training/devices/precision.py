@@ -16,7 +16,7 @@ _INITIAL_SCALE = 2.0**16
 _GROWTH_STEPS = 2000
 
 
-def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
     """Return a context in which matrix products and convolutions have the precision."""
     if precision == "32-true":
         return nullcontext()

@@ -1,6 +1,5 @@
 """One player of a training: a module with an optimizer of its own."""
 
-import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn.utils import clip_grad_norm_
@@ -49,8 +48,9 @@ class Player:
     def clip_gradients(self, loss_scale: float) -> Tensor:
         """Divide the gradients by the loss scale, clip them, and return their norm before it."""
         if loss_scale != 1.0:
-            gradients = [each.grad for each in self._parameters if each.grad is not None]
-            torch._foreach_mul_(gradients, 1 / loss_scale)
+            for parameter in self._parameters:
+                if parameter.grad is not None:
+                    parameter.grad.div_(loss_scale)
         norm = clip_grad_norm_(self._parameters, self._max_norm)
         return norm.full_tensor() if isinstance(norm, DTensor) else norm
 
