@@ -18,10 +18,17 @@ from pathlib import Path
 import torch
 import yaml
 
-from latelier.training.checkpoints.checkpoint import Checkpoint, list_checkpoints, load_checkpoint
+from latelier.training.checkpoints.checkpoint import (
+    Checkpoint,
+    list_checkpoints,
+    load_checkpoint,
+    step_of,
+)
+
+STEPS = 300
 
 COMMON = {
-    "steps": 300,
+    "steps": STEPS,
     "batch_size": 8,
     "accumulate": 2,
     "workers": 1,
@@ -98,20 +105,22 @@ def check(
     command: str, config: dict[str, object], folder: Path, moments: random.Random, kills: int
 ) -> None:
     """Train without and with kills, and compare the last checkpoints."""
-    start = time.monotonic()
     run(command, config, folder / "straight")
-    seconds = time.monotonic() - start
-    steps = []
-    while len(steps) < kills:
+    steps: list[int] = []
+    for number in range(kills):
         process = start_run(command, config, folder / "killed")
-        try:
-            process.wait(timeout=moments.uniform(0.05, 0.3) * seconds)
-            raise SystemExit(f"{command}: finished after {len(steps)} kills; raise the steps")
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        found = list_checkpoints(folder / "killed" / "checkpoints")
-        steps.append(int(found[-1].name.removeprefix("step-")) if found else 0)
+        if moments.random() < 0.3:  # early, perhaps before the first step
+            time.sleep(moments.uniform(0.5, 8.0))
+        else:
+            target = (number + moments.random()) * STEPS / (kills + 1)
+            while process.poll() is None and last_step(folder / "killed") < target:
+                time.sleep(0.02)
+            time.sleep(moments.uniform(0.0, 0.3))
+        if process.poll() is not None:
+            raise SystemExit(f"{command}: ended before kill {number + 1}")
+        process.kill()
+        process.wait()
+        steps.append(last_step(folder / "killed"))
     run(command, config, folder / "killed")
     one, other = (last(folder / name) for name in ("straight", "killed"))
     different = [
@@ -120,7 +129,7 @@ def check(
         for name, tensor in getattr(one, group).items()
         if not torch.equal(tensor, getattr(other, group)[name])
     ]
-    print(f"{command}: {kills} kills, last checkpoints at steps {steps}")
+    print(f"{command}: {kills} kills, last checkpoints at steps {steps}", flush=True)
     print(f"{command}: {len(one.weights)} weights, {len(different)} tensors differ {different[:5]}")
     if different:
         raise SystemExit(1)
@@ -144,6 +153,12 @@ def start_run(command: str, config: dict[str, object], out: Path) -> "subprocess
             stdout=subprocess.DEVNULL,
             stderr=errors,
         )
+
+
+def last_step(out: Path) -> int:
+    """Return the step of the last checkpoint; 0 if there is none."""
+    found = list_checkpoints(out / "checkpoints")
+    return step_of(found[-1]) if found else 0
 
 
 def last(out: Path) -> Checkpoint:
