@@ -18,11 +18,11 @@ def training_calls(monkeypatch, tmp_path):
     """Replace the training by a record of its calls."""
     calls = []
 
-    def train(config, *, resume, atelier):
-        calls.append((config, resume))
-        return TrainingResult(3, finished=config.steps == 3, result=Path("run/result"))
+    def run_training(plan, resume, atelier):
+        calls.append((plan.config, resume))
+        return TrainingResult(3, finished=plan.config.steps == 3, result=Path("run/result"))
 
-    monkeypatch.setattr("latelier.training.first_stage.train.train_first_stage", train)
+    monkeypatch.setattr("latelier.training.loop.loop.run_training", run_training)
     (tmp_path / "config.yaml").write_text(CONFIG)
     return calls
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
 
 import typer
 
@@ -48,88 +48,125 @@ FindBatch = Annotated[
 ]
 
 
+Average = Annotated[
+    float | None,
+    typer.Option(
+        metavar="LENGTH",
+        help="Train nothing: from the snapshots of a run, write the result with the average of "
+        "another relative length, such as 0.07.",
+    ),
+]
+
+
 @app.command("first-stage")
 def first_stage(
-    config: Config, resume: Resume = None, dry_run: DryRun = False, find_batch: FindBatch = False
+    config: Config,
+    resume: Resume = None,
+    dry_run: DryRun = False,
+    find_batch: FindBatch = False,
+    average: Average = None,
 ) -> None:
     """Train an autoencoder.
 
     Print the path of its component folder at the end.
     """
     _check_installed()
-    from latelier.cli.support.application import load_atelier
     from latelier.training.configs.first_stage import FirstStageTraining
-    from latelier.training.configs.training import read_training
-    from latelier.training.first_stage.train import plan_first_stage, train_first_stage
+    from latelier.training.first_stage.train import plan_first_stage
 
-    run, atelier = read_training(config, FirstStageTraining), load_atelier()
-    if dry_run or find_batch:
-        _try_out(plan_first_stage, run, atelier, dry_run, find_batch)
-        return
-    _report(train_first_stage(run, resume=_resume_mode(resume), atelier=atelier))
+    options = Options(resume, dry_run, find_batch, average)
+    _carry_out(config, FirstStageTraining, plan_first_stage, options)
 
 
 @app.command()
 def denoiser(
-    config: Config, resume: Resume = None, dry_run: DryRun = False, find_batch: FindBatch = False
+    config: Config,
+    resume: Resume = None,
+    dry_run: DryRun = False,
+    find_batch: FindBatch = False,
+    average: Average = None,
 ) -> None:
     """Train a denoiser and its conditioners.
 
     Print the path of the model's folder at the end.
     """
     _check_installed()
-    from latelier.cli.support.application import load_atelier
     from latelier.training.configs.denoiser import DenoiserTraining
-    from latelier.training.configs.training import read_training
-    from latelier.training.denoiser.train import plan_denoiser, train_denoiser
+    from latelier.training.denoiser.train import plan_denoiser
 
-    run, atelier = read_training(config, DenoiserTraining), load_atelier()
-    if dry_run or find_batch:
-        _try_out(plan_denoiser, run, atelier, dry_run, find_batch)
-        return
-    _report(train_denoiser(run, resume=_resume_mode(resume), atelier=atelier))
+    options = Options(resume, dry_run, find_batch, average)
+    _carry_out(config, DenoiserTraining, plan_denoiser, options)
 
 
 @app.command()
 def adapter(
-    config: Config, resume: Resume = None, dry_run: DryRun = False, find_batch: FindBatch = False
+    config: Config,
+    resume: Resume = None,
+    dry_run: DryRun = False,
+    find_batch: FindBatch = False,
+    average: Average = None,
 ) -> None:
     """Train an adapter: a new condition for a finished model, whose weights stay the same.
 
     Print the path of the adapter's folder at the end.
     """
     _check_installed()
-    from latelier.cli.support.application import load_atelier
-    from latelier.training.adapter.train import plan_adapter, train_adapter
+    from latelier.training.adapter.train import plan_adapter
     from latelier.training.configs.adapter import AdapterTraining
-    from latelier.training.configs.training import read_training
 
-    run, atelier = read_training(config, AdapterTraining), load_atelier()
-    if dry_run or find_batch:
-        _try_out(plan_adapter, run, atelier, dry_run, find_batch)
-        return
-    _report(train_adapter(run, resume=_resume_mode(resume), atelier=atelier))
+    options = Options(resume, dry_run, find_batch, average)
+    _carry_out(config, AdapterTraining, plan_adapter, options)
 
 
 @app.command()
 def lora(
-    config: Config, resume: Resume = None, dry_run: DryRun = False, find_batch: FindBatch = False
+    config: Config,
+    resume: Resume = None,
+    dry_run: DryRun = False,
+    find_batch: FindBatch = False,
+    average: Average = None,
 ) -> None:
     """Train a LoRA: low-rank changes of a finished model's weights, which stay the same.
 
     Print the path of the LoRA's folder at the end.
     """
     _check_installed()
-    from latelier.cli.support.application import load_atelier
     from latelier.training.configs.lora import LoraTraining
-    from latelier.training.configs.training import read_training
-    from latelier.training.lora.train import plan_lora, train_lora
+    from latelier.training.lora.train import plan_lora
 
-    run, atelier = read_training(config, LoraTraining), load_atelier()
-    if dry_run or find_batch:
-        _try_out(plan_lora, run, atelier, dry_run, find_batch)
-        return
-    _report(train_lora(run, resume=_resume_mode(resume), atelier=atelier))
+    options = Options(resume, dry_run, find_batch, average)
+    _carry_out(config, LoraTraining, plan_lora, options)
+
+
+class Options(NamedTuple):
+    """The options of all trainings."""
+
+    resume: bool | None
+    dry_run: bool
+    find_batch: bool
+    average: float | None
+
+
+def _carry_out(
+    path: Path,
+    model: type[C],
+    make_plan: Callable[[C, "Atelier"], "TrainingPlan"],
+    options: Options,
+) -> None:
+    """Read a configuration and do what the options ask for: by default, train."""
+    from latelier.cli.support.application import load_atelier
+    from latelier.training.configs.training import read_training
+    from latelier.training.loop.average import export_average
+    from latelier.training.loop.loop import run_training
+
+    config, atelier = read_training(path, model), load_atelier()
+    if options.dry_run or options.find_batch:
+        _try_out(make_plan, config, atelier, options.dry_run, options.find_batch)
+    elif options.average is not None:
+        show_line(export_average(make_plan(config, atelier), options.average))
+    else:
+        plan = make_plan(config, atelier)
+        _report(run_training(plan, "auto" if options.resume is None else options.resume, atelier))
 
 
 def _check_installed() -> None:
@@ -139,10 +176,6 @@ def _check_installed() -> None:
 
     if find_spec("lightning_fabric") is None:
         raise LatelierError("training needs Lightning Fabric: pip install 'latelier[train]'")
-
-
-def _resume_mode(flag: bool | None) -> bool | Literal["auto"]:
-    return "auto" if flag is None else flag
 
 
 def _try_out(

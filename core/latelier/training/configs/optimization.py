@@ -86,5 +86,5 @@ class EmaConfig(Frozen):
         ge=0,
         le=1000,
         description="number of stored snapshots of the averages, spread over the run, from which "
-        "`latelier train average` makes an average of another length",
+        "`latelier train ... --average LENGTH` makes an average of another length",
     )

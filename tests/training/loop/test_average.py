@@ -1,0 +1,55 @@
+import pytest
+import torch
+
+from latelier.checkpoints.component import load_component
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
+from latelier.kernel.default import default_atelier
+from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
+from latelier.training.configs.first_stage import FirstStageTraining
+from latelier.training.first_stage.train import plan_first_stage, train_first_stage
+from latelier.training.loop.average import export_average
+
+TINY = {
+    "steps": 8,
+    "batch_size": 2,
+    "accelerator": "cpu",
+    "checkpoint_seconds": 1000,
+    "sheet_weights": [],
+    "measured_images": 4,
+    "data": {"config": {"size": 16}},
+    "ema": {"lengths": [0.05, 0.1], "snapshots": 4},
+    "first_stage": {
+        "id": "autoencoder_kl",
+        "config": {"ch": 8, "ch_mult": [1, 2], "num_res_blocks": 1, "num_groups": 4},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    config = FirstStageTraining(**TINY, out=tmp_path_factory.mktemp("run"))
+    train_first_stage(config)
+    return config
+
+
+def test_a_stored_length_gives_the_stored_average(trained):
+    folder = export_average(plan_first_stage(trained, default_atelier()), 0.1)
+    assert folder.name == "result-length-0.1"
+    module = load_component(folder, "first_stage", default_atelier()).module
+    stored = load_checkpoint(list_checkpoints(trained.out / "checkpoints")[-1]).average(0.1)
+    name = "encoder.conv_in.weight"
+    assert torch.allclose(module.state_dict()[name], stored[name], atol=1e-3)  # 16-bit snapshots
+
+
+@pytest.mark.parametrize("length", [0, -0.1, 0.3, float("nan")])
+def test_an_impossible_length_is_refused(trained, length):
+    with pytest.raises(InvalidConfigError, match=r"relative length above 0 and up to 0\.28"):
+        export_average(plan_first_stage(trained, default_atelier()), length)
+
+
+def test_snapshots_of_another_model_are_refused(trained, tmp_path):
+    (tmp_path / "snapshots").symlink_to(trained.out / "snapshots")
+    wider = {**TINY["first_stage"], "config": {**TINY["first_stage"]["config"], "ch": 16}}
+    other = FirstStageTraining(**{**TINY, "out": tmp_path, "first_stage": wider})
+    with pytest.raises(ModelFileError, match="of another model"):
+        export_average(plan_first_stage(other, default_atelier()), 0.1)
