@@ -19,6 +19,7 @@ def test_latents_are_reported_as_exported():
     found = measure(autoencoder, [IMAGES[:4]], None, [IMAGES[4:]])
     report = make_report(found, 1 / found.latents.overall_std)
     assert report["images"] == 6
+    assert report["held_out_images"] == 4
     with torch.no_grad():
         mean, logvar = autoencoder.posterior(IMAGES)
     mean, std = mean.double() / mean.double().std(correction=0), mean.double().std(correction=0)

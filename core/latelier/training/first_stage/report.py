@@ -28,6 +28,7 @@ class Measurement:
 
     Attributes:
         images: N.
+        held_out_images: Number of those that are held out, and so decoded.
         quality: Mean of each measure of the reconstructions of held-out images.
         latents: Statistics of the latents, which are unscaled.
         pictures: Statistics of the images, shrunk to the size of the latents.
@@ -36,6 +37,7 @@ class Measurement:
     """
 
     images: int
+    held_out_images: int
     quality: dict[str, float]
     latents: ChannelStatistics
     pictures: ChannelStatistics
@@ -64,14 +66,18 @@ def measure(
             reconstructions = autoencoder.decode(meter.add(images))
             for name, values in measure_quality(reconstructions, images, perceptual).items():
                 quality.setdefault(name, []).append(values)
+        held_out_images = meter.images
         for images in further:
             meter.add(images)
-    means = {name: float(torch.cat(values).mean()) for name, values in quality.items()}
-    return meter.finish(means)
+        return meter.finish(held_out_images, quality)
 
 
 class _Meter:
-    """Collects statistics of the latents of an autoencoder."""
+    """Collects statistics of the latents of an autoencoder.
+
+    Attributes:
+        images: Number of images so far.
+    """
 
     def __init__(self, autoencoder: Autoencoder) -> None:
         config = autoencoder.config
@@ -80,7 +86,7 @@ class _Meter:
         self._pictures = ChannelMoments(config.in_channels)
         self._variances = list[Tensor]()
         self._counts = list[Tensor]()
-        self._images = 0
+        self.images = 0
 
     def add(self, images: Tensor) -> Tensor:
         """Add images (B, 3, H, W), and return their latents."""
@@ -94,14 +100,15 @@ class _Meter:
         else:
             indices = autoencoder.quantize_latents(z).indices.flatten().cpu()
             self._counts.append(torch.bincount(indices, minlength=autoencoder.config.n_embed))
-        self._images += len(images)
+        self.images += len(images)
         return z
 
-    def finish(self, quality: dict[str, float]) -> Measurement:
-        """Return what was found."""
+    def finish(self, held_out_images: int, quality: Mapping[str, list[Tensor]]) -> Measurement:
+        """Return what was found; `quality` has the measures (B,) of each batch."""
         return Measurement(
-            self._images,
-            quality,
+            self.images,
+            held_out_images,
+            {name: float(torch.cat(values).mean()) for name, values in quality.items()},
             self._latents.finish(),
             self._pictures.finish(),
             torch.cat(self._variances).mean(0) if self._variances else None,
@@ -118,6 +125,7 @@ def make_report(measurement: Measurement, scale_factor: float) -> dict[str, Any]
     latents = measurement.latents
     report: dict[str, Any] = {
         "images": measurement.images,
+        "held_out_images": measurement.held_out_images,
         "quality": {n: v if isfinite(v) else None for n, v in measurement.quality.items()},
         "scale_factor": scale_factor,
         "latents": {
