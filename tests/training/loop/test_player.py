@@ -11,6 +11,7 @@ from latelier.training.configs.optimization import OptimizerConfig
 from latelier.training.configs.training import Training
 from latelier.training.loop.loop import run_training
 from latelier.training.loop.plan import TrainingPlan
+from latelier.training.loop.player import Player
 from latelier.training.objective import MODEL, Objective
 
 
@@ -109,3 +110,20 @@ def test_each_player_has_its_own_optimizer(tmp_path):
     ]
     assert moved[0] == pytest.approx(100 * moved[1], rel=0.2)
     assert (slow.trained.weight - start.trained.weight).abs().max().item() > 0.05
+
+
+@pytest.mark.parametrize("limit", [0.5, 5.0, 5.0 + 5e-7, 5.1, 1e9])
+@pytest.mark.parametrize("scale", [1.0, 4.0])
+def test_gradients_are_clipped_as_torch_clips_them(limit, scale):
+    player = Player(MODEL, nn.Linear(2, 1, bias=False), OptimizerConfig(clip=limit))
+    expected = nn.Parameter(torch.zeros(1, 2))
+    expected.grad = torch.tensor([[3.0, 4.0]])
+    player.module.weight.grad = expected.grad * scale
+    assert player.clip_gradients(scale) == nn.utils.clip_grad_norm_(expected, limit)
+    assert torch.equal(player.module.weight.grad, expected.grad)
+
+
+def test_gradients_that_are_not_finite_have_no_finite_norm():
+    player = Player(MODEL, nn.Linear(2, 1, bias=False), OptimizerConfig())
+    player.module.weight.grad = torch.tensor([[1.0, torch.nan]])
+    assert not player.clip_gradients(1.0).isfinite()

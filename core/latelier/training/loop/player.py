@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
-from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 
 from latelier.training.checkpoints.shards import shard_like
@@ -14,6 +14,9 @@ from latelier.training.optimization.optimizer import (
     make_optimizer,
     set_rate,
 )
+
+_CLIP_EPSILON = 1e-6
+"""torch adds it to the norm; a norm so far below the limit leaves the gradients as they are."""
 
 
 class Player:
@@ -51,8 +54,11 @@ class Player:
             for parameter in self._parameters:
                 if parameter.grad is not None:
                     parameter.grad.div_(loss_scale)
-        norm = clip_grad_norm_(self._parameters, self._max_norm)
-        return norm.full_tensor() if isinstance(norm, DTensor) else norm
+        norm = get_total_norm(each.grad for each in self._parameters if each.grad is not None)
+        whole = norm.full_tensor() if isinstance(norm, DTensor) else norm
+        if not whole.item() <= self._max_norm - _CLIP_EPSILON:  # also if it is NaN
+            clip_grads_with_norm_(self._parameters, self._max_norm, norm)
+        return whole
 
     def step(self, share: float) -> None:
         """Update the parameters with a share of the peak learning rate."""

@@ -14,6 +14,7 @@ from latelier.io.file_lock import claim
 from latelier.training.checkpoints.checkpoint import FOLDER, list_checkpoints
 from latelier.training.configs.training import Training, read_training, to_yaml
 from latelier.training.devices.fabric import make_fabric
+from latelier.training.devices.memory import keep_freed_memory
 from latelier.training.devices.ranks import call_on_first_rank
 from latelier.training.loop.prolong import select_checkpoint, set_aside_later
 from latelier.training.loop.split import BatchSplit
@@ -83,6 +84,8 @@ def open_run(config: Training, resume: Resume) -> Iterator[Run]:
     _split_batch(config, fabric)  # raises if it cannot be split
     with ExitStack() as stack:
         checkpoint = call_on_first_rank(fabric, lambda: _prepare_folder(config, resume, stack))
+        if fabric.device.type == "cpu":
+            stack.enter_context(keep_freed_memory())
         yield Run(config, fabric, checkpoint)
 
 

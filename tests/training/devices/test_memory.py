@@ -1,0 +1,31 @@
+import platform
+import resource
+
+import pytest
+import torch
+
+from latelier.training.devices.memory import keep_freed_memory
+
+BLOCK = 64 * 2**20
+
+
+def count_page_faults() -> int:
+    """Return the page faults of a block of memory that is allocated, written and freed."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(BLOCK, dtype=torch.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries stay as they are")
+def test_freed_memory_is_used_again_without_page_faults() -> None:
+    pages = BLOCK // resource.getpagesize()
+    with keep_freed_memory():
+        count_page_faults()
+        assert count_page_faults() < pages / 100
+    assert count_page_faults() > pages / 1000  # the system has it back
+
+
+def test_freed_memory_of_other_c_libraries_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
+    with keep_freed_memory():
+        pass
