@@ -152,4 +152,5 @@ def upright_size(image: Image) -> tuple[int, int]:
         raise
     except Exception:  # damaged EXIF data have no orientation
         on_its_side = False
-    return image.size[::-1] if on_its_side else image.size
+    width, height = image.size
+    return (height, width) if on_its_side else (width, height)

@@ -191,19 +191,22 @@ def _describe(dataset: TrainingSamples, position: int, source: str) -> dict[str,
     return described if source in described else dataset[position]
 
 
-def check_sources(
-    sources: Mapping[str, InputSource], sample: Mapping[str, Any], label: str
-) -> None:
-    """Check that data samples have the source of each input; `label` says what the names are.
+def check_sources(sources: Mapping[str, InputSource], fields: Collection[str], label: str) -> None:
+    """Check that data samples have the source of each input.
+
+    Args:
+        sources: of the inputs, by name.
+        fields: that some samples have.
+        label: what the names are, for errors.
 
     Raises:
-        InvalidConfigError: a source is not a field of the sample.
+        InvalidConfigError: a source is not among the fields.
     """
     for name, each in sources.items():
-        if each.source not in sample:
+        if each.source not in fields:
             raise InvalidConfigError(
                 f"{label} '{name}': the data samples have no field '{each.source}'. "
-                f"{suggestion(each.source, sample)}"
+                f"{suggestion(each.source, fields)}"
             )
 
 

@@ -48,8 +48,9 @@ def plan_adapter(config: AdapterTraining, atelier: Atelier) -> TrainingPlan:
     base = load_base_model("model", config.model, atelier)
     adapter = _new_adapter(base, config, atelier)
     dataset = make_training_samples(config)
-    check_sources({config.name: config.conditioner}, dataset[0], "conditioner")
-    check_sources(config.inputs, dataset[0], "input")
+    fields = dataset.list_fields()
+    check_sources({config.name: config.conditioner}, fields, "conditioner")
+    check_sources(config.inputs, fields, "input")
     objective = AdapterObjective(base, adapter, config)
     conditioners, sources = {config.name: adapter.conditioner}, {config.name: config.conditioner}
 

@@ -99,6 +99,20 @@ class ManifestSource:
         annotations = record.model_dump(mode="json", include={"boxes", "semantic_map"})
         return json.dumps([hashes, annotations])
 
+    def list_fields(self) -> frozenset[str]:
+        """Return the fields that some records have."""
+        found = {
+            field
+            for field, kind in _ANNOTATIONS.items()
+            if (self.manifest.annotations & kind).any()
+        }
+        generator = np.random.default_rng(0)
+        for record in self.manifest:
+            found |= record.fields.keys()
+            if "prompt" not in found and self._prompt(record, generator) is not None:
+                found.add("prompt")
+        return frozenset({*found, *_ALWAYS})
+
     def check_fields(self, fields: Mapping[str, int | None], /) -> None:
         """Check that all records of the manifest have some fields, and their labels' range."""
         for field, labels in fields.items():

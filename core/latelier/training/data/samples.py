@@ -124,6 +124,10 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         source, number, _ = self._locate(position)
         return f"{position} ({source.sample_name(number)})"
 
+    def list_fields(self) -> frozenset[str]:
+        """Return the fields that some samples have."""
+        return frozenset[str]().union(*(source.list_fields() for source in self.sources))
+
     def check_fields(self, fields: Mapping[str, int | None]) -> None:
         """Check that all samples have some fields: names, each with its number of labels or None.
 

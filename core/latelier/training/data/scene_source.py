@@ -50,6 +50,10 @@ class SceneSource:
         """Return the configuration, the seed and the number."""
         return f"{self._scenes.config.model_dump_json()} {self._scenes.seed} {number}"
 
+    def list_fields(self) -> frozenset[str]:
+        """Return the fields of a scene."""
+        return frozenset(_FIELDS)
+
     def check_fields(self, fields: Mapping[str, int | None], /) -> None:
         """Check that scenes have some fields.
 

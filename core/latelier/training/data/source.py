@@ -60,6 +60,10 @@ class SampleSource(Protocol):
         """
         ...
 
+    def list_fields(self) -> frozenset[str]:
+        """Return the fields that some samples have."""
+        ...
+
     def check_fields(self, fields: Mapping[str, int | None], /) -> None:
         """Check that all samples have some fields.
 

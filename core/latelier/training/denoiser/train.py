@@ -41,7 +41,7 @@ def plan_denoiser(config: DenoiserTraining, atelier: Atelier) -> TrainingPlan:
     dataset = make_training_samples(config)
     sample = dataset[0]
     parts = resolve_parts(config, sample, atelier)
-    check_sources(parts.sources, sample, "conditioner")
+    check_sources(parts.sources, dataset.list_fields(), "conditioner")
     objective = DenoiserObjective(parts, config, atelier)
 
     def initialize(out: Path, is_new: bool) -> None:

@@ -53,7 +53,7 @@ def plan_lora(config: LoraTraining, atelier: Atelier) -> TrainingPlan:
     )
     dataset = make_training_samples(config)
     inputs = _resolve_inputs(base, config, dataset[0])
-    check_sources(inputs, dataset[0], "input")
+    check_sources(inputs, dataset.list_fields(), "input")
     objective = LoraObjective(base, loaded, inputs, config)
     samples = use_cache(dataset, config.data, base.first_stage_component, config.model)
     samples.check_fields(objective.conditioning.list_fields())

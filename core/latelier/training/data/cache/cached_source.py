@@ -65,6 +65,10 @@ class CachedSource:
         """Return the key of the source with pictures."""
         return self._source.content_key(number, hash_of)
 
+    def list_fields(self) -> frozenset[str]:
+        """Return the fields that some samples have."""
+        return self._source.list_fields() - {"image"}
+
     def check_fields(self, fields: Mapping[str, int | None], /) -> None:
         """Check that all samples have some fields; none has a picture."""
         if "image" in fields:
