@@ -32,24 +32,18 @@ MANIFEST = "manifest.jsonl"
 
 def main() -> None:
     arguments = parse_arguments()
-    arguments.out.mkdir(parents=True, exist_ok=True)
     if arguments.data is None:
-        scenes = EmojiScenes(read_scene_config(arguments), arguments.seed, arguments.scenes)
-        manifest, embeddings = draw_scenes(scenes, arguments.out), embed_scenes(scenes)
-    else:
-        manifest = open_manifest(arguments.data)
-        embeddings = torch.from_numpy(np.load(arguments.embeddings, allow_pickle=False)).float()
-    with_neighbors = add_neighbors(manifest, embeddings, arguments.neighbors)
-    write_manifest(with_neighbors, arguments.out / MANIFEST)
-    print(arguments.out / MANIFEST)
+        print(write_scenes(arguments.out, arguments.scenes, (), arguments.neighbors))
+        return
+    manifest = open_manifest(arguments.data)
+    embeddings = torch.from_numpy(np.load(arguments.embeddings, allow_pickle=False)).float()
+    print(write(add_neighbors(manifest, embeddings, arguments.neighbors), arguments.out))
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="folder of the manifest")
     parser.add_argument("--scenes", type=int, default=4000, help="number of built-in scenes")
-    parser.add_argument("--glyphs", default="", help="names of the scenes' objects, with commas")
-    parser.add_argument("--seed", type=int, default=0, help="of the scenes")
     parser.add_argument("--data", type=Path, help="a data set, instead of scenes")
     parser.add_argument("--embeddings", type=Path, help=".npy file (pictures, width) for --data")
     parser.add_argument("--neighbors", type=int, default=4, help="for each picture")
@@ -59,9 +53,20 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def read_scene_config(arguments: argparse.Namespace) -> SceneConfig:
-    names = [name.strip() for name in arguments.glyphs.split(",") if name.strip()]
-    return SceneConfig(glyphs=tuple(names))
+def write_scenes(
+    out: Path, count: int, glyphs: tuple[str, ...] = (), neighbors: int = 4, size: int = 64
+) -> Path:
+    """Write scenes of these objects, or of all, and their manifest; return its path."""
+    scenes = EmojiScenes(SceneConfig(glyphs=glyphs, size=size), length=count)
+    out.mkdir(parents=True, exist_ok=True)
+    return write(add_neighbors(draw_scenes(scenes, out), embed_scenes(scenes), neighbors), out)
+
+
+def write(manifest: Manifest, out: Path) -> Path:
+    """Write a manifest into a folder; return its path."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_manifest(manifest, out / MANIFEST)
+    return out / MANIFEST
 
 
 def draw_scenes(scenes: EmojiScenes, folder: Path) -> Manifest:

@@ -84,9 +84,5 @@ def test_the_recipe_of_a_lora_trains_it(tmp_path):
 def write_neighbors(folder: Path) -> Path:
     """Write ten scenes with the embeddings of their neighbours; return the manifest."""
     tool = runpy.run_path(str(ROOT / "tools" / "write_neighbors.py"))
-    config = tool["SceneConfig"](size=32)
-    scenes = tool["EmojiScenes"](config, 0, 10)
-    manifest = tool["draw_scenes"](scenes, folder)
-    path = folder / "manifest.jsonl"
-    tool["write_manifest"](tool["add_neighbors"](manifest, tool["embed_scenes"](scenes), 4), path)
+    path: Path = tool["write_scenes"](folder / "neighbors", 10, size=32)
     return path

@@ -51,13 +51,13 @@ class DenoiserObjective(PredictionObjective):
     def draw_sample_sheet(self) -> tuple[Image, dict[str, float]]:
         """Return pictures of held-out inputs; they have no metrics."""
         samples = self.held_out[:_SHEET_SCENES]
-        inputs = self._read_inputs(samples)
+        inputs = self.read_inputs(samples)
         count = None if inputs else len(samples)
         pictures = self._compose().generate(**inputs, n=count, seed=0)
         rows = split_rows([picture.image for picture in pictures], _SHEET_COLUMNS)
         return tile_images(rows, zoom=2), {}
 
-    def _read_inputs(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def read_inputs(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return the arguments of `generate` that samples have, each with a value for a row."""
         given = {
             name: list(self.conditioning.augment(name, samples))

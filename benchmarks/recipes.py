@@ -1,0 +1,350 @@
+"""Train each recipe a few hundred steps, and measure it against its untrained start.
+
+Each recipe has its own measure, and a margin by which the trained model must beat its start: the
+recipe's model before the first step, for LoRA and adapter the model without them. The report says
+what differs from the recipe's file. Writes recipes.json, and a sheet of each task (held-out scenes
+above generated pictures) to --out:
+
+python benchmarks/recipes.py --out runs/recipes
+python benchmarks/recipes.py --only layout inpainting --steps 200 --out runs/two-recipes
+"""
+
+import argparse
+import json
+import runpy
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+import latelier
+from latelier.contracts.frozen import validate
+from latelier.contracts.images.pixels import pil_to_tensor, tensor_to_pil
+from latelier.evaluation.drawn_objects import (
+    balanced_agreement,
+    bounding_boxes,
+    box_iou,
+    find_objects,
+)
+from latelier.evaluation.prompt_following import pictures_to_tensor
+from latelier.io.atomic import write_json
+from latelier.metrics.psnr import psnr
+from latelier.metrics.scene_classifier import CLASSIFIER_WEIGHTS, GLYPHS, load_classifier
+from latelier.training.adapter.train import plan_adapter, train_adapter
+from latelier.training.configs.adapter import AdapterTraining
+from latelier.training.configs.denoiser import DenoiserTraining
+from latelier.training.configs.first_stage import FirstStageTraining
+from latelier.training.configs.lora import LoraTraining
+from latelier.training.denoiser.train import plan_denoiser, train_denoiser
+from latelier.training.first_stage.train import plan_first_stage, train_first_stage
+from latelier.training.lora.train import plan_lora, train_lora
+from latelier.training.monitoring.sheets import split_rows, tile_images
+
+ROOT = Path(__file__).parents[1]
+CLASSIFIER = ROOT / "benchmarks" / "classifier" / CLASSIFIER_WEIGHTS
+FEW_GLYPHS = ["cat", "pizza", "red car", "tree", "blue car", "sunflower", "castle", "robot"]
+SAMPLES = 64
+COLUMNS = 16
+
+Inputs = Mapping[str, Any]
+Samples = Sequence[Mapping[str, Any]]
+Measure = Callable[[Tensor, Samples, Inputs], float]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was measured of a recipe.
+
+    Attributes:
+        recipe: Its name.
+        measure: What was measured, with its unit.
+        start: Of the untrained start.
+        trained: After training.
+        margin: By how much the trained model must be better.
+        is_met: Whether it is.
+        references: Other values of the measure, such as that of the real pictures.
+        changes: What differs from the recipe's file.
+        seconds: Of the training, on this machine.
+    """
+
+    recipe: str
+    measure: str
+    start: float
+    trained: float
+    margin: str
+    is_met: bool
+    references: Mapping[str, float]
+    changes: Mapping[str, Any]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """A recipe of pictures, and how they are judged.
+
+    Attributes:
+        measure: Of generated pictures (B, 3, H, W); higher is better.
+        unit: Its description.
+        gain: Least difference between the trained model and its start.
+        changes: Fields that differ from the recipe's file.
+        references: Other pictures to judge, by name.
+    """
+
+    measure: Measure
+    unit: str
+    gain: float
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    references: Mapping[str, Callable[[Tensor, Samples, Inputs], Tensor]] = field(
+        default_factory=dict
+    )
+
+
+def measure_accuracy(images: Tensor, samples: Samples, _inputs: Inputs) -> float:
+    """Return how often the classifier sees the sample's glyph among the few."""
+    few = [[glyph.name for glyph in GLYPHS].index(name) for name in FEW_GLYPHS]
+    logits = load_classifier(CLASSIFIER).predict(images).glyph[:, few]
+    labels = torch.tensor([few.index(sample["class_label"]) for sample in samples])
+    return (logits.argmax(1) == labels).float().mean().item()
+
+
+def measure_boxes(images: Tensor, samples: Samples, _inputs: Inputs) -> float:
+    """Return the mean IoU of the drawn object's box with that of the layout."""
+    asked = torch.tensor([sample["layout"][0]["box"] for sample in samples])
+    return box_iou(bounding_boxes(find_objects(images)), asked).mean().item()
+
+
+def measure_maps(images: Tensor, samples: Samples, _inputs: Inputs) -> float:
+    """Return the agreement of the drawn object's pixels with those of the map."""
+    maps = torch.stack([torch.as_tensor(sample["semantic_map"]) > 0 for sample in samples])
+    return balanced_agreement(find_objects(images), maps).mean().item()
+
+
+def measure_psnr(images: Tensor, samples: Samples, _inputs: Inputs) -> float:
+    return psnr(images, originals(images, samples, {})).mean().item()
+
+
+def measure_masked_psnr(images: Tensor, samples: Samples, inputs: Inputs) -> float:
+    """Return the PSNR of the repainted pixels of all pictures together."""
+    masks = torch.stack([pil_to_tensor(mask.convert("RGB")) > 0 for mask in inputs["mask"]])
+    errors = (images - originals(images, samples, {}))[masks].square().mean()
+    return (10 * torch.log10(4 / errors)).item()
+
+
+def originals(_images: Tensor, samples: Samples, _inputs: Inputs) -> Tensor:
+    """Return the held-out pictures: a perfect result."""
+    return torch.stack([sample["image"] for sample in samples])
+
+
+def shifted(images: Tensor, _samples: Samples, _inputs: Inputs) -> Tensor:
+    """Return the pictures of the next sample's condition: a result that ignores its own."""
+    return images.roll(1, 0)
+
+
+def enlarge(images: Tensor, _samples: Samples, inputs: Inputs) -> Tensor:
+    """Return the degraded pictures, enlarged by bicubic interpolation."""
+    small = torch.stack([pil_to_tensor(each.image) for each in inputs["image"]])
+    return interpolate(small, images.shape[2:], mode="bicubic").clamp(-1, 1)
+
+
+def fill_with_mean(_images: Tensor, samples: Samples, inputs: Inputs) -> Tensor:
+    """Return the pictures with the mean colour of what is kept in place of what is masked."""
+    pictures = originals(_images, samples, inputs).clone()
+    for picture, mask in zip(pictures, inputs["mask"], strict=True):
+        hole = pil_to_tensor(mask.convert("RGB"))[0] > 0
+        picture[:, hole] = picture[:, ~hole].mean(1, keepdim=True)
+    return pictures
+
+
+FEW = {"data.config.glyphs": FEW_GLYPHS}
+PLAIN = {**FEW, "data.config.backgrounds": ["plain"], "data.config.shadow": False}
+OF_ANOTHER = {"of another sample": shifted}
+OF_OTHERS = {"held-out scenes": originals, **OF_ANOTHER}
+ACCURACY = f"accuracy of the object, of {len(FEW_GLYPHS)}"
+TASKS = {
+    "class": Task(measure_accuracy, ACCURACY, 0.3, FEW, OF_OTHERS),
+    "text": Task(measure_accuracy, ACCURACY, 0.3, FEW, OF_OTHERS),
+    "retrieval": Task(measure_accuracy, ACCURACY, 0.3, {}, OF_OTHERS),
+    "layout": Task(
+        measure_boxes,
+        "IoU of the object's box",
+        0.2,
+        {**PLAIN, "data.config.objects": [1, 1], "data.config.scale": [0.3, 0.85]},
+        OF_OTHERS,
+    ),
+    "semantic-map": Task(measure_maps, "agreement of pixels", 0.2, PLAIN, OF_OTHERS),
+    "super-resolution": Task(
+        measure_psnr, "PSNR, dB", 3.0, {}, {"bicubic enlargement": enlarge, **OF_ANOTHER}
+    ),
+    "inpainting": Task(
+        measure_masked_psnr, "PSNR of masked pixels, dB", 3.0, {}, {"mean colour": fill_with_mean}
+    ),
+}
+ERRORS = {
+    "unconditional": (DenoiserTraining, plan_denoiser, train_denoiser, 0.6),
+    "fine-tune": (DenoiserTraining, plan_denoiser, train_denoiser, 0.95),
+    "lora": (LoraTraining, plan_lora, train_lora, 0.97),
+    "adapter": (AdapterTraining, plan_adapter, train_adapter, 0.99),
+}
+"""Recipes that are measured by their error at fixed noise levels, and the ratio to reach."""
+FIRST_STAGES = {"first-stage-kl": 5.0, "first-stage-vq": 5.0}
+"""Recipes that are measured by the PSNR of reconstructions, and the gain in dB to reach."""
+
+
+def main() -> None:
+    known = [*FIRST_STAGES, *ERRORS, *TASKS]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=known, default=known, metavar="RECIPE")
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--out", type=Path, default=Path("runs/recipes"), help="a new folder")
+    arguments = parser.parse_args()
+    outcomes = []
+    for name in arguments.only:
+        outcomes.append(run_recipe(name, arguments.steps, arguments.out / name))
+        print(to_row(outcomes[-1]), flush=True)
+        write_json(arguments.out / "recipes.json", [asdict(each) for each in outcomes])
+    print("\n" + to_table(outcomes))
+    missed = [each.recipe for each in outcomes if not each.is_met]
+    print(f"margins missed: {', '.join(missed)}" if missed else "all margins met")
+    raise SystemExit(bool(missed))
+
+
+def run_recipe(name: str, steps: int, out: Path) -> Outcome:
+    if name in FIRST_STAGES:
+        return measure_first_stage(name, steps, out)
+    if name in ERRORS:
+        return measure_error(name, steps, out)
+    return measure_task(name, steps, out)
+
+
+def read_recipe(
+    name: str, steps: int, out: Path, changes: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the fields of a shorter run of a recipe, and what differs from its file."""
+    fields = yaml.safe_load((ROOT / "configs" / "recipes" / f"{name}.yaml").read_text())
+    few = {"steps": steps, "schedule.warmup": min(20, steps // 2), **changes}
+    for path, value in few.items():
+        *parents, last = path.split(".")
+        place = fields
+        for parent in parents:
+            place = place[parent]
+        place[last] = value
+    quiet = {
+        **{f"{what}_every": steps for what in ("log", "validate", "sheet")},
+        "sheet_weights": ["average"],
+        "out": str(out / "run"),
+    }
+    return {**fields, **quiet}, few
+
+
+def measure_first_stage(name: str, steps: int, out: Path) -> Outcome:
+    fields, changes = read_recipe(name, steps, out, {})
+    config = validate(FirstStageTraining, fields, name)
+    objective = plan_first_stage(config, latelier.default_atelier()).objective.eval()
+    with torch.no_grad():
+        start = objective.validate()["psnr"]
+    seconds = timed(lambda: train_first_stage(config))
+    trained = last_validation(config.out)["psnr"]
+    gain, margin = FIRST_STAGES[name], f"+ {FIRST_STAGES[name]:g}"
+    met = trained >= start + gain
+    return Outcome(
+        name, "PSNR of reconstruction, dB", start, trained, margin, met, {}, changes, seconds
+    )
+
+
+def measure_error(name: str, steps: int, out: Path) -> Outcome:
+    model, plan, train, ratio = ERRORS[name]
+    fields, changes = read_recipe(name, steps, out, {})
+    config = validate(model, fields, name)
+    prepared = plan(config, latelier.default_atelier())
+    prepared.initialize(config.out, True)
+    with torch.no_grad():
+        start = prepared.objective.eval().validate()["x0_error"]
+    seconds = timed(lambda: train(config))
+    trained = last_validation(config.out)["x0_error"]
+    met = trained <= ratio * start
+    unit = "error of x0 at fixed noise levels"
+    return Outcome(name, unit, start, trained, f"x {ratio:g}", met, {}, changes, seconds)
+
+
+def measure_task(name: str, steps: int, out: Path) -> Outcome:
+    task = TASKS[name]
+    data = {"data.path": str(write_neighbors(out))} if name == "retrieval" else {}
+    fields, changes = read_recipe(name, steps, out, {**task.changes, **data})
+    config = validate(DenoiserTraining, fields, name)
+    plan = plan_denoiser(config, latelier.default_atelier())
+    plan.initialize(config.out, True)
+    samples = plan.objective.held_out[:SAMPLES]
+    inputs = plan.objective.read_inputs(samples)
+    plan.objective.export(out / "start")
+    seconds = timed(lambda: train_denoiser(config))
+    before, after = (generate(folder, inputs) for folder in (out / "start", config.out / "result"))
+    draw_sheet(samples, after).save(out / "sheet.png")
+    start, trained = (task.measure(images, samples, inputs) for images in (before, after))
+    references = {
+        label: task.measure(make(after, samples, inputs), samples, inputs)
+        for label, make in task.references.items()
+    }
+    margin, met = f"+ {task.gain:g}", trained >= start + task.gain
+    return Outcome(name, task.unit, start, trained, margin, met, references, dict(changes), seconds)
+
+
+def write_neighbors(out: Path) -> Path:
+    """Write scenes of the few glyphs with the embeddings of their neighbours."""
+    tool = runpy.run_path(str(ROOT / "tools" / "write_neighbors.py"))
+    path: Path = tool["write_scenes"](out / "neighbors", 1500, tuple(FEW_GLYPHS))
+    return path
+
+
+def generate(folder: Path, inputs: Inputs) -> Tensor:
+    pipe = latelier.load(str(folder), device="cpu", dtype="float32")
+    pictures = pipe.generate(**inputs, seed=0, batch_size=32)
+    return pictures_to_tensor([picture.image for picture in pictures])
+
+
+def timed(train: Callable[[], object]) -> float:
+    start = time.monotonic()
+    train()
+    return round(time.monotonic() - start, 1)
+
+
+def last_validation(out: Path) -> dict[str, float]:
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    found: dict[str, float] = [each for each in lines if each.get("event") == "validation"][-1][
+        "ema"
+    ]
+    return found
+
+
+def draw_sheet(samples: Samples, images: Tensor) -> Image.Image:
+    """Return rows of held-out scenes, each above generated pictures of the same inputs."""
+    first = 2 * COLUMNS
+    rows = [
+        split_rows(tensor_to_pil(each[:first]), COLUMNS)
+        for each in (originals(images, samples, {}), images)
+    ]
+    return tile_images([row for pair in zip(*rows, strict=True) for row in pair], zoom=1)
+
+
+def to_table(outcomes: Sequence[Outcome]) -> str:
+    """Return the outcomes as a Markdown table."""
+    head = "| recipe | measure | start | trained | margin | met | others | s |"
+    return "\n".join([head, "|---" * 8 + "|", *(to_row(each) for each in outcomes)])
+
+
+def to_row(outcome: Outcome) -> str:
+    others = ", ".join(f"{name} {value:.3g}" for name, value in outcome.references.items())
+    return (
+        f"| {outcome.recipe} | {outcome.measure} | {outcome.start:.3g} | {outcome.trained:.3g} | "
+        f"{outcome.margin} | {'yes' if outcome.is_met else 'NO'} | {others} | {outcome.seconds:g} |"
+    )
+
+
+if __name__ == "__main__":
+    main()
