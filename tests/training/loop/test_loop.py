@@ -44,8 +44,8 @@ KILL_AT_SAMPLE = """
 import os, signal
 from latelier.training.first_stage import train as stage
 class Killing:
-    name_of = str
     def __init__(self, dataset): self.dataset = dataset
+    def __getattr__(self, name): return getattr(self.dataset, name)
     def __len__(self): return len(self.dataset)
     def __getitem__(self, index):
         if index == 9: os.kill(os.getpid(), signal.SIGKILL)
@@ -133,10 +133,11 @@ def test_an_interrupted_run_saves_and_says_how_to_continue(tmp_path, straight, m
 
 
 class InterruptingSamples:
-    name_of = str
-
     def __init__(self, samples):
         self.samples = samples
+
+    def __getattr__(self, name):
+        return getattr(self.samples, name)
 
     def __len__(self):
         return len(self.samples)

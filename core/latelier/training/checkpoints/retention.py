@@ -1,6 +1,7 @@
 """Which checkpoints of a run are kept."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from latelier.contracts.errors import ModelFileError
@@ -26,13 +27,21 @@ def delete_superseded(folder: Path, config: Training) -> None:
     kept |= {path for path in found if is_pinned(step_of(path), config)}
     for path in found:
         if path not in kept:
-            shutil.rmtree(path, ignore_errors=True)
+            _delete(path)
 
 
 def best_score(folder: Path) -> float | None:
     """Return the lowest score of the checkpoints in a folder; None if none has one."""
     scores = [_score(path) for path in list_checkpoints(folder)]
     return min((score for score in scores if score is not None), default=None)
+
+
+def _delete(path: Path) -> None:
+    """Delete a checkpoint; one that is half deleted has no name of a checkpoint."""
+    doomed = path.with_name(f".{path.name}.part")
+    with suppress(OSError):
+        path.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
 
 
 def _best(found: list[Path], count: int) -> list[Path]:

@@ -39,6 +39,17 @@ class Evaluation:
         if self._is_copy and run.fabric.is_global_zero:
             self._objective = deepcopy(objective, {id(atelier): atelier})
 
+    def evaluate_if_due(self, state: TrainingState, progress: TrainingProgress) -> float | None:
+        """Validate, draw and store averages as often as configured; return the score, if any."""
+        config, score = self._run.config, None
+        if state.step % config.validate_every == 0 or state.is_finished:
+            score = self.validate(state, progress)
+        if state.step % config.sheet_every == 0 or state.is_finished:
+            self.draw_sample_sheets(state, progress)
+        if state.averages.is_snapshot_due(state.step, config.steps):
+            self.save_snapshot(state, progress)
+        return score
+
     def validate(self, state: TrainingState, progress: TrainingProgress) -> float | None:
         """Report metrics of held-out samples; return the first one, of the average."""
         found = self._evaluate(state, "average", lambda each: each.validate())

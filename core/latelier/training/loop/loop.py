@@ -39,7 +39,6 @@ def train(plan: TrainingPlan, run: Run, atelier: Atelier) -> TrainingResult:
 
     The plugins of `atelier` observe each step and checkpoint.
     """
-    config = run.config
     evaluation = Evaluation(plan.objective, run, atelier)
     state = TrainingState(plan.objective, run)
     if run.checkpoint is not None:
@@ -54,13 +53,7 @@ def train(plan: TrainingPlan, run: Run, atelier: Atelier) -> TrainingResult:
             outcome = state.take_step(batches)
             monitor.observe_step(state.step, outcome)
             stop_if_diverged(run, state.faults, outcome.fault)
-            score = None
-            if state.step % config.validate_every == 0 or state.is_finished:
-                score = evaluation.validate(state, monitor.progress)
-            if state.step % config.sheet_every == 0 or state.is_finished:
-                evaluation.draw_sample_sheets(state, monitor.progress)
-            if state.averages.is_snapshot_due(state.step, config.steps):
-                evaluation.save_snapshot(state, monitor.progress)
+            score = evaluation.evaluate_if_due(state, monitor.progress)
             if (path := saver.save_if_due(state, score)) is not None:
                 monitor.observe_checkpoint(state.step, path)
             if is_true_anywhere(run.fabric, stop.received):
@@ -73,5 +66,5 @@ def train(plan: TrainingPlan, run: Run, atelier: Atelier) -> TrainingResult:
                 return TrainingResult(state.step, finished=False, result=None)
         evaluation.export(state)
         monitor.report_end(state.step)
-    result = config.out / RESULT if run.fabric.is_global_zero else None
+    result = run.config.out / RESULT if run.fabric.is_global_zero else None
     return TrainingResult(state.step, finished=True, result=result)

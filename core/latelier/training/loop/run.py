@@ -81,9 +81,13 @@ def open_run(config: Training, resume: Resume) -> Iterator[Run]:
     if config.tensorboard:
         check_tensorboard()
     fabric = make_fabric(config)
-    _split_batch(config, fabric)  # raises if it cannot be split
+
+    def prepare() -> Path | None:
+        _split_batch(config, fabric)  # raises if it cannot be split
+        return _prepare_folder(config, resume, stack)
+
     with ExitStack() as stack:
-        checkpoint = call_on_first_rank(fabric, lambda: _prepare_folder(config, resume, stack))
+        checkpoint = call_on_first_rank(fabric, prepare)
         if fabric.device.type == "cpu":
             stack.enter_context(keep_freed_memory())
         yield Run(config, fabric, checkpoint)
