@@ -37,14 +37,14 @@ class Lora(nn.Module):
     def __init__(self, changes: Mapping[str, LowRank]) -> None:
         """Args: changes: by the addresses of the layers."""
         super().__init__()
+        self._changes = dict(changes)
         for address, change in changes.items():
-            self.add_module(_module_name(address), change)
-        self._addresses = tuple(changes)
+            self.add_module(address.replace(".", "/"), change)  # names of modules hold no dots
 
     @property
-    def changes(self) -> dict[str, LowRank]:
+    def changes(self) -> Mapping[str, LowRank]:
         """The changes by the addresses of the layers."""
-        return {each: self.get_submodule(_module_name(each)) for each in self._addresses}  # type: ignore[misc]
+        return self._changes
 
     @property
     def config(self) -> LoraConfig:
@@ -114,7 +114,3 @@ def select_layers(addresses: Mapping[str, Any], place: str) -> dict[str, Any]:
         for address, value in addresses.items()
         if address.startswith(prefix)
     }
-
-
-def _module_name(address: str) -> str:
-    return address.replace(".", "/")  # names of modules hold no dots

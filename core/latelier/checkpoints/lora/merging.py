@@ -37,13 +37,13 @@ def merge(
 
 
 def _merge_layer(address: str, weight: Tensor, loras: Sequence[tuple[Lora, float]]) -> Tensor:
-    """Return the weight of a layer plus the changes of all LoRAs."""
-    merged = weight.float()
+    """Return the weight of a layer plus the changes of all LoRAs, in one matrix product."""
+    ups, downs = [], []
     for lora, scale in loras:
-        if address in lora.changes:
-            change = lora.changes[address]
+        change = lora.changes.get(address)
+        if change is not None:
             down, up = (each.to(weight.device).float() for each in (change.down, change.up))
-            factor = scale * change.scale
-            merged = torch.addmm(merged.flatten(1), up, down.flatten(1), alpha=factor)
-            merged = merged.view(weight.shape)
-    return merged.to(weight.dtype)
+            ups.append(up * (scale * change.scale))
+            downs.append(down.flatten(1))
+    merged = torch.addmm(weight.float().flatten(1), torch.cat(ups, dim=1), torch.cat(downs))
+    return merged.view(weight.shape).to(weight.dtype)
