@@ -196,6 +196,15 @@ def test_16_bits_stay_16_bits(unet_model, tmp_path):
     assert found.changes[f"{ATTENTION}.to_k"].down.dtype == torch.float16
 
 
+def test_8_bits_are_widened(unet_model, tmp_path):
+    down, up = (each.to(torch.float8_e4m3fn) for each in pair())
+    name = PREFIXES["diffusers"][0]
+    tensors = {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}
+    found = read_lora(write(tmp_path / "a.safetensors", tensors), unet_model).lora
+    difference = found.changes[f"{ATTENTION}.to_k"].difference()
+    torch.testing.assert_close(difference, up.float() @ down.float())
+
+
 class TestFaults:
     def tensors(self, **changes):
         down, up = pair()
@@ -298,6 +307,40 @@ class TestFaults:
     def test_a_missing_file_is_an_error(self, unet_model, tmp_path):
         with pytest.raises(ModelFileError, match="not found"):
             read_lora(tmp_path / "a.safetensors", unet_model)
+
+    @pytest.mark.parametrize(
+        ("part", "tensor", "says"),
+        [
+            (
+                "lora_A",
+                torch.ones(2, 16, dtype=torch.int8),
+                "floating-point numbers, got torch.int8",
+            ),
+            ("lora_A", torch.ones(0, 16), "matrices of rank 1 or more"),
+            ("lora_A", torch.ones(16), "matrices of rank 1 or more"),
+            (
+                "lora_mid",
+                torch.ones(2, 2),
+                r"expected a middle tensor \(r, 2, h, w\), got \(2, 2\)",
+            ),
+            ("lora_mid", torch.ones(2, 3, 3, 3), r"a middle tensor \(r, 2, h, w\)"),
+        ],
+    )
+    def test_tensors_that_are_no_change_are_refused(self, unet_model, tmp_path, part, tensor, says):
+        name = f"{PREFIXES['diffusers'][0]}.{part}.weight"
+        path = write(tmp_path / "a.safetensors", self.tensors(**{name: tensor}))
+        with pytest.raises(ModelFileError, match=says):
+            read_lora(path, unet_model)
+
+    @pytest.mark.parametrize("alpha", ["8", None, float("nan"), True])
+    def test_an_alpha_of_peft_is_a_number(self, unet_model, tmp_path, alpha):
+        down, up = pair()
+        name = f"base_model.model.{THEIRS}.to_k"
+        tensors = {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}
+        path = write(tmp_path / "adapter_model.safetensors", tensors)
+        (tmp_path / "adapter_config.json").write_text(json.dumps({"lora_alpha": alpha}))
+        with pytest.raises(ModelFileError, match="expected a number as lora_alpha"):
+            read_lora(path, unet_model)
 
     @pytest.mark.parametrize("alpha", [torch.ones(2), torch.tensor([])])
     def test_an_alpha_is_one_number(self, unet_model, tmp_path, alpha):

@@ -35,7 +35,7 @@ class Lora(nn.Module):
     """Low-rank changes of the layers of a model (Hu et al. 2021, arXiv:2106.09685)."""
 
     def __init__(self, changes: Mapping[str, LowRank]) -> None:
-        """Args: changes: by the addresses of the layers."""
+        """Take the changes, by the addresses of the layers."""
         super().__init__()
         self._changes = dict(changes)
         for address, change in changes.items():

@@ -21,8 +21,10 @@ _WEIGHTS = "adapter_model.safetensors"
 class PeftScales:
     """The alpha of each layer, as the configuration of peft gives it."""
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], path: Path) -> None:
+        """Take a configuration; `path` is the file that errors name."""
         self._config = config
+        self._path = path
 
     @classmethod
     def read(cls, path: Path) -> "PeftScales":
@@ -32,15 +34,19 @@ class PeftScales:
             ModelFileError: they cannot be read.
         """
         if path.name == _WEIGHTS and (path.parent / _CONFIG).is_file():
-            return cls(read_json_object(path.parent / _CONFIG))
+            return cls(read_json_object(path.parent / _CONFIG), path.parent / _CONFIG)
         try:
             config = json.loads(read_metadata(path).get(_METADATA, "{}"))
         except (ValueError, RecursionError) as error:
             raise ModelFileError(f"{path}: its '{_METADATA}' is no JSON: {error}") from None
-        return cls(config if isinstance(config, dict) else {})
+        return cls(config if isinstance(config, dict) else {}, path)
 
     def alpha(self, layer: str, rank: int) -> float:
-        """Return the alpha of a layer, by its name in the file; the rank if none is known."""
+        """Return the alpha of a layer, by its name in the file; the rank if none is known.
+
+        Raises:
+            ModelFileError: it is no finite number.
+        """
         component = layer.partition(".")[0]
         prefix = f"{component}." if f"{component}.lora_alpha" in self._config else ""
         patterns = self._config.get(f"{prefix}alpha_pattern")
@@ -48,7 +54,10 @@ class PeftScales:
         for pattern, alpha in patterns.items() if isinstance(patterns, dict) else ():
             if f".{layer}".endswith(f".{pattern.lstrip('^.')}"):
                 found = alpha
-        if isinstance(found, bool) or not isinstance(found, int | float):
-            return rank
+        is_number = isinstance(found, int | float) and not isinstance(found, bool)
+        if not (is_number and math.isfinite(found)):
+            raise ModelFileError(
+                f"{self._path}: expected a number as lora_alpha, got {found!r:.80}"
+            )
         # rank-stabilized LoRA (arXiv:2312.03732) divides by the root of the rank
         return found * math.sqrt(rank) if self._config.get(f"{prefix}use_rslora") else found

@@ -99,7 +99,7 @@ def _collect_parts(path: Path, tensors: Mapping[str, Tensor]) -> Parts:
         if key is None:
             unknown.append(name)
         else:
-            parts.setdefault(key.layer, {})[key.part] = tensor
+            parts.setdefault(key.layer, {})[key.part] = _widen(f"{path}: '{name}'", tensor)
     if not parts:
         raise ModelFileError(
             f"{path}: is not a LoRA: none of its {len(tensors)} tensors is a low-rank change. "
@@ -124,8 +124,10 @@ def _collect_parts(path: Path, tensors: Mapping[str, Tensor]) -> Parts:
 def _check_parts(what: str, parts: Mapping[str, Tensor]) -> None:
     """Check that the tensors of one layer go together."""
     down, up, middle, alpha = map(parts.get, ("down", "up", "middle", "alpha"))
-    if down is None or up is None or min(down.ndim, up.ndim) < 2:
-        raise ModelFileError(f"{what}: expected a down and an up tensor of 2 to 4 dimensions")
+    if down is None or up is None or min(down.ndim, up.ndim) < 2 or not len(down):
+        raise ModelFileError(
+            f"{what}: expected a down and an up tensor, matrices of rank 1 or more"
+        )
     if alpha is not None and alpha.numel() != 1:
         raise ModelFileError(f"{what}: expected one number as alpha, got {alpha.numel()}")
     rank = len(down) if middle is None else len(middle)
@@ -134,8 +136,10 @@ def _check_parts(what: str, parts: Mapping[str, Tensor]) -> None:
             f"{what}: has the rank {rank} in its down tensor and {up.flatten(1).shape[1]} in its "
             "up tensor"
         )
-    if middle is not None and middle.shape[1] != len(down):
-        raise ModelFileError(f"{what}: the middle tensor takes {middle.shape[1]}, not {len(down)}")
+    if middle is not None and (middle.ndim != 4 or middle.shape[1] != len(down)):
+        raise ModelFileError(
+            f"{what}: expected a middle tensor (r, {len(down)}, h, w), got {tuple(middle.shape)}"
+        )
 
 
 def _find_named(
@@ -175,6 +179,13 @@ def _check_shapes(
     if misfits:
         more = f" ({len(misfits)} layers differ)" if len(misfits) > 1 else ""
         raise CompatibilityError(f"{path}: is a LoRA of another model: {misfits[0]}{more}")
+
+
+def _widen(what: str, tensor: Tensor) -> Tensor:
+    """Return a tensor with which can be computed: those of 8 bits in float32."""
+    if not tensor.is_floating_point():
+        raise ModelFileError(f"{what}: expected floating-point numbers, got {tensor.dtype}")
+    return tensor.float() if tensor.element_size() == 1 else tensor
 
 
 def _is_finite(tensor: Tensor) -> bool:

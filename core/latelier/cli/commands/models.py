@@ -28,7 +28,7 @@ app.command()(merge.merge)
 app.command()(model_cache.cache)
 
 MAX_INLINE = 32
-"""Values of a list that `show` prints in full; it counts those of a longer one."""
+"""Values of a list or mapping that `show` prints in full; it counts those of a longer one."""
 
 MAX_WORDS = 400
 """Words of a vocabulary that `show` prints; --json prints them all."""
@@ -171,6 +171,6 @@ def _show_section(head: str, fields: dict[str, Any]) -> None:
 
 
 def _inline(value: Any) -> str:
-    if isinstance(value, list | tuple) and len(value) > MAX_INLINE:
+    if isinstance(value, list | tuple | dict) and len(value) > MAX_INLINE:
         return f"{len(value)} values"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

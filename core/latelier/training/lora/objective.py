@@ -35,7 +35,7 @@ class LoraObjective(PredictionObjective):
         inputs: Mapping[str, InputSource],
         config: LoraTraining,
     ) -> None:
-        """Args: inputs: source of each public input that training provides."""
+        """Put the changes into the model; `inputs` are the sources of its public inputs."""
         view = add_layers(base, loaded.lora)
         sources = {
             name: source for public, source in inputs.items() for name in base.inputs[public]
