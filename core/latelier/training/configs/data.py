@@ -74,7 +74,7 @@ class BucketConfig(Frozen):
 
 
 class CacheConfig(Frozen):
-    """Latents and text features on disk, written by `latelier data cache`."""
+    """Latents on disk, written by `latelier data cache`."""
 
     folder: Path = Field(description="folder of the cache")
     views: int = Field(
