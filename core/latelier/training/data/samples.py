@@ -1,6 +1,6 @@
 """The samples of a training by position."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -159,9 +159,11 @@ def _accept(sample: Mapping[str, Any]) -> None:
     """Accept every sample."""
 
 
-def _candidates(number: int, length: int | None, seed: int) -> Sequence[int]:
-    """Return a sample and those that replace it, in order."""
+def _candidates(number: int, length: int | None, seed: int) -> Iterator[int]:
+    """Yield a sample and those that replace it, in order."""
     if length is None:
-        return range(number, number + _ATTEMPTS)
-    generator = data_generator(seed, DataPurpose.REPLACEMENT, number)
-    return [number, *generator.integers(length, size=_ATTEMPTS).tolist()]
+        yield from range(number, number + _ATTEMPTS)
+        return
+    yield number
+    generator = data_generator(seed, DataPurpose.REPLACEMENT, number)  # it is rarely needed
+    yield from generator.integers(length, size=_ATTEMPTS).tolist()
