@@ -6,10 +6,12 @@ import shutil
 import pytest
 import torch
 
-from latelier import load
+from latelier import default_atelier, load
 from latelier.checkpoints.lora.lora import LoadedLora, Lora, find_layers, lora_component
 from latelier.checkpoints.lora.storage import save_lora
 from latelier.checkpoints.lora.writing import write_lora
+from latelier.kernel.registrar import Registrar
+from latelier.kernel.registry import Registry
 from latelier.nn.low_rank import LowRank
 from latelier.provenance.image_files import read_provenance
 
@@ -71,6 +73,24 @@ def test_a_folder_is_shown_and_verified(cli, tiny_model, lora, tmp_path):
     assert cli("models", "verify", tmp_path / "sketch").status == 0
     command = ("generate", "a cat", "-m", tiny_model, "--adapter", tmp_path / "sketch")
     assert cli(*command).status == 0
+
+
+def test_a_plugin_registers_a_lora(cli, tiny_model, lora, tmp_path, monkeypatch):
+    package = tmp_path / "site" / "sketch_pkg"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    loaded = LoadedLora("sketch", lora_component(lora))
+    save_lora(loaded, load(tiny_model, "cpu").base_components(), package / "data")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    registrar, registry = Registrar("latelier-sketch", "1.0"), Registry("adapter")
+    registrar.adapter("sketchy", folder="sketch_pkg:data")
+    registry.add(registrar.specs[0])
+    monkeypatch.setattr(default_atelier(), "adapters", registry)
+    command = ("generate", "a cat", "-m", tiny_model, "--adapter", "sketchy:0.5", "--json")
+    (picture,) = json.loads(cli(*command).out)
+    found = picture["provenance"]["adapters"]["sketch"]
+    assert (found["source"], found["version"]) == ("latelier-sketch/sketchy", "1.0")
+    assert "sketchy (a LoRA: no input)" in " ".join(cli("generate", "--help").out.split())
 
 
 def test_a_model_saved_with_a_lora_shows_it(cli, tiny_model, file, tmp_path):
