@@ -60,6 +60,16 @@ def test_an_invalid_line_is_named(tmp_path, line, message):
     assert message in str(caught.value)
 
 
+def test_several_invalid_lines_are_named_together(tmp_path):
+    lines = [{"file": f"{number}.png", "class_label": -(number % 2)} for number in range(60)]
+    with pytest.raises(DataError) as caught:
+        read_manifest(write_lines(tmp_path / "m.jsonl", *lines))
+    message = str(caught.value)
+    assert "m.jsonl, line 2: 'class_label'" in message
+    assert "; line 20: 'class_label'" in message
+    assert message.endswith("; and 20 more")
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "\xff", "9" * 5000])
 def test_a_line_that_is_no_json_object_is_named(tmp_path, text):
     path = tmp_path / "m.jsonl"

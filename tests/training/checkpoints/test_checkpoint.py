@@ -59,6 +59,15 @@ def test_files_of_other_names_are_no_checkpoints_and_stay(tmp_path):
     assert copy.is_dir()
 
 
+def test_a_checkpoint_that_is_being_deleted_is_none_any_more(tmp_path, monkeypatch):
+    def die(path, ignore_errors=False):
+        (path / "weights.safetensors").unlink(missing_ok=True)
+
+    monkeypatch.setattr("latelier.training.checkpoints.retention.shutil.rmtree", die)
+    save(tmp_path, *(checkpoint_at(step) for step in (1, 2, 3)))
+    assert steps_in(tmp_path) == [2, 3]
+
+
 def test_a_failed_write_leaves_the_other_checkpoints(tmp_path, monkeypatch):
     save(tmp_path, checkpoint_at(1))
 

@@ -139,6 +139,12 @@ def test_buckets_keep_every_picture_and_one_size_a_batch(training, tmp_path):
     assert max(counts.values()) - min(counts.values()) <= 1
 
 
+@pytest.mark.parametrize("data", [{"size": 32}, {"size": 16, "config": {"size": 32}}])
+def test_another_size_than_that_of_the_scenes_is_an_error(training, data):
+    with pytest.raises(InvalidConfigError, match="expected that of the scenes"):
+        make_training_samples(training(**data))
+
+
 def test_buckets_with_scenes_are_an_error(training):
     with pytest.raises(InvalidConfigError, match="scenes have one size"):
         make_training_samples(training(buckets={}))

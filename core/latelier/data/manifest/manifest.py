@@ -21,6 +21,10 @@ HEADER_KEY = "latelier_manifest"
 """The key by which the first line of a file is a header."""
 
 
+_MAX_FAULTS = 10
+"""Most invalid lines that an error lists."""
+
+
 class Annotation(IntFlag):
     """What a record says about its picture."""
 
@@ -151,7 +155,7 @@ def read_manifest(path: Path) -> Manifest:
 
     Raises:
         DataError: the file cannot be read or is empty, or a line is not a record; the error has
-            the number of the line.
+            the numbers of the first such lines.
     """
     try:
         lines = path.read_bytes().splitlines(keepends=True)
@@ -162,9 +166,16 @@ def read_manifest(path: Path) -> Manifest:
         values = _parse_json(lines[0], f"{path}, line 1")
         header, first = validate(Header, values, f"{path}, line 1", DataError), 1
     builder = ManifestBuilder(str(path), path.parent / header.root, header)
+    faults = []
     for number, line in enumerate(lines[first:], start=first + 1):
         if line.strip():
-            builder.add_line(line, f"{path}, line {number}")
+            try:
+                builder.add_line(line, f"line {number}")
+            except DataError as error:
+                faults.append(str(error))
+    if faults:
+        more = f"; and {len(faults) - _MAX_FAULTS} more" if len(faults) > _MAX_FAULTS else ""
+        raise DataError(f"{path}, {'; '.join(faults[:_MAX_FAULTS])}{more}")
     return builder.build()
 
 

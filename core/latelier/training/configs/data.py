@@ -145,10 +145,10 @@ class DataConfig(SourceFields):
         lt=2**63,
         description="seed of the order, crops, flips and captions, and of the built-in scenes",
     )
-    size: Side | tuple[Side, Side] = Field(
-        default=256,
-        description="side, or width and height, of the pictures in pixels; the built-in scenes "
-        "have the size of their own configuration",
+    size: Side | tuple[Side, Side] | None = Field(
+        default=None,
+        description="side, or width and height, of the pictures in pixels; null: 256, or for the "
+        "built-in scenes alone that of their own configuration",
     )
     resize: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"] = Field(
         default="lanczos", description="filter that resizes pictures"

@@ -37,6 +37,8 @@ _ANNOTATIONS = {
 _ALWAYS = ("image", "index", "weight")
 """Fields that every sample has."""
 
+_DEFAULT_SIDE = 256
+
 _MAX_NAMES = 3
 
 
@@ -170,7 +172,8 @@ class ManifestSource:
 
 def picture_size(config: DataConfig) -> Size:
     """Return the width and height of the pictures without buckets."""
-    return (config.size, config.size) if isinstance(config.size, int) else config.size
+    size = config.size or _DEFAULT_SIDE
+    return (size, size) if isinstance(size, int) else size
 
 
 def _labels(record: Record, field: str) -> list[int]:

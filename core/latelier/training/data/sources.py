@@ -81,10 +81,10 @@ def assign_buckets(sources: Sequence[SampleSource], data: DataConfig) -> Buckets
 def _make_scenes(source: Source, data: DataConfig, seed: int) -> SceneSource:
     config = validate(SceneConfig, source.config, "data.config")
     size = (config.size, config.size)
-    if data.sources and size != picture_size(data):
+    if (data.sources or data.size) and size != picture_size(data):
         raise InvalidConfigError(
-            f"data.size: the other sources have pictures of {picture_size(data)} pixels, and the "
-            f"scenes of {size}; set data.size or the scenes' config.size"
+            f"data.size: expected that of the scenes, {config.size}, got {picture_size(data)}; set "
+            "data.size or the scenes' config.size"
         )
     return SceneSource(config, seed, source.length)
 
