@@ -3,9 +3,13 @@
 The reference is diffusers' own loading, by peft.
 """
 
+import json
+from itertools import pairwise
+
 import pytest
 import torch
 
+from latelier import load
 from latelier.checkpoints.component import Component
 from latelier.checkpoints.importers.building import build_part
 from latelier.checkpoints.importers.diffusers.importer import Diffusers
@@ -15,6 +19,7 @@ from latelier.checkpoints.lora.merging import merge
 from latelier.checkpoints.lora.reading import read_lora
 from latelier.checkpoints.lora.writing import write_lora
 from latelier.contracts.condition import Condition, ConditionPart, Stream
+from latelier.conversion.importing import import_model
 
 from .conftest import draw_lora, fill
 
@@ -172,3 +177,85 @@ def test_every_layer_has_a_name_there(ours, theirs, tmp_path):
     without_level = {name.replace("text_encoder.text_model.", "text_encoder.") for name in names}
     assert without_level == wanted
     assert len(find_layers(ours)) == len(wanted)
+
+
+def save_stable_diffusion(theirs, folder):
+    """Save the pipeline with a tokenizer of single letters."""
+    folder.mkdir()
+    for name in ("unet", "text_encoder", "vae", "scheduler"):
+        getattr(theirs, name).save_pretrained(folder / name)
+    (folder / "tokenizer").mkdir()
+    letters = ["!", *"abcdefgh", *(f"{each}</w>" for each in "abcdefgh")]
+    words = [*letters, "<|startoftext|>", "<|endoftext|>"]
+    ids = {word: number for number, word in enumerate(words)}
+    (folder / "tokenizer" / "vocab.json").write_text(json.dumps(ids))
+    (folder / "tokenizer" / "merges.txt").write_text("#version: 0.2\n")
+    (folder / "tokenizer" / "special_tokens_map.json").write_text('{"pad_token": "!"}')
+    classes = {
+        "_class_name": "StableDiffusionPipeline",
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+        "safety_checker": [None, None],
+        "feature_extractor": [None, None],
+    }
+    (folder / "model_index.json").write_text(json.dumps(classes))
+    return folder
+
+
+def sample_ddim(denoise, scheduler, latents, steps):
+    """Return what DDIM makes of latents; in the VE frame it is Euler's method."""
+    scheduler.set_timesteps(steps)
+    alphas = [scheduler.alphas_cumprod[t] for t in scheduler.timesteps]
+    alphas.append(scheduler.final_alpha_cumprod)
+    sigmas = [float(((1 - alpha) / alpha).sqrt()) for alpha in alphas]
+    x = latents / alphas[0].sqrt()
+    for sigma, sigma_next in pairwise(sigmas):
+        x0 = denoise(x, sigma)
+        x = x0 + (x - x0) * (sigma_next / sigma)
+    return x * alphas[-1].sqrt()
+
+
+def test_a_picture_with_a_lora_is_that_of_diffusers(theirs, tmp_path, with_clip):
+    vae = diffusers.AutoencoderKL(
+        block_out_channels=(16, 32),
+        norm_num_groups=8,
+        down_block_types=["DownEncoderBlock2D"] * 2,
+        up_block_types=["UpDecoderBlock2D"] * 2,
+    )
+    schedule = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
+    theirs.vae, theirs.scheduler = (
+        fill(vae, seed=2),
+        diffusers.DDIMScheduler(
+            **schedule, steps_offset=1, clip_sample=False, set_alpha_to_one=False
+        ),
+    )
+    folder = save_stable_diffusion(theirs, tmp_path / "theirs")
+    import_model(folder, tmp_path / "ours", atelier=with_clip)
+    pipe = load(tmp_path / "ours", "cpu", "float32", atelier=with_clip)
+    write_lora(
+        tmp_path / "a.safetensors", draw_lora(pipe.base_components()), pipe.base_components()
+    )
+    view = pipe.with_adapter(tmp_path / "a.safetensors", 0.6)
+
+    theirs = diffusers.StableDiffusionPipeline.from_pretrained(folder)
+    theirs.tokenizer.model_max_length = 7
+    theirs.set_progress_bar_config(disable=True)
+    theirs.load_lora_weights(str(tmp_path), weight_name="a.safetensors", adapter_name="a")
+    theirs.set_adapters(["a"], [0.6])
+    latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(5))
+    options = {"prompt": "a bc", "guidance_scale": 3.0, "num_inference_steps": 4}
+    size = {"height": 16, "width": 16}
+    wanted = theirs(latents=latents, output_type="latent", **options, **size).images
+
+    with torch.no_grad():
+        denoise = view.denoise_fn(prompt="a bc", guidance=3.0, size=16)
+        found = sample_ddim(denoise, theirs.scheduler, latents, 4)
+        plain = sample_ddim(
+            pipe.denoise_fn(prompt="a bc", guidance=3.0, size=16), theirs.scheduler, latents, 4
+        )
+    scale = wanted.abs().max().item()
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3 * scale)
+    assert (found - plain).abs().max() > 0.05 * scale
