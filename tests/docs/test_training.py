@@ -1,6 +1,7 @@
 """The configurations, kinds and fields of docs/training.md are those of the package."""
 
 import re
+import runpy
 from pathlib import Path
 from typing import get_args
 
@@ -13,8 +14,10 @@ from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.configs.loss import WeightConfig
 from latelier.training.configs.noise import NoiseConfig
 from latelier.training.denoiser.densities import default_noise
+from latelier.training.loop.run import _MAY_CHANGE
 
-PAGE = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "training.md").read_text()
 BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -38,3 +41,21 @@ def test_the_tables_have_every_kind(heading, union):
     assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == {
         model.model_fields["kind"].default for model in models
     }
+
+
+def test_the_fields_are_those_of_the_package():
+    tool = runpy.run_path(str(ROOT / "tools" / "write_training_fields.py"))
+    assert tool["replace_tables"](PAGE) == PAGE, "run tools/write_training_fields.py"
+
+
+def test_the_page_has_every_recipe():
+    table = PAGE.partition("| recipe |")[2].partition("\n\n")[0]
+    recipes = {path.name for path in (ROOT / "configs" / "recipes").glob("*.yaml")}
+    assert set(re.findall(r"`([\w-]+\.yaml)`", table)) == recipes
+
+
+def test_the_fields_that_a_resumed_run_may_change_are_named():
+    (text,) = re.findall(r"A resumed run may change(.*?)\n\n", PAGE, re.DOTALL)
+    for name in ("steps", "workers", "devices", "accumulate", "keep", "faults"):
+        assert f"`{name}`" in text
+        assert name in _MAY_CHANGE

@@ -28,7 +28,9 @@ class OptimizerConfig(Frozen):
         default=(0.9, 0.99), description="decay of the two moments of adamw"
     )
     momentum: float = Field(default=0.95, ge=0, lt=1, description="decay of the momentum of muon")
-    weight_decay: float = Field(default=0.01, ge=0, le=10)
+    weight_decay: float = Field(
+        default=0.01, ge=0, le=10, description="decay of the weights, times the learning rate"
+    )
     options: dict[str, Any] = Field(
         default_factory=dict, description="further keyword arguments of the optimizer"
     )
