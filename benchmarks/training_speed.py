@@ -175,6 +175,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7, help="times that each variant is measured")
     parser.add_argument("--steps", type=int, default=8, help="steps each time")
     parser.add_argument("--channels-last", action="store_true")
+    parser.add_argument("--workers", type=int, default=0, help="processes that load data")
     parser.add_argument("--only", default="", help="part of the names of variants to measure")
     parser.add_argument("--json", action="store_true", help="print JSON and not a table")
     return parser.parse_args()
@@ -256,7 +257,7 @@ def recipe(out: Path, arguments: argparse.Namespace, **changes: Any) -> Denoiser
         "steps": ENDLESS,
         "batch_size": arguments.batch_size,
         "channels_last": arguments.channels_last,
-        "workers": 0,
+        "workers": arguments.workers,
         "log_every": 50,
         "fit_samples": 2000,
         "validation": {"samples": 1},

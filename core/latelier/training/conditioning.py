@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from latelier.checkpoints.component import Component
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import Condition, where
+from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError, suggestion
 from latelier.contracts.inputs import read_input
 from latelier.data.pictures import UnusableError
@@ -65,6 +66,9 @@ class Conditioning:
         conditioner: Any = self._conditioners[name]
         purpose = Purpose.AUGMENT_FIRST + list(self.sources).index(name)
         inputs = read_inputs(conditioner, samples, self.sources[name].source)
+        if type(conditioner).augment is Conditioner.augment:  # it would draw nothing
+            yield from inputs
+            return
         for sample, value in zip(samples, inputs, strict=True):
             generator = make_generator(self._seed, 0, sample["index"], purpose)
             yield conditioner.augment(value, generator)
