@@ -32,6 +32,12 @@ def test_a_configuration_is_read_back_from_yaml(tmp_path):
     [
         (FIRST_STAGE + "batchsize: 3", "no field 'batchsize'. Did you mean 'batch_size'"),
         (FIRST_STAGE.replace("10", "0"), "'steps'"),
+        (FIRST_STAGE.replace("10", "1" + 30 * "0"), "'steps'"),
+        (FIRST_STAGE + "batch_size: 1000000000000", "'batch_size'"),
+        (FIRST_STAGE + "workers: 5000", "'workers'"),
+        (FIRST_STAGE + "optimizer: {betas: [0.9, 1.0]}", "'optimizer.betas.1'"),
+        (FIRST_STAGE + "ema: {lengths: [0.05, 0.05]}", "lengths that differ"),
+        (FIRST_STAGE + "steps: 20", "line 5: the key 'steps' occurs twice"),
         (FIRST_STAGE + "optimizer: {lr: fast}", "'optimizer.lr'"),
         (FIRST_STAGE + "accelerator: gpus", "'accelerator': Input should be 'auto', 'cpu', 'cuda'"),
         (FIRST_STAGE + "precision: fp16", "'precision': Input should be '32-true', 'bf16-mixed'"),

@@ -5,6 +5,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from latelier.contracts.errors import InvalidConfigError
 from latelier.kernel.atelier import Atelier
 from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.configs.optimization import OptimizerConfig
@@ -110,6 +111,13 @@ def test_each_player_has_its_own_optimizer(tmp_path):
     ]
     assert moved[0] == pytest.approx(100 * moved[1], rel=0.2)
     assert (slow.trained.weight - start.trained.weight).abs().max().item() > 0.05
+
+
+@pytest.mark.parametrize("name", ["adamm", "torch.optim.Nope", "os.system", "torch.optim.LBFGS"])
+def test_an_optimizer_that_cannot_be_made_is_an_error_before_anything_is_written(tmp_path, name):
+    with pytest.raises(InvalidConfigError, match=name):
+        run_duel(tmp_path / "run", second={"name": name})
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("limit", [0.5, 5.0, 5.0 + 5e-7, 5.1, 1e9])

@@ -20,7 +20,7 @@ def read_yaml(path: Path, error: type[LatelierError] = InvalidConfigError) -> di
     try:
         if path.is_file() and path.stat().st_size > _MAX_BYTES:
             raise error(f"{path}: is too large for a configuration")
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
     except FileNotFoundError:
         raise error(f"{path}: not found") from None
     except OSError as fault:
@@ -31,3 +31,19 @@ def read_yaml(path: Path, error: type[LatelierError] = InvalidConfigError) -> di
     if not isinstance(values, dict):
         raise error(f"{path}: expected a mapping, got {type(values).__name__}")
     return values
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that occurs twice in a mapping: YAML forbids it, and one would be ignored."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    raise yaml.YAMLError(
+                        f"line {key.start_mark.line + 1}: the key '{key.value}' occurs twice"
+                    )
+                seen.add((key.tag, key.value))
+        return node

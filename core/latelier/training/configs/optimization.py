@@ -2,12 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from latelier.contracts.frozen import Frozen
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 """Lightning Fabric's names. Weights are float32 in all; `mixed` computes in 16 bits."""
+
+
+_Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class OptimizerConfig(Frozen):
@@ -24,7 +27,7 @@ class OptimizerConfig(Frozen):
         le=10,
         description="peak learning rate; absolute, whatever the batch size and number of devices",
     )
-    betas: tuple[float, float] = Field(
+    betas: tuple[_Decay, _Decay] = Field(
         default=(0.9, 0.99), description="decay of the two moments of adamw"
     )
     momentum: float = Field(default=0.95, ge=0, lt=1, description="decay of the momentum of muon")
@@ -90,3 +93,10 @@ class EmaConfig(Frozen):
         description="number of stored snapshots of the averages, spread over the run, from which "
         "`latelier train ... --average LENGTH` makes an average of another length",
     )
+
+    @field_validator("lengths")
+    @classmethod
+    def _check_distinct(cls, lengths: tuple[float, ...]) -> tuple[float, ...]:
+        if len({f"{length:g}" for length in lengths}) < len(lengths):  # their names in checkpoints
+            raise ValueError(f"expected lengths that differ in six digits, got {list(lengths)}")
+        return lengths

@@ -33,9 +33,9 @@ class Training(Frozen):
     seed: int = Field(
         default=0, ge=0, lt=2**64, description="seed of weights, times, noise and drop-out"
     )
-    steps: int = Field(ge=1, description="optimizer steps")
+    steps: int = Field(ge=1, le=2**31, description="optimizer steps")
     batch_size: int = Field(
-        default=64, ge=1, description="samples of a step, of all devices together"
+        default=64, ge=1, le=2**16, description="samples of a step, of all devices together"
     )
     accumulate: int = Field(
         default=1, ge=1, description="micro-batches that each device splits its samples into"
@@ -51,7 +51,10 @@ class Training(Frozen):
     )
     ema: EmaConfig = EmaConfig()
     workers: int = Field(
-        default=0, ge=0, description="processes that load data; 0 loads in the main process"
+        default=0,
+        ge=0,
+        le=1024,
+        description="processes that load data; 0 loads in the main process"
     )
     accelerator: Accelerator = "auto"
     devices: int | None = Field(

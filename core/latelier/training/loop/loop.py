@@ -9,6 +9,7 @@ from latelier.training.loop.faults import stop_if_diverged
 from latelier.training.loop.interruption import catch_signals
 from latelier.training.loop.monitor import Monitor
 from latelier.training.loop.plan import TrainingPlan
+from latelier.training.loop.player import make_players
 from latelier.training.loop.prolong import RESULT
 from latelier.training.loop.run import Resume, Run, TrainingResult, open_run
 from latelier.training.loop.saving import Saver
@@ -21,9 +22,10 @@ def run_training(
     """Carry out a plan, from its start or from the last checkpoint of its folder.
 
     Raises:
-        InvalidConfigError: see `open_run`.
+        InvalidConfigError: see `open_run` and `make_players`.
         TrainingError: the loss stays unusable, or the last checkpoint cannot be written.
     """
+    make_players(plan.objective, plan.config.optimizer)  # raises before the folder is made
     with open_run(plan.config, resume) as run:
         with run.fabric.rank_zero_first():  # the others read what the first has fitted
             plan.initialize(plan.config.out, run.checkpoint is None)

@@ -7,7 +7,7 @@ from torch.optim import Optimizer
 
 from latelier.training.checkpoints.shards import shard_like
 from latelier.training.configs.optimization import OptimizerConfig
-from latelier.training.objective import MODEL
+from latelier.training.objective import MODEL, Objective
 from latelier.training.optimization.optimizer import (
     get_optimizer_state,
     load_optimizer_state,
@@ -17,6 +17,19 @@ from latelier.training.optimization.optimizer import (
 
 _CLIP_EPSILON = 1e-6
 """torch adds it to the norm; a norm so far below the limit leaves the gradients as they are."""
+
+
+
+def make_players(objective: Objective, default: OptimizerConfig) -> list["Player"]:
+    """Return the players of an objective; those without an optimizer of their own have `default`.
+
+    Raises:
+        InvalidConfigError: an optimizer is not found, or it does not take an option.
+    """
+    return [
+        Player(name, module, objective.optimizer_of(name) or default)
+        for name, module in objective.players.items()
+    ]
 
 
 class Player:

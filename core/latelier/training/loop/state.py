@@ -16,7 +16,7 @@ from latelier.training.devices.ranks import collect
 from latelier.training.loop.faults import Fault, FaultDetector
 from latelier.training.loop.means import TermMeans
 from latelier.training.loop.objective_loss import ObjectiveLoss, prepare_objective
-from latelier.training.loop.player import Player
+from latelier.training.loop.player import Player, make_players
 from latelier.training.loop.run import Run
 from latelier.training.objective import MODEL, Objective
 from latelier.training.optimization.averages import WeightAverages
@@ -57,10 +57,7 @@ class TrainingState:
         prepare_objective(objective, self.config)
         self._loss = self._fabric.setup_module(ObjectiveLoss(objective, self.config.precision))
         self._trained = objective.trained
-        self._players = [
-            Player(name, module, objective.optimizer_of(name) or self.config.optimizer)
-            for name, module in objective.players.items()
-        ]
+        self._players = make_players(objective, self.config.optimizer)
         self.averages = WeightAverages(objective.trained, self.config.ema)
         self._scale = LossScale(self.config.precision)
 
