@@ -35,6 +35,8 @@ def test_a_configuration_is_read_back_from_yaml(tmp_path):
         (FIRST_STAGE.replace("10", "1" + 30 * "0"), "'steps'"),
         (FIRST_STAGE + "batch_size: 1000000000000", "'batch_size'"),
         (FIRST_STAGE + "workers: 5000", "'workers'"),
+        (FIRST_STAGE.replace("somewhere", "''"), "'out': expected the path of a folder"),
+        (FIRST_STAGE.replace("somewhere", '"a\\0b"'), "'out': expected the path of a folder"),
         (FIRST_STAGE + "optimizer: {betas: [0.9, 1.0]}", "'optimizer.betas.1'"),
         (FIRST_STAGE + "ema: {lengths: [0.05, 0.05]}", "lengths that differ"),
         (FIRST_STAGE + "steps: 20", "line 5: the key 'steps' occurs twice"),

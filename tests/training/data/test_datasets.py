@@ -109,6 +109,20 @@ def test_a_data_set_without_a_usable_picture_is_an_error(pictures, training):
         make_training_samples(training(path=pictures))[0]
 
 
+def test_a_report_that_cannot_be_written_stops_nothing(pictures, training):
+    (pictures / "07.png").write_bytes(b"no picture")
+    config = training(path=pictures, size=8)
+    (config.out / "data-report.jsonl").mkdir(parents=True)
+    samples = make_training_samples(config)
+    assert all("image" in samples[position] for position in range(20))
+
+
+def test_a_missing_held_out_path_is_an_error_before_the_training(pictures, training, tmp_path):
+    config = training(path=pictures, size=8, held_out={"path": tmp_path / "nowhere"})
+    with pytest.raises(DataError, match="nowhere: not found"):
+        make_training_samples(config)
+
+
 def test_a_held_out_path_leaves_all_pictures_to_training(pictures, training, tmp_path):
     held_out = tmp_path / "held-out"
     held_out.mkdir()

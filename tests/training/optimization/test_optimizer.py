@@ -94,7 +94,7 @@ def test_set_rate_reaches_all_groups():
         ({"name": "nowhere.Adam"}, "cannot be imported"),
         ({"options": {"speed": 3}}, "speed"),
         ({"name": "muon", "options": {"speed": 3}}, "speed"),
-        ({"betas": (1.5, 0.9)}, "beta"),
+        ({"options": {"eps": -1}}, "epsilon"),
     ],
 )
 def test_an_impossible_optimizer_is_refused_by_name(config, message):

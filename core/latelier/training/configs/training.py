@@ -1,10 +1,10 @@
 """The fields of every training, and configurations as YAML."""
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from latelier.checkpoints.io.yaml_files import read_yaml
 from latelier.contracts.frozen import Frozen, validate
@@ -25,10 +25,16 @@ Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 SheetWeights = Literal["average", "raw"]
 
 
+def _check_folder(value: Any) -> Any:
+    if isinstance(value, str) and (not value or "\0" in value):
+        raise ValueError("expected the path of a folder; '.' is the current one")
+    return value
+
+
 class Training(Frozen):
     """The fields of every training."""
 
-    out: Path = Field(description="folder of the run")
+    out: Annotated[Path, BeforeValidator(_check_folder)] = Field(description="folder of the run")
     data: DataConfig = DataConfig()
     seed: int = Field(
         default=0, ge=0, lt=2**64, description="seed of weights, times, noise and drop-out"

@@ -7,6 +7,7 @@ import torch
 
 from latelier.checkpoints.component import Component
 from latelier.contracts.errors import InvalidConfigError
+from latelier.data.converters.recognize import open_manifest
 from latelier.training.configs.data import DataConfig
 from latelier.training.configs.training import Training
 from latelier.training.data.buckets import BucketOrder, Fill
@@ -33,6 +34,8 @@ def make_training_samples(config: Training) -> TrainingSamples:
     """
     data = config.data
     sources = open_training_sources(data, stored_manifests(config.out))
+    if data.held_out.path is not None:
+        open_manifest(data.held_out.path)  # raises now, not at the first validation
     mixture, buckets = _mix(sources, data), assign_buckets(sources, data)
     order = None
     if buckets is not None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 REPORT_FILE = "data-report.jsonl"
@@ -10,7 +11,8 @@ REPORT_FILE = "data-report.jsonl"
 class DataReport:
     """Appends one line for each sample that was replaced, with the reason.
 
-    Several data workers append to the file; a sample is in it once for each of them at most.
+    Several data workers append to the file; a sample is in it once for each of them at most. A line
+    that cannot be written is left out.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -28,12 +30,17 @@ class DataReport:
             return
         self._reported.add((source, sample))
         line = json.dumps({"source": source, "sample": sample, "reason": reason}) + "\n"
-        # one write of a file opened for appending: lines of several processes do not mix
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        try:
-            os.write(descriptor, line.encode())
-        finally:
-            os.close(descriptor)
+        with suppress(OSError):  # a full disk costs a line, not the run
+            _append(self._path, line)
+
+
+def _append(path: Path, line: str) -> None:
+    """Append a line in one write, so that lines of several processes do not mix."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
 
 
 def _read_reported(path: Path) -> set[tuple[str, str]]:
