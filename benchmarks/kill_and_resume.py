@@ -3,7 +3,7 @@
     python benchmarks/kill_and_resume.py [--kills 10] [--seed 0] [--stages first-stage denoiser ...]
 
 Each training runs once without interruption, and once more with `kill -9` at random moments of the
-whole life of the process; half of the kills come while it writes a checkpoint. The last checkpoints,
+whole life of the process; half of them come while it writes a checkpoint. The last checkpoints,
 the snapshots and the results must be the same. Data workers, accumulation, averages, dropout, a
 schedule, a discriminator, pictures from a folder and cached latents take part.
 """

@@ -60,7 +60,7 @@ class Training(Frozen):
         default=0,
         ge=0,
         le=1024,
-        description="processes that load data; 0 loads in the main process"
+        description="processes that load data; 0 loads in the main process",
     )
     accelerator: Accelerator = "auto"
     devices: int | None = Field(

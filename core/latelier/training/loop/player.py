@@ -19,7 +19,6 @@ _CLIP_EPSILON = 1e-6
 """torch adds it to the norm; a norm so far below the limit leaves the gradients as they are."""
 
 
-
 def make_players(objective: Objective, default: OptimizerConfig) -> list["Player"]:
     """Return the players of an objective; those without an optimizer of their own have `default`.
 
