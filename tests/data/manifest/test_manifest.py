@@ -118,3 +118,9 @@ def test_upright_sizes_are_measured(tmp_path, draw):
     exif[0x0112] = 6  # turn by a quarter
     draw("a.jpg", size=(8, 6), exif=exif)
     assert measure_pictures(open_manifest(tmp_path)).sizes.tolist() == [[6, 8]]
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path):
+    path = tmp_path / "manifest.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + b'{"file": "a.png"}\n')
+    assert [record.file for record in read_manifest(path)] == ["a.png"]

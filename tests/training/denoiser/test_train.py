@@ -10,7 +10,12 @@ from PIL import Image
 from latelier import default_atelier, load
 from latelier.checkpoints.component import load_component, new_component, save_component
 from latelier.contracts.condition import Condition
-from latelier.contracts.errors import CompatibilityError, InvalidConfigError, UnknownNameError
+from latelier.contracts.errors import (
+    CompatibilityError,
+    InvalidConfigError,
+    LatelierError,
+    UnknownNameError,
+)
 from latelier.denoisers.configs import UNetConfig
 from latelier.io.atomic import write_bytes
 from latelier.training import conditioning
@@ -261,6 +266,24 @@ def test_an_unknown_process_is_an_error_before_anything_is_written(tmp_path, tin
     with pytest.raises(InvalidConfigError, match="process"):
         train_denoiser(config)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("defaults", "words"),
+    [
+        ({"sampler": "nope"}, "no sampler 'nope'"),
+        ({"stepz": 2}, "no field 'stepz'"),
+        ({"steps": 0}, "'steps'"),
+        ({"guidance": "nope"}, "nope"),
+    ],
+)
+def test_invalid_defaults_are_an_error_before_anything_is_written(
+    tmp_path, tiny_first_stage, defaults, words
+):
+    config = tiny_denoiser_training(tmp_path / "run", tiny_first_stage, defaults=defaults)
+    with pytest.raises(LatelierError, match=words):
+        train_denoiser(config)
+    assert not (tmp_path / "run").exists()
 
 
 def test_assets_are_stored_completely_or_not_at_all(tmp_path, monkeypatch):

@@ -66,6 +66,12 @@ def test_a_run_stops_after_too_many_bad_steps_and_keeps_its_checkpoint(tmp_path,
     assert last(tmp_path).weights["weight"].isfinite()
 
 
+def test_a_run_whose_steps_are_all_bad_has_no_result(tmp_path, train_line):
+    with pytest.raises(TrainingError, match="2 steps in a row were skipped"):
+        train_line(tmp_path, dict.fromkeys(range(4), float("nan")), steps=2)
+    assert not (tmp_path / "result").exists()
+
+
 def test_an_exploding_loss_is_skipped(tmp_path, train_line):
     train_line(tmp_path, {140: 5e4}, steps=80)
     (skipped,) = skipped_steps(tmp_path)

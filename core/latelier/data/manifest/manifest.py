@@ -2,6 +2,7 @@
 
 import json
 import os
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntFlag
@@ -158,7 +159,7 @@ def read_manifest(path: Path) -> Manifest:
             the numbers of the first such lines.
     """
     try:
-        lines = path.read_bytes().splitlines(keepends=True)
+        lines = path.read_bytes().removeprefix(BOM_UTF8).splitlines(keepends=True)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     header, first = Header(), 0

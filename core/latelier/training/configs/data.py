@@ -126,7 +126,7 @@ class Source(SourceFields):
     weight: float | None = Field(
         default=None,
         gt=0,
-        allow_inf_nan=False,
+        le=1e9,
         description="relative frequency of its samples; null for all: their number, so that each "
         "sample is equally frequent",
     )

@@ -23,7 +23,7 @@ class MinSnrWeight(Frozen):
     """min(SNR, gamma) for the squared error of x0 (Hang et al., arXiv:2303.09556)."""
 
     kind: Literal["min_snr"] = "min_snr"
-    gamma: float = Field(default=5.0, gt=0, description="the greatest weight")
+    gamma: float = Field(default=5.0, gt=0, le=1e9, description="the greatest weight")
 
 
 class EdmWeight(Frozen):
@@ -33,7 +33,9 @@ class EdmWeight(Frozen):
     """
 
     kind: Literal["edm"] = "edm"
-    sigma_data: float = Field(default=1.0, gt=0, description="d, the deviation of the latents")
+    sigma_data: float = Field(
+        default=1.0, gt=0, le=1e9, description="d, the deviation of the latents"
+    )
 
 
 class VelocityWeight(Frozen):

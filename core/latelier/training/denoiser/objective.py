@@ -47,6 +47,7 @@ class DenoiserObjective(PredictionObjective):
         )
         self._parts = parts
         self._atelier = atelier
+        self._compose()  # raises now if a default is invalid, not at the first sheet
 
     def draw_sample_sheet(self) -> tuple[Image, dict[str, float]]:
         """Return pictures of held-out inputs; they have no metrics."""

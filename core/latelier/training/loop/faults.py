@@ -83,7 +83,8 @@ def stop_if_diverged(run: Run, detector: FaultDetector, fault: Fault | None) -> 
     Raises:
         TrainingError: too many steps in a row were skipped.
     """
-    if fault is None or detector.bad_steps < run.config.faults.max_bad_steps:
+    limit = min(run.config.faults.max_bad_steps, run.config.steps)
+    if fault is None or detector.bad_steps < limit:
         return
     narrow = (
         "numbers that overflow in fp16 (set precision to bf16-mixed or 32-true)"
