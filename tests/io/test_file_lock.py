@@ -1,11 +1,12 @@
 """One process at a time holds the lock of a folder."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-from latelier.io.file_lock import hold_lock
+from latelier.io.file_lock import claim, hold_lock
 
 WAIT = """
 import sys
@@ -38,3 +39,23 @@ def test_other_processes_wait_and_dead_ones_release_the_lock(tmp_path):
     other.wait()
     with hold_lock(folder):
         assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_process_that_lives_on_keeps_no_claim(tmp_path):
+    read_end, write_end = os.pipe()
+    with claim(tmp_path):
+        with pytest.raises(BlockingIOError), claim(tmp_path):
+            pass
+        child = os.fork()
+        if child == 0:
+            os.close(write_end)
+            os.read(read_end, 1)
+            os._exit(0)
+    try:
+        with claim(tmp_path):
+            assert os.waitpid(child, os.WNOHANG) == (0, 0)  # it lives
+    finally:
+        os.close(write_end)
+        os.close(read_end)
+        os.waitpid(child, 0)

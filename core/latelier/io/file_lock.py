@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_held: set[int] = set()
+"""Descriptors of the folders that this process has claimed."""
+
 
 @contextmanager
 def hold_lock(folder: Path) -> Iterator[None]:
@@ -34,7 +37,8 @@ def hold_lock(folder: Path) -> Iterator[None]:
 def claim(folder: Path) -> Iterator[None]:
     """Hold the lock of an existing folder, or fail at once if another process holds it.
 
-    A file system without locks is not locked.
+    The lock ends with this process, even if processes that it has forked live on, such as data
+    workers after a kill. A file system without locks is not locked.
 
     Raises:
         BlockingIOError: another process holds the lock.
@@ -46,6 +50,7 @@ def claim(folder: Path) -> Iterator[None]:
     import fcntl
 
     descriptor = os.open(folder, os.O_RDONLY)
+    _held.add(descriptor)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -55,4 +60,17 @@ def claim(folder: Path) -> Iterator[None]:
             pass
         yield
     finally:
+        if descriptor in _held:  # not in a forked process
+            _held.remove(descriptor)
+            os.close(descriptor)
+
+
+def _close_in_child() -> None:
+    """Close what a forked process inherits: it would keep the lock."""
+    for descriptor in _held:
         os.close(descriptor)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)
