@@ -43,19 +43,22 @@ def test_other_processes_wait_and_dead_ones_release_the_lock(tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_forked_process_that_lives_on_keeps_no_claim(tmp_path):
-    read_end, write_end = os.pipe()
+    (told, tell), (end, keep) = os.pipe(), os.pipe()
     with claim(tmp_path):
         with pytest.raises(BlockingIOError), claim(tmp_path):
             pass
         child = os.fork()
         if child == 0:
-            os.close(write_end)
-            os.read(read_end, 1)
+            os.close(keep)
+            os.write(tell, b"!")
+            os.read(end, 1)
             os._exit(0)
+        assert os.read(told, 1) == b"!"
     try:
         with claim(tmp_path):
             assert os.waitpid(child, os.WNOHANG) == (0, 0)  # it lives
     finally:
-        os.close(write_end)
-        os.close(read_end)
+        os.close(keep)
         os.waitpid(child, 0)
+        for descriptor in (told, tell, end):
+            os.close(descriptor)

@@ -62,7 +62,9 @@ class ShiftedNoise(Frozen):
 class MixturePart(Frozen):
     """A density of a mixture, and its share of the samples."""
 
-    weight: float = Field(gt=0, le=1e9, description="share of the samples; shares are scaled to sum 1")
+    weight: float = Field(
+        gt=0, le=1e9, description="share of the samples; shares are scaled to sum 1"
+    )
     noise: "NoiseConfig"
 
 
