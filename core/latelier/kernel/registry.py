@@ -1,7 +1,6 @@
 """A registry: the components of one kind."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -57,7 +56,7 @@ class Registry(Generic[T]):
         self._load_failure = load_failure
         self._kinds_of = kinds_of
         self._specs: dict[str, ComponentSpec] = {}
-        self._bound: dict[str, partial[Any]] = {}
+        self._bound: dict[tuple[str, Any], Any] = {}
 
     def add(self, spec: ComponentSpec) -> None:
         """Add a component with a new id."""
@@ -113,10 +112,14 @@ class Registry(Generic[T]):
         if spec.factory is None:
             raise PluginError(f"{self.kind} '{spec.id}' is a folder of data, not code to import")
         component = resolve(spec.factory, spec.id)
-        if not callable(component):
-            found = f"expected a class or function at '{spec.factory}', found {component!r:.80}"
-            raise PluginError(f"{self.kind} '{spec.id}': {found}")
-        return self._bind_defaults(spec, component)
+        _check_callable(spec, component)
+        if not spec.defaults:
+            return component
+        # the same object at each call, so that its model of options is made once
+        key = (spec.id, component)
+        if key not in self._bound:
+            self._bound[key] = _bind_defaults(spec, component)
+        return self._bound[key]
 
     def folder(self, name: str) -> Path:
         """Return the folder of a component that is data. Nothing in it is read or imported.
@@ -179,17 +182,19 @@ class Registry(Generic[T]):
             return f"'{name.lower()}' is {' and '.join(uses).format(name.lower())}"
         return suggestion(name, self.names())
 
-    def _bind_defaults(self, spec: ComponentSpec, function: Any) -> Any:
-        if not spec.defaults:
-            return function
-        bound = self._bound.get(spec.id)
-        if bound is not None and bound.func is function:
-            return bound  # the same object, so that its model of options is made once
-        try:
-            self._bound[spec.id] = bind(function, spec.defaults)
-        except (TypeError, ValueError) as error:
-            raise PluginError(f"{self.kind} '{spec.id}': invalid default: {error}") from None
-        return self._bound[spec.id]
+
+def _check_callable(spec: ComponentSpec, component: Any) -> None:
+    if not callable(component):
+        found = f"expected a class or function at '{spec.factory}', found {component!r:.80}"
+        raise PluginError(f"{spec.kind} '{spec.id}': {found}")
+
+
+def _bind_defaults(spec: ComponentSpec, function: Any) -> Any:
+    """Return a function with the defaults that it was registered with."""
+    try:
+        return bind(function, spec.defaults)
+    except (TypeError, ValueError) as error:
+        raise PluginError(f"{spec.kind} '{spec.id}': invalid default: {error}") from None
 
 
 def _explain_claims(owners: Sequence[ComponentSpec]) -> str:

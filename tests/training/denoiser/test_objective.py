@@ -208,6 +208,7 @@ def test_a_sample_that_a_conditioner_refuses_is_replaced_and_reported(
     text = pipeline.conditioners["text"]
     config = configure(conditioners={"text": {"drop": 0}}, steps=10)
     plan = plan_denoiser(config, built_ins)
+    config.out.mkdir()
     lengths = [len(plan.dataset.describe(k)["prompt"]) for k in range(40)]
     limit = sorted(lengths)[20]
 

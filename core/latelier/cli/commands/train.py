@@ -156,7 +156,7 @@ def _carry_out(
     """Read a configuration and do what the options ask for: by default, train."""
     from latelier.cli.support.application import load_atelier
     from latelier.training.configs.training import read_training
-    from latelier.training.loop.average import export_average
+    from latelier.training.loop.evaluation import export_average
     from latelier.training.loop.loop import run_training
 
     config, atelier = read_training(path, model), load_atelier()

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latelier.contracts.components import FirstStage
+from latelier.contracts.components import FirstStage, PictureGeometry
 from latelier.training.randomness import Draws, Purpose
 
 _FORMS = ("latents", "moments", "image")
@@ -37,6 +37,15 @@ def collate_samples(samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def picture_form(sample: Mapping[str, Any]) -> str:
     """Return the form in which a sample or batch holds its picture."""
     return next(form for form in _FORMS if form in sample)
+
+
+def geometry_of(batch: Mapping[str, Any], first_stage: FirstStage) -> PictureGeometry:
+    """Return the geometry of the pictures of a batch or sample."""
+    height, width = batch[picture_form(batch)].shape[-2:]
+    f = first_stage.config.downsampling
+    if picture_form(batch) != "image":
+        height, width = height * f, width * f
+    return PictureGeometry((height, width), (height // f, width // f), first_stage=first_stage)
 
 
 def to_latents(batch: Mapping[str, Any], draws: Draws, first_stage: FirstStage) -> Tensor:

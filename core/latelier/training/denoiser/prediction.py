@@ -20,20 +20,16 @@ from latelier.training.conditioning import Conditioning, to_device
 from latelier.training.configs.components import InputSource
 from latelier.training.configs.denoiser import PredictionTraining
 from latelier.training.data.datasets import make_held_out_samples
-from latelier.training.denoiser.batches import collate_samples, picture_form, to_latents
-from latelier.training.denoiser.densities import (
-    check_noise,
-    default_noise,
-    draw_sigmas,
-    level_shares,
-)
-from latelier.training.denoiser.levels import name_bins, to_level
+from latelier.training.denoiser.batches import collate_samples, geometry_of, to_latents
+from latelier.training.denoiser.densities import check_noise, default_noise, draw_sigmas
+from latelier.training.denoiser.description import describe_loss, describe_noise
+from latelier.training.denoiser.levels import to_level
 from latelier.training.denoiser.losses import SampleLosses, denoising_loss
-from latelier.training.denoiser.uncertainty import Uncertainty
+from latelier.training.denoiser.uncertainty import make_uncertainty
 from latelier.training.denoiser.validation import LevelErrors, split_by_size
 from latelier.training.denoiser.weights import weigh_levels
 from latelier.training.objective import MODEL, Objective
-from latelier.training.randomness import Draws, Purpose, seed_torch
+from latelier.training.randomness import Draws, Purpose
 
 
 class PredictionObjective(Objective):
@@ -77,10 +73,7 @@ class PredictionObjective(Objective):
         self.conditioning = Conditioning(
             self.conditioners, sources, config.drop_all, config.keep_one, config.seed
         )
-        self.uncertainty: Uncertainty | None = None
-        if config.loss.uncertainty is not None:
-            with seed_torch(config.seed, 0, torch.device("cpu")):
-                self.uncertainty = Uncertainty(config.loss.uncertainty)
+        self.uncertainty = make_uncertainty(config.loss.uncertainty, config.seed)
         self._held_out = make_held_out_samples(config, config.validation.samples)
         self.geometry = self.make_geometry(self._held_out[0])
 
@@ -135,9 +128,8 @@ class PredictionObjective(Objective):
         eps = draws.normal(Purpose.NOISE, latents.shape[1:], latents.device)
         # the prediction and its weighted error
         prediction = self.predict(process.noised(latents, eps, sigmas), sigmas, condition)
-        losses = denoising_loss(
-            prediction, process.target(latents, eps, sigmas), batch.get("weight")
-        )
+        target = process.target(latents, eps, sigmas)
+        losses = denoising_loss(prediction, target, batch.get("weight"))
         weighted = losses * weigh_levels(self.config.loss.weight, process, sigmas).to(losses)
         levels = to_level(sigmas, process)
         if self.uncertainty is None:
@@ -152,8 +144,7 @@ class PredictionObjective(Objective):
             gradient_checkpointing=self.config.gradient_checkpointing,
             adapters=self.attach_adapters(),
         )
-        output: Tensor = self.denoiser(x * scale, t, condition, control)
-        return output
+        return self.denoiser(x * scale, t, condition, control)
 
     def validate(self) -> dict[str, float]:
         """Return the errors of x0 at fixed noise levels, with every condition (see `LevelErrors`).
@@ -173,27 +164,13 @@ class PredictionObjective(Objective):
 
     def describe(self) -> list[str]:
         """Return the prediction, its weight, the share of each bin of levels, the conditions."""
-        height, width = self.geometry.latent_size
-        shares = level_shares(self.noise, self.process, height * width)
-        binned = ", ".join(f"{name}: {share:.1%}" for name, share in zip(name_bins(), shares))
-        weight = self.config.loss.weight
-        options = ", ".join(f"{k} {v}" for k, v in weight if k != "kind" and v is not None)
-        return [
-            f"process '{self.process.kind}', predicts '{self.process.prediction}', "
-            f"weight '{weight.kind}'" + (f" ({options})" if options else ""),
-            f"noise '{self.noise.kind}', share of samples by noise level: {binned}",
-            *self.conditioning.describe(),
-        ]
+        loss = describe_loss(self.process, self.config.loss.weight)
+        noise = describe_noise(self.noise, self.process, self.geometry)
+        return [loss, noise, *self.conditioning.describe()]
 
     def make_geometry(self, batch: Mapping[str, Any]) -> PictureGeometry:
         """Return the geometry of the pictures of a batch or sample."""
-        height, width = batch[picture_form(batch)].shape[-2:]
-        f = self.first_stage.config.downsampling
-        if picture_form(batch) != "image":
-            height, width = height * f, width * f
-        return PictureGeometry(
-            (height, width), (height // f, width // f), first_stage=self.first_stage
-        )
+        return geometry_of(batch, self.first_stage)
 
     def _predict_x0(self, condition: Condition, x: Tensor, sigmas: Tensor) -> Tensor:
         return self.process.denoised(self.predict(x, sigmas, condition).to(x), x, sigmas)

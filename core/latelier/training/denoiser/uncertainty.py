@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from latelier.training.configs.loss import UncertaintyConfig
+from latelier.training.randomness import seed_torch
 
 
 class Uncertainty(nn.Module):
@@ -32,3 +33,11 @@ class Uncertainty(nn.Module):
         features = math.sqrt(2) * torch.cos(noise[:, None] * self.frequencies + self.phases)
         u = features @ self.weight / math.sqrt(len(self.weight))
         return losses / u.exp() + u
+
+
+def make_uncertainty(config: UncertaintyConfig | None, seed: int) -> Uncertainty | None:
+    """Return an untrained log-variance, if the configuration has one."""
+    if config is None:
+        return None
+    with seed_torch(seed, 0, torch.device("cpu")):
+        return Uncertainty(config)

@@ -20,7 +20,7 @@ from latelier.training.first_stage.losses.adversarial import Adversary
 from latelier.training.first_stage.losses.equivariance import factor_at, shrink
 from latelier.training.first_stage.losses.reconstruction import ReconstructionLoss
 from latelier.training.first_stage.losses.regularization import Regularized, make_regularization
-from latelier.training.first_stage.quality import measure_quality
+from latelier.training.first_stage.quality import mean_quality, measure_quality
 from latelier.training.monitoring.sheets import split_rows, tile_images
 from latelier.training.objective import MODEL, Objective
 from latelier.training.randomness import Draws, Purpose
@@ -45,7 +45,7 @@ class AutoencoderObjective(Objective):
         super().__init__()
         self.autoencoder = component.module
         self.trained = self.autoencoder
-        weight = 1.0 if config.perceptual is None else config.perceptual.weight
+        weight = config.perceptual.weight if config.perceptual else 1.0
         self.reconstruction = ReconstructionLoss(config.terms, perceptual, weight)
         self.adversary: Adversary | None = None
         if config.adversarial is not None:
@@ -94,11 +94,7 @@ class AutoencoderObjective(Objective):
             return self._regularization.reconstruct(batch["image"], draws)
         with torch.no_grad():
             latents = self.autoencoder.encode(batch["image"]).float()
-            level = last_part.noise * draws.uniform(Purpose.LATENT_NOISE_LEVEL).float()
-            noise = draws.normal(Purpose.LATENT_NOISE, latents.shape[1:], latents.device)
-            level = level.to(latents.device).view(-1, 1, 1, 1)
-            std = latents.flatten(1).std(1).view(-1, 1, 1, 1)
-            latents = latents + std * level * noise
+            latents = add_noise(latents, last_part.noise, draws)
         reconstructions = self.autoencoder.decode(latents).float()
         return Regularized(latents, reconstructions, latents.new_zeros(()), {})
 
@@ -123,10 +119,8 @@ class AutoencoderObjective(Objective):
         adversary.remember(step, batch["index"][0], result.reconstructions)
         # the published KL models sum the reconstruction loss over the image
         scale = result.reconstructions[0].numel() if self._config.reduction == "sum" else 1
-        last_layer = self.autoencoder.decoder.conv_out.weight
-        loss, weight = adversary.weigh(
-            result.reconstructions, reconstruction_loss, last_layer, scale
-        )
+        layer = self.autoencoder.decoder.conv_out.weight
+        loss, weight = adversary.weigh(result.reconstructions, reconstruction_loss, layer, scale)
         terms["adversarial"], terms["adversarial_weight"] = loss, weight
         # only the gradient counts: the value depends on the discriminator, and a large weight
         # would make the total look like a loss that explodes
@@ -164,19 +158,15 @@ class AutoencoderObjective(Objective):
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Return mean measures of held-out reconstructions; see `measure_quality`."""
-        parts: dict[str, list[Tensor]] = {}
-        perceptual = self.reconstruction.perceptual
-        for images in self._load_held_out(self._config.validation_images):
-            reconstructions = self.autoencoder.decode(self.autoencoder.encode(images))
-            for name, values in measure_quality(reconstructions, images, perceptual).items():
-                parts.setdefault(name, []).append(values)
-        return {name: float(torch.cat(values).mean()) for name, values in parts.items()}
+        """Return mean measures of held-out reconstructions (see `measure_quality`)."""
+        held_out = self._load_held_out(self._config.validation_images)
+        pairs = ((self._copy(images), images) for images in held_out)
+        return mean_quality(pairs, self.reconstruction.perceptual)
 
     def draw_sample_sheet(self) -> tuple[Image, dict[str, float]]:
         """Return rows of held-out images, each above its reconstructions, and "psnr" in dB."""
         images = next(self._load_held_out(_SHEET_IMAGES))
-        reconstructions = self.autoencoder.decode(self.autoencoder.encode(images))
+        reconstructions = self._copy(images)
         measures = measure_quality(reconstructions, images, None)
         originals = split_rows(tensor_to_pil(images), _SHEET_COLUMNS)
         copies = split_rows(tensor_to_pil(reconstructions), _SHEET_COLUMNS)
@@ -187,11 +177,24 @@ class AutoencoderObjective(Objective):
         """Write the autoencoder and its report; see `export_first_stage`."""
         export_first_stage(self._component, self._config, self.reconstruction.perceptual, folder)
 
+    def _copy(self, images: Tensor) -> Tensor:
+        return self.autoencoder.decode(self.autoencoder.encode(images))
+
     def _load_held_out(self, count: int) -> Iterator[Tensor]:
-        device = next(self.autoencoder.parameters()).device
-        return load_held_out(self._config, count, device)
+        return load_held_out(self._config, count, next(self.autoencoder.parameters()).device)
 
 
 def _absent(like: Tensor) -> Tensor:
     """Return the value of a term that a step does not have."""
     return like.new_full((), float("nan"))
+
+
+def add_noise(latents: Tensor, largest: float, draws: Draws) -> Tensor:
+    """Return latents with noise of a random level for each image, uniform in 0 to `largest`.
+
+    Levels are in units of the standard deviation of the image's latents.
+    """
+    level = largest * draws.uniform(Purpose.LATENT_NOISE_LEVEL).to(latents)
+    noise = draws.normal(Purpose.LATENT_NOISE, latents.shape[1:], latents.device)
+    std = latents.flatten(1).std(1)
+    return latents + (std * level).view(-1, 1, 1, 1) * noise

@@ -1,5 +1,8 @@
 """How close reconstructions are to their images."""
 
+from collections.abc import Iterable
+
+import torch
 from torch import Tensor, nn
 
 from latelier.metrics.psnr import psnr
@@ -29,3 +32,14 @@ def measure_quality(
     if min(images.shape[2:]) >= MIN_SIDE:
         measures["ssim"] = ssim(reconstructions, images)
     return measures
+
+
+def mean_quality(
+    pairs: Iterable[tuple[Tensor, Tensor]], perceptual: nn.Module | None
+) -> dict[str, float]:
+    """Return the means over images of what `measure_quality` measures of (copies, images)."""
+    values: dict[str, list[Tensor]] = {}
+    for reconstructions, images in pairs:
+        for name, each in measure_quality(reconstructions, images, perceptual).items():
+            values.setdefault(name, []).append(each)
+    return {name: float(torch.cat(each).mean()) for name, each in values.items()}

@@ -3,21 +3,25 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.kernel.atelier import Atelier
 from latelier.training.checkpoints.shards import gather
 from latelier.training.configs.training import SheetWeights
+from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.prolong import RESULT
 from latelier.training.loop.run import Run
 from latelier.training.loop.state import TrainingState
 from latelier.training.monitoring.progress import TrainingProgress, format_metrics
 from latelier.training.monitoring.sheets import save_sheet
 from latelier.training.objective import Objective
-from latelier.training.optimization.averages import save_snapshot
+from latelier.training.optimization.averages import average_snapshots, save_snapshot
+from latelier.training.optimization.ema import MAX_LENGTH
 
 T = TypeVar("T")
 
@@ -121,3 +125,35 @@ class Evaluation:
             trained.load_state_dict(former)
             if self._is_copy:
                 self._objective.to("cpu")
+
+
+def export_average(plan: TrainingPlan, length: float) -> Path:
+    """Write the result of a run with an average of its weights, and return its folder.
+
+    The average is made from the snapshots of the run, at the step of the last one.
+
+    Args:
+        plan: The training, as the run was made.
+        length: The relative length of the average, in (0, 0.28].
+
+    Raises:
+        InvalidConfigError: the length is out of range, or the run has no snapshots.
+        ModelFileError: a snapshot is damaged, or of another model.
+    """
+    if not 0 < length <= MAX_LENGTH:
+        raise InvalidConfigError(
+            f"average: expected a relative length above 0 and up to {MAX_LENGTH}, got {length:g}"
+        )
+    out = plan.config.out
+    weights = average_snapshots(out / SNAPSHOTS, length)
+    plan.initialize(out, False)
+    trained = plan.objective.trained
+    try:
+        trained.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ModelFileError(f"the snapshots in {out} are of another model: {error}") from None
+    folder = out / f"{RESULT}-length-{length:g}"
+    trained.eval()
+    with torch.no_grad():
+        plan.objective.export(folder)
+    return folder

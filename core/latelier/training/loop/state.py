@@ -51,9 +51,8 @@ class TrainingState:
 
     def __init__(self, objective: Objective, run: Run) -> None:
         self.step = 0
-        self.config = run.config
         self.faults = FaultDetector()
-        self._fabric = run.fabric
+        self.config, self._fabric = run.config, run.fabric
         prepare_objective(objective, self.config)
         self._loss = self._fabric.setup_module(ObjectiveLoss(objective, self.config.precision))
         self._trained = objective.trained

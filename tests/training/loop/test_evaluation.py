@@ -7,7 +7,7 @@ from latelier.kernel.default import default_atelier
 from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.first_stage.train import plan_first_stage, train_first_stage
-from latelier.training.loop.average import export_average
+from latelier.training.loop.evaluation import export_average
 
 TINY = {
     "steps": 8,

@@ -1,0 +1,26 @@
+"""What a denoiser's training says of itself at its start."""
+
+from latelier.contracts.components import PictureGeometry
+from latelier.diffusion.processes.process import Process
+from latelier.training.configs.loss import WeightConfig
+from latelier.training.configs.noise import NoiseConfig
+from latelier.training.denoiser.densities import level_shares
+from latelier.training.denoiser.levels import name_bins
+
+
+def describe_loss(process: Process, weight: WeightConfig) -> str:
+    """Return what is predicted and how its error is weighted."""
+    options = ", ".join(f"{k} {v}" for k, v in weight if k != "kind" and v is not None)
+    return f"process '{process.kind}', predicts '{process.prediction}', weight '{weight.kind}'" + (
+        f" ({options})" if options else ""
+    )
+
+
+def describe_noise(noise: NoiseConfig, process: Process, geometry: PictureGeometry) -> str:
+    """Return the share of the samples in each bin of noise levels."""
+    height, width = geometry.latent_size
+    shares = level_shares(noise, process, height * width)
+    binned = ", ".join(
+        f"{name}: {share:.1%}" for name, share in zip(name_bins(), shares, strict=True)
+    )
+    return f"noise '{noise.kind}', share of samples by noise level: {binned}"
