@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from PIL import Image
 
-from latelier import load
+from latelier import default_atelier, load
 from latelier.contracts.frozen import validate
 from latelier.training.adapter.train import train_adapter
 from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.configs.lora import LoraTraining
 from latelier.training.configs.training import read_training
-from latelier.training.denoiser.train import train_denoiser
+from latelier.training.denoiser.train import plan_denoiser, train_denoiser
 from latelier.training.lora.train import train_lora
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +53,36 @@ def logged(out: Path) -> list[dict[str, Any]]:
 
 def test_every_recipe_is_tested():
     assert {path.stem for path in RECIPES.glob("*.yaml")} == FIRST_STAGES | TASKS | PARTS
+
+
+@pytest.fixture(scope="module")
+def own_pictures(tmp_path_factory) -> Path:
+    """A manifest with every kind of annotation."""
+    folder = tmp_path_factory.mktemp("own")
+    lines = []
+    for k in range(40):
+        Image.new("RGB", (48, 40), (6 * k, 0, 0)).save(folder / f"{k}.png")
+        Image.new("L", (48, 40), k).save(folder / f"map-{k}.png")
+        record = {
+            "file": f"{k}.png",
+            "captions": [f"a red of brightness {k} on the whole of picture number {k}"],
+            "class_label": k % 3,
+            "boxes": [{"box": [0.1, 0.2, 0.7, 0.9], "label": k % 5}],
+            "semantic_map": f"map-{k}.png",
+            "fields": {"neighbors": [[float(k)] + [1.0] * 223] * 4},
+        }
+        lines.append(json.dumps(record))
+    (folder / "manifest.jsonl").write_text("\n".join(lines))
+    return folder / "manifest.jsonl"
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_a_recipe_takes_own_pictures_by_its_section_on_data(name, own_pictures, tmp_path):
+    fields = small(name, tmp_path) | {"data": {"path": str(own_pictures), "size": 32}}
+    plan = plan_denoiser(validate(DenoiserTraining, fields, name), default_atelier())
+    plan.initialize(tmp_path, True)
+    batch = plan.objective.collate([plan.dataset[k] for k in range(2)])
+    assert plan.objective(batch, 0)["loss"].isfinite().all()
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))
