@@ -9,9 +9,10 @@ loop        the network alone, latents and text features in memory, as `latelier
             EMAModel.
 
 All variants run in turn in one process, so that other work on the machine falls on all of them
-alike. "images/s" is by the clock, "images/core-s" by the processor time of all threads. The share
-is that of a product of two 2048 x 2048 matrices in the same number format, measured in the same
-run; the work of a step is three forward passes of the denoiser, and conditioners are not counted.
+alike, and the memory setting of latelier's runs holds for the peer too. "images/s" is by the clock,
+"images/core-s" by the processor time of all threads. The share is that of a product of two
+2048 x 2048 matrices in the same number format, measured in the same run; the work of a step is
+three forward passes of the denoiser, and conditioners are not counted.
 
 python benchmarks/training_speed.py               # on an idle machine
 python benchmarks/training_speed.py --threads 1   # under load: compare images/core-s
