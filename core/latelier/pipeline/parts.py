@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import torch
 
@@ -17,8 +17,10 @@ from latelier.pipeline.adapters import AttachedAdapter
 from latelier.pipeline.conditioning.conditions import ConditionBuilder
 from latelier.pipeline.loras import AttachedLora
 from latelier.pipeline.placement import resolve_device
-from latelier.pipeline.request import Defaults, Limits, Request, read_limits
+from latelier.pipeline.request import Defaults, Limits, read_limits, request_schema
 from latelier.pipeline.storage.sources import Source
+
+P = TypeVar("P", bound="PipelineParts")
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +93,7 @@ class PipelineParts:
 
     def components(self) -> dict[str, Component]:
         """Return every component by its place in the pipeline."""
-        conditioners = {
-            f"conditioners.{name}": each for name, each in self.conditioner_components.items()
-        }
-        found = {
-            "first_stage": self.first_stage_component,
-            "denoiser": self.denoiser_component,
-            **conditioners,
-        }
+        found = {"first_stage": self.first_stage_component, **self._with_changes()}
         for name, adapter in self.adapters.items():
             found |= adapter.components(name)
         return found | {f"adapters.{name}": lora.component for name, lora in self.loras.items()}
@@ -109,44 +104,20 @@ class PipelineParts:
 
     def base_components(self) -> dict[str, Component]:
         """Return the denoiser and the conditioners by place, without the changes of LoRAs."""
-        conditioners = {
-            f"conditioners.{name}": each for name, each in self.conditioner_components.items()
-        }
-        return {"denoiser": self.denoiser_component, **conditioners, **self.unchanged}
+        return {**self._with_changes(), **self.unchanged}
+
+    def _with_changes(self) -> dict[str, Component]:
+        conditioners = self.conditioner_components
+        placed = {f"conditioners.{name}": each for name, each in conditioners.items()}
+        return {"denoiser": self.denoiser_component, **placed}
 
     def with_loras(self, loras: Mapping[str, AttachedLora]) -> Self:
         """Return a view with these LoRAs in place of its own. It shares all unchanged weights."""
-        base = self.base_components()
-        changed = merge(base, [(each.loaded.lora, each.scale) for each in loras.values()])
-        now = {**base, **changed}
-        return replace(
-            self,
-            denoiser_component=now["denoiser"],
-            conditioner_components={
-                name: now[f"conditioners.{name}"] for name in self.conditioner_components
-            },
-            loras=dict(loras),
-            unchanged={place: base[place] for place in changed},
-        )
+        return _replace_loras(self, loras)
 
     def with_merged_loras(self) -> Self:
         """Return the pipeline with its LoRAs as a part of its weights, which no file holds yet."""
-        merged = {
-            place: replace(each, weights_sha256=None)
-            for place, each in self.components().items()
-            if place in self.unchanged
-        }
-        names = self.conditioner_components
-        return replace(
-            self,
-            denoiser_component=merged.get("denoiser", self.denoiser_component),
-            conditioner_components={
-                name: merged.get(f"conditioners.{name}", names[name]) for name in names
-            },
-            loras={},
-            unchanged={},
-            source=None if merged else self.source,
-        )
+        return _merge_loras(self)
 
     def input_schemas(self) -> dict[str, dict[str, Any]]:
         """Return the JSON schema of each public input, from which a host draws its form.
@@ -167,11 +138,7 @@ class PipelineParts:
 
         Its `inputs` have the schemas of `input_schemas`.
         """
-        schema = Request.model_json_schema()
-        defaults = self.defaults.model_dump(mode="json")
-        for name, default in defaults.items():
-            schema["properties"][name]["default"] = default
-        return {**schema, "required": []}
+        return request_schema(self.defaults)
 
     def condition_builder(self) -> ConditionBuilder:
         """Return what makes conditions of public inputs."""
@@ -196,9 +163,10 @@ class PipelineParts:
         evaluations: int | None = None,
     ) -> Self:
         """Return the pipeline with other `Limits` of a request; None keeps a limit."""
-        changed = {"pixels": pixels, "pictures": pictures, "evaluations": evaluations}
-        given = {name: value for name, value in changed.items() if value is not None}
-        return replace(self, limits=Limits(**{**self.limits.model_dump(), **given}))
+        return replace(
+            self,
+            limits=self.limits.updated(pixels=pixels, pictures=pictures, evaluations=evaluations),
+        )
 
     def to(
         self, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
@@ -223,3 +191,27 @@ class PipelineParts:
             device=device,
             dtype=dtype,
         )
+
+
+def _replace_loras(parts: P, loras: Mapping[str, AttachedLora]) -> P:
+    base = parts.base_components()
+    changed = merge(base, [(each.loaded.lora, each.scale) for each in loras.values()])
+    unchanged = {place: base[place] for place in changed}
+    return replace(_place(parts, {**base, **changed}), loras=dict(loras), unchanged=unchanged)
+
+
+def _merge_loras(parts: P) -> P:
+    components = parts.components()
+    merged = {place: replace(components[place], weights_sha256=None) for place in parts.unchanged}
+    source = None if merged else parts.source
+    return replace(_place(parts, merged), loras={}, unchanged={}, source=source)
+
+
+def _place(parts: P, components: Mapping[str, Component]) -> P:
+    """Return the parts with other components, by place."""
+    conditioners = {
+        name: components.get(f"conditioners.{name}", each)
+        for name, each in parts.conditioner_components.items()
+    }
+    denoiser = components.get("denoiser", parts.denoiser_component)
+    return replace(parts, denoiser_component=denoiser, conditioner_components=conditioners)

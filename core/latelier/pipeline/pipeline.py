@@ -33,7 +33,7 @@ from latelier.pipeline.saving import save
 P = ParamSpec("P")
 S = TypeVar("S")
 T = TypeVar("T")
-Parts = TypeVar("Parts", bound=PipelineParts)
+Pipe = TypeVar("Pipe", bound="Pipeline")
 
 
 def _with_keywords_of(
@@ -202,32 +202,7 @@ class Pipeline(PipelineParts):
             ModelFileError: a file is missing, damaged or changed, or a plugin is missing.
             InvalidInputError: the scale or the name is invalid.
         """
-        if isinstance(adapter, LoadedAdapter):
-            return self._with_attention_adapter(adapter, scale, as_)
-        if isinstance(adapter, LoadedLora):
-            return self._with_lora(adapter, None, scale, as_)
-        source, stored = find_adapter(adapter, self.atelier)
-        if isinstance(stored, StoredAdapter):
-            return self._with_attention_adapter((source, stored), scale, as_)
-        return self._with_lora(source, stored, scale, as_)
-
-    def _with_attention_adapter(
-        self,
-        adapter: LoadedAdapter | tuple[AdapterSource, StoredAdapter],
-        scale: float,
-        as_: str | None,
-    ) -> Self:
-        placement = self.device, self.dtype
-        attached = attach(adapter, scale, self.denoiser, placement, self.atelier)
-        return _add_adapter(self, attached, attached.loaded.name if as_ is None else as_)
-
-    def _with_lora(
-        self, lora: LoadedLora | AdapterSource, stored: StoredLora | None, scale: float, as_: Any
-    ) -> Self:
-        attached = attach_lora(lora, stored, scale, self.base_components())
-        name = _make_free(self, attached.loaded.name) if as_ is None else as_
-        _check_new_name(self, name)
-        return self.with_loras({**self.loras, name: attached})
+        return _attach(self, adapter, scale, as_)
 
     def save(self, folder: str | Path) -> None:
         """Write the pipeline to a folder that `load` reads."""
@@ -259,7 +234,45 @@ def _plan(
         return parts, make_plan(parts, request, trusted=trusted)
 
 
-def _add_adapter(parts: Parts, adapter: AttachedAdapter, name: str) -> Parts:
+def _attach(
+    pipeline: Pipe, adapter: str | Path | LoadedAdapter | LoadedLora, scale: float, as_: str | None
+) -> Pipe:
+    """Return a pipeline with an adapter of either kind."""
+    if isinstance(adapter, LoadedAdapter):
+        return _attach_to_attentions(pipeline, adapter, scale, as_)
+    if isinstance(adapter, LoadedLora):
+        return _attach_lora(pipeline, adapter, None, scale, as_)
+    source, stored = find_adapter(adapter, pipeline.atelier)
+    if isinstance(stored, StoredAdapter):
+        return _attach_to_attentions(pipeline, (source, stored), scale, as_)
+    return _attach_lora(pipeline, source, stored, scale, as_)
+
+
+def _attach_to_attentions(
+    pipeline: Pipe,
+    adapter: LoadedAdapter | tuple[AdapterSource, StoredAdapter],
+    scale: float,
+    as_: str | None,
+) -> Pipe:
+    placement = pipeline.device, pipeline.dtype
+    attached = attach(adapter, scale, pipeline.denoiser, placement, pipeline.atelier)
+    return _add_adapter(pipeline, attached, attached.loaded.name if as_ is None else as_)
+
+
+def _attach_lora(
+    pipeline: Pipe,
+    lora: LoadedLora | AdapterSource,
+    stored: StoredLora | None,
+    scale: float,
+    as_: str | None,
+) -> Pipe:
+    attached = attach_lora(lora, stored, scale, pipeline.base_components())
+    name = _make_free(pipeline, attached.loaded.name) if as_ is None else as_
+    _check_new_name(pipeline, name)
+    return pipeline.with_loras({**pipeline.loras, name: attached})
+
+
+def _add_adapter(parts: Pipe, adapter: AttachedAdapter, name: str) -> Pipe:
     """Return the parts with an adapter whose public input has this name."""
     _check_new_name(parts, name)
     inputs = {**parts.inputs, name: (name,)}

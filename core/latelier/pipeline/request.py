@@ -240,6 +240,14 @@ KEYWORDS = frozenset(Request.model_fields) - {"inputs"}
 """The keywords of `Pipeline.generate` that are not public inputs."""
 
 
+def request_schema(defaults: Defaults) -> dict[str, Any]:
+    """Return the JSON schema of a request to a pipeline with these defaults."""
+    schema = Request.model_json_schema()
+    for name, default in defaults.model_dump(mode="json").items():
+        schema["properties"][name]["default"] = default
+    return {**schema, "required": []}
+
+
 class Limits(Frozen):
     """The most that a single request may ask for, so that a typing error cannot exhaust a machine.
 
@@ -254,6 +262,11 @@ class Limits(Frozen):
         description="denoiser evaluations of a request: one for each picture or window, and each "
         "call by the sampler",
     )
+
+    def updated(self, **limits: int | None) -> "Limits":
+        """Return the limits with others by name; None keeps a limit."""
+        given = {name: value for name, value in limits.items() if value is not None}
+        return Limits(**{**self.model_dump(), **given})
 
     def check(self, size: Size, pictures: int) -> None:
         """Refuse pictures of `size` that are too large, or too many.
