@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field, ValidationError, model_validator
 
-from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.contracts.frozen import Frozen, validate
 from latelier.contracts.images.types import Image
+from latelier.contracts.messages import suggestion
 
 
 class Inner(Frozen):

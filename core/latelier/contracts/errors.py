@@ -1,7 +1,5 @@
 """The errors that latelier raises. Their text is meant to be shown to a person."""
 
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Self
 
 
@@ -70,27 +68,3 @@ class TrainingError(LatelierError, RuntimeError):
 
 class NotFiniteError(LatelierError, ArithmeticError):
     """NaN or infinity where a computation needs numbers."""
-
-
-_MAX_NAME = 80
-"""Most characters of a name that are compared: the comparison of long texts is slow."""
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return the end of an error about an unknown name: the nearest known name, then all.
-
-    The comparison ignores case.
-    """
-    names = sorted(known)
-    if not names:
-        return "There are none."
-    by_lower_case = {each.lower(): each for each in names}
-    close = get_close_matches(name[:_MAX_NAME].lower(), by_lower_case, n=1, cutoff=0.5)
-    hint = f"Did you mean '{by_lower_case[close[0]]}'? " if close else ""
-    return f"{hint}Known: {', '.join(names)}."
-
-
-def suggest_nearest(name: str, known: Iterable[str], count: int = 3) -> str:
-    """Return the end of an error about an unknown name of very many: the nearest known ones."""
-    close = get_close_matches(name[:_MAX_NAME], sorted(known), n=count, cutoff=0.0)
-    return f"The nearest are {', '.join(close)}." if close else "There are none."

@@ -7,8 +7,8 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
 
-from latelier.contracts.errors import InvalidConfigError, LatelierError, suggestion
-from latelier.contracts.messages import shorten
+from latelier.contracts.errors import InvalidConfigError, LatelierError
+from latelier.contracts.messages import shorten, suggestion
 
 M = TypeVar("M", bound=BaseModel)
 

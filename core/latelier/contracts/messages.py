@@ -1,14 +1,37 @@
-"""Human-readable messages: errors of other code in one line, and how to install a plugin."""
+"""Human-readable messages: near names, errors of other code in one line, how to install a plugin."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 _MAX_LENGTH = 500
 """Most characters of a message of another library that an error shows."""
 
 
 _MAX_NAME = 80
-"""Most characters of a name or key that an error shows."""
+"""Most characters of a name that an error shows, and of one that is compared with others."""
 
 _PLUGINS_IN_REPOSITORY = frozenset({"latelier-palette", "latelier-transformers"})
 """Plugins that are not on the package index before the first release."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return the end of an error about an unknown name: the nearest known name, then all.
+
+    The comparison ignores case.
+    """
+    names = sorted(known)
+    if not names:
+        return "There are none."
+    by_lower_case = {each.lower(): each for each in names}
+    close = get_close_matches(name[:_MAX_NAME].lower(), by_lower_case, n=1, cutoff=0.5)
+    hint = f"Did you mean '{by_lower_case[close[0]]}'? " if close else ""
+    return f"{hint}Known: {', '.join(names)}."
+
+
+def suggest_nearest(name: str, known: Iterable[str], count: int = 3) -> str:
+    """Return the end of an error about an unknown name of very many: the nearest known ones."""
+    close = get_close_matches(name[:_MAX_NAME], sorted(known), n=count, cutoff=0.0)
+    return f"The nearest are {', '.join(close)}." if close else "There are none."
 
 
 def pip_install(distribution: str, version: str | None = None, *, upgrade: bool = False) -> str:

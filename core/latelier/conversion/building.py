@@ -10,7 +10,8 @@ import torch
 
 from latelier.checkpoints.component import new_component, save_component
 from latelier.contracts.conditioner import Conditioner
-from latelier.contracts.errors import InvalidConfigError, InvalidInputError, suggestion
+from latelier.contracts.errors import InvalidConfigError, InvalidInputError
+from latelier.contracts.messages import suggestion
 from latelier.conversion.destination import check_destination, check_source_outside, write_folder
 from latelier.io.user_folders import expand_home
 from latelier.kernel.atelier import Atelier

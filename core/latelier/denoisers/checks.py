@@ -9,12 +9,8 @@ from torch import Tensor
 from latelier.contracts.components import Control, ScaledAdapter
 from latelier.contracts.condition import Condition
 from latelier.contracts.configs import InputSpec
-from latelier.contracts.errors import (
-    CompatibilityError,
-    ConditionError,
-    InvalidInputError,
-    suggestion,
-)
+from latelier.contracts.errors import CompatibilityError, ConditionError, InvalidInputError
+from latelier.contracts.messages import suggestion
 from latelier.denoisers.configs import AdapterConfig
 
 _MAX_LISTED = 3

@@ -7,9 +7,9 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from latelier.contracts.configs import ConditionerConfig, DenoiserConfig, FirstStageConfig
-from latelier.contracts.errors import AmbiguousNameError, PluginError, UnknownNameError, suggestion
+from latelier.contracts.errors import AmbiguousNameError, PluginError, UnknownNameError
 from latelier.contracts.frozen import validate
-from latelier.contracts.messages import pip_install, shorten
+from latelier.contracts.messages import pip_install, shorten, suggestion
 from latelier.contracts.options import bind
 from latelier.kernel.spec import ComponentSpec, Kind, locate, resolve
 from latelier.kernel.trust.guard import guard_plugin

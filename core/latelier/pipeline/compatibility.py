@@ -9,7 +9,8 @@ from latelier.contracts.configs import (
     InputSpec,
     OutputSpec,
 )
-from latelier.contracts.errors import CompatibilityError, suggestion
+from latelier.contracts.errors import CompatibilityError
+from latelier.contracts.messages import suggestion
 
 
 def check_composition(

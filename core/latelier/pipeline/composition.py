@@ -7,8 +7,9 @@ import torch
 from pydantic import BaseModel
 
 from latelier.checkpoints.component import Component, new_component
-from latelier.contracts.errors import CompatibilityError, InvalidConfigError, suggestion
+from latelier.contracts.errors import CompatibilityError, InvalidConfigError
 from latelier.contracts.frozen import validate
+from latelier.contracts.messages import suggestion
 from latelier.diffusion.processes.kinds import process_from
 from latelier.diffusion.processes.process import Process
 from latelier.kernel.atelier import Atelier

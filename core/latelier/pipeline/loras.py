@@ -10,7 +10,8 @@ from latelier.checkpoints.lora.lora import LoadedLora, find_layers
 from latelier.checkpoints.lora.reading import read_lora
 from latelier.checkpoints.lora.storage import restore_lora, store_lora
 from latelier.checkpoints.manifests import StoredLora
-from latelier.contracts.errors import CompatibilityError, suggest_nearest
+from latelier.contracts.errors import CompatibilityError
+from latelier.contracts.messages import suggest_nearest
 from latelier.pipeline.adapters import AdapterSource, check_scale
 from latelier.pipeline.storage.manifest_header import SavedLora
 

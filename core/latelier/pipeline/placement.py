@@ -2,7 +2,8 @@
 
 import torch
 
-from latelier.contracts.errors import InvalidInputError, suggestion
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.messages import suggestion
 
 _PRECISIONS = {
     "float32": torch.float32,

@@ -14,13 +14,12 @@ from latelier.contracts.errors import (
     InvalidInputError,
     LatelierError,
     UnknownNameError,
-    suggestion,
 )
 from latelier.contracts.frozen import Frozen, validate
 from latelier.contracts.images.reading import MAX_SIDE
 from latelier.contracts.images.types import Image, Mask
 from latelier.contracts.inputs import MAX_DEPTH, is_too_deep
-from latelier.contracts.messages import shorten
+from latelier.contracts.messages import shorten, suggestion
 from latelier.contracts.options import read_options
 from latelier.kernel.registry import Registry
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from latelier.checkpoints.io.yaml_files import read_yaml
-from latelier.contracts.errors import InvalidConfigError, UnknownNameError, suggestion
+from latelier.contracts.errors import InvalidConfigError, UnknownNameError
 from latelier.contracts.frozen import validate
+from latelier.contracts.messages import suggestion
 from latelier.io.user_folders import expand_home
 from latelier.presets.preset import Preset
 

@@ -11,8 +11,9 @@ from latelier.checkpoints.component import Component
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import Condition, where
 from latelier.contracts.conditioner import Conditioner
-from latelier.contracts.errors import InvalidConfigError, InvalidInputError, suggestion
+from latelier.contracts.errors import InvalidConfigError, InvalidInputError
 from latelier.contracts.inputs import read_input
+from latelier.contracts.messages import suggestion
 from latelier.data.pictures import UnusableError
 from latelier.io.atomic import atomic_folder, write_bytes
 from latelier.training.configs.components import InputSource

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from latelier.checkpoints.importers.identify import identify
-from latelier.contracts.errors import LatelierError, ModelFileError, UnknownNameError, suggestion
+from latelier.contracts.errors import LatelierError, ModelFileError, UnknownNameError
 from latelier.contracts.importing import ConfigChecker, Imported, Importer, ImportSource
+from latelier.contracts.messages import suggestion
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.registry import Registry
 from latelier.kernel.trust.guard import guard_plugin

@@ -23,7 +23,8 @@ from latelier.checkpoints.importers.diffusers.weight_names import (
 )
 from latelier.checkpoints.importers.source import WEIGHTS
 from latelier.checkpoints.io.hub import HubName, fetch, find_fetched, list_files, parse_hub_name
-from latelier.contracts.errors import ModelFileError, suggestion
+from latelier.contracts.errors import ModelFileError
+from latelier.contracts.messages import suggestion
 from latelier.io.user_folders import expand_home
 
 _SIBLINGS = (".yaml", ".yml", "vocab.txt", "vocab.json", "merges.txt", "tokenizer.json")

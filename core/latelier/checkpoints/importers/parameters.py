@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from latelier.contracts.errors import InvalidConfigError, suggestion
+from latelier.contracts.errors import InvalidConfigError
+from latelier.contracts.messages import suggestion
 
 
 def require_bool(name: str, value: Any) -> bool:

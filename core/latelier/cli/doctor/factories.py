@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from latelier.contracts.errors import PluginError, suggestion
+from latelier.contracts.errors import PluginError
+from latelier.contracts.messages import suggestion
 from latelier.kernel.spec import ComponentSpec
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from latelier.contracts.errors import UnknownNameError, suggestion
+from latelier.contracts.errors import UnknownNameError
+from latelier.contracts.messages import suggestion
 from latelier.kernel.trust.admission import admit, read_lock_in_force
 from latelier.kernel.trust.config_file import read_policy
 from latelier.kernel.trust.discovery import discover

@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from latelier.cli.options.values import json_or_text, read_json_file, read_picture
-from latelier.contracts.errors import InvalidInputError, UnknownNameError, suggestion
+from latelier.contracts.errors import InvalidInputError, UnknownNameError
 from latelier.contracts.inputs import bare_field, read_input
+from latelier.contracts.messages import suggestion
 from latelier.io.user_folders import expand_home
 
 InputClass = type[BaseModel] | None

@@ -5,8 +5,9 @@ import json
 from typing import Any
 
 from latelier.cli.support.schemas import describe_input
-from latelier.contracts.errors import UnknownNameError, suggestion
+from latelier.contracts.errors import UnknownNameError
 from latelier.contracts.frozen import Frozen
+from latelier.contracts.messages import suggestion
 from latelier.contracts.options import options_model
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.spec import ComponentSpec, Kind

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from latelier.contracts.errors import DataError, suggestion
+from latelier.contracts.errors import DataError
+from latelier.contracts.messages import suggestion
 from latelier.data.converters.rows import CLASS_COLUMNS, Row, add_rows
 from latelier.data.manifest.manifest import Manifest, ManifestBuilder
 

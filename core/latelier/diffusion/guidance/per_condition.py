@@ -8,8 +8,8 @@ from pydantic import Field
 from torch import Tensor
 
 from latelier.contracts.condition import Condition
-from latelier.contracts.errors import InvalidInputError, suggestion
-from latelier.contracts.messages import shorten
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.messages import shorten, suggestion
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.guidance.options import (

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from latelier.contracts.errors import InvalidConfigError, suggestion
+from latelier.contracts.errors import InvalidConfigError
 from latelier.contracts.frozen import validate
+from latelier.contracts.messages import suggestion
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.process import Process
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow

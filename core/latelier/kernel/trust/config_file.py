@@ -12,7 +12,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from latelier.contracts.errors import InvalidConfigError, suggestion
+from latelier.contracts.errors import InvalidConfigError
+from latelier.contracts.messages import suggestion
 from latelier.io.user_folders import config_folder, expand_home
 from latelier.kernel.trust.entry_points import normalize_entry
 from latelier.kernel.trust.policy import ALLOW_VARIABLE, DENY_VARIABLE, LOCK_VARIABLE, Policy

@@ -6,7 +6,8 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 import pluggy
 
 from latelier.contracts.deprecation import warn_of_hook
-from latelier.contracts.errors import PluginError, suggestion
+from latelier.contracts.errors import PluginError
+from latelier.contracts.messages import suggestion
 
 _DEFERRED = (isgeneratorfunction, iscoroutinefunction, isasyncgenfunction)
 """Kinds of functions whose body does not run when they are called."""

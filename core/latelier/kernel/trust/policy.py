@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from latelier.contracts.errors import InvalidConfigError, suggestion
+from latelier.contracts.errors import InvalidConfigError
+from latelier.contracts.messages import suggestion
 from latelier.kernel.trust.entry_points import BUILT_IN
 
 ALLOW_VARIABLE = "LATELIER_PLUGINS_ALLOW"

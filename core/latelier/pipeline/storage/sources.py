@@ -5,7 +5,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from latelier.checkpoints.io.hub import HubName, fetch, parse_hub_name
-from latelier.contracts.errors import ModelFileError, UnknownNameError, suggestion
+from latelier.contracts.errors import ModelFileError, UnknownNameError
+from latelier.contracts.messages import suggestion
 from latelier.io.user_folders import expand_home
 from latelier.pipeline.storage.manifest_header import MANIFEST, read_manifest_header
 

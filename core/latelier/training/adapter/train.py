@@ -6,7 +6,8 @@ import torch
 
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
 from latelier.checkpoints.component import new_component
-from latelier.contracts.errors import CompatibilityError, UnknownNameError, suggestion
+from latelier.contracts.errors import CompatibilityError, UnknownNameError
+from latelier.contracts.messages import suggestion
 from latelier.denoisers.adapter import create_adapter
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from latelier.contracts.errors import InvalidConfigError, suggestion
+from latelier.contracts.errors import InvalidConfigError
+from latelier.contracts.messages import suggestion
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import SceneConfig
 from latelier.training.data.source import HashOf

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from latelier.checkpoints.component import Component, assets_of, new_component
-from latelier.contracts.errors import CompatibilityError, InvalidConfigError, suggestion
+from latelier.contracts.errors import CompatibilityError, InvalidConfigError
+from latelier.contracts.messages import suggestion
 from latelier.diffusion.processes.kinds import process_from
 from latelier.diffusion.processes.process import Process
 from latelier.kernel.atelier import Atelier

@@ -7,7 +7,8 @@ import torch
 
 from latelier.checkpoints.lora.lora import Lora
 from latelier.checkpoints.lora.names import DENOISER
-from latelier.contracts.errors import InvalidConfigError, suggest_nearest
+from latelier.contracts.errors import InvalidConfigError
+from latelier.contracts.messages import suggest_nearest
 from latelier.nn.low_rank import ChangeableLayer, create_low_rank, max_rank
 from latelier.training.configs.lora import ATTENTION, LoraTarget, LoraTraining
 from latelier.training.randomness import seed_torch

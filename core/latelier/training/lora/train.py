@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from latelier.checkpoints.lora.lora import LoadedLora, find_layers, lora_component
-from latelier.contracts.errors import UnknownNameError, suggestion
+from latelier.contracts.errors import UnknownNameError
+from latelier.contracts.messages import suggestion
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.pipeline.pipeline import Pipeline

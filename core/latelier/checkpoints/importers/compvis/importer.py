@@ -27,8 +27,9 @@ from latelier.checkpoints.importers.compvis.unet import unet_part
 from latelier.checkpoints.importers.fit import IGNORE_LEFTOVERS, refuse_leftovers
 from latelier.checkpoints.importers.parameters import unknown_params
 from latelier.checkpoints.importers.tokenizer_json import with_fallback
-from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.contracts.importing import Imported, ImportedPart, ImportSource
+from latelier.contracts.messages import suggestion
 
 UNCONDITIONAL = "__is_unconditional__"
 SHARED = "__is_first_stage__"

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.contracts.frozen import validate
+from latelier.contracts.messages import suggestion
 from latelier.diffusion.processes.betas import betas
 from latelier.diffusion.processes.vp import VP
 

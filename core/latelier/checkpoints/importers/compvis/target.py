@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from latelier.checkpoints.importers.parameters import pick_params
-from latelier.contracts.errors import InvalidConfigError, suggestion
+from latelier.contracts.errors import InvalidConfigError
+from latelier.contracts.messages import suggestion
 
 
 @dataclass(frozen=True)

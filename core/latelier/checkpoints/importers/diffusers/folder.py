@@ -10,8 +10,9 @@ from torch import Tensor
 from latelier.checkpoints.importers.diffusers.weight_names import STEM, SUFFIXES, find_weights
 from latelier.checkpoints.io.json_files import read_json_object
 from latelier.checkpoints.io.weights import write_weights
-from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.contracts.importing import ImportSource
+from latelier.contracts.messages import suggestion
 from latelier.io.atomic import write_json
 
 CONFIG = "config.json"

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
+from latelier.contracts.messages import suggestion
 
 DENOISER = ("unet", "transformer")
 FIRST_STAGE = ("vae", "vqvae")

@@ -9,7 +9,8 @@ from typing import Any
 
 from latelier.checkpoints.importers.parameters import require_bool
 from latelier.checkpoints.io.shapes import Shapes
-from latelier.contracts.errors import InvalidConfigError, ModelFileError, suggestion
+from latelier.contracts.errors import InvalidConfigError, ModelFileError
+from latelier.contracts.messages import suggestion
 
 CONTEXT = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 INPUT = "model.diffusion_model.input_blocks.0.0.weight"

@@ -12,8 +12,9 @@ from latelier.checkpoints.importers.diffusers.configs.scheduler_options import (
     option_notes,
     read_options,
 )
-from latelier.contracts.errors import CompatibilityError, InvalidConfigError, suggestion
+from latelier.contracts.errors import CompatibilityError, InvalidConfigError
 from latelier.contracts.frozen import validate
+from latelier.contracts.messages import suggestion
 from latelier.diffusion.processes.vp import VP
 
 _BETAS = {"linear": "linear", "scaled_linear": "scaled_linear", "squaredcos_cap_v2": "cosine"}

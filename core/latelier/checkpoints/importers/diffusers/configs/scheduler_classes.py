@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from latelier.contracts.errors import InvalidConfigError, suggestion
+from latelier.contracts.errors import InvalidConfigError
+from latelier.contracts.messages import suggestion
 
 _DDIM = ("DDIMInverseScheduler", "DDIMParallelScheduler", "DDIMScheduler")
 _DDPM = ("DDPMParallelScheduler", "DDPMScheduler")
