@@ -1,4 +1,4 @@
-"""Human-readable messages: near names, errors of other code in one line, how to install a plugin."""
+"""Messages: near names, errors of other code in one line, and how to install a plugin."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
