@@ -26,8 +26,8 @@ def keep_freed_memory() -> Iterator[None]:
         yield
         return
     libc = ctypes.CDLL(None)
-    # versions before 2.35 refuse more than 32 MiB
-    libc.mallopt(_MAP_THRESHOLD, _LARGE) or libc.mallopt(_MAP_THRESHOLD, _DEFAULT)
+    if not libc.mallopt(_MAP_THRESHOLD, _LARGE):
+        libc.mallopt(_MAP_THRESHOLD, _DEFAULT)  # older versions refuse more
     libc.mallopt(_TRIM_THRESHOLD, _NEVER)
     try:
         yield
