@@ -6,7 +6,11 @@ from latelier.training.devices.blocks import compile_blocks, find_blocks
 
 def test_blocks_are_compiled_one_by_one_and_keep_their_names(monkeypatch):
     compiled = []
-    monkeypatch.setattr(nn.Module, "compile", lambda block: compiled.append(block))
+
+    def count(block):
+        compiled.append(block)
+
+    monkeypatch.setattr(nn.Module, "compile", count)
     network = nn.ModuleDict({"layers": nn.ModuleList([EncoderLayer(4, 2), EncoderLayer(4, 2)])})
     names = list(network.state_dict())
     compile_blocks(network)
