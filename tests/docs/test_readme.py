@@ -130,17 +130,22 @@ def test_published_models_are_imported_and_generate(name, cli, with_clip, tmp_pa
         exec(python_block('latelier.load("dit")'), {"latelier": latelier})
 
 
-def test_the_training_configurations_exist():
-    models = {"first-stage": FirstStageTraining, "denoiser": DenoiserTraining}
-    lines = commands("latelier", "train")
+def test_the_training_commands_are_those_of_the_page():
+    page = (ROOT / "docs/train-your-own.md").read_text()
+    lines = [*commands("latelier", "train"), *commands("latelier", "data")]
     assert len(lines) == 3
-    for _, _, kind, path in lines:
-        read_training(ROOT / path, models[kind])
+    for line in lines:
+        assert f"$ {shlex.join(line)}" in page
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs/emoji-scenes").glob("*[!d].yaml")))
+def test_the_configurations_of_the_embedded_model_are_valid(path):
+    read_training(path, FirstStageTraining if "first" in path.name else DenoiserTraining)
 
 
 def test_the_data_preview_runs(cli):
-    [line] = commands("latelier", "data")
-    assert cli(*line[1:]).status == 0
+    [line] = re.findall(r"`latelier (data preview .*?)`", PAGE)
+    assert cli(*shlex.split(line)).status == 0
     assert Path("scenes.png").is_file()
 
 
