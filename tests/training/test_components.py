@@ -30,3 +30,9 @@ def test_components_that_changed_since_the_run_began_are_named(tmp_path, tiny):
     with pytest.raises(InvalidConfigError, match=r"fixed\.json: the weights of conditioners\.text"):
         pin_components(tmp_path, False, fixed)
     pin_components(tmp_path, True, fixed)
+
+
+def test_damaged_hashes_are_an_error(tmp_path):
+    (tmp_path / "fixed.json").write_text("{")
+    with pytest.raises(InvalidConfigError, match=r"fixed\.json: cannot be read"):
+        pin_components(tmp_path, False, {})

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from latelier.checkpoints.component import Component, load_component
 from latelier.checkpoints.manifests import COMPONENT_FILE, TrainedOn
@@ -75,10 +76,18 @@ def pin_components(out: Path, is_new: bool, fixed: Mapping[str, Component]) -> N
     if is_new or not path.is_file():
         write_json(path, hashes)
         return
-    recorded = json.loads(path.read_text(encoding="utf-8"))
+    recorded = _read_hashes(path)
     changed = sorted(place for place in hashes if hashes[place] != recorded.get(place))
     if changed:
         raise InvalidConfigError(
             f"{path}: the weights of {', '.join(changed)} are not those that this run began with; "
             "restore them, or start a new run in another out"
         )
+
+
+def _read_hashes(path: Path) -> dict[str, Any]:
+    try:
+        hashes = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidConfigError(f"{path}: cannot be read ({error}); delete it") from None
+    return hashes if isinstance(hashes, dict) else {}

@@ -158,6 +158,7 @@ def fit_conditioners(
     dataset: TrainingSamples,
     max_samples: int,
     out: Path,
+    is_new: bool,
     fitted: Collection[str] = (),
 ) -> None:
     """Fit conditioners on the first training samples, or restore what an earlier call fitted.
@@ -168,12 +169,13 @@ def fit_conditioners(
         dataset: The training samples.
         max_samples: Number of samples to fit on, at most.
         out: Folder of the run; what is fitted is stored in its folder "assets".
+        is_new: Whether to fit, even if a run that took no step left something there.
         fitted: Names of those that come from a trained model, which are only extended.
     """
     for name, component in conditioners.items():
         conditioner = component.module
         folder = out / "assets" / name
-        if folder.is_dir():
+        if folder.is_dir() and not is_new:
             conditioner.set_assets({path.name: path.read_bytes() for path in folder.iterdir()})
             continue
         if name not in sources:

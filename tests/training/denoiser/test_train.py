@@ -302,9 +302,9 @@ def test_assets_are_stored_completely_or_not_at_all(tmp_path, monkeypatch):
         def set_assets(self, assets):
             self.kept = dict(assets)
 
-    def fit_it():
-        component = SimpleNamespace(module=Fitted())
-        fit_conditioners({"it": component}, {"it": SimpleNamespace(source="")}, [], 1, tmp_path)
+    def fit_it(is_new=False):
+        component, sources = SimpleNamespace(module=Fitted()), {"it": SimpleNamespace(source="")}
+        fit_conditioners({"it": component}, sources, [], 1, tmp_path, is_new)
         return component.module.kept
 
     def failing(path, data):
@@ -317,8 +317,12 @@ def test_assets_are_stored_completely_or_not_at_all(tmp_path, monkeypatch):
         with pytest.raises(RuntimeError, match="power cut"):
             fit_it()
     assert fit_it() == Fitted.wanted
-    monkeypatch.setattr(Fitted, "fit", lambda *_: pytest.fail("it was fitted again"))
-    assert fit_it() == Fitted.wanted
+    with monkeypatch.context() as patch:
+        patch.setattr(Fitted, "fit", lambda *_: pytest.fail("it was fitted again"))
+        assert fit_it() == Fitted.wanted
+    Fitted.wanted = {"a.txt": b"other data"}  # what a run without a step left is not kept
+    assert fit_it(is_new=True) == Fitted.wanted
+    assert [path.name for path in (tmp_path / "assets" / "it").iterdir()] == ["a.txt"]
 
 
 def test_a_missing_first_stage_is_named(tmp_path):

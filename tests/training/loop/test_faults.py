@@ -58,6 +58,7 @@ def test_a_run_stops_after_too_many_bad_steps_and_keeps_its_checkpoint(tmp_path,
     with pytest.raises(TrainingError, match="5 steps in a row were skipped") as caught:
         train_line(tmp_path, bad, steps=50, checkpoint_seconds=1e-9, faults={"max_bad_steps": 5})
     assert "learning rate that is too high" in str(caught.value)
+    assert f"The last good checkpoint is {tmp_path}/checkpoints/step-00000003" in str(caught.value)
     assert "first stage that overflows" in str(caught.value)
     assert [path.name for path in list_checkpoints(tmp_path / "checkpoints")] == [
         "step-00000002",
@@ -67,7 +68,7 @@ def test_a_run_stops_after_too_many_bad_steps_and_keeps_its_checkpoint(tmp_path,
 
 
 def test_a_run_whose_steps_are_all_bad_has_no_result(tmp_path, train_line):
-    with pytest.raises(TrainingError, match="2 steps in a row were skipped"):
+    with pytest.raises(TrainingError, match="There is no good checkpoint"):
         train_line(tmp_path, dict.fromkeys(range(4), float("nan")), steps=2)
     assert not (tmp_path / "result").exists()
 

@@ -1,5 +1,6 @@
 """The folder of a run: locked while it trains, and never overwritten by another run."""
 
+import json
 import os
 import subprocess
 import sys
@@ -38,6 +39,35 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path):
     other.kill()
     other.communicate()
     assert open_once(out).checkpoint is None
+
+
+def test_a_configuration_of_the_user_is_not_overwritten(tmp_path):
+    (tmp_path / "config.yaml").write_text("out: .  # mine\n")
+    with pytest.raises(InvalidConfigError, match=r"config\.yaml was not written by a run"):
+        open_once(tmp_path)
+    assert (tmp_path / "config.yaml").read_text() == "out: .  # mine\n"
+    (tmp_path / "config.yaml").unlink()
+    open_once(tmp_path)
+    assert open_once(tmp_path).checkpoint is None  # what a run without a step left is overwritten
+
+
+def test_a_run_of_another_kind_is_an_error(tmp_path, train_line):
+    train_line(tmp_path, steps=2)
+    with (tmp_path / "config.yaml").open("a") as file:
+        file.write("drop_all: 0.1\n")
+    with pytest.raises(InvalidConfigError, match="holds a run of another kind or version"):
+        train_line(tmp_path, steps=2)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"faults": "x"}, {"loss_scale": None, "faults": {}}, {"ema_updates": "many"}]
+)
+def test_a_checkpoint_with_damaged_values_is_an_error(tmp_path, train_line, changes):
+    train_line(tmp_path, steps=2)
+    path = tmp_path / "checkpoints" / "step-00000002" / "state.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    with pytest.raises(ModelFileError, match="step-00000002 cannot be read"):
+        train_line(tmp_path, steps=2)
 
 
 def test_a_batch_that_cannot_be_split_is_an_error_before_anything_is_written(tmp_path):

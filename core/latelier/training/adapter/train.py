@@ -58,7 +58,7 @@ def plan_adapter(config: AdapterTraining, atelier: Atelier) -> TrainingPlan:
     def initialize(out: Path, is_new: bool) -> None:
         dataset.store_manifests(out)
         pin_components(out, is_new, base.components())
-        fit_conditioners(conditioners, sources, dataset, config.fit_samples, out)
+        fit_conditioners(conditioners, sources, dataset, config.fit_samples, out, is_new)
 
     samples = use_cache(dataset, config.data, base.first_stage_component, config.model)
     samples.check_fields(objective.conditioning.list_fields())

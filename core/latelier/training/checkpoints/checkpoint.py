@@ -99,7 +99,7 @@ def read_state(path: Path) -> dict[str, Any]:
         state = json.loads((path / _STATE).read_text(encoding="utf-8"))
         found = state["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     if found != FORMAT:
         raise ModelFileError(
             f"the checkpoint {path} has the format {found}; expected {FORMAT}: resume with the "
@@ -121,10 +121,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
         weights, ema, optimizer = (load_tensors(path, group) for group in _GROUPS)
         return Checkpoint(int(state.pop("step")), weights, ema, optimizer, state)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
 
 
-def _unreadable(path: Path, error: Exception) -> ModelFileError:
+def unreadable(path: Path, error: Exception) -> ModelFileError:
+    """Return the error of a damaged checkpoint."""
     return ModelFileError(
         f"the checkpoint {path} cannot be read ({error}); delete it to resume from the one before "
         "it"

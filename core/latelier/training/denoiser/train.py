@@ -48,7 +48,13 @@ def plan_denoiser(config: DenoiserTraining, atelier: Atelier) -> TrainingPlan:
         dataset.store_manifests(out)
         pin_components(out, is_new, parts.fixed(config))
         fit_conditioners(
-            parts.conditioners, parts.sources, dataset, config.fit_samples, out, parts.fitted
+            parts.conditioners,
+            parts.sources,
+            dataset,
+            config.fit_samples,
+            out,
+            is_new,
+            parts.fitted,
         )
 
     name = config.first_stage or config.start_from or DEFAULT_MODEL

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from latelier.contracts.errors import TrainingError
+from latelier.training.checkpoints.checkpoint import FOLDER, list_checkpoints
 from latelier.training.configs.operations import FaultConfig
 from latelier.training.devices.ranks import error_for_rank
 from latelier.training.loop.run import Run
@@ -86,6 +87,8 @@ def stop_if_diverged(run: Run, detector: FaultDetector, fault: Fault | None) -> 
     limit = min(run.config.faults.max_bad_steps, run.config.steps)
     if fault is None or detector.bad_steps < limit:
         return
+    found = list_checkpoints(run.config.out / FOLDER)
+    kept = f"The last good checkpoint is {found[-1]}" if found else "There is no good checkpoint"
     narrow = (
         "numbers that overflow in fp16 (set precision to bf16-mixed or 32-true)"
         if run.config.precision == "16-mixed"
@@ -94,8 +97,8 @@ def stop_if_diverged(run: Run, detector: FaultDetector, fault: Fault | None) -> 
     raise error_for_rank(
         run.fabric,
         TrainingError(
-            f"{detector.bad_steps} steps in a row were skipped: {fault.reason}. The last good "
-            "checkpoint is kept. Usual causes: a learning rate that is too high (lower "
-            f"optimizer.lr or lengthen the warm-up), and {narrow}"
+            f"{detector.bad_steps} steps in a row were skipped: {fault.reason}. {kept}. Usual "
+            "causes: a learning rate that is too high (lower optimizer.lr or lengthen the "
+            f"warm-up), and {narrow}"
         ),
     )

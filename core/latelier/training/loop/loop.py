@@ -28,7 +28,8 @@ def run_training(
     make_players(plan.objective, plan.config.optimizer)  # raises before the folder is made
     with open_run(plan.config, resume) as run:
         with run.fabric.rank_zero_first():  # the others read what the first has fitted
-            plan.initialize(plan.config.out, run.checkpoint is None)
+            is_new = run.checkpoint is None and run.fabric.is_global_zero
+            plan.initialize(plan.config.out, is_new)
         return train(plan, run, atelier or default_atelier())
 
 

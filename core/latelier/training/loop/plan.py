@@ -23,8 +23,9 @@ class TrainingPlan:
         config: The training's configuration.
         objective: What is trained, with its initial weights.
         dataset: The sample of each position, step * batch_size + row.
-        initialize: Called once before the first step with the run's folder and whether the run is
-            new: loads the initial weights of a new run, and fits what is fitted on data.
+        initialize: Called once before the first step with the run's folder and whether to write
+            into it what a new run begins with: fits what is fitted on data, or reads what was
+            fitted. In a new run the first process writes and the others read.
         name_sample: Name of the sample at a position in messages.
     """
 

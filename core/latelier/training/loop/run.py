@@ -23,6 +23,9 @@ from latelier.training.monitoring.tensorboard import check_tensorboard
 CONFIG = "config.yaml"
 """Name of the configuration in the folder of a run."""
 
+_HEADER = "# The configuration of this run, written by latelier.\n"
+"""First line of that file: without it, the file is the user's."""
+
 Resume = bool | Literal["auto"]
 """False: a new run. True: continue from the last checkpoint. "auto": continue if there is one."""
 
@@ -74,9 +77,10 @@ def open_run(config: Training, resume: Resume) -> Iterator[Run]:
     """Launch the processes, check and create the run's folder, and yield the run.
 
     Raises:
-        InvalidConfigError: `out` is a file; it has checkpoints and `resume` is false, or none and
-            `resume` is true; its run has another configuration; it cannot be written; the
-            accelerator or precision is not available; or the batch cannot be split evenly.
+        InvalidConfigError: `out` is a file, or has a config.yaml of the user; it has checkpoints
+            and `resume` is false, or none and `resume` is true; its run has another configuration;
+            it cannot be written; the accelerator or precision is not available; or the batch cannot
+            be split evenly.
     """
     if config.tensorboard:
         check_tensorboard()
@@ -107,9 +111,11 @@ def _prepare_folder(config: Training, resume: Resume, stack: ExitStack) -> Path 
         out.mkdir(parents=True, exist_ok=True)
         stack.enter_context(claim(out))
         checkpoint = _find_checkpoint(config, resume)  # as it is now that no other process writes
+        if checkpoint is None:
+            _check_own(out / CONFIG)
         if checkpoint is not None:
             set_aside_later(out, checkpoint)
-        write_bytes(out / CONFIG, to_yaml(config).encode())
+        write_bytes(out / CONFIG, (_HEADER + to_yaml(config)).encode())
     except BlockingIOError:
         raise InvalidConfigError(
             f"out: another process trains in {out}; wait for its end, or name another out"
@@ -117,6 +123,15 @@ def _prepare_folder(config: Training, resume: Resume, stack: ExitStack) -> Path 
     except OSError as error:
         raise InvalidConfigError(f"out: cannot write to {out} ({error})") from None
     return checkpoint
+
+
+def _check_own(path: Path) -> None:
+    """Check that the configuration of a run may be written to a path."""
+    if path.exists() and not path.read_bytes().startswith(_HEADER.encode()):
+        raise InvalidConfigError(
+            f"out: {path} was not written by a run, and would be overwritten; rename it, or name "
+            "another out"
+        )
 
 
 def _find_checkpoint(config: Training, resume: Resume) -> Path | None:
@@ -131,7 +146,12 @@ def _find_checkpoint(config: Training, resume: Resume) -> Path | None:
     stored = config.out / CONFIG
     if not (found and stored.exists()):
         return found[-1] if found else None
-    former = read_training(stored, type(config))
+    try:
+        former = read_training(stored, type(config))
+    except InvalidConfigError as error:
+        raise InvalidConfigError(
+            f"out: {config.out} holds a run of another kind or version ({error}); name another out"
+        ) from None
     _check_same(config, former, stored)
     return select_checkpoint(found, former, config)
 

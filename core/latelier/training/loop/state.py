@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from latelier.contracts.errors import ModelFileError
-from latelier.training.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from latelier.training.checkpoints.checkpoint import Checkpoint, load_checkpoint, unreadable
 from latelier.training.checkpoints.shards import shard_like
 from latelier.training.devices.precision import LossScale
 from latelier.training.devices.ranks import collect
@@ -179,12 +179,13 @@ class TrainingState:
             player.load(checkpoint.weights, checkpoint.optimizer)
         averages = self.averages.tensors()
         _check_same_tensors(path, averages, checkpoint.ema)
-        self.averages.load(
-            {name: shard_like(checkpoint.ema[name], own) for name, own in averages.items()},
-            checkpoint.state["ema_updates"],
-        )
-        self._scale.load_state(checkpoint.state["loss_scale"])
-        self.faults.load_state(checkpoint.state["faults"])
+        shards = {name: shard_like(checkpoint.ema[name], own) for name, own in averages.items()}
+        try:
+            self.averages.load(shards, int(checkpoint.state["ema_updates"]))
+            self._scale.load_state(checkpoint.state["loss_scale"])
+            self.faults.load_state(checkpoint.state["faults"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise unreadable(path, error) from None
         self.step = checkpoint.step
 
 
