@@ -1,5 +1,6 @@
 """The micro-batches of each step, loaded by worker processes."""
 
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
@@ -22,10 +23,20 @@ def load_batches(plan: TrainingPlan, run: Run, first_step: int) -> Iterator[Sequ
         batch_sampler=_MicroBatches(split, first_step, config.steps),
         collate_fn=plan.objective.collate,
         num_workers=config.workers,
+        worker_init_fn=_ignore_signals,
         pin_memory=run.fabric.device.type == "cuda",
         generator=torch.Generator(),  # workers' seeds; without it the global state would be used
     )
     return group(loader, split.accumulate)
+
+
+def _ignore_signals(worker: int) -> None:  # noqa: ARG001 - the signature is torch's
+    """Ignore what asks a run to stop: it reaches all processes, and only the first may obey.
+
+    A data worker that ends by itself would be an error of the run, which could not save its state.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def group(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:
