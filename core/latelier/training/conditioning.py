@@ -17,6 +17,7 @@ from latelier.contracts.messages import suggestion
 from latelier.data.pictures import UnusableError
 from latelier.io.atomic import atomic_folder, write_bytes
 from latelier.training.configs.components import InputSource
+from latelier.training.data.features.parts import join_part, stack_rows
 from latelier.training.data.samples import TrainingSamples
 from latelier.training.randomness import Draws, Purpose, make_generator
 
@@ -53,13 +54,23 @@ class Conditioning:
     ) -> dict[str, Any]:
         """Return what each conditioner prepares for data samples, by name.
 
-        Data workers call it, so `geometry` has no first stage.
+        Those whose outputs the samples have as "features" are left out. Data workers call it, so
+        `geometry` has no first stage.
         """
+        stored = samples[0].get("features", {})
         return {
             name: self._conditioners[name].prepare(  # type: ignore[operator]
                 list(self.augment(name, samples)), geometry
             )
             for name in self.sources
+            if name not in stored
+        }
+
+    def stack_features(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Tensor]]:
+        """Return the stored outputs of conditioners for data samples, by name."""
+        return {
+            name: stack_rows([sample["features"][name] for sample in samples])
+            for name in samples[0].get("features", {})
         }
 
     def augment(self, name: str, samples: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
@@ -90,6 +101,8 @@ class Conditioning:
             UnusableError: a field is missing, or a conditioner refuses it, such as a long text.
         """
         for name, each in self.sources.items():
+            if name in sample.get("features", {}):
+                continue  # the conditioner took it when the features were stored
             conditioner: Any = self._conditioners[name]
             if each.source not in sample:
                 raise UnusableError(f"it has no '{each.source}'")
@@ -135,18 +148,27 @@ class Conditioning:
 
     def encode(
         self,
-        prepared: Mapping[str, Any],
+        batch: Mapping[str, Any],
         kept: Mapping[str, Tensor],
-        rows: int,
         geometry: PictureGeometry,
         device: torch.device,
     ) -> Condition:
-        """Return the condition of a batch; null parts replace the rows that are not kept."""
+        """Return the condition of a batch; null parts replace the rows that are not kept.
+
+        Args:
+            batch: "index", "conditions" of `prepare`, and "features" of `stack_features`.
+            kept: rows that keep each condition.
+            geometry: of the pictures.
+            device: of the result.
+        """
+        rows, prepared, features = len(batch["index"]), batch["conditions"], batch["features"]
         condition = Condition()
         for name in self._conditioners:
             conditioner: Any = self._conditioners[name]
             part = conditioner.null(rows, geometry)
-            if name in self.sources:
+            if name in features:
+                part = where(kept[name].to(device), join_part(features[name]), part)
+            elif name in self.sources:
                 part = where(kept[name].to(device), conditioner(prepared[name], geometry), part)
             condition = condition.union(Condition.of({name: part}).to(device, torch.float32))
         return condition
@@ -222,11 +244,15 @@ def read_inputs(
 ) -> Iterator[Any]:
     """Yield the field `source` of each sample as the conditioner's `Input`.
 
+    Data are not trusted: a caption that is the path of a file must not open it as a picture.
+
     Raises:
         InvalidInputError: the field's value is not a valid input.
     """
     for sample in samples:
-        yield read_input(conditioner.Input, sample[source], f"'{source}' of the data")
+        yield read_input(
+            conditioner.Input, sample[source], f"'{source}' of the data", trusted=False
+        )
 
 
 def to_device(batch: Any, device: torch.device) -> Any:

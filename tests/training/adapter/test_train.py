@@ -231,9 +231,7 @@ def test_conditions_are_dropped_one_by_one_and_together(
     batch, geometry = batch_of(objective), None
     geometry = objective.make_geometry(batch)
     kept = objective.conditioning.draw_kept(Draws(0, 0, batch["index"]))
-    condition = objective.conditioning.encode(
-        batch["conditions"], kept, 3, geometry, torch.device("cpu")
-    )
+    condition = objective.conditioning.encode(batch, kept, geometry, torch.device("cpu"))
     found = set()
     for name, module in objective.conditioners.items():
         part = module.null(3, geometry)

@@ -100,8 +100,7 @@ def objective_of(config: DenoiserTraining) -> DenoiserObjective:
 def condition_of(objective: DenoiserObjective, batch: dict[str, Any], draws: Draws) -> Condition:
     geometry = objective.make_geometry(batch)
     kept = objective.conditioning.draw_kept(draws)
-    rows, cpu = len(batch["index"]), torch.device("cpu")
-    return objective.conditioning.encode(batch["conditions"], kept, rows, geometry, cpu)
+    return objective.conditioning.encode(batch, kept, geometry, torch.device("cpu"))
 
 
 def with_drops(text: float, class_label: float) -> dict[str, object]:

@@ -52,6 +52,14 @@ def test_levels_are_mapped_to_the_frame_of_the_process(process, expected):
     torch.testing.assert_close(x, process.noised(LATENTS, EPS, sigma))
 
 
+@pytest.mark.parametrize("value", [0.0, 0.7])
+def test_flat_latents_give_mean_squares(value):
+    errors = LevelErrors((0.5,), FLOW)
+    latents = torch.full((1, 4, 3, 3), value)
+    errors.add(latents, torch.ones_like(latents), lambda x, sigma: latents + 0.5)
+    assert errors.summarize()["x0_error"] == pytest.approx(0.25)
+
+
 def test_batches_add_up():
     together = measure(lambda x, sigma: torch.zeros_like(x), (0.5,))
     errors = LevelErrors((0.5,), FLOW)

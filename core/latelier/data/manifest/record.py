@@ -10,7 +10,7 @@ from latelier.contracts.inputs import Box
 
 RESERVED_FIELDS = frozenset({
     "image", "moments", "latents", "index", "prompt", "class_label", "layout", "semantic_map",
-    "mask", "weight",
+    "mask", "weight", "features",
 })  # fmt: skip
 """Fields of a training sample that have a meaning, so that `fields` cannot take their names."""
 

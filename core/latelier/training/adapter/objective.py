@@ -35,7 +35,7 @@ class AdapterObjective(PredictionObjective):
             base.denoiser_component,
             {**base.conditioner_components, config.name: adapter.conditioner},
             base.process,
-            _collect_sources(base, config),
+            collect_sources(base, config),
             config,
         )
         self.adapter = adapter.adapter.module
@@ -92,7 +92,7 @@ class AdapterObjective(PredictionObjective):
         return {**inputs, name: list(self.conditioning.augment(name, samples))}
 
 
-def _collect_sources(base: Pipeline, config: AdapterTraining) -> dict[str, InputSource]:
+def collect_sources(base: Pipeline, config: AdapterTraining) -> dict[str, InputSource]:
     """Return the source of each conditioner's input, the adapter's last."""
     sources: dict[str, InputSource] = {
         conditioner: source

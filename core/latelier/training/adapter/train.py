@@ -12,11 +12,12 @@ from latelier.denoisers.adapter import create_adapter
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.pipeline.pipeline import Pipeline
-from latelier.training.adapter.objective import AdapterObjective
+from latelier.training.adapter.objective import AdapterObjective, collect_sources
 from latelier.training.components import describe_base, load_base_model, pin_components
 from latelier.training.conditioning import check_sources, fit_conditioners
 from latelier.training.configs.adapter import AdapterTraining
-from latelier.training.data.datasets import make_training_samples, use_cache
+from latelier.training.data.datasets import make_training_samples, use_cache, use_features
+from latelier.training.data.features.values import FrozenConditions
 from latelier.training.loop.loop import run_training
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.run import Resume, TrainingResult
@@ -40,6 +41,16 @@ def train_adapter(
     return run_training(plan_adapter(config, atelier), resume, atelier)
 
 
+def list_frozen(config: AdapterTraining, atelier: Atelier) -> FrozenConditions:
+    """Return the conditioners whose outputs a cache can hold.
+
+    Raises:
+        UnknownNameError: the model is not found.
+        ModelFileError: the model cannot be read.
+    """
+    return _collect_frozen(load_base_model("model", config.model, atelier), config)
+
+
 def plan_adapter(config: AdapterTraining, atelier: Atelier) -> TrainingPlan:
     """Build and check the parts of an adapter's training.
 
@@ -61,9 +72,17 @@ def plan_adapter(config: AdapterTraining, atelier: Atelier) -> TrainingPlan:
         fit_conditioners(conditioners, sources, dataset, config.fit_samples, out, is_new)
 
     samples = use_cache(dataset, config.data, base.first_stage_component, config.model)
+    samples = use_features(samples, config.data, _collect_frozen(base, config))
     samples.check_fields(objective.conditioning.list_fields())
     usable = samples.with_check(objective.conditioning.check_sample)
     return TrainingPlan(config, objective, usable, initialize, dataset.name_of)
+
+
+def _collect_frozen(base: Pipeline, config: AdapterTraining) -> FrozenConditions:
+    sources = collect_sources(base, config)
+    return FrozenConditions(
+        base.conditioner_components, {name: each.source for name, each in sources.items()}
+    )
 
 
 def _new_adapter(base: Pipeline, config: AdapterTraining, atelier: Atelier) -> LoadedAdapter:

@@ -51,7 +51,8 @@ class HeldOutConfig(Frozen):
         default=0.05,
         gt=0,
         lt=1,
-        description="share of the samples of each source; at least one sample",
+        description="share of the samples of each source; at least 8 samples, or a quarter of "
+        "fewer than 32",
     )
     seed: int = Field(
         default=1_000_003,
@@ -74,7 +75,7 @@ class BucketConfig(Frozen):
 
 
 class CacheConfig(Frozen):
-    """Latents on disk, written by `latelier data cache`."""
+    """Latents and outputs of frozen conditioners on disk, written by `latelier data cache`."""
 
     folder: Path = Field(description="folder of the cache")
     views: int = Field(
@@ -85,6 +86,11 @@ class CacheConfig(Frozen):
     )
     dtype: Literal["float16", "float32"] = Field(
         default="float16", description="type of the stored numbers"
+    )
+    conditioners: tuple[str, ...] = Field(
+        default=(),
+        description="frozen conditioners whose outputs are stored too, such as a text encoder; "
+        "the values of their inputs must be finite: no changes of tags",
     )
 
     @model_validator(mode="before")

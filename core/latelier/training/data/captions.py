@@ -21,18 +21,41 @@ def choose_prompt(
         config: templates and treatment of tags.
         generator: of the random numbers.
     """
-    usable = [
-        template
-        for template in config.templates
-        if (captions or "{caption}" not in template)
-        and (class_name is not None or "{class}" not in template)
-    ]
+    usable = _usable_templates(captions, class_name, config)
     if not usable:
         return None
     template = _draw([(each, 1.0) for each in usable], generator)
     caption = _draw(captions, generator) if captions else ""
     if config.shuffle_tags or config.drop_tags:
         caption = _change_tags(caption, config, generator)
+    return _fill(template, caption, class_name)
+
+
+def list_prompts(
+    captions: Sequence[tuple[str, float]], class_name: str | None, config: CaptionConfig
+) -> list[str]:
+    """Return every text that `choose_prompt` can return while tags stay as they are."""
+    texts = [text for text, weight in captions if weight > 0] or [""]
+    return [
+        _fill(template, text, class_name)
+        for template in _usable_templates(captions, class_name, config)
+        for text in texts
+    ]
+
+
+def _usable_templates(
+    captions: Sequence[tuple[str, float]], class_name: str | None, config: CaptionConfig
+) -> list[str]:
+    """Return the templates that need nothing which is not there."""
+    return [
+        template
+        for template in config.templates
+        if (captions or "{caption}" not in template)
+        and (class_name is not None or "{class}" not in template)
+    ]
+
+
+def _fill(template: str, caption: str, class_name: str | None) -> str:
     # the class first: a caption may contain braces of its own
     return template.replace("{class}", class_name or "").replace("{caption}", caption)
 

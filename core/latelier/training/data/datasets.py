@@ -12,6 +12,8 @@ from latelier.training.configs.data import DataConfig
 from latelier.training.configs.training import Training
 from latelier.training.data.buckets import BucketOrder, Fill
 from latelier.training.data.cache.cache import Cache
+from latelier.training.data.features.features import make_feature_caches
+from latelier.training.data.features.values import FrozenConditions
 from latelier.training.data.manifest_source import ManifestSource
 from latelier.training.data.order import Mixture
 from latelier.training.data.report import REPORT_FILE, DataReport
@@ -71,6 +73,19 @@ def use_cache(
         return samples
     buckets = assign_buckets(samples.sources, data)
     return samples.with_sources(Cache(data, samples.sources, buckets, first_stage, name).open())
+
+
+def use_features(
+    samples: TrainingSamples, data: DataConfig, frozen: FrozenConditions
+) -> TrainingSamples:
+    """Return the samples with the stored outputs of the conditioners that the data name.
+
+    Raises:
+        InvalidConfigError: the outputs of a conditioner cannot be stored.
+        DataError: outputs are missing, or they are another conditioner's.
+    """
+    caches = make_feature_caches(data, samples.sources, frozen)
+    return samples.with_features({each.name: each.open() for each in caches})
 
 
 def refuse_cache(data: DataConfig) -> None:

@@ -14,7 +14,7 @@ from latelier.data.manifest.manifest import Annotation, Manifest
 from latelier.data.manifest.record import Record
 from latelier.data.pictures import check_aspect, read_map, read_mask, read_rgb
 from latelier.training.configs.data import DataConfig
-from latelier.training.data.captions import choose_prompt
+from latelier.training.data.captions import choose_prompt, list_prompts
 from latelier.training.data.source import HashOf
 from latelier.training.data.views import (
     RESAMPLING,
@@ -93,6 +93,14 @@ class ManifestSource:
             fields["mask"] = _show_labels(read_mask(root, record.mask), image, view, "mask")
         return fields
 
+    def list_values(self, number: int, field: str, /) -> Sequence[Any]:
+        """Return every prompt of a record, or the one value of another field."""
+        record = self._record(number)
+        if field == "prompt":
+            return list_prompts(*self._texts(record), self._config.captions)
+        fields = self.describe(number, np.random.default_rng(0))
+        return [fields[field]] if field in fields else []
+
     def content_key(self, number: int, hash_of: HashOf, /) -> str:
         """Return the hashes of the picture, the map and the mask, and the boxes."""
         record, root = self._record(number), self.manifest.root
@@ -161,10 +169,13 @@ class ManifestSource:
         return ", ".join(f"'{self.manifest[number].name}'" for number in numbers[:_MAX_NAMES])
 
     def _prompt(self, record: Record, generator: np.random.Generator) -> str | None:
+        return choose_prompt(*self._texts(record), self._config.captions, generator)
+
+    def _texts(self, record: Record) -> tuple[list[tuple[str, float]], str | None]:
+        """Return the captions with their weights, and the name of the class."""
         label, names = record.class_label, self.manifest.header.class_names
         class_name = names[label] if label is not None and label < len(names) else None
-        captions = [(each.text, each.weight) for each in record.captions]
-        return choose_prompt(captions, class_name, self._config.captions, generator)
+        return [(each.text, each.weight) for each in record.captions], class_name
 
     def _record(self, number: int) -> Record:
         return self.manifest[int(self.members[number])]

@@ -13,6 +13,7 @@ from latelier.data.manifest.manifest import Manifest
 from latelier.data.pictures import UnusableError
 from latelier.training.configs.data import DataConfig
 from latelier.training.data.buckets import BucketOrder
+from latelier.training.data.features.reader import FeatureReader
 from latelier.training.data.order import Mixture
 from latelier.training.data.randomness import DataPurpose, data_generator
 from latelier.training.data.report import DataReport
@@ -63,6 +64,7 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         self._report = report or DataReport(None)
         self._manifests = manifests
         self._check: SampleCheck = _accept
+        self._features: Mapping[str, FeatureReader] = {}
 
     def __len__(self) -> int:
         """Return the number of positions."""
@@ -107,6 +109,12 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         checked._check = check
         return checked
 
+    def with_features(self, features: Mapping[str, FeatureReader]) -> "TrainingSamples":
+        """Return the samples with "features", stored outputs of conditioners by their names."""
+        changed = copy(self)
+        changed._features = features
+        return changed
+
     def with_sources(self, sources: Sequence[SampleSource]) -> "TrainingSamples":
         """Return the same samples read from other sources, such as a cache."""
         changed = copy(self)
@@ -149,7 +157,10 @@ class TrainingSamples(Dataset[dict[str, Any]]):
     ) -> dict[str, Any]:
         view = source.show(number, size, self._generator(position, DataPurpose.VIEW))
         fields = source.describe(number, self._generator(position, DataPurpose.CAPTION))
-        return {**view, **fields, "index": position}
+        sample = {**view, **fields, "index": position}
+        if self._features:
+            sample["features"] = {name: each.read(sample) for name, each in self._features.items()}
+        return sample
 
     def _generator(self, position: int, purpose: DataPurpose) -> np.random.Generator:
         return data_generator(self._seed, purpose, position)

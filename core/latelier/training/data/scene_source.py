@@ -1,6 +1,6 @@
 """Samples from the built-in scenes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,11 @@ class SceneSource:
         sample = dict(self._scenes[number])
         self._last = (number, {name: sample[name] for name in ("prompt", "class_label")})
         return sample
+
+    def list_values(self, number: int, field: str, /) -> Sequence[Any]:
+        """Return the one value of a field of a scene."""
+        fields = self.describe(number, np.random.default_rng(0))
+        return [fields[field]] if field in fields else []
 
     def content_key(self, number: int, _hash_of: HashOf, /) -> str:
         """Return the configuration, the seed and the number."""

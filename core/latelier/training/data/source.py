@@ -1,6 +1,6 @@
 """The interface of sources of samples."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,6 +49,14 @@ class SampleSource(Protocol):
 
         Raises:
             UnusableError: the sample cannot be used.
+        """
+        ...
+
+    def list_values(self, number: int, field: str, /) -> Sequence[Any]:
+        """Return the values that `describe` can give a field: none where it lacks it.
+
+        They are several where it draws one of several captions or templates. Changes of tags,
+        which are endless, are left out.
         """
         ...
 

@@ -9,6 +9,9 @@ from latelier.contracts.errors import DataError
 from latelier.data.manifest.manifest import Manifest
 from latelier.training.configs.data import HeldOutConfig
 
+_MIN_HELD_OUT = 8
+"""Held-out samples without which validation would be left to chance."""
+
 
 def split_samples(
     manifest: Manifest, config: HeldOutConfig
@@ -16,7 +19,8 @@ def split_samples(
     """Return the numbers of the samples to train on and of those to hold out.
 
     A sample is held out by the hash of its name and the seed, so it stays on its side when the data
-    set grows. At least one sample is on each side.
+    set grows and its share is large enough. At least 8 samples are held out, or a quarter of fewer
+    than 32; at least one sample is on each side.
 
     Args:
         manifest: of all samples.
@@ -31,7 +35,8 @@ def split_samples(
             "out, or another data set in held_out.path"
         )
     places = np.array([_place(record.name, config.seed) for record in manifest])
-    limit = max(config.share, np.partition(places, 0)[0])
+    least = max(min(_MIN_HELD_OUT, len(places) // 4), 1)
+    limit = max(config.share, np.partition(places, least - 1)[least - 1])
     held_out = places <= limit
     if held_out.all():
         held_out = places < places.max()

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from latelier.checkpoints.component import Component, assets_of, new_component
+from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError
 from latelier.contracts.messages import suggestion
 from latelier.diffusion.processes.kinds import process_from
@@ -18,6 +19,7 @@ from latelier.pipeline.storage.sources import DEFAULT_MODEL
 from latelier.training.components import load_base_model, load_first_stage
 from latelier.training.configs.components import InputSource
 from latelier.training.configs.denoiser import ConditionerTraining, DenoiserTraining
+from latelier.training.data.features.values import FrozenConditions
 from latelier.training.randomness import seed_torch
 
 
@@ -48,6 +50,25 @@ class ModelParts:
     defaults: Mapping[str, Any]
     description: str
     card: Mapping[str, Any]
+
+    def frozen(self, config: DenoiserTraining) -> FrozenConditions:
+        """Return the conditioners whose outputs stay the same throughout the training.
+
+        A new one that learns from data is not among them, since it does so when training starts.
+        """
+        ready = {
+            name: component
+            for name, component in self.conditioners.items()
+            if name in self.fitted or type(component.module).fit is Conditioner.fit
+        }
+        return FrozenConditions(
+            {
+                name: component
+                for name, component in ready.items()
+                if name in config.conditioners and config.conditioners[name].frozen
+            },
+            {name: each.source for name, each in self.sources.items()},
+        )
 
     def fixed(self, config: DenoiserTraining) -> dict[str, Component]:
         """Return the components that are not trained, by their places in a pipeline."""

@@ -99,10 +99,11 @@ class PredictionObjective(Objective):
         return {}
 
     def collate(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Return a batch (see `collate_samples`) with "conditions": what conditioners prepared."""
+        """Return a batch (see `collate_samples`) with "conditions" and "features"."""
         batch = collate_samples(samples)
         geometry = replace(self.make_geometry(batch), first_stage=None)
         batch["conditions"] = self.conditioning.prepare(samples, geometry)
+        batch["features"] = self.conditioning.stack_features(samples)
         return batch
 
     @override
@@ -178,8 +179,7 @@ class PredictionObjective(Objective):
     def _encode_condition(
         self, batch: Mapping[str, Any], kept: Mapping[str, Tensor], geometry: PictureGeometry
     ) -> Condition:
-        rows, device = len(batch["index"]), self.device
-        return self.conditioning.encode(batch["conditions"], kept, rows, geometry, device)
+        return self.conditioning.encode(batch, kept, geometry, self.device)
 
 
 def _check_gradient_checkpointing(config: PredictionTraining, denoiser: Component) -> None:

@@ -8,7 +8,8 @@ from latelier.pipeline.storage.sources import DEFAULT_MODEL
 from latelier.training.components import pin_components
 from latelier.training.conditioning import check_sources, fit_conditioners
 from latelier.training.configs.denoiser import DenoiserTraining
-from latelier.training.data.datasets import make_training_samples, use_cache
+from latelier.training.data.datasets import make_training_samples, use_cache, use_features
+from latelier.training.data.features.values import FrozenConditions
 from latelier.training.denoiser.components import resolve_parts
 from latelier.training.denoiser.objective import DenoiserObjective
 from latelier.training.loop.loop import run_training
@@ -30,6 +31,16 @@ def train_denoiser(
     """
     atelier = atelier or default_atelier()
     return run_training(plan_denoiser(config, atelier), resume, atelier)
+
+
+def list_frozen(config: DenoiserTraining, atelier: Atelier) -> FrozenConditions:
+    """Return the conditioners whose outputs a cache can hold.
+
+    Raises:
+        LatelierError: see `train_denoiser`.
+    """
+    sample = make_training_samples(config)[0]
+    return resolve_parts(config, sample, atelier).frozen(config)
 
 
 def plan_denoiser(config: DenoiserTraining, atelier: Atelier) -> TrainingPlan:
@@ -59,6 +70,7 @@ def plan_denoiser(config: DenoiserTraining, atelier: Atelier) -> TrainingPlan:
 
     name = config.first_stage or config.start_from or DEFAULT_MODEL
     samples = use_cache(dataset, config.data, parts.first_stage, name)
+    samples = use_features(samples, config.data, parts.frozen(config))
     samples.check_fields(objective.conditioning.list_fields())
     usable = samples.with_check(objective.conditioning.check_sample)
     return TrainingPlan(config, objective, usable, initialize, dataset.name_of)

@@ -15,6 +15,9 @@ from latelier.diffusion.processes.process import Process
 from latelier.training.denoiser.batches import picture_form
 from latelier.training.denoiser.levels import to_sigma
 
+_ROUNDING = 1e-12
+"""Share of the mean square below which a variance is nothing but rounding."""
+
 
 class PredictX0(Protocol):
     """Estimates x0 from noised latents of held-out samples."""
@@ -50,12 +53,15 @@ class LevelErrors:
         """Return "x0_error", the mean over the levels, and "x0_error_<level>" of each.
 
         Errors are mean squares in units of the latents' variance within channels: 1 is the error of
-        a model that returns each channel's mean.
+        a model that returns each channel's mean. Latents without variance, such as those of one
+        flat picture, leave them as mean squares.
         """
         assert self._moments is not None
         total, squares, count = self._moments
+        square = (squares / count).mean().item()
         variance = (squares / count - (total / count).square()).mean().item()
-        errors = [error / self._numbers / variance for error in self._errors]
+        unit = variance if variance > _ROUNDING * square else 1.0
+        errors = [error / self._numbers / unit for error in self._errors]
         each = {f"x0_error_{level:g}": error for level, error in zip(self._levels, errors)}
         return {"x0_error": sum(errors) / len(errors), **each}
 

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from latelier.checkpoints.lora.lora import LoadedLora, find_layers, lora_component
+from latelier.checkpoints.lora.lora import (
+    LoadedLora,
+    Lora,
+    find_layers,
+    lora_component,
+    select_layers,
+)
 from latelier.contracts.errors import UnknownNameError
 from latelier.contracts.messages import suggestion
 from latelier.kernel.atelier import Atelier
@@ -14,7 +20,8 @@ from latelier.training.components import describe_base, load_base_model, pin_com
 from latelier.training.conditioning import check_sources
 from latelier.training.configs.components import InputSource
 from latelier.training.configs.lora import LoraTraining
-from latelier.training.data.datasets import make_training_samples, use_cache
+from latelier.training.data.datasets import make_training_samples, use_cache, use_features
+from latelier.training.data.features.values import FrozenConditions
 from latelier.training.loop.loop import run_training
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.run import Resume, TrainingResult
@@ -37,14 +44,24 @@ def train_lora(
     return run_training(plan_lora(config, atelier), resume, atelier)
 
 
+def list_frozen(config: LoraTraining, atelier: Atelier) -> FrozenConditions:
+    """Return the conditioners whose outputs a cache can hold: those that the LoRA leaves alone.
+
+    Raises:
+        LatelierError: see `train_lora`.
+    """
+    base, lora = _load_base(config, atelier)
+    inputs = _resolve_inputs(base, config, make_training_samples(config)[0])
+    return _collect_frozen(base, lora, inputs)
+
+
 def plan_lora(config: LoraTraining, atelier: Atelier) -> TrainingPlan:
     """Build and check the parts of a LoRA's training.
 
     Raises:
         LatelierError: see `train_lora`.
     """
-    base = load_base_model("model", config.model, atelier).with_merged_loras()
-    lora = create_lora(find_layers(base.base_components()), config)
+    base, lora = _load_base(config, atelier)
     loaded = LoadedLora(
         config.name,
         lora_component(lora),
@@ -57,6 +74,7 @@ def plan_lora(config: LoraTraining, atelier: Atelier) -> TrainingPlan:
     check_sources(inputs, dataset.list_fields(), "input")
     objective = LoraObjective(base, loaded, inputs, config)
     samples = use_cache(dataset, config.data, base.first_stage_component, config.model)
+    samples = use_features(samples, config.data, _collect_frozen(base, lora, inputs))
     samples.check_fields(objective.conditioning.list_fields())
     usable = samples.with_check(objective.conditioning.check_sample)
 
@@ -65,6 +83,24 @@ def plan_lora(config: LoraTraining, atelier: Atelier) -> TrainingPlan:
         pin_components(out, is_new, base.components())
 
     return TrainingPlan(config, objective, usable, initialize, dataset.name_of)
+
+
+def _load_base(config: LoraTraining, atelier: Atelier) -> tuple[Pipeline, Lora]:
+    """Return the model and an untrained LoRA for it."""
+    base = load_base_model("model", config.model, atelier).with_merged_loras()
+    return base, create_lora(find_layers(base.base_components()), config)
+
+
+def _collect_frozen(
+    base: Pipeline, lora: Lora, inputs: Mapping[str, InputSource]
+) -> FrozenConditions:
+    unchanged = {
+        name: component
+        for name, component in base.conditioner_components.items()
+        if not select_layers(lora.changes, f"conditioners.{name}")
+    }
+    sources = {name: each.source for public, each in inputs.items() for name in base.inputs[public]}
+    return FrozenConditions(unchanged, sources)
 
 
 def _resolve_inputs(

@@ -1,16 +1,17 @@
-"""`latelier data cache`: encode the pictures of a training once, before it."""
+"""`latelier data cache`: encode the pictures and texts of a training once, before it."""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from latelier.cli.support.output import AsJson, show_fields, show_json, show_line
 
 if TYPE_CHECKING:
-    from latelier.training.data.cache.build import ViewResult
     from latelier.training.data.cache.cache import CacheState
+
+T = TypeVar("T")
 
 _MAX_NAMES = 5
 
@@ -32,7 +33,7 @@ def cache(
         ),
     ] = False,
     device: Annotated[
-        str, typer.Option(metavar="DEVICE", help="Device of the first stage, or auto.")
+        str, typer.Option(metavar="DEVICE", help="Device of the networks, or auto.")
     ] = "auto",
     workers: Annotated[
         int, typer.Option(min=0, metavar="COUNT", help="Processes that read pictures.")
@@ -41,42 +42,50 @@ def cache(
 ) -> None:
     """Write the latents of a training's pictures to the folder data.cache.
 
+    Also write the outputs of the frozen conditioners that data.cache.conditioners names.
     What is already there stays, so the command can be repeated after a change or an interrupt.
     """
     from latelier.cli.support.application import load_atelier
     from latelier.cli.support.progress import track
     from latelier.pipeline.placement import resolve_device
+    from latelier.training.caching import open_feature_caches
     from latelier.training.data.cache.opening import open_cache
 
-    opened = open_cache(config, load_atelier())
+    atelier = load_atelier()
+    opened, features = open_cache(config, atelier), open_feature_caches(config, atelier)
 
-    def show_progress(results: "Iterable[ViewResult]", total: int) -> "Iterable[ViewResult]":
+    def show_progress(results: Iterable[T], total: int) -> Iterable[T]:
         return track(results, "encoding", total)
 
     if check:
         state = opened.check()
+        states = {each.name: each.check() for each in features}
     else:
         placed, _ = resolve_device(device, "float32")
         state = opened.write(placed, workers, show_progress)
+        states = {each.name: each.write(placed, show_progress) for each in features}
     if as_json:
-        show_json({"folder": str(opened.folder), **vars(state)})
+        of_conditioners = {name: vars(each) for name, each in states.items()}
+        show_json({"folder": str(opened.folder), **vars(state), "conditioners": of_conditioners})
     else:
-        _show(opened.folder, state)
-    if not state.is_complete:
+        _show("folder", opened.folder, "views", state)
+        for name, each in states.items():
+            _show("conditioner", name, "inputs", each)
+    if not all(each.is_complete for each in (state, *states.values())):
         raise typer.Exit(1)
 
 
-def _show(folder: Path, state: "CacheState") -> None:
+def _show(kind: str, name: object, entries: str, state: "CacheState") -> None:
     show_fields(
         [
-            ("folder", folder),
-            ("views", f"{state.present} of {state.wanted}"),
+            (kind, name),
+            (entries, f"{state.present} of {state.wanted}"),
             ("written", state.written),
             ("not needed", state.stale or None),
         ]
     )
-    names = list(state.unusable.items())
-    for name, reason in names[:_MAX_NAMES]:
-        show_line(f"left out: {name}: {reason}")
-    if len(names) > _MAX_NAMES:
-        show_line(f"left out: {len(names) - _MAX_NAMES} more; --json lists all")
+    unusable = list(state.unusable.items())
+    for sample, reason in unusable[:_MAX_NAMES]:
+        show_line(f"left out: {sample}: {reason}")
+    if len(unusable) > _MAX_NAMES:
+        show_line(f"left out: {len(unusable) - _MAX_NAMES} more; --json lists all")

@@ -38,10 +38,10 @@ class CacheState:
     """What a cache holds of what it should.
 
     Attributes:
-        wanted: Number of views of the configuration.
+        wanted: Number of views of the configuration, or of values of a conditioner's input.
         present: How many of them the cache holds.
         written: How many were written now.
-        stale: Views that it holds and the configuration does not need.
+        stale: Those that it holds and the configuration does not need.
         unusable: Reason for each sample that cannot be used, by name.
     """
 

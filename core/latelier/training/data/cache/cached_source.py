@@ -1,6 +1,6 @@
 """Samples whose latents are read from a cache."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,10 @@ class CachedSource:
         floating = {name: each for name, each in tensors.items() if each.is_floating_point()}
         arrays = {name: each.numpy() for name, each in tensors.items() if name not in floating}
         return {**fields, **arrays, **{name: each.float() for name, each in floating.items()}}
+
+    def list_values(self, number: int, field: str, /) -> Sequence[Any]:
+        """Return the values that `describe` can give a field."""
+        return self._source.list_values(number, field)
 
     def content_key(self, number: int, hash_of: HashOf, /) -> str:
         """Return the key of the source with pictures."""

@@ -1,0 +1,1 @@
+"""Outputs of frozen conditioners on disk, such as the features of texts."""
