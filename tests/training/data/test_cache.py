@@ -106,7 +106,7 @@ def test_a_changed_picture_is_missing_until_it_is_encoded(config, pictures):
     write(file)
     for path in pictures.glob("*.png"):
         Image.new("RGB", (24, 16), "red").save(path)
-    with pytest.raises(DataError, match=r"lacks \d+ of \d+ views, such as that of '00.png'"):
+    with pytest.raises(DataError, match=r"lacks \d+ of \d+ views, such as that of '02.png'"):
         samples_of(training)
     assert write(file).written == 1  # equal pictures are stored once
     assert samples_of(training)[0]["moments"].shape == (8, 8, 8)
