@@ -109,6 +109,15 @@ def test_a_data_set_without_a_usable_picture_is_an_error(pictures, training):
         make_training_samples(training(path=pictures))[0]
 
 
+@pytest.mark.parametrize("place", [".", "run", "a/b"])
+def test_a_run_inside_of_its_pictures_is_refused(pictures, training, place):
+    config = training(path=pictures, size=8).model_copy(update={"out": pictures / place})
+    with pytest.raises(InvalidConfigError, match=r"^out: .* is in the data set"):
+        make_training_samples(config)
+    (pictures / "manifest.jsonl").write_text('{"file": "00.png"}\n{"file": "01.png"}\n')
+    assert len(make_training_samples(config).sources) == 1  # its pictures are listed
+
+
 def test_a_report_that_cannot_be_written_stops_nothing(pictures, training):
     (pictures / "07.png").write_bytes(b"no picture")
     config = training(path=pictures, size=8)

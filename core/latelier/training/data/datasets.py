@@ -7,7 +7,7 @@ import torch
 
 from latelier.checkpoints.component import Component
 from latelier.contracts.errors import InvalidConfigError
-from latelier.data.converters.recognize import open_manifest
+from latelier.data.converters.recognize import MANIFEST_FILES, open_manifest
 from latelier.training.configs.data import DataConfig
 from latelier.training.configs.training import Training
 from latelier.training.data.buckets import BucketOrder, Fill
@@ -35,6 +35,7 @@ def make_training_samples(config: Training) -> TrainingSamples:
         DataError: a data set is missing, empty or damaged.
     """
     data = config.data
+    _check_outside(config)
     sources = open_training_sources(data, stored_manifests(config.out))
     if data.held_out.path is not None:
         open_manifest(data.held_out.path)  # raises now, not at the first validation
@@ -123,6 +124,25 @@ def collate(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "image": torch.stack([sample["image"] for sample in samples]),
         "index": [sample["index"] for sample in samples],
     }
+
+
+def _check_outside(config: Training) -> None:
+    """Check that the run's folder is in no folder whose pictures are the data set.
+
+    The next run on it would train on the sample sheets of this one.
+
+    Raises:
+        InvalidConfigError: it is in one.
+    """
+    data = config.data
+    for path in (*(source.path for source in data.all_sources), data.held_out.path):
+        if path is None or any((path / name).is_file() for name in MANIFEST_FILES):
+            continue
+        if config.out.resolve().is_relative_to(path.resolve()):
+            raise InvalidConfigError(
+                f"out: {config.out} is in the data set {path}, and its sample sheets would become "
+                "pictures of it; name a folder outside of it"
+            )
 
 
 def _mix(sources: Sequence[SampleSource], data: DataConfig) -> Mixture:
