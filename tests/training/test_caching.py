@@ -11,12 +11,14 @@ from latelier.kernel.default import default_atelier
 from latelier.pipeline import Pipeline
 from latelier.training.adapter.train import plan_adapter
 from latelier.training.caching import open_feature_caches
+from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.configs.lora import LoraTraining
 from latelier.training.data.cache.opening import open_cache
 from latelier.training.data.features import features
-from latelier.training.denoiser.train import plan_denoiser
+from latelier.training.data.features.reader import FeatureReader
+from latelier.training.denoiser.train import plan_denoiser, train_denoiser
 from latelier.training.lora.train import plan_lora
 
 CPU = torch.device("cpu")
@@ -272,3 +274,46 @@ def test_a_changed_text_encoder_of_a_lora_is_refused(configure, base):
     _, file = configure(LoraTraining, model=str(base), targets=targets)
     with pytest.raises(InvalidConfigError, match="it is trained"):
         open_feature_caches(file, default_atelier())
+
+
+def test_an_interrupted_training_resumes_to_the_same_bits(fine_tuning, tmp_path, monkeypatch):
+    straight, file = fine_tuning(out=str(tmp_path / "straight"), workers=1)
+    write(file)
+    assert train_denoiser(straight).finished
+    stopped, _ = fine_tuning(out=str(tmp_path / "stopped"), checkpoint_seconds=1e-9)
+    read = FeatureReader.read
+
+    def fail(self, sample):
+        if sample["index"] == 10:
+            raise RuntimeError("power cut")
+        return read(self, sample)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FeatureReader, "read", fail)
+        with pytest.raises(RuntimeError, match="power cut"):
+            train_denoiser(stopped)
+    assert train_denoiser(stopped, resume=True).finished
+    ends = [
+        load_checkpoint(list_checkpoints(each.out / "checkpoints")[-1]).weights
+        for each in (straight, stopped)
+    ]
+    assert ends[0].keys() == ends[1].keys()
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+def test_a_class_is_stored_as_a_vector(configure, base, pictures):
+    metadata = pictures / "metadata.jsonl"
+    lines = metadata.read_text().splitlines()
+    labelled = [f'{line[:-1]}, "class_label": {k % 3}}}' for k, line in enumerate(lines)]
+    metadata.write_text("\n".join(labelled))
+    inputs = {"label": {"source": "class_label"}, "prompt": {"source": "prompt"}}
+    config, file = configure(LoraTraining, stored=("label", "text"), model=str(base), inputs=inputs)
+    labels, texts = write(file)
+    assert labels.written == 3
+    assert texts.written > 8
+    plan = plan_lora(config, default_atelier())
+    sample = plan.dataset[3]
+    expected = plan.objective.conditioners["label"].encode([sample["class_label"]])
+    assert sample["features"]["label"]["vector"].equal(expected.vector[0])
+    batch = plan.objective.collate([plan.dataset[k] for k in range(3)])
+    assert (batch["conditions"], set(batch["features"])) == ({}, {"label", "text"})

@@ -1,8 +1,12 @@
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from latelier import PictureGeometry, default_atelier
+from latelier.contracts.errors import InvalidInputError
 from latelier.data.pictures import UnusableError
 from latelier.training.conditioning import Conditioning
 from latelier.training.configs.components import InputSource
@@ -59,3 +63,41 @@ def test_a_sample_without_an_input_cannot_be_used():
     conditioning = Conditioning(conditioners, {"a": InputSource(source="prompt")}, 0, 0, seed=0)
     with pytest.raises(UnusableError, match="it has no 'prompt'"):
         conditioning.check_sample({"image": torch.zeros(3, 2, 2), "index": 0})
+
+
+def test_a_caption_that_names_a_file_is_not_opened_as_a_picture(tmp_path):
+    path = tmp_path / "secret.png"
+    Image.new("RGB", (4, 4)).save(path)
+    conditioner = default_atelier().registry("conditioner").build("image", {})
+    conditioning = Conditioning(
+        {"picture": conditioner}, {"picture": InputSource(source="prompt")}, 0, 0, seed=0
+    )
+    with pytest.raises(UnusableError, match="'prompt' of the data"):
+        conditioning.check_sample({"prompt": str(path), "index": 0})
+    with pytest.raises(InvalidInputError, match="'prompt' of the data"):
+        conditioning.prepare([{"prompt": str(path), "index": 0}], PictureGeometry((4, 4), (2, 2)))
+
+
+def test_arrays_and_pictures_of_the_data_are_inputs():
+    build = default_atelier().registry("conditioner").build
+    conditioners = {
+        "picture": build("image", {}),
+        "map": build("semantic_map", {"num_classes": 5, "n_stages": 1}),
+        "mask": build("mask", {"latent_channels": 4}),
+    }
+    sources = {
+        "picture": InputSource(source="image"),
+        "map": InputSource(source="semantic_map"),
+        "mask": InputSource(source="inpainting"),
+    }
+    image = Image.new("RGB", (8, 8), "red")
+    sample = {
+        "image": torch.zeros(3, 8, 8),
+        "semantic_map": np.ones((8, 8), np.uint8),
+        "inpainting": {"image": image, "mask": Image.new("L", (8, 8), 255)},
+        "index": 0,
+    }
+    prepared = Conditioning(conditioners, sources, 0, 0, seed=0).prepare(
+        [sample], PictureGeometry((8, 8), (4, 4))
+    )
+    assert set(prepared) == set(sources)

@@ -132,3 +132,29 @@ def test_a_cache_without_a_folder_is_an_error(cli, tmp_path, cache_config):
     done = cli("data", "cache", cache_config)
     assert (done.status, done.out) == (2, "")
     assert "expected the folder of the cache as 'cache' in 'data'" in done.err
+
+
+def test_the_outputs_of_frozen_conditioners_are_written_and_checked(
+    cli, tmp_path, pictures, cache_config
+):
+    for name in ("a", "b"):
+        (pictures / f"{name}.txt").write_text("a red apple")
+    cache_config.write_text(
+        "out: run\nsteps: 1\nmodel: emoji-scenes\n"
+        "data:\n  path: pictures\n  size: 32\n"
+        "  cache: {folder: latents, conditioners: [text]}\n"
+    )
+    options = ("--device", "cpu", "--workers", 0)
+    done = cli("data", "cache", cache_config, *options, "--json")
+    assert done.status == 0, done.err
+    written = json.loads(done.out)
+    assert written["conditioners"]["text"]["written"] == 1
+    shown = cli("data", "cache", cache_config, "--check")
+    assert (shown.status, "conditioner  text" in shown.out) == (0, True)
+    identity = tmp_path / "latents" / "conditioners" / "text" / "cache.json"
+    values = json.loads(identity.read_text())
+    identity.write_text(json.dumps({**values, "weights_sha256": "0" * 64}))
+    stale = cli("data", "cache", cache_config, *options)
+    assert (stale.status, stale.out) == (2, "")
+    assert "weights 000000000000" in stale.err
+    assert f"expected those of '{values['conditioner']}'" in stale.err
