@@ -59,12 +59,12 @@ def test_gaussian_latents_are_samples_of_the_posterior():
 
 def test_the_paper_s_weight_is_that_of_the_sum_over_an_image():
     autoencoder = kl_autoencoder()
-    config = training(kl_weight=1e-6, reduction="sum")
+    config = training(kl_weight=0.5, reduction="sum")
     result = make_regularization(autoencoder, config).reconstruct(IMAGES, DRAWS)
     mean, logvar = autoencoder.posterior(IMAGES)
     sums = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum((1, 2, 3))
     values = 3 * 8 * 8
-    torch.testing.assert_close(result.loss * values, 1e-6 * sums.mean())
+    torch.testing.assert_close(result.loss * values, 0.5 * sums.mean())
 
 
 def test_quantized_latents_have_the_codebook_and_the_commitment_loss():
