@@ -42,6 +42,18 @@ def test_each_epoch_has_each_picture_once(pictures, training):
     assert {*epochs[0], *held_out} == {f"picture {k}" for k in range(20)}
 
 
+@pytest.mark.parametrize(
+    ("count", "share", "expected"), [(40, 0.01, {8}), (40, 0.5, range(12, 29))]
+)
+def test_validation_has_at_least_eight_pictures(tmp_path, training, count, share, expected):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(count):
+        Image.new("RGB", (4, 4)).save(folder / f"{number}.png")
+    config = training(path=folder, size=4, held_out={"share": share})
+    assert len(make_held_out_samples(config, count)) in expected
+
+
 def test_a_position_has_the_same_sample_wherever_it_is_read(pictures, training):
     config = training(path=pictures, size=8, crop="random", crop_scale=[0.5, 1], flip=True)
     samples = make_training_samples(config)
