@@ -1,5 +1,7 @@
 """Stored outputs of frozen conditioners: written once, the same as computed, refused if stale."""
 
+import shutil
+
 import pytest
 import torch
 import yaml
@@ -217,12 +219,10 @@ def test_a_killed_process_is_continued(fine_tuning, monkeypatch):
     assert state.written == state.wanted - 8
 
 
-def test_features_of_other_weights_are_an_error_with_both(fine_tuning, base, tiny, tmp_path):
-    config, file = fine_tuning()
+def test_features_of_other_weights_are_an_error_with_both(fine_tuning, base, tmp_path):
+    _, file = fine_tuning()
     write(file)
-    other = tmp_path / "other"
-    tiny.save(other)
-    changed = load(str(other), device="cpu", dtype="float32")
+    changed = load(str(base), device="cpu", dtype="float32")
     module = changed.conditioners["text"]
     for parameter in module.parameters():
         parameter.data = parameter.data + 0.1
@@ -232,8 +232,18 @@ def test_features_of_other_weights_are_an_error_with_both(fine_tuning, base, tin
         with pytest.raises(DataError) as caught:
             use()
         message = str(caught.value)
-        assert message.count("'latelier/text' (configuration") == 2
+        assert f"'latelier/text' of '{base}' (configuration" in message
+        assert f"'latelier/text' of '{tmp_path / 'changed'}' (configuration" in message
         assert "delete it and run 'latelier data cache' again" in message
+
+
+def test_a_model_in_another_folder_is_the_same(fine_tuning, base, tmp_path):
+    _, file = fine_tuning()
+    write(file)
+    shutil.copytree(base, tmp_path / "moved")
+    _, file = fine_tuning(start_from=str(tmp_path / "moved"))
+    [state] = write(file)
+    assert (state.written, state.is_complete) == (0, True)
 
 
 def test_without_features_the_command_is_named(fine_tuning):

@@ -81,7 +81,9 @@ def plan_adapter(config: AdapterTraining, atelier: Atelier) -> TrainingPlan:
 def _collect_frozen(base: Pipeline, config: AdapterTraining) -> FrozenConditions:
     sources = collect_sources(base, config)
     return FrozenConditions(
-        base.conditioner_components, {name: each.source for name, each in sources.items()}
+        base.conditioner_components,
+        config.model,
+        {name: each.source for name, each in sources.items()},
     )
 
 

@@ -67,6 +67,7 @@ class ModelParts:
                 for name, component in ready.items()
                 if name in config.conditioners and config.conditioners[name].frozen
             },
+            config.start_from or str(config.out),
             {name: each.source for name, each in self.sources.items()},
         )
 

@@ -52,7 +52,7 @@ def list_frozen(config: LoraTraining, atelier: Atelier) -> FrozenConditions:
     """
     base, lora = _load_base(config, atelier)
     inputs = _resolve_inputs(base, config, make_training_samples(config)[0])
-    return _collect_frozen(base, lora, inputs)
+    return _collect_frozen(base, lora, inputs, config)
 
 
 def plan_lora(config: LoraTraining, atelier: Atelier) -> TrainingPlan:
@@ -74,7 +74,7 @@ def plan_lora(config: LoraTraining, atelier: Atelier) -> TrainingPlan:
     check_sources(inputs, dataset.list_fields(), "input")
     objective = LoraObjective(base, loaded, inputs, config)
     samples = use_cache(dataset, config.data, base.first_stage_component, config.model)
-    samples = use_features(samples, config.data, _collect_frozen(base, lora, inputs))
+    samples = use_features(samples, config.data, _collect_frozen(base, lora, inputs, config))
     samples.check_fields(objective.conditioning.list_fields())
     usable = samples.with_check(objective.conditioning.check_sample)
 
@@ -92,7 +92,7 @@ def _load_base(config: LoraTraining, atelier: Atelier) -> tuple[Pipeline, Lora]:
 
 
 def _collect_frozen(
-    base: Pipeline, lora: Lora, inputs: Mapping[str, InputSource]
+    base: Pipeline, lora: Lora, inputs: Mapping[str, InputSource], config: LoraTraining
 ) -> FrozenConditions:
     unchanged = {
         name: component
@@ -100,7 +100,7 @@ def _collect_frozen(
         if not select_layers(lora.changes, f"conditioners.{name}")
     }
     sources = {name: each.source for public, each in inputs.items() for name in base.inputs[public]}
-    return FrozenConditions(unchanged, sources)
+    return FrozenConditions(unchanged, config.model, sources)
 
 
 def _resolve_inputs(

@@ -68,6 +68,7 @@ class FeatureCache:
         self.name = name
         self.folder: Path = data.cache.folder / _FOLDER / name
         self._component = frozen.components[name]
+        self._origin = frozen.origin
         self._field = frozen.sources[name]
         self._dtype = data.cache.dtype
         self._sources = sources
@@ -126,7 +127,7 @@ class FeatureCache:
         return _summarize(values.keys(), stored, 0, _read_refused(self.folder), names)
 
     def _identify(self) -> FeatureIdentity:
-        return identify_features(self._component, self._dtype)
+        return identify_features(self._component, self._origin, self._dtype)
 
     def _store(self, results: Iterable[Encoded]) -> tuple[dict[str, str], int]:
         """Write rows in shards; return the reasons of refused inputs, and the number of rows."""

@@ -28,6 +28,7 @@ class FeatureIdentity(Frozen):
         weights_sha256: Of its weights in memory.
         assets_sha256: Of its other files, such as a vocabulary.
         dtype: Of the stored numbers.
+        origin: The model that the conditioner comes from, for messages alone.
     """
 
     version: int
@@ -36,18 +37,19 @@ class FeatureIdentity(Frozen):
     weights_sha256: str
     assets_sha256: str
     dtype: str
+    origin: str
 
     def describe(self) -> str:
         """Return the conditioner as messages name it."""
         return (
-            f"'{self.conditioner}' (configuration {self.config_sha256[:12]}, weights "
-            f"{self.weights_sha256[:12]}, assets {self.assets_sha256[:12]}, {self.dtype}, code "
-            f"version {self.version})"
+            f"'{self.conditioner}' of '{self.origin}' (configuration {self.config_sha256[:12]}, "
+            f"weights {self.weights_sha256[:12]}, assets {self.assets_sha256[:12]}, {self.dtype}, "
+            f"code version {self.version})"
         )
 
 
-def identify_features(conditioner: Component, dtype: str) -> FeatureIdentity:
-    """Return the identity of a conditioner's features."""
+def identify_features(conditioner: Component, origin: str, dtype: str) -> FeatureIdentity:
+    """Return the identity of the features of a conditioner that comes from a model."""
     return FeatureIdentity(
         version=VERSION,
         conditioner=conditioner.id,
@@ -55,6 +57,7 @@ def identify_features(conditioner: Component, dtype: str) -> FeatureIdentity:
         weights_sha256=_hash_weights(conditioner.module),
         assets_sha256=_hash_assets(conditioner.module),
         dtype=dtype,
+        origin=origin,
     )
 
 
@@ -80,7 +83,7 @@ def check_feature_identity(folder: Path, name: str, expected: FeatureIdentity) -
     except (OSError, ValidationError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: cannot be read: {reason}; delete {folder}") from None
-    if stored != expected:
+    if stored.model_copy(update={"origin": expected.origin}) != expected:
         raise DataError(
             f"{folder}: holds features of {stored.describe()}, expected those of "
             f"{expected.describe()}; delete it and run 'latelier data cache' again, or name "

@@ -23,11 +23,13 @@ class FrozenConditions:
 
     Attributes:
         components: By name; complete before training starts.
+        origin: The model that they come from, for messages.
         sources: The field of data samples that is each conditioner's input, by the names of all
             conditioners, trained ones too.
     """
 
     components: Mapping[str, Component]
+    origin: str
     sources: Mapping[str, str]
 
 
