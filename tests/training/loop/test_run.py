@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from safetensors.torch import save_file
 
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.training.configs.training import Training
@@ -68,6 +69,20 @@ def test_a_checkpoint_with_damaged_values_is_an_error(tmp_path, train_line, chan
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
     with pytest.raises(ModelFileError, match="step-00000002 cannot be read"):
         train_line(tmp_path, steps=2)
+
+
+def test_a_checkpoint_without_the_state_of_the_optimizer_is_an_error(tmp_path, train_line):
+    train_line(tmp_path, steps=2)
+    for path in (tmp_path / "checkpoints" / "step-00000002").glob("optimizer*.safetensors"):
+        save_file({}, path)
+    with pytest.raises(ModelFileError, match="the state of the optimizer is empty"):
+        train_line(tmp_path, steps=2)
+
+
+@pytest.mark.parametrize(("warmup", "said"), [(2, True), (1, False)])
+def test_a_warm_up_as_long_as_the_run_is_said(tmp_path, train_line, capfd, warmup, said):
+    train_line(tmp_path, steps=2, schedule={"kind": "wsd", "warmup": warmup})
+    assert ("the peak of the learning rate is never reached" in capfd.readouterr().err) == said
 
 
 def test_a_batch_that_cannot_be_split_is_an_error_before_anything_is_written(tmp_path):

@@ -51,6 +51,11 @@ class Monitor:
         if run.checkpoint is not None:
             self.progress.log({"event": "resumed", "step": first_step})
             self.progress.print(f"resumed at step {first_step}")
+        if config.schedule.warmup >= config.steps:
+            self.progress.print(
+                f"the warm-up of {config.schedule.warmup} steps is not shorter than the run of "
+                f"{config.steps}: the peak of the learning rate is never reached (schedule.warmup)"
+            )
         for line in plan.objective.describe():
             self.progress.print(line)
 

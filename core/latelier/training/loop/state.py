@@ -186,6 +186,8 @@ class TrainingState:
             self.faults.load_state(checkpoint.state["faults"])
         except (KeyError, TypeError, ValueError) as error:
             raise unreadable(path, error) from None
+        if self.faults.good_steps and not checkpoint.optimizer:
+            raise unreadable(path, ValueError("the state of the optimizer is empty"))
         self.step = checkpoint.step
 
 
