@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from latelier.cli.support.failures import explain
 
@@ -146,6 +147,8 @@ JSON_COMMANDS = [
     ("replay", "made.png", "--json"),
     ("strip", "made.png", "-o", "bare.png", "--json"),
     ("models", "list", "--json"),
+    ("data", "check", "pictures", "--json"),
+    ("data", "cache", "training.yaml", "--json"),
     ("models", "show", "MODEL", "--json"),
     ("models", "verify", "MODEL", "--json"),
     ("models", "presets", "--json"),
@@ -167,6 +170,15 @@ def test_prints_of_a_plugin_stay_out_of_json(tiny_model, tmp_path, install, comm
     install("latelier-printing", PRINTS)
     environment = {"XDG_CONFIG_HOME": str(tmp_path)}
     typed = [str(tiny_model) if each == "MODEL" else each for each in command]
+    if "data" in command:
+        (tmp_path / "pictures").mkdir()
+        for number in range(3):
+            picture = Image.new("RGB", (16, 16), (80 * number, 0, 0))
+            picture.save(tmp_path / "pictures" / f"{number}.png")
+        (tmp_path / "training.yaml").write_text(
+            f"out: run\nsteps: 1\nstart_from: {tiny_model}\nconditioners: {{}}\n"
+            "data: {path: pictures, size: 16, cache: cache}\n"
+        )
     if "made.png" in command:
         made = run("generate", "a cat", "-m", tiny_model, "-o", "made.png", cwd=tmp_path)
         assert (made.returncode, made.stdout) == (0, "made.png\n"), made
@@ -191,7 +203,7 @@ def test_every_command_with_json_is_tested(cli):
             if "--json" in cli(*words, "--help").out:
                 found.add(words)
     listed = {
-        command[: 2 if command[0] in ("models", "samplers", "plugins") else 1]
+        command[: 2 if command[0] in ("data", "models", "samplers", "plugins") else 1]
         for command in JSON_COMMANDS
     }
     assert found - listed == {("import",), ("export",)}  # see test_import

@@ -18,7 +18,8 @@ sheet_every: 100
 log_every: 2
 fit_samples: 300
 data: {{config: {{size: 16}}}}
-optimizer: {{warmup: 1, lr: 0.01}}
+optimizer: {{lr: 0.01}}
+schedule: {{kind: cosine, warmup: 1}}
 first_stage: first-stage
 denoiser:
   id: transformer

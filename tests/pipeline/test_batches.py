@@ -92,7 +92,7 @@ def test_a_picture_is_replayed_in_its_batch(tiny, tmp_path, built_ins):
 def test_a_warning_explains_n_with_a_list(tiny, caplog):
     with caplog.at_level(logging.WARNING):
         tiny.generate(**{**REQUEST, "prompt": ["a cat", "a dog"]}, n=2)
-        assert "n: 2 pictures for each of 2 rows of inputs, 4 in all" in caplog.text
+        assert "`n`: 2 pictures for each of 2 rows of inputs, 4 in all" in caplog.text
         caplog.clear()
         tiny.generate(**{**REQUEST, "prompt": ["a cat", "a dog"]})
         tiny.generate(**REQUEST, n=2)
