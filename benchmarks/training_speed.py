@@ -127,10 +127,10 @@ class StoredText(Conditioner[TextConfig]):
     def prepare(
         self, inputs: Sequence[Features], _geometry: PictureGeometry, /
     ) -> dict[str, Tensor]:
-        return {"features": torch.stack([each.features for each in inputs])}
+        return {"stored_tokens": torch.stack([each.features for each in inputs])}
 
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
-        return ConditionPart(Stream(batch["features"]))
+        return ConditionPart(Stream(batch["stored_tokens"]))
 
     def null(self, rows: int, _geometry: PictureGeometry, /) -> ConditionPart:
         return ConditionPart(Stream(torch.zeros(rows, TOKENS, WIDTH)))
@@ -233,7 +233,7 @@ def loops(
     out: Path, arguments: argparse.Namespace, precisions: Sequence[Precision], stack: ExitStack
 ) -> dict[str, Measured]:
     samples = [
-        {"latents": torch.randn(LATENT), "features": torch.randn(TOKENS, WIDTH)}
+        {"latents": torch.randn(LATENT), "stored_tokens": torch.randn(TOKENS, WIDTH)}
         for _ in range(STORED)
     ]
     has_peer = bool(find_spec("diffusers") and find_spec("accelerate"))
@@ -274,7 +274,7 @@ def plan_loop(config: DenoiserTraining, samples: Sequence[Mapping[str, Any]]) ->
         build_denoiser(),
         {"text": Component("conditioner", "benchmark/stored", "0", StoredText())},
         RectifiedFlow(),
-        {"text": InputSource(source="features", drop=0.1)},
+        {"text": InputSource(source="stored_tokens", drop=0.1)},
         config,
     )
     return TrainingPlan(config, objective, StoredSamples(samples))
@@ -339,7 +339,7 @@ def take_steps_of_diffusers(
                 noise, rows = torch.randn_like(latents), len(latents)
                 t = torch.randint(0, 1000, (rows,))
                 noisy = noises.add_noise(latents, noise, t)
-                prediction = unet(noisy, t, batch["features"], return_dict=False)[0]
+                prediction = unet(noisy, t, batch["stored_tokens"], return_dict=False)[0]
                 loss = mse_loss(prediction.float(), noise.float())
                 accelerator.gather(loss.repeat(rows)).mean().item()
                 accelerator.backward(loss)
