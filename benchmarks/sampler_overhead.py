@@ -160,7 +160,8 @@ def all_variants(steps: int, chosen: dict[str, Sampler]) -> dict[tuple[str, str]
     for name, sampler in chosen.items():
         free = FreeModel()
         variants[name, "latelier"] = ours(sampler, steps, free)
-        variants[name, "latelier, checked"] = ours(check_sampler(sampler, name), steps, free)
+        if name != "ddim_inversion":  # it goes up the sigmas: `generate` refuses it
+            variants[name, "latelier, checked"] = ours(check_sampler(sampler, name), steps, free)
         variants[name, "latelier with Predictor"] = ours(sampler, steps, predicting(free))
         variants[name, "latelier with Predictor, schedule"] = ours(
             sampler, steps, predicting(free), scheduling=True
