@@ -101,6 +101,16 @@ def test_only_what_is_missing_is_written(config, pictures):
     assert again.stale == 1
 
 
+def test_views_of_another_size_are_missing(config):
+    _, file = config(size=16)
+    write(file)
+    training, file = config(size=32)
+    with pytest.raises(DataError, match=r"lacks \d+ of \d+ views"):
+        samples_of(training)
+    assert write(file).is_complete
+    assert samples_of(training)[0]["moments"].shape == (8, 16, 16)
+
+
 def test_a_changed_picture_is_missing_until_it_is_encoded(config, pictures):
     training, file = config()
     write(file)
@@ -181,6 +191,21 @@ def test_buckets_are_cached_in_their_own_sizes(config, tmp_path, pictures):
         Image.new("RGB", (16, 24), (number,) * 3).save(pictures / f"{number}.png")
     training, file = config(buckets={"step": 8})
     assert write(file).is_complete
+    samples = samples_of(training)
+    for step in range(10):
+        shapes = {tuple(samples[4 * step + row]["moments"].shape) for row in range(4)}
+        assert len(shapes) == 1
+
+
+def test_a_replacement_has_the_size_of_its_bucket(config, pictures):
+    for number in range(20, 40):
+        Image.new("RGB", (16, 24), (number,) * 3).save(pictures / f"{number}.png")
+    for number in (*range(5), *range(20, 25)):
+        path = pictures / f"{number:02d}.png"
+        path.write_bytes(path.read_bytes()[:45])  # its header still has the size
+    training, file = config(size=32, buckets={"step": 8})
+    state = write(file)
+    assert state.unusable
     samples = samples_of(training)
     for step in range(10):
         shapes = {tuple(samples[4 * step + row]["moments"].shape) for row in range(4)}

@@ -96,6 +96,13 @@ class BucketOrder:
         batch, row = divmod(place, self._batch_size)
         return int(draws[batch, row]), self._buckets.sizes[int(buckets[batch])]
 
+    def replacements(self, source: int, size: Size) -> NDArray[np.int64] | None:
+        """Return the samples of a source that can have the size of a batch; None: all."""
+        if self._fill is _fill_from_nearest:
+            return None
+        bucket = self._buckets.sizes.index(size)
+        return np.flatnonzero(self._buckets.of_samples[source] == bucket)
+
     def _make_round(self, number: int) -> tuple[Batches, NDArray[np.int64]]:
         """Return the draws of each batch of a round, and the bucket of each batch."""
         rows = self._batch_size

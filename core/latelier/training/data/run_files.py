@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latelier.data.manifest.manifest import Manifest, write_manifest
+from latelier.training.checkpoints.checkpoint import FOLDER as CHECKPOINTS
+from latelier.training.checkpoints.checkpoint import list_checkpoints
 
 _FOLDER = "data"
+_FILES = "source-*.jsonl"
 
 
 def stored_manifests(out: Path) -> list[Path]:
     """Return the manifests of a run that has checkpoints, in the order of its sources."""
-    if not any((out / "checkpoints").glob("*")):
+    if not list_checkpoints(out / CHECKPOINTS):
         return []
-    return sorted((out / _FOLDER).glob("source-*.jsonl"))
+    return sorted((out / _FOLDER).glob(_FILES))
 
 
 def store_manifests(out: Path, manifests: Sequence[Manifest]) -> None:
@@ -26,5 +29,7 @@ def store_manifests(out: Path, manifests: Sequence[Manifest]) -> None:
     """
     if stored_manifests(out):
         return
+    for path in (out / _FOLDER).glob(_FILES):  # of a run that was stopped before a checkpoint
+        path.unlink()
     for number, manifest in enumerate(manifests):
         write_manifest(manifest, out / _FOLDER / f"source-{number:03d}.jsonl")

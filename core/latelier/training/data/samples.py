@@ -78,9 +78,9 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         """
         if not 0 <= position < self._length:
             raise IndexError(f"position {position} is outside 0..{self._length - 1}")
-        source, number, size = self._locate(position)
-        reasons = []
-        for candidate in _candidates(number, source.length, self._seed):
+        place, number, size = self._locate(position)
+        source, reasons = self.sources[place], []
+        for candidate in self._candidates(place, number, size):
             try:
                 sample = self._read(position, source, candidate, size)
                 self._check(sample)
@@ -123,13 +123,15 @@ class TrainingSamples(Dataset[dict[str, Any]]):
 
     def describe(self, position: int) -> dict[str, Any]:
         """Return the fields of the sample at a position that need no picture, such as "prompt"."""
-        source, number, _ = self._locate(position)
+        place, number, _ = self._locate(position)
+        source = self.sources[place]
         fields = source.describe(number, self._generator(position, DataPurpose.CAPTION))
         return {**fields, "index": position}
 
     def name_of(self, position: int) -> str:
         """Return the position and the name of its sample, such as a file, for messages."""
-        source, number, _ = self._locate(position)
+        place, number, _ = self._locate(position)
+        source = self.sources[place]
         return f"{position} ({source.sample_name(number)})"
 
     def list_fields(self) -> frozenset[str]:
@@ -146,11 +148,25 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         for source in self.sources:
             source.check_fields(fields)
 
-    def _locate(self, position: int) -> tuple[SampleSource, int, Size | None]:
-        """Return the source, the number and the size of the sample at a position."""
+    def _locate(self, position: int) -> tuple[int, int, Size | None]:
+        """Return the number of the source, that of the sample in it, and the sample's size."""
         draw, size = self._buckets.locate(position) if self._buckets else (position, None)
         place, number = self._mixture.locate(draw)
-        return self.sources[place], number, size
+        return place, number, size
+
+    def _candidates(self, place: int, number: int, size: Size | None) -> Iterator[int]:
+        """Yield a sample of a source and those that replace it, in order."""
+        length = self.sources[place].length
+        if length is None:
+            yield from range(number, number + _ATTEMPTS)
+            return
+        yield number
+        generator = data_generator(self._seed, DataPurpose.REPLACEMENT, number)  # rarely needed
+        members = self._buckets.replacements(place, size) if self._buckets and size else None
+        if members is None:
+            yield from generator.integers(length, size=_ATTEMPTS).tolist()
+        else:
+            yield from generator.permutation(members)[:_ATTEMPTS].tolist()
 
     def _read(
         self, position: int, source: SampleSource, number: int, size: Size | None
@@ -168,13 +184,3 @@ class TrainingSamples(Dataset[dict[str, Any]]):
 
 def _accept(sample: Mapping[str, Any]) -> None:
     """Accept every sample."""
-
-
-def _candidates(number: int, length: int | None, seed: int) -> Iterator[int]:
-    """Yield a sample and those that replace it, in order."""
-    if length is None:
-        yield from range(number, number + _ATTEMPTS)
-        return
-    yield number
-    generator = data_generator(seed, DataPurpose.REPLACEMENT, number)  # it is rarely needed
-    yield from generator.integers(length, size=_ATTEMPTS).tolist()

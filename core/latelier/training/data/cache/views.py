@@ -9,6 +9,7 @@ import numpy as np
 from latelier.contracts.errors import InvalidConfigError
 from latelier.training.configs.data import DataConfig
 from latelier.training.data.cache.hashes import FileHashes
+from latelier.training.data.manifest_source import picture_size
 from latelier.training.data.randomness import DataPurpose, data_generator
 from latelier.training.data.source import SampleSource
 from latelier.training.data.views import Size
@@ -57,7 +58,7 @@ def view_key(
     """
     values: dict[str, Any] = {
         "content": source.content_key(number, hashes.get),
-        "size": size,
+        "size": size or picture_size(config),
         "resize": config.resize,
         "crop": config.crop,
     }
