@@ -13,6 +13,7 @@ from latelier.training.configs.components import InputSource
 from latelier.training.randomness import Draws
 
 ROWS = 4000
+GEOMETRY = PictureGeometry((4, 4), (2, 2))
 
 
 def draw_kept(drops, drop_all=0.0, keep_one=0.0, step=0):
@@ -62,7 +63,7 @@ def test_a_sample_without_an_input_cannot_be_used():
     conditioners = {"a": SimpleNamespace()}
     conditioning = Conditioning(conditioners, {"a": InputSource(source="prompt")}, 0, 0, seed=0)
     with pytest.raises(UnusableError, match="it has no 'prompt'"):
-        conditioning.check_sample({"image": torch.zeros(3, 2, 2), "index": 0})
+        conditioning.check_sample({"image": torch.zeros(3, 2, 2), "index": 0}, GEOMETRY)
 
 
 def test_a_caption_that_names_a_file_is_not_opened_as_a_picture(tmp_path):
@@ -73,9 +74,21 @@ def test_a_caption_that_names_a_file_is_not_opened_as_a_picture(tmp_path):
         {"picture": conditioner}, {"picture": InputSource(source="prompt")}, 0, 0, seed=0
     )
     with pytest.raises(UnusableError, match="'prompt' of the data"):
-        conditioning.check_sample({"prompt": str(path), "index": 0})
+        conditioning.check_sample({"prompt": str(path), "index": 0}, GEOMETRY)
     with pytest.raises(InvalidInputError, match="'prompt' of the data"):
         conditioning.prepare([{"prompt": str(path), "index": 0}], PictureGeometry((4, 4), (2, 2)))
+
+
+def test_a_map_with_a_label_out_of_range_cannot_be_used():
+    config = {"num_classes": 5, "n_stages": 1}
+    conditioner = default_atelier().registry("conditioner").build("semantic_map", config)
+    sources = {"map": InputSource(source="semantic_map")}
+    conditioning = Conditioning({"map": conditioner}, sources, 0, 0, seed=0)
+    labels = np.full((4, 4), 4, np.uint8)
+    conditioning.check_sample({"semantic_map": labels, "index": 0}, GEOMETRY)
+    labels[1, 2] = 5
+    with pytest.raises(UnusableError, match=r"labels that .* does not know: 5 \(1 pixel\)"):
+        conditioning.check_sample({"semantic_map": labels, "index": 0}, GEOMETRY)
 
 
 def test_arrays_and_pictures_of_the_data_are_inputs():

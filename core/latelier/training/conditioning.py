@@ -92,10 +92,11 @@ class Conditioning:
             for name, each in self.sources.items()
         }
 
-    def check_sample(self, sample: Mapping[str, Any]) -> None:
+    def check_sample(self, sample: Mapping[str, Any], geometry: PictureGeometry) -> None:
         """Check that the conditioners can use a sample.
 
-        Maps are not prepared: it takes long, and reading the sample has checked them.
+        Pictures are not prepared: it takes long, and reading the sample has checked them. Maps of
+        labels are, since only their pixels show that a label is out of range.
 
         Raises:
             UnusableError: a field is missing, or a conditioner refuses it, such as a long text.
@@ -108,8 +109,9 @@ class Conditioning:
                 raise UnusableError(f"it has no '{each.source}'")
             try:
                 (value,) = read_inputs(conditioner, [sample], each.source)
-                if conditioner.config.outputs().spatial is None:
-                    conditioner.prepare([value], PictureGeometry((0, 0), (0, 0)))
+                config = conditioner.config
+                if config.outputs().spatial is None or hasattr(config, "num_classes"):
+                    conditioner.prepare([value], geometry)
             except InvalidInputError as error:
                 raise UnusableError(str(error)) from None
 
