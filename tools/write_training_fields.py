@@ -87,8 +87,8 @@ def list_rows(
         meaning = describe(path, field, inner)
         yield path, describe_default(field), f"{kind}: {meaning}" if kind else meaning
         for each in inner:
-            kind = each.model_fields["kind"].default if len(inner) > 1 else None
-            yield from list_rows(each, f"{path}.", kind)
+            inner_kind = each.model_fields["kind"].default if len(inner) > 1 else None
+            yield from list_rows(each, f"{path}.", inner_kind)
 
 
 def models_in(annotation: Any) -> Iterator[type[BaseModel]]:

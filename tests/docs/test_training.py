@@ -48,6 +48,13 @@ def test_the_fields_are_those_of_the_package():
     assert tool["replace_tables"](PAGE) == PAGE, "run tools/write_training_fields.py"
 
 
+@pytest.mark.parametrize("name", ["precision", "channels_last", "compile", "ema"])
+def test_only_the_fields_of_a_kind_name_it(name):
+    (row,) = re.findall(rf"^\| `{name}` \|.*", PAGE, re.MULTILINE)
+    assert "constant:" not in row
+    assert "| `schedule.warmup` | 500 | constant: steps" in PAGE
+
+
 def test_the_page_has_every_recipe():
     table = PAGE.partition("| recipe |")[2].partition("\n\n")[0]
     recipes = {path.name for path in (ROOT / "configs" / "recipes").glob("*.yaml")}
