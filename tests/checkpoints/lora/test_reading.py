@@ -118,6 +118,10 @@ def test_alpha_over_rank_scales_the_change(unet_model, tmp_path, alpha, factor):
         ({"lora_alpha": 8}, 4.0),
         ({"lora_alpha": 8, "alpha_pattern": {"attn2.to_k": 1}}, 0.5),
         ({"lora_alpha": 8, "alpha_pattern": {"attn1.to_k": 1}}, 4.0),
+        ({"lora_alpha": 8, "alpha_pattern": {r"attn[12]\.to_(k|v)": 1}}, 0.5),
+        ({"lora_alpha": 8, "alpha_pattern": {f"^{THEIRS}.to_k": 1}}, 0.5),
+        ({"lora_alpha": 8, "alpha_pattern": {"^attn2.to_k": 1}}, 4.0),
+        ({"lora_alpha": 8, "alpha_pattern": {"to_k": 1, "attn2.to_k": 2}}, 0.5),
         ({"lora_alpha": 8, "use_rslora": True}, 8 / 2**0.5),
     ],
 )
@@ -136,6 +140,14 @@ def test_scales_of_peft_are_read(unet_model, tmp_path, config, factor):
     (tmp_path / "adapter_config.json").write_text(json.dumps(config))
     found = read_lora(path, unet_model).lora.changes[f"{ATTENTION}.to_k"]
     torch.testing.assert_close(found.difference(), factor * up @ down)
+
+
+def test_a_pattern_of_peft_that_is_no_regular_expression_is_an_error(unet_model, tmp_path):
+    keys = [f"base_model.model.{THEIRS}.to_k.lora_{side}.weight" for side in "AB"]
+    path = write(tmp_path / "adapter_model.safetensors", dict(zip(keys, pair(), strict=True)))
+    (tmp_path / "adapter_config.json").write_text('{"alpha_pattern": {"to_(k": 1}}')
+    with pytest.raises(ModelFileError, match=r"adapter_config.json: expected a regular .*to_\(k"):
+        read_lora(path, unet_model)
 
 
 def test_split_projections_become_one_layer(model_of, tmp_path):

@@ -25,6 +25,8 @@ class Duel(Objective):
         self.trained = nn.Linear(3, 3)
         self.discriminator = nn.Linear(3, 1)
         self.turns = []
+        self.bad_steps = ()
+        self.batches = []
         self.second = {"lr": 0.1}
 
     @property
@@ -39,10 +41,12 @@ class Duel(Objective):
 
     def forward(self, batch, step, player=MODEL):
         self.turns.append((player, [p.requires_grad for p in self.parameters()]))
+        self.batches[:] = [batch]
         made = self.trained(batch["x"])
         if player == MODEL:
             return {"loss": -self.discriminator(made).mean(), "size": made.square().mean()}
-        return {"loss": (self.discriminator(made.detach()) - self.discriminator(batch["x"])).mean()}
+        loss = (self.discriminator(made.detach()) - self.discriminator(batch["x"])).mean()
+        return {"loss": loss * float("nan") if step in self.bad_steps else loss}
 
     def draw_sample_sheet(self):
         return Image.new("RGB", (1, 1)), {}
@@ -51,19 +55,19 @@ class Duel(Objective):
         folder.mkdir(exist_ok=True)
 
 
-def run_duel(out, second=None, **changes):
+def run_duel(out, second=None, bad_steps=(), **changes):
     rows = torch.randn(64, 3, generator=torch.Generator().manual_seed(1))
     config = Training(
         out=out,
-        steps=4,
+        steps=changes.pop("steps", 4),
         batch_size=8,
         accelerator="cpu",
         optimizer={"lr": 0.1},
-        schedule={"kind": "wsd", "warmup": 0},
+        schedule=changes.pop("schedule", {"kind": "wsd", "warmup": 0}),
         **changes,
     )
     objective = Duel()
-    objective.second = second or objective.second
+    objective.second, objective.bad_steps = second or objective.second, bad_steps
     result = run_training(TrainingPlan(config, objective, rows), "auto", Atelier())
     return objective, result, load_checkpoint(list_checkpoints(out / "checkpoints")[-1])
 
@@ -78,6 +82,35 @@ def test_players_take_turns_and_only_one_has_gradients(tmp_path):
     assert not torch.equal(objective.discriminator.weight, start.discriminator.weight)
     assert {name.partition("/")[2] for name in checkpoint.ema} == {"weight", "bias"}
     assert "discriminator:weight" in checkpoint.weights
+
+
+def test_a_step_whose_discriminator_is_at_fault_moves_no_player(tmp_path):
+    constant = {"kind": "constant", "warmup": 1}
+    _, _, skipped = run_duel(tmp_path / "skipped", bad_steps=(3,), schedule=constant)
+    _, _, shorter = run_duel(tmp_path / "shorter", steps=3, schedule=constant)
+    for group in ("weights", "ema", "optimizer"):
+        one, other = getattr(skipped, group), getattr(shorter, group)
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_gradients_of_a_player_leave_those_of_the_others(tmp_path):
+    objective, _, _ = run_duel(tmp_path, steps=1)
+    expected, batch = Duel(), objective.batches[0]
+    for player, module in expected.players.items():
+        parameters = list(module.parameters())
+        loss = expected(batch, 0, player)["loss"]
+        for own, gradient in zip(
+            objective.players[player].parameters(),
+            torch.autograd.grad(loss, parameters),
+            strict=True,
+        ):
+            assert own.grad == pytest.approx(gradient, abs=1e-6)
+
+
+def test_the_loss_scale_counts_steps_and_not_players(tmp_path):
+    _, _, checkpoint = run_duel(tmp_path, precision="16-mixed")
+    # the first of four steps overflows
+    assert checkpoint.state["loss_scale"] == {"value": 2.0**15, "good_steps": 3}
 
 
 def test_micro_batches_give_the_update_of_the_whole_batch(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,15 +46,17 @@ class PeftScales:
         """Return the alpha of a layer, by its name in the file; the rank if none is known.
 
         Raises:
-            ModelFileError: it is no finite number.
+            ModelFileError: it is no finite number, or a pattern is no regular expression.
         """
         component = layer.partition(".")[0]
         prefix = f"{component}." if f"{component}.lora_alpha" in self._config else ""
+        name = layer.removeprefix("base_model.model.").removeprefix(prefix)
         patterns = self._config.get(f"{prefix}alpha_pattern")
         found = self._config.get(f"{prefix}lora_alpha", rank)
         for pattern, alpha in patterns.items() if isinstance(patterns, dict) else ():
-            if f".{layer}".endswith(f".{pattern.lstrip('^.')}"):
+            if self._is_match(pattern, name):  # of several, peft takes the first
                 found = alpha
+                break
         is_number = isinstance(found, int | float) and not isinstance(found, bool)
         if not (is_number and math.isfinite(found)):
             raise ModelFileError(
@@ -61,3 +64,13 @@ class PeftScales:
             )
         # rank-stabilized LoRA (arXiv:2312.03732) divides by the root of the rank
         return found * math.sqrt(rank) if self._config.get(f"{prefix}use_rslora") else found
+
+    def _is_match(self, pattern: str, name: str) -> bool:
+        """Return whether a regular expression is the end of a layer's name, from a dot or whole."""
+        try:
+            return re.match(rf"(.*\.)?({pattern})$", name) is not None
+        except (re.error, OverflowError, RecursionError) as error:
+            raise ModelFileError(
+                f"{self._path}: expected a regular expression in alpha_pattern, got "
+                f"{pattern!r:.80} ({error}); correct it"
+            ) from None

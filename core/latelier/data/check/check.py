@@ -42,7 +42,7 @@ class Finding:
     """Something that a person should know.
 
     Attributes:
-        severity: "problem": it should be mended; "note": training deals with it.
+        severity: "problem": it should be fixed; "note": training deals with it.
         text: One sentence.
         samples: Names of the pictures that it is about.
     """
@@ -70,7 +70,7 @@ class CheckResult:
 
     @property
     def has_problems(self) -> bool:
-        """Whether something should be mended."""
+        """Whether something should be fixed."""
         return any(finding.severity == "problem" for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:

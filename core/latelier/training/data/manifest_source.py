@@ -146,7 +146,7 @@ class ManifestSource:
         if outside:
             raise DataError(
                 f"{self._count(outside)} have a label of '{field}' outside of 0..{labels - 1}, "
-                f"such as {self._names(outside)}; mend them, or give the conditioner more classes"
+                f"such as {self._names(outside)}; fix them, or give the conditioner more classes"
             )
 
     def _numbers_without(self, field: str) -> Sequence[int]:

@@ -58,7 +58,7 @@ class LossScale:
         self.good_steps = 0
 
     def update(self, *, is_finite: bool) -> None:
-        """Adapt the factor to a step whose gradient was finite or not."""
+        """Adapt the factor to a step, once: were the gradients of all players finite?"""
         if not self._is_dynamic:
             return
         self.good_steps = self.good_steps + 1 if is_finite else 0
@@ -72,6 +72,6 @@ class LossScale:
         return {"value": self.value, "good_steps": self.good_steps}
 
     def load_state(self, state: dict[str, float]) -> None:
-        """Restore a saved state; a run that is resumed in another precision starts anew."""
+        """Restore a saved state; a run that is resumed in another precision starts again."""
         if self._is_dynamic and state["value"] != 1.0:
             self.value, self.good_steps = state["value"], int(state["good_steps"])

@@ -1,14 +1,17 @@
 """SIGINT and SIGTERM as requests to stop, which the loop obeys between two steps."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_MESSAGE = b"\nstopping after this step, then saving; Ctrl-C again stops at once without saving\n"
+
 
 class StopRequest:
-    """Whether a signal asked the run to stop.
+    """Whether a signal asked the run to stop; a SIGINT after it interrupts at once.
 
     Attributes:
         received: True after the first signal.
@@ -18,8 +21,16 @@ class StopRequest:
         self.received = False
 
     def handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Handle a signal; the signature is that of the `signal` module."""
-        self.received = True
+        """Handle a signal; the signature is that of the `signal` module.
+
+        Raises:
+            KeyboardInterrupt: it is a SIGINT, and the run was already asked to stop.
+        """
+        if self.received and number == signal.SIGINT:
+            raise KeyboardInterrupt("steps after the last checkpoint are lost")
+        if not self.received:
+            self.received = True
+            os.write(2, _MESSAGE)  # a handler must not print: it may interrupt a print
 
 
 @contextmanager

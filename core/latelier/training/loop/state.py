@@ -1,6 +1,6 @@
 """The state of a training run: what a step changes, and what is saved of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,19 +76,25 @@ class TrainingState:
         return self.averages.main.weights
 
     def take_step(self, micro_batches: Sequence[Any]) -> StepOutcome:
-        """Update each player and the average, unless a loss or gradient is unusable."""
+        """Update all players and the average, or none if a loss or gradient is unusable."""
         batches = [self._fabric.to_device(batch) for batch in micro_batches]
         share = rate_at(self.config.schedule, self.step, self.config.steps)
         losses: dict[str, Tensor] = {}
         fault: Fault | None = None
+        is_finite = True
         for player in self._players:
             parts = self._compute_gradients(player, batches)
             means = TermMeans.of(parts, self._fabric)
             losses |= {player.label(name): value for name, value in means.items()}
-            fault = self._find_fault(player, means["loss"], parts, batches)
+            loss, is_finite = self._clip_gradients(player, means["loss"])
+            samples = zip(parts, batches, strict=True)
+            fault = self._find_fault(player, loss, samples, is_finite=is_finite)
             if fault is not None:
                 break
+        # no player moves before the gradients of all are known to be usable
+        for player in self._players if fault is None else ():
             player.step(share)
+        self._scale.update(is_finite=is_finite)
         self._count(fault, losses["loss"])
         self.step += 1
         return StepOutcome(losses, self.config.optimizer.lr * share, fault)
@@ -113,27 +119,34 @@ class TrainingState:
         with seed_torch(self.config.seed, self.step, self._fabric.device, part):
             return self._loss(batch, self.step, player.name)
 
+    def _clip_gradients(self, player: Player, mean: Tensor) -> tuple[float, bool]:
+        """Clip the gradients; return the mean loss and whether the gradients are finite."""
+        norm = player.clip_gradients(self._scale.value)
+        loss, is_finite = torch.stack([mean, norm.isfinite().float()]).tolist()
+        return loss, bool(is_finite)
+
     def _find_fault(
         self,
         player: Player,
-        mean: Tensor,
-        parts: Sequence[dict[str, Tensor]],
-        batches: Sequence[Any],
+        loss: float,
+        parts: Iterable[tuple[dict[str, Tensor], Any]],
+        *,
+        is_finite: bool,
     ) -> Fault | None:
-        """Clip the gradients; return what is wrong with them or the loss, the same in each rank."""
-        norm = player.clip_gradients(self._scale.value)
-        loss, is_finite = torch.stack([mean, norm.isfinite().float()]).tolist()
+        """Return what is wrong with the loss or the gradients, the same in each rank.
+
+        `parts` are the terms of each micro-batch with the micro-batch.
+        """
         limits = self.config.faults if player.name == MODEL else None
         reason = self.faults.find(loss, limits)
         is_overflow = reason is None and not is_finite and self._scale.value > 1
-        self._scale.update(is_finite=bool(is_finite))
         if reason is None and not is_finite:
             reason = f"the gradient of the {player.name} is not finite"
         if reason is None:
             return None
         at_fault = [
             position
-            for terms, batch in zip(parts, batches, strict=True)
+            for terms, batch in parts
             if not terms["loss"].isfinite()
             for position in batch["index"]
         ]

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from latelier.first_stages.autoencoder_vq import AutoencoderVQ
@@ -5,16 +6,20 @@ from latelier.first_stages.configs import AutoencoderVQConfig
 from latelier.training.first_stage.losses.codebook import draw_rows, set_codes
 
 
-def test_codes_are_latent_vectors_of_the_images():
+@pytest.mark.parametrize("height", [8, 16])
+def test_codes_are_latent_vectors_of_the_images(height):
     torch.manual_seed(0)
     config = AutoencoderVQConfig(
         ch=4, ch_mult=(1, 1), num_res_blocks=1, num_groups=2, n_embed=8, scale_factor=0.5
     )
     autoencoder = AutoencoderVQ(config)
-    images = torch.rand(2, 3, 8, 8) * 2 - 1
-    set_codes(autoencoder, [images[:1], images[1:]], seed=0)
-    vectors = (autoencoder.encode(images) / 0.5).movedim(1, -1).flatten(0, 2)
-    distances = torch.cdist(autoencoder.quantize.embedding.weight, vectors)
+    batches = [torch.rand(1, 3, side, 8) * 2 - 1 for side in (8, height)]
+    set_codes(autoencoder, batches, seed=0)
+    vectors = torch.cat(
+        [(autoencoder.encode(each) / 0.5).movedim(1, -1).flatten(0, 2) for each in batches]
+    )
+    codes = autoencoder.quantize.embedding.weight
+    distances = torch.cdist(codes, vectors, compute_mode="donot_use_mm_for_euclid_dist")
     assert distances.amin(1).max().item() < 1e-4
     assert autoencoder.training
     assert autoencoder.quantize.embedding.weight.requires_grad

@@ -13,17 +13,20 @@ _JITTER = 0.01
 
 @torch.no_grad()
 def set_codes(autoencoder: AutoencoderVQ, batches: Iterable[Tensor], seed: int) -> None:
-    """Set the codes to random latent vectors of images (B, 3, H, W), the same in all processes.
+    """Set the codes to random latent vectors of images, the same in all processes.
+
+    Each batch is (B, 3, H, W); batches may differ in size.
 
     Codes far from all latents are never chosen, so they never learn. Of a codebook with its initial
     values, which are near 0, a short training uses a few dozen codes only.
     """
     was_training = autoencoder.training
     autoencoder.eval()  # drop-out would draw different numbers in each process
-    latents = torch.cat([autoencoder.encode(images).float() for images in batches])
+    # latents of images of several sizes differ in height and width
+    rows = [autoencoder.encode(images).float().movedim(1, -1).flatten(0, 2) for images in batches]
     autoencoder.train(was_training)
-    rows = (latents / autoencoder.config.scale_factor).movedim(1, -1).flatten(0, 2).cpu()
-    codes = draw_rows(rows, autoencoder.config.n_embed, seed)
+    vectors = (torch.cat(rows) / autoencoder.config.scale_factor).cpu()
+    codes = draw_rows(vectors, autoencoder.config.n_embed, seed)
     codes = codes.to(autoencoder.quantize.embedding.weight)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.broadcast(codes, 0)
