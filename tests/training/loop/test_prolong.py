@@ -1,6 +1,8 @@
 """Runs that are resumed with another number of steps."""
 
 import json
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from latelier.contracts.errors import InvalidConfigError
 from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.first_stage.train import train_first_stage
+from latelier.training.loop.prolong import select_checkpoint
 
 WSD = {"kind": "wsd", "warmup": 2, "decay": 0.5}
 
@@ -48,11 +51,20 @@ def test_a_prolonged_run_ends_like_one_that_was_as_long_from_the_start(tmp_path)
     )
 
 
-def test_the_decayed_result_of_the_shorter_run_stays(tmp_path):
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_decayed_end_of_the_shorter_run_stays(tmp_path):
     train(tmp_path, 6, WSD)
-    short = (tmp_path / "result" / "component.json").read_bytes()
+    short = weights_of(tmp_path)
     train(tmp_path, 12, WSD, resume=True)
-    assert (tmp_path / "result-00000006" / "component.json").read_bytes() == short
+    branch = tmp_path / "branches" / "step-00000006-of-6"
+    assert names_in(branch) == ["checkpoints", "config.yaml", "result"]
+    kept = weights_of(branch)
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in short.items())
+    assert "steps: 6\n" in (branch / "config.yaml").read_text()
+    assert (branch / "result" / "component.json").is_file()
     assert (tmp_path / "result").is_dir()
 
 
@@ -84,3 +96,85 @@ def test_a_constant_rate_continues_from_the_end(tmp_path):
     assert all(
         torch.equal(tensor, expected[name]) for name, tensor in weights_of(tmp_path / "a").items()
     )
+
+
+LINE_WSD = {"kind": "wsd", "warmup": 1, "decay": 0.5}
+
+
+def test_fewer_steps_than_were_taken_are_an_error_that_changes_nothing(tmp_path, train_line):
+    train_line(tmp_path, schedule=LINE_WSD)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InvalidConfigError, match=r"steps: expected 8 or more.*got 5"):
+        train_line(tmp_path, schedule=LINE_WSD, steps=5)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_branch_never_replaces_another(tmp_path, train_line):
+    (tmp_path / "branches" / "step-00000008-of-8").mkdir(parents=True)
+    train_line(tmp_path, schedule=LINE_WSD)
+    train_line(tmp_path, schedule=LINE_WSD, steps=16)
+    assert names_in(tmp_path / "branches") == ["step-00000008-of-8", "step-00000008-of-8-2"]
+
+
+def test_snapshots_of_the_branch_leave_the_run(tmp_path, train_line):
+    changes = {"schedule": LINE_WSD, "ema": {"snapshots": 8}}
+    train_line(tmp_path, **changes)
+    train_line(tmp_path, **changes, steps=16)
+    steps = [1, 2, 3, 4, 6, 8, 10, 12, 14, 16]
+    assert names_in(tmp_path / "snapshots") == [f"step-{step:08d}.safetensors" for step in steps]
+    branch = tmp_path / "branches" / "step-00000008-of-8"
+    assert names_in(branch / "snapshots") == [f"step-{n:08d}.safetensors" for n in (5, 6, 7, 8)]
+
+
+@pytest.mark.parametrize("count", range(6))
+def test_the_next_start_repairs_what_a_kill_left(tmp_path, train_line, monkeypatch, count):
+    changes = {"schedule": LINE_WSD, "ema": {"snapshots": 4}}
+    train_line(tmp_path, **changes)
+    rename, left = Path.rename, [count]
+
+    def rename_until_killed(path, target):
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename_until_killed)
+        with suppress(KeyboardInterrupt):
+            train_line(tmp_path, **changes, steps=16)
+    train_line(tmp_path, **changes, steps=16)
+    assert names_in(tmp_path / "branches") == ["step-00000008-of-8"]
+    branch = tmp_path / "branches" / "step-00000008-of-8"
+    assert names_in(branch) == ["checkpoints", "config.yaml", "result", "snapshots"]
+    assert "steps: 8\n" in (branch / "config.yaml").read_text()
+
+
+def with_codes(out, steps, start):
+    config = {**TINY, "first_stage": {"id": "autoencoder_vq"}, "codebook_start": start}
+    return FirstStageTraining.model_validate({**config, "out": out, "steps": steps})
+
+
+def test_a_start_that_would_move_is_an_error_with_the_number_of_steps(tmp_path):
+    found = [tmp_path / "step-00000050"]
+    with pytest.raises(InvalidConfigError, match=r"codebook_start: .*up to step 20.*steps: 20"):
+        select_checkpoint(found, with_codes(tmp_path, 100, 0.2), with_codes(tmp_path, 200, 0.2))
+
+
+def test_a_start_given_as_a_number_of_steps_moves_nothing(tmp_path):
+    found = [tmp_path / "step-00000050"]
+    former, config = with_codes(tmp_path, 100, 0.2), with_codes(tmp_path, 200, 20)
+    assert select_checkpoint(found, former, config) == found[0]
+
+
+def test_a_checkpoint_before_both_starts_is_selected(tmp_path):
+    found = [tmp_path / "step-00000010", tmp_path / "step-00000050"]
+    former, config = with_codes(tmp_path, 100, 0.2), with_codes(tmp_path, 200, 0.2)
+    assert select_checkpoint(found, former, config) == found[0]
+
+
+def test_a_share_may_become_its_number_of_steps(tmp_path):
+    config = {**TINY, "out": tmp_path, "schedule": WSD, "decoder_only": {"start": 0.5}}
+    train_first_stage(FirstStageTraining(**config, steps=6))
+    config["decoder_only"] = {"start": 3}
+    result = train_first_stage(FirstStageTraining(**config, steps=8), resume=True)
+    assert result.step == 8

@@ -21,9 +21,13 @@ def is_pinned(step: int, config: Training) -> bool:
 
 
 def delete_superseded(folder: Path, config: Training) -> None:
-    """Delete the checkpoints that nothing keeps; files of other names stay."""
+    """Delete the checkpoints that nothing keeps; files of other names stay.
+
+    A checkpoint after a skipped step does not count among the last ones: its weights may be broken.
+    """
     found = list_checkpoints(folder)
-    kept = {*found[-config.keep.last :], *_best(found, config.keep.best)}
+    sound = [path for path in found if not _is_suspect(path)]
+    kept = {*found[-1:], *sound[-config.keep.last :], *_best(found, config.keep.best)}
     kept |= {path for path in found if is_pinned(step_of(path), config)}
     for path in found:
         if path not in kept:
@@ -48,6 +52,14 @@ def _best(found: list[Path], count: int) -> list[Path]:
     scores = {path: _score(path) for path in found}
     ranked = sorted((score, path) for path, score in scores.items() if score is not None)
     return [path for _, path in ranked[:count]]
+
+
+def _is_suspect(path: Path) -> bool:
+    """Return whether the last step before a checkpoint was skipped."""
+    try:
+        return bool(read_state(path).get("faults", {}).get("bad_steps"))
+    except ModelFileError:
+        return False
 
 
 def _score(path: Path) -> float | None:

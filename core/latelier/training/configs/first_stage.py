@@ -203,18 +203,27 @@ class FirstStageTraining(Training):
 
     @model_validator(mode="after")
     def _check_starts(self) -> Self:
+        shares = self._given_starts()
+        for name, step in self.starts().items():
+            if step >= self.steps:
+                part_name = name.removesuffix(".start")
+                raise ValueError(
+                    f"{name} {shares[name]:g} is beyond the last of {self.steps} steps: lower it, "
+                    f"or leave {part_name} out"
+                )
+        return self
+
+    def starts(self) -> dict[str, int]:
+        """Return the first step of each part that begins later, by the dotted path of its field."""
+        return {name: first_step(start, self.steps) for name, start in self._given_starts().items()}
+
+    def _given_starts(self) -> dict[str, float]:
+        """Return these starts as they are given: shares or numbers of steps."""
         starts = {"codebook_start": self.codebook_start}
         for name in ("adversarial", "decoder_only"):
             part: AdversarialConfig | DecoderOnlyConfig | None = getattr(self, name)
             starts[f"{name}.start"] = None if part is None else part.start
-        for name, start in starts.items():
-            if start is not None and first_step(start, self.steps) >= self.steps:
-                part_name = name.removesuffix(".start")
-                raise ValueError(
-                    f"{name} {start:g} is beyond the last of {self.steps} steps: lower it, or "
-                    f"leave {part_name} out"
-                )
-        return self
+        return {name: start for name, start in starts.items() if start is not None}
 
 
 def first_step(start: float, steps: int) -> int:

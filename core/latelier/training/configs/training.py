@@ -88,6 +88,10 @@ class Training(Frozen):
     )
     validate_every: int = Field(default=1000, ge=1, description="validation interval in steps")
 
+    def starts(self) -> dict[str, int]:
+        """Return the first step of each part that begins later, by the dotted path of its field."""
+        return {}
+
 
 def read_training(path: str | Path, model: type[C]) -> C:
     """Read a configuration from a YAML file.

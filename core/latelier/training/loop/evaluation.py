@@ -20,13 +20,10 @@ from latelier.training.loop.state import TrainingState
 from latelier.training.monitoring.progress import TrainingProgress, format_metrics
 from latelier.training.monitoring.sheets import save_sheet
 from latelier.training.objective import Objective
-from latelier.training.optimization.averages import average_snapshots, save_snapshot
+from latelier.training.optimization.averages import SNAPSHOTS, average_snapshots, save_snapshot
 from latelier.training.optimization.ema import MAX_LENGTH
 
 T = TypeVar("T")
-
-SNAPSHOTS = "snapshots"
-"""Name of the folder of snapshots in the folder of a run."""
 
 
 class Evaluation:

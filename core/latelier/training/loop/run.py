@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from lightning_fabric import Fabric
 
@@ -113,8 +115,9 @@ def _prepare_folder(config: Training, resume: Resume, stack: ExitStack) -> Path 
         checkpoint = _find_checkpoint(config, resume)  # as it is now that no other process writes
         if checkpoint is None:
             _check_own(out / CONFIG)
-        if checkpoint is not None:
-            set_aside_later(out, checkpoint)
+        elif (former := _read_former(config)) is not None:
+            set_aside_later(out / CONFIG, former, config, checkpoint)
+        # written last: after a kill before it, the next start sets aside what is left
         write_bytes(out / CONFIG, (_HEADER + to_yaml(config)).encode())
     except BlockingIOError:
         raise InvalidConfigError(
@@ -143,24 +146,46 @@ def _find_checkpoint(config: Training, resume: Resume) -> Path | None:
         )
     if resume is True and not found:
         raise InvalidConfigError(f"{config.out} holds no checkpoint to resume from")
-    stored = config.out / CONFIG
-    if not (found and stored.exists()):
+    former = _read_former(config) if found else None
+    if former is None:
         return found[-1] if found else None
+    _check_same(config, former, config.out / CONFIG)
+    return select_checkpoint(found, former, config)
+
+
+def _read_former(config: Training) -> Training | None:
+    """Return the configuration in the run's folder, or None if there is no such file."""
+    stored = config.out / CONFIG
+    if not stored.exists():
+        return None
     try:
-        former = read_training(stored, type(config))
+        return read_training(stored, type(config))
     except InvalidConfigError as error:
         raise InvalidConfigError(
             f"out: {config.out} holds a run of another kind or version ({error}); name another out"
         ) from None
-    _check_same(config, former, stored)
-    return select_checkpoint(found, former, config)
 
 
 def _check_same(config: Training, stored: Training, path: Path) -> None:
-    now, then = (each.model_dump(exclude=_MAY_CHANGE) for each in (config, stored))
-    changed = sorted(name for name in now if now[name] != then[name])
+    changed = sorted(
+        _changed_fields(config.model_dump(), stored.model_dump())
+        & _changed_fields(_dump_with_steps(config), _dump_with_steps(stored))
+    )
     if changed:
         raise InvalidConfigError(
             f"{path} has another {', '.join(changed)}: resume with the same values, or name "
             "another out"
         )
+
+
+def _changed_fields(now: dict[str, Any], then: dict[str, Any]) -> set[str]:
+    return {name for name in now if name not in _MAY_CHANGE and now[name] != then[name]}
+
+
+def _dump_with_steps(config: Training) -> dict[str, Any]:
+    """Return the fields of a configuration, whose starts are numbers of steps, never shares."""
+    fields = config.model_dump()
+    for field, step in config.starts().items():
+        *parents, name = field.split(".")
+        reduce(getitem, parents, fields)[name] = step
+    return fields

@@ -1,5 +1,6 @@
 """The averages of a training's weights, and snapshots of them on disk."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from latelier.training.configs.optimization import EmaConfig
 from latelier.training.optimization.ema import Ema
 from latelier.training.optimization.post_hoc import combine, post_hoc_coefficients
 
-_PREFIX = "step-"
+SNAPSHOTS = "snapshots"
+"""Name of the folder of snapshots in the folder of a run."""
+
+_NAME = re.compile(r"step-(\d{8,})\.safetensors")
 
 
 class WeightAverages:
@@ -68,9 +72,24 @@ def save_snapshot(folder: Path, step: int, averages: Mapping[str, Tensor]) -> No
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in averages.items()
     }
-    path = folder / f"{_PREFIX}{step:08d}.safetensors"
+    path = folder / f"step-{step:08d}.safetensors"
     with atomic_file(path) as partial:
         save_tensors(partial, tensors, path)
+
+
+def list_snapshots(folder: Path) -> list[Path]:
+    """Return the snapshots in `folder`, the earliest first; other files are left out."""
+    if not folder.is_dir():
+        return []
+    found = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+    return sorted(found, key=snapshot_step)
+
+
+def snapshot_step(path: Path) -> int:
+    """Return the step in the name of a snapshot."""
+    match = _NAME.fullmatch(path.name)
+    assert match is not None
+    return int(match[1])
 
 
 def average_snapshots(folder: Path, length: float) -> dict[str, Tensor]:
@@ -80,7 +99,7 @@ def average_snapshots(folder: Path, length: float) -> dict[str, Tensor]:
         InvalidConfigError: the folder has no snapshots.
         ModelFileError: a snapshot is damaged.
     """
-    files = sorted(folder.glob(f"{_PREFIX}*.safetensors"))
+    files = list_snapshots(folder)
     if not files:
         raise InvalidConfigError(
             f"{folder} has no snapshots to average; train with `ema: {{snapshots: 20}}`"
@@ -88,7 +107,7 @@ def average_snapshots(folder: Path, length: float) -> dict[str, Tensor]:
     profiles: list[tuple[int, float]] = []
     averages: list[dict[str, Tensor]] = []
     for file in files:
-        step = int(file.stem.removeprefix(_PREFIX))
+        step = snapshot_step(file)
         for stored, weights in _split_by_length(_load(file)).items():
             profiles.append((step, stored))
             averages.append(weights)
