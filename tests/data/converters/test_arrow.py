@@ -96,3 +96,11 @@ def test_a_set_without_pictures_is_an_error(tmp_path):
     save_to_disk(tmp_path / "set", {"text": ["a"]}, {"text": {"_type": "Value"}})
     with pytest.raises(DataError, match="expected one column of pictures named 'image'"):
         open_manifest(tmp_path / "set")
+
+
+@pytest.mark.parametrize("files", [5, [5], [{}], [{"filename": 5}]])
+def test_a_damaged_list_of_files_is_an_error(tmp_path, files):
+    save_to_disk(tmp_path / "set", COLUMNS, FEATURES)
+    (tmp_path / "set" / "state.json").write_text(json.dumps({"_data_files": files}))
+    with pytest.raises(DataError, match=r"state.json: '_data_files': expected a list of objects"):
+        open_manifest(tmp_path / "set")

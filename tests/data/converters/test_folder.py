@@ -114,3 +114,17 @@ def test_an_invalid_row_names_its_line(tmp_path, draw, row, message):
     (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
     with pytest.raises(DataError, match=message.replace("(", "\\(")):
         open_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\x85", "\x0b"])
+def test_only_line_feeds_end_a_line(tmp_path, draw, separator):
+    text = f"a cat{separator}in a hat"
+    for name in ("text", "json", "csv"):
+        draw(f"{name}/a.png")
+    (tmp_path / "text/a.txt").write_text(text + "\r\n", encoding="utf-8")
+    (tmp_path / "csv/metadata.csv").write_text(f"file_name,text\na.png,{text}\n", encoding="utf-8")
+    row = json.dumps({"file_name": "a.png", "text": text}, ensure_ascii=False)
+    (tmp_path / "json/metadata.jsonl").write_text(row + "\n", encoding="utf-8")
+    for name in ("text", "json", "csv"):
+        [record] = open_manifest(tmp_path / name)
+        assert [each.text for each in record.captions] == [text]

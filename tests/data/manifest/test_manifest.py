@@ -49,6 +49,10 @@ def test_a_record_is_read_with_all_its_fields(tmp_path):
         ({"file": "a.png", "boxes": [{"box": [0, 0, 1, 1]}]}, "boxes.0.label' is required"),
         ({"file": "a.png", "boxes": [{"box": [0, 0, 2, 1], "label": 0}]}, "boxes.0.box.x1"),
         ({"file": "a.png", "fields": {"prompt": "x"}}, "'prompt' is a field of the record"),
+        (
+            {"file": "a.png", "semantic_map": {"file": "b.png", "segments": {"1": 65536}}},
+            "'semantic_map.segments.1': Input should be less than or equal to 65535",
+        ),
         ({"file": "a.png", "captions": [{"text": "a", "weight": 0}]}, "a weight above 0"),
     ],
 )
@@ -124,3 +128,13 @@ def test_a_byte_order_mark_is_skipped(tmp_path):
     path = tmp_path / "manifest.jsonl"
     path.write_bytes(b"\xef\xbb\xbf" + b'{"file": "a.png"}\n')
     assert [record.file for record in read_manifest(path)] == ["a.png"]
+
+
+def test_parquet_with_a_damaged_header_is_an_error(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    table = pyarrow.table({"file": ["a.png"]}).replace_schema_metadata({"latelier_manifest": "{"})
+    parquet.write_table(table, tmp_path / "manifest.parquet")
+    with pytest.raises(DataError, match=r"manifest.parquet: 'latelier_manifest': expected JSON"):
+        open_manifest(tmp_path)

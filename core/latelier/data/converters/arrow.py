@@ -41,14 +41,29 @@ def convert_arrow(folder: Path, split: str | None = None) -> Manifest:
     features = _read_json(folder / "dataset_info.json").get("features")
     if not isinstance(features, dict):
         raise DataError(f"{folder}: dataset_info.json lists no features")
-    files = [each["filename"] for each in _read_json(folder / STATE_FILE).get("_data_files", [])]
+    files = _list_files(folder / STATE_FILE)
     builder = ManifestBuilder(str(folder), folder)
     rows = [row for file in files for row in _read_rows(builder, folder, file, features)]
     return builder.build(add_rows(builder, folder, rows, _class_names(features)))
 
 
+def _list_files(path: Path) -> list[str]:
+    """Return the Arrow files that a state file lists."""
+    listed = _read_json(path).get("_data_files", [])
+    if isinstance(listed, list):
+        names = [each.get("filename") for each in listed if isinstance(each, dict)]
+        files = [name for name in names if isinstance(name, str)]
+        if len(files) == len(listed):
+            return files
+    raise DataError(f"{path}: '_data_files': expected a list of objects with a 'filename'")
+
+
 def _choose_split(folder: Path, split: str | None) -> str:
-    splits = [str(each) for each in _read_json(folder / SPLITS_FILE).get("splits", [])]
+    path = folder / SPLITS_FILE
+    listed = _read_json(path).get("splits", [])
+    if not isinstance(listed, list):
+        raise DataError(f"{path}: 'splits': expected a list of names")
+    splits = [str(each) for each in listed]
     chosen = split or (splits[0] if len(splits) == 1 else "train")
     if chosen not in splits:
         raise DataError(f"{folder}: there is no split '{chosen}'. {suggestion(chosen, splits)}")

@@ -98,7 +98,7 @@ def _read_captions(path: Path) -> tuple[Caption, ...]:
         return ()
     except (OSError, UnicodeError) as error:
         raise DataError(f"{path}: expected captions as UTF-8 text ({error})") from None
-    return tuple(Caption(text=line.strip()) for line in text.splitlines() if line.strip())
+    return tuple(Caption(text=line.strip()) for line in text.split("\n") if line.strip())
 
 
 def _suffix(name: str) -> str:

@@ -5,6 +5,7 @@ and `mask_file_name`; for the other columns see `rows`.
 """
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -70,7 +71,7 @@ def _read_rows(folder: Path, name: str) -> Iterator[Row]:
 
 
 def _read_json_lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
                 values = json.loads(line)
@@ -82,7 +83,7 @@ def _read_json_lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any
 
 
 def _read_csv(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(text.splitlines(keepends=True))
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
         for values in reader:
             if None in values or None in values.values():

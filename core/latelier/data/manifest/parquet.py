@@ -26,7 +26,10 @@ def read_parquet(path: Path) -> Manifest:
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(f"{path}: expected a Parquet file ({error})") from None
     metadata = table.schema.metadata or {}
-    stored = json.loads(metadata.get(HEADER_KEY.encode(), b"{}"))
+    try:
+        stored = json.loads(metadata.get(HEADER_KEY.encode(), b"{}"))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: '{HEADER_KEY}': expected JSON ({error})") from None
     header = validate(Header, stored, str(path), DataError)
     builder = ManifestBuilder(str(path), path.parent / header.root, header)
     number = 0

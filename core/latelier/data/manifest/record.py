@@ -15,6 +15,10 @@ RESERVED_FIELDS = frozenset({
 """Fields of a training sample that have a meaning, so that `fields` cannot take their names."""
 
 
+MAX_LABEL = 0xFFFF
+"""Largest label of a semantic map, whose pixels have 16 bits."""
+
+
 def check_relative(text: str) -> str:
     """Return a path with forward slashes that stays below the folder it is relative to.
 
@@ -74,9 +78,10 @@ class MapFile(FileRange):
     Attributes:
         segments: Label of each segment id, for a panoptic map in the format of COCO: a pixel's
             segment id is R + 256 G + 65536 B, and ids that are not listed have label 0.
+            Labels are at most 65535.
     """
 
-    segments: dict[int, int] | None = None
+    segments: dict[int, Annotated[int, Field(ge=0, le=MAX_LABEL)]] | None = None
 
 
 class Caption(Frozen):
