@@ -126,27 +126,41 @@ def test_snapshots_of_the_branch_leave_the_run(tmp_path, train_line):
     assert names_in(branch / "snapshots") == [f"step-{n:08d}.safetensors" for n in (5, 6, 7, 8)]
 
 
-@pytest.mark.parametrize("count", range(6))
-def test_the_next_start_repairs_what_a_kill_left(tmp_path, train_line, monkeypatch, count):
+@pytest.fixture
+def prolong_and_kill(tmp_path, train_line, monkeypatch):
+    """Prolongs a run from 8 to 16 steps, and stops before a later renaming of a path."""
+
+    def run(count, **changes):
+        rename, left = Path.rename, [count]
+
+        def rename_until_killed(path, target):
+            if left[0] == 0:
+                raise KeyboardInterrupt
+            left[0] -= 1
+            return rename(path, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "rename", rename_until_killed)
+            with suppress(KeyboardInterrupt):
+                train_line(tmp_path, **changes, steps=16)
+
+    return run
+
+
+@pytest.mark.parametrize("steps", [8, 16])
+@pytest.mark.parametrize("count", range(1, 5))
+def test_the_next_start_repairs_what_a_kill_left(
+    tmp_path, train_line, prolong_and_kill, count, steps
+):
     changes = {"schedule": LINE_WSD, "ema": {"snapshots": 4}}
     train_line(tmp_path, **changes)
-    rename, left = Path.rename, [count]
-
-    def rename_until_killed(path, target):
-        if left[0] == 0:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        return rename(path, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", rename_until_killed)
-        with suppress(KeyboardInterrupt):
-            train_line(tmp_path, **changes, steps=16)
-    train_line(tmp_path, **changes, steps=16)
+    prolong_and_kill(count, **changes)
+    assert train_line(tmp_path, **changes, steps=steps).step == steps
     assert names_in(tmp_path / "branches") == ["step-00000008-of-8"]
     branch = tmp_path / "branches" / "step-00000008-of-8"
     assert names_in(branch) == ["checkpoints", "config.yaml", "result", "snapshots"]
     assert "steps: 8\n" in (branch / "config.yaml").read_text()
+    assert (tmp_path / "result").is_dir()
 
 
 def with_codes(out, steps, start):
