@@ -212,6 +212,18 @@ def test_a_replacement_has_the_size_of_its_bucket(config, pictures):
         assert len(shapes) == 1
 
 
+def test_a_bucket_without_a_usable_sample_is_an_error(config, pictures):
+    for number in range(20, 40):
+        Image.new("RGB", (16, 24), (number,) * 3).save(pictures / f"{number}.png")
+        path = pictures / f"{number}.png"
+        path.write_bytes(path.read_bytes()[:45])
+    training, file = config(size=32, buckets={"step": 8})
+    write(file)
+    samples = samples_of(training)
+    with pytest.raises(DataError, match=r"none of \d+ samples of 24x40 pixels can .*: \d\d.png: "):
+        [samples[position] for position in range(40)]
+
+
 def test_scenes_are_cached_with_all_their_fields(config, tmp_path):
     values = {"path": None, "dataset": "emoji_scenes", "config": {"size": 16}}
     training, file = config(**values, length=6)

@@ -90,7 +90,11 @@ class TrainingSamples(Dataset[dict[str, Any]]):
                 reasons.append(f"{name}: {error}")
             else:
                 return sample
-        raise DataError(f"{source.name}: none of {len(reasons)} samples can be used: {reasons[0]}")
+        of_size = f" of {size[0]}x{size[1]} pixels" if size else ""
+        raise DataError(
+            f"{source.name}: none of {len(reasons)} samples{of_size} can be used: {reasons[0]}; "
+            "mend them or leave them out"
+        )
 
     def store_manifests(self, out: Path) -> None:
         """Write the manifests of a new run into its folder, and report what they left out.
@@ -166,7 +170,7 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         if members is None:
             yield from generator.integers(length, size=_ATTEMPTS).tolist()
         else:
-            yield from generator.permutation(members)[:_ATTEMPTS].tolist()
+            yield from generator.permutation(members[members != number])[:_ATTEMPTS].tolist()
 
     def _read(
         self, position: int, source: SampleSource, number: int, size: Size | None
