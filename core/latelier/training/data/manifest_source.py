@@ -10,7 +10,7 @@ from PIL.Image import Image, Resampling
 
 from latelier.contracts.errors import DataError
 from latelier.contracts.images.pixels import pil_to_tensor
-from latelier.data.manifest.manifest import Annotation, Manifest
+from latelier.data.manifest.manifest import Annotation, Manifest, missing_annotations
 from latelier.data.manifest.record import Record
 from latelier.data.pictures import check_aspect, read_map, read_mask, read_rgb
 from latelier.training.configs.data import DataConfig
@@ -151,8 +151,7 @@ class ManifestSource:
 
     def _numbers_without(self, field: str) -> Sequence[int]:
         if field in _ANNOTATIONS:
-            missing = (self.manifest.annotations & _ANNOTATIONS[field]) == 0
-            return [int(number) for number in np.flatnonzero(missing)]
+            return missing_annotations(self.manifest, _ANNOTATIONS[field])
         if field == "prompt":
             generator = np.random.default_rng(0)
             return [

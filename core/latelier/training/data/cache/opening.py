@@ -7,6 +7,7 @@ from latelier.checkpoints.io.yaml_files import read_yaml
 from latelier.contracts.errors import InvalidConfigError
 from latelier.contracts.frozen import validate
 from latelier.kernel.atelier import Atelier
+from latelier.pipeline.storage.sources import DEFAULT_MODEL
 from latelier.training.components import load_first_stage
 from latelier.training.configs.data import DataConfig
 from latelier.training.data.cache.cache import Cache
@@ -14,8 +15,6 @@ from latelier.training.data.sources import assign_buckets, open_training_sources
 
 _FIRST_STAGES = ("first_stage", "start_from", "model")
 """Fields that name the first stage of a training on latents, the first that is given."""
-
-_EMBEDDED = "emoji-scenes"
 
 
 def open_cache(path: Path, atelier: Atelier) -> Cache:
@@ -53,4 +52,4 @@ def _first_stage_of(values: dict[str, Any], path: Path) -> tuple[str, str]:
     for field in _FIRST_STAGES:
         if isinstance(values.get(field), str):
             return field, values[field]
-    return "first_stage", _EMBEDDED
+    return "first_stage", DEFAULT_MODEL
