@@ -82,8 +82,31 @@ def _locate(name: str | Path, atelier: Atelier) -> AdapterSource:
     return AdapterSource(str(folder.resolve()), folder)
 
 
+class Attached:
+    """What is attached to a pipeline: where it comes from, and what a saved model records of it."""
+
+    scale: float
+    source: AdapterSource | None
+    saved: bool
+
+    @property
+    def plugin_source(self) -> AdapterSource | None:
+        """Where it is in a plugin; None where its weights are of no plugin."""
+        source = None if self.saved else self.source
+        return source if source is not None and source.version is not None else None
+
+    def record(self) -> dict[str, Any]:
+        """Return the fields that the manifest of a saved model adds to its description."""
+        source = self.source
+        return {
+            "scale": self.scale,
+            "source": None if source is None else source.name,
+            "version": None if source is None else source.version,
+        }
+
+
 @dataclass(frozen=True, eq=False)
-class AttachedAdapter:
+class AttachedAdapter(Attached):
     """An adapter in a pipeline.
 
     Attributes:
@@ -100,12 +123,6 @@ class AttachedAdapter:
     saved: bool = False
 
     @property
-    def plugin_source(self) -> AdapterSource | None:
-        """Where it is in a plugin; None where its weights are of no plugin."""
-        source = None if self.saved else self.source
-        return source if source is not None and source.version is not None else None
-
-    @property
     def scaled(self) -> ScaledAdapter:
         """The adapter as a call of the denoiser takes it."""
         return ScaledAdapter(self.loaded.adapter.module, self.scale)
@@ -117,13 +134,7 @@ class AttachedAdapter:
     def store(self, name: str, folder: Path) -> SavedAdapter:
         """Write it to the folder of a model in which it is called `name`; return its record."""
         stored = store_adapter(self.loaded, folder, f"adapter.{name}.")
-        source = self.source
-        return SavedAdapter(
-            **stored.model_dump(),
-            scale=self.scale,
-            source=None if source is None else source.name,
-            version=None if source is None else source.version,
-        )
+        return SavedAdapter(**stored.model_dump(), **self.record())
 
     def components(self, name: str) -> dict[str, Component]:
         """Return its components by their places in a pipeline in which it is called `name`."""

@@ -12,12 +12,12 @@ from latelier.checkpoints.lora.storage import restore_lora, store_lora
 from latelier.checkpoints.manifests import StoredLora
 from latelier.contracts.errors import CompatibilityError
 from latelier.contracts.messages import suggest_nearest
-from latelier.pipeline.adapters import AdapterSource, check_scale
+from latelier.pipeline.adapters import AdapterSource, Attached, check_scale
 from latelier.pipeline.storage.manifest_header import SavedLora
 
 
 @dataclass(frozen=True, eq=False)
-class AttachedLora:
+class AttachedLora(Attached):
     """A LoRA in a pipeline.
 
     Attributes:
@@ -33,12 +33,6 @@ class AttachedLora:
     saved: bool = False
 
     @property
-    def plugin_source(self) -> AdapterSource | None:
-        """Where it is in a plugin; None where its weights are of no plugin."""
-        source = None if self.saved else self.source
-        return source if source is not None and source.version is not None else None
-
-    @property
     def component(self) -> Component:
         """Its changes, as a component of a pipeline."""
         return self.loaded.component
@@ -46,13 +40,7 @@ class AttachedLora:
     def store(self, name: str, components: Mapping[str, Component], folder: Path) -> SavedLora:
         """Write it to the folder of a model in which it is called `name`; return its record."""
         stored = store_lora(self.loaded, components, folder, f"adapter.{name}.safetensors")
-        source = self.source
-        return SavedLora(
-            **stored.model_dump(),
-            scale=self.scale,
-            source=None if source is None else source.name,
-            version=None if source is None else source.version,
-        )
+        return SavedLora(**stored.model_dump(), **self.record())
 
 
 def attach_lora(
