@@ -299,8 +299,9 @@ def take_steps(plan: TrainingPlan) -> Generator[None, None, None]:
     with open_run(plan.config, resume=False) as run:
         plan.initialize(plan.config.out, True)
         state = TrainingState(plan.objective, run)
-        with Monitor(plan, run, ATELIER, 0) as monitor:
-            for batches in monitor.measure_wait(load_batches(plan, run, 0)):
+        monitor = Monitor(plan, run, ATELIER, 0)
+        with monitor.progress:
+            for batches in monitor.progress.measure_wait(load_batches(plan, run, 0)):
                 monitor.observe_step(state.step, state.take_step(batches))
                 yield
 

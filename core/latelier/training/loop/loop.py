@@ -49,10 +49,10 @@ def train(plan: TrainingPlan, run: Run, atelier: Atelier) -> TrainingResult:
     first_step, score = state.step, None
     monitor = Monitor(plan, run, atelier, first_step)
     saver = Saver(run, monitor.progress)
-    with monitor, catch_signals() as stop:
+    with monitor.progress, catch_signals() as stop:
         if first_step == 0:
             evaluation.draw_sample_sheets(state, monitor.progress)
-        for batches in monitor.measure_wait(load_batches(plan, run, first_step)):
+        for batches in monitor.progress.measure_wait(load_batches(plan, run, first_step)):
             outcome = state.take_step(batches)
             monitor.observe_step(state.step, outcome)
             stop_if_diverged(run, state.faults, outcome.fault)

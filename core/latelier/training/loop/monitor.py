@@ -1,10 +1,8 @@
 """What a run shows and logs, and what plugins observe. Only the first process does so."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import TypeVar
 
 from rich.console import Console
 from torch import Tensor
@@ -20,8 +18,6 @@ from latelier.training.monitoring.curves import draw_curves
 from latelier.training.monitoring.log import TrainingLog
 from latelier.training.monitoring.progress import TrainingProgress
 from latelier.training.monitoring.tensorboard import open_tensorboard
-
-T = TypeVar("T")
 
 LOG = "log.jsonl"
 """Name of the log in the folder of a run."""
@@ -58,22 +54,6 @@ class Monitor:
             )
         for line in plan.objective.describe():
             self.progress.print(line)
-
-    def __enter__(self) -> "Monitor":
-        self.progress.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.progress.__exit__(kind, error, trace)
-
-    def measure_wait(self, batches: Iterable[T]) -> Iterator[T]:
-        """Yield batches, and measure the wait for them."""
-        return self.progress.measure_wait(batches)
 
     def observe_step(self, step: int, outcome: StepOutcome) -> None:
         """Report a step, number `step` counted from 1."""
