@@ -57,7 +57,9 @@ class Muon(torch.optim.Optimizer):
             gradient = parameter.grad
             assert gradient is not None
             state = self.state[parameter]
-            average = state.setdefault("momentum", torch.zeros_like(gradient))
+            if not state:
+                state["momentum"] = torch.zeros_like(gradient)
+            average: Tensor = state["momentum"]
             average.lerp_(gradient, 1 - momentum)
             update = gradient.lerp(average, momentum)  # Nesterov's look ahead
             rows, columns = update.shape[0], update[0].numel()
