@@ -15,6 +15,8 @@ SCRIPT = Path(__file__).parent / "duo.py"
 
 HALF = {"steps": 10}
 
+MUON = {"optimizer": {"name": "muon", "lr": 0.01}}
+
 
 def load_script():
     spec = importlib.util.spec_from_file_location("duo", SCRIPT)
@@ -37,6 +39,7 @@ def runs(tmp_path_factory):
     train_rows(folder / "one")
     train_rows(folder / "half", **HALF)
     train_rows(folder / "nan", nan=[42], steps=8)
+    train_rows(folder / "muon", **MUON)
     for name in ("one-ddp", "one-fsdp"):
         shutil.copytree(folder / "half", folder / name)
     calls = [
@@ -48,6 +51,9 @@ def runs(tmp_path_factory):
         {"out": "one-fsdp", "strategy": "fsdp"},
         {"out": "ddp-one", "strategy": "ddp", **HALF},
         {"out": "fsdp-one", "strategy": "fsdp", **HALF},
+        {"out": "muon-ddp", "strategy": "ddp", **MUON},
+        {"out": "muon-fsdp", "strategy": "fsdp", **HALF, **MUON},
+        {"out": "muon-fsdp", "strategy": "fsdp", **MUON},
         {"out": "nan-ddp", "strategy": "ddp", "nan": [42], "steps": 8},
         {"out": "nan-fsdp", "strategy": "fsdp", "nan": [42], "steps": 8},
         {
@@ -70,12 +76,17 @@ def runs(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["ddp", "ddp-parts", "fsdp", "fsdp-parts", "one-ddp", "one-fsdp", "ddp-one", "fsdp-one"],
+    ("name", "alone"),
+    [
+        *((name, "one") for name in ("ddp", "ddp-parts", "one-ddp", "ddp-one")),
+        *((name, "one") for name in ("fsdp", "fsdp-parts", "one-fsdp", "fsdp-one")),
+        ("muon-ddp", "muon"),
+        ("muon-fsdp", "muon"),
+    ],
 )
-def test_two_processes_end_with_the_weights_of_one(runs, name):
+def test_two_processes_end_with_the_weights_of_one(runs, name, alone):
     folder, _ = runs
-    one, two = last(folder / "one"), last(folder / name)
+    one, two = last(folder / alone), last(folder / name)
     assert two.step == 20
     for group in ("weights", "ema", "optimizer"):
         expected, found = getattr(one, group), getattr(two, group)

@@ -35,6 +35,19 @@ def test_kernels_move_as_their_matrices():
     assert torch.equal(kernel.flatten(1), matrix)
 
 
+def test_matrices_move_as_by_the_optimizer_of_torch():
+    torch.manual_seed(0)
+    ours, theirs = (nn.Parameter(torch.ones(6, 4)) for _ in range(2))
+    options = {"lr": 0.1, "momentum": 0.95, "weight_decay": 0.1}
+    mine = Muon([ours], [], **options)
+    reference = torch.optim.Muon([theirs], **options, adjust_lr_fn="match_rms_adamw")
+    for _ in range(3):
+        ours.grad = theirs.grad = torch.randn(6, 4)
+        mine.step()
+        reference.step()
+    assert torch.allclose(ours, theirs, atol=5e-3)  # other roundings in bfloat16
+
+
 def test_other_parameters_move_as_by_adamw():
     gradient = torch.randn(5)
     ours, theirs = nn.Parameter(torch.ones(5)), nn.Parameter(torch.ones(5))

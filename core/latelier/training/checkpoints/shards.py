@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor import DTensor
 
 from latelier.checkpoints.io.weights import save_tensors
 
@@ -60,24 +60,6 @@ def load_tensors(folder: Path, name: str) -> dict[str, Tensor]:
     return {
         key: torch.cat([part[key] for part in parts]) if key in parts[-1] else tensor
         for key, tensor in parts[0].items()
-    }
-
-
-def shard_like(tensor: Tensor, reference: Tensor) -> Tensor:
-    """Return a whole tensor, sharded as a reference of its shape is."""
-    if not isinstance(reference, DTensor) or tensor.shape != reference.shape:
-        return tensor
-    # each process has the whole tensor, so nothing needs to be sent
-    return distribute_tensor(
-        tensor.to(reference.device), reference.device_mesh, reference.placements, src_data_rank=None
-    )
-
-
-def gather(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return whole tensors; every process must call it with the same names."""
-    return {
-        key: tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-        for key, tensor in tensors.items()
     }
 
 

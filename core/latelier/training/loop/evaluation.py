@@ -11,8 +11,8 @@ from torch import Tensor
 
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.kernel.atelier import Atelier
-from latelier.training.checkpoints.shards import gather
 from latelier.training.configs.training import SheetWeights
+from latelier.training.devices.shards import gather_all
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.prolong import RESULT
 from latelier.training.loop.run import Run
@@ -80,7 +80,7 @@ class Evaluation:
 
     def save_snapshot(self, state: TrainingState, progress: TrainingProgress) -> None:
         """Write the averages, from which averages of other lengths can be made."""
-        averages = gather(state.averages.tensors())
+        averages = gather_all(state.averages.tensors())
         if not self._run.fabric.is_global_zero:
             return
         try:
@@ -97,7 +97,7 @@ class Evaluation:
         self, state: TrainingState, kind: SheetWeights, function: Callable[[Objective], T]
     ) -> T | None:
         """Return a function of the objective with some weights; None but in the first process."""
-        weights = gather(state.average if kind == "average" else state.weights)
+        weights = gather_all(state.average if kind == "average" else state.weights)
         result: T | None = None
         if self._run.fabric.is_global_zero:
             with self._use(weights):

@@ -1,12 +1,11 @@
 """One player of a training: a module with an optimizer of its own."""
 
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 
-from latelier.training.checkpoints.shards import shard_like
 from latelier.training.configs.optimization import OptimizerConfig
+from latelier.training.devices.shards import gather, shard_like
 from latelier.training.objective import MODEL, Objective
 from latelier.training.optimization.optimizer import (
     get_optimizer_state,
@@ -67,7 +66,7 @@ class Player:
                 if parameter.grad is not None:
                     parameter.grad.div_(loss_scale)
         norm = get_total_norm(each.grad for each in self._parameters if each.grad is not None)
-        whole = norm.full_tensor() if isinstance(norm, DTensor) else norm
+        whole = gather(norm)
         if not whole.item() <= self._max_norm - _CLIP_EPSILON:  # also if it is NaN
             clip_grads_with_norm_(self._parameters, self._max_norm, norm)
         return whole

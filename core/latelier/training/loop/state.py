@@ -10,9 +10,9 @@ from torch import Tensor
 
 from latelier.contracts.errors import ModelFileError
 from latelier.training.checkpoints.checkpoint import Checkpoint, load_checkpoint, unreadable
-from latelier.training.checkpoints.shards import shard_like
 from latelier.training.devices.precision import LossScale
 from latelier.training.devices.ranks import collect
+from latelier.training.devices.shards import shard_like
 from latelier.training.loop.faults import Fault, FaultDetector
 from latelier.training.loop.means import TermMeans
 from latelier.training.loop.objective_loss import ObjectiveLoss, prepare_objective

@@ -7,12 +7,21 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
+from latelier.training.devices.shards import gather, shard_like
+
 
 class Muon(torch.optim.Optimizer):
     """Muon for matrices, with Nesterov momentum, and AdamW for the other parameters.
 
     The kernel of a convolution is a matrix of its output channels by all else. The update has the
     size of one by AdamW, so learning rate and weight decay carry over (arXiv:2502.16982, eq. 4).
+
+    Sharded matrices are gathered one by one: the update of a matrix is no function of its rows, and
+    its rounding would depend on how the rows are split.
+
+    `torch.optim.Muon` has the same update of a matrix. But it refuses convolutions, leaves the
+    other parameters to a second optimizer, whose state would have to be merged into one, and
+    multiplies sharded matrices as they are.
     """
 
     def __init__(
@@ -61,13 +70,13 @@ class Muon(torch.optim.Optimizer):
                 state["momentum"] = torch.zeros_like(gradient)
             average: Tensor = state["momentum"]
             average.lerp_(gradient, 1 - momentum)
-            update = gradient.lerp(average, momentum)  # Nesterov's look ahead
-            rows, columns = update.shape[0], update[0].numel()
-            update = orthogonalize(update.reshape(rows, columns), group["steps"])
+            update = gather(gradient.lerp(average, momentum))  # Nesterov's look ahead
+            matrix = update.flatten(1)
+            update = orthogonalize(matrix, group["steps"]).reshape(update.shape)
             # an orthogonal matrix has a root mean square of 1 / sqrt(max(rows, columns))
-            scale = 0.2 * max(rows, columns) ** 0.5
+            scale = 0.2 * max(matrix.shape) ** 0.5
             parameter.mul_(1 - lr * group["weight_decay"])
-            parameter.add_(update.reshape(parameter.shape), alpha=-lr * scale)
+            parameter.add_(shard_like(update, parameter), alpha=-lr * scale)
 
     def _step_adamw(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
         for each in parameters:
