@@ -35,11 +35,28 @@ def test_an_index_is_a_manifest(cli, tmp_path, pictures):
     assert (done.status, done.out) == (0, "m.jsonl\n")
     assert "left out: c.png: its content is not a known image format" in done.err
     assert "2 pictures, 1 left out" in done.err
+    assert "not below its folder" not in done.err
     manifest = read_manifest(tmp_path / "m.jsonl")
     assert [(record.file, record.width, record.height) for record in manifest] == [
         ("a.png", 8, 6), ("b.png", 6, 6),
     ]  # fmt: skip
     assert sorted(path.name for path in pictures.iterdir()) == ["a.png", "a.txt", "b.png", "c.png"]
+
+
+def test_an_index_elsewhere_says_how_it_is_read(cli, pictures):
+    (pictures / "c.png").unlink()
+    done = cli("data", "index", pictures, "-o", "elsewhere/m.jsonl")
+    assert (done.status, done.out) == (0, "elsewhere/m.jsonl\n")
+    assert f"to read it, set 'root: {pictures}'" in done.err
+    refused = cli("data", "check", "elsewhere/m.jsonl")
+    assert (refused.status, refused.out) == (2, "")
+    assert "elsewhere/m.jsonl: 'root': expected a folder at or below" in refused.err
+    named = ("--root", pictures)
+    checked = cli("data", "check", "elsewhere/m.jsonl", *named)
+    assert "2 of 2 can be used" in checked.out
+    assert cli("data", "index", "elsewhere/m.jsonl", *named, "-o", "n.jsonl").status == 0
+    refused = cli("data", "check", pictures, *named)
+    assert (refused.status, "root is for a manifest" in refused.err) == (2, True)
 
 
 def test_a_folder_is_indexed_again_although_it_has_a_manifest(cli, pictures):

@@ -104,3 +104,14 @@ def test_a_damaged_list_of_files_is_an_error(tmp_path, files):
     (tmp_path / "set" / "state.json").write_text(json.dumps({"_data_files": files}))
     with pytest.raises(DataError, match=r"state.json: '_data_files': expected a list of objects"):
         open_manifest(tmp_path / "set")
+
+
+@pytest.mark.parametrize("name", ["../set/data-00000-of-00001.arrow", "/etc/passwd", ""])
+def test_a_file_or_split_outside_of_the_data_set_is_an_error(tmp_path, name):
+    save_to_disk(tmp_path / "set", COLUMNS, FEATURES)
+    (tmp_path / "set" / "state.json").write_text(json.dumps({"_data_files": [{"filename": name}]}))
+    with pytest.raises(DataError, match=r"state.json: expected names below its folder"):
+        open_manifest(tmp_path / "set")
+    (tmp_path / "set" / "dataset_dict.json").write_text('{"splits": ["../other"]}')
+    with pytest.raises(DataError, match=r"dataset_dict.json: expected names below its folder"):
+        open_manifest(tmp_path / "set")

@@ -100,7 +100,7 @@ def test_a_manifest_written_elsewhere_finds_its_files(tmp_path, draw, name):
     path = tmp_path / "elsewhere" / name
     write = write_parquet if name.endswith(".parquet") else write_manifest
     write(manifest, path)
-    again = open_manifest(path.parent)
+    again = open_manifest(path.parent, tmp_path / "pictures")
     assert list(again) == list(manifest)
     assert again.sizes.tolist() == [[8, 6], [6, 8]]
     assert again.root.resolve() == manifest.root

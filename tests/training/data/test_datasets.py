@@ -7,8 +7,10 @@ import torch
 from PIL import Image
 
 from latelier.contracts.errors import DataError, InvalidConfigError
+from latelier.data.converters.recognize import open_manifest
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import SceneConfig
+from latelier.data.manifest.manifest import write_manifest
 from latelier.data.pictures import UnusableError
 from latelier.training.data.datasets import (
     collate,
@@ -249,6 +251,30 @@ def test_a_resumed_run_goes_on_with_the_files_it_was_started_with(pictures, trai
     resumed = make_training_samples(config)
     assert len(resumed.sources[0].manifest) == 21
     assert before != prompts(resumed)
+
+
+def test_a_resumed_run_reads_the_root_that_its_owner_named(pictures, training, tmp_path):
+    path = tmp_path / "elsewhere" / "manifest.jsonl"
+    write_manifest(open_manifest(pictures), path)
+    with pytest.raises(DataError, match="'root': expected a folder at or below"):
+        make_training_samples(training(path=path, size=8))
+    with pytest.raises(DataError, match="'root': expected a folder at or below"):
+        make_training_samples(training(path=pictures, size=8, held_out={"path": path}))
+    held_out = {"path": path, "root": pictures}
+    config = training(path=path, root=pictures, size=8, held_out=held_out)
+    samples = make_training_samples(config)
+    samples.store_manifests(config.out)
+    (config.out / "checkpoints/step-00000001").mkdir(parents=True)
+    path.write_text('{"file": "missing.png"}\n{"file": "missing.png"}\n')
+    assert prompts(make_training_samples(config.model_copy())) == prompts(samples)
+
+
+@pytest.mark.parametrize(
+    "data", [{"root": "a"}, {"held_out": {"root": "a"}}, {"root": "a", "sources": [{"path": "b"}]}]
+)
+def test_a_root_without_a_path_is_an_error(training, data):
+    with pytest.raises(ValueError, match="root is for a path"):
+        training(**data)
 
 
 def test_a_sample_that_a_check_refuses_is_replaced(pictures, training):

@@ -15,6 +15,7 @@ from latelier.contracts.errors import DataError
 from latelier.contracts.messages import suggestion
 from latelier.data.converters.rows import CLASS_COLUMNS, Row, add_rows
 from latelier.data.manifest.manifest import Manifest, ManifestBuilder
+from latelier.data.manifest.record import check_relative
 
 STATE_FILE = "state.json"
 SPLITS_FILE = "dataset_dict.json"
@@ -54,8 +55,18 @@ def _list_files(path: Path) -> list[str]:
         names = [each.get("filename") for each in listed if isinstance(each, dict)]
         files = [name for name in names if isinstance(name, str)]
         if len(files) == len(listed):
+            for name in files:
+                _check_within(name, path)
             return files
     raise DataError(f"{path}: '_data_files': expected a list of objects with a 'filename'")
+
+
+def _check_within(name: str, path: Path) -> None:
+    """Check that a name in a file of the data set leads to no other folder."""
+    try:
+        check_relative(name)
+    except ValueError:
+        raise DataError(f"{path}: expected names below its folder, got '{name}'") from None
 
 
 def _choose_split(folder: Path, split: str | None) -> str:
@@ -67,6 +78,7 @@ def _choose_split(folder: Path, split: str | None) -> str:
     chosen = split or (splits[0] if len(splits) == 1 else "train")
     if chosen not in splits:
         raise DataError(f"{folder}: there is no split '{chosen}'. {suggestion(chosen, splits)}")
+    _check_within(chosen, path)
     return chosen
 
 

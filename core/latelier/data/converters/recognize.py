@@ -15,23 +15,28 @@ MANIFEST_FILES = ("manifest.jsonl", "manifest.parquet")
 """Files that stand for the folder they are in."""
 
 
-def open_manifest(path: Path) -> Manifest:
+def open_manifest(path: Path, root: Path | None = None) -> Manifest:
     """Return the manifest of a data set of any form.
 
     A path is a folder of pictures, one with a manifest, tar shards or a data set of Hugging Face;
     or a manifest, COCO annotations, a tar shard, or a pattern of shards such as
     'train-{0000..0063}.tar'.
 
+    Args:
+        path: of the data set.
+        root: folder that the paths of a manifest are relative to; see `read_manifest`.
+
     Raises:
-        DataError: it does not exist, has an unknown form, or is empty or damaged.
+        DataError: it does not exist, has an unknown form, or is empty or damaged; or it is no
+            manifest and has a root.
     """
     for name in MANIFEST_FILES:
         if (path / name).is_file():
-            return _open_file(path / name)
-    return convert_data(path)
+            return _open_file(path / name, root)
+    return convert_data(path, root)
 
 
-def convert_data(path: Path) -> Manifest:
+def convert_data(path: Path, root: Path | None = None) -> Manifest:
     """Return the manifest of a data set like `open_manifest`, but pass over one in its folder.
 
     Raises:
@@ -42,11 +47,13 @@ def convert_data(path: Path) -> Manifest:
             f"{path}: a data set is read from the disk, so that a training can be resumed exactly; "
             "download its shards and give their folder"
         )
-    if path.is_dir():
-        return _convert_folder(path)
     if path.is_file():
-        return _open_file(path)
+        return _open_file(path, root)
+    if path.is_dir():
+        _refuse_root(path, root)
+        return _convert_folder(path)
     if ".tar" in path.suffixes and "{" in path.name:
+        _refuse_root(path, root)
         return convert_shards(str(path), expand_shards(str(path)))
     raise DataError(f"{path}: not found; expected a data set: a folder, or a manifest")
 
@@ -60,13 +67,14 @@ def _convert_folder(folder: Path) -> Manifest:
     return convert_folder(folder)
 
 
-def _open_file(path: Path) -> Manifest:
+def _open_file(path: Path, root: Path | None) -> Manifest:
+    if path.suffix == ".jsonl" and path.name not in METADATA_FILES:
+        return read_manifest(path, root)
+    if path.suffix == ".parquet":
+        return read_parquet(path, root)
+    _refuse_root(path, root)
     if path.name in METADATA_FILES:
         return convert_folder(path.parent)
-    if path.suffix == ".jsonl":
-        return read_manifest(path)
-    if path.suffix == ".parquet":
-        return read_parquet(path)
     if path.suffix == ".json":
         return convert_coco(path)
     if path.suffix == ".tar":
@@ -75,3 +83,8 @@ def _open_file(path: Path) -> Manifest:
         f"{path}: expected a folder, a manifest (.jsonl, .parquet), annotations of COCO (.json) or "
         "a shard (.tar)"
     )
+
+
+def _refuse_root(path: Path, root: Path | None) -> None:
+    if root is not None:
+        raise DataError(f"{path}: root is for a manifest, and this is none; leave root out")

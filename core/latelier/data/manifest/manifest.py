@@ -3,7 +3,7 @@
 import json
 import os
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import Path
@@ -16,6 +16,7 @@ from latelier.contracts.errors import DataError
 from latelier.contracts.frozen import validate
 from latelier.contracts.messages import shorten
 from latelier.data.manifest.record import Header, Record
+from latelier.data.manifest.root import ManifestRoot
 from latelier.io.atomic import atomic_file
 
 HEADER_KEY = "latelier_manifest"
@@ -110,13 +111,15 @@ class ManifestBuilder:
         line = record.model_dump_json(exclude_defaults=True).encode() + b"\n"
         self._append(record, line)
 
-    def add_line(self, line: bytes, where: str) -> None:
-        """Append the record of a JSON line; `where` names the line in errors.
+    def add_line(self, line: bytes, where: str) -> Record:
+        """Append the record of a JSON line and return it; `where` names the line in errors.
 
         Raises:
             DataError: the line is not the JSON of a record.
         """
-        self._append(_parse_record(line, where), line if line.endswith(b"\n") else line + b"\n")
+        record = _parse_record(line, where)
+        self._append(record, line if line.endswith(b"\n") else line + b"\n")
+        return record
 
     def skip(self, name: str, reason: str) -> None:
         """Note a file that cannot be used."""
@@ -151,33 +154,44 @@ class ManifestBuilder:
         self._annotations.append(_annotations_of(record))
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path, root: Path | None = None) -> Manifest:
     """Read a JSON-lines file of records, whose first line may be a header.
 
+    Args:
+        path: of the file.
+        root: folder that its paths are relative to, whose links are followed; None: that of the
+            header, which must be in the folder of the file, and no link may lead out of it.
+
     Raises:
-        DataError: the file cannot be read or is empty, or a line is not a record; the error has
-            the numbers of the first such lines.
+        DataError: the file cannot be read or is empty, or it leads out of its folder, or a line is
+            not a record; the error has the numbers of the first such lines.
     """
-    try:
-        lines = path.read_bytes().removeprefix(BOM_UTF8).splitlines(keepends=True)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    header, first = Header(), 0
-    if lines and HEADER_KEY.encode() in lines[0]:
-        values = _parse_json(lines[0], f"{path}, line 1")
-        header, first = validate(Header, values, f"{path}, line 1", DataError), 1
-    builder = ManifestBuilder(str(path), path.parent / header.root, header)
+    lines = _read_lines(path)
+    header, first = _split_header(lines, path)
+    place = ManifestRoot(path, header, root)
+    builder = ManifestBuilder(str(path), place.path, header)
     faults = []
     for number, line in enumerate(lines[first:], start=first + 1):
         if line.strip():
             try:
-                builder.add_line(line, f"line {number}")
+                record = builder.add_line(line, f"line {number}")
             except DataError as error:
                 faults.append(str(error))
+            else:
+                place.check(record)
     if faults:
         more = f"; and {len(faults) - _MAX_FAULTS} more" if len(faults) > _MAX_FAULTS else ""
         raise DataError(f"{path}, {'; '.join(faults[:_MAX_FAULTS])}{more}")
     return builder.build()
+
+
+def read_root(path: Path) -> Path:
+    """Return the root that the header of a manifest of our own names, wherever it is.
+
+    Raises:
+        DataError: the file cannot be read, or its header is invalid.
+    """
+    return path.parent / _split_header(_read_lines(path), path)[0].root
 
 
 def write_manifest(manifest: Manifest, path: Path, *, replace: bool = True) -> None:
@@ -201,6 +215,21 @@ def relocate_header(manifest: Manifest, path: Path) -> Header:
     except ValueError:  # another drive
         relative = root
     return manifest.header.model_copy(update={"root": relative.as_posix()})
+
+
+def _read_lines(path: Path) -> list[bytes]:
+    try:
+        return path.read_bytes().removeprefix(BOM_UTF8).splitlines(keepends=True)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _split_header(lines: Sequence[bytes], path: Path) -> tuple[Header, int]:
+    """Return the header of a file, and the place of its first record."""
+    if not lines or HEADER_KEY.encode() not in lines[0]:
+        return Header(), 0
+    values = _parse_json(lines[0], f"{path}, line 1")
+    return validate(Header, values, f"{path}, line 1", DataError), 1
 
 
 def missing_annotations(manifest: Manifest, kind: Annotation) -> list[int]:

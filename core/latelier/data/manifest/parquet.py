@@ -8,17 +8,22 @@ from latelier.contracts.errors import DataError
 from latelier.contracts.frozen import validate
 from latelier.data.manifest.manifest import HEADER_KEY, Manifest, ManifestBuilder, relocate_header
 from latelier.data.manifest.record import Header
+from latelier.data.manifest.root import ManifestRoot
 from latelier.io.atomic import atomic_file
 
 _SCALARS = ("file", "shard", "offset", "length", "id", "width", "height", "class_label", "weight")
 
 
-def read_parquet(path: Path) -> Manifest:
+def read_parquet(path: Path, root: Path | None = None) -> Manifest:
     """Read a manifest that `write_parquet` wrote, or another tool in the same columns.
 
+    Args:
+        path: of the file.
+        root: folder that its paths are relative to; see `read_manifest`.
+
     Raises:
-        DataError: pyarrow is not installed, or the file cannot be read, is empty, or a row is not a
-            record; the error has the number of the row.
+        DataError: pyarrow is not installed, or the file cannot be read, is empty, or leads out of
+            its folder, or a row is not a record; the error has the number of the row.
     """
     pyarrow, parquet = _import_parquet()
     try:
@@ -31,12 +36,14 @@ def read_parquet(path: Path) -> Manifest:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: '{HEADER_KEY}': expected JSON ({error})") from None
     header = validate(Header, stored, str(path), DataError)
-    builder = ManifestBuilder(str(path), path.parent / header.root, header)
+    place = ManifestRoot(path, header, root)
+    builder = ManifestBuilder(str(path), place.path, header)
     number = 0
     for batch in table.to_batches():
         for row in batch.to_pylist():
             number += 1
-            builder.add_line(_to_line(row, f"{path}, row {number}"), f"{path}, row {number}")
+            where = f"{path}, row {number}"
+            place.check(builder.add_line(_to_line(row, where), where))
     return builder.build()
 
 

@@ -22,7 +22,7 @@ MAX_LABEL = 0xFFFF
 def check_relative(text: str) -> str:
     """Return a path with forward slashes that stays below the folder it is relative to.
 
-    Links are followed when it is opened: they are the work of who owns the folder.
+    Links may still lead out of it: `root` checks those of manifests.
 
     Raises:
         ValueError: the path is empty or absolute, or leads out of its folder.
@@ -147,6 +147,7 @@ class Header(Frozen):
     Attributes:
         latelier_manifest: Version of the format.
         root: Folder that paths are relative to: absolute, or relative to the manifest's folder.
+            It counts only within that folder; see `ManifestRoot`.
         class_names: Names of the classes of `class_label`, in order.
         box_names: Names of the labels of boxes, in order.
         map_names: Names of the labels of semantic maps, in order.

@@ -63,6 +63,13 @@ class HeldOutConfig(Frozen):
     path: Path | None = Field(
         default=None, description="data set to hold out; training then uses all of its sources"
     )
+    root: Path | None = Field(default=None, description="root of its manifest, as that of a source")
+
+    @model_validator(mode="after")
+    def _check_root(self) -> Self:
+        if self.root is not None and self.path is None:
+            raise ValueError("root is for a path of held_out")
+        return self
 
 
 class BucketConfig(Frozen):
@@ -107,6 +114,11 @@ class SourceFields(Frozen):
         description="folder of pictures, manifest, COCO annotations, tar shards, or a data set of "
         "Hugging Face on disk",
     )
+    root: Path | None = Field(
+        default=None,
+        description="folder that the paths of a manifest are relative to, links in it included; "
+        "null: that of its header, which must be in the manifest's own folder",
+    )
     dataset: Literal["emoji_scenes"] | None = Field(
         default=None, description="the built-in scenes; the default where there is no path"
     )
@@ -123,6 +135,8 @@ class SourceFields(Frozen):
             raise ValueError("expected a path or a dataset, got both")
         if self.path is not None and (self.config or self.length):
             raise ValueError("config and length are for the built-in scenes, not for a path")
+        if self.path is None and self.root is not None:
+            raise ValueError("root is for a path")
         return self
 
 

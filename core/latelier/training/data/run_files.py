@@ -6,7 +6,12 @@ A resumed run reads them, so it goes on with the same samples although files wer
 from collections.abc import Sequence
 from pathlib import Path
 
-from latelier.data.manifest.manifest import Manifest, write_manifest
+from latelier.data.manifest.manifest import (
+    Manifest,
+    read_manifest,
+    read_root,
+    write_manifest,
+)
 from latelier.training.checkpoints.checkpoint import FOLDER as CHECKPOINTS
 from latelier.training.checkpoints.checkpoint import list_checkpoints
 
@@ -19,6 +24,15 @@ def stored_manifests(out: Path) -> list[Path]:
     if not list_checkpoints(out / CHECKPOINTS):
         return []
     return sorted((out / _FOLDER).glob(_FILES))
+
+
+def read_stored_manifest(path: Path) -> Manifest:
+    """Read a manifest that a run wrote. Its root may be anywhere: the run's owner named it.
+
+    Raises:
+        DataError: it cannot be read, or is damaged.
+    """
+    return read_manifest(path, read_root(path))
 
 
 def store_manifests(out: Path, manifests: Sequence[Manifest]) -> None:

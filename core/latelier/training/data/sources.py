@@ -9,11 +9,12 @@ from latelier.contracts.errors import InvalidConfigError
 from latelier.contracts.frozen import validate
 from latelier.data.converters.recognize import open_manifest
 from latelier.data.emoji_scenes.scene import SceneConfig
-from latelier.data.manifest.manifest import Manifest, read_manifest
+from latelier.data.manifest.manifest import Manifest
 from latelier.data.measure import measure_pictures
 from latelier.training.configs.data import DataConfig, Source
 from latelier.training.data.buckets import Buckets, bucket_sizes, nearest_buckets
 from latelier.training.data.manifest_source import ManifestSource, picture_size
+from latelier.training.data.run_files import read_stored_manifest
 from latelier.training.data.scene_source import SceneSource
 from latelier.training.data.source import SampleSource
 from latelier.training.data.split import split_samples
@@ -36,7 +37,7 @@ def open_training_sources(data: DataConfig, stored: Sequence[Path]) -> list[Samp
         if source.path is None:
             sources.append(_make_scenes(source, data, data.seed))
             continue
-        manifest = _open(source.path, data, next(files, None))
+        manifest = _open(source, data, next(files, None))
         members = np.arange(len(manifest))
         if data.held_out.path is None:
             members, _ = split_samples(manifest, data.held_out)
@@ -47,7 +48,7 @@ def open_training_sources(data: DataConfig, stored: Sequence[Path]) -> list[Samp
 def open_held_out_sources(data: DataConfig, stored: Sequence[Path]) -> list[SampleSource]:
     """Return the sources of the samples that training never uses; see `open_training_sources`."""
     if data.held_out.path is not None:
-        manifest = open_manifest(data.held_out.path)
+        manifest = open_manifest(data.held_out.path, data.held_out.root)
         return [ManifestSource(manifest, np.arange(len(manifest)), data)]
     sources: list[SampleSource] = []
     files = iter(stored)
@@ -55,7 +56,7 @@ def open_held_out_sources(data: DataConfig, stored: Sequence[Path]) -> list[Samp
         if source.path is None:
             sources.append(_make_scenes(source, data, data.held_out.seed))
             continue
-        manifest = _open(source.path, data, next(files, None))
+        manifest = _open(source, data, next(files, None))
         sources.append(ManifestSource(manifest, split_samples(manifest, data.held_out)[1], data))
     return sources
 
@@ -89,6 +90,10 @@ def _make_scenes(source: Source, data: DataConfig, seed: int) -> SceneSource:
     return SceneSource(config, seed, source.length)
 
 
-def _open(path: Path, data: DataConfig, stored: Path | None) -> Manifest:
-    manifest = open_manifest(path) if stored is None else read_manifest(stored)
+def _open(source: Source, data: DataConfig, stored: Path | None) -> Manifest:
+    assert source.path is not None
+    if stored is None:
+        manifest = open_manifest(source.path, source.root)
+    else:
+        manifest = read_stored_manifest(stored)
     return measure_pictures(manifest) if data.buckets else manifest

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latelier.cli.commands.data.index import DataPath
+from latelier.cli.commands.data.index import DataPath, RootOption
 from latelier.cli.support.destinations import (
     Force,
     check_destination,
@@ -24,6 +24,7 @@ _MAX_NAMES = 5
 
 def check(
     path: DataPath,
+    root: RootOption = None,
     sheet: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Also write a contact sheet: a .png or .jpg file."),
@@ -45,7 +46,7 @@ def check(
     from latelier.data.converters.recognize import open_manifest
 
     _check_destinations(sheet, html, force=force)
-    manifest = open_manifest(path)
+    manifest = open_manifest(path, root)
     result = check_data(manifest, track(manifest, "reading", len(manifest)))
     if as_json:
         show_json(result.to_json())
