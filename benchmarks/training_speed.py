@@ -57,13 +57,13 @@ from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.configs.optimization import Precision
 from latelier.training.configs.training import read_training
 from latelier.training.data.cache.opening import open_cache
-from latelier.training.denoiser.prediction import PredictionObjective
 from latelier.training.denoiser.train import plan_denoiser
 from latelier.training.loop.batches import load_batches
 from latelier.training.loop.monitor import Monitor
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.run import open_run
 from latelier.training.loop.state import TrainingState
+from latelier.training.prediction.objective import PredictionObjective
 
 RECIPE = Path(__file__).parents[1] / "configs" / "emoji-scenes" / "denoiser.yaml"
 ATELIER = default_atelier()

@@ -13,8 +13,8 @@ from latelier.diffusion.processes.kinds import process_from
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.configs.loss import WeightConfig
 from latelier.training.configs.noise import NoiseConfig
-from latelier.training.denoiser.densities import default_noise
 from latelier.training.loop.run import _MAY_CHANGE
+from latelier.training.prediction.densities import default_noise
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "training.md").read_text()

@@ -15,9 +15,9 @@ from latelier.pipeline.pipeline import Pipeline
 from latelier.training.conditioning import to_device
 from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.configs.components import InputSource
-from latelier.training.denoiser.batches import collate_samples, to_latents
-from latelier.training.denoiser.prediction import PredictionObjective
 from latelier.training.monitoring.sheets import split_rows, tile_images
+from latelier.training.prediction.batches import collate_samples, to_latents
+from latelier.training.prediction.objective import PredictionObjective
 from latelier.training.randomness import Draws
 
 _SHEET_SCENES = 16

@@ -14,8 +14,8 @@ from latelier.pipeline.composition import compose
 from latelier.pipeline.pipeline import Pipeline
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.denoiser.components import ModelParts
-from latelier.training.denoiser.prediction import PredictionObjective
 from latelier.training.monitoring.sheets import split_rows, tile_images
+from latelier.training.prediction.objective import PredictionObjective
 
 _SHEET_SCENES = 24
 _SHEET_COLUMNS = 8

@@ -16,8 +16,8 @@ from latelier.nn.views import replace_layers
 from latelier.pipeline.pipeline import Pipeline
 from latelier.training.configs.components import InputSource
 from latelier.training.configs.lora import LoraTraining
-from latelier.training.denoiser.prediction import PredictionObjective
 from latelier.training.monitoring.sheets import split_rows, tile_images
+from latelier.training.prediction.objective import PredictionObjective
 
 _SHEET_SCENES = 16
 _SHEET_COLUMNS = 8

@@ -3,13 +3,13 @@ import torch
 from torch.distributions import Normal
 from torch.distributions import kl_divergence as reference_kl
 
-from latelier.training.denoiser.losses import denoising_loss
 from latelier.training.first_stage.losses.reconstruction import (
     absolute_error,
     edge_error,
     squared_error,
 )
 from latelier.training.first_stage.losses.regularization import kl_divergence
+from latelier.training.prediction.losses import denoising_loss
 
 
 def picture_pair() -> tuple[torch.Tensor, torch.Tensor]:

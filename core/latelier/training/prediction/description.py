@@ -4,8 +4,8 @@ from latelier.contracts.components import PictureGeometry
 from latelier.diffusion.processes.process import Process
 from latelier.training.configs.loss import WeightConfig
 from latelier.training.configs.noise import NoiseConfig
-from latelier.training.denoiser.densities import level_shares
-from latelier.training.denoiser.levels import name_bins
+from latelier.training.prediction.densities import level_shares
+from latelier.training.prediction.levels import name_bins
 
 
 def describe_loss(process: Process, weight: WeightConfig) -> str:

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import torch
 
-from latelier.training.denoiser.batches import collate_samples, to_latents
+from latelier.training.prediction.batches import collate_samples, to_latents
 from latelier.training.randomness import Draws
 
 DRAWS = Draws(0, 0, [0, 1])

@@ -20,15 +20,15 @@ from latelier.training.conditioning import Conditioning, to_device
 from latelier.training.configs.components import InputSource
 from latelier.training.configs.denoiser import PredictionTraining
 from latelier.training.data.datasets import make_held_out_samples
-from latelier.training.denoiser.batches import collate_samples, geometry_of, to_latents
-from latelier.training.denoiser.densities import check_noise, default_noise, draw_sigmas
-from latelier.training.denoiser.description import describe_loss, describe_noise
-from latelier.training.denoiser.levels import to_level
-from latelier.training.denoiser.losses import SampleLosses, denoising_loss
-from latelier.training.denoiser.uncertainty import make_uncertainty
-from latelier.training.denoiser.validation import LevelErrors, split_by_size
-from latelier.training.denoiser.weights import weigh_levels
 from latelier.training.objective import MODEL, Objective
+from latelier.training.prediction.batches import collate_samples, geometry_of, to_latents
+from latelier.training.prediction.densities import check_noise, default_noise, draw_sigmas
+from latelier.training.prediction.description import describe_loss, describe_noise
+from latelier.training.prediction.levels import to_level
+from latelier.training.prediction.losses import SampleLosses, denoising_loss
+from latelier.training.prediction.uncertainty import make_uncertainty
+from latelier.training.prediction.validation import LevelErrors, split_by_size
+from latelier.training.prediction.weights import weigh_levels
 from latelier.training.randomness import Draws, Purpose
 
 

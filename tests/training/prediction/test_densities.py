@@ -16,7 +16,7 @@ from latelier.training.configs.noise import (
     StepsNoise,
     UniformNoise,
 )
-from latelier.training.denoiser.densities import (
+from latelier.training.prediction.densities import (
     check_noise,
     default_noise,
     draw_sigmas,
@@ -24,7 +24,7 @@ from latelier.training.denoiser.densities import (
     sigmas_at,
     stratified_uniform,
 )
-from latelier.training.denoiser.levels import bin_levels, to_level
+from latelier.training.prediction.levels import bin_levels, to_level
 from latelier.training.randomness import Draws
 
 FLOW = process_from({"kind": "rectified_flow"})

@@ -3,8 +3,8 @@ import torch
 
 from latelier.diffusion.processes.kinds import process_from
 from latelier.training.configs.loss import EdmWeight, MinSnrWeight, UniformWeight, VelocityWeight
-from latelier.training.denoiser.targets import error_ratio, output_ratio
-from latelier.training.denoiser.weights import weigh_levels, weigh_x0
+from latelier.training.prediction.targets import error_ratio, output_ratio
+from latelier.training.prediction.weights import weigh_levels, weigh_x0
 
 # at level 1/4 alpha is 3 sigma, so SNR is 9
 QUARTER = torch.tensor([0.25], dtype=torch.float64)

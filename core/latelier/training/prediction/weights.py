@@ -15,8 +15,8 @@ from latelier.training.configs.loss import (
     VelocityWeight,
     WeightConfig,
 )
-from latelier.training.denoiser.levels import to_level
-from latelier.training.denoiser.targets import error_ratio, output_ratio
+from latelier.training.prediction.levels import to_level
+from latelier.training.prediction.targets import error_ratio, output_ratio
 
 
 def weigh_levels(weight: WeightConfig, process: Process, sigma: Tensor) -> Tensor:

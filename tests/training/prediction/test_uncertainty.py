@@ -1,7 +1,7 @@
 import torch
 
 from latelier.training.configs.loss import UncertaintyConfig
-from latelier.training.denoiser.uncertainty import Uncertainty
+from latelier.training.prediction.uncertainty import Uncertainty
 
 LEVELS = torch.tensor([0.1, 0.3, 0.5, 0.7, 0.95])
 LOSSES = torch.tensor([4.0, 2.0, 1.0, 0.5, 0.05])

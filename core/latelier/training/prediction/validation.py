@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from latelier.diffusion.processes.process import Process
-from latelier.training.denoiser.batches import picture_form
-from latelier.training.denoiser.levels import to_sigma
+from latelier.training.prediction.batches import picture_form
+from latelier.training.prediction.levels import to_sigma
 
 _ROUNDING = 1e-12
 """Share of the mean square below which a variance is nothing but rounding."""

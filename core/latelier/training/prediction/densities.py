@@ -19,7 +19,7 @@ from latelier.training.configs.noise import (
     StepsNoise,
     UniformNoise,
 )
-from latelier.training.denoiser.levels import LEVEL_BINS, bin_levels, to_level, to_sigma
+from latelier.training.prediction.levels import LEVEL_BINS, bin_levels, to_level, to_sigma
 from latelier.training.randomness import Draws, Purpose
 
 _GOLDEN = 0x9E3779B97F4A7C15

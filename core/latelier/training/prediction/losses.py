@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from latelier.training.denoiser.levels import bin_levels, name_bins
+from latelier.training.prediction.levels import bin_levels, name_bins
 
 
 @dataclass(frozen=True)

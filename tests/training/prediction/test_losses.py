@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from latelier.training.denoiser.losses import SampleLosses, denoising_loss
+from latelier.training.prediction.losses import SampleLosses, denoising_loss
 
 
 def test_the_loss_is_the_mean_square_of_each_sample():

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from latelier.diffusion.processes.kinds import process_from
-from latelier.training.denoiser.validation import LevelErrors, split_by_size
+from latelier.training.prediction.validation import LevelErrors, split_by_size
 
 FLOW = process_from({"kind": "rectified_flow"})
 # two channels of variance 1 and 4, with means 10 and 0
