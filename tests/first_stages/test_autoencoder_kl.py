@@ -72,6 +72,25 @@ def test_rows_of_a_batch_are_independent():
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
 
 
+def test_patches_take_the_place_of_the_first_levels():
+    autoencoder = small_autoencoder(patch_size=4, ch_mult=(1, 2))
+    images = noise_images(2, 3, 16, 24)
+    with torch.no_grad():
+        latents = autoencoder.encode(images)
+        decoded = autoencoder.decode(latents)
+        moved = autoencoder.encode(images.roll(8, 3))
+    assert autoencoder.config.downsampling == 8
+    assert (latents.shape, decoded.shape) == ((2, 3, 2, 3), images.shape)
+    assert not torch.equal(moved, latents)
+    assert autoencoder.encoder.conv_in.weight.shape == (16, 48, 3, 3)
+    assert autoencoder.decoder.conv_out.weight.shape == (48, 16, 3, 3)
+
+
+def test_levels_with_attention_are_counted_after_the_patches():
+    config = SMALL.model_copy(update={"patch_size": 4, "attn_resolutions": (32,)})
+    assert [config.has_attention(level) for level in range(3)] == [False, True, False]
+
+
 def test_attention_is_optional():
     keys = small_autoencoder(attn_type="none", attn_resolutions=(256,)).state_dict().keys()
     assert not [key for key in keys if "attn" in key]

@@ -20,7 +20,13 @@ from latelier.contracts.configs import FirstStageConfig
 class AutoencoderConfig(FirstStageConfig):
     """Base of the configurations of both autoencoders; the defaults are those of kl-f8."""
 
-    ch: Width = Field(default=128, description="channels at full resolution, times ch_mult[0]")
+    patch_size: Literal[1, 2, 4, 8] = Field(
+        default=1,
+        description="side of the patches that images are cut into: the first level sees a patch "
+        "as one position with all its numbers, so no convolution runs at full resolution; "
+        "1: as published",
+    )
+    ch: Width = Field(default=128, description="channels of the first level, times ch_mult[0]")
     ch_mult: Widths = Field(
         default=(1, 2, 4, 4), description="channels of each level, in units of ch"
     )
@@ -67,8 +73,8 @@ class AutoencoderConfig(FirstStageConfig):
 
     @property
     def downsampling(self) -> int:
-        """Factor f: every level but the last halves the sides."""
-        return int(2 ** (len(self.ch_mult) - 1))
+        """Factor f: every level but the last halves the sides of what patches leave."""
+        return int(self.patch_size * 2 ** (len(self.ch_mult) - 1))
 
     @property
     def latent_channels(self) -> int:
@@ -76,8 +82,8 @@ class AutoencoderConfig(FirstStageConfig):
         return self.embed_dim
 
     def has_attention(self, level: int) -> bool:
-        """Return whether the blocks of a level have attention; level 0 has full resolution."""
-        return self.resolution // 2**level in self.attn_resolutions
+        """Return whether the blocks of a level have attention; level 0 comes after the patches."""
+        return self.resolution // self.patch_size // 2**level in self.attn_resolutions
 
 
 class AutoencoderKLConfig(AutoencoderConfig):

@@ -1,5 +1,7 @@
 """The encoder and decoder of both autoencoders (arXiv:2012.09841, arXiv:2112.10752).
 
+Patches instead of pixels at both ends are optional; the published models have none.
+
 Attribute names are the keys of the published checkpoints.
 """
 
@@ -24,7 +26,9 @@ class Encoder(nn.Module):
     def __init__(self, config: AutoencoderConfig, out_channels: int) -> None:
         super().__init__()
         widths = [config.ch * mult for mult in config.ch_mult]
-        self.conv_in = nn.Conv2d(config.in_channels, config.ch, 3, padding=1)
+        patch = config.patch_size
+        self.to_patches = nn.PixelUnshuffle(patch) if patch > 1 else nn.Identity()
+        self.conv_in = nn.Conv2d(config.in_channels * patch**2, config.ch, 3, padding=1)
         self.down = nn.ModuleList(
             DownLevel(config, index, before, width)
             for index, (before, width) in enumerate(pairwise([config.ch, *widths]))
@@ -35,7 +39,7 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return (B, out_channels, H / f, W / f) of images (B, C, H, W)."""
-        h = self.conv_in(images)  # (B, ch, H, W)
+        h = self.conv_in(self.to_patches(images))  # (B, ch, H / patch_size, W / patch_size)
         for level in self.down:
             h = level(h)
         h = self.mid(h)  # (B, ch * ch_mult[-1], H / f, W / f)
@@ -45,7 +49,7 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Maps latents, after the 1x1 convolution, to images.
 
-    `up[0]` has full resolution, as in the published checkpoints; it runs last.
+    `up[0]` has the highest resolution, as in the published checkpoints; it runs last.
     """
 
     def __init__(self, config: AutoencoderConfig) -> None:
@@ -58,14 +62,16 @@ class Decoder(nn.Module):
             for index, (width, below) in enumerate(pairwise([*widths, widths[-1]]))
         )
         self.norm_out = build_group_norm(widths[0], config.num_groups)
-        self.conv_out = nn.Conv2d(widths[0], config.out_ch, 3, padding=1)
+        patch = config.patch_size
+        self.conv_out = nn.Conv2d(widths[0], config.out_ch * patch**2, 3, padding=1)
+        self.from_patches = nn.PixelShuffle(patch) if patch > 1 else nn.Identity()
 
     def forward(self, z: Tensor) -> Tensor:
         """Return (B, out_ch, f h, f w) of z (B, z_channels, h, w)."""
         h = self.mid(self.conv_in(z))  # (B, ch * ch_mult[-1], h, w)
         for level in reversed(self.up):
-            h = level(h)  # at last (B, ch * ch_mult[0], f h, f w)
-        return self.conv_out(activate_in_place(self.norm_out(h)))
+            h = level(h)  # at last (B, ch * ch_mult[0], f h / patch_size, f w / patch_size)
+        return self.from_patches(self.conv_out(activate_in_place(self.norm_out(h))))
 
 
 class Middle(nn.Module):
@@ -86,7 +92,7 @@ class Middle(nn.Module):
 class Level(nn.Module):
     """The residual blocks of one resolution, each followed by attention if configured.
 
-    Level 0 has full resolution.
+    Level 0 has the highest resolution.
     """
 
     def __init__(

@@ -178,11 +178,21 @@ def test_only_the_named_objects_are_drawn_with_their_own_classes() -> None:
     assert found == {(name, known.index(name)) for name in names}
 
 
+def test_held_out_objects_are_every_16th_and_no_others() -> None:
+    train, held_out = (SceneConfig(vocabulary="all", part=part) for part in ("train", "held_out"))
+    assert list(held_out.class_ids) == list(range(0, len(vocabulary("all")), 16))
+    both = sorted([*train.class_ids, *held_out.class_ids])
+    assert both == list(SceneConfig(vocabulary="all").class_ids)
+    found = scenes(SceneConfig(size=16, part="held_out", objects=(1, 2)), 8)
+    assert {each.class_id % 16 for scene in found for each in scene.objects} == {0}
+
+
 @pytest.mark.parametrize(
     ("values", "advice"),
     [
         ({"glyphs": ("piza",)}, "'piza' is not in the vocabulary. Close: pizza"),
         ({"glyphs": ("cat", "cat")}, "each name once"),
+        ({"glyphs": ("cat",), "part": "train"}, 'leave out part "train"'),
         ({"glyphs": ("cat",), "objects": (1, 2)}, "up to 2 different objects, but there are 1"),
     ],
 )

@@ -109,8 +109,16 @@ def test_fast_tiles_are_near_the_whole(name, height, width):
         ("kl-f8", {"attn_type": "linear", "attn_resolutions": (64, 32)}, 16),
         ("vq-f4", {"ch_mult": (2,)}, 12),
         ("vq-f4-noattn", {"ch_mult": (1, 2), "num_res_blocks": 1}, 12),
+        ("kl-f8", {"ch_mult": (1, 2), "patch_size": 4}, 16),
     ],
-    ids=["attention-at-latent-size", "attention-between-levels", "linear", "f1", "no-attention"],
+    ids=[
+        "attention-at-latent-size",
+        "attention-between-levels",
+        "linear",
+        "f1",
+        "no-attention",
+        "patches",
+    ],
 )
 def test_attention_at_any_level_agrees_with_the_whole(name, changes, tile):
     first_stage = autoencoder(name, **{**REDUCED, **changes})

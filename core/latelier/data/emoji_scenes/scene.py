@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,12 @@ def _check_not_empty(kinds: tuple[BackgroundKind, ...]) -> tuple[BackgroundKind,
     return kinds
 
 
+ScenePart = Literal["all", "train", "held_out"]
+"""The objects of a vocabulary that scenes are made of."""
+
+HELD_OUT_EVERY = 16
+"""Every so many objects of a vocabulary, one is held out, the first among them."""
+
 Count = Annotated[int, Field(ge=1, le=4)]
 Share = Annotated[float, Field(ge=0.2, le=1.0)]
 Degrees = Annotated[float, Field(ge=-180, le=180)]
@@ -63,6 +69,11 @@ class SceneConfig(BaseModel):
     glyphs: tuple[str, ...] = Field(
         default=(),
         description="Names of the only objects to draw, which keep their classes; none: all.",
+    )
+    part: ScenePart = Field(
+        default="all",
+        description='"train" leaves out every 16th object of the vocabulary, "held_out" draws '
+        "those alone; classes stay the same.",
     )
     objects: Annotated[tuple[Count, Count], AfterValidator(_check_ascending)] = Field(
         default=(1, 1), description="Least and greatest number of objects, each 1..4."
@@ -90,11 +101,14 @@ class SceneConfig(BaseModel):
     @property
     def class_ids(self) -> Sequence[int]:
         """The classes of the objects to draw: positions in the vocabulary."""
-        known = vocabulary(self.vocabulary)
-        if not self.glyphs:
-            return range(len(known))
-        names = [glyph.name for glyph in known]
-        return [names.index(name) for name in self.glyphs]
+        names = [glyph.name for glyph in vocabulary(self.vocabulary)]
+        if self.glyphs:
+            return [names.index(name) for name in self.glyphs]
+        if self.part == "held_out":
+            return range(0, len(names), HELD_OUT_EVERY)
+        if self.part == "train":
+            return [number for number in range(len(names)) if number % HELD_OUT_EVERY]
+        return range(len(names))
 
     @model_validator(mode="after")
     def _check_glyphs(self) -> Self:
@@ -103,6 +117,8 @@ class SceneConfig(BaseModel):
             if name not in names:
                 close = ", ".join(get_close_matches(name, names, cutoff=0.4))
                 raise ValueError(f"glyphs: '{name}' is not in the vocabulary. Close: {close}")
+        if self.glyphs and self.part != "all":
+            raise ValueError(f'glyphs: names the objects already; leave out part "{self.part}"')
         if len(set(self.glyphs)) < len(self.glyphs):
             raise ValueError("glyphs: expected each name once")
         if 0 < len(self.glyphs) < self.objects[1]:

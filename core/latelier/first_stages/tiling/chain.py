@@ -93,14 +93,15 @@ def run_steps(steps: Iterable[Step], x: Tensor, normalize: Normalize = apply_nor
 
 def split_encoder(encoder: Encoder) -> list[Step]:
     """Return the steps of an encoder."""
-    modules = [encoder.conv_in, *encoder.down, encoder.mid]
+    modules = [encoder.to_patches, encoder.conv_in, *encoder.down, encoder.mid]
     return [*_steps_of_all(modules), NormConvStep(encoder.norm_out, encoder.conv_out)]
 
 
 def split_decoder(decoder: Decoder) -> list[Step]:
     """Return the steps of a decoder."""
     modules = [decoder.conv_in, decoder.mid, *reversed(decoder.up)]
-    return [*_steps_of_all(modules), NormConvStep(decoder.norm_out, decoder.conv_out)]
+    last = NormConvStep(decoder.norm_out, decoder.conv_out)
+    return [*_steps_of_all(modules), last, *_steps_of(decoder.from_patches)]
 
 
 def split_layers(layers: nn.Sequential) -> list[Step]:
@@ -136,6 +137,10 @@ def _steps_of(module: nn.Module) -> Iterator[Step]:  # noqa: PLR0912 (one table)
             yield PlainStep(module, halo=2, scale=Fraction(1, 2))
         case nn.Upsample():
             yield PlainStep(module, scale=Fraction(2))
+        case nn.PixelUnshuffle():
+            yield PlainStep(module, scale=Fraction(1, module.downscale_factor))
+        case nn.PixelShuffle():
+            yield PlainStep(module, scale=Fraction(module.upscale_factor))
         case TinyBlock():
             yield PlainStep(module, halo=3)
         case nn.ReLU():

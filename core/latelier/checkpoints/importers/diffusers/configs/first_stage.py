@@ -108,6 +108,10 @@ def autoencoder_config_to_diffusers(config: Any) -> dict[str, Any]:
         CompatibilityError: diffusers has no such autoencoder; the error names the difference.
     """
     quantized = hasattr(config, "n_embed")
+    if config.patch_size != 1:
+        raise CompatibilityError(
+            f"diffusers has no autoencoder of patches; patch_size is {config.patch_size}"
+        )
     if config.attn_type == "linear" or (not quantized and config.embed_dim != config.z_channels):
         raise CompatibilityError(
             "diffusers has no autoencoder with linear attention, or of other embed_dim than "
