@@ -13,7 +13,7 @@ from latelier.diffusion.processes.kinds import process_from
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.configs.loss import WeightConfig
 from latelier.training.configs.noise import NoiseConfig
-from latelier.training.loop.run import _MAY_CHANGE
+from latelier.training.loop.folder.config import MAY_CHANGE
 from latelier.training.prediction.densities import default_noise
 
 ROOT = Path(__file__).parents[2]
@@ -65,4 +65,4 @@ def test_the_fields_that_a_resumed_run_may_change_are_named():
     (text,) = re.findall(r"A resumed run may change(.*?)\n\n", PAGE, re.DOTALL)
     for name in ("steps", "workers", "devices", "accumulate", "keep", "faults"):
         assert f"`{name}`" in text
-        assert name in _MAY_CHANGE
+        assert name in MAY_CHANGE

@@ -9,12 +9,15 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.part")
 
 
 @contextmanager
@@ -117,6 +120,16 @@ def write_json(path: Path, value: Any, *, replace: bool = True) -> str:
     """
     text = json.dumps(value, indent=2, ensure_ascii=False)
     return write_bytes(path, f"{text}\n".encode(), replace=replace)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files and folders that killed processes left in a folder.
+
+    Only for a folder that no other process writes into.
+    """
+    for path in folder.glob(".*.part"):
+        if _TEMPORARY.fullmatch(path.name):
+            _remove(path)
 
 
 def _temporary_path(path: Path) -> Path:

@@ -8,6 +8,7 @@ from latelier.training.checkpoints.checkpoint import list_checkpoints, load_chec
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.first_stage.train import plan_first_stage, train_first_stage
 from latelier.training.loop.evaluation import export_average
+from latelier.training.loop.folder.config import write_config
 
 TINY = {
     "steps": 8,
@@ -33,7 +34,7 @@ def trained(tmp_path_factory):
 
 
 def test_a_stored_length_gives_the_stored_average(trained):
-    folder = export_average(plan_first_stage(trained, default_atelier()), 0.1)
+    folder = export_average(plan_first_stage, trained, default_atelier(), 0.1)
     assert folder.name == "result-length-0.1"
     module = load_component(folder, "first_stage", default_atelier()).module
     stored = load_checkpoint(list_checkpoints(trained.out / "checkpoints")[-1]).average(0.1)
@@ -44,12 +45,39 @@ def test_a_stored_length_gives_the_stored_average(trained):
 @pytest.mark.parametrize("length", [0, -0.1, 0.3, float("nan")])
 def test_an_impossible_length_is_refused(trained, length):
     with pytest.raises(InvalidConfigError, match=r"relative length above 0 and up to 0\.28"):
-        export_average(plan_first_stage(trained, default_atelier()), length)
+        export_average(plan_first_stage, trained, default_atelier(), length)
+
+
+WIDER = {**TINY["first_stage"], "config": {**TINY["first_stage"]["config"], "ch": 16}}
+
+
+def test_another_configuration_than_that_of_the_run_is_refused(trained):
+    other = FirstStageTraining(**{**TINY, "out": trained.out, "first_stage": WIDER, "seed": 1})
+    with pytest.raises(InvalidConfigError, match=r"config\.yaml has another first_stage, seed"):
+        export_average(plan_first_stage, other, default_atelier(), 0.1)
+
+
+def test_fields_that_may_change_are_those_of_the_run(trained):
+    planned = []
+
+    def plan(config, atelier):
+        planned.append(config)
+        return plan_first_stage(config, atelier)
+
+    other = FirstStageTraining(**{**TINY, "out": trained.out, "steps": 80})
+    export_average(plan, other, default_atelier(), 0.1)
+    assert planned == [trained]
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    config = FirstStageTraining(**TINY, out=tmp_path / "none")
+    with pytest.raises(InvalidConfigError, match="none has no run"):
+        export_average(plan_first_stage, config, default_atelier(), 0.1)
 
 
 def test_snapshots_of_another_model_are_refused(trained, tmp_path):
+    other = FirstStageTraining(**{**TINY, "out": tmp_path, "first_stage": WIDER})
+    write_config(tmp_path, other)
     (tmp_path / "snapshots").symlink_to(trained.out / "snapshots")
-    wider = {**TINY["first_stage"], "config": {**TINY["first_stage"]["config"], "ch": 16}}
-    other = FirstStageTraining(**{**TINY, "out": tmp_path, "first_stage": wider})
     with pytest.raises(ModelFileError, match="of another model"):
-        export_average(plan_first_stage(other, default_atelier()), 0.1)
+        export_average(plan_first_stage, other, default_atelier(), 0.1)

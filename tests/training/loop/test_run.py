@@ -52,6 +52,17 @@ def test_a_configuration_of_the_user_is_not_overwritten(tmp_path):
     assert open_once(tmp_path).checkpoint is None  # what a run without a step left is overwritten
 
 
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
+    left = ".0123456789abcdef.part"
+    others = (".part", ".mine.part", "sheets/step-00000000.png", ".git/.0123456789abcdef.part")
+    for name in (left, f"sheets/{left}", f"snapshots/{left}", *others):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    open_once(tmp_path)
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert files == {"config.yaml", *others}
+
+
 def test_a_run_of_another_kind_is_an_error(tmp_path, train_line):
     train_line(tmp_path, steps=2)
     with (tmp_path / "config.yaml").open("a") as file:

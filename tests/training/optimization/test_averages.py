@@ -1,9 +1,12 @@
+import weakref
+
 import pytest
 import torch
 from torch import nn
 
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.training.configs.optimization import EmaConfig
+from latelier.training.optimization import averages as averages_module
 from latelier.training.optimization.averages import (
     WeightAverages,
     average_snapshots,
@@ -60,6 +63,25 @@ def test_an_average_of_another_length_is_made_from_files(tmp_path):
     assert made.dtype == torch.float32
     assert torch.allclose(made, wanted.weights["weight"], atol=0.02)
     assert not torch.allclose(averages.main.weights["weight"], wanted.weights["weight"], atol=0.1)
+
+
+def test_averages_are_not_in_memory_together(tmp_path, monkeypatch):
+    averages, former = WeightAverages(nn.Linear(4, 1), CONFIG), []
+
+    def check_each(read):
+        for average in read:
+            assert all(tensor() is None for tensor in former[:-1])
+            former.append(weakref.ref(average["weight"]))
+            yield average
+            del average
+
+    for step in (1, 2):
+        averages.update()
+        save_snapshot(tmp_path, step, averages.tensors())
+    combine = averages_module.combine
+    monkeypatch.setattr(averages_module, "combine", lambda read, c: combine(check_each(read), c))
+    average_snapshots(tmp_path, 0.07)
+    assert len(former) == 4
 
 
 def test_a_folder_without_snapshots_is_refused(tmp_path):

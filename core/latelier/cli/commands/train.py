@@ -163,7 +163,7 @@ def _carry_out(
     if options.dry_run or options.find_batch:
         _try_out(make_plan, config, atelier, options.dry_run, options.find_batch)
     elif options.average is not None:
-        show_line(export_average(make_plan(config, atelier), options.average))
+        show_line(export_average(make_plan, config, atelier, options.average))
     else:
         plan = make_plan(config, atelier)
         _report(run_training(plan, "auto" if options.resume is None else options.resume, atelier))

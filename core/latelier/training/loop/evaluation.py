@@ -11,10 +11,11 @@ from torch import Tensor
 
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.kernel.atelier import Atelier
-from latelier.training.configs.training import SheetWeights
+from latelier.training.configs.training import SheetWeights, Training
 from latelier.training.devices.shards import gather_all
+from latelier.training.loop.folder.config import read_config
+from latelier.training.loop.folder.names import RESULT, SHEETS
 from latelier.training.loop.plan import TrainingPlan
-from latelier.training.loop.prolong import RESULT
 from latelier.training.loop.run import Run
 from latelier.training.loop.state import TrainingState
 from latelier.training.monitoring.progress import TrainingProgress, format_metrics
@@ -23,6 +24,7 @@ from latelier.training.objective import Objective
 from latelier.training.optimization.averages import SNAPSHOTS, average_snapshots, save_snapshot
 from latelier.training.optimization.ema import MAX_LENGTH
 
+C = TypeVar("C", bound=Training)
 T = TypeVar("T")
 
 
@@ -72,7 +74,7 @@ class Evaluation:
             suffix = "" if kind == "average" else f"-{kind}"
             name = f"step-{state.step:08d}{suffix}.png"
             try:
-                save_sheet(sheet, self._run.config.out / "sheets" / name)
+                save_sheet(sheet, self._run.config.out / SHEETS / name)
             except OSError as error:
                 progress.warn_once("sheet", f"a sample sheet cannot be written ({error})")
             progress.log({"event": "sheet", "step": state.step, "weights": kind, **metrics})
@@ -124,25 +126,34 @@ class Evaluation:
                 self._objective.to("cpu")
 
 
-def export_average(plan: TrainingPlan, length: float) -> Path:
+def export_average(
+    make_plan: Callable[[C, Atelier], TrainingPlan], config: C, atelier: Atelier, length: float
+) -> Path:
     """Write the result of a run with an average of its weights, and return its folder.
 
-    The average is made from the snapshots of the run, at the step of the last one.
+    The average is made from the snapshots of the run, at the step of the last one, and the plan
+    from the configuration in the folder of the run.
 
     Args:
-        plan: The training, as the run was made.
+        make_plan: Makes the plan of a configuration.
+        config: The configuration of the run.
+        atelier: Its components.
         length: The relative length of the average, in (0, 0.28].
 
     Raises:
-        InvalidConfigError: the length is out of range, or the run has no snapshots.
+        InvalidConfigError: the length is out of range, the folder has no run, one with another
+            configuration, or one without snapshots.
         ModelFileError: a snapshot is damaged, or of another model.
     """
     if not 0 < length <= MAX_LENGTH:
         raise InvalidConfigError(
             f"average: expected a relative length above 0 and up to {MAX_LENGTH}, got {length:g}"
         )
-    out = plan.config.out
+    out, stored = config.out, read_config(config)
+    if stored is None:
+        raise InvalidConfigError(f"out: {out} has no run; train before")
     weights = average_snapshots(out / SNAPSHOTS, length)
+    plan = make_plan(stored.model_copy(update={"out": out}), atelier)
     plan.initialize(out, False)
     trained = plan.objective.trained
     try:

@@ -6,11 +6,11 @@ from latelier.training.devices.ranks import is_true_anywhere
 from latelier.training.loop.batches import load_batches
 from latelier.training.loop.evaluation import Evaluation
 from latelier.training.loop.faults import stop_if_diverged
+from latelier.training.loop.folder.names import RESULT
 from latelier.training.loop.interruption import catch_signals
 from latelier.training.loop.monitor import Monitor
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.player import make_players
-from latelier.training.loop.prolong import RESULT
 from latelier.training.loop.run import Resume, Run, TrainingResult, open_run
 from latelier.training.loop.saving import Saver
 from latelier.training.loop.state import TrainingState

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from latelier.kernel.atelier import Atelier
 from latelier.training.loop.faults import Fault
+from latelier.training.loop.folder.names import RESULT
 from latelier.training.loop.means import TermMeans
 from latelier.training.loop.plan import TrainingPlan
-from latelier.training.loop.prolong import RESULT
 from latelier.training.loop.run import Run
 from latelier.training.loop.state import StepOutcome
 from latelier.training.monitoring.curves import draw_curves

@@ -1,11 +1,12 @@
 """The averages of a training's weights, and snapshots of them on disk."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from latelier.checkpoints.io.weights import save_tensors
@@ -104,26 +105,32 @@ def average_snapshots(folder: Path, length: float) -> dict[str, Tensor]:
         raise InvalidConfigError(
             f"{folder} has no snapshots to average; train with `ema: {{snapshots: 20}}`"
         )
-    profiles: list[tuple[int, float]] = []
-    averages: list[dict[str, Tensor]] = []
+    profiles = [(snapshot_step(file), stored) for file in files for stored in _lengths(file)]
+    coefficients = post_hoc_coefficients(profiles, profiles[-1][0], length)
+    return combine(_read_averages(files), coefficients)
+
+
+def _read_averages(files: Iterable[Path]) -> Iterator[dict[str, Tensor]]:
+    """Yield the averages in snapshots one by one: together they may not fit into memory."""
     for file in files:
-        step = snapshot_step(file)
-        for stored, weights in _split_by_length(_load(file)).items():
-            profiles.append((step, stored))
-            averages.append(weights)
-    return combine(averages, post_hoc_coefficients(profiles, profiles[-1][0], length))
+        for length in _lengths(file):
+            prefix = f"{length:g}/"
+            with _open(file) as snapshot:
+                names = [key for key in snapshot.keys() if key.startswith(prefix)]  # noqa: SIM118
+                average = {key.removeprefix(prefix): snapshot.get_tensor(key) for key in names}
+            yield average
 
 
-def _split_by_length(tensors: Mapping[str, Tensor]) -> dict[float, dict[str, Tensor]]:
-    split: dict[float, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
-        length, _, name = key.partition("/")
-        split.setdefault(float(length), {})[name] = tensor
-    return split
+def _lengths(file: Path) -> list[float]:
+    """Return the relative lengths of the averages in a snapshot."""
+    with _open(file) as snapshot:
+        return sorted({float(key.partition("/")[0]) for key in snapshot.keys()})  # noqa: SIM118
 
 
-def _load(file: Path) -> dict[str, Tensor]:
+@contextmanager
+def _open(file: Path) -> Iterator[Any]:
     try:
-        return load_file(file)
-    except (OSError, SafetensorError) as error:
+        with safe_open(file, "pt") as snapshot:
+            yield snapshot
+    except (OSError, SafetensorError, ValueError) as error:
         raise ModelFileError(f"the snapshot {file} cannot be read ({error}); delete it") from None

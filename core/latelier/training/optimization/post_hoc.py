@@ -1,6 +1,6 @@
 """Averages of any length, made after the run from snapshots (arXiv:2312.02696, section 3.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -32,7 +32,7 @@ def post_hoc_coefficients(
     return torch.linalg.lstsq(products[:-1, :-1], products[:-1, -1:]).solution[:, 0]
 
 
-def combine(averages: Sequence[dict[str, Tensor]], coefficients: Tensor) -> dict[str, Tensor]:
+def combine(averages: Iterable[dict[str, Tensor]], coefficients: Tensor) -> dict[str, Tensor]:
     """Return the weighted sum of averages, in float32; integers are those of the last."""
     total: dict[str, Tensor] = {}
     for average, coefficient in zip(averages, coefficients.tolist(), strict=True):

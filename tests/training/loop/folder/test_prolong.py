@@ -1,8 +1,6 @@
 """Runs that are resumed with another number of steps."""
 
 import json
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +9,7 @@ from latelier.contracts.errors import InvalidConfigError
 from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.first_stage.train import train_first_stage
-from latelier.training.loop.prolong import select_checkpoint
+from latelier.training.loop.folder.prolong import select_checkpoint
 
 WSD = {"kind": "wsd", "warmup": 2, "decay": 0.5}
 
@@ -49,23 +47,6 @@ def test_a_prolonged_run_ends_like_one_that_was_as_long_from_the_start(tmp_path)
         torch.equal(tensor, expected[name])
         for name, tensor in weights_of(tmp_path / "short").items()
     )
-
-
-def names_in(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
-def test_the_decayed_end_of_the_shorter_run_stays(tmp_path):
-    train(tmp_path, 6, WSD)
-    short = weights_of(tmp_path)
-    train(tmp_path, 12, WSD, resume=True)
-    branch = tmp_path / "branches" / "step-00000006-of-6"
-    assert names_in(branch) == ["checkpoints", "config.yaml", "result"]
-    kept = weights_of(branch)
-    assert all(torch.equal(tensor, kept[name]) for name, tensor in short.items())
-    assert "steps: 6\n" in (branch / "config.yaml").read_text()
-    assert (branch / "result" / "component.json").is_file()
-    assert (tmp_path / "result").is_dir()
 
 
 def test_it_continues_where_the_decay_began(tmp_path):
@@ -107,60 +88,6 @@ def test_fewer_steps_than_were_taken_are_an_error_that_changes_nothing(tmp_path,
     with pytest.raises(InvalidConfigError, match=r"steps: expected 8 or more.*got 5"):
         train_line(tmp_path, schedule=LINE_WSD, steps=5)
     assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_a_branch_never_replaces_another(tmp_path, train_line):
-    (tmp_path / "branches" / "step-00000008-of-8").mkdir(parents=True)
-    train_line(tmp_path, schedule=LINE_WSD)
-    train_line(tmp_path, schedule=LINE_WSD, steps=16)
-    assert names_in(tmp_path / "branches") == ["step-00000008-of-8", "step-00000008-of-8-2"]
-
-
-def test_snapshots_of_the_branch_leave_the_run(tmp_path, train_line):
-    changes = {"schedule": LINE_WSD, "ema": {"snapshots": 8}}
-    train_line(tmp_path, **changes)
-    train_line(tmp_path, **changes, steps=16)
-    steps = [1, 2, 3, 4, 6, 8, 10, 12, 14, 16]
-    assert names_in(tmp_path / "snapshots") == [f"step-{step:08d}.safetensors" for step in steps]
-    branch = tmp_path / "branches" / "step-00000008-of-8"
-    assert names_in(branch / "snapshots") == [f"step-{n:08d}.safetensors" for n in (5, 6, 7, 8)]
-
-
-@pytest.fixture
-def prolong_and_kill(tmp_path, train_line, monkeypatch):
-    """Prolongs a run from 8 to 16 steps, and stops before a later renaming of a path."""
-
-    def run(count, **changes):
-        rename, left = Path.rename, [count]
-
-        def rename_until_killed(path, target):
-            if left[0] == 0:
-                raise KeyboardInterrupt
-            left[0] -= 1
-            return rename(path, target)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Path, "rename", rename_until_killed)
-            with suppress(KeyboardInterrupt):
-                train_line(tmp_path, **changes, steps=16)
-
-    return run
-
-
-@pytest.mark.parametrize("steps", [8, 16])
-@pytest.mark.parametrize("count", range(1, 5))
-def test_the_next_start_repairs_what_a_kill_left(
-    tmp_path, train_line, prolong_and_kill, count, steps
-):
-    changes = {"schedule": LINE_WSD, "ema": {"snapshots": 4}}
-    train_line(tmp_path, **changes)
-    prolong_and_kill(count, **changes)
-    assert train_line(tmp_path, **changes, steps=steps).step == steps
-    assert names_in(tmp_path / "branches") == ["step-00000008-of-8"]
-    branch = tmp_path / "branches" / "step-00000008-of-8"
-    assert names_in(branch) == ["checkpoints", "config.yaml", "result", "snapshots"]
-    assert "steps: 8\n" in (branch / "config.yaml").read_text()
-    assert (tmp_path / "result").is_dir()
 
 
 def with_codes(out, steps, start):
