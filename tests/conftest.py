@@ -1,9 +1,13 @@
-"""Fixtures of several folders: a site of plugins, a tiny pipeline, the command line."""
+"""Fixtures of several folders: plugins, a tiny pipeline, the command line, a server of shards."""
 
+import io
 import signal
 import sys
+import tarfile
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import distributions
 from pathlib import Path
 from textwrap import dedent
@@ -228,3 +232,73 @@ def cli(capsys, monkeypatch, tmp_path) -> Callable[..., Done]:
         return Done(int(ended.value.code or 0), out, err)
 
     return run
+
+
+@dataclass
+class ShardServer:
+    """An http server of tar shards.
+
+    Attributes:
+        url: Of its root.
+        content: Bytes of each path, such as "/a.tar".
+        faults: What goes wrong in the next requests of a path, in order: a status code, a path to
+            redirect to, or minus the number of bytes after which the connection ends.
+        requests: Paths of all requests.
+    """
+
+    url: str
+    content: dict[str, bytes] = field(default_factory=dict)
+    faults: dict[str, list[int | str]] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
+
+    def add(self, name: str, files: dict[str, bytes]) -> str:
+        """Serve a tar shard of these files, and return its URL."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            for path, data in files.items():
+                member = tarfile.TarInfo(path)
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+        self.content[f"/{name}"] = buffer.getvalue()
+        return f"{self.url}/{name}"
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        """Answer a request."""
+        path = request.path.partition("?")[0]
+        self.requests.append(request.path)
+        queue = self.faults.get(path, [])
+        fault = queue.pop(0) if queue else 0
+        data = self.content.get(path)
+        if data is None or isinstance(fault, str) or fault > 0:
+            status = 302 if isinstance(fault, str) else (fault or 404)
+            request.send_response(status)
+            if isinstance(fault, str):
+                request.send_header("Location", fault)
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+            return
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(data)))
+        request.end_headers()
+        request.wfile.write(data[: -fault or None])
+
+
+@pytest.fixture
+def shard_server() -> Iterator[ShardServer]:
+    """A server of tar shards on this machine."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            server.answer(self)
+
+        def log_message(self, *_arguments: object) -> None:
+            """Print nothing."""
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ShardServer(f"http://127.0.0.1:{http.server_port}")
+    thread = threading.Thread(target=http.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    http.shutdown()
+    thread.join()
+    http.server_close()

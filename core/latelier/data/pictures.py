@@ -12,7 +12,7 @@ from PIL.Image import Image
 
 from latelier.contracts.images.modes import to_mask, to_rgb, to_semantic_map
 from latelier.contracts.images.reading import explain_unreadable, turn_upright
-from latelier.data.manifest.record import FileRange, MapFile
+from latelier.data.manifest.record import FileRange
 
 _ORIENTATION = 0x0112
 """The EXIF tag of how the camera was held."""
@@ -29,40 +29,43 @@ class UnusableError(Exception):
     """A picture, map or mask that cannot be used; its text says why."""
 
 
-def read_rgb(root: Path, place: FileRange, least: tuple[int, int] | None = None) -> Image:
+def decode_rgb(data: bytes, least: tuple[int, int] | None = None) -> Image:
     """Return a picture as RGB, upright; of an animation the first one.
 
     Args:
-        root: folder that the place is relative to.
-        place: of the picture.
+        data: of its file.
         least: width and height that suffice: a JPEG is decoded at the smallest of its scales
             (1/8, 1/4, 1/2, 1) that has at least twice as many pixels along both sides.
 
     Raises:
-        UnusableError: the picture is missing or damaged, or its mode has no known range.
+        UnusableError: the picture is damaged, or its mode has no known range.
     """
-    return _read(root, place, to_rgb, least)
+    return _decode(data, to_rgb, least)
 
 
-def read_mask(root: Path, place: FileRange) -> Image:
+def decode_mask(data: bytes) -> Image:
     """Return a mask, mode L: white is repainted.
 
     Raises:
-        UnusableError: the mask is missing or damaged.
+        UnusableError: the mask is damaged.
     """
-    return _read(root, place, to_mask)
+    return _decode(data, to_mask)
 
 
-def read_map(root: Path, place: MapFile) -> Image:
+def decode_map(data: bytes, segments: dict[int, int] | None) -> Image:
     """Return a semantic map: a picture of label ids (mode L, I;16 or P) or of colours (RGB).
 
+    Args:
+        data: of its file.
+        segments: labels of a panoptic map's segments; see `MapFile`.
+
     Raises:
-        UnusableError: the map is missing or damaged, or has no labels.
+        UnusableError: the map is damaged, or has no labels.
     """
-    if place.segments is None:
-        return _read(root, place, to_semantic_map)
-    colors = np.asarray(_read(root, place, to_rgb))
-    return PIL.Image.fromarray(label_segments(colors, place.segments))
+    if segments is None:
+        return _decode(data, to_semantic_map)
+    colors = np.asarray(_decode(data, to_rgb))
+    return PIL.Image.fromarray(label_segments(colors, segments))
 
 
 def label_segments(colors: NDArray[np.uint8], segments: dict[int, int]) -> NDArray[np.uint16]:
@@ -108,13 +111,9 @@ def read_bytes(root: Path, place: FileRange) -> bytes:
     return data
 
 
-def _read(
-    root: Path,
-    place: FileRange,
-    convert: Callable[[Image], Image],
-    least: tuple[int, int] | None = None,
+def _decode(
+    data: bytes, convert: Callable[[Image], Image], least: tuple[int, int] | None = None
 ) -> Image:
-    data = read_bytes(root, place)
     try:
         with PIL.Image.open(io.BytesIO(data)) as image:
             if least is not None:
@@ -134,9 +133,17 @@ def read_size(root: Path, place: FileRange) -> tuple[int, int]:
     Raises:
         UnusableError: the picture is missing or no known picture.
     """
-    data = io.BytesIO(read_bytes(root, place)) if place.file is None else root / place.path
+    return measure_size(root / place.path if place.file else io.BytesIO(read_bytes(root, place)))
+
+
+def measure_size(file: Path | io.BytesIO) -> tuple[int, int]:
+    """Return the width and height of a picture in a file; see `read_size`.
+
+    Raises:
+        UnusableError: it is no known picture.
+    """
     try:
-        with PIL.Image.open(data) as image:
+        with PIL.Image.open(file) as image:
             return upright_size(image)
     except MemoryError:
         raise

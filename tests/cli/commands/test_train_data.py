@@ -1,5 +1,6 @@
 """Data that a training cannot use: one line that names it, status 2, and nothing written."""
 
+import io
 import json
 
 import pytest
@@ -115,7 +116,10 @@ def test_pictures_that_cannot_be_read_are_an_error(train, folder, tmp_path):
         ({"path": "pictures", "crop": "middle"}, "'data.crop': Input should be 'center' or"),
         ({"path": "pictures", "cropp": "center"}, "Did you mean 'crop'?"),
         ({"path": "pictures", "cache": "nowhere"}, "nowhere: holds no cache"),
-        ({"path": "pictures", "dataset": "emoji_scenes"}, "expected a path or a dataset, got both"),
+        (
+            {"path": "pictures", "dataset": "emoji_scenes"},
+            "expected a path, a url or a dataset, got path and",
+        ),
         ({"path": "https://example.org/a.tar"}, "download its shards"),
     ],
 )
@@ -136,3 +140,18 @@ def test_a_bare_folder_with_captions_trains(train, tmp_path):
     done = train("prompt", path="bare")
     assert done.status == 0, done.err
     assert done.out.endswith("run/result\n")
+
+
+def test_a_url_streams_and_says_that_resuming_is_not_exact(train, tmp_path, shard_server):
+    files = {}
+    for number in range(64):
+        buffer = io.BytesIO()
+        Image.linear_gradient("L").resize((9, 8)).save(buffer, "PNG")
+        files |= {f"{number}.png": buffer.getvalue(), f"{number}.txt": b"a picture"}
+    url = shard_server.add("a.tar", files)
+    done = train("prompt", url=url)
+    assert done.status == 0, done.err
+    assert done.err.count("data.url streams: a run that is resumed goes on with other samples") == 1
+    lacking = train("layout", url=url)
+    assert (lacking.status, lacking.out) == (2, "")
+    assert "the data samples have no field 'layout'" in lacking.err

@@ -7,7 +7,7 @@ from PIL import Image
 
 from latelier.contracts.errors import DataError
 from latelier.data.converters.recognize import open_manifest
-from latelier.data.pictures import read_rgb
+from latelier.data.pictures import decode_rgb, read_bytes
 
 pa = pytest.importorskip("pyarrow")
 
@@ -46,7 +46,7 @@ def test_pictures_are_read_from_the_arrow_file(tmp_path, monkeypatch):
     save_to_disk(tmp_path / "set", COLUMNS, FEATURES)
     manifest = open_manifest(tmp_path / "set")
     monkeypatch.setitem(sys.modules, "pyarrow", None)  # reading needs none
-    colors = [read_rgb(manifest.root, record).getpixel((0, 0)) for record in manifest]
+    colors = [decode_rgb(read_bytes(manifest.root, record)).getpixel((0, 0)) for record in manifest]
     assert colors == [(255, 0, 0), (0, 0, 255), (0, 255, 0)]
     assert [record.captions[0].text for record in manifest] == ["red", "blue", "green"]
     assert [record.class_label for record in manifest] == [0, 1, 1]

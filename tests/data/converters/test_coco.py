@@ -7,7 +7,7 @@ from PIL import Image
 from latelier.contracts.errors import DataError
 from latelier.data.converters.coco import convert_coco
 from latelier.data.converters.recognize import open_manifest
-from latelier.data.pictures import read_map
+from latelier.data.pictures import decode_map, read_bytes
 
 IMAGES = [{"id": 9, "file_name": "9.jpg", "width": 8, "height": 6}]
 CATEGORIES = [{"id": 18, "name": "dog"}, {"id": 3, "name": "car"}]
@@ -50,7 +50,9 @@ def test_boxes_captions_and_maps_of_a_split_are_read_together(coco, tmp_path):
     assert [caption.text for caption in record.captions] == ["a dog", "a car"]
     assert manifest.header.box_names == ("car", "dog")
     assert manifest.header.map_names == ("unlabelled", "car", "dog")
-    labels = np.asarray(read_map(manifest.root, record.semantic_map))
+    labels = np.asarray(
+        decode_map(read_bytes(manifest.root, record.semantic_map), record.semantic_map.segments)
+    )
     assert labels[:, :4].max() == 0
     assert (labels[:, 4:] == 1).all()
 

@@ -8,7 +8,7 @@ from PIL import Image
 from latelier.contracts.errors import DataError
 from latelier.data.converters.recognize import open_manifest
 from latelier.data.converters.shards import expand_shards
-from latelier.data.pictures import read_rgb
+from latelier.data.pictures import decode_rgb, read_bytes
 
 
 def png(color):
@@ -43,11 +43,11 @@ def shards(tmp_path):
 
 def test_pictures_are_read_from_their_place_in_the_shard(shards):
     manifest = open_manifest(shards)
-    colors = [read_rgb(manifest.root, record).getpixel((0, 0)) for record in manifest]
+    colors = [decode_rgb(read_bytes(manifest.root, record)).getpixel((0, 0)) for record in manifest]
     assert colors == [(255, 0, 0), (0, 0, 255), (0, 255, 0)]
     first, second, third = manifest
     assert (first.captions[0].text, first.name) == ("a red square", "train-00.tar: a/1")
-    assert read_rgb(manifest.root, first.mask).getpixel((0, 0)) == (255, 255, 255)
+    assert decode_rgb(read_bytes(manifest.root, first.mask)).getpixel((0, 0)) == (255, 255, 255)
     assert (second.captions[0].text, second.class_label, second.fields) == ("blue", 4, {})
     assert third.class_label == 7
     assert [each.name for each in manifest.skipped] == ["train-01.tar: 4"]
@@ -56,7 +56,7 @@ def test_pictures_are_read_from_their_place_in_the_shard(shards):
 def test_a_pattern_names_several_shards(shards):
     assert len(open_manifest(shards / "train-{00..01}.tar")) == 3
     assert len(open_manifest(shards / "train-01.tar")) == 1
-    assert [str(path) for path in expand_shards("{0..1}/{8..9}.tar")] == [
+    assert expand_shards("{0..1}/{8..9}.tar") == [
         "0/8.tar", "0/9.tar", "1/8.tar", "1/9.tar",
     ]  # fmt: skip
 

@@ -8,7 +8,7 @@ from latelier.contracts.errors import DataError
 from latelier.data.converters.recognize import open_manifest
 from latelier.data.manifest.manifest import read_manifest, read_root, write_manifest
 from latelier.data.manifest.parquet import write_parquet
-from latelier.data.pictures import read_rgb
+from latelier.data.pictures import decode_rgb, read_bytes
 
 
 @pytest.fixture
@@ -49,13 +49,13 @@ def test_the_error_names_the_setting(tmp_path, write):
 )
 def test_a_root_in_the_folder_is_read(write, root):
     manifest = read_manifest(write(root))
-    assert read_rgb(manifest.root, manifest[0]).size == (8, 6)
+    assert decode_rgb(read_bytes(manifest.root, manifest[0])).size == (8, 6)
 
 
 def test_a_root_that_a_person_names_counts(tmp_path, write):
     manifest = open_manifest(write("/").parent, tmp_path / "outside")
     assert manifest.root == tmp_path / "outside"
-    assert read_rgb(manifest.root, manifest[0]).size == (8, 6)
+    assert decode_rgb(read_bytes(manifest.root, manifest[0])).size == (8, 6)
 
 
 @pytest.mark.parametrize("field", ["file", "semantic_map", "mask"])

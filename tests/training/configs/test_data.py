@@ -33,7 +33,7 @@ def test_a_configuration_is_the_same_after_a_round_trip():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"path": "a", "sources": [{"path": "b"}]}, "either sources, or one path or dataset"),
+        ({"path": "a", "sources": [{"path": "b"}]}, "either sources, or one path, url or dataset"),
         ({"path": "a", "length": 10}, "config and length are for the built-in scenes"),
         ({"sources": [{"path": "a", "weight": 1}, {"path": "b"}]}, "a weight for each of them"),
         ({"crop_scale": [0.5, 1]}, "crop_scale is for 'crop: random'"),

@@ -12,13 +12,13 @@ from PIL.Image import Image, Resampling
 
 from latelier.contracts.images.modes import to_rgb
 from latelier.contracts.images.reading import explain_unreadable, turn_upright
-from latelier.data.manifest.record import Record
+from latelier.data.manifest.record import MapFile, Record
 from latelier.data.pictures import (
     UnusableError,
     check_aspect,
+    decode_map,
+    decode_mask,
     read_bytes,
-    read_map,
-    read_mask,
     upright_size,
 )
 
@@ -122,11 +122,15 @@ def _examine_maps(root: Path, record: Record, size: tuple[int, int]) -> tuple[in
     """
     mask, place = record.mask, record.semantic_map
     if mask is not None:
-        _open(mask.name, "mask", lambda: read_mask(root, mask), size)
+        _open(mask.name, "mask", lambda: decode_mask(read_bytes(root, mask)), size)
     if place is None:
         return None
-    labels = np.asarray(_open(place.name, "semantic map", lambda: read_map(root, place), size))
+    labels = np.asarray(_open(place.name, "semantic map", lambda: _read_map(root, place), size))
     return (int(labels.min()), int(labels.max())) if labels.ndim == 2 else None
+
+
+def _read_map(root: Path, place: MapFile) -> Image:
+    return decode_map(read_bytes(root, place), place.segments)
 
 
 def _open(name: str, what: str, read: Callable[[], Image], size: tuple[int, int]) -> Image:

@@ -44,8 +44,8 @@ def convert_data(path: Path, root: Path | None = None) -> Manifest:
     """
     if "://" in str(path) or ":/" in str(path):
         raise DataError(
-            f"{path}: a data set is read from the disk, so that a training can be resumed exactly; "
-            "download its shards and give their folder"
+            f"{path}: expected a data set on the disk; download its shards and give their folder, "
+            "or name it as 'url' in the data of a training, which then streams"
         )
     if path.is_file():
         return _open_file(path, root)
@@ -54,7 +54,7 @@ def convert_data(path: Path, root: Path | None = None) -> Manifest:
         return _convert_folder(path)
     if ".tar" in path.suffixes and "{" in path.name:
         _refuse_root(path, root)
-        return convert_shards(str(path), expand_shards(str(path)))
+        return convert_shards(str(path), [Path(each) for each in expand_shards(str(path))])
     raise DataError(f"{path}: not found; expected a data set: a folder, or a manifest")
 
 

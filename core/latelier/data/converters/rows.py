@@ -11,7 +11,7 @@ Columns with a meaning:
 All other columns are inputs of other conditioners, by their names.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,9 @@ CAPTION_COLUMNS = ("captions", "caption", "text", "prompt")
 CLASS_COLUMNS = ("class_label", "label", "class")
 _SAME = ("weight", "width", "height", "id")
 _BOXES = "objects"
+
+MeasureSize = Callable[[FileRange], tuple[int, int]]
+"""Returns the width and height of a picture."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,22 @@ def add_rows(
     classes = NameTable(_first(row.values, CLASS_COLUMNS) for row in rows)
     boxes = NameTable(label for row in rows for label in _box_labels(row))
     for row in rows:
-        builder.add(_convert_row(row, root, classes, boxes))
+        builder.add(convert_row(row, lambda place: read_size(root, place), classes, boxes))
     return Header(class_names=classes.names or tuple(class_names), box_names=boxes.names)
 
 
-def _convert_row(row: Row, root: Path, classes: NameTable, boxes: NameTable) -> Record:
+def convert_row(row: Row, measure: MeasureSize, classes: NameTable, boxes: NameTable) -> Record:
+    """Return the record of a row.
+
+    Args:
+        row: of the table.
+        measure: returns width and height of a picture, which boxes in pixels need.
+        classes: numbers of classes.
+        boxes: numbers of the classes of boxes.
+
+    Raises:
+        DataError: the row is not valid.
+    """
     values = row.values
     record: dict[str, Any] = {**row.picture, **row.maps}
     record |= {name: values[name] for name in _SAME if name in values}
@@ -82,13 +96,13 @@ def _convert_row(row: Row, root: Path, classes: NameTable, boxes: NameTable) -> 
     if label is not None:
         record["class_label"] = classes.number(label, row.where)
     if values.get(_BOXES) is not None:
-        record["boxes"] = list(_convert_objects(row, root, boxes))
+        record["boxes"] = list(_convert_objects(row, measure, boxes))
     known = {*CAPTION_COLUMNS, *CLASS_COLUMNS, *_SAME, _BOXES}
     record["fields"] = {name: value for name, value in values.items() if name not in known}
     return validate(Record, record, row.where, DataError)
 
 
-def _convert_objects(row: Row, root: Path, boxes: NameTable) -> Iterator[dict[str, Any]]:
+def _convert_objects(row: Row, measure: MeasureSize, boxes: NameTable) -> Iterator[dict[str, Any]]:
     labels = list(_box_labels(row))
     rectangles = row.values[_BOXES].get("bbox")
     if not isinstance(rectangles, list) or len(rectangles) != len(labels):
@@ -99,7 +113,7 @@ def _convert_objects(row: Row, root: Path, boxes: NameTable) -> Iterator[dict[st
         return
     place = validate(FileRange, row.picture, row.where, DataError)
     try:
-        size = read_size(root, place)
+        size = measure(place)
     except UnusableError as error:
         raise DataError(f"{row.where}: {place.name}: {error}") from None
     for box, label in zip(rectangles, labels, strict=True):

@@ -107,12 +107,18 @@ class CacheConfig(Frozen):
 
 
 class SourceFields(Frozen):
-    """Where samples come from: files, or the built-in scenes."""
+    """Where samples come from: files, a URL, or the built-in scenes."""
 
     path: Path | None = Field(
         default=None,
         description="folder of pictures, manifest, COCO annotations, tar shards, or a data set of "
         "Hugging Face on disk",
+    )
+    url: str | None = Field(
+        default=None,
+        pattern="^https?://",
+        description="tar shards that are streamed, such as https://host/train-{000..009}.tar; a "
+        "resumed run then goes on with other samples",
     )
     root: Path | None = Field(
         default=None,
@@ -120,7 +126,7 @@ class SourceFields(Frozen):
         "null: that of its header, which must be in the manifest's own folder",
     )
     dataset: Literal["emoji_scenes"] | None = Field(
-        default=None, description="the built-in scenes; the default where there is no path"
+        default=None, description="the built-in scenes; the default where there is no path or url"
     )
     config: dict[str, Any] = Field(
         default_factory=dict, description="fields of the scenes' configuration"
@@ -131,10 +137,11 @@ class SourceFields(Frozen):
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
-        if self.path is not None and self.dataset is not None:
-            raise ValueError("expected a path or a dataset, got both")
-        if self.path is not None and (self.config or self.length):
-            raise ValueError("config and length are for the built-in scenes, not for a path")
+        given = [name for name in ("path", "url", "dataset") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"expected a path, a url or a dataset, got {' and '.join(given)}")
+        if self.dataset is None and given and (self.config or self.length):
+            raise ValueError(f"config and length are for the built-in scenes, not for a {given[0]}")
         if self.path is None and self.root is not None:
             raise ValueError("root is for a path")
         return self
@@ -199,11 +206,25 @@ class DataConfig(SourceFields):
 
     @model_validator(mode="after")
     def _check_sources(self) -> Self:
-        if self.sources and (self.path or self.dataset or self.config or self.length):
-            raise ValueError("expected either sources, or one path or dataset, got both")
+        one = (self.path, self.url, self.dataset, self.config, self.length)
+        if self.sources and any(one):
+            raise ValueError("expected either sources, or one path, url or dataset, got both")
         weighted = [source for source in self.sources if source.weight is not None]
         if weighted and len(weighted) < len(self.sources):
             raise ValueError("sources: expected a weight for each of them, or for none")
+        return self
+
+    @model_validator(mode="after")
+    def _check_streams(self) -> Self:
+        if not self.is_streamed:
+            return self
+        if self.buckets is not None or self.cache is not None:
+            raise ValueError(
+                "url: buckets and a cache need samples that are known before the training; leave "
+                "them out, or download the shards and name their folder as path"
+            )
+        if len(self.sources) > 1 and self.sources[0].weight is None:
+            raise ValueError("sources: a url has no number of samples; set a weight for each")
         return self
 
     @model_validator(mode="after")
@@ -214,6 +235,11 @@ class DataConfig(SourceFields):
         if self.crop == "center" and self.crop_scale != (1.0, 1.0):
             raise ValueError("crop_scale is for 'crop: random'")
         return self
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether a source is a URL."""
+        return any(source.url is not None for source in (self, *self.sources))
 
     @property
     def all_sources(self) -> tuple[Source, ...]:

@@ -114,7 +114,7 @@ def make_held_out_samples(config: Training, count: int) -> TrainingSamples:
     """
     plain = {"buckets": None, "crop": "center", "crop_scale": (1.0, 1.0), "flip": False}
     data = config.data.model_copy(update=plain)
-    sources = open_held_out_sources(data, stored_manifests(config.out))
+    sources = open_held_out_sources(data, stored_manifests(config.out), count)
     known = [source.length for source in sources if source.length is not None]
     available = sum(known) if len(known) == len(sources) else count
     return TrainingSamples(sources, _mix(sources, data), min(count, available), data)

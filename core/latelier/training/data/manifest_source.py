@@ -2,29 +2,21 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL.Image import Image, Resampling
 
 from latelier.contracts.errors import DataError
-from latelier.contracts.images.pixels import pil_to_tensor
 from latelier.data.manifest.manifest import Annotation, Manifest, missing_annotations
 from latelier.data.manifest.record import Record
-from latelier.data.pictures import check_aspect, read_map, read_mask, read_rgb
+from latelier.data.pictures import read_bytes
 from latelier.training.configs.data import DataConfig
 from latelier.training.data.captions import choose_prompt, list_prompts
+from latelier.training.data.records import describe_record, show_record, weighted_captions
 from latelier.training.data.source import HashOf
-from latelier.training.data.views import (
-    RESAMPLING,
-    Size,
-    View,
-    choose_view,
-    least_size,
-    show,
-    show_boxes,
-)
+from latelier.training.data.views import Size
 
 _ANNOTATIONS = {
     "class_label": Annotation.CLASS,
@@ -36,8 +28,6 @@ _ANNOTATIONS = {
 
 _ALWAYS = ("image", "index", "weight")
 """Fields that every sample has."""
-
-_DEFAULT_SIDE = 256
 
 _MAX_NAMES = 3
 
@@ -65,39 +55,23 @@ class ManifestSource:
     def describe(self, number: int, generator: np.random.Generator, /) -> dict[str, Any]:
         """Return "prompt", "class_label", "weight" and the record's own fields."""
         record = self._record(number)
-        fields: dict[str, Any] = {**record.fields, "weight": record.weight}
-        prompt = self._prompt(record, generator)
-        if prompt is not None:
-            fields["prompt"] = prompt
-        if record.class_label is not None:
-            fields["class_label"] = record.class_label
-        return fields
+        class_name = self._class_name(record)
+        return describe_record(record, class_name, self._config.captions, generator)
 
     def show(
         self, number: int, size: Size | None, generator: np.random.Generator, /
     ) -> dict[str, Any]:
         """Return "image" and, where the record has them, "layout", "semantic_map" and "mask"."""
-        record, root, config = self._record(number), self.manifest.root, self._config
-        size = size or picture_size(config)
-        image = read_rgb(root, record, least_size(size, config))
-        view = choose_view(image.size, size, config, generator)
-        fields: dict[str, Any] = {
-            "image": pil_to_tensor(show(image, view, RESAMPLING[config.resize]))
-        }
-        if record.boxes is not None:
-            fields["layout"] = show_boxes(record.boxes, view)
-        if record.semantic_map is not None:
-            labels = read_map(root, record.semantic_map)
-            fields["semantic_map"] = _show_labels(labels, image, view, "semantic map")
-        if record.mask is not None:
-            fields["mask"] = _show_labels(read_mask(root, record.mask), image, view, "mask")
-        return fields
+        read = partial(read_bytes, self.manifest.root)
+        return show_record(self._record(number), read, size, self._config, generator)
 
     def list_values(self, number: int, field: str, /) -> Sequence[Any]:
         """Return every prompt of a record, or the one value of another field."""
         record = self._record(number)
         if field == "prompt":
-            return list_prompts(*self._texts(record), self._config.captions)
+            return list_prompts(
+                weighted_captions(record), self._class_name(record), self._config.captions
+            )
         fields = self.describe(number, np.random.default_rng(0))
         return [fields[field]] if field in fields else []
 
@@ -168,35 +142,18 @@ class ManifestSource:
         return ", ".join(f"'{self.manifest[number].name}'" for number in numbers[:_MAX_NAMES])
 
     def _prompt(self, record: Record, generator: np.random.Generator) -> str | None:
-        return choose_prompt(*self._texts(record), self._config.captions, generator)
+        captions, class_name = weighted_captions(record), self._class_name(record)
+        return choose_prompt(captions, class_name, self._config.captions, generator)
 
-    def _texts(self, record: Record) -> tuple[list[tuple[str, float]], str | None]:
-        """Return the captions with their weights, and the name of the class."""
+    def _class_name(self, record: Record) -> str | None:
         label, names = record.class_label, self.manifest.header.class_names
-        class_name = names[label] if label is not None and label < len(names) else None
-        return [(each.text, each.weight) for each in record.captions], class_name
+        return names[label] if label is not None and label < len(names) else None
 
     def _record(self, number: int) -> Record:
         return self.manifest[int(self.members[number])]
-
-
-def picture_size(config: DataConfig) -> Size:
-    """Return the width and height of the pictures without buckets."""
-    size = config.size or _DEFAULT_SIDE
-    return (size, size) if isinstance(size, int) else size
 
 
 def _labels(record: Record, field: str) -> list[int]:
     if field == "class_label" and record.class_label is not None:
         return [record.class_label]
     return [box.label for box in record.boxes or ()] if field == "layout" else []
-
-
-def _show_labels(labels: Image, image: Image, view: View, what: str) -> NDArray[np.uint8]:
-    """Return the view of a map or mask as an array.
-
-    Raises:
-        UnusableError: it has another aspect ratio than the picture.
-    """
-    check_aspect(labels.size, image.size, what)
-    return np.array(show(labels, view, Resampling.NEAREST))

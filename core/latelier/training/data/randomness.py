@@ -15,6 +15,7 @@ class DataPurpose(IntEnum):
     CAPTION = 5
     REPLACEMENT = 6
     CACHED_VIEW = 7
+    STREAM = 8
 
 
 def data_generator(seed: int, purpose: DataPurpose, *numbers: int) -> np.random.Generator:

@@ -13,11 +13,13 @@ from latelier.data.manifest.manifest import Manifest
 from latelier.data.measure import measure_pictures
 from latelier.training.configs.data import DataConfig, Source
 from latelier.training.data.buckets import Buckets, bucket_sizes, nearest_buckets
-from latelier.training.data.manifest_source import ManifestSource, picture_size
+from latelier.training.data.manifest_source import ManifestSource
+from latelier.training.data.records import picture_size
 from latelier.training.data.run_files import read_stored_manifest
 from latelier.training.data.scene_source import SceneSource
 from latelier.training.data.source import SampleSource
 from latelier.training.data.split import split_samples
+from latelier.training.data.stream.stream_source import open_held_out_stream, open_stream
 
 
 def open_training_sources(data: DataConfig, stored: Sequence[Path]) -> list[SampleSource]:
@@ -34,6 +36,9 @@ def open_training_sources(data: DataConfig, stored: Sequence[Path]) -> list[Samp
     sources: list[SampleSource] = []
     files = iter(stored)
     for source in data.all_sources:
+        if source.url is not None:
+            sources.append(open_stream(source.url, data))
+            continue
         if source.path is None:
             sources.append(_make_scenes(source, data, data.seed))
             continue
@@ -45,14 +50,25 @@ def open_training_sources(data: DataConfig, stored: Sequence[Path]) -> list[Samp
     return sources
 
 
-def open_held_out_sources(data: DataConfig, stored: Sequence[Path]) -> list[SampleSource]:
-    """Return the sources of the samples that training never uses; see `open_training_sources`."""
+def open_held_out_sources(
+    data: DataConfig, stored: Sequence[Path], count: int
+) -> list[SampleSource]:
+    """Return the sources of the samples that training never uses; see `open_training_sources`.
+
+    Args:
+        data: the configuration.
+        stored: manifests of a run that is resumed.
+        count: most samples that are needed; no more are streamed.
+    """
     if data.held_out.path is not None:
         manifest = open_manifest(data.held_out.path, data.held_out.root)
         return [ManifestSource(manifest, np.arange(len(manifest)), data)]
     sources: list[SampleSource] = []
     files = iter(stored)
     for source in data.all_sources:
+        if source.url is not None:
+            sources.append(open_held_out_stream(source.url, data, count))
+            continue
         if source.path is None:
             sources.append(_make_scenes(source, data, data.held_out.seed))
             continue

@@ -34,7 +34,7 @@ def split_samples(
             f"{manifest.origin}: has one picture; training needs at least two, one of them to hold "
             "out, or another data set in held_out.path"
         )
-    places = np.array([_place(record.name, config.seed) for record in manifest])
+    places = np.array([held_out_place(record.name, config.seed) for record in manifest])
     least = max(min(_MIN_HELD_OUT, len(places) // 4), 1)
     limit = max(config.share, np.partition(places, least - 1)[least - 1])
     held_out = places <= limit
@@ -43,7 +43,7 @@ def split_samples(
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
-def _place(name: str, seed: int) -> float:
-    """Return a number in [0, 1) that depends on the name and the seed alone."""
+def held_out_place(name: str, seed: int) -> float:
+    """Return a number in [0, 1), by the name and the seed alone; low ones are held out."""
     digest = hashlib.blake2b(name.encode(), digest_size=6, key=seed.to_bytes(8, "big")).digest()
     return int.from_bytes(digest, "big") / 2**48

@@ -52,6 +52,11 @@ class Monitor:
                 f"the warm-up of {config.schedule.warmup} steps is not shorter than the run of "
                 f"{config.steps}: the peak of the learning rate is never reached (schedule.warmup)"
             )
+        if config.data.is_streamed:
+            self.progress.print(
+                "data.url streams: a run that is resumed goes on with other samples, so it is not "
+                "exact; download the shards for that"
+            )
         for line in plan.objective.describe():
             self.progress.print(line)
 

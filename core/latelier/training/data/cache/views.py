@@ -9,8 +9,8 @@ import numpy as np
 from latelier.contracts.errors import InvalidConfigError
 from latelier.training.configs.data import DataConfig
 from latelier.training.data.cache.hashes import FileHashes
-from latelier.training.data.manifest_source import picture_size
 from latelier.training.data.randomness import DataPurpose, data_generator
+from latelier.training.data.records import picture_size
 from latelier.training.data.source import SampleSource
 from latelier.training.data.views import Size
 

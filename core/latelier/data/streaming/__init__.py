@@ -1,0 +1,1 @@
+"""Samples of tar shards at a URL, one after another."""
