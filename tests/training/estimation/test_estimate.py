@@ -8,26 +8,33 @@ from latelier.training.estimation import micro_batch
 from latelier.training.estimation.estimate import estimate
 from latelier.training.estimation.memory import free_memory, measure_activations, size_of
 from latelier.training.estimation.micro_batch import describe_micro_batch, find_micro_batch
+from latelier.training.estimation.phases import split_phases
 from latelier.training.estimation.trial import open_trial
 from latelier.training.first_stage.train import plan_first_stage
 from latelier.training.loop.split import BatchSplit
 
+FIRST_STAGE = {
+    "id": "autoencoder_kl",
+    "config": {"ch": 8, "ch_mult": [1, 2], "num_res_blocks": 1, "num_groups": 4},
+}
 
-@pytest.fixture(params=[None])
+
+def make_config(out, **changes):
+    values = {
+        "out": out,
+        "steps": 100,
+        "batch_size": 4,
+        "accumulate": 2,
+        "accelerator": "cpu",
+        "data": {"config": {"size": 16}},
+        "first_stage": FIRST_STAGE,
+    }
+    return FirstStageTraining.model_validate({**values, **changes})
+
+
+@pytest.fixture(params=[{}])
 def trial(request, tmp_path):
-    first_stage = {"ch": 8, "ch_mult": [1, 2], "num_res_blocks": 1, "num_groups": 4}
-    config = FirstStageTraining.model_validate(
-        {
-            "out": tmp_path / "out",
-            "steps": 100,
-            "batch_size": 4,
-            "accumulate": 2,
-            "accelerator": "cpu",
-            "data": {"config": {"size": 16}},
-            "first_stage": {"id": "autoencoder_kl", "config": first_stage},
-            "adversarial": request.param,
-        }
-    )
+    config = make_config(tmp_path / "out", **request.param)
     with open_trial(plan_first_stage, config, Atelier()) as trial:
         yield trial
     assert not (tmp_path / "out").exists()
@@ -42,21 +49,94 @@ def test_an_estimate_counts_weights_arithmetic_memory_and_time(trial):
     assert found.memory["averages"] == 2 * 4 * weights
     assert 8 * weights < found.memory["optimizer"] < 8.1 * weights
     assert found.memory["activations"] > 0
-    assert found.flops > 6 * weights  # a convolution uses its weights at each pixel
-    assert found.seconds > 0
-    (line,) = (line for line in found.lines() if line.startswith("time: "))
+    (cost,) = found.phases
+    assert (cost.phase.start, cost.phase.end) == (0, 100)
+    assert cost.flops > 6 * weights  # a convolution uses its weights at each pixel
+    assert cost.seconds > 0
+    assert found.seconds == 100 * cost.seconds
+    (line,) = (line for line in found.lines() if line.startswith("steps 0 to 99: "))
     assert "minutes per 1,000 steps" in line
 
 
 SMALL = {"start": 0, "discriminator": {"layers": 1, "channels": 4}}
 
 
-@pytest.mark.parametrize("trial", [SMALL], indirect=True)
+@pytest.mark.parametrize("trial", [{"adversarial": SMALL}], indirect=True)
 def test_all_players_count_as_trained(trial):
     found = estimate(trial)
     assert set(found.parameters) == {"autoencoder", "adversary"}
     assert all(trained == count > 0 for count, trained in found.parameters.values())
     assert found.memory["gradients"] == sum(4 * count for count, _ in found.parameters.values())
+
+
+LATER = {"adversarial": {**SMALL, "start": 0.5}, "decoder_only": {"start": 75}}
+
+
+def test_phases_begin_where_parts_of_the_training_do(tmp_path):
+    found = [(each.start, each.end, each.begins) for each in split_phases(make_config(tmp_path))]
+    assert found == [(0, 100, ())]
+    phases = split_phases(make_config(tmp_path, **LATER))
+    assert [(each.start, each.end, each.begins) for each in phases] == [
+        (0, 50, ()),
+        (50, 75, ("adversarial.start",)),
+        (75, 100, ("decoder_only.start",)),
+    ]
+    together = {**LATER, "decoder_only": {"start": 50}}
+    names = split_phases(make_config(tmp_path, **together))[1].begins
+    assert set(names) == {"adversarial.start", "decoder_only.start"}
+
+
+@pytest.mark.parametrize("trial", [LATER], indirect=True)
+def test_each_phase_is_measured_and_the_largest_memory_counts(trial):
+    found = estimate(trial)
+    first, adversarial, decoder = found.phases
+    assert first.flops < adversarial.flops  # the discriminator
+    assert decoder.flops < adversarial.flops  # the encoder has no gradient
+    assert decoder.activations < adversarial.activations
+    assert found.memory["activations"] == adversarial.activations > first.activations
+    assert found.seconds == pytest.approx(
+        50 * first.seconds + 25 * adversarial.seconds + 25 * decoder.seconds
+    )
+    lines = "\n".join(found.lines())
+    assert "steps 50 to 74, from adversarial.start: " in lines
+    assert "minutes for 100 steps" in lines
+
+
+def test_several_steps_are_measured_as_not_all_have_all_terms(trial, monkeypatch):
+    steps = []
+    take = type(trial).take_step
+
+    def record(self, step, micro_batches):
+        steps.append(step)
+        take(self, step, micro_batches)
+
+    monkeypatch.setattr(type(trial), "take_step", record)
+    estimate(trial)
+    assert steps == [0, *range(4), *range(8)]
+
+
+CODES = {"first_stage": {"id": "autoencoder_vq", "config": FIRST_STAGE["config"]}}
+
+
+@pytest.mark.parametrize("trial", [{**CODES, "codebook_start": 99}], indirect=True)
+def test_drawing_the_codes_is_no_part_of_a_step(trial):
+    first, quantized = estimate(trial).phases
+    assert quantized.phase.steps == 1
+    assert first.flops == pytest.approx(quantized.flops, rel=0.1)
+
+
+@pytest.mark.parametrize("trial", [LATER], indirect=True)
+def test_the_micro_batch_fits_in_the_phase_with_the_largest_memory(trial, monkeypatch):
+    tried = []
+    measure = micro_batch.measure_activations
+
+    def record(module):
+        tried.append(trial.state.step)
+        return measure(module)
+
+    monkeypatch.setattr(micro_batch, "measure_activations", record)
+    find_micro_batch(trial)
+    assert tried == [1, 51, 76]  # after the step that allocates the optimizer's state
 
 
 def test_activations_are_those_that_the_backward_pass_needs():

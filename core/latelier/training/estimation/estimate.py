@@ -3,18 +3,51 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from latelier.training.devices.ranks import is_true_anywhere
 from latelier.training.estimation.memory import measure_activations, size_of
+from latelier.training.estimation.phases import Phase, split_phases
 from latelier.training.estimation.trial import Trial
 from latelier.training.loop.batches import load_batches
 from latelier.training.objective import Objective
 
-_MAX_STEPS = 5
-_MAX_SECONDS = 20.0
+_COUNTED_STEPS, _TIMED_STEPS = 4, 8
+"""Steps of a phase, whose mean counts: not all have all terms of the loss."""
+
+_MAX_SECONDS = 15.0
+"""After this time no further step is counted or timed."""
+
+
+@dataclass(frozen=True)
+class PhaseCost:
+    """The cost of a phase of a training.
+
+    Attributes:
+        phase: Its steps.
+        flops: Floating-point operations per sample, forward and backward; a mean over steps.
+        activations: Bytes of what a forward pass keeps for its backward pass, at most.
+        seconds: Seconds per step with loading its data; a mean over steps.
+    """
+
+    phase: Phase
+    flops: float
+    activations: int
+    seconds: float
+
+    def format(self, batch_size: int) -> str:
+        """Return the cost as a line of text."""
+        begins = f", from {' and '.join(self.phase.begins)}" if self.phase.start else ""
+        return (
+            f"steps {self.phase.start:,} to {self.phase.end - 1:,}{begins}: "
+            f"{1000 * self.seconds / 60:,.1f} minutes per 1,000 steps "
+            f"({batch_size / self.seconds:,.1f} samples/s), {self.flops / 1e9:.3g} GFLOP per sample"
+        )
 
 
 @dataclass(frozen=True)
@@ -23,80 +56,99 @@ class Estimate:
 
     Attributes:
         parameters: Number of parameters by part, and how many of them are trained.
-        flops: Floating-point operations per sample, forward and backward.
-        memory: Bytes by purpose.
-        seconds: Seconds per step, the median of a few.
+        phases: The cost of each phase, in the order of the training.
+        memory: Bytes by purpose, in the phase with the most activations.
         batch_size: Samples per step of all processes.
         notes: What the objective says about itself.
     """
 
     parameters: dict[str, tuple[int, int]]
-    flops: float
+    phases: Sequence[PhaseCost]
     memory: dict[str, int]
-    seconds: float
     batch_size: int
     notes: Sequence[str]
+
+    @property
+    def seconds(self) -> float:
+        """The seconds of all steps."""
+        return sum(each.seconds * each.phase.steps for each in self.phases)
 
     def lines(self) -> Iterator[str]:
         """Yield the estimate as lines of text."""
         for part, (count, trained) in self.parameters.items():
             yield f"parameters of {part}: {count:,} ({trained:,} trained)"
-        yield f"arithmetic: {self.flops / 1e9:.3g} GFLOP per sample, forward and backward"
         parts = ", ".join(f"{name} {size / 2**20:,.1f}" for name, size in self.memory.items())
         total = sum(self.memory.values())
         yield f"memory: {total / 2**20:,.1f} MiB and what PyTorch itself takes ({parts})"
-        yield (
-            f"time: {1000 * self.seconds / 60:,.1f} minutes per 1,000 steps "
-            f"({self.batch_size / self.seconds:,.1f} samples/s)"
-        )
+        for each in self.phases:
+            yield each.format(self.batch_size)
+        steps = self.phases[-1].phase.end
+        yield f"time: {self.seconds / 60:,.1f} minutes for {steps:,} steps, without validation"
         yield from self.notes
 
 
 def estimate(trial: Trial) -> Estimate:
-    """Return what a training costs, from a few steps of it."""
-    objective, state = trial.plan.objective, trial.state
-    batches = load_batches(trial.plan, trial.run, 0)
-    split = trial.run.split
+    """Return what a training costs, from a few steps of each phase."""
+    objective, config = trial.plan.objective, trial.plan.config
     # counted before the first step, which leaves only the last player's parameters with gradients
     trained = [each for each in objective.parameters() if each.requires_grad]
     parameters = _count_parameters(objective)
-    with (
-        torch.compiler.set_stance("force_eager"),
-        FlopCounterMode(display=False) as counter,
-        measure_activations(objective) as activations,
-    ):
-        state.take_step(next(batches))
-    checkpoint = state.checkpoint(None)
+    batches = _repeat_batches(trial)
+    phases = [_measure_phase(trial, phase, batches) for phase in split_phases(config)]
+    checkpoint = trial.state.checkpoint(None)
     memory = {
         "weights": size_of((*objective.parameters(), *objective.buffers())),
         "gradients": size_of(trained),
         "optimizer": size_of(checkpoint.optimizer.values()),
         "averages": size_of(checkpoint.ema.values()),
-        "activations": activations.bytes // split.accumulate,
+        "activations": max(each.activations for each in phases),
     }
-    return Estimate(
-        parameters=parameters,
-        flops=counter.get_total_flops() / (split.batch_size // split.ranks),
-        memory=memory,
-        seconds=_measure_seconds(trial, batches),
-        batch_size=split.batch_size,
-        notes=objective.describe(),
+    return Estimate(parameters, phases, memory, config.batch_size, objective.describe())
+
+
+def _repeat_batches(trial: Trial) -> Iterator[Sequence[Any]]:
+    """Yield the micro-batches of the training's steps, again and again."""
+    while True:
+        yield from load_batches(trial.plan, trial.run, 0)
+
+
+def _measure_phase(trial: Trial, phase: Phase, batches: Iterator[Sequence[Any]]) -> PhaseCost:
+    """Return the cost of a phase, from its first steps."""
+    fabric, split = trial.run.fabric, trial.run.split
+
+    def take_step(number: int) -> None:
+        trial.take_step(phase.start + number % phase.steps, next(batches))
+        if fabric.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    take_step(0)  # what is done once, such as drawing codes or compiling, is not measured
+    activations = []
+    with torch.compiler.set_stance("force_eager"), FlopCounterMode(display=False) as counter:
+        for number in _limit_steps(fabric, _COUNTED_STEPS):
+            with measure_activations(trial.plan.objective) as saved:
+                take_step(number)
+            activations.append(saved.bytes)
+    samples = len(activations) * split.batch_size // split.ranks
+    start, timed = time.perf_counter(), 0
+    for number in _limit_steps(fabric, _TIMED_STEPS):
+        take_step(number)
+        timed += 1
+    return PhaseCost(
+        phase,
+        flops=counter.get_total_flops() / samples,
+        activations=max(activations) // split.accumulate,
+        seconds=(time.perf_counter() - start) / timed,
     )
 
 
-def _measure_seconds(trial: Trial, batches: Iterator[object]) -> float:
-    """Return the median time of a few steps, with loading their data."""
-    seconds: list[float] = []
-    while len(seconds) < _MAX_STEPS and sum(seconds) < _MAX_SECONDS:
-        start = time.perf_counter()
-        batch = next(batches, None)
-        if batch is None:
-            break
-        trial.state.take_step(batch)  # type: ignore[arg-type]
-        if trial.run.fabric.device.type == "cuda":
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - start)
-    return sorted(seconds)[len(seconds) // 2] if seconds else float("nan")
+def _limit_steps(fabric: Fabric, count: int) -> Iterator[int]:
+    """Yield the numbers of `count` steps, or fewer if they take long; the same in all processes."""
+    end = time.perf_counter() + _MAX_SECONDS
+    yield 0
+    for number in range(1, count):
+        if not is_true_anywhere(fabric, time.perf_counter() < end):
+            return
+        yield number
 
 
 def _count_parameters(objective: Objective) -> dict[str, tuple[int, int]]:

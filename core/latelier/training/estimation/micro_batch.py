@@ -5,6 +5,7 @@ import gc
 import torch
 
 from latelier.training.estimation.memory import free_memory, measure_activations
+from latelier.training.estimation.phases import split_phases
 from latelier.training.estimation.trial import Trial
 from latelier.training.loop.split import BatchSplit
 
@@ -16,16 +17,12 @@ _USABLE = 0.8
 def find_micro_batch(trial: Trial) -> int:
     """Return the largest power of two that fits as a micro-batch; 0 if not even one sample fits.
 
-    A GPU tries doubled sizes until its memory is full. A CPU, whose system would rather kill the
-    process, has its free memory divided by what two samples need.
+    It fits in each phase of the training. A GPU tries doubled sizes until its memory is full. A
+    CPU, whose system would rather kill the process, has its free memory divided by what two samples
+    need.
     """
-    if trial.run.fabric.device.type == "cuda":
-        return _try_sizes(trial)
-    trial.state.take_step([trial.collate(1)])  # the optimizer's state is not what samples need
-    with measure_activations(trial.plan.objective) as saved:
-        trial.state.take_step([trial.collate(2)])
-    largest = int(_USABLE * free_memory(trial.run.fabric.device) / max(saved.bytes / 2, 1))
-    return 2 ** (min(largest, _LARGEST).bit_length() - 1) if largest else 0
+    find = _try_sizes if trial.run.fabric.device.type == "cuda" else _divide_memory
+    return min(find(trial, phase.start) for phase in split_phases(trial.plan.config))
 
 
 def describe_micro_batch(largest: int, split: BatchSplit) -> str:
@@ -41,16 +38,24 @@ def describe_micro_batch(largest: int, split: BatchSplit) -> str:
     )
 
 
-def _try_sizes(trial: Trial) -> int:
+def _divide_memory(trial: Trial, step: int) -> int:
+    trial.take_step(step, [trial.collate(1)])  # the optimizer's state is not what samples need
+    with measure_activations(trial.plan.objective) as saved:
+        trial.take_step(step, [trial.collate(2)])
+    largest = int(_USABLE * free_memory(trial.run.fabric.device) / max(saved.bytes / 2, 1))
+    return 2 ** (min(largest, _LARGEST).bit_length() - 1) if largest else 0
+
+
+def _try_sizes(trial: Trial, step: int) -> int:
     best, size = 0, 1
-    while size <= _LARGEST and _fits(trial, size):
+    while size <= _LARGEST and _fits(trial, step, size):
         best, size = size, 2 * size
     return best
 
 
-def _fits(trial: Trial, size: int) -> bool:
+def _fits(trial: Trial, step: int, size: int) -> bool:
     try:
-        trial.state.take_step([trial.collate(size)])
+        trial.take_step(step, [trial.collate(size)])
     except torch.OutOfMemoryError:
         return False
     finally:

@@ -1,6 +1,6 @@
 """A training that is set up to try steps; nothing of it is kept."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,11 @@ class Trial:
     plan: TrainingPlan
     run: Run
     state: TrainingState
+
+    def take_step(self, step: int, micro_batches: Sequence[Any]) -> None:
+        """Take a step as if it were number `step`, from 0."""
+        self.state.step = step
+        self.state.take_step(micro_batches)
 
     def collate(self, size: int) -> Any:
         """Return a micro-batch of the first samples."""
