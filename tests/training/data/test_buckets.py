@@ -73,3 +73,15 @@ def test_repeats_keep_every_sample_in_its_own_size_and_as_frequent():
         counts[number] += 1
     assert len(counts) == 30
     assert all(count == pytest.approx(ROUND, rel=0.3) for count in counts.values())
+
+
+def test_replacements_are_of_the_same_bucket_before_those_of_the_nearest_ratio():
+    sizes = [(2, 6), (3, 4), (4, 4), (6, 2)]
+    buckets = Buckets(sizes, [np.array([0, 2, 1, 2]), np.array([2, 3, 1, 2])])
+    mixture = Mixture([4, 4], None, 0)
+    order = BucketOrder(mixture, buckets, 4, 0, "repeat")
+    found = list(order.list_replacements(0, 1, (4, 4), np.random.default_rng(0)))
+    assert found[0] == (0, 3)
+    assert set(found[1:3]) == {(1, 0), (1, 3)}
+    assert found[3:5] == [(0, 2), (1, 2)]
+    assert set(found[5:]) == {(0, 0), (1, 1)}

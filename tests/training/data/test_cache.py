@@ -212,16 +212,36 @@ def test_a_replacement_has_the_size_of_its_bucket(config, pictures):
         assert len(shapes) == 1
 
 
-def test_a_bucket_without_a_usable_sample_is_an_error(config, pictures):
-    for number in range(20, 40):
-        Image.new("RGB", (16, 24), (number,) * 3).save(pictures / f"{number}.png")
-        path = pictures / f"{number}.png"
+def test_a_bucket_without_a_usable_sample_takes_those_of_the_nearest_ratio(config, pictures):
+    sizes = {"tall": (16, 32), "wide": (32, 16), "square": (24, 24)}
+    for number in range(20, 50):
+        name = ("tall", "wide", "square")[number % 3]
+        Image.new("RGB", sizes[name], (number,) * 3).save(pictures / f"{number}-{name}.png")
+        (pictures / f"{number}-{name}.txt").write_text(name)
+    for path in pictures.glob("*tall.png"):
+        path.write_bytes(path.read_bytes()[:45])  # its header still has the size
+    training, file = config(size=32, buckets={"step": 8})
+    assert write(file).is_complete
+    training.out.mkdir()
+    samples, again = samples_of(training), samples_of(training)
+    rows = [samples[position] for position in range(40)]
+    shapes = [tuple(row["moments"].shape) for row in rows]
+    assert all(len(set(shapes[first : first + 4])) == 1 for first in range(0, 40, 4))
+    assert "tall" not in {row["prompt"] for row in rows}
+    assert [again[position]["prompt"] for position in range(40)] == [row["prompt"] for row in rows]
+    replaced = [row["prompt"] for k, row in enumerate(rows) if "-tall" in samples.name_of(k)]
+    assert replaced
+    assert set(replaced) == {"square"}
+    assert "-tall.png" in (training.out / "data-report.jsonl").read_text()
+
+
+def test_buckets_that_are_all_damaged_are_an_error(config, pictures):
+    for path in pictures.glob("*.png"):
         path.write_bytes(path.read_bytes()[:45])
     training, file = config(size=32, buckets={"step": 8})
     write(file)
-    samples = samples_of(training)
-    with pytest.raises(DataError, match=r"none of \d+ samples of 24x40 pixels can .*: \d\d.png: "):
-        [samples[position] for position in range(40)]
+    with pytest.raises(DataError, match=r"none of 15 samples can be used: \d\d.png: "):
+        samples_of(training)[0]
 
 
 def test_scenes_are_cached_with_all_their_fields(config, tmp_path):

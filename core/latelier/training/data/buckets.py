@@ -1,6 +1,6 @@
 """Aspect-ratio buckets: the samples of a batch have one size, and none is dropped."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -96,12 +96,27 @@ class BucketOrder:
         batch, row = divmod(place, self._batch_size)
         return int(draws[batch, row]), self._buckets.sizes[int(buckets[batch])]
 
-    def replacements(self, source: int, size: Size) -> NDArray[np.int64] | None:
-        """Return the samples of a source that can have the size of a batch; None: all."""
-        if self._fill is _fill_from_nearest:
-            return None
-        bucket = self._buckets.sizes.index(size)
-        return np.flatnonzero(self._buckets.of_samples[source] == bucket)
+    @property
+    def has_stored_sizes(self) -> bool:
+        """Whether a sample has the size of its own bucket in every batch, as in a cache."""
+        return self._fill is _fill_by_repeats
+
+    def list_replacements(
+        self, source: int, number: int, size: Size, generator: np.random.Generator
+    ) -> Iterator[tuple[int, int]]:
+        """Yield all samples that may replace one, as sources and numbers, in order.
+
+        First come those of its bucket and source, then those of its bucket. If none of them can be
+        used, so that no row of the batch can have its size, those of the nearest bucket follow.
+        """
+        sizes = self._buckets.sizes
+        others = [each for each in range(len(self._buckets.of_samples)) if each != source]
+        for bucket in _sort_by_ratio(sizes, size):
+            for place in (source, *others):
+                members = np.flatnonzero(self._buckets.of_samples[place] == bucket)
+                if place == source:
+                    members = members[members != number]
+                yield from ((place, each) for each in generator.permutation(members).tolist())
 
     def _make_round(self, number: int) -> tuple[Batches, NDArray[np.int64]]:
         """Return the draws of each batch of a round, and the bucket of each batch."""
@@ -122,6 +137,12 @@ class BucketOrder:
     def _bucket_of(self, draw: int) -> int:
         source, number = self._mixture.locate(draw)
         return int(self._buckets.of_samples[source][number])
+
+
+def _sort_by_ratio(sizes: Sequence[Size], size: Size) -> list[int]:
+    """Return the numbers of all sizes, those with an aspect ratio near to that of `size` first."""
+    ratios = np.log([width / height for width, height in sizes])
+    return np.abs(ratios - np.log(size[0] / size[1])).argsort(kind="stable").tolist()
 
 
 def _fill_from_nearest(

@@ -31,8 +31,8 @@ _ATTEMPTS = 64
 class TrainingSamples(Dataset[dict[str, Any]]):
     """The samples of a training by position.
 
-    A sample that cannot be used is replaced by another one of its source, which its number alone
-    determines, and is reported.
+    A sample that cannot be used is replaced by another one, which its number alone determines, and
+    is reported. The other one is of its source, if that has one of the same size.
     """
 
     def __init__(
@@ -79,8 +79,9 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         if not 0 <= position < self._length:
             raise IndexError(f"position {position} is outside 0..{self._length - 1}")
         place, number, size = self._locate(position)
-        source, reasons = self.sources[place], []
-        for candidate in self._candidates(place, number, size):
+        reasons = []
+        for at, candidate in self._candidates(place, number, size):
+            source = self.sources[at]
             try:
                 sample = self._read(position, source, candidate, size)
                 self._check(sample)
@@ -90,10 +91,10 @@ class TrainingSamples(Dataset[dict[str, Any]]):
                 reasons.append(f"{name}: {error}")
             else:
                 return sample
-        of_size = f" of {size[0]}x{size[1]} pixels" if size else ""
+        name = self.sources[place].name
         raise DataError(
-            f"{source.name}: none of {len(reasons)} samples{of_size} can be used: {reasons[0]}; "
-            "mend them or leave them out"
+            f"{name}: none of {len(reasons)} samples can be used: {reasons[0]}; mend them or leave "
+            "them out"
         )
 
     def store_manifests(self, out: Path) -> None:
@@ -158,19 +159,19 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         place, number = self._mixture.locate(draw)
         return place, number, size
 
-    def _candidates(self, place: int, number: int, size: Size | None) -> Iterator[int]:
-        """Yield a sample of a source and those that replace it, in order."""
+    def _candidates(self, place: int, number: int, size: Size | None) -> Iterator[tuple[int, int]]:
+        """Yield a sample, as its source and number, and those that replace it, in order."""
         length = self.sources[place].length
         if length is None:
-            yield from range(number, number + _ATTEMPTS)
+            yield from ((place, each) for each in range(number, number + _ATTEMPTS))
             return
-        yield number
+        yield place, number
         generator = data_generator(self._seed, DataPurpose.REPLACEMENT, number)  # rarely needed
-        members = self._buckets.replacements(place, size) if self._buckets and size else None
-        if members is None:
-            yield from generator.integers(length, size=_ATTEMPTS).tolist()
+        if self._buckets is not None and size is not None and self._buckets.has_stored_sizes:
+            yield from self._buckets.list_replacements(place, number, size, generator)
         else:
-            yield from generator.permutation(members[members != number])[:_ATTEMPTS].tolist()
+            others = generator.integers(length, size=_ATTEMPTS).tolist()
+            yield from ((place, each) for each in others)
 
     def _read(
         self, position: int, source: SampleSource, number: int, size: Size | None
