@@ -1,6 +1,7 @@
 import pickle
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from latelier.training.data.order import Mixture
@@ -46,3 +47,13 @@ def test_a_position_is_found_at_once_and_in_any_process():
 def test_the_seed_changes_the_order():
     orders = [tuple(draws(Mixture([20], None, seed), 20)) for seed in range(3)]
     assert len(set(orders)) == 3
+
+
+@pytest.mark.parametrize("lengths", [[7], [1000, 50], [3, None, 11]])
+def test_many_draws_are_located_as_single_ones(lengths):
+    mixture = Mixture(lengths, [1.0, 2.0, 0.5][: len(lengths)], seed=2)
+    several = np.array([*range(200), 4095, 4096, 10**9])
+    sources, numbers = mixture.locate_all(several)
+    assert list(zip(sources, numbers, strict=True)) == [
+        mixture.locate(draw) for draw in several.tolist()
+    ]

@@ -122,7 +122,7 @@ class BucketOrder:
         """Return the draws of each batch of a round, and the bucket of each batch."""
         rows = self._batch_size
         draws = number * self._batches * rows + np.arange(self._batches * rows)
-        buckets = np.array([self._bucket_of(int(draw)) for draw in draws])
+        buckets = self._buckets_of(draws)
         full, rest = [], []
         for bucket in range(len(self._buckets.sizes)):
             members = draws[buckets == bucket]
@@ -134,9 +134,14 @@ class BucketOrder:
         batches = generator.permutation(batches)
         return self._fill(batches, buckets[batches - draws[0]], generator)
 
-    def _bucket_of(self, draw: int) -> int:
-        source, number = self._mixture.locate(draw)
-        return int(self._buckets.of_samples[source][number])
+    def _buckets_of(self, draws: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the bucket of the sample of each draw."""
+        sources, numbers = self._mixture.locate_all(draws)
+        buckets = np.empty(len(draws), dtype=np.int64)
+        for source, of_samples in enumerate(self._buckets.of_samples):
+            rows = sources == source
+            buckets[rows] = of_samples[numbers[rows]]
+        return buckets
 
 
 def _sort_by_ratio(sizes: Sequence[Size], size: Size) -> list[int]:

@@ -74,6 +74,22 @@ class Mixture:
         epoch, place = divmod(turn, length)
         return source, int(self._permutations.get(source, epoch)[place])
 
+    def locate_all(self, draws: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the sources and the numbers of many draws (N,), each (N,); see `locate`."""
+        rounds, places = np.divmod(draws, len(self._pattern))
+        sources = self._pattern[places]
+        numbers = rounds * np.array(self._counts)[sources] + self._ranks[places]
+        for source, length in enumerate(self._lengths):
+            if length is None:
+                continue
+            rows = np.flatnonzero(sources == source)
+            epochs, places = np.divmod(numbers[rows], length)
+            for epoch in np.unique(epochs).tolist():
+                inside = epochs == epoch
+                order = self._permutations.get(source, epoch)
+                numbers[rows[inside]] = order[places[inside]]
+        return sources, numbers
+
     def _make_permutation(self, source: int, epoch: int) -> NDArray[np.uint32]:
         generator = data_generator(self._seed, DataPurpose.EPOCH, source, epoch)
         order = np.arange(self._lengths[source] or 0, dtype=np.uint32)
