@@ -63,7 +63,7 @@ def test_a_sample_without_an_input_cannot_be_used():
     conditioners = {"a": SimpleNamespace()}
     conditioning = Conditioning(conditioners, {"a": InputSource(source="prompt")}, 0, 0, seed=0)
     with pytest.raises(UnusableError, match="it has no 'prompt'"):
-        conditioning.check_sample({"image": torch.zeros(3, 2, 2), "index": 0}, GEOMETRY)
+        conditioning.prepare_sample({"image": torch.zeros(3, 2, 2), "index": 0}, GEOMETRY)
 
 
 def test_a_caption_that_names_a_file_is_not_opened_as_a_picture(tmp_path):
@@ -74,7 +74,7 @@ def test_a_caption_that_names_a_file_is_not_opened_as_a_picture(tmp_path):
         {"picture": conditioner}, {"picture": InputSource(source="prompt")}, 0, 0, seed=0
     )
     with pytest.raises(UnusableError, match="'prompt' of the data"):
-        conditioning.check_sample({"prompt": str(path), "index": 0}, GEOMETRY)
+        conditioning.prepare_sample({"prompt": str(path), "index": 0}, GEOMETRY)
     with pytest.raises(InvalidInputError, match="'prompt' of the data"):
         conditioning.prepare([{"prompt": str(path), "index": 0}], PictureGeometry((4, 4), (2, 2)))
 
@@ -85,10 +85,10 @@ def test_a_map_with_a_label_out_of_range_cannot_be_used():
     sources = {"map": InputSource(source="semantic_map")}
     conditioning = Conditioning({"map": conditioner}, sources, 0, 0, seed=0)
     labels = np.full((4, 4), 4, np.uint8)
-    conditioning.check_sample({"semantic_map": labels, "index": 0}, GEOMETRY)
+    conditioning.prepare_sample({"semantic_map": labels, "index": 0}, GEOMETRY)
     labels[1, 2] = 5
     with pytest.raises(UnusableError, match=r"labels that .* does not know: 5 \(1 pixel\)"):
-        conditioning.check_sample({"semantic_map": labels, "index": 0}, GEOMETRY)
+        conditioning.prepare_sample({"semantic_map": labels, "index": 0}, GEOMETRY)
 
 
 def test_arrays_and_pictures_of_the_data_are_inputs():
@@ -114,3 +114,34 @@ def test_arrays_and_pictures_of_the_data_are_inputs():
         [sample], PictureGeometry((8, 8), (4, 4))
     )
     assert set(prepared) == set(sources)
+
+
+def test_what_a_sample_was_checked_with_is_not_prepared_again(monkeypatch):
+    build = default_atelier().registry("conditioner").build
+    conditioners = {
+        "map": build("semantic_map", {"num_classes": 5, "n_stages": 1}),
+        "numbers": build("embedding", {"width": 2, "max_vectors": 3}),
+    }
+    sources = {name: InputSource(source=name) for name in conditioners}
+    conditioning = Conditioning(conditioners, sources, 0, 0, seed=0)
+    maps = np.arange(32, dtype=np.uint8).reshape(2, 4, 4) % 5
+    samples = [
+        {"map": labels, "numbers": [[1.0, 2.0]] * (k + 1), "index": k}
+        for k, labels in enumerate(maps)
+    ]
+    expected = conditioning.prepare(samples, GEOMETRY)
+    ready = [{**each, **conditioning.prepare_sample(each, GEOMETRY)} for each in samples]
+    monkeypatch.setattr(conditioners["map"], "prepare", None)
+    found = conditioning.prepare(ready, GEOMETRY)  # numbers of two lengths must be padded together
+    for name, tensors in expected.items():
+        assert found[name].keys() == tensors.keys()
+        assert all(torch.equal(found[name][key], tensors[key]) for key in tensors)
+
+
+def test_inputs_that_are_changed_at_random_are_checked_as_they_are():
+    build = default_atelier().registry("conditioner").build
+    conditioner = build("layout_fourier", {"num_classes": 5, "width": 8, "layers": 0})
+    sources = {"objects": InputSource(source="layout")}
+    conditioning = Conditioning({"objects": conditioner}, sources, 0, 0, seed=0)
+    sample = {"layout": [{"box": (0, 0, 0.5, 1), "label": 3}], "index": 0}
+    assert conditioning.prepare_sample(sample, GEOMETRY) == {"prepared": {}}

@@ -21,6 +21,9 @@ from latelier.training.data.features.parts import join_part, stack_rows
 from latelier.training.data.samples import TrainingSamples
 from latelier.training.randomness import Draws, Purpose, make_generator
 
+PREPARED = "prepared"
+"""The field of a sample with what conditioners have prepared for it, by their names."""
+
 
 class Conditioning:
     """The conditioners of a training.
@@ -58,13 +61,17 @@ class Conditioning:
         `geometry` has no first stage.
         """
         stored = samples[0].get("features", {})
-        return {
-            name: self._conditioners[name].prepare(  # type: ignore[operator]
-                list(self.augment(name, samples)), geometry
-            )
-            for name in self.sources
-            if name not in stored
-        }
+        prepared = {}
+        for name in self.sources:
+            if name in stored:
+                continue
+            rows = [sample.get(PREPARED, {}).get(name, {}) for sample in samples]
+            if _can_join(rows):
+                prepared[name] = {key: torch.cat([row[key] for row in rows]) for key in rows[0]}
+            else:
+                conditioner: Any = self._conditioners[name]
+                prepared[name] = conditioner.prepare(list(self.augment(name, samples)), geometry)
+        return prepared
 
     def stack_features(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Tensor]]:
         """Return the stored outputs of conditioners for data samples, by name."""
@@ -78,7 +85,7 @@ class Conditioning:
         conditioner: Any = self._conditioners[name]
         purpose = Purpose.AUGMENT_FIRST + list(self.sources).index(name)
         inputs = read_inputs(conditioner, samples, self.sources[name].source)
-        if type(conditioner).augment is Conditioner.augment:  # it would draw nothing
+        if _keeps_inputs(conditioner):  # it would draw nothing
             yield from inputs
             return
         for sample, value in zip(samples, inputs, strict=True):
@@ -92,15 +99,19 @@ class Conditioning:
             for name, each in self.sources.items()
         }
 
-    def check_sample(self, sample: Mapping[str, Any], geometry: PictureGeometry) -> None:
-        """Check that the conditioners can use a sample.
+    def prepare_sample(
+        self, sample: Mapping[str, Any], geometry: PictureGeometry
+    ) -> dict[str, dict[str, Any]]:
+        """Check that the conditioners can use a sample, and return the field `PREPARED` for it.
 
+        Inputs that are changed at random are checked as they are, and not among what is prepared.
         Pictures are not prepared: it takes long, and reading the sample has checked them. Maps of
         labels are, since only their pixels show that a label is out of range.
 
         Raises:
             UnusableError: a field is missing, or a conditioner refuses it, such as a long text.
         """
+        prepared: dict[str, Any] = {}
         for name, each in self.sources.items():
             if name in sample.get("features", {}):
                 continue  # the conditioner took it when the features were stored
@@ -111,9 +122,12 @@ class Conditioning:
                 (value,) = read_inputs(conditioner, [sample], each.source)
                 config = conditioner.config
                 if config.outputs().spatial is None or hasattr(config, "num_classes"):
-                    conditioner.prepare([value], geometry)
+                    row = conditioner.prepare([value], geometry)
+                    if _keeps_inputs(conditioner):
+                        prepared[name] = row
             except InvalidInputError as error:
                 raise UnusableError(str(error)) from None
+        return {PREPARED: prepared}
 
     def draw_kept(self, draws: Draws) -> dict[str, Tensor]:
         """Return the rows that keep each condition, bool (B,), by the conditioner's name."""
@@ -174,6 +188,17 @@ class Conditioning:
                 part = where(kept[name].to(device), conditioner(prepared[name], geometry), part)
             condition = condition.union(Condition.of({name: part}).to(device, torch.float32))
         return condition
+
+
+def _keeps_inputs(conditioner: Any) -> bool:
+    """Return whether a conditioner trains on its inputs as they are."""
+    return type(conditioner).augment is Conditioner.augment
+
+
+def _can_join(rows: Sequence[Mapping[str, Tensor]]) -> bool:
+    """Return whether prepared rows are all there and have the same tensors, so nothing to pad."""
+    shapes = [{key: tensor.shape for key, tensor in row.items()} for row in rows]
+    return bool(shapes[0]) and all(each == shapes[0] for each in shapes)
 
 
 def fit_conditioners(

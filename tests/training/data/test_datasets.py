@@ -277,15 +277,17 @@ def test_a_root_without_a_path_is_an_error(training, data):
         training(**data)
 
 
-def test_a_sample_that_a_check_refuses_is_replaced(pictures, training):
+def test_a_sample_that_a_preparation_refuses_is_replaced(pictures, training):
     config = training(path=pictures, size=8)
     config.out.mkdir()
 
-    def refuse(sample):
+    def prepare(sample):
         if sample["prompt"] == "picture 5":
             raise UnusableError("five is refused")
+        return {"length": len(sample["prompt"])}
 
-    samples = make_training_samples(config).with_check(refuse)
+    samples = make_training_samples(config).with_preparation(prepare)
+    assert samples[0]["length"] == len(samples[0]["prompt"])
     assert "picture 5" not in prompts(samples)
     assert "five is refused" in (config.out / "data-report.jsonl").read_text()
     assert samples.name_of(3).startswith("3 (")

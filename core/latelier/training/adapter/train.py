@@ -74,7 +74,7 @@ def plan_adapter(config: AdapterTraining, atelier: Atelier) -> TrainingPlan:
     samples = use_cache(dataset, config.data, base.first_stage_component, config.model)
     samples = use_features(samples, config.data, _collect_frozen(base, config))
     samples.check_fields(objective.conditioning.list_fields())
-    usable = samples.with_check(objective.check_sample)
+    usable = samples.with_preparation(objective.prepare_sample)
     return TrainingPlan(config, objective, usable, initialize, dataset.name_of)
 
 

@@ -21,8 +21,8 @@ from latelier.training.data.run_files import store_manifests
 from latelier.training.data.source import SampleSource
 from latelier.training.data.views import Size
 
-SampleCheck = Callable[[Mapping[str, Any]], None]
-"""Raises `UnusableError` for a sample that must be replaced."""
+Preparation = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Returns fields to add to a sample, or raises `UnusableError` if it must be replaced."""
 
 _ATTEMPTS = 64
 """Samples that are tried in place of one that cannot be used."""
@@ -63,7 +63,7 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         self._buckets = buckets
         self._report = report or DataReport(None)
         self._manifests = manifests
-        self._check: SampleCheck = _accept
+        self._prepare: Preparation = _add_nothing
         self._features: Mapping[str, FeatureReader] = {}
 
     def __len__(self) -> int:
@@ -84,7 +84,7 @@ class TrainingSamples(Dataset[dict[str, Any]]):
             source = self.sources[at]
             try:
                 sample = self._read(position, source, candidate, size)
-                self._check(sample)
+                sample |= self._prepare(sample)
             except UnusableError as error:
                 name = source.sample_name(candidate)
                 self._report.add(source.name, name, str(error))
@@ -108,11 +108,11 @@ class TrainingSamples(Dataset[dict[str, Any]]):
             for skipped in manifest.skipped:
                 self._report.add(manifest.origin, skipped.name, skipped.reason)
 
-    def with_check(self, check: SampleCheck) -> "TrainingSamples":
-        """Return the samples without those for which `check` raises `UnusableError`."""
-        checked = copy(self)
-        checked._check = check
-        return checked
+    def with_preparation(self, prepare: Preparation) -> "TrainingSamples":
+        """Return the samples with the fields that `prepare` adds, without those that it refuses."""
+        prepared = copy(self)
+        prepared._prepare = prepare
+        return prepared
 
     def with_features(self, features: Mapping[str, FeatureReader]) -> "TrainingSamples":
         """Return the samples with "features", stored outputs of conditioners by their names."""
@@ -187,5 +187,6 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         return data_generator(self._seed, purpose, position)
 
 
-def _accept(sample: Mapping[str, Any]) -> None:
-    """Accept every sample."""
+def _add_nothing(_sample: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Accept every sample as it is."""
+    return {}

@@ -72,5 +72,5 @@ def plan_denoiser(config: DenoiserTraining, atelier: Atelier) -> TrainingPlan:
     samples = use_cache(dataset, config.data, parts.first_stage, name)
     samples = use_features(samples, config.data, parts.frozen(config))
     samples.check_fields(objective.conditioning.list_fields())
-    usable = samples.with_check(objective.check_sample)
+    usable = samples.with_preparation(objective.prepare_sample)
     return TrainingPlan(config, objective, usable, initialize, dataset.name_of)

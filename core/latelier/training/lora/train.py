@@ -76,7 +76,7 @@ def plan_lora(config: LoraTraining, atelier: Atelier) -> TrainingPlan:
     samples = use_cache(dataset, config.data, base.first_stage_component, config.model)
     samples = use_features(samples, config.data, _collect_frozen(base, lora, inputs, config))
     samples.check_fields(objective.conditioning.list_fields())
-    usable = samples.with_check(objective.check_sample)
+    usable = samples.with_preparation(objective.prepare_sample)
 
     def initialize(out: Path, is_new: bool) -> None:
         dataset.store_manifests(out)

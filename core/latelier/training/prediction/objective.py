@@ -80,17 +80,17 @@ class PredictionObjective(Objective):
     @cached_property
     def held_out(self) -> list[dict[str, Any]]:
         """Samples that training never uses, for validation and sheets."""
-        samples = self._held_out.with_check(self.check_sample)
+        samples = self._held_out.with_preparation(self.prepare_sample)
         return [samples[k] for k in range(len(samples))]
 
-    def check_sample(self, sample: Mapping[str, Any]) -> None:
-        """Check that the conditioners can use a sample.
+    def prepare_sample(self, sample: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Check that the conditioners can use a sample; see `Conditioning.prepare_sample`.
 
         Raises:
             UnusableError: a conditioner refuses it.
         """
         geometry = replace(self.make_geometry(sample), first_stage=None)
-        self.conditioning.check_sample(sample, geometry)
+        return self.conditioning.prepare_sample(sample, geometry)
 
     @property
     def device(self) -> torch.device:
