@@ -52,6 +52,8 @@ class Regression(Objective):
         return Image.new("RGB", (1, 1)), {}
 
     def export(self, folder):
+        if folder.parent.name == "full":
+            raise OSError("No space left on device")
         folder.mkdir(exist_ok=True)
         (folder / "norm").write_text(str(self.validate()["norm"]))
 

@@ -62,6 +62,7 @@ def runs(tmp_path_factory):
             "nan": list(range(16, 999)),
             "faults": {"max_bad_steps": 3},
         },
+        {"out": "full", "strategy": "ddp", "steps": 1},
         {"out": "stopped", "strategy": "ddp", "stop": 41},
     ]
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
@@ -131,7 +132,8 @@ def test_both_skip_a_step_that_is_bad_in_one(runs, name):
 def test_both_end_when_the_loss_stays_unusable_and_one_shows_the_error(runs):
     _, shown = runs
     assert shown.count("TrainingError: 3 steps in a row were skipped") == 1
-    assert shown.count("SystemExit: 2") == 1
+    assert shown.count("TrainingError: the result cannot be written") == 1
+    assert shown.count("SystemExit: 2") == 2
 
 
 def test_both_stop_when_one_receives_a_signal(runs):

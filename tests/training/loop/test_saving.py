@@ -2,10 +2,11 @@
 
 import errno
 import json
+import shutil
 
 import pytest
 
-from latelier.contracts.errors import TrainingError
+from latelier.contracts.errors import InvalidConfigError, TrainingError
 from latelier.training.checkpoints import checkpoint as checkpoint_module
 from latelier.training.checkpoints.checkpoint import list_checkpoints
 
@@ -48,11 +49,47 @@ def test_a_full_disk_at_the_end_is_an_error_and_the_run_can_be_resumed(
 ):
     steps = {8}
     full_disk(steps)
-    with pytest.raises(TrainingError, match="Free some space and run the same command"):
+    with pytest.raises(TrainingError, match=r"Free some space .* run the same command"):
         train_line(tmp_path, checkpoint_seconds=1e-9)
     steps.clear()
     assert names_in(tmp_path)[-1] == "step-00000007"
     assert train_line(tmp_path, checkpoint_seconds=1e-9).finished
+
+
+def test_a_result_that_cannot_be_written_is_an_error_and_the_same_command_writes_it(
+    tmp_path, train_line
+):
+    (tmp_path / "result").write_text("a file, where a folder is needed")
+    with pytest.raises(TrainingError, match=r"result cannot be written to .*run the same"):
+        train_line(tmp_path)
+    (tmp_path / "result").unlink()
+    assert train_line(tmp_path).finished
+    assert (tmp_path / "result").is_dir()
+
+
+def test_curves_that_cannot_be_written_are_a_warning(tmp_path, train_line, monkeypatch, capfd):
+    def fail(log, path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("latelier.training.loop.monitor.draw_curves", fail)
+    assert train_line(tmp_path).finished
+    assert "warning: the curves cannot be written" in capfd.readouterr().err
+
+
+def test_a_folder_that_is_deleted_under_the_run_is_written_again(tmp_path, train_line, capfd):
+    out = tmp_path / "run"
+
+    class Deleting(dict):
+        def get(self, position, default):
+            if position == 9:
+                shutil.rmtree(out)
+            return default
+
+    train_line(out, Deleting(any=None), checkpoint_seconds=1e-9)
+    assert capfd.readouterr().err.count("was deleted or emptied") == 1
+    assert names_in(out)[-1] == "step-00000008"
+    with pytest.raises(InvalidConfigError, match="another batch_size"):
+        train_line(out, batch_size=4)
 
 
 def test_the_best_checkpoint_is_saved_when_it_is_measured_and_kept(tmp_path, train_line):

@@ -1,4 +1,7 @@
+import errno
+import io
 import json
+from pathlib import Path
 
 from latelier.training.monitoring.log import TrainingLog, read_log
 
@@ -32,6 +35,25 @@ def test_a_log_that_cannot_be_written_tells_why_and_does_not_stop(tmp_path):
     (tmp_path / "missing").mkdir()
     log.write({"step": 2})
     assert log.failure is None
+
+
+def test_a_line_of_which_a_full_disk_took_half_stays_apart_from_the_next(tmp_path, monkeypatch):
+    path = tmp_path / "log.jsonl"
+    log, opened = TrainingLog(path), Path.open
+
+    class FullDisk(io.StringIO):
+        def write(self, text):
+            with opened(path, "a") as file:
+                file.write(text[:5])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    log.write({"step": 1})
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", lambda *arguments, **options: FullDisk())
+        log.write({"step": 2})
+        log.write({"step": 3})
+    log.write({"step": 4})
+    assert [line["step"] for line in read_log(path)] == [1, 4]
 
 
 def test_listeners_receive_each_line(tmp_path):

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from latelier.contracts.errors import InvalidConfigError, ModelFileError
+from latelier.contracts.errors import InvalidConfigError, ModelFileError, TrainingError
 from latelier.kernel.atelier import Atelier
 from latelier.training.configs.training import SheetWeights, Training
+from latelier.training.devices.ranks import call_on_first_rank
 from latelier.training.devices.shards import gather_all
 from latelier.training.loop.folder.config import read_config
 from latelier.training.loop.folder.names import RESULT, SHEETS
@@ -55,8 +57,7 @@ class Evaluation:
 
     def validate(self, state: TrainingState, progress: TrainingProgress) -> float | None:
         """Report metrics of held-out samples; return the first one, of the average."""
-        found = self._evaluate(state, "average", lambda each: each.validate())
-        average = self._run.fabric.broadcast(found)
+        average = self._evaluate(state, "average", lambda each: each.validate())
         if not average:
             return None
         raw = self._evaluate(state, "raw", lambda each: each.validate())
@@ -67,16 +68,9 @@ class Evaluation:
     def draw_sample_sheets(self, state: TrainingState, progress: TrainingProgress) -> None:
         """Write a sample sheet of each kind of weights and report their metrics."""
         for kind in self._run.config.sheet_weights:
-            drawn = self._evaluate(state, kind, lambda each: each.draw_sample_sheet())
-            if drawn is None:
-                continue
-            sheet, metrics = drawn
             suffix = "" if kind == "average" else f"-{kind}"
-            name = f"step-{state.step:08d}{suffix}.png"
-            try:
-                save_sheet(sheet, self._run.config.out / SHEETS / name)
-            except OSError as error:
-                progress.warn_once("sheet", f"a sample sheet cannot be written ({error})")
+            path = self._run.config.out / SHEETS / f"step-{state.step:08d}{suffix}.png"
+            metrics = self._evaluate(state, kind, partial(_draw_sheet, progress, path))
             progress.log({"event": "sheet", "step": state.step, "weights": kind, **metrics})
             progress.print(f"step {state.step} sheet ({kind}): {format_metrics(metrics)}")
 
@@ -91,21 +85,25 @@ class Evaluation:
             progress.warn_once("snapshot", f"a snapshot cannot be written ({error})")
 
     def export(self, state: TrainingState) -> None:
-        """Write the result into the run's folder."""
+        """Write the result into the run's folder.
+
+        Raises:
+            TrainingError: it cannot be written.
+        """
         folder = self._run.config.out / RESULT
-        self._evaluate(state, "average", lambda each: each.export(folder))
+        self._evaluate(state, "average", partial(_export, folder))
 
     def _evaluate(
         self, state: TrainingState, kind: SheetWeights, function: Callable[[Objective], T]
-    ) -> T | None:
-        """Return a function of the objective with some weights; None but in the first process."""
+    ) -> T:
+        """Return a function of the objective with some weights, called in the first process."""
         weights = gather_all(state.average if kind == "average" else state.weights)
-        result: T | None = None
-        if self._run.fabric.is_global_zero:
+
+        def evaluate() -> T:
             with self._use(weights):
-                result = function(self._objective)
-        self._run.fabric.barrier()
-        return result
+                return function(self._objective)
+
+        return call_on_first_rank(self._run.fabric, evaluate)
 
     @contextmanager
     def _use(self, weights: dict[str, Tensor]) -> Iterator[None]:
@@ -124,6 +122,26 @@ class Evaluation:
             trained.load_state_dict(former)
             if self._is_copy:
                 self._objective.to("cpu")
+
+
+def _draw_sheet(progress: TrainingProgress, path: Path, objective: Objective) -> dict[str, float]:
+    """Write a sample sheet, and return its metrics."""
+    sheet, metrics = objective.draw_sample_sheet()
+    try:
+        save_sheet(sheet, path)
+    except OSError as error:
+        progress.warn_once("sheet", f"a sample sheet cannot be written ({error})")
+    return metrics
+
+
+def _export(folder: Path, objective: Objective) -> None:
+    try:
+        objective.export(folder)
+    except OSError as error:
+        raise TrainingError(
+            f"the result cannot be written to {folder} ({error}); the checkpoint of the last step "
+            "is. Free some space or restore access, and run the same command"
+        ) from None
 
 
 def export_average(

@@ -92,7 +92,10 @@ class Monitor:
         """Report that the run is finished, and draw its curves."""
         self.progress.log({"event": "exported", "step": step})
         if self._is_first_rank:
-            draw_curves(self._config.out / LOG, self._config.out / "curves.png")
+            try:
+                draw_curves(self._config.out / LOG, self._config.out / "curves.png")
+            except OSError as error:
+                self.progress.warn_once("curves", f"the curves cannot be written ({error})")
         self.progress.print(f"finished; the result is in {self._config.out / RESULT}")
 
     def _report_fault(self, step: int, fault: Fault) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 from latelier.contracts.errors import TrainingError
 from latelier.training.checkpoints.checkpoint import list_checkpoints
 from latelier.training.checkpoints.writer import CheckpointWriter
-from latelier.training.devices.ranks import error_for_rank
+from latelier.training.devices.ranks import error_for_rank, try_together
+from latelier.training.loop.folder.config import write_config
+from latelier.training.loop.folder.names import CONFIG
 from latelier.training.loop.run import Run
 from latelier.training.loop.state import TrainingState
 from latelier.training.monitoring.progress import TrainingProgress
@@ -16,6 +18,7 @@ class Saver:
 
     def __init__(self, run: Run, progress: TrainingProgress) -> None:
         self._writer = CheckpointWriter(run.config, run.fabric)
+        self._config = run.config
         self._progress = progress
         self._fabric = run.fabric
 
@@ -53,15 +56,25 @@ class Saver:
         except OSError as error:
             failed = TrainingError(
                 f"the checkpoint of step {state.step} cannot be written ({error}); "
-                f"{self._name_last()}. Free some space and run the same command"
+                f"{self._name_last()}. Free some space or restore access, and run the same command"
             )
             raise error_for_rank(self._fabric, failed) from None
 
     def _write(self, state: TrainingState, score: float | None) -> Path:
+        try_together(self._fabric, self._restore_folder, first_only=True)
         path = self._writer.write(state.checkpoint(score))
         if score is not None:
             self._writer.best = min(score, self._writer.best or score)
         return path
+
+    def _restore_folder(self) -> None:
+        """Write the configuration again if the folder was deleted while the run trains."""
+        out = self._config.out
+        if not (out / CONFIG).exists():
+            write_config(out, self._config)
+            self._progress.warn_once(
+                "folder", f"{out} was deleted or emptied; the run goes on and writes there again"
+            )
 
     def _name_last(self) -> str:
         found = list_checkpoints(self._writer.folder)

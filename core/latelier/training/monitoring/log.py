@@ -30,9 +30,10 @@ class TrainingLog:
         if self._path is None:
             return
         line = {**values, "time": round(time.time(), 1)}
+        end_of_last = "" if self.failure is None else "\n"  # a full disk may have half of it
         try:
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+                file.write(f"{end_of_last}{json.dumps(line)}\n")
             self.failure = None
         except OSError as error:
             self.failure = error
