@@ -15,7 +15,10 @@ from latelier.io.atomic import write_json
 IDENTITY_FILE = "cache.json"
 
 VERSION = 1
-"""Version of the code that makes features; another number makes old ones unusable."""
+"""Version of the code that makes features; another number makes old ones unusable.
+
+A test fails where the code gives other values under the same number.
+"""
 
 
 class FeatureIdentity(Frozen):
