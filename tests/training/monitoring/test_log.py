@@ -62,5 +62,21 @@ def test_listeners_receive_each_line(tmp_path):
     assert (seen[0]["step"], seen[0]["loss"]) == (1, 2.0)
 
 
+def test_a_listener_that_fails_does_not_stop_the_run_and_gets_no_further_lines(tmp_path):
+    seen = []
+
+    def fail(line):
+        seen.append(line)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    log = TrainingLog(tmp_path / "log.jsonl", [fail])
+    log.write({"step": 1})
+    assert log.failure is not None
+    log.write({"step": 2})
+    assert log.failure is None
+    assert len(seen) == 1
+    assert [line["step"] for line in read_log(tmp_path / "log.jsonl")] == [1, 2]
+
+
 def test_a_log_without_a_file_writes_nothing():
     TrainingLog(None).write({"step": 1})

@@ -37,8 +37,12 @@ class TrainingLog:
             self.failure = None
         except OSError as error:
             self.failure = error
-        for listener in self._listeners:
-            listener(line)
+        for listener in list(self._listeners):
+            try:
+                listener(line)
+            except OSError as error:
+                self.failure = error
+                self._listeners.remove(listener)  # TensorBoard writes nothing after an error
 
 
 def read_log(path: Path) -> Iterator[dict[str, Any]]:
