@@ -1,0 +1,1 @@
+"""Render and compare: how well a picture shows a drawing that is known."""

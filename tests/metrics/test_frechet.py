@@ -1,0 +1,53 @@
+import pytest
+import torch
+
+from latelier.contracts.errors import InvalidInputError
+from latelier.metrics.frechet import FeatureStatistics, frechet_distance
+
+
+def _features(seed: int = 0, count: int = 400) -> torch.Tensor:
+    return torch.randn(count, 3, generator=torch.Generator().manual_seed(seed))
+
+
+def test_the_distance_of_a_set_to_itself_is_zero() -> None:
+    statistics = FeatureStatistics.from_features(_features())
+    assert frechet_distance(statistics, statistics) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_shift_counts_by_its_squared_length() -> None:
+    features = _features()
+    shifted = features + torch.tensor([3.0, 0, 4])
+    distance = frechet_distance(
+        FeatureStatistics.from_features(features), FeatureStatistics.from_features(shifted)
+    )
+    assert distance == pytest.approx(25, rel=1e-6)
+
+
+def test_it_equals_the_formula_with_the_root_of_a_product() -> None:
+    first = FeatureStatistics.from_features(_features(1))
+    mix = torch.tensor([[1.0, 0.5, 0], [0, 2, 0.3], [0.1, 0, 0.7]])
+    second = FeatureStatistics.from_features(_features(2) @ mix + 1)
+    eigenvalues = torch.linalg.eigvals(first.covariance @ second.covariance).real
+    expected = (
+        (first.mean - second.mean).square().sum()
+        + first.covariance.trace()
+        + second.covariance.trace()
+        - 2 * eigenvalues.sqrt().sum()
+    )
+    assert frechet_distance(first, second) == pytest.approx(float(expected), rel=1e-9)
+    assert frechet_distance(second, first) == pytest.approx(float(expected), rel=1e-9)
+
+
+def test_fewer_pictures_than_features_give_a_finite_distance() -> None:
+    few = FeatureStatistics.from_features(_features(3, count=2))
+    many = FeatureStatistics.from_features(_features(4))
+    assert 0 < frechet_distance(few, many) < 100
+
+
+def test_one_picture_or_another_width_is_an_error() -> None:
+    with pytest.raises(InvalidInputError, match="two pictures or more"):
+        FeatureStatistics.from_features(torch.zeros(1, 3))
+    statistics = FeatureStatistics.from_features(_features())
+    wider = FeatureStatistics.from_features(torch.zeros(4, 5))
+    with pytest.raises(InvalidInputError, match="3 and 5"):
+        frechet_distance(statistics, wider)
