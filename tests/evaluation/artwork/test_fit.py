@@ -3,10 +3,10 @@ import pytest
 import torch
 
 from latelier.contracts.errors import InvalidInputError
+from latelier.data.emoji_scenes import SceneConfig
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.data.emoji_scenes.scene import SceneConfig
-from latelier.evaluation.artwork.artwork import Artwork
 from latelier.evaluation.artwork.fit import FitRange, fit_artwork
+from latelier.evaluation.artwork.template import ArtworkTemplate
 
 
 def _drawing(seed: int = 0, width: int = 60, height: int = 90) -> np.ndarray:
@@ -21,7 +21,7 @@ def _drawing(seed: int = 0, width: int = 60, height: int = 90) -> np.ndarray:
     return pixels
 
 
-def _paste(artwork: Artwork, placement: list[float], size: int) -> torch.Tensor:
+def _paste(artwork: ArtworkTemplate, placement: list[float], size: int) -> torch.Tensor:
     """Return a picture (3, size, size) of a drawing on a grey background with a gradient."""
     drawn = artwork.draw(torch.tensor([placement]), size)[0]
     background = torch.linspace(0.3, 0.7, size).expand(3, size, size)
@@ -30,7 +30,7 @@ def _paste(artwork: Artwork, placement: list[float], size: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("size", [64, 96, 128])
 def test_the_placement_of_a_drawing_is_found(size: int) -> None:
-    artwork = Artwork(_drawing())
+    artwork = ArtworkTemplate(_drawing())
     placement = [0.45, 0.55, float(np.log(0.7)), float(np.radians(8))]
     fit = fit_artwork(_paste(artwork, placement, size), artwork)
     assert fit.psnr > 35
@@ -47,7 +47,7 @@ def test_scenes_show_their_own_drawing_and_no_other() -> None:
     shown = [scenes.scene(k).objects[0].glyph.name for k in range(4)]
     assert set(shown) == set(names)
     lone = SceneConfig(size=128, scale=(1.0, 1.0), rotation=(0.0, 0.0), shadow=False)
-    artworks = {name: Artwork(_cut_out(lone, name)) for name in names}
+    artworks = {name: ArtworkTemplate(_cut_out(lone, name)) for name in names}
     for image, name in zip(images, shown, strict=True):
         (other,) = set(names) - {name}
         assert fit_artwork(image, artworks[name]).psnr > 28
@@ -61,7 +61,7 @@ def _cut_out(config: SceneConfig, name: str) -> np.ndarray:
 
 
 def test_noise_and_blur_lower_the_value() -> None:
-    artwork = Artwork(_drawing())
+    artwork = ArtworkTemplate(_drawing())
     image = _paste(artwork, [0.5, 0.5, float(np.log(0.8)), 0.0], 64)
     noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(0))
     noisy = fit_artwork(image + 0.2 * noise, artwork).psnr
@@ -69,7 +69,7 @@ def test_noise_and_blur_lower_the_value() -> None:
 
 
 def test_the_search_stays_inside_its_range() -> None:
-    artwork = Artwork(_drawing())
+    artwork = ArtworkTemplate(_drawing())
     image = _paste(artwork, [0.5, 0.5, float(np.log(0.4)), float(np.radians(-25))], 64)
     fit = fit_artwork(image, artwork, FitRange(scale=(0.6, 0.9), angle=(-5, 5)))
     assert 0.599 <= fit.placement.scale <= 0.901
@@ -80,6 +80,6 @@ def test_the_search_stays_inside_its_range() -> None:
 
 def test_drawings_without_alpha_or_visible_pixels_are_errors() -> None:
     with pytest.raises(InvalidInputError, match="fully transparent"):
-        Artwork(np.zeros((8, 8, 4), dtype=np.uint8))
+        ArtworkTemplate(np.zeros((8, 8, 4), dtype=np.uint8))
     with pytest.raises(InvalidInputError, match="H, W, 4"):
-        Artwork(np.zeros((8, 8, 3), dtype=np.uint8))
+        ArtworkTemplate(np.zeros((8, 8, 3), dtype=np.uint8))

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from latelier.data.emoji_scenes.artwork import Placement
-from latelier.evaluation.artwork.artwork import Artwork
+from latelier.evaluation.artwork.template import ArtworkTemplate
 
 _COARSE_SIDE = 32
 _SCALE_STEP = 1.09
@@ -53,7 +53,9 @@ class ArtworkFit:
 
 
 @torch.no_grad()
-def fit_artwork(image: Tensor, artwork: Artwork, within: FitRange | None = None) -> ArtworkFit:
+def fit_artwork(
+    image: Tensor, artwork: ArtworkTemplate, within: FitRange | None = None
+) -> ArtworkFit:
     """Search the placement of a drawing that best explains a picture.
 
     Every size and turn of a grid is compared at every position of a small copy of the picture, by
@@ -78,7 +80,7 @@ def fit_artwork(image: Tensor, artwork: Artwork, within: FitRange | None = None)
     return ArtworkFit(placement, min(decibels, _CAP_DB))
 
 
-def _search(picture: Tensor, artwork: Artwork, within: FitRange) -> Tensor:
+def _search(picture: Tensor, artwork: ArtworkTemplate, within: FitRange) -> Tensor:
     """Return the best placement of each size and turn, (T, 4), the best of all first."""
     side = min(_COARSE_SIDE, picture.shape[-1])
     small = _shrink(picture, side)
@@ -115,7 +117,7 @@ def _errors_by_shift(picture: Tensor, drawn: Tensor) -> Tensor:
     return total / (3 * weight.sum((1, 2, 3)).clamp(min=1e-6)[:, None, None])
 
 
-def _allowed_shifts(artwork: Artwork, scale: float, angle: float, side: int) -> Tensor:
+def _allowed_shifts(artwork: ArtworkTemplate, scale: float, angle: float, side: int) -> Tensor:
     """Return at which cyclic shifts the drawing stays in the picture, bool (h, w)."""
     shifts = _signed(torch.arange(side), side).abs()
     half_width, half_height = (half * scale * side for half in artwork.half_extent(angle))
@@ -125,7 +127,7 @@ def _allowed_shifts(artwork: Artwork, scale: float, angle: float, side: int) -> 
 
 
 def _refine(
-    picture: Tensor, artwork: Artwork, candidates: Tensor, steps: int, within: FitRange
+    picture: Tensor, artwork: ArtworkTemplate, candidates: Tensor, steps: int, within: FitRange
 ) -> tuple[Tensor, Tensor]:
     """Improve candidates (K, 4) by damped Gauss-Newton steps; return them and their errors (K,)."""
     damping = torch.full((len(candidates),), 1e-2)
@@ -147,7 +149,7 @@ def _refine(
     return candidates[order], errors[order]
 
 
-def _residuals(picture: Tensor, artwork: Artwork, placements: Tensor) -> Tensor:
+def _residuals(picture: Tensor, artwork: ArtworkTemplate, placements: Tensor) -> Tensor:
     """Return the weighted differences (K, N), whose squares sum to the mean squared error."""
     drawn = artwork.draw(placements, picture.shape[-1])
     colors, alpha = drawn[:, :3], drawn[:, 3:]
@@ -155,11 +157,14 @@ def _residuals(picture: Tensor, artwork: Artwork, placements: Tensor) -> Tensor:
     return (alpha * (alpha * picture - colors)).flatten(1) / total[:, None]
 
 
-def _jacobian(picture: Tensor, artwork: Artwork, placements: Tensor, residuals: Tensor) -> Tensor:
+def _jacobian(
+    picture: Tensor, artwork: ArtworkTemplate, placements: Tensor, residuals: Tensor
+) -> Tensor:
     """Return the derivatives of the residuals by the placement, (K, 4, N)."""
     nudges = torch.diag(torch.tensor(_NUDGES))
     nudged = placements[:, None] + nudges  # (K, 4, 4)
-    shifted = _residuals(picture, artwork, nudged.flatten(0, 1)).unflatten(0, (-1, len(_NUDGES)))
+    shifted = _residuals(picture, artwork, nudged.flatten(0, 1))
+    shifted = shifted.reshape(len(placements), len(_NUDGES), -1)
     return (shifted - residuals[:, None]) / nudges.diagonal()[:, None]
 
 

@@ -22,7 +22,7 @@ _RIM = 3
 """Transparent pixels around a level, so that the bicubic kernel fades out instead of cutting."""
 
 
-class Artwork:
+class ArtworkTemplate:
     """A drawing, cut to its visible box.
 
     Attributes:

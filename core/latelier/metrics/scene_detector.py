@@ -1,0 +1,177 @@
+"""A detector of emoji scenes: which drawings they show and where, the semantic map, the background.
+
+It is trained on sharp rendered scenes only, never on generated pictures, so it cannot have learnt
+the faults of the model that it measures.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, relu
+
+from latelier.checkpoints.io.weights import load_into, meta_device, read_weights, write_weights
+from latelier.contracts.errors import InvalidInputError
+from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE, SEMANTIC_CLASSES, all_glyphs
+from latelier.data.emoji_scenes.places import PLACES
+
+DETECTOR_WEIGHTS = "detector.safetensors"
+
+CELL = 8
+"""Side in pixels of a cell, whose object the detector names."""
+
+FEATURES = 192
+"""Width of a cell's features."""
+
+_UNIT = 16
+"""A picture's sides are multiples of it."""
+
+_BACKGROUND_PARTS = (len(BACKGROUND_KINDS), len(PLACES), len(PALETTE), len(PALETTE))
+_REGIONS = 4
+"""The background is read from 4 x 4 regions: the order of a gradient's colours is its direction."""
+
+
+@dataclass(frozen=True, eq=False)
+class SceneDetection:
+    """Logits for B pictures (H, W) of h x w cells, each of `CELL` pixels.
+
+    Attributes:
+        glyph: (B, 1167, h, w), which drawing of the atlas the cell belongs to, if to an object.
+        box: (B, 4, h, w), x0, y0, x1, y1 of that object, 1 for the sides of the picture.
+        semantics: (B, 12, 2h, 2w), in the order of `SEMANTIC_CLASSES`.
+        kind: (B, 6), in the order of `BACKGROUND_KINDS`.
+        place: (B, 6), in the order of `PLACES`, for a painted place.
+        color: (B, 16), the background's dominant colour, in the order of `PALETTE`.
+        second_color: (B, 16), for a background of two colours.
+        features: (B, 192), the mean of the cells' features.
+    """
+
+    glyph: Tensor
+    box: Tensor
+    semantics: Tensor
+    kind: Tensor
+    place: Tensor
+    color: Tensor
+    second_color: Tensor
+    features: Tensor
+
+
+class SceneDetector(nn.Module):
+    """A small residual network (arXiv:1512.03385) on patches, with a feature pyramid.
+
+    Two levels of features meet in the cells (arXiv:1612.03144). Every cell of an object names the
+    drawing and the whole box of the object, also its hidden parts (arXiv:1904.01355).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = _Convolution(3, 80, kernel=4, stride=4)
+        self.fine = _Residual(80)
+        self.middle = nn.Sequential(_Convolution(80, 160, stride=2), _Residual(160), _Residual(160))
+        self.top = nn.Sequential(_Convolution(160, 256, stride=2), _Residual(256), _Residual(256))
+        self.from_middle = nn.Conv2d(160, FEATURES, 1)
+        self.from_top = nn.Conv2d(256, FEATURES, 1, bias=False)
+        self.cell_norm = nn.BatchNorm2d(FEATURES)
+        self.glyph = nn.Conv2d(FEATURES, len(all_glyphs()), 1)
+        self.reach = nn.Conv2d(FEATURES, 4, 1)
+        self.from_fine = nn.Conv2d(80, 64, 1)
+        self.from_cells = nn.Conv2d(FEATURES, 64, 1, bias=False)
+        self.semantics = nn.Sequential(
+            nn.BatchNorm2d(64), nn.ReLU(), nn.Conv2d(64, len(SEMANTIC_CLASSES), 1)
+        )
+        self.surround = _Convolution(256, 48, kernel=1)
+        self.background = nn.Linear(48 * _REGIONS**2, sum(_BACKGROUND_PARTS))
+
+    def forward(self, images: Tensor) -> SceneDetection:
+        """Detect what pictures (B, 3, H, W) in [-1, 1] show; H and W are multiples of 16.
+
+        Raises:
+            InvalidInputError: the pictures have another shape.
+        """
+        if images.ndim != 4 or images.shape[1] != 3 or any(s % _UNIT for s in images.shape[2:]):
+            raise InvalidInputError(
+                "the detector expects pictures (B, 3, H, W) whose sides are multiples of "
+                f"{_UNIT}, got {tuple(images.shape)}"
+            )
+        fine = self.fine(self.stem(images))
+        middle = self.middle(fine)
+        top = self.top(middle)
+        cells = relu(self.cell_norm(self.from_middle(middle) + _double(self.from_top(top))))
+        regions = nn.functional.adaptive_avg_pool2d(self.surround(top), _REGIONS)
+        background = self.background(regions.flatten(1)).split(_BACKGROUND_PARTS, 1)
+        kind, place, color, second_color = background
+        return SceneDetection(
+            glyph=self.glyph(cells),
+            box=_boxes(self.reach(cells)),
+            semantics=self.semantics(self.from_fine(fine) + _double(self.from_cells(cells))),
+            kind=kind,
+            place=place,
+            color=color,
+            second_color=second_color,
+            features=cells.mean((2, 3)),
+        )
+
+    def extract_features(self, images: Tensor) -> list[Tensor]:
+        """Return the features (B, C, h, w) at 1/4, 1/8 and 1/16 of the sides.
+
+        Args:
+            images: (B, 3, H, W) in [-1, 1].
+        """
+        fine = self.fine(self.stem(images))
+        middle = self.middle(fine)
+        return [fine, middle, self.top(middle)]
+
+
+def _double(features: Tensor) -> Tensor:
+    return interpolate(features, scale_factor=2, mode="nearest")
+
+
+def _boxes(reach: Tensor) -> Tensor:
+    """Return boxes x0, y0, x1, y1 of how far they reach from the cells' centres, (B, 4, h, w)."""
+    height, width = reach.shape[2:]
+    y, x = ((torch.arange(n, device=reach.device) + 0.5) / n for n in (height, width))
+    centers = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])
+    return torch.cat([centers - reach[:, :2], centers + reach[:, 2:]], 1)
+
+
+class _Convolution(nn.Module):
+    def __init__(self, before: int, after: int, kernel: int = 3, stride: int = 1) -> None:
+        super().__init__()
+        padding = 0 if kernel == stride else kernel // 2  # patches do not overlap
+        self.conv = nn.Conv2d(before, after, kernel, stride, padding, bias=False)
+        self.norm = nn.BatchNorm2d(after)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return relu(self.norm(self.conv(h)))
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return relu(h + self.norm(self.conv(h)))
+
+
+def save_detector(path: Path, detector: SceneDetector) -> str:
+    """Write the parameters in float16 and the running statistics as they are; return SHA-256."""
+    parameters = {name for name, _ in detector.named_parameters()}
+    state = detector.state_dict()
+    return write_weights(
+        path, {name: each.half() if name in parameters else each for name, each in state.items()}
+    )
+
+
+def load_detector(path: Path) -> SceneDetector:
+    """Load weights that `save_detector` wrote, widened to float32, in evaluation mode.
+
+    Raises:
+        ModelFileError: the file is missing, damaged or of another module.
+    """
+    with meta_device():
+        detector = SceneDetector()
+    load_into(detector, read_weights(path), str(path))
+    return detector.float().eval().requires_grad_(False)
