@@ -146,7 +146,8 @@ def prepare_stages(folder: Path, names: list[str]) -> list[Stage]:
     if set(names) != {"first-stage"}:
         finish(Stage("base", "first-stage", {**FIRST_STAGE, "steps": 20}), folder / "base")
         config = write_config(found[-1], folder / "cached")
-        run_to_end([sys.executable, "-m", "latelier", "data", "cache", str(config)])
+        cache = ("data", "cache", "denoiser", str(config))
+        run_to_end([sys.executable, "-m", "latelier", *cache])
     return [each for each in found if each.name in names]
 
 

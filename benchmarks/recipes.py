@@ -43,6 +43,7 @@ from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.configs.lora import LoraTraining
+from latelier.training.denoiser.evaluator import DenoiserEvaluator
 from latelier.training.denoiser.train import plan_denoiser, train_denoiser
 from latelier.training.first_stage.train import plan_first_stage, train_first_stage
 from latelier.training.lora.train import plan_lora, train_lora
@@ -269,9 +270,10 @@ def read_recipe(
 def measure_first_stage(name: str, steps: int, out: Path) -> Outcome:
     fields, changes = read_recipe(name, steps, out, {})
     config = validate(FirstStageTraining, fields, name)
-    objective = plan_first_stage(config, latelier.default_atelier()).objective.eval()
+    plan = plan_first_stage(config, latelier.default_atelier())
+    plan.objective.eval()
     with torch.no_grad():
-        start = objective.validate()["psnr"]
+        start = plan.evaluator.validate()["psnr"]
     seconds = timed(lambda: train_first_stage(config))
     trained = last_validation(config.out)["psnr"]
     gain = FIRST_STAGES[name]
@@ -285,8 +287,9 @@ def measure_error(name: str, steps: int, out: Path) -> Outcome:
     config = validate(model, fields, name)
     prepared = plan(config, latelier.default_atelier())
     prepared.initialize(config.out, True)
+    prepared.objective.eval()
     with torch.no_grad():
-        start = prepared.objective.eval().validate()["x0_error"]
+        start = prepared.evaluator.validate()["x0_error"]
     seconds = timed(lambda: train(config))
     trained = last_validation(config.out)["x0_error"]
     met = trained <= ratio * start
@@ -301,9 +304,11 @@ def measure_task(name: str, steps: int, out: Path) -> Outcome:
     config = validate(DenoiserTraining, fields, name)
     plan = plan_denoiser(config, latelier.default_atelier())
     plan.initialize(config.out, True)
-    samples = plan.objective.held_out[:SAMPLES]
-    inputs = plan.objective.read_inputs(samples)
-    plan.objective.export(out / "start")
+    evaluator = plan.evaluator
+    assert isinstance(evaluator, DenoiserEvaluator)
+    samples = evaluator.list_held_out(SAMPLES)
+    inputs = evaluator.list_inputs(samples)
+    evaluator.export(out / "start")
     seconds = timed(lambda: train_denoiser(config))
     keywords = {**inputs, **task.sampling}
     before, after = (

@@ -25,9 +25,8 @@ import yaml
 from PIL import Image
 
 import latelier
-from latelier.training.caching import open_feature_caches
+from latelier.training.caching import open_caches
 from latelier.training.configs.lora import LoraTraining
-from latelier.training.data.cache.opening import open_cache
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.lora.train import plan_lora
 
@@ -126,8 +125,8 @@ def run(folder: Path, rounds: int, samples: int) -> dict[str, dict[str, float]]:
     stored = {**values, "data": {**data, "cache": {**cache, "conditioners": ["text"]}}}
     file.write_text(yaml.safe_dump(stored))
     atelier = latelier.default_atelier()
-    open_cache(file, atelier).write(CPU, 0, lambda results, _: results)
-    [features] = open_feature_caches(file, atelier)
+    latents, [features] = open_caches("lora", file, atelier)
+    latents.write(CPU, 0, lambda results, _: results)
     state, seconds = measure(lambda: features.write(CPU, lambda results, _: results))
     plans = {
         "computed": plan_lora(

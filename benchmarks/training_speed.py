@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 import torch
 import yaml
@@ -51,19 +51,21 @@ from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.kernel.default import default_atelier
+from latelier.training.caching import open_caches
 from latelier.training.components import load_first_stage
 from latelier.training.configs.components import InputSource
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.configs.optimization import Precision
 from latelier.training.configs.training import read_training
-from latelier.training.data.cache.opening import open_cache
 from latelier.training.denoiser.train import plan_denoiser
+from latelier.training.evaluator import Evaluator
 from latelier.training.loop.batches import load_batches
 from latelier.training.loop.monitor import Monitor
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.run import open_run
 from latelier.training.loop.state import TrainingState
 from latelier.training.prediction.objective import PredictionObjective
+from latelier.training.prediction.parts import PredictionParts
 
 RECIPE = Path(__file__).parents[1] / "configs" / "emoji-scenes" / "denoiser.yaml"
 ATELIER = default_atelier()
@@ -134,20 +136,6 @@ class StoredText(Conditioner[TextConfig]):
 
     def null(self, rows: int, _geometry: PictureGeometry, /) -> ConditionPart:
         return ConditionPart(Stream(torch.zeros(rows, TOKENS, WIDTH)))
-
-
-class LoopObjective(PredictionObjective):
-    """The loss of a denoiser, without sheets and export."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.trained = self.denoiser
-
-    def draw_sample_sheet(self) -> NoReturn:
-        raise NotImplementedError
-
-    def export(self, folder: Path) -> NoReturn:
-        raise NotImplementedError
 
 
 def main() -> None:
@@ -225,7 +213,8 @@ def write_cache(config: DenoiserTraining, out: Path) -> DenoiserTraining:
     values["data"] |= {"length": STORED, "cache": {"folder": str(out / "cache")}}
     file = out / "cached.yaml"
     file.write_text(yaml.safe_dump(values))
-    open_cache(file, ATELIER).write(torch.device("cpu"), 0, lambda results, _: results)
+    latents, _ = open_caches("denoiser", file, ATELIER)
+    latents.write(torch.device("cpu"), 0, lambda results, _: results)
     return read_training(file, DenoiserTraining)
 
 
@@ -269,15 +258,22 @@ def recipe(out: Path, arguments: argparse.Namespace, **changes: Any) -> Denoiser
 
 def plan_loop(config: DenoiserTraining, samples: Sequence[Mapping[str, Any]]) -> TrainingPlan:
     """Return the training of the denoiser alone, with stored text features."""
-    objective = LoopObjective(
-        load_first_stage("first_stage", "emoji-scenes", ATELIER),
-        build_denoiser(),
-        {"text": Component("conditioner", "benchmark/stored", "0", StoredText())},
-        RectifiedFlow(),
-        {"text": InputSource(source="stored_tokens", drop=0.1)},
-        config,
+    first_stage = load_first_stage("first_stage", "emoji-scenes", ATELIER)
+    text = {"text": Component("conditioner", "benchmark/stored", "0", StoredText())}
+    denoiser = build_denoiser()
+    parts = PredictionParts(
+        first_stage=first_stage,
+        denoiser=denoiser,
+        conditioners=text,
+        process=RectifiedFlow(),
+        sources={"text": InputSource(source="stored_tokens", drop=0.1)},
+        trained={"denoiser": denoiser.module},
+        fixed={"first_stage": first_stage, "conditioners.text": text["text"]},
+        constant=text,
+        origin="stored",
     )
-    return TrainingPlan(config, objective, StoredSamples(samples))
+    evaluator = Evaluator(PredictionObjective(parts, config))
+    return TrainingPlan(config, evaluator, StoredSamples(samples))
 
 
 def build_denoiser() -> Component:

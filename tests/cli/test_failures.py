@@ -148,7 +148,7 @@ JSON_COMMANDS = [
     ("strip", "made.png", "-o", "bare.png", "--json"),
     ("models", "list", "--json"),
     ("data", "check", "pictures", "--json"),
-    ("data", "cache", "training.yaml", "--json"),
+    ("data", "cache", "denoiser", "training.yaml", "--json"),
     ("models", "show", "MODEL", "--json"),
     ("models", "verify", "MODEL", "--json"),
     ("models", "presets", "--json"),

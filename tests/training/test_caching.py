@@ -12,12 +12,11 @@ from latelier.contracts.errors import DataError, InvalidConfigError
 from latelier.kernel.default import default_atelier
 from latelier.pipeline import Pipeline
 from latelier.training.adapter.train import plan_adapter
-from latelier.training.caching import open_feature_caches
+from latelier.training.caching import LATENT_TRAININGS, open_caches
 from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.configs.lora import LoraTraining
-from latelier.training.data.cache.opening import open_cache
 from latelier.training.data.features import features
 from latelier.training.data.features.reader import FeatureReader
 from latelier.training.denoiser.train import plan_denoiser, train_denoiser
@@ -69,7 +68,8 @@ def configure(tmp_path, base, pictures):
             },
             **changes,
         }
-        file = tmp_path / "config.yaml"
+        (kind,) = (name for name, each in LATENT_TRAININGS.items() if each.config is training)
+        file = tmp_path / f"{kind}.yaml"
         file.write_text(yaml.safe_dump(values))
         return training.model_validate(values), file
 
@@ -85,12 +85,14 @@ def fine_tuning(configure, base):
     return make
 
 
+def open_both(file):
+    return open_caches(file.stem, file, default_atelier())
+
+
 def write(file):
-    atelier = default_atelier()
-    open_cache(file, atelier).write(CPU, 0, lambda results, _: results)
-    return [
-        cache.write(CPU, lambda results, _: results) for cache in open_feature_caches(file, atelier)
-    ]
+    latents, features = open_both(file)
+    latents.write(CPU, 0, lambda results, _: results)
+    return [cache.write(CPU, lambda results, _: results) for cache in features]
 
 
 def without_features(config):
@@ -154,8 +156,8 @@ def test_losses_are_those_without_stored_features(configure, base, kind):
     text.register_forward_hook(lambda *_: calls.append(1))
     assert losses_of(plan) == pytest.approx(expected, abs=1e-6)
     assert calls == []
-    errors = computed.objective.validate()
-    assert plan.objective.validate() == pytest.approx(errors, abs=1e-5)  # computes: not stored
+    errors = computed.evaluator.validate()
+    assert plan.evaluator.validate() == pytest.approx(errors, abs=1e-5)  # computes: not stored
 
 
 def test_a_sample_has_the_output_for_its_own_caption(fine_tuning):
@@ -190,11 +192,11 @@ def test_only_what_is_missing_is_written(fine_tuning, pictures):
 def test_check_counts_what_is_missing(fine_tuning, pictures):
     _, file = fine_tuning()
     write(file)
-    [cache] = open_feature_caches(file, default_atelier())
+    _, [cache] = open_both(file)
     assert cache.check().is_complete
     metadata = pictures / "metadata.jsonl"
     metadata.write_text(metadata.read_text().replace('"a dog"', '"a blue dog"'))
-    [cache] = open_feature_caches(file, default_atelier())
+    _, [cache] = open_both(file)
     state = cache.check()
     assert (state.wanted - state.present, state.stale, state.written) == (1, 1, 0)
 
@@ -248,7 +250,8 @@ def test_a_model_in_another_folder_is_the_same(fine_tuning, base, tmp_path):
 
 def test_without_features_the_command_is_named(fine_tuning):
     config, file = fine_tuning()
-    open_cache(file, default_atelier()).write(CPU, 0, lambda results, _: results)
+    latents, _ = open_both(file)
+    latents.write(CPU, 0, lambda results, _: results)
     with pytest.raises(DataError, match="no features of the conditioner 'text'; 'latelier data"):
         plan_denoiser(config, default_atelier())
 
@@ -276,14 +279,14 @@ def test_a_caption_that_the_conditioner_refuses_is_replaced(fine_tuning, picture
 def test_outputs_that_change_are_refused(fine_tuning, changes, reason):
     _, file = fine_tuning(**changes)
     with pytest.raises(InvalidConfigError, match=reason):
-        open_feature_caches(file, default_atelier())
+        open_both(file)
 
 
 def test_a_changed_text_encoder_of_a_lora_is_refused(configure, base):
     targets = ["denoiser.*.to_k", "conditioners.text.*"]
     _, file = configure(LoraTraining, model=str(base), targets=targets)
     with pytest.raises(InvalidConfigError, match="it is trained"):
-        open_feature_caches(file, default_atelier())
+        open_both(file)
 
 
 def test_an_interrupted_training_resumes_to_the_same_bits(fine_tuning, tmp_path, monkeypatch):

@@ -1,50 +1,82 @@
-"""The features of a configuration file's frozen conditioners, before the training."""
+"""The caches of a training on latents, before it: of its pictures, and of frozen conditioners."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from latelier.checkpoints.io.yaml_files import read_yaml
-from latelier.contracts.frozen import validate
+from latelier.contracts.errors import InvalidConfigError, UnknownNameError
+from latelier.contracts.messages import suggestion
 from latelier.kernel.atelier import Atelier
-from latelier.training.adapter import train as adapter
+from latelier.training.adapter.parts import resolve_parts as resolve_adapter
+from latelier.training.components import load_first_stage
 from latelier.training.configs.adapter import AdapterTraining
-from latelier.training.configs.data import DataConfig
-from latelier.training.configs.denoiser import DenoiserTraining
+from latelier.training.configs.denoiser import DenoiserTraining, PredictionTraining
 from latelier.training.configs.lora import LoraTraining
-from latelier.training.configs.training import C, read_training
+from latelier.training.configs.training import read_training
+from latelier.training.data.cache.cache import Cache
+from latelier.training.data.datasets import make_training_samples
 from latelier.training.data.features.features import FeatureCache, make_feature_caches
-from latelier.training.data.features.values import FrozenConditions
-from latelier.training.data.sources import open_training_sources
-from latelier.training.denoiser import train as denoiser
-from latelier.training.lora import train as lora
+from latelier.training.data.samples import TrainingSamples
+from latelier.training.data.sources import assign_buckets, open_training_sources
+from latelier.training.denoiser.components import resolve_parts as resolve_denoiser
+from latelier.training.lora.parts import resolve_parts as resolve_lora
+from latelier.training.prediction.parts import PredictionParts
 
 
-def open_feature_caches(path: Path, atelier: Atelier) -> list[FeatureCache]:
-    """Return the features that the file of a training on latents names in data.cache.
+@dataclass(frozen=True)
+class LatentTraining:
+    """A kind of training on latents.
 
-    The whole file is read if it names any: its other fields decide which conditioners are frozen.
+    Attributes:
+        config: The fields of its configuration.
+        resolve_parts: Builds or loads what it works on.
+    """
+
+    config: type[PredictionTraining]
+    resolve_parts: Callable[[Any, TrainingSamples, Atelier], PredictionParts]
+
+
+LATENT_TRAININGS: Mapping[str, LatentTraining] = {
+    "denoiser": LatentTraining(DenoiserTraining, resolve_denoiser),
+    "adapter": LatentTraining(AdapterTraining, resolve_adapter),
+    "lora": LatentTraining(LoraTraining, resolve_lora),
+}
+"""The trainings on latents by their names, those of the commands of `latelier train`."""
+
+
+def open_caches(kind: str, path: Path, atelier: Atelier) -> tuple[Cache, list[FeatureCache]]:
+    """Return the latents and the features that a configuration file names in data.cache.
+
+    Args:
+        kind: one of `LATENT_TRAININGS`.
+        path: the file.
+        atelier: its registries have the components.
 
     Raises:
-        LatelierError: a field is invalid, the model or the data cannot be read, or the outputs of a
-            conditioner cannot be stored.
+        UnknownNameError: there is no such kind.
+        InvalidConfigError: the file has no data.cache, or a field is invalid or of another kind of
+            training.
+        LatelierError: the model or the data cannot be read, or the outputs of a conditioner cannot
+            be stored.
     """
-    values = read_yaml(path)
-    data = validate(DataConfig, values.get("data", {}), f"{path}: data")
-    if data.cache is None or not data.cache.conditioners:
-        return []
-    if "conditioner" in values:
-        return _make_caches(path, AdapterTraining, adapter.list_frozen, atelier)
-    if "model" in values:
-        return _make_caches(path, LoraTraining, lora.list_frozen, atelier)
-    return _make_caches(path, DenoiserTraining, denoiser.list_frozen, atelier)
-
-
-def _make_caches(
-    path: Path,
-    model: type[C],
-    list_frozen: Callable[[C, Atelier], FrozenConditions],
-    atelier: Atelier,
-) -> list[FeatureCache]:
-    config = read_training(path, model)
-    sources = open_training_sources(config.data, ())
-    return make_feature_caches(config.data, sources, list_frozen(config, atelier))
+    training = LATENT_TRAININGS.get(kind)
+    if training is None:
+        raise UnknownNameError(
+            f"there is no training on latents '{kind}'. {suggestion(kind, LATENT_TRAININGS)}"
+        )
+    config = read_training(path, training.config)
+    data = config.data
+    if data.cache is None:
+        raise InvalidConfigError(
+            f"{path}: expected the folder of the cache as 'cache' in 'data', such as "
+            "'cache: runs/latents'"
+        )
+    field, name = config.locate_first_stage()
+    first_stage = load_first_stage(field, name, atelier)
+    sources = open_training_sources(data, ())
+    latents = Cache(data, sources, assign_buckets(sources, data), first_stage, name)
+    if not data.cache.conditioners:
+        return latents, []
+    parts = training.resolve_parts(config, make_training_samples(config), atelier)
+    return latents, make_feature_caches(data, sources, parts.frozen)

@@ -8,10 +8,12 @@ from typing import Any
 from latelier.checkpoints.component import Component, load_component
 from latelier.checkpoints.manifests import COMPONENT_FILE, TrainedOn
 from latelier.contracts.errors import InvalidConfigError, ModelFileError, UnknownNameError
+from latelier.contracts.messages import suggestion
 from latelier.io.atomic import write_json
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
+from latelier.training.configs.components import InputSource
 
 FIXED_FILE = "fixed.json"
 """Name of the file in a run's folder with the hashes of components that are not trained."""
@@ -43,6 +45,28 @@ def load_base_model(field: str, name: str, atelier: Atelier) -> Pipeline:
         raise UnknownNameError(f"{field}: {error}", field=field) from None
     except ModelFileError as error:
         raise ModelFileError(f"{field}: {error}", field=field) from None
+
+
+def collect_sources(
+    base: Pipeline, name: str, inputs: Mapping[str, InputSource]
+) -> dict[str, InputSource]:
+    """Return the source of each conditioner that public inputs of a model feed.
+
+    Args:
+        base: the model.
+        name: of the model, for messages.
+        inputs: sources of its public inputs.
+
+    Raises:
+        UnknownNameError: the model has no such input.
+    """
+    for public in inputs:
+        if public not in base.inputs:
+            raise UnknownNameError(
+                f"inputs: the model '{name}' has no input '{public}'. "
+                f"{suggestion(public, base.inputs)}"
+            )
+    return {each: source for public, source in inputs.items() for each in base.inputs[public]}
 
 
 def describe_base(name: str, base: Pipeline) -> TrainedOn:

@@ -1,11 +1,9 @@
-"""The interface between the training loop and what is trained."""
+"""The loss of a training, as the loop sees it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from PIL.Image import Image
 from torch import Tensor, nn
 
 from latelier.training.configs.optimization import OptimizerConfig
@@ -51,24 +49,3 @@ class Objective(nn.Module, ABC):
         term that this batch has no value for is NaN; means leave it out. Players report terms under
         different names, except for "loss".
         """
-
-    def describe(self) -> list[str]:
-        """Return lines that explain what is trained, for the start of a run and a dry run."""
-        return []
-
-    def validate(self) -> dict[str, float]:
-        """Return metrics of held-out samples that do not depend on how training draws its own.
-
-        The first metric decides which weights are the best; lower is better. An objective without
-        metrics returns none. The weights to measure are loaded, and the model is in evaluation
-        mode.
-        """
-        return {}
-
-    @abstractmethod
-    def draw_sample_sheet(self) -> tuple[Image, dict[str, float]]:
-        """Return a grid of generated images and its metrics. The averaged weights are loaded."""
-
-    @abstractmethod
-    def export(self, folder: Path) -> None:
-        """Write the result into `folder`. The averaged weights are loaded."""

@@ -128,27 +128,47 @@ def cache_config(tmp_path, pictures):
     """A configuration of a training on cached latents of the embedded model."""
     (pictures / "c.png").unlink()
     path = tmp_path / "config.yaml"
-    path.write_text("data: {path: pictures, size: 32, cache: latents}\nfirst_stage: emoji-scenes\n")
+    path.write_text(
+        "out: run\nsteps: 1\nstart_from: emoji-scenes\n"
+        "data: {path: pictures, size: 32, cache: latents}\n"
+    )
     return path
 
 
 def test_a_cache_is_written_once_and_checked(cli, tmp_path, pictures, cache_config):
-    first = cli("data", "cache", cache_config, "--device", "cpu", "--workers", 0, "--json")
+    first = cli(
+        "data", "cache", "denoiser", cache_config, "--device", "cpu", "--workers", 0, "--json"
+    )
     assert (first.status, json.loads(first.out)["written"]) == (0, 1)  # one is held out
-    again = cli("data", "cache", cache_config, "--device", "cpu", "--workers", 0, "--json")
+    again = cli(
+        "data", "cache", "denoiser", cache_config, "--device", "cpu", "--workers", 0, "--json"
+    )
     assert json.loads(again.out)["written"] == 0
-    assert cli("data", "cache", cache_config, "--check").status == 0
+    assert cli("data", "cache", "denoiser", cache_config, "--check").status == 0
     for name in ("a.png", "b.png"):
         Image.new("RGB", (6, 6), "red").save(pictures / name)
-    checked = cli("data", "cache", cache_config, "--check")
+    checked = cli("data", "cache", "denoiser", cache_config, "--check")
     assert (checked.status, "views       0 of 1" in checked.out) == (1, True)
 
 
 def test_a_cache_without_a_folder_is_an_error(cli, tmp_path, cache_config):
-    cache_config.write_text("data: {path: pictures}")
-    done = cli("data", "cache", cache_config)
+    cache_config.write_text(cache_config.read_text().replace(", cache: latents", ""))
+    done = cli("data", "cache", "denoiser", cache_config)
     assert (done.status, done.out) == (2, "")
     assert "expected the folder of the cache as 'cache' in 'data'" in done.err
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ("lora", "there is no field 'start_from'"),
+        ("first-stage", "no training on latents 'first-stage'. Known: adapter, denoiser, lora."),
+    ],
+)
+def test_the_cache_of_another_kind_of_training_is_an_error(cli, cache_config, training, message):
+    done = cli("data", "cache", training, cache_config)
+    assert (done.status, done.out) == (2, "")
+    assert message in done.err
 
 
 def test_the_outputs_of_frozen_conditioners_are_written_and_checked(
@@ -162,16 +182,16 @@ def test_the_outputs_of_frozen_conditioners_are_written_and_checked(
         "  cache: {folder: latents, conditioners: [text]}\n"
     )
     options = ("--device", "cpu", "--workers", 0)
-    done = cli("data", "cache", cache_config, *options, "--json")
+    done = cli("data", "cache", "lora", cache_config, *options, "--json")
     assert done.status == 0, done.err
     written = json.loads(done.out)
     assert written["conditioners"]["text"]["written"] == 1
-    shown = cli("data", "cache", cache_config, "--check")
+    shown = cli("data", "cache", "lora", cache_config, "--check")
     assert (shown.status, "conditioner  text" in shown.out) == (0, True)
     identity = tmp_path / "latents" / "conditioners" / "text" / "cache.json"
     values = json.loads(identity.read_text())
     identity.write_text(json.dumps({**values, "weights_sha256": "0" * 64}))
-    stale = cli("data", "cache", cache_config, *options)
+    stale = cli("data", "cache", "lora", cache_config, *options)
     assert (stale.status, stale.out) == (2, "")
     assert "weights 000000000000" in stale.err
     assert f"expected those of '{values['conditioner']}'" in stale.err

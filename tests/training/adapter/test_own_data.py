@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import torch
 from PIL import Image
 
 from latelier import default_atelier, load
@@ -106,12 +105,3 @@ def test_a_field_that_no_sample_has_is_named(configure):
     config = configure(conditioner={**configure().conditioner.model_dump(), "source": "colour"})
     with pytest.raises(InvalidConfigError, match=r"no field 'colour'\. Did you mean 'color'"):
         train_adapter(config)
-
-
-def test_a_sheet_shows_pictures_of_cached_latents(configure):
-    objective = plan_adapter(configure(), default_atelier()).objective
-    with torch.no_grad():
-        for sample in objective.held_out:
-            sample["latents"] = objective.first_stage.encode(sample.pop("image")[None])[0]
-        sheet, _ = objective.draw_sample_sheet()
-    assert sheet.size[0] > 16

@@ -13,11 +13,11 @@ from latelier.contracts.errors import (
     UnknownNameError,
 )
 from latelier.training.adapter import train as stage
-from latelier.training.adapter.objective import AdapterObjective
 from latelier.training.adapter.train import train_adapter
 from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.data.datasets import make_training_samples
+from latelier.training.prediction.objective import PredictionObjective
 from latelier.training.randomness import Draws, Purpose
 
 KIND = {
@@ -86,7 +86,7 @@ def trained(base, tmp_path_factory):
 def objective_of():
     """Makes the objective of a configuration, as it is before the first step."""
 
-    def objective(config) -> AdapterObjective:
+    def objective(config) -> PredictionObjective:
         plan = stage.plan_adapter(config, default_atelier())
         plan.initialize(config.out, True)
         return plan.objective
@@ -184,13 +184,13 @@ def test_sheets_do_not_change_the_training(trained, configured):
 
 def test_an_untrained_adapter_has_the_loss_of_the_model(configured, objective_of):
     with torch.no_grad():
-        errors = objective_of(configured()).validate()
+        errors = stage.plan_adapter(configured(), default_atelier()).evaluator.validate()
     assert errors["x0_error"] == errors["x0_error_without"]
 
 
 def test_a_resumed_run_ends_with_the_same_bits(trained, configured, monkeypatch):
     config = configured("resumed")
-    get = AdapterObjective.forward
+    get = PredictionObjective.forward
 
     def failing(self, batch, step, player):
         if step == 2:
@@ -198,7 +198,7 @@ def test_a_resumed_run_ends_with_the_same_bits(trained, configured, monkeypatch)
         return get(self, batch, step, player)
 
     with monkeypatch.context() as patch:
-        patch.setattr(AdapterObjective, "forward", failing)
+        patch.setattr(PredictionObjective, "forward", failing)
         with pytest.raises(RuntimeError, match="power cut"):
             train_adapter(config.model_copy(update={"checkpoint_seconds": 1e-9}))
     again = config.model_copy(update={"checkpoint_seconds": 1000})

@@ -6,14 +6,14 @@ import torch
 from PIL import Image
 
 from latelier.checkpoints.component import new_component, save_component
-from latelier.contracts.errors import DataError, InvalidConfigError
+from latelier.contracts.errors import DataError, InvalidConfigError, UnknownNameError
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
+from latelier.training.caching import open_caches
 from latelier.training.components import load_first_stage
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.data.cache import build
-from latelier.training.data.cache.opening import open_cache
-from latelier.training.data.datasets import make_training_samples, refuse_cache, use_cache
+from latelier.training.data.datasets import make_training_samples, use_cache
 
 AUTOENCODER = {"ch": 8, "ch_mult": [1, 2], "num_res_blocks": 1, "num_groups": 4, "embed_dim": 4}
 CPU = torch.device("cpu")
@@ -62,7 +62,8 @@ def config(tmp_path, pictures, first_stage):
 
 
 def write(file, workers=0):
-    return open_cache(file, default_atelier()).write(CPU, workers, lambda results, _: results)
+    latents, _ = open_caches("denoiser", file, default_atelier())
+    return latents.write(CPU, workers, lambda results, _: results)
 
 
 def samples_of(config):
@@ -270,7 +271,8 @@ def test_check_reads_every_file_again(config, pictures):
     import os
 
     os.utime(pictures / "07.png", ns=(before.st_atime_ns, before.st_mtime_ns))
-    state = open_cache(file, default_atelier()).check()
+    latents, _ = open_caches("denoiser", file, default_atelier())
+    state = latents.check()
     assert (state.wanted - state.present, state.stale) == (1, 1)
 
 
@@ -289,22 +291,21 @@ def test_without_a_cache_the_command_is_named(config):
         samples_of(training)
 
 
-def test_a_training_on_pictures_refuses_a_cache(config):
-    training, _ = config()
-    with pytest.raises(InvalidConfigError, match="this training needs pictures"):
-        refuse_cache(training.data)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ("data: {path: pictures}", "expected the folder of the cache as 'cache' in 'data'"),
-        ("data: {cache: c}\nfirst_stage: {id: autoencoder_kl}", "is the training of a first stage"),
-        ("data: {cache: c, sise: 3}", "there is no field 'sise'. Did you mean 'size'"),
+        ("data: {cache: c, sise: 3}", "there is no field 'data.sise'. Did you mean 'size'"),
+        ("data: {cache: c}\nmodel: emoji-scenes", "there is no field 'model'"),
     ],
 )
 def test_another_configuration_is_an_error(tmp_path, change, message):
     file = tmp_path / "config.yaml"
-    file.write_text(change)
+    file.write_text(f"out: run\nsteps: 1\nstart_from: emoji-scenes\n{change}")
     with pytest.raises(InvalidConfigError, match=message):
-        open_cache(file, Atelier())
+        open_caches("denoiser", file, Atelier())
+
+
+def test_a_first_stage_has_no_cache(tmp_path):
+    with pytest.raises(UnknownNameError, match="no training on latents 'first-stage'"):
+        open_caches("first-stage", tmp_path / "config.yaml", Atelier())

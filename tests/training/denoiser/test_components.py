@@ -24,12 +24,17 @@ def model(tiny, tmp_path_factory):
     return str(folder)
 
 
+class Samples(list):
+    def list_fields(self):
+        return frozenset(self[0])
+
+
 @pytest.fixture
 def resolve(model, built_ins, tmp_path):
     def resolve_it(sample=SAMPLE, **changes):
         values = {"out": tmp_path, "steps": 1, "start_from": model, **changes}
         config = validate(DenoiserTraining, values, "training")
-        return resolve_parts(config, sample, built_ins)
+        return resolve_parts(config, Samples([sample]), built_ins)
 
     return resolve_it
 

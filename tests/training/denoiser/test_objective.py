@@ -43,9 +43,14 @@ def configure(pipeline, tmp_path):
 
 
 @pytest.fixture
-def make_objective(configure, built_ins):
+def make_plan(configure, built_ins):
+    return lambda **changes: plan_denoiser(configure(**changes), built_ins)
+
+
+@pytest.fixture
+def make_objective(make_plan):
     def make(**changes):
-        plan = plan_denoiser(configure(**changes), built_ins)
+        plan = make_plan(**changes)
         batch = plan.objective.collate([plan.dataset[k] for k in range(4)])
         return plan.objective, batch
 
@@ -53,8 +58,8 @@ def make_objective(configure, built_ins):
 
 
 @pytest.fixture
-def make_objective_of(compose_tiny, tiny_changes, built_ins, tmp_path):
-    """Make the objective of fine-tuning a tiny pipeline with other parts."""
+def make_plan_of(compose_tiny, tiny_changes, built_ins, tmp_path):
+    """Make the plan of fine-tuning a tiny pipeline with other parts."""
 
     def make(denoiser, conditioners, inputs):
         _, config = tiny_changes()["denoiser"]
@@ -63,7 +68,7 @@ def make_objective_of(compose_tiny, tiny_changes, built_ins, tmp_path):
         pipeline = compose_tiny(**parts, conditioners=conditioners, inputs=inputs)
         pipeline.save(tmp_path / "model")
         values = {**FAST, "out": tmp_path / "out", "start_from": str(tmp_path / "model")}
-        return plan_denoiser(validate(DenoiserTraining, values, "training"), built_ins).objective
+        return plan_denoiser(validate(DenoiserTraining, values, "training"), built_ins)
 
     return make
 
@@ -94,16 +99,15 @@ def test_a_frozen_conditioner_stays_as_it_is(configure, pipeline):
     assert any(not torch.equal(denoiser[n], t) for n, t in result.denoiser.state_dict().items())
 
 
-def test_validation_does_not_depend_on_how_training_draws(make_objective):
+def test_validation_does_not_depend_on_how_training_draws(make_plan):
     found = []
     for changes in (
         {},
         {"noise": {"kind": "logit_normal", "mean": -3}, "seed": 5, "drop_all": 0.9},
         {"loss": {"weight": {"kind": "min_snr"}, "uncertainty": {}}, "batch_size": 3},
     ):
-        objective, _ = make_objective(**changes)
         with torch.no_grad():
-            found.append(objective.validate())
+            found.append(make_plan(**changes).evaluator.validate())
     assert list(found[0]) == ["x0_error", "x0_error_0.2", "x0_error_0.8"]
     assert found[1] == pytest.approx(found[0], rel=1e-5)
     assert found[2] == pytest.approx(found[0], rel=1e-5)
@@ -134,8 +138,10 @@ def test_the_loss_is_weighted_by_noise_level(make_objective):
     ],
     ids=["eps", "zero-snr", "uniform", "edm", "velocity"],
 )
-def test_every_process_trains_and_is_measured(make_objective, process, changes):
-    objective, batch = make_objective(process=process, **changes)
+def test_every_process_trains_and_is_measured(make_plan, process, changes):
+    plan = make_plan(process=process, **changes)
+    objective = plan.objective
+    batch = objective.collate([plan.dataset[k] for k in range(4)])
     for step in range(3):
         terms = objective(batch, step)
         assert terms["loss"].isfinite()
@@ -147,7 +153,7 @@ def test_every_process_trains_and_is_measured(make_objective, process, changes):
     assert grads
     assert all(grad.isfinite().all() for grad in grads)
     with torch.no_grad():
-        assert all(0 < value < float("inf") for value in objective.validate().values())
+        assert all(0 < value < float("inf") for value in plan.evaluator.validate().values())
 
 
 def test_a_sample_s_weight_scales_its_loss(make_objective):
@@ -179,11 +185,11 @@ def test_an_uncertainty_is_trained_and_not_exported(configure):
     assert not any("uncertainty" in name for name in names)
 
 
-def test_the_start_of_a_run_explains_the_noise_and_the_conditions(make_objective):
-    objective, _ = make_objective(
+def test_the_start_of_a_run_explains_the_noise_and_the_conditions(make_plan):
+    plan = make_plan(
         conditioners={"text": {"frozen": True, "drop": 0.25}}, drop_all=0.1, keep_one=0.05
     )
-    text = "\n".join(objective.describe())
+    text = "\n".join(plan.notes)
     # 0.6 uniform and 0.4 logit-normal(1.2, 1)
     assert "0-0.2: 12.1%, 0.2-0.4: 14.0%" in text
     assert "condition 'text': from 'prompt', dropped 25%" in text
@@ -223,21 +229,21 @@ def test_a_sample_that_a_conditioner_refuses_is_replaced_and_reported(
     assert [sample["index"] for sample in samples] == list(range(40))
     report = (config.out / "data-report.jsonl").read_text()
     assert report.count("a text is too long") >= 15
-    assert max(len(sample["prompt"]) for sample in plan.objective.held_out) <= limit
+    assert max(len(sample["prompt"]) for sample in plan.evaluator.list_held_out(8)) <= limit
 
 
-def test_an_inpainting_model_sees_the_pictures_under_drawn_masks(make_objective_of):
+def test_an_inpainting_model_sees_the_pictures_under_drawn_masks(make_plan_of):
     denoiser = {"streams": {}, "context_dim": None, "spatial": {"hole": 5}}
-    objective = make_objective_of(denoiser, {"hole": ("mask", {"latent_channels": 4})}, {})
-    assert objective.conditioning.sources["hole"].source == "image"
+    plan = make_plan_of(denoiser, {"hole": ("mask", {"latent_channels": 4})}, {})
+    assert plan.objective.conditioning.sources["hole"].source == "image"
     with torch.no_grad():
-        sheet, _ = objective.draw_sample_sheet()
+        sheet, _ = plan.evaluator.draw_sample_sheet()
     assert sheet.size == (8 * (32 + 4) + 4, 32 + 2 * 4)
 
 
-def test_an_unconditional_model_draws_a_sheet(make_objective_of):
+def test_an_unconditional_model_draws_a_sheet(make_plan_of):
     denoiser = {"streams": {}, "context_dim": None}
-    objective = make_objective_of(denoiser, {}, {})
+    plan = make_plan_of(denoiser, {}, {})
     with torch.no_grad():
-        sheet, _ = objective.draw_sample_sheet()
+        sheet, _ = plan.evaluator.draw_sample_sheet()
     assert sheet.size == (8 * (32 + 4) + 4, 32 + 2 * 4)

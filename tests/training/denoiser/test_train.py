@@ -24,8 +24,9 @@ from latelier.training.conditioning import fit_conditioners
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.data.datasets import TrainingSamples, make_training_samples
 from latelier.training.denoiser.components import resolve_parts
-from latelier.training.denoiser.objective import DenoiserObjective
+from latelier.training.denoiser.evaluator import DenoiserEvaluator
 from latelier.training.denoiser.train import train_denoiser
+from latelier.training.prediction.objective import PredictionObjective
 from latelier.training.randomness import Draws
 
 TINY = {
@@ -89,15 +90,19 @@ def tiny_denoiser_training(
     return DenoiserTraining.model_validate(values)
 
 
-def objective_of(config: DenoiserTraining) -> DenoiserObjective:
-    parts = resolve_parts(config, make_training_samples(config)[0], default_atelier())
+def evaluator_of(config: DenoiserTraining) -> DenoiserEvaluator:
+    parts = resolve_parts(config, make_training_samples(config), default_atelier())
     parts.conditioners["text"].module.fit(
         ["a red apple on a blue background", "a green pear in a yellow meadow"] * 40
     )
-    return DenoiserObjective(parts, config, default_atelier())
+    return DenoiserEvaluator(PredictionObjective(parts, config), parts, default_atelier())
 
 
-def condition_of(objective: DenoiserObjective, batch: dict[str, Any], draws: Draws) -> Condition:
+def objective_of(config: DenoiserTraining) -> PredictionObjective:
+    return evaluator_of(config).objective
+
+
+def condition_of(objective: PredictionObjective, batch: dict[str, Any], draws: Draws) -> Condition:
     geometry = objective.make_geometry(batch)
     kept = objective.conditioning.draw_kept(draws)
     return objective.conditioning.encode(batch, kept, geometry, torch.device("cpu"))
@@ -192,8 +197,9 @@ def test_dropped_rows_hold_the_null_part(tmp_path, tiny_first_stage, drops, drop
     config = tiny_denoiser_training(
         tmp_path, tiny_first_stage, drop_all=drop_all, **with_drops(*drops)
     )
-    objective = objective_of(config)
-    batch = objective.collate(objective.held_out[:3])
+    evaluator = evaluator_of(config)
+    objective = evaluator.objective
+    batch = objective.collate(evaluator.list_held_out(3))
     draws = Draws(0, 0, batch["index"])
     condition = condition_of(objective, batch, draws)
     geometry = objective.make_geometry(batch)
@@ -218,8 +224,9 @@ def test_sheets_do_not_change_the_training(tmp_path, tiny_first_stage, straight_
 
 def test_conditioners_are_dropped_independently_row_by_row(tmp_path, tiny_first_stage):
     config = tiny_denoiser_training(tmp_path, tiny_first_stage, **with_drops(0.5, 0.5))
-    objective = objective_of(config)
-    batch = objective.collate(objective.held_out[:64])
+    evaluator = evaluator_of(config)
+    objective = evaluator.objective
+    batch = objective.collate(evaluator.list_held_out(64))
     condition = condition_of(objective, batch, Draws(0, 0, batch["index"]))
     text_gone = condition.streams["text"].mask.sum(1) == 1
     null = objective.conditioners["class_label"].null(64, objective.make_geometry(batch)).vector
@@ -407,8 +414,8 @@ def test_augmentation_depends_on_the_seed_and_the_sample(tmp_path, tiny_first_st
 
 
 def test_the_sheet_shows_augmented_inputs(tmp_path, tiny_first_stage, monkeypatch):
-    objective = objective_of(tiny_denoiser_training(tmp_path, tiny_first_stage))
-    text = type(objective.conditioners["text"])
+    evaluator = evaluator_of(tiny_denoiser_training(tmp_path, tiny_first_stage))
+    text = type(evaluator.objective.conditioners["text"])
     monkeypatch.setattr(text, "augment", lambda self, value, rng: text.Input(text="augmented"))
     prepared = []
     prepare = text.prepare
@@ -417,10 +424,11 @@ def test_the_sheet_shows_augmented_inputs(tmp_path, tiny_first_stage, monkeypatc
         prepared.append({value.text for value in inputs})
         return prepare(self, inputs, geometry)
 
-    assert objective.held_out  # read and checked before
+    samples = evaluator.list_held_out(24)  # checked, and so prepared, as they are
+    monkeypatch.setattr(evaluator, "list_held_out", lambda count: samples[:count])
     monkeypatch.setattr(text, "prepare", record)
     with torch.no_grad():
-        objective.draw_sample_sheet()
+        evaluator.draw_sample_sheet()
     assert all(texts == {"augmented"} for texts in prepared)
     assert prepared
 

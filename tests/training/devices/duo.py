@@ -6,13 +6,13 @@ import signal
 import sys
 
 import torch
-from PIL import Image
 from torch import nn
 
 from latelier.contracts.errors import TrainingError
 from latelier.kernel.atelier import Atelier
 from latelier.nn.layers import EncoderLayer
 from latelier.training.configs.training import Training
+from latelier.training.evaluator import Evaluator
 from latelier.training.loop.loop import run_training
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.objective import MODEL, Objective
@@ -45,11 +45,12 @@ class Regression(Objective):
         absent = torch.full((), torch.nan)
         return {"loss": error.mean(), "largest": error.amax(), "absent": absent}
 
-    def validate(self):
-        return {"norm": float(self.trained["head"].weight.norm())}
 
-    def draw_sample_sheet(self):
-        return Image.new("RGB", (1, 1)), {}
+class NormEvaluator(Evaluator):
+    """Measures and exports a norm."""
+
+    def validate(self):
+        return {"norm": float(self.objective.trained["head"].weight.norm())}
 
     def export(self, folder):
         if folder.parent.name == "full":
@@ -86,7 +87,8 @@ def train_rows(out, nan=(), stop=None, **changes):
         **changes,
     }
     config = Training.model_validate({**values, "out": out})
-    plan = TrainingPlan(config, Regression(), Rows(nan, stop), name_sample="row {}".format)
+    evaluator = NormEvaluator(Regression())
+    plan = TrainingPlan(config, evaluator, Rows(nan, stop), name_sample="row {}".format)
     return run_training(plan, "auto", Atelier())
 
 

@@ -7,6 +7,7 @@ from latelier import default_atelier
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.first_stage.objective import DISCRIMINATOR, AutoencoderObjective
 from latelier.training.first_stage.train import plan_first_stage
+from latelier.training.loop.plan import TrainingPlan
 from latelier.training.objective import MODEL
 
 KL = {
@@ -17,7 +18,7 @@ VQ = {"id": "autoencoder_vq", "config": {**KL["config"], "n_embed": 16}}
 SMALL = {"layers": 1, "channels": 4}
 
 
-def make_objective(**changes: Any) -> AutoencoderObjective:
+def make_plan(**changes: Any) -> TrainingPlan:
     values = {
         "out": "unused",
         "steps": 10,
@@ -26,7 +27,11 @@ def make_objective(**changes: Any) -> AutoencoderObjective:
         **changes,
     }
     config = FirstStageTraining.model_validate(values)
-    objective = plan_first_stage(config, default_atelier()).objective
+    return plan_first_stage(config, default_atelier())
+
+
+def make_objective(**changes: Any) -> AutoencoderObjective:
+    objective = make_plan(**changes).objective
     assert isinstance(objective, AutoencoderObjective)
     return objective
 
@@ -187,10 +192,12 @@ def test_the_noise_of_the_last_part_has_at_most_its_level():
 
 
 def test_validation_measures_held_out_images():
-    objective = make_objective(validation_images=3).eval()
-    found = objective.validate()
-    assert list(found) == ["absolute", "psnr", "ssim"]
-    assert found == objective.validate()
+    evaluator = make_plan(validation_images=3).evaluator
+    evaluator.objective.eval()
+    with torch.no_grad():
+        found = evaluator.validate()
+        assert list(found) == ["absolute", "psnr", "ssim"]
+        assert found == evaluator.validate()
 
 
 def test_the_discriminator_sees_the_reconstructions_of_the_same_step():
@@ -204,14 +211,14 @@ def test_the_discriminator_sees_the_reconstructions_of_the_same_step():
 
 
 def test_the_description_names_the_losses_and_when_they_change():
-    objective = make_objective(
+    plan = make_plan(
         kl_weight=1e-6,
         reduction="sum",
         adversarial={"start": 0.6, "discriminator": SMALL},
         decoder_only={"start": 8, "noise": 0.2},
         equivariance={"share": 0.25},
     )
-    first, losses, adversarial, last = objective.describe()
+    first, losses, adversarial, last = plan.notes
     assert first.startswith("latelier/autoencoder_kl: 0.04 million weights, latents of 4 channels")
     assert losses == (
         "loss: 1 absolute + 1 edges + 1e-06 kl (sum) + 0.25 equivariance (25% of the steps)"

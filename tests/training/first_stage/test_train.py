@@ -118,6 +118,13 @@ def test_a_quantized_first_stage_reports_its_codes(tmp_path):
     assert module.config.scale_factor == pytest.approx(report["scale_factor"])
 
 
+def psnr_of_start(config):
+    evaluator = plan_first_stage(config, default_atelier()).evaluator
+    evaluator.objective.eval()
+    with torch.no_grad():
+        return evaluator.validate()["psnr"]
+
+
 def test_a_run_can_start_from_a_trained_first_stage(complete, tmp_path):
     folder = complete.out / "result"
     config = training(tmp_path, first_stage=None, start_from=str(folder))
@@ -136,8 +143,7 @@ def test_a_run_can_start_from_the_first_stage_of_a_model(tmp_path):
     config = training(
         tmp_path, first_stage=None, start_from="emoji-scenes", data={"config": {"size": 64}}
     )
-    objective = plan_first_stage(config, default_atelier()).objective.eval()
-    assert objective.validate()["psnr"] > 26
+    assert psnr_of_start(config) > 26
 
 
 def test_a_decoder_alone_keeps_the_latents_of_its_start(complete, tmp_path):
@@ -167,7 +173,7 @@ def test_training_raises_the_psnr(tmp_path):
         terms={"absolute": 1.0, "squared": 1.0},
         adversarial={"start": 0.75, "discriminator": {"layers": 1, "channels": 8}},
     )
-    before = plan_first_stage(config, default_atelier()).objective.eval().validate()["psnr"]
+    before = psnr_of_start(config)
     train_first_stage(config)
     after = json.loads((config.out / "report.json").read_text())["quality"]["psnr"]
     assert after > before + 2

@@ -7,6 +7,7 @@ from torch import nn
 
 from latelier.kernel.atelier import Atelier
 from latelier.training.configs.training import Training
+from latelier.training.evaluator import Evaluator
 from latelier.training.loop.loop import run_training
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.objective import MODEL, Objective
@@ -29,14 +30,16 @@ class Line(Objective):
     def forward(self, batch, step, player=MODEL):
         return {"loss": (self.trained.weight.sum() - batch["targets"]).square().mean()}
 
+
+class LineEvaluator(Evaluator):
+    """Measures and draws a line."""
+
     def validate(self):
-        return {"error": float((self.trained.weight.sum() - 1).abs())}
+        return {"error": float((self.objective.trained.weight.sum() - 1).abs())}
 
     def draw_sample_sheet(self):
-        return Image.new("RGB", (1, 1)), {"weight": float(self.trained.weight.sum())}
-
-    def export(self, folder):
-        folder.mkdir(exist_ok=True)
+        weight = float(self.objective.trained.weight.sum())
+        return Image.new("RGB", (1, 1)), {"weight": weight}
 
 
 class Numbers:
@@ -68,7 +71,8 @@ def train_line():
             **changes,
         }
         config = Training.model_validate({**values, "out": out})
-        plan = TrainingPlan(config, Line(), Numbers(others or {}), name_sample="{}.png".format)
+        evaluator = LineEvaluator(Line())
+        plan = TrainingPlan(config, evaluator, Numbers(others or {}), name_sample="{}.png".format)
         return run_training(plan, "auto", Atelier())
 
     return train

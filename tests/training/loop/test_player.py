@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
 from latelier.contracts.errors import InvalidConfigError
@@ -10,6 +9,7 @@ from latelier.kernel.atelier import Atelier
 from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.configs.optimization import OptimizerConfig
 from latelier.training.configs.training import Training
+from latelier.training.evaluator import Evaluator
 from latelier.training.loop.loop import run_training
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.player import Player
@@ -48,12 +48,6 @@ class Duel(Objective):
         loss = (self.discriminator(made.detach()) - self.discriminator(batch["x"])).mean()
         return {"loss": loss * float("nan") if step in self.bad_steps else loss}
 
-    def draw_sample_sheet(self):
-        return Image.new("RGB", (1, 1)), {}
-
-    def export(self, folder):
-        folder.mkdir(exist_ok=True)
-
 
 def run_duel(out, second=None, bad_steps=(), **changes):
     rows = torch.randn(64, 3, generator=torch.Generator().manual_seed(1))
@@ -68,7 +62,7 @@ def run_duel(out, second=None, bad_steps=(), **changes):
     )
     objective = Duel()
     objective.second, objective.bad_steps = second or objective.second, bad_steps
-    result = run_training(TrainingPlan(config, objective, rows), "auto", Atelier())
+    result = run_training(TrainingPlan(config, Evaluator(objective), rows), "auto", Atelier())
     return objective, result, load_checkpoint(list_checkpoints(out / "checkpoints")[-1])
 
 

@@ -12,8 +12,8 @@ from latelier.contracts.errors import InvalidConfigError, UnknownNameError
 from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.configs.lora import LoraTraining
 from latelier.training.data.datasets import make_training_samples
-from latelier.training.lora.objective import LoraObjective
 from latelier.training.lora.train import plan_lora, train_lora
+from latelier.training.prediction.objective import PredictionObjective
 
 CAPTIONS = ["a red cat", "a blue dog on a sea"] * 20
 VALUES = {
@@ -148,10 +148,11 @@ def test_attention_is_the_default(configure, objective_of):
 def test_the_model_does_not_change_by_a_bit(configure, objective_of, base):
     objective = objective_of(configure(targets=BOTH))
     train_steps(objective, 2)
-    view = objective._view.base_components()
+    modules = {f"conditioners.{name}": each for name, each in objective.conditioners.items()}
+    modules |= {"first_stage": objective.first_stage, "denoiser": objective.denoiser}
     fresh = load(base, "cpu").base_components()
     for place, component in fresh.items():
-        now = dict(view[place].module.named_parameters())
+        now = dict(modules[place].named_parameters())
         for name, tensor in component.module.named_parameters():
             inner = name.replace(".weight", ".base.weight").replace(".bias", ".base.bias")
             found = now.get(name, now.get(inner))
@@ -168,14 +169,14 @@ def test_every_change_learns(configure, objective_of):
     assert still == []
 
 
-def test_an_untrained_lora_has_the_errors_of_the_model(configure, objective_of):
-    objective = objective_of(configure(targets=["*"]))
+def test_an_untrained_lora_has_the_errors_of_the_model(configure):
+    evaluator = plan_lora(configure(targets=["*"]), default_atelier()).evaluator
     with torch.no_grad():
-        errors = objective.validate()
+        errors = evaluator.validate()
     assert errors["x0_error"] == errors["x0_error_without"]
-    train_steps(objective, 3)
+    train_steps(evaluator.objective, 3)
     with torch.no_grad():
-        trained = objective.validate()
+        trained = evaluator.validate()
     assert trained["x0_error"] != trained["x0_error_without"]
     assert trained["x0_error_without"] == errors["x0_error"]
 
@@ -205,7 +206,7 @@ def test_the_layout_of_the_result_is_chosen(configure, base, layout):
 
 def test_a_resumed_run_ends_with_the_same_bits(trained, configure, monkeypatch):
     config = configure("resumed", targets=BOTH)
-    forward = LoraObjective.forward
+    forward = PredictionObjective.forward
 
     def failing(self, batch, step, player):
         if step == 2:
@@ -213,7 +214,7 @@ def test_a_resumed_run_ends_with_the_same_bits(trained, configure, monkeypatch):
         return forward(self, batch, step, player)
 
     with monkeypatch.context() as patch:
-        patch.setattr(LoraObjective, "forward", failing)
+        patch.setattr(PredictionObjective, "forward", failing)
         with pytest.raises(RuntimeError, match="power cut"):
             train_lora(config.model_copy(update={"checkpoint_seconds": 1e-9}))
     assert train_lora(config.model_copy(update={"checkpoint_seconds": 1000}), resume="auto")

@@ -1,5 +1,6 @@
 from types import SimpleNamespace
 
+import numpy as np
 import torch
 
 from latelier.training.prediction.batches import collate_samples, to_latents
@@ -50,11 +51,11 @@ def test_a_missing_weight_is_one():
     assert "weight" not in collate_samples([sample(latents=latents)])
 
 
-def test_weights_of_pixels_and_of_samples_go_together():
-    latents, pixels = torch.zeros(1, 2, 2), torch.arange(16.0).view(4, 4)
-    batch = collate_samples(
-        [sample(latents=latents, weight=2.0), sample(latents=latents, weight=pixels.numpy())]
-    )
-    assert batch["weight"].shape == (2, 1, 4, 4)
-    assert batch["weight"][0].unique().item() == 2
-    assert torch.equal(batch["weight"][1, 0], pixels)
+def test_masks_weigh_pixels_and_samples_weigh_them_all():
+    latents = torch.zeros(1, 2, 2)
+    mask = np.zeros((4, 4), np.uint8)
+    mask[:, 2:] = 255
+    samples = [sample(latents=latents, mask=mask), sample(latents=latents, mask=mask, weight=2.0)]
+    weight = collate_samples(samples, unmasked_weight=0.25)["weight"]
+    assert weight.shape == (2, 1, 4, 4)
+    assert weight[:, 0, 3].tolist() == [[0.25, 0.25, 1, 1], [0.5, 0.5, 2, 2]]

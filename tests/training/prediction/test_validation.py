@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from latelier.diffusion.processes.kinds import process_from
-from latelier.training.prediction.validation import LevelErrors, split_by_size
+from latelier.training.prediction.validation import LevelErrors
 
 FLOW = process_from({"kind": "rectified_flow"})
 # two channels of variance 1 and 4, with means 10 and 0
@@ -66,10 +66,3 @@ def test_batches_add_up():
     for part in LATENTS.split(1, dim=3):
         errors.add(part, torch.ones_like(part), lambda x, sigma: torch.zeros_like(x))
     assert errors.summarize() == pytest.approx(together)
-
-
-def test_batches_hold_pictures_of_one_size():
-    sizes = [(4, 4), (4, 8), (4, 4), (4, 4)]
-    samples = [{"image": torch.zeros(3, *size), "index": k} for k, size in enumerate(sizes)]
-    batches = [[each["index"] for each in batch] for batch in split_by_size(samples, 2)]
-    assert batches == [[0, 2], [3], [1]]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pydantic import Field
+from typing_extensions import override
 
 from latelier.denoisers.configs import ProjectionConfig
 from latelier.training.configs.components import ConditionerChoice, InputSource
@@ -29,3 +30,7 @@ class AdapterTraining(PredictionTraining):
     card: dict[str, Any] = Field(
         default_factory=dict, description="facts about it: data, licence, measurements"
     )
+
+    @override
+    def locate_first_stage(self) -> tuple[str, str]:
+        return "model", self.model

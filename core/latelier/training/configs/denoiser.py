@@ -1,10 +1,13 @@
 """The configuration of denoiser training."""
 
+from abc import abstractmethod
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
+from typing_extensions import override
 
 from latelier.contracts.frozen import Frozen
+from latelier.pipeline.storage.sources import DEFAULT_MODEL
 from latelier.training.configs.components import ComponentChoice
 from latelier.training.configs.loss import LossConfig
 from latelier.training.configs.noise import NoiseConfig
@@ -54,6 +57,10 @@ class PredictionTraining(Training):
     fit_samples: int = Field(
         default=20_000, ge=1, description="training samples that conditioners are fitted on"
     )
+
+    @abstractmethod
+    def locate_first_stage(self) -> tuple[str, str]:
+        """Return the field that names the first stage or a model that has it, and the name."""
 
     @model_validator(mode="after")
     def _check_probabilities(self) -> "PredictionTraining":
@@ -123,6 +130,12 @@ class DenoiserTraining(PredictionTraining):
         description="the pipeline's defaults: steps, sampler, schedule, guidance",
     )
     description: str = Field(default="", description="one line, stored with the pipeline")
+
+    @override
+    def locate_first_stage(self) -> tuple[str, str]:
+        if self.first_stage is None and self.start_from is not None:
+            return "start_from", self.start_from
+        return "first_stage", self.first_stage or DEFAULT_MODEL
 
     @model_validator(mode="after")
     def _check_start(self) -> "DenoiserTraining":

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
+from typing_extensions import override
 
 from latelier.contracts.frozen import Frozen
 from latelier.training.configs.components import InputSource
@@ -72,6 +73,10 @@ class LoraTraining(PredictionTraining):
     card: dict[str, Any] = Field(
         default_factory=dict, description="facts about it: data, licence, measurements"
     )
+
+    @override
+    def locate_first_stage(self) -> tuple[str, str]:
+        return "model", self.model
 
     @field_validator("targets", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""The loss of a denoiser: the weight of each noise level."""
+"""The loss of a denoiser: the weights of noise levels and of pixels."""
 
 from typing import Annotated, Literal
 
@@ -72,4 +72,11 @@ class LossConfig(Frozen):
     uncertainty: UncertaintyConfig | None = Field(
         default=None,
         description="balances the noise levels by a learned log-variance; null: as weighted",
+    )
+    unmasked_weight: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="weight of the error outside of a sample's mask, where the mask is black; "
+        "inside it is 1. null: masks do not count",
     )

@@ -91,18 +91,6 @@ def use_features(
     return samples.with_features({each.name: each.open() for each in caches})
 
 
-def refuse_cache(data: DataConfig) -> None:
-    """Check that a training on pictures has no cache.
-
-    Raises:
-        InvalidConfigError: it has one.
-    """
-    if data.cache is not None:
-        raise InvalidConfigError(
-            "data.cache: a cache holds latents, and this training needs pictures; leave it out"
-        )
-
-
 def make_held_out_samples(config: Training, count: int) -> TrainingSamples:
     """Return at most `count` samples that training never uses.
 

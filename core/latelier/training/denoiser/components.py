@@ -13,79 +13,44 @@ from latelier.contracts.messages import suggestion
 from latelier.diffusion.processes.kinds import process_from
 from latelier.diffusion.processes.process import Process
 from latelier.kernel.atelier import Atelier
+from latelier.nn.module import to_module_dict
 from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.storage.sources import DEFAULT_MODEL
 from latelier.training.components import load_base_model, load_first_stage
+from latelier.training.conditioning import check_sources
 from latelier.training.configs.components import InputSource
 from latelier.training.configs.denoiser import ConditionerTraining, DenoiserTraining
-from latelier.training.data.features.values import FrozenConditions
+from latelier.training.data.samples import TrainingSamples
+from latelier.training.prediction.parts import PredictionParts
 from latelier.training.randomness import seed_torch
 
 
-@dataclass(frozen=True)
-class ModelParts:
-    """What a denoiser's training works on.
+@dataclass(frozen=True, kw_only=True)
+class ModelParts(PredictionParts):
+    """The components of a denoiser's training, and what its result says.
 
     Attributes:
-        first_stage: Stays as it is.
-        denoiser: To be trained.
-        conditioners: By the names under which the denoiser takes them.
-        process: The noise process.
-        sources: Source and drop-out of the conditioners' inputs, by their names.
         inputs: The pipeline's public inputs, and the conditioners that each feeds.
-        fitted: The conditioners that come from a model; what they learnt is only extended.
         defaults: The pipeline's defaults, but for the size.
         description: One line about the pipeline.
         card: Facts about it.
     """
 
-    first_stage: Component
-    denoiser: Component
-    conditioners: Mapping[str, Component]
-    process: Process
-    sources: Mapping[str, InputSource]
     inputs: Mapping[str, tuple[str, ...]]
-    fitted: frozenset[str]
     defaults: Mapping[str, Any]
     description: str
     card: Mapping[str, Any]
 
-    def frozen(self, config: DenoiserTraining) -> FrozenConditions:
-        """Return the conditioners whose outputs stay the same throughout the training.
-
-        A new one that learns from data is not among them, since it does so when training starts.
-        """
-        ready = {
-            name: component
-            for name, component in self.conditioners.items()
-            if name in self.fitted or type(component.module).fit is Conditioner.fit
-        }
-        return FrozenConditions(
-            {
-                name: component
-                for name, component in ready.items()
-                if name in config.conditioners and config.conditioners[name].frozen
-            },
-            config.start_from or str(config.out),
-            {name: each.source for name, each in self.sources.items()},
-        )
-
-    def fixed(self, config: DenoiserTraining) -> dict[str, Component]:
-        """Return the components that are not trained, by their places in a pipeline."""
-        frozen = [name for name, choice in config.conditioners.items() if choice.frozen]
-        conditioners = {f"conditioners.{name}": self.conditioners[name] for name in frozen}
-        return {"first_stage": self.first_stage, **conditioners}
-
 
 def resolve_parts(
-    config: DenoiserTraining, sample: Mapping[str, Any], atelier: Atelier
+    config: DenoiserTraining, samples: TrainingSamples, atelier: Atelier
 ) -> ModelParts:
     """Build or load the parts of a training and check that they fit together.
 
     Args:
         config: The training.
-        sample: A sample of its data.
+        samples: Its data.
         atelier: Its registries have the components.
 
     Raises:
@@ -107,19 +72,39 @@ def resolve_parts(
             for name, choice in choices.items()
         }
     _check_parts(config, first_stage, denoiser, conditioners)
-    for name, component in conditioners.items():
-        if choices[name].frozen:
-            component.module.eval().requires_grad_(False)
+    frozen = {name: conditioners[name] for name, choice in choices.items() if choice.frozen}
+    for component in frozen.values():
+        component.module.eval().requires_grad_(False)
+    trained = {name: each.module for name, each in conditioners.items() if name not in frozen}
+    sources = _resolve_sources(config, choices, _public_names(conditioners, start), samples[0])
+    check_sources(sources, samples.list_fields(), "conditioner")
     return ModelParts(
         first_stage=first_stage,
         denoiser=denoiser,
         conditioners=conditioners,
         process=_resolve_process(config, start),
-        sources=_resolve_sources(config, choices, _public_names(conditioners, start), sample),
-        inputs=_resolve_inputs(choices, conditioners, start),
+        sources=sources,
+        trained={"denoiser": denoiser.module, "conditioners": to_module_dict(trained)},
+        fixed={
+            "first_stage": first_stage,
+            **{f"conditioners.{name}": component for name, component in frozen.items()},
+        },
+        learners=conditioners,
         fitted=frozenset(conditioners) if start else frozenset(),
+        constant=frozen if start else _without_learners(frozen),
+        origin=config.start_from or str(config.out),
+        inputs=_resolve_inputs(choices, conditioners, start),
         **_describe_result(config, start),
     )
+
+
+def _without_learners(conditioners: Mapping[str, Component]) -> dict[str, Component]:
+    """Return the conditioners that learn nothing from data when training starts."""
+    return {
+        name: component
+        for name, component in conditioners.items()
+        if type(component.module).fit is Conditioner.fit
+    }
 
 
 def _list_conditioners(

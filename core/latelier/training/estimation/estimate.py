@@ -59,7 +59,7 @@ class Estimate:
         phases: The cost of each phase, in the order of the training.
         memory: Bytes by purpose, in the phase with the most activations.
         batch_size: Samples per step of all processes.
-        notes: What the objective says about itself.
+        notes: What the plan says about the training.
     """
 
     parameters: dict[str, tuple[int, int]]
@@ -103,7 +103,7 @@ def estimate(trial: Trial) -> Estimate:
         "averages": size_of(checkpoint.ema.values()),
         "activations": max(each.activations for each in phases),
     }
-    return Estimate(parameters, phases, memory, config.batch_size, objective.describe())
+    return Estimate(parameters, phases, memory, config.batch_size, trial.plan.notes)
 
 
 def _repeat_batches(trial: Trial) -> Iterator[Sequence[Any]]:
@@ -168,4 +168,4 @@ def _parts(objective: Objective) -> Iterator[tuple[str, nn.Module]]:
         if not isinstance(child, nn.ModuleDict):
             yield name, child
         elif child is not objective.trained:  # which only repeats the others
-            yield from child.items()
+            yield from ((f"{name}.{key}", part) for key, part in child.items())

@@ -1,32 +1,20 @@
-"""The losses of an autoencoder and its discriminator, with sample sheets and export."""
+"""The losses of an autoencoder and its discriminator."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from PIL.Image import Image
 from torch import Tensor, nn
 
-from latelier.checkpoints.component import Component
-from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.training.configs.first_stage import FirstStageTraining, first_step
 from latelier.training.configs.optimization import OptimizerConfig
 from latelier.training.data.datasets import collate
-from latelier.training.first_stage.description import describe_training
-from latelier.training.first_stage.export import export_first_stage
-from latelier.training.first_stage.images import load_held_out
 from latelier.training.first_stage.losses.adversarial import Adversary
 from latelier.training.first_stage.losses.equivariance import factor_at, shrink
 from latelier.training.first_stage.losses.reconstruction import ReconstructionLoss
-from latelier.training.first_stage.losses.regularization import Regularized, make_regularization
-from latelier.training.first_stage.quality import mean_quality, measure_quality
-from latelier.training.monitoring.sheets import split_rows, tile_images
+from latelier.training.first_stage.losses.regularization import Regularization, Regularized
 from latelier.training.objective import MODEL, Objective
 from latelier.training.randomness import Draws, Purpose
-
-_SHEET_IMAGES = 32
-_SHEET_COLUMNS = 8
 
 DISCRIMINATOR = "discriminator"
 """The player that tells images from reconstructions."""
@@ -37,13 +25,24 @@ class AutoencoderObjective(Objective):
 
     The autoencoder minimizes regularization + reconstruction + adversarial loss + equivariance. The
     reported total has no adversarial loss, whose value depends on the discriminator.
+
+    Attributes:
+        autoencoder: The one that is trained.
+        config: The training's configuration.
+        reconstruction: The reconstruction loss.
+        adversary: The discriminator; None without an adversarial loss.
     """
 
     def __init__(
-        self, component: Component, config: FirstStageTraining, perceptual: nn.Module | None
+        self,
+        autoencoder: Any,
+        regularization: Regularization,
+        perceptual: nn.Module | None,
+        config: FirstStageTraining,
     ) -> None:
         super().__init__()
-        self.autoencoder = component.module
+        self.config = config
+        self.autoencoder = autoencoder
         self.trained = self.autoencoder
         weight = config.perceptual.weight if config.perceptual else 1.0
         self.reconstruction = ReconstructionLoss(config.terms, perceptual, weight)
@@ -51,9 +50,7 @@ class AutoencoderObjective(Objective):
         if config.adversarial is not None:
             start = first_step(config.adversarial.start, config.steps)
             self.adversary = Adversary(config.adversarial, start)
-        self._regularization = make_regularization(self.autoencoder, config)
-        self._component = component
-        self._config = config
+        self._regularization = regularization
 
     @property
     def players(self) -> Mapping[str, nn.Module]:
@@ -64,7 +61,7 @@ class AutoencoderObjective(Objective):
 
     def optimizer_of(self, player: str) -> OptimizerConfig | None:
         """Return the optimizer of the discriminator; None for the autoencoder."""
-        adversarial = self._config.adversarial
+        adversarial = self.config.adversarial
         return adversarial.optimizer if adversarial and player == DISCRIMINATOR else None
 
     def collate(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -82,14 +79,14 @@ class AutoencoderObjective(Objective):
         loss = result.loss + reconstruction_loss
         if self.adversary is not None:
             loss = loss + self._oppose(batch, step, result, reconstruction_loss, terms)
-        if self._config.equivariance is not None:
+        if self.config.equivariance is not None:
             loss = loss + self._shrink(result, images, step, terms)
         return {"loss": loss, **terms}
 
     def _reconstruct(self, batch: dict[str, Any], step: int) -> Regularized:
         """Return the reconstructions; those of the last part have noise and a frozen encoder."""
-        draws = Draws(self._config.seed, step, batch["index"])
-        last_part = self._config.decoder_only
+        draws = Draws(self.config.seed, step, batch["index"])
+        last_part = self.config.decoder_only
         if last_part is None or not self._is_last_part(step):
             return self._regularization.reconstruct(batch["image"], draws)
         with torch.no_grad():
@@ -100,8 +97,8 @@ class AutoencoderObjective(Objective):
 
     def _is_last_part(self, step: int) -> bool:
         """Return whether the encoder is frozen."""
-        last_part = self._config.decoder_only
-        return last_part is not None and step >= first_step(last_part.start, self._config.steps)
+        last_part = self.config.decoder_only
+        return last_part is not None and step >= first_step(last_part.start, self.config.steps)
 
     def _oppose(
         self,
@@ -118,7 +115,7 @@ class AutoencoderObjective(Objective):
             return reconstruction_loss.new_zeros(())
         adversary.remember(step, batch["index"][0], result.reconstructions)
         # the published KL models sum the reconstruction loss over the image
-        scale = result.reconstructions[0].numel() if self._config.reduction == "sum" else 1
+        scale = result.reconstructions[0].numel() if self.config.reduction == "sum" else 1
         layer = self.autoencoder.decoder.conv_out.weight
         loss, weight = adversary.weigh(result.reconstructions, reconstruction_loss, layer, scale)
         terms["adversarial"], terms["adversarial_weight"] = loss, weight
@@ -130,7 +127,7 @@ class AutoencoderObjective(Objective):
         self, result: Regularized, images: Tensor, step: int, terms: dict[str, Tensor]
     ) -> Tensor:
         """Return the weighted loss of shrunk latents, and add it to `terms`."""
-        config = self._config.equivariance
+        config = self.config.equivariance
         assert config is not None
         terms["equivariance"] = _absent(images)
         factor = factor_at(config, step)
@@ -151,37 +148,6 @@ class AutoencoderObjective(Objective):
             with torch.no_grad():
                 reconstructions = self._reconstruct(batch, step).reconstructions
         return self.adversary.discriminate(batch["image"], reconstructions)
-
-    def describe(self) -> list[str]:
-        """Return lines about the autoencoder and its losses."""
-        return list(describe_training(self._component, self._config, self._regularization))
-
-    @torch.no_grad()
-    def validate(self) -> dict[str, float]:
-        """Return mean measures of held-out reconstructions (see `measure_quality`)."""
-        held_out = self._load_held_out(self._config.validation_images)
-        pairs = ((self._copy(images), images) for images in held_out)
-        return mean_quality(pairs, self.reconstruction.perceptual)
-
-    def draw_sample_sheet(self) -> tuple[Image, dict[str, float]]:
-        """Return rows of held-out images, each above its reconstructions, and "psnr" in dB."""
-        images = next(self._load_held_out(_SHEET_IMAGES))
-        reconstructions = self._copy(images)
-        measures = measure_quality(reconstructions, images, None)
-        originals = split_rows(tensor_to_pil(images), _SHEET_COLUMNS)
-        copies = split_rows(tensor_to_pil(reconstructions), _SHEET_COLUMNS)
-        rows = [row for pair in zip(originals, copies, strict=True) for row in pair]
-        return tile_images(rows, zoom=2), {"psnr": float(measures["psnr"].mean())}
-
-    def export(self, folder: Path) -> None:
-        """Write the autoencoder and its report; see `export_first_stage`."""
-        export_first_stage(self._component, self._config, self.reconstruction.perceptual, folder)
-
-    def _copy(self, images: Tensor) -> Tensor:
-        return self.autoencoder.decode(self.autoencoder.encode(images))
-
-    def _load_held_out(self, count: int) -> Iterator[Tensor]:
-        return load_held_out(self._config, count, next(self.autoencoder.parameters()).device)
 
 
 def _absent(like: Tensor) -> Tensor:

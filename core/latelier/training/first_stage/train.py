@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from latelier.checkpoints.component import Component, new_component
 from latelier.contracts.errors import InvalidConfigError
@@ -12,15 +12,24 @@ from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.training.components import load_first_stage
 from latelier.training.configs.first_stage import FirstStageTraining
-from latelier.training.data.datasets import make_training_samples, refuse_cache
+from latelier.training.data.datasets import make_training_samples
+from latelier.training.first_stage.description import describe_training
+from latelier.training.first_stage.evaluator import AutoencoderEvaluator
+from latelier.training.first_stage.images import load_training
 from latelier.training.first_stage.losses.discriminator import check_field
 from latelier.training.first_stage.losses.equivariance import check_divisible
 from latelier.training.first_stage.losses.perceptual import check_side, load_perceptual
+from latelier.training.first_stage.losses.regularization import make_regularization
 from latelier.training.first_stage.objective import AutoencoderObjective
 from latelier.training.loop.loop import run_training
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.run import Resume, TrainingResult
 from latelier.training.randomness import seed_torch
+
+_CPU = torch.device("cpu")
+
+_CODE_IMAGES = 64
+"""Training images whose latents the first codes are drawn from."""
 
 _INITIAL_LOGVAR = -6.0
 """Log-variance of an untrained posterior. Torch's own initialisation gives about 0, ten times the
@@ -48,19 +57,29 @@ def plan_first_stage(config: FirstStageTraining, atelier: Atelier) -> TrainingPl
     Raises:
         LatelierError: see `train_first_stage`.
     """
-    with seed_torch(config.seed, 0, torch.device("cpu")):
+    dataset = make_training_samples(config)
+    code_images = list[Tensor]()
+    if config.codebook_start is not None:
+        code_images = list(load_training(config, _CODE_IMAGES, _CPU))
+    with seed_torch(config.seed, 0, _CPU):
         component = make_autoencoder(config, atelier)
         perceptual = None if config.perceptual is None else load_perceptual(config.perceptual)
-        objective = AutoencoderObjective(component, config, perceptual)
-    refuse_cache(config.data)
-    dataset = make_training_samples(config)
+        regularization = make_regularization(component.module, config, code_images)
+        objective = AutoencoderObjective(component.module, regularization, perceptual, config)
     height, width = dataset[0]["image"].shape[1:]
     check_sizes(config, component.module, height, width)
 
     def initialize(out: Path, is_new: bool) -> None:  # noqa: ARG001 - it has its weights
         dataset.store_manifests(out)
 
-    return TrainingPlan(config, objective, dataset, initialize, dataset.name_of)
+    return TrainingPlan(
+        config,
+        AutoencoderEvaluator(objective, component),
+        dataset,
+        initialize,
+        dataset.name_of,
+        list(describe_training(component, config, regularization)),
+    )
 
 
 def make_autoencoder(config: FirstStageTraining, atelier: Atelier) -> Component:

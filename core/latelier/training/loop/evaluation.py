@@ -15,6 +15,7 @@ from latelier.kernel.atelier import Atelier
 from latelier.training.configs.training import SheetWeights, Training
 from latelier.training.devices.ranks import call_on_first_rank
 from latelier.training.devices.shards import gather_all
+from latelier.training.evaluator import Evaluator
 from latelier.training.loop.folder.config import read_config
 from latelier.training.loop.folder.names import RESULT, SHEETS
 from latelier.training.loop.plan import TrainingPlan
@@ -22,7 +23,6 @@ from latelier.training.loop.run import Run
 from latelier.training.loop.state import TrainingState
 from latelier.training.monitoring.progress import TrainingProgress, format_metrics
 from latelier.training.monitoring.sheets import save_sheet
-from latelier.training.objective import Objective
 from latelier.training.optimization.averages import SNAPSHOTS, average_snapshots, save_snapshot
 from latelier.training.optimization.ema import MAX_LENGTH
 
@@ -37,12 +37,12 @@ class Evaluation:
     evaluated then.
     """
 
-    def __init__(self, objective: Objective, run: Run, atelier: Atelier) -> None:
+    def __init__(self, evaluator: Evaluator, run: Run, atelier: Atelier) -> None:
         self._run = run
         self._is_copy = run.config.strategy == "fsdp" and run.fabric.world_size > 1
-        self._objective = objective
+        self._evaluator = evaluator
         if self._is_copy and run.fabric.is_global_zero:
-            self._objective = deepcopy(objective, {id(atelier): atelier})
+            self._evaluator = deepcopy(evaluator, {id(atelier): atelier})
 
     def evaluate_if_due(self, state: TrainingState, progress: TrainingProgress) -> float | None:
         """Validate, draw and store averages as often as configured; return the score, if any."""
@@ -71,6 +71,8 @@ class Evaluation:
             suffix = "" if kind == "average" else f"-{kind}"
             path = self._run.config.out / SHEETS / f"step-{state.step:08d}{suffix}.png"
             metrics = self._evaluate(state, kind, partial(_draw_sheet, progress, path))
+            if metrics is None:
+                continue
             progress.log({"event": "sheet", "step": state.step, "weights": kind, **metrics})
             progress.print(f"step {state.step} sheet ({kind}): {format_metrics(metrics)}")
 
@@ -94,23 +96,24 @@ class Evaluation:
         self._evaluate(state, "average", partial(_export, folder))
 
     def _evaluate(
-        self, state: TrainingState, kind: SheetWeights, function: Callable[[Objective], T]
+        self, state: TrainingState, kind: SheetWeights, function: Callable[[Evaluator], T]
     ) -> T:
-        """Return a function of the objective with some weights, called in the first process."""
+        """Return a function of the evaluator with some weights, called in the first process."""
         weights = gather_all(state.average if kind == "average" else state.weights)
 
         def evaluate() -> T:
             with self._use(weights):
-                return function(self._objective)
+                return function(self._evaluator)
 
         return call_on_first_rank(self._run.fabric, evaluate)
 
     @contextmanager
     def _use(self, weights: dict[str, Tensor]) -> Iterator[None]:
         """Load weights, in evaluation mode and without gradients, while inside."""
-        trained = self._objective.trained
+        objective = self._evaluator.objective
+        trained = objective.trained
         if self._is_copy:
-            self._objective.to(self._run.fabric.device)
+            objective.to(self._run.fabric.device)
         former = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
         trained.load_state_dict(weights)
         trained.eval()
@@ -121,12 +124,17 @@ class Evaluation:
             trained.train()
             trained.load_state_dict(former)
             if self._is_copy:
-                self._objective.to("cpu")
+                objective.to("cpu")
 
 
-def _draw_sheet(progress: TrainingProgress, path: Path, objective: Objective) -> dict[str, float]:
-    """Write a sample sheet, and return its metrics."""
-    sheet, metrics = objective.draw_sample_sheet()
+def _draw_sheet(
+    progress: TrainingProgress, path: Path, evaluator: Evaluator
+) -> dict[str, float] | None:
+    """Write a sample sheet, and return its metrics; None if there is nothing to draw."""
+    drawn = evaluator.draw_sample_sheet()
+    if drawn is None:
+        return None
+    sheet, metrics = drawn
     try:
         save_sheet(sheet, path)
     except OSError as error:
@@ -134,9 +142,9 @@ def _draw_sheet(progress: TrainingProgress, path: Path, objective: Objective) ->
     return metrics
 
 
-def _export(folder: Path, objective: Objective) -> None:
+def _export(folder: Path, evaluator: Evaluator) -> None:
     try:
-        objective.export(folder)
+        evaluator.export(folder)
     except OSError as error:
         raise TrainingError(
             f"the result cannot be written to {folder} ({error}); the checkpoint of the last step "
@@ -181,5 +189,5 @@ def export_average(
     folder = out / f"{RESULT}-length-{length:g}"
     trained.eval()
     with torch.no_grad():
-        plan.objective.export(folder)
+        plan.evaluator.export(folder)
     return folder

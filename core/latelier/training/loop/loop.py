@@ -42,7 +42,7 @@ def train(plan: TrainingPlan, run: Run, atelier: Atelier) -> TrainingResult:
 
     The plugins of `atelier` observe each step and checkpoint.
     """
-    evaluation = Evaluation(plan.objective, run, atelier)
+    evaluation = Evaluation(plan.evaluator, run, atelier)
     state = TrainingState(plan.objective, run)
     if run.checkpoint is not None:
         state.restore(run.checkpoint)

@@ -57,7 +57,7 @@ class Monitor:
                 "data.url streams: a run that is resumed goes on with other samples, so it is not "
                 "exact; download the shards for that"
             )
-        for line in plan.objective.describe():
+        for line in plan.notes:
             self.progress.print(line)
 
     def observe_step(self, step: int, outcome: StepOutcome) -> None:

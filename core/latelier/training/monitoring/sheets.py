@@ -12,6 +12,14 @@ def split_rows(pictures: list[Image.Image], columns: int) -> list[list[Image.Ima
     return [pictures[first : first + columns] for first in range(0, len(pictures), columns)]
 
 
+def tile_pairs(
+    above: list[Image.Image], below: list[Image.Image], columns: int, zoom: int = 1
+) -> Image.Image:
+    """Return rows of pictures, each row above that of their counterparts."""
+    pairs = zip(split_rows(above, columns), split_rows(below, columns), strict=True)
+    return tile_images([row for pair in pairs for row in pair], zoom)
+
+
 def tile_images(rows: list[list[Image.Image]], zoom: int = 1, gap: int = 4) -> Image.Image:
     """Return rows of pictures of one size on white, each enlarged `zoom` times."""
     width, height = (side * zoom for side in rows[0][0].size)

@@ -13,7 +13,9 @@ _FORMS = ("latents", "moments", "image")
 """The forms in which a sample holds its picture; the first that it has is used."""
 
 
-def collate_samples(samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def collate_samples(
+    samples: Sequence[Mapping[str, Any]], unmasked_weight: float | None = None
+) -> dict[str, Any]:
     """Return a batch of samples whose pictures have one form and size.
 
     "index" is the list of positions. The pictures are one of
@@ -22,16 +24,29 @@ def collate_samples(samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     moments  (B, 2 C, h, w): mean and log-variance of the scaled latents
     image    (B, 3, H, W) in [-1, 1]
 
-    "weight" is there if a sample has one: (B,), or (B, 1, H, W) if one is of pixels (H, W).
+    "weight" is there if a sample has one, (B,), or with an `unmasked_weight` (B, 1, H, W).
+
+    Args:
+        samples: of the data.
+        unmasked_weight: the weight of pixels outside of the samples' masks; None: as inside.
     """
     form = picture_form(samples[0])
     batch: dict[str, Any] = {
         form: torch.stack([torch.as_tensor(sample[form]) for sample in samples]),
         "index": [sample["index"] for sample in samples],
     }
-    if any("weight" in sample for sample in samples):
-        batch["weight"] = _stack_weights([sample.get("weight", 1.0) for sample in samples])
+    weights = torch.tensor([sample.get("weight", 1.0) for sample in samples], dtype=torch.float32)
+    if unmasked_weight is not None:
+        batch["weight"] = weights.view(-1, 1, 1, 1) * weigh_pixels(samples, unmasked_weight)
+    elif any("weight" in sample for sample in samples):
+        batch["weight"] = weights
     return batch
+
+
+def weigh_pixels(samples: Sequence[Mapping[str, Any]], unmasked_weight: float) -> Tensor:
+    """Return the weight of each pixel, float32 (B, 1, H, W): 1 where the sample's mask is white."""
+    masks = torch.stack([torch.as_tensor(sample["mask"]) for sample in samples])
+    return unmasked_weight + (1 - unmasked_weight) * (masks / 255).unsqueeze(1)
 
 
 def picture_form(sample: Mapping[str, Any]) -> str:
@@ -59,10 +74,3 @@ def to_latents(batch: Mapping[str, Any], draws: Draws, first_stage: FirstStage) 
         return mean + torch.exp(0.5 * logvar) * noise
     with torch.no_grad():
         return first_stage.encode(batch["image"]).float()
-
-
-def _stack_weights(weights: Sequence[Any]) -> Tensor:
-    tensors = [torch.as_tensor(weight, dtype=torch.float32) for weight in weights]
-    shape = max((tensor.shape for tensor in tensors), key=len)
-    stacked = torch.stack([tensor.expand(shape) for tensor in tensors])
-    return stacked.unsqueeze(1) if len(shape) else stacked

@@ -2,18 +2,22 @@
 
 from latelier.contracts.components import PictureGeometry
 from latelier.diffusion.processes.process import Process
-from latelier.training.configs.loss import WeightConfig
+from latelier.training.configs.loss import LossConfig
 from latelier.training.configs.noise import NoiseConfig
 from latelier.training.prediction.densities import level_shares
 from latelier.training.prediction.levels import name_bins
 
 
-def describe_loss(process: Process, weight: WeightConfig) -> str:
+def describe_loss(process: Process, loss: LossConfig) -> str:
     """Return what is predicted and how its error is weighted."""
+    weight = loss.weight
     options = ", ".join(f"{k} {v}" for k, v in weight if k != "kind" and v is not None)
-    return f"process '{process.kind}', predicts '{process.prediction}', weight '{weight.kind}'" + (
-        f" ({options})" if options else ""
-    )
+    text = f"process '{process.kind}', predicts '{process.prediction}', weight '{weight.kind}'"
+    if options:
+        text += f" ({options})"
+    if loss.unmasked_weight is not None:
+        text += f", {loss.unmasked_weight:g} outside of masks"
+    return text
 
 
 def describe_noise(noise: NoiseConfig, process: Process, geometry: PictureGeometry) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -14,20 +13,17 @@ from latelier.contracts import frames
 from latelier.contracts.components import Control, PictureGeometry, ScaledAdapter
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import CompatibilityError
-from latelier.diffusion.processes.process import Process
+from latelier.data.pictures import UnusableError
 from latelier.nn.module import to_module_dict
-from latelier.training.conditioning import Conditioning, to_device
-from latelier.training.configs.components import InputSource
+from latelier.training.conditioning import Conditioning
 from latelier.training.configs.denoiser import PredictionTraining
-from latelier.training.data.datasets import make_held_out_samples
 from latelier.training.objective import MODEL, Objective
 from latelier.training.prediction.batches import collate_samples, geometry_of, to_latents
 from latelier.training.prediction.densities import check_noise, default_noise, draw_sigmas
-from latelier.training.prediction.description import describe_loss, describe_noise
 from latelier.training.prediction.levels import to_level
 from latelier.training.prediction.losses import SampleLosses, denoising_loss
+from latelier.training.prediction.parts import PredictionParts
 from latelier.training.prediction.uncertainty import make_uncertainty
-from latelier.training.prediction.validation import LevelErrors, split_by_size
 from latelier.training.prediction.weights import weigh_levels
 from latelier.training.randomness import Draws, Purpose
 
@@ -40,8 +36,9 @@ class PredictionObjective(Objective):
         process: The noise process.
         noise: The density of noise levels.
         conditioning: What makes conditions of data samples.
-        geometry: That of held-out pictures, which is that of training unless it has buckets.
         uncertainty: The learned log-variance of the loss; None unless the configuration has it.
+        adapters: Those that take part in every prediction, by name.
+        adapter_strength: Their strength; 0 is the denoiser without them.
 
     Raises:
         CompatibilityError: the denoiser does not support gradient checkpointing, and the
@@ -50,66 +47,52 @@ class PredictionObjective(Objective):
             have the levels of the density.
     """
 
-    def __init__(
-        self,
-        first_stage: Component,
-        denoiser: Component,
-        conditioners: Mapping[str, Component],
-        process: Process,
-        sources: Mapping[str, InputSource],
-        config: PredictionTraining,
-    ) -> None:
+    def __init__(self, parts: PredictionParts, config: PredictionTraining) -> None:
         super().__init__()
-        _check_gradient_checkpointing(config, denoiser)
+        _check_gradient_checkpointing(config, parts.denoiser)
         self.config = config
-        self.process = process
-        self.noise = config.noise or default_noise(process)
-        check_noise(self.noise, process)
-        self.first_stage = first_stage.module
-        self.denoiser = denoiser.module
+        self.process = parts.process
+        self.noise = config.noise or default_noise(parts.process)
+        check_noise(self.noise, parts.process)
+        self.first_stage = parts.first_stage.module
+        self.denoiser = parts.denoiser.module
         self.conditioners = to_module_dict(
-            {name: component.module for name, component in conditioners.items()}
+            {name: component.module for name, component in parts.conditioners.items()}
         )
         self.conditioning = Conditioning(
-            self.conditioners, sources, config.drop_all, config.keep_one, config.seed
+            self.conditioners, parts.sources, config.drop_all, config.keep_one, config.seed
         )
         self.uncertainty = make_uncertainty(config.loss.uncertainty, config.seed)
-        self._held_out = make_held_out_samples(config, config.validation.samples)
-        self.geometry = self.make_geometry(self._held_out[0])
-
-    @cached_property
-    def held_out(self) -> list[dict[str, Any]]:
-        """Samples that training never uses, for validation and sheets."""
-        samples = self._held_out.with_preparation(self.prepare_sample)
-        return [samples[k] for k in range(len(samples))]
-
-    def prepare_sample(self, sample: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Check that the conditioners can use a sample; see `Conditioning.prepare_sample`.
-
-        Raises:
-            UnusableError: a conditioner refuses it.
-        """
-        geometry = replace(self.make_geometry(sample), first_stage=None)
-        return self.conditioning.prepare_sample(sample, geometry)
+        self.adapters = to_module_dict(parts.adapters)
+        self.adapter_strength = 1.0
+        self.trained = nn.ModuleDict(parts.trained)
+        if self.uncertainty is not None:
+            self.trained["uncertainty"] = self.uncertainty
 
     @property
     def device(self) -> torch.device:
         """The denoiser's device."""
         return next(self.denoiser.parameters()).device
 
-    def collect_trained(self, modules: Mapping[str, nn.Module]) -> nn.ModuleDict:
-        """Return what is trained: modules by name, and the loss's uncertainty if it has one."""
-        if self.uncertainty is not None:
-            modules = {**modules, "uncertainty": self.uncertainty}
-        return nn.ModuleDict(modules)
+    def list_fields(self) -> dict[str, int | None]:
+        """Return the sample's fields that are read, each with its number of labels or None."""
+        masks = {} if self.config.loss.unmasked_weight is None else {"mask": None}
+        return {**self.conditioning.list_fields(), **masks}
 
-    def attach_adapters(self) -> Mapping[str, ScaledAdapter]:
-        """Return the adapters that take part in every prediction, by name."""
-        return {}
+    def prepare_sample(self, sample: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Check that a sample can be used, and prepare it (see `Conditioning.prepare_sample`).
+
+        Raises:
+            UnusableError: a conditioner refuses it, or it lacks the mask that weighs its pixels.
+        """
+        if self.config.loss.unmasked_weight is not None and "mask" not in sample:
+            raise UnusableError("it has no 'mask'")
+        geometry = replace(self.make_geometry(sample), first_stage=None)
+        return self.conditioning.prepare_sample(sample, geometry)
 
     def collate(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return a batch (see `collate_samples`) with "conditions" and "features"."""
-        batch = collate_samples(samples)
+        batch = collate_samples(samples, self.config.loss.unmasked_weight)
         geometry = replace(self.make_geometry(batch), first_stage=None)
         batch["conditions"] = self.conditioning.prepare(samples, geometry)
         batch["features"] = self.conditioning.stack_features(samples)
@@ -126,14 +109,13 @@ class PredictionObjective(Objective):
         This is equation 2 of Rombach et al., arXiv:2112.10752, if the process predicts the noise
         and the weight is uniform.
         """
-        process, geometry = self.process, self.make_geometry(batch)
+        process = self.process
         # latents of the images, and their condition
         draws = Draws(self.config.seed, step, batch["index"])
         latents = to_latents(batch, draws, self.first_stage)
-        kept = self.conditioning.draw_kept(draws)
-        condition = self._encode_condition(batch, kept, geometry)
+        condition = self.encode_condition(batch, self.conditioning.draw_kept(draws))
         # a noise level and noise for each sample
-        height, width = geometry.latent_size
+        height, width = self.make_geometry(batch).latent_size
         sigmas = draw_sigmas(self.noise, process, draws, height * width)
         eps = draws.normal(Purpose.NOISE, latents.shape[1:], latents.device)
         # the prediction and its weighted error
@@ -152,43 +134,24 @@ class PredictionObjective(Objective):
         scale = self.process.input_scale(frames.per_image(sigmas, x))
         control = Control(
             gradient_checkpointing=self.config.gradient_checkpointing,
-            adapters=self.attach_adapters(),
+            adapters={
+                name: ScaledAdapter(module, self.adapter_strength)
+                for name, module in self.adapters.items()
+            },
         )
         return self.denoiser(x * scale, t, condition, control)
 
-    def validate(self) -> dict[str, float]:
-        """Return the errors of x0 at fixed noise levels, with every condition (see `LevelErrors`).
+    def predict_x0(self, condition: Condition, x: Tensor, sigmas: Tensor) -> Tensor:
+        """Return x0 as the denoiser predicts it, for x (B, C, h, w) at `sigmas` (B,)."""
+        return self.process.denoised(self.predict(x, sigmas, condition).to(x), x, sigmas)
 
-        No number of it depends on the seed of the run.
-        """
-        errors = LevelErrors(self.config.validation.levels, self.process)
-        for samples in split_by_size(self.held_out, self.config.batch_size):
-            batch = to_device(self.collate(samples), self.device)
-            draws = Draws(0, 0, batch["index"])
-            latents = to_latents(batch, draws, self.first_stage)
-            kept = self.conditioning.keep_all(len(samples))
-            condition = self._encode_condition(batch, kept, self.make_geometry(batch))
-            eps = draws.normal(Purpose.NOISE, latents.shape[1:], latents.device)
-            errors.add(latents, eps, partial(self._predict_x0, condition))
-        return errors.summarize()
-
-    def describe(self) -> list[str]:
-        """Return the prediction, its weight, the share of each bin of levels, the conditions."""
-        loss = describe_loss(self.process, self.config.loss.weight)
-        noise = describe_noise(self.noise, self.process, self.geometry)
-        return [loss, noise, *self.conditioning.describe()]
+    def encode_condition(self, batch: Mapping[str, Any], kept: Mapping[str, Tensor]) -> Condition:
+        """Return the condition of a batch; null parts replace the rows that are not kept."""
+        return self.conditioning.encode(batch, kept, self.make_geometry(batch), self.device)
 
     def make_geometry(self, batch: Mapping[str, Any]) -> PictureGeometry:
         """Return the geometry of the pictures of a batch or sample."""
         return geometry_of(batch, self.first_stage)
-
-    def _predict_x0(self, condition: Condition, x: Tensor, sigmas: Tensor) -> Tensor:
-        return self.process.denoised(self.predict(x, sigmas, condition).to(x), x, sigmas)
-
-    def _encode_condition(
-        self, batch: Mapping[str, Any], kept: Mapping[str, Tensor], geometry: PictureGeometry
-    ) -> Condition:
-        return self.conditioning.encode(batch, kept, geometry, self.device)
 
 
 def _check_gradient_checkpointing(config: PredictionTraining, denoiser: Component) -> None:

@@ -5,14 +5,13 @@ a run, between runs of other densities, weights and predictions, and between mod
 stage.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from latelier.diffusion.processes.process import Process
-from latelier.training.prediction.batches import picture_form
 from latelier.training.prediction.levels import to_sigma
 
 _ROUNDING = 1e-12
@@ -64,16 +63,3 @@ class LevelErrors:
         errors = [error / self._numbers / unit for error in self._errors]
         each = {f"x0_error_{level:g}": error for level, error in zip(self._levels, errors)}
         return {"x0_error": sum(errors) / len(errors), **each}
-
-
-def split_by_size(
-    samples: Sequence[Mapping[str, Any]], batch_size: int
-) -> Iterator[list[Mapping[str, Any]]]:
-    """Yield batches of samples whose pictures have one size, of at most `batch_size`."""
-    groups: dict[Any, list[Mapping[str, Any]]] = {}
-    for sample in samples:
-        form = picture_form(sample)
-        groups.setdefault((form, tuple(sample[form].shape)), []).append(sample)
-    for group in groups.values():
-        for first in range(0, len(group), batch_size):
-            yield group[first : first + batch_size]

@@ -25,6 +25,8 @@ SHAPE: dict[str, Any] = {"ch": 4, "ch_mult": (1, 1), "num_res_blocks": 1, "num_g
 DRAWS = Draws(seed=0, step=0, indices=[0, 1])
 IMAGES = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
+CODE_IMAGES = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
 
 def training(**changes: Any) -> FirstStageTraining:
     values = {"out": "unused", "steps": 10, "first_stage": {"id": "unused"}, **changes}
@@ -96,8 +98,8 @@ def test_quantized_latents_have_the_codebook_and_the_commitment_loss():
 
 def test_quantization_starts_with_codes_drawn_from_the_latents():
     autoencoder = vq_autoencoder()
-    config = training(codebook_start=0.5, data={"config": {"size": 16}})
-    regularization = make_regularization(autoencoder, config)
+    config = training(codebook_start=0.5)
+    regularization = make_regularization(autoencoder, config, [CODE_IMAGES])
     early = regularization.reconstruct(IMAGES, Draws(seed=0, step=4, indices=[0, 1]))
     latents = autoencoder.encode(IMAGES)
     torch.testing.assert_close(early.reconstructions, autoencoder.decode_unquantized(latents))
@@ -115,9 +117,19 @@ def test_quantization_starts_with_codes_drawn_from_the_latents():
         regularization.reconstruct(IMAGES, Draws(seed=0, step=step, indices=[2, 3]))
     assert autoencoder.quantize.embedding.weight.abs().sum() == 0
 
-    resumed = make_regularization(autoencoder, config)
+    resumed = make_regularization(autoencoder, config, [CODE_IMAGES])
     resumed.reconstruct(IMAGES, Draws(seed=0, step=5, indices=[0, 1]))
     assert torch.equal(autoencoder.quantize.embedding.weight, drawn)
+
+
+def test_a_run_that_is_resumed_later_keeps_its_codes():
+    autoencoder = vq_autoencoder()
+    config = training(codebook_start=0.5)
+    regularization = make_regularization(autoencoder, config, [CODE_IMAGES])
+    trained = autoencoder.quantize.embedding.weight.clone()
+    for step in (6, 5):
+        regularization.reconstruct(IMAGES, Draws(seed=0, step=step, indices=[0, 1]))
+    assert torch.equal(autoencoder.quantize.embedding.weight, trained)
 
 
 def test_perplexity_counts_codes_that_occur_equally_often():

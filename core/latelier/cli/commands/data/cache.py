@@ -17,12 +17,13 @@ _MAX_NAMES = 5
 
 
 def cache(
+    training: Annotated[
+        str,
+        typer.Argument(metavar="TRAINING", help="The kind of training: denoiser, adapter or lora."),
+    ],
     config: Annotated[
         Path,
-        typer.Argument(
-            metavar="CONFIG.yaml",
-            help="The configuration of a training on latents, with data.cache.",
-        ),
+        typer.Argument(metavar="CONFIG.yaml", help="Its configuration, with data.cache."),
     ],
     check: Annotated[
         bool,
@@ -48,11 +49,9 @@ def cache(
     from latelier.cli.support.application import load_atelier
     from latelier.cli.support.progress import track
     from latelier.pipeline.placement import resolve_device
-    from latelier.training.caching import open_feature_caches
-    from latelier.training.data.cache.opening import open_cache
+    from latelier.training.caching import open_caches
 
-    atelier = load_atelier()
-    opened, features = open_cache(config, atelier), open_feature_caches(config, atelier)
+    opened, features = open_caches(training, config, load_atelier())
 
     def show_progress(results: Iterable[T], total: int) -> Iterable[T]:
         return track(results, "encoding", total)

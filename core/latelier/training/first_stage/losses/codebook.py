@@ -15,7 +15,7 @@ _JITTER = 0.01
 def set_codes(autoencoder: AutoencoderVQ, batches: Iterable[Tensor], seed: int) -> None:
     """Set the codes to random latent vectors of images, the same in all processes.
 
-    Each batch is (B, 3, H, W); batches may differ in size.
+    Each batch is (B, 3, H, W), on any device; batches may differ in size.
 
     Codes far from all latents are never chosen, so they never learn. Of a codebook with its initial
     values, which are near 0, a short training uses a few dozen codes only.
@@ -23,7 +23,9 @@ def set_codes(autoencoder: AutoencoderVQ, batches: Iterable[Tensor], seed: int) 
     was_training = autoencoder.training
     autoencoder.eval()  # drop-out would draw different numbers in each process
     # latents of images of several sizes differ in height and width
-    rows = [autoencoder.encode(images).float().movedim(1, -1).flatten(0, 2) for images in batches]
+    device = autoencoder.quantize.embedding.weight.device
+    latents = (autoencoder.encode(images.to(device)).float() for images in batches)
+    rows = [each.movedim(1, -1).flatten(0, 2) for each in latents]
     autoencoder.train(was_training)
     vectors = (torch.cat(rows) / autoencoder.config.scale_factor).cpu()
     codes = draw_rows(vectors, autoencoder.config.n_embed, seed)

@@ -1,6 +1,7 @@
 """The two kinds of regularised latents: Gaussian (KL) and quantised (VQ)."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,15 +12,11 @@ from latelier.contracts.errors import CompatibilityError, InvalidConfigError
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.autoencoder_vq import AutoencoderVQ
 from latelier.training.configs.first_stage import FirstStageTraining, first_step
-from latelier.training.first_stage.images import load_training
 from latelier.training.first_stage.losses.codebook import set_codes
 from latelier.training.randomness import Draws, Purpose
 
 _KL_WEIGHT, _CODEBOOK_WEIGHT = 1e-6, 1.0
 """As published (arXiv:2112.10752, section G)."""
-
-_CODE_IMAGES = 64
-"""Training images whose latents the codes are drawn from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,23 +90,28 @@ class QuantizedLatents(Regularization):
     """
 
     def __init__(
-        self, autoencoder: AutoencoderVQ, weight: float, config: FirstStageTraining
+        self,
+        autoencoder: AutoencoderVQ,
+        weight: float,
+        config: FirstStageTraining,
+        code_images: Sequence[Tensor],
     ) -> None:
+        """Create the regularisation; the codes are drawn from the latents of `code_images`."""
         share = config.codebook_start
         self.start = None if share is None else first_step(share, config.steps)
         self._autoencoder = autoencoder
         self._weight = weight
-        self._config = config
-        self._has_drawn = False
+        self._seed = config.seed
+        self._code_images = code_images
 
     def reconstruct(self, images: Tensor, draws: Draws) -> Regularized:
         """Return the reconstructions of images (B, 3, H, W); "perplexity" counts the codes used."""
         if self.start is not None and draws.step < self.start:
             return self._reconstruct_unquantized(images)
-        if draws.step == self.start and not self._has_drawn:
-            batches = load_training(self._config, _CODE_IMAGES, images.device)
-            set_codes(self._autoencoder, batches, self._config.seed)
-            self._has_drawn = True
+        if self._code_images:
+            if draws.step == self.start:
+                set_codes(self._autoencoder, self._code_images, self._seed)
+            self._code_images = ()  # a run that is resumed later has its codes
         autoencoder = self._autoencoder
         latents = autoencoder.encode(images).float()
         quantized = autoencoder.quantize_latents(latents)
@@ -132,8 +134,16 @@ class QuantizedLatents(Regularization):
         return Regularized(latents, reconstructions, latents.new_zeros(()), terms)
 
 
-def make_regularization(autoencoder: Any, config: FirstStageTraining) -> Regularization:
+def make_regularization(
+    autoencoder: Any, config: FirstStageTraining, code_images: Sequence[Tensor] = ()
+) -> Regularization:
     """Return the regularisation that an autoencoder is made for.
+
+    Args:
+        autoencoder: of either kind.
+        config: of the training.
+        code_images: batches of images (B, 3, H, W) whose latents the first codes are drawn from,
+            with `codebook_start`.
 
     Raises:
         CompatibilityError: the first stage is neither a KL nor a VQ autoencoder.
@@ -148,7 +158,7 @@ def make_regularization(autoencoder: Any, config: FirstStageTraining) -> Regular
         if config.reduction != "mean":
             raise InvalidConfigError("reduction: autoencoder_vq is trained with 'mean'")
         weight = _CODEBOOK_WEIGHT if config.codebook_weight is None else config.codebook_weight
-        return QuantizedLatents(autoencoder, weight, config)
+        return QuantizedLatents(autoencoder, weight, config, code_images)
     raise CompatibilityError(
         f"the first stage {type(autoencoder).__name__} has no latents to regularise; "
         "train 'latelier/autoencoder_kl' or 'latelier/autoencoder_vq'"

@@ -1,0 +1,111 @@
+"""The components of a LoRA's training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from latelier.checkpoints.component import Component
+from latelier.checkpoints.lora.lora import (
+    LoadedLora,
+    Lora,
+    find_layers,
+    lora_component,
+    select_layers,
+)
+from latelier.kernel.atelier import Atelier
+from latelier.nn.low_rank import LowRankLayer
+from latelier.nn.views import replace_layers
+from latelier.pipeline.pipeline import Pipeline
+from latelier.training.components import collect_sources, describe_base, load_base_model
+from latelier.training.conditioning import check_sources
+from latelier.training.configs.components import InputSource
+from latelier.training.configs.lora import LoraTraining
+from latelier.training.data.samples import TrainingSamples
+from latelier.training.lora.targets import create_lora
+from latelier.training.prediction.parts import PredictionParts
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraParts(PredictionParts):
+    """The components of a LoRA's training.
+
+    Attributes:
+        base: The model, which stays frozen.
+        view: The same model with the LoRA in its layers.
+        loaded: The LoRA.
+    """
+
+    base: Pipeline
+    view: Pipeline
+    loaded: LoadedLora
+
+
+def resolve_parts(config: LoraTraining, samples: TrainingSamples, atelier: Atelier) -> LoraParts:
+    """Load the model, make an untrained LoRA, and check that they and the data fit together.
+
+    Raises:
+        LatelierError: see `train_lora`.
+    """
+    base = load_base_model("model", config.model, atelier).with_merged_loras()
+    lora = create_lora(find_layers(base.base_components()), config)
+    inputs = _resolve_inputs(base, config, samples[0])
+    sources = collect_sources(base, config.model, inputs)
+    check_sources(inputs, samples.list_fields(), "input")
+    view = add_layers(base, lora)
+    return LoraParts(
+        first_stage=view.first_stage_component,
+        denoiser=view.denoiser_component,
+        conditioners=view.conditioner_components,
+        process=view.process,
+        sources=sources,
+        trained={"lora": lora},
+        fixed=base.components(),
+        constant={
+            name: component
+            for name, component in base.conditioner_components.items()
+            if not select_layers(lora.changes, f"conditioners.{name}")
+        },
+        origin=config.model,
+        base=base,
+        view=view,
+        loaded=LoadedLora(
+            config.name,
+            lora_component(lora),
+            config.description,
+            describe_base(config.model, base),
+            config.card,
+        ),
+    )
+
+
+def add_layers(base: Pipeline, lora: Lora) -> Pipeline:
+    """Return a view of a model whose layers have the changes of a LoRA, for its training."""
+    components = base.base_components()
+    layers = find_layers(components)
+
+    def view_of(place: str) -> Component:
+        changed = {
+            path: LowRankLayer(layers[f"{place}.{path}"], change)
+            for path, change in select_layers(lora.changes, place).items()
+        }
+        component = components[place]
+        if not changed:
+            return component
+        return replace(component, module=replace_layers(component.module, changed))
+
+    return replace(
+        base,
+        denoiser_component=view_of("denoiser"),
+        conditioner_components={
+            name: view_of(f"conditioners.{name}") for name in base.conditioner_components
+        },
+    )
+
+
+def _resolve_inputs(
+    base: Pipeline, config: LoraTraining, sample: Mapping[str, Any]
+) -> Mapping[str, InputSource]:
+    """Return the source of each public input that training provides."""
+    if config.inputs is not None:
+        return config.inputs
+    return {name: InputSource(source=name) for name in base.inputs if name in sample}
