@@ -1,11 +1,13 @@
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from latelier import load
-from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.errors import InvalidConfigError, InvalidInputError
 from latelier.contracts.frozen import validate
 from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
 from latelier.training.configs.denoiser import DenoiserTraining
@@ -247,3 +249,48 @@ def test_an_unconditional_model_draws_a_sheet(make_plan_of):
     with torch.no_grad():
         sheet, _ = plan.evaluator.draw_sample_sheet()
     assert sheet.size == (8 * (32 + 4) + 4, 32 + 2 * 4)
+
+
+def test_held_out_pictures_are_encoded_once(make_plan):
+    plan = make_plan()
+    first_stage, calls = plan.objective.first_stage, []
+    encode = first_stage.encode
+    first_stage.encode = lambda images: calls.append(len(images)) or encode(images)
+    with torch.no_grad():
+        assert plan.evaluator.validate() == plan.evaluator.validate()
+    assert calls == [4, 4]
+
+
+@pytest.fixture
+def masked(tmp_path):
+    """A manifest of pictures whose masks are white on the right."""
+    mask = Image.new("L", (16, 16))
+    mask.paste(255, (8, 0, 16, 16))
+    mask.save(tmp_path / "mask.png")
+    lines = []
+    for number in range(12):
+        Image.linear_gradient("L").rotate(30 * number).resize((16, 16)).save(
+            tmp_path / f"{number}.png"
+        )
+        record = {"file": f"{number}.png", "mask": "mask.png", "captions": ["a dog"]}
+        lines.append(json.dumps(record))
+    (tmp_path / "manifest.jsonl").write_text("\n".join(lines))
+    return tmp_path / "manifest.jsonl"
+
+
+def test_masks_weigh_the_pixels_of_the_error(make_plan, masked):
+    losses = []
+    for weight in (None, 0.0, 0.25):
+        data = {"path": str(masked), "size": 16}
+        plan = make_plan(data=data, loss={"unmasked_weight": weight})
+        batch = plan.objective.collate([plan.dataset[k] for k in range(4)])
+        with torch.no_grad():
+            losses.append(plan.objective.compute_losses(batch, 0).minimized)
+    everything, inside, between = losses
+    assert (inside < 0.95 * everything).all()
+    torch.testing.assert_close(between, inside + 0.25 * (everything - inside))
+
+
+def test_data_without_the_masks_that_weigh_the_error_are_an_error(make_plan):
+    with pytest.raises(InvalidConfigError, match="no field 'mask'"):
+        make_plan(loss={"unmasked_weight": 0.1})
