@@ -46,6 +46,7 @@ from latelier.training.configs.lora import LoraTraining
 from latelier.training.denoiser.evaluator import DenoiserEvaluator
 from latelier.training.denoiser.train import plan_denoiser, train_denoiser
 from latelier.training.first_stage.train import plan_first_stage, train_first_stage
+from latelier.training.loop.run import TrainingResult
 from latelier.training.lora.train import plan_lora, train_lora
 from latelier.training.monitoring.sheets import split_rows, tile_images
 
@@ -348,9 +349,11 @@ def generate(folder: Path, keywords: Mapping[str, Any]) -> Tensor:
     return pictures_to_tensor([picture.image for picture in pictures])
 
 
-def timed(train: Callable[[], object]) -> float:
+def timed(train: Callable[[], TrainingResult]) -> float:
+    """Return the seconds of a training; end the program if it was interrupted."""
     start = time.monotonic()
-    train()
+    if not train().finished:
+        raise SystemExit(130)
     return round(time.monotonic() - start, 1)
 
 
