@@ -65,8 +65,9 @@ class ShuffledStream:
     def _read_epochs(self, number: int) -> Iterator[StreamedSample]:
         for epoch in count():
             generator = data_generator(self._seed, DataPurpose.STREAM, number, epoch)
+            order: list[int] = generator.permutation(len(self._shards)).tolist()
             is_empty = True
-            for shard in generator.permutation(len(self._shards)):
+            for shard in order:
                 for sample in stream_shard(self._shards[shard]):
                     if self._is_taken(sample.name):
                         is_empty = False

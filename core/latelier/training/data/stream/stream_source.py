@@ -12,7 +12,7 @@ from latelier.data.converters.shards import expand_shards
 from latelier.data.pictures import UnusableError
 from latelier.data.streaming.http import hide_secrets
 from latelier.data.streaming.shards import StreamedSample, stream_shard
-from latelier.training.configs.data import DataConfig, HeldOutConfig
+from latelier.training.configs.data import DataConfig
 from latelier.training.data.source import HashOf
 from latelier.training.data.split import held_out_place
 from latelier.training.data.stream.order import ShuffledStream
@@ -31,8 +31,10 @@ def open_stream(url: str, config: DataConfig) -> "StreamSource":
     """
     shards = expand_shards(url)
     fields = _list_first_fields(shards[0], config)
-    held_out = config.held_out if config.held_out.path is None else None
-    stream = ShuffledStream(shards, config.seed, partial(_is_trained, held_out=held_out))
+    held_out = config.held_out
+    share = held_out.share if held_out.path is None else 0.0
+    is_trained = partial(_is_trained, share=share, seed=held_out.seed)
+    stream = ShuffledStream(shards, config.seed, is_trained)
     return StreamSource(hide_secrets(url), stream.take, None, fields, config)
 
 
@@ -44,7 +46,7 @@ def open_held_out_stream(url: str, config: DataConfig, count: int) -> "StreamSou
     """
     shards = tuple(expand_shards(url))
     fields = _list_first_fields(shards[0], config)
-    samples = _read_held_out(shards, config.held_out, count)
+    samples = _read_held_out(shards, config.held_out.share, config.held_out.seed, count)
     return StreamSource(hide_secrets(url), samples.__getitem__, len(samples), fields, config)
 
 
@@ -127,16 +129,16 @@ class StreamSource:
         return record
 
 
-def _is_trained(name: str, held_out: HeldOutConfig | None) -> bool:
-    return held_out is None or held_out_place(name, held_out.seed) >= held_out.share
+def _is_trained(name: str, share: float, seed: int) -> bool:
+    return held_out_place(name, seed) >= share
 
 
 @lru_cache(maxsize=4)  # each validation asks for them
 def _read_held_out(
-    shards: Sequence[str], config: HeldOutConfig, count: int
+    shards: Sequence[str], share: float, seed: int, count: int
 ) -> tuple[StreamedSample, ...]:
     samples = (sample for shard in shards for sample in stream_shard(shard))
-    held_out = (sample for sample in samples if not _is_trained(sample.name, config))
+    held_out = (sample for sample in samples if not _is_trained(sample.name, share, seed))
     found = tuple(islice(held_out, count))
     if not found:
         raise DataError(
