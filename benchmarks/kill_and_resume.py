@@ -23,7 +23,7 @@ import yaml
 from PIL.Image import fromarray
 
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.data.emoji_scenes.scene import SceneConfig
+from latelier.data.emoji_scenes.config import SceneConfig
 from latelier.training.checkpoints.checkpoint import list_checkpoints, step_of
 
 STEPS = 200

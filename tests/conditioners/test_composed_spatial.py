@@ -12,8 +12,8 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import where
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.inputs import read_input
+from latelier.data.emoji_scenes.config import SceneConfig
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.data.emoji_scenes.scene import SceneConfig
 from latelier.pipeline import load
 from latelier.pipeline.replay.replay import replay
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from latelier.data.emoji_scenes.config import SceneConfig
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.data.emoji_scenes.scene import SceneConfig
 from latelier.evaluation.drawn_objects import (
     balanced_agreement,
     bounding_boxes,

@@ -11,8 +11,8 @@ from torch import Tensor
 import latelier
 from latelier import default_atelier
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier.data.emoji_scenes.config import SceneConfig
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.data.emoji_scenes.scene import SceneConfig
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.autoencoder_vq import AutoencoderVQ
 from latelier.first_stages.configs import AutoencoderVQConfig, IdentityConfig, TinyAutoencoderConfig

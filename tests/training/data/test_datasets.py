@@ -8,8 +8,8 @@ from PIL import Image
 
 from latelier.contracts.errors import DataError, InvalidConfigError
 from latelier.data.converters.recognize import open_manifest
+from latelier.data.emoji_scenes.config import SceneConfig
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.data.emoji_scenes.scene import SceneConfig
 from latelier.data.manifest.manifest import write_manifest
 from latelier.data.pictures import UnusableError
 from latelier.training.data.datasets import (

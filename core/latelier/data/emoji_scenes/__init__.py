@@ -4,15 +4,11 @@
 """
 
 from latelier.data.emoji_scenes.backgrounds import BACKGROUND_KINDS, BackgroundInfo
+from latelier.data.emoji_scenes.config import SceneConfig
 from latelier.data.emoji_scenes.glyphs import VOCABULARIES, Glyph, all_glyphs, vocabulary
+from latelier.data.emoji_scenes.objects import SceneObject
 from latelier.data.emoji_scenes.palette import PALETTE, Color
-from latelier.data.emoji_scenes.scene import (
-    SEMANTIC_CLASSES,
-    Scene,
-    SceneConfig,
-    SceneObject,
-    compose,
-)
+from latelier.data.emoji_scenes.scene import SEMANTIC_CLASSES, Scene, compose
 
 __all__ = [
     "BACKGROUND_KINDS",

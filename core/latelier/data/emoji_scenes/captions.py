@@ -1,10 +1,13 @@
 """Words for a scene: articles, backgrounds, relations and sentence templates."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from latelier.data.emoji_scenes.backgrounds import BackgroundInfo
+from latelier.data.emoji_scenes.claims import Caption, Claims, ObjectDetails, RelationClaim
+from latelier.data.emoji_scenes.layout import Relation
 from latelier.data.emoji_scenes.places import PLACES
 
 # Plurals, masses and proper names: these take no article.
@@ -41,15 +44,23 @@ _MADE_OF = {"stripes": "striped", "checks": "checkered"}
 
 
 def article(name: str) -> str:
-    """Return "a", "an" or "the", or "" for a plural, a mass noun or a proper name."""
-    if name in _BARE:
+    """Return "a", "an" or "the", or "" for a plural, a mass noun, a proper name or a slot."""
+    if name in _BARE or is_slot(name):
         return ""
     return _ARTICLES.get(name) or ("an" if name[0].lower() in "aeiou" else "a")
 
 
-def noun_phrase(name: str) -> str:
-    """Return the name with its article, as in "an umbrella" or "grapes"."""
-    return f"{article(name)} {name}".strip()
+def is_slot(name: str) -> bool:
+    """Return whether a name is a slot, such as "#1"."""
+    return name.startswith("#")
+
+
+def noun_phrase(name: str, adjectives: str = "") -> str:
+    """Return the name with its article, as in "an umbrella", "grapes" or "a small umbrella"."""
+    before = article(name)
+    if adjectives and before == "an":
+        before = article(adjectives)
+    return " ".join(word for word in (before, adjectives, name) if word)
 
 
 def background_phrase(info: BackgroundInfo) -> str:
@@ -92,9 +103,9 @@ def write_caption(
     names: Sequence[str],
     background: BackgroundInfo | None,
     rng: np.random.Generator,
-    relation: str | None = None,
-) -> str:
-    """Return a caption from a random template.
+    relation: Relation | None = None,
+) -> Caption:
+    """Return a caption of names, a relation and the background, from a random template.
 
     Args:
         names: of the objects.
@@ -103,17 +114,26 @@ def write_caption(
         relation: of the first of exactly two objects to the second, such as "to the left of".
     """
     subject = enumerate_nouns(names)
+    relations: tuple[RelationClaim, ...] = ()
     if relation is not None and rng.random() < 0.7:
         subject = f"{noun_phrase(names[0])} {relation} {noun_phrase(names[1])}"
+        relations = (RelationClaim(0, relation, 1),)
+    claims = Claims(background is not None, (ObjectDetails(),) * len(names), relations)
     if background is None:
-        return subject
+        return Caption(subject, claims)
     template = rng.random()
+    if 0.75 <= template < 0.9:
+        return Caption(
+            f"{', '.join(names)}, {background_tag(background)}", replace(claims, relations=())
+        )
+    return Caption(_add_background(subject, background, template), claims)
+
+
+def _add_background(subject: str, background: BackgroundInfo, template: float) -> str:
     if template < 0.55:
         return f"{subject} {background_phrase(background)}"
     if template < 0.75:
         return f"{subject}, {background_tag(background)}"
-    if template < 0.9:
-        return f"{', '.join(names)}, {background_tag(background)}"
     if background.kind == "place":
         return f"{background_phrase(background)}, {subject}"
     return f"{noun_phrase(background_tag(background))} with {subject}"

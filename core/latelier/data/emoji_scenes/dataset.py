@@ -1,13 +1,16 @@
 """Emoji scenes as a torch data set."""
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from latelier.contracts.images.pixels import normalize
-from latelier.data.emoji_scenes.scene import Scene, SceneConfig, compose
+from latelier.data.emoji_scenes.artwork import Pixels
+from latelier.data.emoji_scenes.config import SceneConfig
+from latelier.data.emoji_scenes.objects import choose_subjects
+from latelier.data.emoji_scenes.scene import Scene, compose
 
 
 class SceneItem(TypedDict):
@@ -17,9 +20,12 @@ class SceneItem(TypedDict):
         image: float32 (3, H, W) in [-1, 1].
         prompt: the caption.
         class_label: class of the main object.
-        layout: objects, each with "box" (x0, y0, x1, y1 in 0..1) and "label".
+        layout: objects, each with "box" (x0, y0, x1, y1 in 0..1) and "label": its class, or with
+            slots its number from 0.
         semantic_map: (H, W) uint8.
         index: of the sample.
+        references: with slots alone: the artwork of each object, upright and alone, (128, 128, 4)
+            with straight alpha.
     """
 
     image: torch.Tensor
@@ -28,6 +34,7 @@ class SceneItem(TypedDict):
     layout: list[dict[str, Any]]
     semantic_map: np.ndarray
     index: int
+    references: NotRequired[list[Pixels]]
 
 
 class EmojiScenes(Dataset[SceneItem]):
@@ -55,20 +62,34 @@ class EmojiScenes(Dataset[SceneItem]):
 
     def scene(self, index: int) -> Scene:
         """Return scene `index`, 0 to `length - 1`, with its annotations."""
-        if not 0 <= index < self.length:
-            raise IndexError(f"index {index} is outside 0..{self.length - 1}")
-        generator = np.random.Generator(np.random.Philox(key=[self.seed, index]))
-        return compose(self.config, generator)
+        return compose(self.config, self._generator(index))
+
+    def references(self, index: int) -> list[Pixels]:
+        """Return the artworks of scene `index` as in a sample, without composing the scene."""
+        subjects = choose_subjects(self.config, self._generator(index))
+        return [subject.artwork.picture() for subject in subjects]
 
     def __getitem__(self, index: int) -> SceneItem:
         """Return scene `index` as a training sample."""
         scene = self.scene(index)
+        slots = self.config.slots
         image = torch.tensor(scene.image, dtype=torch.float32)
-        return {
+        item: SceneItem = {
             "image": normalize(image.permute(2, 0, 1).contiguous()),  # (H, W, 3) -> (3, H, W)
             "prompt": scene.caption,
             "class_label": scene.class_id,
-            "layout": [{"box": each.box, "label": each.class_id} for each in scene.objects],
+            "layout": [
+                {"box": each.box, "label": i if slots else each.class_id}
+                for i, each in enumerate(scene.objects)
+            ],
             "semantic_map": scene.semantic_map,
             "index": index,
         }
+        if slots:
+            item["references"] = [each.artwork.picture() for each in scene.objects]
+        return item
+
+    def _generator(self, index: int) -> np.random.Generator:
+        if not 0 <= index < self.length:
+            raise IndexError(f"index {index} is outside 0..{self.length - 1}")
+        return np.random.Generator(np.random.Philox(key=[self.seed, index]))

@@ -1,13 +1,20 @@
 """Positions of objects in an image, and the relation of two of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Literal
 
 import numpy as np
 
-from latelier.data.emoji_scenes.artwork import Placement, extent
+from latelier.data.emoji_scenes.artwork import Artwork, Placement
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom as fractions of the image."""
+
+Relation = Literal[
+    "to the left of", "to the right of", "above", "below", "in front of", "behind", "overlapping"
+]
+"""Words for what an object is to another one."""
 
 Cell = tuple[float, float, float]
 """Nominal x and y of an object, and its size relative to a lone one."""
@@ -26,40 +33,125 @@ _ARRANGEMENTS: dict[int, tuple[tuple[Cell, ...], ...]] = {
     4: (((0.27, 0.27, 0.52), (0.73, 0.27, 0.52), (0.27, 0.73, 0.52), (0.73, 0.73, 0.52)),),
 }
 
+_INVERSE: Mapping[Relation, Relation] = {
+    "to the left of": "to the right of",
+    "to the right of": "to the left of",
+    "above": "below",
+    "below": "above",
+    "in front of": "behind",
+    "behind": "in front of",
+    "overlapping": "overlapping",
+}
+
+_OVERLAPPING = 0.03
+"""Least overlap of two boxes, in both directions, of objects that overlap."""
+
+_PLAIN = 0.1
+"""Least difference of two gaps, and least overlap, that is plain to see."""
+
+_SCATTERED_SIZES = (1.0, 0.66, 0.54, 0.46)
+"""Size of 1 to 4 scattered objects, relative to a lone one."""
+
+_ATTEMPTS = 20
+_MOST_OVERLAP = 0.08
+
 
 def place_objects(
-    glyphs: Sequence[int],
+    artworks: Sequence[Artwork],
     scale: tuple[float, float],
     rotation: tuple[float, float],
     mirror: bool,
     rng: np.random.Generator,
 ) -> list[Placement]:
-    """Return a random placement for each of 1 to 4 glyphs, the front-most object first.
+    """Return a random placement for each of 1 to 4 artworks, the front-most object first.
 
     Args:
-        glyphs: indices of the glyphs.
+        artworks: of the objects.
         scale: range of a lone object's longest side, as a fraction of the image; several objects
             are smaller.
         rotation: range of the angle, in degrees.
         mirror: whether to mirror half of the objects.
         rng: source of random numbers.
     """
-    if len(glyphs) == 1:
+    if len(artworks) == 1:
         cells: Sequence[Cell] = ((0.5, 0.5, 1.0),)
     else:
-        choices = _ARRANGEMENTS[len(glyphs)]
+        choices = _ARRANGEMENTS[len(artworks)]
         cells = choices[rng.integers(len(choices))]
         # Any object may stand in any cell, except where the sizes say which is in front.
         if len({cell[2] for cell in cells}) == 1:
             cells = [cells[int(i)] for i in rng.permutation(len(cells))]
     return [
-        _place(glyph, cell, scale, rotation, mirror, rng)
-        for glyph, cell in zip(glyphs, cells, strict=True)
+        _place(artwork, cell, scale, rotation, mirror, rng)
+        for artwork, cell in zip(artworks, cells, strict=True)
     ]
 
 
+def scatter_objects(
+    artworks: Sequence[Artwork],
+    scale: tuple[float, float],
+    rotation: tuple[float, float],
+    mirror: bool,
+    rng: np.random.Generator,
+) -> list[Placement]:
+    """Return a placement anywhere in the image for each of 1 to 4 artworks, largely apart.
+
+    Args are those of `place_objects`.
+    """
+    shrink = _SCATTERED_SIZES[len(artworks) - 1]
+    best: list[Placement] = []
+    least = 2.0
+    for _ in range(_ATTEMPTS):
+        placements = [_scatter(each, shrink, scale, rotation, mirror, rng) for each in artworks]
+        boxes = [
+            _bounds(artwork, placement)
+            for artwork, placement in zip(artworks, placements, strict=True)
+        ]
+        overlap = max((_overlap(*pair) for pair in combinations(boxes, 2)), default=0.0)
+        if overlap < least:
+            best, least = placements, overlap
+        if overlap <= _MOST_OVERLAP:
+            break
+    return best
+
+
+def _scatter(
+    artwork: Artwork,
+    shrink: float,
+    scale: tuple[float, float],
+    rotation: tuple[float, float],
+    mirror: bool,
+    rng: np.random.Generator,
+) -> Placement:
+    """Return a placement anywhere inside the image, if it fits."""
+    size = float(rng.uniform(*scale)) * shrink
+    angle = float(rng.uniform(*rotation))
+    mirrored = bool(rng.random() < 0.5) and mirror
+    x, y = (
+        _clamp_center(half + float(share) * (1 - 2 * half), half)
+        for half, share in zip(
+            (half * size for half in artwork.extent(angle)), rng.random(2), strict=True
+        )
+    )
+    return Placement(x, y, size, angle, mirrored)
+
+
+def _bounds(artwork: Artwork, placement: Placement) -> Box:
+    half_width, half_height = (half * placement.scale for half in artwork.extent(placement.angle))
+    x, y = placement.x, placement.y
+    return x - half_width, y - half_height, x + half_width, y + half_height
+
+
+def _overlap(first: Box, second: Box) -> float:
+    """Return the share of the smaller box, 0..1, that the other one covers."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
+    return max(width, 0.0) * max(height, 0.0) / min(areas)
+
+
 def _place(
-    glyph: int,
+    artwork: Artwork,
     cell: Cell,
     scale: tuple[float, float],
     rotation: tuple[float, float],
@@ -69,7 +161,7 @@ def _place(
     """Return a placement near the centre of a cell, wholly inside the image if it fits."""
     size = float(rng.uniform(*scale)) * cell[2]
     angle = float(rng.uniform(*rotation))
-    half_width, half_height = (half * size for half in extent(glyph, angle))
+    half_width, half_height = (half * size for half in artwork.extent(angle))
     jitter = rng.uniform(-0.04, 0.04, size=2)
     mirrored = bool(rng.random() < 0.5) and mirror
     x = _clamp_center(cell[0] + jitter[0], half_width)
@@ -84,11 +176,10 @@ def _clamp_center(center: float, half: float) -> float:
     return float(min(max(center, half), 1 - half))
 
 
-def relation(first: Box, second: Box) -> str | None:
+def relation(first: Box, second: Box) -> Relation:
     """Return the relation of `first` (in front) to `second`, such as "to the left of"."""
-    gap_x = max(first[0] - second[2], second[0] - first[2])
-    gap_y = max(first[1] - second[3], second[1] - first[3])
-    if gap_x < -0.03 and gap_y < -0.03:
+    gap_x, gap_y = _gaps(first, second)
+    if do_overlap(first, second):
         inside = (
             first[0] >= second[0]
             and first[1] >= second[1]
@@ -99,3 +190,28 @@ def relation(first: Box, second: Box) -> str | None:
     if gap_x > gap_y:
         return "to the left of" if first[0] < second[0] else "to the right of"
     return "above" if first[1] < second[1] else "below"
+
+
+def inverse(words: Relation) -> Relation:
+    """Return the relation of the second object to the first."""
+    return _INVERSE[words]
+
+
+def do_overlap(first: Box, second: Box) -> bool:
+    """Return whether two boxes overlap noticeably."""
+    return max(_gaps(first, second)) < -_OVERLAPPING
+
+
+def is_plain(first: Box, second: Box) -> bool:
+    """Return whether the relation of two boxes is plain to see: not both beside and above."""
+    gap_x, gap_y = _gaps(first, second)
+    if do_overlap(first, second):
+        return gap_x < -_PLAIN and gap_y < -_PLAIN
+    return max(gap_x, gap_y) > -_OVERLAPPING / 2 and abs(gap_x - gap_y) > _PLAIN
+
+
+def _gaps(first: Box, second: Box) -> tuple[float, float]:
+    """Return the horizontal and the vertical distance of two boxes, negative where they overlap."""
+    gap_x = max(first[0] - second[2], second[0] - first[2])
+    gap_y = max(first[1] - second[3], second[1] - first[3])
+    return gap_x, gap_y

@@ -2,24 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from latelier.data.emoji_scenes.artwork import Placement, draw_glyph, hidden_share
+from latelier.data.emoji_scenes.artwork import Artwork, Placement
 from latelier.data.emoji_scenes.backgrounds import (
     BackgroundInfo,
-    BackgroundKind,
     draw_background,
     sample_background,
 )
 from latelier.data.emoji_scenes.captions import write_caption
-from latelier.data.emoji_scenes.glyphs import GROUPS, Glyph, VocabularyName, vocabulary
+from latelier.data.emoji_scenes.claims import (
+    Caption,
+    Claims,
+    observe_details,
+    observe_relations,
+    relate,
+)
+from latelier.data.emoji_scenes.config import SceneConfig
+from latelier.data.emoji_scenes.detailed_captions import write_detailed_caption
+from latelier.data.emoji_scenes.glyphs import GROUPS
 from latelier.data.emoji_scenes.layers import Layer, paint_layers
-from latelier.data.emoji_scenes.layout import Box, place_objects, relation
+from latelier.data.emoji_scenes.layout import Box, place_objects, scatter_objects
+from latelier.data.emoji_scenes.objects import SceneObject, Subject, choose_subjects
 from latelier.data.emoji_scenes.places import WATER
 
 SEMANTIC_CLASSES = ("none", "sky", "ground", "water", *GROUPS)
@@ -32,118 +39,7 @@ _MOST_HIDDEN = 0.4
 _ATTEMPTS = 24
 
 Classes: TypeAlias = NDArray[np.uint8]
-
-
-def _check_ascending(bounds: tuple[float, float]) -> tuple[float, float]:
-    if bounds[0] > bounds[1]:
-        raise ValueError(f"expected an ascending range such as {bounds[::-1]}, not {bounds}")
-    return bounds
-
-
-def _check_not_empty(kinds: tuple[BackgroundKind, ...]) -> tuple[BackgroundKind, ...]:
-    if not kinds:
-        raise ValueError('expected at least one kind, such as ("plain",)')
-    return kinds
-
-
-ScenePart = Literal["all", "train", "held_out"]
-"""The objects of a vocabulary that scenes are made of."""
-
-HELD_OUT_EVERY = 16
-"""Every so many objects of a vocabulary, one is held out, the first among them."""
-
-Count = Annotated[int, Field(ge=1, le=4)]
-Share = Annotated[float, Field(ge=0.2, le=1.0)]
-Degrees = Annotated[float, Field(ge=-180, le=180)]
-
-
-class SceneConfig(BaseModel):
-    """Appearance of scenes. The defaults suit a first model: one object, 64 pixels."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    size: int = Field(default=64, ge=16, le=1024, description="Side of the square image in pixels.")
-    vocabulary: VocabularyName = Field(
-        default="basic", description='"basic" (512 distinct objects) or "all" (the whole atlas).'
-    )
-    glyphs: tuple[str, ...] = Field(
-        default=(),
-        description="Names of the only objects to draw, which keep their classes; none: all.",
-    )
-    part: ScenePart = Field(
-        default="all",
-        description='"train" leaves out every 16th object of the vocabulary, "held_out" draws '
-        "those alone; classes stay the same.",
-    )
-    objects: Annotated[tuple[Count, Count], AfterValidator(_check_ascending)] = Field(
-        default=(1, 1), description="Least and greatest number of objects, each 1..4."
-    )
-    backgrounds: Annotated[tuple[BackgroundKind, ...], AfterValidator(_check_not_empty)] = Field(
-        default=("plain", "plain", "gradient", "stripes", "dots", "checks", "place", "place"),
-        description="Kinds of background; one that is listed twice is drawn twice as often.",
-    )
-    scale: Annotated[tuple[Share, Share], AfterValidator(_check_ascending)] = Field(
-        default=(0.6, 0.85),
-        description="Longest side of a lone object as a fraction of the image; several share it.",
-    )
-    rotation: Annotated[tuple[Degrees, Degrees], AfterValidator(_check_ascending)] = Field(
-        default=(-12.0, 12.0), description="Range of turns in degrees, counter-clockwise."
-    )
-    mirror: bool = Field(default=False, description="Whether half of the objects are mirrored.")
-    shadow: bool = Field(default=True, description="Whether objects cast a soft shadow.")
-    captioned_background: float = Field(
-        default=0.85,
-        ge=0,
-        le=1,
-        description="Share of the captions that say what the background is.",
-    )
-
-    @property
-    def class_ids(self) -> Sequence[int]:
-        """The classes of the objects to draw: positions in the vocabulary."""
-        names = [glyph.name for glyph in vocabulary(self.vocabulary)]
-        if self.glyphs:
-            return [names.index(name) for name in self.glyphs]
-        if self.part == "held_out":
-            return range(0, len(names), HELD_OUT_EVERY)
-        if self.part == "train":
-            return [number for number in range(len(names)) if number % HELD_OUT_EVERY]
-        return range(len(names))
-
-    @model_validator(mode="after")
-    def _check_glyphs(self) -> Self:
-        names = [glyph.name for glyph in vocabulary(self.vocabulary)] if self.glyphs else []
-        for name in self.glyphs:
-            if name not in names:
-                close = ", ".join(get_close_matches(name, names, cutoff=0.4))
-                raise ValueError(f"glyphs: '{name}' is not in the vocabulary. Close: {close}")
-        if self.glyphs and self.part != "all":
-            raise ValueError(f'glyphs: names the objects already; leave out part "{self.part}"')
-        if len(set(self.glyphs)) < len(self.glyphs):
-            raise ValueError("glyphs: expected each name once")
-        if 0 < len(self.glyphs) < self.objects[1]:
-            raise ValueError(
-                f"glyphs: a scene has up to {self.objects[1]} different objects, "
-                f"but there are {len(self.glyphs)} names"
-            )
-        return self
-
-
-@dataclass(frozen=True, slots=True)
-class SceneObject:
-    """One object of a scene.
-
-    Attributes:
-        glyph: the pictogram.
-        class_id: position in the vocabulary.
-        box: of the whole object with its hidden parts, as fractions of the image.
-        visible: share of its pixels, 0..1, that no other object covers.
-    """
-
-    glyph: Glyph
-    class_id: int
-    box: Box
-    visible: float
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,8 +49,9 @@ class Scene:
     Attributes:
         image: (H, W, 3) sRGB in 0..255.
         caption: a sentence or a list of tags.
+        claims: what the caption says.
         class_id: class of the main object, `objects[0]`.
-        objects: the front-most object first.
+        objects: the front-most object first; with slots, in any order.
         semantic_map: (H, W) positions in `SEMANTIC_CLASSES`.
         instance_map: (H, W), 0 for the background and i + 1 where `objects[i]` is visible.
         background: what is behind the objects.
@@ -162,6 +59,7 @@ class Scene:
 
     image: NDArray[np.uint8]
     caption: str
+    claims: Claims
     class_id: int
     objects: tuple[SceneObject, ...]
     semantic_map: Classes
@@ -174,38 +72,55 @@ class Scene:
         return mask
 
 
+@dataclass(frozen=True, slots=True)
+class _Arrangement:
+    """Placements and layers of the objects in their order, and the instance map."""
+
+    placements: Sequence[Placement]
+    layers: Sequence[Layer]
+    instances: Classes
+
+
 def compose(config: SceneConfig, rng: np.random.Generator) -> Scene:
     """Return a scene, which `config` and the state of `rng` determine."""
-    glyphs = vocabulary(config.vocabulary)
-    least, greatest = config.objects
-    count = int(rng.integers(least, greatest + 1))
-    drawn_from = config.class_ids
-    drawn_places = rng.choice(len(drawn_from), size=count, replace=False)
-    class_ids = [drawn_from[place] for place in drawn_places]
-    chosen = [glyphs[class_id] for class_id in class_ids]
-    background = _choose_background(config, chosen, rng)
+    subjects = choose_subjects(config, rng)
+    background = _choose_background(config, subjects, rng)
     backdrop = draw_background(background, config.size, rng)
-    drawn, instances = _arrange(config, chosen, rng)
+    arranged = _arrange(config, subjects, rng)
     semantics = backdrop.semantics.copy()
     objects: list[SceneObject] = []
-    for i, (glyph, class_id, layer) in enumerate(zip(chosen, class_ids, drawn, strict=True)):
-        shown = instances == i + 1
-        semantics[shown] = WATER + 1 + GROUPS.index(glyph.group)
-        visible = float(shown.sum() / layer.covers.sum())
-        objects.append(SceneObject(glyph, class_id, _box(layer.covers), visible))
+    for i, subject in enumerate(subjects):
+        covers = arranged.layers[i].covers
+        shown = arranged.instances == i + 1
+        semantics[shown] = WATER + 1 + GROUPS.index(subject.glyph.group)
+        objects.append(
+            SceneObject(
+                subject.glyph,
+                subject.class_id,
+                _box(covers),
+                float(shown.sum() / covers.sum()),
+                subject.origin,
+                subject.artwork,
+                arranged.placements[i],
+                subject.depth,
+            )
+        )
+    layers = [layer for _, layer in _front_first(subjects, arranged.layers)]
+    caption = _caption(config, objects, background, rng)
     return Scene(
-        image=paint_layers(backdrop.image, drawn, config.shadow),
-        caption=_caption(config, objects, background, rng),
-        class_id=class_ids[0],
+        image=paint_layers(backdrop.image, layers, config.shadow),
+        caption=caption.text,
+        claims=caption.claims,
+        class_id=subjects[0].class_id,
         objects=tuple(objects),
         semantic_map=semantics,
-        instance_map=instances,
+        instance_map=arranged.instances,
         background=background,
     )
 
 
 def _choose_background(
-    config: SceneConfig, glyphs: Sequence[Glyph], rng: np.random.Generator
+    config: SceneConfig, subjects: Sequence[Subject], rng: np.random.Generator
 ) -> BackgroundInfo:
     """Return a random background on which every object stands out, or the best of a few."""
     kind = config.backgrounds[rng.integers(len(config.backgrounds))]
@@ -213,7 +128,7 @@ def _choose_background(
     for _ in range(_ATTEMPTS):
         candidate = sample_background(kind, rng)
         hidden = max(
-            hidden_share(glyph.index, tone) for glyph in glyphs for tone in candidate.tones
+            subject.artwork.hidden_share(tone) for subject in subjects for tone in candidate.tones
         )
         if hidden < least:
             best, least = candidate, hidden
@@ -223,36 +138,46 @@ def _choose_background(
 
 
 def _arrange(
-    config: SceneConfig, glyphs: Sequence[Glyph], rng: np.random.Generator
-) -> tuple[list[Layer], Classes]:
-    """Return the layers of objects, none of them mostly hidden, and the instance map."""
-    indices = [glyph.index for glyph in glyphs]
-    best: tuple[list[Layer], Classes] | None = None
+    config: SceneConfig, subjects: Sequence[Subject], rng: np.random.Generator
+) -> _Arrangement:
+    """Return an arrangement in which no object is mostly hidden."""
+    place = place_objects
+    if config.spread and rng.random() < config.spread:
+        place = scatter_objects
+    ordered = _front_first(subjects, subjects)
+    artworks = [subject.artwork for _, subject in ordered]
+    best: _Arrangement | None = None
     most = 0.0
     for _ in range(_ATTEMPTS):
-        placements = place_objects(indices, config.scale, config.rotation, config.mirror, rng)
-        drawn = [
-            _draw(i, placement, config.size)
-            for i, placement in zip(indices, placements, strict=True)
+        placed = place(artworks, config.scale, config.rotation, config.mirror, rng)
+        placements = [placed[subject.depth] for subject in subjects]
+        layers = [
+            _draw(subject.artwork, placement, config.size)
+            for subject, placement in zip(subjects, placements, strict=True)
         ]
         instances = np.zeros((config.size, config.size), dtype=np.uint8)
-        for i in reversed(range(len(drawn))):
-            instances[drawn[i].covers] = i + 1
+        for i, _ in reversed(ordered):
+            instances[layers[i].covers] = i + 1
         shown = min(
             float((instances == i + 1).sum() / max(layer.covers.sum(), 1))
-            for i, layer in enumerate(drawn)
+            for i, layer in enumerate(layers)
         )
         if shown > most:
-            best, most = (drawn, instances), shown
+            best, most = _Arrangement(placements, layers, instances), shown
         if shown >= _LEAST_VISIBLE:
             break
     if best is None:
-        raise ValueError(f"size {config.size} is too small for {len(glyphs)} objects")
+        raise ValueError(f"size {config.size} is too small for {len(subjects)} objects")
     return best
 
 
-def _draw(index: int, placement: Placement, size: int) -> Layer:
-    pixels = draw_glyph(index, placement, size)
+def _front_first(subjects: Sequence[Subject], values: Sequence[T]) -> list[tuple[int, T]]:
+    """Return the values of objects, each with its number, the front-most object first."""
+    return sorted(enumerate(values), key=lambda pair: subjects[pair[0]].depth)
+
+
+def _draw(artwork: Artwork, placement: Placement, size: int) -> Layer:
+    pixels = artwork.draw(placement, size)
     return Layer(pixels, pixels[..., 3] >= _COVERED)
 
 
@@ -273,8 +198,11 @@ def _caption(
     objects: Sequence[SceneObject],
     background: BackgroundInfo,
     rng: np.random.Generator,
-) -> str:
+) -> Caption:
+    names = [f"#{i + 1}" if config.slots else each.glyph.name for i, each in enumerate(objects)]
+    if config.detailed_captions and rng.random() < config.detailed_captions:
+        details, relations = observe_details(objects), observe_relations(objects)
+        return write_detailed_caption(names, background, details, relations, rng)
     named = background if rng.random() < config.captioned_background else None
-    names = [item.glyph.name for item in objects]
-    words = relation(objects[0].box, objects[1].box) if len(objects) == 2 else None
+    words = relate(objects, 0, 1) if len(objects) == 2 else None
     return write_caption(names, named, rng, words)

@@ -7,8 +7,8 @@ import numpy as np
 
 from latelier.contracts.errors import InvalidConfigError
 from latelier.contracts.messages import suggestion
+from latelier.data.emoji_scenes.config import SceneConfig
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.data.emoji_scenes.scene import SceneConfig
 from latelier.training.data.source import HashOf
 from latelier.training.data.views import Size
 
@@ -16,6 +16,8 @@ _ENDLESS = 2**62
 """Length of scenes that never repeat."""
 
 _FIELDS = ("image", "prompt", "class_label", "layout", "semantic_map", "index")
+_SLOT_FIELDS = (*_FIELDS, "references")
+_DESCRIBED = ("prompt", "class_label", "references")
 
 
 class SceneSource:
@@ -32,19 +34,29 @@ class SceneSource:
         return f"scene {number}"
 
     def describe(self, number: int, _generator: np.random.Generator, /) -> dict[str, Any]:
-        """Return "prompt" and "class_label"; those of the scene shown last cost nothing."""
+        """Return "prompt", "class_label" and with slots "references".
+
+        Those of the scene shown last cost nothing.
+        """
         shown, fields = self._last
         if shown != number:
             scene = self._scenes.scene(number)
             fields = {"prompt": scene.caption, "class_label": scene.class_id}
+            fields |= self.list_references(number)
         return fields
+
+    def list_references(self, number: int) -> dict[str, Any]:
+        """Return with slots alone "references", without composing the scene."""
+        if not self._scenes.config.slots:
+            return {}
+        return {"references": self._scenes.references(number)}
 
     def show(
         self, number: int, _size: Size | None, _generator: np.random.Generator, /
     ) -> dict[str, Any]:
         """Return all fields of a scene, in the size of its own configuration."""
         sample = dict(self._scenes[number])
-        self._last = (number, {name: sample[name] for name in ("prompt", "class_label")})
+        self._last = (number, {name: sample[name] for name in _DESCRIBED if name in sample})
         return sample
 
     def list_values(self, number: int, field: str, /) -> Sequence[Any]:
@@ -58,7 +70,7 @@ class SceneSource:
 
     def list_fields(self) -> frozenset[str]:
         """Return the fields of a scene."""
-        return frozenset(_FIELDS)
+        return frozenset(_SLOT_FIELDS if self._scenes.config.slots else _FIELDS)
 
     def check_fields(self, fields: Mapping[str, int | None], /) -> None:
         """Check that scenes have some fields.
@@ -67,7 +79,10 @@ class SceneSource:
             InvalidConfigError: they lack one.
         """
         for field in fields:
-            if field not in _FIELDS:
+            if field == "references" and not self._scenes.config.slots:
                 raise InvalidConfigError(
-                    f"the built-in scenes have no field '{field}'. {suggestion(field, _FIELDS)}"
+                    "the built-in scenes have no references; set slots: true in their config"
                 )
+            if field not in _SLOT_FIELDS:
+                near = suggestion(field, _SLOT_FIELDS)
+                raise InvalidConfigError(f"the built-in scenes have no field '{field}'. {near}")

@@ -8,7 +8,7 @@ import numpy as np
 from latelier.contracts.errors import InvalidConfigError
 from latelier.contracts.frozen import validate
 from latelier.data.converters.recognize import open_manifest
-from latelier.data.emoji_scenes.scene import SceneConfig
+from latelier.data.emoji_scenes.config import SceneConfig
 from latelier.data.manifest.manifest import Manifest
 from latelier.data.measure import measure_pictures
 from latelier.training.configs.data import DataConfig, Source

@@ -99,7 +99,7 @@ class Encoder:
             for field, value in sample.items():
                 if isinstance(value, np.ndarray):
                     arrays[field] = torch.from_numpy(_to_signed(value))
-                elif field not in ("image", "index"):
+                elif field not in ("image", "index", "references"):  # scenes draw these again
                     fields[field] = value
             yield task, CachedView(task.key, fields, {name: each.clone(), **arrays})
 

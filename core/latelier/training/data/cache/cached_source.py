@@ -46,7 +46,8 @@ class CachedSource:
     def describe(self, number: int, generator: np.random.Generator, /) -> dict[str, Any]:
         """Return the fields of a sample that do not depend on its view."""
         if isinstance(self._source, SceneSource):  # the cache has them; composing takes longer
-            return self._shards.read_fields(*self._place(number, 0))
+            fields = self._shards.read_fields(*self._place(number, 0))
+            return {**fields, **self._source.list_references(number)}
         return self._source.describe(number, generator)
 
     def show(
