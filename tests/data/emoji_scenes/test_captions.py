@@ -12,6 +12,7 @@ from latelier.data.emoji_scenes.captions import (
     write_caption,
 )
 from latelier.data.emoji_scenes.glyphs import all_glyphs, vocabulary
+from latelier.data.emoji_scenes.layout import Relation
 
 BLUE = BackgroundInfo("plain", ("blue",))
 
@@ -28,6 +29,7 @@ BLUE = BackgroundInfo("plain", ("blue",))
         ("Santa Claus", "Santa Claus"),
         ("Statue of Liberty", "the Statue of Liberty"),
         ("bus", "a bus"),
+        ("#2", "#2"),
     ],
 )
 def test_articles_fit_their_nouns(name: str, phrase: str) -> None:
@@ -89,10 +91,10 @@ def test_objects_are_enumerated() -> None:
     assert enumerate_nouns(["cat", "owl", "jeans"]) == "a cat, an owl and jeans"
 
 
-def captions(background: BackgroundInfo | None, relation: str | None = None) -> set[str]:
+def captions(background: BackgroundInfo | None, relation: Relation | None = None) -> set[str]:
     rng = np.random.default_rng(0)
     names = ["cat", "owl"] if relation else ["cat"]
-    return {write_caption(names, background, rng, relation) for _ in range(200)}
+    return {write_caption(names, background, rng, relation).text for _ in range(200)}
 
 
 def test_single_object_templates_are_used() -> None:
@@ -107,3 +109,25 @@ def test_single_object_templates_are_used() -> None:
 
 def test_relations_are_described() -> None:
     assert captions(None, "above") == {"a cat and an owl", "a cat above an owl"}
+
+
+@pytest.mark.parametrize(
+    ("name", "phrase"),
+    [
+        ("umbrella", "a small umbrella"),
+        ("cat", "a small cat"),
+        ("grapes", "small grapes"),
+        ("Statue of Liberty", "the small Statue of Liberty"),
+    ],
+)
+def test_adjectives_choose_the_article(name: str, phrase: str) -> None:
+    assert noun_phrase(name, "small") == phrase
+
+
+def test_claims_say_which_relation_and_background_the_caption_names() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        caption = write_caption(["#1", "#2"], BLUE, rng, "above")
+        assert caption.claims.background
+        assert (" above " in caption.text) == bool(caption.claims.relations)
+        assert not write_caption(["#1"], None, rng).claims.background

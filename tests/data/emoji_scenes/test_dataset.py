@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -31,6 +32,20 @@ def test_item_agrees_with_its_scene() -> None:
     assert (item["semantic_map"] == scene.semantic_map).all()
     back = ((item["image"] + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0)
     assert (back.numpy() == scene.image).all()
+
+
+def test_slots_number_the_layout_and_give_references() -> None:
+    config = SceneConfig(size=32, objects=(2, 3), slots=True, restyled=0.5, drawn=0.5)
+    scenes = EmojiScenes(config, seed=3)
+    for index in range(8):
+        scene, item = scenes.scene(index), scenes[index]
+        labels = [each["label"] for each in item["layout"]]
+        assert labels == list(range(len(scene.objects)))
+        pictures = [each.artwork.picture() for each in scene.objects]
+        assert all(each.shape == (128, 128, 4) for each in pictures)
+        for drawn in (item["references"], scenes.references(index)):
+            np.testing.assert_array_equal(drawn, pictures)
+    assert "references" not in EmojiScenes(SceneConfig(size=16))[0]
 
 
 def test_batches_collate() -> None:

@@ -245,8 +245,9 @@ def test_buckets_that_are_all_damaged_are_an_error(config, pictures):
         samples_of(training)[0]
 
 
-def test_scenes_are_cached_with_all_their_fields(config, tmp_path):
-    values = {"path": None, "dataset": "emoji_scenes", "config": {"size": 16}}
+@pytest.mark.parametrize("slots", [False, True])
+def test_scenes_are_cached_with_all_their_fields(config, tmp_path, slots):
+    values = {"path": None, "dataset": "emoji_scenes", "config": {"size": 16, "slots": slots}}
     training, file = config(**values, length=6)
     assert write(file).written == 6
     cached = samples_of(training)[3]
@@ -258,6 +259,7 @@ def test_scenes_are_cached_with_all_their_fields(config, tmp_path):
         each["box"] for each in cached["layout"]
     ]
     assert np.array_equal(cached["semantic_map"], scene["semantic_map"])
+    assert np.array_equal(cached.get("references"), scene.get("references"))
     _, file = config(**values)
     with pytest.raises(InvalidConfigError, match="a cache needs a number of scenes"):
         write(file)

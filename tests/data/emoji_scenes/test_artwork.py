@@ -1,0 +1,39 @@
+import numpy as np
+from PIL import Image
+
+from latelier.data.emoji_scenes.artwork import (
+    Placement,
+    draw_glyph,
+    glyph_artwork,
+    make_artwork,
+)
+from latelier.data.emoji_scenes.glyphs import all_glyphs
+
+PLACED = Placement(0.5, 0.5, 0.8)
+
+
+def number(name: str) -> int:
+    return next(glyph.index for glyph in all_glyphs() if glyph.name == name)
+
+
+def test_picture_of_an_artwork_is_its_tile_with_straight_alpha() -> None:
+    tile = Image.new("RGBA", (128, 128))
+    tile.paste((200, 100, 50, 128), (30, 20, 90, 100))
+    artwork = make_artwork(tile)
+    assert artwork.box == (30, 20, 90, 100)
+    picture = artwork.picture()
+    assert np.abs(picture[50, 50].astype(int) - (200, 100, 50, 128)).max() <= 2
+    assert not picture[:20].any()
+
+
+def test_an_artwork_made_of_a_glyphs_tile_is_drawn_alike() -> None:
+    artwork = make_artwork(glyph_artwork(40).tile)
+    placement = Placement(0.4, 0.6, 0.5, 20.0, True)
+    np.testing.assert_array_equal(artwork.draw(placement, 64), draw_glyph(40, placement, 64))
+
+
+def test_change_tells_whether_a_turn_or_mirroring_is_seen() -> None:
+    sail, circle = (glyph_artwork(number(name)) for name in ("sailboat", "red circle"))
+    assert circle.change(90, mirrored=True) < 0.05 < 0.15 < sail.change(20, mirrored=False)
+    assert sail.change(0, mirrored=True) > 0.15
+    assert sail.change(0, mirrored=False) == 0
