@@ -22,8 +22,8 @@ from typing import Any
 import yaml
 from PIL.Image import fromarray
 
-from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.config import SceneConfig
+from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.training.checkpoints.checkpoint import list_checkpoints, step_of
 
 STEPS = 200

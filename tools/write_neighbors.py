@@ -19,8 +19,8 @@ from torch import Tensor
 from latelier.contracts.errors import DataError
 from latelier.data.converters.recognize import open_manifest
 from latelier.data.emoji_scenes import vocabulary
-from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.config import SceneConfig
+from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.manifest.manifest import Manifest, ManifestBuilder, write_manifest
 from latelier.data.manifest.record import Caption, Header, Record
 from latelier.evaluation.labelled_scenes import render

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from latelier.data.emoji_scenes import SceneConfig
 from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.configs.data import DataConfig
 from latelier.training.configs.denoiser import (
@@ -28,6 +29,7 @@ START, END = "<!-- fields: written by tools/write_training_fields.py -->", "<!--
 SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("Every training", Training, None),
     ("`data`", DataConfig, None),
+    ("`data.config` of the built-in scenes", SceneConfig, None),
     ("`first-stage`", FirstStageTraining, Training),
     ("`denoiser`, `adapter` and `lora`", PredictionTraining, Training),
     ("`denoiser`", DenoiserTraining, PredictionTraining),

@@ -40,67 +40,67 @@ class SceneConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: int = Field(default=64, ge=16, le=1024, description="Side of the square image in pixels.")
+    size: int = Field(default=64, ge=16, le=1024, description="side of the square image in pixels")
     vocabulary: VocabularyName = Field(
-        default="basic", description='"basic" (512 distinct objects) or "all" (the whole atlas).'
+        default="basic", description='"basic" (512 distinct objects) or "all" (the whole atlas)'
     )
     glyphs: tuple[str, ...] = Field(
         default=(),
-        description="Names of the only objects to draw, which keep their classes; none: all.",
+        description="names of the only objects to draw, which keep their classes; none: all",
     )
     part: ScenePart = Field(
         default="all",
         description='"train" leaves out every 16th object of the vocabulary, "held_out" draws '
-        "those alone; classes stay the same.",
+        "those alone; classes stay the same",
     )
     objects: Annotated[tuple[Count, Count], AfterValidator(_check_ascending)] = Field(
-        default=(1, 1), description="Least and greatest number of objects, each 1..4."
+        default=(1, 1), description="least and greatest number of objects, each 1..4"
     )
     backgrounds: Annotated[tuple[BackgroundKind, ...], AfterValidator(_check_not_empty)] = Field(
         default=("plain", "plain", "gradient", "stripes", "dots", "checks", "place", "place"),
-        description="Kinds of background; one that is listed twice is drawn twice as often.",
+        description="kinds of background; one that is listed twice is drawn twice as often",
     )
     scale: Annotated[tuple[Share, Share], AfterValidator(_check_ascending)] = Field(
         default=(0.6, 0.85),
-        description="Longest side of a lone object as a fraction of the image; several share it.",
+        description="longest side of a lone object as a fraction of the image; several share it",
     )
     rotation: Annotated[tuple[Degrees, Degrees], AfterValidator(_check_ascending)] = Field(
-        default=(-12.0, 12.0), description="Range of turns in degrees, counter-clockwise."
+        default=(-12.0, 12.0), description="range of turns in degrees, counter-clockwise"
     )
-    mirror: bool = Field(default=False, description="Whether half of the objects are mirrored.")
+    mirror: bool = Field(default=False, description="whether half of the objects are mirrored")
     spread: Probability = Field(
         default=0.0,
-        description="Share of the scenes whose objects are anywhere in the image; in the others "
-        "they are near its centre, or in one of a few arrangements.",
+        description="share of the scenes whose objects are anywhere in the image; in the others "
+        "they are near its centre, or in one of a few arrangements",
     )
     restyled: Probability = Field(
         default=0.0,
-        description="Share of the objects with another artwork: other colours, a filter, other "
-        "proportions or mirrored.",
+        description="share of the objects of the atlas in another style: colours, filters, "
+        "proportions or mirrored artwork",
     )
     drawn: Probability = Field(
         default=0.0,
-        description="Share of the objects that are shapes, letters and digits, drawn at random; "
-        "their class is the number after the last class of the vocabulary.",
+        description="share of the objects that are shapes, letters and digits, drawn at random; "
+        "their class is the number after the last class of the vocabulary",
     )
     repeated: Probability = Field(
         default=0.0,
-        description="Share of the scenes of several objects that show one artwork several times; "
-        "needs slots.",
+        description="share of the scenes of several objects that show one artwork several times; "
+        "needs slots",
     )
     slots: bool = Field(
         default=False,
-        description='Whether captions write objects as "#1", "#2" ... and labels of the layout are '
-        "these numbers, from 0; the pictures of the objects are the field references of a sample.",
+        description='whether captions write objects as "#1", "#2" ... and labels of the layout are '
+        "these numbers, from 0; the pictures of the objects are the field references of a sample",
     )
-    shadow: bool = Field(default=True, description="Whether objects cast a soft shadow.")
+    shadow: bool = Field(default=True, description="whether objects cast a soft shadow")
     captioned_background: Probability = Field(
-        default=0.85, description="Share of the captions that say what the background is."
+        default=0.85, description="share of the captions that say what the background is"
     )
     detailed_captions: Probability = Field(
         default=0.0,
-        description="Share of the captions that say the background and all that varies: position, "
-        "size, turn, mirroring and relations of the objects, as far as they are plain to see.",
+        description="share of the captions that say the background and all that varies: position, "
+        "size, turn, mirroring and relations of the objects, as far as they are plain to see",
     )
 
     @model_validator(mode="after")
