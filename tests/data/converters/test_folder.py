@@ -128,3 +128,15 @@ def test_only_line_feeds_end_a_line(tmp_path, draw, separator):
     for name in ("text", "json", "csv"):
         [record] = open_manifest(tmp_path / name)
         assert [each.text for each in record.captions] == [text]
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path, draw):
+    draw("outside/c.png")
+    for name in ("x", "y"):
+        draw(f"set/{name}/a.png")
+    (tmp_path / "set" / "linked").symlink_to(tmp_path / "outside")
+    for link, target in (("x/to-y", "y"), ("y/to-x", "x"), ("x/up", "."), ("x/root", "/")):
+        (tmp_path / "set" / link).symlink_to(tmp_path / "set" / target)
+    assert names(open_manifest(tmp_path / "set")) == [
+        "linked/c.png", "x/a.png", "x/to-y/a.png", "y/a.png", "y/to-x/a.png",
+    ]  # fmt: skip

@@ -54,6 +54,8 @@ def has_pictures(folder: Path) -> bool:
 def list_files(folder: Path) -> list[str]:
     """Return the paths of all files below a folder, with forward slashes, in order.
 
+    Links are followed, but not to a folder that they are in.
+
     Raises:
         DataError: the folder cannot be read.
     """
@@ -63,10 +65,24 @@ def list_files(folder: Path) -> list[str]:
 
     found = []
     for parent, folders, names in os.walk(folder, onerror=fail, followlinks=True):
-        folders[:] = [each for each in folders if not each.startswith((".", "__MACOSX"))]
+        folders[:] = [
+            each
+            for each in folders
+            if not each.startswith((".", "__MACOSX")) and not _leads_back(folder, parent, each)
+        ]
         relative = Path(parent).relative_to(folder)
         found += [(relative / name).as_posix() for name in names if not name.startswith(".")]
     return sorted(found)
+
+
+def _leads_back(folder: Path, parent: str, name: str) -> bool:
+    """Return whether a folder is a link to one that it is in, which would be walked for ever."""
+    path = Path(parent, name)
+    if not path.is_symlink():
+        return False
+    target = os.path.realpath(path)
+    above = [each for each in path.parents if each.is_relative_to(folder)]
+    return any(Path(os.path.realpath(each)).is_relative_to(target) for each in above)
 
 
 def _add_pictures(builder: ManifestBuilder, folder: Path, pictures: Sequence[str]) -> Header:
