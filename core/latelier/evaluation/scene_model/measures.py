@@ -1,0 +1,200 @@
+"""Measures of judged pictures, each a mapping from names to values."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from PIL.Image import Image
+from torch import Tensor
+
+from latelier.contracts.images.pixels import denormalize, pil_to_tensor
+from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE, SEMANTIC_CLASSES, Scene
+from latelier.data.emoji_scenes.claims import RelationClaim
+from latelier.data.emoji_scenes.layout import relation
+from latelier.data.emoji_scenes.places import PLACES
+from latelier.evaluation.artwork.fit import FitRange, fit_artwork
+from latelier.evaluation.artwork.template import ArtworkTemplate
+from latelier.evaluation.detector.objects import (
+    DetectedObject,
+    boxes_iou,
+    match_glyphs,
+)
+from latelier.evaluation.mean_iou import mean_iou
+from latelier.evaluation.proportion import Proportion
+from latelier.evaluation.scene_model.examples import JudgedPictures, render
+from latelier.evaluation.scene_model.masks import enlarge, hide_object
+from latelier.metrics.psnr import psnr
+
+Measured = Mapping[str, float]
+Measure = Callable[[JudgedPictures], Measured]
+
+_RIGHT_BOX = 0.5
+_MOST_DB = 60.0
+_OVERLAPS = ("in front of", "overlapping")
+_COLORS = [color.name for color in PALETTE]
+_PLACES = list(PLACES)
+
+
+def measure_fit(pictures: JudgedPictures) -> Measured:
+    """Return the quartiles in dB of how exactly lone objects show their drawing ("fit")."""
+    fits = [
+        fit_artwork(image, ArtworkTemplate(scene.objects[0].artwork.picture()), FitRange()).psnr
+        for image, scene in zip(pictures.images, pictures.scenes, strict=True)
+    ]
+    low, median, high = np.percentile(fits, [25, 50, 75])
+    return {"fit": float(median), "fit_25": float(low), "fit_75": float(high)}
+
+
+def measure_first_choice(pictures: JudgedPictures) -> Measured:
+    """Return how often the largest object is the scene's lone one ("first_choice")."""
+    hits = [
+        bool(objects) and objects[0].glyph == scene.objects[0].glyph.index
+        for objects, scene in zip(pictures.reading.objects, pictures.scenes, strict=True)
+    ]
+    return _shares(first_choice=hits)
+
+
+def measure_presence(pictures: JudgedPictures) -> Measured:
+    """Return how often all objects of a scene are there, and how often each relation is right.
+
+    "all_present"; "relation": of the relations that the caption states, those of two objects that
+    are there and are placed so.
+    """
+    matches = _match(pictures)
+    relations = [
+        is_related(claim, found)
+        for found, scene in zip(matches, pictures.scenes, strict=True)
+        for claim in scene.claims.relations
+    ]
+    return _shares(all_present=[None not in found for found in matches], relation=relations)
+
+
+def is_related(claim: RelationClaim, found: Sequence[DetectedObject | None]) -> bool:
+    """Return whether two detected objects are placed as a caption says.
+
+    Boxes do not show which of two objects is in front where neither is inside the other.
+    """
+    subject, other = found[claim.subject], found[claim.other]
+    if subject is None or other is None:
+        return False
+    if claim.relation == "behind":
+        return relation(other.box, subject.box) in _OVERLAPS
+    said = relation(subject.box, other.box)
+    return said == claim.relation or {said, claim.relation} <= set(_OVERLAPS)
+
+
+def measure_background(pictures: JudgedPictures) -> Measured:
+    """Return how often the background is as the caption says.
+
+    "kind"; "place" of painted ones; "color": all named colours, in any order; "background": all.
+    """
+    outcomes: dict[str, list[bool]] = {"kind": [], "place": [], "color": [], "background": []}
+    for k, scene in enumerate(pictures.scenes):
+        if not scene.claims.background:
+            continue
+        right = _compare_background(pictures, k)
+        for name, is_right in right.items():
+            outcomes[name].append(is_right)
+        outcomes["background"].append(all(right.values()))
+    return _shares(**outcomes)
+
+
+def _compare_background(pictures: JudgedPictures, k: int) -> dict[str, bool]:
+    background, reading = pictures.scenes[k].background, pictures.reading
+    kind = BACKGROUND_KINDS[int(reading.kind[k])] == background.kind
+    if background.kind == "place":
+        return {"kind": kind, "place": _PLACES[int(reading.place[k])] == background.style}
+    read = (reading.color[k], reading.second_color[k])[: len(background.colors)]
+    return {
+        "kind": kind,
+        "color": {_COLORS[int(color)] for color in read} == set(background.colors),
+    }
+
+
+def measure_layout(pictures: JudgedPictures) -> Measured:
+    """Return how often an object is the right one at IoU 0.5 or more with its box ("layout")."""
+    outcomes = [
+        is_right
+        for found, scene in zip(_match(pictures), pictures.scenes, strict=True)
+        for is_right in _boxes_right(found, [each.box for each in scene.objects])
+    ]
+    return _shares(layout=outcomes)
+
+
+def measure_map(pictures: JudgedPictures) -> Measured:
+    """Return the mean IoU of the semantic maps, 0..1 ("mean_iou")."""
+    asked = torch.stack([torch.from_numpy(scene.semantic_map) for scene in pictures.scenes])
+    return {"mean_iou": mean_iou(pictures.reading.semantic_map, asked, len(SEMANTIC_CLASSES))}
+
+
+def measure_inpainting(pictures: JudgedPictures) -> Measured:
+    """Return how often no known pixel changed ("exact") and the hidden object is found ("found").
+
+    The main object is hidden; it is found if it is the detector's first choice over the hole.
+    """
+    exact = [
+        _is_known_exact(image, scene_image, hide_object(scene))
+        for image, scene_image, scene in _with_originals(pictures)
+    ]
+    found = [
+        match[0] is not None and boxes_iou(match[0].box, scene.objects[0].box) > 0
+        for match, scene in zip(_match(pictures), pictures.scenes, strict=True)
+    ]
+    return _shares(exact=exact, found=found)
+
+
+def measure_super_resolution(pictures: JudgedPictures) -> Measured:
+    """Return the mean PSNR over that of bicubic enlargement ("gain", dB), and "first_choice"."""
+    originals = torch.stack([image for _, image, _ in _with_originals(pictures)])
+    bicubic = torch.stack([pil_to_tensor(enlarge(scene)) for scene in pictures.scenes])
+    made, start = (psnr(each, originals).clamp(max=_MOST_DB) for each in (pictures.images, bicubic))
+    return {"gain": float((made - start).mean()), **measure_first_choice(pictures)}
+
+
+def measure_together(pictures: JudgedPictures) -> Measured:
+    """Return how often text, layout and mask are all followed ("together").
+
+    Known pixels are exact, every object is the right one in its box, and the background is as the
+    caption says.
+    """
+    outcomes = []
+    matches = _match(pictures)
+    for k, (image, original, scene) in enumerate(_with_originals(pictures)):
+        outcomes.append(
+            _is_known_exact(image, original, hide_object(scene))
+            and all(_boxes_right(matches[k], [each.box for each in scene.objects]))
+            and (not scene.claims.background or all(_compare_background(pictures, k).values()))
+        )
+    return _shares(together=outcomes)
+
+
+def _with_originals(pictures: JudgedPictures) -> Iterator[tuple[Tensor, Tensor, Scene]]:
+    """Yield each picture with that of its scene, and the scene."""
+    yield from zip(pictures.images, render(pictures.scenes), pictures.scenes, strict=True)
+
+
+def _is_known_exact(image: Tensor, original: Tensor, mask: Image) -> bool:
+    """Return whether pictures (3, H, W) agree in 8 bits where the mask is black."""
+    known = torch.from_numpy(np.array(mask) == 0)
+    return torch.equal(denormalize(image)[:, known], denormalize(original)[:, known])
+
+
+def _match(pictures: JudgedPictures) -> list[list[DetectedObject | None]]:
+    return [
+        match_glyphs(objects, [each.glyph.index for each in scene.objects])
+        for objects, scene in zip(pictures.reading.objects, pictures.scenes, strict=True)
+    ]
+
+
+def _boxes_right(
+    found: Sequence[DetectedObject | None], boxes: Sequence[tuple[float, float, float, float]]
+) -> list[bool]:
+    return [
+        match is not None and boxes_iou(match.box, box) >= _RIGHT_BOX
+        for match, box in zip(found, boxes, strict=True)
+    ]
+
+
+def _shares(**outcomes: Sequence[bool]) -> dict[str, float]:
+    """Return the shares of true outcomes; names without outcomes are left out."""
+    return {name: Proportion.from_outcomes(each).share for name, each in outcomes.items() if each}
