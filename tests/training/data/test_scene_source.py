@@ -31,3 +31,20 @@ def test_without_slots_references_are_an_error_that_says_so():
     assert "references" not in source.show(4, None, ANY)
     with pytest.raises(InvalidConfigError, match="no references; set slots: true"):
         source.check_fields({"references": None})
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "labels"),
+    [
+        ({}, "class_label", 512),
+        ({"glyphs": ["face with heart eyes", "owl"]}, "layout", 101),
+        ({"drawn": 0.1}, "class_label", 513),
+        ({"slots": True, "objects": (1, 3)}, "layout", 3),
+    ],
+)
+def test_a_conditioner_with_too_few_labels_is_an_error(values, field, labels):
+    source = make(**values)
+    source.check_fields({field: labels, "semantic_map": 1})
+    message = f"labels of '{field}' up to {labels - 1}, but .* set num_classes: {labels}"
+    with pytest.raises(InvalidConfigError, match=message):
+        source.check_fields({field: labels - 1})

@@ -114,6 +114,11 @@ class SceneConfig(BaseModel):
         """The classes of the objects to draw: positions in the vocabulary."""
         return _class_ids(self.vocabulary, self.glyphs, self.part)
 
+    @property
+    def classes(self) -> int:
+        """The number of classes that labels may have."""
+        return max(self.class_ids) + 1 if not self.drawn else len(vocabulary(self.vocabulary)) + 1
+
     @model_validator(mode="after")
     def _check_glyphs(self) -> Self:
         names = [glyph.name for glyph in vocabulary(self.vocabulary)] if self.glyphs else []

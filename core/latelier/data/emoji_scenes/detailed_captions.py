@@ -53,6 +53,15 @@ _RELATIONS: Mapping[Relation, tuple[str, ...]] = {
     "behind": ("behind",),
     "overlapping": ("overlapping", "touching"),
 }
+_PLACES: Mapping[str, tuple[str, ...]] = {
+    "meadow": ("in a meadow", "in a meadow", "in the meadow", "on the grass"),
+    "beach": ("on a beach", "on a beach", "on the beach", "at the beach"),
+    "sea": ("at sea", "at sea", "on the sea", "in the sea"),
+    "snow": ("in the snow", "in the snow", "in snow"),
+    "desert": ("in the desert at sunset", "in the desert", "in a desert"),
+    "night": ("under a night sky", "under the night sky", "at night"),
+}
+_PREPOSITIONS = ("on", "on", "on", "against")
 _MIRRORED = ("mirrored", "flipped")
 _OPENINGS = ("a picture of", "an image of", "a drawing of", "a scene with")
 _SLOT_ARTICLES = ("", "", "", "a", "the")
@@ -96,6 +105,12 @@ class _Wording:
             comma = "," if details.position else ""
             words[-1] += f"{comma} {self.choose(_TURNS[details.turn])}"
         return " ".join(words)
+
+    def background(self, info: BackgroundInfo) -> str:
+        """Return the background with a preposition: "against a blue background", "at night"."""
+        if info.kind == "place":
+            return self.choose(_PLACES[info.style])
+        return f"{self.choose(_PREPOSITIONS)} {_background_noun(info)}"
 
     def tags(self, number: int, details: ObjectDetails) -> list[str]:
         """Return an object and its details as items of a list."""
@@ -158,7 +173,7 @@ def _add_background(
     subject: str, background: BackgroundInfo, wording: _Wording, rng: np.random.Generator
 ) -> str:
     """Return a sentence, or part of one, with the objects and the background."""
-    phrase = background_phrase(background)
+    phrase = wording.background(background)
     template = rng.random()
     if template < 0.4:
         return f"{subject} {phrase}"
@@ -169,7 +184,12 @@ def _add_background(
     if template < 0.9 or background.kind == "place":
         return f"{wording.choose(_OPENINGS)} {subject} {phrase}"
     joined = "and" if background.kind == "dots" else "with"  # "with dots and a cat"
-    return f"{phrase.removeprefix('on ')} {joined} {subject}"
+    return f"{_background_noun(background)} {joined} {subject}"
+
+
+def _background_noun(info: BackgroundInfo) -> str:
+    """Return a background that is no place, such as "a blue background"."""
+    return background_phrase(info).removeprefix("on ")
 
 
 def _choose_relations(

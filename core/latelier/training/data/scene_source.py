@@ -73,16 +73,25 @@ class SceneSource:
         return frozenset(_SLOT_FIELDS if self._scenes.config.slots else _FIELDS)
 
     def check_fields(self, fields: Mapping[str, int | None], /) -> None:
-        """Check that scenes have some fields.
+        """Check that scenes have some fields, and no more labels than these.
 
         Raises:
-            InvalidConfigError: they lack one.
+            InvalidConfigError: they lack one, or have a label that is out of range.
         """
-        for field in fields:
-            if field == "references" and not self._scenes.config.slots:
+        config = self._scenes.config
+        labels = {"class_label": config.classes, "layout": config.classes}
+        if config.slots:
+            labels["layout"] = config.objects[1]
+        for field, number in fields.items():
+            if field == "references" and not config.slots:
                 raise InvalidConfigError(
                     "the built-in scenes have no references; set slots: true in their config"
                 )
             if field not in _SLOT_FIELDS:
                 near = suggestion(field, _SLOT_FIELDS)
                 raise InvalidConfigError(f"the built-in scenes have no field '{field}'. {near}")
+            if number is not None and number < labels.get(field, 0):
+                raise InvalidConfigError(
+                    f"the built-in scenes have labels of '{field}' up to {labels[field] - 1}, but "
+                    f"its conditioner takes 0..{number - 1}; set num_classes: {labels[field]}"
+                )
