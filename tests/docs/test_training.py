@@ -3,10 +3,11 @@
 import re
 import runpy
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import yaml
+from safetensors.torch import load_file
 
 from latelier.contracts.frozen import validate
 from latelier.diffusion.processes.kinds import process_from
@@ -24,6 +25,18 @@ BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 @pytest.mark.parametrize("block", BLOCKS)
 def test_the_documented_configurations_are_valid(block):
     validate(DenoiserTraining, yaml.safe_load(block), "docs/training.md")
+
+
+def test_an_objective_of_one_s_own_is_trained(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    values: dict[str, Any] = {}
+    exec(compile(code, "docs/training.md", "exec"), values)
+    weights = load_file(values["result"] / "weights.safetensors")
+    trained = values["plan"].objective.trained.state_dict()
+    assert {name: each.shape for name, each in weights.items()} == {
+        name: each.shape for name, each in trained.items()
+    }
 
 
 def test_the_documented_mixture_is_the_default_of_flows():
