@@ -19,7 +19,7 @@ from latelier.training.data.datasets import make_training_samples
 from latelier.training.data.features.features import FeatureCache, make_feature_caches
 from latelier.training.data.samples import TrainingSamples
 from latelier.training.data.sources import assign_buckets, open_training_sources
-from latelier.training.denoiser.components import resolve_parts as resolve_denoiser
+from latelier.training.denoiser.parts import resolve_parts as resolve_denoiser
 from latelier.training.lora.parts import resolve_parts as resolve_lora
 from latelier.training.prediction.parts import PredictionParts
 

@@ -23,8 +23,8 @@ from latelier.training.checkpoints.checkpoint import list_checkpoints, load_chec
 from latelier.training.conditioning import fit_conditioners
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.data.datasets import TrainingSamples, make_training_samples
-from latelier.training.denoiser.components import resolve_parts
 from latelier.training.denoiser.evaluator import DenoiserEvaluator
+from latelier.training.denoiser.parts import resolve_parts
 from latelier.training.denoiser.train import train_denoiser
 from latelier.training.prediction.objective import PredictionObjective
 from latelier.training.randomness import Draws

@@ -10,7 +10,7 @@ import torch
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.composition import compose
 from latelier.pipeline.pipeline import Pipeline
-from latelier.training.denoiser.components import ModelParts
+from latelier.training.denoiser.parts import DenoiserParts
 from latelier.training.evaluator import Sheet
 from latelier.training.monitoring.sheets import split_rows, tile_images
 from latelier.training.prediction.evaluator import PredictionEvaluator
@@ -23,7 +23,9 @@ _SHEET_COLUMNS = 8
 class DenoiserEvaluator(PredictionEvaluator):
     """Measures a denoiser, draws pictures with it, and exports the whole pipeline."""
 
-    def __init__(self, objective: PredictionObjective, parts: ModelParts, atelier: Atelier) -> None:
+    def __init__(
+        self, objective: PredictionObjective, parts: DenoiserParts, atelier: Atelier
+    ) -> None:
         super().__init__(objective)
         self._parts = parts
         self._atelier = atelier

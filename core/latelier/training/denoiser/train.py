@@ -4,8 +4,8 @@ from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.data.datasets import make_training_samples
-from latelier.training.denoiser.components import resolve_parts
 from latelier.training.denoiser.evaluator import DenoiserEvaluator
+from latelier.training.denoiser.parts import resolve_parts
 from latelier.training.loop.loop import run_training
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.run import Resume, TrainingResult

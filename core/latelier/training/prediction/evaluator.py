@@ -88,6 +88,7 @@ class PredictionEvaluator(Evaluator):
         objective = self.objective
         batch = objective.collate(samples)
         image = batch.pop("image").to(objective.device)
+        batch.pop("weight", None)  # errors of validation are not weighted
         with torch.no_grad():
             latents = objective.first_stage.encode(image).float()
         return {**batch, "latents": latents.cpu()}

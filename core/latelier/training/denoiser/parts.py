@@ -1,4 +1,4 @@
-"""The components of a training: built from its configuration, or taken from another model."""
+"""The components of a denoiser's training: from its configuration, or from another model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from latelier.training.randomness import seed_torch
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelParts(PredictionParts):
+class DenoiserParts(PredictionParts):
     """The components of a denoiser's training, and what its result says.
 
     Attributes:
@@ -45,7 +45,7 @@ class ModelParts(PredictionParts):
 
 def resolve_parts(
     config: DenoiserTraining, samples: TrainingSamples, atelier: Atelier
-) -> ModelParts:
+) -> DenoiserParts:
     """Build or load the parts of a training and check that they fit together.
 
     Args:
@@ -78,7 +78,7 @@ def resolve_parts(
     trained = {name: each.module for name, each in conditioners.items() if name not in frozen}
     sources = _resolve_sources(config, choices, _public_names(conditioners, start), samples[0])
     check_sources(sources, samples.list_fields(), "conditioner")
-    return ModelParts(
+    return DenoiserParts(
         first_stage=first_stage,
         denoiser=denoiser,
         conditioners=conditioners,

@@ -4,7 +4,7 @@ import torch
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError
 from latelier.contracts.frozen import validate
 from latelier.training.configs.denoiser import DenoiserTraining
-from latelier.training.denoiser.components import resolve_parts
+from latelier.training.denoiser.parts import resolve_parts
 
 SAMPLE = {"image": torch.zeros(3, 16, 16), "prompt": "a cat", "caption": "a dog", "index": 0}
 
