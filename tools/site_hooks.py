@@ -73,7 +73,7 @@ def rewrite(link: re.Match[str], source: str, page: str) -> str:
 
 def list_components(kind: str) -> str:
     """Return directives that document the built-in components of a kind from their docstrings."""
-    registry = Atelier(policy=Policy(allow=frozenset())).registry(kind)
+    registry = Atelier(policy=Policy(allow=frozenset())).registries[kind]
     factories = {registry.spec(name).factory: None for name in registry.names()}
     return "\n".join(f"::: {factory.replace(':', '.')}" for factory in factories)
 

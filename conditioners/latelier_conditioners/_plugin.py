@@ -63,6 +63,12 @@ class BuiltinConditioners:
             config="latelier_conditioners.image.inputs:ImageConfig",
             input="latelier_conditioners.image.inputs:LowResolution",
         )
+        registrar.conditioner(
+            "references",
+            factory="latelier_conditioners.references.conditioner:ReferencesConditioner",
+            config="latelier_conditioners.references.inputs:ReferencesConfig",
+            input="latelier_conditioners.references.inputs:References",
+        )
 
 
 plugin = BuiltinConditioners()

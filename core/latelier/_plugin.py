@@ -5,7 +5,7 @@ from latelier.kernel.registrar import Registrar
 
 
 class CorePlugin:
-    """Registers first stages, denoisers, guidance rules and importers."""
+    """Registers first stages, denoisers, guidance rules, importers and a database."""
 
     @hookimpl
     def latelier_register(self, registrar: Registrar) -> None:
@@ -70,6 +70,7 @@ class CorePlugin:
             "ip_adapter",
             factory="latelier.checkpoints.importers.ip_adapter.importer:IPAdapter",
         )
+        registrar.database("emoji", factory="latelier.data.emoji_scenes.database:emoji_database")
 
 
 plugin = CorePlugin()

@@ -39,6 +39,7 @@ def test_the_plugin_imports_no_torch() -> None:
         "semantic_map",
         "mask",
         "image",
+        "references",
     ],
 )
 def test_registered_import_strings_resolve(specs: dict[str, object], name: str) -> None:

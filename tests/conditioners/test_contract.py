@@ -39,6 +39,14 @@ def picture(height: int, width: int) -> Image.Image:
     return Image.fromarray(RNG.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
+def drawing(height: int, width: int) -> Image.Image:
+    """A picture that is transparent outside of a square."""
+    pixels = RNG.integers(0, 256, (height, width, 4), dtype=np.uint8)
+    pixels[..., 3] = 0
+    pixels[2:-2, 3:-3, 3] = 255
+    return Image.fromarray(pixels)
+
+
 class Halving(torch.nn.Module):
     """A first stage that keeps every other pixel."""
 
@@ -155,3 +163,20 @@ class TestImage(ConditionerContract):
     geometry = PictureGeometry((64, 64), (16, 16), first_stage=Halving())  # type: ignore[arg-type]
     inputs = [picture(16, 16), {"image": picture(16, 16)}]
     bad_inputs = [picture(15, 16), "no/such.png", {"imgae": picture(16, 16)}]
+
+
+class TestReferences(ConditionerContract):
+    component = "latelier/references"
+    config = {"latent_channels": 3, "max_references": 2, "size": 16}
+    geometry = PictureGeometry((16, 16), (8, 8), first_stage=Halving())  # type: ignore[arg-type]
+    inputs = [drawing(20, 30), [drawing(12, 12), picture(8, 9)], {"pictures": [picture(9, 8)]}]
+    bad_inputs = [
+        [],
+        [drawing(12, 12)] * 3,
+        "cat",
+        7,
+        True,
+        "no/such.png",
+        np.zeros((8, 8, 4), np.uint8),
+        {"picture": drawing(12, 12)},
+    ]

@@ -15,7 +15,7 @@ CONDITIONS = {
 
 
 def test_every_denoiser_has_a_contract():
-    specs = default_atelier().registry("denoiser").specs()
+    specs = default_atelier().registries["denoiser"].specs()
     built_in = {spec.id for spec in specs if spec.distribution == "latelier"}
     assert built_in
     assert built_in <= {contract.component for contract in DenoiserContract.__subclasses__()}

@@ -160,7 +160,7 @@ def test_pip_extras_and_make_targets_exist():
 
 def test_the_counts_match_the_registries(built_ins):
     def count(kind):
-        return len(built_ins.registry(kind).names())
+        return len(built_ins.registries[kind].names())
 
     assert f"{count('sampler')} samplers, {count('schedule')} schedules" in PAGE
     row = re.search(r"^\| guidance \|.*$", PAGE, re.MULTILINE)[0]

@@ -5,7 +5,7 @@ from latelier.testing import FirstStageContract
 
 
 def test_every_first_stage_has_a_contract():
-    specs = default_atelier().registry("first_stage").specs()
+    specs = default_atelier().registries["first_stage"].specs()
     built_in = {spec.id for spec in specs if spec.distribution == "latelier"}
     assert built_in
     assert built_in <= {contract.component for contract in FirstStageContract.__subclasses__()}

@@ -60,7 +60,7 @@ def preset(request):
 def test_the_parameter_count_of_each_part_matches(preset, with_clip):
     for place, part in preset.parts().items():
         with torch.device("meta"):
-            module = with_clip.registry(kind_of(place)).build(*part.piece)
+            module = with_clip.registries[kind_of(place)].build(*part.piece)
         assert sum(p.numel() for p in module.parameters()) == part.parameters, place
 
 
@@ -77,7 +77,7 @@ def test_the_parts_are_compatible(preset, with_clip):
     if preset.denoiser is None:
         return
     configs = {
-        place: with_clip.registry(kind_of(place)).validate_config(*part.piece)
+        place: with_clip.registries[kind_of(place)].validate_config(*part.piece)
         for place, part in preset.parts().items()
     }
     conditioners = {name: configs[f"conditioners.{name}"] for name in preset.conditioners}

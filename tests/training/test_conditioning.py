@@ -69,7 +69,7 @@ def test_a_sample_without_an_input_cannot_be_used():
 def test_a_caption_that_names_a_file_is_not_opened_as_a_picture(tmp_path):
     path = tmp_path / "secret.png"
     Image.new("RGB", (4, 4)).save(path)
-    conditioner = default_atelier().registry("conditioner").build("image", {})
+    conditioner = default_atelier().registries["conditioner"].build("image", {})
     conditioning = Conditioning(
         {"picture": conditioner}, {"picture": InputSource(source="prompt")}, 0, 0, seed=0
     )
@@ -81,7 +81,7 @@ def test_a_caption_that_names_a_file_is_not_opened_as_a_picture(tmp_path):
 
 def test_a_map_with_a_label_out_of_range_cannot_be_used():
     config = {"num_classes": 5, "n_stages": 1}
-    conditioner = default_atelier().registry("conditioner").build("semantic_map", config)
+    conditioner = default_atelier().registries["conditioner"].build("semantic_map", config)
     sources = {"map": InputSource(source="semantic_map")}
     conditioning = Conditioning({"map": conditioner}, sources, 0, 0, seed=0)
     labels = np.full((4, 4), 4, np.uint8)
@@ -92,7 +92,7 @@ def test_a_map_with_a_label_out_of_range_cannot_be_used():
 
 
 def test_arrays_and_pictures_of_the_data_are_inputs():
-    build = default_atelier().registry("conditioner").build
+    build = default_atelier().registries["conditioner"].build
     conditioners = {
         "picture": build("image", {}),
         "map": build("semantic_map", {"num_classes": 5, "n_stages": 1}),

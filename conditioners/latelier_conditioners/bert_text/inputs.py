@@ -1,5 +1,7 @@
 """Configuration of the paper's text encoder. Its input is a `Text`."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from latelier.contracts.bounds import Layers, Rows, Tokens, Width
@@ -24,3 +26,7 @@ class BertTextConfig(ConditionerConfig):
 
     def outputs(self) -> OutputSpec:
         return OutputSpec(stream=self.n_embed)
+
+    @property
+    def reference_role(self) -> Literal["text"]:
+        return "text"

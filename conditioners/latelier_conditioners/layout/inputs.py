@@ -48,6 +48,10 @@ class ObjectsConfig(ConditionerConfig):
         }
         return schema
 
+    @property
+    def reference_role(self) -> Literal["layout"]:
+        return "layout"
+
     def vocabulary(self, _assets: Mapping[str, bytes], /) -> Sequence[str]:
         return self.names
 

@@ -1,7 +1,7 @@
 """Configuration and input of the text conditioner."""
 
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -34,6 +34,10 @@ class TextConfig(ConditionerConfig):
 
     def outputs(self) -> OutputSpec:
         return OutputSpec(stream=self.width)
+
+    @property
+    def reference_role(self) -> Literal["text"]:
+        return "text"
 
     def vocabulary(self, assets: Mapping[str, bytes], /) -> Sequence[str]:
         """Return the words of the captions in training, empty if the model did not keep them."""

@@ -11,7 +11,8 @@ from latelier.contracts.errors import ModelFileError
 MAX_WORDS = 50_000
 """Words that are kept, the most frequent first."""
 
-_WORD = re.compile(r"\w+(?:['-]\w+)*")
+_WORD = re.compile(r"(?:#(?=\d))?\w+(?:['-]\w+)*")
+"""A word, a number, or a slot of a reference picture: #1."""
 
 
 class CaptionWords:
@@ -67,11 +68,11 @@ class CaptionWords:
 
 
 def split_words(text: str) -> list[str]:
-    """Return the words and numbers of a text, normalised (NFKC) and lower-cased.
+    """Return the words, numbers and slots of a text, normalised (NFKC) and lower-cased.
 
     Scripts without upper and lower case, such as Chinese, are left out: many of them write no
     spaces between words.
     """
     plain = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
     words = _WORD.findall(plain)
-    return [word for word in words if word.isdecimal() or word != word.upper()]
+    return [word for word in words if word.lstrip("#").isdecimal() or word != word.upper()]

@@ -75,7 +75,7 @@ def new_component(
     Raises:
         UnknownNameError, AmbiguousNameError, InvalidConfigError: see `Registry`.
     """
-    registry = atelier.registry(kind)
+    registry = atelier.registries[kind]
     spec = registry.spec(name)
     return Component(kind, spec.id, spec.version, registry.build(name, config))
 
@@ -116,7 +116,7 @@ def validate_config(
         InvalidConfigError: the installed plugin refuses the configuration.
     """
     try:
-        return atelier.registry(kind).validate_config(stored.id, stored.config)
+        return atelier.registries[kind].validate_config(stored.id, stored.config)
     except UnknownNameError as error:
         reason = explain_missing(kind, stored.id, atelier, stored.version)
         raise ModelFileError(f"{folder}: {reason}") from error
@@ -130,7 +130,7 @@ def restore(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier)
         InvalidConfigError: the installed plugin refuses the configuration.
     """
     config = validate_config(kind, stored, folder, atelier)
-    registry = atelier.registry(kind)
+    registry = atelier.registries[kind]
     module = build_on_meta(lambda: registry.build(stored.id, config))
     if stored.weights is not None:
         path = verify(stored.weights.within(folder), stored.weights.sha256)

@@ -32,7 +32,7 @@ def find_presets(place: str, found: Shapes, atelier: Atelier) -> list[str]:
 
 
 def _shapes_of_part(place: str, part: PresetPart, atelier: Atelier) -> list[tuple[int, ...]]:
-    registry = atelier.registry(kind_of(place))
+    registry = atelier.registries[kind_of(place)]
     if part.id not in registry:
         return []
     with meta_device():

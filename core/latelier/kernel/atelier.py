@@ -18,6 +18,7 @@ from latelier.kernel.trust.fingerprint import Fingerprint, fingerprint
 from latelier.kernel.trust.policy import Policy
 
 if TYPE_CHECKING:
+    from latelier.contracts.databases import Database
     from latelier.contracts.importing import Importer
     from latelier.contracts.sampling import Guidance, Sampler, Schedule
 
@@ -31,8 +32,8 @@ class Atelier:
 
     Attributes:
         plugins: the load status of each plugin, in the order of loading.
-        registries: kind -> its components. Each is an attribute too: `first_stages`, `denoisers`,
-            `conditioners`, `samplers`, `schedules`, `guidances`, `importers`, `adapters`.
+        registries: kind -> its components. Each is an attribute too, named by the plural of its
+            kind, such as `first_stages`.
 
     Args:
         policy: which plugins may load; read from the environment and config.toml by default.
@@ -67,14 +68,11 @@ class Atelier:
         self.guidances: Registry[Guidance] = self.registries["guidance"]
         self.importers: Registry[Callable[[], Importer]] = self.registries["importer"]
         self.adapters: Registry[Any] = self.registries["adapter"]
+        self.databases: Registry[Callable[[], Database]] = self.registries["database"]
         self._loader = PluginLoader(self._commit)
         self._distributions: dict[str, Distribution] = {}
         self._fingerprints: dict[str, Fingerprint | None] = {}
         self._load_plugins(list(discover() if candidates is None else candidates), policy)
-
-    def registry(self, kind: Kind) -> Registry[Any]:
-        """Return the registry of a kind."""
-        return self.registries[kind]
 
     def register(self, plugin: object, distribution: str = "local", version: str = "0") -> None:
         """Register a plugin object that has no entry point.
@@ -135,10 +133,10 @@ class Atelier:
     def _commit(self, specs: Sequence[ComponentSpec]) -> None:
         """Add the components of a plugin to the registries: all of them or, if it raises, none."""
         for spec in specs:
-            if spec.id in self.registry(spec.kind):
+            if spec.id in self.registries[spec.kind]:
                 raise PluginError(f"{spec.kind} '{spec.id}' is registered already")
         for spec in specs:
-            self.registry(spec.kind).add(spec)
+            self.registries[spec.kind].add(spec)
 
     def _report_failure(self, report: PluginReport) -> None:
         """Log a plugin that failed; raise if it is built in or this atelier is strict."""

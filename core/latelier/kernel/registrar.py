@@ -97,6 +97,13 @@ class Registrar:
         """
         self._add("adapter", name, folder=folder)
 
+    def database(self, name: str, *, factory: str | None = None, folder: str | None = None) -> None:
+        """Register a database of pictures (see `latelier.contracts.databases.Database`).
+
+        `factory` makes it, without arguments; or `folder`, 'package:folder', has its pictures.
+        """
+        self._add("database", name, factory=factory, folder=folder)
+
     def _add(self, kind: Kind, name: str, **fields: Any) -> None:
         owner = {"distribution": self._distribution, "version": self._version}
         values = {"kind": kind, "name": name, **owner, **fields}

@@ -27,6 +27,7 @@ _USES: dict[Kind, str] = {
     "schedule": "a schedule: `schedule={}`",
     "guidance": "a guidance rule: `guidance={}`",
     "adapter": "an adapter",
+    "database": "a database: `database={}`",
 }
 """What a name of this kind is, and how a request gives it."""
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from latelier.contracts.errors import PluginError
 from latelier.contracts.frozen import Frozen
@@ -15,13 +15,21 @@ from latelier.contracts.messages import format_error
 
 Kind = Literal[
     "first_stage", "denoiser", "conditioner", "sampler",
-    "schedule", "guidance", "importer", "adapter",
+    "schedule", "guidance", "importer", "adapter", "database",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-_FOLDER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:\w[\w.-]*(/\w[\w.-]*)*")
-_IMPORT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_MODULE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
+_IMPORT = rf"{_MODULE}:[A-Za-z_]\w*", "an import string looks like 'package.module:attribute'"
+_FORMS = {
+    "name": (r"[a-z][a-z0-9_]*", "a name is lower-case letters, digits and underscores"),
+    "folder": (
+        rf"{_MODULE}:\w[\w.-]*(/\w[\w.-]*)*",
+        "a folder of a package looks like 'package:folder/inner'",
+    ),
+    **dict.fromkeys(("factory", "config", "input"), _IMPORT),
+}
+"""Field of a spec -> the pattern of its text, and what an error says of another."""
 
 
 class SamplerTraits(Frozen):
@@ -50,25 +58,12 @@ class ComponentSpec(Frozen):
     )
     traits: SamplerTraits | None = Field(None, description="of a sampler")
 
-    @field_validator("name")
+    @field_validator(*_FORMS)
     @classmethod
-    def _check_name(cls, name: str) -> str:
-        if not _NAME.fullmatch(name):
-            raise ValueError("a name is lower-case letters, digits and underscores")
-        return name
-
-    @field_validator("factory", "config", "input")
-    @classmethod
-    def _check_import(cls, text: str | None) -> str | None:
-        if text is not None and not _IMPORT.fullmatch(text):
-            raise ValueError("an import string looks like 'package.module:attribute'")
-        return text
-
-    @field_validator("folder")
-    @classmethod
-    def _check_folder(cls, text: str | None) -> str | None:
-        if text is not None and not _FOLDER.fullmatch(text):
-            raise ValueError("a folder of a package looks like 'package:folder/inner'")
+    def _check_form(cls, text: str | None, info: ValidationInfo) -> str | None:
+        pattern, message = _FORMS[str(info.field_name)]
+        if text is not None and not re.fullmatch(pattern, text):
+            raise ValueError(message)
         return text
 
     @model_validator(mode="after")

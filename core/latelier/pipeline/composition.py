@@ -104,7 +104,7 @@ def _check(
 
 def _config(kind: Kind, piece: Piece, atelier: Atelier) -> Any:
     if not isinstance(piece, Component):
-        return atelier.registry(kind).validate_config(*piece)
+        return atelier.registries[kind].validate_config(*piece)
     if piece.kind != kind:
         raise CompatibilityError(f"expected a {kind}, found '{piece.id}', a {piece.kind}")
     return piece.config
@@ -129,6 +129,8 @@ def _read_defaults(
     defaults.sampler.resolve(atelier.samplers)
     defaults.schedule.resolve(atelier.schedules)
     defaults.guidance.resolve(atelier.guidances)
+    if defaults.database is not None:
+        atelier.databases.spec(defaults.database)
     return defaults
 
 

@@ -72,6 +72,7 @@ class Pipeline(PipelineParts):
         window_batch: int | None = None,
         tile: int | None = None,
         batch_size: int | None = None,
+        database: str | None = None,
         **inputs: Any,
     ) -> list[Picture]:
         """Make pictures. None stands for the default; `request_schema` has all ranges.
@@ -96,6 +97,7 @@ class Pipeline(PipelineParts):
             window_batch: most windows of a picture in one call of the denoiser.
             tile: side of the tiles in which the first stage works, in pixels; 0 for none.
             batch_size: most pictures that are made at once; the others follow.
+            database: in which a model with reference pictures looks up what the inputs name.
             **inputs: by public input; a list holds one value for each row.
 
         Raises:
@@ -122,6 +124,7 @@ class Pipeline(PipelineParts):
             window_batch=window_batch,
             tile=tile,
             batch_size=batch_size,
+            database=database,
             **inputs,
         )
         return [picture for preview in previews for picture in preview.pictures]
@@ -157,6 +160,7 @@ class Pipeline(PipelineParts):
         window: int | tuple[int, int] | None = None,
         overlap: float | None = None,
         window_batch: int | None = None,
+        database: str | None = None,
         **inputs: Any,
     ) -> Denoise:
         """Return denoise(x, sigma) -> x0 under a condition; the keywords are those of `generate`.
@@ -171,6 +175,7 @@ class Pipeline(PipelineParts):
             "window": window,
             "overlap": overlap,
             "window_batch": window_batch,
+            "database": database,
         }
         return make_batch_denoise(*_plan(self, inputs, options))
 

@@ -21,6 +21,7 @@ from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.planning.content import read_content
 from latelier.pipeline.planning.functions import make_sigmas, resolve_functions
 from latelier.pipeline.planning.layout import choose_layout
+from latelier.pipeline.planning.references.drawn import DrawnReference, Lookup
 from latelier.pipeline.request import Request
 from latelier.pipeline.tiling.multidiffusion import Windowing
 
@@ -44,6 +45,8 @@ class Plan:
         guidance: with its options.
         sigmas: of the steps that run.
         warnings: human-readable sentences.
+        references: the reference pictures of all rows.
+        negative_references: those of the negative inputs.
     """
 
     request: Request
@@ -60,6 +63,8 @@ class Plan:
     guidance: Callable[..., Any]
     sigmas: SigmaGrid
     warnings: tuple[str, ...]
+    references: Lookup
+    negative_references: Lookup
 
     @property
     def seeds(self) -> list[int]:
@@ -102,6 +107,11 @@ class Plan:
             name: repeat_rows(name, values, self.count)[pictures] for name, values in rows.items()
         }
 
+    def drawn_references(self) -> list[tuple[DrawnReference, ...]]:
+        """Return the reference pictures of each picture of the batch."""
+        drawn = self.references.drawn
+        return [drawn[row] if drawn else () for row in self.rows_of_batch(len(drawn))]
+
     def rows_of_batch(self, total: int) -> list[int]:
         """Return the row index of each picture of the batch, from `total` rows of the run."""
         return [k * total // self.count for k in self.batch]
@@ -139,6 +149,8 @@ def make_plan(parts: PipelineParts, request: Request, *, trusted: bool = True) -
         guidance=request.guidance.bind(parts.atelier.guidances),
         sigmas=make_sigmas(parts, request),
         warnings=content.warnings,
+        references=content.references,
+        negative_references=content.negative_references,
     )
     _check_evaluations(parts, plan)
     _check_inputs(parts, plan)

@@ -36,8 +36,8 @@ def describe_run(parts: PipelineParts, plan: Plan, dispatcher: HookDispatcher) -
     """
     builder = parts.condition_builder()
     inputs = {
-        "inputs": builder.to_json(plan.inputs),
-        "negative": builder.to_json(plan.negative),
+        "inputs": builder.to_json(plan.inputs) | plan.references.to_json(),
+        "negative": builder.to_json(plan.negative) | plan.negative_references.to_json(),
     }
     request = plan.request.model_copy(update=inputs)
     functions = _describe_functions(parts.atelier, request)

@@ -140,6 +140,9 @@ class Defaults(Frozen):
     sampler: NamedOptions = NamedOptions(name="dpmpp_2m")
     schedule: NamedOptions = NamedOptions(name="karras")
     guidance: GuidanceOptions = GuidanceOptions(name="cfg")
+    database: str | None = Field(
+        None, max_length=200, description="database of a model that draws reference pictures"
+    )
 
 
 class Request(Frozen):
@@ -227,6 +230,13 @@ class Request(Frozen):
     schedule: NamedOptions = Field(description="noise levels: a name, or a name and options")
     guidance: GuidanceOptions = Field(
         description="scale of classifier-free guidance, or a name and options"
+    )
+    database: str | None = Field(
+        None,
+        max_length=200,
+        description="database in which a model with reference pictures looks up what the inputs "
+        "name",
+        json_schema_extra={"format": "name", "default_text": "the model's"},
     )
     noise: Literal["independent", "brownian"] = Field(
         "independent",

@@ -185,9 +185,17 @@ def _finish(
         Picture(
             image,
             seed,
-            {**shared, "index": index, "seed": seed, "pixels_sha256": pixel_hash(image)},
+            {
+                **shared,
+                "index": index,
+                "seed": seed,
+                "drew": [each.to_json() for each in drawn],
+                "pixels_sha256": pixel_hash(image),
+            },
         )
-        for index, seed, image in zip(plan.batch, plan.seeds, images, strict=True)
+        for index, seed, drawn, image in zip(
+            plan.batch, plan.seeds, plan.drawn_references(), images, strict=True
+        )
     )
     dispatcher.emit("latelier_images_finished", pictures=PictureCopies(pictures))
     return pictures

@@ -42,7 +42,7 @@ class ComponentContract:
     @property
     def registry(self) -> Registry[Any]:
         """The registry of the component's kind."""
-        return self.atelier().registry(self.kind)
+        return self.atelier().registries[self.kind]
 
     @property
     def spec(self) -> ComponentSpec:

@@ -42,7 +42,7 @@ def test_a_published_model_is_imported_like_its_preset(
     assert found.parts.keys() == preset.parts().keys()
     for place, part in preset.parts().items():
         component = build_part(place, found.parts[place], with_clip)
-        wanted: Any = with_clip.registry(kind_of(place)).validate_config(*part.piece)
+        wanted: Any = with_clip.registries[kind_of(place)].validate_config(*part.piece)
         if place == "first_stage" and config["model"]["params"].get("scale_by_std"):
             wanted = wanted.model_copy(update={"scale_factor": MEASURED})
         assert component.config == wanted, place

@@ -54,7 +54,7 @@ def config_of(model: nn.Module) -> dict[str, Any]:
 
 
 def ours_of(built_ins: Any, place: str, id_: str, config: Any, tensors: Any) -> nn.Module:
-    registry = built_ins.registry(place)
+    registry = built_ins.registries[place]
     with torch.device("meta"):
         module = registry.build(id_, config)
     module.load_state_dict(tensors, assign=True)

@@ -46,7 +46,7 @@ def build_part(
         InvalidConfigError: the installed plugin refuses the configuration.
     """
     kind = kind_of(place)
-    registry = atelier.registry(kind)
+    registry = atelier.registries[kind]
     try:
         config = registry.validate_config(part.id, part.config)
     except UnknownNameError:

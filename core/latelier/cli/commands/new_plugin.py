@@ -29,7 +29,7 @@ def new(
     from latelier.contracts.errors import InvalidInputError
     from latelier.scaffold.writing import write_plugin
 
-    registry = load_atelier().registry(kind.replace("-", "_"))  # type: ignore[arg-type]
+    registry = load_atelier().registries[kind.replace("-", "_")]  # type: ignore[index]
     if name in registry.names():
         raise InvalidInputError(
             f"'{name}' is already a {kind} of {registry.spec(name).distribution}; choose another "

@@ -45,9 +45,9 @@ def find_functions(name: str, atelier: Atelier) -> list[RegisteredFunction]:
     found, known = [], set[str]()
     for kind in KINDS:
         try:
-            found.append(_describe(atelier.registry(kind).spec(name), atelier))
+            found.append(_describe(atelier.registries[kind].spec(name), atelier))
         except UnknownNameError:
-            known.update(atelier.registry(kind).names())
+            known.update(atelier.registries[kind].names())
     if not found:
         hint = suggestion(name, known)
         raise UnknownNameError(f"there is no sampler, schedule or guidance '{name}'. {hint}")
@@ -68,7 +68,7 @@ def describe_options(function: RegisteredFunction) -> list[tuple[str, str, str]]
 
 
 def _describe(spec: ComponentSpec, atelier: Atelier) -> RegisteredFunction:
-    function = atelier.registry(spec.kind).get(spec.id)
+    function = atelier.registries[spec.kind].get(spec.id)
     schema = options_model(function).model_json_schema()
     documentation = inspect.getdoc(inspect.getmodule(function)) or inspect.getdoc(function) or ""
     return RegisteredFunction(

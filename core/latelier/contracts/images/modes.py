@@ -1,4 +1,4 @@
-"""Pictures of every mode, and arrays, as one of three things: RGB, a mask, a semantic map."""
+"""Pictures of every mode, and arrays, as one of four things: RGB, RGBA, a mask, a semantic map."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,16 @@ def to_rgb(image: "Image") -> "Image":
         return image.convert("RGB")
     white = PIL.Image.new("RGBA", image.size, "white")
     return PIL.Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+
+
+def to_rgba(image: "Image") -> "Image":
+    """Return a picture as RGBA; one without transparency is opaque.
+
+    Raises:
+        ValueError: the mode has no known range or conversion.
+    """
+    image = _to_8_bits(image)
+    return image.convert("RGB").convert("RGBA") if image.mode == "LAB" else image.convert("RGBA")
 
 
 def to_mask(image: "Image") -> "Image":
@@ -112,6 +122,20 @@ def image_from_array(array: "NDArray[Any]") -> "Image":
             f"an image of floats is in [-1, 1], and this one from {array.min()} to {array.max()}"
         )
     return tensor_to_pil(torch.tensor(array.astype(np.float32))[None])[0]
+
+
+def rgba_from_array(array: "NDArray[Any]") -> "Image":
+    """Return the RGBA picture of an array: uint8 (H, W, 4), or one that is an RGB picture.
+
+    Raises:
+        ValueError: the array has another shape, dtype or range.
+    """
+    import numpy as np
+    import PIL.Image
+
+    if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 4:
+        return PIL.Image.fromarray(array)
+    return image_from_array(array).convert("RGBA")
 
 
 def mask_from_array(array: "NDArray[Any]") -> "Image":

@@ -3,7 +3,7 @@
 import base64
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -48,13 +48,20 @@ def limit_total_pixels(pixels: int | None = None) -> Iterator[None]:
         _pixels_left.reset(token)
 
 
-def open_picture(text: str, *, trusted: bool = True) -> "Image":
+def accept_any(_image: "Image") -> None:
+    """Accept a picture of any size and format."""
+
+
+def open_picture(
+    text: str, *, trusted: bool = True, check: "Callable[[Image], None]" = accept_any
+) -> "Image":
     """Return the picture at a path or in a data URI: upright, and the first of an animation.
 
     Args:
         text: the path or the data URI.
         trusted: False: accept a data URI only, so that no file is opened, and check its format and
             its size before it is decoded.
+        check: raises ValueError for a picture that is not accepted, before it is decoded.
 
     Raises:
         ValueError: there is no picture, or it is not accepted from an untrusted source.
@@ -72,6 +79,7 @@ def open_picture(text: str, *, trusted: bool = True) -> "Image":
         with PIL.Image.open(source, formats=None if trusted else _UNTRUSTED_FORMATS) as image:
             if not trusted:
                 _check_size(image)
+            check(image)
             image.load()
     except MemoryError:
         raise
@@ -80,6 +88,11 @@ def open_picture(text: str, *, trusted: bool = True) -> "Image":
         reason = explain_unreadable(error)
         raise ValueError(f"no image can be read from {shown!r}: {reason}") from None
     return turn_upright(image)
+
+
+def is_data_uri(text: str) -> bool:
+    """Return whether a text is a picture in a data URI, and not a path."""
+    return _DATA_URI.match(text) is not None
 
 
 def explain_unreadable(error: Exception) -> str:

@@ -26,28 +26,36 @@ from latelier.contracts.images.modes import (
     to_rgb,
     to_semantic_map,
 )
-from latelier.contracts.images.reading import open_picture, to_data_uri, turn_upright
+from latelier.contracts.images.reading import (
+    accept_any,
+    open_picture,
+    to_data_uri,
+    turn_upright,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image as Picture
 
 
-class _ImageOf:
+class ImageOf:
     """Annotation of a field that holds a PIL image. Pillow is imported when one is read.
 
     Args:
         convert: makes the picture that is stored of any other.
         from_array: makes it of an array.
+        check: refuses a picture by its size or format, before a file is decoded.
     """
 
     def __init__(
         self,
         convert: "Callable[[Picture], Picture]",
         from_array: "Callable[[NDArray[Any]], Picture]",
+        check: "Callable[[Picture], None]" = accept_any,
     ) -> None:
         self._convert = convert
         self._from_array = from_array
+        self._check = check
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -63,6 +71,7 @@ class _ImageOf:
         import PIL.Image
 
         if isinstance(value, PIL.Image.Image):
+            self._check(value)
             return self._convert(turn_upright(value))
         if hasattr(value, "__array__"):
             return self._from_array(_to_array(value))
@@ -70,7 +79,7 @@ class _ImageOf:
             raise ValueError(
                 f"an image is a PIL image, a path, a data URI or an array, not {value!r:.80}"
             )
-        return self._convert(open_picture(str(value), trusted=is_trusted(info)))
+        return self._convert(open_picture(str(value), trusted=is_trusted(info), check=self._check))
 
 
 def _to_array(value: Any) -> "NDArray[Any]":
@@ -88,18 +97,18 @@ def _to_array(value: Any) -> "NDArray[Any]":
 
 Image = Annotated[
     Any,
-    _ImageOf(to_rgb, image_from_array),
+    ImageOf(to_rgb, image_from_array),
     WithJsonSchema({"type": "string", "format": "image"}),
 ]
 
 Mask = Annotated[
     Any,
-    _ImageOf(to_mask, mask_from_array),
+    ImageOf(to_mask, mask_from_array),
     WithJsonSchema({"type": "string", "format": "mask"}),
 ]
 
 SemanticMap = Annotated[
     Any,
-    _ImageOf(to_semantic_map, semantic_map_from_array),
+    ImageOf(to_semantic_map, semantic_map_from_array),
     WithJsonSchema({"type": "string", "format": "semantic-map"}),
 ]

@@ -11,6 +11,8 @@ from latelier.contracts.inputs import read_input
 from latelier.pipeline.conditioning.rows import Rows, check_divisor
 from latelier.pipeline.editing.init_image import InitImage, read_init_image
 from latelier.pipeline.parts import PipelineParts
+from latelier.pipeline.planning.references.drawn import Lookup
+from latelier.pipeline.planning.references.lookup import choose_database, look_up_references
 from latelier.pipeline.request import Request, Size, check_sides
 
 FAR_BEYOND = 4
@@ -28,6 +30,9 @@ class Content:
         count: number of pictures.
         size: (width, height) of each, in pixels.
         warnings: human-readable sentences, with fields of the request in backticks.
+        database: id of the database in which names were looked up; None without one.
+        references: what the look-up found in the inputs.
+        negative_references: what it found in the negative inputs.
     """
 
     inputs: Rows
@@ -36,14 +41,18 @@ class Content:
     count: int
     size: Size
     warnings: tuple[str, ...]
+    database: str | None
+    references: Lookup
+    negative_references: Lookup
 
     def fields(self) -> dict[str, Any]:
         """Return the fields of the request that this completes."""
+        fields = {"size": self.size, "database": self.database}
         if self.init is None:
-            return {"size": self.size}
+            return fields
         init = self.init
         return {
-            "size": self.size,
+            **fields,
             "init_image": init.init_image,
             "strength": init.strength,
             "mask": init.mask,
@@ -62,7 +71,13 @@ def read_content(parts: PipelineParts, request: Request, *, trusted: bool) -> Co
         InvalidInputError: a value is invalid, or the request exceeds a limit of the pipeline.
     """
     builder = parts.condition_builder()
-    inputs = builder.read(request.inputs, trusted=trusted, check_count=parts.limits.check_pictures)
+    database = choose_database(parts, request)
+    references = look_up_references(
+        parts,
+        database,
+        builder.read(request.inputs, trusted=trusted, check_count=parts.limits.check_pictures),
+    )
+    inputs = references.rows
     rows = len(next(iter(inputs.values()), [None]))
     init = read_init_image(request, rows)
     rows = max(rows, 1 if init is None else init.rows)
@@ -70,18 +85,35 @@ def read_content(parts: PipelineParts, request: Request, *, trusted: bool) -> Co
     size = _choose_size(parts, request, inputs, init)
     parts.limits.check(size, count)
     _check_seeds(request.seed, count)
-    negative = builder.read(
-        request.negative,
-        trusted=trusted,
-        check_count=lambda name, rows: check_divisor(f"negative.{name}", rows, count),
+    negative_references = look_up_references(
+        parts,
+        database,
+        builder.read(
+            request.negative,
+            trusted=trusted,
+            check_count=lambda name, rows: check_divisor(f"negative.{name}", rows, count),
+        ),
     )
+    negative = negative_references.rows
     init = None if init is None else init.resize(size)
-    warnings = [*_warnings(parts, request, size, rows, inputs), *builder.check(inputs)]
-    warnings += [f"negative {warning}" for warning in builder.check(negative)]
+    warnings = [*_warnings(parts, request, size, rows, inputs), *references.warnings]
+    warnings += builder.check(inputs)
+    for warning in (*negative_references.warnings, *builder.check(negative)):
+        warnings.append(f"negative {warning}")
     if init is not None and init.mask is not None and parts.inpainting_conditioners:
         inputs |= _inpainting_inputs(parts, request, init, inputs, rows)
     warnings += _missing_maps(parts, inputs)
-    return Content(inputs, negative, init, count, size, tuple(warnings))
+    return Content(
+        inputs,
+        negative,
+        init,
+        count,
+        size,
+        tuple(warnings),
+        database,
+        references,
+        negative_references,
+    )
 
 
 def _choose_size(

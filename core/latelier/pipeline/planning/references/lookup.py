@@ -1,0 +1,219 @@
+"""The look-up of reference pictures, for models with a conditioner of references.
+
+A row of inputs has pictures or names as its references, names as labels of its layout, and mentions
+of objects in its texts, in this order of precedence. The look-up binds each to a slot, and puts
+slots in the place of names: "two dogs in a meadow" becomes "#1 and #2 in a meadow", and both slots
+show the dog. `ConditionerConfig.reference_role` says which conditioners take part.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from latelier.contracts.errors import InvalidInputError, LatelierError
+from latelier.contracts.inputs import read_input
+from latelier.kernel.trust.guard import guard_plugin
+from latelier.pipeline.databases import open_database
+from latelier.pipeline.parts import PipelineParts
+from latelier.pipeline.planning.references.drawn import DrawnReference, Lookup
+from latelier.pipeline.planning.references.names import EntryNames
+from latelier.pipeline.planning.references.slots import Slots, Source, slot_name, slots_in
+from latelier.pipeline.planning.references.texts import bind_text
+from latelier.pipeline.request import Request
+
+_NO_ENTRY = -1
+"""Stands for the entry of a label that the database does not have."""
+
+Row = dict[str, Any]
+"""Conditioner -> its input, or None."""
+
+
+def choose_database(parts: PipelineParts, request: Request) -> str | None:
+    """Return the id of the database of a request; None for a model without references.
+
+    Raises:
+        InvalidInputError: the model takes no references, and the request names another database.
+        UnknownNameError: the database is not registered.
+    """
+    if next(_with_role(parts, "pictures"), None) is None:
+        if request.database != parts.defaults.database:
+            raise InvalidInputError.of_field(
+                "database", "this model takes no reference pictures; leave it out"
+            )
+        return None
+    try:
+        return request.database and parts.atelier.databases.spec(request.database).id
+    except LatelierError as error:
+        error.field = "database"
+        raise
+
+
+def look_up_references(
+    parts: PipelineParts, database: str | None, rows: dict[str, list[BaseModel | None]]
+) -> Lookup:
+    """Return inputs with the pictures and slots of all that they name.
+
+    Args:
+        parts: the pipeline's.
+        database: a registered name; None: there is none, and only pictures can be given.
+        rows: conditioner -> its input for each row.
+
+    Raises:
+        InvalidInputError: the database lacks a name or number, there are too many references, or
+            references and boxes of a layout differ in number.
+        UnknownNameError: the database is not registered.
+        DataError: a picture of the database is damaged.
+    """
+    pictures = next(_with_role(parts, "pictures"), None)
+    if pictures is None:
+        return Lookup(rows)
+    opened = None if database is None else open_database(database, parts.atelier)
+    lookup = _RowLookup(parts, pictures, EntryNames(opened, database or ""))
+    names = dict.fromkeys((*rows, pictures))
+    found, drawn = [], []
+    for k in range(len(next(iter(rows.values()), ()))):
+        row = {name: rows[name][k] if name in rows else None for name in names}
+        drawn.append(lookup.complete(row))
+        found.append(row)
+    complete = {name: [row[name] for row in found] for name in names}
+    if not any(drawn):
+        complete = rows
+    warnings = tuple(dict.fromkeys(lookup.warnings))
+    return Lookup(complete, tuple(drawn), lookup.public(pictures), warnings)
+
+
+@dataclass(frozen=True)
+class _RowLookup:
+    """The look-up of single rows.
+
+    Attributes:
+        parts: the pipeline's.
+        pictures: name of the conditioner of references.
+        names: of the database.
+        warnings: of all rows so far.
+    """
+
+    parts: PipelineParts
+    pictures: str
+    names: EntryNames
+    warnings: list[str] = field(default_factory=list)
+
+    def complete(self, row: Row) -> tuple[DrawnReference, ...]:
+        """Put pictures and slots into a row, and return its references."""
+        most: int = self.parts.conditioners[self.pictures].config.max_references  # type: ignore[attr-defined]
+        slots = Slots(list(self._read_given(row)))
+        given = len(slots)
+        if given > most:
+            reason = f"there are {given} reference pictures, but at most {most} fit"
+            raise InvalidInputError.of_field(self.public(self.pictures), reason)
+        layouts = list(self._taking_slots(row, "layout"))
+        for name in layouts:
+            self._check_boxes(name, row[name], slots)
+            row[name] = self._bind_layout(name, row[name], slots, most)
+        limit = min((most, *(len(row[name].objects) for name in layouts)))
+        for name in self._taking_slots(row, "text"):
+            row[name] = self._bind_text(name, row[name], slots, limit)
+            if given and not slots_in(row[name].text):
+                self._warn(name, "it has no reference; write '#1' where the first belongs")
+        for name in layouts:
+            self._check_boxes(name, row[name], slots)
+        references = tuple(map(self._draw, slots))
+        if references:
+            row[self.pictures] = self._read_pictures([each.picture for each in references])
+        return references
+
+    def public(self, name: str) -> str:
+        """Return the public input that feeds a conditioner."""
+        return next(public for public, names in self.parts.inputs.items() if name in names)
+
+    def _read_given(self, row: Row) -> Iterator[Source]:
+        """Yield what the references of a request show."""
+        value, public = row[self.pictures], self.public(self.pictures)
+        for each in () if value is None else value.pictures:
+            if isinstance(each, str):
+                yield from self.names.read(public, each)
+            elif isinstance(each, int):
+                yield self.names.check_number(public, each)
+            else:
+                yield each
+
+    def _check_boxes(self, name: str, layout: Any, slots: Slots) -> None:
+        """Refuse references and a layout of different numbers."""
+        count = len(layout.objects)
+        if len(slots) not in (0, count):
+            listed = ", ".join(map(self.names.describe, slots))
+            reason = f"it has {count} boxes, and there are {len(slots)} references ({listed})"
+            raise InvalidInputError.of_field(
+                self.public(name), f"{reason}; give a box for each reference"
+            )
+
+    def _bind_layout(self, name: str, layout: Any, slots: Slots, most: int) -> Any:
+        """Return a layout whose labels that name entries are slots."""
+        labels = [str(each.label).strip() for each in layout.objects]
+        written = {number for each in labels for number in slots_in(each)}
+        named = [k for k, each in enumerate(labels) if not slots_in(each) and not each.isdecimal()]
+        entries = [self._read_label(name, labels[k], slots) for k in named]
+        bound = slots.bind(entries, written, most)
+        if None in bound:
+            reason = f"it names {len(named)} objects, but at most {most} references fit"
+            raise InvalidInputError.of_field(self.public(name), reason)
+        objects = list(layout.objects)
+        for k, slot in zip(named, bound, strict=True):
+            assert slot is not None
+            objects[k] = objects[k].model_copy(update={"label": slot_name(slot)})
+        return layout.model_copy(update={"objects": tuple(objects)})
+
+    def _read_label(self, name: str, label: str, slots: Slots) -> int:
+        """Return the entry of a label. With references it may be any name for one of them."""
+        if len(slots) and not self.names.find(label):
+            return _NO_ENTRY
+        entries = self.names.read(self.public(name), label)
+        if len(entries) > 1:
+            reason = f"'{label}' names {len(entries)} objects in one box; give each a box"
+            raise InvalidInputError.of_field(self.public(name), reason)
+        return entries[0]
+
+    def _bind_text(self, name: str, value: Any, slots: Slots, most: int) -> Any:
+        """Return a text whose mentions are slots."""
+        words = self.parts.conditioners[name].vocabulary()
+        bound = bind_text(value.text, slots, most, self.names, words)
+        for each in bound.warnings:
+            self._warn(name, each)
+        return value.model_copy(update={"text": bound.text})
+
+    def _taking_slots(self, row: Row, role: Literal["text", "layout"]) -> Iterator[str]:
+        """Yield the conditioners of a role that have an input in the row."""
+        for name in _with_role(self.parts, role):
+            # labels without slots are classes, whatever they are called
+            is_slotted = role == "text" or self._knows_slots(name)
+            if is_slotted and row.get(name) is not None:
+                yield name
+
+    def _knows_slots(self, name: str) -> bool:
+        return slot_name(0) in self.parts.conditioners[name].vocabulary()
+
+    def _draw(self, shown: Source) -> DrawnReference:
+        if not isinstance(shown, int):
+            return DrawnReference(None, shown)
+        database = self.names.require(self.public(self.pictures), f"{shown} is a number")
+        with guard_plugin(f"the database '{self.names.source}'"):
+            picture = database.picture(shown)
+        return DrawnReference(
+            database.entries[shown].name, self._read_pictures([picture]).pictures[0]
+        )
+
+    def _read_pictures(self, pictures: Sequence[Any]) -> Any:
+        model = self.parts.conditioners[self.pictures].Input
+        return read_input(model, {"pictures": list(pictures)}, self.public(self.pictures))
+
+    def _warn(self, name: str, message: str) -> None:
+        self.warnings.append(f"{self.public(name)}: {message}")
+
+
+def _with_role(parts: PipelineParts, role: str) -> Iterator[str]:
+    """Yield the conditioners of a role in the look-up."""
+    for name, conditioner in parts.conditioners.items():
+        if conditioner.config.reference_role == role:
+            yield name
