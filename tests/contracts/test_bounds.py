@@ -20,7 +20,7 @@ from latelier.pipeline.request import Defaults
 KINDS: tuple[Kind, ...] = ("first_stage", "denoiser", "conditioner")
 REGISTERED = [
     resolve(str(spec.config), spec.id)
-    for registry in map(default_atelier().registry, KINDS)
+    for registry in map(default_atelier().registries.__getitem__, KINDS)
     for spec in map(registry.spec, registry.names())
 ]
 CONFIGS = [*REGISTERED, AdapterConfig, VP, EDM, RectifiedFlow, InputSpec, OutputSpec, Defaults]

@@ -19,6 +19,7 @@ def test_every_kind_can_be_registered():
     registrar.guidance("cfg", factory="a:cfg")
     registrar.importer("compvis", factory="a:CompVis")
     registrar.adapter("palette", folder="my_dist.data:adapters/palette-v1.5")
+    registrar.database("birds", factory="a:birds")
     assert tuple(spec.kind for spec in registrar.specs) == KINDS
     assert {spec.distribution for spec in registrar.specs} == {"my-dist"}
     assert {spec.version for spec in registrar.specs} == {"1.2"}
@@ -26,7 +27,17 @@ def test_every_kind_can_be_registered():
     assert registrar.specs[2].input == "a.c:E"
     assert registrar.specs[3].defaults == {"eta": 1.0}
     assert registrar.specs[4].defaults == {}
-    assert registrar.specs[-1].folder == "my_dist.data:adapters/palette-v1.5"
+    assert registrar.specs[-2].folder == "my_dist.data:adapters/palette-v1.5"
+    assert registrar.specs[-1].factory == "a:birds"
+
+
+def test_a_database_is_code_or_a_folder():
+    registrar = Registrar("my-dist", "1.2")
+    registrar.database("birds", folder="my_dist:birds")
+    assert registrar.specs[0].folder == "my_dist:birds"
+    for fields in ({}, {"factory": "a:b", "folder": "a:b"}):
+        with pytest.raises(PluginError, match="either a factory or a folder"):
+            registrar.database("fish", **fields)
 
 
 def test_one_name_may_have_two_kinds():

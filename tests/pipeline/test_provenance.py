@@ -77,7 +77,9 @@ def test_the_request_is_complete_with_every_default(pictures):
             "options": {"scale": 3.0, "interval": None, "rescale": 0.0, "threshold": None},
         },
         "noise": "independent",
+        "database": None,
     }
+    assert pictures[0].provenance["drew"] == []
 
 
 def test_the_recorded_request_makes_the_same_pictures(tiny, pictures):

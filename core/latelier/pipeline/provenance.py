@@ -80,7 +80,7 @@ def plugin_records(
 
     Args:
         parts: the pipeline's.
-        functions: sampler, schedule and guidance, each with its `id`.
+        functions: sampler, schedule, guidance and database, each with its `id`.
         dispatcher: of the run.
     """
     places = {place: component.id for place, component in parts.components().items()}
@@ -153,4 +153,6 @@ def _describe_functions(atelier: Atelier, request: Request) -> dict[str, Any]:
         "schedule": atelier.schedules.spec(request.schedule.name),
         "guidance": atelier.guidances.spec(request.guidance.name),
     }
+    if request.database is not None:
+        specs["database"] = atelier.databases.spec(request.database)
     return {place: {"id": spec.id, "version": spec.version} for place, spec in specs.items()}

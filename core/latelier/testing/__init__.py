@@ -25,6 +25,7 @@ except ModuleNotFoundError:
 
 if TYPE_CHECKING:
     from latelier.testing.conditioner import ConditionerContract
+    from latelier.testing.database import DatabaseContract
     from latelier.testing.denoiser import DenoiserContract
     from latelier.testing.first_stage import FirstStageContract
     from latelier.testing.guidance import GuidanceContract
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConditionerContract",
+    "DatabaseContract",
     "DenoiserContract",
     "FirstStageContract",
     "GuidanceContract",
@@ -44,6 +46,7 @@ __all__ = [
 
 _MODULES = {
     "ConditionerContract": "latelier.testing.conditioner",
+    "DatabaseContract": "latelier.testing.database",
     "DenoiserContract": "latelier.testing.denoiser",
     "FirstStageContract": "latelier.testing.first_stage",
     "GuidanceContract": "latelier.testing.guidance",

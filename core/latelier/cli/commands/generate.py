@@ -44,6 +44,7 @@ def generate(
     output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE|FOLDER")] = None,
     model: Annotated[str, typer.Option("--model", "-m", metavar="NAME")] = DEFAULT_MODEL,
     condition: Annotated[list[str] | None, typer.Option(metavar="NAME[.FIELD]=VALUE|@FILE")] = None,
+    reference: Annotated[list[str] | None, typer.Option(metavar="NAME|NUMBER|@FILE")] = None,
     adapter: Annotated[list[str] | None, typer.Option(metavar="NAME|FILE[:0.8]")] = None,
     device: Annotated[str, Name] = "auto",
     dtype: Annotated[str, Name] = "auto",
@@ -64,6 +65,9 @@ def generate(
         model: an embedded name, a folder, or owner/name on the hub.
         condition: a condition: JSON or text, or the content of a picture, a .json file or a .npy
             file of numbers. Repeatable.
+        reference: an object to draw, for a model that is shown reference pictures: a name or number
+            in its database, or a picture of it. The prompt writes the first as #1. By default they
+            are looked up in the prompt. Repeatable.
         adapter: an adapter to attach at a scale: a registered name, a folder, or the safetensors
             file of a LoRA. One that is no LoRA adds a condition. Repeatable.
         device: where to compute: auto, cpu, cuda ...
@@ -86,7 +90,9 @@ def generate(
     check_sheet(sheet, paths, force=force)
     atelier = load_atelier(with_option_names)
     adapters = read_adapters(adapter or (), atelier)
-    source, inputs = read_model_inputs(model, prompt, condition or (), atelier, adapters)
+    source, inputs = read_model_inputs(
+        model, prompt, condition or (), atelier, adapters, reference or ()
+    )
     check_names(request, atelier)
 
     # Generate. Importing `load` imports torch, which takes seconds.
@@ -110,12 +116,18 @@ def _save_pictures(
 ) -> None:
     """Save each picture as soon as it is finished, print its path, and save the sheet of all.
 
+    What was looked up for the pictures goes to the standard error.
+
     Raises:
         KeyboardInterrupt: the user interrupted; says how many pictures were written.
     """
-    written, on_sheet, rows = 0, [], []
+    written, on_sheet, rows, shown = 0, [], [], ""
     try:
         for picture, path in zip(pictures, paths, strict=True):
+            drew = ", ".join(each["name"] or "a picture" for each in picture.provenance["drew"])
+            if drew != shown:
+                shown = drew
+                typer.echo(f"drew: {drew}", err=True)
             save_picture(picture, path, force=force)
             written += 1
             if sheet is not None:

@@ -1,6 +1,6 @@
 """The --condition option: NAME=VALUE, NAME=@FILE, NAME.FIELD=VALUE or NAME.FIELD=@FILE."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,24 @@ def read_conditions(texts: Sequence[str], classes: Mapping[str, InputClass]) -> 
     return conditions
 
 
+def read_references(texts: Sequence[str]) -> list[Any]:
+    """Return the values of the option --reference: names, numbers, and the paths of '@FILE's.
+
+    Raises:
+        InvalidInputError: a file does not exist.
+    """
+    values: list[Any] = []
+    for text in texts:
+        if text.startswith("@"):
+            path = expand_home(text[1:])
+            if not path.is_file():
+                raise InvalidInputError(f"--reference: file '{path}' not found")
+            values.append(path)
+        else:
+            values.append(int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else text)
+    return values
+
+
 def check_inputs(inputs: Mapping[str, Any], classes: Mapping[str, InputClass]) -> None:
     """Validate inputs before a model is loaded.
 
@@ -57,6 +75,10 @@ def check_inputs(inputs: Mapping[str, Any], classes: Mapping[str, InputClass]) -
         model = classes[name]
         if model is not None:
             read_input(model, value, f"input '{name}'")
+
+
+_MAX_DIGITS = 9
+"""Most digits of the number of an entry in a database."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +135,9 @@ class _Target:
                 return read_json_file(path, option)
             case ".npy":
                 return _read_array(path, option)
-        schema = self.schema
-        formats = {each.get("format") for each in (schema, *schema.get("anyOf", ()))}
+        formats = set(_formats(self.schema))
+        if "reference" in formats:
+            return path  # a text may be a name
         if self.model is None or not formats.isdisjoint(_PICTURE_FORMATS):
             return str(path)
         picture = read_picture(path, option)
@@ -136,6 +159,14 @@ class _Target:
         except Exception:  # a validator that relies on fields which are not given here
             return False
         return True
+
+
+def _formats(schema: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the formats of a field, of its alternatives and of the items of its list."""
+    if "format" in schema:
+        yield schema["format"]
+    for each in (*schema.get("anyOf", ()), *filter(None, [schema.get("items")])):
+        yield from _formats(each)
 
 
 def _read_array(path: Path, option: str) -> Any:

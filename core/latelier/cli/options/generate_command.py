@@ -63,7 +63,7 @@ def _model_defaults(model: str) -> dict[str, str]:
         defaults = read_manifest_header(find(model).folder).defaults
     except LatelierError:
         return {}
-    return {name: _describe_default(value) for name, value in defaults}
+    return {name: _describe_default(value) for name, value in defaults if value is not None}
 
 
 def _write_choices(formatter: Any, model: str) -> None:
@@ -90,6 +90,7 @@ def _write_choices(formatter: Any, model: str) -> None:
         "schedules": atelier.schedules.names(),
         "guidance": atelier.guidances.names(),
         "conditioners": atelier.conditioners.names(),
+        "databases": atelier.databases.names(),
     }
     with formatter.section("Installed"):
         formatter.write_dl([(kind, ", ".join(each)) for kind, each in names.items()])

@@ -12,7 +12,7 @@ PROMPT = "prompt"
 
 
 def check_names(request: Mapping[str, Any], atelier: "Atelier") -> None:
-    """Look up the sampler, schedule and guidance rule before a model is loaded.
+    """Look up the sampler, schedule, guidance rule and database before a model is loaded.
 
     Raises:
         UnknownNameError: a name is not registered.
@@ -25,6 +25,8 @@ def check_names(request: Mapping[str, Any], atelier: "Atelier") -> None:
     ):
         if field in request:
             registry.spec(request[field].name)
+    if "database" in request:
+        atelier.databases.spec(request["database"])
 
 
 def read_model_inputs(
@@ -33,6 +35,7 @@ def read_model_inputs(
     texts: Sequence[str],
     atelier: "Atelier",
     adapters: Sequence["AdapterRequest"] = (),
+    references: Sequence[str] = (),
 ) -> tuple[str, dict[str, Any]]:
     """Return the model's name, with its revision on the hub, and its inputs, one row each.
 
@@ -42,20 +45,22 @@ def read_model_inputs(
         texts: conditions, 'NAME=VALUE' or 'NAME=@FILE'.
         atelier: where input classes are looked up.
         adapters: adapters to attach; each adds an input.
+        references: names, numbers or '@FILE's for the input of reference pictures.
 
     Raises:
         UnknownNameError: the model or an input does not exist.
         ModelFileError: the model's files are damaged.
         InvalidInputError: a value is invalid.
     """
-    from latelier.cli.options.conditions import check_inputs, read_conditions
-    from latelier.cli.support.schemas import input_classes
+    from latelier.cli.options.conditions import check_inputs, read_conditions, read_references
+    from latelier.cli.support.schemas import input_classes, reference_input
     from latelier.contracts.errors import InvalidInputError
     from latelier.pipeline.storage.manifest_header import read_manifest_header
     from latelier.pipeline.storage.sources import find
 
     source = find(model)
-    classes = input_classes(read_manifest_header(source.folder), atelier)
+    header = read_manifest_header(source.folder)
+    classes = input_classes(header, atelier)
     for each in adapters:
         if each.input is None:
             continue
@@ -73,6 +78,13 @@ def read_model_inputs(
         if PROMPT in inputs:
             raise InvalidInputError(f"{PROMPT}: given twice, also as --condition")
         inputs[PROMPT] = prompt
+    if references:
+        public = reference_input(header, atelier)
+        if public is None:
+            raise InvalidInputError(f"--reference: model '{model}' takes no reference pictures")
+        if public in inputs:
+            raise InvalidInputError(f"--reference: {public} is given as --condition too")
+        inputs[public] = read_references(references)
     check_inputs(inputs, classes)
     name = f"{source.name}@{source.revision}" if source.revision else model
     return name, {public: [value] for public, value in inputs.items()}

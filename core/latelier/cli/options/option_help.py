@@ -25,6 +25,7 @@ _METAVARS = {
     "number": "X",
     "image": "FILE",
     "mask": "FILE",
+    "name": "NAME",
     "size": "SIDE|WxH",
     "named-options": "NAME[:KEY=VALUE,...]",
     "guidance": "SCALE|NAME[:KEY=VALUE,...]",

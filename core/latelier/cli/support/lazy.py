@@ -18,6 +18,7 @@ COMMANDS = {
         "Create, list, examine, enable, disable and lock plugins.",
     ),
     "samplers": ("latelier.cli.commands.samplers", "List samplers and compare them."),
+    "databases": ("latelier.cli.commands.databases", "List databases of reference pictures."),
     "replay": ("latelier.cli.commands.replay", "Make a picture again and compare the two."),
     "strip": ("latelier.cli.commands.strip", "Remove provenance from pictures."),
     "data": ("latelier.cli.commands.data.app", "Prepare, check and look at data sets."),

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from latelier.checkpoints.io.verification import verify
 from latelier.contracts.errors import LatelierError
+from latelier.pipeline.databases import open_database
 
 if TYPE_CHECKING:
     from latelier.checkpoints.manifests import StoredComponent
@@ -46,12 +47,27 @@ def input_schemas(header: "ManifestHeader", atelier: "Atelier") -> dict[str, Sch
     return schemas
 
 
+def reference_input(header: "ManifestHeader", atelier: "Atelier") -> str | None:
+    """Return the public input of reference pictures; None for a model without."""
+    for public in header.inputs:
+        try:
+            config = _config_of(header.conditioner_of(public), atelier)
+        except (KeyError, IndexError):
+            continue
+        if config is not None and config.reference_role == "pictures":
+            return public
+    return None
+
+
 def vocabularies(
     header: "ManifestHeader", folder: Path, atelier: "Atelier"
 ) -> dict[str, list[str]]:
     """Return the words or labels that each public input of a model folder may use.
 
+    Those of references are the names in the model's database.
+
     Raises:
+        UnknownNameError: the database is not installed.
         ModelFileError: an asset is missing or damaged.
     """
     found = {}
@@ -64,6 +80,10 @@ def vocabularies(
                 for name, file in stored.assets.items()
             }
             found[public] = list(config.vocabulary(assets))
+    public = reference_input(header, atelier)
+    if public is not None and header.defaults.database is not None:
+        database = open_database(header.defaults.database, atelier)
+        found[public] = [entry.name for entry in database.entries]
     return found
 
 

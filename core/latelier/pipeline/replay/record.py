@@ -71,6 +71,13 @@ class PluginRecord(_Open):
     hooks: tuple[str, ...] = Field((), description="hooks with which it observed the run")
 
 
+class DrawnRecord(_Open):
+    """A reference picture of a run."""
+
+    name: str | None = Field(None, description="in the database; None: of the request")
+    sha256: str
+
+
 class Record(_Open):
     """The provenance of a picture; see `describe_run`."""
 
@@ -78,12 +85,13 @@ class Record(_Open):
     model: ModelRecord
     components: dict[str, ComponentRecord]
     adapters: dict[str, AdapterRecord] = {}
-    functions: dict[str, OwnedRecord] = Field(description="sampler, schedule, guidance")
+    functions: dict[str, OwnedRecord] = Field(description="sampler, schedule, guidance, database")
     plugins: dict[str, PluginRecord] = {}
     process: dict[str, Any]
     request: Request
     machine: dict[str, Any]
     index: int = Field(ge=0, description="which picture of the run it is")
+    drew: tuple[DrawnRecord, ...] = Field((), description="its reference pictures")
     pixels_sha256: str
 
 

@@ -96,6 +96,7 @@ def replay(
         differences=(
             *of_plugins,
             *of_components,
+            *_compare_drawn(record, picture),
             *_compare_versions(record, pipeline),
             *_compare_machines(record, pipeline),
         ),
@@ -122,11 +123,12 @@ def _compare_plugins(path: Path, record: Record, atelier: Atelier, *, anyway: bo
 
 
 def _check_functions(path: Path, record: Record, atelier: Atelier) -> None:
-    """Check that sampler, schedule and guidance are installed."""
+    """Check that sampler, schedule, guidance and database are installed."""
     registries: dict[str, Registry[Any]] = {
         "sampler": atelier.samplers,
         "schedule": atelier.schedules,
         "guidance": atelier.guidances,
+        "database": atelier.databases,
     }
     for place, used in record.functions.items():
         if place in registries and used.id not in registries[place]:
@@ -226,6 +228,13 @@ def _compare_component(then: ComponentRecord | None, now: Component | None) -> I
             yield f"the file '{asset}' has changed"
 
 
+def _compare_drawn(record: Record, picture: Picture) -> Iterator[str]:
+    """Yield the entries of the database that have another picture now."""
+    for then, now in zip(record.drew, picture.provenance["drew"]):
+        if then.sha256 != now["sha256"]:
+            yield f"the picture of '{now['name']}' in the database has changed"
+
+
 def _compare_versions(record: Record, pipeline: Pipeline) -> Iterator[str]:
     if record.latelier != __version__:
         yield f"latelier was {record.latelier}, is {__version__}"
@@ -234,6 +243,8 @@ def _compare_versions(record: Record, pipeline: Pipeline) -> Iterator[str]:
     now["sampler"] = atelier.samplers.spec(request.sampler.name).version
     now["schedule"] = atelier.schedules.spec(request.schedule.name).version
     now["guidance"] = atelier.guidances.spec(request.guidance.name).version
+    if request.database is not None:
+        now["database"] = atelier.databases.spec(request.database).version
     for place, then in {**record.components, **record.functions}.items():
         if then.distribution in record.plugins:
             continue  # compared as a plugin

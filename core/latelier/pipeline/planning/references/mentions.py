@@ -17,6 +17,9 @@ _ABOUT_PICTURES = "art cartoon drawing emoji icon illustration image photo pictu
 _PLAIN = frozenset((*_ABOUT_PICTURES.split(), "of", "and", "with", "in", "on", "at", "is", "are"))
 """Words that name no object."""
 
+_BEFORE_PLACES = frozenset(("against", "at", "in", "on", "under"))
+"""Words before a place or background: "on an orange background"."""
+
 _REASONS: dict[Literal["tag", "spelling"], str] = {
     "tag": "one of its tags",
     "spelling": "spelt like it",
@@ -50,7 +53,7 @@ def read_mentions(
         return Reading(tuple(found))
     known = {form for word in vocabulary for form in phrase(word)}
     mentions = [each for each in found if not _forms(text, each) <= known]
-    mentions = mentions or [each for each in found if _has_article(text, each)][:1]
+    mentions = mentions or [each for each in found if _is_object(text, each)][:1]
     guessed, warnings = [], []
     for start, words, count in _unknown_phrases(text, mentions, known):
         name = text[words[0].start : words[-1].end]
@@ -72,9 +75,11 @@ def _forms(text: str, mention: Mention) -> set[str]:
     return set(forms) - ARTICLES - NUMBERS.keys() or set(forms)
 
 
-def _has_article(text: str, mention: Mention) -> bool:
-    first = phrase(text[mention.start : mention.end])[0]
-    return mention.start == 0 or first in ARTICLES - {"the"} or first in NUMBERS
+def _is_object(text: str, mention: Mention) -> bool:
+    """Return whether a mention has an article or a number, and no place before it."""
+    first, before = phrase(text[mention.start : mention.end])[0], phrase(text[: mention.start])
+    is_introduced = not before or first in ARTICLES - {"the"} or first in NUMBERS
+    return is_introduced and not {*before[-1:]} & _BEFORE_PLACES
 
 
 def _unknown_phrases(

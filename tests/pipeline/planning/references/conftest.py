@@ -1,0 +1,73 @@
+"""A model with texts, layouts and references, whose weights are random."""
+
+from functools import cache
+
+import pytest
+import torch
+
+import latelier
+from latelier.checkpoints.component import Component
+from latelier_conditioners.text.conditioner import TextConditioner
+from latelier_conditioners.text.inputs import TextConfig
+
+CAPTIONS = [
+    "#1 to the left of #2 in a meadow",
+    "#1, #2 and #3 on an orange background",
+    "in the desert at sunset, #1",
+]
+WIDTH = 16
+
+
+def text_conditioner():
+    text = TextConditioner(TextConfig(width=WIDTH, layers=0, heads=2))
+    text.fit(CAPTIONS)
+    return Component("conditioner", "latelier/text", "0", text.eval())
+
+
+@cache
+def make_pipeline(database="emoji"):
+    native = {"width": WIDTH, "injection": "native"}
+    slots = {"num_classes": 3, "names": ("#1", "#2", "#3"), "max_objects_per_image": 3}
+    references = {"latent_channels": 3, "size": 16, "patch": 4}
+    pipeline = latelier.compose(
+        first_stage=("identity", {}),
+        denoiser=(
+            "unet",
+            {
+                "in_channels": 3,
+                "out_channels": 3,
+                "model_channels": 8,
+                "channel_mult": [1],
+                "num_res_blocks": 1,
+                "attention_resolutions": [1],
+                "num_heads": 2,
+                "num_groups": 4,
+                "context_dim": WIDTH,
+                "streams": {
+                    "text": native,
+                    "layout": native,
+                    "references": {"width": 16 * 4 + 16 + 3},
+                },
+            },
+        ),
+        conditioners={
+            "text": text_conditioner(),
+            "layout": ("layout_fourier", {"width": WIDTH, "layers": 0, "heads": 2, **slots}),
+            "references": ("references", references),
+        },
+        inputs={"prompt": "text", "layout": "layout", "reference": "references"},
+        process={"kind": "rectified_flow"},
+        defaults={"size": 8, "schedule": "model", "steps": 1, "database": database},
+        device="cpu",
+    )
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in pipeline.denoiser.parameters():
+            if not weight.any():  # the last layers begin at zero, and would hide all inputs
+                weight.normal_(std=0.1, generator=generator)
+    return pipeline
+
+
+@pytest.fixture
+def pipe():
+    return make_pipeline()
