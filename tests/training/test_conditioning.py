@@ -117,7 +117,7 @@ def test_arrays_and_pictures_of_the_data_are_inputs():
 
 
 def test_what_a_sample_was_checked_with_is_not_prepared_again(monkeypatch):
-    build = default_atelier().registry("conditioner").build
+    build = default_atelier().registries["conditioner"].build
     conditioners = {
         "map": build("semantic_map", {"num_classes": 5, "n_stages": 1}),
         "numbers": build("embedding", {"width": 2, "max_vectors": 3}),
@@ -139,7 +139,7 @@ def test_what_a_sample_was_checked_with_is_not_prepared_again(monkeypatch):
 
 
 def test_inputs_that_are_changed_at_random_are_checked_as_they_are():
-    build = default_atelier().registry("conditioner").build
+    build = default_atelier().registries["conditioner"].build
     conditioner = build("layout_fourier", {"num_classes": 5, "width": 8, "layers": 0})
     sources = {"objects": InputSource(source="layout")}
     conditioning = Conditioning({"objects": conditioner}, sources, 0, 0, seed=0)

@@ -80,10 +80,10 @@ def vocabularies(
                 for name, file in stored.assets.items()
             }
             found[public] = list(config.vocabulary(assets))
-    public = reference_input(header, atelier)
-    if public is not None and header.defaults.database is not None:
+    shown = reference_input(header, atelier)
+    if shown is not None and header.defaults.database is not None:
         database = open_database(header.defaults.database, atelier)
-        found[public] = [entry.name for entry in database.entries]
+        found[shown] = [entry.name for entry in database.entries]
     return found
 
 

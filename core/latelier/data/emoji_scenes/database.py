@@ -3,8 +3,10 @@
 import functools
 import json
 
+import PIL.Image
+
 from latelier.contracts.databases import Entry
-from latelier.data.emoji_scenes.artwork import draw_tile
+from latelier.data.emoji_scenes.artwork import glyph_artwork
 from latelier.data.emoji_scenes.glyphs import ASSETS, all_glyphs
 from latelier.databases.picture_database import PictureDatabase
 
@@ -22,7 +24,11 @@ def emoji_database() -> PictureDatabase:
         )
         for glyph in all_glyphs()
     ]
-    return PictureDatabase(entries, draw_tile)
+    return PictureDatabase(entries, _draw)
+
+
+def _draw(index: int) -> PIL.Image.Image:
+    return PIL.Image.fromarray(glyph_artwork(index).picture())
 
 
 def _read_synonyms() -> dict[str, tuple[str, ...]]:
