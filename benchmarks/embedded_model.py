@@ -11,12 +11,14 @@ python benchmarks/embedded_model.py --model runs/denoiser/result --only text lay
 import argparse
 import json
 import statistics
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import torch
 from cold_generate import time_command
 from torch import Tensor
 
@@ -27,6 +29,7 @@ from latelier.evaluation.scene_model.conditions import CONDITIONS
 from latelier.evaluation.scene_model.run import SceneTest, list_parts, measure_condition
 from latelier.evaluation.scene_model.table import to_table
 from latelier.io.atomic import write_bytes, write_json
+from latelier.io.hashing import sha256_of
 from latelier.metrics.scene_detector import DETECTOR_WEIGHTS, load_detector
 from latelier.pipeline import Pipeline
 
@@ -88,18 +91,19 @@ def read_report(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what the file has, or an empty report.
 
     Raises:
-        SystemExit: the file is of another model or of other scenes.
+        SystemExit: the file is of another model, of other weights or of other scenes.
     """
-    settings = {
-        name: getattr(arguments, name)
-        for name in ("model", "scenes", "seed", "reference_scenes", "vocabulary")
-    } | {name: getattr(arguments, name) for name in ("steps", "guidance")}
+    names = ("model", "scenes", "seed", "reference_scenes", "vocabulary", "steps", "guidance")
+    settings = {name: getattr(arguments, name) for name in names}
+    files = [*weight_files(arguments.model), arguments.detector]
+    settings["weights"] = {path.name: sha256_of(path) for path in files}
+    settings["torch"] = torch.__version__
     if not arguments.out.is_file():
         return {"settings": settings, "conditions": {}, "costs": {}, "left_out": {}}
     report: dict[str, Any] = json.loads(arguments.out.read_text())
     if report["settings"] != settings:
         raise SystemExit(
-            f"{arguments.out} has figures of {report['settings']}, not of {settings}; "
+            f"{arguments.out} has figures of other settings: {report['settings']}, not {settings}; "
             "choose another --out"
         )
     return report
@@ -162,8 +166,6 @@ def time_picture(pipeline: Pipeline, steps: int, runs: int = 7) -> float:
 
 def time_cold_process(model: str, runs: int = 5) -> float:
     """Return the median seconds of the command that makes one picture."""
-    import tempfile
-
     arguments = SimpleNamespace(model=model, steps=20, guidance=3.0)
     with tempfile.TemporaryDirectory() as folder:
         time_command(arguments, folder)  # fills the page cache
