@@ -23,7 +23,7 @@ class LoraEvaluator(ChangeEvaluator):
     ) -> None:
         super().__init__(objective)
         self._parts = parts
-        self._layout = config.layout
+        self._config = config
 
     def set_strength(self, strength: float) -> None:
         """Set the strength of the LoRA."""
@@ -42,4 +42,4 @@ class LoraEvaluator(ChangeEvaluator):
     def export(self, folder: Path) -> None:
         """Write the LoRA."""
         parts = self._parts
-        save_lora(parts.loaded, parts.base.base_components(), folder, self._layout)
+        save_lora(parts.loaded, parts.base.base_components(), folder, self._config.layout)
