@@ -81,11 +81,7 @@ class SceneDetector(nn.Module):
             nn.BatchNorm2d(64), nn.ReLU(), nn.Conv2d(64, len(SEMANTIC_CLASSES), 1)
         )
         self.surround = _Convolution(256, 48, kernel=1)
-        self.background = nn.Sequential(
-            nn.Linear(48 * _REGIONS**2, 128),
-            nn.ReLU(),
-            nn.Linear(128, sum(_BACKGROUND_PARTS)),
-        )
+        self.background = nn.Linear(48 * _REGIONS**2, sum(_BACKGROUND_PARTS))
 
     def forward(self, images: Tensor) -> SceneDetection:
         """Detect what pictures (B, 3, H, W) in [-1, 1] show; H and W are multiples of 16.

@@ -60,15 +60,53 @@ def test_parts_have_different_drawings_and_own_ones_are_never_seen(tiny: Pipelin
     assert scene.objects[0].origin == "drawn"
 
 
+@pytest.fixture
+def steered(
+    compose_tiny: Callable[..., Pipeline], tiny_changes: Callable[[], dict[str, Any]]
+) -> Pipeline:
+    """Compose a model with all inputs of the conditions."""
+    parts = tiny_changes()
+    _, denoiser = parts["denoiser"]
+    streams = {
+        "text": {"width": 16, "injection": "native"},
+        "layout": {"width": 16, "injection": "native"},
+        "references": {"width": 39, "injection": "named"},
+    }
+    spatial = {"semantic_map": 12, "low_resolution": 3, "mask": 5}
+    changed = {**denoiser, "streams": streams, "spatial": spatial, "vectors": {}}
+    slots = {"num_classes": 3, "names": ("#1", "#2", "#3"), "max_objects_per_image": 3}
+    inputs = {name: name for name in ("layout", "semantic_map", "low_resolution")}
+    return compose_tiny(
+        denoiser=("unet", changed),
+        conditioners={
+            "text": ("text", {"width": 16, "layers": 1, "heads": 2, "max_length": 96}),
+            "layout": ("layout_fourier", {**slots, "width": 16, "layers": 1}),
+            "references": ("references", {"latent_channels": 4, "size": 16}),
+            "semantic_map": ("semantic_map", {"num_classes": 12, "n_stages": 1}),
+            "low_resolution": ("image", {"factor": 4}),
+            "mask": ("mask", {"latent_channels": 4}),
+        },
+        inputs={"prompt": "text", "reference": "references", **inputs},
+        defaults={**parts["defaults"], "guidance": 1.0, "database": "latelier/emoji"},
+    )
+
+
 @pytest.mark.parametrize("name", CONDITIONS)
-def test_every_condition_makes_a_value_of_each_scene(name: str, tiny: Pipeline) -> None:
+@pytest.mark.filterwarnings("ignore")
+def test_a_model_with_all_inputs_is_measured_under_every_condition(
+    name: str, steered: Pipeline
+) -> None:
+    torch.manual_seed(0)
     condition = CONDITIONS[name]
-    test = _test(tiny, SceneDetector(), count=2)
-    scenes = read_scenes(EmojiScenes(test.scenes(condition, "never_seen"), 3, 2))
-    inputs = condition.inputs(scenes)
-    assert set(condition.needs) <= inputs.keys()
-    assert {len(values) for values in inputs.values()} == {2}
-    assert {figure.name for figure in condition.figures}
+    assert set(condition.needs) <= steered.inputs.keys()
+    test = _test(steered, SceneDetector().eval().requires_grad_(False), count=2)
+    measured, pictures = measure_condition(test, condition, "never_seen")
+    assert pictures.shape == (2, 3, SIDE, SIDE)
+    shown = {figure.name for figure in condition.figures} - {"place", "color", "relation"}
+    for values in measured.values():
+        assert shown <= values.keys()
+    if name in ("inpainting", "together"):
+        assert measured["model"].get("exact", 1.0) == 1
 
 
 def test_reconstructions_have_whole_levels(tiny: Pipeline, lone: list[Scene]) -> None:
