@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from latelier.contracts.configs import ConditionerConfig, OutputSpec
     from latelier.contracts.errors import LatelierError
     from latelier.contracts.frozen import Frozen
+    from latelier.contracts.images.references import Reference
     from latelier.contracts.images.types import Image, Mask, SemanticMap
     from latelier.contracts.inputs import Box, Color
     from latelier.contracts.sampling import Guidance, Sampler, Schedule, Step
@@ -52,6 +53,7 @@ __all__ = [
     "OutputSpec",
     "PictureGeometry",
     "Pipeline",
+    "Reference",
     "Registrar",
     "SemanticMap",
     "SigmaGrid",
@@ -87,6 +89,7 @@ _MODULES = {
     "Mask": "latelier.contracts.images.types",
     "ConditionPart": "latelier.contracts.condition",
     "Pipeline": "latelier.pipeline",
+    "Reference": "latelier.contracts.images.references",
     "Registrar": "latelier.kernel.registrar",
     "SemanticMap": "latelier.contracts.images.types",
     "SigmaGrid": "latelier.contracts.sigma_grid",
