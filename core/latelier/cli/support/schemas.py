@@ -8,7 +8,6 @@ from pydantic import BaseModel
 
 from latelier.checkpoints.io.verification import verify
 from latelier.contracts.errors import LatelierError
-from latelier.pipeline.databases import open_database
 
 if TYPE_CHECKING:
     from latelier.checkpoints.manifests import StoredComponent
@@ -70,6 +69,8 @@ def vocabularies(
         UnknownNameError: the database is not installed.
         ModelFileError: an asset is missing or damaged.
     """
+    from latelier.pipeline.databases import open_database
+
     found = {}
     for public, model in input_classes(header, atelier).items():
         stored = None if model is None else header.conditioner_of(public)
