@@ -10,6 +10,7 @@ from torch.nn.functional import avg_pool2d, log_softmax
 from latelier.data.emoji_scenes import SEMANTIC_CLASSES
 from latelier.data.emoji_scenes.glyphs import GROUPS
 from latelier.data.emoji_scenes.layout import Box
+from latelier.evaluation.detector.look_alikes import look_alike
 from latelier.evaluation.drawn_objects import box_iou
 from latelier.metrics.scene_detector import SceneDetection
 
@@ -85,14 +86,15 @@ def _group(is_object: Tensor, scores: Tensor, boxes: Tensor) -> list[DetectedObj
 def match_glyphs(
     objects: Sequence[DetectedObject], glyphs: Sequence[int]
 ) -> list[DetectedObject | None]:
-    """Return the object that shows each of the glyphs by its first choice, or None.
+    """Return the object that shows each of the glyphs, or one that looks alike, or None.
 
-    Two equal glyphs need two objects; the larger one is taken first.
+    What an object shows is its most likely drawing. Two equal glyphs need two objects; the larger
+    one is taken first.
     """
     free = list(objects)
     matches: list[DetectedObject | None] = []
     for glyph in glyphs:
-        match = next((each for each in free if each.glyph == glyph), None)
+        match = next((each for each in free if look_alike(each.glyph, glyph)), None)
         if match is not None:
             free.remove(match)
         matches.append(match)

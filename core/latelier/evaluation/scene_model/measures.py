@@ -14,6 +14,7 @@ from latelier.data.emoji_scenes.layout import relation
 from latelier.data.emoji_scenes.places import PLACES
 from latelier.evaluation.artwork.fit import FitRange, fit_artwork
 from latelier.evaluation.artwork.template import ArtworkTemplate
+from latelier.evaluation.detector.look_alikes import look_alike
 from latelier.evaluation.detector.objects import (
     DetectedObject,
     boxes_iou,
@@ -48,7 +49,7 @@ def measure_fit(pictures: JudgedPictures) -> Measured:
 def measure_first_choice(pictures: JudgedPictures) -> Measured:
     """Return how often the largest object is the scene's lone one ("first_choice")."""
     hits = [
-        bool(objects) and objects[0].glyph == scene.objects[0].glyph.index
+        bool(objects) and look_alike(objects[0].glyph, scene.objects[0].glyph.index)
         for objects, scene in zip(pictures.reading.objects, pictures.scenes, strict=True)
     ]
     return _shares(first_choice=hits)
