@@ -11,4 +11,5 @@ PluginKind = Literal[
     "first-stage",
     "denoiser",
     "importer",
+    "database",
 ]
