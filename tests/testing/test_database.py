@@ -8,15 +8,6 @@ from latelier.databases.picture_database import PictureDatabase
 from latelier.testing import DatabaseContract
 
 ENTRIES = [Entry("cat"), Entry("red apple"), Entry("dog")]
-FAULTS = {
-    "test_it_has_entries_with_different_names": {"entries": [Entry("cat"), Entry("Cat")]},
-    "test_its_pictures_show_something": {"picture": lambda _: Image.new("RGBA", (4, 4))},
-    "test_it_finds_each_name": {"find": lambda text: GOOD.find(text.replace("red", ""))},
-    "test_it_finds_the_plural_of_each_name": {"find": lambda text: find_singular(text)},
-    "test_its_mentions_are_in_order": {"find": lambda text: GOOD.find(text)[::-1]},
-    "test_a_text_without_names_has_no_mentions": {"find": lambda _: [Mention(0, 1, (0,))]},
-    "test_it_helps_with_unknown_words": {"nearest": lambda _: ["no such name"]},
-}
 
 
 def show(_number):
@@ -28,6 +19,16 @@ def find_singular(text):
 
 
 GOOD = PictureDatabase(ENTRIES, show)
+
+FAULTS = {
+    "test_it_has_entries_with_different_names": {"entries": [Entry("cat"), Entry("Cat")]},
+    "test_its_pictures_show_something": {"picture": lambda _: Image.new("RGBA", (4, 4))},
+    "test_it_finds_each_name": {"find": lambda text: GOOD.find(text.replace("red", ""))},
+    "test_it_finds_the_plural_of_each_name": {"find": find_singular},
+    "test_its_mentions_are_in_order": {"find": lambda text: GOOD.find(text)[::-1]},
+    "test_a_text_without_names_has_no_mentions": {"find": lambda _: [Mention(0, 1, (0,))]},
+    "test_it_helps_with_unknown_words": {"nearest": lambda _: ["no such name"]},
+}
 
 
 class Made:

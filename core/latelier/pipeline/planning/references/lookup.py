@@ -169,11 +169,11 @@ class _RowLookup:
         """Return the entry of a label. With references it may be any name for one of them."""
         if len(slots) and not self.names.find(label):
             return _NO_ENTRY
-        entries = self.names.read(self.public(name), label)
-        if len(entries) > 1:
-            reason = f"'{label}' names {len(entries)} objects in one box; give each a box"
+        entry, *others = self.names.read(self.public(name), label)
+        if others:
+            reason = f"'{label}' names {1 + len(others)} objects in one box; give each a box"
             raise InvalidInputError.of_field(self.public(name), reason)
-        return entries[0]
+        return entry
 
     def _bind_text(self, name: str, value: Any, slots: Slots, most: int) -> Any:
         """Return a text whose mentions are slots."""
