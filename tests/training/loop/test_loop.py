@@ -16,6 +16,7 @@ from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.data.datasets import make_held_out_samples, make_training_samples
 from latelier.training.first_stage import train as stage
 from latelier.training.first_stage.train import train_first_stage
+from latelier.training.loop.interruption import SIGNALS, catch_signals
 
 TINY = {
     "steps": 6,
@@ -119,9 +120,13 @@ def test_another_seed_gives_other_weights(tmp_path, straight):
     assert not torch.equal(a.weights["quant_conv.weight"], b.weights["quant_conv.weight"])
 
 
-def test_an_interrupted_run_saves_and_says_how_to_continue(tmp_path, straight, monkeypatch, capfd):
+@pytest.mark.parametrize("number", SIGNALS)
+def test_an_interrupted_run_saves_and_says_how_to_continue(
+    tmp_path, straight, monkeypatch, capfd, number
+):
     config = tiny_training(tmp_path / "interrupted", checkpoint_seconds=1000)
     with monkeypatch.context() as patch:
+        patch.setattr(InterruptingSamples, "number", number)
         patch.setattr(stage, "make_training_samples", make_interrupting_samples)
         result = train_first_stage(config)
     assert (result.finished, result.step) == (False, 3)
@@ -133,6 +138,8 @@ def test_an_interrupted_run_saves_and_says_how_to_continue(tmp_path, straight, m
 
 
 class InterruptingSamples:
+    number = signal.SIGTERM
+
     def __init__(self, samples):
         self.samples = samples
 
@@ -144,12 +151,23 @@ class InterruptingSamples:
 
     def __getitem__(self, position):
         if position == 5:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), self.number)
         return self.samples[position]
 
 
 def make_interrupting_samples(config):
     return InterruptingSamples(make_training_samples(config))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="it has no such signal")
+def test_a_run_that_ignores_a_closed_terminal_goes_on_ignoring_it():
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with catch_signals() as request:
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert not request.received
+    finally:
+        signal.signal(signal.SIGHUP, former)
 
 
 def test_a_run_writes_its_files(straight):

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import torch
 from torch.utils.data import DataLoader, Sampler
 
+from latelier.training.loop.interruption import SIGNALS
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.run import Run
 from latelier.training.loop.split import BatchSplit
@@ -35,7 +36,7 @@ def _ignore_signals(worker: int) -> None:  # noqa: ARG001 - the signature is tor
 
     A data worker that ends by itself would be an error of the run, which could not save its state.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -1,11 +1,16 @@
-"""SIGINT and SIGTERM as requests to stop, which the loop obeys between two steps."""
+"""SIGINT, SIGTERM and SIGHUP as requests to stop, which the loop obeys between two steps."""
 
 import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+
+_HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *(() if _HANGUP is None else (_HANGUP,)))
+"""Of Ctrl-C, of a scheduler, and of a terminal that is closed."""
 
 _MESSAGE = b"\nstopping after this step, then saving; Ctrl-C again stops at once without saving\n"
 
@@ -30,12 +35,13 @@ class StopRequest:
             raise KeyboardInterrupt("steps after the last checkpoint are lost")
         if not self.received:
             self.received = True
-            os.write(2, _MESSAGE)  # a handler must not print: it may interrupt a print
+            with suppress(OSError):  # the terminal may be gone
+                os.write(2, _MESSAGE)  # a handler must not print: it may interrupt a print
 
 
 @contextmanager
 def catch_signals() -> Iterator[StopRequest]:
-    """Turn SIGINT and SIGTERM into requests while inside.
+    """Turn signals to stop into requests while inside.
 
     Python allows signal handlers in the main thread only; in any other thread nothing is caught.
     """
@@ -44,7 +50,9 @@ def catch_signals() -> Iterator[StopRequest]:
         yield request
         return
     former = {
-        number: signal.signal(number, request.handle) for number in (signal.SIGINT, signal.SIGTERM)
+        number: signal.signal(number, request.handle)
+        for number in SIGNALS
+        if number != _HANGUP or signal.getsignal(number) != signal.SIG_IGN  # as `nohup` sets it
     }
     try:
         yield request
