@@ -44,6 +44,7 @@ class FolderDatabase(PictureDatabase):
 
     Attributes:
         files: the file of each entry.
+        damaged: what is wrong with each picture that was left out.
 
     Raises:
         DataError: the folder does not exist or has no picture, two files give the same name, or
@@ -54,7 +55,13 @@ class FolderDatabase(PictureDatabase):
         if not folder.is_dir():
             raise DataError(f"{folder}: folder not found")
         pictures = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
-        self.files = tuple(path for path in pictures if _is_readable(path))
+        faults = {path: _find_fault(path) for path in pictures}
+        self.files = tuple(path for path in pictures if faults[path] is None)
+        self.damaged = tuple(
+            f"{path}: left out of the database: {fault}" for path, fault in faults.items() if fault
+        )
+        for each in self.damaged:
+            _log.warning("%s", each)
         if not self.files:
             raise DataError(f"{folder}: expected pictures ({', '.join(SUFFIXES)}), found none")
         names = [re.sub(r"[-_\s]+", " ", path.stem).strip() for path in self.files]
@@ -74,17 +81,16 @@ class FolderDatabase(PictureDatabase):
             raise DataError(f"{path}: {error}") from None
 
 
-def _is_readable(path: Path) -> bool:
-    """Return whether a file is a picture and, of a PNG, whole; its pixels are read later."""
+def _find_fault(path: Path) -> str | None:
+    """Return why a file is no whole picture, or None; most pixels are read only when needed."""
     try:
         with PIL.Image.open(path) as image:
             image.verify()
-        return True
     except MemoryError:
         raise
     except Exception as error:  # decoders of damaged files raise errors of every class
-        _log.warning("%s: left out of the database: %s", path, explain_unreadable(error))
-        return False
+        return explain_unreadable(error)
+    return None
 
 
 def _read_words(path: Path, names: list[str]) -> dict[str, _Words]:

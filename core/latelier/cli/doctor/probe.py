@@ -9,7 +9,7 @@ from typing import Any
 
 from latelier.cli.doctor.factories import check_factory
 from latelier.contracts.deprecation import PluginDeprecationWarning
-from latelier.contracts.errors import LatelierError, PluginError
+from latelier.contracts.errors import DataError, LatelierError, PluginError
 from latelier.kernel.loader import PluginLoader
 from latelier.kernel.spec import ComponentSpec, locate, resolve
 from latelier.kernel.trust.discovery import discover
@@ -34,22 +34,38 @@ def probe(id_: str) -> dict[str, Any]:
     return {**found, "seconds": report.seconds, "components": report.components}
 
 
-def check_adapter_files(spec: ComponentSpec) -> None:
-    """Check that the folder of an adapter exists and that its files have the recorded hashes.
+def check_folder(spec: ComponentSpec) -> None:
+    """Check the folder of a component that is data: an adapter, or a database of pictures.
 
     Raises:
         PluginError: the folder does not exist.
-        ModelFileError: a file is missing or differs from its hash.
+        ModelFileError: a file of an adapter is missing or differs from its hash.
+        DataError: a picture or the words of a database are damaged.
     """
     if spec.folder is None:
         return
+    folder = locate(spec.folder, spec.id)
+    if spec.kind == "adapter":
+        _check_adapter(folder)
+    else:
+        _check_database(folder)
+
+
+def _check_adapter(folder: Path) -> None:
     from latelier.checkpoints.io.verification import verify
     from latelier.checkpoints.manifests import read_adapter
 
-    folder = locate(spec.folder, spec.id)
     for part in read_adapter(folder).parts().values():
         for file in part.files():
             verify(file.within(folder), file.sha256)
+
+
+def _check_database(folder: Path) -> None:
+    from latelier.databases.folder import FolderDatabase
+
+    damaged = FolderDatabase(folder).damaged
+    if damaged:
+        raise DataError("; ".join(damaged))
 
 
 def _check_components(specs: Sequence[ComponentSpec]) -> tuple[str, str, str] | None:
@@ -60,7 +76,7 @@ def _check_components(specs: Sequence[ComponentSpec]) -> tuple[str, str, str] | 
     for spec in specs:
         try:
             check_factory(spec)
-            check_adapter_files(spec)
+            check_folder(spec)
         except LatelierError as error:
             return "component_error", str(error), f"report it to {spec.distribution}"
         for text in filter(None, (spec.config, spec.input)):
