@@ -164,6 +164,25 @@ def test_guidance_keeps_spatial_conditions(name, compose_spatial):
     assert apart.max() <= 1
 
 
+def test_guidance_acts_on_a_map_alone_that_is_guided(compose_tiny, tiny_changes):
+    _, denoiser = tiny_changes()["denoiser"]
+    config = {**CASES["semantic_map"][0], "absence": "guided"}
+    pipeline = compose_tiny(
+        denoiser=(
+            "unet",
+            {**denoiser, "vectors": {}, "streams": {}, "context_dim": None, "spatial": {"map": 3}},
+        ),
+        conditioners={"map": ("semantic_map", config)},
+        inputs={"map": "map"},
+        defaults={"size": 16},
+    )
+    assert pipeline.defaults.guidance.options == {}  # that of a model that can be guided
+    made = [
+        pixels(pipeline.generate(map=MAP, seed=3, steps=2, guidance=scale)) for scale in (1.0, 7.0)
+    ]
+    assert made[0] != made[1]
+
+
 def test_known_pixels_are_exact(compose_spatial):
     (picture,) = compose_spatial("mask").generate(**ask("mask", CASES["mask"][2]), seed=3, steps=2)
     same = (np.asarray(picture.image) == np.asarray(IMAGE)).all(axis=2)

@@ -157,12 +157,21 @@ class TestMask(ConditionerContract):
     ]
 
 
+class TestZeroedMask(TestMask):
+    config = {"latent_channels": 3, "mask_values": (1, 0), "zero_repainted": True}
+
+
 class TestImage(ConditionerContract):
     component = "latelier/image"
     config = {"factor": 4, "degradation": "bicubic"}
     geometry = PictureGeometry((64, 64), (16, 16), first_stage=Halving())  # type: ignore[arg-type]
     inputs = [picture(16, 16), {"image": picture(16, 16)}]
     bad_inputs = [picture(15, 16), "no/such.png", {"imgae": picture(16, 16)}]
+
+
+class TestImagePatches(TestImage):
+    config = {"factor": 4, "patch": 2, "degradation": "bicubic"}
+    geometry = PictureGeometry((64, 64), (8, 8), first_stage=Halving())  # type: ignore[arg-type]
 
 
 class TestReferences(ConditionerContract):

@@ -59,6 +59,20 @@ def test_a_missing_map_gets_a_warning_that_names_its_input(compose_tiny, tiny_ch
     assert warnings_of(pipeline, map=np.zeros((16, 16), np.uint8)) == []
 
 
+def test_a_map_whose_absence_was_trained_may_be_missing(compose_tiny, tiny_changes, warnings_of):
+    parts = tiny_changes()
+    _, denoiser = parts["denoiser"]
+    pipeline = compose_tiny(
+        denoiser=("unet", {**denoiser, "vectors": {}, "spatial": {"map": 5}}),
+        conditioners={
+            "text": parts["conditioners"]["text"],
+            "map": ("semantic_map", {"num_classes": 5, "n_stages": 1, "absence": "trained"}),
+        },
+        inputs={"prompt": "text", "map": "map"},
+    )
+    assert warnings_of(pipeline) == []
+
+
 def test_a_warning_of_a_conditioner_is_logged_once(tiny, warnings_of, monkeypatch):
     text = tiny.conditioners["text"]
     monkeypatch.setattr(

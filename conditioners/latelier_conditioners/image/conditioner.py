@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pixel_unshuffle
 
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
@@ -13,7 +13,7 @@ from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.images.pixels import pil_to_tensor
 from latelier_conditioners.common.spatial import zero_map
-from latelier_conditioners.image.inputs import CHANNELS, ImageConfig, LowResolution
+from latelier_conditioners.image.inputs import ImageConfig, LowResolution
 
 
 class ImageConditioner(Conditioner[ImageConfig]):
@@ -21,8 +21,9 @@ class ImageConditioner(Conditioner[ImageConfig]):
 
     Super-resolution of Saharia et al. 2021 (arXiv:2104.07636) and Rombach et al. 2022
     (arXiv:2112.10752, section 4.4). In the published model the image has the size of the latents
-    (factor 4 and a first stage of 4); otherwise it is resized, bicubic and antialiased. Without an
-    image every pixel is 0.
+    (factor 4 and a first stage of 4). With `patch` p it is p times as large, and each square of
+    p x p pixels becomes 3 p^2 channels. An image of another size is resized, bicubic and
+    antialiased. Without an image every pixel is 0.
     """
 
     Input = LowResolution
@@ -45,27 +46,29 @@ class ImageConditioner(Conditioner[ImageConfig]):
     def prepare(
         self, inputs: Sequence[LowResolution], geometry: PictureGeometry, /
     ) -> dict[str, Tensor]:
-        """Return "image" (B, 3, h, w), in [-1, 1] at latent size.
+        """Return "image" (B, 3 p^2, h, w), in [-1, 1] at latent size.
 
         Raises:
             InvalidInputError: an image is not exactly `factor` times smaller than the picture.
         """
+        patch = self.config.patch
+        height, width = (side * patch for side in geometry.latent_size)
         rows = []
         for each in inputs:
             self._check_size(each, geometry)
             image = pil_to_tensor(each.image)[None]
-            if image.shape[2:] != geometry.latent_size:
-                image = interpolate(image, geometry.latent_size, mode="bicubic", antialias=True)
-            rows.append(image.clamp(-1, 1))
+            if image.shape[2:] != (height, width):
+                image = interpolate(image, (height, width), mode="bicubic", antialias=True)
+            rows.append(pixel_unshuffle(image.clamp(-1, 1), patch))
         return {"image": torch.cat(rows)}
 
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
-        """Return the spatial part (B, 3, h, w)."""
+        """Return the spatial part (B, 3 p^2, h, w)."""
         return ConditionPart(spatial=batch["image"])
 
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
-        """Return zeros (rows, 3, h, w), which are grey."""
-        return ConditionPart(spatial=zero_map(rows, CHANNELS, geometry))
+        """Return zeros (rows, 3 p^2, h, w), which are grey."""
+        return ConditionPart(spatial=zero_map(rows, self.config.channels, geometry))
 
     def _check_size(self, value: LowResolution, geometry: PictureGeometry) -> None:
         width, height = self.output_size(value)

@@ -6,14 +6,14 @@ import numpy as np
 import PIL.Image
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.images.pixels import pil_to_tensor
-from latelier_conditioners.common.spatial import first_stage_weight
+from latelier_conditioners.common.spatial import first_stage_weight, zero_map
 from latelier_conditioners.mask.compositing import composite
 from latelier_conditioners.mask.inputs import Inpainting, MaskConfig
 from latelier_conditioners.mask.random_masks import random_mask
@@ -77,21 +77,33 @@ class MaskConditioner(Conditioner[MaskConfig]):
         """
         mask = batch["mask"]
         latents = self._encode(batch["image"].masked_fill(mask, self.config.hole_value), geometry)
-        kept, repainted = self.config.mask_values
-        # nearest: the upper left pixel of each cell, as in the published models
-        cells = interpolate(mask.to(latents.dtype), latents.shape[2:], mode="nearest")
-        channel = kept + (repainted - kept) * cells
+        if self.config.zero_repainted:
+            shares = adaptive_avg_pool2d((~mask).to(latents), (latents.shape[2], latents.shape[3]))
+            channel = self.config.mask_values[0] * shares
+            latents = latents * (shares > 0)
+        else:
+            channel = self._mask_channel(mask, latents)
         channels = [channel, latents] if self.config.mask_first else [latents, channel]
         return ConditionPart(spatial=torch.cat(channels, dim=1))
 
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
         """Return the part of a picture that is masked everywhere."""
+        if self.config.zero_repainted:
+            zeros = zero_map(rows, self.config.latent_channels + 1, geometry)
+            return ConditionPart(spatial=zeros.to(first_stage_weight(geometry).dtype))
         device = first_stage_weight(geometry).device
         image = torch.zeros(1, 3, *geometry.size, device=device)
         mask = torch.ones(1, 1, *geometry.size, dtype=torch.bool, device=device)
         one = self.forward({"image": image, "mask": mask}, geometry).spatial
         assert one is not None
         return ConditionPart(spatial=one.expand(rows, -1, -1, -1))
+
+    def _mask_channel(self, mask: Tensor, latents: Tensor) -> Tensor:
+        """Return the mask (B, 1, H, W) at the size of latents."""
+        kept, repainted = self.config.mask_values
+        # nearest: the upper left pixel of each cell, as in the published models
+        cells = interpolate(mask.to(latents.dtype), latents.shape[2:], mode="nearest")
+        return kept + (repainted - kept) * cells
 
     def _encode(self, images: Tensor, geometry: PictureGeometry) -> Tensor:
         if geometry.first_stage is None:

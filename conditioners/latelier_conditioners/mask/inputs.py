@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from latelier.contracts.bounds import Width
-from latelier.contracts.configs import ConditionerConfig, OutputSpec
+from latelier.contracts.configs import OutputSpec, SpatialConfig
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.images.modes import WHITE
 from latelier.contracts.images.types import Image, Mask
@@ -13,11 +13,12 @@ from latelier.contracts.images.types import Image, Mask
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
-class MaskConfig(ConditionerConfig):
+class MaskConfig(SpatialConfig):
     """The latents of the masked image, and the mask.
 
     The defaults are those of Stable Diffusion's inpainting models. The paper's has
-    `mask_first=False, mask_values=(-1, 1), hole_value=-1`.
+    `mask_first=False, mask_values=(-1, 1), hole_value=-1`. A model that is also trained without a
+    mask may have `mask_values=(1, 0), zero_repainted=True`.
     """
 
     latent_channels: Width = Field(description="channels of the first stage's latents")
@@ -29,6 +30,12 @@ class MaskConfig(ConditionerConfig):
     )
     hole_value: float = Field(
         default=0.0, ge=-1, le=1, description="value of repainted pixels in the masked image"
+    )
+    zero_repainted: bool = Field(
+        default=False,
+        description="whether all channels are 0 in cells that are repainted entirely, and "
+        "everywhere without an input; the mask's channel is then the kept share of each cell, and "
+        "mask_values must end in 0",
     )
     drawn_share: tuple[Share, Share] = Field(
         default=(0.1, 0.6), description="range of the repainted area in random training masks"
@@ -46,6 +53,16 @@ class MaskConfig(ConditionerConfig):
         low, high = self.drawn_share
         if high - low < 0.05:
             raise ValueError(f"drawn_share must span at least 0.05, not {low} to {high}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_zero(self) -> Self:
+        kept, repainted = self.mask_values
+        if self.zero_repainted and repainted != 0:
+            raise ValueError(
+                f"zero_repainted needs 0 as the value of repainted pixels, but mask_values is "
+                f"({kept:g}, {repainted:g}); set mask_values to (1, 0)"
+            )
         return self
 
 

@@ -6,13 +6,13 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from latelier.contracts.bounds import Levels, Rows, Width
-from latelier.contracts.configs import ConditionerConfig, OutputSpec
+from latelier.contracts.configs import OutputSpec, SpatialConfig
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.images.types import SemanticMap
 from latelier.contracts.inputs import Color
 
 
-class SemanticMapConfig(ConditionerConfig):
+class SemanticMapConfig(SpatialConfig):
     """One-hot labels, halved to latent size."""
 
     num_classes: Rows = Field(ge=1, description="number of labels, which count from 0")

@@ -105,6 +105,23 @@ class ConditionerConfig(Frozen):
         return False
 
     @property
+    def is_optional(self) -> bool:
+        """Whether the denoiser was trained without the spatial part too.
+
+        A run of any other model warns if the input is missing.
+        """
+        return False
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether guidance compares with the null of the spatial part.
+
+        Otherwise a spatial part is the same in the condition and the negative condition, as in
+        models that were never trained without it.
+        """
+        return False
+
+    @property
     def reference_role(self) -> Literal["pictures", "text", "layout"] | None:
         """How the conditioner takes part in the look-up of reference pictures; None: not at all.
 
@@ -135,3 +152,22 @@ class ConditionerConfig(Frozen):
             assets: files of the conditioner, by name (see `Conditioner.assets`).
         """
         return ()
+
+
+class SpatialConfig(ConditionerConfig):
+    """Base class of the configurations of conditioners that give a spatial part."""
+
+    absence: Literal["untrained", "trained", "guided"] = Field(
+        default="untrained",
+        description="untrained: every picture of the training had the input; trained: training "
+        "dropped it too, so that it may be missing; guided: guidance also compares with its "
+        "absence, which suits inputs that leave much open, such as semantic maps",
+    )
+
+    @property
+    def is_optional(self) -> bool:
+        return self.absence != "untrained"
+
+    @property
+    def is_guided(self) -> bool:
+        return self.absence == "guided"

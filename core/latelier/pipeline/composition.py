@@ -135,9 +135,9 @@ def _read_defaults(
 
 
 def _has_null(config: Any) -> bool:
-    """Return whether guidance has a null part of a conditioner; spatial parts have none."""
+    """Return whether guidance has a null part of a conditioner; few spatial parts have one."""
     outputs = config.outputs()
-    return outputs.stream is not None or outputs.vector is not None
+    return outputs.stream is not None or outputs.vector is not None or config.is_guided
 
 
 def inpainting_names(configs: Mapping[str, Any]) -> list[str]:

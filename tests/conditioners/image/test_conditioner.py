@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn.functional import pixel_shuffle
 
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import InvalidInputError
@@ -45,6 +46,23 @@ def test_other_sizes_are_resized_like_pillow(latent: tuple[int, int]) -> None:
     expected = soft.resize(latent[::-1], Image.Resampling.BICUBIC)
     assert part(new_images(), PictureGeometry((16, 24), latent)).abs().max() <= 1
     assert (given[0] - pil_to_tensor(expected)).abs().max() < 1.01 * 2 / 255
+
+
+def test_a_patch_of_pixels_becomes_channels() -> None:
+    conditioner = new_images(patch=2)
+    given = part(conditioner, PictureGeometry((16, 24), (2, 3)))
+    assert given.shape == (1, 12, 2, 3)
+    assert conditioner.config.outputs().spatial == 12
+    assert torch.equal(pixel_shuffle(given, 2)[0], pil_to_tensor(SMALL))
+    null = conditioner.null(2, PictureGeometry((16, 24), (2, 3))).spatial
+    assert null is not None
+    assert torch.equal(null, torch.zeros(2, 12, 2, 3))
+
+
+def test_an_image_is_resized_to_the_patches() -> None:
+    given = part(new_images(patch=2), PictureGeometry((16, 24), (4, 6)))
+    resized = part(new_images(), PictureGeometry((16, 24), (8, 12)))
+    assert torch.equal(pixel_shuffle(given, 2), resized)
 
 
 def test_the_output_size_is_the_image_size_times_the_factor() -> None:

@@ -13,6 +13,7 @@ from latelier_conditioners.mask.conditioner import MaskConditioner
 from latelier_conditioners.mask.inputs import Inpainting, MaskConfig
 
 SD: dict[str, Any] = {"latent_channels": 3}
+ZERO = {**SD, "mask_values": (1, 0), "zero_repainted": True}
 PAPER = {**SD, "mask_first": False, "mask_values": (-1, 1), "hole_value": -1}
 
 
@@ -73,6 +74,28 @@ def test_the_null_part_is_masked_everywhere(
     assert null is not None
     assert torch.equal(null, part(conditioner, np.ones((4, 6), dtype=bool)).expand(3, -1, -1, -1))
     assert sorted(set(null.flatten().tolist())) == sorted({float(hole), float(value)})
+
+
+def test_repainted_cells_are_zero_and_the_mask_is_the_kept_share() -> None:
+    conditioner = new_masks(**ZERO)
+    mask, latents = part(conditioner)[0].split([1, 3])
+    assert mask[0].tolist() == [[1, 0, 0], [1, 0.5, 0.5]]  # the last row of pixels is kept
+    plain = part(new_masks())[0, 1:]
+    assert torch.equal(latents, torch.where(mask > 0, plain, 0.0))
+    assert latents[:, :, 0].any()
+
+
+def test_without_an_input_nothing_is_kept() -> None:
+    conditioner = new_masks(**ZERO)
+    null = conditioner.null(3, GEOMETRY).spatial
+    assert null is not None
+    assert torch.equal(null, torch.zeros(3, 4, 2, 3))
+    assert torch.equal(part(conditioner, np.ones((4, 6), dtype=bool)), null[:1])
+
+
+def test_zeros_need_a_mask_whose_repainted_value_is_zero() -> None:
+    with pytest.raises(ValueError, match=r"mask_values is \(0, 1\); set mask_values to \(1, 0\)"):
+        new_masks(**SD, zero_repainted=True)
 
 
 def test_it_works_in_the_precision_of_the_first_stage_without_training_it() -> None:

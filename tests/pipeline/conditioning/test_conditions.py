@@ -8,7 +8,7 @@ from pydantic import Field
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
-from latelier.contracts.configs import ConditionerConfig
+from latelier.contracts.configs import ConditionerConfig, SpatialConfig
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.inputs import Box, Color
@@ -170,8 +170,8 @@ class Map(Conditioner):
 
     Input = Pair
 
-    def __init__(self):
-        super().__init__(ConditionerConfig())
+    def __init__(self, config=None):
+        super().__init__(config or ConditionerConfig())
         self.nulls = 0
 
     def prepare(self, inputs, frame):
@@ -192,8 +192,8 @@ class Map(Conditioner):
         return done
 
 
-def steering():
-    conditioners = {"map": Map(), "text": Counts(Word)}
+def steering(**config):
+    conditioners = {"map": Map(SpatialConfig(**config)), "text": Counts(Word)}
     inputs = {name: (name,) for name in conditioners}
     return conditioners, ConditionBuilder(conditioners, inputs, torch.device("cpu"), torch.float32)
 
@@ -205,6 +205,21 @@ def test_the_negative_condition_keeps_spatial_parts():
     assert torch.equal(other.spatial["map"], condition.spatial["map"])
     assert torch.equal(other.vectors["text"], torch.full((1, 1), -1.0))
     assert conditioners["map"].nulls == 0
+
+
+def test_the_negative_condition_keeps_a_part_whose_absence_was_only_trained():
+    _, given = steering(absence="trained")
+    condition = given.condition(given.read({"map": [{"a": 3}], "text": ["a"]}), 1, FRAME)
+    assert (given.negative_condition(condition, {}, FRAME).spatial["map"] == 3).all()
+
+
+def test_a_guided_spatial_part_is_compared_with_its_absence():
+    _, given = steering(absence="guided")
+    condition = given.condition(given.read({"map": [{"a": 3}], "text": ["a"]}), 1, FRAME)
+    assert (condition.spatial["map"] == 3).all()
+    assert not given.negative_condition(condition, {}, FRAME).spatial["map"].any()
+    other = given.negative_condition(condition, given.read({"map": [{"a": 5}]}), FRAME)
+    assert (other.spatial["map"] == 5).all()
 
 
 def test_a_negative_replaces_a_spatial_part():

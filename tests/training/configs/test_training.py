@@ -74,6 +74,8 @@ def test_a_missing_file_is_named(tmp_path):
         ("first-stage", FirstStageTraining),
         ("denoiser", DenoiserTraining),
         ("denoiser-conditions", DenoiserTraining),
+        ("first-stage-128", FirstStageTraining),
+        ("denoiser-128", DenoiserTraining),
     ],
 )
 def test_the_shipped_configurations_are_valid(name, model):

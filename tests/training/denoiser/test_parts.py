@@ -121,3 +121,40 @@ def test_without_a_first_stage_the_embedded_one_serves(resolve):
     denoiser = {"id": "unet", "config": {**SMALL, "in_channels": 4, "out_channels": 4}}
     with pytest.raises(CompatibilityError, match=r"latents of 6 channels.*that of 'emoji-scenes'"):
         resolve(start_from=None, denoiser=denoiser)
+
+
+MAP = {"num_classes": 5, "n_stages": 2, "absence": "trained"}
+
+
+def with_map(**fields):
+    spatial = {"spatial": {"map": 5}, "in_channels": 6, "out_channels": 6}
+    choice = {"id": "semantic_map", "source": "semantic_map", "config": MAP, **fields}
+    return {
+        "sample": {**SAMPLE, "semantic_map": torch.zeros(16, 16)},
+        "start_from": None,
+        "denoiser": {"id": "unet", "config": {**SMALL, **spatial}},
+        "conditioners": {"map": choice},
+    }
+
+
+def test_an_input_has_the_name_of_its_source_or_its_own(resolve):
+    assert resolve(**with_map()).inputs == {"semantic_map": ("map",)}
+    assert resolve(**with_map(input="painted")).inputs == {"painted": ("map",)}
+    parts = resolve(conditioners={"text": {"source": "caption", "input": "words"}})
+    assert parts.inputs == {"words": ("text",), "label": ("label",)}
+
+
+def test_an_input_that_may_be_missing_must_be_dropped_in_training(resolve):
+    never = with_map(drop=0)
+    with pytest.raises(InvalidConfigError, match=r"conditioners\.map: .* never drops it"):
+        resolve(**never)
+    with pytest.raises(InvalidConfigError, match="never drops it"):
+        resolve(**never, keep_one=0.5)  # the only one is the one that is kept
+    resolve(**never, drop_all=0.1)
+
+
+def test_a_mask_has_no_input_of_its_own(resolve):
+    fields = with_map(id="mask", source="image", input="hole", config={"latent_channels": 6})
+    fields["denoiser"]["config"]["spatial"] = {"map": 7}
+    with pytest.raises(InvalidConfigError, match=r"conditioners\.map\.input: .*`init_image`"):
+        resolve(**fields)

@@ -74,10 +74,15 @@ class ConditionBuilder(InputReader):
     ) -> Condition:
         """Return the condition of the negative inputs; a missing input takes its null part.
 
-        Spatial parts stay as they are in `condition` unless `negative` has them: the published
-        inpainting and super-resolution models were never trained without them.
+        A spatial part stays as it is in `condition`, unless `negative` has it or its conditioner is
+        guided: the published inpainting and super-resolution models were never trained without
+        them.
         """
-        kept = {name: part for name, part in condition.spatial.items() if name not in negative}
+        kept = {
+            name: part
+            for name, part in condition.spatial.items()
+            if name not in negative and not self._conditioners[name].config.is_guided
+        }
         only_spatial = kept.keys() - condition.streams.keys() - condition.vectors.keys()
         names = [name for name in self._conditioners if name not in only_spatial]
         other = self._union(names, negative, condition.batch or 1, geometry)

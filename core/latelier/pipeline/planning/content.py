@@ -185,10 +185,10 @@ def _warnings(
 
 
 def _missing_maps(parts: PipelineParts, inputs: Rows) -> Iterator[str]:
-    """Warn of spatial conditions that are missing: most models never saw a picture without."""
+    """Warn of spatial conditions that are missing and that the model was never trained without."""
     for public, names in parts.inputs.items():
         for name in names:
             config = parts.conditioners[name].config
-            if config.outputs().spatial and name not in inputs:
+            if config.outputs().spatial and not config.is_optional and name not in inputs:
                 given = "`init_image` and `mask`" if config.is_inpainting else f"input '{public}'"
                 yield f"{public}: this model draws from {given}, missing here: it gets an empty one"

@@ -84,6 +84,10 @@ class ConditionerTraining(Frozen):
         default=None,
         description="field of a data sample, such as 'prompt'; null: named as the model's input",
     )
+    input: str | None = Field(
+        default=None,
+        description="name of the model's input; null: that of start_from, or else of the source",
+    )
     drop: float = Field(
         default=0.1, ge=0, le=1, description="probability that the null part replaces it"
     )

@@ -78,6 +78,7 @@ def resolve_parts(
     trained = {name: each.module for name, each in conditioners.items() if name not in frozen}
     sources = _resolve_sources(config, choices, _public_names(conditioners, start), samples[0])
     check_sources(sources, samples.list_fields(), "conditioner")
+    _check_absences(config, conditioners, sources)
     return DenoiserParts(
         first_stage=first_stage,
         denoiser=denoiser,
@@ -202,6 +203,22 @@ def _check_parts(
         ) from None
 
 
+def _check_absences(
+    config: DenoiserTraining,
+    conditioners: Mapping[str, Component],
+    sources: Mapping[str, InputSource],
+) -> None:
+    """Check that training drops the spatial inputs that may be missing afterwards."""
+    drops_others = config.drop_all > 0 or (config.keep_one > 0 and len(sources) > 1)
+    for name, each in sources.items():
+        is_optional = conditioners[name].module.config.is_optional
+        if is_optional and each.drop == 0 and not drops_others:
+            raise InvalidConfigError(
+                f"conditioners.{name}: by its config the input may be missing, but training never "
+                "drops it; set drop, keep_one or drop_all above 0"
+            )
+
+
 def _resolve_process(config: DenoiserTraining, start: Pipeline | None) -> Process:
     if config.process is not None:
         return process_from(config.process)
@@ -238,15 +255,20 @@ def _resolve_inputs(
     conditioners: Mapping[str, Component],
     start: Pipeline | None,
 ) -> dict[str, tuple[str, ...]]:
-    """Return the public inputs: the model's own for its conditioners, else named as the source.
+    """Return the public inputs: as configured, else the model's own, else named as the source.
 
     Conditioners of inpainting have none: a run gives them `init_image` and `mask`.
     """
     public = _public_names(conditioners, start)
     inputs: dict[str, tuple[str, ...]] = {}
     for name, choice in choices.items():
-        key = public.get(name, choice.source)
-        if key is not None and not conditioners[name].module.config.is_inpainting:
+        key = choice.input or public.get(name, choice.source)
+        is_inpainting = conditioners[name].module.config.is_inpainting
+        if is_inpainting and choice.input is not None:
+            raise InvalidConfigError(
+                f"conditioners.{name}.input: a run gives it `init_image` and `mask`; leave it out"
+            )
+        if key is not None and not is_inpainting:
             inputs[key] = (*inputs.get(key, ()), name)
     return inputs
 
