@@ -26,11 +26,11 @@ from latelier.kernel.default import default_atelier
 from latelier.pipeline import load
 from latelier.training.configs.data import DataConfig
 from latelier.training.data.cache import identity as latents_identity
-from latelier.training.data.cache.cache import Cache
+from latelier.training.data.conditions.cache import make_cache
 from latelier.training.data.features import identity as features_identity
 from latelier.training.data.features.features import make_feature_caches
-from latelier.training.data.features.values import FrozenConditions
-from latelier.training.data.sources import assign_buckets, open_training_sources
+from latelier.training.data.features.values import NO_CONDITIONS, FrozenConditions
+from latelier.training.data.sources import open_training_sources
 
 FILE = Path(__file__).parents[1] / "tests" / "training" / "data" / "cached_values.json"
 
@@ -120,7 +120,7 @@ def measure_latents(
     data = make_data(folder, cache)
     sources = open_training_sources(data, ())
     component = with_fixed_weights(new_component("first_stage", name, config, default_atelier()))
-    opened = Cache(data, sources, assign_buckets(sources, data), component, name)
+    opened = make_cache(data, sources, component, name, NO_CONDITIONS)
     opened.write(torch.device("cpu"), 0, pass_on)
     (cached,) = opened.open()
     for number in range(cached.length or 0):

@@ -138,10 +138,16 @@ def test_what_a_sample_was_checked_with_is_not_prepared_again(monkeypatch):
         assert all(torch.equal(found[name][key], tensors[key]) for key in tensors)
 
 
-def test_inputs_that_are_changed_at_random_are_checked_as_they_are():
+def test_inputs_that_are_changed_at_random_are_changed_once(monkeypatch):
     build = default_atelier().registries["conditioner"].build
     conditioner = build("layout_fourier", {"num_classes": 5, "width": 8, "layers": 0})
     sources = {"objects": InputSource(source="layout")}
     conditioning = Conditioning({"objects": conditioner}, sources, 0, 0, seed=0)
-    sample = {"layout": [{"box": (0, 0, 0.5, 1), "label": 3}], "index": 0}
-    assert conditioning.prepare_sample(sample, GEOMETRY) == {"prepared": {}}
+    objects = [{"box": (0, 0, 0.2 * k, 1), "label": k} for k in range(1, 5)]
+    samples = [{"layout": objects, "index": k} for k in range(3)]
+    expected = conditioning.prepare(samples, GEOMETRY)["objects"]
+    assert not expected["labels"][0].equal(expected["labels"][1])
+    ready = [{**each, **conditioning.prepare_sample(each, GEOMETRY)} for each in samples]
+    monkeypatch.setattr(conditioner, "augment", None)
+    found = conditioning.prepare(ready, GEOMETRY)["objects"]
+    assert all(found[name].equal(tensor) for name, tensor in expected.items())

@@ -41,16 +41,21 @@ class LayoutFourierConditioner(ObjectsConditioner[LayoutFourierConfig]):
             InvalidInputError: a layout has too many or too few objects, or an object that this
                 model does not support.
         """
-        batch = self._empty(len(inputs), geometry.crop)
-        for row, layout in enumerate(inputs):
-            for position, (number, each) in enumerate(
-                self._visible_objects(layout, geometry.crop), start=1
-            ):
-                box = each.box
-                batch["labels"][row, position] = number
-                batch["boxes"][row, position] = torch.tensor([box.x0, box.y0, box.x1, box.y1])
-                batch["mask"][row, position] = True
-        return batch
+        length = 1 + self.config.max_objects_per_image
+        labels, boxes, counts = [], [], []
+        for layout in inputs:
+            objects = self._visible_objects(layout, geometry.crop)
+            absent = length - 1 - len(objects)
+            numbers = [number for number, _ in objects]
+            corners = [(o.box.x0, o.box.y0, o.box.x1, o.box.y1) for _, o in objects]
+            labels.append([self.config.num_classes, *numbers, *[self.config.num_classes] * absent])
+            boxes.append([geometry.crop, *corners, *[(0.0, 0.0, 0.0, 0.0)] * absent])
+            counts.append([1 + len(objects)])
+        return {
+            "labels": torch.tensor(labels),
+            "boxes": torch.tensor(boxes, dtype=torch.float32),
+            "mask": torch.arange(length) < torch.tensor(counts),
+        }
 
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, N, width) under its mask."""

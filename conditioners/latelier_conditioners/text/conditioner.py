@@ -88,12 +88,9 @@ class TextConditioner(Conditioner[TextConfig]):
             InvalidConfigError: the conditioner has no vocabulary yet.
         """
         length = self.config.max_length
-        tokens = torch.full((len(inputs), length), PAD)
-        mask = torch.zeros(len(inputs), length, dtype=torch.bool)
-        for row, value in enumerate(inputs):
-            ids = self._tokenize(value.text)
-            tokens[row, : len(ids)] = torch.tensor(ids)
-            mask[row, : len(ids)] = True
+        rows = [self._tokenize(value.text) for value in inputs]
+        tokens = torch.tensor([[*ids, *[PAD] * (length - len(ids))] for ids in rows])
+        mask = torch.arange(length) < torch.tensor([[len(ids)] for ids in rows])
         return {"tokens": tokens, "mask": mask}
 
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:

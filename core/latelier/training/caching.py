@@ -15,10 +15,12 @@ from latelier.training.configs.denoiser import DenoiserTraining, PredictionTrain
 from latelier.training.configs.lora import LoraTraining
 from latelier.training.configs.training import read_training
 from latelier.training.data.cache.cache import Cache
+from latelier.training.data.conditions.cache import make_cache
 from latelier.training.data.datasets import make_training_samples
 from latelier.training.data.features.features import FeatureCache, make_feature_caches
+from latelier.training.data.features.values import NO_CONDITIONS
 from latelier.training.data.samples import TrainingSamples
-from latelier.training.data.sources import assign_buckets, open_training_sources
+from latelier.training.data.sources import open_training_sources
 from latelier.training.denoiser.parts import resolve_parts as resolve_denoiser
 from latelier.training.lora.parts import resolve_parts as resolve_lora
 from latelier.training.prediction.parts import PredictionParts
@@ -46,7 +48,7 @@ LATENT_TRAININGS: Mapping[str, LatentTraining] = {
 
 
 def open_caches(kind: str, path: Path, atelier: Atelier) -> tuple[Cache, list[FeatureCache]]:
-    """Return the latents and the features that a configuration file names in data.cache.
+    """Return the cache that a configuration file names in data.cache, and features of values.
 
     Args:
         kind: one of `LATENT_TRAININGS`.
@@ -75,8 +77,9 @@ def open_caches(kind: str, path: Path, atelier: Atelier) -> tuple[Cache, list[Fe
     field, name = config.locate_first_stage()
     first_stage = load_first_stage(field, name, atelier)
     sources = open_training_sources(data, ())
-    latents = Cache(data, sources, assign_buckets(sources, data), first_stage, name)
-    if not data.cache.conditioners:
-        return latents, []
-    parts = training.resolve_parts(config, make_training_samples(config), atelier)
-    return latents, make_feature_caches(data, sources, parts.frozen)
+    frozen = NO_CONDITIONS
+    if data.cache.conditioners:
+        parts = training.resolve_parts(config, make_training_samples(config), atelier)
+        frozen = parts.frozen
+    cache = make_cache(data, sources, first_stage, name, frozen, config.precision)
+    return cache, make_feature_caches(data, sources, frozen)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from latelier.checkpoints.component import Component
 from latelier.contracts.components import PictureGeometry
-from latelier.contracts.condition import Condition, where
+from latelier.contracts.condition import Condition, ConditionPart, where
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError
 from latelier.contracts.inputs import read_input
@@ -51,6 +51,7 @@ class Conditioning:
         self._drop_all = drop_all
         self._keep_one = keep_one
         self._seed = seed
+        self._nulls: dict[tuple[str, int, tuple[int, int]], ConditionPart] = {}
 
     def prepare(
         self, samples: Sequence[Mapping[str, Any]], geometry: PictureGeometry
@@ -104,7 +105,6 @@ class Conditioning:
     ) -> dict[str, dict[str, Any]]:
         """Check that the conditioners can use a sample, and return the field `PREPARED` for it.
 
-        Inputs that are changed at random are checked as they are, and not among what is prepared.
         Pictures are not prepared: it takes long, and reading the sample has checked them. Maps of
         labels are, since only their pixels show that a label is out of range.
 
@@ -119,12 +119,13 @@ class Conditioning:
             if each.source not in sample:
                 raise UnusableError(f"it has no '{each.source}'")
             try:
-                (value,) = read_inputs(conditioner, [sample], each.source)
                 config = conditioner.config
                 if config.outputs().spatial is None or hasattr(config, "num_classes"):
-                    row = conditioner.prepare([value], geometry)
-                    if _keeps_inputs(conditioner):
-                        prepared[name] = row
+                    prepared[name] = conditioner.prepare(
+                        list(self.augment(name, [sample])), geometry
+                    )
+                else:
+                    list(read_inputs(conditioner, [sample], each.source))
             except InvalidInputError as error:
                 raise UnusableError(str(error)) from None
         return {PREPARED: prepared}
@@ -181,13 +182,27 @@ class Conditioning:
         condition = Condition()
         for name in self._conditioners:
             conditioner: Any = self._conditioners[name]
-            part = conditioner.null(rows, geometry)
             if name in features:
-                part = where(kept[name].to(device), join_part(features[name]), part)
-            elif name in self.sources:
+                null = self._find_null(name, rows, geometry)
+                part = where(kept[name].to(device), join_part(features[name]), null)
+            else:
+                part = conditioner.null(rows, geometry)
+            if name in prepared:
                 part = where(kept[name].to(device), conditioner(prepared[name], geometry), part)
             condition = condition.union(Condition.of({name: part}).to(device, torch.float32))
         return condition
+
+    def _find_null(self, name: str, rows: int, geometry: PictureGeometry) -> ConditionPart:
+        """Return the null part of a conditioner whose outputs are stored, so never change.
+
+        It is computed once for each number of rows and size: it may encode a picture.
+        """
+        key = name, rows, geometry.size
+        if key not in self._nulls:
+            conditioner: Any = self._conditioners[name]
+            with torch.no_grad():
+                self._nulls[key] = conditioner.null(rows, geometry)
+        return self._nulls[key]
 
 
 def _keeps_inputs(conditioner: Any) -> bool:

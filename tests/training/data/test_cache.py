@@ -14,6 +14,7 @@ from latelier.training.components import load_first_stage
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.data.cache import build
 from latelier.training.data.datasets import make_training_samples, use_cache
+from latelier.training.data.features.values import NO_CONDITIONS
 
 AUTOENCODER = {"ch": 8, "ch_mult": [1, 2], "num_res_blocks": 1, "num_groups": 4, "embed_dim": 4}
 CPU = torch.device("cpu")
@@ -69,7 +70,7 @@ def write(file, workers=0):
 def samples_of(config):
     name = config.first_stage
     first_stage = load_first_stage("first_stage", name, default_atelier())
-    return use_cache(make_training_samples(config), config.data, first_stage, name)
+    return use_cache(make_training_samples(config), config, first_stage, name, NO_CONDITIONS)
 
 
 def test_samples_have_the_moments_of_their_pictures(config, first_stage):
@@ -86,8 +87,7 @@ def test_samples_have_the_moments_of_their_pictures(config, first_stage):
         assert (sample["prompt"], sample["index"]) == (picture["prompt"], position)
         mean, logvar = module.posterior(picture["image"][None])
         expected = torch.cat([mean * 0.5, logvar + 2 * np.log(0.5)], dim=1)[0]
-        torch.testing.assert_close(sample["moments"], expected, rtol=2e-3, atol=2e-3)
-        assert sample["moments"].dtype == torch.float32
+        torch.testing.assert_close(sample["moments"].float(), expected, rtol=2e-3, atol=2e-3)
 
 
 def test_only_what_is_missing_is_written(config, pictures):

@@ -8,11 +8,20 @@ from latelier.training.data.features.parts import join_part, split_part, stack_r
 
 def test_a_part_is_the_same_after_it_was_split_and_joined():
     tokens, mask = torch.randn(3, 5, 4), torch.rand(3, 5) < 0.5
-    part = ConditionPart(Stream(tokens, mask), vector=torch.randn(3, 2))
+    mask[0, 4] = True
+    part = ConditionPart(Stream(tokens, mask), torch.randn(3, 2, 4, 4), torch.randn(3, 2))
     joined = join_part(stack_rows(split_part(part, torch.float32)))
-    assert joined.stream.tokens.equal(tokens)
     assert joined.stream.mask.equal(mask)
+    assert joined.stream.tokens[mask].equal(tokens[mask])
+    assert joined.spatial.equal(part.spatial)
     assert joined.vector.equal(part.vector)
+
+
+def test_masked_tokens_at_the_end_take_no_place():
+    mask = torch.tensor([[True, False, True, False], [True, False, False, False], [False] * 4])
+    rows = split_part(ConditionPart(Stream(torch.randn(3, 4, 2), mask)), torch.float16)
+    assert [len(row["tokens"]) for row in rows] == [3, 1, 1]
+    assert [row["mask"].tolist() for row in rows] == [[True, False, True], [True], [False]]
 
 
 def test_a_stream_without_a_mask_has_none_afterwards():

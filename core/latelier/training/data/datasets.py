@@ -11,7 +11,7 @@ from latelier.data.converters.recognize import MANIFEST_FILES, open_manifest
 from latelier.training.configs.data import DataConfig
 from latelier.training.configs.training import Training
 from latelier.training.data.buckets import BucketOrder, Fill
-from latelier.training.data.cache.cache import Cache
+from latelier.training.data.conditions.cache import make_cache
 from latelier.training.data.features.features import make_feature_caches
 from latelier.training.data.features.values import FrozenConditions
 from latelier.training.data.manifest_source import ManifestSource
@@ -58,24 +58,31 @@ def make_training_samples(config: Training) -> TrainingSamples:
 
 
 def use_cache(
-    samples: TrainingSamples, data: DataConfig, first_stage: Component, name: str
+    samples: TrainingSamples,
+    config: Training,
+    first_stage: Component,
+    name: str,
+    frozen: FrozenConditions,
 ) -> TrainingSamples:
     """Return the samples with latents instead of pictures, if the data have a cache.
 
     Args:
         samples: of the training, with pictures.
-        data: the configuration.
+        config: of the training.
         first_stage: the one whose latents are trained on.
         name: where the first stage was read from, for messages.
+        frozen: the conditioners whose outputs may be stored.
 
     Raises:
-        InvalidConfigError: the number of views does not fit the configuration.
-        DataError: the cache is another first stage's, or lacks samples.
+        InvalidConfigError: the number of views does not fit the configuration, or the outputs of a
+            conditioner cannot be stored.
+        DataError: the cache is another first stage's or conditioner's, or lacks samples.
     """
+    data = config.data
     if data.cache is None:
         return samples
-    buckets = assign_buckets(samples.sources, data)
-    return samples.with_sources(Cache(data, samples.sources, buckets, first_stage, name).open())
+    cache = make_cache(data, samples.sources, first_stage, name, frozen, config.precision)
+    return samples.with_sources(cache.open())
 
 
 def use_features(

@@ -16,6 +16,7 @@ class DataPurpose(IntEnum):
     REPLACEMENT = 6
     CACHED_VIEW = 7
     STREAM = 8
+    CONDITION = 9
 
 
 def data_generator(seed: int, purpose: DataPurpose, *numbers: int) -> np.random.Generator:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from latelier.data.manifest.manifest import Manifest
 from latelier.data.pictures import UnusableError
 from latelier.training.configs.data import DataConfig
 from latelier.training.data.buckets import BucketOrder
+from latelier.training.data.cache.cached_source import CachedSource
 from latelier.training.data.features.reader import FeatureReader
 from latelier.training.data.order import Mixture
 from latelier.training.data.randomness import DataPurpose, data_generator
@@ -176,11 +178,16 @@ class TrainingSamples(Dataset[dict[str, Any]]):
     def _read(
         self, position: int, source: SampleSource, number: int, size: Size | None
     ) -> dict[str, Any]:
-        view = source.show(number, size, self._generator(position, DataPurpose.VIEW))
-        fields = source.describe(number, self._generator(position, DataPurpose.CAPTION))
-        sample = {**view, **fields, "index": position}
+        if isinstance(source, CachedSource):
+            sample = source.read(number, partial(self._generator, position))
+        else:
+            view = source.show(number, size, self._generator(position, DataPurpose.VIEW))
+            fields = source.describe(number, self._generator(position, DataPurpose.CAPTION))
+            sample = {**view, **fields}
+        sample["index"] = position
         if self._features:
-            sample["features"] = {name: each.read(sample) for name, each in self._features.items()}
+            features = {name: each.read(sample) for name, each in self._features.items()}
+            sample["features"] = {**sample.get("features", {}), **features}
         return sample
 
     def _generator(self, position: int, purpose: DataPurpose) -> np.random.Generator:

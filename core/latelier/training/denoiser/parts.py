@@ -92,7 +92,7 @@ def resolve_parts(
         },
         learners=conditioners,
         fitted=frozenset(conditioners) if start else frozenset(),
-        constant=frozen if start else _without_learners(frozen),
+        constant=_list_constant(frozen if start else _without_learners(frozen), conditioners),
         origin=config.start_from or str(config.out),
         inputs=_resolve_inputs(choices, conditioners, start),
         **_describe_result(config, start),
@@ -106,6 +106,18 @@ def _without_learners(conditioners: Mapping[str, Component]) -> dict[str, Compon
         for name, component in conditioners.items()
         if type(component.module).fit is Conditioner.fit
     }
+
+
+def _list_constant(
+    frozen: Mapping[str, Component], conditioners: Mapping[str, Component]
+) -> dict[str, Component]:
+    """Return the frozen conditioners, and those that have no weights and learn nothing."""
+    weightless = {
+        name: component
+        for name, component in _without_learners(conditioners).items()
+        if not component.module.state_dict()
+    }
+    return {**frozen, **weightless}
 
 
 def _list_conditioners(

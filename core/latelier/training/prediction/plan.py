@@ -47,7 +47,7 @@ def plan_prediction(
         )
 
     _, name = config.locate_first_stage()
-    cached = use_cache(samples, config.data, parts.first_stage, name)
+    cached = use_cache(samples, config, parts.first_stage, name, parts.frozen)
     cached = use_features(cached, config.data, parts.frozen)
     cached.check_fields(objective.list_fields())
     return TrainingPlan(

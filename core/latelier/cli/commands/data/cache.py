@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from latelier.cli.support.output import AsJson, show_fields, show_json, show_line
 
 if TYPE_CHECKING:
-    from latelier.training.data.cache.cache import CacheState
+    from latelier.training.data.cache.state import CacheState
 
 T = TypeVar("T")
 
 _MAX_NAMES = 5
+_MAX_WORKERS = 16
 
 
 def cache(
@@ -37,8 +38,13 @@ def cache(
         str, typer.Option(metavar="DEVICE", help="Device of the networks, or auto.")
     ] = "auto",
     workers: Annotated[
-        int, typer.Option(min=0, metavar="COUNT", help="Processes that read pictures.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="COUNT",
+            help="Processes that read pictures; one for each core by default, at most 16.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the latents of a training's pictures to the folder data.cache.
@@ -46,6 +52,8 @@ def cache(
     Also write the outputs of the frozen conditioners that data.cache.conditioners names.
     What is already there stays, so the command can be repeated after a change or an interrupt.
     """
+    import os
+
     from latelier.cli.support.application import load_atelier
     from latelier.cli.support.progress import track
     from latelier.pipeline.placement import resolve_device
@@ -58,20 +66,31 @@ def cache(
 
     if check:
         state = opened.check()
-        states = {each.name: each.check() for each in features}
+        of_values = {each.name: each.check() for each in features}
     else:
         placed, _ = resolve_device(device, "float32")
-        state = opened.write(placed, workers, show_progress)
-        states = {each.name: each.write(placed, show_progress) for each in features}
+        count = min(os.cpu_count() or 1, _MAX_WORKERS) if workers is None else workers
+        state = opened.write(placed, count, show_progress)
+        of_values = {each.name: each.write(placed, show_progress) for each in features}
     if as_json:
-        of_conditioners = {name: vars(each) for name, each in states.items()}
-        show_json({"folder": str(opened.folder), **vars(state), "conditioners": of_conditioners})
+        of_conditioners = {
+            n: _to_json(each) for n, each in {**state.conditions, **of_values}.items()
+        }
+        show_json(
+            {"folder": str(opened.folder), **_to_json(state), "conditioners": of_conditioners}
+        )
     else:
         _show("folder", opened.folder, "views", state)
-        for name, each in states.items():
+        for name, each in state.conditions.items():
+            _show("conditioner", name, "views", each)
+        for name, each in of_values.items():
             _show("conditioner", name, "inputs", each)
-    if not all(each.is_complete for each in (state, *states.values())):
+    if not all(each.is_complete for each in (state, *of_values.values())):
         raise typer.Exit(1)
+
+
+def _to_json(state: "CacheState") -> dict[str, Any]:
+    return {name: value for name, value in vars(state).items() if name != "conditions"}
 
 
 def _show(kind: str, name: object, entries: str, state: "CacheState") -> None:

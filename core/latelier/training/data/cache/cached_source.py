@@ -1,17 +1,45 @@
 """Samples whose latents are read from a cache."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from latelier.contracts.errors import InvalidConfigError
 from latelier.data.pictures import UnusableError
 from latelier.training.data.cache.shards import ShardReader
+from latelier.training.data.randomness import DataPurpose
 from latelier.training.data.scene_source import SceneSource
 from latelier.training.data.source import HashOf, SampleSource
 from latelier.training.data.views import Size
+
+
+@dataclass(frozen=True)
+class StoredViews:
+    """Where the views of a source are stored.
+
+    Attributes:
+        shards: Of the store.
+        places: Shard and row of each view of each sample, (N, views, 2).
+    """
+
+    shards: ShardReader
+    places: NDArray[np.int32]
+
+    def read(self, number: int, view: int) -> dict[str, Tensor]:
+        """Return the tensors of a view."""
+        return self.shards.read(*self._place(number, view))
+
+    def read_fields(self, number: int, view: int) -> dict[str, Any]:
+        """Return the fields of a view."""
+        return self.shards.read_fields(*self._place(number, view))
+
+    def _place(self, number: int, view: int) -> tuple[int, int]:
+        shard, row = self.places[number, view].tolist()
+        return shard, row
 
 
 class CachedSource:
@@ -20,24 +48,27 @@ class CachedSource:
     def __init__(
         self,
         source: SampleSource,
-        shards: ShardReader,
-        places: NDArray[np.int32],
+        latents: StoredViews,
         unusable: Mapping[int, str],
+        conditions: Mapping[str, StoredViews],
+        unread: Collection[str],
     ) -> None:
         """Create the source.
 
         Args:
             source: of the same samples, with pictures.
-            shards: of the cache.
-            places: shard and row of each view of each sample, (N, views, 2).
+            latents: of the views.
             unusable: reason for each sample that cannot be used, by number.
+            conditions: outputs of conditioners for the views, by their names.
+            unread: fields that training does not read, since outputs are stored.
         """
         self.name = source.name
         self.length = source.length
         self._source = source
-        self._shards = shards
-        self._places = places
+        self._latents = latents
         self._unusable = unusable
+        self._conditions = conditions
+        self._unread = unread
 
     def sample_name(self, number: int, /) -> str:
         """Return the name of a sample in reports."""
@@ -45,22 +76,31 @@ class CachedSource:
 
     def describe(self, number: int, generator: np.random.Generator, /) -> dict[str, Any]:
         """Return the fields of a sample that do not depend on its view."""
-        if isinstance(self._source, SceneSource):  # the cache has them; composing takes longer
-            fields = self._shards.read_fields(*self._place(number, 0))
-            return {**fields, **self._source.list_references(number)}
-        return self._source.describe(number, generator)
+        if not isinstance(self._source, SceneSource):
+            return self._source.describe(number, generator)
+        fields = self._latents.read_fields(number, 0)  # composing a scene takes longer
+        return fields | self._list_references(number)
 
     def show(
         self, number: int, _size: Size | None, generator: np.random.Generator, /
     ) -> dict[str, Any]:
-        """Return "moments" or "latents" of one view, and its layout, map and mask."""
-        if number in self._unusable:
-            raise UnusableError(self._unusable[number])
-        view = int(generator.integers(self._places.shape[1]))
-        fields, tensors = self._shards.read(*self._place(number, view))
-        floating = {name: each for name, each in tensors.items() if each.is_floating_point()}
-        arrays = {name: each.numpy() for name, each in tensors.items() if name not in floating}
-        return {**fields, **arrays, **{name: each.float() for name, each in floating.items()}}
+        """Return "moments" or "latents" of one view, its layout, map and mask, and "features"."""
+        return self._read_view(number, int(generator.integers(self._views)))
+
+    def read(
+        self, number: int, draw: Callable[[DataPurpose], np.random.Generator]
+    ) -> dict[str, Any]:
+        """Return what `show` and `describe` return, with no generator that is not needed.
+
+        Args:
+            number: of the sample.
+            draw: returns the generator of a view or a caption.
+        """
+        view = int(draw(DataPurpose.VIEW).integers(self._views)) if self._views > 1 else 0
+        sample = self._read_view(number, view)
+        if isinstance(self._source, SceneSource):  # the cache has its other fields
+            return sample | self._list_references(number)
+        return sample | self._source.describe(number, draw(DataPurpose.CAPTION))
 
     def list_values(self, number: int, field: str, /) -> Sequence[Any]:
         """Return the values that `describe` can give a field."""
@@ -76,14 +116,35 @@ class CachedSource:
 
     def check_fields(self, fields: Mapping[str, int | None], /) -> None:
         """Check that all samples have some fields; none has a picture."""
-        if "image" in fields:
+        if "image" in fields and "image" not in self._unread:
             raise InvalidConfigError(
                 "data.cache: a conditioner reads the picture itself ('image'), which samples of a "
-                "cache do not have; leave the cache or the conditioner out"
+                "cache do not have; name the conditioner in data.cache.conditioners, or leave it "
+                "or the cache out"
             )
         self._source.check_fields(fields)
 
-    def _place(self, number: int, view: int) -> tuple[int, int]:
-        """Return the shard and the row of a view."""
-        shard, row = self._places[number, view]
-        return int(shard), int(row)
+    @property
+    def _views(self) -> int:
+        """The number of views of each sample."""
+        return self._latents.places.shape[1]
+
+    def _read_view(self, number: int, view: int) -> dict[str, Any]:
+        if number in self._unusable:
+            raise UnusableError(self._unusable[number])
+        tensors = self._latents.read(number, view)
+        sample = self._latents.read_fields(number, view)
+        sample |= {
+            name: each if each.is_floating_point() else each.numpy()
+            for name, each in tensors.items()
+        }
+        if self._conditions:
+            sample["features"] = {
+                name: each.read(number, view) for name, each in self._conditions.items()
+            }
+        return sample
+
+    def _list_references(self, number: int) -> dict[str, Any]:
+        """Return the references of a scene, which are drawn again, if training reads them."""
+        assert isinstance(self._source, SceneSource)
+        return {} if "references" in self._unread else self._source.list_references(number)

@@ -16,7 +16,7 @@ from latelier.training.data.source import SampleSource
 from latelier.training.data.views import Size
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CacheTask:
     """A view that a cache should hold.
 
@@ -25,7 +25,7 @@ class CacheTask:
         number: Of the sample in the source.
         view: Number of the view, from 0.
         size: Width and height of the sample's bucket; None without buckets.
-        key: Of the view.
+        key: Of what it shows.
     """
 
     source: int
@@ -53,6 +53,7 @@ def plan_cache(
     buckets: Buckets | None,
     config: DataConfig,
     hashes: FileHashes,
+    are_random: bool = False,
 ) -> CachePlan:
     """Return the views that a cache should hold.
 
@@ -61,11 +62,12 @@ def plan_cache(
         buckets: of the samples, or None.
         config: of the data; it has a cache.
         hashes: of files.
+        are_random: whether conditions differ between views.
 
     Raises:
         InvalidConfigError: the number of views does not fit, or a source is endless.
     """
-    check_views(config)
+    check_views(config, are_random)
     tasks: list[CacheTask] = []
     unusable: dict[tuple[int, int], str] = {}
     for place, source in enumerate(sources):
@@ -84,16 +86,27 @@ def plan_cache(
 
 
 def locate_views(
-    plan: CachePlan, stored: Mapping[str, tuple[int, int]], lengths: Sequence[int], views: int
+    plan: CachePlan,
+    keys: Sequence[str],
+    stored: Mapping[str, tuple[int, int]],
+    lengths: Sequence[int],
+    views: int,
 ) -> list[NDArray[np.int32]]:
     """Return shard and row of each view of each sample, (N, views, 2) for each source.
 
-    Both are -1 where the cache does not hold the view.
+    Both are -1 where the view is not stored.
+
+    Args:
+        plan: of the cache.
+        keys: of the plan's tasks.
+        stored: shard and row by key.
+        lengths: numbers of samples of the sources.
+        views: number of views of each sample.
     """
     places = [np.full((length, views, 2), -1, dtype=np.int32) for length in lengths]
-    for task in plan.tasks:
-        if task.key in stored:
-            places[task.source][task.number, task.view] = stored[task.key]
+    for task, key in zip(plan.tasks, keys, strict=True):
+        if key in stored:
+            places[task.source][task.number, task.view] = stored[key]
     return places
 
 

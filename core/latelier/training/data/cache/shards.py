@@ -1,25 +1,37 @@
 """Shards of a cache: safetensors files, each with the tensors of some views.
 
-The metadata of a shard lists its views, so a shard alone is complete: a cache has no index that
-could disagree with it. Shards are written atomically, and never changed.
+A shard lists its views, so a shard alone is complete: a cache has no index that could disagree with
+it. Shards are written atomically, and never changed. They are mapped into memory, and what is not
+used is not read: besides the tensors of `packing` a shard has
+
+keys    (views, 16) uint8
+fields  (bytes,) uint8: a JSON object for each view, one after another
+ends    (views,) int64: place after the fields of each view
 """
 
 import hashlib
+import itertools
 import json
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from latelier.contracts.errors import DataError
 from latelier.io.atomic import atomic_file
+from latelier.training.data.cache.packing import PackedRows, pack_rows
+
+SHARD_VIEWS = 256
+"""Views in a shard; a killed process loses at most as many."""
 
 _SUFFIX = ".safetensors"
-_ROWS = "views"
+_KEYS, _FIELDS, _ENDS = "keys", "fields", "ends"
 
 
 @dataclass(frozen=True)
@@ -27,9 +39,9 @@ class CachedView:
     """A view of a sample.
 
     Attributes:
-        key: Of the view.
+        key: Of the view, 32 hexadecimal digits.
         fields: Its fields that are no tensors, as JSON values.
-        tensors: "moments" or "latents", and maps and masks.
+        tensors: Such as "moments" or "latents", and maps and masks.
     """
 
     key: str
@@ -44,17 +56,19 @@ def write_shard(folder: Path, views: Sequence[CachedView]) -> None:
         OSError: the shard cannot be written; nothing is left of it.
     """
     name = hashlib.blake2b("".join(view.key for view in views).encode(), digest_size=8).hexdigest()
-    rows = [{"key": view.key, "fields": dict(view.fields)} for view in views]
+    keys = b"".join(bytes.fromhex(view.key) for view in views)
+    fields = [json.dumps(dict(view.fields)).encode() for view in views]
     tensors = {
-        f"{row}/{name}": tensor.contiguous()
-        for row, view in enumerate(views)
-        for name, tensor in view.tensors.items()
+        _KEYS: _to_tensor(keys).view(len(views), -1),
+        _FIELDS: _to_tensor(b"".join(fields)),
+        _ENDS: torch.tensor(list(itertools.accumulate(map(len, fields)))),
+        **pack_rows([view.tensors for view in views]),
     }
     with atomic_file(folder / f"{name}{_SUFFIX}") as partial:
         partial.touch()
         mode = partial.stat().st_mode  # save_file leaves a file that only its owner can read
         try:
-            save_file(tensors, partial, {_ROWS: json.dumps(rows)})
+            save_file(tensors, partial)
         except SafetensorError as error:
             raise OSError(str(error)) from None
         partial.chmod(mode)
@@ -65,7 +79,7 @@ class ShardReader:
 
     def __init__(self, folder: Path) -> None:
         self._paths = sorted(folder.glob(f"*{_SUFFIX}"))
-        self._open: dict[int, tuple[Any, list[dict[str, Any]], dict[int, list[str]]]] = {}
+        self._open: dict[int, _Shard] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without open files."""
@@ -78,9 +92,9 @@ class ShardReader:
             DataError: a shard is damaged.
         """
         return {
-            row["key"]: (shard, number)
+            key: (shard, row)
             for shard in range(len(self._paths))
-            for number, row in enumerate(self._shard(shard)[1])
+            for row, key in enumerate(self._shard(shard).list_keys())
         }
 
     def read_fields(self, shard: int, row: int) -> dict[str, Any]:
@@ -89,31 +103,53 @@ class ShardReader:
         Raises:
             DataError: the shard is damaged.
         """
-        fields: dict[str, Any] = self._shard(shard)[1][row]["fields"]
-        return fields
+        return self._shard(shard).read_fields(row)
 
-    def read(self, shard: int, row: int) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Return the fields and the tensors of a view.
+    def read(self, shard: int, row: int) -> dict[str, Tensor]:
+        """Return the tensors of a view, mapped from the file.
 
         Raises:
             DataError: the shard is damaged.
         """
-        file, rows, names = self._shard(shard)
-        tensors = {name.partition("/")[2]: file.get_tensor(name) for name in names[row]}
-        return rows[row]["fields"], tensors
+        return self._shard(shard).rows.read(row)
 
-    def _shard(self, number: int) -> tuple[Any, list[dict[str, Any]], dict[int, list[str]]]:
+    def _shard(self, number: int) -> "_Shard":
         if number not in self._open:
             path = self._paths[number]
             try:
-                file: Any = safe_open(path, framework="pt")
-                rows = json.loads((file.metadata() or {})[_ROWS])
+                self._open[number] = _Shard(path)
             except (SafetensorError, OSError, KeyError, ValueError) as error:
                 raise DataError(
                     f"{path}: damaged ({error}); delete it and run 'latelier data cache' again"
                 ) from None
-            names: dict[int, list[str]] = {row: [] for row in range(len(rows))}
-            for name in file.keys():  # noqa: SIM118 - it is no dict
-                names[int(name.partition("/")[0])].append(name)
-            self._open[number] = (file, rows, names)
         return self._open[number]
+
+
+class _Shard:
+    """An open shard.
+
+    Attributes:
+        rows: The tensors of its views.
+    """
+
+    def __init__(self, path: Path) -> None:
+        file: Any = safe_open(path, framework="pt")
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
+        self._keys = tensors[_KEYS].numpy()
+        self._fields = memoryview(tensors[_FIELDS].numpy())
+        self._ends = array("q", [0, *tensors[_ENDS].tolist()])
+        self.rows = PackedRows(tensors)
+
+    def list_keys(self) -> list[str]:
+        """Return the keys of its views, in order."""
+        return [key.tobytes().hex() for key in self._keys]
+
+    def read_fields(self, row: int) -> dict[str, Any]:
+        """Return the fields of a view."""
+        text = bytes(self._fields[self._ends[row] : self._ends[row + 1]])
+        fields: dict[str, Any] = json.loads(text)
+        return fields
+
+
+def _to_tensor(data: bytes) -> Tensor:
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8)

@@ -15,8 +15,12 @@ from latelier.training.data.source import SampleSource
 from latelier.training.data.views import Size
 
 
-def check_views(config: DataConfig) -> None:
+def check_views(config: DataConfig, are_random: bool) -> None:
     """Check that the number of views fits crops and flips.
+
+    Args:
+        config: of the data; it has a cache.
+        are_random: whether conditions differ between views, such as masks.
 
     Raises:
         InvalidConfigError: random crops or flips with one view, or several views that are all the
@@ -30,10 +34,11 @@ def check_views(config: DataConfig) -> None:
             "cache holds a fixed number of views: set data.cache.views, such as 4, or "
             "'crop: center' and 'flip: false'"
         )
-    if not is_random and config.cache.views > 1:
+    if not (is_random or are_random) and config.cache.views > 1:
         raise InvalidConfigError(
             f"data.cache.views: {config.cache.views} views of a picture are the same without "
-            "'crop: random' or 'flip: true'; set it to 1"
+            "'crop: random', 'flip: true' or conditioners that are random, such as masks; set it "
+            "to 1"
         )
 
 

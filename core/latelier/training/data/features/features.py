@@ -10,8 +10,8 @@ import torch
 from latelier.contracts.errors import DataError
 from latelier.io.atomic import write_json
 from latelier.training.configs.data import DataConfig
-from latelier.training.data.cache.cache import CacheState
 from latelier.training.data.cache.shards import CachedView, ShardReader, write_shard
+from latelier.training.data.cache.state import CacheState
 from latelier.training.data.features.encoding import FeatureEncoder, Row
 from latelier.training.data.features.identity import (
     IDENTITY_FILE,
@@ -21,13 +21,19 @@ from latelier.training.data.features.identity import (
     write_feature_identity,
 )
 from latelier.training.data.features.reader import FeatureReader
-from latelier.training.data.features.values import FrozenConditions, check_cacheable, list_values
+from latelier.training.data.features.values import (
+    FrozenConditions,
+    check_cacheable,
+    depends_on_view,
+    list_values,
+)
 from latelier.training.data.source import SampleSource
 
 SHARD_ROWS = 256
 """Rows of a shard; a killed process loses at most as many."""
 
-_FOLDER = "conditioners"
+FEATURES_FOLDER = "conditioners"
+"""Within the folder of a cache."""
 _REFUSED_FILE = "refused.json"
 
 Encoded = tuple[str, Row | str]
@@ -66,7 +72,7 @@ class FeatureCache:
         assert data.cache is not None
         check_cacheable(name, frozen, data)
         self.name = name
-        self.folder: Path = data.cache.folder / _FOLDER / name
+        self.folder: Path = data.cache.folder / FEATURES_FOLDER / name
         self._component = frozen.components[name]
         self._origin = frozen.origin
         self._field = frozen.sources[name]
@@ -151,13 +157,17 @@ class FeatureCache:
 def make_feature_caches(
     data: DataConfig, sources: Sequence[SampleSource], frozen: FrozenConditions
 ) -> list[FeatureCache]:
-    """Return the features that a configuration names.
+    """Return the features that a configuration names, of inputs that do not depend on views.
 
     Raises:
         InvalidConfigError: the outputs of a conditioner cannot be stored.
     """
     names = () if data.cache is None else data.cache.conditioners
-    return [FeatureCache(name, frozen, data, sources) for name in names]
+    return [
+        FeatureCache(name, frozen, data, sources)
+        for name in names
+        if not depends_on_view(name, frozen)
+    ]
 
 
 def _summarize(

@@ -2,9 +2,10 @@
 
 The names of a row's tensors are
 
-tokens  (N, D), of the stream
-mask    (N,) bool, of the stream, if it has one
-vector  (V,)
+tokens   (N, D), of the stream, without masked tokens at its end
+mask     (N,) bool, of the stream, if it has one
+spatial  (C, h, w)
+vector   (V,)
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from latelier.contracts.condition import ConditionPart, Stream
 from latelier.contracts.errors import DataError
 
-TOKENS, MASK, VECTOR = "tokens", "mask", "vector"
+TOKENS, MASK, SPATIAL, VECTOR = "tokens", "mask", "spatial", "vector"
 
 
 def split_part(part: ConditionPart, dtype: torch.dtype) -> list[dict[str, Tensor]]:
@@ -30,11 +31,12 @@ def split_part(part: ConditionPart, dtype: torch.dtype) -> list[dict[str, Tensor
         tensors[TOKENS] = _convert(part.stream.tokens, dtype)
         if part.stream.mask is not None:
             tensors[MASK] = part.stream.mask.cpu()
+    if part.spatial is not None:
+        tensors[SPATIAL] = _convert(part.spatial, dtype)
     if part.vector is not None:
         tensors[VECTOR] = _convert(part.vector, dtype)
-    return [
-        {name: tensor[row].clone() for name, tensor in tensors.items()} for row in range(part.batch)
-    ]
+    rows = [{name: each[row] for name, each in tensors.items()} for row in range(part.batch)]
+    return [{name: each.clone() for name, each in _trim(row).items()} for row in rows]
 
 
 def stack_rows(rows: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -47,8 +49,9 @@ def stack_rows(rows: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         if len(lengths) > 1 or any(MASK in row for row in rows):
             masks = [row[MASK] if MASK in row else _attend_all(row[TOKENS]) for row in rows]
             stacked[MASK] = pad_sequence(masks, batch_first=True)
-    if VECTOR in rows[0]:
-        stacked[VECTOR] = torch.stack([row[VECTOR] for row in rows])
+    for name in (SPATIAL, VECTOR):
+        if name in rows[0]:
+            stacked[name] = torch.stack([row[name] for row in rows])
     return stacked
 
 
@@ -57,8 +60,18 @@ def join_part(tensors: Mapping[str, Tensor]) -> ConditionPart:
     stream = None
     if TOKENS in tensors:
         stream = Stream(tensors[TOKENS].float(), tensors.get(MASK))
-    vector = tensors[VECTOR].float() if VECTOR in tensors else None
-    return ConditionPart(stream, vector=vector)
+    spatial, vector = (
+        tensors[name].float() if name in tensors else None for name in (SPATIAL, VECTOR)
+    )
+    return ConditionPart(stream, spatial, vector)
+
+
+def _trim(row: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return a row without masked tokens at the end of its stream; one token stays at least."""
+    if MASK not in row:
+        return row
+    length = int(row[MASK].nonzero().max()) + 1 if row[MASK].any() else 1
+    return {**row, TOKENS: row[TOKENS][:length], MASK: row[MASK][:length]}
 
 
 def _attend_all(tokens: Tensor) -> Tensor:

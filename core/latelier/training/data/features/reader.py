@@ -52,4 +52,4 @@ class FeatureReader:
                 f"the cache lacks the features of '{self._field}' {value!r}; "
                 "'latelier data cache' adds them"
             )
-        return self._shards.read(*self._places[key])[1]
+        return self._shards.read(*self._places[key])

@@ -13,7 +13,7 @@ from latelier.contracts.messages import suggestion
 from latelier.training.configs.data import DataConfig
 from latelier.training.data.source import SampleSource
 
-_VIEW_FIELDS = ("image", "layout", "semantic_map", "mask")
+VIEW_FIELDS = ("image", "layout", "semantic_map", "mask")
 """Fields of samples that depend on crop and flip."""
 
 
@@ -31,6 +31,10 @@ class FrozenConditions:
     components: Mapping[str, Component]
     origin: str
     sources: Mapping[str, str]
+
+
+NO_CONDITIONS = FrozenConditions({}, "", {})
+"""Of a training without conditioners."""
 
 
 def check_cacheable(name: str, frozen: FrozenConditions, data: DataConfig) -> None:
@@ -87,16 +91,30 @@ def _find_obstacle(name: str, frozen: FrozenConditions, data: DataConfig) -> str
     field = frozen.sources[name]
     if name not in frozen.components:
         return "it is trained, or learns from the data when training starts, so they change"
-    module = frozen.components[name].module
-    if type(module).augment is not Conditioner.augment:
-        return "it changes its inputs at random"
-    if module.config.outputs().spatial is not None:
-        return "it gives a map, which depends on the view of the picture"
-    if field in _VIEW_FIELDS:
-        return f"its input '{field}' depends on the view of the picture"
-    if field == "prompt" and (data.captions.shuffle_tags or data.captions.drop_tags):
+    if field != "prompt":
+        return None
+    if depends_on_view(name, frozen):
+        return "its prompts are drawn apart from the view that its outputs depend on"
+    if data.captions.shuffle_tags or data.captions.drop_tags:
         return (
             "data.captions.shuffle_tags and drop_tags make another caption each time, and a cache "
             "holds a finite number (several captions and templates are finite)"
         )
     return None
+
+
+def depends_on_view(name: str, frozen: FrozenConditions) -> bool:
+    """Return whether the outputs of a conditioner are stored for each view, not for each value.
+
+    They are if they depend on crop and flip, on the size, on pictures or on random changes.
+    """
+    if name not in frozen.components:
+        return False
+    module = frozen.components[name].module
+    config = module.config
+    return (
+        frozen.sources[name] in VIEW_FIELDS
+        or type(module).augment is not Conditioner.augment
+        or config.outputs().spatial is not None
+        or config.reference_role == "pictures"
+    )
