@@ -10,10 +10,11 @@ import torch
 import yaml
 from PIL import Image, ImageDraw
 
-from latelier import Pipeline, load
+from latelier import Pipeline, default_atelier, load
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.frozen import validate
 from latelier.data.emoji_scenes.scene import SEMANTIC_CLASSES
+from latelier.evaluation.scene_model.conditions import CONDITIONS
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.configs.training import read_training
 from latelier.training.denoiser.train import train_denoiser
@@ -95,8 +96,26 @@ def test_the_labels_of_maps_are_those_of_the_scenes() -> None:
     assert choice.config["names"] == groups
 
 
+def test_all_weights_take_at_most_40_mib_in_16_bits() -> None:
+    stages = (CONFIG, CONFIG.with_name("first-stage-128.yaml"))
+    denoiser, first_stage = (yaml.safe_load(path.read_text()) for path in stages)
+    components = [
+        ("denoiser", denoiser["denoiser"]),
+        ("first_stage", first_stage["first_stage"]),
+        *(("conditioner", each) for each in denoiser["conditioners"].values()),
+    ]
+    with torch.device("meta"):
+        modules = [
+            default_atelier().registries[kind].build(each["id"], each["config"])
+            for kind, each in components
+        ]
+    weights = sum(weight.numel() for module in modules for weight in module.parameters())
+    assert 2 * weights <= 40 * 2**20
+
+
 def test_its_inputs_have_their_names_and_slots(trained: Pipeline) -> None:
     assert set(trained.inputs) == set(INPUTS) - {"mask"}
+    assert {name for each in CONDITIONS.values() for name in each.needs} <= set(trained.inputs)
     assert tuple(trained.conditioners["layout"].vocabulary()) == ("#1", "#2", "#3")
     assert {"#1", "#2", "#3"} <= set(trained.conditioners["text"].vocabulary())
     assert trained.defaults.database == "latelier/emoji"
@@ -124,6 +143,16 @@ def test_guidance_acts_on_the_map_and_leaves_known_pixels_in_both(trained: Pipel
     both = builder.conditions(rows, {}, 1, frame)
     assert not both.negative.spatial["semantic_map"].any()
     assert torch.equal(both.negative.spatial["mask"], both.condition.spatial["mask"])
+
+
+def test_a_panorama_has_all_inputs_but_the_mask(trained: Pipeline) -> None:
+    wide = {
+        **merge(("prompt", "reference", "layout")),
+        "semantic_map": np.tile(np.eye(64, dtype=np.uint8) * 6, 2),
+        "low_resolution": Image.new("RGB", (32, 16), "teal"),
+    }
+    (picture,) = trained.generate(**wide, size=(128, 64), window=64, seed=3)
+    assert picture.image.size == (128, 64)
 
 
 def test_names_of_the_database_and_a_drawing_of_ones_own_share_a_picture(trained: Pipeline) -> None:
