@@ -63,7 +63,7 @@ def test_a_sample_without_an_input_cannot_be_used():
     conditioners = {"a": SimpleNamespace()}
     conditioning = Conditioning(conditioners, {"a": InputSource(source="prompt")}, 0, 0, seed=0)
     with pytest.raises(UnusableError, match="it has no 'prompt'"):
-        conditioning.prepare_sample({"image": torch.zeros(3, 2, 2), "index": 0}, GEOMETRY)
+        conditioning.prepare_samples([{"image": torch.zeros(3, 2, 2), "index": 0}], GEOMETRY)
 
 
 def test_a_caption_that_names_a_file_is_not_opened_as_a_picture(tmp_path):
@@ -74,7 +74,7 @@ def test_a_caption_that_names_a_file_is_not_opened_as_a_picture(tmp_path):
         {"picture": conditioner}, {"picture": InputSource(source="prompt")}, 0, 0, seed=0
     )
     with pytest.raises(UnusableError, match="'prompt' of the data"):
-        conditioning.prepare_sample({"prompt": str(path), "index": 0}, GEOMETRY)
+        conditioning.prepare_samples([{"prompt": str(path), "index": 0}], GEOMETRY)
     with pytest.raises(InvalidInputError, match="'prompt' of the data"):
         conditioning.prepare([{"prompt": str(path), "index": 0}], PictureGeometry((4, 4), (2, 2)))
 
@@ -85,10 +85,10 @@ def test_a_map_with_a_label_out_of_range_cannot_be_used():
     sources = {"map": InputSource(source="semantic_map")}
     conditioning = Conditioning({"map": conditioner}, sources, 0, 0, seed=0)
     labels = np.full((4, 4), 4, np.uint8)
-    conditioning.prepare_sample({"semantic_map": labels, "index": 0}, GEOMETRY)
+    conditioning.prepare_samples([{"semantic_map": labels, "index": 0}], GEOMETRY)
     labels[1, 2] = 5
     with pytest.raises(UnusableError, match=r"labels that .* does not know: 5 \(1 pixel\)"):
-        conditioning.prepare_sample({"semantic_map": labels, "index": 0}, GEOMETRY)
+        conditioning.prepare_samples([{"semantic_map": labels, "index": 0}], GEOMETRY)
 
 
 def test_arrays_and_pictures_of_the_data_are_inputs():
@@ -130,7 +130,7 @@ def test_what_a_sample_was_checked_with_is_not_prepared_again(monkeypatch):
         for k, labels in enumerate(maps)
     ]
     expected = conditioning.prepare(samples, GEOMETRY)
-    ready = [{**each, **conditioning.prepare_sample(each, GEOMETRY)} for each in samples]
+    ready = [{**each, **conditioning.prepare_samples([each], GEOMETRY)[0]} for each in samples]
     monkeypatch.setattr(conditioners["map"], "prepare", None)
     found = conditioning.prepare(ready, GEOMETRY)  # numbers of two lengths must be padded together
     for name, tensors in expected.items():
@@ -147,7 +147,7 @@ def test_inputs_that_are_changed_at_random_are_changed_once(monkeypatch):
     samples = [{"layout": objects, "index": k} for k in range(3)]
     expected = conditioning.prepare(samples, GEOMETRY)["objects"]
     assert not expected["labels"][0].equal(expected["labels"][1])
-    ready = [{**each, **conditioning.prepare_sample(each, GEOMETRY)} for each in samples]
+    ready = [{**each, **conditioning.prepare_samples([each], GEOMETRY)[0]} for each in samples]
     monkeypatch.setattr(conditioner, "augment", None)
     found = conditioning.prepare(ready, GEOMETRY)["objects"]
     assert all(found[name].equal(tensor) for name, tensor in expected.items())

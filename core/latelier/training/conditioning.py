@@ -100,35 +100,48 @@ class Conditioning:
             for name, each in self.sources.items()
         }
 
-    def prepare_sample(
-        self, sample: Mapping[str, Any], geometry: PictureGeometry
-    ) -> dict[str, dict[str, Any]]:
-        """Check that the conditioners can use a sample, and return the field `PREPARED` for it.
+    def prepare_samples(
+        self, samples: Sequence[Mapping[str, Any]], geometry: PictureGeometry
+    ) -> list[dict[str, dict[str, Any]]]:
+        """Check that the conditioners can use samples, and return the field `PREPARED` of each.
 
         Pictures are not prepared: it takes long, and reading the sample has checked them. Maps of
         labels are, since only their pixels show that a label is out of range.
 
         Raises:
-            UnusableError: a field is missing, or a conditioner refuses it, such as a long text.
+            UnusableError: a field is missing, or a conditioner refuses one, such as a long text.
         """
-        prepared: dict[str, Any] = {}
+        prepared: list[dict[str, dict[str, Tensor]]] = [{} for _ in samples]
         for name, each in self.sources.items():
-            if name in sample.get("features", {}):
+            if name in samples[0].get("features", {}):
                 continue  # the conditioner took it when the features were stored
-            conditioner: Any = self._conditioners[name]
-            if each.source not in sample:
+            if not all(each.source in sample for sample in samples):
                 raise UnusableError(f"it has no '{each.source}'")
             try:
-                config = conditioner.config
-                if config.outputs().spatial is None or hasattr(config, "num_classes"):
-                    prepared[name] = conditioner.prepare(
-                        list(self.augment(name, [sample])), geometry
-                    )
-                else:
-                    list(read_inputs(conditioner, [sample], each.source))
+                for row, tensors in zip(
+                    prepared, self._prepare_rows(name, samples, geometry), strict=True
+                ):
+                    row[name] = tensors
             except InvalidInputError as error:
                 raise UnusableError(str(error)) from None
-        return {PREPARED: prepared}
+        return [{PREPARED: row} for row in prepared]
+
+    def _prepare_rows(
+        self, name: str, samples: Sequence[Mapping[str, Any]], geometry: PictureGeometry
+    ) -> list[dict[str, Tensor]]:
+        """Return what a conditioner prepares for each sample; nothing for pictures.
+
+        Raises:
+            InvalidInputError: the conditioner refuses an input.
+        """
+        conditioner: Any = self._conditioners[name]
+        config = conditioner.config
+        if config.outputs().spatial is not None and not hasattr(config, "num_classes"):
+            list(read_inputs(conditioner, samples, self.sources[name].source))
+            return [{} for _ in samples]
+        tensors = conditioner.prepare(list(self.augment(name, samples)), geometry)
+        columns = {key: tensor.split(1) for key, tensor in tensors.items()}
+        return [{key: rows[k] for key, rows in columns.items()} for k in range(len(samples))]
 
     def draw_kept(self, draws: Draws) -> dict[str, Tensor]:
         """Return the rows that keep each condition, bool (B,), by the conditioner's name."""

@@ -281,10 +281,10 @@ def test_a_sample_that_a_preparation_refuses_is_replaced(pictures, training):
     config = training(path=pictures, size=8)
     config.out.mkdir()
 
-    def prepare(sample):
-        if sample["prompt"] == "picture 5":
+    def prepare(given):
+        if any(sample["prompt"] == "picture 5" for sample in given):
             raise UnusableError("five is refused")
-        return {"length": len(sample["prompt"])}
+        return [{"length": len(sample["prompt"])} for sample in given]
 
     samples = make_training_samples(config).with_preparation(prepare)
     assert samples[0]["length"] == len(samples[0]["prompt"])

@@ -23,8 +23,8 @@ from latelier.training.data.run_files import store_manifests
 from latelier.training.data.source import SampleSource
 from latelier.training.data.views import Size
 
-Preparation = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-"""Returns fields to add to a sample, or raises `UnusableError` if it must be replaced."""
+Preparation = Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]]
+"""Returns fields to add to each sample, or raises `UnusableError` if one must be replaced."""
 
 _ATTEMPTS = 64
 """Samples that are tried in place of one that cannot be used."""
@@ -86,7 +86,7 @@ class TrainingSamples(Dataset[dict[str, Any]]):
             source = self.sources[at]
             try:
                 sample = self._read(position, source, candidate, size)
-                sample |= self._prepare(sample)
+                sample |= self._prepare([sample])[0]
             except UnusableError as error:
                 name = source.sample_name(candidate)
                 self._report.add(source.name, name, str(error))
@@ -98,6 +98,24 @@ class TrainingSamples(Dataset[dict[str, Any]]):
             f"{name}: none of {len(reasons)} samples can be used: {reasons[0]}; mend them or leave "
             "them out"
         )
+
+    def __getitems__(self, positions: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the samples at positions, as torch's loader asks for those of a batch.
+
+        Those of a cache are prepared together, which is faster. Where one of them cannot be used,
+        each is read again and prepared by itself: that takes long or is impossible elsewhere.
+
+        Raises:
+            DataError: see `__getitem__`.
+        """
+        if not all(isinstance(source, CachedSource) for source in self.sources):
+            return [self[position] for position in positions]
+        try:
+            samples = [self._read_as_drawn(position) for position in positions]
+            prepared = self._prepare(samples)
+        except UnusableError:
+            return [self[position] for position in positions]
+        return [{**sample, **fields} for sample, fields in zip(samples, prepared, strict=True)]
 
     def store_manifests(self, out: Path) -> None:
         """Write the manifests of a new run into its folder, and report what they left out.
@@ -161,6 +179,15 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         place, number = self._mixture.locate(draw)
         return place, number, size
 
+    def _read_as_drawn(self, position: int) -> dict[str, Any]:
+        """Return the sample at a position, not prepared.
+
+        Raises:
+            UnusableError: it must be replaced.
+        """
+        place, number, size = self._locate(position)
+        return self._read(position, self.sources[place], number, size)
+
     def _candidates(self, place: int, number: int, size: Size | None) -> Iterator[tuple[int, int]]:
         """Yield a sample, as its source and number, and those that replace it, in order."""
         length = self.sources[place].length
@@ -194,6 +221,6 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         return data_generator(self._seed, purpose, position)
 
 
-def _add_nothing(_sample: Mapping[str, Any]) -> Mapping[str, Any]:
+def _add_nothing(samples: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     """Accept every sample as it is."""
-    return {}
+    return [{} for _ in samples]

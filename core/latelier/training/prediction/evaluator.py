@@ -31,7 +31,7 @@ class PredictionEvaluator(Evaluator):
         config = objective.config
         held_out = make_held_out_samples(config, config.validation.samples)
         self.geometry: PictureGeometry = objective.make_geometry(held_out[0])
-        self.held_out = held_out.with_preparation(objective.prepare_sample)
+        self.held_out = held_out.with_preparation(objective.prepare_samples)
 
     def validate(self) -> dict[str, float]:
         """Return the errors of x0 at fixed noise levels, with every condition (see `LevelErrors`).

@@ -79,16 +79,17 @@ class PredictionObjective(Objective):
         masks = {} if self.config.loss.unmasked_weight is None else {"mask": None}
         return {**self.conditioning.list_fields(), **masks}
 
-    def prepare_sample(self, sample: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Check that a sample can be used, and prepare it (see `Conditioning.prepare_sample`).
+    def prepare_samples(self, samples: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Check that samples can be used, and prepare them (see `Conditioning.prepare_samples`).
 
         Raises:
-            UnusableError: a conditioner refuses it, or it lacks the mask that weighs its pixels.
+            UnusableError: a conditioner refuses one, or it lacks the mask that weighs its pixels.
         """
-        if self.config.loss.unmasked_weight is not None and "mask" not in sample:
+        weighs = self.config.loss.unmasked_weight is not None
+        if weighs and not all("mask" in sample for sample in samples):
             raise UnusableError("it has no 'mask'")
-        geometry = replace(self.make_geometry(sample), first_stage=None)
-        return self.conditioning.prepare_sample(sample, geometry)
+        geometry = replace(self.make_geometry(samples[0]), first_stage=None)
+        return [*self.conditioning.prepare_samples(samples, geometry)]
 
     def collate(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return a batch (see `collate_samples`) with "conditions" and "features"."""

@@ -53,7 +53,7 @@ def plan_prediction(
     return TrainingPlan(
         config,
         evaluator,
-        cached.with_preparation(objective.prepare_sample),
+        cached.with_preparation(objective.prepare_samples),
         initialize,
         samples.name_of,
         [
