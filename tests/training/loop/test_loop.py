@@ -51,6 +51,7 @@ class Killing:
     def __getitem__(self, index):
         if index == 9: os.kill(os.getpid(), signal.SIGKILL)
         return self.dataset[index]
+    def __getitems__(self, indices): return [self[index] for index in indices]
 original = stage.make_training_samples
 stage.make_training_samples = lambda config: Killing(original(config))
 """
@@ -153,6 +154,9 @@ class InterruptingSamples:
         if position == 5:
             os.kill(os.getpid(), self.number)
         return self.samples[position]
+
+    def __getitems__(self, positions):
+        return [self[position] for position in positions]
 
 
 def make_interrupting_samples(config):
