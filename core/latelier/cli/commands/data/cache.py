@@ -1,5 +1,6 @@
 """`latelier data cache`: encode the pictures and texts of a training once, before it."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -42,7 +43,7 @@ def cache(
         typer.Option(
             min=0,
             metavar="COUNT",
-            help="Processes that read pictures; one for each core by default, at most 16.",
+            help="Processes that read pictures; one for each two cores by default, at most 16.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -52,8 +53,6 @@ def cache(
     Also write the outputs of the frozen conditioners that data.cache.conditioners names.
     What is already there stays, so the command can be repeated after a change or an interrupt.
     """
-    import os
-
     from latelier.cli.support.application import load_atelier
     from latelier.cli.support.progress import track
     from latelier.pipeline.placement import resolve_device
@@ -69,7 +68,7 @@ def cache(
         of_values = {each.name: each.check() for each in features}
     else:
         placed, _ = resolve_device(device, "float32")
-        count = min(os.cpu_count() or 1, _MAX_WORKERS) if workers is None else workers
+        count = _default_workers() if workers is None else workers
         state = opened.write(placed, count, show_progress)
         of_values = {each.name: each.write(placed, show_progress) for each in features}
     if as_json:
@@ -87,6 +86,11 @@ def cache(
             _show("conditioner", name, "inputs", each)
     if not all(each.is_complete for each in (state, *of_values.values())):
         raise typer.Exit(1)
+
+
+def _default_workers() -> int:
+    """Return the number of workers that take about as long as the networks on the other cores."""
+    return min(max(1, (os.cpu_count() or 1) // 2), _MAX_WORKERS)
 
 
 def _to_json(state: "CacheState") -> dict[str, Any]:

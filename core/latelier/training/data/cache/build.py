@@ -1,6 +1,7 @@
 """Writing a cache: each view is read once, and encoded for all stores that lack it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -81,11 +82,23 @@ def write_views(
         generator=torch.Generator(),
     )
     writers = [_StoreWriter(number, store, device) for number, store in enumerate(stores)]
-    for job, rows in loader:
-        for number, row in rows.items():
-            yield from writers[number].add(job, row)
-    for writer in writers:
-        yield from writer.finish()
+    with _leave_cores(workers):
+        for job, rows in loader:
+            for number, row in rows.items():
+                yield from writers[number].add(job, row)
+        for writer in writers:
+            yield from writer.finish()
+
+
+@contextmanager
+def _leave_cores(workers: int) -> Iterator[None]:
+    """Compute with as many threads as the workers leave cores; more would wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, threads - workers))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class _StoreWriter:
