@@ -89,15 +89,17 @@ class CacheConfig(Frozen):
         default=1,
         ge=1,
         le=64,
-        description="crops and flips that are stored for each picture; training draws one of them",
+        description="views that are stored for each picture, with crops, flips and masks of their "
+        "own; training draws one of them",
     )
     dtype: Literal["float16", "float32"] = Field(
         default="float16", description="type of the stored numbers"
     )
     conditioners: tuple[str, ...] = Field(
         default=(),
-        description="frozen conditioners whose outputs are stored too, such as a text encoder; "
-        "the values of their inputs must be finite: no changes of tags",
+        description="conditioners that are frozen or have no weights, whose outputs are stored "
+        "too: of each text, or of each view if they read pictures, maps or layouts; no changes of "
+        "tags",
     )
 
     @model_validator(mode="before")
