@@ -153,6 +153,8 @@ JSON_COMMANDS = [
     ("models", "verify", "MODEL", "--json"),
     ("models", "presets", "--json"),
     ("models", "cache", "--json"),
+    ("databases", "list", "--json"),
+    ("databases", "show", "emoji", "--json"),
     ("samplers", "list", "--json"),
     ("samplers", "show", "printing", "--json"),
     ("samplers", "compare", "--sampler", "printing", "--nfe", "5", "--seeds", "1", "--json"),
@@ -188,6 +190,10 @@ def test_prints_of_a_plugin_stay_out_of_json(tiny_model, tmp_path, install, comm
     assert "welcome" not in done.stdout.replace('"welcome', "")
 
 
+GROUPS = ("data", "databases", "models", "samplers", "plugins")
+"""Commands with subcommands."""
+
+
 def test_every_command_with_json_is_tested(cli):
     from latelier.cli.support.lazy import COMMANDS
 
@@ -202,10 +208,7 @@ def test_every_command_with_json_is_tested(cli):
         for words in [(command, each) for each in subcommands] or [(command,)]:
             if "--json" in cli(*words, "--help").out:
                 found.add(words)
-    listed = {
-        command[: 2 if command[0] in ("data", "models", "samplers", "plugins") else 1]
-        for command in JSON_COMMANDS
-    }
+    listed = {command[: 2 if command[0] in GROUPS else 1] for command in JSON_COMMANDS}
     assert found - listed == {("import",), ("export",)}  # see test_import
 
 

@@ -244,6 +244,15 @@ def test_a_change_of_the_working_directory_is_undone(site, monkeypatch, tmp_path
     assert "plugin 'latelier-moves:main' changed the working directory" in caplog.text
 
 
+@pytest.fixture
+def interruptible():
+    """A process that an interrupt reaches, whatever started the tests."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_changed_interrupt_handler_is_restored(site, caplog):
     before = signal.getsignal(signal.SIGINT)
     ignore = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"

@@ -128,8 +128,10 @@ def test_an_interrupted_run_saves_and_says_how_to_continue(
     config = tiny_training(tmp_path / "interrupted", checkpoint_seconds=1000)
     with monkeypatch.context() as patch:
         patch.setattr(InterruptingSamples, "number", number)
+        former = signal.signal(number, signal.SIG_DFL)  # whatever started the tests may ignore it
         patch.setattr(stage, "make_training_samples", make_interrupting_samples)
         result = train_first_stage(config)
+        signal.signal(number, former)
     assert (result.finished, result.step) == (False, 3)
     assert "The same command continues." in capfd.readouterr().err
     assert last_checkpoint(config).step == 3

@@ -57,12 +57,16 @@ def test_a_full_disk_at_the_end_is_an_error_and_the_run_can_be_resumed(
 
 
 def test_a_result_that_cannot_be_written_is_an_error_and_the_same_command_writes_it(
-    tmp_path, train_line
+    tmp_path, train_line, monkeypatch
 ):
-    (tmp_path / "result").write_text("a file, where a folder is needed")
-    with pytest.raises(TrainingError, match=r"result cannot be written to .*run the same"):
-        train_line(tmp_path)
-    (tmp_path / "result").unlink()
+    def fail(path, tensors):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("latelier.training.evaluator.write_weights", fail)
+        with pytest.raises(TrainingError, match=r"result cannot be written to .*run the same"):
+            train_line(tmp_path)
+    assert not (tmp_path / "result").exists()
     assert train_line(tmp_path).finished
     assert (tmp_path / "result").is_dir()
 

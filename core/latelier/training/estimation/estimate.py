@@ -31,7 +31,7 @@ class PhaseCost:
     Attributes:
         phase: Its steps.
         flops: Floating-point operations per sample, forward and backward; a mean over steps.
-        activations: Bytes of what a forward pass keeps for its backward pass, at most.
+        activations: Bytes of what forward passes keep for their backward passes, at most.
         seconds: Seconds per step with loading its data; a mean over steps.
     """
 
@@ -127,7 +127,7 @@ def _measure_phase(trial: Trial, phase: Phase, batches: Iterator[Sequence[Any]])
         for number in _limit_steps(fabric, _COUNTED_STEPS):
             with measure_activations(trial.plan.objective) as saved:
                 take_step(number)
-            activations.append(saved.bytes)
+            activations.append(saved.peak)
     samples = len(activations) * split.batch_size // split.ranks
     start, timed = time.perf_counter(), 0
     for number in _limit_steps(fabric, _TIMED_STEPS):
@@ -136,7 +136,7 @@ def _measure_phase(trial: Trial, phase: Phase, batches: Iterator[Sequence[Any]])
     return PhaseCost(
         phase,
         flops=counter.get_total_flops() / samples,
-        activations=max(activations) // split.accumulate,
+        activations=max(activations),
         seconds=(time.perf_counter() - start) / timed,
     )
 

@@ -1,6 +1,7 @@
 """The memory of a training's tensors."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -13,26 +14,48 @@ class SavedActivations:
     """The tensors that forward passes keep for their backward passes.
 
     Attributes:
-        bytes: Their size.
+        peak: Their greatest size at one time, in bytes.
     """
 
     def __init__(self, module: nn.Module) -> None:
-        self.bytes = 0
-        self._seen = {_address(each) for each in (*module.parameters(), *module.buffers())}
+        self.peak = 0
+        self._bytes = 0
+        self._weights = {_address(each) for each in (*module.parameters(), *module.buffers())}
+        self._kept = Counter[int]()
 
-    def add(self, tensor: Tensor) -> Tensor:
-        """Count a tensor, unless it is a weight or shares memory with one that is counted."""
-        if _address(tensor) not in self._seen:
-            self._seen.add(_address(tensor))
-            self.bytes += tensor.untyped_storage().nbytes()
-        return tensor
+    def keep(self, tensor: Tensor) -> "_Kept":
+        """Count a tensor until it is freed, unless it is a weight or its memory counts already."""
+        address = _address(tensor)
+        if not self._kept[address] and address not in self._weights:
+            self._bytes += tensor.untyped_storage().nbytes()
+            self.peak = max(self.peak, self._bytes)
+        self._kept[address] += 1
+        return _Kept(self, tensor)
+
+    def free(self, tensor: Tensor) -> None:
+        """Count a kept tensor no longer."""
+        address = _address(tensor)
+        self._kept[address] -= 1
+        if not self._kept[address] and address not in self._weights:
+            self._bytes -= tensor.untyped_storage().nbytes()
+
+
+class _Kept:
+    """A tensor that autograd holds until the backward pass has used it."""
+
+    def __init__(self, saved: SavedActivations, tensor: Tensor) -> None:
+        self._saved = saved
+        self.tensor = tensor
+
+    def __del__(self) -> None:
+        self._saved.free(self.tensor)
 
 
 @contextmanager
 def measure_activations(module: nn.Module) -> Iterator[SavedActivations]:
-    """Count the activations that the forward passes inside keep."""
+    """Measure the activations that the forward passes inside keep."""
     saved = SavedActivations(module)
-    with saved_tensors_hooks(saved.add, lambda tensor: tensor):
+    with saved_tensors_hooks(saved.keep, lambda kept: kept.tensor):
         yield saved
 
 

@@ -42,7 +42,7 @@ def _divide_memory(trial: Trial, step: int) -> int:
     trial.take_step(step, [trial.collate(1)])  # the optimizer's state is not what samples need
     with measure_activations(trial.plan.objective) as saved:
         trial.take_step(step, [trial.collate(2)])
-    largest = int(_USABLE * free_memory(trial.run.fabric.device) / max(saved.bytes / 2, 1))
+    largest = int(_USABLE * free_memory(trial.run.fabric.device) / max(saved.peak / 2, 1))
     return 2 ** (min(largest, _LARGEST).bit_length() - 1) if largest else 0
 
 
