@@ -138,6 +138,28 @@ def test_what_a_sample_was_checked_with_is_not_prepared_again(monkeypatch):
         assert all(torch.equal(found[name][key], tensors[key]) for key in tensors)
 
 
+def test_samples_that_are_prepared_together_are_not_joined_again():
+    build = default_atelier().registries["conditioner"].build
+    conditioning = Conditioning(
+        {"numbers": build("embedding", {"width": 2, "max_vectors": 3})},
+        {"numbers": InputSource(source="numbers")},
+        0,
+        0,
+        seed=0,
+    )
+    samples = [{"numbers": [[1.0, 2.0]] * (k + 1), "index": k} for k in range(3)]
+    expected = conditioning.prepare(samples, GEOMETRY)["numbers"]
+    fields = conditioning.prepare_samples(samples, GEOMETRY)
+    ready = [{**each, **field} for each, field in zip(samples, fields, strict=True)]
+    found = conditioning.prepare(ready, GEOMETRY)["numbers"]
+    assert found is ready[0]["prepared"]["numbers"].batch
+    assert all(found[name].equal(tensor) for name, tensor in expected.items())
+    some = conditioning.prepare(ready[:2], GEOMETRY)["numbers"]
+    assert all(some[name].equal(tensor[:2]) for name, tensor in expected.items())
+    turned = conditioning.prepare(ready[::-1], GEOMETRY)["numbers"]
+    assert all(turned[name].equal(tensor.flip(0)) for name, tensor in expected.items())
+
+
 def test_inputs_that_are_changed_at_random_are_changed_once(monkeypatch):
     build = default_atelier().registries["conditioner"].build
     conditioner = build("layout_fourier", {"num_classes": 5, "width": 8, "layers": 0})

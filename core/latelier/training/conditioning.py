@@ -19,6 +19,7 @@ from latelier.io.atomic import atomic_folder, write_bytes
 from latelier.training.configs.components import InputSource
 from latelier.training.data.features.parts import join_part, stack_rows
 from latelier.training.data.samples import TrainingSamples
+from latelier.training.prepared import PreparedRow, join_rows, list_rows
 from latelier.training.randomness import Draws, Purpose, make_generator
 
 PREPARED = "prepared"
@@ -66,12 +67,11 @@ class Conditioning:
         for name in self.sources:
             if name in stored:
                 continue
-            rows = [sample.get(PREPARED, {}).get(name, {}) for sample in samples]
-            if _can_join(rows):
-                prepared[name] = {key: torch.cat([row[key] for row in rows]) for key in rows[0]}
-            else:
+            joined = join_rows([sample.get(PREPARED, {}).get(name) for sample in samples])
+            if joined is None:
                 conditioner: Any = self._conditioners[name]
-                prepared[name] = conditioner.prepare(list(self.augment(name, samples)), geometry)
+                joined = conditioner.prepare(list(self.augment(name, samples)), geometry)
+            prepared[name] = joined
         return prepared
 
     def stack_features(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Tensor]]:
@@ -102,7 +102,7 @@ class Conditioning:
 
     def prepare_samples(
         self, samples: Sequence[Mapping[str, Any]], geometry: PictureGeometry
-    ) -> list[dict[str, dict[str, Any]]]:
+    ) -> list[dict[str, dict[str, PreparedRow]]]:
         """Check that the conditioners can use samples, and return the field `PREPARED` of each.
 
         Pictures are not prepared: it takes long, and reading the sample has checked them. Maps of
@@ -111,37 +111,24 @@ class Conditioning:
         Raises:
             UnusableError: a field is missing, or a conditioner refuses one, such as a long text.
         """
-        prepared: list[dict[str, dict[str, Tensor]]] = [{} for _ in samples]
+        prepared: list[dict[str, PreparedRow]] = [{} for _ in samples]
         for name, each in self.sources.items():
             if name in samples[0].get("features", {}):
                 continue  # the conditioner took it when the features were stored
+            conditioner: Any = self._conditioners[name]
             if not all(each.source in sample for sample in samples):
                 raise UnusableError(f"it has no '{each.source}'")
             try:
-                for row, tensors in zip(
-                    prepared, self._prepare_rows(name, samples, geometry), strict=True
-                ):
-                    row[name] = tensors
+                config = conditioner.config
+                if config.outputs().spatial is not None and not hasattr(config, "num_classes"):
+                    list(read_inputs(conditioner, samples, each.source))
+                    continue
+                batch = conditioner.prepare(list(self.augment(name, samples)), geometry)
             except InvalidInputError as error:
                 raise UnusableError(str(error)) from None
-        return [{PREPARED: row} for row in prepared]
-
-    def _prepare_rows(
-        self, name: str, samples: Sequence[Mapping[str, Any]], geometry: PictureGeometry
-    ) -> list[dict[str, Tensor]]:
-        """Return what a conditioner prepares for each sample; nothing for pictures.
-
-        Raises:
-            InvalidInputError: the conditioner refuses an input.
-        """
-        conditioner: Any = self._conditioners[name]
-        config = conditioner.config
-        if config.outputs().spatial is not None and not hasattr(config, "num_classes"):
-            list(read_inputs(conditioner, samples, self.sources[name].source))
-            return [{} for _ in samples]
-        tensors = conditioner.prepare(list(self.augment(name, samples)), geometry)
-        columns = {key: tensor.split(1) for key, tensor in tensors.items()}
-        return [{key: rows[k] for key, rows in columns.items()} for k in range(len(samples))]
+            for fields, row in zip(prepared, list_rows(batch, len(samples)), strict=True):
+                fields[name] = row
+        return [{PREPARED: fields} for fields in prepared]
 
     def draw_kept(self, draws: Draws) -> dict[str, Tensor]:
         """Return the rows that keep each condition, bool (B,), by the conditioner's name."""
@@ -221,12 +208,6 @@ class Conditioning:
 def _keeps_inputs(conditioner: Any) -> bool:
     """Return whether a conditioner trains on its inputs as they are."""
     return type(conditioner).augment is Conditioner.augment
-
-
-def _can_join(rows: Sequence[Mapping[str, Tensor]]) -> bool:
-    """Return whether prepared rows are all there and have the same tensors, so nothing to pad."""
-    shapes = [{key: tensor.shape for key, tensor in row.items()} for row in rows]
-    return bool(shapes[0]) and all(each == shapes[0] for each in shapes)
 
 
 def fit_conditioners(

@@ -38,8 +38,8 @@ class StoredViews:
         return self.shards.read_fields(*self._place(number, view))
 
     def _place(self, number: int, view: int) -> tuple[int, int]:
-        shard, row = self.places[number, view].tolist()
-        return shard, row
+        item = self.places.item
+        return item(number, view, 0), item(number, view, 1)
 
 
 class CachedSource:
