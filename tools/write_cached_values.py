@@ -2,8 +2,9 @@
 
 A cache is keyed by its inputs and networks, but not by the code between them: that is what the two
 numbers VERSION are for, of training/data/cache/identity.py (latents) and of
-training/data/features/identity.py (outputs of conditioners). When the code gives other values,
-tests/training/data/test_cached_values.py fails. If that is on purpose, raise the number and run
+training/data/features/identity.py (outputs of conditioners for texts and for views). When the code
+gives other values, tests/training/data/test_cached_values.py fails. If that is on purpose, raise
+the number and run
 
 python tools/write_cached_values.py
 """
@@ -34,7 +35,11 @@ from latelier.training.data.sources import open_training_sources
 
 FILE = Path(__file__).parents[1] / "tests" / "training" / "data" / "cached_values.json"
 
-VERSIONS = {"latents": latents_identity, "features": features_identity}
+VERSIONS = {
+    "latents": latents_identity,
+    "features": features_identity,
+    "conditions": features_identity,
+}
 
 FIRST_STAGES: dict[str, dict[str, Any]] = {
     "identity": {},  # its latents are the pictures
@@ -49,6 +54,12 @@ CONDITIONERS: dict[str, tuple[str, dict[str, Any]]] = {
     "bert_text": ("prompt", {"n_embed": 16, "n_layer": 1, "vocab_size": 9, "max_seq_len": 20}),
     "class_label": ("class_label", {"num_classes": 3, "width": 4, "slot": "vector"}),
     "embedding": ("numbers", {"width": 2, "max_vectors": 3, "normalise": True}),
+}
+VIEW_CONDITIONERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "references": ("references", {"latent_channels": 3, "size": 16}),
+    "mask": ("image", {"latent_channels": 3}),
+    "image": ("image", {"factor": 2}),
+    "semantic_map": ("semantic_map", {"num_classes": 12, "n_stages": 1}),
 }
 WORDS = "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nred\ncat\n##s\ndog"
 
@@ -91,6 +102,10 @@ def measure() -> dict[str, Any]:
                 "version": features_identity.VERSION,
                 "values": {each: dict(measure_features(each, folder)) for each in CONDITIONERS},
             },
+            "conditions": {
+                "version": features_identity.VERSION,
+                "values": measure_conditions(folder / "views"),
+            },
         }
 
 
@@ -107,7 +122,7 @@ def list_changes(stored: dict[str, Any], found: dict[str, Any]) -> list[str]:
 def refuse_unversioned(stored: dict[str, Any], found: dict[str, Any]) -> None:
     """Check that no value changed while its version stayed."""
     for kind, module in VERSIONS.items():
-        changes = list_changes(stored[kind], found[kind])
+        changes = list_changes(stored[kind], found[kind]) if kind in stored else ()
         if changes and stored[kind]["version"] == found[kind]["version"]:
             raise SystemExit(f"{changes[0]}: changed; first raise VERSION in {module.__file__}")
 
@@ -154,6 +169,37 @@ def measure_features(name: str, folder: Path) -> Iterator[tuple[str, list[float]
         for place, value in enumerate(sources[0].list_values(number, source)):
             for field, tensor in reader.read({source: value}).items():
                 yield f"{sources[0].sample_name(number)}, {place}, {field}", summarize(tensor)
+
+
+def measure_conditions(folder: Path) -> dict[str, dict[str, list[float]]]:
+    """Return the outputs of conditioners for each view of some scenes."""
+    names = tuple(VIEW_CONDITIONERS)
+    cache = {"folder": folder, "views": 2, "dtype": "float32", "conditioners": names}
+    scenes = {"size": 32, "objects": (1, 3), "slots": True}
+    data = DataConfig.model_validate({"config": scenes, "length": 3, "cache": cache})
+    config = {"ch": 8, "ch_mult": [1, 2], "num_groups": 4, "embed_dim": 3}
+    first_stage, *conditioners = (
+        with_fixed_weights(new_component(kind, name, each, default_atelier()))
+        for kind, name, each in (
+            ("first_stage", "autoencoder_kl", config),
+            *(("conditioner", name, VIEW_CONDITIONERS[name][1]) for name in names),
+        )
+    )
+    fields = {name: field for name, (field, _) in VIEW_CONDITIONERS.items()}
+    frozen = FrozenConditions(dict(zip(names, conditioners, strict=True)), "conditions", fields)
+    sources = open_training_sources(data, ())
+    opened = make_cache(data, sources, first_stage, "conditions", frozen)
+    opened.write(torch.device("cpu"), 0, pass_on)
+    (cached,) = opened.open()
+    values: dict[str, dict[str, list[float]]] = {name: {} for name in names}
+    for number in range(cached.length or 0):
+        for view in range(2):
+            choose: Any = SimpleNamespace(integers=lambda _views, view=view: view)
+            for name, tensors in cached.show(number, None, choose)["features"].items():
+                for field, tensor in tensors.items():
+                    key = f"{cached.sample_name(number)}, view {view}, {field}"
+                    values[name][key] = summarize(tensor)
+    return values
 
 
 def write_data(folder: Path) -> None:

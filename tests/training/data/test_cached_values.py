@@ -14,7 +14,7 @@ def found():
     return TOOL["measure"]()
 
 
-@pytest.mark.parametrize("kind", ["latents", "features"])
+@pytest.mark.parametrize("kind", ["latents", "features", "conditions"])
 def test_values_that_change_have_another_version(found, kind):
     stored = json.loads(TOOL["FILE"].read_text())[kind]
     assert stored["version"] == found[kind]["version"], (

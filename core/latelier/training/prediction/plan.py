@@ -33,23 +33,24 @@ def plan_prediction(
     objective = evaluator.objective
     config = objective.config
 
+    _, name = config.locate_first_stage()
+    cached = use_cache(samples, config, parts.first_stage, name, parts.frozen)
+    cached = use_features(cached, config.data, parts.frozen)
+    cached.check_fields(objective.list_fields())
+
     def initialize(out: Path, is_new: bool) -> None:
         samples.store_manifests(out)
         pin_components(out, is_new, parts.fixed)
         fit_conditioners(
             parts.learners,
             parts.sources,
-            samples,
+            cached,  # without composing or reading pictures
             config.fit_samples,
             out,
             is_new,
             parts.fitted,
         )
 
-    _, name = config.locate_first_stage()
-    cached = use_cache(samples, config, parts.first_stage, name, parts.frozen)
-    cached = use_features(cached, config.data, parts.frozen)
-    cached.check_fields(objective.list_fields())
     return TrainingPlan(
         config,
         evaluator,
