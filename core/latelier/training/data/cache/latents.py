@@ -42,14 +42,19 @@ class LatentStore(Store):
         else:
             write_identity(self.folder, self.identity)
 
-    def key_of(self, task: CacheTask, _source: SampleSource) -> str:
+    def key_of(self, task: CacheTask, source: SampleSource) -> str:  # noqa: ARG002
         return task.key
 
-    def prepare(self, sample: Mapping[str, Any], _task: CacheTask, _name: str) -> dict[str, Any]:
+    def prepare(
+        self,
+        sample: Mapping[str, Any],
+        task: CacheTask,  # noqa: ARG002
+        name: str,  # noqa: ARG002
+    ) -> dict[str, Any]:
         fields = {
-            name: torch.from_numpy(_to_signed(value)) if isinstance(value, np.ndarray) else value
-            for name, value in sample.items()
-            if name not in ("index", "references")  # scenes draw these again
+            field: torch.from_numpy(_to_signed(value)) if isinstance(value, np.ndarray) else value
+            for field, value in sample.items()
+            if field not in ("index", "references")  # scenes draw these again
         }
         return {"image": fields.pop("image"), **fields}
 
