@@ -178,15 +178,16 @@ def measure_conditions(folder: Path) -> dict[str, dict[str, list[float]]]:
     scenes = {"size": 32, "objects": (1, 3), "slots": True}
     data = DataConfig.model_validate({"config": scenes, "length": 3, "cache": cache})
     config = {"ch": 8, "ch_mult": [1, 2], "num_groups": 4, "embed_dim": 3}
-    first_stage, *conditioners = (
-        with_fixed_weights(new_component(kind, name, each, default_atelier()))
-        for kind, name, each in (
-            ("first_stage", "autoencoder_kl", config),
-            *(("conditioner", name, VIEW_CONDITIONERS[name][1]) for name in names),
-        )
+    atelier = default_atelier()
+    first_stage = with_fixed_weights(
+        new_component("first_stage", "autoencoder_kl", config, atelier)
     )
+    components = {
+        name: with_fixed_weights(new_component("conditioner", name, each, atelier))
+        for name, (_, each) in VIEW_CONDITIONERS.items()
+    }
     fields = {name: field for name, (field, _) in VIEW_CONDITIONERS.items()}
-    frozen = FrozenConditions(dict(zip(names, conditioners, strict=True)), "conditions", fields)
+    frozen = FrozenConditions(components, "conditions", fields)
     sources = open_training_sources(data, ())
     opened = make_cache(data, sources, first_stage, "conditions", frozen)
     opened.write(torch.device("cpu"), 0, pass_on)

@@ -102,20 +102,15 @@ class TrainingSamples(Dataset[dict[str, Any]]):
     def __getitems__(self, positions: Sequence[int]) -> list[dict[str, Any]]:
         """Return the samples at positions, as torch's loader asks for those of a batch.
 
-        Those of a cache are prepared together, which is faster. Where one of them cannot be used,
-        each is read again and prepared by itself: that takes long or is impossible elsewhere.
+        Those of a cache are prepared together, which is faster; other samples take long to read
+        again, or cannot be, where one of them cannot be used.
 
         Raises:
             DataError: see `__getitem__`.
         """
-        if not all(isinstance(source, CachedSource) for source in self.sources):
-            return [self[position] for position in positions]
-        try:
-            samples = [self._read_as_drawn(position) for position in positions]
-            prepared = self._prepare(samples)
-        except UnusableError:
-            return [self[position] for position in positions]
-        return [{**sample, **fields} for sample, fields in zip(samples, prepared, strict=True)]
+        if all(isinstance(source, CachedSource) for source in self.sources):
+            return self._read_together(positions)
+        return [self[position] for position in positions]
 
     def store_manifests(self, out: Path) -> None:
         """Write the manifests of a new run into its folder, and report what they left out.
@@ -178,6 +173,18 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         draw, size = self._buckets.locate(position) if self._buckets else (position, None)
         place, number = self._mixture.locate(draw)
         return place, number, size
+
+    def _read_together(self, positions: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the samples at positions, prepared in halves where one cannot be used."""
+        if len(positions) == 1:
+            return [self[positions[0]]]
+        try:
+            samples = [self._read_as_drawn(position) for position in positions]
+            prepared = self._prepare(samples)
+        except UnusableError:
+            half = len(positions) // 2
+            return [*self._read_together(positions[:half]), *self._read_together(positions[half:])]
+        return [{**sample, **fields} for sample, fields in zip(samples, prepared, strict=True)]
 
     def _read_as_drawn(self, position: int) -> dict[str, Any]:
         """Return the sample at a position, not prepared.

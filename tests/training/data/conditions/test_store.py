@@ -334,7 +334,10 @@ def test_a_refused_input_replaces_the_sample(configure, monkeypatch):
     assert unusable
     assert all("at most 2 fit" in reason for reason in unusable.values())
     plan = plan_of(DenoiserTraining.model_validate(values))
-    assert all(len(plan.dataset[position]["layout"]) < 3 for position in range(24))
+    together = plan.dataset.__getitems__(range(24))
+    alone = [plan.dataset[position] for position in range(24)]
+    assert all(len(sample["layout"]) < 3 for sample in together)
+    assert [sample["prompt"] for sample in together] == [sample["prompt"] for sample in alone]
 
 
 def test_several_processes_store_the_same(configure, tmp_path):
