@@ -48,7 +48,7 @@ class ObjectsConditioner(Conditioner[Config]):
         visible = []
         for position, each in enumerate(layout.objects):
             number = self._number(position, each)
-            self._check_object(f"object {position} ('{each.label}')", each, attributes)
+            self._check_object(position, each, attributes)
             if _overlaps(each, crop):
                 visible.append((number, each))
         return visible
@@ -72,19 +72,20 @@ class ObjectsConditioner(Conditioner[Config]):
             )
 
     def _check_object(
-        self, which: str, each: LayoutObject, supported: frozenset[Attribute]
+        self, position: int, each: LayoutObject, supported: frozenset[Attribute]
     ) -> None:
         least = self.config.min_object_area
         if each.area < least:
             raise InvalidInputError(
-                f"{which} covers {each.area:.3g} of the picture, but this model takes no object "
-                f"below {least:.3g}"
+                f"object {position} ('{each.label}') covers {each.area:.3g} of the picture, but "
+                f"this model takes no object below {least:.3g}"
             )
         unknown = [name for name in each.attributes if name not in supported]
         if unknown:
             listed = ", ".join(sorted(supported)) or "no attributes"
             raise InvalidInputError(
-                f"{which} is '{unknown[0]}', unknown to this model; it knows {listed}"
+                f"object {position} ('{each.label}') is '{unknown[0]}', unknown to this model; it "
+                f"knows {listed}"
             )
 
 

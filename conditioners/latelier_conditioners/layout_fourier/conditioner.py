@@ -50,11 +50,11 @@ class LayoutFourierConditioner(ObjectsConditioner[LayoutFourierConfig]):
             corners = [(o.box.x0, o.box.y0, o.box.x1, o.box.y1) for _, o in objects]
             labels.append([self.config.num_classes, *numbers, *[self.config.num_classes] * absent])
             boxes.append([geometry.crop, *corners, *[(0.0, 0.0, 0.0, 0.0)] * absent])
-            counts.append([1 + len(objects)])
+            counts.append(1 + len(objects))
         return {
-            "labels": torch.tensor(labels),
-            "boxes": torch.tensor(boxes, dtype=torch.float32),
-            "mask": torch.arange(length) < torch.tensor(counts),
+            "labels": torch.tensor(labels, dtype=torch.int64).view(-1, length),
+            "boxes": torch.tensor(boxes, dtype=torch.float32).view(-1, length, 4),
+            "mask": torch.arange(length) < torch.tensor(counts)[:, None],
         }
 
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:

@@ -89,8 +89,9 @@ class TextConditioner(Conditioner[TextConfig]):
         """
         length = self.config.max_length
         rows = [self._tokenize(value.text) for value in inputs]
-        tokens = torch.tensor([[*ids, *[PAD] * (length - len(ids))] for ids in rows])
-        mask = torch.arange(length) < torch.tensor([[len(ids)] for ids in rows])
+        padded = [[*ids, *[PAD] * (length - len(ids))] for ids in rows]
+        tokens = torch.tensor(padded, dtype=torch.int64).view(-1, length)
+        mask = torch.arange(length) < torch.tensor([len(ids) for ids in rows])[:, None]
         return {"tokens": tokens, "mask": mask}
 
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:

@@ -1,4 +1,4 @@
-"""Tensors of any shapes as a few flat ones, so that a shard has a short header and is only mapped.
+"""Tensors of one axis or more as a few flat ones: a shard then has a short header and is mapped.
 
 The rows of a tensor `name` of one type and rank are one after another in
 
@@ -10,7 +10,6 @@ import itertools
 import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -36,21 +35,41 @@ def pack_rows(rows: Sequence[Row]) -> dict[str, Tensor]:
     return packed
 
 
-@dataclass(frozen=True)
 class _Column:
     """The rows of one tensor.
 
     Attributes:
         name: Of the tensor.
-        data: Its numbers, (numbers,).
-        shapes: Of each row; None for one without it. Equal ones are one object.
-        ends: Place after the numbers of each row, with a 0 before them.
     """
 
-    name: str
-    data: Tensor
-    shapes: Sequence[tuple[int, ...] | None]
-    ends: "array[int]"
+    def __init__(self, name: str, data: Tensor, shapes: Sequence[tuple[int, ...] | None]) -> None:
+        """Create the column.
+
+        Args:
+            name: of the tensor.
+            data: its numbers, (numbers,).
+            shapes: of each row; None for one without it.
+
+        Raises:
+            ValueError: the numbers are not those of the shapes.
+        """
+        counts = (0 if shape is None else math.prod(shape) for shape in shapes)
+        ends = array("q", [0, *itertools.accumulate(counts)])
+        if len(data) != ends[-1]:
+            raise ValueError(f"{name} has {len(data)} numbers, expected {ends[-1]}")
+        self.name = name
+        self._data, self._shapes, self._ends = data, shapes, ends
+        first, are_equal = shapes[0], len(set(shapes)) == 1
+        self._table = data.view(len(shapes), *first) if first is not None and are_equal else None
+
+    def read(self, row: int) -> Tensor | None:
+        """Return the tensor of a row; None if it has none."""
+        if self._table is not None:  # faster
+            return self._table[row]
+        shape = self._shapes[row]
+        if shape is None:
+            return None
+        return self._data[self._ends[row] : self._ends[row + 1]].view(shape)
 
 
 class PackedRows:
@@ -66,26 +85,15 @@ class PackedRows:
 
     def read(self, row: int) -> dict[str, Tensor]:
         """Return the tensors of a row."""
-        tensors = {}
-        for column in self._columns:
-            shape = column.shapes[row]
-            if shape is not None:
-                numbers = column.data[column.ends[row] : column.ends[row + 1]]
-                tensors[column.name] = numbers.view(shape)
-        return tensors
+        found = ((column.name, column.read(row)) for column in self._columns)
+        return {name: tensor for name, tensor in found if tensor is not None}
 
 
 def _read_columns(tensors: Mapping[str, Tensor]) -> Iterator[_Column]:
     for key in sorted(tensors):
-        if not key.startswith(_SHAPE):
-            continue
-        label = key.removeprefix(_SHAPE)
-        known: dict[tuple[int, ...], tuple[int, ...]] = {}
-        found = (tuple(each) for each in tensors[key].tolist())
-        shapes = [None if -1 in each else known.setdefault(each, each) for each in found]
-        counts = (0 if shape is None else math.prod(shape) for shape in shapes)
-        ends = array("q", [0, *itertools.accumulate(counts)])
-        data = tensors[f"{_DATA}{label}"]
-        if len(data) != ends[-1]:
-            raise ValueError(f"{label} has {len(data)} numbers, expected {ends[-1]}")
-        yield _Column(label.split("/")[0], data, shapes, ends)
+        if key.startswith(_SHAPE):
+            label = key.removeprefix(_SHAPE)
+            known: dict[tuple[int, ...], tuple[int, ...]] = {}  # equal shapes are one object
+            found = (tuple(each) for each in tensors[key].tolist())
+            shapes = [None if -1 in each else known.setdefault(each, each) for each in found]
+            yield _Column(label.split("/")[0], tensors[f"{_DATA}{label}"], shapes)
