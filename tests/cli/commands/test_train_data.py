@@ -79,7 +79,7 @@ def records(**fields):
     ("source", "lines", "message"),
     [
         ("prompt", records(), "the data samples have no field 'prompt'"),
-        ("prompt", [*records(captions=["x"])[:3], records()[3]], "have no 'prompt', such as '3"),
+        ("prompt", [*records(captions=["x"])[:3], records()[3]], "have no caption, such as '3"),
         ("class_label", records(class_label=2), "have a label of 'class_label' outside of 0..1"),
         ("layout", records(boxes=[{"box": [0, 0, 1, 1]}]), "line 1: the field 'boxes.0.label' is"),
         ("layout", records(boxes=[{"box": [0, 0, 2, 1], "label": 0}]), "line 1: 'boxes.0.box.x1'"),

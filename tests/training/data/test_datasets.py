@@ -204,9 +204,9 @@ def test_no_data_is_an_error(tmp_path, training, make, message):
 def test_a_field_that_pictures_lack_is_an_error_with_their_names(pictures, training):
     (pictures / "03.txt").unlink()
     samples = make_training_samples(training(path=pictures))
-    with pytest.raises(DataError, match=r"1 of 20 pictures have no 'prompt', such as '03.png'"):
+    with pytest.raises(DataError, match=r"1 of 20 pictures have no caption, such as '03.png'"):
         samples.check_fields({"prompt": None})
-    with pytest.raises(DataError, match=r"20 of 20 pictures have no 'layout'"):
+    with pytest.raises(DataError, match=r"20 of 20 pictures have no boxes"):
         samples.check_fields({"image": None, "layout": 3})
     templates = {"templates": ["{caption}", "a picture"]}
     make_training_samples(training(path=pictures, captions=templates)).check_fields(

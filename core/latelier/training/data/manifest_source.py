@@ -26,6 +26,9 @@ _ANNOTATIONS = {
 }
 """What a record needs for a field of its sample."""
 
+_WORDS = {"prompt": "caption", "class_label": "class", "layout": "boxes"}
+"""What people call a field."""
+
 _ALWAYS = ("image", "index", "weight")
 """Fields that every sample has."""
 
@@ -105,8 +108,8 @@ class ManifestSource:
             without = self._numbers_without(field)
             if len(without):
                 raise DataError(
-                    f"{self._count(without)} have no '{field}', such as {self._names(without)}; "
-                    "add it to all of them, or leave them or the conditioner out"
+                    f"{self._count(without)} have no {_WORDS.get(field, repr(field))}, such as "
+                    f"{self._names(without)}; add it to all of them, or move them out of the data"
                 )
             if labels is not None:
                 self._check_labels(field, labels)

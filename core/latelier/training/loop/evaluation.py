@@ -74,7 +74,8 @@ class Evaluation:
             if metrics is None:
                 continue
             progress.log({"event": "sheet", "step": state.step, "weights": kind, **metrics})
-            progress.print(f"step {state.step} sheet ({kind}): {format_metrics(metrics)}")
+            measured = f": {format_metrics(metrics)}" if metrics else ""
+            progress.print(f"step {state.step} sheet ({kind}){measured}")
 
     def save_snapshot(self, state: TrainingState, progress: TrainingProgress) -> None:
         """Write the averages, from which averages of other lengths can be made."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latelier.kernel.atelier import Atelier
 from latelier.training.loop.faults import Fault
-from latelier.training.loop.folder.names import RESULT
+from latelier.training.loop.folder.names import BRANCHES, RESULT
 from latelier.training.loop.means import TermMeans
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.run import Run
@@ -46,7 +46,9 @@ class Monitor:
         self.progress = TrainingProgress(log, console, first_step, config.steps, config.batch_size)
         if run.checkpoint is not None:
             self.progress.log({"event": "resumed", "step": first_step})
-            self.progress.print(f"resumed at step {first_step}")
+            branches = config.out / BRANCHES
+            kept = f"; results of fewer steps are in {branches}" if branches.is_dir() else ""
+            self.progress.print(f"resumed at step {first_step}{kept}")
         if config.schedule.warmup >= config.steps:
             self.progress.print(
                 f"the warm-up of {config.schedule.warmup} steps is not shorter than the run of "

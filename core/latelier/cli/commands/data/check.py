@@ -107,9 +107,12 @@ def _describe_captions(captions: dict[str, object]) -> str:
         return ""
     words = captions["words"]
     assert isinstance(words, dict)
+    missing = captions["pictures_without"]
+    without = f" ({missing} have none)" if missing else ""
     return (
-        f"{captions['total']} of {captions['pictures_with']} pictures, {captions['distinct']} of "
-        f"them different; {words['least']} to {words['most']} words, median {words['median']}"
+        f"{captions['total']} of {captions['pictures_with']} pictures{without}, "
+        f"{captions['distinct']} different; "
+        f"{words['least']} to {words['most']} words, median {words['median']}"
     )
 
 
