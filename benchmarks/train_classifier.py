@@ -21,8 +21,8 @@ from latelier.io.atomic import write_json
 from latelier.metrics.scene_classifier import (
     CLASSIFIER_WEIGHTS,
     load_classifier,
-    save_classifier,
 )
+from latelier.metrics.small_network import save_network
 
 HELD_OUT_SEED = 7_200_000
 
@@ -45,7 +45,7 @@ def main() -> None:
     )
     config = ClassifierTraining(scenes=arguments.scenes, epochs=arguments.epochs)
     start = time.monotonic()
-    digest = save_classifier(arguments.out / CLASSIFIER_WEIGHTS, train_classifier(config))
+    digest = save_network(arguments.out / CLASSIFIER_WEIGHTS, train_classifier(config))
     seconds = round(time.monotonic() - start)
     classifier = load_classifier(arguments.out / CLASSIFIER_WEIGHTS)
     held_out = render(EmojiScenes(seed=HELD_OUT_SEED, length=arguments.held_out), config.workers)

@@ -19,7 +19,8 @@ from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.detector.accuracy import measure_accuracy
 from latelier.evaluation.detector.training import DetectorTraining, train_detector
 from latelier.io.atomic import write_json
-from latelier.metrics.scene_detector import DETECTOR_WEIGHTS, load_detector, save_detector
+from latelier.metrics.scene_detector import DETECTOR_WEIGHTS, load_detector
+from latelier.metrics.small_network import save_network
 
 HELD_OUT_SEED = 7_200_000
 HELD_OUT = {
@@ -50,7 +51,7 @@ def main() -> None:
     if trained is None:
         log.info("the time is over; the same command goes on from %s", arguments.checkpoint)
         return
-    digest = save_detector(arguments.out / DETECTOR_WEIGHTS, trained)
+    digest = save_network(arguments.out / DETECTOR_WEIGHTS, trained)
     detector = load_detector(arguments.out / DETECTOR_WEIGHTS)
     accuracy = {
         name: measure_accuracy(detector, EmojiScenes(scenes, HELD_OUT_SEED, arguments.held_out))

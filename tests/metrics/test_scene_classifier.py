@@ -16,8 +16,8 @@ from latelier.metrics.scene_classifier import (
     Prediction,
     SceneClassifier,
     load_classifier,
-    save_classifier,
 )
+from latelier.metrics.small_network import save_network
 
 CLASSIFIER = Path(__file__).parents[2] / "benchmarks" / "classifier"
 
@@ -77,7 +77,7 @@ def test_the_committed_weights_have_the_recorded_hash() -> None:
 
 
 def test_saved_weights_predict_the_same(classifier: SceneClassifier, tmp_path: Path) -> None:
-    save_classifier(tmp_path / "again.safetensors", classifier)
+    save_network(tmp_path / "again.safetensors", classifier)
     images = torch.linspace(-1, 1, 2 * 3 * SIDE * SIDE).reshape(2, 3, SIDE, SIDE)
     again = load_classifier(tmp_path / "again.safetensors")
     assert torch.equal(again(images).glyph, classifier(images).glyph)

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from latelier.contracts.errors import InvalidInputError, ModelFileError
-from latelier.metrics.scene_detector import SceneDetector, load_detector, save_detector
+from latelier.metrics.scene_detector import SceneDetector, load_detector
+from latelier.metrics.small_network import save_network
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_features_are_at_a_quarter_an_eighth_and_a_sixteenth(detector: SceneDete
 
 
 def test_saved_weights_detect_the_same(detector: SceneDetector, tmp_path: Path) -> None:
-    save_detector(tmp_path / "detector.safetensors", detector)
+    save_network(tmp_path / "detector.safetensors", detector)
     again = load_detector(tmp_path / "detector.safetensors")
     images = torch.linspace(-1, 1, 3 * 32 * 32).reshape(1, 3, 32, 32)
     torch.testing.assert_close(again(images).glyph, detector(images).glyph, rtol=0, atol=0.02)

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import relu
 
-from latelier.checkpoints.io.weights import load_into, meta_device, read_weights, write_weights
 from latelier.contracts.errors import InvalidInputError
 from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE, vocabulary
+from latelier.metrics.small_network import Convolution, Residual, load_network
 
 GLYPHS = vocabulary("basic")
 """The glyphs that the classifier knows; the position of a glyph is its class id."""
@@ -44,17 +43,17 @@ class SceneClassifier(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = _Convolution(3, 32, kernel=5, stride=2)
+        self.stem = Convolution(3, 32, kernel=5, stride=2)
         self.body = nn.Sequential(
-            _Convolution(32, 64, stride=2),
-            _Residual(64),
-            _Convolution(64, 128, stride=2),
-            _Residual(128),
+            Convolution(32, 64, stride=2),
+            Residual(64),
+            Convolution(64, 128, stride=2),
+            Residual(128),
         )
-        self.top = _Convolution(128, 224, stride=2)
+        self.top = Convolution(128, 224, stride=2)
         self.glyph = nn.Linear(224, len(GLYPHS))
         # The order of a gradient's colours is its direction: this head needs positions, so no mean.
-        self.surround = _Convolution(128, 48, stride=2)
+        self.surround = Convolution(128, 48, stride=2)
         self.background = nn.Linear(48 * 4 * 4, len(BACKGROUND_KINDS) + len(PALETTE))
 
     def forward(self, images: Tensor) -> Prediction:
@@ -95,42 +94,10 @@ class SceneClassifier(nn.Module):
         )
 
 
-class _Convolution(nn.Module):
-    def __init__(self, before: int, after: int, kernel: int = 3, stride: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False)
-        self.norm = nn.BatchNorm2d(after)
-
-    def forward(self, h: Tensor) -> Tensor:
-        return relu(self.norm(self.conv(h)))
-
-
-class _Residual(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(channels)
-
-    def forward(self, h: Tensor) -> Tensor:
-        return relu(h + self.norm(self.conv(h)))
-
-
-def save_classifier(path: Path, classifier: SceneClassifier) -> str:
-    """Write the parameters in float16 and the running statistics as they are; return SHA-256."""
-    parameters = {name for name, _ in classifier.named_parameters()}
-    state = classifier.state_dict()
-    return write_weights(
-        path, {name: each.half() if name in parameters else each for name, each in state.items()}
-    )
-
-
 def load_classifier(path: Path) -> SceneClassifier:
-    """Load weights that `save_classifier` wrote, widened to float32, in evaluation mode.
+    """Return a classifier with the weights of a file of `save_network`, in evaluation mode.
 
     Raises:
         ModelFileError: the file is missing, damaged or of another module.
     """
-    with meta_device():
-        classifier = SceneClassifier()
-    load_into(classifier, read_weights(path), str(path))
-    return classifier.float().eval().requires_grad_(False)
+    return load_network(path, SceneClassifier)

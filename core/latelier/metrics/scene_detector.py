@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, relu
 
-from latelier.checkpoints.io.weights import load_into, meta_device, read_weights, write_weights
 from latelier.contracts.errors import InvalidInputError
 from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE, SEMANTIC_CLASSES, all_glyphs
 from latelier.data.emoji_scenes.places import PLACES
+from latelier.metrics.small_network import Convolution, Residual, load_network
 
 DETECTOR_WEIGHTS = "detector.safetensors"
 
@@ -66,10 +66,10 @@ class SceneDetector(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = _Convolution(3, 80, kernel=4, stride=4)
-        self.fine = _Residual(80)
-        self.middle = nn.Sequential(_Convolution(80, 160, stride=2), _Residual(160), _Residual(160))
-        self.top = nn.Sequential(_Convolution(160, 256, stride=2), _Residual(256), _Residual(256))
+        self.stem = Convolution(3, 80, kernel=4, stride=4)
+        self.fine = Residual(80)
+        self.middle = nn.Sequential(Convolution(80, 160, stride=2), Residual(160), Residual(160))
+        self.top = nn.Sequential(Convolution(160, 256, stride=2), Residual(256), Residual(256))
         self.from_middle = nn.Conv2d(160, FEATURES, 1)
         self.from_top = nn.Conv2d(256, FEATURES, 1, bias=False)
         self.cell_norm = nn.BatchNorm2d(FEATURES)
@@ -80,7 +80,7 @@ class SceneDetector(nn.Module):
         self.semantics = nn.Sequential(
             nn.BatchNorm2d(64), nn.ReLU(), nn.Conv2d(64, len(SEMANTIC_CLASSES), 1)
         )
-        self.surround = _Convolution(256, 48, kernel=1)
+        self.surround = Convolution(256, 48, kernel=1)
         self.background = nn.Linear(48 * _REGIONS**2, sum(_BACKGROUND_PARTS))
 
     def forward(self, images: Tensor) -> SceneDetection:
@@ -135,43 +135,10 @@ def _boxes(reach: Tensor) -> Tensor:
     return torch.cat([centers - reach[:, :2], centers + reach[:, 2:]], 1)
 
 
-class _Convolution(nn.Module):
-    def __init__(self, before: int, after: int, kernel: int = 3, stride: int = 1) -> None:
-        super().__init__()
-        padding = 0 if kernel == stride else kernel // 2  # patches do not overlap
-        self.conv = nn.Conv2d(before, after, kernel, stride, padding, bias=False)
-        self.norm = nn.BatchNorm2d(after)
-
-    def forward(self, h: Tensor) -> Tensor:
-        return relu(self.norm(self.conv(h)))
-
-
-class _Residual(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(channels)
-
-    def forward(self, h: Tensor) -> Tensor:
-        return relu(h + self.norm(self.conv(h)))
-
-
-def save_detector(path: Path, detector: SceneDetector) -> str:
-    """Write the parameters in float16 and the running statistics as they are; return SHA-256."""
-    parameters = {name for name, _ in detector.named_parameters()}
-    state = detector.state_dict()
-    return write_weights(
-        path, {name: each.half() if name in parameters else each for name, each in state.items()}
-    )
-
-
 def load_detector(path: Path) -> SceneDetector:
-    """Load weights that `save_detector` wrote, widened to float32, in evaluation mode.
+    """Return a detector with the weights of a file of `save_network`, in evaluation mode.
 
     Raises:
         ModelFileError: the file is missing, damaged or of another module.
     """
-    with meta_device():
-        detector = SceneDetector()
-    load_into(detector, read_weights(path), str(path))
-    return detector.float().eval().requires_grad_(False)
+    return load_network(path, SceneDetector)
