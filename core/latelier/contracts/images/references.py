@@ -50,9 +50,9 @@ def visible_box(image: "Image") -> tuple[int, int, int, int] | None:
     """Return the box, left, top, right and bottom in pixels, of what is visible; None if nothing.
 
     Args:
-        image: RGBA.
+        image: RGBA, or RGBa, so premultiplied by alpha.
     """
-    return image.getchannel("A").point([0] * (_VISIBLE + 1) + [255] * (255 - _VISIBLE)).getbbox()
+    return image.getchannel(3).point([0] * (_VISIBLE + 1) + [255] * (255 - _VISIBLE)).getbbox()
 
 
 def _check_header(image: "Image") -> None:

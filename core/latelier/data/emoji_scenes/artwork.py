@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from latelier.contracts.images.references import visible_box
 from latelier.data.emoji_scenes.glyphs import ASSETS
 from latelier.data.emoji_scenes.palette import color_distance, srgb_to_lab
 
@@ -19,7 +20,6 @@ TILE = 128
 _COLUMNS = 32
 # Resampling may shrink a tile by at most 4/3, so that its fine lines do not alias.
 _LEVELS = (128, 96, 72, 54, 40, 30, 22, 16)
-_VISIBLE = 32
 # A transparent rim keeps the bicubic kernel from cutting artwork off at the tile's edge.
 _RIM = 3
 
@@ -63,8 +63,7 @@ class Artwork:
     @cached_property
     def box(self) -> tuple[int, int, int, int]:
         """The box of its visible part (alpha above 1/8) in tile pixels, xyxy."""
-        alpha = self.tile.getchannel("a").point([0] * (_VISIBLE + 1) + [255] * (255 - _VISIBLE))
-        box = alpha.getbbox()
+        box = visible_box(self.tile)
         if box is None:
             raise ValueError("the artwork has no visible pixels")
         return box

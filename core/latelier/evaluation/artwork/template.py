@@ -10,9 +10,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, pad
 
 from latelier.contracts.errors import InvalidInputError
-
-_VISIBLE = 32
-"""Alpha, of 255, above which a pixel belongs to the drawing."""
+from latelier.contracts.images.references import visible_box
 
 _SHRINK = 0.75
 """Ratio of the sides of two levels: resampling shrinks a level by at most 4/3."""
@@ -41,7 +39,7 @@ class ArtworkTemplate:
         if pixels.ndim != 3 or pixels.shape[2] != 4:
             raise InvalidInputError(f"expected a drawing (H, W, 4), got {pixels.shape}")
         image = Image.fromarray(pixels, "RGBA")
-        box = image.getchannel("A").point([0] * (_VISIBLE + 1) + [255] * (255 - _VISIBLE)).getbbox()
+        box = visible_box(image)
         if box is None:
             raise InvalidInputError("the drawing is fully transparent")
         self.size = box[2] - box[0], box[3] - box[1]
