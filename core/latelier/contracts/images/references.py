@@ -9,8 +9,8 @@ Reference: a PIL image of mode RGBA, or the name (text) or number of an entry in
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import GetCoreSchemaHandler, ValidationInfo, WithJsonSchema
-from pydantic_core import core_schema
+from pydantic import ValidationInfo, WithJsonSchema
+from typing_extensions import override
 
 from latelier.contracts.frozen import is_trusted
 from latelier.contracts.images.modes import rgba_from_array, to_rgba
@@ -18,7 +18,6 @@ from latelier.contracts.images.reading import (
     MAX_UNTRUSTED_PIXELS,
     is_data_uri,
     open_picture,
-    to_data_uri,
 )
 from latelier.contracts.images.types import ImageOf
 
@@ -94,24 +93,19 @@ class _ReferenceType(ImageOf):
             _to_visible, lambda array: _to_visible(rgba_from_array(array)), _check_header
         )
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        return core_schema.with_info_plain_validator_function(
-            self._read_any,
-            serialization=core_schema.plain_serializer_function_ser_schema(
-                _to_json, when_used="json"
-            ),
-        )
-
-    def _read_any(self, value: Any, info: ValidationInfo) -> Any:
+    @override
+    def _read(self, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, bool):  # Python counts True and False as integers
             raise ValueError("a reference is a picture, a name or a number, not true or false")
         if isinstance(value, int) and value >= 0:
             return value
         if isinstance(value, str) and not _is_picture(value, trusted=is_trusted(info)):
             return _read_name(value)
-        return self._read(value, info)
+        return super()._read(value, info)
+
+    @override
+    def _to_json(self, value: Any) -> Any:
+        return value if isinstance(value, str | int) else super()._to_json(value)
 
 
 def _is_picture(text: str, *, trusted: bool) -> bool:
@@ -128,10 +122,6 @@ def _read_name(text: str) -> str:
     if len(name) > MAX_NAME:
         raise ValueError(f"a name has at most {MAX_NAME} characters, not {len(name)}")
     return name
-
-
-def _to_json(value: Any) -> Any:
-    return value if isinstance(value, str | int) else to_data_uri(value)
 
 
 Reference = Annotated[

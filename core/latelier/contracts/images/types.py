@@ -63,7 +63,7 @@ class ImageOf:
         return core_schema.with_info_plain_validator_function(
             self._read,
             serialization=core_schema.plain_serializer_function_ser_schema(
-                to_data_uri, when_used="json"
+                self._to_json, when_used="json"
             ),
         )
 
@@ -80,6 +80,9 @@ class ImageOf:
                 f"an image is a PIL image, a path, a data URI or an array, not {value!r:.80}"
             )
         return self._convert(open_picture(str(value), trusted=is_trusted(info), check=self._check))
+
+    def _to_json(self, value: "Picture") -> str:
+        return to_data_uri(value)
 
 
 def _to_array(value: Any) -> "NDArray[Any]":
