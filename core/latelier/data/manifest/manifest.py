@@ -3,7 +3,7 @@
 import json
 import os
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import Path
@@ -191,7 +191,7 @@ def read_root(path: Path) -> Path:
     Raises:
         DataError: the file cannot be read, or its header is invalid.
     """
-    return path.parent / _split_header(_read_lines(path), path)[0].root
+    return path.parent / _split_header(_read_lines(path, _read_first_line), path)[0].root
 
 
 def write_manifest(manifest: Manifest, path: Path, *, replace: bool = True) -> None:
@@ -217,11 +217,16 @@ def relocate_header(manifest: Manifest, path: Path) -> Header:
     return manifest.header.model_copy(update={"root": relative.as_posix()})
 
 
-def _read_lines(path: Path) -> list[bytes]:
+def _read_lines(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> list[bytes]:
     try:
-        return path.read_bytes().removeprefix(BOM_UTF8).splitlines(keepends=True)
+        return read(path).removeprefix(BOM_UTF8).splitlines(keepends=True)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _read_first_line(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.readline()
 
 
 def _split_header(lines: Sequence[bytes], path: Path) -> tuple[Header, int]:
