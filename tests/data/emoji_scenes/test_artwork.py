@@ -3,7 +3,6 @@ from PIL import Image
 
 from latelier.data.emoji_scenes.artwork import (
     Placement,
-    draw_glyph,
     glyph_artwork,
     make_artwork,
 )
@@ -29,7 +28,8 @@ def test_picture_of_an_artwork_is_its_tile_with_straight_alpha() -> None:
 def test_an_artwork_made_of_a_glyphs_tile_is_drawn_alike() -> None:
     artwork = make_artwork(glyph_artwork(40).tile)
     placement = Placement(0.4, 0.6, 0.5, 20.0, True)
-    np.testing.assert_array_equal(artwork.draw(placement, 64), draw_glyph(40, placement, 64))
+    expected = glyph_artwork(40).draw(placement, 64)
+    np.testing.assert_array_equal(artwork.draw(placement, 64), expected)
 
 
 def test_change_tells_whether_a_turn_or_mirroring_is_seen() -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from latelier.data.emoji_scenes.artwork import Placement, draw_glyph
+from latelier.data.emoji_scenes.artwork import Placement, glyph_artwork
 from latelier.data.emoji_scenes.glyphs import GROUPS, all_glyphs, vocabulary
 
 
@@ -40,7 +40,7 @@ def test_unwanted_subjects_are_absent() -> None:
 def test_basic_glyphs_look_different() -> None:
     placement = Placement(0.5, 0.5, 1.0)
     pixels = np.stack(
-        [draw_glyph(glyph.index, placement, 24) for glyph in vocabulary("basic")]
+        [glyph_artwork(glyph.index).draw(placement, 24) for glyph in vocabulary("basic")]
     ).astype(np.float32)
     flat = pixels.reshape(len(pixels), -1) / 255
     squares = (flat**2).mean(axis=1)
@@ -52,6 +52,6 @@ def test_basic_glyphs_look_different() -> None:
 def test_atlas_tile_matches_its_record() -> None:
     by_name = {glyph.name: glyph for glyph in all_glyphs()}
     for name, channel in {"red heart": 0, "frog": 1, "blue heart": 2}.items():
-        pixels = draw_glyph(by_name[name].index, Placement(0.5, 0.5, 1.0), 32)
+        pixels = glyph_artwork(by_name[name].index).draw(Placement(0.5, 0.5, 1.0), 32)
         mean = pixels[pixels[..., 3] == 255, :3].mean(axis=0)
         assert mean.argmax() == channel

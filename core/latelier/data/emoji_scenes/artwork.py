@@ -160,11 +160,6 @@ def glyph_artwork(index: int) -> Artwork:
     return make_artwork(_atlas().crop((left, top, left + TILE, top + TILE)))
 
 
-def draw_glyph(index: int, placement: Placement, size: int) -> Pixels:
-    """Return an image (size, size, 4) with a glyph of the atlas, premultiplied by alpha."""
-    return glyph_artwork(index).draw(placement, size)
-
-
 @functools.cache
 def _atlas() -> Image.Image:
     """Return the atlas with premultiplied alpha, as resampling needs it."""
