@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from latelier.data.emoji_scenes.palette import COLORS, PALETTE, lab_distance
+from latelier.data.emoji_scenes.palette import COLORS, PALETTE, distinct_colors
 from latelier.data.emoji_scenes.places import PLACES, draw_place, pixel_centers
 
 BackgroundKind = Literal["plain", "gradient", "stripes", "dots", "checks", "place"]
@@ -17,10 +17,7 @@ _GRADIENT_STYLES = ("vertical", "horizontal", "radial")
 
 # Ordered pairs of colours that a viewer tells apart at a glance.
 _COLOR_PAIRS = tuple(
-    (first.name, second.name)
-    for first in PALETTE
-    for second in PALETTE
-    if lab_distance(first, second) > 45
+    (first.name, second.name) for first in PALETTE for second in distinct_colors(first, 45)
 )
 
 Canvas: TypeAlias = NDArray[np.floating]

@@ -1,5 +1,6 @@
 """Sixteen named colours, distinct enough that a picture shows which of them it has."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -70,3 +71,9 @@ def lab_distance(first: Color, second: Color) -> float:
     """Return the CIE76 distance of two named colours."""
     labs = srgb_to_lab(np.array([first.rgb, second.rgb], dtype=np.float64) / 255)
     return float(color_distance(labs[0], labs[1]))
+
+
+@functools.cache
+def distinct_colors(color: Color, distance: float) -> tuple[Color, ...]:
+    """Return the colours of the palette whose CIE76 distance from `color` is above `distance`."""
+    return tuple(each for each in PALETTE if lab_distance(color, each) > distance)

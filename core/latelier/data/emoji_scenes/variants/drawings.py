@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from latelier.data.emoji_scenes.artwork import TILE, Artwork, make_artwork
-from latelier.data.emoji_scenes.palette import PALETTE, lab_distance
+from latelier.data.emoji_scenes.palette import PALETTE, distinct_colors
 from latelier.data.emoji_scenes.variants.shapes import SHAPES, Shape, draw_shape
 
 CHARACTERS = string.ascii_letters + string.digits
@@ -133,9 +133,9 @@ def _font(points: int) -> ImageFont.FreeTypeFont:
 def _choose_colors(rng: np.random.Generator) -> tuple[RGB, RGB, RGB]:
     """Return colours of fill, decoration and outline; neighbours differ plainly."""
     first = PALETTE[rng.integers(len(PALETTE))]
-    others = [color for color in PALETTE if lab_distance(first, color) > 45]
+    others = distinct_colors(first, 45)
     second = others[rng.integers(len(others))]
-    usual = [color for color in others if color.name in _USUAL_LINES]
+    usual = tuple(color for color in others if color.name in _USUAL_LINES)
     lines = usual if rng.random() < 0.6 else others
     edge = lines[rng.integers(len(lines))]
     return first.rgb, second.rgb, edge.rgb

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from latelier.data.emoji_scenes.artwork import TILE, Artwork, make_artwork
-from latelier.data.emoji_scenes.palette import PALETTE, Color, lab_distance
+from latelier.data.emoji_scenes.palette import PALETTE, Color, distinct_colors
 
 Style: TypeAlias = Callable[[Image.Image, np.random.Generator], Image.Image]
 """Returns a tile of mode "RGBA" for another one."""
@@ -188,7 +188,7 @@ STYLES: Mapping[str, Style] = {
 def _color_pair(rng: np.random.Generator) -> tuple[Color, Color]:
     """Return two colours that differ plainly, the darker one first in half of the cases."""
     first = PALETTE[rng.integers(len(PALETTE))]
-    others = [color for color in PALETTE if lab_distance(first, color) > 50]
+    others = distinct_colors(first, 50)
     return first, others[rng.integers(len(others))]
 
 
