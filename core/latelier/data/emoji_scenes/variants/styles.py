@@ -211,17 +211,19 @@ def _grow(alpha: Image.Image, border: float) -> Image.Image:
 def _shrink(tile: Image.Image, margin: float) -> Image.Image:
     """Return the tile, smaller by a margin on each side."""
     side = TILE - 2 * round(margin)
-    small = tile.convert("RGBa").resize((side, side), Image.Resampling.BICUBIC).convert("RGBA")
-    shrunk = Image.new("RGBA", tile.size)
-    shrunk.paste(small, (round(margin), round(margin)))
-    return shrunk
+    return _resize(tile, side, side)
 
 
 def _stretch(tile: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Return the tile, narrower or lower."""
     sides = [TILE, round(TILE * rng.uniform(0.6, 0.85))]
     width, height = sides if rng.random() < 0.5 else sides[::-1]
+    return _resize(tile, width, height)
+
+
+def _resize(tile: Image.Image, width: int, height: int) -> Image.Image:
+    """Return the tile with its content scaled to a smaller size, in the middle."""
     small = tile.convert("RGBa").resize((width, height), Image.Resampling.BICUBIC).convert("RGBA")
-    stretched = Image.new("RGBA", tile.size)
-    stretched.paste(small, ((TILE - width) // 2, (TILE - height) // 2))
-    return stretched
+    resized = Image.new("RGBA", tile.size)
+    resized.paste(small, ((TILE - width) // 2, (TILE - height) // 2))
+    return resized
