@@ -93,7 +93,11 @@ def background_tag(info: BackgroundInfo) -> str:
 
 def enumerate_nouns(names: Sequence[str]) -> str:
     """Return noun phrases joined: "a cat", "a cat and a dog", "a cat, a dog and an owl"."""
-    phrases = [noun_phrase(name) for name in names]
+    return enumerate_phrases([noun_phrase(name) for name in names])
+
+
+def enumerate_phrases(phrases: Sequence[str]) -> str:
+    """Return phrases joined by commas and "and", as in `enumerate_nouns`."""
     if len(phrases) == 1:
         return phrases[0]
     return f"{', '.join(phrases[:-1])} and {phrases[-1]}"

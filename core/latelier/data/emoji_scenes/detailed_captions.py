@@ -9,6 +9,7 @@ from latelier.data.emoji_scenes.backgrounds import BackgroundInfo
 from latelier.data.emoji_scenes.captions import (
     background_phrase,
     background_tag,
+    enumerate_phrases,
     is_slot,
     noun_phrase,
 )
@@ -164,7 +165,7 @@ def write_detailed_caption(
     else:
         # Else "a cat and a dog on the left" would place both.
         order = sorted(range(len(names)), key=lambda i: said[i].position is None)
-        subject = _enumerate([wording.placed_noun(i, said[i]) for i in order])
+        subject = enumerate_phrases([wording.placed_noun(i, said[i]) for i in order])
     text = _add_background(subject, background, wording, rng)
     return Caption(text, Claims(True, tuple(said), tuple(chosen)))
 
@@ -218,7 +219,3 @@ def _relate(
         subject = wording.noun(each.subject, details[each.subject])
         text += f", with {subject} {words} {wording.known_noun(each.other)}"
     return text
-
-
-def _enumerate(phrases: Sequence[str]) -> str:
-    return f"{', '.join(phrases[:-1])} and {phrases[-1]}"
