@@ -1,8 +1,8 @@
 """What captions claim, and what is plain to see in a scene."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from latelier.data.emoji_scenes.layout import Box, Relation, do_overlap, inverse, is_plain, relation
 from latelier.data.emoji_scenes.objects import SceneObject
@@ -18,6 +18,8 @@ Position = Literal[
     "bottom left",
     "bottom right",
 ]
+_POSITIONS: Mapping[str, Position] = {each: each for each in get_args(Position)}
+
 Size = Literal["small", "large"]
 Turn = Literal["left", "right", "sideways", "upside down"]
 
@@ -125,18 +127,7 @@ def _position(box: Box) -> Position | None:
     rows = _third((box[1] + box[3]) / 2, ("top", "", "bottom"))
     if columns is None or rows is None:
         return None
-    words: dict[str, Position] = {
-        "": "center",
-        "left": "left",
-        "right": "right",
-        "top": "top",
-        "bottom": "bottom",
-        "top left": "top left",
-        "top right": "top right",
-        "bottom left": "bottom left",
-        "bottom right": "bottom right",
-    }
-    return words[f"{rows} {columns}".strip()]
+    return _POSITIONS[f"{rows} {columns}".strip() or "center"]
 
 
 def _third(center: float, words: tuple[str, str, str]) -> str | None:
