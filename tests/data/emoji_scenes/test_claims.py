@@ -25,7 +25,7 @@ def put(
     glyph = next(glyph for glyph in all_glyphs() if glyph.name == name)
     placement = Placement((box[0] + box[2]) / 2, (box[1] + box[3]) / 2, 0.5, angle, mirrored)
     artwork = glyph_artwork(glyph.index)
-    return SceneObject(glyph, 0, box, visible, "atlas", artwork, placement, depth)
+    return SceneObject(glyph, 0, "atlas", artwork, depth, box, visible, placement)
 
 
 MIDDLE = (0.2, 0.2, 0.8, 0.8)

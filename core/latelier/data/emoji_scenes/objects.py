@@ -39,28 +39,18 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SceneObject:
-    """One object of a scene.
+class SceneObject(Subject):
+    """One object of a scene: what it shows, and where.
 
     Attributes:
-        glyph: the pictogram, as in `Subject`.
-        class_id: position in the vocabulary, as in `Subject`.
         box: of the whole object with its hidden parts, as fractions of the image.
         visible: share of its pixels, 0..1, that no other object covers.
-        origin: of the artwork.
-        artwork: upright and not mirrored.
         placement: position, size and orientation of the artwork.
-        depth: number of the objects in front of it.
     """
 
-    glyph: Glyph
-    class_id: int
     box: Box
     visible: float
-    origin: Origin
-    artwork: Artwork
     placement: Placement
-    depth: int
 
 
 def choose_subjects(config: SceneConfig, rng: np.random.Generator) -> list[Subject]:

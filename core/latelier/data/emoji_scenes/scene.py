@@ -97,12 +97,12 @@ def compose(config: SceneConfig, rng: np.random.Generator) -> Scene:
             SceneObject(
                 subject.glyph,
                 subject.class_id,
-                _box(covers),
-                float(shown.sum() / covers.sum()),
                 subject.origin,
                 subject.artwork,
-                arranged.placements[i],
                 subject.depth,
+                _box(covers),
+                float(shown.sum() / covers.sum()),
+                arranged.placements[i],
             )
         )
     layers = [layer for _, layer in _front_first(subjects, arranged.layers)]
