@@ -1,6 +1,9 @@
 """Lightning Fabric for a configuration: one device, or several processes with a device each."""
 
+import atexit
 import os
+import time
+from functools import cache
 
 import torch
 from lightning_fabric import Fabric
@@ -12,6 +15,8 @@ from latelier.contracts.errors import InvalidConfigError
 from latelier.training.configs.training import Accelerator, Training
 from latelier.training.devices.blocks import shard
 from latelier.training.devices.precision import check_precision
+
+_RELEASE_SECONDS = 0.5
 
 
 def make_fabric(config: Training) -> Fabric:
@@ -33,7 +38,19 @@ def make_fabric(config: Training) -> Fabric:
     )
     check_precision(config.precision, fabric.device)
     fabric.launch()
+    if fabric.world_size > 1:
+        _release_tensors_at_exit()
     return fabric
+
+
+@cache
+def _release_tensors_at_exit() -> None:
+    """Wait at the end of the process until gloo's threads have released the last tensors.
+
+    They do so after a collective has returned, with the interpreter; if that is ending already, the
+    process aborts (https://github.com/pytorch/pytorch/issues/190489).
+    """
+    atexit.register(time.sleep, _RELEASE_SECONDS)
 
 
 def _count_devices(config: Training) -> tuple[int, int]:
