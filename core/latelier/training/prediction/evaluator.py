@@ -60,12 +60,11 @@ class PredictionEvaluator(Evaluator):
             samples: of the data.
         """
         conditioning = self.objective.conditioning
-        given = {name: list(conditioning.augment(name, samples)) for name in conditioning.sources}
         found: dict[str, Any] = {}
         for public, names in inputs.items():
-            known = [name for name in names if name in given]
+            known = [name for name in names if name in conditioning.sources]
             if known:
-                found[public] = given[known[0]]
+                found[public] = list(conditioning.augment(known[0], samples))
         return found
 
     def list_held_out(self, count: int) -> list[dict[str, Any]]:
