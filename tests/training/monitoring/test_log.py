@@ -41,11 +41,10 @@ def test_a_line_of_which_a_full_disk_took_half_stays_apart_from_the_next(tmp_pat
     path = tmp_path / "log.jsonl"
     log, opened = TrainingLog(path), Path.open
 
-    class FullDisk(io.StringIO):
-        def write(self, text):
-            with opened(path, "a") as file:
-                file.write(text[:5])
-            raise OSError(errno.ENOSPC, "No space left on device")
+    class FullDisk(io.BytesIO):
+        def write(self, data):
+            with opened(path, "ab") as file:
+                return file.write(data[:5])
 
     log.write({"step": 1})
     with monkeypatch.context() as patch:

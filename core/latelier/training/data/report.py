@@ -1,9 +1,10 @@
 """The report of samples that could not be used: `data-report.jsonl` in the folder of the run."""
 
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
+
+from latelier.io.lines import append_line
 
 REPORT_FILE = "data-report.jsonl"
 
@@ -29,18 +30,9 @@ class DataReport:
         if (source, sample) in self._reported:
             return
         self._reported.add((source, sample))
-        line = json.dumps({"source": source, "sample": sample, "reason": reason}) + "\n"
+        line = json.dumps({"source": source, "sample": sample, "reason": reason})
         with suppress(OSError):  # a full disk costs a line, not the run
-            _append(self._path, line)
-
-
-def _append(path: Path, line: str) -> None:
-    """Append a line in one write, so that lines of several processes do not mix."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-    try:
-        os.write(descriptor, line.encode())
-    finally:
-        os.close(descriptor)
+            append_line(self._path, line)
 
 
 def _read_reported(path: Path) -> set[tuple[str, str]]:

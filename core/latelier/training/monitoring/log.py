@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from latelier.io.lines import append_line
+
 Listener = Callable[[Mapping[str, Any]], None]
 """Receives each line of the log as it is written."""
 
@@ -22,18 +24,14 @@ class TrainingLog:
         self.failure: OSError | None = None
         self._path = path
         self._listeners = listeners or []
-        if path is not None:
-            _end_last_line(path)
 
     def write(self, values: Mapping[str, Any]) -> None:
         """Append one line, with the time in seconds since 1970."""
         if self._path is None:
             return
         line = {**values, "time": round(time.time(), 1)}
-        end_of_last = "" if self.failure is None else "\n"  # a full disk may have half of it
         try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(f"{end_of_last}{json.dumps(line)}\n")
+            append_line(self._path, json.dumps(line))
             self.failure = None
         except OSError as error:
             self.failure = error
@@ -62,10 +60,3 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
                 lines = [each for each in lines if each.get("step", 0) <= line["step"]]
             lines.append(line)
     yield from lines
-
-
-def _end_last_line(path: Path) -> None:
-    """End the line that a killed process left half written."""
-    if path.exists() and path.read_bytes()[-1:] not in (b"", b"\n"):
-        with path.open("a", encoding="utf-8") as file:
-            file.write("\n")
