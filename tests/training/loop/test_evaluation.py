@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 
@@ -40,6 +42,14 @@ def test_a_stored_length_gives_the_stored_average(trained):
     stored = load_checkpoint(list_checkpoints(trained.out / "checkpoints")[-1]).average(0.1)
     name = "encoder.conv_in.weight"
     assert torch.allclose(module.state_dict()[name], stored[name], atol=1e-3)  # 16-bit snapshots
+
+
+def test_another_average_has_a_report_of_its_own(trained):
+    before = (trained.out / "report.json").read_bytes()
+    export_average(plan_first_stage, trained, default_atelier(), 0.2)
+    assert (trained.out / "report.json").read_bytes() == before
+    report = json.loads((trained.out / "report-length-0.2.json").read_text())
+    assert report.keys() == json.loads(before).keys()
 
 
 @pytest.mark.parametrize("length", [0, -0.1, 0.3, float("nan")])

@@ -13,10 +13,9 @@ from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.first_stage.images import count_held_out, load_held_out, load_training
 from latelier.training.first_stage.report import Measurement, make_report, measure, write_report
 from latelier.training.first_stage.whitening import whiten
+from latelier.training.loop.folder.names import RESULT
 from latelier.training.loop.monitor import LOG
 from latelier.training.monitoring.log import TrainingLog
-
-REPORT_FILE = "report.json"
 
 _MIN_STD = 1e-12
 
@@ -28,6 +27,9 @@ def export_first_stage(
     folder: Path,
 ) -> None:
     """Write a trained autoencoder to `folder`, and its report to the folder and log of the run.
+
+    The report is `report.json`, and that of another average is named as its folder, such as
+    `report-length-0.1.json` of `result-length-0.1`.
 
     Args:
         component: the autoencoder.
@@ -44,7 +46,7 @@ def export_first_stage(
     exported = normalize_latents(component.module, found, scale_factor, config.whiten)
     save_component(folder, replace(component, module=exported))
     report = make_report(found, scale_factor) | {"whitened": config.whiten}
-    write_report(config.out / REPORT_FILE, report)
+    write_report(config.out / f"report{folder.name.removeprefix(RESULT)}.json", report)
     TrainingLog(config.out / LOG).write({"event": "report", **report})
 
 

@@ -58,9 +58,11 @@ def test_results_of_other_averages_go_with_the_end(tmp_path, train_line, branch)
     train_line(tmp_path, schedule=WSD)
     for name in ("result-length-0.2", "results"):
         (tmp_path / name).mkdir()
+    (tmp_path / "report-length-0.2.json").touch()
     train_line(tmp_path, schedule=WSD, steps=12)
-    assert (branch / "result-length-0.2").is_dir()
-    assert not (tmp_path / "result-length-0.2").exists()
+    for name in ("result-length-0.2", "report-length-0.2.json"):
+        assert (branch / name).exists()
+        assert not (tmp_path / name).exists()
     assert (tmp_path / "results").is_dir()  # of the user
 
 

@@ -21,7 +21,7 @@ _PARTIAL = ".part"
 _AT_START = ("fixed.json", "assets/*/*", "data/source-*.jsonl")
 """Files that a run writes before its first step (`TrainingPlan.initialize`), as patterns."""
 
-_AT_END = (RESULT, f"{RESULT}-length-*", "report.json", "curves.png")
+_AT_END = (RESULT, f"{RESULT}-length-*", "report.json", "report-length-*.json", "curves.png")
 """What a run writes after its last step, as patterns."""
 
 
