@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from latelier.checkpoints.component import Component
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import Condition, ConditionPart, where
-from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError
 from latelier.contracts.inputs import read_input
 from latelier.contracts.messages import suggestion
@@ -18,6 +17,7 @@ from latelier.data.pictures import UnusableError
 from latelier.io.atomic import atomic_folder, write_bytes
 from latelier.training.configs.components import InputSource
 from latelier.training.data.features.parts import join_part, stack_rows
+from latelier.training.data.features.values import changes_inputs
 from latelier.training.data.samples import TrainingSamples
 from latelier.training.prepared import PreparedRow, join_rows, list_rows
 from latelier.training.randomness import Draws, Purpose, make_generator
@@ -86,7 +86,7 @@ class Conditioning:
         conditioner: Any = self._conditioners[name]
         purpose = Purpose.AUGMENT_FIRST + list(self.sources).index(name)
         inputs = read_inputs(conditioner, samples, self.sources[name].source)
-        if _keeps_inputs(conditioner):  # it would draw nothing
+        if not changes_inputs(conditioner):  # it would draw nothing
             yield from inputs
             return
         for sample, value in zip(samples, inputs, strict=True):
@@ -203,11 +203,6 @@ class Conditioning:
             with torch.no_grad():
                 self._nulls[key] = conditioner.null(rows, geometry)
         return self._nulls[key]
-
-
-def _keeps_inputs(conditioner: Any) -> bool:
-    """Return whether a conditioner trains on its inputs as they are."""
-    return type(conditioner).augment is Conditioner.augment
 
 
 def fit_conditioners(

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from latelier.checkpoints.component import Component
 from latelier.contracts.components import PictureGeometry
-from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.inputs import read_input
 from latelier.data.pictures import UnusableError
@@ -33,6 +32,7 @@ from latelier.training.data.features.parts import split_part
 from latelier.training.data.features.values import (
     VIEW_FIELDS,
     FrozenConditions,
+    changes_inputs,
     check_cacheable,
     value_key,
 )
@@ -90,7 +90,7 @@ class ConditionStore(Store):
         self._seed = data.seed
         self._encoder = encoder
         self.folder = data.cache.folder / FEATURES_FOLDER / name
-        self.is_random = type(self._conditioner).augment is not Conditioner.augment
+        self.is_random = changes_inputs(self._conditioner)
 
     def check(self) -> None:
         check_feature_identity(self.folder, self._name, self._identify())

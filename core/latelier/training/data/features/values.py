@@ -114,7 +114,12 @@ def depends_on_view(name: str, frozen: FrozenConditions) -> bool:
     config = module.config
     return (
         frozen.sources[name] in VIEW_FIELDS
-        or type(module).augment is not Conditioner.augment
+        or changes_inputs(module)
         or config.outputs().spatial is not None
         or config.reference_role == "pictures"
     )
+
+
+def changes_inputs(conditioner: Any) -> bool:
+    """Return whether a conditioner changes its inputs at random in training, such as masks."""
+    return type(conditioner).augment is not Conditioner.augment
