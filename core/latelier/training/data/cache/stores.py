@@ -76,15 +76,20 @@ class Store(ABC):
 
     def read_unusable(self) -> dict[str, str]:
         """Return why views could not be made when the cache was written, by key."""
-        try:
-            values: Any = json.loads((self.folder / _UNUSABLE_FILE).read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return values if isinstance(values, dict) else {}
+        return read_reasons(self.folder / _UNUSABLE_FILE)
 
     def write_unusable(self, reasons: Mapping[str, str]) -> None:
         """Store why views cannot be made, by key."""
         write_json(self.folder / _UNUSABLE_FILE, dict(reasons))
+
+
+def read_reasons(path: Path) -> dict[str, str]:
+    """Return why something could not be stored, by key; nothing if the file cannot be read."""
+    try:
+        values: Any = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def shapes_of(row: Mapping[str, Any]) -> tuple[tuple[int, ...], ...]:

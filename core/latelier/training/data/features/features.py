@@ -1,9 +1,7 @@
 """The stored features of a frozen conditioner: opened for training, written, and checked."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -12,6 +10,7 @@ from latelier.io.atomic import write_json
 from latelier.training.configs.data import DataConfig
 from latelier.training.data.cache.shards import CachedView, ShardReader, write_shard
 from latelier.training.data.cache.state import CacheState
+from latelier.training.data.cache.stores import read_reasons
 from latelier.training.data.features.encoding import FeatureEncoder, Row
 from latelier.training.data.features.identity import (
     IDENTITY_FILE,
@@ -88,7 +87,7 @@ class FeatureCache:
         check_feature_identity(self.folder, self.name, self._identify())
         values, names = list_values(self._sources, self._field)
         shards = ShardReader(self.folder)
-        stored, refused = shards.list_views(), _read_refused(self.folder)
+        stored, refused = shards.list_views(), self._read_refused()
         missing = values.keys() - stored.keys() - refused.keys()
         if missing:
             first = next(key for key in values if key in missing)
@@ -130,10 +129,14 @@ class FeatureCache:
         check_feature_identity(self.folder, self.name, self._identify())
         values, names = list_values(self._sources, self._field)
         stored = ShardReader(self.folder).list_views().keys()
-        return _summarize(values.keys(), stored, 0, _read_refused(self.folder), names)
+        return _summarize(values.keys(), stored, 0, self._read_refused(), names)
 
     def _identify(self) -> FeatureIdentity:
         return identify_features(self._component, self._origin, self._dtype)
+
+    def _read_refused(self) -> dict[str, str]:
+        """Return why the conditioner refused inputs when the features were written, by key."""
+        return read_reasons(self.folder / _REFUSED_FILE)
 
     def _store(self, results: Iterable[Encoded]) -> tuple[dict[str, str], int]:
         """Write rows in shards; return the reasons of refused inputs, and the number of rows."""
@@ -182,12 +185,3 @@ def _summarize(
     present, stale = len(usable & set(stored)) + written, len(set(stored) - usable)
     unusable = {names[key]: reason for key, reason in refused.items() if key in names}
     return CacheState(len(usable), present, written, stale, unusable)
-
-
-def _read_refused(folder: Path) -> dict[str, str]:
-    """Return why the conditioner refused inputs when the features were written, by key."""
-    try:
-        values: Any = json.loads((folder / _REFUSED_FILE).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return values if isinstance(values, dict) else {}
