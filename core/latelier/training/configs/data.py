@@ -241,7 +241,7 @@ class DataConfig(SourceFields):
     @property
     def is_streamed(self) -> bool:
         """Whether a source is a URL."""
-        return any(source.url is not None for source in (self, *self.sources))
+        return any(source.url is not None for source in self.all_sources)
 
     @property
     def all_sources(self) -> tuple[Source, ...]:

@@ -38,9 +38,8 @@ def make_training_samples(config: Training) -> TrainingSamples:
     _check_outside(config)
     sources = open_training_sources(data, stored_manifests(config.out))
     if data.held_out.path is not None:
-        open_manifest(
-            data.held_out.path, data.held_out.root
-        )  # raises now, not at the first validation
+        # raises now, not at the first validation
+        open_manifest(data.held_out.path, data.held_out.root)
     mixture, buckets = _mix(sources, data), assign_buckets(sources, data)
     order = None
     if buckets is not None:

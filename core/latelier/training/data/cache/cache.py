@@ -40,8 +40,8 @@ class Cache:
         buckets: Buckets | None,
         first_stage: Component,
         first_stage_source: str,
-        conditions: Mapping[str, Store] | None = None,
-        unread: Collection[str] = (),
+        conditions: Mapping[str, Store],
+        unread: Collection[str],
     ) -> None:
         """Create the cache; nothing is read or written.
 
@@ -63,7 +63,7 @@ class Cache:
         self.folder: Path = config.cache.folder
         self.identity: CacheIdentity = identify(first_stage, first_stage_source, config.cache.dtype)
         self._latents = LatentStore(self.folder, self.identity, first_stage.module)
-        self._conditions = dict(conditions or {})
+        self._conditions = conditions
         self._stores: list[Store] = [self._latents, *self._conditions.values()]
 
     def open(self) -> list[SampleSource]:

@@ -53,7 +53,7 @@ def plan_cache(
     buckets: Buckets | None,
     config: DataConfig,
     hashes: FileHashes,
-    are_random: bool = False,
+    are_random: bool,
 ) -> CachePlan:
     """Return the views that a cache should hold.
 

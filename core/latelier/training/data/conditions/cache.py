@@ -21,7 +21,7 @@ def make_cache(
     first_stage: Component,
     origin: str,
     frozen: FrozenConditions,
-    precision: Precision = "32-true",
+    precision: Precision,
 ) -> Cache:
     """Return the cache that a configuration names; nothing is read or written.
 
@@ -43,10 +43,9 @@ def make_cache(
         identify(first_stage, origin, data.cache.dtype),
         torch.bfloat16 if precision == "bf16-mixed" else torch.float32,
     )
-    stored = data.cache.conditioners
     conditions = {
         name: ConditionStore(name, frozen, data, encoder)
-        for name in stored
+        for name in data.cache.conditioners
         if depends_on_view(name, frozen)
     }
     read = {field for name, field in frozen.sources.items() if name not in conditions}
