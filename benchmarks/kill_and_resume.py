@@ -24,7 +24,8 @@ from PIL.Image import fromarray
 
 from latelier.data.emoji_scenes.config import SceneConfig
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.training.checkpoints.checkpoint import list_checkpoints, step_of
+from latelier.training.checkpoints.checkpoint import list_checkpoints
+from latelier.training.step_names import step_of
 
 STEPS = 200
 

@@ -75,11 +75,11 @@ def open_caches(kind: str, path: Path, atelier: Atelier) -> tuple[Cache, list[Fe
             "'cache: runs/latents'"
         )
     field, name = config.locate_first_stage()
-    first_stage = load_first_stage(field, name, atelier)
-    sources = open_training_sources(data, ())
-    frozen = NO_CONDITIONS
     if data.cache.conditioners:
         parts = training.resolve_parts(config, make_training_samples(config), atelier)
-        frozen = parts.frozen
+        first_stage, frozen = parts.first_stage, parts.frozen
+    else:
+        first_stage, frozen = load_first_stage(field, name, atelier), NO_CONDITIONS
+    sources = open_training_sources(data, ())
     cache = make_cache(data, sources, first_stage, name, frozen, config.precision)
     return cache, make_feature_caches(data, sources, frozen)

@@ -1,13 +1,14 @@
 """Which checkpoints of a run are kept."""
 
-from latelier.training.checkpoints.checkpoint import Checkpoint, checkpoint_name, write_state
+from latelier.training.checkpoints.checkpoint import Checkpoint, write_state
 from latelier.training.checkpoints.retention import delete_superseded
 from latelier.training.configs.training import Training
+from latelier.training.step_names import step_name
 
 
 def write_states(folder, bad_steps):
     for step, count in bad_steps.items():
-        path = folder / checkpoint_name(step)
+        path = folder / step_name(step)
         path.mkdir()
         write_state(path, Checkpoint(step, {}, {}, {}, {"faults": {"bad_steps": count}}))
 

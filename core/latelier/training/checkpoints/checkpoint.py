@@ -5,7 +5,6 @@ is complete if it exists.
 """
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,13 @@ from torch import Tensor
 
 from latelier.contracts.errors import ModelFileError
 from latelier.training.checkpoints.shards import load_tensors, save_part
+from latelier.training.step_names import list_steps
 
 FOLDER = "checkpoints"
 """Name of the folder of checkpoints in the folder of a run."""
 
 FORMAT = 1
 """Version of the format. It changes when older versions of latelier could not read it."""
-
-_NAME = re.compile(r"step-(\d{8,})")
 
 _GROUPS = ("weights", "ema", "optimizer")
 
@@ -57,24 +55,9 @@ class Checkpoint:
         }
 
 
-def checkpoint_name(step: int) -> str:
-    """Return the name of the folder of a step."""
-    return f"step-{step:08d}"
-
-
 def list_checkpoints(folder: Path) -> list[Path]:
     """Return the checkpoints in `folder`, the earliest first; other files are left out."""
-    if not folder.is_dir():
-        return []
-    found = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
-    return sorted(found, key=step_of)
-
-
-def step_of(path: Path) -> int:
-    """Return the step in the name of a checkpoint."""
-    match = _NAME.fullmatch(path.name)
-    assert match is not None
-    return int(match[1])
+    return list_steps(folder)
 
 
 def write_tensors(folder: Path, checkpoint: Checkpoint, part: tuple[int, int] = (0, 1)) -> None:

@@ -5,9 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from latelier.contracts.errors import ModelFileError
-from latelier.training.checkpoints.checkpoint import list_checkpoints, read_state, step_of
+from latelier.training.checkpoints.checkpoint import list_checkpoints, read_state
 from latelier.training.configs.training import Training
 from latelier.training.optimization.schedule import decay_start
+from latelier.training.step_names import step_of
 
 
 def is_pinned(step: int, config: Training) -> bool:

@@ -10,13 +10,13 @@ from latelier.io.atomic import move_folder
 from latelier.training.checkpoints.checkpoint import (
     FOLDER,
     Checkpoint,
-    checkpoint_name,
     write_state,
     write_tensors,
 )
 from latelier.training.checkpoints.retention import best_score, delete_superseded, is_pinned
 from latelier.training.configs.training import Training
 from latelier.training.devices.ranks import is_true_anywhere, try_together
+from latelier.training.step_names import step_name
 
 
 class CheckpointWriter:
@@ -47,7 +47,7 @@ class CheckpointWriter:
             OSError: a process cannot write its part; the other checkpoints stay.
         """
         self._last_time = time.monotonic()
-        final = self.folder / checkpoint_name(checkpoint.step)
+        final = self.folder / step_name(checkpoint.step)
         partial = self.folder / f".{final.name}.part"
         rank = (self._fabric.global_rank, self._fabric.world_size)
 

@@ -25,6 +25,7 @@ from latelier.training.monitoring.progress import TrainingProgress, format_metri
 from latelier.training.monitoring.sheets import save_sheet
 from latelier.training.optimization.averages import SNAPSHOTS, average_snapshots, save_snapshot
 from latelier.training.optimization.ema import MAX_LENGTH
+from latelier.training.step_names import step_name
 
 C = TypeVar("C", bound=Training)
 T = TypeVar("T")
@@ -69,7 +70,7 @@ class Evaluation:
         """Write a sample sheet of each kind of weights and report their metrics."""
         for kind in self._run.config.sheet_weights:
             suffix = "" if kind == "average" else f"-{kind}"
-            path = self._run.config.out / SHEETS / f"step-{state.step:08d}{suffix}.png"
+            path = self._run.config.out / SHEETS / f"{step_name(state.step)}{suffix}.png"
             metrics = self._evaluate(state, kind, partial(_draw_sheet, progress, path))
             if metrics is None:
                 continue

@@ -1,6 +1,5 @@
 """The averages of a training's weights, and snapshots of them on disk."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +14,12 @@ from latelier.io.atomic import atomic_file
 from latelier.training.configs.optimization import EmaConfig
 from latelier.training.optimization.ema import Ema
 from latelier.training.optimization.post_hoc import combine, post_hoc_coefficients
+from latelier.training.step_names import list_steps, step_name, step_of
 
 SNAPSHOTS = "snapshots"
 """Name of the folder of snapshots in the folder of a run."""
 
-_NAME = re.compile(r"step-(\d{8,})\.safetensors")
+_SUFFIX = ".safetensors"
 
 
 class WeightAverages:
@@ -73,24 +73,14 @@ def save_snapshot(folder: Path, step: int, averages: Mapping[str, Tensor]) -> No
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in averages.items()
     }
-    path = folder / f"step-{step:08d}.safetensors"
+    path = folder / f"{step_name(step)}{_SUFFIX}"
     with atomic_file(path) as partial:
         save_tensors(partial, tensors, path)
 
 
 def list_snapshots(folder: Path) -> list[Path]:
     """Return the snapshots in `folder`, the earliest first; other files are left out."""
-    if not folder.is_dir():
-        return []
-    found = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
-    return sorted(found, key=snapshot_step)
-
-
-def snapshot_step(path: Path) -> int:
-    """Return the step in the name of a snapshot."""
-    match = _NAME.fullmatch(path.name)
-    assert match is not None
-    return int(match[1])
+    return list_steps(folder, _SUFFIX)
 
 
 def average_snapshots(folder: Path, length: float) -> dict[str, Tensor]:
@@ -105,7 +95,7 @@ def average_snapshots(folder: Path, length: float) -> dict[str, Tensor]:
         raise InvalidConfigError(
             f"{folder} has no snapshots to average; train with `ema: {{snapshots: 20}}`"
         )
-    profiles = [(snapshot_step(file), stored) for file in files for stored in _lengths(file)]
+    profiles = [(step_of(file), stored) for file in files for stored in _lengths(file)]
     coefficients = post_hoc_coefficients(profiles, profiles[-1][0], length)
     return combine(_read_averages(files), coefficients)
 

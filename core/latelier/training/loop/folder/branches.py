@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latelier.io.atomic import atomic_file
-from latelier.training.checkpoints.checkpoint import FOLDER, list_checkpoints, step_of
+from latelier.training.checkpoints.checkpoint import FOLDER, list_checkpoints
 from latelier.training.configs.training import Training
 from latelier.training.loop.folder.config import write_config
 from latelier.training.loop.folder.names import BRANCHES, RESULT
-from latelier.training.optimization.averages import SNAPSHOTS, list_snapshots, snapshot_step
+from latelier.training.optimization.averages import SNAPSHOTS, list_snapshots
+from latelier.training.step_names import step_of
 
 _PARTIAL = ".part"
 
@@ -61,13 +62,13 @@ def set_aside_later(former: Training, config: Training, checkpoint: Path) -> Non
 def _made_after(out: Path, step: int) -> list[Path]:
     """Return what a run made after a step, the latest checkpoint first."""
     checkpoints = [path for path in list_checkpoints(out / FOLDER) if step_of(path) > step]
-    snapshots = [path for path in list_snapshots(out / SNAPSHOTS) if snapshot_step(path) > step]
+    snapshots = [path for path in list_snapshots(out / SNAPSHOTS) if step_of(path) > step]
     return [*reversed(checkpoints), *reversed(snapshots), *_find(out, _AT_END)]
 
 
 def _link_beginning(out: Path, branch: Path, step: int) -> None:
     """Link what a run made up to a step, apart from checkpoints, into a branch of it."""
-    snapshots = [path for path in list_snapshots(out / SNAPSHOTS) if snapshot_step(path) <= step]
+    snapshots = [path for path in list_snapshots(out / SNAPSHOTS) if step_of(path) <= step]
     for path in [*_find(out, _AT_START), *snapshots]:
         _link(path, branch / path.relative_to(out))
 

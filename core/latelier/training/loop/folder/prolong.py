@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latelier.contracts.errors import InvalidConfigError
-from latelier.training.checkpoints.checkpoint import step_of
 from latelier.training.configs.training import Training
 from latelier.training.optimization.schedule import decay_start
+from latelier.training.step_names import step_of
 
 
 def select_checkpoint(found: Sequence[Path], former: Training, config: Training) -> Path:
