@@ -75,10 +75,7 @@ class Artwork:
     def extent(self, angle: float) -> tuple[float, float]:
         """Return half the width and half the height of the turned artwork at scale 1."""
         left, top, right, bottom = self.box
-        longest = 2 * max(right - left, bottom - top)
-        width, height = (right - left) / longest, (bottom - top) / longest
-        cosine, sine = abs(math.cos(math.radians(angle))), abs(math.sin(math.radians(angle)))
-        return width * cosine + height * sine, width * sine + height * cosine
+        return half_extent((right - left, bottom - top), angle)
 
     def draw(self, placement: Placement, size: int) -> Pixels:
         """Return an image (size, size, 4) with the artwork, premultiplied by alpha."""
@@ -146,6 +143,13 @@ class Artwork:
         rgb = np.where(body[..., None], pixels[..., :3] / np.maximum(pixels[..., 3:], 1), 0)
         lab = srgb_to_lab(rgb)
         return lab[body], lab[body & ~core]
+
+
+def half_extent(size: tuple[int, int], angle: float) -> tuple[float, float]:
+    """Return half the width and half the height of a turned box whose longest side becomes 1."""
+    width, height = (length / (2 * max(size)) for length in size)
+    cosine, sine = abs(math.cos(math.radians(angle))), abs(math.sin(math.radians(angle)))
+    return width * cosine + height * sine, width * sine + height * cosine
 
 
 def make_artwork(tile: Image.Image) -> Artwork:

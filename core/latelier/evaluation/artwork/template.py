@@ -11,6 +11,7 @@ from torch.nn.functional import grid_sample, pad
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.images.references import visible_box
+from latelier.data.emoji_scenes.artwork import half_extent
 
 _SHRINK = 0.75
 """Ratio of the sides of two levels: resampling shrinks a level by at most 4/3."""
@@ -51,9 +52,7 @@ class ArtworkTemplate:
 
     def half_extent(self, angle: float) -> tuple[float, float]:
         """Return half the width and half the height of the turned drawing at scale 1."""
-        width, height = (length / (2 * max(self.size)) for length in self.size)
-        cosine, sine = abs(math.cos(math.radians(angle))), abs(math.sin(math.radians(angle)))
-        return width * cosine + height * sine, width * sine + height * cosine
+        return half_extent(self.size, angle)
 
     def draw(self, placements: Tensor, size: int) -> Tensor:
         """Draw the artwork alone, once for each placement.
