@@ -1,7 +1,6 @@
 """Supervised training of the scene classifier on rendered scenes."""
 
 import logging
-import math
 import time
 from collections.abc import Iterator, Sequence
 
@@ -15,6 +14,7 @@ from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.classifier.accuracy import accuracy
 from latelier.evaluation.classifier.augment import augment
 from latelier.evaluation.labelled_scenes import NO_COLOR, LabelledScenes, render
+from latelier.evaluation.learning_rate import lr_factor
 from latelier.metrics.scene_classifier import Prediction, SceneClassifier
 
 _log = logging.getLogger(__name__)
@@ -66,7 +66,9 @@ def train_classifier(config: ClassifierTraining) -> SceneClassifier:
     optimizer = torch.optim.AdamW(
         classifier.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _lr_factor(step, config))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: lr_factor(step, config.steps, config.warmup)
+    )
     generator = torch.Generator().manual_seed(config.seed)
     metrics: list[dict[str, float]] = []
     for step, rows in enumerate(_batches(config, generator), start=1):
@@ -124,11 +126,3 @@ def _select(scenes: LabelledScenes, rows: Tensor) -> LabelledScenes:
 def _format_means(metrics: Sequence[dict[str, float]]) -> str:
     means = {name: sum(each[name] for each in metrics) / len(metrics) for name in metrics[0]}
     return " ".join(f"{name} {value:.3f}" for name, value in means.items())
-
-
-def _lr_factor(step: int, config: ClassifierTraining) -> float:
-    """Return the learning rate in units of `lr`: linear warm-up, then a cosine down to 0."""
-    if step < config.warmup:
-        return (step + 1) / config.warmup
-    done = (step - config.warmup) / max(1, config.steps - config.warmup)
-    return 0.5 * (1 + math.cos(math.pi * done))

@@ -18,6 +18,7 @@ from latelier.contracts.frozen import Frozen
 from latelier.contracts.images.pixels import normalize
 from latelier.data.emoji_scenes import SceneConfig
 from latelier.evaluation.detector.labels import NO_LABEL, LabelledSceneBatches, SceneLabels
+from latelier.evaluation.learning_rate import lr_factor
 from latelier.io.atomic import write_bytes
 from latelier.metrics.scene_detector import SceneDetection, SceneDetector
 
@@ -79,7 +80,7 @@ def train_detector(
     sums: dict[str, float] = {}
     for step, batch in enumerate(_batches(config, done), start=done + 1):
         for group in optimizer.param_groups:
-            group["lr"] = config.lr * _lr_factor(step - 1, config)
+            group["lr"] = config.lr * lr_factor(step - 1, config.steps, config.warmup)
         losses = _backward(detector, batch, config, step)
         optimizer.step()
         optimizer.zero_grad()
@@ -208,11 +209,3 @@ def _known_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the mean over the pictures that have a label; 0 if none has."""
     total = cross_entropy(logits.float(), labels, ignore_index=NO_LABEL, reduction="sum")
     return total / (labels != NO_LABEL).sum().clamp(min=1)
-
-
-def _lr_factor(step: int, config: DetectorTraining) -> float:
-    """Return the learning rate in units of `lr`: linear warm-up, then a cosine down to 0."""
-    if step < config.warmup:
-        return (step + 1) / config.warmup
-    done = (step - config.warmup) / max(1, config.steps - config.warmup)
-    return 0.5 * (1 + math.cos(math.pi * done))
