@@ -7,7 +7,8 @@ from torch import Tensor
 
 from latelier.data.emoji_scenes import Scene, SceneConfig
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.evaluation.scene_model.examples import JudgedPictures, judge, read_scenes, render
+from latelier.evaluation.scene_model.examples import JudgedPictures, judge
+from latelier.evaluation.scenes import read_scenes, to_images
 from latelier.metrics.scene_detector import SceneDetector
 
 Detectors = Callable[[Sequence[Scene]], SceneDetector]
@@ -34,7 +35,7 @@ def judged(perfect_detector: Detectors) -> Callable[..., JudgedPictures]:
         scenes: Sequence[Scene], shown: Sequence[Scene] | None = None, images: Tensor | None = None
     ) -> JudgedPictures:
         shown = scenes if shown is None else shown
-        pictures = render(shown) if images is None else images
+        pictures = to_images(shown) if images is None else images
         return judge(perfect_detector(shown), pictures, scenes)
 
     return judge_as

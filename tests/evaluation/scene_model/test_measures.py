@@ -10,7 +10,7 @@ from latelier.data.emoji_scenes.claims import RelationClaim
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.layout import Box
 from latelier.evaluation.detector.objects import DetectedObject
-from latelier.evaluation.scene_model.examples import JudgedPictures, read_scenes, render
+from latelier.evaluation.scene_model.examples import JudgedPictures
 from latelier.evaluation.scene_model.masks import enlarge, hide_object, reduce, to_picture
 from latelier.evaluation.scene_model.measures import (
     Measure,
@@ -25,6 +25,7 @@ from latelier.evaluation.scene_model.measures import (
     measure_super_resolution,
     measure_together,
 )
+from latelier.evaluation.scenes import read_scenes, to_images
 
 Judge = Callable[..., JudgedPictures]
 
@@ -72,7 +73,7 @@ def test_the_fit_of_scenes_is_high_and_that_of_others_low(lone: list[Scene], jud
 
 
 def test_known_pixels_must_be_exact(lone: list[Scene], judged: Judge) -> None:
-    images = render(lone)
+    images = to_images(lone)
     x0, y0, x1, y1 = (round(64 * side) for side in lone[0].objects[0].box)
     inside = images.clone()
     inside[0, :, (y0 + y1) // 2, (x0 + x1) // 2] = 1
@@ -87,7 +88,7 @@ def test_bicubic_enlargement_gains_nothing(lone: list[Scene], judged: Judge) -> 
     images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) / 127.5 - 1
     measured = measure_super_resolution(judged(lone, images=images))
     assert measured["gain"] == pytest.approx(0, abs=1e-3)
-    better = measure_super_resolution(judged(lone, images=(images + render(lone)) / 2))
+    better = measure_super_resolution(judged(lone, images=(images + to_images(lone)) / 2))
     assert better["gain"] == pytest.approx(20 * np.log10(2), abs=0.3)
 
 

@@ -7,8 +7,9 @@ import torch
 from latelier.data.emoji_scenes import Scene
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.scene_model.conditions import CONDITIONS
-from latelier.evaluation.scene_model.examples import read_scenes, reconstruct, render
+from latelier.evaluation.scene_model.examples import reconstruct
 from latelier.evaluation.scene_model.run import SceneTest, list_parts, measure_condition
+from latelier.evaluation.scenes import read_scenes, to_images
 from latelier.metrics.scene_detector import SceneDetector
 from latelier.pipeline import Pipeline
 
@@ -110,7 +111,7 @@ def test_a_model_with_all_inputs_is_measured_under_every_condition(
 
 
 def test_reconstructions_have_whole_levels(tiny: Pipeline, lone: list[Scene]) -> None:
-    copies = reconstruct(tiny, render(lone), batch_size=3)
+    copies = reconstruct(tiny, to_images(lone), batch_size=3)
     levels = (copies + 1) * 127.5
     assert copies.shape == (4, 3, 64, 64)
     torch.testing.assert_close(levels, levels.round(), rtol=0, atol=1e-4)

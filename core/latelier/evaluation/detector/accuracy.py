@@ -1,10 +1,9 @@
 """The accuracy of the scene detector on scenes that it was not trained on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
-from latelier.contracts.images.pixels import normalize
 from latelier.data.emoji_scenes import SEMANTIC_CLASSES, Scene
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.detector.labels import NO_LABEL, label_background
@@ -12,6 +11,7 @@ from latelier.evaluation.detector.objects import boxes_iou, match_glyphs
 from latelier.evaluation.detector.reading import SceneReading, read_pictures
 from latelier.evaluation.mean_iou import mean_iou
 from latelier.evaluation.proportion import Proportion
+from latelier.evaluation.scenes import read_batches, to_images
 from latelier.metrics.scene_detector import SceneDetector
 
 Outcomes = Mapping[str, Sequence[bool]]
@@ -29,9 +29,8 @@ def measure_accuracy(
     """
     parts: list[Outcomes] = []
     maps, references = [], []
-    for batch in _batches(scenes, batch_size):
-        images = [torch.from_numpy(scene.image).permute(2, 0, 1) for scene in batch]
-        reading = read_pictures(detector, normalize(torch.stack(images)), batch_size)
+    for batch in read_batches(scenes, batch_size):
+        reading = read_pictures(detector, to_images(batch), batch_size)
         parts.append({**compare_objects(reading, batch), **_compare_background(reading, batch)})
         maps.append(reading.semantic_map)
         references += [torch.from_numpy(scene.semantic_map) for scene in batch]
@@ -39,12 +38,6 @@ def measure_accuracy(
     shares = {name: Proportion.from_outcomes(each).share for name, each in joined.items() if each}
     share = mean_iou(torch.cat(maps), torch.stack(references), len(SEMANTIC_CLASSES))
     return {**shares, "mean_iou": share}
-
-
-def _batches(scenes: EmojiScenes, batch_size: int) -> Iterator[list[Scene]]:
-    for first in range(0, len(scenes), batch_size):
-        last = min(first + batch_size, len(scenes))
-        yield [scenes.scene(k) for k in range(first, last)]
 
 
 def compare_objects(reading: SceneReading, scenes: Sequence[Scene]) -> dict[str, list[bool]]:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from latelier.contracts.images.pixels import denormalize, normalize, pil_to_tensor
 from latelier.data.emoji_scenes import Scene
-from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.detector.reading import SceneReading, read_pictures
 from latelier.metrics.scene_detector import SceneDetector
 from latelier.pipeline import Pipeline
@@ -37,17 +36,6 @@ class JudgedPictures:
 def judge(detector: SceneDetector, images: Tensor, scenes: Sequence[Scene]) -> JudgedPictures:
     """Return pictures (N, 3, H, W) in [-1, 1] of N scenes with what the detector sees in them."""
     return JudgedPictures(images, scenes, read_pictures(detector, images))
-
-
-def read_scenes(scenes: EmojiScenes) -> list[Scene]:
-    """Return all scenes of a data set."""
-    return [scenes.scene(k) for k in range(len(scenes))]
-
-
-def render(scenes: Sequence[Scene]) -> Tensor:
-    """Return the scenes themselves as pictures."""
-    pixels = [torch.from_numpy(scene.image).permute(2, 0, 1) for scene in scenes]
-    return normalize(torch.stack(pixels))
 
 
 @torch.inference_mode()

@@ -22,8 +22,9 @@ from latelier.evaluation.detector.objects import (
 )
 from latelier.evaluation.mean_iou import mean_iou
 from latelier.evaluation.proportion import Proportion
-from latelier.evaluation.scene_model.examples import JudgedPictures, render
+from latelier.evaluation.scene_model.examples import JudgedPictures
 from latelier.evaluation.scene_model.masks import enlarge, hide_object
+from latelier.evaluation.scenes import to_images
 from latelier.metrics.psnr import psnr
 
 Measured = Mapping[str, float]
@@ -171,7 +172,7 @@ def measure_together(pictures: JudgedPictures) -> Measured:
 
 def _with_originals(pictures: JudgedPictures) -> Iterator[tuple[Tensor, Tensor, Scene]]:
     """Yield each picture with that of its scene, and the scene."""
-    yield from zip(pictures.images, render(pictures.scenes), pictures.scenes, strict=True)
+    yield from zip(pictures.images, to_images(pictures.scenes), pictures.scenes, strict=True)
 
 
 def _is_known_exact(image: Tensor, original: Tensor, mask: Image) -> bool:

@@ -16,10 +16,9 @@ from latelier.evaluation.scene_model.examples import (
     JudgedPictures,
     generate,
     judge,
-    read_scenes,
     reconstruct,
-    render,
 )
+from latelier.evaluation.scenes import read_batches, read_scenes, to_images
 from latelier.metrics.frechet import FeatureStatistics, frechet_distance
 from latelier.metrics.scene_detector import SceneDetector
 from latelier.pipeline import Pipeline
@@ -86,7 +85,7 @@ def measure_condition(
 
 
 def _sources(test: SceneTest, made: Tensor, scenes: list[Scene]) -> Iterator[tuple[str, Tensor]]:
-    rendered = render(scenes)
+    rendered = to_images(scenes)
     yield "model", made
     yield "first_stage", reconstruct(test.pipeline, rendered)
     yield "rendered", rendered
@@ -114,9 +113,8 @@ def _make_measure(
 def _measure_statistics(test: SceneTest, config: SceneConfig) -> FeatureStatistics:
     """Return the statistics of features of scenes with another seed."""
     scenes = EmojiScenes(config, test.seed + 1, test.reference_count)
-    features = []
-    for first in range(0, len(scenes), _STATISTICS_BATCH):
-        last = min(first + _STATISTICS_BATCH, len(scenes))
-        images = render([scenes.scene(k) for k in range(first, last)])
-        features.append(read_pictures(test.detector, images).features)
+    features = [
+        read_pictures(test.detector, to_images(batch)).features
+        for batch in read_batches(scenes, _STATISTICS_BATCH)
+    ]
     return FeatureStatistics.from_features(torch.cat(features))

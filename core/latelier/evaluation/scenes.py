@@ -1,0 +1,28 @@
+"""Emoji scenes, and their pictures as tensors."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from latelier.contracts.images.pixels import normalize
+from latelier.data.emoji_scenes import Scene
+from latelier.data.emoji_scenes.dataset import EmojiScenes
+
+
+def read_scenes(scenes: EmojiScenes) -> list[Scene]:
+    """Return all scenes of a data set."""
+    return [scenes.scene(k) for k in range(len(scenes))]
+
+
+def read_batches(scenes: EmojiScenes, batch_size: int) -> Iterator[list[Scene]]:
+    """Yield all scenes of a data set; the last batch may be smaller."""
+    for first in range(0, len(scenes), batch_size):
+        last = min(first + batch_size, len(scenes))
+        yield [scenes.scene(k) for k in range(first, last)]
+
+
+def to_images(scenes: Sequence[Scene]) -> Tensor:
+    """Return the pictures of scenes of one size, float32 (N, 3, H, W) in [-1, 1]."""
+    pixels = [torch.from_numpy(scene.image).permute(2, 0, 1) for scene in scenes]
+    return normalize(torch.stack(pixels))
