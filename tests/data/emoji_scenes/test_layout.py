@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from latelier.data.emoji_scenes.artwork import Artwork, Placement, glyph_artwork
+from latelier.data.emoji_scenes.config import SceneConfig
 from latelier.data.emoji_scenes.layout import (
     Box,
     do_overlap,
@@ -32,7 +33,8 @@ def test_relation_describes_two_boxes(first: Box, second: Box, words: str) -> No
 
 def test_lone_objects_stay_inside_the_range() -> None:
     rng = np.random.default_rng(0)
-    placements = [place_objects([ARTWORK], (0.5, 0.7), (-5, 5), False, rng)[0] for _ in range(200)]
+    config = SceneConfig(scale=(0.5, 0.7), rotation=(-5, 5))
+    placements = [place_objects([ARTWORK], config, rng)[0] for _ in range(200)]
     assert all(0.5 <= p.scale <= 0.7 and abs(p.angle) <= 5 for p in placements)
     assert not any(p.mirrored for p in placements)
     assert len({round(p.x, 3) for p in placements}) > 20
@@ -40,7 +42,8 @@ def test_lone_objects_stay_inside_the_range() -> None:
 
 def test_mirroring_happens_half_of_the_time() -> None:
     rng = np.random.default_rng(0)
-    placements = [place_objects([ARTWORK], (0.5, 0.7), (0, 0), True, rng)[0] for _ in range(400)]
+    config = SceneConfig(scale=(0.5, 0.7), rotation=(0, 0), mirror=True)
+    placements = [place_objects([ARTWORK], config, rng)[0] for _ in range(400)]
     mirrored = [each.mirrored for each in placements]
     assert 150 < sum(mirrored) < 250
 
@@ -53,7 +56,8 @@ def box(artwork: Artwork, placement: Placement) -> Box:
 
 def test_scattered_objects_are_anywhere_inside_the_image() -> None:
     rng = np.random.default_rng(0)
-    placements = [scatter_objects([ARTWORK], (0.3, 0.5), (-9, 9), True, rng)[0] for _ in range(200)]
+    config = SceneConfig(scale=(0.3, 0.5), rotation=(-9, 9), mirror=True)
+    placements = [scatter_objects([ARTWORK], config, rng)[0] for _ in range(200)]
     assert min(each.x for each in placements) < 0.25
     assert max(each.x for each in placements) > 0.75
     assert 60 < sum(each.mirrored for each in placements) < 140
@@ -65,9 +69,10 @@ def test_scattered_objects_are_anywhere_inside_the_image() -> None:
 def test_scattered_objects_hardly_overlap() -> None:
     rng = np.random.default_rng(0)
     artworks = [glyph_artwork(number) for number in (7, 100, 500)]
+    config = SceneConfig(scale=(0.4, 0.8), rotation=(-9, 9))
     overlapping = 0
     for _ in range(100):
-        placements = scatter_objects(artworks, (0.4, 0.8), (-9, 9), False, rng)
+        placements = scatter_objects(artworks, config, rng)
         boxes = [box(*pair) for pair in zip(artworks, placements, strict=True)]
         overlapping += any(do_overlap(boxes[i], boxes[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
     assert overlapping < 20

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from latelier.data.emoji_scenes.artwork import Artwork, Placement
+from latelier.data.emoji_scenes.config import SceneConfig
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom as fractions of the image."""
@@ -58,19 +59,15 @@ _MOST_OVERLAP = 0.08
 
 def place_objects(
     artworks: Sequence[Artwork],
-    scale: tuple[float, float],
-    rotation: tuple[float, float],
-    mirror: bool,
+    config: SceneConfig,
     rng: np.random.Generator,
 ) -> list[Placement]:
     """Return a random placement for each of 1 to 4 artworks, the front-most object first.
 
     Args:
         artworks: of the objects.
-        scale: range of a lone object's longest side, as a fraction of the image; several objects
-            are smaller.
-        rotation: range of the angle, in degrees.
-        mirror: whether to mirror half of the objects.
+        config: has the range of sizes (several objects are smaller), that of angles, and whether to
+            mirror half of the objects.
         rng: source of random numbers.
     """
     if len(artworks) == 1:
@@ -82,16 +79,13 @@ def place_objects(
         if len({cell[2] for cell in cells}) == 1:
             cells = [cells[int(i)] for i in rng.permutation(len(cells))]
     return [
-        _place(artwork, cell, scale, rotation, mirror, rng)
-        for artwork, cell in zip(artworks, cells, strict=True)
+        _place(artwork, cell, config, rng) for artwork, cell in zip(artworks, cells, strict=True)
     ]
 
 
 def scatter_objects(
     artworks: Sequence[Artwork],
-    scale: tuple[float, float],
-    rotation: tuple[float, float],
-    mirror: bool,
+    config: SceneConfig,
     rng: np.random.Generator,
 ) -> list[Placement]:
     """Return a placement anywhere in the image for each of 1 to 4 artworks, largely apart.
@@ -102,7 +96,7 @@ def scatter_objects(
     best: list[Placement] = []
     least = 2.0
     for _ in range(_ATTEMPTS):
-        placements = [_scatter(each, shrink, scale, rotation, mirror, rng) for each in artworks]
+        placements = [_scatter(each, shrink, config, rng) for each in artworks]
         boxes = [
             _bounds(artwork, placement)
             for artwork, placement in zip(artworks, placements, strict=True)
@@ -118,15 +112,13 @@ def scatter_objects(
 def _scatter(
     artwork: Artwork,
     shrink: float,
-    scale: tuple[float, float],
-    rotation: tuple[float, float],
-    mirror: bool,
+    config: SceneConfig,
     rng: np.random.Generator,
 ) -> Placement:
     """Return a placement anywhere inside the image, if it fits."""
-    size = float(rng.uniform(*scale)) * shrink
-    angle = float(rng.uniform(*rotation))
-    mirrored = bool(rng.random() < 0.5) and mirror
+    size = float(rng.uniform(*config.scale)) * shrink
+    angle = float(rng.uniform(*config.rotation))
+    mirrored = bool(rng.random() < 0.5) and config.mirror
     x, y = (
         _clamp_center(half + float(share) * (1 - 2 * half), half)
         for half, share in zip(
@@ -153,17 +145,15 @@ def _overlap(first: Box, second: Box) -> float:
 def _place(
     artwork: Artwork,
     cell: Cell,
-    scale: tuple[float, float],
-    rotation: tuple[float, float],
-    mirror: bool,
+    config: SceneConfig,
     rng: np.random.Generator,
 ) -> Placement:
     """Return a placement near the centre of a cell, wholly inside the image if it fits."""
-    size = float(rng.uniform(*scale)) * cell[2]
-    angle = float(rng.uniform(*rotation))
+    size = float(rng.uniform(*config.scale)) * cell[2]
+    angle = float(rng.uniform(*config.rotation))
     half_width, half_height = (half * size for half in artwork.extent(angle))
     jitter = rng.uniform(-0.04, 0.04, size=2)
-    mirrored = bool(rng.random() < 0.5) and mirror
+    mirrored = bool(rng.random() < 0.5) and config.mirror
     x = _clamp_center(cell[0] + jitter[0], half_width)
     y = _clamp_center(cell[1] + jitter[1], half_height)
     return Placement(x, y, size, angle, mirrored)

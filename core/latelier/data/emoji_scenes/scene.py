@@ -149,7 +149,7 @@ def _arrange(
     best: _Arrangement | None = None
     most = 0.0
     for _ in range(_ATTEMPTS):
-        placed = place(artworks, config.scale, config.rotation, config.mirror, rng)
+        placed = place(artworks, config, rng)
         placements = [placed[subject.depth] for subject in subjects]
         layers = [
             _draw(subject.artwork, placement, config.size)
