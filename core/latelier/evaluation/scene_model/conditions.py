@@ -11,6 +11,7 @@ from latelier.evaluation.scene_model.inputs import (
     give_hole,
     give_layout,
     give_map,
+    give_numbers,
     give_prompt,
     give_reference,
     give_small,
@@ -127,6 +128,14 @@ CONDITIONS: Mapping[str, Condition] = {
             _figure("all_present", "all present", 0.9),
             _figure("relation", "relation right", 0.9),
         ),
+    ),
+    "repeated": Condition(
+        "one drawing two or three times",
+        {"objects": (2, 3), "slots": True, "repeated": 1.0},
+        give_numbers,
+        ("prompt", "reference"),
+        (measure_presence,),
+        (_figure("all_present", "all present", 0.9),),
     ),
     "background": Condition(
         "background named in the prompt",

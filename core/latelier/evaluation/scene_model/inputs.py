@@ -27,6 +27,12 @@ def give_reference(scenes: Sequence[Scene]) -> dict[str, Any]:
     return {**give_prompt(scenes), "reference": drawings}
 
 
+def give_numbers(scenes: Sequence[Scene]) -> dict[str, Any]:
+    """Give the numbers of the drawings in the database; the prompts call them "#1", "#2" ..."""
+    numbers = [{"pictures": [each.glyph.index for each in scene.objects]} for scene in scenes]
+    return {**give_prompt(scenes), "reference": numbers}
+
+
 def give_class(scenes: Sequence[Scene]) -> dict[str, Any]:
     """Give the number of the drawing in the database of the atlas, and nothing else."""
     return {"reference": [{"pictures": [scene.objects[0].glyph.index]} for scene in scenes]}
