@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart, Stream
 from latelier.nn.layers import EncoderLayer
+from latelier.nn.packed import Linear
 from latelier_conditioners.layout.inputs import Layout
 from latelier_conditioners.layout.objects import ObjectsConditioner, WindowBox
 from latelier_conditioners.layout_fourier.inputs import LayoutFourierConfig
@@ -26,7 +27,7 @@ class LayoutFourierConditioner(ObjectsConditioner[LayoutFourierConfig]):
     def __init__(self, config: LayoutFourierConfig) -> None:
         super().__init__(config)
         self.class_embedding = nn.Embedding(config.num_classes + 1, config.width)
-        self.box_embedding = nn.Linear(4 * 2 * config.frequencies, config.width)
+        self.box_embedding = Linear(4 * 2 * config.frequencies, config.width)
         self.layers = nn.ModuleList(
             EncoderLayer(config.width, config.heads) for _ in range(config.layers)
         )

@@ -10,6 +10,7 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError
+from latelier.nn.packed import Conv2d
 from latelier_conditioners.common.spatial import zero_map
 from latelier_conditioners.semantic_map.inputs import SemanticMapConfig, SemanticMapInput
 from latelier_conditioners.semantic_map.labels import labels_of, resize_labels
@@ -29,7 +30,7 @@ class SemanticMapConditioner(Conditioner[SemanticMapConfig]):
         super().__init__(config)
         self.channel_mapper: nn.Module = nn.Identity()
         if config.out_channels is not None:
-            self.channel_mapper = nn.Conv2d(config.num_classes, config.out_channels, 1, bias=False)
+            self.channel_mapper = Conv2d(config.num_classes, config.out_channels, 1, bias=False)
 
     def output_size(self, value: SemanticMapInput, /) -> tuple[int, int]:
         """Return the map's size."""

@@ -21,6 +21,7 @@ from latelier.denoisers.configs import AdapterConfig, ProjectionConfig
 from latelier.denoisers.injection import Context, is_active
 from latelier.nn.attention import attend, merge_heads, split_heads
 from latelier.nn.module import ConfiguredModule
+from latelier.nn.packed import Linear
 
 
 class TokenProjection(nn.Module):
@@ -29,7 +30,7 @@ class TokenProjection(nn.Module):
     def __init__(self, width: int, config: ProjectionConfig) -> None:
         super().__init__()
         self._tokens = config.tokens
-        self.proj = nn.Linear(width, config.tokens * config.width)
+        self.proj = Linear(width, config.tokens * config.width)
         self.norm = nn.LayerNorm(config.width)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -43,8 +44,8 @@ class KeysValues(nn.Module):
 
     def __init__(self, key_width: int, width: int) -> None:
         super().__init__()
-        self.to_k = nn.Linear(key_width, width, bias=False)
-        self.to_v = nn.Linear(key_width, width, bias=False)
+        self.to_k = Linear(key_width, width, bias=False)
+        self.to_v = Linear(key_width, width, bias=False)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Return keys and values (B, N, C) of tokens (B, N, D)."""

@@ -15,6 +15,7 @@ from torch.nn.functional import linear
 from latelier.denoisers.forward_context import ContextLayer, ForwardContext
 from latelier.nn.attention import attend, merge_heads, split_heads
 from latelier.nn.layers import zero_init
+from latelier.nn.packed import Conv1d, Linear, project
 
 
 class MultiHeadAttention(ContextLayer):
@@ -23,10 +24,10 @@ class MultiHeadAttention(ContextLayer):
     def __init__(self, width: int, context_width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.to_q = nn.Linear(width, width, bias=False)
-        self.to_k = nn.Linear(context_width, width, bias=False)
-        self.to_v = nn.Linear(context_width, width, bias=False)
-        self.to_out = nn.Sequential(nn.Linear(width, width))
+        self.to_q = Linear(width, width, bias=False)
+        self.to_k = Linear(context_width, width, bias=False)
+        self.to_v = Linear(context_width, width, bias=False)
+        self.to_out = nn.Sequential(Linear(width, width))
 
 
 class SelfAttention(MultiHeadAttention):
@@ -61,7 +62,7 @@ class CrossAttention(MultiHeadAttention):
         q = split_heads(self.to_q(queries), self.heads)  # (B, H, Q, d)
         outputs = [a.attend(self.name, q, size) for a in ctx.adapters if a.serves(self.name)]
         out: Any = self.to_out[0]
-        bias = None  # adapters alone have none
+        has_bias = False  # adapters alone have none
         if ctx.context is not None:
             context = ctx.context.for_layer(size)
             k = split_heads(self.to_k(context.tokens), self.heads)  # (B, H, N, d)
@@ -69,11 +70,12 @@ class CrossAttention(MultiHeadAttention):
             attended = merge_heads(attend(q, k, v, context.bias))  # (B, Q, C)
             if context.gate is None:  # g = 1: one product with W for the context and the adapters
                 outputs.append(attended)
-                bias = out.bias
+                has_bias = True
             else:
                 tokens = torch.addcmul(tokens, context.gate, self.to_out(attended))
         if outputs:
-            tokens = tokens + linear(reduce(torch.add, outputs), out.weight, bias)
+            added = reduce(torch.add, outputs)
+            tokens = tokens + (out(added) if has_bias else linear(added, out.weight))
         return tokens
 
 
@@ -84,8 +86,8 @@ class AttentionBlock(ContextLayer):
         super().__init__()
         self.heads = heads
         self.norm = nn.GroupNorm(groups, width)
-        self.qkv = nn.Conv1d(width, 3 * width, 1)
-        self.proj_out = zero_init(nn.Conv1d(width, width, 1))
+        self.qkv = Conv1d(width, 3 * width, 1)
+        self.proj_out = zero_init(Conv1d(width, width, 1))
 
     def forward(self, x: Tensor, ctx: ForwardContext) -> Tensor:
         """Return (B, C, h, w)."""
@@ -95,8 +97,3 @@ class AttentionBlock(ContextLayer):
         values = v if ctx.is_perturbed(self.name) else attend(q, k, v)
         out = project(merge_heads(values), self.proj_out)
         return x + rearrange(out, "b (h w) c -> b c h w", h=x.shape[2])
-
-
-def project(tokens: Tensor, layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> Tensor:
-    """Apply a layer to tokens: a convolution of size 1 is the same linear map at each position."""
-    return linear(tokens, layer.weight.flatten(1), layer.bias)

@@ -9,6 +9,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 from latelier.denoisers.configs import UNetConfig
 from latelier.denoisers.forward_context import ContextLayer, ForwardContext
 from latelier.nn.layers import zero_init
+from latelier.nn.packed import Conv2d, Linear
 
 Resampling = Literal["up", "down"]
 
@@ -40,20 +41,18 @@ class ResBlock(ContextLayer):
         self.in_layers = nn.Sequential(
             nn.GroupNorm(config.num_groups, in_channels),
             nn.SiLU(),
-            nn.Conv2d(in_channels, out_channels, 3, padding=1),
+            Conv2d(in_channels, out_channels, 3, padding=1),
         )
         # index 0 is the SiLU of the embedding, applied once for all blocks: ForwardContext.emb
-        self.emb_layers = nn.Sequential(nn.Identity(), nn.Linear(config.embedding_width, emb_out))
+        self.emb_layers = nn.Sequential(nn.Identity(), Linear(config.embedding_width, emb_out))
         self.out_layers = nn.Sequential(
             nn.GroupNorm(config.num_groups, out_channels),
             nn.SiLU(),
             nn.Dropout(config.dropout),
-            zero_init(nn.Conv2d(out_channels, out_channels, 3, padding=1)),
+            zero_init(Conv2d(out_channels, out_channels, 3, padding=1)),
         )
         self.skip_connection = (
-            nn.Identity()
-            if in_channels == out_channels
-            else nn.Conv2d(in_channels, out_channels, 1)
+            nn.Identity() if in_channels == out_channels else Conv2d(in_channels, out_channels, 1)
         )
 
     def forward(self, x: Tensor, ctx: ForwardContext) -> Tensor:
@@ -77,7 +76,7 @@ class Downsample(nn.Module):
 
     def __init__(self, channels: int, conv: bool) -> None:
         super().__init__()
-        self.op = nn.Conv2d(channels, channels, 3, 2, 1) if conv else nn.AvgPool2d(2)
+        self.op = Conv2d(channels, channels, 3, 2, 1) if conv else nn.AvgPool2d(2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C, h / 2, w / 2)."""
@@ -89,7 +88,7 @@ class Upsample(nn.Module):
 
     def __init__(self, channels: int, conv: bool) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1) if conv else nn.Identity()
+        self.conv = Conv2d(channels, channels, 3, padding=1) if conv else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C, 2 h, 2 w)."""

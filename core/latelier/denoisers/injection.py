@@ -20,6 +20,7 @@ from latelier.contracts.condition import Stream
 from latelier.denoisers.configs import ConditionedConfig
 from latelier.nn.attention import MASKED
 from latelier.nn.module import to_module_dict
+from latelier.nn.packed import Linear
 
 MIN_STRENGTH = 1e-8
 """A weaker token is masked."""
@@ -87,9 +88,7 @@ def build_stream_layers(config: ConditionedConfig) -> tuple[nn.ModuleDict, nn.Pa
     """Return a projection and a modality embedding for each named stream."""
     width = config.context_dim or 0
     named = {name: slot for name, slot in config.streams.items() if slot.injection == "named"}
-    projections = to_module_dict(
-        {name: nn.Linear(slot.width, width) for name, slot in named.items()}
-    )
+    projections = to_module_dict({name: Linear(slot.width, width) for name, slot in named.items()})
     embeddings = nn.ParameterDict(
         {name: nn.Parameter(nn.init.normal_(torch.empty(width), std=0.02)) for name in named}
     )

@@ -4,10 +4,11 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from latelier.denoisers.attention import CrossAttention, SelfAttention, project
+from latelier.denoisers.attention import CrossAttention, SelfAttention
 from latelier.denoisers.configs import UNetConfig
 from latelier.denoisers.forward_context import ContextLayer, ForwardContext
 from latelier.nn.layers import zero_init
+from latelier.nn.packed import Conv2d, Linear, project
 
 
 class GEGLU(nn.Module):
@@ -15,7 +16,7 @@ class GEGLU(nn.Module):
 
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
-        self.proj = nn.Linear(width, 2 * inner)
+        self.proj = Linear(width, 2 * inner)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (B, N, inner)."""
@@ -28,9 +29,7 @@ class FeedForward(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.net = nn.Sequential(
-            GEGLU(width, 4 * width), nn.Identity(), nn.Linear(4 * width, width)
-        )
+        self.net = nn.Sequential(GEGLU(width, 4 * width), nn.Identity(), Linear(4 * width, width))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (B, N, C)."""
@@ -84,5 +83,5 @@ class SpatialTransformer(ContextLayer):
 
 def _build_projection(config: UNetConfig, width: int) -> nn.Linear | nn.Conv2d:
     if config.use_linear_projections:
-        return nn.Linear(width, width)
-    return nn.Conv2d(width, width, 1)
+        return Linear(width, width)
+    return Conv2d(width, width, 1)

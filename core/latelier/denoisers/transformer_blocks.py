@@ -10,6 +10,7 @@ from latelier.denoisers.attention import CrossAttention
 from latelier.denoisers.configs import TransformerConfig
 from latelier.denoisers.forward_context import ContextLayer, ForwardContext
 from latelier.nn.attention import attend, merge_heads, split_heads
+from latelier.nn.packed import Conv2d, Linear
 
 
 def modulate(tokens: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -28,8 +29,8 @@ class DiTSelfAttention(ContextLayer):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
+        self.qkv = Linear(width, 3 * width)
+        self.proj = Linear(width, width)
 
     def forward(self, tokens: Tensor, ctx: ForwardContext) -> Tensor:
         """Return (B, N, D)."""
@@ -43,9 +44,9 @@ class Mlp(nn.Module):
 
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(width, inner)
+        self.fc1 = Linear(width, inner)
         self.act = nn.GELU("tanh")
-        self.fc2 = nn.Linear(inner, width)
+        self.fc2 = Linear(inner, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (B, N, D)."""
@@ -71,7 +72,7 @@ class DiTBlock(ContextLayer):
         self.norm2 = plain_norm(width)
         self.mlp = Mlp(width, int(width * config.mlp_ratio))
         # index 0 is the SiLU of the embedding, applied once for all blocks: ForwardContext.emb
-        self.adaLN_modulation = nn.Sequential(nn.Identity(), nn.Linear(width, 6 * width))
+        self.adaLN_modulation = nn.Sequential(nn.Identity(), Linear(width, 6 * width))
 
     def forward(self, tokens: Tensor, size: tuple[int, int], ctx: ForwardContext) -> Tensor:
         """Return (B, h * w, D) for the tokens of h x w patches."""
@@ -91,8 +92,8 @@ class FinalLayer(nn.Module):
     def __init__(self, width: int, patch_dim: int) -> None:
         super().__init__()
         self.norm_final = plain_norm(width)
-        self.linear = nn.Linear(width, patch_dim)
-        self.adaLN_modulation = nn.Sequential(nn.Identity(), nn.Linear(width, 2 * width))
+        self.linear = Linear(width, patch_dim)
+        self.adaLN_modulation = nn.Sequential(nn.Identity(), Linear(width, 2 * width))
 
     def forward(self, tokens: Tensor, emb: Tensor) -> Tensor:
         """Return (B, N, patch_dim)."""
@@ -105,7 +106,7 @@ class PatchEmbedder(nn.Module):
 
     def __init__(self, channels: int, width: int, patch_size: int) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(channels, width, patch_size, patch_size)
+        self.proj = Conv2d(channels, width, patch_size, patch_size)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, D, h / p, w / p) of x (B, C, h, w)."""
@@ -117,7 +118,7 @@ class TimestepEmbedder(nn.Module):
 
     def __init__(self, sinusoids: int, width: int) -> None:
         super().__init__()
-        self.mlp = nn.Sequential(nn.Linear(sinusoids, width), nn.SiLU(), nn.Linear(width, width))
+        self.mlp = nn.Sequential(Linear(sinusoids, width), nn.SiLU(), Linear(width, width))
 
     def forward(self, sinusoids: Tensor) -> Tensor:
         """Return (B, D)."""

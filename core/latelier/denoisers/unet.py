@@ -16,6 +16,7 @@ from latelier.denoisers.injection import build_stream_layers
 from latelier.denoisers.spatial_transformer import SpatialTransformer
 from latelier.denoisers.vectors import build_vector_layers
 from latelier.nn.layers import zero_init
+from latelier.nn.packed import Conv2d, Linear
 
 
 class UNet(ConditionedDenoiser[UNetConfig]):
@@ -31,11 +32,11 @@ class UNet(ConditionedDenoiser[UNetConfig]):
         super().__init__(config)
         channels, emb_width = config.model_channels, config.embedding_width
         self.time_embed = nn.Sequential(
-            nn.Linear(channels, emb_width), nn.SiLU(), nn.Linear(emb_width, emb_width)
+            Linear(channels, emb_width), nn.SiLU(), Linear(emb_width, emb_width)
         )
 
         # down: the first convolution, then for each level residual blocks and a downsampling
-        conv_in = nn.Conv2d(config.given_channels, channels, 3, padding=1)
+        conv_in = Conv2d(config.given_channels, channels, 3, padding=1)
         self.input_blocks = nn.ModuleList([Block(conv_in)])
         skips = [channels]  # the channels of each input block's output
         for level, width in enumerate(config.widths):
@@ -66,7 +67,7 @@ class UNet(ConditionedDenoiser[UNetConfig]):
         self.out = nn.Sequential(
             nn.GroupNorm(config.num_groups, channels),
             nn.SiLU(),
-            zero_init(nn.Conv2d(channels, config.out_channels, 3, padding=1)),
+            zero_init(Conv2d(channels, config.out_channels, 3, padding=1)),
         )
         self.stream_projections, self.stream_embeddings = build_stream_layers(config)
         self.vector_embeds = build_vector_layers(config)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from latelier.denoisers.configs import ConditionedConfig
 from latelier.nn.module import to_module_dict
+from latelier.nn.packed import Linear
 
 
 def build_vector_layers(config: ConditionedConfig) -> nn.ModuleDict:
@@ -15,7 +16,7 @@ def build_vector_layers(config: ConditionedConfig) -> nn.ModuleDict:
     """
     return to_module_dict(
         {
-            name: nn.Linear(width, config.embedding_width, bias=False)
+            name: Linear(width, config.embedding_width, bias=False)
             for name, width in config.vectors.items()
             if name not in config.native_vectors
         }

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from latelier.first_stages.layers import build_group_norm
+from latelier.nn.packed import Conv2d
 
 AttentionType = Literal["vanilla", "linear", "none"]
 
@@ -18,10 +19,10 @@ class AttnBlock(nn.Module):
     def __init__(self, channels: int, num_groups: int) -> None:
         super().__init__()
         self.norm = build_group_norm(channels, num_groups)
-        self.q = nn.Conv2d(channels, channels, 1)
-        self.k = nn.Conv2d(channels, channels, 1)
-        self.v = nn.Conv2d(channels, channels, 1)
-        self.proj_out = nn.Conv2d(channels, channels, 1)
+        self.q = Conv2d(channels, channels, 1)
+        self.k = Conv2d(channels, channels, 1)
+        self.v = Conv2d(channels, channels, 1)
+        self.proj_out = Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C, h, w)."""
@@ -44,8 +45,8 @@ class LinearAttention(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.to_qkv = nn.Conv2d(channels, 3 * channels, 1, bias=False)
-        self.to_out = nn.Conv2d(channels, channels, 1)
+        self.to_qkv = Conv2d(channels, 3 * channels, 1, bias=False)
+        self.to_out = Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C, h, w)."""

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import TypeVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from latelier.first_stages.configs import AutoencoderConfig
 from latelier.first_stages.encoder_decoder import Decoder, Encoder
@@ -12,6 +12,7 @@ from latelier.first_stages.tiling.chain import split_decoder, split_encoder
 from latelier.first_stages.tiling.tiled import run_tiled
 from latelier.first_stages.tiling.tiling import TilingMode
 from latelier.nn.module import ConfiguredModule
+from latelier.nn.packed import Conv2d
 
 C = TypeVar("C", bound=AutoencoderConfig)
 
@@ -28,8 +29,8 @@ class Autoencoder(ConfiguredModule[C], ABC):
         super().__init__(config)
         self.encoder = Encoder(config, moments * config.z_channels)
         self.decoder = Decoder(config)
-        self.quant_conv = nn.Conv2d(moments * config.z_channels, moments * config.embed_dim, 1)
-        self.post_quant_conv = nn.Conv2d(config.embed_dim, config.z_channels, 1)
+        self.quant_conv = Conv2d(moments * config.z_channels, moments * config.embed_dim, 1)
+        self.post_quant_conv = Conv2d(config.embed_dim, config.z_channels, 1)
 
     @abstractmethod
     def _from_moments(self, moments: Tensor) -> Tensor:

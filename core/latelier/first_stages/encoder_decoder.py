@@ -18,6 +18,7 @@ from latelier.first_stages.layers import (
     activate_in_place,
     build_group_norm,
 )
+from latelier.nn.packed import Conv2d
 
 
 class Encoder(nn.Module):
@@ -28,14 +29,14 @@ class Encoder(nn.Module):
         widths = [config.ch * mult for mult in config.ch_mult]
         patch = config.patch_size
         self.to_patches = nn.PixelUnshuffle(patch) if patch > 1 else nn.Identity()
-        self.conv_in = nn.Conv2d(config.in_channels * patch**2, config.ch, 3, padding=1)
+        self.conv_in = Conv2d(config.in_channels * patch**2, config.ch, 3, padding=1)
         self.down = nn.ModuleList(
             DownLevel(config, index, before, width)
             for index, (before, width) in enumerate(pairwise([config.ch, *widths]))
         )
         self.mid = Middle(config, widths[-1])
         self.norm_out = build_group_norm(widths[-1], config.num_groups)
-        self.conv_out = nn.Conv2d(widths[-1], out_channels, 3, padding=1)
+        self.conv_out = Conv2d(widths[-1], out_channels, 3, padding=1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return (B, out_channels, H / f, W / f) of images (B, C, H, W)."""
@@ -55,7 +56,7 @@ class Decoder(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         widths = [config.ch * mult for mult in config.ch_mult]
-        self.conv_in = nn.Conv2d(config.z_channels, widths[-1], 3, padding=1)
+        self.conv_in = Conv2d(config.z_channels, widths[-1], 3, padding=1)
         self.mid = Middle(config, widths[-1])
         self.up = nn.ModuleList(
             UpLevel(config, index, below, width)
@@ -63,7 +64,7 @@ class Decoder(nn.Module):
         )
         self.norm_out = build_group_norm(widths[0], config.num_groups)
         patch = config.patch_size
-        self.conv_out = nn.Conv2d(widths[0], config.out_ch * patch**2, 3, padding=1)
+        self.conv_out = Conv2d(widths[0], config.out_ch * patch**2, 3, padding=1)
         self.from_patches = nn.PixelShuffle(patch) if patch > 1 else nn.Identity()
 
     def forward(self, z: Tensor) -> Tensor:

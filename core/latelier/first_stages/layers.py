@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad, relu, silu
 
+from latelier.nn.packed import Conv2d
+
 
 def build_group_norm(channels: int, num_groups: int) -> nn.GroupNorm:
     """Return a group norm with the epsilon of the published models."""
@@ -28,12 +30,12 @@ class ResnetBlock(nn.Module):
     def __init__(self, channels: int, out_channels: int, num_groups: int, dropout: float) -> None:
         super().__init__()
         self.norm1 = build_group_norm(channels, num_groups)
-        self.conv1 = nn.Conv2d(channels, out_channels, 3, padding=1)
+        self.conv1 = Conv2d(channels, out_channels, 3, padding=1)
         self.norm2 = build_group_norm(out_channels, num_groups)
         self.dropout = nn.Dropout(dropout)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.conv2 = Conv2d(out_channels, out_channels, 3, padding=1)
         self.nin_shortcut = (
-            nn.Conv2d(channels, out_channels, 1) if channels != out_channels else nn.Identity()
+            Conv2d(channels, out_channels, 1) if channels != out_channels else nn.Identity()
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -48,7 +50,7 @@ class Downsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
+        self.conv = Conv2d(channels, channels, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C, h / 2, w / 2) of x (B, C, h, w)."""
@@ -60,7 +62,7 @@ class Upsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv = Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C, 2 h, 2 w) of x (B, C, h, w)."""
@@ -73,11 +75,11 @@ class TinyBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1),
+            Conv2d(channels, channels, 3, padding=1),
             nn.ReLU(),
-            nn.Conv2d(channels, channels, 3, padding=1),
+            Conv2d(channels, channels, 3, padding=1),
             nn.ReLU(),
-            nn.Conv2d(channels, channels, 3, padding=1),
+            Conv2d(channels, channels, 3, padding=1),
         )
 
     def forward(self, x: Tensor) -> Tensor:

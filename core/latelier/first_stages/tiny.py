@@ -15,6 +15,7 @@ from latelier.first_stages.tiling.chain import split_layers
 from latelier.first_stages.tiling.tiled import run_tiled
 from latelier.first_stages.tiling.tiling import TilingMode
 from latelier.nn.module import ConfiguredModule
+from latelier.nn.packed import Conv2d
 
 
 class TinyAutoencoder(ConfiguredModule[TinyAutoencoderConfig]):
@@ -75,21 +76,21 @@ def _encoder_layers(config: TinyAutoencoderConfig) -> Iterator[nn.Module]:
     width = config.encoder_block_out_channels[0]
     for stage, blocks in enumerate(config.num_encoder_blocks):
         if stage == 0:
-            yield nn.Conv2d(config.in_channels, width, 3, padding=1)
+            yield Conv2d(config.in_channels, width, 3, padding=1)
         else:
-            yield nn.Conv2d(width, width, 3, padding=1, stride=2, bias=False)
+            yield Conv2d(width, width, 3, padding=1, stride=2, bias=False)
         yield from (TinyBlock(width) for _ in range(blocks))
-    yield nn.Conv2d(width, config.z_channels, 3, padding=1)
+    yield Conv2d(width, config.z_channels, 3, padding=1)
 
 
 def _decoder_layers(config: TinyAutoencoderConfig) -> Iterator[nn.Module]:
     width = config.decoder_block_out_channels[0]
-    yield nn.Conv2d(config.z_channels, width, 3, padding=1)
+    yield Conv2d(config.z_channels, width, 3, padding=1)
     yield nn.ReLU()
     *before, last = config.num_decoder_blocks
     for blocks in before:
         yield from (TinyBlock(width) for _ in range(blocks))
         yield nn.Upsample(scale_factor=2)
-        yield nn.Conv2d(width, width, 3, padding=1, bias=False)
+        yield Conv2d(width, width, 3, padding=1, bias=False)
     yield from (TinyBlock(width) for _ in range(last))
-    yield nn.Conv2d(width, config.out_channels, 3, padding=1)
+    yield Conv2d(width, config.out_channels, 3, padding=1)

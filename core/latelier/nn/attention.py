@@ -11,16 +11,27 @@ MASKED = -30000.0
 """Bias of a masked key. Its weight underflows to exactly 0; unlike minus infinity, this leaves no
 NaN in a row whose keys are all masked. 16-bit formats can represent it."""
 
-MAX_EXPLICIT_KEYS = 1024
-"""With more keys than this the (Q, N) weights of explicit attention take too much memory."""
+_EXPLICIT_KEYS = 12
+"""Explicit 16-bit attention on a CPU is the faster one up to this many keys for each channel of a
+head. Time of torch's fused kernel over that of explicit attention (torch 2.13, 2 cores of Zen 5):
+
+    keys x width   64 x 32  64 x 160  256 x 80  256 x 160  1024 x 512  1024 x 80  1024 x 40
+    fused          1.2      1.9       2.5       2.5        3.4         1.0        0.9
+"""
+
+_EXPLICIT_TRAINING_KEYS = 1024
+"""The same with gradients: that of the fused kernel takes 3 to 8 times as long for 16 to 256 keys,
+and twice as long for 1024."""
+
+_MAX_WEIGHTS = 2**24
+"""Most numbers of the (Q, N) weights of a head that are in memory."""
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     """Return softmax(q k^T / sqrt(d) + mask) v.
 
-    16-bit training on a CPU takes the explicit path: torch's fused kernel with its gradient is 3 to
-    8 times slower there for 16 to 256 keys, and twice as slow for 1024 (torch 2.13). In fp32 the
-    two are equally fast.
+    Short sequences in 16 bits on a CPU take the explicit path, which is faster there; all others
+    take torch's fused kernel.
 
     Args:
         q: (B, H, Q, d).
@@ -32,11 +43,17 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tenso
     Returns:
         (B, H, Q, d)
     """
-    trains_in_16_bits = (q.requires_grad or k.requires_grad) and q.element_size() == 2
-    if trains_in_16_bits and q.device.type == "cpu" and k.shape[2] <= MAX_EXPLICIT_KEYS:
+    if q.device.type == "cpu" and q.element_size() == 2 and _is_short(q, k):
         return attend_explicitly(q, k, v, mask)
     bias = None if mask is None else _to_bias(mask, q.dtype)
     return scaled_dot_product_attention(q, k, v, bias)
+
+
+def _is_short(q: Tensor, k: Tensor) -> bool:
+    keys, width = k.shape[2:]
+    if q.requires_grad or k.requires_grad:
+        return keys <= _EXPLICIT_TRAINING_KEYS
+    return keys <= _EXPLICIT_KEYS * width and q.shape[2] * keys <= _MAX_WEIGHTS
 
 
 def attend_explicitly(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -6,6 +6,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from latelier.nn.attention import attend_explicitly, merge_heads
+from latelier.nn.packed import Linear
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -28,11 +29,11 @@ class EncoderLayer(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm1 = nn.LayerNorm(width)
-        self.to_qkv = nn.Linear(width, 3 * width, bias=False)
-        self.to_out = nn.Linear(width, width)
+        self.to_qkv = Linear(width, 3 * width, bias=False)
+        self.to_out = Linear(width, width)
         self.norm2 = nn.LayerNorm(width)
         self.feed_forward = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+            Linear(width, 4 * width), nn.GELU(), Linear(4 * width, width)
         )
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:

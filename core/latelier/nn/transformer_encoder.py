@@ -6,6 +6,7 @@ Keys and numerics are those of their checkpoints (arXiv:2112.10752, appendix E.2
 from torch import Tensor, nn
 
 from latelier.nn.attention import attend_explicitly, merge_heads, split_heads
+from latelier.nn.packed import Linear
 
 HEADS = 8
 HEAD_WIDTH = 64
@@ -71,10 +72,10 @@ class SelfAttention(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         inner = HEADS * HEAD_WIDTH
-        self.to_q = nn.Linear(width, inner, bias=False)
-        self.to_k = nn.Linear(width, inner, bias=False)
-        self.to_v = nn.Linear(width, inner, bias=False)
-        self.to_out = nn.Linear(inner, width)
+        self.to_q = Linear(width, inner, bias=False)
+        self.to_k = Linear(width, inner, bias=False)
+        self.to_v = Linear(width, inner, bias=False)
+        self.to_out = Linear(inner, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, N, D)."""
@@ -88,9 +89,9 @@ class FeedForward(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.net = nn.Sequential(
-            nn.Sequential(nn.Linear(width, 4 * width), nn.GELU()),
+            nn.Sequential(Linear(width, 4 * width), nn.GELU()),
             nn.Identity(),  # published keys count a dropout layer here
-            nn.Linear(4 * width, width),
+            Linear(4 * width, width),
         )
 
     def forward(self, x: Tensor) -> Tensor:

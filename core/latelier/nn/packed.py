@@ -1,0 +1,126 @@
+"""Linear layers and convolutions that keep their weights packed for inference on a CPU.
+
+The kernels of oneDNN read weights in blocks of an order of their own. torch brings a weight into
+this order at every call: 2/3 of the time of a convolution of 2560 to 1280 channels over 8 x 8
+positions, and half of that of a float32 linear layer, for which torch calls another library. These
+layers do it once. The results of a call are the same bits in bfloat16.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+_ops = torch.ops.mkldnn
+_DTYPES = (torch.float32, torch.bfloat16)
+_IS_AVAILABLE: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+
+
+class PackedWeight:
+    """The packed copy of a weight. It is made anew when the weight has changed."""
+
+    def __init__(self) -> None:
+        self._made: tuple[Tensor, int, Tensor] | None = None  # source, its version, packed
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "PackedWeight":
+        return PackedWeight()  # the copy's weight may change
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PackedWeight, ()
+
+    def get(self, weight: Tensor, pack: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return the packed copy of a weight, made by `pack`."""
+        made, version = self._made, _version(weight)
+        if made is None or made[0].data_ptr() != weight.data_ptr() or made[1] != version:
+            # the source is held, so that its address stays its own
+            made = self._made = (weight.detach(), version, pack(weight.detach()))
+        return made[2]
+
+
+class Linear(nn.Linear):
+    """`nn.Linear` with a packed weight for inference on a CPU."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        super().__init__(in_features, out_features, bias)
+        self.packed = PackedWeight()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (..., out_features) of (..., in_features)."""
+        return project(x, self)
+
+
+class Conv1d(nn.Conv1d):
+    """`nn.Conv1d` with a packed weight where it projects tokens; see `project`."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        super().__init__(in_channels, out_channels, kernel_size)
+        self.packed = PackedWeight()
+
+
+class Conv2d(nn.Conv2d):
+    """`nn.Conv2d` with a packed weight for inference on a CPU, where its output is channels-last.
+
+    Padding is of zeros.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, bias=bias)
+        self.packed = PackedWeight()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, out_channels, h', w') of (B, in_channels, h, w)."""
+        if not can_pack(x, self.weight):
+            return super().forward(x)
+        place = self.padding, self.stride, self.dilation, self.groups
+        weight = self.packed.get(
+            self.weight,
+            lambda each: _ops._reorder_convolution_weight(each, *place, x.shape),
+        )
+        result: Tensor = _ops._convolution_pointwise(x, weight, self.bias, *place, "none", [], "")
+        return result
+
+
+def project(tokens: Tensor, layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> Tensor:
+    """Apply a layer to tokens (..., C).
+
+    A convolution of size 1 is the same linear map at each position.
+    """
+    packed: PackedWeight | None = getattr(layer, "packed", None)
+    if packed is None or not can_pack(tokens, layer.weight):
+        return linear(tokens, layer.weight.flatten(1), layer.bias)
+    rows = tokens.numel() // tokens.shape[-1]
+    weight = packed.get(
+        layer.weight, lambda each: _ops._reorder_linear_weight(each.flatten(1), rows)
+    )
+    result: Tensor = _ops._linear_pointwise(tokens, weight, layer.bias, "none", [], "")
+    return result
+
+
+def can_pack(x: Tensor, weight: Tensor) -> bool:
+    """Return whether a layer can compute its output for x from a packed weight."""
+    return (
+        type(weight) is nn.Parameter
+        and x.device.type == "cpu"
+        and weight.device.type == "cpu"
+        and x.dtype == weight.dtype
+        and x.dtype in _DTYPES
+        and x.numel() > 0
+        and not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+        and _IS_AVAILABLE
+    )
+
+
+def _version(weight: Tensor) -> int:
+    return 0 if weight.is_inference() else weight._version

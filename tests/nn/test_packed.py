@@ -1,0 +1,108 @@
+"""Packed layers compute what torch's own layers compute, also after their weights have changed."""
+
+import pickle
+from collections.abc import Callable
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from latelier.nn.packed import Conv1d, Conv2d, Linear, project
+
+LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "linear": (lambda: Linear(6, 5), (2, 3, 6)),
+    "linear without bias": (lambda: Linear(6, 5, bias=False), (3, 6)),
+    "3 x 3": (lambda: Conv2d(4, 8, 3, padding=1), (2, 4, 7, 5)),
+    "3 x 3, stride 2": (lambda: Conv2d(4, 8, 3, 2, 1), (2, 4, 6, 6)),
+    "1 x 1 without bias": (lambda: Conv2d(4, 8, 1, bias=False), (2, 4, 3, 3)),
+}
+
+
+def plain_result(layer: nn.Module, x: Tensor) -> Tensor:
+    """Return what torch's own layer of the same weights returns."""
+    if isinstance(layer, nn.Linear):
+        return functional.linear(x, layer.weight, layer.bias)
+    assert isinstance(layer, nn.Conv2d)
+    return nn.Conv2d.forward(layer, x)
+
+
+@pytest.fixture(params=LAYERS)
+def case(request: pytest.FixtureRequest) -> tuple[nn.Module, Tensor]:
+    """Return a layer for inference, and an input."""
+    torch.manual_seed(0)
+    build, shape = LAYERS[request.param]
+    return build().requires_grad_(False), torch.randn(shape)
+
+
+def assert_right(layer: nn.Module, x: Tensor) -> None:
+    bound = 1e-5 if x.dtype == torch.float32 else 2e-2
+    torch.testing.assert_close(layer(x), plain_result(layer, x), rtol=bound, atol=bound)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_the_output_is_that_of_the_plain_layer(
+    case: tuple[nn.Module, Tensor], dtype: torch.dtype
+) -> None:
+    layer, x = case
+    layer.to(dtype)
+    for _ in range(2):  # the second call has the packed weight
+        assert_right(layer, x.to(dtype))
+    assert_right(layer, x[:0].to(dtype))
+
+
+def test_a_changed_weight_is_packed_anew(case: tuple[nn.Module, Tensor]) -> None:
+    layer, x = case
+    layer(x)
+    layer.weight.mul_(2)
+    assert_right(layer, x)
+    layer.weight.data = layer.weight.data + 1
+    assert_right(layer, x)
+    layer.weight = nn.Parameter(layer.weight - 3, requires_grad=False)
+    assert_right(layer, x)
+
+
+def test_copies_have_packed_weights_of_their_own(case: tuple[nn.Module, Tensor]) -> None:
+    layer, x = case
+    before = layer(x)
+    for copy in (deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        copy.weight.zero_()
+        assert_right(copy, x)
+        assert torch.equal(layer(x), before)
+
+
+def test_weights_of_inference_mode_are_packed(case: tuple[nn.Module, Tensor]) -> None:
+    layer, x = case
+    with torch.inference_mode():
+        layer.weight = nn.Parameter(layer.weight * 2, requires_grad=False)
+        assert_right(layer, x)
+
+
+def test_gradients_and_autocast_are_those_of_the_plain_layer(
+    case: tuple[nn.Module, Tensor],
+) -> None:
+    layer, x = case
+    layer(x)  # packs the weight
+    gradients = []
+    for function in (layer, lambda each: plain_result(layer, each)):
+        leaf = x.clone().requires_grad_()
+        function(leaf).square().sum().backward()
+        gradients.append(leaf.grad)
+    assert torch.equal(*gradients)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert layer(x).dtype == torch.bfloat16
+
+
+def test_convolutions_of_size_1_project_tokens() -> None:
+    torch.manual_seed(0)
+    tokens = torch.randn(2, 5, 4)
+    for layer in (Conv1d(4, 6, 1), Conv2d(4, 6, 1), Linear(4, 6), nn.Conv2d(4, 6, 1)):
+        layer.requires_grad_(False)
+        expected = functional.linear(tokens, layer.weight.flatten(1), layer.bias)
+        torch.testing.assert_close(project(tokens, layer), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_packed_convolution_is_channels_last() -> None:
+    layer = Conv2d(4, 8, 3, padding=1).requires_grad_(False)
+    assert layer(torch.randn(2, 4, 6, 6)).is_contiguous(memory_format=torch.channels_last)
