@@ -21,7 +21,7 @@ from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.discovery import discover
 from latelier.kernel.trust.entry_points import GROUP, Candidate
 from latelier.kernel.trust.policy import Policy
-from latelier.pipeline import Pipeline, compose
+from latelier.pipeline import Pipeline, compose, placement
 
 CLASSES = ("cat", "dog", "fish")
 CAPTIONS = [
@@ -30,6 +30,14 @@ CAPTIONS = [
     for thing in ("cat", "dog", "fish")
     for place in ("in a meadow", "on the sea")
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def full_precision() -> Iterator[None]:
+    """Let 'auto' be float32 in this process, whatever the machine: tests compare numbers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(placement, "computes_bfloat16", lambda device: False)
+        yield
 
 
 def tiny_parts() -> dict[str, Any]:

@@ -4,11 +4,38 @@ import pytest
 import torch
 
 from latelier.contracts.errors import InvalidInputError
+from latelier.pipeline import placement
 from latelier.pipeline.placement import list_devices, resolve_device
 
+computes_bfloat16 = placement.computes_bfloat16  # before the suite sets it to False
 
-def test_the_cpu_computes_in_float32_by_default():
+
+@pytest.mark.parametrize(
+    ("capabilities", "dtype"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, torch.bfloat16),
+        ({"avx512_bf16": False, "amx_bf16": True}, torch.bfloat16),
+        ({"neon": True, "bf16": True}, torch.bfloat16),
+        ({"avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, torch.float32),
+        ({"neon": True, "bf16": False}, torch.float32),
+        ({}, torch.float32),
+    ],
+)
+def test_auto_is_bfloat16_where_the_processor_has_instructions_for_it(
+    monkeypatch, capabilities, dtype
+):
+    monkeypatch.setattr(placement, "computes_bfloat16", computes_bfloat16)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert resolve_device("cpu") == (torch.device("cpu"), dtype)
+
+
+def test_auto_is_float32_where_torch_cannot_tell(monkeypatch):
+    monkeypatch.setattr(placement, "computes_bfloat16", computes_bfloat16)
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert resolve_device("cpu") == (torch.device("cpu"), torch.float32)
+
+
+def test_a_given_precision_is_taken():
     assert resolve_device("cpu", "bfloat16") == (torch.device("cpu"), torch.bfloat16)
     assert resolve_device("cpu", torch.float64) == (torch.device("cpu"), torch.float64)
 

@@ -16,7 +16,10 @@ _PRECISIONS = {
 def resolve_device(
     device: str | torch.device = "auto", dtype: str | torch.dtype = "auto"
 ) -> tuple[torch.device, torch.dtype]:
-    """Return a device and a precision; 'auto' is a GPU in bfloat16, else the CPU in float32.
+    """Return a device and a precision.
+
+    'auto' is the accelerator, if there is one, and bfloat16 where the device computes it natively,
+    else float32.
 
     Raises:
         InvalidInputError: this machine has no such device, or torch no such precision.
@@ -25,12 +28,22 @@ def resolve_device(
     if isinstance(dtype, torch.dtype):
         return found, dtype
     if dtype == "auto":
-        return found, torch.bfloat16 if found.type == "cuda" else torch.float32
+        return found, torch.bfloat16 if computes_bfloat16(found) else torch.float32
     if dtype not in _PRECISIONS:
         raise InvalidInputError(
             f"dtype: precision '{dtype}' not found. {suggestion(dtype, _PRECISIONS)}", field="dtype"
         )
     return found, _PRECISIONS[dtype]
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Return whether a device has instructions for products in bfloat16, and need not emulate it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
+    found = getattr(torch.cpu, "get_capabilities", dict)()  # since torch 2.11
+    return any(found.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def _find_device(device: str | torch.device) -> torch.device:
