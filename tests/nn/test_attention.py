@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from latelier.nn import attention
 from latelier.nn.attention import (
     MASKED,
     attend,
@@ -94,13 +95,19 @@ def test_16_bit_training_has_the_gradients_of_full_precision(keys: int, with_mas
         assert inputs[2].grad[:, :, 3:].abs().max() == 0
 
 
-@pytest.mark.parametrize("keys", [N, 12 * D, 12 * D + 1])
-def test_16_bit_inference_agrees_with_full_precision(keys: int) -> None:
-    """Few keys take the explicit path, many the fused one."""
-    generator = torch.Generator().manual_seed(0)
-    inputs = [torch.randn(B, H, n, D, generator=generator).bfloat16() for n in (Q, keys, keys)]
-    expected = functional.scaled_dot_product_attention(*(part.float() for part in inputs))
-    torch.testing.assert_close(attend(*inputs).float(), expected, rtol=0.03, atol=0.03)
+@pytest.mark.parametrize("block", [2**20, B * H * Q * N - 1, Q * N, 2 * N, 1])
+@pytest.mark.parametrize("shape", [None, (1, 1, 1, N), (B, 1, Q, N), (H, Q, N), (B, H, Q, N)])
+def test_16_bit_attention_in_blocks_agrees_with_full_precision(
+    monkeypatch: pytest.MonkeyPatch, block: int, shape: tuple[int, ...] | None
+) -> None:
+    monkeypatch.setattr(attention, "BLOCK", block)
+    inputs = [part.bfloat16() for part in draw_inputs()]
+    bias = None if shape is None else torch.randn(shape, generator=torch.Generator().manual_seed(2))
+    result = attend(*inputs, bias)
+    added = torch.zeros(()) if bias is None else bias
+    expected = weighted_values(*(part.float() for part in inputs), added)
+    assert result.dtype == torch.bfloat16
+    torch.testing.assert_close(result.float(), expected, rtol=0.03, atol=0.03)
 
 
 def test_heads_split_the_width_into_contiguous_blocks() -> None:

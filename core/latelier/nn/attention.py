@@ -3,6 +3,8 @@
 Shapes: B rows of a batch, H heads of width d, Q queries, N keys.
 """
 
+from itertools import product
+
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
@@ -11,27 +13,24 @@ MASKED = -30000.0
 """Bias of a masked key. Its weight underflows to exactly 0; unlike minus infinity, this leaves no
 NaN in a row whose keys are all masked. 16-bit formats can represent it."""
 
-_EXPLICIT_KEYS = 12
-"""Explicit 16-bit attention on a CPU is the faster one up to this many keys for each channel of a
-head. Time of torch's fused kernel over that of explicit attention (torch 2.13, 2 cores of Zen 5):
+BLOCK = 2**20
+"""Numbers of the attention weights that are computed at once: in 16 bits they stay in the cache."""
 
-    keys x width   64 x 32  64 x 160  256 x 80  256 x 160  1024 x 512  1024 x 80  1024 x 40
-    fused          1.2      1.9       2.5       2.5        3.4         1.0        0.9
-"""
-
-_EXPLICIT_TRAINING_KEYS = 1024
-"""The same with gradients: that of the fused kernel takes 3 to 8 times as long for 16 to 256 keys,
-and twice as long for 1024."""
-
-_MAX_WEIGHTS = 2**24
-"""Most numbers of the (Q, N) weights of a head that are in memory."""
+_TRAINING_KEYS = 1024
+"""Most keys for which 16-bit training on a CPU keeps all attention weights for the gradient."""
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     """Return softmax(q k^T / sqrt(d) + mask) v.
 
-    Short sequences in 16 bits on a CPU take the explicit path, which is faster there; all others
-    take torch's fused kernel.
+    In 16 bits on a CPU it is computed explicitly, in blocks. torch's fused kernel computes in
+    float32 there, and takes longer (torch 2.13, 2 cores of Zen 5; queries x keys x width, heads):
+
+        64 x 64 x 160, 16    2.2 times      1024 x 1024 x 40, 16    1.6
+        256 x 256 x 80, 16   2.6            4096 x 4096 x 64, 20    2.2
+
+    Its gradient takes 3 to 8 times as long for 16 to 256 keys, and twice as long for 1024. In
+    float32 it is the faster one.
 
     Args:
         q: (B, H, Q, d).
@@ -43,17 +42,14 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tenso
     Returns:
         (B, H, Q, d)
     """
-    if q.device.type == "cpu" and q.element_size() == 2 and _is_short(q, k):
-        return attend_explicitly(q, k, v, mask)
     bias = None if mask is None else _to_bias(mask, q.dtype)
+    if q.device.type == "cpu" and q.element_size() == 2:
+        has_gradient = q.requires_grad or k.requires_grad or v.requires_grad
+        if not has_gradient:
+            return _attend_in_blocks(q, k, v, bias)
+        if k.shape[2] <= _TRAINING_KEYS:
+            return attend_explicitly(q, k, v, bias)
     return scaled_dot_product_attention(q, k, v, bias)
-
-
-def _is_short(q: Tensor, k: Tensor) -> bool:
-    keys, width = k.shape[2:]
-    if q.requires_grad or k.requires_grad:
-        return keys <= _EXPLICIT_TRAINING_KEYS
-    return keys <= _EXPLICIT_KEYS * width and q.shape[2] * keys <= _MAX_WEIGHTS
 
 
 def attend_explicitly(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -62,6 +58,23 @@ def attend_explicitly(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = Non
     if mask is not None:
         logits = logits + _to_bias(mask, q.dtype)
     return logits.softmax(dim=-1) @ v
+
+
+def _attend_in_blocks(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+    """Return what `attend_explicitly` returns; at most `BLOCK` attention weights are in memory."""
+    b, h, queries, d = q.shape
+    keys = k.shape[2]
+    if b * h * queries * keys <= BLOCK:
+        return attend_explicitly(q, k, v, bias)
+    heads, rows = max(1, BLOCK // (queries * keys)), max(1, BLOCK // keys)
+    biases = None if bias is None else bias.expand(b, h, queries, keys)
+    out = q.new_empty(b, queries, h, d).transpose(1, 2)  # so that `merge_heads` copies nothing
+    for i, first, row in product(range(b), range(0, h, heads), range(0, queries, rows)):
+        of_heads = i, slice(first, first + heads)
+        block = *of_heads, slice(row, row + rows)
+        part = None if biases is None else biases[block]
+        out[block] = attend_explicitly(q[block], k[of_heads], v[of_heads], part)
+    return out
 
 
 def split_heads(tokens: Tensor, heads: int) -> Tensor:

@@ -1,5 +1,8 @@
 """Choosing the device and the precision of a pipeline."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 
 from latelier.contracts.errors import InvalidInputError
@@ -37,12 +40,12 @@ def resolve_device(
 
 
 def computes_bfloat16(device: torch.device) -> bool:
-    """Return whether a device has instructions for products in bfloat16, and need not emulate it."""
+    """Return whether a device has instructions for bfloat16, and need not emulate it."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu":
         return False
-    found = getattr(torch.cpu, "get_capabilities", dict)()  # since torch 2.11
+    found: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # since torch 2.11
     return any(found.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 

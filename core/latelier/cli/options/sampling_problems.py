@@ -56,4 +56,4 @@ def make_problem(
     source, run = read_model_inputs(on, None, conditions, atelier)
     if guidance is not None:
         run["guidance"] = read_guidance(guidance)
-    return make_pipeline_problem(load(source, atelier=atelier), on, seeds, **run)
+    return make_pipeline_problem(load(source, dtype="float32", atelier=atelier), on, seeds, **run)
