@@ -233,6 +233,22 @@ def concat(conditions: Sequence[Condition]) -> Condition:
     )
 
 
+def select(condition: Condition, rows: "Tensor") -> Condition:
+    """Return the rows of a condition that an index (K,) int64 names, in its order."""
+
+    def of(value: "Tensor | float | None") -> Any:
+        return value if value is None or isinstance(value, float | int) else value[rows]
+
+    return Condition(
+        {
+            name: Stream(*(of(each) for each in vars(stream).values()))
+            for name, stream in condition.streams.items()
+        },
+        {name: of(tensor) for name, tensor in condition.spatial.items()},
+        {name: of(tensor) for name, tensor in condition.vectors.items()},
+    )
+
+
 def where(keep: "Tensor", part: ConditionPart, other: ConditionPart) -> ConditionPart:
     """Return the rows of `part` where `keep`, (B,) bool, is true, and of `other` elsewhere.
 

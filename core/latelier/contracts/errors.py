@@ -68,3 +68,19 @@ class TrainingError(LatelierError, RuntimeError):
 
 class NotFiniteError(LatelierError, ArithmeticError):
     """NaN or infinity where a computation needs numbers."""
+
+
+class EngineError(LatelierError, RuntimeError):
+    """A job that an engine cannot take, or whose engine has stopped."""
+
+
+class QueueFullError(EngineError):
+    """A job that an engine refuses because its queue is full. A later attempt may succeed."""
+
+
+class JobCancelledError(EngineError):
+    """A job that was cancelled before it was finished."""
+
+
+class DeadlineError(EngineError):
+    """A job that was not finished by its deadline."""

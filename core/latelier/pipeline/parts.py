@@ -44,6 +44,8 @@ class PipelineParts:
         loras: those that change weights, by name. Components have the changed weights.
         unchanged: by place, the components without LoRAs of those that a LoRA changes.
         limits: of a request.
+        called_denoiser: what runs call instead of the denoiser's module; None for the module.
+        rows: of every call of the denoiser, where they are fixed; None where they are not.
     """
 
     atelier: Atelier
@@ -62,6 +64,8 @@ class PipelineParts:
     loras: Mapping[str, AttachedLora] = field(default_factory=dict)
     unchanged: Mapping[str, Component] = field(default_factory=dict)
     limits: Limits = field(default_factory=read_limits)
+    called_denoiser: Denoiser | None = None
+    rows: int | None = None
 
     @property
     def first_stage(self) -> FirstStage:
@@ -71,7 +75,8 @@ class PipelineParts:
     @property
     def denoiser(self) -> Denoiser:
         """Predicts what `process` defines: noise, x0, v or flow."""
-        return self.denoiser_component.module
+        module: Denoiser = self.denoiser_component.module
+        return module if self.called_denoiser is None else self.called_denoiser
 
     @property
     def conditioners(self) -> Mapping[str, Conditioner]:
@@ -154,6 +159,18 @@ class PipelineParts:
             inputs={name: each for name, each in self.inputs.items() if name not in unused},
             adapters={name: each for name, each in self.adapters.items() if name not in unused},
         )
+
+    def with_denoiser(self, denoiser: Denoiser, rows: int | None = None) -> Self:
+        """Return a view for runs that call another denoiser instead of the component's module.
+
+        It computes what the module does, in another place or in other batches. Adapters and device
+        are chosen before.
+
+        Args:
+            denoiser: what runs call.
+            rows: of each call of the module, where they are fixed.
+        """
+        return replace(self, called_denoiser=denoiser, rows=rows)
 
     def with_limits(
         self,

@@ -136,9 +136,7 @@ class Pipeline(PipelineParts):
         The last preview of a batch has its pictures. Stop iterating to cancel. Faults in the
         request raise at once, not at the first step.
         """
-        options = {name: value for name, value in keywords.items() if name in KEYWORDS}
-        inputs = {name: value for name, value in keywords.items() if name not in KEYWORDS}
-        return run(*_plan(self, inputs, options))
+        return run(*plan_keywords(self, keywords))
 
     def stream_json(self, request: Mapping[str, Any]) -> Iterator[Preview]:
         """Run an untrusted JSON request that matches `request_schema`. Yield as `stream` does.
@@ -146,8 +144,7 @@ class Pipeline(PipelineParts):
         Nothing in it is opened as a file: pictures are data URIs, of a limited size. An example is
         {"inputs": {"prompt": "a cat"}, "steps": 20}.
         """
-        inputs, options = _split_json(request)
-        return run(*_plan(self, inputs, options, trusted=False))
+        return run(*plan_json(self, request))
 
     def denoise_fn(
         self,
@@ -214,14 +211,32 @@ class Pipeline(PipelineParts):
         save(self, Path(folder))
 
 
-def _split_json(request: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return the inputs and the options of a JSON request."""
+def plan_keywords(pipeline: Pipeline, keywords: Mapping[str, Any]) -> tuple[PipelineParts, Plan]:
+    """Return the parts and the plan of a run with the keywords of `Pipeline.generate`.
+
+    Raises:
+        UnknownNameError: a component is not registered, or a keyword is unknown.
+        InvalidInputError: a value is invalid.
+    """
+    options = {name: value for name, value in keywords.items() if name in KEYWORDS}
+    inputs = {name: value for name, value in keywords.items() if name not in KEYWORDS}
+    return _plan(pipeline, inputs, options)
+
+
+def plan_json(pipeline: Pipeline, request: Mapping[str, Any]) -> tuple[PipelineParts, Plan]:
+    """Return the parts and the plan of an untrusted JSON request; see `Pipeline.stream_json`.
+
+    Raises:
+        UnknownNameError: a component is not registered, or a field is unknown.
+        InvalidInputError: a value is invalid.
+    """
     inputs = request.get("inputs", {})
     if not isinstance(inputs, Mapping):
         raise InvalidInputError.of_field(
             "inputs", f"expected public inputs with values, got {inputs!r:.80}"
         )
-    return inputs, {name: value for name, value in request.items() if name != "inputs"}
+    options = {name: value for name, value in request.items() if name != "inputs"}
+    return _plan(pipeline, inputs, options, trusted=False)
 
 
 def _plan(

@@ -67,6 +67,7 @@ def describe_run(parts: PipelineParts, plan: Plan, dispatcher: HookDispatcher) -
         "pictures_sha256": {name: [pixel_hash(image) for image in given[name]] for name in given},
         "count": plan.count,
         "steps": plan.sigmas.steps,
+        "rows": parts.rows,
         "machine": describe_machine(parts.device, parts.dtype),
     }
 

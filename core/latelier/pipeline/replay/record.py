@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import validate
+from latelier.diffusion.fixed_rows import MAX_ROWS
 from latelier.pipeline.request import Request
 from latelier.provenance.image_files import read_provenance
 from latelier.provenance.large_pictures import with_large_pictures
@@ -90,6 +91,9 @@ class Record(_Open):
     process: dict[str, Any]
     request: Request
     machine: dict[str, Any]
+    rows: int | None = Field(
+        None, ge=1, le=MAX_ROWS, description="of each call of the denoiser; None: not fixed"
+    )
     index: int = Field(ge=0, description="which picture of the run it is")
     drew: tuple[DrawnRecord, ...] = Field((), description="its reference pictures")
     pixels_sha256: str

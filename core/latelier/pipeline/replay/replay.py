@@ -11,6 +11,7 @@ from PIL import Image
 from latelier._version import __version__
 from latelier.checkpoints.component import Component
 from latelier.contracts.errors import InvalidInputError, ModelFileError, UnknownNameError
+from latelier.diffusion.fixed_rows import FixedRows
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.kernel.registry import Registry
@@ -195,6 +196,8 @@ def _recorded_model(path: Path, record: Record) -> str:
 def _make_again(path: Path, record: Record, pipeline: Pipeline) -> Picture:
     """Return the recorded picture, made again with the rest of its batch."""
     plan = make_plan(pipeline, record.request, trusted=False)
+    if record.rows is not None:
+        pipeline = pipeline.with_denoiser(FixedRows(pipeline.denoiser, record.rows), record.rows)
     if record.index >= plan.count:
         raise InvalidInputError(f"{path}: picture {record.index} of a run of {plan.count}")
     batch = plan.batch_of(record.index)

@@ -1,0 +1,76 @@
+"""Measuring how many rows of a call a device is fastest with."""
+
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from math import inf
+
+import torch
+
+from latelier.contracts.components import Denoiser, PictureGeometry
+from latelier.diffusion.calls import DenoiserCall
+from latelier.engine.evaluation import attempt, is_out_of_memory
+from latelier.pipeline.parts import PipelineParts
+
+REPEATS = 3
+"""Calls with each number of rows, of which the fastest counts. The first one also warms up."""
+
+
+def default_geometry(parts: PipelineParts) -> PictureGeometry:
+    """Return the geometry of a picture of the default size."""
+    width, height = parts.defaults.size
+    f = parts.first_stage.config.downsampling
+    latent_size = height // f, width // f
+    return PictureGeometry((height, width), latent_size, first_stage=parts.first_stage)
+
+
+def make_call(parts: PipelineParts, geometry: PictureGeometry, rows: int) -> DenoiserCall:
+    """Return an unconditional call of the denoiser."""
+    condition = parts.condition_builder().condition({}, rows, geometry)
+    shape = rows, parts.first_stage.config.latent_channels, *geometry.latent_size
+    x = torch.ones(shape, device=parts.device, dtype=parts.dtype)
+    return DenoiserCall(x, torch.zeros(rows, device=parts.device), condition)
+
+
+def doublings(most: int) -> list[int]:
+    """Return 1, 2, 4 ... and `most`."""
+    return [*(1 << k for k in range(most.bit_length() - 1)), most]
+
+
+def measure_rows(
+    denoiser: Denoiser, make_call: Callable[[int], DenoiserCall], counts: Iterable[int]
+) -> dict[int, float]:
+    """Return rows -> seconds a row, for rising numbers of rows until more are not faster.
+
+    Args:
+        denoiser: is called.
+        make_call: returns a call with a number of rows.
+        counts: the numbers of rows.
+
+    Raises:
+        OutOfMemoryError: memory is too small for the first number of rows.
+    """
+    curve: dict[int, float] = {}
+    for rows in counts:
+        seconds = attempt(partial(_time_call, denoiser, make_call, rows))
+        if isinstance(seconds, BaseException):
+            if curve and is_out_of_memory(seconds):
+                break
+            raise seconds
+        best = min(curve.values(), default=inf)
+        curve[rows] = seconds / rows
+        if curve[rows] > best:
+            break
+    return curve
+
+
+def _time_call(denoiser: Denoiser, make_call: Callable[[int], DenoiserCall], rows: int) -> float:
+    """Return the seconds of the fastest of some calls."""
+    call, seconds = make_call(rows), []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        call.run(denoiser)
+        if call.x.device.type != "cpu":
+            torch.accelerator.synchronize()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)

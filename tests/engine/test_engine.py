@@ -1,0 +1,255 @@
+"""Jobs of an engine give the pictures of `generate`, whatever runs beside them."""
+
+from base64 import b64encode
+from contextvars import ContextVar
+from io import BytesIO
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from latelier.contracts.errors import (
+    EngineError,
+    InvalidInputError,
+    JobCancelledError,
+    UnknownNameError,
+)
+from latelier.engine import Engine
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.hookspecs import hookimpl
+from latelier.kernel.trust.policy import Policy
+
+PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8))
+LEFT = Image.fromarray(np.where(np.arange(16) < 9, 0, 255).astype(np.uint8)[None].repeat(16, 0))
+
+
+def data_uri(image):
+    file = BytesIO()
+    image.save(file, "png")
+    return "data:image/png;base64," + b64encode(file.getvalue()).decode()
+
+
+REQUESTS = {
+    "heun": {"prompt": "a cat", "seed": 1, "steps": 4, "sampler": "heun"},
+    "unguided": {"prompt": "a dog", "seed": 2, "steps": 6, "guidance": 1.0},
+    "batches": {"prompt": "a fish", "seed": 3, "n": 3, "batch_size": 2, "sampler": "dpmpp_2m_sde"},
+    "label": {"label": "dog", "seed": 4, "steps": 5, "sampler": "unipc", "schedule": "cosine"},
+    "pag": {"prompt": "a red cat", "seed": 5, "guidance": {"name": "pag"}},
+    "apg": {"prompt": "a cat", "negative": "a dog", "seed": 6, "guidance": {"name": "apg"}},
+    "windows": {"prompt": "a cat", "seed": 7, "size": (32, 16), "window": 16},
+    "other size": {"prompt": "a cat", "seed": 8, "size": 32},
+    "img2img": {"prompt": "a cat", "seed": 9, "init_image": PHOTO, "strength": 0.6, "steps": 5},
+    "inpainting": {"prompt": "a cat", "seed": 10, "init_image": PHOTO, "mask": LEFT},
+    "rows": {"prompt": ["a cat", "a dog"], "seed": 11, "noise": "brownian", "sampler": "euler"},
+    "gradient": {
+        "prompt": "a cat",
+        "seed": 12,
+        "guidance": {
+            "name": "image_guided",
+            "target": data_uri(PHOTO.resize((8, 8))),
+            "strength": 1.0,
+        },
+    },
+}
+
+
+def provenance(picture):
+    return {name: value for name, value in picture.provenance.items() if name != "pixels_sha256"}
+
+
+def test_mixed_jobs_give_the_pictures_of_generate(tiny, difference):
+    alone = {name: tiny.generate(**request) for name, request in REQUESTS.items()}
+    with Engine(tiny) as engine:
+        jobs = {name: engine.submit(**request) for name, request in REQUESTS.items()}
+        made = {name: job.result() for name, job in jobs.items()}
+    for name in REQUESTS:
+        assert difference(made[name], alone[name]) <= 1, name
+        for one, other in zip(made[name], alone[name], strict=True):
+            assert provenance(one) == provenance(other)
+
+
+def test_runs_share_calls_whatever_their_sampler_and_guidance(tamper, gate, eventually):
+    pipe, denoiser = tamper(gate)
+    with Engine(pipe) as engine:
+        jobs = [engine.submit(prompt="a cat", seed=1, steps=4, guidance=1.0)]
+        gate.wait()
+        jobs += [
+            engine.submit(prompt="a dog", seed=2, steps=2, sampler="heun", guidance=1.0),
+            engine.submit(label="fish", seed=3, steps=3, sampler="ddim"),
+            engine.submit(prompt="a cat", negative="a dog", seed=4, steps=3, guidance=5.0),
+        ]
+        eventually(lambda: engine.stats().jobs.running == 4)
+        gate.open()
+        for job in jobs:
+            job.result()
+        calls = engine.stats().calls
+    assert calls.calls == len(denoiser.rows) < 4 + 3 + 3 + 3
+    assert calls.rows == sum(denoiser.rows) == 4 + 3 + 2 * 3 + 2 * 3
+    assert max(denoiser.rows) >= 4
+
+
+def test_one_job_has_the_bits_of_generate(tiny):
+    (alone,) = tiny.generate(prompt="a cat", seed=1)
+    with Engine(tiny) as engine:
+        (made,) = engine.submit(prompt="a cat", seed=1).result()
+    assert made.provenance == alone.provenance
+    assert made.provenance["rows"] is None
+
+
+def test_calls_have_at_most_the_rows_of_the_engine(tamper):
+    pipe, denoiser = tamper()
+    with Engine(pipe, rows=4) as engine:
+        jobs = [engine.submit(prompt="a cat", seed=seed) for seed in range(6)]
+        larger = engine.submit(prompt="a cat", n=3)
+        for job in (*jobs, larger):
+            job.result()
+    assert max(rows for rows in denoiser.rows if rows != 6) <= 4
+    assert denoiser.rows.count(6) == 3  # one run's own call stays as it is
+
+
+def test_a_sampler_may_call_from_several_threads(pipe_with_sampler, difference):
+    pipe = pipe_with_sampler("""
+        from concurrent.futures import ThreadPoolExecutor
+        from itertools import pairwise
+        from latelier import Step
+
+        def sampler(denoise, x, grid, /):
+            for index, (sigma, to) in enumerate(pairwise(grid.sigmas)):
+                with ThreadPoolExecutor(2) as pool:
+                    one, other = pool.map(lambda _: denoise(x, sigma), range(2))
+                denoised = (one + other) / 2
+                x = denoised + (x - denoised) * (to / sigma)
+                yield Step(index, to, x, denoised)
+    """)
+    request = {"prompt": "a cat", "seed": 1, "guidance": 1.0}
+    (alone,) = pipe.generate(**request, sampler="euler")
+    with Engine(pipe) as engine:
+        jobs = [engine.submit(**request, sampler="plugin/sampler") for _ in range(3)]
+        for job in jobs:
+            assert difference(job.result(timeout=20), [alone]) <= 1
+
+
+def test_a_sampler_that_changes_the_grad_mode_changes_no_other_run(pipe_with_sampler, difference):
+    pipe = pipe_with_sampler("""
+        import torch
+        from latelier import samplers
+
+        def sampler(denoise, x, grid, /):
+            torch.set_grad_enabled(True)
+            yield from samplers.get("euler")(denoise, x, grid)
+    """)
+    alone = pipe.generate(prompt="a cat", seed=1, sampler="euler")
+    with Engine(pipe) as engine:
+        changing = engine.submit(prompt="a cat", seed=1, sampler="plugin/sampler")
+        other = engine.submit(prompt="a cat", seed=1, sampler="euler")
+        assert difference(changing.result(), alone) <= 1
+        assert difference(other.result(), alone) <= 1
+
+
+def test_a_job_runs_in_the_context_of_its_caller(compose_tiny):
+    user = ContextVar("user", default="nobody")
+    seen = []
+
+    class Observer:
+        @hookimpl
+        def latelier_images_finished(self, pictures):
+            seen.append(user.get())
+
+    atelier = Atelier(policy=Policy(allow=frozenset()))
+    atelier.register(Observer(), "observer", "1.0")
+    with Engine(compose_tiny(atelier)) as engine:
+        user.set("ann")
+        engine.submit(prompt="a cat").result()
+        user.set("bob")
+        engine.submit(prompt="a cat").result()
+    assert seen == ["ann", "bob"]
+
+
+def test_threads_of_torch_are_those_of_the_host(tamper):
+    seen = []
+    pipe, _ = tamper(lambda _x: seen.append(torch.get_num_threads()))
+    with Engine(pipe) as engine:
+        (picture,) = engine.submit(prompt="a cat", steps=1).result()
+    assert seen == [torch.get_num_threads()]
+    assert picture.provenance["machine"]["threads"] == torch.get_num_threads()
+
+
+def test_a_request_of_a_client_opens_no_file(tiny, tmp_path):
+    PHOTO.save(tmp_path / "a.png")
+    request = {"inputs": {"prompt": "a cat"}, "seed": 1, "steps": 2}
+    (alone,) = tiny.generate(prompt="a cat", seed=1, steps=2)
+    with Engine(tiny) as engine:
+        (made,) = engine.submit_json(request, client="ann").result()
+        assert made.provenance == alone.provenance
+        engine.submit(prompt="a cat", init_image=tmp_path / "a.png").result()
+        with pytest.raises(InvalidInputError, match="init_image"):
+            engine.submit_json({**request, "init_image": str(tmp_path / "a.png")})
+
+
+@pytest.mark.parametrize(
+    ("request_", "error", "message"),
+    [
+        ({"prompt": "a cat", "steps": 0}, InvalidInputError, "steps"),
+        ({"prompt": "a cat", "sampler": "hein"}, UnknownNameError, "heun"),
+        ({"promt": "a cat"}, UnknownNameError, "prompt"),
+        ({"prompt": "cat " * 100}, InvalidInputError, "input 'prompt'"),
+        ({"prompt": "a cat", "negative": "cat " * 100}, InvalidInputError, "input 'prompt'"),
+        ({"prompt": "a cat", "deadline": -1}, InvalidInputError, "seconds from now, above 0"),
+        ({"prompt": "a cat", "deadline": float("nan")}, InvalidInputError, "deadline"),
+        ({"prompt": "a cat", "priority": "high"}, InvalidInputError, "a whole number, got 'high'"),
+        ({"prompt": "a cat", "client": 7}, InvalidInputError, "client: expected a text, got 7"),
+    ],
+)
+def test_mistakes_raise_at_submit(tiny, request_, error, message):
+    with Engine(tiny) as engine:
+        with pytest.raises(error, match=message):
+            engine.submit(**request_)
+        assert engine.stats().jobs.submitted == 0
+
+
+@pytest.mark.parametrize("options", [{"rows": 0}, {"rows": 2000}, {"active": 1.5}, {"queue": -1}])
+def test_an_engine_refuses_impossible_numbers(tiny, options):
+    (name,) = options
+    with pytest.raises(InvalidInputError, match=f"^{name}: expected 1") as found:
+        Engine(tiny, **options)
+    assert found.value.field == name
+
+
+def test_an_input_cannot_be_called_like_an_option(compose_tiny):
+    pipe = compose_tiny(inputs={"prompt": "text", "client": "label"})
+    with pytest.raises(InvalidInputError, match="an input 'client', which is an option"):
+        Engine(pipe)
+
+
+def test_an_engine_runs_only_inside_its_block(tiny):
+    engine = Engine(tiny)
+    for use in (lambda: engine.submit(prompt="a cat"), engine.warm):
+        with pytest.raises(EngineError, match="not running: use it inside `with"):
+            use()
+    with engine:
+        job = engine.submit(prompt="a cat", seed=1)
+    assert job.is_done
+    assert len(job.result()) == 1
+    with pytest.raises(EngineError, match="not running"):
+        engine.submit(prompt="a cat")
+    with pytest.raises(EngineError, match="starts once"):
+        engine.__enter__()
+    previews = list(job)  # decoded by the caller from now on
+    assert previews[-1].decode(previews[-1].latents)[0].size == (16, 16)
+
+
+def test_leaving_the_block_finishes_all_jobs(tiny):
+    with Engine(tiny, active=2) as engine:
+        jobs = [engine.submit(prompt="a cat", seed=seed) for seed in range(5)]
+    assert [len(job.result(timeout=0)) for job in jobs] == [1] * 5
+    assert engine.stats().jobs.succeeded == 5
+
+
+def test_leaving_the_block_by_an_exception_cancels_all_jobs(tiny):
+    with pytest.raises(ZeroDivisionError), Engine(tiny, active=1) as engine:
+        jobs = [engine.submit(prompt="a cat", steps=1000) for _ in range(3)]
+        raise ZeroDivisionError
+    for job in jobs:
+        with pytest.raises(JobCancelledError):
+            job.result(timeout=0)

@@ -1,0 +1,85 @@
+"""In an exact engine a picture has the same bits alone and among others, and replays identical."""
+
+import pytest
+import torch
+
+from latelier.engine import Engine
+from latelier.pipeline import load
+from latelier.pipeline.replay.replay import replay
+
+REQUESTS = [
+    {"prompt": "a cat", "seed": 1, "steps": 4, "sampler": "heun"},
+    {"prompt": "a dog", "seed": 2, "steps": 6, "guidance": 1.0},
+    {"prompt": "a red cat in a meadow", "seed": 3, "n": 2, "sampler": "dpmpp_2m_sde"},
+    {"label": "dog", "seed": 4, "steps": 5, "sampler": "unipc"},
+    {"prompt": "a cat", "negative": "fog", "seed": 6, "guidance": {"name": "apg"}},
+    {"prompt": "a cat", "seed": 5, "guidance": {"name": "pag"}},
+    {"prompt": "a cat", "seed": 7, "size": (32, 16), "window": 16},
+    {"prompt": "a cat", "seed": 8, "n": 5, "steps": 2},
+]
+
+
+def latents(engine, requests):
+    """Return the finished latents of jobs that run at the same time."""
+    jobs = [engine.submit(**request) for request in requests]
+    return [list(job)[-1].latents for job in jobs]
+
+
+def test_latents_have_the_same_bits_alone_and_among_others(tiny):
+    with Engine(tiny, rows=8, exact=True) as engine:
+        alone = [latents(engine, [request])[0] for request in REQUESTS]
+        among_8 = latents(engine, REQUESTS)
+        among_5 = latents(engine, REQUESTS[3:])
+    assert all(map(torch.equal, alone, among_8))
+    assert all(map(torch.equal, alone[3:], among_5))
+
+
+def test_every_call_has_the_rows_of_the_engine(tamper):
+    pipe, denoiser = tamper()
+    with Engine(pipe, rows=4, exact=True) as engine:
+        latents(engine, REQUESTS)
+        calls = engine.stats().calls
+    assert set(denoiser.rows) == {4}
+    assert calls.rows < sum(denoiser.rows)
+
+
+def test_without_it_the_bits_depend_on_the_others(tiny):
+    """So that the tests above can fail."""
+    request = {"prompt": "a cat", "seed": 1, "steps": 6}
+    with Engine(tiny, rows=64) as engine:
+        (alone,) = latents(engine, [request])
+        among = latents(engine, [request, *REQUESTS])
+    assert not torch.equal(alone, among[0])
+
+
+@pytest.fixture
+def saved(tiny, tmp_path, built_ins):
+    tiny.save(tmp_path / "model")
+    return load(tmp_path / "model", "cpu", atelier=built_ins)
+
+
+def test_a_picture_of_a_busy_exact_engine_is_replayed_as_identical(saved, tmp_path, built_ins):
+    with Engine(saved, rows=8, exact=True) as engine:
+        jobs = [engine.submit(**request) for request in REQUESTS]
+        pictures = [job.result()[-1] for job in jobs]
+    for k, picture in enumerate(pictures[:4]):
+        assert picture.provenance["rows"] == 8
+        picture.save(tmp_path / f"{k}.png")
+        report = replay(tmp_path / f"{k}.png", atelier=built_ins)
+        assert (report.verdict, report.differences) == ("identical", ())
+        assert report.picture.provenance == picture.provenance
+
+
+def test_a_replay_makes_calls_of_the_recorded_rows(saved, tmp_path, built_ins, monkeypatch):
+    with Engine(saved, rows=8, exact=True) as engine:
+        (picture,) = engine.submit(prompt="a cat", seed=1).result()
+    picture.save(tmp_path / "a.png")
+    rows = []
+    forward = type(saved.denoiser).forward
+    monkeypatch.setattr(
+        type(saved.denoiser),
+        "forward",
+        lambda self, x, *more: rows.append(len(x)) or forward(self, x, *more),
+    )
+    replay(tmp_path / "a.png", atelier=built_ins)
+    assert set(rows) == {8}
