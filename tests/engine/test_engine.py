@@ -48,7 +48,6 @@ REQUESTS = {
         "guidance": {
             "name": "image_guided",
             "target": data_uri(PHOTO.resize((8, 8))),
-            "strength": 1.0,
         },
     },
 }
@@ -247,9 +246,15 @@ def test_leaving_the_block_finishes_all_jobs(tiny):
 
 
 def test_leaving_the_block_by_an_exception_cancels_all_jobs(tiny):
-    with pytest.raises(ZeroDivisionError), Engine(tiny, active=1) as engine:
-        jobs = [engine.submit(prompt="a cat", steps=1000) for _ in range(3)]
-        raise ZeroDivisionError
+    jobs = []
+
+    def use():
+        with Engine(tiny, active=1) as engine:
+            jobs.extend(engine.submit(prompt="a cat", steps=1000) for _ in range(3))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        use()
     for job in jobs:
         with pytest.raises(JobCancelledError):
             job.result(timeout=0)
