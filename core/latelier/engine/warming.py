@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from math import inf
 
 import torch
 
@@ -34,13 +33,13 @@ def make_call(parts: PipelineParts, geometry: PictureGeometry, rows: int) -> Den
 
 def doublings(most: int) -> list[int]:
     """Return 1, 2, 4 ... and `most`."""
-    return [*(1 << k for k in range(most.bit_length() - 1)), most]
+    return [*(1 << k for k in range((most - 1).bit_length())), most]
 
 
 def measure_rows(
     denoiser: Denoiser, make_call: Callable[[int], DenoiserCall], counts: Iterable[int]
 ) -> dict[int, float]:
-    """Return rows -> seconds a row, for rising numbers of rows until more are not faster.
+    """Return rows -> seconds a row, for rising numbers of rows, until two are not faster.
 
     Args:
         denoiser: is called.
@@ -57,9 +56,8 @@ def measure_rows(
             if curve and is_out_of_memory(seconds):
                 break
             raise seconds
-        best = min(curve.values(), default=inf)
         curve[rows] = seconds / rows
-        if curve[rows] > best:
+        if min(curve.values()) not in list(curve.values())[-2:]:
             break
     return curve
 
