@@ -185,6 +185,42 @@ def test_moving_to_the_same_device_shares_the_component(saved):
     copy = component.to(cpu, torch.bfloat16)
     assert next(copy.module.parameters()).dtype == torch.bfloat16
     assert next(component.module.parameters()).dtype == torch.float32
+    assert copy.to(cpu, torch.bfloat16) is copy
+
+
+def test_a_copy_in_another_precision_goes_back_without_loss(saved):
+    component = saved[1]
+    cpu = torch.device("cpu")
+    copy = component.to(cpu, torch.bfloat16).to(cpu, torch.float16).to(cpu, torch.float32)
+    assert copy.module is component.module
+    assert copy.origin is None
+
+
+def test_the_stored_precision_is_written_whatever_a_copy_computes_in(saved, tmp_path):
+    folder, component = saved
+    save_component(tmp_path / "again", component.to(torch.device("cpu"), torch.bfloat16))
+    names = ("first_stage.safetensors", COMPONENT_FILE)
+    for name in names:
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_a_converted_component_is_written_in_its_precision(saved, tmp_path, built_ins):
+    component = saved[1]
+    save_component(tmp_path / "half", component.converted(torch.float16))
+    again = load_component(tmp_path / "half", "first_stage", built_ins)
+    for name, tensor in again.module.state_dict().items():
+        assert torch.equal(tensor, component.module.state_dict()[name].half())
+
+
+def test_a_copy_that_was_trained_is_what_is_written(saved, tmp_path, built_ins):
+    copy = saved[1].to(torch.device("cpu"), torch.bfloat16)
+    with torch.no_grad():
+        for parameter in copy.module.parameters():
+            parameter.mul_(2)
+    save_component(tmp_path / "trained", copy)
+    again = load_component(tmp_path / "trained", "first_stage", built_ins)
+    for name, tensor in again.module.state_dict().items():
+        assert torch.equal(tensor, copy.module.state_dict()[name])
 
 
 class PaletteConfig(ConditionerConfig):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latelier.nn.packed import Conv1d, Conv2d, Linear, project
+from latelier.nn.packed import Conv1d, Conv2d, Linear, copy_sharing_packed, project
 
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "linear": (lambda: Linear(6, 5), (2, 3, 6)),
@@ -106,3 +106,29 @@ def test_convolutions_of_size_1_project_tokens() -> None:
 def test_a_packed_convolution_is_channels_last() -> None:
     layer = Conv2d(4, 8, 3, padding=1).requires_grad_(False)
     assert layer(torch.randn(2, 4, 6, 6)).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_weight_of_another_precision_is_cast(case: tuple[nn.Module, Tensor]) -> None:
+    layer, x = case
+    x = x.bfloat16()
+    if layer.bias is not None:
+        layer.bias.data = layer.bias.data.bfloat16()
+    result = layer(x)
+    leaf = x.clone().requires_grad_()
+    with_gradient = layer(leaf)
+    layer.weight.data = layer.weight.data.bfloat16()
+    for found in (result, with_gradient):
+        assert found.dtype == torch.bfloat16
+        torch.testing.assert_close(found, plain_result(layer, x), rtol=2e-2, atol=2e-2)
+
+
+def test_a_copy_shares_the_weights_that_its_layers_pack() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(Linear(6, 5), nn.LayerNorm(5), nn.Linear(5, 4)).requires_grad_(False)
+    copy = copy_sharing_packed(module, torch.bfloat16)
+    assert copy[0].weight is module[0].weight
+    others = [copy[0].bias, copy[1].weight, copy[1].bias, copy[2].weight, copy[2].bias]
+    assert {each.dtype for each in others} == {torch.bfloat16}
+    assert {each.dtype for each in module.parameters()} == {torch.float32}
+    x = torch.randn(3, 6)
+    torch.testing.assert_close(copy(x.bfloat16()).float(), module(x), rtol=3e-2, atol=3e-2)

@@ -26,6 +26,8 @@ from latelier.contracts.messages import pip_install
 from latelier.io.atomic import write_bytes, write_json
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.spec import Kind
+from latelier.nn.packed import copy_sharing_packed
+from latelier.nn.views import replace_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,7 @@ class Component:
         module: the module itself.
         weights_sha256: of the file that its weights were read from; None: they were not read.
         assets_sha256: of each of its other files, by name.
+        origin: what `module` is a copy of, in the precision that is stored; None: it is no copy.
     """
 
     kind: Kind
@@ -47,6 +50,7 @@ class Component:
     module: Any
     weights_sha256: str | None = None
     assets_sha256: Mapping[str, str] = field(default_factory=dict)
+    origin: "Origin | None" = None
 
     @property
     def config(self) -> BaseModel:
@@ -60,11 +64,67 @@ class Component:
         return hashlib.sha256(values.encode()).hexdigest()
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Component":
-        """Return the component on a device and in a precision: itself, or a copy if it differs."""
-        tensors = [*self.module.parameters(), *self.module.buffers()]
-        if all(_is_at(tensor, device, dtype) for tensor in tensors):
+        """Return the component on a device and computing in a precision: itself, or a copy.
+
+        A copy in another precision knows its origin, which `store` writes.
+        """
+        module = self.stored
+        if self.origin is not None and self.origin.is_at(device, dtype):
             return self
-        return replace(self, module=deepcopy(self.module).to(device, dtype))
+        if all(_is_at(tensor, device, dtype) for tensor in tensors_of(module)):
+            return self if module is self.module else replace(self, module=module, origin=None)
+        if self.kind == "denoiser" and device.type == "cpu" and dtype == torch.bfloat16:
+            copy = copy_sharing_packed(module, dtype)
+        else:
+            copy = deepcopy(module).to(device, dtype)
+        return replace(self, module=copy, origin=Origin(module, device, dtype, _versions(copy)))
+
+    def converted(self, dtype: torch.dtype) -> "Component":
+        """Return the component on the CPU with its weights themselves in a precision."""
+        cpu = torch.device("cpu")
+        for module in (self.module, self.stored):
+            if all(_is_at(tensor, cpu, dtype) for tensor in tensors_of(module)):
+                return replace(self, module=module, origin=None)
+        return replace(self, module=deepcopy(self.stored).to(cpu, dtype), origin=None)
+
+    def with_weights(self, weights: Mapping[str, Tensor]) -> "Component":
+        """Return a view of the component with other weights, by name, in the stored precision."""
+        if self.origin is None:
+            return replace(self, module=replace_weights(self.module, weights))
+        own = self.module.state_dict()
+        view = replace_weights(self.module, {k: each.to(own[k]) for k, each in weights.items()})
+        changed = replace_weights(self.stored, weights)
+        return replace(
+            self, module=view, origin=replace(self.origin, module=changed, versions=_versions(view))
+        )
+
+    @property
+    def stored(self) -> Any:
+        """The module in the precision that is stored."""
+        if self.origin is None or self.origin.versions != _versions(self.module):
+            return self.module  # it was trained since
+        return self.origin.module
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What a copy was made of.
+
+    Attributes:
+        module: in the precision that is stored.
+        device: of the copy.
+        dtype: that the copy computes in.
+        versions: of the copy's tensors, which tell whether they have changed since.
+    """
+
+    module: Any
+    device: torch.device
+    dtype: torch.dtype
+    versions: tuple[int, ...]
+
+    def is_at(self, device: torch.device, dtype: torch.dtype) -> bool:
+        """Return whether the copy is on a device and computes in a precision."""
+        return self.dtype == dtype and _is_on(self.device, device)
 
 
 def new_component(
@@ -82,14 +142,13 @@ def new_component(
 
 def store(component: Component, folder: Path, name: str) -> StoredComponent:
     """Write the weights and assets of a component to `folder`, as files that begin with `name`."""
-    module: nn.Module = component.module
-    state = module.state_dict()
+    state = component.stored.state_dict()
     weights = None
     if state:
         path = f"{name}.safetensors"
         weights = StoredFile(path=path, sha256=write_weights(folder / path, state))
     assets = {}
-    for asset, data in assets_of(module).items():
+    for asset, data in assets_of(component.module).items():
         path = f"{name}.{asset}"
         assets[asset] = StoredFile(path=path, sha256=write_bytes(folder / path, data))
     return StoredComponent(
@@ -187,6 +246,21 @@ def explain_missing(kind: Kind, id_: str, atelier: Atelier, version: str | None 
     return f"{needs}: {pip_install(distribution, version, upgrade=installed)}"
 
 
+def tensors_of(module: nn.Module) -> list[Tensor]:
+    """Return all parameters and buffers of a module."""
+    return [*module.parameters(), *module.buffers()]
+
+
+def _versions(module: nn.Module) -> tuple[int, ...]:
+    """Return numbers that rise when a tensor of a module is changed in place."""
+    return tuple(0 if each.is_inference() else each._version for each in tensors_of(module))
+
+
 def _is_at(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> bool:
-    same_device = tensor.device.type == device.type and device.index in (None, tensor.device.index)
-    return same_device and (tensor.dtype == dtype or not tensor.is_floating_point())
+    return _is_on(tensor.device, device) and (
+        tensor.dtype == dtype or not tensor.is_floating_point()
+    )
+
+
+def _is_on(found: torch.device, device: torch.device) -> bool:
+    return found.type == device.type and device.index in (None, found.index)

@@ -120,13 +120,13 @@ def build_model(
     if found.denoiser is None:
         with _seeded(seed):
             component = new_component("first_stage", *found.first_stage.piece, atelier)
-        component = component.to(*resolve_device("cpu", dtype))
+        component = component.converted(resolve_device("cpu", dtype)[1])
         with write_folder(folder, force=force) as temporary:
             save_component(temporary, component)
         return folder
-    pipeline = build(preset, seed=seed, assets=assets, device="cpu", dtype=dtype, atelier=atelier)
+    pipeline = build(preset, seed=seed, assets=assets, device="cpu", atelier=atelier)
     with write_folder(folder, force=force) as temporary:
-        pipeline.save(temporary)
+        pipeline.converted(dtype).save(temporary)
     return folder
 
 

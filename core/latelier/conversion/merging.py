@@ -46,7 +46,7 @@ def merge_adapters(
     check_destination(folder, force=force)
     for source in (model, *(name for name, _ in adapters)):
         check_source_outside(expand_home(source), folder)
-    pipeline = load(model, device="cpu", dtype=dtype, atelier=atelier or default_atelier())
+    pipeline = load(model, device="cpu", atelier=atelier or default_atelier()).converted(dtype)
     for name, scale in adapters:
         view = pipeline.with_adapter(name, scale)
         if view.adapters.keys() != pipeline.adapters.keys():

@@ -75,7 +75,9 @@ class CrossAttention(MultiHeadAttention):
                 tokens = torch.addcmul(tokens, context.gate, self.to_out(attended))
         if outputs:
             added = reduce(torch.add, outputs)
-            tokens = tokens + (out(added) if has_bias else linear(added, out.weight))
+            tokens = tokens + (
+                out(added) if has_bias else linear(added, out.weight.to(added.dtype))
+            )
         return tokens
 
 

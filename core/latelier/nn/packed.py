@@ -7,11 +7,14 @@ layers do it once. The results of a call are the same bits in bfloat16.
 """
 
 from collections.abc import Callable
-from typing import Any
+from copy import deepcopy
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
+
+M = TypeVar("M", bound=nn.Module)
 
 _ops = torch.ops.mkldnn
 _DTYPES = (torch.float32, torch.bfloat16)
@@ -30,12 +33,17 @@ class PackedWeight:
     def __reduce__(self) -> tuple[Any, ...]:
         return PackedWeight, ()
 
-    def get(self, weight: Tensor, pack: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return the packed copy of a weight, made by `pack`."""
-        made, version = self._made, _version(weight)
-        if made is None or made[0].data_ptr() != weight.data_ptr() or made[1] != version:
-            # the source is held, so that its address stays its own
-            made = self._made = (weight.detach(), version, pack(weight.detach()))
+    def get(self, weight: Tensor, dtype: torch.dtype, pack: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return the copy of a weight in a precision, packed by `pack`."""
+        made, version = self._made, 0 if weight.is_inference() else weight._version
+        if (
+            made is None
+            or made[0].data_ptr() != weight.data_ptr()
+            or made[1] != version
+            or made[2].dtype != dtype
+        ):
+            source = weight.detach()  # held, so that its address stays its own
+            made = self._made = (source, version, pack(source.to(dtype)))
         return made[2]
 
 
@@ -46,9 +54,9 @@ class Linear(nn.Linear):
         super().__init__(in_features, out_features, bias)
         self.packed = PackedWeight()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (torch's name)
         """Return (..., out_features) of (..., in_features)."""
-        return project(x, self)
+        return project(input, self)
 
 
 class Conv1d(nn.Conv1d):
@@ -77,16 +85,19 @@ class Conv2d(nn.Conv2d):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, bias=bias)
         self.packed = PackedWeight()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (torch's name)
         """Return (B, out_channels, h', w') of (B, in_channels, h, w)."""
-        if not can_pack(x, self.weight):
-            return super().forward(x)
+        if not can_pack(input, self.weight):
+            return self._conv_forward(input, _cast(self.weight, input), self.bias)
         place = self.padding, self.stride, self.dilation, self.groups
         weight = self.packed.get(
             self.weight,
-            lambda each: _ops._reorder_convolution_weight(each, *place, x.shape),
+            input.dtype,
+            lambda each: _ops._reorder_convolution_weight(each, *place, input.shape),
         )
-        result: Tensor = _ops._convolution_pointwise(x, weight, self.bias, *place, "none", [], "")
+        result: Tensor = _ops._convolution_pointwise(
+            input, weight, self.bias, *place, "none", [], ""
+        )
         return result
 
 
@@ -97,10 +108,10 @@ def project(tokens: Tensor, layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> Tensor:
     """
     packed: PackedWeight | None = getattr(layer, "packed", None)
     if packed is None or not can_pack(tokens, layer.weight):
-        return linear(tokens, layer.weight.flatten(1), layer.bias)
+        return linear(tokens, _cast(layer.weight, tokens).flatten(1), layer.bias)
     rows = tokens.numel() // tokens.shape[-1]
     weight = packed.get(
-        layer.weight, lambda each: _ops._reorder_linear_weight(each.flatten(1), rows)
+        layer.weight, tokens.dtype, lambda each: _ops._reorder_linear_weight(each.flatten(1), rows)
     )
     result: Tensor = _ops._linear_pointwise(tokens, weight, layer.bias, "none", [], "")
     return result
@@ -112,7 +123,7 @@ def can_pack(x: Tensor, weight: Tensor) -> bool:
         type(weight) is nn.Parameter
         and x.device.type == "cpu"
         and weight.device.type == "cpu"
-        and x.dtype == weight.dtype
+        and weight.is_floating_point()
         and x.dtype in _DTYPES
         and x.numel() > 0
         and not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
@@ -122,5 +133,29 @@ def can_pack(x: Tensor, weight: Tensor) -> bool:
     )
 
 
-def _version(weight: Tensor) -> int:
-    return 0 if weight.is_inference() else weight._version
+def _cast(weight: Tensor, x: Tensor) -> Tensor:
+    """Return a weight in the precision of x, which autocast would do by itself."""
+    return weight if torch.is_autocast_enabled(x.device.type) else weight.to(x.dtype)
+
+
+def copy_sharing_packed(module: M, dtype: torch.dtype) -> M:
+    """Return a copy of a module that computes in a precision on the CPU.
+
+    Weights that its layers pack are shared: they are brought into the precision when they are
+    packed, so that they are never in memory twice where the module's are mapped from a file.
+    """
+    shared = {
+        id(each.weight): each.weight
+        for each in module.modules()
+        if isinstance(each, Linear | Conv1d | Conv2d)
+        and type(each.weight) is nn.Parameter
+        and each.weight.device.type == "cpu"
+    }
+    copy = deepcopy(module, dict[int, Any](shared))
+
+    def convert(tensor: Tensor) -> Tensor:
+        is_converted = tensor.is_floating_point() and id(tensor) not in shared
+        return tensor.to("cpu", dtype) if is_converted else tensor.to("cpu")
+
+    converted: M = copy._apply(convert)  # type: ignore[no-untyped-call]
+    return converted

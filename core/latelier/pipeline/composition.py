@@ -52,7 +52,8 @@ def compose(
             `init_image` and `mask`.
         defaults: of requests; at least the `size`.
         device: 'auto', 'cpu', 'cuda' ...
-        dtype: 'auto', 'float32', 'bfloat16' ...
+        dtype: 'float32', 'bfloat16' ...; 'auto' is float32 if a component is built here, which may
+            be trained, and else what `load` chooses.
         description: one human-readable line.
         atelier: its registries have the components; None: the default one.
 
@@ -71,6 +72,9 @@ def compose(
     public = public_inputs(inputs, conditioners, inpainting_names(configs))
     defaults = _read_defaults(defaults, configs, atelier)
     check_sides("defaults: size", dict(zip(("width", "height"), defaults.size)), multiple)
+    pieces = (first_stage, denoiser, *conditioners.values())
+    if dtype == "auto" and not all(isinstance(each, Component) for each in pieces):
+        dtype = torch.float32
     place = resolve_device(device, dtype)
     pipeline = Pipeline(
         atelier=atelier,

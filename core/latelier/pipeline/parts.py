@@ -209,6 +209,30 @@ class PipelineParts:
             dtype=dtype,
         )
 
+    def converted(self, dtype: str | torch.dtype) -> Self:
+        """Return the parts on the CPU with the weights of the model themselves in a precision.
+
+        They are what `save` writes, where `to` keeps the stored ones for that.
+
+        Raises:
+            InvalidInputError: torch has no such precision.
+        """
+        device, dtype = resolve_device("cpu", dtype)
+        base = self.with_loras({})
+        converted = replace(
+            base,
+            first_stage_component=base.first_stage_component.converted(dtype),
+            denoiser_component=base.denoiser_component.converted(dtype),
+            conditioner_components={
+                name: component.converted(dtype)
+                for name, component in base.conditioner_components.items()
+            },
+            adapters={name: each.to(device, dtype) for name, each in self.adapters.items()},
+            device=device,
+            dtype=dtype,
+        )
+        return converted.with_loras(self.loras) if self.loras else converted
+
 
 def _replace_loras(parts: P, loras: Mapping[str, AttachedLora]) -> P:
     base = parts.base_components()

@@ -40,7 +40,7 @@ def load_base_model(field: str, name: str, atelier: Atelier) -> Pipeline:
         ModelFileError: a file is missing or damaged; names the field.
     """
     try:
-        return load(name, device="cpu", dtype="float32", atelier=atelier)
+        return load(name, device="cpu", dtype="float32", atelier=atelier).converted("float32")
     except UnknownNameError as error:
         raise UnknownNameError(f"{field}: {error}", field=field) from None
     except ModelFileError as error:

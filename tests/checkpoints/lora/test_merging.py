@@ -154,7 +154,7 @@ def test_several_loras_add_up_in_any_order(unet_model):
 
 
 def test_sums_are_rounded_once_in_16_bits(unet_model):
-    denoiser = unet_model["denoiser"].to(torch.device("cpu"), torch.bfloat16)
+    denoiser = unet_model["denoiser"].converted(torch.bfloat16)
     lora = draw_lora({"denoiser": denoiser})
     merged = merge({"denoiser": denoiser}, [(lora, 1.0)])["denoiser"].module
     for path, change in select_layers(lora.changes, "denoiser").items():
@@ -162,6 +162,22 @@ def test_sums_are_rounded_once_in_16_bits(unet_model):
         exact = denoiser.module.get_submodule(path).weight.float() + change.difference()
         assert weight.dtype == torch.bfloat16
         torch.testing.assert_close(weight.float(), exact, rtol=2**-8, atol=1e-4)
+
+
+def test_a_copy_in_another_precision_and_its_origin_are_changed(unet_model):
+    denoiser = unet_model["denoiser"].to(torch.device("cpu"), torch.bfloat16)
+    lora = draw_lora({"denoiser": denoiser})
+    merged = merge({"denoiser": denoiser}, [(lora, 1.0)])["denoiser"]
+    exact = merge(unet_model, [(lora, 1.0)])["denoiser"].module
+    assert torch.equal(predict(merged.stored), predict(exact))
+    address = next(iter(lora.changes))
+    path = address.removeprefix("denoiser.")
+    for module in (merged.module, merged.stored):
+        weight, plain = (
+            module.get_submodule(path).weight,
+            denoiser.stored.get_submodule(path).weight,
+        )
+        torch.testing.assert_close(weight, plain + lora.changes[address].difference())
 
 
 def test_a_view_of_a_view_has_both(unet_model):

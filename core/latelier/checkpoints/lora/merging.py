@@ -8,7 +8,6 @@ from torch import Tensor
 
 from latelier.checkpoints.component import Component
 from latelier.checkpoints.lora.lora import Lora, find_layers, select_layers
-from latelier.nn.views import replace_weights
 
 
 def merge(
@@ -23,17 +22,14 @@ def merge(
         loras: each with its scale; 0 changes nothing.
     """
     active = [(lora, scale) for lora, scale in loras if scale != 0]
-    layers = find_layers(components)
+    stored = {k: replace(each, module=each.stored) for k, each in components.items()}
+    layers = find_layers(stored)
     weights: dict[str, Tensor] = {}
     with torch.no_grad():
         for address in dict.fromkeys(each for lora, _ in active for each in lora.changes):
             weights[f"{address}.weight"] = _merge_layer(address, layers[address].weight, active)
     changed = {place: select_layers(weights, place) for place in components}
-    return {
-        place: replace(components[place], module=replace_weights(components[place].module, own))
-        for place, own in changed.items()
-        if own
-    }
+    return {place: components[place].with_weights(own) for place, own in changed.items() if own}
 
 
 def _merge_layer(address: str, weight: Tensor, loras: Sequence[tuple[Lora, float]]) -> Tensor:

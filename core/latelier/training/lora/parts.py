@@ -91,7 +91,7 @@ def add_layers(base: Pipeline, lora: Lora) -> Pipeline:
         component = components[place]
         if not changed:
             return component
-        return replace(component, module=replace_layers(component.module, changed))
+        return replace(component, module=replace_layers(component.module, changed), origin=None)
 
     return replace(
         base,
