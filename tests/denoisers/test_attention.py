@@ -11,6 +11,7 @@ from latelier.contracts.condition import Condition, Stream
 from latelier.denoisers.attention import AttentionBlock
 from latelier.denoisers.forward_context import ForwardContext
 from latelier.denoisers.spatial_transformer import GEGLU
+from latelier.nn import attention
 
 
 def empty_context() -> ForwardContext:
@@ -63,9 +64,14 @@ POSITIONS = 1024
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("kind", ["unet", "unet without context", "transformer"])
 def test_no_tensor_holds_the_weights_of_all_pairs_of_positions(
-    small_unet: Any, small_transformer: Any, kind: str, dtype: torch.dtype
+    small_unet: Any,
+    small_transformer: Any,
+    kind: str,
+    dtype: torch.dtype,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """512 x 512 pixels have 4096 positions, whose pairs would take half a GB."""
+    monkeypatch.setattr(attention, "BLOCK", POSITIONS**2 // 16)
     stream = {"context_dim": 8, "streams": {"text": {"width": 8, "injection": "native"}}}
     model = {
         "unet": lambda: small_unet(**stream, channel_mult=(1,), attention_resolutions=(1,)),

@@ -135,7 +135,9 @@ def can_pack(x: Tensor, weight: Tensor) -> bool:
 
 def _cast(weight: Tensor, x: Tensor) -> Tensor:
     """Return a weight in the precision of x, which autocast would do by itself."""
-    return weight if torch.is_autocast_enabled(x.device.type) else weight.to(x.dtype)
+    if weight.dtype == x.dtype or torch.is_autocast_enabled(x.device.type):
+        return weight
+    return weight.to(x.dtype)
 
 
 def copy_sharing_packed(module: M, dtype: torch.dtype) -> M:
