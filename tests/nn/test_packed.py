@@ -132,3 +132,15 @@ def test_a_copy_shares_the_weights_that_its_layers_pack() -> None:
     assert {each.dtype for each in module.parameters()} == {torch.float32}
     x = torch.randn(3, 6)
     torch.testing.assert_close(copy(x.bfloat16()).float(), module(x), rtol=3e-2, atol=3e-2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_bits_do_not_depend_on_the_first_call(
+    case: tuple[nn.Module, Tensor], dtype: torch.dtype
+) -> None:
+    layer, x = case
+    layer.to(dtype)
+    x = x.to(dtype)
+    other = deepcopy(layer)
+    other(torch.cat([x, x, x]) if x.ndim != 2 else x[:1])
+    assert torch.equal(other(x), layer(x))

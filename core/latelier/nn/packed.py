@@ -3,7 +3,8 @@
 The kernels of oneDNN read weights in blocks of an order of their own. torch brings a weight into
 this order at every call: 2/3 of the time of a convolution of 2560 to 1280 channels over 8 x 8
 positions, and half of that of a float32 linear layer, for which torch calls another library. These
-layers do it once. The results of a call are the same bits in bfloat16.
+layers do it once, in an order that does not depend on the first call. In bfloat16 the results are
+those of torch's own layers, bit for bit.
 """
 
 from collections.abc import Callable
@@ -93,7 +94,7 @@ class Conv2d(nn.Conv2d):
         weight = self.packed.get(
             self.weight,
             input.dtype,
-            lambda each: _ops._reorder_convolution_weight(each, *place, input.shape),
+            lambda each: _ops._reorder_convolution_weight(each, *place),
         )
         result: Tensor = _ops._convolution_pointwise(
             input, weight, self.bias, *place, "none", [], ""
@@ -109,9 +110,8 @@ def project(tokens: Tensor, layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> Tensor:
     packed: PackedWeight | None = getattr(layer, "packed", None)
     if packed is None or not can_pack(tokens, layer.weight):
         return linear(tokens, _cast(layer.weight, tokens).flatten(1), layer.bias)
-    rows = tokens.numel() // tokens.shape[-1]
     weight = packed.get(
-        layer.weight, tokens.dtype, lambda each: _ops._reorder_linear_weight(each.flatten(1), rows)
+        layer.weight, tokens.dtype, lambda each: _ops._reorder_linear_weight(each.flatten(1))
     )
     result: Tensor = _ops._linear_pointwise(tokens, weight, layer.bias, "none", [], "")
     return result
