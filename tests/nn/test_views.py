@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from latelier.nn.views import copy_structure, replace_layers, replace_weights
+from latelier.nn.views import copy_structure, copy_to, replace_layers, replace_weights
 
 
 class Net(nn.Module):
@@ -39,3 +39,23 @@ def test_weights_are_replaced_in_the_view_alone():
     assert not view.body[0].weight.requires_grad
     assert torch.equal(net.body[0].weight, before)
     assert view.body[0].bias is net.body[0].bias
+
+
+def test_a_copy_in_another_precision_leaves_the_module_and_keeps_tied_layers():
+    net = Net()
+    net.register_buffer("count", torch.tensor(3))
+    copied = copy_to(net, torch.device("cpu"), torch.bfloat16, shared=[net.body[1][0].weight])
+    assert copied.same is copied.body[0]
+    assert copied.body[0].weight.dtype == copied.table.dtype == torch.bfloat16
+    assert torch.equal(copied.body[0].weight, net.body[0].weight.bfloat16())
+    assert copied.count.dtype == torch.int64
+    assert copied.body[1][0].weight is net.body[1][0].weight
+    assert all(each.dtype == torch.float32 for each in net.parameters())
+
+
+def test_a_copy_in_the_same_precision_shares_nothing():
+    net = Net()
+    copied = copy_to(net, torch.device("cpu"), torch.float32)
+    pairs = zip(copied.parameters(), net.parameters(), strict=True)
+    assert all(one.data_ptr() != other.data_ptr() for one, other in pairs)
+    assert [each.requires_grad for each in copied.parameters()] == [True] * 4

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,11 @@ from latelier.contracts.messages import pip_install
 from latelier.io.atomic import write_bytes, write_json
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.spec import Kind
-from latelier.nn.packed import copy_sharing_packed
-from latelier.nn.views import replace_weights
+from latelier.nn.packed import PACKED_DTYPES, copy_sharing_packed
+from latelier.nn.views import copy_to, replace_weights
+
+_SHARING = ("denoiser", "first_stage")
+"""Kinds whose copies share packed weights. A conditioner may read the precision of its weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +75,10 @@ class Component:
             return self
         if all(_is_at(tensor, device, dtype) for tensor in tensors_of(module)):
             return self if module is self.module else replace(self, module=module, origin=None)
-        if self.kind == "denoiser" and device.type == "cpu" and dtype == torch.bfloat16:
+        if self.kind in _SHARING and device.type == "cpu" and dtype in PACKED_DTYPES:
             copy = copy_sharing_packed(module, dtype)
         else:
-            copy = deepcopy(module).to(device, dtype)
+            copy = copy_to(module, device, dtype)
         return replace(self, module=copy, origin=Origin(module, device, dtype, _versions(copy)))
 
     def converted(self, dtype: torch.dtype) -> "Component":
@@ -85,7 +87,7 @@ class Component:
         for module in (self.module, self.stored):
             if all(_is_at(tensor, cpu, dtype) for tensor in tensors_of(module)):
                 return replace(self, module=module, origin=None)
-        return replace(self, module=deepcopy(self.stored).to(cpu, dtype), origin=None)
+        return replace(self, module=copy_to(self.stored, cpu, dtype), origin=None)
 
     def with_weights(self, weights: Mapping[str, Tensor]) -> "Component":
         """Return a view of the component with other weights, by name, in the stored precision."""

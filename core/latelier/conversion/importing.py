@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from latelier.checkpoints.adapter import LoadedAdapter, save_adapter
 from latelier.checkpoints.component import Component, save_component
 from latelier.checkpoints.importers.building import build_adapter, build_part
@@ -241,8 +243,14 @@ def _save_pipeline(
         },
         defaults=found.defaults,
         device="cpu",
-        dtype="float32",
+        dtype=_precision_of(components["denoiser"]),  # what is written is the precision of each
         description=description,
         atelier=atelier,
     )
     pipeline.save(folder)
+
+
+def _precision_of(component: Component) -> torch.dtype:
+    """Return the precision of a component's weights; float32 if it has none."""
+    weights = component.module.parameters()
+    return next((each.dtype for each in weights if each.is_floating_point()), torch.float32)

@@ -8,17 +8,20 @@ those of torch's own layers, bit for bit.
 """
 
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from latelier.nn.views import copy_to
+
 M = TypeVar("M", bound=nn.Module)
 
 _ops = torch.ops.mkldnn
-_DTYPES = (torch.float32, torch.bfloat16)
+PACKED_DTYPES = (torch.float32, torch.bfloat16)
+"""Precisions in which packed layers compute."""
+
 _IS_AVAILABLE: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
@@ -124,7 +127,7 @@ def can_pack(x: Tensor, weight: Tensor) -> bool:
         and x.device.type == "cpu"
         and weight.device.type == "cpu"
         and weight.is_floating_point()
-        and x.dtype in _DTYPES
+        and x.dtype in PACKED_DTYPES
         and x.numel() > 0
         and not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
         and not torch.is_autocast_enabled("cpu")
@@ -146,18 +149,11 @@ def copy_sharing_packed(module: M, dtype: torch.dtype) -> M:
     Weights that its layers pack are shared: they are brought into the precision when they are
     packed, so that they are never in memory twice where the module's are mapped from a file.
     """
-    shared = {
-        id(each.weight): each.weight
+    shared = [
+        each.weight
         for each in module.modules()
         if isinstance(each, Linear | Conv1d | Conv2d)
         and type(each.weight) is nn.Parameter
         and each.weight.device.type == "cpu"
-    }
-    copy = deepcopy(module, dict[int, Any](shared))
-
-    def convert(tensor: Tensor) -> Tensor:
-        is_converted = tensor.is_floating_point() and id(tensor) not in shared
-        return tensor.to("cpu", dtype) if is_converted else tensor.to("cpu")
-
-    converted: M = copy._apply(convert)  # type: ignore[no-untyped-call]
-    return converted
+    ]
+    return copy_to(module, torch.device("cpu"), dtype, shared)

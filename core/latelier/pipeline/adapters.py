@@ -209,7 +209,4 @@ def check_scale(scale: Any, lowest: float) -> None:
 def _restore(
     stored: StoredAdapter, folder: Path, placement: Placement, atelier: Atelier
 ) -> LoadedAdapter:
-    loaded = restore_adapter(stored, folder, atelier)
-    for component in (loaded.conditioner, loaded.adapter):
-        component.module.to(*placement)
-    return loaded
+    return restore_adapter(stored, folder, atelier).to(*placement)

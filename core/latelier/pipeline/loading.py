@@ -49,9 +49,7 @@ def load(
     check_manifest(manifest, source.folder, atelier)
 
     def restore_component(kind: Kind, stored: StoredComponent) -> Component:
-        component = restore(kind, stored, source.folder, atelier)
-        component.module.to(*place)
-        return component
+        return restore(kind, stored, source.folder, atelier).to(*place)
 
     denoiser = restore_component("denoiser", manifest.denoiser)
     adapters = {

@@ -17,7 +17,7 @@ from latelier.checkpoints.importers.building import build_part
 from latelier.checkpoints.importers.choosing import run_importer
 from latelier.checkpoints.importers.compvis.importer import CompVis
 from latelier.checkpoints.importers.compvis.process import process_of
-from latelier.checkpoints.io.weights import write_weights
+from latelier.checkpoints.io.weights import read_weights, write_weights
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import InvalidConfigError, InvalidInputError, ModelFileError
 from latelier.conversion.importing import import_model
@@ -350,7 +350,7 @@ def test_a_file_that_holds_no_weights(tmp_path, built_ins):
         import_model(tmp_path / "w.ckpt", tmp_path / "out", atelier=built_ins)
 
 
-def test_sixteen_bit_weights_become_float32(read, built_ins):
+def test_weights_keep_the_precision_of_the_file(read, built_ins):
     def narrow(tensors):
         for name, tensor in tensors.items():
             if name.startswith("first_stage_model."):
@@ -358,9 +358,20 @@ def test_sixteen_bit_weights_become_float32(read, built_ins):
 
     found, tensors = read(config_of(), narrow)
     state = build_part("first_stage", found.parts["first_stage"], built_ins).module.state_dict()
-    assert state["decoder.conv_in.weight"].dtype == torch.float32
     stored = tensors["first_stage_model.decoder.conv_in.weight"]
-    assert torch.equal(state["decoder.conv_in.weight"], stored.float())
+    assert state["decoder.conv_in.weight"].dtype == torch.float16
+    assert torch.equal(state["decoder.conv_in.weight"], stored)
+
+
+def test_the_folder_of_an_import_has_the_precision_of_the_file(tmp_path, checkpoint, built_ins):
+    path = tmp_path / "half.safetensors"
+    tensors = checkpoint(config_of())
+    write_weights(path, {k: t.half() if t.is_floating_point() else t for k, t in tensors.items()})
+    path.with_suffix(".yaml").write_text(yaml.safe_dump(config_of()))
+    import_model(path, tmp_path / "out", atelier=built_ins)
+    for file in (tmp_path / "out").glob("*.safetensors"):
+        dtypes = {each.dtype for each in read_weights(file).values() if each.is_floating_point()}
+        assert dtypes == {torch.float16}, file.name
 
 
 def test_attention_stored_as_linear_layers_is_imported(read, built_ins):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from latelier.checkpoints.component import load_component, new_component, save_component
 from latelier.checkpoints.io.weights import (
     build_on_meta,
     load_into,
@@ -36,3 +37,18 @@ def test_loaded_weights_are_mapped_from_the_file(tmp_path):
     held = module.weight.clone()
     assert own_memory() - before > 64 * MEBIBYTE  # what a copy would have taken
     del held
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="only Linux counts it")
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.bfloat16])
+def test_a_component_takes_no_memory_of_its_own_before_it_is_used(tmp_path, built_ins, dtype):
+    config = {"ch": 64, "ch_mult": [1, 2, 4], "num_res_blocks": 2, "z_channels": 4}
+    component = new_component("first_stage", "autoencoder_kl", config, built_ins)
+    save_component(tmp_path, component.converted(torch.float16))
+    size = (tmp_path / "first_stage.safetensors").stat().st_size
+    assert size > 16 * MEBIBYTE
+    del component
+    before = own_memory()
+    loaded = load_component(tmp_path, "first_stage", built_ins).to(torch.device("cpu"), dtype)
+    assert own_memory() - before < size / 4
+    assert loaded.module.config.ch == 64

@@ -32,7 +32,7 @@ def build_part(
     find_presets: FindPresets | None = None,
     ignore: Any = (),
 ) -> Component:
-    """Return a part as a component. Its weights stay mapped where they need no other precision.
+    """Return a part as a component. Its weights stay mapped, in the precision that is stored.
 
     Args:
         place: "first_stage", "denoiser" or "conditioners.NAME".
@@ -91,4 +91,7 @@ def _fill(
 
 
 def _cast(tensor: Tensor, like: Tensor) -> Tensor:
+    """Return a tensor in the precision that it is stored in, or as whole numbers like `like`."""
+    if tensor.is_floating_point() and like.is_floating_point():
+        return tensor
     return tensor if tensor.dtype == like.dtype else tensor.to(like.dtype)
