@@ -3,6 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
+from latelier.checkpoints.component import new_component
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier_conditioners.references.conditioner import ReferencesConditioner
@@ -116,3 +117,19 @@ def test_a_name_needs_a_database(name):
 def test_the_schema_has_the_most_pictures():
     schema = CONFIG.input_schema(References.model_json_schema())
     assert schema["properties"]["pictures"]["maxItems"] == 3
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_pictures_are_encoded_in_the_precision_that_the_first_stage_computes_in(built_ins, dtype):
+    values = {"ch": 8, "ch_mult": (1, 2), "num_res_blocks": 1, "num_groups": 4, "embed_dim": 3}
+    config = {**values, "z_channels": 3, "attn_type": "none"}
+    component = new_component("first_stage", "autoencoder_kl", config, built_ins)
+    stored = component.converted(torch.float16)
+    found = []
+    for each in (stored.to(torch.device("cpu"), dtype), stored.converted(dtype)):
+        each.module.eval().requires_grad_(False)
+        geometry = PictureGeometry((16, 16), (8, 8), first_stage=each.module)
+        batch = new().prepare([References(pictures=[drawing()])], geometry)
+        found.append(new()(batch, geometry).stream.tokens)
+    assert found[0].dtype == found[1].dtype == dtype
+    torch.testing.assert_close(*found, rtol=0.02, atol=0.02)
