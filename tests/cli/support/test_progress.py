@@ -1,9 +1,10 @@
-"""Progress needs no standard error."""
+"""Progress needs no standard error and no terminal."""
 
 import sys
 from types import SimpleNamespace
 
-from latelier.cli.support.progress import consume_with_progress, spinner
+from latelier.cli.support import progress
+from latelier.cli.support.progress import consume_with_progress, spinner, track
 
 
 def test_a_closed_standard_error_shows_no_progress(monkeypatch):
@@ -12,3 +13,19 @@ def test_a_closed_standard_error_shows_no_progress(monkeypatch):
         name_stage("denoiser")
     previews = [SimpleNamespace(pictures=()), SimpleNamespace(pictures=("a", "b"))]
     assert list(consume_with_progress(previews)) == ["a", "b"]
+    assert list(track("abc", "reading", 3)) == ["a", "b", "c"]
+
+
+def test_a_log_file_gets_a_line_now_and_then(monkeypatch, capsys):
+    times = iter([0.0, 10.0, 30.0, 40.0, 90.0])
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    assert list(track("abcd", "reading", 2000)) == ["a", "b", "c", "d"]
+    assert capsys.readouterr().err.splitlines() == [
+        "reading: 2 of 2,000, 8:19:30 left",
+        "reading: 4 of 2,000, 12:28:30 left",
+    ]
+
+
+def test_short_work_shows_nothing_without_a_terminal(capsys):
+    assert list(track("abc", "reading", 3)) == ["a", "b", "c"]
+    assert capsys.readouterr().err == ""

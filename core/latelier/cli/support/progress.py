@@ -1,14 +1,19 @@
-"""Progress of long commands on the standard error, shown only where that is a terminal."""
+"""Progress of long commands on the standard error: bars on a terminal, rare lines elsewhere."""
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from latelier.pipeline.picture import Picture, Preview
 
 T = TypeVar("T")
+
+LINE_SECONDS = 30.0
+"""Between two lines of progress where there is no terminal, such as in a log file."""
 
 
 @contextmanager
@@ -54,15 +59,27 @@ def consume_with_progress(previews: "Iterator[Preview]") -> "Iterator[Picture]":
 
 
 def track(items: Iterable[T], title: str, total: int) -> Iterator[T]:
-    """Yield items behind a progress bar."""
+    """Yield items behind a progress bar; without a terminal show a line now and then."""
     if not _has_terminal():
-        yield from items
+        yield from _track_in_lines(items, title, total)
         return
     from rich.console import Console
     from rich.progress import track as track_with_bar
 
     console = Console(stderr=True)
     yield from track_with_bar(items, title, total=total, console=console, transient=True)
+
+
+def _track_in_lines(items: Iterable[T], title: str, total: int) -> Iterator[T]:
+    start = last = time.monotonic()
+    for count, item in enumerate(items, start=1):
+        yield item
+        now = time.monotonic()
+        if now - last >= LINE_SECONDS and sys.stderr is not None:
+            left = timedelta(seconds=round((now - start) / count * (total - count)))
+            sys.stderr.write(f"{title}: {count:,} of {total:,}, {left} left\n")
+            sys.stderr.flush()
+            last = now
 
 
 def _has_terminal() -> bool:
