@@ -1,0 +1,35 @@
+"""The cases: each compares ways to do the same, in one file or function of its own."""
+
+from benchmarks.cases.cold_start import COLD_START
+from benchmarks.cases.decoding import DECODING
+from benchmarks.cases.hooks import HOOKS
+from benchmarks.cases.loading import LOADING
+from benchmarks.cases.precision import PRECISION
+from benchmarks.cases.samplers import SAMPLERS
+from benchmarks.cases.startup import STARTUP
+from benchmarks.cases.steps import STEPS
+from benchmarks.harness.case import BenchmarkError, Case
+
+CASES: tuple[Case, ...] = (
+    *STEPS,
+    *DECODING,
+    LOADING,
+    COLD_START,
+    STARTUP,
+    PRECISION,
+    SAMPLERS,
+    HOOKS,
+)
+"""All cases, in the order of a report."""
+
+
+def find_case(name: str) -> Case:
+    """Return a case.
+
+    Raises:
+        BenchmarkError: there is none of that name.
+    """
+    for case in CASES:
+        if case.name == name:
+            return case
+    raise BenchmarkError(f"case '{name}' not found; there are {', '.join(c.name for c in CASES)}")

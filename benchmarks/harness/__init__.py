@@ -1,0 +1,1 @@
+"""The harness: it measures cases, records them and reports them, and knows nothing of any case."""
