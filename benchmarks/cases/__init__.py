@@ -8,6 +8,7 @@ from benchmarks.cases.precision import PRECISION
 from benchmarks.cases.samplers import SAMPLERS
 from benchmarks.cases.startup import STARTUP
 from benchmarks.cases.steps import STEPS
+from benchmarks.cases.training import TRAINING
 from benchmarks.harness.case import BenchmarkError, Case
 
 CASES: tuple[Case, ...] = (
@@ -17,6 +18,7 @@ CASES: tuple[Case, ...] = (
     COLD_START,
     STARTUP,
     PRECISION,
+    TRAINING,
     SAMPLERS,
     HOOKS,
 )
