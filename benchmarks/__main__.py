@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cases import CASES, find_case
-from benchmarks.harness.case import BenchmarkError, Setup, Skip
+from benchmarks.harness.case import BenchmarkError, Setup, SkipError
 from benchmarks.harness.comparison import compare as compare_results
 from benchmarks.harness.formatting import format_bound, format_spread, format_value
 from benchmarks.harness.plot import plot
@@ -40,7 +40,9 @@ def list_cases() -> None:
 def run(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Cases to measure, again if the file has them; all that it lacks if none."),
+        typer.Argument(
+            help="Cases to measure, again if the file has them; all that it lacks if none."
+        ),
     ] = None,
     quick: Quick = False,
     out: Annotated[Path, typer.Option("--out", help="JSON file; it is extended.")] = OUT,
@@ -139,7 +141,7 @@ def main() -> None:
     """Run the command line; a wrong name or file is one line on stderr, and exit 2."""
     try:
         app()
-    except (BenchmarkError, Skip) as error:
+    except (BenchmarkError, SkipError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 

@@ -2,23 +2,31 @@
 
 from benchmarks.cases.cold_start import COLD_START
 from benchmarks.cases.decoding import DECODING
+from benchmarks.cases.engine import ENGINES
+from benchmarks.cases.engine_load import ENGINE_LOAD
 from benchmarks.cases.hooks import HOOKS
 from benchmarks.cases.loading import LOADING
+from benchmarks.cases.pictures import PICTURES
 from benchmarks.cases.precision import PRECISION
 from benchmarks.cases.samplers import SAMPLERS
 from benchmarks.cases.startup import STARTUP
 from benchmarks.cases.steps import STEPS
 from benchmarks.cases.training import TRAINING
+from benchmarks.cases.windows import WINDOWED
 from benchmarks.harness.case import BenchmarkError, Case
 
 CASES: tuple[Case, ...] = (
     *STEPS,
     *DECODING,
+    *PICTURES,
+    *WINDOWED,
     LOADING,
     COLD_START,
-    STARTUP,
     PRECISION,
+    *ENGINES,
+    ENGINE_LOAD,
     TRAINING,
+    STARTUP,
     SAMPLERS,
     HOOKS,
 )

@@ -42,16 +42,16 @@ def variants(setup: Setup, /) -> Mapping[str, Variant]:
 
 def save_smallest_pipeline(folder: Path) -> None:
     """Write a model of pixels with a few random weights."""
-    from diffusers import DDIMPipeline, DDIMScheduler, UNet2DModel
-
-    unet = UNet2DModel(
+    diffusers = require_diffusers()
+    unet = diffusers.UNet2DModel(
         sample_size=16,
         block_out_channels=(32, 64),
         layers_per_block=1,
         down_block_types=("DownBlock2D", "AttnDownBlock2D"),
         up_block_types=("AttnUpBlock2D", "UpBlock2D"),
     )
-    DDIMPipeline(unet=unet, scheduler=DDIMScheduler()).save_pretrained(folder)
+    scheduler = diffusers.DDIMScheduler()
+    diffusers.DDIMPipeline(unet=unet, scheduler=scheduler).save_pretrained(folder)
 
 
 COLD_START = Case(

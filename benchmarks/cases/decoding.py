@@ -63,7 +63,7 @@ class Decoding:
         }
 
     def decode_ours(
-        self, first_stage: Component, latents: Tensor, dtype: str, **request: int
+        self, first_stage: Component, latents: Tensor, dtype: str, **request: Any
     ) -> Variant:
         """Return the decoding at the end of a run."""
         pipe = compose(
@@ -94,8 +94,8 @@ def decode_theirs(vae: Any, latents: Tensor) -> Variant:
     @torch.no_grad()
     def decode() -> Image.Image:
         scaled = latents.to(vae.dtype) / vae.config.scaling_factor
-        (image,) = processor.postprocess(vae.decode(scaled, return_dict=False)[0])
-        return image
+        images: Any = processor.postprocess(vae.decode(scaled, return_dict=False)[0])
+        return images[0]
 
     return timed(decode, output=pil_to_tensor)
 

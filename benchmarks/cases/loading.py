@@ -6,10 +6,18 @@ drop them at any time; what is copied is anonymous memory of the process.
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.cases.models import KL_F8, SD_15, build, to_diffusers
+from benchmarks.cases.models import (
+    KL_F8,
+    SD_15,
+    build,
+    build_embedding,
+    require_diffusers,
+    to_diffusers,
+)
 from benchmarks.harness.case import Case, Sample, Setup, Variant
 from benchmarks.harness.goal import Goal, value
 from benchmarks.harness.memory import read_status, require_memory, sample_anonymous
@@ -17,7 +25,6 @@ from benchmarks.harness.processes import run_python
 from latelier.pipeline import compose
 
 OURS, OURS_DEFAULT, THEIRS = "latelier, fp16", "latelier, by default", "diffusers, fp16"
-TOKENS = 77
 
 
 def variants(setup: Setup, /) -> Mapping[str, Variant]:
@@ -25,16 +32,12 @@ def variants(setup: Setup, /) -> Mapping[str, Variant]:
     require_memory(8)
     folder = Path(setup.stack.enter_context(TemporaryDirectory(prefix="benchmarks-")))
     save_models(folder)
-    return {
-        name: Variant(lambda name=name: Sample(measure_loading(name, folder)), "MiB")
-        for name in LOADERS
-    }
+    return {name: Variant(partial(measure_loading, name, folder), "MiB") for name in LOADERS}
 
 
 def save_models(folder: Path) -> None:
     """Write the same weights, in fp16, as each library has them."""
-    assert SD_15 is not None
-    unet = build("denoiser", "latelier/unet", SD_15.config)
+    unet = build("denoiser", "latelier/unet", SD_15)
     first_stage = build("first_stage", "latelier/autoencoder_kl", KL_F8)
     for component in (unet, first_stage):
         component.module.half()
@@ -43,7 +46,7 @@ def save_models(folder: Path) -> None:
     compose(
         first_stage=first_stage,
         denoiser=unet,
-        conditioners={"text": ("embedding", {"width": 768, "max_vectors": TOKENS})},
+        conditioners={"text": build_embedding(768)},
         process={"kind": "vp"},
         defaults={"size": 512},
         device="cpu",
@@ -51,10 +54,10 @@ def save_models(folder: Path) -> None:
     ).save(folder / "latelier")
 
 
-def measure_loading(name: str, folder: Path) -> float:
+def measure_loading(name: str, folder: Path) -> Sample:
     """Return the peak of anonymous memory of a loading in a new process, in MiB."""
     code = f"from benchmarks.cases.loading import load_here; load_here({name!r}, {str(folder)!r})"
-    return float(run_python(["-c", code]).split()[-1])
+    return Sample(float(run_python(["-c", code]).split()[-1]))
 
 
 def load_here(name: str, folder: str) -> None:
@@ -81,9 +84,9 @@ def prepare_ours(dtype: str) -> Callable[[Path], Callable[[], object]]:
 def prepare_theirs(folder: Path) -> Callable[[], object]:
     """Return the loading of diffusers, after its imports."""
     import torch
-    from diffusers import AutoencoderKL, UNet2DConditionModel
 
-    classes = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
+    diffusers = require_diffusers()
+    classes = {"unet": diffusers.UNet2DConditionModel, "vae": diffusers.AutoencoderKL}
     return lambda: [
         each.from_pretrained(folder / "diffusers" / part, torch_dtype=torch.float16)
         for part, each in classes.items()

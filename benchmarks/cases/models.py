@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.harness.case import Skip
+from benchmarks.harness.case import SkipError
 from latelier.checkpoints.component import Component
 from latelier.checkpoints.importers.diffusers.export.component import convert_component
 from latelier.checkpoints.io.weights import build_on_meta
@@ -16,7 +16,18 @@ from latelier.kernel.spec import Kind
 from latelier.presets import read_preset
 
 KL_F8 = read_preset("kl-f8").first_stage.config
-SD_15 = read_preset("sd-v1").denoiser
+TOKENS = 77
+"""Of a prompt."""
+
+
+def read_unet(preset: str) -> dict[str, Any]:
+    """Return the configuration of the UNet of a preset."""
+    denoiser = read_preset(preset).denoiser
+    assert denoiser is not None
+    return denoiser.config
+
+
+LDM_4, SD_15 = read_unet("celeba256"), read_unet("sd-v1")
 
 
 def build(kind: Kind, id_: str, config: Mapping[str, Any], seed: int = 0) -> Component:
@@ -39,11 +50,17 @@ def build(kind: Kind, id_: str, config: Mapping[str, Any], seed: int = 0) -> Com
     return Component(kind, spec.id, spec.version, module.eval().requires_grad_(False))
 
 
+def build_embedding(width: int) -> Component:
+    """Return the conditioner that takes the embeddings of a prompt as they are."""
+    config = {"width": width, "max_vectors": TOKENS}
+    return build("conditioner", "latelier/embedding", config)
+
+
 def to_diffusers(component: Component, sample_size: int = 64) -> Any:
     """Return the module of diffusers with the weights of a component, in the same memory.
 
     Raises:
-        Skip: diffusers is not installed.
+        SkipError: diffusers is not installed.
     """
     diffusers = require_diffusers()
     config, tensors = convert_component(component, sample_size)
@@ -55,7 +72,8 @@ def to_diffusers(component: Component, sample_size: int = 64) -> Any:
 
 def tune(module: nn.Module) -> Any:
     """Return a copy as a user of diffusers would tune it by hand: bf16, channels-last."""
-    return deepcopy(module).to(dtype=torch.bfloat16, memory_format=torch.channels_last)
+    copied: Any = deepcopy(module)
+    return copied.to(dtype=torch.bfloat16, memory_format=torch.channels_last)
 
 
 def with_matrix_products(module: nn.Module) -> Any:
@@ -77,11 +95,11 @@ def require_diffusers() -> Any:
     """Return the package.
 
     Raises:
-        Skip: it is not installed.
+        SkipError: it is not installed.
     """
     try:
         import diffusers
     except ImportError:
-        raise Skip("diffusers is not installed") from None
+        raise SkipError("diffusers is not installed") from None
     diffusers.utils.logging.set_verbosity_error()
     return diffusers

@@ -30,8 +30,7 @@ def compare(pipes: list[Pipeline], seeds: Iterator[int]) -> float:
     seed = next(seeds)
     prompt = PROMPTS[seed % len(PROMPTS)]
     expected, found = (
-        pil_to_tensor(pipe.generate(prompt=prompt, seed=seed)[0].image)[None]
-        for pipe in pipes
+        pil_to_tensor(pipe.generate(prompt=prompt, seed=seed)[0].image)[None] for pipe in pipes
     )
     return min(100.0, float(psnr(found, expected)))  # that of equal pictures is infinite
 

@@ -22,7 +22,7 @@ from latelier.kernel.default import default_atelier
 from latelier.pipeline.checks.sampler import check_sampler
 
 SHAPE, STEPS = (1, 4, 64, 64), 50
-PROCESS = VP()
+PROCESS = VP.model_validate({})
 SCHEDULERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "ddim": ("DDIMScheduler", {"clip_sample": False}),
     "heun": ("HeunDiscreteScheduler", {}),
@@ -60,7 +60,8 @@ def variants(_setup: Setup, /) -> Mapping[str, Variant]:
 
 def sample_ours(sampler: Sampler, name: str) -> Variant:
     """Return the steps of a sampler, with the checks of a pipeline."""
-    predictor, conditions = Predictor(FreeModel(), PROCESS), [Condition()]
+    free: Any = FreeModel()
+    predictor, conditions = Predictor(free, PROCESS), [Condition()]
     denoise: Denoise = lambda x, sigma: predictor(x, sigma, conditions)[0]  # noqa: E731
     x, noise = draw(0), draw(2)
     schedule = default_atelier().schedules.get("model")

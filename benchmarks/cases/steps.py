@@ -12,7 +12,16 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.cases.models import SD_15, build, to_diffusers, tune, with_matrix_products
+from benchmarks.cases.models import (
+    LDM_4,
+    SD_15,
+    TOKENS,
+    build,
+    build_embedding,
+    to_diffusers,
+    tune,
+    with_matrix_products,
+)
 from benchmarks.harness.case import Case, Setup, Variant
 from benchmarks.harness.ceilings import at_ceiling, convolution
 from benchmarks.harness.goal import Goal, ratio, speedup
@@ -21,12 +30,11 @@ from benchmarks.harness.timing import timed
 from latelier.checkpoints.component import Component
 from latelier.contracts.sampling import Denoise
 from latelier.pipeline import Pipeline, compose
-from latelier.presets import read_preset
 
 OURS, OURS_FP32 = "latelier", "latelier, fp32"
 THEIRS, CEILING = "diffusers", "bf16 convolutions at their ceiling"
 TUNED = ("diffusers, tuned", "diffusers, tuned, explicit attention")
-ROWS, TOKENS, SIGMA = 2, 77, 2.0
+ROWS, SIGMA = 2, 2.0
 
 
 @dataclass(frozen=True)
@@ -134,12 +142,10 @@ class Call:
 def wrap(unet: Component, side: int, dtype: str) -> Pipeline:
     """Return a pipeline around a UNet, whose pictures are its latents."""
     config: Any = unet.config
-    width, names = config.context_dim, tuple(config.streams)
-    embedding = ("embedding", {"width": width, "max_vectors": TOKENS})
     return compose(
-        first_stage=("identity", {"channels": config.in_channels}),
+        first_stage=build("first_stage", "latelier/identity", {"channels": config.in_channels}),
         denoiser=unet,
-        conditioners=dict.fromkeys(names, embedding),
+        conditioners={name: build_embedding(config.context_dim) for name in config.streams},
         process={"kind": "vp"},
         defaults={"size": side},
         device="cpu",
@@ -201,8 +207,6 @@ UNET_XL = {
     "context_dim": 2048,
     "streams": {"text": {"width": 2048, "injection": "native"}},
 }
-LDM_4 = read_preset("celeba256").denoiser
-assert SD_15 is not None and LDM_4 is not None
 
 STEPS = (
     make_case(
@@ -218,13 +222,13 @@ STEPS = (
         rounds=11,
     ),
     make_case(
-        Network("step-ldm4", "Step, LDM-4 (274 M), 64 x 64", LDM_4.config, 64, gib=5),
+        Network("step-ldm4", "Step, LDM-4 (274 M), 64 x 64", LDM_4, 64, gib=5),
         against_default(2.8),
         against_tuned(1.15),
         against_ceiling(),
     ),
     make_case(
-        Network("step-sd15", "Step, SD 1.5 size (860 M), 32 x 32", SD_15.config, 32, gib=13),
+        Network("step-sd15", "Step, SD 1.5 size (860 M), 32 x 32", SD_15, 32, gib=13),
         against_default(2.8),
         against_tuned(1.15),
         against_ceiling(0.75),

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 
 from benchmarks.cases.models import require_diffusers
 from benchmarks.cases.training_example import start_example
-from benchmarks.harness.case import Case, Setup, Skip, Variant
+from benchmarks.harness.case import Case, Setup, SkipError, Variant
 from benchmarks.harness.goal import Goal, speedup
 from benchmarks.harness.processes import ROOT
 from benchmarks.harness.timing import timed
@@ -113,7 +113,7 @@ def variants(setup: Setup, /) -> Mapping[str, Variant]:
         import accelerate  # noqa: F401
         import lightning_fabric  # noqa: F401
     except ImportError as error:
-        raise Skip(f"{error.name} is not installed") from None
+        raise SkipError(f"{error.name} is not installed") from None
     torch.manual_seed(0)
     out = Path(setup.stack.enter_context(TemporaryDirectory(prefix="benchmarks-")))
     samples = [
@@ -157,7 +157,7 @@ def make_plan(config: DenoiserTraining, samples: Sequence[Mapping[str, Any]]) ->
         first_stage=first_stage,
         denoiser=denoiser,
         conditioners=text,
-        process=RectifiedFlow(),
+        process=RectifiedFlow.model_validate({}),
         sources={"text": InputSource(source="stored_tokens", drop=0.1)},
         trained={"denoiser": denoiser.module},
         fixed={"first_stage": first_stage, "conditioners.text": text["text"]},

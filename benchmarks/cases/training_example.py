@@ -7,6 +7,8 @@ import torch
 from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader
 
+from benchmarks.cases.models import require_diffusers
+
 
 def start_example(
     samples: Sequence[Mapping[str, Any]], batch_size: int, is_bf16: bool, parameters: int
@@ -23,13 +25,14 @@ def take_steps(
     """Take the steps: accelerate, AdamW, clipping, a schedule and an average of the weights."""
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
-    from diffusers import DDPMScheduler
     from diffusers.optimization import get_scheduler
     from diffusers.training_utils import EMAModel
 
     AcceleratorState._reset_state(True)  # else all have the precision of the first
-    accelerator = Accelerator(cpu=True, mixed_precision=precision)
-    noises = DDPMScheduler(num_train_timesteps=1000, beta_schedule="scaled_linear")
+    accelerator: Any = Accelerator(cpu=True, mixed_precision=precision)
+    noises = require_diffusers().DDPMScheduler(
+        num_train_timesteps=1000, beta_schedule="scaled_linear"
+    )
     unet: Any = build_unet(samples[0], parameters)
     average = EMAModel(unet.parameters(), model_cls=type(unet), model_config=unet.config)
     optimizer: Any = torch.optim.AdamW(unet.parameters(), lr=1e-4, weight_decay=1e-2)
@@ -57,10 +60,8 @@ def take_steps(
 
 def build_unet(sample: Mapping[str, Any], parameters: int) -> Any:
     """Return the UNet that is equal to the recipe's."""
-    from diffusers import UNet2DConditionModel
-
     channels, side = sample["latents"].shape[:2]
-    unet: Any = UNet2DConditionModel(
+    unet = require_diffusers().UNet2DConditionModel(
         sample_size=side,
         in_channels=channels,
         out_channels=channels,

@@ -9,7 +9,7 @@ from torch import Tensor
 from benchmarks.harness.goal import Goal
 
 
-class Skip(Exception):
+class SkipError(Exception):
     """A case cannot be measured on this machine; the message says why."""
 
 
@@ -63,7 +63,7 @@ class Case:
     Attributes:
         name: on the command line and in files.
         title: human-readable.
-        variants: makes the variants by name; may raise `Skip`.
+        variants: makes the variants by name; may raise `SkipError`.
         goals: what the measurements should reach.
         rounds: times that each variant is measured.
         warmups: rounds before these that are not recorded.

@@ -31,17 +31,16 @@ class Kernel:
         return min(variant.take().value for _ in range(TRIES))
 
 
-def product(dtype: torch.dtype, device: str = "cpu") -> Kernel:
+def product(dtype: torch.dtype) -> Kernel:
     """Return the product of two 2048 x 2048 matrices."""
-    a, b = torch.ones(2, 2048, 2048, dtype=dtype, device=device)
+    a, b = torch.ones(2, 2048, 2048, dtype=dtype)
     return Kernel(lambda: a @ b, 2 * 2048**3)
 
 
-def convolution(dtype: torch.dtype, side: int, device: str = "cpu") -> Kernel:
+def convolution(dtype: torch.dtype, side: int) -> Kernel:
     """Return the 3 x 3 convolution of 320 channels on two maps, channels-last."""
-    layout = {"dtype": dtype, "device": device, "memory_format": torch.channels_last}
-    x = torch.ones(2, 320, side, side).to(**layout)
-    weight = torch.ones(320, 320, 3, 3).to(**layout)
+    x = torch.ones(2, 320, side, side).to(dtype, memory_format=torch.channels_last)
+    weight = torch.ones(320, 320, 3, 3).to(dtype, memory_format=torch.channels_last)
     return Kernel(lambda: conv2d(x, weight, padding=1), 2 * 2 * side**2 * 9 * 320**2)
 
 

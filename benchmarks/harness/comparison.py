@@ -59,6 +59,4 @@ def _compare_variants(before: CaseResult, after: CaseResult) -> Iterator[Change]
             low=new.spread.low / old.spread.high,
             high=new.spread.high / old.spread.low,
         )
-        yield Change(
-            before.name, variant, old.unit, old.spread.median, new.spread.median, ratio
-        )
+        yield Change(before.name, variant, old.unit, old.spread.median, new.spread.median, ratio)

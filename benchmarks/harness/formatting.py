@@ -34,9 +34,7 @@ def format_bound(goal: GoalResult) -> str:
 
 def round_to_three(value: float) -> str:
     """Return a number of three digits, or of all its digits before the point."""
-    if value == 0:
-        return "0"
-    decimals = max(0, 2 - len(f"{abs(value):.0f}".lstrip("0")) + 1)
     if abs(value) < 1:
         return f"{value:.3g}"
-    return f"{value:,.{min(decimals, 2)}f}"
+    decimals = max(0, 3 - len(str(int(abs(value)))))
+    return f"{value:,.{decimals}f}"

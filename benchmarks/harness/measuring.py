@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import torch
 from torch import Tensor
 
-from benchmarks.harness.case import Case, Setup, Skip, Variant
+from benchmarks.harness.case import Case, Setup, SkipError, Variant
 from benchmarks.harness.ceilings import measure_ceilings
 from benchmarks.harness.goal import Goal, Samples
 from benchmarks.harness.machine import read_commit, watch_others
@@ -32,7 +32,7 @@ def measure(case: Case, is_quick: bool = False) -> CaseResult:
     with ExitStack() as stack:
         try:
             variants = case.variants(Setup(stack, is_quick))
-        except Skip as reason:
+        except SkipError as reason:
             return result.model_copy(update={"skipped": str(reason)})
         ceilings = measure_ceilings()
         rounds = min(case.rounds, QUICK_ROUNDS) if is_quick else case.rounds

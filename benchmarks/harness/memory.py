@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.case import Sample, Skip, Variant
+from benchmarks.harness.case import Sample, SkipError, Variant
 from benchmarks.harness.processes import call_benchmarks
 
 MIB = 2**20
@@ -59,18 +59,18 @@ def read_status(field: str) -> float:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024 / MIB
-    raise Skip(f"this system does not record {field}")
+    raise SkipError(f"this system does not record {field}")
 
 
 def require_memory(gib: float) -> None:
     """Check that so much memory is available.
 
     Raises:
-        Skip: there is less.
+        SkipError: there is less.
     """
     available = read_available()
     if available < gib:
-        raise Skip(f"needs {gib:g} GiB of free memory; {available:.1f} are available")
+        raise SkipError(f"needs {gib:g} GiB of free memory; {available:.1f} are available")
 
 
 def read_available() -> float:
@@ -78,4 +78,4 @@ def read_available() -> float:
     for line in Path("/proc/meminfo").read_text().splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) / 2**20
-    raise Skip("this system does not record the available memory")
+    raise SkipError("this system does not record the available memory")

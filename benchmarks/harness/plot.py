@@ -50,7 +50,11 @@ def plot(results: Results, path: Path) -> None:
     from matplotlib.figure import Figure
 
     marks = find_marks(results)
-    style = {"font.family": "DejaVu Sans", "svg.fonttype": "path", "svg.hashsalt": "benchmarks"}
+    style: Any = {
+        "font.family": "DejaVu Sans",
+        "svg.fonttype": "path",
+        "svg.hashsalt": "benchmarks",
+    }
     with rc_context(style):
         figure = Figure(figsize=(10, 1.5 + 0.44 * max(1, len(marks))), layout="constrained")
         axes: Any = figure.subplots()

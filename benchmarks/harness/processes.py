@@ -28,7 +28,12 @@ def run_python(arguments: Sequence[str], environment: Mapping[str, str] | None =
         BenchmarkError: it fails; has the last lines that it wrote.
     """
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         last = "\n".join(done.stderr.splitlines()[-12:])

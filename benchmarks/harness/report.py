@@ -75,7 +75,8 @@ def make_case_section(case: CaseResult) -> Iterator[str]:
         return
     rounds = len(next(iter(case.variants.values())).samples)
     others = "" if case.others is None else f"; other processes used {case.others:.0%}"
-    yield f"`python -m benchmarks run {case.name}`: {rounds} rounds in {case.seconds:.0f} s{others}."
+    took = f"{rounds} rounds in {case.seconds:.0f} s{others}"
+    yield f"`python -m benchmarks run {case.name}`: {took}."
     yield ""
     has_outputs = any(each.relative_l2 is not None for each in case.variants.values())
     differences = " largest difference | relative L2 |" if has_outputs else ""
@@ -88,8 +89,8 @@ def make_case_section(case: CaseResult) -> Iterator[str]:
             format_spread(variant.spread, variant.unit),
         ]
         if has_outputs:
-            differences = (variant.max_abs, variant.relative_l2)
-            cells += ["–" if each is None else f"{each:.1e}" for each in differences]
+            errors = (variant.max_abs, variant.relative_l2)
+            cells += ["–" if each is None else f"{each:.1e}" for each in errors]
         yield f"| {' | '.join(cells)} |"
 
 

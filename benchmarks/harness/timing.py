@@ -26,7 +26,8 @@ def timed(
     def take() -> Sample:
         synchronize()
         start = time.perf_counter()
-        for _ in range(calls):
+        result = work()
+        for _ in range(calls - 1):
             result = work()
         synchronize()
         seconds = (time.perf_counter() - start) / calls
@@ -52,8 +53,8 @@ def take_turns(
     samples: dict[str, list[float]] = {name: [] for name in variants}
     outputs: dict[str, Tensor] = {}
     for number in range(warmups + rounds):
-        names = list(variants) if number % 2 == 0 else list(reversed(variants))
-        for name in names:
+        names = list(variants)
+        for name in names if number % 2 == 0 else reversed(names):
             sample = variants[name].take()
             if number >= warmups:
                 samples[name].append(sample.value)
