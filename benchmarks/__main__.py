@@ -8,7 +8,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.cases import CASES, find_case
 from benchmarks.harness.case import BenchmarkError, Setup, SkipError
 from benchmarks.harness.comparison import compare as compare_results
 from benchmarks.harness.formatting import format_bound, format_spread, format_value
@@ -30,6 +29,8 @@ File = Annotated[Path, typer.Argument(help="A file of `run`.")]
 @app.command("list")
 def list_cases() -> None:
     """List the cases."""
+    from benchmarks.cases import CASES
+
     table = Table("case", "what it compares", box=None)
     for case in CASES:
         table.add_row(case.name, case.title)
@@ -48,6 +49,8 @@ def run(
     out: Annotated[Path, typer.Option("--out", help="JSON file; it is extended.")] = OUT,
 ) -> None:
     """Measure cases, each in a process of its own, and write them to a file one by one."""
+    from benchmarks.cases import CASES, find_case
+
     chosen = [find_case(name).name for name in names or ()]
     if not chosen:
         chosen = find_missing([case.name for case in CASES], out)
@@ -95,6 +98,7 @@ def report(
 @app.command(hidden=True)
 def measure(name: str, quick: Quick = False) -> None:
     """Measure a case in this process; print it as JSON."""
+    from benchmarks.cases import find_case
     from benchmarks.harness.measuring import measure as measure_case
 
     result = measure_case(find_case(name), quick)
@@ -106,6 +110,7 @@ def peak(name: str, variant: str) -> None:
     """Print the peak memory of one call of a variant, in MiB."""
     from contextlib import ExitStack
 
+    from benchmarks.cases import find_case
     from benchmarks.harness.memory import measure_peak
 
     with ExitStack() as stack:

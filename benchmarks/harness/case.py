@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from benchmarks.harness.goal import Goal
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class SkipError(Exception):
@@ -27,7 +29,7 @@ class Sample:
     """
 
     value: float
-    output: Tensor | None = None
+    output: "Tensor | None" = None
 
 
 @dataclass(frozen=True)
