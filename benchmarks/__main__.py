@@ -22,7 +22,7 @@ app = typer.Typer(
 console = Console()
 
 OUT = Path("runs/benchmarks.json")
-Quick = Annotated[bool, typer.Option("--quick", help="Try the cases, in few rounds.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Try the cases, in one round.")]
 File = Annotated[Path, typer.Argument(help="A file of `run`.")]
 
 

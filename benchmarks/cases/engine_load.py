@@ -202,8 +202,6 @@ ENGINE_LOAD = Case(
         goal
         for pattern in PATTERNS
         for goal in (
-            Goal(f"p50, {pattern}", value(f"p50, {pattern}"), unit="s"),
-            Goal(f"p99, {pattern}", value(f"p99, {pattern}"), unit="s"),
             Goal(
                 f"unaccounted requests, {pattern}",
                 value(f"unaccounted requests, {pattern}"),

@@ -175,7 +175,7 @@ def against_tuned(at_least: float | None = None) -> Goal:
 
 
 def against_ceiling(at_least: float | None = None) -> Goal:
-    return Goal("share of the bf16 convolution ceiling", ratio(CEILING, OURS), at_least)
+    return Goal("share of the bf16 convolution ceiling", ratio(CEILING, OURS), at_least, unit="%")
 
 
 SMALL = {

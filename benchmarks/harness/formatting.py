@@ -13,6 +13,8 @@ def format_value(value: float, unit: str) -> str:
         return f"{round_to_three(value * least[2])} {least[1]}"
     if unit == "x":
         return f"{value:.2f}x"
+    if unit == "%":
+        return f"{value:.0%}"
     return f"{round_to_three(value)} {unit}".strip()
 
 

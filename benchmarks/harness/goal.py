@@ -17,7 +17,7 @@ class Goal:
         values: makes the numbers of the rounds.
         at_least: lower bound of their median; None: none.
         at_most: upper bound of their median; None: none.
-        unit: of the numbers; "x" for ratios.
+        unit: of the numbers; "x" for ratios, "%" for shares, which are 1 at 100 %.
     """
 
     text: str

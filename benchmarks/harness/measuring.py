@@ -15,8 +15,8 @@ from benchmarks.harness.machine import read_commit, watch_others
 from benchmarks.harness.results import CaseResult, GoalResult, Spread, VariantResult
 from benchmarks.harness.timing import take_turns
 
-QUICK_ROUNDS = 2
-"""Rounds of a run that only tries a case."""
+QUICK_ROUNDS = 1
+"""Rounds of a run that only tries a case, after the warm-up."""
 
 
 def measure(case: Case, is_quick: bool = False) -> CaseResult:

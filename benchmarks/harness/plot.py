@@ -7,6 +7,9 @@ from typing import Any
 from benchmarks.harness.formatting import format_bound, format_value
 from benchmarks.harness.results import GoalResult, Results
 
+LIMIT = 4.0
+"""Values further from their goal than this factor are drawn at the edge, as arrows."""
+
 MET, MISSED, INK, SOFT, GRID = "#0b7a75", "#c8553d", "#22303c", "#6b7a88", "#e3e8ec"
 
 
@@ -69,21 +72,29 @@ def plot(results: Results, path: Path) -> None:
 
 
 def _draw_frame(axes: Any, marks: list[Mark]) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter
 
     axes.set_xscale("log")
-    shares = [share for mark in marks for share in (mark.low, mark.high)] or [1.0]
-    axes.set_xlim(min(0.4, min(shares) / 1.2), max(2.5, max(shares) * 1.2))
+    axes.set_xlim(1 / LIMIT / 1.1, LIMIT * 1.1)
     axes.set_ylim(len(marks) - 0.4, -0.6)
-    ticks = [0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50]
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:g}"))
+    ticks = {
+        0.25: "1/4",
+        0.5: "1/2",
+        0.75: "3/4",
+        1: "goal",
+        1.5: "1.5x",
+        2: "2x",
+        3: "3x",
+        4: "4x",
+    }
+    axes.xaxis.set_major_locator(FixedLocator(list(ticks)))
+    axes.xaxis.set_major_formatter(FixedFormatter(list(ticks.values())))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(axis="both", which="both", length=0, labelcolor=SOFT, labelsize=9)
     axes.grid(axis="x", which="major", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.axvline(1, color=INK, linewidth=1.4)
-    axes.set_xlabel("value relative to the goal (right of 1: better)", fontsize=9, color=SOFT)
+    axes.set_xlabel("relative to the goal; to the right is better", fontsize=9, color=SOFT)
     axes.set_yticks(range(len(marks)), [f"{mark.case}\n{mark.goal.text}" for mark in marks])
     for label in axes.get_yticklabels():
         label.set(color=INK, fontsize=8.5, linespacing=1.25)
@@ -93,9 +104,14 @@ def _draw_frame(axes: Any, marks: list[Mark]) -> None:
 
 def _draw_mark(axes: Any, row: int, mark: Mark) -> None:
     color = MET if mark.goal.is_met else MISSED
-    axes.plot([1, mark.share], [row, row], color=color, linewidth=6, alpha=0.22)
-    axes.plot([mark.low, mark.high], [row, row], color=color, linewidth=2.2)
-    axes.plot([mark.share], [row], marker="o", markersize=8, color=color)
+    share, low, high = (
+        min(max(each, 1 / LIMIT), LIMIT) for each in (mark.share, mark.low, mark.high)
+    )
+    symbol = "o" if share == mark.share else ">" if share > 1 else "<"
+    bar = {"color": color, "linewidth": 7, "alpha": 0.22, "solid_capstyle": "butt"}
+    axes.plot([1, share], [row, row], **bar)
+    axes.plot([low, high], [row, row], color=color, linewidth=2.2)
+    axes.plot([share], [row], marker=symbol, markersize=8, color=color)
     value = format_value(mark.goal.spread.median, mark.goal.unit)
     axes.annotate(
         f"{value}  (goal {format_bound(mark.goal)})",

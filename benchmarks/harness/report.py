@@ -42,7 +42,7 @@ def make_goal_table(results: Results) -> Iterator[str]:
     yield "| case | measured | goal | value | quartiles |"
     yield "|---|---|---|---|---|"
     for case in results.cases.values():
-        for goal in case.goals:
+        for goal in filter(lambda goal: goal.has_bound, case.goals):
             cells = (format_bound(goal), _emphasize(goal), format_spread(goal.spread, goal.unit))
             yield f"| {case.title} | {goal.text} | {' | '.join(cells)} |"
         if case.skipped:
@@ -63,7 +63,7 @@ def describe(results: Results) -> Iterator[str]:
         numbers = " to ".join(round_to_three(speed) for speed in (min(speeds), max(speeds)))
         yield f"| {kernel} | {round_to_three(median(speeds))} GFLOP/s ({numbers}) |"
     if quick := [case.name for case in measured if case.is_quick]:
-        yield f"| only tried, in few rounds | {', '.join(quick)} |"
+        yield f"| only tried, in one round | {', '.join(quick)} |"
 
 
 def make_case_section(case: CaseResult) -> Iterator[str]:
@@ -74,8 +74,8 @@ def make_case_section(case: CaseResult) -> Iterator[str]:
         yield f"`{case.name}` was not measured: {case.skipped}."
         return
     rounds = len(next(iter(case.variants.values())).samples)
-    others = "" if case.others is None else f"; other processes used {case.others:.0%}"
-    took = f"{rounds} rounds in {case.seconds:.0f} s{others}"
+    busy = "" if case.others is None else f"; other processes used {case.others:.0%}"
+    took = f"{rounds} rounds in {case.seconds:.0f} s{busy}"
     yield f"`python -m benchmarks run {case.name}`: {took}."
     yield ""
     has_outputs = any(each.relative_l2 is not None for each in case.variants.values())
@@ -92,6 +92,11 @@ def make_case_section(case: CaseResult) -> Iterator[str]:
             errors = (variant.max_abs, variant.relative_l2)
             cells += ["–" if each is None else f"{each:.1e}" for each in errors]
         yield f"| {' | '.join(cells)} |"
+    if others := [goal for goal in case.goals if not goal.has_bound]:
+        yield ""
+    for goal in others:
+        value = format_value(goal.spread.median, goal.unit)
+        yield f"- {goal.text}: {value} ({format_spread(goal.spread, goal.unit)})"
 
 
 def _emphasize(goal: GoalResult) -> str:

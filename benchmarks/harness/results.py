@@ -46,6 +46,11 @@ class GoalResult(BaseModel):
     at_least: float | None = None
     at_most: float | None = None
 
+    @property
+    def has_bound(self) -> bool:
+        """Whether there is a bound; without one a value is only reported."""
+        return self.at_least is not None or self.at_most is not None
+
 
 class CaseResult(BaseModel):
     """What was measured of a case.

@@ -14,6 +14,7 @@ from benchmarks.harness.formatting import format_value
         (1234.5, "MiB", "1,234 MiB"),
         (0.0, "", "0"),
         (1.149, "x", "1.15x"),
+        (0.754, "%", "75%"),
     ],
 )
 def test_a_value_has_three_digits_and_a_unit(value, unit, text):
