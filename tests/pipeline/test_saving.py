@@ -62,12 +62,13 @@ def test_a_model_stays_in_its_precision_whatever_it_is_loaded_in(tiny, tmp_path,
 def test_weights_are_shared_with_the_file_until_layers_pack_them(tiny, tmp_path, built_ins):
     tiny.converted("float16").save(tmp_path)
     pipeline = load(tmp_path, "cpu", "float32", atelier=built_ins)
-    for component in (pipeline.denoiser_component, pipeline.first_stage_component):
-        stored = dict(component.stored.named_parameters())
-        own = dict(component.module.named_parameters())
-        convolutions = [name for name, each in own.items() if each.ndim == 4]
-        assert convolutions
-        assert all(own[name] is stored[name] for name in convolutions)
+    stored = dict(pipeline.denoiser_component.stored.named_parameters())
+    own = dict(pipeline.denoiser.named_parameters())
+    convolutions = [name for name, each in own.items() if each.ndim == 4]
+    assert convolutions
+    assert all(own[name] is stored[name] for name in convolutions)
+    weights = [*pipeline.first_stage.parameters(), *pipeline.conditioners["text"].parameters()]
+    assert {each.dtype for each in weights} == {torch.float32}  # whose precision others read
     assert pixels(pipeline) == pixels(tiny.converted("float16").converted("float32"))
 
 

@@ -28,9 +28,6 @@ from latelier.kernel.spec import Kind
 from latelier.nn.packed import PACKED_DTYPES, copy_sharing_packed
 from latelier.nn.views import copy_to, replace_weights
 
-_SHARING = ("denoiser", "first_stage")
-"""Kinds whose copies share packed weights. A conditioner may read the precision of its weights."""
-
 
 @dataclass(frozen=True, eq=False)
 class Component:
@@ -75,7 +72,7 @@ class Component:
             return self
         if all(_is_at(tensor, device, dtype) for tensor in tensors_of(module)):
             return self if module is self.module else replace(self, module=module, origin=None)
-        if self.kind in _SHARING and device.type == "cpu" and dtype in PACKED_DTYPES:
+        if self.kind == "denoiser" and device.type == "cpu" and dtype in PACKED_DTYPES:
             copy = copy_sharing_packed(module, dtype)
         else:
             copy = copy_to(module, device, dtype)
