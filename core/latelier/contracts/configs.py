@@ -55,6 +55,14 @@ class FirstStageConfig(Frozen):
         """Channels of the latents."""
         raise NotImplementedError
 
+    @property
+    def decoding_values(self) -> int:
+        """Numbers that `decode` holds at a time, for each pixel of a picture, at the most.
+
+        Decides by default how many pictures are decoded at once, and whether in tiles.
+        """
+        return 512
+
 
 class DenoiserConfig(Frozen):
     """Base class of the configurations of denoisers."""

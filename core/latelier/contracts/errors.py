@@ -70,6 +70,10 @@ class NotFiniteError(LatelierError, ArithmeticError):
     """NaN or infinity where a computation needs numbers."""
 
 
+class NotEnoughMemoryError(LatelierError, MemoryError):
+    """A model or pictures that do not fit in the memory of a device."""
+
+
 class EngineError(LatelierError, RuntimeError):
     """A job that an engine cannot take, or whose engine has stopped."""
 

@@ -77,6 +77,12 @@ class AutoencoderConfig(FirstStageConfig):
         return int(self.patch_size * 2 ** (len(self.ch_mult) - 1))
 
     @property
+    def decoding_values(self) -> int:
+        """Four maps of the last level, which has the channels of the one before at first."""
+        widest = self.ch * max(self.ch_mult[:2])
+        return max(1, 4 * widest // self.patch_size**2)
+
+    @property
     def latent_channels(self) -> int:
         """Channels of the latents."""
         return self.embed_dim
@@ -118,6 +124,11 @@ class IdentityConfig(FirstStageConfig):
     def downsampling(self) -> int:
         """Factor f: 1."""
         return 1
+
+    @property
+    def decoding_values(self) -> int:
+        """The image, and its copy in 32 bits."""
+        return 3 * self.channels
 
     @property
     def latent_channels(self) -> int:
@@ -174,6 +185,11 @@ class TinyAutoencoderConfig(FirstStageConfig):
     def downsampling(self) -> int:
         """Factor f: every stage but the first halves the sides."""
         return int(2 ** (len(self.num_encoder_blocks) - 1))
+
+    @property
+    def decoding_values(self) -> int:
+        """Four maps of the last stage."""
+        return 4 * self.decoder_block_out_channels[0]
 
     @property
     def latent_channels(self) -> int:

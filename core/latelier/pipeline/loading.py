@@ -17,6 +17,7 @@ from latelier.pipeline.composition import inpainting_names, public_inputs
 from latelier.pipeline.loras import attach_saved_lora
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.placement import resolve_device
+from latelier.pipeline.planning.memory import check_model_fits
 from latelier.pipeline.storage.manifest import Manifest, read_manifest
 from latelier.pipeline.storage.sources import find
 
@@ -41,6 +42,7 @@ def load(
         ModelFileError: a file is missing, damaged or changed, or a plugin is not installed.
         CompatibilityError: components do not fit together.
         InvalidInputError: this machine has no such device, or torch no such precision.
+        NotEnoughMemoryError: the weights do not fit in the free memory.
     """
     atelier = atelier or default_atelier()
     place = resolve_device(device, dtype)
@@ -49,21 +51,25 @@ def load(
     check_manifest(manifest, source.folder, atelier)
 
     def restore_component(kind: Kind, stored: StoredComponent) -> Component:
-        return restore(kind, stored, source.folder, atelier).to(*place)
+        return restore(kind, stored, source.folder, atelier)
 
+    first_stage = restore_component("first_stage", manifest.first_stage)
     denoiser = restore_component("denoiser", manifest.denoiser)
+    conditioners = {
+        name: restore_component("conditioner", stored)
+        for name, stored in manifest.conditioners.items()
+    }
+    check_model_fits((first_stage, denoiser, *conditioners.values()), *place)
+    denoiser = denoiser.to(*place)
     adapters = {
         name: attach_saved(stored, denoiser.module, source.folder, place, atelier)
         for name, stored in manifest.adapters.items()
     }
     pipeline = Pipeline(
         atelier=atelier,
-        first_stage_component=restore_component("first_stage", manifest.first_stage),
+        first_stage_component=first_stage.to(*place),
         denoiser_component=denoiser,
-        conditioner_components={
-            name: restore_component("conditioner", stored)
-            for name, stored in manifest.conditioners.items()
-        },
+        conditioner_components={name: each.to(*place) for name, each in conditioners.items()},
         process=manifest.process,
         inputs=manifest.inputs,
         defaults=manifest.defaults,

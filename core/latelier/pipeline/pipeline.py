@@ -95,8 +95,10 @@ class Pipeline(PipelineParts):
             window: (width, height) of the windows in which a large picture is denoised, or a side.
             overlap: 0..0.9, least share of a window that the next one covers too.
             window_batch: most windows of a picture in one call of the denoiser.
-            tile: side of the tiles in which the first stage works, in pixels; 0 for none.
-            batch_size: most pictures that are made at once; the others follow.
+            tile: side of the tiles in which the first stage works, in pixels; 0 for none. Tiles by
+                default for a picture that does not fit in the free memory.
+            batch_size: most pictures that are made at once; the others follow. The default is
+                bounded by the free memory.
             database: in which a model with reference pictures looks up what the inputs name.
             **inputs: by public input; a list holds one value for each row.
 
@@ -104,6 +106,7 @@ class Pipeline(PipelineParts):
             UnknownNameError: a component is not registered, or a keyword is unknown.
             InvalidInputError: a value is invalid.
             NotFiniteError: a step gives NaN or infinity.
+            NotEnoughMemoryError: the memory is exhausted; the error says which option helps.
         """
         previews = self.stream(
             negative=negative,

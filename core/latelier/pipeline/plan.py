@@ -148,7 +148,7 @@ def make_plan(parts: PipelineParts, request: Request, *, trusted: bool = True) -
         sampler=request.sampler.bind(parts.atelier.samplers),
         guidance=request.guidance.bind(parts.atelier.guidances),
         sigmas=make_sigmas(parts, request),
-        warnings=content.warnings,
+        warnings=content.warnings + layout.notes,
         references=content.references,
         negative_references=content.negative_references,
     )

@@ -214,7 +214,9 @@ class Request(Frozen):
         ge=0,
         description="side in pixels of the tiles in which the first stage encodes and decodes; 0: "
         "no tiles",
-        json_schema_extra={"default_text": "256 in pictures above 512 x 512"},
+        json_schema_extra={
+            "default_text": "256 in pictures that do not fit in the free memory, else 0"
+        },
     )
     batch_size: int | None = Field(
         None,
@@ -222,7 +224,7 @@ class Request(Frozen):
         description="most pictures that are made at once; the others follow",
         json_schema_extra={
             "default_text": "as many as have 256 x 256 pixels together on a CPU, or 1024 x 1024 on "
-            "a GPU"
+            "a GPU, or fewer if the free memory is too small"
         },
     )
     steps: int = Field(ge=1, le=10_000, description="sampling steps")

@@ -9,6 +9,7 @@ The path of a batch:
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
@@ -31,6 +32,7 @@ from latelier.pipeline.editing.repaint import repaint
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.picture import Picture, PictureCopies, Preview, Snapshot
 from latelier.pipeline.plan import Plan
+from latelier.pipeline.planning.memory import name_options, report_out_of_memory
 from latelier.pipeline.provenance import describe_run
 from latelier.provenance.pixels import pixel_hash
 
@@ -42,20 +44,33 @@ def run(parts: PipelineParts, plan: Plan) -> Iterator[Preview]:
 
     Raises:
         InvalidInputError: a conditioner refuses its input.
+        NotEnoughMemoryError: the memory is exhausted; the error says what would help.
     """
     for warning in plan.warnings:
         _log.warning("%s", warning)
     budget = EvaluationBudget(parts.limits.evaluations)
     first, *others = plan.batches()
-    denoise = make_batch_denoise(parts, first)
+    with _report_out_of_memory(parts, first):
+        denoise = make_batch_denoise(parts, first)
 
     def previews() -> Iterator[Preview]:
-        yield from sample(parts, first, budget.charge(denoise, plan.windows))
+        with _report_out_of_memory(parts, first):
+            yield from sample(parts, first, budget.charge(denoise, plan.windows))
         for batch in others:
-            denoise_batch = make_batch_denoise(parts, batch)
-            yield from sample(parts, batch, budget.charge(denoise_batch, plan.windows))
+            with _report_out_of_memory(parts, batch):
+                denoise_batch = make_batch_denoise(parts, batch)
+                yield from sample(parts, batch, budget.charge(denoise_batch, plan.windows))
 
     return previews()
+
+
+def _report_out_of_memory(parts: PipelineParts, plan: Plan) -> AbstractContextManager[None]:
+    """Turn errors of the allocator into one that names the options which this plan does not use."""
+    height, width = plan.geometry.size
+    rows = len(plan.batch)
+    options = name_options(rows, plan.request, parts.first_stage, parts.dtype)
+    options += ["`window` denoises in parts"] if plan.windowing is None else []
+    return report_out_of_memory(parts.device, rows, (width, height), options)
 
 
 @torch.no_grad()

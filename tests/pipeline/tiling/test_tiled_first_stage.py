@@ -11,6 +11,7 @@ from latelier.contracts.configs import FirstStageConfig
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.first_stages.configs import IdentityConfig
 from latelier.first_stages.identity import Identity
+from latelier.pipeline.planning import layout, memory
 from latelier.pipeline.request import Defaults, read_request
 from latelier.pipeline.tiling import tiled_first_stage
 from latelier.pipeline.tiling.tiled_first_stage import TiledFirstStage, read_tile, with_tiles
@@ -77,38 +78,46 @@ def recorded(compose_tiny, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("size", "tile"),
-    [((512, 512), 0), ((64, 64), 0), ((1024, 256), 0), ((520, 512), 256), ((2048, 512), 256)],
+    ("size", "fits", "tile"),
+    [
+        ((512, 512), True, 0),
+        ((2048, 2048), True, 0),
+        ((512, 512), False, 256),
+        ((2048, 64), False, 256),
+        ((256, 256), False, 0),
+    ],
 )
-def test_pictures_above_512_x_512_are_tiled_by_default(tiny, size, tile):
-    assert read_tile(request(), size, tiny.first_stage) == tile
+def test_pictures_that_do_not_fit_are_tiled_by_default(tiny, size, fits, tile):
+    assert read_tile(request(), size, tiny.first_stage, fits=fits) == tile
 
 
 @pytest.mark.parametrize(("f", "tile"), [(1, 256), (8, 256), (6, 252), (300, 300)])
 def test_the_default_tile_suits_the_first_stage(f, tile):
-    assert read_tile(request(), (3600, 3600), Tiling(f)) == tile
+    assert read_tile(request(), (3600, 3600), Tiling(f), fits=False) == tile
 
 
 def test_a_given_tile_is_used(tiny):
-    assert read_tile(request(0), (2048, 2048), tiny.first_stage) == 0
-    assert read_tile(request(8), (16, 16), tiny.first_stage) == 8
+    assert read_tile(request(0), (2048, 2048), tiny.first_stage, fits=False) == 0
+    assert read_tile(request(8), (16, 16), tiny.first_stage, fits=False) == 8
 
 
 def test_a_first_stage_without_tiles_works_whole_and_refuses_a_given_tile(tiny):
     plain = Plain(tiny.first_stage)
-    assert read_tile(request(), (2048, 2048), plain) == 0
-    assert read_tile(request(0), (2048, 2048), plain) == 0
+    assert read_tile(request(), (2048, 2048), plain, fits=False) == 0
+    assert read_tile(request(0), (2048, 2048), plain, fits=False) == 0
     with pytest.raises(CompatibilityError, match=r"^tile: the first stage Plain cannot work in"):
-        read_tile(request(8), (2048, 2048), plain)
+        read_tile(request(8), (2048, 2048), plain, fits=False)
 
 
 def test_a_pipeline_without_tiling_makes_large_pictures(tiny, monkeypatch):
-    monkeypatch.setattr(tiled_first_stage, "LARGEST_WHOLE", 16 * 16)
+    monkeypatch.setattr(tiled_first_stage, "TILE", 16)
+    monkeypatch.setattr(layout, "free_memory", lambda device: 1)
+    monkeypatch.setattr(memory, "free_memory", lambda device: 2**30)
     pipeline = with_plain(tiny)
     one, other = (each.generate(**REQUEST, size=(40, 24)) for each in (pipeline, tiny))
     assert (one[0].provenance["request"]["tile"], other[0].provenance["request"]["tile"]) == (
         0,
-        256,
+        16,
     )
     levels = [np.asarray(each[0].image, dtype=int) for each in (one, other)]
     assert np.abs(levels[0] - levels[1]).max() <= 1

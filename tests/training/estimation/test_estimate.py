@@ -3,10 +3,11 @@ import torch
 from torch import nn
 
 from latelier.kernel.atelier import Atelier
+from latelier.nn.memory import free_memory
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.estimation import micro_batch
 from latelier.training.estimation.estimate import estimate
-from latelier.training.estimation.memory import free_memory, measure_activations, size_of
+from latelier.training.estimation.memory import measure_activations, size_of
 from latelier.training.estimation.micro_batch import describe_micro_batch, find_micro_batch
 from latelier.training.estimation.phases import split_phases
 from latelier.training.estimation.trial import open_trial

@@ -4,13 +4,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from latelier.contracts.components import FirstStage, PictureGeometry
+from latelier.nn.memory import format_gigabytes, free_memory
 from latelier.pipeline.parts import PipelineParts
+from latelier.pipeline.planning.memory import (
+    SHARE,
+    TILED,
+    check_pictures_fit,
+    decoding_bytes,
+    name_options,
+)
 from latelier.pipeline.request import Request, Size
 from latelier.pipeline.tiling.multidiffusion import Windowing, read_windowing
 from latelier.pipeline.tiling.tiled_first_stage import read_tile, with_tiles
 
 PIXELS_AT_ONCE = {"cpu": 256 * 256, "gpu": 1024 * 1024}
-"""Default number of pixels in a batch. Larger batches are hardly faster and need more memory."""
+"""Pixels in a batch by default, unless fewer fit in the memory. More are hardly faster."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +31,7 @@ class Layout:
         tile: side of a tile in pixels; 0 for none.
         batch_size: most pictures of a batch.
         windowing: how pictures are denoised in windows; None for one piece.
+        notes: what the free memory decided, human-readable, with fields in backticks.
     """
 
     geometry: PictureGeometry
@@ -30,6 +39,7 @@ class Layout:
     tile: int
     batch_size: int
     windowing: Windowing | None
+    notes: tuple[str, ...]
 
     def fields(self) -> dict[str, Any]:
         """Return the fields of the request that this completes."""
@@ -43,13 +53,39 @@ def choose_layout(parts: PipelineParts, request: Request, size: Size, count: int
     Raises:
         InvalidInputError: the model cannot take a window or tile of this size.
         CompatibilityError: the first stage cannot work in tiles.
+        NotEnoughMemoryError: decoding does not fit in the free memory.
     """
-    tile = read_tile(request, size, parts.first_stage)
+    free = free_memory(parts.device)
+    usable, needed = SHARE * free, decoding_bytes(parts.first_stage, size, parts.dtype)
+    tile = read_tile(request, size, parts.first_stage, fits=needed <= usable)
     first_stage = with_tiles(parts.first_stage, tile)
     geometry = _geometry(size, first_stage)
-    batch_size = min(count, request.batch_size or _default_batch_size(size, parts.device.type))
+    fitting = count if tile else int(usable // needed)  # tiles decode one picture after the other
+    default = max(1, min(_fastest_batch_size(size, parts.device.type), fitting))
+    batch_size = min(count, request.batch_size or default)
+    _check_memory(parts, request.model_copy(update={"tile": tile}), size, batch_size)
     windowing = read_windowing(request, geometry, parts.size_multiple, batch_size)
-    return Layout(geometry, first_stage, tile, batch_size, windowing)
+    notes = []
+    if tile and request.tile is None:
+        notes.append(
+            f"`tile`: decoded in tiles of {tile} pixels, because the whole picture takes "
+            f"{format_gigabytes(needed)}, and {format_gigabytes(free)} of memory is free"
+        )
+    return Layout(geometry, first_stage, tile, batch_size, windowing, tuple(notes))
+
+
+def _check_memory(parts: PipelineParts, request: Request, size: Size, batch_size: int) -> None:
+    """Check that the pictures of a batch can be decoded as the request says."""
+    needed = decoding_bytes(parts.first_stage, size, parts.dtype)
+    rows = 1 if request.tile else batch_size
+    if not request.tile:
+        needed *= rows
+    elif parts.device.type == "cpu":
+        needed = int(TILED * needed)
+    else:
+        return  # a tile fits in the memory of any accelerator; the maps are in main memory
+    options = name_options(rows, request, parts.first_stage, parts.dtype)
+    check_pictures_fit(needed, rows, size, parts.device, options)
 
 
 def _geometry(size: Size, first_stage: FirstStage) -> PictureGeometry:
@@ -58,6 +94,6 @@ def _geometry(size: Size, first_stage: FirstStage) -> PictureGeometry:
     return PictureGeometry((height, width), (height // f, width // f), first_stage=first_stage)
 
 
-def _default_batch_size(size: Size, device: str) -> int:
+def _fastest_batch_size(size: Size, device: str) -> int:
     width, height = size
     return max(1, PIXELS_AT_ONCE["cpu" if device == "cpu" else "gpu"] // (width * height))

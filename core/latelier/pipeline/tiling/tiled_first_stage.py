@@ -11,9 +11,6 @@ from latelier.contracts.errors import CompatibilityError
 from latelier.first_stages.tiling.tiling import Tileable, decode_tiled, encode_tiled
 from latelier.pipeline.request import Request, Size, check_sides
 
-LARGEST_WHOLE = 512 * 512
-"""Pixels of the largest picture that is encoded and decoded in one call by default."""
-
 TILE = 256
 """Default side of a tile in pixels."""
 
@@ -40,13 +37,18 @@ class TiledFirstStage(nn.Module):
         return _one_by_one(decode_tiled, self.first_stage, latents, self.tile)
 
 
-def read_tile(request: Request, size: Size, first_stage: FirstStage) -> int:
+def read_tile(request: Request, size: Size, first_stage: FirstStage, *, fits: bool) -> int:
     """Return the side of the tiles in which pictures of `size` are encoded and decoded; 0: whole.
 
-    By default pictures above 512 x 512 pixels go through tiles, so that they do not run out of
-    memory at the last step, and smaller ones, of the size that most models were trained on, through
-    one call. Tiles agree with the whole within rounding. A first stage that has no tiles works on
-    the whole, unless the request asks for tiles.
+    By default a picture that does not fit in the free memory goes through tiles, so that it does
+    not run out of memory at the last step. Tiles agree with the whole within rounding. A first
+    stage that has no tiles works on the whole, unless the request asks for tiles.
+
+    Args:
+        request: the request.
+        size: of a picture.
+        first_stage: the pipeline's.
+        fits: whether one call on the whole picture fits in the free memory.
 
     Raises:
         InvalidInputError: the first stage cannot take a tile of this side.
@@ -54,9 +56,9 @@ def read_tile(request: Request, size: Size, first_stage: FirstStage) -> int:
     """
     downsampling = first_stage.config.downsampling
     if request.tile is None:
-        is_large = size[0] * size[1] > LARGEST_WHOLE
         tile = max(downsampling, TILE // downsampling * downsampling)
-        return tile if is_large and isinstance(first_stage, Tileable) else 0
+        has_tiles = max(size) > tile and isinstance(first_stage, Tileable)
+        return tile if has_tiles and not fits else 0
     if request.tile:
         check_sides("tile", {"side": request.tile}, downsampling)
         if not isinstance(first_stage, Tileable):

@@ -1,11 +1,9 @@
 """The memory of a training's tensors."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
@@ -62,18 +60,6 @@ def measure_activations(module: nn.Module) -> Iterator[SavedActivations]:
 def size_of(tensors: Iterable[Tensor]) -> int:
     """Return the bytes of tensors."""
     return sum(each.numel() * each.element_size() for each in tensors)
-
-
-def free_memory(device: torch.device) -> int:
-    """Return the free bytes of a device."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123 - a pseudo-file
-            fields = dict(line.split(":", 1) for line in file)
-        return int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError):  # not Linux
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _address(tensor: Tensor) -> int:

@@ -4,7 +4,8 @@ import gc
 
 import torch
 
-from latelier.training.estimation.memory import free_memory, measure_activations
+from latelier.nn.memory import free_memory
+from latelier.training.estimation.memory import measure_activations
 from latelier.training.estimation.phases import split_phases
 from latelier.training.estimation.trial import Trial
 from latelier.training.loop.split import BatchSplit
