@@ -53,7 +53,7 @@ def run(
 
     chosen = [find_case(name).name for name in names or ()]
     if not chosen:
-        chosen = find_missing([case.name for case in CASES], out)
+        chosen = find_missing([case.name for case in CASES], out, quick)
     failures = run_cases(chosen, out, lambda name: measure_in_process(name, quick), show)
     console.print(f"written: {out}")
     if failures:

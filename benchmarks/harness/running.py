@@ -62,9 +62,13 @@ def open_results(out: Path) -> Results:
     return results
 
 
-def find_missing(names: Sequence[str], out: Path) -> list[str]:
-    """Return the cases that a file does not have yet."""
-    done = read_results(out).cases if out.exists() else {}
+def find_missing(names: Sequence[str], out: Path, is_quick: bool) -> list[str]:
+    """Return the cases that a file does not have yet, or has only skipped or tried.
+
+    is_quick: whether cases that were tried are enough.
+    """
+    cases = read_results(out).cases.values() if out.exists() else ()
+    done = {case.name for case in cases if not case.skipped and (is_quick or not case.is_quick)}
     return [name for name in names if name not in done]
 
 

@@ -28,10 +28,18 @@ def test_a_run_goes_on_where_one_ended(tmp_path, make_result):
     with pytest.raises(KeyboardInterrupt):
         run_cases(["a", "b", "c"], out, measure_until_b)
 
-    assert find_missing(["a", "b", "c"], out) == ["b", "c"]
+    assert find_missing(["a", "b", "c"], out, False) == ["b", "c"]
     run_cases(["b", "c"], out, make_result)
     assert list(read_results(out).cases) == ["a", "b", "c"]
     assert [each.name for each in out.parent.iterdir()] == ["results.json"]
+
+
+def test_what_was_tried_or_skipped_is_missing_in_a_run(tmp_path, make_result):
+    out = tmp_path / "results.json"
+    run_cases(["a"], out, lambda name: make_result(name, is_quick=True))
+    run_cases(["b"], out, lambda name: make_result(name, skipped="there is no GPU"))
+    assert find_missing(["a", "b"], out, False) == ["a", "b"]
+    assert find_missing(["a", "b"], out, True) == ["b"]
 
 
 def test_a_case_that_fails_is_not_recorded_and_does_not_stop_the_others(tmp_path, make_result):
