@@ -9,6 +9,7 @@ from torch import Tensor
 from latelier.contracts.components import Denoiser
 from latelier.diffusion.calls import DenoiserCall, join_calls, select_rows
 from latelier.engine.row_limit import RowLimit
+from latelier.nn.memory import is_out_of_memory
 
 T = TypeVar("T")
 
@@ -79,13 +80,6 @@ def attempt(work: Callable[[], T]) -> T | BaseException:
         return work()
     except BaseException as error:
         return error
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory is exhausted; on a CPU torch has no type for it."""
-    if isinstance(error, RuntimeError) and "can't allocate memory" in str(error):
-        return True
-    return isinstance(error, torch.OutOfMemoryError | MemoryError)
 
 
 def _release_memory() -> None:

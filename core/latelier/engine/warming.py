@@ -8,7 +8,8 @@ import torch
 
 from latelier.contracts.components import Denoiser, PictureGeometry
 from latelier.diffusion.calls import DenoiserCall
-from latelier.engine.evaluation import attempt, is_out_of_memory
+from latelier.engine.evaluation import attempt
+from latelier.nn.memory import is_out_of_memory
 from latelier.pipeline.parts import PipelineParts
 
 REPEATS = 3
