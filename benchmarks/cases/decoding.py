@@ -21,7 +21,7 @@ from latelier.checkpoints.component import Component
 from latelier.contracts.images.pixels import pil_to_tensor
 from latelier.pipeline import compose
 
-OURS, OURS_WHOLE, OURS_FP32 = "latelier", "latelier, no tiles", "latelier, fp32"
+OURS, OURS_TILED, OURS_FP32 = "latelier", "latelier, tiles of 256", "latelier, fp32"
 THEIRS, TUNED = "diffusers", "diffusers, tuned"
 
 SMALLEST_UNET = {
@@ -58,7 +58,7 @@ class Decoding:
             THEIRS: decode_theirs(plain, latents),
             OURS_FP32: self.decode_ours(first_stage, latents, "float32"),
             OURS: self.decode_ours(first_stage, latents, "auto"),
-            OURS_WHOLE: self.decode_ours(first_stage, latents, "auto", tile=0),
+            OURS_TILED: self.decode_ours(first_stage, latents, "auto", tile=256),
             TUNED: decode_theirs(tune(plain), latents),
         }
 
@@ -81,7 +81,7 @@ class Decoding:
         """Return the peak memory of each, in processes of their own."""
         require_diffusers()
         require_memory(self.gib)
-        names = (THEIRS, OURS, OURS_WHOLE, TUNED)
+        names = (THEIRS, OURS, OURS_TILED, TUNED)
         return {name: peak_memory(f"decode-{self.side}", name) for name in names}
 
 
