@@ -127,7 +127,8 @@ def read_page(page: Path) -> str:
 
 def show(result: CaseResult) -> None:
     """Print what was measured of a case."""
-    console.print(f"[bold]{result.title}[/] ({result.name})")
+    busy = "" if not result.others else f"; other processes used {result.others:.0%}"
+    console.print(f"[bold]{result.title}[/] ({result.name}){busy}")
     if result.skipped:
         console.print(f"  skipped: {result.skipped}")
     for name, variant in result.variants.items():
