@@ -135,12 +135,24 @@ def test_a_copy_shares_the_weights_that_its_layers_pack() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_bits_do_not_depend_on_the_first_call(
-    case: tuple[nn.Module, Tensor], dtype: torch.dtype
-) -> None:
-    layer, x = case
-    layer.to(dtype)
-    x = x.to(dtype)
-    other = deepcopy(layer)
-    other(torch.cat([x, x, x]) if x.ndim != 2 else x[:1])
-    assert torch.equal(other(x), layer(x))
+@pytest.mark.parametrize("channels", [8, 192])
+def test_bits_do_not_depend_on_earlier_calls(channels: int, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    layers = [Conv2d(channels, channels, 3, padding=1), Linear(channels, channels)]
+    for layer in layers:
+        layer.to(dtype).requires_grad_(False)
+        other = deepcopy(layer)
+        for rows, side in ((1, 4), (2, 16), (16, 32), (2, 8)):
+            x = torch.randn(rows, channels, side, side).to(dtype)
+            x = x if isinstance(layer, Conv2d) else x.flatten(1).view(-1, channels)
+            layer(x)
+        assert torch.equal(layer(x), other(x))
+
+
+def test_calls_of_many_sizes_share_packed_copies() -> None:
+    layer = Conv2d(8, 8, 3, padding=1).requires_grad_(False)
+    for rows in range(1, 6):
+        layer(torch.randn(rows, 8, 8, 8))
+    copies = layer.packed._copies.values()
+    assert len(copies) == 5
+    assert len({id(each) for each in copies}) <= 2

@@ -3,11 +3,11 @@
 The kernels of oneDNN read weights in blocks of an order of their own. torch brings a weight into
 this order at every call: 2/3 of the time of a convolution of 2560 to 1280 channels over 8 x 8
 positions, and half of that of a float32 linear layer, for which torch calls another library. These
-layers do it once, in an order that does not depend on the first call. In bfloat16 the results are
-those of torch's own layers, bit for bit.
+layers do it once. The bits of a result depend on the sizes of its call alone, not on earlier ones;
+in bfloat16 they are those of torch's own layers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -22,14 +22,22 @@ _ops = torch.ops.mkldnn
 PACKED_DTYPES = (torch.float32, torch.bfloat16)
 """Precisions in which packed layers compute."""
 
+_ORDER = 112
+"""Where the order begins in oneDNN's description of a tensor, after its sizes and precision."""
+
 _IS_AVAILABLE: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
 class PackedWeight:
-    """The packed copy of a weight. It is made anew when the weight has changed."""
+    """The packed copies of a weight. They are made anew when the weight has changed.
+
+    The order that a kernel reads depends on the sizes of its call, so there is a copy for each
+    order that the calls so far need: one in most layers, two in some.
+    """
 
     def __init__(self) -> None:
-        self._made: tuple[Tensor, int, Tensor] | None = None  # source, its version, packed
+        self._source: tuple[Tensor, int] | None = None  # the weight, and its version
+        self._copies: dict[Hashable, Tensor] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "PackedWeight":
         return PackedWeight()  # the copy's weight may change
@@ -37,18 +45,26 @@ class PackedWeight:
     def __reduce__(self) -> tuple[Any, ...]:
         return PackedWeight, ()
 
-    def get(self, weight: Tensor, dtype: torch.dtype, pack: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return the copy of a weight in a precision, packed by `pack`."""
-        made, version = self._made, 0 if weight.is_inference() else weight._version
-        if (
-            made is None
-            or made[0].data_ptr() != weight.data_ptr()
-            or made[1] != version
-            or made[2].dtype != dtype
-        ):
-            source = weight.detach()  # held, so that its address stays its own
-            made = self._made = (source, version, pack(source.to(dtype)))
-        return made[2]
+    def get(
+        self,
+        weight: Tensor,
+        dtype: torch.dtype,
+        size: Sequence[int],
+        pack: Callable[[Tensor], Tensor],
+    ) -> Tensor:
+        """Return the copy of a weight in a precision for calls of a size, packed by `pack`."""
+        version = 0 if weight.is_inference() else weight._version
+        source = self._source
+        if source is None or source[0].data_ptr() != weight.data_ptr() or source[1] != version:
+            self._source = weight.detach(), version  # held, so that its address stays its own
+            self._copies = {}
+        copies, key = self._copies, (dtype, *size)
+        found = copies.get(key)
+        if found is None:
+            made = pack(weight.detach().to(dtype))
+            found = next((each for each in copies.values() if _have_same_order(each, made)), made)
+            copies[key] = found
+        return found
 
 
 class Linear(nn.Linear):
@@ -97,7 +113,8 @@ class Conv2d(nn.Conv2d):
         weight = self.packed.get(
             self.weight,
             input.dtype,
-            lambda each: _ops._reorder_convolution_weight(each, *place),
+            input.shape,
+            lambda each: _ops._reorder_convolution_weight(each, *place, input.shape),
         )
         result: Tensor = _ops._convolution_pointwise(
             input, weight, self.bias, *place, "none", [], ""
@@ -114,7 +131,7 @@ def project(tokens: Tensor, layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> Tensor:
     if packed is None or not can_pack(tokens, layer.weight):
         return linear(tokens, _cast(layer.weight, tokens).flatten(1), layer.bias)
     weight = packed.get(
-        layer.weight, tokens.dtype, lambda each: _ops._reorder_linear_weight(each.flatten(1))
+        layer.weight, tokens.dtype, (), lambda each: _ops._reorder_linear_weight(each.flatten(1))
     )
     result: Tensor = _ops._linear_pointwise(tokens, weight, layer.bias, "none", [], "")
     return result
@@ -134,6 +151,12 @@ def can_pack(x: Tensor, weight: Tensor) -> bool:
         and not torch.compiler.is_compiling()
         and _IS_AVAILABLE
     )
+
+
+def _have_same_order(a: Tensor, b: Tensor) -> bool:
+    """Return whether two packed copies of a weight have the same precision and order."""
+    orders = (_ops._get_mkldnn_serialized_md(each)[_ORDER:] for each in (a, b))
+    return a.dtype == b.dtype and torch.equal(*orders)
 
 
 def _cast(weight: Tensor, x: Tensor) -> Tensor:
