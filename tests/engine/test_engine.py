@@ -9,12 +9,16 @@ import pytest
 import torch
 from PIL import Image
 
+from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
+from latelier.checkpoints.component import new_component
 from latelier.contracts.errors import (
     EngineError,
     InvalidInputError,
     JobCancelledError,
     UnknownNameError,
 )
+from latelier.denoisers.adapter import create_adapter
+from latelier.denoisers.configs import ProjectionConfig
 from latelier.engine import Engine
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.hookspecs import hookimpl
@@ -105,6 +109,35 @@ def test_calls_have_at_most_the_rows_of_the_engine(tamper):
             job.result()
     assert max(rows for rows in denoiser.rows if rows != 6) <= 4
     assert denoiser.rows.count(6) == 3  # one run's own call stays as it is
+
+
+def adapter_of(pipe):
+    """An adapter with random weights, for vectors of width 3."""
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        module = create_adapter(pipe.denoiser, 3, ProjectionConfig(width=16))
+        for weights in module.parameters():
+            weights.normal_(std=0.3)
+    conditioner = new_component("conditioner", "embedding", {"width": 3}, pipe.atelier)
+    conditioner.module.eval()
+    component = adapter_component(module.eval().requires_grad_(False))
+    return LoadedAdapter("palette", conditioner, component, "of colours", None, {})
+
+
+def test_jobs_with_an_adapter_share_calls_and_change_no_other(tiny, difference):
+    pipe = tiny.with_adapter(adapter_of(tiny))
+    requests = [
+        {"prompt": "a cat", "seed": 1, "palette": [[1.0, 0.0, 0.0]]},
+        {"prompt": "a dog", "seed": 2, "palette": [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]},
+        {"prompt": "a cat", "seed": 1},
+    ]
+    alone = [pipe.generate(**request, steps=4) for request in requests]
+    assert difference(alone[0], alone[2]) > 1
+    with Engine(pipe) as engine:
+        jobs = [engine.submit(**request, steps=4) for request in requests * 3]
+        for job, expected in zip(jobs, alone * 3, strict=True):
+            assert difference(job.result(), expected) <= 1
+        assert engine.stats().calls.calls < 9 * 4
 
 
 def test_a_sampler_may_call_from_several_threads(pipe_with_sampler, difference):

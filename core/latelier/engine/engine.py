@@ -24,11 +24,13 @@ from latelier.engine.batcher import Batcher
 from latelier.engine.device import Device
 from latelier.engine.evaluation import Evaluator
 from latelier.engine.job import Job
+from latelier.engine.openmp import release_team
 from latelier.engine.pool import JobPool
 from latelier.engine.row_limit import RowLimit
 from latelier.engine.running import run_job, share
 from latelier.engine.sharing import sharing_key
 from latelier.engine.stats import Stats
+from latelier.engine.turns import Turns
 from latelier.engine.warming import default_geometry, doublings, make_call, measure_rows
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.picture import Picture
@@ -83,12 +85,14 @@ class Engine:
         self._thread = threading.Thread(
             target=self._device.serve, name="latelier-device", daemon=True
         )
+        self._turns = Turns()
         self._pool = JobPool(active, queue)
 
     def __enter__(self) -> Self:
         """Start the engine, which starts once."""
         if self._thread.ident is not None:
             raise EngineError("an engine starts once; make another one")
+        release_team()  # of the thread that may have loaded the model
         self._thread.start()
         self._pool.open()
         return self
@@ -193,13 +197,15 @@ class Engine:
         builder = parts.condition_builder()
         for rows in (plan.inputs, plan.negative):
             builder.check_prepare(rows, plan.geometry)
-        self._pool.add(job, partial(copy_context().run, self._make_pictures, job, parts, plan))
+        make_pictures = partial(self._make_pictures, job, parts, plan)
+        self._pool.add(job, partial(copy_context().run, make_pictures))
         return job
 
     def _make_pictures(self, job: Job, parts: PipelineParts, plan: Plan) -> list[Picture]:
         pictures: list[Picture] = []
-        shared = share(parts, plan, job, self._denoiser, self._batcher, self._fixed_rows)
-        for preview in run_job(job, *shared, self._batcher):
+        meeting = self._batcher, self._turns
+        shared = share(parts, plan, job, self._denoiser, *meeting, self._fixed_rows)
+        for preview in run_job(job, *shared, *meeting):
             job.publish(preview)
             pictures.extend(preview.pictures)
             self._pool.end_stopped()

@@ -10,6 +10,8 @@ from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig, FirstStageConfig
 from latelier.diffusion.calls import DenoiserCall
 from latelier.engine.batcher import Batcher
+from latelier.engine.openmp import release_team
+from latelier.engine.turns import Turns
 
 
 class SharedDenoiser:
@@ -21,15 +23,22 @@ class SharedDenoiser:
         run: whose calls these are.
         denoiser: what computes them.
         batcher: where they wait.
+        turns: of the runs, between their calls.
         check: raises if the run has to stop.
     """
 
     def __init__(
-        self, run: Hashable, denoiser: Denoiser, batcher: Batcher, check: Callable[[], None]
+        self,
+        run: Hashable,
+        denoiser: Denoiser,
+        batcher: Batcher,
+        turns: Turns,
+        check: Callable[[], None],
     ) -> None:
         self._run = run
         self._denoiser = denoiser
         self._batcher = batcher
+        self._turns = turns
         self._check = check
 
     @property
@@ -43,9 +52,13 @@ class SharedDenoiser:
         """Return the prediction, (B, C, h, w)."""
         self._check()
         call = DenoiserCall(x, t, condition, control)
+        self._turns.end(self._run)
         if torch.is_grad_enabled():
             return call.run(self._denoiser)
-        return self._batcher.call(self._run, call)
+        release_team()
+        prediction = self._batcher.call(self._run, call)
+        self._turns.begin(self._run)
+        return prediction
 
 
 class SharedFirstStage:
@@ -54,7 +67,11 @@ class SharedFirstStage:
     So at most one picture is decoded at a time, whatever the number of runs that end together.
     """
 
-    def __init__(self, first_stage: FirstStage, batcher: Batcher) -> None:
+    def __init__(
+        self, run: Hashable, first_stage: FirstStage, batcher: Batcher, turns: Turns
+    ) -> None:
+        self._run = run
+        self._turns = turns
         self._first_stage = first_stage
         self._batcher = batcher
 
@@ -74,5 +91,6 @@ class SharedFirstStage:
     def _perform(self, task: Callable[[], Tensor]) -> Tensor:
         if torch.is_grad_enabled():
             return task()
+        self._turns.end(self._run)
         result: Tensor = self._batcher.perform(task)
         return result
