@@ -118,7 +118,9 @@ def adapter_of(pipe):
         module = create_adapter(pipe.denoiser, 3, ProjectionConfig(width=16))
         for weights in module.parameters():
             weights.normal_(std=0.3)
-    conditioner = new_component("conditioner", "embedding", {"width": 3}, pipe.atelier)
+    conditioner = new_component(
+        "conditioner", "embedding", {"width": 3, "max_vectors": 2}, pipe.atelier
+    )
     conditioner.module.eval()
     component = adapter_component(module.eval().requires_grad_(False))
     return LoadedAdapter("palette", conditioner, component, "of colours", None, {})

@@ -1,7 +1,7 @@
 """Turns of runs between their calls of the denoiser.
 
-What a run does there is short and mostly Python, which runs one thread at a time. torch gives others
-a chance at each operation, so runs that compete there spend more time on switching than on work.
+What a run does there is short and mostly Python, which runs one thread at a time. torch gives
+others a chance at each operation, so runs that compete spend more time on switching than on work.
 """
 
 import threading
