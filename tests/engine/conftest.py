@@ -110,18 +110,19 @@ def eventually():
 
 
 @pytest.fixture
-def pipe_with_sampler(compose_tiny, tmp_path, monkeypatch):
-    """A tiny pipeline with one more sampler, 'plugin/sampler', the function `sampler` in a code."""
+def pipe_with_plugin(compose_tiny, tmp_path, monkeypatch):
+    """A tiny pipeline with 'plugin/sampler' or 'plugin/guidance': functions of these names."""
 
     class Plugin:
         @hookimpl
         def latelier_register(self, registrar):
-            registrar.sampler("sampler", factory="sampler_of_the_test:sampler")
+            registrar.sampler("sampler", factory="plugin_of_the_test:sampler")
+            registrar.guidance("guidance", factory="plugin_of_the_test:guidance")
 
     def make(code):
-        (tmp_path / "sampler_of_the_test.py").write_text(dedent(code))
+        (tmp_path / "plugin_of_the_test.py").write_text(dedent(code))
         monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.delitem(sys.modules, "sampler_of_the_test", raising=False)
+        monkeypatch.delitem(sys.modules, "plugin_of_the_test", raising=False)
         atelier = Atelier(policy=Policy(allow=frozenset()))
         atelier.register(Plugin(), "plugin", "1.0")
         return compose_tiny(atelier)

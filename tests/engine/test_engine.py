@@ -142,8 +142,8 @@ def test_jobs_with_an_adapter_share_calls_and_change_no_other(tiny, difference):
         assert engine.stats().calls.calls < 9 * 4
 
 
-def test_a_sampler_may_call_from_several_threads(pipe_with_sampler, difference):
-    pipe = pipe_with_sampler("""
+def test_a_sampler_may_call_from_several_threads(pipe_with_plugin, difference):
+    pipe = pipe_with_plugin("""
         from concurrent.futures import ThreadPoolExecutor
         from itertools import pairwise
         from latelier import Step
@@ -164,8 +164,8 @@ def test_a_sampler_may_call_from_several_threads(pipe_with_sampler, difference):
             assert difference(job.result(timeout=20), [alone]) <= 1
 
 
-def test_a_sampler_that_changes_the_grad_mode_changes_no_other_run(pipe_with_sampler, difference):
-    pipe = pipe_with_sampler("""
+def test_a_sampler_that_changes_the_grad_mode_changes_no_other_run(pipe_with_plugin, difference):
+    pipe = pipe_with_plugin("""
         import torch
         from latelier import samplers
 

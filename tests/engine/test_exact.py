@@ -61,6 +61,27 @@ def test_every_call_has_the_rows_of_the_engine(tamper):
     assert calls.rows < sum(denoiser.rows)
 
 
+def test_calls_with_other_parts_stay_apart(pipe_with_plugin, tamper, gate, eventually):
+    """Because a part that one of them lacks would have to be filled in."""
+    pipe = pipe_with_plugin("""
+        from latelier import Condition
+
+        def guidance(predict, condition, null, sigmas, /):
+            return lambda x, sigma: predict(x, sigma, [Condition(condition.streams)])[0]
+    """)
+    pipe, denoiser = tamper(gate, pipe)
+    requests = [{"prompt": "a cat", "steps": 3, "guidance": 1.0}] * 2
+    requests += [{"prompt": "a cat", "steps": 3, "guidance": {"name": "plugin/guidance"}}] * 2
+    with Engine(pipe.with_denoiser(RowDependent(denoiser)), rows=8, exact=True) as engine:
+        jobs = [engine.submit(**request, seed=1) for request in requests]
+        gate.wait()
+        eventually(lambda: engine.stats().jobs.running == 4)
+        gate.open()
+        together = [list(job)[-1].latents for job in jobs]
+        alone = [latents(engine, [{**request, "seed": 1}])[0] for request in requests]
+    assert all(map(torch.equal, alone, together))
+
+
 def test_without_it_the_bits_depend_on_the_others(row_dependent):
     with Engine(row_dependent, rows=64) as engine:
         (alone,) = latents(engine, REQUESTS[:1])

@@ -25,9 +25,9 @@ def refuse_large(x):
 
 
 @pytest.fixture
-def pipe(pipe_with_sampler):
+def pipe(pipe_with_plugin):
     """A pipeline whose 'plugin/sampler' calls the denoiser with large values at its third step."""
-    return pipe_with_sampler("""
+    return pipe_with_plugin("""
         from itertools import pairwise
         from latelier import Step
 
@@ -142,9 +142,9 @@ def test_memory_that_is_too_small_for_one_row_ends_the_job(tamper):
     ],
 )
 def test_a_sampler_that_fails_between_calls_ends_its_job_alone(
-    pipe_with_sampler, difference, code, error
+    pipe_with_plugin, difference, code, error
 ):
-    pipe = pipe_with_sampler(f"""
+    pipe = pipe_with_plugin(f"""
         from latelier import Step
 
         def sampler(denoise, x, grid, /):

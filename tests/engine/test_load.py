@@ -23,9 +23,9 @@ SAMPLER = """
 """
 
 
-def test_every_job_of_64_clients_is_accounted_for(pipe_with_sampler):
+def test_every_job_of_64_clients_is_accounted_for(pipe_with_plugin):
     """5 % are cancelled and 2 % fail."""
-    pipe = pipe_with_sampler(SAMPLER)
+    pipe = pipe_with_plugin(SAMPLER)
 
     def use(client):
         rng, ends = random.Random(client), []
