@@ -135,7 +135,7 @@ def measure_latents(
     data = make_data(folder, cache)
     sources = open_training_sources(data, ())
     component = with_fixed_weights(new_component("first_stage", name, config, default_atelier()))
-    opened = make_cache(data, sources, component, name, NO_CONDITIONS)
+    opened = make_cache(data, sources, component, name, NO_CONDITIONS, "32-true")
     opened.write(torch.device("cpu"), 0, pass_on)
     (cached,) = opened.open()
     for number in range(cached.length or 0):
@@ -189,7 +189,7 @@ def measure_conditions(folder: Path) -> dict[str, dict[str, list[float]]]:
     fields = {name: field for name, (field, _) in VIEW_CONDITIONERS.items()}
     frozen = FrozenConditions(components, "conditions", fields)
     sources = open_training_sources(data, ())
-    opened = make_cache(data, sources, first_stage, "conditions", frozen)
+    opened = make_cache(data, sources, first_stage, "conditions", frozen, "32-true")
     opened.write(torch.device("cpu"), 0, pass_on)
     (cached,) = opened.open()
     values: dict[str, dict[str, list[float]]] = {name: {} for name in names}

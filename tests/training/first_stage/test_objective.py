@@ -181,7 +181,8 @@ def test_the_noise_of_the_last_part_has_at_most_its_level():
         torch.manual_seed(0)
         objective = make_objective(decoder_only={"start": 0, "noise": noise})
         objective.autoencoder.decode = lambda latents: latents  # so that latents can be compared
-        clean = objective.autoencoder.encode(batch(512)["image"])
+        with torch.no_grad():  # as the frozen encoder: other kernels differ in the last bits
+            clean = objective.autoencoder.encode(batch(512)["image"])
         result = objective._reconstruct(batch(512), 0)
         levels = (result.latents - clean).flatten(1).std(1) / clean.flatten(1).std(1)
         assert levels.max() < noise * 1.2 + 1e-9
