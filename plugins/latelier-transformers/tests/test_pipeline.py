@@ -95,7 +95,7 @@ def test_pictures_do_not_depend_on_the_batch(pipeline):
 
 
 def test_a_saved_pipeline_gives_the_same_bits(pipeline, folder, atelier, tmp_path):
-    loaded = load(folder, "cpu", atelier=atelier)
+    loaded = load(folder, "cpu", "float32", atelier=atelier)
     assert same(pixels(loaded.generate(**ASKED, n=2)), pixels(pipeline.generate(**ASKED, n=2)))
     text = pipeline.conditioner_components["text"]
     assert text.id.startswith("latelier-transformers/")
