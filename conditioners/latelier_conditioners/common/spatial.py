@@ -9,12 +9,11 @@ from latelier.contracts.components import PictureGeometry
 def first_stage_weight(geometry: PictureGeometry) -> Tensor:
     """Return a weight of the first stage, as the reference for device and dtype.
 
-    It has few dimensions: weights that layers pack keep the precision that is stored. A first stage
-    without weights (pixel space) gives an empty float32 tensor on the CPU.
+    A first stage without weights (pixel space) gives an empty float32 tensor on the CPU.
     """
     module = geometry.first_stage
     weights = module.parameters() if isinstance(module, nn.Module) else iter(())
-    return min(weights, key=lambda each: each.ndim, default=torch.empty(0))
+    return next(weights, torch.empty(0))
 
 
 def zero_map(rows: int, channels: int, geometry: PictureGeometry) -> Tensor:
