@@ -166,8 +166,8 @@ def time_picture(pipeline: Pipeline, steps: int, runs: int = 7) -> float:
 
 def time_cold_process(model: str, runs: int = 5) -> float:
     """Return the median seconds of the command that makes one picture."""
-    command = [sys.executable, "-m", "latelier", "generate", PROMPT, "--model", model, "--seed", "7"]
-    command += ["--steps", "20", "--guidance", "3", "--force", "--output"]
+    command = [sys.executable, "-m", "latelier", "generate", PROMPT, "--model", model]
+    command += ["--seed", "7", "--steps", "20", "--guidance", "3", "--force", "--output"]
     seconds = []
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(runs + 1):
