@@ -63,7 +63,8 @@ def choose_layout(parts: PipelineParts, request: Request, size: Size, count: int
     fitting = count if tile else int(usable // needed)  # tiles decode one picture after the other
     default = max(1, min(_fastest_batch_size(size, parts.device.type), fitting))
     batch_size = min(count, request.batch_size or default)
-    _check_memory(parts, request.model_copy(update={"tile": tile}), size, batch_size)
+    tiled = request.model_copy(update={"tile": tile})
+    _check_memory(parts, tiled, size, batch_size, needed=needed, free=free)
     windowing = read_windowing(request, geometry, parts.size_multiple, batch_size)
     notes = []
     if tile and request.tile is None:
@@ -74,18 +75,24 @@ def choose_layout(parts: PipelineParts, request: Request, size: Size, count: int
     return Layout(geometry, first_stage, tile, batch_size, windowing, tuple(notes))
 
 
-def _check_memory(parts: PipelineParts, request: Request, size: Size, batch_size: int) -> None:
-    """Check that the pictures of a batch can be decoded as the request says."""
-    needed = decoding_bytes(parts.first_stage, size, parts.dtype)
-    rows = 1 if request.tile else batch_size
-    if not request.tile:
-        needed *= rows
-    elif parts.device.type == "cpu":
-        needed = int(TILED * needed)
-    else:
+def _check_memory(
+    parts: PipelineParts, request: Request, size: Size, batch_size: int, *, needed: int, free: int
+) -> None:
+    """Check that the pictures of a batch can be decoded as the request says.
+
+    Args:
+        parts: the pipeline's.
+        request: with the tile that the run uses.
+        size: of a picture.
+        batch_size: most pictures of a batch.
+        needed: bytes to decode a picture in one call.
+        free: bytes of the device.
+    """
+    if request.tile and parts.device.type != "cpu":
         return  # a tile fits in the memory of any accelerator; the maps are in main memory
+    rows, share = (1, TILED) if request.tile else (batch_size, 1.0)
     options = name_options(rows, request, parts.first_stage, parts.dtype)
-    check_pictures_fit(needed, rows, size, parts.device, options)
+    check_pictures_fit(share * rows * needed, free, rows, size, parts.device, options)
 
 
 def _geometry(size: Size, first_stage: FirstStage) -> PictureGeometry:

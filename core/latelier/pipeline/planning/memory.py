@@ -53,12 +53,18 @@ def check_model_fits(
 
 
 def check_pictures_fit(
-    needed: float, rows: int, size: Size, device: torch.device, options: Iterable[str]
+    needed: float,
+    free: int,
+    rows: int,
+    size: Size,
+    device: torch.device,
+    options: Iterable[str],
 ) -> None:
     """Check that decoding fits in the free memory: a system that lends more ends the process.
 
     Args:
         needed: bytes.
+        free: bytes.
         rows: pictures that are decoded at once.
         size: of a picture.
         device: of the run.
@@ -67,7 +73,6 @@ def check_pictures_fit(
     Raises:
         NotEnoughMemoryError: it does not fit.
     """
-    free = free_memory(device)
     if needed > free:
         raise NotEnoughMemoryError(
             f"decoding {_pictures(rows, size)} takes {format_gigabytes(needed)}, and "
