@@ -9,12 +9,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "compose.md").read_text()
 
 
 @pytest.fixture(scope="module")
-def names():
+def names(run_page):
     """The names that the blocks leave behind; "lines" is what they printed."""
-    lines = []
-    found = {"print": lambda *values: lines.append(" ".join(map(str, values)))}
-    for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
-        exec(compile(block, "compose.md", "exec"), found)
+    found, lines = run_page("compose.md")
     return found | {"lines": lines}
 
 

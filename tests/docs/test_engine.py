@@ -9,13 +9,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "engine.md").read_text()
 
 
 @pytest.fixture(scope="module")
-def lines():
+def lines(run_page):
     """What the blocks print."""
-    lines = []
-    names = {"print": lambda *values: lines.append(" ".join(map(str, values)))}
-    for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
-        exec(compile(block, "engine.md", "exec"), names)
-    return lines
+    return run_page("engine.md")[1]
 
 
 def test_printed_values_match_the_comments(lines):

@@ -11,19 +11,14 @@ PAGE = (Path(__file__).parents[2] / "docs" / "hosts.md").read_text()
 
 
 @pytest.fixture(scope="module")
-def after(tmp_path_factory):
+def after(run_page, tmp_path_factory):
     """What the blocks leave behind, and what they wrote."""
-    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 8
-    names = {}
-    lines = []
-    names["print"] = lambda *values: lines.append(" ".join(map(str, values)))
+    assert len(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)) == 8
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("host"))
-        for block in blocks:
-            exec(compile(block, "hosts.md", "exec"), names)
+        found = run_page("hosts.md")
         assert Path("cat.png").is_file()
-    return names, lines
+    return found
 
 
 def test_printed_values_match_the_comments(after):
