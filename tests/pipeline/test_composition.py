@@ -17,7 +17,7 @@ from latelier.contracts.errors import (
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.registry import Registry
 from latelier.kernel.trust.policy import Policy
-from latelier.pipeline import compose
+from latelier.pipeline import compose, placement
 
 
 def denoiser(**changes):
@@ -186,6 +186,19 @@ def test_a_built_component_is_shared_and_not_changed(built_ins, tiny_changes):
     assert lower.denoiser is not built.module
     assert lower.denoiser.out[0].weight.dtype == torch.bfloat16
     assert next(built.module.parameters()).dtype == torch.float32
+
+
+def test_auto_is_float32_only_where_a_component_is_built(built_ins, tiny_changes, monkeypatch):
+    monkeypatch.setattr(placement, "computes_bfloat16", lambda device: True)
+    parts = tiny_changes()
+    new = compose(**parts, device="cpu", atelier=built_ins)
+    assert new.dtype == torch.float32
+    parts |= {
+        "first_stage": new.first_stage_component,
+        "denoiser": new.denoiser_component,
+        "conditioners": new.conditioner_components,
+    }
+    assert compose(**parts, device="cpu", atelier=built_ins).dtype == torch.bfloat16
 
 
 def test_a_built_component_of_a_wrong_kind_is_refused(built_ins, tiny_changes):
