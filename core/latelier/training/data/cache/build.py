@@ -79,6 +79,7 @@ def write_views(
         batch_size=None,
         collate_fn=_keep,  # the default one makes tensors of numbers
         num_workers=workers,
+        prefetch_factor=2 * _BATCH if workers else None,  # workers go on while views are encoded
         generator=torch.Generator(),
     )
     writers = [_StoreWriter(number, store, device) for number, store in enumerate(stores)]
