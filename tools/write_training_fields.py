@@ -20,6 +20,7 @@ from latelier.training.configs.denoiser import (
     DenoiserTraining,
     PredictionTraining,
 )
+from latelier.training.configs.distillation import DistillationTraining
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.configs.lora import LoraTraining
 from latelier.training.configs.training import Training
@@ -31,11 +32,12 @@ SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("`data`", DataConfig, None),
     ("`data.config` of the built-in scenes", SceneConfig, None),
     ("`first-stage`", FirstStageTraining, Training),
-    ("`denoiser`, `adapter` and `lora`", PredictionTraining, Training),
+    ("`denoiser`, `adapter`, `lora` and `distillation`", PredictionTraining, Training),
     ("`denoiser`", DenoiserTraining, PredictionTraining),
     ("`conditioners.NAME` of `denoiser`", ConditionerTraining, None),
     ("`adapter`", AdapterTraining, PredictionTraining),
-    ("`lora`", LoraTraining, PredictionTraining),
+    ("`lora` and `distillation`", LoraTraining, PredictionTraining),
+    ("`distillation`", DistillationTraining, LoraTraining),
 )
 """Title, model, and the model whose fields another section has."""
 ELSEWHERE = {

@@ -273,3 +273,39 @@ class TestFaults:
         save_file({"a": torch.ones(2)}, tmp_path / "lora.safetensors")
         with pytest.raises(ModelFileError, match="its SHA-256 is"):
             tiny.with_adapter(tmp_path)
+
+
+class TestDefaults:
+    """What a LoRA says of steps, sampler, schedule and guidance replaces what its model says."""
+
+    def lora(self, pipeline, **defaults):
+        return LoadedLora("quick", lora_component(draw_lora(pipeline)), defaults=defaults)
+
+    def test_a_view_has_them_and_the_pipeline_its_own(self, tiny, tmp_path):
+        before = tiny.defaults
+        lora = self.lora(tiny, steps=3, guidance=1.0, sampler="euler")
+        save_lora(lora, tiny.base_components(), tmp_path)
+        for view in (tiny.with_adapter(lora), tiny.with_adapter(tmp_path)):
+            assert (view.defaults.steps, view.defaults.sampler.name) == (3, "euler")
+            assert view.defaults.guidance.options == {"scale": 1.0}
+            assert view.defaults.size == before.size
+        assert tiny.defaults == before
+
+    def test_a_request_may_say_something_else(self, tiny):
+        view = tiny.with_adapter(self.lora(tiny, steps=3))
+        steps = [
+            view.generate(prompt="a cat", seed=1, **options)[0].provenance["request"]["steps"]
+            for options in ({}, {"steps": 2})
+        ]
+        assert steps == [3, 2]
+
+    @pytest.mark.parametrize(
+        ("defaults", "says"),
+        [
+            ({"size": 64}, "LoRA 'quick': defaults: 'size' is none of guidance, sampler, schedule"),
+            ({"steps": 0}, "LoRA 'quick': defaults: .*steps"),
+        ],
+    )
+    def test_an_impossible_default_is_an_error(self, tiny, defaults, says):
+        with pytest.raises(ModelFileError, match=says):
+            tiny.with_adapter(self.lora(tiny, **defaults))

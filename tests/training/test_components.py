@@ -5,8 +5,14 @@ from dataclasses import replace
 import pytest
 
 from latelier import default_atelier
-from latelier.contracts.errors import InvalidConfigError, LatelierError
-from latelier.training.components import load_base_model, load_first_stage, pin_components
+from latelier.contracts.errors import InvalidConfigError, LatelierError, UnknownNameError
+from latelier.training.components import (
+    collect_sources,
+    load_base_model,
+    load_first_stage,
+    pin_components,
+)
+from latelier.training.configs.components import InputSource
 
 
 @pytest.mark.parametrize("load", [load_first_stage, load_base_model])
@@ -36,3 +42,19 @@ def test_damaged_hashes_are_an_error(tmp_path):
     (tmp_path / "fixed.json").write_text("{")
     with pytest.raises(InvalidConfigError, match=r"fixed\.json: cannot be read"):
         pin_components(tmp_path, False, {})
+
+
+def test_a_conditioner_that_repaints_has_a_source_though_it_is_no_public_input(
+    compose_tiny, tiny_changes
+):
+    changes = tiny_changes()
+    (_, denoiser), parts = changes["denoiser"], changes["conditioners"]
+    base = compose_tiny(
+        denoiser=("unet", {**denoiser, "vectors": {}, "spatial": {"hole": 5}}),
+        conditioners={"text": parts["text"], "hole": ("mask", {"latent_channels": 4})},
+        inputs={"prompt": "text"},
+    )
+    source = InputSource(source="image")
+    assert collect_sources(base, "tiny", {"hole": source}) == {"hole": source}
+    with pytest.raises(UnknownNameError, match=r"has no input 'holes'.*'hole'"):
+        collect_sources(base, "tiny", {"holes": source})

@@ -15,9 +15,11 @@ from latelier.contracts.frozen import validate
 from latelier.training.adapter.train import train_adapter
 from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.configs.denoiser import DenoiserTraining
+from latelier.training.configs.distillation import DistillationTraining
 from latelier.training.configs.lora import LoraTraining
 from latelier.training.configs.training import read_training
 from latelier.training.denoiser.train import plan_denoiser, train_denoiser
+from latelier.training.distillation.train import train_distillation
 from latelier.training.lora.train import train_lora
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +29,7 @@ TASKS = {
     "unconditional", "class", "text", "layout", "semantic-map", "super-resolution", "inpainting",
     "retrieval", "fine-tune",
 }  # fmt: skip
-PARTS = {"adapter", "lora"}
+PARTS = {"adapter", "lora", "few-steps"}
 SMALL: dict[str, Any] = {
     "steps": 2, "batch_size": 2, "accelerator": "cpu", "precision": "32-true", "log_every": 1,
     "fit_samples": 300, "sheet_weights": ["raw"], "validation": {"samples": 2, "levels": [0.5]},
@@ -110,6 +112,11 @@ def test_the_recipe_of_an_adapter_trains_it(tmp_path):
 def test_the_recipe_of_a_lora_trains_it(tmp_path):
     train_lora(validate(LoraTraining, small("lora", tmp_path / "out"), "lora"))
     assert (tmp_path / "out" / "result").exists()
+
+
+def test_the_recipe_of_few_steps_trains_a_lora_with_them(tmp_path):
+    fields = small("few-steps", tmp_path / "out")
+    train_distillation(validate(DistillationTraining, fields, "few-steps"))
 
 
 def write_neighbors(folder: Path) -> Path:

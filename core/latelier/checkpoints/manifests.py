@@ -124,6 +124,9 @@ class StoredLora(Frozen):
     name: str = Field(description="by which pipelines list it")
     description: str = ""
     adapter: StoredComponent
+    defaults: dict[str, Any] = Field(
+        default_factory=dict, description="of requests with it, in place of the model's own"
+    )
     trained_on: TrainedOn | None = Field(None, description="None: unknown")
     card: dict[str, Any] = Field(
         default_factory=dict, description="human-readable facts: data, licence, measures"

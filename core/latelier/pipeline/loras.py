@@ -10,10 +10,15 @@ from latelier.checkpoints.lora.lora import LoadedLora, find_layers
 from latelier.checkpoints.lora.reading import read_lora
 from latelier.checkpoints.lora.storage import restore_lora, store_lora
 from latelier.checkpoints.manifests import StoredLora
-from latelier.contracts.errors import CompatibilityError
+from latelier.contracts.errors import CompatibilityError, InvalidConfigError, ModelFileError
+from latelier.contracts.frozen import validate
 from latelier.contracts.messages import suggest_nearest
 from latelier.pipeline.adapters import AdapterSource, Attached, check_scale
+from latelier.pipeline.request import Defaults
 from latelier.pipeline.storage.manifest_header import SavedLora
+
+_DEFAULTS = {"steps", "sampler", "schedule", "guidance"}
+"""What a LoRA may change of the defaults of its model."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +88,22 @@ def attach_saved_lora(
     loaded = restore_lora(saved, folder, components)
     source = None if saved.source is None else AdapterSource(saved.source, folder, saved.version)
     return AttachedLora(loaded, saved.scale, source, saved=True)
+
+
+def update_defaults(defaults: Defaults, lora: AttachedLora) -> Defaults:
+    """Return the defaults of a pipeline with those that a LoRA has.
+
+    Raises:
+        ModelFileError: the LoRA has an invalid default, or one that is the model's alone.
+    """
+    changed, what = lora.loaded.defaults, f"LoRA '{lora.loaded.name}': defaults"
+    for name in changed:
+        if name not in _DEFAULTS:
+            raise ModelFileError(f"{what}: '{name}' is none of {', '.join(sorted(_DEFAULTS))}")
+    try:
+        return validate(Defaults, {**defaults.model_dump(), **changed}, what)
+    except InvalidConfigError as error:
+        raise ModelFileError(str(error)) from None
 
 
 def check_lora(lora: LoadedLora, components: Mapping[str, Component]) -> None:

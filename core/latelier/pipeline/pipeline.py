@@ -22,7 +22,7 @@ from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.images.reading import limit_total_pixels
 from latelier.contracts.sampling import Denoise
 from latelier.pipeline.adapters import AdapterSource, AttachedAdapter, attach, find_adapter
-from latelier.pipeline.loras import attach_lora
+from latelier.pipeline.loras import attach_lora, update_defaults
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.picture import Picture, Preview
 from latelier.pipeline.plan import Plan, make_plan
@@ -292,7 +292,8 @@ def _attach_lora(
     attached = attach_lora(lora, stored, scale, pipeline.base_components())
     name = _make_free(pipeline, attached.loaded.name) if as_ is None else as_
     _check_new_name(pipeline, name)
-    return pipeline.with_loras({**pipeline.loras, name: attached})
+    defaults = update_defaults(pipeline.defaults, attached)
+    return replace(pipeline.with_loras({**pipeline.loras, name: attached}), defaults=defaults)
 
 
 def _add_adapter(parts: Pipe, adapter: AttachedAdapter, name: str) -> Pipe:

@@ -12,6 +12,7 @@ from latelier.training.adapter.parts import resolve_parts as resolve_adapter
 from latelier.training.components import load_first_stage
 from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.configs.denoiser import DenoiserTraining, PredictionTraining
+from latelier.training.configs.distillation import DistillationTraining
 from latelier.training.configs.lora import LoraTraining
 from latelier.training.configs.training import read_training
 from latelier.training.data.cache.cache import Cache
@@ -43,6 +44,7 @@ LATENT_TRAININGS: Mapping[str, LatentTraining] = {
     "denoiser": LatentTraining(DenoiserTraining, resolve_denoiser),
     "adapter": LatentTraining(AdapterTraining, resolve_adapter),
     "lora": LatentTraining(LoraTraining, resolve_lora),
+    "distillation": LatentTraining(DistillationTraining, resolve_lora),
 }
 """The trainings on latents by their names, those of the commands of `latelier train`."""
 

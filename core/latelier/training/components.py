@@ -50,23 +50,23 @@ def load_base_model(field: str, name: str, atelier: Atelier) -> Pipeline:
 def collect_sources(
     base: Pipeline, name: str, inputs: Mapping[str, InputSource]
 ) -> dict[str, InputSource]:
-    """Return the source of each conditioner that public inputs of a model feed.
+    """Return the source of each conditioner that inputs of a model feed.
 
     Args:
         base: the model.
         name: of the model, for messages.
-        inputs: sources of its public inputs.
+        inputs: sources of its public inputs, and of conditioners that repaint pictures.
 
     Raises:
         UnknownNameError: the model has no such input.
     """
+    fed = {**base.inputs, **{each: (each,) for each in base.inpainting_conditioners}}
     for public in inputs:
-        if public not in base.inputs:
+        if public not in fed:
             raise UnknownNameError(
-                f"inputs: the model '{name}' has no input '{public}'. "
-                f"{suggestion(public, base.inputs)}"
+                f"inputs: the model '{name}' has no input '{public}'. {suggestion(public, fed)}"
             )
-    return {each: source for public, source in inputs.items() for each in base.inputs[public]}
+    return {each: source for public, source in inputs.items() for each in fed[public]}
 
 
 def describe_base(name: str, base: Pipeline) -> TrainedOn:

@@ -70,6 +70,7 @@ class LoadedLora:
         name: by which pipelines list it.
         component: the changes, a `Lora`.
         description: one human-readable line.
+        defaults: of requests with it, such as few steps, in place of the model's own.
         trained_on: the model that it was trained on; None: unknown.
         card: human-readable facts.
     """
@@ -77,6 +78,7 @@ class LoadedLora:
     name: str
     component: Component
     description: str = ""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     trained_on: TrainedOn | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
 

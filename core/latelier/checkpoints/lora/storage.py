@@ -49,6 +49,7 @@ def store_lora(
         name=loaded.name,
         description=loaded.description,
         adapter=stored,
+        defaults=dict(loaded.defaults),
         trained_on=loaded.trained_on,
         card=dict(loaded.card),
     )
@@ -82,4 +83,11 @@ def restore_lora(
     path = verify(weights.within(folder), weights.sha256)
     lora = read_lora(path, components).lora
     component = lora_component(lora, weights.sha256)
-    return LoadedLora(stored.name, component, stored.description, stored.trained_on, stored.card)
+    return LoadedLora(
+        stored.name,
+        component,
+        stored.description,
+        stored.defaults,
+        stored.trained_on,
+        stored.card,
+    )

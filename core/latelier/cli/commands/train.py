@@ -138,6 +138,26 @@ def lora(
     _carry_out(config, LoraTraining, plan_lora, options)
 
 
+@app.command()
+def distillation(
+    config: Config,
+    resume: Resume = None,
+    dry_run: DryRun = False,
+    find_batch: FindBatch = False,
+    average: Average = None,
+) -> None:
+    """Train a LoRA with which a model needs few steps and no guidance.
+
+    Print the path of the LoRA's folder at the end.
+    """
+    _check_installed()
+    from latelier.training.configs.distillation import DistillationTraining
+    from latelier.training.distillation.train import plan_distillation
+
+    options = Options(resume, dry_run, find_batch, average)
+    _carry_out(config, DistillationTraining, plan_distillation, options)
+
+
 class Options(NamedTuple):
     """The options of all trainings."""
 

@@ -31,12 +31,14 @@ class LoraEvaluator(ChangeEvaluator):
 
     def draw_sample_sheet(self) -> Sheet:
         """Return pictures of held-out inputs without the LoRA, each above the one with it."""
-        inputs = self.read_inputs(self._parts.base.inputs, self.list_held_out(_SHEET_SAMPLES))
+        parts = self._parts
+        inputs = self.read_inputs(parts.base.inputs, self.list_held_out(_SHEET_SAMPLES))
         inputs = inputs or {"n": _SHEET_COLUMNS}
-        view = replace(self._parts.view, device=self.objective.device)
+        view = replace(parts.view, device=self.objective.device)
         with self.without_change():
             before = [each.image for each in view.generate(**inputs, seed=0)]
-        after = [each.image for each in view.generate(**inputs, seed=0)]
+        options = parts.loaded.defaults
+        after = [each.image for each in view.generate(**inputs, **options, seed=0)]
         return tile_pairs(before, after, _SHEET_COLUMNS, zoom=2), {}
 
     def export(self, folder: Path) -> None:

@@ -72,8 +72,8 @@ def resolve_parts(config: LoraTraining, samples: TrainingSamples, atelier: Ateli
             config.name,
             lora_component(lora),
             config.description,
-            describe_base(config.model, base),
-            config.card,
+            trained_on=describe_base(config.model, base),
+            card=config.card,
         ),
     )
 

@@ -1,5 +1,6 @@
 """LoRAs: low-rank changes of a finished model, which stays frozen (arXiv:2106.09685)."""
 
+from latelier.checkpoints.lora.lora import Lora
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.training.configs.lora import LoraTraining
@@ -37,8 +38,12 @@ def plan_lora(config: LoraTraining, atelier: Atelier) -> TrainingPlan:
     samples = make_training_samples(config)
     parts = resolve_parts(config, samples, atelier)
     evaluator = LoraEvaluator(PredictionObjective(parts, config), parts, config)
-    changes = parts.loaded.lora.changes.values()
+    return plan_prediction(evaluator, parts, samples, [describe_lora(parts.loaded.lora)])
+
+
+def describe_lora(lora: Lora) -> str:
+    """Return how many layers a LoRA changes, its ranks and its parameters."""
+    changes = lora.changes.values()
     ranks = ", ".join(str(rank) for rank in sorted({change.rank for change in changes}))
-    count = sum(each.numel() for each in parts.loaded.lora.parameters())
-    note = f"LoRA of {len(changes)} layers, rank {ranks}: {count:,} parameters"
-    return plan_prediction(evaluator, parts, samples, [note])
+    count = sum(each.numel() for each in lora.parameters())
+    return f"LoRA of {len(changes)} layers, rank {ranks}: {count:,} parameters"

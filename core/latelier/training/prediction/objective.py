@@ -1,7 +1,7 @@
 """The loss of a denoiser's predictions against the targets of its noise process."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -26,6 +26,23 @@ from latelier.training.prediction.parts import PredictionParts
 from latelier.training.prediction.uncertainty import make_uncertainty
 from latelier.training.prediction.weights import weigh_levels
 from latelier.training.randomness import Draws, Purpose
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """What the denoiser learns to predict: x0 and eps, from x = alpha * x0 + sigma * eps.
+
+    Attributes:
+        x: (B, C, h, w).
+        x0: of the same shape.
+        eps: of the same shape.
+        sigmas: the noise level of each sample, float64 (B,).
+    """
+
+    x: Tensor
+    x0: Tensor
+    eps: Tensor
+    sigmas: Tensor
 
 
 class PredictionObjective(Objective):
@@ -110,24 +127,43 @@ class PredictionObjective(Objective):
         This is equation 2 of Rombach et al., arXiv:2112.10752, if the process predicts the noise
         and the weight is uniform.
         """
-        process = self.process
-        # latents of the images, and their condition
         draws = Draws(self.config.seed, step, batch["index"])
         latents = to_latents(batch, draws, self.first_stage)
-        condition = self.encode_condition(batch, self.conditioning.draw_kept(draws))
-        # a noise level and noise for each sample
-        height, width = self.make_geometry(batch).latent_size
-        sigmas = draw_sigmas(self.noise, process, draws, height * width)
-        eps = draws.normal(Purpose.NOISE, latents.shape[1:], latents.device)
+        kept = self.conditioning.draw_kept(draws)
+        condition = self.encode_condition(batch, kept)
+        example = self.make_example(batch, latents, condition, kept, draws)
         # the prediction and its weighted error
-        prediction = self.predict(process.noised(latents, eps, sigmas), sigmas, condition)
-        target = process.target(latents, eps, sigmas)
+        process, sigmas = self.process, example.sigmas
+        prediction = self.predict(example.x, sigmas, condition)
+        target = process.target(example.x0, example.eps, sigmas)
         losses = denoising_loss(prediction, target, batch.get("weight"))
         weighted = losses * weigh_levels(self.config.loss.weight, process, sigmas).to(losses)
         levels = to_level(sigmas, process)
         if self.uncertainty is None:
             return SampleLosses(weighted, weighted, levels)
         return SampleLosses(self.uncertainty(weighted, levels), weighted, levels)
+
+    def make_example(
+        self,
+        batch: Mapping[str, Any],
+        latents: Tensor,
+        condition: Condition,  # noqa: ARG002
+        kept: Mapping[str, Tensor],  # noqa: ARG002
+        draws: Draws,
+    ) -> Example:
+        """Return the latents at a noise level of the density for each sample, and their noise.
+
+        Args:
+            batch: of the samples.
+            latents: of their pictures, (B, C, h, w).
+            condition: that the denoiser is given.
+            kept: rows that keep each of its conditions.
+            draws: random numbers of the step.
+        """
+        height, width = self.make_geometry(batch).latent_size
+        sigmas = draw_sigmas(self.noise, self.process, draws, height * width)
+        eps = draws.normal(Purpose.NOISE, latents.shape[1:], latents.device)
+        return Example(self.process.noised(latents, eps, sigmas), latents, eps, sigmas)
 
     def predict(self, x: Tensor, sigmas: Tensor, condition: Condition) -> Tensor:
         """Return the denoiser's output for x (B, C, h, w) at `sigmas` (B,)."""

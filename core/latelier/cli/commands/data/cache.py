@@ -21,7 +21,10 @@ _MAX_WORKERS = 16
 def cache(
     training: Annotated[
         str,
-        typer.Argument(metavar="TRAINING", help="The kind of training: denoiser, adapter or lora."),
+        typer.Argument(
+            metavar="TRAINING",
+            help="The kind of training: denoiser, adapter, lora or distillation.",
+        ),
     ],
     config: Annotated[
         Path,

@@ -1,0 +1,1 @@
+"""Distillation of many guided steps into few (arXiv:2202.00512)."""
