@@ -1,5 +1,6 @@
 """The contract of conditioners."""
 
+from latelier.testing.conditioner_checks.clients import ClientChecks
 from latelier.testing.conditioner_checks.inputs import InputChecks
 from latelier.testing.conditioner_checks.null import NullChecks
 from latelier.testing.conditioner_checks.parts import PartChecks
@@ -7,7 +8,9 @@ from latelier.testing.conditioner_checks.places import PlaceChecks
 from latelier.testing.conditioner_checks.prepare import PrepareChecks
 
 
-class ConditionerContract(InputChecks, PrepareChecks, PartChecks, NullChecks, PlaceChecks):
+class ConditionerContract(
+    InputChecks, ClientChecks, PrepareChecks, PartChecks, NullChecks, PlaceChecks
+):
     """The contract of conditioners. A plugin's own test file:
 
         from latelier.testing import ConditionerContract

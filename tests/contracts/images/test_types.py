@@ -305,11 +305,17 @@ def test_the_size_of_a_picture_from_a_client_is_checked_before_it_is_decoded(mon
         read(image=large)
 
 
-def test_clients_may_send_common_formats_only(tmp_path):
-    tiff = data_uri(encoded(PICTURE, "TIFF"), "tiff")
-    assert read(image=tiff)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_clients_may_send_common_formats(kind):
+    assert untrusted(image=data_uri(encoded(PICTURE, kind), kind.lower()))
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "GIF", "BMP"])
+def test_clients_may_send_no_other_formats(kind):
+    other = data_uri(encoded(PICTURE, kind), kind.lower())
+    assert read(image=other)
     with pytest.raises(InvalidInputError, match="no image can be read"):
-        untrusted(image=tiff)
+        untrusted(image=other)
 
 
 def test_the_first_picture_of_an_animation_is_read():

@@ -65,6 +65,8 @@ OF_BEADS = {
     "lax_input": "test_its_input_refuses_what_it_does_not_know",
     "mute_input": "test_its_input_is_described",
     "forgetful_input": "test_its_input_survives_a_round_trip",
+    "opens_files": "test_a_client_cannot_open_a_file",
+    "tells_of_files": "test_a_client_does_not_learn_which_files_exist",
     "other_input": "test_it_names_its_input",
     "torch_inputs": "test_its_schemas_do_not_import_torch",
 }

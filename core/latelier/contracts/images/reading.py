@@ -23,7 +23,7 @@ MAX_SIDE = 65_535
 _pixels_left: ContextVar[list[int] | None] = ContextVar("_pixels_left", default=None)
 """What is left of the pixels of a request, in a list of one; None outside of a request."""
 
-_UNTRUSTED_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+_UNTRUSTED_FORMATS = ("PNG", "JPEG", "WEBP")
 """What an untrusted source may send. Pillow opens more, some by way of other programs."""
 
 _DATA_URI = re.compile(r"data:image/[\w.+-]+;base64,")

@@ -49,12 +49,14 @@ class Activity:
         connections: attempts to use the network.
         processes: attempts to start a process.
         writes: paths of files that were changed outside of `folder`.
+        opened: paths of all files that were opened.
     """
 
     folder: Path
     connections: list[str] = field(default_factory=list)
     processes: list[str] = field(default_factory=list)
     writes: list[str] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
 
     def record(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Record an audit event of Python's, if it is relevant.
@@ -68,6 +70,8 @@ class Activity:
         if event in _PROCESSES:
             self.processes.append(f"{event}{arguments!r:.120}")
             raise BlockedError(event)
+        if event == "open":
+            self.opened.append(_to_text(arguments[0]))
         self.writes.extend(
             path for path in _changed_paths(event, arguments) if not _is_allowed(path, self.folder)
         )

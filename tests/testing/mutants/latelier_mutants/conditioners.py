@@ -380,6 +380,14 @@ class ForgetfulInput(Beads):
     Input = inputs.ForgetfulBeads
 
 
+class OpensFiles(Beads):
+    Input = inputs.OpeningBeads
+
+
+class TellsOfFiles(Beads):
+    Input = inputs.TellingBeads
+
+
 class BoxAsSize(Tile):
     def area(self, box):
         return box.x0, box.y0, min(box.x0 + box.x1, 1), min(box.y0 + box.y1, 1)

@@ -1,6 +1,9 @@
 """Configs and inputs of the conditioners, faultless and faulty."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.frozen import Frozen
@@ -77,3 +80,21 @@ class EndlessBeads(Frozen):
 class OtherBeads(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     colors: tuple[Color, ...] = Field(min_length=1, max_length=4, description="the colours")
+
+
+class OpeningBeads(Beads):
+    @field_validator("colors", mode="before")
+    @classmethod
+    def _open(cls, value):
+        with suppress(TypeError, OSError):
+            Path(value).read_bytes()
+        return value
+
+
+class TellingBeads(Beads):
+    @field_validator("colors", mode="before")
+    @classmethod
+    def _check(cls, value):
+        if isinstance(value, str) and not Path(value).is_file():
+            raise ValueError(f"there is no file {value}")
+        return value

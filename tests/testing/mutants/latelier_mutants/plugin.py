@@ -47,6 +47,8 @@ FAULTY_INPUTS = {
     "lax_input": "LaxBeads",
     "mute_input": "MuteBeads",
     "forgetful_input": "ForgetfulBeads",
+    "opens_files": "OpeningBeads",
+    "tells_of_files": "TellingBeads",
 }
 TILES = ["tile", "box_as_size", "corners_as_size"]
 PLANES = ["plane", "output_size"]
