@@ -8,7 +8,7 @@ from latelier.contracts.errors import UnknownNameError
 from latelier.contracts.messages import suggestion
 from latelier.kernel.trust.admission import admit, read_lock_in_force
 from latelier.kernel.trust.config_file import read_policy
-from latelier.kernel.trust.discovery import discover
+from latelier.kernel.trust.discovery import discover, discover_commands
 from latelier.kernel.trust.entry_points import normalize_entry
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _INSTALLED = {"state": "installed", "cause": "", "fix": ""}
 
 
 def find_installed(names: Sequence[str], known: Sequence[str] = ()) -> "list[Candidate]":
-    """Return the installed plugins with these names; all if there are no names.
+    """Return the installed plugins and commands with these names; all if there are no names.
 
     Args:
         names: 'distribution' or 'distribution:entry'.
@@ -29,7 +29,7 @@ def find_installed(names: Sequence[str], known: Sequence[str] = ()) -> "list[Can
     Raises:
         UnknownNameError: nothing installed has a name.
     """
-    installed = discover()
+    installed = [*discover(), *discover_commands()]
     if not names:
         return installed
     requested = set(map(normalize_entry, names))

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,14 +13,17 @@ from latelier.contracts.deprecation import PluginDeprecationWarning
 from latelier.contracts.errors import DataError, LatelierError, PluginError
 from latelier.kernel.loader import PluginLoader
 from latelier.kernel.spec import ComponentSpec, locate, resolve
-from latelier.kernel.trust.discovery import discover
+from latelier.kernel.trust.discovery import discover, discover_commands
+from latelier.kernel.trust.entry_points import Candidate, is_command
 from latelier.kernel.trust.policy import Policy
 
 
 def probe(id_: str) -> dict[str, Any]:
     """Load the plugin "distribution:entry"; return state, cause, fix, seconds and components."""
     specs: list[ComponentSpec] = []
-    candidate = next(each for each in discover() if each.id == id_)
+    candidate = next(each for each in (*discover(), *discover_commands()) if each.id == id_)
+    if is_command(candidate.entry_point.group):
+        return _probe_command(candidate)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", PluginDeprecationWarning)
         report = PluginLoader(specs.extend).load(candidate, Policy())
@@ -32,6 +36,20 @@ def probe(id_: str) -> dict[str, Any]:
         verdict = ("deprecated", "; ".join(map(str, deprecations)), fix)
     found = dict(zip(("state", "cause", "fix"), verdict))
     return {**found, "seconds": report.seconds, "components": report.components}
+
+
+def _probe_command(candidate: Candidate) -> dict[str, Any]:
+    """Import a command and return what `probe` does."""
+    start = time.perf_counter()
+    state, cause, fix = "ok", "", ""
+    if not callable(candidate.entry_point.load()):
+        state, cause = "component_error", f"'{candidate.entry_point.value}' is not a function"
+        fix = f"report it to {candidate.distribution}"
+    elif "torch" in sys.modules:
+        state, cause = "slow_import", "imports torch when it is loaded"
+        fix = "its author should import torch inside of the function"
+    seconds = time.perf_counter() - start
+    return {"state": state, "cause": cause, "fix": fix, "seconds": seconds, "components": []}
 
 
 def check_folder(spec: ComponentSpec) -> None:

@@ -105,24 +105,28 @@ class LazyGroup(LightGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         """Import a command and return it, or None if it does not exist."""
-        if cmd_name not in COMMANDS:
-            return None
         if cmd_name != "plugins":  # they read metadata alone, or call it themselves
             from latelier.cli.support.foreign_plugins import skip_absent_plugins
 
             skip_absent_plugins()
-        module, _ = COMMANDS[cmd_name]
         gc.disable()  # what an import makes stays: a search for garbage in it finds none
         try:
-            return get_command(import_module(module).app)
+            app = _import_app(cmd_name)
+            return None if app is None else get_command(app)
         finally:
             gc.freeze()
             gc.enable()
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        """Write the list of commands from the table, without importing any."""
+        """Write the list of commands from the table and from metadata, without importing any."""
+        from latelier.cli.support.plugin_commands import list_commands
+
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+        of_plugins = list_commands()
+        if of_plugins:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl(of_plugins)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command. Its error is one line and exit status 2, an interrupt one line and 130."""
@@ -143,3 +147,19 @@ class LazyGroup(LightGroup):
                 traceback.print_exc()
             typer.echo(f"error: {message}", err=True)
             raise typer.Exit(2) from None
+
+
+def _import_app(name: str) -> typer.Typer | None:
+    """Import the app of a command, of latelier itself or of a plugin; None if there is none."""
+    if name in COMMANDS:
+        module, _ = COMMANDS[name]
+        app: typer.Typer = import_module(module).app
+        return app
+    from latelier.cli.support.plugin_commands import import_command
+
+    function = import_command(name)
+    if function is None:
+        return None
+    app = LightTyper()
+    app.command(name, cls=DocumentedCommand)(function)
+    return app

@@ -8,9 +8,10 @@ from latelier._version import __version__
 from latelier.kernel.trust.entry_points import (
     API_MAJOR,
     BUILT_IN,
+    COMMAND_GROUP,
     GROUP,
-    GROUP_PREFIX,
     Candidate,
+    api_major,
     module_of,
     normalize,
 )
@@ -118,8 +119,8 @@ def _check_policy(candidate: Candidate, policy: Policy) -> Refusal | None:
 
 def _check_api(candidate: Candidate) -> Refusal | None:
     name, group = candidate.distribution, candidate.entry_point.group
-    if group != GROUP:
-        major = group.removeprefix(GROUP_PREFIX)
+    if group not in (GROUP, COMMAND_GROUP):
+        major = api_major(group)
         newer = major.isdecimal() and int(major) > API_MAJOR
         upgrade = "pip install --upgrade"
         return Refusal(

@@ -5,20 +5,37 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution, distributions
 
 from latelier.kernel.trust.admission import latelier_requirement
-from latelier.kernel.trust.entry_points import BUILT_IN, GROUP, GROUP_PREFIX, Candidate, normalize
+from latelier.kernel.trust.entry_points import (
+    BUILT_IN,
+    COMMAND_GROUP,
+    GROUP,
+    GROUP_PREFIX,
+    Candidate,
+    is_command,
+    normalize,
+)
 
 _log = logging.getLogger(__name__)
 
 
 def discover(installed: Iterable[Distribution] | None = None) -> list[Candidate]:
-    """Return all candidates, sorted by id. Of a distribution found twice the first counts.
+    """Return all plugins, sorted by id. Of a distribution found twice the first counts.
 
     Args:
         installed: the distributions to look at; by default all that are installed.
     """
+    return _discover(installed, GROUP)
+
+
+def discover_commands(installed: Iterable[Distribution] | None = None) -> list[Candidate]:
+    """Return the commands that plugins add to the command line, as `discover` does."""
+    return _discover(installed, COMMAND_GROUP)
+
+
+def _discover(installed: Iterable[Distribution] | None, group: str) -> list[Candidate]:
     first: dict[str, list[Candidate]] = {}
     for distribution in _installed() if installed is None else installed:
-        candidates = _candidates_of(distribution)
+        candidates = _candidates_of(distribution, group)
         if candidates:
             first.setdefault(candidates[0].distribution, candidates)
     return sorted(
@@ -35,11 +52,15 @@ def _installed() -> Iterator[Distribution]:
         _log.warning("the installed distributions cannot all be listed: %s", error)
 
 
-def _candidates_of(distribution: Distribution) -> list[Candidate]:
+def _candidates_of(distribution: Distribution, group: str) -> list[Candidate]:
     try:
         if f"[{GROUP_PREFIX}" not in (distribution.read_text("entry_points.txt") or ""):
             return []  # most are not ours, and parsing them takes longer than the rest
-        entry_points = [e for e in distribution.entry_points if e.group.startswith(GROUP_PREFIX)]
+        entry_points = [
+            e
+            for e in distribution.entry_points
+            if e.group.startswith(GROUP_PREFIX) and is_command(e.group) == is_command(group)
+        ]
         metadata = distribution.metadata
         name = normalize(metadata["Name"] or "unknown")
         version = metadata["Version"] or "unknown"
@@ -50,7 +71,7 @@ def _candidates_of(distribution: Distribution) -> list[Candidate]:
         reason = f"{type(error).__name__}: {error}"  # the repr may hold a whole file
         _log.warning("the metadata in %s cannot be read: %s", _folder_of(distribution), reason)
         return []
-    ours = [e for e in entry_points if e.group == GROUP]  # others are for another latelier
+    ours = [e for e in entry_points if e.group == group]  # others are for another latelier
     return [Candidate(name, version, e, requires) for e in ours or entry_points]
 
 

@@ -10,6 +10,9 @@ API_MAJOR = 1
 
 GROUP = f"{GROUP_PREFIX}{API_MAJOR}"
 
+COMMAND_GROUP = f"{GROUP}.commands"
+"""The entry points of commands: each names a function, which `latelier NAME` runs."""
+
 BUILT_IN = "latelier"
 """The distribution of the built-in plugins: latelier itself."""
 
@@ -43,6 +46,16 @@ def module_of(entry_point: EntryPoint) -> str | None:
         return entry_point.module
     except (AttributeError, ValueError):  # which of them depends on the version of Python
         return None
+
+
+def is_command(group: str) -> bool:
+    """Return whether a group, of any version of the plugin API, is that of commands."""
+    return group.endswith(".commands")
+
+
+def api_major(group: str) -> str:
+    """Return the major version of the plugin API in the name of a group."""
+    return group.removeprefix(GROUP_PREFIX).partition(".")[0]
 
 
 def normalize(distribution: str) -> str:
