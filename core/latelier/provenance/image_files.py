@@ -96,15 +96,28 @@ def read_provenance(path: Path) -> tuple[Image.Image, dict[str, Any]]:
     except Exception as error:  # decoders of damaged files raise errors of every class
         reason = explain_unreadable(error)
         raise InvalidInputError(f"{path}: no picture can be read: {reason}") from None
+    return image.convert("RGB"), provenance_of(image, str(path))
+
+
+def provenance_of(image: Image.Image, what: str) -> dict[str, Any]:
+    """Return the provenance that the file of an opened picture carries.
+
+    Args:
+        image: as Pillow opened it.
+        what: the file, for errors.
+
+    Raises:
+        InvalidInputError: it carries none.
+    """
     try:
         provenance = json.loads(_stored_text(image))
-    except ValueError:
+    except (ValueError, RecursionError):
         provenance = None
     if not isinstance(provenance, dict):
         raise InvalidInputError(
-            f"{path}: carries no provenance of latelier: another program made it, or saved it again"
+            f"{what}: carries no provenance of latelier: another program made it, or saved it again"
         )
-    return image.convert("RGB"), provenance
+    return provenance
 
 
 def _stored_text(image: Image.Image) -> str:

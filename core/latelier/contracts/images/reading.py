@@ -66,8 +66,6 @@ def open_picture(
     Raises:
         ValueError: there is no picture, or it is not accepted from an untrusted source.
     """
-    import PIL.Image
-
     uri = _DATA_URI.match(text)
     if not trusted and uri is None:
         raise ValueError(
@@ -76,18 +74,27 @@ def open_picture(
         )
     try:
         source = io.BytesIO(base64.b64decode(text[uri.end() :], validate=True)) if uri else text
-        with PIL.Image.open(source, formats=None if trusted else _UNTRUSTED_FORMATS) as image:
-            if not trusted:
-                _check_size(image)
-            check(image)
-            image.load()
+        return _decode(source, trusted, check)
     except MemoryError:
         raise
     except Exception as error:  # decoders of damaged files raise errors of every class
         shown = text[:80] if uri else text[-200:]  # the end of a path names the file
         reason = explain_unreadable(error)
         raise ValueError(f"no image can be read from {shown!r}: {reason}") from None
-    return turn_upright(image)
+
+
+def read_picture(data: bytes) -> "Image":
+    """Return the picture in the bytes of a file from an untrusted source, as `open_picture` does.
+
+    Raises:
+        ValueError: there is no picture, or it is not accepted from an untrusted source.
+    """
+    try:
+        return _decode(io.BytesIO(data), False, accept_any)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ValueError(f"no image can be read: {explain_unreadable(error)}") from None
 
 
 def is_data_uri(text: str) -> bool:
@@ -123,6 +130,18 @@ def to_data_uri(image: "Image") -> str:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return _PNG_URI + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _decode(source: io.BytesIO | str, trusted: bool, check: "Callable[[Image], None]") -> "Image":
+    """Return the picture in a file, checked before it is decoded, and upright."""
+    import PIL.Image
+
+    with PIL.Image.open(source, formats=None if trusted else _UNTRUSTED_FORMATS) as image:
+        if not trusted:
+            _check_size(image)
+        check(image)
+        image.load()
+    return turn_upright(image)
 
 
 def _check_size(image: "Image") -> None:

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import validate
+from latelier.contracts.images.reading import read_picture
 from latelier.diffusion.fixed_rows import MAX_ROWS
 from latelier.pipeline.request import Request
-from latelier.provenance.image_files import read_provenance
+from latelier.provenance.image_files import provenance_of, read_provenance
 from latelier.provenance.large_pictures import with_large_pictures
 
 
@@ -112,7 +113,27 @@ def read_record(path: Path, pictures: Sequence[Path] = ()) -> tuple[Image.Image,
             picture that the run started from is neither in the file nor given.
     """
     image, provenance = read_provenance(path)
-    whole = with_large_pictures(provenance, pictures, str(path))
+    return image, _read(provenance, pictures, str(path))
+
+
+def read_client_record(data: bytes) -> tuple[Image.Image, Record]:
+    """Return a picture that a client sent, RGB, and its record.
+
+    Args:
+        data: the bytes of its file. Its format and size are checked before it is decoded.
+
+    Raises:
+        InvalidInputError: they are no picture that a client may send, or its provenance cannot be
+            read.
+    """
+    try:
+        image = read_picture(data)
+    except ValueError as error:
+        raise InvalidInputError.of_field("picture", str(error)) from None
+    return image.convert("RGB"), _read(provenance_of(image, "picture"), (), "picture")
+
+
+def _read(provenance: dict[str, Any], pictures: Sequence[Path], what: str) -> Record:
+    whole = with_large_pictures(provenance, pictures, what)
     # a picture from elsewhere must not make a replay open other files of this machine
-    record = validate(Record, whole, f"{path}: provenance", InvalidInputError, trusted=False)
-    return image, record
+    return validate(Record, whole, f"{what}: provenance", InvalidInputError, trusted=False)

@@ -80,7 +80,7 @@ def replay(
     path = Path(path)
     image, record = read_record(path, [Path(each) for each in pictures])
     atelier = atelier or default_atelier()
-    of_plugins = _compare_plugins(path, record, atelier, anyway=anyway)
+    _check_plugins(path, record, atelier, anyway=anyway)
     _check_functions(path, record, atelier)
     pipeline = _load(path, record, model, device, atelier)
     pipeline = _with_recorded_adapters(path, record, pipeline)
@@ -90,25 +90,38 @@ def replay(
             f"{path}: was made with another model, by latelier {record.latelier}: "
             f"{'; '.join(of_components)}. `anyway` replays it with this one"
         )
-    picture = _make_again(path, record, pipeline)
-    difference = _max_difference(image, picture.image)
+    return compare(image, record, pipeline, _make_again(path, record, pipeline))
+
+
+def compare(image: Image.Image, record: Record, pipeline: Pipeline, again: Picture) -> ReplayReport:
+    """Return how a picture compares with the one that a pipeline made again from its record.
+
+    Args:
+        image: the picture.
+        record: its provenance.
+        pipeline: made it again, with the adapters of the record only.
+        again: the new picture.
+    """
+    difference = _max_difference(image, again.image)
+    atelier = pipeline.atelier
     return ReplayReport(
         verdict=_verdict(difference),
         differences=(
-            *of_plugins,
-            *of_components,
-            *_compare_drawn(record, picture),
+            *differences.changed_plugins(record.plugins, atelier),
+            *differences.changed_observers(record.plugins, atelier),
+            *_compare_components(record, pipeline),
+            *_compare_drawn(record, again),
             *_compare_versions(record, pipeline),
             *_compare_machines(record, pipeline),
         ),
         max_difference=difference,
         altered=pixel_hash(image) != record.pixels_sha256,
-        picture=picture,
+        picture=again,
     )
 
 
-def _compare_plugins(path: Path, record: Record, atelier: Atelier, *, anyway: bool) -> list[str]:
-    """Return what differs of the plugins; refuse where they made a part of the picture."""
+def _check_plugins(path: Path, record: Record, atelier: Atelier, *, anyway: bool) -> None:
+    """Refuse a picture of which a part was made by plugins that differ or are not here."""
     missing = list(differences.missing_plugins(record.plugins, atelier))
     if missing:
         raise ModelFileError(
@@ -120,7 +133,6 @@ def _compare_plugins(path: Path, record: Record, atelier: Atelier, *, anyway: bo
             f"{path}: was made with other plugins: {'; '.join(changed)}. `anyway` replays it with "
             "these"
         )
-    return [*changed, *differences.changed_observers(record.plugins, atelier)]
 
 
 def _check_functions(path: Path, record: Record, atelier: Atelier) -> None:
