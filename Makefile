@@ -14,6 +14,7 @@ demo: .venv/installed
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet --numprocesses 2
 	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet plugins/latelier-transformers
+	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet plugins/latelier-server
 
 # latelier-palette as users have it: installed from its folder, in its own environment.
 test-palette: .venv-palette/installed
@@ -29,9 +30,11 @@ lint: .venv/installed-dev
 types: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/mypy plugins/latelier-transformers/latelier_transformers
+	$(BIN)/mypy plugins/latelier-server/latelier_server
 	$(BIN)/mypy plugins/latelier-palette/latelier_palette
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-transformers/latelier_transformers
+	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-server/latelier_server
 	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-palette/latelier_palette
 
 contracts: .venv/installed-dev

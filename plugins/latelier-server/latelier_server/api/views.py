@@ -1,0 +1,126 @@
+"""What our own API tells, as JSON values."""
+
+import inspect
+from typing import Any
+
+from latelier.contracts.options import options_model
+from latelier.kernel.registry import Registry
+from latelier.pipeline import Pipeline
+
+from latelier_server.gallery.gallery import GalleryEntry
+from latelier_server.jobs.job import ServerJob
+from latelier_server.models.model import LoadedModel
+from latelier_server.models.pool import ModelPool, ModelSummary
+
+
+def describe_summary(summary: ModelSummary, pool: ModelPool) -> dict[str, Any]:
+    """Return what is known of a model before it is loaded."""
+    return {
+        "name": summary.name,
+        "description": summary.description,
+        "size": summary.size,
+        "inputs": list(summary.inputs),
+        "bytes": summary.bytes,
+        "is_default": summary.name == pool.default,
+        "is_loaded": any(each.name == summary.name for each in pool.loaded()),
+    }
+
+
+def describe_model(model: LoadedModel) -> dict[str, Any]:
+    """Return what a form for requests to a model needs.
+
+    `request` and `inputs` are JSON schemas; `samplers`, `schedules` and `guidances` list names with
+    a line about each and the JSON schema of its options; `adapters` are the inputs of adapters.
+    """
+    pipe = model.pipe
+    atelier = pipe.atelier
+    return {
+        "name": model.name,
+        "description": pipe.description,
+        "size_multiple": pipe.size_multiple,
+        "inputs": pipe.input_schemas(),
+        "adapters": sorted(pipe.adapters),
+        "request": pipe.request_schema(),
+        "samplers": [
+            each
+            for each in describe_functions(atelier.samplers)
+            if not each["traits"].get("is_inversion")
+        ],
+        "schedules": describe_functions(atelier.schedules),
+        "guidances": describe_functions(atelier.guidances),
+        "vocabularies": _vocabularies(pipe),
+    }
+
+
+def describe_functions(registry: Registry[Any]) -> list[dict[str, Any]]:
+    """Return name, documentation, traits and options of each function of a registry."""
+    found = []
+    for name in registry.names():
+        function = registry.get(name)
+        module = inspect.getmodule(function)
+        about = inspect.getdoc(module) or inspect.getdoc(function) or ""
+        traits = registry.spec(name).traits
+        found.append(
+            {
+                "name": name,
+                "about": about.partition("\n")[0],
+                "traits": traits.model_dump() if traits else {},
+                "options": options_model(function).model_json_schema(),
+            }
+        )
+    return found
+
+
+def describe_job(job: ServerJob) -> dict[str, Any]:
+    """Return the state of a job, with the paths of its pictures."""
+    return {
+        "id": job.id,
+        "model": job.model,
+        "state": job.state,
+        "created": job.created,
+        "position": job.run.position,
+        "progress": job.progress,
+        "step": job.step,
+        "steps": job.steps,
+        "batch": job.batch,
+        "batches": job.batches,
+        "pictures": [
+            {
+                "url": f"/api/jobs/{job.id}/pictures/{index}",
+                "seed": picture.seed,
+                "width": picture.width,
+                "height": picture.height,
+                "gallery_id": picture.gallery_id,
+            }
+            for index, picture in enumerate(job.pictures)
+        ],
+        "error": None
+        if job.error is None
+        else {"message": job.error.message, "code": job.error.code, "field": job.error.field},
+        "result": job.result,
+    }
+
+
+def describe_entry(entry: GalleryEntry) -> dict[str, Any]:
+    """Return a picture of the gallery."""
+    return {
+        "id": entry.id,
+        "url": f"/api/gallery/{entry.id}/picture",
+        "created": entry.created,
+        "model": entry.model,
+        "request": entry.request,
+        "seed": entry.seed,
+        "width": entry.size[0],
+        "height": entry.size[1],
+        "starred": entry.starred,
+    }
+
+
+def _vocabularies(pipe: Pipeline) -> dict[str, list[str]]:
+    """Return the words that each public input of texts may use."""
+    found = {}
+    for public, names in pipe.inputs.items():
+        vocabulary: Any = getattr(pipe.conditioners[names[0]], "vocabulary", None)
+        if vocabulary is not None:
+            found[public] = list(vocabulary())
+    return found

@@ -1,0 +1,132 @@
+"""Errors as clients see them: a status, a sentence, and the envelope of the API that they use."""
+
+from math import ceil
+from typing import Any
+
+from latelier.contracts.errors import (
+    AmbiguousNameError,
+    CompatibilityError,
+    ConditionError,
+    DeadlineError,
+    EngineError,
+    InvalidConfigError,
+    InvalidInputError,
+    JobCancelledError,
+    LatelierError,
+    QueueFullError,
+    UnknownNameError,
+)
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+_MISTAKES = (
+    AmbiguousNameError,
+    CompatibilityError,
+    ConditionError,
+    InvalidConfigError,
+    InvalidInputError,
+    UnknownNameError,
+)
+"""Errors that the client can fix."""
+
+_PHRASES = {
+    404: "there is no such page or picture",
+    405: "this method is not allowed here",
+}
+
+
+_ANSWERS: tuple[tuple[type[Exception], int, str, str, float | None], ...] = (
+    (QueueFullError, 429, "queue_full", "the queue is full; try again later", 5),
+    (DeadlineError, 504, "deadline_exceeded", "", None),
+    (JobCancelledError, 409, "cancelled", "", None),
+    (EngineError, 503, "unavailable", "the model has stopped; try again later", 30),
+    (LatelierError, 500, "failed", "", None),
+)
+"""Class of an error -> status, code, message instead of its own, seconds until another attempt."""
+
+
+class ServerError(Exception):
+    """An answer that is not a success.
+
+    Attributes:
+        status: of HTTP.
+        message: for people.
+        code: for programs.
+        field: of the request, at fault.
+        retry_after: seconds after which another attempt makes sense.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str,
+        *,
+        field: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+        self.field = field
+        self.retry_after = retry_after
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of the answer."""
+        headers = {}
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(max(1, ceil(self.retry_after)))
+        if self.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        return headers
+
+
+def mistake(message: str, field: str | None = None) -> ServerError:
+    """Return the error of a request that the client has to change."""
+    return ServerError(400, message, "invalid_request", field=field)
+
+
+def not_found(what: str) -> ServerError:
+    """Return the error of something that is not there, or not the client's."""
+    return ServerError(404, f"there is no such {what}", "not_found")
+
+
+def to_server_error(error: BaseException) -> ServerError:
+    """Return what a client is told of an error; of a bug it is told nothing."""
+    if isinstance(error, ServerError):
+        return error
+    if isinstance(error, HTTPException):
+        message = _PHRASES.get(error.status_code, error.detail)
+        return ServerError(error.status_code, message, "http_error")
+    if isinstance(error, _MISTAKES):
+        message = str(error).partition("; LATELIER_MAX_")[0]  # how a host raises a limit
+        return mistake(message, error.field)
+    for kind, status, code, message, retry_after in _ANSWERS:
+        if isinstance(error, kind):
+            return ServerError(status, message or str(error), code, retry_after=retry_after)
+    return ServerError(500, "the server made a mistake; its log has the details", "internal_error")
+
+
+def respond(path: str, error: ServerError) -> JSONResponse:
+    """Return the answer to a request of a path, in the envelope of its API."""
+    is_unprocessable = error.status == 400 and path.startswith("/sdapi/")
+    status = 422 if is_unprocessable else error.status
+    return JSONResponse(envelope(path, error), status, error.headers())
+
+
+def envelope(path: str, error: ServerError) -> dict[str, Any]:
+    """Return an error as the API of a path has it."""
+    if path.startswith("/v1/"):
+        kind = "invalid_request_error" if error.status < 500 else "server_error"
+        body = {"message": error.message, "type": kind, "param": error.field, "code": error.code}
+        return {"error": body}
+    if path.startswith("/sdapi/"):
+        return {"error": error.code, "detail": error.message, "body": "", "errors": error.message}
+    return {"error": {"message": error.message, "code": error.code, "field": error.field}}
+
+
+async def handle(request: Request, error: Exception) -> JSONResponse:
+    """Answer a request that raised an error."""
+    return respond(request.url.path, to_server_error(error))

@@ -1,0 +1,176 @@
+"""From a request to a job: limits, the model, the engine, and what is done with the pictures."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from latelier.pipeline.picture import Picture
+
+from latelier_server.access.keys import Client
+from latelier_server.access.rates import RateLimiter
+from latelier_server.errors import ServerError, mistake, to_server_error
+from latelier_server.gallery.gallery import Gallery
+from latelier_server.jobs.job import FinishedPicture, ServerJob
+from latelier_server.jobs.store import JobStore
+from latelier_server.models.pool import ModelPool
+from latelier_server.operations.faults import log_fault
+from latelier_server.operations.metrics import Metrics
+from latelier_server.settings import Settings
+
+MAX_READERS = 4
+"""Requests whose pictures are decoded and whose plans are made at a time."""
+
+Check = Callable[[list[Picture]], dict[str, Any]]
+"""What makes the `result` of a job from its pictures."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A request as all APIs put it.
+
+    Attributes:
+        model: its name; None for the default.
+        request: as `Pipeline.stream_json` takes it.
+        seconds: after which the job ends unfinished; None for the server's limit.
+        is_kept: whether its pictures go into the gallery.
+        check: makes the result of the job, in a thread.
+    """
+
+    model: str | None
+    request: Mapping[str, Any]
+    seconds: float | None = None
+    is_kept: bool = True
+    check: Check | None = None
+
+
+class JobRunner:
+    """Accepts requests, and follows their jobs to the end.
+
+    Attributes:
+        pool: the models.
+        store: the jobs.
+        gallery: None for a server that keeps no pictures.
+        metrics: of the server.
+        is_draining: whether it accepts nothing more.
+    """
+
+    def __init__(
+        self, settings: Settings, pool: ModelPool, gallery: Gallery | None, metrics: Metrics
+    ) -> None:
+        self.pool = pool
+        self.store = JobStore()
+        self.gallery = gallery
+        self.metrics = metrics
+        self.is_draining = False
+        self._limits = settings.limits
+        self._rate = RateLimiter(settings.limits.rate) if settings.limits.rate else None
+        self._reading = asyncio.Semaphore(MAX_READERS)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def submit(self, client: Client, submission: Submission) -> ServerJob:
+        """Return the job of a request, which an engine has accepted.
+
+        Raises:
+            ServerError: the server is about to end, or the client asks for too much.
+            LatelierError: the request has a mistake, or the queue is full.
+        """
+        if self.is_draining:
+            raise ServerError(503, "the server is about to end", "draining", retry_after=30)
+        cost = check_limits(submission.request, self._limits.pictures, self._limits.steps)
+        self._spend(client, cost)
+        async with AsyncExitStack() as stack:
+            name = submission.model or self.pool.default
+            model = await stack.enter_async_context(self.pool.use(name))
+            async with self._reading:
+                seconds = min(submission.seconds or self._limits.seconds, self._limits.seconds)
+                run = await asyncio.to_thread(
+                    model.engine.submit_json,
+                    submission.request,
+                    deadline=seconds,
+                    client=client.id,
+                )
+            job = ServerJob(client.owner, name, run)
+            self.store.add(job)
+            follow = self._follow(job, submission, stack.pop_all())
+            task = asyncio.create_task(follow)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return job
+
+    async def drain(self, seconds: float) -> None:
+        """Accept nothing more, wait for all jobs, and cancel those that take longer."""
+        self.is_draining = True
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        for job in self.store.unfinished():
+            job.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _spend(self, client: Client, cost: int) -> None:
+        if self._rate is None:
+            return
+        delay = self._rate.seconds_until(client.id, cost)
+        if delay == float("inf"):
+            raise mistake("the request needs more steps than a client may ask for in a minute")
+        if delay:
+            message = "too many steps in the last minute; try again later"
+            raise ServerError(429, message, "rate_limited", retry_after=delay)
+        self._rate.spend(client.id, cost)
+
+    async def _follow(self, job: ServerJob, submission: Submission, stack: AsyncExitStack) -> None:
+        """Take the previews and the pictures of a job, and never raise."""
+        async with stack:
+            pictures: list[FinishedPicture] = []
+            error = None
+            try:
+                async for preview in job.run:
+                    job.advance(preview)
+                found = await job.run
+                job.preview = None
+                pictures = await asyncio.to_thread(self._finish, job, submission, found)
+            except Exception as caught:
+                error = to_server_error(caught)
+                if error.status == 500:
+                    log_fault(f"job {job.id[:6]} failed", caught)
+            job.end(pictures, error)
+            self.metrics.observe_job(job)
+
+    def _finish(
+        self, job: ServerJob, submission: Submission, pictures: list[Picture]
+    ) -> list[FinishedPicture]:
+        """Encode the pictures, keep them in the gallery, and make the result of the job."""
+        start = time.perf_counter()
+        if submission.check is not None:
+            job.result = submission.check(pictures)
+        finished = []
+        for picture in pictures:
+            data = picture.to_bytes("png")
+            id_ = None
+            if self.gallery is not None and submission.is_kept:
+                id_ = self.gallery.add(job.owner, data, job.model, picture.provenance)
+            finished.append(FinishedPicture(data, picture.seed, *picture.image.size, id_))
+        self.metrics.postprocess.observe(time.perf_counter() - start)
+        return finished
+
+
+def check_limits(request: Mapping[str, Any], pictures: int, steps: int) -> int:
+    """Check numbers of a request that the plan does not limit, and return its picture steps.
+
+    Other values are left to the plan, which knows their types.
+
+    Raises:
+        ServerError: there are too many.
+    """
+    counts = {"n": pictures, "steps": steps}
+    given = {}
+    for name, most in counts.items():
+        value = request.get(name)
+        given[name] = value if isinstance(value, int) and value > 0 else 1
+        if given[name] > most:
+            raise mistake(f"{name}: at most {most} are allowed here, not {value}", name)
+    default_steps = 20 if request.get("steps") is None else given["steps"]
+    return given["n"] * int(default_steps)

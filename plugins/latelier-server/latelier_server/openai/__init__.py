@@ -1,0 +1,1 @@
+"""The images API of OpenAI, below /v1."""
