@@ -1,6 +1,7 @@
 """The cases: each compares ways to do the same, in one file or function of its own."""
 
 from benchmarks.cases.cold_start import COLD_START
+from benchmarks.cases.compilation import COMPILATION
 from benchmarks.cases.decoding import DECODING
 from benchmarks.cases.engine import ENGINES
 from benchmarks.cases.engine_load import ENGINE_LOAD
@@ -17,6 +18,7 @@ from benchmarks.harness.case import BenchmarkError, Case
 
 CASES: tuple[Case, ...] = (
     *STEPS,
+    *COMPILATION,
     *DECODING,
     *PICTURES,
     *WINDOWED,

@@ -9,6 +9,9 @@ from tempfile import TemporaryDirectory
 
 import platformdirs
 
+COMPILED = "compiled"
+"""Name of the cache of compiled code."""
+
 
 def config_folder() -> Path | None:
     """Return the folder of the user's configuration, which may not exist; None without a home.

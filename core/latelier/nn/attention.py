@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from latelier.nn.opaque import register_opaque
+
 MASKED = -30000.0
 """Bias of a masked key. Its weight underflows to exactly 0; unlike minus infinity, this leaves no
 NaN in a row whose keys are all masked. 16-bit formats can represent it."""
@@ -47,6 +49,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tenso
     bias = None if mask is None else _to_bias(mask, q.dtype)
     if q.device.type == "cpu" and q.element_size() == 2:
         has_gradient = q.requires_grad or k.requires_grad or v.requires_grad
+        if not has_gradient and torch.compiler.is_compiling():
+            out: Tensor = _opaque_attend(q, k, v, bias)
+            return out.transpose(1, 2)
         if not has_gradient:
             return _attend_in_blocks(q, k, v, bias)
         if k.shape[2] <= _TRAINING_KEYS:
@@ -85,6 +90,18 @@ def _attend_in_blocks(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> T
         torch.softmax(part, dim=-1, out=weight)
         out[block] = weight @ v[of_heads]
     return out
+
+
+def _attend_rows_first(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+    """Return what `attend` returns, as contiguous (B, Q, H, d): an order for every size."""
+    return _attend_in_blocks(q, k, v, bias).transpose(1, 2).contiguous()
+
+
+_opaque_attend = register_opaque(
+    "attend(Tensor q, Tensor k, Tensor v, Tensor? bias) -> Tensor",
+    _attend_rows_first,
+    lambda q, *_: q.new_empty(q.transpose(1, 2).shape),
+)
 
 
 def split_heads(tokens: Tensor, heads: int) -> Tensor:

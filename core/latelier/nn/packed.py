@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from latelier.nn.opaque import register_opaque
 from latelier.nn.views import copy_to
 
 M = TypeVar("M", bound=nn.Module)
@@ -39,11 +40,8 @@ class PackedWeight:
         self._source: tuple[Tensor, int] | None = None  # the weight, and its version
         self._copies: dict[Hashable, Tensor] = {}
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "PackedWeight":
-        return PackedWeight()  # the copy's weight may change
-
     def __reduce__(self) -> tuple[Any, ...]:
-        return PackedWeight, ()
+        return PackedWeight, ()  # packed tensors cannot be pickled
 
     def get(
         self,
@@ -70,10 +68,6 @@ class PackedWeight:
 class Linear(nn.Linear):
     """`nn.Linear` with a packed weight for inference on a CPU."""
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        super().__init__(in_features, out_features, bias)
-        self.packed = PackedWeight()
-
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (torch's name)
         """Return (..., out_features) of (..., in_features)."""
         return project(input, self)
@@ -81,10 +75,6 @@ class Linear(nn.Linear):
 
 class Conv1d(nn.Conv1d):
     """`nn.Conv1d` with a packed weight where it projects tokens; see `project`."""
-
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
-        super().__init__(in_channels, out_channels, kernel_size)
-        self.packed = PackedWeight()
 
 
 class Conv2d(nn.Conv2d):
@@ -103,22 +93,14 @@ class Conv2d(nn.Conv2d):
         bias: bool = True,
     ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, bias=bias)
-        self.packed = PackedWeight()
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (torch's name)
         """Return (B, out_channels, h', w') of (B, in_channels, h, w)."""
         if not can_pack(input, self.weight):
             return self._conv_forward(input, _cast(self.weight, input), self.bias)
-        place = self.padding, self.stride, self.dilation, self.groups
-        weight = self.packed.get(
-            self.weight,
-            input.dtype,
-            input.shape,
-            lambda each: _ops._reorder_convolution_weight(each, *place, input.shape),
-        )
-        result: Tensor = _ops._convolution_pointwise(
-            input, weight, self.bias, *place, "none", [], ""
-        )
+        convolve = _opaque_convolve if torch.compiler.is_compiling() else _convolve
+        padding: Any = self.padding
+        result: Tensor = convolve(input, self.weight, self.bias, self.stride, padding)
         return result
 
 
@@ -127,13 +109,10 @@ def project(tokens: Tensor, layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> Tensor:
 
     A convolution of size 1 is the same linear map at each position.
     """
-    packed: PackedWeight | None = getattr(layer, "packed", None)
-    if packed is None or not can_pack(tokens, layer.weight):
+    if not isinstance(layer, Linear | Conv1d | Conv2d) or not can_pack(tokens, layer.weight):
         return linear(tokens, _cast(layer.weight, tokens).flatten(1), layer.bias)
-    weight = packed.get(
-        layer.weight, tokens.dtype, (), lambda each: _ops._reorder_linear_weight(each.flatten(1))
-    )
-    result: Tensor = _ops._linear_pointwise(tokens, weight, layer.bias, "none", [], "")
+    project_packed = _opaque_project if torch.compiler.is_compiling() else _project
+    result: Tensor = project_packed(tokens, layer.weight, layer.bias)
     return result
 
 
@@ -148,9 +127,63 @@ def can_pack(x: Tensor, weight: Tensor) -> bool:
         and x.numel() > 0
         and not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
         and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
         and _IS_AVAILABLE
     )
+
+
+def _project(tokens: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return (..., D) of tokens (..., C) by a packed weight (D, C) or (D, C, 1, ...)."""
+    packed = _packed(weight).get(
+        weight, tokens.dtype, (), lambda each: _ops._reorder_linear_weight(each.flatten(1))
+    )
+    result: Tensor = _ops._linear_pointwise(tokens, packed, bias, "none", [], "")
+    return result
+
+
+def _convolve(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: Sequence[int], padding: Sequence[int]
+) -> Tensor:
+    """Return the convolution of x by a packed weight."""
+    place = padding, stride, (1, 1), 1
+    packed = _packed(weight).get(
+        weight,
+        x.dtype,
+        x.shape,
+        lambda each: _ops._reorder_convolution_weight(each, *place, x.shape),
+    )
+    result: Tensor = _ops._convolution_pointwise(x, packed, bias, *place, "none", [], "")
+    return result
+
+
+def _packed(weight: Tensor) -> PackedWeight:
+    """Return the packed copies of a weight, which all layers that share it use."""
+    found: PackedWeight | None = vars(weight).get("packed")
+    return vars(weight).setdefault("packed", PackedWeight()) if found is None else found
+
+
+def _empty_tokens(tokens: Tensor, weight: Tensor, _bias: Tensor | None) -> Tensor:
+    return tokens.new_empty(*tokens.shape[:-1], weight.shape[0])
+
+
+def _empty_map(
+    x: Tensor, weight: Tensor, _bias: Tensor | None, stride: Sequence[int], padding: Sequence[int]
+) -> Tensor:
+    sides = [
+        (side + 2 * pad - kernel) // step + 1
+        for side, pad, kernel, step in zip(x.shape[2:], padding, weight.shape[2:], stride)
+    ]
+    shape = x.shape[0], weight.shape[0], *sides  # `len` would fix the number of rows
+    return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+
+
+_opaque_project = register_opaque(
+    "project(Tensor tokens, Tensor weight, Tensor? bias) -> Tensor", _project, _empty_tokens
+)
+_opaque_convolve = register_opaque(
+    "convolve(Tensor x, Tensor weight, Tensor? bias, int[] stride, int[] padding) -> Tensor",
+    _convolve,
+    _empty_map,
+)
 
 
 def _have_same_order(a: Tensor, b: Tensor) -> bool:

@@ -11,6 +11,7 @@ from latelier.contracts.errors import CompatibilityError
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.kernel.spec import Kind
+from latelier.nn.compilation import compile_blocks
 from latelier.pipeline.adapters import attach_saved
 from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.composition import inpainting_names, public_inputs
@@ -27,6 +28,7 @@ def load(
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
     *,
+    compile: bool = False,  # noqa: A002 (torch's name)
     atelier: Atelier | None = None,
 ) -> Pipeline:
     """Return the pipeline called `name`: an embedded model, a path, or owner/name on the hub.
@@ -35,6 +37,8 @@ def load(
         name: owner/name@revision pins a revision of the hub. Nothing else uses the network.
         device: 'auto', 'cpu', 'cuda' ...
         dtype: 'auto', 'float32', 'bfloat16' ...
+        compile: compile the blocks of the denoiser when they are first called. docs/performance.md
+            says when it pays.
         atelier: its registries have the components; None: the default one.
 
     Raises:
@@ -60,6 +64,8 @@ def load(
         for name, stored in manifest.conditioners.items()
     }
     check_model_fits((first_stage, denoiser, *conditioners.values()), *place)
+    if compile:
+        compile_blocks(denoiser.module)
     denoiser = denoiser.to(*place)
     adapters = {
         name: attach_saved(stored, denoiser.module, source.folder, place, atelier)

@@ -10,6 +10,7 @@ from latelier._version import __version__
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.dispatcher import HookDispatcher
 from latelier.kernel.trust.entry_points import BUILT_IN, GROUP
+from latelier.nn.compilation import is_compiled
 from latelier.pipeline.adapters import AttachedAdapter
 from latelier.pipeline.loras import AttachedLora
 from latelier.pipeline.parts import PipelineParts
@@ -68,7 +69,7 @@ def describe_run(parts: PipelineParts, plan: Plan, dispatcher: HookDispatcher) -
         "count": plan.count,
         "steps": plan.sigmas.steps,
         "rows": parts.rows,
-        "machine": describe_machine(parts.device, parts.dtype),
+        "machine": describe_machine(parts),
     }
 
 
@@ -123,17 +124,18 @@ def plugin_version(name: str, atelier: Atelier) -> str | None:
     return next((each.version for each in loaded if each.distribution == name), None)
 
 
-def describe_machine(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
-    """Return the facts about a machine on which the bits of a picture depend."""
+def describe_machine(parts: PipelineParts) -> dict[str, Any]:
+    """Return the facts about a machine, and the pipeline on it, on which bits depend."""
     return {
         "type": platform.machine(),
-        "processor": torch.cuda.get_device_name(device)
-        if device.type == "cuda"
+        "processor": torch.cuda.get_device_name(parts.device)
+        if parts.device.type == "cuda"
         else torch.backends.cpu.get_cpu_capability(),
-        "device": device.type,
+        "device": parts.device.type,
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "precision": str(dtype).removeprefix("torch."),
+        "precision": str(parts.dtype).removeprefix("torch."),
+        "compiled": is_compiled(parts.denoiser_component.module),
     }
 
 

@@ -1,9 +1,11 @@
 """Replaying through the command line: what it says, and its exit status."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from latelier.provenance.image_files import read_provenance, write_image
@@ -20,6 +22,23 @@ def test_an_identical_replay(cli, picture, tmp_path):
     done = cli("replay", picture, "-o", "again.png")
     assert (done.status, done.out.splitlines()) == (0, ["identical", "again.png"])
     assert (tmp_path / "again.png").read_bytes() == picture.read_bytes()
+
+
+def test_a_picture_of_compiled_blocks_is_replayed_with_them(cli, tiny_model, monkeypatch):
+    compiled = []
+
+    def backend(graph, _inputs, **_):
+        compiled.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr("torch.compile", partial(torch.compile, backend=backend))
+    cli("generate", "a cat", "-m", tiny_model, "--seed", 5, "--compile", "-o", "a.png")
+    assert compiled
+    assert read_provenance("a.png")[1]["machine"]["compiled"] is True
+    compiled.clear()
+    done = cli("replay", "a.png")
+    assert (done.status, done.out.splitlines()) == (0, ["identical"])
+    assert compiled
 
 
 def test_json_has_the_verdict(cli, picture):

@@ -48,6 +48,7 @@ def generate(
     adapter: Annotated[list[str] | None, typer.Option(metavar="NAME|FILE[:0.8]")] = None,
     device: Annotated[str, Name] = "auto",
     dtype: Annotated[str, Name] = "auto",
+    compile_blocks: Annotated[bool, typer.Option("--compile")] = False,
     sheet: Annotated[Path | None, File] = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -72,6 +73,7 @@ def generate(
             file of a LoRA. One that is no LoRA adds a condition. Repeatable.
         device: where to compute: auto, cpu, cuda ...
         dtype: precision: auto, float32, bfloat16 ...
+        compile_blocks: compile the denoiser, which pays for many pictures.
         sheet: write one contact sheet of all pictures as well.
         force: replace existing files.
         as_json: print JSON.
@@ -98,7 +100,8 @@ def generate(
     # Generate. Importing `load` imports torch, which takes seconds.
     from latelier.pipeline import load
 
-    pipeline = attach_adapters(load(source, device, dtype, atelier=atelier), adapters)
+    pipeline = load(source, device, dtype, compile=compile_blocks, atelier=atelier)
+    pipeline = attach_adapters(pipeline, adapters)
     previews = pipeline.stream(**inputs, **request)
 
     # Write each picture as soon as it is finished.

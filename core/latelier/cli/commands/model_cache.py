@@ -13,16 +13,16 @@ def cache(
     clear: Annotated[bool, typer.Option("--clear", help="Remove these files.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the files in the cache: hashes of verified files, and copies of pickles.
+    """List the files in the cache: hashes, copies of pickles, and compiled code.
 
     A copy of a pickle is removed at the end of its import; one that stays is of an import that was
     killed. Models from the hub are in the cache of huggingface_hub (`hf cache ls`).
     """
     from latelier.checkpoints.io import verification
     from latelier.checkpoints.pickles import copies
-    from latelier.io.user_folders import cache_folder
+    from latelier.io.user_folders import COMPILED, cache_folder
 
-    folders = [cache_folder(name) for name in (copies.CACHE, verification.CACHE)]
+    folders = [cache_folder(name) for name in (copies.CACHE, verification.CACHE, COMPILED)]
     files = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
     sizes = {str(path): path.stat().st_size for path in files}
     if clear:

@@ -156,9 +156,10 @@ def _load(
 ) -> Pipeline:
     name = str(model) if model is not None else _recorded_model(path, record)
     precision = str(record.machine.get("precision", "auto"))
+    compiled = record.machine.get("compiled") is True
     wanted = str(record.machine.get("device", "auto")) if device == "auto" else device
     try:
-        return load(name, wanted, precision, atelier=atelier)
+        return load(name, wanted, precision, compile=compiled, atelier=atelier)
     except UnknownNameError as error:
         if model is not None:
             raise
@@ -168,7 +169,7 @@ def _load(
     except InvalidInputError:
         if device != "auto":
             raise
-        return load(name, "auto", precision, atelier=atelier)
+        return load(name, "auto", precision, compile=compiled, atelier=atelier)
 
 
 def _with_recorded_adapters(path: Path, record: Record, pipeline: Pipeline) -> Pipeline:
@@ -268,7 +269,7 @@ def _compare_versions(record: Record, pipeline: Pipeline) -> Iterator[str]:
 
 
 def _compare_machines(record: Record, pipeline: Pipeline) -> Iterator[str]:
-    for fact, now in describe_machine(pipeline.device, pipeline.dtype).items():
+    for fact, now in describe_machine(pipeline).items():
         then = record.machine.get(fact)
         if then != now:
             yield f"{_FACTS.get(fact, fact)}: was {then}, is {now}"
