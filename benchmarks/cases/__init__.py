@@ -1,5 +1,6 @@
 """The cases: each compares ways to do the same, in one file or function of its own."""
 
+from benchmarks.cases.accelerations import ACCELERATIONS
 from benchmarks.cases.cold_start import COLD_START
 from benchmarks.cases.compilation import COMPILATION
 from benchmarks.cases.decoding import DECODING
@@ -25,6 +26,7 @@ CASES: tuple[Case, ...] = (
     LOADING,
     COLD_START,
     PRECISION,
+    *ACCELERATIONS,
     *ENGINES,
     ENGINE_LOAD,
     TRAINING,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from latelier.contracts.images.references import Reference
     from latelier.contracts.images.types import Image, Mask, SemanticMap
     from latelier.contracts.inputs import Box, Color
-    from latelier.contracts.sampling import Guidance, Sampler, Schedule, Step
+    from latelier.contracts.sampling import Acceleration, Guidance, Sampler, Schedule, Step
     from latelier.contracts.sigma_grid import SigmaGrid
     from latelier.conversion.building import build
     from latelier.conversion.exporting import export_model
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from latelier.pipeline import Pipeline, compose, load
     from latelier.pipeline.storage.catalog import list_models
 
+    accelerations: Registry[Acceleration]
     conditioners: Registry[Callable[..., Any]]
     guidances: Registry[Guidance]
     samplers: Registry[Sampler]
@@ -60,6 +61,7 @@ __all__ = [
     "Step",
     "Stream",
     "__version__",
+    "accelerations",
     "build",
     "compose",
     "conditioners",
@@ -104,7 +106,7 @@ _MODULES = {
     "list_models": "latelier.pipeline.storage.catalog",
     "load": "latelier.pipeline",
 }
-_REGISTRIES = ("conditioners", "guidances", "samplers", "schedules")
+_REGISTRIES = ("accelerations", "conditioners", "guidances", "samplers", "schedules")
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,7 @@ from latelier.kernel.registrar import Registrar
 
 
 class CorePlugin:
-    """Registers first stages, denoisers, guidance rules, importers and a database."""
+    """Registers first stages, denoisers, guidance rules, accelerations, importers, a database."""
 
     @hookimpl
     def latelier_register(self, registrar: Registrar) -> None:
@@ -55,6 +55,13 @@ class CorePlugin:
         registrar.guidance("pag", factory="latelier.diffusion.guidance.pag:pag")
         registrar.guidance(
             "per_condition", factory="latelier.diffusion.guidance.per_condition:per_condition"
+        )
+        registrar.acceleration(
+            "deep_cache", factory="latelier.diffusion.accelerations.deep_cache:deep_cache"
+        )
+        registrar.acceleration(
+            "token_merging",
+            factory="latelier.diffusion.accelerations.token_merging:token_merging",
         )
         registrar.importer(
             "compvis", factory="latelier.checkpoints.importers.compvis.importer:CompVis"

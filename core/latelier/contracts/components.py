@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig, FirstStageConfig
+from latelier.contracts.wrappers import DeepBranchWrapper, SelfAttentionWrapper
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,12 +63,16 @@ class Control:
             save memory (arXiv:1604.06174). The numbers stay the same.
         adapters: name -> adapter that is added to cross-attentions (IP-Adapter, arXiv:2308.06721).
             It attends to the condition's stream of the same name.
+        self_attention: computes each self-attention (token merging, arXiv:2303.17604).
+        deep_branch: computes the deep branch (DeepCache, arXiv:2312.00858).
     """
 
     residuals: "Mapping[str, Tensor]" = field(default_factory=dict)
     perturbed_attention: frozenset[str] = frozenset()
     gradient_checkpointing: bool = False
     adapters: Mapping[str, ScaledAdapter] = field(default_factory=dict)
+    self_attention: SelfAttentionWrapper | None = None
+    deep_branch: DeepBranchWrapper | None = None
 
 
 class FirstStage(Protocol):

@@ -82,7 +82,7 @@ class DenoiserConfig(Frozen):
         """Optional features that the denoiser has.
 
         Any of 'masks' and 'regions' of streams, and 'residuals', 'perturbed_attention',
-        'gradient_checkpointing' and 'adapters' of `Control`.
+        'gradient_checkpointing', 'adapters', 'self_attention' and 'deep_branch' of `Control`.
         """
         return frozenset()
 

@@ -100,11 +100,23 @@ class Schedule(Protocol):
         ...
 
 
-class Predict(Protocol):
-    """Evaluates several conditions of one x in as few denoiser calls as possible.
+class Estimate(Protocol):
+    """Evaluates several conditions of one x in as few denoiser calls as possible."""
 
-    It also offers what some guidance rules need of the run: images and further conditions.
-    """
+    def __call__(
+        self,
+        x: "Tensor",
+        sigma: "float | Tensor",
+        conditions: Sequence[Condition],
+        control: Control | None = None,
+        /,
+    ) -> "list[Tensor]":
+        """Return one estimate of x0 for each condition."""
+        ...
+
+
+class Predict(Estimate, Protocol):
+    """Also offers what some guidance rules need of the run: images and further conditions."""
 
     @property
     def config(self) -> DenoiserConfig:
@@ -128,17 +140,6 @@ class Predict(Protocol):
         """
         ...
 
-    def __call__(
-        self,
-        x: "Tensor",
-        sigma: "float | Tensor",
-        conditions: Sequence[Condition],
-        control: Control | None = None,
-        /,
-    ) -> "list[Tensor]":
-        """Return one estimate of x0 for each condition."""
-        ...
-
 
 class Guidance(Protocol):
     """Makes a `denoise` from conditions. It is called once a run, so it may keep a run's state."""
@@ -153,4 +154,20 @@ class Guidance(Protocol):
         **options: Any,
     ) -> Denoise:
         """Return the guided denoise. `null` holds the unconditional part of every conditioner."""
+        ...
+
+
+class Acceleration(Protocol):
+    """Makes faster, approximate estimates. Its keyword-only parameters are its options.
+
+    It is called once a run, so it may keep a run's state.
+    """
+
+    def __call__(self, predict: Predict, sigmas: SigmaGrid, /, **options: Any) -> Estimate:
+        """Return what guidance is to call instead of `predict`.
+
+        A rule may call it several times a step, with other conditions: equal ones are the same
+        objects at every step. A sampler may call several times at a sigma, between the sigmas of
+        the grid, or at a higher one again.
+        """
         ...

@@ -36,13 +36,17 @@ class SelfAttention(MultiHeadAttention):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__(width, width, heads)
 
-    def forward(self, tokens: Tensor, ctx: ForwardContext) -> Tensor:
-        """Return (B, Q, C) of tokens (B, Q, C)."""
-        q = split_heads(self.to_q(tokens), self.heads)  # (B, H, Q, d)
-        k = split_heads(self.to_k(tokens), self.heads)
-        v = split_heads(self.to_v(tokens), self.heads)
-        values = v if ctx.is_perturbed(self.name) else attend(q, k, v)
-        return self.to_out(merge_heads(values))
+    def forward(self, tokens: Tensor, size: tuple[int, int], ctx: ForwardContext) -> Tensor:
+        """Return (B, Q, C) of tokens (B, Q, C), the positions of a feature map of size (h, w)."""
+
+        def attention(tokens: Tensor) -> Tensor:
+            q = split_heads(self.to_q(tokens), self.heads)  # (B, H, Q, d)
+            k = split_heads(self.to_k(tokens), self.heads)
+            v = split_heads(self.to_v(tokens), self.heads)
+            values = v if ctx.is_perturbed(self.name) else attend(q, k, v)
+            return self.to_out(merge_heads(values))
+
+        return ctx.attend(attention, tokens, size)
 
 
 class CrossAttention(MultiHeadAttention):
@@ -93,9 +97,13 @@ class AttentionBlock(ContextLayer):
 
     def forward(self, x: Tensor, ctx: ForwardContext) -> Tensor:
         """Return (B, C, h, w)."""
-        tokens = rearrange(self.norm(x), "b c h w -> b (h w) c")
-        qkv = project(tokens, self.qkv)  # q, k and v of the first head, then of the next
-        q, k, v = rearrange(qkv, "b n (h qkv d) -> qkv b h n d", qkv=3, h=self.heads)
-        values = v if ctx.is_perturbed(self.name) else attend(q, k, v)
-        out = project(merge_heads(values), self.proj_out)
-        return x + rearrange(out, "b (h w) c -> b c h w", h=x.shape[2])
+
+        def attention(tokens: Tensor) -> Tensor:
+            qkv = project(tokens, self.qkv)  # q, k and v of the first head, then of the next
+            q, k, v = rearrange(qkv, "b n (h qkv d) -> qkv b h n d", qkv=3, h=self.heads)
+            values = v if ctx.is_perturbed(self.name) else attend(q, k, v)
+            return project(merge_heads(values), self.proj_out)
+
+        size = (x.shape[2], x.shape[3])
+        out = ctx.attend(attention, rearrange(self.norm(x), "b c h w -> b (h w) c"), size)
+        return x + rearrange(out, "b (h w) c -> b c h w", h=size[0])

@@ -27,6 +27,7 @@ class CallSpec:
         blocks: names of the blocks to whose outputs residuals can be added.
         self_attentions: names of the self-attentions that can be perturbed.
         cross_attentions: name -> width of the cross-attentions that adapters can serve.
+        max_depth: greatest depth of a deep branch; 0: it has none.
     """
 
     latent_channels: int
@@ -35,6 +36,7 @@ class CallSpec:
     blocks: frozenset[str]
     self_attentions: frozenset[str]
     cross_attentions: Mapping[str, int] = field(default_factory=dict)
+    max_depth: int = 0
 
 
 def check_call(
@@ -108,10 +110,11 @@ def check_condition(
 
 
 def check_control(control: Control, spec: CallSpec) -> None:
-    """Check the names and adapters of a control.
+    """Check the names, the adapters and the depth of a control.
 
     Raises:
-        ConditionError: a name is unknown; lists the known ones.
+        ConditionError: a name is unknown, or there is no deep branch of that depth; lists what
+            there is.
         CompatibilityError: an adapter was made for another denoiser.
     """
     for name in control.residuals:
@@ -124,6 +127,11 @@ def check_control(control: Control, spec: CallSpec) -> None:
             )
     for name, scaled in control.adapters.items():
         check_adapter(name, scaled.module.config, spec.cross_attentions)
+    if control.deep_branch is not None and not 1 <= control.deep_branch.depth <= spec.max_depth:
+        known = f"has 1 to {spec.max_depth}" if spec.max_depth else "has no deep branch"
+        raise ConditionError(
+            f"no deep branch of depth {control.deep_branch.depth}; this denoiser {known}"
+        )
 
 
 def check_adapter(name: str, config: AdapterConfig, cross_attentions: Mapping[str, int]) -> None:

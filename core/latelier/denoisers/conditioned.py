@@ -67,7 +67,7 @@ class ConditionedDenoiser(ConfiguredModule[C], ABC):
         emb = self.embed_timesteps(t, x.dtype)
         emb = add_vectors(emb, condition.vectors, self.config, self.vector_embeds)
         adapters = activate_adapters(control.adapters, condition)
-        return ForwardContext(silu(emb), context, adapters, control)
+        return ForwardContext(t, silu(emb), context, adapters, control)
 
     def concat_spatial(self, x: Tensor, condition: Condition) -> Tensor:
         """Return x and the spatial maps as (B, C + C_spatial, h, w), in the configured order."""

@@ -73,7 +73,14 @@ class ConditionedConfig(DenoiserConfig):
     @property
     def supports(self) -> frozenset[str]:
         """The controls that the denoiser supports."""
-        always = {"masks", "regions", "residuals", "perturbed_attention", "gradient_checkpointing"}
+        always = {
+            "masks",
+            "regions",
+            "residuals",
+            "perturbed_attention",
+            "gradient_checkpointing",
+            "self_attention",
+        }
         return frozenset(always if self.context_dim is None else {*always, "adapters"})
 
     def inputs(self) -> InputSpec:
@@ -153,6 +160,11 @@ class UNetConfig(ConditionedConfig):
     def embedding_width(self) -> int:
         """Width of the timestep embedding."""
         return 4 * self.model_channels
+
+    @property
+    def supports(self) -> frozenset[str]:
+        """The controls that the denoiser supports."""
+        return super().supports | {"deep_branch"}
 
     @property
     def middle_self_attention(self) -> str:

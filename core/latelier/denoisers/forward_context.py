@@ -1,5 +1,6 @@
 """What the layers of a denoiser share during one forward pass."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,12 +41,14 @@ class ForwardContext:
     """Created for each forward pass, so that a denoiser holds no state between calls.
 
     Attributes:
+        t: (B,), the timesteps.
         emb: (B, E), SiLU of the timestep embedding plus all vectors.
         context: of the cross-attentions; None where no stream is active.
         adapters: the cross-attentions attend to these too.
         control: the caller's.
     """
 
+    t: Tensor
     emb: Tensor
     context: Context | None = None
     adapters: tuple[ActiveAdapter, ...] = ()
@@ -63,6 +66,16 @@ class ForwardContext:
         """
         perturbed = self.control.perturbed_attention
         return bool(perturbed) and not perturbed.isdisjoint(perturbation_names(self_attention))
+
+    def attend(
+        self, attention: Callable[[Tensor], Tensor], tokens: Tensor, size: tuple[int, int]
+    ) -> Tensor:
+        """Return the self-attention (B, N, D) of tokens (B, N, D), the positions of a map (h, w).
+
+        The caller's wrapper computes it, if there is one.
+        """
+        wrapper = self.control.self_attention
+        return attention(tokens) if wrapper is None else wrapper(attention, tokens, size, self.t)
 
     def run_layer(self, layer: nn.Module, *features: Any) -> Tensor:
         """Return the output of a layer; its activations are recomputed backward if asked for."""

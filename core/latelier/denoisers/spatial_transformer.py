@@ -50,7 +50,7 @@ class TransformerBlock(ContextLayer):
 
     def forward(self, tokens: Tensor, size: tuple[int, int], ctx: ForwardContext) -> Tensor:
         """Return (B, h * w, C) for the tokens of a feature map of size (h, w)."""
-        tokens = tokens + self.attn1(self.norm1(tokens), ctx)
+        tokens = tokens + self.attn1(self.norm1(tokens), size, ctx)
         if ctx.has_context:
             tokens = self.attn2(tokens, self.norm2(tokens), size, ctx)
         return tokens + self.ff(self.norm3(tokens))

@@ -32,11 +32,15 @@ class DiTSelfAttention(ContextLayer):
         self.qkv = Linear(width, 3 * width)
         self.proj = Linear(width, width)
 
-    def forward(self, tokens: Tensor, ctx: ForwardContext) -> Tensor:
-        """Return (B, N, D)."""
-        q, k, v = (split_heads(part, self.heads) for part in self.qkv(tokens).chunk(3, dim=2))
-        values = v if ctx.is_perturbed(self.name) else attend(q, k, v)  # (B, H, N, d)
-        return self.proj(merge_heads(values))
+    def forward(self, tokens: Tensor, size: tuple[int, int], ctx: ForwardContext) -> Tensor:
+        """Return (B, h * w, D) for the tokens of h x w patches."""
+
+        def attention(tokens: Tensor) -> Tensor:
+            q, k, v = (split_heads(part, self.heads) for part in self.qkv(tokens).chunk(3, dim=2))
+            values = v if ctx.is_perturbed(self.name) else attend(q, k, v)  # (B, H, N, d)
+            return self.proj(merge_heads(values))
+
+        return ctx.attend(attention, tokens, size)
 
 
 class Mlp(nn.Module):
@@ -79,7 +83,7 @@ class DiTBlock(ContextLayer):
         modulation = self.adaLN_modulation(ctx.emb)[:, None].chunk(6, dim=2)  # (B, 1, D) each
         shift_msa, scale_msa, gate_msa, shift_mlp, scale_mlp, gate_mlp = modulation
         h = modulate(self.norm1(tokens), shift_msa, scale_msa)
-        tokens = torch.addcmul(tokens, gate_msa, self.attn(h, ctx))
+        tokens = torch.addcmul(tokens, gate_msa, self.attn(h, size, ctx))
         if ctx.has_context:
             tokens = self.cross_attn(tokens, self.norm_cross(tokens), size, ctx)
         h = self.mlp(modulate(self.norm2(tokens), shift_mlp, scale_mlp))

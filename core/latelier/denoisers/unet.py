@@ -1,17 +1,21 @@
 """The UNet of latent diffusion, whose state dict has the names of the published checkpoints."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition
+from latelier.contracts.wrappers import DeepBranchWrapper
 from latelier.denoisers.attention import AttentionBlock, CrossAttention, SelfAttention
 from latelier.denoisers.blocks import Block, ResBlock, build_downsample, build_upsample
 from latelier.denoisers.checks import CallSpec
 from latelier.denoisers.conditioned import ConditionedDenoiser
 from latelier.denoisers.configs import UNetConfig
 from latelier.denoisers.embeddings import embed_timesteps
-from latelier.denoisers.forward_context import name_layers, perturbation_names
+from latelier.denoisers.forward_context import ForwardContext, name_layers, perturbation_names
 from latelier.denoisers.injection import build_stream_layers
 from latelier.denoisers.spatial_transformer import SpatialTransformer
 from latelier.denoisers.vectors import build_vector_layers
@@ -83,10 +87,10 @@ class UNet(ConditionedDenoiser[UNetConfig]):
             x: noisy latents (B, C, h, w).
             t: the process's timesteps (B,).
             condition: the streams, spatial maps and vectors that the configuration declares.
-            control: optional residuals, perturbed self-attentions and adapters. Residuals are added
-                to the output of the block that they name: "input_blocks.N", "middle_block" or
-                "output_blocks.N"; those of "skips.N" are added to the skip connection from input
-                block N alone, as ControlNet does.
+            control: optional residuals, perturbed self-attentions, adapters and wrappers. Residuals
+                are added to the output of the block that they name: "input_blocks.N",
+                "middle_block" or "output_blocks.N"; those of "skips.N" are added to the skip
+                connection from input block N alone, as ControlNet does.
 
         Raises:
             ConditionError: a part of the condition, or a name in the control, is unknown or does
@@ -96,15 +100,39 @@ class UNet(ConditionedDenoiser[UNetConfig]):
         """
         ctx = self.prepare_call(x, t, condition, control)
         h = self.concat_spatial(x, condition)  # (B, C + C_spatial, h, w)
-        skips: list[Tensor] = []
-        for i, block in enumerate(self.input_blocks):
-            h = block(h, ctx)  # (B, C_level, h / 2^level, w / 2^level)
-            skips.append(ctx.add_residual(f"skips.{i}", h))
-        h = self.middle_block(h, ctx)
-        for block in self.output_blocks:
-            h = torch.cat([h, skips.pop()], dim=1)
-            h = block(h, ctx)
+        wrapper = ctx.control.deep_branch
+        if wrapper is None:
+            h = self._run_branch(h, 0, ctx)
+        else:
+            h = self._run_blocks(
+                h, range(wrapper.depth), ctx, partial(self._run_deep, wrapper, ctx)
+            )
         return self.out(h).to(x.dtype)  # (B, C_out, h, w)
+
+    def _run_branch(self, h: Tensor, depth: int, ctx: ForwardContext) -> Tensor:
+        """Return the features at the end of the branch within the first `depth` input blocks."""
+        inside = range(depth, len(self.input_blocks))
+        return self._run_blocks(h, inside, ctx, lambda h: self.middle_block(h, ctx))
+
+    def _run_deep(self, wrapper: DeepBranchWrapper, ctx: ForwardContext, h: Tensor) -> Tensor:
+        return wrapper(lambda: self._run_branch(h, wrapper.depth, ctx))
+
+    def _run_blocks(
+        self, h: Tensor, indices: range, ctx: ForwardContext, inner: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """Return the features after some input blocks, `inner`, and the output blocks that answer.
+
+        An output block answers the input block whose output it takes as its skip connection.
+        """
+        skips: list[Tensor] = []
+        for i in indices:
+            h = self.input_blocks[i](h, ctx)  # (B, C_level, h / 2^level, w / 2^level)
+            skips.append(ctx.add_residual(f"skips.{i}", h))
+        h = inner(h)
+        for i in reversed(indices):
+            h = torch.cat([h, skips.pop()], dim=1)
+            h = self.output_blocks[-1 - i](h, ctx)
+        return h
 
     def embed_timesteps(self, t: Tensor, dtype: torch.dtype) -> Tensor:
         return self.time_embed(embed_timesteps(t, self.config.model_channels).to(dtype))
@@ -142,4 +170,5 @@ def _describe(model: UNet) -> CallSpec:
         cross_attentions={
             m.name: m.to_q.in_features for m in layers if isinstance(m, CrossAttention)
         },
+        max_depth=len(model.input_blocks),
     )

@@ -40,7 +40,7 @@ def join_calls(calls: Sequence[DenoiserCall]) -> DenoiserCall:
     """Return one call with the rows of all, in order.
 
     Their latents have one size, their spatial parts the same names, and their controls differ in
-    residuals and in the scales of adapters alone.
+    residuals and in the scales of adapters alone. None has a `deep_branch`.
     """
     if len(calls) == 1:
         return calls[0]
@@ -66,7 +66,8 @@ def _select(control: Control | None, rows: Tensor) -> Control | None:
         name: replace(use, scale=use.scale[rows]) if isinstance(use.scale, Tensor) else use
         for name, use in control.adapters.items()
     }
-    return replace(control, residuals=residuals, adapters=adapters)
+    branch = control.deep_branch and control.deep_branch.select(rows)
+    return replace(control, residuals=residuals, adapters=adapters, deep_branch=branch)
 
 
 def _join_controls(calls: Sequence[DenoiserCall]) -> Control | None:

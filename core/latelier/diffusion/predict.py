@@ -89,7 +89,11 @@ class Predictor:
         """Return one estimate of x0 for each condition: in one call if they can be stacked."""
         k = len(conditions)
         if k > 1 and not self._can_stack(conditions):
-            return [self._estimate(x, sigma, [each], control)[0] for each in conditions]
+            controls = _divide(control, x, k)
+            return [
+                self._estimate(x, sigma, [each], part)[0]
+                for each, part in zip(conditions, controls, strict=True)
+            ]
         scale = self.process.input_scale(frames.per_image(sigma, x))
         x_in = (x * scale).to(self.dtype)
         t = self.process.timestep(sigma).to(x.device).expand(len(x))
@@ -118,8 +122,19 @@ class Predictor:
         return all(each == lengths[0] for each in lengths)
 
 
+def _divide(control: Control | None, x: Tensor, k: int) -> list[Control | None]:
+    """Return the controls of k calls with the images x; the branch is of all their rows."""
+    if control is None or control.deep_branch is None:
+        return [control] * k
+    rows = torch.arange(k * len(x), device=x.device).chunk(k)
+    return [replace(control, deep_branch=control.deep_branch.select(each)) for each in rows]
+
+
 def _repeat_rows(control: Control | None, k: int) -> Control | None:
-    """Return the control of k times the batch: k conditions of the same images."""
+    """Return the control of k times the batch: k conditions of the same images.
+
+    The branch is of all their rows already.
+    """
     if control is None or k == 1:
         return control
     residuals = {name: tensor.repeat(k, 1, 1, 1) for name, tensor in control.residuals.items()}

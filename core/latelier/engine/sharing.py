@@ -54,6 +54,8 @@ def _control_kind(control: Control | None) -> Hashable:
     return (
         control.perturbed_attention,
         control.gradient_checkpointing,
+        control.self_attention,
+        None if control.deep_branch is None else object(),  # a key that no other call has
         frozenset((name, each.shape[1:]) for name, each in control.residuals.items()),
         frozenset((name, *_adapter_kind(each)) for name, each in control.adapters.items()),
     )

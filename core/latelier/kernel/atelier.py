@@ -20,7 +20,7 @@ from latelier.kernel.trust.policy import Policy
 if TYPE_CHECKING:
     from latelier.contracts.databases import Database
     from latelier.contracts.importing import Importer
-    from latelier.contracts.sampling import Guidance, Sampler, Schedule
+    from latelier.contracts.sampling import Acceleration, Guidance, Sampler, Schedule
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ class Atelier:
         self.samplers: Registry[Sampler] = self.registries["sampler"]
         self.schedules: Registry[Schedule] = self.registries["schedule"]
         self.guidances: Registry[Guidance] = self.registries["guidance"]
+        self.accelerations: Registry[Acceleration] = self.registries["acceleration"]
         self.importers: Registry[Callable[[], Importer]] = self.registries["importer"]
         self.adapters: Registry[Any] = self.registries["adapter"]
         self.databases: Registry[Callable[[], Database]] = self.registries["database"]

@@ -85,6 +85,12 @@ class Registrar:
         """Register a guidance rule (see `latelier.contracts.sampling.Guidance`)."""
         self._add("guidance", name, factory=factory, defaults=defaults or {})
 
+    def acceleration(
+        self, name: str, *, factory: str, defaults: Mapping[str, Any] | None = None
+    ) -> None:
+        """Register an acceleration (see `latelier.contracts.sampling.Acceleration`)."""
+        self._add("acceleration", name, factory=factory, defaults=defaults or {})
+
     def importer(self, name: str, *, factory: str) -> None:
         """Register an importer (see `latelier.contracts.importing.Importer`), a class."""
         self._add("importer", name, factory=factory)

@@ -26,6 +26,7 @@ _USES: dict[Kind, str] = {
     "sampler": "a sampler: `sampler={}`",
     "schedule": "a schedule: `schedule={}`",
     "guidance": "a guidance rule: `guidance={}`",
+    "acceleration": "an acceleration: `acceleration={}`",
     "adapter": "an adapter",
     "database": "a database: `database={}`",
 }

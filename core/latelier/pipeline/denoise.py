@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latelier.contracts.components import FirstStage
+from latelier.contracts.components import Control, FirstStage
 from latelier.contracts.condition import Condition, concat
-from latelier.contracts.sampling import Denoise
+from latelier.contracts.sampling import Denoise, Predict
+from latelier.diffusion.accelerations.predictor import AcceleratedPredictor
 from latelier.diffusion.predict import Predictor
 from latelier.kernel.trust.guard import guard_plugin
 from latelier.pipeline.conditioning.conditions import Conditions
@@ -23,11 +24,11 @@ from latelier.pipeline.tiling.windows import Window
 def make_denoise(parts: PipelineParts, plan: Plan, conditions: Conditions) -> Denoise:
     """Return the guided estimate of x0 for a batch, in one piece or window by window.
 
-    A guidance rule turns a `Predictor`, the condition and the negative condition into `denoise`. A
-    picture in one piece has one of each. With windows, each chunk of windows has its own: its
-    conditions are those of the windows, one after the other as rows. A rule may ask the predictor
-    for the condition of another value of the first public input. It is made for the chunk's windows
-    too.
+    A guidance rule turns a `Predictor`, which an acceleration may change, the condition and the
+    negative condition into `denoise`. A picture in one piece has one of each. With windows, each
+    chunk of windows has its own: its conditions are those of the windows, one after the other as
+    rows. A rule may ask the predictor for the condition of another value of the first public input.
+    It is made for the chunk's windows too.
 
     Args:
         parts: the pipeline's.
@@ -48,8 +49,11 @@ def make_denoise(parts: PipelineParts, plan: Plan, conditions: Conditions) -> De
         negative: Condition,
     ) -> Denoise:
         adapters = {name: each.scaled for name, each in parts.adapters.items()}
-        predict = Predictor(
-            parts.denoiser, parts.process, parts.dtype, first_stage, condition_for, adapters
+        predict = _accelerate(
+            plan,
+            Predictor(
+                parts.denoiser, parts.process, parts.dtype, first_stage, condition_for, adapters
+            ),
         )
         rule = f"the guidance rule '{plan.request.guidance.name}'"
         with guard_plugin(rule):
@@ -82,3 +86,26 @@ def make_denoise(parts: PipelineParts, plan: Plan, conditions: Conditions) -> De
 
     windowing = plan.windowing
     return denoise_windows(windowing.windows(geometry), windowing.window_batch, denoise_chunk)
+
+
+def _accelerate(plan: Plan, predict: Predict) -> Predict:
+    """Return `predict` with the acceleration of the plan, if it has one."""
+    choice = plan.request.acceleration
+    if plan.acceleration is None or choice is None:
+        return predict
+    acceleration = f"the acceleration '{choice.name}'"
+    with guard_plugin(acceleration):
+        estimate = plan.acceleration(predict, plan.sigmas)
+
+    def guarded(
+        x: Tensor,
+        sigma: float | Tensor,
+        conditions: Sequence[Condition],
+        control: Control | None = None,
+        /,
+    ) -> list[Tensor]:
+        with guard_plugin(acceleration):
+            estimates: list[Tensor] = estimate(x, sigma, conditions, control)
+        return estimates
+
+    return AcceleratedPredictor(predict, guarded)

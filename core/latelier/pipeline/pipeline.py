@@ -62,6 +62,7 @@ class Pipeline(PipelineParts):
         sampler: str | Mapping[str, Any] | None = None,
         schedule: str | Mapping[str, Any] | None = None,
         guidance: float | str | Mapping[str, Any] | None = None,
+        acceleration: str | Mapping[str, Any] | None = None,
         noise: str | None = None,
         init_image: Any = None,
         strength: float | None = None,
@@ -86,6 +87,7 @@ class Pipeline(PipelineParts):
             sampler: a name, or a mapping: {"name": "ddim", "eta": 1}.
             schedule: a name or mapping.
             guidance: the scale of classifier-free guidance, or a name or mapping.
+            acceleration: a name or mapping, such as "deep_cache": faster, and another picture.
             noise: "independent" at each step of a stochastic sampler, or of one "brownian" path.
             init_image: the picture to start from: an image, path or data URI, or one for each row.
             strength: share of the steps that is run from `init_image`, above 0; 1 starts from pure
@@ -117,6 +119,7 @@ class Pipeline(PipelineParts):
             sampler=sampler,
             schedule=schedule,
             guidance=guidance,
+            acceleration=acceleration,
             noise=noise,
             init_image=init_image,
             strength=strength,

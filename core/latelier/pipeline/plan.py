@@ -3,7 +3,7 @@
 The stops of `make_plan`:
     read_content        planning/content.py: the inputs, initial images and size -> `Content`
     choose_layout       planning/layout.py: batches, windows and tiles -> `Layout`
-    resolve_functions   planning/functions.py: sampler, schedule and guidance, with all options
+    resolve_functions   planning/functions.py: sampler, schedule, guidance and acceleration
     make_sigmas         planning/functions.py: the noise levels of the steps that run
 """
 
@@ -43,6 +43,7 @@ class Plan:
         windowing: how pictures are denoised in windows; None for one piece.
         sampler: with its options.
         guidance: with its options.
+        acceleration: with its options; None: exact.
         sigmas: of the steps that run.
         warnings: human-readable sentences.
         references: the reference pictures of all rows.
@@ -61,6 +62,7 @@ class Plan:
     windowing: Windowing | None
     sampler: Callable[..., Any]
     guidance: Callable[..., Any]
+    acceleration: Callable[..., Any] | None
     sigmas: SigmaGrid
     warnings: tuple[str, ...]
     references: Lookup
@@ -126,7 +128,7 @@ def make_plan(parts: PipelineParts, request: Request, *, trusted: bool = True) -
         trusted: False for a request from a client: its values name no files.
 
     Raises:
-        UnknownNameError: a sampler, schedule or guidance that is not registered.
+        UnknownNameError: a sampler, schedule, guidance or acceleration that is not registered.
         InvalidInputError: a value is invalid; the error names it and says what is valid.
     """
     content = read_content(parts, request, trusted=trusted)
@@ -147,6 +149,11 @@ def make_plan(parts: PipelineParts, request: Request, *, trusted: bool = True) -
         windowing=layout.windowing,
         sampler=request.sampler.bind(parts.atelier.samplers),
         guidance=request.guidance.bind(parts.atelier.guidances),
+        acceleration=(
+            None
+            if request.acceleration is None
+            else request.acceleration.bind(parts.atelier.accelerations)
+        ),
         sigmas=make_sigmas(parts, request),
         warnings=content.warnings + layout.notes,
         references=content.references,

@@ -82,7 +82,7 @@ def plugin_records(
 
     Args:
         parts: the pipeline's.
-        functions: sampler, schedule, guidance and database, each with its `id`.
+        functions: sampler, schedule, guidance, acceleration and database, each with its `id`.
         dispatcher: of the run.
     """
     places = {place: component.id for place, component in parts.components().items()}
@@ -156,6 +156,8 @@ def _describe_functions(atelier: Atelier, request: Request) -> dict[str, Any]:
         "schedule": atelier.schedules.spec(request.schedule.name),
         "guidance": atelier.guidances.spec(request.guidance.name),
     }
+    if request.acceleration is not None:
+        specs["acceleration"] = atelier.accelerations.spec(request.acceleration.name)
     if request.database is not None:
         specs["database"] = atelier.databases.spec(request.database)
     return {place: {"id": spec.id, "version": spec.version} for place, spec in specs.items()}

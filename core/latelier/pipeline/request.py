@@ -233,6 +233,11 @@ class Request(Frozen):
     guidance: GuidanceOptions = Field(
         description="scale of classifier-free guidance, or a name and options"
     )
+    acceleration: NamedOptions | None = Field(
+        None,
+        description="approximation that makes a run faster: a name, or a name and options",
+        json_schema_extra={"default_text": "none"},
+    )
     database: str | None = Field(
         None,
         max_length=200,

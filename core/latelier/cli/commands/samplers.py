@@ -77,10 +77,12 @@ def list_(as_json: AsJson = False) -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A sampler, a schedule or a guidance rule.")],
+    name: Annotated[
+        str, typer.Argument(help="A sampler, schedule, guidance rule or acceleration.")
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Show a sampler, schedule or guidance rule with its options."""
+    """Show a sampler, schedule, guidance rule or acceleration with its options."""
     from latelier.cli.support.application import load_atelier
     from latelier.cli.support.functions import describe_options, find_functions
 

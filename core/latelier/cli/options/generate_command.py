@@ -52,7 +52,7 @@ class GenerateCommand(DocumentedCommand):
         super().format_options(ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """Write the conditions, adapters, samplers, schedules and guidance rules."""
+        """Write the conditions, adapters, samplers, schedules, guidance rules and accelerations."""
         super().format_epilog(ctx, formatter)
         _write_choices(formatter, DEFAULT_MODEL)
 
@@ -89,6 +89,7 @@ def _write_choices(formatter: Any, model: str) -> None:
         "samplers": atelier.samplers.names(),
         "schedules": atelier.schedules.names(),
         "guidance": atelier.guidances.names(),
+        "accelerations": atelier.accelerations.names(),
         "conditioners": atelier.conditioners.names(),
         "databases": atelier.databases.names(),
     }

@@ -12,7 +12,7 @@ PROMPT = "prompt"
 
 
 def check_names(request: Mapping[str, Any], atelier: "Atelier") -> None:
-    """Look up the sampler, schedule, guidance rule and database before a model is loaded.
+    """Look up all functions and the database before a model is loaded.
 
     Raises:
         UnknownNameError: a name is not registered.
@@ -22,6 +22,7 @@ def check_names(request: Mapping[str, Any], atelier: "Atelier") -> None:
         ("sampler", atelier.samplers),
         ("schedule", atelier.schedules),
         ("guidance", atelier.guidances),
+        ("acceleration", atelier.accelerations),
     ):
         if field in request:
             registry.spec(request[field].name)

@@ -1,4 +1,4 @@
-"""Registered samplers, schedules and guidance rules, described with their options."""
+"""Samplers, schedules, guidance rules and accelerations, described with their options."""
 
 import inspect
 import json
@@ -12,14 +12,14 @@ from latelier.contracts.options import options_model
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.spec import ComponentSpec, Kind
 
-KINDS: tuple[Kind, ...] = ("sampler", "schedule", "guidance")
+KINDS: tuple[Kind, ...] = ("sampler", "schedule", "guidance", "acceleration")
 
 
 class RegisteredFunction(Frozen):
-    """A registered sampler, schedule or guidance rule.
+    """A registered sampler, schedule, guidance rule or acceleration.
 
     Attributes:
-        kind: "sampler", "schedule" or "guidance".
+        kind: one of `KINDS`.
         id: "distribution/name".
         version: of the distribution.
         about: the first line of its documentation.
@@ -50,7 +50,9 @@ def find_functions(name: str, atelier: Atelier) -> list[RegisteredFunction]:
             known.update(atelier.registries[kind].names())
     if not found:
         hint = suggestion(name, known)
-        raise UnknownNameError(f"there is no sampler, schedule or guidance '{name}'. {hint}")
+        raise UnknownNameError(
+            f"there is no sampler, schedule, guidance or acceleration '{name}'. {hint}"
+        )
     return found
 
 

@@ -1,4 +1,4 @@
-"""The sampler, schedule and guidance rule of a run, by their full ids and with all options."""
+"""The functions of a run, such as its sampler, by their full ids and with all options."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from latelier.pipeline.request import NamedOptions, Request
 def resolve_functions(
     parts: PipelineParts, request: Request, trusted: bool
 ) -> dict[str, NamedOptions]:
-    """Return sampler, schedule and guidance, resolved.
+    """Return sampler, schedule, guidance and acceleration, resolved.
 
     Raises:
         UnknownNameError: one of them is not registered.
@@ -31,7 +31,13 @@ def resolve_functions(
             "picture; it is for latents and the pipeline's `denoise_fn`",
             field="sampler",
         )
+    accelerations = (
+        {}
+        if request.acceleration is None
+        else {"acceleration": request.acceleration.resolve(atelier.accelerations, trusted=trusted)}
+    )
     return {
+        **accelerations,
         "sampler": sampler,
         "schedule": request.schedule.resolve(atelier.schedules, trusted=trusted),
         "guidance": _resolve_guidance(request.guidance, own, atelier.guidances, trusted),

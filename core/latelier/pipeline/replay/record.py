@@ -87,7 +87,9 @@ class Record(_Open):
     model: ModelRecord
     components: dict[str, ComponentRecord]
     adapters: dict[str, AdapterRecord] = {}
-    functions: dict[str, OwnedRecord] = Field(description="sampler, schedule, guidance, database")
+    functions: dict[str, OwnedRecord] = Field(
+        description="sampler, schedule, guidance, acceleration, database"
+    )
     plugins: dict[str, PluginRecord] = {}
     process: dict[str, Any]
     request: Request

@@ -136,11 +136,12 @@ def _check_plugins(path: Path, record: Record, atelier: Atelier, *, anyway: bool
 
 
 def _check_functions(path: Path, record: Record, atelier: Atelier) -> None:
-    """Check that sampler, schedule, guidance and database are installed."""
+    """Check that sampler, schedule, guidance, acceleration and database are installed."""
     registries: dict[str, Registry[Any]] = {
         "sampler": atelier.samplers,
         "schedule": atelier.schedules,
         "guidance": atelier.guidances,
+        "acceleration": atelier.accelerations,
         "database": atelier.databases,
     }
     for place, used in record.functions.items():
@@ -259,6 +260,8 @@ def _compare_versions(record: Record, pipeline: Pipeline) -> Iterator[str]:
     now["sampler"] = atelier.samplers.spec(request.sampler.name).version
     now["schedule"] = atelier.schedules.spec(request.schedule.name).version
     now["guidance"] = atelier.guidances.spec(request.guidance.name).version
+    if request.acceleration is not None:
+        now["acceleration"] = atelier.accelerations.spec(request.acceleration.name).version
     if request.database is not None:
         now["database"] = atelier.databases.spec(request.database).version
     for place, then in {**record.components, **record.functions}.items():

@@ -1,0 +1,1 @@
+"""Accelerations: faster, approximate estimates of x0."""
