@@ -15,7 +15,7 @@ from latelier.nn import attention
 
 
 def empty_context() -> ForwardContext:
-    return ForwardContext(torch.zeros(1, 1))
+    return ForwardContext(torch.zeros(1), torch.zeros(1, 1))
 
 
 def test_qkv_is_interleaved_per_head() -> None:

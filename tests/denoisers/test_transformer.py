@@ -56,7 +56,7 @@ class TestANewModel:
         model = new_transformer(**STREAM)
         tokens = draw(2, 16, 16)
         context = Context.of(Stream(draw(2, 3, 8)))
-        ctx = ForwardContext(draw(2, 16), context)
+        ctx = ForwardContext(torch.zeros(2), draw(2, 16), context)
         for block in model.blocks:
             assert torch.equal(block(tokens, (4, 4), ctx), tokens)
 
@@ -155,7 +155,7 @@ def test_a_block_equals_the_formula_of_the_paper(small_transformer: Any) -> None
         inner = gelu(block.mlp.fc1(h), approximate="tanh")
         assert inner.shape == (2, 6, 48)
         expected = x + alpha2 * block.mlp.fc2(inner)
-        result = block(tokens, (2, 3), ForwardContext(emb))
+        result = block(tokens, (2, 3), ForwardContext(torch.zeros(2), emb))
     torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
 
 
@@ -169,7 +169,7 @@ def test_cross_attention_is_between_self_attention_and_mlp(small_transformer: An
         )
     context = Context.of(Stream(text))
     with torch.no_grad():
-        block(tokens, (2, 3), ForwardContext(draw(2, 16, seed=1), context))
+        block(tokens, (2, 3), ForwardContext(torch.zeros(2), draw(2, 16, seed=1), context))
         cross = block.cross_attn
         h = block.norm_cross(before := entered["norm_cross"])
         q, k, v = (

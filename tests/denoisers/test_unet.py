@@ -296,7 +296,7 @@ class TestPerturbedAttention:
     @staticmethod
     def context_with(names: set[str]) -> ForwardContext:
         control = Control(perturbed_attention=frozenset(names))
-        return ForwardContext(torch.zeros(1, 64), control=control)
+        return ForwardContext(torch.zeros(1), torch.zeros(1, 64), control=control)
 
 
 def test_dropping_a_condition_in_training_does_not_affect_other_rows(

@@ -24,6 +24,7 @@ except ModuleNotFoundError:
     ) from None
 
 if TYPE_CHECKING:
+    from latelier.testing.acceleration import AccelerationContract
     from latelier.testing.conditioner import ConditionerContract
     from latelier.testing.database import DatabaseContract
     from latelier.testing.denoiser import DenoiserContract
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from latelier.testing.schedule import ScheduleContract
 
 __all__ = [
+    "AccelerationContract",
     "ConditionerContract",
     "DatabaseContract",
     "DenoiserContract",
@@ -45,6 +47,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "AccelerationContract": "latelier.testing.acceleration",
     "ConditionerContract": "latelier.testing.conditioner",
     "DatabaseContract": "latelier.testing.database",
     "DenoiserContract": "latelier.testing.denoiser",

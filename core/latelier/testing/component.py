@@ -76,7 +76,7 @@ def _check_spelling(cls: type) -> None:
 
 
 class FunctionContract(ComponentContract):
-    """Base of the contracts of functions with options: samplers, schedules and guidance.
+    """Base of the contracts of functions with options, such as samplers.
 
     Attributes:
         options: the options to test it with, in addition to those that it is registered with.

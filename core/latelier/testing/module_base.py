@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from latelier.testing.component import ComponentContract
-from latelier.testing.support.randomness import seeded
+from latelier.testing.support.randomness import randomize_zeros, seeded
 
 
 class ModuleBase(ComponentContract):
@@ -52,7 +52,7 @@ class ModuleBase(ComponentContract):
         with seeded():
             component = self.registry.build(self.component, self.config)
             if isinstance(component, nn.Module):
-                _randomize_zeros(component)
+                randomize_zeros(component)
                 component.eval()
             self.equip(component)
         return component
@@ -62,11 +62,3 @@ class ModuleBase(ComponentContract):
         rows = self.rows if rows is None else rows
         with torch.no_grad(), seeded():
             return self.compute(component, self.make_inputs(component, rows))
-
-
-def _randomize_zeros(module: nn.Module) -> None:
-    """Give weights that are all zero small random values, in place."""
-    with torch.no_grad():
-        for weights in module.parameters():
-            if not weights.is_meta and not weights.any():
-                weights.normal_(std=0.05)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
@@ -23,6 +24,14 @@ def seeded(seed: int = 0) -> Iterator[None]:
         finally:
             random.setstate(before[0])
             np.random.set_state(before[1])
+
+
+def randomize_zeros(module: nn.Module) -> None:
+    """Give weights that are all zero small random values, in place, from the global state."""
+    with torch.no_grad():
+        for weights in module.parameters():
+            if not weights.is_meta and not weights.any():
+                weights.normal_(std=0.05)
 
 
 class GlobalState:

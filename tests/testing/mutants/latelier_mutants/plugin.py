@@ -102,6 +102,23 @@ GUIDANCES = [
     "in_place",
     "dithers",
 ]
+ACCELERATIONS = [
+    "skips",
+    "always_double",
+    "infinite_at_the_end",
+    "never_exact",
+    "always_exact",
+    "centres_the_batch",
+    "forgets_the_condition",
+    "one_number",
+    "in_the_module",
+    "counts_calls",
+    "loses_controls",
+    "undivided",
+    "scales_in_place",
+    "jitters",
+    "any_denoiser",
+]
 FIRST_STAGES = {
     "blocks": "Blocks",
     "forgets_its_scale": "ForgetsItsScale",
@@ -174,6 +191,8 @@ class MutantsPlugin:
             registrar.schedule(f"schedule_{name}", factory=factory)
         for name in GUIDANCES:
             registrar.guidance(name, factory=f"latelier_mutants.guidances:{name}")
+        for name in ACCELERATIONS:
+            registrar.acceleration(name, factory=f"latelier_mutants.accelerations:{name}")
         for name, factory in FIRST_STAGES.items():
             config = "BoastingConfig" if name == "boasting" else "BlocksConfig"
             registrar.first_stage(
