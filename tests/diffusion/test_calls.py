@@ -1,5 +1,7 @@
 """Calls are joined and divided without a change to any row."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 
@@ -8,6 +10,17 @@ from latelier.contracts.condition import Condition, Stream
 from latelier.diffusion.calls import DenoiserCall, join_calls, select_rows
 
 MODULE = object()
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A wrapper that knows its rows."""
+
+    rows: tuple[int, ...]
+    depth: int = 1
+
+    def select(self, rows):
+        return Branch(tuple(self.rows[row] for row in rows))
 
 
 def call(rows, first=0.0, control=None):
@@ -74,3 +87,15 @@ def test_rows_are_selected_everywhere(rows):
 def test_a_call_is_run_with_its_arguments():
     one = call(2, control=control(2))
     assert one.run(lambda *arguments: arguments) == (one.x, one.t, one.condition, one.control)
+
+
+def test_the_branch_of_selected_rows_is_that_of_these():
+    whole = call(3, control=Control(deep_branch=Branch((4, 5, 6))))
+    part = select_rows(whole, torch.tensor([2, 0, 0]))
+    assert part.control.deep_branch == Branch((6, 4, 4))
+
+
+def test_joined_calls_keep_the_wrapper_of_self_attentions():
+    control = Control(self_attention=len)
+    joined = join_calls([call(1, control=control), call(2, control=control)])
+    assert joined.control.self_attention is len

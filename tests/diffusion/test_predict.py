@@ -180,3 +180,28 @@ def test_every_call_has_the_adapters_and_their_scales_per_row(x):
     other = {"sketch": ScaledAdapter("another", 0.9)}
     predict(x, 0.7, [condition(5, 1)], Control(residuals=mid, adapters=other))
     assert network.calls[-1][2].adapters == {**own, **other}
+
+
+@pytest.mark.parametrize(
+    ("config", "rows"), [(Masked(), [range(6)]), (Plain(), [range(3), range(3, 6)])]
+)
+def test_a_deep_branch_has_the_rows_of_all_conditions(x, process, config, rows):
+    """In one call, or in one for each condition where they cannot be stacked."""
+
+    class Branch:
+        depth, rows = 1, range(6)
+
+        def select(self, rows):
+            part = Branch()
+            part.rows = rows.tolist()
+            return part
+
+    class Recording(Network):
+        def __call__(self, x, t, condition, control=None):
+            branches.append(list(control.deep_branch.rows))
+            return super().__call__(x, t, condition)
+
+    branches = []
+    predict = Predictor(Recording(config), process)
+    predict(x, 0.5, [condition(2, 1), condition(4, 2)], Control(deep_branch=Branch()))
+    assert branches == [list(each) for each in rows]

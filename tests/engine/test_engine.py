@@ -46,6 +46,12 @@ REQUESTS = {
     "img2img": {"prompt": "a cat", "seed": 9, "init_image": PHOTO, "strength": 0.6, "steps": 5},
     "inpainting": {"prompt": "a cat", "seed": 10, "init_image": PHOTO, "mask": LEFT},
     "rows": {"prompt": ["a cat", "a dog"], "seed": 11, "noise": "brownian", "sampler": "euler"},
+    "deep_cache": {"prompt": "a cat", "seed": 13, "steps": 6, "acceleration": "deep_cache"},
+    "token_merging": {
+        "prompt": "a dog",
+        "seed": 14,
+        "acceleration": {"name": "token_merging", "min_tokens": 4},
+    },
     "gradient": {
         "prompt": "a cat",
         "seed": 12,

@@ -16,6 +16,8 @@ REQUESTS = [
     {"prompt": "a cat", "seed": 5, "guidance": {"name": "pag"}},
     {"prompt": "a cat", "seed": 7, "size": (32, 16), "window": 16},
     {"prompt": "a cat", "seed": 8, "n": 5, "steps": 2},
+    {"prompt": "a cat", "seed": 9, "n": 5, "steps": 4, "acceleration": "deep_cache"},
+    {"prompt": "a dog", "seed": 10, "acceleration": {"name": "token_merging", "min_tokens": 4}},
 ]
 
 

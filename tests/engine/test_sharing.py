@@ -7,6 +7,8 @@ import torch
 
 from latelier.contracts.components import Control, ScaledAdapter
 from latelier.contracts.condition import Condition, Stream
+from latelier.diffusion.accelerations.deep_cache import CachedBranch, Features
+from latelier.diffusion.accelerations.token_merging import TokenMerging
 from latelier.diffusion.calls import DenoiserCall, join_calls
 from latelier.engine.sharing import sharing_key
 
@@ -58,6 +60,7 @@ ALWAYS_APART = [
     make(control=adapter(scale=torch.ones(1))),
     make(control=Control(perturbed_attention=frozenset({"a"}))),
     make(control=Control(gradient_checkpointing=True)),
+    make(control=Control(self_attention=TokenMerging(0.5, 64))),
     make(control=Control()),
 ]
 
@@ -83,6 +86,12 @@ def test_calls_of_one_kind_are_joined(call, pads_streams):
     same = replace(call, x=call.x + 1)
     assert shares(call, same, pads_streams=pads_streams)
     assert join_calls([call, same]).rows == 2
+
+
+def test_a_deep_branch_is_of_one_call_alone():
+    call = make(control=Control(deep_branch=CachedBranch(1, Features(1))))
+    assert not shares(call, call)
+    assert not shares(call, make(control=Control()))
 
 
 def test_any_number_of_rows_can_be_joined():

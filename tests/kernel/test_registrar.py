@@ -17,6 +17,7 @@ def test_every_kind_can_be_registered():
     registrar.sampler("ddpm", factory="a:ddim", defaults={"eta": 1.0})
     registrar.schedule("karras", factory="a:karras")
     registrar.guidance("cfg", factory="a:cfg")
+    registrar.acceleration("cache", factory="a:cache")
     registrar.importer("compvis", factory="a:CompVis")
     registrar.adapter("palette", folder="my_dist.data:adapters/palette-v1.5")
     registrar.database("birds", factory="a:birds")

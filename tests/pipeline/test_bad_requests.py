@@ -20,6 +20,10 @@ CASES = {
     "misspelt sampler": ({"sampler": "huen"}, "there is no sampler 'huen'. Did you mean 'heun'"),
     "misspelt schedule": ({"schedule": "karas"}, "no schedule 'karas'. Did you mean 'karras'"),
     "misspelt guidance": ({"guidance": "cgf"}, "there is no guidance 'cgf'. Did you mean 'cfg'"),
+    "misspelt acceleration": (
+        {"acceleration": "deep_cach"},
+        "there is no acceleration 'deep_cach'. Did you mean 'deep_cache'",
+    ),
     "sampler of nobody": ({"sampler": "other/ddim"}, "there is no sampler 'other/ddim'"),
     "misspelt sampler option": (
         {"sampler": {"name": "ddim", "etta": 1}},

@@ -7,6 +7,7 @@ PluginKind = Literal[
     "sampler",
     "schedule",
     "guidance",
+    "acceleration",
     "adapter",
     "first-stage",
     "denoiser",

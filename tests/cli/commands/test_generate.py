@@ -33,6 +33,7 @@ def test_json_has_paths_seeds_and_provenance(cli, tiny_model):
         *("generate", "a cat", "-m", tiny_model, "--seed", 3, "--json", "-n", 2),
         *("--condition", "class_label=dog", "--sampler", "ddim:eta=0.5", "--steps", 3),
         *("--guidance", "2.5", "--size", "24x16", "--negative", "a dog"),
+        *("--acceleration", "deep_cache:interval=2"),
     )
     pictures = json.loads(done.out)
     assert [picture["path"] for picture in pictures] == ["a-cat-3.png", "a-cat-4.png"]
@@ -43,6 +44,7 @@ def test_json_has_paths_seeds_and_provenance(cli, tiny_model):
     assert request["negative"] == {"prompt": ["a dog"]}
     assert request["sampler"] == {"name": "latelier/ddim", "options": {"eta": 0.5}}
     assert request["guidance"]["options"]["scale"] == 2.5
+    assert request["acceleration"]["options"] == {"interval": 2, "depth": 1}
     assert (request["steps"], request["size"]) == (3, [24, 16])
 
 

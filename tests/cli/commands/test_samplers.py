@@ -145,10 +145,11 @@ def test_a_sampler_is_shown_with_its_registered_defaults(cli):
         ("karras", "rho 7.0 number; higher values put more steps at low sigma"),
         ("restart", "intervals [[4, 2, 0.1, 2.0]] list of Interval;"),
         ("apg", "interval null [number, number] or null;"),
+        ("deep_cache", "interval 3 integer; steps for which deep features are used; 1: exact"),
         ("heun", "It takes no options."),
     ],
 )
-def test_schedules_and_guidance_are_shown(cli, name, line):
+def test_schedules_guidance_and_accelerations_are_shown(cli, name, line):
     shown = cli("samplers", "show", name)
     assert line in " ".join(shown.out.split())
 
@@ -156,4 +157,6 @@ def test_schedules_and_guidance_are_shown(cli, name, line):
 def test_an_unknown_name_is_an_error(cli):
     shown = cli("samplers", "show", "heum")
     assert shown.status == 2
-    assert "no sampler, schedule or guidance 'heum'. Did you mean 'heun'?" in shown.err
+    assert (
+        "no sampler, schedule, guidance or acceleration 'heum'. Did you mean 'heun'?" in shown.err
+    )

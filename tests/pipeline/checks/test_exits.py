@@ -28,6 +28,17 @@ def exiting_later(predict, condition, null, sigmas, /):
     return denoise
 
 
+def exiting_acceleration(predict, sigmas, /):
+    raise SystemExit(3)
+
+
+def exiting_estimate(predict, sigmas, /):
+    def estimate(x, sigma, conditions, control=None):
+        raise SystemExit(3)
+
+    return estimate
+
+
 class Config(ConditionerConfig):
     exits: str = "never"
 
@@ -71,6 +82,8 @@ class Plugin:
         registrar.schedule("exiting_schedule", factory=f"{__name__}:exiting_schedule")
         registrar.guidance("exiting_guidance", factory=f"{__name__}:exiting_guidance")
         registrar.guidance("exiting_later", factory=f"{__name__}:exiting_later")
+        registrar.acceleration("exiting_acceleration", factory=f"{__name__}:exiting_acceleration")
+        registrar.acceleration("exiting_estimate", factory=f"{__name__}:exiting_estimate")
         registrar.conditioner(
             "exiting",
             factory=f"{__name__}:Exiting",
@@ -92,6 +105,8 @@ def atelier() -> Atelier:
         {"schedule": "exiting_schedule"},
         {"guidance": "exiting_guidance"},
         {"guidance": "exiting_later"},
+        {"acceleration": "exiting_acceleration"},
+        {"acceleration": "exiting_estimate"},
     ],
 )
 def test_a_function_that_exits_is_an_error_of_the_plugin(atelier, compose_tiny, options):
