@@ -8,36 +8,35 @@ import pytest
 import torch
 from torch import Tensor
 
-from latelier.contracts.components import Control, Denoiser
-from latelier.contracts.condition import Condition, Stream
-from latelier.contracts.configs import DenoiserConfig
+from latelier.contracts.components import Control
+from latelier.contracts.condition import Condition
 from latelier.contracts.errors import LatelierError
 from latelier.contracts.options import read_options
 from latelier.contracts.sampling import Estimate
 from latelier.contracts.sigma_grid import SigmaGrid
-from latelier.denoisers.configs import UNetConfig
-from latelier.denoisers.unet import UNet
-from latelier.diffusion.fixed_rows import FixedRows
 from latelier.diffusion.predict import Predictor
-from latelier.diffusion.processes.edm import EDM
+from latelier.diffusion.processes.kinds import process_from
 from latelier.diffusion.processes.process import Process
-from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.testing.component import FunctionContract
 from latelier.testing.support.comparison import check_one_clear_error, has_same_bits, is_close
-from latelier.testing.support.randomness import (
-    DrawRecorder,
-    GlobalState,
-    randomize_zeros,
-    seeded,
+from latelier.testing.support.randomness import DrawRecorder, GlobalState
+from latelier.testing.support.small_unet import (
+    SHAPE,
+    WithoutWrappers,
+    make_conditions,
+    make_predictor,
 )
 
-ROWS, CHANNELS, SIDE, WIDTH, TOKENS = 3, 4, 8, 8, 2
+ROWS = 3
 DIVIDED_ROWS = 4
 """Rows of a call where calls are divided: neither those of a condition nor of several."""
 
-RUNS: dict[str, tuple[Process, SigmaGrid]] = {
-    "ve": (EDM(), SigmaGrid((3.0, 2.0, 1.0, 0.5, 0.0), "ve")),
-    "flow": (RectifiedFlow(), SigmaGrid((0.9, 0.7, 0.5, 0.3, 0.0), "flow")),
+RUNS = {
+    "ve": (process_from({"kind": "edm"}), SigmaGrid((3.0, 2.0, 1.0, 0.5, 0.0), "ve")),
+    "flow": (
+        process_from({"kind": "rectified_flow"}),
+        SigmaGrid((0.9, 0.7, 0.5, 0.3, 0.0), "flow"),
+    ),
 }
 every_run = pytest.mark.parametrize(("process", "sigmas"), RUNS.values(), ids=RUNS)
 
@@ -90,7 +89,7 @@ class AccelerationContract(FunctionContract):
 
     def run(self, process: Process, sigmas: SigmaGrid, x: Tensor) -> list[Tensor]:
         """Return the estimates of a new run under two conditions, (2, B, C, h, w) at each sigma."""
-        estimate = self.accelerate(make_model(process), sigmas)
+        estimate = self.accelerate(make_predictor(process), sigmas)
         return _stack(self.walk(estimate, sigmas, make_conditions(len(x)), x))
 
     @every_run
@@ -98,7 +97,7 @@ class AccelerationContract(FunctionContract):
         """There is one for each condition, with the shape and the precision of x."""
         for dtype in (torch.float32, torch.float64):
             x = _x().to(dtype)
-            estimate = self.accelerate(make_model(process), sigmas)
+            estimate = self.accelerate(make_predictor(process), sigmas)
             for estimates in self.walk(estimate, sigmas, make_conditions(ROWS), x):
                 assert len(estimates) == 2, f"it makes {len(estimates)} estimates of 2 conditions"
                 for each in estimates:
@@ -116,7 +115,7 @@ class AccelerationContract(FunctionContract):
         """With the options `exact`."""
         if self.exact is None:
             return
-        model, conditions = make_model(process), make_conditions(ROWS)
+        model, conditions = make_predictor(process), make_conditions(ROWS)
         expected = self.walk(model, sigmas, conditions, _x())
         estimate = self.accelerate(model, sigmas, **self.exact)
         found = self.walk(estimate, sigmas, conditions, _x())
@@ -128,7 +127,7 @@ class AccelerationContract(FunctionContract):
     @every_run
     def test_it_approximates(self, process: Process, sigmas: SigmaGrid) -> None:
         """With the test's options it differs from the exact estimates at some sigma."""
-        expected = self.walk(make_model(process), sigmas, make_conditions(ROWS), _x())
+        expected = self.walk(make_predictor(process), sigmas, make_conditions(ROWS), _x())
         found = self.run(process, sigmas, _x())
         differs = [
             not torch.equal(one, other) for one, other in zip(found, _stack(expected), strict=True)
@@ -148,7 +147,7 @@ class AccelerationContract(FunctionContract):
     @every_run
     def test_each_condition_as_if_alone(self, process: Process, sigmas: SigmaGrid) -> None:
         """A guidance rule may estimate under one condition and then, at the same sigma, another."""
-        model, (one, other) = make_model(process), make_conditions(ROWS)
+        model, (one, other) = make_predictor(process), make_conditions(ROWS)
         alone = [
             _stack(self.walk(self.accelerate(model, sigmas), sigmas, [each], _x()))
             for each in (one, other)
@@ -166,7 +165,7 @@ class AccelerationContract(FunctionContract):
     def test_a_sigma_for_each_image(self, process: Process, sigmas: SigmaGrid) -> None:
         """Samplers may pass sigma as (B,): equal numbers are as one."""
         expected = self.run(process, sigmas, _x())
-        estimate = self.accelerate(make_model(process), sigmas)
+        estimate = self.accelerate(make_predictor(process), sigmas)
         found = self.walk(estimate, sigmas, make_conditions(ROWS), _x(), per_image=True)
         for one, other in zip(_stack(found), expected, strict=True):
             assert is_close(one, other), (
@@ -176,7 +175,7 @@ class AccelerationContract(FunctionContract):
     @every_run
     def test_runs_do_not_disturb_each_other(self, process: Process, sigmas: SigmaGrid) -> None:
         """It is called once a run; what it remembers of the run is in its closure."""
-        model, conditions = make_model(process), make_conditions(ROWS)
+        model, conditions = make_predictor(process), make_conditions(ROWS)
         xs = [_x(), -2 * _x()]
         alone = [self.run(process, sigmas, x) for x in xs]
         turns = [self.walk(self.accelerate(model, sigmas), sigmas, conditions, x) for x in xs]
@@ -192,7 +191,7 @@ class AccelerationContract(FunctionContract):
         """Samplers that restart return to a higher sigma, with more noise in x."""
         conditions, x = make_conditions(ROWS), -2 * _x()
         expected = self.run(process, sigmas, x)
-        estimate = self.accelerate(make_model(process), sigmas)
+        estimate = self.accelerate(make_predictor(process), sigmas)
         before = self.walk(estimate, sigmas, conditions, _x())
         for _ in range(sigmas.steps - 1):
             next(before)
@@ -205,7 +204,7 @@ class AccelerationContract(FunctionContract):
     @every_run
     def test_controls_reach_the_model(self, process: Process, sigmas: SigmaGrid) -> None:
         """It adds to the control of a guidance rule, and replaces nothing."""
-        model, conditions = make_model(process), make_conditions(ROWS)
+        model, conditions = make_predictor(process), make_conditions(ROWS)
         control = Control(perturbed_attention=frozenset({"middle_block.1"}))
         with torch.no_grad():
             plain, perturbed = (
@@ -220,7 +219,7 @@ class AccelerationContract(FunctionContract):
     def test_calls_may_be_divided(self, process: Process, sigmas: SigmaGrid) -> None:
         """An engine calls the denoiser with a fixed number of rows, or fewer where memory lacks."""
         expected = self.run(process, sigmas, _x())
-        model = make_model(process, rows=DIVIDED_ROWS)
+        model = make_predictor(process, rows=DIVIDED_ROWS)
         found = self.walk(self.accelerate(model, sigmas), sigmas, make_conditions(ROWS), _x())
         for one, other in zip(_stack(found), expected, strict=True):
             assert is_close(one, other), (
@@ -239,7 +238,7 @@ class AccelerationContract(FunctionContract):
                 passed.extend((each, each.clone()) for each in (args[0], *estimates))
                 return estimates
 
-        model = make_model(process)
+        model = make_predictor(process)
         watched = Watched(model.denoiser, process, torch.float64)
         estimate = self.accelerate(watched, sigmas)
         list(self.walk(estimate, sigmas, make_conditions(ROWS), _x()))
@@ -250,7 +249,7 @@ class AccelerationContract(FunctionContract):
     @every_run
     def test_it_draws_no_random_numbers(self, process: Process, sigmas: SigmaGrid) -> None:
         """A run's random numbers are drawn by the sampler, from the generator of each image."""
-        model, conditions, x = make_model(process), make_conditions(ROWS), _x()
+        model, conditions, x = make_predictor(process), make_conditions(ROWS), _x()
         with DrawRecorder() as exact:  # torch counts attention, which may have dropout
             list(self.walk(model, sigmas, conditions, x))
         state = GlobalState()
@@ -263,7 +262,7 @@ class AccelerationContract(FunctionContract):
     def test_a_model_that_it_cannot_accelerate_is_one_clear_error(self) -> None:
         """What it needs of a denoiser is in the `supports` of its configuration."""
         process, sigmas = RUNS["ve"]
-        model = Predictor(Opaque(), process, torch.float64)
+        model = Predictor(WithoutWrappers(), process, torch.float64)
 
         def run() -> None:
             estimate = self.accelerate(model, sigmas)
@@ -277,58 +276,10 @@ class AccelerationContract(FunctionContract):
         )
 
 
-class Opaque:
-    """A denoiser that supports nothing, and refuses wrappers."""
-
-    config = DenoiserConfig()
-
-    def __call__(
-        self, x: Tensor, t: Tensor, condition: Condition, control: Control | None = None
-    ) -> Tensor:
-        """Return x."""
-        del t, condition
-        if control is not None and (control.self_attention or control.deep_branch):
-            raise TypeError("this denoiser knows no wrappers")
-        return x
-
-
-def make_model(process: Process, rows: int | None = None) -> Predictor:
-    """Return the predictor of a small UNet, the same one each time.
-
-    Args:
-        process: of the noise.
-        rows: of each call of the UNet; None: those of the call.
-    """
-    fields = {
-        "in_channels": CHANNELS,
-        "out_channels": CHANNELS,
-        "model_channels": 16,
-        "channel_mult": (1, 2),
-        "num_res_blocks": 1,
-        "attention_resolutions": (1, 2),
-        "num_heads": 2,
-        "num_groups": 4,
-        "context_dim": WIDTH,
-        "streams": {"text": {"width": WIDTH, "injection": "native"}},
-    }
-    with seeded():
-        unet = UNet(UNetConfig.model_validate(fields)).double().eval()
-        randomize_zeros(unet)
-    denoiser: Denoiser = unet if rows is None else FixedRows(unet, rows)
-    return Predictor(denoiser, process, torch.float64)
-
-
-def make_conditions(rows: int) -> list[Condition]:
-    """Return two conditions, each equal for all rows."""
-    generator = torch.Generator().manual_seed(2)
-    tokens = torch.randn(2, TOKENS, WIDTH, generator=generator, dtype=torch.float64)
-    return [Condition({"text": Stream(each.expand(rows, -1, -1))}) for each in tokens]
-
-
 def _stack(walk: Iterator[list[Tensor]]) -> list[Tensor]:
     return [torch.stack(estimates) for estimates in walk]
 
 
 def _x() -> Tensor:
     generator = torch.Generator().manual_seed(1)
-    return torch.randn(ROWS, CHANNELS, SIDE, SIDE, generator=generator, dtype=torch.float64)
+    return torch.randn(ROWS, *SHAPE, generator=generator, dtype=torch.float64)
