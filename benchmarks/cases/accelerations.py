@@ -21,22 +21,30 @@ from latelier.metrics.psnr import psnr
 from latelier.pipeline import Pipeline, load
 
 EXACT = "exact"
-LARGE: Mapping[str, Any] = {
-    "deep_cache": "deep_cache",
-    "token_merging": "token_merging",
-    "token_merging, from 1024 tokens": {"name": "token_merging", "min_tokens": 1024},
+Choices = Mapping[str, Mapping[str, Any]]
+"""Variant -> what it changes of a request."""
+
+LARGE: Choices = {
+    "deep_cache": {"acceleration": "deep_cache"},
+    "token_merging": {"acceleration": "token_merging"},
+    "token_merging, from 1024 tokens": {
+        "acceleration": {"name": "token_merging", "min_tokens": 1024}
+    },
 }
 """Of models whose largest maps have thousands of tokens."""
 
-EMBEDDED: Mapping[str, Any] = {
-    f"deep_cache, interval {interval}, depth {depth}": {
-        "name": "deep_cache",
-        "interval": interval,
-        "depth": depth,
-    }
-    for interval, depth in ((2, 1), (3, 1), (3, 2), (5, 1))
-} | {"token_merging, from 64 tokens": {"name": "token_merging", "min_tokens": 64}}
-"""Of the embedded model, whose self-attentions have 64 tokens."""
+EMBEDDED: Choices = {
+    **{
+        f"deep_cache, interval {interval}, depth {depth}": {
+            "acceleration": {"name": "deep_cache", "interval": interval, "depth": depth}
+        }
+        for interval, depth in ((2, 1), (3, 1), (3, 2), (5, 1))
+    },
+    "token_merging, from 64 tokens": {"acceleration": {"name": "token_merging", "min_tokens": 64}},
+    "guidance at some sigmas": {"guidance": "cfg_interval"},
+    "10 steps": {"steps": 10},
+}
+"""Of the embedded model, whose self-attentions have 64 tokens and whose default is 20 steps."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +68,17 @@ class Sampling:
         request: dict[str, Any] = {"seed": 1, "steps": self.steps, "guidance": 1.0}
         if self.config.get("context_dim"):
             request |= {"text": [draw_prompts(1)[0].tolist()], "guidance": 7.5}
-        choices = {EXACT: None, **LARGE}
-        return {
-            name: timed(partial(sample_latents, pipe, request | {"acceleration": choice}))
-            for name, choice in choices.items()
-        }
+        return time_choices(pipe, request, LARGE)
+
+
+def time_choices(
+    pipe: Pipeline, request: Mapping[str, Any], choices: Choices
+) -> dict[str, Variant]:
+    """Return a request as it is, and with each choice."""
+    return {
+        name: timed(partial(sample_latents, pipe, {**request, **choice}))
+        for name, choice in {EXACT: {}, **choices}.items()
+    }
 
 
 def sample_latents(pipe: Pipeline, request: Mapping[str, Any]) -> Tensor:
@@ -76,29 +90,23 @@ def sample_latents(pipe: Pipeline, request: Mapping[str, Any]) -> Tensor:
 def time_embedded(_setup: Setup, /) -> Mapping[str, Variant]:
     """Return a picture of the embedded model, exact and accelerated."""
     pipe = load("emoji-scenes", "cpu")
-    request = {"prompt": PROMPTS[0], "seed": 1}
-    choices = {EXACT: None, **EMBEDDED}
-    return {
-        name: timed(partial(sample_latents, pipe, request | {"acceleration": choice}))
-        for name, choice in choices.items()
-    }
+    return time_choices(pipe, {"prompt": PROMPTS[0], "seed": 1}, EMBEDDED)
 
 
 def compare_embedded(_setup: Setup, /) -> Mapping[str, Variant]:
     """Return the PSNR of the pictures of the next seed, against the exact ones."""
     pipe = load("emoji-scenes", "cpu")
 
-    def draw(acceleration: Any, seed: int) -> Tensor:
-        prompt = PROMPTS[seed % len(PROMPTS)]
-        [picture] = pipe.generate(prompt=prompt, seed=seed, acceleration=acceleration)
+    def draw(seed: int, **choice: Any) -> Tensor:
+        [picture] = pipe.generate(prompt=PROMPTS[seed % len(PROMPTS)], seed=seed, **choice)
         return pil_to_tensor(picture.image)[None]
 
-    draw_exact = cache(partial(draw, None))
+    draw_exact = cache(draw)
 
-    def variant(acceleration: Any, seeds: Iterator[int]) -> Variant:
+    def variant(choice: Mapping[str, Any], seeds: Iterator[int]) -> Variant:
         def take() -> Sample:
             seed = next(seeds)
-            found = float(psnr(draw(acceleration, seed), draw_exact(seed)))
+            found = float(psnr(draw(seed, **choice), draw_exact(seed)))
             return Sample(min(100.0, found))  # that of equal pictures is infinite
 
         return Variant(take, "dB")
@@ -106,7 +114,7 @@ def compare_embedded(_setup: Setup, /) -> Mapping[str, Variant]:
     return {name: variant(choice, count()) for name, choice in EMBEDDED.items()}
 
 
-def speed_goals(names: Mapping[str, Any]) -> tuple[Goal, ...]:
+def speed_goals(names: Choices) -> tuple[Goal, ...]:
     return tuple(Goal(f"speed of {name}", speedup(name, EXACT)) for name in names)
 
 
@@ -141,7 +149,7 @@ ACCELERATIONS = (
             *(Goal(f"PSNR of {name}", value(name), unit="dB") for name in EMBEDDED),
             *(Goal(f"lowest PSNR of {name}", lowest(name), unit="dB") for name in EMBEDDED),
         ),
-        rounds=100,
+        rounds=50,
         warmups=0,
     ),
 )

@@ -9,6 +9,7 @@ import latelier
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.policy import Policy
 from latelier.testing import (
+    AccelerationContract,
     ConditionerContract,
     GuidanceContract,
     SamplerContract,
@@ -43,6 +44,7 @@ def setup_module():
     write_module("documented/samplers.py", find_block("docs/samplers.md", "def midpoint"))
     write_module("documented/schedules.py", find_block("docs/samplers.md", "def quadratic"))
     write_module("documented/guidance.py", find_block("docs/guidance.md", "def rising"))
+    write_module("documented/acceleration.py", find_block("docs/accelerations.md", "def skip"))
     for name in ("inputs", "conditioner"):
         path = f"latelier_brightness/{name}.py"
         write_module(path, find_block("README.md", f"# {path}"))
@@ -63,6 +65,7 @@ class Plugin:
         )
         registrar.schedule("quadratic", factory="documented.schedules:quadratic")
         registrar.guidance("rising", factory="documented.guidance:rising")
+        registrar.acceleration("skip", factory="documented.acceleration:skip")
         registrar.conditioner(
             "brightness",
             factory="latelier_brightness.conditioner:Brightness",
@@ -115,6 +118,14 @@ class TestQuadraticSchedule(ScheduleContract):
 
 class TestRisingGuidance(GuidanceContract):
     component = "latelier-documented/rising"
+
+    def atelier(self):
+        return ATELIER
+
+
+class TestSkipAcceleration(AccelerationContract):
+    component = "latelier-documented/skip"
+    exact = {"interval": 1}
 
     def atelier(self):
         return ATELIER
