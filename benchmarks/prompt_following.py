@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 import latelier
+from latelier.cli.options.values import read_named_options
 from latelier.data.contact_sheet import draw_contact_sheet
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.labelled_scenes import LabelledScenes, render
@@ -37,6 +38,7 @@ from latelier.metrics.scene_classifier import (
 from latelier.pipeline import Pipeline
 from latelier.pipeline.picture import Picture
 
+SETTINGS = ("steps", "sampler", "schedule", "guidance", "acceleration")
 CLASSIFIER = Path(__file__).parent / "classifier"
 
 
@@ -56,7 +58,7 @@ def main() -> None:
     report = {
         "model": arguments.model,
         "seed": arguments.seed,
-        "settings": {name: request[name] for name in ("steps", "sampler", "schedule", "guidance")},
+        "settings": {name: request[name] for name in SETTINGS},
         "machine": made[0].provenance["machine"],
         "seconds_per_picture": round(seconds / len(prompts), 3),
         "generated": measure_shares(results),
@@ -90,12 +92,15 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, help="the model's default if not given")
     parser.add_argument("--guidance", type=float, help="the model's default if not given")
     parser.add_argument("--sampler", help="the model's default if not given")
+    parser.add_argument("--acceleration", help="NAME[:KEY=VALUE,...]; none if not given")
     parser.add_argument("--sheet", type=int, default=64, help="pictures on the contact sheet")
     parser.add_argument("--out", type=Path, default=Path("runs/prompt_following"))
     return parser.parse_args()
 
 
 def generate(pipe: Pipeline, prompts: list[Prompt], arguments: argparse.Namespace) -> list[Picture]:
+    text = arguments.acceleration
+    acceleration = text and read_named_options(text, "--acceleration")
     pictures: list[Picture] = []
     for first in range(0, len(prompts), arguments.batch):
         pictures += pipe.generate(
@@ -104,6 +109,7 @@ def generate(pipe: Pipeline, prompts: list[Prompt], arguments: argparse.Namespac
             steps=arguments.steps,
             guidance=arguments.guidance,
             sampler=arguments.sampler,
+            acceleration=acceleration,
         )
     return pictures
 

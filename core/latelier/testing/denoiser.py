@@ -1,6 +1,6 @@
 """The contract of denoisers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition, Stream
 from latelier.contracts.configs import DenoiserConfig
 from latelier.testing.module import ModuleContract
-from latelier.testing.support.comparison import check_one_clear_error, is_close
+from latelier.testing.support.comparison import check_one_clear_error, has_same_bits, is_close
 from latelier.testing.support.randomness import seeded
 
 TOKENS = 3
@@ -67,11 +67,13 @@ class DenoiserContract(ModuleContract):
         """Return inputs as a host passes them: timesteps stay float32."""
         return {**super().cast_inputs(inputs, dtype), "t": inputs["t"]}
 
-    def predict(self, inputs: Mapping[str, Tensor], condition: Condition) -> Tensor:
+    def predict(
+        self, inputs: Mapping[str, Tensor], condition: Condition, control: Control | None = None
+    ) -> Tensor:
         """Return the prediction of a new denoiser under a condition."""
         component = self.build()
         with torch.no_grad(), seeded():
-            return component(inputs["x"], inputs["t"], condition)
+            return component(inputs["x"], inputs["t"], condition, control)
 
     def test_the_prediction_has_the_shape_of_x(self) -> None:
         """It is (B, C, h, w), as its noise process expects."""
@@ -163,6 +165,45 @@ class DenoiserContract(ModuleContract):
             _ADVICE,
         )
 
+    def test_a_wrapper_computes_the_self_attentions(self) -> None:
+        """Where `self_attention` is supported: of tokens that are the positions of a map."""
+        if "self_attention" not in self.validated_config.supports:
+            return
+        inputs = self.make_inputs(None, self.rows)
+        condition, seen = condition_of(inputs), list[tuple[Tensor, tuple[int, int], Tensor]]()
+
+        def wrap(
+            attend: Callable[[Tensor], Tensor], tokens: Tensor, size: tuple[int, int], t: Tensor
+        ) -> Tensor:
+            seen.append((tokens, size, t))
+            return attend(tokens)
+
+        expected = self.predict(inputs, condition)
+        wrapped = self.predict(inputs, condition, Control(self_attention=wrap))
+        assert seen, "no self-attention calls the wrapper of `Control.self_attention`"
+        for tokens, (h, w), t in seen:
+            assert tokens.shape[:2] == (len(self.rows), h * w), (
+                f"a wrapper is given tokens {tuple(tokens.shape)} of a map of {h} x {w}"
+            )
+            assert torch.equal(t, inputs["t"]), "a wrapper is not given the timesteps of the call"
+        assert has_same_bits(wrapped, expected), "a wrapper that changes nothing changes bits"
+
+    def test_a_deep_branch_that_is_kept_is_not_computed(self) -> None:
+        """Where `deep_branch` is supported: the same features make the same prediction."""
+        if "deep_branch" not in self.validated_config.supports:
+            return
+        inputs = self.make_inputs(None, self.rows)
+        condition, branch = condition_of(inputs), KeptBranch()
+        expected = self.predict(inputs, condition)
+        for _ in range(2):
+            prediction = self.predict(inputs, condition, Control(deep_branch=branch))
+            assert has_same_bits(prediction, expected), (
+                "the wrapper of `Control.deep_branch` changes bits with the features of the branch"
+            )
+        assert branch.computed == 1, (
+            f"the deep branch is computed {branch.computed} times, not once"
+        )
+
     def _without_effect(self, stream: Stream) -> dict[str, Stream]:
         """Return variants of a stream that equal an absent one."""
         variants = {"of scale 0": replace(stream, scale=0.0)}
@@ -172,6 +213,32 @@ class DenoiserContract(ModuleContract):
 
     def _maskable_streams(self, condition: Condition) -> Mapping[str, Stream]:
         return condition.streams if "masks" in self.validated_config.supports else {}
+
+
+class KeptBranch:
+    """A wrapper of the outermost deep branch, which computes it once.
+
+    Attributes:
+        computed: how often it was computed.
+    """
+
+    depth = 1
+
+    def __init__(self) -> None:
+        self.computed = 0
+        self._features: Tensor | None = None
+
+    def __call__(self, compute: Callable[[], Tensor]) -> Tensor:
+        """Return the features of the first call."""
+        if self._features is None:
+            self._features = compute()
+            self.computed += 1
+        return self._features
+
+    def select(self, rows: Tensor) -> "KeptBranch":
+        """Return itself: the kit divides no call."""
+        del rows
+        return self
 
 
 def _input_shapes(config: DenoiserConfig, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:

@@ -1,9 +1,13 @@
 """A faultless denoiser, and faulty subclasses of it."""
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
+from latelier.contracts.components import Control
 from latelier.contracts.errors import ConditionError
+from latelier.denoisers.unet import UNet
 
 CHANNELS = 4
 
@@ -128,6 +132,18 @@ class IgnoresTheUnknown(Mixer):
 class IgnoresControls(Mixer):
     def check_control(self, control):
         pass
+
+
+class IgnoresTheWrapper(UNet):
+    def forward(self, x, t, condition, control=None):
+        control = replace(control or Control(), self_attention=None)
+        return super().forward(x, t, condition, control)
+
+
+class IgnoresTheBranch(UNet):
+    def forward(self, x, t, condition, control=None):
+        control = replace(control or Control(), deep_branch=None)
+        return super().forward(x, t, condition, control)
 
 
 class Stateless(nn.Module):

@@ -142,6 +142,7 @@ DENOISERS = [
     "ignores_controls",
     "stateless",
 ]
+UNETS = ["ignores_the_wrapper", "ignores_the_branch"]
 IMPORTERS = [
     "notes",
     "notes_alone",
@@ -205,6 +206,12 @@ class MutantsPlugin:
                 name,
                 factory=f"latelier_mutants.denoisers:{class_of(name)}",
                 config="latelier_mutants.model_configs:MixerConfig",
+            )
+        for name in UNETS:
+            registrar.denoiser(
+                name,
+                factory=f"latelier_mutants.denoisers:{class_of(name)}",
+                config="latelier.denoisers.configs:UNetConfig",
             )
         for name in IMPORTERS:
             registrar.importer(name, factory=f"latelier_mutants.importers:{class_of(name)}")
