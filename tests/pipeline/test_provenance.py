@@ -76,6 +76,7 @@ def test_the_request_is_complete_with_every_default(pictures):
             "name": "latelier/cfg",
             "options": {"scale": 3.0, "interval": None, "rescale": 0.0, "threshold": None},
         },
+        "acceleration": None,
         "noise": "independent",
         "database": None,
     }

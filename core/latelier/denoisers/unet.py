@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition
-from latelier.contracts.wrappers import DeepBranchWrapper
 from latelier.denoisers.attention import AttentionBlock, CrossAttention, SelfAttention
 from latelier.denoisers.blocks import Block, ResBlock, build_downsample, build_upsample
 from latelier.denoisers.checks import CallSpec
@@ -101,21 +100,18 @@ class UNet(ConditionedDenoiser[UNetConfig]):
         ctx = self.prepare_call(x, t, condition, control)
         h = self.concat_spatial(x, condition)  # (B, C + C_spatial, h, w)
         wrapper = ctx.control.deep_branch
-        if wrapper is None:
-            h = self._run_branch(h, 0, ctx)
-        else:
-            h = self._run_blocks(
-                h, range(wrapper.depth), ctx, partial(self._run_deep, wrapper, ctx)
-            )
+        depth = 0 if wrapper is None else wrapper.depth
+
+        def run_middle(h: Tensor) -> Tensor:
+            return self.middle_block(h, ctx)
+
+        def run_deep(h: Tensor) -> Tensor:
+            inside = range(depth, len(self.input_blocks))
+            compute = partial(self._run_blocks, h, inside, ctx, run_middle)
+            return compute() if wrapper is None else wrapper(compute)
+
+        h = self._run_blocks(h, range(depth), ctx, run_deep)
         return self.out(h).to(x.dtype)  # (B, C_out, h, w)
-
-    def _run_branch(self, h: Tensor, depth: int, ctx: ForwardContext) -> Tensor:
-        """Return the features at the end of the branch within the first `depth` input blocks."""
-        inside = range(depth, len(self.input_blocks))
-        return self._run_blocks(h, inside, ctx, lambda h: self.middle_block(h, ctx))
-
-    def _run_deep(self, wrapper: DeepBranchWrapper, ctx: ForwardContext, h: Tensor) -> Tensor:
-        return wrapper(lambda: self._run_branch(h, wrapper.depth, ctx))
 
     def _run_blocks(
         self, h: Tensor, indices: range, ctx: ForwardContext, inner: Callable[[Tensor], Tensor]

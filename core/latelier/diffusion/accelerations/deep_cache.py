@@ -103,7 +103,7 @@ class CachedBranch:
             return cached.values if self.rows is None else cached.values[self.rows]
         values = compute()
         if self.rows is None:
-            cached.values = values.detach()
+            cached.values = values.detach().clone()  # CUDA graphs use the memory again
             return values
         if cached.values is None:
             cached.values = values.new_empty((cached.rows, *values.shape[1:]))

@@ -84,4 +84,4 @@ class StepCache(Generic[T]):
 
 def _key(conditions: Sequence[Condition], control: Control | None) -> Hashable:
     """Return the identity of the conditions, which the cache keeps alive, and of the control."""
-    return tuple(conditions), control and control.perturbed_attention
+    return tuple(conditions), (control or Control()).perturbed_attention
