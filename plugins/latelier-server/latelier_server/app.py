@@ -19,7 +19,8 @@ from latelier_server.api import gallery, jobs, models, replay
 from latelier_server.errors import ServerError
 from latelier_server.gallery.gallery import Gallery
 from latelier_server.jobs.submission import JobRunner
-from latelier_server.models.pool import ModelPool, find_models
+from latelier_server.models.pool import ModelPool
+from latelier_server.models.summary import find_models
 from latelier_server.openai.routes import files_route
 from latelier_server.openai.routes import routes as openai_routes
 from latelier_server.operations import health

@@ -5,9 +5,6 @@ from typing import Annotated
 
 import typer
 
-MAX_HEADERS = 32 * 1024
-"""Most bytes of the headers of a request."""
-
 MAX_CONNECTIONS = 1024
 """Most connections at the same time; a further one is answered 503."""
 
@@ -72,6 +69,7 @@ def serve(
 
     import uvicorn
 
+    from latelier_server.access.gate import MAX_HEADERS
     from latelier_server.access.keys import read_keys
     from latelier_server.access.origins import check_binding
     from latelier_server.app import create_app

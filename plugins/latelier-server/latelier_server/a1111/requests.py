@@ -10,7 +10,7 @@ from PIL import ImageFilter, ImageOps
 
 from latelier_server.bodies import decode_base64
 from latelier_server.errors import mistake
-from latelier_server.models.pool import ModelSummary
+from latelier_server.models.summary import ModelSummary
 
 _SAMPLERS = {
     "euler": "euler",

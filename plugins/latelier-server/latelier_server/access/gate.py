@@ -21,6 +21,9 @@ OPEN_PREFIX = "/files/"
 MAX_WRONG_KEYS = 20
 """Wrong keys from an address in a minute; further ones are not compared."""
 
+MAX_HEADERS = 32 * 1024
+"""Most bytes of the headers of a request."""
+
 _SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -66,6 +69,8 @@ class Gate:
 
     def _admit(self, scope: Scope) -> Client:
         headers = Headers(scope=scope)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+            raise ServerError(431, "the headers are too long", "too_large")
         host = headers.get("host", "")
         if not accepts_host(host, self._hosts):
             raise ServerError(403, "this host is not served here", "forbidden_host")

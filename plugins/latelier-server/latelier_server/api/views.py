@@ -10,7 +10,8 @@ from latelier.pipeline import Pipeline
 from latelier_server.gallery.gallery import GalleryEntry
 from latelier_server.jobs.job import ServerJob
 from latelier_server.models.model import LoadedModel
-from latelier_server.models.pool import ModelPool, ModelSummary
+from latelier_server.models.pool import ModelPool
+from latelier_server.models.summary import ModelSummary
 
 
 def describe_summary(summary: ModelSummary, pool: ModelPool) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from latelier.contracts.errors import LatelierError
 from latelier.engine import Engine
 from latelier.pipeline import Pipeline, load
 
+from latelier_server.models.summary import ModelSummary
 from latelier_server.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -47,14 +48,14 @@ class LoadedModel:
             torch.cuda.empty_cache()
 
 
-def load_model(name: str, size: int, settings: Settings) -> LoadedModel:
+def load_model(summary: ModelSummary, settings: Settings) -> LoadedModel:
     """Load a model with the adapters of plugins that fit it, and start its engine.
 
     Raises:
         LatelierError: see `latelier.load`.
     """
     limits = settings.limits
-    pipe = _with_adapters(load(name, settings.device, settings.dtype)).with_limits(
+    pipe = _with_adapters(load(summary.place, settings.device, settings.dtype)).with_limits(
         pixels=limits.pixels,
         pictures=limits.pictures,
         evaluations=limits.pictures * limits.steps * EVALUATIONS_PER_STEP,
@@ -68,7 +69,7 @@ def load_model(name: str, size: int, settings: Settings) -> LoadedModel:
     )
     engine.__enter__()
     engine.warm()
-    return LoadedModel(name, pipe, engine, size)
+    return LoadedModel(summary.name, pipe, engine, summary.bytes)
 
 
 def _with_adapters(pipe: Pipeline) -> Pipeline:

@@ -8,7 +8,8 @@ from starlette.routing import Route
 from latelier_server.bodies import read_form, read_json
 from latelier_server.errors import not_found
 from latelier_server.jobs.submission import JobRunner, Submission
-from latelier_server.models.pool import ModelPool, ModelSummary
+from latelier_server.models.pool import ModelPool
+from latelier_server.models.summary import ModelSummary
 from latelier_server.openai.answers import describe_pictures, stream_pictures
 from latelier_server.openai.requests import ImagesRequest, read_edit, read_fields
 from latelier_server.sse import stream_events

@@ -1,7 +1,6 @@
 """The process of a server: it drains at the first signal, and ends when its jobs have."""
 
 import asyncio
-import signal
 from socket import socket
 from types import FrameType
 
@@ -42,4 +41,4 @@ class DrainingServer(uvicorn.Server):
     async def _drain(self) -> None:
         await self._app.state.runner.drain(self._drain_seconds)
         await asyncio.sleep(GRACE)
-        super().handle_exit(signal.SIGTERM, None)
+        self.should_exit = True
