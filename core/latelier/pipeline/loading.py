@@ -16,6 +16,7 @@ from latelier.pipeline.adapters import attach_saved
 from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.composition import inpainting_names, public_inputs
 from latelier.pipeline.loras import attach_saved_lora
+from latelier.pipeline.offload import make_offload
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.placement import resolve_device
 from latelier.pipeline.planning.memory import check_model_fits
@@ -29,6 +30,7 @@ def load(
     dtype: str | torch.dtype = "auto",
     *,
     compile: bool = False,  # noqa: A002 (torch's name)
+    offload: str | None = None,
     atelier: Atelier | None = None,
 ) -> Pipeline:
     """Return the pipeline called `name`: an embedded model, a path, or owner/name on the hub.
@@ -39,17 +41,21 @@ def load(
         dtype: 'auto', 'float32', 'bfloat16' ...
         compile: compile the blocks of the denoiser when they are first called. docs/performance.md
             says when it pays.
+        offload: what is on the device at a time, the other weights being in main memory:
+            "components", one of them; "blocks", one block of the denoiser and the next; None: all.
         atelier: its registries have the components; None: the default one.
 
     Raises:
         UnknownNameError: there is no such model; suggests the nearest embedded one.
         ModelFileError: a file is missing, damaged or changed, or a plugin is not installed.
         CompatibilityError: components do not fit together.
-        InvalidInputError: this machine has no such device, or torch no such precision.
+        InvalidInputError: this machine has no such device, or torch no such precision; blocks that
+            are compiled cannot be offloaded.
         NotEnoughMemoryError: the weights do not fit in the free memory.
     """
     atelier = atelier or default_atelier()
     place = resolve_device(device, dtype)
+    offloaded = make_offload(offload, *place, compiles=compile)
     source = find(str(name))
     manifest = read_manifest(source.folder)
     check_manifest(manifest, source.folder, atelier)
@@ -63,19 +69,22 @@ def load(
         name: restore_component("conditioner", stored)
         for name, stored in manifest.conditioners.items()
     }
-    check_model_fits((first_stage, denoiser, *conditioners.values()), *place)
+    components = first_stage, denoiser, *conditioners.values()
+    check_model_fits(components, place[0] if offloaded is None else torch.device("cpu"), place[1])
     if compile:
         compile_blocks(denoiser.module)
-    denoiser = denoiser.to(*place)
+    if offloaded is None:
+        first_stage, denoiser = first_stage.to(*place), denoiser.to(*place)
+        conditioners = {name: each.to(*place) for name, each in conditioners.items()}
     adapters = {
         name: attach_saved(stored, denoiser.module, source.folder, place, atelier)
         for name, stored in manifest.adapters.items()
     }
     pipeline = Pipeline(
         atelier=atelier,
-        first_stage_component=first_stage.to(*place),
+        first_stage_component=first_stage,
         denoiser_component=denoiser,
-        conditioner_components={name: each.to(*place) for name, each in conditioners.items()},
+        conditioner_components=conditioners,
         process=manifest.process,
         inputs=manifest.inputs,
         defaults=manifest.defaults,
@@ -85,6 +94,7 @@ def load(
         description=manifest.description,
         card=manifest.card,
         adapters=adapters,
+        offload=offloaded,
     )
     base = pipeline.base_components()
     loras = {

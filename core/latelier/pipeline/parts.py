@@ -1,6 +1,7 @@
 """The parts of a pipeline: a value that runs read, apart from the verbs that start runs."""
 
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
@@ -11,11 +12,13 @@ from latelier.checkpoints.component import Component
 from latelier.checkpoints.lora.merging import merge
 from latelier.contracts.components import Denoiser, FirstStage
 from latelier.contracts.conditioner import Conditioner
+from latelier.contracts.errors import CompatibilityError
 from latelier.diffusion.processes.process import Process
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.adapters import AttachedAdapter
 from latelier.pipeline.conditioning.conditions import ConditionBuilder
 from latelier.pipeline.loras import AttachedLora
+from latelier.pipeline.offload import Offload
 from latelier.pipeline.placement import resolve_device
 from latelier.pipeline.request import Defaults, Limits, read_limits, request_schema
 from latelier.pipeline.storage.sources import Source
@@ -46,6 +49,8 @@ class PipelineParts:
         limits: of a request.
         called_denoiser: what runs call instead of the denoiser's module; None for the module.
         rows: of every call of the denoiser, where they are fixed; None where they are not.
+        offload: how weights that are in main memory are placed for a run; None if they are on the
+            device.
     """
 
     atelier: Atelier
@@ -66,6 +71,7 @@ class PipelineParts:
     limits: Limits = field(default_factory=read_limits)
     called_denoiser: Denoiser | None = None
     rows: int | None = None
+    offload: Offload | None = None
 
     @property
     def first_stage(self) -> FirstStage:
@@ -160,6 +166,30 @@ class PipelineParts:
             adapters={name: each for name, each in self.adapters.items() if name not in unused},
         )
 
+    def placing(self) -> AbstractContextManager[None]:
+        """Return a context in which the modules can be called.
+
+        Raises:
+            InvalidInputError: the weights are offloaded, and another run uses them.
+        """
+        if self.offload is None:
+            return nullcontext()
+        conditioners = [each.module for each in self.conditioner_components.values()]
+        others = [self.first_stage_component.module, *conditioners]
+        return self.offload.placing(self.denoiser_component.module, others)
+
+    def check_on_device(self) -> None:
+        """Check that the weights are on the device, also between runs.
+
+        Raises:
+            CompatibilityError: they are offloaded.
+        """
+        if self.offload is not None:
+            raise CompatibilityError(
+                "the weights of this pipeline are on the device in `generate` and `stream` alone: "
+                "load it without `offload`"
+            )
+
     def with_denoiser(self, denoiser: Denoiser, rows: int | None = None) -> Self:
         """Return a view for runs that call another denoiser instead of the component's module.
 
@@ -169,7 +199,11 @@ class PipelineParts:
         Args:
             denoiser: what runs call.
             rows: of each call of the module, where they are fixed.
+
+        Raises:
+            CompatibilityError: the weights are offloaded, and placed in runs of the pipeline alone.
         """
+        self.check_on_device()
         return replace(self, called_denoiser=denoiser, rows=rows)
 
     def with_limits(
@@ -207,6 +241,7 @@ class PipelineParts:
             adapters={name: each.to(device, dtype) for name, each in self.adapters.items()},
             device=device,
             dtype=dtype,
+            offload=None,
         )
 
     def converted(self, dtype: str | torch.dtype) -> Self:
@@ -230,6 +265,7 @@ class PipelineParts:
             adapters={name: each.to(device, dtype) for name, each in self.adapters.items()},
             device=device,
             dtype=dtype,
+            offload=None,
         )
         return converted.with_loras(self.loras) if self.loras else converted
 

@@ -170,6 +170,7 @@ class Pipeline(PipelineParts):
 
         x: (B, C, h, w), B the rows of the inputs times n; sigma: a float above 0, or (B,).
         """
+        self.check_on_device()
         options = {
             "negative": negative,
             "n": n,

@@ -50,14 +50,14 @@ def run(parts: PipelineParts, plan: Plan) -> Iterator[Preview]:
         _log.warning("%s", warning)
     budget = EvaluationBudget(parts.limits.evaluations)
     first, *others = plan.batches()
-    with _report_out_of_memory(parts, first):
+    with _report_out_of_memory(parts, first), parts.placing():
         denoise = make_batch_denoise(parts, first)
 
     def previews() -> Iterator[Preview]:
-        with _report_out_of_memory(parts, first):
+        with _report_out_of_memory(parts, first), parts.placing():
             yield from sample(parts, first, budget.charge(denoise, plan.windows))
         for batch in others:
-            with _report_out_of_memory(parts, batch):
+            with _report_out_of_memory(parts, batch), parts.placing():
                 denoise_batch = make_batch_denoise(parts, batch)
                 yield from sample(parts, batch, budget.charge(denoise_batch, plan.windows))
 
@@ -70,6 +70,8 @@ def _report_out_of_memory(parts: PipelineParts, plan: Plan) -> AbstractContextMa
     rows = len(plan.batch)
     options = name_options(rows, plan.request, parts.first_stage, parts.dtype)
     options += ["`window` denoises in parts"] if plan.windowing is None else []
+    if parts.device.type != "cpu" and parts.offload is None:
+        options.append("a model loaded with `offload` keeps its weights in main memory")
     return report_out_of_memory(parts.device, rows, (width, height), options)
 
 

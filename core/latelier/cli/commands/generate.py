@@ -49,6 +49,7 @@ def generate(
     device: Annotated[str, Name] = "auto",
     dtype: Annotated[str, Name] = "auto",
     compile_blocks: Annotated[bool, typer.Option("--compile")] = False,
+    offload: Annotated[str | None, typer.Option(metavar="components|blocks")] = None,
     sheet: Annotated[Path | None, File] = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -74,6 +75,8 @@ def generate(
         device: where to compute: auto, cpu, cuda ...
         dtype: precision: auto, float32, bfloat16 ...
         compile_blocks: compile the denoiser, which pays for many pictures.
+        offload: keep the weights in main memory, and place a component, or a block of the denoiser,
+            on the device while it is used.
         sheet: write one contact sheet of all pictures as well.
         force: replace existing files.
         as_json: print JSON.
@@ -100,7 +103,7 @@ def generate(
     # Generate. Importing `load` imports torch, which takes seconds.
     from latelier.pipeline import load
 
-    pipeline = load(source, device, dtype, compile=compile_blocks, atelier=atelier)
+    pipeline = load(source, device, dtype, compile=compile_blocks, offload=offload, atelier=atelier)
     pipeline = attach_adapters(pipeline, adapters)
     previews = pipeline.stream(**inputs, **request)
 

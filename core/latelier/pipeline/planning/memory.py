@@ -43,7 +43,9 @@ def check_model_fits(
     if needed <= free:
         return
     helps = ["dtype='bfloat16' halves it"] if dtype.itemsize > torch.bfloat16.itemsize else []
-    helps += [] if device.type == "cpu" else ["device='cpu' uses the main memory"]
+    if device.type != "cpu":
+        helps += ["offload='components' or 'blocks' keeps them in main memory"]
+        helps += ["device='cpu' uses the main memory"]
     helps += ["other programs can be closed"]
     name = str(dtype).removeprefix("torch.")
     raise NotEnoughMemoryError(
