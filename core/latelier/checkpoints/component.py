@@ -76,7 +76,15 @@ class Component:
             copy = copy_sharing_packed(module, dtype)
         else:
             copy = copy_to(module, device, dtype)
-        return replace(self, module=copy, origin=Origin(module, device, dtype, _versions(copy)))
+        return self.with_copy(copy, device, dtype)
+
+    def with_copy(self, copy: Any, device: torch.device, dtype: torch.dtype) -> "Component":
+        """Return the component with a copy of what is stored, which is on a device.
+
+        copy: computes in `dtype`.
+        """
+        origin = Origin(self.stored, device, dtype, _versions(copy))
+        return replace(self, module=copy, origin=origin)
 
     def converted(self, dtype: torch.dtype) -> "Component":
         """Return the component on the CPU with its weights themselves in a precision."""
@@ -91,7 +99,9 @@ class Component:
         if self.origin is None:
             return replace(self, module=replace_weights(self.module, weights))
         own = self.module.state_dict()
-        view = replace_weights(self.module, {k: each.to(own[k]) for k, each in weights.items()})
+        view = replace_weights(
+            self.module, {k: each.to(own[k].device, own[k].dtype) for k, each in weights.items()}
+        )
         changed = replace_weights(self.stored, weights)
         return replace(
             self, module=view, origin=replace(self.origin, module=changed, versions=_versions(view))

@@ -20,6 +20,7 @@ from latelier.pipeline.offload import make_offload
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.placement import resolve_device
 from latelier.pipeline.planning.memory import check_model_fits
+from latelier.pipeline.quantization import check_quantization, quantize_denoiser
 from latelier.pipeline.storage.manifest import Manifest, read_manifest
 from latelier.pipeline.storage.sources import find
 
@@ -31,6 +32,7 @@ def load(
     *,
     compile: bool = False,  # noqa: A002 (torch's name)
     offload: str | None = None,
+    quantize: str | None = None,
     atelier: Atelier | None = None,
 ) -> Pipeline:
     """Return the pipeline called `name`: an embedded model, a path, or owner/name on the hub.
@@ -43,6 +45,8 @@ def load(
             says when it pays.
         offload: what is on the device at a time, the other weights being in main memory:
             "components", one of them; "blocks", one block of the denoiser and the next; None: all.
+        quantize: format of the weights of the denoiser's linear layers, "int8" or "fp8", which is
+            what latelier[quantize] installs torchao for; None: the precision `dtype`.
         atelier: its registries have the components; None: the default one.
 
     Raises:
@@ -50,12 +54,13 @@ def load(
         ModelFileError: a file is missing, damaged or changed, or a plugin is not installed.
         CompatibilityError: components do not fit together.
         InvalidInputError: this machine has no such device, or torch no such precision; blocks that
-            are compiled cannot be offloaded.
+            are compiled, or quantized, cannot be offloaded; torchao is not installed.
         NotEnoughMemoryError: the weights do not fit in the free memory.
     """
     atelier = atelier or default_atelier()
     place = resolve_device(device, dtype)
     offloaded = make_offload(offload, *place, compiles=compile)
+    check_quantization(quantize, offload)
     source = find(str(name))
     manifest = read_manifest(source.folder)
     check_manifest(manifest, source.folder, atelier)
@@ -74,7 +79,11 @@ def load(
     if compile:
         compile_blocks(denoiser.module)
     if offloaded is None:
-        first_stage, denoiser = first_stage.to(*place), denoiser.to(*place)
+        first_stage = first_stage.to(*place)
+        if quantize is None:
+            denoiser = denoiser.to(*place)
+        else:
+            denoiser = quantize_denoiser(denoiser, *place, quantize)
         conditioners = {name: each.to(*place) for name, each in conditioners.items()}
     adapters = {
         name: attach_saved(stored, denoiser.module, source.folder, place, atelier)

@@ -15,6 +15,7 @@ from latelier.pipeline.adapters import AttachedAdapter
 from latelier.pipeline.loras import AttachedLora
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.plan import Plan
+from latelier.pipeline.quantization import find_quantization
 from latelier.pipeline.request import Request
 from latelier.provenance.pixels import pixel_hash
 
@@ -136,6 +137,7 @@ def describe_machine(parts: PipelineParts) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "precision": str(parts.dtype).removeprefix("torch."),
         "compiled": is_compiled(parts.denoiser_component.module),
+        "quantized": find_quantization(parts.denoiser_component.module),
     }
 
 

@@ -50,6 +50,7 @@ def generate(
     dtype: Annotated[str, Name] = "auto",
     compile_blocks: Annotated[bool, typer.Option("--compile")] = False,
     offload: Annotated[str | None, typer.Option(metavar="components|blocks")] = None,
+    quantize: Annotated[str | None, typer.Option(metavar="int8|fp8")] = None,
     sheet: Annotated[Path | None, File] = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -77,6 +78,7 @@ def generate(
         compile_blocks: compile the denoiser, which pays for many pictures.
         offload: keep the weights in main memory, and place a component, or a block of the denoiser,
             on the device while it is used.
+        quantize: store the denoiser's linear layers in 8 bits; needs latelier[quantize].
         sheet: write one contact sheet of all pictures as well.
         force: replace existing files.
         as_json: print JSON.
@@ -103,7 +105,15 @@ def generate(
     # Generate. Importing `load` imports torch, which takes seconds.
     from latelier.pipeline import load
 
-    pipeline = load(source, device, dtype, compile=compile_blocks, offload=offload, atelier=atelier)
+    pipeline = load(
+        source,
+        device,
+        dtype,
+        compile=compile_blocks,
+        offload=offload,
+        quantize=quantize,
+        atelier=atelier,
+    )
     pipeline = attach_adapters(pipeline, adapters)
     previews = pipeline.stream(**inputs, **request)
 

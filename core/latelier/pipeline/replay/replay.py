@@ -157,10 +157,13 @@ def _load(
 ) -> Pipeline:
     name = str(model) if model is not None else _recorded_model(path, record)
     precision = str(record.machine.get("precision", "auto"))
-    compiled = record.machine.get("compiled") is True
+    options: dict[str, Any] = {
+        "compile": record.machine.get("compiled") is True,
+        "quantize": record.machine.get("quantized"),
+    }
     wanted = str(record.machine.get("device", "auto")) if device == "auto" else device
     try:
-        return load(name, wanted, precision, compile=compiled, atelier=atelier)
+        return load(name, wanted, precision, **options, atelier=atelier)
     except UnknownNameError as error:
         if model is not None:
             raise
@@ -170,7 +173,7 @@ def _load(
     except InvalidInputError:
         if device != "auto":
             raise
-        return load(name, "auto", precision, compile=compiled, atelier=atelier)
+        return load(name, "auto", precision, **options, atelier=atelier)
 
 
 def _with_recorded_adapters(path: Path, record: Record, pipeline: Pipeline) -> Pipeline:
