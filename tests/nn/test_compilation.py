@@ -169,5 +169,13 @@ def test_blocks_are_outermost_modules_of_a_class_that_occurs_again(network: Netw
     assert not find_blocks(nn.Sequential(Linear(4, 4), Linear(4, 4)))
 
 
+def test_a_network_without_repeated_blocks_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    network = nn.Sequential(Linear(4, 4), nn.ReLU()).requires_grad_(False)
+    compile_blocks(network)
+    assert "no block in it is repeated" in caplog.text
+    assert run(network, 2, 4).shape == (2, 4)
+    assert not is_compiled(network)
+
+
 def test_a_network_is_not_compiled_by_itself(network: Network) -> None:
     assert not is_compiled(network)

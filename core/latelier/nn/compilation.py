@@ -28,7 +28,10 @@ def compile_blocks(network: nn.Module) -> None:
     """
     shared: dict[Hashable, CompiledForward] = {}
     outcome = Outcome()
-    for block in find_blocks(network):
+    blocks = find_blocks(network)
+    if not blocks:
+        _log.warning("the denoiser runs without being compiled: no block in it is repeated")
+    for block in blocks:
         kind = type(block), tuple((name, each.shape) for name, each in block.state_dict().items())
         forward = shared.setdefault(kind, CompiledForward(type(block).forward, outcome))
         block.forward = MethodType(forward, block)  # a copy binds it to its own block
@@ -106,7 +109,8 @@ def _compile(forward: Callable[..., Any], dynamic: bool | None) -> Callable[...,
 
 def _copy_function(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a copy with code of its own: torch keeps what it compiles, up to a limit, by code."""
-    assert isinstance(function, FunctionType)
+    if not isinstance(function, FunctionType):
+        return function
     code = function.__code__.replace()
     copied = FunctionType(
         code, function.__globals__, function.__name__, function.__defaults__, function.__closure__
