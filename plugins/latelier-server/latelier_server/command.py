@@ -5,9 +5,6 @@ from typing import Annotated
 
 import typer
 
-MAX_CONNECTIONS = 1024
-"""Most connections at the same time; a further one is answered 503."""
-
 
 def serve(
     models: Annotated[list[str] | None, typer.Argument(metavar="[MODEL ...]")] = None,
@@ -67,14 +64,11 @@ def serve(
     """
     import os
 
-    import uvicorn
-
-    from latelier_server.access.gate import MAX_HEADERS
     from latelier_server.access.keys import read_keys
     from latelier_server.access.origins import check_binding
     from latelier_server.app import create_app
     from latelier_server.operations.logs import set_up_logs
-    from latelier_server.operations.process import DrainingServer
+    from latelier_server.operations.process import run_app
     from latelier_server.settings import GIB, Limits, Settings
 
     keys = read_keys(key_file, os.environ)
@@ -102,15 +96,4 @@ def serve(
     )
     app = create_app(settings)
     set_up_logs(log_level)
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        h11_max_incomplete_event_size=MAX_HEADERS,
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_graceful_shutdown=5,
-    )
-    DrainingServer(config, app, drain).run()
+    run_app(app, host, port, drain_seconds=drain)

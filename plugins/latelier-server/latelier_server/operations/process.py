@@ -1,14 +1,51 @@
 """The process of a server: it drains at the first signal, and ends when its jobs have."""
 
 import asyncio
+from collections.abc import Callable
 from socket import socket
 from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
 
+from latelier_server.access.gate import MAX_HEADERS
+
 GRACE = 0.5
 """Seconds after the last job in which its client can still ask for the pictures."""
+
+MAX_CONNECTIONS = 1024
+"""Most connections at the same time; a further one is answered 503."""
+
+
+def run_app(
+    app: Starlette,
+    host: str,
+    port: int,
+    *,
+    drain_seconds: float,
+    on_start: Callable[[str], None] = lambda _url: None,
+) -> None:
+    """Serve an application of `create_app` until the process is told to end.
+
+    Args:
+        app: to be served.
+        host: address to listen on.
+        port: of TCP; 0 for any that is free.
+        drain_seconds: that jobs have after SIGTERM.
+        on_start: called with the URL, once the server listens.
+    """
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        h11_max_incomplete_event_size=MAX_HEADERS,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=5,
+    )
+    DrainingServer(config, app, drain_seconds, on_start).run()
 
 
 class DrainingServer(uvicorn.Server):
@@ -18,8 +55,15 @@ class DrainingServer(uvicorn.Server):
     ends it at once.
     """
 
-    def __init__(self, config: uvicorn.Config, app: Starlette, drain_seconds: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: Starlette,
+        drain_seconds: float,
+        on_start: Callable[[str], None],
+    ) -> None:
         super().__init__(config)
+        self._on_start = on_start
         self._app = app
         self._drain_seconds = drain_seconds
         self._draining: asyncio.Task[None] | None = None
@@ -29,6 +73,9 @@ class DrainingServer(uvicorn.Server):
         """Start to listen."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
+        if self.started:
+            name, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._on_start(f"http://{f'[{name}]' if ':' in name else name}:{port}/")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal, end at the second."""
