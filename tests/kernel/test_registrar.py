@@ -13,7 +13,7 @@ def test_every_kind_can_be_registered():
     registrar = Registrar("my-dist", "1.2")
     registrar.first_stage("vae", **MODULE)
     registrar.denoiser("unet", **MODULE)
-    registrar.conditioner("text", **MODULE, input="a.c:E")
+    registrar.conditioner("text", **MODULE, input="a.c:E", widget="a.b:pages/text.js")
     registrar.sampler("ddpm", factory="a:ddim", defaults={"eta": 1.0})
     registrar.schedule("karras", factory="a:karras")
     registrar.guidance("cfg", factory="a:cfg")
@@ -26,6 +26,7 @@ def test_every_kind_can_be_registered():
     assert {spec.version for spec in registrar.specs} == {"1.2"}
     assert registrar.specs[2].id == "my-dist/text"
     assert registrar.specs[2].input == "a.c:E"
+    assert registrar.specs[2].widget == "a.b:pages/text.js"
     assert registrar.specs[3].defaults == {"eta": 1.0}
     assert registrar.specs[4].defaults == {}
     assert registrar.specs[-2].folder == "my_dist.data:adapters/palette-v1.5"
@@ -73,6 +74,14 @@ def test_invalid_import_strings_are_refused(text):
 def test_invalid_folders_are_refused(text):
     with pytest.raises(PluginError, match="a folder of a package looks like"):
         Registrar("d", "1").adapter("name", folder=text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a:b.css", "a:../b.js", "a:/b.js", "b.js", "a:b.js?x", "a:.js"]
+)
+def test_invalid_widgets_are_refused(text):
+    with pytest.raises(PluginError, match="a widget is an ES module in a package"):
+        Registrar("d", "1").conditioner("name", **MODULE, input="a:b", widget=text)
 
 
 def test_values_of_a_wrong_type_are_refused():

@@ -168,6 +168,23 @@ class TestData:
         with pytest.raises(PluginError, match=f"component 'outer/{name}' cannot be found"):
             registry.folder(name)
 
+    def test_a_widget_is_found_without_an_import(
+        self, registry: Registry[Any], tmp_path: Path
+    ) -> None:
+        (tmp_path / "outer_pkg" / "palette.js").touch()
+        registrar = Registrar("outer", "1")
+        names = {"factory": "outer_pkg:A", "config": "outer_pkg:B", "input": "outer_pkg:C"}
+        registrar.conditioner("plain", **names)
+        registrar.conditioner("palette", **names, widget="outer_pkg:palette.js")
+        registrar.conditioner("lost", **names, widget="outer_pkg:lost.js")
+        conditioners: Registry[Any] = Registry("conditioner")
+        for spec in registrar.specs:
+            conditioners.add(spec)
+        assert conditioners.widget("plain") is None
+        assert conditioners.widget("palette") == tmp_path / "outer_pkg" / "palette.js"
+        with pytest.raises(PluginError, match=r"'outer_pkg:lost.js' does not exist"):
+            conditioners.widget("lost")
+
     def test_a_folder_cannot_be_imported(self, registry: Registry[Any]) -> None:
         with pytest.raises(PluginError, match="'outer/palette' is a folder of data"):
             registry.get("palette")

@@ -30,13 +30,22 @@ class Registrar:
         """Register a denoiser (see `latelier.contracts.components.Denoiser`)."""
         self._add("denoiser", name, factory=factory, config=config)
 
-    def conditioner(self, name: str, *, factory: str, config: str, input: str) -> None:  # noqa: A002
+    def conditioner(
+        self,
+        name: str,
+        *,
+        factory: str,
+        config: str,
+        input: str,  # noqa: A002
+        widget: str | None = None,
+    ) -> None:
         """Register a conditioner (see `latelier.contracts.conditioner.Conditioner`).
 
         The modules of `config` and `input` must not import torch: schemas, forms and validation
-        load only them.
+        load only them. `widget`, 'package:file.js', is an ES module with which a page edits inputs
+        whose JSON schema has the same `format`.
         """
-        self._add("conditioner", name, factory=factory, config=config, input=input)
+        self._add("conditioner", name, factory=factory, config=config, input=input, widget=widget)
 
     def sampler(
         self,

@@ -134,6 +134,15 @@ class Registry(Generic[T]):
             raise PluginError(f"{self.kind} '{spec.id}' is code, not a folder of data")
         return locate(spec.folder, spec.id)
 
+    def widget(self, name: str) -> Path | None:
+        """Return the ES module that edits a conditioner's input on pages; None without one.
+
+        Raises:
+            PluginError: the file is missing.
+        """
+        spec = self.spec(name)
+        return None if spec.widget is None else locate(spec.widget, spec.id)
+
     def config_class(self, name: str) -> type[BaseModel]:
         """Return the configuration class of a component, without importing its factory.
 

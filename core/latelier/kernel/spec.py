@@ -27,6 +27,10 @@ _FORMS = {
         rf"{_MODULE}:\w[\w.-]*(/\w[\w.-]*)*",
         "a folder of a package looks like 'package:folder/inner'",
     ),
+    "widget": (
+        rf"{_MODULE}:\w[\w.-]*(/\w[\w.-]*)*\.js",
+        "a widget is an ES module in a package and looks like 'package:folder/widget.js'",
+    ),
     **dict.fromkeys(("factory", "config", "input"), _IMPORT),
 }
 """Field of a spec -> the pattern of its text, and what an error says of another."""
@@ -53,6 +57,7 @@ class ComponentSpec(Frozen):
     folder: str | None = Field(None, description="'package:folder' of data without code")
     config: str | None = Field(None, description="'module:attribute' of the configuration class")
     input: str | None = Field(None, description="'module:attribute' of the input class")
+    widget: str | None = Field(None, description="'package:file.js' that edits the input on pages")
     defaults: Mapping[str, Any] = Field(
         default_factory=dict, description="options of the function under this name"
     )
@@ -96,14 +101,14 @@ def resolve(text: str, owner: str) -> Any:
 
 
 def locate(text: str, owner: str) -> Path:
-    """Return the folder that `text`, 'package:folder' of the component `owner`, names.
+    """Return the folder or file that `text`, 'package:path' of the component `owner`, names.
 
     The package is found without importing it; a package that contains it is imported.
 
     Raises:
-        PluginError: there is no such package or folder.
+        PluginError: there is no such package, folder or file.
     """
-    package, folder = text.split(":")
+    package, inner = text.split(":")
     try:
         spec = find_spec(package)
     except KeyboardInterrupt:
@@ -113,7 +118,7 @@ def locate(text: str, owner: str) -> Path:
             f"component '{owner}' cannot be found: '{text}' raised {format_error(error)}"
         ) from error
     for location in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(location) / folder
-        if path.is_dir():
+        path = Path(location) / inner
+        if path.exists():
             return path
-    raise PluginError(f"component '{owner}' cannot be found: there is no folder '{text}'")
+    raise PluginError(f"component '{owner}' cannot be found: '{text}' does not exist")
