@@ -1,0 +1,122 @@
+/** The widget of semantic maps: what is where, painted by label. */
+
+import type { Label } from "../api/types.ts";
+import { h, humanize } from "../dom.ts";
+import { registerFormat } from "../form/formats.ts";
+import { Widget } from "../form/widget.ts";
+import { Painter } from "./painter.ts";
+import { loadPicture, pixelsOf } from "./pictures.ts";
+import { encodeGrey } from "./png.ts";
+
+type Color = readonly [number, number, number, number];
+
+/** Return the colour that shows a label: its own, else one far from those of other labels. */
+function colorOf(label: Label): Color {
+  if (label.color) {
+    const channels = [1, 3, 5].map((at) => Number.parseInt(label.color?.slice(at, at + 2) ?? "", 16));
+    return [channels[0] ?? 0, channels[1] ?? 0, channels[2] ?? 0, 255];
+  }
+  if (label.value === 0) return [232, 228, 220, 255];
+  const hue = (label.value * 137.508) % 360; // the golden angle
+  return hslToRgb(hue, 0.55, 0.42 + 0.16 * (label.value % 3));
+}
+
+function hslToRgb(hue: number, saturation: number, lightness: number): Color {
+  const range = saturation * Math.min(lightness, 1 - lightness);
+  const channel = (n: number): number => {
+    const k = (n + hue / 30) % 12;
+    return Math.round(255 * (lightness - range * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
+  };
+  return [channel(0), channel(8), channel(4), 255];
+}
+
+class SemanticMapWidget extends Widget<string> {
+  #painter!: Painter;
+  #colors: Color[] = [];
+
+  get #labels(): Label[] {
+    return this.schema.labels ?? [];
+  }
+
+  protected build(): void {
+    this.#colors = [];
+    for (const label of this.#labels) this.#colors[label.value] = colorOf(label);
+    const [width, height] = this.host.size();
+    const first = this.#labels[1] ?? this.#labels[0];
+    this.#painter = new Painter({
+      width,
+      height,
+      name: "Map of what is where",
+      colors: this.#colors,
+      brush: first?.value ?? 0,
+      canInvert: false,
+      onChange: () => this.#read(),
+    });
+    const palette = h(
+      "div",
+      { class: "palette", role: "radiogroup", "aria-label": "What to paint" },
+      ...this.#labels.map((label) => this.#swatch(label, label === first)),
+    );
+    this.replaceChildren(palette, this.#painter.element);
+  }
+
+  #swatch(label: Label, isFirst: boolean): HTMLElement {
+    const sample = h("span", { class: "swatch" });
+    sample.style.backgroundColor = `rgb(${this.#colors[label.value]?.slice(0, 3).join(" ")})`;
+    const radio = h("input", {
+      type: "radio",
+      name: `${this.labelId}-label`,
+      checked: isFirst,
+      onInput: (event: Event) => {
+        event.stopPropagation();
+        this.#painter.use(label.value);
+      },
+    });
+    return h("label", {}, radio, sample, label.name ? humanize(label.name) : `Label ${label.value}`);
+  }
+
+  /** Begin again at the size that pictures have now. */
+  resize(): void {
+    const [width, height] = this.host.size();
+    const { painting } = this.#painter;
+    if (painting.width === width && painting.height === height) return;
+    this.build();
+    this.show();
+    if (this.current) this.#read();
+  }
+
+  #read(): void {
+    const { labels, width, height, isEmpty, canUndo } = this.#painter.painting;
+    this.change(isEmpty && !canUndo ? undefined : encodeGrey(labels, width, height));
+  }
+
+  protected show(): void {
+    void this.#load();
+  }
+
+  async #load(): Promise<void> {
+    const { painting } = this.#painter;
+    if (!this.current) {
+      if (!painting.isEmpty) painting.apply({ kind: "fill", label: 0 });
+    } else {
+      const { width, height } = painting;
+      const pixels = pixelsOf(await loadPicture(this.current), width, height);
+      const labels = new Uint8Array(width * height).map((_, index) =>
+        this.#labelOf(pixels.subarray(index * 4, index * 4 + 3)),
+      );
+      painting.apply({ kind: "load", labels });
+    }
+    this.#painter.draw();
+  }
+
+  /** Return the label of a pixel: that of its colour, else its grey level. */
+  #labelOf(pixel: Uint8ClampedArray): number {
+    const [r = 0, g = 0, b = 0] = pixel;
+    if (r === g && g === b && r < this.#labels.length) return r;
+    const found = this.#colors.findIndex((c) => c && c[0] === r && c[1] === g && c[2] === b);
+    return Math.max(0, found);
+  }
+}
+
+customElements.define("studio-map", SemanticMapWidget);
+registerFormat("semantic-map", "studio-map");

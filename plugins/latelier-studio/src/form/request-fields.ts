@@ -1,0 +1,101 @@
+/** Widgets of fields that every request has: the size, and names with options. */
+
+import type { Choice, NamedOptions } from "../api/types.ts";
+import { h } from "../dom.ts";
+import { registerFormat } from "./formats.ts";
+import { hintOf } from "./schema.ts";
+import { Widget, type WidgetElement } from "./widget.ts";
+
+/** (width, height) in pixels. */
+class SizeWidget extends Widget<[number, number]> {
+  #sides: HTMLInputElement[] = [];
+
+  protected build(): void {
+    const step = this.host.model.size_multiple;
+    this.#sides = ["Width", "Height"].map((name) =>
+      h("input", {
+        type: "number",
+        min: step,
+        step,
+        inputMode: "numeric",
+        "aria-label": `${hintOf(this.schema)}: ${name}`,
+        onInput: (event: Event) => {
+          event.stopPropagation();
+          const [width, height] = this.#sides.map((side) => side.valueAsNumber);
+          this.change(width && height ? [width, height] : undefined);
+        },
+      }),
+    );
+    const [width, height] = this.#sides;
+    this.append(width ?? "", h("span", { "aria-hidden": "true" }, "×"), height ?? "");
+  }
+
+  protected show(): void {
+    const shown = this.current ?? (this.schema.default as [number, number] | null);
+    this.#sides.forEach((side, index) => {
+      side.value = String(shown?.[index] ?? "");
+    });
+  }
+}
+
+/** A sampler, a schedule or a guidance rule, with its own options. */
+class NamedWidget extends Widget<NamedOptions> {
+  #select!: HTMLSelectElement;
+  #about!: HTMLElement;
+  #options!: HTMLElement;
+
+  get #choices(): Choice[] {
+    const { samplers, schedules, guidances } = this.host.model;
+    const lists: Record<string, Choice[]> = { sampler: samplers, schedule: schedules };
+    return lists[this.schema.format ?? ""] ?? guidances;
+  }
+
+  protected build(): void {
+    this.#select = h(
+      "select",
+      {
+        "aria-labelledby": this.labelId,
+        onInput: (event: Event) => {
+          event.stopPropagation();
+          this.change({ name: this.#select.value, options: {} });
+          this.#showOptions();
+        },
+      },
+      ...this.#choices.map(({ name }) => h("option", { value: name }, name)),
+    );
+    this.#about = h("small", { class: "hint" });
+    this.#options = h("div", { class: "options" });
+    this.append(this.#select, this.#about, this.#options);
+  }
+
+  protected show(): void {
+    const { name } = this.#shown;
+    if (![...this.#select.options].some((option) => option.value === name)) {
+      this.#select.append(h("option", { value: name }, name));
+    }
+    this.#select.value = name;
+    this.#showOptions();
+  }
+
+  get #shown(): NamedOptions {
+    return this.current ?? (this.schema.default as NamedOptions);
+  }
+
+  #showOptions(): void {
+    const { name, options } = this.#shown;
+    const choice = this.#choices.find((each) => each.name === name);
+    this.#about.textContent = choice?.about ?? "";
+    const form = document.createElement("studio-options") as WidgetElement;
+    Object.assign(form, { schema: choice?.options ?? {}, host: this.host, value: options });
+    form.addEventListener("input", (event) => {
+      event.stopPropagation();
+      this.change({ name, options: form.value as Record<string, unknown> });
+    });
+    this.#options.replaceChildren(form);
+  }
+}
+
+customElements.define("studio-size", SizeWidget);
+customElements.define("studio-named", NamedWidget);
+registerFormat("size", "studio-size");
+for (const format of ["sampler", "schedule", "guidance"]) registerFormat(format, "studio-named");

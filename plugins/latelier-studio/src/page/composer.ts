@@ -1,0 +1,169 @@
+/** The form: it makes a request of what the person enters, and shows a request that is given. */
+
+import type { Model, PictureRequest, Server } from "../api/types.ts";
+import { h, newId } from "../dom.ts";
+import { createField, type Field } from "../form/field.ts";
+import { asObject, resolve } from "../form/schema.ts";
+import type { Host } from "../form/widget.ts";
+import { Details } from "./details.ts";
+import { Inputs, promptOf } from "./inputs.ts";
+import { PromptBar } from "./prompt-bar.ts";
+import { Section } from "./section.ts";
+import { StartPicture } from "./start-picture.ts";
+
+const COUNTS = [1, 2, 4, 8];
+
+export class Composer {
+  readonly bar: PromptBar;
+  readonly panel: HTMLElement;
+  readonly #model: Model;
+  readonly #inputs: Inputs;
+  readonly #details: Details;
+  readonly #start: StartPicture;
+  readonly #startSection: Section;
+  readonly #detailsSection: Section;
+  readonly #negative: Field | undefined;
+  readonly #prompt: string | undefined;
+  readonly #count: HTMLElement;
+
+  constructor(model: Model, server: Server, onSubmit: () => void) {
+    this.#model = model;
+    this.#prompt = promptOf(model);
+    const host: Host = { model, size: () => this.#details?.get("size") as [number, number] };
+    const properties = model.request.properties ?? {};
+    this.bar = new PromptBar(model, this.#prompt, onSubmit);
+    this.#details = new Details(model.request, host, server);
+    this.#inputs = new Inputs(model, host);
+    this.#start = new StartPicture(properties, host);
+    this.#negative = this.#createNegative(host);
+    this.#count = createCount(COUNTS.filter((count) => count <= server.limits.pictures));
+    const hasStart = (): boolean => "init_image" in this.#start.value;
+    this.#startSection = new Section(
+      { title: "Start from a picture", about: "Change a whole picture, or a part of it." },
+      this.#start.element,
+      hasStart,
+      () => {
+        this.#start.value = {};
+      },
+    );
+    this.#detailsSection = new Section(
+      { title: "Details", about: "Size, steps, seed and more. You need none of it." },
+      h("div", {}, this.#negative?.element ?? "", this.#details.element),
+      () => Object.keys(this.#details.value).length > 0 || this.#negative?.widget.value !== undefined,
+      () => {
+        this.#details.value = {};
+        if (this.#negative) this.#negative.widget.value = undefined;
+      },
+    );
+    this.panel = h("aside", { class: "panel", "aria-label": "Options" }, this.#count);
+    this.panel.append(...this.#sections());
+    this.#details.element.addEventListener("input", () => this.#inputs.resize());
+  }
+
+  /** Return the elements of all sections: the model's own inputs, then those of adapters. */
+  #sections(): HTMLElement[] {
+    const all = [...this.#inputs.sections];
+    const isAdapter = (name: string): boolean => this.#model.adapters.includes(name);
+    const own = all.filter(([name]) => !isAdapter(name)).map(([, section]) => section.element);
+    const added = all.filter(([name]) => isAdapter(name)).map(([, section]) => section.element);
+    return [...own, this.#startSection.element, ...added, this.#detailsSection.element];
+  }
+
+  #createNegative(host: Host): Field | undefined {
+    const input = this.#prompt && this.#model.inputs[this.#prompt];
+    if (!input) return undefined;
+    const [schema] = Object.values(resolve(input).properties ?? {});
+    const texts = { label: "Leave out", hint: "What the picture should not show." };
+    return createField("negative", schema ?? {}, host, texts);
+  }
+
+  /** The request that has been entered. */
+  get request(): PictureRequest {
+    const inputs = this.#inputs.value;
+    const prompt = this.bar.prompt;
+    if (this.#prompt && prompt) inputs[this.#prompt] = prompt;
+    const negative = this.#negative?.widget.value;
+    return {
+      model: this.#model.name,
+      inputs,
+      ...(this.#prompt && negative !== undefined && { negative: { [this.#prompt]: negative } }),
+      n: readCount(this.#count),
+      ...this.#details.value,
+      ...this.#start.value,
+    };
+  }
+
+  /** Show the request of one picture, which has inputs of one row. */
+  set request(request: PictureRequest) {
+    const inputs = { ...request.inputs };
+    if (this.#prompt) {
+      this.bar.prompt = this.#promptText(inputs[this.#prompt]);
+      if (this.#negative) {
+        this.#negative.widget.value = this.#promptText(request.negative?.[this.#prompt]) || undefined;
+      }
+      delete inputs[this.#prompt];
+    }
+    this.#details.value = this.#withoutDefaults(request);
+    this.#inputs.resize();
+    this.#inputs.value = inputs;
+    this.#start.value = request;
+    writeCount(this.#count, request.n ?? 1);
+    this.#startSection.refresh();
+    this.#detailsSection.refresh();
+  }
+
+  #promptText(value: unknown): string {
+    const schema = this.#model.inputs[this.#prompt ?? ""];
+    return String(schema ? (Object.values(asObject(value, schema))[0] ?? "") : "");
+  }
+
+  /** Return the fields that differ from what the model has by default. */
+  #withoutDefaults(request: PictureRequest): PictureRequest {
+    const properties = this.#model.request.properties ?? {};
+    const entries = Object.entries(request).filter(([name, value]) => {
+      const standard = properties[name]?.default;
+      return JSON.stringify(value) !== JSON.stringify(standard);
+    });
+    return Object.fromEntries(entries) as PictureRequest;
+  }
+
+  /** Take a picture to start from. */
+  startFrom(picture: string, size: [number, number], part: "whole" | "part"): void {
+    this.#details.set("size", size);
+    this.#inputs.resize();
+    this.#detailsSection.refresh();
+    if (part === "part" && this.#inputs.repaint(picture)) return;
+    this.#start.value = { init_image: [picture] };
+    this.#startSection.refresh();
+    this.#startSection.open();
+  }
+
+  /** Open the part of the form that a refusal names. */
+  showField(field: string | null): void {
+    const name = field?.split(".")[0] ?? "";
+    const section = this.#inputs.sections.get(name);
+    if (section) section.open();
+    else if (name in (this.#model.request.properties ?? {})) this.#detailsSection.open();
+  }
+}
+
+/** Return a choice of how many pictures are made. */
+function createCount(counts: number[]): HTMLElement {
+  const name = newId("count");
+  return h(
+    "fieldset",
+    { class: "count" },
+    h("legend", {}, "Pictures"),
+    ...counts.map((count) =>
+      h("label", {}, h("input", { type: "radio", name, value: String(count), checked: count === 1 }), `${count}`),
+    ),
+  );
+}
+
+function readCount(element: HTMLElement): number {
+  return Number(element.querySelector<HTMLInputElement>("input:checked")?.value ?? 1);
+}
+
+function writeCount(element: HTMLElement, count: number): void {
+  for (const input of element.querySelectorAll("input")) input.checked = Number(input.value) === count;
+}

@@ -1,0 +1,89 @@
+/** The conditions of a model, each with its widget. The first long text is the prompt. */
+
+import type { Model, Schema } from "../api/types.ts";
+import { h, humanize, newId } from "../dom.ts";
+import { createWidget } from "../form/formats.ts";
+import { asObject, hintOf, resolve } from "../form/schema.ts";
+import type { Host, WidgetElement } from "../form/widget.ts";
+import { Section } from "./section.ts";
+
+const LONG_TEXT = 200;
+
+/** Return the name of the input that is the prompt, if there is one. */
+export function promptOf(model: Model): string | undefined {
+  return Object.entries(model.inputs).find(([, schema]) => {
+    const fields = Object.values(schema.properties ?? {});
+    const [only] = fields;
+    return fields.length === 1 && only?.type === "string" && (only.maxLength ?? 0) > LONG_TEXT;
+  })?.[0];
+}
+
+/** Return the names of the picture and the mask of an input that repaints a part of a picture. */
+export function repaintFields(schema: Schema): { image: string; mask: string } | undefined {
+  const fields = Object.entries(schema.properties ?? {}).map(
+    ([name, raw]) => [name, resolve(raw, schema.$defs).format] as const,
+  );
+  const image = fields.find(([, format]) => format === "image")?.[0];
+  const mask = fields.find(([, format]) => format === "mask")?.[0];
+  return image && mask ? { image, mask } : undefined;
+}
+
+/** The widgets of all inputs but the prompt, in sections. */
+export class Inputs {
+  readonly sections = new Map<string, Section>();
+  readonly #widgets = new Map<string, WidgetElement>();
+  readonly #schemas = new Map<string, Schema>();
+
+  constructor(model: Model, host: Host) {
+    const prompt = promptOf(model);
+    for (const [name, raw] of Object.entries(model.inputs)) {
+      if (name === prompt) continue;
+      const schema = resolve(raw);
+      const labelId = newId("label");
+      const widget = createWidget(schema, host, labelId);
+      const label = h("span", { id: labelId, class: "visually-hidden" }, humanize(name));
+      const isUsed = (): boolean => widget.value !== undefined;
+      const clear = (): void => {
+        widget.value = undefined;
+      };
+      const about = hintOf(schema);
+      const title = humanize(name);
+      const content = h("div", { class: "condition" }, label, widget);
+      const section = new Section({ title, about }, content, isUsed, clear);
+      section.element.dataset.input = name;
+      this.sections.set(name, section);
+      this.#widgets.set(name, widget);
+      this.#schemas.set(name, schema);
+    }
+  }
+
+  get value(): Record<string, unknown> {
+    const given = [...this.#widgets].filter(([, widget]) => widget.value !== undefined);
+    return Object.fromEntries(given.map(([name, widget]) => [name, widget.value]));
+  }
+
+  set value(inputs: Record<string, unknown>) {
+    for (const [name, widget] of this.#widgets) {
+      widget.value = inputs[name];
+      this.sections.get(name)?.refresh();
+    }
+  }
+
+  /** Put a picture into the input that repaints parts of pictures, if the model has one. */
+  repaint(picture: string): boolean {
+    for (const [name, schema] of this.#schemas) {
+      const fields = repaintFields(schema);
+      if (!fields) continue;
+      const widget = this.#widgets.get(name);
+      if (widget) widget.value = { ...asObject(undefined, schema), [fields.image]: picture };
+      this.sections.get(name)?.open();
+      return true;
+    }
+    return false;
+  }
+
+  resize(): void {
+    for (const widget of this.#widgets.values()) widget.resize?.();
+  }
+}
+

@@ -1,0 +1,33 @@
+/** Short messages, which screen readers read out. */
+
+import { h } from "../dom.ts";
+import { type IconName, icon } from "../icons.ts";
+
+type Tone = "good" | "soft" | "bad";
+const ICONS: Record<Tone, IconName> = { good: "check", soft: "approx", bad: "warn" };
+
+export class Notice {
+  readonly element = h("div", { class: "notice", role: "status", hidden: true });
+
+  /** Show a message until another one comes or the person closes it. */
+  show(tone: Tone, title: string, detail = ""): void {
+    const close = h("button", { type: "button", class: "icon-button", "aria-label": "Close" });
+    close.append(icon("close"));
+    close.addEventListener("click", () => this.hide());
+    this.element.className = `notice notice-${tone}`;
+    this.element.hidden = false;
+    this.element.replaceChildren(
+      icon(ICONS[tone]),
+      h("div", {}, h("strong", {}, title), detail !== "" && h("p", {}, detail)),
+      close,
+    );
+  }
+
+  fail(error: unknown): void {
+    this.show("bad", error instanceof Error ? error.message : String(error));
+  }
+
+  hide(): void {
+    this.element.hidden = true;
+  }
+}

@@ -1,0 +1,51 @@
+/** Settings of a picture, and whether they make it again. */
+
+import { api, follow } from "../api/client.ts";
+import type { PictureRequest, PictureSettings, Verdict } from "../api/types.ts";
+import type { Notice } from "./notice.ts";
+
+/** Return the request of a picture alone: its own row of the inputs, and its own seed. */
+export function requestOf(settings: PictureSettings): PictureRequest {
+  const { request, index, seed } = settings;
+  const row = Math.floor(index / (request.n ?? 1));
+  const pick = (values: unknown): unknown =>
+    Array.isArray(values) ? (values[row] ?? values[0]) : values;
+  const rows = (fields: Record<string, unknown> | undefined): Record<string, unknown> =>
+    Object.fromEntries(Object.entries(fields ?? {}).map(([name, values]) => [name, pick(values)]));
+  const pictures: Partial<PictureRequest> = {};
+  for (const name of ["init_image", "mask"] as const) {
+    if (request[name]) pictures[name] = [pick(request[name]) as string];
+  }
+  return {
+    ...request,
+    ...pictures,
+    inputs: rows(request.inputs),
+    negative: rows(request.negative),
+    n: 1,
+    seed,
+  };
+}
+
+/** Make a picture again, and tell how near the new one comes. */
+export async function judge(picture: Blob, notice: Notice): Promise<void> {
+  notice.show("soft", "The settings are back.", "Making the picture again, to see whether it comes out the same …");
+  const job = await follow(await api.replay(picture));
+  if (job.result) showVerdict(job.result, notice);
+  else notice.show("bad", "The settings are back.", job.error?.message ?? "It could not be made again.");
+}
+
+function showVerdict(verdict: Verdict, notice: Notice): void {
+  const because = verdict.differences.length > 0 ? ` ${verdict.differences.join(". ")}.` : "";
+  if (verdict.altered) {
+    const detail = "Its settings are back, but what you see is not what they made.";
+    notice.show("bad", "This picture was altered after it was made.", detail + because);
+  } else if (verdict.verdict === "identical") {
+    notice.show("good", "It can be made again, identical to the last bit.", "Its settings are in the form.");
+  } else if (verdict.verdict === "equal within tolerance") {
+    const detail = `No value of a pixel differs by more than ${verdict.max_difference} of 255.${because}`;
+    notice.show("good", "It can be made again, equal to the eye.", detail);
+  } else {
+    const detail = `Values of pixels differ by up to ${verdict.max_difference} of 255.${because}`;
+    notice.show("soft", "Its settings are back, but here they make another picture.", detail);
+  }
+}

@@ -1,0 +1,61 @@
+/** The part of the form for pictures that are made from another one. */
+
+import type { Schema } from "../api/types.ts";
+import { h } from "../dom.ts";
+import { createField, type Field } from "../form/field.ts";
+import { resolve } from "../form/schema.ts";
+import type { Host } from "../form/widget.ts";
+
+/** Fields of a request: a picture to start from, how much changes, and which part of it. */
+export class StartPicture {
+  readonly element: HTMLElement;
+  readonly #image: Field;
+  readonly #strength: Field;
+  readonly #mask: Field;
+  readonly #more: HTMLElement;
+
+  constructor(properties: Record<string, Schema>, host: Host) {
+    const pick = (name: string, label: string, hint: string): Field => {
+      const schema = resolve(properties[name] ?? {});
+      const single = schema.items ? resolve(schema.items) : schema;
+      return createField(name, { ...single, default: undefined }, host, { label, hint });
+    };
+    this.#image = pick("init_image", "Picture", "New pictures begin with this one.");
+    this.#strength = pick("strength", "How much changes", "0: almost nothing. 1: everything.");
+    this.#mask = pick("mask", "What changes", "Paint over a part, and only that part is made anew.");
+    this.#more = h("div", { hidden: true }, this.#mask.element, this.#strength.element);
+    this.element = h("div", {}, this.#image.element, this.#more);
+    this.#image.element.addEventListener("input", () => this.#follow());
+  }
+
+  #follow(): void {
+    const picture = this.#image.widget.value as string | undefined;
+    this.#more.hidden = picture === undefined;
+    if (this.#mask.widget.picture !== picture) this.#mask.widget.value = undefined;
+    this.#mask.widget.picture = picture;
+  }
+
+  /** Fields of the request. */
+  get value(): Record<string, unknown> {
+    const image = this.#image.widget.value;
+    if (image === undefined) return {};
+    const mask = this.#mask.widget.value;
+    const strength = this.#strength.widget.value;
+    return {
+      init_image: [image],
+      ...(mask !== undefined && { mask: [mask] }),
+      ...(strength !== undefined && { strength }),
+    };
+  }
+
+  set value(fields: Record<string, unknown>) {
+    this.#image.widget.value = first(fields.init_image);
+    this.#strength.widget.value = fields.strength ?? undefined;
+    this.#follow();
+    this.#mask.widget.value = first(fields.mask);
+  }
+}
+
+function first(value: unknown): unknown {
+  return (Array.isArray(value) ? value[0] : value) ?? undefined;
+}

@@ -1,0 +1,172 @@
+/** All parts of the page, and what passes between them. */
+
+import { ApiError, api } from "../api/client.ts";
+import type { ModelSummary, Server } from "../api/types.ts";
+import { toDataUri } from "../canvas/pictures.ts";
+import { h } from "../dom.ts";
+import { loadWidgets } from "../form/plugins.ts";
+import { Compare } from "./compare.ts";
+import { Composer } from "./composer.ts";
+import { acceptDrops } from "./drop.ts";
+import { Gallery } from "./gallery.ts";
+import { Header } from "./header.ts";
+import { Notice } from "./notice.ts";
+import { fetchPicture, type PictureActions, type Shown } from "./pictures.ts";
+import { judge, requestOf } from "./replay.ts";
+import { Stage } from "./stage.ts";
+import { Viewer } from "./viewer.ts";
+
+export class Studio implements PictureActions {
+  readonly #server: Server;
+  readonly #models: ModelSummary[];
+  readonly #header: Header;
+  readonly #notice = new Notice();
+  readonly #viewer = new Viewer(this, this.#notice);
+  readonly #stage: Stage;
+  readonly #gallery: Gallery | undefined;
+  readonly #prompt = h("div", { class: "prompt-place" });
+  readonly #panel = h("div", { class: "panel-place" });
+  readonly #dialogs = h("div");
+  #composer: Composer | undefined;
+  #compare: Compare | undefined;
+
+  /** Build the page. */
+  static async open(): Promise<void> {
+    const loading = h("p", { class: "loading", role: "status" }, "Opening the studio …");
+    document.body.append(loading);
+    try {
+      const [server, models] = await Promise.all([api.server(), api.models()]);
+      const studio = new Studio(server, models);
+      await studio.#useModel(server.default_model);
+      loading.remove();
+      studio.#mount();
+      await studio.#resume();
+    } catch (error) {
+      loading.textContent = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  private constructor(server: Server, models: ModelSummary[]) {
+    this.#server = server;
+    this.#models = models;
+    this.#header = new Header(
+      models,
+      (name) => void this.#try(() => this.#useModel(name)),
+      (file) => void this.#try(() => this.#readSettings(file)),
+    );
+    const view = (pictures: Shown[], index: number): void => this.#viewer.open(pictures, index);
+    this.#stage = new Stage({
+      useSettings: (picture) => this.useSettings(picture),
+      startFrom: (picture, part) => this.startFrom(picture, part),
+      galleryChanged: () => this.galleryChanged(),
+      running: (cancel) => {
+        if (this.#composer) this.#composer.bar.onCancel = cancel;
+      },
+      view,
+    });
+    const compare = (): void => {
+      if (this.#composer) this.#compare?.open(this.#composer.request);
+    };
+    if (server.has_gallery) this.#gallery = new Gallery({ view, compare }, this.#notice);
+  }
+
+  #mount(): void {
+    const veil = acceptDrops((file) => void this.#try(() => this.#readSettings(file)));
+    document.body.append(
+      this.#header.element,
+      h(
+        "main",
+        {},
+        this.#prompt,
+        this.#notice.element,
+        h("div", { class: "workspace" }, this.#stage.element, this.#panel),
+        this.#gallery?.element ?? "",
+      ),
+      this.#dialogs,
+      this.#viewer.element,
+      veil,
+    );
+    this.#composer?.bar.focus();
+    void this.#gallery?.reload();
+  }
+
+  /** Follow a job that was begun before the page was opened. */
+  async #resume(): Promise<void> {
+    const jobs = await api.jobs();
+    const unfinished = jobs.find((job) => job.state === "queued" || job.state === "running");
+    if (unfinished) await this.#try(() => this.#stage.attach(unfinished, null));
+  }
+
+  /** Draw the form of a model. */
+  async #useModel(name: string): Promise<void> {
+    const model = await api.model(name);
+    await loadWidgets(model);
+    const prompt = this.#composer?.bar.prompt ?? "";
+    this.#composer = new Composer(model, this.#server, () => void this.#create());
+    this.#composer.bar.prompt = prompt;
+    this.#compare = new Compare(model, { view: (all, index) => this.#viewer.open(all, index) });
+    this.#header.model = name;
+    this.#prompt.replaceChildren(this.#composer.bar.element);
+    this.#panel.replaceChildren(this.#composer.panel);
+    this.#dialogs.replaceChildren(this.#compare.element);
+  }
+
+  async #create(): Promise<void> {
+    const composer = this.#composer;
+    if (!composer) return;
+    composer.bar.error = "";
+    try {
+      await this.#stage.run(composer.request);
+    } catch (error) {
+      composer.bar.error = error instanceof Error ? error.message : String(error);
+      if (error instanceof ApiError) composer.showField(error.field);
+    }
+  }
+
+  useSettings(picture: Shown): void {
+    void this.#try(async () => {
+      await this.#fill(await fetchPicture(picture.url));
+      this.#notice.show("good", "The settings of the picture are in the form.");
+    });
+  }
+
+  startFrom(picture: Shown, part: "whole" | "part"): void {
+    void this.#try(async () => {
+      const source = await toDataUri(await fetchPicture(picture.url));
+      this.#composer?.startFrom(source, [picture.width, picture.height], part);
+    });
+  }
+
+  galleryChanged(): void {
+    void this.#gallery?.reload();
+  }
+
+  /** Put the settings of a file into the form, and see whether they make it again. */
+  async #readSettings(file: File): Promise<void> {
+    const isServed = await this.#fill(file);
+    if (isServed) await judge(file, this.#notice);
+  }
+
+  /** Put the settings of a picture into the form. Return whether its model is here. */
+  async #fill(picture: Blob): Promise<boolean> {
+    const settings = await api.read(picture);
+    const { model } = settings;
+    if (model && settings.is_served) {
+      if (this.#composer?.request.model !== model) await this.#useModel(model);
+    } else {
+      const known = this.#models.map((each) => each.name).join(", ");
+      const detail = `Models here: ${known}. Its settings are in the form as far as they fit.`;
+      this.#notice.show("bad", `The model '${model ?? "unknown"}' of this picture is not here.`, detail);
+    }
+    if (this.#composer) this.#composer.request = requestOf(settings);
+    return settings.is_served;
+  }
+
+  async #try(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      this.#notice.fail(error);
+    }
+  }
+}
