@@ -1,16 +1,13 @@
-"""The batcher: what is taken together, in which order, and for whom a group waits."""
+"""The batcher: what is taken together, in which order, and for whom the device waits."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import torch
 
-from latelier.contracts.condition import Condition
 from latelier.contracts.errors import EngineError
-from latelier.diffusion.calls import DenoiserCall
-from latelier.engine.batcher import Batcher
-from latelier.engine.row_limit import RowLimit
+from latelier.engine.batcher import ARRIVAL, MAX_TURN, Batcher
+from latelier.engine.work import Work, alone
 
 WAIT = 20
 
@@ -23,25 +20,24 @@ def pool():
 
 @pytest.fixture
 def batcher(pool, monkeypatch):
-    """A batcher that groups calls by their height, at most 4 rows, and has all time to wait."""
-    monkeypatch.setattr("latelier.engine.batcher.MAX_PATIENCE", 60)
-    batcher = Batcher(RowLimit(4), lambda call: call.x.shape[2])
+    """A batcher that has all time to wait for a turn."""
+    monkeypatch.setattr("latelier.engine.batcher.MAX_TURN", 60)
+    batcher = Batcher()
     taken, take = [], batcher.take
     monkeypatch.setattr(batcher, "take", lambda: taken.append(take()) or taken[-1])
     yield batcher
     batcher.close("the test is over")
-    for waiting in (each for group in taken for each in group):
-        if not waiting.result.done():
-            waiting.result.set_result(None)
+    for waiting in {each for group in taken for each in group}:
+        batcher.deliver([waiting], [None])
 
 
 @pytest.fixture
 def call(batcher, pool):
-    """Let a run call in the background, and give it the time to arrive."""
+    """Let a run bring work in the background, and give it the time to arrive."""
 
-    def call(run, rows=1, height=8):
-        x = torch.zeros(rows, 1, height, 8)
-        result = pool.submit(batcher.call, run, DenoiserCall(x, torch.zeros(rows), Condition()))
+    def call(run, rows=1, key="a"):
+        work = Work(run, None, key, rows, most_rows=4)
+        result = pool.submit(batcher.compute, work, run)
         time.sleep(0.02)
         return result
 
@@ -52,96 +48,125 @@ def runs(group):
     return [each.run for each in group]
 
 
-def answer(batcher, group, seconds=240.0):
-    batcher.expect(group, seconds)
-    for each in group:
-        each.result.set_result(each.run)
+def answer(batcher, group):
+    batcher.deliver(group, [each.run for each in group])
 
 
-def test_the_oldest_call_takes_those_of_its_key_along_up_to_the_limit(batcher, call):
-    for run, rows, height in [(1, 2, 8), (2, 1, 16), (3, 2, 8), (4, 1, 8), (5, 1, 16)]:
-        call(run, rows, height)
+def test_the_oldest_work_takes_that_of_its_key_along_up_to_the_limit(batcher, call):
+    for run, rows, key in [(1, 2, "a"), (2, 1, "b"), (3, 2, "a"), (4, 1, "a"), (5, 1, "b")]:
+        call(run, rows, key)
     assert runs(batcher.take()) == [1, 3]
     assert runs(batcher.take()) == [2, 5]
     assert runs(batcher.take()) == [4]
 
 
-def test_a_call_with_more_rows_than_the_limit_goes_alone(batcher, call):
+def test_work_with_more_rows_than_the_limit_goes_alone(batcher, call):
     call(1, rows=9)
     call(2)
     assert runs(batcher.take()) == [1]
     assert runs(batcher.take()) == [2]
 
 
-def test_a_call_that_does_not_fit_lets_smaller_ones_pass(batcher, call):
+def test_work_that_does_not_fit_lets_smaller_pass(batcher, call):
     for run, rows in [(1, 3), (2, 2), (3, 1)]:
         call(run, rows)
     assert runs(batcher.take()) == [1, 3]
     assert runs(batcher.take()) == [2]
 
 
-def test_results_reach_their_runs(batcher, call):
-    results = [call(run) for run in range(3)]
+def test_results_are_handed_out_one_by_one(batcher, call):
+    """Each when the run before has brought its next work, or has left."""
+    results = [call(run) for run in (1, 2, 3)]
     answer(batcher, batcher.take())
-    assert [each.result(timeout=WAIT) for each in results] == [0, 1, 2]
-
-
-def test_a_group_waits_for_the_runs_that_were_just_answered(batcher, call, pool):
-    call(1)
-    call(2)
-    answer(batcher, batcher.take())
-    call(3)
-    taken = pool.submit(batcher.take)
-    call(2)
-    assert not taken.done()
-    call(1)
-    assert runs(taken.result(timeout=WAIT)) == [3, 2, 1]
-
-
-def test_a_full_group_waits_for_nobody(batcher, call):
-    call(1)
-    answer(batcher, batcher.take())
-    call(2, rows=4)
-    assert runs(batcher.take()) == [2]
-
-
-def test_a_group_does_not_wait_for_a_run_that_left(batcher, call, pool):
-    call(1)
-    answer(batcher, batcher.take())
-    call(2)
-    taken = pool.submit(batcher.take)
+    assert results[0].result(timeout=WAIT) == 1
     time.sleep(0.02)
-    assert not taken.done()
-    batcher.leave(1)
-    assert runs(taken.result(timeout=WAIT)) == [2]
-
-
-def test_a_run_that_never_calls_again_delays_a_group_by_a_share_of_a_call(batcher, call):
+    assert not results[1].done()
     call(1)
-    answer(batcher, batcher.take(), seconds=0.04)
+    assert results[1].result(timeout=WAIT) == 2
+    assert not results[2].done()
+    batcher.leave(2)
+    assert results[2].result(timeout=WAIT) == 3
+
+
+def test_all_results_of_a_run_are_handed_out_at_once(batcher, call):
+    """A run may call from several threads, and go on only when all have returned."""
+    results = [call(1), call(1), call(2)]
+    answer(batcher, batcher.take())
+    assert [each.result(timeout=WAIT) for each in results[:2]] == [1, 1]
+    assert not results[2].done()
+
+
+def test_the_device_waits_for_the_last_turn(batcher, call, pool):
+    for run in (1, 2):
+        call(run)
+    answer(batcher, batcher.take())
+    call(3, rows=4)
+    taken = pool.submit(batcher.take)
+    call(1)
+    assert not taken.done()
     call(2)
+    assert runs(taken.result(timeout=WAIT)) == [3]
+    assert runs(batcher.take()) == [1, 2]
+
+
+def test_a_slow_run_delays_the_others_once(call, batcher, monkeypatch):
+    monkeypatch.setattr("latelier.engine.batcher.MAX_TURN", MAX_TURN)
+    results = [call(run) for run in (1, 2, 3)]
+    answer(batcher, batcher.take())
+    call(4)
     start = time.perf_counter()
-    assert runs(batcher.take()) == [2]
+    assert runs(batcher.take()) == [4]
     assert time.perf_counter() - start < 1
-
-
-def test_a_task_is_done_in_its_turn_and_waits_for_nobody(batcher, call, pool):
-    call(1)
+    assert [each.result(timeout=WAIT) for each in results] == [1, 2, 3]
+    call(1)  # late: it ends the turn of nobody
     answer(batcher, batcher.take())
-    result = pool.submit(batcher.perform, lambda: "decoded")
+
+
+def test_work_of_no_run_has_no_turn(batcher, call, pool):
+    call(1)
+    call(None, key="preview")
+    answer(batcher, batcher.take())
+    call(1)
+    (preview,) = batcher.take()
+    batcher.deliver([preview], ["decoded"])
+    assert runs(batcher.take()) == [1]
+
+
+def test_an_idle_device_waits_a_moment_for_other_new_runs(batcher, pool):
+    taken = pool.submit(batcher.take)
     time.sleep(0.02)
-    call(2)
-    (task,) = batcher.take()
-    task.result.set_result(task.work())
-    assert result.result(timeout=WAIT) == "decoded"
+    results = [
+        pool.submit(batcher.compute, Work(run, None, "a", 1, 4), run) for run in (1, 2, 3)
+    ]
+    assert sorted(runs(taken.result(timeout=WAIT))) == [1, 2, 3]
+    assert ARRIVAL < 0.02
+    assert not any(each.done() for each in results)
 
 
-def test_closing_fails_what_waits_and_what_comes_but_tasks_are_done_by_their_caller(batcher, call):
-    waiting = call(1)
+def test_an_error_is_raised_in_its_run(batcher, call):
+    result = call(1)
+    batcher.deliver(batcher.take(), [ZeroDivisionError("no")])
+    with pytest.raises(ZeroDivisionError, match="no"):
+        result.result(timeout=WAIT)
+
+
+def test_work_that_is_done_alone_shares_with_nobody(batcher, pool):
+    results = [pool.submit(batcher.compute, alone(lambda k=k: k)) for k in range(2)]
+    time.sleep(0.02)
+    for _ in results:
+        (waiting,) = batcher.take()
+        batcher.deliver([waiting], waiting.work.compute([None]))
+    assert [each.result(timeout=WAIT) for each in results] == [0, 1]
+
+
+def test_closing_fails_what_waits_and_what_comes(batcher, call):
+    done = [call(1), call(2)]
+    answer(batcher, batcher.take())
+    waiting = call(3)
     batcher.close("the engine is closed")
-    with pytest.raises(EngineError, match="the engine is closed"):
-        waiting.result(timeout=WAIT)
-    with pytest.raises(EngineError, match="the engine is closed"):
-        call(2).result(timeout=WAIT)
-    assert batcher.perform(lambda: "decoded") == "decoded"
+    assert [each.result(timeout=WAIT) for each in done] == [1, 2]
+    for result in (waiting, call(4)):
+        with pytest.raises(EngineError, match="the engine is closed"):
+            result.result(timeout=WAIT)
+    assert batcher.is_closed
     assert batcher.take() == []

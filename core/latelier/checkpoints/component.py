@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class Component:
         """The configuration of the module."""
         return self.module.config
 
-    @property
+    @cached_property
     def config_sha256(self) -> str:
         """SHA-256 of the configuration, as JSON with sorted keys."""
         values = json.dumps(self.config.model_dump(mode="json"), sort_keys=True)

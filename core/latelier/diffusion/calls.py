@@ -1,7 +1,8 @@
 """Calls of a denoiser as values, which can be joined into one call or divided by rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -36,7 +37,24 @@ class DenoiserCall:
         return denoiser(self.x, self.t, self.condition, self.control)
 
 
-def join_calls(calls: Sequence[DenoiserCall]) -> DenoiserCall:
+class ConditionJoiner:
+    """Joins conditions as `concat` does, and remembers the last results.
+
+    The conditions of a run are the same at every step.
+    """
+
+    def __init__(self) -> None:
+        self._recall = lru_cache(maxsize=4)(lambda *conditions: concat(conditions))
+
+    def __call__(self, conditions: Sequence[Condition]) -> Condition:
+        """Return one condition with the rows of all, in order."""
+        return concat(conditions) if torch.is_grad_enabled() else self._recall(*conditions)
+
+
+def join_calls(
+    calls: Sequence[DenoiserCall],
+    join_conditions: Callable[[Sequence[Condition]], Condition] = concat,
+) -> DenoiserCall:
     """Return one call with the rows of all, in order.
 
     Their latents have one size, their spatial parts the same names, and their controls differ in
@@ -47,7 +65,7 @@ def join_calls(calls: Sequence[DenoiserCall]) -> DenoiserCall:
     return DenoiserCall(
         torch.cat([call.x for call in calls]),
         torch.cat([call.t for call in calls]),
-        concat([call.condition for call in calls]),
+        join_conditions([call.condition for call in calls]),
         _join_controls(calls),
     )
 

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from latelier.contracts import frames
 from latelier.contracts.components import Control, Denoiser, FirstStage, ScaledAdapter
-from latelier.contracts.condition import Condition, concat
+from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig
 from latelier.contracts.errors import CompatibilityError
+from latelier.diffusion.calls import ConditionJoiner
 from latelier.diffusion.processes.process import Process
 
 
@@ -36,6 +37,7 @@ class Predictor:
     first_stage: FirstStage | None = None
     condition_factory: Callable[[Any], Condition] | None = None
     adapters: Mapping[str, ScaledAdapter] = field(default_factory=dict)
+    _join: ConditionJoiner = field(init=False, repr=False, default_factory=ConditionJoiner)
 
     @property
     def config(self) -> DenoiserConfig:
@@ -98,8 +100,8 @@ class Predictor:
         x_in = (x * scale).to(self.dtype)
         t = self.process.timestep(sigma).to(x.device).expand(len(x))
         if k > 1:
-            x_in, t = x_in.repeat(k, *[1] * (x.ndim - 1)), t.repeat(k)
-        output = self.denoiser(x_in, t, concat(conditions), _repeat_rows(control, k))
+            x_in, t = torch.cat([x_in] * k), torch.cat([t] * k)
+        output = self.denoiser(x_in, t, self._join(conditions), _repeat_rows(control, k))
         return [self.process.denoised(part.to(x.dtype), x, sigma) for part in output.chunk(k)]
 
     def _with_adapters(self, control: Control | None) -> Control | None:

@@ -1,161 +1,179 @@
-"""Where runs meet the device: their calls wait here, and are taken in groups.
+"""Where runs meet the device: their work waits here, is taken in groups, and its results return.
 
-A run that has just received a result will soon call again, so a group waits for it: until it calls,
-leaves, or has been away for longer than the patience. Nothing else delays a group, so a run that
-fails, ends or never calls again delays the others once, by the patience.
+What a run does between two calls is short and mostly Python, which runs one thread at a time: runs
+that compete with each other, or with the device, spend more time on switching than on work. So the
+results of a group are handed out one by one, each when the run before has brought its next work,
+and the device waits for the last one. A run that is slow delays the others once: then all go on.
 """
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from math import inf
-from typing import Any
-
-from torch import Tensor
+from collections import deque
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from latelier.contracts.errors import EngineError
-from latelier.diffusion.calls import DenoiserCall
-from latelier.engine.row_limit import RowLimit
+from latelier.engine.openmp import release_team
+from latelier.engine.work import Work
 
-MAX_PATIENCE = 0.01
-"""Most seconds that a group waits for a run."""
+R = TypeVar("R")
 
-PATIENCE = 0.25
-"""Share of the time of the last group that the next one waits for a run."""
+MAX_TURN = 0.005
+"""Seconds after which a run is slow."""
 
-Task = Callable[[], Any]
-"""Other work for the device, such as decoding."""
+ARRIVAL = 0.002
+"""Seconds for which a device without other work waits for the next new run, after each of them."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Waiting:
     """Work that waits for the device.
 
     Attributes:
-        work: a call of the denoiser, or a task, which goes alone.
-        run: whose call it is.
-        key: what the calls of a group have in common.
-        result: the outcome.
+        work: what is to be done.
+        run: whose work it is; None: of nobody who will bring more.
+        is_first: whether the run has just begun.
     """
 
-    work: DenoiserCall | Task
-    run: Hashable = None
-    key: Hashable = None
-    result: Future[Any] = field(default_factory=Future)
+    work: Work[Any, Any]
+    run: Hashable
+    is_first: bool
 
-    @property
-    def rows(self) -> int:
-        """Rows of the call; 0 of a task."""
-        return self.work.rows if isinstance(self.work, DenoiserCall) else 0
+    def __post_init__(self) -> None:
+        self._is_done = threading.Lock()  # of all means to wait for a thread it is the fastest
+        self._is_done.acquire()
+        self._outcome: object = None
+
+    def finish(self, outcome: object) -> None:
+        """Set the result, or the error that there is in place of it."""
+        self._outcome = outcome
+        self._is_done.release()
+
+    def result(self) -> Any:
+        """Wait for the result and return it, or raise the error."""
+        self._is_done.acquire()
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        return self._outcome
 
 
 class Batcher:
-    """Hands the work of many runs to one device.
+    """Hands the work of many runs to one device, and the results back."""
 
-    Args:
-        limit: of the rows of a group.
-        key_of: returns what the calls of a group have in common.
-    """
-
-    def __init__(self, limit: RowLimit, key_of: Callable[[DenoiserCall], Hashable]) -> None:
-        self._limit = limit
-        self._key_of = key_of
+    def __init__(self) -> None:
         self._changed = threading.Condition()
         self._waiting: list[Waiting] = []
-        self._answered: dict[Hashable, float] = {}
-        self._patience = MAX_PATIENCE
+        self._done: deque[tuple[Waiting, object]] = deque()
+        self._turn: Hashable = None
+        self._turn_end = 0.0
+        self._runs: set[Hashable] = set()
+        self._last_arrival = 0.0
         self._stop_reason: str | None = None
 
-    def call(self, run: Hashable, call: DenoiserCall) -> Tensor:
-        """Return the prediction for a call of a run, computed by the device in some group.
+    @property
+    def is_closed(self) -> bool:
+        """Whether no more work is done."""
+        return self._stop_reason is not None
+
+    def compute(self, work: Work[Any, R], run: Hashable = None) -> R:
+        """Return the result of the work of a run, done by the device in some group.
 
         Raises:
             EngineError: the device has stopped.
         """
-        waiting = Waiting(call, run, self._key_of(call))
         with self._changed:
-            self._answered.pop(run, None)
-        prediction: Tensor = self._wait_for(waiting)
-        return prediction
-
-    def perform(self, task: Task) -> Any:
-        """Return the result of a task, performed by the device or, once closed, by the caller."""
-        return task() if self._stop_reason is not None else self._wait_for(Waiting(task))
+            if self._stop_reason is not None:
+                raise EngineError(self._stop_reason)
+            waiting = Waiting(work, run, is_first=run not in self._runs)
+            if waiting.is_first and run is not None:
+                self._runs.add(run)
+                self._last_arrival = time.monotonic()
+            self._waiting.append(waiting)
+            self._end_turn(run)
+        result: R = waiting.result()
+        return result
 
     def leave(self, run: Hashable) -> None:
-        """Expect no more calls of a run."""
+        """Expect no more work of a run."""
         with self._changed:
-            self._answered.pop(run, None)
-            self._changed.notify_all()
+            self._runs.discard(run)
+            self._end_turn(run)
 
     def take(self) -> list[Waiting]:
-        """Wait for work and return it: the oldest, and the calls that can share its call.
+        """Wait for work and return it: the oldest, and what can be done together with it.
 
-        They are the oldest of its key, up to the limit of rows. The list is empty once the batcher
-        is closed.
+        This is the oldest of its key, up to its most rows. The list is empty once the batcher is
+        closed.
         """
         with self._changed:
-            while (delay := self._delay()) > 0:
-                self._changed.wait(None if delay == inf else delay)
+            while not self.is_closed:
+                if (delay := self._delay()) > 0:
+                    self._changed.wait(delay)
+                    continue
+                self._hand_out_all()
+                if self._waiting:
+                    break
+                release_team()  # a device without work does not slow down other threads
+                self._changed.wait()
             group = list(self._oldest_group())
             taken = set(group)
             self._waiting = [each for each in self._waiting if each not in taken]
             return group
 
-    def expect(self, group: Sequence[Waiting], seconds: float) -> None:
-        """Expect the next calls of the runs of a group, which took `seconds`."""
+    def deliver(self, group: Sequence[Waiting], outcomes: Sequence[object]) -> None:
+        """Hand out the outcomes of a group, one after the other."""
         with self._changed:
-            self._patience = min(MAX_PATIENCE, PATIENCE * seconds)
-            now = time.monotonic()
-            self._answered.update({waiting.run: now for waiting in group})
+            self._done.extend(zip(group, outcomes, strict=True))
+            self._hand_out()
 
     def close(self, reason: str) -> None:
         """Refuse further work, and fail what waits."""
         with self._changed:
             self._stop_reason = reason
+            self._hand_out_all()
             for waiting in self._waiting:
-                waiting.result.set_exception(EngineError(reason))
+                waiting.finish(EngineError(reason))
             self._waiting.clear()
             self._changed.notify_all()
 
-    def _wait_for(self, waiting: Waiting) -> Any:
-        with self._changed:
-            if self._stop_reason is not None:
-                raise EngineError(self._stop_reason)
-            self._waiting.append(waiting)
+    def _end_turn(self, run: Hashable) -> None:
+        """Let the next run go on, if it was this one's turn, and the device after the last."""
+        if self._turn is run:
+            self._turn = None
+            self._hand_out()
+        if self._turn is None:
             self._changed.notify_all()
-        return waiting.result.result()
+
+    def _hand_out(self) -> None:
+        """Hand out the results of the next run, and begin its turn."""
+        while self._done and self._turn in (None, self._done[0][0].run):
+            waiting, outcome = self._done.popleft()
+            self._turn, self._turn_end = waiting.run, time.monotonic() + MAX_TURN
+            waiting.finish(outcome)
+
+    def _hand_out_all(self) -> None:
+        while self._done:
+            self._turn = None
+            self._hand_out()
+        self._turn = None
 
     def _delay(self) -> float:
-        """Return the seconds for which the device waits now, unless something changes."""
-        if self._stop_reason is not None:
-            return 0
-        if not self._waiting:
-            return inf
-        if self._is_full():
-            return 0
-        latest = max(self._answered.values(), default=-inf)
-        return latest + self._patience - time.monotonic()
-
-    def _is_full(self) -> bool:
-        """Return whether nothing more could join the oldest."""
-        first = self._waiting[0]
-        if not isinstance(first.work, DenoiserCall):
-            return True
-        rows = sum(each.rows for each in self._waiting if each.key == first.key)
-        return rows >= self._limit.of(*first.work.x.shape[2:])
+        """Return the seconds for which the device waits for runs that will soon bring work."""
+        now = time.monotonic()
+        if self._turn is not None:
+            return self._turn_end - now
+        if all(each.is_first for each in self._waiting):
+            return self._last_arrival + ARRIVAL - now
+        return 0
 
     def _oldest_group(self) -> Iterator[Waiting]:
         if not self._waiting:
             return
         first, *others = self._waiting
         yield first
-        if not isinstance(first.work, DenoiserCall):
-            return
-        left = self._limit.of(*first.work.x.shape[2:]) - first.rows
+        left = first.work.most_rows - first.work.rows
         for other in others:
-            if other.key == first.key and other.rows <= left:
-                left -= other.rows
+            if other.work.key == first.work.key and other.work.rows <= left:
+                left -= other.work.rows
                 yield other

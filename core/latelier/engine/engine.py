@@ -3,11 +3,11 @@
 The path of a request:
     Engine.submit    plans it in the caller's thread, where mistakes raise -> `Job`
     AdmissionQueue   admission.py: the job waits for its client's turn
-    run_job          running.py: runs the plan in a thread of its own, which calls
-    SharedDenoiser   shared_parts.py: puts the call into
-    Batcher          batcher.py: the call waits for others that can share the device's next one
-    serve            device.py: the device's thread takes a group and has it computed by
-    Evaluator        evaluation.py: one call of the denoiser for the group
+    run_job          running.py: runs the plan in a thread of its own, with
+    SharedDenoiser   shared_parts.py: a stand-in, as for the first stage; it hands its calls to
+    SharedModel      shared_model.py: makes work of them, and says what can be done together
+    Batcher          batcher.py: the work waits for other work to be done with it
+    serve            device.py: the device's thread takes a group and does it
 """
 
 import math
@@ -19,19 +19,24 @@ from types import TracebackType
 from typing import Any, Self
 
 from latelier.contracts.errors import EngineError, InvalidInputError
-from latelier.diffusion.fixed_rows import MAX_ROWS, FixedRows
+from latelier.diffusion.fixed_rows import MAX_ROWS
 from latelier.engine.batcher import Batcher
-from latelier.engine.device import Device
-from latelier.engine.evaluation import Evaluator
+from latelier.engine.device import serve
 from latelier.engine.job import Job
 from latelier.engine.openmp import release_team
 from latelier.engine.pool import JobPool
 from latelier.engine.row_limit import RowLimit
-from latelier.engine.running import run_job, share
-from latelier.engine.sharing import sharing_key
+from latelier.engine.running import run_job
+from latelier.engine.shared_model import SharedModel
 from latelier.engine.stats import Stats
-from latelier.engine.turns import Turns
-from latelier.engine.warming import default_geometry, doublings, make_call, measure_rows
+from latelier.engine.warming import (
+    default_geometry,
+    doublings,
+    make_call,
+    measure_rows,
+    positions_at_once,
+)
+from latelier.engine.work import alone
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.picture import Picture
 from latelier.pipeline.pipeline import Pipeline, plan_json, plan_keywords
@@ -67,7 +72,7 @@ class Engine:
         self,
         pipe: Pipeline,
         *,
-        rows: int = 16,
+        rows: int = 32,
         active: int = 32,
         queue: int = 256,
         exact: bool = False,
@@ -75,17 +80,12 @@ class Engine:
         _check_counts(rows=rows, active=active, queue=queue)
         _check_input_names(pipe)
         self._pipe = pipe
-        self._fixed_rows = rows if exact else None
-        self._denoiser = FixedRows(pipe.denoiser, rows) if exact else pipe.denoiser
-        self._limit = RowLimit(rows)
-        pads_streams = not exact and "masks" in pipe.denoiser.config.supports
-        self._batcher = Batcher(self._limit, partial(sharing_key, pads_streams=pads_streams))
-        evaluator = Evaluator(self._denoiser, self._limit, is_divisible=not exact)
-        self._device = Device(self._batcher, evaluator)
+        self._limit = RowLimit(rows, positions_at_once(pipe))
+        self._batcher = Batcher()
+        self._model = SharedModel(pipe, self._batcher, self._limit, rows if exact else None)
         self._thread = threading.Thread(
-            target=self._device.serve, name="latelier-device", daemon=True
+            target=partial(serve, self._batcher), name="latelier-device", daemon=True
         )
-        self._turns = Turns()
         self._pool = JobPool(active, queue)
 
     def __enter__(self) -> Self:
@@ -162,7 +162,7 @@ class Engine:
         latent_size = default_geometry(self._pipe).latent_size
         return Stats(
             self._pool.counts(),
-            self._device.counts,
+            self._model.calls.counts,
             self._limit.of(*latent_size),
             self._limit.curve,
         )
@@ -179,10 +179,12 @@ class Engine:
             OutOfMemoryError: memory is too small for one row.
         """
         self._pool.check_open()
-        counts = [self._fixed_rows] if self._fixed_rows else doublings(self._limit.most)
+        counts = [self._model.rows] if self._model.rows else doublings(self._limit.most)
         parts, geometry = self._pipe.without_unused_adapters(()), default_geometry(self._pipe)
-        make = partial(make_call, parts, geometry)
-        curve = self._batcher.perform(partial(measure_rows, self._denoiser, make, counts))
+        measure = partial(
+            measure_rows, self._model.denoiser, partial(make_call, parts, geometry), counts
+        )
+        curve = self._batcher.compute(alone(measure))
         self._limit.set_curve(curve, math.prod(geometry.latent_size))
         return self._limit.curve
 
@@ -197,15 +199,14 @@ class Engine:
         builder = parts.condition_builder()
         for rows in (plan.inputs, plan.negative):
             builder.check_prepare(rows, plan.geometry)
+        release_team()  # of the caller, which may have computed before
         make_pictures = partial(self._make_pictures, job, parts, plan)
         self._pool.add(job, partial(copy_context().run, make_pictures))
         return job
 
     def _make_pictures(self, job: Job, parts: PipelineParts, plan: Plan) -> list[Picture]:
         pictures: list[Picture] = []
-        meeting = self._batcher, self._turns
-        shared = share(parts, plan, job, self._denoiser, *meeting, self._fixed_rows)
-        for preview in run_job(job, *shared, *meeting):
+        for preview in run_job(job, parts, plan, self._model):
             job.publish(preview)
             pictures.extend(preview.pictures)
             self._pool.end_stopped()

@@ -1,7 +1,6 @@
 """How many rows a shared call of the denoiser may have."""
 
 from collections.abc import Mapping
-from math import inf
 
 TOLERANCE = 0.03
 """Share by which fewer rows may be slower than the best."""
@@ -14,19 +13,23 @@ class RowLimit:
     picture: the limit that is measured at one size holds for the others by their positions. One
     call of a run is never divided by it.
 
+    Args:
+        most: rows of any call.
+        positions: rows x h x w of any call, until they are measured.
+
     Attributes:
         most: rows of any call, of the engine's configuration or what memory has left of them.
         curve: rows -> seconds a row, as measured.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, positions: int) -> None:
         self.most = most
         self.curve: Mapping[int, float] = {}
-        self._positions = inf
+        self._positions = positions
 
     def of(self, height: int, width: int) -> int:
         """Return the most rows, 1 or more, of latents of a height and width."""
-        return int(max(1, min(self.most, self._positions // (height * width))))
+        return max(1, min(self.most, self._positions // (height * width)))
 
     def set_curve(self, curve: Mapping[int, float], positions: int) -> None:
         """Limit the rows to the fewest that are about as fast as the best.

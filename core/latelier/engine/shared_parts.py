@@ -1,79 +1,56 @@
-"""The parts of a pipeline as the runs of an engine see them."""
+"""The networks of a pipeline as a run of an engine sees them."""
 
 from collections.abc import Callable, Hashable
 
-import torch
 from torch import Tensor
 
-from latelier.contracts.components import Control, Denoiser, FirstStage
+from latelier.contracts.components import Control, FirstStage
 from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig, FirstStageConfig
 from latelier.diffusion.calls import DenoiserCall
-from latelier.engine.batcher import Batcher
-from latelier.engine.openmp import release_team
-from latelier.engine.turns import Turns
+from latelier.engine.shared_model import SharedModel
 
 
 class SharedDenoiser:
-    """The denoiser of one run: its calls are computed on the device's thread, with other runs'.
-
-    A call under autograd is computed in the thread of its caller, whose graph it belongs to.
+    """The denoiser of one run.
 
     Args:
         run: whose calls these are.
-        denoiser: what computes them.
-        batcher: where they wait.
-        turns: of the runs, between their calls.
+        model: computes them.
         check: raises if the run has to stop.
     """
 
-    def __init__(
-        self,
-        run: Hashable,
-        denoiser: Denoiser,
-        batcher: Batcher,
-        turns: Turns,
-        check: Callable[[], None],
-    ) -> None:
+    def __init__(self, run: Hashable, model: SharedModel, check: Callable[[], None]) -> None:
         self._run = run
-        self._denoiser = denoiser
-        self._batcher = batcher
-        self._turns = turns
+        self._model = model
         self._check = check
 
     @property
     def config(self) -> DenoiserConfig:
         """The denoiser's configuration."""
-        return self._denoiser.config
+        return self._model.denoiser.config
 
     def __call__(
         self, x: Tensor, t: Tensor, condition: Condition, control: Control | None = None
     ) -> Tensor:
         """Return the prediction, (B, C, h, w)."""
         self._check()
-        call = DenoiserCall(x, t, condition, control)
-        self._turns.end(self._run)
-        if torch.is_grad_enabled():
-            return call.run(self._denoiser)
-        release_team()
-        prediction = self._batcher.call(self._run, call)
-        self._turns.begin(self._run)
-        return prediction
+        return self._model.predict(self._run, DenoiserCall(x, t, condition, control))
 
 
 class SharedFirstStage:
-    """The first stage of a run: it encodes and decodes on the device's thread.
+    """The first stage of one run.
 
-    So at most one picture is decoded at a time, whatever the number of runs that end together.
+    Args:
+        run: whose pictures these are.
+        first_stage: the pipeline's, or one that works in tiles.
+        model: calls it.
     """
 
-    def __init__(
-        self, run: Hashable, first_stage: FirstStage, batcher: Batcher, turns: Turns
-    ) -> None:
+    def __init__(self, run: Hashable, first_stage: FirstStage, model: SharedModel) -> None:
         self._run = run
-        self._turns = turns
         self._first_stage = first_stage
-        self._batcher = batcher
+        self._model = model
 
     @property
     def config(self) -> FirstStageConfig:
@@ -82,15 +59,8 @@ class SharedFirstStage:
 
     def encode(self, images: Tensor) -> Tensor:
         """Return latents (B, C, H / f, W / f) of images (B, 3, H, W)."""
-        return self._perform(lambda: self._first_stage.encode(images))
+        return self._model.encode(self._run, self._first_stage, images)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return images (B, 3, H, W) of latents (B, C, H / f, W / f)."""
-        return self._perform(lambda: self._first_stage.decode(latents))
-
-    def _perform(self, task: Callable[[], Tensor]) -> Tensor:
-        if torch.is_grad_enabled():
-            return task()
-        self._turns.end(self._run)
-        result: Tensor = self._batcher.perform(task)
-        return result
+        return self._model.decode(self._run, self._first_stage, latents)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from math import prod
 
 import torch
 
@@ -11,6 +12,7 @@ from latelier.diffusion.calls import DenoiserCall
 from latelier.engine.evaluation import attempt
 from latelier.nn.memory import is_out_of_memory
 from latelier.pipeline.parts import PipelineParts
+from latelier.pipeline.planning.layout import fastest_batch_size
 
 REPEATS = 3
 """Calls with each number of rows, of which the fastest counts. The first one also warms up."""
@@ -22,6 +24,14 @@ def default_geometry(parts: PipelineParts) -> PictureGeometry:
     f = parts.first_stage.config.downsampling
     latent_size = height // f, width // f
     return PictureGeometry((height, width), latent_size, first_stage=parts.first_stage)
+
+
+def positions_at_once(parts: PipelineParts) -> int:
+    """Return the latent positions of as many pictures as `generate` makes at once."""
+    geometry = default_geometry(parts)
+    height, width = geometry.size
+    pictures = fastest_batch_size((width, height), parts.device)
+    return 2 * pictures * prod(geometry.latent_size)
 
 
 def make_call(parts: PipelineParts, geometry: PictureGeometry, rows: int) -> DenoiserCall:

@@ -60,7 +60,8 @@ class PackedWeight:
         found = copies.get(key)
         if found is None:
             made = pack(weight.detach().to(dtype))
-            found = next((each for each in copies.values() if _have_same_order(each, made)), made)
+            others = list(copies.values())  # other threads may add some meanwhile
+            found = next((each for each in others if _have_same_order(each, made)), made)
             copies[key] = found
         return found
 

@@ -5,7 +5,8 @@ The path of a request:
     read_request        request.py: validates them, with the pipeline's defaults -> `Request`
     make_plan           plan.py: checks everything and decides sizes, batches, sigmas -> `Plan`
     run                 run.py: samples batch after batch -> a `Preview` after each step
-    ConditionBuilder    conditioning/conditions.py: encodes the inputs of a batch -> `Conditions`
+    encode_inputs       run.py: makes the conditions of a batch, by a
+    ConditionBuilder    conditioning/conditions.py: runs the conditioners -> `Conditions`
     make_denoise        denoise.py: applies guidance, and windows if any -> `denoise(x, sigma)`
 """
 
@@ -22,12 +23,13 @@ from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.images.reading import limit_total_pixels
 from latelier.contracts.sampling import Denoise
 from latelier.pipeline.adapters import AdapterSource, AttachedAdapter, attach, find_adapter
+from latelier.pipeline.denoise import make_denoise
 from latelier.pipeline.loras import attach_lora, update_defaults
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.picture import Picture, Preview
 from latelier.pipeline.plan import Plan, make_plan
 from latelier.pipeline.request import KEYWORDS, read_request
-from latelier.pipeline.run import make_batch_denoise, run
+from latelier.pipeline.run import encode_inputs, run
 from latelier.pipeline.saving import save
 
 P = ParamSpec("P")
@@ -181,7 +183,8 @@ class Pipeline(PipelineParts):
             "window_batch": window_batch,
             "database": database,
         }
-        return make_batch_denoise(*_plan(self, inputs, options))
+        parts, plan = _plan(self, inputs, options)
+        return make_denoise(parts, plan, encode_inputs(parts, plan))
 
     def with_adapter(
         self,

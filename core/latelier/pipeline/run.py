@@ -1,7 +1,8 @@
 """Run a plan: sample each batch, and make its pictures.
 
 The path of a batch:
-    make_batch_denoise   encodes its inputs and applies guidance -> `denoise(x, sigma) -> x0`
+    encode_inputs        encodes its inputs -> `Conditions`
+    make_denoise         denoise.py: applies guidance to them -> `denoise(x, sigma) -> x0`
     sample               yields a `Preview` after each step of
     _denoise_steps       from noise, or a noised picture, to latents: the sampler's steps
     _finish              decoded images to `Picture`s with their provenance
@@ -26,6 +27,7 @@ from latelier.kernel.dispatcher import HookDispatcher
 from latelier.pipeline.checks.evaluations import EvaluationBudget
 from latelier.pipeline.checks.finite import check_finite
 from latelier.pipeline.checks.sampler import check_sampler
+from latelier.pipeline.conditioning.conditions import Conditions
 from latelier.pipeline.denoise import make_denoise
 from latelier.pipeline.editing.inpaint import InpaintState, encode_init_images
 from latelier.pipeline.editing.repaint import repaint
@@ -38,9 +40,30 @@ from latelier.provenance.pixels import pixel_hash
 
 _log = logging.getLogger(__name__)
 
+EncodeInputs = Callable[[PipelineParts, Plan], Conditions]
+"""Returns the conditions of a batch."""
 
-def run(parts: PipelineParts, plan: Plan) -> Iterator[Preview]:
+
+@torch.no_grad()
+def encode_inputs(parts: PipelineParts, plan: Plan) -> Conditions:
+    """Return the conditions of a batch."""
+    return parts.condition_builder().conditions(
+        plan.repeat_rows(plan.inputs),
+        plan.repeat_rows(plan.negative),
+        len(plan.batch),
+        plan.geometry,
+    )
+
+
+def run(
+    parts: PipelineParts, plan: Plan, encode_inputs: EncodeInputs = encode_inputs
+) -> Iterator[Preview]:
     """Return the previews of all batches. The conditions of the first are made at once.
+
+    Args:
+        parts: of the pipeline.
+        plan: of the run.
+        encode_inputs: makes the conditions of a batch.
 
     Raises:
         InvalidInputError: a conditioner refuses its input.
@@ -51,14 +74,14 @@ def run(parts: PipelineParts, plan: Plan) -> Iterator[Preview]:
     budget = EvaluationBudget(parts.limits.evaluations)
     first, *others = plan.batches()
     with _report_out_of_memory(parts, first), parts.placing():
-        denoise = make_batch_denoise(parts, first)
+        denoise = make_denoise(parts, first, encode_inputs(parts, first))
 
     def previews() -> Iterator[Preview]:
         with _report_out_of_memory(parts, first), parts.placing():
             yield from sample(parts, first, budget.charge(denoise, plan.windows))
         for batch in others:
             with _report_out_of_memory(parts, batch), parts.placing():
-                denoise_batch = make_batch_denoise(parts, batch)
+                denoise_batch = make_denoise(parts, batch, encode_inputs(parts, batch))
                 yield from sample(parts, batch, budget.charge(denoise_batch, plan.windows))
 
     return previews()
@@ -73,18 +96,6 @@ def _report_out_of_memory(parts: PipelineParts, plan: Plan) -> AbstractContextMa
     if parts.device.type != "cpu" and parts.offload is None:
         options.append("a model loaded with `offload` keeps its weights in main memory")
     return report_out_of_memory(parts.device, rows, (width, height), options)
-
-
-@torch.no_grad()
-def make_batch_denoise(parts: PipelineParts, plan: Plan) -> Denoise:
-    """Return the guided `denoise` of a batch."""
-    conditions = parts.condition_builder().conditions(
-        plan.repeat_rows(plan.inputs),
-        plan.repeat_rows(plan.negative),
-        len(plan.batch),
-        plan.geometry,
-    )
-    return make_denoise(parts, plan, conditions)
 
 
 def sample(parts: PipelineParts, plan: Plan, denoise: Denoise) -> Iterator[Preview]:

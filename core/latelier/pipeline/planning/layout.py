@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from latelier.contracts.components import FirstStage, PictureGeometry
 from latelier.nn.memory import format_gigabytes, free_memory
 from latelier.pipeline.parts import PipelineParts
@@ -61,7 +63,7 @@ def choose_layout(parts: PipelineParts, request: Request, size: Size, count: int
     first_stage = with_tiles(parts.first_stage, tile)
     geometry = _geometry(size, first_stage)
     fitting = count if tile else int(usable // needed)  # tiles decode one picture after the other
-    default = max(1, min(_fastest_batch_size(size, parts.device.type), fitting))
+    default = max(1, min(fastest_batch_size(size, parts.device), fitting))
     batch_size = min(count, request.batch_size or default)
     tiled = request.model_copy(update={"tile": tile})
     _check_memory(parts, tiled, size, batch_size, needed=needed, free=free)
@@ -101,6 +103,7 @@ def _geometry(size: Size, first_stage: FirstStage) -> PictureGeometry:
     return PictureGeometry((height, width), (height // f, width // f), first_stage=first_stage)
 
 
-def _fastest_batch_size(size: Size, device: str) -> int:
+def fastest_batch_size(size: Size, device: torch.device) -> int:
+    """Return how many pictures of a size are worth making at once."""
     width, height = size
-    return max(1, PIXELS_AT_ONCE["cpu" if device == "cpu" else "gpu"] // (width * height))
+    return max(1, PIXELS_AT_ONCE["cpu" if device.type == "cpu" else "gpu"] // (width * height))

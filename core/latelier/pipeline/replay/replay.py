@@ -15,6 +15,7 @@ from latelier.diffusion.fixed_rows import FixedRows
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.kernel.registry import Registry
+from latelier.pipeline.denoise import make_denoise
 from latelier.pipeline.loading import load
 from latelier.pipeline.picture import Picture
 from latelier.pipeline.pipeline import Pipeline
@@ -22,7 +23,7 @@ from latelier.pipeline.plan import make_plan
 from latelier.pipeline.provenance import describe_machine
 from latelier.pipeline.replay import differences
 from latelier.pipeline.replay.record import ComponentRecord, Record, read_record
-from latelier.pipeline.run import make_batch_denoise, sample
+from latelier.pipeline.run import encode_inputs, sample
 from latelier.provenance.pixels import pixel_hash
 
 TOLERANCE = 2
@@ -218,7 +219,8 @@ def _make_again(path: Path, record: Record, pipeline: Pipeline) -> Picture:
     if record.index >= plan.count:
         raise InvalidInputError(f"{path}: picture {record.index} of a run of {plan.count}")
     batch = plan.batch_of(record.index)
-    *_, last = sample(pipeline, batch, make_batch_denoise(pipeline, batch))
+    denoise = make_denoise(pipeline, batch, encode_inputs(pipeline, batch))
+    *_, last = sample(pipeline, batch, denoise)
     return last.pictures[record.index - batch.batch.start]
 
 
