@@ -22,13 +22,23 @@ def pool():
 def batcher(pool, monkeypatch):
     """A batcher that has all time to wait for a turn."""
     monkeypatch.setattr("latelier.engine.batcher.MAX_TURN", 60)
-    batcher = Batcher()
-    taken, take = [], batcher.take
-    monkeypatch.setattr(batcher, "take", lambda: taken.append(take()) or taken[-1])
+    batcher, left = Batcher(), []
+    take, deliver = batcher.take, batcher.deliver
+
+    def record(group):
+        left.extend(group)
+        return group
+
+    def forget(group, outcomes):
+        for each in group:
+            left.remove(each)
+        deliver(group, outcomes)
+
+    monkeypatch.setattr(batcher, "take", lambda: record(take()))
+    monkeypatch.setattr(batcher, "deliver", forget)
     yield batcher
     batcher.close("the test is over")
-    for waiting in {each for group in taken for each in group}:
-        batcher.deliver([waiting], [None])
+    deliver(left, [None] * len(left))
 
 
 @pytest.fixture
@@ -135,9 +145,7 @@ def test_work_of_no_run_has_no_turn(batcher, call, pool):
 def test_an_idle_device_waits_a_moment_for_other_new_runs(batcher, pool):
     taken = pool.submit(batcher.take)
     time.sleep(0.02)
-    results = [
-        pool.submit(batcher.compute, Work(run, None, "a", 1, 4), run) for run in (1, 2, 3)
-    ]
+    results = [pool.submit(batcher.compute, Work(run, None, "a", 1, 4), run) for run in (1, 2, 3)]
     assert sorted(runs(taken.result(timeout=WAIT))) == [1, 2, 3]
     assert ARRIVAL < 0.02
     assert not any(each.done() for each in results)

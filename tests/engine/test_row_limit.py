@@ -18,12 +18,15 @@ def test_the_fewest_rows_that_are_about_as_fast_as_the_best(curve, rows):
     assert fewest_rows(curve) == rows
 
 
-def test_without_a_measurement_the_number_counts():
-    assert RowLimit(16).of(8, 8) == RowLimit(16).of(128, 128) == 16
+def test_without_a_measurement_the_given_positions_count():
+    limit = RowLimit(16, 4 * 32 * 32)
+    assert limit.of(8, 8) == 16
+    assert limit.of(32, 32) == 4
+    assert limit.of(128, 128) == 1
 
 
 def test_a_measurement_holds_for_other_sizes_by_their_positions():
-    limit = RowLimit(16)
+    limit = RowLimit(16, 16 * 32 * 32)
     limit.set_curve({1: 4.0, 2: 3.0, 4: 2.0, 8: 1.0}, 32 * 32)
     assert limit.of(32, 32) == 8
     assert limit.of(64, 32) == 4
@@ -32,7 +35,7 @@ def test_a_measurement_holds_for_other_sizes_by_their_positions():
 
 
 def test_a_lack_of_memory_halves_it():
-    limit = RowLimit(16)
+    limit = RowLimit(16, 16 * 32 * 32)
     for rows, expected in [(12, 6), (5, 2), (4, 2), (1, 1)]:
         limit.lower(rows)
         assert limit.of(8, 8) == expected

@@ -125,7 +125,10 @@ class Batcher:
         """Hand out the outcomes of a group, one after the other."""
         with self._changed:
             self._done.extend(zip(group, outcomes, strict=True))
-            self._hand_out()
+            if self.is_closed:
+                self._hand_out_all()
+            else:
+                self._hand_out()
 
     def close(self, reason: str) -> None:
         """Refuse further work, and fail what waits."""

@@ -27,8 +27,8 @@ def _serve_next(batcher: Batcher) -> bool:
     group = batcher.take()
     try:
         outcomes = evaluate([each.work for each in group]) if group else []
-        batcher.deliver(group, outcomes)
     except BaseException as error:
         batcher.deliver(group, [error] * len(group))
         raise
+    batcher.deliver(group, outcomes)
     return bool(group)

@@ -80,7 +80,7 @@ class Engine:
         _check_counts(rows=rows, active=active, queue=queue)
         _check_input_names(pipe)
         self._pipe = pipe
-        self._limit = RowLimit(rows, positions_at_once(pipe))
+        self._limit = RowLimit(rows, positions_at_once(pipe, rows if exact else None))
         self._batcher = Batcher()
         self._model = SharedModel(pipe, self._batcher, self._limit, rows if exact else None)
         self._thread = threading.Thread(
@@ -181,9 +181,8 @@ class Engine:
         self._pool.check_open()
         counts = [self._model.rows] if self._model.rows else doublings(self._limit.most)
         parts, geometry = self._pipe.without_unused_adapters(()), default_geometry(self._pipe)
-        measure = partial(
-            measure_rows, self._model.denoiser, partial(make_call, parts, geometry), counts
-        )
+        make = partial(make_call, parts, geometry)
+        measure = partial(measure_rows, self._pipe.denoiser, make, counts)
         curve = self._batcher.compute(alone(measure))
         self._limit.set_curve(curve, math.prod(geometry.latent_size))
         return self._limit.curve

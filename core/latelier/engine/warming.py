@@ -26,12 +26,16 @@ def default_geometry(parts: PipelineParts) -> PictureGeometry:
     return PictureGeometry((height, width), latent_size, first_stage=parts.first_stage)
 
 
-def positions_at_once(parts: PipelineParts) -> int:
-    """Return the latent positions of as many pictures as `generate` makes at once."""
+def positions_at_once(parts: PipelineParts, rows: int | None) -> int:
+    """Return the latent positions of a call that is not worth making larger.
+
+    They are those of as many pictures as `generate` makes at once, under guidance, or of the rows
+    where these are fixed.
+    """
     geometry = default_geometry(parts)
     height, width = geometry.size
-    pictures = fastest_batch_size((width, height), parts.device)
-    return 2 * pictures * prod(geometry.latent_size)
+    worth = 2 * fastest_batch_size((width, height), parts.device)
+    return (worth if rows is None else rows) * prod(geometry.latent_size)
 
 
 def make_call(parts: PipelineParts, geometry: PictureGeometry, rows: int) -> DenoiserCall:
