@@ -13,6 +13,7 @@ class PalettePlugin:
             factory="latelier_palette.conditioner:PaletteConditioner",
             config="latelier_palette.inputs:PaletteConfig",
             input="latelier_palette.inputs:Palette",
+            widget="latelier_palette:palette.js",
         )
         registrar.adapter("palette", folder="latelier_palette:adapter")
 

@@ -26,7 +26,7 @@ class PaletteConfig(ConditionerConfig):
         return OutputSpec(stream=self.width)
 
 
-class Palette(Frozen):
+class Palette(Frozen, json_schema_extra={"format": "palette"}):
     """Colours of the picture, in any order.
 
     A picture in place of the colours stands for its dominant colours with their shares.
