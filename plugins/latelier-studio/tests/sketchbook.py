@@ -79,6 +79,9 @@ def save_model(folder: Path) -> None:
         process={"kind": "vp", "beta_start": 0.0015, "beta_end": 0.0195},
         defaults={"size": [96, 64], "schedule": "model", "steps": 10},
     )
+    pipe.conditioners["prompt"].fit(
+        [f"a {name} on the {place}" for name in NAMES for place in PLACES]
+    )
     pipe.save(folder)
 
 

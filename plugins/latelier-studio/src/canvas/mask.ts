@@ -7,7 +7,7 @@ import { Painter } from "./painter.ts";
 import { loadPicture, pixelsOf } from "./pictures.ts";
 import { encodeGrey } from "./png.ts";
 
-const VEIL = [[0, 0, 0, 0], [230, 74, 25, 150]] as const; // kept, repainted
+const VEIL = [[0, 0, 0, 0], [214, 40, 220, 165]] as const; // kept, repainted
 const WHITE = 255;
 
 class MaskWidget extends Widget<string> {

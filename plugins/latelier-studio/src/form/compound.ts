@@ -119,16 +119,20 @@ class ListWidget extends Widget<unknown[]> {
 
 /** The options of a sampler or a guidance rule. */
 class OptionsWidget extends Widget<Record<string, unknown>> {
+  /** Number of options in sight; others are folded away. */
+  shown = 0;
   #widgets = new Map<string, WidgetElement>();
 
   protected build(): void {
+    const folded = h("details", { class: "more" }, h("summary", {}, "Options"));
     for (const [name, raw] of Object.entries(this.schema.properties ?? {})) {
       const schema = resolve(raw, this.schema.$defs);
       const { element, widget } = createField(name, schema, this.host, { hint: hintOf(schema) });
       this.#widgets.set(name, widget);
-      this.append(element);
+      (this.#widgets.size > this.shown ? folded : this).append(element);
     }
-    if (!this.hasChildNodes()) this.append("");
+    folded.hidden = this.#widgets.size <= this.shown;
+    this.append(folded);
     this.addEventListener("input", (event) => {
       if (event.target === this) return;
       event.stopPropagation();

@@ -86,7 +86,8 @@ class NamedWidget extends Widget<NamedOptions> {
     const choice = this.#choices.find((each) => each.name === name);
     this.#about.textContent = choice?.about ?? "";
     const form = document.createElement("studio-options") as WidgetElement;
-    Object.assign(form, { schema: choice?.options ?? {}, host: this.host, value: options });
+    const shown = this.schema.format === "guidance" ? 1 : 0; // its scale
+    Object.assign(form, { schema: choice?.options ?? {}, host: this.host, value: options, shown });
     form.addEventListener("input", (event) => {
       event.stopPropagation();
       this.change({ name, options: form.value as Record<string, unknown> });

@@ -49,6 +49,6 @@ export function isListOfBoxes(schema: Schema): boolean {
 
 /** Return the first sentence of a description, as a hint. */
 export function hintOf(schema: Schema): string {
-  const text = (schema.description ?? "").split("\n")[0]?.replaceAll("`", "") ?? "";
+  const text = (schema.description ?? "").split(/\n|(?<=\.) /)[0]?.replaceAll("`", "") ?? "";
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

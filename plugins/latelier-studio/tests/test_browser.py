@@ -1,0 +1,274 @@
+"""The page in a real browser: the whole path of a person who makes pictures."""
+
+import base64
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium")
+AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def open_page(browser, studio) -> Iterator[Callable[..., object]]:
+    """Open the studio. A message on the console, or a file that is not found, is a failure."""
+    faults: list[str] = []
+    contexts = []
+
+    def open_it(width: int = 1280, height: int = 860, theme: str = "light") -> object:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=theme, has_touch=width < 500
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("console", lambda message: faults.append(message.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(studio)
+        page.wait_for_selector(".prompt-bar")
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def create(page, prompt: str = "") -> None:
+    """Press the button, and wait for the picture."""
+    if prompt:
+        page.fill(".prompt-bar textarea", prompt)
+    page.click("text=Create")
+    page.wait_for_selector(".is-cancel")
+    page.wait_for_selector(".prompt-bar .primary:not(.is-cancel)")
+    page.wait_for_selector(".frame-button")
+
+
+def open_section(page, name: str) -> None:
+    page.locator(".section > summary", has_text=name).first.click()
+
+
+def drag(page, selector: str, *places: tuple[float, float]) -> None:
+    """Move the pressed mouse over an element, between places in 0..1."""
+    target = page.locator(selector)
+    target.scroll_into_view_if_needed()
+    rect = target.bounding_box()
+    points = [(rect["x"] + rect["width"] * x, rect["y"] + rect["height"] * y) for x, y in places]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=5)
+    page.mouse.up()
+
+
+def use_model(page, name: str) -> None:
+    page.select_option("select[aria-label=Model]", name)
+    page.wait_for_selector("[data-input=layout]")
+
+
+def values_of(page, selector: str) -> list[int]:
+    """Return the grey values of the picture that a widget has made."""
+    return page.evaluate(
+        """async (selector) => {
+            const image = new Image();
+            image.src = document.querySelector(selector).value;
+            await image.decode();
+            const canvas = document.createElement("canvas");
+            [canvas.width, canvas.height] = [image.width, image.height];
+            const context = canvas.getContext("2d");
+            context.drawImage(image, 0, 0);
+            const data = context.getImageData(0, 0, image.width, image.height).data;
+            return [...data].filter((_, index) => index % 4 === 0);
+        }""",
+        selector,
+    )
+
+
+def drop(page, data: bytes) -> None:
+    """Drop a file on the page."""
+    page.evaluate(
+        """(text) => {
+            const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], "a.png", { type: "image/png" }));
+            const options = { dataTransfer: transfer, bubbles: true, cancelable: true };
+            for (const name of ["dragenter", "dragover", "drop"])
+                document.body.dispatchEvent(new DragEvent(name, options));
+        }""",
+        base64.b64encode(data).decode(),
+    )
+
+
+def test_a_prompt_becomes_pictures_with_seeds_and_previews(open_page):
+    page = open_page()
+    page.evaluate(
+        """() => new MutationObserver(() => {
+            if (document.querySelector("img.preview")) window.hasPreview = true;
+        }).observe(document.body, { childList: true, subtree: true })"""
+    )
+    page.locator(".count label", has_text="2").click()
+    create(page, "a red apple")
+    assert page.evaluate("window.hasPreview")
+    seeds = [int(text) for text in page.locator(".strip span").all_inner_texts()]
+    assert seeds[1] == seeds[0] + 1
+    page.locator(".grid li").nth(1).wait_for()
+
+
+def test_cancel_stops_the_job(open_page):
+    page = open_page()
+    open_section(page, "Details")
+    page.locator("[data-field=steps] input[type=number]").fill("200")
+    page.fill(".prompt-bar textarea", "a cat")
+    page.click("text=Create")
+    page.wait_for_selector("img.preview")
+    page.click("text=Cancel")
+    page.wait_for_selector("text=Cancelled.")
+
+
+def test_boxes_and_a_map_reach_the_model(open_page):
+    page = open_page()
+    use_model(page, "sketchbook")
+    open_section(page, "Layout")
+    drag(page, "studio-layout .sheet", (0.1, 0.1), (0.45, 0.6))
+    page.locator("studio-layout select").first.select_option("cat")
+    drag(page, "studio-layout .sheet", (0.55, 0.3), (0.9, 0.9))
+    page.locator("studio-layout select").nth(1).select_option("sun")
+    objects = page.evaluate("document.querySelector('studio-layout').value")
+    assert [each["label"] for each in objects] == ["cat", "sun"]
+    assert objects[0]["box"] == pytest.approx([0.1, 0.1, 0.45, 0.6], abs=0.01)
+    page.locator(".box").first.press("ArrowRight")
+    moved = page.evaluate("document.querySelector('studio-layout').value[0].box")
+    assert moved[0] == pytest.approx(objects[0]["box"][0] + 0.02)
+
+    open_section(page, "Map")
+    page.locator("studio-map label", has_text="Sand").click()
+    drag(page, "studio-map canvas", (0.1, 0.8), (0.9, 0.8))
+    labels = values_of(page, "studio-map")
+    assert len(labels) == 96 * 64
+    assert set(labels) == {0, 2}
+    with page.expect_request("**/api/jobs") as sent:
+        create(page, "a cat on the sand")
+    assert set(sent.value.post_data_json["inputs"]) == {"prompt", "layout", "map"}
+
+
+def test_a_mask_is_painted_undone_and_inverted_at_the_size_of_the_picture(open_page):
+    page = open_page()
+    create(page, "a red apple")
+    page.click("text=Repaint a part")
+    page.wait_for_selector("studio-mask canvas")
+    drag(page, "studio-mask canvas", (0.2, 0.2), (0.4, 0.2))
+    first = values_of(page, "studio-mask")
+    assert len(first) == 64 * 64
+    assert set(first) == {0, 255}
+    drag(page, "studio-mask canvas", (0.6, 0.8), (0.8, 0.8))
+    second = values_of(page, "studio-mask")
+    assert second.count(255) > first.count(255)
+    page.locator("studio-mask canvas").press("Control+z")
+    assert values_of(page, "studio-mask") == first
+    page.locator("studio-mask canvas").press("Control+Shift+Z")
+    assert values_of(page, "studio-mask") == second
+    page.get_by_role("button", name="Invert").click()
+    assert values_of(page, "studio-mask") == [255 - each for each in second]
+    page.get_by_role("button", name="Undo").click()
+    with page.expect_request("**/api/jobs") as sent:
+        create(page)
+    assert {"init_image", "mask"} <= sent.value.post_data_json.keys()
+
+
+def test_a_dropped_picture_gives_its_settings_and_a_verdict(open_page):
+    page = open_page()
+    create(page, "a blue fish")
+    url = page.locator(".frame-button img").get_attribute("src")
+    seed = page.locator(".seed output").inner_text()
+    data = page.request.get(page.url.rstrip("/") + url).body()
+    page.fill(".prompt-bar textarea", "something else")
+    drop(page, data)
+    page.wait_for_selector("text=/It can be made again/")
+    assert page.input_value(".prompt-bar textarea") == "a blue fish"
+    assert page.locator("[data-field=seed] input[type=number]").input_value() == seed
+
+
+def test_the_gallery_is_searched_starred_and_emptied(open_page):
+    page = open_page()
+    create(page, "a green frog")
+    page.get_by_role("searchbox").fill("green frog")
+    sync_api.expect(page.locator(".grid li")).to_have_count(1)
+    page.locator(".grid button").click()
+    page.get_by_role("button", name="Star", exact=True).click()
+    page.wait_for_selector("dialog .star[aria-pressed=true]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".badge")
+    page.locator(".gallery-head .star").click()
+    sync_api.expect(page.locator(".grid li")).to_have_count(1)
+    page.locator(".grid button").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Really delete?").click()
+    page.wait_for_selector("text=No picture is like that.")
+
+
+def test_a_table_compares_settings(open_page):
+    page = open_page()
+    page.fill(".prompt-bar textarea", "a cat")
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_label("Across: values").fill("2, 4")
+    page.get_by_label("Down: values").fill("1, 5")
+    page.locator("dialog.compare .primary").click()
+    sync_api.expect(page.locator(".compare td button img")).to_have_count(4)
+    texts = page.locator(".compare th").all_inner_texts()
+    assert texts == ["Steps 2", "Steps 4", "Guidance 1", "Guidance 5"]
+
+
+def test_a_plugin_brings_its_widget(open_page):
+    page = open_page()
+    open_section(page, "Palette")
+    page.click("text=Add a colour")
+    page.click("text=Add a colour")
+    page.locator("plugin-palette input[type=color]").first.fill("#00ff00")
+    with page.expect_request("**/api/jobs") as sent:
+        create(page, "a cat")
+    colors = sent.value.post_data_json["inputs"]["palette"]["colors"]
+    assert colors[0] == "#00ff00"
+    assert len(colors) == 2
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_is_accessible_and_fits(open_page, theme, width):
+    page = open_page(width, theme=theme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    create(page, "a red apple")
+    use_model(page, "sketchbook")
+    for summary in page.locator(".section > summary").all():
+        summary.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm ci --ignore-scripts")
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run()")["violations"]
+    serious = [each for each in found if each["impact"] in ("serious", "critical")]
+    told = [(each["id"], [node["html"][:120] for node in each["nodes"]]) for each in serious]
+    assert told == []
+
+
+def test_the_keyboard_reaches_the_prompt_the_button_and_the_options(open_page):
+    page = open_page()
+    page.focus(".prompt-bar textarea")
+    page.keyboard.type("a cat")
+    page.keyboard.press("Tab")
+    assert re.search("Create", page.evaluate("document.activeElement.textContent"))
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".frame-button")
