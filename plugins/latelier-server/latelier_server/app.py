@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from latelier.contracts.errors import LatelierError
@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 
 from latelier_server import errors
 from latelier_server.a1111.routes import routes as a1111_routes
@@ -34,8 +34,12 @@ SHUTDOWN_SECONDS = 30
 """Seconds that jobs have when the application ends without having been drained before."""
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings, pages: Sequence[BaseRoute] = ()) -> Starlette:
     """Return the ASGI application of a server. Models are loaded once it starts.
+
+    Args:
+        settings: of the server.
+        pages: further routes, such as a page on top of the API. Clients need no key for them.
 
     Raises:
         LatelierError: a model does not exist.
@@ -53,6 +57,7 @@ def create_app(settings: Settings) -> Starlette:
             Mount("/api", routes=own),
             Mount("/v1", routes=openai_routes),
             Mount("/sdapi/v1", routes=a1111_routes),
+            *pages,
         ],
         middleware=[
             Middleware(AccessLog, metrics=metrics),

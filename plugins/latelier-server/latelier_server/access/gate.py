@@ -12,11 +12,9 @@ from latelier_server.access.rates import RateLimiter
 from latelier_server.errors import ServerError, respond
 from latelier_server.settings import Limits, Settings
 
-OPEN_PATHS = frozenset({"/health", "/ready"})
-"""Paths that need no key."""
-
-OPEN_PREFIX = "/files/"
-"""Where the path itself is the secret: pictures that an answer has given the URL of."""
+PROTECTED = ("/api", "/v1", "/sdapi", "/metrics")
+"""Beginnings of the paths that need a key. Others are health checks, pages without data, and links
+to pictures, whose path is the secret."""
 
 MAX_WRONG_KEYS = 20
 """Wrong keys from an address in a minute; further ones are not compared."""
@@ -79,8 +77,7 @@ class Gate:
             raise ServerError(403, "this origin may not call the server", "forbidden_origin")
         _check_length(headers.get("content-length", "0"), self._settings.limits.body)
         address = scope["client"][0] if scope.get("client") else "unknown"
-        path = scope["path"]
-        if path in OPEN_PATHS or path.startswith(OPEN_PREFIX):
+        if not scope["path"].startswith(PROTECTED):
             return Client(address, "")
         return self._identify(headers.get("authorization", ""), address)
 

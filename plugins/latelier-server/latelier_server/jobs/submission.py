@@ -77,8 +77,7 @@ class JobRunner:
             ServerError: the server is about to end, or the client asks for too much.
             LatelierError: the request has a mistake, or the queue is full.
         """
-        if self.is_draining:
-            raise ServerError(503, "the server is about to end", "draining", retry_after=30)
+        self._check_open()
         cost = check_limits(submission.request, self._limits.pictures, self._limits.steps)
         self._spend(client, cost)
         async with AsyncExitStack() as stack:
@@ -92,6 +91,9 @@ class JobRunner:
                     deadline=seconds,
                     client=client.id,
                 )
+            if self.is_draining:  # since the request came
+                run.cancel()
+                self._check_open()
             job = ServerJob(client.owner, name, run)
             self.store.add(job)
             follow = self._follow(job, submission, stack.pop_all())
@@ -109,6 +111,10 @@ class JobRunner:
             job.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    def _check_open(self) -> None:
+        if self.is_draining:
+            raise ServerError(503, "the server is about to end", "draining", retry_after=30)
 
     def _spend(self, client: Client, cost: int) -> None:
         if self._rate is None:
@@ -132,7 +138,9 @@ class JobRunner:
                 found = await job.run
                 job.preview = None
                 pictures = await asyncio.to_thread(self._finish, job, submission, found)
-            except Exception as caught:
+            except (KeyboardInterrupt, asyncio.CancelledError):
+                raise
+            except BaseException as caught:  # also SystemExit of a plugin: it ends the job alone
                 error = to_server_error(caught)
                 if error.status == 500:
                     log_fault(f"job {job.id[:6]} failed", caught)

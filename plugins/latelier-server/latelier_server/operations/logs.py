@@ -83,6 +83,7 @@ def set_up_logs(level: str) -> None:
     """Write the logs of this process to the standard error as lines of JSON."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
+    logging.captureWarnings(True)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # what latelier logs of a prompt, such as words that a model does not know, quotes it
     logging.getLogger("latelier.pipeline").setLevel(logging.ERROR)

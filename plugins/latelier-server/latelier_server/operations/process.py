@@ -66,7 +66,8 @@ class DrainingServer(uvicorn.Server):
         self._on_start = on_start
         self._app = app
         self._drain_seconds = drain_seconds
-        self._draining: asyncio.Task[None] | None = None
+        self._is_draining = False
+        self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
@@ -79,11 +80,14 @@ class DrainingServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal, end at the second."""
-        if self._draining is not None or self._loop is None:
+        if self._is_draining or self._loop is None:
             super().handle_exit(sig, frame)
             return
-        self._draining = self._loop.create_task(self._drain())
-        self._loop.call_soon_threadsafe(lambda: None)  # wakes the loop
+        self._is_draining = True
+        self._loop.call_soon_threadsafe(self._start_draining)
+
+    def _start_draining(self) -> None:
+        self._task = asyncio.create_task(self._drain())
 
     async def _drain(self) -> None:
         await self._app.state.runner.drain(self._drain_seconds)

@@ -4,7 +4,11 @@ import base64
 
 import pytest
 from latelier.contracts.errors import InvalidInputError
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
+from latelier_server import Settings, create_app
 from latelier_server.access.keys import EVERYBODY, identify, read_keys
 from latelier_server.access.origins import accepts_host, accepts_origin, check_binding
 from latelier_server.access.rates import RateLimiter
@@ -59,6 +63,16 @@ def test_a_server_with_keys(serve):
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
         assert client.get(path, headers=bearer(ANN)).status_code == 200
+
+
+def test_pages_need_no_key_and_the_api_does(tmp_path):
+    page = Route("/", lambda _: PlainTextResponse("a page"))
+    app = create_app(Settings(models=("emoji-scenes",), keys=(ANN,)), [page])
+    with TestClient(app, base_url="http://localhost") as client:
+        assert client.get("/").text == "a page"
+        assert client.get("/nowhere").status_code == 404
+        for path in ("/api", "/api/", "/api/nowhere", "/v1/nowhere", "/sdapi/v1/nowhere"):
+            assert client.get(path, follow_redirects=False).status_code == 401
 
 
 def test_jobs_and_pictures_are_shown_to_their_owner_alone(serve):

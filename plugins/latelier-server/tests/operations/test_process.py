@@ -95,6 +95,21 @@ def test_the_log_is_json_without_prompts(start_process):
     assert "secret" not in log
 
 
+def test_going_away_before_the_answer_cancels(process):
+    body = json.dumps({"prompt": "a cat", "steps": 200, "n": 4}).encode()
+    head = f"POST /v1/images/generations HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}"
+    with socket.create_connection(("127.0.0.1", process.port)) as connection:
+        connection.sendall(f"{head}\r\nContent-Type: application/json\r\n\r\n".encode() + body)
+        while not (jobs := call(process, "/api/jobs")[1]["jobs"]):
+            time.sleep(0.02)
+    for _ in range(500):
+        job = call(process, f"/api/jobs/{jobs[0]['id']}")[1]
+        if job["state"] == "cancelled":
+            return
+        time.sleep(0.02)
+    raise AssertionError(job["state"])
+
+
 def raw(server, data, wait=3.0):
     """Send bytes, and return the answer until the connection ends or nothing more comes."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=wait) as connection:
