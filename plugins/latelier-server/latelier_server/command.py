@@ -14,7 +14,7 @@ def serve(
     allowed_host: Annotated[list[str] | None, typer.Option(metavar="NAME")] = None,
     cors: Annotated[list[str] | None, typer.Option(metavar="ORIGIN")] = None,
     without_key: Annotated[bool, typer.Option("--without-key")] = False,
-    rows: Annotated[int, typer.Option(min=1)] = 16,
+    rows: Annotated[int, typer.Option(min=1)] = 32,
     active: Annotated[int, typer.Option(min=1)] = 32,
     queue: Annotated[int, typer.Option(min=1)] = 256,
     exact: Annotated[bool, typer.Option("--exact")] = False,
