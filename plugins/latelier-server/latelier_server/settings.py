@@ -42,7 +42,7 @@ class Settings(Frozen):
         default=None, ge=1, description="bytes of all loaded models together"
     )
     rows: int = Field(
-        default=16, ge=1, description="most rows of a call; see `latelier.engine.Engine`"
+        default=32, ge=1, description="most rows of a call; see `latelier.engine.Engine`"
     )
     active: int = Field(default=32, ge=1, description="most jobs of a model that run at a time")
     queue: int = Field(default=256, ge=1, description="most jobs of a model that wait")
