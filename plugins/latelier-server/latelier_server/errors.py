@@ -113,7 +113,10 @@ def respond(path: str, error: ServerError) -> JSONResponse:
     """Return the answer to a request of a path, in the envelope of its API."""
     is_unprocessable = error.status == 400 and path.startswith("/sdapi/")
     status = 422 if is_unprocessable else error.status
-    return JSONResponse(envelope(path, error), status, error.headers())
+    headers = error.headers()
+    if status == 401 and path == "/":  # a browser then asks for the key, and sends it from then on
+        headers["WWW-Authenticate"] = 'Basic realm="latelier"'
+    return JSONResponse(envelope(path, error), status, headers)
 
 
 def envelope(path: str, error: ServerError) -> dict[str, Any]:

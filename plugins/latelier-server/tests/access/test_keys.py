@@ -63,6 +63,7 @@ def test_a_server_with_keys(serve):
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
         assert client.get(path, headers=bearer(ANN)).status_code == 200
+    assert client.get("/").headers["www-authenticate"].startswith("Basic ")  # for browsers
 
 
 def test_pages_need_no_key_and_the_api_does(tmp_path):
