@@ -6,7 +6,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint c
 
 PALETTE := .venv-palette/bin
 
-.PHONY: demo test test-palette test-zoo lint types contracts docs clean
+.PHONY: demo test test-palette test-zoo lint types contracts docs studio clean
 
 demo: .venv/installed
 	$(BIN)/latelier generate "a red apple on a blue background" --seed 7 --output demo.png --force
@@ -15,6 +15,7 @@ test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet --numprocesses 2
 	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet plugins/latelier-transformers
 	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet plugins/latelier-server
+	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet plugins/latelier-studio
 
 # latelier-palette as users have it: installed from its folder, in its own environment.
 test-palette: .venv-palette/installed
@@ -31,10 +32,12 @@ types: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/mypy plugins/latelier-transformers/latelier_transformers
 	$(BIN)/mypy plugins/latelier-server/latelier_server
+	MYPYPATH=plugins/latelier-server $(BIN)/mypy plugins/latelier-studio/latelier_studio
 	$(BIN)/mypy plugins/latelier-palette/latelier_palette
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-transformers/latelier_transformers
 	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-server/latelier_server
+	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-studio/latelier_studio
 	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-palette/latelier_palette
 
 contracts: .venv/installed-dev
@@ -43,6 +46,12 @@ contracts: .venv/installed-dev
 # The site, in build/site. It needs no network and fails on a broken link.
 docs: .venv/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# The page of latelier-studio: its types, and that the committed bundle is that of its sources.
+studio:
+	cd plugins/latelier-studio && npm ci --ignore-scripts --no-audit --no-fund --silent
+	cd plugins/latelier-studio && npm run --silent types && npm run --silent build
+	git diff --exit-code --stat -- plugins/latelier-studio/latelier_studio/static
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -200,6 +200,10 @@ def test_a_dropped_picture_gives_its_settings_and_a_verdict(open_page):
     page.wait_for_selector("text=/It can be made again/")
     assert page.input_value(".prompt-bar textarea") == "a blue fish"
     assert page.locator("[data-field=seed] input[type=number]").input_value() == seed
+    assert page.locator("[data-field=sampler] select").input_value() == "dpmpp_2m"
+    assert (
+        page.evaluate("document.querySelector('[data-field=guidance] studio-named').value") is None
+    )
 
 
 def test_the_gallery_is_searched_starred_and_emptied(open_page):

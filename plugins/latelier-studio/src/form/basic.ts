@@ -84,7 +84,7 @@ class NumberWidget extends Widget<number> {
     const step = type === "integer" ? 1 : "any";
     const hasSlider = low !== undefined && high !== undefined && high - low <= MOST_ON_SLIDER;
     this.#input = this.#createInput({ type: "number", min: low, max: high, step });
-    this.#input.placeholder = String(this.schema.default ?? this.schema.default_text ?? "");
+    this.#input.placeholder = String(this.schema.default ?? "auto");
     if (hasSlider) {
       const fine = type === "integer" ? 1 : (high - low) / 100;
       this.#slider = this.#createInput({ type: "range", min: low, max: high, step: fine });
@@ -113,7 +113,8 @@ class NumberWidget extends Widget<number> {
     const text = this.current === undefined ? "" : String(Number(this.current.toFixed(4)));
     if (edited !== this.#input) this.#input.value = text;
     if (this.#slider && edited !== this.#slider) {
-      this.#slider.value = text || String(this.schema.default ?? this.#slider.min);
+      const { default: standard, default_text } = this.schema;
+      this.#slider.value = text || String(standard ?? Number.parseFloat(default_text ?? "0"));
     }
   }
 }

@@ -3,6 +3,7 @@
 import type { Choice, NamedOptions } from "../api/types.ts";
 import { h } from "../dom.ts";
 import { registerFormat } from "./formats.ts";
+import { choicesOf } from "./named.ts";
 import { hintOf } from "./schema.ts";
 import { Widget, type WidgetElement } from "./widget.ts";
 
@@ -45,9 +46,7 @@ class NamedWidget extends Widget<NamedOptions> {
   #options!: HTMLElement;
 
   get #choices(): Choice[] {
-    const { samplers, schedules, guidances } = this.host.model;
-    const lists: Record<string, Choice[]> = { sampler: samplers, schedule: schedules };
-    return lists[this.schema.format ?? ""] ?? guidances;
+    return choicesOf(this.host.model, this.schema.format) ?? [];
   }
 
   protected build(): void {

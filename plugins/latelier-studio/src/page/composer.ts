@@ -1,8 +1,9 @@
 /** The form: it makes a request of what the person enters, and shows a request that is given. */
 
-import type { Model, PictureRequest, Server } from "../api/types.ts";
+import type { Model, NamedOptions, PictureRequest, Server } from "../api/types.ts";
 import { h, newId } from "../dom.ts";
 import { createField, type Field } from "../form/field.ts";
+import { choicesOf, simplify } from "../form/named.ts";
 import { asObject, resolve } from "../form/schema.ts";
 import type { Host } from "../form/widget.ts";
 import { Details } from "./details.ts";
@@ -120,7 +121,11 @@ export class Composer {
   /** Return the fields that differ from what the model has by default. */
   #withoutDefaults(request: PictureRequest): PictureRequest {
     const properties = this.#model.request.properties ?? {};
-    const entries = Object.entries(request).filter(([name, value]) => {
+    const simple = Object.entries(request).map(([name, value]) => {
+      const choices = choicesOf(this.#model, name);
+      return [name, choices && value ? simplify(value as NamedOptions, choices) : value] as const;
+    });
+    const entries = simple.filter(([name, value]) => {
       const standard = properties[name]?.default;
       return JSON.stringify(value) !== JSON.stringify(standard);
     });

@@ -20,7 +20,7 @@ export function requestOf(settings: PictureSettings): PictureRequest {
     ...request,
     ...pictures,
     inputs: rows(request.inputs),
-    negative: rows(request.negative),
+    ...(request.negative && { negative: rows(request.negative) }),
     n: 1,
     seed,
   };

@@ -2,6 +2,7 @@
 
 import { api } from "../api/client.ts";
 import { h, humanize } from "../dom.ts";
+import { bareName } from "../form/named.ts";
 import { type IconName, icon } from "../icons.ts";
 import type { Notice } from "./notice.ts";
 import { captionOf, imageOf, type PictureActions, type Shown } from "./pictures.ts";
@@ -156,14 +157,14 @@ export class Viewer {
 /** Return the settings of a picture as a list. */
 function describe(picture: Shown): HTMLElement {
   const { request } = picture;
-  const guidance = request?.guidance;
+  const { sampler, guidance } = request ?? {};
   const rows: [string, unknown][] = [
     ["seed", picture.seed],
     ["size", `${picture.width} × ${picture.height}`],
     ["model", request?.model],
     ["steps", request?.steps],
-    ["sampler", request?.sampler?.name],
-    ["guidance", guidance && `${guidance.name} ${Object.values(guidance.options ?? {}).join(", ")}`],
+    ["sampler", sampler && bareName(sampler.name)],
+    ["guidance", guidance && `${bareName(guidance.name)} ${guidance.options.scale ?? ""}`],
   ];
   const given = rows.filter(([, value]) => value !== undefined && value !== null);
   return h(
