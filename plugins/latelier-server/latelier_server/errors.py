@@ -114,7 +114,7 @@ def respond(path: str, error: ServerError) -> JSONResponse:
     is_unprocessable = error.status == 400 and path.startswith("/sdapi/")
     status = 422 if is_unprocessable else error.status
     headers = error.headers()
-    if status == 401 and path == "/":  # a browser then asks for the key, and sends it from then on
+    if status == 401 and path.startswith("/api/"):  # a browser then asks for the key
         headers["WWW-Authenticate"] = 'Basic realm="latelier"'
     return JSONResponse(envelope(path, error), status, headers)
 

@@ -30,8 +30,9 @@ def describe_summary(summary: ModelSummary, pool: ModelPool) -> dict[str, Any]:
 def describe_model(model: LoadedModel) -> dict[str, Any]:
     """Return what a form for requests to a model needs.
 
-    `request` and `inputs` are JSON schemas; `samplers`, `schedules` and `guidances` list names with
-    a line about each and the JSON schema of its options; `adapters` are the inputs of adapters.
+    `request` and `inputs` are JSON schemas; `samplers`, `schedules`, `guidances` and
+    `accelerations` list names with a line about each and the JSON schema of its options; `adapters`
+    are the inputs of adapters.
     """
     pipe = model.pipe
     atelier = pipe.atelier
@@ -49,6 +50,7 @@ def describe_model(model: LoadedModel) -> dict[str, Any]:
         ],
         "schedules": describe_functions(atelier.schedules),
         "guidances": describe_functions(atelier.guidances),
+        "accelerations": describe_functions(atelier.accelerations),
         "vocabularies": _vocabularies(pipe),
     }
 

@@ -45,6 +45,7 @@ def test_a_model_has_all_that_a_form_needs(client):
     [ddim] = [each for each in model["samplers"] if each["name"] == "ddim"]
     assert ddim["options"]["properties"]["eta"]["maximum"] == 1
     assert "ddim_inversion" not in [each["name"] for each in model["samplers"]]
+    assert "deep_cache" in [each["name"] for each in model["accelerations"]]
     assert "cat" in model["vocabularies"]["prompt"]
 
 
