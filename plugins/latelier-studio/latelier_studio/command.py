@@ -42,7 +42,7 @@ def studio(
     from latelier_server.operations.logs import set_up_logs
     from latelier_server.operations.process import run_app
 
-    from latelier_studio.page import add_page
+    from latelier_studio.page import routes
 
     keys = read_keys(key_file, os.environ)
     check_binding(host, has_keys=bool(keys))
@@ -53,8 +53,7 @@ def studio(
         keys=keys,
         gallery=gallery or default_gallery(),
     )
-    app = create_app(settings)
-    add_page(app)
+    app = create_app(settings, routes)
     set_up_logs("warning")
 
     def announce(url: str) -> None:

@@ -5,11 +5,10 @@ from pathlib import Path
 from latelier.contracts.errors import LatelierError
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 FILES = Path(__file__).parent / "static"
@@ -28,20 +27,6 @@ POLICY = "; ".join(
     ]
 )
 """Content-Security-Policy of the page: it loads nothing from elsewhere."""
-
-
-def add_page(app: Starlette) -> None:
-    """Add the page to an application of latelier-server."""
-    app.router.routes.extend(_routes())
-
-
-def _routes() -> list[BaseRoute]:
-    files = [
-        Route("/widgets", list_widgets),
-        Route("/widgets/{distribution}/{name}.js", widget_file),
-        Mount("/", StaticFiles(directory=FILES)),
-    ]
-    return [Route("/", page), Mount("/studio", routes=files)]
 
 
 async def page(_request: Request) -> Response:
@@ -75,3 +60,12 @@ def find_widgets(atelier: Atelier) -> dict[str, str]:
     return {
         str(format_): f"/studio/widgets/{id_}.js" for id_, format_ in formats.items() if format_
     }
+
+
+_files = [
+    Route("/widgets", list_widgets),
+    Route("/widgets/{distribution}/{name}.js", widget_file),
+    Mount("/", StaticFiles(directory=FILES)),
+]
+
+routes = [Route("/", page), Mount("/studio", routes=_files)]

@@ -276,3 +276,13 @@ def test_the_keyboard_reaches_the_prompt_the_button_and_the_options(open_page):
     assert re.search("Create", page.evaluate("document.activeElement.textContent"))
     page.keyboard.press("Enter")
     page.wait_for_selector(".frame-button")
+
+
+def test_an_acceleration_can_be_chosen(open_page):
+    page = open_page()
+    open_section(page, "Details")
+    page.locator(".details > .more > summary").click()
+    page.locator("[data-field=acceleration] select").first.select_option("deep_cache")
+    with page.expect_request("**/api/jobs") as sent:
+        create(page, "a cat")
+    assert sent.value.post_data_json["acceleration"]["name"] == "deep_cache"

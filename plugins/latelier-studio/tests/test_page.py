@@ -12,16 +12,14 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from latelier_studio import page
-from latelier_studio.page import FILES, add_page, find_widgets
+from latelier_studio.page import FILES, find_widgets
 
 MAX_BYTES = 150 * 1024
 
 
 @pytest.fixture
 def client() -> TestClient:
-    app = Starlette()
-    add_page(app)
-    return TestClient(app)
+    return TestClient(Starlette(routes=page.routes))
 
 
 def test_the_page_has_all_its_files_and_a_policy(client):

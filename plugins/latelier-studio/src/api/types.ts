@@ -61,6 +61,7 @@ export interface Model {
   samplers: Choice[];
   schedules: Choice[];
   guidances: Choice[];
+  accelerations: Choice[];
   vocabularies: Record<string, string[]>;
 }
 

@@ -4,8 +4,12 @@ import type { Choice, Model, NamedOptions } from "../api/types.ts";
 
 /** Return what a field of a request may name, or undefined for other fields. */
 export function choicesOf(model: Model, field: string | undefined): Choice[] | undefined {
-  const { samplers: sampler, schedules: schedule, guidances: guidance } = model;
-  const lists: Record<string, Choice[]> = { sampler, schedule, guidance };
+  const lists: Record<string, Choice[]> = {
+    sampler: model.samplers,
+    schedule: model.schedules,
+    guidance: model.guidances,
+    acceleration: model.accelerations,
+  };
   return lists[field ?? ""];
 }
 

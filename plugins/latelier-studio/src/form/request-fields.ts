@@ -56,10 +56,12 @@ class NamedWidget extends Widget<NamedOptions> {
         "aria-labelledby": this.labelId,
         onInput: (event: Event) => {
           event.stopPropagation();
-          this.change({ name: this.#select.value, options: {} });
+          const name = this.#select.value;
+          this.change(name ? { name, options: {} } : undefined);
           this.#showOptions();
         },
       },
+      !this.schema.default && h("option", { value: "" }, "None"),
       ...this.#choices.map(({ name }) => h("option", { value: name }, name)),
     );
     this.#about = h("small", { class: "hint" });
@@ -77,7 +79,8 @@ class NamedWidget extends Widget<NamedOptions> {
   }
 
   get #shown(): NamedOptions {
-    return this.current ?? (this.schema.default as NamedOptions);
+    const standard = this.schema.default as NamedOptions | null | undefined;
+    return this.current ?? standard ?? { name: "", options: {} };
   }
 
   #showOptions(): void {
@@ -98,4 +101,6 @@ class NamedWidget extends Widget<NamedOptions> {
 customElements.define("studio-size", SizeWidget);
 customElements.define("studio-named", NamedWidget);
 registerFormat("size", "studio-size");
-for (const format of ["sampler", "schedule", "guidance"]) registerFormat(format, "studio-named");
+for (const field of ["sampler", "schedule", "guidance", "acceleration"]) {
+  registerFormat(field, "studio-named");
+}
