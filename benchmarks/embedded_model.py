@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 import latelier
+from latelier.cli.options.values import read_named_options
 from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.data.contact_sheet import draw_contact_sheet
 from latelier.evaluation.scene_model.conditions import CONDITIONS
@@ -36,6 +37,16 @@ from latelier.pipeline import Pipeline
 DETECTOR = Path(__file__).parent / "detector" / DETECTOR_WEIGHTS
 COSTS = ("speed", "size")
 PROMPT = "a cat on a yellow background"
+SETTINGS = (
+    "model",
+    "scenes",
+    "seed",
+    "reference_scenes",
+    "vocabulary",
+    "steps",
+    "guidance",
+    "acceleration",
+)
 SHEET = 32
 MEBI = 2**20
 COST_GOALS = {
@@ -59,7 +70,12 @@ def main() -> None:
         count=arguments.scenes,
         seed=arguments.seed,
         reference_count=arguments.reference_scenes,
-        options={"steps": arguments.steps, "guidance": arguments.guidance},
+        options={
+            "steps": arguments.steps,
+            "guidance": arguments.guidance,
+            "acceleration": arguments.acceleration
+            and read_named_options(arguments.acceleration, "--acceleration"),
+        },
     )
     for name in arguments.only:
         if name in COSTS and name not in report["costs"]:
@@ -83,6 +99,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--steps", type=int, help="the model's default if not given")
     parser.add_argument("--guidance", type=float, help="the model's default if not given")
+    parser.add_argument("--acceleration", help="NAME[:KEY=VALUE,...]; none if not given")
     parser.add_argument("--out", type=Path, default=Path("runs/embedded_model/figures.json"))
     return parser.parse_args()
 
@@ -93,8 +110,7 @@ def read_report(arguments: argparse.Namespace) -> dict[str, Any]:
     Raises:
         SystemExit: the file is of another model, of other weights or of other scenes.
     """
-    names = ("model", "scenes", "seed", "reference_scenes", "vocabulary", "steps", "guidance")
-    settings = {name: getattr(arguments, name) for name in names}
+    settings = {name: getattr(arguments, name) for name in SETTINGS}
     files = [*weight_files(arguments.model), arguments.detector]
     settings["weights"] = {path.name: sha256_of(path) for path in files}
     settings["torch"] = torch.__version__
@@ -126,7 +142,8 @@ def run_condition(name: str, test: SceneTest, report: dict[str, Any], out: Path)
         write(report, out)
         save_sheet(images, test, out.with_name(f"{out.stem}-{name}-{part}.png"))
         seconds = time.monotonic() - start
-        print(f"{name}, {part}: {measured[part]['model']} in {seconds:.0f} s", flush=True)
+        values = {what: round(value, 4) for what, value in measured[part]["model"].items()}
+        print(f"{name}, {part}: {values} in {seconds:.0f} s", flush=True)
 
 
 def save_sheet(images: Tensor, test: SceneTest, path: Path) -> None:
@@ -167,7 +184,7 @@ def time_picture(pipeline: Pipeline, steps: int, runs: int = 7) -> float:
 def time_cold_process(model: str, runs: int = 5) -> float:
     """Return the median seconds of the command that makes one picture."""
     command = [sys.executable, "-m", "latelier", "generate", PROMPT, "--model", model]
-    command += ["--seed", "7", "--steps", "20", "--guidance", "3", "--force", "--output"]
+    command += ["--seed", "7", "--steps", "20", "--force", "--output"]
     seconds = []
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(runs + 1):

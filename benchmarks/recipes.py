@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -28,16 +29,18 @@ from torch.nn.functional import interpolate
 import latelier
 from latelier.contracts.frozen import validate
 from latelier.contracts.images.pixels import pil_to_tensor, tensor_to_pil
+from latelier.data.emoji_scenes import all_glyphs, vocabulary
+from latelier.evaluation.detector.reading import read_pictures
 from latelier.evaluation.drawn_objects import (
     balanced_agreement,
     bounding_boxes,
     box_iou,
     find_objects,
 )
-from latelier.evaluation.prompt_following import pictures_to_tensor
+from latelier.evaluation.scenes import stack_pictures
 from latelier.io.atomic import write_json
 from latelier.metrics.psnr import psnr
-from latelier.metrics.scene_classifier import CLASSIFIER_WEIGHTS, GLYPHS, load_classifier
+from latelier.metrics.scene_detector import DETECTOR_WEIGHTS, load_detector
 from latelier.training.adapter.train import plan_adapter, train_adapter
 from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.configs.denoiser import DenoiserTraining
@@ -51,7 +54,7 @@ from latelier.training.lora.train import plan_lora, train_lora
 from latelier.training.monitoring.sheets import split_rows, tile_images
 
 ROOT = Path(__file__).parents[1]
-CLASSIFIER = ROOT / "benchmarks" / "classifier" / CLASSIFIER_WEIGHTS
+DETECTOR = ROOT / "benchmarks" / "detector" / DETECTOR_WEIGHTS
 FEW_GLYPHS = ["cat", "pizza", "red car", "tree", "blue car", "sunflower", "castle", "robot"]
 SAMPLES = 64
 COLUMNS = 16
@@ -118,11 +121,18 @@ class Task:
 
 
 def measure_accuracy(images: Tensor, samples: Samples, _inputs: Inputs) -> float:
-    """Return how often the classifier sees the sample's glyph among the few."""
-    few = [[glyph.name for glyph in GLYPHS].index(name) for name in FEW_GLYPHS]
-    logits = load_classifier(CLASSIFIER).predict(images).glyph[:, few]
-    labels = torch.tensor([few.index(sample["class_label"]) for sample in samples])
-    return (logits.argmax(1) == labels).float().mean().item()
+    """Return how often the largest object, of the few, is the sample's."""
+    numbers = {glyph.name: glyph.index for glyph in all_glyphs()}
+    few = [numbers[name] for name in FEW_GLYPHS]
+    known = vocabulary("basic")
+    hits = [
+        bool(objects)
+        and few[int(objects[0].scores[few].argmax())] == known[sample["class_label"]].index
+        for objects, sample in zip(
+            read_pictures(load_detector(DETECTOR), images).objects, samples, strict=True
+        )
+    ]
+    return fmean(hits)
 
 
 def measure_boxes(images: Tensor, samples: Samples, _inputs: Inputs) -> float:
@@ -346,7 +356,7 @@ def write_neighbors(out: Path) -> Path:
 def generate(folder: Path, keywords: Mapping[str, Any]) -> Tensor:
     pipe = latelier.load(str(folder), device="cpu", dtype="float32")
     pictures = pipe.generate(**keywords, seed=0, batch_size=32)
-    return pictures_to_tensor([picture.image for picture in pictures])
+    return stack_pictures([picture.image for picture in pictures])
 
 
 def timed(train: Callable[[], TrainingResult]) -> float:

@@ -16,8 +16,9 @@ from latelier.checkpoints.component import COMPONENT_FILE, load_component
 from latelier.contracts.components import FirstStage
 from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.data.contact_sheet import draw_contact_sheet
+from latelier.data.emoji_scenes import SceneConfig
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.evaluation.labelled_scenes import render
+from latelier.evaluation.scenes import read_scenes, to_images
 from latelier.io.atomic import write_json
 from latelier.metrics.psnr import psnr
 
@@ -30,12 +31,15 @@ def main() -> None:
         help="folder of a component, or folder or embedded name of a pipeline",
     )
     parser.add_argument("--scenes", type=int, default=500)
+    parser.add_argument("--size", type=int, default=64, help="side of the scenes in pixels")
+    parser.add_argument("--vocabulary", choices=("basic", "all"), default="all")
     parser.add_argument("--seed", type=int, default=7_400_000, help="of the scenes")
     parser.add_argument("--sheet", type=int, default=32, help="scenes on the sheet")
     parser.add_argument("--out", type=Path, default=Path("runs/reconstruction"))
     arguments = parser.parse_args()
     first_stage = load_first_stage(arguments.first_stage)
-    images = render(EmojiScenes(seed=arguments.seed, length=arguments.scenes)).images()
+    config = SceneConfig(size=arguments.size, vocabulary=arguments.vocabulary)
+    images = to_images(read_scenes(EmojiScenes(config, arguments.seed, arguments.scenes)))
     with torch.inference_mode():
         copies = torch.cat(
             [first_stage.decode(first_stage.encode(part)) for part in torch.split(images, 50)]
@@ -45,6 +49,8 @@ def main() -> None:
     report = {
         "first_stage": arguments.first_stage,
         "scenes": arguments.scenes,
+        "size": arguments.size,
+        "vocabulary": arguments.vocabulary,
         "seed": arguments.seed,
         "psnr_db": {
             "mean": round(float(decibels.mean()), 2),

@@ -1,7 +1,7 @@
 """Write a manifest whose pictures have the embeddings of their nearest ones, as "neighbors".
 
 For retrieval-augmented training (configs/recipes/retrieval.yaml). Built-in scenes are drawn into
-the folder and described by the scene classifier. Pictures of other data sets need embeddings of
+the folder and described by the scene detector. Pictures of other data sets need embeddings of
 another network, such as CLIP's: a row for each picture, in the order of `latelier data index`.
 
 python tools/write_neighbors.py runs/neighbors --scenes 4000
@@ -23,10 +23,11 @@ from latelier.data.emoji_scenes.config import SceneConfig
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.manifest.manifest import Manifest, ManifestBuilder, write_manifest
 from latelier.data.manifest.record import Caption, Header, Record
-from latelier.evaluation.labelled_scenes import render
-from latelier.metrics.scene_classifier import CLASSIFIER_WEIGHTS, load_classifier
+from latelier.evaluation.detector.reading import read_pictures
+from latelier.evaluation.scenes import read_batches, to_images
+from latelier.metrics.scene_detector import DETECTOR_WEIGHTS, load_detector
 
-CLASSIFIER = Path(__file__).parents[1] / "benchmarks" / "classifier" / CLASSIFIER_WEIGHTS
+DETECTOR = Path(__file__).parents[1] / "benchmarks" / "detector" / DETECTOR_WEIGHTS
 MANIFEST = "manifest.jsonl"
 
 
@@ -83,11 +84,10 @@ def draw_scenes(scenes: EmojiScenes, folder: Path) -> Manifest:
 
 @torch.no_grad()
 def embed_scenes(scenes: EmojiScenes) -> Tensor:
-    """Return the classifier's last features, the mean over positions: (N, 224)."""
-    classifier = load_classifier(CLASSIFIER)
-    parts = torch.split(render(scenes).pictures, 256)
-    images = (part.float() / 127.5 - 1 for part in parts)
-    return torch.cat([classifier.extract_features(part)[-1].mean((2, 3)) for part in images])
+    """Return the features of the scene detector, (N, 192)."""
+    detector = load_detector(DETECTOR)
+    batches = read_batches(scenes, 256)
+    return torch.cat([read_pictures(detector, to_images(batch)).features for batch in batches])
 
 
 def add_neighbors(manifest: Manifest, embeddings: Tensor, count: int) -> Manifest:

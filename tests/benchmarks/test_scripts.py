@@ -1,4 +1,4 @@
-"""The scripts in benchmarks/ import what there is."""
+"""The scripts in benchmarks/ and in those of plugins import what there is."""
 
 import ast
 from collections.abc import Iterator
@@ -8,8 +8,14 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
-SCRIPTS = [path for path in sorted(FOLDER.glob("*.py")) if not path.stem.startswith("__")]
+ROOT = Path(__file__).parents[2]
+FOLDERS = [ROOT / "benchmarks", *sorted(ROOT.glob("plugins/*/benchmarks"))]
+SCRIPTS = [
+    path
+    for folder in FOLDERS
+    for path in sorted(folder.glob("*.py"))
+    if not path.stem.startswith("__")
+]
 
 
 def list_imports(path: Path) -> Iterator[tuple[str, str | None]]:
@@ -23,7 +29,8 @@ def list_imports(path: Path) -> Iterator[tuple[str, str | None]]:
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_what_a_script_imports_is_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(FOLDER)  # as where a script runs
+    monkeypatch.syspath_prepend(path.parents[1])  # the plugin may not be installed
+    monkeypatch.syspath_prepend(path.parent)  # as where a script runs
     for module, name in list_imports(path):
         assert find_spec(module) is not None, module
         if name is not None and module.partition(".")[0] == "latelier":

@@ -5,14 +5,14 @@ import torch
 
 from latelier.contracts.errors import ModelFileError
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.evaluation.labelled_scenes import render
+from latelier.evaluation.scenes import read_scenes, to_images
 from latelier.metrics.features import load_scene_features, to_unit_length
 
-WEIGHTS = Path(__file__).parents[2] / "benchmarks" / "classifier" / "classifier.safetensors"
+WEIGHTS = Path(__file__).parents[2] / "benchmarks" / "detector" / "detector.safetensors"
 
 
 def test_the_distance_grows_with_the_blur_and_not_with_a_shift_of_brightness():
-    images = render(EmojiScenes(seed=3, length=8)).images() * 0.9
+    images = to_images(read_scenes(EmojiScenes(seed=3, length=8))) * 0.9
     network = load_scene_features(WEIGHTS)
     weak, strong = (
         torch.nn.functional.avg_pool2d(images, k, 1, k // 2, count_include_pad=False)

@@ -16,12 +16,12 @@ def detector() -> SceneDetector:
 
 def test_a_detection_has_a_row_for_each_picture_of_any_size(detector: SceneDetector) -> None:
     detection = detector(torch.zeros(2, 3, 64, 96))
-    assert detection.glyph.shape == (2, 1167, 8, 12)
+    assert detection.cells.shape == (2, 192, 8, 12)
+    assert detector.name(torch.zeros(5, 192)).shape == (5, 1167)
     assert detection.box.shape == (2, 4, 8, 12)
     assert detection.semantics.shape == (2, 12, 16, 24)
     assert detection.kind.shape == detection.place.shape == (2, 6)
     assert detection.color.shape == detection.second_color.shape == (2, 16)
-    assert detection.features.shape == (2, 192)
 
 
 def test_boxes_surround_their_cells_where_nothing_is_learnt(detector: SceneDetector) -> None:
@@ -29,8 +29,8 @@ def test_boxes_surround_their_cells_where_nothing_is_learnt(detector: SceneDetec
         detector.reach.weight.zero_()
         detector.reach.bias.fill_(0.25)
     box = detector(torch.zeros(1, 3, 32, 64)).box[0]  # 4 x 8 cells
-    assert box[:, 0, 0].tolist() == pytest.approx([1 / 16 - 0.25, 1 / 8 - 0.25, 0.3125, 0.375])
-    assert box[:, 3, 7].tolist() == pytest.approx([0.6875, 0.625, 1.1875, 1.125])
+    assert box[:, 0, 0].tolist() == pytest.approx([-1 / 16, 1 / 8 - 0.25, 3 / 16, 0.375])
+    assert box[:, 3, 7].tolist() == pytest.approx([13 / 16, 0.625, 17 / 16, 1.125])
 
 
 def test_features_are_at_a_quarter_an_eighth_and_a_sixteenth(detector: SceneDetector) -> None:
@@ -44,7 +44,7 @@ def test_saved_weights_detect_the_same(detector: SceneDetector, tmp_path: Path) 
     save_network(tmp_path / "detector.safetensors", detector)
     again = load_detector(tmp_path / "detector.safetensors")
     images = torch.linspace(-1, 1, 3 * 32 * 32).reshape(1, 3, 32, 32)
-    torch.testing.assert_close(again(images).glyph, detector(images).glyph, rtol=0, atol=0.02)
+    torch.testing.assert_close(again(images).cells, detector(images).cells, rtol=0, atol=0.02)
     assert not again.training
 
 

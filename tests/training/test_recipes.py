@@ -71,7 +71,7 @@ def own_pictures(tmp_path_factory) -> Path:
             "class_label": k % 3,
             "boxes": [{"box": [0.1, 0.2, 0.7, 0.9], "label": k % 5}],
             "semantic_map": f"map-{k}.png",
-            "fields": {"neighbors": [[float(k)] + [1.0] * 223] * 4},
+            "fields": {"neighbors": [[float(k)] + [1.0] * 191] * 4},
         }
         lines.append(json.dumps(record))
     (folder / "manifest.jsonl").write_text("\n".join(lines))

@@ -6,7 +6,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from latelier.metrics.scene_classifier import SceneClassifier, load_classifier
+from latelier.metrics.scene_detector import SceneDetector, load_detector
 
 
 class FrozenNetwork(nn.Module):
@@ -22,18 +22,18 @@ class FrozenNetwork(nn.Module):
 
 
 class SceneFeatureDistance(FrozenNetwork):
-    """The mean squared difference of features of the scene classifier, of unit length each.
+    """The mean squared difference of features of the scene detector, of unit length each.
 
     It is LPIPS without learnt weights, over a small network that the repository has.
     """
 
-    def __init__(self, classifier: SceneClassifier) -> None:
+    def __init__(self, detector: SceneDetector) -> None:
         super().__init__()
-        self.classifier = classifier
+        self.detector = detector
 
     def forward(self, images: Tensor, references: Tensor) -> Tensor:
         """Return the distances, float32 (B,) in 0..4, of images (B, 3, H, W) in [-1, 1]."""
-        x, y = (self.classifier.extract_features(each) for each in (images, references))
+        x, y = (self.detector.extract_features(each) for each in (images, references))
         distances = [
             (to_unit_length(a) - to_unit_length(b)).square().sum(1).mean((1, 2))
             for a, b in zip(x, y, strict=True)
@@ -42,12 +42,12 @@ class SceneFeatureDistance(FrozenNetwork):
 
 
 def load_scene_features(path: Path) -> SceneFeatureDistance:
-    """Load the weights of a scene classifier.
+    """Load the weights of a scene detector.
 
     Raises:
         ModelFileError: the file is missing, damaged or of another module.
     """
-    return SceneFeatureDistance(load_classifier(path)).freeze()
+    return SceneFeatureDistance(load_detector(path)).freeze()
 
 
 def to_unit_length(features: Tensor) -> Tensor:

@@ -19,13 +19,16 @@ from latelier.metrics.small_network import Convolution, Residual, load_network
 DETECTOR_WEIGHTS = "detector.safetensors"
 
 CELL = 8
-"""Side in pixels of a cell, whose object the detector names."""
+"""Side in pixels of a cell, whose object the detector places."""
 
 FEATURES = 192
 """Width of a cell's features."""
 
 _UNIT = 16
 """A picture's sides are multiples of it."""
+
+_REACH = 32
+"""Unit in pixels of the distances from a cell's centre to the sides of its box."""
 
 _BACKGROUND_PARTS = (len(BACKGROUND_KINDS), len(PLACES), len(PALETTE), len(PALETTE))
 _REGIONS = 4
@@ -37,31 +40,32 @@ class SceneDetection:
     """Logits for B pictures (H, W) of h x w cells, each of `CELL` pixels.
 
     Attributes:
-        glyph: (B, 1167, h, w), which drawing of the atlas the cell belongs to, if to an object.
-        box: (B, 4, h, w), x0, y0, x1, y1 of that object, 1 for the sides of the picture.
+        cells: (B, 192, h, w), features of the cells. `SceneDetector.name` tells which drawing of
+            the atlas an object shows, from the mean features of its cells.
+        box: (B, 4, h, w), x0, y0, x1, y1 of the object that the cell belongs to, if to one, 1 for
+            the sides of the picture.
         semantics: (B, 12, 2h, 2w), in the order of `SEMANTIC_CLASSES`.
         kind: (B, 6), in the order of `BACKGROUND_KINDS`.
         place: (B, 6), in the order of `PLACES`, for a painted place.
         color: (B, 16), the background's dominant colour, in the order of `PALETTE`.
         second_color: (B, 16), for a background of two colours.
-        features: (B, 192), the mean of the cells' features.
     """
 
-    glyph: Tensor
+    cells: Tensor
     box: Tensor
     semantics: Tensor
     kind: Tensor
     place: Tensor
     color: Tensor
     second_color: Tensor
-    features: Tensor
 
 
 class SceneDetector(nn.Module):
     """A small residual network (arXiv:1512.03385) on patches, with a feature pyramid.
 
     Two levels of features meet in the cells (arXiv:1612.03144). Every cell of an object names the
-    drawing and the whole box of the object, also its hidden parts (arXiv:1904.01355).
+    whole box of the object, also its hidden parts (arXiv:1904.01355). The cells that name one box
+    are pooled, and tell together which drawing it is (arXiv:1504.08083).
     """
 
     def __init__(self) -> None:
@@ -73,7 +77,7 @@ class SceneDetector(nn.Module):
         self.from_middle = nn.Conv2d(160, FEATURES, 1)
         self.from_top = nn.Conv2d(256, FEATURES, 1, bias=False)
         self.cell_norm = nn.BatchNorm2d(FEATURES)
-        self.glyph = nn.Conv2d(FEATURES, len(all_glyphs()), 1)
+        self.glyph = nn.Linear(FEATURES, len(all_glyphs()))
         self.reach = nn.Conv2d(FEATURES, 4, 1)
         self.from_fine = nn.Conv2d(80, 64, 1)
         self.from_cells = nn.Conv2d(FEATURES, 64, 1, bias=False)
@@ -102,15 +106,18 @@ class SceneDetector(nn.Module):
         background = self.background(regions.flatten(1)).split(_BACKGROUND_PARTS, 1)
         kind, place, color, second_color = background
         return SceneDetection(
-            glyph=self.glyph(cells),
+            cells=cells,
             box=_boxes(self.reach(cells)),
             semantics=self.semantics(self.from_fine(fine) + _double(self.from_cells(cells))),
             kind=kind,
             place=place,
             color=color,
             second_color=second_color,
-            features=cells.mean((2, 3)),
         )
+
+    def name(self, features: Tensor) -> Tensor:
+        """Return logits (N, 1167) of the drawings for the features (N, 192) of N objects."""
+        return self.glyph(features)
 
     def extract_features(self, images: Tensor) -> list[Tensor]:
         """Return the features (B, C, h, w) at 1/4, 1/8 and 1/16 of the sides.
@@ -128,11 +135,15 @@ def _double(features: Tensor) -> Tensor:
 
 
 def _boxes(reach: Tensor) -> Tensor:
-    """Return boxes x0, y0, x1, y1 of how far they reach from the cells' centres, (B, 4, h, w)."""
+    """Return boxes x0, y0, x1, y1, (B, 4, h, w), of how far they reach from the cells' centres.
+
+    The reach is in pixels, not in shares of the picture, whose size a convolution cannot see.
+    """
     height, width = reach.shape[2:]
+    unit = reach.new_tensor([width, height]).reshape(2, 1, 1) * CELL / _REACH
     y, x = ((torch.arange(n, device=reach.device) + 0.5) / n for n in (height, width))
     centers = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])
-    return torch.cat([centers - reach[:, :2], centers + reach[:, 2:]], 1)
+    return torch.cat([centers - reach[:, :2] / unit, centers + reach[:, 2:] / unit], 1)
 
 
 def load_detector(path: Path) -> SceneDetector:

@@ -1,4 +1,4 @@
-"""The layers and the files of the small residual networks that measure scenes."""
+"""The layers of the small network that measures scenes, and the file of its weights."""
 
 from collections.abc import Callable
 from pathlib import Path

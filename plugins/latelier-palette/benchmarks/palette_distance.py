@@ -4,7 +4,7 @@ Generates pictures of held-out prompts with and without the adapter, from the sa
 the model's own settings, and measures both. Writes palette_distance.json and contact sheets to
 --out:
 
-python benchmarks/palette_distance.py --classifier ../../benchmarks/classifier --out runs/palette
+python benchmarks/palette_distance.py --detector ../../benchmarks/detector --out runs/palette
 
 What is asked, fixed before anything was trained:
 
@@ -21,8 +21,9 @@ named: captions that name their background, with the palette of their scene: whe
 distance: `palette_distance` of the picture's dominant colours to the palette: the mean CIEDE2000 of
     the cheapest way to make the one of the other, shares included.
 nearest: the mean over the picture's dominant colours, by share, of CIEDE2000 to the nearest asked.
-glyph, color, kind ...: shares of pictures that follow their prompts, by the scene classifier of
+first_choice: share of pictures whose largest object is the prompted one, by the scene detector of
     latelier's benchmarks, which was trained on rendered scenes only.
+kind, place, color, background: shares of backgrounds that are as the prompt says, if it says one.
 """
 
 import argparse
@@ -35,21 +36,14 @@ from typing import Any
 import latelier
 import numpy as np
 from latelier import Pipeline
-from latelier.data.contact_sheet import contact_sheet
+from latelier.data.contact_sheet import draw_contact_sheet
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.scene import Scene, SceneConfig
-from latelier.evaluation.prompt_following import (
-    make_prompt,
-    measure_following,
-    pair_with_predictions,
-    pictures_to_tensor,
-)
+from latelier.evaluation.scene_model.examples import judge
+from latelier.evaluation.scene_model.measures import measure_background, measure_first_choice
+from latelier.evaluation.scenes import stack_pictures
 from latelier.io.atomic import write_json
-from latelier.metrics.scene_classifier import (
-    CLASSIFIER_WEIGHTS,
-    SceneClassifier,
-    load_classifier,
-)
+from latelier.metrics.scene_detector import DETECTOR_WEIGHTS, SceneDetector, load_detector
 from PIL import Image
 
 from latelier_palette.dominant_colors import dominant_colors
@@ -84,7 +78,7 @@ class Asked:
 def main() -> None:
     arguments = parse()
     pipe = latelier.load("emoji-scenes", device="cpu", dtype="float32")
-    classifier = load_classifier(arguments.classifier / CLASSIFIER_WEIGHTS)
+    detector = load_detector(arguments.detector / DETECTOR_WEIGHTS)
     arguments.out.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {
         "adapter": arguments.adapter,
@@ -99,12 +93,12 @@ def main() -> None:
     for each in sets:
         if each.prompts not in without:
             without[each.prompts] = generate(pipe, each, arguments.seed, told=False)
-        report["without"][each.name] = measured(without[each.prompts], each, classifier)
+        report["without"][each.name] = measured(without[each.prompts], each, detector)
     for scale in arguments.scales:
         view = pipe.with_adapter(arguments.adapter, scale=scale)
         for each in sets:
             made = generate(view, each, arguments.seed, told=True)
-            found = measured(made, each, classifier)
+            found = measured(made, each, detector)
             report["scales"].setdefault(f"{scale:g}", {})[each.name] = found
             print(json.dumps({"scale": scale, "set": each.name, **found}), flush=True)
             path = arguments.out / f"{each.name}-{scale:g}.png"
@@ -117,7 +111,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--adapter", default="palette", help="a registered name or a folder")
     parser.add_argument("--scales", type=float, nargs="+", default=[1.0])
     parser.add_argument("--sets", nargs="+", default=SETS)
-    parser.add_argument("--classifier", type=Path, required=True, help="folder of the classifier")
+    parser.add_argument("--detector", type=Path, required=True, help="folder of the detector")
     parser.add_argument("--prompts", type=int, default=200)
     parser.add_argument("--seed", type=int, default=7_500_000, help="of the scenes and pictures")
     parser.add_argument("--out", type=Path, default=Path("runs/palette"))
@@ -158,16 +152,14 @@ def generate(pipe: Pipeline, asked: Asked, seed: int, *, told: bool) -> list[Ima
     return pictures
 
 
-def measured(pictures: Pictures, asked: Asked, classifier: SceneClassifier) -> dict[str, Any]:
+def measured(pictures: Pictures, asked: Asked, detector: SceneDetector) -> dict[str, Any]:
     found = [dominant_colors(picture) for picture in pictures]
-    prompts = [make_prompt(scene) for scene in asked.scenes]
-    followed = measure_following(
-        pair_with_predictions(prompts, classifier.predict(pictures_to_tensor(pictures)))
-    )
+    judged = judge(detector, stack_pictures(pictures), asked.scenes)
+    followed = {**measure_first_choice(judged), **measure_background(judged)}
     return {
         **_mean("distance", map(palette_distance, found, asked.palettes)),
         **_mean("nearest", map(nearest_distance, found, asked.palettes)),
-        **{name: share.to_json() for name, share in followed.items()},
+        **{name: round(share, 4) for name, share in followed.items()},
     }
 
 
@@ -184,7 +176,7 @@ def sheet(without: Pictures, made: Pictures, asked: Asked, count: int = 24) -> I
     for k in range(min(count, len(made))):
         tiles += [swatches(asked.palettes[k]), without[k], made[k]]
         captions += [asked.scenes[k].caption, "without", "with"]
-    return contact_sheet(tiles, captions, columns=12, tile=64)
+    return draw_contact_sheet(tiles, captions, columns=12, tile=64)
 
 
 def swatches(palette: Colors, side: int = 64) -> Image.Image:

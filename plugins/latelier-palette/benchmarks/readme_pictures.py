@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 import latelier
-from latelier.data.contact_sheet import contact_sheet
+from latelier.data.contact_sheet import draw_contact_sheet
 from palette_distance import swatches
 from PIL import Image
 
@@ -37,7 +37,7 @@ def main() -> None:
         columns.append([each.image for each in made])
     header = [Image.new("RGB", (64, 64), "white"), *map(swatches, PALETTES)]
     rows = [header, *(list(row) for row in zip(*columns, strict=True))]
-    sheet = contact_sheet([tile for row in rows for tile in row], columns=len(header), tile=64)
+    sheet = draw_contact_sheet([tile for row in rows for tile in row], columns=len(header), tile=64)
     sheet.save(arguments.out, optimize=True)
 
 

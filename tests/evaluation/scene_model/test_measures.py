@@ -105,7 +105,7 @@ def test_colors_may_be_in_any_order_and_unnamed_backgrounds_do_not_count(judged:
 
 
 def _found(box: Box) -> DetectedObject:
-    return DetectedObject(box, torch.zeros(2), 9)
+    return DetectedObject(box, torch.zeros(2), torch.ones(3, 3) > 0)
 
 
 LEFT, RIGHT = (0.0, 0.3, 0.4, 0.7), (0.6, 0.3, 1.0, 0.7)

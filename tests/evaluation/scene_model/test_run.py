@@ -106,8 +106,8 @@ def test_a_model_with_all_inputs_is_measured_under_every_condition(
     shown = {figure.name for figure in condition.figures} - {"place", "color", "relation"}
     for values in measured.values():
         assert shown <= values.keys()
-    if name in ("inpainting", "together"):
-        assert measured["model"].get("exact", 1.0) == 1
+    if name == "inpainting":
+        assert [values["exact"] for values in measured.values()] == [1, 1, 1]
 
 
 def test_reconstructions_have_whole_levels(tiny: Pipeline, lone: list[Scene]) -> None:

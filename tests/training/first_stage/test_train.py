@@ -14,7 +14,7 @@ from latelier.training.configs.training import read_training
 from latelier.training.data.datasets import make_held_out_samples
 from latelier.training.first_stage.train import plan_first_stage, train_first_stage
 
-CLASSIFIER = Path(__file__).parents[3] / "benchmarks" / "classifier" / "classifier.safetensors"
+DETECTOR = Path(__file__).parents[3] / "benchmarks" / "detector" / "detector.safetensors"
 SHAPE = {"ch": 8, "ch_mult": [1, 2], "num_res_blocks": 1, "num_groups": 4}
 KL = {"id": "autoencoder_kl", "config": SHAPE}
 VQ = {"id": "autoencoder_vq", "config": {**SHAPE, "n_embed": 32}}
@@ -33,7 +33,7 @@ TINY: dict[str, Any] = {
     "schedule": {"kind": "wsd", "warmup": 1},
 }
 ALL = {
-    "perceptual": {"network": "classifier", "weights": str(CLASSIFIER)},
+    "perceptual": {"network": "detector", "weights": str(DETECTOR)},
     "adversarial": {"start": 2, "discriminator": {"layers": 1, "channels": 4}},
     "equivariance": {"factors": [2]},
     "decoder_only": {"start": 3},

@@ -1,6 +1,7 @@
 """The accuracy of the scene detector on scenes that it was not trained on."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 import torch
 
@@ -10,7 +11,6 @@ from latelier.evaluation.detector.labels import NO_LABEL, label_background
 from latelier.evaluation.detector.objects import boxes_iou, match_glyphs
 from latelier.evaluation.detector.reading import SceneReading, read_pictures
 from latelier.evaluation.mean_iou import mean_iou
-from latelier.evaluation.proportion import Proportion
 from latelier.evaluation.scenes import read_batches, to_images
 from latelier.metrics.scene_detector import SceneDetector
 
@@ -35,7 +35,7 @@ def measure_accuracy(
         maps.append(reading.semantic_map)
         references += [torch.from_numpy(scene.semantic_map) for scene in batch]
     joined = {name: [each for part in parts for each in part[name]] for name in parts[0]}
-    shares = {name: Proportion.from_outcomes(each).share for name, each in joined.items() if each}
+    shares = {name: fmean(each) for name, each in joined.items() if each}
     share = mean_iou(torch.cat(maps), torch.stack(references), len(SEMANTIC_CLASSES))
     return {**shares, "mean_iou": share}
 

@@ -12,9 +12,10 @@ from latelier.data.emoji_scenes.glyphs import GROUPS
 from latelier.data.emoji_scenes.layout import Box
 from latelier.evaluation.detector.look_alikes import look_alike
 from latelier.evaluation.drawn_objects import box_iou
-from latelier.metrics.scene_detector import SceneDetection
+from latelier.metrics.scene_detector import SceneDetection, SceneDetector
 
-_BACKGROUND_CLASSES = len(SEMANTIC_CLASSES) - len(GROUPS)
+FIRST_GROUP = len(SEMANTIC_CLASSES) - len(GROUPS)
+"""Position in `SEMANTIC_CLASSES` of the first group of objects; those before are backgrounds."""
 
 _SAME_OBJECT = 0.5
 """IoU of the boxes that two cells of one object name, at least."""
@@ -31,12 +32,12 @@ class DetectedObject:
     Attributes:
         box: of the whole object, as fractions of the picture.
         scores: float32 (1167,), log-probability of each drawing of the atlas.
-        cells: number of cells that show it.
+        mask: bool (h, w), the cells that show it.
     """
 
     box: Box
     scores: Tensor
-    cells: int
+    mask: Tensor
 
     @property
     def glyph(self) -> int:
@@ -44,43 +45,87 @@ class DetectedObject:
         return int(self.scores.argmax())
 
 
-def find_detected_objects(detection: SceneDetection) -> list[list[DetectedObject]]:
+def find_detected_objects(
+    detector: SceneDetector, detection: SceneDetection
+) -> list[list[DetectedObject]]:
     """Return the objects of each picture, the one with most cells first.
 
-    Cells that name nearly the same box are one object: its box is their median, and its scores are
-    the mean of their log-probabilities.
+    Cells that name nearly the same box are one object. Its box is their median, and reaches to all
+    of the cells.
     """
-    is_object = _object_probability(detection)
-    scores = log_softmax(detection.glyph, 1)
-    return [
-        _group(is_object[k].flatten(), scores[k].flatten(1).T, detection.box[k].flatten(1).T)
-        for k in range(len(scores))
-    ]
+    objects = []
+    for cells, shown, boxes in zip(
+        detection.cells, _find_object_cells(detection), detection.box, strict=True
+    ):
+        masks = _group_cells(shown, boxes)
+        objects.append([_describe(detector, cells, boxes, mask) for mask in masks])
+    return objects
 
 
-def _object_probability(detection: SceneDetection) -> Tensor:
-    """Return the probability that a cell shows an object, (B, h, w)."""
-    background = detection.semantics.softmax(1)[:, :_BACKGROUND_CLASSES].sum(1, keepdim=True)
-    return 1 - avg_pool2d(background, 2)[:, 0]
+def _find_object_cells(detection: SceneDetection) -> Tensor:
+    """Return which cells show more of objects than of the background, bool (B, h, w)."""
+    background = detection.semantics.softmax(1)[:, :FIRST_GROUP].sum(1, keepdim=True)
+    return avg_pool2d(background, 2)[:, 0] < 0.5
 
 
-def _group(is_object: Tensor, scores: Tensor, boxes: Tensor) -> list[DetectedObject]:
-    """Return the objects of n cells with scores (n, G) and boxes (n, 4)."""
-    left = is_object > 0.5
-    confidence = is_object.log() + scores.max(1).values
-    found: list[DetectedObject] = []
+def _group_cells(shown: Tensor, boxes: Tensor) -> list[Tensor]:
+    """Return the cells of each object, bool (h, w), the largest first.
+
+    The box that most cells name takes those cells; then that which most of the others name.
+
+    Args:
+        shown: bool (h, w), the cells of all objects.
+        boxes: (4, h, w), of the object of each cell.
+    """
+    named = boxes[:, shown].T
+    same = _pairwise_iou(named) > _SAME_OBJECT
+    left = torch.ones(len(named), dtype=torch.bool)
+    masks: list[Tensor] = []
     while left.any():
-        best = confidence.masked_fill(~left, -torch.inf).argmax()
-        same = left & (box_iou(boxes, boxes[best].expand_as(boxes)) > _SAME_OBJECT)
-        same[best] = True
-        left &= ~same
-        box = boxes[same].median(0).values
-        area = float((box[2:] - box[:2]).clamp(min=0).prod()) * len(boxes)
-        cells = int(same.sum())
-        if cells >= max(_LEAST_CELLS, _LEAST_SHARE * area):
-            x0, y0, x1, y1 = box.tolist()
-            found.append(DetectedObject((x0, y0, x1, y1), scores[same].mean(0), cells))
-    return sorted(found, key=lambda each: -each.cells)
+        group = same[(same & left).sum(1).where(left, -1).argmax()] & left
+        left = left & ~group
+        mask = torch.zeros_like(shown)
+        mask[shown] = group
+        if _is_large(mask, named[group]):
+            masks.append(mask)
+    return sorted(masks, key=lambda mask: -int(mask.sum()))
+
+
+def _pairwise_iou(boxes: Tensor) -> Tensor:
+    """Return intersection over union of each box (N, 4) with each, (N, N); 1 with itself."""
+    count = len(boxes)
+    pairs = boxes.repeat_interleave(count, 0), boxes.repeat(count, 1)
+    return box_iou(*pairs).reshape(count, count).fill_diagonal_(1)
+
+
+def _is_large(mask: Tensor, boxes: Tensor) -> bool:
+    """Return whether the cells of a mask are enough of the box that they name."""
+    box = boxes.median(0).values
+    area = float((box[2:] - box[:2]).clamp(min=0).prod()) * mask.numel()
+    return int(mask.sum()) >= max(_LEAST_CELLS, _LEAST_SHARE * area)
+
+
+def _describe(
+    detector: SceneDetector, cells: Tensor, boxes: Tensor, mask: Tensor
+) -> DetectedObject:
+    """Return the object of some cells, of features (C, h, w) and boxes (4, h, w)."""
+    x0, y0, x1, y1 = boxes[:, mask].median(1).values.tolist()
+    left, top, right, bottom = _bounds(mask)
+    hull = min(x0, left), min(y0, top), max(x1, right), max(y1, bottom)
+    scores = log_softmax(detector.name(cells[:, mask].mean(1)[None])[0], 0)
+    return DetectedObject(hull, scores, mask)
+
+
+def _bounds(mask: Tensor) -> Box:
+    """Return the box of the cells of a mask (h, w), as fractions of the picture."""
+    rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
+    height, width = mask.shape
+    return (
+        int(columns[0]) / width,
+        int(rows[0]) / height,
+        (int(columns[-1]) + 1) / width,
+        (int(rows[-1]) + 1) / height,
+    )
 
 
 def match_glyphs(

@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from latelier.contracts.images.pixels import denormalize, normalize, pil_to_tensor
+from latelier.contracts.images.pixels import denormalize, normalize
 from latelier.data.emoji_scenes import Scene
 from latelier.evaluation.detector.reading import SceneReading, read_pictures
+from latelier.evaluation.scenes import stack_pictures
 from latelier.metrics.scene_detector import SceneDetector
 from latelier.pipeline import Pipeline
 
@@ -72,4 +73,4 @@ def generate(
         batch = scenes[first : first + batch_size]
         made = pipeline.generate(**inputs(batch), **options, seed=seed + first)
         pictures += [picture.image for picture in made]
-    return torch.stack([pil_to_tensor(picture.convert("RGB")) for picture in pictures])
+    return stack_pictures(pictures)

@@ -1,6 +1,7 @@
 """Measures of judged pictures, each a mapping from names to values."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -21,7 +22,6 @@ from latelier.evaluation.detector.objects import (
     match_glyphs,
 )
 from latelier.evaluation.mean_iou import mean_iou
-from latelier.evaluation.proportion import Proportion
 from latelier.evaluation.scene_model.examples import JudgedPictures
 from latelier.evaluation.scene_model.masks import enlarge, hide_object
 from latelier.evaluation.scenes import to_images
@@ -199,4 +199,4 @@ def _boxes_right(
 
 def _shares(**outcomes: Sequence[bool]) -> dict[str, float]:
     """Return the shares of true outcomes; names without outcomes are left out."""
-    return {name: Proportion.from_outcomes(each).share for name, each in outcomes.items() if each}
+    return {name: fmean(each) for name, each in outcomes.items() if each}

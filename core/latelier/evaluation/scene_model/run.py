@@ -18,7 +18,7 @@ from latelier.evaluation.scene_model.examples import (
     judge,
     reconstruct,
 )
-from latelier.evaluation.scenes import read_batches, read_scenes, to_images
+from latelier.evaluation.scenes import read_batches, read_scenes, stack_pictures, to_images
 from latelier.metrics.frechet import FeatureStatistics, frechet_distance
 from latelier.metrics.scene_detector import SceneDetector
 from latelier.pipeline import Pipeline
@@ -72,22 +72,31 @@ def list_parts(condition: Condition) -> tuple[Part, ...]:
 def measure_condition(
     test: SceneTest, condition: Condition, part: Part
 ) -> tuple[dict[str, dict[str, float]], Tensor]:
-    """Return the values of "model", "first_stage" and "rendered", and the model's pictures."""
+    """Return the values of "model", "first_stage" and "rendered", and the model's pictures.
+
+    The pictures of the first stage are its reconstructions of the scenes, with the known pixels of
+    a condition with a mask.
+    """
     config = test.scenes(condition, part)
     scenes = read_scenes(EmojiScenes(config, test.seed, test.count))
     made = generate(test.pipeline, scenes, condition.inputs, test.seed, **test.options)
     measure = _make_measure(test, condition, config)
     measured = {
         source: measure(judge(test.detector, images, scenes))
-        for source, images in _sources(test, made, scenes)
+        for source, images in _sources(test, condition, made, scenes)
     }
     return measured, made
 
 
-def _sources(test: SceneTest, made: Tensor, scenes: list[Scene]) -> Iterator[tuple[str, Tensor]]:
+def _sources(
+    test: SceneTest, condition: Condition, made: Tensor, scenes: list[Scene]
+) -> Iterator[tuple[str, Tensor]]:
     rendered = to_images(scenes)
+    copies = reconstruct(test.pipeline, rendered)
+    if masks := condition.inputs(scenes).get("mask"):
+        copies = torch.where(stack_pictures(masks) > 0, copies, rendered)
     yield "model", made
-    yield "first_stage", reconstruct(test.pipeline, rendered)
+    yield "first_stage", copies
     yield "rendered", rendered
 
 

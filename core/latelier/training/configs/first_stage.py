@@ -21,9 +21,9 @@ _START = "below 1 a share of `steps`, otherwise a number of steps"
 class PerceptualConfig(Frozen):
     """A perceptual term of the reconstruction loss."""
 
-    network: Literal["lpips", "classifier"] = Field(
+    network: Literal["lpips", "detector"] = Field(
         description="lpips: VGG16 with learnt weights (arXiv:1801.03924); "
-        "classifier: the small scene classifier in benchmarks/classifier"
+        "detector: the small scene detector in benchmarks/detector"
     )
     weights: tuple[str, ...] | str = Field(
         description="file of its weights or several that complement each other, safetensors or "

@@ -13,24 +13,24 @@ from latelier.training.first_stage.losses.perceptual import (
     load_perceptual,
 )
 
-CLASSIFIER = Path(__file__).parents[4] / "benchmarks" / "classifier" / "classifier.safetensors"
+DETECTOR = Path(__file__).parents[4] / "benchmarks" / "detector" / "detector.safetensors"
 
 
-def test_the_scene_classifier_is_loaded_from_its_file():
-    network = load_perceptual(PerceptualConfig(network="classifier", weights=str(CLASSIFIER)))
+def test_the_scene_detector_is_loaded_from_its_file():
+    network = load_perceptual(PerceptualConfig(network="detector", weights=str(DETECTOR)))
     images = torch.rand(2, 3, 32, 32)
     assert network(images, images).tolist() == [0, 0]
 
 
 def test_weights_of_another_network_are_an_error():
-    with pytest.raises(ModelFileError, match=r"classifier\.safetensors: expected the weights of"):
-        load_perceptual(PerceptualConfig(network="lpips", weights=str(CLASSIFIER)))
+    with pytest.raises(ModelFileError, match=r"detector\.safetensors: expected the weights of"):
+        load_perceptual(PerceptualConfig(network="lpips", weights=str(DETECTOR)))
 
 
-def test_two_files_for_the_classifier_are_an_error():
-    files = (str(CLASSIFIER), str(CLASSIFIER))
+def test_two_files_for_the_detector_are_an_error():
+    files = (str(DETECTOR), str(DETECTOR))
     with pytest.raises(InvalidConfigError, match="one file of weights, not 2"):
-        load_perceptual(PerceptualConfig(network="classifier", weights=files))
+        load_perceptual(PerceptualConfig(network="detector", weights=files))
 
 
 def test_a_file_of_the_hub_is_found_only_if_it_was_fetched(tmp_path, monkeypatch):

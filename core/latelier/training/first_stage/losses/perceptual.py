@@ -11,20 +11,20 @@ from latelier.metrics.features import load_scene_features
 from latelier.metrics.lpips import MIN_SIDE, load_lpips
 from latelier.training.configs.first_stage import PerceptualConfig
 
-_MIN_SIDES = {"lpips": MIN_SIDE, "classifier": 16}
-"""Four halvings leave at least one pixel."""
+_MIN_SIDES = {"lpips": MIN_SIDE, "detector": 16}
+"""Its features at 1/16 of the sides have at least one position."""
 
 
 def load_perceptual(config: PerceptualConfig) -> nn.Module:
     """Return a frozen network (images, references) -> distances (B,).
 
     Raises:
-        InvalidConfigError: `classifier` has several files.
+        InvalidConfigError: `detector` has several files.
         ModelFileError: a file is missing or damaged, or of another network. Nothing is fetched.
     """
-    if config.network == "classifier" and len(config.files) != 1:
+    if config.network == "detector" and len(config.files) != 1:
         raise InvalidConfigError(
-            f"perceptual.weights: the classifier has one file of weights, not {len(config.files)}"
+            f"perceptual.weights: the detector has one file of weights, not {len(config.files)}"
         )
     try:
         paths = [find_weights(name) for name in config.files]

@@ -1,6 +1,6 @@
 import pytest
 
-from latelier.evaluation.learning_rate import lr_factor
+from latelier.evaluation.detector.learning_rate import lr_factor
 
 
 def test_the_rate_rises_for_the_warmup_and_falls_to_zero() -> None:

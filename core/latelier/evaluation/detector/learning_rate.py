@@ -1,4 +1,4 @@
-"""The learning rate of the trainings of the scene classifier and the scene detector."""
+"""The learning rate of the training of the scene detector."""
 
 import math
 

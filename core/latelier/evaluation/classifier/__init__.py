@@ -1,1 +1,0 @@
-"""A classifier of emoji scenes, which measures whether pictures follow their prompts."""
