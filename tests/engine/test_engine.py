@@ -227,6 +227,20 @@ def test_a_request_of_a_client_opens_no_file(tiny, tmp_path):
             engine.submit_json({**request, "init_image": str(tmp_path / "a.png")})
 
 
+def test_a_job_has_scales_of_adapters_of_its_own(tiny, difference):
+    pipe = tiny.with_adapter(adapter_of(tiny))
+    request = {"inputs": {"prompt": "a cat", "palette": [[1.0, 0.0, 0.0]]}, "seed": 1, "steps": 4}
+    scales = ({}, {"palette": 0.25}, {"palette": 0})
+    with Engine(pipe) as engine:
+        jobs = [engine.submit_json(request, adapter_scales=each) for each in scales]
+        whole, some, none = (job.result() for job in jobs)
+        with pytest.raises(UnknownNameError, match="no adapter 'style'"):
+            engine.submit_json(request, adapter_scales={"style": 1})
+    assert difference(none, tiny.generate(prompt="a cat", seed=1, steps=4)) <= 1
+    assert difference(some, whole) > 1
+    assert some[0].provenance["adapters"]["palette"]["scale"] == 0.25
+
+
 @pytest.mark.parametrize(
     ("request_", "error", "message"),
     [

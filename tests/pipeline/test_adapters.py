@@ -144,6 +144,20 @@ def test_the_scale_controls_the_strength(tiny, folder):
     assert 0 < (some - none).norm() < (whole - none).norm()
 
 
+def test_a_view_has_other_scales(tiny, folder):
+    view = tiny.with_adapter(folder)
+    other = view.with_adapter_scales({"palette": 0.5})
+    assert pixels(other, palette=RED) == pixels(tiny.with_adapter(folder, 0.5), palette=RED)
+    assert view.adapters["palette"].scale == 1
+    [picture] = other.generate(prompt=PROMPT, palette=RED)
+    assert picture.provenance["adapters"]["palette"]["scale"] == 0.5
+    with pytest.raises(UnknownNameError, match=r"no adapter 'pallette'\. Did you mean"):
+        view.with_adapter_scales({"pallette": 1})
+    for scale in (-1, float("nan"), "1", True):
+        with pytest.raises(InvalidInputError, match="the scale of an adapter is"):
+            view.with_adapter_scales({"palette": scale})
+
+
 def test_guidance_uses_the_null_part_of_its_conditioner(tiny, folder):
     """Of an image's vector zeros, as IP-Adapter has it; so an input of zeros is the null part."""
     view = tiny.with_adapter(folder)

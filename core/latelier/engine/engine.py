@@ -152,10 +152,15 @@ class Engine:
         deadline: float | None = None,
         priority: int = 0,
         client: str = "",
+        adapter_scales: Mapping[str, float] | None = None,
     ) -> Job:
-        """Queue an untrusted JSON request; see `Pipeline.stream_json` and `submit`."""
+        """Queue an untrusted JSON request; see `Pipeline.stream_json` and `submit`.
+
+        `adapter_scales` are scales of adapters for this job alone.
+        """
         job = self._new_job(deadline, priority, client)
-        return self._queue(job, *plan_json(self._pipe, request))
+        pipe = self._pipe.with_adapter_scales(adapter_scales or {})
+        return self._queue(job, *plan_json(pipe, request))
 
     def stats(self) -> Stats:
         """Return what the engine has done so far, and what it does now."""

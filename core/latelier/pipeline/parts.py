@@ -12,10 +12,11 @@ from latelier.checkpoints.component import Component
 from latelier.checkpoints.lora.merging import merge
 from latelier.contracts.components import Denoiser, FirstStage
 from latelier.contracts.conditioner import Conditioner
-from latelier.contracts.errors import CompatibilityError
+from latelier.contracts.errors import CompatibilityError, UnknownNameError
+from latelier.contracts.messages import shorten, suggestion
 from latelier.diffusion.processes.process import Process
 from latelier.kernel.atelier import Atelier
-from latelier.pipeline.adapters import AttachedAdapter
+from latelier.pipeline.adapters import AttachedAdapter, check_scale
 from latelier.pipeline.conditioning.conditions import ConditionBuilder
 from latelier.pipeline.loras import AttachedLora
 from latelier.pipeline.offload import Offload
@@ -189,6 +190,22 @@ class PipelineParts:
                 "the weights of this pipeline are on the device in `generate` and `stream` alone: "
                 "load it without `offload`"
             )
+
+    def with_adapter_scales(self, scales: Mapping[str, float]) -> Self:
+        """Return a view with other scales of attached adapters; those without one keep theirs.
+
+        Raises:
+            UnknownNameError: no adapter has that name.
+            InvalidInputError: a scale is not a number of 0 or more.
+        """
+        for name, scale in scales.items():
+            if name not in self.adapters:
+                raise UnknownNameError(
+                    f"there is no adapter '{shorten(name)}'. {suggestion(name, self.adapters)}"
+                )
+            check_scale(scale, lowest=0)
+        scaled = {name: replace(self.adapters[name], scale=scales[name]) for name in scales}
+        return replace(self, adapters={**self.adapters, **scaled})
 
     def with_denoiser(self, denoiser: Denoiser, rows: int | None = None) -> Self:
         """Return a view for runs that call another denoiser instead of the component's module.

@@ -17,7 +17,7 @@ from latelier_server.sse import KEEP_ALIVE, format_event, stream_events
 
 
 async def submit_job(request: Request) -> Response:
-    """Accept a request: that of `/api/models/NAME`, and optionally `model`, `keep`, `seconds`."""
+    """Accept a request: that of `/api/models/NAME`, and fields of the server's own."""
     body = await read_json(request)
     runner: JobRunner = request.app.state.runner
     job = await runner.submit(request.state.client, _read_submission(body))
@@ -82,15 +82,21 @@ async def _events(job: ServerJob, has_previews: bool) -> AsyncIterator[str]:
 
 def _read_submission(body: dict[str, Any]) -> Submission:
     """Take what is the server's out of a request, and leave the model's."""
-    options = {name: body.pop(name, None) for name in ("model", "keep", "seconds")}
-    types = {"model": str, "keep": bool, "seconds": int | float}
+    types = {"model": str, "keep": bool, "seconds": int | float, "adapter_scales": dict}
+    options = {name: body.pop(name, None) for name in types}
     for name, value in options.items():
         if value is not None and not isinstance(value, types[name]):
             raise mistake(f"{name}: {value!r:.80} is of another type than expected", name)
     seconds = options["seconds"]
     if seconds is not None and seconds <= 0:
         raise mistake("seconds: expected a number above 0", "seconds")
-    return Submission(options["model"], body, seconds, options["keep"] is not False)
+    return Submission(
+        options["model"],
+        body,
+        seconds,
+        options["keep"] is not False,
+        adapter_scales=options["adapter_scales"] or {},
+    )
 
 
 routes = [

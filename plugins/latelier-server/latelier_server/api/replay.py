@@ -29,6 +29,7 @@ async def read_settings(request: Request) -> Response:
         "model": name,
         "is_served": name in pool.summaries,
         "request": record.request.model_dump(mode="json", exclude_none=True),
+        "adapter_scales": _scales(record),
         "index": record.index,
         "seed": record.request.seed + record.index,
         "altered": pixel_hash(image) != record.pixels_sha256,
@@ -45,14 +46,24 @@ async def replay_picture(request: Request) -> Response:
         raise ServerError(404, "the model of the picture is not served here", "model_not_found")
     async with runner.pool.use(name) as model:
         pipe = model.pipe.without_unused_adapters(record.adapters)
+        scales = _scales(record)
         submission = Submission(
             name,
             record.request.model_dump(mode="json"),
             is_kept=False,
-            check=lambda pictures: _compare(image, record, pipe, pictures),
+            check=lambda pictures: _compare(
+                image, record, pipe.with_adapter_scales(scales), pictures
+            ),
+            adapter_scales=scales,
         )
         job = await runner.submit(request.state.client, submission)
     return JSONResponse(describe_job(job), 202)
+
+
+def _scales(record: Record) -> dict[str, float]:
+    """Return the scales of the adapters of attentions with which a picture was made."""
+    used = record.adapters.items()
+    return {name: each.scale for name, each in used if each.kind == "attention"}
 
 
 async def _read(request: Request) -> tuple[Image, Record]:

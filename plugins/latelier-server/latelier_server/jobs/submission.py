@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from latelier.pipeline.picture import Picture
@@ -37,6 +37,7 @@ class Submission:
         seconds: after which the job ends unfinished; None for the server's limit.
         is_kept: whether its pictures go into the gallery.
         check: makes the result of the job, in a thread.
+        adapter_scales: by input, other than those of training.
     """
 
     model: str | None
@@ -44,6 +45,7 @@ class Submission:
     seconds: float | None = None
     is_kept: bool = True
     check: Check | None = None
+    adapter_scales: Mapping[str, float] = field(default_factory=dict)
 
 
 class JobRunner:
@@ -90,6 +92,7 @@ class JobRunner:
                     submission.request,
                     deadline=seconds,
                     client=client.id,
+                    adapter_scales=submission.adapter_scales,
                 )
             if self.is_draining:  # since the request came
                 run.cancel()

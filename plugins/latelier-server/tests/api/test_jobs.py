@@ -101,6 +101,7 @@ def test_a_deadline(client, finish):
         ({"inputs": {"prompt": "a"}, "model": 3}, "model"),
         ({"inputs": {"prompt": "a"}, "seconds": -1}, "seconds"),
         ({"inputs": {"prompt": "a"}, "keep": "yes"}, "keep"),
+        ({"inputs": {"prompt": "a"}, "adapter_scales": [1]}, "adapter_scales"),
     ],
 )
 def test_a_mistake_names_its_field(client, request_, field):
