@@ -242,11 +242,18 @@ def test_a_plugin_brings_its_widget(open_page):
     page.click("text=Add a colour")
     page.click("text=Add a colour")
     page.locator("plugin-palette input[type=color]").first.fill("#00ff00")
+    page.locator("[data-input=palette] [data-field=scale] input[type=number]").fill("0.5")
     with page.expect_request("**/api/jobs") as sent:
         create(page, "a cat")
+    assert sent.value.post_data_json["adapter_scales"] == {"palette": 0.5}
     colors = sent.value.post_data_json["inputs"]["palette"]["colors"]
     assert colors[0] == "#00ff00"
     assert len(colors) == 2
+    url = page.locator(".frame-button img").get_attribute("src")
+    drop(page, page.request.get(page.url.rstrip("/") + url).body())
+    page.wait_for_selector("text=/It can be made again/")
+    strength = page.locator("[data-input=palette] [data-field=scale] input[type=number]")
+    assert strength.input_value() == "0.5"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -84,6 +84,7 @@ export interface PictureRequest {
   steps?: number;
   sampler?: NamedOptions;
   guidance?: NamedOptions;
+  adapter_scales?: Record<string, number>;
   [field: string]: unknown;
 }
 
@@ -141,6 +142,7 @@ export interface PictureSettings {
   model: string | null;
   is_served: boolean;
   request: PictureRequest;
+  adapter_scales: Record<string, number>;
   index: number;
   seed: number;
   altered: boolean;

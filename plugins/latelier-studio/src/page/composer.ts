@@ -84,10 +84,12 @@ export class Composer {
     const prompt = this.bar.prompt;
     if (this.#prompt && prompt) inputs[this.#prompt] = prompt;
     const negative = this.#negative?.widget.value;
+    const { scales } = this.#inputs;
     return {
       model: this.#model.name,
       inputs,
       ...(this.#prompt && negative !== undefined && { negative: { [this.#prompt]: negative } }),
+      ...(Object.keys(scales).length > 0 && { adapter_scales: scales }),
       n: readCount(this.#count),
       ...this.#details.value,
       ...this.#start.value,
@@ -107,6 +109,7 @@ export class Composer {
     this.#details.value = this.#withoutDefaults(request);
     this.#inputs.resize();
     this.#inputs.value = inputs;
+    this.#inputs.scales = request.adapter_scales ?? {};
     this.#start.value = request;
     writeCount(this.#count, request.n ?? 1);
     this.#startSection.refresh();

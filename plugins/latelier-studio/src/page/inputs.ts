@@ -2,12 +2,15 @@
 
 import type { Model, Schema } from "../api/types.ts";
 import { h, humanize, newId } from "../dom.ts";
+import { createField } from "../form/field.ts";
 import { createWidget } from "../form/formats.ts";
 import { asObject, hintOf, resolve } from "../form/schema.ts";
 import type { Host, WidgetElement } from "../form/widget.ts";
 import { Section } from "./section.ts";
 
 const LONG_TEXT = 200;
+
+const SCALE: Schema = { type: "number", minimum: 0, maximum: 2, default: 1 };
 
 /** Return the name of the input that is the prompt, if there is one. */
 export function promptOf(model: Model): string | undefined {
@@ -33,6 +36,7 @@ export class Inputs {
   readonly sections = new Map<string, Section>();
   readonly #widgets = new Map<string, WidgetElement>();
   readonly #schemas = new Map<string, Schema>();
+  readonly #scales = new Map<string, WidgetElement>();
 
   constructor(model: Model, host: Host) {
     const prompt = promptOf(model);
@@ -49,6 +53,12 @@ export class Inputs {
       const about = hintOf(schema);
       const title = humanize(name);
       const content = h("div", { class: "condition" }, label, widget);
+      if (model.adapters.includes(name)) {
+        const texts = { label: "Strength", hint: "0: no effect. 1: as it was trained." };
+        const scale = createField("scale", SCALE, host, texts);
+        this.#scales.set(name, scale.widget);
+        content.append(scale.element);
+      }
       const section = new Section({ title, about }, content, isUsed, clear);
       section.element.dataset.input = name;
       this.sections.set(name, section);
@@ -67,6 +77,18 @@ export class Inputs {
       widget.value = inputs[name];
       this.sections.get(name)?.refresh();
     }
+  }
+
+  /** The strengths of adapters that are used, other than that of training. */
+  get scales(): Record<string, number> {
+    const given = [...this.#scales].filter(
+      ([name, scale]) => scale.value !== undefined && this.#widgets.get(name)?.value !== undefined,
+    );
+    return Object.fromEntries(given.map(([name, scale]) => [name, scale.value as number]));
+  }
+
+  set scales(scales: Record<string, number>) {
+    for (const [name, scale] of this.#scales) scale.value = scales[name];
   }
 
   /** Put a picture into the input that repaints parts of pictures, if the model has one. */

@@ -6,7 +6,7 @@ import type { Notice } from "./notice.ts";
 
 /** Return the request of a picture alone: its own row of the inputs, and its own seed. */
 export function requestOf(settings: PictureSettings): PictureRequest {
-  const { request, index, seed } = settings;
+  const { request, adapter_scales, index, seed } = settings;
   const row = Math.floor(index / (request.n ?? 1));
   const pick = (values: unknown): unknown =>
     Array.isArray(values) ? (values[row] ?? values[0]) : values;
@@ -21,6 +21,7 @@ export function requestOf(settings: PictureSettings): PictureRequest {
     ...pictures,
     inputs: rows(request.inputs),
     ...(request.negative && { negative: rows(request.negative) }),
+    adapter_scales,
     n: 1,
     seed,
   };
