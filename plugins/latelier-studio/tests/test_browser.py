@@ -293,3 +293,16 @@ def test_an_acceleration_can_be_chosen(open_page):
     with page.expect_request("**/api/jobs") as sent:
         create(page, "a cat")
     assert sent.value.post_data_json["acceleration"]["name"] == "deep_cache"
+
+
+def test_a_page_that_is_opened_again_finds_its_job(open_page):
+    page = open_page()
+    open_section(page, "Details")
+    page.locator("[data-field=steps] input[type=number]").fill("200")
+    page.fill(".prompt-bar textarea", "a cat")
+    page.click("text=Create")
+    page.wait_for_selector("img.preview")
+    page.reload()
+    page.wait_for_selector("img.preview")
+    page.click("text=Cancel")
+    page.wait_for_selector("text=Cancelled.")

@@ -9,7 +9,7 @@ export interface PainterOptions {
   height: number;
   /** What screen readers call the surface. */
   name: string;
-  /** Red, green, blue and opacity of each label, 0 to 255. */
+  /** Red, green, blue and opacity, 0 to 255, of each label from 0. */
   colors: readonly (readonly [number, number, number, number])[];
   /** Label of the brush at first. */
   brush: number;
@@ -25,6 +25,7 @@ export class Painter {
   readonly element: HTMLElement;
   readonly painting: Painting;
   readonly #options: PainterOptions;
+  readonly #colors: Uint32Array;
   readonly #canvas: HTMLCanvasElement;
   readonly #cursor: HTMLElement;
   readonly #view: HTMLElement;
@@ -42,6 +43,7 @@ export class Painter {
     this.#options = options;
     this.#label = options.brush;
     const { width, height } = options;
+    this.#colors = new Uint32Array(Uint8Array.from(options.colors.flat()).buffer);
     this.painting = new Painting(width, height);
     this.#place = [width / 2, height / 2];
     this.#canvas = h("canvas", {
@@ -119,12 +121,12 @@ export class Painter {
   /** Show the painting as it is. */
   draw(): void {
     const { width, height, labels } = this.painting;
-    const context = this.#canvas.getContext("2d");
     const image = new ImageData(width, height);
-    labels.forEach((label, index) => {
-      image.data.set(this.#options.colors[label] ?? [255, 0, 255, 255], index * 4);
-    });
-    context?.putImageData(image, 0, 0);
+    const pixels = new Uint32Array(image.data.buffer); // one write a pixel: pictures are large
+    for (let index = 0; index < labels.length; index++) {
+      pixels[index] = this.#colors[labels[index] ?? 0] ?? 0;
+    }
+    this.#canvas.getContext("2d")?.putImageData(image, 0, 0);
     this.#buttons.undo.disabled = !this.painting.canUndo;
     this.#buttons.redo.disabled = !this.painting.canRedo;
     if (!this.#buttons.eraser.hasAttribute("aria-pressed")) this.erase(false);

@@ -39,8 +39,7 @@ class SemanticMapWidget extends Widget<string> {
   }
 
   protected build(): void {
-    this.#colors = [];
-    for (const label of this.#labels) this.#colors[label.value] = colorOf(label);
+    this.#colors = this.#labels.map(colorOf); // labels count from 0
     const [width, height] = this.host.size();
     const first = this.#labels[1] ?? this.#labels[0];
     this.#painter = new Painter({
