@@ -122,6 +122,8 @@ LARGE, INSIDE = (0.0, 0.0, 1.0, 1.0), (0.3, 0.5, 0.7, 0.9)
         (LARGE, "behind", INSIDE, True),
         (LEFT, "behind", RIGHT, False),
         (LARGE, "overlapping", INSIDE, True),
+        (LEFT, "to the left of", (0.35, 0.3, 0.8, 0.7), True),
+        (LEFT, "to the left of", (0.2, 0.3, 0.8, 0.7), False),
     ],
 )
 def test_relations_are_read_from_boxes(

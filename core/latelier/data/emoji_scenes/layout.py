@@ -168,7 +168,6 @@ def _clamp_center(center: float, half: float) -> float:
 
 def relation(first: Box, second: Box) -> Relation:
     """Return the relation of `first` (in front) to `second`, such as "to the left of"."""
-    gap_x, gap_y = _gaps(first, second)
     if do_overlap(first, second):
         inside = (
             first[0] >= second[0]
@@ -177,6 +176,12 @@ def relation(first: Box, second: Box) -> Relation:
             and first[3] <= second[3]
         )
         return "in front of" if inside else "overlapping"
+    return direction(first, second)
+
+
+def direction(first: Box, second: Box) -> Relation:
+    """Return on which side of `second` the box `first` is, such as "to the left of"."""
+    gap_x, gap_y = gaps(first, second)
     if gap_x > gap_y:
         return "to the left of" if first[0] < second[0] else "to the right of"
     return "above" if first[1] < second[1] else "below"
@@ -189,18 +194,18 @@ def inverse(words: Relation) -> Relation:
 
 def do_overlap(first: Box, second: Box) -> bool:
     """Return whether two boxes overlap noticeably."""
-    return max(_gaps(first, second)) < -_OVERLAPPING
+    return max(gaps(first, second)) < -_OVERLAPPING
 
 
 def is_plain(first: Box, second: Box) -> bool:
     """Return whether the relation of two boxes is plain to see: not both beside and above."""
-    gap_x, gap_y = _gaps(first, second)
+    gap_x, gap_y = gaps(first, second)
     if do_overlap(first, second):
         return gap_x < -_PLAIN and gap_y < -_PLAIN
     return max(gap_x, gap_y) > -_OVERLAPPING / 2 and abs(gap_x - gap_y) > _PLAIN
 
 
-def _gaps(first: Box, second: Box) -> tuple[float, float]:
+def gaps(first: Box, second: Box) -> tuple[float, float]:
     """Return the horizontal and the vertical distance of two boxes, negative where they overlap."""
     gap_x = max(first[0] - second[2], second[0] - first[2])
     gap_y = max(first[1] - second[3], second[1] - first[3])

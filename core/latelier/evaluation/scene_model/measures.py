@@ -11,7 +11,7 @@ from torch import Tensor
 from latelier.contracts.images.pixels import denormalize, pil_to_tensor
 from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE, SEMANTIC_CLASSES, Scene
 from latelier.data.emoji_scenes.claims import RelationClaim
-from latelier.data.emoji_scenes.layout import relation
+from latelier.data.emoji_scenes.layout import direction, gaps
 from latelier.data.emoji_scenes.places import PLACES
 from latelier.evaluation.artwork.fit import FitRange, fit_artwork
 from latelier.evaluation.artwork.template import ArtworkTemplate
@@ -32,7 +32,9 @@ Measure = Callable[[JudgedPictures], Measured]
 
 _RIGHT_BOX = 0.5
 _MOST_DB = 60.0
-_OVERLAPS = ("in front of", "overlapping")
+_OVERLAPS = ("in front of", "behind", "overlapping")
+_MOST_OVERLAP = 0.1
+"""Most overlap of two boxes, in shares of the picture, of objects that are said to be apart."""
 _COLORS = [color.name for color in PALETTE]
 _PLACES = list(PLACES)
 
@@ -74,15 +76,15 @@ def measure_presence(pictures: JudgedPictures) -> Measured:
 def is_related(claim: RelationClaim, found: Sequence[DetectedObject | None]) -> bool:
     """Return whether two detected objects are placed as a caption says.
 
-    Boxes do not show which of two objects is in front where neither is inside the other.
+    Boxes do not show which of two objects is in front, and reach a little too far.
     """
     subject, other = found[claim.subject], found[claim.other]
     if subject is None or other is None:
         return False
-    if claim.relation == "behind":
-        return relation(other.box, subject.box) in _OVERLAPS
-    said = relation(subject.box, other.box)
-    return said == claim.relation or {said, claim.relation} <= set(_OVERLAPS)
+    gap = max(gaps(subject.box, other.box))
+    if claim.relation in _OVERLAPS:
+        return gap < 0
+    return gap > -_MOST_OVERLAP and direction(subject.box, other.box) == claim.relation
 
 
 def measure_background(pictures: JudgedPictures) -> Measured:
