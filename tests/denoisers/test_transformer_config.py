@@ -24,6 +24,7 @@ def test_it_declares_its_inputs_and_controls() -> None:
         "perturbed_attention",
         "gradient_checkpointing",
         "adapters",
+        "self_attention",
     }
     assert config.supports == obeyed
     assert list(config.inputs().streams) == ["text"]

@@ -38,6 +38,8 @@ def test_it_declares_its_inputs_in_order() -> None:
         "perturbed_attention",
         "gradient_checkpointing",
         "adapters",
+        "self_attention",
+        "deep_branch",
     }
     assert config.supports == obeyed
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from latelier.contracts.errors import EngineError
-from latelier.engine.batcher import ARRIVAL, MAX_TURN, Batcher
+from latelier.engine.batcher import MAX_TURN, Batcher
 from latelier.engine.work import Work, alone
 
 WAIT = 20
@@ -142,12 +142,11 @@ def test_work_of_no_run_has_no_turn(batcher, call, pool):
     assert runs(batcher.take()) == [1]
 
 
-def test_an_idle_device_waits_a_moment_for_other_new_runs(batcher, pool):
+def test_an_idle_device_waits_a_moment_for_other_new_runs(batcher, pool, monkeypatch):
+    monkeypatch.setattr("latelier.engine.batcher.ARRIVAL", 0.5)
     taken = pool.submit(batcher.take)
-    time.sleep(0.02)
     results = [pool.submit(batcher.compute, Work(run, None, "a", 1, 4), run) for run in (1, 2, 3)]
     assert sorted(runs(taken.result(timeout=WAIT))) == [1, 2, 3]
-    assert ARRIVAL < 0.02
     assert not any(each.done() for each in results)
 
 

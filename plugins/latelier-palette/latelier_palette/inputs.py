@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from latelier import Color, ConditionerConfig, Frozen, Image, OutputSpec
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, ValidationInfo, model_validator
 
 MAX_COLORS = 8
 
@@ -43,7 +43,7 @@ class Palette(Frozen, json_schema_extra={"format": "palette"}):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_picture(cls, fields: Any) -> Any:
+    def _from_picture(cls, fields: Any, info: ValidationInfo) -> Any:
         if not isinstance(fields, Mapping) or "colors" not in fields:
             return fields
         colors = fields["colors"]
@@ -53,7 +53,8 @@ class Palette(Frozen, json_schema_extra={"format": "palette"}):
             return {**fields, "colors": [given]}
         if isinstance(given, list | tuple):
             return fields
-        return {**_from_picture_value(given), **{k: v for k, v in fields.items() if k != "colors"}}
+        others = {name: value for name, value in fields.items() if name != "colors"}
+        return {**_from_picture_value(given, info.context), **others}
 
     @model_validator(mode="after")
     def _check_shares(self) -> Self:
@@ -79,12 +80,17 @@ def _is_color(value: Any) -> bool:
         return False
 
 
-def _from_picture_value(value: Any) -> dict[str, Any]:
-    """Return the fields for the dominant colours of a picture, given in any form."""
+def _from_picture_value(value: Any, context: Any) -> dict[str, Any]:
+    """Return the fields for the dominant colours of a picture, given in any form.
+
+    Args:
+        value: the picture.
+        context: of the validation, in which the picture of a client opens no file.
+    """
     from latelier_palette.dominant_colors import dominant_colors
 
     try:
-        picture = _IMAGE.validate_python(value)
+        picture = _IMAGE.validate_python(value, context=context)
     except ValidationError:
         raise ValueError(
             f"expected a list of '#rrggbb' and CSS names, or a picture, not {value!r:.80}"

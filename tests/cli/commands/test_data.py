@@ -162,7 +162,7 @@ def test_a_cache_without_a_folder_is_an_error(cli, tmp_path, cache_config):
     ("training", "message"),
     [
         ("lora", "there is no field 'start_from'"),
-        ("first-stage", "no training on latents 'first-stage'. Known: adapter, denoiser, lora."),
+        ("first-stage", "no training on latents 'first-stage'. Known: adapter, denoiser, "),
     ],
 )
 def test_the_cache_of_another_kind_of_training_is_an_error(cli, cache_config, training, message):

@@ -53,12 +53,12 @@ def lock(
 def _admitted_distributions(policy: "Policy") -> "dict[str, Distribution]":
     """Return the distributions of third-party plugins that a policy admits, by name."""
     from latelier.kernel.trust.admission import admit
-    from latelier.kernel.trust.discovery import discover, discover_commands
+    from latelier.kernel.trust.discovery import discover_all
     from latelier.kernel.trust.entry_points import BUILT_IN
 
     return {
         each.distribution: each.entry_point.dist
-        for each in (*discover(), *discover_commands())
+        for each in discover_all()
         if each.distribution != BUILT_IN and not admit(each, policy) and each.entry_point.dist
     }
 

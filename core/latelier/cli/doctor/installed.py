@@ -8,7 +8,7 @@ from latelier.contracts.errors import UnknownNameError
 from latelier.contracts.messages import suggestion
 from latelier.kernel.trust.admission import admit, read_lock_in_force
 from latelier.kernel.trust.config_file import read_policy
-from latelier.kernel.trust.discovery import discover, discover_commands
+from latelier.kernel.trust.discovery import discover_all
 from latelier.kernel.trust.entry_points import normalize_entry
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def find_installed(names: Sequence[str], known: Sequence[str] = ()) -> "list[Can
     Raises:
         UnknownNameError: nothing installed has a name.
     """
-    installed = [*discover(), *discover_commands()]
+    installed = discover_all()
     if not names:
         return installed
     requested = set(map(normalize_entry, names))

@@ -13,7 +13,7 @@ from latelier.contracts.deprecation import PluginDeprecationWarning
 from latelier.contracts.errors import DataError, LatelierError, PluginError
 from latelier.kernel.loader import PluginLoader
 from latelier.kernel.spec import ComponentSpec, locate, resolve
-from latelier.kernel.trust.discovery import discover, discover_commands
+from latelier.kernel.trust.discovery import discover_all
 from latelier.kernel.trust.entry_points import Candidate, is_command
 from latelier.kernel.trust.policy import Policy
 
@@ -21,7 +21,7 @@ from latelier.kernel.trust.policy import Policy
 def probe(id_: str) -> dict[str, Any]:
     """Load the plugin "distribution:entry"; return state, cause, fix, seconds and components."""
     specs: list[ComponentSpec] = []
-    candidate = next(each for each in (*discover(), *discover_commands()) if each.id == id_)
+    candidate = next(each for each in discover_all() if each.id == id_)
     if is_command(candidate.entry_point.group):
         return _probe_command(candidate)
     with warnings.catch_warnings(record=True) as caught:
