@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from latelier import compose, default_atelier, load
+from latelier import default_atelier, load
 from latelier.contracts.errors import (
     CompatibilityError,
     InvalidConfigError,
@@ -43,26 +43,6 @@ VALUES = {
     "description": "of kinds",
     "card": {"licence": "CC0"},
 }
-
-
-@pytest.fixture(scope="module")
-def base(tiny, tmp_path_factory):
-    """The tiny pipeline, with a text that takes the captions of the data."""
-    text = {"width": 16, "layers": 1, "heads": 2, "max_length": 128}
-    pipeline = compose(
-        first_stage=tiny.first_stage_component,
-        denoiser=tiny.denoiser_component,
-        conditioners={"text": ("text", text), "label": tiny.conditioner_components["label"]},
-        inputs=tiny.inputs,
-        process=tiny.process,
-        defaults=tiny.defaults,
-        device="cpu",
-        atelier=tiny.atelier,
-    )
-    pipeline.conditioner_components["text"].module.fit(["a red cat", "a blue dog on a sea"] * 20)
-    folder = tmp_path_factory.mktemp("base")
-    pipeline.save(folder)
-    return folder
 
 
 @pytest.fixture

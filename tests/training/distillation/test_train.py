@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from latelier import compose, default_atelier, load
+from latelier import default_atelier, load
 from latelier.contracts.errors import InvalidConfigError
 from latelier.contracts.frozen import validate
 from latelier.pipeline.request import Defaults
@@ -16,7 +16,6 @@ from latelier.training.distillation.teacher import euler_x0
 from latelier.training.distillation.train import plan_distillation, train_distillation
 from latelier.training.randomness import Draws
 
-CAPTIONS = ["a red cat", "a blue dog on a sea"] * 20
 VALUES = {
     "steps": 3,
     "batch_size": 3,
@@ -34,26 +33,6 @@ VALUES = {
     "optimizer": {"lr": 0.01},
     "schedule": {"kind": "constant", "warmup": 0},
 }
-
-
-@pytest.fixture(scope="module")
-def base(tiny, tmp_path_factory):
-    """The tiny pipeline, with a text that takes the captions of the data."""
-    text = {"width": 16, "layers": 1, "heads": 2, "max_length": 128}
-    pipeline = compose(
-        first_stage=tiny.first_stage_component,
-        denoiser=tiny.denoiser_component,
-        conditioners={"text": ("text", text), "label": tiny.conditioner_components["label"]},
-        inputs=tiny.inputs,
-        process=tiny.process,
-        defaults=tiny.defaults,
-        device="cpu",
-        atelier=tiny.atelier,
-    )
-    pipeline.conditioner_components["text"].module.fit(CAPTIONS)
-    folder = tmp_path_factory.mktemp("base")
-    pipeline.save(folder)
-    return folder
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from latelier import compose, default_atelier, load
+from latelier import default_atelier, load
 from latelier.checkpoints.lora.lora import find_layers
 from latelier.contracts.errors import InvalidConfigError, UnknownNameError
 from latelier.training.checkpoints.checkpoint import list_checkpoints, load_checkpoint
@@ -15,7 +15,6 @@ from latelier.training.data.datasets import make_training_samples
 from latelier.training.lora.train import plan_lora, train_lora
 from latelier.training.prediction.objective import PredictionObjective
 
-CAPTIONS = ["a red cat", "a blue dog on a sea"] * 20
 VALUES = {
     "name": "sketch",
     "steps": 4,
@@ -33,26 +32,6 @@ VALUES = {
     "card": {"licence": "CC0"},
 }
 BOTH = ["denoiser.*.to_k", {"layers": "conditioners.text.*", "rank": 1, "alpha": 3}]
-
-
-@pytest.fixture(scope="module")
-def base(tiny, tmp_path_factory):
-    """The tiny pipeline, with a text that takes the captions of the data."""
-    text = {"width": 16, "layers": 1, "heads": 2, "max_length": 128}
-    pipeline = compose(
-        first_stage=tiny.first_stage_component,
-        denoiser=tiny.denoiser_component,
-        conditioners={"text": ("text", text), "label": tiny.conditioner_components["label"]},
-        inputs=tiny.inputs,
-        process=tiny.process,
-        defaults=tiny.defaults,
-        device="cpu",
-        atelier=tiny.atelier,
-    )
-    pipeline.conditioner_components["text"].module.fit(CAPTIONS)
-    folder = tmp_path_factory.mktemp("base")
-    pipeline.save(folder)
-    return folder
 
 
 @pytest.fixture
