@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias, TypeVar
 
 import typer
 
@@ -57,105 +57,92 @@ Average = Annotated[
     ),
 ]
 
+Parts: TypeAlias = "tuple[type[Any], Callable[[Any, Atelier], TrainingPlan]]"
+"""The configuration of a kind of training, and what makes its plan."""
 
-@app.command("first-stage")
-def first_stage(
-    config: Config,
-    resume: Resume = None,
-    dry_run: DryRun = False,
-    find_batch: FindBatch = False,
-    average: Average = None,
-) -> None:
+Load = Callable[[], Parts]
+"""Imports the parts of a training, when its command runs."""
+
+
+def _command(name: str) -> Callable[[Load], Load]:
+    """Return a decorator that adds the command of a training, with the help of its docstring."""
+
+    def add(load: Load) -> Load:
+        def command(
+            config: Config,
+            resume: Resume = None,
+            dry_run: DryRun = False,
+            find_batch: FindBatch = False,
+            average: Average = None,
+        ) -> None:
+            _check_installed()
+            _carry_out(config, *load(), Options(resume, dry_run, find_batch, average))
+
+        command.__doc__ = load.__doc__
+        app.command(name)(command)
+        return load
+
+    return add
+
+
+@_command("first-stage")
+def first_stage() -> Parts:
     """Train an autoencoder.
 
     Print the path of its component folder at the end.
     """
-    _check_installed()
     from latelier.training.configs.first_stage import FirstStageTraining
     from latelier.training.first_stage.train import plan_first_stage
 
-    options = Options(resume, dry_run, find_batch, average)
-    _carry_out(config, FirstStageTraining, plan_first_stage, options)
+    return FirstStageTraining, plan_first_stage
 
 
-@app.command()
-def denoiser(
-    config: Config,
-    resume: Resume = None,
-    dry_run: DryRun = False,
-    find_batch: FindBatch = False,
-    average: Average = None,
-) -> None:
+@_command("denoiser")
+def denoiser() -> Parts:
     """Train a denoiser and its conditioners.
 
     Print the path of the model's folder at the end.
     """
-    _check_installed()
     from latelier.training.configs.denoiser import DenoiserTraining
     from latelier.training.denoiser.train import plan_denoiser
 
-    options = Options(resume, dry_run, find_batch, average)
-    _carry_out(config, DenoiserTraining, plan_denoiser, options)
+    return DenoiserTraining, plan_denoiser
 
 
-@app.command()
-def adapter(
-    config: Config,
-    resume: Resume = None,
-    dry_run: DryRun = False,
-    find_batch: FindBatch = False,
-    average: Average = None,
-) -> None:
+@_command("adapter")
+def adapter() -> Parts:
     """Train an adapter: a new condition for a finished model, whose weights stay the same.
 
     Print the path of the adapter's folder at the end.
     """
-    _check_installed()
     from latelier.training.adapter.train import plan_adapter
     from latelier.training.configs.adapter import AdapterTraining
 
-    options = Options(resume, dry_run, find_batch, average)
-    _carry_out(config, AdapterTraining, plan_adapter, options)
+    return AdapterTraining, plan_adapter
 
 
-@app.command()
-def lora(
-    config: Config,
-    resume: Resume = None,
-    dry_run: DryRun = False,
-    find_batch: FindBatch = False,
-    average: Average = None,
-) -> None:
+@_command("lora")
+def lora() -> Parts:
     """Train a LoRA: low-rank changes of a finished model's weights, which stay the same.
 
     Print the path of the LoRA's folder at the end.
     """
-    _check_installed()
     from latelier.training.configs.lora import LoraTraining
     from latelier.training.lora.train import plan_lora
 
-    options = Options(resume, dry_run, find_batch, average)
-    _carry_out(config, LoraTraining, plan_lora, options)
+    return LoraTraining, plan_lora
 
 
-@app.command()
-def distillation(
-    config: Config,
-    resume: Resume = None,
-    dry_run: DryRun = False,
-    find_batch: FindBatch = False,
-    average: Average = None,
-) -> None:
+@_command("distillation")
+def distillation() -> Parts:
     """Train a LoRA with which a model needs few steps and no guidance.
 
     Print the path of the LoRA's folder at the end.
     """
-    _check_installed()
     from latelier.training.configs.distillation import DistillationTraining
     from latelier.training.distillation.train import plan_distillation
 
-    options = Options(resume, dry_run, find_batch, average)
-    _carry_out(config, DistillationTraining, plan_distillation, options)
+    return DistillationTraining, plan_distillation
 
 
 class Options(NamedTuple):
