@@ -182,7 +182,7 @@ class TestData:
             conditioners.add(spec)
         assert conditioners.widget("plain") is None
         assert conditioners.widget("palette") == tmp_path / "outer_pkg" / "palette.js"
-        with pytest.raises(PluginError, match=r"'outer_pkg:lost.js' does not exist"):
+        with pytest.raises(PluginError, match=r"there is no file 'outer_pkg:lost\.js'"):
             conditioners.widget("lost")
 
     def test_a_folder_cannot_be_imported(self, registry: Registry[Any]) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latelier.nn.packed import Conv1d, Conv2d, Linear, copy_sharing_packed, project
+from latelier.nn.packed import Conv1d, Conv2d, Linear, PackedWeight, copy_sharing_packed, project
 
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "linear": (lambda: Linear(6, 5), (2, 3, 6)),
@@ -156,3 +156,19 @@ def test_calls_of_many_sizes_share_packed_copies() -> None:
     copies = vars(layer.weight)["packed"]._copies.values()
     assert len(copies) == 5
     assert len({id(each) for each in copies}) <= 2
+
+
+def test_threads_may_add_copies_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed, weight = PackedWeight(), torch.randn(4, 4)
+    for size in (1, 2):
+        packed.get(weight, torch.float32, [size], torch.clone)
+    sizes = iter(range(10, 20))
+
+    def add(a: Tensor, b: Tensor) -> bool:
+        """Return that two copies differ, after another thread has added one."""
+        packed._copies[next(sizes)] = a
+        return False
+
+    monkeypatch.setattr("latelier.nn.packed._have_same_order", add)
+    found = packed.get(weight, torch.float32, [3], torch.clone)
+    assert torch.equal(found, weight)

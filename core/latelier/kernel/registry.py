@@ -11,7 +11,7 @@ from latelier.contracts.errors import AmbiguousNameError, PluginError, UnknownNa
 from latelier.contracts.frozen import validate
 from latelier.contracts.messages import pip_install, shorten, suggestion
 from latelier.contracts.options import bind
-from latelier.kernel.spec import ComponentSpec, Kind, locate, resolve
+from latelier.kernel.spec import ComponentSpec, Kind, locate, locate_file, resolve
 from latelier.kernel.trust.guard import guard_plugin
 
 T = TypeVar("T")
@@ -141,7 +141,7 @@ class Registry(Generic[T]):
             PluginError: the file is missing.
         """
         spec = self.spec(name)
-        return None if spec.widget is None else locate(spec.widget, spec.id)
+        return None if spec.widget is None else locate_file(spec.widget, spec.id)
 
     def config_class(self, name: str) -> type[BaseModel]:
         """Return the configuration class of a component, without importing its factory.

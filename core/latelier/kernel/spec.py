@@ -1,7 +1,7 @@
 """What is known of a component before it is imported."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -101,13 +101,26 @@ def resolve(text: str, owner: str) -> Any:
 
 
 def locate(text: str, owner: str) -> Path:
-    """Return the folder or file that `text`, 'package:path' of the component `owner`, names.
+    """Return the folder that `text`, 'package:folder' of the component `owner`, names.
 
     The package is found without importing it; a package that contains it is imported.
 
     Raises:
-        PluginError: there is no such package, folder or file.
+        PluginError: there is no such package or folder.
     """
+    return _locate(text, owner, "folder", Path.is_dir)
+
+
+def locate_file(text: str, owner: str) -> Path:
+    """Return the file that `text`, 'package:file' of a component, names, as `locate` does.
+
+    Raises:
+        PluginError: there is no such package or file.
+    """
+    return _locate(text, owner, "file", Path.is_file)
+
+
+def _locate(text: str, owner: str, what: str, is_there: Callable[[Path], bool]) -> Path:
     package, inner = text.split(":")
     try:
         spec = find_spec(package)
@@ -119,6 +132,6 @@ def locate(text: str, owner: str) -> Path:
         ) from error
     for location in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(location) / inner
-        if path.exists():
+        if is_there(path):
             return path
-    raise PluginError(f"component '{owner}' cannot be found: '{text}' does not exist")
+    raise PluginError(f"component '{owner}' cannot be found: there is no {what} '{text}'")

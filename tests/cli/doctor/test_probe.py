@@ -24,7 +24,7 @@ def test_a_damaged_adapter_is_reported(registered, tmp_path):
 
 def test_a_missing_adapter_is_reported(registered, tmp_path):
     shutil.rmtree(tmp_path / "site" / "paint_pkg" / "data")
-    with pytest.raises(PluginError, match="'paint_pkg:data' does not exist"):
+    with pytest.raises(PluginError, match="there is no folder 'paint_pkg:data'"):
         check_folder(default_atelier().adapters.spec("paint"))
 
 
