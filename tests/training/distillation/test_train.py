@@ -114,6 +114,30 @@ def test_a_step_from_the_example_ends_where_the_teacher_does(make_evaluator, mon
     assert {start for start, _, _ in ends} == set(objective.teacher.student_sigmas[:-1])
 
 
+def test_known_pixels_stay_in_the_negative_condition(
+    make_evaluator, compose_tiny, tiny_changes, tmp_path
+):
+    """As in sampling: a spatial part that is not guided is compared with itself."""
+    parts = tiny_changes()
+    _, denoiser = parts["denoiser"]
+    text = ("text", {"width": 16, "layers": 1, "heads": 2, "max_length": 128})
+    compose_tiny(
+        denoiser=("unet", {**denoiser, "vectors": {}, "spatial": {"hole": 5}}),
+        conditioners={"text": text, "hole": ("mask", {"latent_channels": 4})},
+        inputs={"prompt": "text"},
+    ).save(tmp_path / "model")
+    inputs = {
+        name: {"source": source} for name, source in [("prompt", "prompt"), ("hole", "image")]
+    }
+    objective = make_evaluator(model=str(tmp_path / "model"), inputs=inputs).objective
+    batch = batch_of(objective)
+    kept = objective.conditioning.keep_all(3)
+    condition = objective.encode_condition(batch, kept)
+    negative = objective.negative_condition(batch, condition, kept)
+    assert torch.equal(negative.spatial["hole"], condition.spatial["hole"])
+    assert not torch.equal(negative.streams["text"].tokens, condition.streams["text"].tokens)
+
+
 def test_the_student_comes_nearer_to_the_teacher(make_evaluator):
     evaluator = make_evaluator()
     objective = evaluator.objective
