@@ -39,6 +39,11 @@ class CorePlugin:
             factory="latelier.denoisers.transformer:Transformer",
             config="latelier.denoisers.configs:TransformerConfig",
         )
+        registrar.denoiser(
+            "uvit",
+            factory="latelier.denoisers.uvit:UViT",
+            config="latelier.denoisers.configs:UViTConfig",
+        )
         cfg = "latelier.diffusion.guidance.cfg:cfg"
         registrar.guidance("apg", factory="latelier.diffusion.guidance.apg:apg")
         registrar.guidance("cfg", factory=cfg)

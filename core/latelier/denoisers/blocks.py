@@ -1,6 +1,6 @@
 """The convolutional blocks of the UNet, under the names of the published checkpoints."""
 
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,26 @@ def resample(x: Tensor, direction: Resampling | None) -> Tensor:
     return avg_pool2d(x, 2) if direction == "down" else x
 
 
+class ResBlockConfig(Protocol):
+    """What a residual block reads of the configuration of its denoiser."""
+
+    @property
+    def embedding_width(self) -> int:
+        """Width of the timestep embedding."""
+
+    @property
+    def num_groups(self) -> int:
+        """Groups of the normalisations."""
+
+    @property
+    def dropout(self) -> float:
+        """The dropped share of the features."""
+
+    @property
+    def use_scale_shift_norm(self) -> bool:
+        """Whether the timestep scales and shifts the norm, instead of being added."""
+
+
 class ResBlock(ContextLayer):
     """Two convolutions with the timestep embedding between them, and a skip connection.
 
@@ -29,7 +49,7 @@ class ResBlock(ContextLayer):
 
     def __init__(
         self,
-        config: UNetConfig,
+        config: ResBlockConfig,
         in_channels: int,
         out_channels: int,
         resampling: Resampling | None = None,

@@ -226,6 +226,25 @@ class UNetConfig(ConditionedConfig):
         return self
 
 
+def check_tokens(hidden_size: int, num_heads: int, input_size: int, patch_size: int) -> None:
+    """Check the width of a transformer's tokens, and the side of their patches.
+
+    Raises:
+        ValueError: names the field that does not fit.
+    """
+    if hidden_size % 4:
+        raise ValueError(
+            f"hidden_size={hidden_size} must be a multiple of 4, for the sines and cosines of two "
+            "coordinates"
+        )
+    if hidden_size % num_heads:
+        raise ValueError(f"num_heads={num_heads} does not divide hidden_size={hidden_size}")
+    if input_size % patch_size:
+        raise ValueError(
+            f"input_size={input_size} must be a multiple of patch_size={patch_size}"
+        )
+
+
 class TransformerConfig(ConditionedConfig):
     """The diffusion transformer, DiT (Peebles and Xie 2022, arXiv:2212.09748).
 
@@ -271,19 +290,72 @@ class TransformerConfig(ConditionedConfig):
 
     @model_validator(mode="after")
     def _check_widths(self) -> Self:
-        if self.hidden_size % 4:
+        check_tokens(self.hidden_size, self.num_heads, self.input_size, self.patch_size)
+        return self
+
+
+class UViTConfig(ConditionedConfig):
+    """A transformer between convolutions, U-ViT (Hoogeboom et al. 2023, arXiv:2301.11093)."""
+
+    input_size: Side = Field(
+        default=32,
+        description="side in latents at training; at other sizes the positions of the tokens are "
+        "scaled to this square",
+    )
+    model_channels: Width = Field(description="channels of the convolutions, at the size of x")
+    num_res_blocks: Blocks = Field(
+        default=1, ge=1, description="residual blocks before the transformer, and after it"
+    )
+    num_groups: Width = Field(default=32, description="groups of every group normalisation")
+    patch_size: Side = Field(default=2, description="side of the features that become a token")
+    hidden_size: Width = Field(description="width of the tokens, a multiple of 4")
+    depth: Layers = Field(ge=1, description="number of transformer blocks")
+    num_heads: Width = Field(description="heads of every attention")
+    mlp_ratio: float = Field(
+        default=4.0,
+        gt=0,
+        le=64,
+        description="inner width of the feed-forward layers, times hidden_size",
+    )
+
+    @property
+    def embedding_width(self) -> int:
+        """Width of the timestep embedding."""
+        return self.hidden_size
+
+    @property
+    def dropout(self) -> float:
+        """The dropped share inside residual blocks."""
+        return 0.0
+
+    @property
+    def use_scale_shift_norm(self) -> bool:
+        """The timestep scales and shifts the norms of residual blocks."""
+        return True
+
+    @property
+    def middle_self_attention(self) -> str:
+        """The self-attention that perturbed-attention guidance perturbs."""
+        return f"blocks.{self.depth // 2}.attn"
+
+    @property
+    def size_multiple(self) -> int:
+        """Sides of x must be multiples of this."""
+        return self.patch_size
+
+    @model_validator(mode="after")
+    def _check_channels(self) -> Self:
+        check_width("patch_size^2 times model_channels", self.patch_size**2 * self.model_channels)
+        if self.model_channels % self.num_groups:
             raise ValueError(
-                f"hidden_size={self.hidden_size} must be a multiple of 4, for the sines and "
-                "cosines of two coordinates"
+                f"model_channels={self.model_channels} cannot be divided into "
+                f"num_groups={self.num_groups} groups"
             )
-        if self.hidden_size % self.num_heads:
-            raise ValueError(
-                f"num_heads={self.num_heads} does not divide hidden_size={self.hidden_size}"
-            )
-        if self.input_size % self.patch_size:
-            raise ValueError(
-                f"input_size={self.input_size} must be a multiple of patch_size={self.patch_size}"
-            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_tokens(self) -> Self:
+        check_tokens(self.hidden_size, self.num_heads, self.input_size, self.patch_size)
         return self
 
 

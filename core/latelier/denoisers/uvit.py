@@ -1,0 +1,161 @@
+"""The U-ViT: a transformer at low resolution between convolutions at the resolution of x."""
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from latelier.contracts.components import Control
+from latelier.contracts.condition import Condition
+from latelier.denoisers.attention import CrossAttention
+from latelier.denoisers.blocks import Block, ResBlock
+from latelier.denoisers.checks import CallSpec
+from latelier.denoisers.conditioned import ConditionedDenoiser
+from latelier.denoisers.configs import UViTConfig
+from latelier.denoisers.embeddings import embed_positions, embed_timesteps
+from latelier.denoisers.forward_context import ContextLayer, ForwardContext, name_layers
+from latelier.denoisers.injection import build_stream_layers
+from latelier.denoisers.transformer_blocks import (
+    DiTSelfAttention,
+    FinalLayer,
+    Mlp,
+    TimestepEmbedder,
+    modulate,
+    plain_norm,
+)
+from latelier.denoisers.vectors import build_vector_layers
+from latelier.nn.layers import zero_init
+from latelier.nn.packed import Conv2d, Linear
+
+SINUSOIDS = 256
+"""Width of the sinusoidal embedding of the timestep."""
+
+
+class UViT(ConditionedDenoiser[UViTConfig]):
+    """Predicts the target of its noise process from noisy latents.
+
+    Hoogeboom et al. 2023 (Simple Diffusion), arXiv:2301.11093. Residual blocks see x at its own
+    resolution; patches of their features are the tokens of a transformer, whose result returns to
+    that resolution beside a skip connection. Tokens know their positions, which a UNet has to
+    learn from the padding of its convolutions: so the model can find in a reference what belongs
+    to a place of the picture. It holds no state between calls, so that threads can share it.
+    """
+
+    def __init__(self, config: UViTConfig) -> None:
+        super().__init__(config)
+        channels, width = config.model_channels, config.hidden_size
+        patch_dim = config.patch_size**2 * channels
+        self.t_embedder = TimestepEmbedder(SINUSOIDS, width)
+        self.modulation = zero_init(Linear(width, 6 * width))
+        self.input_block = Block(
+            Conv2d(config.given_channels, channels, 3, padding=1),
+            *(ResBlock(config, channels, channels) for _ in range(config.num_res_blocks)),
+        )
+        self.to_tokens = Linear(patch_dim, width)
+        self.blocks = nn.ModuleList(UViTBlock(config) for _ in range(config.depth))
+        self.from_tokens = FinalLayer(width, patch_dim)
+        self.output_block = Block(
+            ResBlock(config, 2 * channels, channels),
+            *(ResBlock(config, channels, channels) for _ in range(config.num_res_blocks - 1)),
+        )
+        self.out = nn.Sequential(
+            nn.GroupNorm(config.num_groups, channels),
+            nn.SiLU(),
+            zero_init(Conv2d(channels, config.out_channels, 3, padding=1)),
+        )
+        self.stream_projections, self.stream_embeddings = build_stream_layers(config)
+        self.vector_embeds = build_vector_layers(config)
+        name_layers(self)
+        self.spec = _describe(config)
+
+    def forward(
+        self, x: Tensor, t: Tensor, condition: Condition, control: Control | None = None
+    ) -> Tensor:
+        """Return the prediction (B, C_out, h, w), in x's dtype.
+
+        Args:
+            x: noisy latents (B, C, h, w).
+            t: the process's timesteps (B,).
+            condition: as the configuration says.
+            control: residuals for the outputs of "input_block" and "output_block" (B, C, h, w) and
+                of "blocks.N" (B, D, h / p, w / p); self-attentions "blocks.N.attn" to perturb;
+                adapters for `cross_attentions`.
+
+        Raises:
+            ConditionError: a part of the condition, or a name in the control, is unknown or does
+                not fit.
+            CompatibilityError: an adapter was made for another denoiser.
+            InvalidInputError: x or t has a wrong shape.
+        """
+        ctx = self.prepare_call(x, t, condition, control)
+        skip = self.input_block(self.concat_spatial(x, condition), ctx)  # (B, C_model, h, w)
+        h = self._run_transformer(skip, ctx)
+        h = self.output_block(torch.cat([h, skip], dim=1), ctx)
+        return self.out(h).to(x.dtype)  # (B, C_out, h, w)
+
+    def embed_timesteps(self, t: Tensor, dtype: torch.dtype) -> Tensor:
+        return self.t_embedder(embed_timesteps(t, SINUSOIDS).to(dtype))
+
+    def _run_transformer(self, h: Tensor, ctx: ForwardContext) -> Tensor:
+        """Return features (B, C_model, h, w) of the transformer on patches of such features."""
+        p = self.config.patch_size
+        size = (h.shape[2] // p, h.shape[3] // p)
+        patches = rearrange(h, "b c (h p) (w q) -> b (h w) (p q c)", p=p, q=p)
+        tokens = self.to_tokens(patches) + self._positions(size, h)  # (B, N, D)
+        modulation = self.modulation(ctx.emb).unflatten(1, (6, -1))  # (B, 6, D)
+        for i, block in enumerate(self.blocks):
+            tokens = ctx.run_layer(block, tokens, modulation, size)
+            tokens = ctx.add_token_residual(f"blocks.{i}", tokens, size)
+        patches = self.from_tokens(tokens, ctx.emb)
+        return rearrange(patches, "b (h w) (p q c) -> b c (h p) (w q)", h=size[0], p=p, q=p)
+
+    def _positions(self, size: tuple[int, int], like: Tensor) -> Tensor:
+        """Return the embedding (N, D) of the positions of h x w tokens."""
+        trained_side = self.config.input_size // self.config.patch_size
+        return embed_positions(size, self.config.hidden_size, trained_side, like.device).to(like)
+
+
+class UViTBlock(ContextLayer):
+    """Self-attention, cross-attention and feed-forward network, under one modulation for all.
+
+    The shifts, scales and gates of the first and last come from one layer that all blocks share,
+    plus a table of the block: adaLN-single (Chen et al. 2023, arXiv:2310.00426, section 2.3). Both
+    start at zero, and 1 is added to scales and gates, so that a new block is a plain transformer's.
+    """
+
+    def __init__(self, config: UViTConfig) -> None:
+        super().__init__()
+        width, heads = config.hidden_size, config.num_heads
+        self.modulation = nn.Parameter(torch.zeros(6, width))
+        self.norm1 = plain_norm(width)
+        self.attn = DiTSelfAttention(width, heads)
+        if config.context_dim is not None:
+            self.norm_cross = nn.LayerNorm(width, eps=1e-6)
+            self.cross_attn = CrossAttention(width, config.context_dim, heads)
+        self.norm2 = plain_norm(width)
+        self.mlp = Mlp(width, int(width * config.mlp_ratio))
+
+    def forward(
+        self, tokens: Tensor, shared: Tensor, size: tuple[int, int], ctx: ForwardContext
+    ) -> Tensor:
+        """Return (B, h * w, D) for the tokens of h x w patches; `shared` is (B, 6, D)."""
+        modulation = (shared + self.modulation)[:, :, None].unbind(1)  # (B, 1, D) each
+        shift_msa, scale_msa, gate_msa, shift_mlp, scale_mlp, gate_mlp = modulation
+        h = modulate(self.norm1(tokens), shift_msa, scale_msa)
+        tokens = torch.addcmul(tokens, 1 + gate_msa, self.attn(h, size, ctx))
+        if ctx.has_context:
+            tokens = self.cross_attn(tokens, self.norm_cross(tokens), size, ctx)
+        h = self.mlp(modulate(self.norm2(tokens), shift_mlp, scale_mlp))
+        return torch.addcmul(tokens, 1 + gate_mlp, h)
+
+
+def _describe(config: UViTConfig) -> CallSpec:
+    blocks = [f"blocks.{i}" for i in range(config.depth)]
+    cross_attentions = {f"{block}.cross_attn": config.hidden_size for block in blocks}
+    return CallSpec(
+        latent_channels=config.latent_channels,
+        size_multiple=config.size_multiple,
+        inputs=config.inputs(),
+        blocks=frozenset(["input_block", *blocks, "output_block"]),
+        self_attentions=frozenset(f"{block}.attn" for block in blocks),
+        cross_attentions={} if config.context_dim is None else cross_attentions,
+    )
