@@ -4,12 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from latelier.denoisers.configs import TransformerConfig, UNetConfig
+from latelier.denoisers.configs import TransformerConfig, UNetConfig, UViTConfig
 from latelier.denoisers.transformer import Transformer
 from latelier.denoisers.unet import UNet
+from latelier.denoisers.uvit import UViT
 
 Build = Callable[..., UNet]
 BuildTransformer = Callable[..., Transformer]
+BuildUViT = Callable[..., UViT]
 
 
 @pytest.fixture
@@ -68,6 +70,29 @@ def small_transformer(filled: Callable[[nn.Module], nn.Module]) -> BuildTransfor
         config = TransformerConfig.model_validate({**values, **options})
         model = filled(Transformer(config))
         assert isinstance(model, Transformer)
+        return model
+
+    return build
+
+
+@pytest.fixture
+def small_uvit(filled: Callable[[nn.Module], nn.Module]) -> BuildUViT:
+    """Builds a filled U-ViT of two blocks; options replace its config's."""
+
+    def build(**options: object) -> UViT:
+        values: dict[str, object] = {
+            "in_channels": 4,
+            "out_channels": 4,
+            "input_size": 8,
+            "model_channels": 8,
+            "num_groups": 4,
+            "hidden_size": 16,
+            "depth": 2,
+            "num_heads": 2,
+        }
+        config = UViTConfig.model_validate({**values, **options})
+        model = filled(UViT(config))
+        assert isinstance(model, UViT)
         return model
 
     return build

@@ -51,3 +51,18 @@ class TestTransformer(DenoiserContract):
         "num_heads": 2,
         **CONDITIONS,
     }
+
+
+class TestUViT(DenoiserContract):
+    component = "latelier/uvit"
+    config = {
+        "in_channels": 4,
+        "out_channels": 4,
+        "input_size": 8,
+        "model_channels": 8,
+        "num_groups": 4,
+        "hidden_size": 16,
+        "depth": 2,
+        "num_heads": 2,
+        **CONDITIONS,
+    }

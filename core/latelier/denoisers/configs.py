@@ -240,9 +240,7 @@ def check_tokens(hidden_size: int, num_heads: int, input_size: int, patch_size: 
     if hidden_size % num_heads:
         raise ValueError(f"num_heads={num_heads} does not divide hidden_size={hidden_size}")
     if input_size % patch_size:
-        raise ValueError(
-            f"input_size={input_size} must be a multiple of patch_size={patch_size}"
-        )
+        raise ValueError(f"input_size={input_size} must be a multiple of patch_size={patch_size}")
 
 
 class TransformerConfig(ConditionedConfig):

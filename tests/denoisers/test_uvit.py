@@ -1,0 +1,166 @@
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import gelu, layer_norm
+
+from latelier.contracts.components import Control
+from latelier.contracts.condition import Condition, Stream
+from latelier.contracts.errors import ConditionError, InvalidInputError
+from latelier.denoisers.configs import UViTConfig
+from latelier.denoisers.forward_context import ForwardContext
+from latelier.denoisers.injection import Context
+from latelier.denoisers.uvit import UViT
+
+STREAM: dict[str, Any] = {
+    "context_dim": 8,
+    "streams": {"text": {"width": 8, "injection": "native"}},
+}
+T = torch.tensor([10.0, 700.0])
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def new_uvit(**options: Any) -> UViT:
+    values = {
+        "in_channels": 4,
+        "out_channels": 4,
+        "model_channels": 8,
+        "num_groups": 4,
+        "hidden_size": 16,
+        "depth": 2,
+        "num_heads": 2,
+    }
+    return UViT(UViTConfig.model_validate({**values, **options}))
+
+
+class TestANewModel:
+    def test_predicts_zero(self) -> None:
+        condition = Condition({"text": Stream(draw(2, 3, 8))})
+        assert new_uvit(**STREAM)(draw(2, 4, 8, 8), T, condition).abs().max() == 0
+
+    def test_has_blocks_that_the_timestep_does_not_change_yet(self) -> None:
+        block, tokens = new_uvit().blocks[0], draw(2, 16, 16)
+        ctx = ForwardContext(torch.zeros(2), draw(2, 16))
+        h = tokens + block.attn(layer_norm(tokens, (16,), eps=1e-6), (4, 4), ctx)
+        expected = h + block.mlp(layer_norm(h, (16,), eps=1e-6))
+        torch.testing.assert_close(block(tokens, torch.zeros(2, 6, 16), (4, 4), ctx), expected)
+
+    def test_can_be_built_without_storage(self) -> None:
+        with torch.device("meta"):
+            model = new_uvit(**STREAM, spatial={"mask": 1}, vectors={"size": 6})
+        assert all(parameter.is_meta for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    "options", [{}, STREAM, {"patch_size": 4}, {"patch_size": 1}, {"num_res_blocks": 2}]
+)
+def test_the_prediction_has_the_size_of_x_and_depends_on_every_input(
+    small_uvit: Any, options: dict[str, Any]
+) -> None:
+    model = small_uvit(**options)
+    x = draw(2, 4, 8, 12)
+    y = model(x, T, Condition())
+    assert y.shape == (2, 4, 8, 12)
+    assert (model(x, T + 50, Condition()) - y).abs().amax() > 1e-4
+    assert (model(x + 0.1, T, Condition()) - y).abs().amax() > 1e-3
+    if options is STREAM:
+        text = Condition({"text": Stream(draw(2, 3, 8))})
+        assert (model(x, T, text) - y).abs().amax() > 1e-3
+
+
+def test_patches_come_back_to_their_places(small_uvit: Any) -> None:
+    """Without blocks that mix them, and without convolutions, a patch moves itself alone."""
+    model = small_uvit()
+    h = draw(1, 8, 8, 12)
+    changed = h.clone()
+    changed[:, :, 2:4, 6:8] += 1
+    model.blocks = torch.nn.ModuleList()
+    ctx = ForwardContext(T[:1], draw(1, 16))
+    moved = (model._run_transformer(h, ctx) - model._run_transformer(changed, ctx)).abs() > 1e-6
+    assert moved[:, :, 2:4, 6:8].any(dim=1).all()
+    moved[:, :, 2:4, 6:8] = False
+    assert not moved.any()
+
+
+def test_tokens_know_their_positions(small_uvit: Any) -> None:
+    model = small_uvit()
+    # far from the edges, whose padding also tells convolutions where they are
+    y = model(torch.ones(1, 4, 24, 24), T[:1], Condition())
+    middle = y[..., 8:16, 8:16]
+    assert middle[..., :2, :2].sub(middle[..., 2:4, :2]).abs().max() > 1e-3
+    assert middle[..., :2, :2].sub(middle[..., :2, 2:4]).abs().max() > 1e-3
+
+
+def test_a_block_equals_its_formula(small_uvit: Any) -> None:
+    """Self-attention, cross-attention and feed-forward under adaLN-single, written out."""
+    block = small_uvit(**STREAM, mlp_ratio=3.0).blocks[0]
+    tokens, shared, text = draw(2, 6, 16), draw(2, 6, 16, seed=1), draw(2, 3, 8, seed=2)
+    context = Context.of(Stream(text))
+    ctx = ForwardContext(torch.zeros(2), draw(2, 16), context)
+    with torch.no_grad():
+        modulation = shared + block.modulation
+        beta1, gamma1, alpha1, beta2, gamma2, alpha2 = modulation[:, :, None].unbind(1)
+        h = layer_norm(tokens, (16,), eps=1e-6) * (1 + gamma1) + beta1
+        x = tokens + (1 + alpha1) * block.attn(h, (2, 3), ctx)
+        x = block.cross_attn(x, block.norm_cross(x), (2, 3), ctx)
+        h = layer_norm(x, (16,), eps=1e-6) * (1 + gamma2) + beta2
+        inner = gelu(block.mlp.fc1(h), approximate="tanh")
+        assert inner.shape == (2, 6, 48)
+        expected = x + (1 + alpha2) * block.mlp.fc2(inner)
+        result = block(tokens, shared, (2, 3), ctx)
+    torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
+
+
+class TestControl:
+    @pytest.mark.parametrize(
+        ("name", "shape"),
+        [
+            ("input_block", (1, 8, 8, 12)),
+            ("blocks.0", (1, 16, 4, 6)),
+            ("blocks.1", (1, 16, 4, 6)),
+            ("output_block", (1, 8, 8, 12)),
+        ],
+    )
+    def test_a_residual_of_every_block_changes_the_prediction(
+        self, small_uvit: Any, name: str, shape: tuple[int, ...]
+    ) -> None:
+        model, x = small_uvit(), draw(1, 4, 8, 12)
+        y = model(x, T[:1], Condition())
+        moved = model(x, T[:1], Condition(), Control({name: draw(*shape, seed=3)}))
+        assert (moved - y).abs().amax() > 1e-3
+        assert torch.equal(model(x, T[:1], Condition()), y)
+
+    def test_a_perturbed_self_attention_changes_the_prediction(self, small_uvit: Any) -> None:
+        model, x = small_uvit(), draw(1, 4, 8, 8)
+        control = Control(perturbed_attention=frozenset({model.config.middle_self_attention}))
+        changed = model(x, T[:1], Condition(), control) - model(x, T[:1], Condition())
+        assert changed.abs().amax() > 1e-3
+
+    def test_an_unknown_name_is_refused(self, small_uvit: Any) -> None:
+        model, control = small_uvit(), Control({"blocks.2": torch.zeros(1)})
+        with pytest.raises(ConditionError, match=r"no block 'blocks\.2'"):
+            model(draw(1, 4, 8, 8), T[:1], Condition(), control)
+
+
+def test_an_x_of_the_wrong_shape_is_refused(small_uvit: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"takes \(B, 4, h, w\), h and w multiples of 2"):
+        small_uvit()(torch.zeros(2, 4, 7, 8), torch.zeros(2), Condition())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model_channels": 9}, "num_groups=4"),
+        ({"hidden_size": 18}, "multiple of 4"),
+        ({"num_heads": 3}, "num_heads=3 does not divide"),
+        ({"input_size": 33}, "multiple of patch_size=2"),
+        ({"model_channels": 2**19, "patch_size": 8}, "model_channels"),
+    ],
+)
+def test_a_config_that_does_not_fit_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        new_uvit(**options)
