@@ -50,6 +50,7 @@ def test_a_guess_is_by_tag_then_by_spelling():
     assert DATABASE.guess("fruits") == Guess(0, "tag")
     assert DATABASE.guess("Pet") == Guess(1, "tag")
     assert DATABASE.guess("hous") == Guess(5, "spelling")
+    assert DATABASE.guess("hosue") == Guess(5, "spelling")
     assert DATABASE.guess("xyzzy") is None
     assert DATABASE.guess("") is None
 

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from latelier.contracts.databases import Entry, Guess, Mention
 from latelier.contracts.errors import DataError
-from latelier.databases.similarity import SpellingIndex
 from latelier.databases.words import ARTICLES, NUMBERS, Word, phrase, plurals, split_words
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MIN_SIMILARITY = 0.5
-"""Least cosine of the letters of a word and of a name for a guess."""
+_MIN_SIMILARITY = 0.75
+"""Least share of letters that a word and a name have in common, in order, for a guess."""
 
 _MAX_COMPARED = 80
 """Most characters of a word that is compared with names."""
@@ -62,8 +61,8 @@ class PictureDatabase:
         words = phrase(word[:_MAX_COMPARED])
         if words in self._tags:
             return Guess(self._tags[words], "tag")
-        entry = self._spelling.nearest(" ".join(words), MIN_SIMILARITY)
-        return None if entry is None else Guess(entry, "spelling")
+        near = get_close_matches(" ".join(words), self._spelling, n=1, cutoff=_MIN_SIMILARITY)
+        return Guess(self._spelling[near[0]], "spelling") if near else None
 
     def nearest(self, word: str, /) -> list[str]:
         """Return at most three names that resemble a word, the nearest first."""
@@ -121,9 +120,10 @@ class PictureDatabase:
         return found
 
     @cached_property
-    def _spelling(self) -> SpellingIndex:
+    def _spelling(self) -> dict[str, int]:
+        """Name, synonym or plural of one -> its entry."""
         phrases = {**self._plurals, **self._own}
-        return SpellingIndex({" ".join(words): number for words, number in phrases.items()})
+        return {" ".join(words): number for words, number in phrases.items()}
 
     def _find(self, text: str) -> Iterator[Mention]:
         words = split_words(text)

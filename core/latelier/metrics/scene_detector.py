@@ -63,9 +63,10 @@ class SceneDetection:
 class SceneDetector(nn.Module):
     """A small residual network (arXiv:1512.03385) on patches, with a feature pyramid.
 
-    Two levels of features meet in the cells (arXiv:1612.03144). Every cell of an object names the
-    whole box of the object, also its hidden parts (arXiv:1904.01355). The cells that name one box
-    are pooled, and tell together which drawing it is (arXiv:1504.08083).
+    Two levels of features meet in the cells (arXiv:1612.03144). Dilation lets the upper one see
+    whole objects. Every cell of an object names the whole box of the object, also its hidden parts
+    (arXiv:1904.01355). The cells that name one box are pooled, and tell together which drawing it
+    is (arXiv:1504.08083).
     """
 
     def __init__(self) -> None:
@@ -73,7 +74,12 @@ class SceneDetector(nn.Module):
         self.stem = Convolution(3, 80, kernel=4, stride=4)
         self.fine = Residual(80)
         self.middle = nn.Sequential(Convolution(80, 160, stride=2), Residual(160), Residual(160))
-        self.top = nn.Sequential(Convolution(160, 256, stride=2), Residual(256), Residual(256))
+        self.top = nn.Sequential(
+            Convolution(160, 256, stride=2),
+            Residual(256),
+            Residual(256, dilation=2),
+            Residual(256, dilation=4),
+        )
         self.from_middle = nn.Conv2d(160, FEATURES, 1)
         self.from_top = nn.Conv2d(256, FEATURES, 1, bias=False)
         self.cell_norm = nn.BatchNorm2d(FEATURES)

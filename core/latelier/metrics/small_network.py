@@ -29,11 +29,16 @@ class Convolution(nn.Module):
 
 
 class Residual(nn.Module):
-    """A 3x3 convolution and batch norm with a residual connection, and ReLU."""
+    """A 3x3 convolution and batch norm with a residual connection, and ReLU.
 
-    def __init__(self, channels: int) -> None:
+    The taps of the convolution are `dilation` apart (arXiv:1511.07122).
+    """
+
+    def __init__(self, channels: int, dilation: int = 1) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.conv = nn.Conv2d(
+            channels, channels, 3, padding=dilation, dilation=dilation, bias=False
+        )
         self.norm = nn.BatchNorm2d(channels)
 
     def forward(self, h: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ class DetectorTraining(Frozen):
     scenes: tuple[SceneConfig, ...] = Field(
         default=SCENES, min_length=1, description="scenes of the batches, in turn"
     )
-    steps: int = Field(default=3000, ge=1, description="optimizer steps")
+    steps: int = Field(default=4000, ge=1, description="optimizer steps")
     batch_size: int = Field(default=48, ge=2, description="scenes of a step")
     lr: float = Field(default=2e-2, gt=0, description="peak learning rate of the optimizer")
     warmup: int = Field(default=100, ge=1, description="steps of linear warm-up before the cosine")
