@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError, LimitError, QueueFullError
 from latelier.contracts.frozen import Frozen, validate
 from latelier.contracts.inputs import read_input
 from latelier.contracts.messages import format_error, one_line
@@ -60,5 +60,22 @@ def test_an_error_of_a_field_keeps_its_reason():
     assert (str(error), error.field) == ("mask: needs `init_image`", "mask")
     assert error.reason == "needs `init_image`"
     assert InvalidInputError("mask: is empty", field="mask").reason is None
+
+
+def test_an_error_of_a_limit_can_be_shown_to_a_client():
+    error = LimitError.of_limit("n", "9 pictures are above the limit of 8", "pay for more")
+    assert str(error) == "n: 9 pictures are above the limit of 8; pay for more"
+    assert error.excess == "n: 9 pictures are above the limit of 8"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidInputError.of_field("mask", "needs `init_image`"),
+        LimitError.of_limit("n", "too many", "pay for more"),
+        QueueFullError("the queue is full", retry_after=3.5),
+    ],
+)
+def test_errors_go_to_other_processes(error):
     copy = pickle.loads(pickle.dumps(error))
-    assert (str(copy), copy.field, copy.reason) == (str(error), error.field, error.reason)
+    assert (str(copy), vars(copy)) == (str(error), vars(error))

@@ -7,6 +7,8 @@ from latelier.engine import Engine
 from latelier.engine.admission import AdmissionQueue
 from latelier.engine.job import Job
 
+WAIT = 20
+
 
 def job(client, priority=0):
     return Job(None, client=client, priority=priority, deadline=None)
@@ -84,8 +86,9 @@ def test_a_full_queue_refuses_and_takes_jobs_again(tamper, gate):
     request = {"prompt": "a cat", "steps": 1}
     with Engine(pipe, active=1, queue=2) as engine:
         jobs = [engine.submit(**request) for _ in range(3)]
-        with pytest.raises(QueueFullError, match="2 jobs wait"):
+        with pytest.raises(QueueFullError, match="2 jobs wait") as caught:
             engine.submit(**request)
+        assert 0 < caught.value.retry_after < WAIT
         counts = engine.stats().jobs
         assert (counts.running, counts.queued, counts.refused, counts.submitted) == (1, 2, 1, 3)
         gate.open()

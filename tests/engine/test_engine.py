@@ -241,6 +241,20 @@ def test_a_job_has_scales_of_adapters_of_its_own(tiny, difference):
     assert some[0].provenance["adapters"]["palette"]["scale"] == 0.25
 
 
+def test_a_host_can_refuse_a_plan(tiny):
+    plans = []
+
+    def admit(plan):
+        plans.append((plan.count, plan.sigmas.steps))
+        raise EngineError("not today")
+
+    with Engine(tiny) as engine:
+        with pytest.raises(EngineError, match="not today"):
+            engine.submit_json({"inputs": {"prompt": ["a", "b"]}, "n": 3, "steps": 2}, admit=admit)
+        assert engine.stats().jobs.submitted == 0
+    assert plans == [(6, 2)]
+
+
 @pytest.mark.parametrize(
     ("request_", "error", "message"),
     [

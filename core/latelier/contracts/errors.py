@@ -42,6 +42,23 @@ class InvalidInputError(LatelierError, ValueError):
     """A value given to a run (prompt, size, option ...) that cannot be used."""
 
 
+class LimitError(InvalidInputError):
+    """A request that asks for more than its host allows.
+
+    Attributes:
+        excess: the text without how the host raises the limit, for a client who is not the host.
+    """
+
+    excess: str
+
+    @classmethod
+    def of_limit(cls, field: str, excess: str, remedy: str) -> Self:
+        """Return the error 'field: excess; remedy'."""
+        error = cls.of_field(field, f"{excess}; {remedy}")
+        error.excess = f"{field}: {excess}"
+        return error
+
+
 class ConditionError(LatelierError, ValueError):
     """A part of a condition with an invalid shape, dtype or device."""
 
@@ -79,7 +96,17 @@ class EngineError(LatelierError, RuntimeError):
 
 
 class QueueFullError(EngineError):
-    """A job that an engine refuses because its queue is full. A later attempt may succeed."""
+    """A job that an engine refuses because its queue is full.
+
+    Attributes:
+        retry_after: seconds until there should be room, as fast as jobs have ended lately.
+    """
+
+    def __init__(
+        self, *args: object, field: str | None = None, retry_after: float = 0.0
+    ) -> None:
+        super().__init__(*args, field=field)
+        self.retry_after = retry_after
 
 
 class JobCancelledError(EngineError):

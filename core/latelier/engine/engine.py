@@ -12,7 +12,7 @@ The path of a request:
 
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from functools import partial
 from types import TracebackType
@@ -153,14 +153,23 @@ class Engine:
         priority: int = 0,
         client: str = "",
         adapter_scales: Mapping[str, float] | None = None,
+        admit: Callable[[Plan], None] = lambda _plan: None,
     ) -> Job:
         """Queue an untrusted JSON request; see `Pipeline.stream_json` and `submit`.
 
-        `adapter_scales` are scales of adapters for this job alone.
+        Args:
+            request: of a client.
+            deadline: as for `submit`.
+            priority: as for `submit`.
+            client: as for `submit`.
+            adapter_scales: scales of adapters for this job alone.
+            admit: called with the plan before the job is queued; what it raises refuses the job.
         """
         job = self._new_job(deadline, priority, client)
         pipe = self._pipe.with_adapter_scales(adapter_scales or {})
-        return self._queue(job, *plan_json(pipe, request))
+        parts, plan = plan_json(pipe, request)
+        admit(plan)
+        return self._queue(job, parts, plan)
 
     def stats(self) -> Stats:
         """Return what the engine has done so far, and what it does now."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from latelier.contracts.errors import EngineError, QueueFullError
 from latelier.engine.admission import AdmissionQueue
+from latelier.engine.forecast import RoomForecast
 from latelier.engine.job import Job
 from latelier.engine.stats import JobCounts, name_of_end
 from latelier.pipeline.picture import Picture
@@ -28,6 +29,7 @@ class JobPool:
         self._active = active
         self._capacity = capacity
         self._queue = AdmissionQueue()
+        self._forecast = RoomForecast()
         self._work: dict[Job, Work] = {}
         self._running: set[Job] = set()
         self._threads: set[threading.Thread] = set()
@@ -117,7 +119,8 @@ class JobPool:
             self._counts["refused"] += 1
             raise QueueFullError(
                 f"the queue of the engine is full: {waiting} jobs wait. Submit the job again "
-                "later, or make the engine with a larger `queue`"
+                "later, or make the engine with a larger `queue`",
+                retry_after=self._forecast.seconds_until_room(waiting),
             )
 
     def _start_jobs(self) -> None:
@@ -134,6 +137,7 @@ class JobPool:
                 self._end(job, EngineError(f"the job could not be started: {error}"))
                 continue
             self._running.add(job)
+            self._forecast.begin()
             self._threads.add(thread)
 
     def _run(self, job: Job, work: Work) -> None:
@@ -143,6 +147,7 @@ class JobPool:
             outcome = error
         with self._lock:
             self._running.remove(job)
+            self._forecast.end()
             self._end(job, outcome)
             self._start_jobs()
 

@@ -13,6 +13,7 @@ from latelier.contracts.errors import (
     InvalidConfigError,
     InvalidInputError,
     LatelierError,
+    LimitError,
     UnknownNameError,
 )
 from latelier.contracts.frozen import Frozen, validate
@@ -288,7 +289,8 @@ class Limits(Frozen):
         """Refuse pictures of `size` that are too large, or too many.
 
         Raises:
-            InvalidInputError: names the limit and how to raise it.
+            LimitError: names the limit and how to raise it.
+            InvalidInputError: a side is longer than any picture may be.
         """
         width, height = size
         self._check("size", width * height, "pixels", self.pixels)
@@ -302,7 +304,7 @@ class Limits(Frozen):
         """Refuse a field that asks for too many pictures.
 
         Raises:
-            InvalidInputError: names the limit and how to raise it.
+            LimitError: names the limit and how to raise it.
         """
         self._check(field, count, "pictures", self.pictures)
 
@@ -310,7 +312,7 @@ class Limits(Frozen):
         """Refuse lists of rows that are too long, before one of their values is read.
 
         Raises:
-            InvalidInputError: names the field, the limit and how to raise it.
+            LimitError: names the field, the limit and how to raise it.
         """
         for field in fields:
             value = values.get(field)
@@ -324,7 +326,7 @@ class Limits(Frozen):
             factors: field of the request -> by how much it multiplies them.
 
         Raises:
-            InvalidInputError: names the greatest factor, the limit and how to raise it.
+            LimitError: names the greatest factor, the limit and how to raise it.
         """
         greatest = max(factors, key=lambda field: factors[field])
         product = " x ".join(f"`{name}` {each:,}" for name, each in factors.items() if each > 1)
@@ -333,9 +335,9 @@ class Limits(Frozen):
 
     def _check(self, field: str, value: int, unit: str, limit: int, detail: str = "") -> None:
         if value > limit:
-            raise InvalidInputError.of_field(
+            raise LimitError.of_limit(
                 field,
-                f"{value:,} {unit}{detail} are above the limit of {limit:,}; "
+                f"{value:,} {unit}{detail} are above the limit of {limit:,}",
                 f"LATELIER_MAX_{unit.upper()}={value} in the environment, or in Python "
                 f"pipe.with_limits({unit}={value}), raises it",
             )

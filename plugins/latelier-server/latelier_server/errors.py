@@ -13,6 +13,7 @@ from latelier.contracts.errors import (
     InvalidInputError,
     JobCancelledError,
     LatelierError,
+    LimitError,
     QueueFullError,
     UnknownNameError,
 )
@@ -36,14 +37,14 @@ _PHRASES = {
 }
 
 
-_ANSWERS: tuple[tuple[type[Exception], int, str, str, float | None], ...] = (
-    (QueueFullError, 429, "queue_full", "the queue is full; try again later", 5),
-    (DeadlineError, 504, "deadline_exceeded", "", None),
-    (JobCancelledError, 409, "cancelled", "", None),
-    (EngineError, 503, "unavailable", "the model has stopped; try again later", 30),
-    (LatelierError, 500, "failed", "", None),
+_ANSWERS: tuple[tuple[type[Exception], int, str, str], ...] = (
+    (QueueFullError, 429, "queue_full", "the queue is full; try again later"),
+    (DeadlineError, 504, "deadline_exceeded", ""),
+    (JobCancelledError, 409, "cancelled", ""),
+    (EngineError, 503, "unavailable", "the model has stopped; try again later"),
+    (LatelierError, 500, "failed", ""),
 )
-"""Class of an error -> status, code, message instead of its own, seconds until another attempt."""
+"""Class of an error -> status, code, message instead of its own."""
 
 
 class ServerError(Exception):
@@ -101,10 +102,11 @@ def to_server_error(error: BaseException) -> ServerError:
         message = _PHRASES.get(error.status_code, error.detail)
         return ServerError(error.status_code, message, "http_error")
     if isinstance(error, _MISTAKES):
-        message = str(error).partition("; LATELIER_MAX_")[0]  # how a host raises a limit
+        message = error.excess if isinstance(error, LimitError) else str(error)
         return mistake(message, error.field)
-    for kind, status, code, message, retry_after in _ANSWERS:
+    for kind, status, code, message in _ANSWERS:
         if isinstance(error, kind):
+            retry_after = error.retry_after if isinstance(error, QueueFullError) else None
             return ServerError(status, message or str(error), code, retry_after=retry_after)
     return ServerError(500, "the server made a mistake; its log has the details", "internal_error")
 

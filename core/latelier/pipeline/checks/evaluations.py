@@ -6,7 +6,7 @@ steps is only known while it runs: restarts, or steps as small as their error de
 
 from torch import Tensor
 
-from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.errors import LimitError
 from latelier.contracts.sampling import Denoise
 
 
@@ -22,7 +22,7 @@ class EvaluationBudget:
         self._left = limit
 
     def charge(self, denoise: Denoise, windows: int) -> Denoise:
-        """Return `denoise` charged to this budget; a call that exceeds it is an InvalidInputError.
+        """Return `denoise` charged to this budget; a call that exceeds it is a LimitError.
 
         Args:
             denoise: of the pictures of a batch.
@@ -32,11 +32,11 @@ class EvaluationBudget:
         def charged(x: Tensor, sigma: float | Tensor, /) -> Tensor:
             self._left -= len(x) * windows
             if self._left < 0:
-                raise InvalidInputError.of_field(
+                raise LimitError.of_limit(
                     "sampler",
                     f"the run needs more than {self._limit:,} denoiser evaluations, the limit; "
-                    "let the sampler restart less often, or raise the limit with "
-                    "LATELIER_MAX_EVALUATIONS",
+                    "let the sampler restart less often",
+                    "LATELIER_MAX_EVALUATIONS in the environment raises the limit",
                 )
             return denoise(x, sigma)
 

@@ -1,5 +1,6 @@
 """How often a client may do something."""
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -20,19 +21,28 @@ class RateLimiter:
         self._most = per_minute
         self._now = now
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def seconds_until(self, client: str, cost: float) -> float:
         """Return after how many seconds a client may spend `cost`; 0 for now, inf for never."""
+        with self._lock:
+            return self._seconds_until(client, cost)
+
+    def spend(self, client: str, cost: float) -> float:
+        """Take `cost`, if the client may spend it now. Return what `seconds_until` returns."""
+        with self._lock:
+            delay = self._seconds_until(client, cost)
+            if not delay:
+                self._left[client] = self._left_of(client) - cost, self._now()
+                self._left.move_to_end(client)
+                if len(self._left) > MAX_CLIENTS:
+                    self._left.popitem(last=False)
+            return delay
+
+    def _seconds_until(self, client: str, cost: float) -> float:
         if cost > self._most:
             return float("inf")
         return max(0.0, cost - self._left_of(client)) * 60 / self._most
-
-    def spend(self, client: str, cost: float) -> None:
-        """Take `cost` from what a client may still spend."""
-        self._left[client] = self._left_of(client) - cost, self._now()
-        self._left.move_to_end(client)
-        if len(self._left) > MAX_CLIENTS:
-            self._left.popitem(last=False)
 
     def _left_of(self, client: str) -> float:
         left, then = self._left.get(client, (self._most, self._now()))

@@ -5,9 +5,12 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
+from math import inf
 from typing import Any
 
 from latelier.pipeline.picture import Picture
+from latelier.pipeline.plan import Plan
 
 from latelier_server.access.keys import Client
 from latelier_server.access.rates import RateLimiter
@@ -80,8 +83,7 @@ class JobRunner:
             LatelierError: the request has a mistake, or the queue is full.
         """
         self._check_open()
-        cost = check_limits(submission.request, self._limits.pictures, self._limits.steps)
-        self._spend(client, cost)
+        self._check_rate(client)
         async with AsyncExitStack() as stack:
             name = submission.model or self.pool.default
             model = await stack.enter_async_context(self.pool.use(name))
@@ -93,6 +95,7 @@ class JobRunner:
                     deadline=seconds,
                     client=client.id,
                     adapter_scales=submission.adapter_scales,
+                    admit=partial(self._admit, client),
                 )
             if self.is_draining:  # since the request came
                 run.cancel()
@@ -119,16 +122,22 @@ class JobRunner:
         if self.is_draining:
             raise ServerError(503, "the server is about to end", "draining", retry_after=30)
 
-    def _spend(self, client: Client, cost: int) -> None:
-        if self._rate is None:
-            return
-        delay = self._rate.seconds_until(client.id, cost)
-        if delay == float("inf"):
-            raise mistake("the request needs more steps than a client may ask for in a minute")
-        if delay:
-            message = "too many steps in the last minute; try again later"
-            raise ServerError(429, message, "rate_limited", retry_after=delay)
-        self._rate.spend(client.id, cost)
+    def _check_rate(self, client: Client) -> None:
+        """Refuse a client who may not ask for a single step, before the request is read."""
+        if self._rate is not None:
+            _refuse_for(self._rate.seconds_until(client.id, 1))
+
+    def _admit(self, client: Client, plan: Plan) -> None:
+        """Check the steps of a plan, and let the client pay for the steps of all its pictures.
+
+        Raises:
+            ServerError: there are too many.
+        """
+        steps, most = plan.request.steps, self._limits.steps
+        if steps > most:
+            raise mistake(f"steps: {steps:,} steps are above the limit of {most:,}", "steps")
+        if self._rate is not None:
+            _refuse_for(self._rate.spend(client.id, plan.count * plan.sigmas.steps))
 
     async def _follow(self, job: ServerJob, submission: Submission, stack: AsyncExitStack) -> None:
         """Take the previews and the pictures of a job, and never raise."""
@@ -168,20 +177,10 @@ class JobRunner:
         return finished
 
 
-def check_limits(request: Mapping[str, Any], pictures: int, steps: int) -> int:
-    """Check numbers of a request that the plan does not limit, and return its picture steps.
-
-    Other values are left to the plan, which knows their types.
-
-    Raises:
-        ServerError: there are too many.
-    """
-    counts = {"n": pictures, "steps": steps}
-    given = {}
-    for name, most in counts.items():
-        value = request.get(name)
-        given[name] = value if isinstance(value, int) and value > 0 else 1
-        if given[name] > most:
-            raise mistake(f"{name}: at most {most} are allowed here, not {value}", name)
-    default_steps = 20 if request.get("steps") is None else given["steps"]
-    return given["n"] * int(default_steps)
+def _refuse_for(seconds: float) -> None:
+    """Refuse a request until its client may ask for it; 0 seconds refuse nothing."""
+    if seconds == inf:
+        raise mistake("the request needs more steps than a client may ask for in a minute")
+    if seconds:
+        message = "too many steps in the last minute; try again later"
+        raise ServerError(429, message, "rate_limited", retry_after=seconds)

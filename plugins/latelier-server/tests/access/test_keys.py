@@ -147,7 +147,8 @@ def test_a_rate_grows_back():
     now = [0.0]
     rate = RateLimiter(60, lambda: now[0])
     assert rate.seconds_until("ann", 61) == float("inf")
-    rate.spend("ann", 60)
+    assert rate.spend("ann", 60) == 0
+    assert rate.spend("ann", 10) == 10  # takes nothing
     assert rate.seconds_until("ann", 10) == 10
     assert rate.seconds_until("bob", 60) == 0
     now[0] = 10
@@ -162,3 +163,26 @@ def test_a_client_has_a_rate(serve, limits):
     assert answer.status_code == 429
     assert 30 <= int(answer.headers["retry-after"]) <= 40
     assert client.post("/api/jobs", json={**request, "steps": 6}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("request_", "price"),
+    [
+        ({"steps": 4}, 4),
+        ({"steps": "4", "n": 2}, 8),  # as pydantic reads it
+        ({"inputs": {"prompt": ["a cat", "a dog"]}, "steps": 4, "n": 2}, 16),
+        ({"steps": 10, "strength": 0.5, "init_image": None}, 5),
+        ({}, None),
+    ],
+)
+def test_a_request_costs_the_steps_of_all_its_pictures(serve, limits, red_uri, request_, price):
+    if price is None:  # the model's own steps
+        schema = serve().get("/api/models/emoji-scenes").json()["request"]
+        price = schema["properties"]["steps"]["default"]
+    request = {"inputs": {"prompt": "a cat"}, **request_}
+    if "init_image" in request:
+        request["init_image"] = red_uri
+    client = serve(limits=limits(rate=price))
+    assert client.post("/api/jobs", json=request).status_code == 202
+    client = serve(limits=limits(rate=price - 1))
+    assert client.post("/api/jobs", json=request).status_code == 400

@@ -95,7 +95,9 @@ def test_a_deadline(client, finish):
         ({"inputs": {"prompts": "a"}}, "prompts"),
         ({"inputs": {"prompt": "a"}, "steps": 0}, "steps"),
         ({"inputs": {"prompt": "a"}, "steps": 201}, "steps"),
+        ({"inputs": {"prompt": "a"}, "steps": "201"}, "steps"),
         ({"inputs": {"prompt": "a"}, "n": 11}, "n"),
+        ({"inputs": {"prompt": ["a"] * 11}}, "prompt"),
         ({"inputs": {"prompt": "a"}, "size": [4096, 4096]}, "size"),
         ({"inputs": {"prompt": "a"}, "sampler": "eular"}, "sampler"),
         ({"inputs": {"prompt": "a"}, "model": 3}, "model"),
@@ -108,7 +110,16 @@ def test_a_mistake_names_its_field(client, request_, field):
     answer = client.post("/api/jobs", json=request_)
     assert answer.status_code == 400
     assert answer.json()["error"]["field"] == field
-    assert "LATELIER_MAX" not in answer.text
+    assert "LATELIER" not in answer.text
+
+
+def test_a_run_beyond_the_limits_tells_a_client_nothing_of_the_host(serve, limits, finish):
+    client = serve(limits=limits(steps=4, pictures=1))
+    sampler = {"name": "restart", "intervals": [[4, 1000, 0.1, 2.0]]}
+    job = finish(client, submit(client, steps=4, sampler=sampler))
+    assert job["error"]["field"] == "sampler"
+    assert "more than 32 denoiser evaluations" in job["error"]["message"]
+    assert "LATELIER" not in job["error"]["message"]
 
 
 def test_a_picture_gives_its_settings_and_is_made_again(client, finish):
