@@ -102,9 +102,7 @@ class QueueFullError(EngineError):
         retry_after: seconds until there should be room, as fast as jobs have ended lately.
     """
 
-    def __init__(
-        self, *args: object, field: str | None = None, retry_after: float = 0.0
-    ) -> None:
+    def __init__(self, *args: object, field: str | None = None, retry_after: float = 0.0) -> None:
         super().__init__(*args, field=field)
         self.retry_after = retry_after
 

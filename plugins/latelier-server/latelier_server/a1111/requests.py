@@ -4,10 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from latelier.contracts.images.reading import is_data_uri, read_picture, to_data_uri
+from latelier.contracts.images.reading import read_picture, to_data_uri
+from latelier.contracts.options import options_model
+from latelier.kernel.atelier import Atelier
 from latelier.kernel.registry import Registry
-from PIL import ImageFilter, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 
+from latelier_server.a1111.fields import read_field, refuse_unsupported
+from latelier_server.a1111.hires import HiresPass, read_hires
+from latelier_server.a1111.only_masked import Part
 from latelier_server.bodies import decode_base64
 from latelier_server.errors import mistake
 from latelier_server.models.summary import ModelSummary
@@ -39,114 +44,159 @@ _SCHEDULES: dict[str, str] = dict.fromkeys(
 
 _AUTOMATIC = ("", "automatic", "default")
 
-MAX_BLUR = 256
+_MAX_BLUR = 256
+"""Pixels."""
+
+_BLACK_OR_WHITE = [0] * 128 + [255] * 128
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class A1111Request:
     """A request for pictures.
 
     Attributes:
-        model: its name; None for the one that is chosen.
         request: as `Pipeline.stream_json` takes it.
-        fields: as they were sent, without pictures, for the answer.
+        fields: as they were sent, for the answer.
+        hires: the second pass; None for none.
+        part: of the picture, that is repainted alone; None for the whole.
     """
 
-    model: str | None
     request: dict[str, Any]
     fields: dict[str, Any]
+    hires: HiresPass | None
+    part: Part | None
 
 
-def read_fields(
-    fields: Mapping[str, Any], samplers: Registry[Any], schedules: Registry[Any]
+def model_of(fields: Mapping[str, Any]) -> str | None:
+    """Return the model that a request names; None for the one that is chosen."""
+    return read_field(_settings(fields), "sd_model_checkpoint", str, None)
+
+
+def read_request(
+    fields: Mapping[str, Any], model: ModelSummary, atelier: Atelier, max_pixels: int
 ) -> A1111Request:
-    """Return the request of txt2img or img2img. Fields that are not ours are ignored.
+    """Return the request of txt2img or img2img. Fields that A1111 does not have are ignored.
+
+    Args:
+        fields: of the client.
+        model: that is asked. The prompt is its first public input.
+        atelier: has the samplers and schedules.
+        max_pixels: of a picture.
 
     Raises:
-        ServerError: a field is invalid.
+        ServerError: a field is invalid, or asks for something that is not here.
     """
-    request: dict[str, Any] = {
-        "prompt": _get(fields, "prompt", str, ""),
-        "negative": _get(fields, "negative_prompt", str, "") or None,
-        "n": _get(fields, "batch_size", int, 1) * _get(fields, "n_iter", int, 1),
-        "steps": _get(fields, "steps", int, None),
-        "guidance": _get(fields, "cfg_scale", int | float, None),
+    refuse_unsupported(fields)
+    prompt, seed = model.inputs[0], read_field(fields, "seed", int, -1)
+    sides = read_field(fields, "width", int, None), read_field(fields, "height", int, None)
+    size = None if None in sides else sides
+    request = {
+        "inputs": {prompt: read_field(fields, "prompt", str, "")},
+        "negative": read_field(fields, "negative_prompt", str, "") or None,
+        "n": read_field(fields, "batch_size", int, 1) * read_field(fields, "n_iter", int, 1),
+        "steps": read_field(fields, "steps", int, None),
+        "guidance": read_field(fields, "cfg_scale", int | float, None),
+        "seed": seed if seed >= 0 else None,
+        "size": size and list(size),
+        "sampler": _read_sampler(fields, atelier.samplers),
+        "schedule": _read_schedule(fields, atelier.schedules),
     }
-    seed = _get(fields, "seed", int, -1)
-    request["seed"] = seed if seed >= 0 else None
-    sides = _get(fields, "width", int, None), _get(fields, "height", int, None)
-    request["size"] = list(sides) if None not in sides else None
-    name = fields.get("sampler_name") or fields.get("sampler_index")
-    request["sampler"] = _translate(name, _SAMPLERS, samplers)
-    request["schedule"] = _translate(fields.get("scheduler"), _SCHEDULES, schedules)
+    hires, part = None, None
     if fields.get("init_images"):
-        request |= _read_pictures(fields)
-    override = _get(fields, "override_settings", dict, {})
-    model = override.get("sd_model_checkpoint")
-    shown = {key: value for key, value in fields.items() if key not in ("init_images", "mask")}
-    return A1111Request(model if isinstance(model, str) else None, request, shown)
+        pictures, part = _read_pictures(fields, size or model.size)
+        request |= pictures
+    else:
+        hires = read_hires(fields, prompt, size or model.size, max_pixels)
+    given = {name: value for name, value in request.items() if value is not None}
+    return A1111Request(given, _shown(fields), hires, part)
 
 
-def for_model(asked: A1111Request, summary: ModelSummary) -> dict[str, Any]:
-    """Return the request with the prompt as the first input of a model."""
-    options = {name: value for name, value in asked.request.items() if value is not None}
-    return {"inputs": {summary.inputs[0]: options.pop("prompt")}, **options}
+def _shown(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields without the pictures, unless the client wants them back."""
+    if read_field(fields, "include_init_images", int, 0):
+        return dict(fields)
+    return {name: value for name, value in fields.items() if name not in ("init_images", "mask")}
 
 
-def _read_pictures(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the picture to start from, and the mask: white is repainted in both APIs."""
+def _settings(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    settings: Mapping[str, Any] = read_field(fields, "override_settings", dict, {})
+    return settings
+
+
+def _read_pictures(
+    fields: Mapping[str, Any], size: tuple[int, int]
+) -> tuple[dict[str, Any], Part | None]:
+    """Return the fields of a request that starts from a picture, and the part that is repainted."""
     pictures = fields["init_images"]
     if not isinstance(pictures, list) or len(pictures) != 1:
         raise mistake("init_images: expected one picture", "init_images")
-    found: dict[str, Any] = {
-        "init_image": _to_uri(pictures[0], "init_images"),
-        "strength": _get(fields, "denoising_strength", int | float, 0.75),
+    picture = _read_picture(pictures[0], "init_images").convert("RGB")
+    request: dict[str, Any] = {
+        "strength": read_field(fields, "denoising_strength", int | float, 0.75)
     }
-    if fields.get("mask"):
-        found["mask"] = _read_mask(fields)
-    return found
+    if not fields.get("mask"):
+        return {**request, "init_image": to_data_uri(picture)}, None
+    mask, part = _read_mask(fields, picture.size), None
+    if read_field(fields, "inpaint_full_res", int, 1):
+        margin = read_field(fields, "inpaint_full_res_padding", int, 0)
+        part = Part.around(picture, mask, margin, size)
+        picture, mask = picture.crop(part.box), mask.crop(part.box)
+    white = mask.point(_BLACK_OR_WHITE)
+    request |= {"init_image": to_data_uri(picture), "mask": to_data_uri(white)}
+    return request, part
 
 
-def _read_mask(fields: Mapping[str, Any]) -> str:
-    data = decode_base64(fields["mask"], "mask")
-    try:
-        mask = read_picture(data).convert("L")
-    except ValueError as error:
-        raise mistake(f"mask: {error}", "mask") from None
-    if _get(fields, "inpainting_mask_invert", int, 0):
+def _read_mask(fields: Mapping[str, Any], size: tuple[int, int]) -> Image.Image:
+    """Return the mask: white is repainted in both APIs."""
+    mask = _read_picture(fields["mask"], "mask").convert("L")
+    if mask.size != size:
+        raise mistake(f"mask: expected {size[0]}x{size[1]} pixels, as the picture has", "mask")
+    if read_field(fields, "inpainting_mask_invert", int, 0):
         mask = ImageOps.invert(mask)
-    blur = _get(fields, "mask_blur", int, 0)
-    if blur > 0:
-        mask = mask.filter(ImageFilter.GaussianBlur(min(blur, MAX_BLUR)))
-    return to_data_uri(mask.point([0] * 128 + [255] * 128))
+    blur = min(_MAX_BLUR, read_field(fields, "mask_blur", int, 4))
+    return mask.filter(ImageFilter.GaussianBlur(blur)) if blur > 0 else mask
 
 
-def _to_uri(value: Any, field: str) -> str:
-    """Return base64, with or without the head of a data URI, as a data URI."""
-    if isinstance(value, str) and is_data_uri(value):
-        return value
-    decode_base64(value, field)
-    return f"data:image/png;base64,{value}"
+def _read_picture(value: Any, field: str) -> Image.Image:
+    try:
+        return read_picture(decode_base64(value, field))
+    except ValueError as error:
+        raise mistake(f"{field}: {error}", field) from None
 
 
-def _translate(name: Any, known: Mapping[str, str], registry: Registry[Any]) -> str | None:
-    """Return our name of a sampler or schedule; None for the model's own."""
-    if name is None or (isinstance(name, str) and name.lower() in _AUTOMATIC):
+def _read_sampler(fields: Mapping[str, Any], samplers: Registry[Any]) -> dict[str, Any] | None:
+    """Return the sampler with those of A1111's options that it has; None for the model's own."""
+    name = _split_schedule(fields)[0]
+    if name in _AUTOMATIC:
         return None
-    if not isinstance(name, str):
-        raise mistake(f"{name!r:.80} is no name of a {registry.kind}", registry.kind)
-    plain = name.lower().removesuffix(" karras")
-    return known.get(plain, plain if plain in registry.names() else name)
+    ours = _SAMPLERS.get(name.lower(), name.lower() if name.lower() in samplers.names() else name)
+    options: dict[str, Any] = {"eta": read_field(fields, "eta", int | float, None)}
+    if churn := read_field(fields, "s_churn", int | float, 0):
+        extra = ("s_tmin", "s_tmax", "s_noise")
+        options |= {option: read_field(fields, option, int | float, 0) or None for option in extra}
+        options["s_churn"] = churn
+    known = options_model(samplers.get(ours)).model_fields
+    if churn and "s_churn" not in known:
+        raise mistake(f"s_churn: the sampler '{name[:80]}' does not have it", "s_churn")
+    given = {key: value for key, value in options.items() if key in known and value is not None}
+    return {"name": ours, "options": given}
 
 
-def _get(fields: Mapping[str, Any], name: str, kind: Any, default: Any) -> Any:
-    value = fields.get(name)
-    if value is None:
-        return default
-    if isinstance(value, bool):
-        value = int(value)
-    if kind is int and isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, kind):
-        raise mistake(f"{name}: {value!r:.80} is of another type than expected", name)
-    return value
+def _read_schedule(fields: Mapping[str, Any], schedules: Registry[Any]) -> str | None:
+    """Return our name of the schedule; None for the model's own."""
+    name = read_field(fields, "scheduler", str, "")
+    name = _split_schedule(fields)[1] if name.lower() in _AUTOMATIC else name
+    if name.lower() in _AUTOMATIC:
+        return None
+    plain = name.lower().replace(" ", "_")
+    return _SCHEDULES.get(plain, plain if plain in schedules.names() else name)
+
+
+def _split_schedule(fields: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the names of the sampler and of the schedule at its end: "DPM++ 2M", "karras"."""
+    name = read_field(fields, "sampler_name", str, "")
+    name = name or read_field(fields, "sampler_index", str, "")
+    if name.lower() in _AUTOMATIC:
+        return "", ""
+    sampler, _, schedule = name.rpartition(" ")
+    return (sampler, schedule) if schedule.lower() in ("karras", "exponential") else (name, "")

@@ -4,7 +4,6 @@ import base64
 import io
 from typing import Any
 
-from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.pipeline.replay.record import read_client_record
 from latelier.provenance.image_files import provenance_of
@@ -14,8 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from latelier_server.a1111.fields import read_field
 from latelier_server.a1111.info import describe_info, infotext
-from latelier_server.a1111.requests import for_model, read_fields
+from latelier_server.a1111.requests import A1111Request, model_of, read_request
 from latelier_server.bodies import decode_base64, read_json
 from latelier_server.errors import ServerError
 from latelier_server.jobs.job import ServerJob
@@ -107,8 +107,8 @@ async def samplers(_: Request) -> Response:
     """List the samplers."""
     found = [
         {"name": name, "aliases": [], "options": {}}
-        for name in _atelier().samplers.names()
-        if not getattr(_atelier().samplers.spec(name).traits, "is_inversion", False)
+        for name in default_atelier().samplers.names()
+        if not getattr(default_atelier().samplers.spec(name).traits, "is_inversion", False)
     ]
     return JSONResponse(found)
 
@@ -123,7 +123,7 @@ async def schedulers(_: Request) -> Response:
             "default_rho": -1.0,
             "need_inner_model": False,
         }
-        for name in _atelier().schedules.names()
+        for name in default_atelier().schedules.names()
     ]
     return JSONResponse(found)
 
@@ -131,7 +131,7 @@ async def schedulers(_: Request) -> Response:
 async def png_info(request: Request) -> Response:
     """Return how a picture was made."""
     data = decode_base64((await read_json(request)).get("image"), "image")
-    image, record = await run_in_threadpool(read_client_record, data)
+    image, record = await _runner(request).read(read_client_record, data)
     request_ = record.request.model_dump(mode="json")
     prompts = [text for text in request_["inputs"].values() if isinstance(text, list)]
     prompt = str(prompts[0][0]) if prompts and isinstance(prompts[0][0], str) else ""
@@ -157,24 +157,40 @@ async def no_entries(_: Request) -> Response:
 
 
 async def _answer(request: Request, fields: dict[str, Any]) -> Response:
-    """Run a job and answer with its pictures."""
-    runner = _runner(request)
-    asked = read_fields(fields, _atelier().samplers, _atelier().schedules)
-    name = asked.model or _chosen_model(request)
+    """Run a job, or two for a second pass, and answer with the pictures."""
+    runner, limits = _runner(request), request.app.state.settings.limits
+    name = model_of(fields) or _chosen_model(request)
     summary = runner.pool.summaries.get(name)
     if summary is None:
         raise ServerError(404, "there is no such model", "not_found")
-    submission = Submission(name, for_model(asked, summary))
-    job = await runner.submit(request.state.client, submission)
+    asked = await runner.read(read_request, fields, summary, default_atelier(), limits.pixels)
+    submission = Submission(name, asked.request, is_kept=asked.hires is None)
+    job = await _run(request, submission)
+    if asked.hires is not None:
+        second = await runner.read(asked.hires.request, asked.request, job.pictures)
+        job = await _run(request, Submission(name, second))
+    return JSONResponse(await run_in_threadpool(_describe, job, asked))
+
+
+async def _run(request: Request, submission: Submission) -> ServerJob:
+    """Return the job of a submission, which has ended with pictures."""
+    job = await _runner(request).submit(request.state.client, submission)
     await wait_for(job, request)
-    ran = await run_in_threadpool(_request_of, job)
-    return JSONResponse(
-        {
-            "images": [base64.b64encode(picture.data).decode() for picture in job.pictures],
-            "parameters": asked.fields,
-            "info": describe_info(job, asked.fields, ran),
-        }
-    )
+    return job
+
+
+def _describe(job: ServerJob, asked: A1111Request) -> dict[str, Any]:
+    """Return the answer to txt2img and img2img."""
+    pictures = [picture.data for picture in job.pictures]
+    if asked.part is not None:
+        pictures = [asked.part.put_back(data) for data in pictures]
+    if not read_field(asked.fields, "send_images", int, 1):
+        pictures = []
+    return {
+        "images": [base64.b64encode(data).decode() for data in pictures],
+        "parameters": asked.fields,
+        "info": describe_info(job, asked.fields, _request_of(job)),
+    }
 
 
 def _request_of(job: ServerJob) -> dict[str, Any]:
@@ -197,10 +213,6 @@ def _chosen_model(request: Request) -> str:
 def _runner(request: Request) -> JobRunner:
     runner: JobRunner = request.app.state.runner
     return runner
-
-
-def _atelier() -> Atelier:
-    return default_atelier()
 
 
 routes = [

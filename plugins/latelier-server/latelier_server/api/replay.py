@@ -1,6 +1,5 @@
 """An uploaded picture: the settings that made it, and whether they make it again."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,8 @@ def _scales(record: Record) -> dict[str, float]:
 async def _read(request: Request) -> tuple[Image, Record]:
     if not request.headers.get("content-type", "").startswith("image/"):
         raise ServerError(415, "expected the bytes of a picture as the body", "unsupported_type")
-    return await asyncio.to_thread(read_client_record, await request.body())
+    runner: JobRunner = request.app.state.runner
+    return await runner.read(read_client_record, await request.body())
 
 
 def _served_name(record: Record, pool: ModelPool) -> str | None:

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from latelier.pipeline.picture import Picture
 from latelier.pipeline.plan import Plan
@@ -22,6 +22,9 @@ from latelier_server.models.pool import ModelPool
 from latelier_server.operations.faults import log_fault
 from latelier_server.operations.metrics import Metrics
 from latelier_server.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MAX_READERS = 4
 """Requests whose pictures are decoded and whose plans are made at a time."""
@@ -75,6 +78,11 @@ class JobRunner:
         self._reading = asyncio.Semaphore(MAX_READERS)
         self._tasks: set[asyncio.Task[None]] = set()
 
+    async def read(self, read: Callable[P, T], *values: P.args, **options: P.kwargs) -> T:
+        """Return what a function makes of a request, in a thread: pictures take time and memory."""
+        async with self._reading:
+            return await asyncio.to_thread(read, *values, **options)
+
     async def submit(self, client: Client, submission: Submission) -> ServerJob:
         """Return the job of a request, which an engine has accepted.
 
@@ -87,16 +95,14 @@ class JobRunner:
         async with AsyncExitStack() as stack:
             name = submission.model or self.pool.default
             model = await stack.enter_async_context(self.pool.use(name))
-            async with self._reading:
-                seconds = min(submission.seconds or self._limits.seconds, self._limits.seconds)
-                run = await asyncio.to_thread(
-                    model.engine.submit_json,
-                    submission.request,
-                    deadline=seconds,
-                    client=client.id,
-                    adapter_scales=submission.adapter_scales,
-                    admit=partial(self._admit, client),
-                )
+            run = await self.read(
+                model.engine.submit_json,
+                submission.request,
+                deadline=min(submission.seconds or self._limits.seconds, self._limits.seconds),
+                client=client.id,
+                adapter_scales=submission.adapter_scales,
+                admit=partial(self._admit, client),
+            )
             if self.is_draining:  # since the request came
                 run.cancel()
                 self._check_open()

@@ -14,6 +14,7 @@ from starlette.datastructures import FormData
 
 from latelier_server.bodies import read_file
 from latelier_server.errors import mistake
+from latelier_server.jobs.submission import JobRunner
 from latelier_server.models.pool import ModelPool
 
 IGNORED = frozenset(
@@ -86,28 +87,25 @@ def read_fields(fields: Mapping[str, Any], pool: ModelPool) -> ImagesRequest:
     return ImagesRequest(model, request, response_format, output_format, is_stream, partial_images)
 
 
-async def read_edit(form: FormData) -> dict[str, Any]:
+async def read_edit(form: FormData, runner: JobRunner) -> dict[str, Any]:
     """Return the fields of a form for an edit, its pictures as those of our requests.
+
+    Args:
+        form: of the client.
+        runner: decodes the pictures.
 
     Raises:
         ServerError: a picture is missing or invalid, or a number is none.
     """
-    data = await read_file(form, "image", "image[]")
-    if data is None:
-        raise mistake("image: the field is required", "image")
-    mask = await read_file(form, "mask")
-    fields: dict[str, Any] = {
+    texts = {
         name: _read_text(name, value)
         for name, value in form.items()
         if isinstance(value, str) and value
     }
-    fields["init_image"] = f"data:image/png;base64,{base64.b64encode(data).decode()}"
-    repainted = _repainted(mask, "mask") if mask is not None else _repainted(data, "image")
-    if repainted is not None:
-        fields["mask"] = to_data_uri(repainted)
-    elif mask is not None:
-        raise mistake("mask: it is transparent nowhere, so nothing would be repainted", "mask")
-    return fields
+    image = await read_file(form, "image", "image[]")
+    if image is None:
+        raise mistake("image: the field is required", "image")
+    return texts | await runner.read(_read_pictures, image, await read_file(form, "mask"))
 
 
 def _read_request(rest: dict[str, Any], prompt: str, publics: tuple[str, ...]) -> dict[str, Any]:
@@ -137,6 +135,17 @@ def _read_size(value: Any) -> dict[str, Any]:
     if match is None:
         raise mistake('size: expected "WIDTHxHEIGHT" in pixels, or "auto"', "size")
     return {"size": [int(match[1]), int(match[2])]}
+
+
+def _read_pictures(image: bytes, mask: bytes | None) -> dict[str, str]:
+    """Return the picture to start from, and the mask if a part of either is transparent."""
+    fields = {"init_image": f"data:image/png;base64,{base64.b64encode(image).decode()}"}
+    repainted = _repainted(image, "image") if mask is None else _repainted(mask, "mask")
+    if repainted is not None:
+        fields["mask"] = to_data_uri(repainted)
+    elif mask is not None:
+        raise mistake("mask: it is transparent nowhere, so nothing would be repainted", "mask")
+    return fields
 
 
 def _repainted(data: bytes, field: str) -> Image.Image | None:

@@ -26,7 +26,7 @@ async def edits(request: Request) -> Response:
     """Make pictures from a picture; with a mask only what is transparent in it is repainted."""
     form = await read_form(request)
     try:
-        fields = await read_edit(form)
+        fields = await read_edit(form, request.app.state.runner)
     finally:
         await form.close()
     asked = read_fields(fields, request.app.state.runner.pool)

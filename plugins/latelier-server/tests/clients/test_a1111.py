@@ -1,12 +1,13 @@
 """Clients of A1111's API against a server on loopback."""
 
+import base64
 import json
 import threading
 import time
 
 import pytest
 import webuiapi
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageStat
 from sd_backend_client import A1111Webservice, DiffusionParams, connect_to_backend
 
 
@@ -52,6 +53,96 @@ def test_img2img_repaints_what_is_white_in_the_mask(api):
     kept, repainted = made.crop((0, 0, 30, 64)), made.crop((34, 0, 64, 64))
     assert all(abs(a - b) <= 12 for a, b in zip(kept.resize((1, 1)).getpixel((0, 0)), (32, 64, 96)))
     assert any(high - low > 60 for low, high in repainted.getextrema())
+
+
+@pytest.fixture
+def picture():
+    """A picture of 128 x 96 pixels, and a mask with a white square of 16 pixels."""
+    mask = Image.new("L", (128, 96), 0)
+    mask.paste(255, (100, 40, 116, 56))
+    return Image.new("RGB", (128, 96), "#204060"), mask
+
+
+def test_only_the_part_around_the_mask_is_repainted(api, picture):
+    whole, mask = picture
+    options = {"prompt": "a cat on a yellow background", "denoising_strength": 1.0, "steps": 4}
+    options |= {"images": [whole], "mask_image": mask, "mask_blur": 0, "width": 64, "height": 64}
+    made = api.img2img(**options, inpaint_full_res=True, inpaint_full_res_padding=4)
+    assert made.image.size == (128, 96)
+    assert (made.info["width"], made.info["height"]) == (64, 64)
+    difference = ImageChops.difference(made.image.convert("RGB"), whole)
+    left, top, right, bottom = difference.getbbox()
+    assert (left, top) >= (100, 40)
+    assert (right, bottom) <= (116, 56)
+    made = api.img2img(**options, inpaint_full_res=False)
+    assert made.image.size == (64, 64)
+
+
+def test_a_second_pass_draws_larger_pictures(api):
+    options = {"prompt": "a cat", "seed": 7, "width": 64, "height": 64, "batch_size": 2}
+    small = api.txt2img(**options)
+    made = api.txt2img(**options, enable_hr=True, hr_scale=1.5, denoising_strength=0.5)
+    assert [image.size for image in made.images] == [(96, 96)] * 2
+    assert made.info["all_seeds"] == [7, 8]
+    assert made.info["denoising_strength"] == 0.5
+    for image, first in zip(made.images, small.images, strict=True):  # it is the same scene
+        shrunk = image.convert("RGB").resize((8, 8)), first.convert("RGB").resize((8, 8))
+        assert max(ImageStat.Stat(ImageChops.difference(*shrunk)).mean) < 40
+    one = api.txt2img(**{**options, "batch_size": 1}, enable_hr=True, hr_resize_x=128)
+    assert one.image.size == (128, 128)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"subseed": 3, "subseed_strength": 0.5}, "subseed_strength: 0.5 is not supported here"),
+        ({"tiling": True}, "tiling: True is not supported here"),
+        ({"restore_faces": True}, "restore_faces"),
+        ({"styles": ["noir"]}, "styles"),
+        ({"script_name": "X/Y/Z plot"}, "Script 'X/Y/Z plot' not found"),
+        ({"alwayson_scripts": {"ADetailer": {"args": [True]}}}, "always on script ADetailer not"),
+        ({"s_churn": 5}, "s_churn: the sampler 'Euler a' does not have it"),
+        ({"enable_hr": True, "hr_upscaler": "ESRGAN_4x"}, "could not find upscaler named ESRGAN"),
+        ({"enable_hr": True, "hr_sampler_name": "Heun"}, "hr_sampler_name"),
+        ({"enable_hr": True, "hr_scale": 1e6}, "pixels are above the limit"),
+        ({"enable_hr": True, "hr_scale": -1}, "would have no pixels"),
+        ({"override_settings": {"CLIP_stop_at_last_layers": 2}}, "CLIP_stop_at_last_layers"),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(client, fields, words):
+    body = {"prompt": "a cat", "steps": 1, "width": 64, "height": 64, "sampler_name": "Euler a"}
+    answer = client.post("/sdapi/v1/txt2img", json={**body, **fields})
+    assert answer.status_code == 422
+    assert words in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "sampler", "schedule"),
+    [
+        ({"sampler_name": "DPM++ 2M Karras"}, {"name": "dpmpp_2m"}, "karras"),
+        ({"sampler_index": "Euler a", "scheduler": "Exponential", "eta": 0}, {"eta": 0}, "exponen"),
+        ({"sampler_name": "DDIM", "scheduler": "Automatic", "eta": 0.5}, {"eta": 0.5}, None),
+        ({"sampler_name": "edm_stochastic", "s_churn": 4, "s_tmax": 0}, {"s_churn": 4}, None),
+    ],
+)
+def test_names_and_options_of_samplers(client, finish, fields, sampler, schedule):
+    body = {"prompt": "a cat", "steps": 1, "width": 64, "height": 64}
+    made = client.post("/sdapi/v1/txt2img", json={**body, **fields}).json()
+    data = base64.b64decode(made["images"][0])
+    ran = client.post("/api/read", content=data, headers={"content-type": "image/png"}).json()
+    found = {"name": ran["request"]["sampler"]["name"].rpartition("/")[2]}
+    found |= ran["request"]["sampler"]["options"]
+    assert sampler.items() <= found.items()
+    assert schedule is None or schedule in ran["request"]["schedule"]["name"]
+
+
+def test_fields_about_the_answer(client, red_uri):
+    body = {"prompt": "a cat", "steps": 1, "init_images": [red_uri], "send_images": False}
+    answer = client.post("/sdapi/v1/img2img", json=body).json()
+    assert answer["images"] == []
+    assert "init_images" not in answer["parameters"]
+    body["include_init_images"] = True
+    assert client.post("/sdapi/v1/img2img", json=body).json()["parameters"]["init_images"]
 
 
 def test_progress_and_interrupt(api):
