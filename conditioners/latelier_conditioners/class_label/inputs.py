@@ -43,7 +43,7 @@ class ClassLabelConfig(ConditionerConfig):
 
 
 class ClassLabel(Frozen):
-    """A class."""
+    """What the picture should show, chosen from a list."""
 
     label: Label = Field(description="number, from 0, or name if the model has names")
 

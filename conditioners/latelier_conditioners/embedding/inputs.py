@@ -70,7 +70,7 @@ Vectors = Annotated[
 
 
 class Embedding(Frozen):
-    """Vectors that describe the picture."""
+    """What the picture should be like, as vectors that another program has computed."""
 
     vectors: Vectors = Field(
         description="one vector or several: lists, an array, or the path of an .npy file"

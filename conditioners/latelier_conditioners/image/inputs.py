@@ -37,6 +37,9 @@ class ImageConfig(SpatialConfig):
 
 
 class LowResolution(Frozen):
-    """An image to enlarge. Training gives the picture itself, and `augment` degrades it."""
+    """A small picture that is drawn again with more detail.
+
+    Training gives the picture itself, and `augment` degrades it.
+    """
 
     image: Image = Field(description="the image to enlarge")

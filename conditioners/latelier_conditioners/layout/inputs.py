@@ -125,7 +125,7 @@ class LayoutConfig(ObjectsConfig):
 
 
 class LayoutObject(Frozen):
-    """One object of a layout."""
+    """An object, and the box around its place."""
 
     label: Label = Field(
         description="class: its number, from 0, or its name if the model has names"
@@ -148,7 +148,10 @@ class LayoutObject(Frozen):
 
 
 class Layout(Frozen):
-    """Objects and their boxes. A single object needs no list around it."""
+    """What should be where: objects, each with a box around its place.
+
+    A single object needs no list around it.
+    """
 
     objects: tuple[LayoutObject, ...] = Field(description="the objects")
 

@@ -67,7 +67,10 @@ class MaskConfig(SpatialConfig):
 
 
 class Inpainting(Frozen, json_schema_extra={"required": ["image", "mask"]}):
-    """A picture and a mask, white where it is repainted. Training may leave the mask out."""
+    """A picture, and the part of it that is repainted.
+
+    The part is white in the mask. Training may leave the mask out.
+    """
 
     image: Image = Field(description="the picture")
     mask: Mask = Field(

@@ -48,7 +48,10 @@ def _to_list(value: Any) -> Any:
 
 
 class References(Frozen):
-    """Pictures of the objects to draw, in the order of their slots "#1", "#2" ..."""
+    """Pictures of the objects to draw.
+
+    They are in the order of their slots "#1", "#2" ...
+    """
 
     pictures: Annotated[tuple[Reference, ...], BeforeValidator(_to_list)] = Field(
         min_length=1,

@@ -59,7 +59,7 @@ class SemanticMapConfig(SpatialConfig):
 
 
 class SemanticMapInput(Frozen):
-    """A semantic map."""
+    """What should be where, painted as areas with labels."""
 
     map: SemanticMap = Field(
         description="an image whose grey levels or palette indices are the labels, or whose "

@@ -51,7 +51,7 @@ class TextConfig(ConditionerConfig):
 
 
 class Text(Frozen):
-    """A text."""
+    """What the picture should show, in words."""
 
     text: str = Field(max_length=2000, description="what the picture shows")
 

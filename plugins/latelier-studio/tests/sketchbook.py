@@ -76,6 +76,8 @@ def save_model(folder: Path) -> None:
                 {"num_classes": len(NAMES), "names": NAMES, "width": width, "slot": "vector"},
             ),
         },
+        # the page also has a field for the conditioner's own input, besides `init_image` and `mask`
+        inputs={name: name for name in ("prompt", "layout", "map", "inpainting", "kind")},
         process={"kind": "vp", "beta_start": 0.0015, "beta_end": 0.0195},
         defaults={"size": [96, 64], "schedule": "model", "steps": 10},
     )

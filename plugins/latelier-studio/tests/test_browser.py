@@ -1,12 +1,14 @@
 """The page in a real browser: the whole path of a person who makes pictures."""
 
 import base64
+import io
 import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
@@ -98,19 +100,51 @@ def values_of(page, selector: str) -> list[int]:
     )
 
 
-def drop(page, data: bytes) -> None:
-    """Drop a file on the page."""
+def drop(page, data: bytes, on: str = "body", kind: str = "image/png") -> None:
+    """Drop a file on an element."""
     page.evaluate(
-        """(text) => {
+        """([text, on, type]) => {
             const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
             const transfer = new DataTransfer();
-            transfer.items.add(new File([bytes], "a.png", { type: "image/png" }));
+            transfer.items.add(new File([bytes], "a", { type }));
             const options = { dataTransfer: transfer, bubbles: true, cancelable: true };
             for (const name of ["dragenter", "dragover", "drop"])
-                document.body.dispatchEvent(new DragEvent(name, options));
+                document.querySelector(on).dispatchEvent(new DragEvent(name, options));
         }""",
-        base64.b64encode(data).decode(),
+        [base64.b64encode(data).decode(), on, kind],
     )
+
+
+def png(size: tuple[int, int], color: str, box: tuple[int, int, int, int] | None = None) -> bytes:
+    """Return a picture of one colour, with a white box."""
+    image = Image.new("RGB", size, color)
+    if box:
+        image.paste("white", box)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def pinch(page, selector: str, *, apart: tuple[float, float], move: float = 0) -> None:
+    """Put two fingers on an element, move them apart and both to the right; shares of its width."""
+    target = page.locator(selector)
+    target.scroll_into_view_if_needed()
+    rect = target.bounding_box()
+    middle = rect["x"] + rect["width"] / 2
+    y = rect["y"] + rect["height"] / 2
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind: str, distance: float, shift: float = 0, fingers: int = 2) -> None:
+        half, x = rect["width"] * distance / 2, middle + rect["width"] * shift
+        points = [{"x": x - half, "y": y, "id": 0}, {"x": x + half, "y": y, "id": 1}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points[:fingers]})
+
+    start, end = apart
+    touch("touchStart", start, fingers=1)
+    touch("touchStart", start)
+    for share in (0.25, 0.5, 0.75, 1):
+        touch("touchMove", start + (end - start) * share, move * share)
+    touch("touchEnd", end, move, fingers=0)
 
 
 def test_a_prompt_becomes_pictures_with_seeds_and_previews(open_page):
@@ -187,6 +221,90 @@ def test_a_mask_is_painted_undone_and_inverted_at_the_size_of_the_picture(open_p
     with page.expect_request("**/api/jobs") as sent:
         create(page)
     assert {"init_image", "mask"} <= sent.value.post_data_json.keys()
+
+
+def test_a_picture_dropped_on_the_mask_is_the_mask_or_the_picture_under_it(open_page):
+    page = open_page()
+    use_model(page, "sketchbook")
+    open_section(page, "Inpainting")
+    mask = "[data-input=inpainting] studio-mask"
+    assert "drop one here" in page.locator(mask).inner_text()
+    drop(page, png((96, 64), "#204060"), mask)
+    page.wait_for_selector(f"{mask} canvas")
+    assert "becomes the mask" in page.locator(mask).inner_text()
+    drop(page, png((48, 32), "black", (8, 8, 16, 24)), mask)
+    page.wait_for_selector(f"{mask} [aria-label=Undo]:not([disabled])")
+    values = values_of(page, mask)
+    assert len(values) == 96 * 64
+    assert values.count(255) == 16 * 32
+    assert set(values) == {0, 255}
+    page.locator(f"{mask} canvas").press("Control+z")
+    assert page.evaluate(f"document.querySelector('{mask}').value") is None
+    drag(page, f"{mask} canvas", (0.2, 0.2), (0.4, 0.2))
+    drop(page, png((64, 64), "#802020"), mask)
+    page.wait_for_selector(f'{mask} canvas[width="64"]')
+    assert page.evaluate(f"document.querySelector('{mask}').value") is None
+    drag(page, f"{mask} canvas", (0.2, 0.2), (0.4, 0.2))
+    assert len(values_of(page, mask)) == 64 * 64
+    drop(page, b"GIF89a", mask, "image/gif")
+    page.wait_for_selector("text=Only pictures in PNG, JPEG or WebP can be used.")
+
+
+def test_a_black_and_white_picture_is_no_mask_where_there_is_nothing_to_mask(open_page):
+    page = open_page()
+    open_section(page, "Start from a picture")
+    drop(page, png((64, 64), "black"), "[data-field=init_image] studio-image")
+    page.wait_for_selector("[data-field=mask] canvas")
+    drop(page, png((32, 64), "#204060"), "[data-field=mask] studio-mask")
+    page.wait_for_selector('[data-field=mask] canvas[width="32"]')
+    chosen = page.evaluate("document.querySelector('[data-field=init_image] studio-image').value")
+    assert chosen == page.evaluate("document.querySelector('[data-field] studio-mask').picture")
+
+
+def test_two_fingers_zoom_and_move_and_do_not_paint(open_page):
+    page = open_page(390)
+    use_model(page, "sketchbook")
+    open_section(page, "Map")
+    canvas = "studio-map canvas"
+    width = page.locator(canvas).bounding_box()["width"]
+
+    def middle() -> float:
+        """Return where on the surface the middle of the view is, 0 to 1."""
+        rect, view = (page.locator(each).bounding_box() for each in (canvas, "studio-map .view"))
+        return (view["x"] + view["width"] / 2 - rect["x"]) / rect["width"]
+
+    pinch(page, canvas, apart=(0.2, 0.5))
+    assert page.locator(canvas).bounding_box()["width"] == pytest.approx(2.5 * width, rel=0.02)
+    assert middle() == pytest.approx(0.5, abs=0.02)
+    pinch(page, "studio-map .view", apart=(0.4, 0.4), move=0.25)
+    assert middle() == pytest.approx(0.5 - 0.25 / 2.5, abs=0.02)
+    assert page.evaluate("document.querySelector('studio-map').value") is None
+    page.get_by_role("button", name="Zoom out").click()
+    assert page.locator(canvas).bounding_box()["width"] == pytest.approx(2 * width, rel=0.02)
+    pinch(page, "studio-map .view", apart=(0.6, 0.1))
+    assert page.locator(canvas).bounding_box()["width"] == pytest.approx(width, rel=0.02)
+
+    open_section(page, "Layout")
+    pinch(page, "studio-layout .sheet", apart=(0.2, 0.4))
+    sheet = page.locator("studio-layout .sheet").bounding_box()
+    view = page.locator("studio-layout .view").bounding_box()
+    assert sheet["width"] == pytest.approx(2 * view["width"], rel=0.02)
+    assert page.evaluate("document.querySelector('studio-layout').value") is None
+    page.touchscreen.tap(view["x"] + 40, view["y"] + 40)
+    drag(page, "studio-layout .view", (0.25, 0.25), (0.75, 0.75))
+    [item] = page.evaluate("document.querySelector('studio-layout').value")
+    assert item["box"][2] - item["box"][0] == pytest.approx(0.25, abs=0.02)
+
+
+def test_ideas_are_things_that_the_model_can_draw(open_page):
+    page = open_page()
+    use_model(page, "sketchbook")
+    ideas = page.locator(".idea")
+    assert set(ideas.all_inner_texts()) == {"cat", "dog", "sun", "house"}
+    page.fill(".prompt-bar textarea", "a tree")
+    ideas.first.click()
+    name = ideas.first.inner_text()
+    assert page.input_value(".prompt-bar textarea") == f"a tree, {name}"
 
 
 def test_a_dropped_picture_gives_its_settings_and_a_verdict(open_page):

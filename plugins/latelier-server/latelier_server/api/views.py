@@ -1,11 +1,14 @@
 """What our own API tells, as JSON values."""
 
 import inspect
+from contextlib import suppress
 from typing import Any
 
+from latelier.contracts.errors import LatelierError
 from latelier.contracts.options import options_model
 from latelier.kernel.registry import Registry
 from latelier.pipeline import Pipeline
+from latelier.pipeline.databases import open_database
 
 from latelier_server.gallery.gallery import GalleryEntry
 from latelier_server.jobs.job import ServerJob
@@ -32,7 +35,7 @@ def describe_model(model: LoadedModel) -> dict[str, Any]:
 
     `request` and `inputs` are JSON schemas; `samplers`, `schedules`, `guidances` and
     `accelerations` list names with a line about each and the JSON schema of its options; `adapters`
-    are the inputs of adapters.
+    are the inputs of adapters, and `subjects` names of what the model can draw.
     """
     pipe = model.pipe
     atelier = pipe.atelier
@@ -51,7 +54,7 @@ def describe_model(model: LoadedModel) -> dict[str, Any]:
         "schedules": describe_functions(atelier.schedules),
         "guidances": describe_functions(atelier.guidances),
         "accelerations": describe_functions(atelier.accelerations),
-        "vocabularies": _vocabularies(pipe),
+        "subjects": _subjects(pipe),
     }
 
 
@@ -119,11 +122,18 @@ def describe_entry(entry: GalleryEntry) -> dict[str, Any]:
     }
 
 
-def _vocabularies(pipe: Pipeline) -> dict[str, list[str]]:
-    """Return the words that each public input of texts may use."""
-    found = {}
-    for public, names in pipe.inputs.items():
-        vocabulary: Any = getattr(pipe.conditioners[names[0]], "vocabulary", None)
-        if vocabulary is not None:
-            found[public] = list(vocabulary())
-    return found
+def _subjects(pipe: Pipeline) -> list[str]:
+    """Return names of what a model can draw: of its database, else of the labels of its inputs.
+
+    Words of captions are none: "of" and "background" are among them.
+    """
+    database = pipe.defaults.database
+    if database is not None:
+        with suppress(LatelierError):  # of a plugin that is not here
+            return [entry.name for entry in open_database(database, pipe.atelier).entries]
+    labels = (
+        conditioner.vocabulary()
+        for conditioner in pipe.conditioners.values()
+        if conditioner.config.reference_role != "text"
+    )
+    return list(next(filter(None, labels), ()))

@@ -46,7 +46,8 @@ def test_a_model_has_all_that_a_form_needs(client):
     assert ddim["options"]["properties"]["eta"]["maximum"] == 1
     assert "ddim_inversion" not in [each["name"] for each in model["samplers"]]
     assert "deep_cache" in [each["name"] for each in model["accelerations"]]
-    assert "cat" in model["vocabularies"]["prompt"]
+    assert "cat" in model["subjects"]
+    assert "background" not in model["subjects"]  # a word of captions
 
 
 def test_a_job_goes_on_without_a_reader_and_has_its_pictures(client, finish):

@@ -62,7 +62,8 @@ export interface Model {
   schedules: Choice[];
   guidances: Choice[];
   accelerations: Choice[];
-  vocabularies: Record<string, string[]>;
+  /** Names of what the model can draw. */
+  subjects: string[];
 }
 
 export interface NamedOptions {

@@ -23,6 +23,26 @@ export function boxBetween(
   return [x[0] ?? 0, y[0] ?? 0, x[1] ?? 1, y[1] ?? 1];
 }
 
+/** Call `onMove` while a pointer stays down on an element, and `onEnd` when it does not any more. */
+export function followPointer(
+  element: HTMLElement,
+  { pointerId }: PointerEvent,
+  onMove: (event: PointerEvent) => void,
+  onEnd: (isCancelled: boolean) => void,
+): void {
+  element.setPointerCapture(pointerId);
+  const isOver = new AbortController();
+  const options = { signal: isOver.signal };
+  const end = (event: PointerEvent): void => {
+    if (event.pointerId !== pointerId) return;
+    isOver.abort();
+    onEnd(event.type === "pointercancel");
+  };
+  element.addEventListener("pointermove", onMove, options);
+  element.addEventListener("pointerup", end, options);
+  element.addEventListener("pointercancel", end, options);
+}
+
 export class BoxElement {
   readonly element: HTMLElement;
   readonly #caption = h("span", { class: "caption" });
@@ -82,20 +102,16 @@ export class BoxElement {
     const { element } = this;
     const rect = element.parentElement?.getBoundingClientRect();
     if (!rect) return;
-    element.setPointerCapture(event.pointerId);
     const from = this.box;
     const move = (to: PointerEvent): void => {
       const dx = (to.clientX - event.clientX) / rect.width;
       const dy = (to.clientY - event.clientY) / rect.height;
       this.#set(isResizing ? resized(from, dx, dy) : moved(from, dx, dy));
     };
-    const end = (): void => {
-      element.removeEventListener("pointermove", move);
-      this.#onChange();
-    };
-    element.addEventListener("pointermove", move);
-    element.addEventListener("pointerup", end, { once: true });
-    element.addEventListener("pointercancel", end, { once: true });
+    followPointer(element, event, move, (isCancelled) => {
+      if (isCancelled) this.#set(from);
+      else this.#onChange();
+    });
   }
 
   #pressArrow(event: KeyboardEvent): boolean {

@@ -4,20 +4,20 @@ import { h, newId } from "../dom.ts";
 import { registerFormat } from "../form/formats.ts";
 import { Widget } from "../form/widget.ts";
 import { icon } from "../icons.ts";
-import { toDataUri } from "./pictures.ts";
-
-const TYPES = "image/png,image/jpeg,image/webp";
+import { acceptFiles, readFile, TYPES } from "./taking.ts";
 
 class ImageWidget extends Widget<string> {
   #thumbnail!: HTMLImageElement;
   #remove!: HTMLButtonElement;
+  readonly #error = h("p", { class: "error", role: "alert" });
 
   protected build(): void {
-    const file = h("input", { type: "file", accept: TYPES, class: "visually-hidden", id: newId("file") });
+    const file = h("input", { type: "file", accept: TYPES.join(), class: "visually-hidden", id: newId("file") });
     file.setAttribute("aria-labelledby", this.labelId);
     file.addEventListener("input", (event) => {
       event.stopPropagation();
-      void this.#take(file.files?.[0]);
+      const [chosen] = file.files ?? [];
+      if (chosen) void this.#take(chosen);
       file.value = "";
     });
     this.#thumbnail = h("img", { alt: "The chosen picture", hidden: true });
@@ -28,18 +28,18 @@ class ImageWidget extends Widget<string> {
       "Remove",
     );
     const choose = h("label", { class: "choose", htmlFor: file.id }, icon("image"), "Choose a picture");
-    this.append(this.#thumbnail, h("div", { class: "image-actions" }, file, choose, this.#remove));
-    this.addEventListener("dragover", (event) => event.preventDefault());
-    this.addEventListener("drop", (event) => {
-      event.preventDefault();
-      event.stopPropagation(); // elsewhere on the page a picture gives its settings
-      document.dispatchEvent(new Event("dragend"));
-      void this.#take(event.dataTransfer?.files[0]);
-    });
+    const actions = h("div", { class: "image-actions" }, file, choose, this.#remove);
+    this.append(this.#thumbnail, actions, this.#error);
+    acceptFiles(this, (dropped) => void this.#take(dropped));
   }
 
-  async #take(file: File | undefined): Promise<void> {
-    if (file && TYPES.split(",").includes(file.type)) this.#set(await toDataUri(file));
+  async #take(file: File): Promise<void> {
+    this.#error.textContent = "";
+    try {
+      this.#set(await readFile(file));
+    } catch (error) {
+      this.#error.textContent = (error as Error).message;
+    }
   }
 
   #set(value: string | undefined): void {

@@ -7,7 +7,8 @@ import { createWidget } from "../form/formats.ts";
 import { resolve } from "../form/schema.ts";
 import { Widget, type WidgetElement } from "../form/widget.ts";
 import { icon } from "../icons.ts";
-import { type Box, BoxElement, boxBetween } from "./box.ts";
+import { type Box, BoxElement, boxBetween, followPointer } from "./box.ts";
+import { ZoomView } from "./zoom.ts";
 
 type Item = Record<string, unknown>;
 
@@ -41,7 +42,7 @@ class LayoutWidget extends Widget<Item[]> {
       icon("plus"),
       "Add a box",
     );
-    this.append(this.#sheet, this.#rows, this.#add);
+    this.append(new ZoomView(this.#sheet).element, this.#rows, this.#add);
     this.#sheet.addEventListener("pointerdown", (event) => this.#draw(event));
     this.resize();
   }
@@ -61,20 +62,16 @@ class LayoutWidget extends Widget<Item[]> {
     const start = [event.clientX, event.clientY] as const;
     const ghost = h("div", { class: "box ghost" });
     sheet.append(ghost);
-    sheet.setPointerCapture(event.pointerId);
     let box: Box = [0, 0, 0, 0];
     const move = (to: PointerEvent): void => {
       box = boxBetween(start, [to.clientX, to.clientY], rect);
       BoxElement.place(ghost, box);
     };
-    const end = (): void => {
-      sheet.removeEventListener("pointermove", move);
+    followPointer(sheet, event, move, (isCancelled) => {
       ghost.remove();
-      if (box[2] - box[0] > SMALLEST && box[3] - box[1] > SMALLEST) this.#addNew(box);
-    };
-    sheet.addEventListener("pointermove", move);
-    sheet.addEventListener("pointerup", end, { once: true });
-    sheet.addEventListener("pointercancel", end, { once: true });
+      const isLarge = box[2] - box[0] > SMALLEST && box[3] - box[1] > SMALLEST;
+      if (isLarge && !isCancelled) this.#addNew(box);
+    });
   }
 
   get #isFull(): boolean {

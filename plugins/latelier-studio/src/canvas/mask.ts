@@ -4,13 +4,23 @@ import { h } from "../dom.ts";
 import { registerFormat } from "../form/formats.ts";
 import { Widget } from "../form/widget.ts";
 import { Painter } from "./painter.ts";
-import { loadPicture, pixelsOf } from "./pictures.ts";
+import { isBlackAndWhite, loadPicture, pixelsOf } from "./pictures.ts";
 import { encodeGrey } from "./png.ts";
+import { acceptFiles, readFile } from "./taking.ts";
 
 const VEIL = [[0, 0, 0, 0], [214, 40, 220, 165]] as const; // kept, repainted
 const WHITE = 255;
 
+const WITHOUT_PICTURE = "Choose a picture first, or drop one here. Then paint over it.";
+const WITH_PICTURE =
+  "Another picture that is dropped here takes the place of this one. A black and white one " +
+  "becomes the mask: what is white in it changes.";
+
+/** Dispatches `picture`, with a data URI as its detail, for a picture that was dropped on it. */
 class MaskWidget extends Widget<string> {
+  readonly #body = h("div");
+  readonly #hint = h("small", { class: "hint" });
+  readonly #error = h("p", { class: "error", role: "alert" });
   #picture: string | undefined;
   #painter: Painter | undefined;
 
@@ -18,14 +28,17 @@ class MaskWidget extends Widget<string> {
     return this.#picture;
   }
 
+  /** Lay a picture under the mask. The mask of another one is forgotten. */
   set picture(source: string | undefined) {
     if (source === this.#picture) return;
     this.#picture = source;
+    this.current = undefined;
     void this.#open();
   }
 
   protected build(): void {
-    this.append(h("p", { class: "hint" }, "Choose a picture first, then paint over it."));
+    this.append(this.#body, this.#hint, this.#error);
+    acceptFiles(this, (file) => void this.#take(file));
     void this.#open();
   }
 
@@ -37,9 +50,10 @@ class MaskWidget extends Widget<string> {
   async #open(): Promise<void> {
     const source = this.#picture;
     if (!this.isConnected) return;
+    this.#hint.textContent = source ? WITH_PICTURE : WITHOUT_PICTURE;
     if (!source) {
       this.#painter = undefined;
-      this.replaceChildren(h("p", { class: "hint" }, "Choose a picture first, then paint over it."));
+      this.#body.replaceChildren();
       return;
     }
     const { naturalWidth: width, naturalHeight: height } = await loadPicture(source);
@@ -54,8 +68,25 @@ class MaskWidget extends Widget<string> {
       onChange: () => this.#read(),
     });
     this.#painter.backdrop = source;
-    this.replaceChildren(this.#painter.element);
+    this.#body.replaceChildren(this.#painter.element);
     await this.#load();
+  }
+
+  /** Take a dropped file: as the mask if it looks like one, else as the picture under it. */
+  async #take(file: File): Promise<void> {
+    this.#error.textContent = "";
+    try {
+      const source = await readFile(file);
+      if (!this.#painter || !isBlackAndWhite(await loadPicture(source))) {
+        this.dispatchEvent(new CustomEvent("picture", { detail: source, bubbles: true }));
+        return;
+      }
+      this.current = source;
+      await this.#load();
+      this.#read();
+    } catch (error) {
+      this.#error.textContent = (error as Error).message;
+    }
   }
 
   #read(): void {
@@ -76,6 +107,7 @@ class MaskWidget extends Widget<string> {
     let labels = new Uint8Array(width * height);
     if (value) {
       const pixels = pixelsOf(await loadPicture(value), width, height);
+      if (value !== this.current || painter !== this.#painter) return;
       labels = labels.map((_, index) => ((pixels[index * 4] ?? 0) > 127 ? 1 : 0));
     }
     painter.painting.apply({ kind: "load", labels });

@@ -3,6 +3,7 @@
 import { h, newId } from "../dom.ts";
 import { type IconName, icon } from "../icons.ts";
 import { Painting, type Point } from "./painting.ts";
+import { ZoomView } from "./zoom.ts";
 
 export interface PainterOptions {
   width: number;
@@ -18,7 +19,6 @@ export interface PainterOptions {
   onChange: () => void;
 }
 
-const ZOOMS = [1, 2, 4, 8];
 const FIRST_SIZE = 0.12; // of the shorter side
 
 export class Painter {
@@ -28,15 +28,13 @@ export class Painter {
   readonly #colors: Uint32Array;
   readonly #canvas: HTMLCanvasElement;
   readonly #cursor: HTMLElement;
-  readonly #view: HTMLElement;
+  readonly #view: ZoomView;
   readonly #sheet: HTMLElement;
   readonly #size: HTMLInputElement;
   readonly #buttons: Record<"undo" | "redo" | "eraser", HTMLButtonElement>;
-  readonly #pointers = new Map<number, PointerEvent>();
   #label: number;
   #isErasing = false;
   #isPainting = false;
-  #zoom = 1;
   #place: Point;
 
   constructor(options: PainterOptions) {
@@ -58,7 +56,7 @@ export class Painter {
     this.#cursor = h("div", { class: "brush-cursor", hidden: true });
     this.#sheet = h("div", { class: "sheet" }, this.#canvas, this.#cursor);
     this.#sheet.style.aspectRatio = `${width} / ${height}`;
-    this.#view = h("div", { class: "view" }, this.#sheet);
+    this.#view = new ZoomView(this.#sheet);
     const side = Math.min(width, height);
     const sizeId = newId("size");
     this.#size = h("input", {
@@ -80,7 +78,7 @@ export class Painter {
     this.element = h(
       "div",
       { class: "painter" },
-      this.#view,
+      this.#view.element,
       h(
         "div",
         { class: "tools" },
@@ -152,17 +150,9 @@ export class Painter {
     this.#options.onChange();
   }
 
-  #zoomBy(step: number): void {
-    const index = ZOOMS.indexOf(this.#zoom) + step;
-    this.#zoom = ZOOMS[Math.min(ZOOMS.length - 1, Math.max(0, index))] ?? 1;
-    this.#sheet.style.width = `${this.#zoom * 100}%`;
-    this.#view.classList.toggle("is-zoomed", this.#zoom > 1);
-    const rect = this.#canvas.getBoundingClientRect();
+  #zoomBy(step: 1 | -1): void {
     const [x, y] = this.#place;
-    this.#view.scrollTo(
-      (x / this.painting.width) * rect.width - this.#view.clientWidth / 2,
-      (y / this.painting.height) * rect.height - this.#view.clientHeight / 2,
-    );
+    this.#view.zoomBy(step, [x / this.painting.width, y / this.painting.height]);
     this.#moveCursor(this.#place);
   }
 
@@ -176,38 +166,29 @@ export class Painter {
   #listen(): void {
     const canvas = this.#canvas;
     canvas.addEventListener("pointerdown", (event) => {
-      this.#pointers.set(event.pointerId, event);
-      if (this.#pointers.size > 1) {
-        if (this.#isPainting) this.#step("undo"); // the first finger of two did not mean to paint
-        this.#isPainting = false;
-        return;
-      }
       if (event.button !== 0) return;
       canvas.setPointerCapture(event.pointerId);
       this.#isPainting = true;
       this.#begin(this.#pointOf(event));
     });
     canvas.addEventListener("pointermove", (event) => {
-      const before = this.#pointers.get(event.pointerId);
-      if (before) this.#pointers.set(event.pointerId, event);
-      if (before && this.#pointers.size > 1) {
-        this.#view.scrollBy(before.clientX - event.clientX, before.clientY - event.clientY);
-        return;
-      }
       for (const each of event.getCoalescedEvents?.() ?? [event]) {
         if (this.#isPainting) this.painting.extend(this.#pointOf(each));
       }
       if (this.#isPainting) this.draw();
       this.#moveCursor(this.#pointOf(event));
     });
-    const end = (event: PointerEvent): void => {
-      this.#pointers.delete(event.pointerId);
+    canvas.addEventListener("pointerup", () => {
       if (!this.#isPainting) return;
       this.#isPainting = false;
       this.#changed();
-    };
-    canvas.addEventListener("pointerup", end);
-    canvas.addEventListener("pointercancel", end);
+    });
+    canvas.addEventListener("pointercancel", () => {
+      if (!this.#isPainting) return;
+      this.#isPainting = false;
+      this.painting.discard();
+      this.draw();
+    });
     canvas.addEventListener("pointerleave", () => {
       this.#cursor.hidden = true;
     });

@@ -50,9 +50,15 @@ export class Painting {
   }
 
   undo(): void {
-    const last = this.#done.pop();
+    const last = this.#done.at(-1);
     if (!last) return;
+    this.discard();
     this.#undone.push(last);
+  }
+
+  /** Undo what was done last, for good. */
+  discard(): void {
+    this.#done.pop();
     this.labels.fill(0);
     for (const each of this.#done) this.#paint(each);
   }

@@ -18,6 +18,20 @@ export async function loadPicture(source: string): Promise<HTMLImageElement> {
   return image;
 }
 
+const MASK_SHARE = 0.95; // of the pixels of a mask are black or white; its edges may be grey
+
+/** Return whether a picture looks like a mask: without colours, and hardly a grey. */
+export function isBlackAndWhite(image: HTMLImageElement): boolean {
+  const pixels = pixelsOf(image, image.naturalWidth, image.naturalHeight);
+  let count = 0;
+  for (let index = 0; index < pixels.length; index += 4) {
+    const [r = 0, g = 0, b = 0] = pixels.subarray(index, index + 3);
+    if (Math.max(r, g, b) - Math.min(r, g, b) > 8) return false;
+    if (r < 16 || r > 239) count += 1;
+  }
+  return count >= (MASK_SHARE * pixels.length) / 4;
+}
+
 /** Return the red, green, blue and alpha values of a picture, at a size of (width, height). */
 export function pixelsOf(
   image: HTMLImageElement,

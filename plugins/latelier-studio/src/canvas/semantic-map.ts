@@ -94,18 +94,21 @@ class SemanticMapWidget extends Widget<string> {
   }
 
   async #load(): Promise<void> {
-    const { painting } = this.#painter;
-    if (!this.current) {
+    const painter = this.#painter;
+    const { painting } = painter;
+    const value = this.current;
+    if (!value) {
       if (!painting.isEmpty) painting.apply({ kind: "fill", label: 0 });
     } else {
       const { width, height } = painting;
-      const pixels = pixelsOf(await loadPicture(this.current), width, height);
+      const pixels = pixelsOf(await loadPicture(value), width, height);
+      if (value !== this.current || painter !== this.#painter) return;
       const labels = new Uint8Array(width * height).map((_, index) =>
         this.#labelOf(pixels.subarray(index * 4, index * 4 + 3)),
       );
       painting.apply({ kind: "load", labels });
     }
-    this.#painter.draw();
+    painter.draw();
   }
 
   /** Return the label of a pixel: that of its colour, else its grey level. */

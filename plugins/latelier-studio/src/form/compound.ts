@@ -37,30 +37,38 @@ class ObjectWidget extends Widget<unknown> {
       event.stopPropagation();
       this.#read();
     });
+    this.addEventListener("picture", (event) => {
+      if (!this.#image) return;
+      this.#image.value = (event as CustomEvent<string>).detail;
+      this.#read();
+    });
   }
 
   #read(): void {
+    this.#layPictures(this.#image?.value);
     const value: Record<string, unknown> = {};
     for (const [name, widget] of this.#widgets) {
       if (widget.value !== undefined) value[name] = widget.value;
     }
-    this.#layPictures(value);
     const isEmpty = Object.keys(value).length === 0;
     this.change(isEmpty || !isComplete(value, this.schema) ? undefined : value);
   }
 
   protected show(): void {
     const value = asObject(this.current, this.schema);
-    this.#layPictures(value);
+    const image = [...this.#widgets].find(([, widget]) => widget === this.#image)?.[0];
+    this.#layPictures(image && value[image]);
     for (const [name, widget] of this.#widgets) widget.value = value[name] ?? undefined;
   }
 
+  get #image(): WidgetElement | undefined {
+    return [...this.#widgets.values()].find(({ schema }) => schema.format === "image");
+  }
+
   /** Show the picture of an object under the mask of the same object. */
-  #layPictures(value: Record<string, unknown>): void {
-    const all = [...this.#widgets];
-    const image = all.find(([, widget]) => widget.schema.format === "image");
-    for (const [, widget] of all) {
-      if (image && "picture" in widget) widget.picture = value[image[0]] as string | undefined;
+  #layPictures(picture: unknown): void {
+    for (const widget of this.#widgets.values()) {
+      if ("picture" in widget) widget.picture = picture as string | undefined;
     }
   }
 

@@ -140,10 +140,10 @@ export class Composer {
     this.#details.set("size", size);
     this.#inputs.resize();
     this.#detailsSection.refresh();
-    if (part === "part" && this.#inputs.repaint(picture)) return;
     this.#start.value = { init_image: [picture] };
     this.#startSection.refresh();
     this.#startSection.open();
+    if (part === "part") this.#start.showMask();
   }
 
   /** Open the part of the form that a refusal names. */

@@ -1,6 +1,7 @@
 /** The head of the page: its name, the model, and the light. */
 
 import type { ModelSummary } from "../api/types.ts";
+import { TYPES } from "../canvas/taking.ts";
 import { h } from "../dom.ts";
 import { icon } from "../icons.ts";
 
@@ -19,7 +20,7 @@ export class Header {
     );
     const file = h("input", {
       type: "file",
-      accept: "image/png,image/jpeg,image/webp",
+      accept: TYPES.join(),
       class: "visually-hidden",
       id: "open-picture",
       onChange: () => {

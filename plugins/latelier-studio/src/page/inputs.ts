@@ -4,7 +4,7 @@ import type { Model, Schema } from "../api/types.ts";
 import { h, humanize, newId } from "../dom.ts";
 import { createField } from "../form/field.ts";
 import { createWidget } from "../form/formats.ts";
-import { asObject, hintOf, resolve } from "../form/schema.ts";
+import { hintOf, resolve } from "../form/schema.ts";
 import type { Host, WidgetElement } from "../form/widget.ts";
 import { Section } from "./section.ts";
 
@@ -21,21 +21,10 @@ export function promptOf(model: Model): string | undefined {
   })?.[0];
 }
 
-/** Return the names of the picture and the mask of an input that repaints a part of a picture. */
-export function repaintFields(schema: Schema): { image: string; mask: string } | undefined {
-  const fields = Object.entries(schema.properties ?? {}).map(
-    ([name, raw]) => [name, resolve(raw, schema.$defs).format] as const,
-  );
-  const image = fields.find(([, format]) => format === "image")?.[0];
-  const mask = fields.find(([, format]) => format === "mask")?.[0];
-  return image && mask ? { image, mask } : undefined;
-}
-
 /** The widgets of all inputs but the prompt, in sections. */
 export class Inputs {
   readonly sections = new Map<string, Section>();
   readonly #widgets = new Map<string, WidgetElement>();
-  readonly #schemas = new Map<string, Schema>();
   readonly #scales = new Map<string, WidgetElement>();
 
   constructor(model: Model, host: Host) {
@@ -63,7 +52,6 @@ export class Inputs {
       section.element.dataset.input = name;
       this.sections.set(name, section);
       this.#widgets.set(name, widget);
-      this.#schemas.set(name, schema);
     }
   }
 
@@ -89,19 +77,6 @@ export class Inputs {
 
   set scales(scales: Record<string, number>) {
     for (const [name, scale] of this.#scales) scale.value = scales[name];
-  }
-
-  /** Put a picture into the input that repaints parts of pictures, if the model has one. */
-  repaint(picture: string): boolean {
-    for (const [name, schema] of this.#schemas) {
-      const fields = repaintFields(schema);
-      if (!fields) continue;
-      const widget = this.#widgets.get(name);
-      if (widget) widget.value = { ...asObject(undefined, schema), [fields.image]: picture };
-      this.sections.get(name)?.open();
-      return true;
-    }
-    return false;
   }
 
   resize(): void {

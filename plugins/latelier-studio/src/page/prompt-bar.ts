@@ -4,6 +4,7 @@ import type { Model } from "../api/types.ts";
 import { h, newId } from "../dom.ts";
 
 const IDEAS = 6;
+const LONGEST_IDEA = 20; // characters
 
 export class PromptBar {
   readonly element: HTMLFormElement;
@@ -40,27 +41,26 @@ export class PromptBar {
     }
     this.element.append(
       h("div", { class: "prompt-row" }, this.#text ?? h("p", {}, model.description), this.#button),
-      this.#createIdeas(model.vocabularies[input ?? ""] ?? []),
+      this.#createIdeas(model.subjects),
       this.#error,
     );
   }
 
-  /** Return buttons with a few words that the model knows. */
-  #createIdeas(words: string[]): HTMLElement {
-    const picked = words
-      .filter((word) => /^[a-z]{3,}$/.test(word))
-      .map((word) => ({ word, at: Math.random() }))
+  /** Return buttons with a few things that the model can draw. */
+  #createIdeas(names: string[]): HTMLElement {
+    const picked = names
+      .filter((name) => name.length <= LONGEST_IDEA)
+      .map((name) => ({ name, at: Math.random() }))
       .sort((a, b) => a.at - b.at)
       .slice(0, IDEAS);
     const list = h("div", { class: "ideas", hidden: picked.length === 0 || !this.#text });
-    list.append(h("span", {}, "This model knows words such as"));
-    for (const { word } of picked) {
+    list.append(h("span", {}, "This model can draw, among others,"));
+    for (const { name } of picked) {
       const use = (): void => {
-        const text = this.prompt;
-        this.prompt = text ? `${text} ${word}` : word;
+        this.prompt = [this.prompt, name].filter(Boolean).join(", ");
         this.#text?.focus();
       };
-      list.append(h("button", { type: "button", class: "idea", onClick: use }, word));
+      list.append(h("button", { type: "button", class: "idea", onClick: use }, name));
     }
     return list;
   }

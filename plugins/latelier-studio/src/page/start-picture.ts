@@ -26,13 +26,20 @@ export class StartPicture {
     this.#more = h("div", { hidden: true }, this.#mask.element, this.#strength.element);
     this.element = h("div", {}, this.#image.element, this.#more);
     this.#image.element.addEventListener("input", () => this.#follow());
+    this.#mask.element.addEventListener("picture", (event) => {
+      this.#image.widget.value = (event as CustomEvent<string>).detail;
+      this.#image.element.dispatchEvent(new Event("input", { bubbles: true }));
+    });
   }
 
   #follow(): void {
     const picture = this.#image.widget.value as string | undefined;
     this.#more.hidden = picture === undefined;
-    if (this.#mask.widget.picture !== picture) this.#mask.widget.value = undefined;
     this.#mask.widget.picture = picture;
+  }
+
+  showMask(): void {
+    this.#mask.element.scrollIntoView({ block: "center", behavior: "smooth" });
   }
 
   /** Fields of the request. */
