@@ -19,6 +19,7 @@ from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.policy import Policy
+from latelier.nn.stored_weights import find_compute_dtype
 
 VAE = {"ch": 8, "ch_mult": (1, 2), "num_res_blocks": 1, "num_groups": 4, "attn_type": "none"}
 
@@ -183,8 +184,8 @@ def test_moving_to_the_same_device_shares_the_component(saved):
     cpu = torch.device("cpu")
     assert component.to(cpu, torch.float32) is component
     copy = component.to(cpu, torch.bfloat16)
-    assert next(copy.module.parameters()).dtype == torch.bfloat16
-    assert next(component.module.parameters()).dtype == torch.float32
+    assert find_compute_dtype(copy.module) == torch.bfloat16
+    assert {each.dtype for each in component.module.parameters()} == {torch.float32}
     assert copy.to(cpu, torch.bfloat16) is copy
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latelier.nn.packed import Conv1d, Conv2d, Linear, PackedWeight, copy_sharing_packed, project
+from latelier.nn.packed import Conv1d, Conv2d, Linear, PackedWeight, adopt_layers, project
+from latelier.nn.stored_weights import Embedding, copy_sharing_weights
 
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "linear": (lambda: Linear(6, 5), (2, 3, 6)),
@@ -122,16 +123,35 @@ def test_a_weight_of_another_precision_is_cast(case: tuple[nn.Module, Tensor]) -
         torch.testing.assert_close(found, plain_result(layer, x), rtol=2e-2, atol=2e-2)
 
 
-def test_a_copy_shares_the_weights_that_its_layers_pack() -> None:
+def test_a_layer_casts_its_input_to_the_precision_it_computes_in(
+    case: tuple[nn.Module, Tensor],
+) -> None:
+    layer, x = case
+    stored = deepcopy(layer).half()
+    copy = copy_sharing_weights(stored, torch.bfloat16)
+    assert copy.weight is stored.weight
+    expected = plain_result(deepcopy(stored).bfloat16(), x.bfloat16())
+    for given in (x, x.half(), x.bfloat16(), x.clone().requires_grad_()):
+        found = copy(given)
+        assert found.dtype == torch.bfloat16
+        torch.testing.assert_close(found, expected, rtol=2e-2, atol=2e-2)
+
+
+def test_layers_of_other_libraries_are_adopted() -> None:
     torch.manual_seed(0)
-    module = nn.Sequential(Linear(6, 5), nn.LayerNorm(5), nn.Linear(5, 4)).requires_grad_(False)
-    copy = copy_sharing_packed(module, torch.bfloat16)
-    assert copy[0].weight is module[0].weight
-    others = [copy[0].bias, copy[1].weight, copy[1].bias, copy[2].weight, copy[2].bias]
-    assert {each.dtype for each in others} == {torch.bfloat16}
-    assert {each.dtype for each in module.parameters()} == {torch.float32}
-    x = torch.randn(3, 6)
-    torch.testing.assert_close(copy(x.bfloat16()).float(), module(x), rtol=3e-2, atol=3e-2)
+    module = nn.Sequential(nn.Embedding(7, 6), nn.Sequential(nn.Linear(6, 5)), nn.Conv1d(5, 5, 1))
+    module.requires_grad_(False)
+    plain = deepcopy(module)
+    adopt_layers(module)
+    assert [type(each) for each in module.modules()] == [
+        nn.Sequential,
+        Embedding,
+        nn.Sequential,
+        Linear,
+        nn.Conv1d,
+    ]
+    ids = torch.arange(5)
+    torch.testing.assert_close(module[:2](ids), plain[:2](ids), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

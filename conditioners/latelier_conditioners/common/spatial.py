@@ -4,19 +4,22 @@ import torch
 from torch import Tensor, nn
 
 from latelier.contracts.components import PictureGeometry
+from latelier.nn.stored_weights import find_compute_dtype
 
 
-def first_stage_weight(geometry: PictureGeometry) -> Tensor:
-    """Return a weight of the first stage, as the reference for device and dtype.
+def place_of_first_stage(geometry: PictureGeometry) -> tuple[torch.device, torch.dtype]:
+    """Return the device of the first stage, and the precision that it computes in.
 
-    A first stage without weights (pixel space) gives an empty float32 tensor on the CPU.
+    They are the CPU and float32 for one without weights (pixel space).
     """
     module = geometry.first_stage
-    weights = module.parameters() if isinstance(module, nn.Module) else iter(())
-    return next(weights, torch.empty(0))
+    weight = next(module.parameters(), None) if isinstance(module, nn.Module) else None
+    if weight is None:
+        return torch.device("cpu"), torch.float32
+    return weight.device, find_compute_dtype(module)
 
 
 def zero_map(rows: int, channels: int, geometry: PictureGeometry) -> Tensor:
     """Return zeros (rows, channels, h, w) of latent size, on the device of the first stage."""
-    device = first_stage_weight(geometry).device
+    device, _ = place_of_first_stage(geometry)
     return torch.zeros(rows, channels, *geometry.latent_size, device=device)

@@ -62,7 +62,7 @@ class LayoutFourierConditioner(ObjectsConditioner[LayoutFourierConfig]):
         """Return the stream (B, N, width) under its mask."""
         mask = batch["mask"]
         features = fourier_features(batch["boxes"], self.config.frequencies)
-        boxes = self.box_embedding(features.to(self.box_embedding.weight.dtype))
+        boxes = self.box_embedding(features.to(self.norm.weight.dtype))
         x = self.class_embedding(batch["labels"]) + boxes
         for layer in self.layers:
             x = layer(x, mask[:, None, None])

@@ -13,7 +13,7 @@ from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.images.pixels import pil_to_tensor
-from latelier_conditioners.common.spatial import first_stage_weight, zero_map
+from latelier_conditioners.common.spatial import place_of_first_stage, zero_map
 from latelier_conditioners.mask.compositing import composite
 from latelier_conditioners.mask.inputs import Inpainting, MaskConfig
 from latelier_conditioners.mask.random_masks import random_mask
@@ -88,10 +88,10 @@ class MaskConditioner(Conditioner[MaskConfig]):
 
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
         """Return the part of a picture that is masked everywhere."""
+        device, dtype = place_of_first_stage(geometry)
         if self.config.zero_repainted:
             zeros = zero_map(rows, self.config.latent_channels + 1, geometry)
-            return ConditionPart(spatial=zeros.to(first_stage_weight(geometry).dtype))
-        device = first_stage_weight(geometry).device
+            return ConditionPart(spatial=zeros.to(dtype))
         image = torch.zeros(1, 3, *geometry.size, device=device)
         mask = torch.ones(1, 1, *geometry.size, dtype=torch.bool, device=device)
         one = self.forward({"image": image, "mask": mask}, geometry).spatial
@@ -110,8 +110,9 @@ class MaskConditioner(Conditioner[MaskConfig]):
             raise CompatibilityError(
                 "inpainting works on latents, but the geometry has no first stage"
             )
+        _, dtype = place_of_first_stage(geometry)
         with torch.no_grad():
-            latents = geometry.first_stage.encode(images.to(first_stage_weight(geometry).dtype))
+            latents = geometry.first_stage.encode(images.to(dtype))
         if latents.shape[1] != self.config.latent_channels:
             raise CompatibilityError(
                 f"the first stage gives latents of {latents.shape[1]} channels, "

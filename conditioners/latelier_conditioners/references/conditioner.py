@@ -15,7 +15,7 @@ from latelier.contracts.condition import ConditionPart, Stream
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.images.references import visible_box
-from latelier_conditioners.common.spatial import first_stage_weight
+from latelier_conditioners.common.spatial import place_of_first_stage
 from latelier_conditioners.references.inputs import PLACE_WIDTH, References, ReferencesConfig
 
 FILLED = 0.92
@@ -74,14 +74,15 @@ class ReferencesConditioner(Conditioner[ReferencesConfig]):
 
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
         """Return one masked token for `rows` rows: nothing is shown."""
-        weight = first_stage_weight(geometry)
-        tokens = weight.new_zeros(rows, 1, self.config.width)
-        mask = torch.zeros(rows, 1, dtype=torch.bool, device=weight.device)
+        device, dtype = place_of_first_stage(geometry)
+        tokens = torch.zeros(rows, 1, self.config.width, device=device, dtype=dtype)
+        mask = torch.zeros(rows, 1, device=device, dtype=torch.bool)
         return ConditionPart(Stream(tokens, mask))
 
     def _tokens(self, pictures: Tensor, geometry: PictureGeometry) -> Tensor:
         """Return the tokens (R, N, width - K) of pictures (R, 4, S, S), without their slots."""
-        premultiplied = pictures.to(first_stage_weight(geometry).dtype) / 255
+        _, dtype = place_of_first_stage(geometry)
+        premultiplied = pictures.to(dtype) / 255
         colours, alpha = premultiplied[:, :3], premultiplied[:, 3:]
         # over the grey 0 in [-1, 1]: 2 * (colours + (1 - alpha) / 2) - 1
         latents = self._encode(2 * colours - alpha, geometry)

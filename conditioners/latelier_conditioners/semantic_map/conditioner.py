@@ -11,6 +11,7 @@ from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError
 from latelier.nn.packed import Conv2d
+from latelier.nn.stored_weights import find_compute_dtype
 from latelier_conditioners.common.spatial import zero_map
 from latelier_conditioners.semantic_map.inputs import SemanticMapConfig, SemanticMapInput
 from latelier_conditioners.semantic_map.labels import labels_of, resize_labels
@@ -53,15 +54,15 @@ class SemanticMapConditioner(Conditioner[SemanticMapConfig]):
 
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the spatial part (B, C, h, w)."""
-        weight = next(self.parameters(), torch.empty(0))
         shares = label_shares(batch["labels"], self.config.num_classes, self.config.n_stages)
-        return ConditionPart(spatial=self.channel_mapper(shares.to(weight.dtype)))
+        return ConditionPart(spatial=self.channel_mapper(shares.to(find_compute_dtype(self))))
 
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
         """Return zeros (rows, C, h, w): no label, through a convolution without bias."""
         channels = self.config.out_channels or self.config.num_classes
         zeros = zero_map(rows, channels, geometry)
-        return ConditionPart(spatial=zeros.to(next(self.parameters(), zeros)))
+        device = next(self.parameters(), zeros).device
+        return ConditionPart(spatial=zeros.to(device, find_compute_dtype(self)))
 
     def _check_size(self, geometry: PictureGeometry) -> None:
         halvings = 2**self.config.n_stages

@@ -26,7 +26,8 @@ from latelier.contracts.messages import pip_install
 from latelier.io.atomic import write_bytes, write_json
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.spec import Kind
-from latelier.nn.packed import PACKED_DTYPES, copy_sharing_packed
+from latelier.nn.packed import PACKED_DTYPES
+from latelier.nn.stored_weights import copy_sharing_weights
 from latelier.nn.views import copy_to, replace_weights
 
 
@@ -73,8 +74,8 @@ class Component:
             return self
         if all(_is_at(tensor, device, dtype) for tensor in tensors_of(module)):
             return self if module is self.module else replace(self, module=module, origin=None)
-        if self.kind == "denoiser" and device.type == "cpu" and dtype in PACKED_DTYPES:
-            copy = copy_sharing_packed(module, dtype)
+        if device.type == "cpu" and dtype in PACKED_DTYPES:
+            copy = copy_sharing_weights(module, dtype)
         else:
             copy = copy_to(module, device, dtype)
         return self.with_copy(copy, device, dtype)

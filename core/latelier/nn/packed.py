@@ -5,28 +5,29 @@ this order at every call: 2/3 of the time of a convolution of 2560 to 1280 chann
 positions, and half of that of a float32 linear layer, for which torch calls another library. These
 layers do it once. The bits of a result depend on the sizes of its call alone, not on earlier ones;
 in bfloat16 they are those of torch's own layers.
+
+A weight that is stored in another precision is cast when it is packed. So a model whose weights are
+mapped from a file has them in memory once in the precision that it computes in, from its first use.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from latelier.nn.opaque import register_opaque
-from latelier.nn.views import copy_to
-
-M = TypeVar("M", bound=nn.Module)
+from latelier.nn.stored_weights import Embedding, StoredWeight
 
 _ops = torch.ops.mkldnn
-PACKED_DTYPES = (torch.float32, torch.bfloat16)
+_IS_AVAILABLE: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+
+PACKED_DTYPES: tuple[torch.dtype, ...] = (torch.float32, torch.bfloat16) if _IS_AVAILABLE else ()
 """Precisions in which packed layers compute."""
 
 _ORDER = 112
 """Where the order begins in oneDNN's description of a tensor, after its sizes and precision."""
-
-_IS_AVAILABLE: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
 class PackedWeight:
@@ -66,7 +67,7 @@ class PackedWeight:
         return found
 
 
-class Linear(nn.Linear):
+class Linear(StoredWeight, nn.Linear):
     """`nn.Linear` with a packed weight for inference on a CPU."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (torch's name)
@@ -74,11 +75,11 @@ class Linear(nn.Linear):
         return project(input, self)
 
 
-class Conv1d(nn.Conv1d):
+class Conv1d(StoredWeight, nn.Conv1d):
     """`nn.Conv1d` with a packed weight where it projects tokens; see `project`."""
 
 
-class Conv2d(nn.Conv2d):
+class Conv2d(StoredWeight, nn.Conv2d):
     """`nn.Conv2d` with a packed weight for inference on a CPU, where its output is channels-last.
 
     Padding is of zeros.
@@ -97,11 +98,12 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (torch's name)
         """Return (B, out_channels, h', w') of (B, in_channels, h, w)."""
-        if not can_pack(input, self.weight):
-            return self._conv_forward(input, _cast(self.weight, input), self.bias)
+        x = self.to_compute_dtype(input)
+        if not can_pack(x, self.weight):
+            return self._conv_forward(x, _cast(self.weight, x), self.bias)
         convolve = _opaque_convolve if torch.compiler.is_compiling() else _convolve
         padding: Any = self.padding
-        result: Tensor = convolve(input, self.weight, self.bias, self.stride, padding)
+        result: Tensor = convolve(x, self.weight, self.bias, self.stride, padding)
         return result
 
 
@@ -110,11 +112,13 @@ def project(tokens: Tensor, layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> Tensor:
 
     A convolution of size 1 is the same linear map at each position.
     """
-    if not isinstance(layer, Linear | Conv1d | Conv2d) or not can_pack(tokens, layer.weight):
-        return linear(tokens, _cast(layer.weight, tokens).flatten(1), layer.bias)
-    project_packed = _opaque_project if torch.compiler.is_compiling() else _project
-    result: Tensor = project_packed(tokens, layer.weight, layer.bias)
-    return result
+    if isinstance(layer, StoredWeight):
+        tokens = layer.to_compute_dtype(tokens)
+        if can_pack(tokens, layer.weight):
+            project_packed = _opaque_project if torch.compiler.is_compiling() else _project
+            result: Tensor = project_packed(tokens, layer.weight, layer.bias)
+            return result
+    return linear(tokens, _cast(layer.weight, tokens).flatten(1), layer.bias)
 
 
 def can_pack(x: Tensor, weight: Tensor) -> bool:
@@ -128,7 +132,6 @@ def can_pack(x: Tensor, weight: Tensor) -> bool:
         and x.numel() > 0
         and not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
         and not torch.is_autocast_enabled("cpu")
-        and _IS_AVAILABLE
     )
 
 
@@ -200,17 +203,13 @@ def _cast(weight: Tensor, x: Tensor) -> Tensor:
     return weight.to(x.dtype)
 
 
-def copy_sharing_packed(module: M, dtype: torch.dtype) -> M:
-    """Return a copy of a module that computes in a precision on the CPU.
+def adopt_layers(module: nn.Module) -> None:
+    """Turn the linear layers and embeddings of a module, which it only calls, into those here.
 
-    Weights that its layers pack are shared: they are brought into the precision when they are
-    packed, so that they are never in memory twice where the module's are mapped from a file.
+    For modules of other libraries.
     """
-    shared = [
-        each.weight
-        for each in module.modules()
-        if isinstance(each, Linear | Conv1d | Conv2d)
-        and type(each.weight) is nn.Parameter
-        and each.weight.device.type == "cpu"
-    ]
-    return copy_to(module, torch.device("cpu"), dtype, shared)
+    for layer in module.modules():
+        layer.__class__ = _ADOPTED.get(type(layer), type(layer))
+
+
+_ADOPTED: dict[type[nn.Module], type[nn.Module]] = {nn.Linear: Linear, nn.Embedding: Embedding}

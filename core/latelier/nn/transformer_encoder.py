@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from latelier.nn.attention import attend_explicitly, merge_heads, split_heads
 from latelier.nn.packed import Linear
+from latelier.nn.stored_weights import Embedding
 
 HEADS = 8
 HEAD_WIDTH = 64
@@ -23,7 +24,7 @@ class TransformerEncoder(nn.Module):
 
     def __init__(self, width: int, layers: int, vocab_size: int, length: int) -> None:
         super().__init__()
-        self.token_emb = nn.Embedding(vocab_size, width)
+        self.token_emb = Embedding(vocab_size, width)
         self.pos_emb = AbsolutePositions(length, width)
         self.attn_layers = AttentionLayers(width, layers)
         self.norm = nn.LayerNorm(width)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from latelier.nn.stored_weights import copy_sharing_weights
 from latelier.testing.module_base import ModuleBase
 from latelier.testing.support.comparison import has_same_bits, is_close
 from latelier.testing.support.placement import META, weights_dtype
@@ -136,23 +137,26 @@ class OutputChecks(ModuleBase):
         )
 
     def test_outputs_have_the_precision_of_the_weights(self) -> None:
-        """With weights in bfloat16 all outputs are bfloat16, also those that need no input."""
-        component = self.build()
-        if weights_dtype(component) is None:
+        """With weights in bfloat16 all outputs are bfloat16, also those that need no input.
+
+        So they are where layers of latelier.nn have weights that are stored in float16.
+        """
+        if weights_dtype(self.build()) is None:
             return
-        inputs = self.make_inputs(component, self.rows)
-        component.to(torch.bfloat16)
-        with torch.no_grad(), seeded():
-            outputs = self.compute_all(component, self.cast_inputs(inputs, torch.bfloat16))
-        wrong = {
-            name: str(tensor.dtype)
-            for name, tensor in outputs.items()
-            if tensor.is_floating_point() and tensor.dtype != torch.bfloat16
-        }
-        assert not wrong, (
-            f"with weights in bfloat16 these are not: {wrong}; cast the inputs to weight.dtype, "
-            "and create new tensors with dtype=weight.dtype"
-        )
+        stored_in_float16 = copy_sharing_weights(self.build().half(), torch.bfloat16)
+        for component in (self.build().bfloat16(), stored_in_float16):
+            inputs = self.make_inputs(component, self.rows)
+            with torch.no_grad(), seeded():
+                outputs = self.compute_all(component, self.cast_inputs(inputs, torch.bfloat16))
+            wrong = {
+                name: str(tensor.dtype)
+                for name, tensor in outputs.items()
+                if tensor.is_floating_point() and tensor.dtype != torch.bfloat16
+            }
+            assert not wrong, (
+                f"with weights in bfloat16 these are not: {wrong}; cast the inputs, and create new "
+                "tensors, with dtype=latelier.nn.stored_weights.find_compute_dtype(self)"
+            )
 
     def _compute_in_thread(
         self, component: Any, rows: Sequence[int], start: Barrier | None = None

@@ -17,6 +17,36 @@ from latelier.checkpoints.io.weights import (
 STATUS = Path("/proc/self/status")
 MEBIBYTE = 2**20
 
+LARGE = [
+    (
+        "denoiser",
+        "unet",
+        {
+            "in_channels": 4,
+            "out_channels": 4,
+            "model_channels": 128,
+            "num_heads": 4,
+            "channel_mult": [1, 2],
+            "num_res_blocks": 1,
+            "attention_resolutions": [],
+        },
+    ),
+    (
+        "first_stage",
+        "autoencoder_kl",
+        {
+            "ch": 128,
+            "ch_mult": [1, 2],
+            "num_res_blocks": 1,
+            "embed_dim": 4,
+            "z_channels": 4,
+            "attn_type": "none",
+        },
+    ),
+    ("conditioner", "bert_text", {"n_embed": 512, "n_layer": 1, "vocab_size": 20000}),
+]
+"""Components of more than 16 MiB in float16: kind, id, configuration."""
+
 
 def own_memory() -> int:
     """Return the bytes that this process holds itself, mapped files not counted."""
@@ -41,15 +71,16 @@ def test_loaded_weights_are_mapped_from_the_file(tmp_path):
 
 @pytest.mark.skipif(not STATUS.exists(), reason="only Linux counts it")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.bfloat16])
-def test_a_component_takes_no_memory_of_its_own_before_it_is_used(tmp_path, built_ins, dtype):
-    config = {"in_channels": 4, "out_channels": 4, "model_channels": 128, "num_heads": 4}
-    config |= {"channel_mult": [1, 2], "num_res_blocks": 1, "attention_resolutions": []}
-    component = new_component("denoiser", "unet", config, built_ins)
+@pytest.mark.parametrize(("kind", "id_", "config"), LARGE, ids=lambda each: str(each)[:16])
+def test_a_component_takes_no_memory_of_its_own_before_it_is_used(
+    tmp_path, built_ins, kind, id_, config, dtype
+):
+    component = new_component(kind, id_, config, built_ins)
     halved = component.converted(torch.float16)  # both stay: what they free could be reused below
     save_component(tmp_path, halved)
-    size = (tmp_path / "denoiser.safetensors").stat().st_size
+    size = (tmp_path / f"{kind}.safetensors").stat().st_size
     assert size > 16 * MEBIBYTE
     before = own_memory()
-    loaded = load_component(tmp_path, "denoiser", built_ins).to(torch.device("cpu"), dtype)
+    loaded = load_component(tmp_path, kind, built_ins).to(torch.device("cpu"), dtype)
     assert own_memory() - before < size / 4
-    assert loaded.module.config.model_channels == 128
+    assert loaded.config == component.config

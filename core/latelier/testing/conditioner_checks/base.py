@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.inputs import read_input
+from latelier.nn.stored_weights import find_compute_dtype
 from latelier.testing.module import ModuleContract
 from latelier.testing.support.placement import weights_dtype
 from latelier.testing.support.randomness import seeded
@@ -89,5 +90,5 @@ class ConditionerBase(ModuleContract):
         if not isinstance(stage, nn.Module):
             return self.geometry
         device = next((each.device for each in batch.values()), torch.device("cpu"))
-        dtype = weights_dtype(component)
+        dtype = None if weights_dtype(component) is None else find_compute_dtype(component)
         return replace(self.geometry, first_stage=deepcopy(stage).to(device=device, dtype=dtype))

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from latelier import Conditioner, ConditionPart, PictureGeometry, Stream
 from latelier.contracts.errors import InvalidConfigError
+from latelier.nn.packed import adopt_layers
 from latelier_conditioners.text.inputs import Text, check_length
 from torch import Tensor, nn
 
@@ -32,6 +33,7 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
         if config.layer == "penultimate":
             layers = self.text_model.encoder.layers
             layers[-1] = SkippedLayer(layers[-1])
+        adopt_layers(self.text_model)
         # `_encode` passes positions itself. No weight file holds this table; to keep it would mean
         # to initialise all weights before a file is mapped over them.
         del self.text_model.embeddings.position_ids
