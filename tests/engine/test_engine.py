@@ -98,6 +98,33 @@ def test_runs_share_calls_whatever_their_sampler_and_guidance(tamper, gate, even
     assert max(denoiser.rows) >= 4
 
 
+def test_inputs_of_jobs_are_encoded_together_and_so_are_their_latents_decoded(
+    compose_tiny, monkeypatch
+):
+    monkeypatch.setattr("latelier.engine.batcher.ARRIVAL", 0.5)
+    monkeypatch.setattr("latelier.engine.batcher.MAX_TURN", 20)
+    pipe, encoded, decoded = compose_tiny(), [], []
+    decode = pipe.first_stage.decode
+
+    def count_and_decode(latents):
+        decoded.append(len(latents))
+        return decode(latents)
+
+    def count(_, arguments):
+        encoded.append(len(arguments[0]["tokens"]))
+
+    pipe.conditioners["text"].register_forward_pre_hook(count)
+    monkeypatch.setattr(pipe.first_stage, "decode", count_and_decode)
+    with Engine(pipe) as engine:
+        jobs = [
+            engine.submit(prompt=prompt, seed=seed, n=seed, steps=2)
+            for seed, prompt in enumerate(["a cat", "a red dog", "fish"], start=1)
+        ]
+        for job in jobs:
+            job.result()
+    assert (encoded, decoded) == ([6], [6])
+
+
 def test_one_job_has_the_bits_of_generate(tiny):
     (alone,) = tiny.generate(prompt="a cat", seed=1)
     with Engine(tiny) as engine:

@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
 
 import latelier
 from latelier.checkpoints.component import tensors_of
 from latelier.contracts.errors import CompatibilityError, InvalidInputError, NotEnoughMemoryError
+from latelier.engine import Engine
 from latelier.nn.compilation import find_blocks
 from latelier.pipeline import offload
 from latelier.pipeline.planning import memory
@@ -29,7 +31,8 @@ class Recorder:
         self.events = []
 
     def move(self, tensor, device, dtype):
-        self.events.append(self.names[tensor.data_ptr()])
+        name = self.names.get(tensor.data_ptr())
+        self.events += [] if name is None else [name]
         return tensor.to(device, dtype, copy=True)
 
     def placed(self):
@@ -145,12 +148,50 @@ def test_a_run_that_is_given_up_leaves_nothing_placed(load_offloaded):
     assert not recorder.placed()
 
 
+def test_a_preview_is_decoded_on_the_device_in_its_run_and_after_it(load_offloaded):
+    pipeline, recorder = load_offloaded("components")
+    previews = list(pipeline.stream(**REQUEST, n=2, batch_size=1))
+    recorder.events.clear()
+    late = [preview.image.tobytes() for preview in previews]
+    assert recorder.order() == ["first stage"]
+    assert not recorder.placed()
+    run = pipeline.stream(**REQUEST, n=2, batch_size=1)
+    seen, last = [], None
+    for preview in run:  # those of the first batch are decoded in the second too
+        seen.append(preview.image.tobytes())
+        assert last is None or last.decode(last.latents)
+        last = preview
+    assert seen == late
+
+
+def test_a_preview_is_not_decoded_beside_another_run(load_offloaded):
+    pipeline, recorder = load_offloaded("components")
+    first, *_ = pipeline.stream(**REQUEST)
+    other = pipeline.stream(**REQUEST)
+    next(other)
+    with pytest.raises(InvalidInputError, match="one run at a time"):
+        _ = first.image
+    other.close()
+    assert first.image
+    assert not recorder.placed()
+
+
+def test_what_is_encoded_is_brought_to_the_weights():
+    stage = nn.Sequential(nn.Linear(2, 2)).half()
+    stage.encode = stage.forward
+    placing = offload.Offload("components", torch.device("cpu"), torch.bfloat16).placing
+    with placing(nn.Sequential(), [stage]):
+        assert stage.encode(torch.ones(1, 2).half()).dtype == torch.bfloat16
+
+
 def test_calls_without_a_run_are_refused(load_offloaded):
     pipeline, _ = load_offloaded("components")
     with pytest.raises(CompatibilityError, match="offload"):
         pipeline.denoise_fn(prompt="a cat")
     with pytest.raises(CompatibilityError, match="offload"):
         pipeline.with_denoiser(pipeline.denoiser)
+    with pytest.raises(CompatibilityError, match="offload"):
+        Engine(pipeline)
     assert pipeline.to("cpu").denoise_fn(prompt="a cat")
 
 

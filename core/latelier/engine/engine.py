@@ -66,6 +66,7 @@ class Engine:
     Raises:
         InvalidInputError: a number is out of range, or an input of the pipeline has the name of an
             option of `submit`.
+        CompatibilityError: the weights of the pipeline are offloaded.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Engine:
     ) -> None:
         _check_counts(rows=rows, active=active, queue=queue)
         _check_input_names(pipe)
+        pipe.check_on_device()
         self._pipe = pipe
         self._limit = RowLimit(rows, positions_at_once(pipe, rows if exact else None))
         self._batcher = Batcher()

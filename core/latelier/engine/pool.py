@@ -11,7 +11,7 @@ from latelier.engine.job import Job
 from latelier.engine.stats import JobCounts, name_of_end
 from latelier.pipeline.picture import Picture
 
-Work = Callable[[], list[Picture]]
+MakePictures = Callable[[], list[Picture]]
 """What a job does in its thread."""
 
 
@@ -30,7 +30,7 @@ class JobPool:
         self._capacity = capacity
         self._queue = AdmissionQueue()
         self._forecast = RoomForecast()
-        self._work: dict[Job, Work] = {}
+        self._work: dict[Job, MakePictures] = {}
         self._running: set[Job] = set()
         self._threads: set[threading.Thread] = set()
         self._counts: Counter[str] = Counter()
@@ -47,7 +47,7 @@ class JobPool:
         with self._lock:
             self._is_open = False
 
-    def add(self, job: Job, work: Work) -> None:
+    def add(self, job: Job, work: MakePictures) -> None:
         """Accept a job.
 
         Raises:
@@ -140,7 +140,7 @@ class JobPool:
             self._forecast.begin()
             self._threads.add(thread)
 
-    def _run(self, job: Job, work: Work) -> None:
+    def _run(self, job: Job, work: MakePictures) -> None:
         try:
             outcome: list[Picture] | BaseException = work()
         except BaseException as error:  # also SystemExit of a plugin: it ends the job

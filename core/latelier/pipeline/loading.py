@@ -64,21 +64,11 @@ def load(
     source = find(str(name))
     manifest = read_manifest(source.folder)
     check_manifest(manifest, source.folder, atelier)
-
-    def restore_component(kind: Kind, stored: StoredComponent) -> Component:
-        return restore(kind, stored, source.folder, atelier)
-
-    first_stage = restore_component("first_stage", manifest.first_stage)
-    denoiser = restore_component("denoiser", manifest.denoiser)
-    conditioners = {
-        name: restore_component("conditioner", stored)
-        for name, stored in manifest.conditioners.items()
-    }
-    components = first_stage, denoiser, *conditioners.values()
-    check_model_fits(components, place[0] if offloaded is None else torch.device("cpu"), place[1])
+    first_stage, denoiser, conditioners = _restore_components(manifest, source.folder, atelier)
     if compile:
         compile_blocks(denoiser.module)
     if offloaded is None:
+        check_model_fits((first_stage, denoiser, *conditioners.values()), *place)
         first_stage = first_stage.to(*place)
         if quantize is None:
             denoiser = denoiser.to(*place)
@@ -105,15 +95,33 @@ def load(
         adapters=adapters,
         offload=offloaded,
     )
-    base = pipeline.base_components()
-    loras = {
-        name: attach_saved_lora(saved, base, source.folder)
-        for name, saved in manifest.loras.items()
-    }
-    if loras:
+    if manifest.loras:
+        base = pipeline.base_components()
+        loras = {
+            name: attach_saved_lora(saved, base, source.folder)
+            for name, saved in manifest.loras.items()
+        }
         pipeline = pipeline.with_loras(loras)
     atelier.dispatcher().emit("latelier_pipeline_composed", pipeline=pipeline)
     return pipeline
+
+
+def _restore_components(
+    manifest: Manifest, folder: Path, atelier: Atelier
+) -> tuple[Component, Component, dict[str, Component]]:
+    """Return the first stage, the denoiser and the conditioners by name, mapped from disk."""
+
+    def restore_component(kind: Kind, stored: StoredComponent) -> Component:
+        return restore(kind, stored, folder, atelier)
+
+    return (
+        restore_component("first_stage", manifest.first_stage),
+        restore_component("denoiser", manifest.denoiser),
+        {
+            name: restore_component("conditioner", stored)
+            for name, stored in manifest.conditioners.items()
+        },
+    )
 
 
 def check_manifest(manifest: Manifest, folder: Path, atelier: Atelier) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from functools import wraps
 from threading import Lock
 from typing import Any
@@ -16,12 +17,12 @@ from latelier.nn.compilation import find_blocks
 
 MODES = ("components", "blocks")
 
-_METHODS = ("encode", "decode", "null")
+_METHODS = ("encode", "decode", "encode_tiled", "decode_tiled", "null")
 """Of first stages and conditioners, apart from their forward."""
 
 
 class Offload:
-    """How the weights of a pipeline are placed; views of the pipeline share it.
+    """How the weights of a pipeline are placed; its views and its runs share the one lock.
 
     One component is on the device at a time. With "blocks", the repeated blocks of the denoiser
     come one after the other, each while the one before it computes.
@@ -31,14 +32,24 @@ class Offload:
         self._mode = mode
         self._place = device, dtype
         self._lock = Lock()
+        self._is_placing = False
+
+    def for_run(self) -> "Offload":
+        """Return the same for one run, inside whose `placing` its previews may place too."""
+        return copy(self)
 
     @contextmanager
     def placing(self, denoiser: nn.Module, others: Iterable[nn.Module]) -> Iterator[None]:
         """Place modules around their calls inside; at the end none of them is on the device.
 
+        Inside the same of this run it changes nothing.
+
         Raises:
             InvalidInputError: another run is using the modules.
         """
+        if self._is_placing:
+            yield
+            return
         if not self._lock.acquire(blocking=False):
             raise InvalidInputError(
                 "another run uses this pipeline, and one whose weights are offloaded makes one run "
@@ -46,6 +57,8 @@ class Offload:
             )
         with ExitStack() as stack:
             stack.callback(self._lock.release)
+            self._is_placing = True
+            stack.callback(setattr, self, "_is_placing", False)
             slot = Slot()
             stack.callback(slot.clear)
             blocks = find_blocks(denoiser) if self._mode == "blocks" else []
@@ -119,6 +132,10 @@ class Placement:
             for tensor, _ in self._hosts:
                 tensor.data.record_stream(computing)
 
+    def bring(self, value: Any) -> Any:
+        """Return a tensor on the device, and anything else as it is."""
+        return move(value, *self._place) if isinstance(value, Tensor) else value
+
     def remove(self) -> None:
         """Take the tensors off the device."""
         for tensor, host in self._hosts:
@@ -171,7 +188,7 @@ def _use_around_calls(
         stack.callback(part.register_forward_pre_hook(use).remove)
     for name in _METHODS:
         if hasattr(module, name):
-            setattr(module, name, _after(use, getattr(module, name)))
+            setattr(module, name, _call_placed(getattr(module, name), placement, slot))
             stack.callback(delattr, module, name)
 
 
@@ -192,10 +209,17 @@ def _place_in_turn(blocks: list[nn.Module], placed: list[Placement], stack: Exit
         stack.callback(block.register_forward_hook(after, always_call=True).remove)
 
 
-def _after(first: Callable[[], None], method: Callable[..., Any]) -> Callable[..., Any]:
+def _call_placed(
+    method: Callable[..., Any], placement: Placement, slot: Slot
+) -> Callable[..., Any]:
+    """Return a method that places its component, and the tensors that it gets, before a call.
+
+    Who calls it may not know the device: the weights were in main memory.
+    """
+
     @wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
-        first()
-        return method(*args, **kwargs)
+        slot.use(placement)
+        return method(*(placement.bring(each) for each in args), **kwargs)
 
     return call

@@ -71,6 +71,8 @@ def run(
     """
     for warning in plan.warnings:
         _log.warning("%s", warning)
+    if parts.offload is not None:
+        parts = replace(parts, offload=parts.offload.for_run())
     budget = EvaluationBudget(parts.limits.evaluations)
     first, *others = plan.batches()
     with _report_out_of_memory(parts, first), parts.placing():
@@ -197,8 +199,13 @@ def _make_sampler(plan: Plan) -> Sampler:
 def _decode(
     parts: PipelineParts, plan: Plan, init: InpaintState | None, latents: Tensor
 ) -> list[Image.Image]:
-    """Return the images of latents, with the known pixels of the initial images."""
-    images = plan.first_stage.decode(latents.to(parts.dtype))
+    """Return the images of latents, with the known pixels of the initial images.
+
+    Raises:
+        InvalidInputError: the weights are offloaded, and another run uses them.
+    """
+    with parts.placing():  # a preview may be decoded after its run
+        images = plan.first_stage.decode(latents.to(parts.dtype))
     check_finite(parts, plan, "decoded image", images)
     return tensor_to_pil(images if init is None else init.restore_known(images))
 
