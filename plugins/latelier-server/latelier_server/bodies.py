@@ -23,10 +23,10 @@ async def read_json(request: Request) -> dict[str, Any]:
         ServerError: the body is of another type, no JSON object, or has numbers that are not
             finite, or text that is not Unicode.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise ServerError(415, "expected a body of the type application/json", "unsupported_type")
+    _check_type(request, "application/json")
     try:
-        value = json.loads(await request.body(), parse_constant=_finite, parse_float=_finite)
+        body = await request.body()
+        value = json.loads(body, parse_constant=finite_number, parse_float=finite_number)
     except (ValueError, RecursionError):
         raise mistake("the body is not valid JSON") from None
     if not isinstance(value, dict):
@@ -42,10 +42,7 @@ async def read_form(request: Request) -> FormData:
     Raises:
         ServerError: the body is of another type, or not a valid form.
     """
-    if request.headers.get("content-type", "").partition(";")[0] != "multipart/form-data":
-        raise ServerError(
-            415, "expected a body of the type multipart/form-data", "unsupported_type"
-        )
+    _check_type(request, "multipart/form-data")
     try:
         return await request.form(max_files=MAX_PARTS, max_fields=MAX_PARTS)
     except (MultiPartException, ValueError):
@@ -66,7 +63,18 @@ async def read_file(form: FormData, *names: str) -> bytes | None:
     return await found[0].read()
 
 
-def _finite(text: str) -> float:
+def _check_type(request: Request, expected: str) -> None:
+    given = request.headers.get("content-type", "").partition(";")[0].strip()
+    if given != expected:
+        raise ServerError(415, f"expected a body of the type {expected}", "unsupported_type")
+
+
+def finite_number(text: str) -> float:
+    """Return the number that a text has.
+
+    Raises:
+        ValueError: it has none, or one that is not finite.
+    """
     number = float(text)
     if not isfinite(number):
         raise ValueError(f"{text} is not a finite number")

@@ -129,7 +129,12 @@ def envelope(path: str, error: ServerError) -> dict[str, Any]:
         return {"error": body}
     if path.startswith("/sdapi/"):
         return {"error": error.code, "detail": error.message, "body": "", "errors": error.message}
-    return {"error": {"message": error.message, "code": error.code, "field": error.field}}
+    return {"error": describe_error(error)}
+
+
+def describe_error(error: ServerError) -> dict[str, Any]:
+    """Return an error as our own API has it."""
+    return {"message": error.message, "code": error.code, "field": error.field}
 
 
 async def handle(request: Request, error: Exception) -> JSONResponse:

@@ -17,9 +17,12 @@ async def wait_for(job: ServerJob, request: Request) -> None:
         ServerError: the job failed or was cancelled.
     """
     waiting = asyncio.create_task(job.wait())
-    while not waiting.done():
-        await asyncio.wait({waiting}, timeout=POLL)
-        if not waiting.done() and await request.is_disconnected():
-            job.cancel()
+    try:
+        while not waiting.done():
+            await asyncio.wait({waiting}, timeout=POLL)
+            if not waiting.done() and await request.is_disconnected():
+                job.cancel()
+    finally:
+        waiting.cancel()
     if job.error is not None:
         raise job.error

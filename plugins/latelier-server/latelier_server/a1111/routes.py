@@ -16,6 +16,7 @@ from starlette.routing import Route
 from latelier_server.a1111.fields import read_field
 from latelier_server.a1111.info import describe_info, infotext
 from latelier_server.a1111.requests import A1111Request, model_of, read_request
+from latelier_server.access.rates import MAX_CLIENTS
 from latelier_server.bodies import decode_base64, read_json
 from latelier_server.errors import ServerError
 from latelier_server.jobs.job import ServerJob
@@ -81,7 +82,11 @@ async def set_options(request: Request) -> Response:
     if name is not None:
         if name not in _runner(request).pool.summaries:
             raise ServerError(404, "there is no such model", "not_found")
-        request.app.state.a1111_models[request.state.client.id] = name
+        chosen: dict[str, str] = request.app.state.a1111_models
+        chosen.pop(request.state.client.id, None)
+        chosen[request.state.client.id] = name
+        if len(chosen) > MAX_CLIENTS:
+            del chosen[next(iter(chosen))]
     return JSONResponse({})
 
 

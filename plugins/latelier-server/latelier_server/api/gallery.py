@@ -34,7 +34,8 @@ async def list_pictures(request: Request) -> Response:
 
 async def get_picture(request: Request) -> Response:
     """Return what is known of a picture."""
-    return JSONResponse(describe_entry(_gallery(request).get(*_place(request))))
+    entry = await asyncio.to_thread(_gallery(request).get, *_place(request))
+    return JSONResponse(describe_entry(entry))
 
 
 async def picture_file(request: Request) -> Response:
@@ -49,7 +50,8 @@ async def star_picture(request: Request) -> Response:
     starred = (await read_json(request)).get("starred")
     if not isinstance(starred, bool):
         raise mistake("starred: expected true or false", "starred")
-    return JSONResponse(describe_entry(_gallery(request).star(*_place(request), starred)))
+    entry = await asyncio.to_thread(_gallery(request).star, *_place(request), starred)
+    return JSONResponse(describe_entry(entry))
 
 
 async def delete_picture(request: Request) -> Response:

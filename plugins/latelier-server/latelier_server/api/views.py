@@ -10,6 +10,7 @@ from latelier.kernel.registry import Registry
 from latelier.pipeline import Pipeline
 from latelier.pipeline.databases import open_database
 
+from latelier_server.errors import describe_error
 from latelier_server.gallery.gallery import GalleryEntry
 from latelier_server.jobs.job import ServerJob
 from latelier_server.models.model import LoadedModel
@@ -84,7 +85,7 @@ def describe_job(job: ServerJob) -> dict[str, Any]:
         "model": job.model,
         "state": job.state,
         "created": job.created,
-        "position": job.run.position,
+        "position": job.position,
         "progress": job.progress,
         "step": job.step,
         "steps": job.steps,
@@ -100,9 +101,7 @@ def describe_job(job: ServerJob) -> dict[str, Any]:
             }
             for index, picture in enumerate(job.pictures)
         ],
-        "error": None
-        if job.error is None
-        else {"message": job.error.message, "code": job.error.code, "field": job.error.field},
+        "error": None if job.error is None else describe_error(job.error),
         "result": job.result,
     }
 

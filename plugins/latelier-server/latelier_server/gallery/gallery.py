@@ -118,24 +118,27 @@ class Gallery:
 
     def star(self, owner: str, id_: str, starred: bool) -> GalleryEntry:
         """Mark a picture, or remove its mark, and return its entry."""
-        entry = replace(self.get(owner, id_), starred=starred)
         mark = self._path(owner, id_).with_suffix(".star")
-        if starred:
-            mark.touch()
-        else:
-            mark.unlink(missing_ok=True)
-        with self._lock:
-            self._entries[owner][id_] = entry
-        return entry
+        entries = self._of(owner)
+        with self._lock:  # or a picture that is deleted meanwhile would come back
+            if id_ not in entries:
+                raise not_found("picture")
+            if starred:
+                mark.touch()
+            else:
+                mark.unlink(missing_ok=True)
+            entries[id_] = replace(entries[id_], starred=starred)
+            return entries[id_]
 
     def delete(self, owner: str, id_: str) -> None:
         """Delete a picture."""
-        self.get(owner, id_)
-        with self._lock:
-            self._entries[owner].pop(id_, None)
         path = self._path(owner, id_)
-        path.unlink(missing_ok=True)
-        path.with_suffix(".star").unlink(missing_ok=True)
+        entries = self._of(owner)
+        with self._lock:
+            if entries.pop(id_, None) is None:
+                raise not_found("picture")
+            path.unlink(missing_ok=True)
+            path.with_suffix(".star").unlink(missing_ok=True)
 
     def _of(self, owner: str) -> dict[str, GalleryEntry]:
         """Return the entries of an owner, read from the disk at the first call."""

@@ -48,7 +48,7 @@ class ServerJob:
     Attributes:
         owner: who may see it.
         model: its name.
-        run: the job of the engine.
+        run: the job of the engine; None once it has ended, so that its model can be unloaded.
         id: cannot be guessed.
         created: seconds since 1970.
         step: of `steps`, of the batch that runs.
@@ -62,7 +62,7 @@ class ServerJob:
 
     owner: str
     model: str
-    run: Job
+    run: Job | None
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     created: float = field(default_factory=time.time)
     started: float | None = None
@@ -83,10 +83,15 @@ class ServerJob:
     def state(self) -> State:
         """Where it is on its way."""
         if self.ended is None:
-            return "running" if self.run.position is None else "queued"
+            return "running" if self.position is None else "queued"
         if self.error is None:
             return "succeeded"
         return "cancelled" if self.error.code == "cancelled" else "failed"
+
+    @property
+    def position(self) -> int | None:
+        """How many waiting jobs start before this one; None if it has started or ended."""
+        return None if self.run is None else self.run.position
 
     @property
     def is_done(self) -> bool:
@@ -112,13 +117,14 @@ class ServerJob:
     def end(self, pictures: list[FinishedPicture], error: ServerError | None) -> None:
         """End with pictures or an error."""
         self.pictures, self.error = pictures, error
-        self.preview = self._encoded = None
+        self.run = self.preview = self._encoded = None
         self.ended = time.time()
         self._wake()
 
     def cancel(self) -> None:
         """Stop before the next step. A job that has ended stays as it is."""
-        self.run.cancel()
+        if self.run is not None:
+            self.run.cancel()
 
     async def wait(self) -> None:
         """Wait until the job has ended."""
@@ -145,10 +151,12 @@ class ServerJob:
             preview = self.preview
             if preview is None:
                 return None
-            if self._encoded is None or self._encoded[:2] != (preview, file_format):
-                data = await asyncio.to_thread(_encode, preview, file_format)
+            if self._encoded is not None and self._encoded[:2] == (preview, file_format):
+                return self._encoded[2]
+            data = await asyncio.to_thread(_encode, preview, file_format)
+            if preview is self.preview:  # else the job has gone on, or ended
                 self._encoded = preview, file_format, data
-            return self._encoded[2]
+            return data
 
     def _wake(self) -> None:
         for changed in self._readers:

@@ -9,6 +9,7 @@ from functools import partial
 from math import inf
 from typing import Any, ParamSpec, TypeVar
 
+from latelier.engine import Job
 from latelier.pipeline.picture import Picture
 from latelier.pipeline.plan import Plan
 
@@ -108,7 +109,7 @@ class JobRunner:
                 self._check_open()
             job = ServerJob(client.owner, name, run)
             self.store.add(job)
-            follow = self._follow(job, submission, stack.pop_all())
+            follow = self._follow(job, run, submission, stack.pop_all())
             task = asyncio.create_task(follow)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -145,15 +146,17 @@ class JobRunner:
         if self._rate is not None:
             _refuse_for(self._rate.spend(client.id, plan.count * plan.sigmas.steps))
 
-    async def _follow(self, job: ServerJob, submission: Submission, stack: AsyncExitStack) -> None:
+    async def _follow(
+        self, job: ServerJob, run: Job, submission: Submission, stack: AsyncExitStack
+    ) -> None:
         """Take the previews and the pictures of a job, and never raise."""
         async with stack:
             pictures: list[FinishedPicture] = []
             error = None
             try:
-                async for preview in job.run:
+                async for preview in run:
                     job.advance(preview)
-                found = await job.run
+                found = await run
                 job.preview = None
                 pictures = await asyncio.to_thread(self._finish, job, submission, found)
             except (KeyboardInterrupt, asyncio.CancelledError):

@@ -3,6 +3,7 @@
 import gc
 import logging
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import torch
@@ -28,6 +29,7 @@ class LoadedModel:
         pipe: with all adapters that fit.
         engine: runs its jobs.
         size: bytes of its weights.
+        running: ends the engine when it is closed.
         jobs: that use it now.
         used: when the last of them ended.
     """
@@ -36,13 +38,14 @@ class LoadedModel:
     pipe: Pipeline
     engine: Engine
     size: int
+    running: ExitStack
     jobs: int = 0
     used: float = field(default_factory=time.monotonic)
 
     def close(self) -> None:
         """Wait for its jobs, end the engine, and free the memory."""
-        self.engine.__exit__(None, None, None)
-        del self.pipe, self.engine
+        self.running.close()
+        del self.pipe, self.engine, self.running
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -67,9 +70,10 @@ def load_model(summary: ModelSummary, settings: Settings) -> LoadedModel:
         queue=settings.queue,
         exact=settings.exact,
     )
-    engine.__enter__()
-    engine.warm()
-    return LoadedModel(summary.name, pipe, engine, summary.bytes)
+    with ExitStack() as running:
+        running.enter_context(engine)
+        engine.warm()
+        return LoadedModel(summary.name, pipe, engine, summary.bytes, running.pop_all())
 
 
 def _with_adapters(pipe: Pipeline) -> Pipeline:

@@ -12,7 +12,7 @@ from latelier.pipeline.request import KEYWORDS
 from PIL import Image, ImageOps
 from starlette.datastructures import FormData
 
-from latelier_server.bodies import read_file
+from latelier_server.bodies import finite_number, read_file
 from latelier_server.errors import mistake
 from latelier_server.jobs.submission import JobRunner
 from latelier_server.models.pool import ModelPool
@@ -162,7 +162,7 @@ def _repainted(data: bytes, field: str) -> Image.Image | None:
 
 def _read_text(name: str, text: str) -> Any:
     """Return the value of a field of a form, where everything is text."""
-    kind = int if name in _WHOLE else float if name in _NUMBERS else None
+    kind = int if name in _WHOLE else finite_number if name in _NUMBERS else None
     if kind is not None:
         try:
             return kind(text[:40])

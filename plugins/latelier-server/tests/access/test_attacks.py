@@ -263,6 +263,15 @@ def test_malformed_forms(client, content):
     refused(client.post("/v1/images/edits", content=content, headers=headers))
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "1e999", "many"])
+def test_numbers_of_forms_are_finite(client, red, number):
+    form = {"image": ("a.png", red, "image/png")}
+    for name in ("guidance_scale", "strength", "seed"):
+        fields = {"prompt": "a", name: number}
+        error = refused(client.post("/v1/images/edits", data=fields, files=form))
+        assert error["message"] == f"{name}: expected a number, got '{number}'"
+
+
 def test_a_form_without_a_boundary(client):
     headers = {"content-type": "multipart/form-data"}
     refused(client.post("/v1/images/edits", content=b"a", headers=headers))

@@ -1,10 +1,15 @@
 """A job that a plugin ends, and what the store forgets."""
 
 import asyncio
+import gc
+import weakref
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
 
 import pytest
+import torch
+from latelier.pipeline.picture import Preview
+from PIL import Image
 
 from latelier_server.errors import ServerError
 from latelier_server.jobs import store
@@ -27,9 +32,35 @@ class RunThatExits:
 
 def test_a_plugin_that_exits_ends_its_job_alone():
     runner = JobRunner(Settings(), SimpleNamespace(), None, Metrics())
-    job = ServerJob("ann", "model", RunThatExits())
-    asyncio.run(runner._follow(job, Submission(None, {}), AsyncExitStack()))
+    run = RunThatExits()
+    job = ServerJob("ann", "model", run)
+    asyncio.run(runner._follow(job, run, Submission(None, {}), AsyncExitStack()))
     assert (job.state, job.error.code) == ("failed", "internal_error")
+
+
+def test_a_job_that_has_ended_holds_nothing_of_its_model():
+    """Not even if a reader encodes its last preview meanwhile."""
+
+    async def encode_while_it_ends():
+        job = ServerJob("ann", "model", SimpleNamespace(position=None))
+        preview = Preview(
+            step=1,
+            steps=2,
+            sigma=1.0,
+            latents=torch.zeros(1),
+            decode=lambda _: [Image.new("RGB", (8, 8))],
+        )
+        job.advance(preview)
+        encoding = asyncio.create_task(job.encode_preview())
+        await asyncio.sleep(0)
+        job.end([], None)
+        assert await encoding
+        return job, weakref.ref(preview)
+
+    job, preview = asyncio.run(encode_while_it_ends())
+    gc.collect()
+    assert job.run is None
+    assert preview() is None
 
 
 def ended(owner="ann", size=10):

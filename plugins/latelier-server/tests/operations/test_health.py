@@ -1,7 +1,9 @@
 """Health, metrics, full queues, and models under a budget of memory."""
 
+import gc
 import shutil
 import time
+import weakref
 
 import pytest
 from latelier.pipeline.storage.sources import list_embedded
@@ -78,8 +80,13 @@ def test_the_least_recently_used_model_is_unloaded(serve, finish, two):
     job = {"inputs": {"prompt": "a cat"}, "steps": 2, "seed": 7}
     first = finish(client, client.post("/api/jobs", json=job).json())
     assert loaded(client) == ["emoji-scenes"]
+    [model] = client.app.state.runner.pool.loaded()
+    module = weakref.ref(model.pipe.denoiser)
+    del model
     other = finish(client, client.post("/api/jobs", json={**job, "model": "other"}).json())
     assert loaded(client) == ["other"]
+    gc.collect()
+    assert module() is None  # no job that has ended keeps the weights
     one, two_ = (client.get(each["pictures"][0]["url"]).content for each in (first, other))
     assert one.startswith(b"\x89PNG")
     assert two_.startswith(b"\x89PNG")
