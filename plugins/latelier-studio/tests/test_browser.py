@@ -194,6 +194,12 @@ def test_boxes_and_a_map_reach_the_model(open_page):
     labels = values_of(page, "studio-map")
     assert len(labels) == 96 * 64
     assert set(labels) == {0, 2}
+    open_section(page, "Details")
+    page.locator("[data-field=size] input").first.fill("64")
+    page.wait_for_selector('studio-map canvas[width="64"]')
+    labels = values_of(page, "studio-map")
+    assert len(labels) == 64 * 64
+    assert set(labels) == {0, 2}
     with page.expect_request("**/api/jobs") as sent:
         create(page, "a cat on the sand")
     assert set(sent.value.post_data_json["inputs"]) == {"prompt", "layout", "map"}

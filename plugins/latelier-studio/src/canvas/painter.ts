@@ -1,8 +1,9 @@
 /** A surface to paint labels on, over a picture, with its tools. Used by masks and maps. */
 
-import { h, newId } from "../dom.ts";
+import { h } from "../dom.ts";
 import { type IconName, icon } from "../icons.ts";
-import { Painting, type Point } from "./painting.ts";
+import { Brush } from "./brush.ts";
+import { type Area, Painting, type Point } from "./painting.ts";
 import { ZoomView } from "./zoom.ts";
 
 export interface PainterOptions {
@@ -19,23 +20,19 @@ export interface PainterOptions {
   onChange: () => void;
 }
 
-const FIRST_SIZE = 0.12; // of the shorter side
-
 export class Painter {
   readonly element: HTMLElement;
   readonly painting: Painting;
   readonly #options: PainterOptions;
   readonly #colors: Uint32Array;
   readonly #canvas: HTMLCanvasElement;
-  readonly #cursor: HTMLElement;
+  readonly #brush: Brush;
   readonly #view: ZoomView;
   readonly #sheet: HTMLElement;
-  readonly #size: HTMLInputElement;
   readonly #buttons: Record<"undo" | "redo" | "eraser", HTMLButtonElement>;
   #label: number;
   #isErasing = false;
   #isPainting = false;
-  #place: Point;
 
   constructor(options: PainterOptions) {
     this.#options = options;
@@ -43,7 +40,7 @@ export class Painter {
     const { width, height } = options;
     this.#colors = new Uint32Array(Uint8Array.from(options.colors.flat()).buffer);
     this.painting = new Painting(width, height);
-    this.#place = [width / 2, height / 2];
+    this.#brush = new Brush(width, height);
     this.#canvas = h("canvas", {
       width,
       height,
@@ -53,23 +50,9 @@ export class Painter {
         `${options.name}. Arrow keys move the brush, space paints, E erases, ` +
         "square brackets change its size, Control Z undoes.",
     });
-    this.#cursor = h("div", { class: "brush-cursor", hidden: true });
-    this.#sheet = h("div", { class: "sheet" }, this.#canvas, this.#cursor);
+    this.#sheet = h("div", { class: "sheet" }, this.#canvas, this.#brush.cursor);
     this.#sheet.style.aspectRatio = `${width} / ${height}`;
     this.#view = new ZoomView(this.#sheet);
-    const side = Math.min(width, height);
-    const sizeId = newId("size");
-    this.#size = h("input", {
-      type: "range",
-      id: sizeId,
-      min: 1,
-      max: Math.max(2, Math.round(side / 2)),
-      value: String(Math.max(2, Math.round(side * FIRST_SIZE))),
-      onInput: (event: Event) => {
-        event.stopPropagation();
-        this.#moveCursor(this.#place);
-      },
-    });
     this.#buttons = {
       undo: this.#tool("undo", "Undo", () => this.#step("undo")),
       redo: this.#tool("redo", "Redo", () => this.#step("redo")),
@@ -82,7 +65,7 @@ export class Painter {
       h(
         "div",
         { class: "tools" },
-        h("label", { class: "brush-size", htmlFor: sizeId }, icon("brush"), "Size", this.#size),
+        this.#brush.control,
         h(
           "div",
           { class: "tool-row", role: "group", "aria-label": "Tools" },
@@ -118,16 +101,24 @@ export class Painter {
 
   /** Show the painting as it is. */
   draw(): void {
-    const { width, height, labels } = this.painting;
-    const image = new ImageData(width, height);
-    const pixels = new Uint32Array(image.data.buffer); // one write a pixel: pictures are large
-    for (let index = 0; index < labels.length; index++) {
-      pixels[index] = this.#colors[labels[index] ?? 0] ?? 0;
-    }
-    this.#canvas.getContext("2d")?.putImageData(image, 0, 0);
+    const area = this.painting.takeChanged();
+    if (area) this.#drawArea(area);
     this.#buttons.undo.disabled = !this.painting.canUndo;
     this.#buttons.redo.disabled = !this.painting.canRedo;
     if (!this.#buttons.eraser.hasAttribute("aria-pressed")) this.erase(false);
+  }
+
+  #drawArea([left, top, right, bottom]: Area): void {
+    const { width, labels } = this.painting;
+    const image = new ImageData(right - left, bottom - top);
+    const pixels = new Uint32Array(image.data.buffer); // one write a pixel: pictures are large
+    let index = 0;
+    for (let y = top; y < bottom; y++) {
+      for (let x = left; x < right; x++) {
+        pixels[index++] = this.#colors[labels[y * width + x] ?? 0] ?? 0;
+      }
+    }
+    this.#canvas.getContext("2d")?.putImageData(image, left, top);
   }
 
   #tool(name: IconName, label: string, action: () => void): HTMLButtonElement {
@@ -151,15 +142,14 @@ export class Painter {
   }
 
   #zoomBy(step: 1 | -1): void {
-    const [x, y] = this.#place;
+    const [x, y] = this.#brush.place;
     this.#view.zoomBy(step, [x / this.painting.width, y / this.painting.height]);
-    this.#moveCursor(this.#place);
+    this.#brush.moveTo([x, y]);
   }
 
   #begin(point: Point): void {
     const label = this.#isErasing ? 0 : this.#label;
-    const size = this.#size.valueAsNumber;
-    this.painting.apply({ kind: "stroke", label, size, points: [point] });
+    this.painting.apply({ kind: "stroke", label, size: this.#brush.size, points: [point] });
     this.draw();
   }
 
@@ -176,7 +166,7 @@ export class Painter {
         if (this.#isPainting) this.painting.extend(this.#pointOf(each));
       }
       if (this.#isPainting) this.draw();
-      this.#moveCursor(this.#pointOf(event));
+      this.#brush.moveTo(this.#pointOf(event));
     });
     canvas.addEventListener("pointerup", () => {
       if (!this.#isPainting) return;
@@ -189,13 +179,9 @@ export class Painter {
       this.painting.discard();
       this.draw();
     });
-    canvas.addEventListener("pointerleave", () => {
-      this.#cursor.hidden = true;
-    });
-    canvas.addEventListener("focus", () => this.#moveCursor(this.#place));
-    canvas.addEventListener("blur", () => {
-      this.#cursor.hidden = true;
-    });
+    canvas.addEventListener("pointerleave", () => this.#brush.hide());
+    canvas.addEventListener("focus", () => this.#brush.moveTo(this.#brush.place));
+    canvas.addEventListener("blur", () => this.#brush.hide());
     canvas.addEventListener("keydown", (event) => {
       if (this.#pressKey(event)) event.preventDefault();
     });
@@ -209,28 +195,14 @@ export class Painter {
     else if (hasControl && key === "y") this.#step("redo");
     else if (hasControl || event.altKey) return false;
     else if (key === "e") this.erase(!this.#isErasing);
-    else if (key === "[" || key === "]") this.#changeSize(key === "]" ? 1 : -1);
+    else if (key === "[" || key === "]") this.#brush.changeSize(key === "]" ? 1 : -1);
     else if (key === "+" || key === "-") this.#zoomBy(key === "+" ? 1 : -1);
     else if (key === " ") {
-      this.#begin(this.#place);
+      this.#begin(this.#brush.place);
       this.#changed();
-    } else if (ARROWS[key]) this.#moveBy(ARROWS[key], event.shiftKey);
+    } else if (ARROWS[key]) this.#brush.moveBy(ARROWS[key], event.shiftKey);
     else return false;
     return true;
-  }
-
-  #changeSize(step: number): void {
-    if (step > 0) this.#size.stepUp();
-    else this.#size.stepDown();
-    this.#moveCursor(this.#place);
-  }
-
-  #moveBy([dx, dy]: Point, isFine: boolean): void {
-    const { width, height } = this.painting;
-    const step = isFine ? 1 : Math.max(1, this.#size.valueAsNumber / 2);
-    const x = Math.min(width, Math.max(0, this.#place[0] + dx * step));
-    const y = Math.min(height, Math.max(0, this.#place[1] + dy * step));
-    this.#moveCursor([x, y]);
   }
 
   #pointOf(event: PointerEvent): Point {
@@ -239,18 +211,6 @@ export class Painter {
       ((event.clientX - rect.left) / rect.width) * this.painting.width,
       ((event.clientY - rect.top) / rect.height) * this.painting.height,
     ];
-  }
-
-  #moveCursor(place: Point): void {
-    this.#place = place;
-    const { width, height } = this.painting;
-    const { style } = this.#cursor;
-    const size = Math.max(1, this.#size.valueAsNumber);
-    this.#cursor.hidden = false;
-    style.left = `${(place[0] / width) * 100}%`;
-    style.top = `${(place[1] / height) * 100}%`;
-    style.width = `${(size / width) * 100}%`;
-    style.height = `${(size / height) * 100}%`;
   }
 }
 

@@ -2,6 +2,9 @@
 
 export type Point = readonly [x: number, y: number];
 
+/** Pixels from left to right and from top to bottom, right and bottom exclusive. */
+export type Area = readonly [left: number, top: number, right: number, bottom: number];
+
 /** What has been done. Coordinates and sizes are in pixels of the picture. */
 export type Operation =
   | { kind: "stroke"; label: number; size: number; points: Point[] }
@@ -13,12 +16,14 @@ export class Painting {
   readonly labels: Uint8Array;
   #done: Operation[] = [];
   #undone: Operation[] = [];
+  #changed: Area | undefined;
 
   constructor(
     readonly width: number,
     readonly height: number,
   ) {
     this.labels = new Uint8Array(width * height);
+    this.#changed = [0, 0, width, height];
   }
 
   get canUndo(): boolean {
@@ -32,6 +37,13 @@ export class Painting {
   /** Whether no pixel has a label other than 0. */
   get isEmpty(): boolean {
     return this.labels.every((label) => label === 0);
+  }
+
+  /** Return the area that has changed since the last call. */
+  takeChanged(): Area | undefined {
+    const area = this.#changed;
+    this.#changed = undefined;
+    return area;
   }
 
   apply(operation: Operation): void {
@@ -60,6 +72,7 @@ export class Painting {
   discard(): void {
     this.#done.pop();
     this.labels.fill(0);
+    this.#note([0, 0, this.width, this.height]);
     for (const each of this.#done) this.#paint(each);
   }
 
@@ -70,7 +83,13 @@ export class Painting {
     this.#paint(next);
   }
 
+  #note([left, top, right, bottom]: Area): void {
+    const [l, t, r, b] = this.#changed ?? [left, top, right, bottom];
+    this.#changed = [Math.min(l, left), Math.min(t, top), Math.max(r, right), Math.max(b, bottom)];
+  }
+
   #paint(operation: Operation): void {
+    if (operation.kind !== "stroke") this.#note([0, 0, this.width, this.height]);
     switch (operation.kind) {
       case "fill":
         this.labels.fill(operation.label);
@@ -98,6 +117,8 @@ export class Painting {
     const right = Math.min(this.width - 1, Math.ceil(Math.max(x0, x1) + reach));
     const top = Math.max(0, Math.floor(Math.min(y0, y1) - reach));
     const bottom = Math.min(this.height - 1, Math.ceil(Math.max(y0, y1) + reach));
+    if (left > right || top > bottom) return;
+    this.#note([left, top, right + 1, bottom + 1]);
     const length = (x1 - x0) ** 2 + (y1 - y0) ** 2;
     for (let y = top; y <= bottom; y++) {
       for (let x = left; x <= right; x++) {

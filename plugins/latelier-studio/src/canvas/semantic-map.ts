@@ -80,8 +80,9 @@ class SemanticMapWidget extends Widget<string> {
     const { painting } = this.#painter;
     if (painting.width === width && painting.height === height) return;
     this.build();
-    this.show();
-    if (this.current) this.#read();
+    void this.#load().then((isLoaded) => {
+      if (isLoaded && this.current) this.#read();
+    });
   }
 
   #read(): void {
@@ -93,7 +94,8 @@ class SemanticMapWidget extends Widget<string> {
     void this.#load();
   }
 
-  async #load(): Promise<void> {
+  /** Put the map of the value on the surface, and return whether it is there. */
+  async #load(): Promise<boolean> {
     const painter = this.#painter;
     const { painting } = painter;
     const value = this.current;
@@ -102,13 +104,14 @@ class SemanticMapWidget extends Widget<string> {
     } else {
       const { width, height } = painting;
       const pixels = pixelsOf(await loadPicture(value), width, height);
-      if (value !== this.current || painter !== this.#painter) return;
+      if (value !== this.current || painter !== this.#painter) return false;
       const labels = new Uint8Array(width * height).map((_, index) =>
         this.#labelOf(pixels.subarray(index * 4, index * 4 + 3)),
       );
       painting.apply({ kind: "load", labels });
     }
     painter.draw();
+    return true;
   }
 
   /** Return the label of a pixel: that of its colour, else its grey level. */

@@ -6,10 +6,11 @@ import { hasFormat, registerFormat } from "./formats.ts";
 /** Import the widgets that the inputs of a model ask for. Without one, a format has the JSON field. */
 export async function loadWidgets(model: Model): Promise<void> {
   const answer = await fetch("/studio/widgets");
+  if (!answer.ok) return;
   const modules = (await answer.json()) as Record<string, string>; // format -> URL
-  const formats = Object.values(model.inputs).map((schema) => schema.format ?? "");
+  const formats = new Set(Object.values(model.inputs).map((schema) => schema.format ?? ""));
   await Promise.all(
-    formats.map(async (format) => {
+    [...formats].map(async (format) => {
       const url = modules[format];
       if (!url || hasFormat(format)) return;
       try {

@@ -4,7 +4,6 @@ import type { Choice, NamedOptions } from "../api/types.ts";
 import { h } from "../dom.ts";
 import { registerFormat } from "./formats.ts";
 import { choicesOf } from "./named.ts";
-import { hintOf } from "./schema.ts";
 import { Widget, type WidgetElement } from "./widget.ts";
 
 /** (width, height) in pixels. */
@@ -19,7 +18,7 @@ class SizeWidget extends Widget<[number, number]> {
         min: step,
         step,
         inputMode: "numeric",
-        "aria-label": `${hintOf(this.schema)}: ${name}`,
+        "aria-label": `${name} in pixels`,
         onInput: (event: Event) => {
           event.stopPropagation();
           const [width, height] = this.#sides.map((side) => side.valueAsNumber);

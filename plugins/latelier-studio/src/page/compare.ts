@@ -113,6 +113,7 @@ export class Compare {
       if (!this.element.open) return;
       const job = await api.submit(request);
       this.#jobs.add(job.id);
+      if (!this.element.open) this.#cancel();
       const done = await follow(job, undefined, (preview) => {
         cell.replaceChildren(h("img", { src: preview.image, alt: "" }));
       });

@@ -78,6 +78,11 @@ export class Composer {
     return createField("negative", schema ?? {}, host, texts);
   }
 
+  /** The name of its model. */
+  get model(): string {
+    return this.#model.name;
+  }
+
   /** The request that has been entered. */
   get request(): PictureRequest {
     const inputs = this.#inputs.value;

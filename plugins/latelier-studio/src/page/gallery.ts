@@ -21,6 +21,9 @@ export class Gallery {
   readonly #starred: HTMLButtonElement;
   readonly #empty = h("p", { class: "gallery-empty", hidden: true });
   readonly #end = h("div", { class: "gallery-end" });
+  readonly #observer = new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) void this.#more();
+  });
   #pictures: Shown[] = [];
   #next: string | null = null;
   #loading = 0;
@@ -55,9 +58,6 @@ export class Gallery {
       this.#empty,
       this.#end,
     );
-    new IntersectionObserver((entries) => {
-      if (entries.some((entry) => entry.isIntersecting)) void this.#more();
-    }).observe(this.#end);
   }
 
   get #onlyStarred(): boolean {
@@ -93,6 +93,7 @@ export class Gallery {
       const page = await api.gallery({ search, starred: this.#onlyStarred, before });
       return turn === this.#loading ? page : null;
     } catch (error) {
+      if (turn === this.#loading) this.#next = before || null; // to be asked for again
       this.notice.fail(error);
       return null;
     }
@@ -121,5 +122,7 @@ export class Gallery {
         ),
       );
     }
+    this.#observer.unobserve(this.#end); // so that it looks again: the end may still be in sight
+    this.#observer.observe(this.#end);
   }
 }

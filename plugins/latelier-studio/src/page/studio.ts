@@ -1,7 +1,7 @@
 /** All parts of the page, and what passes between them. */
 
 import { ApiError, api } from "../api/client.ts";
-import type { ModelSummary, Server } from "../api/types.ts";
+import type { Model, ModelSummary, Server } from "../api/types.ts";
 import { toDataUri } from "../canvas/pictures.ts";
 import { h } from "../dom.ts";
 import { loadWidgets } from "../form/plugins.ts";
@@ -28,6 +28,8 @@ export class Studio implements PictureActions {
   readonly #panel = h("div", { class: "panel-place" });
   readonly #dialogs = h("div");
   #composer: Composer | undefined;
+  #onCancel: (() => void) | undefined;
+  #choices = 0;
   #compare: Compare | undefined;
 
   /** Build the page. */
@@ -60,6 +62,7 @@ export class Studio implements PictureActions {
       startFrom: (picture, part) => this.startFrom(picture, part),
       galleryChanged: () => this.galleryChanged(),
       running: (cancel) => {
+        this.#onCancel = cancel;
         if (this.#composer) this.#composer.bar.onCancel = cancel;
       },
       view,
@@ -97,15 +100,25 @@ export class Studio implements PictureActions {
     if (unfinished) await this.#try(() => this.#stage.attach(unfinished, null));
   }
 
-  /** Draw the form of a model. */
+  /** Draw the form of a model, unless another one is chosen while it is loaded. */
   async #useModel(name: string): Promise<void> {
-    const model = await api.model(name);
-    await loadWidgets(model);
+    this.#choices += 1;
+    const choice = this.#choices;
+    try {
+      const model = await api.model(name);
+      await loadWidgets(model);
+      if (choice === this.#choices) this.#showModel(model);
+    } finally {
+      if (choice === this.#choices) this.#header.model = this.#composer?.model ?? name;
+    }
+  }
+
+  #showModel(model: Model): void {
     const prompt = this.#composer?.bar.prompt ?? "";
     this.#composer = new Composer(model, this.#server, () => void this.#create());
     this.#composer.bar.prompt = prompt;
+    this.#composer.bar.onCancel = this.#onCancel;
     this.#compare = new Compare(model, { view: (all, index) => this.#viewer.open(all, index) });
-    this.#header.model = name;
     this.#prompt.replaceChildren(this.#composer.bar.element);
     this.#panel.replaceChildren(this.#composer.panel);
     this.#dialogs.replaceChildren(this.#compare.element);
@@ -152,7 +165,7 @@ export class Studio implements PictureActions {
     const settings = await api.read(picture);
     const { model } = settings;
     if (model && settings.is_served) {
-      if (this.#composer?.request.model !== model) await this.#useModel(model);
+      if (this.#composer?.model !== model) await this.#useModel(model);
     } else {
       const known = this.#models.map((each) => each.name).join(", ");
       const detail = `Models here: ${known}. Its settings are in the form as far as they fit.`;
