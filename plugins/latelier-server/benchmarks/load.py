@@ -1,154 +1,280 @@
 """Load: many clients against a server on loopback, and the engine alone with the same requests.
 
-    python benchmarks/load.py --clients 64 --seconds 25
+    python benchmarks/load.py --clients 64 --seconds 300
 
 Requests have mixed steps, samplers and sizes; every tenth is cancelled. Both sides have the same
-settings and the same number of clients, one after the other.
+settings and the same number of clients, one after the other, and each is warmed before. Every job
+is accounted for: by its clients, and by the metrics of the server. The memory of the server is
+sampled each second. The exit status is 1 if a job is lost or fails.
 """
 
 import argparse
 import asyncio
 import itertools
+import re
 import resource
 import statistics
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import httpx2
 import latelier
-from latelier.contracts.errors import JobCancelledError
+from latelier.contracts.errors import JobCancelledError, LatelierError
 from latelier.engine import Engine
 
+MODEL = "emoji-scenes"
 PORT = 7869
-SHAPES = [
-    {"steps": 4, "sampler": "euler", "size": [64, 64]},
-    {"steps": 8, "sampler": "heun", "size": [64, 64]},
-    {"steps": 6, "sampler": "dpmpp_2m", "size": [64, 64]},
-    {"steps": 4, "sampler": "ddim", "size": [64, 96]},
-]
 CANCEL_EVERY = 10
+WARM_SECONDS = 10
+SHARES = 8
+"""Parts of the run whose memory is told."""
 
 
-def request_of(number: int) -> dict:
-    shape = SHAPES[number % len(SHAPES)]
-    return {"inputs": {"prompt": "a cat on a blue background"}, "seed": number, **shape}
+@dataclass
+class Load:
+    """What the clients of one side have seen.
+
+    Attributes:
+        seconds: that it took.
+        submitted: requests that were sent.
+        ends: how they ended -> number.
+        latencies: seconds to each finished picture.
+        memory: MiB that the server had, each second.
+    """
+
+    seconds: float = 0.0
+    submitted: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
+    latencies: list[float] = field(default_factory=list)
+    memory: list[float] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """Pictures in a second."""
+        return len(self.latencies) / self.seconds
+
+    @property
+    def lost(self) -> int:
+        """Requests without an end."""
+        return self.submitted - self.ends.total()
+
+    @property
+    def failed(self) -> int:
+        """Requests that ended as none should."""
+        return self.ends.total() - self.ends["succeeded"] - self.ends["cancelled"]
 
 
-async def drive_server(clients: int, seconds: float) -> dict:
-    numbers, latencies, ends = itertools.count(), [], {}
-    until = time.monotonic() + seconds
+class Requests:
+    """The requests of a run, one after the other."""
 
-    async def one(session: httpx2.AsyncClient) -> None:
-        while time.monotonic() < until:
-            number, start = next(numbers), time.monotonic()
-            answer = await session.post("/api/jobs", json=request_of(number))
-            assert answer.status_code == 202, answer.text
-            job = answer.json()
-            if number % CANCEL_EVERY == 0:
-                await session.delete(f"/api/jobs/{job['id']}")
-            async with session.stream("GET", f"/api/jobs/{job['id']}/events") as stream:
-                await stream.aread()
-            state = (await session.get(f"/api/jobs/{job['id']}")).json()
-            ends[state["state"]] = ends.get(state["state"], 0) + 1
-            if state["state"] == "succeeded":
-                picture = await session.get(state["pictures"][0]["url"])
-                assert picture.content[:4] == b"\x89PNG"
-                latencies.append(time.monotonic() - start)
+    def __init__(self, size: tuple[int, int], multiple: int) -> None:
+        width, height = size
+        tall = width, (height * 3 // 2) // multiple * multiple
+        self._shapes = [
+            {"steps": 4, "sampler": "euler", "size": size},
+            {"steps": 8, "sampler": "heun", "size": size},
+            {"steps": 6, "sampler": "dpmpp_2m", "size": size},
+            {"steps": 4, "sampler": "ddim", "size": tall},
+        ]
 
+    def get(self, number: int) -> dict:
+        """Return a request."""
+        shape = self._shapes[number % len(self._shapes)]
+        return {"inputs": {"prompt": "a cat on a blue background"}, "seed": number, **shape}
+
+    def is_cancelled(self, number: int) -> bool:
+        """Return whether its client cancels it."""
+        return number % CANCEL_EVERY == 0
+
+
+async def drive_server(process: int, clients: int, seconds: float) -> Load:
+    """Send requests to the server for some seconds."""
+    load, numbers = Load(), itertools.count()
     limits = httpx2.Limits(max_connections=2 * clients)
     base = f"http://127.0.0.1:{PORT}"
-    async with httpx2.AsyncClient(base_url=base, limits=limits, timeout=120) as session:
-        while True:
+    async with httpx2.AsyncClient(base_url=base, limits=limits, timeout=300) as session:
+        requests = await read_requests(session)
+        start = time.monotonic()
+
+        async def work() -> None:
+            while time.monotonic() < start + seconds:
+                number, began = next(numbers), time.monotonic()
+                end = await ask(session, requests, number)
+                load.ends[end] += 1
+                if end == "succeeded":
+                    load.latencies.append(time.monotonic() - began)
+
+        async def sample() -> None:
+            while True:
+                load.memory.append(resident_mib(process))
+                await asyncio.sleep(1)
+
+        sampling = asyncio.create_task(sample())
+        await asyncio.gather(*(work() for _ in range(clients)))
+        sampling.cancel()
+        load.seconds = time.monotonic() - start
+    load.submitted = next(numbers)
+    return load
+
+
+async def ask(session: httpx2.AsyncClient, requests: Requests, number: int) -> str:
+    """Return how a request ended: the state of its job, or the status of a refusal."""
+    answer = await session.post("/api/jobs", json=requests.get(number))
+    if answer.status_code != 202:
+        return f"status {answer.status_code}"
+    path = f"/api/jobs/{answer.json()['id']}"
+    if requests.is_cancelled(number):
+        await session.delete(path)
+    async with session.stream("GET", f"{path}/events") as stream:
+        await stream.aread()
+    job = (await session.get(path)).json()
+    if job["state"] == "succeeded":
+        picture = await session.get(job["pictures"][0]["url"])
+        if picture.content[:4] != b"\x89PNG":
+            return "no picture"
+    return job["state"]
+
+
+async def read_requests(session: httpx2.AsyncClient) -> Requests:
+    """Return the requests for the model of the server, once it is ready."""
+    while True:
+        try:
+            if (await session.get("/ready")).status_code == 200:
+                break
+        except httpx2.ConnectError:
+            pass
+        await asyncio.sleep(0.2)
+    model = (await session.get(f"/api/models/{MODEL}")).json()
+    size = model["request"]["properties"]["size"]["default"]
+    return Requests(tuple(size), model["size_multiple"])
+
+
+def drive_engine(engine: Engine, requests: Requests, clients: int, seconds: float) -> Load:
+    """Send requests to an engine for some seconds."""
+    load, numbers, lock = Load(), itertools.count(), threading.Lock()
+    start = time.monotonic()
+
+    def work() -> None:
+        while time.monotonic() < start + seconds:
+            with lock:
+                number = next(numbers)
+            began = time.monotonic()
+            job = engine.submit_json(requests.get(number))
+            if requests.is_cancelled(number):
+                job.cancel()
             try:
-                if (await session.get("/ready")).status_code == 200:
-                    break
-            except httpx2.ConnectError:
-                pass
-            await asyncio.sleep(0.2)
-        start = time.monotonic()
-        until = start + seconds
-        await asyncio.gather(*(one(session) for _ in range(clients)))
-        spent = time.monotonic() - start
-    return {"seconds": spent, "submitted": next(numbers), "ends": ends, "latencies": latencies}
+                [picture] = job.result()
+                picture.to_bytes("png")
+                end = "succeeded"
+            except JobCancelledError:
+                end = "cancelled"
+            except LatelierError as error:
+                end = type(error).__name__
+            with lock:
+                load.ends[end] += 1
+                if end == "succeeded":
+                    load.latencies.append(time.monotonic() - began)
 
-
-def drive_engine(clients: int, seconds: float, dtype: str) -> dict:
-    numbers, latencies, ends, lock = itertools.count(), [], {}, threading.Lock()
-    pipe = latelier.load("emoji-scenes", dtype=dtype)
-    with Engine(pipe, active=32, queue=1000) as engine:
-        engine.warm()
-        until = time.monotonic() + seconds
-        start = time.monotonic()
-
-        def one() -> None:
-            while time.monotonic() < until:
-                with lock:
-                    number = next(numbers)
-                began = time.monotonic()
-                job = engine.submit_json(request_of(number))
-                if number % CANCEL_EVERY == 0:
-                    job.cancel()
-                try:
-                    [picture] = job.result()
-                    picture.to_bytes("png")
-                    latencies.append(time.monotonic() - began)
-                    end = "succeeded"
-                except JobCancelledError:
-                    end = "cancelled"
-                with lock:
-                    ends[end] = ends.get(end, 0) + 1
-
-        threads = [threading.Thread(target=one) for _ in range(clients)]
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join()
-        spent = time.monotonic() - start
-    return {"seconds": spent, "submitted": next(numbers), "ends": ends, "latencies": latencies}
+    threads = [threading.Thread(target=work) for _ in range(clients)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    load.seconds = time.monotonic() - start
+    load.submitted = next(numbers)
+    return load
 
 
 def resident_mib(process: int) -> float:
+    """Return the memory of a process."""
     with open(f"/proc/{process}/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize() / 2**20
 
 
-def show(name: str, found: dict) -> float:
-    ordered = sorted(found["latencies"])
-    rate = len(ordered) / found["seconds"]
-    lost = found["submitted"] - sum(found["ends"].values())
+def count_jobs() -> Counter[str]:
+    """Return the jobs that the server says have ended, by how they did."""
+    text = httpx2.get(f"http://127.0.0.1:{PORT}/metrics").text
+    found = re.findall(r'latelier_requests_total\{finished_reason="(\w+)"\} (\S+)', text)
+    return Counter({reason: int(float(number)) for reason, number in found})
+
+
+@contextmanager
+def serve(precision: str) -> Iterator[int]:
+    """Give the id of the process of a server."""
+    code = "import typer; from latelier_server.command import serve; typer.run(serve)"
+    options = ["--port", str(PORT), "--precision", precision, "--queue", "1000"]
+    options += ["--log-level", "warning"]
+    process = subprocess.Popen([sys.executable, "-c", code, MODEL, *options])
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def measure_server(clients: int, seconds: float, precision: str) -> tuple[Load, int]:
+    """Return the load of a server, and by how many jobs its own counts differ."""
+    with serve(precision) as process:
+        warming = asyncio.run(drive_server(process, clients, WARM_SECONDS))
+        load = asyncio.run(drive_server(process, clients, seconds))
+        expected, counted = warming.ends + load.ends, count_jobs()
+    return load, sum(((expected - counted) + (counted - expected)).values())
+
+
+def measure_engine(clients: int, seconds: float, precision: str) -> Load:
+    """Return the load of an engine alone."""
+    pipe = latelier.load(MODEL, dtype=precision)
+    requests = Requests(pipe.defaults.size, pipe.size_multiple)
+    with Engine(pipe, active=32, queue=1000) as engine:
+        engine.warm()
+        drive_engine(engine, requests, clients, WARM_SECONDS)
+        return drive_engine(engine, requests, clients, seconds)
+
+
+def show(name: str, load: Load) -> None:
+    """Print throughput, latencies, and how all requests ended."""
+    ordered = sorted(load.latencies)
     p99 = ordered[int(0.99 * (len(ordered) - 1))]
-    half = statistics.median(ordered)
-    times = f"p50 {half:.2f} s, p99 {p99:.2f} s"
-    print(f"{name}: {rate:.1f} pictures/s, {times}, {found['ends']}, lost {lost}")
-    return rate
+    times = f"p50 {statistics.median(ordered):.2f} s, p99 {p99:.2f} s"
+    ends = ", ".join(f"{number} {end}" for end, number in load.ends.most_common())
+    print(f"{name}: {load.rate:.1f} pictures/s, {times}; {ends}; {load.lost} lost")
+
+
+def show_memory(memory: list[float]) -> None:
+    """Print the memory over time, and how it grew in the second half."""
+    parts = [
+        memory[len(memory) * k // SHARES :][: max(1, len(memory) // SHARES)] for k in range(SHARES)
+    ]
+    medians = [statistics.median(part) for part in parts]
+    third, last = (
+        statistics.fmean(medians[k : k + SHARES // 4]) for k in (SHARES // 2, 3 * SHARES // 4)
+    )
+    told = " ".join(f"{each:.0f}" for each in medians)
+    print(f"resident MiB, eighths of the run: {told}; last quarter / third: {last / third:.3f}")
 
 
 def main() -> None:
+    """Measure both sides, and print what was found."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=25)
     parser.add_argument("--precision", default="float32")
-    parser.add_argument("--rounds", type=int, default=1)
     asked = parser.parse_args()
-    code = "import typer; from latelier_server.command import serve; typer.run(serve)"
-    options = ["--port", str(PORT), "--precision", asked.precision, "--queue", "1000"]
-    options += ["--log-level", "warning"]
-    for _ in range(asked.rounds):
-        server = subprocess.Popen([sys.executable, "-c", code, "emoji-scenes", *options])
-        try:
-            half = asyncio.run(drive_server(asked.clients, asked.seconds / 2))
-            memory = [resident_mib(server.pid)]
-            served = asyncio.run(drive_server(asked.clients, asked.seconds))
-            memory.append(resident_mib(server.pid))
-        finally:
-            server.terminate()
-            server.wait()
-        show("server, the first half", half)
-        rate = show("server", served)
-        alone = show("engine", drive_engine(asked.clients, asked.seconds, asked.precision))
-        print(f"ratio {rate / alone:.2f}; resident {memory[0]:.0f} and then {memory[1]:.0f} MiB")
+    settings = asked.clients, asked.seconds, asked.precision
+    served, differences = measure_server(*settings)
+    show("server", served)
+    show_memory(served.memory)
+    print(f"jobs that the metrics of the server count otherwise: {differences}")
+    alone = measure_engine(*settings)
+    show("engine", alone)
+    print(f"server / engine: {served.rate / alone.rate:.2f}")
+    sys.exit(any([served.lost, served.failed, alone.lost, alone.failed, differences]))
 
 
 if __name__ == "__main__":
