@@ -69,5 +69,10 @@ def test_a_job_that_nobody_holds_is_freed(tiny, eventually):
         ]
         eventually(lambda: engine.stats().jobs.running == 0)
         engine.submit(prompt="a cat", steps=1).result()
+        job = engine.submit(prompt="a cat", steps=2)
+        preview = list(job)[-1]
+        assert preview.decode(preview.latents)  # after its run
+        held.append(weakref.ref(job))
+        del job, preview
         gc.collect()
-        assert [each() for each in held] == [None, None]
+        assert [each() for each in held] == [None] * 3

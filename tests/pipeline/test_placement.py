@@ -51,6 +51,21 @@ def test_an_unknown_precision_is_an_error():
         resolve_device("cpu", "float31")
 
 
+@pytest.mark.parametrize("dtype", [torch.int32, torch.complex64, torch.float8_e4m3fn, 16, None])
+def test_a_type_that_no_pipeline_computes_in_is_an_error(dtype):
+    with pytest.raises(InvalidInputError, match=r"dtype: precision '\w+' not found"):
+        resolve_device("cpu", dtype)
+
+
+def test_a_precision_that_the_device_lacks_is_an_error(monkeypatch):
+    def refuse(*_, **__):
+        raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+
+    monkeypatch.setattr(torch, "ones", refuse)
+    with pytest.raises(InvalidInputError, match="dtype: the device 'cpu' has no float64"):
+        resolve_device("cpu", "float64")
+
+
 def test_an_unavailable_device_is_answered_with_those_that_are_here():
     with pytest.raises(InvalidInputError) as caught:
         resolve_device("gpu")

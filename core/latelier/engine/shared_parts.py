@@ -1,5 +1,6 @@
 """The networks of a pipeline as a run of an engine sees them."""
 
+import threading
 from collections.abc import Callable, Hashable
 
 from torch import Tensor
@@ -39,7 +40,9 @@ class SharedDenoiser:
 
 
 class SharedFirstStage:
-    """The first stage of one run.
+    """The first stage of one run, made in its thread.
+
+    What other threads ask of it, such as a preview, is work of no run.
 
     Args:
         run: whose pictures these are.
@@ -49,6 +52,7 @@ class SharedFirstStage:
 
     def __init__(self, run: Hashable, first_stage: FirstStage, model: SharedModel) -> None:
         self._run = run
+        self._thread = threading.current_thread()
         self._first_stage = first_stage
         self._model = model
 
@@ -59,8 +63,12 @@ class SharedFirstStage:
 
     def encode(self, images: Tensor) -> Tensor:
         """Return latents (B, C, H / f, W / f) of images (B, 3, H, W)."""
-        return self._model.encode(self._run, self._first_stage, images)
+        return self._model.encode(self._find_run(), self._first_stage, images)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return images (B, 3, H, W) of latents (B, C, H / f, W / f)."""
-        return self._model.decode(self._run, self._first_stage, latents)
+        return self._model.decode(self._find_run(), self._first_stage, latents)
+
+    def _find_run(self) -> Hashable:
+        """Return the run of the thread that calls; None for another one."""
+        return self._run if threading.current_thread() is self._thread else None

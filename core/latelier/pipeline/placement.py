@@ -25,18 +25,24 @@ def resolve_device(
     else float32.
 
     Raises:
-        InvalidInputError: this machine has no such device, or torch no such precision.
+        InvalidInputError: this machine has no such device, or pipelines no such precision, or the
+            device lacks it.
     """
     found = _find_device(device)
-    if isinstance(dtype, torch.dtype):
-        return found, dtype
     if dtype == "auto":
         return found, torch.bfloat16 if computes_bfloat16(found) else torch.float32
-    if dtype not in _PRECISIONS:
-        raise InvalidInputError(
-            f"dtype: precision '{dtype}' not found. {suggestion(dtype, _PRECISIONS)}", field="dtype"
+    name = str(dtype).removeprefix("torch.")
+    if name not in _PRECISIONS:
+        raise InvalidInputError.of_field(
+            "dtype", f"precision '{name}' not found. {suggestion(name, _PRECISIONS)}"
         )
-    return found, _PRECISIONS[dtype]
+    try:
+        torch.ones(1, device=found, dtype=_PRECISIONS[name])
+    except (RuntimeError, TypeError):
+        raise InvalidInputError.of_field(
+            "dtype", f"the device '{found}' has no {name}: choose another precision, or 'auto'"
+        ) from None
+    return found, _PRECISIONS[name]
 
 
 def computes_bfloat16(device: torch.device) -> bool:
