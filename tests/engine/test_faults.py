@@ -5,6 +5,7 @@ import pytest
 from latelier.contracts.errors import (
     EngineError,
     InvalidInputError,
+    NotEnoughMemoryError,
     NotFiniteError,
     PluginError,
 )
@@ -126,7 +127,11 @@ def test_memory_that_is_too_small_for_one_row_ends_the_job(tamper):
         raise MemoryError
 
     pipe, _ = tamper(before)
-    with Engine(pipe) as engine, pytest.raises(MemoryError):
+    with Engine(pipe) as engine, pytest.raises(NotEnoughMemoryError) as found:
+        engine.submit(**REQUESTS[0]).result()
+    assert "`rows`" not in str(found.value)
+    exact = Engine(pipe, exact=True)
+    with exact as engine, pytest.raises(NotEnoughMemoryError, match="with fewer `rows`"):
         engine.submit(**REQUESTS[0]).result()
 
 

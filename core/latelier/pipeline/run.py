@@ -95,6 +95,7 @@ def _report_out_of_memory(parts: PipelineParts, plan: Plan) -> AbstractContextMa
     rows = len(plan.batch)
     options = name_options(rows, plan.request, parts.first_stage, parts.dtype)
     options += ["`window` denoises in parts"] if plan.windowing is None else []
+    options += [] if parts.rows is None else ["an engine with fewer `rows` makes smaller calls"]
     if parts.device.type != "cpu" and parts.offload is None:
         options.append("a model loaded with `offload` keeps its weights in main memory")
     return report_out_of_memory(parts.device, rows, (width, height), options)

@@ -10,10 +10,10 @@ from latelier.nn.memory import format_gigabytes, free_memory
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.planning.memory import (
     SHARE,
-    TILED,
     check_pictures_fit,
     decoding_bytes,
     name_options,
+    tiled_decoding_bytes,
 )
 from latelier.pipeline.request import Request, Size
 from latelier.pipeline.tiling.multidiffusion import Windowing, read_windowing
@@ -92,9 +92,12 @@ def _check_memory(
     """
     if request.tile and parts.device.type != "cpu":
         return  # a tile fits in the memory of any accelerator; the maps are in main memory
-    rows, share = (1, TILED) if request.tile else (batch_size, 1.0)
+    rows, total = batch_size, float(batch_size * needed)
+    if request.tile:
+        rows = 1
+        total = tiled_decoding_bytes(parts.first_stage, size, request.tile, parts.dtype)
     options = name_options(rows, request, parts.first_stage, parts.dtype)
-    check_pictures_fit(share * rows * needed, free, rows, size, parts.device, options)
+    check_pictures_fit(total, free, rows, size, parts.device, options)
 
 
 def _geometry(size: Size, first_stage: FirstStage) -> PictureGeometry:

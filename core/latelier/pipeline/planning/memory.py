@@ -17,13 +17,22 @@ SHARE = 0.5
 """Share of the free memory that the maps of pictures may take by default."""
 
 TILED = 0.5
-"""Memory of a decoding in tiles, as a share of that of one call: exact tiles store the maps between
-layers in main memory. Measured in docs/large-pictures.md."""
+"""Memory of the maps between layers, which exact tiles store in main memory, as a share of that of
+one call. Measured in docs/large-pictures.md."""
 
 
 def decoding_bytes(first_stage: FirstStage, size: Size, dtype: torch.dtype) -> int:
     """Return the bytes that decoding a picture of `size` in one call takes."""
     return first_stage.config.decoding_values * prod(size) * dtype.itemsize
+
+
+def tiled_decoding_bytes(
+    first_stage: FirstStage, size: Size, tile: int, dtype: torch.dtype
+) -> float:
+    """Return the bytes of main memory that decoding a picture of `size` on a CPU in tiles takes."""
+    width, height = size
+    of_tile = decoding_bytes(first_stage, (min(tile, width), min(tile, height)), dtype)
+    return TILED * decoding_bytes(first_stage, size, dtype) + of_tile
 
 
 def check_model_fits(
