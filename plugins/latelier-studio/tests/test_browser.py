@@ -178,7 +178,9 @@ def test_boxes_and_a_map_reach_the_model(open_page):
     use_model(page, "sketchbook")
     open_section(page, "Layout")
     drag(page, "studio-layout .sheet", (0.1, 0.1), (0.45, 0.6))
-    page.locator("studio-layout select").first.select_option("cat")
+    label = page.locator("studio-layout select").first
+    assert label.locator("option").first.inner_text() == "Choose …"
+    label.select_option("cat")
     drag(page, "studio-layout .sheet", (0.55, 0.3), (0.9, 0.9))
     page.locator("studio-layout select").nth(1).select_option("sun")
     objects = page.evaluate("document.querySelector('studio-layout').value")

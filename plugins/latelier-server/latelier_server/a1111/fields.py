@@ -20,10 +20,7 @@ _WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
     "initial_noise_multiplier": (1,),
     "infotext": ("",),
 }
-"""Fields of features that this server does not have -> values with which A1111 does not use them.
-
-`inpainting_fill` may be 0 besides, which clients send when they are not told otherwise.
-"""
+"""Fields of features that this server does not have -> values with which a request needs none."""
 
 _SETTINGS: dict[str, tuple[Any, ...]] = {
     "sd_vae": ("", "None", "Automatic"),

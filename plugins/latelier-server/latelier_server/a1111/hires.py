@@ -13,8 +13,9 @@ from latelier_server.a1111.fields import read_field
 from latelier_server.errors import mistake
 from latelier_server.jobs.job import FinishedPicture
 
-_UPSCALERS = ("", "None", "Lanczos", "Latent")
-"""Names of upscalers that are understood; all of them enlarge as "Lanczos" does."""
+UPSCALERS = ("None", "Lanczos")
+LATENT_UPSCALERS = ("Latent",)
+"""Names of upscalers that are understood. All of them enlarge as "Lanczos" does."""
 
 _SAME = ("", "Use same sampler", "Use same scheduler", "Use same checkpoint")
 
@@ -62,7 +63,7 @@ def read_hires(
     if not read_field(fields, "enable_hr", int, 0):
         return None
     upscaler = read_field(fields, "hr_upscaler", str, "")
-    if upscaler not in _UPSCALERS:
+    if upscaler not in ("", *UPSCALERS, *LATENT_UPSCALERS):
         raise mistake(f"could not find upscaler named {upscaler[:80]}", "hr_upscaler")
     for name in ("hr_sampler_name", "hr_scheduler", "hr_checkpoint_name"):
         if read_field(fields, name, str, "") not in _SAME:

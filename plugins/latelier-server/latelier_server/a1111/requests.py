@@ -11,6 +11,7 @@ from latelier.kernel.registry import Registry
 from PIL import Image, ImageFilter, ImageOps
 
 from latelier_server.a1111.fields import read_field, refuse_unsupported
+from latelier_server.a1111.fill import fill_masked
 from latelier_server.a1111.hires import HiresPass, read_hires
 from latelier_server.a1111.only_masked import Part
 from latelier_server.bodies import decode_base64
@@ -141,6 +142,8 @@ def _read_pictures(
         margin = read_field(fields, "inpaint_full_res_padding", int, 0)
         part = Part.around(picture, mask, margin, size)
         picture, mask = picture.crop(part.box), mask.crop(part.box)
+    if read_field(fields, "inpainting_fill", int, 0) == 0:
+        picture = fill_masked(picture, mask)
     white = mask.point(_BLACK_OR_WHITE)
     request |= {"init_image": to_data_uri(picture), "mask": to_data_uri(white)}
     return request, part

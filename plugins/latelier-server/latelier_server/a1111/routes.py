@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from latelier_server.a1111.fields import read_field
+from latelier_server.a1111.hires import LATENT_UPSCALERS, UPSCALERS
 from latelier_server.a1111.info import describe_info, infotext
 from latelier_server.a1111.requests import A1111Request, model_of, read_request
 from latelier_server.access.rates import MAX_CLIENTS
@@ -55,7 +56,7 @@ async def progress(request: Request) -> Response:
     }
     answer = {
         "progress": 0.0 if job is None else job.progress,
-        "eta_relative": 0.0,
+        "eta_relative": 0.0 if job is None else job.seconds_left,
         "state": state,
         "current_image": None if preview is None else base64.b64encode(preview).decode(),
         "textinfo": None,
@@ -151,8 +152,19 @@ async def scripts(_: Request) -> Response:
     return JSONResponse({"txt2img": [], "img2img": []})
 
 
+async def upscalers(_: Request) -> Response:
+    """List what enlarges pictures for a second pass."""
+    other = {"model_name": None, "model_path": None, "model_url": None, "scale": 4}
+    return JSONResponse([{"name": name, **other} for name in UPSCALERS])
+
+
+async def latent_upscale_modes(_: Request) -> Response:
+    """List the names that are understood besides."""
+    return JSONResponse([{"name": name} for name in LATENT_UPSCALERS])
+
+
 async def nothing(_: Request) -> Response:
-    """List nothing: upscalers, LoRAs and the like, which this server does not have."""
+    """List nothing: LoRAs, embeddings and the like, which this server does not have."""
     return JSONResponse([])
 
 
@@ -234,7 +246,8 @@ routes = [
     Route("/png-info", png_info, methods=["POST"]),
     Route("/scripts", scripts),
     Route("/script-info", nothing),
-    Route("/upscalers", nothing),
+    Route("/upscalers", upscalers),
+    Route("/latent-upscale-modes", latent_upscale_modes),
     Route("/loras", nothing),
     Route("/sd-vae", nothing),
     Route("/prompt-styles", nothing),

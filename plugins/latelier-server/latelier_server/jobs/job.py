@@ -106,6 +106,13 @@ class ServerJob:
         done = self.batch - 1 + (self.step / self.steps if self.steps else 0.0)
         return min(1.0, done / self.batches)
 
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until its end, as fast as it was so far; 0 before the first step."""
+        if self.started is None or self.is_done or not self.progress:
+            return 0.0
+        return (time.time() - self.started) * (1 - self.progress) / self.progress
+
     def advance(self, preview: Preview) -> None:
         """Take a preview of the engine."""
         self.started = self.started or time.time()

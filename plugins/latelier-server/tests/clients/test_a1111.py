@@ -1,12 +1,14 @@
 """Clients of A1111's API against a server on loopback."""
 
 import base64
+import io
 import json
 import threading
 import time
 
 import pytest
 import webuiapi
+from latelier.contracts.images.reading import to_data_uri
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 from sd_backend_client import A1111Webservice, DiffusionParams, connect_to_backend
 
@@ -27,6 +29,7 @@ def test_what_the_client_reads_at_its_start(api):
     assert [each["title"] for each in api.get_sd_models()] == ["emoji-scenes"]
     assert "euler_ancestral" in [each["name"] for each in api.get_samplers()]
     assert "karras" in [each["name"] for each in api.get_schedulers()]
+    assert [each["name"] for each in api.get_upscalers()] == ["None", "Lanczos"]
     assert api.get_options()["sd_model_checkpoint"] == "emoji-scenes"
 
 
@@ -78,6 +81,24 @@ def test_only_the_part_around_the_mask_is_repainted(api, picture):
     assert made.image.size == (64, 64)
 
 
+@pytest.mark.parametrize("is_part", [True, False])
+@pytest.mark.parametrize(("fill", "color"), [(0, "red"), (1, "green")])
+def test_the_masked_area_begins_with_what_is_around_it_or_with_the_picture(
+    client, is_part, fill, color
+):
+    picture, mask = Image.new("RGB", (64, 64), "red"), Image.new("L", (64, 64), 0)
+    picture.paste("green", (16, 16, 48, 48))
+    mask.paste(255, (16, 16, 48, 48))
+    body = {"prompt": "a cat", "steps": 20, "denoising_strength": 0.05, "seed": 1, "mask_blur": 0}
+    body |= {"init_images": [to_data_uri(picture)], "mask": to_data_uri(mask)}
+    body |= {"width": 64, "height": 64, "inpaint_full_res": is_part, "inpainting_fill": fill}
+    body |= {"inpaint_full_res_padding": 8}
+    answer = client.post("/sdapi/v1/img2img", json=body).json()
+    image = Image.open(io.BytesIO(base64.b64decode(answer["images"][0])))
+    red, green, _ = image.crop((24, 24, 40, 40)).resize((1, 1)).getpixel((0, 0))
+    assert (red > green) == (color == "red")
+
+
 def test_a_second_pass_draws_larger_pictures(api):
     options = {"prompt": "a cat", "seed": 7, "width": 64, "height": 64, "batch_size": 2}
     small = api.txt2img(**options)
@@ -99,6 +120,7 @@ def test_a_second_pass_draws_larger_pictures(api):
         ({"tiling": True}, "tiling: True is not supported here"),
         ({"restore_faces": True}, "restore_faces"),
         ({"styles": ["noir"]}, "styles"),
+        ({"inpainting_fill": 2}, "inpainting_fill: 2 is not supported here"),
         ({"script_name": "X/Y/Z plot"}, "Script 'X/Y/Z plot' not found"),
         ({"alwayson_scripts": {"ADetailer": {"args": [True]}}}, "always on script ADetailer not"),
         ({"s_churn": 5}, "s_churn: the sampler 'Euler a' does not have it"),
@@ -164,6 +186,7 @@ def test_progress_and_interrupt(api):
     assert state["state"]["sampling_steps"] == 200
     assert 0 < state["progress"] < 1
     assert state["current_image"]
+    assert 0 < state["eta_relative"] < 60
     api.interrupt()
     thread.join(timeout=10)
     assert errors

@@ -48,7 +48,8 @@ class ChoiceWidget extends Widget<string> {
   #select!: HTMLSelectElement;
 
   protected build(): void {
-    const isOptional = this.schema.default === undefined || this.schema.default === null;
+    const { default: standard } = this.schema;
+    const empty = standard === undefined ? "Choose …" : standard === null ? "None" : undefined;
     const names = this.schema.enum ?? [];
     this.#select = h(
       "select",
@@ -59,7 +60,7 @@ class ChoiceWidget extends Widget<string> {
           this.change(this.#select.value || undefined);
         },
       },
-      isOptional && h("option", { value: "" }, "None"),
+      empty && h("option", { value: "" }, empty),
       ...names.map((name) => h("option", { value: name }, name)),
     );
     this.append(this.#select);
