@@ -9,6 +9,9 @@ from PIL import Image
 
 Box = tuple[int, int, int, int]
 
+_CELL = 16
+"""Pixels; those of the first stages in use have 4, 8 or 16."""
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -52,6 +55,20 @@ class Part:
         whole = self.picture.copy()
         whole.paste(part, self.box, self.mask.crop(self.box))
         return encode_image(whole, provenance)
+
+
+def has_black_cell(mask: Image.Image, size: tuple[int, int]) -> bool:
+    """Return whether a mask of a part leaves a whole cell of the latents as it is.
+
+    If not, all of the part is repainted: what is black in the mask comes back where it is put back.
+
+    Args:
+        mask: black and white, of mode L.
+        size: (width, height) at which the part is repainted.
+    """
+    cells = mask.resize(size, Image.Resampling.BOX).reduce(_CELL)
+    darkest, _ = cells.getextrema()
+    return darkest == 0
 
 
 def _widen(low: int, high: int, length: int, limit: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter, ImageOps
 from latelier_server.a1111.fields import read_field, refuse_unsupported
 from latelier_server.a1111.fill import fill_masked
 from latelier_server.a1111.hires import HiresPass, read_hires
-from latelier_server.a1111.only_masked import Part
+from latelier_server.a1111.only_masked import Part, has_black_cell
 from latelier_server.bodies import decode_base64
 from latelier_server.errors import mistake
 from latelier_server.models.summary import ModelSummary
@@ -89,8 +89,7 @@ def read_request(
     """
     refuse_unsupported(fields)
     prompt, seed = model.inputs[0], read_field(fields, "seed", int, -1)
-    sides = read_field(fields, "width", int, None), read_field(fields, "height", int, None)
-    size = None if None in sides else sides
+    size = _read_size(fields)
     request = {
         "inputs": {prompt: read_field(fields, "prompt", str, "")},
         "negative": read_field(fields, "negative_prompt", str, "") or None,
@@ -110,6 +109,16 @@ def read_request(
         hires = read_hires(fields, prompt, size or model.size, max_pixels)
     given = {name: value for name, value in request.items() if value is not None}
     return A1111Request(given, _shown(fields), hires, part)
+
+
+def _read_size(fields: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return (width, height) in pixels; None for that of the model or the picture."""
+    width, height = (read_field(fields, name, int, None) for name in ("width", "height"))
+    if width is None or height is None:
+        return None
+    if min(width, height) < 1:
+        raise mistake(f"width, height: expected pixels above 0, not {width} x {height}", "width")
+    return width, height
 
 
 def _shown(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,13 +148,15 @@ def _read_pictures(
         return {**request, "init_image": to_data_uri(picture)}, None
     mask, part = _read_mask(fields, picture.size), None
     if read_field(fields, "inpaint_full_res", int, 1):
-        margin = read_field(fields, "inpaint_full_res_padding", int, 0)
+        margin = max(0, read_field(fields, "inpaint_full_res_padding", int, 0))
         part = Part.around(picture, mask, margin, size)
         picture, mask = picture.crop(part.box), mask.crop(part.box)
     if read_field(fields, "inpainting_fill", int, 0) == 0:
         picture = fill_masked(picture, mask)
     white = mask.point(_BLACK_OR_WHITE)
-    request |= {"init_image": to_data_uri(picture), "mask": to_data_uri(white)}
+    request["init_image"] = to_data_uri(picture)
+    if part is None or has_black_cell(white, size):
+        request["mask"] = to_data_uri(white)
     return request, part
 
 

@@ -68,15 +68,20 @@ def picture():
 
 def test_only_the_part_around_the_mask_is_repainted(api, picture):
     whole, mask = picture
-    options = {"prompt": "a cat on a yellow background", "denoising_strength": 1.0, "steps": 4}
+    options = {
+        "prompt": "a cat on a yellow background",
+        "denoising_strength": 1.0,
+        "steps": 4,
+        "seed": 3,
+    }
     options |= {"images": [whole], "mask_image": mask, "mask_blur": 0, "width": 64, "height": 64}
     made = api.img2img(**options, inpaint_full_res=True, inpaint_full_res_padding=4)
     assert made.image.size == (128, 96)
     assert (made.info["width"], made.info["height"]) == (64, 64)
     difference = ImageChops.difference(made.image.convert("RGB"), whole)
-    left, top, right, bottom = difference.getbbox()
-    assert (left, top) >= (100, 40)
-    assert (right, bottom) <= (116, 56)
+    assert difference.getbbox() == (100, 40, 116, 56)
+    tight = api.img2img(**options, inpaint_full_res=True, inpaint_full_res_padding=0)
+    assert ImageChops.difference(tight.image.convert("RGB"), whole).getbbox() == (100, 40, 116, 56)
     made = api.img2img(**options, inpaint_full_res=False)
     assert made.image.size == (64, 64)
 
@@ -97,6 +102,28 @@ def test_the_masked_area_begins_with_what_is_around_it_or_with_the_picture(
     image = Image.open(io.BytesIO(base64.b64decode(answer["images"][0])))
     red, green, _ = image.crop((24, 24, 40, 40)).resize((1, 1)).getpixel((0, 0))
     assert (red > green) == (color == "red")
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"width": 0}, 422),
+        ({"width": -64}, 422),
+        ({"inpaint_full_res_padding": -100}, 200),
+        ({"inpaint_full_res_padding": 10**9}, 200),
+        ({"mask_blur": -3}, 200),
+        ({"mask_blur": 10**6}, 422),  # no pixel of the mask is left
+        ({"denoising_strength": 2}, 422),
+        ({"init_images": ["%%%"]}, 422),
+    ],
+)
+def test_odd_values_of_only_masked(client, picture, fields, status):
+    whole, mask = picture
+    body = {"prompt": "a", "steps": 1, "width": 64, "height": 64, "mask": to_data_uri(mask)}
+    answer = client.post(
+        "/sdapi/v1/img2img", json={**body, "init_images": [to_data_uri(whole)], **fields}
+    )
+    assert answer.status_code == status, answer.text[:300]
 
 
 def test_a_second_pass_draws_larger_pictures(api):
