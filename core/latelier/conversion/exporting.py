@@ -183,7 +183,7 @@ def _class_table(pipeline: Pipeline) -> Tensor | None:
     vectors = pipeline.denoiser.config.inputs().vectors
     if component is None or component.id != "latelier/class_label" or CLASSES not in vectors:
         return None
-    return component.module.state_dict()["embedding.weight"]
+    return component.stored.state_dict()["embedding.weight"]
 
 
 def _pipeline_class(pipeline: Pipeline) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 import latelier
@@ -295,6 +296,18 @@ def test_a_pipeline_is_imported(tmp_path, built_ins):
     )
     assert back.scheduler.config.beta_start == 0.0015
     assert back.vqvae.config.scaling_factor == 0.18215
+
+
+def test_an_export_keeps_the_stored_precision(tmp_path, built_ins):
+    folder = pipeline_folder(tmp_path / "theirs")
+    for part in (folder / "unet", folder / "vae"):
+        (path,) = part.glob("*.safetensors")
+        save_file({name: tensor.half() for name, tensor in load_file(path).items()}, path)
+    import_model(folder, tmp_path / "ours", atelier=built_ins)
+    export_model(tmp_path / "ours", tmp_path / "back", atelier=built_ins)
+    for part in ("unet", "vqvae"):
+        (path,) = (tmp_path / "back" / part).glob("*.safetensors")
+        assert {tensor.dtype for tensor in load_file(path).values()} == {torch.float16}
 
 
 @pytest.mark.parametrize(("kind", "scale"), [("VQModel", 1.0), ("AutoencoderKL", 0.18215)])

@@ -39,7 +39,7 @@ def export_clip_text(component: Component, folder: Path) -> dict[str, str]:
     beyond = f"{_LAYERS}{depth}."
     tensors = {
         name: tensor
-        for name, tensor in component.module.state_dict().items()
+        for name, tensor in component.stored.state_dict().items()
         if not name.startswith(beyond)
     }
     fields = {

@@ -32,7 +32,7 @@ def convert_component(
         CompatibilityError: diffusers has no such component.
     """
     config: Any = component.config
-    tensors: Mapping[str, Tensor] = component.module.state_dict()
+    tensors: Mapping[str, Tensor] = component.stored.state_dict()
     if component.id == "latelier/unet":
         rows = None if classes is None else len(classes)
         table = {} if classes is None else {UNET_TABLE: classes}
