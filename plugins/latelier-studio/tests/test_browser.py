@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from running import create, drag, open_section, use_model
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
@@ -48,38 +49,6 @@ def open_page(browser, studio) -> Iterator[Callable[..., object]]:
     for context in contexts:
         context.close()
     assert faults == []
-
-
-def create(page, prompt: str = "") -> None:
-    """Press the button, and wait for the picture."""
-    if prompt:
-        page.fill(".prompt-bar textarea", prompt)
-    page.click("text=Create")
-    page.wait_for_selector(".is-cancel")
-    page.wait_for_selector(".prompt-bar .primary:not(.is-cancel)")
-    page.wait_for_selector(".frame-button")
-
-
-def open_section(page, name: str) -> None:
-    page.locator(".section > summary", has_text=name).first.click()
-
-
-def drag(page, selector: str, *places: tuple[float, float]) -> None:
-    """Move the pressed mouse over an element, between places in 0..1."""
-    target = page.locator(selector)
-    target.scroll_into_view_if_needed()
-    rect = target.bounding_box()
-    points = [(rect["x"] + rect["width"] * x, rect["y"] + rect["height"] * y) for x, y in places]
-    page.mouse.move(*points[0])
-    page.mouse.down()
-    for point in points[1:]:
-        page.mouse.move(*point, steps=5)
-    page.mouse.up()
-
-
-def use_model(page, name: str) -> None:
-    page.select_option("select[aria-label=Model]", name)
-    page.wait_for_selector("[data-input=layout]")
 
 
 def values_of(page, selector: str) -> list[int]:

@@ -1,0 +1,94 @@
+"""A studio in a process of its own, and how a person's hands move on its page."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sketchbook import save_model
+
+PLUGINS = Path(__file__).parents[2]
+
+
+@contextmanager
+def running_studio(folder: Path, *sites: Path) -> Iterator[str]:
+    """Give the URL of a studio with the embedded model and one with all kinds of inputs.
+
+    Args:
+        folder: of the gallery and the second model.
+        sites: where further plugins are installed.
+    """
+    save_model(folder / "sketchbook")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    places = [PLUGINS / "latelier-studio", PLUGINS / "latelier-server", *sites]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, places)),
+        "OMP_NUM_THREADS": "1",
+    }
+    code = "import typer; from latelier_studio.command import studio; typer.run(studio)"
+    arguments = ["emoji-scenes", str(folder / "sketchbook"), "--port", str(port), "--no-browser"]
+    arguments += ["--gallery", str(folder / "gallery"), "--precision", "float32"]
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments], env=environment)
+    url = f"http://127.0.0.1:{port}/"
+    try:
+        wait_until_ready(process, f"{url}ready")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
+    """Wait until a server has loaded its first model."""
+    for _ in range(600):
+        if process.poll() is not None:
+            raise AssertionError("the studio has ended")
+        try:
+            urllib.request.urlopen(url, timeout=1)
+            return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+    raise AssertionError("the studio does not become ready")
+
+
+def create(page, prompt: str = "") -> None:
+    """Press the button, and wait for the picture."""
+    if prompt:
+        page.fill(".prompt-bar textarea", prompt)
+    page.click("text=Create")
+    page.wait_for_selector(".is-cancel")
+    page.wait_for_selector(".prompt-bar .primary:not(.is-cancel)")
+    page.wait_for_selector(".frame-button")
+
+
+def open_section(page, name: str) -> None:
+    """Open or close a part of the form."""
+    page.locator(".section > summary", has_text=name).first.click()
+
+
+def drag(page, selector: str, *places: tuple[float, float]) -> None:
+    """Move the pressed mouse over an element, between places in 0..1."""
+    target = page.locator(selector)
+    target.scroll_into_view_if_needed()
+    rect = target.bounding_box()
+    points = [(rect["x"] + rect["width"] * x, rect["y"] + rect["height"] * y) for x, y in places]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=5)
+    page.mouse.up()
+
+
+def use_model(page, name: str) -> None:
+    """Choose a model, and wait for its form."""
+    page.select_option("select[aria-label=Model]", name)
+    page.wait_for_selector("[data-input=layout]")
