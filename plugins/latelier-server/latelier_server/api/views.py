@@ -55,7 +55,7 @@ def describe_model(model: LoadedModel) -> dict[str, Any]:
         "schedules": describe_functions(atelier.schedules),
         "guidances": describe_functions(atelier.guidances),
         "accelerations": describe_functions(atelier.accelerations),
-        "subjects": _subjects(pipe),
+        "subjects": find_subjects(pipe),
     }
 
 
@@ -121,7 +121,7 @@ def describe_entry(entry: GalleryEntry) -> dict[str, Any]:
     }
 
 
-def _subjects(pipe: Pipeline) -> list[str]:
+def find_subjects(pipe: Pipeline) -> list[str]:
     """Return names of what a model can draw: of its database, else of the labels of its inputs.
 
     Words of captions are none: "of" and "background" are among them.
