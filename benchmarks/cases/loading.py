@@ -25,7 +25,7 @@ from benchmarks.harness.memory import read_status, require_memory, sample_anonym
 from benchmarks.harness.processes import run_python
 from latelier.pipeline import compose
 
-WIDTH, LAYERS, WORDS = 768, 12, 49408
+WIDTH, LAYERS, VOCABULARY = 768, 12, 49408
 """Of the text encoder."""
 
 OURS, OURS_DEFAULT, THEIRS = "latelier, fp16", "latelier, by default", "diffusers, fp16"
@@ -43,7 +43,7 @@ def save_models(folder: Path) -> None:
     """Write the same weights, in fp16, as each library has them."""
     unet = build("denoiser", "latelier/unet", SD_15)
     first_stage = build("first_stage", "latelier/autoencoder_kl", KL_F8)
-    text = {"n_embed": WIDTH, "n_layer": LAYERS, "vocab_size": WORDS}
+    text = {"n_embed": WIDTH, "n_layer": LAYERS, "vocab_size": VOCABULARY}
     encoder = build("conditioner", "latelier/bert_text", text)
     for component in (unet, first_stage, encoder):
         component.module.half()
@@ -66,7 +66,7 @@ def _build_clip() -> Any:
     from transformers import CLIPTextConfig, CLIPTextModel
 
     config = CLIPTextConfig(
-        vocab_size=WORDS,
+        vocab_size=VOCABULARY,
         hidden_size=WIDTH,
         intermediate_size=4 * WIDTH,
         num_hidden_layers=LAYERS,

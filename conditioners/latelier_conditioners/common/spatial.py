@@ -13,10 +13,10 @@ def place_of_first_stage(geometry: PictureGeometry) -> tuple[torch.device, torch
     They are the CPU and float32 for one without weights (pixel space).
     """
     module = geometry.first_stage
-    weight = next(module.parameters(), None) if isinstance(module, nn.Module) else None
-    if weight is None:
+    if not isinstance(module, nn.Module):
         return torch.device("cpu"), torch.float32
-    return weight.device, find_compute_dtype(module)
+    device = next((each.device for each in module.parameters()), torch.device("cpu"))
+    return device, find_compute_dtype(module)
 
 
 def zero_map(rows: int, channels: int, geometry: PictureGeometry) -> Tensor:

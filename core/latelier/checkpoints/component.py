@@ -67,7 +67,8 @@ class Component:
     def to(self, device: torch.device, dtype: torch.dtype) -> "Component":
         """Return the component on a device and computing in a precision: itself, or a copy.
 
-        A copy in another precision knows its origin, which `store` writes.
+        A copy in another precision knows its origin, which `store` writes. On the CPU it shares the
+        weights that its layers cast themselves; see `latelier.nn.stored_weights`.
         """
         module = self.stored
         if self.origin is not None and self.origin.is_at(device, dtype):

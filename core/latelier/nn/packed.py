@@ -6,8 +6,8 @@ positions, and half of that of a float32 linear layer, for which torch calls ano
 layers do it once. The bits of a result depend on the sizes of its call alone, not on earlier ones;
 in bfloat16 they are those of torch's own layers.
 
-A weight that is stored in another precision is cast when it is packed. So a model whose weights are
-mapped from a file has them in memory once in the precision that it computes in, from its first use.
+A weight that is stored in another precision is cast when it is packed. So weights that are mapped
+from a file are in memory once in the precision that they are used in, and not before they are used.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -204,9 +204,9 @@ def _cast(weight: Tensor, x: Tensor) -> Tensor:
 
 
 def adopt_layers(module: nn.Module) -> None:
-    """Turn the linear layers and embeddings of a module, which it only calls, into those here.
+    """Turn the linear layers and embeddings of another library's module into those of this one.
 
-    For modules of other libraries.
+    The module may call them, and must not read their weights.
     """
     for layer in module.modules():
         layer.__class__ = _ADOPTED.get(type(layer), type(layer))
