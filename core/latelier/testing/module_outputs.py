@@ -154,9 +154,9 @@ class OutputChecks(ModuleBase):
                 if tensor.is_floating_point() and tensor.dtype != torch.bfloat16
             }
             assert not wrong, (
-                f"with weights in bfloat16 these are not: {wrong}; cast the inputs to weight.dtype, "
-                "and create new tensors with dtype=weight.dtype (with layers of latelier.nn: "
-                "latelier.nn.stored_weights.find_compute_dtype(self))"
+                f"with weights in bfloat16 these are not: {wrong}; cast the inputs to "
+                "weight.dtype, and create new tensors with dtype=weight.dtype (with layers of "
+                "latelier.nn: latelier.nn.stored_weights.find_compute_dtype(self))"
             )
 
     def _compute_in_thread(
