@@ -401,3 +401,38 @@ def test_a_page_that_is_opened_again_finds_its_job(open_page):
     page.wait_for_selector("img.preview")
     page.click("text=Cancel")
     page.wait_for_selector("text=Cancelled.")
+
+
+def test_the_gallery_goes_on_on_a_large_screen(open_page):
+    page = open_page(height=4000)
+    request = {"inputs": {"prompt": "a snail"}, "steps": 1, "n": 8}
+    for _ in range(7):
+        page.request.post(f"{page.url}api/jobs", data=request)
+    for _ in range(300):
+        jobs = page.request.get(f"{page.url}api/jobs").json()["jobs"]
+        if all(job["state"] == "succeeded" for job in jobs[:7]):
+            break
+        page.wait_for_timeout(100)
+    page.get_by_role("searchbox").fill("snail")
+    sync_api.expect(page.locator(".grid li")).to_have_count(56)
+
+
+def test_the_model_that_was_chosen_last_is_shown_and_its_button_still_cancels(open_page):
+    page = open_page()
+    open_section(page, "Details")
+    page.locator("[data-field=steps] input[type=number]").fill("200")
+    page.fill(".prompt-bar textarea", "a cat")
+    page.click("text=Create")
+    page.wait_for_selector("img.preview")
+    held = []
+    page.route("**/api/models/sketchbook", lambda route: held.append(route))
+    page.select_option("select[aria-label=Model]", "sketchbook")
+    with page.expect_response("**/api/models/emoji-scenes"):
+        page.select_option("select[aria-label=Model]", "emoji-scenes")
+    with page.expect_response("**/api/models/sketchbook"):  # it answers last
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    assert page.locator("[data-input=layout]").count() == 0
+    assert page.input_value("select[aria-label=Model]") == "emoji-scenes"
+    page.click("text=Cancel")
+    page.wait_for_selector("text=Cancelled.")
