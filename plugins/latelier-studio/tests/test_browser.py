@@ -425,7 +425,11 @@ def test_the_model_that_was_chosen_last_is_shown_and_its_button_still_cancels(op
     page.click("text=Create")
     page.wait_for_selector("img.preview")
     held = []
-    page.route("**/api/models/sketchbook", lambda route: held.append(route))
+
+    def hold(route: object) -> None:
+        held.append(route)
+
+    page.route("**/api/models/sketchbook", hold)
     page.select_option("select[aria-label=Model]", "sketchbook")
     with page.expect_response("**/api/models/emoji-scenes"):
         page.select_option("select[aria-label=Model]", "emoji-scenes")
