@@ -332,6 +332,11 @@ class UViTConfig(ConditionedConfig):
         return True
 
     @property
+    def supports(self) -> frozenset[str]:
+        """The controls that the denoiser supports."""
+        return super().supports | {"deep_branch"}
+
+    @property
     def middle_self_attention(self) -> str:
         """The self-attention that perturbed-attention guidance perturbs."""
         return f"blocks.{self.depth // 2}.attn"

@@ -1,5 +1,7 @@
 """The U-ViT: a transformer at low resolution between convolutions at the resolution of x."""
 
+from functools import partial
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
@@ -78,7 +80,7 @@ class UViT(ConditionedDenoiser[UViTConfig]):
             condition: as the configuration says.
             control: residuals for the outputs of "input_block" and "output_block" (B, C, h, w) and
                 of "blocks.N" (B, D, h / p, w / p); self-attentions "blocks.N.attn" to perturb;
-                adapters for `cross_attentions`.
+                adapters for `cross_attentions`; a deep branch, which is the transformer.
 
         Raises:
             ConditionError: a part of the condition, or a name in the control, is unknown or does
@@ -88,7 +90,8 @@ class UViT(ConditionedDenoiser[UViTConfig]):
         """
         ctx = self.prepare_call(x, t, condition, control)
         skip = self.input_block(self.concat_spatial(x, condition), ctx)  # (B, C_model, h, w)
-        h = self._run_transformer(skip, ctx)
+        wrapper, run_deep = ctx.control.deep_branch, partial(self._run_transformer, skip, ctx)
+        h = run_deep() if wrapper is None else wrapper(run_deep)
         h = self.output_block(torch.cat([h, skip], dim=1), ctx)
         return self.out(h).to(x.dtype)  # (B, C_out, h, w)
 
@@ -158,4 +161,5 @@ def _describe(config: UViTConfig) -> CallSpec:
         blocks=frozenset(["input_block", *blocks, "output_block"]),
         self_attentions=frozenset(f"{block}.attn" for block in blocks),
         cross_attentions={} if config.context_dim is None else cross_attentions,
+        max_depth=1,
     )
