@@ -65,4 +65,5 @@ class TestUViT(DenoiserContract):
         "depth": 2,
         "num_heads": 2,
         **CONDITIONS,
+        "streams": {"text": {"width": 16}, "layout": {"width": 6}},
     }

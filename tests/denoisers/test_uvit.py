@@ -3,19 +3,20 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import gelu, layer_norm
+from torch.nn.functional import gelu, layer_norm, scaled_dot_product_attention
 
 from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition, Stream
 from latelier.contracts.errors import ConditionError, InvalidInputError
+from latelier.denoisers.adapter import ActiveAdapter, create_adapter
 from latelier.denoisers.configs import UViTConfig
 from latelier.denoisers.forward_context import ForwardContext
 from latelier.denoisers.injection import Context
 from latelier.denoisers.uvit import UViT
 
 STREAM: dict[str, Any] = {
-    "context_dim": 8,
-    "streams": {"text": {"width": 8, "injection": "native"}},
+    "context_dim": 16,
+    "streams": {"text": {"width": 8}},
 }
 T = torch.tensor([10.0, 700.0])
 
@@ -45,7 +46,7 @@ class TestANewModel:
     def test_has_blocks_that_the_timestep_does_not_change_yet(self) -> None:
         block, tokens = new_uvit().blocks[0], draw(2, 16, 16)
         ctx = ForwardContext(torch.zeros(2), draw(2, 16))
-        h = tokens + block.attn(layer_norm(tokens, (16,), eps=1e-6), (4, 4), ctx)
+        h = tokens + block.attn(layer_norm(tokens, (16,), eps=1e-6), None, (4, 4), ctx)
         expected = h + block.mlp(layer_norm(h, (16,), eps=1e-6))
         torch.testing.assert_close(block(tokens, torch.zeros(2, 6, 16), (4, 4), ctx), expected)
 
@@ -96,23 +97,69 @@ def test_tokens_know_their_positions(small_uvit: Any) -> None:
 
 
 def test_a_block_equals_its_formula(small_uvit: Any) -> None:
-    """Self-attention, cross-attention and feed-forward under adaLN-single, written out."""
+    """Joint attention and feed-forward under adaLN-single, written out."""
     block = small_uvit(**STREAM, mlp_ratio=3.0).blocks[0]
-    tokens, shared, text = draw(2, 6, 16), draw(2, 6, 16, seed=1), draw(2, 3, 8, seed=2)
-    context = Context.of(Stream(text))
-    ctx = ForwardContext(torch.zeros(2), draw(2, 16), context)
+    tokens, shared, text = draw(2, 6, 16), draw(2, 6, 16, seed=1), draw(2, 3, 16, seed=2)
+    mask = torch.tensor([[True, True, False], [True, False, False]])
+    ctx = ForwardContext(torch.zeros(2), draw(2, 16), Context.of(Stream(text, mask)))
     with torch.no_grad():
         modulation = shared + block.modulation
         beta1, gamma1, alpha1, beta2, gamma2, alpha2 = modulation[:, :, None].unbind(1)
-        h = layer_norm(tokens, (16,), eps=1e-6) * (1 + gamma1) + beta1
-        x = tokens + (1 + alpha1) * block.attn(h, (2, 3), ctx)
-        x = block.cross_attn(x, block.norm_cross(x), (2, 3), ctx)
+        h, c = (layer_norm(each, (16,), eps=1e-6) * (1 + gamma1) + beta1 for each in (tokens, text))
+        joined = torch.cat([h, c], dim=1)
+        q, k, v = (
+            part.view(2, -1, 2, 8).transpose(1, 2)
+            for part in (block.attn.to_q(h), block.attn.to_k(joined), block.attn.to_v(joined))
+        )
+        allowed = torch.cat([torch.ones(2, 6, dtype=torch.bool), mask], dim=1)[:, None, None]
+        found = scaled_dot_product_attention(q, k, v, allowed).transpose(1, 2).reshape(2, 6, 16)
+        x = tokens + (1 + alpha1) * block.attn.to_out(found)
         h = layer_norm(x, (16,), eps=1e-6) * (1 + gamma2) + beta2
         inner = gelu(block.mlp.fc1(h), approximate="tanh")
         assert inner.shape == (2, 6, 48)
         expected = x + (1 + alpha2) * block.mlp.fc2(inner)
         result = block(tokens, shared, (2, 3), ctx)
     torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_region_limits_where_a_stream_acts(small_uvit: Any) -> None:
+    block = small_uvit(**STREAM).blocks[0]
+    tokens, shared = draw(1, 8, 16), draw(1, 6, 16, seed=1)
+    region = torch.zeros(1, 1, 4, 8)
+    region[..., :4] = 1
+    context = Context.of(Stream(draw(1, 3, 16, seed=2), region=region))
+    with torch.no_grad():
+        alone, told = (
+            block(tokens, shared, (2, 4), ForwardContext(torch.zeros(1), draw(1, 16), each))
+            for each in (None, context)
+        )
+    moved = (told - alone).abs().amax(dim=2).view(2, 4)
+    assert moved[:, :2].amin() > 1e-3
+    torch.testing.assert_close(moved[:, 2:], torch.zeros(2, 2), rtol=0, atol=1e-6)
+
+
+def test_an_adapter_is_added_before_the_output_layer(small_uvit: Any) -> None:
+    model = small_uvit(**STREAM)
+    adapter = create_adapter(model, width=8)
+    with torch.no_grad():
+        for parameter in adapter.parameters():
+            parameter.copy_(draw(*parameter.shape, seed=4))
+    attention, h = model.blocks[0].attn, draw(1, 6, 16)
+    stream = Stream(draw(1, 3, 8, seed=2))
+    active = ActiveAdapter(adapter, Context.of(stream), 0.5)
+    with torch.no_grad():
+        plain, adapted = (
+            attention(h, None, (2, 3), ForwardContext(torch.zeros(1), h, adapters=each))
+            for each in ((), (active,))
+        )
+        keys_values = adapter.layer("blocks.0.attn")
+        q, k, v = (
+            part.view(1, -1, 2, 8).transpose(1, 2)
+            for part in (attention.to_q(h), *keys_values(stream.tokens))
+        )
+        found = scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(1, 6, 16)
+        expected = plain + 0.5 * found @ attention.to_out[0].weight.T
+    torch.testing.assert_close(adapted, expected, rtol=1e-4, atol=1e-5)
 
 
 class TestControl:
@@ -134,11 +181,22 @@ class TestControl:
         assert (moved - y).abs().amax() > 1e-3
         assert torch.equal(model(x, T[:1], Condition()), y)
 
-    def test_a_perturbed_self_attention_changes_the_prediction(self, small_uvit: Any) -> None:
-        model, x = small_uvit(), draw(1, 4, 8, 8)
-        control = Control(perturbed_attention=frozenset({model.config.middle_self_attention}))
-        changed = model(x, T[:1], Condition(), control) - model(x, T[:1], Condition())
-        assert changed.abs().amax() > 1e-3
+    def test_perturbed_attention_mixes_no_positions_and_hears_the_streams(
+        self, small_uvit: Any
+    ) -> None:
+        attention, h, text = small_uvit(**STREAM).blocks[0].attn, draw(1, 6, 16), draw(1, 3, 16)
+        control = Control(perturbed_attention=frozenset({"blocks.0.attn"}))
+        context = Context.of(Stream(text))
+        changed = torch.cat([h[:, :1] + 1, h[:, 1:]], dim=1)
+        with torch.no_grad():
+            ctx = ForwardContext(torch.zeros(1), h, context, control=control)
+            one, other = (attention(each, text, (2, 3), ctx) for each in (h, changed))
+            deaf = attention(h, None, (2, 3), ForwardContext(torch.zeros(1), h, control=control))
+            own = attention.to_out(attention.to_v(h))
+        assert (one - other).abs().amax(dim=2)[0, 0] > 1e-3
+        torch.testing.assert_close(one[:, 1:], other[:, 1:])
+        assert (one - deaf).abs().amin(dim=1).amax() > 1e-3
+        torch.testing.assert_close(deaf, own, rtol=1e-4, atol=1e-5)
 
     def test_an_unknown_name_is_refused(self, small_uvit: Any) -> None:
         model, control = small_uvit(), Control({"blocks.2": torch.zeros(1)})
@@ -158,6 +216,11 @@ def test_an_x_of_the_wrong_shape_is_refused(small_uvit: Any) -> None:
         ({"hidden_size": 18}, "multiple of 4"),
         ({"num_heads": 3}, "num_heads=3 does not divide"),
         ({"input_size": 33}, "multiple of patch_size=2"),
+        ({"context_dim": 8, "streams": {"text": {"width": 8}}}, "must be hidden_size=16"),
+        (
+            {"context_dim": 16, "streams": {"text": {"width": 16, "injection": "native"}}},
+            "declare it as 'named'",
+        ),
         ({"model_channels": 2**19, "patch_size": 8}, "model_channels"),
     ],
 )

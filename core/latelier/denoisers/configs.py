@@ -359,6 +359,21 @@ class UViTConfig(ConditionedConfig):
     @model_validator(mode="after")
     def _check_tokens(self) -> Self:
         check_tokens(self.hidden_size, self.num_heads, self.input_size, self.patch_size)
+        if self.context_dim not in (None, self.hidden_size):
+            raise ValueError(
+                f"context_dim={self.context_dim} must be hidden_size={self.hidden_size}: the "
+                "tokens of the streams stand beside those of the picture"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_injection(self) -> Self:
+        for name, slot in self.streams.items():
+            if slot.injection == "native":
+                raise ValueError(
+                    f"the stream '{name}' is 'native', but a U-ViT projects every stream to its "
+                    "tokens; declare it as 'named'"
+                )
         return self
 
 

@@ -1,14 +1,15 @@
 """The U-ViT: a transformer at low resolution between convolutions at the resolution of x."""
 
-from functools import partial
+from functools import partial, reduce
+from typing import Any
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
+from torch.nn.functional import linear, pad
 
 from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition
-from latelier.denoisers.attention import CrossAttention
 from latelier.denoisers.blocks import Block, ResBlock
 from latelier.denoisers.checks import CallSpec
 from latelier.denoisers.conditioned import ConditionedDenoiser
@@ -17,7 +18,6 @@ from latelier.denoisers.embeddings import embed_positions, embed_timesteps
 from latelier.denoisers.forward_context import ContextLayer, ForwardContext, name_layers
 from latelier.denoisers.injection import build_stream_layers
 from latelier.denoisers.transformer_blocks import (
-    DiTSelfAttention,
     FinalLayer,
     Mlp,
     TimestepEmbedder,
@@ -25,6 +25,7 @@ from latelier.denoisers.transformer_blocks import (
     plain_norm,
 )
 from latelier.denoisers.vectors import build_vector_layers
+from latelier.nn.attention import MASKED, attend, merge_heads, split_heads
 from latelier.nn.layers import zero_init
 from latelier.nn.packed import Conv2d, Linear
 
@@ -37,9 +38,8 @@ class UViT(ConditionedDenoiser[UViTConfig]):
 
     Hoogeboom et al. 2023 (Simple Diffusion), arXiv:2301.11093. Residual blocks see x at its own
     resolution; patches of their features are the tokens of a transformer, whose result returns to
-    that resolution beside a skip connection. Tokens know their positions, which a UNet has to
-    learn from the padding of its convolutions: so the model can find in a reference what belongs
-    to a place of the picture. It holds no state between calls, so that threads can share it.
+    that resolution beside a skip connection. The streams of a condition are tokens beside them.
+    It holds no state between calls, so that threads can share it.
     """
 
     def __init__(self, config: UViTConfig) -> None:
@@ -117,23 +117,77 @@ class UViT(ConditionedDenoiser[UViTConfig]):
         return embed_positions(size, self.config.hidden_size, trained_side, like.device).to(like)
 
 
-class UViTBlock(ContextLayer):
-    """Self-attention, cross-attention and feed-forward network, under one modulation for all.
+class JointAttention(ContextLayer):
+    """Attention of the picture's tokens to each other and to the tokens of the streams.
 
-    The shifts, scales and gates of the first and last come from one layer that all blocks share,
-    plus a table of the block: adaLN-single (Chen et al. 2023, arXiv:2310.00426, section 2.3). Both
-    start at zero, and 1 is added to scales and gates, so that a new block is a plain transformer's.
+    Both are keys and values of the same projections (Bao et al. 2022, arXiv:2209.12152): what
+    finds like parts of the picture finds them in a reference, too. A stream has a share in the
+    softmax, which falls with its strength; adapters are added as they are to a cross-attention.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.to_q = Linear(width, width, bias=False)
+        self.to_k = Linear(width, width, bias=False)
+        self.to_v = Linear(width, width, bias=False)
+        self.to_out = nn.Sequential(Linear(width, width))
+
+    def forward(
+        self, tokens: Tensor, context: Tensor | None, size: tuple[int, int], ctx: ForwardContext
+    ) -> Tensor:
+        """Return (B, h * w, D) for the tokens of h x w patches; `context` is (B, N, D)."""
+        strengths = None if ctx.context is None else ctx.context.for_layer(size).bias
+
+        def attention(tokens: Tensor) -> Tensor:
+            joined = tokens if context is None else torch.cat([tokens, context], dim=1)
+            q = split_heads(self.to_q(tokens), self.heads)  # (B, H, h * w, d)
+            k = split_heads(self.to_k(joined), self.heads)  # (B, H, h * w + N, d)
+            v = split_heads(self.to_v(joined), self.heads)
+            bias = None if strengths is None else pad(strengths, (tokens.shape[1], 0))
+            if ctx.is_perturbed(self.name):
+                bias = _mask_others(tokens, joined) + (0 if bias is None else bias)
+            return self.to_out(merge_heads(attend(q, k, v, bias)))
+
+        if strengths is None or strengths.shape[2] == 1:
+            out = ctx.attend(attention, tokens, size)
+        else:  # a wrapper may merge tokens, and regions give each its own strengths
+            out = attention(tokens)
+        return self._add_adapters(out, tokens, size, ctx)
+
+    def _add_adapters(
+        self, out: Tensor, tokens: Tensor, size: tuple[int, int], ctx: ForwardContext
+    ) -> Tensor:
+        adapters = [each for each in ctx.adapters if each.serves(self.name)]
+        if not adapters:
+            return out
+        q = split_heads(self.to_q(tokens), self.heads)
+        added = reduce(torch.add, (each.attend(self.name, q, size) for each in adapters))
+        layer: Any = self.to_out[0]
+        return out + linear(added, layer.weight.to(added.dtype))  # adapters have no bias
+
+
+def _mask_others(tokens: Tensor, joined: Tensor) -> Tensor:
+    """Return the bias (n, n + N) that lets each of n tokens attend to itself and the streams."""
+    bias = tokens.new_full((tokens.shape[1], joined.shape[1]), MASKED)
+    bias[:, tokens.shape[1] :] = 0
+    return bias.fill_diagonal_(0)
+
+
+class UViTBlock(ContextLayer):
+    """Joint attention and a feed-forward network, under one modulation for all blocks.
+
+    Shifts, scales and gates come from one layer that all blocks share, plus a table of the block:
+    adaLN-single (Chen et al. 2023, arXiv:2310.00426, section 2.3). Both start at zero, and 1 is
+    added to scales and gates, so that a new block is a plain transformer's.
     """
 
     def __init__(self, config: UViTConfig) -> None:
         super().__init__()
-        width, heads = config.hidden_size, config.num_heads
+        width = config.hidden_size
         self.modulation = nn.Parameter(torch.zeros(6, width))
         self.norm1 = plain_norm(width)
-        self.attn = DiTSelfAttention(width, heads)
-        if config.context_dim is not None:
-            self.norm_cross = nn.LayerNorm(width, eps=1e-6)
-            self.cross_attn = CrossAttention(width, config.context_dim, heads)
+        self.attn = JointAttention(width, config.num_heads)
         self.norm2 = plain_norm(width)
         self.mlp = Mlp(width, int(width * config.mlp_ratio))
 
@@ -143,23 +197,25 @@ class UViTBlock(ContextLayer):
         """Return (B, h * w, D) for the tokens of h x w patches; `shared` is (B, 6, D)."""
         modulation = (shared + self.modulation)[:, :, None].unbind(1)  # (B, 1, D) each
         shift_msa, scale_msa, gate_msa, shift_mlp, scale_mlp, gate_mlp = modulation
-        h = modulate(self.norm1(tokens), shift_msa, scale_msa)
-        tokens = torch.addcmul(tokens, 1 + gate_msa, self.attn(h, size, ctx))
-        if ctx.has_context:
-            tokens = self.cross_attn(tokens, self.norm_cross(tokens), size, ctx)
+        h, context = modulate(self.norm1(tokens), shift_msa, scale_msa), None
+        if ctx.context is not None:
+            streams = ctx.context.for_layer(size).tokens
+            context = modulate(self.norm1(streams), shift_msa, scale_msa)
+        h = self.attn(h, context, size, ctx)
+        tokens = torch.addcmul(tokens, 1 + gate_msa, h)
         h = self.mlp(modulate(self.norm2(tokens), shift_mlp, scale_mlp))
         return torch.addcmul(tokens, 1 + gate_mlp, h)
 
 
 def _describe(config: UViTConfig) -> CallSpec:
     blocks = [f"blocks.{i}" for i in range(config.depth)]
-    cross_attentions = {f"{block}.cross_attn": config.hidden_size for block in blocks}
+    attentions = {f"{block}.attn": config.hidden_size for block in blocks}
     return CallSpec(
         latent_channels=config.latent_channels,
         size_multiple=config.size_multiple,
         inputs=config.inputs(),
         blocks=frozenset(["input_block", *blocks, "output_block"]),
-        self_attentions=frozenset(f"{block}.attn" for block in blocks),
-        cross_attentions={} if config.context_dim is None else cross_attentions,
+        self_attentions=frozenset(attentions),
+        cross_attentions={} if config.context_dim is None else attentions,
         max_depth=1,
     )
