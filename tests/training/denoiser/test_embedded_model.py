@@ -40,11 +40,11 @@ def small(out: Path) -> dict[str, Any]:
     del fields["first_stage"]
     fields["data"]["config"]["size"] = 64
     fields["denoiser"]["config"] |= {
-        "in_channels": 6, "out_channels": 6, "model_channels": 16, "channel_mult": [1, 2],
-        "num_head_channels": 16, "num_groups": 4, "context_dim": 32,
+        "in_channels": 6, "out_channels": 6, "model_channels": 16, "num_groups": 4,
+        "hidden_size": 32, "depth": 2, "num_heads": 2, "context_dim": 32,
         "streams": {
-            "text": {"width": 32, "injection": "native"},
-            "layout": {"width": 32, "injection": "native"},
+            "text": {"width": 32},
+            "layout": {"width": 32},
             "references": {"width": 4 * 7 + 16 + 3},
         },
         "spatial": {"semantic_map": 12, "mask": 7, "low_resolution": 3},
