@@ -138,6 +138,22 @@ def test_a_region_limits_where_a_stream_acts(small_uvit: Any) -> None:
     torch.testing.assert_close(moved[:, 2:], torch.zeros(2, 2), rtol=0, atol=1e-6)
 
 
+def test_tokens_with_strengths_of_their_own_are_not_merged(small_uvit: Any) -> None:
+    attention, tokens = small_uvit(**STREAM).blocks[0].attn, draw(1, 8, 16)
+    region = torch.zeros(1, 1, 4, 8)
+    region[..., :4] = 1
+    context = Context.of(Stream(draw(1, 3, 16, seed=2), region=region))
+
+    def merge(attend: Any, tokens: Tensor, *_: Any) -> Tensor:
+        return attend(tokens[:, ::2]).repeat_interleave(2, dim=1)
+
+    plain, merged = (
+        attention(tokens, context.tokens, (2, 4), ForwardContext(T[:1], tokens, context, (), each))
+        for each in (Control(), Control(self_attention=merge))
+    )
+    assert torch.equal(plain, merged)
+
+
 def test_an_adapter_is_added_before_the_output_layer(small_uvit: Any) -> None:
     model = small_uvit(**STREAM)
     adapter = create_adapter(model, width=8)
