@@ -27,18 +27,22 @@ class ResBlockConfig(Protocol):
     @property
     def embedding_width(self) -> int:
         """Width of the timestep embedding."""
+        ...
 
     @property
     def num_groups(self) -> int:
         """Groups of the normalisations."""
+        ...
 
     @property
     def dropout(self) -> float:
         """The dropped share of the features."""
+        ...
 
     @property
     def use_scale_shift_norm(self) -> bool:
         """Whether the timestep scales and shifts the norm, instead of being added."""
+        ...
 
 
 class ResBlock(ContextLayer):
