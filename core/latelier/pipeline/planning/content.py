@@ -97,8 +97,11 @@ def read_content(parts: PipelineParts, request: Request, *, trusted: bool) -> Co
     negative = negative_references.rows
     init = None if init is None else init.resize(size)
     warnings = [*_warnings(parts, request, size, rows, inputs), *references.warnings]
-    warnings += builder.check(inputs)
-    for warning in (*negative_references.warnings, *builder.check(negative)):
+    warnings += builder.check(references.unchecked)
+    for warning in (
+        *negative_references.warnings,
+        *builder.check(negative_references.unchecked),
+    ):
         warnings.append(f"negative {warning}")
     if init is not None and init.mask is not None and parts.inpainting_conditioners:
         inputs |= _inpainting_inputs(parts, request, init, inputs, rows)

@@ -1,7 +1,7 @@
 """The results of a look-up."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from PIL.Image import Image
@@ -39,12 +39,19 @@ class Lookup:
             references.
         public: the public input of references; None for a model without.
         warnings: human-readable sentences, with the public input in front.
+        known: the rows of texts without what `warnings` say of unknown words.
     """
 
     rows: dict[str, list[BaseModel | None]]
     drawn: tuple[tuple[DrawnReference, ...], ...] = ()
     public: str | None = None
     warnings: tuple[str, ...] = ()
+    known: dict[str, list[BaseModel | None]] = field(default_factory=dict)
+
+    @property
+    def unchecked(self) -> dict[str, list[BaseModel | None]]:
+        """The rows that conditioners have to check: `warnings` tell the rest."""
+        return {**self.rows, **self.known}
 
     def to_json(self) -> dict[str, list[Any]]:
         """Return the references as a public input that a later look-up reads again.

@@ -81,7 +81,8 @@ def look_up_references(
     if not any(drawn):
         complete = rows
     warnings = tuple(dict.fromkeys(lookup.warnings))
-    return Lookup(complete, tuple(drawn), lookup.public(pictures), warnings)
+    known = {name: list(texts) for name, texts in lookup.known.items()}
+    return Lookup(complete, tuple(drawn), lookup.public(pictures), warnings, known)
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,14 @@ class _RowLookup:
         pictures: name of the conditioner of references.
         names: of the database.
         warnings: of all rows so far.
+        known: texts without the phrases that the database lacks, of all rows so far.
     """
 
     parts: PipelineParts
     pictures: str
     names: EntryNames
     warnings: list[str] = field(default_factory=list)
+    known: dict[str, list[Any]] = field(default_factory=dict)
 
     def complete(self, row: Row) -> tuple[DrawnReference, ...]:
         """Put pictures and slots into a row, and return its references."""
@@ -181,6 +184,7 @@ class _RowLookup:
         bound = bind_text(value.text, slots, most, self.names, words)
         for each in bound.warnings:
             self._warn(name, each)
+        self.known.setdefault(name, []).append(value.model_copy(update={"text": bound.known}))
         return value.model_copy(update={"text": bound.text})
 
     def _taking_slots(self, row: Row, role: Literal["text", "layout"]) -> Iterator[str]:

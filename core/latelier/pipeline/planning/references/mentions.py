@@ -30,9 +30,16 @@ _SPACES = re.compile(r"[\s-]+")
 
 @dataclass(frozen=True)
 class Reading:
-    """The mentions in a text, in order, and warnings about its words."""
+    """The mentions in a text.
+
+    Attributes:
+        mentions: in order.
+        unknown: the first character and the end of each phrase that nobody knows.
+        warnings: about unknown phrases, guessed ones too.
+    """
 
     mentions: tuple[Mention, ...]
+    unknown: tuple[tuple[int, int], ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -54,19 +61,20 @@ def read_mentions(
     known = {form for word in vocabulary for form in phrase(word)}
     mentions = [each for each in found if not _forms(text, each) <= known]
     mentions = mentions or [each for each in found if _is_object(text, each)][:1]
-    guessed, warnings = [], []
+    guessed, unknown, warnings = [], [], []
     for start, words, count in _unknown_phrases(text, mentions, known):
         name = text[words[0].start : words[-1].end]
         guess = database.guess(name) or database.guess(words[-1].form)
         if guess is None:
             nearest = ", ".join(f"'{each}'" for each in database.nearest(name))
             warnings.append(f"'{name}' is not in {source}; the nearest names are {nearest}")
+            unknown.append((words[0].start, words[-1].end))
             continue
         taken, reason = database.entries[guess.entry].name, _REASONS[guess.reason]
         warnings.append(f"'{name}' is not in {source}; it drew '{taken}': {reason}")
         guessed.append(Mention(start, words[-1].end, (guess.entry,) * count))
     ordered = sorted((*mentions, *guessed), key=lambda each: each.start)
-    return Reading(tuple(ordered), tuple(warnings))
+    return Reading(tuple(ordered), tuple(unknown), tuple(warnings))
 
 
 def _forms(text: str, mention: Mention) -> set[str]:

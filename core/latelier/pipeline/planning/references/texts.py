@@ -11,9 +11,16 @@ from latelier.pipeline.planning.references.slots import Slots, slot_name, slots_
 
 @dataclass(frozen=True)
 class BoundText:
-    """A text with slots, and warnings about it."""
+    """A text with slots.
+
+    Attributes:
+        text: with slots in the place of mentions.
+        known: the same without the phrases that the database lacks, which `warnings` name.
+        warnings: about the text.
+    """
 
     text: str
+    known: str
     warnings: tuple[str, ...]
 
 
@@ -36,6 +43,7 @@ def bind_text(
     """
     written = set(slots_in(text))
     taken = set(written)
+    known = text
     warnings: list[str] = []
     bound: list[tuple[Mention, list[int]]] = []
     if names.database is not None:
@@ -46,13 +54,15 @@ def bind_text(
         warnings += reading.warnings
         bound = list(_bind(text, reading.mentions, slots, taken, most))
         warnings += _faults(text, bound, slots, most, names)
-        text = _replace(text, bound) if is_slotted else text
+        known = _blank(text, reading.unknown)
+        if is_slotted:
+            text, known = _replace(text, bound), _replace(known, bound)
     warnings += [
         f"'{slot_name(each)}' stands for reference {each + 1}, and there are {len(slots)}"
         for each in sorted(written)
         if each >= len(slots)
     ]
-    return BoundText(text, tuple(warnings))
+    return BoundText(text, known, tuple(warnings))
 
 
 def _bind(
@@ -112,4 +122,11 @@ def _replace(text: str, bound: Sequence[tuple[Mention, list[int]]]) -> str:
             *others, last = [slot_name(number) for number in numbers]
             listed = f"{', '.join(others)} and {last}" if others else last
             text = text[: mention.start] + listed + text[mention.end :]
+    return text
+
+
+def _blank(text: str, phrases: Sequence[tuple[int, int]]) -> str:
+    """Return a text with spaces in the place of phrases."""
+    for start, end in phrases:
+        text = text[:start] + " " * (end - start) + text[end:]
     return text
