@@ -17,7 +17,8 @@ MIB = 2**20
 def peak_memory(case: str, variant: str) -> Variant:
     """Return the variant whose samples are the peak memory of another variant, in MiB.
 
-    It is measured in a new process: what one call takes above the variants as they are made.
+    It is measured in a new process: what a second call takes above what the first has left, which
+    are the weights of all variants, with those that latelier packs when they are first used.
     """
     return Variant(lambda: Sample(float(call_benchmarks("peak", case, variant))), "MiB")
 
