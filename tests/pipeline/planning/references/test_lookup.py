@@ -111,7 +111,7 @@ def test_warnings_have_the_public_input_in_front(pipe, caplog):
 
 def test_a_word_that_nobody_knows_gets_one_warning(pipe, caplog):
     with caplog.at_level(logging.WARNING, "latelier"):
-        pipe.generate(prompt="a xyzzy beside a cat, glibbering", negative="a xyzzy", seed=1)
+        pipe.generate(prompt="a xyzzy and a cat glibbering", negative="a xyzzy", seed=1)
     about_noun, about_verb, negative = caplog.messages
     assert about_noun.startswith("prompt: 'xyzzy' is not in latelier/emoji; the nearest names are")
     assert "'glibbering'" in about_verb
