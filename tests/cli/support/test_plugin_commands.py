@@ -117,3 +117,11 @@ def test_the_doctor_imports_it(publish, cli, monkeypatch, site):
     assert cli("plugins", "doctor", "latelier-hello").status == 0
     done = cli("plugins", "doctor", "latelier-broken")
     assert (done.status, "component_error" in done.out) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["serve", "studio"])
+def test_a_command_of_the_repository_that_is_not_installed_says_how_to_get_it(site, cli, name):
+    done = cli(name)
+    assert done.status == 2
+    assert f"'{name}' is in a plugin that is not installed: pip install ./plugins/" in done.err
+    assert f"latelier-{'server' if name == 'serve' else name} in a checkout" in done.err

@@ -29,6 +29,13 @@ COMMANDS = {
 """Name -> the module that holds its `app`, and one line of help."""
 
 
+_IN_REPOSITORY = {
+    "serve": "./plugins/latelier-server",
+    "studio": "./plugins/latelier-server ./plugins/latelier-studio",
+}
+"""Commands of plugins in latelier's repository -> what `pip install` needs for them there."""
+
+
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it: 128 and the number of the signal."""
 
@@ -103,7 +110,7 @@ class LazyGroup(LightGroup):
         names: dict[str, Any] = dict.fromkeys(COMMANDS)
         self.commands = names  # for the list of commands, and hints for misspelt ones
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import a command and return it, or None if it does not exist."""
         if cmd_name != "plugins":  # they read metadata alone, or call it themselves
             from latelier.cli.support.foreign_plugins import skip_absent_plugins
@@ -112,6 +119,9 @@ class LazyGroup(LightGroup):
         gc.disable()  # what an import makes stays: a search for garbage in it finds none
         try:
             app = _import_app(cmd_name)
+            if app is None and cmd_name in _IN_REPOSITORY:
+                needed = f"pip install {_IN_REPOSITORY[cmd_name]} in a checkout of latelier"
+                ctx.fail(f"the command '{cmd_name}' is in a plugin that is not installed: {needed}")
             return None if app is None else get_command(app)
         finally:
             gc.freeze()
