@@ -42,6 +42,10 @@ class InvalidInputError(LatelierError, ValueError):
     """A value given to a run (prompt, size, option ...) that cannot be used."""
 
 
+class NoProvenanceError(InvalidInputError):
+    """A picture that carries no provenance of latelier."""
+
+
 class LimitError(InvalidInputError):
     """A request that asks for more than its host allows.
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.errors import InvalidInputError, NoProvenanceError
 from latelier.contracts.images.reading import explain_unreadable
 from latelier.io.atomic import write_bytes
 from latelier.provenance.large_pictures import without_large_pictures
@@ -84,7 +84,8 @@ def read_provenance(path: Path) -> tuple[Image.Image, dict[str, Any]]:
     """Return a picture and its provenance.
 
     Raises:
-        InvalidInputError: the file is missing, is not a picture, or carries no provenance.
+        InvalidInputError: the file is missing, or is not a picture.
+        NoProvenanceError: the picture carries none.
     """
     try:
         image = Image.open(path)
@@ -107,14 +108,14 @@ def provenance_of(image: Image.Image, what: str) -> dict[str, Any]:
         what: the file, for errors.
 
     Raises:
-        InvalidInputError: it carries none.
+        NoProvenanceError: it carries none.
     """
     try:
         provenance = json.loads(_stored_text(image))
     except (ValueError, RecursionError):
         provenance = None
     if not isinstance(provenance, dict):
-        raise InvalidInputError(
+        raise NoProvenanceError(
             f"{what}: carries no provenance of latelier: another program made it, or saved it again"
         )
     return provenance

@@ -4,7 +4,7 @@ import base64
 import io
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ from running import create, drag, open_section, use_model
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
 AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
+
+NO_PICTURE = "This file is no picture that can be read: PNG, JPEG or WebP."
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
@@ -28,18 +30,24 @@ def browser() -> Iterator[object]:
 
 @pytest.fixture
 def open_page(browser, studio) -> Iterator[Callable[..., object]]:
-    """Open the studio. A message on the console, or a file that is not found, is a failure."""
+    """Open the studio. A message on the console, unless of one of the `answers`, is a failure."""
     faults: list[str] = []
     contexts = []
 
-    def open_it(width: int = 1280, height: int = 860, theme: str = "light") -> object:
+    def open_it(
+        width: int = 1280, height: int = 860, theme: str = "light", answers: Sequence[int] = ()
+    ) -> object:
+        def note(message: object) -> None:
+            if not any(f"status of {status} " in message.text for status in answers):
+                faults.append(message.text)
+
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=theme, has_touch=width < 500
         )
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
-        page.on("console", lambda message: faults.append(message.text))
+        page.on("console", note)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(studio)
         page.wait_for_selector(".prompt-bar")
@@ -92,6 +100,11 @@ def png(size: tuple[int, int], color: str, box: tuple[int, int, int, int] | None
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def read_png(source: str) -> Image.Image:
+    """Return the picture of a data URI."""
+    return Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))).convert("RGB")
 
 
 def pinch(page, selector: str, *, apart: tuple[float, float], move: float = 0) -> None:
@@ -224,7 +237,7 @@ def test_a_picture_dropped_on_the_mask_is_the_mask_or_the_picture_under_it(open_
     drag(page, f"{mask} canvas", (0.2, 0.2), (0.4, 0.2))
     assert len(values_of(page, mask)) == 64 * 64
     drop(page, b"GIF89a", mask, "image/gif")
-    page.wait_for_selector("text=Only pictures in PNG, JPEG or WebP can be used.")
+    page.wait_for_selector(f"{mask} >> text={NO_PICTURE}")
 
 
 def test_a_black_and_white_picture_is_no_mask_where_there_is_nothing_to_mask(open_page):
@@ -290,15 +303,68 @@ def test_a_dropped_picture_gives_its_settings_and_a_verdict(open_page):
     url = page.locator(".frame-button img").get_attribute("src")
     seed = page.locator(".seed output").inner_text()
     data = page.request.get(page.url.rstrip("/") + url).body()
-    page.fill(".prompt-bar textarea", "something else")
+    page.locator(".count label", has_text="2").click()
+    create(page, "something else")
+    page.locator(".strip img").nth(1).wait_for()
     drop(page, data)
     page.wait_for_selector("text=/It can be made again/")
+    shown = page.locator(".frame img").get_attribute("src")
+    assert shown == f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    assert page.locator(".strip img").count() == 0
     assert page.input_value(".prompt-bar textarea") == "a blue fish"
     assert page.locator("[data-field=seed] input[type=number]").input_value() == seed
     assert page.locator("[data-field=sampler] select").input_value() == "dpmpp_2m"
     assert (
         page.evaluate("document.querySelector('[data-field=guidance] studio-named').value") is None
     )
+
+
+def test_a_picture_that_was_opened_can_be_varied_and_its_verdict_goes_with_it(open_page):
+    page = open_page()
+    create(page, "a blue fish")
+    url = page.locator(".frame-button img").get_attribute("src")
+    drop(page, page.request.get(page.url.rstrip("/") + url).body())
+    page.wait_for_selector("text=/It can be made again/")
+    page.click(".stage-actions >> text=Vary")
+    with page.expect_request("**/api/jobs") as sent:
+        create(page)
+    assert sent.value.post_data_json["init_image"]
+    assert not page.locator(".notice").is_visible()
+
+
+def test_a_photo_from_elsewhere_is_shown_and_started_from_at_the_size_of_the_form(open_page):
+    page = open_page(answers=[400])
+    create(page, "a blue fish")
+    drop(page, png((800, 600), "#204060", (100, 0, 700, 600)))
+    page.wait_for_selector("text=This picture was not made here, so it has no settings.")
+    assert page.locator(".frame img").get_attribute("src").startswith("data:image/png")
+    assert page.locator(".seed").count() == 0
+    page.get_by_role("button", name="Start from it").click()
+    page.wait_for_selector("[data-field=mask] canvas")
+    drag(page, "[data-field=mask] canvas", (0.4, 0.4), (0.6, 0.6))
+    with page.expect_request("**/api/jobs") as sent:
+        create(page)
+    request = sent.value.post_data_json
+    assert request["size"] == [64, 64]
+    image, mask = (read_png(request[name][0]) for name in ("init_image", "mask"))
+    assert image.size == mask.size == (64, 64)
+    assert image.getcolors() == [(64 * 64, (255, 255, 255))]  # the sides are cut off
+    assert mask.getpixel((32, 32)) == (255, 255, 255)
+    assert mask.getpixel((2, 2)) == (0, 0, 0)
+
+
+def test_a_file_that_is_no_picture_says_so(open_page):
+    page = open_page()
+    drop(page, b"some text", kind="text/plain")
+    page.wait_for_selector(f".notice >> text={NO_PICTURE}")
+    open_section(page, "Start from a picture")
+    field = "[data-field=init_image] studio-image"
+    drop(page, png((64, 64), "#204060"), field)
+    page.wait_for_selector(f"{field} img:visible")
+    chosen = page.evaluate(f"document.querySelector('{field}').value")
+    drop(page, b"no pixels", field)
+    page.wait_for_selector(f"{field} >> text={NO_PICTURE}")
+    assert page.evaluate(f"document.querySelector('{field}').value") == chosen
 
 
 def test_the_gallery_is_searched_starred_and_emptied(open_page):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from latelier.contracts.errors import NoProvenanceError
 from latelier.pipeline.picture import Picture
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.replay.record import Record, read_client_record
@@ -69,7 +70,10 @@ async def _read(request: Request) -> tuple[Image, Record]:
     if not request.headers.get("content-type", "").startswith("image/"):
         raise ServerError(415, "expected the bytes of a picture as the body", "unsupported_type")
     runner: JobRunner = request.app.state.runner
-    return await runner.read(read_client_record, await request.body())
+    try:
+        return await runner.read(read_client_record, await request.body())
+    except NoProvenanceError as error:
+        raise ServerError(400, str(error), "no_provenance") from None
 
 
 def _served_name(record: Record, pool: ModelPool) -> str | None:

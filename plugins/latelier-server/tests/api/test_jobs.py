@@ -154,7 +154,9 @@ def test_an_altered_picture_is_recognized(client, finish, tmp_path):
 def test_a_picture_without_provenance(client, red):
     answer = client.post("/api/read", content=red, headers=PNG)
     assert answer.status_code == 400
-    assert "carries no provenance" in answer.json()["error"]["message"]
+    error = answer.json()["error"]
+    assert error["code"] == "no_provenance"
+    assert "carries no provenance" in error["message"]
 
 
 def test_a_picture_of_another_model_is_not_replayed(client, finish, tmp_path):

@@ -17,6 +17,7 @@ export class ApiError extends Error {
     readonly status: number,
     message: string,
     readonly field: string | null,
+    readonly code = "",
   ) {
     super(message);
   }
@@ -40,7 +41,7 @@ async function call(method: string, path: string, body?: unknown): Promise<Respo
   if (!answer.ok) {
     const found = (await answer.json().catch(() => null)) as { error?: ApiError } | null;
     const message = found?.error?.message ?? `The server answered ${answer.status}.`;
-    throw new ApiError(answer.status, message, found?.error?.field ?? null);
+    throw new ApiError(answer.status, message, found?.error?.field ?? null, found?.error?.code);
   }
   return answer;
 }

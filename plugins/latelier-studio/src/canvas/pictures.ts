@@ -38,11 +38,30 @@ export function pixelsOf(
   width: number,
   height: number,
 ): Uint8ClampedArray {
+  const context = createContext(width, height);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(image, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height).data;
+}
+
+/** Return the middle of a picture, cut and scaled to (width, height), unless its sides have that ratio. */
+export async function cropPicture(source: string, [width, height]: [number, number]): Promise<string> {
+  const image = await loadPicture(source);
+  const { naturalWidth, naturalHeight } = image;
+  if (naturalWidth * height === naturalHeight * width) return source;
+  const scale = Math.min(naturalWidth / width, naturalHeight / height);
+  const [cutWidth, cutHeight] = [width * scale, height * scale];
+  const [left, top] = [(naturalWidth - cutWidth) / 2, (naturalHeight - cutHeight) / 2];
+  const context = createContext(width, height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(image, left, top, cutWidth, cutHeight, 0, 0, width, height);
+  return context.canvas.toDataURL("image/png");
+}
+
+function createContext(width: number, height: number): CanvasRenderingContext2D {
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
   if (!context) throw new Error("This browser has no canvas.");
-  context.imageSmoothingEnabled = false;
-  context.drawImage(image, 0, 0, width, height);
-  return context.getImageData(0, 0, width, height).data;
+  return context;
 }

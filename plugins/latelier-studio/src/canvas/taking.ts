@@ -1,13 +1,19 @@
 /** Taking pictures from files: chosen, or dropped on an element. */
 
-import { toDataUri } from "./pictures.ts";
+import { loadPicture, toDataUri } from "./pictures.ts";
 
 export const TYPES = ["image/png", "image/jpeg", "image/webp"];
 
-/** Return a file as a data URI, if it is a picture that the server reads. */
+/** Return a file as a data URI. One that is no picture of these types is an error. */
 export async function readFile(file: File): Promise<string> {
-  if (!TYPES.includes(file.type)) throw new Error("Only pictures in PNG, JPEG or WebP can be used.");
-  return toDataUri(file);
+  const source = await toDataUri(file);
+  try {
+    if (!TYPES.includes(file.type)) throw new TypeError(file.type);
+    await loadPicture(source);
+  } catch {
+    throw new Error("This file is no picture that can be read: PNG, JPEG or WebP.");
+  }
+  return source;
 }
 
 /** Call `onFile` for a file that is dropped on an element, which shows that it takes files. */

@@ -90,6 +90,7 @@ export class Composer {
     if (this.#prompt && prompt) inputs[this.#prompt] = prompt;
     const negative = this.#negative?.widget.value;
     const { scales } = this.#inputs;
+    const start = this.#start.value;
     return {
       model: this.#model.name,
       inputs,
@@ -97,7 +98,8 @@ export class Composer {
       ...(Object.keys(scales).length > 0 && { adapter_scales: scales }),
       n: readCount(this.#count),
       ...this.#details.value,
-      ...this.#start.value,
+      ...("init_image" in start && { size: this.#details.get("size") as [number, number] }),
+      ...start,
     };
   }
 
@@ -140,11 +142,13 @@ export class Composer {
     return Object.fromEntries(entries) as PictureRequest;
   }
 
-  /** Take a picture to start from. */
-  startFrom(picture: string, size: [number, number], part: "whole" | "part"): void {
-    this.#details.set("size", size);
-    this.#inputs.resize();
-    this.#detailsSection.refresh();
+  /** Take a picture to start from. `size` is of the pictures that are made; by default it stays as it is. */
+  startFrom(picture: string, part: "whole" | "part", size?: [number, number]): void {
+    if (size) {
+      this.#details.set("size", size);
+      this.#inputs.resize();
+      this.#detailsSection.refresh();
+    }
     this.#start.value = { init_image: [picture] };
     this.#startSection.refresh();
     this.#startSection.open();

@@ -4,6 +4,10 @@ import { h } from "../dom.ts";
 import { type IconName, icon } from "../icons.ts";
 
 type Tone = "good" | "soft" | "bad";
+
+/** What `Notice.show` takes. */
+export type Message = [tone: Tone, title: string, detail?: string];
+
 const ICONS: Record<Tone, IconName> = { good: "check", soft: "approx", bad: "warn" };
 
 export class Notice {

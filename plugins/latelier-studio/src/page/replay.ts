@@ -2,7 +2,7 @@
 
 import { api, follow } from "../api/client.ts";
 import type { PictureRequest, PictureSettings, Verdict } from "../api/types.ts";
-import type { Notice } from "./notice.ts";
+import type { Message } from "./notice.ts";
 
 /** Return the request of a picture alone: its own row of the inputs, and its own seed. */
 export function requestOf(settings: PictureSettings): PictureRequest {
@@ -27,26 +27,26 @@ export function requestOf(settings: PictureSettings): PictureRequest {
   };
 }
 
-/** Make a picture again, and tell how near the new one comes. */
-export async function judge(picture: Blob, notice: Notice): Promise<void> {
-  notice.show("soft", "The settings are back.", "Making the picture again, to see whether it comes out the same …");
+/** Make a picture again, and return how near the new one comes. */
+export async function judge(picture: Blob): Promise<Message> {
   const job = await follow(await api.replay(picture));
-  if (job.result) showVerdict(job.result, notice);
-  else notice.show("bad", "The settings are back.", job.error?.message ?? "It could not be made again.");
+  if (job.result) return describe(job.result);
+  return ["bad", "The settings are back.", job.error?.message ?? "It could not be made again."];
 }
 
-function showVerdict(verdict: Verdict, notice: Notice): void {
+function describe(verdict: Verdict): Message {
   const because = verdict.differences.length > 0 ? ` ${verdict.differences.join(". ")}.` : "";
   if (verdict.altered) {
     const detail = "Its settings are back, but what you see is not what they made.";
-    notice.show("bad", "This picture was altered after it was made.", detail + because);
-  } else if (verdict.verdict === "identical") {
-    notice.show("good", "It can be made again, identical to the last bit.", "Its settings are in the form.");
-  } else if (verdict.verdict === "equal within tolerance") {
-    const detail = `No value of a pixel differs by more than ${verdict.max_difference} of 255.${because}`;
-    notice.show("good", "It can be made again, equal to the eye.", detail);
-  } else {
-    const detail = `Values of pixels differ by up to ${verdict.max_difference} of 255.${because}`;
-    notice.show("soft", "Its settings are back, but here they make another picture.", detail);
+    return ["bad", "This picture was altered after it was made.", detail + because];
   }
+  if (verdict.verdict === "identical") {
+    return ["good", "It can be made again, identical to the last bit.", "Its settings are in the form."];
+  }
+  if (verdict.verdict === "equal within tolerance") {
+    const detail = `No value of a pixel differs by more than ${verdict.max_difference} of 255.${because}`;
+    return ["good", "It can be made again, equal to the eye.", detail];
+  }
+  const detail = `Values of pixels differ by up to ${verdict.max_difference} of 255.${because}`;
+  return ["soft", "Its settings are back, but here they make another picture.", detail];
 }

@@ -107,6 +107,15 @@ export class Stage {
       job.state === "cancelled" ? "Cancelled." : (job.error?.message ?? "It did not work.");
   }
 
+  /** Show a picture without settings, and offer to start from it. */
+  showBare(source: string, start: () => void): void {
+    this.#pictures = [];
+    this.#frame.replaceChildren(h("img", { src: source, alt: "The opened picture" }));
+    this.#status.textContent = "";
+    this.#showActions();
+    this.#actions.append(h("button", { type: "button", class: "quiet", onClick: start }, icon("image"), "Start from it"));
+  }
+
   /** Show a finished picture of several. */
   show(pictures: Shown[], index: number): void {
     this.#pictures = pictures;

@@ -1,10 +1,24 @@
 /** The part of the form for pictures that are made from another one. */
 
-import type { Schema } from "../api/types.ts";
+import type { PictureRequest, Schema } from "../api/types.ts";
+import { cropPicture } from "../canvas/pictures.ts";
 import { h } from "../dom.ts";
 import { createField, type Field } from "../form/field.ts";
 import { resolve } from "../form/schema.ts";
 import type { Host } from "../form/widget.ts";
+
+/** Return a request whose initial image and mask have the proportions of its size: the server stretches others. */
+export async function cropStart(request: PictureRequest): Promise<PictureRequest> {
+  const { size } = request;
+  if (!size) return request;
+  const crop = (pictures: string[]): Promise<string[]> =>
+    Promise.all(pictures.map((each) => cropPicture(each, size)));
+  return {
+    ...request,
+    ...(request.init_image && { init_image: await crop(request.init_image) }),
+    ...(request.mask && { mask: await crop(request.mask) }),
+  };
+}
 
 /** Fields of a request: a picture to start from, how much changes, and which part of it. */
 export class StartPicture {
@@ -20,7 +34,7 @@ export class StartPicture {
       const single = schema.items ? resolve(schema.items) : schema;
       return createField(name, { ...single, default: undefined }, host, { label, hint });
     };
-    this.#image = pick("init_image", "Picture", "New pictures begin with this one.");
+    this.#image = pick("init_image", "Picture", "New pictures begin with this one, cut to their size.");
     this.#strength = pick("strength", "How much changes", "0: almost nothing. 1: everything.");
     this.#mask = pick("mask", "What changes", "Paint over a part, and only that part is made anew.");
     this.#more = h("div", { hidden: true }, this.#mask.element, this.#strength.element);

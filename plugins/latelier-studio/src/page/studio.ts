@@ -1,8 +1,9 @@
 /** All parts of the page, and what passes between them. */
 
 import { ApiError, api } from "../api/client.ts";
-import type { Model, ModelSummary, Server } from "../api/types.ts";
-import { toDataUri } from "../canvas/pictures.ts";
+import type { Model, ModelSummary, PictureSettings, Server } from "../api/types.ts";
+import { loadPicture, toDataUri } from "../canvas/pictures.ts";
+import { readFile } from "../canvas/taking.ts";
 import { h } from "../dom.ts";
 import { loadWidgets } from "../form/plugins.ts";
 import { Compare } from "./compare.ts";
@@ -14,6 +15,7 @@ import { Notice } from "./notice.ts";
 import { fetchPicture, type PictureActions, type Shown } from "./pictures.ts";
 import { judge, requestOf } from "./replay.ts";
 import { Stage } from "./stage.ts";
+import { cropStart } from "./start-picture.ts";
 import { Viewer } from "./viewer.ts";
 
 export class Studio implements PictureActions {
@@ -30,6 +32,7 @@ export class Studio implements PictureActions {
   #composer: Composer | undefined;
   #onCancel: (() => void) | undefined;
   #choices = 0;
+  #opened: File | undefined;
   #compare: Compare | undefined;
 
   /** Build the page. */
@@ -54,7 +57,7 @@ export class Studio implements PictureActions {
     this.#header = new Header(
       models,
       (name) => void this.#try(() => this.#useModel(name)),
-      (file) => void this.#try(() => this.#readSettings(file)),
+      (file) => void this.#try(() => this.#openFile(file)),
     );
     const view = (pictures: Shown[], index: number): void => this.#viewer.open(pictures, index);
     this.#stage = new Stage({
@@ -67,14 +70,15 @@ export class Studio implements PictureActions {
       },
       view,
     });
-    const compare = (): void => {
-      if (this.#composer) this.#compare?.open(this.#composer.request);
-    };
+    const compare = (): void =>
+      void this.#try(async () => {
+        if (this.#composer) this.#compare?.open(await cropStart(this.#composer.request));
+      });
     if (server.has_gallery) this.#gallery = new Gallery({ view, compare }, this.#notice);
   }
 
   #mount(): void {
-    const veil = acceptDrops((file) => void this.#try(() => this.#readSettings(file)));
+    const veil = acceptDrops((file) => void this.#try(() => this.#openFile(file)));
     document.body.append(
       this.#header.element,
       h(
@@ -128,8 +132,11 @@ export class Studio implements PictureActions {
     const composer = this.#composer;
     if (!composer) return;
     composer.bar.error = "";
+    this.#opened = undefined;
+    this.#notice.hide(); // it may be about the picture that is replaced
     try {
-      await this.#stage.run(composer.request);
+      const request = await cropStart(composer.request);
+      await this.#stage.run(request);
     } catch (error) {
       composer.bar.error = error instanceof Error ? error.message : String(error);
       if (error instanceof ApiError) composer.showField(error.field);
@@ -138,7 +145,7 @@ export class Studio implements PictureActions {
 
   useSettings(picture: Shown): void {
     void this.#try(async () => {
-      await this.#fill(await fetchPicture(picture.url));
+      await this.#fill(await api.read(await fetchPicture(picture.url)));
       this.#notice.show("good", "The settings of the picture are in the form.");
     });
   }
@@ -146,7 +153,7 @@ export class Studio implements PictureActions {
   startFrom(picture: Shown, part: "whole" | "part"): void {
     void this.#try(async () => {
       const source = await toDataUri(await fetchPicture(picture.url));
-      this.#composer?.startFrom(source, [picture.width, picture.height], part);
+      this.#composer?.startFrom(source, part, [picture.width, picture.height]);
     });
   }
 
@@ -154,15 +161,42 @@ export class Studio implements PictureActions {
     void this.#gallery?.reload();
   }
 
-  /** Put the settings of a file into the form, and see whether they make it again. */
-  async #readSettings(file: File): Promise<void> {
-    const isServed = await this.#fill(file);
-    if (isServed) await judge(file, this.#notice);
+  /** Show a file, put its settings into the form, and see whether they make it again. */
+  async #openFile(file: File): Promise<void> {
+    this.#opened = file;
+    const source = await readFile(file);
+    this.#stage.showBare(source, () => this.#composer?.startFrom(source, "whole"));
+    this.#notice.hide();
+    try {
+      const settings = await api.read(file);
+      if (this.#opened !== file) return;
+      await this.#showOpened(source, settings);
+      if (settings.is_served) await this.#judge(file);
+    } catch (error) {
+      if (this.#opened !== file) return;
+      if (!(error instanceof ApiError && error.code === "no_provenance")) throw error;
+      this.#notice.show("soft", "This picture was not made here, so it has no settings.", "You can start from it.");
+    }
   }
 
-  /** Put the settings of a picture into the form. Return whether its model is here. */
-  async #fill(picture: Blob): Promise<boolean> {
-    const settings = await api.read(picture);
+  async #showOpened(source: string, settings: PictureSettings): Promise<void> {
+    const { naturalWidth: width, naturalHeight: height } = await loadPicture(source);
+    const { seed } = settings;
+    const request = requestOf(settings);
+    this.#stage.show([{ url: source, seed, width, height, galleryId: null, request, starred: false }], 0);
+    await this.#fill(settings);
+  }
+
+  /** Show the verdict on a file, unless another picture has taken its place. */
+  async #judge(file: File): Promise<void> {
+    const progress = "Making the picture again, to see whether it comes out the same …";
+    this.#notice.show("soft", "The settings are back.", progress);
+    const verdict = await judge(file);
+    if (this.#opened === file) this.#notice.show(...verdict);
+  }
+
+  /** Put the settings of a picture into the form, as far as they fit. */
+  async #fill(settings: PictureSettings): Promise<void> {
     const { model } = settings;
     if (model && settings.is_served) {
       if (this.#composer?.model !== model) await this.#useModel(model);
@@ -172,7 +206,6 @@ export class Studio implements PictureActions {
       this.#notice.show("bad", `The model '${model ?? "unknown"}' of this picture is not here.`, detail);
     }
     if (this.#composer) this.#composer.request = requestOf(settings);
-    return settings.is_served;
   }
 
   async #try(act: () => Promise<void>): Promise<void> {
