@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -37,7 +38,7 @@ def open_page(browser, studio) -> Iterator[Callable[..., object]]:
     def open_it(
         width: int = 1280, height: int = 860, theme: str = "light", answers: Sequence[int] = ()
     ) -> object:
-        def note(message: object) -> None:
+        def note(message: Any) -> None:
             if not any(f"status of {status} " in message.text for status in answers):
                 faults.append(message.text)
 
@@ -351,6 +352,20 @@ def test_a_photo_from_elsewhere_is_shown_and_started_from_at_the_size_of_the_for
     assert image.getcolors() == [(64 * 64, (255, 255, 255))]  # the sides are cut off
     assert mask.getpixel((32, 32)) == (255, 255, 255)
     assert mask.getpixel((2, 2)) == (0, 0, 0)
+
+
+def test_what_is_said_of_an_opened_picture_ends_with_a_job_that_takes_its_place(open_page):
+    page = open_page(answers=[400])
+    open_section(page, "Details")
+    page.locator("[data-field=steps] input[type=number]").fill("200")
+    page.fill(".prompt-bar textarea", "a cat")
+    page.click("text=Create")
+    page.wait_for_selector("img.preview")
+    drop(page, png((64, 64), "#204060"))
+    page.wait_for_selector("text=This picture was not made here")
+    page.click("text=Cancel")
+    page.wait_for_selector("text=Cancelled.")
+    assert not page.locator(".notice").is_visible()
 
 
 def test_a_file_that_is_no_picture_says_so(open_page):

@@ -66,6 +66,7 @@ export class Studio implements PictureActions {
       galleryChanged: () => this.galleryChanged(),
       running: (cancel) => {
         this.#onCancel = cancel;
+        if (!cancel) this.#leaveOpened();
         if (this.#composer) this.#composer.bar.onCancel = cancel;
       },
       view,
@@ -132,8 +133,7 @@ export class Studio implements PictureActions {
     const composer = this.#composer;
     if (!composer) return;
     composer.bar.error = "";
-    this.#opened = undefined;
-    this.#notice.hide(); // it may be about the picture that is replaced
+    this.#leaveOpened();
     try {
       const request = await cropStart(composer.request);
       await this.#stage.run(request);
@@ -177,6 +177,12 @@ export class Studio implements PictureActions {
       if (!(error instanceof ApiError && error.code === "no_provenance")) throw error;
       this.#notice.show("soft", "This picture was not made here, so it has no settings.", "You can start from it.");
     }
+  }
+
+  /** Hide what is said about an opened picture, when another one takes its place. */
+  #leaveOpened(): void {
+    if (this.#opened) this.#notice.hide();
+    this.#opened = undefined;
   }
 
   async #showOpened(source: string, settings: PictureSettings): Promise<void> {
