@@ -65,7 +65,7 @@ def test_an_error_of_a_field_keeps_its_reason():
 def test_an_error_of_a_limit_can_be_shown_to_a_client():
     error = LimitError.of_limit("n", "9 pictures are above the limit of 8", "pay for more")
     assert str(error) == "n: 9 pictures are above the limit of 8; pay for more"
-    assert error.excess == "n: 9 pictures are above the limit of 8"
+    assert error.excess == "9 pictures are above the limit of 8"
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ class LimitError(InvalidInputError):
     """A request that asks for more than its host allows.
 
     Attributes:
-        excess: the text without how the host raises the limit, for a client who is not the host.
+        excess: the reason without how the host raises the limit, for a client who is not the host.
     """
 
     excess: str
@@ -59,7 +59,7 @@ class LimitError(InvalidInputError):
     def of_limit(cls, field: str, excess: str, remedy: str) -> Self:
         """Return the error 'field: excess; remedy'."""
         error = cls.of_field(field, f"{excess}; {remedy}")
-        error.excess = f"{field}: {excess}"
+        error.excess = excess
         return error
 
 

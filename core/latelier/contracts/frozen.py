@@ -49,7 +49,7 @@ def validate(
     Raises:
         LatelierError: of the class `error`. It names the fields at fault, at most ten of them,
             what is wrong with them and, for an unknown field, the nearest that exists. Its `field`
-            is the first of them.
+            is the first of them; its `reason` says what is wrong with a single one.
     """
     if isinstance(values, model):
         return values
@@ -57,11 +57,14 @@ def validate(
         return model.model_validate(values, context={_TRUSTED: trusted})
     except ValidationError as invalid:
         faults = _nearest_faults(model, invalid.errors())
-        text = "; ".join(_describe(model, fault) for fault in faults[:_MAX_FAULTS])
+        found = [_describe(model, fault) for fault in faults[:_MAX_FAULTS]]
+        text = "; ".join(each for each, _ in found)
         if len(faults) > _MAX_FAULTS:
             text += f"; and {len(faults) - _MAX_FAULTS} more"
         field = ".".join(map(str, _follow(model, faults[0]["loc"])[0])) or None
-        raise error(f"{what}: {text}", field=field) from None
+        failure = error(f"{what}: {text}", field=field)
+        failure.reason = found[0][1] if len(faults) == 1 else None
+        raise failure from None
 
 
 def is_trusted(info: ValidationInfo) -> bool:
@@ -116,25 +119,28 @@ def _is_type(part: str | int, types: Set[str]) -> bool:
     return isinstance(part, str) and ("[" in part or part in types)
 
 
-def _describe(model: type[BaseModel], fault: Any) -> str:
+def _describe(model: type[BaseModel], fault: Any) -> tuple[str, str | None]:
+    """Return what is wrong, and the same without the field where the text begins with it."""
     message = fault["msg"].removeprefix("Value error, ")
     if len(message) > _MAX_MESSAGE:
         message = f"{message[:_MAX_MESSAGE]}..."
     if not fault["loc"] and isinstance(fault["input"], Mapping):
-        return str(message)  # it is about several fields together
+        return str(message), None  # it is about several fields together
     field, hint = _locate(model, fault)
     if fault["type"] == "union_tag_invalid":
         tag, tags = fault["ctx"]["tag"], fault["ctx"]["expected_tags"].replace("'", "").split(", ")
-        return f"'{field}': there is no kind '{shorten(tag)}'. {suggestion(tag, tags)}"
+        reason = f"there is no kind '{shorten(tag)}'. {suggestion(tag, tags)}"
+        return f"'{field}': {reason}", reason
     if fault["type"] == "union_tag_not_found":
-        return f"the field '{field}.kind' is required"
+        return f"the field '{field}.kind' is required", None
     if fault["type"] == "extra_forbidden":
-        return f"there is no field '{field}'{hint}"
+        return f"there is no field '{field}'{hint}", None
     if fault["type"] == "missing":
-        return f"the field '{field}' is required"
+        return f"the field '{field}' is required", None
     given = " ".join(_show(fault["input"]).split())  # an array has several lines
     repeated = isinstance(fault["input"], str) and given in message
-    return f"'{field}': {message}" + ("" if repeated else f" (given: {given:.80})")
+    reason = message if repeated else f"{message} (given: {given:.80})"
+    return f"'{field}': {reason}", reason
 
 
 def _locate(model: type[BaseModel], fault: Any) -> tuple[str, str]:

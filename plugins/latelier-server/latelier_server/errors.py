@@ -55,6 +55,7 @@ class ServerError(Exception):
         message: for people.
         code: for programs.
         field: of the request, at fault.
+        reason: the message without the field in front, for a client that has another name for it.
         retry_after: seconds after which another attempt makes sense.
     """
 
@@ -65,6 +66,7 @@ class ServerError(Exception):
         code: str,
         *,
         field: str | None = None,
+        reason: str | None = None,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
@@ -72,6 +74,7 @@ class ServerError(Exception):
         self.message = message
         self.code = code
         self.field = field
+        self.reason = reason
         self.retry_after = retry_after
 
     def headers(self) -> dict[str, str]:
@@ -89,6 +92,12 @@ def mistake(message: str, field: str | None = None) -> ServerError:
     return ServerError(400, message, "invalid_request", field=field)
 
 
+def field_mistake(field: str | None, reason: str) -> ServerError:
+    """Return the error 'field: reason' of a request that the client has to change."""
+    message = f"{field}: {reason}"
+    return ServerError(400, message, "invalid_request", field=field, reason=reason)
+
+
 def not_found(what: str) -> ServerError:
     """Return the error of something that is not there, or not the client's."""
     return ServerError(404, f"there is no such {what}", "not_found")
@@ -102,8 +111,10 @@ def to_server_error(error: BaseException) -> ServerError:
         message = _PHRASES.get(error.status_code, error.detail)
         return ServerError(error.status_code, message, "http_error")
     if isinstance(error, _MISTAKES):
-        message = error.excess if isinstance(error, LimitError) else str(error)
-        return mistake(message, error.field)
+        if isinstance(error, LimitError):
+            return field_mistake(error.field, error.excess)
+        reason = error.reason
+        return ServerError(400, str(error), "invalid_request", field=error.field, reason=reason)
     for kind, status, code, message in _ANSWERS:
         if isinstance(error, kind):
             retry_after = error.retry_after if isinstance(error, QueueFullError) else None
@@ -134,7 +145,12 @@ def envelope(path: str, error: ServerError) -> dict[str, Any]:
 
 def describe_error(error: ServerError) -> dict[str, Any]:
     """Return an error as our own API has it."""
-    return {"message": error.message, "code": error.code, "field": error.field}
+    return {
+        "message": error.message,
+        "code": error.code,
+        "field": error.field,
+        "reason": error.reason,
+    }
 
 
 async def handle(request: Request, error: Exception) -> JSONResponse:

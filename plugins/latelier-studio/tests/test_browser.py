@@ -400,6 +400,119 @@ def test_the_gallery_is_searched_starred_and_emptied(open_page):
     page.wait_for_selector("text=No picture is like that.")
 
 
+def is_in_view(page, selector: str) -> bool:
+    """Return whether all of an element is on the screen, with nothing over its middle."""
+    return page.evaluate(
+        """(selector) => {
+            const element = document.querySelector(selector);
+            const { left, top, right, bottom } = element.getBoundingClientRect();
+            const over = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+            return top >= 0 && bottom <= innerHeight && element.contains(over);
+        }""",
+        selector,
+    )
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_value_that_is_not_allowed_is_marked_and_its_message_is_in_view(open_page, width):
+    page = open_page(width)
+    open_section(page, "Details")
+    steps = page.locator("[data-field=steps] input[type=number]")
+    assert "1 to 200" in page.locator("[data-field=steps] > .hint").inner_text()
+    steps.fill("99999")
+    open_section(page, "Details")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    sent = []
+    page.on("request", lambda request: sent.append(request.url))
+    page.click("text=Create")
+    sync_api.expect(steps).to_have_attribute("aria-invalid", "true")
+    sync_api.expect(steps).to_be_in_viewport()
+    text = page.locator(".prompt-bar .error").inner_text()
+    assert text == "Steps: Value must be less than or equal to 200."
+    assert is_in_view(page, ".prompt-bar .error")
+    assert not [url for url in sent if url.endswith("/jobs")]
+    steps.fill("2")
+    assert steps.get_attribute("aria-invalid") is None
+    create(page, "a cat")
+    assert page.locator(".prompt-bar .error").inner_text() == ""
+
+
+def test_a_refusal_names_the_field_as_the_form_does(open_page):
+    page = open_page(answers=[400])
+    open_section(page, "Details")
+    sides = page.locator("[data-field=size] input")
+    sides.first.fill("4096")
+    sides.last.fill("4096")
+    page.click("text=Create")
+    error = page.locator(".prompt-bar .error")
+    sync_api.expect(error).to_have_text(re.compile("^Size: 16,777,216"))
+    assert [each.get_attribute("aria-invalid") for each in sides.all()] == ["true", "true"]
+    page.get_by_role("button", name="Clear").locator("visible=true").click()
+    assert sides.first.get_attribute("aria-invalid") is None
+    fault = {"message": "init_image.0: is black", "field": "init_image.0", "reason": "is black"}
+    page.route("**/api/jobs", lambda route: route.fulfill(status=400, json={"error": fault}))
+    page.click("text=Create")
+    sync_api.expect(error).to_have_text("Picture: is black")
+    assert page.locator(".section[open] [data-field=init_image]").count() == 1
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_part_is_repainted_once_it_is_painted(open_page, width):
+    page = open_page(width)
+    create(page, "a red apple")
+    page.click("text=Repaint a part")
+    page.wait_for_selector("studio-mask canvas")
+    sync_api.expect(page.locator("studio-mask canvas")).to_be_in_viewport()
+    page.wait_for_timeout(500)  # while the page scrolls
+    assert is_in_view(page, ".prompt-bar .primary")
+    hint = page.locator("studio-mask .hint").inner_text()
+    assert hint.startswith("Paint over a part")
+    marks = page.locator(".section", has_text="Details").locator(".mark")
+    sync_api.expect(marks).to_be_hidden()
+    page.click("text=Create")
+    error = page.locator(".prompt-bar .error")
+    sync_api.expect(error).to_have_text(re.compile("Nothing is painted"))
+    drag(page, "studio-mask canvas", (0.3, 0.5), (0.6, 0.5))
+    with page.expect_request("**/api/jobs") as sent:
+        create(page)
+    assert "mask" in sent.value.post_data_json
+    assert error.inner_text() == ""
+    page.click("text=Vary")
+    with page.expect_request("**/api/jobs") as sent:
+        create(page)
+    assert "mask" not in sent.value.post_data_json
+
+
+def test_a_picture_of_the_gallery_is_repainted_with_its_prompt(open_page):
+    page = open_page()
+    create(page, "a purple whale")
+    page.fill(".prompt-bar textarea", "a bee")
+    page.click(".frame-button")
+    page.locator("dialog.viewer").get_by_role("button", name="Repaint a part").click()
+    page.wait_for_selector("studio-mask canvas")
+    assert page.input_value(".prompt-bar textarea") == "a purple whale"
+
+
+def test_samplers_are_compared_alone_and_kept(open_page):
+    page = open_page()
+    page.fill(".prompt-bar textarea", "an orange snake")
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_label("Across", exact=True).select_option("sampler")
+    page.get_by_label("Down", exact=True).select_option("nothing")
+    ticked = page.locator("dialog.compare .samplers:visible :checked")
+    assert [each.input_value() for each in ticked.all()] == ["dpmpp_2m"]
+    page.locator("dialog.compare label:visible", has_text=re.compile("^ddim$")).click()
+    button = page.locator("dialog.compare .primary")
+    select = page.get_by_label("Across", exact=True)
+    assert button.bounding_box()["y"] == pytest.approx(select.bounding_box()["y"], abs=3)
+    button.click()
+    sync_api.expect(page.locator(".compare td button img")).to_have_count(2)
+    assert page.locator(".compare th").all_inner_texts() == ["ddim", "dpmpp_2m"]
+    page.keyboard.press("Escape")
+    page.get_by_role("searchbox").fill("orange snake")
+    sync_api.expect(page.locator(".grid li")).to_have_count(2)
+
+
 def test_a_table_compares_settings(open_page):
     page = open_page()
     page.fill(".prompt-bar textarea", "a cat")

@@ -15,7 +15,7 @@ from latelier.pipeline.plan import Plan
 
 from latelier_server.access.keys import Client
 from latelier_server.access.rates import RateLimiter
-from latelier_server.errors import ServerError, mistake, to_server_error
+from latelier_server.errors import ServerError, field_mistake, mistake, to_server_error
 from latelier_server.gallery.gallery import Gallery
 from latelier_server.jobs.job import FinishedPicture, ServerJob
 from latelier_server.jobs.store import JobStore
@@ -142,7 +142,7 @@ class JobRunner:
         """
         steps, most = plan.request.steps, self._limits.steps
         if steps > most:
-            raise mistake(f"steps: {steps:,} steps are above the limit of {most:,}", "steps")
+            raise field_mistake("steps", f"{steps:,} steps are above the limit of {most:,}")
         if self._rate is not None:
             _refuse_for(self._rate.spend(client.id, plan.count * plan.sigmas.steps))
 

@@ -114,6 +114,24 @@ def test_a_mistake_names_its_field(client, request_, field):
     assert "LATELIER" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("fields", "field", "reason"),
+    [
+        ({"steps": 201}, "steps", "201 steps are above the limit of 200"),
+        ({"steps": 0}, "steps", "Input should be greater than or equal to 1 (given: 0)"),
+        ({"size": [63, 64]}, "size", "the width 63 is not a multiple of 16"),
+        ({"size": [4096, 4096]}, "size", "16,777,216 pixels"),
+        ({"seconds": -1}, "seconds", "expected a number above 0"),
+    ],
+)
+def test_the_reason_of_a_mistake_leaves_its_field_out(client, fields, field, reason):
+    answer = client.post("/api/jobs", json={"inputs": {"prompt": "a"}, **fields})
+    error = answer.json()["error"]
+    assert error["field"] == field
+    assert error["reason"].startswith(reason)
+    assert error["message"].endswith(error["reason"])
+
+
 def test_a_run_beyond_the_limits_tells_a_client_nothing_of_the_host(serve, limits, finish):
     client = serve(limits=limits(steps=4, pictures=1))
     sampler = {"name": "restart", "intervals": [[4, 1000, 0.1, 2.0]]}

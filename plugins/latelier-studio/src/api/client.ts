@@ -1,6 +1,7 @@
 /** Calls of the server's API, the only one that the studio uses. */
 
 import type {
+  Fault,
   GalleryPicture,
   Job,
   Model,
@@ -11,12 +12,16 @@ import type {
   Server,
 } from "./types.ts";
 
-/** A refusal. `field` is the path of the value at fault, such as "prompt.text". */
+/**
+ * A refusal. `field` is the path of the value at fault, such as "prompt.text"; `reason` is the
+ * message without it.
+ */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
     message: string,
-    readonly field: string | null,
+    readonly field: string | null = null,
+    readonly reason: string | null = null,
     readonly code = "",
   ) {
     super(message);
@@ -36,12 +41,13 @@ async function call(method: string, path: string, body?: unknown): Promise<Respo
   try {
     answer = await fetch(`/api${path}`, init);
   } catch {
-    throw new ApiError(0, "The server does not answer. Is it still running?", null);
+    throw new ApiError(0, "The server does not answer. Is it still running?");
   }
   if (!answer.ok) {
-    const found = (await answer.json().catch(() => null)) as { error?: ApiError } | null;
+    const found = (await answer.json().catch(() => null)) as { error?: Fault } | null;
     const message = found?.error?.message ?? `The server answered ${answer.status}.`;
-    throw new ApiError(answer.status, message, found?.error?.field ?? null, found?.error?.code);
+    const { field, reason, code } = found?.error ?? {};
+    throw new ApiError(answer.status, message, field, reason, code);
   }
   return answer;
 }
@@ -93,7 +99,7 @@ export function follow(
     events.addEventListener("preview", (event) => onPreview?.(JSON.parse(event.data) as Preview));
     events.addEventListener("error", () => {
       if (events.readyState !== EventSource.CLOSED) return; // it connects again by itself
-      reject(new ApiError(0, "The server has forgotten this picture.", null));
+      reject(new ApiError(0, "The server has forgotten this picture."));
     });
   });
 }

@@ -105,6 +105,13 @@ export interface Verdict {
   differences: string[];
 }
 
+export interface Fault {
+  message: string;
+  code: string;
+  field: string | null;
+  reason: string | null;
+}
+
 export interface Job {
   id: string;
   model: string;
@@ -116,7 +123,7 @@ export interface Job {
   batch: number;
   batches: number;
   pictures: JobPicture[];
-  error: { message: string; code: string; field: string | null } | null;
+  error: Fault | null;
   result: Verdict | null;
 }
 

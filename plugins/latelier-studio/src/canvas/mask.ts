@@ -13,7 +13,7 @@ const WHITE = 255;
 
 const WITHOUT_PICTURE = "Choose a picture first, or drop one here. Then paint over it.";
 const WITH_PICTURE =
-  "Another picture that is dropped here takes the place of this one. A black and white one " +
+  "Paint over a part, and only that part is made anew. Another picture that is dropped here takes the place of this one. A black and white one " +
   "becomes the mask: what is white in it changes.";
 
 /** Dispatches `picture`, with a data URI as its detail, for a picture that was dropped on it. */

@@ -1,12 +1,13 @@
 /** A table of pictures that differ in one or two settings. */
 
 import { api, follow } from "../api/client.ts";
-import type { Job, Model, PictureRequest } from "../api/types.ts";
-import { h, humanize, newId } from "../dom.ts";
+import type { Job, Model, NamedOptions, PictureRequest } from "../api/types.ts";
+import { h, humanize } from "../dom.ts";
+import { bareName } from "../form/named.ts";
 import { icon } from "../icons.ts";
 import { imageOf, ofJob, type Shown } from "./pictures.ts";
 
-type Axis = "sampler" | "steps" | "guidance" | "seed";
+type Axis = "sampler" | "steps" | "guidance" | "seed" | "nothing";
 const AXES: Axis[] = ["seed", "steps", "guidance", "sampler"];
 
 const MOST_PICTURES = 64;
@@ -14,6 +15,7 @@ const AT_A_TIME = 4;
 
 interface Events {
   view(pictures: Shown[], index: number): void;
+  galleryChanged(): void;
 }
 
 export class Compare {
@@ -28,8 +30,8 @@ export class Compare {
 
   constructor(model: Model, events: Events) {
     this.#events = events;
-    this.#columns = new AxisField("Across", model, "steps");
-    this.#rows = new AxisField("Down", model, "guidance");
+    this.#columns = new AxisField("Across", model, AXES, "steps");
+    this.#rows = new AxisField("Down", model, [...AXES, "nothing"], "guidance");
     const close = h("button", { type: "button", class: "icon-button close", "aria-label": "Close" });
     close.append(icon("close"));
     close.addEventListener("click", () => this.element.close());
@@ -59,7 +61,8 @@ export class Compare {
 
   open(request: PictureRequest): void {
     const seed = request.seed ?? Math.floor(Math.random() * 2 ** 31);
-    this.#request = { ...request, n: 1, seed, keep: false };
+    this.#request = { ...request, n: 1, seed };
+    for (const axis of [this.#columns, this.#rows]) axis.sampler = request.sampler?.name;
     this.element.showModal();
   }
 
@@ -89,11 +92,11 @@ export class Compare {
       h(
         "tr",
         {},
-        h("th", { scope: "row" }, row.text),
+        row.text ? h("th", { scope: "row" }, row.text) : h("td"),
         ...columns.map((column) => {
           const cell = h("td", { class: "waiting" });
           const request = { ...this.#request, ...column.fields, ...row.fields };
-          const name = `${column.text}, ${row.text}`;
+          const name = [column.text, row.text].filter(Boolean).join(", ");
           tasks.push(() => this.#make(request, cell, name, shown));
           return cell;
         }),
@@ -105,6 +108,7 @@ export class Compare {
       for (let task = tasks.shift(); task && table.isConnected; task = tasks.shift()) await task();
     });
     await Promise.all(workers);
+    this.#events.galleryChanged();
   }
 
   /** Make the picture of a cell. */
@@ -143,27 +147,29 @@ interface Value {
   fields: Partial<PictureRequest>;
 }
 
+/** The numbers that a setting takes at first. */
+const NUMBERS: Partial<Record<Axis, string>> = { seed: "1, 2, 3", steps: "5, 10, 20", guidance: "1, 3, 6" };
+
 /** A setting and the values that it takes. */
 class AxisField {
   readonly element: HTMLElement;
   readonly #select: HTMLSelectElement;
   readonly #text: HTMLInputElement;
-  readonly #samplers: HTMLSelectElement;
+  readonly #samplers: HTMLElement;
   readonly #model: Model;
 
-  constructor(title: string, model: Model, axis: Axis) {
+  constructor(title: string, model: Model, axes: Axis[], axis: Axis) {
     this.#model = model;
-    const listId = newId("values");
     this.#text = h("input", { type: "text", "aria-label": `${title}: values`, inputMode: "decimal" });
     this.#samplers = h(
-      "select",
-      { multiple: true, size: 5, "aria-label": `${title}: samplers`, id: listId },
-      ...model.samplers.map(({ name }) => h("option", { value: name }, name)),
+      "div",
+      { class: "samplers", role: "group", "aria-label": `${title}: samplers` },
+      ...model.samplers.map(({ name }) => h("label", {}, h("input", { type: "checkbox", value: name }), name)),
     );
     this.#select = h(
       "select",
       { "aria-label": title, onInput: () => this.#show() },
-      ...AXES.map((each) => h("option", { value: each }, humanize(each))),
+      ...axes.map((each) => h("option", { value: each }, humanize(each))),
     );
     this.#select.value = axis;
     this.element = h("fieldset", {}, h("legend", {}, title), this.#select, this.#text, this.#samplers);
@@ -175,19 +181,29 @@ class AxisField {
   }
 
   #show(): void {
-    const isSampler = this.axis === "sampler";
-    this.#text.hidden = isSampler;
-    this.#samplers.hidden = !isSampler;
-    this.#text.value = { seed: "1, 2, 3", steps: "5, 10, 20", guidance: "1, 3, 6", sampler: "" }[this.axis];
-    if (isSampler && this.#samplers.selectedOptions.length === 0) {
-      for (const option of [...this.#samplers.options].slice(0, 3)) option.selected = true;
-    }
+    const numbers = NUMBERS[this.axis];
+    this.#text.hidden = numbers === undefined;
+    this.#text.value = numbers ?? "";
+    this.#samplers.hidden = this.axis !== "sampler";
+  }
+
+  get #boxes(): HTMLInputElement[] {
+    return [...this.#samplers.querySelectorAll("input")];
+  }
+
+  /** Tick the sampler of the form alone; undefined is the model's. */
+  set sampler(name: string | undefined) {
+    const standard = this.#model.request.properties?.sampler?.default as NamedOptions | undefined;
+    const current = bareName(name ?? standard?.name ?? "");
+    for (const box of this.#boxes) box.checked = box.value === current;
   }
 
   get values(): Value[] {
     const { axis } = this;
+    if (axis === "nothing") return [{ text: "", fields: {} }];
     if (axis === "sampler") {
-      return [...this.#samplers.selectedOptions].map(({ value: name }) => ({
+      const ticked = this.#boxes.filter(({ checked }) => checked);
+      return ticked.map(({ value: name }) => ({
         text: name,
         fields: { sampler: { name, options: {} } },
       }));

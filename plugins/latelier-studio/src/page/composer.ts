@@ -1,7 +1,9 @@
 /** The form: it makes a request of what the person enters, and shows a request that is given. */
 
+import { ApiError } from "../api/client.ts";
 import type { Model, NamedOptions, PictureRequest, Server } from "../api/types.ts";
 import { h, newId } from "../dom.ts";
+import { findField, findInvalid, labelOf, markField, unmarkFields } from "../form/faults.ts";
 import { createField, type Field } from "../form/field.ts";
 import { choicesOf, simplify } from "../form/named.ts";
 import { asObject, resolve } from "../form/schema.ts";
@@ -142,6 +144,12 @@ export class Composer {
     return Object.fromEntries(entries) as PictureRequest;
   }
 
+  /** Put the prompt of a request into the form. */
+  usePrompt(request: PictureRequest): void {
+    const text = this.#promptText(request.inputs[this.#prompt ?? ""]);
+    if (text) this.bar.prompt = text;
+  }
+
   /** Take a picture to start from. `size` is of the pictures that are made; by default it stays as it is. */
   startFrom(picture: string, part: "whole" | "part", size?: [number, number]): void {
     if (size) {
@@ -152,15 +160,33 @@ export class Composer {
     this.#start.value = { init_image: [picture] };
     this.#startSection.refresh();
     this.#startSection.open();
-    if (part === "part") this.#start.showMask();
+    if (part === "part") this.#start.askForMask();
   }
 
-  /** Open the part of the form that a refusal names. */
-  showField(field: string | null): void {
-    const name = field?.split(".")[0] ?? "";
-    const section = this.#inputs.sections.get(name);
-    if (section) section.open();
-    else if (name in (this.#model.request.properties ?? {})) this.#detailsSection.open();
+  /** Return whether the request can be sent; else show what is wrong. */
+  check(): boolean {
+    this.bar.error = "";
+    for (const part of [this.bar.element, this.panel]) unmarkFields(part);
+    const found = findInvalid(this.panel);
+    if (found) {
+      this.bar.error = `${labelOf(found.field)}: ${found.control.validationMessage}`;
+      markField(found.field, [found.control]);
+    } else if (this.#start.lacksMask) {
+      this.bar.error = "Nothing is painted. Paint over the part to change; Vary changes the whole picture.";
+      this.#startSection.element.open = true;
+      this.#start.askForMask();
+    } else return true;
+    return false;
+  }
+
+  /** Show why a request was refused, with the label of the field at fault. */
+  fail(error: unknown): void {
+    this.bar.error = error instanceof Error ? error.message : String(error);
+    if (!(error instanceof ApiError) || !error.field) return;
+    const field = findField(this.bar.element, error.field) ?? findField(this.panel, error.field);
+    if (!field) return;
+    if (error.reason) this.bar.error = `${labelOf(field)}: ${error.reason}`;
+    markField(field);
   }
 }
 

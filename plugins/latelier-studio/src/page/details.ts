@@ -32,7 +32,7 @@ export class Details {
       const resolved = resolve(schema.properties?.[name] ?? {}, schema.$defs);
       if (resolved.format === "named-options") resolved.format = name;
       if (name === "steps") resolved.maximum = server.limits.steps;
-      const field = createField(name, resolved, host, PLAIN[name]);
+      const field = createField(name, resolved, host, textsOf(name, server));
       this.#fields.set(name, field);
       (name in PLAIN ? plain : expert).push(field.element);
     }
@@ -59,8 +59,17 @@ export class Details {
     return field?.value ?? field?.schema.default;
   }
 
+  /** Set a field; the model's default leaves it empty. */
   set(name: string, value: unknown): void {
-    const field = this.#fields.get(name);
-    if (field) field.widget.value = value;
+    const widget = this.#fields.get(name)?.widget;
+    if (!widget) return;
+    const isDefault = JSON.stringify(value) === JSON.stringify(widget.schema.default);
+    widget.value = isDefault ? undefined : value;
   }
+}
+
+function textsOf(name: string, server: Server): { label: string; hint: string } | undefined {
+  const texts = PLAIN[name];
+  if (!texts || name !== "steps") return texts;
+  return { ...texts, hint: `1 to ${server.limits.steps}. ${texts.hint}` };
 }

@@ -34,7 +34,7 @@ export class Inputs {
       const schema = resolve(raw);
       const labelId = newId("label");
       const widget = createWidget(schema, host, labelId);
-      const label = h("span", { id: labelId, class: "visually-hidden" }, humanize(name));
+      const label = h("span", { id: labelId, class: "label visually-hidden" }, humanize(name));
       const isUsed = (): boolean => widget.value !== undefined;
       const clear = (): void => {
         widget.value = undefined;

@@ -17,7 +17,7 @@ export interface Shown {
 export interface PictureActions {
   /** Put its settings into the form. */
   useSettings(picture: Shown): void;
-  /** Make others from it: of the whole, or of a painted part. */
+  /** Make others from it, with its prompt: of the whole, or of a painted part. */
   startFrom(picture: Shown, part: "whole" | "part"): void;
   /** Called when the gallery has changed. */
   galleryChanged(): void;

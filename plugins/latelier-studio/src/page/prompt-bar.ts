@@ -8,6 +8,8 @@ const LONGEST_IDEA = 20; // characters
 
 export class PromptBar {
   readonly element: HTMLFormElement;
+  /** A few things that the model can draw. They belong below the bar, which stays in view. */
+  readonly ideas: HTMLElement;
   readonly #text: HTMLTextAreaElement | undefined;
   readonly #button: HTMLButtonElement;
   readonly #error = h("p", { class: "error", role: "alert" });
@@ -37,13 +39,13 @@ export class PromptBar {
           this.element.requestSubmit();
         },
       });
-      this.element.append(h("label", { class: "visually-hidden", htmlFor: id }, "What should the picture show?"));
     }
-    this.element.append(
-      h("div", { class: "prompt-row" }, this.#text ?? h("p", {}, model.description), this.#button),
-      this.#createIdeas(model.subjects),
-      this.#error,
-    );
+    const label = h("label", { class: "label visually-hidden", htmlFor: id }, "Prompt");
+    const row = h("div", { class: "prompt-row" }, this.#text && label, this.#text ?? h("p", {}, model.description));
+    if (input) row.dataset.input = input;
+    row.append(this.#button);
+    this.element.append(row, this.#error);
+    this.ideas = this.#createIdeas(model.subjects);
   }
 
   /** Return buttons with a few things that the model can draw. */

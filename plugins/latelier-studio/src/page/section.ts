@@ -1,6 +1,7 @@
 /** A part of the form that is folded away, and tells whether it has a value. */
 
 import { h } from "../dom.ts";
+import { unmarkFields } from "../form/faults.ts";
 
 export interface SectionTexts {
   title: string;
@@ -15,6 +16,7 @@ export class Section {
     const clear = h("button", { type: "button", class: "quiet clear", hidden: true }, "Clear");
     clear.addEventListener("click", () => {
       onClear?.();
+      unmarkFields(this.element);
       this.element.dispatchEvent(new Event("input"));
     });
     this.element = h(

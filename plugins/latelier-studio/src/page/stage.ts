@@ -1,6 +1,6 @@
 /** Where a picture comes into being, sharpens, and is looked at. */
 
-import { api, follow } from "../api/client.ts";
+import { ApiError, api, follow } from "../api/client.ts";
 import type { Job, PictureRequest } from "../api/types.ts";
 import { h } from "../dom.ts";
 import { type IconName, icon } from "../icons.ts";
@@ -103,8 +103,8 @@ export class Stage {
       return;
     }
     this.clear();
-    this.#status.textContent =
-      job.state === "cancelled" ? "Cancelled." : (job.error?.message ?? "It did not work.");
+    this.#status.textContent = job.state === "cancelled" ? "Cancelled." : "";
+    if (job.error) throw new ApiError(0, job.error.message, job.error.field, job.error.reason);
   }
 
   /** Show a picture without settings, and offer to start from it. */

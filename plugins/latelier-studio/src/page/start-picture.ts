@@ -27,6 +27,7 @@ export class StartPicture {
   readonly #strength: Field;
   readonly #mask: Field;
   readonly #more: HTMLElement;
+  #isPart = false;
 
   constructor(properties: Record<string, Schema>, host: Host) {
     const pick = (name: string, label: string, hint: string): Field => {
@@ -36,7 +37,7 @@ export class StartPicture {
     };
     this.#image = pick("init_image", "Picture", "New pictures begin with this one, cut to their size.");
     this.#strength = pick("strength", "How much changes", "0: almost nothing. 1: everything.");
-    this.#mask = pick("mask", "What changes", "Paint over a part, and only that part is made anew.");
+    this.#mask = pick("mask", "What changes", ""); // the widget has its own hint
     this.#more = h("div", { hidden: true }, this.#mask.element, this.#strength.element);
     this.element = h("div", {}, this.#image.element, this.#more);
     this.#image.element.addEventListener("input", () => this.#follow());
@@ -49,11 +50,19 @@ export class StartPicture {
   #follow(): void {
     const picture = this.#image.widget.value as string | undefined;
     this.#more.hidden = picture === undefined;
+    if (picture === undefined) this.#isPart = false;
     this.#mask.widget.picture = picture;
   }
 
-  showMask(): void {
+  /** Ask for the part that changes. */
+  askForMask(): void {
+    this.#isPart = true;
     this.#mask.element.scrollIntoView({ block: "center", behavior: "smooth" });
+  }
+
+  /** Whether a part was asked for, and none is painted. */
+  get lacksMask(): boolean {
+    return this.#isPart && this.#mask.widget.value === undefined;
   }
 
   /** Fields of the request. */
@@ -70,6 +79,7 @@ export class StartPicture {
   }
 
   set value(fields: Record<string, unknown>) {
+    this.#isPart = false;
     this.#image.widget.value = first(fields.init_image);
     this.#strength.widget.value = fields.strength ?? undefined;
     this.#follow();

@@ -62,7 +62,7 @@ export class Studio implements PictureActions {
     const view = (pictures: Shown[], index: number): void => this.#viewer.open(pictures, index);
     this.#stage = new Stage({
       useSettings: (picture) => this.useSettings(picture),
-      startFrom: (picture, part) => this.startFrom(picture, part),
+      startFrom: (picture, part) => void this.#try(() => this.#startFrom(picture, part)),
       galleryChanged: () => this.galleryChanged(),
       running: (cancel) => {
         this.#onCancel = cancel;
@@ -123,23 +123,24 @@ export class Studio implements PictureActions {
     this.#composer = new Composer(model, this.#server, () => void this.#create());
     this.#composer.bar.prompt = prompt;
     this.#composer.bar.onCancel = this.#onCancel;
-    this.#compare = new Compare(model, { view: (all, index) => this.#viewer.open(all, index) });
-    this.#prompt.replaceChildren(this.#composer.bar.element);
+    this.#compare = new Compare(model, {
+      view: (all, index) => this.#viewer.open(all, index),
+      galleryChanged: () => this.galleryChanged(),
+    });
+    this.#prompt.replaceChildren(this.#composer.bar.element, this.#composer.bar.ideas);
     this.#panel.replaceChildren(this.#composer.panel);
     this.#dialogs.replaceChildren(this.#compare.element);
   }
 
   async #create(): Promise<void> {
     const composer = this.#composer;
-    if (!composer) return;
-    composer.bar.error = "";
+    if (!composer?.check()) return;
     this.#leaveOpened();
     try {
       const request = await cropStart(composer.request);
       await this.#stage.run(request);
     } catch (error) {
-      composer.bar.error = error instanceof Error ? error.message : String(error);
-      if (error instanceof ApiError) composer.showField(error.field);
+      composer.fail(error);
     }
   }
 
@@ -152,9 +153,15 @@ export class Studio implements PictureActions {
 
   startFrom(picture: Shown, part: "whole" | "part"): void {
     void this.#try(async () => {
-      const source = await toDataUri(await fetchPicture(picture.url));
-      this.#composer?.startFrom(source, part, [picture.width, picture.height]);
+      const settings = await api.read(await fetchPicture(picture.url));
+      this.#composer?.usePrompt(requestOf(settings));
+      await this.#startFrom(picture, part);
     });
+  }
+
+  async #startFrom(picture: Shown, part: "whole" | "part"): Promise<void> {
+    const source = await toDataUri(await fetchPicture(picture.url));
+    this.#composer?.startFrom(source, part, [picture.width, picture.height]);
   }
 
   galleryChanged(): void {
