@@ -431,6 +431,9 @@ def test_a_value_that_is_not_allowed_is_marked_and_its_message_is_in_view(open_p
     assert text == "Steps: Value must be less than or equal to 200."
     assert is_in_view(page, ".prompt-bar .error")
     assert not [url for url in sent if url.endswith("/jobs")]
+    page.get_by_role("button", name="Compare").click()
+    sync_api.expect(page.locator("dialog.compare")).to_be_hidden()
+    sync_api.expect(page.locator(".prompt-bar .error")).to_have_text(text)
     steps.fill("2")
     assert steps.get_attribute("aria-invalid") is None
     create(page, "a cat")

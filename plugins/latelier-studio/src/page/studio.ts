@@ -73,7 +73,7 @@ export class Studio implements PictureActions {
     });
     const compare = (): void =>
       void this.#try(async () => {
-        if (this.#composer) this.#compare?.open(await cropStart(this.#composer.request));
+        if (this.#composer?.check()) this.#compare?.open(await cropStart(this.#composer.request));
       });
     if (server.has_gallery) this.#gallery = new Gallery({ view, compare }, this.#notice);
   }
