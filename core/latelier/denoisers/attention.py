@@ -5,7 +5,7 @@ of width d. The names of the modules are those of the published checkpoints.
 """
 
 from functools import reduce
-from typing import Any
+from typing import Any, cast
 
 import torch
 from einops import rearrange
@@ -28,6 +28,23 @@ class MultiHeadAttention(ContextLayer):
         self.to_k = Linear(context_width, width, bias=False)
         self.to_v = Linear(context_width, width, bias=False)
         self.to_out = nn.Sequential(Linear(width, width))
+
+    def attend_adapters(
+        self, q: Tensor, size: tuple[int, int], ctx: ForwardContext
+    ) -> list[Tensor]:
+        """Return what each adapter of this layer adds before the output layer, (B, Q, C).
+
+        Args:
+            q: queries (B, H, Q, d), the positions of a feature map.
+            size: (h, w) of the map.
+            ctx: of the forward pass.
+        """
+        return [each.attend(self.name, q, size) for each in ctx.adapters if each.serves(self.name)]
+
+    def project_without_bias(self, outputs: list[Tensor]) -> Tensor:
+        """Return the sum of outputs (B, Q, C) through the output layer, which adds no bias."""
+        added, layer = reduce(torch.add, outputs), cast("Any", self.to_out[0])
+        return linear(added, layer.weight.to(added.dtype))
 
 
 class SelfAttention(MultiHeadAttention):
@@ -64,8 +81,7 @@ class CrossAttention(MultiHeadAttention):
     ) -> Tensor:
         """Return tokens (B, Q, C) plus the cross-attention of their queries (B, Q, C)."""
         q = split_heads(self.to_q(queries), self.heads)  # (B, H, Q, d)
-        outputs = [a.attend(self.name, q, size) for a in ctx.adapters if a.serves(self.name)]
-        out: Any = self.to_out[0]
+        outputs = self.attend_adapters(q, size, ctx)
         has_bias = False  # adapters alone have none
         if ctx.context is not None:
             context = ctx.context.for_layer(size)
@@ -77,12 +93,9 @@ class CrossAttention(MultiHeadAttention):
                 has_bias = True
             else:
                 tokens = torch.addcmul(tokens, context.gate, self.to_out(attended))
-        if outputs:
-            added = reduce(torch.add, outputs)
-            tokens = tokens + (
-                out(added) if has_bias else linear(added, out.weight.to(added.dtype))
-            )
-        return tokens
+        if has_bias:
+            return tokens + self.to_out(reduce(torch.add, outputs))
+        return tokens + self.project_without_bias(outputs) if outputs else tokens
 
 
 class AttentionBlock(ContextLayer):

@@ -14,9 +14,9 @@ from latelier.contracts.condition import Condition
 from latelier.denoisers.adapter import activate_adapters
 from latelier.denoisers.checks import CallSpec, check_call
 from latelier.denoisers.configs import ConditionedConfig
-from latelier.denoisers.forward_context import ForwardContext
-from latelier.denoisers.injection import build_context
-from latelier.denoisers.vectors import add_vectors
+from latelier.denoisers.forward_context import ForwardContext, name_layers
+from latelier.denoisers.injection import build_context, build_stream_layers
+from latelier.denoisers.vectors import add_vectors, build_vector_layers
 from latelier.nn.module import ConfiguredModule
 
 C = TypeVar("C", bound=ConditionedConfig)
@@ -25,7 +25,7 @@ C = TypeVar("C", bound=ConditionedConfig)
 class ConditionedDenoiser(ConfiguredModule[C], ABC):
     """A denoiser whose streams, spatial maps and vectors are those of its configuration.
 
-    Subclasses create the attributes below after their own layers.
+    Subclasses create their own layers, call `add_condition_layers`, and set `spec`.
 
     Attributes:
         stream_projections: of the named streams.
@@ -38,6 +38,12 @@ class ConditionedDenoiser(ConfiguredModule[C], ABC):
     stream_embeddings: nn.ParameterDict
     vector_embeds: nn.ModuleDict
     spec: CallSpec
+
+    def add_condition_layers(self) -> None:
+        """Create the layers of the conditions, and name all layers."""
+        self.stream_projections, self.stream_embeddings = build_stream_layers(self.config)
+        self.vector_embeds = build_vector_layers(self.config)
+        name_layers(self)
 
     @abstractmethod
     def embed_timesteps(self, t: Tensor, dtype: torch.dtype) -> Tensor:

@@ -226,29 +226,8 @@ class UNetConfig(ConditionedConfig):
         return self
 
 
-def check_tokens(hidden_size: int, num_heads: int, input_size: int, patch_size: int) -> None:
-    """Check the width of a transformer's tokens, and the side of their patches.
-
-    Raises:
-        ValueError: names the field that does not fit.
-    """
-    if hidden_size % 4:
-        raise ValueError(
-            f"hidden_size={hidden_size} must be a multiple of 4, for the sines and cosines of two "
-            "coordinates"
-        )
-    if hidden_size % num_heads:
-        raise ValueError(f"num_heads={num_heads} does not divide hidden_size={hidden_size}")
-    if input_size % patch_size:
-        raise ValueError(f"input_size={input_size} must be a multiple of patch_size={patch_size}")
-
-
-class TransformerConfig(ConditionedConfig):
-    """The diffusion transformer, DiT (Peebles and Xie 2022, arXiv:2212.09748).
-
-    Published depth, hidden_size and num_heads: S 12, 384, 6; B 12, 768, 12; L 24, 1024, 16;
-    XL 28, 1152, 16; each with patch_size 2, 4 or 8.
-    """
+class TokensConfig(ConditionedConfig):
+    """Base of the configurations of denoisers whose tokens are patches."""
 
     input_size: Side = Field(
         default=32,
@@ -265,16 +244,16 @@ class TransformerConfig(ConditionedConfig):
         le=64,
         description="inner width of the feed-forward layers, times hidden_size",
     )
-    learn_sigma: bool = Field(
-        default=False,
-        description="the last layer has twice out_channels; the second half, a variance that no "
-        "sampler here uses, is dropped",
-    )
 
     @property
     def embedding_width(self) -> int:
         """Width of the timestep embedding."""
         return self.hidden_size
+
+    @property
+    def trained_side(self) -> int:
+        """Side in patches at training."""
+        return self.input_size // self.patch_size
 
     @property
     def middle_self_attention(self) -> str:
@@ -287,39 +266,45 @@ class TransformerConfig(ConditionedConfig):
         return self.patch_size
 
     @model_validator(mode="after")
-    def _check_widths(self) -> Self:
-        check_tokens(self.hidden_size, self.num_heads, self.input_size, self.patch_size)
+    def _check_tokens(self) -> Self:
+        if self.hidden_size % 4:
+            raise ValueError(
+                f"hidden_size={self.hidden_size} must be a multiple of 4, for the sines and "
+                "cosines of two coordinates"
+            )
+        if self.hidden_size % self.num_heads:
+            raise ValueError(
+                f"num_heads={self.num_heads} does not divide hidden_size={self.hidden_size}"
+            )
+        if self.input_size % self.patch_size:
+            raise ValueError(
+                f"input_size={self.input_size} must be a multiple of patch_size={self.patch_size}"
+            )
         return self
 
 
-class UViTConfig(ConditionedConfig):
+class TransformerConfig(TokensConfig):
+    """The diffusion transformer, DiT (Peebles and Xie 2022, arXiv:2212.09748).
+
+    Published depth, hidden_size and num_heads: S 12, 384, 6; B 12, 768, 12; L 24, 1024, 16;
+    XL 28, 1152, 16; each with patch_size 2, 4 or 8.
+    """
+
+    learn_sigma: bool = Field(
+        default=False,
+        description="the last layer has twice out_channels; the second half, a variance that no "
+        "sampler here uses, is dropped",
+    )
+
+
+class UViTConfig(TokensConfig):
     """A transformer between convolutions, U-ViT (Hoogeboom et al. 2023, arXiv:2301.11093)."""
 
-    input_size: Side = Field(
-        default=32,
-        description="side in latents at training; at other sizes the positions of the tokens are "
-        "scaled to this square",
-    )
     model_channels: Width = Field(description="channels of the convolutions, at the size of x")
     num_res_blocks: Blocks = Field(
         default=1, ge=1, description="residual blocks before the transformer, and after it"
     )
     num_groups: Width = Field(default=32, description="groups of every group normalisation")
-    patch_size: Side = Field(default=2, description="side of the features that become a token")
-    hidden_size: Width = Field(description="width of the tokens, a multiple of 4")
-    depth: Layers = Field(ge=1, description="number of transformer blocks")
-    num_heads: Width = Field(description="heads of every attention")
-    mlp_ratio: float = Field(
-        default=4.0,
-        gt=0,
-        le=64,
-        description="inner width of the feed-forward layers, times hidden_size",
-    )
-
-    @property
-    def embedding_width(self) -> int:
-        """Width of the timestep embedding."""
-        return self.hidden_size
 
     @property
     def dropout(self) -> float:
@@ -336,16 +321,6 @@ class UViTConfig(ConditionedConfig):
         """The controls that the denoiser supports."""
         return super().supports | {"deep_branch"}
 
-    @property
-    def middle_self_attention(self) -> str:
-        """The self-attention that perturbed-attention guidance perturbs."""
-        return f"blocks.{self.depth // 2}.attn"
-
-    @property
-    def size_multiple(self) -> int:
-        """Sides of x must be multiples of this."""
-        return self.patch_size
-
     @model_validator(mode="after")
     def _check_channels(self) -> Self:
         check_width("patch_size^2 times model_channels", self.patch_size**2 * self.model_channels)
@@ -357,17 +332,12 @@ class UViTConfig(ConditionedConfig):
         return self
 
     @model_validator(mode="after")
-    def _check_tokens(self) -> Self:
-        check_tokens(self.hidden_size, self.num_heads, self.input_size, self.patch_size)
+    def _check_context(self) -> Self:
         if self.context_dim not in (None, self.hidden_size):
             raise ValueError(
                 f"context_dim={self.context_dim} must be hidden_size={self.hidden_size}: the "
                 "tokens of the streams stand beside those of the picture"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _check_injection(self) -> Self:
         for name, slot in self.streams.items():
             if slot.injection == "native":
                 raise ValueError(

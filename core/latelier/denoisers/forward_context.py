@@ -77,6 +77,11 @@ class ForwardContext:
         wrapper = self.control.self_attention
         return attention(tokens) if wrapper is None else wrapper(attention, tokens, size, self.t)
 
+    def run_deep_branch(self, compute: Callable[[], Tensor]) -> Tensor:
+        """Return the features of the deep branch; the caller's wrapper computes them, if any."""
+        wrapper = self.control.deep_branch
+        return compute() if wrapper is None else wrapper(compute)
+
     def run_layer(self, layer: nn.Module, *features: Any) -> Tensor:
         """Return the output of a layer; its activations are recomputed backward if asked for."""
         if not isinstance(layer, ContextLayer):

@@ -10,19 +10,14 @@ from latelier.denoisers.checks import CallSpec
 from latelier.denoisers.conditioned import ConditionedDenoiser
 from latelier.denoisers.configs import TransformerConfig
 from latelier.denoisers.embeddings import embed_positions, embed_timesteps
-from latelier.denoisers.forward_context import name_layers
-from latelier.denoisers.injection import build_stream_layers
 from latelier.denoisers.transformer_blocks import (
+    SINUSOIDS,
     DiTBlock,
     FinalLayer,
     PatchEmbedder,
     TimestepEmbedder,
 )
-from latelier.denoisers.vectors import build_vector_layers
 from latelier.nn.layers import zero_init
-
-SINUSOIDS = 256
-"""Width of the sinusoidal embedding of the timestep, the same in every published model."""
 
 
 class Transformer(ConditionedDenoiser[TransformerConfig]):
@@ -41,9 +36,7 @@ class Transformer(ConditionedDenoiser[TransformerConfig]):
         self.t_embedder = TimestepEmbedder(SINUSOIDS, width)
         self.blocks = nn.ModuleList(DiTBlock(config) for _ in range(config.depth))
         self.final_layer = FinalLayer(width, patch_dim=p * p * channels)
-        self.stream_projections, self.stream_embeddings = build_stream_layers(config)
-        self.vector_embeds = build_vector_layers(config)
-        name_layers(self)
+        self.add_condition_layers()
         self.spec = _describe(config)
         self._init_weights()
 
@@ -80,8 +73,8 @@ class Transformer(ConditionedDenoiser[TransformerConfig]):
 
     def _positions(self, size: tuple[int, int], like: Tensor) -> Tensor:
         """Return the embedding (N, D) of the positions of h x w patches."""
-        trained_side = self.config.input_size // self.config.patch_size
-        return embed_positions(size, self.config.hidden_size, trained_side, like.device).to(like)
+        width, side = self.config.hidden_size, self.config.trained_side
+        return embed_positions(size, width, side, like.device).to(like)
 
     def _unpatchify(self, patches: Tensor, size: tuple[int, int]) -> Tensor:
         """Return (B, C_out, h * p, w * p) of h x w patches; further channels are dropped."""

@@ -12,6 +12,9 @@ from latelier.denoisers.forward_context import ContextLayer, ForwardContext
 from latelier.nn.attention import attend, merge_heads, split_heads
 from latelier.nn.packed import Conv2d, Linear
 
+SINUSOIDS = 256
+"""Width of the sinusoidal embedding of the timestep, the same in every published model."""
+
 
 def modulate(tokens: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """Return tokens (B, N, D) times 1 + scale plus shift, both (B, 1, D)."""

@@ -14,10 +14,8 @@ from latelier.denoisers.checks import CallSpec
 from latelier.denoisers.conditioned import ConditionedDenoiser
 from latelier.denoisers.configs import UNetConfig
 from latelier.denoisers.embeddings import embed_timesteps
-from latelier.denoisers.forward_context import ForwardContext, name_layers, perturbation_names
-from latelier.denoisers.injection import build_stream_layers
+from latelier.denoisers.forward_context import ForwardContext, perturbation_names
 from latelier.denoisers.spatial_transformer import SpatialTransformer
-from latelier.denoisers.vectors import build_vector_layers
 from latelier.nn.layers import zero_init
 from latelier.nn.packed import Conv2d, Linear
 
@@ -72,9 +70,7 @@ class UNet(ConditionedDenoiser[UNetConfig]):
             nn.SiLU(),
             zero_init(Conv2d(channels, config.out_channels, 3, padding=1)),
         )
-        self.stream_projections, self.stream_embeddings = build_stream_layers(config)
-        self.vector_embeds = build_vector_layers(config)
-        name_layers(self)
+        self.add_condition_layers()
         self.spec = _describe(self)
 
     def forward(
@@ -107,8 +103,7 @@ class UNet(ConditionedDenoiser[UNetConfig]):
 
         def run_deep(h: Tensor) -> Tensor:
             inside = range(depth, len(self.input_blocks))
-            compute = partial(self._run_blocks, h, inside, ctx, run_middle)
-            return compute() if wrapper is None else wrapper(compute)
+            return ctx.run_deep_branch(partial(self._run_blocks, h, inside, ctx, run_middle))
 
         h = self._run_blocks(h, range(depth), ctx, run_deep)
         return self.out(h).to(x.dtype)  # (B, C_out, h, w)

@@ -1,36 +1,32 @@
 """The U-ViT: a transformer at low resolution between convolutions at the resolution of x."""
 
-from functools import partial, reduce
-from typing import Any
+from functools import partial
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import linear, pad
+from torch.nn.functional import pad
 
 from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition
+from latelier.denoisers.attention import MultiHeadAttention
 from latelier.denoisers.blocks import Block, ResBlock
 from latelier.denoisers.checks import CallSpec
 from latelier.denoisers.conditioned import ConditionedDenoiser
 from latelier.denoisers.configs import UViTConfig
 from latelier.denoisers.embeddings import embed_positions, embed_timesteps
-from latelier.denoisers.forward_context import ContextLayer, ForwardContext, name_layers
-from latelier.denoisers.injection import build_stream_layers
+from latelier.denoisers.forward_context import ContextLayer, ForwardContext
 from latelier.denoisers.transformer_blocks import (
+    SINUSOIDS,
     FinalLayer,
     Mlp,
     TimestepEmbedder,
     modulate,
     plain_norm,
 )
-from latelier.denoisers.vectors import build_vector_layers
 from latelier.nn.attention import MASKED, attend, merge_heads, split_heads
 from latelier.nn.layers import zero_init
 from latelier.nn.packed import Conv2d, Linear
-
-SINUSOIDS = 256
-"""Width of the sinusoidal embedding of the timestep."""
 
 
 class UViT(ConditionedDenoiser[UViTConfig]):
@@ -64,9 +60,7 @@ class UViT(ConditionedDenoiser[UViTConfig]):
             nn.SiLU(),
             zero_init(Conv2d(channels, config.out_channels, 3, padding=1)),
         )
-        self.stream_projections, self.stream_embeddings = build_stream_layers(config)
-        self.vector_embeds = build_vector_layers(config)
-        name_layers(self)
+        self.add_condition_layers()
         self.spec = _describe(config)
 
     def forward(
@@ -90,8 +84,7 @@ class UViT(ConditionedDenoiser[UViTConfig]):
         """
         ctx = self.prepare_call(x, t, condition, control)
         skip = self.input_block(self.concat_spatial(x, condition), ctx)  # (B, C_model, h, w)
-        wrapper, run_deep = ctx.control.deep_branch, partial(self._run_transformer, skip, ctx)
-        h = run_deep() if wrapper is None else wrapper(run_deep)
+        h = ctx.run_deep_branch(partial(self._run_transformer, skip, ctx))
         h = self.output_block(torch.cat([h, skip], dim=1), ctx)
         return self.out(h).to(x.dtype)  # (B, C_out, h, w)
 
@@ -113,11 +106,11 @@ class UViT(ConditionedDenoiser[UViTConfig]):
 
     def _positions(self, size: tuple[int, int], like: Tensor) -> Tensor:
         """Return the embedding (N, D) of the positions of h x w tokens."""
-        trained_side = self.config.input_size // self.config.patch_size
-        return embed_positions(size, self.config.hidden_size, trained_side, like.device).to(like)
+        width, side = self.config.hidden_size, self.config.trained_side
+        return embed_positions(size, width, side, like.device).to(like)
 
 
-class JointAttention(ContextLayer):
+class JointAttention(MultiHeadAttention):
     """Attention of the picture's tokens to each other and to the tokens of the streams.
 
     Both are keys and values of the same projections (Bao et al. 2022, arXiv:2209.12152): what
@@ -126,12 +119,7 @@ class JointAttention(ContextLayer):
     """
 
     def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.to_q = Linear(width, width, bias=False)
-        self.to_k = Linear(width, width, bias=False)
-        self.to_v = Linear(width, width, bias=False)
-        self.to_out = nn.Sequential(Linear(width, width))
+        super().__init__(width, width, heads)
 
     def forward(
         self, tokens: Tensor, context: Tensor | None, size: tuple[int, int], ctx: ForwardContext
@@ -153,18 +141,10 @@ class JointAttention(ContextLayer):
             out = ctx.attend(attention, tokens, size)
         else:  # a wrapper may merge tokens, and regions give each its own strengths
             out = attention(tokens)
-        return self._add_adapters(out, tokens, size, ctx)
-
-    def _add_adapters(
-        self, out: Tensor, tokens: Tensor, size: tuple[int, int], ctx: ForwardContext
-    ) -> Tensor:
-        adapters = [each for each in ctx.adapters if each.serves(self.name)]
-        if not adapters:
+        if not ctx.adapters:
             return out
-        q = split_heads(self.to_q(tokens), self.heads)
-        added = reduce(torch.add, (each.attend(self.name, q, size) for each in adapters))
-        layer: Any = self.to_out[0]
-        return out + linear(added, layer.weight.to(added.dtype))  # adapters have no bias
+        outputs = self.attend_adapters(split_heads(self.to_q(tokens), self.heads), size, ctx)
+        return out + self.project_without_bias(outputs) if outputs else out
 
 
 def _mask_others(tokens: Tensor, joined: Tensor) -> Tensor:
