@@ -1,10 +1,11 @@
 from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 import torch
 from torch import nn
 
-from latelier.denoisers.configs import TransformerConfig, UNetConfig, UViTConfig
+from latelier.denoisers.configs import ConditionedConfig, TransformerConfig, UNetConfig, UViTConfig
 from latelier.denoisers.transformer import Transformer
 from latelier.denoisers.unet import UNet
 from latelier.denoisers.uvit import UViT
@@ -31,68 +32,53 @@ def filled() -> Callable[[nn.Module], nn.Module]:
     return fill
 
 
-@pytest.fixture
-def small_unet(filled: Callable[[nn.Module], nn.Module]) -> Build:
-    """Builds a filled UNet of two levels with attention at both; options replace its config's."""
+Fill = Callable[[nn.Module], nn.Module]
+C = TypeVar("C", bound=ConditionedConfig)
+D = TypeVar("D", bound=nn.Module)
 
-    def build(**options: object) -> UNet:
-        values: dict[str, object] = {
-            "in_channels": 4,
-            "out_channels": 4,
-            "model_channels": 16,
-            "channel_mult": (1, 2),
-            "num_res_blocks": 1,
-            "attention_resolutions": (1, 2),
-            "num_heads": 2,
-            "num_groups": 4,
-        }
-        config = UNetConfig.model_validate({**values, **options})
-        model = filled(UNet(config))
-        assert isinstance(model, UNet)
+
+def builder(network: type[D], config: type[C], fill: Fill, **values: object) -> Callable[..., D]:
+    """Return a function that builds a filled network; options replace values of its config."""
+
+    def build(**options: object) -> D:
+        model = fill(network(config.model_validate({**values, **options})))
+        assert isinstance(model, network)
         return model
 
     return build
 
 
 @pytest.fixture
-def small_transformer(filled: Callable[[nn.Module], nn.Module]) -> BuildTransformer:
-    """Builds a filled transformer of two blocks; options replace its config's."""
+def small_unet(filled: Fill) -> Build:
+    """Builds a UNet of two levels with attention at both."""
+    return builder(
+        UNet,
+        UNetConfig,
+        filled,
+        in_channels=4,
+        out_channels=4,
+        model_channels=16,
+        channel_mult=(1, 2),
+        num_res_blocks=1,
+        attention_resolutions=(1, 2),
+        num_heads=2,
+        num_groups=4,
+    )
 
-    def build(**options: object) -> Transformer:
-        values: dict[str, object] = {
-            "in_channels": 4,
-            "out_channels": 4,
-            "input_size": 8,
-            "hidden_size": 16,
-            "depth": 2,
-            "num_heads": 2,
-        }
-        config = TransformerConfig.model_validate({**values, **options})
-        model = filled(Transformer(config))
-        assert isinstance(model, Transformer)
-        return model
 
-    return build
+TOKENS: dict[str, object] = {"input_size": 8, "hidden_size": 16, "depth": 2, "num_heads": 2}
 
 
 @pytest.fixture
-def small_uvit(filled: Callable[[nn.Module], nn.Module]) -> BuildUViT:
-    """Builds a filled U-ViT of two blocks; options replace its config's."""
+def small_transformer(filled: Fill) -> BuildTransformer:
+    """Builds a transformer of two blocks."""
+    return builder(Transformer, TransformerConfig, filled, in_channels=4, out_channels=4, **TOKENS)
 
-    def build(**options: object) -> UViT:
-        values: dict[str, object] = {
-            "in_channels": 4,
-            "out_channels": 4,
-            "input_size": 8,
-            "model_channels": 8,
-            "num_groups": 4,
-            "hidden_size": 16,
-            "depth": 2,
-            "num_heads": 2,
-        }
-        config = UViTConfig.model_validate({**values, **options})
-        model = filled(UViT(config))
-        assert isinstance(model, UViT)
-        return model
 
-    return build
+@pytest.fixture
+def small_uvit(filled: Fill) -> BuildUViT:
+    """Builds a U-ViT of two blocks."""
+    convolutions: dict[str, object] = {"model_channels": 8, "num_groups": 4}
+    return builder(
+        UViT, UViTConfig, filled, in_channels=4, out_channels=4, **TOKENS, **convolutions
+    )
