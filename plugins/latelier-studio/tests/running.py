@@ -70,6 +70,15 @@ def create(page, prompt: str = "") -> None:
     page.wait_for_selector(".frame-button")
 
 
+def start_long_run(page) -> None:
+    """Press the button for as many steps as there may be, and wait for the first preview."""
+    open_section(page, "Details")
+    page.locator("[data-field=steps] input[type=number]").fill("200")
+    page.fill(".prompt-bar textarea", "a cat")
+    page.click("text=Create")
+    page.wait_for_selector("img.preview")
+
+
 def open_section(page, name: str) -> None:
     """Open or close a part of the form."""
     page.locator(".section > summary", has_text=name).first.click()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from running import create, drag, open_section, use_model
+from running import create, drag, open_section, start_long_run, use_model
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
@@ -147,11 +147,7 @@ def test_a_prompt_becomes_pictures_with_seeds_and_previews(open_page):
 
 def test_cancel_stops_the_job(open_page):
     page = open_page()
-    open_section(page, "Details")
-    page.locator("[data-field=steps] input[type=number]").fill("200")
-    page.fill(".prompt-bar textarea", "a cat")
-    page.click("text=Create")
-    page.wait_for_selector("img.preview")
+    start_long_run(page)
     page.click("text=Cancel")
     page.wait_for_selector("text=Cancelled.")
 
@@ -356,11 +352,7 @@ def test_a_photo_from_elsewhere_is_shown_and_started_from_at_the_size_of_the_for
 
 def test_what_is_said_of_an_opened_picture_ends_with_a_job_that_takes_its_place(open_page):
     page = open_page(answers=[400])
-    open_section(page, "Details")
-    page.locator("[data-field=steps] input[type=number]").fill("200")
-    page.fill(".prompt-bar textarea", "a cat")
-    page.click("text=Create")
-    page.wait_for_selector("img.preview")
+    start_long_run(page)
     drop(page, png((64, 64), "#204060"))
     page.wait_for_selector("text=This picture was not made here")
     page.click("text=Cancel")
@@ -589,11 +581,7 @@ def test_an_acceleration_can_be_chosen(open_page):
 
 def test_a_page_that_is_opened_again_finds_its_job(open_page):
     page = open_page()
-    open_section(page, "Details")
-    page.locator("[data-field=steps] input[type=number]").fill("200")
-    page.fill(".prompt-bar textarea", "a cat")
-    page.click("text=Create")
-    page.wait_for_selector("img.preview")
+    start_long_run(page)
     page.reload()
     page.wait_for_selector("img.preview")
     page.click("text=Cancel")
@@ -616,11 +604,7 @@ def test_the_gallery_goes_on_on_a_large_screen(open_page):
 
 def test_the_model_that_was_chosen_last_is_shown_and_its_button_still_cancels(open_page):
     page = open_page()
-    open_section(page, "Details")
-    page.locator("[data-field=steps] input[type=number]").fill("200")
-    page.fill(".prompt-bar textarea", "a cat")
-    page.click("text=Create")
-    page.wait_for_selector("img.preview")
+    start_long_run(page)
     held = []
 
     def hold(route: object) -> None:
