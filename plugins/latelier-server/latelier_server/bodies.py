@@ -10,7 +10,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from latelier_server.errors import ServerError, mistake
+from latelier_server.errors import ServerError, field_mistake, mistake
 
 MAX_PARTS = 64
 """Most fields and files of a form."""
@@ -110,4 +110,4 @@ def decode_base64(value: Any, field: str) -> bytes:
     try:
         return base64.b64decode(value.rpartition(",")[2], validate=True)
     except (AttributeError, ValueError):
-        raise mistake(f"{field}: expected a picture in base64", field) from None
+        raise field_mistake(field, "expected a picture in base64") from None

@@ -92,6 +92,11 @@ def mistake(message: str, field: str | None = None) -> ServerError:
     return ServerError(400, message, "invalid_request", field=field)
 
 
+def wrong_type(field: str, value: object) -> ServerError:
+    """Return the error of a value that is of another type than its field."""
+    return field_mistake(field, f"{value!r:.80} is of another type than expected")
+
+
 def field_mistake(field: str | None, reason: str) -> ServerError:
     """Return the error 'field: reason' of a request that the client has to change."""
     message = f"{field}: {reason}"

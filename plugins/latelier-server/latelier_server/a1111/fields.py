@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from latelier_server.errors import mistake
+from latelier_server.errors import field_mistake, mistake, wrong_type
 
 _WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
     "subseed_strength": (0,),
@@ -43,7 +43,7 @@ def read_field(fields: Mapping[str, Any], name: str, kind: Any, default: Any) ->
     if kind is int and isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, kind):
-        raise mistake(f"{name}: {value!r:.80} is of another type than expected", name)
+        raise wrong_type(name, value)
     return value
 
 
@@ -68,4 +68,4 @@ def _refuse_values(given: Mapping[str, Any], known: Mapping[str, tuple[Any, ...]
     for name, neutral in known.items():
         value = given.get(name)
         if value is not None and value not in neutral:
-            raise mistake(f"{name}: {value!r:.80} is not supported here; leave it out", name)
+            raise field_mistake(name, f"{value!r:.80} is not supported here; leave it out")

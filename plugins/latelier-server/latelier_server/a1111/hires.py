@@ -10,7 +10,7 @@ from latelier.contracts.images.reading import to_data_uri
 from PIL import Image, ImageOps
 
 from latelier_server.a1111.fields import read_field
-from latelier_server.errors import mistake
+from latelier_server.errors import field_mistake, mistake
 from latelier_server.jobs.job import FinishedPicture
 
 UPSCALERS = ("None", "Lanczos")
@@ -67,7 +67,7 @@ def read_hires(
         raise mistake(f"could not find upscaler named {upscaler[:80]}", "hr_upscaler")
     for name in ("hr_sampler_name", "hr_scheduler", "hr_checkpoint_name"):
         if read_field(fields, name, str, "") not in _SAME:
-            raise mistake(f"{name}: the second pass uses what the first does", name)
+            raise field_mistake(name, "the second pass uses what the first does")
     changes: dict[str, Any] = {
         "strength": read_field(fields, "denoising_strength", int | float, 0.75)
     }
@@ -92,10 +92,10 @@ def _read_size(
     else:
         size = int(width * scale), int(height * scale)
     if min(size) < 1:
-        raise mistake("hr_scale: the pictures of the second pass would have no pixels", "hr_scale")
+        raise field_mistake("hr_scale", "the pictures of the second pass would have no pixels")
     if prod(size) > max_pixels:
         reason = f"{prod(size):,} pixels are above the limit of {max_pixels:,}"
-        raise mistake(f"hr_scale: {reason}", "hr_scale")
+        raise field_mistake("hr_scale", reason)
     return size
 
 

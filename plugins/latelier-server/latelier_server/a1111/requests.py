@@ -15,7 +15,7 @@ from latelier_server.a1111.fill import fill_masked
 from latelier_server.a1111.hires import HiresPass, read_hires
 from latelier_server.a1111.only_masked import Part, has_black_cell
 from latelier_server.bodies import decode_base64
-from latelier_server.errors import mistake
+from latelier_server.errors import field_mistake, mistake
 from latelier_server.models.summary import ModelSummary
 
 _SAMPLERS = {
@@ -139,7 +139,7 @@ def _read_pictures(
     """Return the fields of a request that starts from a picture, and the part that is repainted."""
     pictures = fields["init_images"]
     if not isinstance(pictures, list) or len(pictures) != 1:
-        raise mistake("init_images: expected one picture", "init_images")
+        raise field_mistake("init_images", "expected one picture")
     picture = _read_picture(pictures[0], "init_images").convert("RGB")
     request: dict[str, Any] = {
         "strength": read_field(fields, "denoising_strength", int | float, 0.75)
@@ -164,7 +164,7 @@ def _read_mask(fields: Mapping[str, Any], size: tuple[int, int]) -> Image.Image:
     """Return the mask: white is repainted in both APIs."""
     mask = _read_picture(fields["mask"], "mask").convert("L")
     if mask.size != size:
-        raise mistake(f"mask: expected {size[0]}x{size[1]} pixels, as the picture has", "mask")
+        raise field_mistake("mask", f"expected {size[0]}x{size[1]} pixels, as the picture has")
     if read_field(fields, "inpainting_mask_invert", int, 0):
         mask = ImageOps.invert(mask)
     blur = min(_MAX_BLUR, read_field(fields, "mask_blur", int, 4))
@@ -175,7 +175,7 @@ def _read_picture(value: Any, field: str) -> Image.Image:
     try:
         return read_picture(decode_base64(value, field))
     except ValueError as error:
-        raise mistake(f"{field}: {error}", field) from None
+        raise field_mistake(field, str(error)) from None
 
 
 def _read_sampler(fields: Mapping[str, Any], samplers: Registry[Any]) -> dict[str, Any] | None:
@@ -191,7 +191,7 @@ def _read_sampler(fields: Mapping[str, Any], samplers: Registry[Any]) -> dict[st
         options["s_churn"] = churn
     known = options_model(samplers.get(ours)).model_fields
     if churn and "s_churn" not in known:
-        raise mistake(f"s_churn: the sampler '{name[:80]}' does not have it", "s_churn")
+        raise field_mistake("s_churn", f"the sampler '{name[:80]}' does not have it")
     given = {key: value for key, value in options.items() if key in known and value is not None}
     return {"name": ours, "options": given}
 

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from latelier_server.api.views import describe_entry
 from latelier_server.bodies import read_json
-from latelier_server.errors import ServerError, mistake
+from latelier_server.errors import ServerError, field_mistake
 from latelier_server.gallery.gallery import MAX_PAGE, Gallery
 
 PAGE = 50
@@ -19,7 +19,7 @@ async def list_pictures(request: Request) -> Response:
     query = request.query_params
     most = query.get("most", str(PAGE))
     if not (most.isdecimal() and len(most) < 4 and 1 <= int(most) <= MAX_PAGE):
-        raise mistake(f"most: expected 1 to {MAX_PAGE}", "most")
+        raise field_mistake("most", f"expected 1 to {MAX_PAGE}")
     found = await asyncio.to_thread(
         _gallery(request).list_entries,
         request.state.client.owner,
@@ -49,7 +49,7 @@ async def star_picture(request: Request) -> Response:
     """Mark a picture or remove its mark: {"starred": true}."""
     starred = (await read_json(request)).get("starred")
     if not isinstance(starred, bool):
-        raise mistake("starred: expected true or false", "starred")
+        raise field_mistake("starred", "expected true or false")
     entry = await asyncio.to_thread(_gallery(request).star, *_place(request), starred)
     return JSONResponse(describe_entry(entry))
 

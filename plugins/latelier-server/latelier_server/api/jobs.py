@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from latelier_server.api.views import describe_job
 from latelier_server.bodies import read_json
-from latelier_server.errors import field_mistake
+from latelier_server.errors import field_mistake, wrong_type
 from latelier_server.jobs.job import ServerJob
 from latelier_server.jobs.submission import JobRunner, Submission
 from latelier_server.sse import KEEP_ALIVE, format_event, stream_events
@@ -86,7 +86,7 @@ def _read_submission(body: dict[str, Any]) -> Submission:
     options = {name: body.pop(name, None) for name in types}
     for name, value in options.items():
         if value is not None and not isinstance(value, types[name]):
-            raise field_mistake(name, f"{value!r:.80} is of another type than expected")
+            raise wrong_type(name, value)
     seconds = options["seconds"]
     if seconds is not None and seconds <= 0:
         raise field_mistake("seconds", "expected a number above 0")

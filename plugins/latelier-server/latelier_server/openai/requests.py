@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from starlette.datastructures import FormData
 
 from latelier_server.bodies import finite_number, read_file
-from latelier_server.errors import mistake
+from latelier_server.errors import field_mistake, mistake, wrong_type
 from latelier_server.jobs.submission import JobRunner
 from latelier_server.models.pool import ModelPool
 
@@ -74,13 +74,13 @@ def read_fields(fields: Mapping[str, Any], pool: ModelPool) -> ImagesRequest:
     model = _take(rest, "model", str, None)
     prompt = _take(rest, "prompt", str, None)
     if not prompt:
-        raise mistake("prompt: the field is required", "prompt")
+        raise field_mistake("prompt", "the field is required")
     response_format = _choose(rest, "response_format", ("b64_json", "url"))
     output_format = _choose(rest, "output_format", ("png", "jpeg", "webp"))
     is_stream = _take(rest, "stream", bool, False)
     partial_images = _take(rest, "partial_images", int, 0)
     if not 0 <= partial_images <= MAX_PARTIAL_IMAGES:
-        raise mistake(f"partial_images: expected 0 to {MAX_PARTIAL_IMAGES}", "partial_images")
+        raise field_mistake("partial_images", f"expected 0 to {MAX_PARTIAL_IMAGES}")
     summary = pool.summaries.get(model or pool.default)
     publics = summary.inputs if summary else ("prompt",)
     request = _read_request(rest, prompt, publics)
@@ -104,7 +104,7 @@ async def read_edit(form: FormData, runner: JobRunner) -> dict[str, Any]:
     }
     image = await read_file(form, "image", "image[]")
     if image is None:
-        raise mistake("image: the field is required", "image")
+        raise field_mistake("image", "the field is required")
     return texts | await runner.read(_read_pictures, image, await read_file(form, "mask"))
 
 
@@ -133,7 +133,7 @@ def _read_size(value: Any) -> dict[str, Any]:
         return {}
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise mistake('size: expected "WIDTHxHEIGHT" in pixels, or "auto"', "size")
+        raise field_mistake("size", 'expected "WIDTHxHEIGHT" in pixels, or "auto"')
     return {"size": [int(match[1]), int(match[2])]}
 
 
@@ -144,7 +144,7 @@ def _read_pictures(image: bytes, mask: bytes | None) -> dict[str, str]:
     if repainted is not None:
         fields["mask"] = to_data_uri(repainted)
     elif mask is not None:
-        raise mistake("mask: it is transparent nowhere, so nothing would be repainted", "mask")
+        raise field_mistake("mask", "it is transparent nowhere, so nothing would be repainted")
     return fields
 
 
@@ -153,7 +153,7 @@ def _repainted(data: bytes, field: str) -> Image.Image | None:
     try:
         picture = read_picture(data)
     except ValueError as error:
-        raise mistake(f"{field}: {error}", field) from None
+        raise field_mistake(field, str(error)) from None
     if not picture.has_transparency_data:
         return None
     mask = ImageOps.invert(picture.convert("RGBA").getchannel("A"))
@@ -167,7 +167,7 @@ def _read_text(name: str, text: str) -> Any:
         try:
             return kind(text[:40])
         except ValueError:
-            raise mistake(f"{name}: expected a number, got '{text[:40]}'", name) from None
+            raise field_mistake(name, f"expected a number, got '{text[:40]}'") from None
     if name == "stream":
         return text.lower() == "true"
     return text
@@ -178,12 +178,12 @@ def _take(fields: dict[str, Any], name: str, kind: type, default: Any) -> Any:
     if value is not default and (
         not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)
     ):
-        raise mistake(f"{name}: {value!r:.80} is of another type than expected", name)
+        raise wrong_type(name, value)
     return value
 
 
 def _choose(fields: dict[str, Any], name: str, values: tuple[str, ...]) -> Any:
     value = fields.pop(name, values[0])
     if value not in values:
-        raise mistake(f"{name}: expected one of {', '.join(values)}, got {value!r:.80}", name)
+        raise field_mistake(name, f"expected one of {', '.join(values)}, got {value!r:.80}")
     return value
