@@ -115,7 +115,6 @@ def peak(name: str, variant: str) -> None:
 
     with ExitStack() as stack:
         chosen = find_case(name).variants(Setup(stack))[variant]
-        chosen.take()
         print(measure_peak(chosen.take))
 
 

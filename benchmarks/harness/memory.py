@@ -24,7 +24,8 @@ def peak_memory(case: str, variant: str) -> Variant:
 
 
 def measure_peak(work: Callable[[], Any]) -> float:
-    """Return the peak of resident memory during a call, above that before it, in MiB."""
+    """Return the peak of resident memory during a second call, above that before it, in MiB."""
+    work()
     gc.collect()
     ctypes.CDLL("libc.so.6").malloc_trim(0)  # freed memory must not count as resident
     Path("/proc/self/clear_refs").write_text("5")

@@ -16,6 +16,16 @@ def test_a_peak_is_what_a_call_takes_for_a_while():
     assert peak == pytest.approx(32, abs=8)
 
 
+def test_what_the_first_call_leaves_is_not_in_the_peak() -> None:
+    kept: list[torch.Tensor] = []
+
+    def work() -> None:
+        if not kept:
+            kept.append(torch.ones(32, 2**20))  # 128 MiB
+
+    assert measure_peak(work) < 32
+
+
 def test_anonymous_memory_has_what_is_allocated():
     with sample_anonymous() as peak:
         before = peak[0]
