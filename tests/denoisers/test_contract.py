@@ -40,6 +40,15 @@ class TestUNetWithoutConditions(TestUNet):
     config = {name: value for name, value in TestUNet.config.items() if name not in CONDITIONS}
 
 
+class TestUNetWithJointVectors(TestUNet):
+    config = {
+        **TestUNet.config,
+        "transformer_depth": (1, 2),
+        "vectors": {"label": 5, "size": 6, "other": 4},
+        "joint_vectors": ("size", "label"),
+    }
+
+
 class TestTransformer(DenoiserContract):
     component = "latelier/transformer"
     config = {

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from latelier.contracts.condition import Condition, Stream
 from latelier.denoisers.configs import UNetConfig
+from latelier.denoisers.embeddings import embed_timesteps
 from latelier.denoisers.unet import UNet
 
 unet_2d = pytest.importorskip("diffusers.models.unets.unet_2d")
@@ -26,6 +27,8 @@ ENDS = {
     "time_embed.0": "time_embedding.linear_1",
     "time_embed.2": "time_embedding.linear_2",
     "vector_embeds.size": "class_embedding",
+    "label_emb.0.0": "add_embedding.linear_1",
+    "label_emb.0.2": "add_embedding.linear_2",
     "input_blocks.0.0": "conv_in",
     "out.0": "conv_norm_out",
     "out.2": "conv_out",
@@ -98,7 +101,7 @@ def agree(
     options: dict[str, Any],
     theirs: Any,
     added: dict[str, Tensor] | None = None,
-    **call: Tensor,
+    **call: Any,
 ) -> None:
     """Compare ours of these options with theirs on one call.
 
@@ -127,13 +130,20 @@ def agree(
         expected = theirs(torch.cat([x, *spatial.values()], dim=1), t, **call).sample
         result = ours(x, t, Condition(streams, spatial, vectors))
     assert expected.std() > 0.1
-    torch.testing.assert_close(result, expected, rtol=1e-4, atol=2e-5)
+    torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
 
 
 TABLE = torch.randn(5, 128, generator=torch.Generator().manual_seed(5))
 LABELS = torch.tensor([4, 1])
 SIZES = torch.randn(2, 6, generator=torch.Generator().manual_seed(6))
-VECTORS = {"class_label": TABLE[LABELS], "size": SIZES}
+POOLED = torch.randn(2, 16, generator=torch.Generator().manual_seed(7))
+NUMBERS = torch.tensor([[768.0, 1024, 0, 128, 1024, 1024], [64, 96, 8, 0, 6, 1]])
+VECTORS = {
+    "class_label": TABLE[LABELS],
+    "size": SIZES,
+    "pooled": POOLED,
+    **{f"numbers_{n}": embed_timesteps(NUMBERS[:, :n].flatten(), 8).view(2, -1) for n in (5, 6)},
+}
 CLASSES: dict[str, Any] = {"vectors": {"class_label": 128}, "native_vectors": ("class_label",)}
 
 
@@ -208,6 +218,58 @@ def test_a_vector_through_a_linear_layer_equals_diffusers(filled: Callable[..., 
     options = {**CONTEXT, "num_heads": 4, "vectors": {"size": 6}}
     added = {"class_embedding.bias": torch.zeros(128)}
     agree(filled, options, theirs, added, class_labels=SIZES, **TEXT)
+
+
+SDXL: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
+    "base": (
+        {"channel_mult": (1, 2, 4), "transformer_depth": (1, 2, 3)},
+        {
+            "block_out_channels": (32, 64, 128),
+            "down_block_types": ("DownBlock2D", CROSS, CROSS),
+            "attention_head_dim": (2, 4, 8),
+            "transformer_layers_per_block": (1, 2, 3),
+        },
+        6,
+    ),
+    "refiner": (
+        {"channel_mult": (1, 2, 4, 4), "transformer_depth": 2},
+        {
+            "block_out_channels": (32, 64, 128, 128),
+            "down_block_types": ("DownBlock2D", CROSS, CROSS, "DownBlock2D"),
+            "attention_head_dim": (2, 4, 8, 8),
+            "transformer_layers_per_block": 2,
+        },
+        5,
+    ),
+}
+"""Options of ours and of theirs, and the count of numbers that say how a picture was cut."""
+
+
+@pytest.mark.parametrize(("options", "their_options", "count"), SDXL.values(), ids=SDXL.keys())
+def test_sdxl_equals_diffusers(
+    filled: Callable[..., nn.Module],
+    options: dict[str, Any],
+    their_options: dict[str, Any],
+    count: int,
+) -> None:
+    theirs = theirs_with_a_context(
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=16 + 8 * count,
+        **their_options,
+    )
+    ours = {
+        **CONTEXT,
+        "num_head_channels": 16,
+        "attention_resolutions": (4, 2),
+        "use_linear_projections": True,
+        "vectors": {f"numbers_{count}": 8 * count, "pooled": 16},
+        "joint_vectors": ("pooled", f"numbers_{count}"),
+        **options,
+    }
+    added = {"text_embeds": POOLED, "time_ids": NUMBERS[:, :count]}
+    agree(filled, ours, theirs, added_cond_kwargs=added, **TEXT)
 
 
 WITHOUT_A_CONTEXT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

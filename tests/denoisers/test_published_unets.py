@@ -65,6 +65,27 @@ def stable_diffusion(total: int, width: int, **options: Any) -> Published:
     )
 
 
+def sdxl(
+    total: int, model: int, mult: tuple[int, ...], outputs: range, **options: Any
+) -> Published:
+    options = {
+        "num_head_channels": 64,
+        "use_linear_projections": True,
+        "joint_vectors": tuple(options["vectors"]),
+        **options,
+    }
+    config = config_of(4, model, mult, (4, 2), **options)
+    return Published(config, total, Places([4, 5, 7, 8], outputs))
+
+
+SDXL_BASE: dict[str, Any] = {
+    "model": 320,
+    "mult": (1, 2, 4),
+    "outputs": range(6),
+    "transformer_depth": (1, 2, 10),
+    "vectors": {"prompt": 1280, "size": 6 * 256},
+    **native(2048),
+}
 SD_2: dict[str, Any] = {"num_head_channels": 64, "use_linear_projections": True}
 INPAINTING = {"mask": 1, "masked_image": 4}
 
@@ -147,6 +168,17 @@ PUBLISHED = {
     "stable-diffusion-v2-inpainting": stable_diffusion(
         865_925_124, 1024, **SD_2, spatial=INPAINTING
     ),
+    "sdxl-base": sdxl(2_567_463_684, **SDXL_BASE),
+    "sdxl-inpainting": sdxl(2_567_478_084, **SDXL_BASE, spatial=INPAINTING),
+    "sdxl-refiner": sdxl(
+        2_259_526_660,
+        384,
+        (1, 2, 4, 4),
+        range(3, 9),
+        transformer_depth=4,
+        vectors={"prompt": 1280, "size": 5 * 256},
+        **native(1280),
+    ),
 }
 
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
@@ -171,7 +203,7 @@ def res_block(name: str, width: int, c: int, config: UNetConfig) -> Shapes:
         yield from conv(f"{name}.skip_connection", width, c, 1, 1)
 
 
-def attention(name: str, c: int, config: UNetConfig) -> Shapes:
+def attention(name: str, c: int, config: UNetConfig, level: int) -> Shapes:
     yield from norm(f"{name}.norm", c)
     if config.context_dim is None:
         yield from conv(f"{name}.qkv", c, 3 * c, 1)
@@ -180,7 +212,8 @@ def attention(name: str, c: int, config: UNetConfig) -> Shapes:
     sides = () if config.use_linear_projections else (1, 1)
     for projection in ("proj_in", "proj_out"):
         yield from conv(f"{name}.{projection}", c, c, *sides)
-    for d in range(config.transformer_depth):
+    depth = config.transformer_depth
+    for d in range(depth if isinstance(depth, int) else depth[level]):
         block = f"{name}.transformer_blocks.{d}"
         for layer, width in (("attn1", c), ("attn2", config.context_dim)):
             yield f"{block}.{layer}.to_q.weight", (c, c)
@@ -206,6 +239,9 @@ def schema(config: UNetConfig, places: Places) -> Shapes:
     widths = [mc * multiple for multiple in config.channel_mult]
     yield from conv("time_embed.0", mc, 4 * mc)
     yield from conv("time_embed.2", 4 * mc, 4 * mc)
+    if config.joint_vectors:
+        yield from conv("label_emb.0.0", sum(config.vectors.values()), 4 * mc)
+        yield from conv("label_emb.0.2", 4 * mc, 4 * mc)
     width = config.in_channels + sum(config.spatial.values())
     yield from conv("input_blocks.0.0", width, mc, 3, 3)
     skips = [c := mc]
@@ -215,12 +251,12 @@ def schema(config: UNetConfig, places: Places) -> Shapes:
             yield from res_block(f"input_blocks.{at}.0", c, width, config)
             skips.append(c := width)
             if at in places.inputs:
-                yield from attention(f"input_blocks.{at}.1", c, config)
+                yield from attention(f"input_blocks.{at}.1", c, config, level)
         if level < last:
             yield from resampling(f"input_blocks.{(level + 1) * (r + 1)}.0", "op", c, config)
             skips.append(c)
     yield from res_block("middle_block.0", c, c, config)
-    yield from attention("middle_block.1", c, config)
+    yield from attention("middle_block.1", c, config, last)
     yield from res_block("middle_block.2", c, c, config)
     for level in range(last, -1, -1):
         for i in range(r + 1):
@@ -228,7 +264,7 @@ def schema(config: UNetConfig, places: Places) -> Shapes:
             yield from res_block(f"output_blocks.{at}.0", c + skips.pop(), widths[level], config)
             c = widths[level]
             if at in places.outputs:
-                yield from attention(f"output_blocks.{at}.1", c, config)
+                yield from attention(f"output_blocks.{at}.1", c, config, level)
             if level > 0 and i == r:
                 name = f"output_blocks.{at}.{2 if at in places.outputs else 1}"
                 yield from resampling(name, "conv", c, config)
@@ -250,6 +286,11 @@ def test_keys_shapes_and_totals_match(name: str) -> None:
     assert sum(parameter.numel() for parameter in model.parameters()) == total
 
 
+TEXT_TIME = {
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 256,
+    "use_linear_projection": True,
+}
 UNETS = {
     "celeba256": (
         "UNet2DModel",
@@ -271,6 +312,32 @@ UNETS = {
             "cross_attention_dim": 1024,
             "attention_head_dim": (5, 10, 20, 20),
             "use_linear_projection": True,
+        },
+    ),
+    "sdxl-base": (
+        "UNet2DConditionModel",
+        {
+            "block_out_channels": (320, 640, 1280),
+            "down_block_types": ("DownBlock2D", *["CrossAttnDownBlock2D"] * 2),
+            "up_block_types": (*["CrossAttnUpBlock2D"] * 2, "UpBlock2D"),
+            "attention_head_dim": (5, 10, 20),
+            "cross_attention_dim": 2048,
+            "transformer_layers_per_block": (1, 2, 10),
+            "projection_class_embeddings_input_dim": 2816,
+            **TEXT_TIME,
+        },
+    ),
+    "sdxl-refiner": (
+        "UNet2DConditionModel",
+        {
+            "block_out_channels": (384, 768, 1536, 1536),
+            "down_block_types": ("DownBlock2D", *["CrossAttnDownBlock2D"] * 2, "DownBlock2D"),
+            "up_block_types": ("UpBlock2D", *["CrossAttnUpBlock2D"] * 2, "UpBlock2D"),
+            "attention_head_dim": (6, 12, 24, 24),
+            "cross_attention_dim": 1280,
+            "transformer_layers_per_block": 4,
+            "projection_class_embeddings_input_dim": 2560,
+            **TEXT_TIME,
         },
     ),
 }
@@ -318,6 +385,25 @@ def test_keys_of_stable_diffusion_match() -> None:
     }
     assert {key: shapes.get(key) for key in expected} == expected
     assert len(shapes) == 686
+
+
+def test_keys_of_sdxl_match() -> None:
+    model = on_meta(PUBLISHED["sdxl-base"].config)
+    shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    expected = {
+        "label_emb.0.0.weight": (1280, 2816),
+        "label_emb.0.2.bias": (1280,),
+        "input_blocks.4.1.proj_in.weight": (640, 640),
+        "input_blocks.4.1.transformer_blocks.1.attn2.to_k.weight": (640, 2048),
+        "input_blocks.8.1.transformer_blocks.9.attn1.to_q.weight": (1280, 1280),
+        "middle_block.1.transformer_blocks.9.ff.net.2.weight": (1280, 5120),
+        "output_blocks.2.2.conv.weight": (1280, 1280, 3, 3),
+        "output_blocks.5.1.transformer_blocks.1.norm3.weight": (640,),
+        "output_blocks.8.0.skip_connection.weight": (320, 640, 1, 1),
+    }
+    assert {key: shapes.get(key) for key in expected} == expected
+    assert len(shapes) == 1680
+    assert len(model.cross_attentions) == 70
 
 
 @pytest.mark.parametrize("name", ["celeba256", "stable-diffusion-v1"])

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import silu
 
 from latelier.contracts.components import Control
 from latelier.contracts.condition import Condition, ConditionPart, Stream, concat, where
@@ -116,8 +117,9 @@ def test_stacked_conditions_equal_separate_calls(small_unet: Any) -> None:
     torch.testing.assert_close(both[2:], model(x, t, null), rtol=1e-4, atol=1e-5)
 
 
-def test_every_vector_changes_the_prediction(small_unet: Any) -> None:
-    model = small_unet(vectors={"size": 6, "crop": 2})
+@pytest.mark.parametrize("joint", [(), ("size", "crop")])
+def test_every_vector_changes_the_prediction(small_unet: Any, joint: tuple[str, ...]) -> None:
+    model = small_unet(vectors={"size": 6, "crop": 2}, joint_vectors=joint)
     x, t = draw(1, 4, 8, 8), torch.tensor([40.0])
     size, crop = {"size": draw(1, 6)}, {"crop": draw(1, 2)}
     none = model(x, t, Condition())
@@ -127,6 +129,27 @@ def test_every_vector_changes_the_prediction(small_unet: Any) -> None:
     assert (both - one).abs().amax() > 1e-3
     swapped = model(x, t, Condition({}, {}, {**crop, **size}))
     torch.testing.assert_close(both, swapped, rtol=1e-4, atol=1e-5)
+
+
+def test_joint_vectors_pass_one_network_in_their_order(small_unet: Any) -> None:
+    model = small_unet(vectors={"size": 6, "crop": 2}, joint_vectors=("crop", "size"))
+    assert not model.vector_embeds
+    x, t, size, crop = draw(1, 4, 8, 8), torch.tensor([40.0]), draw(1, 6), draw(1, 2)
+    added = model.label_emb(torch.cat([crop, size], dim=1))
+    emb = model.prepare_call(x, t, Condition({}, {}, {"size": size, "crop": crop}), None).emb
+    expected = silu(model.embed_timesteps(t, x.dtype) + added)
+    torch.testing.assert_close(emb, expected)
+
+
+@pytest.mark.parametrize("present", [[], ["size"], ["crop"]])
+def test_an_absent_joint_vector_equals_zeros(small_unet: Any, present: list[str]) -> None:
+    model = small_unet(vectors={"size": 6, "crop": 2}, joint_vectors=("size", "crop"))
+    x, t = draw(1, 4, 8, 8), torch.tensor([40.0])
+    vectors = {"size": draw(1, 6), "crop": draw(1, 2)}
+    some = {name: vectors[name] for name in present}
+    zeros = {name: torch.zeros_like(vector) for name, vector in vectors.items()}
+    predictions = [model(x, t, Condition({}, {}, each)) for each in (some, {**zeros, **some})]
+    assert torch.equal(*predictions)
 
 
 def test_group_norms_are_evaluated_in_32_bits() -> None:

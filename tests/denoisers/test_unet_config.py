@@ -69,6 +69,30 @@ def test_the_size_multiple_is_that_of_the_deepest_level(
             "native stream 'text' has width 9, but the context has context_dim=8",
         ),
         ({"vectors": {"a.b": 8}}, "invalid name 'a.b' of a condition"),
+        ({"joint_vectors": ("size",)}, "joint_vectors names 'size', which is not among"),
+        (
+            {"vectors": {"size": 8}, "joint_vectors": ("size", "size")},
+            "'size' must be listed once, in native_vectors or joint_vectors",
+        ),
+        (
+            {
+                "vectors": {"size": 128},
+                "native_vectors": ("size",),
+                "joint_vectors": ("size",),
+            },
+            "'size' must be listed once, in native_vectors or joint_vectors",
+        ),
+        (
+            {"vectors": {"a": 65_000, "b": 1000}, "joint_vectors": ("a", "b")},
+            "the width of all joint_vectors is 66000",
+        ),
+        ({"transformer_depth": 0}, "greater than or equal to 1"),
+        ({"transformer_depth": (1, 0)}, "greater than or equal to 1"),
+        ({"transformer_depth": (1, 2, 10)}, "has 3 numbers for the 2 levels of channel_mult"),
+        (
+            {"channel_mult": (1,) * 12, "num_res_blocks": 60, "transformer_depth": (2,) * 12},
+            "1440 transformer blocks .* are more than 1024",
+        ),
         ({"spatial": {"mask": 0}}, "greater than or equal to 1"),
         ({"channel_mult": ()}, "at least 1 item"),
         ({"dropout": 1.0}, "less than 1"),
@@ -78,6 +102,11 @@ def test_the_size_multiple_is_that_of_the_deepest_level(
 def test_a_config_that_cannot_be_built_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         small_config(**options)
+
+
+def test_the_depth_is_of_all_levels_or_of_each() -> None:
+    assert [small_config(transformer_depth=3).depth(level) for level in (0, 1)] == [3, 3]
+    assert [small_config(transformer_depth=(1, 10)).depth(level) for level in (0, 1)] == [1, 10]
 
 
 def test_an_attention_at_an_unused_resolution_is_allowed() -> None:

@@ -43,6 +43,12 @@ Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=_MAX_LEVELS
 Factors = Annotated[tuple[Side, ...], Field(max_length=_MAX_LEVELS)]
 """A side or factor for some levels of a network that changes resolution."""
 
+Depth = Annotated[int, Field(ge=1, le=64)]
+"""Layers of each block at one resolution, in a network that changes it."""
+
+Depths = Annotated[tuple[Depth, ...], Field(min_length=1, max_length=_MAX_LEVELS)]
+"""A depth for each level of a network that changes resolution."""
+
 BlocksPerLevel = Annotated[
     tuple[Annotated[Blocks, Field(ge=0)], ...], Field(min_length=1, max_length=_MAX_LEVELS)
 ]

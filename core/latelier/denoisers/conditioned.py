@@ -16,7 +16,12 @@ from latelier.denoisers.checks import CallSpec, check_call
 from latelier.denoisers.configs import ConditionedConfig
 from latelier.denoisers.forward_context import ForwardContext, name_layers
 from latelier.denoisers.injection import build_context, build_stream_layers
-from latelier.denoisers.vectors import add_vectors, build_vector_layers
+from latelier.denoisers.vectors import (
+    add_joint_vectors,
+    add_vectors,
+    build_joint_layers,
+    build_vector_layers,
+)
 from latelier.nn.module import ConfiguredModule
 
 C = TypeVar("C", bound=ConditionedConfig)
@@ -30,19 +35,22 @@ class ConditionedDenoiser(ConfiguredModule[C], ABC):
     Attributes:
         stream_projections: of the named streams.
         stream_embeddings: of the named streams.
-        vector_embeds: of the vectors that are not native.
+        vector_embeds: of the vectors that are neither native nor joint.
+        label_emb: of the joint vectors; None without any.
         spec: what a call may contain.
     """
 
     stream_projections: nn.ModuleDict
     stream_embeddings: nn.ParameterDict
     vector_embeds: nn.ModuleDict
+    label_emb: nn.Module | None
     spec: CallSpec
 
     def add_condition_layers(self) -> None:
         """Create the layers of the conditions, and name all layers."""
         self.stream_projections, self.stream_embeddings = build_stream_layers(self.config)
         self.vector_embeds = build_vector_layers(self.config)
+        self.label_emb = build_joint_layers(self.config)
         name_layers(self)
 
     @abstractmethod
@@ -72,6 +80,8 @@ class ConditionedDenoiser(ConfiguredModule[C], ABC):
         )
         emb = self.embed_timesteps(t, x.dtype)
         emb = add_vectors(emb, condition.vectors, self.config, self.vector_embeds)
+        if self.label_emb is not None:
+            emb = add_joint_vectors(emb, condition.vectors, self.config, self.label_emb)
         adapters = activate_adapters(control.adapters, condition)
         return ForwardContext(t, silu(emb), context, adapters, control)
 

@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from latelier.contracts.bounds import (
     MAX_CONDITIONS,
     Blocks,
+    Depth,
+    Depths,
     Factors,
     Layers,
     Side,
@@ -54,6 +56,11 @@ class ConditionedConfig(DenoiserConfig):
         description="vectors of the timestep embedding's width, which are added as they are "
         "(published label embeddings); the others pass a linear layer",
     )
+    joint_vectors: tuple[str, ...] = Field(
+        default=(),
+        description="vectors that are concatenated in this order and pass one network of two "
+        "layers together (SDXL); an absent one counts as zeros",
+    )
 
     @property
     def embedding_width(self) -> int:
@@ -82,6 +89,11 @@ class ConditionedConfig(DenoiserConfig):
             "self_attention",
         }
         return frozenset(always if self.context_dim is None else {*always, "adapters"})
+
+    @property
+    def joint_width(self) -> int:
+        """Width of the concatenated joint vectors; 0 without any."""
+        return sum(self.vectors[name] for name in self.joint_vectors)
 
     def inputs(self) -> InputSpec:
         """Return the conditions that the denoiser takes."""
@@ -115,6 +127,18 @@ class ConditionedConfig(DenoiserConfig):
         return self
 
     @model_validator(mode="after")
+    def _check_joint_vectors(self) -> Self:
+        for name in self.joint_vectors:
+            if name not in self.vectors:
+                raise ValueError(f"joint_vectors names '{name}', which is not among the vectors")
+            if name in self.native_vectors or self.joint_vectors.count(name) > 1:
+                raise ValueError(
+                    f"the vector '{name}' must be listed once, in native_vectors or joint_vectors"
+                )
+        check_width("the width of all joint_vectors", self.joint_width)
+        return self
+
+    @model_validator(mode="after")
     def _check_names(self) -> Self:
         for name in (*self.streams, *self.spatial, *self.vectors):
             if not name.isidentifier():
@@ -139,8 +163,10 @@ class UNetConfig(ConditionedConfig):
     num_head_channels: Width | None = Field(
         default=None, description="channels a head, instead of num_heads"
     )
-    transformer_depth: Blocks = Field(
-        default=1, ge=1, description="transformer blocks at each attention"
+    transformer_depth: Depth | Depths = Field(
+        default=1,
+        description="transformer blocks at each attention: of all levels, or one number for each "
+        "level, full resolution first; the middle has that of the last level",
     )
     dropout: float = Field(
         default=0.0, ge=0, lt=1, description="dropped share inside residual blocks"
@@ -189,6 +215,11 @@ class UNetConfig(ConditionedConfig):
         """Return the number of attention heads at a width."""
         return self.num_heads or channels // (self.num_head_channels or channels)
 
+    def depth(self, level: int) -> int:
+        """Return the number of transformer blocks at each attention of a level."""
+        depths = self.transformer_depth
+        return depths if isinstance(depths, int) else depths[level]
+
     @model_validator(mode="after")
     def _check_widths(self) -> Self:
         for width in (self.model_channels, *self.widths):
@@ -202,11 +233,17 @@ class UNetConfig(ConditionedConfig):
 
     @model_validator(mode="after")
     def _check_transformer_blocks(self) -> Self:
-        blocks = len(self.channel_mult) * self.num_res_blocks * self.transformer_depth
+        levels, depths = len(self.channel_mult), self.transformer_depth
+        if not isinstance(depths, int) and len(depths) != levels:
+            raise ValueError(
+                f"transformer_depth has {len(depths)} numbers for the {levels} levels of "
+                "channel_mult; give one for each level, or a single number"
+            )
+        blocks = self.num_res_blocks * sum(map(self.depth, range(levels)))
         if blocks > _MAX_TRANSFORMER_BLOCKS:
             raise ValueError(
-                f"{blocks} transformer blocks (levels times num_res_blocks times "
-                f"transformer_depth) are more than {_MAX_TRANSFORMER_BLOCKS}"
+                f"{blocks} transformer blocks (num_res_blocks times the transformer_depth of all "
+                f"levels) are more than {_MAX_TRANSFORMER_BLOCKS}"
             )
         return self
 

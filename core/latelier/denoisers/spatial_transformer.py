@@ -59,14 +59,13 @@ class TransformerBlock(ContextLayer):
 class SpatialTransformer(ContextLayer):
     """Transformer blocks over the positions of a feature map, between two projections."""
 
-    def __init__(self, config: UNetConfig, width: int) -> None:
+    def __init__(self, config: UNetConfig, width: int, depth: int) -> None:
         super().__init__()
         assert config.context_dim is not None
         self.norm = nn.GroupNorm(config.num_groups, width, eps=1e-6)
         self.proj_in = _build_projection(config, width)
         self.transformer_blocks = nn.ModuleList(
-            TransformerBlock(width, config.context_dim, config.heads(width))
-            for _ in range(config.transformer_depth)
+            TransformerBlock(width, config.context_dim, config.heads(width)) for _ in range(depth)
         )
         self.proj_out = zero_init(_build_projection(config, width))
 

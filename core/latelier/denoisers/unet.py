@@ -51,7 +51,7 @@ class UNet(ConditionedDenoiser[UNetConfig]):
 
         self.middle_block = Block(
             ResBlock(config, channels, channels),
-            _build_attention(config, channels),
+            _build_attention(config, len(config.widths) - 1, channels),
             ResBlock(config, channels, channels),
         )
 
@@ -135,15 +135,15 @@ def _build_layers(
     """Return a residual block and, at levels with attention, an attention."""
     layers: list[nn.Module] = [ResBlock(config, in_channels, out_channels)]
     if config.has_attention(level):
-        layers.append(_build_attention(config, out_channels))
+        layers.append(_build_attention(config, level, out_channels))
     return layers
 
 
-def _build_attention(config: UNetConfig, channels: int) -> nn.Module:
+def _build_attention(config: UNetConfig, level: int, channels: int) -> nn.Module:
     """Return self-attention, with cross-attention where the denoiser has a context."""
     if config.context_dim is None:
         return AttentionBlock(channels, config.heads(channels), config.num_groups)
-    return SpatialTransformer(config, channels)
+    return SpatialTransformer(config, channels, config.depth(level))
 
 
 def _describe(model: UNet) -> CallSpec:
