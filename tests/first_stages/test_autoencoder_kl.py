@@ -41,6 +41,31 @@ def test_latents_are_multiplied_by_the_scale_factor():
         torch.testing.assert_close(scaled.decode(0.25 * latents), plain.decode(latents))
 
 
+def test_latents_are_shifted_and_scaled_by_channel():
+    plain = small_autoencoder()
+    scaled = small_autoencoder(scale_factor=(0.5, 2.0, 3.0), shift_factor=(0.1, -0.2, 0.0))
+    images = noise_images(2, 3, 16, 16)
+    with torch.no_grad():
+        z, latents = plain.encode(images), scaled.encode(images)
+        for channel, (scale, shift) in enumerate(((0.5, 0.1), (2.0, -0.2), (3.0, 0.0))):
+            torch.testing.assert_close(latents[:, channel], (z[:, channel] - shift) * scale)
+        torch.testing.assert_close(scaled.decode(latents), plain.decode(z), atol=1e-5, rtol=0)
+        no_noise = torch.zeros_like(latents)
+        torch.testing.assert_close(scaled.sample(images, no_noise), latents)
+
+
+def test_the_convolutions_around_the_latents_are_optional():
+    without = {"use_quant_conv": False, "use_post_quant_conv": False}
+    autoencoder = small_autoencoder(embed_dim=4, **without)
+    assert not [key for key in autoencoder.state_dict() if "quant_conv" in key]
+    images = noise_images(1, 3, 16, 16)
+    with torch.no_grad():
+        mean, _ = autoencoder.encoder(images).chunk(2, dim=1)
+        latents = autoencoder.encode(images)
+        assert torch.equal(latents, mean)
+        assert torch.equal(autoencoder.decode(latents), autoencoder.decoder(latents))
+
+
 def test_samples_have_the_posterior_standard_deviation():
     autoencoder = small_autoencoder(scale_factor=2.0)
     images = noise_images(1, 3, 16, 16)
@@ -124,6 +149,13 @@ def test_latents_with_a_wrong_channel_count_are_refused():
         ({"chanels": 16}, "no field 'chanels'"),
         ({"dropout": 1.5}, "dropout"),
         ({"attn_type": "flash"}, "attn_type"),
+        ({"scale_factor": 0}, "scale_factor"),
+        ({"scale_factor": (1.0, -1.0, 1.0, 1.0)}, "scale_factor"),
+        ({"shift_factor": float("nan")}, "shift_factor"),
+        ({"scale_factor": (1.0, 2.0)}, "scale_factor has 2 numbers.*embed_dim 4"),
+        ({"shift_factor": ()}, "shift_factor has 0 numbers"),
+        ({"embed_dim": 3, "use_quant_conv": False}, "use_quant_conv is false.*z_channels 4"),
+        ({"embed_dim": 3, "use_post_quant_conv": False}, "use_post_quant_conv is false"),
     ],
 )
 def test_invalid_configurations_are_refused(values, words):

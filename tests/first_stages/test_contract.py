@@ -16,6 +16,17 @@ class TestAutoencoderKL(FirstStageContract):
     config = {"ch": 8, "ch_mult": (1, 2), "num_res_blocks": 1, "num_groups": 4}
 
 
+class TestAutoencoderKLWithFactorsOfChannels(FirstStageContract):
+    component = "latelier/autoencoder_kl"
+    config = {
+        **TestAutoencoderKL.config,
+        "scale_factor": (0.5, 1.0, 2.0, 3.0),
+        "shift_factor": (0.1, 0.0, -0.5, 1.0),
+        "use_quant_conv": False,
+        "use_post_quant_conv": False,
+    }
+
+
 class TestAutoencoderVQ(FirstStageContract):
     component = "latelier/autoencoder_vq"
     config = {"ch": 8, "ch_mult": (1, 2), "num_groups": 4, "n_embed": 16}

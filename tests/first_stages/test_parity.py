@@ -10,10 +10,16 @@ from diffusers import VQModel as ReferenceVQ
 from torch import Tensor, nn
 
 from latelier import default_atelier
+from latelier.checkpoints.importers.diffusers.configs.first_stage import (
+    autoencoder_config_from_diffusers,
+)
+from latelier.checkpoints.importers.diffusers.layouts.autoencoder import autoencoder_from_diffusers
+from latelier.contracts.frozen import validate
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.autoencoder_vq import AutoencoderVQ
 from latelier.first_stages.configs import (
     AutoencoderConfig,
+    AutoencoderKLConfig,
     AutoencoderVQConfig,
     TinyAutoencoderConfig,
 )
@@ -125,6 +131,34 @@ def test_the_kl_autoencoder_agrees(name, width):
         assert error(mean, moments.mean) < TOLERANCE
         assert error(logvar, moments.logvar) < TOLERANCE
         assert error(ours.decode(latents), theirs.decode(latents).sample) < TOLERANCE
+
+
+def test_a_kl_autoencoder_without_convolutions_around_shifted_latents_agrees():
+    theirs = ReferenceKL(
+        block_out_channels=(32, 64),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        latent_channels=16,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+        scaling_factor=1.5305,
+        shift_factor=0.0609,
+    ).eval()
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for name, weights in theirs.named_parameters():
+            offset = 1.0 if "norm" in name and name.endswith("weight") else 0.0
+            weights.copy_(offset + 0.1 * torch.randn(weights.shape, generator=generator))
+    fields = autoencoder_config_from_diffusers({"_class_name": "AutoencoderKL", **theirs.config})
+    assert (fields["scale_factor"], fields["shift_factor"]) == (1.5305, 0.0609)
+    ours = AutoencoderKL(validate(AutoencoderKLConfig, fields, "first stage")).eval()
+    ours.load_state_dict(autoencoder_from_diffusers(theirs.state_dict(), 2))
+    images, latents = images_of(16, 24), noise(2, 16, 8, 12)
+    with torch.no_grad():
+        expected = (theirs.encode(images).latent_dist.mode() - 0.0609) * 1.5305
+        assert error(ours.encode(images), expected) < 1e-5
+        decoded = theirs.decode(latents / 1.5305 + 0.0609).sample
+        assert error(ours.decode(latents), decoded) < 1e-5
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -190,9 +190,11 @@ def _pipeline_class(pipeline: Pipeline) -> str | None:
     """Return the class in diffusers of a pipeline of these parts, or None."""
     by_id = {each.id: each for each in pipeline.conditioner_components.values()}
     first_stage = pipeline.first_stage_component
+    scale = getattr(first_stage.config, "scale_factor", None)
+    if getattr(first_stage.config, "shift_factor", 0) or isinstance(scale, tuple):
+        return None  # these pipelines ignore a shift, and factors of channels
     if not by_id:
         return "DDIMPipeline" if first_stage.id == "latelier/identity" else "LDMPipeline"
-    scale = getattr(first_stage.config, "scale_factor", None)
     if by_id.keys() == {CLIP_TEXT} and first_stage.id == "latelier/autoencoder_kl":
         return _STABLE_DIFFUSION
     if by_id.keys() == {CLIP_TEXT, _MASK} and first_stage.id == "latelier/autoencoder_kl":

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import TypeVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from latelier.first_stages.configs import AutoencoderConfig
 from latelier.first_stages.encoder_decoder import Decoder, Encoder
@@ -21,7 +21,7 @@ class Autoencoder(ConfiguredModule[C], ABC):
     """An encoder, a decoder, and a 1x1 convolution between each of them and the latents.
 
     Keys and numbers are those of the published checkpoints (encoder.*, decoder.*, quant_conv,
-    post_quant_conv). `encode` multiplies latents by `config.scale_factor`, `decode` divides by it.
+    post_quant_conv). Latents are shifted and scaled as `scaling.normalize` says.
     """
 
     def __init__(self, config: C, moments: int) -> None:
@@ -29,16 +29,18 @@ class Autoencoder(ConfiguredModule[C], ABC):
         super().__init__(config)
         self.encoder = Encoder(config, moments * config.z_channels)
         self.decoder = Decoder(config)
-        self.quant_conv = Conv2d(moments * config.z_channels, moments * config.embed_dim, 1)
-        self.post_quant_conv = Conv2d(config.embed_dim, config.z_channels, 1)
+        self.quant_conv: nn.Module = Conv2d(
+            moments * config.z_channels, moments * config.embed_dim, 1
+        )
+        self.post_quant_conv: nn.Module = Conv2d(config.embed_dim, config.z_channels, 1)
 
     @abstractmethod
     def _from_moments(self, moments: Tensor) -> Tensor:
-        """Return the scaled latents (B, C, h, w) of the encoder's output."""
+        """Return the normalized latents (B, C, h, w) of the encoder's output."""
 
     @abstractmethod
     def _to_decoder_input(self, latents: Tensor) -> Tensor:
-        """Return the decoder's input (B, z_channels, h, w) of scaled latents."""
+        """Return the decoder's input (B, z_channels, h, w) of normalized latents."""
 
     def encode(self, images: Tensor) -> Tensor:
         """Return the latents (B, C, H / f, W / f) of images (B, 3, H, W) in [-1, 1].

@@ -9,6 +9,7 @@ from torch import Tensor
 from latelier.first_stages.autoencoder import Autoencoder
 from latelier.first_stages.configs import AutoencoderVQConfig
 from latelier.first_stages.quantizer import Quantization, VectorQuantizer
+from latelier.first_stages.scaling import denormalize, normalize
 from latelier.first_stages.shapes import check_latents
 
 
@@ -26,19 +27,19 @@ class AutoencoderVQ(Autoencoder[AutoencoderVQConfig]):
             InvalidInputError: the latents have a wrong shape.
         """
         check_latents(latents, self.config.embed_dim)
-        return self.decoder(self.post_quant_conv(latents / self.config.scale_factor))
+        return self.decoder(self.post_quant_conv(denormalize(latents, self.config)))
 
     def quantize_latents(self, latents: Tensor) -> Quantization:
-        """Return the unscaled codes that latents (B, C, h, w) are decoded from, and the loss.
+        """Return the codes z that latents (B, C, h, w) are decoded from, and the loss.
 
         Raises:
             InvalidInputError: the latents have a wrong shape.
         """
         check_latents(latents, self.config.embed_dim)
-        return self.quantize(latents / self.config.scale_factor)
+        return self.quantize(denormalize(latents, self.config))
 
     def _from_moments(self, moments: Tensor) -> Tensor:
-        return self.quant_conv(moments) * self.config.scale_factor
+        return normalize(self.quant_conv(moments), self.config)
 
     def _to_decoder_input(self, latents: Tensor) -> Tensor:
         return self.post_quant_conv(self.quantize_latents(latents).latents)

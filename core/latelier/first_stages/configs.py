@@ -1,8 +1,8 @@
 """The configurations of the first stages, under the published names. They need no torch."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from latelier.contracts.bounds import (
     Blocks,
@@ -15,6 +15,8 @@ from latelier.contracts.bounds import (
     check_width,
 )
 from latelier.contracts.configs import FirstStageConfig
+
+PositiveFloat = Annotated[FiniteFloat, Field(gt=0)]
 
 
 class AutoencoderConfig(FirstStageConfig):
@@ -56,9 +58,27 @@ class AutoencoderConfig(FirstStageConfig):
         "none: no attention at all, not even in the middle",
     )
     num_groups: Width = Field(default=32, description="groups of every group norm")
-    scale_factor: float = Field(
-        default=1.0, gt=0, description="latents are multiplied by it: 1 / their standard deviation"
+    scale_factor: PositiveFloat | tuple[PositiveFloat, ...] = Field(
+        default=1.0,
+        description="latents are multiplied by it: 1 / their standard deviation; "
+        "a number, or one for each channel",
     )
+    shift_factor: FiniteFloat | tuple[FiniteFloat, ...] = Field(
+        default=0.0,
+        description="subtracted from latents before they are multiplied: their mean; "
+        "a number, or one for each channel",
+    )
+
+    @model_validator(mode="after")
+    def _check_factors(self) -> Self:
+        for name in ("scale_factor", "shift_factor"):
+            values = getattr(self, name)
+            if isinstance(values, tuple) and len(values) != self.embed_dim:
+                raise ValueError(
+                    f"{name} has {len(values)} numbers; expected one, or embed_dim "
+                    f"{self.embed_dim} of them"
+                )
+        return self
 
     @model_validator(mode="after")
     def _check_groups(self) -> Self:
@@ -94,6 +114,25 @@ class AutoencoderConfig(FirstStageConfig):
 
 class AutoencoderKLConfig(AutoencoderConfig):
     """The KL-regularised autoencoder; the defaults are those of the published kl-f8."""
+
+    use_quant_conv: bool = Field(
+        default=True,
+        description="a 1x1 convolution after the encoder; the first stages of Stable Diffusion 3 "
+        "and FLUX have none",
+    )
+    use_post_quant_conv: bool = Field(
+        default=True, description="a 1x1 convolution before the decoder"
+    )
+
+    @model_validator(mode="after")
+    def _check_convolutions(self) -> Self:
+        for name in ("use_quant_conv", "use_post_quant_conv"):
+            if not getattr(self, name) and self.embed_dim != self.z_channels:
+                raise ValueError(
+                    f"{name} is false, so embed_dim {self.embed_dim} must be z_channels "
+                    f"{self.z_channels}"
+                )
+        return self
 
 
 class AutoencoderVQConfig(AutoencoderConfig):

@@ -90,8 +90,7 @@ class FirstStageContract(ModuleContract):
         """Twice the `scale_factor` makes twice the latents, which decode to the same images."""
         if SCALE not in type(self.validated_config).model_fields:
             return
-        scale = getattr(self.validated_config, SCALE)
-        one, two = self.build(), self._build_scaled(2 * scale)
+        one, two = self.build(), self._build_doubled()
         with torch.no_grad(), seeded():
             images = self.make_inputs(one, self.rows)["images"]
             latents = one.encode(images)
@@ -138,9 +137,11 @@ class FirstStageContract(ModuleContract):
             "raise InvalidInputError, and name the shape that would fit",
         )
 
-    def _build_scaled(self, scale: float) -> Any:
-        """Return the component with the same weights and another scale."""
-        config = self.validated_config.model_copy(update={SCALE: scale})
+    def _build_doubled(self) -> Any:
+        """Return the component with the same weights and twice the scale."""
+        scale = getattr(self.validated_config, SCALE)
+        twice = tuple(2 * each for each in scale) if isinstance(scale, tuple) else 2 * scale
+        config = self.validated_config.model_copy(update={SCALE: twice})
         with seeded():
             component = self.registry.build(self.component, config)
         if isinstance(component, nn.Module):

@@ -197,6 +197,17 @@ def test_the_scale_factor_of_the_checkpoint_takes_precedence(read):
     assert found.parts["first_stage"].config["scale_factor"] == 0.5
 
 
+def test_a_first_stage_has_a_shift_and_no_convolutions_around_its_latents(read):
+    config = config_of(scale_factor=0.5)
+    fields = {"shift_factor": 0.1159, "use_quant_conv": False, "use_post_quant_conv": False}
+    config["model"]["params"]["first_stage_config"]["params"] |= fields
+    drop = without("first_stage_model.quant_conv", "first_stage_model.post_quant_conv")
+    found, _ = read(config, drop)
+    first_stage = found.parts["first_stage"].config
+    assert {name: first_stage[name] for name in fields} == fields
+    assert first_stage["scale_factor"] == 0.5
+
+
 def test_the_schedule_is_checked_against_the_checkpoint(read):
     def shifted(tensors):
         tensors["betas"] = tensors["betas"] * 1.01

@@ -801,6 +801,60 @@ def test_a_single_component_is_imported(tmp_path, built_ins):
     assert load_component(tmp_path / "ours", "first_stage", built_ins).config.scale_factor == 0.5
 
 
+SHIFTED = {"shift_factor": 0.1159, "use_quant_conv": False, "use_post_quant_conv": False}
+PER_CHANNEL = {
+    "latents_mean": [0.5, -1.0, 0.0],
+    "latents_std": [2.0, 0.5, 1.0],
+    "scaling_factor": 0.5,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (SHIFTED, {"scale_factor": 0.18215, **SHIFTED}),
+        (PER_CHANNEL, {"scale_factor": (0.25, 1.0, 0.5), "shift_factor": (0.5, -1.0, 0.0)}),
+    ],
+)
+def test_shifts_and_factors_of_channels_travel_both_ways(tmp_path, built_ins, changes, expected):
+    model = autoencoder("AutoencoderKL", (32, 64), latent_channels=3, **changes)
+    model.save_pretrained(tmp_path / "theirs")
+    for name in ("ours", "again"):
+        import_model(tmp_path / "theirs", tmp_path / name, atelier=built_ins)
+        config = load_component(tmp_path / name, "first_stage", built_ins).config.model_dump()
+        assert {key: config[key] for key in expected} == expected
+        export_model(tmp_path / name, tmp_path / "theirs", force=True, atelier=built_ins)
+    back = diffusers.AutoencoderKL.from_pretrained(tmp_path / "theirs")
+    assert back.state_dict().keys() == model.state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"latents_mean": [0.5, 1.0, 0.0]}, "one of latents_mean and latents_std"),
+        ({**PER_CHANNEL, "shift_factor": 0.5}, "both shift_factor and latents_mean"),
+        ({**PER_CHANNEL, "latents_std": [0.0, 1.0, 1.0]}, "latents_std"),
+        ({**PER_CHANNEL, "latents_std": [1.0]}, "scale_factor has 1 numbers"),
+    ],
+)
+def test_impossible_factors_are_refused(tmp_path, built_ins, changes, words):
+    model = autoencoder("AutoencoderKL", (32, 64), latent_channels=3, **changes)
+    model.save_pretrained(tmp_path / "theirs")
+    with pytest.raises(InvalidConfigError, match=words):
+        import_model(tmp_path / "theirs", tmp_path / "ours", atelier=built_ins)
+
+
+def test_a_pipeline_with_a_shift_is_not_exported_as_one_that_ignores_it(tmp_path, built_ins):
+    folder = pipeline_folder(tmp_path / "theirs")
+    autoencoder("AutoencoderKL", (32, 64), latent_channels=4, shift_factor=0.5).save_pretrained(
+        folder / "vae"
+    )
+    import_model(folder, tmp_path / "ours", atelier=built_ins)
+    report = export_model(tmp_path / "ours", tmp_path / "back", atelier=built_ins)
+    assert any("no pipeline of these parts" in note for note in report.notes)
+    assert report.components["vae"] == "AutoencoderKL"
+
+
 def test_weights_next_to_an_onnx_graph_are_found(tmp_path):
     from latelier.checkpoints.importers.diffusers.folder import read_component_weights
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from latelier.checkpoints.component import Component, save_component
 from latelier.contracts.errors import LatelierError
+from latelier.first_stages.configs import AutoencoderConfig
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.first_stage.images import count_held_out, load_held_out, load_training
 from latelier.training.first_stage.report import Measurement, make_report, measure, write_report
@@ -41,11 +42,12 @@ def export_first_stage(
     held_out = load_held_out(config, count, device)
     completing = load_training(config, count - count_held_out(config, count), device)
     found = measure(component.module, held_out, perceptual, completing)
-    kept = component.module.config.scale_factor if config.keeps_latents else None
-    scale_factor = kept or choose_scale_factor(found)
-    exported = normalize_latents(component.module, found, scale_factor, config.whiten)
+    scaled = component.module.config
+    if not config.keeps_latents:
+        scaled = scaled.model_copy(update={"scale_factor": choose_scale_factor(found)})
+    exported = normalize_latents(component.module, found, scaled, config.whiten)
     save_component(folder, replace(component, module=exported))
-    report = make_report(found, scale_factor) | {"whitened": config.whiten}
+    report = make_report(found, scaled) | {"whitened": config.whiten}
     write_report(config.out / f"report{folder.name.removeprefix(RESULT)}.json", report)
     TrainingLog(config.out / LOG).write({"event": "report", **report})
 
@@ -66,13 +68,12 @@ def choose_scale_factor(measurement: Measurement) -> float:
 
 
 def normalize_latents(
-    autoencoder: Any, measurement: Measurement, scale_factor: float, is_whitened: bool
+    autoencoder: Any, measurement: Measurement, config: AutoencoderConfig, is_whitened: bool
 ) -> Any:
-    """Return a copy of an autoencoder whose latents are scaled, or whitened."""
+    """Return a copy of an autoencoder whose latents are scaled as in `config`, or whitened."""
     found = measurement.latents
     if is_whitened and measurement.posterior_variance is not None:
         return whiten(autoencoder, found.mean, found.covariance, measurement.posterior_variance)
-    config = autoencoder.config.model_copy(update={"scale_factor": scale_factor})
     scaled = type(autoencoder)(config)
     scaled.load_state_dict(autoencoder.state_dict())
     return scaled

@@ -14,6 +14,8 @@ from torch.nn.functional import avg_pool2d
 
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.autoencoder_vq import AutoencoderVQ
+from latelier.first_stages.configs import AutoencoderConfig
+from latelier.first_stages.scaling import denormalize
 from latelier.io.atomic import write_json
 from latelier.training.first_stage.losses.regularization import perplexity
 from latelier.training.first_stage.quality import measure_quality
@@ -30,7 +32,7 @@ class Measurement:
         images: N.
         held_out_images: Number of those that are held out, and so decoded.
         quality: Mean of each measure of the reconstructions of held-out images.
-        latents: Statistics of the latents, which are unscaled.
+        latents: Statistics of the latents, which are not normalized.
         pictures: Statistics of the images, shrunk to the size of the latents.
         posterior_variance: Mean variance of the posterior, float64 (C,); None without a posterior.
         code_counts: How often each code occurs, (codes,); None without a codebook.
@@ -92,7 +94,7 @@ class _Meter:
         """Add images (B, 3, H, W), and return their latents."""
         autoencoder = self._autoencoder
         z = autoencoder.encode(images).float()
-        self._latents.add(z / autoencoder.config.scale_factor)
+        self._latents.add(denormalize(z, autoencoder.config))
         self._pictures.add(avg_pool2d(images, autoencoder.config.downsampling))
         if isinstance(autoencoder, AutoencoderKL):
             _, logvar = autoencoder.posterior(images)
@@ -116,28 +118,28 @@ class _Meter:
         )
 
 
-def make_report(measurement: Measurement, scale_factor: float) -> dict[str, Any]:
+def make_report(measurement: Measurement, config: AutoencoderConfig) -> dict[str, Any]:
     """Return the report as JSON values.
 
-    Means, deviations and eigenvalues are those of the latents times `scale_factor`, which has the
-    exported autoencoder, before any whitening.
+    Means, deviations and eigenvalues are those of the latents as `config` normalizes them, which is
+    that of the exported autoencoder before any whitening.
     """
-    latents = measurement.latents
+    latents = measurement.latents.normalize(config.scale_factor, config.shift_factor)
     report: dict[str, Any] = {
         "images": measurement.images,
         "held_out_images": measurement.held_out_images,
         "quality": {n: v if isfinite(v) else None for n, v in measurement.quality.items()},
-        "scale_factor": scale_factor,
+        "scale_factor": config.scale_factor,
         "latents": {
-            "mean": (latents.mean * scale_factor).tolist(),
-            "std": (latents.std * scale_factor).tolist(),
-            "covariance_eigenvalues": (latents.eigenvalues * scale_factor**2).tolist(),
+            "mean": latents.mean.tolist(),
+            "std": latents.std.tolist(),
+            "covariance_eigenvalues": latents.eigenvalues.tolist(),
             "variance_above_half_nyquist": latents.high_share,
             "picture_variance_above_half_nyquist": measurement.pictures.high_share,
         },
     }
     if measurement.posterior_variance is not None:
-        std = measurement.posterior_variance.sqrt() * scale_factor
+        std = measurement.posterior_variance.sqrt() * torch.tensor(config.scale_factor).double()
         report["latents"]["posterior_std"] = std.tolist()
     if measurement.code_counts is not None:
         counts = measurement.code_counts

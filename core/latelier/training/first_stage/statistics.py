@@ -1,5 +1,6 @@
 """Statistics of latents over many images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,6 +36,15 @@ class ChannelStatistics:
     def eigenvalues(self) -> Tensor:
         """Eigenvalues of the covariance, float64 (C,), the largest first."""
         return torch.linalg.eigvalsh(self.covariance).flip(0).clamp(min=0)
+
+    def normalize(
+        self, scale: float | Sequence[float], shift: float | Sequence[float]
+    ) -> "ChannelStatistics":
+        """Return the statistics of (z - shift) * scale, of which each may be one for a channel."""
+        factors = torch.as_tensor(scale, dtype=torch.float64).expand(len(self.mean))
+        mean = (self.mean - torch.as_tensor(shift, dtype=torch.float64)) * factors
+        covariance = self.covariance * torch.outer(factors, factors)
+        return ChannelStatistics(mean, covariance, self.high_share)
 
 
 class ChannelMoments:

@@ -130,4 +130,5 @@ def check_sizes(
 
 @torch.no_grad()
 def _lower_logvar(autoencoder: AutoencoderKL) -> None:
-    autoencoder.state_dict()["quant_conv.bias"].chunk(2)[1].fill_(_INITIAL_LOGVAR)
+    last = "quant_conv" if autoencoder.config.use_quant_conv else "encoder.conv_out"
+    autoencoder.state_dict()[f"{last}.bias"].chunk(2)[1].fill_(_INITIAL_LOGVAR)

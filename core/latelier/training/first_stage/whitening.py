@@ -21,13 +21,13 @@ def whiten(
     after: its log-variance becomes that of the mean posterior in each new channel, for all images.
 
     Args:
-        autoencoder: with any scale factor; that of the result is 1.
-        mean: Mean of its unscaled latents, float64 (C,).
+        autoencoder: with any scale and shift; those of the result are 1 and 0.
+        mean: Mean of its latents, not normalized, float64 (C,).
         covariance: Their covariance, float64 (C, C).
-        posterior_variance: Mean variance of the posterior, unscaled, float64 (C,).
+        posterior_variance: Mean variance of the posterior, not normalized, float64 (C,).
     """
     forward, backward = whitening_matrices(covariance)
-    config = autoencoder.config.model_copy(update={"scale_factor": 1.0})
+    config = autoencoder.config.model_copy(update={"scale_factor": 1.0, "shift_factor": 0.0})
     result = AutoencoderKL(config)
     state = {name: tensor.clone() for name, tensor in autoencoder.state_dict().items()}
     mean, posterior_variance = mean.double().cpu(), posterior_variance.double().cpu()

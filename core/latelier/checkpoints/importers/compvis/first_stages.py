@@ -26,6 +26,9 @@ _LAYERS_FIXED: Mapping[str, tuple[Any, ...]] = {
     "use_linear_attn": (False,),
     "resamp_with_conv": (True,),
 }
+_LATENTS = ("scale_factor", "shift_factor", "use_quant_conv", "use_post_quant_conv")
+"""Parameters of later models; a `scale_factor` here replaces that of the whole model."""
+
 _TRAINING = (
     "lossconfig",
     "ckpt_path",
@@ -50,10 +53,11 @@ def autoencoder_kl(
     Raises:
         InvalidConfigError: a parameter is not supported.
     """
-    params = target.pick_params(("ddconfig", "embed_dim"), {}, _TRAINING)
+    params = target.pick_params(("ddconfig", "embed_dim", *_LATENTS), {}, _TRAINING)
     config = _layers(target, double_z=True) | {
         "embed_dim": params["embed_dim"],
         "scale_factor": scale_factor,
+        **{name: params[name] for name in _LATENTS if name in params},
     }
     return ImportedPart(
         "latelier/autoencoder_kl", config, as_convolutions(drop_training_tensors(tensors))

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latelier.first_stages.autoencoder_kl import AutoencoderKL
+from latelier.first_stages.scaling import normalize, normalize_log_variance
 from latelier.training.data.cache.identity import (
     IDENTITY_FILE,
     CacheIdentity,
@@ -80,14 +82,15 @@ class LatentStore(Store):
 def encode_pictures(first_stage: Any, images: Tensor) -> tuple[str, Tensor]:
     """Return "moments" (B, 2 C, h, w) of a Gaussian posterior, or else "latents" (B, C, h, w).
 
-    Moments are mean and log-variance of the latents as the denoiser takes them, so scaled.
+    Moments are mean and log-variance of the latents as the denoiser takes them, so normalized.
     """
     with torch.no_grad():
-        if not hasattr(first_stage, "posterior"):
+        if not isinstance(first_stage, AutoencoderKL):
             return "latents", first_stage.encode(images)
         mean, logvar = first_stage.posterior(images)
-        scale = first_stage.config.scale_factor
-        return "moments", torch.cat([mean * scale, logvar + 2 * np.log(scale)], dim=1)
+        config = first_stage.config
+        moments = normalize(mean, config), normalize_log_variance(logvar, config)
+        return "moments", torch.cat(moments, dim=1)
 
 
 def _to_signed(array: Any) -> Any:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from latelier.first_stages.autoencoder_vq import AutoencoderVQ
+from latelier.first_stages.scaling import denormalize
 
 _JITTER = 0.01
 """Noise on codes that are drawn twice, in units of the standard deviation of the latents."""
@@ -25,10 +26,10 @@ def set_codes(autoencoder: AutoencoderVQ, batches: Iterable[Tensor], seed: int) 
     # latents of images of several sizes differ in height and width
     device = autoencoder.quantize.embedding.weight.device
     latents = (autoencoder.encode(images.to(device)).float() for images in batches)
-    rows = [each.movedim(1, -1).flatten(0, 2) for each in latents]
+    vectors = (denormalize(each, autoencoder.config) for each in latents)
+    rows = [each.movedim(1, -1).flatten(0, 2) for each in vectors]
     autoencoder.train(was_training)
-    vectors = (torch.cat(rows) / autoencoder.config.scale_factor).cpu()
-    codes = draw_rows(vectors, autoencoder.config.n_embed, seed)
+    codes = draw_rows(torch.cat(rows).cpu(), autoencoder.config.n_embed, seed)
     codes = codes.to(autoencoder.quantize.embedding.weight)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.broadcast(codes, 0)

@@ -11,6 +11,7 @@ from torch import Tensor
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.autoencoder_vq import AutoencoderVQ
+from latelier.first_stages.scaling import normalize
 from latelier.training.configs.first_stage import FirstStageTraining, first_step
 from latelier.training.first_stage.losses.codebook import set_codes
 from latelier.training.randomness import Draws, Purpose
@@ -67,8 +68,8 @@ class GaussianLatents(Regularization):
         """Return the reconstructions of images (B, 3, H, W); "kl" is the mean KL of a number."""
         mean, logvar = (each.float() for each in self._autoencoder.posterior(images))
         noise = draws.normal(Purpose.POSTERIOR, mean.shape[1:], mean.device)
-        latents = mean + torch.exp(0.5 * logvar) * noise
-        latents = latents * self._autoencoder.config.scale_factor
+        z = mean + torch.exp(0.5 * logvar) * noise
+        latents = normalize(z, self._autoencoder.config)
         kl = kl_divergence(mean, logvar)
         weight = self._weight
         if self.reduction == "sum":
@@ -115,8 +116,8 @@ class QuantizedLatents(Regularization):
         autoencoder = self._autoencoder
         latents = autoencoder.encode(images).float()
         quantized = autoencoder.quantize_latents(latents)
-        scaled = quantized.latents * autoencoder.config.scale_factor
-        reconstructions = autoencoder.decode_unquantized(scaled).float()
+        codes = normalize(quantized.latents, autoencoder.config)
+        reconstructions = autoencoder.decode_unquantized(codes).float()
         counts = torch.bincount(quantized.indices.flatten(), minlength=autoencoder.config.n_embed)
         terms = {"codebook": quantized.loss, "perplexity": perplexity(counts)}
         return Regularized(latents, reconstructions, self._weight * quantized.loss, terms)
@@ -151,6 +152,11 @@ def make_regularization(
     """
     if isinstance(autoencoder, AutoencoderKL):
         _check_absent(config, ("codebook_weight", "codebook_start"), "autoencoder_kl")
+        has_both = autoencoder.config.use_quant_conv and autoencoder.config.use_post_quant_conv
+        if config.whiten and not has_both:
+            raise InvalidConfigError(
+                "whiten: changes quant_conv and post_quant_conv, which this autoencoder_kl lacks"
+            )
         weight = _KL_WEIGHT if config.kl_weight is None else config.kl_weight
         return GaussianLatents(autoencoder, weight, config.reduction)
     if isinstance(autoencoder, AutoencoderVQ):

@@ -25,13 +25,9 @@ _LAYERS = (
     "scaling_factor",
     "mid_block_add_attention",
 )
+_CONVOLUTIONS = ("use_quant_conv", "use_post_quant_conv")
+_KL_ONLY = ("shift_factor", "latents_mean", "latents_std", *_CONVOLUTIONS)
 _FIXED: Mapping[str, tuple[Any, ...]] = {"act_fn": ("silu",)}
-_FIXED_KL = {
-    **_FIXED,
-    "shift_factor": (None, 0, 0.0),
-    "use_quant_conv": (True,),
-    "use_post_quant_conv": (True,),
-}
 _FIXED_VQ = {**_FIXED, "norm_type": ("group",), "lookup_from_codebook": (False,)}
 _DEFAULTS: Mapping[str, Any] = {
     "in_channels": 3,
@@ -85,10 +81,11 @@ def autoencoder_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, An
     name = config["_class_name"]
     params = {key: value for key, value in config.items() if not key.startswith("_")}
     if name == KL:
-        given = pick_params(name, params, _LAYERS, _FIXED_KL, ("force_upcast",))
+        given = pick_params(name, params, (*_LAYERS, *_KL_ONLY), _FIXED, ("force_upcast",))
         given = {**_DEFAULTS, "latent_channels": 4, **given}
         check_types(AutoencoderParameters, name, given)
-        more = {"embed_dim": given["latent_channels"]}
+        more = {key: given[key] for key in _CONVOLUTIONS if key in given}
+        more |= {"embed_dim": given["latent_channels"], **_factors(name, given)}
     else:
         wanted = (*_LAYERS, "num_vq_embeddings", "vq_embed_dim")
         given = pick_params(name, params, wanted, _FIXED_VQ, ("force_upcast",))
@@ -136,8 +133,13 @@ def autoencoder_config_to_diffusers(config: Any) -> dict[str, Any]:
         "mid_block_add_attention": config.attn_type != "none",
     }
     if quantized:
-        found |= {"num_vq_embeddings": config.n_embed, "vq_embed_dim": config.embed_dim}
-    return found
+        _check_one_scale(config)
+        return found | {"num_vq_embeddings": config.n_embed, "vq_embed_dim": config.embed_dim}
+    return (
+        found
+        | _factors_to_diffusers(config)
+        | {name: getattr(config, name) for name in _CONVOLUTIONS}
+    )
 
 
 def tiny_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,6 +158,37 @@ def tiny_config_to_diffusers(config: Any) -> dict[str, Any]:
     """Return the config.json of a `tiny` first stage."""
     renamed = {theirs: getattr(config, ours) for theirs, ours in _TINY_RENAMED.items()}
     return {"_class_name": TINY, **{key: getattr(config, key) for key in _TINY_SAME}, **renamed}
+
+
+def _factors(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the scale and shift of an AutoencoderKL; a mean and deviation are per channel."""
+    mean, std, scale = (given.get(key) for key in ("latents_mean", "latents_std", "scaling_factor"))
+    if (mean is None) != (std is None):
+        raise InvalidConfigError(f"'{name}' has one of latents_mean and latents_std; it needs both")
+    if mean is None or std is None:
+        return {"shift_factor": given.get("shift_factor") or 0.0}
+    if given.get("shift_factor"):
+        raise InvalidConfigError(f"'{name}' has both shift_factor and latents_mean")
+    return {"scale_factor": [scale / each for each in std], "shift_factor": mean}
+
+
+def _factors_to_diffusers(config: Any) -> dict[str, Any]:
+    if isinstance(config.scale_factor, float) and isinstance(config.shift_factor, float):
+        return {"scaling_factor": config.scale_factor, "shift_factor": config.shift_factor or None}
+    scales, shifts = (
+        [each] * config.embed_dim if isinstance(each, float) else list(each)
+        for each in (config.scale_factor, config.shift_factor)
+    )
+    std = [1 / each for each in scales]
+    return {"scaling_factor": 1.0, "latents_mean": shifts, "latents_std": std}
+
+
+def _check_one_scale(config: Any) -> None:
+    if config.shift_factor != 0 or not isinstance(config.scale_factor, float):
+        raise CompatibilityError(
+            "diffusers has no quantized autoencoder with a shift_factor, or with a scale_factor "
+            "for each channel"
+        )
 
 
 def _layer_config(name: str, given: Mapping[str, Any]) -> dict[str, Any]:

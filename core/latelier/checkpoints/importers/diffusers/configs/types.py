@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from latelier.contracts.bounds import Blocks, Layers, Rows, Side, Width, Widths
 from latelier.contracts.frozen import validate
 
+_Positive = Annotated[float, Field(gt=0)]
 _Listed = Field(strict=False)  # JSON has lists, which strict types do not take for tuples
 _Sides = Annotated[tuple[Side, Side], _Listed]
 _PerLevel = Width | Annotated[Widths, _Listed] | None
+_OTHER_TUPLES = ("sample_size", "latents_mean", "latents_std")  # their length is not of levels
 _Types = Annotated[tuple[str, ...], _Listed]
 
 
@@ -34,7 +36,7 @@ class _LevelParameters(_Parameters):
         levels = len(self.block_out_channels)
         for name in type(self).model_fields:
             value = getattr(self, name)
-            if isinstance(value, tuple) and name != "sample_size" and len(value) != levels:
+            if isinstance(value, tuple) and name not in _OTHER_TUPLES and len(value) != levels:
                 raise ValueError(f"{name} has {len(value)} levels, block_out_channels {levels}")
         return self
 
@@ -44,8 +46,13 @@ class AutoencoderParameters(_LevelParameters):
 
     latent_channels: Width
     sample_size: Side | _Sides
-    scaling_factor: float = Field(gt=0)
+    scaling_factor: _Positive
+    shift_factor: float | None = None
+    latents_mean: Annotated[tuple[float, ...], _Listed] | None = None
+    latents_std: Annotated[tuple[_Positive, ...], _Listed] | None = None
     mid_block_add_attention: bool
+    use_quant_conv: bool = True
+    use_post_quant_conv: bool = True
     num_vq_embeddings: Rows | None = Field(None, ge=1)
     vq_embed_dim: Width | None = None
 
