@@ -5,7 +5,7 @@ from typing import Any
 
 from latelier.contracts.errors import ModelFileError
 
-from latelier_transformers.clip_text.inputs import ClipTextConfig
+from latelier_transformers.clip_text.inputs import OUTPUT_FIELDS, ClipTextConfig
 from latelier_transformers.t5_text.inputs import T5TextConfig
 
 _CLIP_SIZES = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
@@ -40,7 +40,7 @@ def clip_text_fields(
     for token in tokens.values():
         if token not in vocab:
             raise ModelFileError(f"vocab.json: there is no token '{token}'")
-    known = ClipTextConfig.model_fields.keys() - tokens.keys() - {"layer"}
+    known = ClipTextConfig.model_fields.keys() - tokens.keys() - OUTPUT_FIELDS
     ids = {field: vocab[token] for field, token in tokens.items()}
     return {**_pick(config, _CLIP_SIZES, known), **ids}
 
@@ -51,7 +51,7 @@ def t5_text_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ModelFileError: `config` lacks a size.
     """
-    known = T5TextConfig.model_fields.keys() - {"max_length"}
+    known = T5TextConfig.model_fields.keys() - {"max_length", "padding"}
     # a configuration without this field is of T5's first version
     return {"feed_forward_proj": "relu", **_pick(config, _T5_SIZES, known)}
 

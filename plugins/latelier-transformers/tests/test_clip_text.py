@@ -26,7 +26,7 @@ def stream_of(part):
 
 def reference(conditioner):
     """Return transformers' own model with the conditioner's weights."""
-    fields = conditioner.config.model_dump(exclude={"layer"})
+    fields = conditioner.config.network()
     model = CLIPTextModel(CLIPTextConfig(**fields)).eval()
     state = {k.removeprefix("text_model."): v for k, v in conditioner.state_dict().items()}
     model.load_state_dict(state)
@@ -188,7 +188,7 @@ def test_sizes_match_the_publications(fields, count):
     config = ClipTextConfig(**fields)
     with torch.device("meta"):
         ours = ClipTextConditioner(config)
-        theirs = CLIPTextModel(CLIPTextConfig(**config.model_dump(exclude={"layer"})))
+        theirs = CLIPTextModel(CLIPTextConfig(**config.network()))
     assert sum(p.numel() for p in ours.parameters()) == count
     shapes = {f"text_model.{name}": t.shape for name, t in theirs.state_dict().items()}
     assert {name: t.shape for name, t in ours.state_dict().items()} == shapes

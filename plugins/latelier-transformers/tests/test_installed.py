@@ -69,6 +69,18 @@ def test_it_is_described_and_validated_without_torch(installed):
     assert report["heavy"] == []
 
 
+TOKENIZED = """
+import json
+from latelier_transformers.clip_text.published_vocabulary import published_vocabulary
+
+print(json.dumps(published_vocabulary().encode("a cat")))
+"""
+
+
+def test_the_wheel_has_the_published_vocabulary(installed):
+    assert run(installed, TOKENIZED) == [320, 2368]
+
+
 MISSING = """
 import json, sys
 sys.modules["transformers"] = None  # what makes an import of it fail

@@ -20,7 +20,7 @@ TEXTS = ["a red cat", "a dog", "a white meadow"]
 
 def reference(conditioner):
     """Return transformers' own model with the conditioner's weights."""
-    fields = conditioner.config.model_dump(exclude={"max_length"})
+    fields = conditioner.config.network()
     model = T5EncoderModel(T5Config(**fields)).eval()
     state = dict(conditioner.state_dict())
     model.load_state_dict({**state, "shared.weight": state["encoder.embed_tokens.weight"]})
@@ -51,6 +51,19 @@ def test_output_equals_transformers(new_t5, spiece, act):
         part = conditioner(batch, GEOMETRY)
     assert torch.equal(part.stream.mask, mask)
     torch.testing.assert_close(part.stream.tokens[mask], theirs[mask], rtol=1e-5, atol=1e-5)
+
+
+def test_padding_is_kept_where_a_model_attends_to_it(new_t5, spiece):
+    conditioner = new_t5(padding="kept")
+    conditioner.set_assets({"spiece.model": spiece})
+    batch = conditioner.prepare([Text(text=text) for text in TEXTS], GEOMETRY)
+    with torch.no_grad():
+        theirs = reference(conditioner)(input_ids=batch["tokens"]).last_hidden_state
+        part, null = conditioner(batch, GEOMETRY), conditioner.null(2, GEOMETRY)
+    assert part.stream.mask is None
+    torch.testing.assert_close(part.stream.tokens, theirs, rtol=1e-5, atol=1e-5)
+    assert null.stream.mask is None
+    assert null.stream.tokens.shape == (2, 12, 16)
 
 
 def test_longer_padding_changes_nothing(t5, new_t5, spiece):
@@ -102,7 +115,7 @@ def test_the_size_matches_the_publication():
     config = T5TextConfig(d_model=4096, d_ff=10240, num_layers=24, num_heads=64)
     with torch.device("meta"):
         ours = T5TextConditioner(config)
-        fields = config.model_dump(exclude={"max_length"})
+        fields = config.network()
         theirs = T5EncoderModel(T5Config(**fields))
     count = sum(p.numel() for p in ours.parameters())
     assert count == sum(p.numel() for p in theirs.parameters()) == 4_762_310_656

@@ -1,16 +1,20 @@
 """The CLIP text conditioner."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from latelier import Conditioner, ConditionPart, PictureGeometry, Stream
 from latelier.contracts.errors import InvalidConfigError
-from latelier.nn.packed import adopt_layers
+from latelier.nn.packed import Linear, adopt_layers
+from latelier.nn.stored_weights import find_compute_dtype
 from latelier_conditioners.text.inputs import Text, check_length
 from torch import Tensor, nn
 
 from latelier_transformers.clip_text.inputs import ClipTextConfig
+from latelier_transformers.clip_text.published_vocabulary import (
+    fits_published_vocabulary,
+    published_vocabulary,
+)
 from latelier_transformers.clip_text.vocabulary import ClipVocabulary
 from latelier_transformers.library import transformers
 
@@ -19,28 +23,30 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
     """Encodes texts with CLIP's causal transformer (Radford et al. 2021, arXiv:2103.00020).
 
     The stream is unmasked, because Stable Diffusion was trained to attend to the encoded padding.
-    The unconditional part is the empty text.
+    Without a tokenizer of its own it has the published one, if its token ids are those.
     """
 
     Input = Text
 
     def __init__(self, config: ClipTextConfig) -> None:
         super().__init__(config)
-        self._tokenizer: ClipVocabulary | None = None
+        self._own_vocabulary: ClipVocabulary | None = None
         library = transformers()
-        fields = config.model_dump(exclude={"layer"})
-        self.text_model = library.CLIPTextModel(library.CLIPTextConfig(**fields))
-        if config.layer == "penultimate":
-            layers = self.text_model.encoder.layers
-            layers[-1] = SkippedLayer(layers[-1])
+        # The layers are called without a mask, and this attention then computes a causal one.
+        network = library.CLIPTextConfig(**config.network(), attn_implementation="sdpa")
+        self.text_model = library.CLIPTextModel(network)
         adopt_layers(self.text_model)
         # `_encode` passes positions itself. No weight file holds this table; to keep it would mean
         # to initialise all weights before a file is mapped over them.
         del self.text_model.embeddings.position_ids
+        if config.pooled == "projected":
+            width = config.hidden_size
+            self.text_projection = Linear(width, width, bias=False)
+            nn.init.normal_(self.text_projection.weight, std=width**-0.5)
 
     def assets(self) -> dict[str, bytes]:
         """Return the files of the tokenizer, if it has one."""
-        return {} if self._tokenizer is None else self._tokenizer.files
+        return {} if self._vocabulary is None else self._vocabulary.files
 
     def set_assets(self, assets: Mapping[str, bytes]) -> None:
         """Set the tokenizer: vocab.json and merges.txt as published with CLIP, or tokenizer.json.
@@ -52,9 +58,9 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
             InvalidConfigError: the token ids differ from those of the configuration.
         """
         if assets:
-            tokenizer = ClipVocabulary(assets)
-            tokenizer.check(self.config)
-            self._tokenizer = tokenizer
+            vocabulary = ClipVocabulary(assets)
+            vocabulary.check(self.config)
+            self._own_vocabulary = vocabulary
 
     def prepare(self, inputs: Sequence[Text], _geometry: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "tokens" (B, max_position_embeddings) int64.
@@ -68,27 +74,72 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
         return {"tokens": tokens.view(len(rows), self.config.max_position_embeddings)}
 
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
-        """Return the stream (B, max_position_embeddings, hidden_size)."""
-        return ConditionPart(Stream(self._encode(batch["tokens"])))
+        """Return the stream (B, max_position_embeddings, hidden_size), the vector, or both."""
+        states, pooled = self._encode(batch["tokens"])
+        return ConditionPart(None if states is None else Stream(states), vector=pooled)
 
     def null(self, rows: int, _geometry: PictureGeometry, /) -> ConditionPart:
-        """Return the encoding of the empty text for `rows` rows."""
-        device = self.text_model.final_layer_norm.weight.device
-        encoded = self._encode(torch.tensor([self._pad([])], device=device))
-        return ConditionPart(Stream(encoded.expand(rows, -1, -1)))
+        """Return the encoding of the empty text, or zeros, for `rows` rows."""
+        states, pooled = self._zeros() if self.config.null == "zeros" else self._encode_empty()
+        stream = None if states is None else Stream(states.expand(rows, -1, -1))
+        return ConditionPart(stream, vector=None if pooled is None else pooled.expand(rows, -1))
 
-    def _encode(self, tokens: Tensor) -> Tensor:
-        """Return (B, N, hidden_size) of ids (B, N)."""
+    def _encode(self, tokens: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Return the stream's tokens (B, N, D) and the vector (B, D) of ids (B, N)."""
+        penultimate, last = self._run_layers(tokens)
+        states = {"none": None, "penultimate": penultimate, "last": last}[self.config.layer]
+        if states is not None and self.config.final_norm:
+            states = self.text_model.final_layer_norm(states)
+        return states, None if self.config.pooled == "none" else self._pool(last, tokens)
+
+    def _run_layers(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the outputs (B, N, D) of the last two layers; the last runs only if needed."""
+        model = self.text_model
         positions = torch.arange(tokens.shape[1], device=tokens.device)[None]
-        return self.text_model(tokens, position_ids=positions).last_hidden_state
+        states = model.embeddings(tokens, position_ids=positions)
+        *layers, last_layer = model.encoder.layers
+        for layer in layers:
+            states = layer(states, None, is_causal=True)
+        if self.config.layer != "last" and self.config.pooled == "none":
+            return states, states
+        return states, last_layer(states, None, is_causal=True)
+
+    def _pool(self, last: Tensor, tokens: Tensor) -> Tensor:
+        """Return the vector (B, D) of the last layer's output (B, N, D) for ids (B, N)."""
+        # padding may be the end token too, and learnt words have larger ids
+        ends = (tokens == self.config.eos_token_id).int().argmax(1)
+        rows = torch.arange(len(tokens), device=tokens.device)
+        pooled = self.text_model.final_layer_norm(last[rows, ends])
+        return self.text_projection(pooled) if self.config.pooled == "projected" else pooled
+
+    def _encode_empty(self) -> tuple[Tensor | None, Tensor | None]:
+        """Return the stream's tokens (1, N, D) and the vector (1, D) of the empty text."""
+        device = self.text_model.final_layer_norm.weight.device
+        return self._encode(torch.tensor([self._pad([])], device=device))
+
+    def _zeros(self) -> tuple[Tensor | None, Tensor | None]:
+        """Return zeros of the shapes of `_encode_empty`."""
+        width, length = self.config.hidden_size, self.config.max_position_embeddings
+        weight = self.text_model.final_layer_norm.weight
+        zeros = torch.zeros(1, length, width, dtype=find_compute_dtype(self), device=weight.device)
+        return (
+            None if self.config.layer == "none" else zeros,
+            None if self.config.pooled == "none" else zeros[:, 0],
+        )
+
+    @property
+    def _vocabulary(self) -> ClipVocabulary | None:
+        if self._own_vocabulary is None and fits_published_vocabulary(self.config):
+            return published_vocabulary()
+        return self._own_vocabulary
 
     def _tokenize(self, text: str) -> list[int]:
-        if self._tokenizer is None:
+        if self._vocabulary is None:
             raise InvalidConfigError(
                 "this CLIP text conditioner has no tokenizer: load one with its pipeline, or give "
                 "it CLIP's vocab.json and merges.txt with set_assets()"
             )
-        ids = self._tokenizer.encode(text)
+        ids = self._vocabulary.encode(text)
         check_length(text, len(ids), self.config.max_position_embeddings - 2)
         return self._pad(ids)
 
@@ -97,16 +148,3 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
         row = [self.config.bos_token_id, *ids, self.config.eos_token_id]
         padding = self.config.max_position_embeddings - len(row)
         return row + [self.config.pad_token_id] * padding
-
-
-class SkippedLayer(nn.Module):
-    """A layer that does nothing, with the weights that published files hold for it."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        super().__init__()
-        for name, part in layer.named_children():
-            self.add_module(name, part)
-
-    def forward(self, hidden_states: Tensor, *_args: Any, **_options: Any) -> Tensor:
-        """Return `hidden_states`."""
-        return hidden_states

@@ -1,14 +1,17 @@
 """Configuration of the CLIP text conditioner. Its input is a `Text`."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from latelier import ConditionerConfig, OutputSpec
 from latelier.contracts.bounds import Layers, Rows, Tokens, Width
 from pydantic import Field, model_validator
 
+OUTPUT_FIELDS = frozenset({"layer", "final_norm", "pooled", "null"})
+"""Fields of what is taken of the encoder."""
+
 
 class ClipTextConfig(ConditionerConfig):
-    """CLIP's text encoder. Fields have the names of transformers' `CLIPTextConfig`.
+    """CLIP's text encoder. The fields of its network have the names of `CLIPTextConfig`.
 
     The defaults are those of ViT-L/14, which Stable Diffusion 1.x uses. Stable Diffusion 2.x uses
     OpenCLIP ViT-H/14: hidden_size 1024, intermediate_size 4096, num_hidden_layers 24,
@@ -38,13 +41,33 @@ class ClipTextConfig(ConditionerConfig):
         ge=0,
         description="id of the padding: the end token in SD 1.x, 0 ('!') in SD 2.x",
     )
-    layer: Literal["last", "penultimate"] = Field(
+    layer: Literal["last", "penultimate", "none"] = Field(
         "last",
-        description="layer whose output, after the final norm, is the stream",
+        description="layer whose output is the stream; none: there is no stream, only a vector",
+    )
+    final_norm: bool = Field(
+        True,
+        description="whether the stream is after the final norm; it is not in SDXL and SD3",
+    )
+    pooled: Literal["none", "token", "projected"] = Field(
+        "none",
+        description="the vector: none; token: the last layer's output at the first end token, "
+        "after the final norm; projected: that through the text projection",
+    )
+    null: Literal["empty", "zeros"] = Field(
+        "empty",
+        description="the null part: the encoding of the empty text, or zeros",
     )
 
     def outputs(self) -> OutputSpec:
-        return OutputSpec(stream=self.hidden_size)
+        return OutputSpec(
+            stream=None if self.layer == "none" else self.hidden_size,
+            vector=None if self.pooled == "none" else self.hidden_size,
+        )
+
+    def network(self) -> dict[str, Any]:
+        """Return the fields of transformers' `CLIPTextConfig`."""
+        return self.model_dump(exclude=set(OUTPUT_FIELDS))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -55,4 +78,6 @@ class ClipTextConfig(ConditionerConfig):
             )
         if max(self.bos_token_id, self.eos_token_id, self.pad_token_id) >= self.vocab_size:
             raise ValueError(f"a token id is not below vocab_size={self.vocab_size}")
+        if self.layer == self.pooled == "none":
+            raise ValueError("layer='none' gives no stream and pooled='none' no vector")
         return self

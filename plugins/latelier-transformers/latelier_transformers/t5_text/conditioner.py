@@ -22,7 +22,7 @@ from latelier_transformers.t5_text.vocabulary import (
 class T5TextConditioner(Conditioner[T5TextConfig]):
     """Encodes texts with the encoder of T5 (Raffel et al. 2020, arXiv:1910.10683).
 
-    Padding is masked. The unconditional part is the empty text: its end token alone.
+    The null part is the empty text: its end token, and padding.
     """
 
     Input = Text
@@ -31,8 +31,7 @@ class T5TextConditioner(Conditioner[T5TextConfig]):
         super().__init__(config)
         self._tokenizer: Vocabulary | None = None
         library = transformers()
-        fields = config.model_dump(exclude={"max_length"})
-        model = library.T5EncoderModel(library.T5Config(**fields, dropout_rate=0.0))
+        model = library.T5EncoderModel(library.T5Config(**config.network(), dropout_rate=0.0))
         # The model has two names for its token table; the encoder stack has one.
         self.encoder = model.encoder
 
@@ -76,21 +75,20 @@ class T5TextConditioner(Conditioner[T5TextConfig]):
         return {"tokens": torch.tensor(rows, dtype=torch.int64).view(-1, self.config.max_length)}
 
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
-        """Return the stream (B, max_length, d_model) under the mask of its padding."""
-        mask = batch["tokens"] != PAD
-        return ConditionPart(Stream(self._encode(batch["tokens"], mask), mask))
+        """Return the stream (B, max_length, d_model), its padding masked if it is not kept."""
+        return ConditionPart(self._encode(batch["tokens"]))
 
     def null(self, rows: int, _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the encoding of the empty text for `rows` rows."""
         device = self.encoder.final_layer_norm.weight.device
-        tokens = torch.tensor([self._pad([])], device=device)
-        mask = tokens != PAD
-        encoded = self._encode(tokens, mask)
-        return ConditionPart(Stream(encoded.expand(rows, -1, -1), mask.expand(rows, -1)))
+        stream = self._encode(torch.tensor([self._pad([])], device=device))
+        mask = None if stream.mask is None else stream.mask.expand(rows, -1)
+        return ConditionPart(Stream(stream.tokens.expand(rows, -1, -1), mask))
 
-    def _encode(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Return (B, N, d_model) of ids (B, N) under a mask (B, N)."""
-        return self.encoder(tokens, attention_mask=mask).last_hidden_state
+    def _encode(self, tokens: Tensor) -> Stream:
+        """Return the stream (B, N, d_model) of ids (B, N)."""
+        mask = tokens != PAD if self.config.padding == "masked" else None
+        return Stream(self.encoder(tokens, attention_mask=mask).last_hidden_state, mask)
 
     def _tokenize(self, text: str) -> list[int]:
         if self._tokenizer is None:

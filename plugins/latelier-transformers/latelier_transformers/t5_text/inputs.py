@@ -1,6 +1,6 @@
 """Configuration of the T5 text conditioner. Its input is a `Text`."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from latelier import ConditionerConfig, OutputSpec
 from latelier.contracts.bounds import Layers, Rows, Tokens, Width
@@ -8,7 +8,7 @@ from pydantic import Field
 
 
 class T5TextConfig(ConditionerConfig):
-    """T5's encoder. Fields other than max_length have the names of transformers' `T5Config`."""
+    """T5's encoder. The fields of its network have the names of transformers' `T5Config`."""
 
     d_model: Width = Field(description="width of the encoder and of its tokens")
     d_ff: Width = Field(description="inner width of the feed-forward networks")
@@ -29,6 +29,15 @@ class T5TextConfig(ConditionerConfig):
     max_length: Tokens = Field(
         128, ge=2, description="tokens of the longest text, including the end token"
     )
+    padding: Literal["masked", "kept"] = Field(
+        "masked",
+        description="masked: no layer attends to the padding; kept: it is encoded and attended to, "
+        "as in SD3 and FLUX",
+    )
+
+    def network(self) -> dict[str, Any]:
+        """Return the fields of transformers' `T5Config`."""
+        return self.model_dump(exclude={"max_length", "padding"})
 
     def outputs(self) -> OutputSpec:
         return OutputSpec(stream=self.d_model)

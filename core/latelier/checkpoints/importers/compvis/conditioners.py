@@ -222,10 +222,7 @@ def open_clip_embedder(target: Target, found: Conditioning) -> FoundConditioner:
 
 
 def _clip_conditioner(part: ImportedPart, found: Conditioning) -> FoundConditioner:
-    note = (
-        "neither vocab.json and merges.txt nor tokenizer.json are in the folder of the weights: to "
-        "read prompts the text encoder needs those of CLIP; put them there and import again"
-    )
+    note = "the folder of the weights has no tokenizer: prompts are read with CLIP's own"
     notes = () if part.assets else (note,)
     return FoundConditioner("text", part, stream=found.context_dim, notes=notes, guidance=7.5)
 
