@@ -130,6 +130,15 @@ class ConditionerConfig(Frozen):
         return False
 
     @property
+    def is_kept_in_negative(self) -> bool:
+        """Whether guidance keeps the part, so that the negative condition has none of its own.
+
+        For values that say how to draw and not what: the size of a picture, the strength of a
+        distilled guidance. A negative input replaces the part all the same.
+        """
+        return False
+
+    @property
     def reference_role(self) -> Literal["pictures", "text", "layout"] | None:
         """How the conditioner takes part in the look-up of reference pictures; None: not at all.
 

@@ -153,7 +153,11 @@ class Guidance(Protocol):
         /,
         **options: Any,
     ) -> Denoise:
-        """Return the guided denoise. `null` holds the unconditional part of every conditioner."""
+        """Return the guided denoise.
+
+        `null` holds the unconditional part of every conditioner that has one. The unconditional
+        condition is `condition.updated(null)`.
+        """
         ...
 
 

@@ -140,6 +140,8 @@ def _read_defaults(
 
 def _has_null(config: Any) -> bool:
     """Return whether guidance has a null part of a conditioner; few spatial parts have one."""
+    if config.is_kept_in_negative:
+        return False
     outputs = config.outputs()
     return outputs.stream is not None or outputs.vector is not None or config.is_guided
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from latelier.contracts.condition import Condition
 from latelier.contracts.options import read_options
 from latelier.contracts.sampling import Denoise
 from latelier.contracts.sigma_grid import SigmaGrid
@@ -52,6 +53,11 @@ class GuidanceContract(FunctionContract):
     def guide(self, toy: Toy, sigmas: SigmaGrid, rows: int = ROWS, **changes: Any) -> Denoise:
         """Return the guided denoise of a new run."""
         given, null = condition_of(*GIVEN, rows), condition_of(*NULL, rows)
+        return self._guide_between(toy, given, null, sigmas, **changes)
+
+    def _guide_between(
+        self, toy: Toy, given: Condition, null: Condition, sigmas: SigmaGrid, **changes: Any
+    ) -> Denoise:
         options = read_options(self.function, {**self.fixed_options, **changes}, self.component)
         return self.function(toy, given, null, sigmas, **options)
 
@@ -115,6 +121,22 @@ class GuidanceContract(FunctionContract):
             for (x, estimate), sigma in zip(walk, sigmas, strict=False)
         ]
         assert any(differs), "it changes nothing: give `options` with which it does"
+
+    @every_run
+    def test_it_keeps_what_null_lacks(self, sigmas: SigmaGrid) -> None:
+        """Such as the size of the picture: a model sees it without the text, too."""
+        given, null = condition_of(*GIVEN, ROWS), condition_of(*NULL, ROWS)
+        size = Condition(vectors={"size": torch.full((ROWS, 1), 0.3, dtype=torch.float64)})
+        lacking, complete = (
+            self.estimates(
+                self._guide_between(Toy(), given.union(size), each, sigmas), sigmas, _x()
+            )
+            for each in (null, null.union(size))
+        )
+        for one, other in zip(lacking, complete, strict=True):
+            assert torch.allclose(one, other, CLOSE, CLOSE), (
+                "it estimates without a part that null lacks: use condition.updated(null)"
+            )
 
     @every_run
     def test_each_image_as_if_alone(self, sigmas: SigmaGrid) -> None:

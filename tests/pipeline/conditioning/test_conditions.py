@@ -12,7 +12,9 @@ from latelier.contracts.configs import ConditionerConfig, SpatialConfig
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.inputs import Box, Color
+from latelier.diffusion.guidance.unconditional import find_droppable_conditions
 from latelier.pipeline.conditioning.conditions import ConditionBuilder
+from latelier.pipeline.tiling.windows import make_windows
 
 FRAME = PictureGeometry((16, 16), (8, 8))
 
@@ -258,3 +260,49 @@ def test_a_list_with_one_bad_item_names_the_item_and_the_field(value, message):
     )
     with pytest.raises(InvalidInputError, match=message):
         builder.read({"scene": value})
+
+
+class KeptConfig(ConditionerConfig):
+    """What a conditioner declares whose part guidance keeps."""
+
+    @property
+    def is_kept_in_negative(self):
+        return True
+
+
+class Size(Counts):
+    """A kept vector: the value of each row, or the height of the picture."""
+
+    def __init__(self):
+        super().__init__(Pair)
+        self._config = KeptConfig()
+
+    def prepare(self, inputs, frame):
+        return {"x": torch.tensor([[float(value.a)] for value in inputs])}
+
+    def null(self, rows, frame):
+        return ConditionPart(vector=torch.full((rows, 1), float(frame.size[0])))
+
+
+@pytest.fixture
+def sized():
+    conditioners = {"text": Counts(Word), "size": Size()}
+    inputs = {name: (name,) for name in conditioners}
+    return ConditionBuilder(conditioners, inputs, torch.device("cpu"), torch.float32)
+
+
+@pytest.mark.parametrize("given", [{"text": "a"}, {"text": "a", "size": {"a": 3}}])
+def test_the_negative_condition_leaves_out_what_guidance_keeps(sized, given):
+    rows = sized.read(given)
+    both = sized.conditions(rows, {}, 1, FRAME)
+    assert both.condition.vectors["size"].item() == (3 if "size" in given else 16)
+    assert set(both.negative.vectors) == {"text"}
+    assert find_droppable_conditions(both.condition, both.negative) == {"text"}
+    window = make_windows(FRAME.latent_size, (4, 4), 0.5)[0]
+    assert set(sized.for_window(both.negative, {}, FRAME, window).vectors) == {"text"}
+
+
+def test_a_negative_input_replaces_what_guidance_keeps(sized):
+    rows, negative = sized.read({"size": {"a": 3}}), sized.read({"size": {"a": 5}})
+    both = sized.conditions(rows, negative, 1, FRAME)
+    assert both.negative.vectors["size"].item() == 5

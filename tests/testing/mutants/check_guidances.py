@@ -8,6 +8,7 @@ CAUGHT_BY = {
     "other_precision": "test_its_estimate_is_like_x",
     "nan_at_the_end": "test_outputs_are_finite",
     "does_nothing": "test_it_guides",
+    "forgets_the_size": "test_it_keeps_what_null_lacks",
     "of_the_batch": "test_each_image_as_if_alone",
     "one_sigma": "test_a_sigma_for_each_image",
     "keeps_momentum": "test_runs_do_not_disturb_each_other",

@@ -25,7 +25,8 @@ class Conditions:
     Attributes:
         condition: of the inputs.
         negative: of the negative inputs. A conditioner without a negative input has its null part,
-            so without negative inputs this is the null condition.
+            so without negative inputs this is the null condition. It lacks the parts that guidance
+            keeps.
     """
 
     condition: Condition
@@ -74,9 +75,9 @@ class ConditionBuilder(InputReader):
     ) -> Condition:
         """Return the condition of the negative inputs; a missing input takes its null part.
 
-        A spatial part stays as it is in `condition`, unless `negative` has it or its conditioner is
-        guided: the published inpainting and super-resolution models were never trained without
-        them.
+        A part that guidance keeps is left out, unless `negative` has it. A spatial part stays as it
+        is in `condition`, unless `negative` has it or its conditioner is guided: the published
+        inpainting and super-resolution models were never trained without them.
         """
         kept = {
             name: part
@@ -84,7 +85,11 @@ class ConditionBuilder(InputReader):
             if name not in negative and not self._conditioners[name].config.is_guided
         }
         only_spatial = kept.keys() - condition.streams.keys() - condition.vectors.keys()
-        names = [name for name in self._conditioners if name not in only_spatial]
+        names = [
+            name
+            for name, each in self._conditioners.items()
+            if name in negative or not (each.config.is_kept_in_negative or name in only_spatial)
+        ]
         other = self._union(names, negative, condition.batch or 1, geometry)
         return replace(other, spatial={**other.spatial, **kept})
 

@@ -33,14 +33,17 @@ class ToyConfig(DenoiserConfig):
         return "middle"
 
     def inputs(self) -> InputSpec:
-        """Return the conditions: a text stream and a label vector."""
+        """Return the conditions: a text stream, a label vector and a size vector."""
         return InputSpec(
-            streams={"text": StreamSlot(width=1, injection="named")}, vectors={"label": 1}
+            streams={"text": StreamSlot(width=1, injection="named")},
+            vectors={"label": 1, "size": 1},
         )
 
 
 class Toy:
     """`predict`: x0 = x / (1 + sigma) + text * A + label * B + text * label * C - perturbed * D.
+
+    A vector `size`, if there is one, is added to the label.
 
     Attributes:
         calls: number of conditions in each call.
@@ -83,7 +86,8 @@ class Toy:
     ) -> Tensor:
         a, b, both, attention = self.patterns.to(x.dtype)
         text = condition.streams["text"].tokens.to(x.dtype)[:, :1, :, None]  # (B, 1, 1, 1)
-        label = condition.vectors["label"].to(x.dtype)[..., None, None]
+        label = condition.vectors["label"] + condition.vectors.get("size", 0)
+        label = label.to(x.dtype)[..., None, None]
         x0 = x / (1 + frames.per_image(sigma, x)) + text * a + label * b + text * label * both
         return x0 - attention if perturbed else x0
 

@@ -62,14 +62,13 @@ class DistillationObjective(PredictionObjective):
     ) -> Condition:
         """Return what guidance compares a condition with, as `ConditionBuilder` does.
 
-        Conditions become null, but for spatial parts that are not guided.
+        Conditions become null, but for those that guidance keeps and spatial parts that are not
+        guided.
         """
-        held = {name for name in condition.spatial if not self._is_guided(name)}
+        configs: dict[str, Any] = {name: each.config for name, each in self.conditioners.items()}
+        held = {name for name, config in configs.items() if config.is_kept_in_negative}
+        held |= {name for name in condition.spatial if not configs[name].is_guided}
         dropped = {
             name: rows if name in held else torch.zeros_like(rows) for name, rows in kept.items()
         }
         return self.encode_condition(batch, dropped)
-
-    def _is_guided(self, name: str) -> bool:
-        conditioner: Any = self.conditioners[name]
-        return bool(conditioner.config.is_guided)

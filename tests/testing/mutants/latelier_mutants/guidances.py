@@ -15,7 +15,7 @@ def extrapolated(predict, condition, null, sigmas, /, *, scale: Scale = 3.0):
         return lambda x, sigma: predict(x, sigma, [condition])[0]
 
     def denoise(x, sigma, /):
-        x0, x0_null = predict(x, sigma, [condition, null])
+        x0, x0_null = predict(x, sigma, [condition, condition.updated(null)])
         return x0_null + scale * (x0 - x0_null)
 
     return denoise
@@ -23,8 +23,19 @@ def extrapolated(predict, condition, null, sigmas, /, *, scale: Scale = 3.0):
 
 def both_at_1(predict, condition, null, sigmas, /, *, scale: Scale = 3.0):
     def denoise(x, sigma, /):
-        x0, x0_null = predict(x, sigma, [condition, null])
+        x0, x0_null = predict(x, sigma, [condition, condition.updated(null)])
         return x0 if scale == 1 else x0_null + scale * (x0 - x0_null)
+
+    return denoise
+
+
+def forgets_the_size(predict, condition, null, sigmas, /, *, scale: Scale = 3.0):
+    if scale == 1:
+        return extrapolated(predict, condition, null, sigmas, scale=scale)
+
+    def denoise(x, sigma, /):
+        x0, x0_null = predict(x, sigma, [condition, null])
+        return x0_null + scale * (x0 - x0_null)
 
     return denoise
 
@@ -97,7 +108,7 @@ def in_place(predict, condition, null, sigmas, /, *, scale: Scale = 3.0):
         return extrapolated(predict, condition, null, sigmas, scale=scale)
 
     def denoise(x, sigma, /):
-        x0, x0_null = predict(x, sigma, [condition, null])
+        x0, x0_null = predict(x, sigma, [condition, condition.updated(null)])
         return x0.sub_(x0_null).mul_(scale).add_(x0_null)
 
     return denoise

@@ -96,6 +96,7 @@ GUIDANCES = [
     "other_precision",
     "nan_at_the_end",
     "does_nothing",
+    "forgets_the_size",
     "of_the_batch",
     "one_sigma",
     "keeps_momentum",
