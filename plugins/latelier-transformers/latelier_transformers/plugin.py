@@ -16,6 +16,12 @@ class TransformersPlugin:
             input="latelier_conditioners.text.inputs:Text",
         )
         registrar.conditioner(
+            "clip_pair_text",
+            factory="latelier_transformers.clip_pair_text.conditioner:ClipPairTextConditioner",
+            config="latelier_transformers.clip_pair_text.inputs:ClipPairTextConfig",
+            input="latelier_conditioners.text.inputs:Text",
+        )
+        registrar.conditioner(
             "t5_text",
             factory="latelier_transformers.t5_text.conditioner:T5TextConditioner",
             config="latelier_transformers.t5_text.inputs:T5TextConfig",

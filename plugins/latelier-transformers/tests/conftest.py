@@ -77,6 +77,17 @@ def clip_config(clip_tokenizer: dict[str, bytes]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def pair_config(clip_config: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a small pair of text encoders, as SDXL has them."""
+    outputs = {"layer": "penultimate", "final_norm": False, "null": "zeros"}
+    wider = {"hidden_size": 24, "num_attention_heads": 3, "hidden_act": "gelu", "pad_token_id": 0}
+    return {
+        "clip_l": {**clip_config, **outputs},
+        "clip_g": {**clip_config, **outputs, **wider, "pooled": "projected"},
+    }
+
+
+@pytest.fixture(scope="session")
 def spiece() -> bytes:
     """spiece.model."""
     return t5_file()

@@ -1,4 +1,4 @@
-"""The conformance kit over both text encoders."""
+"""The conformance kit over the text encoders."""
 
 from typing import Any
 
@@ -29,6 +29,14 @@ class TestClipText(TextContract):
     @pytest.fixture(autouse=True)
     def small(self, clip_config: dict[str, Any], clip_tokenizer: dict[str, bytes]) -> None:
         self.config, self.files = clip_config, clip_tokenizer
+
+
+class TestClipPairText(TextContract):
+    component = "latelier-transformers/clip_pair_text"
+
+    @pytest.fixture(autouse=True)
+    def small(self, pair_config: dict[str, Any], clip_tokenizer: dict[str, bytes]) -> None:
+        self.config, self.files = pair_config, clip_tokenizer
 
 
 class TestT5Text(TextContract):

@@ -58,9 +58,16 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
             InvalidConfigError: the token ids differ from those of the configuration.
         """
         if assets:
-            vocabulary = ClipVocabulary(assets)
-            vocabulary.check(self.config)
-            self._own_vocabulary = vocabulary
+            self.set_vocabulary(ClipVocabulary(assets))
+
+    def set_vocabulary(self, vocabulary: ClipVocabulary) -> None:
+        """Set the tokenizer.
+
+        Raises:
+            InvalidConfigError: the token ids differ from those of the configuration.
+        """
+        vocabulary.check(self.config)
+        self._own_vocabulary = vocabulary
 
     def prepare(self, inputs: Sequence[Text], _geometry: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "tokens" (B, max_position_embeddings) int64.
