@@ -1,4 +1,3 @@
-import copy
 import json
 import pickle
 from concurrent.futures import ThreadPoolExecutor
@@ -222,10 +221,17 @@ def test_an_empty_batch_has_no_rows(clip):
     assert clip.prepare([], GEOMETRY)["tokens"].shape == (0, 12)
 
 
-def test_it_is_differentiable(clip):
-    model = copy.deepcopy(clip)
+@pytest.mark.parametrize("layer", ["last", "penultimate"])
+@pytest.mark.parametrize("final_norm", [True, False])
+def test_what_is_used_is_trainable(new_clip, clip_tokenizer, layer, final_norm):
+    model = new_clip(layer=layer, final_norm=final_norm)
+    model.set_assets(clip_tokenizer)
     stream_of(model.encode(["a cat"])).square().sum().backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    for name, weights in model.named_parameters():
+        unused = layer == "penultimate" and ".layers.2." in name
+        unused |= not final_norm and "final_layer_norm" in name
+        assert weights.requires_grad != unused
+        assert (weights.grad is None) == unused
 
 
 @pytest.mark.parametrize("layer", ["last", "penultimate"])

@@ -43,6 +43,10 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
             width = config.hidden_size
             self.text_projection = Linear(width, width, bias=False)
             nn.init.normal_(self.text_projection.weight, std=width**-0.5)
+        # published files have weights that no output depends on
+        if config.pooled == "none":
+            self.text_model.encoder.layers[-1].requires_grad_(config.layer == "last")
+            self.text_model.final_layer_norm.requires_grad_(config.final_norm)
 
     def assets(self) -> dict[str, bytes]:
         """Return the files of the tokenizer, if it has one."""
