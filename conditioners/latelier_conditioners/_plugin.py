@@ -64,6 +64,12 @@ class BuiltinConditioners:
             input="latelier_conditioners.image.inputs:LowResolution",
         )
         registrar.conditioner(
+            "hint",
+            factory="latelier_conditioners.hint.conditioner:HintConditioner",
+            config="latelier_conditioners.hint.inputs:HintConfig",
+            input="latelier_conditioners.hint.inputs:Hint",
+        )
+        registrar.conditioner(
             "references",
             factory="latelier_conditioners.references.conditioner:ReferencesConditioner",
             config="latelier_conditioners.references.inputs:ReferencesConfig",

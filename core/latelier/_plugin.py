@@ -5,7 +5,7 @@ from latelier.kernel.registrar import Registrar
 
 
 class CorePlugin:
-    """Registers first stages, denoisers, guidance rules, accelerations, importers, a database."""
+    """Registers first stages, denoisers, guidance rules, importers, kinds of adapters ..."""
 
     @hookimpl
     def latelier_register(self, registrar: Registrar) -> None:
@@ -81,6 +81,16 @@ class CorePlugin:
         registrar.importer(
             "ip_adapter",
             factory="latelier.checkpoints.importers.ip_adapter.importer:IPAdapter",
+        )
+        registrar.adapter_kind(
+            "attention",
+            factory="latelier.denoisers.adapter:AttentionAdapter",
+            config="latelier.denoisers.configs:AttentionAdapterConfig",
+        )
+        registrar.adapter_kind(
+            "lora",
+            factory="latelier.checkpoints.lora.lora:Lora",
+            config="latelier.checkpoints.lora.configs:LoraConfig",
         )
         registrar.database("emoji", factory="latelier.data.emoji_scenes.database:emoji_database")
 

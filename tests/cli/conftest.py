@@ -11,7 +11,7 @@ import latelier
 from latelier import default_atelier, load
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component, save_adapter
 from latelier.checkpoints.component import new_component
-from latelier.denoisers.adapter import create_adapter
+from latelier.denoisers.adapter import ATTENTION_ID, create_adapter
 from latelier.kernel.registrar import Registrar
 from latelier.kernel.registry import Registry
 
@@ -93,7 +93,8 @@ def adapter(tiny_model, tmp_path) -> Path:
     conditioner = new_component("conditioner", "embedding", {"width": 3}, default_atelier())
     folder = tmp_path / "colours"
     folder.mkdir()
-    save_adapter(LoadedAdapter("colours", conditioner, adapter_component(module)), folder)
+    component = adapter_component(ATTENTION_ID, module)
+    save_adapter(LoadedAdapter("colours", component, conditioner), {}, folder)
     return folder
 
 

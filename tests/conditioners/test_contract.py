@@ -174,6 +174,14 @@ class TestImagePatches(TestImage):
     geometry = PictureGeometry((64, 64), (8, 8), first_stage=Halving())  # type: ignore[arg-type]
 
 
+class TestHint(ConditionerContract):
+    component = "latelier/hint"
+    config = {"patch": 4}
+    geometry = PictureGeometry((32, 48), (8, 12), first_stage=Halving())  # type: ignore[arg-type]
+    inputs = [picture(32, 48), picture(64, 96), {"image": picture(16, 24)}]
+    bad_inputs = [picture(48, 32), "no/such.png", {"imgae": picture(32, 48)}]
+
+
 class TestReferences(ConditionerContract):
     component = "latelier/references"
     config = {"latent_channels": 3, "max_references": 2, "size": 16}

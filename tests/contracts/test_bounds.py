@@ -9,7 +9,7 @@ from latelier import default_atelier
 from latelier.contracts.configs import InputSpec, OutputSpec
 from latelier.contracts.errors import InvalidConfigError
 from latelier.contracts.frozen import validate
-from latelier.denoisers.configs import AdapterConfig, TransformerConfig, UNetConfig
+from latelier.denoisers.configs import AttentionAdapterConfig, TransformerConfig, UNetConfig
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.diffusion.processes.vp import VP
@@ -23,7 +23,16 @@ REGISTERED = [
     for registry in map(default_atelier().registries.__getitem__, KINDS)
     for spec in map(registry.spec, registry.names())
 ]
-CONFIGS = [*REGISTERED, AdapterConfig, VP, EDM, RectifiedFlow, InputSpec, OutputSpec, Defaults]
+CONFIGS = [
+    *REGISTERED,
+    AttentionAdapterConfig,
+    VP,
+    EDM,
+    RectifiedFlow,
+    InputSpec,
+    OutputSpec,
+    Defaults,
+]
 
 UPPER = {"maximum", "exclusiveMaximum", "enum", "const"}
 LOWER = {"minimum", "exclusiveMinimum", "enum", "const"}

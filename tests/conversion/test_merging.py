@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from latelier import load
-from latelier.checkpoints.lora.lora import Lora, find_layers
-from latelier.checkpoints.lora.writing import write_lora
+from latelier.checkpoints.lora.layers import find_layers
+from latelier.checkpoints.lora.writing import write_changes
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.conversion.merging import merge_adapters
 from latelier.nn.low_rank import LowRank
@@ -24,11 +24,11 @@ def lora(tiny, tmp_path):
         address: LowRank(
             torch.randn(2, *layer.weight.shape[1:]) * 0.3, torch.randn(len(layer.weight), 2), 1.0
         )
-        for address, layer in find_layers(tiny.base_components()).items()
+        for address, layer in find_layers(tiny.base_modules()).items()
         if address.endswith(("to_k", "to_qkv"))
     }
     path = tmp_path / "style.safetensors"
-    write_lora(path, Lora(changes), tiny.base_components(), "kohya")
+    write_changes(path, changes, tiny.base_modules(), "kohya")
     return path
 
 
@@ -41,10 +41,10 @@ def test_a_merged_model_makes_the_pictures_of_the_view(model, lora, tmp_path, bu
     folder = merge_adapters(model, [(lora, -0.5)], tmp_path / "merged", atelier=built_ins)
     merged = load(folder, "cpu", atelier=built_ins)
     assert pixels(merged) == pixels(view)
-    assert not merged.loras
+    assert not merged.adapters
     (made,) = merged.card["merged"]
     assert (made["lora"], made["scale"]) == ("style", -0.5)
-    assert made["weights_sha256"] == view.loras["style"].component.weights_sha256
+    assert made["weights_sha256"] == view.adapters["style"].loaded.adapter.weights_sha256
 
 
 def test_unmerging_gives_the_weights_back(model, lora, tmp_path, built_ins):

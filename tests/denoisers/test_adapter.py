@@ -11,8 +11,8 @@ from torch.nn.functional import scaled_dot_product_attention
 from latelier.contracts.components import Control, ScaledAdapter
 from latelier.contracts.condition import Condition, Stream
 from latelier.contracts.errors import CompatibilityError, ConditionError
-from latelier.denoisers.adapter import Adapter, create_adapter
-from latelier.denoisers.configs import AdapterConfig, ProjectionConfig
+from latelier.denoisers.adapter import AttentionAdapter, create_adapter
+from latelier.denoisers.configs import AttentionAdapterConfig, ProjectionConfig
 from latelier.denoisers.transformer import Transformer
 from latelier.denoisers.unet import UNet
 
@@ -39,10 +39,10 @@ def model(request: Any) -> Model:
 def make(filled: Any) -> Any:
     """Creates a filled adapter for a model, of a stream of width 3."""
 
-    def create(model: nn.Module, seed: int = 5, width: int = 3, **options: Any) -> Adapter:
+    def create(model: nn.Module, seed: int = 5, width: int = 3, **options: Any) -> AttentionAdapter:
         options = {"projection": PROJECTION, **options}
         adapter = filled(create_adapter(model, width, **options), seed)
-        assert isinstance(adapter, Adapter)
+        assert isinstance(adapter, AttentionAdapter)
         return adapter
 
     return create
@@ -56,7 +56,9 @@ def palette(**options: Any) -> Stream:
     return replace(Stream(noise(2, 2, 3, seed=2)), **options)
 
 
-def control(adapter: Adapter, scale: float | Tensor = 1.0, name: str = "palette") -> Control:
+def control(
+    adapter: AttentionAdapter, scale: float | Tensor = 1.0, name: str = "palette"
+) -> Control:
     return Control(adapters={name: ScaledAdapter(adapter, scale)})
 
 
@@ -291,13 +293,15 @@ class TestFaults:
             run(model, control(make(model), torch.ones(3)), text=text(), palette=palette())
 
     def test_layers_of_another_denoiser_are_refused(self, model: Model) -> None:
-        other = Adapter(AdapterConfig(width=3, layers={"input_blocks.9.1.attn2": 16}))
+        other = AttentionAdapter(
+            AttentionAdapterConfig(width=3, layers={"input_blocks.9.1.attn2": 16})
+        )
         with pytest.raises(CompatibilityError, match="adapter 'palette' has the layers"):
             run(model, control(other), text=text(), palette=palette())
 
     def test_layers_of_another_width_are_refused(self, model: Model) -> None:
         layers = {name: width + 16 for name, width in model.cross_attentions.items()}
-        other = Adapter(AdapterConfig(width=3, layers=layers))
+        other = AttentionAdapter(AttentionAdapterConfig(width=3, layers=layers))
         with pytest.raises(CompatibilityError, match=r"for another denoiser: it has .* of width"):
             run(model, control(other), text=text(), palette=palette())
 
@@ -305,6 +309,8 @@ class TestFaults:
     def test_a_denoiser_without_cross_attention_is_refused(self, request: Any, kind: str) -> None:
         model = request.getfixturevalue(f"small_{kind}")()
         assert "adapters" not in model.config.supports
-        other = Adapter(AdapterConfig(width=3, layers={"blocks.0.cross_attn": 16}))
+        other = AttentionAdapter(
+            AttentionAdapterConfig(width=3, layers={"blocks.0.cross_attn": 16})
+        )
         with pytest.raises(CompatibilityError, match="this denoiser has none"):
             run(model, control(other))

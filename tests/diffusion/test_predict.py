@@ -5,6 +5,7 @@ from latelier.contracts.components import Control, ScaledAdapter
 from latelier.contracts.condition import Condition, Stream
 from latelier.contracts.configs import DenoiserConfig
 from latelier.contracts.errors import CompatibilityError
+from latelier.diffusion.adapters import AdapterCalls, AdapterUse
 from latelier.diffusion.predict import Predictor
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.diffusion.processes.vp import VP
@@ -167,19 +168,15 @@ def test_images_and_further_conditions_are_available(x):
 
 def test_every_call_has_the_adapters_and_their_scales_per_row(x):
     network = Network(Plain())
-    scales = torch.tensor([0.1, 0.2, 0.3])
-    own = {"palette": ScaledAdapter("a module", scales), "sketch": ScaledAdapter("another", 0.5)}
-    predict = Predictor(network, RectifiedFlow(), adapters=own)
-    mid = {"mid": torch.ones(3, 2, 1, 1)}
-    predict(x, 0.7, [condition(5, 1)] * 2, Control(residuals=mid))
+    uses = {"palette": AdapterUse("a module", 0.4), "sketch": AdapterUse("another", 0.5)}
+    predict = Predictor(network, RectifiedFlow(), adapters=AdapterCalls(uses))
+    mid, scales = {"mid": torch.ones(3, 2, 1, 1)}, torch.tensor([0.1, 0.2, 0.3])
+    own = {"sketch": ScaledAdapter("another", scales)}
+    predict(x, 0.7, [condition(5, 1)] * 2, Control(residuals=mid, adapters=own))
     control = network.calls[-1][2]
-    assert control.adapters["palette"].module == "a module"
-    assert torch.equal(control.adapters["palette"].scale, scales.repeat(2))
-    assert control.adapters["sketch"] is own["sketch"]
+    assert vars(control.adapters["palette"]) == {"module": "a module", "scale": 0.4}
+    assert torch.equal(control.adapters["sketch"].scale, scales.repeat(2))
     assert len(control.residuals["mid"]) == 6
-    other = {"sketch": ScaledAdapter("another", 0.9)}
-    predict(x, 0.7, [condition(5, 1)], Control(residuals=mid, adapters=other))
-    assert network.calls[-1][2].adapters == {**own, **other}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from latelier.contracts.errors import (
     JobCancelledError,
     UnknownNameError,
 )
-from latelier.denoisers.adapter import create_adapter
+from latelier.denoisers.adapter import ATTENTION_ID, create_adapter
 from latelier.denoisers.configs import ProjectionConfig
 from latelier.engine import Engine
 from latelier.kernel.atelier import Atelier
@@ -155,8 +155,8 @@ def adapter_of(pipe):
         "conditioner", "embedding", {"width": 3, "max_vectors": 2}, pipe.atelier
     )
     conditioner.module.eval()
-    component = adapter_component(module.eval().requires_grad_(False))
-    return LoadedAdapter("palette", conditioner, component, "of colours", None, {})
+    component = adapter_component(ATTENTION_ID, module.eval().requires_grad_(False))
+    return LoadedAdapter("palette", component, conditioner, "of colours")
 
 
 def test_jobs_with_an_adapter_share_calls_and_change_no_other(tiny, difference):

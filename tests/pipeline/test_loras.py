@@ -9,10 +9,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from latelier import export_model, load
+from latelier.checkpoints.adapter import LoadedAdapter, adapter_component, save_adapter
 from latelier.checkpoints.importers.diffusers.layouts.unet import unet_to_diffusers
-from latelier.checkpoints.lora.lora import LoadedLora, Lora, find_layers, lora_component
-from latelier.checkpoints.lora.storage import save_lora
-from latelier.checkpoints.lora.writing import write_lora
+from latelier.checkpoints.lora.layers import find_layers
+from latelier.checkpoints.lora.lora import LORA_ID, Lora
+from latelier.checkpoints.lora.writing import write_changes
 from latelier.contracts.errors import (
     CompatibilityError,
     InvalidInputError,
@@ -20,6 +21,7 @@ from latelier.contracts.errors import (
     UnknownNameError,
 )
 from latelier.nn.low_rank import LowRank
+from latelier.pipeline.adapters import Strength
 from latelier.pipeline.replay.replay import replay
 
 PROMPT = "a red cat in a meadow"
@@ -29,7 +31,7 @@ CONDITIONS = ("context_dim", "streams", "vectors")
 def draw_lora(pipeline, seed=0, parts=("to_k", "to_qkv", "in_layers.2")):
     generator = torch.Generator().manual_seed(seed)
     changes = {}
-    for i, (address, layer) in enumerate(find_layers(pipeline.base_components()).items()):
+    for i, (address, layer) in enumerate(find_layers(pipeline.base_modules()).items()):
         if address.endswith(parts):
             down = torch.randn(1 + i % 3, *layer.weight.shape[1:], generator=generator) * 0.3
             up = torch.randn(len(layer.weight), 1 + i % 3, generator=generator) * 0.3
@@ -37,17 +39,22 @@ def draw_lora(pipeline, seed=0, parts=("to_k", "to_qkv", "in_layers.2")):
     return Lora(changes).eval().requires_grad_(False)
 
 
+def load_lora(name, lora, description="", **facts):
+    component = adapter_component(LORA_ID, lora)
+    return LoadedAdapter(name, component, description=description, **facts)
+
+
 @pytest.fixture(scope="module")
 def file(tiny, tmp_path_factory):
     path = tmp_path_factory.mktemp("loras") / "my style.safetensors"
-    write_lora(path, draw_lora(tiny), tiny.base_components(), "kohya")
+    write_changes(path, draw_lora(tiny).changes, tiny.base_modules(), "kohya")
     return path
 
 
 @pytest.fixture(scope="module")
 def other(tiny, tmp_path_factory):
     path = tmp_path_factory.mktemp("loras") / "other.safetensors"
-    write_lora(path, draw_lora(tiny, seed=1), tiny.base_components(), "diffusers")
+    write_changes(path, draw_lora(tiny, seed=1).changes, tiny.base_modules(), "diffusers")
     return path
 
 
@@ -68,13 +75,13 @@ def test_a_view_changes_pictures_and_not_the_pipeline(tiny, file):
     assert pixels(view) != before
     assert pixels(tiny) == before
     assert pixels(tiny.with_adapter(file, 0)) == before
-    assert view.loras.keys() == {"my_style"}
+    assert view.adapters.keys() == {"my_style"}
     assert view.inputs == tiny.inputs
 
 
 def test_a_view_shares_all_other_weights(tiny, file):
     view = tiny.with_adapter(file)
-    layers = view.loras["my_style"].loaded.lora.changes
+    layers = view.adapters["my_style"].loaded.adapter.module.changes
     for place, component in tiny.base_components().items():
         own = view.components()[place].module.state_dict()
         for name, tensor in component.module.state_dict().items():
@@ -94,7 +101,7 @@ def test_views_nest_in_any_order(tiny, file, other):
 
 def test_the_same_file_twice_counts_twice(tiny, file):
     twice = tiny.with_adapter(file, 0.5).with_adapter(file, 0.5)
-    assert twice.loras.keys() == {"my_style", "my_style_2"}
+    assert twice.adapters.keys() == {"my_style", "my_style_2"}
     found = twice.denoiser_component.module.state_dict()
     for name, tensor in tiny.with_adapter(file).denoiser_component.module.state_dict().items():
         torch.testing.assert_close(found[name], tensor, rtol=1e-5, atol=1e-6)
@@ -108,9 +115,8 @@ def test_threads_use_different_loras_on_one_model(tiny, file, other):
 
 
 def test_a_lora_works_with_an_adapter_of_attentions(tiny, file):
-    from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
     from latelier.checkpoints.component import new_component
-    from latelier.denoisers.adapter import create_adapter
+    from latelier.denoisers.adapter import ATTENTION_ID, create_adapter
 
     module = create_adapter(tiny.denoiser, 3, None)
     with torch.no_grad():
@@ -118,7 +124,7 @@ def test_a_lora_works_with_an_adapter_of_attentions(tiny, file):
             weights.add_(0.1)
     config = {"width": 3, "max_vectors": 2}
     conditioner = new_component("conditioner", "embedding", config, tiny.atelier)
-    palette = LoadedAdapter("palette", conditioner, adapter_component(module))
+    palette = LoadedAdapter("palette", adapter_component(ATTENTION_ID, module), conditioner)
     one = tiny.with_adapter(file).with_adapter(palette)
     other = tiny.with_adapter(palette).with_adapter(file)
     red = [[1.0, 0.0, 0.0]]
@@ -141,9 +147,9 @@ def test_a_saved_view_keeps_base_lora_and_scale(tiny, file, tmp_path):
     view.save(tmp_path / "view")
     again = load(tmp_path / "view", "cpu", atelier=tiny.atelier)
     assert pixels(again) == pixels(view)
-    assert pixels(again.with_loras({})) == pixels(tiny)
-    assert again.loras["my_style"].scale == -0.6
-    assert again.loras["my_style"].source.name == str(file.resolve())
+    assert pixels(again.with_adapters({})) == pixels(tiny)
+    assert again.adapters["my_style"].strength == Strength(-0.6)
+    assert again.adapters["my_style"].source.name == str(file.resolve())
     again.save(tmp_path / "again")
     found = load(tmp_path / "again", "cpu", atelier=tiny.atelier)
     assert pixels(found) == pixels(view)
@@ -151,13 +157,13 @@ def test_a_saved_view_keeps_base_lora_and_scale(tiny, file, tmp_path):
 
 def test_merged_weights_are_the_models_own(tiny, file, tmp_path):
     view = tiny.with_adapter(file, 0.6)
-    merged = view.with_merged_loras()
-    assert not merged.loras
+    merged = view.with_merged_weights()
+    assert not merged.adapters
     assert pixels(merged) == pixels(view)
     merged.save(tmp_path / "merged")
     again = load(tmp_path / "merged", "cpu", atelier=tiny.atelier)
     assert pixels(again) == pixels(view)
-    back = again.with_adapter(file, -0.6).with_merged_loras()
+    back = again.with_adapter(file, -0.6).with_merged_weights()
     wanted = tiny.denoiser_component.module.state_dict()
     for name, tensor in back.denoiser_component.module.state_dict().items():
         torch.testing.assert_close(tensor, wanted[name], rtol=1e-5, atol=1e-6)
@@ -170,25 +176,25 @@ def test_an_export_has_the_merged_weights(compose_tiny, tiny_changes, tmp_path):
     plain = compose_tiny(
         denoiser=("unet", unet), conditioners={}, inputs={}, process={"kind": "vp"}
     )
-    lora = LoadedLora("sketch", lora_component(draw_lora(plain, parts=("qkv", "conv"))))
+    lora = load_lora("sketch", draw_lora(plain, parts=("qkv", "conv")))
     view = plain.with_adapter(lora)
     view.save(tmp_path / "view")
     report = export_model(tmp_path / "view", tmp_path / "theirs", atelier=plain.atelier)
-    assert "the LoRA 'sketch' was merged into the weights" in report.notes
+    assert "the adapter 'sketch' was merged into the weights" in report.notes
     theirs = load_file(tmp_path / "theirs" / "unet" / "diffusion_pytorch_model.safetensors")
     wanted = unet_to_diffusers(plain.denoiser.config, view.denoiser.state_dict())
     assert all(torch.equal(theirs[name], tensor) for name, tensor in wanted.items())
 
 
 def test_a_folder_with_a_manifest_is_attached(tiny, tmp_path):
-    lora = LoadedLora("sketch", lora_component(draw_lora(tiny)), "of lines", card={"by": "me"})
-    save_lora(lora, tiny.base_components(), tmp_path / "lora")
+    lora = load_lora("sketch", draw_lora(tiny), "of lines", card={"by": "me"})
+    save_adapter(lora, tiny.base_modules(), tmp_path / "lora")
     view = tiny.with_adapter(tmp_path / "lora")
-    found = view.loras["sketch"].loaded
+    found = view.adapters["sketch"].loaded
     assert (found.description, found.card) == ("of lines", {"by": "me"})
-    assert pixels(view) == pixels(tiny.with_adapter(tmp_path / "lora" / "lora.safetensors"))
+    assert pixels(view) == pixels(tiny.with_adapter(tmp_path / "lora" / "adapter.safetensors"))
     stored = json.loads((tmp_path / "lora" / "adapter.json").read_text())
-    assert stored["kind"] == "weights"
+    assert stored["adapter"]["id"] == LORA_ID
 
 
 class TestReplay:
@@ -202,10 +208,11 @@ class TestReplay:
         (picture,) = view.generate(prompt=PROMPT, seed=3)
         found = picture.provenance["adapters"]["my_style"]
         assert found == {
-            "kind": "weights",
             "source": str(file.resolve()),
             "version": None,
             "scale": -0.7,
+            "start": 0.0,
+            "end": 1.0,
             "trained_on": None,
         }
         components = picture.provenance["components"]
@@ -222,7 +229,7 @@ class TestReplay:
         saved.with_adapter(file, 0.8).save(tmp_path / "view")
         view = load(tmp_path / "view", "cpu", atelier=saved.atelier)
         self.make(view, tmp_path / "a.png")
-        self.make(view.with_loras({}), tmp_path / "b.png")
+        self.make(view.with_adapters({}), tmp_path / "b.png")
         assert replay(tmp_path / "a.png", atelier=saved.atelier).verdict == "identical"
         assert replay(tmp_path / "b.png", atelier=saved.atelier).verdict == "identical"
 
@@ -234,7 +241,7 @@ class TestReplay:
             replay(tmp_path / "a.png", atelier=saved.atelier)
 
     def test_a_lora_from_memory_cannot_be_found_again(self, saved, tmp_path):
-        lora = LoadedLora("sketch", lora_component(draw_lora(saved)))
+        lora = load_lora("sketch", draw_lora(saved))
         self.make(saved.with_adapter(lora), tmp_path / "a.png")
         with pytest.raises(InvalidInputError, match="its adapter 'sketch' had not been saved"):
             replay(tmp_path / "a.png", atelier=saved.atelier)
@@ -254,7 +261,7 @@ class TestFaults:
 
     def test_a_used_name_is_refused(self, tiny, file):
         view = tiny.with_adapter(file, as_="style")
-        with pytest.raises(CompatibilityError, match="already has a LoRA 'style'"):
+        with pytest.raises(CompatibilityError, match="already has an adapter 'style'"):
             view.with_adapter(file, as_="style")
         with pytest.raises(CompatibilityError, match="already has an input, conditioner or stream"):
             tiny.with_adapter(file, as_="prompt")
@@ -262,15 +269,15 @@ class TestFaults:
     def test_a_lora_in_memory_of_another_model_is_refused(self, tiny):
         changes = {"denoiser.lost": LowRank(torch.ones(1, 4), torch.ones(4, 1), 1.0)}
         with pytest.raises(CompatibilityError, match=r"no layer 'denoiser\.lost'\. The nearest"):
-            tiny.with_adapter(LoadedLora("a", lora_component(Lora(changes))))
+            tiny.with_adapter(load_lora("a", Lora(changes)))
         changes = {"denoiser.out.2": LowRank(torch.ones(1, 4), torch.ones(4, 1), 1.0)}
         with pytest.raises(CompatibilityError, match=r"out\.2' has a weight of \(4, 16, 3, 3"):
-            tiny.with_adapter(LoadedLora("a", lora_component(Lora(changes))))
+            tiny.with_adapter(load_lora("a", Lora(changes)))
 
     def test_a_changed_file_of_a_folder_is_an_error(self, tiny, tmp_path):
-        lora = LoadedLora("sketch", lora_component(draw_lora(tiny)))
-        save_lora(lora, tiny.base_components(), tmp_path)
-        save_file({"a": torch.ones(2)}, tmp_path / "lora.safetensors")
+        lora = load_lora("sketch", draw_lora(tiny))
+        save_adapter(lora, tiny.base_modules(), tmp_path)
+        save_file({"a": torch.ones(2)}, tmp_path / "adapter.safetensors")
         with pytest.raises(ModelFileError, match="its SHA-256 is"):
             tiny.with_adapter(tmp_path)
 
@@ -279,12 +286,12 @@ class TestDefaults:
     """What a LoRA says of steps, sampler, schedule and guidance replaces what its model says."""
 
     def lora(self, pipeline, **defaults):
-        return LoadedLora("quick", lora_component(draw_lora(pipeline)), defaults=defaults)
+        return load_lora("quick", draw_lora(pipeline), defaults=defaults)
 
     def test_a_view_has_them_and_the_pipeline_its_own(self, tiny, tmp_path):
         before = tiny.defaults
         lora = self.lora(tiny, steps=3, guidance=1.0, sampler="euler")
-        save_lora(lora, tiny.base_components(), tmp_path)
+        save_adapter(lora, tiny.base_modules(), tmp_path)
         for view in (tiny.with_adapter(lora), tiny.with_adapter(tmp_path)):
             assert (view.defaults.steps, view.defaults.sampler.name) == (3, "euler")
             assert view.defaults.guidance.options == {"scale": 1.0}
@@ -302,8 +309,11 @@ class TestDefaults:
     @pytest.mark.parametrize(
         ("defaults", "says"),
         [
-            ({"size": 64}, "LoRA 'quick': defaults: 'size' is none of guidance, sampler, schedule"),
-            ({"steps": 0}, "LoRA 'quick': defaults: .*steps"),
+            (
+                {"size": 64},
+                "adapter 'quick': defaults: 'size' is none of guidance, sampler, schedule",
+            ),
+            ({"steps": 0}, "adapter 'quick': defaults: .*steps"),
         ],
     )
     def test_an_impossible_default_is_an_error(self, tiny, defaults, says):

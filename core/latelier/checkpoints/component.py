@@ -206,6 +206,8 @@ def restore(kind: Kind, stored: StoredComponent, folder: Path, atelier: Atelier)
     if stored.weights is not None:
         path = verify(stored.weights.within(folder), stored.weights.sha256)
         load_into(module, read_weights(path), f"{path}")
+    elif module.state_dict():
+        raise ModelFileError(f"{folder}: its {kind.replace('_', ' ')} names no weights")
     if stored.assets:
         if not hasattr(module, "set_assets"):
             raise ModelFileError(f"{folder}: '{stored.id}' takes no assets")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from latelier.checkpoints.io.json_files import read_json
 from latelier.contracts.errors import ModelFileError
@@ -15,13 +15,6 @@ COMPONENT_FILE = "component.json"
 
 ADAPTER_FILE = "adapter.json"
 """Describes an adapter in a folder of its own."""
-
-ADAPTER_ID = "latelier/adapter"
-"""The id of the part of every adapter that holds keys and values: `denoisers.adapter.Adapter`."""
-
-
-LORA_ID = "latelier/lora"
-"""The id of the changes of a LoRA: `checkpoints.lora.lora.Lora`."""
 
 
 def _refuse_later(value: Any) -> Any:
@@ -88,16 +81,18 @@ class TrainedOn(Frozen):
     process: str = Field(description="kind of the noise process")
 
 
-class StoredAdapter(Frozen):
-    """A conditioner, and the keys and values by which a denoiser attends to its stream."""
+class AdapterManifest(Frozen):
+    """An adapter of any kind: its module, and the conditioner of its input if it has one."""
 
     format: Format = 1
-    kind: Literal["attention"] = "attention"
     latelier: str = Field(description="version of latelier that wrote it")
-    name: str = Field(description="of its input, unless the model gives it another")
+    name: str = Field(description="by which pipelines list it, and call its input")
     description: str = ""
-    conditioner: StoredComponent
     adapter: StoredComponent
+    conditioner: StoredComponent | None = Field(None, description="None: it has no input")
+    defaults: dict[str, Any] = Field(
+        default_factory=dict, description="of requests with it, in place of the model's own"
+    )
     trained_on: TrainedOn | None = Field(None, description="None: unknown")
     card: dict[str, Any] = Field(
         default_factory=dict, description="human-readable facts: data, licence, measures"
@@ -112,38 +107,11 @@ class StoredAdapter(Frozen):
 
     def parts(self) -> dict[str, StoredComponent]:
         """Return its components."""
-        return {"conditioner": self.conditioner, "adapter": self.adapter}
+        conditioner = {} if self.conditioner is None else {"conditioner": self.conditioner}
+        return {"adapter": self.adapter, **conditioner}
 
 
-class StoredLora(Frozen):
-    """Low-rank changes of the weights of a model."""
-
-    format: Format = 1
-    kind: Literal["weights"] = "weights"
-    latelier: str = Field(description="version of latelier that wrote it")
-    name: str = Field(description="by which pipelines list it")
-    description: str = ""
-    adapter: StoredComponent
-    defaults: dict[str, Any] = Field(
-        default_factory=dict, description="of requests with it, in place of the model's own"
-    )
-    trained_on: TrainedOn | None = Field(None, description="None: unknown")
-    card: dict[str, Any] = Field(
-        default_factory=dict, description="human-readable facts: data, licence, measures"
-    )
-
-    def parts(self) -> dict[str, StoredComponent]:
-        """Return its components."""
-        return {"adapter": self.adapter}
-
-
-class _Kind(BaseModel):
-    """The kind of an adapter, with the other fields unread."""
-
-    kind: Literal["attention", "weights"] = "attention"
-
-
-def read_adapter(folder: Path) -> StoredAdapter | StoredLora:
+def read_adapter(folder: Path) -> AdapterManifest:
     """Return the description of the adapter in a folder, without reading weights.
 
     Raises:
@@ -155,7 +123,4 @@ def read_adapter(folder: Path) -> StoredAdapter | StoredLora:
         raise ModelFileError(f"{folder}: file or folder not found")
     if not (folder / ADAPTER_FILE).is_file():
         raise ModelFileError(f"{folder}: is not an adapter: it holds no {ADAPTER_FILE}")
-    kind = read_json(folder / ADAPTER_FILE, _Kind).kind
-    if kind == "weights":
-        return read_json(folder / ADAPTER_FILE, StoredLora)
-    return read_json(folder / ADAPTER_FILE, StoredAdapter)
+    return read_json(folder / ADAPTER_FILE, AdapterManifest)

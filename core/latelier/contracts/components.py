@@ -96,7 +96,8 @@ class Denoiser(Protocol):
     """Predicts eps, x0, v or the flow, as its noise process defines.
 
     One that supports "adapters" also has an attribute `cross_attentions`: name of each
-    cross-attention -> the width of its queries.
+    cross-attention -> the width of its queries. One that supports "residuals" has
+    `residual_blocks`: the names of the blocks to whose outputs they can be added.
     """
 
     @property

@@ -154,8 +154,11 @@ def _notes_on_dropped(pipeline: Pipeline, exported: set[str]) -> list[str]:
         for name, each in pipeline.conditioner_components.items()
         if each.module.state_dict() and name not in exported
     ]
-    notes += [f"the adapter '{name}' was left out" for name in pipeline.adapters]
-    return notes + [f"the LoRA '{name}' was merged into the weights" for name in pipeline.loras]
+    return notes + [
+        f"the adapter '{name}' was "
+        + ("merged into the weights" if each.changes_weights else "left out")
+        for name, each in pipeline.adapters.items()
+    ]
 
 
 def _index(name: str, components: Mapping[str, str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 
 from latelier.checkpoints.adapter import LoadedAdapter, save_adapter
 from latelier.checkpoints.component import Component, save_component
-from latelier.checkpoints.importers.building import build_adapter, build_part
+from latelier.checkpoints.importers.building import build_part
 from latelier.checkpoints.importers.choosing import check_config, choose_importer, run_importer
 from latelier.checkpoints.importers.fit import IGNORE_LEFTOVERS, ignored_notes
 from latelier.checkpoints.importers.hub import Located, locate
@@ -172,11 +172,6 @@ def _open(
 
 def _build(found: Imported, request: _Request, on_stage: ReportStage) -> dict[str, Component]:
     """Return the components of a model or of an adapter, by place."""
-    if "adapter" in found.parts:
-        on_stage("checking the adapter")
-        (name,) = found.inputs
-        adapter = build_adapter(found.parts, name, request.atelier)
-        return {"adapter": adapter.adapter, "conditioner": adapter.conditioner}
     presets = partial(find_presets, atelier=request.atelier)
     components = {}
     for place, part in found.parts.items():
@@ -212,8 +207,8 @@ def _write(
         _save_pipeline(folder, found, components, atelier, description)
     elif standalone_kind == "adapter":
         (name,) = found.inputs
-        conditioner, adapter = components["conditioner"], components["adapter"]
-        save_adapter(LoadedAdapter(name, conditioner, adapter, description), folder)
+        adapter, conditioner = components["adapter"], components["conditioner"]
+        save_adapter(LoadedAdapter(name, adapter, conditioner, description), {}, folder)
     else:
         save_component(folder, components[standalone_kind])
 

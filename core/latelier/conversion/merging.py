@@ -49,16 +49,16 @@ def merge_adapters(
     pipeline = load(model, device="cpu", atelier=atelier or default_atelier()).converted(dtype)
     for name, scale in adapters:
         view = pipeline.with_adapter(name, scale)
-        if view.adapters.keys() != pipeline.adapters.keys():
+        if view.inputs != pipeline.inputs:
             raise InvalidInputError(
-                f"{name}: expected a LoRA, got an adapter of attentions, which adds an input and "
-                "cannot be merged; a model can be saved with it"
+                f"{name}: expected a LoRA or another change of weights, got an adapter with an "
+                "input, which cannot be merged; a model can be saved with it"
             )
         pipeline = view
-    if not pipeline.loras:
+    if not pipeline.weight_adapters():
         raise InvalidInputError(f"{model}: expected a LoRA to merge, got none; name an adapter")
     with write_folder(folder, force=force) as temporary:
-        merged = pipeline.with_merged_loras()
+        merged = pipeline.with_merged_weights()
         replace(merged, card={**merged.card, "merged": _describe(pipeline)}).save(temporary)
     return folder
 
@@ -69,7 +69,11 @@ def _describe(pipeline: Pipeline) -> list[Mapping[str, Any]]:
     return [
         *(earlier if isinstance(earlier, list) else []),
         *(
-            {"lora": name, "scale": each.scale, "weights_sha256": each.component.weights_sha256}
-            for name, each in pipeline.loras.items()
+            {
+                "lora": name,
+                "scale": each.strength.scale,
+                "weights_sha256": each.loaded.adapter.weights_sha256,
+            }
+            for name, each in pipeline.weight_adapters().items()
         ),
     ]

@@ -17,11 +17,14 @@ from torch import Tensor, nn
 from latelier.contracts.components import ScaledAdapter
 from latelier.contracts.condition import Condition, Stream
 from latelier.contracts.errors import CompatibilityError
-from latelier.denoisers.configs import AdapterConfig, ProjectionConfig
+from latelier.denoisers.configs import AttentionAdapterConfig, ProjectionConfig
 from latelier.denoisers.injection import Context, is_active
 from latelier.nn.attention import attend, merge_heads, split_heads
 from latelier.nn.module import ConfiguredModule
 from latelier.nn.packed import Linear
+
+ATTENTION_ID = "latelier/attention"
+"""The id of this kind of adapter."""
 
 
 class TokenProjection(nn.Module):
@@ -52,13 +55,13 @@ class KeysValues(nn.Module):
         return self.to_k(tokens), self.to_v(tokens)
 
 
-class Adapter(ConfiguredModule[AdapterConfig]):
+class AttentionAdapter(ConfiguredModule[AttentionAdapterConfig]):
     """The keys and values of one stream for the cross-attentions of a denoiser.
 
     A new adapter's values are zero, so that training starts from the unchanged denoiser.
     """
 
-    def __init__(self, config: AdapterConfig) -> None:
+    def __init__(self, config: AttentionAdapterConfig) -> None:
         super().__init__(config)
         self.projection = (
             TokenProjection(config.width, config.projection) if config.projection else None
@@ -95,7 +98,7 @@ class ActiveAdapter:
         scale: a number, or one for each row, (B,).
     """
 
-    adapter: Adapter
+    adapter: AttentionAdapter
     context: Context
     scale: float | Tensor
 
@@ -133,7 +136,7 @@ def activate_adapters(
 
 def create_adapter(
     denoiser: nn.Module, width: int, projection: ProjectionConfig | None = None
-) -> Adapter:
+) -> AttentionAdapter:
     """Return a new adapter for all cross-attentions of a denoiser.
 
     Where widths agree its keys start as copies of the denoiser's, like those of IP-Adapter.
@@ -149,7 +152,8 @@ def create_adapter(
     layers: Mapping[str, int] = getattr(denoiser, "cross_attentions", {})
     if not layers:
         raise CompatibilityError("an adapter needs cross-attentions, and this denoiser has none")
-    adapter = Adapter(AdapterConfig(width=width, projection=projection, layers=dict(layers)))
+    config = AttentionAdapterConfig(width=width, projection=projection, layers=dict(layers))
+    adapter = AttentionAdapter(config)
     modules = dict(denoiser.named_modules())
     with torch.no_grad():
         for name in layers:

@@ -9,11 +9,8 @@ from torch import Tensor
 from latelier.contracts.components import Control, ScaledAdapter
 from latelier.contracts.condition import Condition
 from latelier.contracts.configs import InputSpec
-from latelier.contracts.errors import CompatibilityError, ConditionError, InvalidInputError
+from latelier.contracts.errors import ConditionError, InvalidInputError
 from latelier.contracts.messages import suggestion
-from latelier.denoisers.configs import AdapterConfig
-
-_MAX_LISTED = 3
 
 
 @dataclass(frozen=True)
@@ -126,44 +123,11 @@ def check_control(control: Control, spec: CallSpec) -> None:
                 f"no self-attention '{name}'. {suggestion(name, spec.self_attentions)}"
             )
     for name, scaled in control.adapters.items():
-        check_adapter(name, scaled.module.config, spec.cross_attentions)
+        scaled.module.config.check_layers(name, spec.cross_attentions)
     if control.deep_branch is not None and not 1 <= control.deep_branch.depth <= spec.max_depth:
         known = f"has 1 to {spec.max_depth}" if spec.max_depth else "has no deep branch"
         raise ConditionError(
             f"no deep branch of depth {control.deep_branch.depth}; this denoiser {known}"
-        )
-
-
-def check_adapter(name: str, config: AdapterConfig, cross_attentions: Mapping[str, int]) -> None:
-    """Check that a denoiser has the cross-attentions that an adapter serves.
-
-    Args:
-        name: of the adapter.
-        config: of the adapter.
-        cross_attentions: name -> width of the denoiser's.
-
-    Raises:
-        CompatibilityError: a layer is missing or has another width.
-    """
-    if not cross_attentions:
-        raise CompatibilityError(
-            f"adapter '{name}' needs cross-attentions, and this denoiser has none"
-        )
-    missing = [f"'{layer}'" for layer in config.layers if layer not in cross_attentions]
-    if missing:
-        raise CompatibilityError(
-            f"adapter '{name}' has the layers {_list_some(missing)}, which this denoiser does not "
-            f"have; its {len(cross_attentions)} cross-attentions have names such as "
-            f"'{next(iter(cross_attentions))}'"
-        )
-    different = [
-        f"'{layer}' of width {width}, which is {cross_attentions[layer]} here"
-        for layer, width in config.layers.items()
-        if width != cross_attentions[layer]
-    ]
-    if different:
-        raise CompatibilityError(
-            f"adapter '{name}' is for another denoiser: it has {_list_some(different)}"
         )
 
 
@@ -217,8 +181,3 @@ def _check_spatial(given: Mapping[str, Tensor], known: Mapping[str, int], x: Ten
                 f"the spatial part '{name}' has the shape {tuple(part.shape[1:])}, "
                 f"but this denoiser takes {expected} here"
             )
-
-
-def _list_some(layers: list[str]) -> str:
-    more = f" and {len(layers) - _MAX_LISTED} more" if len(layers) > _MAX_LISTED else ""
-    return ", ".join(layers[:_MAX_LISTED]) + more

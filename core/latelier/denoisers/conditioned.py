@@ -62,6 +62,11 @@ class ConditionedDenoiser(ConfiguredModule[C], ABC):
         """The cross-attentions that adapters can serve: name -> width of the queries."""
         return MappingProxyType(self.spec.cross_attentions)
 
+    @property
+    def residual_blocks(self) -> frozenset[str]:
+        """The blocks to whose outputs residuals can be added, by name."""
+        return self.spec.blocks
+
     def prepare_call(
         self, x: Tensor, t: Tensor, condition: Condition, control: Control | None
     ) -> ForwardContext:

@@ -1,9 +1,11 @@
 """The configurations of the denoisers and of their adapters. They need no torch."""
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from latelier.contracts.adapters import AdapterConfig, check_outputs
 from latelier.contracts.bounds import (
     MAX_CONDITIONS,
     Blocks,
@@ -16,11 +18,15 @@ from latelier.contracts.bounds import (
     Widths,
     check_width,
 )
-from latelier.contracts.configs import DenoiserConfig, InputSpec, StreamSlot
+from latelier.contracts.configs import ConditionerConfig, DenoiserConfig, InputSpec, StreamSlot
+from latelier.contracts.errors import CompatibilityError
 from latelier.contracts.frozen import Frozen
 
 _MAX_TRANSFORMER_BLOCKS = 1024
 """Most transformer blocks of a UNet on its way down."""
+
+_MAX_LISTED = 3
+"""Most layers that an error lists."""
 
 
 class ConditionedConfig(DenoiserConfig):
@@ -397,7 +403,7 @@ class ProjectionConfig(Frozen):
     )
 
 
-class AdapterConfig(Frozen):
+class AttentionAdapterConfig(AdapterConfig):
     """Decoupled cross-attention (IP-Adapter, arXiv:2308.06721, section 3.2)."""
 
     width: Width = Field(description="width D of the stream's tokens (B, N, D)")
@@ -415,3 +421,45 @@ class AdapterConfig(Frozen):
     def key_width(self) -> int:
         """Width of the tokens that keys and values are computed from."""
         return self.projection.width if self.projection else self.width
+
+    def check(self, name: str, conditioner: ConditionerConfig | None, denoiser: Any) -> None:
+        """Check the conditioner's stream, and that the denoiser has the cross-attentions."""
+        check_outputs(name, conditioner, "stream", self.width)
+        layers: Mapping[str, int] = getattr(denoiser, "cross_attentions", {})
+        self.check_layers(name, layers if "adapters" in denoiser.config.supports else {})
+
+    def check_layers(self, name: str, cross_attentions: Mapping[str, int]) -> None:
+        """Check that a denoiser has the cross-attentions that the adapter serves.
+
+        Args:
+            name: of the adapter.
+            cross_attentions: name -> width of the denoiser's.
+
+        Raises:
+            CompatibilityError: a layer is missing or has another width.
+        """
+        if not cross_attentions:
+            raise CompatibilityError(
+                f"adapter '{name}' needs cross-attentions, and this denoiser has none"
+            )
+        missing = [f"'{layer}'" for layer in self.layers if layer not in cross_attentions]
+        if missing:
+            raise CompatibilityError(
+                f"adapter '{name}' has the layers {_list_some(missing)}, which this denoiser does "
+                f"not have; its {len(cross_attentions)} cross-attentions have names such as "
+                f"'{next(iter(cross_attentions))}'"
+            )
+        different = [
+            f"'{layer}' of width {width}, which is {cross_attentions[layer]} here"
+            for layer, width in self.layers.items()
+            if width != cross_attentions[layer]
+        ]
+        if different:
+            raise CompatibilityError(
+                f"adapter '{name}' is for another denoiser: it has {_list_some(different)}"
+            )
+
+
+def _list_some(layers: list[str]) -> str:
+    more = f" and {len(layers) - _MAX_LISTED} more" if len(layers) > _MAX_LISTED else ""
+    return ", ".join(layers[:_MAX_LISTED]) + more

@@ -1,6 +1,6 @@
 """From a denoiser and its noise process to estimates of x0."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from latelier.contracts.components import Control, Denoiser, FirstStage, ScaledA
 from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig
 from latelier.contracts.errors import CompatibilityError
+from latelier.diffusion.adapters import AdapterCalls
 from latelier.diffusion.calls import ConditionJoiner
 from latelier.diffusion.processes.process import Process
 
@@ -28,7 +29,7 @@ class Predictor:
             of a picture.
         condition_factory: value of the model's first public input -> condition; None if the model
             has no public input.
-        adapters: by name, part of every call.
+        adapters: what they add to each call.
     """
 
     denoiser: Denoiser
@@ -36,7 +37,7 @@ class Predictor:
     dtype: torch.dtype = torch.float32
     first_stage: FirstStage | None = None
     condition_factory: Callable[[Any], Condition] | None = None
-    adapters: Mapping[str, ScaledAdapter] = field(default_factory=dict)
+    adapters: AdapterCalls = field(default_factory=lambda: AdapterCalls({}))
     _join: ConditionJoiner = field(init=False, repr=False, default_factory=ConditionJoiner)
 
     @property
@@ -79,7 +80,7 @@ class Predictor:
         control: Control | None = None,
     ) -> list[Tensor]:
         """Return one estimate of x0 (B, C, h, w) for each condition."""
-        return self._estimate(x, sigma, conditions, self._with_adapters(control))
+        return self._estimate(x, sigma, conditions, self.adapters.attend(sigma, control))
 
     def _estimate(
         self,
@@ -101,14 +102,12 @@ class Predictor:
         t = self.process.timestep(sigma).to(x.device).expand(len(x))
         if k > 1:
             x_in, t = torch.cat([x_in] * k), torch.cat([t] * k)
-        output = self.denoiser(x_in, t, self._join(conditions), _repeat_rows(control, k))
+        sigmas = sigma.repeat(k) if isinstance(sigma, Tensor) and sigma.ndim else sigma
+        condition, control = self.adapters.add_residuals(
+            x_in, t, sigmas, self._join(conditions), _repeat_rows(control, k)
+        )
+        output = self.denoiser(x_in, t, condition, control)
         return [self.process.denoised(part.to(x.dtype), x, sigma) for part in output.chunk(k)]
-
-    def _with_adapters(self, control: Control | None) -> Control | None:
-        if not self.adapters:
-            return control
-        control = control or Control()
-        return replace(control, adapters={**self.adapters, **control.adapters})
 
     def _can_stack(self, conditions: Sequence[Condition]) -> bool:
         """Return whether one call can evaluate them all.

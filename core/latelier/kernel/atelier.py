@@ -68,6 +68,7 @@ class Atelier:
         self.guidances: Registry[Guidance] = self.registries["guidance"]
         self.accelerations: Registry[Acceleration] = self.registries["acceleration"]
         self.importers: Registry[Callable[[], Importer]] = self.registries["importer"]
+        self.adapter_kinds: Registry[Any] = self.registries["adapter_kind"]
         self.adapters: Registry[Any] = self.registries["adapter"]
         self.databases: Registry[Callable[[], Database]] = self.registries["database"]
         self._loader = PluginLoader(self._commit)

@@ -104,6 +104,10 @@ class Registrar:
         """Register an importer (see `latelier.contracts.importing.Importer`), a class."""
         self._add("importer", name, factory=factory)
 
+    def adapter_kind(self, name: str, *, factory: str, config: str) -> None:
+        """Register a kind of adapter (see `latelier.contracts.adapters`)."""
+        self._add("adapter_kind", name, factory=factory, config=config)
+
     def adapter(self, name: str, *, folder: str) -> None:
         """Register an adapter: a folder from `latelier train adapter`, shipped in a package.
 

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from latelier.contracts.adapters import AdapterConfig
 from latelier.contracts.configs import ConditionerConfig, DenoiserConfig, FirstStageConfig
 from latelier.contracts.errors import AmbiguousNameError, PluginError, UnknownNameError
 from latelier.contracts.frozen import validate
@@ -20,6 +21,7 @@ _CONFIGS: dict[Kind, type[BaseModel]] = {
     "first_stage": FirstStageConfig,
     "denoiser": DenoiserConfig,
     "conditioner": ConditionerConfig,
+    "adapter_kind": AdapterConfig,
 }
 
 _USES: dict[Kind, str] = {

@@ -15,7 +15,7 @@ from latelier.contracts.messages import format_error
 
 Kind = Literal[
     "first_stage", "denoiser", "conditioner", "sampler",
-    "schedule", "guidance", "acceleration", "importer", "adapter", "database",
+    "schedule", "guidance", "acceleration", "importer", "adapter_kind", "adapter", "database",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

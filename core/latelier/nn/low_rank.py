@@ -45,11 +45,16 @@ class LowRank(nn.Module):
         """What B A is multiplied by."""
         return self.strength * self.alpha / self.rank
 
-    def difference(self) -> Tensor:
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the weight that it changes, (C_out, C_in, *kernel)."""
+        return len(self.up), *self.down.shape[1:]
+
+    def difference(self, _weight: Tensor) -> Tensor:
         """Return the change of the weight, (C_out, C_in, *kernel), in the precision of A and B."""
         with torch.autocast(self.down.device.type, enabled=False):
             product = self.up @ self.down.flatten(1)
-            return self.scale * product.view(len(self.up), *self.down.shape[1:])
+            return self.scale * product.view(self.shape)
 
 
 class LowRankLayer(nn.Module):
@@ -74,7 +79,7 @@ class LowRankLayer(nn.Module):
     @property
     def weight(self) -> Tensor:
         """The changed weight, for layers that multiply by it themselves."""
-        return self.base.weight + self.change.difference()
+        return self.base.weight + self.change.difference(self.base.weight)
 
     @property
     def bias(self) -> Tensor | None:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
@@ -9,31 +10,40 @@ import torch
 
 from latelier.checkpoints.adapter import (
     LoadedAdapter,
-    check_adapter,
-    check_adapter_config,
+    check_fits,
     restore_adapter,
     store_adapter,
 )
+from latelier.checkpoints.adapter_files import read_adapter_file
 from latelier.checkpoints.component import Component
-from latelier.checkpoints.manifests import (
-    ADAPTER_FILE,
-    StoredAdapter,
-    StoredLora,
-    read_adapter,
+from latelier.checkpoints.manifests import ADAPTER_FILE, AdapterManifest, read_adapter
+from latelier.contracts.adapters import Model
+from latelier.contracts.errors import (
+    InvalidConfigError,
+    InvalidInputError,
+    ModelFileError,
+    UnknownNameError,
 )
-from latelier.contracts.components import Denoiser, ScaledAdapter
-from latelier.contracts.errors import InvalidInputError, UnknownNameError
+from latelier.contracts.frozen import validate
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.io.user_folders import expand_home
 from latelier.kernel.atelier import Atelier
+from latelier.pipeline.request import Defaults
 from latelier.pipeline.storage.manifest_header import SavedAdapter
 
 Placement = tuple[torch.device, torch.dtype]
 """Where tensors are, and in which precision."""
 
+_DEFAULTS = {"steps", "sampler", "schedule", "guidance"}
+"""What an adapter may change of the defaults of its model."""
+
+_ROUNDING = 1e-9
+"""So that 0.7 of 10 steps, 7.000000000000001, are 7."""
+
 
 @dataclass(frozen=True)
 class AdapterSource:
-    """A folder that holds an adapter, or a file of a LoRA, and how it can be found again.
+    """A folder or file that holds an adapter, and how it can be found again.
 
     Attributes:
         name: the id of a registered adapter, or the path of the folder or file.
@@ -48,10 +58,10 @@ class AdapterSource:
 
 def find_adapter(
     name: str | Path, atelier: Atelier
-) -> tuple[AdapterSource, StoredAdapter | StoredLora | None]:
+) -> tuple[AdapterSource, AdapterManifest | None]:
     """Return where the adapter called `name` is, registered or a path, and its manifest.
 
-    A file of a LoRA has no manifest.
+    A file of weights alone has no manifest.
 
     Raises:
         InvalidInputError: `name` is not a name or path.
@@ -82,12 +92,80 @@ def _locate(name: str | Path, atelier: Atelier) -> AdapterSource:
     return AdapterSource(str(folder.resolve()), folder)
 
 
-class Attached:
-    """What is attached to a pipeline: where it comes from, and what a saved model records of it."""
+def _is_number(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
 
-    scale: float
-    source: AdapterSource | None
-    saved: bool
+
+@dataclass(frozen=True)
+class Strength:
+    """How strongly an adapter acts, and when.
+
+    Attributes:
+        scale: 1 is the strength of training, 0 is off. That of changed weights may be below 0,
+            which subtracts the change.
+        start: share of a run's steps before it acts, 0..1.
+        end: share of a run's steps after which it is off, 0..1.
+
+    Raises:
+        InvalidInputError: a value is no number, or out of range.
+    """
+
+    scale: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not _is_number(self.scale):
+            raise InvalidInputError.of_field(
+                "scale", f"the scale of an adapter is a finite number, not {self.scale!r}"
+            )
+        start, end = self.start, self.end
+        if not (_is_number(start) and _is_number(end) and 0 <= start <= end <= 1):
+            raise InvalidInputError.of_field(
+                "start", f"an adapter acts from a start to an end in 0..1, not {start!r} to {end!r}"
+            )
+
+    def sigma_range(self, sigmas: SigmaGrid) -> tuple[float, float]:
+        """Return the sigmas (low, high] at which an adapter acts in a run with these steps."""
+        steps = sigmas.steps
+        first, end = ceil(self.start * steps - _ROUNDING), floor(self.end * steps + _ROUNDING)
+        high = math.inf if first == 0 else sigmas[min(first, steps)]
+        return (-math.inf if end == steps else sigmas[end]), high
+
+
+@dataclass(frozen=True, eq=False)
+class AttachedAdapter:
+    """An adapter in a pipeline.
+
+    Attributes:
+        loaded: its module, and the conditioner of its input.
+        strength: how strongly it acts. Changed weights act in all steps.
+        source: where it was found; None for an adapter from memory.
+        saved: whether the model was saved with it. Its weights are then the model's, whatever the
+            plugin that it came from holds now.
+    """
+
+    loaded: LoadedAdapter
+    strength: Strength = Strength()
+    source: AdapterSource | None = None
+    saved: bool = False
+
+    def __post_init__(self) -> None:
+        scale, name = self.strength.scale, self.loaded.name
+        if self.changes_weights and replace(self.strength, scale=1.0) != Strength():
+            raise InvalidInputError.of_field(
+                "start", f"the weights that '{name}' changes are the same in all steps"
+            )
+        if not self.changes_weights and scale < 0:
+            raise InvalidInputError.of_field(
+                "scale", f"the scale of an adapter is a number, 0 or more, not {scale!r}"
+            )
+
+    @property
+    def changes_weights(self) -> bool:
+        """Whether it acts as changed weights of a view, and not as a part of calls."""
+        return self.loaded.changes_weights
 
     @property
     def plugin_source(self) -> AdapterSource | None:
@@ -95,118 +173,86 @@ class Attached:
         source = None if self.saved else self.source
         return source if source is not None and source.version is not None else None
 
-    def record(self) -> dict[str, Any]:
-        """Return the fields that the manifest of a saved model adds to its description."""
-        source = self.source
-        return {
-            "scale": self.scale,
-            "source": None if source is None else source.name,
-            "version": None if source is None else source.version,
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class AttachedAdapter(Attached):
-    """An adapter in a pipeline.
-
-    Attributes:
-        loaded: its modules.
-        scale: its strength, 0 or more; 1 is the strength of training.
-        source: where it was found; None for an adapter from memory.
-        saved: whether the model was saved with it. Its weights are then the model's, whatever the
-            plugin that it came from holds now.
-    """
-
-    loaded: LoadedAdapter
-    scale: float = 1.0
-    source: AdapterSource | None = None
-    saved: bool = False
-
-    @property
-    def scaled(self) -> ScaledAdapter:
-        """The adapter as a call of the denoiser takes it."""
-        return ScaledAdapter(self.loaded.adapter.module, self.scale)
-
     def to(self, device: torch.device, dtype: torch.dtype) -> "AttachedAdapter":
         """Return the adapter on a device and in a precision."""
         return replace(self, loaded=self.loaded.to(device, dtype))
 
-    def store(self, name: str, folder: Path) -> SavedAdapter:
+    def store(self, name: str, model: Model, folder: Path) -> SavedAdapter:
         """Write it to the folder of a model in which it is called `name`; return its record."""
-        stored = store_adapter(self.loaded, folder, f"adapter.{name}.")
-        return SavedAdapter(**stored.model_dump(), **self.record())
+        stored = store_adapter(self.loaded, model, folder, f"adapter.{name}.")
+        return SavedAdapter(
+            **stored.model_dump(),
+            **vars(self.strength),
+            source=None if self.source is None else self.source.name,
+            version=None if self.source is None else self.source.version,
+        )
 
     def components(self, name: str) -> dict[str, Component]:
         """Return its components by their places in a pipeline in which it is called `name`."""
-        return {
-            f"adapters.{name}": self.loaded.adapter,
-            f"adapters.{name}.conditioner": self.loaded.conditioner,
-        }
+        place, conditioner = f"adapters.{name}", self.loaded.conditioner
+        own = {} if conditioner is None else {f"{place}.conditioner": conditioner}
+        return {place: self.loaded.adapter, **own}
 
 
 def attach(
-    adapter: LoadedAdapter | tuple[AdapterSource, StoredAdapter],
-    scale: float,
-    denoiser: Denoiser,
+    adapter: LoadedAdapter | tuple[AdapterSource, AdapterManifest | None],
+    strength: Strength,
+    model: Model,
     placement: Placement,
     atelier: Atelier,
 ) -> AttachedAdapter:
-    """Return an adapter for a denoiser. That it fits is checked before its weights are read.
+    """Return an adapter for a model. That it fits is checked before its weights are read.
 
     Args:
-        adapter: in memory, or where it is and its manifest.
-        scale: 0 or more.
-        denoiser: what the adapter is for.
+        adapter: in memory, or where it is and its manifest; a file alone has none.
+        strength: how strongly it acts.
+        model: the modules of the model, by place, without changed weights.
         placement: device and precision of the pipeline.
         atelier: where names are looked up.
 
     Raises:
-        CompatibilityError: the adapter is for another denoiser; names the layers and widths.
+        CompatibilityError: the adapter is for another model; names the layers and widths.
         ModelFileError: a file of the adapter is missing, damaged or changed.
-        InvalidInputError: the scale is not a number or is below 0.
+        InvalidInputError: the scale, start or end is invalid.
     """
-    check_scale(scale, lowest=0)
     if isinstance(adapter, LoadedAdapter):
-        config, conditioner = adapter.adapter.module.config, adapter.conditioner.config
-        check_adapter_config(adapter.name, config, conditioner, denoiser)
-        return AttachedAdapter(adapter.to(*placement), float(scale))
+        check_fits(adapter, model)
+        return AttachedAdapter(adapter.to(*placement), strength)
     source, stored = adapter
-    check_adapter(stored, denoiser, source.path, atelier)
-    loaded = _restore(stored, source.path, placement, atelier)
-    return AttachedAdapter(loaded, float(scale), source)
+    if stored is None:
+        loaded = read_adapter_file(source.path, model, atelier)
+    else:
+        loaded = restore_adapter(stored, source.path, model, atelier)
+    return AttachedAdapter(loaded.to(*placement), strength, source)
 
 
 def attach_saved(
-    saved: SavedAdapter, denoiser: Denoiser, folder: Path, placement: Placement, atelier: Atelier
+    saved: SavedAdapter, folder: Path, model: Model, placement: Placement, atelier: Atelier
 ) -> AttachedAdapter:
     """Return an adapter that a model was saved with.
 
     Raises:
-        CompatibilityError: the adapter is for another denoiser.
+        CompatibilityError: the adapter is for another model.
         ModelFileError: a file of the adapter is missing, damaged or changed.
         InvalidConfigError: an installed plugin does not know a configuration of the adapter.
     """
-    check_adapter(saved, denoiser, folder, atelier)
     source = None if saved.source is None else AdapterSource(saved.source, folder, saved.version)
-    loaded = _restore(saved, folder, placement, atelier)
-    return AttachedAdapter(loaded, saved.scale, source, saved=True)
+    loaded = restore_adapter(saved, folder, model, atelier).to(*placement)
+    strength = Strength(saved.scale, saved.start, saved.end)
+    return AttachedAdapter(loaded, strength, source, saved=True)
 
 
-def check_scale(scale: Any, lowest: float) -> None:
-    """Check that the scale of an adapter is a finite number, `lowest` or more.
+def update_defaults(defaults: Defaults, adapter: LoadedAdapter) -> Defaults:
+    """Return the defaults of a pipeline with those that an adapter has.
 
     Raises:
-        InvalidInputError: it is not.
+        ModelFileError: the adapter has an invalid default, or one that is the model's alone.
     """
-    is_number = isinstance(scale, int | float) and not isinstance(scale, bool)
-    if not (is_number and math.isfinite(scale) and scale >= lowest):
-        least = "a finite number" if lowest == -math.inf else f"a number, {lowest:g} or more"
-        raise InvalidInputError(
-            f"scale: the scale of an adapter is {least}, not {scale!r}", field="scale"
-        )
-
-
-def _restore(
-    stored: StoredAdapter, folder: Path, placement: Placement, atelier: Atelier
-) -> LoadedAdapter:
-    return restore_adapter(stored, folder, atelier).to(*placement)
+    changed, what = adapter.defaults, f"adapter '{adapter.name}': defaults"
+    for name in changed:
+        if name not in _DEFAULTS:
+            raise ModelFileError(f"{what}: '{name}' is none of {', '.join(sorted(_DEFAULTS))}")
+    try:
+        return validate(Defaults, {**defaults.model_dump(), **changed}, what)
+    except InvalidConfigError as error:
+        raise ModelFileError(str(error)) from None

@@ -10,6 +10,7 @@ from latelier.contracts.components import Control, FirstStage
 from latelier.contracts.condition import Condition, concat
 from latelier.contracts.sampling import Denoise, Predict
 from latelier.diffusion.accelerations.predictor import AcceleratedPredictor
+from latelier.diffusion.adapters import AdapterCalls
 from latelier.diffusion.predict import Predictor
 from latelier.kernel.trust.guard import guard_plugin
 from latelier.pipeline.conditioning.conditions import Conditions
@@ -36,6 +37,7 @@ def make_denoise(parts: PipelineParts, plan: Plan, conditions: Conditions) -> De
         conditions: of the whole pictures of the batch.
     """
     builder, geometry, count = parts.condition_builder(), plan.geometry, len(plan.batch)
+    adapters = parts.adapter_uses(plan.sigmas)
     inputs, negative = plan.repeat_rows(plan.inputs), plan.repeat_rows(plan.negative)
 
     def condition_for(value: Any) -> tuple[Condition, Rows]:
@@ -48,11 +50,15 @@ def make_denoise(parts: PipelineParts, plan: Plan, conditions: Conditions) -> De
         condition: Condition,
         negative: Condition,
     ) -> Denoise:
-        adapters = {name: each.scaled for name, each in parts.adapters.items()}
         predict = _accelerate(
             plan,
             Predictor(
-                parts.denoiser, parts.process, parts.dtype, first_stage, condition_for, adapters
+                parts.denoiser,
+                parts.process,
+                parts.dtype,
+                first_stage,
+                condition_for,
+                AdapterCalls(adapters),
             ),
         )
         rule = f"the guidance rule '{plan.request.guidance.name}'"

@@ -15,7 +15,6 @@ from latelier.nn.compilation import compile_blocks
 from latelier.pipeline.adapters import attach_saved
 from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.composition import inpainting_names, public_inputs
-from latelier.pipeline.loras import attach_saved_lora
 from latelier.pipeline.offload import make_offload
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.placement import resolve_device
@@ -75,10 +74,6 @@ def load(
         else:
             denoiser = quantize_denoiser(denoiser, *place, quantize)
         conditioners = {name: each.to(*place) for name, each in conditioners.items()}
-    adapters = {
-        name: attach_saved(stored, denoiser.module, source.folder, place, atelier)
-        for name, stored in manifest.adapters.items()
-    }
     pipeline = Pipeline(
         atelier=atelier,
         first_stage_component=first_stage,
@@ -92,16 +87,15 @@ def load(
         source=source,
         description=manifest.description,
         card=manifest.card,
-        adapters=adapters,
         offload=offloaded,
     )
-    if manifest.loras:
-        base = pipeline.base_components()
-        loras = {
-            name: attach_saved_lora(saved, base, source.folder)
-            for name, saved in manifest.loras.items()
+    if manifest.adapters:
+        modules = pipeline.base_modules()
+        adapters = {
+            name: attach_saved(saved, source.folder, modules, place, atelier)
+            for name, saved in manifest.adapters.items()
         }
-        pipeline = pipeline.with_loras(loras)
+        pipeline = pipeline.with_adapters(adapters)
     atelier.dispatcher().emit("latelier_pipeline_composed", pipeline=pipeline)
     return pipeline
 
@@ -141,10 +135,11 @@ def check_manifest(manifest: Manifest, folder: Path, atelier: Atelier) -> None:
     denoiser: Any = validate_config("denoiser", manifest.denoiser, folder, atelier)
     check_composition(first_stage, denoiser, conditioners)
     taken = {*conditioners, *denoiser.inputs().streams}
-    for name in manifest.adapters:
+    with_input = [name for name, each in manifest.adapters.items() if each.conditioner]
+    for name in with_input:
         if manifest.inputs.get(name) != (name,) or name in taken:
             raise CompatibilityError(
                 f"{folder}: the adapter '{name}' needs an input of the same name for itself"
             )
-    names = {*conditioners, *manifest.adapters}
+    names = {*conditioners, *with_input}
     public_inputs(manifest.inputs, names, inpainting_names(conditioners))

@@ -9,16 +9,17 @@ from typing import Any, Self, TypeVar
 import torch
 
 from latelier.checkpoints.component import Component
-from latelier.checkpoints.lora.merging import merge
+from latelier.checkpoints.merging import merge
 from latelier.contracts.components import Denoiser, FirstStage
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError, UnknownNameError
 from latelier.contracts.messages import shorten, suggestion
+from latelier.contracts.sigma_grid import SigmaGrid
+from latelier.diffusion.adapters import AdapterUse
 from latelier.diffusion.processes.process import Process
 from latelier.kernel.atelier import Atelier
-from latelier.pipeline.adapters import AttachedAdapter, check_scale
+from latelier.pipeline.adapters import AttachedAdapter
 from latelier.pipeline.conditioning.conditions import ConditionBuilder
-from latelier.pipeline.loras import AttachedLora
 from latelier.pipeline.offload import Offload
 from latelier.pipeline.placement import resolve_device
 from latelier.pipeline.request import Defaults, Limits, read_limits, request_schema
@@ -44,9 +45,9 @@ class PipelineParts:
         source: where the model was loaded from; None for one that was composed.
         description: one human-readable line.
         card: human-readable facts: data, licence, measures.
-        adapters: those that attend to an input of their own, by their public inputs.
-        loras: those that change weights, by name. Components have the changed weights.
-        unchanged: by place, the components without LoRAs of those that a LoRA changes.
+        adapters: by name, which is also that of their public inputs. Components have the weights
+            that adapters changed.
+        unchanged: by place, the components without changed weights of those that have some.
         limits: of a request.
         called_denoiser: what runs call instead of the denoiser's module; None for the module.
         rows: of every call of the denoiser, where they are fixed; None where they are not.
@@ -67,7 +68,6 @@ class PipelineParts:
     description: str = ""
     card: Mapping[str, Any] = field(default_factory=dict)
     adapters: Mapping[str, AttachedAdapter] = field(default_factory=dict)
-    loras: Mapping[str, AttachedLora] = field(default_factory=dict)
     unchanged: Mapping[str, Component] = field(default_factory=dict)
     limits: Limits = field(default_factory=read_limits)
     called_denoiser: Denoiser | None = None
@@ -89,7 +89,11 @@ class PipelineParts:
     def conditioners(self) -> Mapping[str, Conditioner]:
         """The conditioners by the names under which the denoiser knows them; adapters' too."""
         own = {name: each.module for name, each in self.conditioner_components.items()}
-        of_adapters = {name: each.loaded.conditioner.module for name, each in self.adapters.items()}
+        of_adapters = {
+            name: each.loaded.conditioner.module
+            for name, each in self.adapters.items()
+            if each.loaded.conditioner is not None
+        }
         return MappingProxyType(own | of_adapters)
 
     @property
@@ -108,28 +112,47 @@ class PipelineParts:
         found = {"first_stage": self.first_stage_component, **self._with_changes()}
         for name, adapter in self.adapters.items():
             found |= adapter.components(name)
-        return found | {f"adapters.{name}": lora.component for name, lora in self.loras.items()}
-
-    def attached(self) -> dict[str, AttachedAdapter | AttachedLora]:
-        """Return all adapters and LoRAs by name."""
-        return {**self.adapters, **self.loras}
+        return found
 
     def base_components(self) -> dict[str, Component]:
-        """Return the denoiser and the conditioners by place, without the changes of LoRAs."""
+        """Return the denoiser and the conditioners by place, without the changes of adapters."""
         return {**self._with_changes(), **self.unchanged}
+
+    def base_modules(self) -> dict[str, Any]:
+        """Return the modules of `base_components`."""
+        return {place: each.module for place, each in self.base_components().items()}
 
     def _with_changes(self) -> dict[str, Component]:
         conditioners = self.conditioner_components
         placed = {f"conditioners.{name}": each for name, each in conditioners.items()}
         return {"denoiser": self.denoiser_component, **placed}
 
-    def with_loras(self, loras: Mapping[str, AttachedLora]) -> Self:
-        """Return a view with these LoRAs in place of its own. It shares all unchanged weights."""
-        return _replace_loras(self, loras)
+    def weight_adapters(self) -> dict[str, AttachedAdapter]:
+        """Return the adapters that change weights, by name."""
+        return {name: each for name, each in self.adapters.items() if each.changes_weights}
 
-    def with_merged_loras(self) -> Self:
-        """Return the pipeline with its LoRAs as a part of its weights, which no file holds yet."""
-        return _merge_loras(self)
+    def adapter_uses(self, sigmas: SigmaGrid) -> dict[str, AdapterUse]:
+        """Return the adapters that act in calls of the denoiser, in a run with these steps."""
+        return {
+            name: AdapterUse(
+                each.loaded.adapter.module,
+                each.strength.scale,
+                each.strength.sigma_range(sigmas),
+            )
+            for name, each in self.adapters.items()
+            if not each.changes_weights
+        }
+
+    def with_adapters(self, adapters: Mapping[str, AttachedAdapter]) -> Self:
+        """Return a view with these adapters in place of its own.
+
+        It shares all weights that they do not change.
+        """
+        return _replace_adapters(self, adapters)
+
+    def with_merged_weights(self) -> Self:
+        """Return the pipeline with what adapters changed as its own weights, of no file yet."""
+        return _merge_weights(self)
 
     def input_schemas(self) -> dict[str, dict[str, Any]]:
         """Return the JSON schema of each public input, from which a host draws its form.
@@ -158,7 +181,11 @@ class PipelineParts:
 
     def without_unused_adapters(self, inputs: Collection[str]) -> Self:
         """Return the parts without the adapters whose inputs are not among `inputs`."""
-        unused = self.adapters.keys() - set(inputs)
+        unused = {
+            name
+            for name, each in self.adapters.items()
+            if not each.changes_weights and name not in inputs
+        }
         if not unused:
             return self
         return replace(
@@ -195,16 +222,20 @@ class PipelineParts:
         """Return a view with other scales of attached adapters; those without one keep theirs.
 
         Raises:
-            UnknownNameError: no adapter has that name.
+            UnknownNameError: no adapter with an input has that name.
             InvalidInputError: a scale is not a number of 0 or more.
         """
-        for name, scale in scales.items():
-            if name not in self.adapters:
+        known = [name for name, each in self.adapters.items() if not each.changes_weights]
+        for name in scales:
+            if name not in known:
                 raise UnknownNameError(
-                    f"there is no adapter '{shorten(name)}'. {suggestion(name, self.adapters)}"
+                    f"there is no adapter '{shorten(name)}'. {suggestion(name, known)}"
                 )
-            check_scale(scale, lowest=0)
-        scaled = {name: replace(self.adapters[name], scale=scales[name]) for name in scales}
+        scaled = {
+            name: replace(each, strength=replace(each.strength, scale=scales[name]))
+            for name, each in self.adapters.items()
+            if name in scales
+        }
         return replace(self, adapters={**self.adapters, **scaled})
 
     def with_denoiser(self, denoiser: Denoiser, rows: int | None = None) -> Self:
@@ -245,8 +276,9 @@ class PipelineParts:
             InvalidInputError: there is no such device or precision here.
         """
         device, dtype = resolve_device(device or self.device, dtype or self.dtype)
-        if self.loras:  # merged anew, so that the view shares what its moved base has
-            return self.with_loras({}).to(device, dtype).with_loras(self.loras)
+        if self.unchanged:  # merged anew, so that the view shares what its moved base has
+            moved = _without_changes(self).to(device, dtype)
+            return moved.with_adapters({**self.adapters, **moved.adapters})
         return replace(
             self,
             first_stage_component=self.first_stage_component.to(device, dtype),
@@ -270,7 +302,7 @@ class PipelineParts:
             InvalidInputError: torch has no such precision.
         """
         device, dtype = resolve_device("cpu", dtype)
-        base = self.with_loras({})
+        base = _without_changes(self)
         converted = replace(
             base,
             first_stage_component=base.first_stage_component.converted(dtype),
@@ -284,21 +316,33 @@ class PipelineParts:
             dtype=dtype,
             offload=None,
         )
-        return converted.with_loras(self.loras) if self.loras else converted
+        return converted.with_adapters(converted.adapters)
 
 
-def _replace_loras(parts: P, loras: Mapping[str, AttachedLora]) -> P:
+def _replace_adapters(parts: P, adapters: Mapping[str, AttachedAdapter]) -> P:
     base = parts.base_components()
-    changed = merge(base, [(each.loaded.lora, each.scale) for each in loras.values()])
+    changes = [
+        (each.loaded.adapter.module, each.strength.scale)
+        for each in adapters.values()
+        if each.changes_weights
+    ]
+    changed = merge(base, changes)
     unchanged = {place: base[place] for place in changed}
-    return replace(_place(parts, {**base, **changed}), loras=dict(loras), unchanged=unchanged)
+    return replace(_place(parts, {**base, **changed}), adapters=dict(adapters), unchanged=unchanged)
 
 
-def _merge_loras(parts: P) -> P:
+def _without_changes(parts: P) -> P:
+    """Return the parts without the adapters that change weights."""
+    kept = {name: each for name, each in parts.adapters.items() if not each.changes_weights}
+    return _replace_adapters(parts, kept)
+
+
+def _merge_weights(parts: P) -> P:
     components = parts.components()
     merged = {place: replace(components[place], weights_sha256=None) for place in parts.unchanged}
     source = None if merged else parts.source
-    return replace(_place(parts, merged), loras={}, unchanged={}, source=source)
+    kept = {name: each for name, each in parts.adapters.items() if not each.changes_weights}
+    return replace(_place(parts, merged), adapters=kept, unchanged={}, source=source)
 
 
 def _place(parts: P, components: Mapping[str, Component]) -> P:

@@ -17,14 +17,11 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from latelier.checkpoints.adapter import LoadedAdapter
-from latelier.checkpoints.lora.lora import LoadedLora
-from latelier.checkpoints.manifests import StoredAdapter, StoredLora
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.images.reading import limit_total_pixels
 from latelier.contracts.sampling import Denoise
-from latelier.pipeline.adapters import AdapterSource, AttachedAdapter, attach, find_adapter
+from latelier.pipeline.adapters import Strength, attach, find_adapter, update_defaults
 from latelier.pipeline.denoise import make_denoise
-from latelier.pipeline.loras import attach_lora, update_defaults
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.picture import Picture, Preview
 from latelier.pipeline.plan import Plan, make_plan
@@ -188,33 +185,38 @@ class Pipeline(PipelineParts):
 
     def with_adapter(
         self,
-        adapter: str | Path | LoadedAdapter | LoadedLora,
+        adapter: str | Path | LoadedAdapter,
         scale: float = 1.0,
         *,
+        start: float = 0.0,
+        end: float = 1.0,
         as_: str | None = None,
     ) -> Self:
         """Return a view of this pipeline with an adapter. It shares all weights that do not change.
 
-        An adapter of attentions adds a public input. A run without that input gives bit-identical
-        output to this pipeline. A LoRA changes weights, and has no input.
+        An adapter with a conditioner adds a public input. A run without that input gives
+        bit-identical output to this pipeline. One that changes weights, like a LoRA, has no input.
 
             pipe.with_adapter("palette", scale=0.8).generate(prompt="a cat", palette=["#f00"])
             pipe.with_adapter("style.safetensors", scale=0.8).generate(prompt="a cat")
 
         Args:
-            adapter: a registered name, a folder, the safetensors file of a LoRA, or an adapter in
-                memory, such as `view.adapters[name].loaded`, whose pictures cannot be replayed.
-            scale: strength of the adapter: 1 is the strength of training, 0 is off. That of a LoRA
-                may be below 0.
+            adapter: a registered name, a folder, a safetensors file such as that of a LoRA, or an
+                adapter in memory, such as `view.adapters[name].loaded`, whose pictures cannot be
+                replayed.
+            scale: strength of the adapter: 1 is the strength of training, 0 is off. That of changed
+                weights may be below 0.
+            start: share of the steps before the adapter acts, 0..1. Changed weights take none.
+            end: share of the steps after which the adapter is off, 0..1. Changed weights take none.
             as_: the name of the adapter, and of its input; by default its own.
 
         Raises:
             UnknownNameError: there is no such adapter; lists those that are registered.
             CompatibilityError: the adapter is for another model, or its name is taken.
             ModelFileError: a file is missing, damaged or changed, or a plugin is missing.
-            InvalidInputError: the scale or the name is invalid.
+            InvalidInputError: the scale, the start, the end or the name is invalid.
         """
-        return _attach(self, adapter, scale, as_)
+        return _attach(self, adapter, Strength(scale, start, end), as_)
 
     def save(self, folder: str | Path) -> None:
         """Write the pipeline to a folder that `load` reads."""
@@ -265,54 +267,28 @@ def _plan(
 
 
 def _attach(
-    pipeline: Pipe, adapter: str | Path | LoadedAdapter | LoadedLora, scale: float, as_: str | None
-) -> Pipe:
-    """Return a pipeline with an adapter of either kind."""
-    if isinstance(adapter, LoadedAdapter):
-        return _attach_to_attentions(pipeline, adapter, scale, as_)
-    if isinstance(adapter, LoadedLora):
-        return _attach_lora(pipeline, adapter, None, scale, as_)
-    source, stored = find_adapter(adapter, pipeline.atelier)
-    if isinstance(stored, StoredAdapter):
-        return _attach_to_attentions(pipeline, (source, stored), scale, as_)
-    return _attach_lora(pipeline, source, stored, scale, as_)
-
-
-def _attach_to_attentions(
     pipeline: Pipe,
-    adapter: LoadedAdapter | tuple[AdapterSource, StoredAdapter],
-    scale: float,
+    adapter: str | Path | LoadedAdapter,
+    strength: Strength,
     as_: str | None,
 ) -> Pipe:
+    found = (
+        adapter if isinstance(adapter, LoadedAdapter) else find_adapter(adapter, pipeline.atelier)
+    )
     placement = pipeline.device, pipeline.dtype
-    attached = attach(adapter, scale, pipeline.denoiser, placement, pipeline.atelier)
-    return _add_adapter(pipeline, attached, attached.loaded.name if as_ is None else as_)
-
-
-def _attach_lora(
-    pipeline: Pipe,
-    lora: LoadedLora | AdapterSource,
-    stored: StoredLora | None,
-    scale: float,
-    as_: str | None,
-) -> Pipe:
-    attached = attach_lora(lora, stored, scale, pipeline.base_components())
-    name = _make_free(pipeline, attached.loaded.name) if as_ is None else as_
+    attached = attach(found, strength, pipeline.base_modules(), placement, pipeline.atelier)
+    own, has_input = attached.loaded.name, attached.loaded.conditioner is not None
+    name = as_ if as_ is not None else own if has_input else _make_free(pipeline, own)
     _check_new_name(pipeline, name)
-    defaults = update_defaults(pipeline.defaults, attached)
-    return replace(pipeline.with_loras({**pipeline.loras, name: attached}), defaults=defaults)
-
-
-def _add_adapter(parts: Pipe, adapter: AttachedAdapter, name: str) -> Pipe:
-    """Return the parts with an adapter whose public input has this name."""
-    _check_new_name(parts, name)
-    inputs = {**parts.inputs, name: (name,)}
-    return replace(parts, inputs=inputs, adapters={**parts.adapters, name: adapter})
+    defaults = update_defaults(pipeline.defaults, attached.loaded)
+    view = pipeline.with_adapters({**pipeline.adapters, name: attached})
+    inputs = {**pipeline.inputs, name: (name,)} if has_input else pipeline.inputs
+    return replace(view, defaults=defaults, inputs=inputs)
 
 
 def _make_free(parts: PipelineParts, name: str) -> str:
-    """Return a name, with a number if the pipeline has it already: LoRAs are not asked for it."""
-    taken = {*parts.inputs, *parts.conditioners, *parts.loras, *KEYWORDS}
+    """Return a name, with a number if the pipeline has it already: no input is called so."""
+    taken = {*parts.inputs, *parts.conditioners, *parts.adapters, *KEYWORDS}
     numbered = (f"{name}_{number}" for number in count(2))
     return next(each for each in chain([name], numbered) if each not in taken)
 
@@ -325,8 +301,8 @@ def _check_new_name(parts: PipelineParts, name: str) -> None:
             "and no keyword of generate"
         )
     streams = parts.denoiser.config.inputs().streams
-    what = "a LoRA" if name in parts.loras else "an input, conditioner or stream"
-    if name in {*parts.inputs, *parts.conditioners, *parts.loras, *streams}:
+    what = "an adapter" if name in parts.adapters else "an input, conditioner or stream"
+    if name in {*parts.inputs, *parts.conditioners, *parts.adapters, *streams}:
         raise CompatibilityError(
             f"this pipeline already has {what} '{name}'; give the adapter another name with as_"
         )

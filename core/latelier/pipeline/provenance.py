@@ -12,7 +12,6 @@ from latelier.kernel.dispatcher import HookDispatcher
 from latelier.kernel.trust.entry_points import BUILT_IN, GROUP
 from latelier.nn.compilation import is_compiled
 from latelier.pipeline.adapters import AttachedAdapter
-from latelier.pipeline.loras import AttachedLora
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.plan import Plan
 from latelier.pipeline.quantization import find_quantization
@@ -61,7 +60,7 @@ def describe_run(parts: PipelineParts, plan: Plan, dispatcher: HookDispatcher) -
             }
             for place, component in parts.components().items()
         },
-        "adapters": {name: _describe_adapter(each) for name, each in parts.attached().items()},
+        "adapters": {name: _describe_adapter(each) for name, each in parts.adapters.items()},
         "functions": functions,
         "plugins": plugin_records(parts, functions, dispatcher),
         "process": parts.process.model_dump(mode="json"),
@@ -88,7 +87,7 @@ def plugin_records(
     """
     places = {place: component.id for place, component in parts.components().items()}
     places |= {place: function["id"] for place, function in functions.items()}
-    for name, adapter in parts.attached().items():
+    for name, adapter in parts.adapters.items():
         if adapter.plugin_source is not None:
             places[f"adapters.{name}"] = adapter.plugin_source.name
     made: dict[str, list[str]] = {}
@@ -141,13 +140,12 @@ def describe_machine(parts: PipelineParts) -> dict[str, Any]:
     }
 
 
-def _describe_adapter(adapter: AttachedAdapter | AttachedLora) -> dict[str, Any]:
+def _describe_adapter(adapter: AttachedAdapter) -> dict[str, Any]:
     source, trained_on = adapter.source, adapter.loaded.trained_on
     return {
-        "kind": "weights" if isinstance(adapter, AttachedLora) else "attention",
         "source": source.name if source else None,
         "version": source.version if source else None,
-        "scale": adapter.scale,
+        **vars(adapter.strength),
         "trained_on": trained_on.model_dump(mode="json") if trained_on else None,
     }
 

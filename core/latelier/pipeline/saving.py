@@ -16,7 +16,7 @@ def save(parts: PipelineParts, folder: Path) -> None:
     Raises:
         OSError: a file cannot be written.
     """
-    base = parts.base_components()
+    base, modules = parts.base_components(), parts.base_modules()
     manifest = Manifest(
         latelier=__version__,
         description=parts.description,
@@ -26,8 +26,7 @@ def save(parts: PipelineParts, folder: Path) -> None:
             name: store(base[f"conditioners.{name}"], folder, f"conditioner.{name}")
             for name in parts.conditioner_components
         },
-        adapters={name: each.store(name, folder) for name, each in parts.adapters.items()},
-        loras={name: each.store(name, base, folder) for name, each in parts.loras.items()},
+        adapters={name: each.store(name, modules, folder) for name, each in parts.adapters.items()},
         process=parts.process,  # type: ignore[arg-type]
         inputs=dict(parts.inputs),
         defaults=parts.defaults,

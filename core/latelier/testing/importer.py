@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from latelier.checkpoints.importers.building import build_adapter, build_part
+from latelier.checkpoints.importers.building import build_part
 from latelier.checkpoints.importers.source import open_source
 from latelier.contracts.errors import LatelierError
 from latelier.contracts.importing import Imported, Importer, ImportSource
@@ -149,9 +149,6 @@ class ImporterContract(SideEffectChecks):
 
     def _build(self, imported: Imported) -> None:
         """Build the parts of a model or of an adapter."""
-        if imported.parts.keys() == _ADAPTER:
-            build_adapter(imported.parts, "it", self.atelier())
-            return
         for place, part in imported.parts.items():
             build_part(place, part, self.atelier())
 

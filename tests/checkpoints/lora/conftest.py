@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from latelier.checkpoints.component import new_component
-from latelier.checkpoints.lora.lora import Lora, find_layers
+from latelier.checkpoints.lora.layers import find_layers
+from latelier.checkpoints.lora.lora import Lora
+from latelier.checkpoints.lora.writing import write_changes
 from latelier.nn.low_rank import LowRank
 
 UNET = {
@@ -57,11 +59,23 @@ def fill(module, seed=0):
     return module.eval().requires_grad_(False)
 
 
+def modules_of(components):
+    return {place: component.module for place, component in components.items()}
+
+
+def read_lora(path, components):
+    return Lora.read(path, modules_of(components))
+
+
+def write_lora(path, lora, components, layout="diffusers"):
+    return write_changes(path, lora.changes, modules_of(components), layout)
+
+
 def draw_lora(components, only=lambda address: True, seed=0, ranks=(1, 2, 3, 4), alphas=None):
     """Return a LoRA of mixed ranks and alphas over all layers; some alphas are the rank."""
     generator = torch.Generator().manual_seed(seed)
     changes = {}
-    for i, (address, layer) in enumerate(find_layers(components).items()):
+    for i, (address, layer) in enumerate(find_layers(modules_of(components)).items()):
         rank = ranks[i % len(ranks)]
         down = torch.randn(rank, *layer.weight.shape[1:], generator=generator) * 0.1
         up = torch.randn(len(layer.weight), rank, generator=generator)

@@ -14,14 +14,12 @@ from latelier.checkpoints.component import Component
 from latelier.checkpoints.importers.building import build_part
 from latelier.checkpoints.importers.diffusers.importer import Diffusers
 from latelier.checkpoints.importers.source import open_source
-from latelier.checkpoints.lora.lora import find_layers
-from latelier.checkpoints.lora.merging import merge
-from latelier.checkpoints.lora.reading import read_lora
-from latelier.checkpoints.lora.writing import write_lora
+from latelier.checkpoints.lora.layers import find_layers
+from latelier.checkpoints.merging import merge
 from latelier.contracts.condition import Condition, ConditionPart, Stream
 from latelier.conversion.importing import import_model
 
-from .conftest import draw_lora, fill
+from .conftest import draw_lora, fill, modules_of, read_lora, write_lora
 
 diffusers = pytest.importorskip("diffusers")
 peft = pytest.importorskip("peft")
@@ -155,9 +153,9 @@ def test_we_read_the_files_of_diffusers(ours, theirs, tmp_path):
         unet_lora_adapter_metadata=theirs.unet.peft_config["default"].to_dict(),
         text_encoder_lora_adapter_metadata=theirs.text_encoder.peft_config["default"].to_dict(),
     )
-    loaded = read_lora(tmp_path / "pytorch_lora_weights.safetensors", ours)
-    assert len(loaded.lora.changes) > 20
-    merged = {**ours, **merge(ours, [(loaded.lora, 1.0)])}
+    lora = read_lora(tmp_path / "pytorch_lora_weights.safetensors", ours)
+    assert len(lora.changes) > 20
+    merged = {**ours, **merge(ours, [(lora, 1.0)])}
     assert_equal(merged, theirs, before)
 
 
@@ -176,7 +174,7 @@ def test_every_layer_has_a_name_there(ours, theirs, tmp_path):
     }
     without_level = {name.replace("text_encoder.text_model.", "text_encoder.") for name in names}
     assert without_level == wanted
-    assert len(find_layers(ours)) == len(wanted)
+    assert len(find_layers(modules_of(ours))) == len(wanted)
 
 
 def save_stable_diffusion(theirs, folder):

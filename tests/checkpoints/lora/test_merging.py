@@ -5,15 +5,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from latelier.checkpoints.lora.lora import Lora, find_layers, select_layers
-from latelier.checkpoints.lora.merging import merge
+from latelier.checkpoints.lora.layers import find_layers, select_layers
+from latelier.checkpoints.lora.lora import Lora
+from latelier.checkpoints.merging import merge
 from latelier.contracts.components import Control, PictureGeometry, ScaledAdapter
 from latelier.contracts.condition import Condition, ConditionPart, Stream
 from latelier.denoisers.adapter import create_adapter
 from latelier.nn.low_rank import LowRankLayer, create_low_rank
 from latelier.nn.views import replace_layers
 
-from .conftest import DENOISERS, draw_lora
+from .conftest import DENOISERS, draw_lora, modules_of
 
 GEOMETRY = PictureGeometry((16, 16), (8, 8))
 
@@ -50,7 +51,7 @@ def encode(conditioner):
 
 def apply_layers(components, lora, scale):
     """Return the modules with the layers of a LoRA in place of their own."""
-    layers = find_layers(components)
+    layers = find_layers(modules_of(components))
     lora.set_strength(scale)
     return {
         place: replace_layers(
@@ -159,7 +160,8 @@ def test_sums_are_rounded_once_in_16_bits(unet_model):
     merged = merge({"denoiser": denoiser}, [(lora, 1.0)])["denoiser"].module
     for path, change in select_layers(lora.changes, "denoiser").items():
         weight = merged.get_submodule(path).weight
-        exact = denoiser.module.get_submodule(path).weight.float() + change.difference()
+        base = denoiser.module.get_submodule(path).weight.float()
+        exact = base + change.difference(base)
         assert weight.dtype == torch.bfloat16
         torch.testing.assert_close(weight.float(), exact, rtol=2**-8, atol=1e-4)
 
@@ -177,7 +179,7 @@ def test_a_copy_in_another_precision_and_its_origin_are_changed(unet_model):
             module.get_submodule(path).weight,
             denoiser.stored.get_submodule(path).weight,
         )
-        torch.testing.assert_close(weight, plain + lora.changes[address].difference())
+        torch.testing.assert_close(weight, plain + lora.changes[address].difference(plain))
 
 
 def test_a_view_of_a_view_has_both(unet_model):
@@ -191,7 +193,7 @@ def test_a_view_of_a_view_has_both(unet_model):
 
 
 def test_a_new_lora_has_no_effect(unet_model):
-    layers = find_layers(unet_model)
+    layers = find_layers(modules_of(unet_model))
     changes = {address: create_low_rank(layer, 1, 1.0) for address, layer in layers.items()}
     merged = merge(unet_model, [(Lora(changes), 1.0)])
     assert torch.equal(predict(merged["denoiser"].module), predict(unet_model["denoiser"].module))

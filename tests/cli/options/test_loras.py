@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from latelier import default_atelier, load
-from latelier.checkpoints.lora.lora import LoadedLora, Lora, find_layers, lora_component
-from latelier.checkpoints.lora.storage import save_lora
-from latelier.checkpoints.lora.writing import write_lora
+from latelier.checkpoints.adapter import LoadedAdapter, adapter_component, save_adapter
+from latelier.checkpoints.lora.layers import find_layers
+from latelier.checkpoints.lora.lora import LORA_ID, Lora
+from latelier.checkpoints.lora.writing import write_changes
 from latelier.kernel.registrar import Registrar
 from latelier.kernel.registry import Registry
 from latelier.nn.low_rank import LowRank
@@ -19,7 +20,7 @@ from latelier.provenance.image_files import read_provenance
 @pytest.fixture(scope="module")
 def lora(tiny_model):
     torch.manual_seed(0)
-    layers = find_layers(load(tiny_model, "cpu").base_components())
+    layers = find_layers(load(tiny_model, "cpu").base_modules())
     return Lora(
         {
             address: LowRank(
@@ -33,7 +34,8 @@ def lora(tiny_model):
 
 @pytest.fixture
 def file(tiny_model, lora, tmp_path):
-    write_lora(tmp_path / "style.safetensors", lora, load(tiny_model, "cpu").base_components())
+    model = load(tiny_model, "cpu").base_modules()
+    write_changes(tmp_path / "style.safetensors", lora.changes, model)
     return tmp_path / "style.safetensors"
 
 
@@ -65,8 +67,8 @@ def test_several_loras_and_adapters_go_together(cli, tiny_model, file, adapter, 
 
 
 def test_a_folder_is_shown_and_verified(cli, tiny_model, lora, tmp_path):
-    loaded = LoadedLora("sketch", lora_component(lora))
-    save_lora(loaded, load(tiny_model, "cpu").base_components(), tmp_path / "sketch")
+    loaded = LoadedAdapter("sketch", adapter_component(LORA_ID, lora))
+    save_adapter(loaded, load(tiny_model, "cpu").base_modules(), tmp_path / "sketch")
     about = json.loads(cli("models", "show", tmp_path / "sketch", "--json").out)
     assert about["standalone_kind"] == "adapter"
     assert about["components"]["adapter"]["id"] == "latelier/lora"
@@ -79,8 +81,8 @@ def test_a_plugin_registers_a_lora(cli, tiny_model, lora, tmp_path, monkeypatch)
     package = tmp_path / "site" / "sketch_pkg"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    loaded = LoadedLora("sketch", lora_component(lora))
-    save_lora(loaded, load(tiny_model, "cpu").base_components(), package / "data")
+    loaded = LoadedAdapter("sketch", adapter_component(LORA_ID, lora))
+    save_adapter(loaded, load(tiny_model, "cpu").base_modules(), package / "data")
     monkeypatch.syspath_prepend(tmp_path / "site")
     registrar, registry = Registrar("latelier-sketch", "1.0"), Registry("adapter")
     registrar.adapter("sketchy", folder="sketch_pkg:data")
@@ -90,7 +92,7 @@ def test_a_plugin_registers_a_lora(cli, tiny_model, lora, tmp_path, monkeypatch)
     (picture,) = json.loads(cli(*command).out)
     found = picture["provenance"]["adapters"]["sketch"]
     assert (found["source"], found["version"]) == ("latelier-sketch/sketchy", "1.0")
-    assert "sketchy (a LoRA: no input)" in " ".join(cli("generate", "--help").out.split())
+    assert "sketchy (no input)" in " ".join(cli("generate", "--help").out.split())
 
 
 def test_a_model_saved_with_a_lora_shows_it(cli, tiny_model, file, tmp_path):
@@ -103,7 +105,7 @@ def test_a_model_saved_with_a_lora_shows_it(cli, tiny_model, file, tmp_path):
 @pytest.mark.parametrize(
     ("option", "says"),
     [
-        ("{}:input=x", "expected no input: a LoRA adds none"),
+        ("{}:input=x", "expected no input: it changes weights"),
         ("{}:nan", "'scale': Input should be a finite number"),
         ("{}:half", "expected name:key=value"),
         ("{}x", "there is no such path"),

@@ -35,7 +35,7 @@ def test_two_processes_train_the_same_lora(compose_tiny, tiny_changes, tmp_path)
     )
     assert done.returncode == 0, done.stderr
     one, *others = (
-        load_file(tmp_path / name / "result" / "lora.safetensors")
+        load_file(tmp_path / name / "result" / "adapter.safetensors")
         for name in ("one", "ddp", "fsdp")
     )
     for other in others:

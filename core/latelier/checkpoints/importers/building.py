@@ -1,28 +1,26 @@
 """From the parts that an importer found to components."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
-from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
 from latelier.checkpoints.component import Component, explain_missing
 from latelier.checkpoints.importers.fit import FindPresets, check_fit, select_ignored
 from latelier.checkpoints.io.weights import build_on_meta, tensor_shapes
 from latelier.contracts.errors import ModelFileError, UnknownNameError
-from latelier.contracts.frozen import validate
 from latelier.contracts.importing import ImportedPart
-from latelier.denoisers.adapter import Adapter
-from latelier.denoisers.configs import AdapterConfig
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.spec import Kind
 
 
 def kind_of(place: str) -> Kind:
     """Return the kind of the component at a place of a pipeline."""
-    if place == "first_stage":
-        return "first_stage"
-    return "denoiser" if place == "denoiser" else "conditioner"
+    kinds: dict[str, Kind] = {
+        "first_stage": "first_stage",
+        "denoiser": "denoiser",
+        "adapter": "adapter_kind",
+    }
+    return kinds.get(place, "conditioner")
 
 
 def build_part(
@@ -35,7 +33,7 @@ def build_part(
     """Return a part as a component. Its weights stay mapped, in the precision that is stored.
 
     Args:
-        place: "first_stage", "denoiser" or "conditioners.NAME".
+        place: "first_stage", "denoiser", "conditioners.NAME" or "adapter".
         part: the part.
         atelier: where components are registered.
         find_presets: looks for configurations that fit weights which do not fit theirs.
@@ -55,20 +53,6 @@ def build_part(
     _fill(module, place, part, find_presets, ignore)
     spec = registry.spec(part.id)
     return Component(kind, spec.id, spec.version, module)
-
-
-def build_adapter(parts: Mapping[str, ImportedPart], name: str, atelier: Atelier) -> LoadedAdapter:
-    """Return the adapter of the parts "adapter" and "conditioner".
-
-    Raises:
-        ModelFileError, InvalidConfigError: see `build_part`.
-    """
-    part = parts["adapter"]
-    config = validate(AdapterConfig, part.config, "adapter")
-    module = build_on_meta(lambda: Adapter(config))
-    _fill(module, "adapter", part)
-    conditioner = build_part("conditioner", parts["conditioner"], atelier)
-    return LoadedAdapter(name, conditioner, adapter_component(module))
 
 
 def _fill(

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from latelier.checkpoints.component import Component
 from latelier.checkpoints.importers.diffusers.layouts.transformer import dit_to_diffusers
 from latelier.checkpoints.importers.diffusers.layouts.unet import unet_to_diffusers
-from latelier.checkpoints.lora.lora import find_layers, select_layers
+from latelier.checkpoints.lora.layers import find_layers, select_layers
+from latelier.contracts.adapters import Model
 from latelier.denoisers.transformer import Transformer
 from latelier.denoisers.unet import UNet
 
@@ -49,12 +49,12 @@ class PublishedLayer:
     rows: Tensor
 
 
-def name_table(components: Mapping[str, Component]) -> dict[str, PublishedLayer]:
+def name_table(model: Model) -> dict[str, PublishedLayer]:
     """Return the layers of a model by all names that files may give them, with "_" for dots."""
     table: dict[str, PublishedLayer] = {}
-    for place, prefixes in _prefixes(components).items():
-        component = components[place]
-        layers = [*_own_layers(component, place), *diffusers_layers(component, place)]
+    for place, prefixes in _prefixes(model).items():
+        module = model[place]
+        layers = [*_own_layers(module, place), *diffusers_layers(module, place)]
         names = [
             (name, layer)
             for layer in layers
@@ -71,13 +71,13 @@ def to_kohya(name: str) -> str:
     return name.replace(".", "_")
 
 
-def diffusers_layers(component: Component, place: str) -> list[PublishedLayer]:
+def diffusers_layers(module: nn.Module, place: str) -> list[PublishedLayer]:
     """Return the layers of a component under the names of diffusers, which splits some of them.
 
     The layout of whole weights tells the names: as the weight of each layer it is given numbers of
     rows, which count on from layer to layer.
     """
-    layers = select_layers(find_layers({place: component}), place)
+    layers = select_layers(find_layers({place: module}), place)
     numbers, starts = {}, [0]
     for path, layer in layers.items():
         shape = (-1, *[1] * (layer.weight.ndim - 1))
@@ -85,7 +85,7 @@ def diffusers_layers(component: Component, place: str) -> list[PublishedLayer]:
         numbers[f"{path}.weight"] = torch.arange(starts[-1], end).view(shape)
         starts.append(end)
     found, paths = [], list(layers)
-    for name, rows in _rename(component, numbers).items():
+    for name, rows in _rename(module, numbers).items():
         index = bisect_right(starts, int(rows.flatten()[0])) - 1
         address = f"{place}.{paths[index]}"
         own = rows.flatten() - starts[index]
@@ -93,36 +93,36 @@ def diffusers_layers(component: Component, place: str) -> list[PublishedLayer]:
     return found
 
 
-def text_encoders(components: Mapping[str, Component]) -> list[str]:
+def text_encoders(model: Model) -> list[str]:
     """Return the places of the conditioners that take texts."""
     return [
         place
-        for place, component in components.items()
-        if "text" in getattr(getattr(component.module, "Input", None), "model_fields", ())
+        for place, module in model.items()
+        if "text" in getattr(getattr(module, "Input", None), "model_fields", ())
     ]
 
 
-def _rename(component: Component, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+def _rename(module: nn.Module, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     """Return tensors of a component under the names of diffusers, or their own without any."""
-    if isinstance(component.module, UNet):
-        return unet_to_diffusers(component.module.config, tensors)
-    if isinstance(component.module, Transformer):
+    if isinstance(module, UNet):
+        return unet_to_diffusers(module.config, tensors)
+    if isinstance(module, Transformer):
         return dit_to_diffusers(tensors)
     return tensors
 
 
-def _own_layers(component: Component, place: str) -> list[PublishedLayer]:
-    layers = select_layers(find_layers({place: component}), place)
+def _own_layers(module: nn.Module, place: str) -> list[PublishedLayer]:
+    layers = select_layers(find_layers({place: module}), place)
     return [
         PublishedLayer(path, f"{place}.{path}", torch.arange(len(layer.weight)))
         for path, layer in layers.items()
     ]
 
 
-def _prefixes(components: Mapping[str, Component]) -> dict[str, tuple[str, ...]]:
+def _prefixes(model: Model) -> dict[str, tuple[str, ...]]:
     """Return the prefixes of the names of each component's layers, by place."""
-    found: dict[str, tuple[str, ...]] = {place: (f"{place}.",) for place in components}
+    found: dict[str, tuple[str, ...]] = {place: (f"{place}.",) for place in model}
     found[DENOISER] = _DENOISER_PREFIXES
-    for place, prefixes in zip(text_encoders(components), _TEXT_PREFIXES, strict=False):
+    for place, prefixes in zip(text_encoders(model), _TEXT_PREFIXES, strict=False):
         found[place] += prefixes
     return found

@@ -1,7 +1,6 @@
 """From a file of a LoRA to the changes of a model's layers."""
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,17 +8,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from latelier.checkpoints.component import Component
 from latelier.checkpoints.io.weights import read_weights
-from latelier.checkpoints.lora.keys import find_other_kind, parse_key
-from latelier.checkpoints.lora.lora import LoadedLora, Lora, find_layers, lora_component
+from latelier.checkpoints.lora.keys import parse_key
+from latelier.checkpoints.lora.layers import find_layers
 from latelier.checkpoints.lora.names import PublishedLayer, name_table, to_kohya
 from latelier.checkpoints.lora.peft import PeftScales
 from latelier.checkpoints.lora.pieces import Piece, combine
-from latelier.checkpoints.weight_files import explain_foreign, is_safetensors
+from latelier.contracts.adapters import Model
 from latelier.contracts.errors import CompatibilityError, ModelFileError
-from latelier.io.hashing import sha256_of
-from latelier.nn.low_rank import ChangeableLayer
+from latelier.nn.low_rank import ChangeableLayer, LowRank
 
 _log = logging.getLogger(__name__)
 
@@ -38,60 +35,35 @@ Parts = dict[str, dict[str, Tensor]]
 """Layer, by its name in the file -> part of its change -> tensor."""
 
 
-def read_lora(path: Path, components: Mapping[str, Component]) -> LoadedLora:
-    """Read a LoRA in any known layout for a model.
+def read_changes(path: Path, model: Model) -> dict[str, LowRank]:
+    """Read the file of a LoRA in any known layout for a model.
 
     A warning in the log lists the layers of the file that the model does not have.
 
     Args:
         path: of a safetensors file.
-        components: the denoiser and conditioners of the model, by place.
+        model: the modules of the model, by place.
+
+    Returns:
+        The changes by the addresses of their layers.
 
     Raises:
-        ModelFileError: the file is missing, damaged, no safetensors file, or no LoRA.
+        ModelFileError: the file is missing, damaged, or no LoRA.
         CompatibilityError: it is for a model of other layers; names them.
     """
-    _check_format(path)
-    tensors = read_weights(path)
-    parts = _collect_parts(path, tensors)
-    named = _find_named(path, parts, components)
-    scales, layers = PeftScales.read(path), find_layers(components)
+    parts = _collect_parts(path, read_weights(path))
+    named = _find_named(path, parts, model)
+    scales, layers = PeftScales.read(path), find_layers(model)
     pieces: dict[str, list[Piece]] = {}
     for name, published in named.items():
         piece = Piece.of(parts[name], published.rows, partial(scales.alpha, name))
         pieces.setdefault(published.address, []).append(piece)
     _check_shapes(path, pieces, layers)
-    changes = {
-        address: combine(own, layers[address].weight.shape) for address, own in pieces.items()
-    }
-    lora = Lora(changes).eval().requires_grad_(False)
-    return LoadedLora(name_of(path), lora_component(lora, sha256_of(path)))
-
-
-def name_of(path: Path) -> str:
-    """Return the name of the LoRA in a file: letters, digits and underscores."""
-    name = re.sub(r"\W+", "_", path.name.removesuffix(".safetensors")).strip("_") or "lora"
-    return name if name.isidentifier() else f"lora_{name}"
-
-
-def _check_format(path: Path) -> None:
-    if is_safetensors(path):
-        return
-    foreign = explain_foreign(path)
-    raise ModelFileError(
-        f"{path}: {foreign or 'is not a safetensors file'}; a LoRA is read from safetensors alone. "
-        "Pickles (.bin, .pt, .ckpt) can run code: have the file converted where it comes from"
-    )
+    return {address: combine(own, layers[address].weight.shape) for address, own in pieces.items()}
 
 
 def _collect_parts(path: Path, tensors: Mapping[str, Tensor]) -> Parts:
     """Return the complete parts of each layer."""
-    other = find_other_kind(tensors)
-    if other is not None:
-        raise ModelFileError(
-            f"{path}: is a {other}; only LoRA and LoCon, low-rank changes of linear layers and "
-            "convolutions, can be read"
-        )
     parts: Parts = {}
     unknown = []
     for name, tensor in tensors.items():
@@ -102,8 +74,7 @@ def _collect_parts(path: Path, tensors: Mapping[str, Tensor]) -> Parts:
             parts.setdefault(key.layer, {})[key.part] = _widen(f"{path}: '{name}'", tensor)
     if not parts:
         raise ModelFileError(
-            f"{path}: is not a LoRA: none of its {len(tensors)} tensors is a low-rank change. "
-            "`latelier import` reads models and IP-Adapters; an adapter is named by its folder"
+            f"{path}: is not a LoRA: none of its {len(tensors)} tensors is a low-rank change"
         )
     if unknown:
         _log.warning("%s: not of a LoRA, left out: %s", path, _list(unknown))
@@ -142,11 +113,9 @@ def _check_parts(what: str, parts: Mapping[str, Tensor]) -> None:
         )
 
 
-def _find_named(
-    path: Path, parts: Parts, components: Mapping[str, Component]
-) -> dict[str, PublishedLayer]:
+def _find_named(path: Path, parts: Parts, model: Model) -> dict[str, PublishedLayer]:
     """Return the model's layers by their names in the file; warn of those that it lacks."""
-    table = name_table(components)
+    table = name_table(model)
     named = {name: table[to_kohya(name)] for name in parts if to_kohya(name) in table}
     lost = [name for name in parts if name not in named]
     if not named:

@@ -7,15 +7,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from latelier.checkpoints.component import Component
 from latelier.checkpoints.io.weights import write_weights
-from latelier.checkpoints.lora.lora import Lora
 from latelier.checkpoints.lora.names import (
     DENOISER,
     diffusers_layers,
     text_encoders,
     to_kohya,
 )
+from latelier.contracts.adapters import Model
 from latelier.denoisers.unet import UNet
 from latelier.nn.low_rank import LowRank
 
@@ -23,8 +22,8 @@ Layout = Literal["latelier", "diffusers", "kohya"]
 """Names of layers as here, as in diffusers (or peft), or as in Kohya's scripts."""
 
 
-def write_lora(
-    path: Path, lora: Lora, components: Mapping[str, Component], layout: Layout = "diffusers"
+def write_changes(
+    path: Path, changes: Mapping[str, LowRank], model: Model, layout: Layout = "diffusers"
 ) -> str:
     """Write a LoRA as safetensors and return the SHA-256 of the file.
 
@@ -32,8 +31,8 @@ def write_lora(
 
     Args:
         path: of the file.
-        lora: the changes.
-        components: the denoiser and conditioners of its model, by place.
+        changes: by the addresses of their layers.
+        model: the modules of the model, by place.
         layout: names of the tensors. Only that of latelier keeps the changes bit by bit where
             layers are split; that of diffusers has the scales in the tensors.
 
@@ -41,19 +40,19 @@ def write_lora(
         OSError: the file cannot be written; nothing is left of it.
     """
     if layout == "latelier":
-        return write_weights(path, dict(_own_tensors(lora)))
+        return write_weights(path, dict(_own_tensors(changes)))
     prefixes, encode = _LAYOUTS[layout]
     tensors: dict[str, Tensor] = {}
-    for place, prefix in prefixes(components).items():
-        for published in diffusers_layers(components[place], place):
-            change = lora.changes.get(published.address)
+    for place, prefix in prefixes(model).items():
+        for published in diffusers_layers(model[place], place):
+            change = changes.get(published.address)
             if change is not None:
                 tensors |= encode(f"{prefix}{published.name}", change, published.rows)
     return write_weights(path, tensors)
 
 
-def _own_tensors(lora: Lora) -> Iterator[tuple[str, Tensor]]:
-    for address, change in lora.changes.items():
+def _own_tensors(changes: Mapping[str, LowRank]) -> Iterator[tuple[str, Tensor]]:
+    for address, change in changes.items():
         yield f"{address}.lora_A.weight", change.down
         yield f"{address}.lora_B.weight", change.up
         yield f"{address}.alpha", torch.tensor(float(change.alpha))
@@ -85,18 +84,18 @@ def _published_shapes(change: LowRank) -> tuple[Tensor, Tensor]:
     return change.down.flatten(1), change.up
 
 
-def _diffusers_prefixes(components: Mapping[str, Component]) -> dict[str, str]:
-    found = {place: f"{place}." for place in components}
-    is_unet = isinstance(components[DENOISER].module, UNet)
+def _diffusers_prefixes(model: Model) -> dict[str, str]:
+    found = {place: f"{place}." for place in model}
+    is_unet = isinstance(model[DENOISER], UNet)
     found[DENOISER] = "unet." if is_unet else "transformer."
-    encoders = text_encoders(components)
+    encoders = text_encoders(model)
     return found | dict(zip(encoders, ("text_encoder.", "text_encoder_2."), strict=False))
 
 
-def _kohya_prefixes(components: Mapping[str, Component]) -> dict[str, str]:
-    found = {place: f"{place}." for place in components}
+def _kohya_prefixes(model: Model) -> dict[str, str]:
+    found = {place: f"{place}." for place in model}
     found[DENOISER] = "lora_unet."
-    encoders = text_encoders(components)
+    encoders = text_encoders(model)
     prefixes = ("lora_te.",) if len(encoders) == 1 else ("lora_te1.", "lora_te2.")
     return found | dict(zip(encoders, prefixes, strict=False))
 

@@ -36,7 +36,7 @@ def merge(
     from latelier.conversion.merging import merge_adapters
 
     atelier = load_atelier()
-    adapters = [(each.name, each.scale) for each in read_adapters(adapter or (), atelier)]
+    adapters = [(each.name, each.strength.scale) for each in read_adapters(adapter or (), atelier)]
     with spinner("merging"):
         folder = merge_adapters(
             model, adapters, destination, dtype=dtype, force=force, atelier=atelier

@@ -11,15 +11,18 @@ from latelier.contracts.frozen import Frozen, validate
 
 if TYPE_CHECKING:
     from latelier.kernel.atelier import Atelier
+    from latelier.pipeline.adapters import Strength
     from latelier.pipeline.pipeline import Pipeline
 
 
-NO_INPUT = "(a LoRA: no input)"
+NO_INPUT = "(no input)"
 """Stands for the input of an adapter that adds none."""
 
 
 class _Options(Frozen):
     scale: float = Field(1.0, allow_inf_nan=False)
+    start: float = Field(0.0, ge=0, le=1)
+    end: float = Field(1.0, ge=0, le=1)
     input: str | None = Field(None, min_length=1)
 
 
@@ -28,20 +31,20 @@ class AdapterRequest:
     """An adapter to attach to a model.
 
     Attributes:
-        name: a registered name, or the path of a folder or of a LoRA's file.
-        scale: strength; 1 is the strength of training.
-        input: name of the public input that the adapter adds; None: a LoRA adds none.
+        name: a registered name, or the path of a folder or file.
+        strength: how strongly it acts, and when.
+        input: name of the public input that the adapter adds; None: it adds none.
         input_class: class of that input; None if its plugin is not installed.
     """
 
     name: str
-    scale: float
+    strength: "Strength"
     input: str | None
     input_class: type[BaseModel] | None
 
 
 def read_adapters(texts: Sequence[str], atelier: "Atelier") -> list[AdapterRequest]:
-    """Parse 'NAME', 'NAME:0.8' or 'NAME:scale=0.8,input=INPUT'. No weights are read.
+    """Parse 'NAME', 'NAME:0.8' or 'NAME:scale=0.8,end=0.6,input=INPUT'. No weights are read.
 
     Raises:
         UnknownNameError: no adapter has this name.
@@ -75,14 +78,13 @@ def adapter_inputs(atelier: "Atelier") -> dict[str, tuple[str, type[BaseModel] |
 def attach_adapters(pipeline: "Pipeline", adapters: Sequence[AdapterRequest]) -> "Pipeline":
     """Return a view of a pipeline with the adapters attached."""
     for each in adapters:
-        pipeline = pipeline.with_adapter(each.name, each.scale, as_=each.input)
+        pipeline = pipeline.with_adapter(each.name, **vars(each.strength), as_=each.input)
     return pipeline
 
 
 def _read(text: str, atelier: "Atelier") -> AdapterRequest:
-    from latelier.checkpoints.manifests import StoredAdapter
     from latelier.cli.options.values import read_named_options
-    from latelier.pipeline.adapters import find_adapter
+    from latelier.pipeline.adapters import Strength, find_adapter
 
     start, _, number = text.rpartition(":")
     scale = _read_number(number) if start else None
@@ -91,10 +93,11 @@ def _read(text: str, atelier: "Atelier") -> AdapterRequest:
     given = {} if scale is None else {"scale": scale}
     options = _read_options(name, {**named["options"], **given})
     _, stored = find_adapter(name, atelier)
-    if not isinstance(stored, StoredAdapter):
+    strength = Strength(options.scale, options.start, options.end)
+    if stored is None or stored.conditioner is None:
         if options.input is not None:
-            raise InvalidInputError(f"--adapter {name}: expected no input: a LoRA adds none")
-        return AdapterRequest(name, options.scale, None, None)
+            raise InvalidInputError(f"--adapter {name}: expected no input: it changes weights")
+        return AdapterRequest(name, strength, None, None)
     if options.scale < 0:
         raise InvalidInputError(
             f"--adapter {name}: 'scale': expected 0 or more, got {options.scale:g}"
@@ -105,7 +108,7 @@ def _read(text: str, atelier: "Atelier") -> AdapterRequest:
         )
     except LatelierError:
         input_class = None  # attaching the adapter reports what to install
-    return AdapterRequest(name, options.scale, options.input or stored.name, input_class)
+    return AdapterRequest(name, strength, options.input or stored.name, input_class)
 
 
 def _read_number(text: str) -> float | None:

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import validate
 from latelier.contracts.images.reading import read_picture
 from latelier.diffusion.fixed_rows import MAX_ROWS
+from latelier.pipeline.adapters import Strength
 from latelier.pipeline.request import Request
 from latelier.provenance.image_files import provenance_of, read_provenance
 from latelier.provenance.large_pictures import with_large_pictures
@@ -52,16 +53,16 @@ class ComponentRecord(OwnedRecord):
 class AdapterRecord(_Open):
     """An adapter of the pipeline."""
 
-    kind: Literal["attention", "weights"] = "attention"
     source: str | None = Field(None, description="an id or a path; None: in memory alone")
     version: str | None = None
     scale: float = Field(1.0, allow_inf_nan=False)
+    start: float = 0.0
+    end: float = 1.0
 
-    @model_validator(mode="after")
-    def _check_scale(self) -> Self:
-        if self.kind == "attention" and self.scale < 0:
-            raise ValueError(f"expected a scale of 0 or more, got {self.scale}")
-        return self
+    @property
+    def strength(self) -> Strength:
+        """How strongly it acted."""
+        return Strength(self.scale, self.start, self.end)
 
 
 class PluginRecord(_Open):

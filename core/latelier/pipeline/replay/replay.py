@@ -179,25 +179,19 @@ def _load(
 
 def _with_recorded_adapters(path: Path, record: Record, pipeline: Pipeline) -> Pipeline:
     """Return the pipeline with the adapters that the run used, at their scales."""
-    saved = pipeline.attached().keys() & record.adapters.keys()
-    pipeline = pipeline.without_unused_adapters(saved)
-    loras = {
-        name: replace(pipeline.loras[name], scale=record.adapters[name].scale)
-        for name in pipeline.loras
-        if name in saved
+    pipeline = pipeline.without_unused_adapters(record.adapters)
+    kept = {
+        name: replace(each, strength=record.adapters[name].strength)
+        for name, each in pipeline.adapters.items()
+        if name in record.adapters
     }
-    if loras or pipeline.loras:
-        pipeline = pipeline.with_loras(loras)
+    pipeline = pipeline.with_adapters(kept)
     for name, used in record.adapters.items():
-        if name in pipeline.loras:
+        if name in kept:
             continue
-        if name in pipeline.adapters:
-            scaled = replace(pipeline.adapters[name], scale=used.scale)
-            pipeline = replace(pipeline, adapters={**pipeline.adapters, name: scaled})
-        elif used.source is None:
+        if used.source is None:
             raise InvalidInputError(f"{path}: its adapter '{name}' had not been saved")
-        else:
-            pipeline = pipeline.with_adapter(used.source, used.scale, as_=name)
+        pipeline = pipeline.with_adapter(used.source, **vars(used.strength), as_=name)
     return pipeline
 
 

@@ -12,10 +12,9 @@ from latelier.checkpoints.io.json_files import read_json
 from latelier.checkpoints.manifests import (
     ADAPTER_FILE,
     COMPONENT_FILE,
+    AdapterManifest,
     Format,
-    StoredAdapter,
     StoredComponent,
-    StoredLora,
 )
 from latelier.contracts.errors import ModelFileError
 from latelier.contracts.frozen import Frozen
@@ -24,24 +23,20 @@ from latelier.pipeline.request import Defaults
 MANIFEST = "latelier.json"
 
 
-class SavedAdapter(StoredAdapter):
+class SavedAdapter(AdapterManifest):
     """An adapter that a model was saved with."""
 
-    scale: float = Field(ge=0, allow_inf_nan=False, description="strength, 0: off")
-    source: str | None = Field(None, description="where it was found: an id, or a folder")
+    scale: float = Field(allow_inf_nan=False, description="strength, 0: off")
+    start: float = Field(0.0, ge=0, le=1, description="share of the steps before it acts")
+    end: float = Field(1.0, ge=0, le=1, description="share of the steps after which it is off")
+    source: str | None = Field(None, description="where it was found: an id, a folder or a file")
     version: str | None = Field(None, description="of the distribution of that id")
 
     def components(self, name: str) -> dict[str, StoredComponent]:
         """Return its components by their places in a pipeline in which it is called `name`."""
-        return {f"adapters.{name}": self.adapter, f"adapters.{name}.conditioner": self.conditioner}
-
-
-class SavedLora(StoredLora):
-    """A LoRA that a model was saved with."""
-
-    scale: float = Field(allow_inf_nan=False, description="strength, 0: off")
-    source: str | None = Field(None, description="where it was found: an id, a folder or a file")
-    version: str | None = Field(None, description="of the distribution of that id")
+        place = f"adapters.{name}"
+        conditioner = {} if self.conditioner is None else {f"{place}.conditioner": self.conditioner}
+        return {place: self.adapter, **conditioner}
 
 
 class ManifestHeader(Frozen):
@@ -54,10 +49,7 @@ class ManifestHeader(Frozen):
     denoiser: StoredComponent
     conditioners: dict[str, StoredComponent] = Field(default_factory=dict)
     adapters: dict[str, SavedAdapter] = Field(
-        default_factory=dict, description="adapters of the denoiser, by their inputs"
-    )
-    loras: dict[str, SavedLora] = Field(
-        default_factory=dict, description="LoRAs, which change weights of the components, by name"
+        default_factory=dict, description="by name, which is also that of their inputs"
     )
     process: Any = Field(description="the noise process")
     inputs: dict[str, tuple[str, ...]] = Field(
@@ -74,12 +66,14 @@ class ManifestHeader(Frozen):
         found = {"first_stage": self.first_stage, "denoiser": self.denoiser, **conditioners}
         for name, adapter in self.adapters.items():
             found |= adapter.components(name)
-        return found | {f"adapters.{name}": lora.adapter for name, lora in self.loras.items()}
+        return found
 
     def conditioner_of(self, public: str) -> StoredComponent:
         """Return the conditioner that a public input feeds, the first of several."""
         name = self.inputs[public][0]
-        return self.adapters[name].conditioner if name in self.adapters else self.conditioners[name]
+        adapter = self.adapters.get(name)
+        own = None if adapter is None else adapter.conditioner
+        return self.conditioners[name] if own is None else own
 
 
 def read_manifest_header(folder: Path) -> ManifestHeader:

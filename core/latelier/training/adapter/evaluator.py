@@ -40,4 +40,4 @@ class AdapterEvaluator(ChangeEvaluator):
 
     def export(self, folder: Path) -> None:
         """Write the adapter."""
-        save_adapter(self._loaded, folder)
+        save_adapter(self._loaded, self._base.base_modules(), folder)

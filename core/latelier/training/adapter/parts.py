@@ -7,7 +7,7 @@ import torch
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
 from latelier.checkpoints.component import new_component
 from latelier.contracts.errors import CompatibilityError
-from latelier.denoisers.adapter import create_adapter
+from latelier.denoisers.adapter import ATTENTION_ID, create_adapter
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.pipeline import Pipeline
 from latelier.training.components import collect_sources, describe_base, load_base_model
@@ -46,6 +46,7 @@ def resolve_parts(
     check_sources({config.name: config.conditioner}, fields, "conditioner")
     check_sources(config.inputs, fields, "input")
     adapter, conditioner = loaded.adapter.module, loaded.conditioner
+    assert conditioner is not None
     return AdapterParts(
         first_stage=base.first_stage_component,
         denoiser=base.denoiser_component,
@@ -76,11 +77,11 @@ def _new_adapter(base: Pipeline, config: AdapterTraining, atelier: Atelier) -> L
         module = create_adapter(base.denoiser_component.module, outputs.stream, config.projection)
     adapter = LoadedAdapter(
         config.name,
+        adapter_component(ATTENTION_ID, module),
         conditioner,
-        adapter_component(module),
         config.description,
-        describe_base(config.model, base),
-        config.card,
+        trained_on=describe_base(config.model, base),
+        card=config.card,
     )
     base.with_adapter(adapter)  # raises if it does not fit
     return adapter

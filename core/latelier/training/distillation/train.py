@@ -42,7 +42,7 @@ def plan_distillation(config: DistillationTraining, atelier: Atelier) -> Trainin
     parts = replace(parts, loaded=replace(parts.loaded, defaults=student_defaults(parts, config)))
     objective = DistillationObjective(parts, config)
     evaluator = DistillationEvaluator(objective, parts, config)
-    notes = [describe_lora(parts.loaded.lora), describe_steps(objective.teacher)]
+    notes = [describe_lora(parts.lora), describe_steps(objective.teacher)]
     return plan_prediction(evaluator, parts, samples, notes)
 
 

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from latelier.checkpoints.lora.storage import save_lora
+from latelier.checkpoints.adapter import save_adapter
+from latelier.checkpoints.lora.writing import write_changes
 from latelier.training.configs.lora import LoraTraining
 from latelier.training.evaluator import Sheet
 from latelier.training.lora.parts import LoraParts
@@ -27,7 +28,7 @@ class LoraEvaluator(ChangeEvaluator):
 
     def set_strength(self, strength: float) -> None:
         """Set the strength of the LoRA."""
-        self._parts.loaded.lora.set_strength(strength)
+        self._parts.lora.set_strength(strength)
 
     def draw_sample_sheet(self) -> Sheet:
         """Return pictures of held-out inputs without the LoRA, each above the one with it."""
@@ -43,5 +44,9 @@ class LoraEvaluator(ChangeEvaluator):
 
     def export(self, folder: Path) -> None:
         """Write the LoRA."""
-        parts = self._parts
-        save_lora(parts.loaded, parts.base.base_components(), folder, self._config.layout)
+        model, lora = self._parts.base.base_modules(), self._parts.lora
+
+        def write(path: Path) -> str:
+            return write_changes(path, lora.changes, model, self._config.layout)
+
+        save_adapter(self._parts.loaded, model, folder, write)

@@ -4,14 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
 from latelier.checkpoints.component import Component
-from latelier.checkpoints.lora.lora import (
-    LoadedLora,
-    Lora,
-    find_layers,
-    lora_component,
-    select_layers,
-)
+from latelier.checkpoints.lora.layers import find_layers, select_layers
+from latelier.checkpoints.lora.lora import LORA_ID, Lora
 from latelier.kernel.atelier import Atelier
 from latelier.nn.low_rank import LowRankLayer
 from latelier.nn.views import replace_layers
@@ -37,7 +33,14 @@ class LoraParts(PredictionParts):
 
     base: Pipeline
     view: Pipeline
-    loaded: LoadedLora
+    loaded: LoadedAdapter
+
+    @property
+    def lora(self) -> Lora:
+        """The changes."""
+        lora = self.loaded.adapter.module
+        assert isinstance(lora, Lora)
+        return lora
 
 
 def resolve_parts(config: LoraTraining, samples: TrainingSamples, atelier: Atelier) -> LoraParts:
@@ -46,8 +49,8 @@ def resolve_parts(config: LoraTraining, samples: TrainingSamples, atelier: Ateli
     Raises:
         LatelierError: see `train_lora`.
     """
-    base = load_base_model("model", config.model, atelier).with_merged_loras()
-    lora = create_lora(find_layers(base.base_components()), config)
+    base = load_base_model("model", config.model, atelier).with_merged_weights()
+    lora = create_lora(find_layers(base.base_modules()), config)
     inputs = _resolve_inputs(base, config, samples[0])
     sources = collect_sources(base, config.model, inputs)
     check_sources(inputs, samples.list_fields(), "input")
@@ -68,10 +71,10 @@ def resolve_parts(config: LoraTraining, samples: TrainingSamples, atelier: Ateli
         origin=config.model,
         base=base,
         view=view,
-        loaded=LoadedLora(
+        loaded=LoadedAdapter(
             config.name,
-            lora_component(lora),
-            config.description,
+            adapter_component(LORA_ID, lora),
+            description=config.description,
             trained_on=describe_base(config.model, base),
             card=config.card,
         ),
@@ -81,7 +84,7 @@ def resolve_parts(config: LoraTraining, samples: TrainingSamples, atelier: Ateli
 def add_layers(base: Pipeline, lora: Lora) -> Pipeline:
     """Return a view of a model whose layers have the changes of a LoRA, for its training."""
     components = base.base_components()
-    layers = find_layers(components)
+    layers = find_layers(base.base_modules())
 
     def view_of(place: str) -> Component:
         changed = {

@@ -38,7 +38,7 @@ def plan_lora(config: LoraTraining, atelier: Atelier) -> TrainingPlan:
     samples = make_training_samples(config)
     parts = resolve_parts(config, samples, atelier)
     evaluator = LoraEvaluator(PredictionObjective(parts, config), parts, config)
-    return plan_prediction(evaluator, parts, samples, [describe_lora(parts.loaded.lora)])
+    return plan_prediction(evaluator, parts, samples, [describe_lora(parts.lora)])
 
 
 def describe_lora(lora: Lora) -> str:

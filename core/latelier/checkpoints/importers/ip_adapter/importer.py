@@ -16,10 +16,10 @@ from latelier.checkpoints.importers.ip_adapter.layout import (
 from latelier.checkpoints.io.json_files import read_json_object
 from latelier.checkpoints.io.shapes import Shapes
 from latelier.checkpoints.io.weights import meta_device
-from latelier.checkpoints.manifests import ADAPTER_ID
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.contracts.frozen import validate
 from latelier.contracts.importing import Imported, ImportedPart, ImportSource
+from latelier.denoisers.adapter import ATTENTION_ID
 from latelier.denoisers.configs import UNetConfig
 from latelier.denoisers.unet import UNet
 from latelier.io.user_folders import expand_home
@@ -70,7 +70,7 @@ class IPAdapter:
         vector = {"width": width, "max_vectors": 1}
         return Imported(
             {
-                "adapter": ImportedPart(ADAPTER_ID, config, tensors),
+                "adapter": ImportedPart(ATTENTION_ID, config, tensors),
                 "conditioner": ImportedPart("latelier/embedding", vector),
             },
             inputs={_read_name(source.options): "conditioner"},

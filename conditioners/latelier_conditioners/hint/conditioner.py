@@ -1,0 +1,74 @@
+"""The hint conditioner: the pixels of a picture of the same size, and where there are any."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, pad, pixel_unshuffle
+
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import ConditionPart
+from latelier.contracts.conditioner import Conditioner
+from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier.contracts.images.pixels import pil_to_tensor
+from latelier_conditioners.common.spatial import zero_map
+from latelier_conditioners.hint.inputs import Hint, HintConfig
+
+
+class HintConditioner(Conditioner[HintConfig]):
+    """Gives the pixels of a hint to an adapter of residuals, such as ControlNet or T2I-Adapter.
+
+    Each square of p x p pixels in 0..1 becomes 3 p^2 channels of one cell of the latents. Nothing
+    is lost, and a window of the picture takes its part of the hint. One more channel is 1; without
+    a hint it is 0, like all others, so that an adapter can tell a black hint from none.
+    """
+
+    Input = Hint
+
+    def prepare(self, inputs: Sequence[Hint], geometry: PictureGeometry, /) -> dict[str, Tensor]:
+        """Return "hint" (B, 3 p^2 + 1, h, w).
+
+        Raises:
+            InvalidInputError: a hint has another aspect than the picture.
+            CompatibilityError: the patch is not the downsampling of the first stage.
+        """
+        self._check_patch(geometry)
+        rows = [_resize(each, geometry.size) for each in inputs]
+        cells = pixel_unshuffle(torch.stack(rows), self.config.patch)
+        return {"hint": pad(cells, (0, 0, 0, 0, 0, 1), value=1.0)}
+
+    def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
+        """Return the spatial part (B, 3 p^2 + 1, h, w)."""
+        return ConditionPart(spatial=batch["hint"])
+
+    def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
+        """Return zeros (rows, 3 p^2 + 1, h, w): no hint."""
+        return ConditionPart(spatial=zero_map(rows, 3 * self.config.patch**2 + 1, geometry))
+
+    def _check_patch(self, geometry: PictureGeometry) -> None:
+        patch = self.config.patch
+        if geometry.size != tuple(side * patch for side in geometry.latent_size):
+            raise CompatibilityError(
+                f"the hints of this adapter are for a first stage that makes pictures {patch} "
+                f"times smaller; the latents of a picture {geometry.size[1]}x{geometry.size[0]} "
+                f"are {geometry.latent_size[1]}x{geometry.latent_size[0]} here"
+            )
+
+
+def _resize(hint: Hint, size: tuple[int, int]) -> Tensor:
+    """Return the pixels (3, H, W) of a hint in 0..1, at the size of the picture."""
+    image = (pil_to_tensor(hint.image) + 1) / 2
+    if image.shape[1:] == size:
+        return image
+    (height, width), (own_height, own_width) = size, image.shape[1:]
+    if abs(own_width / own_height / (width / height) - 1) > _ASPECT_TOLERANCE:
+        raise InvalidInputError(
+            f"the image of the hint is {own_width}x{own_height}, the picture {width}x{height}, which has "
+            "another aspect: crop the hint, or ask for a picture of its aspect"
+        )
+    resized = interpolate(image[None], size, mode="bicubic", antialias=True)
+    return resized[0].clamp(0, 1)
+
+
+_ASPECT_TOLERANCE = 0.02
+"""Sides are rounded to multiples of 8 pixels: that is no other aspect."""

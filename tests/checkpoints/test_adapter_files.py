@@ -1,0 +1,80 @@
+"""Files that hold an adapter alone: which kind reads them, and files that are none."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from latelier.checkpoints.adapter_files import read_adapter_file
+from latelier.contracts.errors import ModelFileError
+
+from .lora.conftest import draw_lora, model_of, modules_of, write_lora
+
+NAME = "unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k"
+
+__all__ = ["model_of"]
+
+
+@pytest.fixture
+def read(model_of, built_ins):
+    model = modules_of(model_of("conditioned unet"))
+    return lambda path: read_adapter_file(path, model, built_ins)
+
+
+def tensors(**changes):
+    return {
+        f"{NAME}.lora_A.weight": torch.ones(2, 16),
+        f"{NAME}.lora_B.weight": torch.ones(32, 2),
+        **changes,
+    }
+
+
+def write(path, tensors):
+    save_file(tensors, path)
+    return path
+
+
+def test_a_lora_is_recognized(read, model_of, tmp_path):
+    components = model_of("conditioned unet")
+    path = tmp_path / "2 my style.v1.safetensors"
+    sha256 = write_lora(path, draw_lora(components), components, "kohya")
+    loaded = read(path)
+    assert (loaded.name, loaded.conditioner) == ("adapter_2_my_style_v1", None)
+    assert (loaded.adapter.id, loaded.adapter.weights_sha256) == ("latelier/lora", sha256)
+    assert loaded.changes_weights
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("lora_unet_x.hada_w1_a", "LoHa"),
+        ("lora_unet_x.lokr_w1", "LoKr"),
+        ("lora_unet_x.dora_scale", "DoRA"),
+        ("unet.x.lora_magnitude_vector", "DoRA"),
+        ("lora_unet_x.oft_blocks", "OFT"),
+        ("lora_unet_x.diff", "set of whole differences"),
+    ],
+)
+def test_other_kinds_are_named(read, tmp_path, name, kind):
+    path = write(tmp_path / "a.safetensors", tensors(**{name: torch.ones(2)}))
+    with pytest.raises(ModelFileError, match=rf"a\.safetensors: is a {kind}, which no plugin"):
+        read(path)
+
+
+@pytest.mark.parametrize("suffix", [".bin", ".pt", ".safetensors"])
+def test_pickles_are_refused(read, tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    torch.save(tensors(), path)
+    with pytest.raises(ModelFileError, match="read from safetensors alone"):
+        read(path)
+
+
+def test_a_damaged_file_is_refused(read, tmp_path):
+    path = write(tmp_path / "a.safetensors", tensors())
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(ModelFileError, match="damaged or not a safetensors file"):
+        read(path)
+
+
+def test_a_missing_file_is_an_error(read, tmp_path):
+    with pytest.raises(ModelFileError, match="not found"):
+        read(tmp_path / "a.safetensors")
