@@ -63,8 +63,8 @@ def _resize(hint: Hint, size: tuple[int, int]) -> Tensor:
     (height, width), (own_height, own_width) = size, image.shape[1:]
     if abs(own_width / own_height / (width / height) - 1) > _ASPECT_TOLERANCE:
         raise InvalidInputError(
-            f"the image of the hint is {own_width}x{own_height}, the picture {width}x{height}, which has "
-            "another aspect: crop the hint, or ask for a picture of its aspect"
+            f"the image of the hint is {own_width}x{own_height}, the picture {width}x{height}, "
+            "which has another aspect: crop the hint, or ask for a picture of its aspect"
         )
     resized = interpolate(image[None], size, mode="bicubic", antialias=True)
     return resized[0].clamp(0, 1)

@@ -93,7 +93,7 @@ def test_the_result_is_a_lora_of_the_model(trained, base):
         "weights_sha256": manifest["denoiser"]["weights"]["sha256"],
         "process": "rectified_flow",
     }
-    assert (stored["kind"], stored["name"]) == ("weights", "sketch")
+    assert (stored["adapter"]["id"], stored["name"]) == ("latelier/lora", "sketch")
     assert (stored["description"], stored["card"]) == ("of lines", {"licence": "CC0"})
 
 
