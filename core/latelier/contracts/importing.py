@@ -1,6 +1,6 @@
 """The contract of importers: what they are shown, and what they return."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -71,15 +71,15 @@ class Imported:
             the folder of an adapter.
         process: the fields of the noise process with its `kind`; none for a component alone.
         defaults: of the pipeline; `size` at least.
-        inputs: public input -> conditioner. A conditioner that is not named is an input itself. An
-            adapter has its name -> "conditioner".
+        inputs: public input -> the conditioner or conditioners that it feeds. A conditioner that
+            none feeds is an input itself. An adapter has its name -> "conditioner".
         notes: what was found and decided, one human-readable line each.
     """
 
     parts: Mapping[str, ImportedPart]
     process: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    inputs: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 

@@ -1,6 +1,6 @@
 """From published weights to a model folder of latelier."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from latelier.conversion.fitting import find_presets
 from latelier.io.user_folders import expand_home
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
-from latelier.pipeline.composition import compose
+from latelier.pipeline.composition import compose, inpainting_names, public_inputs
 
 _MODEL_PLACES = ("first_stage", "denoiser")
 
@@ -220,22 +220,14 @@ def _save_pipeline(
     atelier: Atelier,
     description: str,
 ) -> None:
-    conditioners: dict[str, Any] = {
-        place.removeprefix("conditioners."): component
-        for place, component in components.items()
-        if place not in _MODEL_PLACES
-    }
-    public_names = {conditioner: public for public, conditioner in found.inputs.items()}
+    conditioners = {_name(place): components[place] for place in _conditioner_places(found)}
+    configs = {name: component.config for name, component in conditioners.items()}
     pipeline = compose(
         first_stage=components["first_stage"],
         denoiser=components["denoiser"],
         process=found.process,
         conditioners=conditioners,
-        inputs={
-            public_names.get(name, name): name
-            for name, component in conditioners.items()
-            if not component.config.is_inpainting
-        },
+        inputs=find_inputs(found, inpainting_names(configs)),
         defaults=found.defaults,
         device="cpu",
         dtype=_precision_of(components["denoiser"]),  # what is written is the precision of each
@@ -243,6 +235,31 @@ def _save_pipeline(
         atelier=atelier,
     )
     pipeline.save(folder)
+
+
+def find_inputs(found: Imported, inpainting: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return the conditioners that each public input of a model feeds.
+
+    Args:
+        found: the model. Its conditioners that none of its inputs feeds are inputs themselves.
+        inpainting: conditioners that take `init_image` and `mask` and need no public input.
+
+    Raises:
+        InvalidConfigError: an input feeds no conditioner of the model, or has the name of a keyword
+            of `generate`; or two inputs feed one conditioner.
+    """
+    conditioners = [_name(place) for place in _conditioner_places(found)]
+    named = public_inputs(found.inputs, conditioners, inpainting=conditioners)
+    fed = {name for names in named.values() for name in names}
+    return named | {name: (name,) for name in conditioners if name not in {*fed, *inpainting}}
+
+
+def _conditioner_places(found: Imported) -> list[str]:
+    return [place for place in found.parts if place not in _MODEL_PLACES]
+
+
+def _name(place: str) -> str:
+    return place.removeprefix("conditioners.")
 
 
 def _precision_of(component: Component) -> torch.dtype:

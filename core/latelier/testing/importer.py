@@ -14,6 +14,7 @@ from latelier.checkpoints.importers.building import build_part
 from latelier.checkpoints.importers.source import open_source
 from latelier.contracts.errors import LatelierError
 from latelier.contracts.importing import Imported, Importer, ImportSource
+from latelier.conversion.importing import find_inputs
 from latelier.diffusion.processes.kinds import process_from
 from latelier.diffusion.processes.process import Process
 from latelier.testing.side_effects import SideEffectChecks, isolate_home
@@ -119,6 +120,16 @@ class ImporterContract(SideEffectChecks):
             pytest.fail(f"its process is invalid: {error}")
         assert process is not None
         assert "size" in imported.defaults, "its defaults lack the picture size"
+
+    def test_its_inputs_feed_its_conditioners(self, opened: "RecordedSource") -> None:
+        """One input may feed several conditioners, and each is fed by one at most."""
+        imported = self.importer.read(opened)
+        if not _MODEL <= imported.parts.keys():
+            return
+        try:
+            find_inputs(imported, inpainting=())
+        except LatelierError as error:
+            pytest.fail(f"its inputs are invalid: {error}")
 
     def test_reading_twice_gives_the_same(self, opened: "RecordedSource") -> None:
         """One importer may read several sources: it keeps nothing between them."""

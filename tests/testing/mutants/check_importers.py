@@ -13,6 +13,7 @@ OF_KEYS = {
     "twin": ("test_no_other_importer_recognizes_its_format", "notes"),
     "half_read": ("test_its_parts_can_be_built", "half"),
     "without_a_process": ("test_a_whole_model_has_a_process_and_a_size", "process"),
+    "feeds_nothing": ("test_its_inputs_feed_its_conditioners", "feeds"),
     "remembers": ("test_reading_twice_gives_the_same", "remembers"),
     "key_errors": ("test_missing_tensors_raise_a_clear_error", "keys"),
     "fetches": ("test_it_opens_no_connection", "fetches"),

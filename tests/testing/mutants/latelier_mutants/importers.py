@@ -80,6 +80,18 @@ class WithoutAProcess(Notes):
         return Imported({"first_stage": stage, "denoiser": bare})
 
 
+class FeedsNothing(Notes):
+    """An input feeds a conditioner that the model does not have."""
+
+    key = "blocks.gain.feeds"
+
+    def read(self, source, /):
+        stage = ImportedPart("latelier-mutants/blocks", {}, {"gain": self.gain(source)})
+        bare = ImportedPart("latelier-mutants/stateless", {})
+        parts = {"first_stage": stage, "denoiser": bare}
+        return Imported(parts, {"kind": "edm"}, {"size": 8}, {"prompt": ["text"]})
+
+
 class Remembers(Notes):
     key = "blocks.gain.remembers"
 

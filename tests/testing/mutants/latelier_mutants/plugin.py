@@ -153,6 +153,7 @@ IMPORTERS = [
     "twin",
     "half_read",
     "without_a_process",
+    "feeds_nothing",
     "remembers",
     "key_errors",
     "fetches",
