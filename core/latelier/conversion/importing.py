@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -36,6 +36,21 @@ ReportStage = Callable[[str], None]
 """Takes what is done now, in a few words."""
 
 
+class ImportedComponent(NamedTuple):
+    """A component that was imported.
+
+    Attributes:
+        id: full id.
+        parameters: their number.
+        precision: of its weights, as they are stored: "float16"; or several, with commas; "" where
+            there are none.
+    """
+
+    id: str
+    parameters: int
+    precision: str
+
+
 @dataclass(frozen=True)
 class ImportReport:
     """The result of an import.
@@ -44,14 +59,14 @@ class ImportReport:
         folder: of the model.
         importer: full id.
         standalone_kind: the kind of a component without a model, or "adapter"; None for a model.
-        components: place -> id and number of parameters.
+        components: by place.
         notes: what was found and decided, a line each.
     """
 
     folder: Path
     importer: str
     standalone_kind: str | None
-    components: Mapping[str, tuple[str, int]]
+    components: Mapping[str, ImportedComponent]
     notes: tuple[str, ...]
 
 
@@ -115,10 +130,7 @@ def import_model(
                 _write(temporary, found, components, f"imported from {located.name}", atelier)
         finally:
             opened.copies.remove()
-    counts = {
-        place: (each.id, sum(p.numel() for p in each.module.parameters()))
-        for place, each in components.items()
-    }
+    described = {place: _describe(component) for place, component in components.items()}
     ignored = [
         note
         for place, each in components.items()
@@ -126,7 +138,7 @@ def import_model(
             found.parts[place].tensors.keys() - each.module.state_dict().keys()
         )
     ]
-    return ImportReport(folder, id_, standalone_kind, counts, (*found.notes, *ignored))
+    return ImportReport(folder, id_, standalone_kind, described, (*found.notes, *ignored))
 
 
 @dataclass(frozen=True)
@@ -230,7 +242,7 @@ def _save_pipeline(
         inputs=find_inputs(found, inpainting_names(configs)),
         defaults=found.defaults,
         device="cpu",
-        dtype=_precision_of(components["denoiser"]),  # what is written is the precision of each
+        dtype=next(iter(_precisions(components["denoiser"])), torch.float32),  # what is written is the precision of each
         description=description,
         atelier=atelier,
     )
@@ -262,7 +274,13 @@ def _name(place: str) -> str:
     return place.removeprefix("conditioners.")
 
 
-def _precision_of(component: Component) -> torch.dtype:
-    """Return the precision of a component's weights; float32 if it has none."""
+def _describe(component: Component) -> ImportedComponent:
+    count = sum(each.numel() for each in component.module.parameters())
+    names = sorted({str(dtype).removeprefix("torch.") for dtype in _precisions(component)})
+    return ImportedComponent(component.id, count, ", ".join(names))
+
+
+def _precisions(component: Component) -> list[torch.dtype]:
+    """Return the precision of each weight of a component."""
     weights = component.module.parameters()
-    return next((each.dtype for each in weights if each.is_floating_point()), torch.float32)
+    return [each.dtype for each in weights if each.is_floating_point()]

@@ -124,7 +124,7 @@ class ImporterContract(SideEffectChecks):
     def test_its_inputs_feed_its_conditioners(self, opened: "RecordedSource") -> None:
         """One input may feed several conditioners, and each is fed by one at most."""
         imported = self.importer.read(opened)
-        if not _MODEL <= imported.parts.keys():
+        if not imported.parts.keys() >= _MODEL:
             return
         try:
             find_inputs(imported, inpainting=())

@@ -111,7 +111,11 @@ def test_a_checkpoint_with_a_yaml_is_imported(tmp_path, checkpoint, built_ins):
     )
     assert stages[-1] == "writing"
     assert (report.importer, report.standalone_kind) == ("latelier/compvis", None)
-    assert report.components["conditioners.class_label"] == ("latelier/class_label", 1001 * 16)
+    assert report.components["conditioners.class_label"] == (
+        "latelier/class_label",
+        1001 * 16,
+        "float32",
+    )
     pipe = latelier.load(tmp_path / "out", device="cpu", atelier=built_ins)
     averaged = tensors["model_ema.diffusion_modelinput_blocks00weight"]
     assert torch.equal(pipe.denoiser.state_dict()["input_blocks.0.0.weight"], averaged)

@@ -46,7 +46,34 @@ KINDS = {
         "is Stable Diffusion XL",
     ),
     "SD 3": ({f"{UNET}joint_blocks.0.x_block.attn.qkv.weight": (4, 4)}, "is Stable Diffusion 3"),
-    "Flux": ({"double_blocks.0.img_attn.qkv.weight": (4, 4)}, "is Flux"),
+    "FLUX.1": ({"double_blocks.0.img_attn.qkv.weight": (4, 4)}, "is FLUX.1"),
+    "FLUX.2": (
+        {
+            "double_blocks.0.img_attn.qkv.weight": (4, 4),
+            "double_stream_modulation_img.lin.weight": (4, 4),
+        },
+        "is FLUX.2",
+    ),
+    "Qwen-Image": (
+        {
+            "transformer_blocks.0.attn.add_k_proj.weight": (4, 4),
+            "transformer_blocks.0.img_mod.1.weight": (4, 4),
+        },
+        "is Qwen-Image",
+    ),
+    "Z-Image": (
+        {"cap_embedder.0.weight": (4,), "noise_refiner.0.attention.qkv.weight": (4, 4)},
+        "is Z-Image",
+    ),
+    "HunyuanVideo": (
+        {
+            "double_blocks.0.img_attn.qkv.weight": (4, 4),
+            "txt_in.individual_token_refiner.blocks.0.norm1.weight": (4,),
+        },
+        "is HunyuanVideo",
+    ),
+    "LTX-Video": ({"patchify_proj.weight": (4, 4)}, "is LTX-Video"),
+    "Wan": ({"patch_embedding.weight": (4, 4, 1, 2, 2)}, "is a model of videos: no installed"),
     "UNet alone": (SD_UNET, "is a UNet alone, without VAE and text encoder"),
     "no VAE": (
         {**SD_UNET, "cond_stage_model.transformer.text_model.x": (4,)},
@@ -138,6 +165,18 @@ def test_an_optimizer_state_is_identified(tmp_path, built_ins):
     torch.save(optimizer.state_dict(), tmp_path / "optimizer.bin")
     found = refusal(tmp_path / "optimizer.bin", tmp_path, built_ins)
     assert "holds the state of an optimizer" in found
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("model_index.json", "FluxPipeline"), ("config.json", "WanTransformer3DModel")],
+)
+def test_a_folder_of_diffusers_is_called_by_its_class(tmp_path, built_ins, file, name):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / file).write_text(f'{{"_class_name": "{name}"}}')
+    found = refusal(tmp_path / "in", tmp_path, built_ins)
+    assert f"is a '{name}' of diffusers, which no installed importer reads" in found
+    assert ("--option pipeline=NAME" in found) == (file == "model_index.json")
 
 
 def test_an_unknown_folder_is_refused(tmp_path, built_ins):

@@ -214,7 +214,7 @@ def test_a_file_name_is_no_pattern(hub):
 
 INDEX = """{"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"],
 "vae": ["diffusers", "AutoencoderKL"], "safety_checker": [null, null],
-"scheduler": ["diffusers", "DDIMScheduler"]}"""
+"scheduler": ["diffusers", "DDIMScheduler"], "tokenizer": ["transformers", "CLIPTokenizer"]}"""
 
 
 def test_only_weights_that_the_pipeline_names_are_fetched(hub):

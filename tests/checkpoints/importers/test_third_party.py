@@ -20,7 +20,7 @@ class Notes:
         return source.path.suffix == ".notes"
 
     def read(self, source):
-        width = source.options.get("width", int(source.path.read_text()))
+        width = source.options.get("width") or int(source.path.read_text())
         table = torch.full((4, width), 7.0)
         config = {"num_classes": 3, "width": width}
         part = ImportedPart("latelier/class_label", config, {"embedding.weight": table})
@@ -38,14 +38,19 @@ plugin = Plugin()
 """
 
 
-@pytest.fixture
-def atelier(site):
+def atelier_of(site):
+    """Return an atelier of the built-ins and the plugins of a site."""
     from latelier.kernel.atelier import Atelier
     from latelier.kernel.trust.discovery import discover
 
-    site.publish("latelier-notes", CODE)
     own = [each for each in discover() if each.distribution == "latelier"]
     return Atelier(policy=Policy(), candidates=[*own, *site.candidates()])
+
+
+@pytest.fixture
+def atelier(site):
+    site.publish("latelier-notes", CODE)
+    return atelier_of(site)
 
 
 def test_a_plugin_can_import_its_own_format(atelier, tmp_path):
@@ -61,6 +66,16 @@ def test_a_plugin_importer_has_its_own_options(atelier, tmp_path):
     import_model(tmp_path / "a.notes", tmp_path / "out", atelier=atelier, width=4)
     with pytest.raises(latelier.LatelierError, match="no option 'widht'"):
         import_model(tmp_path / "a.notes", tmp_path / "b", atelier=atelier, widht=4)
+
+
+def test_a_plugin_can_import_a_folder_of_diffusers(tmp_path, site):
+    is_flux = 'b"Flux" in (source.sibling("model_index.json") or b"")'
+    code = CODE.replace('source.path.suffix == ".notes"', is_flux)
+    site.publish("latelier-notes", code)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
+    report = import_model(tmp_path / "in", tmp_path / "out", atelier=atelier_of(site), width=3)
+    assert report.importer == "latelier-notes/notes"
 
 
 def test_a_single_conditioner_is_not_a_model(atelier, tmp_path):

@@ -64,6 +64,21 @@ def test_reports_are_printed_as_json(cli, unconditional):
     assert [row["place"] for row in found["components"]] == ["first_stage", "denoiser"]
 
 
+def test_weights_keep_the_precision_of_their_file_and_the_report_names_it(
+    cli, unconditional, tmp_path
+):
+    cli("export", unconditional, "theirs")
+    (unet,) = (tmp_path / "theirs" / "unet").glob("*.safetensors")
+    save_file({name: tensor.half() for name, tensor in load_file(unet).items()}, unet)
+    rows = json.loads(cli("import", "theirs", "ours", "--json").out)["components"]
+    found = {row["place"]: row["precision"] for row in rows}
+    assert found == {"first_stage": "float32", "denoiser": "float16"}
+    for place, precision in found.items():
+        stored = load_file(tmp_path / "ours" / f"{place}.safetensors").values()
+        assert {str(tensor.dtype) for tensor in stored} == {f"torch.{precision}"}
+    assert "float16" in cli("import", "theirs", "ours", "--force").out
+
+
 def test_importer_options_are_passed_on(cli, unconditional):
     cli("export", unconditional, "theirs")
     done = cli("import", "theirs", "ours", "--option", "scale_factor=0.5")

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, read_config
 from latelier.checkpoints.importers.diffusers.index import (
-    TEXT_ENCODER,
-    WITHOUT_WEIGHTS,
-    folders_with_weights,
+    DENOISER,
+    FIRST_STAGE,
+    WITH_WEIGHTS,
+    read_folders,
 )
 from latelier.checkpoints.importers.diffusers.weight_names import (
     STEM,
@@ -128,7 +129,9 @@ def _one_variant(files: Sequence[str], folder: str) -> list[str]:
     """Return the weights in a folder that belong to its preferred variant."""
     start = f"{folder}/" if folder else ""
     names = [path.removeprefix(start) for path in files if path.startswith(start)]
-    stems = TEXT_STEMS if folder in TEXT_ENCODER else (STEM,) if folder else (STEM, *TEXT_STEMS)
+    stems = TEXT_STEMS if folder else (STEM, *TEXT_STEMS)
+    if folder in (*DENOISER, *FIRST_STAGE):
+        stems = (STEM,)
     return [start + name for name in find_weight_files(names, *stems)]
 
 
@@ -180,17 +183,16 @@ def _locate_folder(name: HubName, files: Sequence[str]) -> Located:
         return fetch(name.repository, revision, [start + path for path in paths])
 
     snapshot = fetch_own(name.revision, _in_folders(own, [""], _CONFIGURATIONS))
-    folders = [""]
-    if INDEX in own:
-        folders = folders_with_weights(read_config(snapshot / start / INDEX))
+    index = read_config(snapshot / start / INDEX) if INDEX in own else {}
+    folders, others = read_folders(index)
     for each in folders:
-        if not weights_of_folders(own, [each]):
+        if each in ("", *WITH_WEIGHTS) and not weights_of_folders(own, [each]):
             where = f" in the folder '{start}{each}'" if each else ""
             raise ModelFileError(
                 f"'{name.repository}' has no weights{where}: expected {' or '.join(SUFFIXES)}"
             )
-    if INDEX in own:
-        fetch_own(snapshot.name, _in_folders(own, [*folders, *WITHOUT_WEIGHTS], _CONFIGURATIONS))
+    if index:
+        fetch_own(snapshot.name, _in_folders(own, [*folders, *others], _CONFIGURATIONS))
     weights = [start + path for path in weights_of_folders(own, folders)]
     return _as_located(snapshot, name, True, weights)
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 
+from latelier.checkpoints.importers.diffusers.folder import CONFIG, INDEX, read_config
 from latelier.checkpoints.io.shapes import Shapes
 from latelier.checkpoints.weight_files import explain_foreign, is_weight_file
 from latelier.contracts.importing import ImportSource
@@ -11,7 +13,8 @@ _UNET = "model.diffusion_model."
 _CONTEXT = "transformer_blocks.0.attn2.to_k.weight"
 _MODEL = "import a whole checkpoint, or the folder of a pipeline"
 _BASE = "it changes another model, and latelier cannot load it yet"
-_OTHER_MODEL = "latelier cannot load it"
+_OTHER_MODEL = "no installed importer reads it"
+_READ_AS = "; if it samples like another pipeline, --option pipeline=NAME reads it as that"
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,7 @@ def identify(source: ImportSource) -> str:
         return foreign or "is neither a safetensors file, nor a PyTorch checkpoint, nor a folder"
     shapes = source.shapes()
     if path.is_dir() and not shapes:
-        return (
-            "is of an unknown format: expected the model_index.json of diffusers, or a config.json "
-            "with a _class_name"
-        )
+        return _identify_folder(path)
     if not shapes:
         return "holds no tensors"
     for format_ in _FORMATS:
@@ -52,6 +52,17 @@ def identify(source: ImportSource) -> str:
     return (
         f"is of an unknown format; it holds {len(shapes)} tensors ({names} ...). A checkpoint of "
         "CompVis needs its YAML in the same folder, or --config"
+    )
+
+
+def _identify_folder(path: Path) -> str:
+    for file, hint in ((INDEX, _READ_AS), (CONFIG, "")):
+        found = read_config(path / file).get("_class_name") if (path / file).is_file() else None
+        if found is not None:
+            return f"is a '{found!s:.80}' of diffusers, which no installed importer reads{hint}"
+    return (
+        f"is of an unknown format: expected the {INDEX} of diffusers, or a {CONFIG} with a "
+        "_class_name"
     )
 
 
@@ -92,6 +103,12 @@ def _is_sdxl(shapes: Shapes) -> bool:
     )
 
 
+def _is_video(shapes: Shapes) -> bool:
+    """Return whether patches are of several frames: the layer that cuts them has three sides."""
+    ends = ("patch_embedding.weight", "patch_embed.proj.weight")  # of Wan, and of others
+    return any(name.endswith(ends) and len(shape) == 5 for name, shape in shapes.items())
+
+
 def _is_compvis_unet(shapes: Shapes) -> bool:
     return "input_blocks.0.0.weight" in shapes or f"{_UNET}input_blocks.0.0.weight" in shapes
 
@@ -123,11 +140,17 @@ _FORMATS = (
     _Format(_has_part("motion_modules.", "temporal_transformer."), f"is a motion module: {_BASE}"),
     _Format(_has_prefix("image_proj."), f"is an IP-Adapter of an unknown kind: {_BASE}"),
     _Format(_has_part("time_stack."), f"is Stable Video Diffusion: {_OTHER_MODEL}"),
+    _Format(_has_part("individual_token_refiner."), f"is HunyuanVideo: {_OTHER_MODEL}"),
+    _Format(_has_part("patchify_proj."), f"is LTX-Video: {_OTHER_MODEL}"),
+    _Format(_is_video, f"is a model of videos: {_OTHER_MODEL}"),
     _Format(_is_sdxl, f"is Stable Diffusion XL: {_OTHER_MODEL}; versions 1 and 2 can be imported"),
     _Format(_has_part("joint_blocks."), f"is Stable Diffusion 3: {_OTHER_MODEL}"),
-    _Format(_has_part("double_blocks."), f"is Flux, or a model like it: {_OTHER_MODEL}"),
+    _Format(_has_part("double_stream_modulation_"), f"is FLUX.2: {_OTHER_MODEL}"),
+    _Format(_has_part("double_blocks."), f"is FLUX.1, or a model like it: {_OTHER_MODEL}"),
     _Format(_has_part("double_layers."), f"is AuraFlow: {_OTHER_MODEL}"),
+    _Format(_has_part(".img_mod.1."), f"is Qwen-Image: {_OTHER_MODEL}"),
     _Format(_has_part("add_k_proj."), f"is a transformer like Stable Diffusion 3: {_OTHER_MODEL}"),
+    _Format(_has_part("noise_refiner."), f"is Z-Image, or a model like it: {_OTHER_MODEL}"),
     _Format(_has_part("cap_embedder.", "caption_projection."), f"is a PixArt: {_OTHER_MODEL}"),
     _Format(_has_part("y_embedder.y_proj."), f"is a PixArt: {_OTHER_MODEL}"),
     _Format(

@@ -97,8 +97,7 @@ def read_import_options(texts: Sequence[str]) -> dict[str, Any]:
 
 def _show(report: "ImportReport", as_json: bool) -> None:
     rows = [
-        {"place": place, "id": id_, "parameters": parameters}
-        for place, (id_, parameters) in report.components.items()
+        {"place": place, **component._asdict()} for place, component in report.components.items()
     ]
     if as_json:
         show_json(
@@ -112,8 +111,8 @@ def _show(report: "ImportReport", as_json: bool) -> None:
         )
         return
     show_columns(
-        ("PART", "COMPONENT", "PARAMETERS"),
-        [(row["place"], row["id"], f"{row['parameters']:,}") for row in rows],
+        ("PART", "COMPONENT", "PARAMETERS", "PRECISION"),
+        [(row["place"], row["id"], f"{row['parameters']:,}", row["precision"]) for row in rows],
     )
     for note in report.notes:
         show_line(f"- {note}")

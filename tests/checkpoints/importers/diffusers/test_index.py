@@ -5,7 +5,7 @@ import json
 import pytest
 
 from latelier.checkpoints.importers.diffusers.importer import Diffusers
-from latelier.checkpoints.importers.diffusers.index import PipelineIndex, folders_with_weights
+from latelier.checkpoints.importers.diffusers.index import PipelineIndex, read_folders
 from latelier.checkpoints.importers.source import open_source
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 
@@ -49,15 +49,35 @@ def test_a_pipeline_that_may_sample_in_another_way_is_refused(name):
     assert PipelineIndex({**SD, "_class_name": name}, "StableDiffusionPipeline").has("unet")
 
 
+@pytest.mark.parametrize("file", ["model_index.json", "config.json"])
+def test_only_classes_that_are_read_are_recognized(tmp_path, file):
+    for name, is_read in (("StableDiffusionPipeline", True), ("UNet2DModel", False)):
+        (tmp_path / file).write_text(json.dumps({"_class_name": name}))
+        assert Diffusers().recognizes(open_source(tmp_path, None, {})) == (
+            is_read == (file == "model_index.json")
+        )
+    (tmp_path / file).write_text('{"_class_name": "FluxPipeline"}')
+    assert not Diffusers().recognizes(open_source(tmp_path, None, {}))
+    other = open_source(tmp_path, None, {"pipeline": "StableDiffusionPipeline"})
+    assert Diffusers().recognizes(other) == (file == "model_index.json")
+
+
 def test_only_folders_of_used_parts_are_read():
-    assert folders_with_weights(SD) == ["unet", "vae", "text_encoder"]
-    assert folders_with_weights({"_class_name": "AutoencoderKL"}) == [""]
+    index = {**SD, "image_encoder": ["transformers", "CLIPVisionModel"]}
+    assert read_folders(index) == (["unet", "vae", "text_encoder"], ["tokenizer", "scheduler"])
+    assert read_folders({"_class_name": "AutoencoderKL"}) == ([""], [])
+
+
+def test_a_plugin_may_read_any_folder_of_another_class():
+    index = {"_class_name": "FluxPipeline", "tokenizer_2": ["transformers", "T5TokenizerFast"]}
+    index |= {"transformer": ["diffusers", "FluxTransformer2DModel"], "image_encoder": ["x", "Y"]}
+    assert read_folders(index) == (["transformer", "image_encoder"], ["tokenizer_2"])
 
 
 @pytest.mark.parametrize("entry", [["diffusers"], [], "unet", ["a", "b", "c"], ["a", 1], 3, {}])
 def test_a_malformed_entry_is_refused(entry):
     with pytest.raises(ModelFileError, match="'unet': expected a library and a class"):
-        folders_with_weights({**SD, "unet": entry})
+        read_folders({**SD, "unet": entry})
     with pytest.raises(ModelFileError, match="'unet': expected a library and a class"):
         PipelineIndex({**SD, "unet": entry})
 

@@ -40,6 +40,7 @@ from latelier.checkpoints.importers.diffusers.index import (
     DENOISER,
     FIRST_STAGE,
     INPAINTING,
+    PIPELINES,
     SUPER_RESOLUTION,
     TEXT_ENCODER,
     PipelineIndex,
@@ -65,12 +66,15 @@ class Diffusers:
     options = frozenset({"scale_factor", "null_class", "pipeline"})
 
     def recognizes(self, source: ImportSource, /) -> bool:
-        """Return whether there is a model_index.json, or a config.json of a class."""
-        if (source.path / INDEX).is_file():
-            return True
-        if not (source.path / CONFIG).is_file():
-            return False
-        return "_class_name" in read_config(source.path / CONFIG)
+        """Return whether it is a pipeline or a component of a class that is read here.
+
+        With the option `pipeline` any pipeline is.
+        """
+        for file, classes in ((INDEX, PIPELINES), (CONFIG, (*FIRST_STAGES, *DENOISERS))):
+            if (source.path / file).is_file():
+                is_known = read_config(source.path / file).get("_class_name") in classes
+                return is_known or (file == INDEX and "pipeline" in source.options)
+        return False
 
     def check(self, source: ImportSource, /) -> None:
         """Check the configurations; the weights need not be there yet.

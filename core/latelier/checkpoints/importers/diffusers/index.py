@@ -10,13 +10,13 @@ DENOISER = ("unet", "transformer")
 FIRST_STAGE = ("vae", "vqvae")
 TEXT_ENCODER = ("text_encoder", "bert")
 
-WEIGHTS = (*DENOISER, *FIRST_STAGE, *TEXT_ENCODER)
+WITH_WEIGHTS = (*DENOISER, *FIRST_STAGE, *TEXT_ENCODER)
 """Parts whose weights are read."""
 
 WITHOUT_WEIGHTS = ("scheduler", "tokenizer")
 """Parts that are configurations and vocabularies alone."""
 
-_READ = (*WEIGHTS, *WITHOUT_WEIGHTS)
+_READ = (*WITH_WEIGHTS, *WITHOUT_WEIGHTS)
 
 _IGNORED = {
     "safety_checker": "it judges finished pictures",
@@ -114,16 +114,18 @@ class PipelineIndex:
         return _classes(self._values)
 
 
-def folders_with_weights(values: Mapping[str, Any]) -> list[str]:
-    """Return the folders of a pipeline whose weights are read; [""] of a component alone.
+def read_folders(values: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the folders of a pipeline that may be read: those with weights, and the others.
+
+    Of a class that is not read here, all of them may be: a plugin may read it.
 
     Raises:
         ModelFileError: an entry is malformed.
     """
-    if not any(isinstance(entry, list) for entry in values.values()):
-        return [""]
-    classes = _classes(values)
-    return [part for part in WEIGHTS if part in classes]
+    ignored = _IGNORED if values.get("_class_name") in PIPELINES else ()
+    parts = [part for part in _classes(values) if part not in ignored] or [""]
+    without = [part for part in parts if part.startswith(WITHOUT_WEIGHTS)]
+    return [part for part in parts if part not in without], without
 
 
 def _classes(values: Mapping[str, Any]) -> dict[str, str]:
