@@ -242,7 +242,9 @@ def _save_pipeline(
         inputs=find_inputs(found, inpainting_names(configs)),
         defaults=found.defaults,
         device="cpu",
-        dtype=next(iter(_precisions(components["denoiser"])), torch.float32),  # what is written is the precision of each
+        dtype=next(
+            iter(_precisions(components["denoiser"])), torch.float32
+        ),  # what is written is the precision of each
         description=description,
         atelier=atelier,
     )

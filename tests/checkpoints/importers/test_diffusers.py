@@ -27,6 +27,7 @@ from latelier.contracts.errors import (
 )
 from latelier.conversion.exporting import export_model
 from latelier.conversion.importing import import_model
+from latelier.denoisers.embeddings import embed_timesteps
 
 diffusers = pytest.importorskip("diffusers")
 
@@ -66,10 +67,9 @@ def plain_unet(widths: tuple[int, ...] = (32, 64), **changes: Any) -> nn.Module:
 def cross_unet(widths: tuple[int, ...] = (32, 64), **changes: Any) -> nn.Module:
     down = [*["CrossAttnDownBlock2D"] * (len(widths) - 1), "DownBlock2D"]
     up = ["UpBlock2D", *["CrossAttnUpBlock2D"] * (len(widths) - 1)]
-    given = {"cross_attention_dim": 24, "layers_per_block": 1, "sample_size": 8, **changes}
-    model = diffusers.UNet2DConditionModel(
-        block_out_channels=widths, down_block_types=down, up_block_types=up, **given
-    )
+    types = {"down_block_types": down, "up_block_types": up}
+    given = {"cross_attention_dim": 24, "layers_per_block": 1, "sample_size": 8, **types, **changes}
+    model = diffusers.UNet2DConditionModel(block_out_channels=widths, **given)
     return randomised(model)
 
 
@@ -154,6 +154,51 @@ def test_unets_with_a_context_are_imported(imported, name):
     with torch.no_grad():
         found = ours(x, t, Condition({"text": Stream(context)}))
         assert relative(found, theirs(x, t, context).sample) < 1e-4
+
+
+XL = {
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 8,
+}
+XL_UNETS = {
+    "base": (
+        [False, True, True],
+        6,
+        {"widths": (32, 64, 128), "attention_head_dim": (2, 4, 8), "layers_per_block": 2},
+        {"transformer_layers_per_block": (1, 2, 3)},
+    ),
+    "refiner": (
+        [False, True, True, False],
+        5,
+        {"widths": (32, 64, 128, 128), "attention_head_dim": (2, 4, 8, 8)},
+        {"transformer_layers_per_block": 2},
+    ),
+}
+POOLED = {"base": 20, "refiner": 24}
+"""Width of the text's vector; the refiner's is that of its tokens."""
+
+
+@pytest.mark.parametrize("name", XL_UNETS)
+def test_unets_of_sdxl_are_imported(imported, name):
+    attends, count, sizes, depth = XL_UNETS[name]
+    theirs = cross_unet(
+        **XL,
+        **sizes,
+        **depth,
+        projection_class_embeddings_input_dim=POOLED[name] + 8 * count,
+        down_block_types=[f"{'CrossAttn' * each}DownBlock2D" for each in attends],
+        up_block_types=[f"{'CrossAttn' * each}UpBlock2D" for each in reversed(attends)],
+    )
+    ours = imported(theirs, "denoiser")
+    assert ours.config.joint_vectors == ("text", "size")
+    x, t, context = noise(2, 4, 8, 8), torch.tensor([3.0, 800.0]), noise(2, 5, 24)
+    pooled, numbers = noise(2, POOLED[name]), 100 * noise(2, count).abs()
+    vectors = {"text": pooled, "size": embed_timesteps(numbers.flatten(), 8).view(2, -1)}
+    added = {"text_embeds": pooled, "time_ids": numbers}
+    with torch.no_grad():
+        found = ours(x, t, Condition({"text": Stream(context)}, vectors=vectors))
+        assert relative(found, theirs(x, t, context, added_cond_kwargs=added).sample) < 1e-5
 
 
 @pytest.mark.parametrize(

@@ -327,7 +327,7 @@ def test_a_component_without_weights_is_refused_before_others_are_fetched(hub):
 def test_a_model_that_cannot_be_imported_is_refused_before_its_weights_are_fetched(
     hub, tmp_path, built_ins
 ):
-    unet = {"_class_name": "UNet2DConditionModel", "addition_embed_type": "text_time"}
+    unet = {"_class_name": "UNet2DConditionModel", "addition_embed_type": "image"}
     fetched = hub(
         {
             "model_index.json": INDEX.replace('"vae": ["diffusers", "AutoencoderKL"],', ""),

@@ -129,7 +129,7 @@ def _one_variant(files: Sequence[str], folder: str) -> list[str]:
     """Return the weights in a folder that belong to its preferred variant."""
     start = f"{folder}/" if folder else ""
     names = [path.removeprefix(start) for path in files if path.startswith(start)]
-    stems = TEXT_STEMS if folder else (STEM, *TEXT_STEMS)
+    stems: tuple[str, ...] = TEXT_STEMS if folder else (STEM, *TEXT_STEMS)
     if folder in (*DENOISER, *FIRST_STAGE):
         stems = (STEM,)
     return [start + name for name in find_weight_files(names, *stems)]

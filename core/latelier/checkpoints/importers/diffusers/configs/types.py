@@ -72,6 +72,9 @@ class UNetParameters(_LevelParameters):
     attn_norm_num_groups: Width | None = None
     use_linear_projection: bool = False
     num_class_embeds: Rows | None = Field(None, ge=1)
+    addition_embed_type: Literal["text_time"] | None = None
+    addition_time_embed_dim: Width | None = None
+    projection_class_embeddings_input_dim: Width | None = None
 
 
 class TransformerParameters(_Parameters):

@@ -12,6 +12,9 @@ PLAIN, CROSS = "UNet2DModel", "UNet2DConditionModel"
 CLASSES = "class_label"
 """The condition that replaces a class embedding table inside a UNet."""
 
+SIZE = "size"
+"""The condition of the numbers that say how a picture was cut, which SDXL has."""
+
 _SHARED = (
     "in_channels",
     "out_channels",
@@ -26,12 +29,18 @@ _SHARED = (
     "num_class_embeds",
 )
 _OF_PLAIN = (*_SHARED, "downsample_type", "upsample_type", "attn_norm_num_groups")
+_ADDED = (
+    "addition_embed_type",
+    "addition_time_embed_dim",
+    "projection_class_embeddings_input_dim",
+)
 _OF_CROSS = (
     *_SHARED,
     "cross_attention_dim",
     "num_attention_heads",
     "transformer_layers_per_block",
     "use_linear_projection",
+    *_ADDED,
 )
 _FIXED: Mapping[str, tuple[Any, ...]] = {
     "center_input_sample": (False,),
@@ -118,7 +127,7 @@ def unet_config_from_diffusers(
     }
     if given.get("num_class_embeds") is not None:
         found |= {"vectors": {CLASSES: 4 * widths[0]}, "native_vectors": [CLASSES]}
-    return found | (_cross_config(given, stream) if cross else _plain_config(given))
+    return found | (_cross_config(given, stream or "text") if cross else _plain_config(given))
 
 
 def unet_config_to_diffusers(
@@ -242,17 +251,37 @@ def _check_middle_norm(given: Mapping[str, Any]) -> None:
         )
 
 
-def _cross_config(given: Mapping[str, Any], stream: str | None) -> dict[str, Any]:
-    width, depth = given["cross_attention_dim"], given["transformer_layers_per_block"]
-    if not isinstance(width, int) or not isinstance(depth, int):
-        raise InvalidConfigError(f"'{CROSS}' has levels that differ in their transformers")
+def _cross_config(given: Mapping[str, Any], stream: str) -> dict[str, Any]:
+    width = given["cross_attention_dim"]
+    if not isinstance(width, int):
+        raise InvalidConfigError(f"'{CROSS}' has levels that attend to other widths")
     return {
         "context_dim": width,
-        "transformer_depth": depth,
+        "transformer_depth": given["transformer_layers_per_block"],
         "use_linear_projections": given["use_linear_projection"],
-        "streams": {stream or "text": {"width": width, "injection": "native"}},
+        "streams": {stream: {"width": width, "injection": "native"}},
         **_cross_heads(given),
+        **_joint_vectors(given, stream),
     }
+
+
+def _joint_vectors(given: Mapping[str, Any], stream: str) -> dict[str, Any]:
+    """Return the vectors that SDXL adds: that of the text, and those of the numbers of a picture.
+
+    The refiner has five numbers, and one text encoder, whose vector is as wide as its tokens. The
+    others have six.
+    """
+    kind, number, total = (given.get(key) for key in _ADDED)
+    if kind is None:
+        return {}
+    if number is None or total is None or total <= 6 * number:
+        raise InvalidConfigError(
+            f"'{CROSS}' has addition_embed_type '{kind}': expected an addition_time_embed_dim, and "
+            "a projection_class_embeddings_input_dim of more than 6 of them"
+        )
+    count = 5 if total - 5 * number == given["cross_attention_dim"] else 6
+    vectors = {stream: total - count * number, SIZE: count * number}
+    return {"vectors": vectors, "joint_vectors": list(vectors)}
 
 
 def _cross_heads(given: Mapping[str, Any]) -> dict[str, int]:
