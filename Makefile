@@ -4,9 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-PALETTE := .venv-palette/bin
-
-.PHONY: demo test test-palette test-zoo lint types contracts docs studio clean
+.PHONY: demo test test-palette test-addons test-zoo lint types contracts docs studio clean
 
 demo: .venv/installed
 	$(BIN)/latelier generate "a red apple on a blue background" --seed 7 --output demo.png --force
@@ -17,9 +15,9 @@ test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet plugins/latelier-server
 	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet plugins/latelier-studio
 
-# latelier-palette as users have it: installed from its folder, in its own environment.
-test-palette: .venv-palette/installed
-	cd plugins/latelier-palette && OMP_NUM_THREADS=1 ../../$(PALETTE)/pytest --quiet
+# Plugins as users have them: each installed from its folder, in an environment of its own.
+test-palette test-addons: test-%: .venv-%/installed
+	cd plugins/latelier-$* && OMP_NUM_THREADS=1 ../../.venv-$*/bin/pytest --quiet
 
 test-zoo: .venv/installed-dev
 	$(BIN)/pytest --quiet -m zoo
@@ -34,11 +32,13 @@ types: .venv/installed-dev
 	$(BIN)/mypy plugins/latelier-server/latelier_server
 	MYPYPATH=plugins/latelier-server $(BIN)/mypy plugins/latelier-studio/latelier_studio
 	$(BIN)/mypy plugins/latelier-palette/latelier_palette
+	$(BIN)/mypy plugins/latelier-addons/latelier_addons
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-transformers/latelier_transformers
 	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-server/latelier_server
 	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-studio/latelier_studio
 	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-palette/latelier_palette
+	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-addons/latelier_addons
 
 contracts: .venv/installed-dev
 	$(BIN)/lint-imports
@@ -63,14 +63,16 @@ studio:
 	$(INSTALL) --editable ".[dev]"
 	touch $@ .venv/installed
 
-.venv-palette/installed: pyproject.toml constraints.txt \
-    $(wildcard plugins/latelier-palette/* plugins/latelier-palette/latelier_palette/*)
-	$(PYTHON) -m venv .venv-palette
-	$(PALETTE)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+.SECONDEXPANSION:
+.venv-%/installed: pyproject.toml constraints.txt \
+    $$(wildcard plugins/latelier-$$*/* plugins/latelier-$$*/latelier_$$*/* \
+    plugins/latelier-$$*/latelier_$$*/*/*)
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 	    --editable ".[testing]"
-	$(PALETTE)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-	    plugins/latelier-palette
+	.venv-$*/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	    "plugins/latelier-$*[dev]"
 	touch $@
 
 clean:
-	rm -rf .venv .venv-palette dist build
+	rm -rf .venv .venv-* dist build

@@ -10,7 +10,9 @@ _MAX_LENGTH = 500
 _MAX_NAME = 80
 """Most characters of a name that an error shows, and of one that is compared with others."""
 
-_PLUGINS_IN_REPOSITORY = frozenset({"latelier-palette", "latelier-server", "latelier-transformers"})
+_PLUGINS_IN_REPOSITORY = frozenset(
+    {"latelier-addons", "latelier-palette", "latelier-server", "latelier-transformers"}
+)
 """Plugins that are not on the package index before the first release."""
 
 
