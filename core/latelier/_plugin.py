@@ -44,30 +44,8 @@ class CorePlugin:
             factory="latelier.denoisers.uvit:UViT",
             config="latelier.denoisers.configs:UViTConfig",
         )
-        cfg = "latelier.diffusion.guidance.cfg:cfg"
-        registrar.guidance("apg", factory="latelier.diffusion.guidance.apg:apg")
-        registrar.guidance("cfg", factory=cfg)
-        registrar.guidance("cfg_interval", factory=cfg, defaults={"interval": (0.28, 5.42)})
-        registrar.guidance("cfg_rescale", factory=cfg, defaults={"rescale": 0.7})
-        registrar.guidance("cfgpp", factory="latelier.diffusion.guidance.cfgpp:cfgpp")
-        registrar.guidance(
-            "composable", factory="latelier.diffusion.guidance.composable:composable"
-        )
-        registrar.guidance("dynamic_thresholding", factory=cfg, defaults={"threshold": 0.995})
-        registrar.guidance(
-            "image_guided", factory="latelier.diffusion.guidance.image_guided:image_guided"
-        )
-        registrar.guidance("pag", factory="latelier.diffusion.guidance.pag:pag")
-        registrar.guidance(
-            "per_condition", factory="latelier.diffusion.guidance.per_condition:per_condition"
-        )
-        registrar.acceleration(
-            "deep_cache", factory="latelier.diffusion.accelerations.deep_cache:deep_cache"
-        )
-        registrar.acceleration(
-            "token_merging",
-            factory="latelier.diffusion.accelerations.token_merging:token_merging",
-        )
+        _register_guidance(registrar)
+        _register_accelerations(registrar)
         registrar.importer(
             "compvis", factory="latelier.checkpoints.importers.compvis.importer:CompVis"
         )
@@ -93,6 +71,76 @@ class CorePlugin:
             config="latelier.checkpoints.lora.configs:LoraConfig",
         )
         registrar.database("emoji", factory="latelier.data.emoji_scenes.database:emoji_database")
+
+
+def _register_guidance(registrar: Registrar) -> None:
+    cfg = "latelier.diffusion.guidance.cfg:cfg"
+    registrar.guidance(
+        "cfg",
+        factory=cfg,
+        summary="Follows what you ask for: a higher scale more closely, and with harsher colours.",
+    )
+    registrar.guidance(
+        "cfg_interval",
+        factory=cfg,
+        defaults={"interval": (0.28, 5.42)},
+        summary="As cfg, but not in the first and last steps: more varied pictures in less time.",
+    )
+    registrar.guidance(
+        "cfg_rescale",
+        factory=cfg,
+        defaults={"rescale": 0.7},
+        summary="As cfg, and a high scale does not make the picture too bright or too dark.",
+    )
+    registrar.guidance(
+        "dynamic_thresholding",
+        factory=cfg,
+        defaults={"threshold": 0.995},
+        summary="As cfg, and a high scale does not burn out the colours.",
+    )
+    registrar.guidance(
+        "apg",
+        factory="latelier.diffusion.guidance.apg:apg",
+        summary="Follows what you ask for at a high scale, without harsh colours.",
+    )
+    registrar.guidance(
+        "cfgpp",
+        factory="latelier.diffusion.guidance.cfgpp:cfgpp",
+        summary="Gentle guidance with a scale of 0 to 1, for the samplers ddim and euler alone.",
+    )
+    registrar.guidance(
+        "pag",
+        factory="latelier.diffusion.guidance.pag:pag",
+        summary="Makes shapes clearer, even without a prompt, and takes longer.",
+    )
+    registrar.guidance(
+        "per_condition",
+        factory="latelier.diffusion.guidance.per_condition:per_condition",
+        summary="A strength for each input, such as a high one for the text alone.",
+    )
+    registrar.guidance(
+        "composable",
+        factory="latelier.diffusion.guidance.composable:composable",
+        summary="Several prompts at once: each is shown too, or avoided.",
+    )
+    registrar.guidance(
+        "image_guided",
+        factory="latelier.diffusion.guidance.image_guided:image_guided",
+        summary="Makes a picture that resembles a small one that you give.",
+    )
+
+
+def _register_accelerations(registrar: Registrar) -> None:
+    registrar.acceleration(
+        "deep_cache",
+        factory="latelier.diffusion.accelerations.deep_cache:deep_cache",
+        summary="Uses part of an earlier step again: faster, with slightly different details.",
+    )
+    registrar.acceleration(
+        "token_merging",
+        factory="latelier.diffusion.accelerations.token_merging:token_merging",
+        summary="Treats similar areas as one: large pictures are faster, and lose a little detail.",
+    )
 
 
 plugin = CorePlugin()

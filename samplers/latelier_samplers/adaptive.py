@@ -31,7 +31,7 @@ def adaptive(
         Field(
             ge=1e-6,
             le=1e4,
-            description="error of a step, as a share of the root mean square of x where it ends",
+            description="exactness: the error of a step, as a share of the root mean square of x",
         ),
     ] = 0.005,
 ) -> Iterator[Step]:

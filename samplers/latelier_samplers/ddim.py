@@ -20,7 +20,7 @@ def ddim(
     *,
     noise: Noise,
     eta: Annotated[
-        float, Field(ge=0, le=1, description="share of fresh noise; 0: none, 1: as in DDPM")
+        float, Field(ge=0, le=1, description="new noise in each step; 0: none, 1: as in DDPM")
     ] = 0.0,
 ) -> Iterator[Step]:
     """Yield the steps of equation (12), one call of `denoise` each, first order.

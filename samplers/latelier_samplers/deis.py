@@ -21,7 +21,7 @@ def deis(
     /,
     *,
     order: Annotated[
-        int, Field(ge=1, le=3, description="number of previous predictions of eps used")
+        int, Field(ge=1, le=3, description="earlier steps that are used: their eps")
     ] = 2,
 ) -> Iterator[Step]:
     """Yield the steps of tAB-DEIS: one call of `denoise` each.

@@ -22,7 +22,7 @@ def dpm2_ancestral(
     *,
     noise: Noise,
     eta: Annotated[
-        float, Field(ge=0, le=1, description="share of fresh noise; 0: none, 1: as in DDPM")
+        float, Field(ge=0, le=1, description="new noise in each step; 0: none, 1: as in DDPM")
     ] = 1.0,
 ) -> Iterator[Step]:
     """Yield midpoint steps to sigma_down, below sigma_next, from which noise leads up to it.

@@ -20,7 +20,7 @@ def dpmpp_2m_sde(
     *,
     noise: Noise,
     eta: Annotated[
-        float, Field(ge=0, le=100, description="amount of noise; 0: none, 1: the reverse SDE's")
+        float, Field(ge=0, le=100, description="new noise in each step; 0: none, 1: as in the SDE")
     ] = 1.0,
     solver_type: Annotated[
         Literal["midpoint", "heun"],

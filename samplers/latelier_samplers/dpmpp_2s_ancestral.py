@@ -22,7 +22,7 @@ def dpmpp_2s_ancestral(
     *,
     noise: Noise,
     eta: Annotated[
-        float, Field(ge=0, le=1, description="share of fresh noise; 0: none, 1: as in DDPM")
+        float, Field(ge=0, le=1, description="new noise in each step; 0: none, 1: as in DDPM")
     ] = 1.0,
 ) -> Iterator[Step]:
     """Yield steps of Algorithm 1 to sigma_down, below sigma_next; noise leads up to it.

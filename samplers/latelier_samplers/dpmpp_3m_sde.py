@@ -22,7 +22,7 @@ def dpmpp_3m_sde(
     *,
     noise: Noise,
     eta: Annotated[
-        float, Field(ge=0, le=100, description="amount of noise; 0: none, 1: the reverse SDE's")
+        float, Field(ge=0, le=100, description="new noise in each step; 0: none, 1: as in the SDE")
     ] = 1.0,
 ) -> Iterator[Step]:
     """Yield the steps of the multistep solver: one call of `denoise` each.

@@ -22,7 +22,7 @@ def dpmpp_sde(
     *,
     noise: Noise,
     eta: Annotated[
-        float, Field(ge=0, le=1, description="share of fresh noise; 0: none, 1: the reverse SDE's")
+        float, Field(ge=0, le=1, description="new noise in each step; 0: none, 1: as in the SDE")
     ] = 1.0,
     r: Annotated[
         float, Field(gt=0, lt=1, description="where in the step the second call is made")

@@ -20,7 +20,7 @@ def lms(
     sigmas: SigmaGrid,
     /,
     *,
-    order: Annotated[int, Field(ge=1, le=4, description="number of previous predictions used")] = 4,
+    order: Annotated[int, Field(ge=1, le=4, description="earlier steps that are used")] = 4,
 ) -> Iterator[Step]:
     """Yield the steps of the method: one call of `denoise` each.
 

@@ -29,7 +29,7 @@ def sa_solver(
         int, Field(ge=0, le=4, description="estimates that a correction uses; 0: none")
     ] = 2,
     tau: Annotated[
-        float, Field(ge=0, le=100, description="amount of noise; 0: none, 1: the reverse SDE's")
+        float, Field(ge=0, le=100, description="new noise in each step; 0: none, 1: as in the SDE")
     ] = 1.0,
     s_tmin: Annotated[
         float, Field(ge=0, description="least sigma / alpha at which noise is added")

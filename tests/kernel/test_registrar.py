@@ -89,6 +89,15 @@ def test_values_of_a_wrong_type_are_refused():
         Registrar("d", "1").sampler("x", factory=print)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("kind", ["sampler", "schedule", "guidance", "acceleration"])
+def test_summaries_of_functions_are_recorded(kind):
+    registrar = Registrar("d", "1")
+    register = getattr(registrar, kind)
+    register("x", factory="a:b", summary="Makes lively pictures.")
+    register("y", factory="a:b")
+    assert [spec.summary for spec in registrar.specs] == ["Makes lively pictures.", ""]
+
+
 def test_traits_of_a_sampler_are_recorded():
     registrar = Registrar("d", "1")
     registrar.sampler("x", factory="a:b", order=2, nfe_per_step=3)

@@ -11,6 +11,10 @@ from latelier.kernel.spec import ComponentSpec, Kind
 class Registrar:
     """Collects the components of one plugin. Import strings read 'package.module:attribute'.
 
+    The `summary` of a sampler, a schedule, a guidance rule or an acceleration is one sentence for
+    people who know nothing of diffusion: what it does to the picture, and when to use it. Lists and
+    forms show it; without one they show the first line of the documentation.
+
     Attributes:
         plugin: the plugin's id, for warnings.
         specs: the components so far.
@@ -58,6 +62,7 @@ class Registrar:
         nfe_per_step: int | None = 1,
         stochastic: bool = False,
         is_inversion: bool = False,
+        summary: str = "",
     ) -> None:
         """Register a sampler (see `latelier.contracts.sampling.Sampler`).
 
@@ -72,6 +77,7 @@ class Registrar:
             stochastic: whether it draws noise under these defaults.
             is_inversion: whether it goes from a picture to its noise: from the last sigma to the
                 first.
+            summary: what it does to the picture, in plain words.
         """
         traits = {
             "order": order,
@@ -80,25 +86,47 @@ class Registrar:
             "stochastic": stochastic,
             "is_inversion": is_inversion,
         }
-        self._add("sampler", name, factory=factory, defaults=defaults or {}, traits=traits)
+        self._add(
+            "sampler",
+            name,
+            factory=factory,
+            defaults=defaults or {},
+            traits=traits,
+            summary=summary,
+        )
 
     def schedule(
-        self, name: str, *, factory: str, defaults: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        *,
+        factory: str,
+        defaults: Mapping[str, Any] | None = None,
+        summary: str = "",
     ) -> None:
         """Register a schedule (see `latelier.contracts.sampling.Schedule`)."""
-        self._add("schedule", name, factory=factory, defaults=defaults or {})
+        self._add("schedule", name, factory=factory, defaults=defaults or {}, summary=summary)
 
     def guidance(
-        self, name: str, *, factory: str, defaults: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        *,
+        factory: str,
+        defaults: Mapping[str, Any] | None = None,
+        summary: str = "",
     ) -> None:
         """Register a guidance rule (see `latelier.contracts.sampling.Guidance`)."""
-        self._add("guidance", name, factory=factory, defaults=defaults or {})
+        self._add("guidance", name, factory=factory, defaults=defaults or {}, summary=summary)
 
     def acceleration(
-        self, name: str, *, factory: str, defaults: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        *,
+        factory: str,
+        defaults: Mapping[str, Any] | None = None,
+        summary: str = "",
     ) -> None:
         """Register an acceleration (see `latelier.contracts.sampling.Acceleration`)."""
-        self._add("acceleration", name, factory=factory, defaults=defaults or {})
+        self._add("acceleration", name, factory=factory, defaults=defaults or {}, summary=summary)
 
     def importer(self, name: str, *, factory: str) -> None:
         """Register an importer (see `latelier.contracts.importing.Importer`), a class."""

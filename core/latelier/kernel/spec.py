@@ -62,6 +62,7 @@ class ComponentSpec(Frozen):
         default_factory=dict, description="options of the function under this name"
     )
     traits: SamplerTraits | None = Field(None, description="of a sampler")
+    summary: str = Field("", description="what a function does to the picture, in plain words")
 
     @field_validator(*_FORMS)
     @classmethod

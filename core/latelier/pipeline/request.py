@@ -187,34 +187,36 @@ class Request(Frozen):
         None,
         ge=1,
         le=100,
-        description="RePaint resampling steps with `mask`: higher values blend the repainted "
-        "region better, at proportional cost",
+        description="how often the steps are repeated with `mask`: more blend the repainted part "
+        "better into the rest, and take longer in proportion. RePaint's resampling steps",
         json_schema_extra={"default_text": "1"},
     )
     window: Size | None = Field(
         None,
-        description="(width, height) in pixels of overlapping windows that are denoised one by "
-        "one and blended at every step",
+        description="for pictures much larger than those that the model has learned from: "
+        "(width, height) in pixels of overlapping windows in which they are made. The windows are "
+        "denoised one by one and blended at every step",
         json_schema_extra={"default_text": "the picture in one piece"},
     )
     overlap: float | None = Field(
         None,
         ge=0,
         le=0.9,
-        description="least share of a `window` that the next window covers too",
+        description="least share of a `window` that the next window covers too; more hides the "
+        "seams, and takes longer",
         json_schema_extra={"default_text": "0.5"},
     )
     window_batch: int | None = Field(
         None,
         ge=1,
-        description="most windows of a picture in one call of the denoiser",
+        description="most windows of a picture that are computed at once; fewer need less memory",
         json_schema_extra={"default_text": "as many as have 64 x 64 latent positions"},
     )
     tile: int | None = Field(
         None,
         ge=0,
-        description="side in pixels of the tiles in which the first stage encodes and decodes; 0: "
-        "no tiles",
+        description="to save memory in large pictures: side in pixels of the tiles in which the "
+        "first stage encodes and decodes; 0: no tiles",
         json_schema_extra={
             "default_text": "256 in pictures that do not fit in the free memory, else 0"
         },
@@ -222,7 +224,7 @@ class Request(Frozen):
     batch_size: int | None = Field(
         None,
         ge=1,
-        description="most pictures that are made at once; the others follow",
+        description="most pictures that are made at once; fewer need less memory",
         json_schema_extra={
             "default_text": "as many as have 256 x 256 pixels together on a CPU, or 1024 x 1024 on "
             "a GPU, or fewer if the free memory is too small"
@@ -236,7 +238,8 @@ class Request(Frozen):
     )
     acceleration: NamedOptions | None = Field(
         None,
-        description="approximation that makes a run faster: a name, or a name and options",
+        description="what makes a run faster, and its pictures slightly different. A name, or a "
+        "name and options",
         json_schema_extra={"default_text": "none"},
     )
     database: str | None = Field(
@@ -248,8 +251,8 @@ class Request(Frozen):
     )
     noise: Literal["independent", "brownian"] = Field(
         "independent",
-        description="what a stochastic sampler draws: new noise at each step, or increments of one "
-        "Brownian path, so that more steps converge to the same picture",
+        description="where samplers that add noise take it from: new at each step, or from one "
+        "Brownian path, so that more steps lead to the same picture",
     )
 
 

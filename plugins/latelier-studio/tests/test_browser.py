@@ -13,9 +13,12 @@ from PIL import Image
 from running import create, drag, open_section, start_long_run, use_model
 
 sync_api = pytest.importorskip("playwright.sync_api")
+sync_api.expect.set_options(timeout=15_000)  # the machine may be busy
 CHROMIUM = shutil.which("chromium")
 AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 
+CHANGE_A_PART = ".panel label:has-text('Change a part')"
+MODEL = "select[aria-label=Model]"
 NO_PICTURE = "This file is no picture that can be read: PNG, JPEG or WebP."
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
@@ -91,6 +94,11 @@ def drop(page, data: bytes, on: str = "body", kind: str = "image/png") -> None:
         }""",
         [base64.b64encode(data).decode(), on, kind],
     )
+
+
+def to_uri(data: bytes) -> str:
+    """Return a PNG as a data URI."""
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
 def png(size: tuple[int, int], color: str, box: tuple[int, int, int, int] | None = None) -> bytes:
@@ -170,8 +178,11 @@ def test_boxes_and_a_map_reach_the_model(open_page):
     assert moved[0] == pytest.approx(objects[0]["box"][0] + 0.02)
 
     open_section(page, "Map")
+    hint = page.locator("studio-map .sheet-hint")
+    assert hint.inner_text() == "Choose above, and paint here"
     page.locator("studio-map label", has_text="Sand").click()
     drag(page, "studio-map canvas", (0.1, 0.8), (0.9, 0.8))
+    sync_api.expect(hint).to_be_hidden()
     labels = values_of(page, "studio-map")
     assert len(labels) == 96 * 64
     assert set(labels) == {0, 2}
@@ -189,7 +200,7 @@ def test_boxes_and_a_map_reach_the_model(open_page):
 def test_a_mask_is_painted_undone_and_inverted_at_the_size_of_the_picture(open_page):
     page = open_page()
     create(page, "a red apple")
-    page.click("text=Repaint a part")
+    page.click("text=Change a part")
     page.wait_for_selector("studio-mask canvas")
     drag(page, "studio-mask canvas", (0.2, 0.2), (0.4, 0.2))
     first = values_of(page, "studio-mask")
@@ -211,14 +222,20 @@ def test_a_mask_is_painted_undone_and_inverted_at_the_size_of_the_picture(open_p
 
 
 def test_a_picture_dropped_on_the_mask_is_the_mask_or_the_picture_under_it(open_page):
+    """In an input with a picture and a mask of its own, as a plugin may have one."""
     page = open_page()
+
+    def show_input(route) -> None:
+        route.fulfill(json={**route.fetch().json(), "inpainting": []})
+
+    page.route("**/api/models/sketchbook", show_input)
     use_model(page, "sketchbook")
     open_section(page, "Inpainting")
     mask = "[data-input=inpainting] studio-mask"
     assert "drop one here" in page.locator(mask).inner_text()
     drop(page, png((96, 64), "#204060"), mask)
     page.wait_for_selector(f"{mask} canvas")
-    assert "becomes the mask" in page.locator(mask).inner_text()
+    assert "drop a black and white picture" in page.locator(mask).inner_text()
     drop(page, png((48, 32), "black", (8, 8, 16, 24)), mask)
     page.wait_for_selector(f"{mask} [aria-label=Undo]:not([disabled])")
     values = values_of(page, mask)
@@ -241,8 +258,9 @@ def test_a_black_and_white_picture_is_no_mask_where_there_is_nothing_to_mask(ope
     page = open_page()
     open_section(page, "Start from a picture")
     drop(page, png((64, 64), "black"), "[data-field=init_image] studio-image")
+    page.click(CHANGE_A_PART)
     page.wait_for_selector("[data-field=mask] canvas")
-    drop(page, png((32, 64), "#204060"), "[data-field=mask] studio-mask")
+    drop(page, png((32, 32), "#204060"), "[data-field=mask] studio-mask")
     page.wait_for_selector('[data-field=mask] canvas[width="32"]')
     chosen = page.evaluate("document.querySelector('[data-field=init_image] studio-image').value")
     assert chosen == page.evaluate("document.querySelector('[data-field] studio-mask').picture")
@@ -306,7 +324,7 @@ def test_a_dropped_picture_gives_its_settings_and_a_verdict(open_page):
     drop(page, data)
     page.wait_for_selector("text=/It can be made again/")
     shown = page.locator(".frame img").get_attribute("src")
-    assert shown == f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    assert shown == to_uri(data)
     assert page.locator(".strip img").count() == 0
     assert page.input_value(".prompt-bar textarea") == "a blue fish"
     assert page.locator("[data-field=seed] input[type=number]").input_value() == seed
@@ -337,17 +355,22 @@ def test_a_photo_from_elsewhere_is_shown_and_started_from_at_the_size_of_the_for
     assert page.locator(".frame img").get_attribute("src").startswith("data:image/png")
     assert page.locator(".seed").count() == 0
     page.get_by_role("button", name="Start from it").click()
+    thumbnail = page.locator("[data-field=init_image] img").bounding_box()
+    assert thumbnail["width"] == pytest.approx(thumbnail["height"])
+    page.click(CHANGE_A_PART)
     page.wait_for_selector("[data-field=mask] canvas")
-    drag(page, "[data-field=mask] canvas", (0.4, 0.4), (0.6, 0.6))
+    drag(page, "[data-field=mask] canvas", (0.02, 0.02), (0.3, 0.02))
     with page.expect_request("**/api/jobs") as sent:
         create(page)
     request = sent.value.post_data_json
     assert request["size"] == [64, 64]
     image, mask = (read_png(request[name][0]) for name in ("init_image", "mask"))
+    shown = page.evaluate("document.querySelector('[data-field=mask] studio-mask').picture")
+    assert image.tobytes() == read_png(shown).tobytes()  # what is painted over is what is used
     assert image.size == mask.size == (64, 64)
     assert image.getcolors() == [(64 * 64, (255, 255, 255))]  # the sides are cut off
-    assert mask.getpixel((32, 32)) == (255, 255, 255)
-    assert mask.getpixel((2, 2)) == (0, 0, 0)
+    assert mask.getpixel((2, 2)) == (255, 255, 255)
+    assert mask.getpixel((32, 32)) == (0, 0, 0)
 
 
 def test_what_is_said_of_an_opened_picture_ends_with_a_job_that_takes_its_place(open_page):
@@ -447,21 +470,27 @@ def test_a_refusal_names_the_field_as_the_form_does(open_page):
     fault = {"message": "init_image.0: is black", "field": "init_image.0", "reason": "is black"}
     page.route("**/api/jobs", lambda route: route.fulfill(status=400, json={"error": fault}))
     page.click("text=Create")
+    open_section(page, "Details")
     sync_api.expect(error).to_have_text("Picture: is black")
     assert page.locator(".section[open] [data-field=init_image]").count() == 1
+    assert page.locator(".section[open] [data-field=size]").count() == 0
+    page.get_by_role("button", name="Compare").click()
+    page.locator("dialog.compare .primary").click()
+    cell = page.locator(".compare tbody td").nth(0)
+    sync_api.expect(cell).to_have_text("Picture: is black")
 
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_part_is_repainted_once_it_is_painted(open_page, width):
     page = open_page(width)
     create(page, "a red apple")
-    page.click("text=Repaint a part")
+    page.click("text=Change a part")
     page.wait_for_selector("studio-mask canvas")
     sync_api.expect(page.locator("studio-mask canvas")).to_be_in_viewport()
     page.wait_for_timeout(500)  # while the page scrolls
     assert is_in_view(page, ".prompt-bar .primary")
     hint = page.locator("studio-mask .hint").inner_text()
-    assert hint.startswith("Paint over a part")
+    assert hint.startswith("What you paint over")
     marks = page.locator(".section", has_text="Details").locator(".mark")
     sync_api.expect(marks).to_be_hidden()
     page.click("text=Create")
@@ -472,10 +501,48 @@ def test_a_part_is_repainted_once_it_is_painted(open_page, width):
         create(page)
     assert "mask" in sent.value.post_data_json
     assert error.inner_text() == ""
-    page.click("text=Vary")
+    page.click(".stage-actions >> text=Vary")
     with page.expect_request("**/api/jobs") as sent:
         create(page)
     assert "mask" not in sent.value.post_data_json
+
+
+def test_a_model_for_inpainting_has_one_place_for_its_picture_and_mask(open_page):
+    page = open_page()
+    use_model(page, "sketchbook")
+    assert page.locator("[data-input=inpainting]").count() == 0
+    picture, mask = (to_uri(png((96, 64), "black", box)) for box in (None, (0, 0, 48, 64)))
+    request = {"inputs": {"inpainting": {"image": picture, "mask": mask}}, "steps": 1}
+    job = page.request.post(f"{page.url}api/jobs", data={**request, "model": "sketchbook"}).json()
+    while job["state"] not in ("succeeded", "failed"):
+        job = page.request.get(f"{page.url}api/jobs/{job['id']}").json()
+    drop(page, page.request.get(page.url.rstrip("/") + job["pictures"][0]["url"]).body())
+    page.wait_for_selector("[data-field=mask] [aria-label=Undo]:enabled", state="attached")
+    with page.expect_request("**/api/jobs") as sent:
+        create(page)
+    again = sent.value.post_data_json
+    assert again["inputs"] == {}
+    found, painted = (read_png(again[name][0]) for name in ("init_image", "mask"))
+    assert found.getcolors() == [(96 * 64, (0, 0, 0))]
+    assert painted.getbbox() == (0, 0, 48, 64)
+
+
+def test_the_size_of_a_picture_to_start_from_becomes_one_that_the_model_has(open_page):
+    page = open_page()
+    use_model(page, "sketchbook")
+    open_section(page, "Details")
+    for side in page.locator("[data-field=size] input").all():
+        side.fill("84")
+    create(page, "a cat")
+    page.click(".frame-button")
+    page.keyboard.press("Escape")
+    with page.expect_response("**/api/models/emoji-scenes"):
+        page.select_option(MODEL, "emoji-scenes")
+    page.wait_for_selector("[data-input=layout]", state="detached")
+    page.click(".stage-actions >> text=Vary")
+    with page.expect_request("**/api/jobs") as sent:
+        create(page)
+    assert sent.value.post_data_json["size"] == [80, 80]
 
 
 def test_a_picture_of_the_gallery_is_repainted_with_its_prompt(open_page):
@@ -483,7 +550,7 @@ def test_a_picture_of_the_gallery_is_repainted_with_its_prompt(open_page):
     create(page, "a purple whale")
     page.fill(".prompt-bar textarea", "a bee")
     page.click(".frame-button")
-    page.locator("dialog.viewer").get_by_role("button", name="Repaint a part").click()
+    page.locator("dialog.viewer").get_by_role("button", name="Change a part").click()
     page.wait_for_selector("studio-mask canvas")
     assert page.input_value(".prompt-bar textarea") == "a purple whale"
 
@@ -602,6 +669,51 @@ def test_the_gallery_goes_on_on_a_large_screen(open_page):
     sync_api.expect(page.locator(".grid li")).to_have_count(56)
 
 
+def test_a_model_is_named_while_it_loads_and_nothing_is_created(open_page):
+    page = open_page(answers=[503])
+    page.fill(".prompt-bar textarea", "a cat")
+    held, sent = [], []
+
+    def hold(route: object) -> None:
+        held.append(route)
+
+    page.route("**/api/models/sketchbook", hold)
+    page.on("request", lambda request: sent.append(request.url))
+    page.select_option(MODEL, "sketchbook")
+    status = page.locator(".prompt-bar [role=status]")
+    sync_api.expect(status).to_have_text("Loading sketchbook …")
+    button = page.locator(".prompt-bar .primary")
+    sync_api.expect(button).to_be_disabled()
+    page.press(".prompt-bar textarea", "Enter")
+    assert not [url for url in sent if url.endswith("/jobs")]
+    why = "other models are in use; try again later"
+    held[0].fulfill(status=503, json={"error": {"message": why, "code": "no_memory"}})
+    page.wait_for_selector(f".notice >> text=sketchbook cannot be loaded: {why}")
+    sync_api.expect(status).to_be_hidden()
+    sync_api.expect(button).to_be_enabled()
+    assert page.input_value(MODEL) == "emoji-scenes"
+    page.unroute("**/api/models/sketchbook")
+    use_model(page, "sketchbook")
+    sync_api.expect(page.locator(".notice")).to_be_hidden()
+    create(page)
+
+
+@pytest.mark.parametrize("field", ["sampler", "schedule", "guidance"])
+def test_choices_are_explained_in_plain_words_and_the_terms_are_a_click_away(open_page, field):
+    page = open_page()
+    open_section(page, "Details")
+    named = page.locator(f"[data-field={field}] studio-named")
+    summary, about = named.locator("> .hint"), named.locator(".more > .hint").first
+    for name in named.locator("> select option").all_inner_texts():
+        named.locator("> select").select_option(name)
+        assert not re.search("arXiv|sigma|et al", summary.inner_text())
+    assert summary.inner_text().endswith(".")
+    sync_api.expect(about).to_be_hidden()
+    named.locator(".more > summary").click()
+    sync_api.expect(about).to_be_visible()
+    assert about.inner_text() != summary.inner_text()
+
+
 def test_the_model_that_was_chosen_last_is_shown_and_its_button_still_cancels(open_page):
     page = open_page()
     start_long_run(page)
@@ -611,13 +723,13 @@ def test_the_model_that_was_chosen_last_is_shown_and_its_button_still_cancels(op
         held.append(route)
 
     page.route("**/api/models/sketchbook", hold)
-    page.select_option("select[aria-label=Model]", "sketchbook")
+    page.select_option(MODEL, "sketchbook")
     with page.expect_response("**/api/models/emoji-scenes"):
-        page.select_option("select[aria-label=Model]", "emoji-scenes")
+        page.select_option(MODEL, "emoji-scenes")
     with page.expect_response("**/api/models/sketchbook"):  # it answers last
         held[0].continue_()
     page.wait_for_timeout(300)
     assert page.locator("[data-input=layout]").count() == 0
-    assert page.input_value("select[aria-label=Model]") == "emoji-scenes"
+    assert page.input_value(MODEL) == "emoji-scenes"
     page.click("text=Cancel")
     page.wait_for_selector("text=Cancelled.")

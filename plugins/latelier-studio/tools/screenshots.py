@@ -56,7 +56,7 @@ def show_page(page: Page) -> None:
 def show_mask(page: Page) -> None:
     """A mask that is painted over a picture."""
     create(page, "a sunflower on a blue background")
-    page.click("text=Repaint a part")
+    page.click("text=Change a part")
     page.wait_for_selector("studio-mask canvas")
     page.wait_for_timeout(600)
     drag(page, "studio-mask canvas", (0.3, 0.35), (0.65, 0.4))

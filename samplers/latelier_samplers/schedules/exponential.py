@@ -17,7 +17,10 @@ def exponential(
     rho: Annotated[
         float,
         Field(
-            gt=0, le=1000, description="above 1 more of the steps lie at low sigma, below 1 at high"
+            gt=0,
+            le=1000,
+            description="above 1 more of the steps are for fine detail, at low sigma, below 1 for "
+            "rough shapes",
         ),
     ] = 1.0,
     sigma_min: SigmaMin = None,

@@ -9,7 +9,8 @@ from latelier.diffusion.processes.process import Process
 from latelier_samplers.schedules.ratios import SigmaMax, SigmaMin, ramp, resolve_ends
 
 Rho = Annotated[
-    float, Field(ge=1, le=1000, description="higher values put more steps at low sigma")
+    float,
+    Field(ge=1, le=1000, description="higher values put more steps on fine detail, at low sigma"),
 ]
 
 

@@ -18,11 +18,17 @@ SigmaMin = Annotated[
     float | None,
     Field(
         gt=0,
-        description="the last sigma above 0. Default: the process's, at least 0.01 for flow models",
+        description="noise level at which the run ends: the last sigma above 0. Default: the "
+        "process's, at least 0.01 for flow models",
     ),
 ]
 SigmaMax = Annotated[
-    float | None, Field(gt=0, le=1e6, description="the first sigma. Default: the process's")
+    float | None,
+    Field(
+        gt=0,
+        le=1e6,
+        description="noise level at which the run begins: the first sigma. Default: the process's",
+    ),
 ]
 
 

@@ -17,6 +17,7 @@ def test_samplers_are_listed_with_their_traits(cli):
     rows = {row["name"]: row for row in json.loads(cli("samplers", "list", "--json").out)}
     assert (rows["heun"]["order"], rows["heun"]["nfe_per_step"]) == (2, 2)
     assert rows["ddpm"]["stochastic"]
+    assert rows["ddpm"]["summary"].startswith("The original method")
     lines = cli("samplers", "list").out.splitlines()
     assert len(lines) == 1 + len(rows)
 
@@ -132,6 +133,8 @@ def test_a_sampler_is_shown_with_its_registered_defaults(cli):
     assert shown.status == 0
     lines = shown.out.splitlines()
     assert lines[0].split() == ["sampler", "latelier/euler_ancestral"]
+    assert lines[1].strip().startswith("New noise in each step: lively pictures")
+    assert lines[2].strip().startswith("DDIM (Song et al.")
     assert ["stochastic", "True"] in [line.split() for line in lines]
     assert lines[-1].split()[:3] == ["eta", "1.0", "number;"]
     [ddim] = json.loads(cli("samplers", "show", "ddim", "--json").out)
@@ -142,7 +145,7 @@ def test_a_sampler_is_shown_with_its_registered_defaults(cli):
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("karras", "rho 7.0 number; higher values put more steps at low sigma"),
+        ("karras", "rho 7.0 number; higher values put more steps on fine detail, at low sigma"),
         ("restart", "intervals [[4, 2, 0.1, 2.0]] list of Interval;"),
         ("apg", "interval null [number, number] or null;"),
         ("deep_cache", "interval 3 integer; steps for which deep features are used; 1: exact"),

@@ -54,7 +54,12 @@ def list_(as_json: AsJson = False) -> None:
     from latelier.cli.support.application import load_atelier
 
     rows: list[dict[str, Any]] = [
-        {"name": spec.name, "id": spec.id, **(spec.traits.model_dump() if spec.traits else {})}
+        {
+            "name": spec.name,
+            "id": spec.id,
+            "summary": spec.summary,
+            **(spec.traits.model_dump() if spec.traits else {}),
+        }
         for spec in load_atelier().samplers.specs()
     ]
     if as_json:
@@ -91,8 +96,9 @@ def show(
         show_json([each.model_dump(mode="json") for each in found])
         return
     for each in found:
-        lines = {"": each.about, "version": each.version, **each.traits}
-        show_fields([(each.kind, each.id), *lines.items()])
+        texts = [("", each.summary), ("", each.about)]
+        traits = [("version", each.version), *each.traits.items()]
+        show_fields([(each.kind, each.id), *texts, *traits])
         options = describe_options(each)
         if options:
             show_columns(("OPTION", "DEFAULT", "MEANING"), options)

@@ -22,6 +22,7 @@ class RegisteredFunction(Frozen):
         kind: one of `KINDS`.
         id: "distribution/name".
         version: of the distribution.
+        summary: what it does to the picture, in plain words; "" if its plugin does not say.
         about: the first line of its documentation.
         traits: declared properties, such as the order of a sampler.
         options: JSON schema of the options, with the defaults of this registration.
@@ -30,6 +31,7 @@ class RegisteredFunction(Frozen):
     kind: Kind
     id: str
     version: str
+    summary: str
     about: str
     traits: dict[str, Any]
     options: dict[str, Any]
@@ -77,6 +79,7 @@ def _describe(spec: ComponentSpec, atelier: Atelier) -> RegisteredFunction:
         kind=spec.kind,
         id=spec.id,
         version=spec.version,
+        summary=spec.summary,
         about=documentation.partition("\n")[0],
         traits=spec.traits.model_dump(exclude_none=True) if spec.traits else {},
         options=schema,

@@ -34,16 +34,26 @@ def apg(
         Field(
             ge=0,
             le=1e4,
-            description="factor of the part along x0, which oversaturates; 1: all of it",
+            description="how much of the harsh colours stays; 1: all. The factor of the part "
+            "along x0",
         ),
     ] = 0.0,
     norm_threshold: Annotated[
         float | None,
-        Field(gt=0, le=1e6, description="greatest norm of the difference of an image; None: any"),
+        Field(
+            gt=0,
+            le=1e6,
+            description="bound of what guidance changes in a step: the norm of the difference of "
+            "an image; None: any",
+        ),
     ] = 15.0,
     momentum: Annotated[
         float,
-        Field(gt=-1, lt=1, description="weight of earlier differences; below 0: away from them"),
+        Field(
+            gt=-1,
+            lt=1,
+            description="weight of what guidance did in earlier steps; below 0: away from it",
+        ),
     ] = -0.5,
     interval: Interval = None,
     rescale: Rescale = 0.0,

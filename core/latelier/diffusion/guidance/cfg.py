@@ -20,7 +20,12 @@ from latelier.diffusion.guidance.unconditional import make_unconditional
 
 Scale = Annotated[
     float,
-    Field(ge=0, le=1e4, description="strength of guidance; 1 disables it and halves the cost"),
+    Field(
+        ge=0,
+        le=1e4,
+        description="how closely the picture follows what was asked for; 1 is without guidance, "
+        "at half the cost",
+    ),
 ]
 
 

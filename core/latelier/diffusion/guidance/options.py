@@ -32,8 +32,9 @@ _NonNegative = Annotated[float, Field(ge=0)]
 Interval = Annotated[
     Annotated[tuple[_NonNegative, _NonNegative], AfterValidator(_check_interval)] | None,
     Field(
-        description="lowest and highest sigma / alpha (in the 've' frame sigma itself) between "
-        "which guidance acts; outside this interval only the condition is evaluated"
+        description="noise levels between which guidance acts, the lowest and the highest: fewer "
+        "are faster and give more varied pictures. They are values of sigma / alpha, in the 've' "
+        "frame of sigma itself; outside of them only the condition is evaluated"
     ),
 ]
 
@@ -42,8 +43,9 @@ Rescale = Annotated[
     Field(
         ge=0,
         le=1,
-        description="factor by which x0 is rescaled toward the standard deviation of the "
-        "conditional x0: 0 not at all, 1 completely; 0.7 is usual",
+        description="how far a contrast that guidance has raised is taken back: 0 not at all, 1 "
+        "completely, 0.7 is usual. It scales x0 toward the standard deviation of the conditional "
+        "x0",
     ),
 ]
 
@@ -52,8 +54,9 @@ Threshold = Annotated[
     Field(
         gt=0,
         le=1,
-        description="dynamic thresholding: the quantile of the magnitudes in x0, such as 0.995, at "
-        "which x0 is clipped and then scaled to the quantile of the conditional x0",
+        description="share of the values that keep their colour where guidance burns others out, "
+        "such as 0.995. Dynamic thresholding: at this quantile of its magnitudes x0 is clipped, "
+        "and then scaled to the quantile of the conditional x0",
     ),
 ]
 

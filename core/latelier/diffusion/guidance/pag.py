@@ -30,7 +30,12 @@ def pag(
     /,
     *,
     pag_scale: Annotated[
-        float, Field(ge=0, le=1e4, description="weight of x0 - x0_perturbed; 0: none")
+        float,
+        Field(
+            ge=0,
+            le=1e4,
+            description="how much clearer shapes become; 0: none. The weight of x0 - x0_perturbed",
+        ),
     ] = 3.0,
     scale: Scale = 5.0,
     layers: Annotated[

@@ -9,9 +9,6 @@ from PIL import Image
 
 Box = tuple[int, int, int, int]
 
-_CELL = 16
-"""Pixels; those of the first stages in use have 4, 8 or 16."""
-
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -57,7 +54,7 @@ class Part:
         return encode_image(whole, provenance)
 
 
-def has_black_cell(mask: Image.Image, size: tuple[int, int]) -> bool:
+def has_black_cell(mask: Image.Image, size: tuple[int, int], cell: int) -> bool:
     """Return whether a mask of a part leaves a whole cell of the latents as it is.
 
     If not, all of the part is repainted: what is black in the mask comes back where it is put back.
@@ -65,8 +62,9 @@ def has_black_cell(mask: Image.Image, size: tuple[int, int]) -> bool:
     Args:
         mask: black and white, of mode L.
         size: (width, height) at which the part is repainted.
+        cell: side of a cell in pixels.
     """
-    cells = mask.resize(size, Image.Resampling.BOX).reduce(_CELL)
+    cells = mask.resize(size, Image.Resampling.BOX).reduce(cell)
     darkest, _ = cells.getextrema()
     return darkest == 0
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from latelier.contracts.images.reading import read_picture, to_data_uri
 from latelier.contracts.options import options_model
-from latelier.kernel.atelier import Atelier
 from latelier.kernel.registry import Registry
+from latelier.pipeline import Pipeline
 from PIL import Image, ImageFilter, ImageOps
 
 from latelier_server.a1111.fields import read_field, refuse_unsupported
@@ -16,7 +16,6 @@ from latelier_server.a1111.hires import HiresPass, read_hires
 from latelier_server.a1111.only_masked import Part, has_black_cell
 from latelier_server.bodies import decode_base64
 from latelier_server.errors import field_mistake, mistake
-from latelier_server.models.summary import ModelSummary
 
 _SAMPLERS = {
     "euler": "euler",
@@ -73,22 +72,19 @@ def model_of(fields: Mapping[str, Any]) -> str | None:
     return read_field(_settings(fields), "sd_model_checkpoint", str, None)
 
 
-def read_request(
-    fields: Mapping[str, Any], model: ModelSummary, atelier: Atelier, max_pixels: int
-) -> A1111Request:
+def read_request(fields: Mapping[str, Any], pipe: Pipeline, max_pixels: int) -> A1111Request:
     """Return the request of txt2img or img2img. Fields that A1111 does not have are ignored.
 
     Args:
         fields: of the client.
-        model: that is asked. The prompt is its first public input.
-        atelier: has the samplers and schedules.
+        pipe: the model. The prompt is its first public input.
         max_pixels: of a picture.
 
     Raises:
         ServerError: a field is invalid, or asks for something that is not here.
     """
     refuse_unsupported(fields)
-    prompt, seed = model.inputs[0], read_field(fields, "seed", int, -1)
+    prompt, seed = next(iter(pipe.inputs)), read_field(fields, "seed", int, -1)
     size = _read_size(fields)
     request = {
         "inputs": {prompt: read_field(fields, "prompt", str, "")},
@@ -98,15 +94,16 @@ def read_request(
         "guidance": read_field(fields, "cfg_scale", int | float, None),
         "seed": seed if seed >= 0 else None,
         "size": size and list(size),
-        "sampler": _read_sampler(fields, atelier.samplers),
-        "schedule": _read_schedule(fields, atelier.schedules),
+        "sampler": _read_sampler(fields, pipe.atelier.samplers),
+        "schedule": _read_schedule(fields, pipe.atelier.schedules),
     }
     hires, part = None, None
     if fields.get("init_images"):
-        pictures, part = _read_pictures(fields, size or model.size)
+        cell = pipe.first_stage.config.downsampling
+        pictures, part = _read_pictures(fields, size or pipe.defaults.size, cell)
         request |= pictures
     else:
-        hires = read_hires(fields, prompt, size or model.size, max_pixels)
+        hires = read_hires(fields, prompt, size or pipe.defaults.size, max_pixels)
     given = {name: value for name, value in request.items() if value is not None}
     return A1111Request(given, _shown(fields), hires, part)
 
@@ -134,9 +131,12 @@ def _settings(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _read_pictures(
-    fields: Mapping[str, Any], size: tuple[int, int]
+    fields: Mapping[str, Any], size: tuple[int, int], cell: int
 ) -> tuple[dict[str, Any], Part | None]:
-    """Return the fields of a request that starts from a picture, and the part that is repainted."""
+    """Return the fields of a request that starts from a picture, and the part that is repainted.
+
+    `cell` is the side of a cell of the latents in pixels.
+    """
     pictures = fields["init_images"]
     if not isinstance(pictures, list) or len(pictures) != 1:
         raise field_mistake("init_images", "expected one picture")
@@ -155,7 +155,7 @@ def _read_pictures(
         picture = fill_masked(picture, mask)
     white = mask.point(_BLACK_OR_WHITE)
     request["init_image"] = to_data_uri(picture)
-    if part is None or has_black_cell(white, size):
+    if part is None or has_black_cell(white, size, cell):
         request["mask"] = to_data_uri(white)
     return request, part
 

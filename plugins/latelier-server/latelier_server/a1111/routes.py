@@ -177,10 +177,8 @@ async def _answer(request: Request, fields: dict[str, Any]) -> Response:
     """Run a job, or two for a second pass, and answer with the pictures."""
     runner, limits = _runner(request), request.app.state.settings.limits
     name = model_of(fields) or _chosen_model(request)
-    summary = runner.pool.summaries.get(name)
-    if summary is None:
-        raise ServerError(404, "there is no such model", "not_found")
-    asked = await runner.read(read_request, fields, summary, default_atelier(), limits.pixels)
+    async with runner.pool.use(name) as model:
+        asked = await runner.read(read_request, fields, model.pipe, limits.pixels)
     submission = Submission(name, asked.request, is_kept=asked.hires is None)
     job = await _run(request, submission)
     if asked.hires is not None:

@@ -36,16 +36,19 @@ def describe_model(model: LoadedModel) -> dict[str, Any]:
 
     `request` and `inputs` are JSON schemas; `samplers`, `schedules`, `guidances` and
     `accelerations` list names with a line about each and the JSON schema of its options; `adapters`
-    are the inputs of adapters, and `subjects` names of what the model can draw.
+    are the inputs of adapters, `inpainting` those that `init_image` and `mask` fill, and `subjects`
+    names of what the model can draw.
     """
     pipe = model.pipe
     atelier = pipe.atelier
+    of_masks = set(pipe.inpainting_conditioners)
     return {
         "name": model.name,
         "description": pipe.description,
         "size_multiple": pipe.size_multiple,
         "inputs": pipe.input_schemas(),
         "adapters": sorted(pipe.adapters),
+        "inpainting": [public for public, fed in pipe.inputs.items() if of_masks.issuperset(fed)],
         "request": pipe.request_schema(),
         "samplers": [
             each
@@ -60,18 +63,19 @@ def describe_model(model: LoadedModel) -> dict[str, Any]:
 
 
 def describe_functions(registry: Registry[Any]) -> list[dict[str, Any]]:
-    """Return name, documentation, traits and options of each function of a registry."""
+    """Return name, summary, documentation, traits and options of each function of a registry."""
     found = []
     for name in registry.names():
         function = registry.get(name)
         module = inspect.getmodule(function)
         about = inspect.getdoc(module) or inspect.getdoc(function) or ""
-        traits = registry.spec(name).traits
+        spec = registry.spec(name)
         found.append(
             {
                 "name": name,
+                "summary": spec.summary,
                 "about": about.partition("\n")[0],
-                "traits": traits.model_dump() if traits else {},
+                "traits": spec.traits.model_dump() if spec.traits else {},
                 "options": options_model(function).model_json_schema(),
             }
         )

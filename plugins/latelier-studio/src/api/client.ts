@@ -26,6 +26,11 @@ export class ApiError extends Error {
   ) {
     super(message);
   }
+
+  /** Return the error that the server has described. */
+  static of({ message, field, reason, code }: Fault, status = 0): ApiError {
+    return new ApiError(status, message, field, reason, code);
+  }
 }
 
 async function call(method: string, path: string, body?: unknown): Promise<Response> {
@@ -45,9 +50,8 @@ async function call(method: string, path: string, body?: unknown): Promise<Respo
   }
   if (!answer.ok) {
     const found = (await answer.json().catch(() => null)) as { error?: Fault } | null;
-    const message = found?.error?.message ?? `The server answered ${answer.status}.`;
-    const { field, reason, code } = found?.error ?? {};
-    throw new ApiError(answer.status, message, field, reason, code);
+    if (found?.error) throw ApiError.of(found.error, answer.status);
+    throw new ApiError(answer.status, `The server answered ${answer.status}.`);
   }
   return answer;
 }

@@ -47,6 +47,9 @@ export interface Schema {
 
 export interface Choice {
   name: string;
+  /** What it does to the picture, in plain words. */
+  summary: string;
+  /** What it is, for those who know the terms. */
   about: string;
   options: Schema;
 }
@@ -57,6 +60,8 @@ export interface Model {
   size_multiple: number;
   inputs: Record<string, Schema>;
   adapters: string[];
+  /** Inputs that take `init_image` and `mask` of a request. */
+  inpainting: string[];
   request: Schema;
   samplers: Choice[];
   schedules: Choice[];

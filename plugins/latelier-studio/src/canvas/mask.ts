@@ -13,8 +13,7 @@ const WHITE = 255;
 
 const WITHOUT_PICTURE = "Choose a picture first, or drop one here. Then paint over it.";
 const WITH_PICTURE =
-  "Paint over a part, and only that part is made anew. Another picture that is dropped here takes the place of this one. A black and white one " +
-  "becomes the mask: what is white in it changes.";
+  "What you paint over is drawn again; the rest stays as it is. You can also drop a black and white picture here: what is white in it changes.";
 
 /** Dispatches `picture`, with a data URI as its detail, for a picture that was dropped on it. */
 class MaskWidget extends Widget<string> {
@@ -62,6 +61,7 @@ class MaskWidget extends Widget<string> {
       width,
       height,
       name: "What changes",
+      hint: "Paint over what should change",
       colors: VEIL,
       brush: 1,
       canInvert: true,

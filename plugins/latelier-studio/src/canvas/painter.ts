@@ -11,6 +11,8 @@ export interface PainterOptions {
   height: number;
   /** What screen readers call the surface. */
   name: string;
+  /** What stands on the surface until something is painted. */
+  hint: string;
   /** Red, green, blue and opacity, 0 to 255, of each label from 0. */
   colors: readonly (readonly [number, number, number, number])[];
   /** Label of the brush at first. */
@@ -50,7 +52,8 @@ export class Painter {
         `${options.name}. Arrow keys move the brush, space paints, E erases, ` +
         "square brackets change its size, Control Z undoes.",
     });
-    this.#sheet = h("div", { class: "sheet" }, this.#canvas, this.#brush.cursor);
+    const hint = h("p", { class: "sheet-hint" }, h("span", {}, options.hint));
+    this.#sheet = h("div", { class: "sheet" }, this.#canvas, hint, this.#brush.cursor);
     this.#sheet.style.aspectRatio = `${width} / ${height}`;
     this.#view = new ZoomView(this.#sheet);
     this.#buttons = {
@@ -103,6 +106,7 @@ export class Painter {
   draw(): void {
     const area = this.painting.takeChanged();
     if (area) this.#drawArea(area);
+    this.#sheet.classList.toggle("is-empty", !this.painting.canUndo);
     this.#buttons.undo.disabled = !this.painting.canUndo;
     this.#buttons.redo.disabled = !this.painting.canRedo;
     if (!this.#buttons.eraser.hasAttribute("aria-pressed")) this.erase(false);

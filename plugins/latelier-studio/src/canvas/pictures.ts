@@ -10,11 +10,18 @@ export function toDataUri(file: Blob): Promise<string> {
   });
 }
 
+/** What is said of a file that is no picture. */
+export const NO_PICTURE = "This file is no picture that can be read: PNG, JPEG or WebP.";
+
 /** Return an element with a picture that has been loaded. */
 export async function loadPicture(source: string): Promise<HTMLImageElement> {
   const image = new Image();
   image.src = source;
-  await image.decode();
+  try {
+    await image.decode();
+  } catch {
+    throw new Error(NO_PICTURE);
+  }
   return image;
 }
 

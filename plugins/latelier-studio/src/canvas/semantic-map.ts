@@ -46,6 +46,7 @@ class SemanticMapWidget extends Widget<string> {
       width,
       height,
       name: "Map of what is where",
+      hint: "Choose above, and paint here",
       colors: this.#colors,
       brush: first?.value ?? 0,
       canInvert: false,

@@ -1,18 +1,14 @@
 /** Taking pictures from files: chosen, or dropped on an element. */
 
-import { loadPicture, toDataUri } from "./pictures.ts";
+import { loadPicture, NO_PICTURE, toDataUri } from "./pictures.ts";
 
 export const TYPES = ["image/png", "image/jpeg", "image/webp"];
 
 /** Return a file as a data URI. One that is no picture of these types is an error. */
 export async function readFile(file: File): Promise<string> {
+  if (!TYPES.includes(file.type)) throw new Error(NO_PICTURE);
   const source = await toDataUri(file);
-  try {
-    if (!TYPES.includes(file.type)) throw new TypeError(file.type);
-    await loadPicture(source);
-  } catch {
-    throw new Error("This file is no picture that can be read: PNG, JPEG or WebP.");
-  }
+  await loadPicture(source);
   return source;
 }
 

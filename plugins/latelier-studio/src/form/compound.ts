@@ -129,17 +129,20 @@ class ListWidget extends Widget<unknown[]> {
 class OptionsWidget extends Widget<Record<string, unknown>> {
   /** Number of options in sight; others are folded away. */
   shown = 0;
+  /** A text about them all, folded away too. */
+  about = "";
   #widgets = new Map<string, WidgetElement>();
 
   protected build(): void {
-    const folded = h("details", { class: "more" }, h("summary", {}, "Options"));
+    const folded = h("details", { class: "more" }, h("summary", {}, "More"));
+    if (this.about) folded.append(h("small", { class: "hint" }, this.about));
     for (const [name, raw] of Object.entries(this.schema.properties ?? {})) {
       const schema = resolve(raw, this.schema.$defs);
       const { element, widget } = createField(name, schema, this.host, { hint: hintOf(schema) });
       this.#widgets.set(name, widget);
       (this.#widgets.size > this.shown ? folded : this).append(element);
     }
-    folded.hidden = this.#widgets.size <= this.shown;
+    folded.hidden = this.about === "" && this.#widgets.size <= this.shown;
     this.append(folded);
     this.addEventListener("input", (event) => {
       if (event.target === this) return;

@@ -41,7 +41,7 @@ class SizeWidget extends Widget<[number, number]> {
 /** A sampler, a schedule or a guidance rule, with its own options. */
 class NamedWidget extends Widget<NamedOptions> {
   #select!: HTMLSelectElement;
-  #about!: HTMLElement;
+  #summary!: HTMLElement;
   #options!: HTMLElement;
 
   get #choices(): Choice[] {
@@ -63,9 +63,9 @@ class NamedWidget extends Widget<NamedOptions> {
       !this.schema.default && h("option", { value: "" }, "None"),
       ...this.#choices.map(({ name }) => h("option", { value: name }, name)),
     );
-    this.#about = h("small", { class: "hint" });
+    this.#summary = h("small", { class: "hint" });
     this.#options = h("div", { class: "options" });
-    this.append(this.#select, this.#about, this.#options);
+    this.append(this.#select, this.#summary, this.#options);
   }
 
   protected show(): void {
@@ -85,10 +85,11 @@ class NamedWidget extends Widget<NamedOptions> {
   #showOptions(): void {
     const { name, options } = this.#shown;
     const choice = this.#choices.find((each) => each.name === name);
-    this.#about.textContent = choice?.about ?? "";
+    this.#summary.textContent = choice?.summary || (choice?.about ?? "");
     const form = document.createElement("studio-options") as WidgetElement;
     const shown = this.schema.format === "guidance" ? 1 : 0; // its scale
-    Object.assign(form, { schema: choice?.options ?? {}, host: this.host, value: options, shown });
+    const about = choice?.summary ? choice.about : "";
+    Object.assign(form, { schema: choice?.options ?? {}, host: this.host, value: options, shown, about });
     form.addEventListener("input", (event) => {
       event.stopPropagation();
       this.change({ name, options: form.value as Record<string, unknown> });

@@ -1,6 +1,6 @@
 /** A table of pictures that differ in one or two settings. */
 
-import { api, follow } from "../api/client.ts";
+import { ApiError, api, follow } from "../api/client.ts";
 import type { Job, Model, NamedOptions, PictureRequest } from "../api/types.ts";
 import { h, humanize } from "../dom.ts";
 import { bareName } from "../form/named.ts";
@@ -16,6 +16,8 @@ const AT_A_TIME = 4;
 interface Events {
   view(pictures: Shown[], index: number): void;
   galleryChanged(): void;
+  /** Return what the form says of an error. */
+  explain(error: unknown): string;
 }
 
 export class Compare {
@@ -124,7 +126,7 @@ export class Compare {
       this.#jobs.delete(job.id);
       this.#show(done, request, cell, name, shown);
     } catch (error) {
-      cell.replaceChildren(h("small", {}, error instanceof Error ? error.message : "It did not work."));
+      cell.replaceChildren(h("small", {}, this.#events.explain(error)));
     }
     cell.classList.remove("waiting");
   }
@@ -132,7 +134,8 @@ export class Compare {
   #show(job: Job, request: PictureRequest, cell: HTMLElement, name: string, shown: Shown[]): void {
     const [picture] = ofJob(job, request);
     if (!picture) {
-      cell.replaceChildren(h("small", {}, job.error?.message ?? "It did not work."));
+      const text = job.error ? this.#events.explain(ApiError.of(job.error)) : "Cancelled.";
+      cell.replaceChildren(h("small", {}, text));
       return;
     }
     const index = shown.push(picture) - 1;

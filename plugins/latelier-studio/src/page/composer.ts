@@ -10,6 +10,8 @@ import { asObject, resolve } from "../form/schema.ts";
 import type { Host } from "../form/widget.ts";
 import { Details } from "./details.ts";
 import { Inputs, promptOf } from "./inputs.ts";
+import { messageOf } from "./notice.ts";
+import type { Extent } from "./pictures.ts";
 import { PromptBar } from "./prompt-bar.ts";
 import { Section } from "./section.ts";
 import { StartPicture } from "./start-picture.ts";
@@ -42,7 +44,7 @@ export class Composer {
     this.#count = createCount(COUNTS.filter((count) => count <= server.limits.pictures));
     const hasStart = (): boolean => "init_image" in this.#start.value;
     this.#startSection = new Section(
-      { title: "Start from a picture", about: "Change a whole picture, or a part of it." },
+      { title: "Start from a picture", about: "Vary a picture, or change only a part of it." },
       this.#start.element,
       hasStart,
       () => {
@@ -60,7 +62,13 @@ export class Composer {
     );
     this.panel = h("aside", { class: "panel", "aria-label": "Options" }, this.#count);
     this.panel.append(...this.#sections());
-    this.#details.element.addEventListener("input", () => this.#inputs.resize());
+    this.#details.element.addEventListener("input", () => this.#resize());
+  }
+
+  /** Follow the size of the pictures that are made. */
+  #resize(): void {
+    this.#inputs.resize();
+    void this.#start.resize();
   }
 
   /** Return the elements of all sections: the model's own inputs, then those of adapters. */
@@ -107,7 +115,7 @@ export class Composer {
 
   /** Show the request of one picture, which has inputs of one row. */
   set request(request: PictureRequest) {
-    const inputs = { ...request.inputs };
+    const { inputs, ...start } = this.#withoutInpainting(request);
     if (this.#prompt) {
       this.bar.prompt = this.#promptText(inputs[this.#prompt]);
       if (this.#negative) {
@@ -119,10 +127,22 @@ export class Composer {
     this.#inputs.resize();
     this.#inputs.value = inputs;
     this.#inputs.scales = request.adapter_scales ?? {};
-    this.#start.value = request;
+    this.#start.value = start;
     writeCount(this.#count, request.n ?? 1);
     this.#startSection.refresh();
     this.#detailsSection.refresh();
+  }
+
+  /** Return a request whose picture and mask are those of every model, and not an input of this one. */
+  #withoutInpainting(request: PictureRequest): PictureRequest {
+    const inputs = { ...request.inputs };
+    const pictures: Partial<PictureRequest> = {};
+    for (const name of this.#model.inpainting) {
+      const { image, mask } = asObject(inputs[name], this.#model.inputs[name] ?? {});
+      if (image) Object.assign(pictures, { init_image: [image], ...(mask ? { mask: [mask] } : {}) });
+      delete inputs[name];
+    }
+    return { ...request, ...pictures, inputs };
   }
 
   #promptText(value: unknown): string {
@@ -150,17 +170,18 @@ export class Composer {
     if (text) this.bar.prompt = text;
   }
 
-  /** Take a picture to start from. `size` is of the pictures that are made; by default it stays as it is. */
-  startFrom(picture: string, part: "whole" | "part", size?: [number, number]): void {
+  /** Take a picture to start from. New ones have a size near to `size`; by default it stays as it is. */
+  startFrom(picture: string, extent: Extent, size?: [number, number]): void {
     if (size) {
-      this.#details.set("size", size);
+      const step = this.#model.size_multiple;
+      this.#details.set("size", size.map((side) => Math.max(step, Math.round(side / step) * step)));
       this.#inputs.resize();
       this.#detailsSection.refresh();
     }
     this.#start.value = { init_image: [picture] };
     this.#startSection.refresh();
     this.#startSection.open();
-    if (part === "part") this.#start.askForMask();
+    this.#start.change(extent);
   }
 
   /** Return whether the request can be sent; else show what is wrong. */
@@ -172,21 +193,30 @@ export class Composer {
       this.bar.error = `${labelOf(found.field)}: ${found.control.validationMessage}`;
       markField(found.field, [found.control]);
     } else if (this.#start.lacksMask) {
-      this.bar.error = "Nothing is painted. Paint over the part to change; Vary changes the whole picture.";
+      this.bar.error = "Nothing is painted. Paint over what should change, or vary all of it.";
       this.#startSection.element.open = true;
-      this.#start.askForMask();
+      this.#start.change("part");
     } else return true;
     return false;
   }
 
-  /** Show why a request was refused, with the label of the field at fault. */
+  /** Show why a request was refused, and the field at fault. */
   fail(error: unknown): void {
-    this.bar.error = error instanceof Error ? error.message : String(error);
-    if (!(error instanceof ApiError) || !error.field) return;
-    const field = findField(this.bar.element, error.field) ?? findField(this.panel, error.field);
-    if (!field) return;
-    if (error.reason) this.bar.error = `${labelOf(field)}: ${error.reason}`;
-    markField(field);
+    this.bar.error = this.explain(error);
+    const field = this.#fieldOf(error);
+    if (field) markField(field);
+  }
+
+  /** Return what an error says, with the label of the field at fault. */
+  explain(error: unknown): string {
+    const field = this.#fieldOf(error);
+    const reason = error instanceof ApiError && error.reason;
+    return field && reason ? `${labelOf(field)}: ${reason}` : messageOf(error);
+  }
+
+  #fieldOf(error: unknown): HTMLElement | undefined {
+    if (!(error instanceof ApiError && error.field)) return undefined;
+    return findField(this.bar.element, error.field) ?? findField(this.panel, error.field);
   }
 }
 

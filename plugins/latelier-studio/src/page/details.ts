@@ -13,7 +13,7 @@ const ELSEWHERE = new Set(["inputs", "negative", "n", "init_image", "mask", "str
 const PLAIN: Record<string, { label: string; hint: string }> = {
   size: { label: "Size", hint: "Width and height in pixels." },
   steps: { label: "Steps", hint: "More steps take longer, and often look better." },
-  guidance: { label: "Guidance", hint: "How closely the picture follows what you asked for." },
+  guidance: { label: "Guidance", hint: "" },
   seed: { label: "Seed", hint: "The same seed and settings give the same picture. Empty: a new one." },
   sampler: { label: "Sampler", hint: "" },
   schedule: { label: "Schedule", hint: "" },

@@ -30,7 +30,7 @@ export class Inputs {
   constructor(model: Model, host: Host) {
     const prompt = promptOf(model);
     for (const [name, raw] of Object.entries(model.inputs)) {
-      if (name === prompt) continue;
+      if (name === prompt || model.inpainting.includes(name)) continue;
       const schema = resolve(raw);
       const labelId = newId("label");
       const widget = createWidget(schema, host, labelId);

@@ -8,6 +8,11 @@ type Tone = "good" | "soft" | "bad";
 /** What `Notice.show` takes. */
 export type Message = [tone: Tone, title: string, detail?: string];
 
+/** Return what an error says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 const ICONS: Record<Tone, IconName> = { good: "check", soft: "approx", bad: "warn" };
 
 export class Notice {
@@ -28,7 +33,7 @@ export class Notice {
   }
 
   fail(error: unknown): void {
-    this.show("bad", error instanceof Error ? error.message : String(error));
+    this.show("bad", messageOf(error));
   }
 
   hide(): void {

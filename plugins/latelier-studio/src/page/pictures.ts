@@ -13,12 +13,15 @@ export interface Shown {
   starred: boolean;
 }
 
+/** What changes of a picture that others start from. */
+export type Extent = "whole" | "part";
+
 /** What can be done with a picture elsewhere on the page. */
 export interface PictureActions {
   /** Put its settings into the form. */
   useSettings(picture: Shown): void;
   /** Make others from it, with its prompt: of the whole, or of a painted part. */
-  startFrom(picture: Shown, part: "whole" | "part"): void;
+  startFrom(picture: Shown, extent: Extent): void;
   /** Called when the gallery has changed. */
   galleryChanged(): void;
 }

@@ -13,6 +13,7 @@ export class PromptBar {
   readonly #text: HTMLTextAreaElement | undefined;
   readonly #button: HTMLButtonElement;
   readonly #error = h("p", { class: "error", role: "alert" });
+  readonly #loading = h("p", { class: "loading-model", role: "status" });
   #onCancel: (() => void) | undefined;
 
   constructor(model: Model, input: string | undefined, onSubmit: () => void) {
@@ -23,7 +24,7 @@ export class PromptBar {
       onSubmit: (event: Event) => {
         event.preventDefault();
         if (this.#onCancel) this.#onCancel();
-        else onSubmit();
+        else if (!this.#button.disabled) onSubmit();
       },
     });
     if (input) {
@@ -44,7 +45,7 @@ export class PromptBar {
     const row = h("div", { class: "prompt-row" }, this.#text && label, this.#text ?? h("p", {}, model.description));
     if (input) row.dataset.input = input;
     row.append(this.#button);
-    this.element.append(row, this.#error);
+    this.element.append(row, this.#loading, this.#error);
     this.ideas = this.#createIdeas(model.subjects);
   }
 
@@ -80,6 +81,17 @@ export class PromptBar {
     this.#onCancel = cancel;
     this.#button.textContent = cancel ? "Cancel" : "Create";
     this.#button.classList.toggle("is-cancel", cancel !== undefined);
+    this.#disable();
+  }
+
+  /** Say that a model is loaded, which has a name; undefined: none is. Meanwhile nothing can be created. */
+  set loading(name: string | undefined) {
+    this.#loading.textContent = name === undefined ? "" : `Loading ${name} …`;
+    this.#disable();
+  }
+
+  #disable(): void {
+    this.#button.disabled = this.#loading.textContent !== "" && !this.#onCancel;
   }
 
   set error(message: string) {

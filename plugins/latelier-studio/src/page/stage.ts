@@ -104,7 +104,7 @@ export class Stage {
     }
     this.clear();
     this.#status.textContent = job.state === "cancelled" ? "Cancelled." : "";
-    if (job.error) throw new ApiError(0, job.error.message, job.error.field, job.error.reason);
+    if (job.error) throw ApiError.of(job.error);
   }
 
   /** Show a picture without settings, and offer to start from it. */
@@ -159,7 +159,7 @@ export class Stage {
     this.#actions.append(
       h("span", { class: "seed" }, "Seed ", h("output", {}, String(picture.seed))),
       action("image", "Vary", () => this.#events.startFrom(picture, "whole")),
-      action("brush", "Repaint a part", () => this.#events.startFrom(picture, "part")),
+      action("brush", "Change a part", () => this.#events.startFrom(picture, "part")),
       h("a", download, icon("download"), "Download"),
     );
   }

@@ -11,8 +11,8 @@ import { Composer } from "./composer.ts";
 import { acceptDrops } from "./drop.ts";
 import { Gallery } from "./gallery.ts";
 import { Header } from "./header.ts";
-import { Notice } from "./notice.ts";
-import { fetchPicture, type PictureActions, type Shown } from "./pictures.ts";
+import { messageOf, Notice } from "./notice.ts";
+import { type Extent, fetchPicture, type PictureActions, type Shown } from "./pictures.ts";
 import { judge, requestOf } from "./replay.ts";
 import { Stage } from "./stage.ts";
 import { cropStart } from "./start-picture.ts";
@@ -47,7 +47,7 @@ export class Studio implements PictureActions {
       studio.#mount();
       await studio.#resume();
     } catch (error) {
-      loading.textContent = error instanceof Error ? error.message : String(error);
+      loading.textContent = messageOf(error);
     }
   }
 
@@ -56,13 +56,16 @@ export class Studio implements PictureActions {
     this.#models = models;
     this.#header = new Header(
       models,
-      (name) => void this.#try(() => this.#useModel(name)),
+      (name) => {
+        this.#notice.hide();
+        void this.#try(() => this.#useModel(name));
+      },
       (file) => void this.#try(() => this.#openFile(file)),
     );
     const view = (pictures: Shown[], index: number): void => this.#viewer.open(pictures, index);
     this.#stage = new Stage({
       useSettings: (picture) => this.useSettings(picture),
-      startFrom: (picture, part) => void this.#try(() => this.#startFrom(picture, part)),
+      startFrom: (picture, extent) => void this.#try(() => this.#startFrom(picture, extent)),
       galleryChanged: () => this.galleryChanged(),
       running: (cancel) => {
         this.#onCancel = cancel;
@@ -109,26 +112,37 @@ export class Studio implements PictureActions {
   async #useModel(name: string): Promise<void> {
     this.#choices += 1;
     const choice = this.#choices;
+    this.#showLoading(name);
     try {
       const model = await api.model(name);
       await loadWidgets(model);
       if (choice === this.#choices) this.#showModel(model);
+    } catch (error) {
+      if (choice === this.#choices) throw new Error(`${name} cannot be loaded: ${messageOf(error)}`);
     } finally {
-      if (choice === this.#choices) this.#header.model = this.#composer?.model ?? name;
+      if (choice === this.#choices) this.#showLoading(undefined);
     }
+  }
+
+  /** Show the name of the model that is loaded; undefined: that of the form. */
+  #showLoading(name: string | undefined): void {
+    this.#header.model = name ?? this.#composer?.model ?? "";
+    if (this.#composer) this.#composer.bar.loading = name;
   }
 
   #showModel(model: Model): void {
     const prompt = this.#composer?.bar.prompt ?? "";
-    this.#composer = new Composer(model, this.#server, () => void this.#create());
-    this.#composer.bar.prompt = prompt;
-    this.#composer.bar.onCancel = this.#onCancel;
+    const composer = new Composer(model, this.#server, () => void this.#create());
+    composer.bar.prompt = prompt;
+    composer.bar.onCancel = this.#onCancel;
+    this.#composer = composer;
     this.#compare = new Compare(model, {
       view: (all, index) => this.#viewer.open(all, index),
       galleryChanged: () => this.galleryChanged(),
+      explain: (error) => composer.explain(error),
     });
-    this.#prompt.replaceChildren(this.#composer.bar.element, this.#composer.bar.ideas);
-    this.#panel.replaceChildren(this.#composer.panel);
+    this.#prompt.replaceChildren(composer.bar.element, composer.bar.ideas);
+    this.#panel.replaceChildren(composer.panel);
     this.#dialogs.replaceChildren(this.#compare.element);
   }
 
@@ -151,17 +165,17 @@ export class Studio implements PictureActions {
     });
   }
 
-  startFrom(picture: Shown, part: "whole" | "part"): void {
+  startFrom(picture: Shown, extent: Extent): void {
     void this.#try(async () => {
       const settings = await api.read(await fetchPicture(picture.url));
       this.#composer?.usePrompt(requestOf(settings));
-      await this.#startFrom(picture, part);
+      await this.#startFrom(picture, extent);
     });
   }
 
-  async #startFrom(picture: Shown, part: "whole" | "part"): Promise<void> {
+  async #startFrom(picture: Shown, extent: Extent): Promise<void> {
     const source = await toDataUri(await fetchPicture(picture.url));
-    this.#composer?.startFrom(source, part, [picture.width, picture.height]);
+    this.#composer?.startFrom(source, extent, [picture.width, picture.height]);
   }
 
   galleryChanged(): void {

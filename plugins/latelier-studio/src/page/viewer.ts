@@ -94,7 +94,7 @@ export class Viewer {
       { class: "viewer-buttons" },
       button("undo", "Use its settings", leave(() => actions.useSettings(picture))),
       button("image", "Vary", leave(() => actions.startFrom(picture, "whole"))),
-      button("brush", "Repaint a part", leave(() => actions.startFrom(picture, "part"))),
+      button("brush", "Change a part", leave(() => actions.startFrom(picture, "part"))),
       h("a", download, icon("download"), "Download"),
     );
     if (picture.galleryId) list.append(this.#starButton(picture), this.#deleteButton(picture));
