@@ -46,6 +46,12 @@ class BuiltinConditioners:
             input="latelier_conditioners.embedding.inputs:Embedding",
         )
         registrar.conditioner(
+            "picture_size",
+            factory="latelier_conditioners.picture_size.conditioner:PictureSizeConditioner",
+            config="latelier_conditioners.picture_size.inputs:PictureSizeConfig",
+            input="latelier_conditioners.picture_size.inputs:PictureSize",
+        )
+        registrar.conditioner(
             "semantic_map",
             factory="latelier_conditioners.semantic_map.conditioner:SemanticMapConditioner",
             config="latelier_conditioners.semantic_map.inputs:SemanticMapConfig",

@@ -36,6 +36,7 @@ def test_the_plugin_imports_no_torch() -> None:
         "layout",
         "layout_fourier",
         "embedding",
+        "picture_size",
         "semantic_map",
         "mask",
         "image",

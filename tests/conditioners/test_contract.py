@@ -128,6 +128,26 @@ class TestEmbedding(ConditionerContract):
     bad_inputs = [[1.0, 2.0], [[1.0, 2.0, 3.0]] * 5, [0.0, 0.0, 0.0], [], None, "no/such.npy"]
 
 
+class TestPictureSize(ConditionerContract):
+    component = "latelier/picture_size"
+    config = {"width": 8}
+    inputs = [{}, {"original_size": [64, 32], "crop": [8, 0]}, {"target_size": [16, 16]}]
+    bad_inputs = [
+        {"original_size": [0, 32]},
+        {"original_size": 32},
+        {"crop": [-1, 0]},
+        {"aesthetic_score": 6},
+        {"size": [8, 8]},
+        "large",
+    ]
+
+
+class TestPictureSizeOfRefiner(TestPictureSize):
+    config = {"width": 8, "numbers": ["original_size", "crop", "aesthetic_score"]}
+    inputs = [{"aesthetic_score": 2.5}, {"original_size": [64, 32], "crop": [8, 0]}]
+    bad_inputs = [{"target_size": [64, 32]}, {"aesthetic_score": 11}, {"crop": [1]}]
+
+
 class TestSemanticMap(ConditionerContract):
     component = "latelier/semantic_map"
     config = {"num_classes": 4, "n_stages": 2, "out_channels": 3}

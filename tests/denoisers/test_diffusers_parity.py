@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from latelier.contracts.condition import Condition, Stream
 from latelier.denoisers.configs import UNetConfig
-from latelier.denoisers.embeddings import embed_timesteps
 from latelier.denoisers.unet import UNet
+from latelier.nn.sinusoids import embed_numbers
 
 unet_2d = pytest.importorskip("diffusers.models.unets.unet_2d")
 unet_2d_condition = pytest.importorskip("diffusers.models.unets.unet_2d_condition")
@@ -142,7 +142,7 @@ VECTORS = {
     "class_label": TABLE[LABELS],
     "size": SIZES,
     "pooled": POOLED,
-    **{f"numbers_{n}": embed_timesteps(NUMBERS[:, :n].flatten(), 8).view(2, -1) for n in (5, 6)},
+    **{f"numbers_{n}": embed_numbers(NUMBERS[:, :n], 8).flatten(1) for n in (5, 6)},
 }
 CLASSES: dict[str, Any] = {"vectors": {"class_label": 128}, "native_vectors": ("class_label",)}
 

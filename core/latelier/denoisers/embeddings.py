@@ -1,20 +1,9 @@
-"""Sinusoidal embeddings of timesteps and of the positions of patches."""
-
-import math
+"""Sinusoidal embeddings of the positions of patches."""
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
-
-def embed_timesteps(t: Tensor, width: int) -> Tensor:
-    """Return the embedding (B, width), float32, of timesteps t (B,).
-
-    The first half holds cosines and the second sines, as in the published latent diffusion models;
-    an odd width ends with a zero.
-    """
-    angles = t.float()[:, None] * frequencies(width // 2, t.device)  # (B, width // 2)
-    return pad(torch.cat([angles.cos(), angles.sin()], dim=1), (0, width % 2))
+from latelier.nn.sinusoids import frequencies
 
 
 def embed_positions(
@@ -49,12 +38,3 @@ def patch_coordinates(
     """
     places = torch.arange(side, dtype=torch.float32, device=device)
     return (trained_side - 1) / 2 + (places - (side - 1) / 2) * (trained_side / longer_side)
-
-
-def frequencies(count: int, device: torch.device) -> Tensor:
-    """Return 10000^(-i / count), i = 0 .. count - 1, as (count,) float32.
-
-    (Vaswani et al. 2017, arXiv:1706.03762, section 3.5.)
-    """
-    exponents = torch.arange(count, dtype=torch.float32, device=device) * (-math.log(1e4) / count)
-    return exponents.exp()

@@ -9,7 +9,7 @@ from latelier.contracts.condition import Condition
 from latelier.denoisers.checks import CallSpec
 from latelier.denoisers.conditioned import ConditionedDenoiser
 from latelier.denoisers.configs import TransformerConfig
-from latelier.denoisers.embeddings import embed_positions, embed_timesteps
+from latelier.denoisers.embeddings import embed_positions
 from latelier.denoisers.transformer_blocks import (
     SINUSOIDS,
     DiTBlock,
@@ -18,6 +18,7 @@ from latelier.denoisers.transformer_blocks import (
     TimestepEmbedder,
 )
 from latelier.nn.layers import zero_init
+from latelier.nn.sinusoids import embed_numbers
 
 
 class Transformer(ConditionedDenoiser[TransformerConfig]):
@@ -69,7 +70,7 @@ class Transformer(ConditionedDenoiser[TransformerConfig]):
         return self._unpatchify(patches, size).to(x.dtype)  # (B, C_out, h, w)
 
     def embed_timesteps(self, t: Tensor, dtype: torch.dtype) -> Tensor:
-        return self.t_embedder(embed_timesteps(t, SINUSOIDS).to(dtype))
+        return self.t_embedder(embed_numbers(t, SINUSOIDS).to(dtype))
 
     def _positions(self, size: tuple[int, int], like: Tensor) -> Tensor:
         """Return the embedding (N, D) of the positions of h x w patches."""

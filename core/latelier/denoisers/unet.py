@@ -13,11 +13,11 @@ from latelier.denoisers.blocks import Block, ResBlock, build_downsample, build_u
 from latelier.denoisers.checks import CallSpec
 from latelier.denoisers.conditioned import ConditionedDenoiser
 from latelier.denoisers.configs import UNetConfig
-from latelier.denoisers.embeddings import embed_timesteps
 from latelier.denoisers.forward_context import ForwardContext, perturbation_names
 from latelier.denoisers.spatial_transformer import SpatialTransformer
 from latelier.nn.layers import zero_init
 from latelier.nn.packed import Conv2d, Linear
+from latelier.nn.sinusoids import embed_numbers
 
 
 class UNet(ConditionedDenoiser[UNetConfig]):
@@ -126,7 +126,7 @@ class UNet(ConditionedDenoiser[UNetConfig]):
         return h
 
     def embed_timesteps(self, t: Tensor, dtype: torch.dtype) -> Tensor:
-        return self.time_embed(embed_timesteps(t, self.config.model_channels).to(dtype))
+        return self.time_embed(embed_numbers(t, self.config.model_channels).to(dtype))
 
 
 def _build_layers(

@@ -14,7 +14,7 @@ from latelier.denoisers.blocks import Block, ResBlock
 from latelier.denoisers.checks import CallSpec
 from latelier.denoisers.conditioned import ConditionedDenoiser
 from latelier.denoisers.configs import UViTConfig
-from latelier.denoisers.embeddings import embed_positions, embed_timesteps
+from latelier.denoisers.embeddings import embed_positions
 from latelier.denoisers.forward_context import ContextLayer, ForwardContext
 from latelier.denoisers.transformer_blocks import (
     SINUSOIDS,
@@ -27,6 +27,7 @@ from latelier.denoisers.transformer_blocks import (
 from latelier.nn.attention import MASKED, attend, merge_heads, split_heads
 from latelier.nn.layers import zero_init
 from latelier.nn.packed import Conv2d, Linear
+from latelier.nn.sinusoids import embed_numbers
 
 
 class UViT(ConditionedDenoiser[UViTConfig]):
@@ -89,7 +90,7 @@ class UViT(ConditionedDenoiser[UViTConfig]):
         return self.out(h).to(x.dtype)  # (B, C_out, h, w)
 
     def embed_timesteps(self, t: Tensor, dtype: torch.dtype) -> Tensor:
-        return self.t_embedder(embed_timesteps(t, SINUSOIDS).to(dtype))
+        return self.t_embedder(embed_numbers(t, SINUSOIDS).to(dtype))
 
     def _run_transformer(self, h: Tensor, ctx: ForwardContext) -> Tensor:
         """Return features (B, C_model, h, w) of the transformer on patches of such features."""

@@ -27,7 +27,7 @@ from latelier.contracts.errors import (
 )
 from latelier.conversion.exporting import export_model
 from latelier.conversion.importing import import_model
-from latelier.denoisers.embeddings import embed_timesteps
+from latelier.nn.sinusoids import embed_numbers
 
 diffusers = pytest.importorskip("diffusers")
 
@@ -194,7 +194,7 @@ def test_unets_of_sdxl_are_imported(imported, name):
     assert ours.config.joint_vectors == ("text", "size")
     x, t, context = noise(2, 4, 8, 8), torch.tensor([3.0, 800.0]), noise(2, 5, 24)
     pooled, numbers = noise(2, POOLED[name]), 100 * noise(2, count).abs()
-    vectors = {"text": pooled, "size": embed_timesteps(numbers.flatten(), 8).view(2, -1)}
+    vectors = {"text": pooled, "size": embed_numbers(numbers, 8).flatten(1)}
     added = {"text_embeds": pooled, "time_ids": numbers}
     with torch.no_grad():
         found = ours(x, t, Condition({"text": Stream(context)}, vectors=vectors))

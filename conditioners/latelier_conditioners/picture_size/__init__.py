@@ -1,0 +1,1 @@
+"""How a picture was cut: the size conditioning of Stable Diffusion XL."""
