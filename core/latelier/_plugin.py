@@ -60,6 +60,7 @@ class CorePlugin:
             "ip_adapter",
             factory="latelier.checkpoints.importers.ip_adapter.importer:IPAdapter",
         )
+        registrar.importer("taesd", factory="latelier.checkpoints.importers.taesd:TAESD")
         registrar.adapter_kind(
             "attention",
             factory="latelier.denoisers.adapter:AttentionAdapter",

@@ -54,3 +54,8 @@ class TestTiny(FirstStageContract):
         "num_encoder_blocks": (1, 2),
         "num_decoder_blocks": (2, 1),
     }
+
+
+class TestTinyWithGroupNorms(FirstStageContract):
+    component = "latelier/tiny"
+    config = {**TestTiny.config, "use_midblock_gn": True}

@@ -34,6 +34,13 @@ def test_the_default_has_the_size_of_taesd():
     assert (tiny.config.downsampling, tiny.config.latent_channels) == (8, 4)
 
 
+def test_with_group_norms_it_has_the_size_of_taef2():
+    with torch.device("meta"):
+        tiny = TinyAutoencoder(TinyAutoencoderConfig(z_channels=32, use_midblock_gn=True))
+    assert sum(p.numel() for p in tiny.encoder.parameters()) == 1_338_528
+    assert sum(p.numel() for p in tiny.decoder.parameters()) == 1_338_499
+
+
 def test_shapes_and_declared_sizes_agree():
     tiny = small()
     images = noise(2, 3, 8, 12)

@@ -193,6 +193,11 @@ class TinyAutoencoderConfig(FirstStageConfig):
         default=(3, 3, 3, 1), description="blocks of each stage, from the lowest resolution"
     )
     z_channels: Width = Field(default=4, description="channels of the latents")
+    use_midblock_gn: bool = Field(
+        default=False,
+        description="a branch with a group norm in the blocks of the lowest resolution, as in "
+        "taef2, the one for the latents of FLUX.2",
+    )
     latent_magnitude: float = Field(
         default=3.0, gt=0, description="greatest latent that can be stored in an image"
     )

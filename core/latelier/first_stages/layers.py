@@ -87,6 +87,23 @@ class TinyBlock(nn.Module):
         return relu(x + self.conv(x))
 
 
+class NormedTinyBlock(TinyBlock):
+    """The same after a residual branch of 1x1 convolutions with a group norm over the whole map."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.pool = nn.Sequential(
+            Conv2d(channels, 4 * channels, 1, bias=False),
+            nn.GroupNorm(4, 4 * channels),
+            nn.ReLU(),
+            Conv2d(4 * channels, channels, 1, bias=False),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, C, h, w)."""
+        return super().forward(x + self.pool(x))
+
+
 class Layers(nn.Module):
     """Layers in sequence, under the key `layers`."""
 

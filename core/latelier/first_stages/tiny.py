@@ -1,6 +1,6 @@
 """The small distilled autoencoder for previews and fast decoding, in the layout of TAESD.
 
-Keys are those of diffusers' AutoencoderTiny. It has no norms and no attention.
+Keys are those of diffusers' AutoencoderTiny. It has no attention, and norms in taef2 alone.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from latelier.first_stages.configs import TinyAutoencoderConfig
-from latelier.first_stages.layers import Layers, TinyBlock
+from latelier.first_stages.layers import Layers, NormedTinyBlock, TinyBlock
 from latelier.first_stages.shapes import check_images, check_latents
 from latelier.first_stages.tiling.chain import split_layers
 from latelier.first_stages.tiling.tiled import run_tiled
@@ -74,12 +74,14 @@ class TinyAutoencoder(ConfiguredModule[TinyAutoencoderConfig]):
 
 def _encoder_layers(config: TinyAutoencoderConfig) -> Iterator[nn.Module]:
     width = config.encoder_block_out_channels[0]
+    lowest = len(config.num_encoder_blocks) - 1
     for stage, blocks in enumerate(config.num_encoder_blocks):
         if stage == 0:
             yield Conv2d(config.in_channels, width, 3, padding=1)
         else:
             yield Conv2d(width, width, 3, padding=1, stride=2, bias=False)
-        yield from (TinyBlock(width) for _ in range(blocks))
+        block = _block_class(config, is_lowest=stage == lowest)
+        yield from (block(width) for _ in range(blocks))
     yield Conv2d(width, config.z_channels, 3, padding=1)
 
 
@@ -87,10 +89,14 @@ def _decoder_layers(config: TinyAutoencoderConfig) -> Iterator[nn.Module]:
     width = config.decoder_block_out_channels[0]
     yield Conv2d(config.z_channels, width, 3, padding=1)
     yield nn.ReLU()
-    *before, last = config.num_decoder_blocks
-    for blocks in before:
-        yield from (TinyBlock(width) for _ in range(blocks))
-        yield nn.Upsample(scale_factor=2)
-        yield Conv2d(width, width, 3, padding=1, bias=False)
-    yield from (TinyBlock(width) for _ in range(last))
+    for stage, blocks in enumerate(config.num_decoder_blocks):
+        if stage > 0:
+            yield nn.Upsample(scale_factor=2)
+            yield Conv2d(width, width, 3, padding=1, bias=False)
+        block = _block_class(config, is_lowest=stage == 0)
+        yield from (block(width) for _ in range(blocks))
     yield Conv2d(width, config.out_channels, 3, padding=1)
+
+
+def _block_class(config: TinyAutoencoderConfig, *, is_lowest: bool) -> type[TinyBlock]:
+    return NormedTinyBlock if config.use_midblock_gn and is_lowest else TinyBlock

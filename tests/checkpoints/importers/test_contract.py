@@ -8,6 +8,8 @@ import yaml
 
 from latelier._plugin import plugin
 from latelier.checkpoints.io.weights import write_weights
+from latelier.first_stages.configs import TinyAutoencoderConfig
+from latelier.first_stages.tiny import TinyAutoencoder
 from latelier.kernel.registrar import Registrar
 from latelier.testing import ImporterContract
 
@@ -154,3 +156,18 @@ class TestIPAdapter(ImporterContract):
         tensors = {name: torch.zeros(shape) for name, shape in shapes.items()}
         write_weights(folder / "ip-adapter.safetensors", tensors)
         return folder / "ip-adapter.safetensors"
+
+
+class TestTAESD(ImporterContract):
+    component = "latelier/taesd"
+
+    def source(self, folder):
+        config = TinyAutoencoderConfig(
+            encoder_block_out_channels=(8, 8),
+            decoder_block_out_channels=(8, 8),
+            num_encoder_blocks=(1, 1),
+            num_decoder_blocks=(1, 1),
+        )
+        with torch.random.fork_rng(devices=[]):
+            write_weights(folder / "tiny.safetensors", TinyAutoencoder(config).state_dict())
+        return folder / "tiny.safetensors"

@@ -194,11 +194,15 @@ def test_tiles_leave_no_seam(mode, embedded):
     assert off[..., edges].mean() < 2 * off[..., ~edges].mean()
 
 
+@pytest.mark.parametrize("norms", [False, True])
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (32, 88)])
-def test_the_tiny_autoencoder_agrees_with_the_whole(height, width):
+def test_the_tiny_autoencoder_agrees_with_the_whole(height, width, norms):
     widths = (8, 8, 8, 8)
     config = TinyAutoencoderConfig(
-        encoder_block_out_channels=widths, decoder_block_out_channels=widths, scale_factor=0.5
+        encoder_block_out_channels=widths,
+        decoder_block_out_channels=widths,
+        scale_factor=0.5,
+        use_midblock_gn=norms,
     )
     first_stage = TinyAutoencoder(config)
     images, latents = noise(2, 3, height, width), latents_of(first_stage, height, width, rows=2)

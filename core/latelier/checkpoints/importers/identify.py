@@ -177,7 +177,6 @@ _FORMATS = (
         "is a VAE alone: it needs its YAML in the same folder, or --config (presets: `latelier "
         "models presets`)",
     ),
-    _Format(_has_prefix("encoder.layers.", "decoder.layers."), f"is a tiny VAE alone: {_MODEL}"),
     _Format(
         _has_part("text_model.embeddings.", "transformer.resblocks."),
         f"is a CLIP text encoder alone: {_MODEL}",

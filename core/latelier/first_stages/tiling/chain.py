@@ -15,6 +15,7 @@ from latelier.first_stages.attention import AttnBlock, LinearAttention
 from latelier.first_stages.encoder_decoder import Decoder, Encoder, Level, Middle
 from latelier.first_stages.layers import (
     Downsample,
+    NormedTinyBlock,
     ResnetBlock,
     TinyBlock,
     Upsample,
@@ -141,6 +142,8 @@ def _steps_of(module: nn.Module) -> Iterator[Step]:  # noqa: PLR0912 (one table)
             yield PlainStep(module, scale=Fraction(1, module.downscale_factor))
         case nn.PixelShuffle():
             yield PlainStep(module, scale=Fraction(module.upscale_factor))
+        case NormedTinyBlock():
+            yield PlainStep(module, is_global=True)
         case TinyBlock():
             yield PlainStep(module, halo=3)
         case nn.ReLU():

@@ -155,7 +155,15 @@ def tiny_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tiny_config_to_diffusers(config: Any) -> dict[str, Any]:
-    """Return the config.json of a `tiny` first stage."""
+    """Return the config.json of a `tiny` first stage.
+
+    Raises:
+        CompatibilityError: it has group norms, which that of diffusers has not.
+    """
+    if config.use_midblock_gn:
+        raise CompatibilityError(
+            "diffusers has no tiny autoencoder with group norms; use_midblock_gn is true"
+        )
     renamed = {theirs: getattr(config, ours) for theirs, ours in _TINY_RENAMED.items()}
     return {"_class_name": TINY, **{key: getattr(config, key) for key in _TINY_SAME}, **renamed}
 
