@@ -192,6 +192,11 @@ def _register_schedules(registrar: Registrar) -> None:
         summary="Spends most of the steps in the middle, where shapes become things.",
     )
     registrar.schedule(
+        "dynamic_shift",
+        factory="latelier_samplers.schedules.dynamic_shift:dynamic_shift",
+        summary="For models like FLUX: the larger the picture, the more steps for rough shapes.",
+    )
+    registrar.schedule(
         "exponential",
         factory="latelier_samplers.schedules.exponential:exponential",
         summary="Shares the steps out evenly between rough shapes and fine detail.",

@@ -1,11 +1,20 @@
-"""Running a sampler: the precision of x, and noise for those that draw it."""
+"""What a sampler and a schedule are given: x, and noise or the geometry if they name it."""
 
 from functools import partial
 
 import pytest
 import torch
 
-from latelier.contracts.sampling import Step, draws_noise, run_sampler
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.options import read_options
+from latelier.contracts.sampling import (
+    Step,
+    depends_on_geometry,
+    draws_noise,
+    run_sampler,
+    run_schedule,
+)
 from latelier.contracts.sigma_grid import SigmaGrid
 
 SIGMAS = SigmaGrid((1.0, 0.0), "ve")
@@ -49,3 +58,32 @@ def test_options_are_passed_on():
 )
 def test_x_is_float32_or_wider(dtype, promoted):
     assert end(deterministic, torch.zeros(1, 2, dtype=dtype)).denoised.dtype == promoted
+
+
+def fixed(steps, process, /, *, highest=1.0):
+    return SigmaGrid((highest, 0.0), "ve")
+
+
+def by_height(steps, process, /, *, geometry, factor=1.0):
+    return SigmaGrid((factor * geometry.latent_size[0], 0.0), "ve")
+
+
+def test_the_geometry_is_passed_to_schedules_that_name_it():
+    geometry = PictureGeometry((32, 64), (4, 8))
+    assert run_schedule(fixed, 1, None, geometry, highest=3.0)[0] == 3
+    assert run_schedule(by_height, 1, None, geometry)[0] == 4
+    assert run_schedule(partial(by_height, factor=2.0), 1, None, geometry)[0] == 8
+    assert [depends_on_geometry(each) for each in (fixed, by_height)] == [False, True]
+
+
+def test_a_schedule_cannot_depend_on_a_picture_that_is_none():
+    assert run_schedule(fixed, 1, None, None)[0] == 1
+    with pytest.raises(InvalidInputError, match="depends on the size of the picture"):
+        run_schedule(by_height, 1, None, None)
+
+
+def test_what_the_host_gives_is_no_option():
+    assert read_options(by_height, {}, "by_height") == {"factor": 1.0}
+    assert read_options(stochastic, {}, "stochastic") == {"scale": 1.0}
+    with pytest.raises(InvalidInputError, match="no field 'geometry'"):
+        read_options(by_height, {"geometry": None}, "by_height")

@@ -52,6 +52,14 @@ def test_a_size_is_width_and_height(tiny):
     assert tiny.generate(**REQUEST, size=8)[0].image.size == (8, 8)
 
 
+def test_a_schedule_may_depend_on_the_size_of_the_picture(tiny):
+    def second_sigma(size):
+        request = {**REQUEST, "steps": 2, "size": size, "schedule": "dynamic_shift"}
+        return next(tiny.stream(**request)).sigma
+
+    assert second_sigma((16, 16)) < second_sigma((32, 32)) < second_sigma((64, 32))
+
+
 def test_without_a_seed_each_run_draws_one(tiny):
     seeds = {tiny.generate(prompt="a cat", steps=1)[0].seed for _ in range(3)}
     assert len(seeds) == 3

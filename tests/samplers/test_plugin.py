@@ -42,6 +42,7 @@ def test_all_names_are_registered():
         "beta",
         "compvis",
         "cosine",
+        "dynamic_shift",
         "exponential",
         "fixed",
         "karras",

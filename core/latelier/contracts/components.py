@@ -5,7 +5,7 @@ Shapes: B images of a batch, C latent channels, h x w latent size, f the downsam
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig, FirstStageConfig
@@ -30,6 +30,12 @@ class PictureGeometry:
     latent_size: tuple[int, int]
     crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
     first_stage: "FirstStage | None" = None
+
+    @classmethod
+    def of_picture(cls, width: int, height: int, first_stage: "FirstStage") -> Self:
+        """Return the geometry of a whole picture, its sides in pixels."""
+        f = first_stage.config.downsampling
+        return cls((height, width), (height // f, width // f), first_stage=first_stage)
 
 
 @dataclass(frozen=True, eq=False)

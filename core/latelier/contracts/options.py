@@ -10,8 +10,8 @@ from pydantic import BaseModel, create_model
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen, validate
 
-_NOISE = "noise"
-"""The keyword that a host gives to a sampler; it is not an option."""
+_FROM_THE_HOST = frozenset({"noise", "geometry"})
+"""The keywords that a host gives to a sampler and to a schedule; they are no options."""
 
 
 class _Options(Frozen, validate_default=True):
@@ -31,7 +31,7 @@ def options_model(function: Callable[..., Any]) -> type[BaseModel]:
             ... if parameter.default is empty else parameter.default,
         )
         for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name != _NOISE
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in _FROM_THE_HOST
     }
     return create_model("Options", __base__=_Options, __module__=_module_of(function), **fields)
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from latelier.contracts.components import Control
+from latelier.contracts.components import Control, PictureGeometry
 from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig
+from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.sigma_grid import SigmaGrid
 
 if TYPE_CHECKING:
@@ -93,11 +94,44 @@ def run_sampler(
 
 
 class Schedule(Protocol):
-    """Chooses the sigmas of a run. Its keyword-only parameters are its options."""
+    """Chooses the sigmas of a run. Its keyword-only parameters are its options.
+
+    A schedule that names the parameter `geometry` is given the `PictureGeometry` of the run's
+    pictures; see `run_schedule`.
+    """
 
     def __call__(self, steps: int, process: Any, /, **options: Any) -> SigmaGrid:
         """Return the sigmas of `steps` steps for a noise process."""
         ...
+
+
+def depends_on_geometry(schedule: Callable[..., Any]) -> bool:
+    """Return whether a schedule depends on the picture: whether it has a parameter `geometry`."""
+    return "geometry" in inspect.signature(schedule).parameters
+
+
+def run_schedule(
+    schedule: Schedule,
+    steps: int,
+    process: Any,
+    geometry: PictureGeometry | None,
+    /,
+    **options: Any,
+) -> SigmaGrid:
+    """Return the sigmas of a schedule.
+
+    `geometry` is passed to schedules that depend on it, and to no other.
+
+    Raises:
+        InvalidInputError: the schedule depends on the geometry, and there is none.
+    """
+    if depends_on_geometry(schedule):
+        if geometry is None:
+            raise InvalidInputError(
+                "this schedule depends on the size of the picture, and here is no picture"
+            )
+        options["geometry"] = geometry
+    return schedule(steps, process, **options)
 
 
 class Estimate(Protocol):

@@ -20,10 +20,7 @@ REPEATS = 3
 
 def default_geometry(parts: PipelineParts) -> PictureGeometry:
     """Return the geometry of a picture of the default size."""
-    width, height = parts.defaults.size
-    f = parts.first_stage.config.downsampling
-    latent_size = height // f, width // f
-    return PictureGeometry((height, width), latent_size, first_stage=parts.first_stage)
+    return PictureGeometry.of_picture(*parts.defaults.size, parts.first_stage)
 
 
 def positions_at_once(parts: PipelineParts, rows: int | None) -> int:

@@ -154,7 +154,7 @@ def make_plan(parts: PipelineParts, request: Request, *, trusted: bool = True) -
             if request.acceleration is None
             else request.acceleration.bind(parts.atelier.accelerations)
         ),
-        sigmas=make_sigmas(parts, request),
+        sigmas=make_sigmas(parts, request, layout.geometry),
         warnings=content.warnings + layout.notes,
         references=content.references,
         negative_references=content.negative_references,

@@ -7,7 +7,9 @@ from typing import ClassVar
 
 import pytest
 
+from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.sampling import depends_on_geometry, run_schedule
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.process import Process
@@ -39,25 +41,31 @@ class ScheduleContract(FunctionContract):
         component: the full id, 'distribution/name', or the bare name while it is unique.
         options: options for the tests; at least those that have no default.
         steps: numbers of steps to test.
+        geometry: of the pictures, for schedules that depend on it.
         processes: noise processes to test. The schedule makes sigmas for each, or refuses it in one
             clear error; it has to make them for at least one.
     """  # noqa: D415
 
     kind = "schedule"
     steps: ClassVar[Sequence[int]] = (1, 2, 5, 10, 50)
+    geometry: ClassVar[PictureGeometry] = PictureGeometry((512, 768), (64, 96))
     processes: ClassVar[Mapping[str, Process]] = _processes()
 
-    def grid(self, steps: int, process: Process) -> SigmaGrid:
-        """Return the sigmas of a run, with the options of the tests."""
-        grid: SigmaGrid = self.function(steps, process, **self.all_options)
-        return grid
+    def grid(
+        self, steps: int, process: Process, geometry: PictureGeometry | None = None
+    ) -> SigmaGrid:
+        """Return the sigmas of a run, with the options and by default the geometry of the tests."""
+        place = steps, process, geometry or self.geometry
+        return run_schedule(self.function, *place, **self.all_options)
 
-    def grids(self) -> Iterator[tuple[str, int, Process, SigmaGrid]]:
+    def grids(
+        self, geometry: PictureGeometry | None = None
+    ) -> Iterator[tuple[str, int, Process, SigmaGrid]]:
         """Yield the sigmas for every process that it supports and every number of steps."""
         for name, process in self.processes.items():
             for steps in self.steps:
                 try:
-                    grid = self.grid(steps, process)
+                    grid = self.grid(steps, process, geometry)
                 except Exception:  # noqa: S112  # another check reports it
                     continue
                 yield f"{steps} steps of '{name}'", steps, process, grid
@@ -119,6 +127,19 @@ class ScheduleContract(FunctionContract):
         """A replay uses the sigmas of the original run."""
         first = [grid for *_, grid in self.grids()]
         assert [grid for *_, grid in self.grids()] == first
+
+    def test_it_depends_on_the_size_if_it_asks_for_it(self) -> None:
+        """A schedule with the parameter `geometry` makes other sigmas for other sizes."""
+        if not depends_on_geometry(self.function):
+            return
+        sizes = [(side, side) for side in (16, 64, 256)]
+        grids = [
+            [grid for *_, grid in self.grids(PictureGeometry((8 * h, 8 * w), (h, w)))]
+            for h, w in sizes
+        ]
+        assert any(one != other for one, other in pairwise(grids)), (
+            "it makes the same sigmas for latents of 16, 64 and 256: leave out `geometry`"
+        )
 
     @pytest.mark.parametrize("steps", [0, -1])
     def test_fewer_steps_than_one_are_refused(self, steps: int) -> None:

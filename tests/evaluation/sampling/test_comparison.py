@@ -1,14 +1,22 @@
 """What is measured: the calls counted, the budget kept, errors that fall as the order says."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from latelier.contracts.errors import UnknownNameError
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.errors import InvalidInputError, UnknownNameError
+from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.diffusion.processes.vp import VP
 from latelier.evaluation.sampling.budget import count_calls, find_grid
-from latelier.evaluation.sampling.comparison import make_sampler, measure_samplers, solve_exactly
+from latelier.evaluation.sampling.comparison import (
+    make_sampler,
+    make_schedule,
+    measure_samplers,
+    solve_exactly,
+)
 from latelier.evaluation.sampling.mixture import make_mixture
 from latelier.evaluation.sampling.plot import plot
 from latelier.evaluation.sampling.problem import measure_errors
@@ -96,3 +104,11 @@ def test_results_are_plotted(built_ins, exact, tmp_path):
     assert "<svg" in drawn
     plot(found, tmp_path / "errors.png")
     assert (tmp_path / "errors.png").stat().st_size > 10_000
+
+
+def test_a_schedule_by_the_size_of_the_picture_needs_pictures(built_ins):
+    choice, flow = NamedOptions(name="dynamic_shift"), make_mixture(RectifiedFlow(), range(4))
+    with pytest.raises(InvalidInputError, match="depends on the size of the picture"):
+        make_schedule(choice, flow, built_ins)(4)
+    pictures = replace(flow, geometry=PictureGeometry((512, 512), (64, 64)))
+    assert make_schedule(choice, pictures, built_ins)(4).steps == 4

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.sampling import run_schedule
 from latelier.diffusion.processes.edm import EDM
 from latelier.diffusion.processes.rectified_flow import RectifiedFlow
 from latelier.kernel.registrar import Registrar
@@ -18,6 +19,7 @@ from latelier_samplers._plugin import plugin
 NOT_FOR = {
     "align_your_steps": {"paper", "cosine", "zero snr", "edm", "flow"},
     "compvis": {"edm", "flow"},
+    "dynamic_shift": {"paper", "stable diffusion", "cosine", "zero snr", "edm"},
     "model": {"edm"},
 }
 OPTIONS_NEEDED = {"fixed"}
@@ -50,7 +52,12 @@ class TestFixed(ScheduleContract):
 @pytest.fixture(params=specs(), ids=lambda spec: spec.name)
 def named(request):
     spec = request.param
-    return spec.name, partial(resolve(spec.factory, spec.id), **spec.defaults)
+    schedule = partial(resolve(spec.factory, spec.id), **spec.defaults)
+    return spec.name, partial(call, schedule)
+
+
+def call(schedule, steps, process):
+    return run_schedule(schedule, steps, process, ScheduleContract.geometry)
 
 
 @pytest.mark.parametrize("place", ScheduleContract.processes)

@@ -11,6 +11,7 @@ CHECKS = {
     "other_frame": "test_its_frame_is_that_of_the_process",
     "another_each_time": "test_the_same_arguments_give_the_same_grid",
     "fits_nothing": "test_it_fits_a_process",
+    "asks_in_vain": "test_it_depends_on_the_size_if_it_asks_for_it",
     "naked_error": "test_a_process_that_does_not_fit_is_one_clear_error",
     "zero_steps": "test_fewer_steps_than_one_are_refused",
 }

@@ -7,7 +7,7 @@ from itertools import product
 
 from torch import Tensor
 
-from latelier.contracts.sampling import Sampler
+from latelier.contracts.sampling import Sampler, run_schedule
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.evaluation.sampling.budget import count_calls, find_grid
 from latelier.evaluation.sampling.problem import Problem, measure_errors
@@ -98,4 +98,6 @@ def make_schedule(
     """Return the schedule of a choice: a number of steps -> the sigmas for a problem."""
     resolved = choice.resolve(atelier.schedules)
     schedule = atelier.schedules.get(resolved.name)
-    return lambda steps: schedule(steps, problem.process, **resolved.options)
+    return lambda steps: run_schedule(
+        schedule, steps, problem.process, problem.geometry, **resolved.options
+    )

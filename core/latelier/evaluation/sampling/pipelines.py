@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from latelier.contracts.components import PictureGeometry
 from latelier.evaluation.sampling.problem import Problem
 from latelier.pipeline.pipeline import Pipeline
 
@@ -24,8 +25,7 @@ def make_pipeline_problem(
     rows = max((len(run[each]) for each in inputs if isinstance(run[each], list)), default=1)
     n = len(seeds) // rows
     denoise = pipeline.denoise_fn(**run, n=n)
-    config = pipeline.first_stage.config
     width, height = run.get("size") or pipeline.defaults.size
-    f = config.downsampling
-    shape = (config.latent_channels, height // f, width // f)
-    return Problem(name, pipeline.process, denoise, seeds, shape, torch.float32)
+    geometry = PictureGeometry.of_picture(width, height, pipeline.first_stage)
+    shape = (pipeline.first_stage.config.latent_channels, *geometry.latent_size)
+    return Problem(name, pipeline.process, denoise, seeds, shape, torch.float32, geometry)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from latelier.contracts.components import PictureGeometry
 from latelier.contracts.sampling import Denoise, Sampler, run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.noise import PerImageNoise
@@ -24,6 +25,7 @@ class Problem:
         seeds: of the B starting points, and of the noise that samplers draw.
         shape: of one starting point.
         dtype: of x.
+        geometry: of the pictures; None if x is no picture.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Problem:
     seeds: Sequence[int]
     shape: tuple[int, ...]
     dtype: torch.dtype = torch.float32
+    geometry: PictureGeometry | None = None
 
     def solve(self, sampler: Sampler, grid: SigmaGrid) -> Tensor:
         """Return the last x of a sampler, (B, *shape), on the scale of the model."""

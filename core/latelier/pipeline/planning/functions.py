@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.options import options_model
+from latelier.contracts.sampling import run_schedule
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.kernel.registry import Registry
 from latelier.kernel.trust.guard import guard_plugin
@@ -44,11 +46,11 @@ def resolve_functions(
     }
 
 
-def make_sigmas(parts: PipelineParts, request: Request) -> SigmaGrid:
+def make_sigmas(parts: PipelineParts, request: Request, geometry: PictureGeometry) -> SigmaGrid:
     """Return the sigmas of the steps that run: those of the schedule, or its last ones."""
     schedule = request.schedule.bind(parts.atelier.schedules)
     with guard_plugin(f"the schedule '{request.schedule.name}'"):
-        sigmas = schedule(request.steps, parts.process)
+        sigmas = run_schedule(schedule, request.steps, parts.process, geometry)
     return sigmas if request.strength is None else last_steps(sigmas, request.strength)
 
 

@@ -61,7 +61,7 @@ def choose_layout(parts: PipelineParts, request: Request, size: Size, count: int
     usable, needed = SHARE * free, decoding_bytes(parts.first_stage, size, parts.dtype)
     tile = read_tile(request, size, parts.first_stage, fits=needed <= usable)
     first_stage = with_tiles(parts.first_stage, tile)
-    geometry = _geometry(size, first_stage)
+    geometry = PictureGeometry.of_picture(*size, first_stage)
     fitting = count if tile else int(usable // needed)  # tiles decode one picture after the other
     default = max(1, min(fastest_batch_size(size, parts.device), fitting))
     batch_size = min(count, request.batch_size or default)
@@ -98,12 +98,6 @@ def _check_memory(
         total = tiled_decoding_bytes(parts.first_stage, size, request.tile, parts.dtype)
     options = name_options(rows, request, parts.first_stage, parts.dtype)
     check_pictures_fit(total, free, rows, size, parts.device, options)
-
-
-def _geometry(size: Size, first_stage: FirstStage) -> PictureGeometry:
-    width, height = size
-    f = first_stage.config.downsampling
-    return PictureGeometry((height, width), (height // f, width // f), first_stage=first_stage)
 
 
 def fastest_batch_size(size: Size, device: torch.device) -> int:

@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import Condition
 from latelier.contracts.errors import InvalidConfigError
-from latelier.contracts.sampling import Sampler, draws_noise, run_sampler
+from latelier.contracts.sampling import Sampler, draws_noise, run_sampler, run_schedule
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.predict import Predictor
 from latelier.kernel.registry import Registry
@@ -44,8 +45,11 @@ class Teacher:
         schedule = _bind(defaults.schedule, atelier.schedules)
         self.guidance = config.guidance or defaults.guidance
         self._guide = _bind(self.guidance, atelier.guidances)
-        self.student_sigmas: SigmaGrid = schedule(config.student_steps, base.process)
-        self._sigmas: SigmaGrid = schedule(config.teacher_steps, base.process)
+        geometry = PictureGeometry.of_picture(*defaults.size, base.first_stage)
+        self.student_sigmas, self._sigmas = (
+            run_schedule(schedule, steps, base.process, geometry)
+            for steps in (config.student_steps, config.teacher_steps)
+        )
 
     def segment(self, step: int) -> SigmaGrid:
         """Return the teacher's sigmas from the beginning to the end of a step of the student."""

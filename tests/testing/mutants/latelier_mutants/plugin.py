@@ -87,6 +87,7 @@ SCHEDULES = [
     "other_frame",
     "another_each_time",
     "fits_nothing",
+    "asks_in_vain",
     "naked_error",
     "zero_steps",
 ]

@@ -22,6 +22,11 @@ def geometric(steps, process, /):
     return SigmaGrid((*(min(high, high * ratio**k) for k in range(steps)), 0.0), process.frame)
 
 
+def asks_in_vain(steps, process, /, *, geometry):
+    del geometry
+    return geometric(steps, process)
+
+
 @dataclass(frozen=True)
 class Loose:
     """A grid that checks nothing."""
