@@ -10,7 +10,7 @@ import torch
 from latelier._version import __version__
 from latelier.checkpoints.component import Component, restore, store, validate_config
 from latelier.checkpoints.io.verification import verify
-from latelier.checkpoints.lora.layers import find_layers
+from latelier.checkpoints.lora.layers import find_parameters
 from latelier.checkpoints.manifests import (
     ADAPTER_FILE,
     AdapterManifest,
@@ -169,17 +169,17 @@ def check_fits(loaded: LoadedAdapter, model: Model) -> None:
     module.config.check(loaded.name, conditioner, model["denoiser"])
     if not isinstance(module, WeightAdapter):
         return
-    layers = find_layers(model)
+    parameters = find_parameters(model)
     for address, change in module.changes.items():
-        if address not in layers:
+        if address not in parameters:
             raise CompatibilityError(
-                f"adapter '{loaded.name}': the model has no layer '{address}'. "
-                f"{suggest_nearest(address, layers)}"
+                f"adapter '{loaded.name}': the model has no parameter '{address}'. "
+                f"{suggest_nearest(address, parameters)}"
             )
-        if change.shape != layers[address].weight.shape:
+        if change.shape != parameters[address].shape:
             raise CompatibilityError(
-                f"adapter '{loaded.name}': '{address}' has a weight of "
-                f"{tuple(layers[address].weight.shape)}, the adapter changes one of {change.shape}"
+                f"adapter '{loaded.name}': '{address}' has the shape "
+                f"{tuple(parameters[address].shape)}, the adapter changes one of {change.shape}"
             )
 
 

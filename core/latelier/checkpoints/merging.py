@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from latelier.checkpoints.component import Component
-from latelier.checkpoints.lora.layers import find_layers, select_layers
+from latelier.checkpoints.lora.layers import find_parameters, select_layers
 from latelier.contracts.adapters import WeightAdapter, WeightChange
 from latelier.nn.low_rank import LowRank
 
@@ -18,29 +18,28 @@ def merge(
 ) -> dict[str, Component]:
     """Return views of the components that the adapters change; others are left out.
 
-    A view has weights of its own in the changed layers alone. All differences are of the unchanged
+    A view has weights of its own where they are changed alone. All differences are of the unchanged
     weights, so that the order of adapters decides nothing. Sums are computed in float32.
 
     Args:
         components: the denoiser and conditioners of a model, by place.
         adapters: each with its scale; 0 changes nothing.
     """
-    layers = find_layers({place: each.stored for place, each in components.items()})
+    parameters = find_parameters({place: each.stored for place, each in components.items()})
     changes: dict[str, list[_Scaled]] = {}
     for adapter, scale in adapters:
         for address, change in adapter.changes.items() if scale != 0 else ():
             changes.setdefault(address, []).append((change, scale))
     with torch.no_grad():
         weights = {
-            f"{address}.weight": _merge_layer(layers[address].weight, own)
-            for address, own in changes.items()
+            address: _merge_parameter(parameters[address], own) for address, own in changes.items()
         }
     changed = {place: select_layers(weights, place) for place in components}
     return {place: components[place].with_weights(own) for place, own in changed.items() if own}
 
 
-def _merge_layer(weight: Tensor, changes: Sequence[_Scaled]) -> Tensor:
-    """Return the weight of a layer plus its changes, those of low rank in one matrix product."""
+def _merge_parameter(weight: Tensor, changes: Sequence[_Scaled]) -> Tensor:
+    """Return a parameter plus its changes, those of low rank in one matrix product."""
     merged = weight.float()
     low_rank = [(change, scale) for change, scale in changes if isinstance(change, LowRank)]
     for change, scale in changes:

@@ -109,15 +109,15 @@ class ResidualAdapter(Protocol):
 
 
 class WeightChange(Protocol):
-    """The change of the weight of one layer."""
+    """The change of one parameter."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of the layer's weight."""
+        """The shape of the parameter."""
         ...
 
     def difference(self, weight: "Tensor", /) -> "Tensor":
-        """Return what is added to the layer's unchanged weight, float32, at a scale of 1."""
+        """Return what is added to the unchanged parameter at a scale of 1."""
         ...
 
 
@@ -125,9 +125,9 @@ class WeightChange(Protocol):
 class WeightAdapter(Protocol):
     """Changes the weights of layers (LoRA, arXiv:2106.09685, and its relatives).
 
-    A layer has an address: its place and path, "denoiser.input_blocks.1.1.proj_in". Files name
-    layers in many ways, and which one is meant depends on the model: so the adapter reads and
-    writes its own.
+    A parameter has an address: its place and path, "denoiser.input_blocks.1.1.proj_in.weight".
+    Files name layers in many ways, and which one is meant depends on the model: so the adapter
+    reads and writes its own.
     """
 
     @property
@@ -137,7 +137,7 @@ class WeightAdapter(Protocol):
 
     @property
     def changes(self) -> Mapping[str, WeightChange]:
-        """The changes by the addresses of their layers."""
+        """The changes by the addresses of their parameters."""
         ...
 
     @classmethod

@@ -68,7 +68,7 @@ def read_lora(path, components):
 
 
 def write_lora(path, lora, components, layout="diffusers"):
-    return write_changes(path, lora.changes, modules_of(components), layout)
+    return write_changes(path, lora.layers, modules_of(components), layout)
 
 
 def draw_lora(components, only=lambda address: True, seed=0, ranks=(1, 2, 3, 4), alphas=None):

@@ -58,7 +58,7 @@ def apply_layers(components, lora, scale):
             component.module,
             {
                 path: LowRankLayer(layers[f"{place}.{path}"], change)
-                for path, change in select_layers(lora.changes, place).items()
+                for path, change in select_layers(lora.layers, place).items()
             },
         )
         for place, component in components.items()
@@ -88,7 +88,7 @@ def test_each_layer_takes_part_in_the_prediction(model_of, name):
     applied = apply_layers(denoiser, lora, 0.0)["denoiser"]
     before = predict(applied)
     torch.testing.assert_close(before, predict(denoiser["denoiser"].module))
-    for address, change in lora.changes.items():
+    for address, change in lora.layers.items():
         change.strength = 1.0
         assert not torch.equal(predict(applied), before), address
         change.strength = 0.0
@@ -124,7 +124,7 @@ def test_the_base_keeps_every_bit_and_shares_what_does_not_change(unet_model):
         for name, each in merged["denoiser"].module.named_parameters()
         if each.data_ptr() != base[name].data_ptr()
     }
-    assert own == {f"{path}.weight" for path in select_layers(lora.changes, "denoiser")}
+    assert own == {f"{path}.weight" for path in select_layers(lora.layers, "denoiser")}
     for place, component in unet_model.items():
         after = component.module.state_dict()
         assert all(torch.equal(each, after[name]) for name, each in before[place].items())
@@ -158,7 +158,7 @@ def test_sums_are_rounded_once_in_16_bits(unet_model):
     denoiser = unet_model["denoiser"].converted(torch.bfloat16)
     lora = draw_lora({"denoiser": denoiser})
     merged = merge({"denoiser": denoiser}, [(lora, 1.0)])["denoiser"].module
-    for path, change in select_layers(lora.changes, "denoiser").items():
+    for path, change in select_layers(lora.layers, "denoiser").items():
         weight = merged.get_submodule(path).weight
         base = denoiser.module.get_submodule(path).weight.float()
         exact = base + change.difference(base)
@@ -172,14 +172,14 @@ def test_a_copy_in_another_precision_and_its_origin_are_changed(unet_model):
     merged = merge({"denoiser": denoiser}, [(lora, 1.0)])["denoiser"]
     exact = merge(unet_model, [(lora, 1.0)])["denoiser"].module
     assert torch.equal(predict(merged.stored), predict(exact))
-    address = next(iter(lora.changes))
+    address = next(iter(lora.layers))
     path = address.removeprefix("denoiser.")
     for module in (merged.module, merged.stored):
         weight, plain = (
             module.get_submodule(path).weight,
             denoiser.stored.get_submodule(path).weight,
         )
-        torch.testing.assert_close(weight, plain + lora.changes[address].difference(plain))
+        torch.testing.assert_close(weight, plain + lora.layers[address].difference(plain))
 
 
 def test_a_view_of_a_view_has_both(unet_model):

@@ -20,10 +20,10 @@ def difference_of(change):
 
 
 def assert_same(found, wanted):
-    assert found.changes.keys() == wanted.changes.keys()
-    for address, change in wanted.changes.items():
+    assert found.layers.keys() == wanted.layers.keys()
+    for address, change in wanted.layers.items():
         torch.testing.assert_close(
-            difference_of(found.changes[address]), difference_of(change), rtol=1e-5, atol=1e-6
+            difference_of(found.layers[address]), difference_of(change), rtol=1e-5, atol=1e-6
         )
 
 
@@ -52,9 +52,9 @@ def test_our_own_layout_keeps_every_bit(unet_model, tmp_path):
     write_lora(tmp_path / "a.safetensors", lora, unet_model, "latelier")
     found = read_lora(tmp_path / "a.safetensors", unet_model)
     assert found.config == lora.config
-    for address, change in lora.changes.items():
-        assert torch.equal(found.changes[address].down, change.down)
-        assert torch.equal(found.changes[address].up, change.up)
+    for address, change in lora.layers.items():
+        assert torch.equal(found.layers[address].down, change.down)
+        assert torch.equal(found.layers[address].up, change.up)
 
 
 PREFIXES = {
@@ -85,8 +85,8 @@ def test_each_spelling_is_read(unet_model, tmp_path, style):
     down, up = pair()
     tensors = {f"{name}.{down_name}.weight": down, f"{name}.{up_name}.weight": up}
     found = read_lora(write(tmp_path / "a.safetensors", tensors), unet_model)
-    (change,) = found.changes.values()
-    assert found.changes.keys() == {f"{ATTENTION}.to_k"}
+    (change,) = found.layers.values()
+    assert found.layers.keys() == {f"{ATTENTION}.to_k"}
     assert change.alpha == change.rank == 2  # without alpha
     torch.testing.assert_close(difference_of(change), up @ down)
 
@@ -96,7 +96,7 @@ def test_the_output_of_an_early_processor_is_read(unet_model, tmp_path):
     name = f"unet.{THEIRS}.processor.to_out_lora"
     tensors = {f"{name}.down.weight": down, f"{name}.up.weight": up}
     found = read_lora(write(tmp_path / "a.safetensors", tensors), unet_model)
-    assert found.changes.keys() == {f"{ATTENTION}.to_out.0"}
+    assert found.layers.keys() == {f"{ATTENTION}.to_out.0"}
 
 
 @pytest.mark.parametrize(("alpha", "factor"), [(1.0, 0.5), (2.0, 1.0), (8.0, 4.0), (0.0, 1.0)])
@@ -109,9 +109,7 @@ def test_alpha_over_rank_scales_the_change(unet_model, tmp_path, alpha, factor):
         f"{name}.alpha": torch.tensor(alpha),
     }
     found = read_lora(write(tmp_path / "a.safetensors", tensors), unet_model)
-    torch.testing.assert_close(
-        difference_of(found.changes[f"{ATTENTION}.to_k"]), factor * up @ down
-    )
+    torch.testing.assert_close(difference_of(found.layers[f"{ATTENTION}.to_k"]), factor * up @ down)
 
 
 @pytest.mark.parametrize(
@@ -134,13 +132,13 @@ def test_scales_of_peft_are_read(unet_model, tmp_path, config, factor):
     metadata = {"lora_adapter_metadata": json.dumps(named)}
     tensors = dict(zip([f"unet.{key}" for key in keys], (down, up), strict=True))
     path = write(tmp_path / "a.safetensors", tensors, metadata)
-    found = read_lora(path, unet_model).changes[f"{ATTENTION}.to_k"]
+    found = read_lora(path, unet_model).layers[f"{ATTENTION}.to_k"]
     torch.testing.assert_close(difference_of(found), factor * up @ down)
 
     tensors = dict(zip([f"base_model.model.{key}" for key in keys], (down, up), strict=True))
     path = write(tmp_path / "adapter_model.safetensors", tensors)
     (tmp_path / "adapter_config.json").write_text(json.dumps(config))
-    found = read_lora(path, unet_model).changes[f"{ATTENTION}.to_k"]
+    found = read_lora(path, unet_model).layers[f"{ATTENTION}.to_k"]
     torch.testing.assert_close(difference_of(found), factor * up @ down)
 
 
@@ -161,9 +159,9 @@ def test_split_projections_become_one_layer(model_of, tmp_path):
         tensors |= {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}
         parts[each] = up @ down
     found = read_lora(write(tmp_path / "a.safetensors", tensors), components)
-    (change,) = found.changes.values()
+    (change,) = found.layers.values()
     expected = torch.cat([parts["q"], torch.zeros(16, 16), parts["v"]])
-    assert found.changes.keys() == {"denoiser.blocks.1.attn.qkv"}
+    assert found.layers.keys() == {"denoiser.blocks.1.attn.qkv"}
     torch.testing.assert_close(difference_of(change), expected)
 
 
@@ -177,7 +175,7 @@ def test_a_decomposed_kernel_is_read(unet_model, tmp_path):
     found = read_lora(write(tmp_path / "a.safetensors", tensors), unet_model)
     down, middle, up = (tensors[f"lora_unet_conv_in.{name}.weight"] for name in shapes)
     kernel = torch.einsum("or,rmhw,mi->oihw", up[:, :, 0, 0], middle, down[:, :, 0, 0])
-    difference = difference_of(found.changes["denoiser.input_blocks.0.0"])
+    difference = difference_of(found.layers["denoiser.input_blocks.0.0"])
     torch.testing.assert_close(difference, kernel)
 
 
@@ -207,7 +205,7 @@ def test_16_bits_stay_16_bits(unet_model, tmp_path):
     name = PREFIXES["diffusers"][0]
     tensors = {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}
     found = read_lora(write(tmp_path / "a.safetensors", tensors), unet_model)
-    assert found.changes[f"{ATTENTION}.to_k"].down.dtype == torch.float16
+    assert found.layers[f"{ATTENTION}.to_k"].down.dtype == torch.float16
 
 
 def test_8_bits_are_widened(unet_model, tmp_path):
@@ -215,7 +213,7 @@ def test_8_bits_are_widened(unet_model, tmp_path):
     name = PREFIXES["diffusers"][0]
     tensors = {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}
     found = read_lora(write(tmp_path / "a.safetensors", tensors), unet_model)
-    difference = difference_of(found.changes[f"{ATTENTION}.to_k"])
+    difference = difference_of(found.layers[f"{ATTENTION}.to_k"])
     torch.testing.assert_close(difference, up.float() @ down.float())
 
 
@@ -234,7 +232,7 @@ class TestFaults:
         }
         path = write(tmp_path / "a.safetensors", self.tensors(**lost))
         with caplog.at_level(logging.WARNING):
-            assert len(read_lora(path, unet_model).changes) == 1
+            assert len(read_lora(path, unet_model).layers) == 1
         assert "7 of its 8 layers are not in the model" in caplog.text
         assert "'unet.lost.0'" in caplog.text
         assert "and 2 more" in caplog.text

@@ -35,7 +35,7 @@ def lora(tiny_model):
 @pytest.fixture
 def file(tiny_model, lora, tmp_path):
     model = load(tiny_model, "cpu").base_modules()
-    write_changes(tmp_path / "style.safetensors", lora.changes, model)
+    write_changes(tmp_path / "style.safetensors", lora.layers, model)
     return tmp_path / "style.safetensors"
 
 

@@ -101,7 +101,7 @@ def test_the_result_holds_the_averaged_weights(trained, base):
     average = load_checkpoint(list_checkpoints(trained.out / "checkpoints")[-1]).average(0.05)
     view = load(base, "cpu").with_adapter(trained.out / "result")
     lora = view.adapters["sketch"].loaded.adapter.module
-    for address, change in lora.changes.items():
+    for address, change in lora.layers.items():
         name = f"lora.{address.replace('.', '/')}"
         product = average[f"{name}.up"] @ average[f"{name}.down"].flatten(1)
         alpha = 3.0 if address.startswith("conditioners") else 1.0
@@ -122,9 +122,9 @@ def test_targets_choose_layers_ranks_and_alphas(trained, base):
 
 def test_attention_is_the_default(configure, objective_of):
     lora = objective_of(configure()).trained["lora"]
-    names = {address.partition(".attn")[2][2:] for address in lora.changes}
+    names = {address.partition(".attn")[2][2:] for address in lora.layers}
     assert names == {"to_q", "to_k", "to_v", "to_out.0"}
-    assert all(address.startswith("denoiser.") for address in lora.changes)
+    assert all(address.startswith("denoiser.") for address in lora.layers)
 
 
 def test_the_model_does_not_change_by_a_bit(configure, objective_of, base):
@@ -218,7 +218,7 @@ def test_a_lora_of_the_base_fits_a_tuned_model(trained, base, tmp_path):
     lora = view.adapters["sketch"].loaded.adapter.module
     layers = find_layers(pipe.base_modules())
     changed = find_layers({place: each.module for place, each in view.components().items()})
-    for address, change in lora.changes.items():
+    for address, change in lora.layers.items():
         found = changed[address].weight - layers[address].weight
         wanted = change.difference(layers[address].weight)
         torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-6)

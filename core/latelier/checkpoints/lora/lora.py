@@ -20,17 +20,22 @@ LORA_ID = "latelier/lora"
 class Lora(nn.Module):
     """Low-rank changes of the layers of a model (Hu et al. 2021, arXiv:2106.09685)."""
 
-    def __init__(self, changes: Mapping[str, LowRank]) -> None:
+    def __init__(self, layers: Mapping[str, LowRank]) -> None:
         """Take the changes, by the addresses of the layers."""
         super().__init__()
-        self._changes = dict(changes)
-        for address, change in changes.items():
+        self._layers = dict(layers)
+        for address, change in layers.items():
             self.add_module(address.replace(".", "/"), change)  # names of modules hold no dots
 
     @property
-    def changes(self) -> Mapping[str, LowRank]:
+    def layers(self) -> Mapping[str, LowRank]:
         """The changes by the addresses of the layers."""
-        return self._changes
+        return self._layers
+
+    @property
+    def changes(self) -> Mapping[str, LowRank]:
+        """The changes by the addresses of the layers' weights."""
+        return {f"{address}.weight": change for address, change in self.layers.items()}
 
     @property
     def config(self) -> LoraConfig:
@@ -38,7 +43,7 @@ class Lora(nn.Module):
         return LoraConfig(
             layers={
                 address: LoraLayerConfig(rank=change.rank, alpha=change.alpha)
-                for address, change in self.changes.items()
+                for address, change in self.layers.items()
             }
         )
 
@@ -54,9 +59,9 @@ class Lora(nn.Module):
 
     def write(self, path: Path, model: Model, /) -> str:
         """Write a file in latelier's own layout, and return its SHA-256."""
-        return write_changes(path, self.changes, model, "latelier")
+        return write_changes(path, self.layers, model, "latelier")
 
     def set_strength(self, strength: float) -> None:
         """Multiply all changes by a strength."""
-        for change in self.changes.values():
+        for change in self.layers.values():
             change.strength = strength

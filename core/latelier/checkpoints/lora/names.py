@@ -7,13 +7,14 @@ published checkpoints, or as diffusers does. Kohya's files write "_" for each do
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from latelier.checkpoints.importers.diffusers.layouts.transformer import dit_to_diffusers
 from latelier.checkpoints.importers.diffusers.layouts.unet import unet_to_diffusers
-from latelier.checkpoints.lora.layers import find_layers, select_layers
+from latelier.checkpoints.lora.layers import find_weighted_layers, select_layers
 from latelier.contracts.adapters import Model
 from latelier.denoisers.transformer import Transformer
 from latelier.denoisers.unet import UNet
@@ -22,13 +23,13 @@ DENOISER = "denoiser"
 
 _DENOISER_PREFIXES = (
     "denoiser.", "unet.", "transformer.", "diffusion_model.", "model.diffusion_model.",
-    "base_model.model.", "lora_unet.", "lora_transformer.", "",
+    "base_model.model.", "lora_unet.", "lora_transformer.", "lycoris.", "",
 )  # fmt: skip
 _TEXT_PREFIXES = (
     ("text_encoder.", "lora_te.", "lora_te1.", "base_model.model.", ""),
     ("text_encoder_2.", "lora_te2."),
 )
-"""Of the first and of the second text encoder of a model."""
+"""Of the first and of the second text encoder of a model, such as the two of SDXL."""
 
 _TEXT_MODEL = "text_model."
 """A level of CLIP's names that some files leave out."""
@@ -52,8 +53,9 @@ class PublishedLayer:
 def name_table(model: Model) -> dict[str, PublishedLayer]:
     """Return the layers of a model by all names that files may give them, with "_" for dots."""
     table: dict[str, PublishedLayer] = {}
-    for place, prefixes in _prefixes(model).items():
-        module = model[place]
+    parts = split_encoders(model)
+    for place, prefixes in _prefixes(parts).items():
+        module = parts[place]
         layers = [*_own_layers(module, place), *diffusers_layers(module, place)]
         names = [
             (name, layer)
@@ -77,7 +79,7 @@ def diffusers_layers(module: nn.Module, place: str) -> list[PublishedLayer]:
     The layout of whole weights tells the names: as the weight of each layer it is given numbers of
     rows, which count on from layer to layer.
     """
-    layers = select_layers(find_layers({place: module}), place)
+    layers = select_layers(find_weighted_layers({place: module}), place)
     numbers, starts = {}, [0]
     for path, layer in layers.items():
         shape = (-1, *[1] * (layer.weight.ndim - 1))
@@ -93,13 +95,26 @@ def diffusers_layers(module: nn.Module, place: str) -> list[PublishedLayer]:
     return found
 
 
-def text_encoders(model: Model) -> list[str]:
+def split_encoders(model: Model) -> dict[str, Any]:
+    """Return the modules of a model by place, with the encoders of a pair in place of the pair.
+
+    Their places are those of layers, such as "conditioners.text.clip_l".
+    """
+    parts: dict[str, Any] = {}
+    for place, module in model.items():
+        children = module.named_children() if isinstance(module, nn.Module) else ()
+        encoders = {f"{place}.{name}": each for name, each in children if _takes_text(each)}
+        parts |= encoders or {place: module}
+    return parts
+
+
+def text_encoders(parts: Model) -> list[str]:
     """Return the places of the conditioners that take texts."""
-    return [
-        place
-        for place, module in model.items()
-        if "text" in getattr(getattr(module, "Input", None), "model_fields", ())
-    ]
+    return [place for place, module in parts.items() if _takes_text(module)]
+
+
+def _takes_text(module: Any) -> bool:
+    return "text" in getattr(getattr(module, "Input", None), "model_fields", ())
 
 
 def _rename(module: nn.Module, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
@@ -112,17 +127,17 @@ def _rename(module: nn.Module, tensors: Mapping[str, Tensor]) -> Mapping[str, Te
 
 
 def _own_layers(module: nn.Module, place: str) -> list[PublishedLayer]:
-    layers = select_layers(find_layers({place: module}), place)
+    layers = select_layers(find_weighted_layers({place: module}), place)
     return [
         PublishedLayer(path, f"{place}.{path}", torch.arange(len(layer.weight)))
         for path, layer in layers.items()
     ]
 
 
-def _prefixes(model: Model) -> dict[str, tuple[str, ...]]:
+def _prefixes(parts: Model) -> dict[str, tuple[str, ...]]:
     """Return the prefixes of the names of each component's layers, by place."""
-    found: dict[str, tuple[str, ...]] = {place: (f"{place}.",) for place in model}
+    found: dict[str, tuple[str, ...]] = {place: (f"{place}.",) for place in parts}
     found[DENOISER] = _DENOISER_PREFIXES
-    for place, prefixes in zip(text_encoders(model), _TEXT_PREFIXES, strict=False):
+    for place, prefixes in zip(text_encoders(parts), _TEXT_PREFIXES, strict=False):
         found[place] += prefixes
     return found

@@ -115,7 +115,8 @@ def _check_parts(what: str, parts: Mapping[str, Tensor]) -> None:
 
 def _find_named(path: Path, parts: Parts, model: Model) -> dict[str, PublishedLayer]:
     """Return the model's layers by their names in the file; warn of those that it lacks."""
-    table = name_table(model)
+    layers = find_layers(model)
+    table = {name: each for name, each in name_table(model).items() if each.address in layers}
     named = {name: table[to_kohya(name)] for name in parts if to_kohya(name) in table}
     lost = [name for name in parts if name not in named]
     if not named:

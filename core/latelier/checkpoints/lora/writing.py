@@ -11,6 +11,7 @@ from latelier.checkpoints.io.weights import write_weights
 from latelier.checkpoints.lora.names import (
     DENOISER,
     diffusers_layers,
+    split_encoders,
     text_encoders,
     to_kohya,
 )
@@ -43,8 +44,9 @@ def write_changes(
         return write_weights(path, dict(_own_tensors(changes)))
     prefixes, encode = _LAYOUTS[layout]
     tensors: dict[str, Tensor] = {}
-    for place, prefix in prefixes(model).items():
-        for published in diffusers_layers(model[place], place):
+    parts = split_encoders(model)
+    for place, prefix in prefixes(parts).items():
+        for published in diffusers_layers(parts[place], place):
             change = changes.get(published.address)
             if change is not None:
                 tensors |= encode(f"{prefix}{published.name}", change, published.rows)
@@ -84,18 +86,18 @@ def _published_shapes(change: LowRank) -> tuple[Tensor, Tensor]:
     return change.down.flatten(1), change.up
 
 
-def _diffusers_prefixes(model: Model) -> dict[str, str]:
-    found = {place: f"{place}." for place in model}
-    is_unet = isinstance(model[DENOISER], UNet)
+def _diffusers_prefixes(parts: Model) -> dict[str, str]:
+    found = {place: f"{place}." for place in parts}
+    is_unet = isinstance(parts[DENOISER], UNet)
     found[DENOISER] = "unet." if is_unet else "transformer."
-    encoders = text_encoders(model)
+    encoders = text_encoders(parts)
     return found | dict(zip(encoders, ("text_encoder.", "text_encoder_2."), strict=False))
 
 
-def _kohya_prefixes(model: Model) -> dict[str, str]:
-    found = {place: f"{place}." for place in model}
+def _kohya_prefixes(parts: Model) -> dict[str, str]:
+    found = {place: f"{place}." for place in parts}
     found[DENOISER] = "lora_unet."
-    encoders = text_encoders(model)
+    encoders = text_encoders(parts)
     prefixes = ("lora_te.",) if len(encoders) == 1 else ("lora_te1.", "lora_te2.")
     return found | dict(zip(encoders, prefixes, strict=False))
 

@@ -47,6 +47,6 @@ class LoraEvaluator(ChangeEvaluator):
         model, lora = self._parts.base.base_modules(), self._parts.lora
 
         def write(path: Path) -> str:
-            return write_changes(path, lora.changes, model, self._config.layout)
+            return write_changes(path, lora.layers, model, self._config.layout)
 
         save_adapter(self._parts.loaded, model, folder, write)

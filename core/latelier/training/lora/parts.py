@@ -66,7 +66,7 @@ def resolve_parts(config: LoraTraining, samples: TrainingSamples, atelier: Ateli
         constant={
             name: component
             for name, component in base.conditioner_components.items()
-            if not select_layers(lora.changes, f"conditioners.{name}")
+            if not select_layers(lora.layers, f"conditioners.{name}")
         },
         origin=config.model,
         base=base,
@@ -89,7 +89,7 @@ def add_layers(base: Pipeline, lora: Lora) -> Pipeline:
     def view_of(place: str) -> Component:
         changed = {
             path: LowRankLayer(layers[f"{place}.{path}"], change)
-            for path, change in select_layers(lora.changes, place).items()
+            for path, change in select_layers(lora.layers, place).items()
         }
         component = components[place]
         if not changed:

@@ -43,7 +43,7 @@ def plan_lora(config: LoraTraining, atelier: Atelier) -> TrainingPlan:
 
 def describe_lora(lora: Lora) -> str:
     """Return how many layers a LoRA changes, its ranks and its parameters."""
-    changes = lora.changes.values()
+    changes = lora.layers.values()
     ranks = ", ".join(str(rank) for rank in sorted({change.rank for change in changes}))
     count = sum(each.numel() for each in lora.parameters())
     return f"LoRA of {len(changes)} layers, rank {ranks}: {count:,} parameters"
