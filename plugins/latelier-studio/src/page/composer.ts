@@ -63,6 +63,9 @@ export class Composer {
     this.panel = h("aside", { class: "panel", "aria-label": "Options" }, this.#count);
     this.panel.append(...this.#sections());
     this.#details.element.addEventListener("input", () => this.#resize());
+    this.panel.addEventListener("input", () => {
+      this.bar.error = ""; // it was about what has changed now
+    });
   }
 
   /** Follow the size of the pictures that are made. */
