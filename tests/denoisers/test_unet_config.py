@@ -86,8 +86,8 @@ def test_the_size_multiple_is_that_of_the_deepest_level(
             {"vectors": {"a": 65_000, "b": 1000}, "joint_vectors": ("a", "b")},
             "the width of all joint_vectors is 66000",
         ),
-        ({"transformer_depth": 0}, "greater than or equal to 1"),
-        ({"transformer_depth": (1, 0)}, "greater than or equal to 1"),
+        ({"transformer_depth": -1}, "greater than or equal to 0"),
+        ({"transformer_depth": (1, -1)}, "greater than or equal to 0"),
         ({"transformer_depth": (1, 2, 10)}, "has 3 numbers for the 2 levels of channel_mult"),
         (
             {"channel_mult": (1,) * 12, "num_res_blocks": 60, "transformer_depth": (2,) * 12},

@@ -43,8 +43,8 @@ Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=_MAX_LEVELS
 Factors = Annotated[tuple[Side, ...], Field(max_length=_MAX_LEVELS)]
 """A side or factor for some levels of a network that changes resolution."""
 
-Depth = Annotated[int, Field(ge=1, le=64)]
-"""Layers of each block at one resolution, in a network that changes it."""
+Depth = Annotated[int, Field(ge=0, le=64)]
+"""Layers of each block at one resolution, in a network that changes it; 0 in small ControlNets."""
 
 Depths = Annotated[tuple[Depth, ...], Field(min_length=1, max_length=_MAX_LEVELS)]
 """A depth for each level of a network that changes resolution."""

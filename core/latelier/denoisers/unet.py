@@ -20,13 +20,14 @@ from latelier.nn.packed import Conv2d, Linear
 from latelier.nn.sinusoids import embed_numbers
 
 
-class UNet(ConditionedDenoiser[UNetConfig]):
-    """Predicts the target of its noise process (noise, v, x0 or flow) from noisy latents.
+class UNetEncoder(ConditionedDenoiser[UNetConfig]):
+    """The way down of a UNet: the timestep embedding, the input blocks and the middle block.
 
-    Rombach et al. 2022, arXiv:2112.10752. Input blocks lead down through the levels of
-    `channel_mult`, each at half the resolution of the one before. Output blocks lead back up, and
-    each of them takes the output of one input block as a skip connection, the last first. The
-    module holds no state between calls, so that threads can share it.
+    Input blocks lead down through the levels of `channel_mult`, each at half the resolution of the
+    one before.
+
+    Attributes:
+        skip_channels: of each input block's output.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -39,15 +40,15 @@ class UNet(ConditionedDenoiser[UNetConfig]):
         # down: the first convolution, then for each level residual blocks and a downsampling
         conv_in = Conv2d(config.given_channels, channels, 3, padding=1)
         self.input_blocks = nn.ModuleList([Block(conv_in)])
-        skips = [channels]  # the channels of each input block's output
+        self.skip_channels = [channels]
         for level, width in enumerate(config.widths):
             for _ in range(config.num_res_blocks):
                 self.input_blocks.append(Block(*_build_layers(config, level, channels, width)))
                 channels = width
-                skips.append(channels)
+                self.skip_channels.append(channels)
             if level < len(config.widths) - 1:
                 self.input_blocks.append(Block(build_downsample(config, channels)))
-                skips.append(channels)
+                self.skip_channels.append(channels)
 
         self.middle_block = Block(
             ResBlock(config, channels, channels),
@@ -55,7 +56,22 @@ class UNet(ConditionedDenoiser[UNetConfig]):
             ResBlock(config, channels, channels),
         )
 
+    def embed_timesteps(self, t: Tensor, dtype: torch.dtype) -> Tensor:
+        return self.time_embed(embed_numbers(t, self.config.model_channels).to(dtype))
+
+
+class UNet(UNetEncoder):
+    """Predicts the target of its noise process (noise, v, x0 or flow) from noisy latents.
+
+    Rombach et al. 2022, arXiv:2112.10752. Output blocks lead back up from the encoder, and each of
+    them takes the output of one input block as a skip connection, the last first. The module holds
+    no state between calls, so that threads can share it.
+    """
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__(config)
         # up: one residual block more for each level, every one of them after a skip connection
+        channels, skips = self.skip_channels[-1], list(self.skip_channels)
         self.output_blocks = nn.ModuleList()
         for level, width in reversed(list(enumerate(config.widths))):
             for i in range(config.num_res_blocks + 1):
@@ -71,7 +87,7 @@ class UNet(ConditionedDenoiser[UNetConfig]):
             zero_init(Conv2d(channels, config.out_channels, 3, padding=1)),
         )
         self.add_condition_layers()
-        self.spec = _describe(self)
+        self.spec = describe_calls(self)
 
     def forward(
         self, x: Tensor, t: Tensor, condition: Condition, control: Control | None = None
@@ -125,9 +141,6 @@ class UNet(ConditionedDenoiser[UNetConfig]):
             h = self.output_blocks[-1 - i](h, ctx)
         return h
 
-    def embed_timesteps(self, t: Tensor, dtype: torch.dtype) -> Tensor:
-        return self.time_embed(embed_numbers(t, self.config.model_channels).to(dtype))
-
 
 def _build_layers(
     config: UNetConfig, level: int, in_channels: int, out_channels: int
@@ -146,7 +159,8 @@ def _build_attention(config: UNetConfig, level: int, channels: int) -> nn.Module
     return SpatialTransformer(config, channels, config.depth(level))
 
 
-def _describe(model: UNet) -> CallSpec:
+def describe_calls(model: UNetEncoder) -> CallSpec:
+    """Return what a call of a UNet, or of its encoder, may contain."""
     layers = list(model.modules())
     self_attentions = [m.name for m in layers if isinstance(m, AttentionBlock | SelfAttention)]
     return CallSpec(
