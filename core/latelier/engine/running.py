@@ -27,7 +27,9 @@ def run_job(job: Job, parts: PipelineParts, plan: Plan, model: SharedModel) -> I
     torch.get_num_threads()  # only this call applies torch.set_num_threads to a new thread
     denoiser = SharedDenoiser(job, model, job.check)
     first_stage = SharedFirstStage(job, plan.first_stage, model)
-    shared = parts.with_denoiser(denoiser, model.rows), replace(plan, first_stage=first_stage)
+    previews = SharedFirstStage(job, plan.preview_decoder, model)
+    shared_plan = replace(plan, first_stage=first_stage, preview_decoder=previews)
+    shared = parts.with_denoiser(denoiser, model.rows), shared_plan
     try:
         job.check()
         for preview in run(*shared, partial(model.encode_inputs, job)):

@@ -45,6 +45,21 @@ def check_composition(
         raise CompatibilityError("; ".join(faults))
 
 
+def check_preview_decoder(decoder: FirstStageConfig, first_stage: FirstStageConfig) -> None:
+    """Check that a first stage decodes the latents of another one.
+
+    Raises:
+        CompatibilityError: its latents have other channels, or another size.
+    """
+    for name in ("latent_channels", "downsampling"):
+        found, expected = getattr(decoder, name), getattr(first_stage, name)
+        if found != expected:
+            raise CompatibilityError(
+                f"the preview decoder has {name} {found}, the first stage {expected}; "
+                "it must decode the same latents"
+            )
+
+
 def _mismatches(name: str, output: OutputSpec, inputs: InputSpec) -> list[str]:
     """Return what is wrong with each part that the conditioner `name` gives."""
     widths = {

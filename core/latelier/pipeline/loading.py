@@ -89,6 +89,9 @@ def load(
         card=manifest.card,
         offload=offloaded,
     )
+    if manifest.preview_decoder is not None:
+        decoder = restore("first_stage", manifest.preview_decoder, source.folder, atelier)
+        pipeline = pipeline.with_preview_decoder(decoder)
     if manifest.adapters:
         modules = pipeline.base_modules()
         adapters = {

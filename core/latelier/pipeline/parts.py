@@ -3,12 +3,13 @@
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 import torch
 
-from latelier.checkpoints.component import Component
+from latelier.checkpoints.component import Component, load_component
 from latelier.checkpoints.merging import merge
 from latelier.contracts.components import Denoiser, FirstStage
 from latelier.contracts.conditioner import Conditioner
@@ -17,8 +18,10 @@ from latelier.contracts.messages import shorten, suggestion
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.diffusion.adapters import AdapterUse
 from latelier.diffusion.processes.process import Process
+from latelier.io.user_folders import expand_home
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.adapters import AttachedAdapter
+from latelier.pipeline.compatibility import check_preview_decoder
 from latelier.pipeline.conditioning.conditions import ConditionBuilder
 from latelier.pipeline.offload import Offload
 from latelier.pipeline.placement import resolve_device
@@ -37,6 +40,7 @@ class PipelineParts:
         first_stage_component: encodes images to latents and decodes them.
         denoiser_component: predicts what `process` defines.
         conditioner_components: by the names under which the denoiser takes them.
+        preview_component: decodes previews; None: the first stage does.
         process: the noise process.
         inputs: public input -> the conditioners that it feeds, adapters' names included.
         defaults: of a request.
@@ -64,6 +68,7 @@ class PipelineParts:
     defaults: Defaults
     device: torch.device
     dtype: torch.dtype
+    preview_component: Component | None = None
     source: Source | None = None
     description: str = ""
     card: Mapping[str, Any] = field(default_factory=dict)
@@ -108,7 +113,7 @@ class PipelineParts:
         return self.first_stage.config.downsampling * self.denoiser.config.size_multiple
 
     def components(self) -> dict[str, Component]:
-        """Return every component by its place in the pipeline."""
+        """Return every component that pictures depend on, by its place in the pipeline."""
         found = {"first_stage": self.first_stage_component, **self._with_changes()}
         for name, adapter in self.adapters.items():
             found |= adapter.components(name)
@@ -202,9 +207,10 @@ class PipelineParts:
         """
         if self.offload is None:
             return nullcontext()
-        conditioners = [each.module for each in self.conditioner_components.values()]
-        others = [self.first_stage_component.module, *conditioners]
-        return self.offload.placing(self.denoiser_component.module, others)
+        others = [self.first_stage_component, *self.conditioner_components.values()]
+        others += [] if self.preview_component is None else [self.preview_component]
+        modules = [each.module for each in others]
+        return self.offload.placing(self.denoiser_component.module, modules)
 
     def check_on_device(self) -> None:
         """Check that the weights are on the device, also between runs.
@@ -254,6 +260,29 @@ class PipelineParts:
         self.check_on_device()
         return replace(self, called_denoiser=denoiser, rows=rows)
 
+    def with_preview_decoder(self, decoder: Component | str | Path | None) -> Self:
+        """Return a view whose previews a small first stage decodes. Pictures keep their bits.
+
+            pipe.with_preview_decoder("models/taesd").save("models/with-fast-previews")
+
+        Args:
+            decoder: of the same latents: a component, or its folder; None: the own first stage.
+
+        Raises:
+            ModelFileError: the folder holds no first stage, or a damaged one.
+            CompatibilityError: it decodes other latents, or is no first stage.
+        """
+        if isinstance(decoder, str | Path):
+            decoder = load_component(expand_home(decoder), "first_stage", self.atelier)
+        if decoder is None:
+            return replace(self, preview_component=None)
+        if decoder.kind != "first_stage":
+            raise CompatibilityError(f"expected a first stage, got '{decoder.id}', {decoder.kind}")
+        check_preview_decoder(decoder.module.config, self.first_stage.config)
+        if self.offload is None:
+            decoder = decoder.to(self.device, self.dtype)
+        return replace(self, preview_component=decoder)
+
     def with_limits(
         self,
         *,
@@ -282,6 +311,9 @@ class PipelineParts:
         return replace(
             self,
             first_stage_component=self.first_stage_component.to(device, dtype),
+            preview_component=(
+                None if self.preview_component is None else self.preview_component.to(device, dtype)
+            ),
             denoiser_component=self.denoiser_component.to(device, dtype),
             conditioner_components={
                 name: component.to(device, dtype)
@@ -306,6 +338,9 @@ class PipelineParts:
         converted = replace(
             base,
             first_stage_component=base.first_stage_component.converted(dtype),
+            preview_component=(
+                None if base.preview_component is None else base.preview_component.converted(dtype)
+            ),
             denoiser_component=base.denoiser_component.converted(dtype),
             conditioner_components={
                 name: component.converted(dtype)

@@ -38,6 +38,7 @@ class Plan:
         batch: indices in range(count) of the pictures that this plan makes.
         geometry: of a picture.
         first_stage: the pipeline's, with tiling if the plan uses it.
+        preview_decoder: what decodes previews; the same by default.
         init_image: the initial images; None for pure noise.
         mask: the known area of each row of `init_image`; None if every cell may change.
         windowing: how pictures are denoised in windows; None for one piece.
@@ -57,6 +58,7 @@ class Plan:
     batch: range
     geometry: PictureGeometry
     first_stage: FirstStage
+    preview_decoder: FirstStage
     init_image: InitImage | None
     mask: InpaintMask | None
     windowing: Windowing | None
@@ -144,6 +146,7 @@ def make_plan(parts: PipelineParts, request: Request, *, trusted: bool = True) -
         batch=range(content.count),
         geometry=layout.geometry,
         first_stage=layout.first_stage,
+        preview_decoder=layout.preview_decoder,
         init_image=_starting_image(content.init, mask),
         mask=mask,
         windowing=layout.windowing,

@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from latelier.contracts.components import FirstStage
 from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.contracts.sampling import Denoise, Sampler, Step, run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
@@ -110,8 +111,9 @@ def sample(parts: PipelineParts, plan: Plan, denoise: Denoise) -> Iterator[Previ
     """
     dispatcher = parts.atelier.dispatcher()
     init = _encode_init(parts, plan)
-    decode = partial(_decode, parts, plan, init)
-    steps = _observe(_denoise_steps(parts, plan, denoise, init), plan.sigmas, decode, dispatcher)
+    decode = partial(_decode, parts, plan, init, plan.first_stage)
+    preview = partial(_decode, parts, plan, init, plan.preview_decoder)
+    steps = _observe(_denoise_steps(parts, plan, denoise, init), plan.sigmas, preview, dispatcher)
     for index, step in enumerate(steps, start=1):
         is_last = index == plan.sigmas.steps
         yield Preview(
@@ -119,7 +121,7 @@ def sample(parts: PipelineParts, plan: Plan, denoise: Denoise) -> Iterator[Previ
             steps=plan.sigmas.steps,
             sigma=step.sigma,
             latents=step.denoised,
-            decode=decode,
+            decode=preview,
             pictures=_finish(parts, plan, decode(step.denoised), dispatcher) if is_last else (),
             batch=plan.batch_number,
             batches=plan.batch_count,
@@ -198,15 +200,19 @@ def _make_sampler(plan: Plan) -> Sampler:
 
 @torch.no_grad()
 def _decode(
-    parts: PipelineParts, plan: Plan, init: InpaintState | None, latents: Tensor
+    parts: PipelineParts,
+    plan: Plan,
+    init: InpaintState | None,
+    decoder: FirstStage,
+    latents: Tensor,
 ) -> list[Image.Image]:
-    """Return the images of latents, with the known pixels of the initial images.
+    """Return the images that a decoder makes of latents, with the known pixels of the initial ones.
 
     Raises:
         InvalidInputError: the weights are offloaded, and another run uses them.
     """
     with parts.placing():  # a preview may be decoded after its run
-        images = plan.first_stage.decode(latents.to(parts.dtype))
+        images = decoder.decode(latents.to(parts.dtype))
     check_finite(parts, plan, "decoded image", images)
     return tensor_to_pil(images if init is None else init.restore_known(images))
 

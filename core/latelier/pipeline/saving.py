@@ -21,6 +21,11 @@ def save(parts: PipelineParts, folder: Path) -> None:
         latelier=__version__,
         description=parts.description,
         first_stage=store(parts.first_stage_component, folder, "first_stage"),
+        preview_decoder=(
+            None
+            if parts.preview_component is None
+            else store(parts.preview_component, folder, "preview_decoder")
+        ),
         denoiser=store(base["denoiser"], folder, "denoiser"),
         conditioners={
             name: store(base[f"conditioners.{name}"], folder, f"conditioner.{name}")

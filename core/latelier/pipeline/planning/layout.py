@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from latelier.contracts.components import FirstStage, PictureGeometry
+from latelier.first_stages.tiling.tiling import Tileable
 from latelier.nn.memory import format_gigabytes, free_memory
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.planning.memory import (
@@ -30,6 +31,7 @@ class Layout:
     Attributes:
         geometry: of a picture.
         first_stage: the pipeline's, with tiling if `tile` is not 0.
+        preview_decoder: what decodes previews, with tiling if it can; the same by default.
         tile: side of a tile in pixels; 0 for none.
         batch_size: most pictures of a batch.
         windowing: how pictures are denoised in windows; None for one piece.
@@ -38,6 +40,7 @@ class Layout:
 
     geometry: PictureGeometry
     first_stage: FirstStage
+    preview_decoder: FirstStage
     tile: int
     batch_size: int
     windowing: Windowing | None
@@ -74,7 +77,15 @@ def choose_layout(parts: PipelineParts, request: Request, size: Size, count: int
             f"`tile`: decoded in tiles of {tile} pixels, because the whole picture takes "
             f"{format_gigabytes(needed)}, and {format_gigabytes(free)} of memory is free"
         )
-    return Layout(geometry, first_stage, tile, batch_size, windowing, tuple(notes))
+    previews = _preview_decoder(parts, first_stage, tile)
+    return Layout(geometry, first_stage, previews, tile, batch_size, windowing, tuple(notes))
+
+
+def _preview_decoder(parts: PipelineParts, first_stage: FirstStage, tile: int) -> FirstStage:
+    if parts.preview_component is None:
+        return first_stage
+    module = parts.preview_component.module
+    return with_tiles(module, tile if isinstance(module, Tileable) else 0)
 
 
 def _check_memory(

@@ -46,6 +46,9 @@ class ManifestHeader(Frozen):
     latelier: str = Field(description="version of latelier that wrote it")
     description: str = ""
     first_stage: StoredComponent
+    preview_decoder: StoredComponent | None = Field(
+        None, description="the first stage that decodes previews; null: that of the model"
+    )
     denoiser: StoredComponent
     conditioners: dict[str, StoredComponent] = Field(default_factory=dict)
     adapters: dict[str, SavedAdapter] = Field(
@@ -64,6 +67,8 @@ class ManifestHeader(Frozen):
         """Return every component by its place in the pipeline."""
         conditioners = {f"conditioners.{name}": each for name, each in self.conditioners.items()}
         found = {"first_stage": self.first_stage, "denoiser": self.denoiser, **conditioners}
+        if self.preview_decoder is not None:
+            found["preview_decoder"] = self.preview_decoder
         for name, adapter in self.adapters.items():
             found |= adapter.components(name)
         return found
