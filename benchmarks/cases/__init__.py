@@ -11,6 +11,7 @@ from benchmarks.cases.loading import LOADING
 from benchmarks.cases.pictures import PICTURES
 from benchmarks.cases.precision import PRECISION
 from benchmarks.cases.samplers import SAMPLERS
+from benchmarks.cases.sdxl import SDXL
 from benchmarks.cases.startup import STARTUP
 from benchmarks.cases.steps import STEPS
 from benchmarks.cases.training import TRAINING
@@ -24,6 +25,7 @@ CASES: tuple[Case, ...] = (
     *PICTURES,
     *WINDOWED,
     LOADING,
+    SDXL,
     COLD_START,
     PRECISION,
     *ACCELERATIONS,

@@ -30,13 +30,19 @@ def read_unet(preset: str) -> dict[str, Any]:
 LDM_4, SD_15 = read_unet("celeba256"), read_unet("sd-v1")
 
 
-def build(kind: Kind, id_: str, config: Mapping[str, Any], seed: int = 0) -> Component:
+def build(
+    kind: Kind,
+    id_: str,
+    config: Mapping[str, Any],
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+) -> Component:
     """Return a component whose weights keep the variance of what they are multiplied with.
 
     No layer starts at zero, so that every one of them shows in the output.
     """
     registry = default_atelier().registries[kind]
-    module = build_on_meta(lambda: registry.build(id_, config))
+    module = build_on_meta(lambda: registry.build(id_, config)).to(dtype)
     if any(each.is_meta for each in module.parameters()):
         module.to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
