@@ -54,6 +54,10 @@ class CorePlugin:
             factory="latelier.checkpoints.importers.stable_diffusion.importer:StableDiffusion",
         )
         registrar.importer(
+            "stable_diffusion_xl",
+            factory="latelier.checkpoints.importers.stable_diffusion_xl.importer:StableDiffusionXL",
+        )
+        registrar.importer(
             "diffusers", factory="latelier.checkpoints.importers.diffusers.importer:Diffusers"
         )
         registrar.importer(

@@ -38,6 +38,9 @@ UNETS = {
     "sd-v2": 865_910_724,
     "sd-v2-base": 865_910_724,
     "sd-v2-inpainting": 865_925_124,
+    "sdxl-base": 2_567_463_684,
+    "sdxl-inpainting": 2_567_478_084,
+    "sdxl-refiner": 2_259_526_660,
     "ldm1-cin256": 396_835_971,  # the paper: 396 M
     "dit-xl-2-256": 675_129_632 - 1001 * 1152 - 256 * 1152,  # without its classes and positions
     "dit-xl-2-512": 675_129_632 - 1001 * 1152 - 256 * 1152,

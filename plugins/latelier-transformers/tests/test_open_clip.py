@@ -3,7 +3,10 @@
 import pytest
 import torch
 from latelier import PictureGeometry
-from latelier.checkpoints.importers.clip_layout import clip_from_open_clip
+from latelier.checkpoints.importers.clip_layout import (
+    clip_from_open_clip,
+    projection_from_open_clip,
+)
 from torch import nn
 
 from latelier_transformers.clip_text.conditioner import ClipTextConditioner
@@ -47,10 +50,19 @@ class OpenClipText(nn.Module):
         self.register_buffer("attn_mask", mask)
 
     def forward(self, tokens):
+        return self.ln_final(self.penultimate(tokens))
+
+    def penultimate(self, tokens):
         x = self.token_embedding(tokens) + self.positional_embedding
         for block in self.transformer["resblocks"][:-1]:
             x = block(x, self.attn_mask)
-        return self.ln_final(x)
+        return x
+
+    def pool(self, tokens, ends):
+        """Return the layer before the last, and the projection of the last one at `ends`."""
+        before = self.penultimate(tokens)
+        last = self.transformer["resblocks"][-1](before, self.attn_mask)
+        return before, self.ln_final(last)[torch.arange(len(ends)), ends] @ self.text_projection
 
 
 @pytest.fixture
@@ -76,6 +88,27 @@ def test_output_is_unchanged_by_the_import(theirs, ours):
     with torch.no_grad():
         given = ours({"tokens": tokens}, GEOMETRY).stream.tokens
         torch.testing.assert_close(given, theirs(tokens), rtol=1e-5, atol=1e-5)
+
+
+def test_the_pooled_text_is_unchanged_by_the_import(theirs, new_clip):
+    """As in SDXL: the layer before the last without norm, and the projected end token."""
+    ours = new_clip(
+        intermediate_size=64,
+        hidden_act="gelu",
+        layer="penultimate",
+        final_norm=False,
+        pooled="projected",
+        pad_token_id=0,
+    )
+    state = theirs.state_dict()
+    ours.load_state_dict(clip_from_open_clip(state) | projection_from_open_clip(state))
+    end = ours.config.eos_token_id
+    tokens = torch.tensor([[end - 1, 5, 7, end, *[0] * 8], [end - 1, 9, end, *[0] * 9]])
+    with torch.no_grad():
+        part = ours({"tokens": tokens}, GEOMETRY)
+        states, pooled = theirs.pool(tokens, torch.tensor([3, 2]))
+    torch.testing.assert_close(part.stream.tokens, states, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(part.vector, pooled, rtol=1e-5, atol=1e-5)
 
 
 def test_every_name_is_mapped_without_changing_the_input(theirs, ours):

@@ -50,7 +50,7 @@ def res_block(name: str, before: int, after: int, emb: int, scale_shift: bool) -
     return shapes
 
 
-def attention(name: str, width: int, p: Mapping[str, Any]) -> Shapes:
+def attention(name: str, width: int, p: Mapping[str, Any], level: int) -> Shapes:
     if not p.get("use_spatial_transformer"):
         return {
             **layer(f"{name}.norm", width),
@@ -63,8 +63,9 @@ def attention(name: str, width: int, p: Mapping[str, Any]) -> Shapes:
         **layer(f"{name}.proj_in", width, width, *kernel),
         **layer(f"{name}.proj_out", width, width, *kernel),
     }
-    for depth in range(p.get("transformer_depth", 1)):
-        block = f"{name}.transformer_blocks.{depth}"
+    depth = p.get("transformer_depth", 1)
+    for index in range(depth if isinstance(depth, int) else depth[level]):
+        block = f"{name}.transformer_blocks.{index}"
         for kind, context in (("attn1", width), ("attn2", p["context_dim"])):
             shapes |= layer(f"{block}.{kind}.to_q", width, width, bias=False)
             shapes |= layer(f"{block}.{kind}.to_k", width, context, bias=False)
@@ -86,6 +87,9 @@ def unet_shapes(p: Mapping[str, Any]) -> Shapes:
         p.get("resblock_updown", False),
     )
     shapes = {**layer("time_embed.0", emb, mc), **layer("time_embed.2", emb, emb)}
+    if "adm_in_channels" in p:
+        shapes |= layer("label_emb.0.0", emb, p["adm_in_channels"])
+        shapes |= layer("label_emb.0.2", emb, emb)
     shapes |= layer("input_blocks.0.0", mc, p["in_channels"], 3, 3)
     skips, width, index = [mc], mc, 1
     for level, multiple in enumerate(mult):
@@ -94,7 +98,7 @@ def unet_shapes(p: Mapping[str, Any]) -> Shapes:
             shapes |= res_block(f"input_blocks.{index}.0", width, after, emb, scale_shift)
             width = after
             if 2**level in p["attention_resolutions"]:
-                shapes |= attention(f"input_blocks.{index}.1", width, p)
+                shapes |= attention(f"input_blocks.{index}.1", width, p, level)
             skips.append(width)
             index += 1
         if level < len(mult) - 1:
@@ -107,7 +111,7 @@ def unet_shapes(p: Mapping[str, Any]) -> Shapes:
             skips.append(width)
             index += 1
     shapes |= res_block("middle_block.0", width, width, emb, scale_shift)
-    shapes |= attention("middle_block.1", width, p)
+    shapes |= attention("middle_block.1", width, p, len(mult) - 1)
     shapes |= res_block("middle_block.2", width, width, emb, scale_shift)
     index = 0
     for level, multiple in reversed(list(enumerate(mult))):
@@ -117,7 +121,7 @@ def unet_shapes(p: Mapping[str, Any]) -> Shapes:
             shapes |= res_block(f"{name}.0", width + skips.pop(), after, emb, scale_shift)
             width, last = after, 1
             if 2**level in p["attention_resolutions"]:
-                shapes |= attention(f"{name}.1", width, p)
+                shapes |= attention(f"{name}.1", width, p, level)
                 last = 2
             if level and i == blocks:
                 shapes |= (
@@ -230,24 +234,26 @@ def clip_shapes(prefix: str = "transformer.text_model.") -> Shapes:
     return shapes
 
 
-def open_clip_shapes() -> Shapes:
-    """Return names and shapes of OpenCLIP ViT-H/14's text encoder."""
+def open_clip_shapes(width: int = 1024, layers: int = 24) -> Shapes:
+    """Return names and shapes of the text encoder of OpenCLIP ViT-H/14, or of a wider one."""
     shapes: Shapes = {
-        "model.token_embedding.weight": (49408, 1024),
-        "model.positional_embedding": (77, 1024),
-        "model.text_projection": (1024, 1024),
+        "model.token_embedding.weight": (49408, width),
+        "model.positional_embedding": (77, width),
+        "model.text_projection": (width, width),
         "model.logit_scale": (),
-        **layer("model.ln_final", 1024),
+        **layer("model.ln_final", width),
     }
-    for i in range(24):
+    inner = 4 * width
+    for i in range(layers):
         block = f"model.transformer.resblocks.{i}"
         shapes |= {
-            f"{block}.attn.in_proj_weight": (3072, 1024),
-            f"{block}.attn.in_proj_bias": (3072,),
+            f"{block}.attn.in_proj_weight": (3 * width, width),
+            f"{block}.attn.in_proj_bias": (3 * width,),
         }
-        shapes |= layer(f"{block}.attn.out_proj", 1024, 1024)
-        shapes |= layer(f"{block}.mlp.c_fc", 4096, 1024) | layer(f"{block}.mlp.c_proj", 1024, 4096)
-        shapes |= layer(f"{block}.ln_1", 1024) | layer(f"{block}.ln_2", 1024)
+        shapes |= layer(f"{block}.attn.out_proj", width, width)
+        shapes |= layer(f"{block}.mlp.c_fc", inner, width)
+        shapes |= layer(f"{block}.mlp.c_proj", width, inner)
+        shapes |= layer(f"{block}.ln_1", width) | layer(f"{block}.ln_2", width)
     return shapes
 
 
@@ -318,6 +324,65 @@ def published_yaml() -> Callable[[str], dict[str, Any]]:
         return values
 
     return read
+
+
+UNET_XL = {
+    "out_channels": 4,
+    "num_res_blocks": 2,
+    "attention_resolutions": (4, 2),
+    "use_spatial_transformer": True,
+    "use_linear_in_transformer": True,
+}
+BASE_XL = {
+    "model_channels": 320,
+    "channel_mult": (1, 2, 4),
+    "transformer_depth": (1, 2, 10),
+    "context_dim": 2048,
+    "adm_in_channels": 2816,
+}
+REFINER_XL = {
+    "model_channels": 384,
+    "channel_mult": (1, 2, 4, 4),
+    "transformer_depth": 4,
+    "context_dim": 1280,
+    "adm_in_channels": 2560,
+}
+KL_F8 = {
+    "embed_dim": 4,
+    "ddconfig": {
+        "double_z": True,
+        "z_channels": 4,
+        "resolution": 256,
+        "in_channels": 3,
+        "out_ch": 3,
+        "ch": 128,
+        "ch_mult": (1, 2, 4, 4),
+        "num_res_blocks": 2,
+        "attn_resolutions": (),
+    },
+}
+
+
+def sdxl_shapes(*, refiner: bool = False, channels: int = 4) -> Shapes:
+    """Return names and shapes of a single file of Stable Diffusion XL."""
+    variant = REFINER_XL if refiner else BASE_XL
+    parts = {
+        "model.diffusion_model.": unet_shapes({**UNET_XL, **variant, "in_channels": channels}),
+        "first_stage_model.": autoencoder_shapes(KL_F8),
+        f"conditioner.embedders.{0 if refiner else 1}.": open_clip_shapes(1280, 32),
+        "": {"denoiser.sigmas": (1000,)},
+    }
+    if not refiner:
+        parts["conditioner.embedders.0."] = clip_shapes()
+    return {
+        f"{prefix}{name}": shape for prefix, own in parts.items() for name, shape in own.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def sdxl_file() -> Callable[..., Shapes]:
+    """`sdxl_shapes`."""
+    return sdxl_shapes
 
 
 @pytest.fixture(scope="session")

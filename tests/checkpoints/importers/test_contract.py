@@ -131,6 +131,22 @@ class TestStableDiffusion(ImporterContract):
         return self.given
 
 
+class TestStableDiffusionXL(ImporterContract):
+    component = "latelier/stable_diffusion_xl"
+
+    @pytest.fixture(autouse=True)
+    def tools(self, sdxl_file, given, with_clip):
+        shapes = sdxl_file(refiner=True)
+        self.given = given(None, {k: torch.empty(v, device="meta") for k, v in shapes.items()})
+        self.plugins = with_clip
+
+    def atelier(self):
+        return self.plugins
+
+    def source(self, folder):
+        return self.given
+
+
 class TestDiffusers(ImporterContract):
     component = "latelier/diffusers"
 

@@ -191,10 +191,10 @@ def test_unets_of_sdxl_are_imported(imported, name):
         up_block_types=[f"{'CrossAttn' * each}UpBlock2D" for each in reversed(attends)],
     )
     ours = imported(theirs, "denoiser")
-    assert ours.config.joint_vectors == ("text", "size")
+    assert ours.config.joint_vectors == ("text", "picture_size")
     x, t, context = noise(2, 4, 8, 8), torch.tensor([3.0, 800.0]), noise(2, 5, 24)
     pooled, numbers = noise(2, POOLED[name]), 100 * noise(2, count).abs()
-    vectors = {"text": pooled, "size": embed_numbers(numbers, 8).flatten(1)}
+    vectors = {"text": pooled, "picture_size": embed_numbers(numbers, 8).flatten(1)}
     added = {"text_embeds": pooled, "time_ids": numbers}
     with torch.no_grad():
         found = ours(x, t, Condition({"text": Stream(context)}, vectors=vectors))

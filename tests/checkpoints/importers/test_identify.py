@@ -36,14 +36,21 @@ KINDS = {
             "conditioner.embedders.0.x": (4,),
             "first_stage_model.decoder.conv_in.weight": (4, 4, 3, 3),
         },
-        "is Stable Diffusion XL",
+        "is like Stable Diffusion XL, of other sizes",
+    ),
+    "SDXL without VAE": (
+        {
+            f"{UNET}input_blocks.0.0.weight": (32, 4, 3, 3),
+            "conditioner.embedders.0.transformer.text_model.x": (4,),
+        },
+        "is a checkpoint without its VAE",
     ),
     "UNet of SDXL": (
         {
             f"{UNET}input_blocks.0.0.weight": (32, 4, 3, 3),
             f"{UNET}input_blocks.4.1.{ATTENTION}": (64, 2048),
         },
-        "is Stable Diffusion XL",
+        "is a UNet alone, without VAE and text encoder",
     ),
     "SD 3": ({f"{UNET}joint_blocks.0.x_block.attn.qkv.weight": (4, 4)}, "is Stable Diffusion 3"),
     "FLUX.1": ({"double_blocks.0.img_attn.qkv.weight": (4, 4)}, "is FLUX.1"),

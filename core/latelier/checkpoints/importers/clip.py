@@ -11,7 +11,14 @@ from torch import Tensor
 from latelier.contracts.importing import ImportedPart
 
 CLIP_TEXT = "latelier-transformers/clip_text"
+CLIP_PAIR_TEXT = "latelier-transformers/clip_pair_text"
 TOKENIZER_FILES = ("vocab.json", "merges.txt")
+
+SDXL_OUTPUTS: Mapping[str, Any] = {"layer": "penultimate", "final_norm": False}
+"""What Stable Diffusion XL takes of each of its text encoders as tokens."""
+
+SDXL_POOLED: Mapping[str, Any] = {**SDXL_OUTPUTS, "pooled": "projected"}
+"""What it takes of its only or second one."""
 
 _LAYERS = "text_model.encoder.layers."
 _HEAD_CHANNELS = 64
@@ -34,6 +41,21 @@ def clip_text_part(
     files = {name: read_file(name) for name in TOKENIZER_FILES}
     assets = {name: data for name, data in files.items() if data is not None}
     return ImportedPart(CLIP_TEXT, config, tensors, assets)
+
+
+def clip_pair_part(clip_l: ImportedPart, clip_g: ImportedPart) -> ImportedPart:
+    """Return the conditioner of two CLIP text encoders, from the parts of both.
+
+    Its tokenizer is that of the first.
+    """
+    pair = {"clip_l": clip_l, "clip_g": clip_g}
+    tensors = {
+        f"{name}.{key}": tensor
+        for name, part in pair.items()
+        for key, tensor in part.tensors.items()
+    }
+    config = {name: part.config for name, part in pair.items()}
+    return ImportedPart(CLIP_PAIR_TEXT, config, tensors, clip_l.assets)
 
 
 def _config_from_shapes(tensors: Mapping[str, Tensor]) -> dict[str, Any]:

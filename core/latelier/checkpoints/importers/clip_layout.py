@@ -34,7 +34,10 @@ def clip_from_compvis(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def clip_from_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the encoder of Stable Diffusion 2, which has open_clip's names after "model."."""
+    """Return the encoder of Stable Diffusion 2, which has open_clip's names after "model.".
+
+    The projection of the pooled text is left out; see `projection_from_open_clip`.
+    """
     found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         inner = name.removeprefix("model.")
@@ -53,3 +56,9 @@ def clip_from_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             path, _, leaf = rest.rpartition(".")
             found[f"{block}.{_OPEN_CLIP_BLOCK.get(path, path)}.{leaf}"] = tensor
     return found
+
+
+def projection_from_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the projection of the pooled text, if there is one; open_clip multiplies by it."""
+    matrix = tensors.get("text_projection")
+    return {} if matrix is None else {"text_projection.weight": matrix.T}

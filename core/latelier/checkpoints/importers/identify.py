@@ -10,7 +10,7 @@ from latelier.checkpoints.weight_files import explain_foreign, is_weight_file
 from latelier.contracts.importing import ImportSource
 
 _UNET = "model.diffusion_model."
-_CONTEXT = "transformer_blocks.0.attn2.to_k.weight"
+_SDXL = "conditioner.embedders."
 _MODEL = "import a whole checkpoint, or the folder of a pipeline"
 _BASE = "it changes another model, and latelier cannot load it yet"
 _OTHER_MODEL = "no installed importer reads it"
@@ -80,12 +80,6 @@ def _any_starts(names: Collection[str], prefix: str) -> bool:
     return any(name.startswith(prefix) for name in names)
 
 
-def _context_width(shapes: Shapes) -> int | None:
-    """Return the width that a UNet attends to."""
-    widths = (shape[-1] for name, shape in shapes.items() if name.endswith(_CONTEXT) and shape)
-    return next(widths, None)
-
-
 def _is_embedding(shapes: Shapes) -> bool:
     names = {name.rpartition(".")[2] if "*" not in name else "*" for name in shapes}
     if names <= {"emb_params", "*", "clip_l", "clip_g", "t5xxl"}:
@@ -93,13 +87,6 @@ def _is_embedding(shapes: Shapes) -> bool:
     return len(shapes) <= 2 and all(
         name.startswith("<") or (len(shape) <= 2 and shape[-1:] in ((768,), (1024,), (1280,)))
         for name, shape in shapes.items()
-    )
-
-
-def _is_sdxl(shapes: Shapes) -> bool:
-    is_unet = _any_starts(shapes, _UNET) or "label_emb.0.0.weight" in shapes
-    return _any_starts(shapes, "conditioner.embedders.") or (
-        is_unet and _context_width(shapes) in (2048, 1280)
     )
 
 
@@ -114,7 +101,7 @@ def _is_compvis_unet(shapes: Shapes) -> bool:
 
 
 def _lacks_first_stage(shapes: Shapes) -> bool:
-    has_text = _any_starts(shapes, "cond_stage_model.")
+    has_text = any(_any_starts(shapes, prefix) for prefix in ("cond_stage_model.", _SDXL))
     return _is_compvis_unet(shapes) and has_text and not _any_starts(shapes, "first_stage_model.")
 
 
@@ -143,7 +130,6 @@ _FORMATS = (
     _Format(_has_part("individual_token_refiner."), f"is HunyuanVideo: {_OTHER_MODEL}"),
     _Format(_has_part("patchify_proj."), f"is LTX-Video: {_OTHER_MODEL}"),
     _Format(_is_video, f"is a model of videos: {_OTHER_MODEL}"),
-    _Format(_is_sdxl, f"is Stable Diffusion XL: {_OTHER_MODEL}; versions 1 and 2 can be imported"),
     _Format(_has_part("joint_blocks."), f"is Stable Diffusion 3: {_OTHER_MODEL}"),
     _Format(_has_part("double_stream_modulation_"), f"is FLUX.2: {_OTHER_MODEL}"),
     _Format(_has_part("double_blocks."), f"is FLUX.1, or a model like it: {_OTHER_MODEL}"),
@@ -163,6 +149,7 @@ _FORMATS = (
         "the folder of its pipeline",
     ),
     _Format(_is_unet_alone, f"is a UNet alone, without VAE and text encoder: {_MODEL}"),
+    _Format(_has_prefix(_SDXL), f"is like Stable Diffusion XL, of other sizes: {_OTHER_MODEL}"),
     _Format(
         _has_prefix("down_blocks.", "up_blocks.", "time_embedding."),
         "is a UNet of diffusers alone: import its folder, with the config.json, or the folder of "

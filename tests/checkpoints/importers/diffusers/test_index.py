@@ -41,7 +41,7 @@ def test_an_unknown_part_is_refused(part):
 
 
 @pytest.mark.parametrize(
-    "name", ["RectifiedFlowPipeline", "StableDiffusionXLPipeline", "FluxPipeline", ""]
+    "name", ["RectifiedFlowPipeline", "StableDiffusion3Pipeline", "FluxPipeline", ""]
 )
 def test_a_pipeline_that_may_sample_in_another_way_is_refused(name):
     with pytest.raises(InvalidConfigError, match=f"the pipeline '{name}' is not supported"):
@@ -60,6 +60,17 @@ def test_only_classes_that_are_read_are_recognized(tmp_path, file):
     assert not Diffusers().recognizes(open_source(tmp_path, None, {}))
     other = open_source(tmp_path, None, {"pipeline": "StableDiffusionPipeline"})
     assert Diffusers().recognizes(other) == (file == "model_index.json")
+
+
+def test_sdxl_has_two_text_encoders():
+    two = {"text_encoder_2": ["transformers", "CLIPTextModelWithProjection"]}
+    two |= {"tokenizer_2": ["transformers", "CLIPTokenizer"]}
+    index = PipelineIndex({**SD, **two, "_class_name": "StableDiffusionXLPipeline"})
+    assert (index.has("text_encoder_2"), index.null_text) == (True, "zeros")
+    refiner = {"_class_name": "StableDiffusionXLImg2ImgPipeline"}
+    refiner["force_zeros_for_empty_prompt"] = False
+    assert PipelineIndex({**SD, **two, **refiner}).null_text == "empty"
+    assert PipelineIndex(SD).null_text == "empty"
 
 
 def test_only_folders_of_used_parts_are_read():

@@ -11,6 +11,7 @@ from latelier.checkpoints.importers.class_table import (
     has_null_row,
     null_row_note,
 )
+from latelier.checkpoints.importers.clip import SDXL_OUTPUTS, SDXL_POOLED, clip_pair_part
 from latelier.checkpoints.importers.diffusers.class_names import class_names
 from latelier.checkpoints.importers.diffusers.components import (
     DENOISERS,
@@ -42,7 +43,7 @@ from latelier.checkpoints.importers.diffusers.index import (
     INPAINTING,
     PIPELINES,
     SUPER_RESOLUTION,
-    TEXT_ENCODER,
+    TEXT_ENCODERS,
     PipelineIndex,
 )
 from latelier.checkpoints.importers.diffusers.text_encoders import (
@@ -51,6 +52,7 @@ from latelier.checkpoints.importers.diffusers.text_encoders import (
     clip_size_notes,
     ldm_bert_part,
 )
+from latelier.checkpoints.importers.picture_size import PICTURE_SIZE, picture_size_part
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.contracts.importing import Imported, ImportedPart, ImportSource
 
@@ -176,7 +178,7 @@ def _read_scheduler(source: ImportSource, index: PipelineIndex) -> tuple[dict[st
     with name_file(folder / SCHEDULER):
         process_from_diffusers(config)
         notes = []
-        if index.name.startswith("StableDiffusion"):
+        if index.name.startswith("StableDiffusion") and not index.is_sdxl:
             # those pipelines correct the configurations of their first schedulers
             corrected = {**config, "clip_sample": False, "steps_offset": 1}
             if schedule_from_diffusers(corrected) != schedule_from_diffusers(config):
@@ -245,17 +247,22 @@ def _check_text_encoder(
 ) -> list[str]:
     """Check that what the denoiser attends to is there, and can be read; return notes on it."""
     width = denoiser.get("context_dim")
-    if width is not None and not any(index.has(part) for part in TEXT_ENCODER):
+    encoders = [part for part in TEXT_ENCODERS if index.has(part)]
+    if width is not None and not encoders:
         raise InvalidConfigError(
             f"the denoiser attends to a condition of width {width}, and the {index.name} has no "
-            f"{' or '.join(TEXT_ENCODER)} that gives it"
+            f"{' or '.join(TEXT_ENCODERS)} that gives it"
         )
-    if any(index.has(part) for part in TEXT_ENCODER):
-        _folder(source, index, "tokenizer")
-    if not index.has("text_encoder"):
-        return []
-    folder = _folder(source, index, "text_encoder")
-    return clip_option_notes(folder, _folder(source, index, "tokenizer"))
+    notes = []
+    for part in encoders:
+        folder, tokenizer = _text_folders(source, index, part)
+        notes += [] if part == "bert" else clip_option_notes(folder, tokenizer)
+    return list(dict.fromkeys(notes))
+
+
+def _text_folders(source: ImportSource, index: PipelineIndex, part: str) -> tuple[Path, Path]:
+    """Return the folders of a text encoder and of its tokenizer."""
+    return _folder(source, index, part), _folder(source, index, TEXT_ENCODERS[part])
 
 
 def _read_pipeline(source: ImportSource, plan: _Plan) -> Imported:
@@ -294,14 +301,37 @@ def _read_conditioners(
         notes.append(null_row_note(rows, has_null))
         names = class_names(plan.index.labels(), rows - has_null)
         found["conditioners.class_label"] = class_label_part(denoiser.classes, has_null, names)
-    for part, read in (("bert", ldm_bert_part), ("text_encoder", clip_part)):
-        if plan.index.has(part):
-            tokenizer = _folder(plan.source, plan.index, "tokenizer")
-            folder = _folder(plan.source, plan.index, part)
-            found["conditioners.text"] = read(plan.source, folder, tokenizer)
-            if read is clip_part:
-                notes += clip_size_notes(folder, tokenizer, found["conditioners.text"])
+    if PICTURE_SIZE in denoiser.part.config.get("vectors", {}):
+        width = plan.denoiser["addition_time_embed_dim"]
+        count = denoiser.part.config["vectors"][PICTURE_SIZE] // width
+        found[f"conditioners.{PICTURE_SIZE}"] = picture_size_part(count, width)
+    if plan.index.has("bert"):
+        folders = _text_folders(plan.source, plan.index, "bert")
+        found["conditioners.text"] = ldm_bert_part(plan.source, *folders)
+    elif any(plan.index.has(part) for part in TEXT_ENCODERS):
+        found["conditioners.text"], more = _read_clip(plan)
+        notes += more
     return found, notes
+
+
+def _read_clip(plan: _Plan) -> tuple[ImportedPart, list[str]]:
+    """Return the CLIP text encoder or, of Stable Diffusion XL, the two; and notes on them."""
+    found, notes = [], []
+    for part in ("text_encoder", "text_encoder_2"):
+        if plan.index.has(part):
+            folders = _text_folders(plan.source, plan.index, part)
+            outputs = {**_CLIP_OUTPUTS[plan.index.is_sdxl, part], "null": plan.index.null_text}
+            found.append(clip_part(plan.source, *folders, outputs))
+            notes += clip_size_notes(*folders, found[-1])
+    return (clip_pair_part(*found) if len(found) == 2 else found[0]), notes
+
+
+_CLIP_OUTPUTS: Mapping[tuple[bool, str], Mapping[str, Any]] = {
+    (False, "text_encoder"): {"layer": "last"},
+    (True, "text_encoder"): SDXL_OUTPUTS,
+    (True, "text_encoder_2"): SDXL_POOLED,
+}
+"""Whether a pipeline is of Stable Diffusion XL, and text encoder -> what is taken of it."""
 
 
 def _defaults(
@@ -312,7 +342,7 @@ def _defaults(
     levels = len(first_stage.config.get("ch_mult", (1,)))
     return {
         "size": side * 2 ** (levels - 1),
-        "guidance": _guidance_scale(conditioners),
+        "guidance": 5.0 if plan.index.is_sdxl else _guidance_scale(conditioners),
         **defaults_from_diffusers(plan.scheduler),
     }
 

@@ -1,22 +1,25 @@
 """The model_index.json of a pipeline: which class it is, and which of its parts are read."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.contracts.messages import suggestion
 
 DENOISER = ("unet", "transformer")
 FIRST_STAGE = ("vae", "vqvae")
-TEXT_ENCODER = ("text_encoder", "bert")
+TEXT_ENCODERS = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2", "bert": "tokenizer"}
+"""Text encoder -> its tokenizer."""
 
-WITH_WEIGHTS = (*DENOISER, *FIRST_STAGE, *TEXT_ENCODER)
+WITH_WEIGHTS = (*DENOISER, *FIRST_STAGE, *TEXT_ENCODERS)
 """Parts whose weights are read."""
 
 WITHOUT_WEIGHTS = ("scheduler", "tokenizer")
-"""Parts that are configurations and vocabularies alone."""
+"""Beginnings of parts that are configurations and vocabularies alone."""
 
-_READ = (*WITH_WEIGHTS, *WITHOUT_WEIGHTS)
+_OF_SDXL = ("text_encoder_2", "tokenizer_2")
+
+_READ = (*WITH_WEIGHTS, "scheduler", "tokenizer", "tokenizer_2")
 
 _IGNORED = {
     "safety_checker": "it judges finished pictures",
@@ -35,7 +38,14 @@ _IGNORED = {
 """Part that the pipeline works without -> why it is not imported."""
 
 SUPER_RESOLUTION = "LDMSuperResolutionPipeline"
-INPAINTING = ("StableDiffusionInpaintPipeline", "StableDiffusionControlNetInpaintPipeline")
+_SDXL = "StableDiffusionXL"
+
+INPAINTING = (
+    "StableDiffusionInpaintPipeline",
+    "StableDiffusionControlNetInpaintPipeline",
+    f"{_SDXL}InpaintPipeline",
+    f"{_SDXL}ControlNetInpaintPipeline",
+)
 PIPELINES = (
     SUPER_RESOLUTION,
     *INPAINTING,
@@ -61,6 +71,12 @@ PIPELINES = (
     "StableDiffusionPipelineSafe",
     "StableDiffusionPix2PixZeroPipeline",
     "StableDiffusionSAGPipeline",
+    f"{_SDXL}AdapterPipeline",
+    f"{_SDXL}ControlNetImg2ImgPipeline",
+    f"{_SDXL}ControlNetPipeline",
+    f"{_SDXL}Img2ImgPipeline",
+    f"{_SDXL}PAGPipeline",
+    f"{_SDXL}Pipeline",
 )
 """Pipelines that sample a model as latelier does. Others may give its parts another meaning."""
 
@@ -81,13 +97,19 @@ class PipelineIndex:
                 f"the pipeline '{self.name}' is not supported; if it samples like another one, "
                 f"--option pipeline=NAME reads it as that. {suggestion(self.name, PIPELINES)}"
             )
-        unknown = [part for part in self._parts() if part not in (*_READ, *_IGNORED)]
+        read = _READ if self.is_sdxl else [part for part in _READ if part not in _OF_SDXL]
+        unknown = [part for part in self._parts() if part not in (*read, *_IGNORED)]
         if unknown:
             part = unknown[0]
             raise InvalidConfigError(
                 f"the {self.name} has a part '{part}' ({self.class_of(part)}), which is not "
-                f"supported. {suggestion(part, _READ)}"
+                f"supported. {suggestion(part, read)}"
             )
+
+    @property
+    def is_sdxl(self) -> bool:
+        """Whether it samples Stable Diffusion XL."""
+        return self.name.startswith(_SDXL)
 
     def has(self, part: str) -> bool:
         """Return whether the pipeline has a part."""
@@ -104,6 +126,12 @@ class PipelineIndex:
             for part in self._parts()
             if part in _IGNORED
         ]
+
+    @property
+    def null_text(self) -> Literal["empty", "zeros"]:
+        """What guidance compares with where a prompt has no negative."""
+        zeros = self.is_sdxl and self._values.get("force_zeros_for_empty_prompt", True)
+        return "zeros" if zeros else "empty"
 
     def labels(self) -> Any:
         """Return the names of the classes, as they are written there."""

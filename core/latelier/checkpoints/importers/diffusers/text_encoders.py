@@ -99,20 +99,31 @@ def clip_option_notes(folder: Path, tokenizer: Path) -> list[str]:
     return [*encoder_notes(folder, config), *tokenizer_notes(tokenizer, config)]
 
 
-def clip_part(source: ImportSource, folder: Path, tokenizer: Path) -> ImportedPart:
-    """Return CLIP's text encoder, its last layer, with its tokenizer.
+def clip_part(
+    source: ImportSource, folder: Path, tokenizer: Path, outputs: Mapping[str, Any]
+) -> ImportedPart:
+    """Return CLIP's text encoder with its tokenizer.
+
+    Args:
+        source: of the pipeline.
+        folder: of the text encoder.
+        tokenizer: its folder.
+        outputs: fields of what is taken of the encoder.
 
     Raises:
         ModelFileError: the folder holds another text encoder, or a file is missing or damaged.
     """
     config = check_clip(folder)
-    tensors = clip_from_compvis(read_component_weights(source, folder, *TEXT_STEMS))
+    weights = read_component_weights(source, folder, *TEXT_STEMS)
+    tensors = clip_from_compvis(weights)
+    if outputs.get("pooled") == "projected":
+        tensors |= {name: weights[name] for name in weights if name.startswith("text_projection.")}
     known = ("hidden_act", "num_attention_heads", "layer_norm_eps", "num_hidden_layers")
     fields = {key: config[key] for key in known if key in config}
     if "num_hidden_layers" in fields:
         tensors = _without_later_layers(tensors, fields["num_hidden_layers"])
     added = added_tokens(tokenizer)
-    fields |= {"layer": "last", **_special_tokens(tokenizer, added)}
+    fields |= {**outputs, **_special_tokens(tokenizer, added)}
     part = clip_text_part(tensors, lambda name: tokenizer_file(tokenizer, name), fields)
     if not added:
         return part

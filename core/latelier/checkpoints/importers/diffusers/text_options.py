@@ -31,7 +31,7 @@ _WITHOUT_EFFECT = (
     "initializer_range",
     "is_decoder",
     "pad_token_id",
-    "projection_dim",  # of the pooled text, which no denoiser here takes
+    "projection_dim",  # the weights of the projection have it
     "tie_word_embeddings",
     "torch_dtype",
     "torchscript",

@@ -67,13 +67,13 @@ def published_config(
         "use_ema": require_bool("use_ema", options.get("use_ema", False)),
         "parameterization": prediction,
         "unet_config": {"target": "UNetModel", "params": _unet(version, shapes)},
-        "first_stage_config": {"target": "AutoencoderKL", "params": _KL_F8},
+        "first_stage_config": {"target": "AutoencoderKL", "params": KL_F8},
         "cond_stage_config": _TEXT[version],
     }
     return {"model": {"target": "LatentDiffusion", "params": params}}, notes
 
 
-_KL_F8: Mapping[str, Any] = {
+KL_F8: Mapping[str, Any] = {
     "embed_dim": 4,
     "ddconfig": {
         "double_z": True,
@@ -115,11 +115,7 @@ def _prediction(
 ) -> tuple[str, str]:
     """Return what the model predicts, and the reason to believe it."""
     if "prediction" in options:
-        known = ("eps", "v")
-        if options["prediction"] not in known:
-            hint = suggestion(str(options["prediction"]), known)
-            raise InvalidConfigError(f"unknown prediction '{options['prediction']}'. {hint}")
-        return options["prediction"], "by the option 'prediction'"
+        return check_prediction(options["prediction"]), "by the option 'prediction'"
     if version == 1:
         return "eps", "as all models of version 1 do"
     if channels == 9:
@@ -132,3 +128,15 @@ def _prediction(
         "as most of version 2 do; the weights do not show it: if pictures are grey or noise, "
         "import again with --option prediction=eps"
     )
+
+
+def check_prediction(option: Any) -> str:
+    """Return the option 'prediction'.
+
+    Raises:
+        InvalidConfigError: it is neither "eps" nor "v".
+    """
+    known = ("eps", "v")
+    if option not in known:
+        raise InvalidConfigError(f"unknown prediction '{option}'. {suggestion(str(option), known)}")
+    return str(option)

@@ -5,15 +5,13 @@ from typing import Any
 
 from latelier.checkpoints.importers.diffusers.configs.types import UNetParameters, check_types
 from latelier.checkpoints.importers.parameters import pick_params
+from latelier.checkpoints.importers.picture_size import PICTURE_SIZE
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError
 from latelier.denoisers.configs import UNetConfig
 
 PLAIN, CROSS = "UNet2DModel", "UNet2DConditionModel"
 CLASSES = "class_label"
 """The condition that replaces a class embedding table inside a UNet."""
-
-SIZE = "size"
-"""The condition of the numbers that say how a picture was cut, which SDXL has."""
 
 _SHARED = (
     "in_channels",
@@ -280,7 +278,7 @@ def _joint_vectors(given: Mapping[str, Any], stream: str) -> dict[str, Any]:
             "a projection_class_embeddings_input_dim of more than 6 of them"
         )
     count = 5 if total - 5 * number == given["cross_attention_dim"] else 6
-    vectors = {stream: total - count * number, SIZE: count * number}
+    vectors = {stream: total - count * number, PICTURE_SIZE: count * number}
     return {"vectors": vectors, "joint_vectors": list(vectors)}
 
 

@@ -1,0 +1,1 @@
+"""Single files of Stable Diffusion XL, which carry no configuration."""
