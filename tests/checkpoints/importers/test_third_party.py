@@ -57,8 +57,7 @@ def test_a_plugin_can_import_its_own_format(atelier, tmp_path):
     (tmp_path / "a.notes").write_text("3")
     report = import_model(tmp_path / "a.notes", tmp_path / "out", atelier=atelier)
     assert (report.importer, report.standalone_kind) == ("latelier-notes/notes", "first_stage")
-    own = ["compvis", "diffusers", "ip_adapter", "stable_diffusion", "stable_diffusion_xl"]
-    assert atelier.importers.names() == sorted([*own, "notes"])
+    assert {"compvis", "diffusers", "notes"} <= set(atelier.importers.names())
 
 
 def test_a_plugin_importer_has_its_own_options(atelier, tmp_path):
