@@ -15,6 +15,7 @@ from latelier.training.data.datasets import make_training_samples
 from latelier.training.distillation.teacher import euler_x0
 from latelier.training.distillation.train import plan_distillation, train_distillation
 from latelier.training.randomness import Draws
+from latelier_conditioners.text.inputs import TextConfig
 
 VALUES = {
     "steps": 3,
@@ -136,6 +137,18 @@ def test_known_pixels_stay_in_the_negative_condition(
     negative = objective.negative_condition(batch, condition, kept)
     assert torch.equal(negative.spatial["hole"], condition.spatial["hole"])
     assert not torch.equal(negative.streams["text"].tokens, condition.streams["text"].tokens)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_what_guidance_keeps_stays_in_the_negative_condition(make_evaluator, monkeypatch, keeps):
+    monkeypatch.setattr(TextConfig, "is_kept_in_negative", keeps)
+    inputs = {"prompt": {"source": "prompt", "drop": 0.0}}
+    objective = make_evaluator(drop_all=0.0, inputs=inputs).objective
+    batch, kept = batch_of(objective), objective.conditioning.keep_all(3)
+    condition = objective.encode_condition(batch, kept)
+    negative = objective.negative_condition(batch, condition, kept)
+    own, other = (each.streams["text"].tokens for each in (condition, negative))
+    assert torch.equal(own, other) == keeps
 
 
 def test_the_student_comes_nearer_to_the_teacher(make_evaluator):
