@@ -61,9 +61,9 @@ async def replay_picture(request: Request) -> Response:
 
 
 def _scales(record: Record) -> dict[str, float]:
-    """Return the scales of the adapters of attentions with which a picture was made."""
-    used = record.adapters.items()
-    return {name: each.scale for name, each in used if each.kind == "attention"}
+    """Return the scales of the adapters with which a picture was made, by their inputs."""
+    used, inputs = record.adapters.items(), record.request.inputs
+    return {name: each.scale for name, each in used if name in inputs}
 
 
 async def _read(request: Request) -> tuple[Image, Record]:

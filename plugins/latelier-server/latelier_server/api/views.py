@@ -47,7 +47,7 @@ def describe_model(model: LoadedModel) -> dict[str, Any]:
         "description": pipe.description,
         "size_multiple": pipe.size_multiple,
         "inputs": pipe.input_schemas(),
-        "adapters": sorted(pipe.adapters),
+        "adapters": sorted(pipe.adapters.keys() & pipe.inputs.keys()),
         "inpainting": [public for public, fed in pipe.inputs.items() if of_masks.issuperset(fed)],
         "request": pipe.request_schema(),
         "samplers": [
