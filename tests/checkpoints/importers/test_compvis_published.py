@@ -16,7 +16,8 @@ from latelier.presets import preset_names, read_preset
 NAMES = sorted(path.stem for path in (Path(__file__).parent / "published").glob("*.yaml"))
 MODELS = [name for name in NAMES if read_preset(name).denoiser is not None]
 FIRST_STAGES = [name for name in NAMES if name not in MODELS]
-OTHERWISE_PUBLISHED = {"ldm1-cin256", "dit-xl-2-256", "dit-xl-2-512"}
+SDXL = {"sdxl-base", "sdxl-inpainting", "sdxl-refiner"}
+OTHERWISE_PUBLISHED = {"ldm1-cin256", "dit-xl-2-256", "dit-xl-2-512", *SDXL}
 """Not at all, or in another layout."""
 
 MEASURED = 0.25

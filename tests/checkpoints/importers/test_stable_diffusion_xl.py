@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from latelier.checkpoints.importers.building import build_part
+from latelier.checkpoints.importers.building import build_part, kind_of
 from latelier.checkpoints.importers.stable_diffusion_xl.importer import StableDiffusionXL
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
+from latelier.conversion.importing import find_inputs
 from latelier.diffusion.processes.kinds import process_from
+from latelier.pipeline.request import Defaults
+from latelier.presets import read_preset
 
 UNET = "model.diffusion_model."
 
@@ -30,34 +33,28 @@ def single_file(sdxl_file, given):
 
 
 @pytest.mark.parametrize(
-    ("variant", "parameters", "sizes"),
+    ("name", "variant"),
     [
-        ({}, 2_567_463_684, 6),
-        ({"channels": 9}, 2_567_478_084, 6),
-        ({"refiner": True}, 2_259_526_660, 5),
+        ("sdxl-base", {}),
+        ("sdxl-inpainting", {"channels": 9}),
+        ("sdxl-refiner", {"refiner": True}),
     ],
-    ids=["base", "inpainting", "refiner"],
 )
-def test_all_tensor_names_are_mapped(single_file, with_clip, variant, parameters, sizes):
-    source = single_file(**variant)
+def test_a_published_model_is_imported_like_its_preset(single_file, with_clip, name, variant):
+    source, preset = single_file(**variant), read_preset(name)
     assert StableDiffusionXL().recognizes(source)
     found = StableDiffusionXL().read(source)
-    built = {
-        place: build_part(place, part, with_clip).module for place, part in found.parts.items()
+    assert found.parts.keys() == preset.parts().keys()
+    for place, part in preset.parts().items():
+        component = build_part(place, found.parts[place], with_clip)
+        wanted = with_clip.registries[kind_of(place)].validate_config(*part.piece)
+        assert component.config == wanted, place
+        assert sum(p.numel() for p in component.module.parameters()) == part.parameters, place
+    assert process_from(found.process) == process_from(preset.process)
+    assert Defaults.model_validate(found.defaults) == Defaults.model_validate(preset.defaults)
+    assert find_inputs(found, ["mask"]) == {
+        public: (name,) for public, name in preset.inputs.items()
     }
-    count = {place: sum(p.numel() for p in module.parameters()) for place, module in built.items()}
-    assert count["denoiser"] == parameters
-    assert count["first_stage"] == 83_653_863
-    text = 694_659_840 if "refiner" in variant else 123_060_480 + 694_659_840
-    assert count["conditioners.text"] == text
-    outputs = built["conditioners.text"].config.outputs()
-    denoiser = built["denoiser"].config
-    assert (outputs.stream, outputs.vector) == (denoiser.context_dim, denoiser.vectors["text"])
-    vector = built["conditioners.picture_size"].config.outputs().vector
-    assert vector == denoiser.vectors["picture_size"] == sizes * 256
-    assert ("conditioners.mask" in built) == (variant == {"channels": 9})
-    assert found.inputs == {"prompt": "text"}
-    assert (found.defaults["size"], found.defaults["guidance"]) == (1024, 5.0)
 
 
 def test_text_encoders_give_what_was_trained_with(single_file, with_clip):
