@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from pydantic import create_model
 from torch import nn
 
 from latelier import hookimpl
@@ -61,6 +62,16 @@ def test_the_configuration_hash_depends_on_values_only(built_ins):
     hashes = [
         Component("first_stage", "x/y", "1", nn_with(config)).config_sha256
         for config in (one, other, changed)
+    ]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_a_field_that_a_later_version_adds_leaves_the_hash(built_ins):
+    config = built_ins.first_stages.validate_config("autoencoder_kl", VAE)
+    later = create_model("Later", __base__=type(config), field=(int, 0))
+    hashes = [
+        Component("first_stage", "x/y", "1", nn_with(each)).config_sha256
+        for each in (config, later(**VAE), later(**VAE, field=1))
     ]
     assert hashes[0] == hashes[1] != hashes[2]
 

@@ -60,9 +60,12 @@ class Component:
 
     @cached_property
     def config_sha256(self) -> str:
-        """SHA-256 of the configuration, as JSON with sorted keys."""
-        values = json.dumps(self.config.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(values.encode()).hexdigest()
+        """SHA-256 of what the configuration has other than its defaults, as JSON with sorted keys.
+
+        So it stays the same when a later version adds a field.
+        """
+        values = self.config.model_dump(mode="json", exclude_defaults=True)
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Component":
         """Return the component on a device and computing in a precision: itself, or a copy.
