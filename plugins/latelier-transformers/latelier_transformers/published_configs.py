@@ -5,7 +5,7 @@ from typing import Any
 
 from latelier.contracts.errors import ModelFileError
 
-from latelier_transformers.clip_text.inputs import OUTPUT_FIELDS, ClipTextConfig
+from latelier_transformers.clip_text.inputs import OWN_FIELDS, ClipTextConfig
 from latelier_transformers.t5_text.inputs import T5TextConfig
 
 _CLIP_SIZES = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
@@ -40,7 +40,7 @@ def clip_text_fields(
     for token in tokens.values():
         if token not in vocab:
             raise ModelFileError(f"vocab.json: there is no token '{token}'")
-    known = ClipTextConfig.model_fields.keys() - tokens.keys() - OUTPUT_FIELDS
+    known = ClipTextConfig.model_fields.keys() - tokens.keys() - OWN_FIELDS
     ids = {field: vocab[token] for field, token in tokens.items()}
     return {**_pick(config, _CLIP_SIZES, known), **ids}
 

@@ -114,12 +114,25 @@ def test_both_have_one_tokenizer(new_pair, pair_config, clip_tokenizer):
         ClipPairTextConditioner(ClipPairTextConfig(**pair_config)).encode(["a"])
 
 
+def test_weights_and_chunks_are_those_of_each_encoder(new_pair, pair_config):
+    encoders = {name: {**each, "prompt_syntax": "a1111"} for name, each in pair_config.items()}
+    pair = new_pair(**encoders)
+    prompts = ["a (red:1.4) cat BREAK the sea", "a dog"]
+    part = pair.encode(prompts)
+    alone = [each.encode(prompts) for each in (pair.clip_l, pair.clip_g)]
+    assert torch.equal(part.stream.tokens, torch.cat([each.stream.tokens for each in alone], -1))
+    assert part.stream.mask.sum(1).tolist() == [24, 12]
+    assert torch.equal(part.vector, alone[1].vector)
+    assert pair.check(Text(text="a AND b"))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"width": 39}, "width=39 is below 40"),
         ({"clip_l": {"layer": "none", "pooled": "token"}}, "layer='none' gives no stream"),
         ({"clip_g": {"max_position_embeddings": 20}}, "max_position_embeddings differ: 12 and 20"),
+        ({"clip_l": {"prompt_syntax": "a1111"}}, "prompt_syntax differ: a1111 and plain"),
     ],
 )
 def test_pairs_that_cannot_be_joined_are_refused(pair_config, changes, message):

@@ -31,6 +31,19 @@ class TestClipText(TextContract):
         self.config, self.files = clip_config, clip_tokenizer
 
 
+class TestPrompts(TextContract):
+    """With weights of words, and prompts of two chunks."""
+
+    component = "latelier-transformers/clip_text"
+    inputs = ("a (red:1.3) cat", {"text": "the [sea]"}, "a white dog in a meadow " * 2)
+    bad_inputs = ("", {"txt": "a cat"}, "(cat:1000)")
+
+    @pytest.fixture(autouse=True, params=["a1111", "comfyui"])
+    def small(self, request: Any, clip_config: Any, clip_tokenizer: dict[str, bytes]) -> None:
+        self.config = {**clip_config, "prompt_syntax": request.param}
+        self.files = clip_tokenizer
+
+
 class TestClipPairText(TextContract):
     component = "latelier-transformers/clip_pair_text"
 

@@ -38,8 +38,12 @@ class ClipPairTextConditioner(Conditioner[ClipPairTextConfig]):
             for each in self._encoders().values():
                 each.set_vocabulary(vocabulary)
 
+    def check(self, value: Text, /) -> Sequence[str]:
+        """Return warnings about marks in a prompt that are read as words."""
+        return self.clip_l.check(value)
+
     def prepare(self, inputs: Sequence[Text], geometry: PictureGeometry, /) -> dict[str, Tensor]:
-        """Return what both encoders prepare: "clip_l.tokens", "clip_g.tokens".
+        """Return what both encoders prepare: "clip_l.tokens", "clip_g.tokens" ...
 
         Raises:
             InvalidInputError: a text has too many tokens.

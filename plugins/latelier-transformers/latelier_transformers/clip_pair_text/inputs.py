@@ -36,9 +36,10 @@ class ClipPairTextConfig(ConditionerConfig):
     def _check(self) -> Self:
         if "none" in (self.clip_l.layer, self.clip_g.layer):
             raise ValueError("layer='none' gives no stream, and those of both are joined")
-        lengths = self.clip_l.max_position_embeddings, self.clip_g.max_position_embeddings
-        if lengths[0] != lengths[1]:
-            raise ValueError(f"max_position_embeddings differ: {lengths[0]} and {lengths[1]}")
+        for name in ("max_position_embeddings", "prompt_syntax"):
+            first, second = getattr(self.clip_l, name), getattr(self.clip_g, name)
+            if first != second:
+                raise ValueError(f"{name} differ: {first} and {second}")
         if self.width is not None and self.width < self._joined_width:
             raise ValueError(f"width={self.width} is below {self._joined_width}, that of both")
         return self

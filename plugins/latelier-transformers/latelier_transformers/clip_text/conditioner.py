@@ -7,14 +7,17 @@ from latelier import Conditioner, ConditionPart, PictureGeometry, Stream
 from latelier.contracts.errors import InvalidConfigError
 from latelier.nn.packed import Linear, adopt_layers
 from latelier.nn.stored_weights import find_compute_dtype
-from latelier_conditioners.text.inputs import Text, check_length
+from latelier_conditioners.text.inputs import Text
 from torch import Tensor, nn
 
 from latelier_transformers.clip_text.inputs import ClipTextConfig
+from latelier_transformers.clip_text.prompts.rules import RULES
+from latelier_transformers.clip_text.prompts.unsupported import find_unsupported
 from latelier_transformers.clip_text.published_vocabulary import (
     fits_published_vocabulary,
     published_vocabulary,
 )
+from latelier_transformers.clip_text.tokens import NO_CHUNK, encode_prompts, encode_texts, pad
 from latelier_transformers.clip_text.vocabulary import ClipVocabulary
 from latelier_transformers.library import transformers
 
@@ -73,19 +76,33 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
         vocabulary.check(self.config)
         self._own_vocabulary = vocabulary
 
+    def check(self, value: Text, /) -> Sequence[str]:
+        """Return warnings about marks in a prompt that are read as words."""
+        return find_unsupported(value.text, self.config.prompt_syntax)
+
     def prepare(self, inputs: Sequence[Text], _geometry: PictureGeometry, /) -> dict[str, Tensor]:
-        """Return "tokens" (B, max_position_embeddings) int64.
+        """Return what `encode_texts` or, with a syntax for prompts, `encode_prompts` does.
 
         Raises:
-            InvalidInputError: a text has too many tokens.
+            InvalidInputError: a text has too many tokens, or an impossible weight.
             InvalidConfigError: the conditioner has no tokenizer yet.
         """
-        rows = [self._tokenize(value.text) for value in inputs]
-        tokens = torch.tensor(rows, dtype=torch.int64)
-        return {"tokens": tokens.view(len(rows), self.config.max_position_embeddings)}
+        if self._vocabulary is None:
+            raise InvalidConfigError(
+                "this CLIP text conditioner has no tokenizer: load one with its pipeline, or give "
+                "it CLIP's vocab.json and merges.txt with set_assets()"
+            )
+        encode = encode_texts if self.config.prompt_syntax == "plain" else encode_prompts
+        return encode([value.text for value in inputs], self._vocabulary, self.config)
 
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
-        """Return the stream (B, max_position_embeddings, hidden_size), the vector, or both."""
+        """Return the stream (B, N, hidden_size), the vector (B, hidden_size), or both.
+
+        N is max_position_embeddings, times the most chunks of a text. The vector is that of the
+        first chunk, and has no weights.
+        """
+        if "weights" in batch:
+            return self._encode_chunks(batch["tokens"], batch["weights"])
         states, pooled = self._encode(batch["tokens"])
         return ConditionPart(None if states is None else Stream(states), vector=pooled)
 
@@ -94,6 +111,22 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
         states, pooled = self._zeros() if self.config.null == "zeros" else self._encode_empty()
         stream = None if states is None else Stream(states.expand(rows, -1, -1))
         return ConditionPart(stream, vector=None if pooled is None else pooled.expand(rows, -1))
+
+    def _encode_chunks(self, tokens: Tensor, weights: Tensor) -> ConditionPart:
+        """Return the part of the chunks (B, MAX_CHUNKS, N) of prompts; missing ones are masked."""
+        exists = tokens[..., 0] != NO_CHUNK
+        count = int(exists.any(0).sum())
+        exists, weights = exists[:, :count], weights[:, :count].flatten(0, 1)
+        states, pooled = self._encode(tokens[:, :count].clamp(min=0).flatten(0, 1))
+        vector = None if pooled is None else pooled[::count]
+        if states is None:
+            return ConditionPart(vector=vector)
+        if (weights != 1).any():
+            weigh = RULES[self.config.prompt_syntax].weigh
+            states = weigh(states, weights, self._encode_empty_states)
+        mask = None if exists.all() else exists.repeat_interleave(states.shape[1], 1)
+        stream = states.view(len(tokens), -1, states.shape[2])
+        return ConditionPart(Stream(stream, mask), vector=vector)
 
     def _encode(self, tokens: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Return the stream's tokens (B, N, D) and the vector (B, D) of ids (B, N)."""
@@ -126,7 +159,12 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
     def _encode_empty(self) -> tuple[Tensor | None, Tensor | None]:
         """Return the stream's tokens (1, N, D) and the vector (1, D) of the empty text."""
         device = self.text_model.final_layer_norm.weight.device
-        return self._encode(torch.tensor([self._pad([])], device=device))
+        return self._encode(torch.tensor([pad([], self.config)], device=device))
+
+    def _encode_empty_states(self) -> Tensor:
+        states, _ = self._encode_empty()
+        assert states is not None  # weights change a stream
+        return states
 
     def _zeros(self) -> tuple[Tensor | None, Tensor | None]:
         """Return zeros of the shapes of `_encode_empty`."""
@@ -143,19 +181,3 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
         if self._own_vocabulary is None and fits_published_vocabulary(self.config):
             return published_vocabulary()
         return self._own_vocabulary
-
-    def _tokenize(self, text: str) -> list[int]:
-        if self._vocabulary is None:
-            raise InvalidConfigError(
-                "this CLIP text conditioner has no tokenizer: load one with its pipeline, or give "
-                "it CLIP's vocab.json and merges.txt with set_assets()"
-            )
-        ids = self._vocabulary.encode(text)
-        check_length(text, len(ids), self.config.max_position_embeddings - 2)
-        return self._pad(ids)
-
-    def _pad(self, ids: Sequence[int]) -> list[int]:
-        """Return the ids of a text between start and end token, padded."""
-        row = [self.config.bos_token_id, *ids, self.config.eos_token_id]
-        padding = self.config.max_position_embeddings - len(row)
-        return row + [self.config.pad_token_id] * padding

@@ -6,8 +6,8 @@ from latelier import ConditionerConfig, OutputSpec
 from latelier.contracts.bounds import Layers, Rows, Tokens, Width
 from pydantic import Field, model_validator
 
-OUTPUT_FIELDS = frozenset({"layer", "final_norm", "pooled", "null"})
-"""Fields of what is taken of the encoder."""
+OWN_FIELDS = frozenset({"layer", "final_norm", "pooled", "null", "prompt_syntax"})
+"""Fields that `CLIPTextConfig` does not have."""
 
 
 class ClipTextConfig(ConditionerConfig):
@@ -58,6 +58,11 @@ class ClipTextConfig(ConditionerConfig):
         "empty",
         description="the null part: the encoding of the empty text, or zeros",
     )
+    prompt_syntax: Literal["plain", "a1111", "comfyui"] = Field(
+        "plain",
+        description="plain: brackets are words, and a longer text is an error; a1111, comfyui: "
+        "weights of words and prompts of any length, as these programs compute them",
+    )
 
     def outputs(self) -> OutputSpec:
         return OutputSpec(
@@ -67,7 +72,7 @@ class ClipTextConfig(ConditionerConfig):
 
     def network(self) -> dict[str, Any]:
         """Return the fields of transformers' `CLIPTextConfig`."""
-        return self.model_dump(exclude=set(OUTPUT_FIELDS))
+        return self.model_dump(exclude=set(OWN_FIELDS))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
