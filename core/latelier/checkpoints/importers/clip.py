@@ -20,6 +20,9 @@ SDXL_OUTPUTS: Mapping[str, Any] = {"layer": "penultimate", "final_norm": False}
 SDXL_POOLED: Mapping[str, Any] = {**SDXL_OUTPUTS, "pooled": "projected"}
 """What it takes of its only or second one."""
 
+PROMPT_SYNTAX = "a1111"
+"""The syntax of most prompts that people share for Stable Diffusion."""
+
 _LAYERS = "text_model.encoder.layers."
 _HEAD_CHANNELS = 64
 """Channels per head in every CLIP text encoder of Stable Diffusion."""
@@ -32,12 +35,14 @@ def clip_text_part(
 ) -> ImportedPart:
     """Return the conditioner of a CLIP text encoder.
 
+    It reads prompts with the weights of words that people write for Stable Diffusion.
+
     Args:
         tensors: under the names of transformers, which begin with "text_model.".
         read_file: returns a file of the tokenizer, or None.
         fields: of its configuration, in addition to those that the shapes determine.
     """
-    config = {**_config_from_shapes(tensors), **fields}
+    config = {**_config_from_shapes(tensors), "prompt_syntax": PROMPT_SYNTAX, **fields}
     files = {name: read_file(name) for name in TOKENIZER_FILES}
     assets = {name: data for name, data in files.items() if data is not None}
     return ImportedPart(CLIP_TEXT, config, tensors, assets)
