@@ -1,6 +1,7 @@
 """Single files of Stable Diffusion: recognized and decided by shapes and names, at full width."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -101,6 +102,22 @@ def test_all_tensor_names_of_the_text_encoder_are_mapped(single_file, with_clip,
     assert config.layer == {1: "last", 2: "penultimate"}[version]
     assert config.pad_token_id == {1: 49407, 2: 0}[version]
     assert config.hidden_act == {1: "quick_gelu", 2: "gelu"}[version]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize(
+    ("options", "syntax"),
+    [({}, "a1111"), ({"prompt_syntax": "plain"}, "plain"), ({"prompt_syntax": "x"}, None)],
+)
+def test_prompts_are_read_in_the_syntax_of_choice(single_file, with_clip, version, options, syntax):
+    source = single_file(version)
+    found = StableDiffusion().read(replace(source, options={**source.options, **options}))
+    text = found.parts["conditioners.text"]
+    if syntax is None:
+        with pytest.raises(InvalidConfigError, match="'plain', 'a1111' or 'comfyui'"):
+            with_clip.conditioners.validate_config(text.id, text.config)
+        return
+    assert text.config["prompt_syntax"] == syntax
 
 
 @pytest.mark.parametrize(

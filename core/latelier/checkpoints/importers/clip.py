@@ -20,8 +20,8 @@ SDXL_OUTPUTS: Mapping[str, Any] = {"layer": "penultimate", "final_norm": False}
 SDXL_POOLED: Mapping[str, Any] = {**SDXL_OUTPUTS, "pooled": "projected"}
 """What it takes of its only or second one."""
 
-PROMPT_SYNTAX = "a1111"
-"""The syntax of most prompts that people share for Stable Diffusion."""
+PROMPT_SYNTAX = "prompt_syntax"
+"""Name of an option: how prompts are read, "plain", "a1111" or "comfyui"."""
 
 _LAYERS = "text_model.encoder.layers."
 _HEAD_CHANNELS = 64
@@ -35,14 +35,14 @@ def clip_text_part(
 ) -> ImportedPart:
     """Return the conditioner of a CLIP text encoder.
 
-    It reads prompts with the weights of words that people write for Stable Diffusion.
+    It reads prompts in A1111's syntax, for which most of those that people share are written.
 
     Args:
         tensors: under the names of transformers, which begin with "text_model.".
         read_file: returns a file of the tokenizer, or None.
         fields: of its configuration, in addition to those that the shapes determine.
     """
-    config = {**_config_from_shapes(tensors), "prompt_syntax": PROMPT_SYNTAX, **fields}
+    config = {**_config_from_shapes(tensors), PROMPT_SYNTAX: "a1111", **fields}
     files = {name: read_file(name) for name in TOKENIZER_FILES}
     assets = {name: data for name, data in files.items() if data is not None}
     return ImportedPart(CLIP_TEXT, config, tensors, assets)
@@ -61,6 +61,11 @@ def clip_pair_part(clip_l: ImportedPart, clip_g: ImportedPart) -> ImportedPart:
     }
     config = {name: part.config for name, part in pair.items()}
     return ImportedPart(CLIP_PAIR_TEXT, config, tensors, clip_l.assets)
+
+
+def prompt_fields(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a CLIP text encoder that a person has set by options of an import."""
+    return {PROMPT_SYNTAX: options[PROMPT_SYNTAX]} if PROMPT_SYNTAX in options else {}
 
 
 def _config_from_shapes(tensors: Mapping[str, Tensor]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from latelier.checkpoints.importers.class_table import (
     has_null_row,
     null_row_note,
 )
-from latelier.checkpoints.importers.clip import clip_text_part
+from latelier.checkpoints.importers.clip import clip_text_part, prompt_fields
 from latelier.checkpoints.importers.clip_layout import clip_from_compvis, clip_from_open_clip
 from latelier.checkpoints.importers.compvis.target import Target
 from latelier.contracts.errors import InvalidConfigError
@@ -204,7 +204,8 @@ def clip_embedder(target: Target, found: Conditioning) -> FoundConditioner:
     """
     target.pick_params(("version",), {"max_length": (77,), "layer": ("last",)}, _TRAINING)
     tensors = clip_from_compvis(found.tensors)
-    part = clip_text_part(tensors, found.sibling, {"hidden_act": "quick_gelu", "layer": "last"})
+    fields = {"hidden_act": "quick_gelu", "layer": "last", **prompt_fields(found.options)}
+    part = clip_text_part(tensors, found.sibling, fields)
     return _clip_conditioner(part, found)
 
 
@@ -217,7 +218,12 @@ def open_clip_embedder(target: Target, found: Conditioning) -> FoundConditioner:
     fixed = {"max_length": (77,), "arch": ("ViT-H-14",)}
     params = target.pick_params(("version", "layer"), fixed, _TRAINING)
     tensors = clip_from_open_clip(found.tensors)
-    fields = {"hidden_act": "gelu", "layer": params.get("layer", "last"), "pad_token_id": 0}
+    fields = {
+        "hidden_act": "gelu",
+        "layer": params.get("layer", "last"),
+        "pad_token_id": 0,
+        **prompt_fields(found.options),
+    }
     return _clip_conditioner(clip_text_part(tensors, found.sibling, fields), found)
 
 

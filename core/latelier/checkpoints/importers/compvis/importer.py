@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from latelier.checkpoints.importers.clip import PROMPT_SYNTAX
 from latelier.checkpoints.importers.compvis.conditioners import (
     CONDITIONERS,
     Conditioning,
@@ -93,10 +94,11 @@ class CompVis:
     """Checkpoints of latent-diffusion with their YAML: whole models, and first stages alone.
 
     Options: null_class, whether the last row of a class embedding table stands for no class;
-    num_classes, of a layout's objects; ignore_leftovers, unexpected tensors to ignore.
+    num_classes, of a layout's objects; prompt_syntax, of CLIP: "plain", "a1111" or "comfyui";
+    ignore_leftovers, unexpected tensors to ignore.
     """
 
-    options = frozenset({"null_class", "num_classes", IGNORE_LEFTOVERS})
+    options = frozenset({"null_class", "num_classes", PROMPT_SYNTAX, IGNORE_LEFTOVERS})
 
     def recognizes(self, source: ImportSource, /) -> bool:
         """Return whether there is a YAML with a model of named classes."""

@@ -11,7 +11,12 @@ from latelier.checkpoints.importers.class_table import (
     has_null_row,
     null_row_note,
 )
-from latelier.checkpoints.importers.clip import SDXL_OUTPUTS, SDXL_POOLED, clip_pair_part
+from latelier.checkpoints.importers.clip import (
+    PROMPT_SYNTAX,
+    SDXL_OUTPUTS,
+    SDXL_POOLED,
+    clip_pair_part,
+)
 from latelier.checkpoints.importers.diffusers.class_names import class_names
 from latelier.checkpoints.importers.diffusers.components import (
     DENOISERS,
@@ -62,10 +67,10 @@ class Diffusers:
 
     Options: scale_factor, of the latents, in place of the first stage's own; null_class, whether
     the last row of a class embedding table stands for no class; pipeline, the pipeline class to
-    read the folder as, in place of its own.
+    read the folder as, in place of its own; prompt_syntax, of CLIP: "plain", "a1111" or "comfyui".
     """
 
-    options = frozenset({"scale_factor", "null_class", "pipeline"})
+    options = frozenset({"scale_factor", "null_class", "pipeline", PROMPT_SYNTAX})
 
     def recognizes(self, source: ImportSource, /) -> bool:
         """Return whether it is a pipeline or a component of a class that is read here.

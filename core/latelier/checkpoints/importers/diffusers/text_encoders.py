@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from latelier.checkpoints.importers.clip import clip_text_part
+from latelier.checkpoints.importers.clip import clip_text_part, prompt_fields
 from latelier.checkpoints.importers.clip_layout import clip_from_compvis
 from latelier.checkpoints.importers.diffusers.folder import (
     CONFIG,
@@ -124,6 +124,7 @@ def clip_part(
         tensors = _without_later_layers(tensors, fields["num_hidden_layers"])
     added = added_tokens(tokenizer)
     fields |= {**outputs, **_special_tokens(tokenizer, added)}
+    fields |= prompt_fields(source.options)
     part = clip_text_part(tensors, lambda name: tokenizer_file(tokenizer, name), fields)
     if not added:
         return part

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from latelier.checkpoints.importers.clip import PROMPT_SYNTAX
 from latelier.checkpoints.importers.compvis.importer import CompVis
 from latelier.checkpoints.importers.compvis.tensors import COND_STAGE
 from latelier.checkpoints.importers.fit import IGNORE_LEFTOVERS
@@ -16,15 +17,19 @@ from latelier.checkpoints.importers.stable_diffusion.published import (
 from latelier.contracts.errors import ModelFileError
 from latelier.contracts.importing import Imported, ImportSource
 
+_PASSED_ON = (PROMPT_SYNTAX, IGNORE_LEFTOVERS)
+"""Options of the importer of checkpoints with their YAML."""
+
 
 class StableDiffusion:
     """Checkpoints of Stable Diffusion 1 and 2 without their YAML.
 
     Options: prediction, "eps" or "v"; use_ema, whether averaged weights are used if they are there
-    (false: as in the published configurations); ignore_leftovers, unexpected tensors to ignore.
+    (false: as in the published configurations); prompt_syntax, "plain", "a1111" or "comfyui";
+    ignore_leftovers, unexpected tensors to ignore.
     """
 
-    options = frozenset({"prediction", "use_ema", IGNORE_LEFTOVERS})
+    options = frozenset({"prediction", "use_ema", *_PASSED_ON})
 
     def recognizes(self, source: ImportSource, /) -> bool:
         """Return whether the source has no YAML, and its shapes are those of version 1 or 2."""
@@ -66,7 +71,7 @@ class _WithConfig:
     @property
     def options(self) -> dict[str, Any]:
         options = self.source.options
-        return {name: options[name] for name in (IGNORE_LEFTOVERS,) if name in options}
+        return {name: options[name] for name in _PASSED_ON if name in options}
 
     def shapes(self) -> Any:
         return self.source.shapes()

@@ -5,10 +5,12 @@ from collections.abc import Collection, Mapping
 from torch import Tensor
 
 from latelier.checkpoints.importers.clip import (
+    PROMPT_SYNTAX,
     SDXL_OUTPUTS,
     SDXL_POOLED,
     clip_pair_part,
     clip_text_part,
+    prompt_fields,
 )
 from latelier.checkpoints.importers.clip_layout import (
     clip_from_compvis,
@@ -42,11 +44,11 @@ _TRAINING = ("denoiser.", "model_ema.")
 class StableDiffusionXL:
     """Checkpoints of Stable Diffusion XL: base, inpainting and refiner, and their fine-tunes.
 
-    Options: prediction, "eps" or "v", in place of what the file says; ignore_leftovers, unexpected
-    tensors to ignore.
+    Options: prediction, "eps" or "v", in place of what the file says; prompt_syntax, "plain",
+    "a1111" or "comfyui"; ignore_leftovers, unexpected tensors to ignore.
     """
 
-    options = frozenset({"prediction", IGNORE_LEFTOVERS})
+    options = frozenset({"prediction", PROMPT_SYNTAX, IGNORE_LEFTOVERS})
 
     def recognizes(self, source: ImportSource, /) -> bool:
         """Return whether the source has no YAML, and its shapes are those of a variant."""
@@ -115,18 +117,21 @@ def _text_part(
     """Return the text encoder, or both; an empty negative prompt is zeros for both."""
     read_file = with_fallback(source.sibling)
     open_clip = strip_prefix(variant.clip_g, tensors)
-    null = "empty" if variant.clip_l is None else "zeros"
+    fields = {
+        "null": "empty" if variant.clip_l is None else "zeros",
+        **prompt_fields(source.options),
+    }
     clip_g = clip_text_part(
         clip_from_open_clip(open_clip) | projection_from_open_clip(open_clip),
         read_file,
-        {**SDXL_POOLED, "null": null, "hidden_act": "gelu", "pad_token_id": 0},
+        {**SDXL_POOLED, **fields, "hidden_act": "gelu", "pad_token_id": 0},
     )
     if variant.clip_l is None:
         return clip_g
     clip_l = clip_text_part(
         clip_from_compvis(strip_prefix(variant.clip_l, tensors)),
         read_file,
-        {**SDXL_OUTPUTS, "null": null, "hidden_act": "quick_gelu"},
+        {**SDXL_OUTPUTS, **fields, "hidden_act": "quick_gelu"},
     )
     return clip_pair_part(clip_l, clip_g)
 
