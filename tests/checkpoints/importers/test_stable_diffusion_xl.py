@@ -71,6 +71,15 @@ def test_text_encoders_give_what_was_trained_with(single_file, with_clip):
     assert alone == pair.clip_g.model_copy(update={"null": "empty"})
 
 
+def test_both_text_encoders_read_prompts_in_the_syntax_of_choice(single_file, with_clip):
+    for options, syntax in (({}, "a1111"), ({"prompt_syntax": "comfyui"}, "comfyui")):
+        source = single_file()
+        source = replace(source, options={**source.options, **options})
+        part = StableDiffusionXL().read(source).parts["conditioners.text"]
+        pair = build_part("conditioners.text", part, with_clip).config
+        assert (pair.clip_l.prompt_syntax, pair.clip_g.prompt_syntax) == (syntax, syntax)
+
+
 @pytest.mark.parametrize(
     ("marks", "options", "prediction", "is_zero"),
     [

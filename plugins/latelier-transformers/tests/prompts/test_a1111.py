@@ -165,3 +165,7 @@ def test_tokens_have_the_weights_of_their_segments():
     [first, second] = split("a (b c:1.5) d BREAK [e]", lambda text: [7] * len(text.split()), 75)
     assert [weight for _, weight in first] == [1, 1.5, 1.5, 1]
     assert [weight for _, weight in second] == pytest.approx([DOWN])
+
+
+def test_a_tokenizer_may_know_no_comma():
+    assert split("a, b", lambda text: [], 75) == [[]]

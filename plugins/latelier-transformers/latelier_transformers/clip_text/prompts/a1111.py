@@ -67,12 +67,12 @@ def split(prompt: str, encode: Encode, capacity: int) -> list[Chunk]:
     Raises:
         InvalidInputError: a weight is not a number, or too large.
     """
-    comma = encode(",")[-1]
+    commas = encode(",")
     chunks: list[Chunk] = []
     parts = parse(prompt)
     for number, part in enumerate(parts, 1):
         tokens = [token for segment in part for token in encode_segment(segment, encode)]
-        found = _fill(tokens, comma, capacity)
+        found = _fill(tokens, commas, capacity)
         is_empty_end = number == len(parts) and bool(chunks)
         chunks += found if found or is_empty_end else [[]]
     return chunks
@@ -136,13 +136,13 @@ def _merge(segments: Sequence[Segment]) -> list[Segment]:
     return merged
 
 
-def _fill(tokens: Sequence[Token], comma: int, capacity: int) -> list[Chunk]:
+def _fill(tokens: Sequence[Token], commas: Sequence[int], capacity: int) -> list[Chunk]:
     """Return the chunks of the tokens of a part; an empty part has none."""
     chunks: list[Chunk] = []
     chunk: Chunk = []
     after_comma: int | None = None  # where the last comma of the chunk ends
     for token in tokens:
-        is_comma = token.number == comma
+        is_comma = token.number in commas
         if len(chunk) == capacity:
             is_near = after_comma is not None and capacity - after_comma < COMMA_REACH
             cut = after_comma if is_near and not is_comma else capacity
