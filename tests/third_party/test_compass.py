@@ -1,7 +1,6 @@
 """A conditioner of a new modality in its own distribution, with no change to the framework."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -16,22 +15,9 @@ CONTRIBUTING = HERE.parents[1] / "CONTRIBUTING.md"
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
+def installed(install):
     """The environment of a process in which latelier-compass is installed."""
-    target = tmp_path_factory.mktemp("site")
-    options = [
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        "--target",
-        str(target),
-    ]
-    pip = [sys.executable, "-m", "pip", "install", *options, str(SOURCE)]
-    done = subprocess.run(pip, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    # Two threads that wait for each other on a busy machine cost far more than one.
-    return {**os.environ, "PYTHONPATH": str(target), "OMP_NUM_THREADS": "1"}
+    return install(SOURCE)
 
 
 def run(environment, *arguments):
