@@ -8,7 +8,22 @@ class AddonsPlugin:
 
     @hookimpl
     def latelier_register(self, registrar: Registrar) -> None:
-        """Register components."""
+        registrar.adapter_kind(
+            "controlnet",
+            factory="latelier_addons.controlnet.network:ControlNet",
+            config="latelier_addons.controlnet.config:ControlNetConfig",
+        )
+        registrar.adapter_kind(
+            "t2i_adapter",
+            factory="latelier_addons.t2i_adapter.network:T2IAdapter",
+            config="latelier_addons.t2i_adapter.config:T2IAdapterConfig",
+        )
+        registrar.importer(
+            "t2i_adapter", factory="latelier_addons.t2i_adapter.importer:T2IAdapterImporter"
+        )
+        registrar.importer(
+            "controlnet", factory="latelier_addons.controlnet.importer:ControlNetImporter"
+        )
 
 
 plugin = AddonsPlugin()
