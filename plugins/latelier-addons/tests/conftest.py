@@ -104,7 +104,7 @@ def new_models(family: str) -> Models:
     if family == "xl":
         added = {"text_embeds": draw(2, 16), "time_ids": draw(2, 6).abs() * 100}
         sizes = theirs.add_time_proj(added["time_ids"].flatten()).view(2, -1)
-        vectors = {"text": added["text_embeds"], "size": sizes}
+        vectors = dict(zip(ours.config.joint_vectors, (added["text_embeds"], sizes), strict=True))
     return Models(
         shared,
         theirs,

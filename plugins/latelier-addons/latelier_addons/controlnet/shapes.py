@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from latelier.checkpoints.importers.picture_size import PICTURE_SIZE
 from latelier.contracts.errors import ModelFileError
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Our name -> shape."""
 
-_STREAM, _SIZE = "text", "size"
-"""The conditions of imported models: the text and its vector, and the numbers of SDXL."""
+_TEXT = "text"
+"""The condition of imported models that is the text, its stream and its vector."""
 
 _SDXL_CONTEXT = 2048
 """Width of the context of small ControlNets for SDXL, which attend to none."""
@@ -70,7 +71,7 @@ def _encoder(shapes: Shapes, published: Mapping[str, Any]) -> dict[str, Any]:
         "use_linear_projections": len(_shape(shapes, "encoder.middle_block.1.proj_in.weight")) == 2,
         "num_groups": published.get("norm_num_groups", 32),
         "context_dim": context,
-        "streams": {_STREAM: {"width": context, "injection": "native"}},
+        "streams": {_TEXT: {"width": context, "injection": "native"}},
         **_heads(widths, context, published),
         **_vectors(shapes, published),
     }
@@ -100,7 +101,7 @@ def _vectors(shapes: Shapes, published: Mapping[str, Any]) -> dict[str, Any]:
     if joint is None:
         return {}
     size = 6 * (published.get("addition_time_embed_dim") or 256)
-    vectors = {_STREAM: joint[1] - size, _SIZE: size}
+    vectors = {_TEXT: joint[1] - size, PICTURE_SIZE: size}
     return {"vectors": vectors, "joint_vectors": list(vectors)}
 
 
